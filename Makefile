@@ -1,0 +1,14 @@
+# Every target is one command; what it does stands in the module that it calls.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: setup lock check unit test demo rack-up rack-down clean
+setup:     ; $(PYTHON) -m toolchain setup
+lock:      ; $(PYTHON) -m toolchain lock
+check:     ; $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+unit:      ; $(BIN)/pytest -q tests/unit tests/components tests/policies
+test:      ; $(BIN)/pytest -q
+demo:      ; $(BIN)/python -m rack demo
+rack-up:   ; $(BIN)/python -m rack prepare && $(BIN)/python -m rack up
+rack-down: ; $(BIN)/python -m rack down
+clean:     ; rm -rf .venv .toolchain .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Pulumi resources only: no arithmetic, no subprocess."""

@@ -1,0 +1,1 @@
+"""What runs on a Spark: the standard library and the PyYAML that netplan brings, as one zipapp."""

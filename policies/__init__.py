@@ -1,0 +1,1 @@
+"""The policy pack: adapters of sparkform.rules."""

@@ -1,0 +1,1 @@
+"""The control side: spec, facts, catalogue, planner and rules. Imports no Pulumi."""

@@ -1,0 +1,36 @@
+"""What a user did wrong, as values: collected first, shown all at once, never a traceback."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """One mistake in what a user gave us, with the way out of it."""
+
+    path: str
+    what: str
+    got: str | None = None
+    allowed: str | None = None
+    because: str | None = None
+    remedy: str | None = None
+
+    def __str__(self) -> str:
+        got = f" (got {self.got})" if self.got is not None else ""
+        parts = [
+            f"{self.path}: {self.what}{got}",
+            f"allowed: {self.allowed}" if self.allowed else "",
+            f"because {self.because}" if self.because else "",
+            self.remedy or "",
+        ]
+        return "; ".join(part for part in parts if part)
+
+
+class InputError(Exception):
+    """Bad input. Carries every problem found, so that one run shows them all."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)

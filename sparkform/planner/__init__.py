@@ -1,0 +1,1 @@
+"""Pure planning: from spec and facts to steps and launches."""

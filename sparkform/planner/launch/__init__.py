@@ -1,0 +1,1 @@
+"""One module an engine: what each rank is started with."""

@@ -1,0 +1,1 @@
+"""What is known to break, one small module a rule group."""

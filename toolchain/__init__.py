@@ -1,0 +1,1 @@
+"""Pulumi out of package registries, for machines that reach nothing else."""
