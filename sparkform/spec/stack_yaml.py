@@ -7,7 +7,7 @@ a number. Unlike Pulumi, aliases are refused (docs/decisions/0051).
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Any, NoReturn
 
 import yaml
@@ -48,17 +48,14 @@ class StackLoader(yaml.SafeLoader):
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
         if self.check_event(AliasEvent) or self.depth > DEEPEST:
             what = "nesting that is too deep" if self.depth > DEEPEST else "an alias"
+            event = self.peek_event()  # type: ignore[no-untyped-call]
             problem = f"found {what}, which a stack file cannot have"
-            raise StackYamlError(problem=problem, problem_mark=self._here())
+            raise StackYamlError(problem=problem, problem_mark=event.start_mark)
         self.depth += 1
         try:
             return super().compose_node(parent, index)
         finally:
             self.depth -= 1
-
-    def _here(self) -> yaml.Mark:
-        event: yaml.Event = self.peek_event()  # type: ignore[no-untyped-call]
-        return event.start_mark
 
     def construct_mapping(self, node: Node, deep: bool = False) -> dict[Hashable, Any]:
         if not isinstance(node, MappingNode):
@@ -87,12 +84,14 @@ def _boolean(loader: StackLoader, node: Node) -> bool:
     return word == "true"
 
 
-def _number(loader: StackLoader, node: Node) -> int | float:
-    word = _scalar_text(loader, node).lower().replace("_", "")
-    try:
-        return _integer(word) if re.fullmatch(r"[-+]?(0[box])?[0-9a-f]+", word) else _real(word)
-    except ValueError:
-        refuse("expected a number", node)
+def _number(parse: Callable[[str], float]) -> Callable[[StackLoader, Node], float]:
+    def construct(loader: StackLoader, node: Node) -> float:
+        try:
+            return parse(_scalar_text(loader, node).lower().replace("_", ""))
+        except ValueError:
+            refuse("expected a number", node)
+
+    return construct
 
 
 def _integer(word: str) -> int | float:
@@ -122,8 +121,8 @@ StackLoader.yaml_constructors = {
     f"{CORE}seq": yaml.SafeLoader.yaml_constructors[f"{CORE}seq"],
     f"{CORE}map": yaml.SafeLoader.yaml_constructors[f"{CORE}map"],
     f"{CORE}bool": _boolean,
-    f"{CORE}int": _number,
-    f"{CORE}float": _number,
+    f"{CORE}int": _number(_integer),
+    f"{CORE}float": _number(_real),
     None: yaml.SafeLoader.yaml_constructors[None],
 }
 

@@ -40,6 +40,8 @@ def ring_indexes(draft: Draft) -> Iterator[Problem]:
     """On a ring the index says which cable is which."""
     if draft.fabric is None or draft.fabric.topology != "ring":
         return
+    if len(draft.nodes) != NODES_OF["ring"]:  # node_count says so
+        return
     for at, index in draft.indexes():
         if index >= NODES_OF["ring"]:
             yield Problem(
