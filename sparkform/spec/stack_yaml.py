@@ -1,0 +1,132 @@
+"""YAML as Pulumi reads it, into plain data, with a line number for what cannot be read.
+
+PyYAML speaks YAML 1.1 and Pulumi (go-yaml 3) nearly 1.2: `yes` and `1:20` are text there, 235e9 is
+a number. Unlike Pulumi, aliases are refused (docs/decisions/0051).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Hashable
+from typing import Any, NoReturn
+
+import yaml
+from yaml.events import AliasEvent
+from yaml.nodes import MappingNode, Node, ScalarNode
+
+DEEPEST = 40
+LARGEST_INTEGER_DIGITS = 19
+"""What go-yaml keeps as an integer; longer ones become floats there and here."""
+
+CORE = "tag:yaml.org,2002:"
+RESOLVERS = (
+    ("null", r"~|null|Null|NULL|", "~nN"),
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?(0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)", "-+0123456789"),
+    (
+        "float",
+        r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+)
+
+
+class StackYamlError(yaml.MarkedYAMLError):
+    """Something that YAML allows and a stack file does not."""
+
+
+def refuse(problem: str, node: Node) -> NoReturn:
+    """Stop reading at `node`."""
+    raise StackYamlError(problem=problem, problem_mark=node.start_mark)
+
+
+class StackLoader(yaml.SafeLoader):
+    """Plain data only, no aliases, no duplicate keys, a limit to nesting."""
+
+    depth = 0
+
+    def compose_node(self, parent: Node | None, index: int) -> Node | None:
+        if self.check_event(AliasEvent) or self.depth > DEEPEST:
+            what = "nesting that is too deep" if self.depth > DEEPEST else "an alias"
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            problem = f"found {what}, which a stack file cannot have"
+            raise StackYamlError(problem=problem, problem_mark=event.start_mark)
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+
+    def construct_mapping(self, node: Node, deep: bool = False) -> dict[Hashable, Any]:
+        if not isinstance(node, MappingNode):
+            refuse("expected a mapping", node)
+        result: dict[Hashable, Any] = {}
+        for key_node, value_node in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                refuse("found a key that is a list or a mapping", key_node)
+            if key in result:
+                refuse("found a key that stands in this mapping already", key_node)
+            result[key] = self.construct_object(value_node, deep=deep)
+        return result
+
+
+def _scalar_text(loader: StackLoader, node: Node) -> str:
+    if not isinstance(node, ScalarNode):
+        refuse("expected a single value", node)
+    return str(loader.construct_scalar(node))
+
+
+def _boolean(loader: StackLoader, node: Node) -> bool:
+    word = _scalar_text(loader, node).lower()
+    if word not in ("true", "false"):
+        refuse("expected true or false", node)
+    return word == "true"
+
+
+def _number(parse: Callable[[str], float]) -> Callable[[StackLoader, Node], float]:
+    def construct(loader: StackLoader, node: Node) -> float:
+        try:
+            return parse(_scalar_text(loader, node).lower().replace("_", ""))
+        except ValueError:
+            refuse("expected a number", node)
+
+    return construct
+
+
+def _integer(word: str) -> int | float:
+    digits = word.lstrip("+-")
+    sign = -1 if word.startswith("-") else 1
+    if digits[:2] in ("0b", "0o", "0x"):
+        return sign * int(digits, 0)
+    if len(digits) > 1 and digits.startswith("0") and set(digits) <= set("01234567"):
+        return sign * int(digits, 8)
+    return sign * (float(digits) if len(digits) > LARGEST_INTEGER_DIGITS else int(digits))
+
+
+def _real(word: str) -> float:
+    return float(word.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+StackLoader.yaml_implicit_resolvers = {}
+for _name, _pattern, _first in RESOLVERS:
+    StackLoader.add_implicit_resolver(
+        CORE + _name,
+        re.compile(rf"(?:{_pattern})\Z"),
+        [*_first, *([""] if _name == "null" else [])],
+    )
+StackLoader.yaml_constructors = {
+    f"{CORE}null": yaml.SafeLoader.yaml_constructors[f"{CORE}null"],
+    f"{CORE}str": yaml.SafeLoader.yaml_constructors[f"{CORE}str"],
+    f"{CORE}seq": yaml.SafeLoader.yaml_constructors[f"{CORE}seq"],
+    f"{CORE}map": yaml.SafeLoader.yaml_constructors[f"{CORE}map"],
+    f"{CORE}bool": _boolean,
+    f"{CORE}int": _number(_integer),
+    f"{CORE}float": _number(_real),
+    None: yaml.SafeLoader.yaml_constructors[None],
+}
+
+
+def read_yaml(text: str) -> object:
+    """The plain data of one YAML document. Raises yaml.YAMLError."""
+    return yaml.load(text, StackLoader)
