@@ -7,6 +7,7 @@ stands in fake_network.py, Swarm in fake_swarm.py.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -47,10 +48,11 @@ class FakeSpark:
     running: dict[str, Any] = field(default_factory=dict)
     restarts: int = 0
     docker_starts: bool = True
+    extra: list[Callable[[], object]] = field(default_factory=list)
 
     def state(self) -> object:
         """All that is not in files, for before-and-after comparisons."""
-        return [self.groups, self.running]
+        return [self.groups, self.running, *(more() for more in self.extra)]
 
     def getent(self, argv: list[str], stdin: str) -> Result:
         if argv[1] == "passwd":

@@ -18,7 +18,7 @@ FINE = Result(0, "", "")
 
 
 class Killed(BaseException):
-    """The program is gone at this point: nothing of it runs any more, no handler, no cleaning up."""
+    """The program is gone at this point: no handler of it runs, nothing cleans up."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""Every step, killed at every effect: `apply` converges, and `undo --all` gives the machine back."""
+"""Every step killed at every effect: `apply` converges, `undo --all` gives the machine back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from node.steps import STEPS, docker_daemon
+from node.steps import STEPS, docker_daemon, fabric_address
+from node.wishes import Wish
+from tests.support.fake_network import HALF_A, HALF_B, OTHER_TOOL, networked
 from tests.support.fake_spark import GPU, FakeSpark, claim, spark
 from tests.support.node_steps import lives, picture, run_apply, undo_all
 
@@ -25,10 +27,15 @@ HOST_READY: dict[str, Any] = {
     "model_directory_mode": "0775",
     "model_directory_owner": "nvidia",
 }
+FABRIC = {
+    HALF_A: Wish(addresses=["192.168.100.10/25"], mtu=9000),
+    HALF_B: Wish(addresses=["192.168.100.138/25"], mtu=9000),
+}
 WANTS: dict[str, dict[str, Any]] = {
     "nccl_conf": {"NCCL_IB_DISABLE": "0", "NCCL_IB_GID_INDEX": None},
     "docker_daemon": dict(docker_daemon.wanted(GPU)),
     "host_ready": HOST_READY,
+    "fabric_address": dict(fabric_address.wanted(FABRIC, take_over=True)),
 }
 
 
@@ -38,7 +45,10 @@ def make(tmp_path: Path) -> Callable[[], FakeSpark]:
     numbers = itertools.count()
 
     def one() -> FakeSpark:
-        return spark(tmp_path / str(next(numbers)))
+        spark_1 = spark(tmp_path / str(next(numbers)))
+        spark_1.system.put("/etc/netplan/40-cx7.yaml", OTHER_TOOL, 0o600)
+        networked(spark_1).apply([], "")
+        return spark_1
 
     return one
 
@@ -97,7 +107,7 @@ def test_an_undo_killed_anywhere_is_finished_by_the_next(make, step) -> None:
     before = picture(make())
 
     def done() -> FakeSpark:
-        one = make()
+        one: FakeSpark = make()
         applied(one, step)
         return one
 
