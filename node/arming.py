@@ -1,0 +1,130 @@
+"""A network change takes itself back unless somebody who logs in afresh confirms it.
+
+Before the change, the files and link states of the last confirmed network are kept, and a timer
+is started; a unit does the same at boot, for a power cut. Both call the verb `rollback`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from node import links, services
+from node.journal import Journal
+from node.kinds import action, file, symlink
+from node.places import ARMED, ROLLED_BACK, ZIPAPP
+from node.system import System
+
+LIMIT_S = 90
+TIMER = "sparkform-rollback"
+BOOT_UNIT = "sparkform-rollback-boot.service"
+UNITS = "/etc/systemd/system"
+# Before the network comes up, so that it comes up with the restored files.
+BOOT_TEXT = f"""[Unit]
+Description=Take back a network change that nobody confirmed
+ConditionPathExists={ARMED}
+DefaultDependencies=no
+RequiresMountsFor=/var/lib/sparkform /usr/local/lib/sparkform /etc/netplan
+After=local-fs.target systemd-remount-fs.service
+Before=network-pre.target systemd-networkd.service NetworkManager.service
+Wants=network-pre.target
+
+[Service]
+Type=oneshot
+ExecStart=/usr/bin/python3 {ZIPAPP} rollback --boot
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def install_boot_unit(journal: Journal) -> list[str]:
+    """The unit stays until undo; it does nothing on a machine that is not armed."""
+    path, wants = f"{UNITS}/{BOOT_UNIT}", f"{UNITS}/multi-user.target.wants/{BOOT_UNIT}"
+    if journal.system.read(path) == BOOT_TEXT and journal.system.link_target(wants) == path:
+        return action.settle(journal, action.RELOAD_SYSTEMD)
+    action.mark(journal, action.RELOAD_SYSTEMD)
+    if journal.system.read(path) != BOOT_TEXT:
+        file.write(journal, file.Change(path, BOOT_TEXT))
+    symlink.ensure(journal, wants, path)
+    return action.settle(journal, action.RELOAD_SYSTEMD)
+
+
+def arm(system: System, owner: str, paths: Iterable[str], before: Sequence[links.Link]) -> None:
+    """Keep the last confirmed state of these files and links, and start the timer. Armed already:
+    what is kept stays, because the newer state was never confirmed."""
+    earlier = state(system) or {"files": {}, "links": {}}
+    files = {path: _snapshot(system, path) for path in paths} | earlier["files"]
+    kept = {link.name: links.runtime(system, link) for link in before} | earlier["links"]
+    record = {"owner": owner, "files": files, "links": kept}
+    system.write(ARMED, json.dumps(record), 0o600)
+    system.remove(ROLLED_BACK)
+    _stop_timer(system)
+    seconds, unit = f"--on-active={LIMIT_S}s", f"--unit={TIMER}"
+    options = [unit, seconds, "--timer-property=AccuracySec=1s", "--collect"]
+    services.must(
+        system, ["systemd-run", *options, "/usr/bin/python3", ZIPAPP, "rollback"], timeout_s=20
+    )
+
+
+def state(system: System) -> dict[str, Any] | None:
+    """What is kept while a change waits for its confirmation; None where none does."""
+    text = system.read(ARMED)
+    return None if text is None else dict(json.loads(text))
+
+
+def disarm(system: System) -> None:
+    """The change is confirmed as soon as the record is gone; the timer then finds nothing."""
+    system.remove(ARMED)
+    _stop_timer(system)
+
+
+def rolled_back(system: System) -> str | None:
+    """When the node took a change back by itself; None where it did not."""
+    text = system.read(ROLLED_BACK)
+    return None if text is None else str(json.loads(text)["when"])
+
+
+def forget_rollback(system: System) -> None:
+    system.remove(ROLLED_BACK)
+
+
+def roll_back(system: System, at_boot: bool, ours: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Restore the files and, on a running network, the links. The record goes last, so that a roll
+    back that is killed is done again. `ours`: by link, what the manifest says that we set."""
+    kept = state(system)
+    if kept is None:
+        return ["nothing to take back"]
+    for path, before in kept["files"].items():
+        _put_back(system, path, before)
+    if at_boot:
+        services.generate_netplan(system)
+    else:
+        services.apply_netplan(system)
+        for name, before in kept["links"].items():
+            links.restore(system, before, ours.get(name, {"mtu": [], "addresses": []}))
+    when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+    system.write(ROLLED_BACK, json.dumps({"when": when, "owner": kept["owner"]}), 0o600)
+    disarm(system)
+    return [f"network taken back to what was confirmed last: {', '.join(kept['files'])}"]
+
+
+def _snapshot(system: System, path: str) -> dict[str, Any] | None:
+    text, found = system.read(path), system.state(path)
+    if text is None or found is None:
+        return None
+    return {"text": text, "mode": found.mode, "uid": found.uid, "gid": found.gid}
+
+
+def _put_back(system: System, path: str, before: Mapping[str, Any] | None) -> None:
+    if before is None:
+        system.remove(path)
+    elif system.read(path) != before["text"]:
+        system.write(path, before["text"], before["mode"], (before["uid"], before["gid"]))
+
+
+def _stop_timer(system: System) -> None:
+    system.run(["systemctl", "stop", f"{TIMER}.timer"])
+    system.run(["systemctl", "reset-failed", f"{TIMER}.service", f"{TIMER}.timer"])

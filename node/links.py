@@ -1,0 +1,122 @@
+"""Network links as they run: read by `ip -j`, and a few of them set back by `ip` and `sysctl`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from node.plain import listing, mapping
+from node.services import last_words
+from node.system import System
+
+# What networkd and NetworkManager set on a link that they manage and leave behind on it.
+SYSCTLS = ("accept_ra", "addr_gen_mode", "disable_ipv6", "use_tempaddr", "proxy_ndp")
+
+
+@dataclass(frozen=True)
+class Link:
+    """`addresses` with prefix length, IPv4 and IPv6; `mtu` in bytes; `up` as the admin set it."""
+
+    name: str
+    mac: str
+    mtu: int
+    up: bool
+    carrier: bool
+    addresses: tuple[str, ...]
+
+    @property
+    def ipv4(self) -> list[str]:
+        return sorted(address for address in self.addresses if ":" not in address)
+
+
+def read(system: System) -> dict[str, Link]:
+    """Every link by name; empty where `ip` is missing."""
+    done = system.run(["ip", "-j", "address", "show"])
+    try:
+        return {link.name: link for link in map(_parse, listing(json.loads(done.out or "[]")))}
+    except (ValueError, KeyError, TypeError):
+        return {}
+
+
+def _parse(found: object) -> Link:
+    one = mapping(found)
+    flags = listing(one.get("flags"))
+    addresses = [
+        f"{address['local']}/{address['prefixlen']}"
+        for address in map(mapping, listing(one.get("addr_info")))
+        if "local" in address
+    ]
+    # A veth's name carries its peer's: enp1s0f0np0@if7.
+    name = str(one["ifname"]).partition("@")[0]
+    return Link(
+        name=name,
+        mac=str(one.get("address", "")),
+        mtu=int(one["mtu"]),
+        up="UP" in flags,
+        carrier="LOWER_UP" in flags,
+        addresses=tuple(addresses),
+    )
+
+
+def runtime(system: System, link: Link) -> dict[str, Any]:
+    """What a link has that no file holds, as plain JSON, to be put back by `restore`."""
+    values = {name: _sysctl(system, link.name, name) for name in SYSCTLS}
+    return {**asdict(link), "addresses": list(link.addresses), "sysctls": values}
+
+
+def restore(system: System, before: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    """Put a link back. `ours` is {"mtu": [...], "addresses": [...]}: all that we ever set on it;
+    what others have set since stays. A link that is gone is nothing to restore."""
+    name = before["name"]
+    now = read(system).get(name)
+    if now is None:
+        return []
+    commands = _sysctl_commands(system, before)
+    commands += _address_commands(now, before, ours["addresses"])
+    if now.mtu in ours["mtu"] and now.mtu != before["mtu"]:
+        commands.append(["ip", "link", "set", "dev", name, "mtu", str(before["mtu"])])
+    commands += _up_commands(now, before, ours["addresses"])
+    return [said for command in commands for said in _run(system, command)]
+
+
+def _address_commands(now: Link, before: Mapping[str, Any], ours: list[str]) -> list[list[str]]:
+    had = before["addresses"]
+    gone = [one for one in now.addresses if one in ours and one not in had]
+    # A link that goes down loses its IPv6 addresses anyway.
+    lost = [one for one in had if one not in now.addresses and before["up"]]
+    device = ["dev", now.name]
+    return [["ip", "address", "del", one, *device] for one in gone] + [
+        ["ip", "address", "add", one, *device] for one in lost
+    ]
+
+
+def _up_commands(now: Link, before: Mapping[str, Any], ours: list[str]) -> list[list[str]]:
+    others = [one for one in now.ipv4 if one not in ours and one not in before["addresses"]]
+    if now.up == before["up"] or (now.up and others):
+        return []
+    return [["ip", "link", "set", "dev", now.name, "up" if before["up"] else "down"]]
+
+
+def _sysctl_commands(system: System, before: Mapping[str, Any]) -> list[list[str]]:
+    name = before["name"]
+    return [
+        ["sysctl", "-q", "-w", f"net/ipv6/conf/{name}/{key}={value}"]
+        for key, value in before["sysctls"].items()
+        if value is not None and _sysctl(system, name, key) not in (None, value)
+    ]
+
+
+def _sysctl(system: System, link: str, name: str) -> str | None:
+    text = system.read(f"/proc/sys/net/ipv6/conf/{link}/{name}")
+    return None if text is None else text.strip()
+
+
+def _run(system: System, command: list[str]) -> list[str]:
+    done = system.run(command)
+    # The renderer may be as quick as we are: what is there already, or gone already, is right.
+    if done.code and not re.search("File exists|Cannot assign|already assigned", done.err):
+        return [f"`{' '.join(command)}` failed: {last_words(done)}"]
+    return [" ".join(command)]

@@ -1,0 +1,132 @@
+"""The network of a fake Spark: `ip`, `netplan`, `sysctl` and the timer, over links kept in memory.
+
+Like networkd, a renderer here sets what a file asks for and takes nothing back when it no longer
+does.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from node.system import Result
+from tests.support.fake_spark import FakeSpark
+from tests.support.fake_system import FINE
+
+HALF_A, HALF_B = "enp1s0f0np0", "enP2p1s0f0np0"
+MANAGEMENT = "network:\n  version: 2\n  ethernets:\n    enP7s7:\n      addresses: [10.0.0.1/24]\n"
+OTHER_TOOL = """# the playbook wrote this
+network:
+  version: 2
+  ethernets:
+    enp1s0f0np0:  # half A
+      dhcp4: no
+      addresses:
+        - 192.168.77.10/24
+    enp1s0f1np1:
+      dhcp4: no
+"""
+
+
+@dataclass
+class FakeNetwork:
+    """Links by name: mtu, up, carrier, addresses. `breaks`: apply sets nothing."""
+
+    one: FakeSpark
+    links: dict[str, dict[str, Any]] = field(default_factory=dict)
+    timers: list[str] = field(default_factory=list)
+    breaks: bool = False
+
+    def state(self) -> object:
+        return [self.links, self.timers]
+
+    def show(self, argv: list[str], stdin: str) -> Result:
+        return Result(0, json.dumps([_as_ip_says(*pair) for pair in self.links.items()]), "")
+
+    def address(self, argv: list[str], stdin: str) -> Result:
+        _, _, verb, address, _, name = argv
+        there = self.links[name]["addresses"]
+        if (verb == "add") == (address in there):
+            return Result(2, "", "RTNETLINK answers: File exists")
+        there.append(address) if verb == "add" else there.remove(address)
+        return FINE
+
+    def link(self, argv: list[str], stdin: str) -> Result:
+        _, _, _, _, name, *rest = argv
+        self.links[name] |= {"mtu": int(rest[1])} if rest[0] == "mtu" else {"up": rest[0] == "up"}
+        return FINE
+
+    def generate(self, argv: list[str], stdin: str) -> Result:
+        try:
+            self.merged()
+        except yaml.YAMLError as error:
+            return Result(1, "", f"Invalid YAML: {error}")
+        return FINE
+
+    def apply(self, argv: list[str], stdin: str) -> Result:
+        for name, entry in self.merged().items():
+            if name in self.links and not self.breaks:
+                found = self.links[name]
+                found |= {"up": True, "mtu": entry.get("mtu", found["mtu"])}
+                found["addresses"] += [
+                    one for one in entry.get("addresses", []) if one not in found["addresses"]
+                ]
+        return FINE
+
+    def merged(self) -> dict[str, dict[str, Any]]:
+        """What all netplan files together say, a later file winning key by key."""
+        found: dict[str, dict[str, Any]] = {}
+        for name in self.one.system.names("/etc/netplan"):
+            if name.endswith(".yaml"):
+                tree = yaml.safe_load(self.one.system.read(f"/etc/netplan/{name}") or "") or {}
+                for link, entry in (tree["network"].get("ethernets") or {}).items():
+                    found.setdefault(link, {}).update(entry)
+        return found
+
+    def start_timer(self, argv: list[str], stdin: str) -> Result:
+        name = argv[1].removeprefix("--unit=")
+        if name in self.timers:
+            return Result(1, "", f"Unit {name}.timer was already loaded")
+        self.timers.append(name)
+        return FINE
+
+    def stop_timer(self, argv: list[str], stdin: str) -> Result:
+        name = argv[2].removesuffix(".timer")
+        if name in self.timers:
+            self.timers.remove(name)
+        return FINE
+
+
+def networked(one: FakeSpark) -> FakeNetwork:
+    """Give a fake Spark its links and the tools that change them."""
+    down = {"up": False, "carrier": True, "mtu": 1500}
+    network = FakeNetwork(one)
+    for name in (HALF_A, HALF_B, "enp1s0f1np1", "enP2p1s0f1np1"):
+        network.links[name] = {**down, "addresses": []}
+    network.links["enP7s7"] = {**down, "up": True, "addresses": ["10.0.0.1/24"]}
+    one.system.put("/etc/netplan/01-management.yaml", MANAGEMENT, 0o600)
+    one.system.script.commands |= {
+        ("ip", "-j", "address", "show"): network.show,
+        ("ip", "address"): network.address,
+        ("ip", "link", "set"): network.link,
+        ("netplan", "generate"): network.generate,
+        ("netplan", "apply"): network.apply,
+        ("systemd-run",): network.start_timer,
+        ("systemctl", "stop"): network.stop_timer,
+        ("systemctl", "reset-failed"): lambda argv, stdin: FINE,
+        ("systemctl", "daemon-reload"): lambda argv, stdin: FINE,
+    }
+    one.system.path("/etc/systemd/system/multi-user.target.wants").mkdir(parents=True)
+    one.extra.append(network.state)
+    return network
+
+
+def _as_ip_says(name: str, one: dict[str, Any]) -> dict[str, Any]:
+    flags = ["BROADCAST", *(["UP"] if one["up"] else []), *(["LOWER_UP"] if one["carrier"] else [])]
+    pairs = [address.split("/") for address in one["addresses"]]
+    info = [{"family": "inet", "local": a, "prefixlen": int(n)} for a, n in pairs]
+    mac = f"02:00:00:00:00:{sum(map(ord, name)) % 256:02x}"
+    return {"ifname": name, "flags": flags, "mtu": one["mtu"], "address": mac, "addr_info": info}
