@@ -1,10 +1,10 @@
-"""The one way in which code on a node touches the machine: files below a root, and commands."""
+"""The one way in which code on a node touches the machine: files, commands, local sockets."""
 
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +23,30 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What an HTTP server answered; status 0 where nothing did, with the reason as body."""
+
+    status: int
+    body: object
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True)
+class FileState:
+    """Permission bits and owner of a file or directory, as numbers."""
+
+    mode: int
+    uid: int
+    gid: int
+    is_directory: bool
+
+
+@dataclass(frozen=True)
 class System:
-    """A machine. Tests give another `root` and override `run`."""
+    """A machine. Tests give another `root` and override `run` and `ask`."""
 
     root: Path = Path("/")
 
@@ -32,27 +54,93 @@ class System:
         return self.root / absolute.lstrip("/")
 
     def read(self, absolute: str) -> str | None:
-        """The file's text, None where there is none; undecodable bytes survive a round trip."""
+        """The file's text, None where there is none; any bytes survive a round trip."""
         try:
-            return self.path(absolute).read_text(errors="surrogateescape")
+            return self.path(absolute).read_bytes().decode("utf-8", "surrogateescape")
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def write(self, absolute: str, text: str, mode: int = 0o644) -> None:
-        """Replace the file as a whole: either the old text or the new one is ever seen."""
-        target = self.path(absolute)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    def state(self, absolute: str) -> FileState | None:
         try:
-            with os.fdopen(handle, "w", errors="surrogateescape") as file:
-                os.fchmod(file.fileno(), mode)
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(name, target)
-        except BaseException:
-            os.unlink(name)
-            raise
+            found = self.path(absolute).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        is_directory = stat.S_ISDIR(found.st_mode)
+        return FileState(stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, is_directory)
+
+    def names(self, absolute: str) -> list[str]:
+        """Names in a directory, sorted; empty where there is none."""
+        try:
+            return sorted(os.listdir(self.path(absolute)))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def link_target(self, absolute: str) -> str | None:
+        try:
+            return os.readlink(self.path(absolute))
+        except OSError:
+            return None
+
+    def write(
+        self, absolute: str, text: str, mode: int = 0o644, owner: tuple[int, int] | None = None
+    ) -> None:
+        """Replace the file as a whole: either the old text or the new one is ever seen.
+
+        A symbolic link stays one: the file that it names is replaced.
+        """
+        target = Path(os.path.realpath(self.path(absolute)))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = draft_of(target)
+        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            if owner is not None:
+                os.fchown(file.fileno(), *owner)
+            os.fchmod(file.fileno(), mode)
+            file.write(text.encode("utf-8", "surrogateescape"))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, target)
+        _sync_directory(target.parent)
+
+    def append(self, absolute: str, text: str) -> None:
+        """Add to the file's end; on the disk when this returns."""
+        target = self.path(absolute)
+        handle = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(handle, text.encode("utf-8", "surrogateescape"))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        _sync_directory(target.parent)
+
+    def remove(self, absolute: str) -> None:
+        """Remove the file, if there is one, and what an interrupted write left beside it."""
+        target = self.path(absolute)
+        target.unlink(missing_ok=True)
+        self.drop_draft(absolute)
+        if target.parent.is_dir():
+            _sync_directory(target.parent)
+
+    def drop_draft(self, absolute: str) -> None:
+        draft_of(Path(os.path.realpath(self.path(absolute)))).unlink(missing_ok=True)
+
+    def link(self, absolute: str, target: str) -> None:
+        self.path(absolute).parent.mkdir(parents=True, exist_ok=True)
+        self.path(absolute).symlink_to(target)
+
+    def make_directory(self, absolute: str, mode: int = 0o755) -> None:
+        self.path(absolute).mkdir(exist_ok=True)
+        os.chmod(self.path(absolute), mode)
+
+    def remove_directory(self, absolute: str) -> None:
+        """Remove it where it is empty; anything in it stays, and so does it."""
+        if self.path(absolute).is_dir() and not self.names(absolute):
+            self.path(absolute).rmdir()
+
+    def own(self, absolute: str, mode: int, uid: int, gid: int) -> None:
+        os.chown(self.path(absolute), uid, gid)
+        os.chmod(self.path(absolute), mode)
 
     def run(self, argv: Sequence[str], stdin: str = "", timeout_s: float = 10) -> Result:
         """Run without a shell. Never raises for what the command does."""
@@ -71,3 +159,25 @@ class System:
         except subprocess.TimeoutExpired:
             return Result(TIMED_OUT, "", f"{argv[0]}: no answer within {timeout_s:g} s")
         return Result(done.returncode, done.stdout, done.stderr)
+
+    def ask(
+        self, socket_path: str, method: str, path: str, body: object = None, timeout_s: float = 10
+    ) -> Answer:
+        """One HTTP request with a JSON body to a local socket. Never raises for the answer."""
+        from node.local_http import request
+
+        status, found = request(str(self.path(socket_path)), method, path, body, timeout_s)
+        return Answer(status, found)
+
+
+def draft_of(target: Path) -> Path:
+    """Where a write prepares its text. The name is fixed, so that a killed write can be cleared."""
+    return target.with_name(f".{target.name}.sparkform-draft")
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,1 +1,60 @@
-"""One module a step: observe, apply, undo."""
+"""One module a step, each with the same five functions; undo is none of them (see node.undo).
+
+`observe(system, request)`  what is: owned keys only, never a file's text. `want` is a request too.
+`narrow(seen, want)`        what is, in want's terms: equal to want when nothing differs. Pure.
+`differences(have, want)`   one phrase for each thing that differs, for people to read. Pure.
+`disturbs(have, want)`      what a repair disturbs: none, docker, fabric or host. Pure.
+`apply(journal, want, secret)`  observe again, change only what differs, a line for each thing done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from node.journal import Journal
+from node.system import System
+
+Json = Mapping[str, Any]
+
+
+class Step(Protocol):
+    """What every module in this package offers."""
+
+    def observe(self, system: System, request: Json, /) -> dict[str, Any]: ...
+    def narrow(self, seen: Json, want: Json, /) -> dict[str, Any]: ...
+    def differences(self, have: Json, want: Json, /) -> list[str]: ...
+    def disturbs(self, have: Json, want: Json, /) -> str: ...
+    def apply(self, journal: Journal, want: Json, secret: Json, /) -> list[str]: ...
+
+
+NAMES = (
+    "host_ready",
+    "docker_daemon",
+    "nccl_conf",
+    "fabric_address",
+    "fabric_confirm",
+    "fabric_check",
+    "swarm",
+    "swarm_token",
+    "swarm_labels",
+)
+
+
+class _Registry(Mapping[str, Step]):
+    """Step name to its module, imported when it is asked for: a verb needs one step, not nine."""
+
+    def __getitem__(self, name: str) -> Step:
+        if name not in NAMES:
+            raise KeyError(name)
+        return cast("Step", import_module(f"node.steps.{name}"))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+STEPS: Mapping[str, Step] = _Registry()

@@ -1,0 +1,48 @@
+"""`node.pyz VERB …`: does one verb, prints a line for each thing done, and ends 0, 1 or 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from node.errors import Refusal
+from node.system import System
+
+# Each module has `main(system, arguments, stdin) -> list[str]` and is imported when called for.
+VERBS = {
+    "apply": "node.apply",
+    "undo": "node.undo",
+    "install": "node.install",
+    "observe": "node.observe",
+    "rollback": "node.rollback",
+}
+DONE, REFUSED, MISUSED = 0, 1, 2
+
+
+def main(arguments: Sequence[str], system: System | None = None) -> int:
+    verb = arguments[0] if arguments else ""
+    if verb not in VERBS:
+        print(f"The verbs are {', '.join(VERBS)}.", file=sys.stderr)
+        return MISUSED
+    try:
+        lines = import_module(VERBS[verb]).main(system or System(), arguments[1:], _stdin())
+    except Refusal as refusal:
+        print(refusal, file=sys.stderr)
+        return REFUSED
+    except OSError as error:
+        # A full disk, a read-only file system: the machine's fault, said in its words.
+        print(f"The machine refused: {error}", file=sys.stderr)
+        return REFUSED
+    print("\n".join(lines))
+    return DONE
+
+
+def _stdin() -> str:
+    if sys.stdin is None or sys.stdin.isatty():
+        return ""
+    return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

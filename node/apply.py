@@ -1,0 +1,36 @@
+"""The verb `apply STEP`: bring one step to what its document wants, then keep the document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from node import claim, document, journal, lock, receipts
+from node.errors import Refusal
+from node.journal import Journal
+from node.steps import STEPS
+from node.system import System
+
+
+def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
+    """Lines that say what was done. Raises Refusal."""
+    if len(arguments) != 1 or arguments[0] not in STEPS:
+        raise Refusal(f"`apply` needs one step out of {', '.join(STEPS)}.")
+    return apply(system, arguments[0], document.parse(stdin))
+
+
+def apply(system: System, step: str, wanted: document.Document) -> list[str]:
+    with lock.held(system, f"apply {step} for {wanted.owner}"):
+        claim.require(system, wanted.owner)
+        done = _take_over(system, step, wanted.owner)
+        done += STEPS[step].apply(Journal(system, step, wanted.owner), wanted.want, wanted.secret)
+        receipts.write(system, step, wanted.text)
+    return done or ["nothing to do"]
+
+
+def _take_over(system: System, step: str, owner: str) -> list[str]:
+    """A renamed node: what the old name made is the new name's from now on."""
+    found = journal.owner_of(journal.read(system), step)
+    if found in (None, owner):
+        return []
+    Journal(system, step, owner).record(journal.OWNER)
+    return [f"taken over from {found}"]

@@ -1,0 +1,30 @@
+"""The last act of `undo --all`: nothing of ours stays, and a kill in between can be made up for."""
+
+from __future__ import annotations
+
+from node import places
+from node.system import System
+
+ANCHOR = "anchor"
+
+
+def remove_ourselves(system: System) -> list[str]:
+    """The program goes last: as long as it is there, `undo --all` can be run again."""
+    done = []
+    for folder in (places.RECEIPTS, places.BACKUPS):
+        _empty(system, folder)
+    for path in (places.ARMED, places.ROLLED_BACK, places.CLAIM, places.MANIFEST, places.LOCK):
+        system.remove(path)
+    system.remove_directory(places.STATE)
+    kept = system.names(places.STATE)
+    if kept:
+        done.append(f"{places.STATE}: left, because it holds {', '.join(kept)}")
+    system.remove(places.ZIPAPP)
+    system.remove_directory(places.LIBRARY)
+    return [*done, "the node program removed itself"]
+
+
+def _empty(system: System, folder: str) -> None:
+    for name in system.names(folder):
+        system.remove(f"{folder}/{name}")
+    system.remove_directory(folder)

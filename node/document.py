@@ -1,0 +1,51 @@
+"""What comes in on stdin: one line of JSON, and below it, never kept, one line of secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from node.errors import Refusal
+
+
+@dataclass(frozen=True)
+class Document:
+    """`text` is the first line, byte for byte: it becomes the receipt. `secret` is in no file."""
+
+    owner: str
+    want: Mapping[str, Any]
+    run: int
+    text: str
+    secret: Mapping[str, Any]
+
+
+def parse(stdin: str) -> Document:
+    """Raises Refusal where it is not such a document. Nothing of the text is repeated in it."""
+    text, _, rest = stdin.partition("\n")
+    try:
+        found = json.loads(text)
+        document = Document(
+            owner=str(found["owner"]),
+            want=dict(found["want"]),
+            run=int(found["run"]),
+            text=text,
+            secret=dict(json.loads(rest)) if rest.strip() else {},
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refusal(f"The document on stdin cannot be read ({type(error).__name__}).") from None
+    if document.owner.count("/") != 3:
+        raise Refusal("The document's owner is not <project>/<stack>/<node>/<step>.")
+    return document
+
+
+def parse_owner(stdin: str) -> str | None:
+    """The owner in a document or in a bare {"owner": …}; None where stdin says nothing."""
+    text = stdin.partition("\n")[0]
+    if not text.strip():
+        return None
+    try:
+        return str(json.loads(text)["owner"])
+    except (ValueError, KeyError, TypeError):
+        raise Refusal('The document on stdin names no "owner".') from None

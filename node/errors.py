@@ -1,0 +1,7 @@
+"""Why a verb did not do what it was asked: whole sentences for the person at the other end."""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):
+    """The verb ends with exit code 1 and this text; what was done before it stands."""

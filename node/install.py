@@ -1,0 +1,74 @@
+"""The verb `install`: put the running zipapp in its place and claim the node for its stack.
+
+It comes before anything else of ours is on the node, so it brings itself: BOOTSTRAP reads the
+document (first line) and the zipapp (base64, the rest) from stdin and runs it out of memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from node import claim, document, lock, receipts
+from node.cleanup import ANCHOR
+from node.errors import Refusal
+from node.places import LIBRARY, STATE, ZIPAPP
+from node.system import System
+
+BOOTSTRAP = """\
+import base64, os, sys
+document = sys.stdin.buffer.readline()
+program = os.memfd_create("node", 0)
+with os.fdopen(os.dup(program), "wb") as file:
+    file.write(base64.b64decode(sys.stdin.buffer.read()))
+read_end, write_end = os.pipe()
+os.write(write_end, document)
+os.close(write_end)
+os.dup2(read_end, 0)
+path = "/proc/self/fd/%d" % program
+os.execv(sys.executable, [sys.executable, path, "install"])
+"""
+OLDEST_PYTHON = (3, 10)
+
+
+def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
+    """Lines that say what was done. Raises Refusal."""
+    if arguments:
+        raise Refusal("`install` takes no argument.")
+    return install(system, document.parse(stdin), Path(sys.argv[0]).read_bytes())
+
+
+def install(system: System, wanted: document.Document, zipapp: bytes) -> list[str]:
+    """`want` is {"sha256": of the zipapp}: a program cut short on its way is not installed."""
+    if hashlib.sha256(zipapp).hexdigest() != wanted.want.get("sha256"):
+        raise Refusal("The node program did not arrive as it was sent; run `pulumi up` again.")
+    import_everything()
+    for folder in (STATE, LIBRARY):
+        system.path(folder).parent.mkdir(parents=True, exist_ok=True)
+        system.make_directory(folder, 0o755)
+    with lock.held(system, f"install for {wanted.owner}"):
+        before = receipts.owner_of(system, ANCHOR)
+        claim.take(system, wanted.owner)
+        system.write(ZIPAPP, zipapp.decode("utf-8", "surrogateescape"), 0o755)
+        receipts.write(system, ANCHOR, wanted.text)
+    taken = [f"taken over from {before}"] if before not in (None, wanted.owner) else []
+    return [*taken, f"node program installed, claimed for {claim.stack_of(wanted.owner)}"]
+
+
+def import_everything() -> None:
+    """All of the program loads here, or nothing of it is installed. Raises Refusal."""
+    import node
+
+    if sys.version_info < OLDEST_PYTHON:
+        raise Refusal("This node's python3 is older than 3.10; DGX OS 7 has 3.12.")
+    try:
+        import_module("yaml")
+    except ImportError:
+        raise Refusal("PyYAML is missing; run `sudo apt install python3-yaml`.") from None
+    for module in pkgutil.walk_packages(node.__path__, "node."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)

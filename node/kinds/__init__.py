@@ -1,0 +1,5 @@
+"""What can be changed on a machine, one module a kind: how it is recorded, done and undone.
+
+`undo(journal, entries)` gets what one step recorded of one subject, oldest first, and returns a
+line for each thing put back or left. It looks at nothing but those entries and the machine.
+"""

@@ -1,0 +1,44 @@
+"""One HTTP request over a local socket, for the Docker Engine, which speaks nothing else."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+
+NO_ANSWER = 0
+
+
+class _LocalConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout_s: float) -> None:
+        super().__init__("localhost", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def request(
+    socket_path: str, method: str, path: str, body: object, timeout_s: float
+) -> tuple[int, object]:
+    """Status and body (JSON where it is that); status 0 with the reason where nothing answers."""
+    connection = _LocalConnection(socket_path, timeout_s)
+    text = None if body is None else json.dumps(body)
+    try:
+        connection.request(method, path, text, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        return response.status, _json_or_text(response.read())
+    except (OSError, http.client.HTTPException) as error:
+        return NO_ANSWER, f"{type(error).__name__}: {error}"
+    finally:
+        connection.close()
+
+
+def _json_or_text(data: bytes) -> object:
+    text = data.decode("utf-8", "replace")
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

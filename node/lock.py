@@ -1,0 +1,71 @@
+"""One verb at a time on a node. The kernel frees the lock when its holder dies, however it dies."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from node.errors import Refusal
+from node.places import LOCK, STATE
+from node.system import System
+
+# A dockerd restart may take two minutes and a network change half of one.
+WAIT_S = 180.0
+PAUSE_S = 0.5
+
+
+@contextmanager
+def held(system: System, who: str, wait_s: float = WAIT_S) -> Iterator[None]:
+    """Hold the node's lock. Raises Refusal naming the holder after `wait_s`, and where the state
+    directory is gone: an `undo --all` that ran meanwhile must not find it made anew."""
+    handle = _acquire(system, time.monotonic() + wait_s, wait_s)
+    try:
+        _sign(handle, who)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _acquire(system: System, deadline: float, wait_s: float) -> int:
+    while True:
+        handle = _try(system)
+        if handle is not None:
+            return handle
+        if time.monotonic() >= deadline:
+            raise Refusal(f"{_holder(system)}; waited {wait_s:g} s for it.")
+        time.sleep(PAUSE_S)
+
+
+def _try(system: System) -> int | None:
+    path = system.path(LOCK)
+    if system.state(STATE) is None:
+        raise Refusal(
+            "Nothing of sparkform is on this node; run `pulumi up`, which installs first."
+        )
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # The file may have gone with an `undo --all` since it was opened: then this lock is void.
+        if path.exists() and path.stat().st_ino == os.fstat(handle).st_ino:
+            return handle
+    except BlockingIOError:
+        pass
+    os.close(handle)
+    return None
+
+
+def _sign(handle: int, who: str) -> None:
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, json.dumps({"who": who, "since": since, "pid": os.getpid()}).encode(), 0)
+
+
+def _holder(system: System) -> str:
+    with suppress(ValueError, KeyError, TypeError):
+        found = json.loads(system.read(LOCK) or "")
+        return f"The node is held by {found['who']} since {found['since']} UTC, pid {found['pid']}"
+    return "The node is held by another run that has not named itself yet"

@@ -1,0 +1,17 @@
+"""Where the node program keeps what it knows. `undo --all` leaves none of these behind."""
+
+from __future__ import annotations
+
+STATE = "/var/lib/sparkform"
+LIBRARY = "/usr/local/lib/sparkform"
+
+ZIPAPP = f"{LIBRARY}/node.pyz"
+LOCK = f"{STATE}/lock"
+CLAIM = f"{STATE}/claim"
+MANIFEST = f"{STATE}/manifest"
+RECEIPTS = f"{STATE}/receipts"
+BACKUPS = f"{STATE}/backups"
+ARMED = f"{STATE}/network-armed.json"
+ROLLED_BACK = f"{STATE}/network-rolled-back.json"
+
+DOCKER_SOCKET = "/run/docker.sock"

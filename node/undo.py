@@ -1,0 +1,89 @@
+"""The verb `undo`: put back what the manifest records, newest first, without any step's code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+
+from node import claim, cleanup, document, journal, lock, places, receipts
+from node.errors import Refusal
+from node.journal import Entry, Journal
+from node.system import System
+
+# Every kind but the lines that are about the manifest itself.
+KINDS = {"action", "directory", "file", "group", "linger", "link", "node_labels", "swap", "swarm"}
+KINDS |= {"symlink"}
+Group = list[Entry]
+ALL = "--all"
+
+
+def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
+    """`undo STEP` with its owner on stdin; `undo --all`, with the anchor's owner or by hand."""
+    if len(arguments) != 1:
+        raise Refusal(f"`undo` needs one step, or {ALL}.")
+    owner = document.parse_owner(stdin)
+    if arguments[0] == ALL and system.state(places.STATE) is None:
+        # An earlier run was killed just before its last act.
+        return cleanup.remove_ourselves(system)
+    with lock.held(system, f"undo {arguments[0]} for {owner or 'somebody at the machine'}"):
+        if arguments[0] == ALL:
+            return undo_all(system, owner)
+        if owner is None:
+            raise Refusal("`undo STEP` needs the step's owner on stdin.")
+        return undo_step(system, arguments[0], owner)
+
+
+def undo_step(system: System, step: str, owner: str) -> list[str]:
+    """Undo one step, unless somebody else owns it by now."""
+    entries = journal.read(system)
+    found = journal.owner_of(entries, step) or receipts.owner_of(system, step)
+    if found is None:
+        return [f"{step}: nothing of it is on this node"]
+    if found != owner:
+        return [f"{step}: belongs to {found} now, left as it is"]
+    done = _undo_groups(system, groups(entry for entry in entries if entry.step == step))
+    Journal(system, step, owner).record(journal.CLOSED)
+    receipts.remove(system, step)
+    return done or [f"{step}: it had changed nothing"]
+
+
+def undo_all(system: System, owner: str | None) -> list[str]:
+    """Undo everything, then remove the node program itself."""
+    found = receipts.owner_of(system, cleanup.ANCHOR)
+    if owner is not None and found not in (None, owner):
+        return [f"This node belongs to {found} now, left as it is."]
+    stack = claim.owner(system)
+    if owner is not None and stack not in (None, claim.stack_of(owner)):
+        return [claim.another(str(stack), owner)]
+    done = _undo_groups(system, groups(journal.read(system)))
+    return done + cleanup.remove_ourselves(system)
+
+
+def groups(entries: Iterable[Entry]) -> list[Group]:
+    """All that one step recorded of one subject, at the place of its first line. Pure."""
+    found: dict[tuple[str, str, str], Group] = {}
+    for entry in entries:
+        found.setdefault((entry.step, entry.kind, entry.subject), []).append(entry)
+    return list(found.values())
+
+
+def _undo_groups(system: System, found: Sequence[Group]) -> list[str]:
+    """Newest first. One that fails does not keep the others from being undone."""
+    done, failed = [], []
+    for group in reversed(found):
+        try:
+            done += _undo(system, group)
+        except (Refusal, OSError) as error:
+            failed.append(f"{group[0].kind} {group[0].subject}: {error}")
+    if failed:
+        raise Refusal("\n".join([*done, "Not everything could be undone; run it again:", *failed]))
+    return done
+
+
+def _undo(system: System, group: Group) -> list[str]:
+    last = group[-1]
+    if last.kind not in KINDS:
+        return []
+    undo: Callable[[Journal, Group], list[str]]
+    undo = import_module(f"node.kinds.{last.kind}").undo
+    return undo(Journal(system, last.step, last.owner), group)

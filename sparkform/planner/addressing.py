@@ -1,0 +1,72 @@
+"""The address of every used half of every port, out of one pool. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Interface, IPv4Network
+
+from sparkform.planner.topology import HALVES, Cable, End, Half
+
+SUBNETS = 8
+FIRST_HOST = 10
+
+
+@dataclass(frozen=True)
+class FabricAddress:
+    """One half of one port with its address, and the corresponding half at the other ends."""
+
+    node: str
+    port: int
+    half: Half
+    cable: str
+    address: IPv4Interface
+    peers: tuple[tuple[str, IPv4Interface], ...]
+
+
+def subnets(pool: IPv4Network) -> tuple[IPv4Network, ...]:
+    """The pool cut into eight equal parts.
+
+    Each half of a port needs a subnet of its own (NVIDIA, multi-sparks-through-switch: twins in one
+    subnet break NCCL); a ring of three needs six.
+    """
+    return tuple(pool.subnets(prefixlen_diff=3))
+
+
+def host_address(subnet: IPv4Network, index: int) -> IPv4Interface:
+    """Host part 10 + index: the same on every subnet, and stable when nodes come and go."""
+    return IPv4Interface((subnet[FIRST_HOST + index], subnet.prefixlen))
+
+
+def fabric_addresses(
+    cables: Sequence[Cable], pool: IPv4Network, indexes: Mapping[str, int]
+) -> tuple[FabricAddress, ...]:
+    """One entry for each used half of each port; `indexes` is each node's `index`."""
+    parts = subnets(pool)
+    return tuple(
+        FabricAddress(
+            node=end.node,
+            port=end.port,
+            half=half,
+            cable=cable.name,
+            address=host_address(parts[cable.subnet + offset], indexes[end.node]),
+            peers=tuple(
+                (peer.node, host_address(parts[cable.subnet + offset], indexes[peer.node]))
+                for peer in _others(end, cable, cables)
+            ),
+        )
+        for cable in cables
+        for end in cable.ends
+        for offset, half in enumerate(HALVES)
+    )
+
+
+def _others(end: End, cable: Cable, cables: Sequence[Cable]) -> tuple[End, ...]:
+    """The ends that share the cable's subnet: its far end, or everybody else on the switch."""
+    sharing = (other for c in cables if c.subnet == cable.subnet for other in c.ends)
+    return tuple(other for other in sharing if other != end)
+
+
+def overlapping(pool: IPv4Network, seen: Iterable[IPv4Network]) -> tuple[IPv4Network, ...]:
+    """The networks of a node's own routes and addresses that the pool would cut into."""
+    return tuple(network for network in seen if network.prefixlen and pool.overlaps(network))

@@ -1,0 +1,56 @@
+"""Whether a step is in sync, and the document that its resource carries. Pure.
+
+A node keeps a receipt a step: the exact document that it last applied. A step in sync hands that
+text on byte for byte, so Pulumi sees no change; any other gets a new document, so Pulumi updates
+exactly that step (docs/architecture.md, "How a step lives").
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Json = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a node last applied for a step, with the text as it was received."""
+
+    owner: str
+    want: object
+    run: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a step's resource carries; `run` counts this decision in once it is carried out."""
+
+    document: str
+    run: int
+    in_sync: bool
+
+
+def parse_receipt(text: str | None) -> Receipt | None:
+    """The receipt, or None where there is none or it is damaged: then the step is applied anew."""
+    if text is None:
+        return None
+    try:
+        document = json.loads(text)
+        owner, want, run = document["owner"], document["want"], document["run"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    if not isinstance(owner, str) or type(run) is not int:
+        return None
+    return Receipt(owner, want, run, text)
+
+
+def decide(owner: str, want: Json, have: object, receipt: Receipt | None) -> Decision:
+    """In sync: what is equals what should be, and the node's receipt says that we made it so."""
+    if receipt and have == want and receipt.want == want and receipt.owner == owner:
+        return Decision(receipt.text, receipt.run, in_sync=True)
+    run = receipt.run + 1 if receipt else 1
+    document = {"owner": owner, "want": want, "have": have, "run": run}
+    return Decision(json.dumps(document, sort_keys=True), run, in_sync=False)

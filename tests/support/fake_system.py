@@ -1,0 +1,132 @@
+"""A machine for tests: files below a temporary root, commands answered by a script.
+
+Every command is recorded; one that the script does not know fails the test. `die_at` kills the
+program at its n-th effect, half of the effect done, as SIGKILL or a power cut may leave it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from node.system import Answer, Result, System, draft_of
+
+Command = Callable[[list[str], str], Result]
+Request = Callable[[str, str, object], Answer]
+FINE = Result(0, "", "")
+
+
+class Killed(BaseException):
+    """The program is gone at this point: nothing of it runs any more, no handler, no cleaning up."""
+
+
+@dataclass
+class Script:
+    """What answers, what was asked, and when the machine dies."""
+
+    commands: dict[tuple[str, ...], Command] = field(default_factory=dict)
+    requests: dict[tuple[str, str], Request] = field(default_factory=dict)
+    calls: list[list[str]] = field(default_factory=list)
+    effects: int = 0
+    die_at: int | None = None
+
+    def strikes(self) -> bool:
+        """Count one effect; True where it is the last one of this life."""
+        self.effects += 1
+        return self.effects == self.die_at
+
+    def live(self) -> None:
+        if self.strikes():
+            raise Killed
+
+    def command(self, argv: Sequence[str]) -> Command:
+        for length in range(len(argv), 0, -1):
+            found = self.commands.get(tuple(argv[:length]))
+            if found:
+                return found
+        raise AssertionError(f"the script does not know the command {list(argv)}")
+
+    def request(self, method: str, path: str) -> Request:
+        found = self.requests.get((method, path.partition("?")[0]))
+        if found is None:
+            found = self.requests.get((method, path.rpartition("/")[0] + "/*"))
+        if found is None:
+            raise AssertionError(f"the script does not know the request {method} {path}")
+        return found
+
+
+@dataclass(frozen=True)
+class FakeSystem(System):
+    """A `System` whose commands and sockets are a script."""
+
+    root: Path = Path("/nonexistent")
+    script: Script = field(default_factory=Script)
+
+    def put(self, absolute: str, text: str, mode: int = 0o644) -> None:
+        """A file that is there before the program comes."""
+        self.path(absolute).parent.mkdir(parents=True, exist_ok=True)
+        self.path(absolute).write_bytes(text.encode("utf-8", "surrogateescape"))
+        self.path(absolute).chmod(mode)
+
+    def write(
+        self, absolute: str, text: str, mode: int = 0o644, owner: tuple[int, int] | None = None
+    ) -> None:
+        if self.script.strikes():
+            draft_of(self.path(absolute)).write_text(text[: len(text) // 2], errors="replace")
+            raise Killed
+        super().write(absolute, text, mode, owner)
+
+    def append(self, absolute: str, text: str) -> None:
+        if self.script.strikes():
+            super().append(absolute, text[: len(text) // 2])
+            raise Killed
+        super().append(absolute, text)
+
+    def remove(self, absolute: str) -> None:
+        self.script.live()
+        super().remove(absolute)
+
+    def link(self, absolute: str, target: str) -> None:
+        self.script.live()
+        super().link(absolute, target)
+
+    def make_directory(self, absolute: str, mode: int = 0o755) -> None:
+        self.script.live()
+        super().make_directory(absolute, mode)
+
+    def remove_directory(self, absolute: str) -> None:
+        self.script.live()
+        super().remove_directory(absolute)
+
+    def own(self, absolute: str, mode: int, uid: int, gid: int) -> None:
+        """The mode only: a test that is not root cannot give files away."""
+        self.script.live()
+        self.path(absolute).chmod(mode)
+
+    def run(self, argv: Sequence[str], stdin: str = "", timeout_s: float = 10) -> Result:
+        self.script.live()
+        self.script.calls.append(list(argv))
+        return self.script.command(argv)(list(argv), stdin)
+
+    def ask(
+        self, socket_path: str, method: str, path: str, body: object = None, timeout_s: float = 10
+    ) -> Answer:
+        self.script.live()
+        self.script.calls.append([method, path])
+        return self.script.request(method, path)(method, path, body)
+
+
+def tree_of(system: System) -> dict[str, tuple[str, int, bytes]]:
+    """Every path below the root: what it is, its mode, its bytes or link target."""
+    found = {}
+    for path in sorted(system.root.rglob("*")):
+        mode = path.lstat().st_mode & 0o7777
+        name = str(path.relative_to(system.root))
+        if path.is_symlink():
+            found[name] = ("link", 0, str(path.readlink()).encode())
+        elif path.is_dir():
+            found[name] = ("directory", mode, b"")
+        else:
+            found[name] = ("file", mode, path.read_bytes())
+    return found

@@ -1,0 +1,121 @@
+"""Every step, killed at every effect: `apply` converges, and `undo --all` gives the machine back."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.steps import STEPS, docker_daemon
+from tests.support.fake_spark import GPU, FakeSpark, claim, spark
+from tests.support.node_steps import lives, picture, run_apply, undo_all
+
+MODELS = "/srv/models"
+HOST_READY: dict[str, Any] = {
+    "user": "nvidia",
+    "docker_group": True,
+    "linger": True,
+    "memlock": "unlimited",
+    "swap": [],
+    "model_directory": MODELS,
+    "model_directory_exists": True,
+    "model_directory_mode": "0775",
+    "model_directory_owner": "nvidia",
+}
+WANTS: dict[str, dict[str, Any]] = {
+    "nccl_conf": {"NCCL_IB_DISABLE": "0", "NCCL_IB_GID_INDEX": None},
+    "docker_daemon": dict(docker_daemon.wanted(GPU)),
+    "host_ready": HOST_READY,
+}
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[[], FakeSpark]:
+    """A new machine at each call, the same each time."""
+    numbers = itertools.count()
+
+    def one() -> FakeSpark:
+        return spark(tmp_path / str(next(numbers)))
+
+    return one
+
+
+def applied(one: FakeSpark, step: str) -> list[str]:
+    claim(one)
+    return run_apply(one.system, step, WANTS[step])
+
+
+def difference(one: FakeSpark, step: str) -> list[str]:
+    found, want = STEPS[step], WANTS[step]
+    return found.differences(found.narrow(found.observe(one.system, want), want), want)
+
+
+@pytest.mark.parametrize("step", WANTS)
+def test_apply_brings_what_is_wanted_and_a_second_one_finds_nothing_to_do(make, step) -> None:
+    one = make()
+    assert difference(one, step)
+    assert applied(one, step) != ["nothing to do"]
+    assert difference(one, step) == []
+    before = picture(one)
+    assert applied(one, step) == ["nothing to do"]
+    assert picture(one) == before
+
+
+@pytest.mark.parametrize("step", WANTS)
+def test_undo_gives_the_machine_back(make, step) -> None:
+    before = picture(make())
+    one = make()
+    applied(one, step)
+    assert picture(one) != before
+    undo_all(one.system)
+    assert picture(one) == before
+
+
+@pytest.mark.parametrize("step", WANTS)
+def test_an_apply_killed_anywhere_converges_and_still_goes_back(make, step) -> None:
+    before = picture(make())
+    for one in lives(make, lambda one: applied(one, step)):
+        applied(one, step)
+        assert difference(one, step) == []
+        undo_all(one.system)
+        assert picture(one) == before
+
+
+@pytest.mark.parametrize("step", WANTS)
+def test_an_apply_killed_anywhere_is_undone_without_another_apply(make, step) -> None:
+    before = picture(make())
+    for one in lives(make, lambda one: applied(one, step)):
+        undo_all(one.system)
+        assert picture(one) == before
+
+
+@pytest.mark.parametrize("step", WANTS)
+def test_an_undo_killed_anywhere_is_finished_by_the_next(make, step) -> None:
+    before = picture(make())
+
+    def done() -> FakeSpark:
+        one = make()
+        applied(one, step)
+        return one
+
+    for one in lives(done, lambda one: undo_all(one.system)):
+        undo_all(one.system)
+        assert picture(one) == before
+
+
+def test_the_kill_loop_finds_a_step_that_changes_first_and_records_later(make) -> None:
+    """The control: a change that nobody recorded is seen by the same comparison."""
+    before = picture(make())
+
+    def careless(one: FakeSpark) -> None:
+        claim(one)
+        one.system.write("/etc/planted", "x")
+
+    found = []
+    for one in lives(make, careless):
+        undo_all(one.system)
+        found.append(picture(one) == before)
+    assert False in found
