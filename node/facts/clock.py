@@ -1,15 +1,15 @@
 """Fact `clock`: is the clock kept, by what, and how far is it off.
 
-    {"unix_time_s": 1763712000.5, "synchronized": true, "daemon": "timesyncd", "offset_s": 0.001}
+    {"synchronized": true, "daemon": "timesyncd", "offset_s": 0.001}
 
 `offset_s` is the last offset that the time daemon measured (seconds; positive: this clock is
-behind), null where no daemon tells one. The control side adds its own measure from `unix_time_s`.
+behind), null where no daemon tells one. The control side adds its own measure
+from the document's `unix_time_s`.
 """
 
 from __future__ import annotations
 
 import re
-import time
 
 from node.facts.reading import Look, Request, Unreadable
 from node.facts.values import assignments, decimal
@@ -22,14 +22,13 @@ _CHRONY_CELLS, _CHRONY_OFFSET = 14, 4
 
 def read(look: Look, request: Request) -> object:
     return parse(
-        now_s=time.time(),
         timedatectl=look.command("timedatectl", "show"),
         timesync=look.command_or_none("timedatectl", "timesync-status"),
         chrony=look.command_or_none("chronyc", "-c", "tracking"),
     )
 
 
-def parse(now_s: float, timedatectl: str, timesync: str | None, chrony: str | None) -> object:
+def parse(timedatectl: str, timesync: str | None, chrony: str | None) -> object:
     state = assignments(timedatectl).get("NTPSynchronized")
     if state not in ("yes", "no"):
         raise Unreadable("timedatectl: no NTPSynchronized in the answer")
@@ -40,7 +39,6 @@ def parse(now_s: float, timedatectl: str, timesync: str | None, chrony: str | No
     known = [(daemon, offset) for daemon, offset in offsets.items() if offset is not None]
     daemon, offset_s = known[0] if known else (None, None)
     return {
-        "unix_time_s": now_s,
         "synchronized": state == "yes",
         "daemon": daemon,
         "offset_s": offset_s,

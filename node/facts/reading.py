@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from node.facts import engine
+from node.places import DOCKER_SOCKET
 from node.system import COMMAND_NOT_FOUND, TIMED_OUT, Result, System
 
 READ_LIMIT_BYTES = 4 * 1024 * 1024
@@ -121,10 +121,12 @@ class Look:
 
     def engine(self, path: str) -> object:
         """The Docker engine's answer to GET `path`, as JSON values."""
-        try:
-            return engine.get(str(self.system.path(engine.SOCKET)), path, self.left_s())
-        except engine.EngineError as error:
-            raise Unreadable(str(error)) from error
+        answer = self.system.ask(DOCKER_SOCKET, "GET", path, timeout_s=self.left_s())
+        if answer.status == 0:
+            raise Unreadable(f"docker does not answer ({answer.body})")
+        if not answer.ok:
+            raise Unreadable(f"docker: GET {path} answered {answer.status}")
+        return answer.body
 
 
 def _failure(tool: str, done: Result) -> str:

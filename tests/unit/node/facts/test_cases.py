@@ -12,8 +12,8 @@ from node.facts.reading import Unreadable
 
 from .cases import CASES, Case
 
-# The files beneath these facts are the kernel's or ours, so nothing external can be recorded.
-WITHOUT_EXTERNAL_TOOL = {"cuda", "hca", "nccl_conf"}
+# No tool prints this file; what stands in a stock one is a claim without a recording.
+WITHOUT_A_RECORDING = {"nccl_conf"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.fact}-{case.name}")
@@ -36,6 +36,11 @@ def test_every_fact_has_at_least_two_cases_and_one_of_them_damaged() -> None:
 def test_every_case_belongs_to_a_fact_and_names_its_source() -> None:
     assert {case.fact for case in CASES} <= set(NAMES)
     assert [case.name for case in CASES if not case.source.strip()] == []
+
+
+def test_every_tool_has_at_least_one_real_recording() -> None:
+    seen = {case.fact for case in CASES if not case.source.startswith("constructed")}
+    assert set(NAMES) - seen == WITHOUT_A_RECORDING
 
 
 def test_no_secret_in_an_input_reaches_a_fact() -> None:
