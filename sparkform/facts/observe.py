@@ -67,8 +67,8 @@ async def _look(target: Target, limit_s: float, progress: ssh.Progress) -> ssh.L
 
 
 def _skew(found: NodeDocument | NodeError, looked: ssh.Looked) -> float | None:
-    """Seconds by which the node's clock is ahead, taking its reading as made half-way."""
+    """Seconds by which the node's clock is ahead. The node reads its clock last of all, so only the
+    way back lies between the two readings: some hundredths of a second."""
     if isinstance(found, NodeError):
         return None
-    half_way_s = (looked.asked_s + looked.answered_s) / 2
-    return round(found.unix_time_s - half_way_s, 3)
+    return round(found.unix_time_s - looked.answered_s, 3)

@@ -40,7 +40,7 @@ class NodeReport(Frozen):
     """Exactly one of `document` and `error`.
 
     `host_key` is the key that the node offered ("ssh-ed25519 AAAA…"), trusted or not.
-    `clock_skew_s`: this node's clock minus the control side's, exact to half of `duration_s`.
+    `clock_skew_s`: this node's clock minus the control side's, low by the answer's way back.
     """
 
     document: NodeDocument | None = None

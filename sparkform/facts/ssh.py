@@ -54,10 +54,9 @@ class Identities:
 
 @dataclass(frozen=True)
 class Looked:
-    """What the node printed, and when it was asked and answered (Unix time, seconds)."""
+    """What the node printed, and when that was there (Unix time, seconds)."""
 
     answer: Answer
-    asked_s: float
     answered_s: float
 
 
@@ -86,7 +85,7 @@ async def look(
 ) -> Looked:
     """Log in, run the facts program once, take what it prints. Raises Refusal."""
     async with _connected(target, identities, limit_s, progress) as connection:
-        progress.stage, asked_s = "command", time.time()
+        progress.stage = "command"
         try:
             done = await connection.run(
                 command(target, limit_s), input=program.zipapp(), encoding=None, check=False
@@ -94,7 +93,7 @@ async def look(
         except (asyncssh.Error, OSError) as error:
             raise Refusal(_network_failure(target, error)) from error
     printed = Answer(done.exit_status, _bytes(done.stdout), _bytes(done.stderr))
-    return Looked(printed, asked_s, time.time())
+    return Looked(printed, time.time())
 
 
 def command(target: Target, limit_s: float) -> str:
