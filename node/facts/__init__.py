@@ -1,0 +1,13 @@
+"""What a node tells about itself: one small module a fact, `read` looks and `parse` decides.
+
+Every `parse` is pure: text in, plain JSON values out, or Unreadable with the reason. NAMES is the
+order of the document; docs/facts.md describes each value.
+"""
+
+from __future__ import annotations
+
+NAMES = (
+    *("host", "gpu", "cuda", "container_toolkit", "memory", "disk", "docker", "swarm"),
+    *("containers", "services", "login", "logind", "interfaces", "routes", "netplan"),
+    *("nccl_conf", "ports", "clock", "firewall", "models"),
+)

@@ -1,0 +1,39 @@
+"""Fact `host`: operating system, DGX OS release, kernel, architecture.
+
+    {"hostname": "spark-1", "os": "Ubuntu 24.04.3 LTS", "os_id": "ubuntu", "os_version": "24.04",
+     "dgx_name": "DGX Spark", "dgx_os": "7.3.1", "kernel": "6.14.0-1013-nvidia",
+     "architecture": "aarch64"}
+
+`dgx_os` is the last over-the-air update (DGX_OTA_VERSION; updates are appended, so a file can hold
+several), else the factory image (DGX_SWBUILD_VERSION). No /etc/dgx-release: both are null.
+"""
+
+from __future__ import annotations
+
+from node.facts.reading import Look, Request, Unreadable
+from node.facts.values import assignments
+
+
+def read(look: Look, request: Request) -> object:
+    return parse(
+        os_release=look.file("/etc/os-release"),
+        dgx_release=look.file_or_none("/etc/dgx-release"),
+        uname=look.command("uname", "-n", "-r", "-m"),
+    )
+
+
+def parse(os_release: str, dgx_release: str | None, uname: str) -> object:
+    words = uname.split()
+    if len(words) != 3:
+        raise Unreadable("uname: expected host name, kernel release and machine")
+    system, dgx = assignments(os_release), assignments(dgx_release or "")
+    return {
+        "hostname": words[0],
+        "kernel": words[1],
+        "architecture": words[2],
+        "os": system.get("PRETTY_NAME"),
+        "os_id": system.get("ID"),
+        "os_version": system.get("VERSION_ID"),
+        "dgx_name": dgx.get("DGX_NAME"),
+        "dgx_os": dgx.get("DGX_OTA_VERSION") or dgx.get("DGX_SWBUILD_VERSION"),
+    }

@@ -1,0 +1,21 @@
+"""Fact `logind`: {"remove_ipc": true}, the value that logind runs with.
+
+With it on, logind deletes a user's shared memory at logout, under a running engine.
+"""
+
+from __future__ import annotations
+
+from node.facts.reading import Look, Request, Unreadable
+
+OBJECT = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
+
+
+def read(look: Look, request: Request) -> object:
+    return parse(answer=look.command("busctl", "get-property", *OBJECT, "RemoveIPC"))
+
+
+def parse(answer: str) -> object:
+    values = {"b true": True, "b false": False}
+    if answer.strip() not in values:
+        raise Unreadable("busctl: no truth value for RemoveIPC")
+    return {"remove_ipc": values[answer.strip()]}

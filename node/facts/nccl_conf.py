@@ -1,0 +1,40 @@
+"""Fact `nccl_conf`: what /etc/nccl.conf sets, key by key.
+
+    {"path": "/etc/nccl.conf", "exists": true, "mode": "0644", "owner": "0:0", "sha256": "…",
+     "keys": {"NCCL_IB_DISABLE": "1"}}
+
+NCCL takes NCCL_NAME=value lines and # comments; the last of equal keys wins here. Keys that are
+no NCCL variable are not passed on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from node.facts.reading import Look, Request
+from node.facts.values import assignments
+
+PATH = "/etc/nccl.conf"
+_NAME = re.compile(r"NCCL_[A-Z0-9_]{1,60}", re.ASCII)
+
+
+def read(look: Look, request: Request) -> object:
+    if look.file_or_none(PATH) is None:
+        return parse(text=None, mode=None, owner=None)
+    facts = look.guarded(PATH)
+    return parse(text=facts.text, mode=facts.mode, owner=facts.owner)
+
+
+def parse(text: str | None, mode: str | None, owner: str | None) -> object:
+    data = None if text is None else text.encode("utf-8", "surrogateescape")
+    return {
+        "path": PATH,
+        "exists": text is not None,
+        "mode": mode,
+        "owner": owner,
+        "sha256": None if data is None else hashlib.sha256(data).hexdigest(),
+        "keys": {
+            key: value for key, value in assignments(text or "").items() if _NAME.fullmatch(key)
+        },
+    }

@@ -1,0 +1,151 @@
+"""Fact `netplan`: each netplan file that names a fabric interface, and what it says of it.
+
+    [{"path": "/etc/netplan/40-cx7.yaml", "mode": "0600", "owner": "0:0", "sha256": "…",
+      "renderer": "NetworkManager", "error": null,
+      "interfaces": {"enp1s0f0np0": {"addresses": ["192.168.100.10/24"], "dhcp4": false}},
+      "members": {"bonds/bond0": ["enp1s0f0np0"]}}]
+
+netplan merges all its folders, the later name winning; a file in /run or /etc hides the one of the
+same name in a folder after it (netplan(5)). These files also hold Wi-Fi keys and 802.1x passwords:
+only the keys in OWNED of fabric interfaces are passed on. A file that is not YAML is listed with
+`error`, for nobody can say that it does not name a fabric interface.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import re
+from dataclasses import asdict
+
+from node.facts.interfaces import port_and_half
+from node.facts.reading import Look, Request, Unreadable
+from node.facts.values import items, mapping, text_or_none
+
+FOLDERS = ("/lib/netplan", "/etc/netplan", "/run/netplan")
+OWNED = (
+    *("accept-ra", "activation-mode", "addresses", "dhcp4", "dhcp6", "gateway4", "gateway6"),
+    *("ignore-carrier", "link-local", "match", "mtu", "optional", "renderer", "routes", "set-name"),
+)
+_GROUPS = ("bonds", "bridges", "vlans", "vrfs")
+_HCA_LINKS = "/sys/class/infiniband/*/device/net/*"
+
+
+def read(look: Look, request: Request) -> object:
+    winners: dict[str, str] = {}
+    for folder in FOLDERS:
+        winners.update({path.rpartition("/")[2]: path for path in look.names(f"{folder}/*.yaml")})
+    hcas = [path.rpartition("/")[2] for path in look.names(_HCA_LINKS)]
+    macs = look.texts(look.names("/sys/class/net/*/address"))
+    return parse(
+        files={path: asdict(look.guarded(path)) for _, path in sorted(winners.items())},
+        fabric=sorted({*hcas, *request.interfaces}),
+        macs={path.split("/")[4]: mac.strip() for path, mac in macs.items()},
+    )
+
+
+def parse(files: dict[str, dict[str, str]], fabric: list[str], macs: dict[str, str]) -> object:
+    reports = [_file(path, facts, set(fabric), macs) for path, facts in files.items()]
+    return [item for item in reports if item["interfaces"] or item["members"] or item["error"]]
+
+
+def _file(
+    path: str, facts: dict[str, str], fabric: set[str], macs: dict[str, str]
+) -> dict[str, object]:
+    text = facts["text"]
+    network, error = _network(text)
+    interfaces, identities = _interfaces(network, fabric, macs)
+    return {
+        "path": path,
+        "mode": facts["mode"],
+        "owner": facts["owner"],
+        "sha256": hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(),
+        "renderer": text_or_none(network.get("renderer")),
+        "interfaces": interfaces,
+        "members": _members(network, identities | fabric),
+        "error": error,
+    }
+
+
+def _network(text: str) -> tuple[dict[str, object], str | None]:
+    """The network mapping of a file, and what is wrong with it, without quoting it."""
+    try:
+        import yaml
+    except ImportError:
+        raise Unreadable("python3-yaml is not installed (netplan.io brings it)") from None
+    try:
+        document = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 0
+        return {}, f"not YAML (line {line})"
+    except (yaml.YAMLError, ValueError, TypeError, RecursionError, AttributeError, LookupError):
+        return {}, "not YAML"
+    return mapping(mapping(document).get("network")), None
+
+
+def _interfaces(
+    network: dict[str, object], fabric: set[str], macs: dict[str, str]
+) -> tuple[dict[str, dict[str, object]], set[str]]:
+    """Owned keys by interface name, and the ids under which the file knows fabric interfaces."""
+    found: dict[str, dict[str, object]] = {}
+    identities = set()
+    for identity, value in mapping(network.get("ethernets")).items():
+        settings = mapping(value)
+        keys = {key: plain(settings[key]) for key in OWNED if key in settings}
+        for name in _named(identity, mapping(settings.get("match")), fabric, macs):
+            found[name] = keys
+            identities.add(identity)
+    return found, identities
+
+
+def _named(
+    identity: str, match: dict[str, object], fabric: set[str], macs: dict[str, str]
+) -> list[str]:
+    """The fabric interfaces that a definition applies to (netplan(5), properties for physical)."""
+    if not match:
+        return [identity] if is_fabric(identity, fabric) else []
+    pattern, mac = text_or_none(match.get("name")), text_or_none(match.get("macaddress"))
+    return [
+        name
+        for name in sorted({*macs, *fabric})
+        if is_fabric(name, fabric)
+        and (pattern is None or fnmatch.fnmatchcase(name, pattern))
+        and (mac is None or macs.get(name, "").lower() == mac.lower())
+    ]
+
+
+def is_fabric(name: str, fabric: set[str]) -> bool:
+    return name in fabric or port_and_half(name)[0] is not None
+
+
+def _members(network: dict[str, object], names: set[str]) -> dict[str, list[str]]:
+    """Bonds, bridges, VLANs and VRFs that take a fabric interface."""
+    found = {}
+    for group in _GROUPS:
+        for identity, value in mapping(network.get(group)).items():
+            taken = [*items(mapping(value).get("interfaces")), mapping(value).get("link")]
+            texts = {name for name in taken if isinstance(name, str)}
+            used = sorted(name for name in texts if is_fabric(name, names))
+            if used:
+                found[f"{group}/{identity}"] = used
+    return found
+
+
+_PLAIN = re.compile(r"[0-9A-Za-z.:/_*?\[\] -]{0,100}", re.ASCII)
+
+
+def plain(value: object, depth: int = 4) -> object:
+    """A YAML value as JSON: addresses, numbers and truth values; anything else is told as null."""
+    if (
+        isinstance(value, bool)
+        or value is None
+        or (isinstance(value, str) and _PLAIN.fullmatch(value))
+    ):
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < 10**18 else None
+    if depth and isinstance(value, list):
+        return [plain(item, depth - 1) for item in value[:50]]
+    if depth and isinstance(value, dict):
+        return {key: plain(item, depth - 1) for key, item in mapping(value).items()}
+    return None

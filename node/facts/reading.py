@@ -1,0 +1,136 @@
+"""How a fact looks at the machine: files, folders, commands, the Docker engine; all read-only."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from node.places import DOCKER_SOCKET
+from node.system import COMMAND_NOT_FOUND, TIMED_OUT, Result, System
+
+READ_LIMIT_BYTES = 4 * 1024 * 1024
+
+
+class Unreadable(Exception):
+    """Why a fact could not be read. The message never quotes what a file holds."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the control side tells the node before it looks.
+
+    `raw` is the whole request, for the steps; `budget_s` bounds the run in seconds.
+    """
+
+    user: str = "root"
+    model_directory: str = "/var/lib/sparkform/models"
+    interfaces: tuple[str, ...] = ()
+    budget_s: float = 5.0
+    raw: dict[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What may be told of a file that may hold secrets, beside the text for the parser."""
+
+    text: str
+    mode: str
+    owner: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """A view of one machine that ends at `deadline` (seconds of the monotonic clock)."""
+
+    system: System
+    deadline: float
+
+    def left_s(self) -> float:
+        return max(0.1, self.deadline - time.monotonic())
+
+    def file(self, path: str) -> str:
+        """The file's text; Unreadable where there is none or the kernel refuses."""
+        text = self.file_or_none(path)
+        if text is None:
+            raise Unreadable(f"{path}: no such file")
+        return text
+
+    def file_or_none(self, path: str) -> str | None:
+        """The file's text, None where there is no file."""
+        try:
+            text = self.system.read(path)
+        except OSError as error:
+            raise Unreadable(f"{path}: {error.strerror}") from error
+        if text is not None and len(text) > READ_LIMIT_BYTES:
+            raise Unreadable(f"{path}: larger than {READ_LIMIT_BYTES} bytes")
+        return text
+
+    def texts(self, paths: Iterable[str]) -> dict[str, str]:
+        """Texts by path; what the kernel refuses to show (a speed without a link) is left out."""
+        found = {}
+        for path in paths:
+            try:
+                text = self.file_or_none(path)
+            except Unreadable:
+                continue
+            if text is not None:
+                found[path] = text
+        return found
+
+    def names(self, pattern: str) -> list[str]:
+        """Absolute paths that match a pattern, sorted. Links on the way are followed."""
+        root = self.system.root
+        try:
+            found = sorted(root.glob(pattern.lstrip("/")))
+        except OSError as error:
+            raise Unreadable(f"{pattern}: {error.strerror}") from error
+        return [f"/{path.relative_to(root)}" for path in found]
+
+    def guarded(self, path: str) -> FileFacts:
+        """A file with its mode ("0600") and owner ("0:0"), for parsers that show only some keys."""
+        try:
+            status = os.stat(self.system.path(path))
+        except OSError as error:
+            raise Unreadable(f"{path}: {error.strerror}") from error
+        mode, owner = f"{status.st_mode & 0o7777:04o}", f"{status.st_uid}:{status.st_gid}"
+        return FileFacts(self.file(path), mode, owner)
+
+    def folder(self, path: str) -> Path:
+        return self.system.path(path)
+
+    def command(self, *argv: str) -> str:
+        """What a command prints; Unreadable where it is missing, slow or fails."""
+        done = self.run(*argv)
+        if done.code != 0:
+            raise Unreadable(_failure(argv[0], done))
+        return done.out
+
+    def command_or_none(self, *argv: str) -> str | None:
+        """What a command prints, None where the machine has no such command or it fails."""
+        done = self.run(*argv)
+        return done.out if done.code == 0 else None
+
+    def run(self, *argv: str) -> Result:
+        try:
+            return self.system.run(argv, timeout_s=self.left_s())
+        except OSError as error:
+            raise Unreadable(f"{argv[0]}: {error.strerror}") from error
+
+    def engine(self, path: str) -> object:
+        """The Docker engine's answer to GET `path`, as JSON values."""
+        answer = self.system.ask(DOCKER_SOCKET, "GET", path, timeout_s=self.left_s())
+        if answer.status == 0:
+            raise Unreadable(f"docker does not answer ({answer.body})")
+        if not answer.ok:
+            raise Unreadable(f"docker: GET {path} answered {answer.status}")
+        return answer.body
+
+
+def _failure(tool: str, done: Result) -> str:
+    if done.code in (COMMAND_NOT_FOUND, TIMED_OUT):
+        return done.err
+    lines = (done.err.strip() or done.out.strip()).splitlines()
+    return f"{tool}: exit {done.code}" + (f": {lines[0][:200]}" if lines else "")

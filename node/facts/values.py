@@ -1,0 +1,69 @@
+"""Turns text from tools into plain values. Nothing here raises anything but Unreadable."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+from node.facts.reading import Unreadable
+
+_WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
+
+
+def json_value(text: str, tool: str) -> object:
+    """The JSON value in `text`; Unreadable names the tool, not the text."""
+    try:
+        value: object = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise Unreadable(f"{tool}: answered no JSON") from None
+    return value
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(name)
+
+
+def mapping(value: object) -> dict[str, object]:
+    """`value` as a mapping with text keys, empty where it is something else."""
+    if not isinstance(value, dict):
+        return {}
+    return {key: item for key, item in value.items() if isinstance(key, str)}
+
+
+def items(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
+def text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def number(value: object) -> int | None:
+    """A whole number, from a JSON number or from digits; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value if abs(value) < 10**18 else None
+    if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
+        return int(value)
+    return None
+
+
+def decimal(value: str) -> float | None:
+    """A finite number, None for anything else."""
+    try:
+        found = float(value)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def assignments(text: str) -> dict[str, str]:
+    """KEY=value lines of a shell-like file; quotes are taken off, the last of equal keys wins."""
+    found = {}
+    for line in text.splitlines():
+        key, equals, value = line.strip().partition("=")
+        if equals and key and not key.startswith("#"):
+            found[key.strip()] = value.strip().strip("\"'")
+    return found

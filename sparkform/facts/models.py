@@ -1,0 +1,255 @@
+"""What a node reported, typed. docs/facts.md says where each value comes from.
+
+Frozen, strict in types, and deaf to keys that a newer node program adds. A fact that could not be
+read is None and stands in `unreadable` with the reason.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, JsonValue
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", defer_build=True)
+
+
+class Host(Frozen):
+    hostname: str
+    kernel: str
+    architecture: str
+    os: str | None
+    os_id: str | None
+    os_version: str | None
+    dgx_name: str | None
+    dgx_os: str | None
+
+
+class Gpu(Frozen):
+    name: str
+    uuid: str
+    compute_capability: str
+
+
+class Gpus(Frozen):
+    driver: str
+    gpus: tuple[Gpu, ...]
+
+
+class Cuda(Frozen):
+    driver: str
+    toolkit: str | None
+
+
+class ContainerToolkit(Frozen):
+    version: str
+
+
+class Swap(Frozen):
+    path: str
+    size_kib: int
+
+
+class Memory(Frozen):
+    total_kib: int
+    available_kib: int
+    swap_total_kib: int
+    swap_free_kib: int
+    swaps: tuple[Swap, ...]
+
+
+class Space(Frozen):
+    path: str
+    mount: str
+    total_bytes: int
+    free_bytes: int
+
+
+class Disk(Frozen):
+    model_directory: Space
+    docker_directory: Space
+
+
+class GenericResource(Frozen):
+    kind: str
+    value: str
+
+
+class Docker(Frozen):
+    version: str
+    runtimes: tuple[str, ...]
+    default_runtime: str | None
+    generic_resources: tuple[GenericResource, ...]
+    root_directory: str | None
+    live_restore: bool
+
+
+class SwarmNode(Frozen):
+    id: str | None
+    hostname: str | None
+    role: str | None
+    availability: str | None
+    state: str | None
+    address: str | None
+    leader: bool
+    labels: dict[str, str]
+    generic_resources: tuple[GenericResource, ...]
+
+
+class Swarm(Frozen):
+    state: str
+    node_id: str | None
+    cluster_id: str | None
+    manager: bool
+    address: str | None
+    managers: tuple[str, ...]
+    error: str | None
+    nodes: tuple[SwarmNode, ...] | None
+
+
+class Container(Frozen):
+    id: str | None
+    name: str | None
+    image: str | None
+    state: str | None
+    labels: dict[str, str]
+
+
+class Service(Frozen):
+    id: str | None
+    name: str | None
+    image: str | None
+    running: int | None
+    desired: int | None
+    labels: dict[str, str]
+
+
+class Login(Frozen):
+    user: str
+    uid: int
+    groups: tuple[str, ...]
+    linger: bool
+    passwordless_sudo: bool
+
+
+class Logind(Frozen):
+    remove_ipc: bool
+
+
+class Interface(Frozen):
+    """`addresses` are "address/prefix length"; `gid_addresses` the IPv4 ones of RoCE v2."""
+
+    name: str
+    state: str
+    carrier: bool
+    speed_mbps: int | None
+    mtu: int | None
+    mac: str | None
+    kind: str | None
+    driver: str | None
+    addresses: tuple[str, ...]
+    port: int | None
+    half: str | None
+    hca: str | None
+    rdma_state: str | None
+    gid_addresses: tuple[str, ...]
+
+
+class Route(Frozen):
+    destination: str | None
+    gateway: str | None
+    interface: str | None
+    source: str | None
+    metric: int | None
+    table: str
+
+
+class NetplanFile(Frozen):
+    """A file that names a fabric interface: owned keys by interface, never the text."""
+
+    path: str
+    mode: str
+    owner: str
+    sha256: str
+    renderer: str | None
+    interfaces: dict[str, dict[str, JsonValue]]
+    members: dict[str, tuple[str, ...]]
+    error: str | None
+
+
+class NcclConf(Frozen):
+    path: str
+    exists: bool
+    mode: str | None
+    owner: str | None
+    sha256: str | None
+    keys: dict[str, str]
+
+
+class ListeningPort(Frozen):
+    protocol: str
+    address: str
+    port: int
+    process: str | None
+
+
+class Clock(Frozen):
+    synchronized: bool
+    daemon: str | None
+    offset_s: float | None
+
+
+class Firewall(Frozen):
+    active: bool
+    because: tuple[str, ...]
+
+
+class CachedModel(Frozen):
+    handle: str
+    revision: str | None
+    path: str
+    layout: str
+    bytes: int
+    complete: bool
+    missing: tuple[str, ...]
+
+
+class Facts(Frozen):
+    host: Host | None = None
+    gpu: Gpus | None = None
+    cuda: Cuda | None = None
+    container_toolkit: ContainerToolkit | None = None
+    memory: Memory | None = None
+    disk: Disk | None = None
+    docker: Docker | None = None
+    swarm: Swarm | None = None
+    containers: tuple[Container, ...] | None = None
+    services: tuple[Service, ...] | None = None
+    login: Login | None = None
+    logind: Logind | None = None
+    interfaces: tuple[Interface, ...] | None = None
+    routes: tuple[Route, ...] | None = None
+    netplan: tuple[NetplanFile, ...] | None = None
+    nccl_conf: NcclConf | None = None
+    ports: tuple[ListeningPort, ...] | None = None
+    clock: Clock | None = None
+    firewall: Firewall | None = None
+    models: tuple[CachedModel, ...] | None = None
+    claim: str | None = None
+
+
+class Unreadable(Frozen):
+    """`what` is "fact NAME", "step NAME" or "receipts"."""
+
+    what: str
+    why: str
+
+
+class NodeDocument(Frozen):
+    """The one JSON document that `node.pyz observe` prints."""
+
+    version: int
+    unix_time_s: float
+    facts: Facts
+    steps: dict[str, JsonValue]
+    receipts: dict[str, str]
+    unreadable: tuple[Unreadable, ...]

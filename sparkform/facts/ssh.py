@@ -1,0 +1,243 @@
+"""One login and one exec on one node. Imports asyncssh, so it is imported only to look at nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shlex
+import socket
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+
+import asyncssh
+
+from sparkform.facts import errors, host_keys, program
+from sparkform.facts.answer import Answer
+from sparkform.facts.report import NodeError
+from sparkform.facts.target import Target
+
+# Of the node's limit, what is left for the facts program itself once the login is done.
+PROGRAM_SHARE = 0.6
+
+
+class Refusal(Exception):
+    """A node that could not be observed, as the error that is shown."""
+
+    def __init__(self, error: NodeError) -> None:
+        super().__init__(error.what)
+        self.error = error
+
+
+@dataclass
+class Progress:
+    """How far a connection has come, for the words when it gets no further."""
+
+    stage: str = "dial"
+    offered: asyncssh.SSHKey | None = None
+    jump: Target | None = None
+
+    @property
+    def host_key(self) -> str | None:
+        """The key that the node itself offered, as it is declared."""
+        return host_keys.line(self.offered) if self.offered and not self.jump else None
+
+
+@dataclass(frozen=True)
+class Identities:
+    """The keys to log in with: the agent's, then the identity file's."""
+
+    keys: tuple[asyncssh.SSHKeyPair, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the node printed, and when that was there (Unix time, seconds)."""
+
+    answer: Answer
+    answered_s: float
+
+
+@dataclass
+class _Client(asyncssh.SSHClient):
+    """Decides on the host key, and notes how far the connection came."""
+
+    target: Target
+    trusted: host_keys.Trust
+    progress: Progress
+    rejected: NodeError | None = field(default=None)
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self.progress.stage = "greeting"
+
+    def validate_host_public_key(
+        self, host: str, addr: str, port: int, key: asyncssh.SSHKey
+    ) -> bool:
+        self.progress.stage, self.progress.offered = "login", key
+        self.rejected = host_keys.verdict(self.target, self.trusted, key)
+        return self.rejected is None
+
+
+async def look(
+    target: Target, identities: Identities, limit_s: float, progress: Progress
+) -> Looked:
+    """Log in, run the facts program once, take what it prints. Raises Refusal."""
+    async with _connected(target, identities, limit_s, progress) as connection:
+        progress.stage = "command"
+        try:
+            done = await connection.run(
+                command(target, limit_s), input=program.zipapp(), encoding=None, check=False
+            )
+        except (asyncssh.Error, OSError) as error:
+            raise Refusal(_network_failure(target, error)) from error
+    printed = Answer(done.exit_status, _bytes(done.stdout), _bytes(done.stderr))
+    return Looked(printed, time.time())
+
+
+def command(target: Target, limit_s: float) -> str:
+    """The one command of a node. Nothing in it is secret: it is seen in the node's process list."""
+    request = {
+        "user": target.user,
+        "model_directory": target.model_directory,
+        "interfaces": list(target.interfaces),
+        "budget_s": round(limit_s * PROGRAM_SHARE, 3),
+        "steps": {step: dict(asked) for step, asked in target.steps.items()},
+    }
+    sudo = [] if target.user == "root" else ["sudo", "-n", "--"]
+    python = ["python3", "-I", "-c", program.BOOTSTRAP, "observe", json.dumps(request)]
+    return shlex.join(["env", "LC_ALL=C", *sudo, *python])
+
+
+@contextlib.asynccontextmanager
+async def _connected(
+    target: Target, identities: Identities, limit_s: float, progress: Progress
+) -> AsyncIterator[asyncssh.SSHClientConnection]:
+    async with contextlib.AsyncExitStack() as stack:
+        tunnel = None
+        if target.proxy_jump:
+            progress.jump = jump_target(target)
+            tunnel = await stack.enter_async_context(
+                _connected(progress.jump, identities, limit_s, progress)
+            )
+            progress.jump, progress.stage, progress.offered = None, "dial", None
+        connection = await _connect(target, identities, limit_s, progress, tunnel)
+        stack.callback(connection.abort)
+        yield connection
+
+
+def jump_target(target: Target) -> Target:
+    """The jump host of "[user@]host[:port]"; its host key stands in the known_hosts file."""
+    user, _, place = (target.proxy_jump or "").rpartition("@")
+    host, _, port = place.rpartition(":")
+    number = int(port) if host and port.isdigit() else 22
+    return replace(
+        target,
+        name=target.proxy_jump or "",
+        host=host.strip("[]") if host and port.isdigit() else place,
+        port=number,
+        user=user or target.user,
+        host_key=None,
+        proxy_jump=None,
+    )
+
+
+async def _connect(
+    target: Target,
+    identities: Identities,
+    limit_s: float,
+    progress: Progress,
+    tunnel: asyncssh.SSHClientConnection | None,
+) -> asyncssh.SSHClientConnection:
+    trusted = host_keys.trust(target)
+    if isinstance(trusted, NodeError):
+        raise Refusal(trusted)
+    client = _Client(target, trusted, progress)
+    try:
+        return await asyncssh.connect(
+            target.host,
+            target.port,
+            tunnel=tunnel or (),
+            client_factory=lambda: client,
+            username=target.user,
+            client_keys=list(identities.keys) or None,
+            agent_path=None,
+            known_hosts=lambda host, addr, port: ([], [], []),
+            server_host_key_algs=trusted.algorithms,
+            preferred_auth="publickey",
+            x509_trusted_certs=None,
+            config=None,
+            gss_host=None,
+            connect_timeout=None,
+            login_timeout=limit_s * 2,
+        )
+    except (asyncssh.Error, OSError) as error:
+        raise Refusal(client.rejected or _failure(target, identities, error)) from error
+
+
+def _failure(target: Target, identities: Identities, error: Exception) -> NodeError:
+    """The words for what the network or the SSH server did."""
+    if isinstance(error, asyncssh.PermissionDenied):
+        if identities.problem:
+            return errors.identity(target, identities.problem)
+        return errors.authentication(target, len(identities.keys))
+    if isinstance(error, asyncssh.KeyExchangeFailed):
+        if "host key" in str(error):
+            return errors.rsa_host_key(target, "The node")
+        return errors.failed(target, str(error))
+    if isinstance(error, asyncssh.ChannelOpenError):
+        return errors.unreachable(target, f"the jump host says: {error.reason}")
+    return _network_failure(target, error)
+
+
+def _network_failure(target: Target, error: Exception) -> NodeError:
+    if isinstance(error, socket.gaierror):
+        return errors.unresolved(target)
+    if isinstance(error, ConnectionRefusedError):
+        return errors.refused(target)
+    if isinstance(error, (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)):
+        return errors.dropped(target)
+    if isinstance(error, OSError):
+        return errors.unreachable(target, error.strerror or str(error))
+    return errors.failed(target, str(error))
+
+
+def late(target: Target, progress: Progress, limit_s: float) -> NodeError:
+    """The words for a node that came no further than `progress` within its limit."""
+    if progress.jump:
+        here = replace(progress, jump=None)
+        return errors.through(progress.jump, late(progress.jump, here, limit_s))
+    if progress.stage == "dial":
+        return errors.unreachable(target, f"no answer within {limit_s:g} s")
+    if progress.stage == "command":
+        return errors.timeout(target, limit_s)
+    return errors.frozen(target, limit_s)
+
+
+async def identities(target: Target) -> Identities:
+    """The agent's keys first, then the identity file's; a problem is said where it matters."""
+    keys = list(await _agent_keys())
+    if target.identity_file is None:
+        return Identities(tuple(keys))
+    try:
+        path = target.identity_file.expanduser()
+        loaded = await asyncio.to_thread(asyncssh.read_private_key, path, target.passphrase)
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        return Identities(tuple(keys), str(error))
+    except OSError as error:
+        return Identities(tuple(keys), error.strerror or "it cannot be read")
+    return Identities((*keys, *asyncssh.load_keypairs([loaded])))
+
+
+async def _agent_keys() -> list[asyncssh.SSHKeyPair]:
+    """The agent's keys; no agent, or one that does not answer, has none."""
+    try:
+        agent = await asyncssh.connect_agent()
+        return list(await agent.get_keys())
+    except (OSError, ValueError, asyncssh.Error):
+        return []
+
+
+def _bytes(value: bytes | str | None) -> bytes:
+    return value.encode() if isinstance(value, str) else value or b""

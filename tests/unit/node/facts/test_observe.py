@@ -1,0 +1,276 @@
+"""The observe verb as a whole: one document whatever the machine does, within its time."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node import observe
+from node.errors import Refusal
+from node.facts import NAMES
+from node.facts.reading import Look, Request, Unreadable
+from node.system import COMMAND_NOT_FOUND, TIMED_OUT, Result, System
+
+Script = Callable[[Sequence[str]], Result]
+
+
+def nothing_installed(argv: Sequence[str]) -> Result:
+    return Result(COMMAND_NOT_FOUND, "", f"{argv[0]}: not found")
+
+
+@dataclass(frozen=True)
+class Scripted(System):
+    """A machine below a folder whose commands are a function."""
+
+    script: Script = nothing_installed
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    def run(self, argv: Sequence[str], stdin: str = "", timeout_s: float = 10) -> Result:
+        self.asked.append(tuple(argv))
+        return self.script(argv)
+
+
+def look(root: Path, script: Script = nothing_installed) -> Look:
+    return Look(Scripted(root, script), time.monotonic() + 5)
+
+
+def only(value: object) -> dict[str, Any]:
+    assert isinstance(value, list)
+    (found,) = value
+    assert isinstance(found, dict)
+    return found
+
+
+def test_an_empty_machine_gives_a_whole_document_of_nulls_with_reasons(tmp_path: Path) -> None:
+    document = observe.observe(Scripted(tmp_path), Request())
+    facts = document["facts"]
+    assert isinstance(facts, dict)
+    assert set(facts) == {*NAMES, "claim"}
+    told = {item["what"] for item in document["unreadable"]}  # type: ignore[attr-defined]
+    # Without a file there is nothing to read, which is an answer.
+    readable = {"models", "netplan", "nccl_conf", "claim"}
+    assert {name for name in facts if f"fact {name}" not in told} == readable
+    assert document["receipts"] == {}
+
+
+def test_the_verb_prints_one_line_of_plain_ascii(tmp_path: Path) -> None:
+    (tmp_path / "var/lib/sparkform/receipts").mkdir(parents=True)
+    (tmp_path / "var/lib/sparkform/receipts/nccl_conf.json").write_bytes(b"\xff\xc3\xa9")
+    lines = observe.main(Scripted(tmp_path), ['{"user": "nvidia"}'], "")
+    assert len(lines) == 1
+    assert lines[0].isascii()
+    assert json.loads(lines[0])["receipts"] == {"nccl_conf": "?é"}
+
+
+def test_a_request_that_is_no_json_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Refusal):
+        observe.main(Scripted(tmp_path), ["{"], "")
+
+
+def test_a_reading_that_hangs_is_named_and_keeps_no_other_back() -> None:
+    release = threading.Event()
+    started = time.monotonic()
+    found = observe.collect(
+        {"fact slow": lambda: release.wait(20), "fact quick": lambda: 1},
+        time.monotonic() + 0.2,
+    )
+    release.set()
+    assert time.monotonic() - started < 5
+    assert [(item.what, item.value, item.why) for item in found] == [
+        ("fact slow", None, "no answer in time"),
+        ("fact quick", 1, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("failure", "why"),
+    [
+        (Unreadable("nvidia-smi: not found"), "nvidia-smi: not found"),
+        (KeyError("password=CANARY"), "failed with KeyError"),
+    ],
+    ids=["said", "defect"],
+)
+def test_a_reading_that_fails_is_told_without_quoting_foreign_text(
+    failure: Exception, why: str
+) -> None:
+    def read() -> object:
+        raise failure
+
+    assert observe.attempt("fact x", read) == observe.Finding("fact x", None, why)
+
+
+def test_a_value_that_is_no_json_is_a_failed_reading() -> None:
+    assert observe.attempt("fact x", lambda: float("nan")).why == "failed with ValueError"
+
+
+def test_a_step_is_asked_with_its_own_words_over_the_shared_ones() -> None:
+    request = observe.parse_request(
+        {"user": "nvidia", "interfaces": ["eth1", 3], "steps": {"swarm": {"user": "other"}}}
+    )
+    assert observe.step_request(request, "swarm")["user"] == "other"
+    assert observe.step_request(request, "nccl_conf")["user"] == "nvidia"
+    assert observe.step_request(request, "nccl_conf")["interfaces"] == ["eth1"]
+
+
+@pytest.mark.parametrize("damaged", [{"budget_s": "x", "user": 1}, {"budget_s": [], "steps": 3}])
+def test_a_damaged_request_falls_back_to_what_is_usual(damaged: Mapping[str, object]) -> None:
+    request = observe.parse_request(damaged)
+    assert (request.user, request.budget_s) == ("root", 5.0)
+    assert observe.step_request(request, "swarm")["user"] == "root"
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        (Result(COMMAND_NOT_FOUND, "", "tool: not found"), "tool: not found"),
+        (Result(TIMED_OUT, "", "tool: no answer within 5 s"), "tool: no answer within 5 s"),
+        (Result(9, "No devices were found\n", ""), "tool: exit 9: No devices were found"),
+        (Result(1, "", ""), "tool: exit 1"),
+    ],
+    ids=["missing", "slow", "said on stdout", "silent"],
+)
+def test_a_command_that_fails_says_how(result: Result, why: str, tmp_path: Path) -> None:
+    with pytest.raises(Unreadable) as raised:
+        look(tmp_path, lambda argv: result).command("tool")
+    assert str(raised.value) == why
+
+
+def test_a_command_that_may_not_be_run_is_unreadable(tmp_path: Path) -> None:
+    def script(argv: Sequence[str]) -> Result:
+        raise PermissionError(13, "Permission denied")
+
+    with pytest.raises(Unreadable, match="tool: Permission denied"):
+        look(tmp_path, script).command("tool")
+
+
+def test_files_are_found_by_pattern_and_told_with_mode_and_owner(tmp_path: Path) -> None:
+    folder = tmp_path / "etc/netplan"
+    folder.mkdir(parents=True)
+    (folder / "40.yaml").write_text("a")
+    (folder / "40.yaml").chmod(0o600)
+    seen = look(tmp_path)
+    assert seen.names("/etc/netplan/*.yaml") == ["/etc/netplan/40.yaml"]
+    assert seen.guarded("/etc/netplan/40.yaml").mode == "0600"
+    assert seen.texts(["/etc/netplan/40.yaml", "/etc/none", "/etc/netplan"]) == {
+        "/etc/netplan/40.yaml": "a"
+    }
+
+
+class _Engine(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        body = b'{"ServerVersion": "29"}' if self.path == "/info" else b"no such page"
+        self.send_response(200 if self.path == "/info" else 404)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Tests print nothing."""
+
+
+class _EngineServer(socketserver.UnixStreamServer):
+    def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
+        request, _ = super().get_request()
+        return request, ("local", 0)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Path]:
+    (tmp_path / "run").mkdir()
+    server = _EngineServer(str(tmp_path / "run/docker.sock"), _Engine)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    yield tmp_path
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_the_docker_engine_is_asked_over_its_socket(engine: Path) -> None:
+    assert look(engine).engine("/info") == {"ServerVersion": "29"}
+    with pytest.raises(Unreadable, match="GET /nodes answered 404"):
+        look(engine).engine("/nodes")
+
+
+def test_a_docker_engine_that_does_not_run_is_unreadable(tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match="docker does not answer"):
+        look(tmp_path).engine("/info")
+
+
+def test_a_model_folder_is_listed_with_links_and_unfinished_parts(tmp_path: Path) -> None:
+    from node.facts import models
+
+    base = tmp_path / "m/hub/models--org--name"
+    snapshot = base / "snapshots/abc"
+    snapshot.mkdir(parents=True)
+    (base / "blobs").mkdir()
+    (base / "blobs/1").write_text("{}")
+    (base / "blobs/2").write_text("weights")
+    (snapshot / "config.json").symlink_to("../../blobs/1")
+    (snapshot / "model.safetensors").symlink_to("../../blobs/2")
+    (snapshot / "tokenizer.json").symlink_to("../../blobs/gone")
+    found = only(models.read(look(tmp_path), Request(model_directory="/m")))
+    assert (found["handle"], found["bytes"], found["complete"]) == ("org/name", 9, False)
+    assert found["missing"] == ["tokenizer.json"]
+
+
+def test_a_model_directory_too_slow_to_list_is_unreadable(tmp_path: Path) -> None:
+    from node.facts import models
+
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m/file").write_text("")
+    late = Look(Scripted(tmp_path), time.monotonic() - 1)
+    with pytest.raises(Unreadable, match="too slow"):
+        models.read(late, Request(model_directory="/m"))
+
+
+def test_the_disk_of_a_folder_that_is_not_there_yet_is_its_parents(tmp_path: Path) -> None:
+    from node.facts import disk
+
+    (tmp_path / "var/lib").mkdir(parents=True)
+    system = Scripted(tmp_path)
+    with pytest.raises(Unreadable):
+        disk.read(Look(system, time.monotonic() + 5), Request(model_directory="/var/lib/a/b"))
+    assert system.asked == [("df", "-P", "-B1", str(tmp_path / "var/lib"))]
+
+
+def test_roce_devices_are_read_from_sysfs_without_the_empty_gids(tmp_path: Path) -> None:
+    from node.facts import hca
+
+    port = tmp_path / "sys/class/infiniband/rocep1s0f0/ports/1"
+    net = tmp_path / "sys/class/infiniband/rocep1s0f0/device/net/enp1s0f0np0"
+    for folder in (port / "gids", port / "gid_attrs/types", port / "gid_attrs/ndevs", net):
+        folder.mkdir(parents=True)
+    zero = ":".join(["0000"] * 8)
+    (port / "gids/0").write_text(f"{zero}\n")
+    (port / "gids/5").write_text("0000:0000:0000:0000:0000:ffff:c0a8:640a\n")
+    (port / "gid_attrs/types/5").write_text("RoCE v2\n")
+    (port / "gid_attrs/ndevs/5").write_text("enp1s0f0np0\n")
+    (port / "state").write_text("4: ACTIVE\n")
+    (net / "address").write_text("4c:bb:47:00:00:01\n")
+    texts = hca.texts(look(tmp_path))
+    assert not any(path.endswith("gids/0") for path in texts)
+    assert hca.by_interface(texts) == {
+        "enp1s0f0np0": hca.Device("rocep1s0f0", "ACTIVE", ("192.168.100.10",))
+    }
+
+
+def test_netplans_folders_hide_each_others_files_of_the_same_name(tmp_path: Path) -> None:
+    from node.facts import netplan
+
+    text = "network: {ethernets: {enp1s0f0np0: {mtu: %s}}}\n"
+    for folder, mtu in (("lib", 1500), ("etc", 9000)):
+        (tmp_path / folder / "netplan").mkdir(parents=True)
+        (tmp_path / folder / "netplan/40.yaml").write_text(text % mtu)
+    found = only(netplan.read(look(tmp_path), Request()))
+    assert found["path"] == "/etc/netplan/40.yaml"
+    assert found["interfaces"] == {"enp1s0f0np0": {"mtu": 9000}}
