@@ -6,10 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 
-from sparkform.planner.topology import HALVES, Cable, End, Half
-
-SUBNETS = 8
-FIRST_HOST = 10
+from sparkform.planner.topology import HALVES, Cable, End, Half, Port
+from sparkform.spec import host_in
 
 
 @dataclass(frozen=True)
@@ -17,41 +15,34 @@ class FabricAddress:
     """One half of one port with its address, and the corresponding half at the other ends."""
 
     node: str
-    port: int
+    port: Port
     half: Half
     cable: str
     address: IPv4Interface
     peers: tuple[tuple[str, IPv4Interface], ...]
 
 
-def subnets(pool: IPv4Network) -> tuple[IPv4Network, ...]:
-    """The pool cut into eight equal parts.
-
-    Each half of a port needs a subnet of its own (NVIDIA, multi-sparks-through-switch: twins in one
-    subnet break NCCL); a ring of three needs six.
-    """
-    return tuple(pool.subnets(prefixlen_diff=3))
-
-
-def host_address(subnet: IPv4Network, index: int) -> IPv4Interface:
-    """Host part 10 + index: the same on every subnet, and stable when nodes come and go."""
-    return IPv4Interface((subnet[FIRST_HOST + index], subnet.prefixlen))
-
-
 def fabric_addresses(
-    cables: Sequence[Cable], pool: IPv4Network, indexes: Mapping[str, int]
+    cables: Sequence[Cable], subnets: Sequence[IPv4Network], indexes: Mapping[str, int]
 ) -> tuple[FabricAddress, ...]:
-    """One entry for each used half of each port; `indexes` is each node's `index`."""
-    parts = subnets(pool)
+    """One entry for each used half of each port; `indexes` is each node's `index`.
+
+    Each half has a subnet of its own (NVIDIA, multi-sparks-through-switch: twins in one subnet
+    break NCCL).
+    """
+
+    def address(end: End, subnet: int) -> IPv4Interface:
+        return _host(subnets[subnet], indexes[end.node])
+
     return tuple(
         FabricAddress(
             node=end.node,
             port=end.port,
             half=half,
             cable=cable.name,
-            address=host_address(parts[cable.subnet + offset], indexes[end.node]),
+            address=address(end, cable.subnet + offset),
             peers=tuple(
-                (peer.node, host_address(parts[cable.subnet + offset], indexes[peer.node]))
+                (peer.node, address(peer, cable.subnet + offset))
                 for peer in _others(end, cable, cables)
             ),
         )
@@ -59,6 +50,11 @@ def fabric_addresses(
         for end in cable.ends
         for offset, half in enumerate(HALVES)
     )
+
+
+def _host(subnet: IPv4Network, index: int) -> IPv4Interface:
+    """Host part 10 + index. The spec has refused a pool without room for it."""
+    return IPv4Interface((host_in(subnet, index) or subnet.network_address, subnet.prefixlen))
 
 
 def _others(end: End, cable: Cable, cables: Sequence[Cable]) -> tuple[End, ...]:

@@ -1,0 +1,57 @@
+"""One step on one node, ready to become a resource: its document and the words for what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sparkform.planner.receipts import Decision, Json, decide, parse_receipt
+
+
+@dataclass(frozen=True)
+class StackName:
+    """`<project>/<stack>`: who owns what a step makes on a node."""
+
+    project: str
+    stack: str
+
+    def owner(self, node: str, step: str) -> str:
+        return f"{self.project}/{self.stack}/{node}/{step}"
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """What the resource of a step carries, and what its preview says."""
+
+    node: str
+    step: str
+    decision: Decision
+    lines: tuple[str, ...]
+
+
+def plan_step(
+    stack: StackName,
+    node: str,
+    step: str,
+    want: Json,
+    have: object,
+    receipt: str | None,
+    differences: Sequence[str],
+) -> PlannedStep:
+    """`differences` are the words for have against want; a step in sync says nothing."""
+    owner = stack.owner(node, step)
+    found = parse_receipt(receipt)
+    decision = decide(owner, want, have, found)
+    if decision.in_sync:
+        return PlannedStep(node, step, decision, ())
+    words = list(differences) or [_unrecorded(owner, found.owner if found else None)]
+    return PlannedStep(node, step, decision, tuple(f"{node} {step}: {word}" for word in words))
+
+
+def _unrecorded(owner: str, recorded: str | None) -> str:
+    """Nothing differs on the machine, only in what it has recorded."""
+    if recorded is None:
+        return "is as wanted, will be recorded as ours"
+    if recorded != owner:
+        return f"belongs to {recorded}, will belong to {owner}"
+    return "is as wanted, will be recorded anew"
