@@ -88,12 +88,12 @@ class Node:
         """Write the view of /sys for these links; every other interface has no cable."""
         data = self.document("hca")
         found = {}
-        for device, entry in data["devices"].items():
+        for position, entry in enumerate(data["devices"].values()):
             name = entry["interface"]
             facts = changed.get(name, {})
             link = links.Link(
                 name=name,
-                mac=data["mac_addresses"][device],
+                mac=facts.get("mac", f"02:57:00:00:00:{position:02x}"),
                 mtu=facts.get("mtu", 1500),
                 carrier=facts.get("carrier", False),
                 addresses=tuple(facts.get("addresses", ())),

@@ -114,8 +114,7 @@ def test_a_changed_data_file_changes_the_view(node: Node) -> None:
 
 
 def test_ibstat_has_the_form_of_a_connectx_7_ethernet_port(node: Node) -> None:
-    node.edit("hca", mac_addresses=dict.fromkeys(node.document("hca")["devices"], MAC))
-    node.show_links({"enp1s0f0np0": {"carrier": True}})
+    node.show_links({"enp1s0f0np0": {"carrier": True, "mac": MAC}})
     answer = node.run("usr/sbin/ibstat", "rocep1s0f0").stdout
     assert answer == (
         "CA 'rocep1s0f0'\n\tCA type: MT4129\n\tNumber of ports: 1\n"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ CONFIG = "etc/nvidia-container-runtime/config.toml"
 class Toolkit:
     """A node with a runc that only records how it was called."""
 
-    def __init__(self, node: Node, folder: Path) -> None:
+    def __init__(self, node: Node, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.node, self.bundle, self.bin = node, folder / "bundle", folder / "bin"
         self.bundle.mkdir()
         self.bin.mkdir()
@@ -31,19 +32,30 @@ class Toolkit:
         self.called = folder / "called"
         node.write(CONFIG, (ROOTFS / CONFIG).read_text())
         self.uuid = node.document("gpu")["uuid"]
+        monkeypatch.setenv("PATH", f"{self.bin}:{os.environ['PATH']}")
+        monkeypatch.setattr(os, "execv", self.run_and_end)
+
+    @staticmethod
+    def run_and_end(path: str, arguments: list[str]) -> None:
+        """What execv does, without giving this process away."""
+        done = subprocess.run([path, *arguments[1:]], timeout=20, check=False)
+        raise SystemExit(done.returncode)
 
     def create(self, *env: str) -> tuple[int, str, dict[str, Any]]:
         spec = {"process": {"env": list(env)}, "root": {"path": "rootfs"}}
         (self.bundle / "config.json").write_text(json.dumps(spec))
-        arguments = ["--root", "/run/runc", "create", "--bundle", str(self.bundle), "one"]
-        answer = self.node.spawn(RUNTIME, *arguments, path=f"{self.bin}:{os.environ['PATH']}")
+        log = ["--log", str(self.bundle / "log.json"), "--log-format", "json"]
+        arguments = [*log, "create", "--bundle", str(self.bundle), "one"]
+        answer = self.node.run(RUNTIME, *arguments)
         changed = json.loads((self.bundle / "config.json").read_text())
         return answer.returncode, answer.stderr, changed
 
 
 @pytest.fixture
-def toolkit(node: Node, tmp_path_factory: pytest.TempPathFactory) -> Toolkit:
-    return Toolkit(node, tmp_path_factory.mktemp("toolkit"))
+def toolkit(
+    node: Node, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Toolkit:
+    return Toolkit(node, tmp_path_factory.mktemp("toolkit"), monkeypatch)
 
 
 def has_gpu(spec: dict[str, Any]) -> bool:
@@ -53,7 +65,7 @@ def has_gpu(spec: dict[str, Any]) -> bool:
 def test_it_calls_runc_with_the_same_arguments(toolkit: Toolkit) -> None:
     code, _, _ = toolkit.create()
     assert code == 0
-    assert toolkit.called.read_text().startswith("--root /run/runc create --bundle")
+    assert toolkit.called.read_text().startswith(f"--log {toolkit.bundle}/log.json")
 
 
 def test_a_container_that_asks_for_nothing_stays_as_it_is(toolkit: Toolkit) -> None:
@@ -115,6 +127,8 @@ def test_a_stale_uuid_fails_the_container_before_runc(toolkit: Toolkit) -> None:
     code, errors, _ = toolkit.create(f"NVIDIA_VISIBLE_DEVICES={stale}")
     assert code == 1
     assert "failed to get device handle from UUID: Not Found" in errors
+    logged = json.loads((toolkit.bundle / "log.json").read_text())
+    assert logged["msg"].endswith("failed to get device handle from UUID: Not Found")
     assert not toolkit.called.exists()
 
 
@@ -153,8 +167,7 @@ def test_an_old_cuda_image_gets_all_devices_unasked() -> None:
 
 
 def test_the_versions_are_those_of_the_data(toolkit: Toolkit) -> None:
-    path = f"{toolkit.bin}:{os.environ['PATH']}"
-    assert toolkit.node.spawn(RUNTIME, "--version", path=path).stdout.startswith(
+    assert toolkit.node.spawn(RUNTIME, "--version").stdout.startswith(
         "NVIDIA Container Runtime version 1.19.0\ncommit: "
     )
     hook = toolkit.node.run("usr/bin/nvidia-container-runtime-hook", "-version")
