@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rack.shims import ROOTFS, catalogue, defaults, nccl_conf
+from rack.shims import ROOTFS, catalogue, defaults, mac_addresses, nccl_conf
 from rack.shims.rootfs.usr.lib.rack.rack_shims import machine
 from tests.unit.shims.conftest import Node
 
@@ -57,10 +57,11 @@ def test_every_stock_file_of_the_image_has_a_source() -> None:
     assert stock == set(catalogue()["files"])
 
 
-def test_two_nodes_differ_in_uuid_and_serial_number() -> None:
+def test_two_nodes_differ_in_uuid_serial_number_and_mac_addresses() -> None:
     one, two = defaults(1), defaults(2)
     assert one["gpu"] != two["gpu"]
     assert one["system"] != two["system"]
+    assert not set(mac_addresses(1).values()) & set(mac_addresses(2).values())
 
 
 def test_a_node_is_the_same_at_each_call() -> None:
