@@ -23,6 +23,8 @@ GRPC_OPTIONS = (
     ("grpc.max_send_message_length", MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),
 )
+# Long enough for calls that wait for the pack to be told that it has ended.
+CLOSE_GRACE_S = 1.0
 ENDED_EARLY = "the policy pack ended before it was ready; its output says why"
 SERVICE = analyzer_pb2.DESCRIPTOR.services_by_name["Analyzer"]
 
@@ -84,7 +86,7 @@ class PolicyProxy:
         self._settle(None)
         if not self._channel.done():
             self._channel.set_exception(RuntimeError(ENDED_EARLY))
-        self._server.stop(grace=None)
+        self._server.stop(CLOSE_GRACE_S)
 
     def _settle(self, told: Configuration | None) -> None:
         with self._told:
