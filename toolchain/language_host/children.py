@@ -31,6 +31,7 @@ class Child:
             process_group=0,
         )
         self._interrupted = threading.Event()
+        self._over = threading.Event()
 
     @property
     def stdout(self) -> IO[bytes]:
@@ -62,9 +63,13 @@ class Child:
         """The exit code; what the process left running in its group ends with it."""
         code = self._process.wait()
         self._signal(signal.SIGKILL)
+        self._over.set()
         return code
 
     def _signal(self, number: signal.Signals) -> None:
+        if self._over.is_set():
+            # The group is gone, and its number may belong to someone else by now.
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, number)
 
