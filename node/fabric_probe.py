@@ -90,7 +90,7 @@ def _neighbours(system: System, interface: str, want: Json) -> tuple[str, ...]:
 def ends_of(text: str, ends: Json) -> tuple[str, ...]:
     """`ip -j neighbour` output to the known ends in it. Pure."""
     try:
-        found = [mapping(one).get("lladdr") for one in listing(json.loads(text or "[]"))]
+        found = [str(mapping(one).get("lladdr")) for one in listing(json.loads(text or "[]"))]
     except ValueError:
         return ()
     return tuple(sorted({str(ends[mac]) for mac in found if mac in ends}))

@@ -1,8 +1,9 @@
 """On the head: the labels that place work on nodes, and nodes that no longer belong removed.
 
-want: {"nodes": {hostname: {label: value}}, "away": [hostname]}. Nobody asks after those away. Only labels that begin with `sparkform.` are ours, and
-only nodes that bear one are ever removed: drained first, so that their tasks end in order. A node
-that left and joined again stands twice in Docker's list; the entry that is down goes.
+want: {"nodes": {hostname: {label: value}}, "away": [hostname]}. Nobody asks after those away. Only
+labels that begin with `sparkform.` are ours, and only nodes that bear one are ever removed: drained
+first, so that their tasks end in order. A node that left and joined again stands twice in Docker's
+list; the entry that is down goes.
 """
 
 from __future__ import annotations
