@@ -1,0 +1,70 @@
+"""Membership in a Swarm, with the bridge network that Docker makes for it and leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from node import membership
+from node.docker_engine import message
+from node.errors import Refusal
+from node.journal import Entry, Journal
+from node.places import DOCKER_SOCKET
+
+KIND = "swarm"
+SUBJECT = "membership"
+BRIDGE = "docker_gwbridge"
+
+
+def remember(journal: Journal, found: membership.Membership) -> None:
+    """Record the swarm that the node is in, if any, before it joins or starts another."""
+    names = membership.networks(journal.system)
+    journal.record(KIND, SUBJECT, before=found.cluster, bridge=BRIDGE in names)
+
+
+def joined(journal: Journal) -> None:
+    """Record the swarm that it is in now as ours."""
+    found = membership.read(journal.system)
+    if found is not None and found.cluster is not None:
+        journal.record(KIND, SUBJECT, joined=found.cluster)
+
+
+def ours(entries: Sequence[Entry]) -> list[str]:
+    """The swarms that we started or joined. Pure."""
+    return [entry.facts["joined"] for entry in entries if "joined" in entry.facts]
+
+
+def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
+    found = membership.read(journal.system)
+    if found is None:
+        raise Refusal("dockerd does not answer, so the node cannot leave its Swarm.")
+    done = []
+    if found.state != membership.INACTIVE:
+        if not _is_ours(entries, found.cluster):
+            return [f"Swarm {found.cluster}: left as it is, because others joined it"]
+        membership.leave(journal.system)
+        done = ["left the Swarm"]
+    done += [] if _had_bridge(entries) else _remove_bridge(journal)
+    before = entries[0].facts.get("before")
+    if before:
+        done.append(f"Swarm {before}, where this node was before, cannot be joined again from here")
+    return done
+
+
+def _is_ours(entries: Sequence[Entry], cluster: str | None) -> bool:
+    """A run that was killed between joining and saying so left `before` as its last line."""
+    last = entries[-1].facts
+    unsaid = "joined" not in last and cluster != last["before"]
+    return cluster in ours(entries) or unsaid
+
+
+def _had_bridge(entries: Sequence[Entry]) -> bool:
+    return bool(entries[0].facts.get("bridge"))
+
+
+def _remove_bridge(journal: Journal) -> list[str]:
+    if BRIDGE not in membership.networks(journal.system):
+        return []
+    answer = journal.system.ask(DOCKER_SOCKET, "DELETE", f"/networks/{BRIDGE}", timeout_s=30)
+    if not answer.ok:
+        return [f"network {BRIDGE}: left, because Docker says: {message(answer.body)}"]
+    return [f"network {BRIDGE}: removed"]
