@@ -9,22 +9,28 @@ from node.steps import STEPS
 from node.steps.swarm import beside_head
 from sparkform.errors import Problem
 from sparkform.facts import NodeDocument
-from sparkform.planner.links import check_want, run_of
+from sparkform.planner.links import check_want, partners, run_of
 from sparkform.planner.network import Documents, Network, plan_network
 from sparkform.planner.receipts import Json
-from sparkform.planner.steps import PlannedStep, StackName, plan_step
-from sparkform.planner.topology import Cable
-from sparkform.planner.wants import NodeInputs, labels_want, own_wants, swarm_want
+from sparkform.planner.steps import PlannedStep, StackName, held_step, plan_step
+from sparkform.planner.topology import Cable, End
+from sparkform.planner.wants import (
+    ANCHOR,
+    NodeInputs,
+    labels_want,
+    own_steps,
+    own_wants,
+    swarm_want,
+)
 from sparkform.spec import Spec
 
-ANCHOR = "anchor"
 CHECK = "fabric_check"
 """One instance a port: on a ring each node checks two cables."""
 
 
 @dataclass(frozen=True)
 class LinkPlan:
-    """One cable and its check from each end; no checks while an end is away."""
+    """One cable and its check from each end."""
 
     cable: Cable
     checks: Mapping[str, PlannedStep]
@@ -32,7 +38,7 @@ class LinkPlan:
 
 @dataclass(frozen=True)
 class SwarmPlan:
-    """`members` holds every node that is there, the head included."""
+    """`members` holds every node, the head included."""
 
     members: Mapping[str, PlannedStep]
     token: PlannedStep
@@ -41,7 +47,7 @@ class SwarmPlan:
 
 @dataclass(frozen=True)
 class RackPlan:
-    """`nodes` maps each node that is there to its own steps, the anchor first."""
+    """`nodes` maps each node to its own steps, the anchor first."""
 
     network: Network
     nodes: Mapping[str, Mapping[str, PlannedStep]]
@@ -50,13 +56,13 @@ class RackPlan:
     problems: tuple[Problem, ...] = ()
 
     @property
-    def lines(self) -> tuple[str, ...]:
-        """What every step that is not in sync says, in the order of the nodes."""
+    def steps(self) -> tuple[PlannedStep, ...]:
+        """Every step of the rack, in the order of the nodes."""
         steps = [step for own in self.nodes.values() for step in own.values()]
         steps += [step for link in self.links for step in link.checks.values()]
         if self.swarm:
-            steps += [self.swarm.token, *self.swarm.members.values(), self.swarm.labels]
-        return tuple(line for step in steps for line in step.lines)
+            steps += [*self.swarm.members.values(), self.swarm.token, self.swarm.labels]
+        return tuple(steps)
 
 
 def plan_rack(spec: Spec, documents: Documents, stack: StackName, program_sha256: str) -> RackPlan:
@@ -81,12 +87,17 @@ class _Planner:
     network: Network
 
     def plan(self) -> RackPlan:
-        nodes = {node: self._own_steps(node) for node in self.network.management}
+        nodes = {node.name: self._own_steps(node.name) for node in self.spec.nodes}
         links = tuple(self._link(cable, nodes) for cable in self.network.cables)
         swarm = self._swarm() if self.spec.swarm_enabled else None
         return RackPlan(self.network, nodes, links, swarm)
 
+    def _is_there(self, node: str) -> bool:
+        return node in self.network.management
+
     def _own_steps(self, node: str) -> dict[str, PlannedStep]:
+        if not self._is_there(node):
+            return {step: held_step(node, step) for step in own_steps(self.spec)}
         inputs = NodeInputs(self.spec.node(node), self.documents[node])
         steps = {ANCHOR: self._anchor(node)}
         for step, want in own_wants(self.spec, inputs, self.network.fabric[node]).items():
@@ -103,49 +114,54 @@ class _Planner:
         return self._decided(node, ANCHOR, want, have, words)
 
     def _link(self, cable: Cable, nodes: Mapping[str, Mapping[str, PlannedStep]]) -> LinkPlan:
-        ends = [end.node for end in cable.ends]
-        if any(node not in nodes for node in ends):
-            return LinkPlan(cable, {})
         runs = {
             node: run_of(self.stack.owner(node, "fabric_address"), steps["fabric_address"].decision)
             for node, steps in nodes.items()
         }
+        return LinkPlan(cable, {end.node: self._check(cable, end, runs) for end in cable.ends})
+
+    def _check(self, cable: Cable, end: End, runs: Mapping[str, Json]) -> PlannedStep:
+        node, step = end.node, f"{CHECK}:{end.port}"
+        concerned = [node, *partners(cable, node, self.network)]
+        if not all(map(self._is_there, concerned)):
+            return held_step(node, step)
         mtu = None if self.spec.fabric_mtu == "inherit" else self.spec.fabric_mtu
-        wants = {
-            node: check_want(cable, node, self.network, self.documents, mtu, runs) for node in ends
-        }
-        checks = {
-            end.node: self._step(end.node, f"{CHECK}:{end.port}", wants[end.node])
-            for end in cable.ends
-        }
-        return LinkPlan(cable, checks)
+        want = check_want(cable, node, self.network, self.documents, mtu, runs)
+        return self._step(node, step, want)
 
     def _swarm(self) -> SwarmPlan:
         head = self.spec.head.name
-        members = {node: self._member(node) for node in self.network.management}
+        members = {node.name: self._member(node.name) for node in self.spec.nodes}
         formed = {"cluster": None, "swarm": members[head].decision.run}
-        hostnames = {node: _hostname(node, self.documents[node]) for node in members}
-        return SwarmPlan(
-            members,
-            token=self._step(head, "swarm_token", formed),
-            labels=self._step(head, "swarm_labels", labels_want(hostnames)),
-        )
+        token = self._step(head, "swarm_token", formed)
+        return SwarmPlan(members, token, self._labels())
+
+    def _labels(self) -> PlannedStep:
+        """Held while a node is away: it looks like one that left, and would be taken out."""
+        head = self.spec.head.name
+        if any(node.away for node in self.spec.nodes):
+            return held_step(head, "swarm_labels")
+        names = [node.name for node in self.spec.nodes]
+        hostnames = {name: _hostname(name, self.documents[name]) for name in names}
+        return self._step(head, "swarm_labels", labels_want(hostnames))
 
     def _member(self, node: str) -> PlannedStep:
+        if not self._is_there(node):
+            return held_step(node, "swarm")
         seen = _mapping(self.documents[node].steps.get("swarm"))
         if node != self.spec.head.name:
             head = _mapping(self.documents[self.spec.head.name].steps.get("swarm"))
             cluster = head.get("cluster")
             seen = beside_head(seen, str(cluster) if cluster else None)
-        return self._step(
-            node, "swarm", swarm_want(self.spec, self.spec.node(node), self.network), seen
-        )
+        want = swarm_want(self.spec, self.spec.node(node), self.network)
+        return self._narrowed(node, "swarm", want, seen)
 
-    def _step(self, node: str, step: str, want: Json, seen: Json | None = None) -> PlannedStep:
-        observed = _mapping(self.documents[node].steps.get(step)) if seen is None else seen
-        module = STEPS[step]
-        have = module.narrow(observed, want)
-        return self._decided(node, step, want, have, module.differences(have, want))
+    def _step(self, node: str, step: str, want: Json) -> PlannedStep:
+        return self._narrowed(node, step, want, _mapping(self.documents[node].steps.get(step)))
+
+    def _narrowed(self, node: str, step: str, want: Json, seen: Json) -> PlannedStep:
+        have = STEPS[step].narrow(seen, want)
+        return self._decided(node, step, want, have, STEPS[step].differences(have, want))
 
     def _decided(
         self, node: str, step: str, want: Json, have: object, words: list[str]

@@ -21,12 +21,21 @@ class StackName:
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """What the resource of a step carries, and what its preview says."""
+    """What the resource of a step carries, and what its preview says.
+
+    A held step stays as Pulumi knows it, whatever it would carry: its node, or one that it
+    concerns, is away.
+    """
 
     node: str
     step: str
     decision: Decision
     lines: tuple[str, ...]
+    is_held: bool = False
+
+
+def held_step(node: str, step: str) -> PlannedStep:
+    return PlannedStep(node, step, Decision("", 0, in_sync=True), (), is_held=True)
 
 
 def plan_step(

@@ -18,6 +18,9 @@ from sparkform.planner.network import FabricInterface, Network
 from sparkform.spec import EffectiveNode, Spec
 
 Want = Mapping[str, Any]
+ANCHOR = "anchor"
+HOST_STEPS = ("host_ready", "docker_daemon", "nccl_conf")
+FABRIC_STEPS = ("fabric_address", "fabric_confirm")
 LABEL = "sparkform.node"
 """Label of a Swarm node: its name in the stack file, which services place their ranks by."""
 
@@ -33,6 +36,12 @@ class NodeInputs:
 
     node: EffectiveNode
     document: NodeDocument
+
+
+def own_steps(spec: Spec) -> tuple[str, ...]:
+    """The names of a node's own steps, which follow from the declaration alone."""
+    has_fabric = spec.cluster.fabric.topology != "none"
+    return (ANCHOR, *HOST_STEPS, *(FABRIC_STEPS if has_fabric else ()))
 
 
 def own_wants(
