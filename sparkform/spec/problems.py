@@ -39,6 +39,8 @@ def located_problems(
 ) -> Iterator[tuple[Location, Problem]]:
     """The errors of reading `model` at `at`, each with its location in the stack file."""
     for detail in error.errors(include_url=False):
+        if _is_about_a_key_that_is_not_text(detail):
+            continue  # unclean_values says so, under a path that shows the key
         # "=..." names a branch of a union and "[key]" marks a mapping's key: neither is a place.
         inner = tuple(
             part
@@ -47,6 +49,11 @@ def located_problems(
         )
         location = (*at, *inner)
         yield location, _problem(detail, model, location, inner)
+
+
+def _is_about_a_key_that_is_not_text(detail: ErrorDetails) -> bool:
+    is_of_mapping = detail["loc"][-1:] == ("[key]",) and not isinstance(detail["input"], str)
+    return is_of_mapping or detail["type"] == "invalid_key"
 
 
 def _problem(
