@@ -162,8 +162,11 @@ class Service(Section):
     )
 
 
+GRAPH_FLAG, GRAPH_BLOCK = "flag", "block"
+
+
 def _graph_form(value: object) -> str:
-    return "=block" if isinstance(value, dict | CudaGraph) else "=flag"
+    return GRAPH_BLOCK if isinstance(value, dict | CudaGraph) else GRAPH_FLAG
 
 
 class TrtllmService(Service):
@@ -181,7 +184,7 @@ class TrtllmService(Service):
         json_schema_extra={"absent": "the engine's own (0.9)"},
     )
     cuda_graph: Annotated[
-        Annotated[kinds.Flag, Tag("=flag")] | Annotated[CudaGraph, Tag("=block")],
+        Annotated[kinds.Flag, Tag(GRAPH_FLAG)] | Annotated[CudaGraph, Tag(GRAPH_BLOCK)],
         Discriminator(_graph_form),
     ] = Field(True, description="CUDA graphs: off, on, or on up to a batch size.")
     all_reduce: kinds.AllReduce | None = Field(

@@ -101,7 +101,8 @@ def nest(place: Place, _: Any) -> None:
 
 def widen(place: Place, _: Any) -> None:
     container, key = place
-    container[key] = [container[key]] * 300
+    is_block = isinstance(container[key], dict | list)
+    container[key] = [container[key]] * (9 if is_block else 300)
 
 
 def add(place: Place, new: Any) -> None:
