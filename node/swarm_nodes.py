@@ -19,6 +19,7 @@ class Node:
 
     id: str
     hostname: str
+    created: str
     state: str
     availability: str
     labels: dict[str, str]
@@ -27,8 +28,9 @@ class Node:
 
 
 def read(system: System) -> list[Node]:
-    """By hostname; empty on a node that is no manager."""
-    return sorted(map(_parse, listing(get(system, "/nodes"))), key=lambda node: node.hostname)
+    """By hostname, oldest first; empty on a node that is no manager."""
+    found = map(_parse, listing(get(system, "/nodes")))
+    return sorted(found, key=lambda node: (node.hostname, node.created))
 
 
 def _parse(found: object) -> Node:
@@ -37,6 +39,7 @@ def _parse(found: object) -> Node:
     return Node(
         id=str(one["ID"]),
         hostname=str(mapping(one.get("Description")).get("Hostname", "")),
+        created=str(one.get("CreatedAt", "")),
         state=str(mapping(one.get("Status")).get("State", "unknown")),
         availability=str(spec.get("Availability", "active")),
         labels=mapping(spec.get("Labels")),

@@ -1,9 +1,10 @@
 """On the head: the labels that place work on nodes, and nodes that no longer belong removed.
 
-want: {"nodes": {hostname: {label: value}}, "away": [hostname]}. Nobody asks after those away. Only
-labels that begin with `sparkform.` are ours, and only nodes that bear one are ever removed: drained
-first, so that their tasks end in order. A node that left and joined again stands twice in Docker's
-list; the entry that is down goes.
+want: {"nodes": {hostname: {label: value}}, "away": [hostname], "members": {hostname: the run of its
+`swarm` step}}. Nobody asks after those away; a node that joins anew has lost its labels, which
+`members` tells before the manager notices. Only labels that begin with `sparkform.` are ours, and
+only nodes that bear one are ever removed: drained first, so that their tasks end in order. A node
+that left and joined again stands twice in Docker's list: the older entry goes.
 """
 
 from __future__ import annotations
@@ -29,12 +30,12 @@ Json = Mapping[str, Any]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
-    """`nodes`: our labels by hostname of the nodes that are up; `stale`: hostnames of labelled ones
-    that are down, once for each."""
+    """`nodes`: our labels by hostname of the nodes that are up; `stale`: hostnames of labelled
+    entries that are down, or older than another of that name."""
     found = swarm_nodes.read(system)
-    up = {node.hostname: _ours(node) for node in found if node.state == READY}
-    stale = [node.hostname for node in found if _ours(node) and node.state != READY]
-    return {"nodes": up, "stale": stale}
+    current = _current(found)
+    stale = [node.hostname for node in found if _ours(node) and node not in current.values()]
+    return {"nodes": {name: _ours(node) for name, node in current.items()}, "stale": stale}
 
 
 def narrow(seen: Json, want: Json) -> dict[str, Any]:
@@ -42,9 +43,9 @@ def narrow(seen: Json, want: Json) -> dict[str, Any]:
     wanted = {name: seen["nodes"].get(name) for name in want["nodes"]}
     kept = {*wanted, *want["away"]}
     leaving = {name: one for name, one in seen["nodes"].items() if one and name not in kept}
-    down = [name for name in seen["stale"] if name not in want["away"]]
-    stale: dict[str, Any] = {f"{name} (down)": {} for name in down}
-    return {"nodes": {**wanted, **leaving, **stale}, "away": want["away"]}
+    old = [name for name in seen["stale"] if name not in want["away"]]
+    stale: dict[str, Any] = {f"an old entry of {name}": {} for name in old}
+    return {**want, "nodes": {**wanted, **leaving, **stale}}
 
 
 def differences(have: Json, want: Json) -> list[str]:
@@ -69,9 +70,8 @@ def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
     done = []
     for name, labels in want["nodes"].items():
         done += _label(journal, up[name], labels)
-    for node in swarm_nodes.read(journal.system):
-        if _is_to_go(node, want):
-            done += _remove(journal.system, node)
+    for node in _to_go(swarm_nodes.read(journal.system), want):
+        done += _remove(journal.system, node)
     return done
 
 
@@ -79,7 +79,7 @@ def _await_up(system: System, names: list[str]) -> dict[str, Node]:
     """A node that has just joined is ready a moment later. Raises Refusal."""
     deadline = time.monotonic() + READY_S
     while True:
-        up = {node.hostname: node for node in swarm_nodes.read(system) if node.state == READY}
+        up = _current(swarm_nodes.read(system))
         missing = [name for name in names if name not in up]
         if not missing:
             return up
@@ -88,10 +88,18 @@ def _await_up(system: System, names: list[str]) -> dict[str, Node]:
         time.sleep(PAUSE_S)
 
 
-def _is_to_go(node: Node, want: Json) -> bool:
-    if not _ours(node) or node.hostname in want["away"]:
-        return False
-    return node.state != READY or node.hostname not in want["nodes"]
+def _current(found: list[Node]) -> dict[str, Node]:
+    """The node that is up, by hostname: of two entries of one name, the younger."""
+    return {node.hostname: node for node in found if node.state == READY}
+
+
+def _to_go(found: list[Node], want: Json) -> list[Node]:
+    kept = [node for name, node in _current(found).items() if name in want["nodes"]]
+    return [
+        node
+        for node in found
+        if _ours(node) and node not in kept and node.hostname not in want["away"]
+    ]
 
 
 def _label(journal: Journal, node: Node, labels: Json) -> list[str]:
