@@ -40,7 +40,8 @@ def key(machine: Machine) -> str:
     found = on_path(machine)
     status = found.stat() if found else None
     seen = f"{found} {status.st_mtime_ns} {status.st_size}" if status else "none"
-    return digest([cache_key(machine).encode(), seen.encode(), str(machine.layout.root).encode()])
+    launcher = language_host_launcher(machine.layout)
+    return digest([cache_key(machine).encode(), seen.encode(), launcher.encode()])
 
 
 def ready(machine: Machine) -> bool:
