@@ -7,7 +7,7 @@ import sys
 from toolchain import python_gate
 
 if __name__ == "__main__":
-    python_gate.enforce()  # type: ignore[no-untyped-call]
+    python_gate.enforce()
     from toolchain.command import main
 
     sys.exit(main(sys.argv[1:]))

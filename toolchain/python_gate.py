@@ -8,9 +8,9 @@ OLDEST = (3, 11)
 NEWEST = (3, 13)
 
 
-def refusal(version):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def refusal(version: tuple[int, int]) -> str:
     """A sentence when `version` (major, minor) is not supported, else an empty text."""
-    if OLDEST <= tuple(version) <= NEWEST:
+    if OLDEST <= version <= NEWEST:
         return ""
     return (
         "python: is of a version that sparkform is not tested with (got {}.{}); "
@@ -18,9 +18,9 @@ def refusal(version):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     ).format(*version)
 
 
-def enforce():  # type: ignore[no-untyped-def]  # noqa: ANN201
+def enforce() -> None:
     """End the process with exit code 2 under a Python that is not supported."""
-    said = refusal(sys.version_info[:2])  # type: ignore[no-untyped-call]
+    said = refusal(sys.version_info[:2])
     if said:
         sys.stderr.write(said + "\n")
         sys.exit(2)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.processes import left_after, marked, new_mark
-from tests.toolchain.project import PASSING_PACK, Project
+from tests.toolchain.project import PASSING_PACK, Project, only_our_language_host
 
 END_LIMIT_S = 5.0
 START_LIMIT_S = 30.0
@@ -54,6 +54,7 @@ def test_a_process_of_another_run_is_not_taken_for_an_orphan(mark: dict[str, str
     assert left_after(new_mark(), 0.5) == {}
 
 
+@only_our_language_host
 def test_ctrl_c_ends_program_and_pack_quietly(project: Project, mark: dict[str, str]) -> None:
     engine = busy_engine(project, mark)
     running = " ".join(marked(mark).values())
@@ -67,6 +68,7 @@ def test_ctrl_c_ends_program_and_pack_quietly(project: Project, mark: dict[str, 
     assert "KeyboardInterrupt" not in said
 
 
+@only_our_language_host
 def test_a_killed_engine_takes_program_and_pack_along(
     project: Project, mark: dict[str, str]
 ) -> None:

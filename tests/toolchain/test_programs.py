@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.support.processes import left_after, new_mark
-from tests.toolchain.project import PASSING_PACK, ROOT, Project
+from tests.toolchain.project import PASSING_PACK, ROOT, Project, only_our_language_host
 
 SEEN = """
     import json, pathlib, sys
@@ -106,6 +106,7 @@ def test_a_virtualenv_relative_to_the_project_file_is_found(project: Project) ->
     assert "found it" in project.good("preview")
 
 
+@only_our_language_host
 def test_a_missing_virtualenv_is_told_in_one_sentence(project: Project) -> None:
     project.configure(project.folder / "nowhere")
     done = project.run("preview")
@@ -114,6 +115,7 @@ def test_a_missing_virtualenv_is_told_in_one_sentence(project: Project) -> None:
     assert "Traceback" not in done.stdout
 
 
+@only_our_language_host
 def test_an_option_that_the_host_does_not_know_is_refused_by_name(project: Project) -> None:
     project.configure(toolchain="poetry")
     done = project.run("preview")

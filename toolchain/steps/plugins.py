@@ -29,13 +29,17 @@ def folder(machine: Machine, name: str, version: str) -> Path:
     return machine.layout.home / "plugins" / f"resource-{name}-v{version}"
 
 
+def launcher(machine: Machine, name: str) -> str:
+    return module_launcher(machine.layout, f"toolchain.plugins.{name}")
+
+
 def has_stand_in(machine: Machine, name: str) -> bool:
     return (machine.layout.root / "toolchain" / "plugins" / name / "__main__.py").is_file()
 
 
 def key(machine: Machine) -> str:
-    stood_in = [name for name in NAMES if has_stand_in(machine, name)]
-    told = f"{wanted(machine)} {stood_in} {machine.layout.root}"
+    stood_in = [launcher(machine, name) for name in NAMES if has_stand_in(machine, name)]
+    told = f"{wanted(machine)} {stood_in}"
     return digest([told.encode(), str((machine.layout.cli / "pulumi").resolve()).encode()])
 
 
@@ -115,8 +119,7 @@ def stand_in(machine: Machine, name: str, version: str) -> None:
     with scratch(official_path.parent) as making:
         made = making / "plugin"
         made.mkdir()
-        launcher = module_launcher(machine.layout, f"toolchain.plugins.{name}")
-        write_executable(made / f"pulumi-resource-{name}", launcher)
+        write_executable(made / f"pulumi-resource-{name}", launcher(machine, name))
         real = official_path.with_name(official_path.name + STAND_IN)
         replace_folder(made, real)
         link = making / "link"
