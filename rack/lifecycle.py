@@ -46,12 +46,14 @@ def make_node(node: Node, rack: Rack, image: str, key: KeyPair) -> str:
     return f"{node.address} {host_key}\n"
 
 
-def make_nodes(rack: Rack, image: str) -> None:
+def make_nodes(rack: Rack, image: str, say: Say, started: float) -> None:
     key = write_login_key(rack.name)
     with ThreadPoolExecutor(max_workers=len(rack.nodes)) as pool:
         lines = list(pool.map(lambda node: make_node(node, rack, image, key), rack.nodes))
         known_hosts_file(rack.name).write_text("".join(lines))
         list(pool.map(lambda node: login.wait(rack.name, node), rack.nodes))
+        say(f"{rack.name}: SSH answers on every node after {time.monotonic() - started:.1f} s")
+        list(pool.map(lambda node: login.wait_booted(rack.name, node), rack.nodes))
 
 
 def refuse_other_shape(name: str, there: Rack, asked: Shape) -> None:
@@ -98,12 +100,12 @@ def up(name: str, shape: Shape, say: Say) -> Rack:
             remove(name)
             raise
     try:
-        make_nodes(rack, image)
+        make_nodes(rack, image, say, started)
     except BaseException:
         with daemon.lock():
             remove(name)
         raise
-    say(f"rack {name}: {shape}; SSH answers on every node after {time.monotonic() - started:.1f} s")
+    say(f"{name}: booted after {time.monotonic() - started:.1f} s")
     return rack
 
 

@@ -37,3 +37,9 @@ def wait(rack: str, node: Node, timeout_s: float = BOOT_TIMEOUT_S) -> None:
                 f"{node.hostname} gave no login within {timeout_s:g} s: {answer.err.strip()}"
             )
         time.sleep(0.5)
+
+
+def wait_booted(rack: str, node: Node) -> None:
+    """Until systemd has started all it wants to. A failed unit is for the tests to judge."""
+    command = ssh_command(rack, node, ["systemctl", "is-system-running", "--wait"])
+    ask(["ssh", "-n", *command[1:]], timeout_s=BOOT_TIMEOUT_S)

@@ -13,6 +13,7 @@ from rack.layout import Node, Rack, ports_document
 from rack.netplan import management_file
 from rack.shape import Renderer
 
+HOSTS = "127.0.0.1 localhost\n127.0.1.1 {hostname}\n"
 SECRET_MODE = 0o600
 PUBLIC_MODE = 0o644
 
@@ -29,6 +30,8 @@ def node_files(
         ),
         f"etc/netplan/{file_name}": (netplan, SECRET_MODE),
         "etc/machine-id": (uuid.uuid5(uuid.NAMESPACE_DNS, node.container).hex + "\n", PUBLIC_MODE),
+        "etc/hostname": (f"{node.hostname}\n", PUBLIC_MODE),
+        "etc/hosts": (HOSTS.format(hostname=node.hostname), PUBLIC_MODE),
         "etc/rack/login.pub": (login.public + "\n", PUBLIC_MODE),
     }
     for kind, key in host_keys.items():
