@@ -11,8 +11,9 @@ from typing import Annotated
 
 import typer
 
-from rack import cabling, inventory, lifecycle, login, prepare, stackfile, status
+from rack import breakage, cabling, faults, inventory, lifecycle, login, prepare, stackfile, status
 from rack.host import RackError
+from rack.layout import node_named
 from rack.shape import Fabric, Renderer, Shape, default_nodes, name_problems, problems
 from sparkform.errors import InputError, Problem
 
@@ -130,9 +131,29 @@ def ssh(
         check(name)
         need_root()
         rack, _ = inventory.need(name)
-        argv = login.ssh_command(name, inventory.node_named(rack, node), command or [])
+        argv = login.ssh_command(name, node_named(rack, node), command or [])
     sys.stdout.flush()
     os.execvp(argv[0], argv)
+
+
+Words = Annotated[list[str] | None, typer.Argument(metavar="WORDS")]
+FAULT_HELP = "\b\n" + faults.usage()
+
+
+@app.command("break", help=f"Break something.\n\n{FAULT_HELP}")
+def break_command(what: str, words: Words = None, name: Name = "rack") -> None:
+    with plain_errors():
+        check(name)
+        need_root()
+        breakage.break_it(*inventory.need(name), what, words or [])
+
+
+@app.command("mend", help=f"Take a fault back; values may be left out.\n\n{FAULT_HELP}")
+def mend_command(what: str, words: Words = None, name: Name = "rack") -> None:
+    with plain_errors():
+        check(name)
+        need_root()
+        breakage.mend_it(*inventory.need(name), what, words or [])
 
 
 def main() -> None:

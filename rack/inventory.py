@@ -14,7 +14,6 @@ from rack.layout import (
     LABEL_NODE,
     LABEL_SHAPE,
     LABEL_SUBNET,
-    Node,
     Rack,
 )
 from rack.shape import Shape
@@ -93,20 +92,3 @@ def routed_subnets() -> list[IPv4Network]:
 def panels() -> list[str]:
     namespaces = json.loads(ask(["ip", "-json", "netns", "list"]).out or "[]")
     return [entry["name"] for entry in namespaces if entry["name"].startswith("rack-")]
-
-
-def node_named(rack: Rack, hostname: str) -> Node:
-    """Raises InputError with the names that there are."""
-    for node in rack.nodes:
-        if node.hostname == hostname:
-            return node
-    raise InputError(
-        [
-            Problem(
-                path="NODE",
-                what=f"is no node of the rack {rack.name}",
-                got=hostname,
-                allowed=", ".join(node.hostname for node in rack.nodes),
-            )
-        ]
-    )

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-from rack import cabling
+from rack import cabling, shims
 from rack.ports import MANAGEMENT_DEVICE, Port, fabric_ports
 from rack.shape import Shape
 from sparkform.errors import InputError, Problem
@@ -52,10 +52,10 @@ class Node:
     def management_end(self) -> str:
         return f"n{self.index}mgmt"
 
-    def mac(self, port_number: int) -> str:
-        """Locally administered, unique over all racks of a machine: subnet, node, port."""
-        third = self.subnet.network_address.packed[2]
-        return f"02:57:00:{third:02x}:{self.index:02x}:{port_number:02x}"
+    @property
+    def management_mac(self) -> str:
+        """Locally administered, and unique over all racks of a machine."""
+        return f"02:57:00:00:{self.subnet.network_address.packed[2]:02x}:{self.index:02x}"
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,23 @@ class Rack:
     @property
     def host_address(self) -> IPv4Address:
         return self.subnet[1]
+
+
+def node_named(rack: Rack, hostname: str) -> Node:
+    """Raises InputError with the names that there are."""
+    for node in rack.nodes:
+        if node.hostname == hostname:
+            return node
+    raise InputError(
+        [
+            Problem(
+                path="NODE",
+                what=f"is no node of the rack {rack.name}",
+                got=hostname,
+                allowed=", ".join(node.hostname for node in rack.nodes),
+            )
+        ]
+    )
 
 
 def panel_name(rack: str) -> str:
@@ -111,7 +128,7 @@ def choose_subnet(name: str, taken: Collection[IPv4Network]) -> IPv4Network:
 def _management_port(node: Node) -> dict[str, object]:
     return {
         "device": MANAGEMENT_DEVICE,
-        "mac": node.mac(0),
+        "mac": node.management_mac,
         "panel": node.management_end,
         "segment": MANAGEMENT_SEGMENT,
         "far": [],
@@ -121,12 +138,12 @@ def _management_port(node: Node) -> dict[str, object]:
     }
 
 
-def _fabric_port(node: Node, number: int, port: Port, shape: Shape) -> dict[str, object]:
+def _fabric_port(node: Node, port: Port, shape: Shape) -> dict[str, object]:
     wired = shape.segments()
     segment = cabling.segment_of(wired, port)
     return {
         "device": port.device,
-        "mac": node.mac(number),
+        "mac": shims.mac_addresses(node.index)[port.roce_device],
         "panel": port.panel_end,
         "segment": segment.name if segment else None,
         "far": [other.panel_end for other in cabling.far_ends(wired, port)],
@@ -138,8 +155,8 @@ def _fabric_port(node: Node, number: int, port: Port, shape: Shape) -> dict[str,
 
 def ports_document(node: Node, shape: Shape) -> list[dict[str, object]]:
     """What the node's own rack/ports.py reads: /etc/rack/ports.json."""
-    fabric = enumerate(fabric_ports(node.index), start=1)
-    return [_management_port(node), *(_fabric_port(node, *entry, shape) for entry in fabric)]
+    fabric = [_fabric_port(node, port, shape) for port in fabric_ports(node.index)]
+    return [_management_port(node), *fabric]
 
 
 def labels(rack: Rack, node: Node, host_key: str) -> dict[str, str]:

@@ -19,6 +19,14 @@ FABRIC_DEVICES = {
 }
 
 
+ROCE_DEVICES = {
+    (0, "a"): "rocep1s0f0",
+    (0, "b"): "roceP2p1s0f0",
+    (1, "a"): "rocep1s0f1",
+    (1, "b"): "roceP2p1s0f1",
+}
+
+
 @dataclass(frozen=True, order=True)
 class Port:
     """One half of one QSFP port of one node. `node` counts from 1, as the host names do."""
@@ -30,6 +38,10 @@ class Port:
     @property
     def device(self) -> str:
         return FABRIC_DEVICES[self.qsfp, self.half]
+
+    @property
+    def roce_device(self) -> str:
+        return ROCE_DEVICES[self.qsfp, self.half]
 
     @property
     def panel_end(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rack import commands, daemon, inventory
+from rack.fault_actions import LASTING, UNTIL_REBOOT
 from rack.host import ask
 from rack.inventory import Found
 from rack.layout import Rack
@@ -33,8 +34,8 @@ def faults_of(node: Found) -> list[str]:
     """The faults that lie in the node's own files; none while it is off or frozen."""
     if node.state != "running":
         return []
-    listed = ask([commands.DOCKER, "exec", node.container, "ls", "/etc/rack/faults"]).out
-    return listed.split()
+    listed = ask([commands.DOCKER, "exec", node.container, "ls", "-1", LASTING, UNTIL_REBOOT]).out
+    return [line for line in listed.splitlines() if line and not line.endswith(":")]
 
 
 def table(rack: Rack, found: list[Found]) -> str:
