@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,19 +54,35 @@ def is_ours() -> bool:
     return MARK in ask([commands.DOCKER, "info", "--format={{.Labels}}"]).out
 
 
+def spawn(log: Path) -> int:
+    """A process of its own session, which outlives this one."""
+    write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    files = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), write, 0o644),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    return os.posix_spawnp(COMMAND[0], COMMAND, os.environ, file_actions=files, setsid=True)
+
+
+def has_ended(pid: int) -> bool:
+    """Also true of a child that nobody has waited for yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
 def ensure() -> None:
     """Start dockerd where none answers. Raises RackError with the end of its log."""
     if is_running():
         return
     log = log_file()
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w") as out:
-        daemon = subprocess.Popen(
-            COMMAND, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-        )
+    pid = spawn(log)
     deadline = time.monotonic() + START_TIMEOUT_S
     while not is_running():
-        if daemon.poll() is not None or time.monotonic() > deadline:
+        if has_ended(pid) or time.monotonic() > deadline:
             tail = " ".join(log.read_text().splitlines()[-2:])
             raise RackError(f"dockerd did not start; its log {log} ends with: {tail}")
         time.sleep(0.2)
@@ -82,15 +97,8 @@ def release() -> None:
     pid = int(PID_FILE.read_text())
     os.kill(pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_TIMEOUT_S
-    while Path(f"/proc/{pid}").exists() and not _is_zombie(pid):
+    while not has_ended(pid):
         if time.monotonic() > deadline:
             raise RackError(f"dockerd (process {pid}) did not stop; stop it by hand")
         time.sleep(0.2)
     log_file().unlink(missing_ok=True)
-
-
-def _is_zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
