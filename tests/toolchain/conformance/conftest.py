@@ -1,0 +1,29 @@
+"""Servers, keys and the plugin under test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.toolchain.conformance.engine import Plugin, running_plugin
+from tests.toolchain.conformance.ssh_server import Keys, SshServer, make_keys, ssh_server
+
+
+@pytest.fixture(scope="session")
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    return make_keys(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[SshServer]:
+    """The ordinary node: every kind of host key, no variable accepted from clients."""
+    with ssh_server(tmp_path_factory.mktemp("sshd"), keys) as running:
+        yield running
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> Iterator[Plugin]:
+    with running_plugin(tmp_path) as running:
+        yield running
