@@ -27,3 +27,10 @@ def server(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[Ssh
 def plugin(tmp_path: Path) -> Iterator[Plugin]:
     with running_plugin(tmp_path) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def shared_plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugin]:
+    """One plugin for all tests that only ask it to decide; none may cancel or kill it."""
+    with running_plugin(tmp_path_factory.mktemp("plugin")) as running:
+        yield running

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent import futures
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +96,6 @@ class Plugin:
     log: EngineLog
     stderr_path: Path
     timeout_s: float = 60
-    extra: dict[str, Any] = field(default_factory=dict)
 
     def configure(self) -> provider_pb2.ConfigureResponse:
         response: provider_pb2.ConfigureResponse = self.stub.Configure(
@@ -144,20 +143,22 @@ class Plugin:
         urn: str = URN,
         preview: bool = False,
         timeout_s: float | None = None,
+        resource_timeout_s: float = 0,
     ) -> dict[str, Any]:
-        """The state after a create. Raises grpc.RpcError where the engine would see a failure."""
-        return from_struct(self.create_call(inputs, urn, preview, timeout_s).result().properties)
+        """The state after a create. Raises grpc.RpcError where the engine would see a failure.
 
-    def create_call(
-        self,
-        inputs: dict[str, Any],
-        urn: str = URN,
-        preview: bool = False,
-        timeout_s: float | None = None,
-    ) -> Any:
+        timeout_s is this client's patience, resource_timeout_s what the resource's options allow.
+        """
+        request = provider_pb2.CreateRequest(
+            urn=urn, properties=to_struct(inputs), preview=preview, timeout=resource_timeout_s
+        )
+        response = self.stub.Create(request, timeout=timeout_s or self.timeout_s)
+        return from_struct(response.properties)
+
+    def create_call(self, inputs: dict[str, Any], urn: str = URN) -> Any:
         """A create that is under way: a future of the response."""
-        request = provider_pb2.CreateRequest(urn=urn, properties=to_struct(inputs), preview=preview)
-        return self.stub.Create.future(request, timeout=timeout_s or self.timeout_s)
+        request = provider_pb2.CreateRequest(urn=urn, properties=to_struct(inputs))
+        return self.stub.Create.future(request, timeout=self.timeout_s)
 
     def update(
         self, state: dict[str, Any], inputs: dict[str, Any], *, preview: bool = False
@@ -176,6 +177,16 @@ class Plugin:
     def delete(self, state: dict[str, Any]) -> None:
         request = provider_pb2.DeleteRequest(id="step1", urn=URN, properties=to_struct(state))
         self.stub.Delete(request, timeout=self.timeout_s)
+
+    def read(
+        self, state: dict[str, Any], inputs: dict[str, Any]
+    ) -> tuple[str, dict[str, Any], dict[str, Any]]:
+        """The id, state and inputs that a refresh would keep."""
+        request = provider_pb2.ReadRequest(
+            id="step1", urn=URN, properties=to_struct(state), inputs=to_struct(inputs)
+        )
+        response = self.stub.Read(request, timeout=self.timeout_s)
+        return response.id, from_struct(response.properties), from_struct(response.inputs)
 
     def cancel(self) -> None:
         self.stub.Cancel(empty_pb2.Empty(), timeout=self.timeout_s)

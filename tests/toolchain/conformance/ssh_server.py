@@ -31,10 +31,12 @@ def free_port() -> int:
         return port
 
 
-def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> Path:
-    """A fresh key pair at path and path.pub."""
-    command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "test", "-f", str(path)]
-    subprocess.run(command, check=True)
+def make_key(
+    path: Path, kind: str = "ed25519", passphrase: str = "", form: str = "RFC4716"
+) -> Path:
+    """A fresh key pair at path and path.pub; RFC4716 is OpenSSH's own form of private keys."""
+    command = ["ssh-keygen", "-q", "-t", kind, "-m", form, "-N", passphrase, "-C", "test"]
+    subprocess.run([*command, "-f", str(path)], check=True)
     return path
 
 

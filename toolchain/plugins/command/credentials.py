@@ -38,16 +38,32 @@ async def login(endpoint: Endpoint) -> Login:
 
 
 def private_key(endpoint: Endpoint) -> asyncssh.SSHKey:
+    """The private key of the inputs. Raises DialError, also if a plain key has a password."""
+    text, password = endpoint.private_key or "", endpoint.private_key_password
     try:
-        return asyncssh.import_private_key(
-            endpoint.private_key or "", passphrase=endpoint.private_key_password
-        )
+        key = asyncssh.import_private_key(text)
     except asyncssh.KeyEncryptionError:
-        raise DialError("the private key's password is wrong") from None
+        return encrypted_key(text, password)
     except asyncssh.KeyImportError as error:
-        needs_password = "passphrase" in str(error).lower()
-        what = "is protected by a password" if needs_password else "cannot be read: no key found"
-        raise DialError(f"the private key {what}") from None
+        if "passphrase" in str(error).lower():
+            return encrypted_key(text, password)
+        raise DialError("the private key cannot be read: no key found") from None
+    if password is not None:
+        raise DialError("the private key has no password, but one is given")
+    return key
+
+
+def encrypted_key(text: str, password: str | None) -> asyncssh.SSHKey:
+    if password is None:
+        raise DialError("the private key is protected by a password, and none is given")
+    try:
+        return asyncssh.import_private_key(text, passphrase=password)
+    except asyncssh.KeyEncryptionError as error:
+        if "bcrypt" in str(error):
+            raise DialError("for encrypted keys the stand-in needs the package bcrypt") from None
+    except asyncssh.KeyImportError:
+        pass
+    raise DialError("the private key's password is wrong")
 
 
 async def agent_client(path: str | None) -> asyncssh.SSHAgentClient | None:
