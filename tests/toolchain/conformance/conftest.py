@@ -9,6 +9,7 @@ import pytest
 
 from tests.toolchain.conformance.engine import Plugin, running_plugin
 from tests.toolchain.conformance.ssh_server import Keys, SshServer, make_keys, ssh_server
+from tests.toolchain.conformance.stack import Stack, make_stack
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +35,15 @@ def shared_plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugin]:
     """One plugin for all tests that only ask it to decide; none may cancel or kill it."""
     with running_plugin(tmp_path_factory.mktemp("plugin")) as running:
         yield running
+
+
+@pytest.fixture
+def other_server(tmp_path: Path, keys: Keys) -> Iterator[SshServer]:
+    """A second node."""
+    with ssh_server(tmp_path / "other", keys) as running:
+        yield running
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    return make_stack(tmp_path / "project")

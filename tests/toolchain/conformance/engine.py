@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent import futures
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -211,13 +211,17 @@ def engine_log() -> Iterator[tuple[EngineLog, int]]:
 
 
 @contextmanager
-def running_plugin(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[Plugin]:
-    """The installed plugin, started as the engine starts it and configured."""
+def running_plugin(
+    folder: Path,
+    environment: Mapping[str, str] | None = None,
+    command: Sequence[str | Path] = (),
+) -> Iterator[Plugin]:
+    """The installed plugin or another one, started as the engine starts it and configured."""
     stderr_path = folder / "plugin.stderr"
     inherited = {key: value for key, value in os.environ.items() if key != "SSH_AUTH_SOCK"}
     with engine_log() as (log, engine_port), stderr_path.open("wb") as stderr:
         process = subprocess.Popen(
-            [str(find_plugin()), f"127.0.0.1:{engine_port}"],
+            [*(command or [find_plugin()]), f"127.0.0.1:{engine_port}"],
             stdout=subprocess.PIPE,
             stderr=stderr,
             env={**inherited, **(environment or {})},
