@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,21 +44,20 @@ def plugin(tmp_path: Path) -> Iterator[Plugin]:
         yield running
 
 
-def started_in_s() -> float:
-    start_s = time.monotonic()
-    with subprocess.Popen(
-        [*STAND_IN, "127.0.0.1:1"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-    ) as process:
-        assert process.stdout
-        assert process.stdout.readline().strip().isdigit()
-        took_s = time.monotonic() - start_s
-        process.kill()
-    return took_s
+def start_effort_s() -> float:
+    """Processor time until the plugin serves: the wall clock would measure the machine's load."""
+    process = subprocess.Popen([*STAND_IN, "127.0.0.1:1"], stdout=subprocess.PIPE)
+    assert process.stdout
+    with process.stdout as stdout:
+        assert stdout.readline().strip().isdigit()
+    process.send_signal(signal.SIGKILL)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = status
+    return used.ru_utime + used.ru_stime
 
 
 def test_it_starts_in_time() -> None:
-    """The best of three, since the machine may be busy with other things."""
-    assert min(started_in_s() for _ in range(3)) < START_LIMIT_S
+    assert min(start_effort_s() for _ in range(3)) < START_LIMIT_S
 
 
 def test_it_says_what_it_is_once_a_run(plugin: Plugin) -> None:

@@ -8,8 +8,8 @@ import signal
 import sys
 
 import grpc  # type: ignore[import-untyped]
-from pulumi.runtime.proto import engine_pb2_grpc, provider_pb2_grpc
 
+from toolchain.plugins.command.protocol import engine_pb2_grpc, provider_pb2_grpc
 from toolchain.plugins.command.provider import CommandProvider, Session
 
 MESSAGE_LIMITS = [

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import grpc  # type: ignore[import-untyped]
-from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
+
+from toolchain.plugins.command.protocol import engine_pb2, engine_pb2_grpc
 
 Severity = Literal["INFO", "WARNING", "ERROR"]
 

@@ -11,7 +11,6 @@ from typing import NoReturn
 import grpc  # type: ignore[import-untyped]
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from google.protobuf.message import Message  # type: ignore[import-untyped]
-from pulumi.runtime.proto import engine_pb2_grpc, plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from toolchain.plugins.command import BANNER, VERSION
 from toolchain.plugins.command.check import checked, settled
@@ -27,6 +26,12 @@ from toolchain.plugins.command.command import (
 )
 from toolchain.plugins.command.diff import differences
 from toolchain.plugins.command.engine_log import ResourceLog
+from toolchain.plugins.command.protocol import (
+    engine_pb2_grpc,
+    plugin_pb2,
+    provider_pb2,
+    provider_pb2_grpc,
+)
 from toolchain.plugins.command.refusal import Context, known_resource, refuse
 from toolchain.plugins.command.retry import Patience
 from toolchain.plugins.command.schema import package_schema
