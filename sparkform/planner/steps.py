@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from sparkform.planner.receipts import Decision, Json, decide, parse_receipt
 
-
 STATELESS = {
     "fabric_check": "will be tried with full-size packets",
     "fabric_confirm": "will be confirmed by a fresh login",
