@@ -170,11 +170,16 @@ def test_a_site_that_says_nothing_does_not_hang_setup(
     clone: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clone.plant_official()
-    clone.plant("pulumi", '[ "$1" = version ] && echo v3.259.0 && exit 0\nexec sleep 600')
+    asked = clone.folder / "asked"
+    clone.plant(
+        "pulumi",
+        f'[ "$1" = version ] && echo v3.259.0 && exit 0\necho $4 >> {asked}\nexec sleep 600',
+    )
     monkeypatch.setattr(plugins, "SILENCE_S", 1.0)
     started = time.monotonic()
     set_up(clone.machine)
-    assert time.monotonic() - started < 5.0, "docker is not asked for where command was silent"
+    assert time.monotonic() - started < 5.0
+    assert asked.read_text() == "command\n", "the site is not asked again for docker"
 
 
 def test_a_slow_download_is_waited_for(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
