@@ -12,8 +12,7 @@ from pathlib import Path
 import grpc  # type: ignore[import-untyped]
 import pytest
 
-from tests.support.processes import left_after, marked, new_mark
-from tests.toolchain.conformance.engine import ROOT, URN, Plugin, running_plugin
+from tests.toolchain.conformance.engine import ROOT, URN, Plugin, engine_log, running_plugin
 from tests.toolchain.conformance.ssh_server import Keys, SshServer, free_port, make_keys, ssh_server
 from toolchain.plugins.command import BANNER
 
@@ -133,19 +132,22 @@ def test_no_failure_leaves_a_traceback_or_a_secret_behind(
     assert plugin.own_words == ""
 
 
-def test_it_ends_when_the_process_that_started_it_ends() -> None:
-    """The shell stands for an engine that is killed."""
-    mark = new_mark()
-    script = '"$@" 127.0.0.1:1 & read line'
-    with subprocess.Popen(
-        ["sh", "-c", script, "sh", *STAND_IN],
-        stdout=subprocess.PIPE,
-        stdin=subprocess.PIPE,
-        env={**os.environ, **mark},
-    ) as shell:
-        assert shell.stdout
-        assert shell.stdout.readline().strip().isdigit(), "the plugin serves"
-        running = marked(mark).values()
-        assert [command for command in running if "plugins.command 127" in command]
-        shell.kill()
-    assert left_after(mark, END_LIMIT_S) == {}
+def test_it_lives_as_long_as_the_engine_and_no_longer(tmp_path: Path) -> None:
+    """It looks for the engine, not for its parent: a parent may be gone before one can look."""
+    with engine_log() as (_, engine_port):
+        process = subprocess.Popen([*STAND_IN, f"127.0.0.1:{engine_port}"], stdout=subprocess.PIPE)
+        assert process.stdout
+        with process.stdout as stdout:
+            assert stdout.readline().strip().isdigit()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=3)
+    assert process.wait(timeout=END_LIMIT_S) == 0
+
+
+def test_a_proxy_in_the_environment_does_not_come_between_engine_and_plugin(
+    tmp_path: Path,
+) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    proxies = {"http_proxy": nowhere, "https_proxy": nowhere, "grpc_proxy": nowhere}
+    with running_plugin(tmp_path, {**proxies, "no_proxy": ""}, STAND_IN) as plugin:
+        plugin.log.wait_for("stand-in")
