@@ -75,7 +75,7 @@ def memory(
     usable_gib: float | None = None,
     fraction: float | None = None,
 ) -> Memory:
-    """One node's memory for a service of `engine`. An observed `usable_gib` wins over the catalogue.
+    """One node's memory for a service of `engine`. An observed `usable_gib` wins.
 
     A runtime that is not `native` keeps the risk that seed 004 told of.
     """

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
 
-from sparkform.catalog.calibration import known_engine
+from sparkform.catalog import store
+from sparkform.catalog.calibration import calibration, known_engine
 from sparkform.catalog.describe import Subject
 from sparkform.errors import InputError, Problem
 from sparkform.planner.sizing_split import Cut
-from sparkform.planner.throughput import Traffic
+from sparkform.planner.throughput import Machine, Traffic, predict
 from sparkform.planner.throughput_load import Model
+from sparkform.planner.throughput_ranges import Prediction, with_range
 
 # What a source that names no lengths is taken to have sent: a short question, a short answer.
 USUAL_PROMPT_TOKENS = 128
@@ -77,3 +81,35 @@ def traffic_of_row(row: Mapping[str, object]) -> Traffic:
         output_tokens=USUAL_OUTPUT_TOKENS if output is None else output,
         replicas=request.dp,
     )
+
+
+def predict_row(subject: Subject, row: Mapping[str, object], on: Machine) -> Prediction:
+    """The prediction for a row, with the range of its class."""
+    fitted = calibration()
+    model = model_of_row(subject, row)
+    speed = predict(model, traffic_of_row(row), on, fitted.parameters)
+    return with_range(model, speed, fitted.spreads)
+
+
+def describes_its_model(row: Mapping[str, object]) -> bool:
+    """Whether the catalogue has the row's model or the row says how many parameters it has."""
+    return row.get("parameters") is not None or store.find(str(row.get("model"))) is not None
+
+
+def load_request_rows(path: Path) -> list[dict[str, Any]]:
+    """A JSON list of rows. Raises InputError for anything else."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            [Problem(path=str(path), what=f"cannot be read: {error.strerror or error}")]
+        ) from None
+    except ValueError as error:
+        problem = Problem(path=str(path), what="is not JSON", because=str(error))
+        raise InputError([problem]) from None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        problem = Problem(
+            path=str(path), what="is not a list of rows", allowed="a JSON list of objects"
+        )
+        raise InputError([problem])
+    return rows

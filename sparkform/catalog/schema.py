@@ -51,9 +51,13 @@ class PublishedParameters(Frozen):
 
 
 class Checkpoint(Frozen):
-    """One repository of weights. `bits` where its own lists differ from the method's habit."""
+    """One repository of weights. `bits` where its own lists differ from the method's habit.
+
+    Checkpoints of one `release` are the same weights stored differently; of one model, one shape.
+    """
 
     handle: str
+    release: str
     quant: str
     bits: dict[Role, float] | None = None
     gated: bool

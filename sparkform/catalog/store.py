@@ -47,15 +47,26 @@ def known_names() -> list[str]:
 
 def find(name: str) -> Entry | None:
     """The checkpoint of that handle, or the first one of the model of that name."""
-    wanted = name.strip().lower()
+    place = _places().get(name.strip().lower())
+    return _entry(*place) if place else None
+
+
+@cache
+def _places() -> dict[str, tuple[dict[str, Any], int]]:
+    """Where each name leads: whole handles first, then models' names, then handles' last parts."""
+    places: dict[str, tuple[dict[str, Any], int]] = {}
+    checkpoints = [
+        (document, index, checkpoint["handle"].lower())
+        for document in _model_documents()
+        for index, checkpoint in enumerate(document["checkpoints"])
+    ]
+    for document, index, handle in checkpoints:
+        places[handle] = (document, index)
     for document in _model_documents():
-        for index, checkpoint in enumerate(document["checkpoints"]):
-            handle = checkpoint["handle"].lower()
-            if wanted in (handle, handle.rpartition("/")[2]):
-                return _entry(document, index)
-        if wanted == document["name"].lower():
-            return _entry(document, 0)
-    return None
+        places.setdefault(document["name"], (document, 0))
+    for document, index, handle in checkpoints:
+        places.setdefault(handle.rpartition("/")[2], (document, index))
+    return places
 
 
 def named(name: str, path: str = "MODEL") -> Entry:

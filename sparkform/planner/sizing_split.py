@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from sparkform.catalog.quantisation import Quantisation
+from sparkform.errors import InputError, Problem
 from sparkform.planner.shape import Block, Mixer, Shape
 
 BITS_A_BYTE = 8
@@ -64,6 +65,62 @@ def cuts(shape: Shape, nodes: int) -> list[Cut]:
         and tensor_parallel_allowed(shape, ranks)
         and nodes // ranks <= len(shape.blocks)
     ]
+
+
+def chosen_cut(
+    shape: Shape, nodes: int, tensor_parallel: int | None, pipeline_parallel: int | None
+) -> tuple[Cut, int]:
+    """The cut that a user asked for and how many replicas of it the nodes hold.
+
+    Without either number it is the cut with the most tensor parallelism over all nodes. Raises
+    InputError where the numbers do not go into the nodes, the heads or the layers.
+    """
+    if nodes < 1 or min(tensor_parallel or 1, pipeline_parallel or 1) < 1:
+        raise InputError([Problem(path="--nodes, --tp, --pp", what="must be at least 1")])
+    if tensor_parallel is None and pipeline_parallel is None:
+        allowed = cuts(shape, nodes)
+        if not allowed:
+            raise InputError([_no_cut(shape, nodes)])
+        return allowed[0], 1
+    cut = Cut(tensor_parallel=tensor_parallel or 1, pipeline_parallel=pipeline_parallel or 1)
+    problems = _cut_problems(shape, cut, nodes)
+    if problems:
+        raise InputError(problems)
+    return cut, nodes // cut.nodes
+
+
+def _no_cut(shape: Shape, nodes: int) -> Problem:
+    return Problem(
+        path="--nodes",
+        what=f"{len(shape.blocks)} layers cannot be cut over so many nodes",
+        got=str(nodes),
+    )
+
+
+def _cut_problems(shape: Shape, cut: Cut, nodes: int) -> list[Problem]:
+    problems = []
+    if nodes % cut.nodes:
+        problems.append(
+            Problem(
+                path="--tp, --pp",
+                what="do not go into the nodes",
+                got=f"{cut.tensor_parallel} x {cut.pipeline_parallel} on {nodes}",
+                because="each Spark has one GPU",
+            )
+        )
+    if not tensor_parallel_allowed(shape, cut.tensor_parallel):
+        valid = [str(ranks) for ranks in range(1, 9) if tensor_parallel_allowed(shape, ranks)]
+        problems.append(
+            Problem(
+                path="--tp",
+                what="does not divide the model's heads",
+                got=str(cut.tensor_parallel),
+                allowed=", ".join(valid),
+            )
+        )
+    if cut.pipeline_parallel > len(shape.blocks):
+        problems.append(_no_cut(shape, cut.pipeline_parallel))
+    return problems
 
 
 def weights_bytes(shape: Shape, quantisation: Quantisation, cut: Cut) -> float:
