@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
@@ -81,8 +82,10 @@ def ping(system: System, interface: str, address: str, mtu: int) -> bool:
 def _neighbours(system: System, interface: str, want: Json) -> tuple[str, ...]:
     """Who is at the other end: a machine answers for all its addresses on any of its links, and
     the hardware address in its answer says which link that is."""
-    for address in want["known_addresses"]:
-        system.run(["ping", "-q", "-c", "1", "-W", "1", "-I", interface, address], timeout_s=3)
+    known = want["known_addresses"]
+    ask = ["ping", "-q", "-c", "1", "-W", "1", "-I", interface]
+    with ThreadPoolExecutor(max_workers=max(1, len(known))) as pool:
+        list(pool.map(lambda address: system.run([*ask, address], timeout_s=3), known))
     done = system.run(["ip", "-j", "neighbour", "show", "dev", interface])
     return ends_of(done.out, want["ends"])
 
