@@ -13,7 +13,7 @@ import pytest
 from sparkform.facts import NodeReport, Target, observe_all
 
 from . import samples
-from .ssh_node import Node, answering, key, public, serving
+from .ssh_node import Node, answering, key, public, serving, tcp
 
 SOUND = answering(samples.printed())
 ECDSA = "ecdsa-sha2-nistp256"
@@ -264,9 +264,7 @@ def test_a_jump_host_that_leads_nowhere_is_named(tmp_path: Path) -> None:
 
 def test_a_jump_host_that_hangs_is_named(tmp_path: Path) -> None:
     async def scenario() -> None:
-        silent = await asyncio.start_server(lambda *_: asyncio.sleep(0), "127.0.0.1", 0)
-        port = silent.sockets[0].getsockname()[1]
-        async with serving(SOUND) as node, silent:
+        async with serving(SOUND) as node, tcp(closes=False) as port:
             target = node.target(tmp_path, proxy_jump=f"127.0.0.1:{port}")
             report = (await observe_all([target], 0.4)).nodes[target.name]
             kind, what, _ = error_of(report)
