@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sparkform.facts.models import Facts, NodeDocument
 from sparkform.facts.observe import LIMIT_S, observe, observe_all
-from sparkform.facts.recording import ENVIRONMENT, load_facts, replayed, save_facts
+from sparkform.facts.recording import ENVIRONMENT, load_facts, save_facts
 from sparkform.facts.report import NodeError, NodeReport, Observation
 from sparkform.facts.target import Target
 
@@ -20,6 +20,5 @@ __all__ = [
     "load_facts",
     "observe",
     "observe_all",
-    "replayed",
     "save_facts",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -29,12 +28,6 @@ def save_facts(observation: Observation, path: Path) -> None:
     except BaseException:
         os.unlink(draft)
         raise
-
-
-def replayed(environment: Mapping[str, str]) -> Observation | None:
-    """The recorded look that SPARKFORM_FACTS names, None where it is unset or empty."""
-    path = environment.get(ENVIRONMENT)
-    return load_facts(Path(path)) if path else None
 
 
 def load_facts(path: Path) -> Observation:

@@ -10,13 +10,11 @@ import pytest
 
 from sparkform.errors import InputError
 from sparkform.facts import (
-    ENVIRONMENT,
     NodeDocument,
     NodeError,
     NodeReport,
     Observation,
     load_facts,
-    replayed,
     save_facts,
 )
 
@@ -38,13 +36,6 @@ def test_what_is_saved_is_loaded_and_only_its_owner_may_read_it(tmp_path: Path) 
     assert load_facts(path) == SEEN
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_the_environment_names_the_recorded_look(tmp_path: Path) -> None:
-    save_facts(SEEN, tmp_path / "facts.json")
-    assert replayed({ENVIRONMENT: str(tmp_path / "facts.json")}) == SEEN
-    assert replayed({}) is None
-    assert replayed({ENVIRONMENT: ""}) is None
 
 
 def test_a_save_that_fails_leaves_the_old_file_and_no_draft(
