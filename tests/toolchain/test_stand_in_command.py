@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,10 @@ import pytest
 
 from tests.toolchain.conformance.engine import ROOT, URN, Plugin, engine_log, running_plugin
 from tests.toolchain.conformance.ssh_server import Keys, SshServer, free_port, make_keys, ssh_server
+from tests.toolchain.conformance.waiting import wait_until
 from toolchain.plugins.command import BANNER
+from toolchain.plugins.command.command import Printed, remote_command
+from toolchain.plugins.command.values import Properties, Secret
 
 STAND_IN = [
     sys.executable,
@@ -151,3 +155,31 @@ def test_a_proxy_in_the_environment_does_not_come_between_engine_and_plugin(
     proxies = {"http_proxy": nowhere, "https_proxy": nowhere, "grpc_proxy": nowhere}
     with running_plugin(tmp_path, {**proxies, "no_proxy": ""}, STAND_IN) as plugin:
         plugin.log.wait_for("stand-in")
+
+
+def test_a_failure_after_the_engine_gave_up_leaves_no_traceback(
+    plugin: Plugin, server: SshServer, tmp_path: Path
+) -> None:
+    command = f"touch {tmp_path}/began; sleep 1; touch {tmp_path}/ended; exit 1"
+    given = plugin.checked({"create": command, "connection": server.connection()})
+    call = plugin.create_call(given)
+    for name in ("began", "ended"):
+        wait_until(tmp_path / name)
+        call.cancel()
+    time.sleep(0.5)
+    plugin.checked({"connection": {"host": "h"}})
+    assert plugin.own_words == ""
+
+
+def test_a_command_can_be_shown_without_its_secrets() -> None:
+    """Whoever prints one by mistake gives nothing away."""
+    login = {"password": "pw-1", "privateKey": "key-1", "privateKeyPassword": "pw-2"}
+    inputs: Properties = {
+        "connection": Secret({"host": "h", **login, "proxy": {"host": "p", **login}}),
+        "stdin": "stdin-1",
+        "environment": {"A": "value-1"},
+    }
+    shown = repr(remote_command(inputs, "true", Printed(), None))
+    assert "host='p'" in shown
+    for secret in ("pw-1", "pw-2", "key-1", "stdin-1", "value-1"):
+        assert secret not in shown
