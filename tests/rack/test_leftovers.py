@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -34,18 +36,36 @@ def left(name: str, rack: Rack, before: set[str]) -> set[str]:
     return {thing for thing in new if leftovers.is_of(thing, name, third)}
 
 
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """One leftover of each kind that needs no Docker."""
+    subprocess.run(["ip", "link", "add", f"{name}plant", "type", "bridge"], check=True)
+    subprocess.run(["ip", "netns", "add", f"{name}plant"], check=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)", f"{name}plant"]
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        subprocess.run(["ip", "netns", "del", f"{name}plant"], check=True)
+        subprocess.run(["ip", "link", "del", f"{name}plant"], check=True)
+
+
 def test_down_leaves_nothing_and_a_planted_leftover_is_found(name: str) -> None:
     before = leftovers.everything(name)
     rack = lifecycle.up(name, ALONE, print)
     there = {thing.split()[0] for thing in left(name, rack, before)}
     assert {"link", "route", "container", "volume", "file", "mount"} <= there
     lifecycle.down(name)
-    planted = f"{name}planted"[:15]
-    subprocess.run(["ip", "link", "add", planted, "type", "bridge"], check=True)
-    try:
-        assert left(name, rack, before) == {f"link {planted}"}
-    finally:
-        subprocess.run(["ip", "link", "del", planted], check=True)
+    with planted(name):
+        assert left(name, rack, before) == {
+            f"link {name}plant",
+            f"file /run/netns/{name}plant",
+            f"mount /run/netns/{name}plant",
+            f"process {sys.executable} -c import time; time.sleep(60) {name}plant",
+        }
     assert left(name, rack, before) == set()
 
 

@@ -48,14 +48,13 @@ def packet_filter() -> set[str]:
 def processes(rack: str) -> set[str]:
     """Those that carry the rack's name: the machine's others come and go."""
     found = set()
-    for folder in Path("/proc").glob("[0-9]*"):
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            words = (folder / "cmdline").read_bytes().decode(errors="replace").split("\0")
-            name = (folder / "root/etc/hostname").read_text().strip() if words[0] else ""
+            words = file.read_text(errors="replace").split("\0")
         except OSError:
-            continue
-        if any(f"{rack}-spark" in word or f"rack-{rack}" in word for word in words):
-            found.add(f"process {' '.join(words)} {name}")
+            continue  # it ended while we looked
+        if any(rack in word for word in words):
+            found.add(f"process {' '.join(words).strip()}")
     return found
 
 
