@@ -97,6 +97,26 @@ def test_a_second_up_changes_nothing_and_another_shape_is_refused(name: str) -> 
     assert inventory.containers(name) == [container]
 
 
+def test_a_rack_that_was_left_half_made_is_named_and_down_removes_it(name: str) -> None:
+    before = leftovers.everything(name)
+    rack = lifecycle.up(name, ALONE, print)
+    subprocess.run(["docker", "rm", "--force", f"{name}-spark-1"], check=True, capture_output=True)
+    with pytest.raises(InputError, match="left half-made"):
+        lifecycle.up(name, ALONE, print)
+    lifecycle.down(name)
+    assert left(name, rack, before) == set()
+
+
+def test_too_little_disk_is_told_before_anything_is_made(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = leftovers.everything(name)
+    monkeypatch.setattr(lifecycle, "NODE_DISK_GIB", 10**6)
+    with pytest.raises(RackError, match="a rack of 1 needs"):
+        lifecycle.up(name, ALONE, print)
+    assert {thing for thing in leftovers.everything(name) - before if name in thing} == set()
+
+
 def test_racks_stand_side_by_side(name: str) -> None:
     first = lifecycle.up(name, ALONE, print)
     second = lifecycle.up(f"{name}b", ALONE, print)
