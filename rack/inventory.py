@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from rack import commands
+from rack import commands, daemon
 from rack.host import ask, must
 from rack.layout import (
     LABEL_HOST_KEY,
@@ -66,16 +66,17 @@ def racks() -> dict[str, Rack]:
 
 def need(name: str) -> tuple[Rack, list[Found]]:
     """The rack of that name. Raises InputError with the names that there are."""
-    found = containers(name)
+    found = containers(name) if daemon.is_running() else []
     if found:
         return rack_of(found), found
+    names = sorted(racks()) if daemon.is_running() else []
     raise InputError(
         [
             Problem(
                 path="--name",
                 what="is no rack that is up",
                 got=name,
-                allowed=", ".join(sorted(racks())) or None,
+                allowed=", ".join(names) or None,
                 remedy="`python -m rack up` makes one",
             )
         ]

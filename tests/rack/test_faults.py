@@ -96,12 +96,12 @@ def test_another_mtu_at_one_end_stops_jumbo_frames(direct: RackHandle) -> None:
 
 def test_a_slow_link_is_slow_and_counts_its_bytes(direct: RackHandle) -> None:
     before = sent_bytes(direct, HALF_A)
-    assert seconds_for(direct, 20) < 2
+    assert seconds_for(direct, 20) < 3
     assert sent_bytes(direct, HALF_A) - before > 20 * 10**6
     direct.break_("slow-link", "50mbit")
     assert seconds_for(direct, 20) > 3  # 20 MB at 50 Mbit/s are 3.2 s
     direct.mend("slow-link")
-    assert seconds_for(direct, 20) < 2
+    assert seconds_for(direct, 20) < 3
 
 
 def test_a_stopped_sshd_refuses(direct: RackHandle) -> None:
