@@ -26,7 +26,10 @@ def catalogue() -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def mac_addresses(node_index: int) -> dict[str, str]:
-    """The MAC address of each RoCE device's network interface, by device name."""
+    """The MAC address of each RoCE device's network interface, by device name.
+
+    The rack gives them to the interfaces; every GUID and GID follows the interface.
+    """
     return {
         device: f"4c:bb:47:{0x50 + node_index:02x}:1a:{0x10 + offset:02x}"
         for device, offset in _MAC_OFFSETS.items()
@@ -42,7 +45,6 @@ def defaults(node_index: int) -> dict[str, object]:
     }
     documents["gpu"]["uuid"] = f"GPU-{uuid.uuid5(_UUIDS, f'gpu {node_index}')}"
     documents["system"]["serial_number"] = f"19839250{node_index:05d}"
-    documents["hca"]["mac_addresses"] = mac_addresses(node_index)
     return dict(documents)
 
 

@@ -5,6 +5,7 @@ File names and forms are the kernel's (drivers/infiniband/core/sysfs.c).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from . import gids
@@ -27,9 +28,12 @@ def roce_mtu(mtu: int) -> tuple[int, int]:
     return next((pair for pair in ROCE_MTUS if pair[0] <= mtu - ROCE_OVERHEAD_BYTES), ROCE_MTUS[-1])
 
 
-def device_files(data: dict[str, Any], name: str) -> dict[str, str]:
-    """Path below the device's folder → text, for everything that the link does not change."""
-    first = data["mac_addresses"]["rocep1s0f0"]
+def device_files(data: dict[str, Any], name: str, macs: dict[str, str]) -> dict[str, str]:
+    """Path below the device's folder → text, for what the cable does not change.
+
+    `macs` has the MAC address of each device's interface; all devices name the first one's GUID
+    as that of the system.
+    """
     return {
         "fw_ver": data["firmware_version"],
         "board_id": data["board_id"],
@@ -37,8 +41,8 @@ def device_files(data: dict[str, Any], name: str) -> dict[str, str]:
         "hw_rev": data["hardware_version"],
         "node_type": "1: CA",
         "node_desc": name,
-        "node_guid": guid(data["mac_addresses"][name]),
-        "sys_image_guid": guid(first),
+        "node_guid": guid(macs[name]),
+        "sys_image_guid": guid(macs[min(data["devices"], key=_pci(data))]),
         "ports/1/link_layer": "Ethernet",
         "ports/1/cap_mask": data["capability_mask"],
         "ports/1/lid": "0x0",
@@ -48,6 +52,10 @@ def device_files(data: dict[str, Any], name: str) -> dict[str, str]:
         "ports/1/counters/port_rcv_data": "0",
         "ports/1/counters/port_xmit_data": "0",
     }
+
+
+def _pci(data: dict[str, Any]) -> Callable[[str], str]:
+    return lambda name: str(data["devices"][name]["pci"])
 
 
 def port_files(data: dict[str, Any], link: Link | None, table: gids.Table) -> dict[str, str]:

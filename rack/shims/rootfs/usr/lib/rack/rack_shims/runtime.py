@@ -8,6 +8,7 @@ toolkit's CDI specs set it.
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import re
@@ -129,13 +130,29 @@ def _may_ask(config: dict[str, Any], spec: dict[str, Any]) -> bool:
     return bool(allowed) or "CAP_SYS_ADMIN" in bounding
 
 
-def bundle(arguments: list[str]) -> Path:
-    """The bundle folder of a `create` call; the working directory without --bundle."""
+def option(arguments: list[str], *names: str) -> str | None:
+    """The value of an option in an argument list of runc, as `--name value` or `--name=value`."""
     for index, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
-        if name.lstrip("-") in ("bundle", "b") and name.startswith("-"):
-            return Path(value if equals else arguments[index + 1])
-    return Path.cwd()
+        if name in names:
+            return value if equals else arguments[index + 1]
+    return None
+
+
+def _log_for_caller(arguments: list[str], message: str) -> None:
+    """containerd shows its user what a runtime left in the file of `--log`, as JSON."""
+    toolkit.log("error", message)
+    path = option(arguments, "--log", "-log")
+    if path is not None:
+        now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+        entry = {"level": "error", "msg": message, "time": now}
+        with Path(path).open("a") as log:
+            log.write(json.dumps(entry) + "\n")
+
+
+def bundle(arguments: list[str]) -> Path:
+    """The bundle folder of a `create` call; the working directory without --bundle."""
+    return Path(option(arguments, "--bundle", "-bundle", "-b") or Path.cwd())
 
 
 def main(arguments: list[str]) -> int:
@@ -148,7 +165,7 @@ def main(arguments: list[str]) -> int:
         try:
             spec = modified(json.loads(path.read_text()))
         except (RuntimeFault, OSError, ValueError) as error:
-            toolkit.log("error", str(error))
+            _log_for_caller(arguments, str(error))
             return 1
         path.write_text(json.dumps(spec))
     names = toolkit.config().get("nvidia-container-runtime", {}).get("runtimes", ["runc", "crun"])

@@ -38,9 +38,17 @@ def mount() -> None:
 def write(data: dict[str, Any], system: dict[str, Any], found: dict[str, Link],
           tables: dict[str, gids.Table]) -> None:  # fmt: skip
     """Bring every file of the view to the data, the links and the GID tables."""
-    for name, entry in data["devices"].items():
-        link = found.get(entry["interface"])
-        _write_device(data, name, link, tables.get(name, {}))
+    interfaces = {name: entry["interface"] for name, entry in data["devices"].items()}
+    macs = {
+        name: found[interface].mac if interface in found else "00:00:00:00:00:00"
+        for name, interface in interfaces.items()
+    }
+    for name, interface in interfaces.items():
+        link = found.get(interface)
+        files = hca.device_files(data, name, macs) | hca.port_files(
+            data, link, tables.get(name, {})
+        )
+        _write_device(data, name, link, files)
         if link is not None:
             _show_speed(link.name, hca.speed(data, link))
     folder = node.path(f"{STATE}/devices/dmi/id")
@@ -73,10 +81,11 @@ def put(path: Path, text: str) -> None:
     staged.rename(path)
 
 
-def _write_device(data: dict[str, Any], name: str, link: Link | None, table: gids.Table) -> None:
+def _write_device(
+    data: dict[str, Any], name: str, link: Link | None, files: dict[str, str]
+) -> None:
     pci = node.path(f"{STATE}/devices") / data["devices"][name]["pci"]
     device = pci / "infiniband" / name
-    files = hca.device_files(data, name) | hca.port_files(data, link, table)
     for path, text in files.items():
         put(device / path, text + "\n")
     for kind in ("types", "ndevs"):
