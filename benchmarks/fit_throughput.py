@@ -126,7 +126,7 @@ def residuals(point: Sequence[float], rows: Sequence[Row]) -> list[float]:
 
 def fit(rows: Sequence[Row]) -> Parameters:
     """The parameters that explain the fitted rows best, outliers counting less."""
-    used = [row for row in rows if row.fitted]
+    used = [row for row in rows if row.is_fitted]
     result = least_squares(
         residuals, starting_point(), args=(used,), loss="soft_l1", f_scale=ROBUST_SCALE
     )

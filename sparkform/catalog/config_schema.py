@@ -13,14 +13,17 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PositiveInt,
     ValidationError,
 )
 
 from sparkform.errors import InputError, Problem
 
 Json = Mapping[str, object]
-Count = Annotated[int, Field(ge=0)]
+# Far beyond any model; keeps a slip of the pen from taking all memory.
+MOST_LAYERS = 10_000
+LARGEST_SIZE = 2**31
+Count = Annotated[int, Field(ge=0, le=LARGEST_SIZE)]
+Size = Annotated[int, Field(ge=1, le=LARGEST_SIZE)]
 TEXT_CONFIGS = ("text_config", "language_config", "llm_config", "thinker_config")
 UNREADABLE = {
     "block_configs": "its layers differ one by one (a searched architecture)",
@@ -46,15 +49,15 @@ class TextConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
 
     model_type: str = ""
-    hidden_size: PositiveInt = Field(validation_alias=_named("hidden_size", "n_embd", "d_model"))
-    layers: PositiveInt = Field(
+    hidden_size: Size = Field(validation_alias=_named("hidden_size", "n_embd", "d_model"))
+    layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)] = Field(
         validation_alias=_named("num_hidden_layers", "n_layer", "num_layers")
     )
-    heads: PositiveInt = Field(validation_alias=_named("num_attention_heads", "n_head"))
+    heads: Size = Field(validation_alias=_named("num_attention_heads", "n_head"))
     kv_heads: Optional0 = Field(0, validation_alias=_named("num_key_value_heads"))
     head_dim: Optional0 = Field(0, validation_alias=_named("head_dim", "attention_head_dim"))
     v_head_dim: Optional0 = 0
-    vocab_size: PositiveInt
+    vocab_size: Size
     max_position: Optional0 = Field(
         0, validation_alias=_named("max_position_embeddings", "n_positions", "max_sequence_length")
     )

@@ -53,7 +53,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
 
     table = Table(title="Models of the catalogue")
     for heading in ("handle", "quant", "parameters", "active", "context", "engines", "gated"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, no_wrap=heading == "handle")
     for row in rows:
         table.add_row(
             row["handle"],

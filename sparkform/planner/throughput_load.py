@@ -154,3 +154,8 @@ def bandwidth_bound_tok_s(model: Model, batch: int, bandwidth_gb_s: float) -> fl
     """
     load = step_load(model, batch=1, context_tokens=0, routed_tokens=1.0)
     return batch * bandwidth_gb_s * 1e9 / (sum(load.dense_bytes.values()) + load.expert_bytes)
+
+
+def exceeds_bandwidth(model: Model, batch: int, tok_s: float, bandwidth_gb_s: float) -> bool:
+    """Whether a stated speed cannot be: rows and claims above the bound are rejected by this."""
+    return tok_s > bandwidth_bound_tok_s(model, batch, bandwidth_gb_s)
