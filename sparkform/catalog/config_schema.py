@@ -46,7 +46,9 @@ def _named(*names: str) -> AliasChoices:
 class TextConfig(BaseModel):
     """The text part of a config.json. Absent and null counts read as 0, absent lists as empty."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", protected_namespaces=(), defer_build=True
+    )
 
     model_type: str = ""
     hidden_size: Size = Field(validation_alias=_named("hidden_size", "n_embd", "d_model"))
@@ -168,7 +170,7 @@ class TextConfig(BaseModel):
 class VisionConfig(BaseModel):
     """Enough of a vision tower's config to size it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     layers: Optional0 = Field(
         0, validation_alias=_named("num_hidden_layers", "depth", "vt_num_hidden_layers")

@@ -32,7 +32,11 @@ class ModelFacts(BaseModel):
     """The `modelFacts` of a stack file, and the same keys in a row of speeds. Any subset."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        defer_build=True,
     )
 
     parameters: Amount | None = None
