@@ -11,8 +11,9 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from statistics import median
 
-from benchmarks.speed_rows import Row, claims, load_rows
+from benchmarks.speed_rows import Row, claims, load_rows, load_rows_by_facts
 from sparkform.catalog import store
 from sparkform.catalog.calibration import calibration, machine, memory
 from sparkform.catalog.describe import describe
@@ -149,7 +150,27 @@ def errors() -> str:
         for kind, parts in stored.items()
         for what, figures in parts.items()
     ]
+    rows += _errors_by_facts()
     return table(["fit", "rows of", "rows", "median error", "within 40 %"], rows)
+
+
+def _errors_by_facts() -> list[list[str]]:
+    """The errors for models that are described by facts only; the fit has seen their shapes."""
+    parameters = calibration().parameters
+    misses: dict[str, list[float]] = {"decode": [], "first token": []}
+    for row in load_rows_by_facts():
+        kind = "first token" if row.is_first_token else "decode"
+        misses[kind].append(abs(row.predicted(parameters) / row.measured - 1))
+    return [
+        [
+            "by modelFacts alone",
+            kind,
+            str(len(found)),
+            f"{median(found):.1%}",
+            f"{sum(miss <= 0.4 for miss in found) / len(found):.1%}",
+        ]
+        for kind, found in misses.items()
+    ]
 
 
 def spreads() -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sparkform.catalog.calibration import machine
-from sparkform.catalog.describe import Subject, as_served_by, describe_row
+from sparkform.catalog.describe import Subject, as_served_by, describe_row, from_facts
+from sparkform.catalog.model_facts import facts_of_row
 from sparkform.catalog.row_request import model_of_row, traffic_of_row
 from sparkform.planner.throughput import Parameters, Traffic, predict
 from sparkform.planner.throughput_load import Model, bandwidth_bound_tok_s, exceeds_bandwidth
@@ -91,6 +92,25 @@ def _bound(document: Mapping[str, Any]) -> float:
     row = _row({"metric": "decode_total_tok_s", "engine": "vllm", **document})
     concurrency = row.traffic.concurrency
     return bandwidth_bound_tok_s(row.model, concurrency, machine().bandwidth_gb_s)
+
+
+def load_rows_by_facts(path: Path = DATA) -> list[Row]:
+    """The rows as they look to somebody whose model the catalogue does not have."""
+    documents = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return [
+        Row(
+            source=document,
+            subject=(
+                subject := from_facts(
+                    str(document["model"]), facts_of_row(document), str(document["quant"])
+                )
+            ),
+            model=model_of_row(subject, document),
+            traffic=traffic_of_row(document),
+        )
+        for document in documents
+        if document.get("parameters") is not None
+    ]
 
 
 def load_rows(path: Path = DATA) -> list[Row]:

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
 
-from sparkform.catalog import store
 from sparkform.catalog.calibration import calibration, known_engine
 from sparkform.catalog.describe import Subject
 from sparkform.errors import InputError, Problem
@@ -92,11 +91,6 @@ def predict_row(subject: Subject, row: Mapping[str, object], on: Machine) -> Pre
     model = model_of_row(subject, row)
     speed = predict(model, traffic_of_row(row), on, fitted.parameters)
     return with_range(model, speed, fitted.spreads)
-
-
-def describes_its_model(row: Mapping[str, object]) -> bool:
-    """Whether the catalogue has the row's model or the row says how many parameters it has."""
-    return row.get("parameters") is not None or store.find(str(row.get("model"))) is not None
 
 
 def load_request_rows(path: Path) -> list[dict[str, Any]]:

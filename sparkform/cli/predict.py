@@ -117,19 +117,20 @@ def _print_sentence(answer: dict[str, Any], notes: Iterable[str]) -> None:
 
 
 def _show_rows(path: Path, on: Machine) -> None:
-    """Print the rows with a prediction each; null where a row does not describe its model."""
+    """Print the rows with a prediction each; a row that cannot be answered says why instead."""
     from sparkform.catalog.row_request import load_request_rows
 
-    rows = load_request_rows(path)
-    options.print_json([{**row, "predicted": _predicted(row, on)} for row in rows])
+    options.print_json([{**row, **_answer(row, on)} for row in load_request_rows(path)])
 
 
-def _predicted(row: dict[str, Any], on: Machine) -> dict[str, Any] | None:
+def _answer(row: dict[str, Any], on: Machine) -> dict[str, Any]:
     from sparkform.catalog.describe import as_served_by, describe_row
-    from sparkform.catalog.row_request import describes_its_model, predict_row
+    from sparkform.catalog.row_request import predict_row
+    from sparkform.errors import InputError
 
-    if not describes_its_model(row):
-        return None
     image = row.get("image")
-    subject = as_served_by(describe_row(row), str(image) if image else None)
-    return document(predict_row(subject, row, on))
+    try:
+        subject = as_served_by(describe_row(row), str(image) if image else None)
+        return {"predicted": document(predict_row(subject, row, on))}
+    except InputError as error:
+        return {"predicted": None, "problem": str(error)}

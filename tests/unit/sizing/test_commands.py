@@ -135,14 +135,19 @@ def test_predict_takes_rows_and_gives_them_back_with_a_prediction(
         {"id": "a", "model": "Qwen/Qwen3-8B", "quant": "bf16", "engine": "vllm", "value": 13.9},
         {"id": "b", "model": "x/y", "quant": "fp8", "engine": "vllm", "parameters": 8e9},
         {"id": "c", "model": "x/z", "quant": "fp8", "engine": "vllm", "parameters": None},
+        {"id": "d", "model": "Qwen/Qwen3-8B", "quant": "bf16", "engine": "sglang"},
+        {"id": "e", "model": "Qwen/Qwen3-8B", "quant": "q4_k_m", "engine": "vllm"},
+        {"id": "f", "model": "Qwen/Qwen3-8B", "quant": "bf16", "engine": "vllm", "tp": 0},
     ]
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(rows))
     document = sparkform("predict", "--batch", str(path), "--json").document
-    assert [row["id"] for row in document] == ["a", "b", "c"]
+    assert [row["id"] for row in document] == list("abcdef")
     assert document[0]["value"] == 13.9
     assert set(document[0]["predicted"]) == set(document[1]["predicted"]) == PREDICT_KEYS
-    assert document[2]["predicted"] is None
+    for row, word in zip(document[2:], ("parameters", "engine", "quantisation", "tp"), strict=True):
+        assert row["predicted"] is None
+        assert word in row["problem"]
 
 
 def test_a_row_and_its_command_give_the_same(sparkform: Any, tmp_path: Path) -> None:
