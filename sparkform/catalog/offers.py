@@ -73,6 +73,7 @@ def service_block(chosen: Candidate, wish: Wish) -> dict[str, Any]:
         block["image"] = recommended_image(chosen.offer.engine, chosen.cut.nodes)
     block |= {
         "model": chosen.offer.handle,
+        **_pinned(chosen.offer.handle),
         "tensorParallel": chosen.cut.tensor_parallel,
         "pipelineParallel": chosen.cut.pipeline_parallel,
         "dataParallel": chosen.replicas,
@@ -86,6 +87,12 @@ def service_block(chosen: Candidate, wish: Wish) -> dict[str, Any]:
         return block | ({"launcher": "mp"} if several else {})
     block["freeGpuMemoryFraction"] = TRTLLM_FRACTION[several]
     return block | ({"allReduce": "NCCL"} if several else {})
+
+
+def _pinned(handle: str) -> dict[str, str]:
+    entry = store.find(handle)
+    revision = entry.checkpoint.revision if entry else None
+    return {"revision": revision} if revision else {}
 
 
 def _runtime(chosen: Candidate) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from typing import Any
 
 import pytest
@@ -54,7 +55,7 @@ def test_every_model_file_is_whole_and_every_figure_has_a_source(name: str) -> N
         lambda document: document["checkpoints"][0]["sources"].pop("quant"),
         lambda document: document["checkpoints"][0]["sources"].pop("bits"),
         lambda document: document["checkpoints"][0]["sources"].pop("gated"),
-        lambda document: document["checkpoints"][0].update(revision="0" * 40),
+        lambda document: document["checkpoints"][0]["sources"].pop("revision"),
         lambda document: document["published_parameters"].pop("source"),
     ],
 )
@@ -108,6 +109,17 @@ def test_the_catalogue_has_the_models_that_it_must_have() -> None:
 def test_a_handle_stands_in_one_file_only() -> None:
     handles = [item["handle"] for file in DOCUMENTS.values() for item in file["checkpoints"]]
     assert len(handles) == len(set(handles))
+
+
+def test_revisions_are_whole_commit_ids_and_the_common_models_have_one() -> None:
+    revisions = {
+        item["handle"]: item["revision"]
+        for file in DOCUMENTS.values()
+        for item in file["checkpoints"]
+        if item["revision"]
+    }
+    assert all(re.fullmatch("[0-9a-f]{40}", revision) for revision in revisions.values())
+    assert {"openai/gpt-oss-120b", "meta-llama/Llama-3.3-70B-Instruct"} <= set(revisions)
 
 
 def test_gated_models_are_marked() -> None:

@@ -177,6 +177,7 @@ def test_recommend_prints_a_block_that_can_be_pasted(sparkform: Any) -> None:
     block = yaml.safe_load(answer.out.split("\nbecause")[0])
     service = block["sparkform:services"]["main"]
     assert service["model"] == "openai/gpt-oss-120b"
+    assert service["revision"].startswith("b5c939de")
     assert service["tensorParallel"] * service["pipelineParallel"] * service["dataParallel"] == 1
 
 
