@@ -15,7 +15,12 @@ from sparkform.catalog.row_request import model_of_row, predict_row, traffic_of_
 from sparkform.errors import InputError
 from sparkform.planner.sizing_split import Cut
 from sparkform.planner.throughput import Traffic, predict
-from sparkform.planner.throughput_load import Model, experts_touched, slowest_stage_share
+from sparkform.planner.throughput_load import (
+    Model,
+    compute_width,
+    experts_touched,
+    slowest_stage_share,
+)
 
 DOCUMENT = json.loads((store.DATA / "throughput.json").read_text())
 ROWS = load_rows()
@@ -182,3 +187,13 @@ def test_a_longer_prompt_waits_longer_for_its_first_token() -> None:
     ]
     assert waits == sorted(waits)
     assert waits[3] / waits[2] > 8
+
+
+@pytest.mark.parametrize(
+    ("engine", "quant", "width"),
+    [("vllm", "nvfp4", "16bit"), ("trtllm", "nvfp4", "4bit"), ("trtllm", "fp8", "8bit")],
+)
+def test_the_engine_decides_in_which_width_it_computes(engine: str, quant: str, width: str) -> None:
+    subject = describe("llama-3.1-8b", config=None, facts=None, quant=quant)
+    served = model_of_row(subject, {"engine": engine})
+    assert compute_width(served) == width
