@@ -15,10 +15,10 @@ SUBJECT = "membership"
 BRIDGE = "docker_gwbridge"
 
 
-def remember(journal: Journal, found: membership.Membership) -> None:
-    """Record the swarm that the node is in, if any, before it joins or starts another."""
+def remember(journal: Journal, found: membership.Membership, head: str) -> None:
+    """Record the swarm that the node is in, if any, before it starts or joins the one of `head`."""
     names = membership.networks(journal.system)
-    journal.record(KIND, SUBJECT, before=found.cluster, bridge=BRIDGE in names)
+    journal.record(KIND, SUBJECT, before=found.cluster, bridge=BRIDGE in names, head=head)
 
 
 def joined(journal: Journal) -> None:
@@ -28,9 +28,20 @@ def joined(journal: Journal) -> None:
         journal.record(KIND, SUBJECT, joined=found.cluster)
 
 
-def ours(entries: Sequence[Entry]) -> list[str]:
-    """The swarms that we started or joined. Pure."""
-    return [entry.facts["joined"] for entry in entries if "joined" in entry.facts]
+def ours(entries: Sequence[Entry], now: membership.Membership) -> list[str]:
+    """The swarms that we started or joined. Pure. A run that was killed between joining and saying
+    so has left only what it was about to do."""
+    said = [entry.facts["joined"] for entry in entries if "joined" in entry.facts]
+    last = entries[-1].facts if entries else {}
+    unsaid = now.cluster is not None and now.cluster != last.get("before")
+    if last.get("head") in now.managers and unsaid:
+        said.append(str(now.cluster))
+    return said
+
+
+def is_said(journal: Journal, cluster: str | None) -> bool:
+    entries = journal.of(KIND, SUBJECT)
+    return any(entry.facts.get("joined") == cluster for entry in entries)
 
 
 def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
@@ -39,7 +50,7 @@ def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
         raise Refusal("dockerd does not answer, so the node cannot leave its Swarm.")
     done = []
     if found.state != membership.INACTIVE:
-        if not _is_ours(entries, found.cluster):
+        if found.cluster not in ours(entries, found):
             return [f"Swarm {found.cluster}: left as it is, because others joined it"]
         membership.leave(journal.system)
         done = ["left the Swarm"]
@@ -48,13 +59,6 @@ def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
     if before:
         done.append(f"Swarm {before}, where this node was before, cannot be joined again from here")
     return done
-
-
-def _is_ours(entries: Sequence[Entry], cluster: str | None) -> bool:
-    """A run that was killed between joining and saying so left `before` as its last line."""
-    last = entries[-1].facts
-    unsaid = "joined" not in last and cluster != last["before"]
-    return cluster in ours(entries) or unsaid
 
 
 def _had_bridge(entries: Sequence[Entry]) -> bool:
