@@ -118,6 +118,7 @@ def disturbs(have: Json, want: Json) -> str:
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+    swarm.await_begun(journal)
     seen = observe(journal.system, want)
     if want["role"] == WORKER:
         seen = beside_head(seen, secret.get("cluster"))

@@ -25,9 +25,10 @@ def _no_waiting_for_the_disk(monkeypatch) -> None:
 def patience(monkeypatch) -> list[float]:
     """A clock that runs only by sleeping: what waits for a minute takes no time here."""
     slept: list[float] = []
-    begin = time.monotonic()
+    begin, today = time.monotonic(), time.time()
     monkeypatch.setattr(time, "sleep", slept.append)
     monkeypatch.setattr(time, "monotonic", lambda: begin + sum(slept))
+    monkeypatch.setattr(time, "time", lambda: today + sum(slept))
     return slept
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from node.steps import STEPS, docker_daemon, fabric_address, swarm
+from node.system import Answer
 from node.wishes import Wish
 from tests.support.fake_network import HALF_A, HALF_B
 from tests.support.fake_spark import GPU, FakeSpark, claim
+from tests.support.fake_system import Killed
 from tests.support.node_steps import lives, picture, run_apply, undo_all
 
 MODELS = "/srv/models"
@@ -35,6 +39,9 @@ WANTS: dict[str, dict[str, Any]] = {
     "fabric_address": dict(fabric_address.wanted(FABRIC, take_over=True)),
     "swarm": dict(swarm.wanted_head("10.0.0.1", "10.201.0.0/16", take_over=False)),
 }
+
+
+pytestmark = pytest.mark.usefixtures("patience")
 
 
 def applied(one: FakeSpark, step: str) -> list[str]:
@@ -99,6 +106,24 @@ def test_an_undo_killed_anywhere_is_finished_by_the_next(make, step) -> None:
     for one in lives(done, lambda one: undo_all(one.system)):
         undo_all(one.system)
         assert picture(one) == before
+
+
+def test_a_swarm_that_dockerd_goes_on_to_join_after_the_kill_is_left_too(make, monkeypatch) -> None:
+    """dockerd does not stop with the client that asked it: the node joins a moment later."""
+    one = make()
+    before = picture(one)
+    answer, begun = one.member.init, []
+
+    def slow(body: Any) -> Answer:
+        begun.append(body)
+        raise Killed
+
+    monkeypatch.setattr(one.member, "init", slow)
+    with suppress(Killed):
+        applied(one, "swarm")
+    monkeypatch.setattr(time, "sleep", lambda pause_s: answer(begun.pop()) if begun else None)
+    undo_all(one.system)
+    assert picture(one) == before
 
 
 def test_the_kill_loop_finds_a_step_that_changes_first_and_records_later(make) -> None:
