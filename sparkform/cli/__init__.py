@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from sparkform.cli import fit, models, predict, recommend
 from sparkform.errors import InputError
 
 app = typer.Typer(
@@ -20,6 +21,12 @@ app = typer.Typer(
 @app.callback()
 def root() -> None:
     """Keep `app` a group of subcommands however many are registered."""
+
+
+app.command("fit")(fit.command)
+app.command("models")(models.command)
+app.command("predict")(predict.command)
+app.command("recommend")(recommend.command)
 
 
 def main() -> None:
