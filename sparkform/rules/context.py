@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from sparkform.facts import NodeDocument
 from sparkform.planner.shape import Shape
 from sparkform.rules.images import ImageReference, Version, read_image
 from sparkform.rules.knowledge import Catalogue, PackagedCatalogue
 from sparkform.rules.settings import Setting, Settings, read_settings, variables
 from sparkform.spec import AnyService, EffectiveNode, Spec
+
+if TYPE_CHECKING:
+    from sparkform.catalog.describe import Subject
+    from sparkform.facts import NodeDocument  # it imports the SSH client
 
 GIB_IN_KIB = 1024 * 1024
 
@@ -118,10 +122,14 @@ class ServiceView:
         return found.value if found else None
 
     @cached_property
+    def subject(self) -> Subject | None:
+        """The model as it is served, None without enough figures."""
+        return self.context.catalogue.subject(self.block)
+
+    @property
     def shape(self) -> Shape | None:
         """The model's shape as far as it is known."""
-        subject = self.context.catalogue.subject(self.block)
-        return subject.shape if subject else None
+        return self.subject.shape if self.subject else None
 
     @property
     def model(self) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Interface, IPv4Network
 from itertools import combinations
+from typing import TYPE_CHECKING
 
-from sparkform.facts import NodeDocument
-from sparkform.facts.models import Interface
-from sparkform.planner.addressing import overlapping
-from sparkform.planner.network import Network, management_address, plan_network
 from sparkform.rules.context import Context
 from sparkform.rules.groups.nccl import names_exist
 from sparkform.rules.outcome import ADVISORY, Finding, Outcome, Skip
 from sparkform.spec import EffectiveNode
+
+if TYPE_CHECKING:
+    from sparkform.facts import NodeDocument
+    from sparkform.facts.models import Interface
+    from sparkform.planner.network import Network
 
 JUMBO = 9000
 
@@ -33,6 +35,8 @@ def _ipv4(interface: Interface) -> list[IPv4Interface]:
 
 
 def _planned(context: Context) -> Network:
+    from sparkform.planner.network import plan_network
+
     return plan_network(context.spec, context.documents or {})[0]
 
 
@@ -41,6 +45,8 @@ def pool_overlap(context: Context) -> Iterator[Outcome]:
 
     NVIDIA's own ring addresses (192.168.0.0 to 192.168.5.0) collide with a common home network.
     """
+    from sparkform.planner.addressing import overlapping
+
     pools = [("cluster.swarm.addressPool", context.spec.cluster.swarm.address_pool)]
     if not context.spec.swarm_enabled:
         pools = []
@@ -155,6 +161,12 @@ def _small_packets(
         )
 
 
+def _management(node: EffectiveNode, document: NodeDocument) -> IPv4Interface | None:
+    from sparkform.planner.network import management_address
+
+    return management_address(node, document)
+
+
 def swarm_ethernet(context: Context) -> Iterator[Outcome]:
     """Swarm belongs on the management network, and NCCL on the fabric.
 
@@ -168,7 +180,7 @@ def swarm_ethernet(context: Context) -> Iterator[Outcome]:
             yield one
             continue
         node, document = one
-        used = management_address(node, document)
+        used = _management(node, document)
         on_fabric = {
             str(address.ip)
             for interface in document.facts.interfaces or ()

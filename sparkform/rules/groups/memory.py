@@ -35,7 +35,7 @@ def _memory(service: ServiceView, node: EffectiveNode) -> Memory:
 
 def _fit(service: ServiceView, node: EffectiveNode) -> Fit | None:
     """The fit of one node's share, for one request of the longest context; None: not known."""
-    subject = service.context.catalogue.subject(service.block)
+    subject = service.subject
     tensor, pipeline = service.ranks_of("tensor_parallel"), service.ranks_of("pipeline_parallel")
     if subject is None or pipeline > len(subject.shape.blocks):
         return None
@@ -118,7 +118,7 @@ def weights_declared(service: ServiceView) -> Iterator[Outcome]:
     A figure of modelFacts is compared with the catalogue's: 65 GB for a 70B model in BF16 is half.
     """
     facts = service.block.model_facts
-    subject = service.context.catalogue.subject(service.block)
+    subject = service.subject
     if subject is None or subject.entry is None or not (facts.parameters or facts.weight_bits):
         return
     from sparkform.planner.shape import total_parameters
@@ -141,7 +141,7 @@ def _weight_bits(service: ServiceView) -> float:
     from sparkform.planner.shape import total_parameters
     from sparkform.planner.sizing_split import weights_bytes
 
-    subject = service.context.catalogue.subject(service.block)
+    subject = service.subject
     assert subject is not None
     whole = Cut(tensor_parallel=1, pipeline_parallel=1)
     stored = weights_bytes(subject.shape, subject.quantisation, whole)

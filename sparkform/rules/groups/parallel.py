@@ -60,7 +60,7 @@ def tensor_heads(service: ServiceView) -> Iterator[Outcome]:
 
 def _is_estimated(service: ServiceView) -> bool:
     """Whether the shape comes from modelFacts, which may lack figures."""
-    subject = service.context.catalogue.subject(service.block)
+    subject = service.subject
     return subject is None or subject.entry is None
 
 

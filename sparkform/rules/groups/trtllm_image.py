@@ -117,7 +117,7 @@ def rc24_mixture(service: ServiceView) -> Iterator[Outcome]:
     """
     if service.version != RC24 or service.ranks_of("tensor_parallel") < 2:
         return
-    subject = service.context.catalogue.subject(service.block)
+    subject = service.subject
     if subject is None:
         yield Skip(path=service.path("model"), reason="the model's shape is not known")
     elif subject.quantisation.bits_of("experts") <= LOW_PRECISION_BITS and any(

@@ -105,7 +105,7 @@ def allocator(service: ServiceView) -> Iterator[Outcome]:
         setting = service.variables.get(name)
         if setting is None or "expandable_segments:true" not in setting.text:
             continue
-        subject = service.context.catalogue.subject(service.block)
+        subject = service.subject
         if subject is None:
             yield Skip(path=setting.path, reason="the model's size is not known")
         elif _weights_gib(service) > HEAVY_GIB:
@@ -121,7 +121,7 @@ def _weights_gib(service: ServiceView) -> float:
     from sparkform.planner.sizing import GIB
     from sparkform.planner.sizing_split import Cut, weights_bytes
 
-    subject = service.context.catalogue.subject(service.block)
+    subject = service.subject
     if subject is None:
         return 0.0
     whole = Cut(tensor_parallel=1, pipeline_parallel=1)
