@@ -8,25 +8,23 @@ manifest can take it back.
 
 from __future__ import annotations
 
+import base64
+import shlex
+
 import pulumi
 from pulumi_command import remote
 
+from node.install import BOOTSTRAP
+from node.places import ZIPAPP
 from sparkform.planner.steps import PlannedStep
 
-PROGRAM = "/usr/local/lib/sparkform/node.pyz"
-
-# The node program arrives on standard input before it is installed, and a pipe cannot be run.
-BOOTSTRAP = (
-    "import base64,os,sys;"
-    "document=sys.stdin.readline();"
-    "handle=os.memfd_create('node');"
-    "os.write(handle,base64.b64decode(sys.stdin.read()));"
-    "os.execv(sys.executable,[sys.executable,f'/proc/self/fd/{handle}','install',document])"
-)
+INSTALL = f"sudo -n python3 -c {shlex.quote(BOOTSTRAP)}"
 
 
-def _on_node(arguments: str) -> str:
-    return f"sudo -n python3 {PROGRAM} {arguments}"
+DONE = remote.Logging.STDOUT
+"""A line for each thing done goes to the user; a refusal is in the error anyway."""
+
+HELD = ["connection", "create", "update", "delete", "stdin"]
 
 
 class NodeAnchor(remote.Command):
@@ -36,21 +34,23 @@ class NodeAnchor(remote.Command):
         self,
         name: str,
         planned: PlannedStep,
-        program: str,
+        program: bytes,
         connection: remote.ConnectionArgs,
-        opts: pulumi.ResourceOptions | None = None,
+        opts: pulumi.ResourceOptions,
     ) -> None:
-        install = f'sudo -n python3 -c "{BOOTSTRAP}"'
+        encoded = base64.b64encode(program).decode("ascii")
         super().__init__(
             name,
             connection=connection,
-            create=install,
-            update=install,
+            create=INSTALL,
+            update=INSTALL,
             delete=_on_node("undo --all"),
-            stdin=f"{planned.decision.document}\n{program}",
+            stdin=f"{planned.decision.document}\n{encoded}",
             add_previous_output_in_env=False,
-            logging=remote.Logging.STDOUT,
-            opts=opts,
+            logging=DONE,
+            opts=pulumi.ResourceOptions.merge(
+                opts, pulumi.ResourceOptions(ignore_changes=_ignored(planned))
+            ),
         )
         _say(planned, self)
 
@@ -64,8 +64,8 @@ class HostStep(remote.Command):
         planned: PlannedStep,
         anchor: NodeAnchor,
         connection: remote.ConnectionArgs,
-        secret: pulumi.Input[str] | None = None,
-        opts: pulumi.ResourceOptions | None = None,
+        opts: pulumi.ResourceOptions,
+        secret: pulumi.Output[str] | None = None,
     ) -> None:
         document = planned.decision.document
         apply = _on_node(f"apply {planned.step}")
@@ -77,12 +77,23 @@ class HostStep(remote.Command):
             delete=_on_node(f"undo {planned.step}"),
             stdin=document if secret is None else pulumi.Output.concat(document, "\n", secret),
             add_previous_output_in_env=False,
-            logging=remote.Logging.STDOUT,
+            logging=remote.Logging.NONE if opts.additional_secret_outputs else DONE,
             opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions(deleted_with=anchor, depends_on=[anchor]), opts
+                opts,
+                pulumi.ResourceOptions(
+                    deleted_with=anchor, depends_on=[anchor], ignore_changes=_ignored(planned)
+                ),
             ),
         )
         _say(planned, self)
+
+
+def _on_node(arguments: str) -> str:
+    return f"sudo -n python3 {ZIPAPP} {arguments}"
+
+
+def _ignored(planned: PlannedStep) -> list[str] | None:
+    return HELD if planned.is_held else None
 
 
 def _say(planned: PlannedStep, resource: pulumi.Resource) -> None:

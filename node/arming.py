@@ -102,13 +102,22 @@ def roll_back(system: System, at_boot: bool, ours: Mapping[str, Mapping[str, Any
     if at_boot:
         services.generate_netplan(system)
     else:
-        services.apply_netplan(system)
-        for name, before in kept["links"].items():
-            links.restore(system, before, ours.get(name, {"mtu": [], "addresses": []}))
+        _put_links_back(system, kept["links"], ours)
     when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     system.write(ROLLED_BACK, json.dumps({"when": when, "owner": kept["owner"]}), 0o600)
     disarm(system)
     return [f"network taken back to what was confirmed last: {', '.join(kept['files'])}"]
+
+
+def _put_links_back(
+    system: System, kept: Mapping[str, Any], ours: Mapping[str, Mapping[str, Any]]
+) -> None:
+    pairs = [(kept[name], ours.get(name, {"mtu": [], "addresses": []})) for name in kept]
+    for before, set_by_us in pairs:
+        links.withdraw(system, before, set_by_us)
+    services.apply_netplan(system)
+    for before, set_by_us in pairs:
+        links.restore(system, before, set_by_us)
 
 
 def _snapshot(system: System, path: str) -> dict[str, Any] | None:

@@ -67,34 +67,44 @@ def runtime(system: System, link: Link) -> dict[str, Any]:
     return {**asdict(link), "addresses": list(link.addresses), "sysctls": values}
 
 
+def withdraw(system: System, before: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+    """Remove from a link the addresses that came with us. This comes before `netplan apply`:
+    NetworkManager makes a profile of its own for a link that has an address nobody declares."""
+    now = read(system).get(before["name"])
+    gone = [one for one in now.addresses if _is_ours(one, before, ours)] if now else []
+    commands = [["ip", "address", "del", one, "dev", before["name"]] for one in gone]
+    return [said for command in commands for said in _run(system, command)]
+
+
 def restore(system: System, before: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
     """Put a link back. `ours` is {"mtu": [...], "addresses": [...]}: all that we ever set on it;
     what others have set since stays. A link that is gone is nothing to restore."""
     name = before["name"]
+    done = withdraw(system, before, ours)
     now = read(system).get(name)
     if now is None:
-        return []
-    commands = _sysctl_commands(system, before)
-    commands += _address_commands(now, before, ours["addresses"])
+        return done
+    commands = _sysctl_commands(system, before) + _lost_commands(now, before)
     if now.mtu in ours["mtu"] and now.mtu != before["mtu"]:
         commands.append(["ip", "link", "set", "dev", name, "mtu", str(before["mtu"])])
-    commands += _up_commands(now, before, ours["addresses"])
-    return [said for command in commands for said in _run(system, command)]
+    commands += _up_commands(now, before)
+    return done + [said for command in commands for said in _run(system, command)]
 
 
-def _address_commands(now: Link, before: Mapping[str, Any], ours: list[str]) -> list[list[str]]:
-    had = before["addresses"]
-    gone = [one for one in now.addresses if one in ours and one not in had]
-    # A link that goes down loses its IPv6 addresses anyway.
-    lost = [one for one in had if one not in now.addresses and before["up"]]
-    device = ["dev", now.name]
-    return [["ip", "address", "del", one, *device] for one in gone] + [
-        ["ip", "address", "add", one, *device] for one in lost
-    ]
+def _is_ours(address: str, before: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
+    """One that we set, or the link-local one that the kernel gave the link because we used it."""
+    is_link_local = address.startswith("fe80:") and bool(ours["addresses"])
+    return address not in before["addresses"] and (address in ours["addresses"] or is_link_local)
 
 
-def _up_commands(now: Link, before: Mapping[str, Any], ours: list[str]) -> list[list[str]]:
-    others = [one for one in now.ipv4 if one not in ours and one not in before["addresses"]]
+def _lost_commands(now: Link, before: Mapping[str, Any]) -> list[list[str]]:
+    """A link that was down had no address to lose."""
+    lost = [one for one in before["addresses"] if one not in now.addresses and before["up"]]
+    return [["ip", "address", "add", one, "dev", now.name] for one in lost]
+
+
+def _up_commands(now: Link, before: Mapping[str, Any]) -> list[list[str]]:
+    others = [one for one in now.ipv4 if one not in before["addresses"]]
     if now.up == before["up"] or (now.up and others):
         return []
     return [["ip", "link", "set", "dev", now.name, "up" if before["up"] else "down"]]

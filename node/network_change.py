@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from node import arming, links, rollback
 from node.errors import Refusal
 from node.journal import Journal
-from node.kinds import action, armed, file, link
+from node.kinds import action, addresses, armed, file, link
 from node.services import generate_netplan
 from node.system import System
 from node.wishes import Wish, unmet
@@ -32,6 +32,8 @@ def change(
     try:
         for one in files:
             file.write(journal, one)
+        for name in wishes:
+            addresses.remember(journal, name)
         generate_netplan(journal.system)
         done += [f"{one.path}: written" for one in files]
         done += action.settle(journal, action.APPLY_NETPLAN)

@@ -43,12 +43,16 @@ NAMES = (
 
 
 class _Registry(Mapping[str, Step]):
-    """Step name to its module, imported when it is asked for: a verb needs one step, not nine."""
+    """Step name to its module, imported when it is asked for: a verb needs one step, not nine.
+
+    A step that a node has several of is named `<name>:<instance>`, as in `fabric_check:0`.
+    """
 
     def __getitem__(self, name: str) -> Step:
-        if name not in NAMES:
+        module = name.partition(":")[0]
+        if module not in NAMES:
             raise KeyError(name)
-        return cast("Step", import_module(f"node.steps.{name}"))
+        return cast("Step", import_module(f"node.steps.{module}"))
 
     def __iter__(self) -> Iterator[str]:
         return iter(NAMES)

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 
 from sparkform.planner.receipts import Decision, Json, decide, parse_receipt
 
+STATELESS = {
+    "fabric_check": "will be tried with full-size packets",
+    "fabric_confirm": "will be confirmed by a fresh login",
+    "swarm_token": "will be read",
+}
+"""What steps without a state of their own do when what they depend on has changed."""
+
 
 @dataclass(frozen=True)
 class StackName:
@@ -21,12 +28,21 @@ class StackName:
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """What the resource of a step carries, and what its preview says."""
+    """What the resource of a step carries, and what its preview says.
+
+    A held step stays as Pulumi knows it, whatever it would carry: its node, or one that it
+    concerns, is away.
+    """
 
     node: str
     step: str
     decision: Decision
     lines: tuple[str, ...]
+    is_held: bool = False
+
+
+def held_step(node: str, step: str) -> PlannedStep:
+    return PlannedStep(node, step, Decision("", 0, in_sync=True), (), is_held=True)
 
 
 def plan_step(
@@ -44,8 +60,13 @@ def plan_step(
     decision = decide(owner, want, have, found)
     if decision.in_sync:
         return PlannedStep(node, step, decision, ())
-    words = list(differences) or [_unrecorded(owner, found.owner if found else None)]
+    recorded = found.owner if found else None
+    words = list(differences) or [STATELESS.get(_kind(step)) or _unrecorded(owner, recorded)]
     return PlannedStep(node, step, decision, tuple(f"{node} {step}: {word}" for word in words))
+
+
+def _kind(step: str) -> str:
+    return step.partition(":")[0]
 
 
 def _unrecorded(owner: str, recorded: str | None) -> str:
@@ -54,4 +75,4 @@ def _unrecorded(owner: str, recorded: str | None) -> str:
         return "is as wanted, will be recorded as ours"
     if recorded != owner:
         return f"belongs to {recorded}, will belong to {owner}"
-    return "is as wanted, will be recorded anew"
+    return "what it depends on changes, so it will be made sure of"

@@ -108,9 +108,15 @@ class Swarm(Section):
 class Expected(Section):
     """Version floors that each node is held to."""
 
-    driver: kinds.Version | None = Field(None, description="NVIDIA driver, at least.")
-    cuda: kinds.Version | None = Field(None, description="CUDA, at least.")
-    dgx_os: kinds.Version | None = Field(None, description="DGX OS release, at least.")
+    driver: kinds.Version | None = Field(
+        None, description="NVIDIA driver, at least.", json_schema_extra={"absent": "not checked"}
+    )
+    cuda: kinds.Version | None = Field(
+        None, description="CUDA, at least.", json_schema_extra={"absent": "not checked"}
+    )
+    dgx_os: kinds.Version | None = Field(
+        None, description="DGX OS release, at least.", json_schema_extra={"absent": "not checked"}
+    )
 
 
 class Waiver(Section):

@@ -31,7 +31,6 @@ class Draft:
     names: tuple[str | None, ...]
     fabric: Fabric | None
     swarm: Swarm | None
-    cluster: Mapping[str, object]
     services: Mapping[str, Service | None]
 
     def readable_nodes(self) -> Iterator[tuple[int, Node]]:
@@ -63,7 +62,6 @@ def sketch(cluster: Mapping[str, object], services: Mapping[str, Service | None]
         names=tuple(_name_of(node) for node in nodes),
         fabric=read_section(Fabric, cluster.get("fabric", {"topology": "none"}), ())[0],
         swarm=read_section(Swarm, cluster.get("swarm", {}), ())[0],
-        cluster=cluster,
         services=services,
     )
 

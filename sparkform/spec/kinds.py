@@ -11,7 +11,6 @@ from sparkform.spec.shape import Choice, Refused, Shape
 HANDLE = r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?"
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 SERVICE_LABEL = r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
-HOST = r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*"
 USER = r"[a-z_][a-z0-9_.-]{0,31}"
 HOP = r"([A-Za-z0-9_.-]+@)?[A-Za-z0-9_.-]+(:[0-9]{1,5})?"
 IMAGE = (
@@ -64,7 +63,7 @@ HostName = Annotated[
     str,
     Shape(
         "a host name or an IP address, without user and port",
-        readers.matching(HOST, "is not a host name or an IP address"),
+        readers.host,
     ),
 ]
 UserName = Annotated[
@@ -112,7 +111,7 @@ InterfaceName = Annotated[
 ModelHandle = Annotated[
     str,
     Shape(
-        "a Hugging Face handle: owner/name",
+        "a Hugging Face handle: owner/name (or a bare name, where there is no owner)",
         readers.matching(HANDLE, "is not a model handle"),
     ),
 ]

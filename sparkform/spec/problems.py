@@ -13,7 +13,7 @@ from sparkform.errors import Problem
 from sparkform.spec.paths import Location, path_of
 from sparkform.spec.secret_keys import WHY_TOP_LEVEL, likely_secret, set_command
 from sparkform.spec.section import Section, keys_of, section_in
-from sparkform.spec.service import ENGINES
+from sparkform.spec.service import ENGINES, GRAPH_BLOCK, GRAPH_FLAG
 from sparkform.spec.shape import Shape, shown
 
 # The other engine's nearest key, where there is one: value ranges or meaning may differ.
@@ -39,14 +39,31 @@ def located_problems(
 ) -> Iterator[tuple[Location, Problem]]:
     """The errors of reading `model` at `at`, each with its location in the stack file."""
     for detail in error.errors(include_url=False):
-        # "=..." names a branch of a union and "[key]" marks a mapping's key: neither is a place.
-        inner = tuple(
-            part
-            for part in detail["loc"]
-            if not (isinstance(part, str) and (part.startswith("=") or part == "[key]"))
-        )
+        if _is_about_a_key_that_is_not_text(detail):
+            continue  # unclean_values says so, under a path that shows the key
+        inner = _place(detail["loc"])
         location = (*at, *inner)
         yield location, _problem(detail, model, location, inner)
+
+
+def _place(loc: Location) -> Location:
+    """`loc` without what pydantic puts in beside keys: a union's branch, a mark of a mapping's key.
+
+    Each counts only behind the key where pydantic puts it, as a user's key may be of any form.
+    """
+    branch = loc.index("cudaGraph") + 1 if "cudaGraph" in loc else len(loc)
+    if loc[branch : branch + 1] in ((GRAPH_FLAG,), (GRAPH_BLOCK,)):
+        return (*loc[:branch], *loc[branch + 1 :])
+    return loc[:2] if _is_variable_name(loc) else loc
+
+
+def _is_variable_name(loc: Location) -> bool:
+    return loc[:1] == ("environment",) and loc[2:] == ("[key]",)
+
+
+def _is_about_a_key_that_is_not_text(detail: ErrorDetails) -> bool:
+    is_odd_name = _is_variable_name(detail["loc"]) and not isinstance(detail["input"], str)
+    return is_odd_name or detail["type"] == "invalid_key"
 
 
 def _problem(

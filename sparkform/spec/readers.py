@@ -117,6 +117,25 @@ def address(value: object) -> str:
     return str(parsed)
 
 
+HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?")
+
+
+def host(value: object) -> str:
+    """A host name, or an IP address; no port behind it."""
+    clean = text(value)
+    if HOST_NAME.fullmatch(clean) or _is_ipv6(clean):
+        return clean
+    raise Refused("is not a host name or an IP address")
+
+
+def _is_ipv6(value: str) -> bool:
+    try:
+        ipaddress.IPv6Address(value)
+    except ValueError:
+        return False
+    return True
+
+
 def listen_address(value: object) -> str:
     """An address to listen on; 0.0.0.0 and :: mean all."""
     try:

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
+from pydantic.config import JsonDict
 
 from sparkform.spec import kinds
 from sparkform.spec.section import Section
 from sparkform.spec.shape import Choice
+
+CATALOGUE: JsonDict = {"absent": "as the catalogue says"}
 
 
 class ModelFacts(Section):
@@ -18,25 +21,39 @@ class ModelFacts(Section):
     A rule that needs a missing figure is skipped and says so.
     """
 
-    parameters: kinds.Count | None = Field(None, description="All parameters.")
-    active_parameters: kinds.Count | None = Field(
-        None, description="Parameters that one token uses."
+    parameters: kinds.Count | None = Field(
+        None, description="All parameters.", json_schema_extra=CATALOGUE
     )
-    layers: kinds.Count | None = Field(None, description="Transformer layers.")
-    heads: kinds.Count | None = Field(None, description="Attention heads.")
-    kv_heads: kinds.Count | None = Field(None, description="Key and value heads.")
-    head_dim: kinds.Count | None = Field(None, description="Width of one head.")
+    active_parameters: kinds.Count | None = Field(
+        None, description="Parameters that one token uses.", json_schema_extra=CATALOGUE
+    )
+    layers: kinds.Count | None = Field(
+        None, description="Transformer layers.", json_schema_extra=CATALOGUE
+    )
+    heads: kinds.Count | None = Field(
+        None, description="Attention heads.", json_schema_extra=CATALOGUE
+    )
+    kv_heads: kinds.Count | None = Field(
+        None, description="Key and value heads.", json_schema_extra=CATALOGUE
+    )
+    head_dim: kinds.Count | None = Field(
+        None, description="Width of one head.", json_schema_extra=CATALOGUE
+    )
     weight_bits: kinds.WeightBits | None = Field(
-        None, description="Bits a weight, scales included (4.5 for NVFP4)."
+        None,
+        description="Bits a weight, scales included (4.5 for NVFP4).",
+        json_schema_extra=CATALOGUE,
     )
     experts: kinds.CountOrNone | None = Field(
-        None, description="Experts of each layer; 0 in a dense model."
+        None, description="Experts of each layer; 0 in a dense model.", json_schema_extra=CATALOGUE
     )
     experts_per_token: kinds.CountOrNone | None = Field(
-        None, description="Experts that one token uses."
+        None, description="Experts that one token uses.", json_schema_extra=CATALOGUE
     )
     max_position: kinds.Count | None = Field(
-        None, description="Longest context that the model was made for, in tokens."
+        None,
+        description="Longest context that the model was made for, in tokens.",
+        json_schema_extra=CATALOGUE,
     )
 
 
@@ -145,8 +162,11 @@ class Service(Section):
     )
 
 
+GRAPH_FLAG, GRAPH_BLOCK = "flag", "block"
+
+
 def _graph_form(value: object) -> str:
-    return "=block" if isinstance(value, dict | CudaGraph) else "=flag"
+    return GRAPH_BLOCK if isinstance(value, dict | CudaGraph) else GRAPH_FLAG
 
 
 class TrtllmService(Service):
@@ -164,7 +184,7 @@ class TrtllmService(Service):
         json_schema_extra={"absent": "the engine's own (0.9)"},
     )
     cuda_graph: Annotated[
-        Annotated[kinds.Flag, Tag("=flag")] | Annotated[CudaGraph, Tag("=block")],
+        Annotated[kinds.Flag, Tag(GRAPH_FLAG)] | Annotated[CudaGraph, Tag(GRAPH_BLOCK)],
         Discriminator(_graph_form),
     ] = Field(True, description="CUDA graphs: off, on, or on up to a batch size.")
     all_reduce: kinds.AllReduce | None = Field(

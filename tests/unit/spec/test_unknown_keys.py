@@ -64,3 +64,23 @@ def test_the_counterpart_of_a_key_is_offered() -> None:
 
 def test_an_engine_key_is_merely_unknown_outside_a_service() -> None:
     assert the_problem(cluster(allReduce="NCCL")).what == "is not a known key"
+
+
+@pytest.mark.parametrize("key", ["=", "[key]", "block", "flag", "", "environment"])
+def test_a_key_that_looks_like_a_mark_of_the_reader_is_unknown_all_the_same(key: str) -> None:
+    assert the_problem(cluster(**{key: 1})).what == "is not a known key"
+    graph = trtllm(cudaGraph={"maxBatchSize": 1, key: 1})
+    problem = the_problem(cluster(), {"q": graph})
+    assert problem.path.startswith("services.q.cudaGraph")
+    assert problem.path != "services.q.cudaGraph"
+    assert problem.what == "is not a known key"
+
+
+def test_a_bad_variable_name_is_refused_whatever_it_looks_like() -> None:
+    found = the_problem(cluster(), {"q": trtllm(environment={"[key]": "1"})})
+    assert found.path == 'services.q.environment["[key]"]'
+
+
+def test_a_variable_name_that_is_no_text_is_refused_once() -> None:
+    found = the_problem(cluster(), {"q": trtllm(environment={5: "1"})})
+    assert (found.path, found.what) == ("services.q.environment.5", "is a key that is not text")

@@ -36,6 +36,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ("name", "", "is empty", '""'),
     ("name", 7, "must be text: put it in quotes", "7"),
     ("host", "nvidia@10.0.0.1", "is not a host name or an IP address", '"nvidia@10.0.0.1"'),
+    ("host", "10.0.0.1:22", "is not a host name or an IP address", '"10.0.0.1:22"'),
     ("host", "spark one", "is not a host name or an IP address", '"spark one"'),
     ("host", "a\nb", "has blanks at an end, line breaks or unprintable characters", '"a\\nb"'),
     ("managementAddress", "10.0.0", "is not an IP address", '"10.0.0"'),

@@ -1,0 +1,129 @@
+"""Look at one half of a fabric link from this end; nothing is changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+from node.links import Link
+from node.plain import listing, mapping
+from node.system import System
+
+# An IPv4 header and an ICMP header.
+PING_OVERHEAD_BYTES = 28
+SMALL_MTU = 1500
+INFINIBAND = "/sys/class/infiniband"
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What was seen of one half. None: not asked, because something before it failed, or (speed,
+    gid) because the machine does not say. `mtu` in bytes. `neighbours`: whose hardware addresses
+    answer there, as "<node> <interface>"."""
+
+    exists: bool = True
+    carrier: bool = True
+    mtu: int = 0
+    addresses: tuple[str, ...] = ()
+    speed_mbps: int | None = None
+    route: str | None = None
+    small: bool | None = None
+    jumbo: bool | None = None
+    gid: bool | None = None
+    neighbours: tuple[str, ...] = ()
+
+
+def probe(system: System, half: Json, links: Mapping[str, Link], want: Json) -> Probe:
+    """Ask in the order in which one thing needs the other."""
+    link = links.get(half["interface"])
+    if link is None:
+        return Probe(exists=False)
+    seen = Probe(
+        carrier=link.carrier,
+        mtu=link.mtu,
+        addresses=tuple(one.partition("/")[0] for one in link.ipv4),
+        speed_mbps=_speed(system, link.name),
+    )
+    if not link.carrier or half["address"] not in seen.addresses:
+        return seen
+    return _reach(system, half, seen, want)
+
+
+def _reach(system: System, half: Json, seen: Probe, want: Json) -> Probe:
+    interface, peer = half["interface"], half["peer_address"]
+    small = ping(system, interface, peer, SMALL_MTU)
+    found = () if small else _neighbours(system, interface, want)
+    return Probe(
+        carrier=True,
+        mtu=seen.mtu,
+        addresses=seen.addresses,
+        speed_mbps=seen.speed_mbps,
+        route=_route(system, peer),
+        small=small,
+        jumbo=ping(system, interface, peer, half["mtu"] or seen.mtu) if small else None,
+        gid=_has_gid(system, interface, half["address"]),
+        neighbours=found,
+    )
+
+
+def ping(system: System, interface: str, address: str, mtu: int) -> bool:
+    """Two packets that fill `mtu` and must not be cut: there and back. One answer will do, since a
+    first packet may be lost while the hardware address is asked for."""
+    size = str(mtu - PING_OVERHEAD_BYTES)
+    options = ["-q", "-c", "2", "-i", "0.2", "-W", "1", "-M", "do", "-s", size]
+    return system.run(["ping", *options, "-I", interface, address], timeout_s=5).code == 0
+
+
+def _neighbours(system: System, interface: str, want: Json) -> tuple[str, ...]:
+    """Who is at the other end: a machine answers for all its addresses on any of its links, and
+    the hardware address in its answer says which link that is."""
+    known = want["known_addresses"]
+    ask = ["ping", "-q", "-c", "1", "-W", "1", "-I", interface]
+    with ThreadPoolExecutor(max_workers=max(1, len(known))) as pool:
+        list(pool.map(lambda address: system.run([*ask, address], timeout_s=3), known))
+    done = system.run(["ip", "-j", "neighbour", "show", "dev", interface])
+    return ends_of(done.out, want["ends"])
+
+
+def ends_of(text: str, ends: Json) -> tuple[str, ...]:
+    """`ip -j neighbour` output to the known ends in it. Pure."""
+    try:
+        found = [str(mapping(one).get("lladdr")) for one in listing(json.loads(text or "[]"))]
+    except ValueError:
+        return ()
+    return tuple(sorted({str(ends[mac]) for mac in found if mac in ends}))
+
+
+def _route(system: System, address: str) -> str | None:
+    done = system.run(["ip", "-j", "route", "get", address])
+    try:
+        first: Sequence[Any] = listing(json.loads(done.out or "[]"))
+    except ValueError:
+        return None
+    return mapping(first[0]).get("dev") if first else None
+
+
+def _speed(system: System, interface: str) -> int | None:
+    """Mb/s as the kernel says it; -1 stands for unknown."""
+    try:
+        found = int(system.read(f"/sys/class/net/{interface}/speed") or "-1")
+    except (OSError, ValueError):
+        return None
+    return found if found > 0 else None
+
+
+def _has_gid(system: System, interface: str, address: str) -> bool | None:
+    """Whether the interface's RoCE device holds the address as an IPv4-mapped GID; None where it
+    has no such device. The GID's index moves, so it is not looked at."""
+    for device in system.names(INFINIBAND):
+        if interface in system.names(f"{INFINIBAND}/{device}/device/net"):
+            wanted = ip_address(f"::ffff:{address}").exploded
+            folder = f"{INFINIBAND}/{device}/ports/1/gids"
+            gids = [system.read(f"{folder}/{index}") or "" for index in system.names(folder)]
+            return wanted in [gid.strip() for gid in gids]
+    return None

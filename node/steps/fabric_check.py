@@ -1,0 +1,61 @@
+"""Both halves of each link of this node, tried with full-size packets; nothing is changed.
+
+want: {"halves": [{"node", "cable", "interface", "address", "peer", "peer_interface",
+"peer_address", "mtu", "speed_mbps"}], "via": "cable" or "switch", "known_addresses": other nodes'
+addresses, "ends": {hardware address: "<node> <interface>"}, "checked": {step: {"owner", "run"}}}.
+`mtu` and `speed_mbps` null: as found. `checked` holds the receipts of what it looks at, which is
+what makes it run again. A ping is there and back, so each end's check tries both directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from node import fabric_probe, fabric_verdict, links, netplan
+from node.errors import Refusal
+from node.journal import Journal
+from node.system import System
+
+Json = Mapping[str, Any]
+
+
+def observe(system: System, request: Json) -> dict[str, Any]:
+    """It has no state of its own: a look at the network is what `apply` does."""
+    return {}
+
+
+def narrow(seen: Json, want: Json) -> dict[str, Any]:
+    return dict(want)
+
+
+def differences(have: Json, want: Json) -> list[str]:
+    return []
+
+
+def disturbs(have: Json, want: Json) -> str:
+    return "none"
+
+
+def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+    """Raises Refusal with a sentence for each half that fails."""
+    found = check(journal.system, want)
+    if found:
+        raise Refusal("\n".join(found))
+    return [f"cable {half['cable']}: {half['interface']} passes" for half in want["halves"]]
+
+
+def check(system: System, want: Json) -> list[str]:
+    """A sentence for each half that is not as wanted; `doctor` asks this too."""
+    now = links.read(system)
+    halves = want["halves"]
+    with ThreadPoolExecutor(max_workers=max(1, len(halves))) as pool:
+        probes = list(pool.map(lambda half: fabric_probe.probe(system, half, now, want), halves))
+    fabric = [link for name, link in sorted(now.items()) if netplan.is_fabric(name)]
+    ports = fabric_verdict.Ports(
+        linked=tuple(link.name for link in fabric if link.carrier),
+        off=tuple(link.name for link in fabric if not link.up),
+    )
+    seen = list(zip(halves, probes, strict=True))
+    return fabric_verdict.verdicts(seen, ports, want["via"])

@@ -1,0 +1,1 @@
+"""Programs of a simulated DGX Spark; standard library only, Python 3.11 of Debian bookworm."""

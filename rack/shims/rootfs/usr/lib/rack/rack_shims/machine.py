@@ -1,0 +1,135 @@
+"""`dmidecode`, `fwupdmgr`, `nvcc --version`, `ethtool` and the text of /etc/dgx-release."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import Any
+
+from . import links, node
+
+REAL_ETHTOOL = "/usr/sbin/ethtool"
+DMI_KEYWORDS = {
+    "bios-vendor": "bios_vendor",
+    "bios-version": "bios_version",
+    "bios-release-date": "bios_date",
+    "system-manufacturer": "sys_vendor",
+    "system-product-name": "product_name",
+    "baseboard-manufacturer": "board_vendor",
+    "baseboard-product-name": "board_name",
+    "system-serial-number": "product_serial",
+}
+
+
+def dgx_release(system: dict[str, Any]) -> str:
+    """/etc/dgx-release: the factory image first, then one block an update."""
+    names = (
+        *(("DGX_NAME", "dgx_name"), ("DGX_PRETTY_NAME", "dgx_pretty_name")),
+        *(("DGX_SWBUILD_DATE", "swbuild_date"), ("DGX_SWBUILD_VERSION", "swbuild_version")),
+        *(("DGX_COMMIT_ID", "commit_id"), ("DGX_PLATFORM", "platform")),
+        ("DGX_SERIAL_NUMBER", "serial_number"),
+    )
+    text = "".join(f'{name}="{system[key]}"\n' for name, key in names)
+    for version, date in system["ota_updates"]:
+        text += f'\nDGX_OTA_VERSION="{version}"\nDGX_OTA_DATE="{date}"\n'
+    return text
+
+
+def dmi(system: dict[str, Any]) -> dict[str, str]:
+    """File name in /sys/class/dmi/id → text; version fields that nobody recorded are left out."""
+    unrecorded = {
+        key: value for key, value in system["dmi_unrecorded"].items() if value != "constructed"
+    }
+    return {**unrecorded, **system["dmi"], "product_serial": system["serial_number"]}
+
+
+def dmidecode(arguments: list[str]) -> int:
+    """`dmidecode -s KEYWORD`, as root."""
+    if len(arguments) != 2 or arguments[0] != "-s" or arguments[1] not in DMI_KEYWORDS:
+        node.refuse("dmidecode", " ".join(arguments) or "no keyword")
+    if os.geteuid() != 0:
+        print("/sys/firmware/dmi/tables/smbios_entry_point: Permission denied")
+        return 1
+    print(dmi(node.document("system"))[DMI_KEYWORDS[arguments[1]]])
+    return 0
+
+
+def fwupdmgr(arguments: list[str]) -> int:
+    """`fwupdmgr --version`, `get-devices`, `get-upgrades`, `get-history`."""
+    system = node.document("system")
+    verb = next((argument for argument in arguments if not argument.startswith("-")), "")
+    if arguments == ["--version"]:
+        print(f"runtime   org.freedesktop.fwupd         {system['fwupd_version']}")
+    elif verb == "get-devices":
+        print(f"{system['dmi']['sys_vendor']} {system['dmi']['product_name']}\n│")
+        for name, version in system["firmware_devices"]:
+            print(f"├─{name}:\n│     Current version:    {version}\n│")
+    elif verb in ("get-upgrades", "get-updates"):
+        print("No updates available")
+        return 2
+    elif verb == "get-history":
+        print("No history")
+        return 2
+    else:
+        node.refuse("fwupdmgr", " ".join(arguments) or "no command")
+    return 0
+
+
+def nvcc(arguments: list[str]) -> int:
+    if arguments not in (["--version"], ["-V"]):
+        node.refuse("nvcc", " ".join(arguments) or "no input")
+    release = node.document("system")["cuda_release"]
+    print(
+        "nvcc: NVIDIA (R) Cuda compiler driver\n"
+        "Copyright (c) 2005-2025 NVIDIA Corporation\n"
+        f"Built on {release['built']}\n"
+        f"Cuda compilation tools, release {release['release']}, V{release['version']}\n"
+        f"Build {release['build']}"
+    )
+    return 0
+
+
+def ethtool(arguments: list[str]) -> int:
+    """Debian's ethtool; for a fabric interface the lines that a ConnectX-7 says otherwise."""
+    data = node.document("hca")
+    devices = {entry["interface"]: entry for entry in data["devices"].values()}
+    if arguments[:1] == ["-i"] and len(arguments) == 2 and arguments[1] in devices:
+        print(_driver_text(data, devices[arguments[1]]["pci"]))
+        return 0
+    if len(arguments) != 1 or arguments[0] not in devices:
+        os.execv(REAL_ETHTOOL, ["ethtool", *arguments])
+    answer = subprocess.run([REAL_ETHTOOL, arguments[0]], capture_output=True, text=True)
+    link = links.read().get(arguments[0])
+    print(settings(answer.stdout, data, link), end="")
+    return answer.returncode
+
+
+def settings(text: str, data: dict[str, Any], link: links.Link | None) -> str:
+    """The answer of `ethtool IF` with the port's own speed, port type and negotiation."""
+    up = link is not None and link.carrier
+    replaced = {
+        "Speed": f"{data['speed_mbps']}Mb/s" if up else "Unknown!",
+        "Duplex": "Full" if up else "Unknown! (255)",
+        "Auto-negotiation": "on",
+        "Port": "Direct Attach Copper",
+    }
+    lines = []
+    for line in text.splitlines(keepends=True):
+        name = line.strip().partition(":")[0]
+        lines.append(f"\t{name}: {replaced[name]}\n" if name in replaced else line)
+    return "".join(lines)
+
+
+def _driver_text(data: dict[str, Any], pci: str) -> str:
+    return (
+        "driver: mlx5_core\n"
+        f"version: {os.uname().release}\n"
+        f"firmware-version: {data['firmware_version']} ({data['board_id']})\n"
+        "expansion-rom-version: \n"
+        f"bus-info: {pci}\n"
+        "supports-statistics: yes\n"
+        "supports-test: yes\n"
+        "supports-eeprom-access: no\n"
+        "supports-register-dump: no\n"
+        "supports-priv-flags: yes"
+    )

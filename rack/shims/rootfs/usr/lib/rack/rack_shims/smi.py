@@ -1,0 +1,94 @@
+"""`nvidia-smi` of a node: reads its arguments, waits as long as the real one, prints.
+
+Exit codes are those of the manual page: 2 for a bad argument, 6 when no device is found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+import time
+from typing import NoReturn
+
+from . import node, smi_log, smi_text
+
+BAD_ARGUMENT, NOT_FOUND = 2, 6
+FORMATS = {"csv", "noheader", "nounits"}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        node.refuse("nvidia-smi", message)
+
+
+def main(arguments: list[str]) -> int:
+    started = time.monotonic()
+    if arguments == ["topo", "-m"]:
+        options = argparse.Namespace(topology=True)
+    else:
+        options = _parser().parse_args(arguments)
+    gpu = node.document("gpu")
+    text, code = (
+        ("No devices were found\n", NOT_FOUND)
+        if node.gpu_is_gone() and not getattr(options, "version", False)
+        else _answer(options)
+    )
+    time.sleep(max(0.0, gpu["query_time_s"] - (time.monotonic() - started)))
+    sys.stdout.write(text)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="nvidia-smi", add_help=False, allow_abbrev=False)
+    parser.add_argument("-L", "--list-gpus", dest="listing", action="store_true")
+    parser.add_argument("-q", "--query", dest="log", action="store_true")
+    parser.add_argument("-a", dest="log", action="store_true")
+    parser.add_argument("-d", "--display", default="")
+    parser.add_argument("-i", "--id", default="0")
+    parser.add_argument("--query-gpu", dest="fields")
+    parser.add_argument("--query-compute-apps", dest="apps")
+    parser.add_argument("--format", default="")
+    parser.add_argument("--version", action="store_true")
+    return parser
+
+
+def _answer(options: argparse.Namespace) -> tuple[str, int]:
+    gpu = node.document("gpu")
+    now = datetime.datetime.now()
+    if getattr(options, "topology", False):
+        return smi_text.TOPOLOGY, 0
+    if options.id not in ("0", gpu["uuid"], gpu["pci_bus_id"]):
+        return "No devices were found\n", NOT_FOUND
+    if options.fields or options.apps:
+        return _query(options, now)
+    if options.version:
+        return smi_text.versions(gpu), 0
+    if options.listing:
+        return smi_text.listing(gpu), 0
+    if options.log:
+        return _log(options, now)
+    return smi_text.table(gpu, now), 0
+
+
+def _query(options: argparse.Namespace, now: datetime.datetime) -> tuple[str, int]:
+    gpu = node.document("gpu")
+    formats = set(options.format.split(","))
+    if "csv" not in formats or not formats <= FORMATS:
+        node.refuse("nvidia-smi", f"--format={options.format}")
+    if options.apps:
+        units = {"used_memory": "used_gpu_memory [MiB]", "used_gpu_memory": "used_gpu_memory [MiB]"}
+        names = [units.get(name.strip(), name.strip()) for name in options.apps.split(",")]
+        return ("" if "noheader" in formats else ", ".join(names) + "\n"), 0
+    fields = [name.strip() for name in options.fields.split(",")]
+    unknown = smi_text.first_unknown(fields, gpu)
+    if unknown is not None:
+        return f'Field "{unknown}" is not a valid field to query.\n\n', BAD_ARGUMENT
+    return smi_text.csv(gpu, fields, formats, now), 0
+
+
+def _log(options: argparse.Namespace, now: datetime.datetime) -> tuple[str, int]:
+    chosen = {name.strip().upper() for name in options.display.split(",") if name.strip()}
+    if not chosen <= smi_log.displays():
+        node.refuse("nvidia-smi", f"-d {options.display}")
+    return smi_log.log(node.document("gpu"), now, chosen), 0

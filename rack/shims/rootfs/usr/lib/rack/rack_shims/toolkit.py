@@ -1,0 +1,32 @@
+"""What the programs of the NVIDIA Container Toolkit share: their config file and their log."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import tomllib
+from typing import Any
+
+from . import node
+
+CONFIG = "/etc/nvidia-container-runtime/config.toml"
+
+
+def config() -> dict[str, Any]:
+    """The toolkit's config; a missing file means the defaults, broken TOML raises ValueError."""
+    try:
+        return tomllib.loads(node.path(CONFIG).read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def version_text() -> str:
+    data = node.document("toolkit")
+    return f"{data['version']}\ncommit: {data['commit']}"
+
+
+def log(level: str, message: str) -> None:
+    """One line on stderr as the toolkit's log library writes it without a terminal."""
+    now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+    escaped = message.replace("\\", "\\\\").replace('"', '\\"')
+    print(f'time="{now}" level={level} msg="{escaped}"', file=sys.stderr)
