@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from sparkform.rules.context import ServiceView
 from sparkform.rules.outcome import Finding, Outcome
 
-# How the owners of common tokens write them: Hugging Face, OpenAI and Anthropic, NGC, GitHub.
+# How the owners of common tokens write them: Hugging Face, OpenAI and Anthropic, NGC, GitHub; and
+# a password in an address.
 TOKEN = re.compile(
     r"\bhf_[A-Za-z0-9]{20,}|\bsk-[A-Za-z0-9_-]{20,}|\bnvapi-[A-Za-z0-9_-]{20,}"
-    r"|\bgh[pousr]_[A-Za-z0-9]{20,}"
+    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|://[^/\s:@]+:[^/\s@]+@"
 )
 SECRET_NAME = re.compile(
-    r"(?:^|_)(?:TOKEN|HF_TOKEN|API_?KEY|PASSWORD|PASSWD|SECRET|PASSPHRASE|PRIVATE_KEY)$",
+    r"(?:^|_)(?:TOKEN|HF_TOKEN|API_?KEY|PASSWORD|PASSWD|SECRET|PASSPHRASE|PRIVATE_KEY|ACCESS_KEY)$",
     re.IGNORECASE,
 )
 SECRET_OPTIONS = ("api_key", "hf_token", "token", "password")
