@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sparkform.planner.network import Network
 
 JUMBO = 9000
+OWN_FILE = "/etc/netplan/60-sparkform.yaml"
 
 
 def _nodes(context: Context, path: str) -> Iterator[tuple[EffectiveNode, NodeDocument] | Skip]:
@@ -32,6 +33,12 @@ def _nodes(context: Context, path: str) -> Iterator[tuple[EffectiveNode, NodeDoc
 
 def _ipv4(interface: Interface) -> list[IPv4Interface]:
     return [IPv4Interface(text) for text in interface.addresses if ":" not in text]
+
+
+def _written(document: NodeDocument) -> set[str]:
+    """The interfaces of our own netplan file, whose addresses the next apply replaces."""
+    files = document.facts.netplan or ()
+    return {name for file in files if file.path == OWN_FILE for name in file.interfaces}
 
 
 def _planned(context: Context) -> Network:
@@ -60,6 +67,7 @@ def pool_overlap(context: Context) -> Iterator[Outcome]:
                 continue
             node, document = one
             ours = {interface.name for interface in planned.fabric.get(node.name, ())}
+            ours |= _written(document)
             # Docker's own bridges of a Swarm lie in its pool, and are the pool at work.
             own = ours | {"docker_gwbridge"}
             for network in overlapping(IPv4Network(pool), _elsewhere(document, own)):
@@ -99,7 +107,7 @@ def twin_subnets(context: Context) -> Iterator[Outcome]:
         networks = {
             interface.name: {address.network for address in _ipv4(interface)}
             for interface in document.facts.interfaces or ()
-            if interface.port is not None
+            if interface.port is not None and interface.name not in _written(document)
         }
         for interface in planned.fabric.get(node.name, ()):
             networks[interface.name] = {interface.planned.address.network}

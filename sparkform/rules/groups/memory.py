@@ -7,11 +7,14 @@ from dataclasses import replace
 
 from sparkform.planner.sizing import CACHE_BYTES, DEFAULT_CONTEXT, Demand, Fit, Memory, fit_cut
 from sparkform.planner.sizing_split import Cut
-from sparkform.rules.context import ServiceView
+from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.outcome import Finding, Outcome, Skip
 from sparkform.spec import EffectiveNode
 
 VLLM_DEFAULT, TRTLLM_DEFAULT = 0.92, 0.9
+MOST_OF_ALL = 0.95
+"""What all services of a node may claim together; the system needs some GiB (unverified)."""
+
 SMALLEST_HONEST = 0.8
 CACHE_NAMES = {"fp8_e4m3": "fp8", "fp8_e5m2": "fp8", "bfloat16": "bf16", "float16": "fp16"}
 
@@ -148,6 +151,37 @@ def _weight_bits(service: ServiceView) -> float:
     return stored * 8 / total_parameters(subject.shape)
 
 
+def shared_memory(context: Context) -> Iterator[Outcome]:
+    """Services on one node share its memory, and each engine plans as if it were alone.
+
+    vLLM takes its share of all memory; TensorRT-LLM takes its weights and a share of what is left,
+    so that only its weights and its own are counted here.
+    """
+    for node in context.spec.active_nodes:
+        there = [view for view in context.services if node in view.nodes]
+        claims = [(view, claim) for view in there if (claim := _claim(view, node)) is not None]
+        usable = context.services[0].usable_gib(node) if there else None
+        total = usable or (_memory(there[0], node).usable_gib if there else 0.0)
+        if len(claims) > 1 and sum(claim for _, claim in claims) > MOST_OF_ALL * total:
+            told = ", ".join(f"{view.name} {claim:.1f}" for view, claim in claims)
+            yield Finding(
+                path=there[-1].settings.place("memory_fraction"),
+                message=f"The service must share {node.name} with others, whose claims ({told} "
+                f"GiB) are more than {MOST_OF_ALL:.0%} of its {total:.1f} GiB.",
+                remedy="nodes: [another node]  # or smaller shares",
+            )
+
+
+def _claim(service: ServiceView, node: EffectiveNode) -> float | None:
+    """GiB that a service takes of a node whatever it serves, None if that is not known."""
+    memory = _memory(service, node)
+    if service.block.engine == "vllm":
+        return memory.usable_gib * memory.fraction
+    answer = _fit(service, node)
+    return None if answer is None else answer.weights_gib_per_node + memory.runtime_gib
+
+
+STACK_RULES = {"shared-memory": shared_memory}
 SERVICE_RULES = {
     "mem-fit": memory_fit,
     "container-overhead": container_overhead,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sparkform.rules.context import ServiceView
 from sparkform.rules.outcome import Finding, Outcome, Skip
@@ -14,15 +14,22 @@ BOOTSTRAP = (
     "TP_SOCKET_IFNAME",
     "OMPI_MCA_btl_tcp_if_include",
 )
+BY_PREFIX = ("NCCL_SOCKET_IFNAME", "NCCL_IB_HCA")
 LARGE_BUFFER_BYTES = 4 * 2**30
 TEST_SIZE = re.compile(r"(?:^|\s)-[be]\s*(\d+)\s*[gG]")
 TWIN = re.compile(r"(roceP2p1|rocep1)s0f(\d)")
 
 
-def rdma_names(text: str) -> tuple[str, ...]:
-    """The devices of NCCL_IB_HCA, without its prefix for exact (`=`) or excluded (`^`) names."""
+def listed_names(text: str) -> tuple[str, ...]:
+    """The names of a list, without NCCL's prefix for exact (`=`) or excluded (`^`) ones."""
     listed = text.lstrip("=^").split(",")
     return tuple(one.split(":")[0].strip() for one in listed if one.strip())
+
+
+def covers(text: str, device: str) -> bool:
+    """Whether a list of NCCL's names a device; without `=` a name stands for all it begins."""
+    names = listed_names(text)
+    return device in names or (not text.startswith("=") and device.startswith(names))
 
 
 def sockets_instead(service: ServiceView) -> Iterator[Outcome]:
@@ -79,7 +86,7 @@ def twins(service: ServiceView) -> Iterator[Outcome]:
     if not service.spans_nodes or listed is None or listed.text.startswith("^"):
         return
     found: dict[str, set[str]] = {}
-    for name in rdma_names(str(listed.value)):
+    for name in listed_names(str(listed.value)):
         twin = TWIN.fullmatch(name)
         if twin:
             found.setdefault(twin.group(2), set()).add(twin.group(1))
@@ -138,13 +145,26 @@ def names_exist(service: ServiceView) -> Iterator[Outcome]:
                 continue
             alive = {one.name for one in held if one.carrier}
             alive |= {one.hca for one in held if one.hca and one.carrier}
-            for missing in (one for one in rdma_names(str(setting.value)) if one not in alive):
+            for missing in _dead(_pattern(name, str(setting.value)), alive):
                 yield Finding(
                     path=setting.path,
                     message=f"The service must name only interfaces that are up, and {missing} of "
                     f"{node.name} is not.",
                     remedy=f"take {name} out of environment",
                 )
+
+
+def _pattern(variable: str, text: str) -> str:
+    """The list as NCCL would write it: other readers take names exactly."""
+    return text if variable in BY_PREFIX else f"={text}"
+
+
+def _dead(text: str, alive: Collection[str]) -> list[str]:
+    """The listed names that no living interface has; a network (10.0.0.0/24) is no name."""
+    names = [name for name in listed_names(text) if "/" not in name]
+    if not text.startswith("="):
+        return [name for name in names if not any(one.startswith(name) for one in alive)]
+    return [name for name in names if name not in alive]
 
 
 SERVICE_RULES = {

@@ -27,7 +27,9 @@ def world_size(service: ServiceView) -> Iterator[Outcome]:
             message="The service must have one rank on each of its nodes, and "
             f"{ranks['tensor_parallel']} x {ranks['pipeline_parallel']} x "
             f"{ranks['data_parallel']} ranks on {len(service.nodes)} is another number.",
-            remedy=f"tensorParallel: {len(service.nodes)}",
+            remedy=f"nodes: [{', '.join(node.name for node in service.nodes[:product])}]"
+            if product < len(service.nodes)
+            else f"tensorParallel: {len(service.nodes)}",
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkform.rules.context import Context, ServiceView
-from sparkform.rules.groups.nccl import BOOTSTRAP, rdma_names
+from sparkform.rules.groups.nccl import BOOTSTRAP, covers
 from sparkform.rules.outcome import ADVISORY, Finding, Outcome, Skip
 
 FIRST_NCCL = (2, 30)
@@ -28,7 +28,7 @@ def environment(service: ServiceView) -> Iterator[Outcome]:
         if name in given and given[name].text != wanted:
             yield _wrong(given[name].path, f'environment: {{{name}: "{wanted}"}}')
     devices = given.get("NCCL_IB_HCA")
-    if devices is not None and not set(DEVICES) <= set(rdma_names(str(devices.value))):
+    if devices is not None and not all(covers(str(devices.value), one) for one in DEVICES):
         yield _wrong(devices.path, f"environment: {{NCCL_IB_HCA: '={','.join(DEVICES)}'}}")
     for name in BOOTSTRAP:
         if name in given and any(part in str(given[name].value) for part in FABRIC_NAMES):

@@ -12,6 +12,7 @@ MARGIN_GIB = 1.0
 """Left between what vLLM asks for and what is free: 0.82 of 121.7 GiB started where 101 were free,
 0.835 did not (engines.md 7), so that less than 1 GiB decides."""
 
+TOKEN_LABEL = "sparkform.token"
 HEAVY_GIB = 90.0
 NVFP4_NAMES = ("nvfp4", "-fp4", "_fp4")
 # Kernels for SM121 that reports of NVFP4 at full speed name (recipes_that_work).
@@ -60,13 +61,11 @@ def _beyond_what_is_free(service: ServiceView, share: float, place: str) -> Iter
     for node in service.nodes:
         document = service.context.document(node.name)
         memory = document.facts.memory if document else None
-        if document is None or memory is None:
+        if memory is None:
             yield Skip(path=place, reason=f"the memory of {node.name} is not known")
             continue
         wanted, free = share * memory.total_kib / GIB_IN_KIB, memory.available_kib / GIB_IN_KIB
-        # While a service of ours runs, its memory counts as taken; its slot gives it back first.
-        is_serving = any(one.state == "running" for one in document.facts.containers or ())
-        if wanted + MARGIN_GIB > free and not is_serving:
+        if wanted + MARGIN_GIB > free and not _is_serving(service):
             yield Finding(
                 path=place,
                 message=f"The service must ask for less memory, as its share is {wanted:.1f} GiB "
@@ -74,6 +73,21 @@ def _beyond_what_is_free(service: ServiceView, share: float, place: str) -> Iter
                 remedy=f"gpuMemoryUtilization: {_share_of(free, memory.total_kib):g}",
                 severity=MANDATORY,
             )
+
+
+def _is_serving(service: ServiceView) -> bool:
+    """Whether engines of ours hold memory of its nodes, which their slots give back first.
+
+    A native engine is known by its API's port.
+    """
+    documents = [service.context.document(node.name) for node in service.nodes]
+    seen = [document.facts for document in documents if document is not None]
+    port = service.settings.whole("port")
+    return any(
+        one.state == "running" and TOKEN_LABEL in one.labels
+        for facts in seen
+        for one in facts.containers or ()
+    ) or any(one.port == port for facts in seen for one in facts.ports or ())
 
 
 def _share_of(free_gib: float, total_kib: int) -> float:

@@ -201,13 +201,70 @@ def test_a_node_that_was_not_reached_is_named() -> None:
     assert reasons == {"the container toolkit of spark-2 is not known"}
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "is_there"),
+    [
+        ("NCCL_SOCKET_IFNAME", "enp1", True),
+        ("NCCL_SOCKET_IFNAME", "=enp1", False),
+        ("NCCL_SOCKET_IFNAME", "enP7s7", True),
+        ("NCCL_SOCKET_IFNAME", "^docker0", True),
+        ("GLOO_SOCKET_IFNAME", "enp1", False),
+        ("OMPI_MCA_btl_tcp_if_include", "10.0.0.0/24", True),
+        ("NCCL_IB_HCA", "roce", True),
+        ("NCCL_IB_HCA", "=rocep1s0f0:1,roceP2p1s0f0:1", True),
+        ("NCCL_IB_HCA", "mlx5_0", False),
+    ],
+)
+def test_names_are_compared_as_their_reader_does(variable: str, value: str, is_there: bool) -> None:
+    case = Case("ifname-exists", TWO, 2, {}, service={"environment": {variable: value}})
+    assert (case.rule not in judged(case, {})) is is_there
+
+
+def test_what_our_own_netplan_file_named_before_is_no_overlap() -> None:
+    """The cable was moved to the other port: the next apply takes the old addresses away."""
+    moved = [
+        one | {"carrier": one["port"] != 0}
+        for one in with_addresses(
+            enp1s0f0np0="192.168.100.10/25", enP2p1s0f0np0="192.168.100.138/25"
+        )
+    ]
+    file: dict[str, Any] = {
+        "path": "/etc/netplan/60-sparkform.yaml", "mode": "0600", "owner": "root:root",
+        "sha256": "", "renderer": None, "interfaces": {"enp1s0f0np0": {}, "enP2p1s0f0np0": {}},
+        "members": {}, "error": None,
+    }  # fmt: skip
+    path = DATA / "good" / f"{TWO}.yaml"
+    wanted = {"pool-overlap", "twin-subnets"}
+    spec = load_stack(path)
+    nodes = [node | {"qsfpPort": 1} for node in spec.cluster.plain()["nodes"]]
+    from sparkform.spec import parse_config
+
+    moved_spec = parse_config(
+        spec.cluster.plain() | {"nodes": nodes}, {"minimax": spec.services["minimax"].plain()}
+    )
+    ours = documents(2, {"interfaces": moved, "netplan": [file]})
+    theirs = documents(
+        2, {"interfaces": moved, "netplan": [file | {"path": "/etc/netplan/40-cx7"}]}
+    )
+    assert not wanted & refusing(verdict(path, spec=moved_spec, documents=ours))
+    assert wanted & refusing(verdict(path, spec=moved_spec, documents=theirs))
+
+
 def test_a_running_service_does_not_count_as_a_lack_of_memory() -> None:
     low = {"memory": MEMORY | {"available_kib": 8 * GIB_IN_KIB}}
-    running = {"id": "1", "name": "qwen", "image": "i", "state": "running", "labels": {}}
+    other = {"id": "1", "name": "web", "image": "i", "state": "running", "labels": {}}
+    running = other | {"labels": {"sparkform.token": "abc-1"}}
+    port = {"protocol": "tcp", "address": "0.0.0.0", "port": 8000, "process": "vllm"}
     path = DATA / "good" / f"{TWO}.yaml"
     assert "vllm-util" in refusing(verdict(path, documents=documents(2, low)))
-    serving = low | {"containers": [running]}
-    assert "vllm-util" not in refusing(verdict(path, documents=documents(2, serving)))
+    for change, is_refused in (
+        ({"containers": [other]}, True),
+        ({"containers": [running]}, False),
+        ({"ports": [port]}, False),
+        ({"ports": [port | {"port": 9000}]}, True),
+    ):
+        found = verdict(path, documents=documents(2, low | change))
+        assert ("vllm-util" in refusing(found)) is is_refused
 
 
 def test_the_fabric_that_we_plan_is_no_overlap_with_itself() -> None:
