@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sparkform.rules.arguments import Argument, read_arguments
 from sparkform.rules.setting_sources import SOURCES, Source
@@ -18,7 +18,7 @@ Value = str | float | bool
 
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off", "null", "none")
-# vLLM reads 8k as 8,000 and 8K as 8,192 (vllm/engine/arg_utils.py, human_readable_int).
+# vLLM reads 8k as 8,000 and 8K as 8,192 (human_readable_int in vllm/utils/argparse_utils.py).
 MULTIPLES = {
     "k": 10**3,
     "m": 10**6,
@@ -27,6 +27,7 @@ MULTIPLES = {
     "M": 2**20,
     "G": 2**30,
 }
+SHORTEST_ABBREVIATION = 4
 AMOUNT = re.compile(r"(\d+(?:\.\d+)?)([kmgKMG]?)")
 
 
@@ -147,7 +148,20 @@ def _plain(value: object) -> Value | None:
 
 def read_settings(block: AnyService, name: str) -> Settings:
     """The settings of the service called `name`."""
-    return Settings(block, f"services.{name}", read_arguments(block.extra_args))
+    arguments = read_arguments(block.extra_args)
+    if block.engine == "vllm":
+        arguments = tuple(_in_full(one) for one in arguments)
+    return Settings(block, f"services.{name}", arguments)
+
+
+def _in_full(argument: Argument) -> Argument:
+    """vLLM's parser takes an option's unambiguous beginning for it, as argparse does."""
+    known = {option for source in SOURCES["vllm"].values() for option in source.options}
+    meant = {option for option in known if option.startswith(argument.option)}
+    is_short = len(argument.option) < SHORTEST_ABBREVIATION
+    if is_short or argument.option in known or len(meant) != 1:
+        return argument
+    return replace(argument, option=meant.pop())
 
 
 def variables(block: AnyService, base: str) -> Mapping[str, Setting]:

@@ -1,4 +1,4 @@
-"""The model's own limits, and values that are there but empty."""
+"""The model's own limits, and values that are empty or cannot be seen."""
 
 from __future__ import annotations
 
@@ -58,7 +58,28 @@ def _empty(path: str, name: str) -> Finding:
     )
 
 
+def unseen_settings(service: ServiceView) -> Iterator[Outcome]:
+    """What stands in a file that an engine or NCCL reads by itself is seen by no rule.
+
+    vLLM takes any of its options from --config, NCCL any of its variables from NCCL_CONF_FILE.
+    """
+    places = [
+        service.settings.argument_path(one)
+        for one in service.settings.arguments
+        if one.option == "config" and service.block.engine == "vllm"
+    ]
+    file = service.variables.get("NCCL_CONF_FILE")
+    for place in places + ([file.path] if file else []):
+        yield Finding(
+            path=place,
+            message="The service must say its settings in the stack file, as no rule sees what "
+            "this file holds.",
+            remedy="give the file's settings as keys, extraArgs or environment",
+        )
+
+
 SERVICE_RULES = {
     "context-exceeds-model": context_exceeds_model,
     "empty-value": empty_value,
+    "unseen-settings": unseen_settings,
 }

@@ -38,16 +38,18 @@ def graphs_on(service: ServiceView) -> bool:
 def graph_auto_allreduce(service: ServiceView) -> Iterator[Outcome]:
     """CUDA graphs with allReduce AUTO hang or corrupt a service on several Sparks.
 
-    AUTO lets the autotuner choose an all-reduce at run time. While a graph is being captured that
-    choice re-creates the communication workspace, and the ranks wait for each other for ever; it
-    may also settle on NCCL's symmetric memory, which corrupts results under graph capture and which
-    GB10 does not have. On one node there is nothing to reduce, and AUTO does no harm.
+    AUTO lets the autotuner choose an all-reduce at run time. It may settle on NCCL's symmetric
+    memory, which corrupts results under graph capture and which GB10 does not have; with the
+    AutoDeploy backend, whose report seed 000 read as one about Spark, ranks waited for each other
+    for ever inside the capture. Later versions mend both in code, unproven on two Sparks. Between
+    Sparks NCCL is what AUTO would have to choose, so that naming it costs nothing; on one node
+    there is nothing to reduce, and AUTO does no harm.
     """
     if service.spans_nodes and graphs_on(service) and _strategy(service) == "AUTO":
         yield Finding(
             path=service.settings.place("all_reduce"),
             message="The service must not combine CUDA graphs with allReduce AUTO on several "
-            "nodes, as ranks then hang while the graphs are captured.",
+            "nodes, as ranks then hang or answer wrongly under graph capture.",
             remedy="allReduce: NCCL",
         )
 

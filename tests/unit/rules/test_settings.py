@@ -67,6 +67,19 @@ def test_an_argument_wins_over_the_declaration(
     assert (found.whole, found.path) == (value, path)
 
 
+@pytest.mark.parametrize(
+    ("word", "name", "is_meant"),
+    [
+        ("--gpu-mem=0.5", "memory_fraction", True),
+        ("--max_model=5", "max_seq_len", True),
+        ("--max-num=5", "max_batch_size", False),
+        ("--gpu-memory-utilization-of-mine=0.5", "memory_fraction", False),
+    ],
+)
+def test_an_unambiguous_beginning_is_the_option(word: str, name: str, is_meant: bool) -> None:
+    assert (settings(vllm(extraArgs=[word])).get(name) is not None) is is_meant
+
+
 def test_a_variable_counts_where_nothing_else_is_given() -> None:
     given = {"VLLM_ATTENTION_BACKEND": "FLASHINFER"}
     assert settings(vllm(environment=given)).text("attention_backend") == "flashinfer"
