@@ -35,7 +35,7 @@ def problems(type_name: str, props: Mapping[str, Any]) -> str | None:
 
 def across(services: Iterable[Mapping[str, Any]]) -> tuple[Violation, ...]:
     """What the services of a stack do to each other; their components' props together."""
-    props = [plain(one) for one in services]
+    props = [one for one in map(plain, services) if one.keys() >= {"name", "cluster", "service"}]
     if not props:
         return ()
     together = {

@@ -60,7 +60,9 @@ def _of_stack(chosen: Chosen) -> Callable[[StackValidationArgs, ReportViolation]
 
 
 def _urn(found: Violation, services: list[Any]) -> str | None:
-    named = (one.urn for one in services if found.path.startswith(f"services.{one.props['name']}."))
+    named = (
+        one.urn for one in services if found.path.startswith(f"services.{one.props.get('name')}.")
+    )
     return next(named, None)
 
 

@@ -189,3 +189,4 @@ def test_services_are_judged_against_each_other() -> None:
     apart = second | {"service": second["service"] | {"extraArgs": ["--master-port", "29502"]}}
     assert stack_reported("ports", [first, apart]) == []
     assert stack_reported("ports", []) == []
+    assert stack_reported("ports", [{"name": "not ours"}]) == [], "readable-props speaks of it"
