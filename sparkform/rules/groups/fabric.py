@@ -117,7 +117,7 @@ def twin_subnets(context: Context) -> Iterator[Outcome]:
                     path=f"cluster.nodes[{node.position}].interfaces",
                     message="The cluster must have each fabric interface of a node in a subnet of "
                     f"its own, and {first} and {second} of {node.name} share one.",
-                    remedy=f"take the address off {second}: sudo rm its file in /etc/netplan",
+                    remedy=f"# take the address off {second}: sudo rm its file in /etc/netplan",
                 )
 
 
@@ -146,7 +146,7 @@ def _declared(context: Context) -> Iterator[Outcome]:
                     path=place,
                     message=f"The cluster must use interfaces that are up, and {name} of "
                     f"{node.name} is not.",
-                    remedy="take interfaces out of the node",
+                    remedy="# take interfaces out of the node",
                 )
         yield from _small_packets(context, node, held)
 

@@ -26,7 +26,7 @@ def kernel(context: Context) -> Iterator[Outcome]:
                 path=place,
                 message=f"The cluster must run another kernel than {held.kernel} on {node.name}, "
                 "with which RDMA cannot register memory.",
-                remedy="sudo apt-get install linux-image-6.17.0-1031-nvidia",
+                remedy="# sudo apt-get install linux-image-6.17.0-1031-nvidia",
             )
 
 
@@ -49,7 +49,7 @@ def remove_ipc(service: ServiceView) -> Iterator[Outcome]:
                 path=service.path("runtime"),
                 message=f"The service must outlive logins on {node.name}, where RemoveIPC "
                 f"destroys the semaphores of {facts.login.user}.",
-                remedy=f"sudo loginctl enable-linger {facts.login.user}",
+                remedy=f"# sudo loginctl enable-linger {facts.login.user}",
             )
 
 

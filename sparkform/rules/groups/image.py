@@ -64,7 +64,7 @@ def moving_script(service: ServiceView) -> Iterator[Outcome]:
                 path=place,
                 message="The service must not fetch a script from a branch at its start, as the "
                 "branch changes and the node may have no internet.",
-                remedy="bake the script into the image",
+                remedy="# bake the script into the image",
             )
 
 

@@ -54,7 +54,7 @@ def _empty(path: str, name: str) -> Finding:
         path=path,
         message=f"The service must give {name} a value or leave it out, as engines do not take "
         "empty for absent.",
-        remedy="take it out",
+        remedy="# take it out",
     )
 
 
@@ -74,7 +74,7 @@ def unseen_settings(service: ServiceView) -> Iterator[Outcome]:
             path=place,
             message="The service must say its settings in the stack file, as no rule sees what "
             "this file holds.",
-            remedy="give the file's settings as keys, extraArgs or environment",
+            remedy="# give the file's settings as keys, extraArgs or environment",
         )
 
 

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sparkform.planner.sizing import CACHE_BYTES, DEFAULT_CONTEXT, Demand, Fit, Memory, fit_cut
-from sparkform.planner.sizing_split import Cut
+from sparkform.planner.sizing import (
+    CACHE_BYTES,
+    DEFAULT_CONTEXT,
+    GIB,
+    Demand,
+    Fit,
+    Memory,
+    fit_cut,
+)
+from sparkform.planner.sizing_split import Cut, cache_profile
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.outcome import Finding, Outcome, Skip
 from sparkform.spec import EffectiveNode
@@ -55,8 +63,19 @@ def _fit(service: ServiceView, node: EffectiveNode) -> Fit | None:
         return answer
     # TensorRT-LLM gives the cache a share of what the weights leave, the rest stays free.
     share = service.settings.number("memory_fraction") or TRTLLM_DEFAULT
-    kept = answer.free_gib * (1 - min(share, 1.0))
-    return fit_cut(demand, replace(memory, runtime_gib=memory.runtime_gib + kept), cut)
+    room = answer.free_gib * min(share, 1.0)
+    kept = memory.runtime_gib + answer.free_gib - room
+    held = fit_cut(demand, replace(memory, runtime_gib=kept), cut)
+    return held if held.fits else replace(held, reason=_lacking(demand, cut, room, share))
+
+
+def _lacking(demand: Demand, cut: Cut, room_gib: float, share: float) -> str:
+    profile = cache_profile(demand.shape, cut)
+    needed = profile.bytes_for(demand.wanted_context, CACHE_BYTES[demand.cache]) / GIB
+    return (
+        f"{demand.wanted_context} tokens of cache need {needed:.1f} GiB, and {share:g} of what the "
+        f"weights leave is {room_gib:.1f} GiB"
+    )
 
 
 def _default_context(service: ServiceView) -> int | None:
@@ -135,7 +154,7 @@ def weights_declared(service: ServiceView) -> Iterator[Outcome]:
             path=service.path(f"modelFacts.{key}"),
             message=f"The service must not count on {declared / 1e9:.0f} GB of weights, as the "
             f"catalogue's figures for this model come to {real * real_bits / 8e9:.0f} GB.",
-            remedy="take modelFacts out",
+            remedy="# take modelFacts out",
         )
 
 

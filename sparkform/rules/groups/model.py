@@ -35,8 +35,8 @@ def staged(service: ServiceView) -> Iterator[Outcome]:
                 path=place,
                 message=f"The service must find its model on {node.name}, where it may not "
                 "download and the model is not complete.",
-                remedy=f"environment without {OFFLINE[0]}, or models: [{service.block.model}] "
-                "under cluster first",
+                remedy=f"models: [{service.block.model}]  # under cluster first, or take "
+                f"{OFFLINE[0]} out of environment",
             )
 
 
@@ -54,7 +54,7 @@ def gated_token(service: ServiceView) -> Iterator[Outcome]:
         yield Finding(
             path=service.path("model"),
             message="The service must have a Hugging Face token for this gated model.",
-            remedy="run `pulumi config set --secret sparkform:hfToken`",
+            remedy="# run `pulumi config set --secret sparkform:hfToken`",
         )
 
 

@@ -9,8 +9,8 @@ from sparkform.rules.outcome import ADVISORY, MANDATORY, Finding, Outcome, Skip
 
 MOST_CONTEXT_OF_405B = 64
 PADDING = (
-    "tensorParallel: 1 with pipelineParallel: 3; or waive this for a build that pads heads "
-    "(dsv4-3spark, vllm-node-b12x)"
+    "tensorParallel: 1  # with pipelineParallel: 3; or waive this for a build that pads heads: "
+    "dsv4-3spark, vllm-node-b12x"
 )
 
 

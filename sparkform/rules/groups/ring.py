@@ -32,7 +32,7 @@ def environment(service: ServiceView) -> Iterator[Outcome]:
         yield _wrong(devices.path, f"environment: {{NCCL_IB_HCA: '={','.join(DEVICES)}'}}")
     for name in BOOTSTRAP:
         if name in given and any(part in str(given[name].value) for part in FABRIC_NAMES):
-            yield _wrong(given[name].path, f"take {name} out of environment")
+            yield _wrong(given[name].path, f"# take {name} out of environment")
     yield from _merge(service)
     yield from _library(service)
 
@@ -95,7 +95,7 @@ def cabling(context: Context) -> Iterator[Outcome]:
                 path=place,
                 message="The cluster must be cabled as a ring, and on "
                 f"{node.name} there is no link at {' and '.join(dark) or 'its QSFP ports'}.",
-                remedy="cable port 0 of each Spark to port 1 of the next, or fabric: "
+                remedy="# cable port 0 of each Spark to port 1 of the next, or fabric: "
                 "{topology: switch}",
             )
 

@@ -37,7 +37,7 @@ def restart(service: ServiceView) -> Iterator[Outcome]:
                 path=place,
                 message="The service must not restart without an end, as each failed start leaks "
                 "memory until the node stops answering.",
-                remedy="take the restart policy out",
+                remedy="# take the restart policy out",
             )
 
 
@@ -77,7 +77,7 @@ def liveness(service: ServiceView) -> Iterator[Outcome]:
                 path=place,
                 message="The service must be probed by a completion, as /health stays at 200 "
                 "while the engine hangs.",
-                remedy="take the probe out; `sparkform doctor` asks for one token",
+                remedy="# take the probe out; `sparkform doctor` asks for one token",
             )
 
 

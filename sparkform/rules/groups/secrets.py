@@ -50,7 +50,7 @@ def _leak(place: str, name: str) -> Finding:
         path=place,
         message="The service must get its secrets from the stack's secret keys, as this is stored "
         "and shown in plain.",
-        remedy=f"run `pulumi config set --secret sparkform:{key}` and take it out here",
+        remedy=f"# run `pulumi config set --secret sparkform:{key}` and take it out here",
     )
 
 

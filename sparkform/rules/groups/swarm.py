@@ -66,7 +66,7 @@ def devices(service: ServiceView) -> Iterator[Outcome]:
             yield Finding(
                 path=mofed.path,
                 message="The service must get the RDMA devices, which this keeps from it.",
-                remedy="take NVIDIA_MOFED out of environment",
+                remedy="# take NVIDIA_MOFED out of environment",
             )
         hidden = service.variables.get("NVIDIA_VISIBLE_DEVICES")
         if hidden is not None and hidden.text in ("void", "none"):
@@ -74,7 +74,7 @@ def devices(service: ServiceView) -> Iterator[Outcome]:
                 path=hidden.path,
                 message="The service must run under the nvidia runtime, which this switches off, "
                 "and with it the RDMA devices.",
-                remedy="take NVIDIA_VISIBLE_DEVICES out of environment",
+                remedy="# take NVIDIA_VISIBLE_DEVICES out of environment",
             )
 
 

@@ -111,7 +111,8 @@ def fake_knobs(service: ServiceView) -> Iterator[Outcome]:
     """
     for one in service.settings.arguments:
         if one.option in FAKE_OPTIONS:
-            yield _fake(service.settings.argument_path(one), one.option, FAKE_OPTIONS[one.option])
+            place = service.settings.argument_path(one)
+            yield _fake(place, f"--{one.option}", FAKE_OPTIONS[one.option])
     for name, remedy in FAKE_VARIABLES.items():
         if name in service.variables:
             yield _fake(service.variables[name].path, name, remedy)
@@ -150,7 +151,7 @@ def yaml_keys(service: ServiceView) -> Iterator[Outcome]:
 
 def _unknown(service: ServiceView, one: Argument) -> Finding:
     near = get_close_matches(one.option, [*KNOWN_OPTIONS, *SINCE], 1)
-    remedy = f'extraArgs: ["--{near[0]}"]' if near else "take the option out of extraArgs"
+    remedy = f'extraArgs: ["--{near[0]}"]' if near else "# take the option out of extraArgs"
     return Finding(
         path=service.settings.argument_path(one),
         message="The service must pass only options that trtllm-serve has, and "

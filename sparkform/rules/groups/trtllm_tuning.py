@@ -46,7 +46,7 @@ def host_cache(service: ServiceView) -> Iterator[Outcome]:
             path=size.path,
             message="The service must not offload its cache to host memory, which on a Spark is "
             "the GPU's own memory.",
-            remedy="take the option out of extraArgs",
+            remedy="# take the option out of extraArgs",
         )
 
 

@@ -68,7 +68,7 @@ def roles(service: ServiceView) -> Iterator[Outcome]:
             path=place,
             message="The service must leave rank, role and master address to its launch, as this "
             "gives every rank the same.",
-            remedy="take it out of extraArgs or environment",
+            remedy="# take it out of extraArgs or environment",
         )
 
 
@@ -86,7 +86,7 @@ def host_address(service: ServiceView) -> Iterator[Outcome]:
                 path=service.variables[name].path,
                 message=f"The service must not give all nodes the same {name}, by which they tell "
                 "each other apart.",
-                remedy=f"take {name} out of environment",
+                remedy=f"# take {name} out of environment",
             )
 
 
@@ -133,7 +133,7 @@ def _unequal_launches(service: ServiceView) -> Iterator[Outcome]:
                     path=service.base,
                     message=f"The service must start all ranks alike, and the {what} of "
                     f"{rank.node} and {ranks[0].node} differ: {told}.",
-                    remedy="give the setting once, for the whole service",
+                    remedy="# give the setting once, for the whole service",
                 )
 
 

@@ -51,7 +51,7 @@ def utilization(service: ServiceView) -> Iterator[Outcome]:
                 if is_too_much
                 else "above 0.85 only machines that were just started have it free."
             ),
-            remedy="gpuMemoryUtilization: 0.8",
+            remedy="gpuMemoryUtilization: 0.85",
             severity=MANDATORY if is_too_much else ADVISORY,
         )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.outcome import Verdict
 from sparkform.rules.stack_secrets import secret_names
-from sparkform.spec import load_stack
+from sparkform.spec import Cluster, Fabric, Node, Swarm, load_stack
+from sparkform.spec.section import keys_of
+from sparkform.spec.service import ENGINES
 from sparkform.spec.stack_yaml import read_yaml
 
 DATA = Path(__file__).parents[2] / "data"
@@ -52,6 +54,19 @@ def verdict(path: Path, **changes: Any) -> Verdict:
 @cache
 def _plain_verdict(path: Path) -> Verdict:
     return evaluate(context(path))
+
+
+KEYS = {
+    key for model in (Node, Fabric, Swarm, Cluster, *ENGINES.values()) for key in keys_of(model)
+}
+
+
+def is_pasteable(remedy: str) -> bool:
+    """Whether a stack file takes a remedy as it stands: known keys with values, or a comment."""
+    read = read_yaml(remedy)
+    if read is None:
+        return remedy.startswith("# ")
+    return isinstance(read, dict) and set(read) <= KEYS
 
 
 def refusing(found: Verdict) -> set[str]:
@@ -155,13 +170,13 @@ def facts(at: int) -> dict[str, Any]:
     }
 
 
-def documents(nodes: int, change: Mapping[str, Any] | None = None) -> dict[str, NodeDocument]:
-    """All nodes' documents; `change` replaces facts of the first one."""
+def documents(
+    nodes: int, first: Mapping[str, Any] | None = None, second: Mapping[str, Any] | None = None
+) -> dict[str, NodeDocument]:
+    """All nodes' documents; `first` and `second` replace facts of those nodes."""
     made = {}
-    for at in range(1, nodes + 1):
-        found = copy.deepcopy(facts(at))
-        if at == 1:
-            found |= change or {}
+    for at, change in zip(range(1, nodes + 1), chain((first, second), repeat(None)), strict=False):
+        found = facts(at) | dict(change or {})
         made[f"spark-{at}"] = NodeDocument.model_validate(
             {
                 "version": 1,

@@ -15,6 +15,7 @@ from tests.unit.rules.support import (
     cases,
     changed_paths,
     document,
+    is_pasteable,
     read_case,
     refusing,
     verdict,
@@ -87,6 +88,17 @@ def test_a_good_stack_is_not_refused(path: Path) -> None:
 @pytest.mark.parametrize("path", WORKS, ids=name)
 def test_a_recipe_that_works_is_not_refused(path: Path) -> None:
     assert [str(one) for one in verdict(path).refusals] == []
+
+
+@pytest.mark.parametrize("case", DANGEROUS + ADVISED, ids=name)
+def test_a_remedy_can_be_pasted(case: Case) -> None:
+    for one in verdict(case.path).violations:
+        assert is_pasteable(one.remedy), one.remedy
+
+
+def test_a_remedy_in_prose_is_found() -> None:
+    assert not is_pasteable("take it out")
+    assert not is_pasteable("engin: vllm")
 
 
 def test_only_these_working_recipes_need_a_waiver() -> None:
