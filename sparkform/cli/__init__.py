@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from sparkform.cli import fit, models, predict, recommend
+from sparkform.cli import check, explain, fit, models, predict, recommend
 from sparkform.errors import InputError
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ def root() -> None:
     """Keep `app` a group of subcommands however many are registered."""
 
 
+app.command("check")(check.command)
+app.command("explain")(explain.command)
 app.command("fit")(fit.command)
 app.command("models")(models.command)
 app.command("predict")(predict.command)
