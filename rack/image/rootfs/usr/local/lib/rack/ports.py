@@ -1,0 +1,152 @@
+"""Plugs a node into its rack's patch panel: runs in the node, before systemd and at each fault.
+
+Each netdev of the node is one end of a veth pair. The other end lies in the panel, a network
+namespace of the rack on the host, on the bridge that stands for the cable or the switch. A port
+has a carrier when its end in the panel is up.
+
+    ports.py plug | unplug | set DEVICE|all KEY JSON
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+DOCUMENT = Path("/etc/rack/ports.json")
+PANEL = "/var/lib/rack/panel"
+STALE_PORTS_TIMEOUT_S = 10
+WIDEST_MTU = 65535  # a panel end that never drops what its node may send
+SETTINGS = ("state", "rate", "mtu")
+
+Port = dict[str, Any]
+
+
+def creation(ports: Iterable[Port]) -> list[str]:
+    """`ip -batch` lines for the node's side."""
+    return [
+        f"link add {port['device']} address {port['mac']}"
+        f" type veth peer name {port['panel']} netns {PANEL}"
+        for port in ports
+    ]
+
+
+def is_lit(port: Port, present: set[str]) -> bool:
+    """Whether the port has a carrier: cabled, not broken, and a powered node at the far end."""
+    cabled = port["segment"] is not None and port["state"] == "up"
+    return cabled and all(far in present for far in port["far"])
+
+
+def wiring(ports: Iterable[Port], present: set[str]) -> list[str]:
+    """`ip -batch` lines for the panel; `present` names the ends that are in it."""
+    lines: list[str] = []
+    for port in ports:
+        ends = [port["panel"], *(far for far in port["far"] if far in present)]
+        lines += [f"link set {port['panel']} mtu {port['mtu'] or WIDEST_MTU}"]
+        lines += [f"link set {port['panel']} master {port['segment']}"] if port["segment"] else []
+        lines += [f"link set {end} {'up' if is_lit(port, present) else 'down'}" for end in ends]
+    return lines
+
+
+def shaping(ports: Iterable[Port], shaped: set[str]) -> list[str]:
+    """`tc -batch` lines; `shaped` names the ends that have a TBF from before.
+
+    The bucket holds 512 KiB, 4 ms at 1 Gbit/s: smaller ones cannot keep up with a coarse timer.
+    """
+    lines: list[str] = []
+    for port in ports:
+        if port["rate"]:
+            lines += [
+                f"qdisc replace dev {port['panel']} root tbf rate {port['rate']}"
+                " burst 512kb latency 50ms"
+            ]
+        elif port["panel"] in shaped:
+            lines += [f"qdisc del dev {port['panel']} root"]
+    return lines
+
+
+def run(argv: list[str], lines: list[str] | None = None) -> str:
+    text = None if lines is None else "\n".join(lines) + "\n"
+    return subprocess.run(argv, input=text, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def in_panel(*argv: str) -> list[str]:
+    return ["nsenter", f"--net={PANEL}", *argv]
+
+
+def ends_in_panel() -> set[str]:
+    return {link["ifname"] for link in json.loads(run(in_panel("ip", "-json", "link")))}
+
+
+def shaped_ends() -> set[str]:
+    qdiscs = json.loads(run(in_panel("tc", "-json", "qdisc", "show")))
+    return {qdisc["dev"] for qdisc in qdiscs if qdisc["kind"] == "tbf"}
+
+
+def remove_stale(ports: list[Port]) -> None:
+    """After a reboot the kernel takes the old ends away in its own time."""
+    own = {port["panel"] for port in ports}
+    deadline = time.monotonic() + STALE_PORTS_TIMEOUT_S
+    while stale := own & ends_in_panel():
+        for end in stale:
+            subprocess.run(in_panel("ip", "link", "del", end), stderr=subprocess.DEVNULL)
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{', '.join(sorted(stale))} of the last boot still in the panel")
+        time.sleep(0.05)
+
+
+def apply(ports: list[Port]) -> None:
+    run(in_panel("ip", "-batch", "-"), wiring(ports, ends_in_panel()))
+    run(in_panel("tc", "-batch", "-"), shaping(ports, shaped_ends()))
+
+
+def plug(ports: list[Port]) -> None:
+    remove_stale(ports)
+    run(["ip", "-batch", "-"], creation(ports))
+    apply(ports)
+
+
+def unplug(ports: list[Port]) -> None:
+    """The far ends of cables lose their carrier when this node loses power."""
+    far = {end for port in ports for end in port["far"]} & ends_in_panel()
+    run(in_panel("ip", "-batch", "-"), [f"link set {end} down" for end in sorted(far)])
+
+
+def changed(ports: list[Port], device: str, key: str, value: object) -> list[Port]:
+    if key not in SETTINGS:
+        raise KeyError(f"a port has no setting {key}, only {', '.join(SETTINGS)}")
+    fabric = [port for port in ports if port["device"] != "enP7s7"]
+    chosen = [port["device"] for port in fabric if device in ("all", port["device"])]
+    if not chosen:
+        raise KeyError(f"no port is named {device}")
+    return [port | {key: value} if port["device"] in chosen else port for port in ports]
+
+
+def save(ports: list[Port]) -> None:
+    temporary = DOCUMENT.with_suffix(".new")
+    temporary.write_text(json.dumps(ports, indent=1) + "\n")
+    os.replace(temporary, DOCUMENT)
+
+
+def main(arguments: list[str]) -> None:
+    ports = json.loads(DOCUMENT.read_text())
+    match arguments:
+        case ["plug"]:
+            plug(ports)
+        case ["unplug"]:
+            unplug(ports)
+        case ["set", device, key, value]:
+            ports = changed(ports, device, key, json.loads(value))
+            save(ports)
+            apply(ports)
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

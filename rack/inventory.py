@@ -1,0 +1,94 @@
+"""Which racks there are, read from container labels."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from rack import commands
+from rack.host import ask, must
+from rack.layout import (
+    LABEL_HOST_KEY,
+    LABEL_NAME,
+    LABEL_NODE,
+    LABEL_SHAPE,
+    LABEL_SUBNET,
+    Rack,
+)
+from rack.shape import Shape
+from sparkform.errors import InputError, Problem
+
+
+@dataclass(frozen=True)
+class Found:
+    """One node's container as Docker shows it."""
+
+    container: str
+    state: str
+    labels: dict[str, str]
+
+    @property
+    def hostname(self) -> str:
+        return self.labels[LABEL_NODE]
+
+    @property
+    def host_key(self) -> str:
+        return self.labels[LABEL_HOST_KEY]
+
+
+def parse(inspected: str) -> list[Found]:
+    """From `docker inspect`, in the order of the host names."""
+    found = [
+        Found(entry["Name"].lstrip("/"), entry["State"]["Status"], entry["Config"]["Labels"])
+        for entry in json.loads(inspected)
+    ]
+    return sorted(found, key=lambda node: (len(node.hostname), node.hostname))
+
+
+def containers(name: str | None = None) -> list[Found]:
+    ids = must(commands.list_nodes(name)).split()
+    return parse(must([commands.DOCKER, "inspect", *ids])) if ids else []
+
+
+def rack_of(found: list[Found]) -> Rack:
+    labels = found[0].labels
+    shape = Shape.from_label(labels[LABEL_SHAPE])
+    return Rack(labels[LABEL_NAME], IPv4Network(labels[LABEL_SUBNET]), shape)
+
+
+def racks() -> dict[str, Rack]:
+    by_name: dict[str, list[Found]] = {}
+    for node in containers():
+        by_name.setdefault(node.labels[LABEL_NAME], []).append(node)
+    return {name: rack_of(found) for name, found in by_name.items()}
+
+
+def need(name: str) -> tuple[Rack, list[Found]]:
+    """The rack of that name. Raises InputError with the names that there are."""
+    found = containers(name)
+    if found:
+        return rack_of(found), found
+    raise InputError(
+        [
+            Problem(
+                path="--name",
+                what="is no rack that is up",
+                got=name,
+                allowed=", ".join(sorted(racks())) or None,
+                remedy="`python -m rack up` makes one",
+            )
+        ]
+    )
+
+
+def routed_subnets() -> list[IPv4Network]:
+    """What the machine already reaches in 10.87.0.0/16, racks that are still starting included."""
+    routes = json.loads(ask(["ip", "-json", "-4", "route"]).out or "[]")
+    destinations = [route["dst"] for route in routes if route["dst"] != "default"]
+    return [IPv4Network(destination) for destination in destinations]
+
+
+def panels() -> list[str]:
+    namespaces = json.loads(ask(["ip", "-json", "netns", "list"]).out or "[]")
+    return [entry["name"] for entry in namespaces if entry["name"].startswith("rack-")]

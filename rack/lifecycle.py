@@ -1,0 +1,135 @@
+"""Brings a rack up and takes it down. A failed `up` removes what it made."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from rack import build, commands, daemon, inventory, login, panel, staging
+from rack.host import must
+from rack.keys import KeyPair, make_host_keys, make_key
+from rack.layout import Node, Rack, choose_subnet, labels, panel_name
+from rack.paths import known_hosts_file, rack_folder, runtime_folder
+from rack.shape import Shape
+from sparkform.errors import InputError, Problem
+
+Say = Callable[[str], None]
+
+
+def reserve(name: str, shape: Shape) -> Rack:
+    """Take a subnet and make the panel: from then on the name is in use."""
+    rack = Rack(name, choose_subnet(name, inventory.routed_subnets()), shape)
+    rack_folder(name).mkdir(parents=True)
+    panel.make(rack)
+    return rack
+
+
+def write_login_key(name: str) -> KeyPair:
+    key = make_key("ssh-ed25519", f"rack {name}")
+    files = {"id_ed25519": (key.private, 0o600), "id_ed25519.pub": (key.public + "\n", 0o644)}
+    staging.write(rack_folder(name), files, [])
+    return key
+
+
+def make_node(node: Node, rack: Rack, image: str, key: KeyPair) -> str:
+    """Create and power on one node; returns its known_hosts line."""
+    host_keys = make_host_keys(node.hostname)
+    stage = rack_folder(rack.name) / node.hostname
+    staging.write(stage, staging.node_files(node, rack, key, host_keys), staging.masked_units(rack))
+    host_key = " ".join(host_keys["ed25519"].public.split()[:2])
+    must(commands.create_node(node, image, labels(rack, node, host_key)))
+    must([commands.DOCKER, "cp", f"{stage}/.", f"{node.container}:/"])
+    shutil.rmtree(stage)
+    must([commands.DOCKER, "start", node.container])
+    return f"{node.address} {host_key}\n"
+
+
+def make_nodes(rack: Rack, image: str, say: Say, started: float) -> None:
+    key = write_login_key(rack.name)
+    with ThreadPoolExecutor(max_workers=len(rack.nodes)) as pool:
+        lines = list(pool.map(lambda node: make_node(node, rack, image, key), rack.nodes))
+        known_hosts_file(rack.name).write_text("".join(lines))
+        list(pool.map(lambda node: login.wait(rack.name, node), rack.nodes))
+        say(f"{rack.name}: SSH answers on every node after {time.monotonic() - started:.1f} s")
+        list(pool.map(lambda node: login.wait_booted(rack.name, node), rack.nodes))
+
+
+def refuse_other_shape(name: str, there: Rack, asked: Shape) -> None:
+    if there.shape != asked:
+        raise InputError(
+            [
+                Problem(
+                    path="--name",
+                    what=f"a rack {name} is up with another shape",
+                    got=str(asked),
+                    allowed=str(there.shape),
+                    remedy=f"run `python -m rack down --name {name}` first, or take another name",
+                )
+            ]
+        )
+
+
+def refuse_leftovers(name: str) -> None:
+    if panel_name(name) in inventory.panels() or rack_folder(name).exists():
+        raise InputError(
+            [
+                Problem(
+                    path="--name",
+                    what=f"a rack {name} is being made, or was left half-made",
+                    remedy=f"wait for it, or run `python -m rack down --name {name}`",
+                )
+            ]
+        )
+
+
+def up(name: str, shape: Shape, say: Say) -> Rack:
+    """Make the rack, or find it as it was asked for."""
+    started = time.monotonic()
+    with daemon.lock():
+        daemon.ensure()
+        if there := inventory.racks().get(name):
+            refuse_other_shape(name, there, shape)
+            return there
+        refuse_leftovers(name)
+        try:
+            image = build.ensure_image(say)
+            rack = reserve(name, shape)
+        except BaseException:
+            remove(name)
+            raise
+    try:
+        make_nodes(rack, image, say, started)
+    except BaseException:
+        with daemon.lock():
+            remove(name)
+        raise
+    say(f"{name}: booted after {time.monotonic() - started:.1f} s")
+    return rack
+
+
+def remove(name: str) -> None:
+    """Everything of one rack, and the daemon when the rack started it and nothing else needs it."""
+    host_link = None
+    if daemon.is_running():
+        if found := inventory.containers(name):
+            host_link = inventory.rack_of(found).host_link
+            must([commands.DOCKER, "rm", "--force", "--volumes", *(n.container for n in found)])
+        if volumes := must(commands.list_volumes(name)).split():
+            must([commands.DOCKER, "volume", "rm", "--force", *volumes])
+    panel.remove(name, host_link)
+    shutil.rmtree(rack_folder(name), ignore_errors=True)
+    daemon.release()
+    tidy_runtime_folder()
+
+
+def tidy_runtime_folder() -> None:
+    for folder in (runtime_folder(), runtime_folder().parent):
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def down(name: str) -> None:
+    with daemon.lock():
+        remove(name)

@@ -1,0 +1,29 @@
+"""The patch panel of a rack on the host: a network namespace with one bridge for each wire."""
+
+from __future__ import annotations
+
+from rack import commands
+from rack.host import ask, must
+from rack.layout import Rack, panel_name
+
+
+def make(rack: Rack) -> None:
+    must(["ip", "netns", "add", rack.panel])
+    must(commands.in_panel(rack.panel, commands.panel_settings()))
+    lines = "\n".join(commands.panel_links(rack.shape)) + "\n"
+    must(["ip", "-netns", rack.panel, "-batch", "-"], stdin=lines)
+    for command in commands.host_leg(rack):
+        must(command)
+
+
+def remove(name: str, host_link: str | None) -> None:
+    """Takes the wires with it. Safe where nothing is left."""
+    if host_link is not None:
+        ask(["ip", "link", "del", host_link])
+    ask(["ip", "netns", "del", panel_name(name)])
+
+
+def darken(rack: Rack, ends: list[str]) -> None:
+    """Take the carrier from ends whose cable's other node has no power."""
+    for end in ends:
+        ask(["ip", "-netns", rack.panel, "link", "set", end, "down"])

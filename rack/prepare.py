@@ -1,0 +1,61 @@
+"""`rack prepare`: what the machine under the rack must have first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from rack import build, daemon
+from rack.host import RackError, ask, must
+from rack.lifecycle import tidy_runtime_folder
+from rack.paths import PACKAGE, package_list
+from sparkform.errors import InputError, Problem
+
+HOST_PACKAGES = PACKAGE / "host-packages.txt"
+INSTALL_TIMEOUT_S = 900.0
+
+
+def missing_packages() -> list[str]:
+    form = "-f=${db:Status-Abbrev} ${Package}\n"
+    wanted = package_list(HOST_PACKAGES)
+    listed = ask(["dpkg-query", "-W", form, *wanted]).out
+    installed = {line.split()[-1] for line in listed.splitlines() if line.startswith("ii")}
+    return [package for package in wanted if package not in installed]
+
+
+def check_packages() -> None:
+    """Raises InputError with the packages that `up` cannot do without."""
+    if missing := missing_packages():
+        raise InputError(
+            [
+                Problem(
+                    path="rack",
+                    what=f"needs the Debian packages {', '.join(missing)}",
+                    remedy="run `python -m rack prepare`",
+                )
+            ]
+        )
+
+
+def install_packages(say: Callable[[str], None]) -> None:
+    missing = missing_packages()
+    if not missing:
+        return
+    say(f"installing {', '.join(missing)}")
+    quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"]
+    must([*quiet, "update"], timeout_s=INSTALL_TIMEOUT_S)
+    install = ["install", "--no-install-recommends", *missing]
+    must([*quiet, *install], timeout_s=INSTALL_TIMEOUT_S)
+
+
+def prepare(say: Callable[[str], None]) -> None:
+    if os.uname().sysname != "Linux":
+        raise RackError("the rack runs on Linux only; use a Linux machine")
+    install_packages(say)
+    with daemon.lock():
+        daemon.ensure()
+        try:
+            say(f"node image: {build.ensure_image(say)}")
+        finally:
+            daemon.release()
+            tidy_runtime_folder()
