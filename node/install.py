@@ -42,6 +42,13 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     return install(system, document.parse(stdin), Path(sys.argv[0]).read_bytes())
 
 
+def observe(system: System) -> dict[str, str | None]:
+    """Which node program is in place: in want's terms, null where none is."""
+    text = system.read(ZIPAPP)
+    digest = hashlib.sha256((text or "").encode("utf-8", "surrogateescape")).hexdigest()
+    return {"sha256": None if text is None else digest}
+
+
 def install(system: System, wanted: document.Document, zipapp: bytes) -> list[str]:
     """`want` is {"sha256": of the zipapp}: a program cut short on its way is not installed."""
     if hashlib.sha256(zipapp).hexdigest() != wanted.want.get("sha256"):

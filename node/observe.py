@@ -19,7 +19,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
-from node import claim, facts, receipts
+from node import claim, facts, install, receipts
+from node.cleanup import ANCHOR
 from node.errors import Refusal
 from node.facts.reading import Look, Request, Unreadable
 from node.facts.values import decimal, items, mapping, text_or_none
@@ -95,7 +96,8 @@ def step_readings(system: System, request: Request) -> dict[str, Read]:
     def reading(name: str) -> Read:
         return lambda: STEPS[name].observe(system, step_request(request, name))
 
-    return {f"step {name}": reading(name) for name in STEPS}
+    steps = {f"step {name}": reading(name) for name in STEPS}
+    return {f"step {ANCHOR}": lambda: install.observe(system), **steps}
 
 
 def step_request(request: Request, step: str) -> dict[str, object]:

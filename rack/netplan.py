@@ -21,7 +21,8 @@ def management_file(node: Node, rack: Rack) -> tuple[str, str]:
     renderer = rack.shape.renderer
     port = {
         "dhcp4": False,
-        "accept-ra": False,  # no router advertises in a rack, and networkd waits 14 s at boot for one
+        # No router advertises in a rack, and networkd would wait 14 s at boot for one.
+        "accept-ra": False,
         "addresses": [f"{node.address}/{rack.subnet.prefixlen}"],
         "routes": [{"to": "default", "via": str(rack.host_address)}],
     }

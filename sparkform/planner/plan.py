@@ -16,6 +16,7 @@ from sparkform.planner.steps import PlannedStep, StackName, held_step, plan_step
 from sparkform.planner.topology import Cable, End
 from sparkform.planner.wants import (
     ANCHOR,
+    LABEL,
     NodeInputs,
     labels_want,
     own_steps,
@@ -134,16 +135,20 @@ class _Planner:
         members = {node.name: self._member(node.name) for node in self.spec.nodes}
         formed = {"cluster": None, "swarm": members[head].decision.run}
         token = self._step(head, "swarm_token", formed)
-        return SwarmPlan(members, token, self._labels())
+        return SwarmPlan(members, token, self._labels(members))
 
-    def _labels(self) -> PlannedStep:
-        """Held while a node is away: it looks like one that left, and would be taken out."""
-        head = self.spec.head.name
-        if any(node.away for node in self.spec.nodes):
-            return held_step(head, "swarm_labels")
-        names = [node.name for node in self.spec.nodes]
-        hostnames = {name: _hostname(name, self.documents[name]) for name in names}
-        return self._step(head, "swarm_labels", labels_want(hostnames))
+    def _labels(self, members: Mapping[str, PlannedStep]) -> PlannedStep:
+        there = {node: _hostname(node, self.documents[node]) for node in self.network.management}
+        runs = {there[node]: members[node].decision.run for node in there}
+        want = labels_want(there, self._hostnames_away(), runs)
+        return self._step(self.spec.head.name, "swarm_labels", want)
+
+    def _hostnames_away(self) -> list[str]:
+        """By the label that they were given: nobody can ask them now."""
+        found = self.documents[self.spec.head.name].facts.swarm
+        away = {node.name for node in self.spec.nodes if not self._is_there(node.name)}
+        listed = (found.nodes if found else None) or ()
+        return sorted(one.hostname or "" for one in listed if one.labels.get(LABEL) in away)
 
     def _member(self, node: str) -> PlannedStep:
         if not self._is_there(node):

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 
 from sparkform.planner.receipts import Decision, Json, decide, parse_receipt
 
+STATELESS = {
+    "fabric_check": "will be tried with full-size packets",
+    "fabric_confirm": "will be confirmed by a fresh login",
+    "swarm_token": "will be read",
+}
+"""What steps without a state of their own do when what they depend on has changed."""
+
 
 @dataclass(frozen=True)
 class StackName:
@@ -53,8 +60,13 @@ def plan_step(
     decision = decide(owner, want, have, found)
     if decision.in_sync:
         return PlannedStep(node, step, decision, ())
-    words = list(differences) or [_unrecorded(owner, found.owner if found else None)]
+    recorded = found.owner if found else None
+    words = list(differences) or [STATELESS.get(_kind(step)) or _unrecorded(owner, recorded)]
     return PlannedStep(node, step, decision, tuple(f"{node} {step}: {word}" for word in words))
+
+
+def _kind(step: str) -> str:
+    return step.partition(":")[0]
 
 
 def _unrecorded(owner: str, recorded: str | None) -> str:

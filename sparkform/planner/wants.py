@@ -6,7 +6,7 @@ have done first is said by the components.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from typing import Any
@@ -67,9 +67,10 @@ def swarm_want(spec: Spec, node: EffectiveNode, network: Network) -> Want:
     return swarm.wanted_worker(own, _ip(network.management[spec.head.name]), take_over)
 
 
-def labels_want(hostnames: Mapping[str, str]) -> Want:
-    """`hostnames` by node name: Docker knows nodes by their host names."""
-    return {"nodes": {hostname: {LABEL: name} for name, hostname in hostnames.items()}}
+def labels_want(hostnames: Mapping[str, str], away: Sequence[str], runs: Mapping[str, int]) -> Want:
+    """`hostnames` by node name: Docker knows nodes by their host names. `runs` by host name."""
+    labels = {hostname: {LABEL: name} for name, hostname in hostnames.items()}
+    return {"nodes": labels, "away": list(away), "members": dict(runs)}
 
 
 def _host_ready(spec: Spec, node: EffectiveNode) -> Want:

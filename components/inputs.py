@@ -1,0 +1,41 @@
+"""What the program starts from: the stack's configuration, and what the nodes report."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pulumi
+from pulumi.runtime import is_config_secret, is_dry_run
+
+from sparkform.errors import InputError
+from sparkform.facts import ENVIRONMENT, Observation, load_facts, observe
+from sparkform.planner.targets import targets
+from sparkform.spec import Spec, encrypted_blocks, parse_config, unsupported_services
+
+BLOCKS = ("cluster", "services")
+
+
+def declared(config: pulumi.Config) -> Spec:
+    """The stack's configuration, or every mistake in it."""
+    secret = [f"sparkform:{block}" for block in BLOCKS if is_config_secret(f"sparkform:{block}")]
+    problems = list(encrypted_blocks(secret))
+    if problems:
+        raise InputError(problems)
+    spec = parse_config(*(config.get_object(block) for block in BLOCKS))
+    problems = unsupported_services(spec)
+    if problems:
+        raise InputError(problems)
+    return spec
+
+
+def seen(spec: Spec, passphrase: str | None) -> Observation:
+    """All nodes, or what was recorded of them; every node that fails is named at once."""
+    recorded = os.environ.get(ENVIRONMENT)
+    if recorded and not is_dry_run():
+        raise pulumi.RunError(f"{ENVIRONMENT} is set: recorded facts are for previews only")
+    found = load_facts(Path(recorded)) if recorded else observe(targets(spec, passphrase))
+    if found.errors:
+        said = [f"{node}: {error.what} {error.remedy}" for node, error in found.errors.items()]
+        raise pulumi.RunError("\n".join(said))
+    return found

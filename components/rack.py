@@ -1,0 +1,59 @@
+"""A whole rack out of its plan: nodes first, then links and Swarm."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pulumi
+from pulumi_command import remote
+
+from components.roce_link import RoceLink
+from components.spark_node import SparkNode, SparkNodeArgs
+from components.swarm_membership import SwarmMembership
+from sparkform.planner.plan import RackPlan, SwarmPlan
+from sparkform.spec import Spec
+
+
+def build_rack(
+    spec: Spec,
+    plan: RackPlan,
+    program: bytes,
+    connections: Mapping[str, remote.ConnectionArgs],
+) -> dict[str, SparkNode]:
+    """Register every resource of the rack; returns the nodes by name."""
+    nodes = {
+        declared.name: SparkNode(
+            declared.name,
+            SparkNodeArgs(
+                declared=declared.plain(),
+                steps=plan.nodes[declared.name],
+                program=program,
+                connection=connections[declared.name],
+            ),
+        )
+        for declared in spec.cluster.nodes
+    }
+    for link in plan.links:
+        # The colons of a cable's name separate a URN's parts.
+        RoceLink(link.cable.name.replace(":", "."), link, nodes)
+    if plan.swarm:
+        _build_swarm(spec.head.name, plan.swarm, nodes)
+    return nodes
+
+
+def _build_swarm(head: str, plan: SwarmPlan, nodes: Mapping[str, SparkNode]) -> None:
+    """The head starts it, the others join with its token, and then all are labelled."""
+    first = SwarmMembership(f"{head}-swarm-member", nodes[head], plan.members[head])
+    token = nodes[head].host_step(
+        plan.token,
+        pulumi.ResourceOptions(depends_on=[first.member], additional_secret_outputs=["stdout"]),
+        parent=first,
+    )
+    members = [
+        SwarmMembership(f"{name}-swarm-member", nodes[name], planned, token).member
+        for name, planned in plan.members.items()
+        if name != head
+    ]
+    nodes[head].host_step(
+        plan.labels, pulumi.ResourceOptions(depends_on=[first.member, *members]), parent=first
+    )

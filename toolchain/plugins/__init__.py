@@ -1,0 +1,1 @@
+"""Stand-ins for Pulumi plugins that no package registry serves."""
