@@ -6,6 +6,10 @@ import sys
 
 import typer
 
+from sparkform.cli.doctor import doctor
+from sparkform.cli.forget import forget
+from sparkform.cli.init import init
+from sparkform.cli.plan import plan
 from sparkform.errors import InputError
 
 app = typer.Typer(
@@ -15,6 +19,10 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(init)
+app.command()(plan)
+app.command()(doctor)
+app.command()(forget)
 
 
 @app.callback()
