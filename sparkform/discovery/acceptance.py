@@ -42,8 +42,7 @@ def unaccepted(found: Collection[Offer], accepted: Collection[str]) -> tuple[Off
 
 def refuse(found: Collection[Offer], is_asked: bool) -> InputError:
     """Why the run ends here: somebody said no, or nobody was there to be asked."""
-    words = " ".join(f"--accept {one.fingerprint}" for one in found)
-    remedy = f"compare on the node's own console, then run again with {words}"
+    remedy = "compare on the node's own console, then run again with --accept "
     what = "was not accepted" if is_asked else "is not known, and nobody is there to be asked"
     return InputError(
         [
@@ -52,7 +51,7 @@ def refuse(found: Collection[Offer], is_asked: bool) -> InputError:
                 what=f"its host key {what}",
                 got=one.fingerprint,
                 because="whoever sits in between would get root on the node",
-                remedy=remedy,
+                remedy=remedy + one.fingerprint,
             )
             for one in found
         ]

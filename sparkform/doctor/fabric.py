@@ -16,13 +16,32 @@ from sparkform.planner.topology import Cable
 Json = Mapping[str, Any]
 Documents = Mapping[str, NodeDocument]
 Seen = list[tuple[Json, Probe]]
+ACTIVE = "ACTIVE"
+"""State of an RDMA port that carries traffic (kernel ABI, sysfs-class-infiniband)."""
 
 
 def fabric(view: View, documents: Documents) -> Iterator[Check]:
     """A row for each of the node's cables, or for each half of it that is not as it should be."""
+    yield from rdma(view)
     for cable in view.plan.network.cables:
         if any(end.node == view.node.name for end in cable.ends):
             yield from _cable(view, cable, documents)
+
+
+def rdma(view: View) -> Iterator[Check]:
+    """A RoCE device on each used half: without one NCCL falls back to TCP and does not say so."""
+    used = [one.name for one in view.plan.network.fabric.get(view.node.name, ())]
+    for one in view.facts.interfaces or ():
+        if one.name not in used:
+            continue
+        if one.hca is None:
+            fix = "`ibdev2netdev` on the node; `sudo apt install --reinstall rdma-core`, reboot"
+            yield view.fail("rdma", f"{one.name} has no RoCE device", fix)
+        elif one.carrier and one.rdma_state != ACTIVE:
+            fix = f"`sudo ip link set {one.name} down && sudo ip link set {one.name} up`"
+            yield view.fail("rdma", f"{one.hca} of {one.name} is {one.rdma_state}", fix)
+        elif one.carrier:
+            yield view.ok("rdma", f"{one.hca} of {one.name} is active")
 
 
 def _cable(view: View, cable: Cable, documents: Documents) -> Iterator[Check]:

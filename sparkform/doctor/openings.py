@@ -80,11 +80,12 @@ def firewall(view: View) -> Iterator[Check]:
     found = view.facts.firewall
     if found is None:
         return
-    if not found.active:
-        yield view.ok("firewall", "turns nothing away")
-        return
     needed = list(dict.fromkeys(openings(view)))
-    said = "; ".join([*found.because, "it must let in " + ", ".join(map(str, needed))])
+    listed = ", ".join(map(str, needed))
+    if not found.active:
+        yield view.ok("firewall", f"turns nothing away; on the way here must be open: {listed}")
+        return
+    said = "; ".join([*found.because, f"it must let in {listed}"])
     fix = "; ".join(dict.fromkeys(one.command for one in needed))
     yield view.warn("firewall", said, f"unless these are open already: {fix}")
 
