@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -85,9 +85,14 @@ def scalar(text: str) -> str:
         is_plain = read_yaml(f"- {text}\n") == [text]
     except yaml.YAMLError:
         is_plain = False
-    return text if is_plain else json.dumps(text)
+    return text if is_plain else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    written: str = yaml.safe_dump(text, default_style='"', width=sys.maxsize)
+    return written.rstrip("\n")
 
 
 def _comment(text: str) -> str:
-    """On one line, whatever a node called itself."""
-    return " ".join(text.split())
+    """On one line and printable, whatever a node called itself."""
+    return "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))

@@ -31,10 +31,14 @@ def claim(view: View) -> Iterator[Check]:
 
 
 def unreadable(view: View) -> Iterator[Check]:
+    """A row for each reason: one dead daemon hides several facts."""
+    reasons: dict[str, list[str]] = {}
     for one in view.document.unreadable:
         if one.what not in OWN_ROWS:
-            fix = "run the named tool on the node by hand"
-            yield view.warn(one.what, f"could not be read: {one.why}", fix)
+            reasons.setdefault(one.why, []).append(one.what)
+    for why, names in reasons.items():
+        fix = "mend what is said above, or run the named tool on the node by hand"
+        yield view.warn("not read", f"{', '.join(names)}: {why}", fix)
 
 
 CHECKS = (login, claim)
