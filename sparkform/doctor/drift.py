@@ -8,7 +8,6 @@ from node.plain import listing, mapping
 from sparkform.doctor.check import Check, View
 from sparkform.planner.steps import PlannedStep
 
-
 NEEDS_DOCKER = ("docker_daemon", "swarm", "swarm_token", "swarm_labels")
 """Steps of which nothing can be said while dockerd is silent, which is a row of its own."""
 

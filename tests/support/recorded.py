@@ -56,4 +56,4 @@ def rack_spec(topology: str = "direct", count: int = 2, **cluster: Any) -> Spec:
     return parse_config({**block, **cluster})
 
 
-SWARM = {"swarm": {"enabled": True}}
+SWARM: dict[str, Any] = {"swarm": {"enabled": True}}

@@ -1,4 +1,4 @@
-"""The stack file that init writes: it reads back as what was seen, whatever nodes call themselves."""
+"""The stack file that init writes reads back as what was seen, whatever nodes call themselves."""
 
 from __future__ import annotations
 

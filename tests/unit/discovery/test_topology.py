@@ -16,7 +16,9 @@ NAMES |= {(1, "A"): "enp1s0f1np1", (1, "B"): "enP2p1s0f1np1"}
 
 def spark(*linked: int, dead: str = "") -> list[Interface]:
     """A Spark whose ports `linked` have a link, but for the half `dead`."""
-    return [half(port, side, port in linked and name != dead) for (port, side), name in NAMES.items()]
+    return [
+        half(port, side, port in linked and name != dead) for (port, side), name in NAMES.items()
+    ]
 
 
 def half(port: int, side: str, carrier: bool) -> Interface:
@@ -78,6 +80,7 @@ def test_what_links_cannot_tell_is_called_an_assumption() -> None:
 def test_a_port_with_half_a_link_counts_and_is_named() -> None:
     broken = spark(0, dead="enP2p1s0f0np0")
     assert linked_ports(broken) == (0,)
-    assert "spark-1: enP2p1s0f0np0 has no link, its other half has: reseat it" in detect(
-        racked(broken, spark(0))
-    ).seen
+    assert (
+        "spark-1: enP2p1s0f0np0 has no link, its other half has: reseat it"
+        in detect(racked(broken, spark(0))).seen
+    )

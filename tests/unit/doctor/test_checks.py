@@ -44,7 +44,14 @@ CASES: list[tuple[str, list[Key], Any, str, str, str]] = [
         "compute capability 12.0: not a DGX Spark's 12.1",
     ),
     ("no GPU", ["gpu", "gpus"], [], "gpu", "fail", "no GPU: nvidia-smi lists none"),
-    ("no runtime", ["docker", "runtimes"], ["runc"], "docker", "fail", "without the runtime nvidia"),
+    (
+        "no runtime",
+        ["docker", "runtimes"],
+        ["runc"],
+        "docker",
+        "fail",
+        "without the runtime nvidia",
+    ),
     ("live-restore", ["docker", "live_restore"], True, "docker", "fail", "live-restore is on"),
     (
         "old toolkit",

@@ -50,7 +50,9 @@ def test_the_same_difference_on_a_node_of_this_stack_is_drift_and_fails() -> Non
 
 def test_both_ends_of_a_cable_name_the_end_whose_mtu_is_wrong() -> None:
     checks = checks_of(recording("direct-one-half-at-mtu-1500"))
-    assert row(checks, "spark-2", "cable").message.endswith("MTU of spark-2 is 1500, 9000 is wanted")
+    assert row(checks, "spark-2", "cable").message.endswith(
+        "MTU of spark-2 is 1500, 9000 is wanted"
+    )
     near = row(checks, "spark-1", "cable")
     assert near.status == "fail"
     assert near.message.endswith("packets of 9000 bytes are lost, small ones pass")
