@@ -26,7 +26,7 @@ def doctor(
     facts: Annotated[
         Path | None, typer.Option(help="judge recorded facts: no node is contacted")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="for programs: docs/doctor.md")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs: docs/commands.md")] = False,
 ) -> None:
     """Check every node against the plan. Changes nothing. Exit code 1 if something fails."""
     import hashlib

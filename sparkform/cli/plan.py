@@ -21,7 +21,7 @@ def plan(
     facts: Annotated[
         Path | None, typer.Option(help="recorded facts: then no node is contacted")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="for programs: docs/plan.md")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs: docs/commands.md")] = False,
 ) -> None:
     """Show addresses and steps: what `pulumi up` would do. Touches no node."""
     import json

@@ -1,7 +1,7 @@
 """What `sparkform plan` says, as plain data. Pure.
 
 `SECTIONS` is the place for what further planners bring: each entry is a key of the JSON form and
-the function that makes its value. docs/plan.md describes the keys.
+the function that makes its value. docs/commands.md describes the keys.
 """
 
 from __future__ import annotations
