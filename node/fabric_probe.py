@@ -87,12 +87,9 @@ def _neighbours(system: System, interface: str, want: Json) -> tuple[str, ...]:
 def neighbour_macs(system: System, interface: str, addresses: Sequence[str]) -> tuple[str, ...]:
     """Who is at the other end: a machine answers for all its addresses on any of its links, and
     the hardware address in its answer says which link that is."""
-
-    def ask(address: str) -> None:
-        system.run(["ping", "-q", "-c", "1", "-W", "1", "-I", interface, address], timeout_s=3)
-
+    ask = ["ping", "-q", "-c", "1", "-W", "1", "-I", interface]
     with ThreadPoolExecutor(max_workers=max(1, len(addresses))) as pool:
-        list(pool.map(ask, addresses))
+        list(pool.map(lambda address: system.run([*ask, address], timeout_s=3), addresses))
     return macs_of(system.run(["ip", "-j", "neighbour", "show", "dev", interface]).out)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from node.fabric_probe import Probe
@@ -13,13 +14,21 @@ Seen = Sequence[tuple[Json, Probe]]
 SWITCH = "switch"
 
 
-def verdicts(seen: Seen, carriers: Sequence[str], via: str) -> list[str]:
-    """One sentence for each half that is not as it should be. `carriers`: this node's fabric
-    interfaces that have a link."""
+@dataclass(frozen=True)
+class Ports:
+    """This node's fabric interfaces: those that have a link, and those that are switched off, of
+    which nobody can tell."""
+
+    linked: tuple[str, ...]
+    off: tuple[str, ...]
+
+
+def verdicts(seen: Seen, ports: Ports, via: str) -> list[str]:
+    """One sentence for each half that is not as it should be."""
     return [
         f"{_name(half)}: {cause}"
         for half, probe in seen
-        if (cause := _cause(half, probe, seen, carriers, via))
+        if (cause := _cause(half, probe, seen, ports, via))
     ]
 
 
@@ -28,28 +37,30 @@ def _name(half: Json) -> str:
     return f"cable {half['cable']}, {half['node']} {here} to {there}"
 
 
-def _cause(half: Json, probe: Probe, seen: Seen, carriers: Sequence[str], via: str) -> str | None:
+def _cause(half: Json, probe: Probe, seen: Seen, ports: Ports, via: str) -> str | None:
     if not probe.exists:
         return f"this node has no interface {half['interface']}; `ip link` lists what it has"
     if not probe.carrier:
-        return _no_link(half, seen, carriers)
+        return _no_link(half, seen, ports)
     if half["address"] not in probe.addresses:
         return f"address {half['address']} is missing on it; `pulumi up` sets it"
     return _own_end(half, probe) or _far_end(half, probe, seen, via)
 
 
-def _no_link(half: Json, seen: Seen, carriers: Sequence[str]) -> str:
+def _no_link(half: Json, seen: Seen, ports: Ports) -> str:
     port, planned = port_of(half["interface"]), {one["interface"] for one, _ in seen}
-    twin = next((one for one in carriers if port_of(one) == port), None)
+    twin = next((one for one in ports.linked if port_of(one) == port), None)
     if twin:
         return f"half only: {twin} has a link and this one has none; reseat the cable at both ends"
-    stray = next((one for one in carriers if one not in planned), None)
+    stray = next((one for one in ports.linked if one not in planned), None)
     if stray:
         return (
             f"wrong port: {half['node']} has its link on port {port_of(stray)}, the plan says "
             f"{port}; move the cable, or set qsfpPort"
         )
-    return f"no link: the cable is out at one end, or {half['peer']} is off"
+    hidden = sorted({port_of(one) for one in ports.off} - {port})
+    elsewhere = f", or in port {hidden[0]}, which is switched off" if hidden else ""
+    return f"no link: the cable is out at one end{elsewhere}, or {half['peer']} is off"
 
 
 def _own_end(half: Json, probe: Probe) -> str | None:
@@ -90,7 +101,10 @@ def _no_answer(half: Json, probe: Probe, seen: Seen) -> str:
         return f"cabled wrongly: it leads to {end}, the plan says {peer} {far}"
     if _twin_answers(half, seen):
         return f"half only: the other half answers, this one does not; look at {far} of {peer}"
-    return f"{peer} does not answer on {half['peer_address']}; `pulumi up` may not have run there"
+    return (
+        f"{peer} does not answer on {half['peer_address']}: the cable leads to a port that is "
+        f"switched off there, or `pulumi up` has not run on {peer}"
+    )
 
 
 def _twin_answers(half: Json, seen: Seen) -> bool:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from rack import commands
+from rack import commands, daemon
 from rack.host import ask, must
 from rack.layout import (
     LABEL_HOST_KEY,
@@ -47,8 +47,9 @@ def parse(inspected: str) -> list[Found]:
 
 
 def containers(name: str | None = None) -> list[Found]:
+    """One that another `down` removes while we look is left out: Docker prints the others."""
     ids = must(commands.list_nodes(name)).split()
-    return parse(must([commands.DOCKER, "inspect", *ids])) if ids else []
+    return parse(ask([commands.DOCKER, "inspect", *ids]).out) if ids else []
 
 
 def rack_of(found: list[Found]) -> Rack:
@@ -66,16 +67,17 @@ def racks() -> dict[str, Rack]:
 
 def need(name: str) -> tuple[Rack, list[Found]]:
     """The rack of that name. Raises InputError with the names that there are."""
-    found = containers(name)
+    found = containers(name) if daemon.is_running() else []
     if found:
         return rack_of(found), found
+    names = sorted(racks()) if daemon.is_running() else []
     raise InputError(
         [
             Problem(
                 path="--name",
                 what="is no rack that is up",
                 got=name,
-                allowed=", ".join(sorted(racks())) or None,
+                allowed=", ".join(names) or None,
                 remedy="`python -m rack up` makes one",
             )
         ]

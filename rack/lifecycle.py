@@ -8,7 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from rack import build, commands, daemon, inventory, login, panel, staging
-from rack.host import must
+from rack.host import RackError, must
+from rack.inventory import Found
 from rack.keys import KeyPair, make_host_keys, make_key
 from rack.layout import Node, Rack, choose_subnet, labels, panel_name
 from rack.paths import known_hosts_file, rack_folder, runtime_folder
@@ -16,6 +17,7 @@ from rack.shape import Shape
 from sparkform.errors import InputError, Problem
 
 Say = Callable[[str], None]
+NODE_DISK_GIB = 0.5  # room for logs, a model of a few MB and tiny images; an idle node takes 0.02
 
 
 def reserve(name: str, shape: Shape) -> Rack:
@@ -56,32 +58,59 @@ def make_nodes(rack: Rack, image: str, say: Say, started: float) -> None:
         list(pool.map(lambda node: login.wait_booted(rack.name, node), rack.nodes))
 
 
-def refuse_other_shape(name: str, there: Rack, asked: Shape) -> None:
-    if there.shape != asked:
+def standing(name: str, shape: Shape) -> Rack | None:
+    """The rack of that name if it is up as it was asked for.
+
+    Raises InputError where it has another shape or is not whole.
+    """
+    found = inventory.containers(name)
+    if found and (there := inventory.rack_of(found)).shape != shape:
+        remedy = f"run `python -m rack down --name {name}` first, or take another name"
         raise InputError(
             [
                 Problem(
                     path="--name",
                     what=f"a rack {name} is up with another shape",
-                    got=str(asked),
+                    got=str(shape),
                     allowed=str(there.shape),
-                    remedy=f"run `python -m rack down --name {name}` first, or take another name",
+                    remedy=remedy,
                 )
             ]
         )
+    if is_whole(found, shape):
+        return inventory.rack_of(found)
+    if found or panel_name(name) in inventory.panels() or rack_folder(name).exists():
+        what = f"a rack {name} is being made, or was left half-made"
+        remedy = f"wait for it, or run `python -m rack down --name {name}`"
+        raise InputError([Problem(path="--name", what=what, remedy=remedy)])
+    return None
 
 
-def refuse_leftovers(name: str) -> None:
-    if panel_name(name) in inventory.panels() or rack_folder(name).exists():
-        raise InputError(
-            [
-                Problem(
-                    path="--name",
-                    what=f"a rack {name} is being made, or was left half-made",
-                    remedy=f"wait for it, or run `python -m rack down --name {name}`",
-                )
-            ]
+def is_whole(found: list[Found], shape: Shape) -> bool:
+    """A node that someone broke is part of the rack; one that never started is not."""
+    return len(found) == shape.nodes and all(node.state != "created" for node in found)
+
+
+def check_disk(shape: Shape) -> None:
+    root = must([commands.DOCKER, "info", "--format={{.DockerRootDir}}"]).strip()
+    free_gib = shutil.disk_usage(root).free / 2**30
+    needed_gib = NODE_DISK_GIB * shape.nodes
+    if free_gib < needed_gib:
+        raise RackError(
+            f"{root} has {free_gib:.1f} GiB free and a rack of {shape.nodes} needs "
+            f"{needed_gib:g} GiB; free some, or make fewer nodes"
         )
+
+
+def claim(name: str, shape: Shape, say: Say) -> tuple[Rack, str]:
+    """Reserve the name and have the image; undone where it fails."""
+    try:
+        check_disk(shape)
+        image = build.ensure_image(say)
+        return reserve(name, shape), image
+    except BaseException:
+        remove(name)
+        raise
 
 
 def up(name: str, shape: Shape, say: Say) -> Rack:
@@ -89,16 +118,13 @@ def up(name: str, shape: Shape, say: Say) -> Rack:
     started = time.monotonic()
     with daemon.lock():
         daemon.ensure()
-        if there := inventory.racks().get(name):
-            refuse_other_shape(name, there, shape)
-            return there
-        refuse_leftovers(name)
         try:
-            image = build.ensure_image(say)
-            rack = reserve(name, shape)
-        except BaseException:
-            remove(name)
+            if there := standing(name, shape):
+                return there
+        except InputError:
+            daemon.release()
             raise
+        rack, image = claim(name, shape, say)
     try:
         make_nodes(rack, image, say, started)
     except BaseException:
@@ -111,14 +137,12 @@ def up(name: str, shape: Shape, say: Say) -> Rack:
 
 def remove(name: str) -> None:
     """Everything of one rack, and the daemon when the rack started it and nothing else needs it."""
-    host_link = None
     if daemon.is_running():
         if found := inventory.containers(name):
-            host_link = inventory.rack_of(found).host_link
             must([commands.DOCKER, "rm", "--force", "--volumes", *(n.container for n in found)])
         if volumes := must(commands.list_volumes(name)).split():
             must([commands.DOCKER, "volume", "rm", "--force", *volumes])
-    panel.remove(name, host_link)
+    panel.remove(name)
     shutil.rmtree(rack_folder(name), ignore_errors=True)
     daemon.release()
     tidy_runtime_folder()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rack import commands
 from rack.host import ask, must
-from rack.layout import Rack, panel_name
+from rack.layout import HOST_END, Rack, panel_name
 
 
 def make(rack: Rack) -> None:
@@ -16,10 +16,12 @@ def make(rack: Rack) -> None:
         must(command)
 
 
-def remove(name: str, host_link: str | None) -> None:
-    """Takes the wires with it. Safe where nothing is left."""
-    if host_link is not None:
-        ask(["ip", "link", "del", host_link])
+def remove(name: str) -> None:
+    """Takes the wires with it. Safe where nothing is left.
+
+    The host's leg goes first: the kernel takes the links of a namespace away in its own time.
+    """
+    ask(["ip", "-netns", panel_name(name), "link", "del", HOST_END])
     ask(["ip", "netns", "del", panel_name(name)])
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 
 from rack import build, daemon
-from rack.host import RackError, ask, must
+from rack.host import RackError, must
 from rack.lifecycle import tidy_runtime_folder
 from rack.paths import PACKAGE, package_list
 from sparkform.errors import InputError, Problem
@@ -16,11 +17,9 @@ INSTALL_TIMEOUT_S = 900.0
 
 
 def missing_packages() -> list[str]:
-    form = "-f=${db:Status-Abbrev} ${Package}\n"
-    wanted = package_list(HOST_PACKAGES)
-    listed = ask(["dpkg-query", "-W", form, *wanted]).out
-    installed = {line.split()[-1] for line in listed.splitlines() if line.startswith("ii")}
-    return [package for package in wanted if package not in installed]
+    """The packages of the programs that are not on PATH, whoever may have installed the others."""
+    pairs = [line.split() for line in package_list(HOST_PACKAGES)]
+    return sorted({package for program, package in pairs if shutil.which(program) is None})
 
 
 def check_packages() -> None:

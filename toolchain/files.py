@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -54,8 +54,11 @@ def copy_or_link(source: Path, target: Path) -> None:
 
 def tree_bytes(folder: Path) -> int:
     """The size of all files below `folder`, as far as they can be seen now."""
-    total = 0
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink():
-            total += path.stat().st_size
-    return total
+    return sum(size for parent, _, names in os.walk(folder) for size in sizes(parent, names))
+
+
+def sizes(parent: str, names: Iterable[str]) -> Iterator[int]:
+    for name in names:
+        # A file may be renamed away while it is looked at.
+        with suppress(FileNotFoundError):
+            yield os.lstat(os.path.join(parent, name)).st_size

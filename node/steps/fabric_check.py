@@ -52,6 +52,10 @@ def check(system: System, want: Json) -> list[str]:
     halves = want["halves"]
     with ThreadPoolExecutor(max_workers=max(1, len(halves))) as pool:
         probes = list(pool.map(lambda half: fabric_probe.probe(system, half, now, want), halves))
-    carriers = [name for name, link in now.items() if link.carrier and netplan.is_fabric(name)]
+    fabric = [link for name, link in sorted(now.items()) if netplan.is_fabric(name)]
+    ports = fabric_verdict.Ports(
+        linked=tuple(link.name for link in fabric if link.carrier),
+        off=tuple(link.name for link in fabric if not link.up),
+    )
     seen = list(zip(halves, probes, strict=True))
-    return fabric_verdict.verdicts(seen, carriers, want["via"])
+    return fabric_verdict.verdicts(seen, ports, want["via"])

@@ -6,10 +6,7 @@ import sys
 
 import typer
 
-from sparkform.cli.doctor import doctor
-from sparkform.cli.forget import forget
-from sparkform.cli.init import init
-from sparkform.cli.plan import plan
+from sparkform.cli import doctor, fit, forget, init, models, plan, predict, recommend
 from sparkform.errors import InputError
 
 app = typer.Typer(
@@ -19,15 +16,21 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(init)
-app.command()(plan)
-app.command()(doctor)
-app.command()(forget)
 
 
 @app.callback()
 def root() -> None:
     """Keep `app` a group of subcommands however many are registered."""
+
+
+app.command("init")(init.command)
+app.command("plan")(plan.command)
+app.command("doctor")(doctor.command)
+app.command("forget")(forget.command)
+app.command("fit")(fit.command)
+app.command("models")(models.command)
+app.command("predict")(predict.command)
+app.command("recommend")(recommend.command)
 
 
 def main() -> None:

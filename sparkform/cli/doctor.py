@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FINDINGS = 1
 
 
-def doctor(
+def command(
     stack: Annotated[Path, typer.Argument(metavar="STACK.yaml", help="Pulumi.<stack>.yaml")],
     save: Annotated[
         Path | None, typer.Option(help="keep the facts in a file, for `plan --facts`")

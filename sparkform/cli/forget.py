@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sparkform.forgetting.state import Json
 
 
-def forget(
+def command(
     stack: Annotated[Path, typer.Argument(metavar="STACK.yaml", help="Pulumi.<stack>.yaml")],
     node: Annotated[str, typer.Argument(help="its name in the stack file")],
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-DEFAULT_STACK = "rack"
+DEFAULT_STACK = "lab"
 
 
-def init(
+def command(
     logins: Annotated[list[str], typer.Argument(metavar="USER@HOST…", help="the head first")],
     stack: Annotated[str, typer.Option(help="writes Pulumi.NAME.yaml here")] = DEFAULT_STACK,
     accept: Annotated[

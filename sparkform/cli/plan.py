@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sparkform.facts import Observation
 
 
-def plan(
+def command(
     stack: Annotated[Path, typer.Argument(metavar="STACK.yaml", help="Pulumi.<stack>.yaml")],
     facts: Annotated[
         Path | None, typer.Option(help="recorded facts: then no node is contacted")

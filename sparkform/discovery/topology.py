@@ -30,6 +30,7 @@ def detect(interfaces: Mapping[str, Sequence[Interface]]) -> Detected:
     linked = {node: linked_ports(own) for node, own in interfaces.items()}
     seen = [_ports_seen(node, ports) for node, ports in linked.items()]
     seen += [text for node, own in interfaces.items() for text in _half_links(node, own)]
+    seen += [text for node, own in interfaces.items() for text in _hidden(node, own)]
     topology, assumed = _judge(list(linked.values()))
     return Detected(topology, tuple(seen), assumed)
 
@@ -54,6 +55,13 @@ def _half_links(node: str, interfaces: Sequence[Interface]) -> list[str]:
         dead = [one.name for one in interfaces if one.port == port and not one.carrier]
         found += [f"{node}: {name} has no link, its other half has: reseat it" for name in dead]
     return found
+
+
+def _hidden(node: str, interfaces: Sequence[Interface]) -> list[str]:
+    """An interface that is switched off shows no link, cable or not."""
+    off = [one.name for one in interfaces if one.port is not None and one.state != "up"]
+    many = f"{', '.join(off)} are switched off and show no link, cable or not"
+    return [f"{node}: {many}; `sudo ip link set NAME up` lets it be seen"] if off else []
 
 
 def _judge(linked: list[tuple[Port, ...]]) -> tuple[Topology, tuple[str, ...]]:

@@ -55,7 +55,7 @@ def _cable(view: View, cable: Cable, documents: Documents) -> Iterator[Check]:
     runs: dict[str, Json] = {one: {} for one in (name, *asked)}
     want = check_want(cable, name, network, documents, wanted_mtu(view.spec), runs)
     seen = [(half, probe_of(half, view.document, want["ends"])) for half in want["halves"]]
-    said = fabric_verdict.verdicts(seen, _linked(view), want["via"])
+    said = fabric_verdict.verdicts(seen, _ports(view), want["via"])
     yield from _found(view, seen, said) if said else [_fine(view, cable, seen)]
 
 
@@ -80,6 +80,9 @@ def _fine(view: View, cable: Cable, seen: Seen) -> Check:
     return view.ok("cable", f"{cable.name}: {speed}packets of {mtu} bytes pass on both halves")
 
 
-def _linked(view: View) -> list[str]:
-    interfaces = view.facts.interfaces or ()
-    return [one.name for one in interfaces if one.carrier and netplan.is_fabric(one.name)]
+def _ports(view: View) -> fabric_verdict.Ports:
+    fabric = [one for one in view.facts.interfaces or () if netplan.is_fabric(one.name)]
+    return fabric_verdict.Ports(
+        linked=tuple(one.name for one in fabric if one.carrier),
+        off=tuple(one.name for one in fabric if one.state != "up"),
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import re
 import shlex
 import socket
 import time
@@ -20,6 +22,8 @@ from sparkform.facts.target import Target
 
 # Of the node's limit, what is left for the facts program itself once the login is done.
 PROGRAM_SHARE = 0.6
+# An IPv6 address has colons of its own, so with a port it stands in brackets.
+_HOST_AND_PORT = re.compile(r"([^:\[\]]+|\[[^\]]+\]):([0-9]{1,5})", re.ASCII)
 
 
 class Refusal(Exception):
@@ -129,14 +133,14 @@ async def _connected(
 
 def jump_target(target: Target) -> Target:
     """The jump host of "[user@]host[:port]"; its host key stands in the known_hosts file."""
-    user, _, place = (target.proxy_jump or "").rpartition("@")
-    host, _, port = place.rpartition(":")
-    number = int(port) if host and port.isdigit() else 22
+    text = target.proxy_jump or ""
+    user, _, place = text.rpartition("@")
+    found = _HOST_AND_PORT.fullmatch(place)
     return replace(
         target,
-        name=target.proxy_jump or "",
-        host=host.strip("[]") if host and port.isdigit() else place,
-        port=number,
+        name=text,
+        host=found.group(1).strip("[]") if found else place,
+        port=int(found.group(2)) if found else 22,
         user=user or target.user,
         host_key=None,
         proxy_jump=None,
@@ -199,7 +203,8 @@ def _network_failure(target: Target, error: Exception) -> NodeError:
     if isinstance(error, (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)):
         return errors.dropped(target)
     if isinstance(error, OSError):
-        return errors.unreachable(target, error.strerror or str(error))
+        # asyncio puts the address into strerror; the number says it shorter.
+        return errors.unreachable(target, os.strerror(error.errno) if error.errno else str(error))
     return errors.failed(target, str(error))
 
 

@@ -6,16 +6,19 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import grpc  # type: ignore[import-untyped]
 import pytest
 
-from tests.support.processes import left_after, marked, new_mark
-from tests.toolchain.conformance.engine import ROOT, URN, Plugin, running_plugin
+from tests.toolchain.conformance.engine import ROOT, URN, Plugin, engine_log, running_plugin
 from tests.toolchain.conformance.ssh_server import Keys, SshServer, free_port, make_keys, ssh_server
+from tests.toolchain.conformance.waiting import wait_until
 from toolchain.plugins.command import BANNER
+from toolchain.plugins.command.command import Printed, remote_command
+from toolchain.plugins.command.values import Properties, Secret
 
 STAND_IN = [
     sys.executable,
@@ -133,19 +136,50 @@ def test_no_failure_leaves_a_traceback_or_a_secret_behind(
     assert plugin.own_words == ""
 
 
-def test_it_ends_when_the_process_that_started_it_ends() -> None:
-    """The shell stands for an engine that is killed."""
-    mark = new_mark()
-    script = '"$@" 127.0.0.1:1 & read line'
-    with subprocess.Popen(
-        ["sh", "-c", script, "sh", *STAND_IN],
-        stdout=subprocess.PIPE,
-        stdin=subprocess.PIPE,
-        env={**os.environ, **mark},
-    ) as shell:
-        assert shell.stdout
-        assert shell.stdout.readline().strip().isdigit(), "the plugin serves"
-        running = marked(mark).values()
-        assert [command for command in running if "plugins.command 127" in command]
-        shell.kill()
-    assert left_after(mark, END_LIMIT_S) == {}
+def test_it_lives_as_long_as_the_engine_and_no_longer(tmp_path: Path) -> None:
+    """It looks for the engine, not for its parent: a parent may be gone before one can look."""
+    with engine_log() as (_, engine_port):
+        process = subprocess.Popen([*STAND_IN, f"127.0.0.1:{engine_port}"], stdout=subprocess.PIPE)
+        assert process.stdout
+        with process.stdout as stdout:
+            assert stdout.readline().strip().isdigit()
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=3)
+    assert process.wait(timeout=END_LIMIT_S) == 0
+
+
+def test_a_proxy_in_the_environment_does_not_come_between_engine_and_plugin(
+    tmp_path: Path,
+) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    proxies = {"http_proxy": nowhere, "https_proxy": nowhere, "grpc_proxy": nowhere}
+    with running_plugin(tmp_path, {**proxies, "no_proxy": ""}, STAND_IN) as plugin:
+        plugin.log.wait_for("stand-in")
+
+
+def test_a_failure_after_the_engine_gave_up_leaves_no_traceback(
+    plugin: Plugin, server: SshServer, tmp_path: Path
+) -> None:
+    command = f"touch {tmp_path}/began; sleep 1; touch {tmp_path}/ended; exit 1"
+    given = plugin.checked({"create": command, "connection": server.connection()})
+    call = plugin.create_call(given)
+    for name in ("began", "ended"):
+        wait_until(tmp_path / name)
+        call.cancel()
+    time.sleep(0.5)
+    plugin.checked({"connection": {"host": "h"}})
+    assert plugin.own_words == ""
+
+
+def test_a_command_can_be_shown_without_its_secrets() -> None:
+    """Whoever prints one by mistake gives nothing away."""
+    login = {"password": "pw-1", "privateKey": "key-1", "privateKeyPassword": "pw-2"}
+    inputs: Properties = {
+        "connection": Secret({"host": "h", **login, "proxy": {"host": "p", **login}}),
+        "stdin": "stdin-1",
+        "environment": {"A": "value-1"},
+    }
+    shown = repr(remote_command(inputs, "true", Printed(), None))
+    assert "host='p'" in shown
+    for secret in ("pw-1", "pw-2", "key-1", "stdin-1", "value-1"):
+        assert secret not in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 from collections.abc import Mapping
@@ -51,8 +52,14 @@ def ready(machine: Machine) -> bool:
 
 
 def all_official(machine: Machine) -> bool:
-    paths = [folder(machine, name, version) for name, version in wanted(machine).items()]
-    return all(path.is_dir() and not path.is_symlink() for path in paths)
+    return all(
+        is_official(folder(machine, name, version)) for name, version in wanted(machine).items()
+    )
+
+
+def is_official(path: Path) -> bool:
+    """A stand-in is a link; what Pulumi installs is a folder."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def make(machine: Machine) -> str:
@@ -75,23 +82,30 @@ def result(machine: Machine, name: str, version: str, *, reachable: bool) -> str
 
 
 def official(machine: Machine, name: str, version: str) -> bool:
-    """Have Pulumi install its own plugin; False when that fails or nothing comes."""
+    """Have Pulumi install its own plugin; False when that fails or nothing comes.
+
+    It installs into a home of its own, because it takes a stand-in for the plugin itself.
+    """
     path = folder(machine, name, version)
-    if path.is_dir() and not path.is_symlink():
+    if is_official(path):
         return True
-    with scratch(machine.layout.made) as temporary:
+    with scratch(machine.layout.made) as home:
         own = {
-            "PULUMI_HOME": str(machine.layout.home),
+            "PULUMI_HOME": str(home),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
-            "TMPDIR": str(temporary),
+            "TMPDIR": str(home),
         }
         argv = [str(machine.layout.cli / "pulumi"), "plugin", "install", "resource", name, version]
-        arrived = ended_well(argv, {**machine.environment, **own}, temporary)
-    return arrived and path.is_dir() and not path.is_symlink()
+        arrived = home / "plugins" / path.name
+        if not ended_well(argv, {**machine.environment, **own}, home) or not arrived.is_dir():
+            return False
+        replace_folder(arrived, path)
+    shutil.rmtree(path.with_name(path.name + STAND_IN), ignore_errors=True)
+    return True
 
 
-def ended_well(argv: list[str], variables: Mapping[str, str], temporary: Path) -> bool:
-    """Run a download until it ends, or until nothing has arrived for SILENCE_S seconds."""
+def ended_well(argv: list[str], variables: Mapping[str, str], watched: Path) -> bool:
+    """Run a download to its end, or until `watched` has not grown for SILENCE_S seconds."""
     with subprocess.Popen(
         argv,
         env=variables,
@@ -102,7 +116,7 @@ def ended_well(argv: list[str], variables: Mapping[str, str], temporary: Path) -
         size, seen = 0, time.monotonic()
         while process.poll() is None and time.monotonic() - seen < SILENCE_S:
             time.sleep(CHECK_S)
-            now = tree_bytes(temporary)
+            now = tree_bytes(watched)
             size, seen = (now, time.monotonic()) if now != size else (size, seen)
         process.kill()
         return process.wait() == 0

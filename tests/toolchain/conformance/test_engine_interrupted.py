@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from tests.support.processes import left_after, marked, new_mark
 from tests.toolchain.conformance.ssh_server import SshServer
 from tests.toolchain.conformance.stack import Stack
+from tests.toolchain.conformance.waiting import wait_until
 
 OWN_END_LIMIT_S = 5.0
 
@@ -25,13 +25,6 @@ def mark() -> Iterator[dict[str, str]]:
         subprocess.run(["kill", "-KILL", str(process)])
 
 
-def wait_for(path: Path, timeout_s: float = 30) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not appear in {timeout_s} s"
-        time.sleep(0.05)
-
-
 def busy_engine(
     stack: Stack, server: SshServer, folder: Path, mark: dict[str, str]
 ) -> subprocess.Popen[bytes]:
@@ -40,7 +33,7 @@ def busy_engine(
     stack.steps = {"step": (server, {"create": create, "delete": "true"})}
     stack.write()
     engine = stack.project.start("up", "--yes", "--skip-preview", mark=mark)
-    wait_for(folder / "began")
+    wait_until(folder / "began")
     return engine
 
 
@@ -68,7 +61,7 @@ def test_after_a_kill_the_command_runs_on_and_our_processes_end(
     assert not (tmp_path / "ended").exists()
     # The official plugin stays until its command ends; the stand-in goes at once.
     assert all("pulumi-resource-command" in command for command in left.values()), left
-    wait_for(tmp_path / "ended", timeout_s=10)
+    wait_until(tmp_path / "ended", timeout_s=10)
     assert left_after(mark, OWN_END_LIMIT_S) == {}
 
 
@@ -78,7 +71,7 @@ def test_after_a_kill_the_next_up_needs_a_cancel_and_then_works(
     engine = busy_engine(stack, server, tmp_path, mark)
     engine.kill()
     engine.wait()
-    wait_for(tmp_path / "ended", timeout_s=10)
+    wait_until(tmp_path / "ended", timeout_s=10)
     assert "locked" in stack.failing_up()
     stack.project.good("cancel", "--yes")
     assert stack.resources() == {}, "a create that was killed is not in the state"

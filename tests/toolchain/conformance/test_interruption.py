@@ -12,13 +12,7 @@ import pytest
 from tests.toolchain.conformance.engine import URN, Plugin
 from tests.toolchain.conformance.ssh_server import SshServer
 from tests.toolchain.conformance.values import from_struct
-
-
-def wait_until(path: Path, timeout_s: float = 10) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not appear in {timeout_s} s"
-        time.sleep(0.05)
+from tests.toolchain.conformance.waiting import wait_until
 
 
 def slow(plugin: Plugin, server: SshServer, folder: Path) -> dict[str, Any]:

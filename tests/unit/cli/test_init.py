@@ -34,7 +34,7 @@ def test_an_unknown_key_is_shown_and_refused_where_nobody_can_be_asked(
     assert ran.code == 2
     (shown,) = FINGERPRINT.findall(ran.out)
     assert f"run again with --accept {shown}" in ran.err
-    assert not (project / "Pulumi.rack.yaml").exists()
+    assert not (project / "Pulumi.lab.yaml").exists()
 
 
 def test_an_accepted_key_is_pinned_in_a_valid_file(
@@ -42,7 +42,7 @@ def test_an_accepted_key_is_pinned_in_a_valid_file(
 ) -> None:
     first = sparkform("init", login(node_port), "--identity-file", identity)
     (shown,) = FINGERPRINT.findall(first.out)
-    options = ["--identity-file", identity, "--accept", shown, "--stack", "lab"]
+    options = ["--identity-file", identity, "--accept", shown]
     ran = sparkform("init", login(node_port), *options)
     assert (ran.code, ran.err) == (0, "")
     spec = load_stack(project / "Pulumi.lab.yaml")
@@ -60,7 +60,7 @@ def test_a_fingerprint_of_another_key_accepts_nothing(
     other = f"SHA256:{'A' * 43}"
     ran = sparkform("init", login(node_port), "--identity-file", identity, "--accept", other)
     assert ran.code == 2
-    assert not (project / "Pulumi.rack.yaml").exists()
+    assert not (project / "Pulumi.lab.yaml").exists()
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 2), ("\n", 2)])
@@ -77,13 +77,13 @@ def test_at_a_terminal_the_user_is_asked_and_no_is_the_default(
     ran = sparkform("init", login(node_port), "--identity-file", identity)
     assert ran.code == code
     assert "trust SHA256:" in ran.out
-    assert (project / "Pulumi.rack.yaml").exists() == (code == 0)
+    assert (project / "Pulumi.lab.yaml").exists() == (code == 0)
 
 
 def test_a_file_that_is_there_is_left_alone_and_no_node_is_asked(
     sparkform: Command, project: Path
 ) -> None:
-    file = project / "Pulumi.rack.yaml"
+    file = project / "Pulumi.lab.yaml"
     file.write_text("mine\n")
     ran = sparkform("init", "nvidia@127.0.0.1:1")
     assert (ran.code, file.read_text()) == (2, "mine\n")
@@ -91,7 +91,7 @@ def test_a_file_that_is_there_is_left_alone_and_no_node_is_asked(
 
 
 def test_a_link_to_nowhere_is_a_file_that_is_there(sparkform: Command, project: Path) -> None:
-    (project / "Pulumi.rack.yaml").symlink_to(project / "elsewhere")
+    (project / "Pulumi.lab.yaml").symlink_to(project / "elsewhere")
     assert sparkform("init", "nvidia@127.0.0.1:1").code == 2
     assert not (project / "elsewhere").exists()
 

@@ -77,6 +77,12 @@ def test_what_links_cannot_tell_is_called_an_assumption() -> None:
     assert detect(racked(spark())).assumed == ()
 
 
+def test_an_interface_that_is_switched_off_is_said_to_hide_its_link() -> None:
+    dark = [one.model_copy(update={"state": "down"}) for one in spark()[:2]]
+    (_, said) = detect(racked([*dark, *spark()[2:]])).seen
+    assert said.startswith("spark-1: enp1s0f0np0, enP2p1s0f0np0 are switched off")
+
+
 def test_a_port_with_half_a_link_counts_and_is_named() -> None:
     broken = spark(0, dead="enP2p1s0f0np0")
     assert linked_ports(broken) == (0,)

@@ -69,9 +69,12 @@ def document(**answer: Any) -> NodeDocument:
     return seen.documents["spark-1"]
 
 
+PORTS = fabric_verdict.Ports(linked=("enp1s0f0np0",), off=())
+
+
 def verdict(found: NodeDocument, ends: dict[str, str] | None = None) -> list[str]:
     seen = [(HALF, probe_of(HALF, found, ends or {}))]
-    return fabric_verdict.verdicts(seen, ["enp1s0f0np0"], "cable")
+    return fabric_verdict.verdicts(seen, PORTS, "cable")
 
 
 def test_a_half_that_answers_has_no_verdict() -> None:

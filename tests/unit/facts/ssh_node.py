@@ -138,3 +138,23 @@ async def really_running(process: Process) -> None:
     process.stdout.write(out)
     process.stderr.write(err)
     process.exit(child.returncode or 0)
+
+
+@contextlib.asynccontextmanager
+async def tcp(closes: bool) -> AsyncIterator[int]:
+    """A port that accepts and says nothing, or accepts and closes."""
+    release = asyncio.Event()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not closes:
+            await release.wait()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        release.set()
+        server.close()
+        await server.wait_closed()

@@ -13,7 +13,7 @@ import pytest
 from sparkform.facts import NodeReport, Target, observe_all
 
 from . import samples
-from .ssh_node import Node, answering, key, public, serving
+from .ssh_node import Node, answering, key, public, serving, tcp
 
 SOUND = answering(samples.printed())
 ECDSA = "ecdsa-sha2-nistp256"
@@ -260,3 +260,32 @@ def test_a_jump_host_that_leads_nowhere_is_named(tmp_path: Path) -> None:
             assert "jump host" in what
 
     run(scenario())
+
+
+def test_a_jump_host_that_hangs_is_named(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(SOUND) as node, tcp(closes=False) as port:
+            target = node.target(tmp_path, proxy_jump=f"127.0.0.1:{port}")
+            report = (await observe_all([target], 0.4)).nodes[target.name]
+            kind, what, _ = error_of(report)
+            assert kind == "frozen"
+            assert what.startswith(f"On the way through [127.0.0.1]:{port}")
+            assert report.host_key is None
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("gate", ("nvidia", "gate", 22)),
+        ("me@gate:2222", ("me", "gate", 2222)),
+        ("me@[fd00::1]:2222", ("me", "fd00::1", 2222)),
+        ("fd00::1", ("nvidia", "fd00::1", 22)),
+    ],
+)
+def test_a_jump_host_is_written_as_for_ssh(text: str, expected: tuple[str, str, int]) -> None:
+    from sparkform.facts.ssh import jump_target
+
+    jump = jump_target(Target(name="a", host="h", user="nvidia", proxy_jump=text))
+    assert (jump.user, jump.host, jump.port) == expected

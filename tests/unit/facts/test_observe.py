@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from .ssh_node import (
     public,
     really_running,
     serving,
+    tcp,
 )
 
 SHORT_S = 0.4
@@ -142,32 +143,12 @@ def test_a_connection_lost_during_the_command_is_dropped(tmp_path: Path) -> None
     run(scenario())
 
 
-@contextlib.asynccontextmanager
-async def tcp(greeting: bool) -> AsyncIterator[int]:
-    """A port that accepts and says nothing, or accepts and closes."""
-    release = asyncio.Event()
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not greeting:
-            await release.wait()
-        writer.close()
-        await writer.wait_closed()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        release.set()
-        server.close()
-        await server.wait_closed()
-
-
-@pytest.mark.parametrize(("greeting", "expected"), [(False, "frozen"), (True, "dropped")])
+@pytest.mark.parametrize(("closes", "expected"), [(False, "frozen"), (True, "dropped")])
 def test_a_port_that_is_silent_or_closes_is_told_apart(
-    greeting: bool, expected: str, tmp_path: Path
+    closes: bool, expected: str, tmp_path: Path
 ) -> None:
     async def scenario() -> None:
-        async with tcp(greeting) as port, serving(SOUND) as node:
+        async with tcp(closes) as port, serving(SOUND) as node:
             report = await one(node.target(tmp_path, port=port), SHORT_S)
             assert kind(report) == expected
 
@@ -231,7 +212,7 @@ def test_what_the_network_says_is_translated(
 
 def test_all_nodes_errors_stand_in_one_report_within_the_limit(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with serving(SOUND) as sound, serving(hanging) as slow, tcp(False) as silent:
+        async with serving(SOUND) as sound, serving(hanging) as slow, tcp(closes=False) as silent:
             base = sound.target(tmp_path)
             targets = [
                 base,

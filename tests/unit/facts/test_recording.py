@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from sparkform.errors import InputError
-from sparkform.facts import NodeDocument, NodeError, NodeReport, Observation, load_facts, save_facts
+from sparkform.facts import (
+    NodeDocument,
+    NodeError,
+    NodeReport,
+    Observation,
+    load_facts,
+    save_facts,
+)
 
 from . import samples
 

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from toolchain.files import copy_or_link, replace_folder, scratch, tree_bytes, write_atomically
+from toolchain.files import (
+    copy_or_link,
+    replace_folder,
+    scratch,
+    sizes,
+    tree_bytes,
+    write_atomically,
+)
 from toolchain.layout import cache_folder
 from toolchain.machine import digest
 
@@ -73,8 +80,13 @@ def test_a_file_is_copied_where_it_cannot_be_linked(
 def test_the_size_of_a_folder_counts_its_files(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "file").write_text("12345")
-    (tmp_path / "link").symlink_to(tmp_path / "a" / "file")
-    assert tree_bytes(tmp_path) == 5
+    (tmp_path / "b").write_text("67")
+    assert tree_bytes(tmp_path) == 7
+
+
+def test_a_file_that_vanishes_while_it_is_counted_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "there").write_text("123")
+    assert list(sizes(str(tmp_path), ["gone", "there"])) == [3]
 
 
 @pytest.mark.parametrize(

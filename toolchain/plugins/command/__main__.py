@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 
 import grpc  # type: ignore[import-untyped]
+from grpc import ChannelConnectivity
 
 from toolchain.plugins.command.protocol import engine_pb2_grpc, provider_pb2_grpc
 from toolchain.plugins.command.provider import CommandProvider, Session
@@ -20,7 +20,9 @@ MESSAGE_LIMITS = [
     ("grpc.max_metadata_size", 16 * 1024 * 1024),
     ("grpc.absolute_max_metadata_size", 16 * 1024 * 1024),
 ]
-PARENT_CHECK_S = 1.0
+# The engine is on this machine: no proxy of the user's may come between.
+TO_ENGINE = [*MESSAGE_LIMITS, ("grpc.enable_http_proxy", 0)]
+ENGINE_CHECK_S = 1.0
 
 
 async def serve(engine_address: str) -> None:
@@ -28,24 +30,23 @@ async def serve(engine_address: str) -> None:
     over = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
-    async with grpc.aio.insecure_channel(engine_address, options=MESSAGE_LIMITS) as channel:
+    async with grpc.aio.insecure_channel(engine_address, options=TO_ENGINE) as channel:
         session = Session(engine_pb2_grpc.EngineStub(channel))
         server = grpc.aio.server(options=MESSAGE_LIMITS)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(CommandProvider(session), server)
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         print(port, flush=True)
-        watching = asyncio.create_task(end_with_parent(over))
+        watching = asyncio.create_task(end_with_engine(channel, over))
         await over.wait()
         watching.cancel()
         await server.stop(grace=None)
 
 
-async def end_with_parent(over: asyncio.Event) -> None:
+async def end_with_engine(channel: grpc.aio.Channel, over: asyncio.Event) -> None:
     """A killed engine leaves its plugins behind; this one notices and ends."""
-    parent = os.getppid()
-    while os.getppid() == parent:
-        await asyncio.sleep(PARENT_CHECK_S)
+    while channel.get_state(try_to_connect=True) is not ChannelConnectivity.TRANSIENT_FAILURE:
+        await asyncio.sleep(ENGINE_CHECK_S)
     over.set()
 
 

@@ -26,6 +26,7 @@ async def attempt(
     The run goes on if the engine gives up on the call: a command on a node is never cut short.
     """
     running = asyncio.create_task(run(command, Dialler(patience, log)))
+    running.add_done_callback(lose_late_failure)
     try:
         return await asyncio.shield(running)
     except FAILURES as error:
@@ -33,3 +34,9 @@ async def attempt(
     except UnicodeDecodeError:
         text = "the command ran, but what it printed is not UTF-8 and cannot be kept"
         await refuse(context, grpc.StatusCode.INTERNAL, text)
+
+
+def lose_late_failure(running: asyncio.Task[Printed]) -> None:
+    """A run whose call is gone has nobody to tell; asyncio must not print its traceback."""
+    if not running.cancelled():
+        running.exception()

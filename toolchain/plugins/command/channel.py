@@ -65,8 +65,8 @@ class Output(asyncssh.SSHClientSession[bytes]):
 class AskingChannel(SSHClientChannel[bytes]):
     """asyncssh sends variables without asking for an answer; this channel asks.
 
-    It leans on two methods of asyncssh that are not public, `_open` and `_make_request`; the
-    conformance tests about AcceptEnv fail if they change.
+    It leans on parts of asyncssh's channel that are not public (`_open`, `_make_request`,
+    `_start_reading`, `_session`); the conformance tests fail if they change.
     """
 
     async def open(self, output: Output) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from toolchain.plugins.command.check import settled, with_defaults
@@ -22,9 +22,9 @@ class Endpoint:
     dial_error_limit: int
     dial_timeout_s: float
     host_key: str | None
-    private_key: str | None
-    private_key_password: str | None
-    password: str | None
+    private_key: str | None = field(repr=False)
+    private_key_password: str | None = field(repr=False)
+    password: str | None = field(repr=False)
     agent_socket_path: str | None
     proxy: Endpoint | None
 
@@ -42,8 +42,8 @@ class RemoteCommand:
     """One run: what, where, with which input."""
 
     command: str
-    stdin: str
-    environment: dict[str, str]
+    stdin: str = field(repr=False)
+    environment: dict[str, str] = field(repr=False)
     previous: Printed
     logged: frozenset[str]
     endpoint: Endpoint

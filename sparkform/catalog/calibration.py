@@ -1,0 +1,89 @@
+"""The fitted parameters of the speed model and the machine's figures, read from the catalogue."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import NamedTuple
+
+from pydantic import TypeAdapter
+
+from sparkform.catalog import store
+from sparkform.errors import InputError, Problem
+from sparkform.planner.sizing import Memory
+from sparkform.planner.throughput import Machine, Parameters
+from sparkform.planner.throughput_ranges import Spread
+
+LINKS = ("direct", "switch", "ring", "socket")
+ENGINES = ("vllm", "trtllm")
+COMPUTE_FIGURES = {
+    "16bit": "compute_bf16_tflops",
+    "8bit": "compute_fp8_tflops",
+    "4bit": "compute_fp4_tflops",
+}
+
+
+class Calibration(NamedTuple):
+    """What the fit script wrote: parameters and the spread of each class."""
+
+    parameters: Parameters
+    spreads: dict[str, Spread]
+
+
+@cache
+def calibration() -> Calibration:
+    """The fitted model. The file is written by benchmarks/fit_throughput.py only."""
+    document = json.loads((store.DATA / "throughput.json").read_text(encoding="utf-8"))
+    return Calibration(
+        TypeAdapter(Parameters).validate_python(document["parameters"]),
+        TypeAdapter(dict[str, Spread]).validate_python(document["spreads"]),
+    )
+
+
+def machine(link: str = "direct", hardware: str = store.DEFAULT_HARDWARE) -> Machine:
+    """A node of `hardware` on a link. Raises InputError for a name that is not known."""
+    if link not in LINKS:
+        problem = Problem(path="--link", what="is not known", got=link, allowed=", ".join(LINKS))
+        raise InputError([problem])
+    node = store.hardware(hardware).figures
+    wire = store.hardware(f"link-{link}").figures
+    return Machine(
+        bandwidth_gb_s=node["memory_bandwidth_gb_s"].number(),
+        compute_tflops={width: node[name].number() for width, name in COMPUTE_FIGURES.items()},
+        link_gb_s=wire["bandwidth_gb_s"].number(),
+        link_latency_us=wire["latency_us"].number(),
+    )
+
+
+def known_engine(engine: str, path: str = "--engine") -> str:
+    """The engine's name. Raises InputError for another one, with near names."""
+    if engine in ENGINES:
+        return engine
+    near = store.near_names(engine, ENGINES)
+    remedy = f"did you mean {near[0]}?" if near else None
+    problem = Problem(
+        path=path, what="is not an engine", got=engine, allowed=", ".join(ENGINES), remedy=remedy
+    )
+    raise InputError([problem])
+
+
+def memory(
+    engine: str,
+    *,
+    runtime: str = "container",
+    hardware: str = store.DEFAULT_HARDWARE,
+    usable_gib: float | None = None,
+    fraction: float | None = None,
+) -> Memory:
+    """One node's memory for a service of `engine`. An observed `usable_gib` wins.
+
+    A runtime that is not `native` keeps the risk that seed 004 told of.
+    """
+    figures = store.hardware(f"engine-{known_engine(engine)}").figures
+    node = store.hardware(hardware).figures
+    return Memory(
+        usable_gib=usable_gib or node["memory_usable_gib"].number(),
+        fraction=fraction or figures["memory_fraction"].number(),
+        runtime_gib=figures["runtime_gib"].number(),
+        container_risk_gib=0.0 if runtime == "native" else figures["container_risk_gib"].number(),
+    )

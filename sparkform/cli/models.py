@@ -1,0 +1,63 @@
+"""`sparkform models`: what the catalogue holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sparkform.cli import options
+
+if TYPE_CHECKING:
+    from sparkform.catalog.schema import Model
+
+
+def command(as_json: options.AsJson = False) -> None:
+    """List the models of the catalogue with their shapes and checkpoints."""
+    from sparkform.catalog.store import models
+
+    rows = [row for model in models() for row in documents(model)]
+    show = options.print_json if as_json else _print_table
+    show(rows)
+
+
+def documents(model: Model) -> list[dict[str, Any]]:
+    """One record for each checkpoint of a model."""
+    from sparkform.catalog.config_reader import read_shape
+    from sparkform.planner.shape import active_parameters, total_parameters
+
+    shape = read_shape(model.config(), model.name)
+    return [
+        {
+            "handle": checkpoint.handle,
+            "model": model.name,
+            "quant": checkpoint.quant,
+            "parameters": total_parameters(shape),
+            "active_parameters": active_parameters(shape),
+            "layers": len(shape.blocks),
+            "max_position": shape.max_position,
+            "gated": checkpoint.gated,
+            "engines": checkpoint.engines,
+            "revision": checkpoint.revision or "unverified",
+            "sources": checkpoint.sources,
+        }
+        for checkpoint in model.checkpoints
+    ]
+
+
+def _print_table(rows: list[dict[str, Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="Models of the catalogue")
+    for heading in ("handle", "quant", "parameters", "active", "context", "engines", "gated"):
+        table.add_column(heading, no_wrap=heading == "handle")
+    for row in rows:
+        table.add_row(
+            row["handle"],
+            row["quant"],
+            f"{row['parameters'] / 1e9:.1f} B",
+            f"{row['active_parameters'] / 1e9:.1f} B",
+            f"{row['max_position']:,}" if row["max_position"] else "?",
+            ", ".join(row["engines"]),
+            "yes" if row["gated"] else "no",
+        )
+    Console().print(table)

@@ -1,0 +1,128 @@
+"""`down` leaves nothing: what the machine holds is compared before and after."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from rack import daemon, inventory, lifecycle, login
+from rack.host import RackError
+from rack.layout import Rack
+from rack.shape import Fabric, Renderer, Shape
+from sparkform.errors import InputError
+from tests.support import leftovers
+
+pytestmark = pytest.mark.rack
+
+ALONE = Shape(1, Fabric.NONE, Renderer.NETWORKD)
+
+
+@pytest.fixture
+def name(prepared: None) -> Iterator[str]:
+    unique = f"l{uuid.uuid4().hex[:8]}"
+    yield unique
+    lifecycle.down(unique)
+
+
+def left(name: str, rack: Rack, before: set[str]) -> set[str]:
+    """New since `before` and of this rack: others may start their own meanwhile."""
+    third = rack.subnet.network_address.packed[2]
+    new = leftovers.everything(name) - before
+    return {thing for thing in new if leftovers.is_of(thing, name, third)}
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """One leftover of each kind that needs no Docker."""
+    subprocess.run(["ip", "link", "add", f"{name}plant", "type", "bridge"], check=True)
+    subprocess.run(["ip", "netns", "add", f"{name}plant"], check=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(60)", f"{name}plant"]
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        subprocess.run(["ip", "netns", "del", f"{name}plant"], check=True)
+        subprocess.run(["ip", "link", "del", f"{name}plant"], check=True)
+
+
+def test_down_leaves_nothing_and_a_planted_leftover_is_found(name: str) -> None:
+    before = leftovers.everything(name)
+    rack = lifecycle.up(name, ALONE, print)
+    there = {thing.split()[0] for thing in left(name, rack, before)}
+    assert {"link", "route", "container", "volume", "file", "mount"} <= there
+    lifecycle.down(name)
+    with planted(name):
+        assert left(name, rack, before) == {
+            f"link {name}plant",
+            f"file /run/netns/{name}plant",
+            f"mount /run/netns/{name}plant",
+            f"process {sys.executable} -c import time; time.sleep(60) {name}plant",
+        }
+    assert left(name, rack, before) == set()
+
+
+def test_the_daemon_runs_on_only_where_someone_else_needs_it(name: str) -> None:
+    lifecycle.up(name, ALONE, print)
+    lifecycle.down(name)
+    with daemon.lock():
+        assert not (daemon.is_running() and daemon.is_ours() and not inventory.containers())
+
+
+def test_a_failed_up_removes_what_it_made(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(rack: str, node: object) -> None:
+        raise RackError("spark-1 gave no login")
+
+    before = leftovers.everything(name)
+    monkeypatch.setattr(login, "wait", never)
+    with pytest.raises(RackError, match="gave no login"):
+        lifecycle.up(name, ALONE, print)
+    assert {thing for thing in leftovers.everything(name) - before if name in thing} == set()
+
+
+def test_a_second_up_changes_nothing_and_another_shape_is_refused(name: str) -> None:
+    first = lifecycle.up(name, ALONE, print)
+    (container,) = inventory.containers(name)
+    assert lifecycle.up(name, ALONE, print) == first
+    assert inventory.containers(name) == [container]
+    with pytest.raises(InputError, match="is up with another shape"):
+        lifecycle.up(name, Shape(2, Fabric.DIRECT), print)
+    assert inventory.containers(name) == [container]
+
+
+def test_a_rack_that_was_left_half_made_is_named_and_down_removes_it(name: str) -> None:
+    before = leftovers.everything(name)
+    rack = lifecycle.up(name, ALONE, print)
+    subprocess.run(["docker", "rm", "--force", f"{name}-spark-1"], check=True, capture_output=True)
+    with pytest.raises(InputError, match="left half-made"):
+        lifecycle.up(name, ALONE, print)
+    lifecycle.down(name)
+    assert left(name, rack, before) == set()
+
+
+def test_too_little_disk_is_told_before_anything_is_made(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = leftovers.everything(name)
+    monkeypatch.setattr(lifecycle, "NODE_DISK_GIB", 10**6)
+    with pytest.raises(RackError, match="a rack of 1 needs"):
+        lifecycle.up(name, ALONE, print)
+    assert {thing for thing in leftovers.everything(name) - before if name in thing} == set()
+
+
+def test_racks_stand_side_by_side(name: str) -> None:
+    first = lifecycle.up(name, ALONE, print)
+    second = lifecycle.up(f"{name}b", ALONE, print)
+    try:
+        assert not first.subnet.overlaps(second.subnet)
+        assert {name, f"{name}b"} <= set(inventory.racks())
+    finally:
+        lifecycle.down(f"{name}b")
+    assert name in inventory.racks()

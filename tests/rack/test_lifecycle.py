@@ -1,0 +1,41 @@
+"""From untouched nodes to the declared state and back, in every topology."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.rack.conftest import RackFactory
+from tests.support.deployment import Deployment
+from tests.support.digest import changes, digest, planted
+from tests.support.rack import RackHandle
+
+pytestmark = pytest.mark.rack
+
+SHAPES = [("none", 1), ("direct", 2), ("ring", 3), ("switch", 3)]
+
+
+@pytest.fixture(params=SHAPES, ids=lambda shape: shape[0])
+def made(request: pytest.FixtureRequest, rack: RackFactory) -> RackHandle:
+    fabric, nodes = request.param
+    return rack(nodes=nodes, fabric=fabric)
+
+
+def test_up_is_done_once_and_destroy_gives_the_machines_back(
+    made: RackHandle, tmp_path: Path
+) -> None:
+    before = digest(made)
+    with planted(made):
+        assert changes(before, digest(made)), "the digest must see a change, or it proves nothing"
+    deployment = Deployment.on(made, tmp_path)
+    deployment.cluster["swarm"] = {"enabled": True}
+
+    first = deployment.up()
+    assert set(first.operations.values()) == {"create"}
+    assert deployment.up().changed == set()
+    assert deployment.preview().said == []
+    assert changes(before, digest(made)), "nothing was set up"
+
+    deployment.destroy()
+    assert changes(before, digest(made)) == []

@@ -1,0 +1,71 @@
+"""Nodes form a Swarm, which places one task a generic GPU and no second one."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.rack.conftest import RackFactory
+from tests.support.rack import RackHandle
+
+pytestmark = pytest.mark.rack
+
+PLACE_TIMEOUT_S = 60
+DECLARE_GPU = """
+import json, pathlib, sys
+path = pathlib.Path("/etc/docker/daemon.json")
+settings = json.loads(path.read_text()) if path.exists() else {}
+settings["node-generic-resources"] = [f"NVIDIA_GPU=GPU-{sys.argv[1]}"]
+path.write_text(json.dumps(settings))
+"""
+# The smallest image that can run: Debian's static busybox, made in the node itself.
+MAKE_IMAGE = """
+mkdir -p /tmp/image/bin && cp /usr/bin/busybox /tmp/image/bin/sleep
+tar --create --directory /tmp/image . | docker import - tiny:1 > /dev/null
+"""
+
+
+@pytest.fixture(scope="module")
+def swarm(rack: RackFactory) -> RackHandle:
+    made = rack(nodes=2, fabric="direct")
+    head = made.rack.nodes[0]
+    for host in made.hosts:
+        made.must(host, f"sudo python3 - {host}", DECLARE_GPU)
+        made.must(host, "sudo systemctl restart docker")
+        made.must(host, MAKE_IMAGE)
+    made.must(head.hostname, f"docker swarm init --advertise-addr {head.address}")
+    token = made.must(head.hostname, "docker swarm join-token --quiet worker").strip()
+    made.must("spark-2", f"docker swarm join --token {token} {head.address}:2377")
+    return made
+
+
+def tasks(made: RackHandle, service: str) -> list[tuple[str, str]]:
+    """Node ("" while it waits for one) and state of each task."""
+    listed = made.must("spark-1", f"docker service ps --format '{{{{json .}}}}' {service}")
+    rows = [json.loads(line) for line in listed.splitlines()]
+    return sorted((row["Node"], row["CurrentState"].split()[0]) for row in rows)
+
+
+def test_one_task_runs_on_each_gpu_and_a_third_waits(swarm: RackHandle) -> None:
+    options = "--detach --no-resolve-image --network host --generic-resource NVIDIA_GPU=1"
+    swarm.must(
+        "spark-1", f"docker service create --name s --replicas 3 {options} tiny:1 /bin/sleep 600"
+    )
+    wanted = [("", "Pending"), ("spark-1", "Running"), ("spark-2", "Running")]
+    deadline = time.monotonic() + PLACE_TIMEOUT_S
+    while (seen := tasks(swarm, "s")) != wanted and time.monotonic() < deadline:
+        time.sleep(1)
+    assert seen == wanted
+
+
+def test_the_swarm_survives_a_reboot_of_a_worker(swarm: RackHandle) -> None:
+    swarm.break_("reboot", "spark-2")
+    swarm.mend("reboot", "spark-2")
+    listing = "docker node ls --format '{{.Hostname}} {{.Status}}'"
+    wanted = ["spark-1 Ready", "spark-2 Ready"]
+    deadline = time.monotonic() + PLACE_TIMEOUT_S
+    while sorted(swarm.must("spark-1", listing).splitlines()) != wanted:
+        assert time.monotonic() < deadline
+        time.sleep(1)

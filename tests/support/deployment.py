@@ -1,0 +1,157 @@
+"""The product on a rack: a stack of its own, real `pulumi` runs, and what each one did."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rack import inventory, stackfile
+from tests.support.rack import RackHandle
+
+ROOT = Path(__file__).parents[2]
+PULUMI = ROOT / ".toolchain" / "bin" / "pulumi"
+RUN_LIMIT_S = 300.0
+STACK = "test"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one `pulumi` run did: operations by resource name, lines by resource name."""
+
+    exit_code: int
+    operations: dict[str, str]
+    lines: dict[str, list[str]]
+    errors: list[str]
+
+    @property
+    def changed(self) -> set[str]:
+        """Names of the resources that were not left as they were; the stack itself aside."""
+        return {name for name, operation in self.operations.items() if operation != "same"}
+
+    @property
+    def said(self) -> list[str]:
+        """Every line of the product's own, sorted."""
+        return sorted(line for own in self.lines.values() for line in own)
+
+
+@dataclass
+class Deployment:
+    """One stack. `cluster` is the block `sparkform:cluster`, which a test may change."""
+
+    folder: Path
+    cluster: dict[str, Any]
+
+    @classmethod
+    def on(cls, rack: RackHandle, folder: Path) -> Deployment:
+        made, found = inventory.need(rack.rack.name)
+        document: Any = stackfile.document(made, found)
+        deployment = cls(folder, document["config"]["sparkform:cluster"])
+        (folder / "state").mkdir()
+        # In a folder of its own: `stack init` writes the stack file beside Pulumi.yaml.
+        shutil.copy(ROOT / "Pulumi.yaml", folder)
+        made_stack = deployment.pulumi("stack", "init", STACK, "--no-select", "--cwd", str(folder))
+        assert made_stack.returncode == 0, made_stack.stderr
+        return deployment
+
+    @property
+    def stack_file(self) -> Path:
+        return self.folder / f"Pulumi.{STACK}.yaml"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
+        return {
+            **kept,
+            "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE": "only for this test",
+            "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
+        }
+
+    def argv(self, *arguments: str) -> list[str]:
+        return [str(PULUMI), *arguments, "--non-interactive"]
+
+    def write(self) -> None:
+        """Keep what `pulumi stack init` wrote there, the encryption salt."""
+        text = self.stack_file.read_text() if self.stack_file.exists() else ""
+        kept = yaml.safe_load(text) or {}
+        config = {"sparkform:cluster": self.cluster, "sparkform:services": {}}
+        document = {**kept, "config": {**kept.get("config", {}), **config}}
+        self.stack_file.write_text(yaml.safe_dump(document, sort_keys=False))
+
+    def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self.argv(*arguments),
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=RUN_LIMIT_S,
+        )
+
+    def run(self, command: str, *flags: str) -> Outcome:
+        """`preview`, `up` or `destroy`; what it said is judged by the caller."""
+        self.write()
+        done = self.pulumi(
+            command, "--stack", STACK, "--config-file", str(self.stack_file), "--json", *flags
+        )
+        return outcome(done.returncode, done.stdout)
+
+    def good(self, command: str, *flags: str) -> Outcome:
+        done = self.run(command, *flags)
+        assert done.exit_code == 0, "\n".join(done.errors)
+        return done
+
+    def preview(self, *flags: str) -> Outcome:
+        return self.good("preview", *flags)
+
+    def up(self, *flags: str) -> Outcome:
+        return self.good("up", "--yes", "--skip-preview", *flags)
+
+    def destroy(self, *flags: str) -> Outcome:
+        return self.good("destroy", "--yes", "--skip-preview", *flags)
+
+
+def outcome(exit_code: int, output: str) -> Outcome:
+    """Read the engine's events, one JSON document a line."""
+    operations: dict[str, str] = {}
+    lines: dict[str, list[str]] = {}
+    errors: list[str] = []
+    for event in _events(output):
+        if found := event.get("resourcePreEvent"):
+            operations[_name(found["metadata"]["urn"])] = found["metadata"]["op"]
+        if found := event.get("diagnosticEvent"):
+            name, text = _name(found.get("urn", "")), found["message"].strip()
+            if found["severity"] == "error":
+                errors.append(text)
+            elif found["severity"] == "info" and text.startswith(_prefix(name)):
+                lines.setdefault(name, []).append(text)
+    operations.pop(f"sparkform-{STACK}", None)
+    return Outcome(exit_code, operations, lines, errors)
+
+
+def _prefix(name: str) -> str:
+    """The product's own lines begin with node and step: `spark-1 nccl_conf: `."""
+    node, _, step = name.rpartition("-")
+    if step.isdigit():
+        node, _, check = node.rpartition("-")
+        step = f"{check}:{step}"
+    return f"{node} {step}: "
+
+
+def _events(output: str) -> Iterator[dict[str, Any]]:
+    for line in output.splitlines():
+        if line.startswith("{"):
+            yield json.loads(line)
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]
