@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from node import fabric_probe, fabric_verdict, links, netplan
+from node import fabric_look, fabric_probe, fabric_verdict, links, netplan
 from node.errors import Refusal
 from node.journal import Journal
 from node.system import System
@@ -22,8 +22,8 @@ Json = Mapping[str, Any]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
-    """It has no state of its own: a look at the network is what `apply` does."""
-    return {}
+    """It has no state of its own; but who asks for it gets packets tried (node.fabric_look)."""
+    return fabric_look.look(system, request)
 
 
 def narrow(seen: Json, want: Json) -> dict[str, Any]:

@@ -6,7 +6,18 @@ import sys
 
 import typer
 
-from sparkform.cli import check, explain, fit, models, predict, recommend
+from sparkform.cli import (
+    check,
+    doctor,
+    explain,
+    fit,
+    forget,
+    init,
+    models,
+    plan,
+    predict,
+    recommend,
+)
 from sparkform.errors import InputError
 
 app = typer.Typer(
@@ -25,6 +36,10 @@ def root() -> None:
 
 app.command("check")(check.command)
 app.command("explain")(explain.command)
+app.command("init")(init.command)
+app.command("plan")(plan.command)
+app.command("doctor")(doctor.command)
+app.command("forget")(forget.command)
 app.command("fit")(fit.command)
 app.command("models")(models.command)
 app.command("predict")(predict.command)
