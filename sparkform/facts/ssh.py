@@ -10,14 +10,14 @@ import re
 import shlex
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 
 import asyncssh
 
 from sparkform.facts import errors, host_keys, program
 from sparkform.facts.answer import Answer
-from sparkform.facts.report import NodeError
+from sparkform.facts.report import LoginKey, NodeError
 from sparkform.facts.target import Target
 
 # Of the node's limit, what is left for the facts program itself once the login is done.
@@ -36,11 +36,15 @@ class Refusal(Exception):
 
 @dataclass
 class Progress:
-    """How far a connection has come, for the words when it gets no further."""
+    """How far a connection has come, for the words when it gets no further.
+
+    `logins` says by target name whose key was offered last: the one that opened the door.
+    """
 
     stage: str = "dial"
     offered: asyncssh.SSHKey | None = None
     jump: Target | None = None
+    logins: dict[str, LoginKey] = field(default_factory=dict)
 
     @property
     def host_key(self) -> str | None:
@@ -71,6 +75,7 @@ class _Client(asyncssh.SSHClient):
     target: Target
     trusted: host_keys.Trust
     progress: Progress
+    keys: Iterator[asyncssh.SSHKeyPair]
     rejected: NodeError | None = field(default=None)
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
@@ -82,6 +87,14 @@ class _Client(asyncssh.SSHClient):
         self.progress.stage, self.progress.offered = "login", key
         self.rejected = host_keys.verdict(self.target, self.trusted, key)
         return self.rejected is None
+
+    def public_key_auth_requested(self) -> asyncssh.SSHKeyPair | None:
+        """One key after the other, so that it is known which one was taken."""
+        key = next(self.keys, None)
+        if key is not None:
+            from_agent = isinstance(key, asyncssh.SSHAgentKeyPair)
+            self.progress.logins[self.target.name] = "agent" if from_agent else "identity_file"
+        return key
 
 
 async def look(
@@ -157,7 +170,7 @@ async def _connect(
     trusted = host_keys.trust(target)
     if isinstance(trusted, NodeError):
         raise Refusal(trusted)
-    client = _Client(target, trusted, progress)
+    client = _Client(target, trusted, progress, iter(identities.keys))
     try:
         return await asyncssh.connect(
             target.host,
@@ -165,7 +178,7 @@ async def _connect(
             tunnel=tunnel or (),
             client_factory=lambda: client,
             username=target.user,
-            client_keys=list(identities.keys) or None,
+            client_keys=None,
             agent_path=None,
             known_hosts=lambda host, addr, port: ([], [], []),
             server_host_key_algs=trusted.algorithms,
