@@ -59,7 +59,8 @@ async def _look(target: Target, limit_s: float, progress: ssh.Progress) -> ssh.L
 
     try:
         async with asyncio.timeout(limit_s):
-            return await ssh.look(target, await ssh.identities(target), limit_s, progress)
+            async with ssh.identities(target) as keys:
+                return await ssh.look(target, keys, limit_s, progress)
     except TimeoutError:
         return ssh.late(target, progress, limit_s)
     except ssh.Refusal as refusal:

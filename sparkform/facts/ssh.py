@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import asyncssh
 
@@ -233,28 +234,41 @@ def late(target: Target, progress: Progress, limit_s: float) -> NodeError:
     return errors.frozen(target, limit_s)
 
 
-async def identities(target: Target) -> Identities:
-    """The agent's keys first, then the identity file's; a problem is said where it matters."""
-    keys = list(await _agent_keys())
-    if target.identity_file is None:
-        return Identities(tuple(keys))
+@contextlib.asynccontextmanager
+async def identities(target: Target) -> AsyncIterator[Identities]:
+    """The agent's keys first, then the identity file's; a problem is said where it matters.
+
+    The agent signs as long as the block runs.
+    """
+    async with _agent_keys() as held:
+        if target.identity_file is None:
+            yield Identities(held)
+        else:
+            yield await _with_file(held, target.identity_file.expanduser(), target.passphrase)
+
+
+async def _with_file(
+    held: tuple[asyncssh.SSHKeyPair, ...], path: Path, passphrase: str | None
+) -> Identities:
     try:
-        path = target.identity_file.expanduser()
-        loaded = await asyncio.to_thread(asyncssh.read_private_key, path, target.passphrase)
+        loaded = await asyncio.to_thread(asyncssh.read_private_key, path, passphrase)
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-        return Identities(tuple(keys), str(error))
+        return Identities(held, str(error))
     except OSError as error:
-        return Identities(tuple(keys), error.strerror or "it cannot be read")
-    return Identities((*keys, *asyncssh.load_keypairs([loaded])))
+        return Identities(held, error.strerror or "it cannot be read")
+    return Identities((*held, *asyncssh.load_keypairs([loaded])))
 
 
-async def _agent_keys() -> list[asyncssh.SSHKeyPair]:
+@contextlib.asynccontextmanager
+async def _agent_keys() -> AsyncIterator[tuple[asyncssh.SSHKeyPair, ...]]:
     """The agent's keys; no agent, or one that does not answer, has none."""
-    try:
-        agent = await asyncssh.connect_agent()
-        return list(await agent.get_keys())
-    except (OSError, ValueError, asyncssh.Error):
-        return []
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            agent = await stack.enter_async_context(await asyncssh.connect_agent())
+            held = tuple(await agent.get_keys())
+        except (OSError, ValueError, asyncssh.Error):
+            held = ()
+        yield held
 
 
 def _bytes(value: bytes | str | None) -> bytes:

@@ -1,4 +1,4 @@
-"""`remote.Command` is made in host_step.py and nowhere else, so that every command has its anchor."""
+"""`remote.Command` is made in host_step.py alone, so that every command has its anchor."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ def made(tree: ast.AST) -> Iterator[int]:
     for node in ast.walk(tree):
         used = [node.func] if isinstance(node, ast.Call) else []
         used += node.bases if isinstance(node, ast.ClassDef) else []
-        if any(_name(one) in names for one in used):
-            yield node.lineno
+        yield from (one.lineno for one in used if _name(one) in names)
 
 
 def _name(expression: ast.expr) -> str:

@@ -27,7 +27,7 @@ def built(spec: Spec, plan: RackPlan) -> Record:
     """What registering this plan asks for."""
     with recording() as record:
 
-        @pulumi.runtime.test
+        @pulumi.runtime.test  # type: ignore[untyped-decorator]
         def build() -> None:
             reach = {
                 node.name: remote.ConnectionArgs(host=node.host, host_key="ssh-ed25519 AAAA")

@@ -1,4 +1,4 @@
-"""Pulumi's mock engine, with the options of each registration: what a component really asked for."""
+"""Pulumi's mock engine, with the options of each registration that a component asks for."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ class _Engine(mocks.Mocks):
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         return f"{args.name}-id", {**args.inputs, "stdout": f"printed by {args.name}"}
 
-    def call(self, args: mocks.MockCallArgs) -> dict[str, Any]:
-        return {}
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], None]:
+        return {}, None
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Record(mocks.MockMonitor):
     def RegisterResource(self, request: Any) -> Any:
         if request.type != "pulumi:pulumi:Stack":
             self.found[request.name] = _registered(request)
-        return super().RegisterResource(request)
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
     def commands(self) -> list[Registered]:
         return [one for one in self.found.values() if one.type == "command:remote:Command"]
