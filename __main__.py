@@ -6,7 +6,7 @@ import hashlib
 
 import pulumi
 
-from components.connection import connection
+from components.connection import connections
 from components.inputs import declared, seen
 from components.rack import build_rack
 from sparkform.errors import InputError
@@ -14,7 +14,6 @@ from sparkform.facts.program import zipapp
 from sparkform.planner.outputs import outputs
 from sparkform.planner.plan import plan_rack
 from sparkform.planner.steps import StackName
-from sparkform.planner.targets import target
 
 
 def main() -> None:
@@ -26,11 +25,7 @@ def main() -> None:
     plan = plan_rack(spec, found.documents, stack, hashlib.sha256(program).hexdigest())
     if plan.problems:
         raise InputError(plan.problems)
-    host_keys = {name: report.host_key for name, report in found.nodes.items()}
-    reach = {
-        node.name: connection(target(spec, node, passphrase), host_keys) for node in spec.nodes
-    }
-    build_rack(spec, plan, program, reach)
+    build_rack(spec, plan, program, connections(spec, found.nodes, passphrase))
     for name, value in outputs(spec, plan, found.documents).items():
         pulumi.export(name, value)
 

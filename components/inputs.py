@@ -10,6 +10,7 @@ from pulumi.runtime import is_config_secret, is_dry_run
 
 from sparkform.errors import InputError
 from sparkform.facts import ENVIRONMENT, Observation, load_facts, observe
+from sparkform.facts.login_keys import stale_agent
 from sparkform.planner.targets import targets
 from sparkform.spec import Spec, encrypted_blocks, parse_config, unsupported_services
 
@@ -35,7 +36,9 @@ def seen(spec: Spec, passphrase: str | None) -> Observation:
     if recorded and not is_dry_run():
         raise pulumi.RunError(f"{ENVIRONMENT} is set: recorded facts are for previews only")
     found = load_facts(Path(recorded)) if recorded else observe(targets(spec, passphrase))
-    if found.errors:
-        said = [f"{node}: {error.what} {error.remedy}" for node, error in found.errors.items()]
+    said = [f"{node}: {error.what} {error.remedy}" for node, error in found.errors.items()]
+    stale = None if recorded else stale_agent()
+    said += [str(stale)] if stale else []
+    if said:
         raise pulumi.RunError("\n".join(said))
     return found
