@@ -12,7 +12,7 @@ from sparkform.errors import InputError
 from sparkform.facts import ENVIRONMENT, Observation, load_facts, observe
 from sparkform.facts.login_keys import stale_agent
 from sparkform.planner.targets import targets
-from sparkform.spec import Spec, encrypted_blocks, parse_config, unsupported_services
+from sparkform.spec import SECRET_KEYS, Spec, encrypted_blocks, parse_config
 
 BLOCKS = ("cluster", "services")
 
@@ -23,11 +23,12 @@ def declared(config: pulumi.Config) -> Spec:
     problems = list(encrypted_blocks(secret))
     if problems:
         raise InputError(problems)
-    spec = parse_config(*(config.get_object(block) for block in BLOCKS))
-    problems = unsupported_services(spec)
-    if problems:
-        raise InputError(problems)
-    return spec
+    return parse_config(*(config.get_object(block) for block in BLOCKS))
+
+
+def secret_names() -> frozenset[str]:
+    """Which secrets the stack has; never what they are."""
+    return frozenset(name for name in SECRET_KEYS if is_config_secret(f"sparkform:{name}"))
 
 
 def seen(spec: Spec, passphrase: str | None) -> Observation:

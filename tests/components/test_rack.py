@@ -9,7 +9,7 @@ import pulumi
 import pytest
 from pulumi_command import remote
 
-from components.rack import build_rack
+from components.rack import Rack, build_rack
 from sparkform.planner.plan import RackPlan
 from sparkform.spec import Spec
 from tests.support.planning import declared, installed, planned, recorded
@@ -33,7 +33,7 @@ def built(spec: Spec, plan: RackPlan) -> Record:
                 node.name: remote.ConnectionArgs(host=node.host, host_key="ssh-ed25519 AAAA")
                 for node in spec.nodes
             }
-            build_rack(spec, plan, b"the node program", reach)
+            build_rack(Rack(spec, ()), spec, plan, b"the node program", reach)
 
         build()
     return record
