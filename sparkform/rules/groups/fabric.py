@@ -104,6 +104,8 @@ def twin_subnets(context: Context) -> Iterator[Outcome]:
     NVIDIA's pages require two subnets and its own script puts both halves into one. What sparkform
     plans has a subnet for each half; this looks at those together with what stays as it is.
     """
+    if context.topology == "none":
+        return
     planned = _planned(context) if context.documents else None
     for one in _nodes(context, "cluster.fabric.pool"):
         if isinstance(one, Skip) or planned is None:
@@ -139,6 +141,9 @@ def interfaces_exist(context: Context) -> Iterator[Outcome]:
 
 
 def _declared(context: Context) -> Iterator[Outcome]:
+    inherits = context.spec.fabric_mtu == "inherit" and context.topology != "none"
+    if not inherits and not any(node.interfaces for node in context.spec.active_nodes):
+        return
     for one in _nodes(context, "cluster.nodes"):
         if isinstance(one, Skip):
             yield one
