@@ -52,8 +52,6 @@ def pool_overlap(context: Context) -> Iterator[Outcome]:
 
     NVIDIA's own ring addresses (192.168.0.0 to 192.168.5.0) collide with a common home network.
     """
-    from sparkform.planner.addressing import overlapping
-
     pools = [("cluster.swarm.addressPool", context.spec.cluster.swarm.address_pool)]
     if not context.spec.swarm_enabled:
         pools = []
@@ -70,13 +68,21 @@ def pool_overlap(context: Context) -> Iterator[Outcome]:
             ours |= _written(document)
             # Docker's own bridges of a Swarm lie in its pool, and are the pool at work.
             own = ours | {"docker_gwbridge"}
-            for network in overlapping(IPv4Network(pool), _elsewhere(document, own)):
+            for network in _overlapping(IPv4Network(pool), document, own):
                 yield Finding(
                     path=path,
                     message=f"The cluster must have a pool of its own, and {pool} overlaps "
                     f"{network} of {node.name}.",
                     remedy=f"{path.rpartition('.')[2]}: a private network that no node has",
                 )
+
+
+def _overlapping(
+    pool: IPv4Network, document: NodeDocument, ours: set[str]
+) -> tuple[IPv4Network, ...]:
+    from sparkform.planner.addressing import overlapping
+
+    return overlapping(pool, _elsewhere(document, ours))
 
 
 def _elsewhere(document: NodeDocument, ours: set[str]) -> list[IPv4Network]:
@@ -98,6 +104,8 @@ def twin_subnets(context: Context) -> Iterator[Outcome]:
     NVIDIA's pages require two subnets and its own script puts both halves into one. What sparkform
     plans has a subnet for each half; this looks at those together with what stays as it is.
     """
+    if context.topology == "none":
+        return
     planned = _planned(context) if context.documents else None
     for one in _nodes(context, "cluster.fabric.pool"):
         if isinstance(one, Skip) or planned is None:
@@ -133,6 +141,9 @@ def interfaces_exist(context: Context) -> Iterator[Outcome]:
 
 
 def _declared(context: Context) -> Iterator[Outcome]:
+    inherits = context.spec.fabric_mtu == "inherit" and context.topology != "none"
+    if not inherits and not any(node.interfaces for node in context.spec.active_nodes):
+        return
     for one in _nodes(context, "cluster.nodes"):
         if isinstance(one, Skip):
             yield one

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
-
-from pydantic import TypeAdapter
 
 from sparkform.rules.context import ServiceView
 from sparkform.rules.outcome import Finding, Outcome
@@ -28,9 +26,9 @@ class Report:
     must: str
     remedy: str
     source: str
-    images: tuple[str, ...] = ("*",)
-    models: tuple[str, ...] = ("*",)
-    nodes: tuple[int, ...] = ()
+    images: Sequence[str] = ("*",)
+    models: Sequence[str] = ("*",)
+    nodes: Sequence[int] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
     above: Mapping[str, float] = field(default_factory=dict)
@@ -41,7 +39,7 @@ class Report:
 def reports() -> tuple[Report, ...]:
     """All reported failures."""
     text = (files("sparkform.rules") / "known_failures.json").read_text(encoding="utf-8")
-    return TypeAdapter(tuple[Report, ...]).validate_python(json.loads(text))
+    return tuple(Report(**row) for row in json.loads(text))
 
 
 def known_failure(service: ServiceView) -> Iterator[Outcome]:
@@ -85,7 +83,7 @@ def _text(service: ServiceView, name: str) -> str:
     return variable.text if variable else service.settings.text(name)
 
 
-def _matches(text: str, patterns: tuple[str, ...]) -> bool:
+def _matches(text: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(text, pattern) for pattern in patterns)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 from sparkform.rules import registry
-from sparkform.rules.groups.reported import reports
+from sparkform.rules.groups.reported import Report, reports
+from sparkform.rules.setting_sources import SOURCES
 from sparkform.rules.story import functions, page, story_of
 from sparkform.rules.table import read_table, table
 from tests.unit.rules.support import cases
@@ -67,6 +70,17 @@ def test_every_rule_has_a_story_and_sources(rule: str) -> None:
     assert len(story.text) > 60
     assert story.text.splitlines()[0].endswith((".", ":")), "the first sentence fits on its line"
     assert all(len(source) > 5 for source in story.sources)
+
+
+def test_every_reported_failure_is_well_formed() -> None:
+    """The program takes the rows as they are; here they are held to their types."""
+    rows = [asdict(one) for one in reports()]
+    assert TypeAdapter(list[Report]).validate_python(rows) == list(reports())
+    for one in reports():
+        for name in (*one.settings, *one.above, *one.unless):
+            assert name in SOURCES[one.engine], f"{one.id} asks for {name}"
+        patterns = [*one.images, *one.models, *one.settings.values(), *one.variables.values()]
+        assert all(text == text.lower() for text in patterns), "compared in lower case"
 
 
 def test_every_reported_failure_has_a_source_and_an_id_of_its_own() -> None:
