@@ -80,6 +80,7 @@ def after(node: str, spec: Spec, file: str, backup: str) -> str:
     steps += [
         "`pulumi up`: the other nodes stop expecting it, and it goes out of the Swarm.",
         f"If {node} ever comes back, it still has our files, addresses and claim. On it, before "
-        f"its cables go in: `sudo python3 {ZIPAPP} undo --all`.",
+        f"its cables go in: `sudo python3 {ZIPAPP} undo --all`, again "
+        "if it says so: it leaves its Swarm only once dockerd is up.",
     ]
     return "\n".join(f"{at}. {text}" for at, text in enumerate(steps, 1))
