@@ -61,7 +61,7 @@ def observe(system: System, request: Json) -> dict[str, Any]:
     id of the host network, which services that use it must name."""
     found = membership.read(system)
     if found is None:
-        return {"state": "dockerd does not answer", "made": [], "cluster": None, "role": None}
+        return {"unknown": "dockerd does not answer", "made": [], "cluster": None, "role": None}
     return {
         "state": found.state,
         "role": found.role,
@@ -81,6 +81,8 @@ def beside_head(seen: Json, head_cluster: str | None) -> dict[str, Any]:
 
 
 def narrow(seen: Json, want: Json) -> dict[str, Any]:
+    if "unknown" in seen:
+        return {"unknown": seen["unknown"]}
     is_head = want["role"] == MANAGER
     return {
         "role": seen["role"],
@@ -103,6 +105,8 @@ def _is_ours(seen: Json) -> bool:
 
 
 def differences(have: Json, want: Json) -> list[str]:
+    if "unknown" in have:
+        return [f"{have['unknown']}, so its Swarm is not known; will be seen to once it does"]
     place = f"join the one of {want['head']}" if want["head"] else f"start one at {want['address']}"
     if have["role"] is None:
         return [f"in no Swarm, will {place}"]

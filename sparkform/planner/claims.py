@@ -1,4 +1,4 @@
-"""Nodes that another stack has: found before anything is done. Pure."""
+"""Nodes that cannot be worked on as they are: found before anything is done. Pure."""
 
 from __future__ import annotations
 
@@ -21,4 +21,18 @@ def foreign_claims(spec: Spec, documents: Documents, stack: StackName) -> Iterat
                 what=f"{node.name} belongs to stack {found}, not to {ours}",
                 because="two stacks on one node would undo each other's work",
                 remedy=f"run `pulumi destroy` in {found} first, or leave the node out here",
+            )
+
+
+def missing_gpus(spec: Spec, documents: Documents) -> Iterator[Problem]:
+    """Swarm places work on a GPU by its UUID: without one there is nothing to offer."""
+    for node in spec.active_nodes:
+        facts = documents[node.name].facts if node.name in documents else None
+        if spec.swarm_enabled and facts and not (facts.gpu and facts.gpu.gpus):
+            yield Problem(
+                path=f"cluster.nodes[{node.position}]",
+                what=f"{node.name} shows no GPU",
+                because="Swarm places work on it by its UUID",
+                remedy="`nvidia-smi` on the node says why, and a reboot often brings it back; "
+                "or declare the node with `away: true`",
             )

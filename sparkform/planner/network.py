@@ -5,14 +5,14 @@ A problem is a sentence for the user; a plan with problems is never carried out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface
 
 from sparkform.errors import Problem
 from sparkform.facts import NodeDocument
 from sparkform.facts.models import Interface, Route
-from sparkform.planner.addressing import FabricAddress, fabric_addresses, overlapping
+from sparkform.planner.addressing import FabricAddress, fabric_addresses
 from sparkform.planner.topology import HALVES, Cable, Port, cables
 from sparkform.spec import EffectiveNode, Spec
 
@@ -56,7 +56,7 @@ def plan_network(spec: Spec, documents: Documents) -> tuple[Network, list[Proble
         if address:
             management[node.name] = address
         problems += [*missing, *([] if address else [_unmanaged(node)])]
-        problems += _overlaps(spec, node, documents[node.name], fabric[node.name])
+    problems += [_unseen(node) for node in spec.active_nodes if node.name not in documents]
     return Network(laid, fabric, management), problems
 
 
@@ -133,35 +133,6 @@ def interface_names(node: EffectiveNode, document: NodeDocument) -> dict[tuple[i
     }
 
 
-def _overlaps(
-    spec: Spec, node: EffectiveNode, document: NodeDocument, ours: Iterable[FabricInterface]
-) -> Iterator[Problem]:
-    """The fabric's pool against everything that is routed elsewhere on this node."""
-    if spec.cluster.fabric.topology == "none":
-        return
-    pool = IPv4Network(spec.cluster.fabric.pool)
-    names = {one.name for one in ours}
-    for network in overlapping(pool, _elsewhere(document, names)):
-        yield Problem(
-            path="cluster.fabric.pool",
-            what=f"overlaps {network}, which {node.name} has on another interface",
-            got=str(pool),
-            because="packets for the fabric would leave by the wrong interface",
-            remedy="choose a pool of /24 or larger that no node has a route or address in",
-        )
-
-
-def _elsewhere(document: NodeDocument, ours: set[str]) -> list[IPv4Network]:
-    interfaces, routes = document.facts.interfaces or (), document.facts.routes or ()
-    held = [address.network for one in interfaces if one.name not in ours for address in _ipv4(one)]
-    routed = [
-        IPv4Network(route.destination)
-        for route in routes
-        if route.interface not in ours and route.destination not in (None, "default")
-    ]
-    return sorted({*held, *routed})
-
-
 def _ipv4(interface: Interface) -> list[IPv4Interface]:
     return [IPv4Interface(text) for text in interface.addresses if ":" not in text]
 
@@ -172,6 +143,14 @@ def _missing(node: EffectiveNode, entry: FabricAddress) -> Problem:
         what=f"half {entry.half} of QSFP port {entry.port} of {node.name} was not found",
         because=f"cable {entry.cable} needs both halves",
         remedy="`ibdev2netdev` on the node lists its fabric interfaces; name them here",
+    )
+
+
+def _unseen(node: EffectiveNode) -> Problem:
+    return Problem(
+        path=f"cluster.nodes[{node.position}]",
+        what=f"{node.name} was not observed",
+        remedy="observe it, or declare it with `away: true`",
     )
 
 

@@ -86,11 +86,21 @@ def test_a_third_spark_behind_the_switch_changes_nothing_on_the_first_two() -> N
     assert {key for key in given if given[key] != now[key]} == {("spark-1", "swarm_labels")}
 
 
-def test_a_pool_that_cuts_into_a_route_is_refused_with_its_name() -> None:
-    spec = declared("direct", 2, fabric={"topology": "direct", "pool": "10.87.0.0/16"})
-    plan = plan_rack(spec, recorded("direct-2-untouched"), STACK, "any")
-    assert {str(one) for one in plan.problems if "overlaps 10.87." in str(one)}
+def test_a_node_that_nobody_observed_is_named() -> None:
+    documents = recorded("direct-2-untouched")
+    del documents["spark-2"]
+    plan = plan_rack(declared("direct", 2), documents, STACK, "any")
+    assert [one.path for one in plan.problems] == ["cluster.nodes[1]"]
     assert plan.nodes == {}
+
+
+def test_a_node_without_its_gpu_is_named_where_swarm_needs_it() -> None:
+    documents = recorded("direct-2-untouched")
+    documents["spark-2"] = changed(documents["spark-2"], gpu=None)
+    (problem,) = plan_rack(declared("direct", 2), documents, STACK, "any").problems
+    assert "spark-2 shows no GPU" in str(problem)
+    without_swarm = declared("direct", 2, swarm={"enabled": False})
+    assert plan_rack(without_swarm, documents, STACK, "any").problems == ()
 
 
 def test_a_node_without_a_default_route_needs_its_management_address() -> None:
