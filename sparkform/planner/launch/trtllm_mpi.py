@@ -76,7 +76,8 @@ def _exported(request: Request, variables: tuple[Variable, ...]) -> list[str]:
 def mpirun(count: int, names: list[str]) -> tuple[str, ...]:
     """One rank a node, every variable exported; the launcher and its command follow.
 
-    No tree of launches: only the head has a key for the others.
+    mpirun reaches up to 64 nodes by itself (plm_rsh's own radix), so only the head needs a key; its
+    plm_rsh_no_tree_spawn, which says so outright, makes Open MPI 4.1.4 hang.
     """
     exported = [part for name in names for part in ("-x", name)]
     return (
@@ -90,9 +91,6 @@ def mpirun(count: int, names: list[str]) -> tuple[str, ...]:
         "--mca",
         "plm_rsh_agent",
         f"{INSIDE}/ssh",
-        "--mca",
-        "plm_rsh_no_tree_spawn",
-        "1",
         *exported,
         f"{INSIDE}/rank",
         "trtllm-llmapi-launch",
@@ -122,7 +120,11 @@ def _variables(request: Request, member: Member) -> tuple[Variable, ...]:
 
 
 def _shared_files() -> tuple[LaunchFile, ...]:
-    return (LaunchFile(path=f"{INSIDE}/rank", text=scripts.RANK, mode="0555"),)
+    """mpirun's daemon looks for the agent on the workers too, though it has no use for it there."""
+    return (
+        LaunchFile(path=f"{INSIDE}/rank", text=scripts.RANK, mode="0555"),
+        LaunchFile(path=f"{INSIDE}/ssh", text=scripts.SSH_AGENT, mode="0555"),
+    )
 
 
 def _head_files(request: Request) -> tuple[LaunchFile, ...]:
@@ -133,7 +135,6 @@ def _head_files(request: Request) -> tuple[LaunchFile, ...]:
     return (
         LaunchFile(path=request.start, text=start, mode="0555", own=True),
         LaunchFile(path=f"{INSIDE}/hostfile", text=hosts),
-        LaunchFile(path=f"{INSIDE}/ssh", text=scripts.SSH_AGENT, mode="0555"),
         LaunchFile(path=f"{INSIDE}/ssh_config", text=scripts.ssh_config(SSH_PORT)),
     )
 
