@@ -57,13 +57,14 @@ RING = (
 def mpi_variables(member: Member, members: Sequence[Member]) -> tuple[Variable, ...]:
     """What Open MPI and UCX need: control messages over the management network.
 
-    mpirun hands its own MCA parameters to all nodes, so they list the interface names of all;
-    Open MPI ignores the ones that a node does not have.
+    mpirun hands the head's parameters to its daemons, so those of oob (between daemons) list the
+    interface names of all members, of which each daemon takes its own. btl (between ranks) does not
+    work at all with a name that a node lacks, and each rank reads its own node's.
     """
     names = ",".join(dict.fromkeys(sorted(one.interface for one in members)))
     return (
         Variable("UCX_NET_DEVICES", member.interface, overridable=True, own=True),
-        Variable("OMPI_MCA_btl_tcp_if_include", names),
+        Variable("OMPI_MCA_btl_tcp_if_include", member.interface, own=True),
         Variable("OMPI_MCA_oob_tcp_if_include", names),
         Variable("OMPI_ALLOW_RUN_AS_ROOT", "1"),
         Variable("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),

@@ -13,8 +13,8 @@ SECRET_NAME = re.compile(
     r"(?i)(^|.*_)(TOKEN|API_?KEY|PASSWORD|PASSPHRASE|SECRET|SECRET_KEY|ACCESS_KEY|CREDENTIALS?)"
 )
 SECRET_VALUE = re.compile(
-    r"hf_[A-Za-z0-9]{16,}|nvapi-[A-Za-z0-9_-]{16,}|sk-[A-Za-z0-9_-]{16,}|(?i:bearer) [\w.~+/-]{8,}"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"(?<![A-Za-z0-9])(hf_[A-Za-z0-9]{16,}|(nvapi|sk)-[A-Za-z0-9_-]{16,})"
+    r"|(?i:\bbearer) [\w.~+/-]{8,}|-----BEGIN [A-Z ]*PRIVATE KEY"
 )
 """Tokens of Hugging Face, NVIDIA and OpenAI, bearer headers and private keys, by their looks."""
 

@@ -84,7 +84,8 @@ def _kept_at_home(request: Request, variables: tuple[Variable, ...]) -> LaunchFi
 
 
 def _head_start(request: Request) -> LaunchFile:
-    start = " ".join((*ray_start(request, request.head), "--head", "--port", str(RAY_PORT)))
+    options = ("--head", "--port", str(RAY_PORT), "--include-dashboard", "false")
+    start = " ".join((*ray_start(request, request.head), *options))
     python = f"{VIRTUALENV}/bin/python" if request.is_native else "python3"
     key = request.api_key
     text = scripts.script(

@@ -18,6 +18,7 @@ OWN = {
     "HF_HUB_CACHE",
     "NCCL_IB_HCA",
     "NCCL_SOCKET_IFNAME",
+    "OMPI_MCA_btl_tcp_if_include",
     "UCX_NET_DEVICES",
     "VLLM_HOST_IP",
 }

@@ -4,7 +4,9 @@ import pytest
 
 from sparkform.errors import Problem
 from sparkform.planner.launch import Launch
+from sparkform.spec import load_stack
 from tests.unit.launch.racks import document, documents, on, planned, trt, vll
+from tests.unit.spec.support import STACKS
 
 TOKEN = "hf_" + "aB3dE5gH7jK9mN1pQ"
 
@@ -35,11 +37,11 @@ def test_each_rank_names_its_own_interfaces_and_address() -> None:
     assert (first["VLLM_HOST_IP"], second["VLLM_HOST_IP"]) == ("10.0.0.11", "10.0.0.12")
 
 
-def test_mpi_is_given_the_management_interfaces_of_all_nodes() -> None:
+def test_mpi_s_daemons_know_all_management_interfaces_and_each_rank_its_own() -> None:
     found = {"spark-1": document(0), "spark-2": document(1, management="wlP9s9")}
     plan = planned(on("direct", qwen=trt("direct")), found)
-    for launch in plan.services["qwen"]:
-        assert launch.environment["OMPI_MCA_btl_tcp_if_include"] == "enP7s7,wlP9s9"
+    for launch, own in zip(plan.services["qwen"], ("enP7s7", "wlP9s9"), strict=True):
+        assert launch.environment["OMPI_MCA_btl_tcp_if_include"] == own
         assert launch.environment["OMPI_MCA_oob_tcp_if_include"] == "enP7s7,wlP9s9"
 
 
@@ -131,3 +133,16 @@ def test_a_secret_in_the_environment_is_refused_and_never_repeated(name: str, va
 
 def test_a_number_is_no_secret() -> None:
     assert launches("none", environment={"MAX_TOKEN": "4096"})
+
+
+@pytest.mark.parametrize("value", ["/srv/desk-models-of-the-team", "/srv/shf_0123456789abcdefgh"])
+def test_a_path_is_no_secret(value: str) -> None:
+    assert launches("none", environment={"CACHE_PLACE": value})
+
+
+def test_both_stack_files_of_the_project_can_be_launched() -> None:
+    for path in STACKS:
+        declared = load_stack(path)
+        plan = planned(declared)
+        assert plan.problems == (), [str(problem) for problem in plan.problems]
+        assert {len(found) for found in plan.services.values()} == {len(declared.nodes)}
