@@ -9,7 +9,7 @@ from sparkform.planner.launch.request import Rank, Request
 from sparkform.planner.launch.variables import merged
 
 STOP_GRACE_S = 5
-"""An engine that does not end within this is killed (docs/architecture.md; seed protocol)."""
+"""An engine that does not end within this is killed: a hung one must not keep the memory."""
 
 INFINIBAND = "/dev/infiniband"
 ULIMITS = {"memlock": -1, "stack": 64 * 1024**2}

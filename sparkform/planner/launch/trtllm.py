@@ -26,9 +26,6 @@ from sparkform.planner.launch.trtllm_mpi import mpi_ranks
 from sparkform.planner.launch.versions import tag_version
 from sparkform.spec import TrtllmService
 
-PROXY_PORT = 10012
-"""The launcher's control socket, on loopback, counted up while taken (trtllm-llmapi-launch)."""
-
 ALIASES = {
     "--tensor_parallel_size": "--tp_size",
     "--pipeline_parallel_size": "--pp_size",

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from functools import total_ordering
 from typing import NamedTuple
 
 FINAL = 10**6
 """A release counts as later than all of its candidates."""
 
 
-@total_ordering
 class Version(NamedTuple):
     """1.3.0rc13 is (1, 3, 0, 13, 0), 1.2.1 is (1, 2, 1, FINAL, 0), a .post1 counts last."""
 
