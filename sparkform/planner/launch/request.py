@@ -18,6 +18,11 @@ from sparkform.planner.launch.weights import Weights, weights
 from sparkform.planner.topology import Topology
 from sparkform.spec import AnyService
 
+MOFED_UNPROVEN = (
+    "RDMA inside a Swarm service (NVIDIA_MOFED=enabled instead of a device): read in the toolkit's "
+    "source, never reported from a Spark; NCCL_NET=IB makes NCCL fail if it does not work",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -47,6 +52,16 @@ class Request:
     @property
     def is_native(self) -> bool:
         return self.declared.runtime == "native"
+
+    @property
+    def asks_for_rdma(self) -> bool:
+        """Whether the NVIDIA runtime has to add the RDMA devices, as Swarm cannot pass any."""
+        return self.is_several and self.declared.runtime == "swarm"
+
+    @property
+    def unproven(self) -> tuple[str, ...]:
+        """What of the runtime's part nobody has reported from a Spark."""
+        return MOFED_UNPROVEN if self.asks_for_rdma else ()
 
     @property
     def folder(self) -> str:

@@ -26,10 +26,6 @@ SSH_PORT = 2233
 """As in NVIDIA's playbook (trtllm-mn-entrypoint.sh)."""
 
 SSHD = ("/usr/sbin/sshd", "-D", "-e", "-f", f"{INSIDE}/sshd_config")
-MOFED_UNPROVEN = (
-    "RDMA inside a Swarm service (NVIDIA_MOFED=enabled instead of a device): read in the toolkit's "
-    "source, never reported from a Spark; NCCL_NET=IB makes NCCL fail if it does not work",
-)
 LAYER_UNPROVEN = ("an SSH server added to NVIDIA's image as a layer: NVIDIA adds it at each start",)
 
 
@@ -39,8 +35,7 @@ def mpi_ranks(
     """`command` is trtllm-serve with its arguments; only rank 0 runs it and needs its files."""
     head, *workers = (_variables(request, member) for member in request.members)
     layer = image_layer(request.declared.image or "")
-    is_swarm = request.declared.runtime == "swarm"
-    unproven = LAYER_UNPROVEN + (MOFED_UNPROVEN if is_swarm else ())
+    unproven = LAYER_UNPROVEN + request.unproven
     return (
         Rank(
             member=request.head,
@@ -115,7 +110,7 @@ def _variables(request: Request, member: Member) -> tuple[Variable, ...]:
         *COMPILER,
         *nccl_variables(member, request.topology),
         *mpi_variables(member, request.members),
-        *(MOFED if request.declared.runtime == "swarm" else ()),
+        *(MOFED if request.asks_for_rdma else ()),
     )
 
 

@@ -39,6 +39,7 @@ def ray_ranks(
             files=(_head_start(request), _kept_at_home(request, head)),
             secrets=(request.api_key,) if request.api_key else (),
             ports=_head_ports(request),
+            unproven=request.unproven,
         ),
         *(
             Rank(
@@ -46,6 +47,7 @@ def ray_ranks(
                 argv=(*ray_start(request, member), "--address", _meeting_point(request), "--block"),
                 variables=own,
                 files=(_worker_start(request), _kept_at_home(request, own)),
+                unproven=request.unproven,
             )
             for member, own in zip(request.members[1:], workers, strict=True)
         ),

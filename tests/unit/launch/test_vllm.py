@@ -147,3 +147,12 @@ def test_ray_runs_the_engine_on_the_head_only() -> None:
 def test_ray_and_copies_are_refused() -> None:
     (problem,) = problems("direct", launcher="ray", tensorParallel=1, dataParallel=2)
     assert problem.path == "services.oss.launcher"
+
+
+@pytest.mark.parametrize("launcher", ["mp", "ray"])
+def test_rdma_in_swarm_is_asked_for_and_marked_as_unproven(launcher: str) -> None:
+    for one in launches("direct", runtime="swarm", launcher=launcher):
+        assert one.environment["NVIDIA_MOFED"] == "enabled"
+        assert "never reported from a Spark" in one.unproven[0]
+    (alone,) = launches("none", runtime="swarm")
+    assert ("NVIDIA_MOFED" in alone.environment, alone.unproven) == (False, ())
