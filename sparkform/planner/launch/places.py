@@ -1,0 +1,37 @@
+"""Where the files of a launch lie: inside a container, and on the node."""
+
+from __future__ import annotations
+
+# Inside a container.
+INSIDE = "/etc/sparkform"
+INSIDE_KEYS = "/run/sparkform/keys"
+INSIDE_SECRETS = "/run/secrets"
+INSIDE_MODELS = "/models"
+
+# On the node.
+SERVICES = "/var/lib/sparkform/services"
+VIRTUALENV = "/opt/sparkform/vllm"
+"""The native vLLM's virtual environment, the same path on all nodes."""
+
+NCCL_LIBRARIES = "/opt/sparkform/nccl/lib"
+"""An NCCL built for sm_121, for native engines; it need not exist."""
+
+
+def service_folder(service: str) -> str:
+    """A service's own folder on a node."""
+    return f"{SERVICES}/{service}"
+
+
+def keys_folder(service: str) -> str:
+    """Root-only: the keys of the launch SSH of a service."""
+    return f"{SERVICES}/{service}/keys"
+
+
+def secrets_folder(service: str) -> str:
+    """Root-only: the secrets that a service's entrypoint reads."""
+    return f"{SERVICES}/{service}/secrets"
+
+
+def unit_name(service: str) -> str:
+    """The systemd unit of a native service's rank; a node runs at most one."""
+    return f"sparkform-{service}.service"
