@@ -23,18 +23,20 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs: docs/commands.md")] = False,
 ) -> None:
-    """Show addresses and steps: what `pulumi up` would do. Touches no node."""
+    """Show addresses, steps and what the rules say: what `pulumi up` would do. Touches no node."""
     import json
 
     from sparkform.cli.declared import load
     from sparkform.cli.plan_report import report
 
     declared = load(stack)
-    found = report(planned(declared, seen(declared, facts)))
+    made = planned(declared, seen(declared, facts))
+    found = report(made)
     if as_json:
         typer.echo(json.dumps(found, indent=1))
     else:
         show(found)
+    raise typer.Exit(1 if made.verdict.refusals else 0)
 
 
 def seen(declared: DeclaredStack, facts: Path | None) -> Observation:
@@ -60,12 +62,17 @@ def planned(declared: DeclaredStack, found: Observation) -> Planned:
     from sparkform.errors import InputError
     from sparkform.facts.program import zipapp
     from sparkform.planner.plan import plan_rack
+    from sparkform.rules.context import Context
+    from sparkform.rules.evaluate import evaluate
+    from sparkform.rules.stack_secrets import secret_names
 
     sha256 = hashlib.sha256(zipapp()).hexdigest()
     made = plan_rack(declared.spec, found.documents, declared.name, sha256)
     if made.problems:
         raise InputError(made.problems)
-    return Planned(declared.name, declared.spec, made)
+    secrets = secret_names(declared.file)
+    context = Context(spec=declared.spec, documents=found.documents, secrets=secrets)
+    return Planned(declared.name, declared.spec, made, evaluate(context))
 
 
 def show(found: dict[str, Any]) -> None:
@@ -77,6 +84,9 @@ def show(found: dict[str, Any]) -> None:
         screen.print()
     changes = [step for step in found["steps"] if step["state"] == "change"]
     screen.print(f"{len(changes)} of {len(found['steps'])} steps would run.")
+    for one in found["violations"]:
+        said = f"{one['severity']} {one['rule']}: {one['path']}: {one['message']} {one['remedy']}"
+        screen.print(said, markup=False)
 
 
 def addresses(found: dict[str, Any]) -> Iterator[Table]:

@@ -16,6 +16,7 @@ from sparkform.planner.network import FabricInterface
 from sparkform.planner.plan import RackPlan
 from sparkform.planner.steps import PlannedStep, StackName
 from sparkform.planner.wants import ANCHOR
+from sparkform.rules.outcome import Verdict
 from sparkform.spec import EffectiveNode, Spec
 
 Json = dict[str, Any]
@@ -28,6 +29,7 @@ class Planned:
     stack: StackName
     spec: Spec
     plan: RackPlan
+    verdict: Verdict
 
 
 def report(planned: Planned) -> Json:
@@ -106,9 +108,14 @@ def disturbs(step: PlannedStep) -> str:
     return STEPS[step.step].disturbs(document["have"], document["want"])
 
 
+def _violations(planned: Planned) -> list[Json]:
+    return [dict(one.document()) for one in planned.verdict.violations]
+
+
 SECTIONS: Mapping[str, Callable[[Planned], Any]] = {
     "stack": _stack,
     "fabric": _fabric,
     "nodes": _nodes,
     "steps": _steps,
+    "violations": _violations,
 }

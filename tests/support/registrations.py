@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -75,7 +78,19 @@ def _name(urn: str) -> str:
 
 @contextmanager
 def recording() -> Iterator[Record]:
-    """Resources made in the block are recorded instead of made."""
+    """Resources made in the block are recorded instead of made.
+
+    In one event loop for all tests, whatever a test before has made of the thread's own: Pulumi
+    takes the thread's loop and leaves it open.
+    """
+    asyncio.set_event_loop(_loop())
     record = Record()
     set_mocks(_Engine(), project=PROJECT, stack=STACK, preview=False, monitor=record)
     yield record
+
+
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    atexit.register(loop.close)
+    return loop

@@ -31,7 +31,7 @@ def test_the_tables_show_addresses_and_the_words_of_each_step(
 def test_the_json_form_has_the_keys_that_are_documented(sparkform: Command, project: Path) -> None:
     ran = sparkform("plan", write_stack(project), "--facts", DRIFTED, "--json")
     found = json.loads(ran.out)
-    assert list(found) == ["stack", "fabric", "nodes", "steps"]
+    assert list(found) == ["stack", "fabric", "nodes", "steps", "violations"]
     assert found["stack"] == "sparkform/cli"
     assert found["fabric"] == {"topology": "direct", "mtu": 9000, "cables": ["spark-1:0-spark-2:0"]}
     assert found["nodes"][1]["fabric"][1] == {
@@ -76,14 +76,15 @@ def test_facts_that_lack_a_node_and_facts_that_are_none_are_refused(
     assert sparkform("plan", write_stack(project), "--facts", damaged).code == 2
 
 
-def test_a_pool_that_overlaps_is_refused_with_all_its_reasons(
+def test_a_pool_that_overlaps_is_told_with_the_plan_and_ends_with_1(
     sparkform: Command, project: Path
 ) -> None:
     stack = write_stack(project, fabric={"topology": "direct", "pool": "172.17.0.0/22"})
-    ran = sparkform("plan", stack, "--facts", UNTOUCHED)
-    assert ran.code == 2
-    assert len(ran.err.splitlines()) == 2
-    assert "Traceback" not in ran.err
+    ran = sparkform("plan", stack, "--facts", UNTOUCHED, "--json")
+    assert ran.code == 1
+    found = [one for one in json.loads(ran.out)["violations"] if one["severity"] == "mandatory"]
+    assert {one["rule"] for one in found} == {"pool-overlap"}
+    assert sparkform("plan", write_stack(project), "--facts", UNTOUCHED).code == 0
 
 
 def test_the_stack_and_the_project_must_have_names(sparkform: Command, project: Path) -> None:
