@@ -6,8 +6,8 @@ BIN := .venv/bin
 setup:     ; $(PYTHON) -m toolchain setup
 lock:      ; $(PYTHON) -m toolchain lock
 check:     ; $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
-unit:      ; $(BIN)/pytest -q tests/unit tests/components tests/policies
-test:      ; SPARKFORM_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q
+unit:      ; $(BIN)/pytest -q -n 2 tests/unit tests/components tests/policies
+test:      ; SPARKFORM_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --dist loadfile
 demo:      ; $(BIN)/python -m rack demo
 rack-up:   ; $(BIN)/python -m rack prepare && $(BIN)/python -m rack up
 rack-down: ; $(BIN)/python -m rack down

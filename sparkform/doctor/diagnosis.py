@@ -6,11 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from sparkform.doctor import access, docker, drift, gpu, machine, openings
-from sparkform.doctor.check import Check, NodeCheck, View
+from sparkform.doctor.check import Check, NodeCheck, Status, View
 from sparkform.doctor.fabric import fabric
 from sparkform.facts import NodeDocument, Observation
 from sparkform.planner.plan import RackPlan, plan_rack
 from sparkform.planner.steps import StackName
+from sparkform.rules.context import Context
+from sparkform.rules.evaluate import evaluate
+from sparkform.rules.outcome import ADVISORY, MANDATORY
 from sparkform.spec import EffectiveNode, Spec
 
 BEFORE: Sequence[NodeCheck] = (
@@ -38,7 +41,7 @@ def diagnose(
             rows += _present(view, documents)
         else:
             rows.append(_absent(node, seen))
-    return (*rows, *_rack(spec, plan, documents))
+    return (*rows, *_rack(spec, plan, documents), *_rules(here, documents))
 
 
 def without_missing(spec: Spec, seen: Observation) -> Spec:
@@ -53,6 +56,15 @@ def without_missing(spec: Spec, seen: Observation) -> Spec:
         changes["swarm"] = spec.cluster.swarm.model_copy(update={"enabled": False})
     cluster = spec.cluster.model_copy(update=changes)
     return Spec.model_validate({"cluster": cluster, "services": spec.services})
+
+
+def _rules(spec: Spec, documents: dict[str, NodeDocument]) -> Iterator[Check]:
+    """What the rules say of the declaration on these machines."""
+    found = evaluate(Context(spec=spec, documents=documents))
+    weights: dict[str, Status] = {MANDATORY: "fail", ADVISORY: "warn"}
+    for one in found.violations:
+        place = f"{one.path}: {one.message} ({one.evidence})"
+        yield Check(None, f"rule {one.rule}", weights[one.severity], place, one.remedy)
 
 
 def _present(view: View, documents: dict[str, NodeDocument]) -> Iterator[Check]:

@@ -101,9 +101,9 @@ def test_a_node_that_is_away_is_no_finding() -> None:
 
 def test_a_declaration_that_does_not_fit_the_machines_is_a_row_of_the_rack() -> None:
     spec = rack_spec(fabric={"topology": "direct", "pool": "172.17.0.0/22"})
-    found = rows(checks_of(recording(UNTOUCHED), spec), None, "plan")
+    found = rows(checks_of(recording(UNTOUCHED), spec), None, "rule pool-overlap")
     assert {one.status for one in found} == {"fail"}
-    assert "overlaps 172.17.0.0/16, which spark-1 has on another interface" in found[0].message
+    assert "overlaps 172.17.0.0/16 of spark-1" in found[0].message
 
 
 def test_two_machines_of_one_host_name_fail() -> None:

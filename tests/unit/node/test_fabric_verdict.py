@@ -206,12 +206,14 @@ def test_the_check_changes_nothing_and_says_what_passes(cabled) -> None:
     assert all(argv[-2:] == [HALF_A, "192.168.100.11"] for argv in pings)
 
 
+@pytest.mark.usefixtures("patience")
 def test_a_gid_that_is_missing_is_seen_by_its_address_at_any_index(cabled) -> None:
     cabled.system.put("/sys/class/infiniband/rocep1s0f0/ports/1/gids/3", "fe80::1\n")
     with pytest.raises(Refusal, match=r"no GID for 192\.168\.100\.10"):
         run_apply(cabled.system, "fabric_check", WANT)
 
 
+@pytest.mark.usefixtures("patience")
 def test_a_lost_large_packet_fails_the_check(cabled) -> None:
     cabled.system.script.commands[("ping",)] = lambda argv, stdin: Result(
         1 if "8972" in argv else 0, "", ""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparkform.planner.receipts import decide, parse_receipt
@@ -15,7 +15,7 @@ HAVE = {"NCCL_IB_DISABLE": "1"}
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
+    max_leaves=4,
 )
 documents = st.dictionaries(st.text(), values)
 
@@ -49,6 +49,7 @@ def test_a_missing_or_damaged_receipt_is_none(text: str | None) -> None:
     assert parse_receipt(text) is None
 
 
+@settings(max_examples=40)
 @given(want=documents, have=values)
 def test_once_applied_a_step_hands_on_its_receipt_byte_for_byte(want, have) -> None:
     applied = decide(OWNER, want, have, None)
@@ -57,6 +58,7 @@ def test_once_applied_a_step_hands_on_its_receipt_byte_for_byte(want, have) -> N
     assert again.document == applied.document
 
 
+@settings(max_examples=40)
 @given(want=documents, other=documents)
 def test_a_changed_want_or_a_drift_always_makes_a_new_document(want, other) -> None:
     receipt = parse_receipt(decide(OWNER, want, None, None).document)
