@@ -28,8 +28,8 @@ COMBINING = ("bonds", "bridges", "vlans", "vrfs")
 
 @dataclass(frozen=True)
 class Claim:
-    """Another writer's entry about interfaces of ours. `key` is its place in the file; `obstacle`
-    says why it cannot be taken over."""
+    """Another writer's entry, and all the interfaces that it is about. `key` is its place in the
+    file; `obstacle` says why it cannot be taken over."""
 
     path: str
     key: tuple[str, ...]
@@ -128,11 +128,25 @@ def claims(path: str, text: str, macs: Mapping[str, str], ours: Iterable[str]) -
     except ValueError as error:
         named = tuple(sorted(name for name in wanted if name in text))
         return [Claim(path, (), named, str(error))] if named else []
+    written = path.startswith(FOLDER + "/")
+    obstacle = None if written else "a program writes it anew at each boot"
     found = [
-        _claim(path, ident, matching(ident, mapping(one), macs), wanted)
+        Claim(path, ("network", "ethernets", ident), tuple(sorted(names)), obstacle)
         for ident, one in mapping(network.get("ethernets")).items()
+        if (names := matching(ident, mapping(one), macs)) & wanted
     ]
-    return [one for one in found if one.interfaces] + _combined(path, network, wanted)
+    return found + _combined(path, network, wanted)
+
+
+def about(claim: Claim, ours: set[str]) -> Claim | None:
+    """The claim as far as it is about `ours`; None where it is not. One that is about other
+    interfaces too cannot be cut out: they would lose their settings."""
+    outside = sorted(set(claim.interfaces) - ours)
+    if set(claim.interfaces) <= set(outside):
+        return None
+    too = f"it is about {', '.join(outside)} too" if outside else None
+    inside = tuple(one for one in claim.interfaces if one in ours)
+    return Claim(claim.path, claim.key, inside, claim.obstacle or too)
 
 
 def matching(ident: str, entry: Mapping[str, Any], macs: Mapping[str, str]) -> set[str]:
@@ -148,14 +162,6 @@ def matching(ident: str, entry: Mapping[str, Any], macs: Mapping[str, str]) -> s
         for name, address in macs.items()
         if fnmatchcase(name, str(pattern)) and mac in ("", address.lower())
     }
-
-
-def _claim(path: str, ident: str, about: set[str], wanted: set[str]) -> Claim:
-    others = sorted(about - wanted)
-    obstacle = f"it is about {', '.join(others)} too" if others else None
-    if not path.startswith(FOLDER + "/"):
-        obstacle = "a program writes it anew at each boot"
-    return Claim(path, ("network", "ethernets", ident), tuple(sorted(about & wanted)), obstacle)
 
 
 def _combined(path: str, network: Mapping[str, Any], wanted: set[str]) -> list[Claim]:

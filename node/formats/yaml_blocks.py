@@ -29,9 +29,16 @@ def load(text: str) -> object:
     import yaml
 
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_loader())
     except yaml.YAMLError as error:
         raise ValueError(f"it is not valid YAML: {' '.join(str(error).split())}") from None
+
+
+def _loader() -> type[yaml.SafeLoader]:
+    """The one of libyaml where PyYAML was built with it (as in Ubuntu): ten times as fast."""
+    import yaml
+
+    return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def value_at(tree: object, path: Sequence[str]) -> object:
@@ -139,7 +146,7 @@ def _node_at(text: str, path: Sequence[str]) -> yaml.MappingNode | None:
     """The mapping there, with the places of its keys; None where there is no mapping."""
     import yaml
 
-    node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    node: yaml.Node | None = yaml.compose(text, Loader=_loader())
     for name in path:
         pairs = node.value if isinstance(node, yaml.MappingNode) else []
         node = next((value for key, value in pairs if key.value == name), None)

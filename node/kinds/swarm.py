@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from node import membership
@@ -13,12 +14,16 @@ from node.places import DOCKER_SOCKET
 KIND = "swarm"
 SUBJECT = "membership"
 BRIDGE = "docker_gwbridge"
+# Docker gives a join twenty seconds, then goes on trying in the background.
+JOIN_LIMIT_S = 25.0
+PAUSE_S = 0.5
 
 
-def remember(journal: Journal, found: membership.Membership) -> None:
-    """Record the swarm that the node is in, if any, before it joins or starts another."""
-    names = membership.networks(journal.system)
-    journal.record(KIND, SUBJECT, before=found.cluster, bridge=BRIDGE in names)
+def remember(journal: Journal, found: membership.Membership, head: str) -> None:
+    """Record the swarm that the node is in, if any, before it starts or joins the one of `head`."""
+    bridge = BRIDGE in membership.networks(journal.system)
+    begun = {"before": found.cluster, "bridge": bridge, "head": head, "unix_time_s": time.time()}
+    journal.record(KIND, SUBJECT, **begun)
 
 
 def joined(journal: Journal) -> None:
@@ -28,18 +33,45 @@ def joined(journal: Journal) -> None:
         journal.record(KIND, SUBJECT, joined=found.cluster)
 
 
-def ours(entries: Sequence[Entry]) -> list[str]:
-    """The swarms that we started or joined. Pure."""
-    return [entry.facts["joined"] for entry in entries if "joined" in entry.facts]
+def ours(entries: Sequence[Entry], now: membership.Membership) -> list[str]:
+    """The swarms that we started or joined. Pure. A run that was killed between joining and saying
+    so has left only what it was about to do."""
+    said = [entry.facts["joined"] for entry in entries if "joined" in entry.facts]
+    last = entries[-1].facts if entries else {}
+    unsaid = now.cluster is not None and now.cluster != last.get("before")
+    if last.get("head") in now.managers and unsaid:
+        said.append(str(now.cluster))
+    return said
+
+
+def await_begun(journal: Journal) -> None:
+    """Where an earlier run was killed while dockerd was joining for it: dockerd goes on, so what
+    the node is in shows only when that is over."""
+    entries = journal.of(KIND, SUBJECT)
+    last = entries[-1].facts if entries else {}
+    until = last.get("unix_time_s", 0) + JOIN_LIMIT_S
+    while time.time() < until:
+        found = membership.read(journal.system)
+        is_active = found is not None and found.state == membership.ACTIVE
+        # The bridge is the last thing that dockerd makes for a Swarm.
+        if is_active and BRIDGE in membership.networks(journal.system):
+            return
+        time.sleep(PAUSE_S)
+
+
+def is_said(journal: Journal, cluster: str | None) -> bool:
+    entries = journal.of(KIND, SUBJECT)
+    return any(entry.facts.get("joined") == cluster for entry in entries)
 
 
 def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
+    await_begun(journal)
     found = membership.read(journal.system)
     if found is None:
         raise Refusal("dockerd does not answer, so the node cannot leave its Swarm.")
     done = []
     if found.state != membership.INACTIVE:
-        if not _is_ours(entries, found.cluster):
+        if found.cluster not in ours(entries, found):
             return [f"Swarm {found.cluster}: left as it is, because others joined it"]
         membership.leave(journal.system)
         done = ["left the Swarm"]
@@ -48,13 +80,6 @@ def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
     if before:
         done.append(f"Swarm {before}, where this node was before, cannot be joined again from here")
     return done
-
-
-def _is_ours(entries: Sequence[Entry], cluster: str | None) -> bool:
-    """A run that was killed between joining and saying so left `before` as its last line."""
-    last = entries[-1].facts
-    unsaid = "joined" not in last and cluster != last["before"]
-    return cluster in ours(entries) or unsaid
 
 
 def _had_bridge(entries: Sequence[Entry]) -> bool:

@@ -16,13 +16,14 @@ from node.formats import json_keys, lines, toml_top
 from node.journal import Journal
 from node.kinds import action, file
 from node.plain import listing, mapping
-from node.steps.wording import changed, changes
+from node.steps.wording import changed
 from node.system import COMMAND_NOT_FOUND, System
 
 DAEMON = "/etc/docker/daemon.json"
 TOOLKIT = "/etc/nvidia-container-runtime/config.toml"
 KIND_OF_GPU = "NVIDIA_GPU="
 READ = "runs with its files"
+EMPTY = "{}\n"
 Json = Mapping[str, Any]
 
 
@@ -98,7 +99,8 @@ def differences(have: Json, want: Json) -> list[str]:
         for name in NAMES
         if have.get(name) != want[name]
     ]
-    return said + changes(have, want, ["dockerd"])
+    stale = have.get("dockerd") != want["dockerd"]
+    return said + ([f"dockerd {have['dockerd']}, will be restarted"] if stale else [])
 
 
 def disturbs(have: Json, want: Json) -> str:
@@ -151,8 +153,8 @@ def _restart(journal: Journal, before: str | None, edits: list[json_keys.Edit]) 
     try:
         return action.settle(journal, action.RESTART_DOCKER)
     except Refusal as refusal:
-        if edits and before is not None:
-            _write_daemon(journal, before, [])
+        if edits:
+            _write_daemon(journal, EMPTY if before is None else before, [])
             action.settle(journal, action.RESTART_DOCKER)
         raise Refusal(f"{refusal} {DAEMON} is as it was before.") from None
 

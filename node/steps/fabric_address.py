@@ -66,7 +66,11 @@ def narrow(seen: Json, want: Json) -> dict[str, Any]:
             for name, wish in want["interfaces"].items()
         },
         "file": dict(seen["file"]),
-        "others": [one for one in seen["others"] if names & set(one["interfaces"])],
+        "others": [
+            _plain(claim)
+            for one in seen["others"]
+            if (claim := netplan.about(_claim(one), names)) is not None
+        ],
         "take_over": want["take_over"],
         "rolled_back": seen["rolled_back"],
     }

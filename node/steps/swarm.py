@@ -70,7 +70,7 @@ def observe(system: System, request: Json) -> dict[str, Any]:
         "address_pool": found.pool,
         "cluster": found.cluster,
         "node_id": found.node_id,
-        "made": swarm.ours(Journal(system, "swarm", "").of(swarm.KIND, swarm.SUBJECT)),
+        "made": swarm.ours(Journal(system, "swarm", "").of(swarm.KIND, swarm.SUBJECT), found),
         "host_network": _host_network(system) if found.manager else None,
     }
 
@@ -118,11 +118,14 @@ def disturbs(have: Json, want: Json) -> str:
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+    swarm.await_begun(journal)
     seen = observe(journal.system, want)
     if want["role"] == WORKER:
         seen = beside_head(seen, secret.get("cluster"))
     have = narrow(seen, want)
     done = [] if have == want else _change(journal, have, want, seen, secret)
+    if not done and not swarm.is_said(journal, seen["cluster"]):
+        swarm.joined(journal)
     network = _host_network(journal.system) if want["role"] == MANAGER else None
     return done + ([f"host network {network}"] if network else [])
 
@@ -133,7 +136,7 @@ def _change(journal: Journal, have: Json, want: Json, seen: Json, secret: Json) 
     if found is None:
         raise Refusal("dockerd does not answer; `journalctl -u docker` says why.")
     _require(found, want, seen)
-    swarm.remember(journal, found)
+    swarm.remember(journal, found, want["head"] or f"{want['address']}:{membership.PORT}")
     done = []
     if have["role"] is not None:
         membership.leave(system)

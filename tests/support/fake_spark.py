@@ -49,6 +49,8 @@ class FakeSpark:
     restarts: int = 0
     docker_starts: bool = True
     extra: list[Callable[[], object]] = field(default_factory=list)
+    network: Any = None
+    member: Any = None
 
     def state(self) -> object:
         """All that is not in files, for before-and-after comparisons."""

@@ -15,6 +15,7 @@ from node.system import Answer, Result, System, draft_of
 Command = Callable[[list[str], str], Result]
 Request = Callable[[str, str, object], Answer]
 FINE = Result(0, "", "")
+ANY = ("*", "*")
 
 
 class Killed(BaseException):
@@ -48,9 +49,7 @@ class Script:
         raise AssertionError(f"the script does not know the command {list(argv)}")
 
     def request(self, method: str, path: str) -> Request:
-        found = self.requests.get((method, path.partition("?")[0]))
-        if found is None:
-            found = self.requests.get((method, path.rpartition("/")[0] + "/*"))
+        found = self.requests.get((method, path.partition("?")[0])) or self.requests.get(ANY)
         if found is None:
             raise AssertionError(f"the script does not know the request {method} {path}")
         return found

@@ -1,12 +1,61 @@
-"""Files of a temporary machine need not outlive a power cut: waiting for the disk is left out."""
+"""Fake Sparks, and no waiting: their files need not outlive a power cut."""
 
 from __future__ import annotations
 
+import itertools
 import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.support.fake_network import OTHER_TOOL, networked
+from tests.support.fake_spark import FakeSpark, spark
+from tests.support.fake_swarm import FakeCluster, member
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting_for_the_disk(monkeypatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda handle: None)
+
+
+@pytest.fixture
+def patience(monkeypatch) -> list[float]:
+    """A clock that runs only by sleeping: what waits for a minute takes no time here."""
+    slept: list[float] = []
+    begin, today = time.monotonic(), time.time()
+    monkeypatch.setattr(time, "sleep", slept.append)
+    monkeypatch.setattr(time, "monotonic", lambda: begin + sum(slept))
+    monkeypatch.setattr(time, "time", lambda: today + sum(slept))
+    return slept
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[[], FakeSpark]]:
+    """A new machine at each call, the same each time: another tool has set up half A.
+
+    The kill tests make hundreds; in memory, where there is such a file system, they go in no time.
+    """
+    numbers = itertools.count()
+    memory = Path("/dev/shm")
+    base = memory if os.access(memory, os.W_OK) else tmp_path
+
+    with tempfile.TemporaryDirectory(dir=base, prefix="sparkform-test-") as folder:
+
+        def one() -> FakeSpark:
+            found = spark(Path(folder) / str(next(numbers)))
+            found.system.put("/etc/netplan/40-cx7.yaml", OTHER_TOOL, 0o600)
+            found.network = networked(found)
+            found.network.apply([], "")
+            found.member = member(found, FakeCluster(), "spark-1", "10.0.0.1")
+            return found
+
+        yield one
+
+
+@pytest.fixture
+def one(make) -> FakeSpark:
+    found: FakeSpark = make()
+    return found

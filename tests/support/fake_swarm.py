@@ -1,0 +1,171 @@
+"""A Swarm of fake Sparks, behind each one's engine socket. Ids are counted, so that runs agree."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from node.system import Answer
+from tests.support.fake_spark import FakeSpark
+from tests.support.fake_system import ANY
+
+CERTIFICATE = "/var/lib/docker/swarm/certificates/swarm-node.crt"
+FINE = Answer(200, None)
+
+
+@dataclass
+class FakeCluster:
+    """All clusters there are: id to its nodes, each {"id", "hostname", "state", "spec", ...}."""
+
+    nodes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def token(self, cluster: str) -> str:
+        return f"SWMTKN-1-{cluster}-worker"
+
+    def add(self, cluster: str, hostname: str) -> str:
+        number = next(self.numbers)
+        self.nodes.setdefault(cluster, []).append(
+            {
+                "ID": f"node{number}",
+                "CreatedAt": f"2026-01-01T00:00:{number:02d}Z",
+                "Version": {"Index": 1},
+                "Description": {"Hostname": hostname},
+                "Status": {"State": "ready"},
+                "Spec": {"Labels": {}, "Availability": "active", "Role": "worker"},
+            }
+        )
+        return f"node{number}"
+
+
+@dataclass
+class FakeMember:
+    """One engine. `cluster` None: in no Swarm."""
+
+    one: FakeSpark
+    hostname: str
+    address: str
+    world: FakeCluster
+    cluster: str | None = None
+    node_id: str = ""
+    manager: bool = False
+    head: str = ""
+    pool: str | None = None
+    networks: list[str] = field(default_factory=lambda: ["bridge", "host", "none"])
+    live_restore: bool = False
+    joined_with: list[Any] = field(default_factory=list)
+
+    def state(self) -> object:
+        return [self.cluster, self.manager, self.networks]
+
+    def answer(self, method: str, path: str, body: Any) -> Answer:
+        bare = path.partition("?")[0]
+        routes = {
+            ("GET", "/networks"): self.list_networks,
+            ("POST", "/swarm/init"): self.init,
+            ("POST", "/swarm/join"): self.join,
+            ("POST", "/swarm/leave"): self.leave,
+            ("GET", "/swarm"): self.inspect,
+            ("GET", "/nodes"): self.list_nodes,
+            ("GET", "/tasks"): lambda body: Answer(200, []),
+            ("GET", "/networks/host"): lambda body: Answer(200, {"Id": "swarmhost"}),
+            ("DELETE", "/networks/docker_gwbridge"): self.remove_bridge,
+        }
+        if (method, bare) in routes:
+            return routes[method, bare](body)
+        found = re.fullmatch(r"/nodes/(\w+)(/update)?", bare)
+        assert found, f"the fake Swarm does not know {method} {path}"
+        return self.node(method, found.group(1), body)
+
+    def info(self, method: str, path: str, body: object) -> Answer:
+        found = self.one.info(method, path, body).body
+        assert isinstance(found, dict)
+        active = self.cluster is not None
+        cluster = {"ID": self.cluster, "DefaultAddrPool": [self.pool]} if self.manager else None
+        swarm = {
+            "LocalNodeState": "active" if active else "inactive",
+            "ControlAvailable": self.manager,
+            "NodeID": self.node_id,
+            "NodeAddr": self.address if active else "",
+            "RemoteManagers": [{"Addr": self.head}] if active else None,
+            "Cluster": cluster,
+        }
+        return Answer(200, {**found, "Swarm": swarm, "LiveRestoreEnabled": self.live_restore})
+
+    def init(self, body: dict[str, Any]) -> Answer:
+        if self.cluster is not None:
+            return Answer(503, {"message": "This node is already part of a swarm."})
+        self.cluster = f"cluster{next(self.world.numbers):018d}"
+        self.manager, self.pool = True, body["DefaultAddrPool"][0]
+        self.head = f"{body['AdvertiseAddr']}:2377"
+        return self._enter()
+
+    def join(self, body: dict[str, Any]) -> Answer:
+        if self.cluster is not None:
+            return Answer(503, {"message": "This node is already part of a swarm."})
+        self.joined_with.append(body)
+        self.cluster, self.head = body["JoinToken"].split("-")[2], body["RemoteAddrs"][0]
+        return self._enter()
+
+    def _enter(self) -> Answer:
+        assert self.cluster is not None
+        self.node_id = self.world.add(self.cluster, self.hostname)
+        self.one.system.put(CERTIFICATE, _certificate(self.cluster))
+        if "docker_gwbridge" not in self.networks:
+            self.networks.append("docker_gwbridge")
+        return FINE
+
+    def leave(self, body: object) -> Answer:
+        if self.cluster is None:
+            return Answer(503, {"message": "This node is not part of a swarm"})
+        for node in self.world.nodes.get(self.cluster, []):
+            if node["ID"] == self.node_id:
+                node["Status"] = {"State": "down"}
+        self.cluster, self.manager, self.head, self.pool = None, False, "", None
+        self.one.system.path(CERTIFICATE).unlink()
+        return FINE
+
+    def inspect(self, body: object) -> Answer:
+        if not self.manager or self.cluster is None:
+            return Answer(503, {"message": "This node is not a swarm manager."})
+        tokens = {"Worker": self.world.token(self.cluster)}
+        return Answer(200, {"ID": self.cluster, "JoinTokens": tokens})
+
+    def list_nodes(self, body: object) -> Answer:
+        if not self.manager or self.cluster is None:
+            return Answer(503, {"message": "This node is not a swarm manager."})
+        return Answer(200, self.world.nodes[self.cluster])
+
+    def list_networks(self, body: object) -> Answer:
+        return Answer(200, [{"Name": name} for name in self.networks])
+
+    def remove_bridge(self, body: object) -> Answer:
+        self.networks.remove("docker_gwbridge")
+        return FINE
+
+    def node(self, method: str, ident: str, body: Any) -> Answer:
+        nodes = self.world.nodes[str(self.cluster)]
+        found = next(node for node in nodes if node["ID"] == ident)
+        if method == "DELETE":
+            nodes.remove(found)
+        elif method == "POST":
+            found["Spec"] = body
+        return Answer(200, found)
+
+
+def member(one: FakeSpark, world: FakeCluster, hostname: str, address: str) -> FakeMember:
+    """Give a fake Spark its engine's Swarm side."""
+    found = FakeMember(one, hostname, address, world)
+    one.system.script.requests |= {("GET", "/info"): found.info, ANY: found.answer}
+    one.extra.append(found.state)
+    one.system.path(CERTIFICATE).parent.mkdir(parents=True)
+    return found
+
+
+def _certificate(cluster: str) -> str:
+    """As much of one as says the cluster's id: the organisation in DER, in PEM."""
+    body = base64.b64encode(b"\x06\x03\x55\x04\x0a\x0c\x19" + cluster.encode()).decode()
+    return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from node.errors import Refusal
+from node.steps import swarm, swarm_labels, swarm_token
+from tests.support.fake_spark import FakeSpark, claim, spark
+from tests.support.fake_swarm import FakeCluster, FakeMember, member
+from tests.support.node_steps import run_apply, undo_all
+
+HEAD = dict(swarm.wanted_head("10.0.0.1", "10.201.0.0/16", take_over=False))
+WORKER = dict(swarm.wanted_worker("10.0.0.2", "10.0.0.1", take_over=False))
+LABELS = {
+    "nodes": {"spark-1": {"sparkform.node": "spark-1"}, "spark-2": {"sparkform.node": "spark-2"}},
+    "away": [],
+    "members": {},
+}
+Pair = tuple[FakeMember, FakeMember]
+
+
+@pytest.fixture
+def pair(tmp_path) -> Pair:
+    world = FakeCluster()
+
+    def one(number: int) -> FakeMember:
+        found = spark(tmp_path / str(number))
+        claim(found)
+        return member(found, world, f"spark-{number}", f"10.0.0.{number}")
+
+    return one(1), one(2)
+
+
+def secret_of(head: FakeMember) -> str:
+    return run_apply(head.one.system, "swarm_token", {"cluster": None})[0]
+
+
+@pytest.fixture
+def formed(pair: Pair) -> Pair:
+    head, worker = pair
+    run_apply(head.one.system, "swarm", HEAD)
+    run_apply(worker.one.system, "swarm", WORKER, secret_of(head))
+    return pair
+
+
+def phrases(step: Any, one: FakeSpark, want: Any, **more: object) -> list[str]:
+    seen = {**step.observe(one.system, want), **more}
+    found: list[str] = step.differences(step.narrow(seen, want), want)
+    return found
+
+
+def test_a_rack_without_a_swarm_is_told_what_will_be(pair: Pair) -> None:
+    head, worker = pair
+    assert phrases(swarm, head.one, HEAD) == ["in no Swarm, will start one at 10.0.0.1"]
+    assert phrases(swarm, worker.one, WORKER) == ["in no Swarm, will join the one of 10.0.0.1:2377"]
+
+
+def test_head_and_worker_end_in_one_swarm_with_our_address_pool(formed: Pair) -> None:
+    head, worker = formed
+    assert (head.manager, head.pool, worker.manager) == (True, "10.201.0.0/16", False)
+    assert worker.cluster == head.cluster
+    assert phrases(swarm, head.one, HEAD) == []
+    assert phrases(swarm, worker.one, WORKER) == []
+
+
+def test_the_token_is_in_a_requests_body_and_in_no_argv_or_file(formed: Pair) -> None:
+    head, worker = formed
+    token = json.loads(secret_of(head))["join_token"]
+    assert worker.joined_with[0]["JoinToken"] == token
+    for one in formed:
+        assert token not in json.dumps(one.one.system.script.calls)
+        files = [path for path in one.one.system.root.rglob("*") if path.is_file()]
+        assert files
+        assert all(token.encode() not in path.read_bytes() for path in files)
+
+
+def test_the_token_step_prints_the_same_as_long_as_the_swarm_is_the_same(formed: Pair) -> None:
+    head, _ = formed
+    assert secret_of(head) == secret_of(head)
+    want = {"cluster": head.cluster}
+    assert phrases(swarm_token, head.one, want) == []
+    other = {"cluster": "another"}
+    assert phrases(swarm_token, head.one, other) == [f"cluster is {head.cluster}, will be another"]
+
+
+def test_a_worker_has_no_token_to_give(formed: Pair) -> None:
+    with pytest.raises(Refusal, match="no manager of a Swarm"):
+        run_apply(formed[1].one.system, "swarm_token", {"cluster": None})
+
+
+def test_a_worker_without_a_token_is_refused(pair: Pair) -> None:
+    with pytest.raises(Refusal, match="join token is missing"):
+        run_apply(pair[1].one.system, "swarm", WORKER)
+
+
+def test_a_worker_that_left_is_joined_again(formed: Pair) -> None:
+    head, worker = formed
+    worker.leave(None)
+    assert phrases(swarm, worker.one, WORKER) == ["in no Swarm, will join the one of 10.0.0.1:2377"]
+    run_apply(worker.one.system, "swarm", WORKER, secret_of(head), run=2)
+    assert worker.cluster == head.cluster
+
+
+def test_a_node_in_another_swarm_is_refused_with_its_id(pair: Pair) -> None:
+    _, worker = pair
+    worker.init({"AdvertiseAddr": "10.0.0.2", "DefaultAddrPool": ["10.0.0.0/8"]})
+    assert phrases(swarm, worker.one, WORKER) == [
+        f"in Swarm {worker.cluster}, which is not ours: refused without swarm.takeOver"
+    ]
+    with pytest.raises(Refusal, match=f"is in Swarm {worker.cluster}, which is not ours"):
+        run_apply(worker.one.system, "swarm", WORKER, '{"join_token": "a-b-c"}')
+
+
+def test_with_leave_to_take_over_it_leaves_the_other_and_undo_says_what_is_lost(pair: Pair) -> None:
+    head, worker = pair
+    run_apply(head.one.system, "swarm", HEAD)
+    worker.init({"AdvertiseAddr": "10.0.0.2", "DefaultAddrPool": ["10.0.0.0/8"]})
+    other = worker.cluster
+    want = {**WORKER, "take_over": True}
+    said = run_apply(worker.one.system, "swarm", want, secret_of(head))
+    assert said == [f"left Swarm {other}", "worker at 10.0.0.2"]
+    lost = f"Swarm {other}, where this node was before, cannot be joined again from here"
+    assert lost in undo_all(worker.one.system)
+    assert worker.cluster is None
+
+
+def test_a_head_that_was_made_anew_gets_its_worker_back(formed: Pair) -> None:
+    """The same address, another cluster: only the cluster's id tells."""
+    head, worker = formed
+    head.leave(None)
+    run_apply(head.one.system, "swarm", HEAD, run=2)
+    assert phrases(swarm, worker.one, WORKER, head_cluster=head.cluster) != []
+    run_apply(worker.one.system, "swarm", WORKER, secret_of(head), run=2)
+    assert worker.cluster == head.cluster
+
+
+def test_the_head_changes_places_with_its_worker(formed: Pair) -> None:
+    first, second = formed
+    head = dict(swarm.wanted_head("10.0.0.2", "10.201.0.0/16", take_over=False))
+    worker = dict(swarm.wanted_worker("10.0.0.1", "10.0.0.2", take_over=False))
+    assert "role is worker, will be manager" in phrases(swarm, second.one, head)
+    run_apply(second.one.system, "swarm", head, run=2)
+    run_apply(first.one.system, "swarm", worker, secret_of(second), run=2)
+    assert (first.manager, second.manager) == (False, True)
+    assert first.cluster == second.cluster
+
+
+def test_live_restore_is_left_alone_and_named(pair: Pair) -> None:
+    pair[0].live_restore = True
+    with pytest.raises(Refusal, match="live-restore"):
+        run_apply(pair[0].one.system, "swarm", HEAD)
+    assert pair[0].cluster is None
+
+
+def test_undo_leaves_a_swarm_that_others_joined_alone(formed: Pair) -> None:
+    _, worker = formed
+    worker.leave(None)
+    worker.init({"AdvertiseAddr": "10.0.0.2", "DefaultAddrPool": ["10.0.0.0/8"]})
+    theirs = worker.cluster
+    said = undo_all(worker.one.system)
+    assert f"Swarm {theirs}: left as it is, because others joined it" in said
+    assert worker.cluster == theirs
+
+
+def test_labels_are_set_and_others_labels_stay(formed: Pair) -> None:
+    head, _ = formed
+    nodes = head.world.nodes[str(head.cluster)]
+    nodes[1]["Spec"]["Labels"] = {"rack": "left"}
+    assert phrases(swarm_labels, head.one, LABELS) == [
+        "label sparkform.node of spark-1 is unset, will be spark-1",
+        "label sparkform.node of spark-2 is unset, will be spark-2",
+    ]
+    run_apply(head.one.system, "swarm_labels", LABELS)
+    assert nodes[1]["Spec"]["Labels"] == {"rack": "left", "sparkform.node": "spark-2"}
+    assert phrases(swarm_labels, head.one, LABELS) == []
+
+
+def test_a_node_that_joined_anew_is_labelled_and_its_old_entry_goes(formed: Pair) -> None:
+    head, worker = formed
+    run_apply(head.one.system, "swarm_labels", LABELS)
+    worker.leave(None)
+    run_apply(worker.one.system, "swarm", WORKER, secret_of(head), run=2)
+    run_apply(head.one.system, "swarm_labels", LABELS, run=2)
+    nodes = head.world.nodes[str(head.cluster)]
+    assert [node["Description"]["Hostname"] for node in nodes] == ["spark-1", "spark-2"]
+    assert nodes[1]["Status"]["State"] == "ready"
+
+
+def test_a_node_that_is_wanted_no_longer_is_drained_and_removed(formed: Pair) -> None:
+    head, _ = formed
+    run_apply(head.one.system, "swarm_labels", LABELS)
+    alone = {**LABELS, "nodes": {"spark-1": {"sparkform.node": "spark-1"}}}
+    assert phrases(swarm_labels, head.one, alone) == [
+        "spark-2 is in the Swarm, will be removed from it"
+    ]
+    seen = swarm_labels.narrow(swarm_labels.observe(head.one.system, alone), alone)
+    assert swarm_labels.disturbs(seen, alone) == "docker"
+    run_apply(head.one.system, "swarm_labels", alone, run=2)
+    assert len(head.world.nodes[str(head.cluster)]) == 1
+
+
+def test_a_node_that_is_away_is_neither_asked_for_nor_removed(formed: Pair) -> None:
+    head, worker = formed
+    run_apply(head.one.system, "swarm_labels", LABELS)
+    worker.leave(None)
+    away = {**LABELS, "nodes": {"spark-1": {"sparkform.node": "spark-1"}}, "away": ["spark-2"]}
+    assert phrases(swarm_labels, head.one, away) == []
+    run_apply(head.one.system, "swarm_labels", away, run=2)
+    assert len(head.world.nodes[str(head.cluster)]) == 2
+
+
+def test_a_node_that_somebody_else_added_is_not_ours_to_remove(formed: Pair) -> None:
+    head, _ = formed
+    head.world.add(str(head.cluster), "laptop")
+    run_apply(head.one.system, "swarm_labels", LABELS)
+    assert phrases(swarm_labels, head.one, LABELS) == []
+    assert len(head.world.nodes[str(head.cluster)]) == 3
+
+
+def test_a_node_that_is_missing_is_named(formed: Pair, patience) -> None:
+    head, worker = formed
+    worker.leave(None)
+    with pytest.raises(Refusal, match="Not in the Swarm, or down: spark-2"):
+        run_apply(head.one.system, "swarm_labels", LABELS)
+
+
+def test_undoing_the_labels_alone_puts_them_back(formed: Pair) -> None:
+    from node import undo
+    from tests.support.node_steps import owner_of
+
+    head, _ = formed
+    run_apply(head.one.system, "swarm_labels", LABELS)
+    owner = json.dumps({"owner": owner_of("swarm_labels")})
+    undo.main(head.one.system, ["swarm_labels"], owner)
+    labels = [node["Spec"]["Labels"] for node in head.world.nodes[str(head.cluster)]]
+    assert labels == [{}, {}]
+
+
+def test_the_fake_swarm_refuses_what_it_does_not_know(pair: Pair) -> None:
+    """The control of the tests above: an unknown request is an error, not an empty answer."""
+    ask: Callable[..., object] = pair[0].one.system.ask
+    with pytest.raises(AssertionError, match="does not know"):
+        ask("/run/docker.sock", "POST", "/swarm/unknown")

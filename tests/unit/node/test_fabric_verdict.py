@@ -1,0 +1,224 @@
+"""Each cause that a person can mend has its own sentence, and a healthy link has none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from node import fabric_probe
+from node.errors import Refusal
+from node.fabric_probe import Probe
+from node.fabric_verdict import Ports, verdicts
+from node.steps import fabric_check
+from node.system import Result
+from tests.support.fake_network import HALF_A, HALF_B
+from tests.support.fake_spark import claim
+from tests.support.fake_system import FINE
+from tests.support.node_steps import run_apply
+
+FAR_A, FAR_B = HALF_A, HALF_B
+LINKED = Ports(linked=(HALF_A, HALF_B), off=())
+
+
+def half(interface: str = HALF_A, peer: str = "spark-2", peer_host: int = 11) -> Any:
+    net = "192.168.100." if interface == HALF_A else "192.168.101."
+    return {
+        "node": "spark-1",
+        "cable": f"spark-1:0-{peer}:0",
+        "interface": interface,
+        "address": f"{net}10",
+        "peer": peer,
+        "peer_interface": interface,
+        "peer_address": f"{net}{peer_host}",
+        "mtu": 9000,
+        "speed_mbps": 200000,
+    }
+
+
+def good(one: Any) -> Probe:
+    return Probe(
+        mtu=9000,
+        addresses=(one["address"],),
+        speed_mbps=200000,
+        route=one["interface"],
+        small=True,
+        jumbo=True,
+        gid=True,
+    )
+
+
+A, B = half(HALF_A), half(HALF_B)
+NAME = "cable spark-1:0-spark-2:0, spark-1 enp1s0f0np0 to spark-2 enp1s0f0np0: "
+
+
+def verdict(ports: Ports = LINKED, via: str = "cable", **changes: Any) -> list[str]:
+    """What is said when half A is good but for these."""
+    seen = [(A, replace(good(A), **changes)), (B, good(B))]
+    return verdicts(seen, ports, via)
+
+
+def test_a_healthy_link_is_nothing_to_talk_about() -> None:
+    assert verdict() == []
+
+
+def test_an_unknown_speed_and_an_unknown_gid_are_no_fault() -> None:
+    assert verdict(speed_mbps=None, gid=None) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (
+            {"exists": False},
+            "this node has no interface enp1s0f0np0; `ip link` lists what it has",
+        ),
+        (
+            {"addresses": ()},
+            "address 192.168.100.10 is missing on it; `pulumi up` sets it",
+        ),
+        (
+            {"route": "enP7s7"},
+            "the route to 192.168.100.11 leaves by enP7s7; another network of this node overlaps "
+            "the pool",
+        ),
+        ({"mtu": 1500}, "MTU of spark-1 is 1500, 9000 is wanted; `pulumi up` sets it"),
+        (
+            {"speed_mbps": 100000},
+            "link speed is 100000 Mb/s, 200000 is wanted; try another cable",
+        ),
+        (
+            {"gid": False},
+            "its RoCE device has no GID for 192.168.100.10; set the link down and up",
+        ),
+        (
+            {"jumbo": False},
+            "packets of 9000 bytes are lost, small ones pass; likely the MTU of spark-2 "
+            "enp1s0f0np0 is smaller",
+        ),
+        (
+            {"small": False, "jumbo": None},
+            "half only: the other half answers, this one does not; look at enp1s0f0np0 of spark-2",
+        ),
+        (
+            {"small": False, "jumbo": None, "neighbours": ("spark-2 enp1s0f1np1",)},
+            "wrong port: the cable ends in port 1 of spark-2 (enp1s0f1np1), the plan says port 0 "
+            "(enp1s0f0np0)",
+        ),
+        (
+            {"small": False, "jumbo": None, "neighbours": ("spark-3 enp1s0f1np1",)},
+            "cabled wrongly: it leads to spark-3 enp1s0f1np1, the plan says spark-2 enp1s0f0np0",
+        ),
+    ],
+)
+def test_each_cause_has_its_sentence(changes, sentence) -> None:
+    assert verdict(**changes) == [NAME + sentence]
+
+
+def test_a_half_without_a_link_beside_one_that_has_it() -> None:
+    assert verdict(Ports((HALF_B,), ()), carrier=False) == [
+        NAME + "half only: enP2p1s0f0np0 has a link and this one has none; reseat the cable at "
+        "both ends"
+    ]
+
+
+def test_a_cable_in_the_other_port_of_this_node() -> None:
+    assert verdict(Ports(("enp1s0f1np1",), ()), carrier=False) == [
+        NAME + "wrong port: spark-1 has its link on port 1, the plan says 0; move the cable, or "
+        "set qsfpPort"
+    ]
+
+
+def test_no_link_anywhere_says_where_else_the_cable_may_be() -> None:
+    assert verdict(Ports((), ()), carrier=False) == [
+        NAME + "no link: the cable is out at one end, or spark-2 is off"
+    ]
+    assert verdict(Ports((), ("enp1s0f1np1",)), carrier=False) == [
+        NAME + "no link: the cable is out at one end, or in port 1, which is switched off, or "
+        "spark-2 is off"
+    ]
+
+
+def test_a_peer_that_answers_on_no_half() -> None:
+    silent: dict[str, Any] = {"small": False, "jumbo": None}
+    seen = [(A, replace(good(A), **silent)), (B, replace(good(B), **silent))]
+    assert len(verdicts(seen, LINKED, "cable")) == 2
+    assert "does not answer on 192.168.100.11" in verdicts(seen, LINKED, "cable")[0]
+
+
+def test_a_switch_is_named_when_large_packets_reach_nobody_and_the_peer_when_only_it() -> None:
+    other = half(HALF_A, peer="spark-3", peer_host=12)
+    lost = replace(good(A), jumbo=False)
+    said = verdicts([(A, lost), (other, lost)], LINKED, "switch")
+    assert len(said) == 2
+    assert "likely the MTU of the switch's ports is below 9000" in said[0]
+    said = verdicts([(A, lost), (other, good(other))], LINKED, "switch")
+    assert said == [
+        NAME + "packets of 9000 bytes are lost, small ones pass, and large ones pass to other "
+        "nodes; likely the MTU of spark-2"
+    ]
+
+
+def test_neighbours_are_known_by_their_hardware_address() -> None:
+    text = json.dumps([{"dst": "x", "lladdr": "aa"}, {"dst": "y"}, {"dst": "z", "lladdr": "bb"}])
+    assert fabric_probe.ends_of(text, {"aa": "spark-3 enp1s0f1np1"}) == ("spark-3 enp1s0f1np1",)
+    assert fabric_probe.ends_of("damaged", {"aa": "x"}) == ()
+
+
+@pytest.fixture
+def cabled(one):
+    """A node whose half A is as planned and whose other end answers small packets and large."""
+    claim(one)
+    one.network.links[HALF_A] |= {"addresses": ["192.168.100.10/24"], "mtu": 9000, "up": True}
+    route = json.dumps([{"dst": "192.168.100.11", "dev": HALF_A}])
+    one.system.script.commands |= {
+        ("ping",): lambda argv, stdin: FINE,
+        ("ip", "-j", "route", "get"): lambda argv, stdin: Result(0, route, ""),
+        ("ip", "-j", "neighbour"): lambda argv, stdin: Result(0, "[]", ""),
+    }
+    one.system.put(f"/sys/class/net/{HALF_A}/speed", "200000\n")
+    one.system.put("/sys/class/infiniband/rocep1s0f0/device/net/enp1s0f0np0/x", "")
+    gid = "0000:0000:0000:0000:0000:ffff:c0a8:640a"
+    one.system.put("/sys/class/infiniband/rocep1s0f0/ports/1/gids/3", f"{gid}\n")
+    return one
+
+
+WANT: dict[str, Any] = {
+    "halves": [A],
+    "via": "cable",
+    "known_addresses": ["192.168.100.11"],
+    "ends": {},
+    "checked": {},
+}
+
+
+def test_the_check_changes_nothing_and_says_what_passes(cabled) -> None:
+    links = json.dumps(cabled.network.links)
+    assert run_apply(cabled.system, "fabric_check", WANT) == [
+        "cable spark-1:0-spark-2:0: enp1s0f0np0 passes"
+    ]
+    assert json.dumps(cabled.network.links) == links
+    pings = [argv for argv in cabled.system.script.calls if argv[0] == "ping"]
+    assert [argv[argv.index("-s") + 1] for argv in pings] == ["1472", "8972"]
+    assert all(argv[-2:] == [HALF_A, "192.168.100.11"] for argv in pings)
+
+
+def test_a_gid_that_is_missing_is_seen_by_its_address_at_any_index(cabled) -> None:
+    cabled.system.put("/sys/class/infiniband/rocep1s0f0/ports/1/gids/3", "fe80::1\n")
+    with pytest.raises(Refusal, match=r"no GID for 192\.168\.100\.10"):
+        run_apply(cabled.system, "fabric_check", WANT)
+
+
+def test_a_lost_large_packet_fails_the_check(cabled) -> None:
+    cabled.system.script.commands[("ping",)] = lambda argv, stdin: Result(
+        1 if "8972" in argv else 0, "", ""
+    )
+    with pytest.raises(Refusal, match="likely the MTU of spark-2"):
+        run_apply(cabled.system, "fabric_check", WANT)
+
+
+def test_a_step_without_state_is_what_is_wanted() -> None:
+    assert fabric_check.narrow({}, WANT) == WANT
+    assert fabric_check.differences(WANT, WANT) == []
