@@ -6,15 +6,15 @@ import hashlib
 
 import pulumi
 
-from components.connection import connection
-from components.inputs import declared, seen
+from components.connection import connections
+from components.inputs import declared, secret_names, seen
+from components.judgement import judge
 from components.rack import build_rack
 from sparkform.errors import InputError
 from sparkform.facts.program import zipapp
 from sparkform.planner.outputs import outputs
 from sparkform.planner.plan import plan_rack
 from sparkform.planner.steps import StackName
-from sparkform.planner.targets import target
 
 
 def main() -> None:
@@ -24,14 +24,9 @@ def main() -> None:
     found = seen(spec, passphrase)
     stack = StackName(pulumi.get_project(), pulumi.get_stack())
     plan = plan_rack(spec, found.documents, stack, hashlib.sha256(program).hexdigest())
-    if plan.problems:
-        raise InputError(plan.problems)
-    host_keys = {name: report.host_key for name, report in found.nodes.items()}
-    reach = {
-        node.name: connection(target(spec, node, passphrase), host_keys) for node in spec.nodes
-    }
-    build_rack(spec, plan, program, reach)
-    for name, value in outputs(spec, plan, found.documents).items():
+    judged = judge(spec, found.documents, secret_names(), plan.problems)
+    build_rack(judged.rack, spec, plan, program, connections(spec, found.nodes, passphrase))
+    for name, value in outputs(spec, plan, found.documents, judged.warnings).items():
         pulumi.export(name, value)
 
 

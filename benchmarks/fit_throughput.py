@@ -12,7 +12,7 @@ import importlib
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from statistics import mean, median, quantiles
 from typing import Any
@@ -21,9 +21,6 @@ from benchmarks.speed_rows import Row, load_rows
 from sparkform.catalog import store
 from sparkform.planner.throughput import Parameters
 from sparkform.planner.throughput_ranges import Spread, class_of
-
-# scipy publishes no types.
-least_squares: Callable[..., Any] = importlib.import_module("scipy.optimize").least_squares
 
 # Where each parameter starts and how far it is expected to move, in logits for shares and in
 # logarithms for seconds and counts. The starts are round values of the fact sheets: a dense stream
@@ -126,8 +123,10 @@ def residuals(point: Sequence[float], rows: Sequence[Row]) -> list[float]:
 
 def fit(rows: Sequence[Row]) -> Parameters:
     """The parameters that explain the fitted rows best, outliers counting less."""
-    used = [row for row in rows if row.fitted]
-    result = least_squares(
+    # scipy publishes no types, and all but this function works without it.
+    optimize: Any = importlib.import_module("scipy.optimize")
+    used = [row for row in rows if row.is_fitted]
+    result = optimize.least_squares(
         residuals, starting_point(), args=(used,), loss="soft_l1", f_scale=ROBUST_SCALE
     )
     return parameters_at(list(result.x))

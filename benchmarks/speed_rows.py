@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from sparkform.catalog.calibration import machine
-from sparkform.catalog.describe import Subject, as_served_by, describe_row
+from sparkform.catalog.describe import Subject, as_served_by, describe_row, from_facts
+from sparkform.catalog.model_facts import facts_of_row
 from sparkform.catalog.row_request import model_of_row, traffic_of_row
 from sparkform.planner.throughput import Parameters, Traffic, predict
-from sparkform.planner.throughput_load import Model
+from sparkform.planner.throughput_load import Model, bandwidth_bound_tok_s, exceeds_bandwidth
 
 DATA = Path(__file__).parent / "data" / "speeds.json"
 TIME_TO_FIRST_TOKEN = "ttft_s"
@@ -20,13 +21,24 @@ TIME_TO_FIRST_TOKEN = "ttft_s"
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement. `fitted` is false for rows that judge the model but do not shape it."""
+    """One measurement."""
 
     source: Mapping[str, Any]
     subject: Subject
     model: Model
     traffic: Traffic
-    fitted: bool
+
+    @property
+    def is_above_bandwidth(self) -> bool:
+        """Whether the row's checkpoint cannot have decoded so fast: the source ran another one."""
+        return not self.is_first_token and exceeds_bandwidth(
+            self.model, self.traffic.concurrency, self.measured, machine().bandwidth_gb_s
+        )
+
+    @property
+    def is_fitted(self) -> bool:
+        """False for rows that judge the speed model but do not shape it."""
+        return "not_fitted_because" not in self.source and not self.is_above_bandwidth
 
     @property
     def family(self) -> str:
@@ -51,6 +63,56 @@ class Row:
         return speed.ttft_s if self.is_first_token else speed.decode_tok_s
 
 
+@dataclass(frozen=True)
+class Claim:
+    """A speed that somebody stated, and the bound that it is held against."""
+
+    source: Mapping[str, Any]
+    bound_tok_s: float
+
+    @property
+    def lowest(self) -> float:
+        """The lower end of what is claimed."""
+        value = self.source["value"]
+        return float(min(value) if isinstance(value, list) else value)
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether even the lower end passes what the memory can deliver."""
+        return self.lowest > self.bound_tok_s
+
+
+def claims(path: Path = DATA) -> list[Claim]:
+    """The stated speeds that the corrections speak of."""
+    documents = json.loads(path.read_text(encoding="utf-8"))["claims"]
+    return [Claim(document, _bound(document)) for document in documents]
+
+
+def _bound(document: Mapping[str, Any]) -> float:
+    row = _row({"metric": "decode_total_tok_s", "engine": "vllm", **document})
+    concurrency = row.traffic.concurrency
+    return bandwidth_bound_tok_s(row.model, concurrency, machine().bandwidth_gb_s)
+
+
+def load_rows_by_facts(path: Path = DATA) -> list[Row]:
+    """The rows as they look to somebody whose model the catalogue does not have."""
+    documents = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return [
+        Row(
+            source=document,
+            subject=(
+                subject := from_facts(
+                    str(document["model"]), facts_of_row(document), str(document["quant"])
+                )
+            ),
+            model=model_of_row(subject, document),
+            traffic=traffic_of_row(document),
+        )
+        for document in documents
+        if document.get("parameters") is not None
+    ]
+
+
 def load_rows(path: Path = DATA) -> list[Row]:
     """All rows of the data file, in its order."""
     return [_row(document) for document in json.loads(path.read_text(encoding="utf-8"))["rows"]]
@@ -63,5 +125,4 @@ def _row(document: Mapping[str, Any]) -> Row:
         subject=subject,
         model=model_of_row(subject, document),
         traffic=traffic_of_row(document),
-        fitted="not_fitted_because" not in document,
     )

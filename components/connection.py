@@ -3,38 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
 from pulumi_command import remote
 
-from sparkform.facts import Target
+from sparkform.facts import NodeReport, Target
+from sparkform.facts.login_keys import needs_passphrase
+from sparkform.facts.report import LoginKey
+from sparkform.planner.targets import target
+from sparkform.spec import Spec
 
 DIAL_ATTEMPTS = 2
 DIAL_TIMEOUT_S = 5
 
 
-def connection(target: Target, host_keys: Mapping[str, str | None]) -> remote.ConnectionArgs:
-    """`host_keys` by node name: without one the plugin would check nothing, so none is refused."""
-    host_key = target.host_key or host_keys.get(target.name)
+@dataclass(frozen=True)
+class _Key:
+    """A private key for the plugin, and its passphrase where it has one; both secret."""
+
+    text: pulumi.Output[str] | None = None
+    passphrase: pulumi.Output[str] | None = None
+
+
+def connections(
+    spec: Spec, reports: Mapping[str, NodeReport], passphrase: str | None
+) -> dict[str, remote.ConnectionArgs]:
+    """By node name. A node that is away is not dialled: what is put off runs on the head."""
+    reached = {
+        node.name: connection(target(spec, node, passphrase), reports[node.name])
+        for node in spec.active_nodes
+    }
+    return {node.name: reached[spec.head.name if node.away else node.name] for node in spec.nodes}
+
+
+def connection(target: Target, report: NodeReport) -> remote.ConnectionArgs:
+    """Without a host key the plugin would check nothing, so none is refused."""
+    host_key = target.host_key or report.host_key
     if host_key is None:
         raise pulumi.RunError(
             f"{target.name}: its host key is not known; set hostKey, or observe the node once"
         )
+    key = _key(private_key_file(report.login, target.identity_file), target.passphrase)
     return remote.ConnectionArgs(
         host=target.host,
         port=target.port,
         user=target.user,
         host_key=host_key,
-        private_key=_private_key(target.identity_file),
-        private_key_password=_secret(target.passphrase),
+        private_key=key.text,
+        private_key_password=key.passphrase,
         dial_error_limit=DIAL_ATTEMPTS,
         per_dial_timeout=DIAL_TIMEOUT_S,
-        proxy=_proxy(target),
+        proxy=_proxy(target, report),
     )
 
 
-def _proxy(target: Target) -> remote.ProxyConnectionArgs | None:
+def private_key_file(login: LoginKey | None, identity_file: Path | None) -> Path | None:
+    """The file whose key the plugin is given; None leaves it to the agent.
+
+    The plugin never asks the agent once it has a key, so it gets one only where observing needed
+    one: the agent first, then the identity file. Recorded facts may not say (`login` None).
+
+    >>> private_key_file("agent", Path("~/.ssh/id_ed25519")) is None
+    True
+    """
+    return None if login == "agent" else identity_file
+
+
+def _proxy(target: Target, report: NodeReport) -> remote.ProxyConnectionArgs | None:
     if target.proxy_jump is None:
         return None
     from sparkform.facts.host_keys import line, trust
@@ -47,21 +84,23 @@ def _proxy(target: Target) -> remote.ProxyConnectionArgs | None:
         raise pulumi.RunError(
             f"{jump.place}: its host key is not in {jump.known_hosts_file}; log in there once"
         )
+    key = _key(private_key_file(report.jump_login, target.identity_file), target.passphrase)
     return remote.ProxyConnectionArgs(
         host=jump.host,
         port=jump.port,
         user=jump.user,
         host_key=line(trusted.keys[0]),
-        private_key=_private_key(target.identity_file),
-        private_key_password=_secret(target.passphrase),
+        private_key=key.text,
+        private_key_password=key.passphrase,
         dial_error_limit=DIAL_ATTEMPTS,
         per_dial_timeout=DIAL_TIMEOUT_S,
     )
 
 
-def _private_key(identity_file: Path | None) -> pulumi.Output[str] | None:
-    return _secret(identity_file.expanduser().read_text()) if identity_file else None
-
-
-def _secret(text: str | None) -> pulumi.Output[str] | None:
-    return pulumi.Output.secret(text) if text is not None else None
+def _key(path: Path | None, passphrase: str | None) -> _Key:
+    if path is None:
+        return _Key()
+    text = path.expanduser().read_text()
+    if passphrase is None or not needs_passphrase(text):
+        return _Key(pulumi.Output.secret(text))
+    return _Key(pulumi.Output.secret(text), pulumi.Output.secret(passphrase))

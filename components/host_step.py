@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import shlex
+from dataclasses import dataclass
 
 import pulumi
 from pulumi_command import remote
@@ -25,6 +26,18 @@ DONE = remote.Logging.STDOUT
 """A line for each thing done goes to the user; a refusal is in the error anyway."""
 
 HELD = ["connection", "create", "update", "delete", "stdin"]
+"""A held step keeps what Pulumi knows of it."""
+
+PUT_OFF = "put off until every node that it concerns is there"
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a resource runs to bring its step about and to take it back."""
+
+    apply: str
+    undo: str
+    stdin: pulumi.Input[str] | None
 
 
 class NodeAnchor(remote.Command):
@@ -39,13 +52,15 @@ class NodeAnchor(remote.Command):
         opts: pulumi.ResourceOptions,
     ) -> None:
         encoded = base64.b64encode(program).decode("ascii")
+        stdin = f"{planned.decision.document}\n{encoded}"
+        work = _put_off(planned) or _Work(INSTALL, _on_node("undo --all"), stdin)
         super().__init__(
             name,
             connection=connection,
-            create=INSTALL,
-            update=INSTALL,
-            delete=_on_node("undo --all"),
-            stdin=f"{planned.decision.document}\n{encoded}",
+            create=work.apply,
+            update=work.apply,
+            delete=work.undo,
+            stdin=work.stdin,
             add_previous_output_in_env=False,
             logging=DONE,
             opts=pulumi.ResourceOptions.merge(
@@ -67,15 +82,14 @@ class HostStep(remote.Command):
         opts: pulumi.ResourceOptions,
         secret: pulumi.Output[str] | None = None,
     ) -> None:
-        document = planned.decision.document
-        apply = _on_node(f"apply {planned.step}")
+        work = _put_off(planned) or _step_work(planned, secret)
         super().__init__(
             name,
             connection=connection,
-            create=apply,
-            update=apply,
-            delete=_on_node(f"undo {planned.step}"),
-            stdin=document if secret is None else pulumi.Output.concat(document, "\n", secret),
+            create=work.apply,
+            update=work.apply,
+            delete=work.undo,
+            stdin=work.stdin,
             add_previous_output_in_env=False,
             logging=remote.Logging.NONE if opts.additional_secret_outputs else DONE,
             opts=pulumi.ResourceOptions.merge(
@@ -86,6 +100,23 @@ class HostStep(remote.Command):
             ),
         )
         _say(planned, self)
+
+
+def _step_work(planned: PlannedStep, secret: pulumi.Output[str] | None) -> _Work:
+    document = planned.decision.document
+    return _Work(
+        apply=_on_node(f"apply {planned.step}"),
+        undo=_on_node(f"undo {planned.step}"),
+        stdin=document if secret is None else pulumi.Output.concat(document, "\n", secret),
+    )
+
+
+def _put_off(planned: PlannedStep) -> _Work | None:
+    """What a held step runs where Pulumi does not know it yet: nothing, on a node that is there.
+    Once all its nodes are, the step differs from this in all that HELD names, and is applied."""
+    if not planned.is_held:
+        return None
+    return _Work(f"echo {shlex.quote(f'{planned.node} {planned.step}: {PUT_OFF}')}", "true", None)
 
 
 def _on_node(arguments: str) -> str:

@@ -10,8 +10,9 @@ from pulumi.runtime import is_config_secret, is_dry_run
 
 from sparkform.errors import InputError
 from sparkform.facts import ENVIRONMENT, Observation, load_facts, observe
+from sparkform.facts.login_keys import stale_agent
 from sparkform.planner.targets import targets
-from sparkform.spec import Spec, encrypted_blocks, parse_config, unsupported_services
+from sparkform.spec import SECRET_KEYS, Spec, encrypted_blocks, parse_config
 
 BLOCKS = ("cluster", "services")
 
@@ -22,11 +23,12 @@ def declared(config: pulumi.Config) -> Spec:
     problems = list(encrypted_blocks(secret))
     if problems:
         raise InputError(problems)
-    spec = parse_config(*(config.get_object(block) for block in BLOCKS))
-    problems = unsupported_services(spec)
-    if problems:
-        raise InputError(problems)
-    return spec
+    return parse_config(*(config.get_object(block) for block in BLOCKS))
+
+
+def secret_names() -> frozenset[str]:
+    """Which secrets the stack has; never what they are."""
+    return frozenset(name for name in SECRET_KEYS if is_config_secret(f"sparkform:{name}"))
 
 
 def seen(spec: Spec, passphrase: str | None) -> Observation:
@@ -35,7 +37,9 @@ def seen(spec: Spec, passphrase: str | None) -> Observation:
     if recorded and not is_dry_run():
         raise pulumi.RunError(f"{ENVIRONMENT} is set: recorded facts are for previews only")
     found = load_facts(Path(recorded)) if recorded else observe(targets(spec, passphrase))
-    if found.errors:
-        said = [f"{node}: {error.what} {error.remedy}" for node, error in found.errors.items()]
+    said = [f"{node}: {error.what} {error.remedy}" for node, error in found.errors.items()]
+    stale = None if recorded else stale_agent()
+    said += [str(stale)] if stale else []
+    if said:
         raise pulumi.RunError("\n".join(said))
     return found

@@ -80,23 +80,31 @@ def ping(system: System, interface: str, address: str, mtu: int) -> bool:
 
 
 def _neighbours(system: System, interface: str, want: Json) -> tuple[str, ...]:
+    found = neighbour_macs(system, interface, want["known_addresses"])
+    return ends_of(found, want["ends"])
+
+
+def neighbour_macs(system: System, interface: str, addresses: Sequence[str]) -> tuple[str, ...]:
     """Who is at the other end: a machine answers for all its addresses on any of its links, and
     the hardware address in its answer says which link that is."""
-    known = want["known_addresses"]
     ask = ["ping", "-q", "-c", "1", "-W", "1", "-I", interface]
-    with ThreadPoolExecutor(max_workers=max(1, len(known))) as pool:
-        list(pool.map(lambda address: system.run([*ask, address], timeout_s=3), known))
-    done = system.run(["ip", "-j", "neighbour", "show", "dev", interface])
-    return ends_of(done.out, want["ends"])
+    with ThreadPoolExecutor(max_workers=max(1, len(addresses))) as pool:
+        list(pool.map(lambda address: system.run([*ask, address], timeout_s=3), addresses))
+    return macs_of(system.run(["ip", "-j", "neighbour", "show", "dev", interface]).out)
 
 
-def ends_of(text: str, ends: Json) -> tuple[str, ...]:
-    """`ip -j neighbour` output to the known ends in it. Pure."""
+def macs_of(text: str) -> tuple[str, ...]:
+    """The hardware addresses in what `ip -j neighbour` prints. Pure."""
     try:
-        found = [str(mapping(one).get("lladdr")) for one in listing(json.loads(text or "[]"))]
+        found = [mapping(one).get("lladdr") for one in listing(json.loads(text or "[]"))]
     except ValueError:
         return ()
-    return tuple(sorted({str(ends[mac]) for mac in found if mac in ends}))
+    return tuple(sorted({str(mac) for mac in found if mac}))
+
+
+def ends_of(macs: Sequence[str], ends: Json) -> tuple[str, ...]:
+    """Hardware addresses to the known ends among them. Pure."""
+    return tuple(sorted({str(ends[mac]) for mac in macs if mac in ends}))
 
 
 def _route(system: System, address: str) -> str | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from dataclasses import dataclass
 from node.docker_engine import get, send
 from node.errors import Refusal
 from node.plain import listing, mapping
+from node.swarm_certificate import CERTIFICATE, cluster_of
 from node.system import System
 
 PORT = 2377
@@ -19,8 +18,6 @@ SETTLE_S = 60.0
 PAUSE_S = 0.5
 # The size of each network cut from the pool, in bits; Docker's own default.
 SUBNET_SIZE = 24
-# DER: object identifier 2.5.4.10 (organizationName), then a text of 25 characters.
-_ORGANISATION = re.compile(rb"\x06\x03\x55\x04\x0a[\x0c\x13]\x19([0-9a-z]{25})", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -62,8 +59,7 @@ def parse(info: object, certificate: str | None) -> Membership:
         state=state,
         manager=swarm.get("ControlAvailable") is True,
         node_id=swarm.get("NodeID") or None,
-        cluster=cluster.get("ID")
-        or (_organisation(certificate or "") if state != INACTIVE else None),
+        cluster=cluster.get("ID") or (cluster_of(certificate) if state != INACTIVE else None),
         address=swarm.get("NodeAddr") or None,
         managers=tuple(sorted(str(one) for one in managers if one)),
         pool=str(pools[0]) if pools else None,
@@ -136,14 +132,4 @@ def _await(system: System, reached: Callable[[Membership], bool], what: str) -> 
 
 def _certificate(system: System, info: dict[str, object]) -> str | None:
     root = info.get("DockerRootDir") or "/var/lib/docker"
-    return system.read(f"{root}/swarm/certificates/swarm-node.crt")
-
-
-def _organisation(certificate: str) -> str | None:
-    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-    try:
-        body = base64.b64decode(certificate.partition(begin)[2].partition(end)[0])
-    except ValueError:
-        return None
-    found = _ORGANISATION.search(body)
-    return found.group(1).decode("ascii") if found else None
+    return system.read(f"{root}/{CERTIFICATE}")

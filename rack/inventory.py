@@ -47,8 +47,9 @@ def parse(inspected: str) -> list[Found]:
 
 
 def containers(name: str | None = None) -> list[Found]:
+    """One that another `down` removes while we look is left out: Docker prints the others."""
     ids = must(commands.list_nodes(name)).split()
-    return parse(must([commands.DOCKER, "inspect", *ids])) if ids else []
+    return parse(ask([commands.DOCKER, "inspect", *ids]).out) if ids else []
 
 
 def rack_of(found: list[Found]) -> Rack:

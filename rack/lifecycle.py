@@ -17,7 +17,7 @@ from rack.shape import Shape
 from sparkform.errors import InputError, Problem
 
 Say = Callable[[str], None]
-NODE_DISK_GIB = 0.5  # room for logs, a model of a few MB and tiny images; an idle node takes 0.01
+NODE_DISK_GIB = 0.5  # room for logs, a model of a few MB and tiny images; an idle node takes 0.02
 
 
 def reserve(name: str, shape: Shape) -> Rack:

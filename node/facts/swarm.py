@@ -13,15 +13,10 @@ the node's certificate, whose organisation it is (docs.docker.com, "How PKI work
 
 from __future__ import annotations
 
-import base64
-import re
-
 from node.facts.docker import generic_resources
 from node.facts.reading import Look, Request, Unreadable
 from node.facts.values import items, mapping, text_or_none
-
-# DER: object identifier 2.5.4.10 (organizationName), then a text of 25 characters.
-_ORGANISATION = re.compile(rb"\x06\x03\x55\x04\x0a[\x0c\x13]\x19([0-9a-z]{25})", re.DOTALL)
+from node.swarm_certificate import CERTIFICATE, cluster_of
 
 
 def read(look: Look, request: Request) -> object:
@@ -30,7 +25,7 @@ def read(look: Look, request: Request) -> object:
     return parse(
         info=info,
         nodes=look.engine("/nodes") if is_manager(info) else None,
-        certificate=look.file_or_none(f"{root}/swarm/certificates/swarm-node.crt"),
+        certificate=look.file_or_none(f"{root}/{CERTIFICATE}"),
     )
 
 
@@ -47,24 +42,13 @@ def parse(info: object, nodes: object, certificate: str | None) -> object:
         "state": state,
         "node_id": text_or_none(swarm.get("NodeID")),
         "cluster_id": text_or_none(mapping(swarm.get("Cluster")).get("ID"))
-        or (_organisation(certificate or "") if state != "inactive" else None),
+        or (cluster_of(certificate) if state != "inactive" else None),
         "manager": is_manager(info),
         "address": text_or_none(swarm.get("NodeAddr")),
         "managers": _addresses(swarm.get("RemoteManagers")),
         "error": text_or_none(swarm.get("Error")),
         "nodes": None if nodes is None else [_node(mapping(node)) for node in items(nodes)],
     }
-
-
-def _organisation(certificate: str) -> str | None:
-    """The organisation in a PEM certificate's subject; Docker's ids are 25 letters and digits."""
-    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
-    body = certificate.partition(begin)[2].partition(end)[0]
-    try:
-        found = _ORGANISATION.search(base64.b64decode(body))
-    except ValueError:
-        return None
-    return found.group(1).decode("ascii") if found else None
 
 
 def _addresses(managers: object) -> list[str]:

@@ -9,21 +9,26 @@ what makes it run again. A ping is there and back, so each end's check tries bot
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from node import fabric_probe, fabric_verdict, links, netplan
+from node import fabric_look, fabric_probe, fabric_verdict, links, netplan
 from node.errors import Refusal
 from node.journal import Journal
 from node.system import System
 
 Json = Mapping[str, Any]
 
+# The far end may have got its address a moment ago, and a switch learns a port for some seconds.
+PATIENCE_S = 20.0
+PAUSE_S = 1.0
+
 
 def observe(system: System, request: Json) -> dict[str, Any]:
-    """It has no state of its own: a look at the network is what `apply` does."""
-    return {}
+    """It has no state of its own; but who asks for it gets packets tried (node.fabric_look)."""
+    return fabric_look.look(system, request)
 
 
 def narrow(seen: Json, want: Json) -> dict[str, Any]:
@@ -39,10 +44,12 @@ def disturbs(have: Json, want: Json) -> str:
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
-    """Raises Refusal with a sentence for each half that fails."""
-    found = check(journal.system, want)
-    if found:
-        raise Refusal("\n".join(found))
+    """Raises Refusal with a sentence for each half that still fails after PATIENCE_S."""
+    deadline = time.monotonic() + PATIENCE_S
+    while found := check(journal.system, want):
+        if time.monotonic() > deadline:
+            raise Refusal("\n".join(found))
+        time.sleep(PAUSE_S)
     return [f"cable {half['cable']}: {half['interface']} passes" for half in want["halves"]]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sparkform.catalog.config_schema import Json, TextConfig, VisionConfig, text_config
-from sparkform.catalog.layer_plan import PlannedLayer, planned_layers
+from sparkform.catalog.layer_plan import MixerName, PlannedLayer, planned_layers
 from sparkform.catalog.mixer_reader import read_mixer
 from sparkform.errors import InputError, Problem
 from sparkform.planner.shape import Block, FeedForward, Shape
@@ -21,6 +21,7 @@ def read_shape(config: Json, name: str) -> Shape:
     text = text_config(config, name)
     _require_sizes(text, name)
     layers = planned_layers(text, name)
+    _require_mixer_sizes(text, {layer.mixer for layer in layers}, name)
     table = text.vocab_size * text.hidden_size
     return Shape(
         name=name,
@@ -53,6 +54,34 @@ def _require_sizes(text: TextConfig, name: str) -> None:
         )
     if text.compress_ratios and len(text.compress_ratios) < text.layers:
         problems.append(Problem(path=f"{name}: compress_ratios", what="is shorter than the layers"))
+    if problems:
+        raise InputError(problems)
+
+
+# What each kind of mixer cannot be computed without.
+NEEDED: dict[str, tuple[str, ...]] = {
+    "mamba": ("state_size", "state_conv"),
+    "linear": (
+        "linear_key_heads",
+        "linear_value_heads",
+        "linear_key_head_dim",
+        "linear_value_head_dim",
+        "linear_conv_kernel_dim",
+    ),
+    "latent": ("qk_nope_head_dim", "v_head_dim"),
+    "compressed": ("q_lora_rank", "o_lora_rank", "o_groups", "sliding_window"),
+}
+
+
+def _require_mixer_sizes(text: TextConfig, mixers: set[MixerName | None], name: str) -> None:
+    kinds: list[str] = [kind for kind in ("mamba", "linear") if kind in mixers]
+    kinds += ["latent"] * bool(text.kv_lora_rank) + ["compressed"] * bool(text.compress_ratios)
+    problems = [
+        Problem(path=f"{name}: {key}", what="is missing", because=f"it has {kind} layers")
+        for kind in kinds
+        for key in NEEDED[kind]
+        if not getattr(text, key)
+    ]
     if problems:
         raise InputError(problems)
 

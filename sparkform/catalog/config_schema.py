@@ -13,14 +13,17 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PositiveInt,
     ValidationError,
 )
 
 from sparkform.errors import InputError, Problem
 
 Json = Mapping[str, object]
-Count = Annotated[int, Field(ge=0)]
+# Far beyond any model; keeps a slip of the pen from taking all memory.
+MOST_LAYERS = 10_000
+LARGEST_SIZE = 2**31
+Count = Annotated[int, Field(ge=0, le=LARGEST_SIZE)]
+Size = Annotated[int, Field(ge=1, le=LARGEST_SIZE)]
 TEXT_CONFIGS = ("text_config", "language_config", "llm_config", "thinker_config")
 UNREADABLE = {
     "block_configs": "its layers differ one by one (a searched architecture)",
@@ -43,18 +46,20 @@ def _named(*names: str) -> AliasChoices:
 class TextConfig(BaseModel):
     """The text part of a config.json. Absent and null counts read as 0, absent lists as empty."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", protected_namespaces=(), defer_build=True
+    )
 
     model_type: str = ""
-    hidden_size: PositiveInt = Field(validation_alias=_named("hidden_size", "n_embd", "d_model"))
-    layers: PositiveInt = Field(
+    hidden_size: Size = Field(validation_alias=_named("hidden_size", "n_embd", "d_model"))
+    layers: Annotated[int, Field(ge=1, le=MOST_LAYERS)] = Field(
         validation_alias=_named("num_hidden_layers", "n_layer", "num_layers")
     )
-    heads: PositiveInt = Field(validation_alias=_named("num_attention_heads", "n_head"))
+    heads: Size = Field(validation_alias=_named("num_attention_heads", "n_head"))
     kv_heads: Optional0 = Field(0, validation_alias=_named("num_key_value_heads"))
     head_dim: Optional0 = Field(0, validation_alias=_named("head_dim", "attention_head_dim"))
     v_head_dim: Optional0 = 0
-    vocab_size: PositiveInt
+    vocab_size: Size
     max_position: Optional0 = Field(
         0, validation_alias=_named("max_position_embeddings", "n_positions", "max_sequence_length")
     )
@@ -165,7 +170,7 @@ class TextConfig(BaseModel):
 class VisionConfig(BaseModel):
     """Enough of a vision tower's config to size it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     layers: Optional0 = Field(
         0, validation_alias=_named("num_hidden_layers", "depth", "vt_num_hidden_layers")

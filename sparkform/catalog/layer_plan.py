@@ -121,7 +121,7 @@ def _routes(config: TextConfig, index: int) -> bool:
         return config.hybrid_override_pattern[index] == "E"
     if config.layer_types and config.layer_types[index] == "mlp":
         return False
-    if isinstance(config.moe_layer_freq, tuple):
+    if isinstance(config.moe_layer_freq, tuple) and config.moe_layer_freq:
         return bool(config.moe_layer_freq[index % len(config.moe_layer_freq)])
     if config.expert_layer_period:
         return index % config.expert_layer_period == config.expert_layer_offset
@@ -133,5 +133,10 @@ def _routes(config: TextConfig, index: int) -> bool:
                 config.interleave_moe_layer_step or 1,
             )
         )
-        and index % (config.moe_layer_freq or 1) == 0
+        and index % _step(config.moe_layer_freq) == 0
     )
+
+
+def _step(frequency: int | tuple[int, ...]) -> int:
+    """Every how many layers there are experts, where that is one number."""
+    return frequency if isinstance(frequency, int) and frequency > 0 else 1

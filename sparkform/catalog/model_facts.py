@@ -14,8 +14,11 @@ from sparkform.catalog.quantisation import METHODS, Quantisation, method_named, 
 from sparkform.errors import InputError, Problem
 from sparkform.planner.shape import Block, FeedForward, Mixer, Shape, is_mixture
 
-Amount = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(gt=0)]
+# Far beyond any model; keeps a slip of the pen from taking all memory.
+Amount = Annotated[float, Field(gt=0, le=1e16)]
+Count = Annotated[int, Field(gt=0, le=2**31)]
+Layers = Annotated[int, Field(gt=0, le=10_000)]
+Experts = Annotated[int, Field(ge=0, le=2**20)]
 # Layers of a decoder whose width is 128 times its depth: 12 x layers x width^2 parameters. The
 # dense models of the catalogue lie between 0.7 and 1.3 times this estimate.
 WIDTH_PER_LAYER = 128
@@ -29,18 +32,22 @@ class ModelFacts(BaseModel):
     """The `modelFacts` of a stack file, and the same keys in a row of speeds. Any subset."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        defer_build=True,
     )
 
     parameters: Amount | None = None
     active_parameters: Amount | None = None
-    layers: Count | None = None
+    layers: Layers | None = None
     heads: Count | None = None
     kv_heads: Count | None = None
     head_dim: Count | None = None
     weight_bits: Annotated[float, Field(gt=0, le=32)] | None = None
-    experts: Annotated[int, Field(ge=0)] | None = None
-    experts_per_token: Annotated[int, Field(ge=0)] | None = None
+    experts: Experts | None = None
+    experts_per_token: Experts | None = None
     max_position: Count | None = None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sparkform.catalog import store
 from sparkform.catalog.calibration import ENGINES, calibration, machine, memory
 from sparkform.catalog.describe import Subject, from_catalogue
 from sparkform.catalog.store import Entry
+from sparkform.planner.shape import Shape
 from sparkform.planner.sizing_recommend import Candidate, Offer, Recommendation, Wish, recommend
 from sparkform.planner.throughput import predict
 
@@ -17,36 +19,35 @@ TRTLLM_FRACTION = {True: 0.8, False: 0.9}
 
 
 def weigh(
-    subject: Subject, wish: Wish, link: str, hardware: str, *, all_checkpoints: bool
+    shape: Shape, offers: Sequence[Offer], wish: Wish, link: str, hardware: str
 ) -> Recommendation:
-    """Recommend among the subject's own checkpoint, or among all of its model."""
+    """Recommend among some offers of one shape."""
     node, fitted = machine(link, hardware), calibration()
     return recommend(
-        subject.shape,
-        _offers(subject, all_checkpoints=all_checkpoints),
+        shape,
+        offers,
         wish,
         lambda engine: memory(engine, hardware=hardware),
         lambda model, traffic: predict(model, traffic, node, fitted.parameters),
     )
 
 
-def _offers(subject: Subject, *, all_checkpoints: bool) -> list[Offer]:
+def own_offers(subject: Subject) -> list[Offer]:
+    """The subject's checkpoint in each engine that runs it; vLLM where nothing is known of it."""
+    engines = subject.entry.checkpoint.engines if subject.entry else ["vllm"]
+    return [_offer(subject, engine) for engine in engines if engine in ENGINES]
+
+
+def offers_of_release(subject: Subject) -> list[Offer]:
+    """All checkpoints of the subject's release, in each engine that runs them."""
     if subject.entry is None:
-        return [_offer(subject, "vllm")]
-    if not all_checkpoints:
-        return [_offer(subject, engine) for engine in subject.entry.checkpoint.engines]
-    model = subject.entry.model
-    release = subject.entry.checkpoint.release
-    entries = [
-        Entry(model, checkpoint)
-        for checkpoint in model.checkpoints
-        if checkpoint.release == release
-    ]
+        return own_offers(subject)
+    model, release = subject.entry.model, subject.entry.checkpoint.release
+    entries = [Entry(model, item) for item in model.checkpoints if item.release == release]
     return [
-        _offer(from_catalogue(entry, None, by_name=entry.checkpoint.handle), engine)
+        offer
         for entry in entries
-        for engine in entry.checkpoint.engines
-        if engine in ENGINES
+        for offer in own_offers(from_catalogue(entry, None, by_name=entry.checkpoint.handle))
     ]
 
 
@@ -72,6 +73,7 @@ def service_block(chosen: Candidate, wish: Wish) -> dict[str, Any]:
         block["image"] = recommended_image(chosen.offer.engine, chosen.cut.nodes)
     block |= {
         "model": chosen.offer.handle,
+        **_pinned(chosen.offer.handle),
         "tensorParallel": chosen.cut.tensor_parallel,
         "pipelineParallel": chosen.cut.pipeline_parallel,
         "dataParallel": chosen.replicas,
@@ -85,6 +87,12 @@ def service_block(chosen: Candidate, wish: Wish) -> dict[str, Any]:
         return block | ({"launcher": "mp"} if several else {})
     block["freeGpuMemoryFraction"] = TRTLLM_FRACTION[several]
     return block | ({"allReduce": "NCCL"} if several else {})
+
+
+def _pinned(handle: str) -> dict[str, str]:
+    entry = store.find(handle)
+    revision = entry.checkpoint.revision if entry else None
+    return {"revision": revision} if revision else {}
 
 
 def _runtime(chosen: Candidate) -> str:

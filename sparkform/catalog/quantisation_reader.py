@@ -64,6 +64,10 @@ def read_quantisation(config: Json, shape: Shape, name: str) -> Quantisation:
         for role in CONVERTED
         if _layers_with(role, shape)
     }
+    named_head = [group.bits for group in groups if group.targets.match("lm_head")]
+    if named_head and not ignored.match("lm_head"):
+        # Never converted by the class name Linear alone, but some checkpoints name it.
+        bits["head"] = named_head[0]
     if text_part(config).get("expert_dtype") == "fp4" and "weight_block_size" in declared:
         # DeepSeek-V4: an FP8 quantization_config that describes all but the experts.
         bits["experts"] = METHODS["mxfp4"].bits

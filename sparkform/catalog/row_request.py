@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
 
-from sparkform.catalog import store
 from sparkform.catalog.calibration import calibration, known_engine
 from sparkform.catalog.describe import Subject
 from sparkform.errors import InputError, Problem
+from sparkform.planner.sizing import cache_element_bytes
 from sparkform.planner.sizing_split import Cut
 from sparkform.planner.throughput import Machine, Traffic, predict
 from sparkform.planner.throughput_load import Model
@@ -33,12 +33,13 @@ One = Annotated[PositiveInt, BeforeValidator(_or_one)]
 class RowRequest(BaseModel):
     """The keys of a row that say what was run; its other keys are left alone."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     engine: str = "vllm"
     tp: One = 1
     pp: One = 1
     dp: One = 1
+    kv_cache: str = "auto"
     concurrency: One = 1
     prompt_tokens: Annotated[int, Field(ge=0)] | None = None
     output_tokens: PositiveInt | None = None
@@ -68,6 +69,7 @@ def model_of_row(subject: Subject, row: Mapping[str, object]) -> Model:
         quantisation=subject.quantisation,
         cut=Cut(tensor_parallel=request.tp, pipeline_parallel=request.pp),
         engine=known_engine(request.engine, "row: engine"),
+        cache_element_bytes=cache_element_bytes(request.kv_cache),
     )
 
 
@@ -89,11 +91,6 @@ def predict_row(subject: Subject, row: Mapping[str, object], on: Machine) -> Pre
     model = model_of_row(subject, row)
     speed = predict(model, traffic_of_row(row), on, fitted.parameters)
     return with_range(model, speed, fitted.spreads)
-
-
-def describes_its_model(row: Mapping[str, object]) -> bool:
-    """Whether the catalogue has the row's model or the row says how many parameters it has."""
-    return row.get("parameters") is not None or store.find(str(row.get("model"))) is not None
 
 
 def load_request_rows(path: Path) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ SOURCED = ("quant", "engines", "gated", "bits", "revision")
 class Frozen(BaseModel):
     """A record that cannot change and has no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Figure(Frozen):

@@ -6,13 +6,13 @@ import difflib
 import json
 from collections.abc import Iterable
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sparkform.catalog.schema import Checkpoint, Hardware, Image, KnownIssue, Model
 from sparkform.errors import InputError, Problem
 
-DATA = files("sparkform.catalog") / "data"
+DATA = Path(__file__).parent / "data"
 DEFAULT_HARDWARE = "gb10-128"
 
 

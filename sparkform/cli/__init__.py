@@ -6,7 +6,18 @@ import sys
 
 import typer
 
-from sparkform.cli import fit, models, predict, recommend
+from sparkform.cli import (
+    check,
+    doctor,
+    explain,
+    fit,
+    forget,
+    init,
+    models,
+    plan,
+    predict,
+    recommend,
+)
 from sparkform.errors import InputError
 
 app = typer.Typer(
@@ -23,6 +34,12 @@ def root() -> None:
     """Keep `app` a group of subcommands however many are registered."""
 
 
+app.command("check")(check.command)
+app.command("explain")(explain.command)
+app.command("init")(init.command)
+app.command("plan")(plan.command)
+app.command("doctor")(doctor.command)
+app.command("forget")(forget.command)
 app.command("fit")(fit.command)
 app.command("models")(models.command)
 app.command("predict")(predict.command)

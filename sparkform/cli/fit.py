@@ -64,7 +64,8 @@ def command(
     )
     counts = range(nodes, nodes + 1) if nodes else range(1, MOST_NODES + 1)
     answers = fit_over_nodes(demand, node_memory, counts)
-    _show(subject, document(subject, demand, answers), as_json=as_json)
+    show = options.print_json if as_json else _print_table
+    show(document(subject, demand, answers))
 
 
 def document(subject: Subject, demand: Demand, answers: list[Fit]) -> dict[str, Any]:
@@ -103,16 +104,11 @@ def _node_document(answer: Fit) -> dict[str, Any]:
     }
 
 
-def _show(subject: Subject, answer: dict[str, Any], *, as_json: bool) -> None:
-    import json
-
-    if as_json:
-        print(json.dumps(answer))
-        return
+def _print_table(answer: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{subject.name} as {answer['quant']}: {answer['weights_gib']} GiB")
+    table = Table(title=f"{answer['model']} as {answer['quant']}: {answer['weights_gib']} GiB")
     for heading in ("nodes", "TP", "PP", "weights", "free", "context", "batch", "fits", "reason"):
         table.add_column(heading, justify="left" if heading in ("fits", "reason") else "right")
     for row in answer["per_nodes"]:

@@ -15,12 +15,8 @@ def command(as_json: options.AsJson = False) -> None:
     from sparkform.catalog.store import models
 
     rows = [row for model in models() for row in documents(model)]
-    if as_json:
-        import json
-
-        print(json.dumps(rows))
-        return
-    _show(rows)
+    show = options.print_json if as_json else _print_table
+    show(rows)
 
 
 def documents(model: Model) -> list[dict[str, Any]]:
@@ -47,13 +43,13 @@ def documents(model: Model) -> list[dict[str, Any]]:
     ]
 
 
-def _show(rows: list[dict[str, Any]]) -> None:
+def _print_table(rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title="Models of the catalogue")
     for heading in ("handle", "quant", "parameters", "active", "context", "engines", "gated"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, no_wrap=heading == "handle")
     for row in rows:
         table.add_row(
             row["handle"],

@@ -32,6 +32,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RUNTIMES = ("container", "swarm", "native")
 
 
+def print_json(answer: object) -> None:
+    """Print an answer for machines."""
+    import json
+
+    print(json.dumps(answer))
+
+
 def require(*problems: Problem | None) -> None:
     """Raise InputError with all problems that are there."""
     found = [problem for problem in problems if problem is not None]

@@ -10,6 +10,9 @@ import typer
 from sparkform.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sparkform.catalog.describe import Subject
     from sparkform.errors import Problem
     from sparkform.planner.throughput import Machine
     from sparkform.planner.throughput_ranges import Prediction
@@ -31,6 +34,7 @@ def command(
     concurrency: Annotated[int, typer.Option(help="Requests at once.")] = 1,
     prompt: Annotated[int | None, typer.Option(help="Tokens of a prompt.")] = None,
     output: Annotated[int | None, typer.Option(help="Tokens of an answer.")] = None,
+    kv_cache: options.KvCache = "auto",
     link: options.Link = "direct",
     image: Annotated[str | None, typer.Option(help="An image that converts weights.")] = None,
     batch: Annotated[Path | None, typer.Option(help="A JSON file of rows.")] = None,
@@ -49,24 +53,34 @@ def command(
         options.in_range("--prompt", prompt, 0, LARGEST_PROMPT),
         options.in_range("--output", output, 1, LARGEST_PROMPT),
     )
-    from sparkform.catalog.describe import as_served_by, describe
+    from sparkform.catalog.describe import describe
 
     subject = describe(str(model), config=config, facts=model_facts, quant=quant)
-    from sparkform.catalog.row_request import predict_row
-    from sparkform.planner.sizing_split import chosen_cut
-
-    cut, replicas = chosen_cut(subject.shape, nodes, tp, pp)
-    row = {
+    row: dict[str, object] = {
         "engine": engine,
-        "tp": cut.tensor_parallel,
-        "pp": cut.pipeline_parallel,
-        "dp": replicas,
+        "image": image,
         "concurrency": concurrency,
         "prompt_tokens": prompt,
         "output_tokens": output,
+        "kv_cache": kv_cache,
     }
-    prediction = predict_row(as_served_by(subject, image), row, on)
-    _show(prediction, list(subject.shape.notes), as_json=as_json)
+    prediction = _predicted_cut(subject, row | {"nodes": nodes, "tp": tp, "pp": pp}, on)
+    if as_json:
+        options.print_json(document(prediction))
+    else:
+        _print_sentence(document(prediction), subject.shape.notes)
+
+
+def _predicted_cut(subject: Subject, row: dict[str, Any], on: Machine) -> Prediction:
+    """The prediction of a row whose `tp` and `pp` may be left to us."""
+    from sparkform.catalog.describe import as_served_by
+    from sparkform.catalog.row_request import predict_row
+    from sparkform.planner.sizing_split import chosen_cut
+
+    cut, replicas = chosen_cut(subject.shape, row["nodes"], row["tp"], row["pp"])
+    served = as_served_by(subject, row["image"])
+    filled = {"tp": cut.tensor_parallel, "pp": cut.pipeline_parallel, "dp": replicas}
+    return predict_row(served, row | filled, on)
 
 
 def document(prediction: Prediction) -> dict[str, Any]:
@@ -90,13 +104,7 @@ def _missing_model(model: str | None) -> Problem | None:
     return Missing(path="MODEL", what="is missing", remedy="name a model or give --batch ROWS.json")
 
 
-def _show(prediction: Prediction, notes: list[str], *, as_json: bool) -> None:
-    import json
-
-    answer = document(prediction)
-    if as_json:
-        print(json.dumps(answer))
-        return
+def _print_sentence(answer: dict[str, Any], notes: Iterable[str]) -> None:
     low, high = answer["range"]
     print(
         f"decode {answer['decode_tok_s']:.1f} tok/s in all, "
@@ -109,21 +117,20 @@ def _show(prediction: Prediction, notes: list[str], *, as_json: bool) -> None:
 
 
 def _show_rows(path: Path, on: Machine) -> None:
-    """Print the rows with a prediction each; null where a row does not describe its model."""
-    import json
-
+    """Print the rows with a prediction each; a row that cannot be answered says why instead."""
     from sparkform.catalog.row_request import load_request_rows
 
-    rows = load_request_rows(path)
-    print(json.dumps([{**row, "predicted": _predicted(row, on)} for row in rows]))
+    options.print_json([{**row, **_answer(row, on)} for row in load_request_rows(path)])
 
 
-def _predicted(row: dict[str, Any], on: Machine) -> dict[str, Any] | None:
+def _answer(row: dict[str, Any], on: Machine) -> dict[str, Any]:
     from sparkform.catalog.describe import as_served_by, describe_row
-    from sparkform.catalog.row_request import describes_its_model, predict_row
+    from sparkform.catalog.row_request import predict_row
+    from sparkform.errors import InputError
 
-    if not describes_its_model(row):
-        return None
     image = row.get("image")
-    subject = as_served_by(describe_row(row), str(image) if image else None)
-    return document(predict_row(subject, row, on))
+    try:
+        subject = as_served_by(describe_row(row), str(image) if image else None)
+        return {"predicted": document(predict_row(subject, row, on))}
+    except InputError as error:
+        return {"predicted": None, "problem": str(error)}

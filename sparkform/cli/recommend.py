@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Recommend how to serve a model, as a service block that can be pasted into a stack file."""
     from sparkform.catalog.describe import MOST_NODES, describe
-    from sparkform.catalog.offers import weigh
+    from sparkform.catalog.offers import offers_of_release, own_offers, weigh
 
     options.require(
         options.in_range("--nodes", nodes, 1, MOST_NODES),
@@ -43,13 +43,14 @@ def command(
     subject = describe(model, config=config, facts=model_facts, quant=quant)
     options.require(_beyond_model(context, subject.shape.max_position))
     by_family = model.lower() == (subject.entry.model.name if subject.entry else None)
-    every = by_family and quant is None
+    offers = offers_of_release if by_family and quant is None else own_offers
     for tokens in (context,) if context else _usual_contexts(subject.shape.max_position):
         wish = _wish(nodes, tokens, concurrency)
-        answer = weigh(subject, wish, link, hardware, all_checkpoints=every)
+        answer = weigh(subject.shape, offers(subject), wish, link, hardware)
         if answer.chosen:
             break
-    _show(document(subject, answer, wish), as_json=as_json)
+    show = options.print_json if as_json else _print_block
+    show(document(subject, answer, wish))
     if answer.chosen is None:
         raise typer.Exit(1)
 
@@ -101,12 +102,7 @@ def _predicted(chosen: Candidate) -> dict[str, Any]:
     }
 
 
-def _show(answer: dict[str, Any], *, as_json: bool) -> None:
-    import json
-
-    if as_json:
-        print(json.dumps(answer))
-        return
+def _print_block(answer: dict[str, Any]) -> None:
     import yaml
 
     if answer["service"]:

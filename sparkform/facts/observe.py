@@ -46,6 +46,8 @@ async def report(target: Target, limit_s: float) -> NodeReport:
         document=found if isinstance(found, NodeDocument) else None,
         error=found if isinstance(found, NodeError) else None,
         host_key=progress.host_key,
+        login=progress.logins.get(target.name),
+        jump_login=progress.logins.get(target.proxy_jump or ""),
         clock_skew_s=None if isinstance(looked, NodeError) else _skew(found, looked),
         duration_s=round(time.monotonic() - started, 3),
     )
@@ -57,7 +59,8 @@ async def _look(target: Target, limit_s: float, progress: ssh.Progress) -> ssh.L
 
     try:
         async with asyncio.timeout(limit_s):
-            return await ssh.look(target, await ssh.identities(target), limit_s, progress)
+            async with ssh.identities(target) as keys:
+                return await ssh.look(target, keys, limit_s, progress)
     except TimeoutError:
         return ssh.late(target, progress, limit_s)
     except ssh.Refusal as refusal:

@@ -27,6 +27,8 @@ Kind = Literal[
     "damaged",
 ]
 
+LoginKey = Literal["agent", "identity_file"]
+
 
 class NodeError(Frozen):
     """Why a node could not be observed, in one sentence, and the command or act that mends it."""
@@ -40,12 +42,15 @@ class NodeReport(Frozen):
     """Exactly one of `document` and `error`.
 
     `host_key` is the key that the node offered ("ssh-ed25519 AAAA…"), trusted or not.
+    `login` and `jump_login`: whose key opened the node, and the jump host on the way to it.
     `clock_skew_s`: this node's clock minus the control side's, low by the answer's way back.
     """
 
     document: NodeDocument | None = None
     error: NodeError | None = None
     host_key: str | None = None
+    login: LoginKey | None = None
+    jump_login: LoginKey | None = None
     clock_skew_s: float | None = None
     duration_s: float = 0.0
 

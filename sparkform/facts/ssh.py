@@ -10,14 +10,15 @@ import re
 import shlex
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import asyncssh
 
 from sparkform.facts import errors, host_keys, program
 from sparkform.facts.answer import Answer
-from sparkform.facts.report import NodeError
+from sparkform.facts.report import LoginKey, NodeError
 from sparkform.facts.target import Target
 
 # Of the node's limit, what is left for the facts program itself once the login is done.
@@ -36,11 +37,15 @@ class Refusal(Exception):
 
 @dataclass
 class Progress:
-    """How far a connection has come, for the words when it gets no further."""
+    """How far a connection has come, for the words when it gets no further.
+
+    `logins` says by target name whose key was offered last: the one that opened the door.
+    """
 
     stage: str = "dial"
     offered: asyncssh.SSHKey | None = None
     jump: Target | None = None
+    logins: dict[str, LoginKey] = field(default_factory=dict)
 
     @property
     def host_key(self) -> str | None:
@@ -71,6 +76,7 @@ class _Client(asyncssh.SSHClient):
     target: Target
     trusted: host_keys.Trust
     progress: Progress
+    keys: Iterator[asyncssh.SSHKeyPair]
     rejected: NodeError | None = field(default=None)
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
@@ -82,6 +88,14 @@ class _Client(asyncssh.SSHClient):
         self.progress.stage, self.progress.offered = "login", key
         self.rejected = host_keys.verdict(self.target, self.trusted, key)
         return self.rejected is None
+
+    def public_key_auth_requested(self) -> asyncssh.SSHKeyPair | None:
+        """One key after the other, so that it is known which one was taken."""
+        key = next(self.keys, None)
+        if key is not None:
+            from_agent = isinstance(key, asyncssh.SSHAgentKeyPair)
+            self.progress.logins[self.target.name] = "agent" if from_agent else "identity_file"
+        return key
 
 
 async def look(
@@ -157,7 +171,7 @@ async def _connect(
     trusted = host_keys.trust(target)
     if isinstance(trusted, NodeError):
         raise Refusal(trusted)
-    client = _Client(target, trusted, progress)
+    client = _Client(target, trusted, progress, iter(identities.keys))
     try:
         return await asyncssh.connect(
             target.host,
@@ -165,7 +179,7 @@ async def _connect(
             tunnel=tunnel or (),
             client_factory=lambda: client,
             username=target.user,
-            client_keys=list(identities.keys) or None,
+            client_keys=None,
             agent_path=None,
             known_hosts=lambda host, addr, port: ([], [], []),
             server_host_key_algs=trusted.algorithms,
@@ -220,28 +234,41 @@ def late(target: Target, progress: Progress, limit_s: float) -> NodeError:
     return errors.frozen(target, limit_s)
 
 
-async def identities(target: Target) -> Identities:
-    """The agent's keys first, then the identity file's; a problem is said where it matters."""
-    keys = list(await _agent_keys())
-    if target.identity_file is None:
-        return Identities(tuple(keys))
+@contextlib.asynccontextmanager
+async def identities(target: Target) -> AsyncIterator[Identities]:
+    """The agent's keys first, then the identity file's; a problem is said where it matters.
+
+    The agent signs as long as the block runs.
+    """
+    async with _agent_keys() as held:
+        if target.identity_file is None:
+            yield Identities(held)
+        else:
+            yield await _with_file(held, target.identity_file.expanduser(), target.passphrase)
+
+
+async def _with_file(
+    held: tuple[asyncssh.SSHKeyPair, ...], path: Path, passphrase: str | None
+) -> Identities:
     try:
-        path = target.identity_file.expanduser()
-        loaded = await asyncio.to_thread(asyncssh.read_private_key, path, target.passphrase)
+        loaded = await asyncio.to_thread(asyncssh.read_private_key, path, passphrase)
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-        return Identities(tuple(keys), str(error))
+        return Identities(held, str(error))
     except OSError as error:
-        return Identities(tuple(keys), error.strerror or "it cannot be read")
-    return Identities((*keys, *asyncssh.load_keypairs([loaded])))
+        return Identities(held, error.strerror or "it cannot be read")
+    return Identities((*held, *asyncssh.load_keypairs([loaded])))
 
 
-async def _agent_keys() -> list[asyncssh.SSHKeyPair]:
+@contextlib.asynccontextmanager
+async def _agent_keys() -> AsyncIterator[tuple[asyncssh.SSHKeyPair, ...]]:
     """The agent's keys; no agent, or one that does not answer, has none."""
-    try:
-        agent = await asyncssh.connect_agent()
-        return list(await agent.get_keys())
-    except (OSError, ValueError, asyncssh.Error):
-        return []
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            agent = await stack.enter_async_context(await asyncssh.connect_agent())
+            held = tuple(await agent.get_keys())
+        except (OSError, ValueError, asyncssh.Error):
+            held = ()
+        yield held
 
 
 def _bytes(value: bytes | str | None) -> bytes:

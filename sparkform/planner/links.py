@@ -35,13 +35,13 @@ def check_want(
         if one.planned.cable == cable.name
         for peer in _facing(one, asked, network)
     ]
-    concerned = [node, *asked]
+    known = suspects(cable, node, network)
     return {
         "halves": halves,
         "via": "cable" if cable.far else "switch",
-        "known_addresses": _addresses(asked, network),
-        "ends": _ends(concerned, documents),
-        "checked": {name: runs[name] for name in concerned},
+        "known_addresses": _addresses([name for name in known if name != node], network),
+        "ends": _ends(known, documents),
+        "checked": {name: runs[name] for name in (node, *asked)},
     }
 
 
@@ -55,6 +55,14 @@ def partners(cable: Cable, node: str, network: Network) -> tuple[str, ...]:
         return tuple(end.node for end in cable.ends if end.node != node)
     others = [one.near.node for one in network.cables if one.near.node != node]
     return tuple(others[:1])
+
+
+def suspects(cable: Cable, node: str, network: Network) -> tuple[str, ...]:
+    """Whose ports the other end may really be: a cable's those of all nodes that are there, a
+    switch's only those of the two, so that a node that is added changes nothing."""
+    if cable.far is not None:
+        return tuple(network.fabric)
+    return (node, *partners(cable, node, network))
 
 
 def run_of(owner: str, decision: Decision) -> dict[str, object]:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sparkform.planner.network import Documents
 from sparkform.planner.picture import picture
 from sparkform.planner.plan import RackPlan
 from sparkform.spec import EffectiveNode, Spec
 
 
-def outputs(spec: Spec, plan: RackPlan, documents: Documents) -> dict[str, object]:
+def outputs(
+    spec: Spec, plan: RackPlan, documents: Documents, warnings: Sequence[str]
+) -> dict[str, object]:
     """`services` and `apiUrl` are empty as long as nothing is served."""
     return {
         "services": {},
         "apiUrl": None,
         "nodes": [_node(node, plan, documents) for node in spec.nodes],
         "topology": picture(spec, plan.network),
-        "warnings": [],
+        "warnings": list(warnings),
     }
 
 

@@ -9,6 +9,7 @@ from node.steps import STEPS
 from node.steps.swarm import beside_head
 from sparkform.errors import Problem
 from sparkform.facts import NodeDocument
+from sparkform.planner.claims import foreign_claims
 from sparkform.planner.links import check_want, partners, run_of
 from sparkform.planner.network import Documents, Network, plan_network
 from sparkform.planner.receipts import Json
@@ -72,6 +73,7 @@ def plan_rack(spec: Spec, documents: Documents, stack: StackName, program_sha256
     `program_sha256` is that of the node program that goes with this version.
     """
     network, problems = plan_network(spec, documents)
+    problems += foreign_claims(spec, documents, stack)
     if problems:
         return RackPlan(network, {}, problems=tuple(problems))
     return _Planner(spec, documents, stack, program_sha256, network).plan()

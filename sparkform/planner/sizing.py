@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sparkform.catalog.quantisation import METHODS, Quantisation, quantised
+from sparkform.errors import InputError, Problem
 from sparkform.planner.shape import Shape, is_mixture
 from sparkform.planner.sizing_split import CacheProfile, Cut, cache_profile, cuts, weights_bytes
 
@@ -17,6 +18,15 @@ DEFAULT_CONTEXT = 2048
 # Bytes a cache element. "auto" is the weights' own 16-bit type in both engines; nvfp4 has an
 # 8-bit scale for each 16 elements.
 CACHE_BYTES = {"auto": 2.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "nvfp4": 0.5 + 1 / 16}
+
+
+def cache_element_bytes(cache: str) -> float:
+    """Bytes of one cache element. Raises InputError for a cache type that no engine has."""
+    if cache not in CACHE_BYTES:
+        known = ", ".join(CACHE_BYTES)
+        problem = Problem(path="KV cache type", what="is not known", got=cache, allowed=known)
+        raise InputError([problem])
+    return CACHE_BYTES[cache]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +133,7 @@ def fit_cut(demand: Demand, memory: Memory, cut: Cut) -> Fit:
 
 def _cache_gib(demand: Demand, profile: CacheProfile, context_tokens: int) -> float:
     """GiB of cache of one sequence on the fullest node."""
-    return profile.bytes_for(context_tokens, CACHE_BYTES[demand.cache]) / GIB
+    return profile.bytes_for(context_tokens, cache_element_bytes(demand.cache)) / GIB
 
 
 def _largest(holds: Callable[[int], bool], ceiling: int) -> int:

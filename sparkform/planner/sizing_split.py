@@ -75,7 +75,8 @@ def chosen_cut(
     Without either number it is the cut with the most tensor parallelism over all nodes. Raises
     InputError where the numbers do not go into the nodes, the heads or the layers.
     """
-    if nodes < 1 or min(tensor_parallel or 1, pipeline_parallel or 1) < 1:
+    asked = [count for count in (tensor_parallel, pipeline_parallel) if count is not None]
+    if min(nodes, *asked, 1) < 1:
         raise InputError([Problem(path="--nodes, --tp, --pp", what="must be at least 1")])
     if tensor_parallel is None and pipeline_parallel is None:
         allowed = cuts(shape, nodes)

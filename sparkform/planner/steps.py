@@ -75,4 +75,4 @@ def _unrecorded(owner: str, recorded: str | None) -> str:
         return "is as wanted, will be recorded as ours"
     if recorded != owner:
         return f"belongs to {recorded}, will belong to {owner}"
-    return "is as wanted, will be recorded anew"
+    return "what it depends on changes, so it will be made sure of"

@@ -10,7 +10,7 @@ from typing import Literal
 from sparkform.planner.throughput_load import (
     Model,
     StepLoad,
-    expert_width,
+    compute_width,
     slowest_stage_share,
     step_load,
 )
@@ -125,8 +125,8 @@ def step_time(
     """One decode step of `batch` sequences, each `context_tokens` long."""
     routed = max(batch, 1.0) ** parameters.routing_spread
     load = step_load(model, batch, context_tokens, routed)
-    width = expert_width(model.quantisation)
-    compute = machine.compute_tflops[width] * TERA * parameters.decode_compute_efficiency
+    peak = machine.compute_tflops[compute_width(model)] * TERA
+    compute = peak * parameters.decode_compute_efficiency
     return StepTime(
         memory_s=_memory_s(model, load, machine, parameters),
         compute_s=load.operations / compute,
@@ -167,15 +167,13 @@ def first_token_s(
 ) -> float:
     """Seconds until the prompt of one request is read, on an idle service.
 
-    Stages work one after the other on one prompt, so only tensor ranks shorten it. vLLM's kernels
-    for 4-bit weights compute in 16 bits on GB10; TensorRT-LLM's compute in the weights' width.
+    Stages work one after the other on one prompt, so only tensor ranks shorten it.
     """
     load = step_load(model, prompt_tokens, 0, max(prompt_tokens, 1.0))
     kind = "mixture" if load.expert_bytes else "dense"
-    width = expert_width(model.quantisation) if model.engine == "trtllm" else "16bit"
-    compute_s = (load.operations + attention_operations(model, prompt_tokens)) / (
-        machine.compute_tflops[width] * TERA * parameters.prefill_efficiency[kind]
-    )
+    compute = machine.compute_tflops[compute_width(model)] * TERA
+    operations = load.operations + attention_operations(model, prompt_tokens)
+    compute_s = operations / (compute * parameters.prefill_efficiency[kind])
     weights_s = _memory_s(model, replace(load, cache_bytes=0.0), machine, parameters)
     launches_s = parameters.first_token_s + parameters.first_token_layer_s * load.layers
     return launches_s + max(compute_s, weights_s) + _link_s(model, load, machine, parameters)

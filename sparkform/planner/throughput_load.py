@@ -14,6 +14,7 @@ from sparkform.planner.shape import (
     Role,
     Shape,
     active_parameters,
+    is_mixture,
     parameters_by_role,
 )
 from sparkform.planner.sizing_split import BITS_A_BYTE, Cut, stage_lengths
@@ -69,9 +70,16 @@ def width_of(bits: float) -> Width:
     return "8bit" if bits > 6 else "4bit"
 
 
-def expert_width(quantisation: Quantisation) -> Width:
-    """The kernel class of the routed experts."""
-    return width_of(quantisation.bits_of("experts"))
+def compute_width(model: Model) -> Width:
+    """The width in which the engine computes.
+
+    vLLM's kernels for narrow weights on GB10 compute in 16 bits (its FP8 ones reach the same rate);
+    TensorRT-LLM's compute in the weights' own width.
+    """
+    if model.engine != "trtllm":
+        return "16bit"
+    role: Role = "experts" if is_mixture(model.shape) else "dense"
+    return width_of(model.quantisation.bits_of(role))
 
 
 def experts_touched(experts: int, per_token: int, tokens: float) -> float:
@@ -154,3 +162,8 @@ def bandwidth_bound_tok_s(model: Model, batch: int, bandwidth_gb_s: float) -> fl
     """
     load = step_load(model, batch=1, context_tokens=0, routed_tokens=1.0)
     return batch * bandwidth_gb_s * 1e9 / (sum(load.dense_bytes.values()) + load.expert_bytes)
+
+
+def exceeds_bandwidth(model: Model, batch: int, tok_s: float, bandwidth_gb_s: float) -> bool:
+    """Whether a stated speed cannot be: rows and claims above the bound are rejected by this."""
+    return tok_s > bandwidth_bound_tok_s(model, batch, bandwidth_gb_s)

@@ -57,6 +57,18 @@ def test_the_control_side_imports_no_pulumi(path: Path) -> None:
     assert not {name for name in packages if name.startswith("pulumi")}
 
 
+@pytest.mark.parametrize("folder", ["rack", "toolchain"])
+def test_what_stands_beside_the_product_knows_only_its_errors_and_its_border(folder: str) -> None:
+    modules = {
+        node.module
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level
+    }
+    ours = {name for name in modules if name.split(".")[0] in {"sparkform", "node", "components"}}
+    assert ours <= {"sparkform.errors", "node.system"}
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "node").rglob("*.py")), ids=str)
 def test_what_runs_on_a_spark_needs_only_what_a_spark_has(path: Path) -> None:
     import sys

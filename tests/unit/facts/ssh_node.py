@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -158,3 +160,23 @@ async def tcp(closes: bool) -> AsyncIterator[int]:
         release.set()
         server.close()
         await server.wait_closed()
+
+
+@contextlib.contextmanager
+def agent(path: Path, keys: Sequence[asyncssh.SSHKey]) -> Iterator[str]:
+    """A real ssh-agent that holds these keys; its socket."""
+    with subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL) as child:
+        try:
+            while not path.exists():
+                time.sleep(0.02)
+            asyncio.run(_add(path, keys))
+            yield str(path)
+        finally:
+            child.terminate()
+
+
+async def _add(path: Path, keys: Sequence[asyncssh.SSHKey]) -> None:
+    client = await asyncssh.connect_agent(str(path))
+    await client.add_keys(keys)
+    client.close()
+    await client.wait_closed()

@@ -7,13 +7,12 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-import asyncssh
 import pytest
 
 from sparkform.facts import NodeReport, Target, observe_all
 
 from . import samples
-from .ssh_node import Node, answering, key, public, serving, tcp
+from .ssh_node import Node, agent, answering, key, public, serving, tcp
 
 SOUND = answering(samples.printed())
 ECDSA = "ecdsa-sha2-nistp256"
@@ -173,6 +172,35 @@ def test_no_key_at_all_still_shows_an_unknown_host_key_first(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    ("in_agent", "in_file", "expected"),
+    [
+        ((), 1, "identity_file"),
+        ((2,), 1, "identity_file"),
+        ((2, 1), 1, "agent"),
+        ((1,), 2, "agent"),
+    ],
+    ids=["an empty agent", "another key in the agent", "both have it", "another key in the file"],
+)
+def test_the_agents_keys_come_before_the_file_and_it_is_told_which_was_taken(
+    in_agent: tuple[int, ...],
+    in_file: int,
+    expected: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        async with serving(SOUND) as node:
+            identity = tmp_path / "key"
+            identity.write_bytes(key(number=in_file).export_private_key("openssh"))
+            report = await one(node.target(tmp_path, identity_file=identity))
+            assert (report.error, report.login) == (None, expected)
+
+    with agent(tmp_path / "agent", [key(number=number) for number in in_agent]) as path:
+        monkeypatch.setenv("SSH_AUTH_SOCK", path)
+        run(scenario())
+
+
+@pytest.mark.parametrize(
     ("passphrase", "expected"),
     [("right", None), ("wrong", "Unable to decrypt"), (None, "must be specified")],
 )
@@ -204,31 +232,6 @@ def test_an_identity_file_that_is_none(content: bytes | None, tmp_path: Path) ->
             if content:
                 path.write_bytes(content)
             assert error_of(await one(node.target(tmp_path, identity_file=path)))[0] == "identity"
-
-    run(scenario())
-
-
-class Agent:
-    """An ssh-agent that holds one key."""
-
-    async def get_keys(self) -> list[asyncssh.SSHKeyPair]:
-        return list(asyncssh.load_keypairs([key(number=1)]))
-
-
-def test_the_agents_key_is_tried_before_the_identity_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def connect_agent() -> Agent:
-        return Agent()
-
-    async def scenario() -> None:
-        async with serving(SOUND) as node:
-            wrong = tmp_path / "wrong"
-            wrong.write_bytes(key(number=2).export_private_key("openssh"))
-            target = node.target(tmp_path, identity_file=wrong)
-            assert error_of(await one(target))[0] == "authentication"
-            monkeypatch.setattr(asyncssh, "connect_agent", connect_agent)
-            assert (await one(target)).error is None
 
     run(scenario())
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from node import document, install
 from node.steps import STEPS, docker_daemon, fabric_address, swarm
 from node.system import Answer
 from node.wishes import Wish
 from tests.support.fake_network import HALF_A, HALF_B
 from tests.support.fake_spark import GPU, FakeSpark, claim
 from tests.support.fake_system import Killed
+from tests.support.node_steps import document as document_of
 from tests.support.node_steps import lives, picture, run_apply, undo_all
 
 MODELS = "/srv/models"
@@ -123,7 +126,27 @@ def test_a_swarm_that_dockerd_goes_on_to_join_after_the_kill_is_left_too(make, m
         applied(one, "swarm")
     monkeypatch.setattr(time, "sleep", lambda pause_s: answer(begun.pop()) if begun else None)
     undo_all(one.system)
+    if begun:
+        answer(begun.pop())
     assert picture(one) == before
+
+
+def test_an_install_killed_anywhere_is_done_again_and_goes_without_a_trace(make) -> None:
+    before = picture(make())
+    digest = hashlib.sha256(b"program").hexdigest()
+    wanted = document.parse(document_of("anchor", {"sha256": digest}))
+
+    def act(one: FakeSpark) -> None:
+        install.install(one.system, wanted, b"program")
+
+    for one in lives(make, act):
+        act(one)
+        assert install.observe(one.system) == wanted.want
+        undo_all(one.system)
+        assert picture(one) == before
+    for one in lives(make, act):
+        undo_all(one.system)
+        assert picture(one) == before
 
 
 def test_the_kill_loop_finds_a_step_that_changes_first_and_records_later(make) -> None:

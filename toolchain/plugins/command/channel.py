@@ -38,9 +38,14 @@ class Output(asyncssh.SSHClientSession[bytes]):
         self.channel = chan
 
     def session_started(self) -> None:
+        """A command that reads nothing may be over by now, and its channel closed: that is a
+        failure only where there was something to read, as with the official plugin."""
         assert self.channel
-        self.channel.write(self.stdin)
-        self.channel.write_eof()
+        try:
+            self.channel.write(self.stdin)
+            self.channel.write_eof()
+        except BrokenPipeError:
+            self.unread = bool(self.stdin)
 
     def data_received(self, data: bytes, datatype: int | None) -> None:
         name = "stdout" if datatype is None else "stderr"
@@ -52,7 +57,7 @@ class Output(asyncssh.SSHClientSession[bytes]):
         self.status = status
         # A command that leaves more input unread than the server's window holds fails with the
         # official plugin, whatever its exit status.
-        self.unread = self.channel is not None and self.channel.get_write_buffer_size() > 0
+        self.unread |= self.channel is not None and self.channel.get_write_buffer_size() > 0
 
     def exit_signal_received(self, signal: str, core_dumped: bool, msg: str, lang: str) -> None:
         self.signal = signal

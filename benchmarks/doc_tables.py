@@ -1,0 +1,280 @@
+"""Writes the computed tables of docs/sizes.md, docs/prediction.md and docs/corrections.md.
+
+python -m benchmarks.doc_tables            rewrite what stands between the markers
+python -m benchmarks.doc_tables --check    exit 1 if a table is not what the code computes
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from statistics import median
+
+from benchmarks.speed_rows import Row, claims, load_rows, load_rows_by_facts
+from sparkform.catalog import store
+from sparkform.catalog.calibration import calibration, machine, memory
+from sparkform.catalog.describe import describe
+from sparkform.catalog.row_request import predict_row
+from sparkform.planner.shape import (
+    active_parameters,
+    kv_elements_beyond_windows,
+    kv_elements_per_token,
+    total_parameters,
+)
+from sparkform.planner.sizing import Demand, best_fit
+
+DOCS = Path(__file__).parents[1] / "docs"
+NODE_COUNTS = (1, 2, 3, 4, 8)
+# The presets of seed 001, the 405B, and the models that people serve on Sparks by the reports.
+SHOWN = (
+    "nvidia/Qwen3-235B-A22B-FP4",
+    "openai/gpt-oss-120b",
+    "openai/gpt-oss-20b",
+    "meta-llama/Llama-3.3-70B-Instruct",
+    "nvidia/Llama-3.3-70B-Instruct-NVFP4",
+    "Qwen/Qwen2.5-72B-Instruct",
+    "Qwen/Qwen2.5-32B-Instruct",
+    "mistralai/Mixtral-8x7B-Instruct-v0.1",
+    "hugging-quants/Meta-Llama-3.1-405B-Instruct-AWQ-INT4",
+    "Intel/Qwen3.5-397B-A17B-int4-AutoRound",
+    "nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-NVFP4",
+    "MiniMaxAI/MiniMax-M2.5",
+    "deepseek-ai/DeepSeek-V4-Flash",
+    "zai-org/GLM-5-FP8",
+    "nvidia/DeepSeek-V3.1-NVFP4",
+)
+PREDICTED_AT = ((1, 1), (1, 16), (2, 1), (2, 16))
+
+
+def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table."""
+    heads = list(headings)
+    lines = [heads, ["---"] * len(heads), *(list(row) for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def sizes() -> str:
+    """Weights, cache and the largest context of the shown models on some node counts."""
+    rows = [[name, *_size_cells(name)] for name in SHOWN]
+    counts = [f"{count} node{'s' * (count > 1)}" for count in NODE_COUNTS]
+    return table(["model", "quant", "weights GiB", "bytes a token", *counts], rows)
+
+
+def _size_cells(name: str) -> list[str]:
+    subject = describe(name, config=None, facts=None, quant=None)
+    demand = Demand(shape=subject.shape, quantisation=subject.quantisation)
+    answers = [best_fit(demand, memory("vllm"), count) for count in NODE_COUNTS]
+    cells = [
+        f"TP={answer.tensor_parallel} PP={answer.pipeline_parallel}: {answer.max_context:,}"
+        if answer.fits
+        else f"lacks {-answer.free_gib:.1f} GiB"
+        for answer in answers
+    ]
+    a_token = kv_elements_per_token(subject.shape) * 2
+    growing = round(kv_elements_beyond_windows(subject.shape) * 2)
+    cache = f"{a_token:,}" if growing == a_token else f"{a_token:,} ({growing:,})"
+    return [subject.quantisation.name, f"{answers[0].weights_gib_per_node:.1f}", cache, *cells]
+
+
+def speeds() -> str:
+    """Predictions for the shown models where they fit."""
+    rows = [[name, *(_speed_cell(name, *case) for case in PREDICTED_AT)] for name in SHOWN]
+    heads = [f"{nodes} node{'s' * (nodes > 1)}, {batch} at once" for nodes, batch in PREDICTED_AT]
+    return table(["model", *heads], rows)
+
+
+def _speed_cell(name: str, nodes: int, batch: int) -> str:
+    subject = describe(name, config=None, facts=None, quant=None)
+    demand = Demand(shape=subject.shape, quantisation=subject.quantisation, batch=batch)
+    answer = best_fit(demand, memory("vllm"), nodes)
+    if not answer.fits:
+        return "does not fit"
+    row = {
+        "tp": answer.tensor_parallel,
+        "pp": answer.pipeline_parallel,
+        "concurrency": batch,
+        "prompt_tokens": 1024,
+    }
+    found = predict_row(subject, row, machine())
+    low, high = found.decode_low_tok_s, found.decode_high_tok_s
+    return f"{found.speed.decode_tok_s:.1f} ({low:.1f} to {high:.1f})"
+
+
+def shapes() -> str:
+    """The shapes of the catalogue with their computed and published counts."""
+    rows = []
+    for model in store.models():
+        subject = describe(model.checkpoints[0].handle, config=None, facts=None, quant=None)
+        published = model.published_parameters
+        rows.append(
+            [
+                model.name,
+                f"{total_parameters(subject.shape) / 1e9:.2f}",
+                f"{published.value / 1e9:.1f}" if published else "none read",
+                f"{active_parameters(subject.shape) / 1e9:.2f}",
+                str(len(subject.shape.blocks)),
+                "yes" if all(figures.verified for figures in model.figures) else "in part",
+            ]
+        )
+    return table(
+        ["model", "parameters (10^9)", "published", "active", "layers", "shape verified"], rows
+    )
+
+
+def fitted_parameters() -> str:
+    """The fitted parameters."""
+    rows = []
+    for name, value in vars(calibration().parameters).items():
+        if isinstance(value, float):
+            rows.append([name, f"{value:.4g}"])
+        else:
+            rows += [[f"{name} {key}", f"{item:.4g}"] for key, item in value.items()]
+    return table(["parameter", "value"], rows)
+
+
+def errors() -> str:
+    """How far predictions lie from measurements, with and without the model in the fit."""
+    stored = json.loads((store.DATA / "throughput.json").read_text(encoding="utf-8"))["errors"]
+    names = {"seen": "model in the fit", "model_left_out": "model left out"}
+    rows = [
+        [
+            names[kind],
+            what,
+            str(figures["rows"]),
+            f"{figures['median']:.1%}",
+            f"{figures['within_40_percent']:.1%}",
+        ]
+        for kind, parts in stored.items()
+        for what, figures in parts.items()
+    ]
+    rows += _errors_by_facts()
+    return table(["fit", "rows of", "rows", "median error", "within 40 %"], rows)
+
+
+def _errors_by_facts() -> list[list[str]]:
+    """The errors for models that are described by facts only; the fit has seen their shapes."""
+    parameters = calibration().parameters
+    misses: dict[str, list[float]] = {"decode": [], "first token": []}
+    for row in load_rows_by_facts():
+        kind = "first token" if row.is_first_token else "decode"
+        misses[kind].append(abs(row.predicted(parameters) / row.measured - 1))
+    return [
+        [
+            "by modelFacts alone",
+            kind,
+            str(len(found)),
+            f"{median(found):.1%}",
+            f"{sum(miss <= 0.4 for miss in found) / len(found):.1%}",
+        ]
+        for kind, found in misses.items()
+    ]
+
+
+def spreads() -> str:
+    """The ranges of the classes."""
+    rows = [
+        [name, str(spread.rows), f"{spread.low:.2f}", f"{spread.high:.2f}"]
+        for name, spread in calibration().spreads.items()
+    ]
+    return table(["class", "rows", "low", "high"], rows)
+
+
+def judged_rows() -> str:
+    """Each row with the prediction of a fit that never saw its model."""
+    document = json.loads((store.DATA / "throughput.json").read_text(encoding="utf-8"))
+    unseen = document["left_out_predictions"]
+    rows = [_judged(row, unseen[row.source["id"]]) for row in load_rows()]
+    heads = ["row", "model", "set-up", "measured", "predicted unseen", "error", "source"]
+    return table(heads, rows)
+
+
+def _judged(row: Row, predicted: float) -> list[str]:
+    source = row.source
+    unit = "s" if row.is_first_token else "tok/s"
+    value = source["value"]
+    measured = " to ".join(str(end) for end in value) if isinstance(value, list) else str(value)
+    prompt = source.get("prompt_tokens")
+    set_up = (
+        f"{source['engine']} {source['quant']} TP={source['tp']} PP={source['pp']} "
+        f"DP={source.get('dp', 1)}, {source['concurrency']} at once"
+        + (f", prompt {prompt}" if prompt else "")
+        + ("" if row.is_fitted else " (not fitted)")
+    )
+    error = predicted / row.measured - 1
+    where = source["source"]
+    return [
+        source["id"],
+        source["model"],
+        set_up,
+        f"{measured} {unit}",
+        f"{predicted:.3g}",
+        f"{error:+.0%}",
+        where,
+    ]
+
+
+def rejected_claims() -> str:
+    """Stated speeds against the bandwidth."""
+    rows = []
+    for claim in claims():
+        value = claim.source["value"]
+        stated = " to ".join(str(end) for end in value) if isinstance(value, list) else str(value)
+        verdict = "rejected" if claim.is_rejected else "possible"
+        set_up = f"{claim.source['quant']}, TP={claim.source['tp']}"
+        rows.append(
+            [
+                claim.source["model"],
+                set_up,
+                stated,
+                f"{claim.bound_tok_s:.1f}",
+                verdict,
+                claim.source["source"],
+            ]
+        )
+    return table(["model", "set-up", "claimed tok/s", "bound tok/s", "verdict", "source"], rows)
+
+
+TABLES: dict[str, dict[str, Callable[[], str]]] = {
+    "sizes.md": {"sizes": sizes, "shapes": shapes},
+    "prediction.md": {
+        "parameters": fitted_parameters,
+        "errors": errors,
+        "spreads": spreads,
+        "speeds": speeds,
+        "rows": judged_rows,
+    },
+    "corrections.md": {"claims": rejected_claims},
+}
+
+
+def rewritten(text: str, tables: dict[str, Callable[[], str]]) -> str:
+    """The text with each marked table computed anew. Raises LookupError for a missing marker."""
+    for name, compute in tables.items():
+        found = re.search(f"<!-- table {name} -->\n.*?<!-- end -->", text, re.DOTALL)
+        if not found:
+            raise LookupError(f"no marker for the table {name}")
+        start, end = f"<!-- table {name} -->\n", "<!-- end -->"
+        text = text.replace(found[0], f"{start}{compute()}\n{end}")
+    return text
+
+
+def main() -> None:
+    """Rewrite the tables, or check them."""
+    stale = []
+    for name, tables in TABLES.items():
+        path = DOCS / name
+        old = path.read_text(encoding="utf-8")
+        new = rewritten(old, tables)
+        if new != old:
+            stale.append(name)
+        if "--check" not in sys.argv:
+            path.write_text(new, encoding="utf-8")
+    print(f"stale: {', '.join(stale) or 'none'}")
+    sys.exit(bool(stale) and "--check" in sys.argv)
+
+
+if __name__ == "__main__":
+    main()

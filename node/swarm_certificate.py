@@ -1,0 +1,27 @@
+"""The id of the Swarm that a node's certificate speaks of. Pure.
+
+Docker tells a cluster's id to managers only; on a worker it is the organisation in the node's
+certificate (docs.docker.com, "How PKI works in swarm mode").
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+
+CERTIFICATE = "swarm/certificates/swarm-node.crt"
+"""Below Docker's root directory."""
+
+# DER: object identifier 2.5.4.10 (organizationName), then a text of 25 characters.
+_ORGANISATION = re.compile(rb"\x06\x03\x55\x04\x0a[\x0c\x13]\x19([0-9a-z]{25})", re.DOTALL)
+
+
+def cluster_of(certificate: str | None) -> str | None:
+    """None for a text that is no certificate of a Swarm node."""
+    begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+    body = (certificate or "").partition(begin)[2].partition(end)[0]
+    try:
+        found = _ORGANISATION.search(base64.b64decode(body))
+    except ValueError:
+        return None
+    return found.group(1).decode("ascii") if found else None

@@ -1,0 +1,94 @@
+"""`sparkform check`: what the rules say of a stack file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sparkform.rules.context import Context
+    from sparkform.rules.outcome import Verdict
+
+COLOURS = {"mandatory": "red", "advisory": "yellow"}
+
+
+def command(
+    stack: Annotated[Path, typer.Argument(metavar="STACK.yaml", help="The stack file.")],
+    facts: Annotated[
+        Path | None, typer.Option("--facts", help="Recorded facts; else the catalogue's hardware.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say which rules a stack file breaks. Exit codes: 0 none, 1 a mandatory one, 2 bad input."""
+    from sparkform.rules.evaluate import evaluate
+
+    verdict = evaluate(read_context(stack, facts))
+    if as_json:
+        _print_json(verdict)
+    else:
+        _print_table(verdict, stack.name)
+    raise typer.Exit(1 if verdict.refusals else 0)
+
+
+def read_context(stack: Path, facts: Path | None) -> Context:
+    """What there is to judge. Raises InputError for unreadable files."""
+    from sparkform.rules.context import Context
+    from sparkform.rules.stack_secrets import secret_names
+    from sparkform.spec import load_stack
+
+    spec = load_stack(stack)
+    documents = None
+    if facts is not None:
+        from sparkform.facts import load_facts
+
+        documents = load_facts(facts).documents
+    return Context(spec=spec, documents=documents, secrets=secret_names(stack))
+
+
+def _print_json(verdict: Verdict) -> None:
+    import json
+    import sys
+
+    print(json.dumps([one.document() for one in verdict.violations], indent=1))
+    for line in _not_judged(verdict):
+        print(line, file=sys.stderr)
+
+
+def _print_table(verdict: Verdict, name: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if verdict.violations:
+        table = Table(title=Text(f"{name}: what the rules say"), show_lines=True)
+        table.add_column("rule", no_wrap=True)
+        table.add_column("what and where", overflow="fold", ratio=3)
+        table.add_column("what to write instead", overflow="fold", ratio=2)
+        for one in verdict.violations:
+            plain = one.document()
+            table.add_row(
+                Text(f"{one.rule}\n{one.severity}", style=COLOURS[one.severity]),
+                Text(f"{one.path}\n{plain['message']}"),
+                Text(f"{one.remedy}\n({one.evidence})"),
+            )
+        console.print(table)
+    console.print(
+        f"{len(verdict.refusals)} mandatory, {len(verdict.warnings)} advisory; "
+        "`sparkform explain RULE` tells why."
+    )
+    for line in _not_judged(verdict):
+        console.print(Text(line, style="dim"))
+
+
+def _not_judged(verdict: Verdict) -> Iterator[str]:
+    """One line for each rule that lacked something, with all that it lacked."""
+    lacking: dict[str, list[str]] = {}
+    for one in verdict.skipped:
+        lacking.setdefault(one.rule, []).append(one.reason)
+    for rule, reasons in lacking.items():
+        yield f"not judged: {rule}: {'; '.join(dict.fromkeys(reasons))}"

@@ -1,0 +1,47 @@
+"""Calling the `pulumi` command: found on PATH, or built by `make setup` in the project."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from sparkform.errors import InputError, Problem
+
+BUILT = Path(".toolchain/bin/pulumi")
+LIMIT_S = 120.0
+
+
+def find(folder: Path) -> str | None:
+    built = folder / BUILT
+    return shutil.which("pulumi") or (str(built) if built.is_file() else None)
+
+
+def run(folder: Path, arguments: list[str], stdin: str = "") -> str:
+    """What it printed. Raises InputError where it is missing, slow or fails.
+
+    No secret may stand in `arguments`: other users see them in the process list.
+    """
+    found = find(folder)
+    if found is None:
+        raise InputError([_problem("is not on PATH", f"`make setup` makes {BUILT}")])
+    try:
+        done = subprocess.run(
+            [found, *arguments, "--non-interactive"],
+            cwd=folder,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise InputError([_problem(f"did not run: {type(error).__name__}", None)]) from None
+    if done.returncode != 0:
+        said = done.stderr.strip() or done.stdout.strip() or "no message"
+        raise InputError([_problem(f"`pulumi {' '.join(arguments)}` failed: {said}", None)])
+    return done.stdout
+
+
+def _problem(what: str, remedy: str | None) -> Problem:
+    return Problem(path="pulumi", what=what, remedy=remedy)

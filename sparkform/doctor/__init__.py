@@ -1,0 +1,9 @@
+"""What is wrong with a rack: live facts against the declaration and the plan. Pure."""
+
+from __future__ import annotations
+
+from sparkform.doctor.check import Check, Status
+from sparkform.doctor.diagnosis import diagnose
+from sparkform.doctor.probes import with_probes
+
+__all__ = ["Check", "Status", "diagnose", "with_probes"]

@@ -1,0 +1,65 @@
+"""One row of a diagnosis, and what a check of one node is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from sparkform.facts import NodeDocument, NodeReport
+from sparkform.facts.models import Facts
+from sparkform.planner.plan import RackPlan
+from sparkform.planner.steps import StackName
+from sparkform.spec import EffectiveNode, Spec
+
+Status = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """`node` None: the rack as a whole. `fix` is a command or an act, for all but `ok`."""
+
+    node: str | None
+    name: str
+    status: Status
+    message: str
+    fix: str | None = None
+
+
+@dataclass(frozen=True)
+class View:
+    """One node that answered, beside what was declared and planned for it and for the others."""
+
+    spec: Spec
+    stack: StackName
+    plan: RackPlan
+    node: EffectiveNode
+    report: NodeReport
+    document: NodeDocument
+
+    @property
+    def facts(self) -> Facts:
+        return self.document.facts
+
+    @property
+    def claimant(self) -> str:
+        """This stack, as a claim on a node names it."""
+        return f"{self.stack.project}/{self.stack.stack}"
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether this stack has been brought up on the node: then a difference is a fault."""
+        return self.facts.claim == self.claimant
+
+    def ok(self, name: str, message: str) -> Check:
+        return Check(self.node.name, name, "ok", message)
+
+    def warn(self, name: str, message: str, fix: str) -> Check:
+        return Check(self.node.name, name, "warn", message, fix)
+
+    def fail(self, name: str, message: str, fix: str) -> Check:
+        return Check(self.node.name, name, "fail", message, fix)
+
+
+NodeCheck = Callable[[View], Iterator[Check]]
+"""A check yields nothing where its fact could not be read: `unreadable` says so for all."""

@@ -1,0 +1,145 @@
+"""All that a rule may look at: the declaration, what nodes report, the catalogue. Plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from sparkform.planner.shape import Shape
+from sparkform.rules.images import ImageReference, Version, read_image
+from sparkform.rules.knowledge import Catalogue, PackagedCatalogue
+from sparkform.rules.settings import Setting, Settings, read_settings, variables
+from sparkform.spec import AnyService, EffectiveNode, Spec
+
+if TYPE_CHECKING:
+    from sparkform.catalog.describe import Subject
+    from sparkform.facts import NodeDocument  # it imports the SSH client
+
+GIB_IN_KIB = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rank:
+    """One planned member of a service, as the launch makes it. `restart` is Docker's policy."""
+
+    node: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    image: str | None = None
+    restart: str = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """`documents` holds what each node reported; None: nobody looked.
+
+    `secrets` are the names of the secrets that the stack has, None if that is not known. `ranks`
+    are each service's planned members, None where launches are not planned.
+    """
+
+    spec: Spec
+    documents: Mapping[str, NodeDocument] | None = None
+    secrets: frozenset[str] | None = None
+    ranks: Mapping[str, Sequence[Rank]] | None = None
+    catalogue: Catalogue = field(default_factory=PackagedCatalogue)
+
+    @cached_property
+    def services(self) -> tuple[ServiceView, ...]:
+        """All services in the order of the stack file."""
+        return tuple(ServiceView(self, name) for name in self.spec.services)
+
+    @property
+    def topology(self) -> str:
+        """How the rack is cabled."""
+        return self.spec.cluster.fabric.topology
+
+    def document(self, node: str) -> NodeDocument | None:
+        """What a node reported, None if nobody looked or it did not answer."""
+        return (self.documents or {}).get(node)
+
+
+@dataclass(frozen=True)
+class ServiceView:
+    """One service with everything that follows from its declaration."""
+
+    context: Context
+    name: str
+
+    @property
+    def block(self) -> AnyService:
+        """The declaration."""
+        return self.context.spec.services[self.name]
+
+    @property
+    def base(self) -> str:
+        """Its path in the stack file."""
+        return f"services.{self.name}"
+
+    def path(self, key: str) -> str:
+        """The path of one of its keys."""
+        return f"{self.base}.{key}"
+
+    @cached_property
+    def nodes(self) -> tuple[EffectiveNode, ...]:
+        """Its nodes by rank."""
+        return self.context.spec.service_nodes(self.name)
+
+    @property
+    def spans_nodes(self) -> bool:
+        """Whether its ranks talk over the fabric."""
+        return len(self.nodes) > 1
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the engine ends up with."""
+        return read_settings(self.block, self.name)
+
+    @cached_property
+    def variables(self) -> Mapping[str, Setting]:
+        """Its declared environment."""
+        return variables(self.block, self.base)
+
+    def ranks_of(self, name: str) -> int:
+        """Tensor, pipeline or data parallel ranks; 1 where they cannot be read."""
+        return self.settings.whole(name) or 1
+
+    @cached_property
+    def image(self) -> ImageReference | None:
+        """Its image, None for a native engine."""
+        return read_image(self.block.image) if self.block.image else None
+
+    @property
+    def version(self) -> Version | None:
+        """The engine's version as the image's tag tells it."""
+        return self.image.version if self.image else None
+
+    def image_figure(self, figure: str) -> object:
+        """What the catalogue knows of its image, None if nothing."""
+        known = self.context.catalogue.image(self.image) if self.image else None
+        found = known.figures.get(figure) if known else None
+        return found.value if found else None
+
+    @cached_property
+    def subject(self) -> Subject | None:
+        """The model as it is served, None without enough figures."""
+        return self.context.catalogue.subject(self.block)
+
+    @property
+    def shape(self) -> Shape | None:
+        """The model's shape as far as it is known."""
+        return self.subject.shape if self.subject else None
+
+    @property
+    def model(self) -> str:
+        """The model's handle or path in lower case, for comparison."""
+        return (self.block.model or self.block.model_path or "").lower()
+
+    def usable_gib(self, node: EffectiveNode) -> float | None:
+        """A node's memory in GiB: declared, else reported, else None."""
+        if node.memory_gib is not None:
+            return node.memory_gib
+        document = self.context.document(node.name)
+        memory = document.facts.memory if document else None
+        return memory.total_kib / GIB_IN_KIB if memory else None

@@ -1,0 +1,99 @@
+"""Combinations of image, model and settings that somebody reported to fail, as data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+
+from sparkform.rules.context import ServiceView
+from sparkform.rules.outcome import Finding, Outcome
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """One failure. Patterns are shell globs in lower case; every given condition must hold.
+
+    `settings`, `variables` and `options` map a name to a glob of its value; `above` maps a setting
+    to the largest value that works; `unless` maps a setting to the value that cures.
+    """
+
+    id: str
+    engine: str
+    must: str
+    remedy: str
+    source: str
+    images: Sequence[str] = ("*",)
+    models: Sequence[str] = ("*",)
+    nodes: Sequence[int] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    above: Mapping[str, float] = field(default_factory=dict)
+    unless: Mapping[str, str] = field(default_factory=dict)
+
+
+@cache
+def reports() -> tuple[Report, ...]:
+    """All reported failures."""
+    text = (files("sparkform.rules") / "known_failures.json").read_text(encoding="utf-8")
+    return tuple(Report(**row) for row in json.loads(text))
+
+
+def known_failure(service: ServiceView) -> Iterator[Outcome]:
+    """Some builds fail with some models or settings, and a report says so.
+
+    Each is one row of known_failures.json with its source: image, model and setting together. A
+    report is one machine's story; who knows better for his build waives this rule.
+    """
+    for report in reports():
+        if report.engine == service.block.engine and _holds(report, service):
+            yield Finding(
+                path=_place(report, service),
+                message=f"The service must {report.must}.",
+                remedy=report.remedy,
+                evidence=report.source,
+            )
+
+
+def _holds(report: Report, service: ServiceView) -> bool:
+    image = service.image.tagged.lower() if service.image else ""
+    return (
+        _matches(image, report.images)
+        and _matches(service.model, report.models)
+        and (not report.nodes or len(service.nodes) in report.nodes)
+        and all(fnmatchcase(_text(service, name), value) for name, value in report.settings.items())
+        and all(
+            name in service.variables and fnmatchcase(service.variables[name].text, value)
+            for name, value in report.variables.items()
+        )
+        and all(
+            (service.settings.number(name) or 0) > value for name, value in report.above.items()
+        )
+        and not any(
+            fnmatchcase(_text(service, name), value) for name, value in report.unless.items()
+        )
+    )
+
+
+def _text(service: ServiceView, name: str) -> str:
+    variable = service.variables.get(name)
+    return variable.text if variable else service.settings.text(name)
+
+
+def _matches(text: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(text, pattern) for pattern in patterns)
+
+
+def _place(report: Report, service: ServiceView) -> str:
+    """The setting that decides, else the image."""
+    for name in report.variables:
+        return service.variables[name].path
+    for name in (*report.settings, *report.above):
+        return service.settings.place(name)
+    return service.path("image")
+
+
+SERVICE_RULES = {"known-failure": known_failure}

@@ -1,0 +1,57 @@
+"""Tokens in places that are stored and shown in plain."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sparkform.rules.context import ServiceView
+from sparkform.rules.outcome import Finding, Outcome
+
+# How the owners of common tokens write them: Hugging Face, OpenAI and Anthropic, NGC, GitHub; and
+# a password in an address.
+TOKEN = re.compile(
+    r"\bhf_[A-Za-z0-9]{20,}|\bsk-[A-Za-z0-9_-]{20,}|\bnvapi-[A-Za-z0-9_-]{20,}"
+    r"|\bgh[pousr]_[A-Za-z0-9]{20,}|://[^/\s:@]+:[^/\s@]+@"
+)
+SECRET_NAME = re.compile(
+    r"(?:^|_)(?:TOKEN|HF_TOKEN|API_?KEY|PASSWORD|PASSWD|SECRET|PASSPHRASE|PRIVATE_KEY|ACCESS_KEY)$",
+    re.IGNORECASE,
+)
+SECRET_OPTIONS = ("api_key", "hf_token", "token", "password")
+USE = {
+    "apikey": "apiKey",
+    "key": "apiKey",
+    "password": "registryPassword",
+}
+
+
+def in_plain(service: ServiceView) -> Iterator[Outcome]:
+    """What stands in a stack file, an argument or a variable is stored in plain in many places.
+
+    Stack files are committed, state keeps component inputs, `docker inspect` and the process list
+    show the rest. Secrets have four keys of their own, which reach a node in root-only files.
+    """
+    for name, setting in service.variables.items():
+        if str(setting.value) and (SECRET_NAME.search(name) or TOKEN.search(str(setting.value))):
+            yield _leak(setting.path, name)
+    seen: set[int] = set()
+    for one in service.settings.arguments:
+        is_secret = one.option in SECRET_OPTIONS or TOKEN.search(one.value or "")
+        if is_secret and one.at not in seen:
+            seen.add(one.at)
+            yield _leak(service.settings.argument_path(one), one.option)
+
+
+def _leak(place: str, name: str) -> Finding:
+    folded = name.lower().replace("_", "")
+    key = next((key for part, key in USE.items() if part in folded), "hfToken")
+    return Finding(
+        path=place,
+        message="The service must get its secrets from the stack's secret keys, as this is stored "
+        "and shown in plain.",
+        remedy=f"# run `pulumi config set --secret sparkform:{key}` and take it out here",
+    )
+
+
+SERVICE_RULES = {"secret-in-argv": in_plain}

@@ -1,0 +1,141 @@
+"""Which TensorRT-LLM versions run what on GB10."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sparkform.rules.context import ServiceView
+from sparkform.rules.images import version_of
+from sparkform.rules.outcome import ADVISORY, MANDATORY, Finding, Outcome, Skip
+
+FIRST_BAD, LAST_BAD = version_of("1.3.0rc6"), version_of("1.3.0rc18")
+FIRST_GPT_OSS = version_of("1.2.0rc1")
+NEMOTRON_BAD = {
+    version_of("1.3.0rc15"): "1.3.0rc15 hangs while it loads it",
+    version_of("1.2.0rc6"): "1.2.0rc6 locks the kernel up while it maps it",
+}
+RC20, RC24 = version_of("1.3.0rc20"), version_of("1.3.0rc24")
+GOOD_IMAGE = "image: nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
+LOW_PRECISION_BITS = 8.5
+
+
+def _unversioned(service: ServiceView) -> Iterator[Skip]:
+    if service.image is not None and service.version is None:
+        reason = "the image's tag does not tell TensorRT-LLM's version"
+        yield Skip(path=service.path("image"), reason=reason)
+
+
+def multinode_image(service: ServiceView) -> Iterator[Outcome]:
+    """From 1.3.0rc6 to rc18 two Sparks crash or hang in the autotuner's warm-up.
+
+    On two nodes with TP=2 the autotuner reaches an NCCL call that does not work on GB10: a
+    segmentation fault, or with NCCL_GIN_ENABLE=0 an endless hang. Proved on rc10 and rc13; the
+    first and the last bad version are derived from the dates of the releases and of the fixes.
+    NVIDIA's page on speculative decoding uses rc12 with the autotuner off, hence only a warning
+    there.
+    """
+    if not service.spans_nodes:
+        return
+    yield from _unversioned(service)
+    if service.version is None or not FIRST_BAD <= service.version <= LAST_BAD:
+        return
+    tuner = service.settings.get("autotuner")
+    is_tuned = tuner is None or tuner.is_on
+    yield Finding(
+        path=service.path("image"),
+        message="The service must not run on several nodes with TensorRT-LLM 1.3.0rc6 to rc18, "
+        + (
+            "whose autotuner crashes or hangs two Sparks at warm-up."
+            if is_tuned
+            else "and that the autotuner is off makes it likely, not proven, to work."
+        ),
+        remedy=GOOD_IMAGE + ("" if is_tuned else " (or keep it, and watch the first start)"),
+        severity=MANDATORY if is_tuned else ADVISORY,
+    )
+
+
+def multinode_unproven(service: ServiceView) -> Iterator[Outcome]:
+    """From 1.3.0rc19 the two-Spark crash is fixed in code, and nobody has reported a success.
+
+    The author of the fix had no two Sparks to try it on.
+    """
+    if service.spans_nodes and service.version is not None and service.version > LAST_BAD:
+        yield Finding(
+            path=service.path("image"),
+            message="The service must be tried with care on several nodes with this image: its fix "
+            "for two Sparks is in the code, but no report of a success was found.",
+            remedy=GOOD_IMAGE,
+        )
+
+
+def gpt_oss_image(service: ServiceView) -> Iterator[Outcome]:
+    """gpt-oss starts on GB10 from 1.2.0rc1 on, whose kernels know SM120 and SM121."""
+    if "gpt-oss" not in service.model:
+        return
+    yield from _unversioned(service)
+    if service.version is not None and service.version < FIRST_GPT_OSS:
+        yield Finding(
+            path=service.path("image"),
+            message="The service must use TensorRT-LLM 1.2.0rc1 or newer for gpt-oss, as older "
+            "ones have no kernels of it for GB10.",
+            remedy=GOOD_IMAGE,
+        )
+
+
+def nemotron(service: ServiceView) -> Iterator[Outcome]:
+    """Nemotron-3-Super as NVFP4 hangs 1.3.0rc15 and locks the kernel up under 1.2.0rc6.
+
+    After the lock-up only a power cycle helped. rc12 and rc13 load it.
+    """
+    if "nemotron-3-super" not in service.model:
+        return
+    yield from _unversioned(service)
+    why = NEMOTRON_BAD.get(service.version) if service.version else None
+    if why:
+        yield Finding(
+            path=service.path("image"),
+            message=f"The service must load Nemotron-3-Super with another image, as {why}.",
+            remedy="image: nvcr.io/nvidia/tensorrt-llm/release:1.3.0rc13",
+        )
+
+
+def rc20_qwen3(service: ServiceView) -> Iterator[Outcome]:
+    """1.3.0rc20's release notes name Qwen3: its autotuner fails to set up a CUTLASS kernel."""
+    if service.version == RC20 and "qwen3" in service.model:
+        yield Finding(
+            path=service.path("image"),
+            message="The service must not tune Qwen3 with 1.3.0rc20, whose release notes tell of a "
+            "failure in the autotuner's grouped GEMM.",
+            remedy="autotuner: false",
+        )
+
+
+def rc24_mixture(service: ServiceView) -> Iterator[Outcome]:
+    """1.3.0rc24's release notes tell of wrong results of low-precision experts on several GPUs.
+
+    They name GPT-OSS W4 and Nemotron V3 Ultra.
+    """
+    if service.version != RC24 or service.ranks_of("tensor_parallel") < 2:
+        return
+    subject = service.subject
+    if subject is None:
+        yield Skip(path=service.path("model"), reason="the model's shape is not known")
+    elif subject.quantisation.bits_of("experts") <= LOW_PRECISION_BITS and any(
+        block.feed_forward and block.feed_forward.experts for block in subject.shape.blocks
+    ):
+        yield Finding(
+            path=service.path("image"),
+            message="The service must not run low-precision experts over several ranks with "
+            "1.3.0rc24, whose release notes tell of a loss of accuracy.",
+            remedy=GOOD_IMAGE,
+        )
+
+
+SERVICE_RULES = {
+    "trt-multinode-image": multinode_image,
+    "trt-multinode-unproven": multinode_unproven,
+    "trt-gptoss-image": gpt_oss_image,
+    "trt-nemotron-rc15": nemotron,
+    "trt-rc20-qwen3": rc20_qwen3,
+    "trt-rc24-moe": rc24_mixture,
+}

@@ -1,0 +1,195 @@
+"""Memory, kernels and graphs of vLLM on GB10."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sparkform.rules.context import GIB_IN_KIB, ServiceView
+from sparkform.rules.outcome import ADVISORY, MANDATORY, Finding, Outcome, Skip
+
+MOST_UTILIZATION, USUAL_UTILIZATION = 0.90, 0.85
+MARGIN_GIB = 1.0
+"""Left between what vLLM asks for and what is free: 0.82 of 121.7 GiB started where 101 were free,
+0.835 did not (engines.md 7), so that less than 1 GiB decides."""
+
+TOKEN_LABEL = "sparkform.token"
+HEAVY_GIB = 90.0
+NVFP4_NAMES = ("nvfp4", "-fp4", "_fp4")
+# Kernels for SM121 that reports of NVFP4 at full speed name (recipes_that_work).
+GOOD_FP4_KERNELS = ("marlin", "cutlass", "flashinfer_cutlass", "flashinfer_b12x", "b12x")
+BAD_NCCL = "2.28.9"
+
+
+def utilization(service: ServiceView) -> Iterator[Outcome]:
+    """vLLM's default share of 0.92 is more than a Spark has free, and 0.92 crashed twice.
+
+    gpuMemoryUtilization counts all memory, the system's and the desktop's included, and vLLM
+    refuses to start when less than that share is free. Working recipes use up to 0.90; a machine
+    that has served before may have only 101 of 121.7 GiB free. With facts the test is against
+    MemAvailable of each node, without them against these figures.
+    """
+    if service.settings.get("kv_cache_bytes") is not None:
+        return
+    share = service.settings.number("memory_fraction")
+    place = service.settings.place("memory_fraction")
+    if share is None:
+        yield Finding(
+            path=place,
+            message="The service must say its share of memory, as vLLM's own default of 0.92 does "
+            "not start or crashes on a Spark.",
+            remedy="gpuMemoryUtilization: 0.8",
+        )
+        return
+    yield from _beyond_what_is_free(service, share, place)
+    if share > USUAL_UTILIZATION:
+        is_too_much = share > MOST_UTILIZATION
+        yield Finding(
+            path=place,
+            message=f"The service must take less than {share:g} of the memory: "
+            + (
+                "shares above 0.90 have crashed on Sparks."
+                if is_too_much
+                else "above 0.85 only machines that were just started have it free."
+            ),
+            remedy="gpuMemoryUtilization: 0.85",
+            severity=MANDATORY if is_too_much else ADVISORY,
+        )
+
+
+def _beyond_what_is_free(service: ServiceView, share: float, place: str) -> Iterator[Outcome]:
+    """Each node's MemAvailable against the share of its total, unless a service runs there."""
+    for node in service.nodes:
+        document = service.context.document(node.name)
+        memory = document.facts.memory if document else None
+        if memory is None:
+            yield Skip(path=place, reason=f"the memory of {node.name} is not known")
+            continue
+        wanted, free = share * memory.total_kib / GIB_IN_KIB, memory.available_kib / GIB_IN_KIB
+        if wanted + MARGIN_GIB > free and not _is_serving(service):
+            yield Finding(
+                path=place,
+                message=f"The service must ask for less memory, as its share is {wanted:.1f} GiB "
+                f"and {node.name} has {free:.1f} GiB available.",
+                remedy=f"gpuMemoryUtilization: {_share_of(free, memory.total_kib):g}",
+                severity=MANDATORY,
+            )
+
+
+def _is_serving(service: ServiceView) -> bool:
+    """Whether engines of ours hold memory of its nodes, which their slots give back first.
+
+    A native engine is known by its API's port.
+    """
+    documents = [service.context.document(node.name) for node in service.nodes]
+    seen = [document.facts for document in documents if document is not None]
+    port = service.settings.whole("port")
+    return any(
+        one.state == "running" and TOKEN_LABEL in one.labels
+        for facts in seen
+        for one in facts.containers or ()
+    ) or any(one.port == port for facts in seen for one in facts.ports or ())
+
+
+def _share_of(free_gib: float, total_kib: int) -> float:
+    share = (free_gib - MARGIN_GIB) * GIB_IN_KIB / total_kib
+    return max(int(share * 100) / 100, 0.01)
+
+
+def eager(service: ServiceView) -> Iterator[Outcome]:
+    """Without CUDA graphs one build lost a third to a half of its speed, another nothing.
+
+    It is for finding faults: a hang that only comes later is no cure.
+    """
+    setting = service.settings.get("enforce_eager")
+    if setting is not None and setting.is_on:
+        yield Finding(
+            path=setting.path,
+            message="The service must not run without CUDA graphs for longer than a search for a "
+            "fault takes, as decoding is slower.",
+            remedy="enforceEager: false",
+        )
+
+
+def allocator(service: ServiceView) -> Iterator[Outcome]:
+    """expandable_segments with FlashInfer's autotuner has reset a head node (large models).
+
+    The kernel log told of NV_ERR_NO_MEMORY. Working set-ups with it exist.
+    """
+    for name in ("PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"):
+        setting = service.variables.get(name)
+        if setting is None or "expandable_segments:true" not in setting.text:
+            continue
+        subject = service.subject
+        if subject is None:
+            yield Skip(path=setting.path, reason="the model's size is not known")
+        elif _weights_gib(service) > HEAVY_GIB:
+            yield Finding(
+                path=setting.path,
+                message="The service must not use expandable segments with weights above "
+                f"{HEAVY_GIB:.0f} GiB, which has reset a node.",
+                remedy=f"environment: {{{name}: expandable_segments:False}}",
+            )
+
+
+def _weights_gib(service: ServiceView) -> float:
+    from sparkform.planner.sizing import GIB
+    from sparkform.planner.sizing_split import Cut, weights_bytes
+
+    subject = service.subject
+    if subject is None:
+        return 0.0
+    whole = Cut(tensor_parallel=1, pipeline_parallel=1)
+    return weights_bytes(subject.shape, subject.quantisation, whole) / GIB
+
+
+def nvfp4(service: ServiceView) -> Iterator[Outcome]:
+    """Seed 002: NVFP4 in vLLM was slower than AWQ on GB10, as it fell through to bad kernels.
+
+    Today it depends on the build: 23 to 46 % of the bandwidth is reached by NVFP4 experts, and
+    dense models picked a slow kernel up to v0.29.0. With kernels named that are reported to be
+    fast, nothing is said.
+    """
+    is_nvfp4 = any(part in service.model for part in NVFP4_NAMES)
+    if service.settings.text("quantization") in ("modelopt_fp4", "nvfp4", "fp4"):
+        is_nvfp4 = True
+    if not is_nvfp4 or service.settings.text("moe_backend") in GOOD_FP4_KERNELS:
+        return
+    if service.settings.text("linear_backend") in GOOD_FP4_KERNELS:
+        return
+    yield Finding(
+        path=service.path("model"),
+        message="The service must be measured against an INT4 checkpoint, as vLLM builds differ "
+        "in whether NVFP4 runs on fast kernels of GB10.",
+        remedy="moeBackend: marlin  # or a checkpoint in AWQ",
+    )
+
+
+def nccl_soak(service: ServiceView) -> Iterator[Outcome]:
+    """The pip wheel of NCCL 2.28.9 hangs two nodes after 20 to 26 minutes under load.
+
+    About 1.1 million collectives; enforceEager only delays it. A newer libnccl in the image cures.
+    """
+    if not service.spans_nodes or service.image is None:
+        return
+    if "VLLM_NCCL_SO_PATH" in service.variables:
+        return
+    version = service.image_figure("nccl_version")
+    if version is None:
+        reason = f"the catalogue does not know which NCCL {service.image.tagged} has"
+        yield Skip(path=service.path("image"), reason=reason)
+    elif str(version).startswith(BAD_NCCL):
+        yield Finding(
+            path=service.path("image"),
+            message=f"The service must run a newer NCCL than {BAD_NCCL}, which hangs several nodes "
+            "after about half an hour of load.",
+            remedy="environment: {VLLM_NCCL_SO_PATH: /usr/lib/aarch64-linux-gnu/libnccl.so.2}",
+        )
+
+
+SERVICE_RULES = {
+    "vllm-util": utilization,
+    "vllm-eager": eager,
+    "alloc-conf": allocator,
+    "nvfp4-on-vllm": nvfp4,
+    "nccl-soak": nccl_soak,
+}

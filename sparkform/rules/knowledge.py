@@ -1,0 +1,85 @@
+"""What the rules ask of the catalogue: a model's shape, an image's properties, a node's memory."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from sparkform.catalog.describe import Subject
+    from sparkform.catalog.schema import Image
+    from sparkform.planner.sizing import Memory
+    from sparkform.rules.images import ImageReference
+    from sparkform.spec import AnyService
+
+
+class Catalogue(Protocol):
+    """The questions; `PackagedCatalogue` answers them from the data files."""
+
+    def subject(self, service: AnyService) -> Subject | None:
+        """The model as it is served, None without enough figures."""
+
+    def gated(self, service: AnyService) -> bool | None:
+        """Whether its weights need a token, None if that is not known."""
+
+    def image(self, reference: ImageReference) -> Image | None:
+        """What is known of an image, None if nothing is."""
+
+    def memory(self, engine: str, runtime: str, usable_gib: float | None) -> Memory:
+        """One node's memory for an engine; an observed `usable_gib` wins."""
+
+
+class PackagedCatalogue:
+    """The catalogue that comes with the program."""
+
+    def subject(self, service: AnyService) -> Subject | None:
+        from sparkform.catalog import store
+        from sparkform.catalog.describe import from_catalogue, from_facts
+        from sparkform.catalog.model_facts import read_facts
+
+        entry = store.find(service.model) if service.model else None
+        if entry is not None and service.model is not None:
+            converted = _converted(service, entry.checkpoint.quant)
+            return from_catalogue(entry, converted, by_name=service.model)
+        if service.model_facts.parameters is None:
+            return None
+        facts = read_facts(service.model_facts.plain(), "modelFacts")
+        return from_facts(service.model or "modelFacts", facts, _named_quantisation(service))
+
+    def gated(self, service: AnyService) -> bool | None:
+        from sparkform.catalog import store
+
+        entry = store.find(service.model) if service.model else None
+        if entry is not None:
+            return entry.checkpoint.gated
+        # Every repository of this owner asks for the licence (model pages of Llama 3 and 4).
+        return True if (service.model or "").startswith("meta-llama/") else None
+
+    def image(self, reference: ImageReference) -> Image | None:
+        return _images().get(reference.tagged)
+
+    def memory(self, engine: str, runtime: str, usable_gib: float | None) -> Memory:
+        from sparkform.catalog.calibration import memory
+
+        return memory(engine, runtime=runtime, usable_gib=usable_gib)
+
+
+@cache
+def _images() -> dict[str, Image]:
+    from sparkform.catalog import store
+
+    return {image.reference: image for image in store.images()}
+
+
+def _named_quantisation(service: AnyService) -> str | None:
+    """The quantisation that vLLM is told, as far as the catalogue has a method of that name."""
+    from sparkform.catalog.quantisation import ALIASES, METHODS
+
+    name = getattr(service, "quantization", None)
+    wanted = str(name).lower().split("_")[0] if name else ""
+    return wanted if wanted in METHODS or wanted in ALIASES else None
+
+
+def _converted(service: AnyService, stored: str) -> str | None:
+    """What vLLM converts 16-bit weights to while it loads them; else they stay as stored."""
+    return _named_quantisation(service) if stored in ("bf16", "fp16") else None

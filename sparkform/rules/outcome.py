@@ -1,0 +1,88 @@
+"""What a rule says of a declaration: a finding, or why it could not look."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Severity = Literal["mandatory", "advisory"]
+MANDATORY: Severity = "mandatory"
+ADVISORY: Severity = "advisory"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One place that breaks a rule.
+
+    `message` is one sentence that begins "The service must" or "The cluster must", `remedy` can be
+    pasted into the stack file. `severity` and `evidence` only where they differ from the table's.
+    """
+
+    path: str
+    message: str
+    remedy: str
+    severity: Severity | None = None
+    evidence: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skip:
+    """What a rule would need to know of `path` and does not."""
+
+    path: str
+    reason: str
+
+
+Outcome = Finding | Skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Violation:
+    """A finding as people and programs get it."""
+
+    rule: str
+    severity: Severity
+    path: str
+    message: str
+    evidence: str
+    remedy: str
+    waived: str | None = None
+
+    def document(self) -> dict[str, str]:
+        """The six keys of `sparkform check --json`; a waiver's reason is part of the message."""
+        plain = asdict(self)
+        waived = plain.pop("waived")
+        if waived is not None:
+            plain["message"] = f"{self.message} (waived: {waived})"
+        return plain
+
+    def __str__(self) -> str:
+        said = self.document()["message"]
+        return f"{self.path}: {said} [{self.rule}] {self.remedy} ({self.evidence})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skipped:
+    """A rule that did not look at `path`, and why."""
+
+    rule: str
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Everything that the rules say of one declaration, mandatory violations first."""
+
+    violations: tuple[Violation, ...]
+    skipped: tuple[Skipped, ...]
+
+    @property
+    def refusals(self) -> tuple[Violation, ...]:
+        """The violations that stop a run."""
+        return tuple(found for found in self.violations if found.severity == MANDATORY)
+
+    @property
+    def warnings(self) -> tuple[Violation, ...]:
+        """The violations that are only told."""
+        return tuple(found for found in self.violations if found.severity == ADVISORY)

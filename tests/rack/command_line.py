@@ -1,0 +1,100 @@
+"""`sparkform` as a process of its own, in a folder with a Pulumi.yaml, against a simulated rack."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rack.login import USER
+from rack.paths import identity_file
+from tests.support.rack import RackHandle
+
+ROOT = Path(__file__).parents[2]
+MAIN = "import sys; sys.argv[0] = 'sparkform'; from sparkform.cli import main; main()"
+FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+    took_s: float
+
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A rack and a project folder for it."""
+
+    rack: RackHandle
+    folder: Path
+
+    @property
+    def stack(self) -> Path:
+        return self.folder / "Pulumi.lab.yaml"
+
+    @property
+    def logins(self) -> list[str]:
+        return [f"{USER}@{node.address}" for node in self.rack.rack.nodes]
+
+    @property
+    def identity(self) -> str:
+        return str(identity_file(self.rack.rack.name))
+
+    def run(self, *words: object) -> Ran:
+        environment = {**os.environ, "HOME": str(self.folder), "PYTHONPATH": str(ROOT)}
+        environment.pop("SSH_AUTH_SOCK", None)
+        started = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-P", "-c", MAIN, *map(str, words)],
+            cwd=self.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        took_s = time.monotonic() - started
+        return Ran(done.returncode, done.stdout, done.stderr, took_s)
+
+    def init(self) -> Ran:
+        """With the fingerprints that the nodes themselves tell."""
+        accepted = [word for one in self.fingerprints() for word in ("--accept", one)]
+        options = ["--identity-file", self.identity, "--stack", "lab", *accepted]
+        return self.run("init", *self.logins, *options)
+
+    def fingerprints(self) -> list[str]:
+        """As an operator reads them on each node's console."""
+        asked = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
+        return [FINGERPRINT.findall(self.rack.must(one, asked))[0] for one in self.rack.hosts]
+
+    def checks(self) -> tuple[Ran, list[dict[str, Any]]]:
+        ran = self.run("doctor", self.stack, "--json")
+        return ran, ran.json()["checks"]
+
+    def address_fabric(self) -> None:
+        """The planned addresses and MTU, by hand: what `pulumi up` sets."""
+        plan = self.run("plan", self.stack, "--json").json()
+        mtu = 9000 if plan["fabric"]["mtu"] == "inherit" else plan["fabric"]["mtu"]
+        for node in plan["nodes"]:
+            for one in node["fabric"]:
+                name = one["interface"]
+                self.rack.must(node["name"], f"sudo ip link set {name} up mtu {mtu}")
+                address = f"{one['address']} dev {name}"
+                self.rack.must(node["name"], f"sudo ip address replace {address}")
+
+
+def bench(rack: RackHandle, folder: Path) -> Bench:
+    (folder / "Pulumi.yaml").write_text("name: sparkform\nruntime: python\n")
+    return Bench(rack, folder)

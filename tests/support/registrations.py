@@ -1,0 +1,81 @@
+"""Pulumi's mock engine, with the options of each registration that a component asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from pulumi.runtime import mocks, set_mocks
+
+PROJECT, STACK = "sparkform", "rec"
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One resource as the engine was asked for it; resources it refers to by their names."""
+
+    name: str
+    type: str
+    inputs: dict[str, Any]
+    parent: str
+    depends_on: frozenset[str]
+    deleted_with: str
+    ignored: frozenset[str]
+    secret_outputs: frozenset[str]
+
+
+class _Engine(mocks.Mocks):
+    """A command's output tells which command it was."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        return f"{args.name}-id", {**args.inputs, "stdout": f"printed by {args.name}"}
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], None]:
+        return {}, None
+
+
+@dataclass
+class Record(mocks.MockMonitor):
+    """Every registration by name, in the order of registration."""
+
+    found: dict[str, Registered] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        super().__init__(_Engine())
+
+    def RegisterResource(self, request: Any) -> Any:
+        if request.type != "pulumi:pulumi:Stack":
+            self.found[request.name] = _registered(request)
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+    def commands(self) -> list[Registered]:
+        return [one for one in self.found.values() if one.type == "command:remote:Command"]
+
+
+def _registered(request: Any) -> Registered:
+    return Registered(
+        name=request.name,
+        type=request.type,
+        inputs=dict(pulumi.runtime.rpc.deserialize_properties(request.object)),
+        parent=_name(request.parent),
+        depends_on=frozenset(map(_name, request.dependencies)),
+        deleted_with=_name(request.deletedWith),
+        ignored=frozenset(request.ignoreChanges),
+        # The SDK adds `connection` to every command by itself.
+        secret_outputs=frozenset(request.additionalSecretOutputs) - {"connection"},
+    )
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]
+
+
+@contextmanager
+def recording() -> Iterator[Record]:
+    """Resources made in the block are recorded instead of made."""
+    record = Record()
+    set_mocks(_Engine(), project=PROJECT, stack=STACK, preview=False, monitor=record)
+    yield record

@@ -1,0 +1,113 @@
+"""`sparkform check` and `sparkform explain` as people and programs use them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sparkform.cli import main
+from sparkform.facts import NodeReport, Observation, save_facts
+from tests.unit.rules.support import DATA, documents
+
+GOOD = DATA / "good" / "trtllm-two-nodes-swarm.yaml"
+BAD = DATA / "dangerous" / "trt-graphs-with-auto.yaml"
+KEYS = {"rule", "severity", "path", "message", "evidence", "remedy"}
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    def command(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["sparkform", *map(str, words)])
+        monkeypatch.setenv("COLUMNS", "160")
+        with pytest.raises(SystemExit) as left:
+            main()
+        said = capsys.readouterr()
+        code = left.value.code
+        return int(code or 0), said.out, said.err
+
+    return command
+
+
+def test_a_mandatory_violation_exits_with_1_and_is_json(run: Any) -> None:
+    code, out, _ = run("check", BAD, "--json")
+    found = json.loads(out)
+    assert code == 1
+    assert all(set(one) == KEYS for one in found)
+    assert found[0]["rule"] == "trt-graph-auto-allreduce"
+    assert found[0]["severity"] == "mandatory"
+    assert found[0]["path"] == "services.qwen.allReduce"
+    assert found[0]["remedy"] == "allReduce: NCCL"
+    assert "8781" in found[0]["evidence"]
+
+
+def test_advice_exits_with_0_and_what_was_not_judged_is_no_json(run: Any) -> None:
+    code, out, err = run("check", GOOD, "--json")
+    assert code == 0
+    assert [one["rule"] for one in json.loads(out)] == ["swarm-rdma-unproven"]
+    assert "not judged: swarm-toolkit: the container toolkit of spark-1 is not known" in err
+
+
+def test_people_get_the_sentence_and_the_remedy(run: Any) -> None:
+    code, out, _ = run("check", BAD)
+    flat = " ".join(out.replace("│", " ").split())
+    assert code == 1
+    assert "The service must not combine CUDA graphs with allReduce AUTO" in flat
+    assert "allReduce: NCCL" in flat
+    assert "1 mandatory, 0 advisory" in flat
+
+
+def test_recorded_facts_are_looked_at(run: Any, tmp_path: Path) -> None:
+    nodes = documents(2, {"container_toolkit": {"version": "1.17.0"}})
+    recorded = tmp_path / "facts.json"
+    reports = {name: NodeReport(document=document) for name, document in nodes.items()}
+    save_facts(Observation(nodes=reports), recorded)
+    code, out, _ = run("check", GOOD, "--facts", recorded, "--json")
+    assert code == 1
+    assert "swarm-toolkit" in {one["rule"] for one in json.loads(out)}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("config: {}", "sparkform:cluster"),
+        ("][", "is not a stack file"),
+        (BAD.read_text().replace("user: nvidia", "user: nvidia\n    waive: [{rule: gid-pined, "
+                                 "reason: x}]"), "did you mean gid-pinned"),
+    ],
+)  # fmt: skip
+def test_bad_input_exits_with_2_and_no_traceback(
+    run: Any, tmp_path: Path, text: str, said: str
+) -> None:
+    stack = tmp_path / "Pulumi.x.yaml"
+    stack.write_text(text)
+    code, out, err = run("check", stack, "--json")
+    assert (code, out) == (2, "")
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_a_missing_stack_file_is_bad_input(run: Any, tmp_path: Path) -> None:
+    code, _, err = run("check", tmp_path / "none.yaml")
+    assert code == 2
+    assert "cannot be read" in err
+
+
+def test_a_rule_is_explained_with_its_sources_and_how_to_waive_it(run: Any) -> None:
+    code, out, _ = run("explain", "trt-graph-auto-allreduce")
+    assert code == 0
+    assert out.startswith("trt-graph-auto-allreduce (mandatory; services of TensorRT-LLM)")
+    assert "https://github.com/NVIDIA/TensorRT-LLM/issues/8781" in out
+    assert "- rule: trt-graph-auto-allreduce" in out
+
+
+def test_an_advisory_rule_is_explained_without_a_waiver(run: Any) -> None:
+    assert "waive" not in run("explain", "vllm-eager")[1]
+
+
+def test_near_names_are_offered_for_an_unknown_rule(run: Any) -> None:
+    code, _, err = run("explain", "trt-moe-backends")
+    assert code == 2
+    assert "did you mean trt-moe-backend" in err

@@ -1,0 +1,26 @@
+"""The stack files of this repository: nothing mandatory, and exactly these advisories."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.rules.support import refusing, verdict, warning
+
+ROOT = Path(__file__).parents[3]
+ADVISORIES = {
+    "Pulumi.spark.yaml": {"swarm-rdma-unproven", "image-pinned"},
+    "Pulumi.spark-switch.yaml": {"container-overhead", "image-pinned"},
+}
+
+
+def test_every_stack_file_is_listed() -> None:
+    assert {path.name for path in ROOT.glob("Pulumi.*.yaml")} == set(ADVISORIES)
+
+
+@pytest.mark.parametrize("name", ADVISORIES)
+def test_a_stack_file_has_no_mandatory_violation_and_the_listed_advisories(name: str) -> None:
+    found = verdict(ROOT / name)
+    assert refusing(found) == set()
+    assert warning(found) == ADVISORIES[name]
