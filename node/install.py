@@ -37,9 +37,10 @@ os.dup2(read_end, 0)
 path = "/proc/self/fd/%d" % program
 os.execv(sys.executable, [sys.executable, path, "install"])
 """
+_AWAIT_LOCK = f"flock --wait {lock.WAIT_S:g} {LOCK} true"
 WAY_BACK = "; ".join(
     [
-        f"if [ -d {STATE} ]; then flock --wait {lock.WAIT_S:g} {LOCK} true; fi",
+        f"if [ -e {ZIPAPP} ]; then :; elif [ -d {STATE} ]; then {_AWAIT_LOCK}; fi",
         f"if [ -e {ZIPAPP} ]; then exec python3 {ZIPAPP} undo --all; fi",
         f"if [ -e {MANIFEST} ]; then echo {shlex.quote(PROGRAM_GONE)} >&2; exit 1; fi",
         f"rm -f {LOCK} {draft_of(Path(ZIPAPP))}",
@@ -49,8 +50,8 @@ WAY_BACK = "; ".join(
         ),
     ]
 )
-"""For a shell: `undo --all` once an interrupted run has ended; without the program, away with what
-a killed `install` or `undo --all` has left. One line: the login shell may be a csh."""
+"""For a shell: `undo --all`. Where there is no program, even once an interrupted run has ended: away
+with what a killed `install` or `undo --all` has left. One line: the login shell may be a csh."""
 OLDEST_PYTHON = (3, 10)
 
 

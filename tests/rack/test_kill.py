@@ -5,12 +5,11 @@ the run or the node is killed. Then either one `up` brings the rack to the decla
 `destroy`, without a further `up`, gives the machines back.
 
 A `destroy` is killed on its way too. Every resource has one round by default, kinds of kill and
-ways on in turn; with SPARKFORM_KILL_POINTS=all there is a round for every combination.
+ways on in turn; with SPARKFORM_RACK_ROUNDS=all there is a round for every combination.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,20 +17,20 @@ from itertools import cycle, product
 
 import pytest
 
-from node.places import ARMED, MANIFEST, RECEIPTS, ZIPAPP
+from node.places import ARMED, LIBRARY, MANIFEST, RECEIPTS, ZIPAPP
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment
 from tests.support.digest import Digest, changes, digest
 from tests.support.killing import ENGINE, PROCESS, REBOOT, Victim
 from tests.support.pausing import Point
 from tests.support.rack import RackHandle
+from tests.support.rounds import ALL_ROUNDS
 
 pytestmark = pytest.mark.rack
 
 HOSTS = ("spark-1", "spark-2")
 KINDS = (ENGINE, PROCESS, REBOOT)
 UP, DESTROY = "up", "destroy"
-EVERYTHING = os.environ.get("SPARKFORM_KILL_POINTS") == "all"
 # Something to do for the step nccl_conf.
 PIN = "echo NCCL_IB_DISABLE=1 | sudo tee /etc/nccl.conf"
 
@@ -80,6 +79,7 @@ GOING_BACK = [
         "run systemctl restart docker.service",
         f"os.remove {MANIFEST}",
         f"os.remove {ZIPAPP}",
+        f"os.rmdir {LIBRARY}",
     )
 ]
 ON_THE_HEAD = [step("swarm_token"), step("swarm_labels", RECORDED, JOINED)]
@@ -129,7 +129,7 @@ def one_round_each() -> list[Round]:
     return ups + downs
 
 
-ROUNDS = every_round() if EVERYTHING else one_round_each()
+ROUNDS = every_round() if ALL_ROUNDS else one_round_each()
 
 
 @pytest.fixture(scope="module")

@@ -65,6 +65,6 @@ class Victim:
         with self.deployment.running(command) as engine:
             if still:
                 # The killed engine's run goes on beside the first one of this command.
-                pause.await_another_run(earlier)
+                pause.await_company(earlier)
                 pause.signal(still, "CONT")
             assert engine.wait(RUN_LIMIT_S) == 0, self.deployment.said()

@@ -68,8 +68,15 @@ class Pause:
         text = self._read(pausing_python.RUNS) or ""
         return sum(not line.startswith("observe") for line in text.splitlines())
 
-    def await_another_run(self, earlier: int) -> None:
-        _until(lambda: self.runs() > earlier, f"no further run began on {self.host}")
+    def await_company(self, earlier: int) -> None:
+        """Until a further run has begun beside the stopped one, or waits for it in a shell."""
+        _until(
+            lambda: self.runs() > earlier or self._flocks(), f"no further run began on {self.host}"
+        )
+
+    def _flocks(self) -> bool:
+        processes = Path(f"/proc/{self._first_process()}/root/proc")
+        return any(_name_of(one) == "flock" for one in processes.glob("[0-9]*/comm"))
 
     def signal(self, stop: Stop, name: str) -> None:
         """sudo stops itself when its command is stopped, so it must go on as well."""
@@ -102,6 +109,13 @@ def planted(rack: RackHandle, host: str) -> Iterator[Pause]:
         yield Pause(rack, host)
     finally:
         rack.must(host, f"sudo rm -rf {PLACE_IN_PATH} {pausing_python.PLACE}")
+
+
+def _name_of(comm: Path) -> str:
+    try:
+        return comm.read_text().strip()
+    except OSError:
+        return ""  # it ended while we looked
 
 
 def _until(reached: Callable[[], bool], otherwise: str) -> None:

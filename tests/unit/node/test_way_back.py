@@ -73,7 +73,8 @@ def test_a_manifest_without_the_program_is_refused_with_the_way_out(root: Path) 
 
 
 def test_an_interrupted_run_is_waited_for(root: Path) -> None:
-    put(root, LOCK, MANIFEST)
+    """An `install` that has not come to the program yet."""
+    put(root, LOCK)
     script = f"echo held; sleep 0.5; printf '{PROGRAM}' > {root}{ZIPAPP}"
     (root / LIBRARY.lstrip("/")).mkdir()
     with subprocess.Popen(
