@@ -50,8 +50,8 @@ WAY_BACK = "; ".join(
         ),
     ]
 )
-"""For a shell: `undo --all`. Where there is no program, even once an interrupted run has ended: away
-with what a killed `install` or `undo --all` has left. One line: the login shell may be a csh."""
+"""For a shell: `undo --all`; where there is no program, even once an interrupted run has ended, it
+removes what a killed `install` or `undo --all` has left. One line: the login shell may be a csh."""
 OLDEST_PYTHON = (3, 10)
 
 
