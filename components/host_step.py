@@ -1,25 +1,27 @@
-"""NodeAnchor and HostStep: the only makers of remote.Command.
+"""WayBack, NodeAnchor and HostStep: the only makers of remote.Command.
 
 Each is a command on a node whose standard input is the document that the planner decided on. The
-anchor installs the node program and claims the node; its deletion gives the node back, so every
-step is `deleted_with` it: a step whose creation was killed is in no state, and only the node's own
-manifest can take it back.
+anchor installs the node program and claims the node. What comes before it, the way back, gives the
+node back when it is deleted, so the anchor and every step are `deleted_with` it: a step whose
+creation was killed is in no state, and only the node's own manifest can take it back.
 """
 
 from __future__ import annotations
 
 import base64
+import json
 import shlex
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_command import remote
 
-from node.install import BOOTSTRAP
+from node.install import BOOTSTRAP, WAY_BACK
 from node.places import ZIPAPP
-from sparkform.planner.steps import PlannedStep
+from sparkform.planner.steps import PlannedStep, StackName
 
 INSTALL = f"sudo -n python3 -c {shlex.quote(BOOTSTRAP)}"
+GIVE_BACK = f"sudo -n sh -c {shlex.quote(WAY_BACK)}"
 
 
 DONE = remote.Logging.STDOUT
@@ -40,20 +42,23 @@ class _Work:
     stdin: pulumi.Input[str] | None
 
 
-class NodeAnchor(remote.Command):
-    """The node program on a node and this stack's claim on it. First to come, last to go."""
+class WayBack(remote.Command):
+    """First to come, last to go: its deletion gives the node back, and its creation does nothing.
+
+    So Pulumi knows it before anything is done on the node. What is killed or fails from then on is
+    in no state, the installation of the node program included, and is taken back all the same.
+    """
 
     def __init__(
         self,
         name: str,
-        planned: PlannedStep,
-        program: bytes,
+        anchor: PlannedStep,
         connection: remote.ConnectionArgs,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        encoded = base64.b64encode(program).decode("ascii")
-        stdin = f"{planned.decision.document}\n{encoded}"
-        work = _put_off(planned) or _Work(INSTALL, _on_node("undo --all"), stdin)
+        owner = StackName(pulumi.get_project(), pulumi.get_stack()).owner(anchor.node, anchor.step)
+        stdin = json.dumps({"owner": owner})
+        work = _put_off(anchor) or _Work("true", GIVE_BACK, stdin)
         super().__init__(
             name,
             connection=connection,
@@ -64,9 +69,43 @@ class NodeAnchor(remote.Command):
             add_previous_output_in_env=False,
             logging=DONE,
             opts=pulumi.ResourceOptions.merge(
-                opts, pulumi.ResourceOptions(ignore_changes=_ignored(planned))
+                opts, pulumi.ResourceOptions(ignore_changes=_ignored(anchor))
             ),
         )
+
+
+class NodeAnchor(remote.Command):
+    """The node program on a node and this stack's claim on it, before every step."""
+
+    def __init__(
+        self,
+        name: str,
+        planned: PlannedStep,
+        program: bytes,
+        way_back: WayBack,
+        connection: remote.ConnectionArgs,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        encoded = base64.b64encode(program).decode("ascii")
+        stdin = f"{planned.decision.document}\n{encoded}"
+        work = _put_off(planned) or _Work(INSTALL, GIVE_BACK, stdin)
+        super().__init__(
+            name,
+            connection=connection,
+            create=work.apply,
+            update=work.apply,
+            delete=work.undo,
+            stdin=work.stdin,
+            add_previous_output_in_env=False,
+            logging=DONE,
+            opts=pulumi.ResourceOptions.merge(
+                opts,
+                pulumi.ResourceOptions(
+                    deleted_with=way_back, depends_on=[way_back], ignore_changes=_ignored(planned)
+                ),
+            ),
+        )
+        self.way_back = way_back
         _say(planned, self)
 
 
@@ -95,7 +134,9 @@ class HostStep(remote.Command):
             opts=pulumi.ResourceOptions.merge(
                 opts,
                 pulumi.ResourceOptions(
-                    deleted_with=anchor, depends_on=[anchor], ignore_changes=_ignored(planned)
+                    deleted_with=anchor.way_back,
+                    depends_on=[anchor],
+                    ignore_changes=_ignored(planned),
                 ),
             ),
         )

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 from pulumi_command import remote
 
-from components.host_step import HostStep, NodeAnchor
+from components.host_step import HostStep, NodeAnchor, WayBack
 from sparkform.planner.steps import PlannedStep
 
 AFTER = {"fabric_confirm": "fabric_address"}
@@ -37,13 +37,11 @@ class SparkNode(pulumi.ComponentResource):
     ) -> None:
         super().__init__("sparkform:index:SparkNode", name, dict(args.declared), opts)
         self.connection = args.connection
-        planned = dict(args.steps)
+        planned, inside = dict(args.steps), pulumi.ResourceOptions(parent=self)
+        anchor = planned.pop("anchor")
+        way_back = WayBack(f"{name}-way-back", anchor, args.connection, inside)
         self.anchor = NodeAnchor(
-            f"{name}-anchor",
-            planned.pop("anchor"),
-            args.program,
-            args.connection,
-            pulumi.ResourceOptions(parent=self),
+            f"{name}-anchor", anchor, args.program, way_back, args.connection, inside
         )
         self.steps = {}
         for step, one in planned.items():

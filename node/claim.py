@@ -31,12 +31,17 @@ def require(system: System, step_owner: str) -> None:
         raise Refusal(another(found, step_owner))
 
 
-def take(system: System, step_owner: str) -> None:
-    """Claim a free node. Raises Refusal where another stack has it."""
+def require_free(system: System, step_owner: str) -> None:
+    """Raises Refusal where another stack has the node."""
     found = owner(system)
     if found not in (None, stack_of(step_owner)):
         raise Refusal(another(str(found), step_owner))
-    if found is None:
+
+
+def take(system: System, step_owner: str) -> None:
+    """Claim a free node. Raises Refusal where another stack has it."""
+    require_free(system, step_owner)
+    if owner(system) is None:
         system.write(CLAIM, stack_of(step_owner) + "\n")
 
 

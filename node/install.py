@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import pkgutil
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -16,9 +17,13 @@ from pathlib import Path
 from node import claim, document, lock, receipts
 from node.cleanup import ANCHOR
 from node.errors import Refusal
-from node.places import LIBRARY, STATE, ZIPAPP
-from node.system import System
+from node.places import LIBRARY, LOCK, MANIFEST, STATE, ZIPAPP
+from node.system import System, draft_of
 
+PROGRAM_GONE = (
+    f"{ZIPAPP} is gone, and only it can take back what {MANIFEST} records. "
+    "Run pulumi up, which installs it again, and then pulumi destroy."
+)
 BOOTSTRAP = """\
 import base64, os, sys
 document = sys.stdin.buffer.readline()
@@ -32,6 +37,21 @@ os.dup2(read_end, 0)
 path = "/proc/self/fd/%d" % program
 os.execv(sys.executable, [sys.executable, path, "install"])
 """
+_AWAIT_LOCK = f"flock --wait {lock.WAIT_S:g} {LOCK} true"
+WAY_BACK = "; ".join(
+    [
+        f"if [ -e {ZIPAPP} ]; then :; elif [ -d {STATE} ]; then {_AWAIT_LOCK}; fi",
+        f"if [ -e {ZIPAPP} ]; then exec python3 {ZIPAPP} undo --all; fi",
+        f"if [ -e {MANIFEST} ]; then echo {shlex.quote(PROGRAM_GONE)} >&2; exit 1; fi",
+        f"rm -f {LOCK} {draft_of(Path(ZIPAPP))}",
+        *(
+            f"if [ -d {folder} ]; then rmdir --ignore-fail-on-non-empty {folder}; fi"
+            for folder in (LIBRARY, STATE)
+        ),
+    ]
+)
+"""For a shell: `undo --all`; where there is no program, even once an interrupted run has ended, it
+removes what a killed `install` or `undo --all` has left. One line: the login shell may be a csh."""
 OLDEST_PYTHON = (3, 10)
 
 
@@ -59,8 +79,10 @@ def install(system: System, wanted: document.Document, zipapp: bytes) -> list[st
         system.make_directory(folder, 0o755)
     with lock.held(system, f"install for {wanted.owner}"):
         before = receipts.owner_of(system, ANCHOR)
-        claim.take(system, wanted.owner)
+        claim.require_free(system, wanted.owner)
+        # First the program, which can take back all that follows.
         system.write(ZIPAPP, zipapp.decode("utf-8", "surrogateescape"), 0o755)
+        claim.take(system, wanted.owner)
         receipts.write(system, ANCHOR, wanted.text)
     taken = [f"taken over from {before}"] if before not in (None, wanted.owner) else []
     return [*taken, f"node program installed, claimed for {claim.stack_of(wanted.owner)}"]

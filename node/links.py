@@ -13,7 +13,14 @@ from node.services import last_words
 from node.system import System
 
 # What networkd and NetworkManager set on a link that they manage and leave behind on it.
-SYSCTLS = ("accept_ra", "addr_gen_mode", "disable_ipv6", "use_tempaddr", "proxy_ndp")
+SYSCTLS = (
+    "ipv4/promote_secondaries",
+    "ipv6/accept_ra",
+    "ipv6/addr_gen_mode",
+    "ipv6/disable_ipv6",
+    "ipv6/use_tempaddr",
+    "ipv6/proxy_ndp",
+)
 
 
 @dataclass(frozen=True)
@@ -113,15 +120,24 @@ def _up_commands(now: Link, before: Mapping[str, Any]) -> list[list[str]]:
 def _sysctl_commands(system: System, before: Mapping[str, Any]) -> list[list[str]]:
     name = before["name"]
     return [
-        ["sysctl", "-q", "-w", f"net/ipv6/conf/{name}/{key}={value}"]
+        ["sysctl", "-q", "-w", f"net/{_key(name, key)}={value}"]
         for key, value in before["sysctls"].items()
         if value is not None and _sysctl(system, name, key) not in (None, value)
     ]
 
 
 def _sysctl(system: System, link: str, name: str) -> str | None:
-    text = system.read(f"/proc/sys/net/ipv6/conf/{link}/{name}")
+    text = system.read(f"/proc/sys/net/{_key(link, name)}")
     return None if text is None else text.strip()
+
+
+def _key(link: str, name: str) -> str:
+    """
+    >>> _key("enp1s0f0np0", "ipv6/accept_ra")
+    'ipv6/conf/enp1s0f0np0/accept_ra'
+    """
+    family, _, key = name.partition("/")
+    return f"{family}/conf/{link}/{key}"
 
 
 def _run(system: System, command: list[str]) -> list[str]:

@@ -18,10 +18,14 @@ WAIT_S = 180.0
 PAUSE_S = 0.5
 
 
+class Gone(Refusal):
+    """There is no state directory: nothing was installed, or an `undo --all` has removed it."""
+
+
 @contextmanager
 def held(system: System, who: str, wait_s: float = WAIT_S) -> Iterator[None]:
-    """Hold the node's lock. Raises Refusal naming the holder after `wait_s`, and where the state
-    directory is gone: an `undo --all` that ran meanwhile must not find it made anew."""
+    """Hold the node's lock. Raises Refusal naming the holder after `wait_s`, and Gone where the
+    state directory is gone: an `undo --all` that ran meanwhile must not find it made anew."""
     handle = _acquire(system, time.monotonic() + wait_s, wait_s)
     try:
         _sign(handle, who)
@@ -43,9 +47,7 @@ def _acquire(system: System, deadline: float, wait_s: float) -> int:
 def _try(system: System) -> int | None:
     path = system.path(LOCK)
     if system.state(STATE) is None:
-        raise Refusal(
-            "Nothing of sparkform is on this node; run `pulumi up`, which installs first."
-        )
+        raise Gone("Nothing of sparkform is on this node; run `pulumi up`, which installs first.")
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 
-from node import claim, cleanup, document, journal, lock, places, receipts
+from node import claim, cleanup, document, journal, lock, receipts
 from node.errors import Refusal
 from node.journal import Entry, Journal
 from node.system import System
@@ -22,15 +22,22 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     if len(arguments) != 1:
         raise Refusal(f"`undo` needs one step, or {ALL}.")
     owner = document.parse_owner(stdin)
-    if arguments[0] == ALL and system.state(places.STATE) is None:
-        # An earlier run was killed just before its last act.
-        return cleanup.remove_ourselves(system)
-    with lock.held(system, f"undo {arguments[0]} for {owner or 'somebody at the machine'}"):
-        if arguments[0] == ALL:
-            return undo_all(system, owner)
-        if owner is None:
-            raise Refusal("`undo STEP` needs the step's owner on stdin.")
+    who = f"undo {arguments[0]} for {owner or 'somebody at the machine'}"
+    if arguments[0] == ALL:
+        return _all_under_lock(system, owner, who)
+    if owner is None:
+        raise Refusal("`undo STEP` needs the step's owner on stdin.")
+    with lock.held(system, who):
         return undo_step(system, arguments[0], owner)
+
+
+def _all_under_lock(system: System, owner: str | None, who: str) -> list[str]:
+    try:
+        with lock.held(system, who):
+            return undo_all(system, owner)
+    except lock.Gone:
+        # An earlier run was killed just before its last act, or has ended while we waited.
+        return cleanup.remove_ourselves(system)
 
 
 def undo_step(system: System, step: str, owner: str) -> list[str]:

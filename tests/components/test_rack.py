@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from typing import Any
 
@@ -62,29 +63,36 @@ def away() -> Record:
 
 
 def steps(record: Record) -> list[Registered]:
-    return [one for one in record.commands() if not one.name.endswith("-anchor")]
+    first = ("-way-back", "-anchor")
+    return [one for one in record.commands() if not one.name.endswith(first)]
 
 
 def node_of(one: Registered) -> str:
     return "-".join(one.name.split("-")[:2])
 
 
-def test_every_step_goes_with_its_nodes_anchor_and_waits_for_it(switch: Record) -> None:
+def test_every_step_waits_for_its_nodes_anchor_and_goes_with_its_way_back(switch: Record) -> None:
     assert len(steps(switch)) == 3 * 7 + 2
     for one in steps(switch):
-        assert one.deleted_with == f"{node_of(one)}-anchor"
-        assert one.deleted_with in one.depends_on
+        assert one.deleted_with == f"{node_of(one)}-way-back"
+        assert f"{node_of(one)}-anchor" in one.depends_on
 
 
-def test_an_anchor_depends_on_nothing_and_goes_last(switch: Record) -> None:
-    for one in (switch.found[f"spark-{at}-anchor"] for at in (1, 2, 3)):
-        assert (one.depends_on, one.deleted_with) == (frozenset(), "")
-        assert one.inputs["delete"].endswith("node.pyz undo --all")
+def test_the_way_back_is_known_before_anything_is_done_and_goes_last(switch: Record) -> None:
+    for at in (1, 2, 3):
+        way_back, anchor = switch.found[f"spark-{at}-way-back"], switch.found[f"spark-{at}-anchor"]
+        assert (way_back.depends_on, way_back.deleted_with) == (frozenset(), "")
+        assert (way_back.inputs["create"], way_back.inputs["update"]) == ("true", "true")
+        assert "node.pyz undo --all" in way_back.inputs["delete"]
+        assert json.loads(way_back.inputs["stdin"])["owner"].endswith(f"/spark-{at}/anchor")
+        assert anchor.depends_on == {way_back.name}
+        assert anchor.deleted_with == way_back.name
 
 
 def test_resources_stand_below_the_component_that_they_belong_to(switch: Record) -> None:
     parents = {one.name: one.parent for one in switch.commands() if node_of(one) == "spark-2"}
     assert parents == {
+        "spark-2-way-back": "spark-2",
         "spark-2-anchor": "spark-2",
         "spark-2-host_ready": "spark-2",
         "spark-2-docker_daemon": "spark-2",

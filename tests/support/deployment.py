@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import yaml
 
 from rack import inventory, stackfile
+from tests.support.processes import marked, new_mark
 from tests.support.rack import RackHandle
 
 ROOT = Path(__file__).parents[2]
@@ -97,18 +100,48 @@ class Deployment:
             timeout=RUN_LIMIT_S,
         )
 
+    def of_stack(self, command: str, *flags: str) -> list[str]:
+        return [command, "--stack", STACK, "--config-file", str(self.stack_file), *flags]
+
     def run(self, command: str, *flags: str) -> Outcome:
         """`preview`, `up` or `destroy`; what it said is judged by the caller."""
         self.write()
-        done = self.pulumi(
-            command, "--stack", STACK, "--config-file", str(self.stack_file), "--json", *flags
-        )
+        done = self.pulumi(*self.of_stack(command, "--json", *flags))
         return outcome(done.returncode, done.stdout)
+
+    @contextmanager
+    def running(self, command: str, *flags: str) -> Iterator[subprocess.Popen[str]]:
+        """A run that goes on beside the test; it and all that it started are gone afterwards.
+        What it prints goes to a file: a pipe would stay open in what a killed engine leaves."""
+        self.write()
+        mark = new_mark()
+        with (self.folder / "output").open("w") as output:
+            process = subprocess.Popen(
+                self.argv(*self.of_stack(command, "--yes", "--skip-preview", *flags)),
+                cwd=ROOT,
+                env={**self.environment, **mark},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+            for left in marked(mark):
+                with suppress(ProcessLookupError):
+                    os.kill(left, signal.SIGKILL)
 
     def good(self, command: str, *flags: str) -> Outcome:
         done = self.run(command, *flags)
         assert done.exit_code == 0, "\n".join(done.errors)
         return done
+
+    def said(self) -> str:
+        """What the last run beside the test has printed."""
+        return (self.folder / "output").read_text()
 
     def preview(self, *flags: str) -> Outcome:
         return self.good("preview", *flags)

@@ -13,14 +13,9 @@ Digest = dict[str, dict[str, str]]
 
 # Each exception with its reason; everything else below the roots counts.
 EXCEPTIONS = {
-    "/etc/resolv.conf": "written by NetworkManager when it reads its connections again",
-    "/etc/machine-id": "committed by systemd once after the first boot",
-    "/etc/.updated": "a time stamp of systemd-update-done",
-    "/etc/passwd-": "the tools' own copies of the file before the last change, which they renew "
-    "whenever a user joins or leaves a group",
-    "/etc/group-": "see /etc/passwd-",
-    "/etc/gshadow-": "see /etc/passwd-",
-    "/etc/docker/key.json": "dockerd's own identity, made at its first start",
+    "/etc/group-": "the group file before its last change: gpasswd renews this copy whenever a "
+    "user joins or leaves a group, and nothing but people reads it",
+    "/etc/gshadow-": "see /etc/group-",
 }
 ROOTS = ("/etc", "/usr/local", "/var/lib/sparkform", "/var/lib/systemd/linger")
 
@@ -73,8 +68,8 @@ docker("info", "info", "--format", "{{.DefaultRuntime}} {{.Swarm.LocalNodeState}
 sysctl = subprocess.run(["sysctl", "-a"], capture_output=True, text=True).stdout
 for line in sysctl.splitlines():
     name = line.partition(" = ")[0]
-    if name.startswith(("net.ipv4.conf", "net.ipv4.ip_forward", "vm.", "net.core.rmem",
-                        "net.core.wmem")) and ".veth" not in name:
+    if name.startswith(("net.ipv4.conf", "net.ipv6.conf", "net.ipv4.ip_forward", "vm.",
+                        "net.core.rmem", "net.core.wmem")) and ".veth" not in name:
         seen["sysctl " + name] = line.partition(" = ")[2]
 json.dump(seen, sys.stdout)
 """

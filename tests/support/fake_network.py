@@ -70,10 +70,16 @@ class FakeNetwork:
         for name, entry in self.merged().items():
             if name in self.links and not self.breaks:
                 found = self.links[name]
+                self.one.system.put(_promoting(name), "1\n")  # as networkd does
                 found |= {"up": True, "mtu": entry.get("mtu", found["mtu"])}
                 found["addresses"] += [
                     one for one in entry.get("addresses", []) if one not in found["addresses"]
                 ]
+        return FINE
+
+    def sysctl(self, argv: list[str], stdin: str) -> Result:
+        key, _, value = argv[-1].partition("=")
+        self.one.system.put(f"/proc/sys/{key}", f"{value}\n")
         return FINE
 
     def merged(self) -> dict[str, dict[str, Any]]:
@@ -106,12 +112,14 @@ def networked(one: FakeSpark) -> FakeNetwork:
     network = FakeNetwork(one)
     for name in (HALF_A, HALF_B, "enp1s0f1np1", "enP2p1s0f1np1"):
         network.links[name] = {**down, "addresses": []}
+        one.system.put(_promoting(name), "0\n")
     network.links["enP7s7"] = {**down, "up": True, "addresses": ["10.0.0.1/24"]}
     one.system.put("/etc/netplan/01-management.yaml", MANAGEMENT, 0o600)
     one.system.script.commands |= {
         ("ip", "-j", "address", "show"): network.show,
         ("ip", "address"): network.address,
         ("ip", "link", "set"): network.link,
+        ("sysctl",): network.sysctl,
         ("netplan", "generate"): network.generate,
         ("netplan", "apply"): network.apply,
         ("systemd-run",): network.start_timer,
@@ -122,6 +130,10 @@ def networked(one: FakeSpark) -> FakeNetwork:
     one.system.path("/etc/systemd/system/multi-user.target.wants").mkdir(parents=True)
     one.extra.append(network.state)
     return network
+
+
+def _promoting(name: str) -> str:
+    return f"/proc/sys/net/ipv4/conf/{name}/promote_secondaries"
 
 
 def _as_ip_says(name: str, one: dict[str, Any]) -> dict[str, Any]:

@@ -31,9 +31,11 @@ class RackHandle:
     def node(self, hostname: str) -> Node:
         return node_named(self.rack, hostname)
 
-    def ask(self, hostname: str, script: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def ask(
+        self, hostname: str, script: str, stdin: str = "", timeout_s: float = 90
+    ) -> subprocess.CompletedProcess[str]:
         argv = login.ssh_command(self.rack.name, self.node(hostname), [script])
-        return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=90)
+        return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout_s)
 
     def must(self, hostname: str, script: str, stdin: str = "") -> str:
         answer = self.ask(hostname, script, stdin)

@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from node import apply, claim, document, install, lock, receipts
+from node import apply, claim, document, install, lock, receipts, undo
 from node.errors import Refusal
 from node.places import CLAIM, LIBRARY, LOCK, STATE, ZIPAPP
 from node.system import System
@@ -69,6 +70,23 @@ def test_a_node_that_was_cleared_meanwhile_is_not_locked_anew(tmp_path) -> None:
     with pytest.raises(Refusal, match="Nothing of sparkform"), lock.held(System(tmp_path), "x"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_undo_that_waited_for_another_one_finds_its_work_done(tmp_path, holder) -> None:
+    """The other one removes lock and state directory before it ends."""
+
+    def end_it() -> None:
+        (tmp_path / LOCK.lstrip("/")).unlink()
+        (tmp_path / STATE.lstrip("/")).rmdir()
+        holder.kill()
+
+    timer = threading.Timer(0.2, end_it)
+    timer.start()
+    try:
+        assert undo.main(System(tmp_path), ["--all"], "") == ["the node program removed itself"]
+    finally:
+        timer.join()
+    assert not (tmp_path / STATE.lstrip("/")).exists()
 
 
 def test_a_node_of_another_stack_is_refused_by_name(one) -> None:

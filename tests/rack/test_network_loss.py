@@ -1,0 +1,128 @@
+"""A network change that takes the way in away is taken back by the node, power cut or not.
+
+Under NetworkManager, as on DGX OS; with SPARKFORM_RACK_ROUNDS=all under networkd too.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from node.arming import LIMIT_S
+from node.places import ARMED
+from tests.rack.conftest import RackFactory
+from tests.support.deployment import RUN_LIMIT_S, Deployment
+from tests.support.digest import Digest, changes, digest
+from tests.support.pausing import Point, planted
+from tests.support.rack import RackHandle
+from tests.support.rounds import ALL_ROUNDS
+
+pytestmark = pytest.mark.rack
+
+RENDERERS = ["networkmanager", "networkd"] if ALL_ROUNDS else ["networkmanager"]
+HOST = "spark-2"
+# In the fabric's default pool, as the address of somebody behind a router may be: once the node
+# has the fabric's addresses, its answers leave by the fabric.
+ADDRESS_IN_POOL = "192.168.100.77"
+# The timer is exact to a second; then netplan is applied, and the network settles.
+COME_BACK_S = LIMIT_S + 30
+
+
+@pytest.fixture(scope="module", params=RENDERERS)
+def nodes(request: pytest.FixtureRequest, rack: RackFactory) -> RackHandle:
+    return rack(nodes=2, fabric="direct", renderer=request.param)
+
+
+@pytest.fixture
+def deployment(nodes: RackHandle, tmp_path: Path) -> Deployment:
+    return Deployment.on(nodes, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def before(nodes: RackHandle) -> Digest:
+    return digest(nodes)
+
+
+@contextmanager
+def logging_in_from(address: str, rack: RackHandle, host: str) -> Iterator[None]:
+    """Every connection from this machine to the node bears this source address."""
+    node = f"{rack.node(host).address}/32"
+    route = [node, "dev", rack.rack.host_link, "src", address]
+    subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
+    try:
+        subprocess.run(["ip", "route", "add", *route], check=True)
+        yield
+    finally:
+        subprocess.run(["ip", "route", "del", *route])
+        subprocess.run(["ip", "address", "del", f"{address}/32", "dev", "lo"], check=True)
+
+
+def can_log_in(rack: RackHandle, host: str) -> bool:
+    """Whether a new login succeeds within a few seconds."""
+    try:
+        return rack.ask(host, "true", timeout_s=5).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def seconds_until(reached: Callable[[], bool], limit_s: float) -> float:
+    started = time.monotonic()
+    while not reached():
+        assert time.monotonic() < started + limit_s
+        time.sleep(1)
+    return time.monotonic() - started
+
+
+def left_to_do(deployment: Deployment) -> list[str]:
+    """What preview says of the addresses of the node, without the time of day."""
+    lines = deployment.preview().lines[f"{HOST}-fabric_address"]
+    return [line.partition(" at 2")[0] for line in lines]
+
+
+def fabric_addresses(rack: RackHandle) -> list[str]:
+    return [one for name in ("enp1s0f0np0", "enP2p1s0f0np0") for one in rack.addresses(HOST, name)]
+
+
+def converges_and_goes_back(deployment: Deployment, nodes: RackHandle, before: Digest) -> None:
+    deployment.up()
+    assert len(fabric_addresses(nodes)) == 2
+    assert deployment.up().changed == set()
+    deployment.destroy()
+    assert changes(before, digest(nodes)) == []
+
+
+def test_a_change_that_cuts_management_is_taken_back_by_the_node(
+    nodes: RackHandle, deployment: Deployment, before: Digest
+) -> None:
+    with logging_in_from(ADDRESS_IN_POOL, nodes, HOST):
+        assert can_log_in(nodes, HOST)
+        with deployment.running("up") as engine:
+            seconds_until(lambda: not can_log_in(nodes, HOST), limit_s=60)
+            cut_s = seconds_until(lambda: can_log_in(nodes, HOST), COME_BACK_S)
+            assert engine.wait(RUN_LIMIT_S) != 0
+    assert cut_s > LIMIT_S / 2, "something else than the timer gave the way in back"
+    assert "The node took the network change back at" in deployment.said()
+    assert fabric_addresses(nodes) == []
+    assert f"{HOST} fabric_address: the last change was taken back" in left_to_do(deployment)
+    converges_and_goes_back(deployment, nodes, before)
+
+
+def test_after_a_power_cut_before_the_confirmation_the_node_starts_with_the_old_network(
+    nodes: RackHandle, deployment: Deployment, before: Digest
+) -> None:
+    with planted(nodes, HOST) as pause:
+        pause.order(Point(("apply", "fabric_confirm"), f"os.remove {ARMED}"))
+        with deployment.running("up") as engine:
+            pause.stopped(engine)
+            assert len(fabric_addresses(nodes)) == 2
+            nodes.break_("off", HOST)
+            nodes.mend("off", HOST)
+            assert engine.wait(RUN_LIMIT_S) != 0
+    assert fabric_addresses(nodes) == []
+    assert f"{HOST} fabric_address: the last change was taken back" in left_to_do(deployment)
+    converges_and_goes_back(deployment, nodes, before)

@@ -1,0 +1,70 @@
+"""Kills at one point of a run of the node program, and what a user does afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from tests.support.deployment import RUN_LIMIT_S, STACK, Deployment
+from tests.support.pausing import Pause, Point, Stop, planted
+from tests.support.rack import RackHandle
+
+ENGINE, PROCESS, REBOOT = "engine", "process", "reboot"
+Kill = Callable[[subprocess.Popen[str], Pause, Stop], None]
+
+
+def _kill_engine(engine: subprocess.Popen[str], pause: Pause, stop: Stop) -> None:
+    """SIGKILL: what runs on the node runs on, which here means that it stands still for now."""
+    engine.kill()
+
+
+def _kill_process(engine: subprocess.Popen[str], pause: Pause, stop: Stop) -> None:
+    pause.signal(stop, "KILL")
+
+
+def _reboot(engine: subprocess.Popen[str], pause: Pause, stop: Stop) -> None:
+    pause.rack.break_("reboot", pause.host)
+    pause.rack.mend("reboot", pause.host)
+
+
+KILLS: Mapping[str, Kill] = {ENGINE: _kill_engine, PROCESS: _kill_process, REBOOT: _reboot}
+
+
+@dataclass
+class Victim:
+    """A stack, and the node on which its run is killed."""
+
+    deployment: Deployment
+    rack: RackHandle
+    host: str
+
+    def strike(self, command: str, point: Point, kind: str, then: str) -> str:
+        """Kill `command` there, then carry out `then`, which must succeed. Returns the effect that
+        did not come about."""
+        with planted(self.rack, self.host) as pause:
+            pause.order(point)
+            with self.deployment.running(command) as engine:
+                stop = pause.stopped(engine)
+                KILLS[kind](engine, pause, stop)
+                assert engine.wait(RUN_LIMIT_S) != 0, "the run must have failed"
+            if kind == ENGINE:
+                self._recover_state()
+            self._finish(then, pause, stop if kind == ENGINE else None)
+        return stop.before
+
+    def _recover_state(self) -> None:
+        """What Pulumi asks for after its engine was killed (README)."""
+        cleared = ("refresh", "--clear-pending-creates", "--yes", "--skip-preview")
+        for words in (["cancel", "--yes", "--stack", STACK], self.deployment.of_stack(*cleared)):
+            done = self.deployment.pulumi(*words)
+            assert done.returncode == 0, done.stdout + done.stderr
+
+    def _finish(self, command: str, pause: Pause, still: Stop | None) -> None:
+        earlier = pause.runs()
+        with self.deployment.running(command) as engine:
+            if still:
+                # The killed engine's run goes on beside the first one of this command.
+                pause.await_company(earlier)
+                pause.signal(still, "CONT")
+            assert engine.wait(RUN_LIMIT_S) == 0, self.deployment.said()

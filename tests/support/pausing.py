@@ -1,0 +1,125 @@
+"""Stop a run of the node program on a node before its n-th effect, to kill it or its node there."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rack import commands
+from tests.support import pausing_python
+from tests.support.rack import RackHandle
+
+# sudo's secure_path begins with it; the digest sees what is forgotten there.
+PLACE_IN_PATH = "/usr/local/sbin/python3"
+LIMIT_S = 120.0
+PAUSE_S = 0.1
+
+
+@dataclass(frozen=True)
+class Point:
+    """Which run of the node program (verb and step), and before which of its effects: `later`
+    effects after the one that is the `times`-th to hold `text`."""
+
+    words: tuple[str, ...]
+    text: str
+    times: int = 1
+    later: int = 0
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A stopped process, its id as the node knows it, and the effect that it is about to have."""
+
+    pid: int
+    before: str
+
+
+@dataclass(frozen=True)
+class Pause:
+    """What a test tells and asks the stand-in on one node."""
+
+    rack: RackHandle
+    host: str
+
+    def order(self, point: Point) -> None:
+        """Stop the next run that this is about."""
+        place = pausing_python.PLACE
+        script = f"rm -rf {place}; mkdir -p {place}; cat > {pausing_python.ORDER}"
+        self._in_node(script, json.dumps(asdict(point)))
+
+    def stopped(self, engine: subprocess.Popen[str]) -> Stop:
+        """Wait until the run that the engine started stands still."""
+
+        def is_over() -> bool:
+            return engine.poll() is not None or self._read(pausing_python.STOPPED) is not None
+
+        _until(is_over, "nothing stopped")
+        found = self._read(pausing_python.STOPPED)
+        assert found, f"the engine ended on {self.host} without coming to that point"
+        return Stop(**json.loads(found))
+
+    def runs(self) -> int:
+        """How many runs that change something have begun since the order."""
+        text = self._read(pausing_python.RUNS) or ""
+        return sum(not line.startswith("observe") for line in text.splitlines())
+
+    def await_company(self, earlier: int) -> None:
+        """Until a further run has begun beside the stopped one, or waits for it in a shell."""
+        _until(
+            lambda: self.runs() > earlier or self._flocks(), f"no further run began on {self.host}"
+        )
+
+    def _flocks(self) -> bool:
+        processes = Path(f"/proc/{self._first_process()}/root/proc")
+        return any(_name_of(one) == "flock" for one in processes.glob("[0-9]*/comm"))
+
+    def signal(self, stop: Stop, name: str) -> None:
+        """sudo stops itself when its command is stopped, so it must go on as well."""
+        sudo = f"$(awk '/^PPid:/ {{print $2}}' /proc/{stop.pid}/status)"
+        self._in_node(f"sudo={sudo}; kill -{name} {stop.pid}; kill -CONT $sudo")
+
+    def _read(self, path: str) -> str | None:
+        """From outside, through the first process of the node: a look costs no login."""
+        try:
+            return Path(f"/proc/{self._first_process()}/root{path}").read_text()
+        except FileNotFoundError:
+            return None
+
+    def _first_process(self) -> int:
+        container = self.rack.node(self.host).container
+        asked = [commands.DOCKER, "inspect", "--format={{.State.Pid}}", container]
+        return int(subprocess.check_output(asked, text=True))
+
+    def _in_node(self, script: str, stdin: str = "") -> None:
+        prefix = [commands.DOCKER, "exec", "-i", self.rack.node(self.host).container]
+        subprocess.run([*prefix, "sh", "-ec", script], input=stdin, text=True, check=True)
+
+
+@contextmanager
+def planted(rack: RackHandle, host: str) -> Iterator[Pause]:
+    """The stand-in lies on the node as long as the block runs."""
+    text = Path(pausing_python.__file__).read_text()
+    rack.must(host, f"sudo install -m 0755 /dev/stdin {PLACE_IN_PATH}", text)
+    try:
+        yield Pause(rack, host)
+    finally:
+        rack.must(host, f"sudo rm -rf {PLACE_IN_PATH} {pausing_python.PLACE}")
+
+
+def _name_of(comm: Path) -> str:
+    try:
+        return comm.read_text().strip()
+    except OSError:
+        return ""  # it ended while we looked
+
+
+def _until(reached: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not reached():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(PAUSE_S)
