@@ -9,6 +9,7 @@ what makes it run again. A ping is there and back, so each end's check tries bot
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,6 +19,10 @@ from node.errors import Refusal
 from node.journal import Journal
 from node.system import System
 
+# After `netplan apply` an address answered, was away for seconds and answered again (seen with
+# NetworkManager 1.42), and the far node may be in the middle of its own.
+SETTLE_S = 15.0
+PAUSE_S = 1.0
 Json = Mapping[str, Any]
 
 
@@ -39,8 +44,10 @@ def disturbs(have: Json, want: Json) -> str:
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
-    """Raises Refusal with a sentence for each half that fails."""
-    found = check(journal.system, want)
+    """Raises Refusal with a sentence for each half that fails, and goes on failing for a while."""
+    deadline = time.monotonic() + SETTLE_S
+    while (found := check(journal.system, want)) and time.monotonic() < deadline:
+        time.sleep(PAUSE_S)
     if found:
         raise Refusal("\n".join(found))
     return [f"cable {half['cable']}: {half['interface']} passes" for half in want["halves"]]
