@@ -19,11 +19,12 @@ from node.errors import Refusal
 from node.journal import Journal
 from node.system import System
 
-Json = Mapping[str, Any]
-
-# The far end may have got its address a moment ago, and a switch learns a port for some seconds.
-PATIENCE_S = 20.0
+# After `netplan apply` an address answered, was away for seconds and answered again (seen with
+# NetworkManager 1.42), the far node may be in the middle of its own, and a switch learns a port for
+# some seconds.
+SETTLE_S = 20.0
 PAUSE_S = 1.0
+Json = Mapping[str, Any]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
@@ -44,12 +45,12 @@ def disturbs(have: Json, want: Json) -> str:
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
-    """Raises Refusal with a sentence for each half that still fails after PATIENCE_S."""
-    deadline = time.monotonic() + PATIENCE_S
-    while found := check(journal.system, want):
-        if time.monotonic() > deadline:
-            raise Refusal("\n".join(found))
+    """Raises Refusal with a sentence for each half that fails, and goes on failing for a while."""
+    deadline = time.monotonic() + SETTLE_S
+    while (found := check(journal.system, want)) and time.monotonic() < deadline:
         time.sleep(PAUSE_S)
+    if found:
+        raise Refusal("\n".join(found))
     return [f"cable {half['cable']}: {half['interface']} passes" for half in want["halves"]]
 
 
