@@ -10,7 +10,7 @@ from components.connection import connection
 from components.inputs import declared, seen
 from components.rack import build_rack
 from sparkform.errors import InputError
-from sparkform.facts.program import zipapp
+from sparkform.facts.program import packed, zipapp
 from sparkform.planner.outputs import outputs
 from sparkform.planner.plan import plan_rack
 from sparkform.planner.steps import StackName
@@ -30,7 +30,7 @@ def main() -> None:
     reach = {
         node.name: connection(target(spec, node, passphrase), host_keys) for node in spec.nodes
     }
-    build_rack(spec, plan, program, reach)
+    build_rack(spec, plan, packed(program), reach)
     for name, value in outputs(spec, plan, found.documents).items():
         pulumi.export(name, value)
 

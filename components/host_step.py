@@ -8,7 +8,6 @@ manifest can take it back.
 
 from __future__ import annotations
 
-import base64
 import shlex
 
 import pulumi
@@ -28,24 +27,26 @@ HELD = ["connection", "create", "update", "delete", "stdin"]
 
 
 class NodeAnchor(remote.Command):
-    """The node program on a node and this stack's claim on it. First to come, last to go."""
+    """The node program on a node and this stack's claim on it. First to come, last to go.
+
+    `program` is the node program as it travels: sparkform.facts.program.packed.
+    """
 
     def __init__(
         self,
         name: str,
         planned: PlannedStep,
-        program: bytes,
+        program: str,
         connection: remote.ConnectionArgs,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        encoded = base64.b64encode(program).decode("ascii")
         super().__init__(
             name,
             connection=connection,
             create=INSTALL,
             update=INSTALL,
             delete=_on_node("undo --all"),
-            stdin=f"{planned.decision.document}\n{encoded}",
+            stdin=f"{planned.decision.document}\n{program}",
             add_previous_output_in_env=False,
             logging=DONE,
             opts=pulumi.ResourceOptions.merge(

@@ -17,7 +17,7 @@ from sparkform.spec import Spec
 def build_rack(
     spec: Spec,
     plan: RackPlan,
-    program: bytes,
+    program: str,
     connections: Mapping[str, remote.ConnectionArgs],
 ) -> dict[str, SparkNode]:
     """Register every resource of the rack; returns the nodes by name."""
