@@ -8,7 +8,7 @@ lock:      ; $(PYTHON) -m toolchain lock
 check:     ; $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
 unit:      ; $(BIN)/pytest -q -n 2 tests/unit tests/components tests/policies
 test:      ; SPARKFORM_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --dist loadfile
-demo:      ; $(BIN)/python -m rack demo
+demo:      ; @test -x $(BIN)/python || { echo 'demo: run `make setup` first' >&2; exit 2; }; $(BIN)/python -m demo
 rack-up:   ; $(BIN)/python -m rack prepare && $(BIN)/python -m rack up
 rack-down: ; $(BIN)/python -m rack down
 clean:     ; rm -rf .venv .toolchain .mypy_cache .pytest_cache .ruff_cache .hypothesis

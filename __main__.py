@@ -11,7 +11,7 @@ from components.inputs import declared, secret_names, seen
 from components.judgement import judge
 from components.rack import build_rack
 from sparkform.errors import InputError
-from sparkform.facts.program import zipapp
+from sparkform.facts.program import packed, zipapp
 from sparkform.planner.outputs import outputs
 from sparkform.planner.plan import plan_rack
 from sparkform.planner.steps import StackName
@@ -25,7 +25,7 @@ def main() -> None:
     stack = StackName(pulumi.get_project(), pulumi.get_stack())
     plan = plan_rack(spec, found.documents, stack, hashlib.sha256(program).hexdigest())
     judged = judge(spec, found.documents, secret_names(), plan.problems)
-    build_rack(judged.rack, spec, plan, program, connections(spec, found.nodes, passphrase))
+    build_rack(judged.rack, spec, plan, packed(program), connections(spec, found.nodes, passphrase))
     for name, value in outputs(spec, plan, found.documents, judged.warnings).items():
         pulumi.export(name, value)
 

@@ -8,7 +8,6 @@ creation was killed is in no state, and only the node's own manifest can take it
 
 from __future__ import annotations
 
-import base64
 import json
 import shlex
 from dataclasses import dataclass
@@ -75,19 +74,21 @@ class WayBack(remote.Command):
 
 
 class NodeAnchor(remote.Command):
-    """The node program on a node and this stack's claim on it, before every step."""
+    """The node program on a node and this stack's claim on it, before every step.
+
+    `program` is the node program as it travels: sparkform.facts.program.packed.
+    """
 
     def __init__(
         self,
         name: str,
         planned: PlannedStep,
-        program: bytes,
+        program: str,
         way_back: WayBack,
         connection: remote.ConnectionArgs,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        encoded = base64.b64encode(program).decode("ascii")
-        stdin = f"{planned.decision.document}\n{encoded}"
+        stdin = f"{planned.decision.document}\n{program}"
         work = _put_off(planned) or _Work(INSTALL, GIVE_BACK, stdin)
         super().__init__(
             name,

@@ -30,7 +30,7 @@ def build_rack(
     rack: Rack,
     spec: Spec,
     plan: RackPlan,
-    program: bytes,
+    program: str,
     connections: Mapping[str, remote.ConnectionArgs],
 ) -> dict[str, SparkNode]:
     """Register every resource of the rack; returns the nodes by name."""

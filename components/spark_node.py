@@ -22,7 +22,7 @@ class SparkNodeArgs:
 
     declared: Mapping[str, Any]
     steps: Mapping[str, PlannedStep]
-    program: bytes
+    program: str
     connection: remote.ConnectionArgs
 
 

@@ -1,7 +1,7 @@
 """The verb `install`: put the running zipapp in its place and claim the node for its stack.
 
 It comes before anything else of ours is on the node, so it brings itself: BOOTSTRAP reads the
-document (first line) and the zipapp (base64, the rest) from stdin and runs it out of memory.
+document (first line) and the zipapp (the rest, bzip2 in base64) from stdin and runs it from memory.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ PROGRAM_GONE = (
     "Run pulumi up, which installs it again, and then pulumi destroy."
 )
 BOOTSTRAP = """\
-import base64, os, sys
+import base64, bz2, os, sys
 document = sys.stdin.buffer.readline()
 program = os.memfd_create("node", 0)
 with os.fdopen(os.dup(program), "wb") as file:
-    file.write(base64.b64decode(sys.stdin.buffer.read()))
+    file.write(bz2.decompress(base64.b64decode(sys.stdin.buffer.read())))
 read_end, write_end = os.pipe()
 os.write(write_end, document)
 os.close(write_end)

@@ -24,6 +24,7 @@ from node.cleanup import ANCHOR
 from node.errors import Refusal
 from node.facts.reading import Look, Request, Unreadable
 from node.facts.values import decimal, items, mapping, text_or_none
+from node.one_look import OneLook
 from node.steps import STEPS
 from node.system import System
 
@@ -67,10 +68,11 @@ def parse_request(raw: Mapping[str, object]) -> Request:
 def observe(system: System, request: Request) -> dict[str, object]:
     """The whole document. Never raises for what the machine does."""
     deadline = time.monotonic() + request.budget_s
+    once = OneLook.at(system)
     readings = {
-        **fact_readings(Look(system, deadline), request),
-        **step_readings(system, request),
-        "receipts": lambda: receipts.read_all(system),
+        **fact_readings(Look(once, deadline), request),
+        **step_readings(once, request),
+        "receipts": lambda: receipts.read_all(once),
     }
     findings = collect(readings, deadline)
     found = {finding.what: finding.value for finding in findings}

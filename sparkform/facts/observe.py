@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from sparkform.facts import answer, errors
+from sparkform.facts import answer, errors, ssh_library
 from sparkform.facts.models import NodeDocument
 from sparkform.facts.report import NodeError, NodeReport, Observation
 from sparkform.facts.target import Target
@@ -25,6 +25,7 @@ def observe(targets: Sequence[Target], limit_s: float = LIMIT_S) -> Observation:
 
     Runs its own event loop in a thread of its own: a Pulumi program is itself inside one.
     """
+    ssh_library.load()
     with ThreadPoolExecutor(max_workers=1) as worker:
         return worker.submit(asyncio.run, observe_all(targets, limit_s)).result()
 

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PRODUCT = ("sparkform", "components", "node", "policies", "rack", "toolchain", "benchmarks")
+PRODUCT = (
+    *("sparkform", "components", "node", "policies"),
+    *("rack", "toolchain", "demo", "benchmarks"),
+)
 MODULE_LINES = 300
 FUNCTION_LINES = 50
 

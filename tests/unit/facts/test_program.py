@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import bz2
 import io
 import os
 import shutil
@@ -36,6 +38,12 @@ def test_it_holds_every_module_and_nothing_compiled() -> None:
         f"node/{path.relative_to(program.SOURCES)}" for path in program.SOURCES.rglob("*.py")
     }
     assert set(names) == {"__main__.py", *modules}
+
+
+def test_it_travels_in_a_resource_at_a_third_of_its_size_at_most_and_arrives_whole() -> None:
+    sent = program.packed(program.zipapp())
+    assert len(sent) < len(program.zipapp()) / 3
+    assert bz2.decompress(base64.b64decode(sent)) == program.zipapp()
 
 
 def test_it_runs_out_of_a_pipe_and_leaves_nothing_behind(tmp_path: Path) -> None:

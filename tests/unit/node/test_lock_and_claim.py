@@ -188,13 +188,14 @@ def test_a_program_cut_short_on_its_way_is_not_installed(tmp_path) -> None:
 
 def test_the_bootstrap_runs_the_program_out_of_memory_with_the_document_on_stdin() -> None:
     import base64
+    import bz2
     import io
     import zipfile
 
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("__main__.py", "import sys; print(sys.argv[1:], sys.stdin.read())")
-    stdin = b'{"a": 1}\n' + base64.b64encode(buffer.getvalue())
+    stdin = b'{"a": 1}\n' + base64.b64encode(bz2.compress(buffer.getvalue()))
     argv = [sys.executable, "-c", install.BOOTSTRAP]
     done = subprocess.run(argv, input=stdin, capture_output=True, check=True)
     assert done.stdout.decode() == "['install'] {\"a\": 1}\n\n"

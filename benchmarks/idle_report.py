@@ -1,0 +1,73 @@
+"""The figures of benchmarks.idle_up as lines. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.measure import Sample, medians
+
+OURS = "sparkform"
+GOAL_RATIO = 0.7
+GOAL_NODES = 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """One rack: what the first `up` took, and the samples of each contender in the order of the
+    rounds."""
+
+    nodes: int
+    first: Sample
+    samples: Mapping[str, Sequence[Sample]]
+
+    def median(self, name: str) -> Sample:
+        return medians(self.samples[name])
+
+    def ratio(self, rival: str) -> float:
+        """The median over rounds of our wall time by the rival's in the same round."""
+        pairs = zip(self.samples[OURS], self.samples[rival], strict=True)
+        ratios = sorted(ours.wall_s / theirs.wall_s for ours, theirs in pairs)
+        middle = len(ratios) // 2
+        return (ratios[middle] + ratios[~middle]) / 2
+
+
+def lines(results: Sequence[Result]) -> Iterator[str]:
+    """A table of medians, then the ratios, the goal and the growth."""
+    yield "nodes  contender        wall s  control CPU s  nodes CPU s  wall ratio"
+    for result in results:
+        yield _row(result.nodes, "first up", result.first, "")
+        for name in result.samples:
+            ratio = "" if name == OURS else f"{result.ratio(name):.2f}"
+            yield _row(result.nodes, name, result.median(name), ratio)
+    yield from _verdicts(results)
+    yield from _growth(results)
+
+
+def _row(nodes: int, name: str, sample: Sample, ratio: str) -> str:
+    figures = f"{sample.wall_s:8.2f}{sample.control_s:15.2f}{sample.nodes_s:13.2f}"
+    return f"{nodes:5}  {name:15}{figures}{ratio:>12}".rstrip()
+
+
+def _verdicts(results: Sequence[Result]) -> Iterator[str]:
+    for result in results:
+        if result.nodes == GOAL_NODES:
+            for rival in _rivals(result):
+                ratio = result.ratio(rival)
+                verdict = "reached" if ratio <= GOAL_RATIO else "missed"
+                goal = f"({ratio:.2f}, at most {GOAL_RATIO})"
+                yield f"goal against {rival}, {GOAL_NODES} nodes: {verdict} {goal}"
+
+
+def _growth(results: Sequence[Result]) -> Iterator[str]:
+    """Seconds of wall time that each node adds, between the smallest and the largest rack."""
+    few, many = results[0], results[-1]
+    if many.nodes == few.nodes:
+        return
+    for name in few.samples:
+        added_s = many.median(name).wall_s - few.median(name).wall_s
+        yield f"{name}: {added_s / (many.nodes - few.nodes):+.2f} s a node"
+
+
+def _rivals(result: Result) -> list[str]:
+    return [name for name in result.samples if name != OURS]

@@ -1,0 +1,123 @@
+"""`up` without a change against pyinfra without a change: `python -m benchmarks.idle_up`.
+
+For 1, 2 and 4 nodes it brings a rack of its own up, deploys to it, and then runs both in turn,
+round after round, so that whatever else the machine does meets both. pyinfra keeps the files that
+sparkform keeps (docs/speed.md says what else each of them looks at). It runs as root and takes
+everything down again.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks import pyinfra_side
+from benchmarks.idle_report import OURS, Result, lines
+from benchmarks.measure import CommandFailed, Measured, Sample, load, measure
+from benchmarks.our_side import is_unchanged
+from demo.stack import CHECKOUT, RackStack
+from rack import lifecycle
+from rack.host import must
+from rack.layout import Rack
+from rack.login import ssh_command
+from rack.shape import Fabric, Shape
+
+FABRICS = {1: Fabric.NONE, 2: Fabric.DIRECT, 4: Fabric.SWITCH}
+DEPLOYS = {
+    "pyinfra, files": pyinfra_side.FILES_ONLY,
+    "pyinfra, all": pyinfra_side.ALL_THAT_IS_LOOKED_AT,
+}
+PYINFRA_VERSION = "3.10.0"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A rack with a deployed stack, and pyinfra beside it."""
+
+    rack: Rack
+    stack: RackStack
+    pyinfra: pyinfra_side.Pyinfra
+
+    @property
+    def containers(self) -> list[str]:
+        return [node.container for node in self.rack.nodes]
+
+    def up(self) -> Measured:
+        argv = self.stack.argv("up", "--yes", "--skip-preview")
+        return measure(argv, CHECKOUT, self.stack.environment(), self.containers)
+
+    def deploy(self, deploys: tuple[str, ...]) -> Measured:
+        argv = self.pyinfra.argv(deploys)
+        return measure(argv, self.stack.folder, os.environ, self.containers)
+
+    def idle(self, name: str) -> Sample:
+        """One run that must change nothing. Raises CommandFailed where it did."""
+        done = self.up() if name == OURS else self.deploy(DEPLOYS[name])
+        is_idle = is_unchanged if name == OURS else pyinfra_side.is_unchanged
+        if not is_idle(done.output):
+            raise CommandFailed(f"{name} changed something:\n{done.output}")
+        return done.sample
+
+
+@contextmanager
+def standing(nodes: int) -> Iterator[Rack]:
+    """A rack of this name and number, with a line in each nccl.conf that has to be mended."""
+    name = f"bench-{nodes}"
+    rack = lifecycle.up(name, Shape(nodes, FABRICS[nodes]), typer.echo)
+    try:
+        for node in rack.nodes:
+            script = "echo NCCL_IB_DISABLE=1 | sudo tee /etc/nccl.conf"
+            must(ssh_command(name, node, [script]))
+        yield rack
+    finally:
+        lifecycle.down(name)
+
+
+def deployed(rack: Rack, folder: Path, program: Path) -> tuple[Bench, Sample]:
+    """The stack on the rack after its first `up`, and what that took."""
+    stack = RackStack(folder, rack.name)
+    stack.prepare()
+    measure(stack.init_argv(), folder, stack.environment(), [])
+    stack.declare(rack.name)
+    bench = Bench(rack, stack, pyinfra_side.Pyinfra(program, folder / "pyinfra" / "inventory.py"))
+    first = bench.up().sample
+    pyinfra_side.write_inventory(folder / "pyinfra", rack)
+    return bench, first
+
+
+def rounds_of(bench: Bench, rounds: int) -> dict[str, list[Sample]]:
+    """Every contender once a round; one round before them is not counted."""
+    samples: dict[str, list[Sample]] = {name: [] for name in (OURS, *DEPLOYS)}
+    for number in range(rounds + 1):
+        for name, found in samples.items():
+            sample = bench.idle(name)
+            found.extend([sample] if number else [])
+        typer.echo(f"{bench.rack.name}: round {number} of {rounds}, {load()}")
+    return samples
+
+
+def main(
+    nodes: Annotated[list[int] | None, typer.Option(help="1, 2, 4; repeatable")] = None,
+    rounds: Annotated[int, typer.Option(min=1)] = 7,
+) -> None:
+    """Print medians, ratios and how both grow."""
+    results = []
+    with tempfile.TemporaryDirectory(prefix="sparkform-bench-") as place:
+        folder = Path(place)
+        program = pyinfra_side.install(folder / "venv", PYINFRA_VERSION)
+        for count in nodes or list(FABRICS):
+            with standing(count) as rack:
+                bench, first = deployed(rack, folder / rack.name, program)
+                results.append(Result(count, first, rounds_of(bench, rounds)))
+    typer.echo("\n".join(lines(results)))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,28 @@
+"""What pyinfra keeps on a node, as its deploy file: what sparkform found or made there.
+
+Run by pyinfra in its own virtual environment, never imported by the project. Each host's data
+(benchmarks/pyinfra_side.py writes it) holds `kept_files`, a list of {source, path, mode, user,
+group}, `login`, the user, and `model_directory`.
+"""
+
+from pyinfra import config, host  # type: ignore[import-not-found]
+from pyinfra.operations import files, server  # type: ignore[import-not-found]
+
+config.SUDO = True
+
+for kept in host.data.kept_files:
+    files.put(
+        name=kept["path"],
+        src=kept["source"],
+        dest=kept["path"],
+        mode=kept["mode"],
+        user=kept["user"],
+        group=kept["group"],
+    )
+files.file(name="linger", path=f"/var/lib/systemd/linger/{host.data.login}")
+server.user(
+    name="docker group", user=host.data.login, groups=["docker"], append=True, ensure_home=False
+)
+files.directory(
+    name="models", path=host.data.model_directory, user=host.data.login, group=host.data.login
+)

@@ -1,0 +1,98 @@
+"""pyinfra on the same nodes: its virtual environment, its inventory, and what it says it did."""
+
+from __future__ import annotations
+
+import json
+import re
+import venv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from node.places import MANIFEST, STATE
+from rack.host import must
+from rack.layout import Node, Rack
+from rack.login import USER, ssh_command
+from rack.paths import identity_file, known_hosts_file
+
+HERE = Path(__file__).parent
+FILES_ONLY = ("pyinfra_deploy.py",)
+ALL_THAT_IS_LOOKED_AT = (*FILES_ONLY, "pyinfra_facts.py")
+INSTALL_LIMIT_S = 900.0
+TOTAL = re.compile(r"^\s+Grand total\s+(\d+)\s+(\S+)\s+(\S+)\s+(\S+)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Pyinfra:
+    """An installed pyinfra, and the folder with its inventory."""
+
+    program: Path
+    inventory: Path
+
+    def argv(self, deploys: Sequence[str]) -> list[str]:
+        return [
+            *(str(self.program), "--yes", str(self.inventory)),
+            *(str(HERE / deploy) for deploy in deploys),
+        ]
+
+
+def install(folder: Path, version: str) -> Path:
+    """pyinfra in a virtual environment of its own; returns its program."""
+    venv.create(folder, with_pip=True)
+    pip = [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+    must([*pip, f"pyinfra=={version}"], timeout_s=INSTALL_LIMIT_S)
+    return folder / "bin" / "pyinfra"
+
+
+def write_inventory(folder: Path, rack: Rack) -> Path:
+    """Each node with the files that sparkform keeps there, byte for byte as they are now."""
+    hosts = [(node.hostname, _host_data(folder / node.hostname, rack, node)) for node in rack.nodes]
+    inventory = folder / "inventory.py"
+    inventory.write_text(f"hosts = {hosts!r}\n")
+    return inventory
+
+
+def _host_data(folder: Path, rack: Rack, node: Node) -> dict[str, Any]:
+    folder.mkdir(parents=True)
+    return {
+        "ssh_hostname": str(node.address),
+        "ssh_user": USER,
+        "ssh_key": str(identity_file(rack.name)),
+        "ssh_known_hosts_file": str(known_hosts_file(rack.name)),
+        "ssh_strict_host_key_checking": "yes",
+        "ssh_allow_agent": False,
+        "ssh_look_for_keys": False,
+        "login": USER,
+        "model_directory": f"{STATE}/models",
+        "kept_files": [
+            _kept(folder, rack, node, path)
+            for path in kept_paths(_on(rack, node, f"sudo cat {MANIFEST}"))
+        ],
+    }
+
+
+def _kept(folder: Path, rack: Rack, node: Node, path: str) -> dict[str, str]:
+    mode, user, group = _on(rack, node, f"sudo stat -c '%a %U %G' {path}").split()
+    source = folder / path.strip("/").replace("/", "_")
+    source.write_text(_on(rack, node, f"sudo cat {path}"))
+    return {"source": str(source), "path": path, "mode": mode, "user": user, "group": group}
+
+
+def _on(rack: Rack, node: Node, script: str) -> str:
+    return must(ssh_command(rack.name, node, [script]))
+
+
+def kept_paths(manifest: str) -> list[str]:
+    """The files that sparkform's own manifest of a node names, each once."""
+    entries: list[Mapping[str, Any]] = [json.loads(line) for line in manifest.splitlines()]
+    return sorted({entry["subject"] for entry in entries if entry["kind"] == "file"})
+
+
+def is_unchanged(output: str) -> bool:
+    """Whether pyinfra ran operations, and none of them changed anything or failed."""
+    found = TOTAL.search(output)
+    if found is None:
+        return False
+    run, changed, failed, same = found.groups()
+    return (changed, failed) == ("-", "-") and run == same

@@ -1,0 +1,97 @@
+"""`python -m demo`: two simulated Sparks, from untouched to declared, broken, mended, given back.
+
+Exit codes: 0 shown; 1 something on the way failed; 2 this machine lacks something; 130 interrupted.
+Whatever happens, the rack is taken down and the temporary folder removed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from demo.needs import missing, rack_in_use
+from demo.running import DemoError, Interrupted, interrupts, uninterrupted
+from demo.stack import PULUMI, RackStack
+from demo.story import Story
+from rack import daemon, inventory, lifecycle, prepare
+from rack.host import RackError
+from rack.layout import Rack
+from rack.shape import Fabric, Shape, name_problems
+from sparkform.errors import InputError
+
+NAME = "demo"
+SHAPE = Shape(2, Fabric.DIRECT)
+SHOWN, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+AFTERWORD = """
+=== With real Sparks ===
+No engine was started: serving a model comes with the inference service. The rest is the same there:
+  export PATH=$PWD/.toolchain/bin:$PWD/.venv/bin:$PATH
+  sparkform init USER@HOST USER@HOST --stack home    looks at your nodes, writes Pulumi.home.yaml
+  pulumi stack init home
+  pulumi preview --stack home                        says what differs; changes nothing
+  pulumi up --stack home"""
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def main(name: Annotated[str, typer.Option(help="the rack's and the stack's")] = NAME) -> None:
+    """Two simulated Sparks: set up, broken, previewed, mended, given back."""
+    raise typer.Exit(ended(name))
+
+
+def ended(name: str) -> int:
+    """Show it; returns the exit code."""
+    try:
+        with interrupts():
+            _show(name)
+    except InputError as error:
+        return _ended(str(error), BAD_INPUT)
+    except (DemoError, RackError) as error:
+        return _ended(str(error), FAILED)
+    except Interrupted:
+        return _ended("interrupted; the rack is down and nothing is left", INTERRUPTED)
+    say(AFTERWORD)
+    return SHOWN
+
+
+def _ended(line: str, code: int) -> int:
+    print(line, file=sys.stderr, flush=True)
+    return code
+
+
+def _show(name: str) -> None:
+    needs = missing(os.uname().sysname, os.geteuid(), PULUMI.is_file())
+    if problems := [*name_problems(name), *needs]:
+        raise InputError(problems)
+    say("=== Two simulated DGX Sparks, one cable (docs/rack.md says what of them is real) ===")
+    prepare.prepare(say)
+    if daemon.is_running() and inventory.containers(name):
+        raise InputError([rack_in_use(name)])
+    with standing(name) as rack, tempfile.TemporaryDirectory(prefix="sparkform-demo-") as folder:
+        Story(rack, RackStack(Path(folder), name), say).tell()
+
+
+@contextmanager
+def standing(name: str) -> Iterator[Rack]:
+    """The rack, down again whatever happens. An `up` that fails removes what it made."""
+    rack = lifecycle.up(name, SHAPE, say)
+    try:
+        yield rack
+    finally:
+        with uninterrupted():
+            say("\n=== Taking the rack down ===")
+            lifecycle.down(name)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,107 @@
+"""`python -m demo`, run once as a user runs it, and once interrupted half-way."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rack import daemon, inventory
+from rack.layout import panel_name
+
+pytestmark = pytest.mark.rack
+
+ROOT = Path(__file__).parents[2]
+SHOWN_LIMIT_S = 180.0
+RUN_LIMIT_S = 600.0
+MENDED = "spark-2 nccl_conf: NCCL_IB_DISABLE is 1, will be 0"
+
+
+@pytest.fixture
+def name(prepared: None) -> str:
+    """Differs by checkout, so that runs side by side do not meet."""
+    return f"d{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
+
+
+def argv(name: str) -> list[str]:
+    return [sys.executable, "-m", "demo", "--name", name]
+
+
+def environment(temporary: Path) -> dict[str, str]:
+    return {**os.environ, "TMPDIR": str(temporary)}
+
+
+def chapters(output: str) -> dict[str, str]:
+    """Text by the title above it."""
+    parts = output.split("\n=== ")[1:]
+    return {part.partition(" ===\n")[0]: part.partition(" ===\n")[2] for part in parts}
+
+
+def processes_that_name(text: str) -> list[str]:
+    """Command lines of processes of this machine that hold `text`."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in found if text in line]
+
+
+def assert_nothing_is_left(name: str, temporary: Path) -> None:
+    assert panel_name(name) not in inventory.panels()
+    # The rack's own dockerd ends with the last rack.
+    assert not daemon.is_running() or inventory.containers(name) == []
+    assert processes_that_name(str(temporary)) == []
+    assert list(temporary.iterdir()) == []
+
+
+def test_the_demo_shows_drift_mends_it_and_leaves_nothing(name: str, tmp_path: Path) -> None:
+    before = sorted(path.name for path in ROOT.iterdir())
+    started = time.monotonic()
+    done = subprocess.run(
+        argv(name),
+        cwd=ROOT,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=RUN_LIMIT_S,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert time.monotonic() - started < SHOWN_LIMIT_S
+    shown = chapters(done.stdout)
+    assert (
+        "spark-1 anchor: the node program is not installed, will be"
+        in shown["What differs on two untouched machines"]
+    )
+    assert "24 created" in shown["Make it so"]
+    assert MENDED in shown["What differs now"]
+    assert "~ 1 to update\n    23 unchanged" in shown["What differs now"]
+    assert "~ 1 updated\n    23 unchanged" in shown["Mend that and nothing else"]
+    assert "Resources:\n    24 unchanged" in shown["Once more: nothing is left to do"]
+    assert "- 24 deleted" in shown["Give the machines back"]
+    assert "sparkform init" in shown["With real Sparks"]
+    assert "No engine was started" in shown["With real Sparks"]
+    assert sorted(path.name for path in ROOT.iterdir()) == before
+    assert_nothing_is_left(name, tmp_path)
+
+
+def test_an_interrupt_takes_everything_down(name: str, tmp_path: Path) -> None:
+    with subprocess.Popen(
+        argv(name), cwd=ROOT, env=environment(tmp_path), stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "host_ready creating" in line:
+                break
+        assert inventory.containers(name) != []
+        assert processes_that_name(str(tmp_path)) != []
+        process.send_signal(signal.SIGINT)
+        process.stdout.read()
+        assert process.wait(timeout=120) == 130
+    assert_nothing_is_left(name, tmp_path)

@@ -1,0 +1,131 @@
+"""What the demo needs, what it writes, and that an interrupt ends what it runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import yaml
+
+from demo import running, story
+from demo.__main__ import ended
+from demo.needs import missing, rack_in_use
+from demo.stack import CHECKOUT, RackStack, declaration
+
+ROOT_USER = 0
+
+
+def test_a_machine_that_has_everything_lacks_nothing() -> None:
+    assert missing("Linux", ROOT_USER, has_pulumi=True) == []
+
+
+def test_everything_that_is_missing_is_said_at_once_with_the_way_out() -> None:
+    said = [str(problem) for problem in missing("Darwin", 1000, has_pulumi=False)]
+    assert said == [
+        "demo: runs on Linux only (got Darwin)",
+        "demo: needs root; because simulated Sparks are containers with a network of their own; "
+        "run it again with sudo",
+        "demo: finds no Pulumi in .toolchain; run `make setup` first",
+    ]
+
+
+def test_a_rack_that_is_up_already_is_named_with_the_command_that_removes_it() -> None:
+    assert "`python -m rack down --name demo`" in str(rack_in_use("demo"))
+
+
+def test_a_stack_has_a_backend_of_its_own_and_nothing_of_another_pulumi(tmp_path: Path) -> None:
+    outside = {"PATH": "/bin", "PULUMI_ACCESS_TOKEN": "theirs", "PULUMI_HOME": "/theirs"}
+    inside = RackStack(tmp_path, "demo", "secret").environment(outside)
+    assert inside == {
+        "PATH": "/bin",
+        "PULUMI_BACKEND_URL": f"file://{tmp_path}/state",
+        "PULUMI_CONFIG_PASSPHRASE": "secret",
+    }
+
+
+def test_two_stacks_have_two_passphrases_and_show_neither(tmp_path: Path) -> None:
+    first, second = RackStack(tmp_path, "a"), RackStack(tmp_path, "a")
+    assert first.passphrase != second.passphrase
+    assert first.passphrase not in repr(first)
+
+
+def test_preparing_writes_into_the_stacks_own_folder(tmp_path: Path) -> None:
+    RackStack(tmp_path / "own", "demo").prepare()
+    assert {path.name for path in (tmp_path / "own").iterdir()} == {"state", "Pulumi.yaml"}
+
+
+def test_a_declaration_asks_for_a_swarm_and_leaves_the_rest_as_the_rack_says() -> None:
+    said = {"config": {"sparkform:cluster": {"user": "nvidia"}, "sparkform:services": {}}}
+    assert declaration(said) == {
+        "config": {
+            "sparkform:cluster": {"user": "nvidia", "swarm": {"enabled": True}},
+            "sparkform:services": {},
+        }
+    }
+
+
+def test_a_command_is_shown_as_a_user_types_it(tmp_path: Path) -> None:
+    shown = story.shown(RackStack(tmp_path, "demo").argv("up", "--yes"))
+    assert shown == f"pulumi up --stack demo --config-file {tmp_path}/Pulumi.demo.yaml --yes"
+
+
+def test_the_stack_file_is_shown_without_pulumis_salt() -> None:
+    text = yaml.safe_dump({"config": {"a": 1}, "encryptionsalt": "v1:x"})
+    assert yaml.safe_load(story.without_salt(text)) == {"config": {"a": 1}}
+
+
+def test_a_command_that_fails_is_named_with_its_exit_code(tmp_path: Path) -> None:
+    running.run(["/bin/sh", "-c", "exit 0"], tmp_path, os.environ)
+    with pytest.raises(running.DemoError, match="ended with exit code 3"):
+        running.run(["/bin/sh", "-c", "exit 3"], tmp_path, os.environ)
+
+
+INTERRUPTED = textwrap.dedent("""
+    import os, sys
+    from pathlib import Path
+    from demo import running
+    script = "trap 'echo told; exit 1' INT; echo started; while :; do sleep 0.05; done"
+    try:
+        with running.interrupts():
+            running.run(["/bin/sh", "-c", script], Path("/"), os.environ)
+    except running.Interrupted:
+        print("ended", flush=True)
+""")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_passed_on_once_and_waited_for(number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED], cwd=CHECKOUT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        process.send_signal(number)
+        assert process.stdout.read() == "told\nended\n"
+        assert process.wait(timeout=20) == 0
+
+
+def test_a_second_interrupt_does_not_reach_the_taking_down() -> None:
+    with running.interrupts():
+        with running.uninterrupted():
+            os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(running.Interrupted):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_bad_input_ends_with_2_and_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended("Not a name") == 2
+    assert "is not a rack's name (got Not a name)" in capsys.readouterr().err
+
+
+def test_without_root_it_ends_with_2(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert ended("demo") == 2
+    assert "demo: needs root" in capsys.readouterr().err
