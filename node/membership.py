@@ -15,6 +15,9 @@ from node.system import System
 PORT = 2377
 ACTIVE, INACTIVE = "active", "inactive"
 SETTLE_S = 60.0
+# A dockerd that starts while its Swarm's manager is gone says nothing for 20 s (moby,
+# daemon/cluster/cluster.go, swarmConnectTimeout; seen so with 20.10).
+ANSWER_S = 30.0
 PAUSE_S = 0.5
 # The size of each network cut from the pool, in bits; Docker's own default.
 SUBNET_SIZE = 24
@@ -44,6 +47,14 @@ def read(system: System) -> Membership | None:
     """None where dockerd does not answer."""
     found = get(system, "/info")
     return None if found is None else parse(found, _certificate(system, mapping(found)))
+
+
+def awaited(system: System) -> Membership | None:
+    """As `read`, but a dockerd that is about to answer is waited for."""
+    deadline = time.monotonic() + ANSWER_S
+    while (found := read(system)) is None and time.monotonic() < deadline:
+        time.sleep(PAUSE_S)
+    return found
 
 
 def parse(info: object, certificate: str | None) -> Membership:
@@ -95,7 +106,7 @@ def join(system: System, address: str, manager: str, token: str) -> None:
 
 def leave(system: System) -> None:
     """Leave; a manager among several steps down first, so that the others keep their majority."""
-    found = read(system)
+    found = awaited(system)
     if found is None:
         raise Refusal("dockerd does not answer, so the node cannot leave its Swarm.")
     if found.state == INACTIVE:

@@ -23,10 +23,15 @@ def seen(one: Link) -> dict[str, Any]:
 
 
 def in_terms_of(found: Json | None, wish: Json) -> dict[str, Any] | None:
-    """The interface in its wish's terms: an address that others added is theirs."""
+    """The interface in its wish's terms: an address that others added is theirs.
+
+    Without a carrier its addresses are not there: the renderer took them away and brings them back
+    with the carrier. That is the cable's state, or the far node's, and no drift of this interface.
+    """
     if found is None:
         return None
-    kept = [one for one in wish["addresses"] if one in found["addresses"]]
+    there = found["addresses"] if found["carrier"] else wish["addresses"]
+    kept = [one for one in wish["addresses"] if one in there]
     return {"addresses": kept, "mtu": None if wish["mtu"] is None else found["mtu"]}
 
 

@@ -66,7 +66,7 @@ def is_said(journal: Journal, cluster: str | None) -> bool:
 
 def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
     await_begun(journal)
-    found = membership.read(journal.system)
+    found = membership.awaited(journal.system)
     if found is None:
         raise Refusal("dockerd does not answer, so the node cannot leave its Swarm.")
     done = []

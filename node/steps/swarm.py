@@ -84,17 +84,18 @@ def narrow(seen: Json, want: Json) -> dict[str, Any]:
     if "unknown" in seen:
         return {"unknown": seen["unknown"]}
     is_head = want["role"] == MANAGER
+    heads = [] if seen["role"] == MANAGER else seen.get("heads") or []
     return {
         "role": seen["role"],
         "address": seen.get("address"),
-        "head": None if is_head else _head(seen.get("heads") or [], want["head"]),
+        "head": _head(heads, want["head"]),
         "address_pool": seen.get("address_pool") if is_head else None,
         "cluster": OURS if _is_ours(seen) else seen["cluster"],
         "take_over": want["take_over"],
     }
 
 
-def _head(heads: list[str], wanted: str) -> str | None:
+def _head(heads: list[str], wanted: str | None) -> str | None:
     """The wanted one where it is among them; else one that says where this node is instead."""
     return wanted if wanted in heads else next(iter(heads), None)
 
@@ -114,7 +115,16 @@ def differences(have: Json, want: Json) -> list[str]:
         if want["take_over"]:
             return [f"in Swarm {have['cluster']}, will leave it and {place}"]
         return [f"in Swarm {have['cluster']}, which is not ours: refused without swarm.takeOver"]
-    return changes(have, want, ["role", "address", "head", "address_pool"])
+    if (have["role"], have["head"]) != (want["role"], want["head"]):
+        return [f"{_place(have)}, will leave it and {place}"]
+    return changes(have, want, ["address", "address_pool"])
+
+
+def _place(have: Json) -> str:
+    """Where the head moves, the Swarm ends and another one starts."""
+    if have["role"] == MANAGER:
+        return f"head of the Swarm at {have['address']}"
+    return f"in the Swarm of {have['head']}"
 
 
 def disturbs(have: Json, want: Json) -> str:

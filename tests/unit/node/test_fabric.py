@@ -187,6 +187,17 @@ def test_a_link_without_a_cable_is_not_waited_for(one) -> None:
     run_apply(one.system, "fabric_address", WANT)
 
 
+def test_addresses_that_went_with_the_cable_are_no_drift(confirmed) -> None:
+    """NetworkManager takes them away with the carrier: the far node is off, or the cable out."""
+    half = confirmed.network.links[HALF_B]
+    half["addresses"] = []
+    assert differences(confirmed, WANT) != []
+    half["carrier"] = False
+    assert differences(confirmed, WANT) == []
+    half["mtu"] = 1400
+    assert differences(confirmed, WANT) == [f"MTU of {HALF_B} is 1400, will be 9000"]
+
+
 def test_an_interface_that_is_not_there_is_refused_by_name(one) -> None:
     claim(one)
     want = dict(fabric_address.wanted({"enp9s0f0np0": FABRIC[HALF_A]}, take_over=True))

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from node import membership
 from node.errors import Refusal
 from node.steps import swarm, swarm_labels, swarm_token
+from node.system import System
 from tests.support.fake_spark import FakeSpark, claim, spark
 from tests.support.fake_swarm import FakeCluster, FakeMember, member
 from tests.support.node_steps import run_apply, undo_all
@@ -141,11 +143,38 @@ def test_the_head_changes_places_with_its_worker(formed: Pair) -> None:
     first, second = formed
     head = dict(swarm.wanted_head("10.0.0.2", "10.201.0.0/16", take_over=False))
     worker = dict(swarm.wanted_worker("10.0.0.1", "10.0.0.2", take_over=False))
-    assert "role is worker, will be manager" in phrases(swarm, second.one, head)
+    assert phrases(swarm, second.one, head) == [
+        "in the Swarm of 10.0.0.1:2377, will leave it and start one at 10.0.0.2"
+    ]
+    assert phrases(swarm, first.one, worker) == [
+        "head of the Swarm at 10.0.0.1, will leave it and join the one of 10.0.0.2:2377"
+    ]
     run_apply(second.one.system, "swarm", head, run=2)
     run_apply(first.one.system, "swarm", worker, secret_of(second), run=2)
     assert (first.manager, second.manager) == (False, True)
     assert first.cluster == second.cluster
+
+
+def test_undo_waits_for_a_dockerd_that_starts_without_its_manager(
+    formed: Pair, patience: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, worker = formed
+    get = membership.get
+
+    def late(system: System, path: str) -> object:
+        return get(system, path) if sum(patience) > 20 else None
+
+    monkeypatch.setattr(membership, "get", late)
+    assert "left the Swarm" in undo_all(worker.one.system)
+
+
+def test_undo_says_that_dockerd_is_gone(
+    formed: Pair, patience: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "get", lambda system, path: None)
+    with pytest.raises(Refusal, match="dockerd does not answer"):
+        undo_all(formed[1].one.system)
+    assert sum(patience) >= membership.ANSWER_S
 
 
 def test_live_restore_is_left_alone_and_named(pair: Pair) -> None:
