@@ -10,6 +10,9 @@ from node.journal import Journal
 from node.steps import STEPS
 from node.system import System
 
+ANSWERS = ("swarm_token",)
+"""Steps whose output another step reads: nothing else may stand in it."""
+
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     """Lines that say what was done. Raises Refusal."""
@@ -19,7 +22,8 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
 
 
 def apply(system: System, step: str, wanted: document.Document) -> list[str]:
-    with lock.held(system, f"apply {step} for {wanted.owner}"):
+    tell = lock.silently if step in ANSWERS else lock.aloud
+    with lock.held(system, f"apply {step} for {wanted.owner}", tell=tell):
         claim.require(system, wanted.owner)
         done = _take_over(system, step, wanted.owner)
         done += STEPS[step].apply(Journal(system, step, wanted.owner), wanted.want, wanted.secret)

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from node.errors import Refusal
@@ -16,6 +16,18 @@ from node.system import System
 # A dockerd restart may take two minutes and a network change half of one.
 WAIT_S = 180.0
 PAUSE_S = 0.5
+# Steps of one run wait for each other for seconds; longer than this, somebody wants to know why.
+TELL_S = 10.0
+Tell = Callable[[str], None]
+
+
+def aloud(line: str) -> None:
+    """At once, while the verb still waits; all other lines come when it is done."""
+    print(line, flush=True)
+
+
+def silently(line: str) -> None:
+    """For what prints nothing but its one answer."""
 
 
 class Gone(Refusal):
@@ -23,10 +35,10 @@ class Gone(Refusal):
 
 
 @contextmanager
-def held(system: System, who: str, wait_s: float = WAIT_S) -> Iterator[None]:
+def held(system: System, who: str, wait_s: float = WAIT_S, tell: Tell = aloud) -> Iterator[None]:
     """Hold the node's lock. Raises Refusal naming the holder after `wait_s`, and Gone where the
     state directory is gone: an `undo --all` that ran meanwhile must not find it made anew."""
-    handle = _acquire(system, time.monotonic() + wait_s, wait_s)
+    handle = _acquire(system, wait_s, tell)
     try:
         _sign(handle, who)
         yield
@@ -34,13 +46,18 @@ def held(system: System, who: str, wait_s: float = WAIT_S) -> Iterator[None]:
         os.close(handle)
 
 
-def _acquire(system: System, deadline: float, wait_s: float) -> int:
+def _acquire(system: System, wait_s: float, tell: Tell) -> int:
+    began, told = time.monotonic(), False
     while True:
         handle = _try(system)
         if handle is not None:
             return handle
-        if time.monotonic() >= deadline:
+        waited_s = time.monotonic() - began
+        if waited_s >= wait_s:
             raise Refusal(f"{_holder(system)}; waited {wait_s:g} s for it.")
+        if waited_s >= TELL_S and not told:
+            tell(f"waits: {_holder(system)}")
+            told = True
         time.sleep(PAUSE_S)
 
 

@@ -23,16 +23,27 @@ ROOT = Path(__file__).parents[2]
 PULUMI = ROOT / ".toolchain" / "bin" / "pulumi"
 RUN_LIMIT_S = 300.0
 STACK = "test"
+STACK_TYPE = "pulumi:pulumi:Stack"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one `pulumi` run did: operations by resource name, lines by resource name."""
+    """What one `pulumi` run did: operations and the product's own lines by resource name.
+
+    `printed` holds every other line that was shown for a resource, as what a node said.
+    """
 
     exit_code: int
     operations: dict[str, str]
     lines: dict[str, list[str]]
     errors: list[str]
+    components: frozenset[str]
+    printed: list[str]
+
+    @property
+    def changed_steps(self) -> set[str]:
+        """As `changed`, without the components: they hold the declaration and do nothing."""
+        return self.changed - self.components
 
     @property
     def changed(self) -> set[str]:
@@ -45,28 +56,34 @@ class Outcome:
         return sorted(line for own in self.lines.values() for line in own)
 
 
+def cluster_of(rack: RackHandle) -> dict[str, Any]:
+    """The block that declares all of a rack's nodes."""
+    document: Any = stackfile.document(*inventory.need(rack.rack.name))
+    cluster: dict[str, Any] = document["config"]["sparkform:cluster"]
+    return cluster
+
+
 @dataclass
 class Deployment:
     """One stack. `cluster` is the block `sparkform:cluster`, which a test may change."""
 
     folder: Path
     cluster: dict[str, Any]
+    stack: str = STACK
 
     @classmethod
-    def on(cls, rack: RackHandle, folder: Path) -> Deployment:
-        made, found = inventory.need(rack.rack.name)
-        document: Any = stackfile.document(made, found)
-        deployment = cls(folder, document["config"]["sparkform:cluster"])
+    def on(cls, rack: RackHandle, folder: Path, stack: str = STACK) -> Deployment:
+        deployment = cls(folder, cluster_of(rack), stack)
         (folder / "state").mkdir()
         # In a folder of its own: `stack init` writes the stack file beside Pulumi.yaml.
         shutil.copy(ROOT / "Pulumi.yaml", folder)
-        made_stack = deployment.pulumi("stack", "init", STACK, "--no-select", "--cwd", str(folder))
+        made_stack = deployment.pulumi("stack", "init", stack, "--no-select", "--cwd", str(folder))
         assert made_stack.returncode == 0, made_stack.stderr
         return deployment
 
     @property
     def stack_file(self) -> Path:
-        return self.folder / f"Pulumi.{STACK}.yaml"
+        return self.folder / f"Pulumi.{self.stack}.yaml"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -101,7 +118,7 @@ class Deployment:
         )
 
     def of_stack(self, command: str, *flags: str) -> list[str]:
-        return [command, "--stack", STACK, "--config-file", str(self.stack_file), *flags]
+        return [command, "--stack", self.stack, "--config-file", str(self.stack_file), *flags]
 
     def run(self, command: str, *flags: str) -> Outcome:
         """`preview`, `up` or `destroy`; what it said is judged by the caller."""
@@ -158,17 +175,22 @@ def outcome(exit_code: int, output: str) -> Outcome:
     operations: dict[str, str] = {}
     lines: dict[str, list[str]] = {}
     errors: list[str] = []
+    components: set[str] = set()
+    printed: list[str] = []
     for event in _events(output):
-        if found := event.get("resourcePreEvent"):
-            operations[_name(found["metadata"]["urn"])] = found["metadata"]["op"]
+        if (found := event.get("resourcePreEvent")) and found["metadata"]["type"] != STACK_TYPE:
+            name, kind = _name(found["metadata"]["urn"]), found["metadata"]["type"]
+            components |= {name} if kind.startswith("sparkform:") else set()
+            operations[name] = found["metadata"]["op"]
         if found := event.get("diagnosticEvent"):
             name, text = _name(found.get("urn", "")), found["message"].strip()
             if found["severity"] == "error":
                 errors.append(text)
             elif found["severity"] == "info" and text.startswith(_prefix(name)):
                 lines.setdefault(name, []).append(text)
-    operations.pop(f"sparkform-{STACK}", None)
-    return Outcome(exit_code, operations, lines, errors)
+            else:
+                printed.append(text)
+    return Outcome(exit_code, operations, lines, errors, frozenset(components), printed)
 
 
 def _prefix(name: str) -> str:

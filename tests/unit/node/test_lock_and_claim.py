@@ -59,6 +59,24 @@ def test_a_second_verb_waits_and_then_names_who_holds_the_node(tmp_path, holder)
         pass
 
 
+def test_a_verb_that_waits_for_long_says_at_once_and_once_for_whom(
+    tmp_path, holder, patience, capsys
+) -> None:
+    with pytest.raises(Refusal), lock.held(System(tmp_path), "undo", wait_s=lock.TELL_S + 5):
+        pass
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.startswith("waits: The node is held by apply swarm for spark/demo/spark-1/swarm")
+
+
+@pytest.mark.parametrize(("step", "says"), [("swarm_token", False), ("nccl_conf", True)])
+def test_a_step_whose_output_is_read_waits_in_silence(
+    step, says, tmp_path, holder, patience, capsys
+) -> None:
+    with pytest.raises(Refusal, match="is held by"):
+        apply.apply(System(tmp_path), step, document.parse(document_of(step, {})))
+    assert ("waits: " in capsys.readouterr().out) is says
+
+
 def test_the_lock_of_a_killed_holder_is_free(tmp_path, holder) -> None:
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()

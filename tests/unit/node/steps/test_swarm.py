@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from node import membership
+from node import docker_engine, membership
 from node.errors import Refusal
 from node.steps import swarm, swarm_labels, swarm_token
 from node.system import System
@@ -159,7 +159,7 @@ def test_undo_waits_for_a_dockerd_that_starts_without_its_manager(
     formed: Pair, patience: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, worker = formed
-    get = membership.get
+    get = docker_engine.get
 
     def late(system: System, path: str) -> object:
         return get(system, path) if sum(patience) > 20 else None

@@ -1,0 +1,161 @@
+"""Nodes that cannot be observed, nodes that are declared away, and how they come back.
+
+The tests build on one another: each leaves the stack as declared.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from rack.host import must
+from sparkform.facts import observe
+from sparkform.planner.targets import targets
+from sparkform.spec import parse_config
+from tests.rack.conftest import RackFactory
+from tests.support.deployment import Deployment, cluster_of
+from tests.support.digest import Digest, changes, digest
+from tests.support.rack import RackHandle
+
+pytestmark = pytest.mark.rack
+
+REPORT_LIMIT_S = 10.0
+ED25519 = "/etc/ssh/ssh_host_ed25519_key"
+KEPT = "/root/kept"
+
+
+@pytest.fixture(scope="module")
+def machines(rack: RackFactory) -> RackHandle:
+    return rack(nodes=2, fabric="direct")
+
+
+@pytest.fixture(scope="module")
+def untouched(machines: RackHandle) -> Digest:
+    return digest(machines)
+
+
+@pytest.fixture(scope="module")
+def deployment(
+    machines: RackHandle, untouched: Digest, tmp_path_factory: pytest.TempPathFactory
+) -> Deployment:
+    """Nothing is up yet."""
+    made = Deployment.on(machines, tmp_path_factory.mktemp("deployment"))
+    made.cluster["swarm"] = {"enabled": True}
+    return made
+
+
+@pytest.fixture
+def nodes(machines: RackHandle) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = cluster_of(machines)["nodes"]
+    return found
+
+
+def away(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [nodes[0], {**nodes[1], "away": True}]
+
+
+def on_spark_2(machines: RackHandle, script: str) -> str:
+    """Past SSH, for what SSH itself is about."""
+    container = machines.node("spark-2").container
+    return must(["docker", "exec", container, "sh", "-c", script])
+
+
+def test_frozen_and_switched_off_stand_in_one_report_within_10_s(
+    deployment: Deployment, machines: RackHandle
+) -> None:
+    machines.break_("freeze", "spark-1")
+    machines.break_("off", "spark-2")
+    started = time.monotonic()
+    observe(targets(parse_config(deployment.cluster, {})))
+    took_s = time.monotonic() - started
+    seen = deployment.run("preview")
+    machines.mend("freeze", "spark-1")
+
+    assert took_s < REPORT_LIMIT_S
+    assert seen.exit_code != 0
+    report = seen.errors[0]
+    first, second = (str(machines.node(host).address) for host in machines.hosts)
+    assert f"spark-1: {first} accepts connections but said nothing for 8 s" in report
+    assert "switch the node off and on at its power button" in report
+    assert f"spark-2: {second} does not answer" in report
+    assert "declared with `away: true`" in report
+    assert "Traceback" not in "".join(seen.errors)
+
+
+def test_a_node_that_was_never_there_is_put_off(
+    deployment: Deployment, nodes: list[dict[str, Any]]
+) -> None:
+    deployment.cluster["nodes"] = away(nodes)
+    done = deployment.up()
+    assert "spark-2 anchor: put off until every node that it concerns is there" in done.said
+    assert "spark-1 fabric_check:0: put off until every node that it concerns is there" in done.said
+    again = deployment.up()
+    assert (again.changed, again.said) == (set(), [])
+
+
+def test_it_is_set_up_once_it_is_there(
+    deployment: Deployment, machines: RackHandle, nodes: list[dict[str, Any]]
+) -> None:
+    machines.mend("off", "spark-2")
+    deployment.cluster["nodes"] = nodes
+    done = deployment.up()
+    assert "spark-2 anchor: the node program is not installed, will be" in done.said
+    unconcerned = {"spark-1-swarm_labels", "spark-1-fabric_check-0"}
+    assert {name for name in done.changed_steps if name.startswith("spark-1")} == unconcerned
+    assert deployment.up().changed == set()
+    members = machines.must("spark-1", "sudo docker node ls --format '{{.Hostname}} {{.Status}}'")
+    assert sorted(members.split("\n")) == ["", "spark-1 Ready", "spark-2 Ready"]
+
+
+def test_a_node_that_goes_away_keeps_what_is_known_of_it(
+    deployment: Deployment, machines: RackHandle, nodes: list[dict[str, Any]]
+) -> None:
+    machines.break_("off", "spark-2")
+    deployment.cluster["nodes"] = away(nodes)
+    # The head keeps its place in the Swarm for it; nothing else is done anywhere.
+    assert deployment.preview().changed_steps == {"spark-1-swarm_labels"}
+    assert deployment.up().changed_steps == {"spark-1-swarm_labels"}
+    again = deployment.up()
+    assert (again.changed, again.said) == (set(), [])
+    assert "spark-2" in machines.must("spark-1", "sudo docker node ls --format '{{.Hostname}}'")
+
+
+def test_destroy_gives_back_who_is_there_and_says_who_is_not(
+    deployment: Deployment, machines: RackHandle, untouched: Digest
+) -> None:
+    done = deployment.run("destroy", "--yes", "--skip-preview")
+    assert done.exit_code != 0
+    assert f"dial tcp {machines.node('spark-2').address}:22" in "\n".join(done.errors)
+    machines.mend("off", "spark-2")
+    left = changes(untouched, digest(machines))
+    assert {line.partition(":")[0] for line in left} == {"spark-2"}
+
+
+def test_destroy_again_gives_back_the_node_that_has_returned(
+    deployment: Deployment, machines: RackHandle, untouched: Digest, nodes: list[dict[str, Any]]
+) -> None:
+    deployment.cluster["nodes"] = nodes
+    deployment.destroy()
+    assert changes(untouched, digest(machines)) == []
+
+
+def fingerprint(machines: RackHandle) -> str:
+    return on_spark_2(machines, f"ssh-keygen -lf {ED25519}.pub").split()[1]
+
+
+def test_a_changed_host_key_is_shown_beside_the_known_one(
+    deployment: Deployment, machines: RackHandle
+) -> None:
+    known = fingerprint(machines)
+    on_spark_2(machines, f"mkdir {KEPT} && mv {ED25519}* {KEPT} && ssh-keygen -qA")
+    on_spark_2(machines, "systemctl restart ssh")
+    offered = fingerprint(machines)
+    seen = deployment.run("preview")
+    on_spark_2(machines, f"mv {KEPT}/* /etc/ssh && rmdir {KEPT} && systemctl restart ssh")
+
+    assert known != offered
+    (report,) = [text for text in seen.errors if "has changed" in text]
+    assert f"known is ssh-ed25519 {known}, it offers ssh-ed25519 {offered}" in report
+    assert "Only if it was installed anew" in report

@@ -1,0 +1,157 @@
+"""Nodes that come, go, change names and places: only what truly changes is done.
+
+The tests build on one another, as the life of a rack does; each leaves it as declared.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.rack.conftest import RackFactory
+from tests.rack.test_swarm import MAKE_IMAGE
+from tests.support.deployment import Deployment, cluster_of
+from tests.support.digest import Digest, changes, digest
+from tests.support.rack import RackHandle
+
+pytestmark = pytest.mark.rack
+
+LABELS = {"spark-1-swarm_labels"}
+# Receipts, claims and the lock say who owns what; the engine's own words hold a pointer.
+OWNERSHIP = ("file /var/lib/sparkform", "docker info")
+
+
+@pytest.fixture(scope="module")
+def machines(rack: RackFactory) -> RackHandle:
+    return rack(nodes=3, fabric="switch")
+
+
+@pytest.fixture(scope="module")
+def untouched(machines: RackHandle) -> Digest:
+    return digest(machines)
+
+
+@pytest.fixture(scope="module")
+def deployed(
+    machines: RackHandle, untouched: Digest, tmp_path_factory: pytest.TempPathFactory
+) -> Deployment:
+    """Two of the three nodes are up."""
+    deployment = Deployment.on(machines, tmp_path_factory.mktemp("deployment"))
+    deployment.cluster["swarm"] = {"enabled": True}
+    deployment.cluster["nodes"] = all_nodes(machines)[:2]
+    deployment.up()
+    return deployment
+
+
+def all_nodes(machines: RackHandle) -> list[dict[str, Any]]:
+    """As the rack has them, each with its index, so that places in the list mean nothing."""
+    found = cluster_of(machines)["nodes"]
+    return [{**node, "index": index} for index, node in enumerate(found)]
+
+
+def swarm_nodes(machines: RackHandle, head: str) -> list[str]:
+    listing = "sudo docker node ls --format '{{.Hostname}} {{.Status}} {{.ManagerStatus}}'"
+    return sorted(line.strip() for line in machines.must(head, listing).splitlines())
+
+
+def touched(before: Digest, after: Digest) -> list[str]:
+    """What changed on the machines, ownership aside."""
+    found = changes(before, after)
+    return [line for line in found if not line.partition(": ")[2].startswith(OWNERSHIP)]
+
+
+def test_a_third_node_changes_nothing_on_the_first_two_but_its_label(
+    deployed: Deployment, machines: RackHandle
+) -> None:
+    deployed.cluster["nodes"] = all_nodes(machines)
+    seen = deployed.preview()
+    assert {name for name in seen.changed_steps if not name.startswith("spark-3")} == LABELS
+    assert "spark-1 swarm_labels: spark-3 is not in the Swarm yet, will be labelled" in seen.said
+    before = digest(machines)
+    assert deployed.up().changed_steps == seen.changed_steps
+    assert deployed.up().changed == set()
+    assert {line.split(":")[0] for line in touched(before, digest(machines))} == {"spark-3"}
+
+
+def test_a_node_that_is_removed_is_drained_and_left_as_it_was(
+    deployed: Deployment, machines: RackHandle, untouched: Digest
+) -> None:
+    for host in machines.hosts:
+        machines.must(host, MAKE_IMAGE)
+    service = "sudo docker service create --detach --no-resolve-image --mode global --name s"
+    machines.must("spark-1", f"{service} tiny:1 /bin/sleep 600")
+    running = "until [ $(sudo docker ps -q | wc -l) = 1 ]; do sleep 1; done"
+    machines.must("spark-3", f"timeout 60 sh -c '{running}'")
+
+    deployed.cluster["nodes"] = all_nodes(machines)[:2]
+    done = deployed.up()
+    assert "spark-1 swarm_labels: spark-3 is in the Swarm, will be removed from it" in done.said
+    assert {name for name in done.changed_steps if not name.startswith("spark-3")} == LABELS
+    assert deployed.up().changed == set()
+
+    assert swarm_nodes(machines, "spark-1") == ["spark-1 Ready Leader", "spark-2 Ready"]
+    machines.must("spark-1", "sudo docker service rm s")
+    assert machines.must("spark-3", "sudo docker ps -aq") == ""
+    for host in machines.hosts:
+        gone = "until sudo docker rmi tiny:1 > /dev/null 2>&1; do sleep 1; done"
+        machines.must(host, f"timeout 60 sh -c '{gone}'")
+    left = [line for line in changes(untouched, digest(machines)) if line.startswith("spark-3:")]
+    assert left == []
+
+
+def test_a_renamed_node_changes_hands_and_nothing_else(
+    deployed: Deployment, machines: RackHandle
+) -> None:
+    first, second, _ = all_nodes(machines)
+    deployed.cluster["nodes"] = [first, {**second, "name": "beta"}]
+    before = digest(machines)
+    done = deployed.up()
+    owned = "sparkform/test/spark-2/nccl_conf, will belong to sparkform/test/beta/nccl_conf"
+    assert f"beta nccl_conf: belongs to {owned}" in done.said
+    assert "spark-1 swarm_labels: label sparkform.node of spark-2 is spark-2, will be beta" in (
+        done.said
+    )
+    # Its partner on the switch tries the link to the new name.
+    others = {name for name in done.changed_steps if not name.startswith(("beta", "spark-2"))}
+    assert others == {*LABELS, "spark-1-fabric_check-0"}
+    assert touched(before, digest(machines)) == []
+    assert deployed.up().changed == set()
+
+
+def test_the_order_of_nodes_means_nothing_where_they_have_an_index(
+    deployed: Deployment, machines: RackHandle
+) -> None:
+    deployed.cluster["nodes"] = all_nodes(machines)
+    deployed.up()
+    first, second, third = all_nodes(machines)
+    deployed.cluster["nodes"] = [first, third, second]
+    assert deployed.preview().changed_steps == set()
+
+
+def test_the_head_moves_in_one_up(deployed: Deployment, machines: RackHandle) -> None:
+    first, second, third = all_nodes(machines)
+    deployed.cluster["nodes"] = [second, first, third]
+    head, old = machines.node("spark-2").address, machines.node("spark-1").address
+    before = digest(machines)
+    done = deployed.up()
+    assert {line for line in done.said if " swarm: " in line} == {
+        f"spark-1 swarm: head of the Swarm at {old}, will leave it and join the one of {head}:2377",
+        f"spark-2 swarm: in the Swarm of {old}:2377, will leave it and start one at {head}",
+        f"spark-3 swarm: in the Swarm of {old}:2377, will leave it and join the one of {head}:2377",
+    }
+    assert {name.split("-")[2].partition("_")[0] for name in done.changed_steps} == {"swarm"}
+    assert swarm_nodes(machines, "spark-2") == [
+        "spark-1 Ready",
+        "spark-2 Ready Leader",
+        "spark-3 Ready",
+    ]
+    assert touched(before, digest(machines)) == []
+    assert deployed.up().changed == set()
+
+
+def test_destroy_gives_all_of_them_back(
+    deployed: Deployment, machines: RackHandle, untouched: Digest
+) -> None:
+    deployed.destroy()
+    assert changes(untouched, digest(machines)) == []

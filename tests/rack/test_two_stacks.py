@@ -1,0 +1,143 @@
+"""Two stacks, two runs, another folder, another program: whose node it is and who may change it."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node.places import LOCK, ZIPAPP
+from sparkform.facts import program
+from tests.rack.conftest import RackFactory
+from tests.support.deployment import Deployment
+from tests.support.digest import Digest, changes, digest
+from tests.support.rack import RackHandle
+
+pytestmark = pytest.mark.rack
+
+NAME = "organization/sparkform/test"
+DRIFT = "echo NCCL_IB_DISABLE=1 | sudo tee -a /etc/nccl.conf"
+# A run of somebody else that takes its time: the lock as the product itself takes it.
+HOLD = f"""
+import sys, time
+sys.path.insert(0, "{ZIPAPP}")
+from node import lock
+from node.system import System
+with lock.held(System(), "apply nccl_conf for lab/other/spark-2/nccl_conf"):
+    time.sleep(13)
+"""
+
+
+@pytest.fixture(scope="module")
+def machines(rack: RackFactory) -> RackHandle:
+    return rack(nodes=2, fabric="direct")
+
+
+@pytest.fixture(scope="module")
+def untouched(machines: RackHandle) -> Digest:
+    return digest(machines)
+
+
+@pytest.fixture(scope="module")
+def deployed(
+    machines: RackHandle, untouched: Digest, tmp_path_factory: pytest.TempPathFactory
+) -> Deployment:
+    made = Deployment.on(machines, tmp_path_factory.mktemp("deployment"))
+    made.up()
+    return made
+
+
+def test_another_stack_is_refused_by_name_before_anything_is_done(
+    deployed: Deployment, machines: RackHandle, tmp_path: Path
+) -> None:
+    other = Deployment.on(machines, tmp_path, "other")
+    for run in (other.run("preview"), other.run("up", "--yes", "--skip-preview")):
+        assert run.exit_code != 0
+        assert run.changed == set()
+        for at, node in enumerate(("spark-1", "spark-2")):
+            said = f"cluster.nodes[{at}]: {node} belongs to stack sparkform/test, "
+            assert f"{said}not to sparkform/other" in run.errors[0]
+            assert "run `pulumi destroy` in sparkform/test first" in run.errors[0]
+    assert deployed.up().changed == set()
+
+
+def test_of_two_runs_of_one_stack_pulumi_refuses_the_second(
+    deployed: Deployment, machines: RackHandle
+) -> None:
+    machines.must("spark-2", DRIFT)
+    deployed.write()
+    with ThreadPoolExecutor() as pool:
+        runs = list(pool.map(lambda _: up(deployed), range(2)))
+    assert sorted(run.returncode == 0 for run in runs) == [False, True]
+    (refused,) = [run for run in runs if run.returncode]
+    assert "the stack is currently locked by 1 lock" in refused.stderr
+    assert deployed.up().changed == set()
+
+
+def up(deployment: Deployment) -> subprocess.CompletedProcess[str]:
+    arguments = ("--stack", deployment.stack, "--config-file", str(deployment.stack_file))
+    return deployment.pulumi("up", "--yes", "--skip-preview", *arguments)
+
+
+def test_two_runs_from_two_places_wait_for_one_another_on_the_node(
+    deployed: Deployment, machines: RackHandle, tmp_path: Path
+) -> None:
+    """Pulumi's lock is the backend's; two copies of it know nothing of each other."""
+    copy = replace(deployed, folder=tmp_path / "copy")
+    shutil.copytree(deployed.folder, copy.folder)
+    machines.must("spark-2", DRIFT)
+    with ThreadPoolExecutor() as pool:
+        runs = list(
+            pool.map(lambda one: one.run("up", "--yes", "--skip-preview"), [deployed, copy])
+        )
+    assert [(run.exit_code, run.errors) for run in runs] == [(0, []), (0, [])]
+    assert deployed.up().changed == set()
+
+
+def test_who_holds_a_node_is_said_as_soon_as_one_waits_for_it(
+    deployed: Deployment, machines: RackHandle
+) -> None:
+    machines.must("spark-2", DRIFT)
+    machines.must("spark-2", "cat > /tmp/hold.py", HOLD)
+    # In a session of its own, so that this login does not wait for it.
+    machines.must("spark-2", "sudo setsid -f python3 /tmp/hold.py > /dev/null 2>&1 < /dev/null")
+    machines.must(
+        "spark-2", f"timeout 9 sh -c 'until sudo grep -q lab/other {LOCK}; do sleep 0.2; done'"
+    )
+    done = deployed.run("up", "--yes", "--skip-preview")
+    machines.must("spark-2", "rm /tmp/hold.py")
+    assert (done.exit_code, done.errors) == (0, [])
+    who = "waits: The node is held by apply nccl_conf for lab/other/spark-2/nccl_conf since"
+    assert [line for line in done.printed if who in line]
+
+
+def test_a_newer_program_undoes_what_an_older_one_did_from_the_backend_alone(
+    deployed: Deployment, machines: RackHandle, untouched: Digest, tmp_path: Path
+) -> None:
+    sources = tmp_path / "node"
+    shutil.copytree(program.SOURCES, sources)
+    (sources / "newer.py").write_text('"""A module that a later version brings."""\n')
+    newer = program.zipapp(sources)
+    machines.must(
+        "spark-1", f"base64 -d | sudo tee {ZIPAPP} > /dev/null", base64.b64encode(newer).decode()
+    )
+    said = deployed.preview().said
+    assert said == ["spark-1 anchor: the node program is of another version, will be replaced"]
+
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    done = subprocess.run(
+        deployed.argv("destroy", "--yes", "--skip-preview", "--stack", NAME),
+        cwd=elsewhere,
+        env=deployed.environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert changes(untouched, digest(machines)) == []
