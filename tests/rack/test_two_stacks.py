@@ -21,14 +21,14 @@ from tests.support.rack import RackHandle
 pytestmark = pytest.mark.rack
 
 NAME = "organization/sparkform/test"
-DRIFT = "echo NCCL_IB_DISABLE=1 | sudo tee -a /etc/nccl.conf"
+DRIFT = "sudo loginctl disable-linger nvidia"
 # A run of somebody else that takes its time: the lock as the product itself takes it.
 HOLD = f"""
 import sys, time
 sys.path.insert(0, "{ZIPAPP}")
 from node import lock
 from node.system import System
-with lock.held(System(), "apply nccl_conf for lab/other/spark-2/nccl_conf"):
+with lock.held(System(), "apply host_ready for lab/other/spark-2/host_ready"):
     time.sleep(13)
 """
 
@@ -58,7 +58,7 @@ def test_another_stack_is_refused_by_name_before_anything_is_done(
     other = Deployment.on(machines, tmp_path, "other")
     for run in (other.run("preview"), other.run("up", "--yes", "--skip-preview")):
         assert run.exit_code != 0
-        assert run.changed == set()
+        assert run.changed_steps == set()
         for at, node in enumerate(("spark-1", "spark-2")):
             said = f"cluster.nodes[{at}]: {node} belongs to stack sparkform/test, "
             assert f"{said}not to sparkform/other" in run.errors[0]
@@ -112,7 +112,7 @@ def test_who_holds_a_node_is_said_as_soon_as_one_waits_for_it(
     done = deployed.run("up", "--yes", "--skip-preview")
     machines.must("spark-2", "rm /tmp/hold.py")
     assert (done.exit_code, done.errors) == (0, [])
-    who = "waits: The node is held by apply nccl_conf for lab/other/spark-2/nccl_conf since"
+    who = "waits: The node is held by apply host_ready for lab/other/spark-2/host_ready since"
     assert [line for line in done.printed if who in line]
 
 

@@ -1,0 +1,156 @@
+"""Secrets are nowhere but where they are meant to be, and a scan that would see them says so.
+
+Each place is scanned once, for all secrets and for a canary that was planted there: a place that is
+clean holds the canary and nothing else.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.rack.conftest import RackFactory
+from tests.support.deployment import Deployment
+from tests.support.rack import RackHandle
+from tests.support.secret_scan import (
+    Needles,
+    in_docker,
+    in_files,
+    in_folder,
+    in_journal,
+    watching,
+)
+
+pytestmark = pytest.mark.rack
+
+KEYS = ("hfToken", "apiKey", "registryPassword", "sshKeyPassphrase")
+CANARY = "canary"
+# The receipt of the step that put the label back: what it found is part of its document.
+PLANTED_FILES = {"/var/lib/sparkform/receipts/swarm_labels.json"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found where; of a node's files, the paths."""
+
+    places: dict[str, set[str]]
+    files: dict[str, dict[str, set[str]]]
+    known: frozenset[str]
+
+
+@pytest.fixture(scope="module")
+def machines(rack: RackFactory) -> RackHandle:
+    return rack(nodes=2, fabric="direct")
+
+
+@pytest.fixture(scope="module")
+def evidence(machines: RackHandle, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    folder = tmp_path_factory.mktemp("deployment")
+    since = time.time()
+    texts = {key: f"{key}{secrets.token_hex(20)}" for key in KEYS}
+    texts[CANARY] = f"canary{secrets.token_hex(20)}"
+    deployment = Deployment.on(machines, folder)
+    deployment.cluster["swarm"] = {"enabled": True}
+    deployment.cluster["identityFile"] = str(
+        locked_key(deployment, tmp_path_factory.mktemp("key"), texts["sshKeyPassphrase"])
+    )
+    for key in KEYS:
+        set_secret(deployment, key, texts[key])
+
+    with watching() as watch:
+        said = [raw(deployment, "up", "--yes", "--skip-preview")]
+        plant(machines, texts[CANARY])
+        said += [raw(deployment, "preview"), raw(deployment, "up", "--yes", "--skip-preview")]
+    said += [raw(deployment, "stack", "output", "--json"), raw(deployment, "stack", "export")]
+
+    texts["join token"] = machines.must("spark-1", "sudo docker swarm join-token -q worker").strip()
+    texts["private key"] = Path(deployment.cluster["identityFile"]).read_text().splitlines()[2]
+    needles = Needles(texts)
+    places = {
+        "what pulumi says": needles.within("".join(said).encode()),
+        "state": in_folder(folder / "state", needles),
+        "command lines": needles.within(b"\n".join(watch.arguments)),
+        "environments on nodes": needles.within(b"\n".join(watch.environments)),
+        "journal": in_journal(machines, "spark-1", needles),
+        "docker": in_docker(machines, "spark-1", needles),
+        "journal of spark-2": in_journal(machines, "spark-2", needles),
+        "docker of spark-2": in_docker(machines, "spark-2", needles),
+    }
+    files = {host: in_files(machines, host, since, needles) for host in machines.hosts}
+    return Evidence(places, files, frozenset(texts))
+
+
+def locked_key(deployment: Deployment, folder: Path, passphrase: str) -> Path:
+    """The rack's login key behind a passphrase, so that this one is really used."""
+    path = folder / "identity"
+    shutil.copy(deployment.cluster["identityFile"], path)
+    subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", passphrase, "-f", path], check=True)
+    return path
+
+
+def set_secret(deployment: Deployment, key: str, text: str) -> None:
+    arguments = ("--stack", deployment.stack, "--config-file", str(deployment.stack_file))
+    argv = deployment.argv("config", "set", "--secret", f"sparkform:{key}", *arguments)
+    done = subprocess.run(
+        argv,
+        input=text,
+        cwd=deployment.folder,
+        env=deployment.environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def raw(deployment: Deployment, *arguments: str) -> str:
+    """All that a run prints. Everything but `stack` takes the stack file and tells its events."""
+    deployment.write()
+    events = ("--config-file", str(deployment.stack_file), "--json")
+    more = () if arguments[0] == "stack" else events
+    done = deployment.pulumi(*arguments, "--stack", deployment.stack, *more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def plant(machines: RackHandle, canary: str) -> None:
+    """In each place. It comes on stdin, so that no command line holds it but the one that shall."""
+    label = 'read word; sudo docker node update --label-add "sparkform.node=$word" spark-2'
+    machines.must("spark-1", label, canary)
+    for host in machines.hosts:
+        machines.must(host, "logger", canary)
+        machines.must(host, "tar -cf - -T /dev/null | sudo docker import - empty:1")
+        create = 'read word; sudo docker create --label "word=$word" --name planted empty:1 x'
+        machines.must(host, create, canary)
+    machines.must("spark-2", "read WORD; export WORD; exec sleep 1", canary)
+
+
+def test_no_secret_is_in_what_pulumi_says_and_keeps(evidence: Evidence) -> None:
+    assert evidence.places["what pulumi says"] == {CANARY}
+    assert evidence.places["state"] == {CANARY}
+
+
+def test_no_secret_is_on_a_command_line_or_in_an_environment_on_a_node(evidence: Evidence) -> None:
+    assert evidence.places["command lines"] == {CANARY}
+    assert evidence.places["environments on nodes"] == {CANARY}
+
+
+@pytest.mark.parametrize("suffix", ["", " of spark-2"])
+def test_no_secret_is_in_a_journal_or_shown_by_docker(evidence: Evidence, suffix: str) -> None:
+    assert evidence.places[f"journal{suffix}"] == {CANARY}
+    assert evidence.places[f"docker{suffix}"] == {CANARY}
+
+
+def test_no_secret_is_in_a_file_of_a_node(evidence: Evidence) -> None:
+    assert evidence.files["spark-1"].pop(CANARY) >= PLANTED_FILES
+    assert evidence.files["spark-2"].pop(CANARY)
+    assert evidence.files == {"spark-1": {}, "spark-2": {}}
+
+
+def test_every_secret_was_looked_for(evidence: Evidence) -> None:
+    assert evidence.known == {*KEYS, CANARY, "join token", "private key"}
