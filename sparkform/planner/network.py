@@ -13,6 +13,7 @@ from sparkform.errors import Problem
 from sparkform.facts import NodeDocument
 from sparkform.facts.models import Interface, Route
 from sparkform.planner.addressing import FabricAddress, fabric_addresses
+from sparkform.planner.away import told_port
 from sparkform.planner.topology import HALVES, Cable, Port, cables
 from sparkform.spec import EffectiveNode, Spec
 
@@ -40,7 +41,7 @@ class Network:
 def plan_network(spec: Spec, documents: Documents) -> tuple[Network, list[Problem]]:
     """Every node that is there; a node that is away keeps its place in cables and addresses."""
     by_index = sorted(spec.nodes, key=lambda node: node.index)
-    ports = {node.name: used_port(node, documents.get(node.name)) for node in spec.nodes}
+    ports = {node.name: _port(node, documents) for node in spec.nodes}
     laid = cables(spec.cluster.fabric.topology, [node.name for node in by_index], ports)
     addresses = fabric_addresses(
         laid, spec.fabric_subnets, {node.name: node.index for node in spec.nodes}
@@ -58,6 +59,12 @@ def plan_network(spec: Spec, documents: Documents) -> tuple[Network, list[Proble
         problems += [*missing, *([] if address else [_unmanaged(node)])]
     problems += [_unseen(node) for node in spec.active_nodes if node.name not in documents]
     return Network(laid, fabric, management), problems
+
+
+def _port(node: EffectiveNode, documents: Documents) -> Port:
+    if node.name in documents or node.qsfp_port != "auto":
+        return used_port(node, documents.get(node.name))
+    return told_port(node.name, documents) or 0
 
 
 def used_port(node: EffectiveNode, document: NodeDocument | None) -> Port:
