@@ -25,6 +25,8 @@ SERVICE = (
 LABELS = {"spark-1-swarm_labels"}
 # Receipts, claims and the lock say who owns what; the engine's own words hold a pointer.
 OWNERSHIP = ("file /var/lib/sparkform", "docker info")
+# What a Swarm brings along: its networks, and the state of its bridge in the routes.
+OF_THE_SWARM = ("docker_gwbridge", "ingress")
 
 
 @pytest.fixture(scope="module")
@@ -133,11 +135,24 @@ def test_the_order_of_nodes_means_nothing_where_they_have_an_index(
     assert deployed.preview().changed_steps == set()
 
 
+def without_swarm(seen: Digest) -> Digest:
+    """The node that starts the new Swarm has other networks than the ones that join."""
+    return {
+        host: {what: _without_swarm(text) for what, text in found.items()}
+        for host, found in seen.items()
+    }
+
+
+def _without_swarm(text: str) -> str:
+    lines = text.splitlines()
+    return "\n".join(line for line in lines if not any(word in line for word in OF_THE_SWARM))
+
+
 def test_the_head_moves_in_one_up(deployed: Deployment, machines: RackHandle) -> None:
     first, second, third = all_nodes(machines)
     deployed.cluster["nodes"] = [second, first, third]
     head, old = machines.node("spark-2").address, machines.node("spark-1").address
-    before = digest(machines)
+    before = without_swarm(digest(machines))
     done = deployed.up()
     assert {line for line in done.said if " swarm: " in line} == {
         f"spark-1 swarm: head of the Swarm at {old}, will leave it and join the one of {head}:2377",
@@ -150,7 +165,7 @@ def test_the_head_moves_in_one_up(deployed: Deployment, machines: RackHandle) ->
         "spark-2 Ready Leader",
         "spark-3 Ready",
     ]
-    assert touched(before, digest(machines)) == []
+    assert touched(before, without_swarm(digest(machines))) == []
     assert deployed.up().changed == set()
 
 

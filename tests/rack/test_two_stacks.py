@@ -29,7 +29,7 @@ sys.path.insert(0, "{ZIPAPP}")
 from node import lock
 from node.system import System
 with lock.held(System(), "apply host_ready for lab/other/spark-2/host_ready"):
-    time.sleep(13)
+    time.sleep(22)
 """
 
 
