@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_command import remote
 
-from node.install import BOOTSTRAP, WAY_BACK
+from node.install import BOOTSTRAP, READ_STDIN, WAY_BACK
 from node.places import ZIPAPP
 from sparkform.planner.steps import PlannedStep, StackName
 
@@ -57,7 +57,7 @@ class WayBack(remote.Command):
     ) -> None:
         owner = StackName(pulumi.get_project(), pulumi.get_stack()).owner(anchor.node, anchor.step)
         stdin = json.dumps({"owner": owner})
-        work = _put_off(anchor) or _Work("true", GIVE_BACK, stdin)
+        work = _put_off(anchor) or _Work(READ_STDIN, GIVE_BACK, stdin)
         super().__init__(
             name,
             connection=connection,

@@ -37,11 +37,14 @@ os.dup2(read_end, 0)
 path = "/proc/self/fd/%d" % program
 os.execv(sys.executable, [sys.executable, path, "install"])
 """
+READ_STDIN = "cat > /dev/null"
+"""A command that ends before it has read its input fails the login that feeds it."""
 _AWAIT_LOCK = f"flock --wait {lock.WAIT_S:g} {LOCK} true"
 WAY_BACK = "; ".join(
     [
         f"if [ -e {ZIPAPP} ]; then :; elif [ -d {STATE} ]; then {_AWAIT_LOCK}; fi",
         f"if [ -e {ZIPAPP} ]; then exec python3 {ZIPAPP} undo --all; fi",
+        READ_STDIN,
         f"if [ -e {MANIFEST} ]; then echo {shlex.quote(PROGRAM_GONE)} >&2; exit 1; fi",
         f"rm -f {LOCK} {draft_of(Path(ZIPAPP))}",
         *(

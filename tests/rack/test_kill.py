@@ -186,4 +186,4 @@ def test_after_a_kill_the_rack_comes_to_what_is_declared_and_back_to_what_it_was
         if one.then == UP:
             assert deployment.up().changed == set()
             deployment.destroy()
-        assert changes(before, digest(nodes)) == []
+        assert changes(before, digest(nodes)) == [], deployment.said()

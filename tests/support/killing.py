@@ -45,13 +45,19 @@ class Victim:
         with planted(self.rack, self.host) as pause:
             pause.order(point)
             with self.deployment.running(command) as engine:
-                stop = pause.stopped(engine)
+                stop = self._stop(pause, engine)
                 KILLS[kind](engine, pause, stop)
                 assert engine.wait(RUN_LIMIT_S) != 0, "the run must have failed"
             if kind == ENGINE:
                 self._recover_state()
             self._finish(then, pause, stop if kind == ENGINE else None)
         return stop.before
+
+    def _stop(self, pause: Pause, engine: subprocess.Popen[str]) -> Stop:
+        try:
+            return pause.stopped(engine)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.deployment.said()}") from None
 
     def _recover_state(self) -> None:
         """What Pulumi asks for after its engine was killed (README)."""

@@ -60,7 +60,7 @@ class Pause:
 
         _until(is_over, "nothing stopped")
         found = self._read(pausing_python.STOPPED)
-        assert found, f"the engine ended on {self.host} without coming to that point"
+        assert found, "the engine ended without coming to that point"
         return Stop(**json.loads(found))
 
     def runs(self) -> int:

@@ -30,10 +30,13 @@ def put(root: Path, *paths: str | Path, text: str = "") -> None:
         place.write_text(text)
 
 
+def line(root: Path) -> str:
+    return WAY_BACK.replace(STATE, f"{root}{STATE}").replace(LIBRARY, f"{root}{LIBRARY}")
+
+
 def give_back(root: Path) -> subprocess.CompletedProcess[str]:
-    line = WAY_BACK.replace(STATE, f"{root}{STATE}").replace(LIBRARY, f"{root}{LIBRARY}")
     return subprocess.run(
-        ["sh", "-c", line], input="the document", capture_output=True, text=True, timeout=10
+        ["sh", "-c", line(root)], input="the document", capture_output=True, text=True, timeout=10
     )
 
 
@@ -55,6 +58,15 @@ def test_an_installation_killed_before_the_program_was_there_leaves_nothing(
     put(root, *there)
     done = give_back(root)
     assert (done.returncode, done.stderr) == (0, "")
+    assert left(root) == []
+
+
+def test_all_of_the_input_is_read_for_otherwise_the_login_fails(root: Path) -> None:
+    put(root, LOCK)
+    with subprocess.Popen(["sh", "-c", line(root)], stdin=subprocess.PIPE) as shell:
+        assert shell.stdin
+        shell.stdin.write(b"x" * 10**6)
+        shell.stdin.close()
     assert left(root) == []
 
 
