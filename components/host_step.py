@@ -29,6 +29,9 @@ DONE = remote.Logging.STDOUT
 HELD = ["connection", "create", "update", "delete", "stdin"]
 """A held step keeps what Pulumi knows of it."""
 
+READ_ONLY_STDIN = "cat > /dev/null"
+"""Does nothing, but reads its input: a command that is over before that is a failure ("EOF")."""
+
 PUT_OFF = "put off until every node that it concerns is there"
 
 
@@ -57,7 +60,7 @@ class WayBack(remote.Command):
     ) -> None:
         owner = StackName(pulumi.get_project(), pulumi.get_stack()).owner(anchor.node, anchor.step)
         stdin = json.dumps({"owner": owner})
-        work = _put_off(anchor) or _Work("true", GIVE_BACK, stdin)
+        work = _put_off(anchor) or _Work(READ_ONLY_STDIN, GIVE_BACK, stdin)
         super().__init__(
             name,
             connection=connection,
