@@ -51,6 +51,8 @@ WAY_BACK = "; ".join(
             f"if [ -d {folder} ]; then rmdir --ignore-fail-on-non-empty {folder}; fi"
             for folder in (LIBRARY, STATE)
         ),
+        # Pulumi counts a command as failed that is over before it has read its input.
+        "cat > /dev/null",
     ]
 )
 """For a shell: `undo --all`; where there is no program, even once an interrupted run has ended, it
