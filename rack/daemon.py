@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rack import commands
 from rack.host import RackError, ask, must
-from rack.paths import runtime_folder
+from rack.paths import reserved, runtime_folder
 
 MARK = "sparkform.rack.dockerd=started-by-the-rack"
 # A daemon for nodes that are wired by hand needs no bridge, no packet filter and no forwarding:
@@ -89,8 +89,8 @@ def ensure() -> None:
 
 
 def release() -> None:
-    """Stop the daemon that the rack started, once nothing runs in it."""
-    if not is_running() or not is_ours():
+    """Stop the daemon that the rack started, once nothing runs in it and no rack is on its way."""
+    if reserved() or not is_running() or not is_ours():
         return
     if must([commands.DOCKER, "ps", "--all", "--quiet"]).strip():
         return

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from rack import build, commands, daemon, inventory, login, panel, staging
+from rack import build, commands, daemon, inventory, limits, login, panel, staging
 from rack.host import RackError, must
 from rack.inventory import Found
 from rack.keys import KeyPair, make_host_keys, make_key
@@ -106,6 +106,7 @@ def claim(name: str, shape: Shape, say: Say) -> tuple[Rack, str]:
     """Reserve the name and have the image; undone where it fails."""
     try:
         check_disk(shape)
+        limits.ensure()
         image = build.ensure_image(say)
         return reserve(name, shape), image
     except BaseException:
@@ -136,7 +137,7 @@ def up(name: str, shape: Shape, say: Say) -> Rack:
 
 
 def remove(name: str) -> None:
-    """Everything of one rack, and the daemon when the rack started it and nothing else needs it."""
+    """Everything of one rack, and after the last one the daemon and the limit that were its own."""
     if daemon.is_running():
         if found := inventory.containers(name):
             must([commands.DOCKER, "rm", "--force", "--volumes", *(n.container for n in found)])
@@ -144,6 +145,7 @@ def remove(name: str) -> None:
             must([commands.DOCKER, "volume", "rm", "--force", *volumes])
     panel.remove(name)
     shutil.rmtree(rack_folder(name), ignore_errors=True)
+    limits.release()
     daemon.release()
     tidy_runtime_folder()
 

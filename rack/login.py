@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from rack import commands
 from rack.host import RackError, ask
 from rack.layout import Node
 from rack.paths import identity_file, known_hosts_file
@@ -28,15 +29,23 @@ def ssh_command(rack: str, node: Node, command: Sequence[str]) -> list[str]:
 
 
 def wait(rack: str, node: Node, timeout_s: float = BOOT_TIMEOUT_S) -> None:
-    """Until a login runs a command. Raises RackError with the last answer."""
+    """Until a login runs a command. Raises RackError with the last answer and what failed."""
     deadline = time.monotonic() + timeout_s
     command = ssh_command(rack, node, ["true"])
     while (answer := ask(["ssh", "-n", "-oBatchMode=yes", *command[1:]], timeout_s=20)).code:
         if time.monotonic() > deadline:
             raise RackError(
-                f"{node.hostname} gave no login within {timeout_s:g} s: {answer.err.strip()}"
+                f"{node.hostname} gave no login within {timeout_s:g} s: {answer.err.strip()}; "
+                f"failed units: {', '.join(failed_units(node)) or 'none'}"
             )
         time.sleep(0.5)
+
+
+def failed_units(node: Node) -> list[str]:
+    """What systemd could not start, asked past the network; nothing of a node that is off."""
+    listing = ["systemctl", "list-units", "--failed", "--plain", "--no-legend"]
+    answer = ask(commands.in_node(node, listing), timeout_s=20)
+    return [line.split()[0] for line in answer.out.splitlines() if line.strip()]
 
 
 def wait_booted(rack: str, node: Node) -> None:

@@ -17,6 +17,14 @@ def runtime_folder() -> Path:
     return Path("/run/sparkform/rack")
 
 
+def reserved() -> list[str]:
+    """The racks that are up, being made or left half-made: each has a folder from the first on."""
+    folder = runtime_folder()
+    return (
+        sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.exists() else []
+    )
+
+
 def rack_folder(name: str) -> Path:
     return runtime_folder() / name
 

@@ -50,8 +50,8 @@ def install_packages(say: Callable[[str], None]) -> None:
 def prepare(say: Callable[[str], None]) -> None:
     if os.uname().sysname != "Linux":
         raise RackError("the rack runs on Linux only; use a Linux machine")
-    install_packages(say)
     with daemon.lock():
+        install_packages(say)
         daemon.ensure()
         try:
             say(f"node image: {build.ensure_image(say)}")
