@@ -102,6 +102,8 @@ def problems(resource: Resource, given: Properties, name: str) -> Iterator[str]:
 def object_problems(given: Properties, field: Field, prefix: str) -> Iterator[tuple[str, str]]:
     """Pairs of path and reason, for everything that is wrong below prefix."""
     known = field.by_name
+    if len([name for name in field.at_most_one if name in given]) > 1:
+        yield prefix.rstrip("."), f"Conflicting arguments: at most one of {field.at_most_one}"
     for inner in field.fields:
         if inner.required and inner.name not in given:
             path = prefix + inner.name

@@ -7,21 +7,12 @@ from contextlib import contextmanager
 
 from toolchain.plugins.docker.container_body import container_body
 from toolchain.plugins.docker.container_state import container_state
-from toolchain.plugins.docker.daemon import Daemon, DaemonError, Missing
+from toolchain.plugins.docker.daemon import Daemon, DaemonError, Missing, words
 from toolchain.plugins.docker.image import ensure_image
 from toolchain.plugins.docker.kind import Change, HalfMade, Plain
 
 # What a delete may meet when somebody else deletes as well.
 ALREADY_GOING = ("No such container", "is already in progress")
-
-
-@contextmanager
-def words(before: str) -> Iterator[None]:
-    """Puts words before the sentence of a DaemonError."""
-    try:
-        yield
-    except DaemonError as error:
-        raise type(error)(f"{before}{error}") from error
 
 
 class Containers:

@@ -19,6 +19,10 @@ from toolchain.plugins.docker.settings import Login, Settings
 FAR_END = "http://docker.example.com:80"
 # The newest version that the official plugin's library (docker 28.5) speaks.
 NEWEST_API = "1.51"
+UNREACHABLE = (
+    "failed to create Docker client: Error pinging Docker server, please make sure that {} is "
+    "reachable and has a  '_ping' endpoint. Error: "
+)
 
 
 class DaemonError(Exception):
@@ -62,7 +66,8 @@ class Daemon:
 
     def _connect(self) -> Client:
         logins = self.settings.logins
-        with told(self.dialler):
+        host = self.settings.host
+        with words(UNREACHABLE.format(host)), told(self.dialler):
             spoken = Client(self.dialler, NEWEST_API, logins).version(api_version=False)[
                 "ApiVersion"
             ]
@@ -82,6 +87,15 @@ class Daemon:
 
 def version_order(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
+
+
+@contextmanager
+def words(before: str) -> Iterator[None]:
+    """Puts words before the sentence of a DaemonError."""
+    try:
+        yield
+    except DaemonError as error:
+        raise type(error)(f"{before}{error}") from error
 
 
 @contextmanager

@@ -16,6 +16,11 @@ from urllib3.connectionpool import HTTPConnectionPool
 # Each is one SSH session; sshd's own limit of sessions that log in at once is ten.
 MOST_CONNECTIONS = 8
 END_LIMIT_S = 2.0
+# The words of docker's own client (docker/cli, cli/connhelper/commandconn).
+ENDED = (
+    "command [{}] has exited with exit status {}, make sure the URL is valid, and Docker 18.09 or "
+    "later is installed on the remote host: stderr={}"
+)
 
 
 @dataclass
@@ -33,7 +38,8 @@ class Dial:
             return ""
         self.errors.seek(0)
         said = self.errors.read().decode(errors="replace").strip()
-        return f"ssh has exited with exit status {code}: {said}" if code else ""
+        command = " ".join(map(str, self.process.args))  # type: ignore[arg-type]
+        return ENDED.format(command, code, said) if code else ""
 
 
 @dataclass

@@ -30,7 +30,7 @@ class Field:
     that is left out goes back to nothing. `replaces` says that a change makes a new resource: of a
     list of objects it is about their number, and each field inside says so for itself. The order
     of an `unordered` list means nothing. `outputs_only` is never an input. `keeps_when_empty`
-    takes the empty text for "as it is".
+    takes the empty text for "as it is". Of `at_most_one` of an object's properties one is given.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Field:
     keeps_when_empty: bool = False
     secret: bool = False
     judge: Judge | None = None
+    at_most_one: tuple[str, ...] = ()
     fields: tuple[Field, ...] = ()
 
     @property

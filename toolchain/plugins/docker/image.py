@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from toolchain.plugins.docker.daemon import Client, Daemon, DaemonError, Missing
+from toolchain.plugins.docker.daemon import Daemon, DaemonError, Missing, words
 from toolchain.plugins.docker.kind import Change, Plain
 
 
@@ -34,18 +34,10 @@ def find_image(daemon: Daemon, name: str) -> Plain | None:
 
 def pull(daemon: Daemon, name: str, platform: str) -> str:
     """What the daemon said while it pulled: one JSON document a line."""
-    try:
-        with daemon.asked() as client:
-            return pulled(client, name, platform)
-    except DaemonError as error:
-        raise DaemonError(
-            f"unable to pull image {name}: error pulling image {name}: {error}"
-        ) from error
-
-
-def pulled(client: Client, name: str, platform: str) -> str:
-    said: str = client.pull(name, platform=platform or None)
-    return said
+    doing = f"unable to pull image {name}: error pulling image {name}: "
+    with words(doing), daemon.asked() as client:
+        said: str = client.pull(name, platform=platform or None)
+        return said
 
 
 def pull_errors(said: str) -> Iterator[str]:
@@ -70,10 +62,8 @@ class RemoteImages:
     """`docker:index/remoteImage:RemoteImage`."""
 
     def create(self, daemon: Daemon, desired: Plain) -> str:
-        try:
+        with words("Unable to read Docker image into resource: "):
             found = ensure_image(daemon, desired["name"], desired.get("platform", ""))
-        except DaemonError as error:
-            raise DaemonError(f"Unable to read Docker image into resource: {error}") from error
         return str(found["Id"]) + str(desired["name"])
 
     def read(self, daemon: Daemon, thing_id: str, before: Plain) -> Plain | None:
@@ -98,8 +88,5 @@ class RemoteImages:
         """Nothing where it is to be kept, or is gone."""
         if before.get("keepLocally") or find_image(daemon, before["name"]) is None:
             return
-        try:
-            with daemon.asked() as client:
-                client.remove_image(before["name"], force=bool(before.get("forceRemove")))
-        except DaemonError as error:
-            raise DaemonError(f"Unable to remove Docker image: {error}") from error
+        with words("Unable to remove Docker image: "), daemon.asked() as client:
+            client.remove_image(before["name"], force=bool(before.get("forceRemove")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from toolchain.plugins.docker.container_body import labels
-from toolchain.plugins.docker.daemon import Daemon, DaemonError, Missing
+from toolchain.plugins.docker.daemon import Daemon, DaemonError, Missing, words
 from toolchain.plugins.docker.kind import Change, Plain
 from toolchain.plugins.docker.service_state import label_list
 from toolchain.plugins.docker.stored import found_or_none
@@ -19,23 +19,20 @@ class Networks:
     """`docker:index/network:Network`."""
 
     def create(self, daemon: Daemon, desired: Plain) -> str:
-        try:
-            with daemon.asked() as client:
-                made = client.create_network(
-                    desired["name"],
-                    driver=desired.get("driver") or None,
-                    options=desired.get("options"),
-                    ipam=ipam(desired),
-                    check_duplicate=True,
-                    internal=desired.get("internal", False),
-                    labels=labels(desired.get("labels", [])),
-                    enable_ipv6=desired.get("ipv6", False),
-                    attachable=desired.get("attachable", False),
-                    ingress=desired.get("ingress", False),
-                )
-                return str(made["Id"])
-        except DaemonError as error:
-            raise DaemonError(f"Unable to create network: {error}") from error
+        with words("Unable to create network: "), daemon.asked() as client:
+            made = client.create_network(
+                desired["name"],
+                driver=desired.get("driver") or None,
+                options=desired.get("options"),
+                ipam=ipam(desired),
+                check_duplicate=True,
+                internal=desired.get("internal", False),
+                labels=labels(desired.get("labels", [])),
+                enable_ipv6=desired.get("ipv6", False),
+                attachable=desired.get("attachable", False),
+                ingress=desired.get("ingress", False),
+            )
+            return str(made["Id"])
 
     def read(self, daemon: Daemon, thing_id: str, before: Plain) -> Plain | None:
         found = found_or_none(daemon, lambda client: client.inspect_network(thing_id))

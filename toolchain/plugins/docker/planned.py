@@ -8,7 +8,8 @@ from toolchain.plugins.docker.fields import Field, Resource
 
 def planned(resource: Resource, inputs: Properties, state: Properties | None) -> Properties:
     """The state at preview; before a create, what the daemon will fill in is not known."""
-    return merged(resource.root, inputs, state)
+    made_id = Unknown() if state is None else state.get("id")
+    return {**merged(resource.root, inputs, state), "id": made_id}
 
 
 def merged(field: Field, inputs: Properties, state: Properties | None) -> Properties:
@@ -32,7 +33,8 @@ def inside(field: Field, given: Property, state: Properties | None) -> Property:
     before = None if state is None else state.get(field.name)
     match given:
         case dict() if field.kind == "object":
-            return merged(field, given, before if isinstance(before, dict) else None)
+            nothing: Properties | None = None if state is None else {}
+            return merged(field, given, before if isinstance(before, dict) else nothing)
         case _:
             return given
 

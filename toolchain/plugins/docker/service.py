@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from toolchain.plugins.docker.container import ALREADY_GOING, words
+from toolchain.plugins.docker.container import ALREADY_GOING
 from toolchain.plugins.docker.container_body import labels
-from toolchain.plugins.docker.daemon import Client, Daemon, DaemonError
+from toolchain.plugins.docker.daemon import Client, Daemon, DaemonError, words
 from toolchain.plugins.docker.durations import nanoseconds
 from toolchain.plugins.docker.kind import Change, Plain
 from toolchain.plugins.docker.service_body import endpoint_spec, mode, task_template, with_digest

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from toolchain.plugins.docker.container_body import healthcheck, labels, mount
+from toolchain.plugins.docker.container_body import Unusable, healthcheck, labels, mount
 from toolchain.plugins.docker.durations import nanoseconds
 
 Plain = dict[str, Any]
 
 
-class NoTarget(Exception):
-    """A network that is neither named nor identified."""
-
-
 def task_template(task: Plain) -> Plain:
-    """Raises NoTarget."""
+    """Raises Unusable where a network has neither name nor id."""
     template: Plain = {
         "ContainerSpec": container_spec(task["containerSpec"]),
         "Resources": resources(task.get("resources", {})),
@@ -135,7 +131,7 @@ def placement(given: Plain) -> Plain:
 def network(given: Plain) -> Plain:
     target = given.get("id") or given.get("name")
     if not target:
-        raise NoTarget("network 'name' or 'id' must be specified")
+        raise Unusable("network 'name' or 'id' must be specified")
     options = [text.partition("=") for text in given.get("driverOpts", [])]
     return {
         "Target": target,

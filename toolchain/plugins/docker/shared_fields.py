@@ -45,7 +45,7 @@ def healthcheck(*extra: Field) -> Field:
         duration("interval", "0s"),
         duration("timeout", "0s"),
         duration("startPeriod", "0s"),
-        Field("retries", "integer", default=0, judge=at_least(0)),
+        Field("retries", "integer", judge=at_least(0)),
         *extra,
     )
     return Field("healthcheck", "object", computed=True, fields=inside)

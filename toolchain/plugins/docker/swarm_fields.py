@@ -127,7 +127,14 @@ SERVICE = Resource(
             fields=label_fields(replaces=False),
         ),
         Field("taskSpec", "object", required=True, fields=TASK_SPEC),
-        Field("mode", "object", computed=True, replaces=True, fields=MODE),
+        Field(
+            "mode",
+            "object",
+            computed=True,
+            replaces=True,
+            at_most_one=("replicated", "global"),
+            fields=MODE,
+        ),
         Field("endpointSpec", "object", computed=True, fields=ENDPOINT_SPEC),
     ),
 )
