@@ -11,7 +11,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ NETWORK = " && ".join(
     ]
 )
 START_LIMIT_S = 60
+END_LIMIT_S = 20
 APPLETS = ("sh", "sleep", "cat", "env", "true", "false", "echo", "id", "ls", "test")
 
 
@@ -102,8 +103,18 @@ def wait_until_answering(process: subprocess.Popen[bytes], folder: Path) -> Any:
 def remove_all(client: Any) -> None:
     for service in client.services():
         client.remove_service(service["ID"])
-    for container in client.containers(all=True):
-        client.remove_container(container["Id"], force=True, v=True)
+    for secret in client.secrets():
+        client.remove_secret(secret["ID"])
+    for config in client.configs():
+        client.remove_config(config["ID"])
+    deadline = time.monotonic() + END_LIMIT_S
+    while containers := client.containers(all=True):
+        assert time.monotonic() < deadline, f"these do not go: {containers}"
+        for container in containers:
+            # A service's containers are being removed by the Swarm at the same time.
+            with suppress(docker.errors.APIError):
+                client.remove_container(container["Id"], force=True, v=True)
+        time.sleep(0.05)
 
 
 def busybox() -> bytes:

@@ -11,6 +11,7 @@ import docker  # type: ignore[import-untyped]
 import requests
 from docker import auth as docker_auth
 from docker import errors as docker_errors
+from urllib3.exceptions import ReadTimeoutError
 
 from toolchain.plugins.docker.dialling import DialledAdapter, Dialler
 from toolchain.plugins.docker.settings import Login, Settings
@@ -19,6 +20,7 @@ from toolchain.plugins.docker.settings import Login, Settings
 FAR_END = "http://docker.example.com:80"
 # The newest version that the official plugin's library (docker 28.5) speaks.
 NEWEST_API = "1.51"
+TIMED_OUT = "context deadline exceeded"
 UNREACHABLE = (
     "failed to create Docker client: Error pinging Docker server, please make sure that {} is "
     "reachable and has a  '_ping' endpoint. Error: "
@@ -108,7 +110,18 @@ def told(dialler: Dialler) -> Iterator[None]:
     except docker_errors.APIError as error:
         raise DaemonError(answer(error)) from error
     except (requests.RequestException, docker_errors.DockerException) as error:
-        raise DaemonError(f"error during connect: {dialler.last_words() or error}") from error
+        reason = TIMED_OUT if is_timeout(error) else connect_failure(dialler, error)
+        raise DaemonError(reason) from error
+
+
+def is_timeout(error: Exception) -> bool:
+    """Whether the time of a call was over; while a body is read it is told as a lost connection."""
+    inner = error.args[0] if error.args else None
+    return isinstance(error, requests.ReadTimeout) or isinstance(inner, ReadTimeoutError)
+
+
+def connect_failure(dialler: Dialler, error: Exception) -> str:
+    return f"error during connect: {dialler.last_words() or error}"
 
 
 def answer(error: docker_errors.APIError) -> str:

@@ -10,6 +10,9 @@ from toolchain.plugins.docker.kind import Change, Plain
 from toolchain.plugins.docker.service_state import label_list
 from toolchain.plugins.docker.stored import found_or_none
 
+# terraform-provider-docker: networkReadRefreshTimeout.
+READ_LIMIT_S = 30.0
+READ_AGAIN_S = 0.1
 # terraform-provider-docker: networkRemoveRefreshTimeout.
 REMOVE_LIMIT_S = 30.0
 RETRY_S = 1.0
@@ -35,8 +38,15 @@ class Networks:
             return str(made["Id"])
 
     def read(self, daemon: Daemon, thing_id: str, before: Plain) -> Plain | None:
-        found = found_or_none(daemon, lambda client: client.inspect_network(thing_id))
-        return found and {**before, **network_state(found)}
+        """Waits until the Swarm has given a new network its driver and addresses."""
+        deadline = time.monotonic() + READ_LIMIT_S
+        while True:
+            found = found_or_none(daemon, lambda client: client.inspect_network(thing_id))
+            if found is None or found["Driver"]:
+                return found and {**before, **network_state(found)}
+            if time.monotonic() > deadline:
+                raise DaemonError(f"network {thing_id} has no driver after {READ_LIMIT_S:g} s")
+            time.sleep(READ_AGAIN_S)
 
     def update(self, daemon: Daemon, thing_id: str, change: Change) -> Plain:
         raise NotImplementedError("each change of a network replaces it")

@@ -15,7 +15,9 @@ from toolchain.plugins.docker.stored import found_or_none
 
 # terraform-provider-docker: a read waits so long for a new service to have an endpoint.
 READ_LIMIT_S = 30.0
-READ_AGAIN_S = 0.2
+# It waits so long before it looks at all; this one stops waiting as soon as there is an endpoint.
+SETTLE_S = 2.0
+READ_AGAIN_S = 0.1
 
 
 class Services:
@@ -34,13 +36,14 @@ class Services:
             return str(made["ID"])
 
     def read(self, daemon: Daemon, thing_id: str, before: Plain) -> Plain | None:
-        deadline = time.monotonic() + READ_LIMIT_S
+        """Waits until the Swarm has taken the service up, or at least plans its endpoint."""
+        began = time.monotonic()
         while True:
             found = self._find(daemon, thing_id, before)
-            state = found and service_state(found)
-            if state is None or state["endpointSpec"]["mode"]:
-                return state and {**before, **state}
-            if time.monotonic() > deadline:
+            waited_s = time.monotonic() - began
+            if found is None or is_readable(found, waited_s):
+                return found and {**before, **service_state(found)}
+            if waited_s > READ_LIMIT_S:
                 raise DaemonError(f"service {thing_id} has no endpoint after {READ_LIMIT_S:g} s")
             time.sleep(READ_AGAIN_S)
 
@@ -79,6 +82,12 @@ class Services:
             client.remove_service(thing_id)
         for container in going:
             wait_and_remove(daemon, container, grace_ns / 1e9)
+
+
+def is_readable(found: Plain, waited_s: float) -> bool:
+    actual = (found.get("Endpoint") or {}).get("Spec") or {}
+    intended = found["Spec"].get("EndpointSpec") or {}
+    return bool(actual.get("Mode") or (waited_s >= SETTLE_S and intended.get("Mode")))
 
 
 def pinned(daemon: Daemon, template: Plain) -> Plain:
