@@ -40,6 +40,7 @@ class Dockerd:
 
     socket: Path
     client: Any
+    pid: int
 
     @property
     def url(self) -> str:
@@ -83,7 +84,7 @@ def running_dockerd() -> Iterator[Dockerd]:
             client = wait_until_answering(process, folder)
             client.import_image_from_data(busybox(), repository="busybox", tag="1")
             client.init_swarm(advertise_addr=ADDRESS)
-            yield Dockerd(folder / "docker.sock", client)
+            yield Dockerd(folder / "docker.sock", client, process.pid)
             remove_all(client)
         finally:
             process.send_signal(signal.SIGTERM)

@@ -35,18 +35,28 @@ class Missing(DaemonError):
     """There is no such thing."""
 
 
+class Logins(docker_auth.AuthConfig):  # type: ignore[misc]
+    """The logins of the provider's configuration, and no others.
+
+    The library takes an empty set of logins as a reason to read those of whoever runs it.
+    """
+
+    is_empty = False
+
+
 class Client(docker.APIClient):  # type: ignore[misc]
-    """The library's client over a dialled connection, without the logins of whoever runs it."""
+    """The library's client over a dialled connection, without the settings of who runs it."""
 
     def __init__(self, dialler: Dialler, version: str, logins: dict[str, Login]) -> None:
         super().__init__(base_url=FAR_END, version=version, timeout=None)
         self.trust_env = False
         self.mount(FAR_END, DialledAdapter(dialler))
-        known = {
-            name: {"username": one.username, "password": one.password}
-            for name, one in logins.items()
-        }
-        self._auth_configs = docker_auth.AuthConfig(known)
+        self._general_configs: dict[str, str] = {}
+        self._auth_configs = Logins({"auths": {name: entry(one) for name, one in logins.items()}})
+
+
+def entry(login: Login) -> dict[str, str]:
+    return {"username": login.username, "password": login.password}
 
 
 @dataclass
