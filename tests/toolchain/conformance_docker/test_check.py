@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.toolchain.conformance.values import UNKNOWN, is_secret
+from tests.toolchain.conformance.values import UNKNOWN, from_struct, is_secret, reveal
 from tests.toolchain.conformance_docker.plugin import DockerPlugin
 from tests.toolchain.conformance_docker.specs import container, encoded, service, spec, task
 
@@ -138,6 +138,29 @@ def test_what_excludes_one_another_is_refused(
 def test_each_wrong_input_is_told(plugin: DockerPlugin) -> None:
     wrong = container(restart="never", healthcheck={"interval": "x"})
     assert len(plugin.refusals("Container", wrong)) == 2
+
+
+def test_the_providers_inputs_are_kept_in_one_form_and_logins_are_secret(
+    plugin: DockerPlugin,
+) -> None:
+    login = {"username": "me", "address": "r", "password": "pw-1"}
+    config = {"host": "ssh://h", "sshOpts": ["-o", "A=<b> é"], "registryAuth": [login]}
+    response = plugin.check_config(config)
+    kept = from_struct(response.inputs)
+    assert (kept["host"], kept["sshOpts"]) == ("ssh://h", '["-o","A=\\u003cb\\u003e é"]')
+    assert is_secret(kept["registryAuth"])
+    expected = '[{"address":"r","password":"pw-1","username":"me"}]'
+    assert reveal(kept["registryAuth"]) == expected
+
+
+def test_a_host_that_is_not_known_yet_passes(plugin: DockerPlugin) -> None:
+    response = plugin.check_config({"host": UNKNOWN})
+    assert not response.failures
+
+
+def test_an_unknown_key_of_the_provider_is_refused(plugin: DockerPlugin) -> None:
+    (failure,) = plugin.check_config({"host": "ssh://h", "hots": "x"}).failures
+    assert "hots" in failure.reason
 
 
 def test_inputs_that_are_not_known_yet_pass(plugin: DockerPlugin) -> None:

@@ -13,7 +13,16 @@ from toolchain.plugins.common.differences import diff_response
 from toolchain.plugins.common.protocol import engine_pb2_grpc, provider_pb2, status_pb2
 from toolchain.plugins.common.refusal import Context, known_resource, refuse
 from toolchain.plugins.common.stand_in import Identity, StandIn
-from toolchain.plugins.common.values import Properties, read_struct, reveal, write_struct
+from toolchain.plugins.common.values import (
+    Properties,
+    Property,
+    Secret,
+    Unknown,
+    make_secret,
+    read_struct,
+    reveal,
+    write_struct,
+)
 from toolchain.plugins.docker import BANNER, VERSION
 from toolchain.plugins.docker.check import Asker, checked, default_names
 from toolchain.plugins.docker.diff import deletes_first, differences
@@ -22,7 +31,7 @@ from toolchain.plugins.docker.other_fields import RESOURCES
 from toolchain.plugins.docker.plain import with_secrets
 from toolchain.plugins.docker.planned import planned, read_inputs
 from toolchain.plugins.docker.schema import package_schema
-from toolchain.plugins.docker.settings import problems, settings
+from toolchain.plugins.docker.settings import decoded, go_json, problems, settings
 from toolchain.plugins.docker.work import Failed, PartlyMade, Thing, Work, bare
 
 Answer = TypeVar("Answer")
@@ -40,11 +49,12 @@ class DockerProvider(StandIn):
     async def CheckConfig(
         self, request: provider_pb2.CheckRequest, context: Context
     ) -> provider_pb2.CheckResponse:
+        news = read_struct(request.news)
         found = [
             provider_pb2.CheckFailure(property="", reason=reason)
-            for reason in problems(plain_config(read_struct(request.news)))
+            for reason in problems(plain_config(news))
         ]
-        return provider_pb2.CheckResponse(inputs=request.news, failures=found)
+        return provider_pb2.CheckResponse(inputs=write_struct(normal_config(news)), failures=found)
 
     async def Configure(
         self, request: provider_pb2.ConfigureRequest, context: Context
@@ -207,6 +217,25 @@ def properties(struct: struct_pb2.Struct) -> Properties:
 
 def told(resource: Resource, state: Properties) -> struct_pb2.Struct:
     return write_struct(with_secrets(resource, state))
+
+
+def normal_config(config: Properties) -> Properties:
+    """A provider's inputs as the official plugin keeps them: its JSON, and logins secret."""
+    return {key: normal(key, item) for key, item in config.items()}
+
+
+def normal(key: str, value: Property) -> Property:
+    match value:
+        case Secret(element):
+            return make_secret(normal(key, element))
+        case str() if key == "sshOpts":
+            return go_json(decoded(value))
+        case str() if key == "registryAuth":
+            return Secret(go_json(decoded(value)))
+        case Unknown() if key == "registryAuth":
+            return Unknown(secret=True)
+        case _:
+            return value
 
 
 def plain_config(config: Properties) -> dict[str, Any]:

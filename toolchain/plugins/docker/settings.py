@@ -46,6 +46,14 @@ def decoded(item: object) -> object:
         return item
 
 
+def go_json(value: object) -> str:
+    """As Go's encoding/json writes it: sorted, without blanks, and safe inside HTML."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
 def problems(config: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with a configuration; a value that is not known yet is passed over."""
     for key in sorted(config.keys() - KNOWN - ENGINES_OWN):
