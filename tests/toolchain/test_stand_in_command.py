@@ -13,12 +13,13 @@ from pathlib import Path
 import grpc  # type: ignore[import-untyped]
 import pytest
 
-from tests.toolchain.conformance.engine import ROOT, URN, Plugin, engine_log, running_plugin
+from tests.toolchain.conformance.engine import URN, Plugin, running_plugin
 from tests.toolchain.conformance.ssh_server import Keys, SshServer, free_port, make_keys, ssh_server
 from tests.toolchain.conformance.waiting import wait_until
+from tests.toolchain.plugin_process import ROOT, engine_log
 from toolchain.plugins.command import BANNER
 from toolchain.plugins.command.command import Printed, remote_command
-from toolchain.plugins.command.values import Properties, Secret
+from toolchain.plugins.common.values import Properties, Secret
 
 STAND_IN = [
     sys.executable,

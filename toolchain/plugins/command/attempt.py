@@ -9,11 +9,11 @@ import grpc  # type: ignore[import-untyped]
 from toolchain.plugins.command.channel import ChannelError
 from toolchain.plugins.command.command import Printed, RemoteCommand
 from toolchain.plugins.command.dialling import Dialler
-from toolchain.plugins.command.engine_log import ResourceLog
 from toolchain.plugins.command.lines import LineTooLong
-from toolchain.plugins.command.refusal import Context, refuse
 from toolchain.plugins.command.retry import DialError, Patience
 from toolchain.plugins.command.run import CommandError, run
+from toolchain.plugins.common.engine_log import ResourceLog
+from toolchain.plugins.common.refusal import Context, refuse
 
 FAILURES = (DialError, ChannelError, CommandError, LineTooLong)
 

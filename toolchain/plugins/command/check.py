@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from toolchain.plugins.command.schema import INPUTS, Field, Kind
-from toolchain.plugins.command.values import (
+from toolchain.plugins.common.values import (
     Properties,
     Property,
     Secret,

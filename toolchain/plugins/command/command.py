@@ -7,7 +7,7 @@ from typing import Any
 
 from toolchain.plugins.command.check import settled, with_defaults
 from toolchain.plugins.command.schema import INPUTS
-from toolchain.plugins.command.values import Properties, Unknown, is_same, reveal
+from toolchain.plugins.common.values import Properties, Unknown, is_same, reveal
 
 INPUT_NAMES = frozenset(field.name for field in INPUTS)
 

@@ -14,8 +14,8 @@ import asyncssh
 
 from toolchain.plugins.command.command import Endpoint
 from toolchain.plugins.command.credentials import Login, host_key, login
-from toolchain.plugins.command.engine_log import ResourceLog
 from toolchain.plugins.command.retry import DialError, Patience, dial_with_retry
+from toolchain.plugins.common.engine_log import ResourceLog
 
 
 @dataclass(frozen=True)

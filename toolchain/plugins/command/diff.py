@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from toolchain.plugins.command.schema import INPUTS
-from toolchain.plugins.command.values import Properties, Property, is_same
+from toolchain.plugins.common.differences import Change, Difference
+from toolchain.plugins.common.paths import Path, notation
+from toolchain.plugins.common.values import Properties, Property, is_same
 
-Change = Literal["ADD", "DELETE", "UPDATE"]
-Path = tuple[str | int, ...]
 REPLACING = frozenset(field.name for field in INPUTS if field.replaces)
-PLAIN_KEY = re.compile(r"[A-Za-z0-9_]*")
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One changed place; `path` is in Pulumi's notation, `name` the top-level input."""
-
-    name: str
-    path: str
-    change: Change
-    replaces: bool
 
 
 def differences(old: Properties, new: Properties, ignored: Properties) -> list[Difference]:
@@ -74,16 +60,3 @@ def value_changes(old: Property, new: Property, path: Path) -> Iterator[tuple[Pa
             yield path, "DELETE"
         case _:
             yield path, "UPDATE"
-
-
-def notation(path: Path) -> str:
-    """A path in Pulumi's notation: triggers[0].name, environment["A.b"]."""
-    return "".join(step(item, first=number == 0) for number, item in enumerate(path))
-
-
-def step(item: str | int, *, first: bool) -> str:
-    if isinstance(item, int):
-        return f"[{item}]"
-    if not PLAIN_KEY.fullmatch(item):
-        return '["' + item.replace('"', '\\"') + '"]'
-    return item if first else f".{item}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from toolchain.plugins.command.engine_log import ResourceLog
+from toolchain.plugins.common.engine_log import ResourceLog
 
 # Go's bufio.MaxScanTokenSize. The official plugin stops reading at a longer line, and its command
 # then waits for ever.

@@ -6,13 +6,10 @@ import asyncio
 import os
 import secrets
 from dataclasses import dataclass, field
-from typing import NoReturn
 
-import grpc  # type: ignore[import-untyped]
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]
-from google.protobuf.message import Message  # type: ignore[import-untyped]
 
-from toolchain.plugins.command import BANNER, VERSION
+from toolchain.plugins.command import BANNER, RESOURCE, VERSION
 from toolchain.plugins.command.check import checked, settled
 from toolchain.plugins.command.command import (
     Printed,
@@ -25,17 +22,17 @@ from toolchain.plugins.command.command import (
     state_before_update,
 )
 from toolchain.plugins.command.diff import differences
-from toolchain.plugins.command.engine_log import ResourceLog
-from toolchain.plugins.command.protocol import (
-    engine_pb2_grpc,
-    plugin_pb2,
-    provider_pb2,
-    provider_pb2_grpc,
-)
-from toolchain.plugins.command.refusal import Context, known_resource, refuse
 from toolchain.plugins.command.retry import Patience
 from toolchain.plugins.command.schema import package_schema
-from toolchain.plugins.command.values import Properties, read_struct, write_struct
+from toolchain.plugins.common.differences import diff_response
+from toolchain.plugins.common.engine_log import ResourceLog
+from toolchain.plugins.common.protocol import (
+    engine_pb2_grpc,
+    provider_pb2,
+)
+from toolchain.plugins.common.refusal import Context, known_resource
+from toolchain.plugins.common.stand_in import Identity, StandIn
+from toolchain.plugins.common.values import Properties, read_struct, write_struct
 
 # pulumi-go-provider's mark in a provider's inputs, kept so that a state fits both plugins.
 FRAMEWORK_MARK = {"__pulumi-go-provider-version": "1.2.0"}
@@ -48,24 +45,14 @@ class Session:
     engine: engine_pb2_grpc.EngineStub
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     sends_old_inputs: bool = False
-    introduced: bool = False
 
 
-class CommandProvider(provider_pb2_grpc.ResourceProviderServicer):
+class CommandProvider(StandIn):
     """`command:remote:Command` as pulumi-command 1.2.1 has it."""
 
     def __init__(self, session: Session) -> None:
+        super().__init__(session.engine, Identity(VERSION, BANNER, package_schema()))
         self.session = session
-
-    async def GetPluginInfo(
-        self, request: empty_pb2.Empty, context: Context
-    ) -> plugin_pb2.PluginInfo:
-        return plugin_pb2.PluginInfo(version=VERSION)
-
-    async def GetSchema(
-        self, request: provider_pb2.GetSchemaRequest, context: Context
-    ) -> provider_pb2.GetSchemaResponse:
-        return provider_pb2.GetSchemaResponse(schema=package_schema())
 
     async def CheckConfig(
         self, request: provider_pb2.CheckRequest, context: Context
@@ -77,9 +64,7 @@ class CommandProvider(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.ConfigureRequest, context: Context
     ) -> provider_pb2.ConfigureResponse:
         self.session.sends_old_inputs = request.sends_old_inputs
-        if not self.session.introduced:
-            self.session.introduced = True
-            await ResourceLog(self.session.engine).say("INFO", BANNER)
+        await self.introduce()
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=True, acceptOutputs=True
         )
@@ -87,7 +72,7 @@ class CommandProvider(provider_pb2_grpc.ResourceProviderServicer):
     async def Check(
         self, request: provider_pb2.CheckRequest, context: Context
     ) -> provider_pb2.CheckResponse:
-        await known_resource(request.urn, context)
+        await known_resource(request.urn, {RESOURCE}, context)
         inputs, failures = checked(read_struct(request.news))
         return provider_pb2.CheckResponse(
             inputs=write_struct(inputs),
@@ -100,17 +85,17 @@ class CommandProvider(provider_pb2_grpc.ResourceProviderServicer):
     async def Diff(
         self, request: provider_pb2.DiffRequest, context: Context
     ) -> provider_pb2.DiffResponse:
-        await known_resource(request.urn, context)
+        await known_resource(request.urn, {RESOURCE}, context)
         state = read_struct(request.olds)
         sent = self.session.sends_old_inputs
         old = read_struct(request.old_inputs) if sent else inputs_in(state)
         ignored = {key: state[key] for key in request.ignoreChanges if key in state}
-        return diff_response(old, read_struct(request.news), ignored)
+        return diff_response(differences(old, read_struct(request.news), ignored))
 
     async def Create(
         self, request: provider_pb2.CreateRequest, context: Context
     ) -> provider_pb2.CreateResponse:
-        await known_resource(request.urn, context)
+        await known_resource(request.urn, {RESOURCE}, context)
         inputs = settled(read_struct(request.properties))
         if request.preview:
             state = state_before_create(inputs)
@@ -125,7 +110,7 @@ class CommandProvider(provider_pb2_grpc.ResourceProviderServicer):
     async def Update(
         self, request: provider_pb2.UpdateRequest, context: Context
     ) -> provider_pb2.UpdateResponse:
-        await known_resource(request.urn, context)
+        await known_resource(request.urn, {RESOURCE}, context)
         old = read_struct(request.olds)
         inputs = settled(read_struct(request.news))
         inputs |= {key: old[key] for key in request.ignoreChanges if key in old}
@@ -139,7 +124,7 @@ class CommandProvider(provider_pb2_grpc.ResourceProviderServicer):
     async def Delete(
         self, request: provider_pb2.DeleteRequest, context: Context
     ) -> empty_pb2.Empty:
-        await known_resource(request.urn, context)
+        await known_resource(request.urn, {RESOURCE}, context)
         state = read_struct(request.properties)
         command = command_text(state, "delete")
         await self._state(request, inputs_in(state), command, previous_output(state), context)
@@ -149,7 +134,7 @@ class CommandProvider(provider_pb2_grpc.ResourceProviderServicer):
         self, request: provider_pb2.ReadRequest, context: Context
     ) -> provider_pb2.ReadResponse:
         """A command has nothing to read: the state is answered as it came."""
-        await known_resource(request.urn, context)
+        await known_resource(request.urn, {RESOURCE}, context)
         return provider_pb2.ReadResponse(
             id=request.id, properties=request.properties, inputs=request.inputs
         )
@@ -179,32 +164,3 @@ class CommandProvider(provider_pb2_grpc.ResourceProviderServicer):
 
         printed = await attempt(remote, patience, log, context)
         return state_after(inputs, printed)
-
-    async def _unknown_call(self, request: Message, context: Context) -> NoReturn:
-        call = type(request).__name__.removesuffix("Request")
-        await refuse(context, grpc.StatusCode.UNIMPLEMENTED, f"the stand-in does not know {call}")
-
-    # The official plugin knows none of these either, but for Attach (for debuggers) and Invoke.
-    Handshake = Parameterize = DiffConfig = GetMapping = GetMappings = _unknown_call
-    Invoke = Call = Construct = Attach = _unknown_call
-
-
-def diff_response(
-    old: Properties, new: Properties, ignored: Properties
-) -> provider_pb2.DiffResponse:
-    found = differences(old, new, ignored)
-    kinds = provider_pb2.PropertyDiff.Kind
-    return provider_pb2.DiffResponse(
-        changes=provider_pb2.DiffResponse.DIFF_SOME
-        if found
-        else provider_pb2.DiffResponse.DIFF_NONE,
-        hasDetailedDiff=True,
-        diffs=sorted({difference.name for difference in found}),
-        replaces=sorted({difference.name for difference in found if difference.replaces}),
-        detailedDiff={
-            difference.path: provider_pb2.PropertyDiff(
-                kind=kinds.Value(difference.change + ("_REPLACE" if difference.replaces else ""))
-            )
-            for difference in found
-        },
-    )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from toolchain.plugins.command.engine_log import ResourceLog
+from toolchain.plugins.common.engine_log import ResourceLog
 
 # pulumi sdk/v3 v3.224.0, go/common/util/retry/until.go: the first delay, its growth, its limit.
 FIRST_DELAY_S = 0.1

@@ -11,8 +11,8 @@ import asyncssh
 from toolchain.plugins.command.channel import AskingChannel, ChannelError, Output, asking_channel
 from toolchain.plugins.command.command import Printed, RemoteCommand
 from toolchain.plugins.command.dialling import Dialler
-from toolchain.plugins.command.engine_log import ResourceLog, Severity
 from toolchain.plugins.command.lines import LineLog
+from toolchain.plugins.common.engine_log import ResourceLog, Severity
 
 # The signals whose numbers count into the exit status (RFC 4254, 6.10).
 SIGNALS = ("ABRT", "ALRM", "FPE", "HUP", "ILL", "INT", "KILL", "PIPE", "QUIT", "SEGV", "TERM")

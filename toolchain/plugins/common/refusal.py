@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any, NoReturn, TypeAlias
 
 import grpc  # type: ignore[import-untyped]
-
-from toolchain.plugins.command import RESOURCE
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
@@ -17,8 +16,14 @@ async def refuse(context: Context, code: grpc.StatusCode, text: str) -> NoReturn
     raise AssertionError("abort raises")
 
 
-async def known_resource(urn: str, context: Context) -> None:
-    """Refuses every resource type but one."""
-    found = urn.split("::")[2].rpartition("$")[2]
-    if found != RESOURCE:
+def type_in(urn: str) -> str:
+    """The resource type that a URN names."""
+    return urn.split("::")[2].rpartition("$")[2]
+
+
+async def known_resource(urn: str, known: Container[str], context: Context) -> str:
+    """The resource type of a URN; refuses all but the known ones."""
+    found = type_in(urn)
+    if found not in known:
         await refuse(context, grpc.StatusCode.NOT_FOUND, f"the stand-in does not know {found}")
+    return found

@@ -8,7 +8,7 @@ from typing import Literal
 
 import grpc  # type: ignore[import-untyped]
 
-from toolchain.plugins.command.protocol import engine_pb2, engine_pb2_grpc
+from toolchain.plugins.common.protocol import engine_pb2, engine_pb2_grpc
 
 Severity = Literal["INFO", "WARNING", "ERROR"]
 

@@ -1,0 +1,1 @@
+"""What a `docker` plugin does, as tests that run unchanged against whichever one is installed."""

@@ -1,0 +1,65 @@
+"""Go's durations: what it reads and how it writes them. Pure; all in nanoseconds."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+# The units of Go's time.ParseDuration.
+UNITS_NS = {
+    "ns": 1,
+    "us": 1_000,
+    "µs": 1_000,
+    "μs": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
+PART = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
+
+
+def parse_duration(text: str) -> int | None:
+    """Nanoseconds of a text such as 1h30m or -1.5s; None where Go refuses it."""
+    sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text.removeprefix("+"))
+    if rest == "0":
+        return 0
+    parts = PART.findall(rest)
+    if not parts or "".join(number + unit for number, unit in parts) != rest:
+        return None
+    return sign * sum(
+        int(Fraction(number.strip(".") if number[0] != "." else "0" + number) * UNITS_NS[unit])
+        for number, unit in parts
+    )
+
+
+def nanoseconds(text: str) -> int:
+    """Nanoseconds of a text that was judged; 0 of an empty one, as the official plugin has it."""
+    return parse_duration(text) or 0
+
+
+def go_text(duration_ns: int) -> str:
+    """As Go's Duration.String writes it: 1h0m0s, 1.5s, 250ms, 0s."""
+    if duration_ns < 0:
+        return "-" + go_text(-duration_ns)
+    if 0 < duration_ns < UNITS_NS["s"]:
+        unit = next(unit for unit in ("ms", "µs", "ns") if duration_ns >= UNITS_NS[unit])
+        return decimal(Fraction(duration_ns, UNITS_NS[unit])) + unit
+    minutes, left = divmod(duration_ns, UNITS_NS["m"])
+    hours, minutes = divmod(minutes, 60)
+    lead = (f"{hours}h" if hours else "") + (f"{minutes}m" if hours or minutes else "")
+    return f"{lead}{decimal(Fraction(left, UNITS_NS['s']))}s"
+
+
+def short_text(duration_ns: int) -> str:
+    """As the official plugin writes a service's durations: 1h, 10m, 1h5m, 90s as 1m30s."""
+    text = go_text(duration_ns)
+    text = text[:-2] if text.endswith("m0s") else text
+    return text[:-2] if text.endswith("h0m") else text
+
+
+def decimal(number: Fraction) -> str:
+    """A number of at most nine decimals without needless zeros."""
+    whole, part = divmod(number, 1)
+    digits = f"{int(part * 10**9):09d}".rstrip("0")
+    return f"{whole}.{digits}" if digits else str(whole)
