@@ -2,12 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: setup lock check unit test demo rack-up rack-down clean
+.PHONY: setup lock check unit test rounds demo rack-up rack-down clean
 setup:     ; $(PYTHON) -m toolchain setup
 lock:      ; $(PYTHON) -m toolchain lock
 check:     ; $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
 unit:      ; $(BIN)/pytest -q -n 2 tests/unit tests/components tests/policies
-test:      ; SPARKFORM_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --dist loadfile
+test:      ; SPARKFORM_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --dist loadfile --reruns 1
+rounds:    ; $(BIN)/pytest -q -m rounds tests/rack
 demo:      ; @test -x $(BIN)/python || { echo 'demo: run `make setup` first' >&2; exit 2; }; $(BIN)/python -m demo
 rack-up:   ; $(BIN)/python -m rack prepare && $(BIN)/python -m rack up
 rack-down: ; $(BIN)/python -m rack down

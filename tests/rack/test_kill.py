@@ -26,7 +26,7 @@ from tests.support.pausing import Point
 from tests.support.rack import RackHandle
 from tests.support.rounds import ALL_ROUNDS
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.rounds]
 
 HOSTS = ("spark-1", "spark-2")
 KINDS = (ENGINE, PROCESS, REBOOT)

@@ -22,7 +22,7 @@ from tests.support.pausing import Point, planted
 from tests.support.rack import RackHandle
 from tests.support.rounds import ALL_ROUNDS
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.rounds]
 
 RENDERERS = ["networkmanager", "networkd"] if ALL_ROUNDS else ["networkmanager"]
 HOST = "spark-2"

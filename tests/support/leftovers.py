@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -66,4 +67,5 @@ def everything(rack: str) -> set[str]:
 
 def is_of(thing: str, rack: str, third: int) -> bool:
     """Whether it belongs to this rack by its name; racks of others may stand beside it."""
-    return rack in thing or f"rack87-{third}" in thing or f"10.87.{third}." in thing
+    own_leg = re.search(rf"rack87-{third}(?!\d)", thing)  # the leg of 1 is not that of 126
+    return rack in thing or own_leg is not None or f"10.87.{third}." in thing
