@@ -6,6 +6,7 @@ import asyncio
 import stat
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,8 +79,10 @@ def identity(project: Path) -> Path:
 
 @pytest.fixture
 def node_port(project: Path) -> Iterator[int]:
-    """The port of a node on 127.0.0.1 that answers as spark-1 of the untouched rack did."""
-    document = recording(UNTOUCHED).documents["spark-1"].model_dump_json().encode() + b"\n"
+    """The port of a node on 127.0.0.1 that answers as spark-1 of the untouched rack did, now."""
+    recorded = recording(UNTOUCHED).documents["spark-1"]
+    now = recorded.model_copy(update={"unix_time_s": time.time()})
+    document = now.model_dump_json().encode() + b"\n"
     ready, done, ports = threading.Event(), asyncio.Event(), []
     loop = asyncio.new_event_loop()
 
