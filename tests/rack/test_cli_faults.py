@@ -12,7 +12,7 @@ import yaml
 from .command_line import Bench, bench
 from .conftest import RackFactory
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.rounds]
 
 HALF_B = "enP2p1s0f0np0"
 
