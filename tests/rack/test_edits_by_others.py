@@ -97,7 +97,7 @@ def with_member(group_file: str) -> str:
     lines = [
         f"{line}someone" if line.startswith("docker:") else line for line in group_file.split()
     ]
-    return "\n".join([*lines, "someone:x:1001:"])
+    return "\n".join([*lines, "someone:x:1001:\n"])
 
 
 def differing(before: Digest, after: Digest) -> set[str]:
