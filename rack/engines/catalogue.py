@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from rack.engines import vllm
 from rack.engines.images import Recipe
 from rack.paths import PACKAGE
 
 
 class EngineName(StrEnum):
     TRTLLM = "trtllm"
+    VLLM = "vllm"
 
 
 HERE = PACKAGE / "engines"
@@ -36,6 +38,29 @@ def trtllm(version: str = DEFAULT_TRTLLM) -> Recipe:
     )
 
 
+VLLM_CPU = "vllm-cpu:0.32.0"
+
+# What a CPU cannot know by itself, and a Spark never needs. GiB for the KV cache; the processor is
+# shared by all nodes, so an engine takes one core of it.
+ON_A_CPU = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def vllm_cpu() -> Recipe:
+    """Real vLLM. Its 6 GB stay on the node, from where the container runtime mounts them."""
+    vllm.require()
+    return Recipe(
+        reference=VLLM_CPU,
+        overlay=HERE / "vllm_cpu" / "rootfs",
+        files={},
+        environment={**ASKS_FOR_THE_GPU, "RACK_MOUNT": vllm.PREFIX, **ON_A_CPU},
+        entrypoint=("vllm", "serve"),
+    )
+
+
 def recipe(engine: EngineName, version: str) -> Recipe:
     """`version` is that of TensorRT-LLM."""
-    return {EngineName.TRTLLM: lambda: trtllm(version)}[engine]()
+    return trtllm(version) if engine is EngineName.TRTLLM else vllm_cpu()
