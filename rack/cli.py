@@ -12,6 +12,8 @@ from typing import Annotated
 import typer
 
 from rack import breakage, cabling, faults, inventory, lifecycle, login, prepare, stackfile, status
+from rack.engines import catalogue, loading
+from rack.engines.catalogue import EngineName
 from rack.host import RackError
 from rack.layout import node_named
 from rack.shape import Fabric, Renderer, Shape, default_nodes, name_problems, problems
@@ -154,6 +156,22 @@ def mend_command(what: str, words: Words = None, name: Name = "rack") -> None:
         check(name)
         need_root()
         breakage.mend_it(*inventory.need(name), what, words or [])
+
+
+@app.command("engine")
+def engine_command(
+    engine: EngineName,
+    version: Annotated[
+        str, typer.Option(help="which version of TensorRT-LLM the stand-in stands in for")
+    ] = catalogue.DEFAULT_TRTLLM,
+    name: Name = "rack",
+) -> None:
+    """Build an engine's image and load it into the nodes; prints the name that it has there."""
+    with plain_errors():
+        check(name)
+        need_root()
+        rack, _ = inventory.need(name)
+        typer.echo(loading.load(rack, catalogue.recipe(engine, version), say))
 
 
 def main() -> None:
