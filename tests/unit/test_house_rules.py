@@ -80,7 +80,7 @@ def test_what_stands_beside_the_product_knows_only_its_errors_and_its_border(fol
         if isinstance(node, ast.ImportFrom) and node.module and not node.level
     }
     ours = {name for name in modules if name.split(".")[0] in {"sparkform", "node", "components"}}
-    assert ours <= {"sparkform.errors", "node.system"}
+    assert ours <= {"sparkform.errors", "node.system", "node.hub.lock"}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "node").rglob("*.py")), ids=str)
