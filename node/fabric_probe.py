@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -91,9 +92,8 @@ def _neighbours(system: System, interface: str, want: Json) -> tuple[str, ...]:
 def neighbour_macs(system: System, interface: str, addresses: Sequence[str]) -> tuple[str, ...]:
     """Who is at the other end: a machine answers for all its addresses on any of its links, and
     the hardware address in its answer says which link that is."""
-    ask = ["ping", "-q", "-c", "1", "-W", str(ANSWER_S), "-I", interface]
-    with ThreadPoolExecutor(max_workers=max(1, len(addresses))) as pool:
-        list(pool.map(lambda address: system.run([*ask, address], timeout_s=3), addresses))
+    system.knock(interface, addresses)
+    time.sleep(ANSWER_S)
     return macs_of(system.run(["ip", "-j", "neighbour", "show", "dev", interface]).out)
 
 

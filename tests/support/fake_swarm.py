@@ -152,7 +152,7 @@ class FakeMember:
         if "docker_gwbridge" not in self.networks:
             return Answer(404, {"message": "network docker_gwbridge not found"})
         self.unmade -= self.unmade > 0
-        joined = {} if self.cluster is None or self.unmade else {"ingress-sbox": {}}
+        joined: dict[str, Any] = {} if self.cluster is None or self.unmade else {"ingress-sbox": {}}
         return Answer(200, {"Name": "docker_gwbridge", "Containers": joined})
 
     def remove_bridge(self, body: object) -> Answer:
