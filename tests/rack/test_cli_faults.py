@@ -12,7 +12,7 @@ import yaml
 from .command_line import Bench, bench
 from .conftest import RackFactory
 
-pytestmark = [pytest.mark.rack, pytest.mark.rounds]
+pytestmark = pytest.mark.rack
 
 HALF_B = "enP2p1s0f0np0"
 LIMIT_S = 3.0

@@ -17,7 +17,7 @@ import pytest
 from rack import daemon, inventory
 from rack.layout import panel_name
 
-pytestmark = [pytest.mark.rack, pytest.mark.rounds]
+pytestmark = pytest.mark.rack
 
 ROOT = Path(__file__).parents[2]
 SHOWN_LIMIT_S = 180.0
