@@ -73,8 +73,11 @@ def checked(nodes: RackHandle, host: str, step: str = PORT_0) -> list[str]:
     return answer.stderr.strip().splitlines() if answer.returncode else []
 
 
-def assert_soon(started: float) -> None:
-    """Before the patience that a settling link is given is over."""
+@contextmanager
+def impatient() -> Iterator[None]:
+    """One check is over before the patience that a settling link is given."""
+    started = time.monotonic()
+    yield
     assert time.monotonic() - started < SETTLE_S
 
 
@@ -101,10 +104,10 @@ def test_the_cable_itself(direct: RackHandle) -> None:
 
 def test_the_mtu_of_one_end(direct: RackHandle) -> None:
     with broken(direct, ("mtu", "spark-2", HALF_B, "1500")):
-        started = time.monotonic()
-        (far,) = checked(direct, "spark-1")
-        assert_soon(started)
-        (own,) = checked(direct, "spark-2")
+        with impatient():
+            (far,) = checked(direct, "spark-1")
+        with impatient():
+            (own,) = checked(direct, "spark-2")
     assert far.endswith(
         "packets of 9000 bytes are lost, small ones pass; "
         f"likely the MTU of spark-2 {HALF_B} is smaller"
@@ -128,9 +131,8 @@ def test_the_wrong_port(direct: RackHandle, tmp_path: Path) -> None:
 def test_the_switch_is_told_from_a_node_behind_it(switch: RackHandle) -> None:
     assert [checked(switch, host) for host in switch.hosts] == [[], [], []]
     with broken(switch, ("mtu", "switch", "1500")):
-        started = time.monotonic()
-        of_switch = checked(switch, "spark-3")
-        assert_soon(started)
+        with impatient():
+            of_switch = checked(switch, "spark-3")
         (unsure, _) = checked(switch, "spark-1")
     assert len(of_switch) == 2
     assert all(
