@@ -32,6 +32,9 @@ class OneLook(System):
         question = (*argv, stdin)
         return self._once(question, lambda: self.machine.run(argv, stdin, timeout_s))
 
+    def knock(self, interface: str, addresses: Sequence[str]) -> None:
+        self.machine.knock(interface, addresses)
+
     def ask(
         self, socket_path: str, method: str, path: str, body: object = None, timeout_s: float = 10
     ) -> Answer:

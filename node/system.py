@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import stat
 import subprocess
 from collections.abc import Sequence
@@ -11,6 +13,7 @@ from pathlib import Path
 
 COMMAND_NOT_FOUND = 127
 TIMED_OUT = 124
+DISCARD_PORT = 9
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,16 @@ class System:
         except subprocess.TimeoutExpired:
             return Result(TIMED_OUT, "", f"{argv[0]}: no answer within {timeout_s:g} s")
         return Result(done.returncode, done.stdout, done.stderr)
+
+    def knock(self, interface: str, addresses: Sequence[str]) -> None:
+        """One empty datagram to the discard port of each address, out of this interface whatever
+        the routes say: who hears it tells its hardware address. Needs root. Never raises."""
+        with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as door:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+            for address in addresses:
+                # An earlier datagram that nobody took may be reported by a later call.
+                with contextlib.suppress(OSError):
+                    door.sendto(b"", (address, DISCARD_PORT))
 
     def ask(
         self, socket_path: str, method: str, path: str, body: object = None, timeout_s: float = 10

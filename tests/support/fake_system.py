@@ -108,6 +108,9 @@ class FakeSystem(System):
         self.script.calls.append(list(argv))
         return self.script.command(argv)(list(argv), stdin)
 
+    def knock(self, interface: str, addresses: Sequence[str]) -> None:
+        self.script.calls.append(["knock", interface, *addresses])
+
     def ask(
         self, socket_path: str, method: str, path: str, body: object = None, timeout_s: float = 10
     ) -> Answer:
