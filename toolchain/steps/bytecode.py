@@ -30,6 +30,6 @@ def ready(machine: Machine) -> bool:
 
 def make(machine: Machine) -> str:
     layout = machine.layout
-    argv = [layout.virtualenv / "bin" / "python", "-m", "compileall", "-q", *FOLDERS]
-    run(argv, layout.root, machine.environment)
+    argv: list[str | Path] = [layout.virtualenv / "bin" / "python", "-m", "compileall", "-q"]
+    run([*argv, *FOLDERS], layout.root, machine.environment)
     return f"{len(sources(layout.root))} modules compiled"
