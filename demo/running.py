@@ -27,13 +27,16 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> No
     It has a process group of its own: a Ctrl-C reaches it once, from here, and not twice, which
     Pulumi would take as an order to drop everything.
     """
-    process = subprocess.Popen(
-        argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, process_group=0
-    )
+    process = None
     try:
+        with _held():
+            process = subprocess.Popen(
+                argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, process_group=0
+            )
         code = process.wait()
     except Interrupted:
-        _end(process)
+        if process:
+            _end(process)
         raise
     if code:
         raise DemoError(f"`pulumi {argv[1]}` ended with exit code {code}; its words are above")
@@ -62,6 +65,23 @@ def interrupts() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    """An interrupt waits until the end: one in the middle of a start would leave an orphan."""
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: came.append(number))
+        for number in SIGNALS
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for each in came:
+            signal.raise_signal(each)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -108,6 +109,22 @@ def test_an_interrupt_is_passed_on_once_and_waited_for(number: signal.Signals) -
         process.send_signal(number)
         assert process.stdout.read() == "told\nended\n"
         assert process.wait(timeout=20) == 0
+
+
+def test_an_interrupt_in_the_middle_of_a_start_leaves_no_orphan(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    real, started = subprocess.Popen, []
+
+    def interrupted_start(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(real(*arguments, **options))
+        os.kill(os.getpid(), signal.SIGINT)
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted_start)
+    with running.interrupts(), pytest.raises(running.Interrupted):
+        running.run(["/bin/sleep", "60"], tmp_path, os.environ)
+    assert started[0].poll() == -signal.SIGINT
 
 
 def test_a_second_interrupt_does_not_reach_the_taking_down() -> None:
