@@ -58,22 +58,26 @@ def judged(first: Any, second: Any) -> tuple[Check, ...]:
     return checks_of(seen(first, second), serving())
 
 
+def asked_of(spec: Spec) -> dict[str, Any]:
+    """By node, what the step is asked about the only service."""
+    asked: dict[str, Any] = {
+        one.name: one.steps["ready"] for one in with_probes(targets(spec), spec)
+    }
+    return {node: found["services"][0] for node, found in asked.items()}
+
+
 def test_each_node_is_asked_for_its_ranks_and_the_first_for_a_token() -> None:
-    asked = {one.name: one.steps["ready"] for one in with_probes(targets(serving()), serving())}
-    (one,), (two,) = (asked[name]["services"] for name in ("spark-1", "spark-2"))
+    asked = asked_of(serving())
+    one, two = asked["spark-1"], asked["spark-2"]
     assert (one["asks"], two["asks"]) == (True, False)
     assert one["port"] == 8000
     assert one["swarm_names"] == []
 
 
 def test_a_swarms_head_is_asked_for_every_rank() -> None:
-    spec = serving(runtime="swarm")
-    asked = {one.name: one.steps["ready"] for one in with_probes(targets(spec), spec)}
-    assert asked["spark-1"]["services"][0]["swarm_names"] == [
-        "sparkform-qwen-0",
-        "sparkform-qwen-1",
-    ]
-    assert asked["spark-2"]["services"][0]["swarm_names"] == []
+    asked = asked_of(serving(runtime="swarm"))
+    assert asked["spark-1"]["swarm_names"] == ["sparkform-qwen-0", "sparkform-qwen-1"]
+    assert asked["spark-2"]["swarm_names"] == []
 
 
 def test_nodes_without_a_service_are_asked_nothing() -> None:
