@@ -15,6 +15,9 @@ from node.ready.watch import Watch, read_log
 from node.system import System
 
 QUOTED = 30
+LONGEST = 500
+"""Characters of a quoted line: engines print their whole configuration as one."""
+
 GIB_KIB = 2**20
 AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB", re.MULTILINE)
 
@@ -73,7 +76,7 @@ def report(watch: Watch, failure: Failure, ended: Ended) -> str:
     """The error of the resource. Its last part is the log's end."""
     lines = [
         title(watch.wanted.service, failure),
-        f"seen: {failure.symptom}",
+        f"seen: {failure.symptom[:LONGEST]}",
         f"what to do: {failure.remedy}",
         _ending(watch, ended),
         *_log(ended.path, list(watch.lines)[-QUOTED:]),
@@ -103,4 +106,4 @@ def _log(path: str | None, last: Sequence[str]) -> list[str]:
     if not last:
         return ["It has printed nothing."]
     where = f"Its whole log is kept in {path}" if path else "Its log"
-    return [f"{where}; the last {len(last)} lines:", *(f"  | {line}" for line in last)]
+    return [f"{where}; the last {len(last)} lines:", *(f"  | {line[:LONGEST]}" for line in last)]

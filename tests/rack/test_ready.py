@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import time
@@ -115,20 +116,24 @@ CASES = {
 @pytest.fixture
 def nodes(rack: RackFactory) -> Iterator[RackHandle]:
     made = rack(nodes=2, fabric="direct")
+    claimed(made)
     for host in made.hosts:
-        claim = "sudo install -d /var/lib/sparkform; echo spark/demo | sudo tee"
-        made.must(host, f"{claim} /var/lib/sparkform/claim")
-        install(made, host)
-        engines.prepare(made, host)
         engines.clear(made, host)
     yield made
     for host in made.hosts:
         engines.clear(made, host)
 
 
-def install(nodes: RackHandle, host: str) -> None:
-    import base64
+def claimed(nodes: RackHandle) -> None:
+    """Every node with the program, claimed, and ready to run scripted engines."""
+    for host in nodes.hosts:
+        claim = "sudo install -d /var/lib/sparkform; echo spark/demo | sudo tee"
+        nodes.must(host, f"{claim} /var/lib/sparkform/claim")
+        install(nodes, host)
+        engines.prepare(nodes, host)
 
+
+def install(nodes: RackHandle, host: str) -> None:
     text = base64.b64encode(zipapp()).decode()
     nodes.must(host, f"base64 -d | sudo tee {PROGRAM} > /dev/null", text)
 

@@ -73,6 +73,14 @@ def test_a_dead_engine_is_said_with_its_exit_code_and_last_thirty_lines(engine, 
     assert engine.stopped_s is None, "what is dead is not stopped"
 
 
+def test_a_very_long_line_is_quoted_in_part_and_kept_whole(engine, failure) -> None:
+    long = "x" * 100_000
+    engine.lines, engine.dies = [(1, long)], (2, 1)
+    assert len(failure()) < 2000
+    (name,) = kept.names(engine.one.system, "qwen")
+    assert long in engine.one.system.read(f"/var/log/sparkform/qwen/{name}")
+
+
 def test_last_words_of_a_dead_engine_explain_it(engine, failure) -> None:
     engine.lines = [(4, "vllm serve: error: unrecognized arguments: --fast")]
     engine.dies = (4, 2)
