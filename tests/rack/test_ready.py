@@ -6,7 +6,7 @@ import base64
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -179,13 +179,14 @@ class Watched:
     ended_s: float
 
 
-def watch(nodes: RackHandle, host: str, wanted: dict[str, Any]) -> Watched:
+def watch(nodes: RackHandle, host: str, wanted: Mapping[str, Any]) -> Watched:
     document = {"owner": f"spark/demo/{host}/ready:qwen", "want": wanted, "have": None, "run": 1}
-    done = nodes.ask(host, f"sudo python3 {PROGRAM} apply ready:qwen", json.dumps(document))
+    text, command = json.dumps(document), f"sudo python3 {PROGRAM} apply ready:qwen"
+    done = nodes.ask(host, command, text, timeout_s=240)
     return Watched(done.returncode, done.stdout, done.stderr, time.time())
 
 
-def watch_all(nodes: RackHandle, wanted: dict[str, Any]) -> dict[str, Watched]:
+def watch_all(nodes: RackHandle, wanted: Mapping[str, Any]) -> dict[str, Watched]:
     hosts = [one["node"] for one in wanted["members"]]
     with ThreadPoolExecutor(len(hosts)) as pool:
         found = list(pool.map(lambda host: watch(nodes, host, wanted), hosts))
