@@ -76,8 +76,17 @@ def look(watch: Watch) -> Failure | None:
     watch.seen = judge.after_look(watch.seen, watch.engine, now_s)
     read_log(watch, now_s)
     _weigh(watch, now_s)
+    _share_signs(watch)
     own = judge.verdict(watch.seen, watch.engine, watch.place, watch.limits, now_s)
     return own or _from_others(watch) or _refused(watch)
+
+
+def _share_signs(watch: Watch) -> None:
+    """Only towards the head, which judges silence: an echo would never grow old."""
+    if watch.wanted.is_head:
+        watch.seen = judge.after_others(watch.seen, watch.channel.sign_s)
+    else:
+        watch.channel.own_sign_s = watch.seen.sign_s
 
 
 def read_log(watch: Watch, now_s: float) -> None:

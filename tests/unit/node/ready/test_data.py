@@ -51,6 +51,7 @@ FATAL = [
         12,
     ),
     ("vllm", "OSError: [Errno 98] Address already in use", 12),
+    ("trtllm", "error: Bind to port 2233 on 10.0.0.2 failed: Address already in use.", 12),
     (
         "vllm",
         "Cannot access gated repo for url https://huggingface.co/a/b/resolve/main/c.json.",

@@ -7,6 +7,7 @@ import pytest
 from node import lock, receipts
 from node.engine import kept
 from node.errors import Refusal
+from node.ready import peers
 from node.steps import ready
 from tests.unit.node.ready.conftest import WANT, answers
 
@@ -98,6 +99,24 @@ def test_silence_ends_it_and_counts_from_the_last_line(engine, failure) -> None:
     assert "[silence]" in said
     assert "seen: the last stage was: loading" in said
     assert 90 < second_of(engine) < 92
+
+
+def test_a_worker_leaves_silence_to_the_head(engine, failure) -> None:
+    members = [{**WANT["members"][0], "rank": 1}, {**WANT["members"][0], "node": "spark-9"}]
+    assert "[not-ready]" in failure(members=members, silence_timeout_s=20, ready_timeout_s=90)
+    assert 90 < second_of(engine) < 92
+
+
+def test_another_ranks_progress_counts_for_the_head(engine, failure, monkeypatch) -> None:
+    class Loading(peers.Channel):
+        def __getattribute__(self, name: str) -> object:
+            if name == "sign_s":
+                return min(engine.began_s + engine.second, engine.began_s + 100)
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(peers, "start", lambda wanted: Loading(wanted.token))
+    assert "[silence]" in failure(silence_timeout_s=60)
+    assert 160 < second_of(engine) < 162
 
 
 def test_what_an_engine_repeats_while_it_hangs_is_no_progress(engine, failure) -> None:
