@@ -28,14 +28,15 @@ def up(folder: Path, root: Path | None, stack: str, config_file: Path, show: Sho
         found = event.diagnostic_event
         if found is None or found.severity not in SHOWN:
             return
-        for line in found.message.splitlines():
+        for line in filter(str.strip, found.message.splitlines()):
             show(line)
             (errors if found.severity == ERROR else lines).append(line)
 
     try:
         _select(folder, root, stack).up(on_event=note, color="never", config_file=str(config_file))
     except CommandError as error:
-        return Outcome(False, tuple(errors or str(error).splitlines()), time.monotonic() - began)
+        said = errors or [line.strip() for line in str(error).splitlines() if line.strip()]
+        return Outcome(False, tuple(said), time.monotonic() - began)
     return Outcome(True, tuple(lines), time.monotonic() - began)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,10 +36,12 @@ class Ended:
 def abort(watch: Watch, failure: Failure) -> Refusal:
     """What is to be raised: who, what, why, and what to do."""
     began = time.monotonic()
-    peers.tell(watch.channel, watch.wanted, failure)
     before = available_gib(watch.system)
+    telling = threading.Thread(target=peers.tell, args=(watch.channel, watch.wanted, failure))
+    telling.start()
     problem = _stop(watch)
     took_s = time.monotonic() - began
+    telling.join()
     read_log(watch, time.monotonic())
     path = _keep(watch, failure)
     ended = Ended(took_s, path, (before, available_gib(watch.system)), problem)

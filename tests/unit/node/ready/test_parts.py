@@ -96,11 +96,12 @@ def test_doctor_is_told_of_ranks_and_of_one_token(engine, monkeypatch) -> None:
     assert ready.observe(engine.one.system, {}) == {}
 
 
-def test_the_head_says_why_swarm_starts_nothing(engine, failure) -> None:
-    engine.removed = True
+@pytest.mark.parametrize("own_is_there", [True, False])
+def test_the_head_says_why_swarm_starts_no_other(engine, failure, own_is_there) -> None:
+    engine.removed = not own_is_there
     newest = {"CreatedAt": "1", "Status": {"State": "rejected", "Err": "No such image: qwen:1"}}
     engine.one.system.script.requests[("GET", "/tasks")] = lambda *asked: Answer(200, [newest])
     said = failure(runtime="swarm")
     assert "[not-placed]" in said
     assert "seen: No such image: qwen:1" in said
-    assert engine.second < 2
+    assert engine.second < 4
