@@ -18,6 +18,7 @@ COMMANDS = (
     "plan",
     "doctor",
     "logs",
+    "prove",
     "forget",
     "fit",
     "models",
