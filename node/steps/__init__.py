@@ -40,6 +40,9 @@ NAMES = (
     "swarm_token",
     "swarm_labels",
     "ready",
+    "native_venv",
+    "native_nccl",
+    "native_guard",
 )
 
 

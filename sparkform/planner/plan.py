@@ -11,6 +11,7 @@ from sparkform.errors import Problem
 from sparkform.facts import NodeDocument
 from sparkform.planner.claims import foreign_claims, missing_gpus
 from sparkform.planner.links import check_want, partners, run_of
+from sparkform.planner.native_steps import native_problems
 from sparkform.planner.network import Documents, Network, plan_network
 from sparkform.planner.receipts import Json
 from sparkform.planner.steps import PlannedStep, StackName, held_step, plan_step
@@ -75,6 +76,7 @@ def plan_rack(spec: Spec, documents: Documents, stack: StackName, program_sha256
     network, problems = plan_network(spec, documents)
     problems += foreign_claims(spec, documents, stack)
     problems += missing_gpus(spec, documents)
+    problems += native_problems(spec, documents)
     if problems:
         return RackPlan(network, {}, problems=tuple(problems))
     return _Planner(spec, documents, stack, program_sha256, network).plan()
