@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rack.engines import catalogue, loading, tiny, vllm
+from rack.engines import catalogue, loading, native, tiny, vllm
 from tests.rack.conftest import RackFactory
 from tests.support.launching import Started, launches, started
 from tests.support.rack import RackHandle
@@ -43,6 +43,7 @@ def with_vllm(direct: RackHandle) -> RackHandle:
     if vllm.installed() is None:
         pytest.skip("needs `make setup ENGINE=vllm`")
     loading.load(direct.rack, catalogue.vllm_cpu(), print)
+    native.lay(direct.rack)
     tiny.place(direct.rack, print)
     return direct
 

@@ -59,7 +59,7 @@ class Started:
         return self.root(launch, f"docker logs {name}-{launch.rank} 2>&1")
 
     def logs(self) -> str:
-        parts = (f"== {one.name}\n{self.log(one)[-6000:]}" for one in self.ranks)
+        parts = (f"== {one.name}\n{self.log(one)[-60000:]}" for one in self.ranks)
         return "\n".join(parts)
 
     def ask(self, path: str, body: Mapping[str, Any] | None = None, limit_s: float = 60) -> Any:
@@ -85,7 +85,7 @@ class Started:
         body = {"model": self.head_name, "messages": [message], "max_tokens": tokens}
         answer = self.ask("/v1/chat/completions", {**body, "temperature": 0})
         assert answer, self.logs()
-        assert "choices" in answer, answer
+        assert "choices" in answer, f"{answer}\n{self.logs()}"
         content: str = answer["choices"][0]["message"]["content"]
         return content
 
