@@ -11,7 +11,18 @@ from typing import Annotated
 
 import typer
 
-from rack import breakage, cabling, faults, inventory, lifecycle, login, prepare, stackfile, status
+from rack import (
+    breakage,
+    cabling,
+    faults,
+    hub,
+    inventory,
+    lifecycle,
+    login,
+    prepare,
+    stackfile,
+    status,
+)
 from rack.engines import catalogue, loading, native
 from rack.engines.catalogue import EngineName
 from rack.host import RackError
@@ -175,6 +186,26 @@ def engine_command(
         if engine is EngineName.VLLM:
             native.lay(rack)
         typer.echo(reference)
+
+
+@app.command("model")
+def model_command(
+    handle: Annotated[str, typer.Argument(help="owner/name")],
+    folder: Annotated[Path | None, typer.Option(help="its files; default: random weights")] = None,
+    shards: Annotated[int, typer.Option(help="weight files, where they are random")] = 2,
+    shard_mib: Annotated[int, typer.Option(help="size of each, in MiB")] = 16,
+    gated: Annotated[bool, typer.Option("--gated", help="only for tokens that were given")] = False,
+    token: Annotated[str | None, typer.Option(help="let this token read it")] = None,
+    name: Name = "rack",
+) -> None:
+    """Put a model into the rack's hub; prints its commit."""
+    with plain_errors():
+        check(name)
+        need_root()
+        rack, _ = inventory.need(name)
+        typer.echo(hub.add(rack, handle, hub.Source(folder, shards, shard_mib), gated).commit)
+        if token:
+            hub.let(rack, token, [handle])
 
 
 def main() -> None:

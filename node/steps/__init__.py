@@ -39,6 +39,7 @@ NAMES = (
     "swarm",
     "swarm_token",
     "swarm_labels",
+    "ready",
 )
 
 
