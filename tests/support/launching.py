@@ -22,7 +22,7 @@ from sparkform.spec import parse_config
 from tests.support.deployment import cluster_of
 from tests.support.rack import RackHandle
 
-READY_LIMIT_S = 240.0
+READY_LIMIT_S = 400.0
 PAUSE_S = 1.0
 
 
