@@ -16,6 +16,7 @@ VERBS = {
     "install": "node.install",
     "observe": "node.observe",
     "rollback": "node.rollback",
+    "spread": "node.spread.source",
 }
 DONE, REFUSED, MISUSED = 0, 1, 2
 

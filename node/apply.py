@@ -10,8 +10,11 @@ from node.journal import Journal
 from node.steps import STEPS
 from node.system import System
 
-ANSWERS = ("swarm_token",)
+ANSWERS = ("swarm_token", "spread_key")
 """Steps whose output another step reads: nothing else may stand in it."""
+
+WITHOUT_LOCK = ("model",)
+"""Steps that wait long and change nothing that the lock guards: others may work meanwhile."""
 
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
@@ -22,11 +25,23 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
 
 
 def apply(system: System, step: str, wanted: document.Document) -> list[str]:
+    if step.partition(":")[0] in WITHOUT_LOCK:
+        return _without_lock(system, step, wanted)
     tell = lock.silently if step in ANSWERS else lock.aloud
     with lock.held(system, f"apply {step} for {wanted.owner}", tell=tell):
         claim.require(system, wanted.owner)
         done = _take_over(system, step, wanted.owner)
         done += STEPS[step].apply(Journal(system, step, wanted.owner), wanted.want, wanted.secret)
+        receipts.write(system, step, wanted.text)
+    return done or ["nothing to do"]
+
+
+def _without_lock(system: System, step: str, wanted: document.Document) -> list[str]:
+    with lock.held(system, f"begin {step} for {wanted.owner}"):
+        claim.require(system, wanted.owner)
+        done = _take_over(system, step, wanted.owner)
+    done += STEPS[step].apply(Journal(system, step, wanted.owner), wanted.want, wanted.secret)
+    with lock.held(system, f"the receipt of {step} for {wanted.owner}"):
         receipts.write(system, step, wanted.text)
     return done or ["nothing to do"]
 

@@ -11,6 +11,11 @@ CLAIM = f"{STATE}/claim"
 MANIFEST = f"{STATE}/manifest"
 RECEIPTS = f"{STATE}/receipts"
 BACKUPS = f"{STATE}/backups"
+SPREAD = f"{STATE}/spread"
+SPREAD_KEY = f"{SPREAD}/key"
+VERIFIED = f"{STATE}/verified"
+"""Records of models that were verified, one a model."""
+
 ARMED = f"{STATE}/network-armed.json"
 ROLLED_BACK = f"{STATE}/network-rolled-back.json"
 

@@ -39,6 +39,10 @@ NAMES = (
     "swarm",
     "swarm_token",
     "swarm_labels",
+    "hub_client",
+    "model",
+    "spread_key",
+    "offer",
 )
 
 
