@@ -67,8 +67,8 @@ def from_peer(journal: Journal, want: Json, secret: Json) -> list[str]:
     download.require_room(system, want["cache"], needed, want["handle"])
     came = receiver.run()
     _link(root, parcel)
-    _give_to(root, *accounts.ids_of(system, want["user"]))
     settled = _settled(journal, want, parcel.about["commit"])
+    _give_to(root, *accounts.ids_of(system, want["user"]))
     return [*([f"{want['handle']}: received {came}"] if needed else []), settled]
 
 

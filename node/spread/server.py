@@ -8,7 +8,6 @@ GET  /file?name=N&place=P          bytes, with Range                        (sou
 from __future__ import annotations
 
 import json
-import os
 import re
 import threading
 import time
@@ -128,7 +127,7 @@ class Handler(BaseHTTPRequestHandler):
                 if not ready:
                     self.close_connection = True
                     return
-                start += os.sendfile(self.connection.fileno(), file.fileno(), start, ready)
+                start += self.connection.sendfile(file, start, ready)
                 self._server.sends()
 
     def log_message(self, format: str, *arguments: object) -> None:

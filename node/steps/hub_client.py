@@ -11,6 +11,7 @@ from typing import Any
 from node.hub import client
 from node.hub.lock import CLIENT
 from node.journal import Journal
+from node.kinds import process
 from node.system import System
 
 Json = Mapping[str, Any]
@@ -42,5 +43,6 @@ def disturbs(have: Json, want: Json) -> str:
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
     if observe(journal.system, want) == want:
         return []
+    process.remember(journal)
     client.install(journal)
     return [f"{CLIENT} installed in {client.FOLDER}"]

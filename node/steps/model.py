@@ -110,7 +110,8 @@ def differences(have: Json, want: Json) -> list[str]:
     way = "downloaded" if source["kind"] == "hub" else f"copied from {source['node']}"
     if have.get("state") == "not verified yet":
         return [f"{handle} is there, will be verified"]
-    return [f"{handle} is {have.get('state')}, will be {way}"]
+    is_or_has = "has" if str(have.get("state")).startswith("changed") else "is"
+    return [f"{handle} {is_or_has} {have.get('state')}, will be {way}"]
 
 
 def disturbs(have: Json, want: Json) -> str:
