@@ -10,10 +10,10 @@ from node.journal import Journal
 from node.steps import STEPS
 from node.system import System
 
-ANSWERS = ("swarm_token",)
+ANSWERS = ("swarm_token", "spread_key")
 """Steps whose output another step reads: nothing else may stand in it."""
 
-WITHOUT_LOCK = ("ready",)
+WITHOUT_LOCK = ("hub_client", "model", "image", "ready")
 """Steps that wait long and change nothing that the lock guards: others may work meanwhile."""
 
 HOLDS_S = {"native_venv": 7200.0, "native_nccl": 1800.0}
@@ -42,12 +42,13 @@ def apply(system: System, step: str, wanted: document.Document) -> list[str]:
 
 
 def _without_lock(system: System, step: str, wanted: document.Document) -> list[str]:
-    """Such a step records nothing in the manifest, so there is nothing to take over either."""
-    claim.require(system, wanted.owner)
-    done = STEPS[step].apply(Journal(system, step, wanted.owner), wanted.want, wanted.secret)
+    with lock.held(system, f"begin {step} for {wanted.owner}"):
+        claim.require(system, wanted.owner)
+        done = _take_over(system, step, wanted.owner)
+    done += STEPS[step].apply(Journal(system, step, wanted.owner), wanted.want, wanted.secret)
     with lock.held(system, f"the receipt of {step} for {wanted.owner}"):
         receipts.write(system, step, wanted.text)
-    return done
+    return done or ["nothing to do"]
 
 
 def _take_over(system: System, step: str, owner: str) -> list[str]:

@@ -35,7 +35,13 @@ class Scripted(System):
     script: Script = nothing_installed
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
-    def run(self, argv: Sequence[str], stdin: str = "", timeout_s: float = 10) -> Result:
+    def run(
+        self,
+        argv: Sequence[str],
+        stdin: str = "",
+        timeout_s: float = 10,
+        environment: Mapping[str, str] | None = None,
+    ) -> Result:
         self.asked.append(tuple(argv))
         return self.script(argv)
 
