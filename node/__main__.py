@@ -16,6 +16,7 @@ VERBS = {
     "install": "node.install",
     "observe": "node.observe",
     "rollback": "node.rollback",
+    "clear": "node.clear",
 }
 DONE, REFUSED, MISUSED = 0, 1, 2
 

@@ -15,6 +15,10 @@ def remove_ourselves(system: System) -> list[str]:
         _empty(system, folder)
     for path in (places.ARMED, places.ROLLED_BACK, places.CLAIM, places.MANIFEST, places.LOCK):
         system.remove(path)
+    # What several steps shared belongs to none of them.
+    for folder in [f"{places.SERVICES}/{name}" for name in system.names(places.SERVICES)]:
+        system.remove_directory(folder)
+    system.remove_directory(places.SERVICES)
     system.remove_directory(places.STATE)
     kept = system.names(places.STATE)
     if kept:

@@ -39,11 +39,16 @@ NAMES = (
     "swarm",
     "swarm_token",
     "swarm_labels",
+    "swarm_network",
+    "launch_files",
+    "slot",
+    "member",
+    "group",
 )
 
 
 class _Registry(Mapping[str, Step]):
-    """Step name to its module, imported when it is asked for: a verb needs one step, not nine.
+    """Step name to its module, imported when it is asked for: a verb needs one step, not all.
 
     A step that a node has several of is named `<name>:<instance>`, as in `fabric_check:0`.
     """

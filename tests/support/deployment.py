@@ -9,7 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +65,12 @@ def cluster_of(rack: RackHandle) -> dict[str, Any]:
 
 @dataclass
 class Deployment:
-    """One stack. `cluster` is the block `sparkform:cluster`, which a test may change."""
+    """One stack. `cluster` and `services` are its blocks, which a test may change."""
 
     folder: Path
     cluster: dict[str, Any]
     stack: str = STACK
+    services: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def on(cls, rack: RackHandle, folder: Path, stack: str = STACK) -> Deployment:
@@ -102,7 +103,7 @@ class Deployment:
         """Keep what `pulumi stack init` wrote there, the encryption salt."""
         text = self.stack_file.read_text() if self.stack_file.exists() else ""
         kept = yaml.safe_load(text) or {}
-        config = {"sparkform:cluster": self.cluster, "sparkform:services": {}}
+        config = {"sparkform:cluster": self.cluster, "sparkform:services": self.services}
         document = {**kept, "config": {**kept.get("config", {}), **config}}
         self.stack_file.write_text(yaml.safe_dump(document, sort_keys=False))
 

@@ -1,0 +1,139 @@
+"""The steps of one service, in order: which there are, on which nodes, and what each wants. Pure.
+
+BEFORE come those that bring what a rank is started with; the slot ends what runs; then the ranks
+start; AFTER come those that hold the ranks' token. A new kind of step is one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from sparkform.planner.launch.places import service_folder, unit_name
+from sparkform.planner.launch.records import Launch, LaunchFile
+from sparkform.planner.launch_words import summary
+from sparkform.planner.network import Documents, Network
+from sparkform.planner.steps import StackName
+from sparkform.spec import Spec
+
+Wants = Mapping[str, Mapping[str, Any]]
+"""By node."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inputs:
+    """What a service's steps follow from."""
+
+    spec: Spec
+    stack: StackName
+    network: Network
+    documents: Documents
+    service: str
+    launches: tuple[Launch, ...]
+
+    @property
+    def owner(self) -> str:
+        return f"{self.stack.project}/{self.stack.stack}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of step. `wants` gets the token of the service's run; rows BEFORE get none."""
+
+    kind: str
+    wants: Callable[[Inputs, str], Wants]
+
+    def step(self, service: str) -> str:
+        """The step's name on a node."""
+        return f"{self.kind}:{service}"
+
+
+def node_path(launch: Launch, file: LaunchFile) -> str:
+    """Where a file of a launch lies on the node: natively where the engine sees it, else in the
+    service's folder, from where it is mounted."""
+    if launch.runtime == "native":
+        return file.path
+    return f"{service_folder(launch.service)}/files/{PurePosixPath(file.path).name}"
+
+
+def _launch_files(inputs: Inputs, token: str) -> Wants:
+    """Swarm carries files by itself. Its secrets it never tells again: a node's copy is what tells
+    whether the stack's is another one."""
+    wants = {one.node: _files_want(one) for one in inputs.launches}
+    return {node: want for node, want in wants.items() if want["files"] or want["secrets"]}
+
+
+def _files_want(launch: Launch) -> Mapping[str, Any]:
+    files = () if launch.runtime == "swarm" else launch.files
+    return {
+        "service": launch.service,
+        "files": [
+            {"path": node_path(launch, one), "mode": one.mode, "text": one.text} for one in files
+        ],
+        "secrets": [
+            {"secret": one.secret, "path": one.source, "mode": one.mode} for one in launch.secrets
+        ],
+    }
+
+
+def _slot(inputs: Inputs, token: str) -> Wants:
+    """On each node of a rank; for Swarm on the head too, which alone can end Swarm services."""
+    ranks = {one.node: one for one in inputs.launches}
+    is_swarm = inputs.launches[0].runtime == "swarm"
+    nodes = dict.fromkeys([*((inputs.spec.head.name,) if is_swarm else ()), *ranks])
+    return {node: _slot_want(inputs.service, token, ranks.get(node)) for node in nodes}
+
+
+def _slot_want(service: str, token: str, launch: Launch | None) -> Mapping[str, Any]:
+    ports = launch.ports if launch else ()
+    return {
+        "service": service,
+        "token": token,
+        "rank": launch.rank if launch else None,
+        "ports": [
+            {"number": port.number, "address": port.address, "purpose": port.purpose}
+            for port in ports
+        ],
+        "launch": summary(launch) if launch else None,
+    }
+
+
+def _member(inputs: Inputs, token: str) -> Wants:
+    return {
+        one.node: {
+            "service": inputs.service,
+            "token": token,
+            "rank": one.rank,
+            "owner": inputs.owner,
+            "unit": unit_name(inputs.service),
+        }
+        for one in inputs.launches
+        if one.runtime == "native"
+    }
+
+
+def _group(inputs: Inputs, token: str) -> Wants:
+    ranks = [one.rank for one in inputs.launches]
+    want = {"service": inputs.service, "token": token, "ranks": ranks}
+    return {inputs.spec.head.name: want}
+
+
+BEFORE: Sequence[Row] = (Row("launch_files", _launch_files),)
+SLOT = Row("slot", _slot)
+MEMBER = Row("member", _member)
+GROUP = Row("group", _group)
+AFTER: Sequence[Row] = (GROUP,)
+ASKED = (*BEFORE, SLOT, MEMBER)
+"""Kinds that look at the node by the name of the service."""
+
+
+def requests(spec: Spec, node: str) -> dict[str, dict[str, object]]:
+    """What `observe` is asked on a node, by step, for each service that it has a part in."""
+    names = [name for name in spec.services if node in _nodes(spec, name)]
+    return {row.step(name): {"service": name} for name in names for row in ASKED}
+
+
+def _nodes(spec: Spec, service: str) -> list[str]:
+    return [spec.head.name, *(node.name for node in spec.service_nodes(service))]
