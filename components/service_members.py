@@ -60,7 +60,8 @@ class Run:
             depends_on=list(self.slots.values()),
             deleted_with=self.slots[slot],
             replace_with=[self.slots[slot]],
-            delete_before_replace=True,
+            # The slot has made room: what is gone already must not be asked to go first.
+            delete_before_replace=False,
         )
 
 
