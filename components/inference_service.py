@@ -44,12 +44,14 @@ def build_service(component: InferenceService, plan: ServicePlan, ground: Ground
         pulumi.log.info(line, component)
     builder = _Builder(component, plan, ground)
     below = ground.built.below([launch.node for launch in plan.launches])
+    made: dict[str, Mapping[str, HostStep]] = {}
     for stage in plan.before:
-        below = [*below, *builder.stage(stage, below).values()]
-    slots = builder.stage(plan.slot, below, token=plan.token)
+        made[stage.kind] = builder.stage(stage, below, made)
+        below = [*below, *made[stage.kind].values()]
+    slots = builder.stage(plan.slot, below, made, plan.token)
     members = [*builder.members(slots), *builder.native(slots)]
     for stage in plan.after:
-        members = [*members, *builder.stage(stage, members).values()]
+        members = [*members, *builder.stage(stage, members, made).values()]
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,17 @@ class _Builder:
     ground: Ground
 
     def stage(
-        self, stage: Stage, below: Iterable[pulumi.Resource], token: str | None = None
+        self,
+        stage: Stage,
+        below: Iterable[pulumi.Resource],
+        made: Mapping[str, Mapping[str, HostStep]],
+        token: str | None = None,
     ) -> dict[str, HostStep]:
-        """The steps of one kind, by node."""
+        """The steps of one kind, by node. `made` are the stages before."""
         options = pulumi.ResourceOptions(depends_on=list(below))
         return {
             node: self.ground.built.nodes[node].host_step(
-                planned, options, self.component, self._secret(stage.kind, node), token
+                planned, options, self.component, self._beside(stage.kind, node, made), token
             )
             for node, planned in stage.steps.items()
         }
@@ -101,16 +107,21 @@ class _Builder:
         assert printed is not None, "a Swarm service is planned with its network"
         return printed.stdout.apply(str.strip)
 
-    def _secret(self, kind: str, node: str) -> pulumi.Output[str] | None:
-        """The line of secrets of the step that writes them on a node."""
-        names = sorted(
-            {
-                file.secret
-                for launch in self.plan.launches
-                for file in launch.secrets
-                if launch.node == node and kind == "launch_files"
-            }
-        )
+    def _beside(
+        self, kind: str, node: str, made: Mapping[str, Mapping[str, HostStep]]
+    ) -> pulumi.Output[str] | None:
+        """What a step gets beside its document."""
+        if kind == "launch_files":
+            return self._secrets(node)
+        if kind == "launch_peers":
+            keys = {name: one.stdout.apply(str.strip) for name, one in made["launch_keys"].items()}
+            return pulumi.Output.json_dumps(keys)
+        return None
+
+    def _secrets(self, node: str) -> pulumi.Output[str] | None:
+        """The secrets that a step writes on a node."""
+        own = [launch for launch in self.plan.launches if launch.node == node]
+        names = sorted({file.secret for launch in own for file in launch.secrets})
         if not names:
             return None
         return pulumi.Output.json_dumps({name: self.ground.secret(name) for name in names})

@@ -13,11 +13,15 @@ FOLDER_MODE = 0o700
 
 def write(journal: Journal, path: str, text: str, mode: int) -> None:
     """Root's alone, in a folder that is root's alone."""
-    folder = path.rpartition("/")[0]
-    directory.ensure(journal, folder, FOLDER_MODE, 0, 0)
+    claim(journal, path)
+    journal.system.write(path, text, mode, (0, 0))
+
+
+def claim(journal: Journal, path: str) -> None:
+    """Say that the file will be ours, before it is made."""
+    directory.ensure(journal, path.rpartition("/")[0], FOLDER_MODE, 0, 0)
     if not journal.of(KIND, path):
         journal.record(KIND, path)
-    journal.system.write(path, text, mode, (0, 0))
 
 
 def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:

@@ -40,6 +40,8 @@ NAMES = (
     "swarm_token",
     "swarm_labels",
     "swarm_network",
+    "launch_keys",
+    "launch_peers",
     "launch_files",
     "slot",
     "member",

@@ -158,7 +158,7 @@ class _Planner:
             launches=launches,
         )
         stale = secrets.stale(launches, self.documents)
-        planner = ServicePlanner(inputs, self._step, stale)
+        planner = ServicePlanner(inputs, self._narrowed, stale)
         return planner.plan(planner.before(), stops_of(name, rack.steps))
 
     def _is_there(self, node: str) -> bool:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from node.plain import mapping
+from node.steps.launch_peers import beside_keys
 from sparkform.planner.launch.places import service_folder, unit_name
 from sparkform.planner.launch.records import Launch, LaunchFile
 from sparkform.planner.launch_words import summary
@@ -40,10 +42,12 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of step. `wants` gets the token of the service's run; rows BEFORE get none."""
+    """One kind of step. `wants` gets the token of the service's run; rows BEFORE get none.
+    `beside` adds what other nodes report to what a node sees."""
 
     kind: str
     wants: Callable[[Inputs, str], Wants]
+    beside: Callable[[Inputs, Mapping[str, Any]], Mapping[str, Any]] | None = None
 
     def step(self, service: str) -> str:
         """The step's name on a node."""
@@ -56,6 +60,42 @@ def node_path(launch: Launch, file: LaunchFile) -> str:
     if launch.runtime == "native":
         return file.path
     return f"{service_folder(launch.service)}/files/{PurePosixPath(file.path).name}"
+
+
+def _launch_keys(inputs: Inputs, token: str) -> Wants:
+    """A rank has one private key: the head's is a client's, a worker's is its host's."""
+    return {
+        one.node: {"service": inputs.service, "path": key.source, "mode": key.mode}
+        for one in inputs.launches
+        for key in one.keys
+        if not key.speaks_for
+    }
+
+
+def _launch_peers(inputs: Inputs, token: str) -> Wants:
+    return {
+        one.node: {
+            "service": inputs.service,
+            "path": key.source,
+            "mode": key.mode,
+            "kind": key.kind,
+            "hosts": dict(key.speaks_for),
+        }
+        for one in inputs.launches
+        for key in one.keys
+        if key.speaks_for
+    }
+
+
+def _public_keys(inputs: Inputs, seen: Mapping[str, Any]) -> Mapping[str, Any]:
+    """By node, as far as they are made."""
+    step = LAUNCH_KEYS.step(inputs.service)
+    wants = _launch_keys(inputs, "")
+    found = {
+        node: mapping(mapping(inputs.documents[node].steps.get(step)).get("keys")).get(want["path"])
+        for node, want in wants.items()
+    }
+    return beside_keys(seen, {node: mapping(one).get("public") for node, one in found.items()})
 
 
 def _launch_files(inputs: Inputs, token: str) -> Wants:
@@ -120,7 +160,9 @@ def _group(inputs: Inputs, token: str) -> Wants:
     return {inputs.spec.head.name: want}
 
 
-BEFORE: Sequence[Row] = (Row("launch_files", _launch_files),)
+LAUNCH_KEYS = Row("launch_keys", _launch_keys)
+LAUNCH_PEERS = Row("launch_peers", _launch_peers, _public_keys)
+BEFORE: Sequence[Row] = (LAUNCH_KEYS, LAUNCH_PEERS, Row("launch_files", _launch_files))
 SLOT = Row("slot", _slot)
 MEMBER = Row("member", _member)
 GROUP = Row("group", _group)

@@ -15,8 +15,8 @@ from sparkform.planner.receipts import Json, parse_receipt
 from sparkform.planner.service_steps import AFTER, BEFORE, GROUP, MEMBER, SLOT, Inputs, Row
 from sparkform.planner.steps import PlannedStep
 
-MakeStep = Callable[[str, str, Json], PlannedStep]
-"""Node, step and want to the planned step."""
+MakeStep = Callable[[str, str, Json, Json], PlannedStep]
+"""Node, step, want and what is seen to the planned step."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,11 @@ class ServicePlanner:
     def _stage(self, row: Row, token: str) -> Stage:
         step = row.step(self.inputs.service)
         wants = row.wants(self.inputs, token)
-        return Stage(row.kind, {node: self.make(node, step, want) for node, want in wants.items()})
+        return Stage(row.kind, {node: self._step(row, node, step, wants[node]) for node in wants})
+
+    def _step(self, row: Row, node: str, step: str, want: Json) -> PlannedStep:
+        seen = mapping(self.inputs.documents[node].steps.get(step))
+        return self.make(node, step, want, row.beside(self.inputs, seen) if row.beside else seen)
 
     def _group(self, before: tuple[Stage, ...], stopping: Sequence[PlannedStep]) -> Group:
         inputs = self.inputs

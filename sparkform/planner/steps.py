@@ -13,6 +13,7 @@ STATELESS = {
     "swarm_token": "will be read",
     "swarm_network": "will be read",
     "slot": "will be made free",
+    "member": "will be started anew",
     "group": "will be recorded as started",
 }
 """What steps without a state of their own do when what they depend on has changed."""

@@ -74,6 +74,32 @@ rm -rf /tmp/tiny
 """
 
 
+NATIVE = f"""
+set -e
+sudo mkdir -p /opt/sparkform/vllm/bin {MODELS} && sudo touch {MODELS}/config.json
+sudo python3 - <<'END'
+import json, pathlib
+texts = json.loads({json.dumps(json.dumps({"tiny-vllm": SERVE, "answer": ANSWER}))})
+nc = {{"nc -ll": "busybox nc -ll", "/bin/answer": "/opt/sparkform/vllm/bin/answer"}}
+for name, text in texts.items():
+    for old, new in nc.items():
+        text = text.replace(old, new)
+    path = pathlib.Path("/opt/sparkform/vllm/bin") / name
+    path.write_text(text)
+    path.chmod(0o755)
+path = pathlib.Path("/opt/sparkform/vllm/bin/python")
+path.write_text('#!/bin/sh\\nshift 2\\nexec /opt/sparkform/vllm/bin/tiny-vllm "$@"\\n')
+path.chmod(0o755)
+END
+"""
+
+
+def install_native(rack: RackHandle) -> None:
+    """The same engine as a program of the node, where a launch looks for vLLM's Python."""
+    for host in rack.hosts:
+        rack.must(host, NATIVE)
+
+
 def install(rack: RackHandle) -> None:
     """The image, and a folder that stands for the model, on every node."""
     for host in rack.hosts:
@@ -82,14 +108,15 @@ def install(rack: RackHandle) -> None:
 
 def service(runtime: str = "container", **keys: Any) -> dict[str, Any]:
     """A block of `sparkform:services`."""
+    image = {} if runtime == "native" else {"image": IMAGE}
     return {
+        **image,
         "engine": "vllm",
         "runtime": runtime,
-        "image": IMAGE,
         "modelPath": MODELS,
         "servedName": "tiny",
         "port": 8000,
-        "gpuMemoryUtilization": 0.7,
+        "gpuMemoryUtilization": 0.3,
         **keys,
     }
 
