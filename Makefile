@@ -1,10 +1,11 @@
 # Every target is one command; what it does stands in the module that it calls.
+# `make setup ENGINE=vllm` also installs a real engine for the simulated rack (6 GB).
 PYTHON ?= python3
 BIN := .venv/bin
 
 .PHONY: setup lock check unit test rounds demo rack-up rack-down clean
-setup:     ; $(PYTHON) -m toolchain setup
-lock:      ; $(PYTHON) -m toolchain lock
+setup:     ; $(PYTHON) -m toolchain setup $(addprefix --engine ,$(ENGINE))
+lock:      ; $(PYTHON) -m toolchain lock $(addprefix --engine ,$(ENGINE))
 check:     ; $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
 unit:      ; $(BIN)/pytest -q -n 2 tests/unit tests/components tests/policies
 test:      ; SPARKFORM_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --dist loadfile --reruns 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -27,14 +27,16 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> No
     It has a process group of its own: a Ctrl-C reaches it once, from here, and not twice, which
     Pulumi would take as an order to drop everything.
     """
-    process = subprocess.Popen(
-        argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, process_group=0
-    )
-    try:
-        code = process.wait()
-    except Interrupted:
-        _end(process)
-        raise
+    with _put_off() as deliver:
+        process = subprocess.Popen(
+            argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, process_group=0
+        )
+        try:
+            deliver()
+            code = process.wait()
+        except Interrupted:
+            _end(process)
+            raise
     if code:
         raise DemoError(f"`pulumi {argv[1]}` ended with exit code {code}; its words are above")
 
@@ -59,6 +61,29 @@ def interrupts() -> Iterator[None]:
     before = {number: signal.signal(number, interrupt) for number in SIGNALS}
     try:
         yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _put_off() -> Iterator[Callable[[], None]]:
+    """An interrupt waits until `deliver` is called: between a process's start and our hold on it
+    there would be nobody to end it."""
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, frame: came.append(number))
+        for number in SIGNALS
+    }
+
+    def deliver() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            raise Interrupted(came[0])
+
+    try:
+        yield deliver
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -15,6 +15,7 @@ VERBS = {
     "undo": "node.undo",
     "install": "node.install",
     "observe": "node.observe",
+    "logs": "node.logs",
     "rollback": "node.rollback",
     "clear": "node.clear",
 }
@@ -35,7 +36,8 @@ def main(arguments: Sequence[str], system: System | None = None) -> int:
         # A full disk, a read-only file system: the machine's fault, said in its words.
         print(f"The machine refused: {error}", file=sys.stderr)
         return REFUSED
-    print("\n".join(lines))
+    if lines:
+        print("\n".join(lines))
     return DONE
 
 

@@ -13,6 +13,9 @@ from node.system import System
 ANSWERS = ("swarm_token", "swarm_network", "launch_keys")
 """Steps whose output another step reads: nothing else may stand in it."""
 
+WITHOUT_LOCK = ("ready",)
+"""Steps that wait long and change nothing that the lock guards: others may work meanwhile."""
+
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     """Lines that say what was done. Raises Refusal."""
@@ -22,6 +25,8 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
 
 
 def apply(system: System, step: str, wanted: document.Document) -> list[str]:
+    if step.partition(":")[0] in WITHOUT_LOCK:
+        return _without_lock(system, step, wanted)
     tell = lock.silently if step.partition(":")[0] in ANSWERS else lock.aloud
     with lock.held(system, f"apply {step} for {wanted.owner}", tell=tell):
         claim.require(system, wanted.owner)
@@ -37,6 +42,15 @@ def _stop_engines(system: System, services: Sequence[str]) -> list[str]:
     if not services:
         return []
     return member_ends.stop(system, lambda one: one.service in services)
+
+
+def _without_lock(system: System, step: str, wanted: document.Document) -> list[str]:
+    """Such a step records nothing in the manifest, so there is nothing to take over either."""
+    claim.require(system, wanted.owner)
+    done = STEPS[step].apply(Journal(system, step, wanted.owner), wanted.want, wanted.secret)
+    with lock.held(system, f"the receipt of {step} for {wanted.owner}"):
+        receipts.write(system, step, wanted.text)
+    return done
 
 
 def _take_over(system: System, step: str, owner: str) -> list[str]:

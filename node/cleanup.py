@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from node import places
+from node.engine import kept
 from node.system import System
 
 ANCHOR = "anchor"
@@ -13,6 +14,7 @@ def remove_ourselves(system: System) -> list[str]:
     done = []
     for folder in (places.RECEIPTS, places.BACKUPS):
         _empty(system, folder)
+    kept.remove_all(system)
     for path in (places.ARMED, places.ROLLED_BACK, places.CLAIM, places.MANIFEST, places.LOCK):
         system.remove(path)
     # What several steps shared belongs to none of them.
@@ -20,9 +22,9 @@ def remove_ourselves(system: System) -> list[str]:
         system.remove_directory(folder)
     system.remove_directory(places.SERVICES)
     system.remove_directory(places.STATE)
-    kept = system.names(places.STATE)
-    if kept:
-        done.append(f"{places.STATE}: left, because it holds {', '.join(kept)}")
+    left = system.names(places.STATE)
+    if left:
+        done.append(f"{places.STATE}: left, because it holds {', '.join(left)}")
     system.remove(places.ZIPAPP)
     system.remove_directory(places.LIBRARY)
     return [*done, "the node program removed itself"]

@@ -16,6 +16,8 @@ from node.system import System
 # An IPv4 header and an ICMP header.
 PING_OVERHEAD_BYTES = 28
 SMALL_MTU = 1500
+# Over a cable an answer takes less than a millisecond.
+ANSWER_S = 0.5
 INFINIBAND = "/sys/class/infiniband"
 Json = Mapping[str, Any]
 
@@ -56,7 +58,9 @@ def probe(system: System, half: Json, links: Mapping[str, Link], want: Json) -> 
 
 def _reach(system: System, half: Json, seen: Probe, want: Json) -> Probe:
     interface, peer = half["interface"], half["peer_address"]
-    small = ping(system, interface, peer, SMALL_MTU)
+    sizes = (SMALL_MTU, half["mtu"] or seen.mtu)
+    with ThreadPoolExecutor(max_workers=len(sizes)) as pool:
+        small, jumbo = pool.map(lambda mtu: ping(system, interface, peer, mtu), sizes)
     found = () if small else _neighbours(system, interface, want)
     return Probe(
         carrier=True,
@@ -65,7 +69,7 @@ def _reach(system: System, half: Json, seen: Probe, want: Json) -> Probe:
         speed_mbps=seen.speed_mbps,
         route=_route(system, peer),
         small=small,
-        jumbo=ping(system, interface, peer, half["mtu"] or seen.mtu) if small else None,
+        jumbo=jumbo if small else None,
         gid=_has_gid(system, interface, half["address"]),
         neighbours=found,
     )
@@ -75,7 +79,7 @@ def ping(system: System, interface: str, address: str, mtu: int) -> bool:
     """Two packets that fill `mtu` and must not be cut: there and back. One answer will do, since a
     first packet may be lost while the hardware address is asked for."""
     size = str(mtu - PING_OVERHEAD_BYTES)
-    options = ["-q", "-c", "2", "-i", "0.2", "-W", "1", "-M", "do", "-s", size]
+    options = ["-q", "-c", "2", "-i", "0.2", "-W", str(ANSWER_S), "-M", "do", "-s", size]
     return system.run(["ping", *options, "-I", interface, address], timeout_s=5).code == 0
 
 
@@ -87,7 +91,7 @@ def _neighbours(system: System, interface: str, want: Json) -> tuple[str, ...]:
 def neighbour_macs(system: System, interface: str, addresses: Sequence[str]) -> tuple[str, ...]:
     """Who is at the other end: a machine answers for all its addresses on any of its links, and
     the hardware address in its answer says which link that is."""
-    ask = ["ping", "-q", "-c", "1", "-W", "1", "-I", interface]
+    ask = ["ping", "-q", "-c", "1", "-W", str(ANSWER_S), "-I", interface]
     with ThreadPoolExecutor(max_workers=max(1, len(addresses))) as pool:
         list(pool.map(lambda address: system.run([*ask, address], timeout_s=3), addresses))
     return macs_of(system.run(["ip", "-j", "neighbour", "show", "dev", interface]).out)

@@ -16,20 +16,31 @@ SWITCH = "switch"
 
 @dataclass(frozen=True)
 class Ports:
-    """This node's fabric interfaces: those that have a link, and those that are switched off, of
-    which nobody can tell."""
+    """This node's fabric interfaces: those that have a link, those that are switched off, of which
+    nobody can tell, and those that the plan uses, for whichever cable."""
 
     linked: tuple[str, ...]
     off: tuple[str, ...]
+    planned: tuple[str, ...]
 
 
-def verdicts(seen: Seen, ports: Ports, via: str) -> list[str]:
-    """One sentence for each half that is not as it should be."""
-    return [
-        f"{_name(half)}: {cause}"
-        for half, probe in seen
-        if (cause := _cause(half, probe, seen, ports, via))
-    ]
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence for people. `lasts`: what was seen proves it, so that waiting does not mend it;
+    otherwise a link that is still settling looks the same."""
+
+    sentence: str
+    lasts: bool = False
+
+
+def verdicts(seen: Seen, ports: Ports, via: str) -> list[Verdict]:
+    """One for each cause on each half that is not as it should be."""
+    found: dict[tuple[str, str], Verdict] = {}
+    for half, probe in seen:
+        if cause := _cause(half, probe, seen, ports, via):
+            said = Verdict(f"{_name(half)}: {cause.sentence}", cause.lasts)
+            found.setdefault((half["interface"], cause.sentence), said)
+    return list(found.values())
 
 
 def _name(half: Json) -> str:
@@ -37,30 +48,36 @@ def _name(half: Json) -> str:
     return f"cable {half['cable']}, {half['node']} {here} to {there}"
 
 
-def _cause(half: Json, probe: Probe, seen: Seen, ports: Ports, via: str) -> str | None:
+def _cause(half: Json, probe: Probe, seen: Seen, ports: Ports, via: str) -> Verdict | None:
     if not probe.exists:
-        return f"this node has no interface {half['interface']}; `ip link` lists what it has"
+        missing = f"this node has no interface {half['interface']}; `ip link` lists what it has"
+        return Verdict(missing, lasts=True)
     if not probe.carrier:
-        return _no_link(half, seen, ports)
+        return _no_link(half, ports, via)
     if half["address"] not in probe.addresses:
-        return f"address {half['address']} is missing on it; `pulumi up` sets it"
-    return _own_end(half, probe) or _far_end(half, probe, seen, via)
+        return Verdict(f"address {half['address']} is missing on it; `pulumi up` sets it")
+    fault = _own_end(half, probe)
+    return Verdict(fault) if fault else _far_end(half, probe, seen, via)
 
 
-def _no_link(half: Json, seen: Seen, ports: Ports) -> str:
-    port, planned = port_of(half["interface"]), {one["interface"] for one, _ in seen}
+def _no_link(half: Json, ports: Ports, via: str) -> Verdict:
+    port = port_of(half["interface"])
     twin = next((one for one in ports.linked if port_of(one) == port), None)
     if twin:
-        return f"half only: {twin} has a link and this one has none; reseat the cable at both ends"
-    stray = next((one for one in ports.linked if one not in planned), None)
+        said = f"half only: {twin} has a link and this one has none; reseat the cable at both ends"
+        return Verdict(said)
+    stray = next((one for one in ports.linked if one not in ports.planned), None)
     if stray:
-        return (
+        said = (
             f"wrong port: {half['node']} has its link on port {port_of(stray)}, the plan says "
             f"{port}; move the cable, or set qsfpPort"
         )
-    hidden = sorted({port_of(one) for one in ports.off} - {port})
+        return Verdict(said, lasts=True)
+    unused = set(ports.off) - set(ports.planned)
+    hidden = sorted({port_of(one) for one in unused} - {port})
     elsewhere = f", or in port {hidden[0]}, which is switched off" if hidden else ""
-    return f"no link: the cable is out at one end{elsewhere}, or {half['peer']} is off"
+    far = "the switch" if via == SWITCH else half["peer"]
+    return Verdict(f"no link: the cable is out at one end{elsewhere}, or {far} is off")
 
 
 def _own_end(half: Json, probe: Probe) -> str | None:
@@ -79,26 +96,35 @@ def _own_end(half: Json, probe: Probe) -> str | None:
     return None
 
 
-def _far_end(half: Json, probe: Probe, seen: Seen, via: str) -> str | None:
+def _far_end(half: Json, probe: Probe, seen: Seen, via: str) -> Verdict | None:
     if probe.small is False:
-        return _no_answer(half, probe, seen)
+        return _elsewhere(half, probe, via) or Verdict(_no_answer(half, seen))
     if probe.jumbo is False:
-        return _no_jumbo(half, probe, seen, via)
+        return Verdict(_no_jumbo(half, probe, seen, via), lasts=True)
     return None
 
 
-def _no_answer(half: Json, probe: Probe, seen: Seen) -> str:
+def _elsewhere(half: Json, probe: Probe, via: str) -> Verdict | None:
+    """Told by whose hardware addresses answer. Of the peer only another port counts, since a node
+    answers for all its addresses on any link that hears; behind a switch all links hear."""
     peer, far = half["peer"], half["peer_interface"]
-    nodes = {end.split()[0]: end.split()[-1] for end in probe.neighbours}
-    if peer in nodes and nodes[peer] != far:
-        return (
-            f"wrong port: the cable ends in port {port_of(nodes[peer])} of {peer} "
-            f"({nodes[peer]}), the plan says port {port_of(far)} ({far})"
+    ends = [end.split() for end in probe.neighbours]
+    of_peer = [name for node, name in ends if node == peer]
+    if of_peer and port_of(far) not in map(port_of, of_peer):
+        said = (
+            f"wrong port: the cable ends in port {port_of(of_peer[0])} of {peer} "
+            f"({of_peer[0]}), the plan says port {port_of(far)} ({far})"
         )
-    strangers = sorted(set(nodes) - {peer})
-    if strangers and peer not in nodes:
-        end = f"{strangers[0]} {nodes[strangers[0]]}"
-        return f"cabled wrongly: it leads to {end}, the plan says {peer} {far}"
+        return Verdict(said, lasts=True)
+    if ends and not of_peer and via != SWITCH:
+        end = " ".join(ends[0])
+        said = f"cabled wrongly: it leads to {end}, the plan says {peer} {far}"
+        return Verdict(said, lasts=True)
+    return None
+
+
+def _no_answer(half: Json, seen: Seen) -> str:
+    peer, far = half["peer"], half["peer_interface"]
     if _twin_answers(half, seen):
         return f"half only: the other half answers, this one does not; look at {far} of {peer}"
     return (
@@ -127,7 +153,8 @@ def _no_jumbo(half: Json, probe: Probe, seen: Seen, via: str) -> str:
     ]
     if any(others):
         return f"{lost}, and large ones pass to other nodes; likely the MTU of {half['peer']}"
-    return f"{lost}; likely the MTU of the switch's ports is below {size} (or of {half['peer']})"
+    switch = f"{lost}; likely the MTU of the switch's ports is below {size}"
+    return switch if others else f"{switch} (or of {half['peer']})"
 
 
 def port_of(interface: str) -> str:

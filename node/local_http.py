@@ -36,6 +36,20 @@ def request(
         connection.close()
 
 
+def fetch(socket_path: str, path: str, timeout_s: float) -> bytes | None:
+    """The body of a GET as it came; None where nothing answers or the answer is a refusal."""
+    connection = _LocalConnection(socket_path, timeout_s)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        data = response.read()
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    return data if response.status == http.HTTPStatus.OK else None
+
+
 def _json_or_text(data: bytes) -> object:
     text = data.decode("utf-8", "replace")
     try:

@@ -14,6 +14,9 @@ from node.system import System
 
 PORT = 2377
 ACTIVE, INACTIVE = "active", "inactive"
+# The bridge that Docker makes for a Swarm, and what joins it last (libnetwork, sandbox of the
+# ingress network).
+BRIDGE, INGRESS = "docker_gwbridge", "ingress-sbox"
 SETTLE_S = 60.0
 # A dockerd that starts while its Swarm's manager is gone says nothing for 20 s (moby,
 # daemon/cluster/cluster.go, swarmConnectTimeout; seen so with 20.10).
@@ -120,6 +123,14 @@ def leave(system: System) -> None:
 def networks(system: System) -> list[str]:
     """Names of Docker's networks; empty where dockerd does not answer."""
     return sorted(str(mapping(one).get("Name")) for one in listing(get(system, "/networks")))
+
+
+def is_complete(system: System) -> bool:
+    """Whether dockerd has made all that it makes for a Swarm."""
+    found = read(system)
+    made = mapping(get(system, f"/networks/{BRIDGE}"))
+    is_active = found is not None and found.state == ACTIVE
+    return is_active and INGRESS in mapping(made.get("Containers"))
 
 
 def _step_down(system: System, node_id: str) -> None:

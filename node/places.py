@@ -14,5 +14,9 @@ SERVICES = f"{STATE}/services"
 BACKUPS = f"{STATE}/backups"
 ARMED = f"{STATE}/network-armed.json"
 ROLLED_BACK = f"{STATE}/network-rolled-back.json"
+SERVICES = f"{STATE}/services"
+
+LOGS = "/var/log/sparkform"
+"""Logs of engines that were ended, a folder a service."""
 
 DOCKER_SOCKET = "/run/docker.sock"

@@ -169,6 +169,12 @@ class System:
         status, found = request(str(self.path(socket_path)), method, path, body, timeout_s)
         return Answer(status, found)
 
+    def fetch(self, socket_path: str, path: str, timeout_s: float = 30) -> bytes | None:
+        """What a local socket's HTTP server has there, byte for byte; None where it has nothing."""
+        from node.local_http import fetch
+
+        return fetch(str(self.path(socket_path)), path, timeout_s)
+
 
 def draft_of(target: Path) -> Path:
     """Where a write prepares its text. The name is fixed, so that a killed write can be cleared."""

@@ -11,7 +11,20 @@ from typing import Annotated
 
 import typer
 
-from rack import breakage, cabling, faults, inventory, lifecycle, login, prepare, stackfile, status
+from rack import (
+    breakage,
+    cabling,
+    faults,
+    hub,
+    inventory,
+    lifecycle,
+    login,
+    prepare,
+    stackfile,
+    status,
+)
+from rack.engines import catalogue, loading
+from rack.engines.catalogue import EngineName
 from rack.host import RackError
 from rack.layout import node_named
 from rack.shape import Fabric, Renderer, Shape, default_nodes, name_problems, problems
@@ -154,6 +167,42 @@ def mend_command(what: str, words: Words = None, name: Name = "rack") -> None:
         check(name)
         need_root()
         breakage.mend_it(*inventory.need(name), what, words or [])
+
+
+@app.command("engine")
+def engine_command(
+    engine: EngineName,
+    version: Annotated[
+        str, typer.Option(help="which version of TensorRT-LLM the stand-in stands in for")
+    ] = catalogue.DEFAULT_TRTLLM,
+    name: Name = "rack",
+) -> None:
+    """Build an engine's image and load it into the nodes; prints the name that it has there."""
+    with plain_errors():
+        check(name)
+        need_root()
+        rack, _ = inventory.need(name)
+        typer.echo(loading.load(rack, catalogue.recipe(engine, version), say))
+
+
+@app.command("model")
+def model_command(
+    handle: Annotated[str, typer.Argument(help="owner/name")],
+    folder: Annotated[Path | None, typer.Option(help="its files; default: random weights")] = None,
+    shards: Annotated[int, typer.Option(help="weight files, where they are random")] = 2,
+    shard_mib: Annotated[int, typer.Option(help="size of each, in MiB")] = 16,
+    gated: Annotated[bool, typer.Option("--gated", help="only for tokens that were given")] = False,
+    token: Annotated[str | None, typer.Option(help="let this token read it")] = None,
+    name: Name = "rack",
+) -> None:
+    """Put a model into the rack's hub; prints its commit."""
+    with plain_errors():
+        check(name)
+        need_root()
+        rack, _ = inventory.need(name)
+        typer.echo(hub.add(rack, handle, hub.Source(folder, shards, shard_mib), gated).commit)
+        if token:
+            hub.let(rack, token, [handle])
 
 
 def main() -> None:

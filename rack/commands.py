@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from rack.engines import vllm
 from rack.layout import (
     HOST_END,
     LABEL_NAME,
@@ -43,6 +44,7 @@ def create_node(node: Node, image: str, labels: dict[str, str]) -> list[str]:
         *("--tmpfs=/run", "--tmpfs=/tmp:exec", "--shm-size=1g"),
         f"--mount=type=volume,src={node.docker_volume},dst=/var/lib/docker,{volume_marks}",
         f"--volume=/run/netns/rack-{node.rack}:{PANEL_IN_NODE}",
+        *vllm.mounts(),
         image,
     ]
 

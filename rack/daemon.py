@@ -54,7 +54,7 @@ def is_ours() -> bool:
     return MARK in ask([commands.DOCKER, "info", "--format={{.Labels}}"]).out
 
 
-def spawn(log: Path) -> int:
+def spawn(command: tuple[str, ...], log: Path) -> int:
     """A process of its own session, which outlives this one."""
     write = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     files = [
@@ -62,7 +62,7 @@ def spawn(log: Path) -> int:
         (os.POSIX_SPAWN_OPEN, 1, str(log), write, 0o644),
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
-    return os.posix_spawnp(COMMAND[0], COMMAND, os.environ, file_actions=files, setsid=True)
+    return os.posix_spawnp(command[0], command, os.environ, file_actions=files, setsid=True)
 
 
 def has_ended(pid: int) -> bool:
@@ -79,7 +79,7 @@ def ensure() -> None:
         return
     log = log_file()
     log.parent.mkdir(parents=True, exist_ok=True)
-    pid = spawn(log)
+    pid = spawn(COMMAND, log)
     deadline = time.monotonic() + START_TIMEOUT_S
     while not is_running():
         if has_ended(pid) or time.monotonic() > deadline:

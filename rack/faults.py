@@ -90,6 +90,12 @@ FAULTS = {
     "gpu-gone": Fault(
         ("NODE",), node_faults.break_gpu, node_faults.mend_gpu, "the driver finds no GPU"
     ),
+    "engine": Fault(
+        ("NODE", "FAULT"),
+        node_faults.break_engine,
+        node_faults.mend_engine,
+        "the TensorRT-LLM stand-in fails as told, e.g. hang",
+    ),
 }
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from rack import build, commands, daemon, inventory, limits, login, panel, staging
+from rack import build, commands, companions, daemon, inventory, limits, login, panel, staging
 from rack.host import RackError, must
 from rack.inventory import Found
 from rack.keys import KeyPair, make_host_keys, make_key
@@ -25,6 +25,7 @@ def reserve(name: str, shape: Shape) -> Rack:
     rack = Rack(name, choose_subnet(name, inventory.routed_subnets()), shape)
     rack_folder(name).mkdir(parents=True)
     panel.make(rack)
+    companions.start(rack)
     return rack
 
 
@@ -108,6 +109,7 @@ def claim(name: str, shape: Shape, say: Say) -> tuple[Rack, str]:
         check_disk(shape)
         limits.ensure()
         image = build.ensure_image(say)
+        companions.ensure_wheels(say)
         return reserve(name, shape), image
     except BaseException:
         remove(name)
@@ -143,6 +145,7 @@ def remove(name: str) -> None:
             must([commands.DOCKER, "rm", "--force", "--volumes", *(n.container for n in found)])
         if volumes := must(commands.list_volumes(name)).split():
             must([commands.DOCKER, "volume", "rm", "--force", *volumes])
+    companions.stop(name)
     panel.remove(name)
     shutil.rmtree(rack_folder(name), ignore_errors=True)
     limits.release()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+
 from rack import cabling, commands
+from rack.engines.trtllm.rootfs.usr.lib.trtllm_stand_in.faults import NAMES
 from rack.fault_actions import (
     LASTING,
     UNTIL_REBOOT,
@@ -17,6 +20,7 @@ from rack.fault_actions import (
 )
 from rack.layout import Node, Rack, node_named
 from rack.ports import fabric_ports
+from sparkform.errors import InputError, Problem
 
 DISK_PROGRAM = "/usr/local/lib/rack/disk-full"
 DOCKER_UNITS = "docker.socket docker.service"
@@ -97,3 +101,17 @@ def break_gpu(rack: Rack, words: list[str]) -> list[Action]:
 
 def mend_gpu(rack: Rack, words: list[str]) -> list[Action]:
     return [in_shell(node_named(rack, words[0]), unmark(LASTING, "gpu-gone"))]
+
+
+def break_engine(rack: Rack, words: list[str]) -> list[Action]:
+    """The stand-in reads the file itself, when it starts and at each answer."""
+    name, told = words
+    if told.partition(":")[0] not in NAMES:
+        allowed = f"{', '.join(NAMES)}; with :SECONDS for each phase of the start"
+        raise InputError([Problem(path="engine", what="is no fault", got=told, allowed=allowed)])
+    script = f"mkdir -p {LASTING} && echo {shlex.quote(told)} > {LASTING}/engine"
+    return [in_shell(node_named(rack, name), script)]
+
+
+def mend_engine(rack: Rack, words: list[str]) -> list[Action]:
+    return [in_shell(node_named(rack, words[0]), unmark(LASTING, "engine"))]

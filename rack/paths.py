@@ -29,6 +29,11 @@ def rack_folder(name: str) -> Path:
     return runtime_folder() / name
 
 
+def companions_folder(name: str) -> Path:
+    """What a rack's hub and registry hold: models may be too large for /run, which is memory."""
+    return Path("/var/tmp/sparkform-rack") / name
+
+
 def identity_file(name: str) -> Path:
     return rack_folder(name) / "id_ed25519"
 

@@ -7,7 +7,7 @@ import os
 import uuid
 from pathlib import Path
 
-from rack import shims
+from rack import companions, shims
 from rack.keys import KeyPair
 from rack.layout import Node, Rack, ports_document
 from rack.netplan import management_file
@@ -31,6 +31,8 @@ def node_files(
         f"etc/netplan/{file_name}": (netplan, SECRET_MODE),
         "etc/machine-id": (uuid.uuid5(uuid.NAMESPACE_DNS, node.container).hex + "\n", PUBLIC_MODE),
         "etc/hostname": (f"{node.hostname}\n", PUBLIC_MODE),
+        "etc/environment": (companions.environment(rack), PUBLIC_MODE),
+        "etc/pip.conf": (companions.pip_settings(rack), PUBLIC_MODE),
         "etc/hosts": (HOSTS.format(hostname=node.hostname), PUBLIC_MODE),
         "etc/rack/login.pub": (login.public + "\n", PUBLIC_MODE),
     }

@@ -13,7 +13,7 @@ from pathlib import Path
 from sparkform.errors import InputError, Problem
 from toolchain.layout import Layout, cache_folder
 from toolchain.lock import regenerate
-from toolchain.setup import Machine, set_up
+from toolchain.setup import ENGINES, Machine, set_up
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -44,12 +44,14 @@ def unusable(error: OSError) -> Problem:
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="toolchain", description=__doc__)
     parser.add_argument("work", choices=["setup", "lock"])
+    parser.add_argument("--engine", choices=sorted(ENGINES), help="a real engine for the rack")
     # What asks politely for an end gets it with everything half-made removed.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    work = {"setup": set_up, "lock": regenerate}[parser.parse_args(argv).work]
+    asked = parser.parse_args(argv)
+    work = {"setup": set_up, "lock": regenerate}[asked.work]
     try:
-        work(this_machine())
+        work(this_machine(), asked.engine)
     except InputError as error:
         print(error, file=sys.stderr)
         return BAD_INPUT

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toolchain.files import write_atomically
 from toolchain.machine import Machine
-from toolchain.steps import cli, plugins, state, virtualenv, wrapper
+from toolchain.steps import cli, plugins, state, virtualenv, vllm, wrapper
 
 __all__ = ["Machine", "Step", "set_up"]
 
@@ -36,9 +36,15 @@ STEPS = (
 )
 
 
-def set_up(machine: Machine) -> None:
-    """Do what is not done yet. Raises InputError or OSError, with nothing left half-made."""
-    for step in STEPS:
+ENGINES = {"vllm": Step("vllm", vllm.key, vllm.ready, vllm.make)}
+
+
+def set_up(machine: Machine, engine: str | None = None) -> None:
+    """Do what is not done yet, a real engine for the rack last.
+
+    Raises InputError or OSError, with nothing left half-made.
+    """
+    for step in (*STEPS, *([ENGINES[engine]] if engine else [])):
         print(f"{step.name}: {carry_out(step, machine)}", flush=True)
 
 

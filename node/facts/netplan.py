@@ -74,7 +74,7 @@ def _network(text: str) -> tuple[dict[str, object], str | None]:
     except ImportError:
         raise Unreadable("python3-yaml is not installed (netplan.io brings it)") from None
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         return {}, f"not YAML (line {line})"

@@ -10,12 +10,17 @@ from node.docker_engine import message
 from node.errors import Refusal
 from node.journal import Entry, Journal
 from node.places import DOCKER_SOCKET
+from node.system import System
 
 KIND = "swarm"
 SUBJECT = "membership"
-BRIDGE = "docker_gwbridge"
+BRIDGE = membership.BRIDGE
 # Docker gives a join twenty seconds, then goes on trying in the background.
 JOIN_LIMIT_S = 25.0
+# A dockerd that has just started makes its Swarm's networks in the background, and takes them down
+# there too: it waits 5 s for that before it calls the Swarm left (moby, DaemonLeavesCluster).
+COMPLETE_LIMIT_S = 15.0
+RELEASE_LIMIT_S = 20.0
 PAUSE_S = 0.5
 
 
@@ -50,12 +55,12 @@ def await_begun(journal: Journal) -> None:
     entries = journal.of(KIND, SUBJECT)
     last = entries[-1].facts if entries else {}
     until = last.get("unix_time_s", 0) + JOIN_LIMIT_S
-    while time.time() < until:
-        found = membership.read(journal.system)
-        is_active = found is not None and found.state == membership.ACTIVE
-        # The bridge is the last thing that dockerd makes for a Swarm.
-        if is_active and BRIDGE in membership.networks(journal.system):
-            return
+    _await_complete(journal.system, until - time.time())
+
+
+def _await_complete(system: System, limit_s: float) -> None:
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline and not membership.is_complete(system):
         time.sleep(PAUSE_S)
 
 
@@ -73,6 +78,9 @@ def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
     if found.state != membership.INACTIVE:
         if found.cluster not in ours(entries, found):
             return [f"Swarm {found.cluster}: left as it is, because others joined it"]
+        if found.state == membership.ACTIVE:
+            # Else dockerd would make the bridge after we removed it.
+            _await_complete(journal.system, COMPLETE_LIMIT_S)
         membership.leave(journal.system)
         done = ["left the Swarm"]
     done += [] if _had_bridge(entries) else _remove_bridge(journal)
@@ -87,9 +95,13 @@ def _had_bridge(entries: Sequence[Entry]) -> bool:
 
 
 def _remove_bridge(journal: Journal) -> list[str]:
-    if BRIDGE not in membership.networks(journal.system):
-        return []
-    answer = journal.system.ask(DOCKER_SOCKET, "DELETE", f"/networks/{BRIDGE}", timeout_s=30)
-    if not answer.ok:
-        return [f"network {BRIDGE}: left, because Docker says: {message(answer.body)}"]
-    return [f"network {BRIDGE}: removed"]
+    """Docker refuses as long as the ingress network is being taken down."""
+    deadline = time.monotonic() + RELEASE_LIMIT_S
+    while BRIDGE in membership.networks(journal.system):
+        answer = journal.system.ask(DOCKER_SOCKET, "DELETE", f"/networks/{BRIDGE}", timeout_s=30)
+        if answer.ok:
+            return [f"network {BRIDGE}: removed"]
+        if time.monotonic() > deadline:
+            return [f"network {BRIDGE}: left, because Docker says: {message(answer.body)}"]
+        time.sleep(PAUSE_S)
+    return []

@@ -46,6 +46,7 @@ NAMES = (
     "slot",
     "member",
     "group",
+    "ready",
 )
 
 

@@ -13,6 +13,7 @@ from sparkform.cli import (
     fit,
     forget,
     init,
+    logs,
     models,
     plan,
     predict,
@@ -39,6 +40,7 @@ app.command("explain")(explain.command)
 app.command("init")(init.command)
 app.command("plan")(plan.command)
 app.command("doctor")(doctor.command)
+app.command("logs")(logs.command)
 app.command("forget")(forget.command)
 app.command("fit")(fit.command)
 app.command("models")(models.command)

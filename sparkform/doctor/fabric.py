@@ -10,7 +10,7 @@ from node.fabric_probe import Probe
 from sparkform.doctor.check import Check, View
 from sparkform.doctor.probes import STEP, probe_of, wanted_mtu
 from sparkform.facts import NodeDocument
-from sparkform.planner.links import check_want, partners
+from sparkform.planner.links import check_want, witnesses
 from sparkform.planner.topology import Cable
 
 Json = Mapping[str, Any]
@@ -46,16 +46,17 @@ def rdma(view: View) -> Iterator[Check]:
 
 def _cable(view: View, cable: Cable, documents: Documents) -> Iterator[Check]:
     name, network = view.node.name, view.plan.network
-    asked = partners(cable, name, network)
-    missing = [one for one in asked if one not in network.management]
-    if missing or not asked:
-        why = f"{', '.join(missing)} is not there" if missing else "no other node is declared"
+    declared = witnesses(cable, name, network)
+    asked = [one for one in declared if one in network.management]
+    if not asked:
+        why = f"{', '.join(declared)} is not there" if declared else "no other node is declared"
         yield view.warn("cable", f"{cable.name}: not tried, {why}", "see that node")
         return
     runs: dict[str, Json] = {one: {} for one in (name, *asked)}
     want = check_want(cable, name, network, documents, wanted_mtu(view.spec), runs)
     seen = [(half, probe_of(half, view.document, want["ends"])) for half in want["halves"]]
-    said = fabric_verdict.verdicts(seen, _ports(view), want["via"])
+    found = fabric_verdict.verdicts(seen, _ports(view), want["via"])
+    said = [one.sentence for one in found]
     yield from _found(view, seen, said) if said else [_fine(view, cable, seen)]
 
 
@@ -85,4 +86,5 @@ def _ports(view: View) -> fabric_verdict.Ports:
     return fabric_verdict.Ports(
         linked=tuple(one.name for one in fabric if one.carrier),
         off=tuple(one.name for one in fabric if one.state != "up"),
+        planned=tuple(one.name for one in view.plan.network.fabric.get(view.node.name, ())),
     )

@@ -15,7 +15,7 @@ from node.fabric_probe import Probe, ends_of
 from node.plain import listing, mapping
 from sparkform.facts import NodeDocument, Target
 from sparkform.planner.addressing import FabricAddress, fabric_addresses
-from sparkform.planner.links import partners
+from sparkform.planner.links import witnesses
 from sparkform.planner.network import Network
 from sparkform.planner.topology import Cable, Port, cables
 from sparkform.spec import Spec
@@ -61,7 +61,7 @@ def wanted_mtu(spec: Spec) -> int | None:
 def _pairs(
     cable: Cable, node: str, laid: tuple[Cable, ...], addresses: Iterable[FabricAddress]
 ) -> list[tuple[str, str]]:
-    asked = partners(cable, node, Network(laid, {}, {}))
+    asked = witnesses(cable, node, Network(laid, {}, {}))
     return [
         (str(one.address.ip), str(peer.ip))
         for one in addresses

@@ -10,7 +10,7 @@ import re
 import shlex
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -102,14 +102,14 @@ async def look(
     target: Target, identities: Identities, limit_s: float, progress: Progress
 ) -> Looked:
     """Log in, run the facts program once, take what it prints. Raises Refusal."""
-    async with _connected(target, identities, limit_s, progress) as connection:
+    async with connected(target, identities, limit_s, progress) as connection:
         progress.stage = "command"
         try:
             done = await connection.run(
                 command(target, limit_s), input=program.zipapp(), encoding=None, check=False
             )
         except (asyncssh.Error, OSError) as error:
-            raise Refusal(_network_failure(target, error)) from error
+            raise Refusal(network_failure(target, error)) from error
     printed = Answer(done.exit_status, _bytes(done.stdout), _bytes(done.stderr))
     return Looked(printed, time.time())
 
@@ -123,21 +123,27 @@ def command(target: Target, limit_s: float) -> str:
         "budget_s": round(limit_s * PROGRAM_SHARE, 3),
         "steps": {step: dict(asked) for step, asked in target.steps.items()},
     }
+    return program_command(target, "observe", request)
+
+
+def program_command(target: Target, verb: str, request: Mapping[str, object]) -> str:
+    """Runs a verb of the node program, which comes in on stdin: nothing is installed."""
     sudo = [] if target.user == "root" else ["sudo", "-n", "--"]
-    python = ["python3", "-I", "-c", program.BOOTSTRAP, "observe", json.dumps(request)]
+    python = ["python3", "-I", "-c", program.BOOTSTRAP, verb, json.dumps(request)]
     return shlex.join(["env", "LC_ALL=C", *sudo, *python])
 
 
 @contextlib.asynccontextmanager
-async def _connected(
+async def connected(
     target: Target, identities: Identities, limit_s: float, progress: Progress
 ) -> AsyncIterator[asyncssh.SSHClientConnection]:
+    """A login on the node, through its jump host where it has one. Raises Refusal."""
     async with contextlib.AsyncExitStack() as stack:
         tunnel = None
         if target.proxy_jump:
             progress.jump = jump_target(target)
             tunnel = await stack.enter_async_context(
-                _connected(progress.jump, identities, limit_s, progress)
+                connected(progress.jump, identities, limit_s, progress)
             )
             progress.jump, progress.stage, progress.offered = None, "dial", None
         connection = await _connect(target, identities, limit_s, progress, tunnel)
@@ -206,10 +212,11 @@ def _failure(target: Target, identities: Identities, error: Exception) -> NodeEr
         return errors.failed(target, str(error))
     if isinstance(error, asyncssh.ChannelOpenError):
         return errors.unreachable(target, f"the jump host says: {error.reason}")
-    return _network_failure(target, error)
+    return network_failure(target, error)
 
 
-def _network_failure(target: Target, error: Exception) -> NodeError:
+def network_failure(target: Target, error: Exception) -> NodeError:
+    """The words for what the network or the SSH server did."""
     if isinstance(error, socket.gaierror):
         return errors.unresolved(target)
     if isinstance(error, ConnectionRefusedError):

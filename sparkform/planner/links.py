@@ -12,6 +12,8 @@ from sparkform.planner.topology import Cable
 SPEED_MBPS = 200_000
 """What ethtool shows for each half of a good link (dgx-spark-playbooks, spark_cluster_setup.py)."""
 
+ASKED_ON_A_SWITCH = 2
+
 Want = Mapping[str, Any]
 
 
@@ -25,44 +27,56 @@ def check_want(
 ) -> Want:
     """What `fabric_check` on one end is given.
 
-    `runs` holds owner and run of each node's `fabric_address`: the check has no state of its own
-    and runs again when what it looked at did.
+    `runs` holds owner and run of `fabric_address` of this node and of each one that it asks: the
+    check has no state of its own and runs again when what it looked at did.
     """
-    asked = partners(cable, node, network)
+    asked = [name for name in runs if name != node]
     halves = [
         _half(cable, one, peer, mtu)
         for one in network.fabric[node]
         if one.planned.cable == cable.name
         for peer in _facing(one, asked, network)
     ]
-    known = suspects(cable, node, network)
+    known = suspects(cable, node, asked, network)
     return {
         "halves": halves,
         "via": "cable" if cable.far else "switch",
+        "planned": [one.name for one in network.fabric[node]],
         "known_addresses": _addresses([name for name in known if name != node], network),
         "ends": _ends(known, documents),
-        "checked": {name: runs[name] for name in (node, *asked)},
+        "checked": dict(runs),
     }
 
 
 def partners(cable: Cable, node: str, network: Network) -> tuple[str, ...]:
-    """The nodes that this end asks.
+    """The nodes that this end asks when it is checked.
 
-    On a switch everybody asks the first node and the first one asks the second: all ports are
-    tried, and a node that is added changes nothing on those that were there.
+    On a switch everybody asks the first two that come before it, and the first one asks the second:
+    all ports are tried, the switch's MTU is told from a node's (decision 0160), and a node that is
+    added changes nothing on those that were there.
     """
     if cable.far is not None:
         return tuple(end.node for end in cable.ends if end.node != node)
+    names = [one.near.node for one in network.cables]
+    before = names[: names.index(node)]
+    return tuple(before[:ASKED_ON_A_SWITCH] or names[1:2])
+
+
+def witnesses(cable: Cable, node: str, network: Network) -> tuple[str, ...]:
+    """The nodes that this end asks when only looked at: nothing is recorded, so on a switch it asks
+    two wherever there are three nodes."""
+    if cable.far is not None:
+        return partners(cable, node, network)
     others = [one.near.node for one in network.cables if one.near.node != node]
-    return tuple(others[:1])
+    return tuple(others[:ASKED_ON_A_SWITCH])
 
 
-def suspects(cable: Cable, node: str, network: Network) -> tuple[str, ...]:
+def suspects(cable: Cable, node: str, asked: Sequence[str], network: Network) -> tuple[str, ...]:
     """Whose ports the other end may really be: a cable's those of all nodes that are there, a
-    switch's only those of the two, so that a node that is added changes nothing."""
+    switch's only those of the ones that are asked, so that a node that is added changes nothing."""
     if cable.far is not None:
         return tuple(network.fabric)
-    return (node, *partners(cable, node, network))
+    return (node, *asked)
 
 
 def run_of(owner: str, decision: Decision) -> dict[str, object]:

@@ -195,7 +195,8 @@ class _Planner:
         if not all(map(self._is_there, concerned)):
             return held_step(node, step)
         mtu = None if self.spec.fabric_mtu == "inherit" else self.spec.fabric_mtu
-        want = check_want(cable, node, self.network, self.documents, mtu, runs)
+        looked_at = {name: runs[name] for name in concerned}
+        want = check_want(cable, node, self.network, self.documents, mtu, looked_at)
         return self._step(node, step, want)
 
     def _swarm(self, serves: Serving) -> SwarmPlan:

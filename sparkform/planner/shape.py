@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 Role = Literal[
@@ -73,6 +74,14 @@ class Block:
     mixer: Mixer | None
     feed_forward: FeedForward | None
     norm: int = 0
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Counting equal blocks asks for it some hundred times a model."""
+        return hash((self.mixer, self.feed_forward, self.norm))
 
     def parameters_by_role(self) -> Counter[Role]:
         """Parameters of this block, all experts counted."""

@@ -15,6 +15,7 @@ STATELESS = {
     "slot": "will be made free",
     "member": "will be started anew",
     "group": "will be recorded as started",
+    "ready": "will be asked for one token",
 }
 """What steps without a state of their own do when what they depend on has changed."""
 

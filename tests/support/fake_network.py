@@ -16,6 +16,7 @@ from node.system import Result
 from tests.support.fake_spark import FakeSpark
 from tests.support.fake_system import FINE
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 HALF_A, HALF_B = "enp1s0f0np0", "enP2p1s0f0np0"
 MANAGEMENT = "network:\n  version: 2\n  ethernets:\n    enP7s7:\n      addresses: [10.0.0.1/24]\n"
 OTHER_TOOL = """# the playbook wrote this
@@ -87,7 +88,8 @@ class FakeNetwork:
         found: dict[str, dict[str, Any]] = {}
         for name in self.one.system.names("/etc/netplan"):
             if name.endswith(".yaml"):
-                tree = yaml.safe_load(self.one.system.read(f"/etc/netplan/{name}") or "") or {}
+                text = self.one.system.read(f"/etc/netplan/{name}") or ""
+                tree = yaml.load(text, LOADER) or {}
                 for link, entry in (tree["network"].get("ethernets") or {}).items():
                     found.setdefault(link, {}).update(entry)
         return found

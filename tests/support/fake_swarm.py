@@ -56,6 +56,10 @@ class FakeMember:
     pool: str | None = None
     networks: list[str] = field(default_factory=lambda: ["bridge", "host", "none"])
     live_restore: bool = False
+    # How many more looks it takes until the Swarm's networks are made, or may be removed.
+    unmade: int = 0
+    in_use: int = 0
+    left_unmade: int = 0
     joined_with: list[Any] = field(default_factory=list)
 
     def state(self) -> object:
@@ -72,6 +76,7 @@ class FakeMember:
             ("GET", "/nodes"): self.list_nodes,
             ("GET", "/tasks"): lambda body: Answer(200, []),
             ("GET", "/networks/host"): lambda body: Answer(200, {"Id": "swarmhost"}),
+            ("GET", "/networks/docker_gwbridge"): self.inspect_bridge,
             ("DELETE", "/networks/docker_gwbridge"): self.remove_bridge,
         }
         if (method, bare) in routes:
@@ -124,6 +129,7 @@ class FakeMember:
         for node in self.world.nodes.get(self.cluster, []):
             if node["ID"] == self.node_id:
                 node["Status"] = {"State": "down"}
+        self.left_unmade += self.unmade > 0
         self.cluster, self.manager, self.head, self.pool = None, False, "", None
         self.one.system.path(CERTIFICATE).unlink()
         return FINE
@@ -142,7 +148,17 @@ class FakeMember:
     def list_networks(self, body: object) -> Answer:
         return Answer(200, [{"Name": name} for name in self.networks])
 
+    def inspect_bridge(self, body: object) -> Answer:
+        if "docker_gwbridge" not in self.networks:
+            return Answer(404, {"message": "network docker_gwbridge not found"})
+        self.unmade -= self.unmade > 0
+        joined: dict[str, Any] = {} if self.cluster is None or self.unmade else {"ingress-sbox": {}}
+        return Answer(200, {"Name": "docker_gwbridge", "Containers": joined})
+
     def remove_bridge(self, body: object) -> Answer:
+        if self.in_use:
+            self.in_use -= 1
+            return Answer(403, {"message": "network docker_gwbridge has active endpoints"})
         self.networks.remove("docker_gwbridge")
         return FINE
 

@@ -115,6 +115,11 @@ class FakeSystem(System):
         self.script.calls.append([method, path])
         return self.script.request(method, path)(method, path, body)
 
+    def fetch(self, socket_path: str, path: str, timeout_s: float = 30) -> bytes | None:
+        """As `ask`; the script's answer has bytes as its body."""
+        answer = self.ask(socket_path, "GET", path)
+        return answer.body if answer.ok and isinstance(answer.body, bytes) else None
+
 
 def tree_of(system: System) -> dict[str, tuple[str, int, bytes]]:
     """Every path below the root: what it is, its mode, its bytes or link target."""

@@ -29,13 +29,17 @@ def target(port: int, identity: Path) -> Target:
     )
 
 
-@pytest.fixture
-def locked(project: Path) -> Path:
+@pytest.fixture(scope="session")
+def locked_key() -> bytes:
     """The node's key, under a passphrase."""
-    file = project / "locked"
     # 50 rounds of key derivation, the fewest without a warning, instead of 128.
-    private = key(number=1).export_private_key("openssh", passphrase=SECRET, rounds=50)
-    file.write_bytes(private)
+    return key(number=1).export_private_key("openssh", passphrase=SECRET, rounds=50)
+
+
+@pytest.fixture
+def locked(project: Path, locked_key: bytes) -> Path:
+    file = project / "locked"
+    file.write_bytes(locked_key)
     return file
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -108,6 +109,23 @@ def test_an_interrupt_is_passed_on_once_and_waited_for(number: signal.Signals) -
         process.send_signal(number)
         assert process.stdout.read() == "told\nended\n"
         assert process.wait(timeout=20) == 0
+
+
+def test_an_interrupt_at_the_very_start_leaves_no_process_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    real = subprocess.Popen
+
+    def start(*args: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(real(*args, **options))
+        os.kill(os.getpid(), signal.SIGINT)
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with running.interrupts(), pytest.raises(running.Interrupted):
+        running.run(["/bin/sleep", "60"], Path("/"), os.environ)
+    assert started[0].poll() is not None
 
 
 def test_a_second_interrupt_does_not_reach_the_taking_down() -> None:

@@ -9,7 +9,7 @@ import pytest
 from node import fabric_verdict
 from sparkform.doctor.probes import probe_of, request, with_probes
 from sparkform.facts import NodeDocument
-from sparkform.planner.links import check_want, partners
+from sparkform.planner.links import check_want, partners, witnesses
 from sparkform.planner.network import plan_network
 from sparkform.planner.targets import targets
 from tests.support.recorded import UP, changed, rack_spec, recording
@@ -19,7 +19,9 @@ RACKS += [("switch-untouched", "switch", 3)]
 
 
 @pytest.mark.parametrize(("name", "topology", "count"), RACKS)
-def test_what_is_asked_is_what_the_step_would_try(name: str, topology: str, count: int) -> None:
+def test_what_is_asked_is_what_is_judged_and_all_that_the_step_would_try(
+    name: str, topology: str, count: int
+) -> None:
     spec, documents = rack_spec(topology, count), recording(name).documents
     network, problems = plan_network(spec, documents)
     assert problems == []
@@ -27,7 +29,8 @@ def test_what_is_asked_is_what_the_step_would_try(name: str, topology: str, coun
         planned = set()
         for cable in network.cables:
             if node in [end.node for end in cable.ends]:
-                asked = partners(cable, node, network)
+                asked = witnesses(cable, node, network)
+                assert set(partners(cable, node, network)) <= set(asked)
                 runs: dict[str, Any] = {one: {} for one in (node, *asked)}
                 want = check_want(cable, node, network, documents, 9000, runs)
                 planned |= {(half["address"], half["peer_address"]) for half in want["halves"]}
@@ -69,12 +72,12 @@ def document(**answer: Any) -> NodeDocument:
     return seen.documents["spark-1"]
 
 
-PORTS = fabric_verdict.Ports(linked=("enp1s0f0np0",), off=())
+PORTS = fabric_verdict.Ports(linked=("enp1s0f0np0",), off=(), planned=("enp1s0f0np0",))
 
 
 def verdict(found: NodeDocument, ends: dict[str, str] | None = None) -> list[str]:
     seen = [(HALF, probe_of(HALF, found, ends or {}))]
-    return fabric_verdict.verdicts(seen, PORTS, "cable")
+    return [one.sentence for one in fabric_verdict.verdicts(seen, PORTS, "cable")]
 
 
 def test_a_half_that_answers_has_no_verdict() -> None:

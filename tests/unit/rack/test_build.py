@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rack import build
+from rack import content, debian
 from rack.host import RackError
 
 SOURCES = """deb http://mirror.test/debian/ bookworm main
@@ -15,7 +15,7 @@ deb http://mirror.test/tools/ nodistro main
 
 
 def test_the_machines_own_mirrors_of_the_suite_are_used_once_each() -> None:
-    assert build.apt_sources(SOURCES).splitlines() == [
+    assert debian.apt_sources(SOURCES).splitlines() == [
         "deb http://mirror.test/debian/ bookworm main",
         "deb http://mirror.test/debian/ bookworm-updates main",
     ]
@@ -23,31 +23,27 @@ def test_the_machines_own_mirrors_of_the_suite_are_used_once_each() -> None:
 
 def test_a_machine_without_the_suite_is_told_so() -> None:
     with pytest.raises(RackError, match="serve no Debian bookworm"):
-        build.apt_sources("deb http://mirror.test/debian/ trixie main\n")
+        debian.apt_sources("deb http://mirror.test/debian/ trixie main\n")
 
 
 def test_the_digest_sees_names_modes_and_bytes(tmp_path: Path) -> None:
     file = tmp_path / "program"
     file.write_text("one")
-    seen = [build.digest(build.tree_parts(tmp_path))]
+    seen = [content.digest(content.tree_parts(tmp_path))]
     file.write_text("two")
-    seen.append(build.digest(build.tree_parts(tmp_path)))
+    seen.append(content.digest(content.tree_parts(tmp_path)))
     file.chmod(0o755)
-    seen.append(build.digest(build.tree_parts(tmp_path)))
+    seen.append(content.digest(content.tree_parts(tmp_path)))
     file.rename(tmp_path / "other")
-    seen.append(build.digest(build.tree_parts(tmp_path)))
+    seen.append(content.digest(content.tree_parts(tmp_path)))
     assert len(set(seen)) == 4
 
 
 def test_the_digest_sees_where_a_part_ends() -> None:
-    assert build.digest([b"ab", b"c"]) != build.digest([b"a", b"bc"])
+    assert content.digest([b"ab", b"c"]) != content.digest([b"a", b"bc"])
 
 
-def test_too_little_disk_is_told_before_anything_is_built(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(build, "NEEDED_DISK_GIB", 10**9)
-    with pytest.raises(RackError, match="GiB free and the node image needs"):
-        build.make_base_file(print)
-    assert list((tmp_path / "sparkform").iterdir()) == []
+def test_too_little_disk_is_told_before_anything_is_built(tmp_path: Path) -> None:
+    with pytest.raises(RackError, match="GiB free and the image needs 1e"):
+        debian.make_tar(tmp_path / "base.tar", ["dash"], 1e9, print)
+    assert list(tmp_path.iterdir()) == []

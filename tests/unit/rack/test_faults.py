@@ -19,6 +19,7 @@ EXAMPLES = {
     "mtu": ["spark-1", "enp1s0f0np0", "1500"],
     "mtu switch": ["1500"],
     "slow-link": ["100mbit"],
+    "engine": ["spark-1", "hang"],
     **{
         what: ["spark-1"]
         for what in ("reboot", "sshd-stop", "freeze", "off", "disk-full", "docker-stop", "gpu-gone")
@@ -77,6 +78,11 @@ def test_a_reboot_is_broken_by_one_action_and_mended_by_waiting() -> None:
     assert faults.to_mend(DIRECT, "reboot", ["spark-1"]) == [AwaitLogin(node)]
 
 
+def test_an_engine_is_told_its_fault_in_a_file_of_its_node() -> None:
+    (script,) = scripts(DIRECT, "engine", ["spark-2", "slow:5"])
+    assert "echo slow:5 > /etc/rack/faults/engine" in script
+
+
 @pytest.mark.parametrize(
     ("what", "words", "sentence"),
     [
@@ -87,6 +93,7 @@ def test_a_reboot_is_broken_by_one_action_and_mended_by_waiting() -> None:
         ("mtu", ["spark-1", "enp1s0f0np0", "67"], "N: is not an MTU (got 67)"),
         ("mtu", ["switch", "1500"], "the rack r has no switch"),
         ("slow-link", ["slow"], "RATE: is not a link rate (got slow)"),
+        ("engine", ["spark-1", "gremlins"], "engine: is no fault (got gremlins)"),
     ],
 )
 def test_a_fault_that_cannot_be_is_refused(what: str, words: list[str], sentence: str) -> None:

@@ -48,7 +48,7 @@ def test_a_good_file_loads_and_other_programs_keys_are_theirs(tmp_path: Path) ->
             "Pulumi.test.yaml:4: is not a stack file that can be read: found a key that stands in "
             "this mapping already",
         ),
-        ("config: [\n", "Pulumi.test.yaml:2: is not a stack file that can be read: expected the"),
+        ("config: [\n", "Pulumi.test.yaml:2: is not a stack file that can be read: did not f"),
         ("config: {a: &x 1,\n b: *x}\n", "Pulumi.test.yaml:2: is not a stack file that can be"),
         ("a: 1\n? [b]\n: 2\n", "Pulumi.test.yaml:2: is not a stack file that can be read: found"),
         ("a:\n  !!python/name:os.system x\n", "Pulumi.test.yaml:2: is not a stack file that can"),

@@ -177,6 +177,30 @@ def test_undo_says_that_dockerd_is_gone(
     assert sum(patience) >= membership.ANSWER_S
 
 
+def test_undo_leaves_a_swarm_only_when_its_networks_are_made(formed: Pair, patience) -> None:
+    """dockerd has just started: it would make the bridge anew after we removed it."""
+    head, _ = formed
+    patience.append(60)  # long after the join
+    head.unmade = 5
+    undo_all(head.one.system)
+    assert head.left_unmade == 0
+    assert (head.cluster, head.networks) == (None, ["bridge", "host", "none"])
+
+
+def test_undo_removes_a_bridge_that_is_still_in_use_for_a_moment(formed: Pair, patience) -> None:
+    head, _ = formed
+    head.in_use = 5
+    assert "network docker_gwbridge: removed" in undo_all(head.one.system)
+    assert head.networks == ["bridge", "host", "none"]
+
+
+def test_undo_names_a_bridge_that_stays_in_use(formed: Pair, patience) -> None:
+    head, _ = formed
+    head.in_use = 1000
+    said = "network docker_gwbridge: left, because Docker says: network docker_gwbridge has active"
+    assert any(line.startswith(said) for line in undo_all(head.one.system))
+
+
 def test_live_restore_is_left_alone_and_named(pair: Pair) -> None:
     pair[0].live_restore = True
     with pytest.raises(Refusal, match="live-restore"):

@@ -9,12 +9,14 @@ has a carrier when its end in the panel is up.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,9 +102,18 @@ def remove_stale(ports: list[Port]) -> None:
         time.sleep(0.05)
 
 
+@contextmanager
+def alone_at_panel() -> Iterator[None]:
+    """Nodes start together: none may switch off, by an old look, what another just switched on."""
+    with open(PANEL) as panel:
+        fcntl.flock(panel, fcntl.LOCK_EX)
+        yield
+
+
 def apply(ports: list[Port]) -> None:
-    run(in_panel("ip", "-batch", "-"), wiring(ports, ends_in_panel()))
-    run(in_panel("tc", "-batch", "-"), shaping(ports, shaped_ends()))
+    with alone_at_panel():
+        run(in_panel("ip", "-batch", "-"), wiring(ports, ends_in_panel()))
+        run(in_panel("tc", "-batch", "-"), shaping(ports, shaped_ends()))
 
 
 def plug(ports: list[Port]) -> None:
@@ -113,8 +124,9 @@ def plug(ports: list[Port]) -> None:
 
 def unplug(ports: list[Port]) -> None:
     """The far ends of cables lose their carrier when this node loses power."""
-    far = {end for port in ports for end in port["far"]} & ends_in_panel()
-    run(in_panel("ip", "-batch", "-"), [f"link set {end} down" for end in sorted(far)])
+    with alone_at_panel():
+        far = {end for port in ports for end in port["far"]} & ends_in_panel()
+        run(in_panel("ip", "-batch", "-"), [f"link set {end} down" for end in sorted(far)])
 
 
 def changed(ports: list[Port], device: str, key: str, value: object) -> list[Port]:

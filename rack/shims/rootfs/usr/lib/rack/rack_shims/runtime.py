@@ -23,6 +23,8 @@ from . import node, toolkit
 UUID = re.compile(r"GPU-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 VISIBLE = "NVIDIA_VISIBLE_DEVICES"
 MOUNTS = ("/usr/bin/nvidia-smi", "/usr/lib/rack", "/etc/rack")
+# An image of the rack's own may ask for one more folder of the node: its engine.
+ASKED_MOUNT = "RACK_MOUNT"
 
 
 class RuntimeFault(Exception):
@@ -96,9 +98,10 @@ def with_gpu(spec: dict[str, Any], devices: dict[str, list[int]]) -> dict[str, A
         rules.append({"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"})
     options = ["ro", "nosuid", "nodev", "rbind", "rprivate"]
     present = {mount["destination"] for mount in spec.setdefault("mounts", [])}
+    asked = environment(spec).get(ASKED_MOUNT)
     spec["mounts"] += [
         {"destination": path, "type": "bind", "source": path, "options": options}
-        for path in MOUNTS
+        for path in (*MOUNTS, *([asked] if asked else []))
         if path not in present
     ]
     process = spec.setdefault("process", {})

@@ -1,0 +1,97 @@
+"""Ranks that run in containers, Swarm's included: found by label, read and stopped by Docker."""
+
+from __future__ import annotations
+
+import calendar
+import json
+import time
+import urllib.parse
+from typing import Any
+
+from node.docker_engine import get, send
+from node.engine import frames
+from node.engine.running import RANK_LABEL, SERVICE_LABEL, TOKEN_LABEL, Engine, Line
+from node.errors import Refusal
+from node.places import DOCKER_SOCKET
+from node.plain import listing, mapping
+from node.system import System
+
+STOP_GRACE_S = 3
+"""Then Docker kills: what is watched is to be gone within five seconds."""
+
+GONE_IS_FINE = "No such container"
+
+
+def find(system: System, service: str) -> list[Engine]:
+    """Every container of a service on this node, running or not; empty without Docker."""
+    filters = json.dumps({"label": [f"{SERVICE_LABEL}={service}"]})
+    query = urllib.parse.urlencode({"all": 1, "filters": filters})
+    listed = listing(get(system, f"/containers/json?{query}"))
+    found = (_look(system, str(mapping(one).get("Id"))) for one in listed)
+    return [one for one in found if one is not None]
+
+
+def look(system: System, engine: Engine) -> Engine | None:
+    """The same container as it is now; None where it is gone."""
+    return _look(system, engine.handle)
+
+
+def _look(system: System, identity: str) -> Engine | None:
+    found = mapping(get(system, f"/containers/{identity}/json"))
+    return parse(found) if found else None
+
+
+def parse(found: dict[str, Any]) -> Engine:
+    config, state = mapping(found.get("Config")), mapping(found.get("State"))
+    labels = mapping(config.get("Labels"))
+    alive = bool(state.get("Running"))
+    rank = str(labels.get(RANK_LABEL, ""))
+    return Engine(
+        kind="container",
+        service=str(labels.get(SERVICE_LABEL, "")),
+        name=str(found.get("Name", "")).lstrip("/"),
+        handle=str(found.get("Id", "")),
+        rank=int(rank) if rank.isdigit() else None,
+        token=labels.get(TOKEN_LABEL),
+        alive=alive,
+        exit_code=None if alive else int(state.get("ExitCode", 0)),
+        killed_for_memory=bool(state.get("OOMKilled")),
+        has_terminal=bool(config.get("Tty")),
+    )
+
+
+def read_log(system: System, engine: Engine, cursor: str) -> list[Line]:
+    """What it has printed after `cursor`; "" for all of it. Nothing where it is gone."""
+    query: dict[str, object] = {"stdout": 1, "stderr": 1, "timestamps": 1}
+    if cursor:
+        query["since"] = unix_time(cursor)
+    path = f"/containers/{engine.handle}/logs?{urllib.parse.urlencode(query)}"
+    data = system.fetch(DOCKER_SOCKET, path)
+    found = frames.lines(data or b"", engine.has_terminal)
+    return [line for line in found if line.cursor > cursor]
+
+
+def memory_bytes(system: System, engine: Engine) -> int | None:
+    """What its control group holds, the page cache of the weights that it reads included."""
+    found = get(system, f"/containers/{engine.handle}/stats?stream=false&one-shot=true")
+    usage = mapping(mapping(found).get("memory_stats")).get("usage")
+    return int(usage) if usage is not None else None
+
+
+def stop(system: System, engine: Engine) -> None:
+    """Gone when this returns. Raises Refusal where Docker cannot do it."""
+    try:
+        send(system, "POST", f"/containers/{engine.handle}/stop?t={STOP_GRACE_S}", timeout_s=20)
+    except Refusal as refusal:
+        if GONE_IS_FINE not in str(refusal):
+            raise
+
+
+def unix_time(cursor: str) -> str:
+    """
+    >>> unix_time("2025-11-21T11:05:20.123456789Z")
+    '1763723120.123456789'
+    """
+    whole, _, rest = cursor.partition(".")
+    seconds = calendar.timegm(time.strptime(whole.rstrip("Z"), "%Y-%m-%dT%H:%M:%S"))
+    return f"{seconds}.{rest.rstrip('Z') or '0'}"

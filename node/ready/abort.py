@@ -1,0 +1,106 @@
+"""The safe end of a start that failed: the engine stopped, its log kept, everything said."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from node.engine import kept, members
+from node.errors import Refusal
+from node.ready import peers
+from node.ready.judge import Failure
+from node.ready.watch import Watch, read_log
+from node.system import System
+
+QUOTED = 30
+GIB_KIB = 2**20
+AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the engine was ended. `took_s` from the verdict on; `problem` where it would not end."""
+
+    took_s: float
+    path: str | None
+    available_gib: tuple[float, float]
+    problem: str | None = None
+
+
+def abort(watch: Watch, failure: Failure) -> Refusal:
+    """What is to be raised: who, what, why, and what to do."""
+    began = time.monotonic()
+    peers.tell(watch.channel, watch.wanted, failure)
+    before = available_gib(watch.system)
+    problem = _stop(watch)
+    took_s = time.monotonic() - began
+    read_log(watch, time.monotonic())
+    path = _keep(watch, failure)
+    ended = Ended(took_s, path, (before, available_gib(watch.system)), problem)
+    peers.linger(watch.channel, watch.wanted)
+    return Refusal(report(watch, failure, ended))
+
+
+def _stop(watch: Watch) -> str | None:
+    if watch.engine is None or not watch.engine.alive:
+        return None
+    try:
+        members.stop(watch.system, watch.engine)
+    except Refusal as refusal:
+        return str(refusal)
+    return None
+
+
+def _keep(watch: Watch, failure: Failure) -> str | None:
+    """A disk that is full must not hide why the start failed."""
+    head = [f"# {title(watch.wanted.service, failure)}", f"# seen: {failure.symptom}"]
+    try:
+        return kept.write(watch.system, watch.wanted.service, [*head, *watch.lines])
+    except OSError as error:
+        watch.tell(f"{watch.name}: its log could not be kept: {error}")
+        return None
+
+
+def available_gib(system: System) -> float:
+    """As the kernel counts it; on a Spark the GPU's memory is the same."""
+    found = AVAILABLE.search(system.read("/proc/meminfo") or "")
+    return int(found[1]) / GIB_KIB if found else 0.0
+
+
+def report(watch: Watch, failure: Failure, ended: Ended) -> str:
+    """The error of the resource. Its last part is the log's end."""
+    lines = [
+        title(watch.wanted.service, failure),
+        f"seen: {failure.symptom}",
+        f"what to do: {failure.remedy}",
+        _ending(watch, ended),
+        *_log(ended.path, list(watch.lines)[-QUOTED:]),
+    ]
+    return "\n".join(lines)
+
+
+def title(service: str, failure: Failure) -> str:
+    rule = f", rule {failure.rule}" if failure.rule else ""
+    return (
+        f"service {service}: rank {failure.rank} on {failure.node}: {failure.what} "
+        f"[{failure.id}{rule}]"
+    )
+
+
+def _ending(watch: Watch, ended: Ended) -> str:
+    if ended.problem:
+        return f"The engine on {watch.wanted.here.node} could not be ended: {ended.problem}"
+    before, after = ended.available_gib
+    return (
+        f"The engine on {watch.wanted.here.node} was ended within {ended.took_s:.1f} s; available "
+        f"memory was {before:.1f} GiB and is {after:.1f} GiB."
+    )
+
+
+def _log(path: str | None, last: Sequence[str]) -> list[str]:
+    if not last:
+        return ["It has printed nothing."]
+    where = f"Its whole log is kept in {path}" if path else "Its log"
+    return [f"{where}; the last {len(last)} lines:", *(f"  | {line}" for line in last)]

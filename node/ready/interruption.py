@@ -1,0 +1,36 @@
+"""Whether somebody wants the watch to end: a signal, or nobody reads what it prints any more."""
+
+from __future__ import annotations
+
+import select
+import signal
+import sys
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL
+
+
+class Interruption:
+    """Signals are noted from its making on; the watch looks between two of its slices."""
+
+    def __init__(self) -> None:
+        self._signal: int | None = None
+        for one in SIGNALS:
+            signal.signal(one, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._signal = number
+
+    @property
+    def reason(self) -> str | None:
+        if self._signal is not None:
+            return signal.Signals(self._signal).name
+        return "its output is read no more" if is_unread() else None
+
+
+def is_unread() -> bool:
+    """Whether standard output's other end is closed, as when the SSH session has ended."""
+    watched = select.poll()
+    watched.register(sys.__stdout__.fileno() if sys.__stdout__ else 1, 0)
+    return any(event & GONE for _, event in watched.poll(0))

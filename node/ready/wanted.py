@@ -1,0 +1,85 @@
+"""What the step `ready` is asked to wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+HTTP_PORT = 80
+
+
+@dataclass(frozen=True)
+class Member:
+    """One rank: its node, and the address at which the other nodes reach that node."""
+
+    rank: int
+    node: str
+    name: str
+    address: str
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A service and its members by rank. `here` is this node's own member.
+
+    `url` is the API's public address without a path. `key_file` holds the API's key, on the node
+    of rank 0 only. `over_rdma`: several ranks that are to talk over RDMA.
+    """
+
+    service: str
+    token: str
+    engine: str
+    runtime: str
+    members: tuple[Member, ...]
+    here: Member
+    url: str
+    served_name: str
+    ready_timeout_s: float
+    silence_timeout_s: float
+    key_file: str | None
+    over_rdma: bool
+
+    @property
+    def is_head(self) -> bool:
+        return self.here.rank == 0
+
+    @property
+    def others(self) -> tuple[Member, ...]:
+        return tuple(one for one in self.members if one.rank != self.here.rank)
+
+    @property
+    def port(self) -> int:
+        return urlsplit(self.url).port or HTTP_PORT
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only the head's own node reaches the API."""
+        return urlsplit(self.url).hostname in LOOPBACK
+
+
+def parse(want: Mapping[str, Any], node: str) -> Wanted:
+    """Raises KeyError where the want is of another version, or names no member of this node."""
+    members = tuple(_member(one) for one in want["members"])
+    here = {one.node: one for one in members}[node]
+    return Wanted(
+        service=want["service"],
+        token=want["token"],
+        engine=want["engine"],
+        runtime=want["runtime"],
+        members=members,
+        here=here,
+        url=want["url"],
+        served_name=want["served_name"],
+        ready_timeout_s=float(want["ready_timeout_s"]),
+        silence_timeout_s=float(want["silence_timeout_s"]),
+        key_file=want["key_file"],
+        over_rdma=bool(want["over_rdma"]),
+    )
+
+
+def _member(one: Mapping[str, Any]) -> Member:
+    name = one.get("container") or one.get("unit") or ""
+    return Member(int(one["rank"]), one["node"], name, one["management_address"])

