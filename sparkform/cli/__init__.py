@@ -17,6 +17,7 @@ from sparkform.cli import (
     models,
     plan,
     predict,
+    prove,
     recommend,
 )
 from sparkform.errors import InputError
@@ -45,6 +46,7 @@ app.command("forget")(forget.command)
 app.command("fit")(fit.command)
 app.command("models")(models.command)
 app.command("predict")(predict.command)
+app.command("prove")(prove.command)
 app.command("recommend")(recommend.command)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from sparkform.doctor import access, docker, drift, gpu, machine, openings
+from sparkform.doctor import access, docker, drift, engines, gpu, machine, openings
 from sparkform.doctor.check import Check, NodeCheck, Status, View
 from sparkform.doctor.fabric import fabric
 from sparkform.facts import NodeDocument, Observation
@@ -23,7 +23,7 @@ BEFORE: Sequence[NodeCheck] = (
     *docker.CHECKS,
     *openings.CHECKS,
 )
-AFTER: Sequence[NodeCheck] = (*drift.CHECKS, *access.LAST)
+AFTER: Sequence[NodeCheck] = (*engines.CHECKS, *drift.CHECKS, *access.LAST)
 
 
 def diagnose(
@@ -91,6 +91,7 @@ def _rack(spec: Spec, plan: RackPlan, documents: dict[str, NodeDocument]) -> Ite
         said = str(problem).removesuffix(f"; {problem.remedy}")
         yield Check(None, "plan", "fail", said, fix)
     yield from _host_names(documents)
+    yield from engines.groups(spec, documents)
 
 
 def _host_names(documents: dict[str, NodeDocument]) -> Iterator[Check]:

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PRODUCT = (
     *("sparkform", "components", "node", "policies"),
-    *("rack", "toolchain", "demo", "benchmarks"),
+    *("rack", "toolchain", "demo", "benchmarks", "automation"),
 )
 MODULE_LINES = 300
 FUNCTION_LINES = 50

@@ -32,6 +32,11 @@ def secrets_folder(service: str) -> str:
     return f"{SERVICES}/{service}/secrets"
 
 
+def api_key_file(service: str) -> str:
+    """The file of the API's key, on the node of rank 0."""
+    return f"{secrets_folder(service)}/api-key"
+
+
 def unit_name(service: str) -> str:
     """The systemd unit of a native service's rank; a node runs at most one."""
     return f"sparkform-{service}.service"
