@@ -39,6 +39,9 @@ NAMES = (
     "swarm",
     "swarm_token",
     "swarm_labels",
+    "native_venv",
+    "native_nccl",
+    "native_guard",
 )
 
 
