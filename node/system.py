@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 from collections.abc import Sequence
@@ -137,6 +138,17 @@ class System:
         """Remove it where it is empty; anything in it stays, and so does it."""
         if self.path(absolute).is_dir() and not self.names(absolute):
             self.path(absolute).rmdir()
+
+    def remove_tree(self, absolute: str) -> None:
+        """Remove a directory with all that is in it; a link in it goes, not what it points to."""
+        shutil.rmtree(self.path(absolute))
+
+    def free_bytes(self, absolute: str) -> int:
+        """What a file below this path may take, on the file system of its nearest parent."""
+        place = self.path(absolute)
+        while not place.exists():
+            place = place.parent
+        return shutil.disk_usage(place).free
 
     def own(self, absolute: str, mode: int, uid: int, gid: int) -> None:
         os.chown(self.path(absolute), uid, gid)

@@ -47,6 +47,9 @@ NAMES = (
     "member",
     "group",
     "ready",
+    "native_venv",
+    "native_nccl",
+    "native_guard",
 )
 
 

@@ -98,6 +98,10 @@ class FakeSystem(System):
         self.script.live()
         super().remove_directory(absolute)
 
+    def remove_tree(self, absolute: str) -> None:
+        self.script.live()
+        super().remove_tree(absolute)
+
     def own(self, absolute: str, mode: int, uid: int, gid: int) -> None:
         """The mode only: a test that is not root cannot give files away."""
         self.script.live()
