@@ -12,6 +12,7 @@ from components.host_step import HostStep
 from components.rack import Built
 from components.service_members import Run, Secret, container, swarm_service
 from sparkform.planner.services import ServicePlan, Stage
+from sparkform.planner.steps import PlannedStep
 from sparkform.rules.props import SERVICE_TYPE, service_props
 from sparkform.spec import Spec
 
@@ -69,14 +70,18 @@ class _Builder:
         made: Mapping[str, Mapping[str, HostStep]],
         token: str | None = None,
     ) -> dict[str, HostStep]:
-        """The steps of one kind, by node. `made` are the stages before."""
+        """The steps of one kind, by node. `made` are the stages before. What belongs to the node
+        stands below the node, so that it outlives a service that is renamed."""
         options = pulumi.ResourceOptions(depends_on=list(below))
         return {
             node: self.ground.built.nodes[node].host_step(
-                planned, options, self.component, self._beside(stage.kind, node, made), token
+                planned, options, self._parent(planned), self._beside(stage.kind, node, made), token
             )
             for node, planned in stage.steps.items()
         }
+
+    def _parent(self, planned: PlannedStep) -> pulumi.Resource | None:
+        return self.component if ":" in planned.step else None
 
     def members(self, slots: Mapping[str, HostStep]) -> list[pulumi.Resource]:
         """The ranks that Docker runs."""

@@ -13,6 +13,7 @@ from sparkform.planner.claims import foreign_claims, missing_gpus, shared_nodes
 from sparkform.planner.disturbance import Serving, stopping, stops_of
 from sparkform.planner.launch import Launch, plan_launches
 from sparkform.planner.links import check_want, partners, run_of
+from sparkform.planner.native_steps import native_problems
 from sparkform.planner.network import Documents, Network, plan_network
 from sparkform.planner.receipts import Json
 from sparkform.planner.secrets import NO_SECRETS, Secrets
@@ -106,6 +107,7 @@ def plan_rack(
     problems += foreign_claims(spec, documents, stack)
     problems += missing_gpus(spec, documents)
     problems += shared_nodes(spec)
+    problems += native_problems(spec, documents)
     if problems:
         return RackPlan(network, {}, problems=tuple(problems))
     launches = plan_launches(spec, network, documents, secrets.names)

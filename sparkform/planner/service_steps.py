@@ -1,22 +1,25 @@
 """The steps of one service, in order: which there are, on which nodes, and what each wants. Pure.
 
 BEFORE come those that bring what a rank is started with; the slot ends what runs; then the ranks
-start; AFTER come those that hold the ranks' token. A new kind of step is one row.
+start (natively by a step of theirs), are recorded as a group, and are waited for until they are
+ready. A new kind of step is one row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 from node.plain import mapping
 from node.steps.launch_peers import beside_keys
+from sparkform.planner import native_steps
 from sparkform.planner.launch.places import service_folder, unit_name
 from sparkform.planner.launch.records import Launch, LaunchFile
 from sparkform.planner.launch_words import summary
 from sparkform.planner.network import Documents, Network
+from sparkform.planner.ready import ready_want
 from sparkform.planner.steps import StackName
 from sparkform.spec import Spec
 
@@ -26,7 +29,8 @@ Wants = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class Inputs:
-    """What a service's steps follow from."""
+    """What a service's steps follow from. `checked` are the runs of the steps that a step AFTER
+    makes sure of."""
 
     spec: Spec
     stack: StackName
@@ -34,6 +38,7 @@ class Inputs:
     documents: Documents
     service: str
     launches: tuple[Launch, ...]
+    checked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:
@@ -42,16 +47,18 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of step. `wants` gets the token of the service's run; rows BEFORE get none.
-    `beside` adds what other nodes report to what a node sees."""
+    """One kind of step. `wants` gets the token of the service's run; those BEFORE get none.
+    `beside` adds what other nodes report to what a node sees. A step `of_node` is one for all that
+    the node ever serves."""
 
     kind: str
     wants: Callable[[Inputs, str], Wants]
     beside: Callable[[Inputs, Mapping[str, Any]], Mapping[str, Any]] | None = None
+    of_node: bool = False
 
     def step(self, service: str) -> str:
         """The step's name on a node."""
-        return f"{self.kind}:{service}"
+        return self.kind if self.of_node else f"{self.kind}:{service}"
 
 
 def node_path(launch: Launch, file: LaunchFile) -> str:
@@ -154,6 +161,28 @@ def _member(inputs: Inputs, token: str) -> Wants:
     }
 
 
+def _native(kind: str) -> Callable[[Inputs, str], Wants]:
+    """The step of that kind, on the nodes that need it."""
+
+    def wants(inputs: Inputs, token: str) -> Wants:
+        planned = native_steps.native_wants(inputs.spec, inputs.service, inputs.documents)
+        found = {node: _of_kind(kind, steps) for node, steps in planned.items()}
+        return {node: want for node, want in found.items() if want is not None}
+
+    return wants
+
+
+def _of_kind(kind: str, steps: Wants) -> Mapping[str, Any] | None:
+    return next((want for step, want in steps.items() if step.partition(":")[0] == kind), None)
+
+
+def _ready(inputs: Inputs, token: str) -> Wants:
+    want = ready_want(
+        inputs.spec, inputs.service, inputs.launches, inputs.network, token, inputs.checked
+    )
+    return {one.node: want for one in inputs.launches}
+
+
 def _group(inputs: Inputs, token: str) -> Wants:
     ranks = [one.rank for one in inputs.launches]
     want = {"service": inputs.service, "token": token, "ranks": ranks}
@@ -162,19 +191,29 @@ def _group(inputs: Inputs, token: str) -> Wants:
 
 LAUNCH_KEYS = Row("launch_keys", _launch_keys)
 LAUNCH_PEERS = Row("launch_peers", _launch_peers, _public_keys)
-BEFORE: Sequence[Row] = (LAUNCH_KEYS, LAUNCH_PEERS, Row("launch_files", _launch_files))
+LAUNCH_FILES = Row("launch_files", _launch_files)
+GUARD = Row(native_steps.GUARD, _native(native_steps.GUARD))
+BEFORE: Sequence[Row] = (
+    Row(native_steps.VENV, _native(native_steps.VENV), of_node=True),
+    Row(native_steps.NCCL, _native(native_steps.NCCL), of_node=True),
+    GUARD,
+    LAUNCH_KEYS,
+    LAUNCH_PEERS,
+    LAUNCH_FILES,
+)
 SLOT = Row("slot", _slot)
 MEMBER = Row("member", _member)
 GROUP = Row("group", _group)
-AFTER: Sequence[Row] = (GROUP,)
-ASKED = (*BEFORE, SLOT, MEMBER)
-"""Kinds that look at the node by the name of the service."""
+READY = Row("ready", _ready)
+ASKED = (GUARD, LAUNCH_KEYS, LAUNCH_PEERS, LAUNCH_FILES, SLOT, MEMBER)
+"""Kinds that look at a node on behalf of a service."""
 
 
-def requests(spec: Spec, node: str) -> dict[str, dict[str, object]]:
+def requests(spec: Spec, node: str) -> dict[str, Mapping[str, object]]:
     """What `observe` is asked on a node, by step, for each service that it has a part in."""
     names = [name for name in spec.services if node in _nodes(spec, name)]
-    return {row.step(name): {"service": name} for name in names for row in ASKED}
+    asked = {name: {"service": name, "unit": unit_name(name)} for name in names}
+    return {row.step(name): asked[name] for name in names for row in ASKED}
 
 
 def _nodes(spec: Spec, service: str) -> list[str]:

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from node.plain import listing, mapping
 from sparkform.planner.disturbance import Serving, disturbs
 from sparkform.planner.groups import Found, Group, Seen, decide_group
 from sparkform.planner.launch.records import Launch
 from sparkform.planner.launch_words import differing, summary
+from sparkform.planner.links import run_of
 from sparkform.planner.network import Documents
 from sparkform.planner.receipts import Json, parse_receipt
-from sparkform.planner.service_steps import AFTER, BEFORE, GROUP, MEMBER, SLOT, Inputs, Row
+from sparkform.planner.service_steps import (
+    BEFORE,
+    GROUP,
+    MEMBER,
+    READY,
+    SLOT,
+    Inputs,
+    Row,
+)
 from sparkform.planner.steps import PlannedStep
 
 MakeStep = Callable[[str, str, Json, Json], PlannedStep]
@@ -61,15 +70,25 @@ class ServicePlanner:
         """`stopping` are the steps of today that stop the service."""
         group = self._group(before, stopping)
         slot, members = self._stages((SLOT, MEMBER), group.token)
+        started = self._stage(GROUP, group.token)
         return ServicePlan(
             launches=self.inputs.launches,
             token=group.token,
             before=before,
             slot=slot,
             members=members,
-            after=self._stages(AFTER, group.token),
+            after=(started, self._checking(started)._stage(READY, group.token)),
             lines=tuple(f"service {self.inputs.service}: {line}" for line in group.lines),
         )
+
+    def _checking(self, started: Stage) -> ServicePlanner:
+        """The planner of what makes sure of these steps: it runs again when they do."""
+        owner = self.inputs.stack.owner
+        checked = {
+            f"{node} {one.step}": run_of(owner(node, one.step), one.decision)
+            for node, one in started.steps.items()
+        }
+        return replace(self, inputs=replace(self.inputs, checked=checked))
 
     def _stages(self, rows: Iterable[Row], token: str) -> tuple[Stage, ...]:
         return tuple(self._stage(row, token) for row in rows)

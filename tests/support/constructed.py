@@ -76,7 +76,13 @@ def _interface(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _venv() -> dict[str, Any]:
-    nothing = {"path": None, "foreign": False, "python": None, "packages": {}, "links": {}}
+    nothing: dict[str, Any] = {
+        "path": None,
+        "foreign": False,
+        "python": None,
+        "packages": {},
+        "links": {},
+    }
     return {**nothing, "free_bytes": DISK["free_bytes"], "missing": PYTHON}
 
 

@@ -41,8 +41,11 @@ while read -r line; do
     [ -n "$line" ] || break
     case $line in
     Authorization:*) key=${line#Authorization: Bearer } ;;
+    Content-[Ll]ength:*) length=${line#*: } ;;
     esac
 done
+# A body that nobody reads makes the far end's connection end with a reset.
+head -c "$length" > /dev/null
 status="200 OK" body='{"object": "list", "data": [{"id": "tiny"}]}'
 case $path in
 /v1/*) [ -z "${VLLM_API_KEY:-}" ] || [ "$key" = "$VLLM_API_KEY" ] || status="401 Unauthorized" ;;
