@@ -39,7 +39,8 @@ def main() -> None:
     )
     for name, service in plan.services.items():
         build_service(judged.services[name], service, ground)
-    for name, value in outputs(spec, plan, found.documents, judged.warnings).items():
+    told = outputs(spec, plan, found.documents, judged.warnings, judged.figures)
+    for name, value in told.items():
         pulumi.export(name, value)
 
 

@@ -17,6 +17,7 @@ from sparkform.planner.network import Documents
 from sparkform.planner.plan import RackPlan
 from sparkform.rules.context import Context, service_ranks
 from sparkform.rules.evaluate import evaluate
+from sparkform.rules.figures import figures
 from sparkform.spec import Spec
 
 
@@ -27,6 +28,7 @@ class Judged:
     rack: Rack
     services: Mapping[str, InferenceService]
     warnings: tuple[str, ...]
+    figures: Mapping[str, Mapping[str, object]]
 
 
 def judge(spec: Spec, documents: Documents, secrets: frozenset[str], plan: RackPlan) -> Judged:
@@ -43,4 +45,5 @@ def judge(spec: Spec, documents: Documents, secrets: frozenset[str], plan: RackP
     refused = [*verdict.refusals, *plan.problems]
     if refused:
         raise pulumi.RunError("\n".join(str(one) for one in refused))
-    return Judged(rack, services, warnings)
+    known = {name: one.document() for name, one in figures(context).items()}
+    return Judged(rack, services, warnings, known)
