@@ -74,27 +74,33 @@ def private_key_file(login: LoginKey | None, identity_file: Path | None) -> Path
 def _proxy(target: Target, report: NodeReport) -> remote.ProxyConnectionArgs | None:
     if target.proxy_jump is None:
         return None
-    from sparkform.facts.host_keys import line, trust
-    from sparkform.facts.report import NodeError
     from sparkform.facts.ssh import jump_target
 
     jump = jump_target(target)
-    trusted = trust(jump)
-    if isinstance(trusted, NodeError) or not trusted.keys:
-        raise pulumi.RunError(
-            f"{jump.place}: its host key is not in {jump.known_hosts_file}; log in there once"
-        )
     key = _key(private_key_file(report.jump_login, target.identity_file), target.passphrase)
     return remote.ProxyConnectionArgs(
         host=jump.host,
         port=jump.port,
         user=jump.user,
-        host_key=line(trusted.keys[0]),
+        host_key=jump_host_key(jump),
         private_key=key.text,
         private_key_password=key.passphrase,
         dial_error_limit=DIAL_ATTEMPTS,
         per_dial_timeout=DIAL_TIMEOUT_S,
     )
+
+
+def jump_host_key(jump: Target) -> str:
+    """The key of a jump host, which only a known_hosts file tells. Raises RunError."""
+    from sparkform.facts.host_keys import line, trust
+    from sparkform.facts.report import NodeError
+
+    trusted = trust(jump)
+    if isinstance(trusted, NodeError) or not trusted.keys:
+        raise pulumi.RunError(
+            f"{jump.place}: its host key is not in {jump.known_hosts_file}; log in there once"
+        )
+    return line(trusted.keys[0])
 
 
 def _key(path: Path | None, passphrase: str | None) -> _Key:

@@ -111,7 +111,11 @@ class NodeAnchor(remote.Command):
 
 
 class HostStep(remote.Command):
-    """One step on one node."""
+    """One step on one node.
+
+    With a `token` it is for one run of a service: for another run it is replaced, which begins by
+    ending whatever there is of the service on the node. Its deletion leaves a newer run alone.
+    """
 
     def __init__(
         self,
@@ -121,27 +125,35 @@ class HostStep(remote.Command):
         connection: remote.ConnectionArgs,
         opts: pulumi.ResourceOptions,
         secret: pulumi.Output[str] | None = None,
+        token: str | None = None,
     ) -> None:
         work = _put_off(planned) or _step_work(planned, secret)
         super().__init__(
             name,
             connection=connection,
-            create=work.apply,
+            create=_anew(planned, work.apply) if token else work.apply,
             update=work.apply,
             delete=work.undo,
             stdin=work.stdin,
+            triggers=[token] if token else None,
             add_previous_output_in_env=False,
             logging=remote.Logging.NONE if opts.additional_secret_outputs else DONE,
             opts=pulumi.ResourceOptions.merge(
-                opts,
                 pulumi.ResourceOptions(
                     deleted_with=anchor.way_back,
                     depends_on=[anchor],
                     ignore_changes=_ignored(planned),
                 ),
+                opts,
             ),
         )
         _say(planned, self)
+
+
+def _anew(planned: PlannedStep, apply: str) -> str:
+    """Ranks that run under the same token, of which Pulumi knows nothing, must not stay."""
+    service = planned.step.partition(":")[2]
+    return f"{_on_node(f'clear {service}')} < /dev/null && {apply}"
 
 
 def _step_work(planned: PlannedStep, secret: pulumi.Output[str] | None) -> _Work:

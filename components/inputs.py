@@ -11,9 +11,11 @@ from pulumi.runtime import is_config_secret, is_dry_run
 from sparkform.errors import InputError
 from sparkform.facts import ENVIRONMENT, Observation, load_facts, observe
 from sparkform.facts.login_keys import stale_agent
+from sparkform.planner.secrets import Secrets
 from sparkform.planner.targets import targets
 from sparkform.spec import SECRET_KEYS, Spec, encrypted_blocks, parse_config
 
+API_KEY = "apiKey"
 BLOCKS = ("cluster", "services")
 
 
@@ -29,6 +31,12 @@ def declared(config: pulumi.Config) -> Spec:
 def secret_names() -> frozenset[str]:
     """Which secrets the stack has; never what they are."""
     return frozenset(name for name in SECRET_KEYS if is_config_secret(f"sparkform:{name}"))
+
+
+def stack_secrets(config: pulumi.Config) -> Secrets:
+    """Their names, and in clear those that a node can be asked about."""
+    key = config.get(API_KEY)
+    return Secrets(secret_names(), {API_KEY: key} if key else {})
 
 
 def seen(spec: Spec, passphrase: str | None) -> Observation:

@@ -6,18 +6,19 @@ refusal the components are registered first, with their props and without childr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
 
 from components.inference_service import InferenceService
 from components.rack import Rack
-from sparkform.errors import Problem
 from sparkform.planner.network import Documents
-from sparkform.rules.context import Context
+from sparkform.planner.plan import RackPlan
+from sparkform.rules.context import Context, service_ranks
 from sparkform.rules.evaluate import evaluate
-from sparkform.spec import Spec, unsupported_services
+from sparkform.rules.figures import figures
+from sparkform.spec import Spec
 
 
 @dataclass(frozen=True)
@@ -25,21 +26,24 @@ class Judged:
     """A run that may go on."""
 
     rack: Rack
+    services: Mapping[str, InferenceService]
     warnings: tuple[str, ...]
+    figures: Mapping[str, Mapping[str, object]]
 
 
-def judge(
-    spec: Spec, documents: Documents, secrets: frozenset[str], problems: Sequence[Problem]
-) -> Judged:
+def judge(spec: Spec, documents: Documents, secrets: frozenset[str], plan: RackPlan) -> Judged:
     """Register the components and log every warning. Raises RunError with all that is refused."""
-    verdict = evaluate(Context(spec=spec, documents=documents, secrets=secrets))
+    ranks = {name: service_ranks(one.launches) for name, one in plan.services.items()}
+    context = Context(spec=spec, documents=documents, secrets=secrets, ranks=ranks)
+    verdict = evaluate(context)
     rack = Rack(spec, secrets)
-    for service in spec.services:
-        InferenceService(service, spec, secrets, pulumi.ResourceOptions(parent=rack))
+    inside = pulumi.ResourceOptions(parent=rack)
+    services = {name: InferenceService(name, spec, secrets, inside) for name in spec.services}
     warnings = tuple(str(one) for one in verdict.warnings)
     for warning in warnings:
         pulumi.log.warn(warning, rack)
-    refused = [*verdict.refusals, *problems, *unsupported_services(spec)]
+    refused = [*verdict.refusals, *plan.problems]
     if refused:
         raise pulumi.RunError("\n".join(str(one) for one in refused))
-    return Judged(rack, warnings)
+    known = {name: one.document() for name, one in figures(context).items()}
+    return Judged(rack, services, warnings, known)

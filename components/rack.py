@@ -1,13 +1,15 @@
-"""A whole rack out of its plan: nodes first, then links and Swarm."""
+"""A whole rack out of its plan: nodes first, then links and Swarm; services stand on these."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_command import remote
 
-from components.models import build_models
+from components.host_step import HostStep
+from components.models import ModelSteps, build_models
 from components.roce_link import RoceLink
 from components.spark_node import SparkNode, SparkNodeArgs
 from components.swarm_membership import SwarmMembership
@@ -16,6 +18,24 @@ from sparkform.rules.props import RACK_TYPE, rack_props
 from sparkform.spec import Spec
 
 NAME = "rack"
+
+
+@dataclass(frozen=True)
+class Built:
+    """What services stand on. `swarm_network` prints the id of the Swarm's host network."""
+
+    nodes: Mapping[str, SparkNode]
+    links: tuple[RoceLink, ...] = ()
+    models: ModelSteps = field(default_factory=dict)
+    swarm: tuple[pulumi.Resource, ...] = ()
+    swarm_network: HostStep | None = None
+
+    def below(self, nodes: Collection[str], model: str | None) -> list[pulumi.Resource]:
+        """What must stand before a service of this model starts on these nodes."""
+        steps = [step for name in nodes for step in self.nodes[name].steps.values()]
+        links = self.links if len(nodes) > 1 else ()
+        brought = [step for key, step in self.models.items() if key in {(n, model) for n in nodes}]
+        return [*steps, *links, *brought, *self.swarm]
 
 
 class Rack(pulumi.ComponentResource):
@@ -34,8 +54,8 @@ def build_rack(
     program: str,
     connections: Mapping[str, remote.ConnectionArgs],
     secret: Callable[[str], pulumi.Output[str] | None],
-) -> dict[str, SparkNode]:
-    """Register every resource of the rack; returns the nodes by name.
+) -> Built:
+    """Register every resource of the rack itself, and what brings models to it.
 
     `secret` gives a secret of the stack by its key, None where the stack has none.
     """
@@ -53,21 +73,22 @@ def build_rack(
         )
         for declared in spec.cluster.nodes
     }
-    on_fabric = [
-        # The colons of a cable's name separate a URN's parts.
-        RoceLink(link.cable.name.replace(":", "."), link, nodes, inside)
-        for link in plan.links
-    ]
-    build_models(plan.models, nodes, on_fabric, secret)
-    if plan.swarm:
-        _build_swarm(spec.head.name, plan.swarm, nodes, inside)
-    return nodes
+    # The colons of a cable's name separate a URN's parts.
+    links = tuple(
+        RoceLink(link.cable.name.replace(":", "."), link, nodes, inside) for link in plan.links
+    )
+    models = build_models(plan.models, nodes, links, secret)
+    if plan.swarm is None:
+        return Built(nodes, links, models)
+    labels, network = _build_swarm(spec.head.name, plan.swarm, nodes, inside)
+    return Built(nodes, links, models, (labels,), network)
 
 
 def _build_swarm(
     head: str, plan: SwarmPlan, nodes: Mapping[str, SparkNode], inside: pulumi.ResourceOptions
-) -> None:
-    """The head starts it, the others join with its token, and then all are labelled."""
+) -> tuple[HostStep, HostStep | None]:
+    """The head starts it, the others join with its token, and then all are labelled. Returns the
+    labels, which are the last of it, and what tells its network."""
     first = SwarmMembership(f"{head}-swarm-member", nodes[head], plan.members[head], opts=inside)
     token = nodes[head].host_step(
         plan.token,
@@ -79,6 +100,10 @@ def _build_swarm(
         for name, planned in plan.members.items()
         if name != head
     ]
-    nodes[head].host_step(
+    labels = nodes[head].host_step(
         plan.labels, pulumi.ResourceOptions(depends_on=[first.member, *members]), parent=first
     )
+    if plan.network is None:
+        return labels, None
+    last = pulumi.ResourceOptions(depends_on=[first.member])
+    return labels, nodes[head].host_step(plan.network, last, parent=first)

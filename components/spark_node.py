@@ -55,6 +55,7 @@ class SparkNode(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions,
         parent: pulumi.Resource | None = None,
         secret: pulumi.Output[str] | None = None,
+        token: str | None = None,
     ) -> HostStep:
         """A further step on this node, which may belong to another component."""
         return HostStep(
@@ -64,4 +65,5 @@ class SparkNode(pulumi.ComponentResource):
             self.connection,
             pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(parent=parent or self)),
             secret,
+            token,
         )

@@ -18,6 +18,7 @@ VERBS = {
     "logs": "node.logs",
     "rollback": "node.rollback",
     "spread": "node.spread.source",
+    "clear": "node.clear",
 }
 DONE, REFUSED, MISUSED = 0, 1, 2
 

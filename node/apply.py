@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node import claim, document, journal, lock, receipts
+from node import claim, document, journal, lock, member_ends, receipts
 from node.errors import Refusal
 from node.journal import Journal
 from node.steps import STEPS
 from node.system import System
 
-ANSWERS = ("swarm_token", "spread_key")
+ANSWERS = ("swarm_token", "swarm_network", "launch_keys", "spread_key")
 """Steps whose output another step reads: nothing else may stand in it."""
 
 WITHOUT_LOCK = ("hub_client", "model", "image", "ready")
@@ -31,14 +31,22 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
 def apply(system: System, step: str, wanted: document.Document) -> list[str]:
     if step.partition(":")[0] in WITHOUT_LOCK:
         return _without_lock(system, step, wanted)
-    tell = lock.silently if step in ANSWERS else lock.aloud
+    tell = lock.silently if step.partition(":")[0] in ANSWERS else lock.aloud
     holds_s = HOLDS_S.get(step, 0.0)
     with lock.held(system, f"apply {step} for {wanted.owner}", tell=tell, holds_s=holds_s):
         claim.require(system, wanted.owner)
         done = _take_over(system, step, wanted.owner)
+        done += _stop_engines(system, wanted.stops)
         done += STEPS[step].apply(Journal(system, step, wanted.owner), wanted.want, wanted.secret)
         receipts.write(system, step, wanted.text)
     return done or ["nothing to do"]
+
+
+def _stop_engines(system: System, services: Sequence[str]) -> list[str]:
+    """What the step disturbs ends in order before it does."""
+    if not services:
+        return []
+    return member_ends.stop(system, lambda one: one.service in services)
 
 
 def _without_lock(system: System, step: str, wanted: document.Document) -> list[str]:

@@ -17,6 +17,10 @@ def remove_ourselves(system: System) -> list[str]:
     kept.remove_all(system)
     for path in (places.ARMED, places.ROLLED_BACK, places.CLAIM, places.MANIFEST, places.LOCK):
         system.remove(path)
+    # What several steps shared belongs to none of them.
+    for folder in [f"{places.SERVICES}/{name}" for name in system.names(places.SERVICES)]:
+        system.remove_directory(folder)
+    system.remove_directory(places.SERVICES)
     system.remove_directory(places.STATE)
     left = system.names(places.STATE)
     if left:

@@ -12,13 +12,17 @@ from node.errors import Refusal
 
 @dataclass(frozen=True)
 class Document:
-    """`text` is the first line, byte for byte: it becomes the receipt. `secret` is in no file."""
+    """`text` is the first line, byte for byte: it becomes the receipt. `secret` is in no file.
+
+    `stops` names the services whose engines on this node must end before the step is applied.
+    """
 
     owner: str
     want: Mapping[str, Any]
     run: int
     text: str
     secret: Mapping[str, Any]
+    stops: tuple[str, ...] = ()
 
 
 def parse(stdin: str) -> Document:
@@ -32,6 +36,7 @@ def parse(stdin: str) -> Document:
             run=int(found["run"]),
             text=text,
             secret=dict(json.loads(rest)) if rest.strip() else {},
+            stops=tuple(map(str, found.get("stops", ()))),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise Refusal(f"The document on stdin cannot be read ({type(error).__name__}).") from None
@@ -49,3 +54,12 @@ def parse_owner(stdin: str) -> str | None:
         return str(json.loads(text)["owner"])
     except (ValueError, KeyError, TypeError):
         raise Refusal('The document on stdin names no "owner".') from None
+
+
+def parse_token(stdin: str) -> str | None:
+    """The token in the document's want: which run of a service it was for. None where none is."""
+    try:
+        token = json.loads(stdin.partition("\n")[0])["want"]["token"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return token if isinstance(token, str) else None

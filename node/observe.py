@@ -98,8 +98,14 @@ def step_readings(system: System, request: Request) -> dict[str, Read]:
     def reading(name: str) -> Read:
         return lambda: STEPS[name].observe(system, step_request(request, name))
 
-    steps = {f"step {name}": reading(name) for name in STEPS}
+    instances = [name for name in mapping(request.raw.get("steps")) if _is_instance(name)]
+    steps = {f"step {name}": reading(name) for name in [*STEPS, *instances]}
     return {f"step {ANCHOR}": lambda: install.observe(system), **steps}
+
+
+def _is_instance(step: str) -> bool:
+    """`slot:qwen` is looked at beside the step of that module, where the request names it."""
+    return ":" in step and step.partition(":")[0] in STEPS
 
 
 def step_request(request: Request, step: str) -> dict[str, object]:

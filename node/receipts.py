@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from node.document import parse_token
 from node.places import RECEIPTS
 from node.system import System
 
@@ -34,6 +35,11 @@ def owner_of(system: System, step: str) -> str | None:
     except ValueError:
         return None
     return found.get("owner") if isinstance(found, dict) else None
+
+
+def token_of(system: System, step: str) -> str | None:
+    """Which run of a service the step was last applied for; None where it is for none."""
+    return parse_token(system.read(f"{RECEIPTS}/{step}{SUFFIX}") or "")
 
 
 def _is_receipt(name: str) -> bool:

@@ -8,11 +8,22 @@ from importlib import import_module
 from node import claim, cleanup, document, journal, lock, receipts
 from node.errors import Refusal
 from node.journal import Entry, Journal
+from node.kinds import members
 from node.system import System
 
 # Every kind but the lines that are about the manifest itself.
 KINDS = {"action", "directory", "file", "group", "linger", "link", "node_labels", "swap", "swarm"}
-KINDS |= {"addresses", "armed", "symlink", "model", "process", "tree", "unit"}
+KINDS |= {
+    "addresses",
+    "armed",
+    "members",
+    "model",
+    "process",
+    "secret_file",
+    "symlink",
+    "tree",
+    "unit",
+}
 Group = list[Entry]
 ALL = "--all"
 
@@ -28,7 +39,7 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     if owner is None:
         raise Refusal("`undo STEP` needs the step's owner on stdin.")
     with lock.held(system, who):
-        return undo_step(system, arguments[0], owner)
+        return undo_step(system, arguments[0], owner, document.parse_token(stdin))
 
 
 def _all_under_lock(system: System, owner: str | None, who: str) -> list[str]:
@@ -40,18 +51,31 @@ def _all_under_lock(system: System, owner: str | None, who: str) -> list[str]:
         return cleanup.remove_ourselves(system)
 
 
-def undo_step(system: System, step: str, owner: str) -> list[str]:
-    """Undo one step, unless somebody else owns it by now."""
+def undo_step(system: System, step: str, owner: str, token: str | None = None) -> list[str]:
+    """Undo one step, unless somebody else owns it by now.
+
+    A step that is for one run of a service (`token`) may have been applied for a newer run since:
+    then only what is left of the older one goes.
+    """
     entries = journal.read(system)
     found = journal.owner_of(entries, step) or receipts.owner_of(system, step)
     if found is None:
         return [f"{step}: nothing of it is on this node"]
     if found != owner:
         return [f"{step}: belongs to {found} now, left as it is"]
-    done = _undo_groups(system, groups(entry for entry in entries if entry.step == step))
+    own = [entry for entry in entries if entry.step == step]
+    if token is not None and receipts.token_of(system, step) not in (None, token):
+        return _undo_older_run(Journal(system, step, owner), own, token)
+    done = _undo_groups(system, groups(own))
     Journal(system, step, owner).record(journal.CLOSED)
     receipts.remove(system, step)
     return done or [f"{step}: it had changed nothing"]
+
+
+def _undo_older_run(journal: Journal, entries: Sequence[Entry], token: str) -> list[str]:
+    services = [entry.subject for entry in entries if entry.kind == members.KIND]
+    done = [line for one in services for line in members.undo_token(journal, one, token)]
+    return done or [f"{journal.step}: nothing is left of that run"]
 
 
 def undo_all(system: System, owner: str | None) -> list[str]:

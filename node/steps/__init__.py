@@ -39,6 +39,13 @@ NAMES = (
     "swarm",
     "swarm_token",
     "swarm_labels",
+    "swarm_network",
+    "launch_keys",
+    "launch_peers",
+    "launch_files",
+    "slot",
+    "member",
+    "group",
     "ready",
     "native_venv",
     "native_nccl",
@@ -51,7 +58,7 @@ NAMES = (
 
 
 class _Registry(Mapping[str, Step]):
-    """Step name to its module, imported when it is asked for: a verb needs one step, not nine.
+    """Step name to its module, imported when it is asked for: a verb needs one step, not all.
 
     A step that a node has several of is named `<name>:<instance>`, as in `fabric_check:0`.
     """

@@ -62,24 +62,27 @@ def planned(declared: DeclaredStack, found: Observation) -> Planned:
     from sparkform.errors import InputError
     from sparkform.facts.program import zipapp
     from sparkform.planner.plan import plan_rack
-    from sparkform.rules.context import Context
+    from sparkform.planner.secrets import Secrets
+    from sparkform.rules.context import Context, service_ranks
     from sparkform.rules.evaluate import evaluate
+    from sparkform.rules.figures import figures
     from sparkform.rules.stack_secrets import secret_names
 
-    sha256 = hashlib.sha256(zipapp()).hexdigest()
-    made = plan_rack(declared.spec, found.documents, declared.name, sha256)
+    sha256, names = hashlib.sha256(zipapp()).hexdigest(), secret_names(declared.file)
+    secrets = Secrets(names or frozenset())
+    made = plan_rack(declared.spec, found.documents, declared.name, sha256, secrets)
     if made.problems:
         raise InputError(made.problems)
-    secrets = secret_names(declared.file)
-    context = Context(spec=declared.spec, documents=found.documents, secrets=secrets)
-    return Planned(declared.name, declared.spec, made, evaluate(context))
+    ranks = {name: service_ranks(one.launches) for name, one in made.services.items()}
+    context = Context(spec=declared.spec, documents=found.documents, secrets=names, ranks=ranks)
+    return Planned(declared.name, declared.spec, made, evaluate(context), figures(context))
 
 
 def show(found: dict[str, Any]) -> None:
     from sparkform.cli.screen import console
 
     screen = console()
-    for made in (*addresses(found), steps(found)):
+    for made in (*addresses(found), *services(found), steps(found)):
         screen.print(made)
         screen.print()
     changes = [step for step in found["steps"] if step["state"] == "change"]
@@ -106,6 +109,34 @@ def addresses(found: dict[str, Any]) -> Iterator[Table]:
                 place = (one["interface"], one["port"], one["half"], one["address"], one["cable"])
                 row(made, node["name"], *place)
         yield made
+
+
+def services(found: dict[str, Any]) -> Iterator[Table]:
+    """A row a rank, below each service what is known of its memory and speed."""
+    from sparkform.cli.screen import row, table
+
+    for one in found["services"]:
+        title = f"Service {one['name']}: {one['engine']}, {one['runtime']}, {one['url']}"
+        made = table(title, "rank", "node", "image", "command")
+        for launch in one["launches"]:
+            command = " ".join(launch["command"])
+            row(made, launch["rank"], launch["node"], launch["image"] or "none", command)
+        made.caption = predicted(one["predicted"])
+        yield made
+
+
+def predicted(figures: dict[str, Any]) -> str:
+    if figures["weightsGib"] is None:
+        return "The model's size is not known: set modelFacts for its memory and speed."
+    said = (
+        f"{figures['weightsGib']} GiB of weights a node, {figures['freeGib']} GiB for the cache: "
+        f"up to {figures['maxContext']} tokens"
+    )
+    if figures["decodeTokS"] is None:
+        return said
+    low, high = figures["decodeRangeTokS"]
+    speed = f"one request decodes {figures['decodeTokS']} tok/s ({low} to {high})"
+    return f"{said}; {speed}, as predicted"
 
 
 def steps(found: dict[str, Any]) -> Table:

@@ -6,16 +6,17 @@ the function that makes its value. docs/commands.md describes the keys.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from node.steps import STEPS
+from sparkform.planner.disturbance import disturbs
+from sparkform.planner.launch import Launch
 from sparkform.planner.network import FabricInterface
 from sparkform.planner.plan import RackPlan
+from sparkform.planner.ready import api_url
 from sparkform.planner.steps import PlannedStep, StackName
-from sparkform.planner.wants import ANCHOR
+from sparkform.rules.figures import Figures
 from sparkform.rules.outcome import Verdict
 from sparkform.spec import EffectiveNode, Spec
 
@@ -30,6 +31,7 @@ class Planned:
     spec: Spec
     plan: RackPlan
     verdict: Verdict
+    figures: Mapping[str, Figures]
 
 
 def report(planned: Planned) -> Json:
@@ -100,12 +102,37 @@ def state(step: PlannedStep) -> str:
     return "same" if step.decision.in_sync else "change"
 
 
-def disturbs(step: PlannedStep) -> str:
-    """What running it disturbs: none, docker, fabric or host."""
-    if state(step) != "change" or step.step == ANCHOR:
-        return "none"
-    document = json.loads(step.decision.document)
-    return STEPS[step.step].disturbs(document["have"], document["want"])
+def _services(planned: Planned) -> list[Json]:
+    """Each service: who runs it, why it starts anew, what each rank is started with."""
+    return [_service(name, planned) for name in planned.plan.services]
+
+
+def _service(name: str, planned: Planned) -> Json:
+    service, declared = planned.plan.services[name], planned.spec.services[name]
+    return {
+        "name": name,
+        "engine": declared.engine,
+        "runtime": declared.runtime,
+        "url": api_url(planned.spec, name, planned.plan.network),
+        "token": service.token,
+        "state": "change" if service.lines else "same",
+        "lines": list(service.lines),
+        "predicted": planned.figures[name].document(),
+        "launches": [_launch(one) for one in service.launches],
+    }
+
+
+def _launch(launch: Launch) -> Json:
+    return {
+        "rank": launch.rank,
+        "node": launch.node,
+        "image": launch.layer.reference if launch.layer else launch.image,
+        "command": [*launch.entrypoint, *launch.argv],
+        "environment": dict(launch.environment),
+        "ports": [f"{one.address}:{one.number} {one.purpose}" for one in launch.ports],
+        "files": [one.path for one in launch.files],
+        "unproven": list(launch.unproven),
+    }
 
 
 def _violations(planned: Planned) -> list[Json]:
@@ -116,6 +143,7 @@ SECTIONS: Mapping[str, Callable[[Planned], Any]] = {
     "stack": _stack,
     "fabric": _fabric,
     "nodes": _nodes,
+    "services": _services,
     "steps": _steps,
     "violations": _violations,
 }

@@ -36,3 +36,18 @@ def missing_gpus(spec: Spec, documents: Documents) -> Iterator[Problem]:
                 remedy="`nvidia-smi` on the node says why, and a reboot often brings it back; "
                 "or declare the node with `away: true`",
             )
+
+
+def shared_nodes(spec: Spec) -> Iterator[Problem]:
+    """A Spark has one GPU, and an engine takes it whole."""
+    taken: dict[str, str] = {}
+    for service in spec.services:
+        for node in spec.service_nodes(service):
+            if node.name in taken:
+                yield Problem(
+                    path=f"services.{service}.nodes",
+                    what=f"{node.name} runs service {taken[node.name]} already",
+                    because="a node has one GPU, which one engine takes whole",
+                    remedy="give each service nodes of its own",
+                )
+            taken.setdefault(node.name, service)

@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sparkform.planner.network import Documents
 from sparkform.planner.picture import picture
 from sparkform.planner.plan import RackPlan
+from sparkform.planner.ready import api_url
 from sparkform.spec import EffectiveNode, Spec
+
+API = "/v1"
+"""Where both engines serve OpenAI's API."""
 
 
 def outputs(
-    spec: Spec, plan: RackPlan, documents: Documents, warnings: Sequence[str]
+    spec: Spec,
+    plan: RackPlan,
+    documents: Documents,
+    warnings: Sequence[str],
+    predicted: Mapping[str, Mapping[str, object]],
 ) -> dict[str, object]:
-    """`services` and `apiUrl` are empty as long as nothing is served."""
+    """`apiUrl` is that of the first service; null where nothing is served. `predicted` holds what
+    is known ahead of each service's memory and speed."""
+    services = {name: _service(name, spec, plan, predicted.get(name, {})) for name in plan.services}
     return {
-        "services": {},
-        "apiUrl": None,
+        "services": services,
+        "apiUrl": next((one["apiUrl"] for one in services.values()), None),
         "nodes": [_node(node, plan, documents) for node in spec.nodes],
         "topology": picture(spec, plan.network),
         "warnings": list(warnings),
+    }
+
+
+def _service(
+    name: str, spec: Spec, plan: RackPlan, predicted: Mapping[str, object]
+) -> dict[str, object]:
+    declared, base = spec.services[name], api_url(spec, name, plan.network) + API
+    return {
+        "apiUrl": base,
+        "modelsUrl": f"{base}/models",
+        "servedName": spec.served_name(name),
+        "engine": declared.engine,
+        "runtime": declared.runtime,
+        "image": declared.image,
+        "nodes": [one.node for one in plan.services[name].launches],
+        "parallelism": {
+            "tensorParallel": declared.tensor_parallel,
+            "pipelineParallel": declared.pipeline_parallel,
+            "dataParallel": declared.data_parallel,
+        },
+        "predicted": dict(predicted),
     }
 
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from node.steps import STEPS
 from node.steps.swarm import beside_head
 from sparkform.errors import Problem
 from sparkform.facts import NodeDocument
-from sparkform.planner.claims import foreign_claims, missing_gpus
+from sparkform.planner.claims import foreign_claims, missing_gpus, shared_nodes
+from sparkform.planner.disturbance import Serving, stopping, stops_of
+from sparkform.planner.launch import Launch, plan_launches
 from sparkform.planner.links import check_want, partners, run_of
 from sparkform.planner.models import ModelsPlan, plan_models, wishes
 from sparkform.planner.native_steps import native_problems
 from sparkform.planner.network import Documents, Network, plan_network
 from sparkform.planner.peers import Ground
 from sparkform.planner.receipts import Json
+from sparkform.planner.secrets import NO_SECRETS, Secrets
+from sparkform.planner.service_steps import Inputs
+from sparkform.planner.services import ServicePlan, ServicePlanner, seen, serving
 from sparkform.planner.steps import PlannedStep, StackName, held_step, plan_step
 from sparkform.planner.topology import Cable, End
 from sparkform.planner.wants import (
@@ -43,11 +48,17 @@ class LinkPlan:
 
 @dataclass(frozen=True)
 class SwarmPlan:
-    """`members` holds every node, the head included."""
+    """`members` holds every node, the head included; `network` is for services in the Swarm."""
 
     members: Mapping[str, PlannedStep]
     token: PlannedStep
     labels: PlannedStep
+    network: PlannedStep | None = None
+
+    @property
+    def steps(self) -> tuple[PlannedStep, ...]:
+        found = (*self.members.values(), self.token, self.labels)
+        return (*found, self.network) if self.network else found
 
 
 @dataclass(frozen=True)
@@ -59,19 +70,39 @@ class RackPlan:
     links: tuple[LinkPlan, ...] = ()
     swarm: SwarmPlan | None = None
     models: ModelsPlan = field(default_factory=ModelsPlan)
+    services: Mapping[str, ServicePlan] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:
-        """Every step of the rack, in the order of the nodes."""
+        """Every step of the rack, in the order of the nodes, and then those of the services."""
         steps = [step for own in self.nodes.values() for step in own.values()]
         steps += [step for link in self.links for step in link.checks.values()]
         if self.swarm:
-            steps += [*self.swarm.members.values(), self.swarm.token, self.swarm.labels]
-        return (*steps, *self.models.steps)
+            steps += self.swarm.steps
+        steps += self.models.steps
+        steps += [step for service in self.services.values() for step in service.steps]
+        return tuple(steps)
+
+    @property
+    def docker_nodes(self) -> tuple[str, ...]:
+        """The nodes on which Docker is asked to start ranks: for the Swarm's, the head."""
+        names: dict[str, None] = {}
+        for launch in (one for service in self.services.values() for one in service.launches):
+            if launch.runtime == "container":
+                names[launch.node] = None
+            if launch.runtime == "swarm" and self.swarm:
+                names[self.swarm.token.node] = None
+        return tuple(names)
 
 
-def plan_rack(spec: Spec, documents: Documents, stack: StackName, program_sha256: str) -> RackPlan:
+def plan_rack(
+    spec: Spec,
+    documents: Documents,
+    stack: StackName,
+    program_sha256: str,
+    secrets: Secrets = NO_SECRETS,
+) -> RackPlan:
     """Problems instead of steps where the declaration does not fit the machines.
 
     `program_sha256` is that of the node program that goes with this version.
@@ -79,11 +110,16 @@ def plan_rack(spec: Spec, documents: Documents, stack: StackName, program_sha256
     network, problems = plan_network(spec, documents)
     problems += foreign_claims(spec, documents, stack)
     problems += missing_gpus(spec, documents)
+    problems += shared_nodes(spec)
     problems += native_problems(spec, documents)
     problems += wishes(spec)[1]
     if problems:
         return RackPlan(network, {}, problems=tuple(problems))
-    return _Planner(spec, documents, stack, program_sha256, network).plan()
+    launches = plan_launches(spec, network, documents, secrets.names)
+    if launches.problems:
+        return RackPlan(network, {}, problems=launches.problems)
+    planner = _Planner(spec, documents, stack, program_sha256, network)
+    return planner.plan(launches.services, secrets)
 
 
 @dataclass(frozen=True)
@@ -96,12 +132,42 @@ class _Planner:
     program_sha256: str
     network: Network
 
-    def plan(self) -> RackPlan:
-        nodes = {node.name: self._own_steps(node.name) for node in self.spec.nodes}
+    def plan(self, launches: Mapping[str, tuple[Launch, ...]], secrets: Secrets) -> RackPlan:
+        now = {
+            name: seen(name, own, self.documents, self.spec.head.name)
+            for name, own in launches.items()
+        }
+        rack = self._rack(serving(now, self.documents))
+        planned = {name: self._service(name, own, rack, secrets) for name, own in launches.items()}
+        return replace(rack, services=planned)
+
+    def _rack(self, serves: Serving) -> RackPlan:
+        """Without services, but for what the rack's own steps stop of them."""
+        nodes = {
+            node.name: {
+                name: stopping(step, serves) for name, step in self._own_steps(node.name).items()
+            }
+            for node in self.spec.nodes
+        }
         links = tuple(self._link(cable, nodes) for cable in self.network.cables)
-        swarm = self._swarm() if self.spec.swarm_enabled else None
+        swarm = self._swarm(serves) if self.spec.swarm_enabled else None
         models = plan_models(self.spec, Ground(self.network, self.documents, self.stack))
         return RackPlan(self.network, nodes, links, swarm, models)
+
+    def _service(
+        self, name: str, launches: tuple[Launch, ...], rack: RackPlan, secrets: Secrets
+    ) -> ServicePlan:
+        inputs = Inputs(
+            spec=self.spec,
+            stack=self.stack,
+            network=self.network,
+            documents=self.documents,
+            service=name,
+            launches=launches,
+        )
+        stale = secrets.stale(launches, self.documents)
+        planner = ServicePlanner(inputs, self._narrowed, stale)
+        return planner.plan(planner.before(), stops_of(name, rack.steps))
 
     def _is_there(self, node: str) -> bool:
         return node in self.network.management
@@ -141,12 +207,14 @@ class _Planner:
         want = check_want(cable, node, self.network, self.documents, mtu, looked_at)
         return self._step(node, step, want)
 
-    def _swarm(self) -> SwarmPlan:
+    def _swarm(self, serves: Serving) -> SwarmPlan:
         head = self.spec.head.name
-        members = {node.name: self._member(node.name) for node in self.spec.nodes}
-        formed = {"cluster": None, "swarm": members[head].decision.run}
-        token = self._step(head, "swarm_token", formed)
-        return SwarmPlan(members, token, self._labels(members))
+        members = {node.name: stopping(self._member(node.name), serves) for node in self.spec.nodes}
+        run = members[head].decision.run
+        token = self._step(head, "swarm_token", {"cluster": None, "swarm": run})
+        is_used = any(one.runtime == "swarm" for one in self.spec.services.values())
+        network = self._step(head, "swarm_network", {"swarm": run}) if is_used else None
+        return SwarmPlan(members, token, self._labels(members), network)
 
     def _labels(self, members: Mapping[str, PlannedStep]) -> PlannedStep:
         there = {node: _hostname(node, self.documents[node]) for node in self.network.management}

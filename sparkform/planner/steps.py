@@ -11,6 +11,10 @@ STATELESS = {
     "fabric_check": "will be tried with full-size packets",
     "fabric_confirm": "will be confirmed by a fresh login",
     "swarm_token": "will be read",
+    "swarm_network": "will be read",
+    "slot": "will be made free",
+    "member": "will be started anew",
+    "group": "will be recorded as started",
     "ready": "will be asked for one token",
 }
 """What steps without a state of their own do when what they depend on has changed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sparkform.facts import Target
+from sparkform.planner.service_steps import requests
 from sparkform.spec import EffectiveNode, Spec
 
 
@@ -28,5 +29,8 @@ def target(spec: Spec, node: EffectiveNode, passphrase: str | None) -> Target:
         proxy_jump=cluster.proxy_jump,
         model_directory=node.model_directory,
         interfaces=node.interfaces or (),
-        steps={"fabric_address": {"interfaces": list(node.interfaces or ())}},
+        steps={
+            "fabric_address": {"interfaces": list(node.interfaces or ())},
+            **requests(spec, node.name),
+        },
     )

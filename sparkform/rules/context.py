@@ -16,6 +16,7 @@ from sparkform.spec import AnyService, EffectiveNode, Spec
 if TYPE_CHECKING:
     from sparkform.catalog.describe import Subject
     from sparkform.facts import NodeDocument  # it imports the SSH client
+    from sparkform.planner.launch import Launch
 
 GIB_IN_KIB = 1024 * 1024
 
@@ -29,6 +30,14 @@ class Rank:
     environment: Mapping[str, str]
     image: str | None = None
     restart: str = "none"
+
+
+def service_ranks(launches: Sequence[Launch]) -> tuple[Rank, ...]:
+    """A service's launches as the rules look at them. None of them restarts by itself."""
+    return tuple(
+        Rank(node=one.node, arguments=one.argv, environment=one.environment, image=one.image)
+        for one in launches
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

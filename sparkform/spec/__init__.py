@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sparkform.spec.cluster import Cluster, Expected, Fabric, Node, Swarm, Waiver
 from sparkform.spec.effective import FIRST_HOST, EffectiveNode, host_in
-from sparkform.spec.landing import unsupported_services
 from sparkform.spec.parse import parse_config
 from sparkform.spec.secret_keys import SECRET_KEYS, encrypted_blocks
 from sparkform.spec.service import (
@@ -41,5 +40,4 @@ __all__ = [
     "host_in",
     "load_stack",
     "parse_config",
-    "unsupported_services",
 ]

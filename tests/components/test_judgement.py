@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pulumi
 import pytest
 
 from components.judgement import judge
 from sparkform.errors import Problem
+from sparkform.planner.plan import plan_rack
 from sparkform.rules.props import RACK_TYPE, SERVICE_TYPE
 from sparkform.spec import parse_config
-from tests.support.planning import declared, recorded
+from tests.support.planning import STACK, declared, recorded
 from tests.support.registrations import Record, recording
 
 SERVICE = {
@@ -25,12 +28,14 @@ def judged(services: dict[str, object], problems: list[Problem]) -> tuple[Record
     """What was registered, and the refusal's text, empty where the run may go on."""
     plain = declared("direct", 2).cluster.plain()
     spec, said = parse_config(plain, services), []
+    plan = plan_rack(spec, recorded("direct-2-up"), STACK, "any")
+    plan = replace(plan, problems=tuple(problems))
     with recording() as record:
 
         @pulumi.runtime.test  # type: ignore[untyped-decorator]
         def run() -> None:
             try:
-                judge(spec, recorded("direct-2-up"), frozenset(), problems)
+                judge(spec, recorded("direct-2-up"), frozenset(), plan)
             except pulumi.RunError as error:
                 said.append(str(error))
 
@@ -54,9 +59,9 @@ def test_a_problem_of_the_plan_stops_the_run_after_the_rack_is_registered() -> N
     assert types(record) == [RACK_TYPE]
 
 
-def test_a_service_is_shown_to_policies_though_nothing_runs_it_yet() -> None:
-    record, refusal = judged({"chat": SERVICE}, [])
-    assert "services.chat: cannot be run yet" in refusal
+def test_a_service_is_shown_to_policies_though_it_is_refused() -> None:
+    record, refusal = judged({"chat": SERVICE}, [Problem(path="services.chat", what="is wrong")])
+    assert "services.chat: is wrong" in refusal
     assert types(record) == sorted([RACK_TYPE, SERVICE_TYPE])
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from rack import hub
-from rack.hub import Repository, Source
+from rack.hub import Source
+from rack.hub.content import Repository
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment
 from tests.support.rack import RackHandle

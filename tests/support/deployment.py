@@ -9,7 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -65,11 +65,12 @@ def cluster_of(rack: RackHandle) -> dict[str, Any]:
 
 @dataclass
 class Deployment:
-    """One stack. `cluster` is the block `sparkform:cluster`, which a test may change."""
+    """One stack. `cluster` and `services` are its blocks, which a test may change."""
 
     folder: Path
     cluster: dict[str, Any]
     stack: str = STACK
+    services: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def on(cls, rack: RackHandle, folder: Path, stack: str = STACK) -> Deployment:
@@ -102,7 +103,7 @@ class Deployment:
         """Keep what `pulumi stack init` wrote there, the encryption salt."""
         text = self.stack_file.read_text() if self.stack_file.exists() else ""
         kept = yaml.safe_load(text) or {}
-        config = {"sparkform:cluster": self.cluster, "sparkform:services": {}}
+        config = {"sparkform:cluster": self.cluster, "sparkform:services": self.services}
         document = {**kept, "config": {**kept.get("config", {}), **config}}
         self.stack_file.write_text(yaml.safe_dump(document, sort_keys=False))
 
@@ -194,9 +195,11 @@ def outcome(exit_code: int, output: str) -> Outcome:
 
 
 def _is_own(name: str, text: str) -> bool:
-    """The product's own lines begin with node and step: `spark-1 nccl_conf: `."""
-    node_and_step = text.partition(": ")[0]
-    return bool(name) and node_and_step.replace(" ", "-").replace(":", "-") == name
+    """The product's own lines begin with node and step, `spark-1 nccl_conf: `, or with the service
+    that is the resource: `service qwen: `."""
+    subject = text.partition(": ")[0]
+    own = subject.replace(" ", "-").replace(":", "-") == name
+    return bool(name) and (own or subject == f"service {name}")
 
 
 def _events(output: str) -> Iterator[dict[str, Any]]:

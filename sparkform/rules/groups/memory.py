@@ -27,7 +27,7 @@ SMALLEST_HONEST = 0.8
 CACHE_NAMES = {"fp8_e4m3": "fp8", "fp8_e5m2": "fp8", "bfloat16": "bf16", "float16": "fp16"}
 
 
-def _cache(service: ServiceView) -> str:
+def cache_type(service: ServiceView) -> str:
     """The cache's type as the sizing knows it; an unknown one counts as 16 bits."""
     given = service.settings.text("kv_cache_dtype") or "auto"
     given = CACHE_NAMES.get(given, given.removesuffix("_ds_mla"))
@@ -35,7 +35,7 @@ def _cache(service: ServiceView) -> str:
 
 
 def _memory(service: ServiceView, node: EffectiveNode) -> Memory:
-    """What the engine may take of a node. TensorRT-LLM's own share is of the rest: see `_fit`."""
+    """What the engine may take of a node. TensorRT-LLM's own share is of the rest: see `fit_on`."""
     engine, runtime = service.block.engine, service.block.runtime
     usual = service.context.catalogue.memory(engine, runtime, service.usable_gib(node))
     if engine == "trtllm":
@@ -44,7 +44,7 @@ def _memory(service: ServiceView, node: EffectiveNode) -> Memory:
     return replace(usual, fraction=min(share, 1.0))
 
 
-def _fit(service: ServiceView, node: EffectiveNode) -> Fit | None:
+def fit_on(service: ServiceView, node: EffectiveNode) -> Fit | None:
     """The fit of one node's share, for one request of the longest context; None: not known."""
     subject = service.subject
     tensor, pipeline = service.ranks_of("tensor_parallel"), service.ranks_of("pipeline_parallel")
@@ -53,7 +53,7 @@ def _fit(service: ServiceView, node: EffectiveNode) -> Fit | None:
     demand = Demand(
         shape=subject.shape,
         quantisation=subject.quantisation,
-        cache=_cache(service),
+        cache=cache_type(service),
         context=service.settings.whole("max_seq_len") or _default_context(service),
     )
     memory = _memory(service, node)
@@ -95,7 +95,7 @@ def memory_fit(service: ServiceView) -> Iterator[Outcome]:
     """
     reasons = set()
     for node in service.nodes:
-        answer = _fit(service, node)
+        answer = fit_on(service, node)
         if answer is None:
             reason = "neither catalogue nor modelFacts.parameters tell its size"
             yield Skip(path=service.path("model"), reason=reason)
@@ -120,7 +120,7 @@ def container_overhead(service: ServiceView) -> Iterator[Outcome]:
     """
     if service.block.runtime == "native":
         return
-    answer = _fit(service, service.nodes[0])
+    answer = fit_on(service, service.nodes[0])
     if answer is None:
         yield Skip(path=service.path("model"), reason="the model's size is not known")
         return
@@ -196,7 +196,7 @@ def _claim(service: ServiceView, node: EffectiveNode) -> float | None:
     memory = _memory(service, node)
     if service.block.engine == "vllm":
         return memory.usable_gib * memory.fraction
-    answer = _fit(service, node)
+    answer = fit_on(service, node)
     return None if answer is None else answer.weights_gib_per_node + memory.runtime_gib
 
 

@@ -122,7 +122,7 @@ def test_a_missing_half_is_named_with_its_cable() -> None:
 def test_the_outputs_name_nodes_and_draw_the_rack() -> None:
     documents = recorded("direct-2-untouched")
     spec = declared("direct", 2)
-    found = outputs(spec, planned(spec, documents), documents, [])
+    found = outputs(spec, planned(spec, documents), documents, [], {})
     assert [node["role"] for node in found["nodes"]] == ["head", "worker"]  # type: ignore[attr-defined]
     assert str(found["topology"]).splitlines() == [
         "flowchart LR",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 from pathlib import Path
@@ -151,6 +152,14 @@ def test_unprivileged_requests_can_be_switched_off(toolkit: Toolkit) -> None:
     key = "accept-nvidia-visible-devices-envvar-when-unprivileged = false\n"
     toolkit.node.write(CONFIG, key + toolkit.node.read(CONFIG))
     assert not has_gpu(toolkit.create("NVIDIA_VISIBLE_DEVICES=all")[2])
+
+
+def test_a_limit_above_the_machines_own_is_cut_down_and_no_other() -> None:
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    high = {"type": "RLIMIT_NOFILE", "hard": 2**64 - 1, "soft": 2**64 - 1}
+    low = {"type": "RLIMIT_NOFILE", "hard": most - 1, "soft": 7}
+    spec = runtime.within_limits({"process": {"rlimits": [high, dict(low)]}})
+    assert spec["process"]["rlimits"] == [{**high, "hard": most, "soft": most}, low]
 
 
 def test_a_mode_that_the_shim_does_not_know_is_refused(toolkit: Toolkit) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sparkform.spec import host_in, parse_config, unsupported_services
+from sparkform.spec import host_in, parse_config
 from tests.unit.spec.support import cluster, spec, trtllm, vllm, with_node
 
 
@@ -132,12 +132,3 @@ def test_a_spec_cannot_be_changed() -> None:
     declared = spec(cluster())
     with pytest.raises(ValueError, match="frozen"):
         declared.cluster.fabric.pool = "10.0.0.0/8"  # type: ignore[misc]
-
-
-def test_each_service_is_refused_in_one_sentence_until_services_run() -> None:
-    found = unsupported_services(spec(cluster(), {"qwen": trtllm()}))
-    assert [str(problem) for problem in found] == [
-        "services.qwen: cannot be run yet, as this version looks after the rack only; "
-        "leave sparkform:services empty"
-    ]
-    assert unsupported_services(spec(cluster())) == []

@@ -3,7 +3,7 @@
 Which devices a container gets: internal/config/image/cuda_image.go and internal/runtime of
 NVIDIA/nvidia-container-toolkit at tag v1.19.0. What it gets here: the device files (no driver
 stands behind them), `nvidia-smi` with the node's data, and NVIDIA_VISIBLE_DEVICES=void as the
-toolkit's CDI specs set it.
+toolkit's CDI specs set it. Limits are cut down to what this machine can give (docs/rack.md).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import datetime
 import json
 import os
 import re
+import resource
 import shutil
 import sys
 from pathlib import Path
@@ -109,6 +110,16 @@ def with_gpu(spec: dict[str, Any], devices: dict[str, list[int]]) -> dict[str, A
     return spec
 
 
+def within_limits(spec: dict[str, Any]) -> dict[str, Any]:
+    """The spec with no limit above this process's own: a simulated node may not raise any."""
+    for limit in spec.get("process", {}).get("rlimits") or []:
+        _, most = resource.getrlimit(getattr(resource, limit["type"]))
+        if most != resource.RLIM_INFINITY:
+            limit["hard"] = min(limit["hard"], most)
+            limit["soft"] = min(limit["soft"], limit["hard"])
+    return spec
+
+
 def modified(spec: dict[str, Any]) -> dict[str, Any]:
     """The spec as this node's toolkit would leave it; raises RuntimeFault."""
     config, toolkit_data = toolkit.config(), node.document("toolkit")
@@ -166,7 +177,7 @@ def main(arguments: list[str]) -> int:
     elif "create" in arguments:
         path = bundle(arguments) / "config.json"
         try:
-            spec = modified(json.loads(path.read_text()))
+            spec = modified(within_limits(json.loads(path.read_text())))
         except (RuntimeFault, OSError, ValueError) as error:
             _log_for_caller(arguments, str(error))
             return 1

@@ -1,0 +1,74 @@
+"""Room for one rank of a service: whatever of an engine is on this node ends before it starts.
+
+want: {"service", "token", "rank", "ports": [{"number", "address", "purpose"}], "launch"}. The token
+names one run of the whole service, so a new one means that every rank ends and starts again. A node
+runs one engine (it has one GPU): where it has a rank, those of other services end too; `rank` is
+null on a manager that only ends the Swarm's part. What bears the wanted token stays, so that the
+step may be applied again under a service that runs. `launch` sums up what the rank is started with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from node import member_ends, members, room
+from node.errors import Refusal
+from node.journal import Journal
+from node.kinds import members as kind
+from node.members import Member
+from node.places import DOCKER_SOCKET
+from node.system import System
+
+Json = Mapping[str, Any]
+
+
+def observe(system: System, request: Json) -> dict[str, Any]:
+    """`members`: the ranks of the service that asks, as this node has them."""
+    service = str(request.get("service", ""))
+    found = members.of(system, service) if service else []
+    return {"members": [asdict(one) for one in found]}
+
+
+def narrow(seen: Json, want: Json) -> dict[str, Any]:
+    """A rank of another run differs; one that is missing is the business of whoever starts it."""
+    others = sorted(
+        {one["token"] for one in seen.get("members", []) if one["token"] != want["token"]}
+    )
+    return {**want, "token": ", ".join(others)} if others else dict(want)
+
+
+def differences(have: Json, want: Json) -> list[str]:
+    if have["token"] == want["token"]:
+        return []
+    return [f"what runs of service {want['service']} will be ended first"]
+
+
+def disturbs(have: Json, want: Json) -> str:
+    return "none"
+
+
+def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+    system = journal.system
+    _require_docker(system)
+    kind.remember(journal, want["service"])
+    done = member_ends.remove(system, lambda one: _leaves(one, want))
+    if done:
+        room.await_memory(system)
+    if not any(one.alive for one in members.of(system, want["service"])):
+        room.require_ports(system, want["ports"])
+    return done
+
+
+def _leaves(one: Member, want: Json) -> bool:
+    """A manager sees the whole Swarm: of other services only what runs on this node is meant."""
+    if one.service == want["service"]:
+        return bool(one.token != want["token"])
+    return want["rank"] is not None and one.kind in (members.CONTAINER, members.UNIT)
+
+
+def _require_docker(system: System) -> None:
+    """Without an answer nobody knows what runs."""
+    if not system.ask(DOCKER_SOCKET, "GET", "/_ping", timeout_s=30).ok:
+        raise Refusal("dockerd does not answer, so what runs on this node is not known.")

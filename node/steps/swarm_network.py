@@ -1,0 +1,43 @@
+"""On the head: print the Swarm's own id of the host network. It has no state of its own.
+
+want: {"swarm": the run of the head's `swarm` step}: another Swarm has another network. A service
+on the host network must name it by this id: by name or by a node's own id, Docker tells it back
+differently, and every refresh would replace the service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from node.docker_engine import get
+from node.errors import Refusal
+from node.journal import Journal
+from node.plain import mapping
+from node.system import System
+
+Json = Mapping[str, Any]
+
+
+def observe(system: System, request: Json) -> dict[str, Any]:
+    return {}
+
+
+def narrow(seen: Json, want: Json) -> dict[str, Any]:
+    return dict(want)
+
+
+def differences(have: Json, want: Json) -> list[str]:
+    return []
+
+
+def disturbs(have: Json, want: Json) -> str:
+    return "none"
+
+
+def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+    """The id and nothing else."""
+    found = mapping(get(journal.system, "/networks/host?scope=swarm")).get("Id")
+    if not found:
+        raise Refusal("This node's Swarm has no host network; `docker network ls` shows it.")
+    return [str(found)]

@@ -1,0 +1,193 @@
+"""Services from nothing to running and back, in every runtime, with a tiny engine in vLLM's place.
+
+The tests of one shape share a stack that is up; each leaves it up, and the last one destroys it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.rack.conftest import RackFactory
+from tests.support import tiny_engine
+from tests.support.deployment import Deployment, Outcome
+from tests.support.digest import Digest, changes, digest, planted
+from tests.support.rack import RackHandle
+
+pytestmark = pytest.mark.rack
+
+SHAPES = [("container", 1), ("container", 2), ("swarm", 2), ("native", 2)]
+NAME = "qwen"
+ANSWERS_S = 20.0
+DAEMON = "/etc/docker/daemon.json"
+TO_RUNC = 's/"default-runtime": "nvidia"/"default-runtime": "runc"/'
+START = {
+    "container": "/var/lib/sparkform/services/qwen/files/start",
+    "native": "/var/lib/sparkform/services/qwen/start",
+}
+KILL = {
+    "container": "sudo docker kill sparkform-qwen-{rank}",
+    "swarm": "sudo docker ps -q | xargs sudo docker kill",
+    "native": "sudo systemctl kill -s KILL sparkform-qwen; sleep 1",
+}
+REMOVE = {
+    "container": "sudo docker rm -f sparkform-qwen-{rank}",
+    "swarm": "sudo docker service rm sparkform-qwen-{rank}",
+    "native": "sudo systemctl stop sparkform-qwen; sudo rm -r /run/sparkform",
+}
+
+
+@dataclass
+class Served:
+    """A rack with a service that is up."""
+
+    rack: RackHandle
+    runtime: str
+    deployment: Deployment
+    before: Digest
+
+    @property
+    def head(self) -> str:
+        return self.rack.hosts[0]
+
+    @property
+    def last(self) -> tuple[int, str]:
+        rank = len(self.rack.hosts) - 1
+        return rank, self.rack.hosts[rank]
+
+    def kill(self) -> None:
+        rank, host = self.last
+        self.rack.must(host, KILL[self.runtime].format(rank=rank))
+
+    def remove(self) -> None:
+        for rank, host in enumerate(self.rack.hosts):
+            asked = self.head if self.runtime == "swarm" else host
+            self.rack.must(asked, REMOVE[self.runtime].format(rank=rank))
+
+    def up(self, **keys: Any) -> Outcome:
+        """With these keys of the service's block set."""
+        self.deployment.services[NAME] |= keys
+        done = self.deployment.up()
+        assert self.answers()
+        return done
+
+    def answers(self) -> bool:
+        deadline = time.monotonic() + ANSWERS_S
+        while not self.answers_now():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(1)
+        return True
+
+    def answers_now(self) -> bool:
+        return tiny_engine.answer(self.rack, self.head).endswith("200")
+
+
+@pytest.fixture(scope="module", params=SHAPES, ids=lambda shape: f"{shape[0]}-{shape[1]}")
+def served(
+    request: pytest.FixtureRequest, rack: RackFactory, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
+    runtime, count = request.param
+    made = rack(nodes=count, fabric="direct" if count > 1 else "none")
+    (tiny_engine.install_native if runtime == "native" else tiny_engine.install)(made)
+    before = digest(made)
+    deployment = Deployment.on(made, tmp_path_factory.mktemp(runtime))
+    for node in deployment.cluster["nodes"]:
+        node["memoryGib"] = 119
+    deployment.services = {NAME: tiny_engine.service(runtime, tensorParallel=count)}
+    one = Served(made, runtime, deployment, before)
+    one.up()
+    yield one
+    deployment.destroy()
+
+
+def restarted(done: Outcome) -> bool:
+    """The service was made anew, and nothing of the rack was touched."""
+    slots = {name for name in done.changed_steps if "-slot-" in name}
+    return bool(slots) and all(NAME in name for name in done.changed_steps)
+
+
+def test_a_second_up_changes_nothing(served: Served) -> None:
+    done = served.deployment.up()
+    assert (done.changed, done.said) == (set(), [])
+
+
+def test_a_dead_rank_is_said_and_mended_by_one_up(served: Served) -> None:
+    served.kill()
+    said = served.deployment.preview().said
+    rank, host = served.last
+    only = "service qwen: does not run, will be started again"
+    gone = f"service qwen: rank {rank} on {host} has ended, will be started again with the rest"
+    assert (gone if rank else only) in said
+    assert restarted(served.up())
+    assert served.deployment.up().changed == set()
+
+
+def test_a_service_that_was_removed_by_hand_is_mended_by_one_up(served: Served) -> None:
+    served.remove()
+    assert restarted(served.up())
+    assert served.deployment.up().changed == set()
+
+
+def test_a_changed_setting_restarts_the_service_only_and_is_named(served: Served) -> None:
+    done = served.up(gpuMemoryUtilization=0.4)
+    assert "service qwen: --gpu-memory-utilization is 0.3, will be 0.4" in done.said
+    assert restarted(done)
+    assert served.deployment.up().changed == set()
+
+
+def test_a_setting_that_is_changed_while_the_service_is_gone_is_one_up(served: Served) -> None:
+    served.remove()
+    assert restarted(served.up(gpuMemoryUtilization=0.3))
+    assert served.deployment.up().changed == set()
+
+
+def test_what_a_refresh_misses_is_mended_by_one_up(served: Served) -> None:
+    served.remove()
+    served.deployment.good("refresh", "--yes", "--skip-preview")
+    assert restarted(served.up())
+    assert served.deployment.up().changed == set()
+
+
+def test_drift_that_stops_the_service_says_so_before_it_does(served: Served) -> None:
+    host = served.last[1]
+    served.rack.must(host, f"sudo sed -i '{TO_RUNC}' {DAEMON}")
+    line = f"{host} docker_daemon: default-runtime is runc, will be nvidia"
+    stops = f"{line}; this stops service qwen"
+    said = served.deployment.preview()
+    assert stops in said.said
+    done = served.up()
+    assert f"{host}-docker_daemon" in done.changed
+    assert any("sparkform-qwen" in one and one.endswith(": stopped") for one in done.printed)
+    assert served.deployment.up().changed == set()
+
+
+def test_a_file_of_the_launch_that_was_edited_is_put_right_without_a_restart(
+    served: Served,
+) -> None:
+    if served.runtime == "swarm":
+        pytest.skip("the Swarm carries the files")
+    served.rack.must(served.head, f"echo x | sudo tee -a {START[served.runtime]}")
+    done = served.up()
+    assert done.changed_steps == {f"{served.head}-launch_files-qwen"}
+
+
+def test_no_services_stop_every_engine_and_keep_the_rack(served: Served) -> None:
+    block, served.deployment.services = served.deployment.services, {}
+    done = served.deployment.up()
+    assert not served.answers_now()
+    assert done.operations[f"{served.head}-anchor"] == "same"
+    assert served.deployment.up().changed == set()
+    served.deployment.services = block
+    served.up()
+
+
+def test_destroy_gives_the_machines_back(served: Served) -> None:
+    with planted(served.rack):
+        assert changes(served.before, digest(served.rack)), "the digest sees nothing"
+    served.deployment.destroy()
+    assert changes(served.before, digest(served.rack)) == []
