@@ -29,7 +29,7 @@ def main() -> None:
     plan = plan_rack(spec, found.documents, stack, sha256, secrets)
     judged = judge(spec, found.documents, secrets.names, plan)
     reach = connections(spec, found.nodes, passphrase)
-    built = build_rack(judged.rack, spec, plan, packed(program), reach)
+    built = build_rack(judged.rack, spec, plan, packed(program), reach, config.get_secret)
     ground = Ground(
         built=built,
         head=spec.head.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -35,9 +36,19 @@ def up(folder: Path, root: Path | None, stack: str, config_file: Path, show: Sho
     try:
         _select(folder, root, stack).up(on_event=note, color="never", config_file=str(config_file))
     except CommandError as error:
-        said = errors or [line.strip() for line in str(error).splitlines() if line.strip()]
+        said = errors or words(str(error))
         return Outcome(False, tuple(said), time.monotonic() - began)
     return Outcome(True, tuple(lines), time.monotonic() - began)
+
+
+def words(error: str) -> list[str]:
+    """What Pulumi itself said in a CommandError, without the names of its streams.
+
+    >>> words("\\n code: 6\\n stdout: \\n stderr: error: no stack named 'lab' found")
+    ["error: no stack named 'lab' found"]
+    """
+    parts = (re.sub(r"^\s*(code: -?\d+|stdout:|stderr:)", "", line) for line in error.splitlines())
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _select(folder: Path, root: Path | None, stack: str) -> automation.Stack:

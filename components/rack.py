@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_command import remote
 
 from components.host_step import HostStep
+from components.models import ModelSteps, Secret, build_models
 from components.roce_link import RoceLink
 from components.spark_node import SparkNode, SparkNodeArgs
 from components.swarm_membership import SwarmMembership
@@ -25,14 +26,18 @@ class Built:
 
     nodes: Mapping[str, SparkNode]
     links: tuple[RoceLink, ...] = ()
+    models: ModelSteps = field(default_factory=dict)
     swarm: tuple[pulumi.Resource, ...] = ()
     swarm_network: HostStep | None = None
 
-    def below(self, nodes: Collection[str]) -> list[pulumi.Resource]:
-        """What must stand before a service on these nodes starts."""
+    def below(self, nodes: Collection[str], model: str | None) -> list[pulumi.Resource]:
+        """What must stand before a service on these nodes starts, its model by handle included."""
+        brought = [
+            one for (node, handle), one in self.models.items() if node in nodes and handle == model
+        ]
         steps = [step for name in nodes for step in self.nodes[name].steps.values()]
         links = self.links if len(nodes) > 1 else ()
-        return [*steps, *links, *self.swarm]
+        return [*steps, *links, *self.swarm, *brought]
 
 
 class Rack(pulumi.ComponentResource):
@@ -50,8 +55,12 @@ def build_rack(
     plan: RackPlan,
     program: str,
     connections: Mapping[str, remote.ConnectionArgs],
+    secret: Secret,
 ) -> Built:
-    """Register every resource of the rack itself."""
+    """Register every resource of the rack itself.
+
+    `secret` gives a secret of the stack by its key, None where the stack has none.
+    """
     inside = pulumi.ResourceOptions(parent=rack)
     nodes = {
         declared.name: SparkNode(
@@ -70,10 +79,11 @@ def build_rack(
     links = tuple(
         RoceLink(link.cable.name.replace(":", "."), link, nodes, inside) for link in plan.links
     )
+    models = build_models(plan.models, nodes, links, secret)
     if plan.swarm is None:
-        return Built(nodes, links)
+        return Built(nodes, links, models)
     labels, network = _build_swarm(spec.head.name, plan.swarm, nodes, inside)
-    return Built(nodes, links, (labels,), network)
+    return Built(nodes, links, models, (labels,), network)
 
 
 def _build_swarm(

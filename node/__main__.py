@@ -18,6 +18,7 @@ VERBS = {
     "logs": "node.logs",
     "rollback": "node.rollback",
     "clear": "node.clear",
+    "spread": "node.spread.source",
 }
 DONE, REFUSED, MISUSED = 0, 1, 2
 

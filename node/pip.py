@@ -21,6 +21,10 @@ INSTALL = (
     *("--no-cache-dir", "--no-warn-script-location", "--root-user-action", "ignore"),
     *("--progress-bar", "off", "--quiet"),
 )
+DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
+"""The kernel ends pip with the program that started it: a killed run frees the node's lock, and the
+next one must not meet a pip in the same folder (prctl(2), PR_SET_PDEATHSIG)."""
+
 TOGETHER = 12
 """Lines of a lock that are fetched at once: what a killed run has to fetch again."""
 
@@ -61,7 +65,7 @@ def _pip(
     system: System, python: str, arguments: Sequence[str], limit_s: float, stdin: str = ""
 ) -> None:
     source = ["-r", "/dev/stdin"] if stdin else []
-    argv = [python, "-I", "-m", "pip", *arguments, *source]
+    argv = [*DIES_WITH_US, python, "-I", "-m", "pip", *arguments, *source]
     done = system.run(argv, stdin, timeout_s=limit_s)
     if done.code:
         raise Refusal(f"pip {arguments[0]} failed: {last_words(done)}")

@@ -23,7 +23,7 @@ from rack import (
     stackfile,
     status,
 )
-from rack.engines import catalogue, loading
+from rack.engines import catalogue, loading, native
 from rack.engines.catalogue import EngineName
 from rack.host import RackError
 from rack.layout import node_named
@@ -182,7 +182,10 @@ def engine_command(
         check(name)
         need_root()
         rack, _ = inventory.need(name)
-        typer.echo(loading.load(rack, catalogue.recipe(engine, version), say))
+        reference = loading.load(rack, catalogue.recipe(engine, version), say)
+        if engine is EngineName.VLLM:
+            native.lay(rack)
+        typer.echo(reference)
 
 
 @app.command("model")

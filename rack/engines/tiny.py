@@ -35,8 +35,17 @@ def ensure(say: Say) -> Path:
         with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
             made = Path(aside) / "model"
             must([*python(), str(GENERATOR), "make", str(made)], timeout_s=MAKE_TIMEOUT_S)
-            made.rename(folder)
+            _keep(made, folder)
     return folder
+
+
+def _keep(made: Path, folder: Path) -> None:
+    """Another rack may have made the same in the meantime; then theirs stays."""
+    try:
+        made.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
 
 
 def python() -> list[str]:

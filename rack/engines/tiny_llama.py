@@ -33,6 +33,7 @@ SHAPE = {
     "num_hidden_layers": 4,
     "num_attention_heads": 8,
     "num_key_value_heads": 4,
+    "head_dim": 32,  # the least that vLLM 0.32 computes on a CPU
     "max_position_embeddings": 2048,
 }
 
@@ -68,6 +69,8 @@ def tokenizer() -> Foreign:
 def make(folder: Path) -> None:
     torch, wrapper = importlib.import_module("torch"), importlib.import_module("transformers")
     torch.manual_seed(SEED)
+    # Threads that wait for each other cost minutes where the processor is shared.
+    torch.set_num_threads(1)
     words = tokenizer()
     shape = wrapper.LlamaConfig(
         vocab_size=len(words), bos_token_id=None, eos_token_id=words.eos_token_id, **SHAPE

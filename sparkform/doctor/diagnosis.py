@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from sparkform.doctor import access, docker, drift, engines, gpu, machine, openings
 from sparkform.doctor.check import Check, NodeCheck, Status, View
 from sparkform.doctor.fabric import fabric
+from sparkform.doctor.native import native
 from sparkform.facts import NodeDocument, Observation
 from sparkform.planner.plan import RackPlan, plan_rack
 from sparkform.planner.steps import StackName
@@ -71,6 +72,7 @@ def _present(view: View, documents: dict[str, NodeDocument]) -> Iterator[Check]:
     for check in BEFORE:
         yield from check(view)
     yield from fabric(view, documents)
+    yield from native(view, documents)
     for check in AFTER:
         yield from check(view)
 

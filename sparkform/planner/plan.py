@@ -13,8 +13,10 @@ from sparkform.planner.claims import foreign_claims, missing_gpus, shared_nodes
 from sparkform.planner.disturbance import Serving, stopping, stops_of
 from sparkform.planner.launch import Launch, plan_launches
 from sparkform.planner.links import check_want, partners, run_of
+from sparkform.planner.models import ModelsPlan, plan_models, wishes
 from sparkform.planner.native_steps import native_problems
 from sparkform.planner.network import Documents, Network, plan_network
+from sparkform.planner.peers import Ground
 from sparkform.planner.receipts import Json
 from sparkform.planner.secrets import NO_SECRETS, Secrets
 from sparkform.planner.service_steps import Inputs
@@ -67,6 +69,7 @@ class RackPlan:
     nodes: Mapping[str, Mapping[str, PlannedStep]]
     links: tuple[LinkPlan, ...] = ()
     swarm: SwarmPlan | None = None
+    models: ModelsPlan = field(default_factory=ModelsPlan)
     services: Mapping[str, ServicePlan] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
@@ -77,6 +80,7 @@ class RackPlan:
         steps += [step for link in self.links for step in link.checks.values()]
         if self.swarm:
             steps += self.swarm.steps
+        steps += self.models.steps
         steps += [step for service in self.services.values() for step in service.steps]
         return tuple(steps)
 
@@ -108,6 +112,7 @@ def plan_rack(
     problems += missing_gpus(spec, documents)
     problems += shared_nodes(spec)
     problems += native_problems(spec, documents)
+    problems += wishes(spec)[1]
     if problems:
         return RackPlan(network, {}, problems=tuple(problems))
     launches = plan_launches(spec, network, documents, secrets.names)
@@ -146,7 +151,8 @@ class _Planner:
         }
         links = tuple(self._link(cable, nodes) for cable in self.network.cables)
         swarm = self._swarm(serves) if self.spec.swarm_enabled else None
-        return RackPlan(self.network, nodes, links, swarm)
+        models = plan_models(self.spec, Ground(self.network, self.documents, self.stack))
+        return RackPlan(self.network, nodes, links, swarm, models)
 
     def _service(
         self, name: str, launches: tuple[Launch, ...], rack: RackPlan, secrets: Secrets

@@ -17,6 +17,12 @@ class Outcome:
     took_s: float
 
 
+TELLING: tuple[Callable[[str], bool], ...] = (
+    lambda line: line.startswith("service "),
+    lambda line: "error" in line.lower(),
+)
+"""What names a failure best: the watch of a service, else Pulumi."""
+
 Run = Callable[[Stage], Outcome]
 
 
@@ -47,12 +53,9 @@ def seen(result: Result) -> str:
     """The line that counts: that it answers, or why it does not."""
     if result.outcome is None:
         return "an earlier stage failed"
-    lines = [line for line in result.outcome.seen if line.strip()]
+    lines = [line.strip() for line in result.outcome.seen if line.strip()]
     if not lines:
         return "nothing was said"
-    telling = [line for line in lines if _tells(line, result.outcome.passed)]
-    return (telling or lines)[-1 if result.outcome.passed else 0].strip()
-
-
-def _tells(line: str, passed: bool) -> bool:
-    return ": ready, " in line if passed else line.lstrip().startswith("service ")
+    if result.outcome.passed:
+        return next((line for line in reversed(lines) if ": ready, " in line), lines[-1])
+    return next((line for tells in TELLING for line in lines if tells(line)), lines[0])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rack.engines import catalogue, loading, tiny, vllm
+from rack.engines import catalogue, loading, native, tiny, vllm
 from tests.rack.conftest import RackFactory
 from tests.support.launching import Started, launches, started
 from tests.support.rack import RackHandle
@@ -28,7 +28,10 @@ DEATH_LIMIT_S = 10.0
 @pytest.fixture
 def direct(rack: RackFactory) -> RackHandle:
     """Two nodes with the stand-in's image and something in the place of a model."""
-    made = rack(nodes=2, fabric="direct")
+    return prepared(rack(nodes=2, fabric="direct"))
+
+
+def prepared(made: RackHandle) -> RackHandle:
     loading.load(made.rack, catalogue.trtllm(), print)
     hub = "/var/lib/sparkform/models/hub/models--" + tiny.HANDLE.replace("/", "--")
     for host in made.hosts:
@@ -43,6 +46,7 @@ def with_vllm(direct: RackHandle) -> RackHandle:
     if vllm.installed() is None:
         pytest.skip("needs `make setup ENGINE=vllm`")
     loading.load(direct.rack, catalogue.vllm_cpu(), print)
+    native.lay(direct.rack)
     tiny.place(direct.rack, print)
     return direct
 
@@ -150,4 +154,15 @@ def test_vllm_cut_in_two_says_what_transformers_says(with_vllm: RackHandle, runt
         for host in with_vllm.hosts:
             assert received_bytes(with_vllm, host, "enP7s7") > before[host] + 10**5
         group.kill(group.ranks[1])
-        assert group.ask("/v1/completions", {"prompt": "x", "max_tokens": 1}, 10) is None
+        answer = group.ask("/v1/completions", {"prompt": "x", "max_tokens": 1}, 10)
+        assert "choices" not in (answer or {})
+
+
+def test_three_nodes_behind_a_switch_add_up_as_three_stages(rack: RackFactory) -> None:
+    """Last, because it takes the rack of two down."""
+    made = prepared(rack(nodes=3, fabric="switch"))
+    ranks = plan(made, STAND_IN, pipelineParallel=3)
+    with started(made, ranks) as group:
+        group.wait_ready()
+        answer = group.ask("/v1/completions", {"prompt": "x", "max_tokens": 1})
+        assert answer["stand_in"]["ranks"] == ["spark-1", "spark-2", "spark-3"]

@@ -33,7 +33,7 @@ FAULTS = {
     "missing-kernel": ("[no-sm120-experts, rule trt-moe-backend]", "does not support SM120"),
     "out-of-memory": ("[out-of-memory, rule mem-fit]", "CUDA out of memory"),
     "double-free": ("[double-free, rule trt-multinode-image]", "double free detected"),
-    "nccl-timeout": ("[nccl-timeout, rule trt-multinode-image]", "collective operation timeout"),
+    "nccl-timeout": ("[rdma-timeout, rule ring-env]", "ibv_modify_qp failed with error"),
     "socket-fallback": ("[socket-fallback, rule ib-disabled]", "Using network Socket"),
     "dead-rank": ("[dead-rank]", "signal 9 (Killed)"),
 }
@@ -144,7 +144,8 @@ def with_vllm(nodes: RackHandle) -> RackHandle:
 
 
 def test_real_vllm_is_ready_on_two_nodes(with_vllm: RackHandle) -> None:
-    service = {**VLLM, "tensorParallel": 2, "silenceTimeoutSeconds": 120}
+    # The image has no C++ compiler, which torch.compile needs on a CPU.
+    service = {**VLLM, "tensorParallel": 2, "silenceTimeoutSeconds": 120, "enforceEager": True}
     plan = planned(with_vllm, tiny=service)
     ranks = plan.launches["tiny"]
     want = ready_want(plan.spec, "tiny", ranks, plan.network, TOKEN, {})

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
+from node.pip import DIES_WITH_US
 from node.system import Result
 from tests.support.fake_spark import FakeSpark
 from tests.support.fake_system import FINE
@@ -45,13 +46,13 @@ class FakePython:
         self.one.system.script.live()
         self._package(f"{tree}/{SITE}", "pip", "26.0")
         self.one.system.put(f"{tree}/bin/python", "")
-        self.one.system.script.commands[(f"{tree}/bin/python",)] = self.pip
+        self.one.system.script.commands[(*DIES_WITH_US, f"{tree}/bin/python")] = self.pip
         return FINE
 
     def pip(self, argv: list[str], stdin: str) -> Result:
         verb = argv[argv.index("pip") + 1]
         into = argv[argv.index("--target") + 1] if "--target" in argv else None
-        folder = into or f"{PurePosixPath(argv[0]).parents[1]}/{SITE}"
+        folder = into or f"{PurePosixPath(argv[len(DIES_WITH_US)]).parents[1]}/{SITE}"
         if verb == "uninstall":
             return self._uninstall(folder, argv[argv.index("--quiet") :])
         return self._install(folder, stdin)
@@ -89,5 +90,5 @@ def with_python(one: FakeSpark, extra: Mapping[str, str] | None = None) -> FakeP
     for path, text in BROUGHT.items():
         one.system.put(path, text)
     one.python = found
-    one.system.script.commands[(BINARY, "-m", "venv")] = found.make_environment
+    one.system.script.commands[(*DIES_WITH_US, BINARY, "-m", "venv")] = found.make_environment
     return found

@@ -22,7 +22,7 @@ from sparkform.spec import Spec, parse_config
 from tests.support.deployment import cluster_of
 from tests.support.rack import RackHandle
 
-READY_LIMIT_S = 240.0
+READY_LIMIT_S = 400.0
 TOKEN = "by-hand-1"
 PAUSE_S = 1.0
 
@@ -74,7 +74,7 @@ class Started:
         return self.root(launch, f"docker logs {name}-{launch.rank} 2>&1")
 
     def logs(self) -> str:
-        parts = (f"== {one.name}\n{self.log(one)[-6000:]}" for one in self.ranks)
+        parts = (f"== {one.name}\n{self.log(one)[-60000:]}" for one in self.ranks)
         return "\n".join(parts)
 
     def ask(self, path: str, body: Mapping[str, Any] | None = None, limit_s: float = 60) -> Any:
@@ -100,7 +100,7 @@ class Started:
         body = {"model": self.head_name, "messages": [message], "max_tokens": tokens}
         answer = self.ask("/v1/chat/completions", {**body, "temperature": 0})
         assert answer, self.logs()
-        assert "choices" in answer, answer
+        assert "choices" in answer, f"{answer}\n{self.logs()}"
         content: str = answer["choices"][0]["message"]["content"]
         return content
 

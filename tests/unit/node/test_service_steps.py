@@ -58,6 +58,11 @@ def take_slot(there: FakeRanks, **want: Any) -> list[str]:
     return run_apply(there.one.system, "slot:qwen", slot_want(**want))
 
 
+def mode(there: FakeRanks, path: str) -> int | None:
+    state = there.one.system.state(path)
+    return state.mode if state else None
+
+
 def undo_slot(there: FakeRanks, token: str) -> list[str]:
     text = json.dumps({"owner": owner_of("slot:qwen"), "want": slot_want(token)})
     return undo.main(there.one.system, ["slot:qwen"], text)
@@ -162,9 +167,9 @@ def test_a_unit_is_started_with_its_mark_and_found_by_it(there: FakeRanks) -> No
 def test_files_are_written_with_their_modes_and_secrets_are_roots_alone(there: FakeRanks) -> None:
     system = there.one.system
     run_apply(system, "launch_files:qwen", FILES, json.dumps({"apiKey": KEY}))
-    assert (system.read(START), system.state(START).mode) == ("#!/bin/sh\n", 0o555)
-    assert (system.read(SECRET), system.state(SECRET).mode) == (KEY, 0o400)
-    assert system.state(SECRET.rpartition("/")[0]).mode == 0o700
+    assert (system.read(START), mode(there, START)) == ("#!/bin/sh\n", 0o555)
+    assert (system.read(SECRET), mode(there, SECRET)) == (KEY, 0o400)
+    assert mode(there, SECRET.rpartition("/")[0]) == 0o700
 
 
 def test_no_secret_is_in_what_is_observed_or_recorded(there: FakeRanks) -> None:
@@ -213,7 +218,7 @@ def test_a_private_key_is_made_once_and_its_public_half_is_all_that_is_printed(
     first = run_apply(there.one.system, "launch_keys:qwen", KEYS)
     assert [one[:16] for one in first] == ["ssh-ed25519 AAAA"]
     assert run_apply(there.one.system, "launch_keys:qwen", KEYS, run=2) == first
-    assert there.one.system.state(CLIENT).mode == 0o600
+    assert mode(there, CLIENT) == 0o600
 
 
 def test_a_peers_key_that_is_another_today_differs(there: FakeRanks) -> None:
@@ -240,7 +245,7 @@ def test_killed_at_any_effect_a_step_converges_and_undo_gives_the_machine_back(
     step: str, make: Any
 ) -> None:
     def fresh() -> FakeSpark:
-        found = make()
+        found: FakeSpark = make()
         ranks(found).container("old", token="gone-1")
         return found
 

@@ -99,6 +99,9 @@ def test_the_telling_line_is_picked() -> None:
     lost, later = prove([stage, stage], lambda one: Outcome(False, told, 1.0))
     assert seen(lost) == told[1]
     assert seen(later) == "an earlier stage failed"
+    failed = Outcome(False, ("Updating (lab):", "error: no space left", "Resources:"), 1.0)
+    (full, *_) = prove([stage], lambda one: failed)
+    assert seen(full) == "error: no space left"
     (mute, *_) = prove([stage], lambda one: Outcome(False, (), 1.0))
     assert seen(mute) == "nothing was said"
 

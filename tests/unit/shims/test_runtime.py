@@ -211,3 +211,12 @@ def test_the_hook_refuses_a_device_of_another_machine(toolkit: Toolkit) -> None:
         1,
         "nvidia-container-cli: device error: 7: unknown device\n",
     )
+
+
+def test_an_image_of_the_racks_own_gets_the_folder_that_it_asks_for() -> None:
+    asked = {"process": {"env": ["RACK_MOUNT=/opt/rack/vllm"]}}
+    for spec, expected in ((asked, True), ({}, False)):
+        mounts = runtime.with_gpu(dict(spec), {})["mounts"]
+        found = [mount for mount in mounts if mount["source"] == "/opt/rack/vllm"]
+        assert bool(found) is expected
+        assert all("ro" in mount["options"] for mount in found)

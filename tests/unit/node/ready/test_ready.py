@@ -74,6 +74,22 @@ def test_a_dead_engine_is_said_with_its_exit_code_and_last_thirty_lines(engine, 
     assert engine.stopped_s is None, "what is dead is not stopped"
 
 
+def test_the_last_error_of_a_dead_engine_is_said(engine, failure) -> None:
+    engine.lines = [
+        (1, "(Worker_TP1 pid=18) ERROR torch.InductorError: InvalidCxxCompiler: No compiler"),
+        (2, "(EngineCore pid=22) Worker proc VllmWorker-0 died unexpectedly (exit code: 0)"),
+        (2, "shutting down"),
+    ]
+    said = failure().splitlines()
+    assert said[2] == "last error here: torch.InductorError: InvalidCxxCompiler: No compiler"
+    assert [line for line in said if line.startswith("last error")] == [said[2]]
+
+
+def test_an_error_that_is_the_symptom_is_said_once(engine, failure) -> None:
+    engine.lines = [(1, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate")]
+    assert "last error here" not in failure()
+
+
 def test_a_very_long_line_is_quoted_in_part_and_kept_whole(engine, failure) -> None:
     long = "x" * 100_000
     engine.lines, engine.dies = [(1, long)], (2, 1)
