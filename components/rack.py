@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_command import remote
 
 from components.host_step import HostStep
-from components.models import ModelSteps, build_models
+from components.models import ModelSteps, Secret, build_models
 from components.roce_link import RoceLink
 from components.spark_node import SparkNode, SparkNodeArgs
 from components.swarm_membership import SwarmMembership
@@ -31,11 +31,13 @@ class Built:
     swarm_network: HostStep | None = None
 
     def below(self, nodes: Collection[str], model: str | None) -> list[pulumi.Resource]:
-        """What must stand before a service of this model starts on these nodes."""
+        """What must stand before a service on these nodes starts, its model by handle included."""
+        brought = [
+            one for (node, handle), one in self.models.items() if node in nodes and handle == model
+        ]
         steps = [step for name in nodes for step in self.nodes[name].steps.values()]
         links = self.links if len(nodes) > 1 else ()
-        brought = [step for key, step in self.models.items() if key in {(n, model) for n in nodes}]
-        return [*steps, *links, *brought, *self.swarm]
+        return [*steps, *links, *self.swarm, *brought]
 
 
 class Rack(pulumi.ComponentResource):
@@ -53,9 +55,9 @@ def build_rack(
     plan: RackPlan,
     program: str,
     connections: Mapping[str, remote.ConnectionArgs],
-    secret: Callable[[str], pulumi.Output[str] | None],
+    secret: Secret,
 ) -> Built:
-    """Register every resource of the rack itself, and what brings models to it.
+    """Register every resource of the rack itself.
 
     `secret` gives a secret of the stack by its key, None where the stack has none.
     """

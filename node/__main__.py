@@ -17,8 +17,8 @@ VERBS = {
     "observe": "node.observe",
     "logs": "node.logs",
     "rollback": "node.rollback",
-    "spread": "node.spread.source",
     "clear": "node.clear",
+    "spread": "node.spread.source",
 }
 DONE, REFUSED, MISUSED = 0, 1, 2
 

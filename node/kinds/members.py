@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node import member_ends
+from node import member_ends, members
 from node.journal import Entry, Journal
 
 KIND = "members"
@@ -19,7 +19,10 @@ def remember(journal: Journal, service: str) -> None:
 def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
     """All of them, whichever run started them."""
     service = entries[0].subject
-    return member_ends.remove(journal.system, lambda one: one.service == service)
+    done = member_ends.remove(journal.system, lambda one: one.service == service)
+    # A run that was killed before it had marked its unit.
+    members.unmark(journal.system, service)
+    return done
 
 
 def undo_token(journal: Journal, service: str, token: str) -> list[str]:

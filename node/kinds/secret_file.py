@@ -26,6 +26,7 @@ def claim(journal: Journal, path: str) -> None:
 
 def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
     path = entries[0].subject
+    journal.system.drop_draft(path)
     if journal.system.state(path) is None:
         return []
     journal.system.remove(path)

@@ -39,15 +39,15 @@ class Stage:
 @dataclass(frozen=True)
 class ServicePlan:
     """One service. `lines` say why it starts anew; empty where it runs as declared. `model` is the
-    handle of what nodes are sent for it; None where it lies there already."""
+    handle of a model that is fetched."""
 
     launches: tuple[Launch, ...]
+    model: str | None
     token: str
     before: tuple[Stage, ...]
     slot: Stage
     members: Stage
     after: tuple[Stage, ...]
-    model: str | None
     lines: tuple[str, ...] = ()
 
     @property
@@ -73,15 +73,14 @@ class ServicePlanner:
         group = self._group(before, stopping)
         slot, members = self._stages((SLOT, MEMBER), group.token)
         started = self._stage(GROUP, group.token)
-        declared = self.inputs.spec.services[self.inputs.service]
         return ServicePlan(
             launches=self.inputs.launches,
+            model=self.inputs.spec.services[self.inputs.service].model,
             token=group.token,
             before=before,
             slot=slot,
             members=members,
             after=(started, self._checking(started)._stage(READY, group.token)),
-            model=None if declared.model_path else declared.model,
             lines=tuple(f"service {self.inputs.service}: {line}" for line in group.lines),
         )
 

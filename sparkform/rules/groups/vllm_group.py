@@ -122,8 +122,11 @@ OWN_TO_A_RANK = frozenset(("--node-rank", "--headless", "--host", "--port", "--d
 def _unequal_launches(service: ServiceView) -> Iterator[Outcome]:
     ranks = (service.context.ranks or {}).get(service.name, ())
     for rank in ranks[1:]:
+        # A worker whose program is another one (an SSH server, Ray) has arguments of its own.
+        alike = rank.arguments[:1] == ranks[0].arguments[:1]
+        own, head = (rank.arguments, ranks[0].arguments) if alike else ((), ())
         for what, mine, first in (
-            ("arguments", _shared(rank.arguments), _shared(ranks[0].arguments)),
+            ("arguments", _shared(own), _shared(head)),
             ("variables", set(rank.environment), set(ranks[0].environment)),
             ("image", {rank.image}, {ranks[0].image}),
         ):
