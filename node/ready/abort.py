@@ -24,7 +24,7 @@ LAST_ERROR = re.compile(r"\b[A-Za-z_][\w.]*(Error|Exception|Refusal): \S.*")
 """The last line of a Python traceback: what is behind a rank that died says it there."""
 
 CONSEQUENCE = re.compile(r"EngineDeadError|root cause")
-"""Errors that only say that there was another one before (vllm/v1/engine/exceptions.py, utils.py)."""
+"""Errors that only say that there was another one (vllm/v1/engine/exceptions.py, utils.py)."""
 
 AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB", re.MULTILINE)
 
