@@ -83,7 +83,7 @@ def build(machine: Machine, folder: Path) -> None:
 def look_at_llama(machine: Machine, folder: Path) -> None:
     """It must find itself, the CPU and a model before any rack is started on it."""
     own = {"VLLM_CACHE_ROOT": str(folder / recipe.KNOWN_MODELS), "VLLM_NO_USAGE_STATS": "1"}
-    python = [folder / "bin" / "python", "-c", recipe.LOOK_AT_LLAMA]
+    python = [str(folder / "bin" / "python"), "-c", recipe.LOOK_AT_LLAMA]
     run(python, machine.layout.root, {**machine.environment, **own})
     if not list((folder / recipe.KNOWN_MODELS).rglob("*.json")):
         what = "kept nothing of what it found out of its models"
