@@ -25,7 +25,8 @@ def main() -> None:
     stack = StackName(pulumi.get_project(), pulumi.get_stack())
     plan = plan_rack(spec, found.documents, stack, hashlib.sha256(program).hexdigest())
     judged = judge(spec, found.documents, secret_names(), plan.problems)
-    build_rack(judged.rack, spec, plan, packed(program), connections(spec, found.nodes, passphrase))
+    reached = connections(spec, found.nodes, passphrase)
+    build_rack(judged.rack, spec, plan, packed(program), reached, config.get_secret)
     for name, value in outputs(spec, plan, found.documents, judged.warnings).items():
         pulumi.export(name, value)
 

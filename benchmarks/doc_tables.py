@@ -15,8 +15,9 @@ from statistics import median
 
 from benchmarks.speed_rows import Row, claims, load_rows, load_rows_by_facts
 from sparkform.catalog import store
-from sparkform.catalog.calibration import calibration, machine, memory
+from sparkform.catalog.calibration import calibration, machine
 from sparkform.catalog.describe import describe
+from sparkform.catalog.node_memory import memory
 from sparkform.catalog.row_request import predict_row
 from sparkform.planner.shape import (
     active_parameters,

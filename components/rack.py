@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import pulumi
 from pulumi_command import remote
 
+from components.models import build_models
 from components.roce_link import RoceLink
 from components.spark_node import SparkNode, SparkNodeArgs
 from components.swarm_membership import SwarmMembership
@@ -32,8 +33,12 @@ def build_rack(
     plan: RackPlan,
     program: str,
     connections: Mapping[str, remote.ConnectionArgs],
+    secret: Callable[[str], pulumi.Output[str] | None],
 ) -> dict[str, SparkNode]:
-    """Register every resource of the rack; returns the nodes by name."""
+    """Register every resource of the rack; returns the nodes by name.
+
+    `secret` gives a secret of the stack by its key, None where the stack has none.
+    """
     inside = pulumi.ResourceOptions(parent=rack)
     nodes = {
         declared.name: SparkNode(
@@ -48,9 +53,12 @@ def build_rack(
         )
         for declared in spec.cluster.nodes
     }
-    for link in plan.links:
+    on_fabric = [
         # The colons of a cable's name separate a URN's parts.
         RoceLink(link.cable.name.replace(":", "."), link, nodes, inside)
+        for link in plan.links
+    ]
+    build_models(plan.models, nodes, on_fabric, secret)
     if plan.swarm:
         _build_swarm(spec.head.name, plan.swarm, nodes, inside)
     return nodes

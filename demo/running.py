@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -27,16 +27,17 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> No
     It has a process group of its own: a Ctrl-C reaches it once, from here, and not twice, which
     Pulumi would take as an order to drop everything.
     """
-    with _put_off() as deliver:
-        process = subprocess.Popen(
-            argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, process_group=0
-        )
-        try:
-            deliver()
-            code = process.wait()
-        except Interrupted:
+    process = None
+    try:
+        with _held():
+            process = subprocess.Popen(
+                argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, process_group=0
+            )
+        code = process.wait()
+    except Interrupted:
+        if process:
             _end(process)
-            raise
+        raise
     if code:
         raise DemoError(f"`pulumi {argv[1]}` ended with exit code {code}; its words are above")
 
@@ -67,26 +68,20 @@ def interrupts() -> Iterator[None]:
 
 
 @contextmanager
-def _put_off() -> Iterator[Callable[[], None]]:
-    """An interrupt waits until `deliver` is called: between a process's start and our hold on it
-    there would be nobody to end it."""
+def _held() -> Iterator[None]:
+    """An interrupt waits until the end: one in the middle of a start would leave an orphan."""
     came: list[int] = []
     before = {
-        number: signal.signal(number, lambda number, frame: came.append(number))
+        number: signal.signal(number, lambda number, _frame: came.append(number))
         for number in SIGNALS
     }
-
-    def deliver() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if came:
-            raise Interrupted(came[0])
-
     try:
-        yield deliver
+        yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        for each in came:
+            signal.raise_signal(each)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ VERBS = {
     "observe": "node.observe",
     "logs": "node.logs",
     "rollback": "node.rollback",
+    "spread": "node.spread.source",
 }
 DONE, REFUSED, MISUSED = 0, 1, 2
 

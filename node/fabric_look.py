@@ -43,9 +43,8 @@ def _probe(
     if name is None:
         return {**said, "route": None, "small": None, "jumbo": None, "neighbours": []}
     half = {**asked, "interface": name}
-    seen = fabric_probe.probe(system, half, now, {"known_addresses": [], "ends": {}})
-    lost = seen.small is False
-    macs = fabric_probe.neighbour_macs(system, name, known) if lost else ()
+    seen = fabric_probe.probe(system, half, now, {"known_addresses": known, "ends": {}})
+    macs = fabric_probe.heard_macs(system, name) if seen.small is False else ()
     return {
         **said,
         "route": seen.route,

@@ -59,9 +59,10 @@ def probe(system: System, half: Json, links: Mapping[str, Link], want: Json) -> 
 def _reach(system: System, half: Json, seen: Probe, want: Json) -> Probe:
     interface, peer = half["interface"], half["peer_address"]
     sizes = (SMALL_MTU, half["mtu"] or seen.mtu)
+    system.knock(interface, want["known_addresses"])
     with ThreadPoolExecutor(max_workers=len(sizes)) as pool:
         small, jumbo = pool.map(lambda mtu: ping(system, interface, peer, mtu), sizes)
-    found = () if small else _neighbours(system, interface, want)
+    found = () if small else ends_of(heard_macs(system, interface), want["ends"])
     return Probe(
         carrier=True,
         mtu=seen.mtu,
@@ -83,17 +84,9 @@ def ping(system: System, interface: str, address: str, mtu: int) -> bool:
     return system.run(["ping", *options, "-I", interface, address], timeout_s=5).code == 0
 
 
-def _neighbours(system: System, interface: str, want: Json) -> tuple[str, ...]:
-    found = neighbour_macs(system, interface, want["known_addresses"])
-    return ends_of(found, want["ends"])
-
-
-def neighbour_macs(system: System, interface: str, addresses: Sequence[str]) -> tuple[str, ...]:
-    """Who is at the other end: a machine answers for all its addresses on any of its links, and
-    the hardware address in its answer says which link that is."""
-    ask = ["ping", "-q", "-c", "1", "-W", str(ANSWER_S), "-I", interface]
-    with ThreadPoolExecutor(max_workers=max(1, len(addresses))) as pool:
-        list(pool.map(lambda address: system.run([*ask, address], timeout_s=3), addresses))
+def heard_macs(system: System, interface: str) -> tuple[str, ...]:
+    """Who is at the other end, once knocked and waited for: a machine answers for all its addresses
+    on any of its links, and the hardware address in its answer says which link that is."""
     return macs_of(system.run(["ip", "-j", "neighbour", "show", "dev", interface]).out)
 
 

@@ -56,8 +56,7 @@ def _cause(half: Json, probe: Probe, seen: Seen, ports: Ports, via: str) -> Verd
         return _no_link(half, ports, via)
     if half["address"] not in probe.addresses:
         return Verdict(f"address {half['address']} is missing on it; `pulumi up` sets it")
-    fault = _own_end(half, probe)
-    return Verdict(fault) if fault else _far_end(half, probe, seen, via)
+    return _own_end(half, probe) or _far_end(half, probe, seen, via)
 
 
 def _no_link(half: Json, ports: Ports, via: str) -> Verdict:
@@ -80,19 +79,22 @@ def _no_link(half: Json, ports: Ports, via: str) -> Verdict:
     return Verdict(f"no link: the cable is out at one end{elsewhere}, or {far} is off")
 
 
-def _own_end(half: Json, probe: Probe) -> str | None:
+def _own_end(half: Json, probe: Probe) -> Verdict | None:
     if probe.route != half["interface"]:
-        return (
+        return Verdict(
             f"the route to {half['peer_address']} leaves by {probe.route}; another network of this "
             "node overlaps the pool"
         )
     if half["mtu"] and probe.mtu != half["mtu"]:
-        return f"MTU of {half['node']} is {probe.mtu}, {half['mtu']} is wanted; `pulumi up` sets it"
+        mtu = f"MTU of {half['node']} is {probe.mtu}, {half['mtu']} is wanted"
+        return Verdict(f"{mtu}; `pulumi up` sets it", lasts=True)
     wanted = half["speed_mbps"]
     if wanted and probe.speed_mbps is not None and probe.speed_mbps < wanted:
-        return f"link speed is {probe.speed_mbps} Mb/s, {wanted} is wanted; try another cable"
+        speed = f"link speed is {probe.speed_mbps} Mb/s, {wanted} is wanted"
+        return Verdict(f"{speed}; try another cable", lasts=True)
     if probe.gid is False:
-        return f"its RoCE device has no GID for {half['address']}; set the link down and up"
+        missing = f"its RoCE device has no GID for {half['address']}"
+        return Verdict(f"{missing}; set the link down and up")
     return None
 
 

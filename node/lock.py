@@ -35,12 +35,20 @@ class Gone(Refusal):
 
 
 @contextmanager
-def held(system: System, who: str, wait_s: float = WAIT_S, tell: Tell = aloud) -> Iterator[None]:
+def held(
+    system: System,
+    who: str,
+    wait_s: float = WAIT_S,
+    tell: Tell = aloud,
+    holds_s: float = 0.0,
+) -> Iterator[None]:
     """Hold the node's lock. Raises Refusal naming the holder after `wait_s`, and Gone where the
-    state directory is gone: an `undo --all` that ran meanwhile must not find it made anew."""
+    state directory is gone: an `undo --all` that ran meanwhile must not find it made anew.
+
+    `holds_s`: others wait that long for this one where it is longer than they would wait."""
     handle = _acquire(system, wait_s, tell)
     try:
-        _sign(handle, who)
+        _sign(handle, who, holds_s)
         yield
     finally:
         os.close(handle)
@@ -53,7 +61,7 @@ def _acquire(system: System, wait_s: float, tell: Tell) -> int:
         if handle is not None:
             return handle
         waited_s = time.monotonic() - began
-        if waited_s >= wait_s:
+        if waited_s >= wait_s and time.time() >= _until(system):
             raise Refusal(f"{_holder(system)}; waited {wait_s:g} s for it.")
         if waited_s >= TELL_S and not told:
             tell(f"waits: {_holder(system)}")
@@ -77,10 +85,19 @@ def _try(system: System) -> int | None:
     return None
 
 
-def _sign(handle: int, who: str) -> None:
+def _sign(handle: int, who: str, holds_s: float) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    until = time.time() + holds_s
+    text = json.dumps({"who": who, "since": since, "pid": os.getpid(), "until_unix_s": until})
     os.ftruncate(handle, 0)
-    os.pwrite(handle, json.dumps({"who": who, "since": since, "pid": os.getpid()}).encode(), 0)
+    os.pwrite(handle, text.encode(), 0)
+
+
+def _until(system: System) -> float:
+    """When the holder means to be done, in seconds of the machine's clock."""
+    with suppress(ValueError, KeyError, TypeError):
+        return float(json.loads(system.read(LOCK) or "")["until_unix_s"])
+    return 0.0
 
 
 def _holder(system: System) -> str:

@@ -7,7 +7,7 @@ keeps the document consistent: what two facts say of Docker comes from one answe
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -28,9 +28,18 @@ class OneLook(System):
     def at(cls, machine: System) -> OneLook:
         return cls(machine.root, machine)
 
-    def run(self, argv: Sequence[str], stdin: str = "", timeout_s: float = 10) -> Result:
+    def run(
+        self,
+        argv: Sequence[str],
+        stdin: str = "",
+        timeout_s: float = 10,
+        environment: Mapping[str, str] | None = None,
+    ) -> Result:
         question = (*argv, stdin)
-        return self._once(question, lambda: self.machine.run(argv, stdin, timeout_s))
+        return self._once(question, lambda: self.machine.run(argv, stdin, timeout_s, environment))
+
+    def knock(self, interface: str, addresses: Sequence[str]) -> None:
+        self.machine.knock(interface, addresses)
 
     def ask(
         self, socket_path: str, method: str, path: str, body: object = None, timeout_s: float = 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from node import renderers
 from node.errors import Refusal
 from node.places import DOCKER_SOCKET
 from node.system import Result, System
@@ -54,10 +55,13 @@ def apply_netplan(system: System) -> str:
         done = system.run(["netplan", "apply"], timeout_s=NETPLAN_LIMIT_S)
     if done.code:
         raise Refusal(f"netplan apply failed: {last_words(done)}")
+    renderers.settle(system)
     return "netplan applied"
 
 
 def reload_systemd(system: System) -> str:
+    # A killed run may have left a renderer starting.
+    renderers.settle(system)
     must(system, ["systemctl", "daemon-reload"], timeout_s=30)
     return "systemd units read again"
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import socket
 import stat
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 COMMAND_NOT_FOUND = 127
 TIMED_OUT = 124
+DISCARD_PORT = 9
 
 
 @dataclass(frozen=True)
@@ -138,12 +143,32 @@ class System:
         if self.path(absolute).is_dir() and not self.names(absolute):
             self.path(absolute).rmdir()
 
+    def remove_tree(self, absolute: str) -> None:
+        """Remove a directory with all that is in it; a link in it goes, not what it points to."""
+        shutil.rmtree(self.path(absolute))
+
+    def free_bytes(self, absolute: str) -> int:
+        """What a file below this path may take, on the file system of its nearest parent."""
+        place = self.path(absolute)
+        while not place.exists():
+            place = place.parent
+        return shutil.disk_usage(place).free
+
     def own(self, absolute: str, mode: int, uid: int, gid: int) -> None:
         os.chown(self.path(absolute), uid, gid)
         os.chmod(self.path(absolute), mode)
 
-    def run(self, argv: Sequence[str], stdin: str = "", timeout_s: float = 10) -> Result:
-        """Run without a shell. Never raises for what the command does."""
+    def run(
+        self,
+        argv: Sequence[str],
+        stdin: str = "",
+        timeout_s: float = 10,
+        environment: Mapping[str, str] | None = None,
+    ) -> Result:
+        """Run without a shell. Never raises for what the command does.
+
+        `environment` is the whole of it; by default the program's own.
+        """
         try:
             done = subprocess.run(
                 argv,
@@ -152,13 +177,31 @@ class System:
                 text=True,
                 timeout=timeout_s,
                 errors="replace",
-                env={**os.environ, "LC_ALL": "C"},
+                env={**os.environ, "LC_ALL": "C"} if environment is None else environment,
             )
         except FileNotFoundError:
             return Result(COMMAND_NOT_FOUND, "", f"{argv[0]}: not found")
         except subprocess.TimeoutExpired:
             return Result(TIMED_OUT, "", f"{argv[0]}: no answer within {timeout_s:g} s")
         return Result(done.returncode, done.stdout, done.stderr)
+
+    def knock(self, interface: str, addresses: Sequence[str]) -> None:
+        """One empty datagram to the discard port of each address, out of this interface whatever
+        the routes say: who hears it tells its hardware address. Needs root. Never raises."""
+        with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as door:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+            for address in addresses:
+                # An earlier datagram that nobody took may be reported by a later call.
+                with contextlib.suppress(OSError):
+                    door.sendto(b"", (address, DISCARD_PORT))
+
+    def start(
+        self, argv: Sequence[str], environment: Mapping[str, str], output: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        """Start what takes long, to be watched; all that it says goes to a file."""
+        return subprocess.Popen(
+            argv, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
 
     def ask(
         self, socket_path: str, method: str, path: str, body: object = None, timeout_s: float = 10

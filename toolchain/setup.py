@@ -8,7 +8,7 @@ from pathlib import Path
 
 from toolchain.files import write_atomically
 from toolchain.machine import Machine
-from toolchain.steps import cli, plugins, state, virtualenv, vllm, wrapper
+from toolchain.steps import bytecode, cli, plugins, state, virtualenv, vllm, wrapper
 
 __all__ = ["Machine", "Step", "set_up"]
 
@@ -29,6 +29,7 @@ class Step:
 
 STEPS = (
     Step("packages", virtualenv.key, virtualenv.ready, virtualenv.make),
+    Step("bytecode", bytecode.key, bytecode.ready, bytecode.make),
     Step("pulumi", cli.key, cli.ready, cli.make),
     Step("plugins", plugins.key, plugins.ready, plugins.make),
     Step("state", state.key, state.ready, state.make),

@@ -16,7 +16,7 @@ from node.places import DOCKER_SOCKET
 from node.plain import listing, mapping
 from node.system import System
 
-STOP_GRACE_S = 3
+STOP_GRACE_S = 2
 """Then Docker kills: what is watched is to be gone within five seconds."""
 
 GONE_IS_FINE = "No such container"

@@ -185,10 +185,10 @@ SIGNATURES: tuple[Signature, ...] = (
     ),
     Signature(
         "address-in-use",
-        r"\[Errno 98\]",
+        r"\[Errno 98\]|Bind to port \d+ on \S+ failed",
         "a port that the engine needs is taken",
         "`sudo ss -ltnp` on the node names who has it; or give the service another port",
-        "Python's OSError for EADDRINUSE; uvicorn server.py",
+        "Python's OSError for EADDRINUSE; uvicorn server.py; OpenSSH sshd.c",
         rule="ports",
     ),
     Signature(

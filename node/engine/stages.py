@@ -28,7 +28,7 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage(r"Multi-thread loading (?:pt checkpoint )?shards:\s+(\d+)%", "loading", "same file"),
     Stage(
-        r"Loading weights(?: concurrently)?:\s+(\d+)%",
+        r"Loading (?:safetensors )?weights(?: concurrently| in parallel)?:\s+(\d+)%",
         "loading",
         "tensorrt_llm/_torch/models/modeling_utils.py; the published start",
     ),

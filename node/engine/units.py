@@ -15,7 +15,7 @@ CURSOR = "-- cursor: "
 BY_SIGNAL = ("2", "3")
 """ExecMainCode: CLD_KILLED and CLD_DUMPED of waitid(2); the status is then a signal's number."""
 
-STOP_GRACE_S = 3.0
+STOP_GRACE_S = 2.0
 KILL_LIMIT_S = 5.0
 PAUSE_S = 0.2
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +16,13 @@ from node.ready.watch import Watch, read_log
 from node.system import System
 
 QUOTED = 30
+LONGEST = 500
+"""Characters of a quoted line: engines print their whole configuration as one."""
+
 GIB_KIB = 2**20
+LAST_ERROR = re.compile(r"\b[A-Za-z_][\w.]*(Error|Exception|Refusal): \S.*")
+"""The last line of a Python traceback: what is behind a rank that died says it there."""
+
 AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB", re.MULTILINE)
 
 
@@ -32,10 +39,12 @@ class Ended:
 def abort(watch: Watch, failure: Failure) -> Refusal:
     """What is to be raised: who, what, why, and what to do."""
     began = time.monotonic()
-    peers.tell(watch.channel, watch.wanted, failure)
     before = available_gib(watch.system)
+    telling = threading.Thread(target=peers.tell, args=(watch.channel, watch.wanted, failure))
+    telling.start()
     problem = _stop(watch)
     took_s = time.monotonic() - began
+    telling.join()
     read_log(watch, time.monotonic())
     path = _keep(watch, failure)
     ended = Ended(took_s, path, (before, available_gib(watch.system)), problem)
@@ -73,12 +82,20 @@ def report(watch: Watch, failure: Failure, ended: Ended) -> str:
     """The error of the resource. Its last part is the log's end."""
     lines = [
         title(watch.wanted.service, failure),
-        f"seen: {failure.symptom}",
+        f"seen: {failure.symptom[:LONGEST]}",
+        *_last_error(watch, failure),
         f"what to do: {failure.remedy}",
         _ending(watch, ended),
         *_log(ended.path, list(watch.lines)[-QUOTED:]),
     ]
     return "\n".join(lines)
+
+
+def _last_error(watch: Watch, failure: Failure) -> list[str]:
+    """Empty where the symptom says it already."""
+    errors = (found[0] for line in reversed(watch.lines) if (found := LAST_ERROR.search(line)))
+    last = next(errors, failure.symptom)
+    return [] if last in failure.symptom else [f"last error here: {last[:LONGEST]}"]
 
 
 def title(service: str, failure: Failure) -> str:
@@ -103,4 +120,4 @@ def _log(path: str | None, last: Sequence[str]) -> list[str]:
     if not last:
         return ["It has printed nothing."]
     where = f"Its whole log is kept in {path}" if path else "Its log"
-    return [f"{where}; the last {len(last)} lines:", *(f"  | {line}" for line in last)]
+    return [f"{where}; the last {len(last)} lines:", *(f"  | {line[:LONGEST]}" for line in last)]

@@ -114,6 +114,11 @@ class Place:
         return Failure(id, what, remedy, symptom, self.rank, self.node, rule)
 
 
+def after_others(seen: Seen, sign_s: float) -> Seen:
+    """A rank that waits for one that still loads is not silent."""
+    return replace(seen, sign_s=max(seen.sign_s, sign_s))
+
+
 def verdict(
     seen: Seen, engine: Engine | None, place: Place, limits: Limits, now_s: float
 ) -> Failure | None:
@@ -135,7 +140,8 @@ def verdict(
 def _late(seen: Seen, place: Place, limits: Limits, now_s: float) -> Failure | None:
     at = f"the last stage was: {seen.stage}" if seen.stage else "it had reached no stage"
     silent_s, all_s = now_s - seen.sign_s, now_s - seen.began_s
-    if silent_s > limits.silence_s:
+    # The others only wait for rank 0, some of them without ever saying a word (an sshd's log).
+    if place.rank == 0 and silent_s > limits.silence_s:
         return place.failure(
             "silence",
             f"its engine hangs: {limits.silence_s:g} s without a line or other progress",

@@ -1,8 +1,9 @@
-"""How the watches of one service tell each other of a failure: no node has a login on another.
+"""How the watches of one service tell each other what they see: no node has a login on another.
 
 A worker's watch listens on the service's own port number at its management address, where its rank
 serves nothing; the head's watch asks every worker in turn. Both name the service's token. What is
-told is a failure and nothing else: without the other watch, each goes on alone.
+told is a failure, and for how long the rank has been silent: ranks wait for each other, so only all
+of them together hang. Without the other watch, each goes on alone.
 """
 
 from __future__ import annotations
@@ -30,11 +31,16 @@ LONGEST = 65536
 
 @dataclass
 class Channel:
-    """What this watch knows from the others, and what it has to tell them."""
+    """What this watch knows from the others, and what it has to tell them.
+
+    `own_sign_s` and `sign_s`, of this rank and of the others: when one last showed progress.
+    """
 
     token: str
     heard: Failure | None = None
     own: Failure | None = None
+    own_sign_s: float = field(default_factory=time.monotonic)
+    sign_s: float = 0.0
     told: threading.Event = field(default_factory=threading.Event)
     closed: threading.Event = field(default_factory=threading.Event)
 
@@ -48,12 +54,19 @@ class Channel:
         found: Any = json.loads(text)
         if not isinstance(found, dict) or found.get("token") != self.token:
             raise ValueError("of another service")
+        if not isinstance(found.get("silent_s"), int | float):
+            raise ValueError("of another version")
+        self.sign_s = max(self.sign_s, time.monotonic() - float(found["silent_s"]))
         if isinstance(found.get("failed"), dict) and self.heard is None:
             self.heard = _failure(found["failed"])
 
     def words(self) -> bytes:
-        failed = asdict(self.own) if self.own else None
-        return json.dumps({"token": self.token, "failed": failed}).encode() + b"\n"
+        said = {
+            "token": self.token,
+            "silent_s": round(time.monotonic() - self.own_sign_s, 1),
+            "failed": asdict(self.own) if self.own else None,
+        }
+        return json.dumps(said).encode() + b"\n"
 
 
 def start(wanted: Wanted) -> Channel:

@@ -22,10 +22,15 @@ def trouble(system: System, wanted: Wanted) -> Failure | None:
     if wanted.runtime != "swarm" or not wanted.is_head:
         return None
     for member in wanted.members:
-        said = latest_error(listing(get(system, f"/tasks?{_of_service(member.name)}")))
+        said = trouble_of(system, member.name)
         if said:
             return _failure(wanted.service, member, said)
     return None
+
+
+def trouble_of(system: System, name: str) -> str | None:
+    """Why a Swarm service has no running task, in Swarm's words; None where it has, or may yet."""
+    return latest_error(listing(get(system, f"/tasks?{_of_service(name)}")))
 
 
 def latest_error(tasks: list[Any]) -> str | None:

@@ -18,6 +18,7 @@ from node.system import System
 
 SLICE_S = 0.5
 MEMORY_EVERY_S = 5.0
+TASKS_EVERY_S = 2.0
 LINES_KEPT = 200_000
 """Of one start; engines print some thousands."""
 
@@ -39,6 +40,7 @@ class Watch:
     engine: Engine | None = None
     cursor: str = ""
     memory_s: float = 0.0
+    tasks_s: float = 0.0
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LINES_KEPT))
 
     @property
@@ -76,8 +78,17 @@ def look(watch: Watch) -> Failure | None:
     watch.seen = judge.after_look(watch.seen, watch.engine, now_s)
     read_log(watch, now_s)
     _weigh(watch, now_s)
+    _share_signs(watch)
     own = judge.verdict(watch.seen, watch.engine, watch.place, watch.limits, now_s)
     return own or _from_others(watch) or _refused(watch)
+
+
+def _share_signs(watch: Watch) -> None:
+    """Only towards the head, which judges silence: an echo would never grow old."""
+    if watch.wanted.is_head:
+        watch.seen = judge.after_others(watch.seen, watch.channel.sign_s)
+    else:
+        watch.channel.own_sign_s = watch.seen.sign_s
 
 
 def read_log(watch: Watch, now_s: float) -> None:
@@ -117,7 +128,11 @@ def _weigh(watch: Watch, now_s: float) -> None:
 def _from_others(watch: Watch) -> Failure | None:
     if watch.channel.heard:
         return watch.channel.heard
-    return None if watch.seen.appeared else tasks.trouble(watch.system, watch.wanted)
+    now_s = time.monotonic()
+    if now_s - watch.tasks_s < TASKS_EVERY_S:
+        return None
+    watch.tasks_s = now_s
+    return tasks.trouble(watch.system, watch.wanted)
 
 
 def _refused(watch: Watch) -> Failure | None:

@@ -40,6 +40,13 @@ NAMES = (
     "swarm_token",
     "swarm_labels",
     "ready",
+    "native_venv",
+    "native_nccl",
+    "native_guard",
+    "hub_client",
+    "model",
+    "spread_key",
+    "offer",
 )
 
 

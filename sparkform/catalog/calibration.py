@@ -10,12 +10,10 @@ from pydantic import TypeAdapter
 
 from sparkform.catalog import store
 from sparkform.errors import InputError, Problem
-from sparkform.planner.sizing import Memory
 from sparkform.planner.throughput import Machine, Parameters
 from sparkform.planner.throughput_ranges import Spread
 
 LINKS = ("direct", "switch", "ring", "socket")
-ENGINES = ("vllm", "trtllm")
 COMPUTE_FIGURES = {
     "16bit": "compute_bf16_tflops",
     "8bit": "compute_fp8_tflops",
@@ -52,38 +50,4 @@ def machine(link: str = "direct", hardware: str = store.DEFAULT_HARDWARE) -> Mac
         compute_tflops={width: node[name].number() for width, name in COMPUTE_FIGURES.items()},
         link_gb_s=wire["bandwidth_gb_s"].number(),
         link_latency_us=wire["latency_us"].number(),
-    )
-
-
-def known_engine(engine: str, path: str = "--engine") -> str:
-    """The engine's name. Raises InputError for another one, with near names."""
-    if engine in ENGINES:
-        return engine
-    near = store.near_names(engine, ENGINES)
-    remedy = f"did you mean {near[0]}?" if near else None
-    problem = Problem(
-        path=path, what="is not an engine", got=engine, allowed=", ".join(ENGINES), remedy=remedy
-    )
-    raise InputError([problem])
-
-
-def memory(
-    engine: str,
-    *,
-    runtime: str = "container",
-    hardware: str = store.DEFAULT_HARDWARE,
-    usable_gib: float | None = None,
-    fraction: float | None = None,
-) -> Memory:
-    """One node's memory for a service of `engine`. An observed `usable_gib` wins.
-
-    A runtime that is not `native` keeps the risk that seed 004 told of.
-    """
-    figures = store.hardware(f"engine-{known_engine(engine)}").figures
-    node = store.hardware(hardware).figures
-    return Memory(
-        usable_gib=usable_gib or node["memory_usable_gib"].number(),
-        fraction=fraction or figures["memory_fraction"].number(),
-        runtime_gib=figures["runtime_gib"].number(),
-        container_risk_gib=0.0 if runtime == "native" else figures["container_risk_gib"].number(),
     )

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sparkform.catalog import store
-from sparkform.catalog.calibration import ENGINES, calibration, machine, memory
+from sparkform.catalog.calibration import calibration, machine
 from sparkform.catalog.describe import Subject, from_catalogue
+from sparkform.catalog.node_memory import ENGINES, memory
 from sparkform.catalog.store import Entry
 from sparkform.planner.shape import Shape
 from sparkform.planner.sizing_recommend import Candidate, Offer, Recommendation, Wish, recommend

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
 
-from sparkform.catalog.calibration import calibration, known_engine
+from sparkform.catalog.calibration import calibration
 from sparkform.catalog.describe import Subject
+from sparkform.catalog.node_memory import known_engine
 from sparkform.errors import InputError, Problem
 from sparkform.planner.sizing import cache_element_bytes
 from sparkform.planner.sizing_split import Cut

@@ -34,8 +34,8 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """Say what fits on 1 to 8 nodes: weights, cache, free memory and the largest context."""
-    from sparkform.catalog.calibration import memory
     from sparkform.catalog.describe import MOST_NODES, describe
+    from sparkform.catalog.node_memory import memory
     from sparkform.planner.sizing import CACHE_BYTES, Demand, fit_over_nodes
 
     options.require(

@@ -1,22 +1,58 @@
-"""`sparkform models`: what the catalogue holds."""
+"""`sparkform models`: what the catalogue holds; with a stack, what lies on which node and fits."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from sparkform.cli import options
 
 if TYPE_CHECKING:
     from sparkform.catalog.schema import Model
+    from sparkform.errors import Problem
 
 
-def command(as_json: options.AsJson = False) -> None:
-    """List the models of the catalogue with their shapes and checkpoints."""
+def command(
+    stack: Annotated[
+        Path | None, typer.Argument(metavar="STACK.yaml", help="Pulumi.<stack>.yaml")
+    ] = None,
+    facts: Annotated[
+        Path | None, typer.Option(help="recorded facts: then no node is contacted")
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """List the catalogue; with a stack, what lies on which node and what fits there.
+
+    Exit codes: 0 done, 1 a node did not answer, 2 bad input.
+    """
+    if stack:
+        from sparkform.cli.stocked import report
+
+        raise typer.Exit(report(stack, facts, as_json))
+    options.require(_lone_facts(facts))
+    show = options.print_json if as_json else _print_table
+    show(catalogue())
+
+
+def _lone_facts(facts: Path | None) -> Problem | None:
+    from sparkform.errors import Problem
+
+    if facts is None:
+        return None
+    return Problem(
+        path="--facts",
+        what="goes with a stack file",
+        remedy="sparkform models STACK.yaml --facts F",
+    )
+
+
+def catalogue() -> list[dict[str, Any]]:
+    """One record for each checkpoint of each model."""
     from sparkform.catalog.store import models
 
-    rows = [row for model in models() for row in documents(model)]
-    show = options.print_json if as_json else _print_table
-    show(rows)
+    return [row for model in models() for row in documents(model)]
 
 
 def documents(model: Model) -> list[dict[str, Any]]:

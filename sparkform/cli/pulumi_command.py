@@ -8,13 +8,23 @@ from pathlib import Path
 
 from sparkform.errors import InputError, Problem
 
-BUILT = Path(".toolchain/bin/pulumi")
+TOOLCHAIN = Path(".toolchain")
+BUILT = TOOLCHAIN / "bin" / "pulumi"
 LIMIT_S = 120.0
 
 
 def find(folder: Path) -> str | None:
     built = folder / BUILT
     return shutil.which("pulumi") or (str(built) if built.is_file() else None)
+
+
+def root_of(folder: Path) -> Path | None:
+    """The folder whose bin/ holds it; None where PATH leads to it. Raises InputError."""
+    if shutil.which("pulumi"):
+        return None
+    if find(folder) is None:
+        raise InputError([_missing()])
+    return folder / TOOLCHAIN
 
 
 def run(folder: Path, arguments: list[str], stdin: str = "") -> str:
@@ -24,7 +34,7 @@ def run(folder: Path, arguments: list[str], stdin: str = "") -> str:
     """
     found = find(folder)
     if found is None:
-        raise InputError([_problem("is not on PATH", f"`make setup` makes {BUILT}")])
+        raise InputError([_missing()])
     try:
         done = subprocess.run(
             [found, *arguments, "--non-interactive"],
@@ -41,6 +51,10 @@ def run(folder: Path, arguments: list[str], stdin: str = "") -> str:
         said = done.stderr.strip() or done.stdout.strip() or "no message"
         raise InputError([_problem(f"`pulumi {' '.join(arguments)}` failed: {said}", None)])
     return done.stdout
+
+
+def _missing() -> Problem:
+    return _problem("is not on PATH", f"`make setup` makes {BUILT}")
 
 
 def _problem(what: str, remedy: str | None) -> Problem:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from sparkform.doctor import access, docker, drift, gpu, machine, openings
+from sparkform.doctor import access, docker, drift, engines, gpu, machine, openings
 from sparkform.doctor.check import Check, NodeCheck, Status, View
 from sparkform.doctor.fabric import fabric
+from sparkform.doctor.native import native
 from sparkform.facts import NodeDocument, Observation
 from sparkform.planner.plan import RackPlan, plan_rack
 from sparkform.planner.steps import StackName
@@ -23,7 +24,7 @@ BEFORE: Sequence[NodeCheck] = (
     *docker.CHECKS,
     *openings.CHECKS,
 )
-AFTER: Sequence[NodeCheck] = (*drift.CHECKS, *access.LAST)
+AFTER: Sequence[NodeCheck] = (*engines.CHECKS, *drift.CHECKS, *access.LAST)
 
 
 def diagnose(
@@ -71,6 +72,7 @@ def _present(view: View, documents: dict[str, NodeDocument]) -> Iterator[Check]:
     for check in BEFORE:
         yield from check(view)
     yield from fabric(view, documents)
+    yield from native(view, documents)
     for check in AFTER:
         yield from check(view)
 
@@ -91,6 +93,7 @@ def _rack(spec: Spec, plan: RackPlan, documents: dict[str, NodeDocument]) -> Ite
         said = str(problem).removesuffix(f"; {problem.remedy}")
         yield Check(None, "plan", "fail", said, fix)
     yield from _host_names(documents)
+    yield from engines.groups(spec, documents)
 
 
 def _host_names(documents: dict[str, NodeDocument]) -> Iterator[Check]:

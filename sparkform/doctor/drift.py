@@ -11,8 +11,8 @@ from sparkform.planner.steps import PlannedStep
 NEEDS_DOCKER = ("docker_daemon", "swarm", "swarm_token", "swarm_labels")
 """Steps of which nothing can be said while dockerd is silent, which is a row of its own."""
 
-TRIED_HERE = "fabric_check"
-"""It has no state: the rows of the cables say what it would find."""
+TRIED_HERE = ("fabric_check", "ready")
+"""They have no state: the rows of cables and services say what they would find."""
 
 
 def steps(view: View) -> Iterator[Check]:
@@ -30,7 +30,7 @@ def steps(view: View) -> Iterator[Check]:
 def _counts(view: View, step: PlannedStep) -> bool:
     name = step.step.partition(":")[0]
     is_blind = view.facts.docker is None and name in NEEDS_DOCKER
-    return name != TRIED_HERE and not is_blind
+    return name not in TRIED_HERE and not is_blind
 
 
 def netplan(view: View) -> Iterator[Check]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from node.fabric_probe import Probe, ends_of
 from node.plain import listing, mapping
+from sparkform.doctor import engines
 from sparkform.facts import NodeDocument, Target
 from sparkform.planner.addressing import FabricAddress, fabric_addresses
 from sparkform.planner.links import witnesses
@@ -25,13 +26,15 @@ Json = Mapping[str, Any]
 
 
 def with_probes(targets: Iterable[Target], spec: Spec) -> list[Target]:
-    """The same targets, each with the packets to try over its halves of the fabric."""
+    """The same targets, each with the packets to try over its halves of the fabric, and with the
+    question for its engines."""
     return [_with_probes(target, spec) for target in targets]
 
 
 def _with_probes(target: Target, spec: Spec) -> Target:
-    asked = request(spec, target.name)
-    return replace(target, steps={**target.steps, STEP: asked}) if asked else target
+    asked = {STEP: request(spec, target.name), engines.STEP: engines.request(spec, target.name)}
+    wanted = {step: one for step, one in asked.items() if one}
+    return replace(target, steps={**target.steps, **wanted}) if wanted else target
 
 
 def request(spec: Spec, node: str) -> dict[str, object]:

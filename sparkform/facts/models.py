@@ -213,6 +213,15 @@ class CachedModel(Frozen):
     missing: tuple[str, ...]
 
 
+class NativeUnit(Frozen):
+    """A native engine's unit: what its processes really have, names without secrets only."""
+
+    unit: str
+    active: bool
+    environment: dict[str, str]
+    nccl: tuple[str, ...]
+
+
 class Facts(Frozen):
     host: Host | None = None
     gpu: Gpus | None = None
@@ -234,6 +243,7 @@ class Facts(Frozen):
     clock: Clock | None = None
     firewall: Firewall | None = None
     models: tuple[CachedModel, ...] | None = None
+    native_units: tuple[NativeUnit, ...] | None = None
     claim: str | None = None
 
 

@@ -51,7 +51,7 @@ def zipapp(sources: Path = SOURCES) -> bytes:
 def packed(program: bytes) -> str:
     """The zipapp as it travels in a resource: bzip2 in base64, under a third of its size.
 
-    A stack's state holds it four times a node, and the engine sends it on twice. bzip2, unlike
-    deflate, has one implementation, whose output has been the same since its version 1.0.
+    A stack's state and the log of each run hold it several times a node. Not deflate: zlib and
+    zlib-ng give different bytes, and an anchor would differ between two control machines.
     """
     return base64.b64encode(bz2.compress(program)).decode("ascii")

@@ -23,6 +23,9 @@ from sparkform.facts.target import Target
 
 # Of the node's limit, what is left for the facts program itself once the login is done.
 PROGRAM_SHARE = 0.6
+# A machine that lives takes a connection and shows its host key within a second or two. One that
+# does not is known sooner than the node's limit, so that a whole preview reports it within 10 s.
+GREETING_LIMIT_S = 6.0
 # An IPv6 address has colons of its own, so with a port it stands in brackets.
 _HOST_AND_PORT = re.compile(r"([^:\[\]]+|\[[^\]]+\]):([0-9]{1,5})", re.ASCII)
 
@@ -77,6 +80,7 @@ class _Client(asyncssh.SSHClient):
     trusted: host_keys.Trust
     progress: Progress
     keys: Iterator[asyncssh.SSHKeyPair]
+    silence: asyncio.Timeout
     rejected: NodeError | None = field(default=None)
 
     def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
@@ -86,6 +90,7 @@ class _Client(asyncssh.SSHClient):
         self, host: str, addr: str, port: int, key: asyncssh.SSHKey
     ) -> bool:
         self.progress.stage, self.progress.offered = "login", key
+        self.silence.reschedule(None)
         self.rejected = host_keys.verdict(self.target, self.trusted, key)
         return self.rejected is None
 
@@ -177,27 +182,37 @@ async def _connect(
     trusted = host_keys.trust(target)
     if isinstance(trusted, NodeError):
         raise Refusal(trusted)
-    client = _Client(target, trusted, progress, iter(identities.keys))
+    silence = asyncio.timeout(GREETING_LIMIT_S)
+    client = _Client(target, trusted, progress, iter(identities.keys), silence)
     try:
-        return await asyncssh.connect(
-            target.host,
-            target.port,
-            tunnel=tunnel or (),
-            client_factory=lambda: client,
-            username=target.user,
-            client_keys=None,
-            agent_path=None,
-            known_hosts=lambda host, addr, port: ([], [], []),
-            server_host_key_algs=trusted.algorithms,
-            preferred_auth="publickey",
-            x509_trusted_certs=None,
-            config=None,
-            gss_host=None,
-            connect_timeout=None,
-            login_timeout=limit_s * 2,
-        )
+        async with silence:
+            return await _dial(target, client, limit_s, tunnel)
+    except TimeoutError:
+        raise
     except (asyncssh.Error, OSError) as error:
         raise Refusal(client.rejected or _failure(target, identities, error)) from error
+
+
+async def _dial(
+    target: Target, client: _Client, limit_s: float, tunnel: asyncssh.SSHClientConnection | None
+) -> asyncssh.SSHClientConnection:
+    return await asyncssh.connect(
+        target.host,
+        target.port,
+        tunnel=tunnel or (),
+        client_factory=lambda: client,
+        username=target.user,
+        client_keys=None,
+        agent_path=None,
+        known_hosts=lambda host, addr, port: ([], [], []),
+        server_host_key_algs=client.trusted.algorithms,
+        preferred_auth="publickey",
+        x509_trusted_certs=None,
+        config=None,
+        gss_host=None,
+        connect_timeout=None,
+        login_timeout=limit_s * 2,
+    )
 
 
 def _failure(target: Target, identities: Identities, error: Exception) -> NodeError:
@@ -234,11 +249,12 @@ def late(target: Target, progress: Progress, limit_s: float) -> NodeError:
     if progress.jump:
         here = replace(progress, jump=None)
         return errors.through(progress.jump, late(progress.jump, here, limit_s))
+    greeting_s = min(limit_s, GREETING_LIMIT_S)
     if progress.stage == "dial":
-        return errors.unreachable(target, f"no answer within {limit_s:g} s")
+        return errors.unreachable(target, f"no answer within {greeting_s:g} s")
     if progress.stage == "command":
         return errors.timeout(target, limit_s)
-    return errors.frozen(target, limit_s)
+    return errors.frozen(target, greeting_s if progress.stage == "greeting" else limit_s)
 
 
 @contextlib.asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from node.steps import STEPS
 from node.steps.swarm import beside_head
@@ -11,7 +11,10 @@ from sparkform.errors import Problem
 from sparkform.facts import NodeDocument
 from sparkform.planner.claims import foreign_claims, missing_gpus
 from sparkform.planner.links import check_want, partners, run_of
+from sparkform.planner.models import ModelsPlan, plan_models, wishes
+from sparkform.planner.native_steps import native_problems
 from sparkform.planner.network import Documents, Network, plan_network
+from sparkform.planner.peers import Ground
 from sparkform.planner.receipts import Json
 from sparkform.planner.steps import PlannedStep, StackName, held_step, plan_step
 from sparkform.planner.topology import Cable, End
@@ -55,6 +58,7 @@ class RackPlan:
     nodes: Mapping[str, Mapping[str, PlannedStep]]
     links: tuple[LinkPlan, ...] = ()
     swarm: SwarmPlan | None = None
+    models: ModelsPlan = field(default_factory=ModelsPlan)
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -64,7 +68,7 @@ class RackPlan:
         steps += [step for link in self.links for step in link.checks.values()]
         if self.swarm:
             steps += [*self.swarm.members.values(), self.swarm.token, self.swarm.labels]
-        return tuple(steps)
+        return (*steps, *self.models.steps)
 
 
 def plan_rack(spec: Spec, documents: Documents, stack: StackName, program_sha256: str) -> RackPlan:
@@ -75,6 +79,8 @@ def plan_rack(spec: Spec, documents: Documents, stack: StackName, program_sha256
     network, problems = plan_network(spec, documents)
     problems += foreign_claims(spec, documents, stack)
     problems += missing_gpus(spec, documents)
+    problems += native_problems(spec, documents)
+    problems += wishes(spec)[1]
     if problems:
         return RackPlan(network, {}, problems=tuple(problems))
     return _Planner(spec, documents, stack, program_sha256, network).plan()
@@ -94,7 +100,8 @@ class _Planner:
         nodes = {node.name: self._own_steps(node.name) for node in self.spec.nodes}
         links = tuple(self._link(cable, nodes) for cable in self.network.cables)
         swarm = self._swarm() if self.spec.swarm_enabled else None
-        return RackPlan(self.network, nodes, links, swarm)
+        models = plan_models(self.spec, Ground(self.network, self.documents, self.stack))
+        return RackPlan(self.network, nodes, links, swarm, models)
 
     def _is_there(self, node: str) -> bool:
         return node in self.network.management

@@ -59,7 +59,7 @@ class PackagedCatalogue:
         return _images().get(reference.tagged)
 
     def memory(self, engine: str, runtime: str, usable_gib: float | None) -> Memory:
-        from sparkform.catalog.calibration import memory
+        from sparkform.catalog.node_memory import memory
 
         return memory(engine, runtime=runtime, usable_gib=usable_gib)
 

@@ -6,7 +6,7 @@ import csv
 import io
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from sparkform.rules.outcome import ADVISORY, MANDATORY, Severity
 
@@ -59,5 +59,5 @@ def read_table(text: str) -> tuple[Row, ...]:
 @cache
 def table() -> dict[str, Row]:
     """All rules by id, in the table's order."""
-    text = (files("sparkform.rules") / "rules.csv").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / "rules.csv").read_text(encoding="utf-8")
     return {row.id: row for row in read_table(text)}

@@ -13,7 +13,11 @@ class Section(BaseModel):
     """A block of the stack file."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=to_camel, protected_namespaces=()
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        protected_namespaces=(),
+        defer_build=True,
     )
 
     def plain(self) -> dict[str, Any]:

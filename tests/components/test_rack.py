@@ -34,7 +34,7 @@ def built(spec: Spec, plan: RackPlan) -> Record:
                 node.name: remote.ConnectionArgs(host=node.host, host_key="ssh-ed25519 AAAA")
                 for node in spec.nodes
             }
-            build_rack(Rack(spec, ()), spec, plan, "the node program", reach)
+            build_rack(Rack(spec, ()), spec, plan, "the node program", reach, lambda key: None)
 
         build()
     return record

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,6 @@ from rack import lifecycle
 from rack.prepare import prepare
 from rack.shape import Fabric, Renderer, Shape
 from tests.support.rack import RackHandle, start
-
-RackFactory = Callable[..., RackHandle]
 
 
 @pytest.fixture(scope="session")
@@ -31,17 +30,15 @@ def rack_name(module: str, shape: Shape) -> str:
     return f"t{hashlib.sha256(seed.encode()).hexdigest()[:8]}"
 
 
-@pytest.fixture(scope="module")
-def rack(prepared: None, request: pytest.FixtureRequest) -> Iterator[RackFactory]:
+@dataclass
+class RackFactory:
     """Makes a rack, or hands out the one of that shape; the last one made is the only one up."""
-    there: dict[Shape, tuple[str, RackHandle]] = {}
 
-    def take_down() -> None:
-        for name, _ in there.values():
-            lifecycle.down(name)
-        there.clear()
+    module: str
+    there: dict[Shape, tuple[str, RackHandle]] = field(default_factory=dict)
 
-    def make(
+    def __call__(
+        self,
         nodes: int,
         fabric: str,
         renderer: str = "networkmanager",
@@ -49,12 +46,21 @@ def rack(prepared: None, request: pytest.FixtureRequest) -> Iterator[RackFactory
         cabling: str | None = None,
     ) -> RackHandle:
         shape = Shape(nodes, Fabric(fabric), Renderer(renderer), rate, cabling)
-        if shape not in there:
-            take_down()
-            name = rack_name(request.node.nodeid, shape)
+        if shape not in self.there:
+            self.take_down()
+            name = rack_name(self.module, shape)
             lifecycle.down(name)
-            there[shape] = (name, start(name, shape))
-        return there[shape][1]
+            self.there[shape] = (name, start(name, shape))
+        return self.there[shape][1]
 
-    yield make
-    take_down()
+    def take_down(self) -> None:
+        for name, _ in self.there.values():
+            lifecycle.down(name)
+        self.there.clear()
+
+
+@pytest.fixture(scope="module")
+def rack(prepared: None, request: pytest.FixtureRequest) -> Iterator[RackFactory]:
+    made = RackFactory(request.node.nodeid)
+    yield made
+    made.take_down()

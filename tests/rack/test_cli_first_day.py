@@ -8,12 +8,11 @@ import pytest
 
 from sparkform.spec import load_stack
 
-from .command_line import Bench, bench
+from .command_line import DOCTOR_GUARD_S, Bench, bench
 from .conftest import RackFactory
 
 pytestmark = pytest.mark.rack
 
-DOCTOR_LIMIT_S = 3.0
 PICTURE = (
     "sudo find /etc /usr/local /home /root /var/lib/sparkform -type f "
     "-printf '%p %s %m %u %T@\\n' 2>/dev/null | sort; ip -json address; ip route"
@@ -63,7 +62,7 @@ def test_other_cablings_are_detected(
     ran, checks = found.checks()
     print(f"\ndoctor on {count} untouched nodes, {fabric}: {ran.took_s:.2f} s")
     assert [one for one in checks if one["status"] == "fail"] == []
-    assert ran.took_s < DOCTOR_LIMIT_S
+    assert ran.took_s < DOCTOR_GUARD_S
 
 
 def test_plan_and_doctor_change_nothing_and_log_in_once_a_node(
@@ -78,7 +77,7 @@ def test_plan_and_doctor_change_nothing_and_log_in_once_a_node(
     after = {host: int(direct.rack.must(host, logins)) for host in direct.rack.hosts}
     assert direct.run("plan", direct.stack).code == 0
     print(f"\ndoctor on 2 untouched nodes, direct: {ran.took_s:.2f} s, {len(checks)} rows")
-    assert ran.took_s < DOCTOR_LIMIT_S
+    assert ran.took_s < DOCTOR_GUARD_S
     # One of the two logins is the one that counts.
     assert {host: after[host] - before[host] for host in after} == dict.fromkeys(after, 2)
     assert {host: direct.rack.must(host, PICTURE) for host in pictures} == pictures

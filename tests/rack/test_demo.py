@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 from rack import daemon, inventory
 from rack.layout import panel_name
 
-pytestmark = [pytest.mark.rack, pytest.mark.rounds]
+pytestmark = pytest.mark.rack
 
 ROOT = Path(__file__).parents[2]
 SHOWN_LIMIT_S = 180.0
@@ -79,12 +80,12 @@ def test_the_demo_shows_drift_mends_it_and_leaves_nothing(name: str, tmp_path: P
         "spark-1 anchor: the node program is not installed, will be"
         in shown["What differs on two untouched machines"]
     )
-    assert "24 created" in shown["Make it so"]
+    made = int(re.findall(r"\+ (\d+) created", shown["Make it so"])[-1])
     assert MENDED in shown["What differs now"]
-    assert "~ 1 to update\n    23 unchanged" in shown["What differs now"]
-    assert "~ 1 updated\n    23 unchanged" in shown["Mend that and nothing else"]
-    assert "Resources:\n    24 unchanged" in shown["Once more: nothing is left to do"]
-    assert "- 24 deleted" in shown["Give the machines back"]
+    assert f"~ 1 to update\n    {made - 1} unchanged" in shown["What differs now"]
+    assert f"~ 1 updated\n    {made - 1} unchanged" in shown["Mend that and nothing else"]
+    assert f"Resources:\n    {made} unchanged" in shown["Once more: nothing is left to do"]
+    assert f"- {made} deleted" in shown["Give the machines back"]
     assert "sparkform init" in shown["With real Sparks"]
     assert "No engine was started" in shown["With real Sparks"]
     assert sorted(path.name for path in ROOT.iterdir()) == before

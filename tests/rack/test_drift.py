@@ -11,7 +11,7 @@ from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment
 from tests.support.rack import RackHandle
 
-pytestmark = [pytest.mark.rack, pytest.mark.rounds]
+pytestmark = pytest.mark.rack
 
 DAEMON = "/etc/docker/daemon.json"
 FOREIGN_NETPLAN = """

@@ -4,8 +4,8 @@ Each point is one resource's run on its node, stopped before one of its effects.
 the run or the node is killed. Then either one `up` brings the rack to the declared state, or one
 `destroy`, without a further `up`, gives the machines back.
 
-A `destroy` is killed on its way too. Every resource has one round by default, kinds of kill and
-ways on in turn; with SPARKFORM_RACK_ROUNDS=all there is a round for every combination.
+A `destroy` is killed on its way too. Every step has one round by default, nodes, moments, kinds of
+kill and ways on in turn; `make rounds` runs every other combination.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, product
+from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from node.places import ARMED, LIBRARY, MANIFEST, RECEIPTS, ZIPAPP
 from tests.rack.conftest import RackFactory
@@ -24,9 +26,8 @@ from tests.support.digest import Digest, changes, digest
 from tests.support.killing import ENGINE, PROCESS, REBOOT, Victim
 from tests.support.pausing import Point
 from tests.support.rack import RackHandle
-from tests.support.rounds import ALL_ROUNDS
 
-pytestmark = [pytest.mark.rack, pytest.mark.rounds]
+pytestmark = pytest.mark.rack
 
 HOSTS = ("spark-1", "spark-2")
 KINDS = (ENGINE, PROCESS, REBOOT)
@@ -116,11 +117,13 @@ def every_round() -> list[Round]:
 
 
 def one_round_each() -> list[Round]:
-    """Moments, kinds and ways on in turn. A step that both nodes have goes on both ways."""
-    kinds, ways = cycle(KINDS), {HOSTS[0]: cycle((UP, DESTROY)), HOSTS[1]: cycle((DESTROY, UP))}
+    """Nodes, moments, kinds and ways on in turn."""
+    hosts, kinds, ways = cycle(HOSTS), cycle(KINDS), cycle((UP, UP, DESTROY, DESTROY))
+    steps = [(next(hosts), points) for points in ON_EACH]
+    steps += [(HOSTS[0], points) for points in ON_THE_HEAD]
     ups = [
-        Round(host, points[number % len(points)], kind, UP, next(ways[host]))
-        for number, ((host, points), kind) in enumerate(zip(resources(), kinds, strict=False))
+        Round(host, points[number % len(points)], next(kinds), UP, next(ways))
+        for number, (host, points) in enumerate(steps)
     ]
     downs = [
         Round(host, GOING_BACK[number], KINDS[number], DESTROY, DESTROY)
@@ -129,27 +132,55 @@ def one_round_each() -> list[Round]:
     return ups + downs
 
 
-ROUNDS = every_round() if ALL_ROUNDS else one_round_each()
+def marked_rounds() -> list[ParameterSet]:
+    chosen = one_round_each()
+    return [
+        pytest.param(one, id=str(one), marks=[] if one in chosen else pytest.mark.rounds)
+        for one in every_round()
+    ]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A rack as it was before anything came, and a stack for it."""
+
+    nodes: RackHandle
+    deployment: Deployment
+    before: Digest
+
+    @classmethod
+    def on(cls, nodes: RackHandle, folder: Path) -> Ground:
+        for host in nodes.hosts:
+            nodes.must(host, PIN)
+        deployment = Deployment.on(nodes, folder)
+        deployment.cluster["swarm"] = {"enabled": True}
+        return cls(nodes, deployment, digest(nodes))
+
+
+@dataclass
+class Grounds:
+    """One ground for all rounds, until one fails: a failure in one round is none in the next."""
+
+    rack: RackFactory
+    folders: pytest.TempPathFactory
+    current: Ground | None = None
+
+    @contextmanager
+    def given(self) -> Iterator[Ground]:
+        if self.current is None:
+            nodes = self.rack(nodes=len(HOSTS), fabric="direct")
+            self.current = Ground.on(nodes, self.folders.mktemp("deployment"))
+        try:
+            yield self.current
+        except BaseException:
+            self.rack.take_down()
+            self.current = None
+            raise
 
 
 @pytest.fixture(scope="module")
-def nodes(rack: RackFactory) -> RackHandle:
-    made = rack(nodes=len(HOSTS), fabric="direct")
-    for host in made.hosts:
-        made.must(host, PIN)
-    return made
-
-
-@pytest.fixture(scope="module")
-def deployment(nodes: RackHandle, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    made = Deployment.on(nodes, tmp_path_factory.mktemp("deployment"))
-    made.cluster["swarm"] = {"enabled": True}
-    return made
-
-
-@pytest.fixture(scope="module")
-def before(nodes: RackHandle) -> Digest:
-    return digest(nodes)
+def grounds(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> Grounds:
+    return Grounds(rack, tmp_path_factory)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -163,27 +194,18 @@ def tally(request: pytest.FixtureRequest) -> Iterator[list[str]]:
         print(f"\n{len(struck)} injection points, each reached and killed at:\n  {lines}")
 
 
-@contextmanager
-def given_back_if_it_fails(deployment: Deployment) -> Iterator[None]:
-    """So that a failure in one round is none in the next."""
-    try:
-        yield
-    except BaseException:
-        deployment.run("destroy", "--yes", "--skip-preview")
-        raise
-
-
-@pytest.mark.parametrize("one", ROUNDS, ids=str)
+@pytest.mark.parametrize("one", marked_rounds())
 def test_after_a_kill_the_rack_comes_to_what_is_declared_and_back_to_what_it_was(
-    one: Round, nodes: RackHandle, deployment: Deployment, before: Digest, tally: list[str]
+    one: Round, grounds: Grounds, tally: list[str]
 ) -> None:
-    with given_back_if_it_fails(deployment):
+    with grounds.given() as ground:
+        deployment = ground.deployment
         if one.command == DESTROY:
             deployment.up()
-        victim = Victim(deployment, nodes, one.host)
+        victim = Victim(deployment, ground.nodes, one.host)
         effect = victim.strike(one.command, one.point, one.kind, one.then)
         tally.append(f"{one.host} {' '.join(one.point.words)}, {one.kind}, before: {effect}")
         if one.then == UP:
             assert deployment.up().changed == set()
             deployment.destroy()
-        assert changes(before, digest(nodes)) == [], deployment.said()
+        assert changes(ground.before, digest(ground.nodes)) == [], deployment.said()

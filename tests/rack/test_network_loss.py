@@ -1,6 +1,6 @@
 """A network change that takes the way in away is taken back by the node, power cut or not.
 
-Under NetworkManager, as on DGX OS; with SPARKFORM_RACK_ROUNDS=all under networkd too.
+Under NetworkManager, as on DGX OS; `make rounds` adds networkd.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ from tests.support.deployment import RUN_LIMIT_S, Deployment
 from tests.support.digest import Digest, changes, digest
 from tests.support.pausing import Point, planted
 from tests.support.rack import RackHandle
-from tests.support.rounds import ALL_ROUNDS
 
-pytestmark = [pytest.mark.rack, pytest.mark.rounds]
+pytestmark = pytest.mark.rack
 
-RENDERERS = ["networkmanager", "networkd"] if ALL_ROUNDS else ["networkmanager"]
+RENDERERS = ["networkmanager", pytest.param("networkd", marks=pytest.mark.rounds)]
 HOST = "spark-2"
 # In the fabric's default pool, as the address of somebody behind a router may be: once the node
 # has the fabric's addresses, its answers leave by the fabric.

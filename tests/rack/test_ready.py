@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from rack import login
 from sparkform.facts.program import zipapp
 from tests.rack.conftest import RackFactory
 from tests.support import scripted_engine as engines
@@ -97,7 +99,12 @@ CASES = {
     "a rank that mpirun lost": Case(
         Plan("hang", symptom_line=MPI), "[dead-rank]", "look for its own words above", TRT
     ),
-    "killed": Case(Plan("killed"), "[dead-rank]", "pulumi up", VLLM),
+    "killed by the kernel": Case(
+        Plan("eat", options="--memory 64m --memory-swap 64m"),
+        "[out-of-memory, rule mem-fit]",
+        "lower maxSeqLen",
+        VLLM,
+    ),
     "ended": Case(Plan("exit"), "exit code 3", "pulumi up", VLLM),
     "hang": Case(Plan("stubborn"), "[silence]", "silenceTimeoutSeconds", VLLM),
     "no completion": Case(
@@ -109,20 +116,24 @@ CASES = {
 @pytest.fixture
 def nodes(rack: RackFactory) -> Iterator[RackHandle]:
     made = rack(nodes=2, fabric="direct")
+    claimed(made)
     for host in made.hosts:
-        claim = "sudo install -d /var/lib/sparkform; echo spark/demo | sudo tee"
-        made.must(host, f"{claim} /var/lib/sparkform/claim")
-        install(made, host)
-        engines.prepare(made, host)
         engines.clear(made, host)
     yield made
     for host in made.hosts:
         engines.clear(made, host)
 
 
-def install(nodes: RackHandle, host: str) -> None:
-    import base64
+def claimed(nodes: RackHandle) -> None:
+    """Every node with the program, claimed, and ready to run scripted engines."""
+    for host in nodes.hosts:
+        claim = "sudo install -d /var/lib/sparkform; echo spark/demo | sudo tee"
+        nodes.must(host, f"{claim} /var/lib/sparkform/claim")
+        install(nodes, host)
+        engines.prepare(nodes, host)
 
+
+def install(nodes: RackHandle, host: str) -> None:
     text = base64.b64encode(zipapp()).decode()
     nodes.must(host, f"base64 -d | sudo tee {PROGRAM} > /dev/null", text)
 
@@ -168,13 +179,14 @@ class Watched:
     ended_s: float
 
 
-def watch(nodes: RackHandle, host: str, wanted: dict[str, Any]) -> Watched:
+def watch(nodes: RackHandle, host: str, wanted: Mapping[str, Any]) -> Watched:
     document = {"owner": f"spark/demo/{host}/ready:qwen", "want": wanted, "have": None, "run": 1}
-    done = nodes.ask(host, f"sudo python3 {PROGRAM} apply ready:qwen", json.dumps(document))
+    text, command = json.dumps(document), f"sudo python3 {PROGRAM} apply ready:qwen"
+    done = nodes.ask(host, command, text, timeout_s=240)
     return Watched(done.returncode, done.stdout, done.stderr, time.time())
 
 
-def watch_all(nodes: RackHandle, wanted: dict[str, Any]) -> dict[str, Watched]:
+def watch_all(nodes: RackHandle, wanted: Mapping[str, Any]) -> dict[str, Watched]:
     hosts = [one["node"] for one in wanted["members"]]
     with ThreadPoolExecutor(len(hosts)) as pool:
         found = list(pool.map(lambda host: watch(nodes, host, wanted), hosts))
@@ -217,6 +229,17 @@ def symptom_s(nodes: RackHandle, name: str, began: float) -> float:
     return engines.symptom_s(nodes, "spark-1") + (SILENCE_S if name == "hang" else 0)
 
 
+def test_a_rank_that_is_killed_is_said_so(nodes: RackHandle) -> None:
+    engines.start_container(nodes, "spark-1", 0, TOKEN, Plan("hang"))
+    engines.kill_later(nodes, "spark-1", 0, 3)
+    found = watch(nodes, "spark-1", want(nodes, 1, silence_timeout_s=60))
+    assert "[dead-rank]" in found.err
+    assert "seen: exit code 137 (SIGKILL)" in found.err
+    took_s = found.ended_s - engines.symptom_s(nodes, "spark-1")
+    print(f"killed: {took_s:.1f} s from symptom to error")
+    assert took_s < LIMIT_S
+
+
 def test_progress_is_streamed_and_one_token_ends_the_wait(nodes: RackHandle) -> None:
     lines = [
         "Loading safetensors checkpoint shards:  40% Completed | 2/5 [00:10<00:15,  5.1s/it]",
@@ -250,10 +273,10 @@ def test_two_nodes_are_ready_together_and_the_key_stays_on_the_head(nodes: RackH
 @pytest.mark.parametrize(("dead", "other"), [("spark-1", "spark-2"), ("spark-2", "spark-1")])
 def test_a_dead_rank_ends_the_other_node_too(nodes: RackHandle, dead: str, other: str) -> None:
     for rank, host in enumerate(nodes.hosts):
-        does = Plan("killed", pause_s=4) if host == dead else Plan("hang")
-        engines.start_container(nodes, host, rank, TOKEN, does)
-    found = watch_all(nodes, want(nodes, 2, silence_timeout_s=60))
+        engines.start_container(nodes, host, rank, TOKEN, Plan("hang"))
     rank = nodes.hosts.index(dead)
+    engines.kill_later(nodes, dead, rank, 4)
+    found = watch_all(nodes, want(nodes, 2, silence_timeout_s=60))
     for host in nodes.hosts:
         assert found[host].code == 1
         assert f"rank {rank} on {dead}" in found[host].err.splitlines()[0]
@@ -280,27 +303,40 @@ def test_a_unit_answers(nodes: RackHandle) -> None:
     assert found.code == 0, found.err
 
 
-def test_a_watch_ends_with_its_session_and_the_engine_goes_on(nodes: RackHandle) -> None:
+@pytest.mark.parametrize("defaults", ["!use_pty", "use_pty"])
+def test_a_watch_ends_with_its_session_and_the_engine_goes_on(
+    nodes: RackHandle, defaults: str
+) -> None:
+    """Ubuntu's sudo puts a process in between (use_pty), Debian's does not."""
+    place = "/etc/sudoers.d/99-watch-test"
+    nodes.must("spark-1", f"sudo install -m 0440 /dev/stdin {place}", f"Defaults {defaults}\n")
     engines.start_container(nodes, "spark-1", 0, TOKEN, Plan("hang"))
-    document = {"owner": "spark/demo/spark-1/ready:qwen", "have": None, "run": 1}
-    text = json.dumps({**document, "want": want(nodes, 1, silence_timeout_s=600)})
-    from rack import login
+    process = session(nodes, want(nodes, 1, silence_timeout_s=600))
+    assert process.stdout is not None
+    assert "loading" in process.stdout.readline()
+    assert watches(nodes)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    deadline = time.monotonic() + LIMIT_S
+    while watches(nodes):
+        assert time.monotonic() < deadline, "the watch goes on without anybody"
+        time.sleep(1)
+    assert nodes.must("spark-1", "sudo docker ps -q --filter label=sparkform.service")
+    nodes.must("spark-1", f"sudo rm {place}")
 
+
+def watches(nodes: RackHandle) -> str:
+    return nodes.ask("spark-1", f"pgrep -f '^python3 {PROGRAM} apply'").stdout
+
+
+def session(nodes: RackHandle, wanted: dict[str, Any]) -> subprocess.Popen[str]:
+    """A watch in an SSH session of its own."""
+    document = {"owner": "spark/demo/spark-1/ready:qwen", "have": None, "run": 1, "want": wanted}
     command = f"sudo python3 {PROGRAM} apply ready:qwen"
     argv = login.ssh_command(nodes.rack.name, nodes.node("spark-1"), [command])
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(text)
+    process.stdin.write(json.dumps(document))
     process.stdin.close()
-    assert "loading" in process.stdout.readline()
-    running = f"pgrep -f '{PROGRAM} apply'"
-    assert nodes.ask("spark-1", running).stdout
-    process.kill()
-    process.wait()
-    process.stdout.close()
-    deadline = time.monotonic() + 10
-    while nodes.ask("spark-1", f"pgrep -f '^python3 {PROGRAM} apply'").stdout:
-        assert time.monotonic() < deadline, "the watch goes on without anybody"
-        time.sleep(1)
-    assert nodes.must("spark-1", "sudo docker ps -q --filter label=sparkform.service")
+    return process

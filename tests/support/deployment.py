@@ -186,20 +186,17 @@ def outcome(exit_code: int, output: str) -> Outcome:
             name, text = _name(found.get("urn", "")), found["message"].strip()
             if found["severity"] == "error":
                 errors.append(text)
-            elif found["severity"] == "info" and text.startswith(_prefix(name)):
+            elif found["severity"] == "info" and _is_own(name, text):
                 lines.setdefault(name, []).append(text)
             else:
                 printed.append(text)
     return Outcome(exit_code, operations, lines, errors, frozenset(components), printed)
 
 
-def _prefix(name: str) -> str:
+def _is_own(name: str, text: str) -> bool:
     """The product's own lines begin with node and step: `spark-1 nccl_conf: `."""
-    node, _, step = name.rpartition("-")
-    if step.isdigit():
-        node, _, check = node.rpartition("-")
-        step = f"{check}:{step}"
-    return f"{node} {step}: "
+    node_and_step = text.partition(": ")[0]
+    return bool(name) and node_and_step.replace(" ", "-").replace(":", "-") == name
 
 
 def _events(output: str) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ EXCEPTIONS = {
     "user joins or leaves a group, and nothing but people reads it",
     "/etc/gshadow-": "see /etc/group-",
 }
-ROOTS = ("/etc", "/usr/local", "/var/lib/sparkform", "/var/lib/systemd/linger")
+ROOTS = ("/etc", "/opt", "/usr/local", "/var/lib/sparkform", "/var/lib/systemd/linger")
 
 # Runs on the node, as root; prints one JSON object, each value a text that must not change.
 PROBE = r"""

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from node.renderers import MANAGER_FILES
 from node.system import Result
 from tests.support.fake_spark import FakeSpark
 from tests.support.fake_system import FINE
@@ -40,6 +41,8 @@ class FakeNetwork:
     links: dict[str, dict[str, Any]] = field(default_factory=dict)
     timers: list[str] = field(default_factory=list)
     breaks: bool = False
+    # NetworkManager starts while netplan writes its files anew: until told to, it reads none.
+    is_blind: bool = False
 
     def state(self) -> object:
         return [self.links, self.timers]
@@ -67,7 +70,15 @@ class FakeNetwork:
             return Result(1, "", f"Invalid YAML: {error}")
         return FINE
 
+    def write_profiles(self) -> None:
+        """NetworkManager's, as netplan writes them below /run."""
+        for name in self.one.system.names(MANAGER_FILES):
+            self.one.system.path(f"{MANAGER_FILES}/{name}").unlink()
+        for name in self.merged():
+            self.one.system.put(f"{MANAGER_FILES}/netplan-{name}.nmconnection", "", 0o600)
+
     def apply(self, argv: list[str], stdin: str) -> Result:
+        self.write_profiles()
         for name, entry in self.merged().items():
             if name in self.links and not self.breaks:
                 found = self.links[name]
@@ -76,6 +87,14 @@ class FakeNetwork:
                 found["addresses"] += [
                     one for one in entry.get("addresses", []) if one not in found["addresses"]
                 ]
+        return FINE
+
+    def connections(self, argv: list[str], stdin: str) -> Result:
+        names = [] if self.is_blind else self.one.system.names(MANAGER_FILES)
+        return Result(0, "".join(f"{MANAGER_FILES}/{name}\n" for name in names), "")
+
+    def reload(self, argv: list[str], stdin: str) -> Result:
+        self.is_blind = False
         return FINE
 
     def sysctl(self, argv: list[str], stdin: str) -> Result:
@@ -117,6 +136,7 @@ def networked(one: FakeSpark) -> FakeNetwork:
         one.system.put(_promoting(name), "0\n")
     network.links["enP7s7"] = {**down, "up": True, "addresses": ["10.0.0.1/24"]}
     one.system.put("/etc/netplan/01-management.yaml", MANAGEMENT, 0o600)
+    network.write_profiles()
     one.system.script.commands |= {
         ("ip", "-j", "address", "show"): network.show,
         ("ip", "address"): network.address,
@@ -124,6 +144,9 @@ def networked(one: FakeSpark) -> FakeNetwork:
         ("sysctl",): network.sysctl,
         ("netplan", "generate"): network.generate,
         ("netplan", "apply"): network.apply,
+        ("systemctl", "start"): lambda argv, stdin: FINE,
+        ("nmcli", "-t"): network.connections,
+        ("nmcli", "connection", "reload"): network.reload,
         ("systemd-run",): network.start_timer,
         ("systemctl", "stop"): network.stop_timer,
         ("systemctl", "reset-failed"): lambda argv, stdin: FINE,

@@ -50,6 +50,7 @@ class FakeSpark:
     docker_starts: bool = True
     extra: list[Callable[[], object]] = field(default_factory=list)
     network: Any = None
+    python: Any = None
     member: Any = None
 
     def state(self) -> object:

@@ -6,7 +6,7 @@ program at its n-th effect, half of the effect done, as SIGKILL or a power cut m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,15 +98,28 @@ class FakeSystem(System):
         self.script.live()
         super().remove_directory(absolute)
 
+    def remove_tree(self, absolute: str) -> None:
+        self.script.live()
+        super().remove_tree(absolute)
+
     def own(self, absolute: str, mode: int, uid: int, gid: int) -> None:
         """The mode only: a test that is not root cannot give files away."""
         self.script.live()
         self.path(absolute).chmod(mode)
 
-    def run(self, argv: Sequence[str], stdin: str = "", timeout_s: float = 10) -> Result:
+    def run(
+        self,
+        argv: Sequence[str],
+        stdin: str = "",
+        timeout_s: float = 10,
+        environment: Mapping[str, str] | None = None,
+    ) -> Result:
         self.script.live()
         self.script.calls.append(list(argv))
         return self.script.command(argv)(list(argv), stdin)
+
+    def knock(self, interface: str, addresses: Sequence[str]) -> None:
+        self.script.calls.append(["knock", interface, *addresses])
 
     def ask(
         self, socket_path: str, method: str, path: str, body: object = None, timeout_s: float = 10

@@ -16,18 +16,33 @@ from typing import Any
 
 from sparkform.facts import observe
 from sparkform.planner.launch import Launch, plan_launches
-from sparkform.planner.network import plan_network
+from sparkform.planner.network import Network, plan_network
 from sparkform.planner.targets import targets
-from sparkform.spec import parse_config
+from sparkform.spec import Spec, parse_config
 from tests.support.deployment import cluster_of
 from tests.support.rack import RackHandle
 
 READY_LIMIT_S = 400.0
+TOKEN = "by-hand-1"
 PAUSE_S = 1.0
 
 
 def launches(rack: RackHandle, **services: Mapping[str, Any]) -> dict[str, tuple[Launch, ...]]:
     """Planned from what the rack's nodes report now."""
+    return dict(planned(rack, **services).launches)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A declaration with its network and launches."""
+
+    spec: Spec
+    network: Network
+    launches: Mapping[str, tuple[Launch, ...]]
+
+
+def planned(rack: RackHandle, **services: Mapping[str, Any]) -> Planned:
+    """From what the rack's nodes report now."""
     cluster = {**cluster_of(rack), "swarm": {"enabled": False}}
     spec = parse_config(cluster, services)
     found = observe(targets(spec))
@@ -35,7 +50,7 @@ def launches(rack: RackHandle, **services: Mapping[str, Any]) -> dict[str, tuple
     network, problems = plan_network(spec, found.documents)
     plan = plan_launches(spec, network, found.documents)
     assert [*problems, *plan.problems] == [], [str(one) for one in (*problems, *plan.problems)]
-    return dict(plan.services)
+    return Planned(spec, network, plan.services)
 
 
 @dataclass(frozen=True)
@@ -148,6 +163,8 @@ def _start_container(group: Started, launch: Launch) -> None:
         if one.source
     ]
     options += [f"--device={device}" for device in launch.devices]
+    own = {"service": launch.service, "rank": launch.rank, "token": TOKEN}
+    options += [f"--label=sparkform.{name}={value}" for name, value in own.items()]
     options += [f"--env={name}={value}" for name, value in launch.environment.items()]
     entry, *first = launch.entrypoint
     command = ["docker", "run", "--detach", *options, f"--entrypoint={entry}", launch.image or ""]

@@ -8,10 +8,12 @@ from contextlib import suppress
 from typing import Any
 
 from node import apply, undo
+from node.places import LOCK
 from node.system import System
 from tests.support.fake_spark import FakeSpark
 from tests.support.fake_system import Killed, tree_of
 
+HELD = LOCK.lstrip("/")
 Maker = Callable[[], FakeSpark]
 
 
@@ -34,8 +36,12 @@ def undo_all(system: System) -> list[str]:
 
 
 def picture(one: FakeSpark) -> object:
-    """All that a change could show in: files with modes, and what commands changed."""
-    return [tree_of(one.system), json.dumps(one.state(), sort_keys=True, default=str)]
+    """All that a change could show in: files with modes, and what commands changed. The lock's file
+    says who held it last, to the second."""
+    tree = tree_of(one.system)
+    if HELD in tree:
+        tree[HELD] = (*tree[HELD][:2], b"")
+    return [tree, json.dumps(one.state(), sort_keys=True, default=str)]
 
 
 def lives(make: Maker, act: Callable[[FakeSpark], object]) -> Iterator[FakeSpark]:

@@ -67,7 +67,7 @@ def stubborn():
 ends = {
     "serve": serve, "hang": hang, "stubborn": stubborn, "double-free": double_free,
     "address-in-use": address_in_use, "segfault": lambda: ctypes.string_at(0),
-    "killed": lambda: os.kill(os.getpid(), signal.SIGKILL), "exit": lambda: sys.exit(3),
+    "eat": lambda: [bytearray(1 << 24) for _ in iter(int, 1)].clear(), "exit": lambda: sys.exit(3),
 }
 held = b"x" * (plan["memory_mib"] << 20)
 for line in plan["lines"]:
@@ -106,13 +106,17 @@ TimeoutStopSec=5
 
 @dataclass(frozen=True)
 class Plan:
-    """What one rank does: `lines`, a pause after each, then the symptom and the end."""
+    """What one rank does: `lines`, a pause after each, then the symptom and the end.
+
+    `options` are those of `docker run`.
+    """
 
     end: str = "serve"
     lines: Sequence[str] = ("INFO Starting to load model Qwen/Qwen3-8B...",)
     symptom_line: str = ""
     pause_s: float = 0.2
     memory_mib: int = 0
+    options: str = ""
     key: str = ""
     api: tuple[tuple[str, tuple[int, str]], ...] = ()
 
@@ -149,7 +153,15 @@ def plan(rack: RackHandle, host: str, what: Plan) -> None:
 def start_container(rack: RackHandle, host: str, rank: int, token: str, what: Plan) -> None:
     plan(rack, host, what)
     name = f"sparkform-qwen-{rank}"
-    rack.must(host, f"sudo docker run -d --name {name} {labels(rank, token)} {RUN} {COMMAND}")
+    options = f"--name {name} {labels(rank, token)} {what.options}"
+    rack.must(host, f"sudo docker run -d {options} {RUN} {COMMAND}")
+
+
+def kill_later(rack: RackHandle, host: str, rank: int, after_s: float) -> None:
+    """As the kernel or a person ends it: from outside, as a container's first process cannot be
+    killed from within. Returns at once."""
+    kill = f"date +%s.%N > {FOLDER}/symptom; docker kill sparkform-qwen-{rank}"
+    rack.must(host, f"sudo sh -c '(sleep {after_s}; {kill}) > /dev/null 2>&1 &'")
 
 
 def start_unit(rack: RackHandle, host: str, what: Plan) -> None:

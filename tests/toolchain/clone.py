@@ -59,6 +59,7 @@ class Clone:
             "PATH": str(self.folder / "bin"),
             "HOME": str(self.folder / "home"),
             "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "PYTHONDONTWRITEBYTECODE": "1",
             **NO_NETWORK,
         }
 

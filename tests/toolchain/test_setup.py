@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -82,6 +83,21 @@ def test_only_the_step_whose_input_changed_is_repeated(clone: Clone) -> None:
         file.write("// changed\n")
     repeated = {name for name, said in lines(clone).items() if said != "unchanged"}
     assert repeated == {"pulumi"}
+
+
+def test_our_modules_are_compiled_and_again_when_one_has_changed(clone: Clone) -> None:
+    plant_go(clone)
+    compiled = (
+        clone.root / "sparkform" / "__pycache__" / f"errors.{sys.implementation.cache_tag}.pyc"
+    )
+    assert not compiled.exists()
+    assert lines(clone)["bytecode"].endswith("modules compiled")
+    first = compiled.read_bytes()
+    with (clone.root / "sparkform" / "errors.py").open("a") as file:
+        file.write("CHANGED = True\n")
+    repeated = {name for name, said in lines(clone).items() if said != "unchanged"}
+    assert repeated == {"bytecode"}
+    assert compiled.read_bytes() != first
 
 
 def test_a_pulumi_that_appears_on_path_takes_the_place_of_the_built_one(clone: Clone) -> None:

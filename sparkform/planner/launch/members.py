@@ -76,6 +76,12 @@ def _is_bare_cache(node: EffectiveNode, documents: Documents) -> bool:
     return any(one.layout == "cache" and one.path.startswith(start) for one in models)
 
 
+def cache_folder(node: EffectiveNode, documents: Documents) -> str:
+    """The folder of the Hugging Face cache in a node's model directory."""
+    bare = _is_bare_cache(node, documents)
+    return node.model_directory if bare else f"{node.model_directory}/hub"
+
+
 def _unreachable(node: EffectiveNode, member: Member, network: Network) -> Iterator[Problem]:
     at = f"cluster.nodes[{node.position}]"
     if not member.interface:

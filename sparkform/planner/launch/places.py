@@ -14,7 +14,11 @@ VIRTUALENV = "/opt/sparkform/vllm"
 """The native vLLM's virtual environment, the same path on all nodes."""
 
 NCCL_LIBRARIES = "/opt/sparkform/nccl/lib"
-"""An NCCL built for sm_121, for native engines; it need not exist."""
+"""The NCCL of native engines (step native_nccl). torch's own wheels look elsewhere first and are
+led here by a link; this is for builds that do not."""
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What systemd gives a unit of the system (systemd.exec(5))."""
 
 
 def service_folder(service: str) -> str:
@@ -30,6 +34,11 @@ def keys_folder(service: str) -> str:
 def secrets_folder(service: str) -> str:
     """Root-only: the secrets that a service's entrypoint reads."""
     return f"{SERVICES}/{service}/secrets"
+
+
+def api_key_file(service: str) -> str:
+    """The file of the API's key, on the node of rank 0."""
+    return f"{secrets_folder(service)}/api-key"
 
 
 def unit_name(service: str) -> str:

@@ -9,7 +9,7 @@ from sparkform.planner.launch.members import Member
 from sparkform.planner.launch.places import (
     INSIDE,
     INSIDE_SECRETS,
-    secrets_folder,
+    api_key_file,
     service_folder,
     unit_name,
 )
@@ -78,7 +78,7 @@ class Request:
         """Where the API key is read from, if the stack has one."""
         if "apiKey" not in self.secrets:
             return None
-        source = f"{secrets_folder(self.service)}/api-key"
+        source = api_key_file(self.service)
         inside = f"{INSIDE_SECRETS}/sparkform-api-key"
         native = f"/run/credentials/{unit_name(self.service)}/api-key"
         path = native if self.is_native else inside

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from sparkform.errors import Problem
 from sparkform.planner.launch.versions import Version, parse, tag_version
 
-DATA = files("sparkform.planner.launch") / "data" / "trtllm_keys.json"
+DATA = Path(__file__).parent / "data" / "trtllm_keys.json"
 
 
 @cache

@@ -9,7 +9,7 @@ from sparkform.planner.launch import scripts
 from sparkform.planner.launch.arguments import as_arguments, extra_problems
 from sparkform.planner.launch.environment import MOFED, Variable, nccl_variables
 from sparkform.planner.launch.members import Member
-from sparkform.planner.launch.places import NCCL_LIBRARIES, VIRTUALENV
+from sparkform.planner.launch.places import NCCL_LIBRARIES, SYSTEM_PATH, VIRTUALENV
 from sparkform.planner.launch.records import LaunchFile, PortUse
 from sparkform.planner.launch.request import Rank, Request
 from sparkform.planner.launch.versions import tag_version
@@ -70,13 +70,18 @@ def arguments(
 
 
 def _variables(request: Request, member: Member) -> tuple[Variable, ...]:
-    """VLLM_HOST_IP on several nodes: without it vLLM takes the address of any interface."""
+    """VLLM_HOST_IP on several nodes: without it vLLM takes the address of any interface. Natively
+    the path leads to the environment's ninja, which FlashInfer calls by name to compile kernels
+    (flashinfer/jit/cpp_ext.py, 0.7.0); CUDA's compiler it finds in /usr/local/cuda."""
     own = (Variable("VLLM_HOST_IP", member.address, own=True),)
-    libraries = (Variable("LD_LIBRARY_PATH", NCCL_LIBRARIES, overridable=True),)
+    native = (
+        Variable("LD_LIBRARY_PATH", NCCL_LIBRARIES, overridable=True),
+        Variable("PATH", f"{VIRTUALENV}/bin:{SYSTEM_PATH}", overridable=True),
+    )
     return (
         *request.weights(member).variables,
         Variable("VLLM_NO_USAGE_STATS", "1", overridable=True),
-        *(libraries if request.is_native else ()),
+        *(native if request.is_native else ()),
         *((*own, *nccl_variables(member, request.topology)) if request.is_several else ()),
         *(MOFED if request.asks_for_rdma else ()),
     )

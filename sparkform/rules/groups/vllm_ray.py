@@ -37,11 +37,11 @@ def ray_missing(service: ServiceView) -> Iterator[Outcome]:
 def ray_memory(service: ServiceView) -> Iterator[Outcome]:
     """Ray kills workers when the node's memory is 95 % full, which unified memory always is.
 
-    RAY_memory_monitor_refresh_ms=0 switches the monitor off. RAY_memory_usage_threshold is real
-    too, and nobody but seed 003 uses it.
+    RAY_memory_monitor_refresh_ms=0 switches the monitor off; the launch sets it, and a value of the
+    user's own wins. RAY_memory_usage_threshold is real too, and nobody but seed 003 uses it.
     """
     monitor = service.variables.get("RAY_memory_monitor_refresh_ms")
-    if _by_ray(service) and (monitor is None or monitor.number != 0):
+    if _by_ray(service) and monitor is not None and monitor.number != 0:
         yield Finding(
             path=service.path("environment.RAY_memory_monitor_refresh_ms"),
             message="The service must switch Ray's memory monitor off, or Ray kills its workers "

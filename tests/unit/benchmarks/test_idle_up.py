@@ -88,3 +88,8 @@ def test_the_goal_is_judged_on_two_nodes_and_growth_between_the_ends() -> None:
 def test_a_missed_goal_is_called_missed() -> None:
     said = list(lines([result(2, [1.5], [2])]))
     assert said[-1] == "goal against pyinfra, 2 nodes: missed (0.75, at most 0.7)"
+
+
+def test_a_row_holds_the_median_the_fastest_and_the_ratio() -> None:
+    row = next(line for line in lines([result(2, [3, 1, 2], [4, 4, 4])]) if OURS in line)
+    assert row.split() == ["2", OURS, "2.00", "1.00", "1.00", "1.00"]

@@ -11,8 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from sparkform.catalog import store
-from sparkform.catalog.calibration import ENGINES, LINKS, machine
+from sparkform.catalog.calibration import LINKS, machine
 from sparkform.catalog.config_reader import read_shape
+from sparkform.catalog.node_memory import ENGINES
 from sparkform.catalog.quantisation import METHODS
 from sparkform.catalog.schema import Figure, Hardware, Image, Model
 from sparkform.planner.shape import total_parameters

@@ -111,21 +111,20 @@ def test_an_interrupt_is_passed_on_once_and_waited_for(number: signal.Signals) -
         assert process.wait(timeout=20) == 0
 
 
-def test_an_interrupt_at_the_very_start_leaves_no_process_behind(
-    monkeypatch: pytest.MonkeyPatch,
+def test_an_interrupt_in_the_middle_of_a_start_leaves_no_orphan(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    started: list[subprocess.Popen[bytes]] = []
-    real = subprocess.Popen
+    real, started = subprocess.Popen, []
 
-    def start(*args: Any, **options: Any) -> subprocess.Popen[bytes]:
-        started.append(real(*args, **options))
+    def interrupted_start(*arguments: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(real(*arguments, **options))
         os.kill(os.getpid(), signal.SIGINT)
         return started[0]
 
-    monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr(subprocess, "Popen", interrupted_start)
     with running.interrupts(), pytest.raises(running.Interrupted):
-        running.run(["/bin/sleep", "60"], Path("/"), os.environ)
-    assert started[0].poll() is not None
+        running.run(["/bin/sleep", "60"], tmp_path, os.environ)
+    assert started[0].poll() == -signal.SIGINT
 
 
 def test_a_second_interrupt_does_not_reach_the_taking_down() -> None:

@@ -49,7 +49,7 @@ documents = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, database=None)
+@settings(max_examples=40, database=None)
 @given(documents)
 def test_an_observation_survives_the_way_through_a_file(document: dict[str, Any]) -> None:
     report = NodeReport(document=NodeDocument.model_validate_json(json.dumps(document)))

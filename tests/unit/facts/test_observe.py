@@ -14,7 +14,7 @@ from typing import Any
 import asyncssh
 import pytest
 
-from sparkform.facts import NodeReport, Target, observe, observe_all
+from sparkform.facts import NodeReport, Target, observe, observe_all, ssh
 
 from . import samples
 from .ssh_node import (
@@ -151,6 +151,25 @@ def test_a_port_that_is_silent_or_closes_is_told_apart(
         async with tcp(closes) as port, serving(SOUND) as node:
             report = await one(node.target(tmp_path, port=port), SHORT_S)
             assert kind(report) == expected
+
+    run(scenario())
+
+
+def test_silence_is_reported_before_the_limit_and_cuts_nothing_else_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_s = 4 * SHORT_S
+    monkeypatch.setattr(ssh, "GREETING_LIMIT_S", SHORT_S)
+
+    async def scenario() -> None:
+        async with tcp(closes=False) as port, serving(hanging) as node:
+            silent = await one(node.target(tmp_path, port=port), limit_s)
+            assert kind(silent) == "frozen"
+            assert silent.duration_s < 2 * SHORT_S
+            assert f"said nothing for {SHORT_S:g} s" in str(silent.error and silent.error.what)
+            slow = await one(node.target(tmp_path), limit_s)
+            assert kind(slow) == "timeout"
+            assert slow.duration_s >= limit_s
 
     run(scenario())
 

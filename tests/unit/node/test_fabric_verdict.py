@@ -184,7 +184,9 @@ def test_behind_a_switch_who_else_hears_proves_nothing() -> None:
         ({"small": False, "jumbo": None}, False),
         ({"carrier": False}, False),
         ({"addresses": ()}, False),
-        ({"mtu": 1500}, False),
+        ({"mtu": 1500}, True),
+        ({"speed_mbps": 100000}, True),
+        ({"route": "enP7s7"}, False),
         ({"gid": False}, False),
     ],
 )

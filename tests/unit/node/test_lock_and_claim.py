@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,30 @@ def test_a_second_verb_waits_and_then_names_who_holds_the_node(tmp_path, holder)
     )
     with pytest.raises(Refusal, match=says), lock.held(System(tmp_path), "undo", wait_s=0.1):
         pass
+
+
+def test_a_holder_that_needs_long_is_waited_for_as_long_as_it_said(
+    tmp_path, holder, patience
+) -> None:
+    """A step that fetches gigabytes: the clock of this test runs only by waiting."""
+    said = json.loads((tmp_path / LOCK.lstrip("/")).read_text())
+    longer = {**said, "until_unix_s": time.time() + 1000}
+    (tmp_path / LOCK.lstrip("/")).write_text(json.dumps(longer))
+    with pytest.raises(Refusal, match="is held by"), lock.held(System(tmp_path), "undo"):
+        pass
+    assert 1000 <= sum(patience) < 1010
+
+
+def test_a_holder_that_said_nothing_of_the_kind_is_waited_for_as_ever(
+    tmp_path, holder, patience
+) -> None:
+    """The control, and what an older program signs with."""
+    path = tmp_path / LOCK.lstrip("/")
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps({name: said[name] for name in ("who", "since", "pid")}))
+    with pytest.raises(Refusal, match="is held by"), lock.held(System(tmp_path), "undo"):
+        pass
+    assert lock.WAIT_S <= sum(patience) < lock.WAIT_S + 2
 
 
 def test_a_verb_that_waits_for_long_says_at_once_and_once_for_whom(

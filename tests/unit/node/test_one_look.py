@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +21,13 @@ class Counted(System):
     asked: list[str] = field(default_factory=list)
     pause: threading.Event = field(default_factory=threading.Event)
 
-    def run(self, argv: Sequence[str], stdin: str = "", timeout_s: float = 10) -> Result:
+    def run(
+        self,
+        argv: Sequence[str],
+        stdin: str = "",
+        timeout_s: float = 10,
+        environment: Mapping[str, str] | None = None,
+    ) -> Result:
         self.asked.append(" ".join(argv))
         self.pause.wait(0.05)
         return Result(0, str(len(self.asked)), "")
@@ -68,7 +74,13 @@ def test_what_is_not_a_plain_question_is_always_passed_on() -> None:
 def test_a_refusal_is_not_kept_for_the_next_reading() -> None:
     @dataclass(frozen=True)
     class Refusing(Counted):
-        def run(self, argv: Sequence[str], stdin: str = "", timeout_s: float = 10) -> Result:
+        def run(
+            self,
+            argv: Sequence[str],
+            stdin: str = "",
+            timeout_s: float = 10,
+            environment: Mapping[str, str] | None = None,
+        ) -> Result:
             self.asked.append(" ".join(argv))
             raise PermissionError
 

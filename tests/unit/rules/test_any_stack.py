@@ -56,7 +56,7 @@ def service(make: Any) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     block=st.one_of(service(trtllm), service(vllm)),
     nodes=st.integers(2, 8),

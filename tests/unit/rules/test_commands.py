@@ -103,6 +103,18 @@ def test_a_rule_is_explained_with_its_sources_and_how_to_waive_it(run: Any) -> N
     assert "- rule: trt-graph-auto-allreduce" in out
 
 
+def test_a_rule_tells_the_lines_in_logs_that_point_to_it(run: Any) -> None:
+    assert "In the log of trtllm (no-sm120-experts):" in run("explain", "trt-moe-backend")[1]
+    assert "In the log" not in run("explain", "vllm-eager")[1]
+
+
+def test_a_line_of_a_log_is_explained_by_its_id_for_each_engine(run: Any) -> None:
+    code, out, _ = run("explain", "double-free")
+    assert code == 0
+    assert "trtllm; a line in the log, ends a start at once" in out
+    assert "Rule: `sparkform explain nccl-soak`" in out
+
+
 def test_an_advisory_rule_is_explained_without_a_waiver(run: Any) -> None:
     assert "waive" not in run("explain", "vllm-eager")[1]
 

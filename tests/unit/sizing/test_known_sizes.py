@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sparkform.catalog import store
-from sparkform.catalog.calibration import memory
 from sparkform.catalog.describe import catalogue_shape, describe
+from sparkform.catalog.node_memory import memory
 from sparkform.catalog.quantisation import METHODS, quantised
 from sparkform.errors import InputError
 from sparkform.planner.shape import (

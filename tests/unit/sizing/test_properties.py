@@ -21,7 +21,7 @@ from sparkform.planner.sizing_split import (
 from tests.unit.sizing.strategies import quantisations, shapes
 
 NODES = st.integers(1, 8)
-SMALL = settings(max_examples=60, deadline=None)
+SMALL = settings(max_examples=60)
 
 
 def memory(usable_gib: float) -> Memory:

@@ -23,9 +23,7 @@ from tests.unit.spec.support import STACKS
 from tests.unit.spec.test_reference import all_keys
 
 EXAMPLES = os.environ.get("SPARKFORM_FUZZ_EXAMPLES")
-FUZZ = settings(
-    max_examples=int(EXAMPLES or 40), deadline=None, derandomize=not EXAMPLES, database=None
-)
+FUZZ = settings(max_examples=int(EXAMPLES or 40), derandomize=not EXAMPLES, database=None)
 CANARY = "v1:CANARY"
 ROOTS = ("cluster", "services", "config", "Pulumi.fuzz.yaml")
 

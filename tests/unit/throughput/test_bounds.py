@@ -20,7 +20,7 @@ from tests.unit.sizing.strategies import quantisations, shapes
 
 NODE = machine()
 FITTED = calibration().parameters
-EXAMPLES = settings(max_examples=60, deadline=None)
+EXAMPLES = settings(max_examples=60)
 ONE = Cut(tensor_parallel=1, pipeline_parallel=1)
 
 

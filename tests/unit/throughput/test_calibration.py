@@ -9,8 +9,9 @@ import pytest
 
 from benchmarks.speed_rows import load_rows
 from sparkform.catalog import store
-from sparkform.catalog.calibration import calibration, known_engine, machine
+from sparkform.catalog.calibration import calibration, machine
 from sparkform.catalog.describe import as_served_by, describe, describe_row
+from sparkform.catalog.node_memory import known_engine
 from sparkform.catalog.row_request import model_of_row, predict_row, traffic_of_row
 from sparkform.errors import InputError
 from sparkform.planner.sizing_split import Cut

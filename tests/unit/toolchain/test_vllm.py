@@ -109,7 +109,7 @@ def test_the_engines_lock_is_made_from_its_own_files(machine: Machine) -> None:
 def test_make_hands_the_engine_over() -> None:
     root = Path(__file__).parents[3]
     for engine, ending in (("", "setup"), ("ENGINE=vllm", "setup --engine vllm")):
-        argv = ["make", "--dry-run", "setup", *filter(None, [engine])]
+        argv = ["make", "--no-print-directory", "--dry-run", "setup", *filter(None, [engine])]
         said = subprocess.run(argv, cwd=root, capture_output=True, text=True, check=True).stdout
         assert said.strip().endswith(ending)
 

@@ -35,7 +35,13 @@ class Scripted(System):
     script: Script = nothing_installed
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
-    def run(self, argv: Sequence[str], stdin: str = "", timeout_s: float = 10) -> Result:
+    def run(
+        self,
+        argv: Sequence[str],
+        stdin: str = "",
+        timeout_s: float = 10,
+        environment: Mapping[str, str] | None = None,
+    ) -> Result:
         self.asked.append(tuple(argv))
         return self.script(argv)
 
@@ -58,7 +64,7 @@ def test_an_empty_machine_gives_a_whole_document_of_nulls_with_reasons(tmp_path:
     assert set(facts) == {*NAMES, "claim"}
     told = {item["what"] for item in document["unreadable"]}  # type: ignore[attr-defined]
     # Without a file there is nothing to read, which is an answer.
-    readable = {"models", "netplan", "nccl_conf", "claim"}
+    readable = {"models", "netplan", "nccl_conf", "native_units", "claim"}
     assert {name for name in facts if f"fact {name}" not in told} == readable
     assert document["receipts"] == {}
 

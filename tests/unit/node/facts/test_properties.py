@@ -67,9 +67,7 @@ def check(parse: Callable[..., object], inputs: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.fact}-{case.name}")
-@settings(
-    max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-)
+@settings(max_examples=EXAMPLES, database=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_damaged_answer_never_breaks_a_parser(case: Case, data: st.DataObject) -> None:
     @st.composite

@@ -51,6 +51,7 @@ FATAL = [
         12,
     ),
     ("vllm", "OSError: [Errno 98] Address already in use", 12),
+    ("trtllm", "error: Bind to port 2233 on 10.0.0.2 failed: Address already in use.", 12),
     (
         "vllm",
         "Cannot access gated repo for url https://huggingface.co/a/b/resolve/main/c.json.",
@@ -97,6 +98,7 @@ STAGES = [
     ("Fetching 12 files:  42%|####2     | 5/12 [00:10<00:14]", "downloading, 40 %"),
     ("Loading safetensors checkpoint shards: 100% Completed | 5/5 [00:19<00:00]", "loading, 100 %"),
     ("Loading weights:  47%|####7     | 376/801 [00:21<00:24, 17.29it/s]", "loading, 40 %"),
+    ("Loading safetensors weights in parallel:   0%|          | 0/1 [00:00<?]", "loading, 0 %"),
     ("INFO [gpu_model_runner.py:5040] Starting to load model a/b...", "loading"),
     ("Model init total -- 49.14s", "loaded"),
     ("INFO Model loading took 15.3 GiB memory and 12.345678 seconds", "loaded"),

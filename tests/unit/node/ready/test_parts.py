@@ -77,20 +77,31 @@ def test_doctor_is_told_of_ranks_and_of_one_token(engine, monkeypatch) -> None:
     engine.lines = [(-1, f"line {number} open-sesame") for number in range(20)]
     engine.dies = (-1, 139)
     monkeypatch.setattr(probe, "complete", lambda question: Reply(0, "refused"))
-    asked = {"service": "qwen", "url": "http://a", "served_name": "m", "key_file": None}
-    seen = ready.observe(engine.one.system, {"services": [{**asked, "asks": True}]})
+    asked = {
+        "service": "qwen",
+        "asks": True,
+        "served_name": "m",
+        "bind": "0.0.0.0",
+        "address": "10.0.0.1",
+        "port": 8000,
+        "key_file": "/nowhere",
+        "swarm_names": [],
+    }
+    seen = ready.observe(engine.one.system, {"services": [asked]})
     (rank,) = seen["qwen"]["ranks"]
     assert (rank["rank"], rank["alive"], rank["ending"]) == (0, False, "exit code 139 (SIGSEGV)")
     assert rank["last"] == [f"line {number} (hidden)" for number in range(10, 20)]
-    assert seen["qwen"]["completion"]["text"] == "refused"
+    completion = seen["qwen"]["completion"]
+    assert (completion["url"], completion["text"]) == ("http://10.0.0.1:8000", "refused")
     assert ready.observe(engine.one.system, {}) == {}
 
 
-def test_the_head_says_why_swarm_starts_nothing(engine, failure) -> None:
-    engine.removed = True
+@pytest.mark.parametrize("own_is_there", [True, False])
+def test_the_head_says_why_swarm_starts_no_other(engine, failure, own_is_there) -> None:
+    engine.removed = not own_is_there
     newest = {"CreatedAt": "1", "Status": {"State": "rejected", "Err": "No such image: qwen:1"}}
     engine.one.system.script.requests[("GET", "/tasks")] = lambda *asked: Answer(200, [newest])
     said = failure(runtime="swarm")
     assert "[not-placed]" in said
     assert "seen: No such image: qwen:1" in said
-    assert engine.second < 2
+    assert engine.second < 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from collections.abc import Callable
@@ -59,6 +60,17 @@ def test_a_worker_hears_of_the_heads_failure(pair) -> None:
     peers.linger(head, pair[0])
 
 
+def test_the_head_knows_when_a_worker_last_showed_progress(pair) -> None:
+    head, worker = map(peers.start, pair)
+    worker.own_sign_s = time.monotonic() - 30
+    assert soon(lambda: head.sign_s > 0)
+    assert 29 < time.monotonic() - head.sign_s < 32
+    worker.own_sign_s = time.monotonic()
+    assert soon(lambda: time.monotonic() - head.sign_s < 3)
+    for channel in (head, worker):
+        channel.closed.set()
+
+
 def test_another_token_is_neither_told_nor_heard(pair) -> None:
     worker = peers.start(pair[1])
     worker.own = FAILURE
@@ -74,7 +86,8 @@ def test_another_token_is_neither_told_nor_heard(pair) -> None:
 
 def test_a_worker_outlives_what_is_no_question(pair) -> None:
     worker = peers.start(pair[1])
-    for text in (b"", b"GET / HTTP/1.1\r\n\r\n\n", b"[]\n", b'{"token": 1}\n'):
+    own = json.dumps({"token": pair[1].token}).encode()
+    for text in (b"", b"GET / HTTP/1.1\r\n\r\n\n", b"[]\n", b'{"token": 1}\n', own + b"\n"):
         with socket.create_connection(("127.0.0.1", pair[1].port)) as line:
             line.sendall(text)
     asking = peers.Channel(pair[1].token)

@@ -7,6 +7,7 @@ import pytest
 from node import lock, receipts
 from node.engine import kept
 from node.errors import Refusal
+from node.ready import peers
 from node.steps import ready
 from tests.unit.node.ready.conftest import WANT, answers
 
@@ -73,6 +74,30 @@ def test_a_dead_engine_is_said_with_its_exit_code_and_last_thirty_lines(engine, 
     assert engine.stopped_s is None, "what is dead is not stopped"
 
 
+def test_the_last_error_of_a_dead_engine_is_said(engine, failure) -> None:
+    engine.lines = [
+        (1, "(Worker_TP1 pid=18) ERROR torch.InductorError: InvalidCxxCompiler: No compiler"),
+        (2, "(EngineCore pid=22) Worker proc VllmWorker-0 died unexpectedly (exit code: 0)"),
+        (2, "shutting down"),
+    ]
+    said = failure().splitlines()
+    assert said[2] == "last error here: torch.InductorError: InvalidCxxCompiler: No compiler"
+    assert [line for line in said if line.startswith("last error")] == [said[2]]
+
+
+def test_an_error_that_is_the_symptom_is_said_once(engine, failure) -> None:
+    engine.lines = [(1, "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate")]
+    assert "last error here" not in failure()
+
+
+def test_a_very_long_line_is_quoted_in_part_and_kept_whole(engine, failure) -> None:
+    long = "x" * 100_000
+    engine.lines, engine.dies = [(1, long)], (2, 1)
+    assert len(failure()) < 2000
+    (name,) = kept.names(engine.one.system, "qwen")
+    assert long in engine.one.system.read(f"/var/log/sparkform/qwen/{name}")
+
+
 def test_last_words_of_a_dead_engine_explain_it(engine, failure) -> None:
     engine.lines = [(4, "vllm serve: error: unrecognized arguments: --fast")]
     engine.dies = (4, 2)
@@ -90,6 +115,24 @@ def test_silence_ends_it_and_counts_from_the_last_line(engine, failure) -> None:
     assert "[silence]" in said
     assert "seen: the last stage was: loading" in said
     assert 90 < second_of(engine) < 92
+
+
+def test_a_worker_leaves_silence_to_the_head(engine, failure) -> None:
+    members = [{**WANT["members"][0], "rank": 1}, {**WANT["members"][0], "node": "spark-9"}]
+    assert "[not-ready]" in failure(members=members, silence_timeout_s=20, ready_timeout_s=90)
+    assert 90 < second_of(engine) < 92
+
+
+def test_another_ranks_progress_counts_for_the_head(engine, failure, monkeypatch) -> None:
+    class Loading(peers.Channel):
+        def __getattribute__(self, name: str) -> object:
+            if name == "sign_s":
+                return min(engine.began_s + engine.second, engine.began_s + 100)
+            return super().__getattribute__(name)
+
+    monkeypatch.setattr(peers, "start", lambda wanted: Loading(wanted.token))
+    assert "[silence]" in failure(silence_timeout_s=60)
+    assert 160 < second_of(engine) < 162
 
 
 def test_what_an_engine_repeats_while_it_hangs_is_no_progress(engine, failure) -> None:

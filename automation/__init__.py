@@ -1,0 +1,1 @@
+"""Runs of ordinary stacks through Pulumi's Automation API."""

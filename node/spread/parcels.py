@@ -1,0 +1,52 @@
+"""What a step's outcome on this node is as a parcel."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from node.errors import Refusal
+from node.hub import cache, record
+from node.spread.parcel import Item, Parcel
+from node.system import System
+
+
+def of(system: System, name: str) -> Parcel:
+    """`name` is the step's: `model:<slug>` or `image:<service>`. Raises Refusal for none."""
+    kind, _, instance = name.partition(":")
+    found = _models(system).get(instance) if kind == "model" else None
+    if found is None:
+        raise Refusal(f"This node does not have what {name} brings; run `pulumi up` again.")
+    return model(system, name, found)
+
+
+def _models(system: System) -> dict[str, record.Record]:
+    return {cache.slug(one.handle): one for one in record.read_all(system)}
+
+
+def model(system: System, name: str, found: record.Record) -> Parcel:
+    """The files that the snapshot's names lead to, and those names as links or as files."""
+    changed = record.changed(system, found)
+    if changed:
+        raise Refusal(f"{', '.join(changed[:3])} of {found.handle} changed just now; try again.")
+    top = cache.snapshot(found.root, found.commit)
+    links = {
+        file: target
+        for file in found.parts
+        if (target := _target(system, f"{top}/{file}")) is not None
+    }
+    items = {part.place: Item(part.size, part.digest) for part in found.parts.values()}
+    about: dict[str, Any] = {
+        "handle": found.handle,
+        "commit": found.commit,
+        "revision": found.revision,
+        "links": links,
+    }
+    return Parcel(name, found.root, items, about)
+
+
+def _target(system: System, path: str) -> str | None:
+    try:
+        return os.readlink(system.path(path))
+    except OSError:
+        return None

@@ -1,0 +1,29 @@
+"""Who may ask and who answered: HMAC-SHA256 with a key that both got over SSH. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+HEADER = "X-Sparkform"
+NONCE = "X-Sparkform-Nonce"
+
+
+def request(key: str, method: str, target: str, headers: Mapping[str, str], body: bytes) -> str:
+    """The signature of a request: nothing of what it asks can be changed on the way."""
+    parts = [method, target, headers.get("Range") or "", headers.get(NONCE) or ""]
+    return _sign(key, "\n".join(parts).encode() + b"\n" + body)
+
+
+def answer(key: str, asked: str, body: bytes) -> str:
+    """The signature of an answer, which fits one request only."""
+    return _sign(key, asked.encode() + b"\n" + body)
+
+
+def fits(found: str | None, wanted: str) -> bool:
+    return hmac.compare_digest((found or "").encode(), wanted.encode())
+
+
+def _sign(key: str, text: bytes) -> str:
+    return hmac.new(key.encode(), text, hashlib.sha256).hexdigest()

@@ -1,0 +1,55 @@
+"""The source of a model or an image holds it ready for the nodes that still need it.
+
+Stateless: it holds the runs of the receivers' steps. The planner takes those receivers out of
+`have` that are not in sync, so it runs again, before them, whenever one of them is to fetch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from node.journal import Journal
+from node.spread import offers
+from node.system import System
+
+Json = Mapping[str, Any]
+
+
+class Want(TypedDict):
+    """`name` is the source's own step (`model:<slug>`), `listen` its addresses (IPv4)."""
+
+    name: str
+    listen: list[str]
+    receivers: dict[str, int]
+
+
+def wanted(name: str, listen: Sequence[str], receivers: Mapping[str, int]) -> dict[str, Any]:
+    return dict(Want(name=name, listen=list(listen), receivers=dict(receivers)))
+
+
+def without(want: Json, waiting: Sequence[str]) -> dict[str, Any]:
+    """`want` as if it had not been offered to those who wait. Pure."""
+    receivers = {node: run for node, run in want["receivers"].items() if node not in waiting}
+    return {**want, "receivers": receivers}
+
+
+def observe(system: System, request: Json) -> dict[str, Any]:
+    return {}
+
+
+def narrow(seen: Json, want: Json) -> dict[str, Any]:
+    return dict(want)
+
+
+def differences(have: Json, want: Json) -> list[str]:
+    waiting = [node for node in want["receivers"] if node not in have.get("receivers", {})]
+    return [f"{want['name']} will be offered to {', '.join(waiting)}"] if waiting else []
+
+
+def disturbs(have: Json, want: Json) -> str:
+    return "none"
+
+
+def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+    return offers.open_for(journal, want["name"], want["listen"])

@@ -1,0 +1,56 @@
+"""Models that think aloud, and the parser that parts their thoughts from their answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sparkform.rules.context import ServiceView
+from sparkform.rules.outcome import Finding, Outcome
+
+
+class Thinker(NamedTuple):
+    """Models whose handle matches think unless they are told not to; vLLM's parser for them."""
+
+    handle: re.Pattern[str]
+    parser: str
+
+
+THINKERS = (
+    # Coder and Instruct models of these series answer at once (their model cards).
+    Thinker(re.compile(r"qwen3(?:\.\d+)?-(?!coder|.*(?:instruct|embedding|coder))"), "qwen3"),
+    Thinker(re.compile(r"deepseek-r1|qwq-32b"), "deepseek_r1"),
+    Thinker(re.compile(r"glm-4\.[567]"), "glm45"),
+    Thinker(re.compile(r"minimax-m2(?!\d)"), "minimax_m2_append_think"),
+)
+OFF = re.compile(r"enable_thinking[\"']?\s*[:=]\s*false", re.IGNORECASE)
+
+
+def parser_missing(service: ServiceView) -> Iterator[Outcome]:
+    """A thinking model without its parser: thoughts and their tags stand in the answer.
+
+    With it vLLM puts them into a field of their own (`reasoning`, before that
+    `reasoning_content`), in the stream as well, where an application must look for them. gpt-oss
+    needs none: vLLM sets its own (vllm/model_executor/models/config.py, 0.32.0). Handles and
+    parsers are those of vLLM's table and of recipes that people reported to work.
+    """
+    name = service.model.rpartition("/")[2]
+    parser = next((one.parser for one in THINKERS if one.handle.search(name)), None)
+    declared = service.block
+    given = declared.reasoning_parser or _among_arguments(declared.extra_args)
+    if parser is None or given or OFF.search(" ".join(declared.extra_args)):
+        return
+    yield Finding(
+        path=service.path("reasoningParser"),
+        message="The service must name the parser of its model's thoughts, or they stand in the "
+        "answer with their tags.",
+        remedy=f"reasoningParser: {parser}",
+    )
+
+
+def _among_arguments(arguments: tuple[str, ...]) -> bool:
+    return any(one.replace("_", "-").startswith("--reasoning-parser") for one in arguments)
+
+
+SERVICE_RULES = {"vllm-reasoning-parser": parser_missing}

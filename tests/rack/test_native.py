@@ -1,0 +1,196 @@
+"""The packages of native engines on a node, with real pip and a lock of tiny wheels.
+
+The node reaches no index: its pip.conf names a folder, as on a Spark without internet. There is no
+CUDA here: that NCCL's copy is the one that torch loads is shown by the link alone.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.pip import TOGETHER
+from node.places import LOCK, ZIPAPP
+from node.steps import STEPS, native_nccl, native_venv
+from rack import login
+from tests.rack.conftest import RackFactory
+from tests.support.deployment import STACK, Deployment
+from tests.support.digest import changes, digest
+from tests.support.rack import RackHandle
+from tests.support.tiny_wheels import Wheel, lock, packed
+
+pytestmark = pytest.mark.rack
+
+HOST, PYTHON = "spark-1", "3.11"
+BROUGHT = (Path(f"/usr/lib/python{PYTHON}/ensurepip"), Path("/usr/share/python-wheels"))
+"""What Debian's python3-venv brings: the node's image has no environments of its own."""
+
+PIP_CONF = "[global]\nno-index = true\nfind-links = /srv/wheels\n"
+WHEELS = [Wheel(f"tiny-{number}", "1.0") for number in range(2 * TOGETHER + 4)]
+NCCL = Wheel("nvidia-nccl-cu13", "2.30.7", {"nvidia/nccl/lib/libnccl.so.2": "no library\n"})
+WANT: dict[str, Any] = {
+    "path": native_venv.PATH,
+    "python": PYTHON,
+    "lock": lock(WHEELS),
+    "links": {"nvidia/nccl": native_nccl.PATH},
+    "free_bytes": 2**20,
+}
+NCCL_WANT: dict[str, Any] = {
+    "path": native_nccl.PATH,
+    "lock": lock([NCCL]),
+    "free_bytes": 2**20,
+}
+KILL = f"""
+pid=$(sudo python3 -c 'import json; print(json.load(open("{LOCK}"))["pid"])')
+sudo kill -KILL $pid
+sleep 1
+pgrep --full --list-full -- '[-]m [p]ip' || true
+"""
+FOLDER = f"{native_venv.PATH}/lib/python{PYTHON}/site-packages"
+
+
+def folders(paths: tuple[Path, ...]) -> bytes:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w") as archive:
+        for path in paths:
+            archive.add(path, str(path))
+    return made.getvalue()
+
+
+def unpack(rack: RackHandle, content: bytes, where: str) -> None:
+    text = base64.b64encode(content).decode()
+    rack.must(HOST, f"sudo mkdir -p {where} && base64 -d | sudo tar -xC {where}", text)
+
+
+@pytest.fixture(scope="module")
+def node(rack: RackFactory) -> RackHandle:
+    """One node with pip and a folder of wheels."""
+    missing = [str(path) for path in BROUGHT if not path.exists()]
+    if missing:
+        pytest.skip(f"this machine has no {', '.join(missing)} to give to the node")
+    made = rack(1, "none")
+    unpack(made, folders(BROUGHT), "/")
+    unpack(made, packed([*WHEELS, NCCL]), "/srv/wheels")
+    made.must(HOST, "sudo tee /etc/pip.conf", PIP_CONF)
+    return made
+
+
+@pytest.fixture(scope="module")
+def deployed(node: RackHandle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackHandle]:
+    """The node program is installed; destroyed afterwards, the node is what it was."""
+    before = digest(node)
+    made = Deployment.on(node, tmp_path_factory.mktemp("stack"))
+    made.up()
+    yield node
+    made.destroy()
+    assert changes(before, digest(node)) == []
+
+
+def document(step: str, want: dict[str, Any]) -> str:
+    owner = f"sparkform/{STACK}/{HOST}/{step}"
+    return json.dumps({"owner": owner, "want": want, "have": None, "run": 1})
+
+
+def apply(rack: RackHandle, step: str, want: dict[str, Any]) -> str:
+    return rack.must(HOST, f"sudo python3 {ZIPAPP} apply {step}", document(step, want))
+
+
+def difference(rack: RackHandle, step: str, want: dict[str, Any]) -> list[str]:
+    """What the program would say of this step, by what the node reports now."""
+    seen = json.loads(rack.must(HOST, f"sudo python3 {ZIPAPP} observe"))["steps"][step]
+    return STEPS[step].differences(STEPS[step].narrow(seen, want), want)
+
+
+def kill_in_the_middle(rack: RackHandle) -> None:
+    """SIGKILL for the program once the first part is there; its pip goes with it."""
+    argv = login.ssh_command(
+        rack.rack.name, rack.node(HOST), [f"sudo python3 {ZIPAPP} apply native_venv"]
+    )
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdin
+        assert run.stdout
+        run.stdin.write(document("native_venv", WANT))
+        run.stdin.close()
+        said = run.stdout.readline()
+        left = rack.must(HOST, KILL)
+        run.wait(30)
+    assert left == "", "a pip goes on in the folder that the next run works in"
+    assert said == f"{TOGETHER} of {len(WHEELS)} packages are there\n"
+
+
+def test_killed_in_the_middle_it_shows_nothing_and_goes_on_where_it_was(deployed) -> None:
+    kill_in_the_middle(deployed)
+    assert deployed.ask(HOST, f"test -e {native_venv.PATH}").returncode != 0
+    trees = "/opt/sparkform/trees/native_venv-*"
+    first = f"{trees}/lib/python{PYTHON}/site-packages/tiny_0-1.0.dist-info/INSTALLER"
+    written = deployed.must(HOST, f"stat -c %Y.%i {first}")
+    time.sleep(1)
+    said = apply(deployed, "native_venv", WANT)
+    assert f"of {len(WHEELS)} packages are there" not in said
+    assert deployed.must(HOST, f"stat -c %Y.%i {first}") == written
+    assert difference(deployed, "native_venv", WANT) == []
+    shown = f"{native_venv.PATH}/bin/python -c 'import tiny_0, tiny_27; print(tiny_27.VERSION)'"
+    assert deployed.must(HOST, shown) == "1.0\n"
+
+
+def test_nccl_lies_apart_and_is_found_where_torch_looks(deployed) -> None:
+    apply(deployed, "native_nccl", NCCL_WANT)
+    assert difference(deployed, "native_nccl", NCCL_WANT) == []
+    found = deployed.must(HOST, f"cat {FOLDER}/nvidia/nccl/lib/libnccl.so.2")
+    assert found == "no library\n"
+    assert deployed.must(HOST, f"cat {native_nccl.PATH}/lib/libnccl.so.2") == found
+
+
+def test_a_package_removed_by_hand_is_drift_and_put_back_alone(deployed) -> None:
+    pip = f"sudo {native_venv.PATH}/bin/python -m pip"
+    deployed.must(HOST, f"{pip} uninstall --yes --quiet --root-user-action ignore tiny-3")
+    assert difference(deployed, "native_venv", WANT) == ["tiny-3 is missing, will be 1.0"]
+    said = apply(deployed, "native_venv", WANT)
+    assert "1 of 1 packages are there" in said
+    assert difference(deployed, "native_venv", WANT) == []
+    assert apply(deployed, "native_venv", WANT) == "nothing to do\n"
+
+
+def test_a_package_installed_by_hand_is_drift_and_goes(deployed) -> None:
+    extra = Wheel("by-hand", "2.0")
+    unpack(deployed, packed([extra]), "/srv/more")
+    pip = f"sudo {native_venv.PATH}/bin/python -m pip"
+    options = "--quiet --root-user-action ignore --no-index --find-links /srv/more"
+    deployed.must(HOST, f"{pip} install {options} by-hand")
+    said = ["by-hand 2.0 is not in the lock, will be removed"]
+    assert difference(deployed, "native_venv", WANT) == said
+    apply(deployed, "native_venv", WANT)
+    assert difference(deployed, "native_venv", WANT) == []
+    deployed.must(HOST, "sudo rm -r /srv/more")
+
+
+def test_a_running_unit_is_told_with_its_variables_and_without_its_secrets(deployed) -> None:
+    """A process of that environment which maps the library, as an engine does."""
+    maps = f"import mmap,time; f=open('{native_nccl.PATH}/lib/libnccl.so.2','rb'); "
+    maps += "m=mmap.mmap(f.fileno(),0,prot=mmap.PROT_READ); time.sleep(300)"
+    unit = "sparkform-shown.service"
+    text = f"""[Service]
+User=nvidia
+Environment=NCCL_IB_DISABLE=0 VLLM_API_KEY=CANARY
+ExecStart={native_venv.PATH}/bin/python -c "{maps}"
+"""
+    deployed.must(HOST, f"sudo tee /etc/systemd/system/{unit}", text)
+    deployed.must(HOST, f"sudo systemctl daemon-reload && sudo systemctl start {unit} && sleep 1")
+    said = deployed.must(HOST, f"sudo python3 {ZIPAPP} observe")
+    deployed.must(HOST, f"sudo systemctl stop {unit}; sudo rm /etc/systemd/system/{unit}")
+    deployed.must(HOST, "sudo systemctl daemon-reload")
+    (found,) = json.loads(said)["facts"]["native_units"]
+    assert found["active"] is True
+    assert found["environment"] == {"NCCL_IB_DISABLE": "0"}
+    assert [path.rpartition("/")[2] for path in found["nccl"]] == ["libnccl.so.2"]
+    assert "/opt/sparkform/trees/native_nccl-" in found["nccl"][0]
+    assert "CANARY" not in said
