@@ -13,7 +13,7 @@ from node.system import System
 ANSWERS = ("swarm_token", "spread_key")
 """Steps whose output another step reads: nothing else may stand in it."""
 
-WITHOUT_LOCK = ("hub_client", "model", "image")
+WITHOUT_LOCK = ("hub_client", "model", "image", "offer")
 """Steps that wait long and change nothing that the lock guards: others may work meanwhile."""
 
 

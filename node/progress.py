@@ -32,6 +32,11 @@ class Progress:
         self._began = self._told = time.monotonic()
         self._lock = threading.Lock()
 
+    def out_of(self, total: int) -> None:
+        """The whole has turned out to be so large."""
+        with self._lock:
+            self._total = max(total, 1)
+
     def more(self, count: int) -> None:
         with self._lock:
             self._done += count

@@ -43,6 +43,7 @@ NAMES = (
     "model",
     "spread_key",
     "offer",
+    "image",
 )
 
 
