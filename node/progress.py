@@ -59,6 +59,9 @@ class Progress:
     def _rate(self, now: float) -> str:
         return f"{(self._done - self._had) / max(now - self._began, 0.001) / MIB:.0f} MiB/s"
 
+    def has_moved(self) -> bool:
+        return self._done > self._had
+
     def summary(self) -> str:
         """How much came, and how fast."""
         now = time.monotonic()

@@ -55,7 +55,7 @@ def pull(system: System, text: str, password: str | None) -> str:
     if said:
         has_password = password is not None
         raise Refusal(reference.words(text, said, machine(), has_password=has_password))
-    return progress.summary()
+    return progress.summary() if progress.has_moved() else "(all of its layers were here)"
 
 
 def machine() -> str:
@@ -107,7 +107,8 @@ def _events(response: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
 
 def build(system: System, name: str, dockerfile: str) -> None:
     """Build it without a context. Raises Refusal with the last words."""
-    argv = ["docker", "build", "--network", "host", "--tag", name, "-"]
+    # A build that fails must not leave a container that holds the image.
+    argv = ["docker", "build", "--force-rm", "--network", "host", "--tag", name, "-"]
     done = system.run(argv, stdin=dockerfile, timeout_s=LONG_S)
     if done.code:
         raise Refusal(f"The layer {name} cannot be built: {last_words(done)}")

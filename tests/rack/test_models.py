@@ -143,7 +143,7 @@ def test_a_download_that_was_killed_goes_on_where_it_was(
     with stack.running("up") as run:
         begun = f"test $(stat -c %s {root(handle)}/blobs/*.incomplete) -gt 4000000"
         await_on(machines, "spark-1", begun)
-        machines.must("spark-1", "sudo kill -KILL $(pgrep -f 'apply model:acme--long' | tail -1)")
+        machines.must("spark-1", "sudo kill -KILL $(pgrep -f '[a]pply model:acme--long' | tail -1)")
         assert run.wait(120) != 0
     await_on(machines, "spark-1", "! pgrep -f 'hub/bin/h[f]'")
     hub.pace(machines.rack, 0)
@@ -166,7 +166,7 @@ def test_a_transfer_that_was_killed_goes_on_where_it_was(
             count = f"import json; print(sum(map(sum, json.load(open('{notes}')).values())))"
             enough = f'test $(python3 -c "{count}") -gt 30000000'
             await_on(machines, "spark-2", enough)
-            kill = "sudo kill -KILL $(pgrep -f 'apply model:acme--sent' | tail -1)"
+            kill = "sudo kill -KILL $(pgrep -f '[a]pply model:acme--sent' | tail -1)"
             machines.must("spark-2", kill)
             assert run.wait(120) != 0
     finally:
