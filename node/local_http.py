@@ -40,7 +40,7 @@ def request(
 
 def fetch(socket_path: str, path: str, timeout_s: float) -> bytes | None:
     """The body of a GET as it came; None where nothing answers or the answer is a refusal."""
-    connection = _LocalConnection(socket_path, timeout_s)
+    connection = LocalConnection(socket_path, timeout_s)
     try:
         connection.request("GET", path)
         response = connection.getresponse()
