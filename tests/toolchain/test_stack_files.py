@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from sparkform.facts import ENVIRONMENT
+from sparkform.planner.wants import FABRIC_STEPS, HOST_STEPS
 from tests.support.constructed import FOLDER, FROM
 from tests.support.deployment import ROOT, Deployment, Outcome
 
@@ -40,12 +41,11 @@ def golden(stack: str) -> dict[str, Any]:
 
 
 def of_the_rack(lines: list[str]) -> list[str]:
-    """Swarm is the services' affair where the file does not ask for it."""
-    return sorted(line for line in lines if not _is_of_swarm(line))
-
-
-def _is_of_swarm(line: str) -> bool:
-    return " swarm" in line.partition(":")[0] or "NVIDIA_GPU" in line
+    """What is there without services; whether a GPU is offered in a Swarm is their affair too."""
+    own = (*HOST_STEPS, *FABRIC_STEPS, "anchor", "fabric_check")
+    return sorted(
+        line for line in lines if line.split()[1].startswith(own) and "NVIDIA_GPU" not in line
+    )
 
 
 @pytest.mark.parametrize("deployed", STACKS, indirect=True)
