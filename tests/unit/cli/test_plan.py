@@ -31,7 +31,7 @@ def test_the_tables_show_addresses_and_the_words_of_each_step(
 def test_the_json_form_has_the_keys_that_are_documented(sparkform: Command, project: Path) -> None:
     ran = sparkform("plan", write_stack(project), "--facts", DRIFTED, "--json")
     found = json.loads(ran.out)
-    assert list(found) == ["stack", "fabric", "nodes", "steps", "violations"]
+    assert list(found) == ["stack", "fabric", "nodes", "services", "steps", "violations"]
     assert found["stack"] == "sparkform/cli"
     assert found["fabric"] == {"topology": "direct", "mtu": 9000, "cables": ["spark-1:0-spark-2:0"]}
     assert found["nodes"][1]["fabric"][1] == {
