@@ -13,7 +13,7 @@ from node.system import System
 ANSWERS = ("swarm_token", "swarm_network", "launch_keys", "spread_key")
 """Steps whose output another step reads: nothing else may stand in it."""
 
-WITHOUT_LOCK = ("hub_client", "model", "image", "ready")
+WITHOUT_LOCK = ("hub_client", "model", "image", "offer", "ready")
 """Steps that wait long and change nothing that the lock guards: others may work meanwhile."""
 
 HOLDS_S = {"native_venv": 7200.0, "native_nccl": 1800.0}

@@ -122,13 +122,19 @@ def _speed(system: System, interface: str) -> int | None:
     return found if found > 0 else None
 
 
+def mapped_gid(address: str) -> str:
+    """The GID of an IPv4 address in the kernel's form: hexadecimal only, where Python's `exploded`
+    ends in a dotted address from 3.13 on."""
+    digits = ip_address(f"::ffff:{address}").packed.hex()
+    return ":".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+
+
 def _has_gid(system: System, interface: str, address: str) -> bool | None:
     """Whether the interface's RoCE device holds the address as an IPv4-mapped GID; None where it
     has no such device. The GID's index moves, so it is not looked at."""
     for device in system.names(INFINIBAND):
         if interface in system.names(f"{INFINIBAND}/{device}/device/net"):
-            wanted = ip_address(f"::ffff:{address}").exploded
             folder = f"{INFINIBAND}/{device}/ports/1/gids"
             gids = [system.read(f"{folder}/{index}") or "" for index in system.names(folder)]
-            return wanted in [gid.strip() for gid in gids]
+            return mapped_gid(address) in [gid.strip() for gid in gids]
     return None

@@ -9,7 +9,9 @@ import socket
 NO_ANSWER = 0
 
 
-class _LocalConnection(http.client.HTTPConnection):
+class LocalConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
     def __init__(self, path: str, timeout_s: float) -> None:
         super().__init__("localhost", timeout=timeout_s)
         self._path = path
@@ -24,7 +26,7 @@ def request(
     socket_path: str, method: str, path: str, body: object, timeout_s: float
 ) -> tuple[int, object]:
     """Status and body (JSON where it is that); status 0 with the reason where nothing answers."""
-    connection = _LocalConnection(socket_path, timeout_s)
+    connection = LocalConnection(socket_path, timeout_s)
     text = None if body is None else json.dumps(body)
     try:
         connection.request(method, path, text, {"Content-Type": "application/json"})
@@ -38,7 +40,7 @@ def request(
 
 def fetch(socket_path: str, path: str, timeout_s: float) -> bytes | None:
     """The body of a GET as it came; None where nothing answers or the answer is a refusal."""
-    connection = _LocalConnection(socket_path, timeout_s)
+    connection = LocalConnection(socket_path, timeout_s)
     try:
         connection.request("GET", path)
         response = connection.getresponse()

@@ -18,6 +18,9 @@ INSTALLER = "INSTALLER"
 # What brings the environment itself, at the version that the system's Python brings.
 TOOLS = frozenset({"pip"})
 
+TOLD = 5
+"""Packages that are named when more of them differ."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -71,7 +74,7 @@ def has_pip(system: System, folder: str) -> bool:
 
 
 def phrases(have: str, want: str) -> list[str]:
-    """One for each package that differs."""
+    """One for each package that differs, the first few; a new lock may change a hundred."""
     found, wanted = versions(have), versions(want)
     said = [
         f"{name} is {found.get(name, 'missing')}, will be {wanted[name]}"
@@ -79,7 +82,9 @@ def phrases(have: str, want: str) -> list[str]:
         if found.get(name) != wanted[name]
     ]
     more = [name for name in found if name not in wanted]
-    return said + [f"{name} {found[name]} is not in the lock, will be removed" for name in more]
+    said += [f"{name} {found[name]} is not in the lock, will be removed" for name in more]
+    rest = len(said) - TOLD
+    return said if rest <= 1 else [*said[:TOLD], f"and {rest} more packages differ"]
 
 
 def _name(text: str) -> str:

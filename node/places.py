@@ -14,6 +14,9 @@ SERVICES = f"{STATE}/services"
 BACKUPS = f"{STATE}/backups"
 SPREAD = f"{STATE}/spread"
 SPREAD_KEY = f"{SPREAD}/key"
+SPREAD_PORT = 7677
+"""Where the source of a model or an image listens: no service that is known on a Spark has it."""
+
 VERIFIED = f"{STATE}/verified"
 """Records of models that were verified, one a model."""
 

@@ -32,6 +32,11 @@ class Progress:
         self._began = self._told = time.monotonic()
         self._lock = threading.Lock()
 
+    def out_of(self, total: int) -> None:
+        """The whole has turned out to be so large."""
+        with self._lock:
+            self._total = max(total, 1)
+
     def more(self, count: int) -> None:
         with self._lock:
             self._done += count
@@ -53,6 +58,9 @@ class Progress:
 
     def _rate(self, now: float) -> str:
         return f"{(self._done - self._had) / max(now - self._began, 0.001) / MIB:.0f} MiB/s"
+
+    def has_moved(self) -> bool:
+        return self._done > self._had
 
     def summary(self) -> str:
         """How much came, and how fast."""

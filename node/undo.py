@@ -13,7 +13,7 @@ from node.system import System
 
 # Every kind but the lines that are about the manifest itself.
 KINDS = {"action", "directory", "file", "group", "linger", "link", "node_labels", "swap", "swarm"}
-KINDS |= {"addresses", "armed", "symlink", "model", "process", "tree", "unit"}
+KINDS |= {"addresses", "armed", "symlink", "model", "process", "tree", "unit", "image"}
 KINDS |= {"members", "secret_file"}
 Group = list[Entry]
 ALL = "--all"

@@ -11,8 +11,8 @@ from node import accounts
 from node.errors import Refusal
 from node.hub import cache, digests, download, look, record, settle
 from node.journal import Journal
+from node.places import SPREAD_PORT as PORT
 from node.spread import receive
-from node.spread.offers import PORT
 from node.spread.parcel import Parcel
 
 Json = Mapping[str, Any]

@@ -23,6 +23,9 @@ GIB_KIB = 2**20
 LAST_ERROR = re.compile(r"\b[A-Za-z_][\w.]*(Error|Exception|Refusal): \S.*")
 """The last line of a Python traceback: what is behind a rank that died says it there."""
 
+CONSEQUENCE = re.compile(r"EngineDeadError|root cause")
+"""Errors that only say that there was another one (vllm/v1/engine/exceptions.py, utils.py)."""
+
 AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB", re.MULTILINE)
 
 
@@ -93,7 +96,8 @@ def report(watch: Watch, failure: Failure, ended: Ended) -> str:
 
 def _last_error(watch: Watch, failure: Failure) -> list[str]:
     """Empty where the symptom says it already."""
-    errors = (found[0] for line in reversed(watch.lines) if (found := LAST_ERROR.search(line)))
+    found = (LAST_ERROR.search(line) for line in reversed(watch.lines))
+    errors = (one[0] for one in found if one and not CONSEQUENCE.search(one[0]))
     last = next(errors, failure.symptom)
     return [] if last in failure.symptom else [f"last error here: {last[:LONGEST]}"]
 

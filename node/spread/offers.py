@@ -13,16 +13,15 @@ from urllib.parse import quote, unquote
 
 from node.errors import Refusal
 from node.journal import Journal
-from node.kinds import tree, unit
+from node.kinds import process, tree, unit
+from node.places import SPREAD_PORT as PORT
 from node.places import STATE
 from node.progress import size
 from node.services import must
-from node.spread import parcels
+from node.spread import parcel, parcels
 from node.system import System
 
 FOLDER = "/run/sparkform-spread"
-PORT = 7677
-"""Where the source listens: no service that nodes are known to run has it (IANA: unassigned)."""
 UNIT = "sparkform-spread.service"
 READY_S = 15.0
 PAUSE_S = 0.1
@@ -42,7 +41,8 @@ def doors(system: System) -> Iterator[None]:
 def open_for(journal: Journal, name: str, listen: Sequence[str]) -> list[str]:
     """Offer what the step `name` has brought to this node. Raises Refusal where it has not."""
     system = journal.system
-    found = parcels.of(system, name)
+    process.remember(journal)
+    found = parcels.of(journal, name)
     unit.remember(journal, UNIT)
     with doors(system):
         if system.state(FOLDER) is None:
@@ -72,6 +72,11 @@ def stamp_of(system: System, name: str) -> str:
 
 
 def take_back(system: System, name: str) -> None:
+    """A file that was made for the offer goes with it."""
+    text = text_of(system, name)
+    found = parcel.parse(text) if text else None
+    if found and found.about.get("temporary"):
+        shutil.rmtree(system.path(found.root), ignore_errors=True)
     system.remove(_path(name))
 
 

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
+from node import receipts
 from node.errors import Refusal
 from node.hub import cache, record
+from node.images import bring
+from node.journal import Journal
 from node.spread.parcel import Item, Parcel
 from node.system import System
 
 
-def of(system: System, name: str) -> Parcel:
+def of(journal: Journal, name: str) -> Parcel:
     """`name` is the step's: `model:<slug>` or `image:<service>`. Raises Refusal for none."""
-    kind, _, instance = name.partition(":")
-    found = _models(system).get(instance) if kind == "model" else None
+    system, (kind, _, instance) = journal.system, name.partition(":")
+    if kind == "image":
+        return bring.parcel_of(journal, _want(system, name))
+    found = _models(system).get(instance)
     if found is None:
         raise Refusal(f"This node does not have what {name} brings; run `pulumi up` again.")
     return model(system, name, found)
+
+
+def _want(system: System, name: str) -> dict[str, Any]:
+    """What the step was last applied for, by its receipt."""
+    try:
+        found: dict[str, Any] = json.loads(receipts.read_all(system).get(name, ""))["want"]
+    except (ValueError, KeyError):
+        raise Refusal(f"This node has no receipt of {name}; run `pulumi up` again.") from None
+    return found
 
 
 def _models(system: System) -> dict[str, record.Record]:

@@ -54,6 +54,7 @@ NAMES = (
     "model",
     "spread_key",
     "offer",
+    "image",
 )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rack.companions import hub_folder
-from rack.hub.content import Repository, generate, grant, publish
+from rack.hub.content import Repository, claim, generate, grant, publish
 from rack.layout import Rack
 
 
@@ -44,3 +44,8 @@ def requests(rack: Rack) -> list[str]:
     """What was asked so far: method, target, range and status of each request."""
     log = hub_folder(rack.name) / "requests.log"
     return log.read_text().splitlines() if log.exists() else []
+
+
+def claim_size(rack: Rack, handle: str, size: int) -> None:
+    """Let the hub say of every weight file that it is so large, for tests of what cannot fit."""
+    claim(hub_folder(rack.name), handle, size)

@@ -115,6 +115,15 @@ def generate(folder: Path, shards: int, shard_bytes: int) -> None:
                 file.write(os.urandom(min(CHUNK_BYTES, shard_bytes - start)))
 
 
+def claim(folder: Path, handle: str, size: int) -> None:
+    """Say of each large file of a repository that it is of that size."""
+    file = repository_folder(folder, handle) / "repo.json"
+    stored = json.loads(file.read_text())
+    for one in stored["files"]:
+        one["size"] = size if one["sha256"] else one["size"]
+    file.write_text(json.dumps(stored, indent=1))
+
+
 def listed(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 

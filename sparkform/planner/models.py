@@ -14,7 +14,7 @@ from node.steps import hub_client, model, offer
 from sparkform.catalog.store import models as catalogue
 from sparkform.errors import Problem
 from sparkform.planner.launch.members import cache_folder
-from sparkform.planner.peers import Ground, addresses_towards, own_addresses
+from sparkform.planner.peers import Ground, own_addresses, source_for
 from sparkform.planner.receipts import Json
 from sparkform.planner.steps import PlannedStep, held_step
 from sparkform.spec import Spec
@@ -149,19 +149,8 @@ class _Planner:
             cache=cache_folder(declared, self.ground.documents),
             user=declared.user,
             keep=self.spec.cluster.keep_models,
-            source=self._source(node),
+            source=source_for(self.ground.network, self.source, node),
             state=model.WHOLE,
-        )
-
-    def _source(self, node: str) -> model.Source:
-        if node == self.source:
-            return model.Source(kind="hub", node=node, addresses=[], own=[])
-        network = self.ground.network
-        return model.Source(
-            kind="peer",
-            node=self.source,
-            addresses=list(addresses_towards(network, self.source, node)),
-            own=[str(one) for one in own_addresses(network, node)],
         )
 
     def _seen(self, node: str) -> Json:
@@ -172,7 +161,7 @@ class _Planner:
         return model.beside_source(seen, self.wish.handle, self.source, commit)
 
     def _offer(self, others: Mapping[str, PlannedStep]) -> PlannedStep:
-        step = f"offer:{slug(self.wish.handle)}"
+        step = f"offer:model-{slug(self.wish.handle)}"
         if not self.ground.is_there(self.source):
             return held_step(self.source, step)
         want = offer.wanted(

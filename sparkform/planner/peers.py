@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 
+from node.steps.model import Source
 from node.steps.spread_key import wanted as key_want
 from sparkform.facts import NodeDocument
 from sparkform.planner.network import Documents, Network
@@ -62,3 +63,15 @@ def addresses_towards(network: Network, source: str, node: str) -> tuple[str, ..
     """The addresses of `source` that lie in a network of `node`: both halves of a cable."""
     own = {one.network for one in own_addresses(network, node)}
     return tuple(str(one.ip) for one in own_addresses(network, source) if one.network in own)
+
+
+def source_for(network: Network, source: str, node: str) -> Source:
+    """Where `node` gets something from: the source itself from outside, the others from it."""
+    if node == source:
+        return Source(kind="hub", node=node, addresses=[], own=[])
+    return Source(
+        kind="peer",
+        node=source,
+        addresses=list(addresses_towards(network, source, node)),
+        own=[str(one) for one in own_addresses(network, node)],
+    )

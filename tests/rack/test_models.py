@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rack import hub
-from rack.hub import Repository, Source
+from rack.hub import Source
+from rack.hub.content import Repository
 from tests.rack.conftest import RackFactory
+from tests.rack.test_secrets import set_secret
 from tests.support.deployment import Deployment
 from tests.support.rack import RackHandle
+from tests.support.secret_scan import Needles, in_files, in_folder, in_journal, watching
 
 pytestmark = pytest.mark.rack
 
 MODELS = "/var/lib/sparkform/models/hub"
-Stack = Callable[[], Deployment]
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +54,18 @@ def whole(repository: Repository, found: dict[str, str]) -> bool:
     return set(found) == {one.path for one in repository.files} and large.items() <= found.items()
 
 
-def lines_of(deployment: Deployment) -> list[str]:
-    return [line for line in deployment.preview().said if " model:" in line]
+def downloads(machines: RackHandle, handle: str) -> list[str]:
+    """Requests for files of a model: method, target, range, status."""
+    return [line for line in hub.requests(machines.rack) if f"GET /{handle}/resolve" in line]
+
+
+def await_on(machines: RackHandle, host: str, script: str, limit_s: float = 120) -> str:
+    """What the script prints once it succeeds there."""
+    until = time.monotonic() + limit_s
+    while (answer := machines.ask(host, script)).returncode:
+        assert time.monotonic() < until, f"{host}: {script}: {answer.stderr}"
+        time.sleep(1)
+    return answer.stdout.strip()
 
 
 def test_a_model_is_downloaded_once_and_spread_and_then_left_alone(
@@ -61,19 +74,173 @@ def test_a_model_is_downloaded_once_and_spread_and_then_left_alone(
     handle = "acme/once"
     repository = hub.add(machines.rack, handle, Source(shards=3, shard_mib=24))
     stack.cluster["models"] = [handle]
-    asked = len(hub.requests(machines.rack))
-    assert lines_of(stack) == [
-        f"spark-1 model:acme--once: {handle} is missing, will be downloaded",
-        f"spark-2 model:acme--once: {handle} is missing, will be copied from spark-1",
+    assert [line for line in stack.preview().said if "acme" in line] == [
+        "spark-1 model:acme--once: acme/once is missing, will be downloaded",
+        "spark-1 offer:model-acme--once: model:acme--once will be offered to spark-2",
+        "spark-2 model:acme--once: acme/once is missing, will be copied from spark-1",
     ]
     done = stack.up()
-    assert [line for line in done.printed if "received" in line]
+    assert [line for line in done.printed if "acme/once: received 72 MiB" in line]
     for host in machines.hosts:
         assert whole(repository, contents(machines, host, handle))
         assert machines.must(host, f"cat {root(handle)}/refs/main") == repository.commit
         assert machines.must(host, f"stat -c %U {root(handle)}/blobs").strip() == "nvidia"
-    fetched = [line for line in hub.requests(machines.rack)[asked:] if "GET /acme/once/" in line]
-    assert len(fetched) == len(repository.files)
+    assert len(downloads(machines, handle)) == len(repository.files)
     assert stack.up().changed == set()
-    stack.destroy()
-    assert machines.must("spark-1", "ls /run /var/lib /opt | grep sparkform || true") == ""
+    damage = (
+        f"cd {root(handle)}/snapshots/* && printf x | sudo dd of=model-00001-of-00003.safetensors"
+    )
+    machines.must("spark-2", f"{damage} bs=1 seek=1000 conv=notrunc")
+    assert not whole(repository, contents(machines, "spark-2", handle))
+    assert [line for line in stack.preview().said if "spark-2 model" in line] == [
+        "spark-2 model:acme--once: acme/once has changed in model-00001-of-00003.safetensors, "
+        "will be copied from spark-1"
+    ]
+    mended = stack.up()
+    assert mended.changed_steps == {"spark-1-offer-model-acme--once", "spark-2-model-acme--once"}
+    assert [line for line in mended.printed if "acme/once: received 24 MiB" in line]
+    assert whole(repository, contents(machines, "spark-2", handle))
+
+    # A file of the source itself: the hub is asked for that one alone, and spark-2 for none.
+    machines.must("spark-1", f"{damage} bs=1 seek=1000 conv=notrunc")
+    before = len(downloads(machines, handle))
+    stack.up()
+    assert whole(repository, contents(machines, "spark-1", handle))
+    assert len(downloads(machines, handle)) == before + 1
+
+
+def test_what_destroy_leaves_is_the_model_and_nothing_else(
+    machines: RackHandle, stack: Deployment
+) -> None:
+    handle = "acme/kept"
+    repository = hub.add(machines.rack, handle, Source(shards=1, shard_mib=8))
+    stack.cluster |= {"models": [handle], "keepModels": True}
+    stack.up()
+    gone = stack.destroy()
+    assert f"model {handle}: kept in {root(handle)}, as keepModels says" in gone.printed
+    left = "ls -d /opt/sparkform* /run/sparkform* /var/lib/sparkform/* || true"
+    for host in machines.hosts:
+        assert machines.must(host, left).split() == ["/var/lib/sparkform/models"]
+        assert whole(repository, contents(machines, host, handle))
+    # It is used where it is: read once and recorded, asked for nowhere.
+    before = len(downloads(machines, handle))
+    assert [line for line in stack.preview().said if "model:" in line and "offer" not in line] == [
+        f"{host} model:acme--kept: acme/kept is there, will be verified" for host in machines.hosts
+    ]
+    assert not [line for line in stack.up().printed if "received" in line]
+    assert len(downloads(machines, handle)) == before
+    for host in machines.hosts:
+        machines.must(host, f"sudo rm -r {root(handle)}")
+
+
+def test_a_download_that_was_killed_goes_on_where_it_was(
+    machines: RackHandle, stack: Deployment
+) -> None:
+    handle = "acme/long"
+    repository = hub.add(machines.rack, handle, Source(shards=1, shard_mib=48))
+    stack.cluster["models"] = [handle]
+    hub.pace(machines.rack, 2 * 1024 * 1024)
+    with stack.running("up") as run:
+        begun = f"test $(stat -c %s {root(handle)}/blobs/*.incomplete) -gt 4000000"
+        await_on(machines, "spark-1", begun)
+        machines.must("spark-1", "sudo kill -KILL $(pgrep -f '[a]pply model:acme--long' | tail -1)")
+        assert run.wait(120) != 0
+    await_on(machines, "spark-1", "! pgrep -f 'hub/bin/h[f]'")
+    hub.pace(machines.rack, 0)
+    stack.up()
+    ranges = [line.split()[2] for line in downloads(machines, handle)]
+    assert [one for one in ranges if one.startswith("bytes=") and not one.startswith("bytes=0-")]
+    assert whole(repository, contents(machines, "spark-2", handle))
+
+
+def test_a_transfer_that_was_killed_goes_on_where_it_was(
+    machines: RackHandle, stack: Deployment
+) -> None:
+    handle = "acme/sent"
+    repository = hub.add(machines.rack, handle, Source(shards=2, shard_mib=64))
+    stack.cluster["models"] = [handle]
+    machines.break_("slow-link", "40mbit")
+    try:
+        with stack.running("up") as run:
+            notes = f"{root(handle)}/notes.spread.incomplete"
+            count = f"import json; print(sum(map(sum, json.load(open('{notes}')).values())))"
+            enough = f'test $(python3 -c "{count}") -gt 30000000'
+            await_on(machines, "spark-2", enough)
+            kill = "sudo kill -KILL $(pgrep -f '[a]pply model:acme--sent' | tail -1)"
+            machines.must("spark-2", kill)
+            assert run.wait(120) != 0
+    finally:
+        machines.mend("slow-link")
+    done = stack.up()
+    (came,) = [line for line in done.printed if "acme/sent: received" in line]
+    assert int(came.split()[2]) < 105, "what had come was sent again"
+    assert whole(repository, contents(machines, "spark-2", handle))
+
+
+def refused(stack: Deployment, machines: RackHandle, handle: str) -> str:
+    """Why `up` fails; nothing of the model has been moved by then."""
+    before = len(downloads(machines, handle))
+    failed = stack.run("up", "--yes", "--skip-preview")
+    assert failed.exit_code != 0
+    assert len(downloads(machines, handle)) == before
+    return " ".join(" ".join(failed.errors).split())
+
+
+def test_what_the_hub_does_not_hand_out_is_said_before_a_byte_is_moved(
+    machines: RackHandle, stack: Deployment
+) -> None:
+    handle, token, stranger = "acme/gated", "hf_" + 20 * "a", "hf_" + 20 * "b"
+    repository = hub.add(machines.rack, handle, Source(shards=1, shard_mib=8), gated=True)
+    hub.let(machines.rack, stranger, ["acme/other"])
+    stack.cluster["models"] = [handle]
+    assert "acme/gated is gated and no token was given. Accept" in refused(stack, machines, handle)
+    set_secret(stack, "hfToken", "hf_wrong")
+    assert "The hub does not know the token of sparkform:hfToken" in refused(
+        stack, machines, handle
+    )
+    set_secret(stack, "hfToken", stranger)
+    assert "the owner of sparkform:hfToken has no access" in refused(stack, machines, handle)
+
+    hub.let(machines.rack, token, [handle])
+    set_secret(stack, "hfToken", token)
+    hub.pace(machines.rack, 4 * 1024 * 1024)
+    since = time.time()
+    with watching() as watch:
+        stack.up()
+    needles = Needles({"token": token})
+    assert needles.within(b"\n".join(watch.environments)) == {"token"}, "the client has it"
+    assert not needles.within(b"\n".join(watch.arguments))
+    assert not in_folder(stack.folder, needles)
+    for host in machines.hosts:
+        assert not in_files(machines, host, since, needles)
+        assert not in_journal(machines, host, needles)
+    assert whole(repository, contents(machines, "spark-2", handle))
+    assert stack.up().changed == set()
+
+
+def test_a_model_that_cannot_fit_is_refused_with_what_it_needs(
+    machines: RackHandle, stack: Deployment
+) -> None:
+    handle = "acme/huge"
+    hub.add(machines.rack, handle, Source(shards=1, shard_mib=8))
+    hub.claim_size(machines.rack, handle, 10**15)
+    stack.cluster["models"] = [handle]
+    assert "acme/huge needs 931322.6 GiB more in" in refused(stack, machines, handle)
+
+
+def test_a_full_disk_is_said_and_made_up_for(machines: RackHandle, stack: Deployment) -> None:
+    handle = "acme/full"
+    repository = hub.add(machines.rack, handle, Source(shards=1, shard_mib=16))
+    stack.cluster["models"] = []
+    stack.up()
+    stack.cluster["models"] = [handle]
+    hub.pace(machines.rack, 1024 * 1024)
+    with stack.running("up") as run:
+        await_on(machines, "spark-1", f"ls {root(handle)}/blobs/*.incomplete")
+        machines.break_("disk-full", "spark-1")
+        assert run.wait(120) != 0
+    machines.mend("disk-full", "spark-1")
+    hub.pace(machines.rack, 0)
+    assert "full; make room" in stack.said() or "No space left" in stack.said()
+    stack.up()
+    assert whole(repository, contents(machines, "spark-2", handle))

@@ -198,7 +198,8 @@ def _is_own(name: str, text: str) -> bool:
     """The product's own lines begin with node and step, `spark-1 nccl_conf: `, or with the service
     that is the resource: `service qwen: `."""
     subject = text.partition(": ")[0]
-    return subject.replace(" ", "-").replace(":", "-") == name or subject == f"service {name}"
+    own = subject.replace(" ", "-").replace(":", "-") == name
+    return bool(name) and (own or subject == f"service {name}")
 
 
 def _events(output: str) -> Iterator[dict[str, Any]]:

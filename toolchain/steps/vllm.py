@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from sparkform.errors import InputError
+from sparkform.errors import InputError, Problem
 from toolchain.engines import vllm_recipe as recipe
 from toolchain.files import replace_folder, scratch
 from toolchain.machine import Machine, digest, run
@@ -77,8 +77,17 @@ def build(machine: Machine, folder: Path) -> None:
     for script in (folder / "bin").iterdir():
         move_script(script, folder)
     rename_distribution(folder)
-    # It must find itself and its platform before any rack is started on it.
-    run([folder / "bin" / "python", "-c", "import vllm.platforms"], root, variables)
+    look_at_llama(machine, folder)
+
+
+def look_at_llama(machine: Machine, folder: Path) -> None:
+    """It must find itself, the CPU and a model before any rack is started on it."""
+    own = {"VLLM_CACHE_ROOT": str(folder / recipe.KNOWN_MODELS), "VLLM_NO_USAGE_STATS": "1"}
+    python = [str(folder / "bin" / "python"), "-c", recipe.LOOK_AT_LLAMA]
+    run(python, machine.layout.root, {**machine.environment, **own})
+    if not list((folder / recipe.KNOWN_MODELS).rglob("*.json")):
+        what = "kept nothing of what it found out of its models"
+        raise InputError([Problem(path=str(folder), what=what)])
 
 
 def move_script(script: Path, folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import socket
 import subprocess
 import sys
 import time
@@ -167,12 +168,18 @@ def agent(path: Path, keys: Sequence[asyncssh.SSHKey]) -> Iterator[str]:
     """A real ssh-agent that holds these keys; its socket."""
     with subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL) as child:
         try:
-            while not path.exists():
+            while not _listens(path):
                 time.sleep(0.02)
             asyncio.run(_add(path, keys))
             yield str(path)
         finally:
             child.terminate()
+
+
+def _listens(path: Path) -> bool:
+    """The socket is there a moment before the agent listens at it."""
+    with socket.socket(socket.AF_UNIX) as door:
+        return door.connect_ex(str(path)) == 0
 
 
 async def _add(path: Path, keys: Sequence[asyncssh.SSHKey]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from node import fabric_probe, fabric_verdict
 from node.errors import Refusal
-from node.fabric_probe import Probe
+from node.fabric_probe import Probe, mapped_gid
 from node.fabric_verdict import Ports
 from node.steps import fabric_check
 from node.system import Result
@@ -312,3 +312,7 @@ def test_a_link_that_comes_back_within_seconds_passes(cabled, patience) -> None:
 def test_a_step_without_state_is_what_is_wanted() -> None:
     assert fabric_check.narrow({}, WANT) == WANT
     assert fabric_check.differences(WANT, WANT) == []
+
+
+def test_a_gid_is_written_as_the_kernel_writes_it_under_every_python() -> None:
+    assert mapped_gid("192.168.100.10") == "0000:0000:0000:0000:0000:ffff:c0a8:640a"

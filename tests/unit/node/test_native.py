@@ -165,6 +165,15 @@ def test_other_versions_and_more_packages_than_the_lock_are_drift_too(make) -> N
     assert difference(one, "native_venv") == []
 
 
+def test_of_many_packages_that_differ_the_first_few_are_named() -> None:
+    old = "".join(line(f"p{number}", "1.0") for number in range(9))
+    said = packages.phrases(old, old.replace("1.0", "2.0"))
+    assert said[0] == "p0 is 1.0, will be 2.0"
+    assert said[5:] == ["and 4 more packages differ"]
+    few = "".join(old.splitlines(keepends=True)[:6])
+    assert len(packages.phrases(few, few.replace("1.0", "2.0"))) == 6
+
+
 def test_a_changed_link_is_drift_and_put_right(make) -> None:
     one = machine(make)
     applied(one, "native_venv")

@@ -112,3 +112,21 @@ def test_make_hands_the_engine_over() -> None:
         argv = ["make", "--no-print-directory", "--dry-run", "setup", *filter(None, [engine])]
         said = subprocess.run(argv, cwd=root, capture_output=True, text=True, check=True).stdout
         assert said.strip().endswith(ending)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_an_environment_must_find_a_model_and_keep_what_it_saw(
+    machine: Machine, tmp_path: Path, keeps: bool
+) -> None:
+    machine.layout.root.mkdir()
+    folder = tmp_path / "environment"
+    (folder / "bin").mkdir(parents=True)
+    python = folder / "bin" / "python"
+    kept = 'mkdir -p "$VLLM_CACHE_ROOT"; echo {} > "$VLLM_CACHE_ROOT/llama.json"'
+    python.write_text(f"#!/bin/sh\n{kept if keeps else ':'}\n")
+    python.chmod(0o755)
+    if keeps:
+        vllm.look_at_llama(machine, folder)
+    else:
+        with pytest.raises(InputError, match="kept nothing"):
+            vllm.look_at_llama(machine, folder)

@@ -77,6 +77,8 @@ def test_a_dead_engine_is_said_with_its_exit_code_and_last_thirty_lines(engine, 
 def test_the_last_error_of_a_dead_engine_is_said(engine, failure) -> None:
     engine.lines = [
         (1, "(Worker_TP1 pid=18) ERROR torch.InductorError: InvalidCxxCompiler: No compiler"),
+        (2, "RuntimeError: Engine core initialization failed. See root cause above."),
+        (2, "EngineDeadError: EngineCore encountered an issue."),
         (2, "(EngineCore pid=22) Worker proc VllmWorker-0 died unexpectedly (exit code: 0)"),
         (2, "shutting down"),
     ]

@@ -26,11 +26,15 @@ def default_gid(mac: str) -> str:
 
 
 def address_gid(address: str) -> str:
-    """The GID of an IP address: an IPv4 address is mapped into ::ffff:0:0/96."""
+    """The GID of an IP address: an IPv4 address is mapped into ::ffff:0:0/96.
+
+    In hexadecimal as the kernel prints it: from Python 3.13 `exploded` mixes in dots there.
+    """
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv4Address):
         parsed = ipaddress.IPv6Address(f"::ffff:{parsed}")
-    return parsed.exploded
+    digits = parsed.packed.hex()
+    return ":".join(digits[start : start + 4] for start in range(0, len(digits), 4))
 
 
 def update(table: Table, mac: str, addresses: Iterable[str], length: int) -> Table:
