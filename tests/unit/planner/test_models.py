@@ -14,6 +14,7 @@ from node.steps.model import WHOLE
 from sparkform.facts import NodeDocument
 from sparkform.planner.models import pinned, wishes
 from sparkform.planner.plan import RackPlan, plan_rack
+from sparkform.planner.steps import PlannedStep
 from sparkform.spec import Spec, parse_config
 from tests.support.planning import STACK, declared, installed, planned, recorded
 
@@ -21,11 +22,16 @@ HANDLE, SLUG = "acme/tiny", "acme--tiny"
 RACKS = [("direct", 2), ("switch", 3)]
 
 
+def brought(plan: RackPlan) -> list[PlannedStep]:
+    """The steps that models need, the key's too."""
+    return [*plan.models.steps, *plan.keys.values()]
+
+
 def model_steps(plan: RackPlan, node: str) -> dict[str, dict[str, Any]]:
     """Want by step, of the steps that bring models to a node."""
     return {
         step.step: json.loads(step.decision.document)["want"]
-        for step in plan.models.steps
+        for step in brought(plan)
         if step.node == node
     }
 
@@ -34,7 +40,7 @@ def applied(documents: dict[str, NodeDocument], plan: RackPlan) -> dict[str, Nod
     """What the nodes would report once the steps of the models have done their work."""
     found = {}
     for name, document in documents.items():
-        own = [step for step in plan.models.steps if step.node == name]
+        own = [step for step in brought(plan) if step.node == name]
         receipts = {**document.receipts, **{one.step: one.decision.document for one in own}}
         steps: Any = dict(document.steps)
         for one in own:
@@ -56,7 +62,7 @@ def test_the_first_node_downloads_and_the_others_fetch_over_the_fabric(
     spec = declared(topology, count, models=[HANDLE])
     plan = planned(spec, recorded(f"{topology}-{count}-up"))
     head = model_steps(plan, "spark-1")
-    assert list(head) == ["hub_client", "spread_key", f"model:{SLUG}", f"offer:model-{SLUG}"]
+    assert set(head) == {"hub_client", "spread_key", f"model:{SLUG}", f"offer:model-{SLUG}"}
     assert head[f"model:{SLUG}"]["source"]["kind"] == "hub"
     listen = head[f"offer:model-{SLUG}"]["listen"]
     for node in spec.nodes[1:]:
