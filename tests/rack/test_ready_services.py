@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from rack.engines import catalogue, loading, tiny
+from rack import hub
+from rack.engines import catalogue, loading
+from rack.hub import Source
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import ROOT, Deployment, Outcome
 from tests.support.rack import RackHandle
@@ -20,14 +22,14 @@ from .command_line import MAIN
 
 pytestmark = pytest.mark.rack
 
-FP8 = f"{tiny.HANDLE}-fp8"
+PLAIN, FP8 = "acme/tiny", "acme/tiny-fp8"
 SERVICE = {
     "engine": "trtllm",
     "runtime": "container",
     "image": "trtllm-stand-in:1.2.1",
-    "model": tiny.HANDLE,
+    "model": PLAIN,
     "port": 8355,
-    "nodes": ["spark-1"],
+    "tensorParallel": 2,
     "maxBatchSize": 4,
     "maxSeqLen": 256,
     "silenceTimeoutSeconds": 20,
@@ -39,12 +41,8 @@ UP_LIMIT_S = 60.0
 def nodes(rack: RackFactory) -> RackHandle:
     made = rack(nodes=2, fabric="direct")
     loading.load(made.rack, catalogue.trtllm(), print)
-    for handle in (tiny.HANDLE, FP8):
-        hub = "/var/lib/sparkform/models/hub/models--" + handle.replace("/", "--")
-        for host in made.hosts:
-            made.must(host, f"sudo mkdir -p {hub}/refs {hub}/snapshots/none")
-            made.must(host, f"printf none | sudo tee {hub}/refs/main")
-            made.must(host, f"echo '{{}}' | sudo tee {hub}/snapshots/none/config.json")
+    for handle in (PLAIN, FP8):
+        hub.add(made.rack, handle, Source(shards=1, shard_mib=8))
     return made
 
 
@@ -80,6 +78,7 @@ def test_progress_is_told_and_a_second_up_changes_nothing(
     told = "\n".join(done.printed)
     assert "tiny rank 0: the server is open" in told
     assert "tiny rank 0: ready, http://" in told
+    assert "tiny rank 1: ready, http://" in told
     assert deployment.up().changed == set()
 
 
@@ -102,7 +101,7 @@ def test_a_start_that_fails_is_said_and_one_up_mends_it(
     nodes.mend("engine", "spark-1")
     mended, _ = ran(deployment)
     assert mended.exit_code == 0, mended.errors
-    assert engines_on(nodes) == ["spark-1"]
+    assert engines_on(nodes) == nodes.hosts
     assert deployment.up().changed == set()
 
 
@@ -127,7 +126,7 @@ def prove(deployment: Deployment, *words: str) -> subprocess.CompletedProcess[st
     )
 
 
-MODELS = ("--plain", tiny.HANDLE, "--fp8", FP8)
+MODELS = ("--plain", PLAIN, "--fp8", FP8)
 
 
 def test_a_service_is_proved_in_three_stages(deployment: Deployment, nodes: RackHandle) -> None:
