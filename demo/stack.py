@@ -58,7 +58,7 @@ class RackStack:
         (self.folder / "state").mkdir(parents=True)
         shutil.copy(CHECKOUT / "Pulumi.yaml", self.folder)
 
-    def declare(self, rack: str, service: Mapping[str, Any] | None) -> None:
+    def declare(self, rack: str, service: Mapping[str, Any] | None = None) -> None:
         """Write nodes and service into the stack file; the salt that `stack init` wrote stays."""
         kept: dict[str, Any] = yaml.safe_load(self.file.read_text()) if self.file.exists() else {}
         document = {
