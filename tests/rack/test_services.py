@@ -24,7 +24,13 @@ SHAPES = [("container", 1), ("container", 2), ("swarm", 2), ("native", 2)]
 NAME = "qwen"
 ANSWERS_S = 20.0
 DAEMON = "/etc/docker/daemon.json"
-TO_RUNC = 's/"default-runtime": "nvidia"/"default-runtime": "runc"/'
+FORGET_RUNTIME = f"""
+import json, pathlib
+path = pathlib.Path("{DAEMON}")
+settings = json.loads(path.read_text())
+del settings["default-runtime"]
+path.write_text(json.dumps(settings, indent=4) + "\\n")
+"""
 START = {
     "container": "/var/lib/sparkform/services/qwen/files/start",
     "native": "/var/lib/sparkform/services/qwen/start",
@@ -155,11 +161,12 @@ def test_what_a_refresh_misses_is_mended_by_one_up(served: Served) -> None:
 
 def test_drift_that_stops_the_service_says_so_before_it_does(served: Served) -> None:
     host = served.last[1]
-    served.rack.must(host, f"sudo sed -i '{TO_RUNC}' {DAEMON}")
-    line = f"{host} docker_daemon: default-runtime is runc, will be nvidia"
-    stops = f"{line}; this stops service qwen"
-    said = served.deployment.preview()
-    assert stops in said.said
+    served.rack.must(host, "sudo python3 -", FORGET_RUNTIME)
+    said = served.deployment.preview().said
+    words = f"{host} docker_daemon: default-runtime is unset, will be nvidia"
+    assert any(line.startswith(words) for line in said)
+    own = [line for line in said if line.startswith(f"{host} docker_daemon: ")]
+    assert [line for line in own if line.endswith("; this stops service qwen")]
     done = served.up()
     assert f"{host}-docker_daemon" in done.changed
     assert any("sparkform-qwen" in one and one.endswith(": stopped") for one in done.printed)

@@ -28,6 +28,9 @@ class Registered:
     deleted_with: str
     ignored: frozenset[str]
     secret_outputs: frozenset[str]
+    replace_with: frozenset[str]
+    deletes_first: bool | None
+    provider: str
 
 
 class _Engine(mocks.Mocks):
@@ -69,6 +72,9 @@ def _registered(request: Any) -> Registered:
         ignored=frozenset(request.ignoreChanges),
         # The SDK adds `connection` to every command by itself.
         secret_outputs=frozenset(request.additionalSecretOutputs) - {"connection"},
+        replace_with=frozenset(map(_name, request.replace_with)),
+        deletes_first=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
+        provider=_name(request.provider.rpartition("::")[0]),
     )
 
 

@@ -24,6 +24,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
+rm -f /tmp/tiny-served
 echo "tiny engine: port $port${headless:+, headless}"
 trap 'exit 0' TERM
 if [ -n "$headless" ]; then
@@ -50,8 +51,11 @@ status="200 OK" body='{"object": "list", "data": [{"id": "tiny"}]}'
 case $path in
 /v1/*) [ -z "${VLLM_API_KEY:-}" ] || [ "$key" = "$VLLM_API_KEY" ] || status="401 Unauthorized" ;;
 esac
+served() { [ -e /tmp/tiny-served ] && echo 1 || echo 0; }
 case $path in
-/v1/chat/completions) body='{"choices": [{"message": {"role": "assistant", "content": "tiny"}}]}' ;;
+/metrics) body="vllm:request_success_total{model_name=\"tiny\"} $(served).0" ;;
+/v1/chat/completions) [ "${status% *}" = 200 ] && touch /tmp/tiny-served
+    body='{"choices": [{"message": {"role": "assistant", "content": "tiny"}}]}' ;;
 esac
 printf 'HTTP/1.1 %s\r\nContent-Type: application/json\r\n' "$status"
 printf 'Connection: close\r\n\r\n%s' "$body"
