@@ -1,5 +1,4 @@
-"""Each engine in each runtime under Pulumi: `up` answers, a second one does nothing, and a dead rank
-is one plain `up`."""
+"""Each engine in each runtime under Pulumi: up answers, and a dead rank is one plain up."""
 
 from __future__ import annotations
 
