@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 import pulumi
 import pulumi_docker as docker
 
+from sparkform.planner.images import started_from
 from sparkform.planner.launch.records import Launch, Mount
 from sparkform.planner.service_steps import node_path
 from sparkform.planner.wants import LABEL
@@ -240,4 +241,4 @@ def _stored_name(launch: Launch, path: str) -> str:
 
 
 def _image(launch: Launch) -> str:
-    return launch.layer.reference if launch.layer else str(launch.image)
+    return str(started_from(launch))
