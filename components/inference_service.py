@@ -44,7 +44,8 @@ def build_service(component: InferenceService, plan: ServicePlan, ground: Ground
     for line in plan.lines:
         pulumi.log.info(line, component)
     builder = _Builder(component, plan, ground)
-    below = ground.built.below([launch.node for launch in plan.launches], plan.model)
+    needed = [f"image:{plan.launches[0].service}", f"model:{plan.model}"]
+    below = ground.built.below([launch.node for launch in plan.launches], needed)
     made: dict[str, Mapping[str, HostStep]] = {}
     for stage in plan.before:
         made[stage.kind] = builder.stage(stage, below, made)

@@ -1,52 +1,77 @@
-"""Models on the nodes: what downloads them, who offers them, who fetches them."""
+"""Models and images on the nodes: what brings them to the first, who offers, who fetches them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 
 from components.host_step import HostStep
 from components.spark_node import SparkNode
+from sparkform.planner.images import ImagePlan
 from sparkform.planner.models import ModelPlan, ModelsPlan
 from sparkform.planner.steps import PlannedStep
 
 HF_TOKEN = "hfToken"
+REGISTRY_PASSWORD = "registryPassword"
 Secret = Callable[[str], "pulumi.Output[str] | None"]
-ModelSteps = dict[tuple[str, str], HostStep]
-"""The step that has brought a model, by node and handle: what a service waits for."""
+SpreadSteps = dict[tuple[str, str], HostStep]
+"""The step that has brought something, by node and by `model:<handle>` or `image:<service>`."""
 
 
 @dataclass(frozen=True)
-class Shared:
-    """By node: the step that installs the hub's client, and the one that tells the key."""
+class SpreadGround:
+    """What spreading stands on: the nodes, the fabric between them, by source the step that tells
+    the key."""
 
     nodes: Mapping[str, SparkNode]
-    fabric: list[pulumi.Resource]
-    clients: Mapping[str, HostStep]
+    fabric: Sequence[pulumi.Resource]
     keys: Mapping[str, HostStep]
 
 
-def build_models(
-    plan: ModelsPlan,
+def spread_ground(
     nodes: Mapping[str, SparkNode],
-    fabric: Iterable[pulumi.Resource],
-    secret: Secret,
-) -> ModelSteps:
-    """Register every model's steps. `fabric`: what must stand before nodes send to each other."""
+    fabric: Sequence[pulumi.Resource],
+    keys: Mapping[str, PlannedStep],
+) -> SpreadGround:
+    """Registers the steps that tell the keys."""
     told = pulumi.ResourceOptions(additional_secret_outputs=["stdout"])
-    shared = Shared(
-        nodes,
-        list(fabric),
-        _each(plan.clients, nodes, pulumi.ResourceOptions()),
-        _each(plan.keys, nodes, told),
-    )
-    found: ModelSteps = {}
+    return SpreadGround(nodes, fabric, _each(keys, nodes, told))
+
+
+def build_models(plan: ModelsPlan, ground: SpreadGround, secret: Secret) -> SpreadSteps:
+    """Register every model's steps."""
+    clients = _each(plan.clients, ground.nodes, pulumi.ResourceOptions())
+    token = _secret_line(secret(HF_TOKEN), "hf_token")
+    found: SpreadSteps = {}
     for one in plan.models:
-        found |= _model(one, shared, _token(secret))
+        waits = Waits("host_ready", clients[one.source], token)
+        found |= _spread(ground, one, f"model:{one.handle}", waits)
     return found
+
+
+def build_images(
+    plans: Mapping[str, ImagePlan], ground: SpreadGround, secret: Secret
+) -> SpreadSteps:
+    """Register every image's steps. dockerd's own settings come before."""
+    password = _secret_line(secret(REGISTRY_PASSWORD), "registry_password")
+    found: SpreadSteps = {}
+    for service, one in plans.items():
+        waits = Waits("docker_daemon", ground.nodes[one.source].anchor, password)
+        found |= _spread(ground, one, f"image:{service}", waits)
+    return found
+
+
+@dataclass(frozen=True)
+class Waits:
+    """What comes before: on each node its `own` step, on the source one more, and the line of
+    secrets for the source."""
+
+    own: str
+    source: pulumi.Resource
+    secret: pulumi.Output[str] | None
 
 
 def _each(
@@ -55,32 +80,40 @@ def _each(
     return {node: nodes[node].host_step(step, opts) for node, step in steps.items()}
 
 
-def _model(plan: ModelPlan, shared: Shared, token: pulumi.Output[str] | None) -> ModelSteps:
-    """The source downloads it and then offers it; the others fetch it, all at once."""
-    nodes, source = shared.nodes, plan.source
-    waits = [shared.clients[source], nodes[source].steps["host_ready"]]
-    first = nodes[source].host_step(
-        plan.steps[source], pulumi.ResourceOptions(depends_on=waits), secret=token
-    )
-    found = {(source, plan.handle): first}
+def _spread(
+    ground: SpreadGround,
+    plan: ModelPlan | ImagePlan,
+    name: str,
+    waits: Waits,
+) -> SpreadSteps:
+    """The source gets it and then offers it; the others fetch it, all at once."""
+    nodes, source = ground.nodes, plan.source
+    first = _step(nodes[source], plan.steps[source], [waits.source], waits, waits.secret)
+    found = {(source, name): first}
     if plan.offer is None:
         return found
-    key = shared.keys[source]
-    opened = nodes[source].host_step(
-        plan.offer, pulumi.ResourceOptions(depends_on=[first, key, *shared.fabric])
-    )
+    key = ground.keys[source]
+    opened = _step(nodes[source], plan.offer, [first, key, *ground.fabric], waits)
     for node, step in plan.steps.items():
         if node != source:
-            waits = [opened, nodes[node].steps["host_ready"]]
-            opts = pulumi.ResourceOptions(depends_on=waits)
             told: pulumi.Output[str] = pulumi.Output.secret(key.stdout)
-            found[node, plan.handle] = nodes[node].host_step(step, opts, secret=told)
+            found[node, name] = _step(nodes[node], step, [opened], waits, told)
     return found
 
 
-def _token(secret: Secret) -> pulumi.Output[str] | None:
-    """The line of secrets of a step that downloads."""
-    found = secret(HF_TOKEN)
+def _step(
+    node: SparkNode,
+    step: PlannedStep,
+    below: Sequence[pulumi.Resource],
+    waits: Waits,
+    secret: pulumi.Output[str] | None = None,
+) -> HostStep:
+    opts = pulumi.ResourceOptions(depends_on=[*below, node.steps[waits.own]])
+    return node.host_step(step, opts, secret=secret)
+
+
+def _secret_line(found: pulumi.Output[str] | None, name: str) -> pulumi.Output[str] | None:
+    """The line of secrets of a step that asks somebody outside."""
     if found is None:
         return None
-    return pulumi.Output.secret(found.apply(lambda token: json.dumps({"hf_token": token})))
+    return pulumi.Output.secret(found.apply(lambda text: json.dumps({name: text})))

@@ -9,7 +9,7 @@ import pulumi
 from pulumi_command import remote
 
 from components.host_step import HostStep
-from components.models import ModelSteps, Secret, build_models
+from components.models import Secret, SpreadSteps, build_images, build_models, spread_ground
 from components.roce_link import RoceLink
 from components.spark_node import SparkNode, SparkNodeArgs
 from components.swarm_membership import SwarmMembership
@@ -26,14 +26,15 @@ class Built:
 
     nodes: Mapping[str, SparkNode]
     links: tuple[RoceLink, ...] = ()
-    models: ModelSteps = field(default_factory=dict)
+    brought: SpreadSteps = field(default_factory=dict)
     swarm: tuple[pulumi.Resource, ...] = ()
     swarm_network: HostStep | None = None
 
-    def below(self, nodes: Collection[str], model: str | None) -> list[pulumi.Resource]:
-        """What must stand before a service on these nodes starts, its model by handle included."""
+    def below(self, nodes: Collection[str], needed: Collection[str]) -> list[pulumi.Resource]:
+        """What must stand before a service on these nodes starts, with what is `needed` of models
+        (`model:<handle>`) and images (`image:<service>`)."""
         brought = [
-            one for (node, handle), one in self.models.items() if node in nodes and handle == model
+            one for (node, name), one in self.brought.items() if node in nodes and name in needed
         ]
         steps = [step for name in nodes for step in self.nodes[name].steps.values()]
         links = self.links if len(nodes) > 1 else ()
@@ -79,11 +80,13 @@ def build_rack(
     links = tuple(
         RoceLink(link.cable.name.replace(":", "."), link, nodes, inside) for link in plan.links
     )
-    models = build_models(plan.models, nodes, links, secret)
+    ground = spread_ground(nodes, links, plan.keys)
+    brought = build_models(plan.models, ground, secret)
+    brought |= build_images(plan.images, ground, secret)
     if plan.swarm is None:
-        return Built(nodes, links, models)
+        return Built(nodes, links, brought)
     labels, network = _build_swarm(spec.head.name, plan.swarm, nodes, inside)
-    return Built(nodes, links, models, (labels,), network)
+    return Built(nodes, links, brought, (labels,), network)
 
 
 def _build_swarm(

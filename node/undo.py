@@ -15,6 +15,7 @@ from node.system import System
 KINDS = {"action", "directory", "file", "group", "linger", "link", "node_labels", "swap", "swarm"}
 KINDS |= {"addresses", "armed", "symlink", "model", "process", "tree", "unit", "image"}
 KINDS |= {"members", "secret_file"}
+AT_WORK = ("process", "unit")
 Group = list[Entry]
 ALL = "--all"
 
@@ -86,7 +87,8 @@ def groups(entries: Iterable[Entry]) -> list[Group]:
     found: dict[tuple[str, str, str], Group] = {}
     for entry in entries:
         found.setdefault((entry.step, entry.kind, entry.subject), []).append(entry)
-    return list(found.values())
+    # Undone backwards, so what still works on the machine is ended before anything is taken away.
+    return sorted(found.values(), key=lambda group: group[0].kind in AT_WORK)
 
 
 def _undo_groups(system: System, found: Sequence[Group]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class Source:
     own: Sequence[str]
     port: int
     key: str
+    me: str = field(default_factory=lambda: os.uname().nodename)
 
     def ask(self, what: str, **question: object) -> dict[str, Any]:
         """By the first address that answers. Raises Lost, Refusal."""
@@ -144,7 +145,7 @@ class Receiver:
         place = {"addresses": list(self.source.own), "port": port, "avoid": sorted(self._avoid)}
         name = self.wanted.name
         try:
-            found = self.source.ask("/join", name=name, who=os.uname().nodename, **place)
+            found = self.source.ask("/join", name=name, who=self.source.me, **place)
         except Lost as lost:
             raise Refusal(f"{name}: {self.source.who} has gone: {lost}") from None
         if found["at"] is None:
@@ -159,7 +160,7 @@ class Receiver:
         """Until those who fetch from here have all, too."""
         while min(server.idle_s() for server in servers) < LINGER_S:
             try:
-                question = {"name": self.wanted.name, "who": os.uname().nodename}
+                question = {"name": self.wanted.name, "who": self.source.me}
                 if self.source.ask("/done", **question)["free"]:
                     return
             except Lost:

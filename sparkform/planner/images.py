@@ -27,6 +27,16 @@ class ImagePlan:
     steps: Mapping[str, PlannedStep]
     offer: PlannedStep | None
 
+    @property
+    def all_steps(self) -> tuple[PlannedStep, ...]:
+        return (*self.steps.values(), *([self.offer] if self.offer else []))
+
+
+def plan_images(launches: Mapping[str, Sequence[Launch]], ground: Ground) -> dict[str, ImagePlan]:
+    """By service; native ones have none."""
+    planned = {service: plan_image(own, ground) for service, own in launches.items()}
+    return {service: plan for service, plan in planned.items() if plan}
+
 
 def started_from(launch: Launch) -> str | None:
     """The name of the image that a rank is started from, the same on all nodes; None natively."""

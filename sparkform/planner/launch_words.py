@@ -13,6 +13,7 @@ from typing import Any
 
 from node.plain import listing, mapping
 from node.steps.wording import changed
+from sparkform.planner.images import started_from
 from sparkform.planner.launch.records import Launch
 
 SUMMED = ("image", "argv", "environment", "files")
@@ -25,7 +26,7 @@ def summary(launch: Launch) -> dict[str, Any]:
     whole = asdict(launch)
     rest = {key: value for key, value in whole.items() if key not in (*SUMMED, "unproven")}
     return {
-        "image": launch.layer.reference if launch.layer else launch.image,
+        "image": started_from(launch),
         "argv": list(launch.argv),
         "environment": dict(launch.environment),
         "files": {one.path: _short(one.text) for one in launch.files},

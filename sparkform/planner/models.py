@@ -44,15 +44,14 @@ class ModelPlan:
 
 @dataclass(frozen=True)
 class ModelsPlan:
-    """`clients` and `keys` are steps that several models share, by the node that they are on."""
+    """`clients` are steps that several models share, by the node that they are on."""
 
     models: tuple[ModelPlan, ...] = ()
     clients: Mapping[str, PlannedStep] = field(default_factory=dict)
-    keys: Mapping[str, PlannedStep] = field(default_factory=dict)
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:
-        found = [*self.clients.values(), *self.keys.values()]
+        found = [*self.clients.values()]
         for one in self.models:
             found += [*one.steps.values(), *([one.offer] if one.offer else [])]
         return tuple(found)
@@ -90,24 +89,15 @@ def plan_models(spec: Spec, ground: Ground) -> ModelsPlan:
     """The steps of every model."""
     models = tuple(_Planner(spec, ground, wish).plan() for wish in wishes(spec)[0])
     sources = dict.fromkeys(one.source for one in models)
-    givers = dict.fromkeys(one.source for one in models if one.offer)
-    return ModelsPlan(
-        models,
-        {node: _client(ground, node) for node in sources},
-        {node: _held(ground, node, "spread_key") or ground.key(node) for node in givers},
-    )
+    return ModelsPlan(models, {node: _client(ground, node) for node in sources})
 
 
 def _client(ground: Ground, node: str) -> PlannedStep:
     want = hub_client.wanted()
-    if held := _held(ground, node, "hub_client"):
-        return held
+    if not ground.is_there(node):
+        return held_step(node, "hub_client")
     have = hub_client.narrow(ground.seen(node, "hub_client"), want)
     return ground.step(node, "hub_client", want, have, hub_client.differences(have, want))
-
-
-def _held(ground: Ground, node: str, step: str) -> PlannedStep | None:
-    return None if ground.is_there(node) else held_step(node, step)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 
+from node.steps import spread_key
 from node.steps.model import Source
-from node.steps.spread_key import wanted as key_want
 from sparkform.facts import NodeDocument
 from sparkform.planner.network import Documents, Network
 from sparkform.planner.receipts import Json
-from sparkform.planner.steps import PlannedStep, StackName, plan_step
+from sparkform.planner.steps import PlannedStep, StackName, held_step, plan_step
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,9 @@ class Ground:
 
     def key(self, node: str) -> PlannedStep:
         """The step that makes the key by which those know each other that fetch from `node`."""
-        from node.steps import spread_key
-
-        want = key_want()
+        if not self.is_there(node):
+            return held_step(node, "spread_key")
+        want = spread_key.wanted()
         have = spread_key.narrow(self.seen(node, "spread_key"), want)
         return self.step(node, "spread_key", want, have, spread_key.differences(have, want))
 

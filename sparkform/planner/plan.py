@@ -11,6 +11,7 @@ from sparkform.errors import Problem
 from sparkform.facts import NodeDocument
 from sparkform.planner.claims import foreign_claims, missing_gpus, shared_nodes
 from sparkform.planner.disturbance import Serving, stopping, stops_of
+from sparkform.planner.images import ImagePlan, plan_images
 from sparkform.planner.launch import Launch, plan_launches
 from sparkform.planner.links import check_want, partners, run_of
 from sparkform.planner.models import ModelsPlan, plan_models, wishes
@@ -63,13 +64,16 @@ class SwarmPlan:
 
 @dataclass(frozen=True)
 class RackPlan:
-    """`nodes` maps each node to its own steps, the anchor first."""
+    """`nodes` maps each node to its own steps, the anchor first. `images` by service; `keys` by the
+    node from which others fetch models or images."""
 
     network: Network
     nodes: Mapping[str, Mapping[str, PlannedStep]]
     links: tuple[LinkPlan, ...] = ()
     swarm: SwarmPlan | None = None
     models: ModelsPlan = field(default_factory=ModelsPlan)
+    images: Mapping[str, ImagePlan] = field(default_factory=dict)
+    keys: Mapping[str, PlannedStep] = field(default_factory=dict)
     services: Mapping[str, ServicePlan] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
@@ -80,7 +84,8 @@ class RackPlan:
         steps += [step for link in self.links for step in link.checks.values()]
         if self.swarm:
             steps += self.swarm.steps
-        steps += self.models.steps
+        steps += [*self.keys.values(), *self.models.steps]
+        steps += [step for image in self.images.values() for step in image.all_steps]
         steps += [step for service in self.services.values() for step in service.steps]
         return tuple(steps)
 
@@ -137,9 +142,18 @@ class _Planner:
             name: seen(name, own, self.documents, self.spec.head.name)
             for name, own in launches.items()
         }
-        rack = self._rack(serving(now, self.documents))
+        rack = self._spread(self._rack(serving(now, self.documents)), launches)
         planned = {name: self._service(name, own, rack, secrets) for name, own in launches.items()}
         return replace(rack, services=planned)
+
+    def _spread(self, rack: RackPlan, launches: Mapping[str, tuple[Launch, ...]]) -> RackPlan:
+        """With what brings models and images to the nodes."""
+        ground = Ground(self.network, self.documents, self.stack)
+        models, images = plan_models(self.spec, ground), plan_images(launches, ground)
+        given = [one.source for one in models.models if one.offer]
+        given += [one.source for one in images.values() if one.offer]
+        keys = {node: ground.key(node) for node in dict.fromkeys(given)}
+        return replace(rack, models=models, images=images, keys=keys)
 
     def _rack(self, serves: Serving) -> RackPlan:
         """Without services, but for what the rack's own steps stop of them."""
@@ -151,8 +165,7 @@ class _Planner:
         }
         links = tuple(self._link(cable, nodes) for cable in self.network.cables)
         swarm = self._swarm(serves) if self.spec.swarm_enabled else None
-        models = plan_models(self.spec, Ground(self.network, self.documents, self.stack))
-        return RackPlan(self.network, nodes, links, swarm, models)
+        return RackPlan(self.network, nodes, links, swarm)
 
     def _service(
         self, name: str, launches: tuple[Launch, ...], rack: RackPlan, secrets: Secrets
