@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
+from components.container_ranks import container
 from components.host_step import HostStep
 from components.rack import Built
-from components.service_members import Run, Secret, container, swarm_service
+from components.ranks import Run, Secret
+from components.swarm_ranks import swarm_service
 from sparkform.planner.services import ServicePlan, Stage
 from sparkform.planner.steps import PlannedStep
 from sparkform.rules.props import SERVICE_TYPE, service_props

@@ -77,7 +77,7 @@ def _why(
     today: str,
     differing: Sequence[str],
 ) -> list[str]:
-    if not running:
+    if not seen.found:
         again = " again" if seen.used else ""
         return [f"does not run, will be started{again}"]
     if any(token.rpartition("-")[0] != today for token in running):

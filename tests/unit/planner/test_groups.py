@@ -64,6 +64,20 @@ def test_one_rank_that_has_ended_starts_all_again() -> None:
     assert said == "rank 1 on spark-2 has ended, will be started again with the rest"
 
 
+def test_ranks_that_have_all_ended_are_each_named() -> None:
+    ended = tuple(found(rank, f"{TODAY}-4", alive=False) for rank in (0, 1))
+    assert decide_group(TWO, replace(running(), found=ended), [], []).lines == (
+        "rank 0 on spark-1 has ended, will be started again with the rest",
+        "rank 1 on spark-2 has ended, will be started again with the rest",
+    )
+
+
+def test_ranks_of_two_runs_are_no_service() -> None:
+    seen = replace(running(), found=(found(0, f"{TODAY}-4"), found(1, f"{TODAY}-3")))
+    (said,) = decide_group(TWO, seen, [], []).lines
+    assert said == "its ranks are of several runs, will be started anew"
+
+
 def test_a_rank_on_another_node_does_not_count() -> None:
     stray = Found("spark-9", CONTAINER, 1, f"{TODAY}-4", True)
     seen = replace(running(), found=(found(0, f"{TODAY}-4"), stray))

@@ -1,124 +1,22 @@
-"""The ranks of a service as Docker resources: containers on their nodes, or services of the Swarm.
-
-Every rank is made anew with its slot and with nothing else: `replace_with` and `deleted_with` name
-it (docs/decisions/0180). None restarts by itself.
-"""
+"""The ranks of a service as services of the Swarm, with their files as configs and secrets."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 import pulumi
 import pulumi_docker as docker
 
-from sparkform.planner.images import started_from
+from components.ranks import LOG_LIMITS, Run, Secret, member_image, member_name
 from sparkform.planner.launch.records import Launch, Mount
-from sparkform.planner.service_steps import node_path
 from sparkform.planner.wants import LABEL
-
-LOG_LIMITS = {"max-size": "50m", "max-file": "4"}
-"""An engine that logs every request must not fill the disk."""
-
-ALL_GPUS = "NVIDIA_VISIBLE_DEVICES=all"
-"""What an image may leave unsaid. In the Swarm the generic resource says it."""
 
 ONE_GPU = ["NVIDIA_GPU=1"]
 AT_ONCE = "0s"
 """Docker's own form: any other would be a change at every run (docs/stand-ins.md)."""
-
-Secret = Callable[[str], pulumi.Output[str]]
-"""From the key of a top-level secret to its value."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run of a service: what its ranks are labelled with, and what they come and go with."""
-
-    token: str
-    owner: str
-    slots: Mapping[str, pulumi.Resource]
-    parent: pulumi.Resource
-    head: str
-
-    def labels(self, launch: Launch) -> dict[str, str]:
-        values = {
-            "service": launch.service,
-            "rank": str(launch.rank),
-            "token": self.token,
-            "owner": self.owner,
-        }
-        return {f"sparkform.{key}": value for key, value in values.items()}
-
-    def options(self, slot: str, provider: docker.Provider) -> pulumi.ResourceOptions:
-        """After every slot of the service; replaced and removed with that of node `slot`."""
-        return pulumi.ResourceOptions(
-            parent=self.parent,
-            provider=provider,
-            depends_on=list(self.slots.values()),
-            deleted_with=self.slots[slot],
-            replace_with=[self.slots[slot]],
-            # The slot has made room: what is gone already must not be asked to go first.
-            delete_before_replace=False,
-        )
-
-
-def member_name(launch: Launch) -> str:
-    return f"sparkform-{launch.service}-{launch.rank}"
-
-
-def container(launch: Launch, run: Run, provider: docker.Provider) -> docker.Container:
-    """One rank as a plain container on its own node."""
-    return docker.Container(
-        f"{launch.service}-rank-{launch.rank}",
-        name=member_name(launch),
-        image=_image(launch),
-        entrypoints=list(launch.entrypoint),
-        command=list(launch.argv),
-        envs=[ALL_GPUS, *(f"{name}={value}" for name, value in launch.environment.items())],
-        user=launch.user,
-        network_mode=launch.network,
-        ipc_mode="host" if launch.shares_ipc else None,
-        runtime="nvidia",
-        mounts=_container_mounts(launch),
-        devices=[docker.ContainerDeviceArgs(host_path=path) for path in launch.devices],
-        ulimits=[
-            docker.ContainerUlimitArgs(name=name, soft=value, hard=value)
-            for name, value in launch.ulimits.items()
-        ],
-        labels=[
-            docker.ContainerLabelArgs(label=label, value=value)
-            for label, value in run.labels(launch).items()
-        ],
-        restart="no",
-        must_run=True,
-        destroy_grace_seconds=launch.stop_grace_s,
-        log_driver="json-file",
-        log_opts=LOG_LIMITS,
-        opts=run.options(launch.node, provider),
-    )
-
-
-def _container_mounts(launch: Launch) -> list[docker.ContainerMountArgs]:
-    """The launch's files and secrets lie on the node, and are seen where the engine looks."""
-    files = {one.path: node_path(launch, one) for one in launch.files}
-    secrets = {one.path: one.source for one in launch.secrets}
-    return [
-        *(
-            docker.ContainerMountArgs(type="bind", source=source, target=target, read_only=True)
-            for target, source in (files | secrets).items()
-        ),
-        *(
-            docker.ContainerMountArgs(
-                type="bind", source=one.source, target=one.target, read_only=one.read_only
-            )
-            for one in launch.mounts
-            if one.source is not None
-        ),
-    ]
 
 
 def swarm_service(
@@ -138,7 +36,7 @@ def swarm_service(
         mode=docker.ServiceModeArgs(replicated=docker.ServiceModeReplicatedArgs(replicas=1)),
         task_spec=docker.ServiceTaskSpecArgs(
             container_spec=docker.ServiceTaskSpecContainerSpecArgs(
-                image=_image(launch),
+                image=member_image(launch),
                 commands=list(launch.entrypoint),
                 args=list(launch.argv),
                 env=dict(launch.environment),
@@ -238,7 +136,3 @@ def _stored_name(launch: Launch, path: str) -> str:
     """Docker allows 64 characters, and a path may be as long as it likes."""
     short = hashlib.sha256(f"{member_name(launch)} {path}".encode()).hexdigest()[:12]
     return f"{member_name(launch)[:40]}-{short}"
-
-
-def _image(launch: Launch) -> str:
-    return str(started_from(launch))

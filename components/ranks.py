@@ -1,0 +1,62 @@
+"""What every rank of a service has, whatever runs it: its labels, and what it comes and goes with.
+
+Every rank is made anew with its slot and with nothing else: `replace_with` and `deleted_with` name
+it (docs/decisions/0180). None restarts by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from sparkform.planner.images import started_from
+from sparkform.planner.launch.records import Launch
+
+LOG_LIMITS = {"max-size": "50m", "max-file": "4"}
+"""An engine that logs every request must not fill the disk."""
+
+Secret = Callable[[str], pulumi.Output[str]]
+"""From the key of a top-level secret to its value."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a service: what its ranks are labelled with, and what they come and go with."""
+
+    token: str
+    owner: str
+    slots: Mapping[str, pulumi.Resource]
+    parent: pulumi.Resource
+    head: str
+
+    def labels(self, launch: Launch) -> dict[str, str]:
+        values = {
+            "service": launch.service,
+            "rank": str(launch.rank),
+            "token": self.token,
+            "owner": self.owner,
+        }
+        return {f"sparkform.{key}": value for key, value in values.items()}
+
+    def options(self, slot: str, provider: docker.Provider) -> pulumi.ResourceOptions:
+        """After every slot of the service; replaced and removed with that of node `slot`."""
+        return pulumi.ResourceOptions(
+            parent=self.parent,
+            provider=provider,
+            depends_on=list(self.slots.values()),
+            deleted_with=self.slots[slot],
+            replace_with=[self.slots[slot]],
+            # The slot has made room: what is gone already must not be asked to go first.
+            delete_before_replace=False,
+        )
+
+
+def member_name(launch: Launch) -> str:
+    return f"sparkform-{launch.service}-{launch.rank}"
+
+
+def member_image(launch: Launch) -> str:
+    return str(started_from(launch))
