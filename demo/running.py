@@ -42,6 +42,16 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> No
         raise DemoError(f"`pulumi {argv[1]}` ended with exit code {code}; its words are above")
 
 
+def answer(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
+    """What the command prints, which the user does not see. Raises DemoError where it fails."""
+    done = subprocess.run(
+        argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise DemoError(f"`pulumi {argv[1]}` failed: {done.stderr.strip()}")
+    return done.stdout
+
+
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ask once, wait, then kill what remains of the group."""
     process.send_signal(signal.SIGINT)

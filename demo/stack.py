@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from demo.served import NAME
 from rack import inventory, stackfile
 
 CHECKOUT = Path(__file__).parents[1]
@@ -48,20 +49,34 @@ class RackStack:
         stack = ("--stack", self.name, "--config-file", str(self.file))
         return [str(PULUMI), command, *stack, *flags, "--non-interactive"]
 
+    def output_argv(self) -> list[str]:
+        """All outputs as JSON, to be run in the checkout."""
+        return [str(PULUMI), "stack", "output", "--json", "--stack", self.name, "--non-interactive"]
+
     def prepare(self) -> None:
         """What `stack init` needs: the project file, and a folder for the state."""
         (self.folder / "state").mkdir(parents=True)
         shutil.copy(CHECKOUT / "Pulumi.yaml", self.folder)
 
-    def declare(self, rack: str) -> None:
-        """Write the rack's nodes into the stack file; the salt that `stack init` wrote stays."""
+    def declare(self, rack: str, service: Mapping[str, Any] | None = None) -> None:
+        """Write nodes and service into the stack file; the salt that `stack init` wrote stays."""
         kept: dict[str, Any] = yaml.safe_load(self.file.read_text()) if self.file.exists() else {}
-        document = {**(kept or {}), **declaration(stackfile.document(*inventory.need(rack)))}
+        document = {
+            **(kept or {}),
+            **declaration(stackfile.document(*inventory.need(rack)), service),
+        }
         self.file.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
-def declaration(rack_document: Mapping[str, Any]) -> dict[str, Any]:
-    """The rack's own stack file, with a Swarm asked for: no service is there to need one."""
+def declaration(
+    rack_document: Mapping[str, Any], service: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The rack's own stack file with a service; without one a Swarm is asked for, so that there is
+    more to see than nodes."""
     config = dict(rack_document["config"])
-    config["sparkform:cluster"] = {**config["sparkform:cluster"], "swarm": {"enabled": True}}
+    cluster = config["sparkform:cluster"]
+    if service is None:
+        config["sparkform:cluster"] = {**cluster, "swarm": {"enabled": True}}
+    else:
+        config["sparkform:services"] = {NAME: dict(service)}
     return {"config": config}

@@ -1,11 +1,13 @@
-"""What the demo shows, in order: set up, look again, break, preview, mend, give back."""
+"""What the demo shows, in order: set up, ask, look again, break, preview, mend, give back."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from demo import running
+from demo import running, served
+from demo.served import Service
 from demo.stack import CHECKOUT, RackStack
 from rack.host import must
 from rack.layout import Rack, node_named
@@ -24,6 +26,7 @@ class Story:
     rack: Rack
     stack: RackStack
     say: Say
+    service: Service | None = None
 
     def tell(self) -> None:
         self._declare()
@@ -31,6 +34,8 @@ class Story:
         self._pulumi("preview")
         self._chapter("Make it so")
         self._pulumi("up", *FIRST_UP)
+        if self.service:
+            self._ask(self.service)
         self._chapter(f"Somebody turns RoCE off on {BROKEN_NODE}")
         self._break()
         self._chapter("What differs now")
@@ -42,12 +47,23 @@ class Story:
         self._chapter("Give the machines back")
         self._pulumi("destroy", "--yes", "--skip-preview")
 
+    def _ask(self, service: Service) -> None:
+        outputs = json.loads(self._output())
+        self._chapter("What stands now, as Mermaid text")
+        self.say(outputs["topology"])
+        self._chapter(f"Ask it: {outputs['apiUrl']}")
+        self.say(f"{served.QUESTION}\n{served.ask(outputs['apiUrl'], service)}")
+
     def _declare(self) -> None:
         self.stack.prepare()
         running.run(self.stack.init_argv(), self.stack.folder, self.stack.environment())
-        self.stack.declare(self.rack.name)
+        self.stack.declare(self.rack.name, self.service.block if self.service else None)
         self._chapter(f"The stack file, {self.stack.file}")
         self.say(without_salt(self.stack.file.read_text()).rstrip())
+
+    def _output(self) -> str:
+        argv = self.stack.output_argv()
+        return running.answer(argv, CHECKOUT, self.stack.environment())
 
     def _break(self) -> None:
         self.say(f"$ ssh {BROKEN_NODE} '{BREAK}'")

@@ -10,6 +10,7 @@ import stat
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO
 
@@ -49,6 +50,12 @@ class FileState:
     is_directory: bool
 
 
+@lru_cache(maxsize=1024)
+def _below(root: Path, absolute: str) -> Path:
+    """Taking a path apart costs as much as opening it, and one verb names the same ones often."""
+    return root / absolute.lstrip("/")
+
+
 @dataclass(frozen=True)
 class System:
     """A machine. Tests give another `root` and override `run` and `ask`."""
@@ -56,7 +63,7 @@ class System:
     root: Path = Path("/")
 
     def path(self, absolute: str) -> Path:
-        return self.root / absolute.lstrip("/")
+        return _below(self.root, absolute)
 
     def read(self, absolute: str) -> str | None:
         """The file's text, None where there is none; any bytes survive a round trip."""

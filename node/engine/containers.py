@@ -19,6 +19,9 @@ from node.system import System
 STOP_GRACE_S = 2
 """Then Docker kills: what is watched is to be gone within five seconds."""
 
+NEVER = "0001-01-01T00:00:00Z"
+"""Docker's time of what has not happened."""
+
 GONE_IS_FINE = "No such container"
 
 
@@ -54,6 +57,7 @@ def parse(found: dict[str, Any]) -> Engine:
         rank=int(rank) if rank.isdigit() else None,
         token=labels.get(TOKEN_LABEL),
         alive=alive,
+        started_s=float(unix_time(str(state.get("StartedAt") or NEVER))),
         exit_code=None if alive else int(state.get("ExitCode", 0)),
         killed_for_memory=bool(state.get("OOMKilled")),
         has_terminal=bool(config.get("Tty")),

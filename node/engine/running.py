@@ -14,7 +14,8 @@ SIGNALS = {134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
 class Engine:
     """`handle` is this very run: a container's id, or a unit's invocation. Units have no token.
 
-    `exit_code` is that of a run that has ended; `killed_for_memory` by the kernel's OOM killer.
+    `started_s` is Unix time. `exit_code` is that of a run that has ended; `killed_for_memory` by
+    the kernel's OOM killer.
     """
 
     kind: Literal["container", "unit"]
@@ -24,6 +25,7 @@ class Engine:
     rank: int | None
     token: str | None
     alive: bool
+    started_s: float = 0.0
     exit_code: int | None = None
     killed_for_memory: bool = False
     has_terminal: bool = False
@@ -39,7 +41,7 @@ class Line:
 
 def ending(engine: Engine) -> str:
     """
-    >>> ending(Engine("unit", "qwen", "sparkform-qwen", "a1", 0, None, False, 139))
+    >>> ending(Engine("unit", "qwen", "sparkform-qwen", "a1", 0, None, False, 0.0, 139))
     'exit code 139 (SIGSEGV)'
     """
     if engine.killed_for_memory:

@@ -9,7 +9,10 @@ from node.engine.running import Engine, Line
 from node.errors import Refusal
 from node.system import System
 
-PROPERTIES = ("LoadState", "ActiveState", "Result", "ExecMainCode", "ExecMainStatus")
+PROPERTIES = (
+    *("LoadState", "ActiveState", "Result", "ExecMainCode", "ExecMainStatus"),
+    *("ExecMainStartTimestamp", "InvocationID", "MemoryCurrent"),
+)
 ALIVE = ("active", "activating", "reloading", "deactivating")
 CURSOR = "-- cursor: "
 BY_SIGNAL = ("2", "3")
@@ -50,6 +53,7 @@ def parse(service: str, found: dict[str, str]) -> Engine:
         rank=None,
         token=None,
         alive=alive,
+        started_s=float(found.get("ExecMainStartTimestamp", "").lstrip("@") or 0),
         exit_code=None if alive else status + (128 if by_signal else 0),
         killed_for_memory=found.get("Result") == "oom-kill",
     )
@@ -93,6 +97,6 @@ def _is_gone(system: System, engine: Engine, limit_s: float) -> bool:
 
 
 def _show(system: System, unit: str) -> dict[str, str]:
-    names = ",".join((*PROPERTIES, "InvocationID", "MemoryCurrent"))
-    said = system.run(["systemctl", "show", f"--property={names}", unit])
+    names = ",".join(PROPERTIES)
+    said = system.run(["systemctl", "show", "--timestamp=unix", f"--property={names}", unit])
     return dict(line.split("=", 1) for line in said.out.splitlines() if "=" in line)

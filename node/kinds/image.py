@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from node.docker_engine import message
-from node.images import engine
+from node.images import engine, reference
 from node.journal import Entry, Journal
 from node.places import DOCKER_SOCKET
+from node.system import Answer
 
 KIND = "image"
 REMOVE_LIMIT_S = 120.0
 
 
 def remember(journal: Journal, name: str) -> None:
-    """Recorded before it is there; a name that is there already is not ours to take."""
-    if not journal.of(KIND, name) and engine.identity(journal.system, name) is None:
-        journal.record(KIND, name)
+    """Recorded before the name leads to what the step brings; with the image that it led to."""
+    if not journal.of(KIND, name):
+        journal.record(KIND, name, before=engine.identity(journal.system, name))
 
 
 def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
-    name = entries[0].subject
-    if engine.identity(journal.system, name) is None:
+    name, before = entries[0].subject, entries[0].facts["before"]
+    now = engine.identity(journal.system, name)
+    if now in (None, before):
         return []
-    path = f"/images/{quote(name, safe='/:@')}"
-    answer = journal.system.ask(DOCKER_SOCKET, "DELETE", path, timeout_s=REMOVE_LIMIT_S)
+    if before is None:
+        return [_remove(journal, name, name)]
+    return [_give_back(journal, name, before), _remove(journal, str(now), f"{name} of ours")]
+
+
+def _give_back(journal: Journal, name: str, before: str) -> str:
+    """Let the name lead to the image that it led to, if somebody has not removed that."""
+    parts = reference.parse(name)
+    query = urlencode({"repo": parts.repository, "tag": parts.version})
+    answer = _ask(journal, "POST", f"/images/{before}/tag?{query}")
     if not answer.ok:
-        return [f"image {name}: left, because Docker says: {message(answer.body)}"]
-    return [f"image {name}: removed"]
+        return f"image {name}: not what it was, because Docker says: {message(answer.body)}"
+    return f"image {name}: put back"
+
+
+def _remove(journal: Journal, what: str, called: str) -> str:
+    answer = _ask(journal, "DELETE", f"/images/{quote(what, safe='/:@')}")
+    if not answer.ok:
+        return f"image {called}: left, because Docker says: {message(answer.body)}"
+    return f"image {called}: removed"
+
+
+def _ask(journal: Journal, method: str, path: str) -> Answer:
+    return journal.system.ask(DOCKER_SOCKET, method, path, timeout_s=REMOVE_LIMIT_S)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from node.engine import kept, members
+from node.engine import kept, members, shared_memory
 from node.errors import Refusal
 from node.ready import peers
 from node.ready.judge import Failure
@@ -20,6 +20,7 @@ LONGEST = 500
 """Characters of a quoted line: engines print their whole configuration as one."""
 
 GIB_KIB = 2**20
+MIB = 2**20
 LAST_ERROR = re.compile(r"\b[A-Za-z_][\w.]*(Error|Exception|Refusal): \S.*")
 """The last line of a Python traceback: what is behind a rank that died says it there."""
 
@@ -31,11 +32,15 @@ AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Ended:
-    """How the engine was ended. `took_s` from the verdict on; `problem` where it would not end."""
+    """How the engine was ended. `took_s` from the verdict on; `problem` where it would not end.
+
+    `available_gib` is before and after; `freed_bytes` of shared memory were left by the engine.
+    """
 
     took_s: float
     path: str | None
     available_gib: tuple[float, float]
+    freed_bytes: int = 0
     problem: str | None = None
 
 
@@ -47,10 +52,11 @@ def abort(watch: Watch, failure: Failure) -> Refusal:
     telling.start()
     problem = _stop(watch)
     took_s = time.monotonic() - began
+    freed = _free(watch)
     telling.join()
     read_log(watch, time.monotonic())
     path = _keep(watch, failure)
-    ended = Ended(took_s, path, (before, available_gib(watch.system)), problem)
+    ended = Ended(took_s, path, (before, available_gib(watch.system)), freed, problem)
     peers.linger(watch.channel, watch.wanted)
     return Refusal(report(watch, failure, ended))
 
@@ -63,6 +69,12 @@ def _stop(watch: Watch) -> str | None:
     except Refusal as refusal:
         return str(refusal)
     return None
+
+
+def _free(watch: Watch) -> int:
+    if watch.engine is None or not watch.engine.started_s:
+        return 0
+    return shared_memory.free(watch.system, watch.engine.started_s)
 
 
 def _keep(watch: Watch, failure: Failure) -> str | None:
@@ -114,9 +126,10 @@ def _ending(watch: Watch, ended: Ended) -> str:
     if ended.problem:
         return f"The engine on {watch.wanted.here.node} could not be ended: {ended.problem}"
     before, after = ended.available_gib
+    left = f"; it had left {ended.freed_bytes / MIB:.0f} MiB shared" if ended.freed_bytes else ""
     return (
         f"The engine on {watch.wanted.here.node} was ended within {ended.took_s:.1f} s; available "
-        f"memory was {before:.1f} GiB and is {after:.1f} GiB."
+        f"memory was {before:.1f} GiB and is {after:.1f} GiB{left}."
     )
 
 

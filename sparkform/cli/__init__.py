@@ -25,7 +25,7 @@ COMMANDS = (
     "predict",
     "recommend",
 )
-OBJECTS_BETWEEN_COLLECTIONS = 50_000
+OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 """Instead of 700: what imports make stays, and looking through it takes a twentieth of a start."""
 
 

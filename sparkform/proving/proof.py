@@ -57,5 +57,5 @@ def seen(result: Result) -> str:
     if not lines:
         return "nothing was said"
     if result.outcome.passed:
-        return next((line for line in reversed(lines) if ": ready, " in line), lines[-1])
+        return next((line for line in lines if " rank 0: ready, " in line), lines[-1])
     return next((line for tells in TELLING for line in lines if tells(line)), lines[0])

@@ -14,7 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from demo import served
 from rack import daemon, inventory
+from rack.engines import tiny_llama
 from rack.layout import panel_name
 
 pytestmark = pytest.mark.rack
@@ -32,7 +34,7 @@ def name(prepared: None) -> str:
 
 
 def argv(name: str) -> list[str]:
-    return [sys.executable, "-m", "demo", "--name", name]
+    return [sys.executable, "-m", "demo", "--no-engine", "--name", name]
 
 
 def environment(temporary: Path) -> dict[str, str]:
@@ -89,6 +91,28 @@ def test_the_demo_shows_drift_mends_it_and_leaves_nothing(name: str, tmp_path: P
     assert "sparkform init" in shown["With real Sparks"]
     assert "No engine was started" in shown["With real Sparks"]
     assert sorted(path.name for path in ROOT.iterdir()) == before
+    assert_nothing_is_left(name, tmp_path)
+
+
+def test_the_demo_asks_a_real_engine(name: str, tmp_path: Path) -> None:
+    if not served.available():
+        pytest.skip("needs `make setup ENGINE=vllm`")
+    done = subprocess.run(
+        [sys.executable, "-m", "demo", "--name", name],
+        cwd=ROOT,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=RUN_LIMIT_S,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    shown = chapters(done.stdout)
+    (asked,) = [text for title, text in shown.items() if title.startswith("Ask it: http://10.87.")]
+    answers = dict(tiny_llama.DIALOGUES)
+    assert asked.splitlines()[:2] == [served.QUESTION, answers[served.QUESTION]]
+    assert shown["What stands now, as Mermaid text"].startswith("flowchart LR")
+    assert MENDED in shown["What differs now"]
+    assert "The engine was real vLLM" in shown["With real Sparks"]
     assert_nothing_is_left(name, tmp_path)
 
 

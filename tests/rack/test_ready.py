@@ -240,6 +240,21 @@ def test_a_rank_that_is_killed_is_said_so(nodes: RackHandle) -> None:
     assert took_s < LIMIT_S
 
 
+def test_shared_memory_of_a_killed_engine_is_given_back_and_no_other(nodes: RackHandle) -> None:
+    theirs = "python3 -c 'from multiprocessing.shared_memory import SharedMemory as S; import time;"
+    theirs += "held = S(create=True, size=4096); time.sleep(60)'"
+    nodes.must("spark-1", f"nohup {theirs} > /dev/null 2>&1 & sleep 2")
+    before = nodes.must("spark-1", "ls /dev/shm")
+    assert "psm_" in before, "theirs must be there, or this test proves nothing"
+    engine = Plan("stubborn", symptom_line=MOE, shares=True, options="--ipc host")
+    engines.start_container(nodes, "spark-1", 0, TOKEN, engine)
+    found = watch(nodes, "spark-1", want(nodes, 1, engine="trtllm"))
+    assert "it had left 16 MiB shared" in found.err
+    assert nodes.must("spark-1", "ls /dev/shm") == before
+    # Not a pattern that this very command line matches.
+    nodes.must("spark-1", "pkill -f 'held = [S]'")
+
+
 def test_progress_is_streamed_and_one_token_ends_the_wait(nodes: RackHandle) -> None:
     lines = [
         "Loading safetensors checkpoint shards:  40% Completed | 2/5 [00:10<00:15,  5.1s/it]",

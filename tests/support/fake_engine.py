@@ -91,6 +91,7 @@ class FakeEngine:
             return Answer(404, {"message": "No such container"})
         labels = {"sparkform.service": "qwen", "sparkform.rank": "0", "sparkform.token": self.token}
         state = {
+            "StartedAt": "2025-11-21T08:00:00.5Z",
             "Running": not self.is_dead,
             "ExitCode": self.exit_code if self.is_dead else 0,
             "OOMKilled": self.killed_for_memory and self.is_dead,
@@ -115,6 +116,7 @@ class FakeEngine:
             "LoadState": "loaded",
             "ActiveState": state,
             "InvocationID": IDENTITY,
+            "ExecMainStartTimestamp": "@1763712000",
             "ExecMainCode": code,
             "ExecMainStatus": status if self.is_dead else "0",
             "Result": "oom-kill" if self.killed_for_memory else "success",

@@ -6,6 +6,8 @@ program at its n-th effect, half of the effect done, as SIGKILL or a power cut m
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,13 +139,17 @@ class FakeSystem(System):
 def tree_of(system: System) -> dict[str, tuple[str, int, bytes]]:
     """Every path below the root: what it is, its mode, its bytes or link target."""
     found = {}
-    for path in sorted(system.root.rglob("*")):
-        mode = path.lstat().st_mode & 0o7777
-        name = str(path.relative_to(system.root))
-        if path.is_symlink():
-            found[name] = ("link", 0, str(path.readlink()).encode())
-        elif path.is_dir():
-            found[name] = ("directory", mode, b"")
-        else:
-            found[name] = ("file", mode, path.read_bytes())
-    return found
+    for folder, folders, files in os.walk(system.root):
+        for path in (os.path.join(folder, name) for name in (*folders, *files)):
+            found[os.path.relpath(path, system.root)] = _entry(path)
+    return dict(sorted(found.items()))
+
+
+def _entry(path: str) -> tuple[str, int, bytes]:
+    mode = os.lstat(path).st_mode
+    if stat.S_ISLNK(mode):
+        return ("link", 0, os.fsencode(os.readlink(path)))
+    if stat.S_ISDIR(mode):
+        return ("directory", stat.S_IMODE(mode), b"")
+    with open(path, "rb") as file:
+        return ("file", stat.S_IMODE(mode), file.read())

@@ -17,6 +17,8 @@ PORT = 8000
 PROGRAM = r"""
 import ctypes, faulthandler, http.server, json, os, signal, socket, sys, time
 
+from multiprocessing.shared_memory import SharedMemory
+
 faulthandler.enable()
 folder = os.path.dirname(sys.argv[0])
 plan = json.load(open(folder + "/plan.json"))
@@ -69,6 +71,9 @@ ends = {
     "address-in-use": address_in_use, "segfault": lambda: ctypes.string_at(0),
     "eat": lambda: [bytearray(1 << 24) for _ in iter(int, 1)].clear(), "exit": lambda: sys.exit(3),
 }
+shared = SharedMemory(create=True, size=1 << 24) if plan["shares"] else None
+if shared:
+    shared.buf[:] = bytes(1 << 24)
 held = b"x" * (plan["memory_mib"] << 20)
 for line in plan["lines"]:
     print(line, flush=True)
@@ -108,7 +113,7 @@ TimeoutStopSec=5
 class Plan:
     """What one rank does: `lines`, a pause after each, then the symptom and the end.
 
-    `options` are those of `docker run`.
+    `options` are those of `docker run`; `shares` 16 MiB in the node's /dev/shm.
     """
 
     end: str = "serve"
@@ -117,6 +122,7 @@ class Plan:
     pause_s: float = 0.2
     memory_mib: int = 0
     options: str = ""
+    shares: bool = False
     key: str = ""
     api: tuple[tuple[str, tuple[int, str]], ...] = ()
 
@@ -130,6 +136,7 @@ class Plan:
                 "pause_s": self.pause_s,
                 "memory_mib": self.memory_mib,
                 "key": self.key,
+                "shares": self.shares,
                 "port": PORT,
                 "api": {**COMPLETES, **own},
             }

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -28,32 +27,23 @@ def deployed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch) -> Dep
     declared = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     (tmp_path / "state").mkdir()
     shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
-    made = Deployment(tmp_path, declared["sparkform:cluster"], stack)
+    cluster, services = declared["sparkform:cluster"], declared["sparkform:services"]
+    made = Deployment(tmp_path, cluster, stack, services=services)
     done = made.pulumi("stack", "init", stack, "--no-select", "--cwd", str(tmp_path))
     assert done.returncode == 0, done.stderr
     return made
 
 
-def golden(stack: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((FOLDER / f"{stack}.plan.json").read_text())
-    return found
-
-
-def of_the_rack(lines: list[str]) -> list[str]:
-    """Swarm is the services' affair where the file does not ask for it."""
-    return sorted(line for line in lines if not _is_of_swarm(line))
-
-
-def _is_of_swarm(line: str) -> bool:
-    return " swarm" in line.partition(":")[0] or "NVIDIA_GPU" in line
+def planned(stack: str) -> list[str]:
+    """Every line of the golden plan, sorted."""
+    found = json.loads((FOLDER / f"{stack}.plan.json").read_text())
+    return sorted(line for one in (*found["services"], *found["steps"]) for line in one["lines"])
 
 
 @pytest.mark.parametrize("deployed", STACKS, indirect=True)
 def test_a_stack_file_previews_without_any_machine_as_its_golden_plan_says(deployed) -> None:
     done: Outcome = deployed.preview()
-    steps = golden(deployed.stack)["steps"]
-    planned = [line for step in steps for line in step["lines"]]
-    assert of_the_rack(done.said) == of_the_rack(planned)
+    assert done.said == planned(deployed.stack)
     assert set(done.operations.values()) == {"create"}
 
 
@@ -68,5 +58,4 @@ def test_up_is_refused_with_recorded_facts(deployed) -> None:
 def test_another_address_shows_in_the_preview(deployed) -> None:
     """The control: the comparison sees one changed value."""
     deployed.cluster["nodes"][1]["index"] = 5
-    planned = [line for step in golden("spark")["steps"] for line in step["lines"]]
-    assert of_the_rack(deployed.preview().said) != of_the_rack(planned)
+    assert deployed.preview().said != planned("spark")

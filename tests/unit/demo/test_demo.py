@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 import yaml
 
-from demo import running, story
+from demo import running, served, story
 from demo.__main__ import ended
 from demo.needs import missing, rack_in_use
 from demo.stack import CHECKOUT, RackStack, declaration
+from rack.engines import tiny_llama
+from sparkform.spec import parse_config
 
 ROOT_USER = 0
 
@@ -62,12 +64,40 @@ def test_preparing_writes_into_the_stacks_own_folder(tmp_path: Path) -> None:
 
 def test_a_declaration_asks_for_a_swarm_and_leaves_the_rest_as_the_rack_says() -> None:
     said = {"config": {"sparkform:cluster": {"user": "nvidia"}, "sparkform:services": {}}}
-    assert declaration(said) == {
+    assert declaration(said, None) == {
         "config": {
             "sparkform:cluster": {"user": "nvidia", "swarm": {"enabled": True}},
             "sparkform:services": {},
         }
     }
+
+
+def test_with_an_engine_the_declaration_holds_its_service_and_no_swarm() -> None:
+    said = {"config": {"sparkform:cluster": {"user": "nvidia"}, "sparkform:services": {}}}
+    block = served.declaration("10.87.7.1:5000/vllm-cpu:0.32.0", "c" * 40)
+    config = declaration(said, block)["config"]
+    assert config["sparkform:cluster"] == {"user": "nvidia"}
+    assert config["sparkform:services"] == {"tiny": block}
+
+
+def test_the_service_of_the_demo_is_one_that_the_spec_takes() -> None:
+    nodes = [{"name": f"spark-{at}", "host": f"10.87.7.1{at}"} for at in (1, 2)]
+    cluster = {"user": "nvidia", "nodes": nodes, "fabric": {"topology": "direct"}}
+    block = served.declaration("10.87.7.1:5000/vllm-cpu:0.32.0", "c" * 40)
+    spec = parse_config(cluster, {"tiny": block})
+    assert spec.served_name("tiny") == "sparkform/tiny-llama"
+    made = yaml.safe_load(yaml.safe_dump(block["modelFacts"]))
+    for key, ours in (("layers", "num_hidden_layers"), ("heads", "num_attention_heads")):
+        assert made[key] == tiny_llama.SHAPE[ours]
+    assert made["kvHeads"] == tiny_llama.SHAPE["num_key_value_heads"]
+    assert made["headDim"] == tiny_llama.SHAPE["head_dim"]
+    assert made["maxPosition"] == tiny_llama.SHAPE["max_position_embeddings"]
+
+
+def test_what_does_not_answer_is_an_end_in_one_sentence() -> None:
+    service = served.Service(served.declaration("i:1", "c" * 40))
+    with pytest.raises(running.DemoError, match="does not answer"):
+        served.ask("http://127.0.0.1:9/v1", service)
 
 
 def test_a_command_is_shown_as_a_user_types_it(tmp_path: Path) -> None:

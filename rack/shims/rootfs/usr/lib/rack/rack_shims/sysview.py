@@ -21,18 +21,24 @@ OWN_CLASSES = ("infiniband", "dmi")
 
 
 def mount() -> None:
-    """Lay the view over /sys/class; done once a boot, a second call changes nothing."""
+    """Lay the view over /sys/class in one step; a second call changes nothing.
+
+    A program that copies the mounts when it starts, as NetworkManager does, then has the kernel's
+    classes or the view, and never a part of them.
+    """
     classes = node.path("/sys/class")
-    if (classes / "infiniband").exists():
+    if (classes / OWN_CLASSES[0]).exists():
         return
-    aside = node.path(f"{STATE}/class")
-    aside.mkdir(parents=True, exist_ok=True)
-    _mount("--bind", str(classes), str(aside))
-    _mount("-t", "tmpfs", "-o", "mode=755,size=1m", "rack-shims", str(classes))
-    for real in sorted(aside.iterdir()):
+    staged = node.path(f"{STATE}/class")
+    staged.mkdir(parents=True, exist_ok=True)
+    _mount("-t", "tmpfs", "-o", "mode=755,size=1m", "rack-shims", str(staged))
+    for name in OWN_CLASSES:
+        (staged / name).mkdir()
+    for real in sorted(classes.iterdir()):
         if real.name not in OWN_CLASSES and real.is_dir():
-            (classes / real.name).mkdir()
-            _mount("--bind", str(real), str(classes / real.name))
+            (staged / real.name).mkdir()
+            _mount("--bind", str(real), str(staged / real.name))
+    _mount("--move", str(staged), str(classes))
 
 
 def write(data: dict[str, Any], system: dict[str, Any], found: dict[str, Link],

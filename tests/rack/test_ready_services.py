@@ -1,0 +1,149 @@
+"""Services under Pulumi that cannot start: said, ended, mended by one `up`; proved in stages."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rack import hub
+from rack.engines import catalogue, loading
+from rack.hub import Source
+from tests.rack.conftest import RackFactory
+from tests.support.deployment import ROOT, Deployment, Outcome
+from tests.support.rack import RackHandle
+
+from .command_line import MAIN
+
+pytestmark = pytest.mark.rack
+
+PLAIN, FP8 = "acme/tiny", "acme/tiny-fp8"
+SERVICE = {
+    "engine": "trtllm",
+    "runtime": "container",
+    "image": "trtllm-stand-in:1.2.1",
+    "model": PLAIN,
+    "port": 8355,
+    "tensorParallel": 2,
+    "maxBatchSize": 4,
+    "maxSeqLen": 256,
+    "silenceTimeoutSeconds": 20,
+}
+UP_LIMIT_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def nodes(rack: RackFactory) -> RackHandle:
+    made = rack(nodes=2, fabric="direct")
+    loading.load(made.rack, catalogue.trtllm(), print)
+    for handle in (PLAIN, FP8):
+        hub.add(made.rack, handle, Source(shards=1, shard_mib=8))
+    return made
+
+
+@pytest.fixture
+def deployment(nodes: RackHandle, tmp_path: Path) -> Iterator[Deployment]:
+    made = Deployment.on(nodes, tmp_path)
+    for node in made.cluster["nodes"]:
+        node["memoryGib"] = 119
+    made.services = {"tiny": dict(SERVICE)}
+    yield made
+    for host in nodes.hosts:
+        nodes.mend("engine", host)
+    made.destroy()
+
+
+def ran(deployment: Deployment) -> tuple[Outcome, float]:
+    began = time.monotonic()
+    done = deployment.run("up", "--yes", "--skip-preview")
+    return done, time.monotonic() - began
+
+
+def engines_on(nodes: RackHandle) -> list[str]:
+    running = "sudo docker ps -q --filter label=sparkform.service"
+    return [host for host in nodes.hosts if nodes.must(host, running)]
+
+
+def test_progress_is_told_and_a_second_up_changes_nothing(
+    deployment: Deployment, nodes: RackHandle
+) -> None:
+    done, took_s = ran(deployment)
+    assert done.exit_code == 0, done.errors
+    print(f"up with the stand-in: {took_s:.1f} s")
+    told = "\n".join(done.printed)
+    assert "tiny rank 0: the server is open" in told
+    assert "tiny rank 0: ready, http://" in told
+    assert "tiny rank 1: ready, http://" in told
+    assert deployment.up().changed == set()
+
+
+def test_a_start_that_fails_is_said_and_one_up_mends_it(
+    deployment: Deployment, nodes: RackHandle
+) -> None:
+    deployment.services = {}
+    deployment.up()
+    nodes.break_("engine", "spark-1", "missing-kernel")
+    deployment.services = {"tiny": dict(SERVICE)}
+    failed, took_s = ran(deployment)
+    print(f"up that fails: {took_s:.1f} s")
+    assert failed.exit_code != 0
+    said = "\n".join(failed.errors)
+    assert "[no-sm120-experts, rule trt-moe-backend]" in said
+    assert "what to do: moeBackend: CUTLASS" in said
+    assert "the last 30 lines" in said
+    assert engines_on(nodes) == []
+    assert took_s < UP_LIMIT_S
+    nodes.mend("engine", "spark-1")
+    mended, _ = ran(deployment)
+    assert mended.exit_code == 0, mended.errors
+    assert engines_on(nodes) == nodes.hosts
+    assert deployment.up().changed == set()
+
+
+def prove(deployment: Deployment, *words: str) -> subprocess.CompletedProcess[str]:
+    """In a folder that is a project of its own: the stack file beside the program."""
+    deployment.write()
+    for name in ("__main__.py", ".venv", ".toolchain"):
+        if not (deployment.folder / name).exists():
+            (deployment.folder / name).symlink_to(ROOT / name)
+    file = deployment.stack_file
+    environment = {**deployment.environment, "PYTHONPATH": str(ROOT)}
+    environment["PATH"] = f"{ROOT / '.toolchain' / 'bin'}:{os.environ['PATH']}"
+    return subprocess.run(
+        [sys.executable, "-P", "-c", MAIN, "prove", str(file), "--yes", *words],
+        cwd=deployment.folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+MODELS = ("--plain", PLAIN, "--fp8", FP8)
+
+
+def test_a_service_is_proved_in_three_stages(deployment: Deployment, nodes: RackHandle) -> None:
+    began = time.monotonic()
+    done = prove(deployment, *MODELS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(f"proof: {time.monotonic() - began:.0f} s")
+    print(done.stdout[-900:])
+    assert done.stdout.count("pass: tiny rank 0: ready, http://") == 3
+    assert deployment.up().changed == set(), "the last stage is the declaration"
+
+
+def test_a_proof_ends_at_the_first_failure(deployment: Deployment, nodes: RackHandle) -> None:
+    nodes.break_("engine", "spark-1", "attention-sinks")
+    done = prove(deployment, *MODELS)
+    assert done.returncode == 1
+    assert "fail: service tiny: rank 0 on spark-1" in done.stdout
+    assert done.stdout.count("not run: an earlier stage failed") == 2
+    assert "=== fp8" not in done.stdout
+    assert engines_on(nodes) == []
