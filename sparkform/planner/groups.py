@@ -58,7 +58,7 @@ def decide_group(
 ) -> Group:
     """`differing` are words for what differs in the launch, `stopped` for what stops it today."""
     today = digest(launches)
-    running = {one.token for one in seen.found if one.alive}
+    running = {one.token for one in seen.found if one.alive and _is_of(one, launches)}
     missing = tuple(_missing(launches, seen))
     (token,) = running if len(running) == 1 else (None,)
     is_today = token is not None and token.rpartition("-")[0] == today
@@ -80,6 +80,9 @@ def _why(
     if not seen.found:
         again = " again" if seen.used else ""
         return [f"does not run, will be started{again}"]
+    moved = list(_moved(launches, seen))
+    if moved:
+        return moved
     if any(token.rpartition("-")[0] != today for token in running):
         return list(differing) or ["its launch differs, will be stopped and started anew"]
     rest = " with the rest" if len(launches) > 1 else ""
@@ -98,6 +101,19 @@ def _missing(launches: Sequence[Launch], seen: Seen) -> Iterator[str]:
                 state = "has ended" if ended else "is gone"
                 yield f"rank {launch.rank} on {launch.node} {state}"
                 break
+
+
+def _moved(launches: Sequence[Launch], seen: Seen) -> Iterator[str]:
+    """A phrase for each rank that runs on a node that is to run it no longer."""
+    for launch in launches:
+        own = [one for one in seen.found if one.rank == launch.rank and one.alive]
+        if own and not any(_is_in_place(one, launch) for one in own):
+            yield f"rank {launch.rank} runs on {own[0].node}, will run on {launch.node}"
+
+
+def _is_of(one: Found, launches: Sequence[Launch]) -> bool:
+    """What is left on a node that the service has left is ended with that node's slot."""
+    return any(_is_in_place(one, launch) for launch in launches)
 
 
 def _is_in_place(one: Found, launch: Launch) -> bool:

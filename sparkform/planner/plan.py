@@ -138,10 +138,7 @@ class _Planner:
     network: Network
 
     def plan(self, launches: Mapping[str, tuple[Launch, ...]], secrets: Secrets) -> RackPlan:
-        now = {
-            name: seen(name, own, self.documents, self.spec.head.name)
-            for name, own in launches.items()
-        }
+        now = {name: seen(name, self.documents, self.spec.head.name) for name in launches}
         rack = self._spread(self._rack(serving(now, self.documents)), launches)
         planned = {name: self._service(name, own, rack, secrets) for name, own in launches.items()}
         return replace(rack, services=planned)

@@ -210,11 +210,11 @@ ASKED = (GUARD, LAUNCH_KEYS, LAUNCH_PEERS, LAUNCH_FILES, SLOT, MEMBER)
 
 
 def requests(spec: Spec, node: str) -> dict[str, Mapping[str, object]]:
-    """What `observe` is asked on a node, by step, for each service that it has a part in."""
-    names = [name for name in spec.services if node in _nodes(spec, name)]
-    asked = {name: {"service": name, "unit": unit_name(name)} for name in names}
-    return {row.step(name): asked[name] for name in names for row in ASKED}
+    """What `observe` is asked on a node, by step: of each service what runs of it there, and more
+    where it has a rank."""
+    asked = {name: {"service": name, "unit": unit_name(name)} for name in spec.services}
+    return {row.step(name): asked[name] for name in asked for row in _rows(spec, name, node)}
 
 
-def _nodes(spec: Spec, service: str) -> list[str]:
-    return [spec.head.name, *(node.name for node in spec.service_nodes(service))]
+def _rows(spec: Spec, service: str, node: str) -> Sequence[Row]:
+    return ASKED if node in [one.name for one in spec.service_nodes(service)] else (SLOT,)

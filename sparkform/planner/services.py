@@ -113,7 +113,7 @@ class ServicePlanner:
             for one in [*stopping, *(step for step in own if disturbs(step) != "none")]
         ]
         stopped += [f"{secret} differs, will be started anew with it" for secret in self.stale]
-        now = seen(inputs.service, inputs.launches, inputs.documents, inputs.spec.head.name)
+        now = seen(inputs.service, inputs.documents, inputs.spec.head.name)
         return decide_group(inputs.launches, now, self._differing(), stopped)
 
     def _differing(self) -> list[str]:
@@ -125,14 +125,10 @@ class ServicePlanner:
         return list(found)
 
 
-def seen(service: str, launches: Sequence[Launch], documents: Documents, head: str) -> Seen:
-    """What the nodes report of a service; tokens of nodes that it has left count too."""
+def seen(service: str, documents: Documents, head: str) -> Seen:
+    """What the nodes report of a service, those that it has left included."""
     step = SLOT.step(service)
-    found = [
-        one
-        for node in dict.fromkeys([head, *(launch.node for launch in launches)])
-        for one in _found(node, documents, step)
-    ]
+    found = [one for node in documents for one in _found(node, documents, step)]
     used = [str(_receipt(documents, node, step).get("token", "")) for node in documents]
     completed = _receipt(documents, head, GROUP.step(service)).get("token")
     kept = tuple(token for token in [*used, str(completed or "")] if token)

@@ -29,7 +29,7 @@ import json, pathlib
 path = pathlib.Path("{DAEMON}")
 settings = json.loads(path.read_text())
 del settings["default-runtime"]
-path.write_text(json.dumps(settings, indent=4) + "\\n")
+path.write_text(json.dumps(settings, indent=4))
 """
 START = {
     "container": "/var/lib/sparkform/services/qwen/files/start",

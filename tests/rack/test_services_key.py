@@ -34,6 +34,7 @@ DOCKERS = "/var/lib/docker/containers/"
 PLANT = """
 read word
 logger "$word"
+sudo docker rm --force planted > /dev/null 2>&1
 sudo docker create --label "word=$word" --name planted {image} /bin/true
 sh -c "sleep 2; : $word"
 echo "$word" | sudo tee /etc/planted > /dev/null

@@ -84,6 +84,20 @@ def test_a_rank_on_another_node_does_not_count() -> None:
     assert decide_group(TWO, seen, [], []).token == f"{TODAY}-5"
 
 
+def test_a_rank_that_moves_says_where_from_and_where_to() -> None:
+    stray = Found("spark-9", CONTAINER, 1, "older-4", True)
+    seen = replace(running(), found=(found(0, "older-4"), stray))
+    (said,) = decide_group(TWO, seen, [], []).lines
+    assert said == "rank 1 runs on spark-9, will run on spark-2"
+
+
+def test_what_is_left_on_a_node_that_is_no_longer_used_renews_nothing() -> None:
+    stray = Found("spark-9", CONTAINER, 2, "older-1", True)
+    whole = running()
+    seen = replace(whole, found=(*whole.found, stray))
+    assert decide_group(TWO, seen, [], []).lines == ()
+
+
 def test_another_launch_is_said_in_the_words_of_its_difference() -> None:
     group = decide_group(TWO, running("older-4"), ["--port is 1, will be 2"], [])
     assert (group.token, group.lines) == (f"{TODAY}-5", ("--port is 1, will be 2",))
