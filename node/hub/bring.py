@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,11 @@ Json = Mapping[str, Any]
 
 def from_hub(journal: Journal, want: Json, secret: Json) -> list[str]:
     """The source: download what is not here and right. Raises Refusal."""
+    with _new_files_are_the_users(journal, want):
+        return _download(journal, want, secret)
+
+
+def _download(journal: Journal, want: Json, secret: Json) -> list[str]:
     system, root = journal.system, cache.folder(want["cache"], want["handle"])
     here = settle.local_commit(system, want)
     if here and not _drop_damaged(journal, want, here):
@@ -55,6 +61,11 @@ def _settled(journal: Journal, want: Json, commit: str) -> str:
 
 def from_peer(journal: Journal, want: Json, secret: Json) -> list[str]:
     """The others: fetch from the source what is not here and right. Raises Refusal."""
+    with _new_files_are_the_users(journal, want):
+        return _receive(journal, want, secret)
+
+
+def _receive(journal: Journal, want: Json, secret: Json) -> list[str]:
     system, given = journal.system, want["source"]
     source = receive.Source(
         given["node"], given["addresses"], given["own"], PORT, secret["spread_key"]
@@ -68,7 +79,6 @@ def from_peer(journal: Journal, want: Json, secret: Json) -> list[str]:
     came = receiver.run()
     _link(root, parcel)
     settled = _settled(journal, want, parcel.about["commit"])
-    _give_to(root, *accounts.ids_of(system, want["user"]))
     return [*([f"{want['handle']}: received {came}"] if needed else []), settled]
 
 
@@ -97,8 +107,18 @@ def _link(root: Path, parcel: Parcel) -> None:
             link.symlink_to(target)
 
 
-def _give_to(root: Path, uid: int, gid: int) -> None:
-    """All that came is the user's, as if the client had brought it."""
+@contextmanager
+def _new_files_are_the_users(journal: Journal, want: Json) -> Iterator[None]:
+    """What comes is the user's, as if the client had brought it; what was there keeps its owner."""
+    root = journal.system.path(cache.folder(want["cache"], want["handle"]))
+    before = set(_below(root))
+    yield
+    uid, gid = accounts.ids_of(journal.system, want["user"])
+    for path in set(_below(root)) - before:
+        os.lchown(path, uid, gid)
+
+
+def _below(root: Path) -> Iterator[str]:
     for folder, folders, names in os.walk(root):
-        for name in (".", *folders, *names):
-            os.lchown(f"{folder}/{name}", uid, gid)
+        for name in (*folders, *names):
+            yield f"{folder}/{name}"

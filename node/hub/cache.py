@@ -75,7 +75,9 @@ def is_fetching(system: System, root: str) -> bool:
 def name_commit(system: System, root: str, revision: str, commit: str) -> None:
     """Let a branch or tag name a commit, as the client does for the one that it was asked for."""
     if not COMMIT.fullmatch(revision) and commit_of(system, root, revision) != commit:
-        system.write(f"{root}/refs/{revision}", commit)
+        found = system.state(root)
+        owner = (found.uid, found.gid) if found else None
+        system.write(f"{root}/refs/{revision}", commit, owner=owner)
 
 
 def _names(system: System, top: str) -> Iterator[str]:

@@ -126,7 +126,11 @@ def _ending(watch: Watch, ended: Ended) -> str:
     if ended.problem:
         return f"The engine on {watch.wanted.here.node} could not be ended: {ended.problem}"
     before, after = ended.available_gib
-    left = f"; it had left {ended.freed_bytes / MIB:.0f} MiB shared" if ended.freed_bytes else ""
+    left = (
+        f"; it had left {ended.freed_bytes / MIB:.0f} MiB shared"
+        if ended.freed_bytes >= MIB
+        else ""
+    )
     return (
         f"The engine on {watch.wanted.here.node} was ended within {ended.took_s:.1f} s; available "
         f"memory was {before:.1f} GiB and is {after:.1f} GiB{left}."

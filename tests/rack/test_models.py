@@ -84,7 +84,7 @@ def test_a_model_is_downloaded_once_and_spread_and_then_left_alone(
     for host in machines.hosts:
         assert whole(repository, contents(machines, host, handle))
         assert machines.must(host, f"cat {root(handle)}/refs/main") == repository.commit
-        assert machines.must(host, f"stat -c %U {root(handle)}/blobs").strip() == "nvidia"
+        assert machines.must(host, f"find {root(handle)} ! -user nvidia") == ""
     assert len(downloads(machines, handle)) == len(repository.files)
     assert stack.up().changed == set()
     damage = (

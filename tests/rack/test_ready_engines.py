@@ -144,8 +144,7 @@ def with_vllm(nodes: RackHandle) -> RackHandle:
 
 
 def test_real_vllm_is_ready_on_two_nodes(with_vllm: RackHandle) -> None:
-    # The image has no C++ compiler, which torch.compile needs on a CPU.
-    service = {**VLLM, "tensorParallel": 2, "silenceTimeoutSeconds": 120, "enforceEager": True}
+    service = {**VLLM, "tensorParallel": 2, "silenceTimeoutSeconds": 120}
     plan = planned(with_vllm, tiny=service)
     ranks = plan.launches["tiny"]
     want = ready_want(plan.spec, "tiny", ranks, plan.network, TOKEN, {})
