@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -14,12 +15,16 @@ from sparkform.facts.report import Observation
 
 ENVIRONMENT = "SPARKFORM_FACTS"
 FORMAT = 1
+PROOF = ("salt", "proof")
+"""What a node tells of a secret that it has (docs/decisions/0183)."""
+
 _REMEDY = "Record it again: `sparkform doctor STACK.yaml --save FILE`."
 
 
 def save_facts(observation: Observation, path: Path) -> None:
     """Write the file as a whole, readable by its owner only: it names machines and addresses."""
-    text = json.dumps(observation.model_dump(mode="json"), indent=1, sort_keys=True) + "\n"
+    found = _without_proofs(observation.model_dump(mode="json"))
+    text = json.dumps(found, indent=1, sort_keys=True) + "\n"
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -28,6 +33,13 @@ def save_facts(observation: Observation, path: Path) -> None:
     except BaseException:
         os.unlink(draft)
         raise
+
+
+def _without_proofs(value: Any) -> Any:  # noqa: ANN401 (JSON of any form)
+    """By a proof a weak secret could be guessed, and the file may be handed on."""
+    if isinstance(value, dict):
+        return {key: _without_proofs(one) for key, one in value.items() if key not in PROOF}
+    return [_without_proofs(one) for one in value] if isinstance(value, list) else value
 
 
 def load_facts(path: Path) -> Observation:

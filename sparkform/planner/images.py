@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from node.images.reference import local_name
+from node.images.reference import local_name, parse
 from node.plain import mapping
 from node.steps import image, offer
 from sparkform.planner.launch.records import Launch
@@ -38,11 +38,29 @@ def plan_images(launches: Mapping[str, Sequence[Launch]], ground: Ground) -> dic
     return {service: plan for service, plan in planned.items() if plan}
 
 
+NO_REGISTRY = "sparkform.invalid"
+"""A host that no network has (RFC 2606)."""
+
+
 def started_from(launch: Launch) -> str | None:
     """The name of the image that a rank is started from, the same on all nodes; None natively."""
     if launch.image is None:
         return None
-    return launch.layer.reference if launch.layer else local_name(launch.image)
+    name = launch.layer.reference if launch.layer else local_name(launch.image)
+    return swarm_name(name) if launch.runtime == "swarm" else name
+
+
+def swarm_name(name: str) -> str:
+    """A name that a Swarm finds in no registry, but on its nodes.
+
+    Docker asks the registry of a service's image for its digest and adds it, which Pulumi takes for
+    a change at every run; and each task asks there again (docs/decisions/0184).
+
+    >>> swarm_name("10.0.0.1:5000/vllm:26.05")
+    'sparkform.invalid/10.0.0.1-5000/vllm:26.05'
+    """
+    found = parse(name)
+    return f"{NO_REGISTRY}/{found.repository.replace(':', '-')}:{found.version}"
 
 
 def plan_image(launches: Sequence[Launch], ground: Ground) -> ImagePlan | None:

@@ -79,3 +79,18 @@ def test_a_bad_file_is_bad_input_that_names_the_file(name: str, tmp_path: Path) 
         load_facts(path)
     assert str(path) in str(raised.value)
     assert expected in str(raised.value)
+
+
+def test_what_proves_a_secret_is_not_recorded(tmp_path: Path) -> None:
+    document = SEEN.nodes["spark-1"].document
+    assert document is not None
+    proven = {"secrets": {"/key": {"mode": "0400", "salt": "00", "proof": "abc"}}}
+    steps = {**document.steps, "launch_files:qwen": proven}
+    seen = Observation(
+        nodes={"spark-1": NodeReport(document=document.model_copy(update={"steps": steps}))}
+    )
+    path = tmp_path / "facts.json"
+    save_facts(seen, path)
+    assert load_facts(path).documents["spark-1"].steps["launch_files:qwen"] == {
+        "secrets": {"/key": {"mode": "0400"}}
+    }
