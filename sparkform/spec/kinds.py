@@ -10,7 +10,8 @@ from sparkform.spec.shape import Choice, Refused, Shape
 # Mount options, systemd units and Docker labels all take these characters, and no shell reads them.
 HANDLE = r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?"
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-SERVICE_LABEL = r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
+# Our own units are sparkform-rollback and sparkform-rollback-boot.
+SERVICE_LABEL = r"(?!rollback(-boot)?$)[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
 USER = r"[a-z_][a-z0-9_.-]{0,31}"
 HOP = r"([A-Za-z0-9_.-]+@)?[A-Za-z0-9_.-]+(:[0-9]{1,5})?"
 IMAGE = (
@@ -97,8 +98,9 @@ NodeName = Annotated[
     ),
 ]
 SERVICE_NAME = Shape(
-    "a DNS label that starts with a letter: lower case, digits and -, at most 40 characters",
-    readers.matching(SERVICE_LABEL, "is not a DNS label of at most 40 characters"),
+    "a DNS label that starts with a letter: lower case, digits and -, at most 40 characters, "
+    "and not rollback or rollback-boot",
+    readers.matching(SERVICE_LABEL, "is not a name for a service"),
     "it becomes the name of Swarm services (at most 63 with the rank), containers and units",
 )
 InterfaceName = Annotated[

@@ -31,7 +31,12 @@ def installed_versions(folder: Path) -> dict[str, str]:
 
 
 def ready(machine: Machine) -> bool:
-    """Whether .venv, a folder or a link to one, holds every pinned package and this project."""
+    """Whether .venv, a folder or a link to one, holds every pinned package and this project.
+
+    One that `make` built knows the project's packages as pyproject.toml named them then.
+    """
+    if is_outdated(machine):
+        return False
     wanted = unconditional_pins(machine.layout.lock.read_text())
     for minor in range(OLDEST[1], NEWEST[1] + 1):
         folder = machine.layout.virtualenv / "lib" / f"python3.{minor}" / "site-packages"
@@ -39,6 +44,12 @@ def ready(machine: Machine) -> bool:
         if wanted.items() <= found.items() and "sparkform" in found:
             return True
     return False
+
+
+def is_outdated(machine: Machine) -> bool:
+    built = machine.layout.virtualenv.resolve()
+    is_ours = built.parent == (machine.layout.made / "venvs").resolve()
+    return is_ours and not built.name.startswith(key(machine))
 
 
 def make(machine: Machine) -> str:

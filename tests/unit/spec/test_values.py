@@ -185,3 +185,9 @@ def test_a_waiver_without_a_reason_is_refused() -> None:
 def test_an_integer_too_long_to_print_is_refused_all_the_same() -> None:
     problem = the_problem(with_node(1, port=10**5000))
     assert (problem.what, problem.got) == ("is out of range", "a very large number")
+
+
+def test_a_service_cannot_be_named_as_our_own_units_are() -> None:
+    assert problems(cluster(), {"rollbacks": vllm()}) == []
+    found = the_problem(cluster(), {"rollback": vllm()})
+    assert (found.path, found.what) == ("services.rollback", "the name is not a name for a service")
