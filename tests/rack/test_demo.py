@@ -19,7 +19,7 @@ from rack import daemon, inventory
 from rack.engines import tiny_llama
 from rack.layout import panel_name
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 ROOT = Path(__file__).parents[2]
 SHOWN_LIMIT_S = 180.0

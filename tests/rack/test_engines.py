@@ -15,7 +15,7 @@ from tests.rack.conftest import RackFactory
 from tests.support.launching import Started, launches, started
 from tests.support.rack import RackHandle
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 MODEL = {"model": tiny.HANDLE, "runtime": "container", "maxBatchSize": 4, "maxSeqLen": 256}
 STAND_IN = {**MODEL, "engine": "trtllm", "image": "trtllm-stand-in:1.2.1", "port": 8355}

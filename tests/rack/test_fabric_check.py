@@ -19,7 +19,7 @@ from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment
 from tests.support.rack import RackHandle
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 HALF_A, HALF_B = "enp1s0f0np0", "enP2p1s0f0np0"
 PORT_0 = "fabric_check:0"

@@ -27,7 +27,7 @@ from tests.support.killing import ENGINE, PROCESS, REBOOT, Victim
 from tests.support.pausing import Point
 from tests.support.rack import RackHandle
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 HOSTS = ("spark-1", "spark-2")
 KINDS = (ENGINE, PROCESS, REBOOT)

@@ -28,7 +28,7 @@ from tests.support.digest import changes, digest
 from tests.support.rack import RackHandle
 from tests.support.tiny_wheels import Wheel, lock, packed
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 HOST, PYTHON = "spark-1", "3.11"
 BROUGHT = (Path(f"/usr/lib/python{PYTHON}/ensurepip"), Path("/usr/share/python-wheels"))

@@ -21,7 +21,7 @@ from tests.support.digest import Digest, changes, digest
 from tests.support.pausing import Point, planted
 from tests.support.rack import RackHandle
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 RENDERERS = ["networkmanager", pytest.param("networkd", marks=pytest.mark.rounds)]
 HOST = "spark-2"

@@ -20,7 +20,7 @@ from tests.support import scripted_engine as engines
 from tests.support.rack import RackHandle
 from tests.support.scripted_engine import PORT, Plan
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 TOKEN = "4be1-1"
 PROGRAM = "/var/tmp/node.pyz"

@@ -16,7 +16,7 @@ from tests.rack.test_ready import LIMIT_S, claimed, watch_all
 from tests.support.launching import TOKEN, Started, planned, started
 from tests.support.rack import RackHandle
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 MODEL = {"model": tiny.HANDLE, "runtime": "container", "maxBatchSize": 4, "maxSeqLen": 256}
 STAND_IN = {

@@ -20,7 +20,7 @@ from tests.support.rack import RackHandle
 
 from .command_line import MAIN
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 PLAIN, FP8 = "acme/tiny", "acme/tiny-fp8"
 SERVICE = {

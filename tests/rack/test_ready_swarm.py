@@ -21,7 +21,7 @@ from tests.support import scripted_engine as engines
 from tests.support.rack import RackHandle
 from tests.support.scripted_engine import COMMAND, FOLDER, Plan
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 BINDS = " ".join(
     f"--mount type=bind,source={source},target={target},readonly"

@@ -20,7 +20,8 @@ from tests.support.rack import RackHandle
 
 pytestmark = pytest.mark.rack
 
-SHAPES = [("container", 1), ("container", 2), ("swarm", 2), ("native", 2)]
+LONG = [("container", 1), ("container", 2), ("native", 2)]
+SHAPES = [("swarm", 2), *(pytest.param(one, marks=pytest.mark.long) for one in LONG)]
 NAME = "qwen"
 ANSWERS_S = 20.0
 DAEMON = "/etc/docker/daemon.json"

@@ -17,7 +17,7 @@ from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment
 from tests.support.rack import RackHandle
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 NAME = "tiny"
 QUESTION, ANSWER = tiny_llama.DIALOGUES[0]

@@ -141,7 +141,7 @@ def test_a_plugin_ends_when_the_engine_drops_its_call(
     status = Path("/proc", str(process), "stat")
     assert status.exists(), "it runs as long as the call lasts"
     call.cancel()
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 30.0
     while status.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not status.exists()
