@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 setup:     ; $(PYTHON) -m toolchain setup $(addprefix --engine ,$(ENGINE))
 lock:      ; $(PYTHON) -m toolchain lock $(addprefix --engine ,$(ENGINE))
 check:     ; $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
-unit:      ; $(BIN)/pytest -q -n 2 tests/unit tests/components tests/policies
+unit:      ; $(BIN)/pytest -q -n 4 tests/unit tests/components tests/policies
 test:      ; SPARKFORM_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --dist loadfile
 long:      ; $(BIN)/pytest -q -m "long and not rounds" tests/rack
 rounds:    ; $(BIN)/pytest -q -m rounds tests/rack
