@@ -18,6 +18,7 @@ from typing import Any
 from node import fabric_look, fabric_probe, fabric_verdict, links, netplan
 from node.errors import Refusal
 from node.journal import Journal
+from node.steps.stateless import differences, disturbs, narrow
 from node.system import System
 
 # After `netplan apply` an address answered, was away for seconds and answered again (seen with
@@ -29,23 +30,12 @@ SETTLE_S = 20.0
 CERTAIN_S = 5.0
 PAUSE_S = 1.0
 Json = Mapping[str, Any]
+__all__ = ["apply", "differences", "disturbs", "narrow", "observe"]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     """It has no state of its own; but who asks for it gets packets tried (node.fabric_look)."""
     return fabric_look.look(system, request)
-
-
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
-    return dict(want)
-
-
-def differences(have: Json, want: Json) -> list[str]:
-    return []
-
-
-def disturbs(have: Json, want: Json) -> str:
-    return "none"
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:

@@ -19,28 +19,18 @@ from node.errors import Refusal
 from node.journal import Journal
 from node.members import Member
 from node.plain import listing, mapping
+from node.steps.stateless import differences, disturbs, narrow
 from node.system import System
 
 START_LIMIT_S = 120.0
 PAUSE_S = 0.5
 ENDED = ("complete", "failed", "rejected", "shutdown", "orphaned")
 Json = Mapping[str, Any]
+__all__ = ["apply", "differences", "disturbs", "narrow", "observe"]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     return {}
-
-
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
-    return dict(want)
-
-
-def differences(have: Json, want: Json) -> list[str]:
-    return []
-
-
-def disturbs(have: Json, want: Json) -> str:
-    return "none"
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:

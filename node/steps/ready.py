@@ -20,26 +20,16 @@ from node.lock import aloud
 from node.ready import abort, judge, look, peers, probe, watch
 from node.ready.interruption import Interruption
 from node.ready.wanted import Wanted, parse
+from node.steps.stateless import differences, disturbs, narrow
 from node.system import System
 
 Json = Mapping[str, Any]
+__all__ = ["apply", "differences", "disturbs", "narrow", "observe"]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     """It has no state of its own; but who asks for it gets the engines looked at."""
     return look.look(system, request)
-
-
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
-    return dict(want)
-
-
-def differences(have: Json, want: Json) -> list[str]:
-    return []
-
-
-def disturbs(have: Json, want: Json) -> str:
-    return "none"
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:

@@ -14,25 +14,15 @@ from node.docker_engine import get
 from node.errors import Refusal
 from node.journal import Journal
 from node.plain import mapping
+from node.steps.stateless import differences, disturbs, narrow
 from node.system import System
 
 Json = Mapping[str, Any]
+__all__ = ["apply", "differences", "disturbs", "narrow", "observe"]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     return {}
-
-
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
-    return dict(want)
-
-
-def differences(have: Json, want: Json) -> list[str]:
-    return []
-
-
-def disturbs(have: Json, want: Json) -> str:
-    return "none"
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
