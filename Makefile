@@ -5,12 +5,13 @@ BIN := .venv/bin
 # Compiled modules and tests stay in __pycache__ between runs: collecting takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup lock check unit test long rounds demo rack-up rack-down clean
+.PHONY: setup lock check unit test fuzz long rounds demo rack-up rack-down clean
 setup:     ; $(PYTHON) -m toolchain setup $(addprefix --engine ,$(ENGINE))
 lock:      ; $(PYTHON) -m toolchain lock $(addprefix --engine ,$(ENGINE))
 check:     ; $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
-unit:      ; $(BIN)/pytest -q -n 4 tests/unit tests/components tests/policies
-test:      ; SPARKFORM_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --dist loadfile
+unit:      ; TMPDIR=$(wildcard /dev/shm) $(BIN)/pytest -q -n 3 tests/unit tests/components tests/policies
+test:      ; SPARKFORM_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --dist loadfile --hypothesis-profile many
+fuzz:      ; SPARKFORM_FUZZ_EXAMPLES=20000 $(BIN)/pytest -q -n 4 --hypothesis-profile new tests/unit
 long:      ; $(BIN)/pytest -q -m "long and not rounds" tests/rack
 rounds:    ; $(BIN)/pytest -q -m rounds tests/rack
 demo:      ; @test -x $(BIN)/python || { echo 'demo: run `make setup` first' >&2; exit 2; }; $(BIN)/python -m demo

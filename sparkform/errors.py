@@ -18,14 +18,20 @@ class Problem:
     remedy: str | None = None
 
     def __str__(self) -> str:
-        got = f" (got {self.got})" if self.got is not None else ""
+        got = f" (got {_written_out(self.got)})" if self.got is not None else ""
         parts = [
-            f"{self.path}: {self.what}{got}",
-            f"allowed: {self.allowed}" if self.allowed else "",
+            f"{_written_out(self.path)}: {self.what}{got}",
+            f"allowed: {_written_out(self.allowed)}" if self.allowed else "",
             f"because {self.because}" if self.because else "",
             self.remedy or "",
         ]
         return "; ".join(part for part in parts if part)
+
+
+def _written_out(text: str) -> str:
+    """What a user wrote comes back in these parts, and must not act on the terminal."""
+    shown = (one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    return "".join(shown)
 
 
 class InputError(Exception):

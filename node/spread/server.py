@@ -57,7 +57,7 @@ class Server(ThreadingHTTPServer):
         return time.monotonic() - self._sent_s
 
     def run_beside(self) -> None:
-        threading.Thread(target=self.serve_forever, args=(0.2,), daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
 
 class Handler(BaseHTTPRequestHandler):

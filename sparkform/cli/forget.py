@@ -22,6 +22,7 @@ def command(
 ) -> None:
     """Take a lost node out of the state, so that `pulumi up` and `destroy` work without it."""
     from sparkform.cli.declared import load
+    from sparkform.cli.options import require_consent
     from sparkform.forgetting import words
     from sparkform.forgetting.state import nodes_in, without_node
 
@@ -34,7 +35,7 @@ def command(
         _require_gone(declared, node, dict(known[node]))
     forgotten = without_node(exported, node)
     typer.echo(words.before(node, forgotten.names, known[node]))
-    _require_consent(yes)
+    require_consent("forget", "Forget it?", yes)
     backup = _replace(declared, node, exported, forgotten.document)
     typer.echo(f"\n{node} is forgotten.\n")
     typer.echo(words.after(node, declared.spec, str(stack), str(backup)))
@@ -63,19 +64,6 @@ def _require_gone(declared: DeclaredStack, node: str, inputs: dict[str, object])
     asked = target(declared.spec, listed.get(node, was), None)
     report = look([asked], passphrase_of(declared)).nodes[node]
     require_gone(node, asked.place, report)
-
-
-def _require_consent(yes: bool) -> None:
-    import sys
-
-    from sparkform.errors import InputError, Problem
-
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        remedy = "run it again with --yes"
-        raise InputError([Problem(path="forget", what="nobody is there to say yes", remedy=remedy)])
-    typer.confirm("Forget it?", abort=True)
 
 
 def _replace(declared: DeclaredStack, node: str, exported: Json, new: Json) -> Path:

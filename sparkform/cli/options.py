@@ -73,3 +73,15 @@ def one_of(path: str, value: str, allowed: Iterable[str]) -> Problem | None:
         allowed=", ".join(names),
         remedy=f"did you mean {' or '.join(near)}?" if near else None,
     )
+
+
+def require_consent(command: str, question: str, yes: bool) -> None:
+    """Ask before what cannot be taken back. Raises InputError where nobody is there to be asked."""
+    import sys
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        remedy = "run it again with --yes"
+        require(Problem(path=command, what="nobody is there to say yes", remedy=remedy))
+    typer.confirm(question, abort=True)

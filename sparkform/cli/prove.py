@@ -26,6 +26,7 @@ def command(
 ) -> None:
     """Bring a small model up on one node, then one in FP8, then what is declared."""
     from sparkform.cli.declared import load
+    from sparkform.cli.options import require_consent
     from sparkform.proving.proof import prove
     from sparkform.proving.stages import stages
 
@@ -34,7 +35,7 @@ def command(
     models = small_models(declared.spec.services[name].engine, plain, fp8)
     planned = stages(declared.spec, name, models)
     typer.echo(before(planned))
-    require_consent(yes)
+    require_consent("prove", "Go on?", yes)
     results: list[Result] = []
     for result in prove(planned, runner(declared)):
         results.append(result)
@@ -73,20 +74,6 @@ def before(planned: Sequence[Stage]) -> str:
         f"Three times `pulumi up` on this stack, until one fails:\n{listed}\n"
         "The services that run now are stopped by the first one. Models stay on the nodes."
     )
-
-
-def require_consent(yes: bool) -> None:
-    """Raises InputError where nobody is there to be asked."""
-    import sys
-
-    from sparkform.errors import InputError, Problem
-
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        remedy = "run it again with --yes"
-        raise InputError([Problem(path="prove", what="nobody is there to say yes", remedy=remedy)])
-    typer.confirm("Go on?", abort=True)
 
 
 def runner(declared: DeclaredStack) -> Run:

@@ -13,6 +13,7 @@ import pytest
 from rack import lifecycle
 from rack.prepare import prepare
 from rack.shape import Fabric, Renderer, Shape
+from tests.support.digest import Digest, digest
 from tests.support.rack import RackHandle, start
 
 
@@ -64,3 +65,9 @@ def rack(prepared: None, request: pytest.FixtureRequest) -> Iterator[RackFactory
     made = RackFactory(request.node.nodeid)
     yield made
     made.take_down()
+
+
+@pytest.fixture(scope="module")
+def untouched(machines: RackHandle) -> Digest:
+    """The state of a module's own `machines` before anything is done on them."""
+    return digest(machines)

@@ -34,11 +34,6 @@ def machines(rack: RackFactory) -> RackHandle:
 
 
 @pytest.fixture(scope="module")
-def untouched(machines: RackHandle) -> Digest:
-    return digest(machines)
-
-
-@pytest.fixture(scope="module")
 def deployment(
     machines: RackHandle, untouched: Digest, tmp_path_factory: pytest.TempPathFactory
 ) -> Deployment:

@@ -39,11 +39,6 @@ def machines(rack: RackFactory) -> RackHandle:
 
 
 @pytest.fixture(scope="module")
-def untouched(machines: RackHandle) -> Digest:
-    return digest(machines)
-
-
-@pytest.fixture(scope="module")
 def deployed(
     machines: RackHandle, untouched: Digest, tmp_path_factory: pytest.TempPathFactory
 ) -> Deployment:

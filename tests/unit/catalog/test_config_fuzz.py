@@ -37,7 +37,7 @@ VALUES = st.one_of(
 MEMORY = Memory(usable_gib=119.7, fraction=0.85, runtime_gib=6)
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(BASES),
     st.dictionaries(st.sampled_from(KEYS), VALUES, min_size=1, max_size=4),
@@ -56,7 +56,6 @@ def test_a_mutated_config_is_read_or_refused(
     assert len(answers) == 3
 
 
-@settings(max_examples=150)
 @given(
     st.dictionaries(
         st.sampled_from([*FACT_KEYS, "headDim", "other"]),

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -49,7 +49,6 @@ documents = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=40, database=None)
 @given(documents)
 def test_an_observation_survives_the_way_through_a_file(document: dict[str, Any]) -> None:
     report = NodeReport(document=NodeDocument.model_validate_json(json.dumps(document)))

@@ -29,7 +29,7 @@ from .ssh_node import (
     tcp,
 )
 
-SHORT_S = 0.4
+SHORT_S = 0.3
 SOUND = answering(samples.printed())
 
 
@@ -158,7 +158,7 @@ def test_a_port_that_is_silent_or_closes_is_told_apart(
 def test_silence_is_reported_before_the_limit_and_cuts_nothing_else_short(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limit_s = 4 * SHORT_S
+    limit_s = 3 * SHORT_S
     monkeypatch.setattr(ssh, "GREETING_LIMIT_S", SHORT_S)
 
     async def scenario() -> None:

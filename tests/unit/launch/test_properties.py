@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkform.planner.launch import Launch, canonical, plan_launches
@@ -62,7 +62,6 @@ def launches(case: Case) -> tuple[Launch, ...]:
     return plan.services["one"]
 
 
-@settings(max_examples=50)
 @given(case=cases())
 def test_ranks_differ_only_where_each_has_its_own(case: Case) -> None:
     head, *workers = launches(case)
@@ -75,7 +74,6 @@ def test_ranks_differ_only_where_each_has_its_own(case: Case) -> None:
             assert shared(one.argv) == shared(head.argv)
 
 
-@settings(max_examples=50)
 @given(case=cases())
 def test_every_named_device_and_interface_is_the_node_s_own(case: Case) -> None:
     for one in launches(case):
@@ -91,7 +89,6 @@ def test_every_named_device_and_interface_is_the_node_s_own(case: Case) -> None:
         assert one.environment["NCCL_SOCKET_IFNAME"] in names
 
 
-@settings(max_examples=50)
 @given(case=cases())
 def test_no_variable_and_no_argument_is_empty(case: Case) -> None:
     for one in launches(case):
@@ -99,13 +96,11 @@ def test_no_variable_and_no_argument_is_empty(case: Case) -> None:
         assert all(argument.strip() for argument in one.argv)
 
 
-@settings(max_examples=50)
 @given(case=cases())
 def test_a_launch_is_the_same_text_each_time(case: Case) -> None:
     assert canonical(launches(case)) == canonical(launches(case))
 
 
-@settings(max_examples=50)
 @given(case=cases(), secret=st.from_regex(r"hf_[A-Za-z0-9]{20}", fullmatch=True))
 def test_a_planted_secret_never_gets_into_a_launch(case: Case, secret: str) -> None:
     """As a variable, or as an argument: refused, and not repeated by the refusal."""

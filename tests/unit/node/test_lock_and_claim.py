@@ -33,6 +33,11 @@ NCCL = {"NCCL_IB_DISABLE": "0", "NCCL_IB_GID_INDEX": None}
 
 
 @pytest.fixture
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lock, "PAUSE_S", 0.05)
+
+
+@pytest.fixture
 def holder(tmp_path: Path):
     """Another process that holds the lock."""
     (tmp_path / STATE.lstrip("/")).mkdir(parents=True)
@@ -51,6 +56,7 @@ def holder(tmp_path: Path):
     process.stdout.close()
 
 
+@pytest.mark.usefixtures("looks_often")
 def test_a_second_verb_waits_and_then_names_who_holds_the_node(tmp_path, holder) -> None:
     says = (
         r"The node is held by apply swarm for spark/demo/spark-1/swarm since "
@@ -115,6 +121,7 @@ def test_a_node_that_was_cleared_meanwhile_is_not_locked_anew(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("looks_often")
 def test_an_undo_that_waited_for_another_one_finds_its_work_done(tmp_path, holder) -> None:
     """The other one removes lock and state directory before it ends."""
 

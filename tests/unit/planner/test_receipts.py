@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkform.planner.receipts import decide, parse_receipt
@@ -49,7 +49,6 @@ def test_a_missing_or_damaged_receipt_is_none(text: str | None) -> None:
     assert parse_receipt(text) is None
 
 
-@settings(max_examples=40)
 @given(want=documents, have=values)
 def test_once_applied_a_step_hands_on_its_receipt_byte_for_byte(want, have) -> None:
     applied = decide(OWNER, want, have, None)
@@ -58,7 +57,6 @@ def test_once_applied_a_step_hands_on_its_receipt_byte_for_byte(want, have) -> N
     assert again.document == applied.document
 
 
-@settings(max_examples=40)
 @given(want=documents, other=documents)
 def test_a_changed_want_or_a_drift_always_makes_a_new_document(want, other) -> None:
     receipt = parse_receipt(decide(OWNER, want, None, None).document)

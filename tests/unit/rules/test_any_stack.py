@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkform.rules.context import Context
@@ -56,7 +56,6 @@ def service(make: Any) -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-@settings(max_examples=60)
 @given(
     block=st.one_of(service(trtllm), service(vllm)),
     nodes=st.integers(2, 8),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkform.catalog.quantisation import METHODS, Quantisation, quantised
@@ -21,14 +21,12 @@ from sparkform.planner.sizing_split import (
 from tests.unit.sizing.strategies import quantisations, shapes
 
 NODES = st.integers(1, 8)
-SMALL = settings(max_examples=60)
 
 
 def memory(usable_gib: float) -> Memory:
     return Memory(usable_gib=usable_gib, fraction=0.85, runtime_gib=0.01)
 
 
-@SMALL
 @given(shapes, quantisations, NODES, st.floats(0.05, 20), st.floats(0, 20))
 def test_more_memory_never_fits_less(
     shape: Shape, quantisation: Quantisation, nodes: int, usable: float, more: float
@@ -47,7 +45,6 @@ def test_more_memory_never_fits_less(
         assert bigger.max_batch >= less_memory.max_batch
 
 
-@SMALL
 @given(shapes, NODES, st.integers(1, 2**17), st.integers(0, 2**17), st.sampled_from([1.0, 2.0]))
 def test_a_longer_context_never_needs_less_memory(
     shape: Shape, nodes: int, tokens: int, more: int, element_bytes: float
@@ -59,7 +56,6 @@ def test_a_longer_context_never_needs_less_memory(
         )
 
 
-@SMALL
 @given(shapes, quantisations, st.integers(1, 4))
 def test_tensor_parallel_never_raises_the_weights_of_a_node(
     shape: Shape, quantisation: Quantisation, stages: int
@@ -74,7 +70,6 @@ def test_tensor_parallel_never_raises_the_weights_of_a_node(
     assert sizes == sorted(sizes, reverse=True)
 
 
-@SMALL
 @given(shapes, NODES)
 def test_fewer_bits_never_need_more_memory(shape: Shape, nodes: int) -> None:
     mixture = is_mixture(shape)
@@ -86,7 +81,6 @@ def test_fewer_bits_never_need_more_memory(shape: Shape, nodes: int) -> None:
         assert sizes == sorted(sizes, reverse=True)
 
 
-@SMALL
 @given(shapes, quantisations, NODES)
 def test_the_stages_together_hold_at_least_the_whole_model(
     shape: Shape, quantisation: Quantisation, nodes: int
@@ -97,7 +91,6 @@ def test_the_stages_together_hold_at_least_the_whole_model(
         assert held >= whole * (1 - 1e-9)
 
 
-@SMALL
 @given(shapes)
 def test_one_node_in_16_bits_holds_two_bytes_a_parameter(shape: Shape) -> None:
     sixteen = quantised(METHODS["bf16"], mixture=False)
@@ -105,7 +98,6 @@ def test_one_node_in_16_bits_holds_two_bytes_a_parameter(shape: Shape) -> None:
     assert size == 2 * total_parameters(shape)
 
 
-@SMALL
 @given(shapes, quantisations, st.floats(0.5, 40))
 def test_the_largest_context_fits_and_one_token_more_does_not(
     shape: Shape, quantisation: Quantisation, usable: float

@@ -80,7 +80,8 @@ def test_a_yaml_error_shows_no_piece_of_the_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["missing.yaml", "", "a\0b"])
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
     (message,) = refused(tmp_path / name)
-    assert message.startswith(f"{tmp_path / name}: cannot be read: ")
+    shown = str(tmp_path / name).replace("\0", "\\x00")
+    assert message.startswith(f"{shown}: cannot be read: ")
 
 
 def test_unknown_top_level_keys_and_plain_secrets_come_with_all_else(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.speed_rows import DATA, claims, load_rows
@@ -20,7 +20,6 @@ from tests.unit.sizing.strategies import quantisations, shapes
 
 NODE = machine()
 FITTED = calibration().parameters
-EXAMPLES = settings(max_examples=60)
 ONE = Cut(tensor_parallel=1, pipeline_parallel=1)
 
 
@@ -29,7 +28,6 @@ def speed(model: Model, concurrency: int, node: Machine = NODE, context: int = 5
     return predict(model, traffic, node, FITTED).decode_tok_s
 
 
-@EXAMPLES
 @given(shapes, quantisations, st.integers(1, 8), st.integers(1, 256))
 def test_no_prediction_passes_the_bandwidth(
     shape: Shape, quantisation: Quantisation, nodes: int, concurrency: int
@@ -40,7 +38,6 @@ def test_no_prediction_passes_the_bandwidth(
         assert speed(model, concurrency) <= bound
 
 
-@EXAMPLES
 @given(shapes, st.integers(1, 8), st.integers(1, 64))
 def test_more_bits_never_run_faster_when_memory_bound(
     shape: Shape, nodes: int, concurrency: int
@@ -59,7 +56,6 @@ def test_more_bits_never_run_faster_when_memory_bound(
         assert rates["fp8"] <= min(rates["int4"], rates["nvfp4"])
 
 
-@EXAMPLES
 @given(shapes, quantisations, st.integers(1, 64), st.integers(0, 4096), st.integers(0, 65536))
 def test_a_longer_context_never_runs_faster(
     shape: Shape, quantisation: Quantisation, concurrency: int, tokens: int, more: int
@@ -70,7 +66,6 @@ def test_a_longer_context_never_runs_faster(
     )
 
 
-@EXAMPLES
 @given(shapes, quantisations, st.integers(1, 127))
 def test_one_request_more_never_slows_all_down_nor_speeds_one_up(
     shape: Shape, quantisation: Quantisation, concurrency: int
@@ -81,7 +76,6 @@ def test_one_request_more_never_slows_all_down_nor_speeds_one_up(
     assert more / (concurrency + 1) <= fewer / concurrency * (1 + 1e-9)
 
 
-@EXAMPLES
 @given(shapes, quantisations, st.floats(1, 25), st.floats(0, 100))
 def test_a_slower_link_never_runs_faster(
     shape: Shape, quantisation: Quantisation, bandwidth: float, latency: float

@@ -119,7 +119,8 @@ def test_silence_ends_it_and_counts_from_the_last_line(engine, failure) -> None:
     assert 90 < second_of(engine) < 92
 
 
-def test_a_worker_leaves_silence_to_the_head(engine, failure) -> None:
+def test_a_worker_leaves_silence_to_the_head(engine, failure, monkeypatch) -> None:
+    monkeypatch.setattr(peers, "TELL_LIMIT_S", 0.1)
     members = [{**WANT["members"][0], "rank": 1}, {**WANT["members"][0], "node": "spark-9"}]
     assert "[not-ready]" in failure(members=members, silence_timeout_s=20, ready_timeout_s=90)
     assert 90 < second_of(engine) < 92
