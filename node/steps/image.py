@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from node.images import bring, engine
 from node.journal import Journal
 from node.kinds import process
 from node.plain import mapping
@@ -33,6 +32,8 @@ class Want(TypedDict):
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     """{"images": {name: id}}"""
+    from node.images import engine
+
     return {"images": engine.names(system)}
 
 
@@ -66,6 +67,8 @@ def disturbs(have: Json, want: Json) -> str:
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+    from node.images import bring
+
     process.remember(journal)
     if want["source"]["kind"] == "hub":
         return bring.from_registry(journal, want, secret)

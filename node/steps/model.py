@@ -15,7 +15,6 @@ from typing import Any, Literal, TypedDict
 from node import accounts
 from node.errors import Refusal
 from node.hub import cache, record, settle
-from node.hub.bring import from_hub, from_peer
 from node.journal import Journal
 from node.kinds import directory, model, process
 from node.plain import mapping
@@ -119,6 +118,8 @@ def disturbs(have: Json, want: Json) -> str:
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+    from node.hub.bring import from_hub, from_peer
+
     root = cache.folder(want["cache"], want["handle"])
     process.remember(journal)
     uid, gid = accounts.ids_of(journal.system, want["user"])

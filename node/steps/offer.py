@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from node.journal import Journal
-from node.spread import offers
 from node.system import System
 
 Json = Mapping[str, Any]
@@ -52,4 +51,6 @@ def disturbs(have: Json, want: Json) -> str:
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+    from node.spread import offers
+
     return offers.open_for(journal, want["name"], want["listen"])

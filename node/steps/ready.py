@@ -9,17 +9,10 @@ nothing that the node's lock guards, and does not hold it: it may wait for an ho
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
-from node.engine import kept
-from node.errors import Refusal
 from node.journal import Journal
-from node.lock import aloud
-from node.ready import abort, judge, look, peers, probe, watch
-from node.ready.interruption import Interruption
-from node.ready.wanted import Wanted, parse
 from node.steps.stateless import differences, disturbs, narrow
 from node.system import System
 
@@ -29,24 +22,16 @@ __all__ = ["apply", "differences", "disturbs", "narrow", "observe"]
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     """It has no state of its own; but who asks for it gets the engines looked at."""
+    from node.ready import look
+
     return look.look(system, request)
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
     """Raises Refusal with the failure, what to do, and the log's end; the engine is then gone."""
-    wanted = parse(want, node_of(journal.owner))
-    if wanted.is_loopback and not wanted.is_head:
-        return [f"{wanted.service} answers on its head's node only, whose watch sees it"]
-    one = _begin(journal.system, wanted)
-    try:
-        failure = watch.until_judged(one)
-        if failure:
-            raise abort.abort(one, failure)
-    finally:
-        one.channel.closed.set()
-        one.probe.closed.set()
-    took_s = int(time.monotonic() - one.seen.began_s)
-    return [f"{one.name}: ready, {wanted.url} answers ({took_s} s)"]
+    from node.ready.waiting import wait
+
+    return wait(journal.system, want, node_of(journal.owner))
 
 
 def node_of(owner: str) -> str:
@@ -55,28 +40,3 @@ def node_of(owner: str) -> str:
     'spark-1'
     """
     return owner.split("/")[2]
-
-
-def _begin(system: System, wanted: Wanted) -> watch.Watch:
-    key = _key(system, wanted)
-    question = probe.Question(wanted.url, wanted.served_name, key, wanted.silence_timeout_s)
-    has_no_key = wanted.key_file is not None and not wanted.is_head
-    return watch.Watch(
-        system=system,
-        wanted=wanted,
-        tell=aloud,
-        channel=peers.start(wanted),
-        probe=probe.start(question, has_no_key),
-        interruption=Interruption(),
-        secrets=(*kept.secrets_of(system, wanted.service), *([key] if key else [])),
-        seen=judge.begin(time.monotonic()),
-    )
-
-
-def _key(system: System, wanted: Wanted) -> str | None:
-    if wanted.key_file is None or not wanted.is_head:
-        return None
-    found = (system.read(wanted.key_file) or "").strip()
-    if not found:
-        raise Refusal(f"{wanted.key_file} is missing or empty; `pulumi up` writes it again.")
-    return found

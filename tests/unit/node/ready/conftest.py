@@ -9,9 +9,8 @@ import pytest
 
 from node.errors import Refusal
 from node.places import STATE
-from node.ready import peers, probe
+from node.ready import peers, probe, waiting
 from node.ready.probe import Probe, Question
-from node.steps import ready
 from tests.support.fake_engine import TOKEN, FakeEngine
 from tests.support.fake_spark import FakeSpark, claim
 from tests.support.node_steps import run_apply
@@ -63,7 +62,7 @@ def engine(one: FakeSpark, patience: list[float], monkeypatch) -> FakeEngine:
     one.system.put("/proc/meminfo", "MemTotal: 1 kB\nMemAvailable:   52428800 kB\n")
     made = FakeEngine(one).in_container()
     answers(monkeypatch, made, None)
-    monkeypatch.setattr(ready, "Interruption", lambda: NeverInterrupted())
+    monkeypatch.setattr(waiting, "Interruption", lambda: NeverInterrupted())
     monkeypatch.setattr(peers, "start", lambda wanted: peers.Channel(wanted.token))
     return made
 

@@ -7,8 +7,7 @@ import pytest
 from node import lock, receipts
 from node.engine import kept
 from node.errors import Refusal
-from node.ready import peers
-from node.steps import ready
+from node.ready import peers, waiting
 from tests.unit.node.ready.conftest import WANT, answers
 
 LOADING = "Loading safetensors checkpoint shards:  {}% Completed | 2/5 [00:10<00:15,  5.1s/it]"
@@ -224,7 +223,7 @@ def test_an_interrupted_watch_leaves_the_engine_alone(engine, failure, monkeypat
         def reason(self) -> str | None:
             return "SIGINT" if engine.second > 5 else None
 
-    monkeypatch.setattr(ready, "Interruption", Interrupted)
+    monkeypatch.setattr(waiting, "Interruption", Interrupted)
     said = failure()
     assert "(SIGINT)" in said
     assert "goes on starting" in said
