@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from node import members
 from node.docker_engine import message
+from node.engine import shared_memory
 from node.errors import Refusal
 from node.members import CONTAINER, STORED, UNIT, Member
 from node.places import DOCKER_SOCKET
@@ -29,7 +30,7 @@ def stop(system: System, leaves: Leaves) -> list[str]:
 
 
 def remove(system: System, leaves: Leaves) -> list[str]:
-    """Take these away, a line for each. Raises Refusal.
+    """Take these away, a line for each, and what they left in shared memory. Raises Refusal.
 
     Swarm services first, on a manager, so that no task of theirs is started any more.
     """
@@ -39,6 +40,8 @@ def remove(system: System, leaves: Leaves) -> list[str]:
     own = [one for one in _on_this_node(system) if leaves(one)]
     for one in own:
         _remove(system, one)
+    if own:
+        shared_memory.free(system, min(one.made_s for one in own))
     files = [one for one in members.stored(system) if leaves(one)]
     for one in files:
         _send(system, "DELETE", f"{STORED[one.kind]}/{one.id}")

@@ -8,6 +8,7 @@ empties, as it stops the unit.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -23,7 +24,10 @@ MARKS = "/run/sparkform/members"
 
 @dataclass(frozen=True)
 class Member:
-    """One rank, or one of its files in the Swarm. `id` is what Docker or systemd calls it."""
+    """One rank, or one of its files in the Swarm. `id` is what Docker or systemd calls it.
+
+    `made_s`: Unix time at which a rank on this node came into being; 0 for what is in the Swarm.
+    """
 
     kind: str
     id: str
@@ -33,6 +37,7 @@ class Member:
     token: str
     owner: str
     alive: bool
+    made_s: float = 0.0
 
 
 def of(system: System, service: str) -> list[Member]:
@@ -46,8 +51,9 @@ def containers(system: System) -> list[Member]:
     found: list[Member] = []
     for one in map(mapping, listing(get(system, "/containers/json?all=1"))):
         name = str(next(iter(listing(one.get("Names"))), "")).lstrip("/")
-        alive = one.get("State") == "running"
-        found += _labelled(CONTAINER, str(one.get("Id")), name, mapping(one.get("Labels")), alive)
+        alive, made_s = one.get("State") == "running", float(str(one["Created"]))
+        labels = mapping(one.get("Labels"))
+        found += _labelled(CONTAINER, str(one.get("Id")), name, labels, alive, made_s)
     return found
 
 
@@ -76,7 +82,7 @@ def units(system: System) -> list[Member]:
         labels = _mark(system, name)
         unit = str(labels.get("unit", ""))
         alive = bool(unit) and system.run(["systemctl", "is-active", unit]).out.strip() == "active"
-        found += _labelled(UNIT, unit, unit, labels, alive)
+        found += _labelled(UNIT, unit, unit, labels, alive, _marked_s(system, name))
     return found
 
 
@@ -97,12 +103,19 @@ def _of_swarm(kind: str, id: object, spec: Mapping[str, object], alive: bool) ->
 
 
 def _labelled(
-    kind: str, id: str, name: str, labels: Mapping[str, object], alive: bool
+    kind: str, id: str, name: str, labels: Mapping[str, object], alive: bool, made_s: float = 0.0
 ) -> Iterator[Member]:
     if labels.get(f"{LABEL}service"):
         given = [str(labels.get(LABEL + key, "")) for key in ("service", "rank", "token", "owner")]
         service, rank, token, owner = given
-        yield Member(kind, id, name, service, rank, token, owner, alive)
+        yield Member(kind, id, name, service, rank, token, owner, alive, made_s)
+
+
+def _marked_s(system: System, name: str) -> float:
+    try:
+        return system.path(f"{MARKS}/{name}").stat().st_mtime
+    except FileNotFoundError:
+        return time.time()
 
 
 def _mark(system: System, name: str) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from tests.support.fake_system import FINE
 
 MEMORY = "MemTotal: 1000 kB\nMemAvailable: 900 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n"
 SSH = 'tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))\n'
+MADE_S = 1_763_712_000
 GONE = Answer(404, {"message": "no such thing"})
 
 
@@ -40,6 +41,7 @@ class FakeRanks:
             "Id": id,
             "Names": [f"/{id}"],
             "State": state,
+            "Created": MADE_S,
             "Labels": labels(**named),
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from node import apply, clear, document, undo
 from node.errors import Refusal
 from node.places import SERVICES
 from node.steps import STEPS, launch_files, slot
-from tests.support.fake_ranks import SSH, FakeRanks, ranks
+from tests.support.fake_ranks import MADE_S, SSH, FakeRanks, ranks
 from tests.support.fake_spark import FakeSpark, claim
 from tests.support.node_steps import document as document_of
 from tests.support.node_steps import lives, owner_of, picture, run_apply, undo_all
@@ -80,6 +81,18 @@ def test_a_slot_ends_every_rank_of_older_runs_and_says_which(there: FakeRanks) -
     ]
     assert there.state() == [{}, {}, {"secrets": {}, "configs": {}}, {}]
     assert there.stopped == ["old"]
+
+
+def test_a_slot_gives_back_the_shared_memory_of_the_ranks_that_it_ends(there: FakeRanks) -> None:
+    written = {"nccl-aB3dEf": MADE_S + 9, "nccl-before": MADE_S - 9, "mine": MADE_S + 9}
+    for name, at_s in written.items():
+        there.one.system.put(f"/dev/shm/{name}", "x")
+        os.utime(there.one.system.path(f"/dev/shm/{name}"), (at_s, at_s))
+    there.container("running")
+    take_slot(there)
+    assert "nccl-aB3dEf" in there.one.system.names("/dev/shm"), "its own run goes on"
+    take_slot(there, token="today-2")
+    assert there.one.system.names("/dev/shm") == ["mine", "nccl-before"]
 
 
 def test_a_slot_keeps_the_ranks_of_its_own_run(there: FakeRanks) -> None:
