@@ -15,8 +15,8 @@ import pytest
 from tests.rack.conftest import RackFactory
 from tests.support import tiny_engine
 from tests.support.deployment import Deployment, Outcome
-from tests.support.digest import Digest, changes, digest, planted
-from tests.support.rack import RackHandle
+from tests.support.digest import changes, digest, planted
+from tests.support.serving import Serving
 
 pytestmark = pytest.mark.rack
 
@@ -24,56 +24,15 @@ LONG = [("container", 1), ("container", 2), ("native", 2)]
 SHAPES = [("swarm", 2), *(pytest.param(one, marks=pytest.mark.long) for one in LONG)]
 NAME = "qwen"
 ANSWERS_S = 20.0
-DAEMON = "/etc/docker/daemon.json"
-FORGET_RUNTIME = f"""
-import json, pathlib
-path = pathlib.Path("{DAEMON}")
-settings = json.loads(path.read_text())
-del settings["default-runtime"]
-path.write_text(json.dumps(settings, indent=4))
-"""
 START = {
     "container": "/var/lib/sparkform/services/qwen/files/start",
     "native": "/var/lib/sparkform/services/qwen/start",
 }
-KILL = {
-    "container": "sudo docker kill sparkform-qwen-{rank}",
-    "swarm": "sudo docker ps -q | xargs sudo docker kill",
-    "native": "sudo systemctl kill -s KILL sparkform-qwen; sleep 1",
-}
-REMOVE = {
-    "container": "sudo docker rm -f sparkform-qwen-{rank}",
-    "swarm": "sudo docker service rm sparkform-qwen-{rank}",
-    "native": "sudo systemctl stop sparkform-qwen; sudo rm -r /run/sparkform",
-}
 
 
 @dataclass
-class Served:
+class Served(Serving):
     """A rack with a service that is up."""
-
-    rack: RackHandle
-    runtime: str
-    deployment: Deployment
-    before: Digest
-
-    @property
-    def head(self) -> str:
-        return self.rack.hosts[0]
-
-    @property
-    def last(self) -> tuple[int, str]:
-        rank = len(self.rack.hosts) - 1
-        return rank, self.rack.hosts[rank]
-
-    def kill(self) -> None:
-        rank, host = self.last
-        self.rack.must(host, KILL[self.runtime].format(rank=rank))
-
-    def remove(self) -> None:
-        for rank, host in enumerate(self.rack.hosts):
-            asked = self.head if self.runtime == "swarm" else host
-            self.rack.must(asked, REMOVE[self.runtime].format(rank=rank))
 
     def up(self, **keys: Any) -> Outcome:
         """With these keys of the service's block set."""
@@ -106,16 +65,10 @@ def served(
     for node in deployment.cluster["nodes"]:
         node["memoryGib"] = 119
     deployment.services = {NAME: tiny_engine.service(runtime, tensorParallel=count)}
-    one = Served(made, runtime, deployment, before)
+    one = Served(made, deployment, NAME, runtime, count, before)
     one.up()
     yield one
     deployment.destroy()
-
-
-def restarted(done: Outcome) -> bool:
-    """The service was made anew, and nothing of the rack was touched."""
-    slots = {name for name in done.changed_steps if "-slot-" in name}
-    return bool(slots) and all(NAME in name for name in done.changed_steps)
 
 
 def test_a_second_up_changes_nothing(served: Served) -> None:
@@ -129,39 +82,39 @@ def test_a_dead_rank_is_said_and_mended_by_one_up(served: Served) -> None:
     rank, host = served.last
     rest = " with the rest" if rank else ""
     assert f"service qwen: rank {rank} on {host} has ended, will be started again{rest}" in said
-    assert restarted(served.up())
+    assert served.was_restarted(served.up())
     assert served.deployment.up().changed == set()
 
 
 def test_a_service_that_was_removed_by_hand_is_mended_by_one_up(served: Served) -> None:
     served.remove()
-    assert restarted(served.up())
+    assert served.was_restarted(served.up())
     assert served.deployment.up().changed == set()
 
 
 def test_a_changed_setting_restarts_the_service_only_and_is_named(served: Served) -> None:
     done = served.up(gpuMemoryUtilization=0.4)
     assert "service qwen: --gpu-memory-utilization is 0.3, will be 0.4" in done.said
-    assert restarted(done)
+    assert served.was_restarted(done)
     assert served.deployment.up().changed == set()
 
 
 def test_a_setting_that_is_changed_while_the_service_is_gone_is_one_up(served: Served) -> None:
     served.remove()
-    assert restarted(served.up(gpuMemoryUtilization=0.3))
+    assert served.was_restarted(served.up(gpuMemoryUtilization=0.3))
     assert served.deployment.up().changed == set()
 
 
 def test_what_a_refresh_misses_is_mended_by_one_up(served: Served) -> None:
     served.remove()
     served.deployment.good("refresh", "--yes", "--skip-preview")
-    assert restarted(served.up())
+    assert served.was_restarted(served.up())
     assert served.deployment.up().changed == set()
 
 
 def test_drift_that_stops_the_service_says_so_before_it_does(served: Served) -> None:
     host = served.last[1]
-    served.rack.must(host, "sudo python3 -", FORGET_RUNTIME)
+    served.forget_runtime(host)
     said = served.deployment.preview().said
     words = f"{host} docker_daemon: default-runtime is unset, will be nvidia"
     assert any(line.startswith(words) for line in said)

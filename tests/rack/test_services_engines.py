@@ -1,4 +1,7 @@
-"""Each engine in each runtime under Pulumi: up answers, and a dead rank is one plain up."""
+"""Each engine in each runtime under Pulumi, from nothing to running and back.
+
+The tests of one case share a stack that is up; each leaves it up, and the last one destroys it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +16,9 @@ import pytest
 from rack import hub, registry
 from rack.engines import catalogue, images, native, tiny, tiny_llama, vllm
 from tests.rack.conftest import RackFactory
-from tests.support.deployment import Deployment
-from tests.support.rack import RackHandle
+from tests.support.deployment import Deployment, Outcome
+from tests.support.digest import changes, digest, planted
+from tests.support.serving import Serving
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
 
@@ -41,13 +44,21 @@ class Case:
     def __str__(self) -> str:
         return f"{self.engine}-{self.runtime}-{self.ranks}-{self.fabric}"
 
+    @property
+    def fraction(self) -> str:
+        return "gpuMemoryUtilization" if self.engine == "vllm" else "freeGpuMemoryFraction"
+
+    @property
+    def expected(self) -> str:
+        return ANSWER if self.engine == "vllm" else "I am the TensorRT-LLM stand-in"
+
     def block(self, image: str | None) -> dict[str, Any]:
         """The service; a rank a node where it is split, else the first node alone."""
         common = {"model": tiny.HANDLE, "maxBatchSize": 4, "maxSeqLen": 256}
-        own = {"port": 8000, "gpuMemoryUtilization": 0.3} if self.engine == "vllm" else {}
+        own = {"port": 8000, self.fraction: 0.3}
         placed = {self.split: self.nodes} if self.split else {"nodes": ["spark-1"]}
         found = {"engine": self.engine, "runtime": self.runtime, **common, **own, **placed}
-        return {**found, "port": 8000, **({"image": image} if image else {})}
+        return {**found, **({"image": image} if image else {})}
 
 
 CASES = [
@@ -58,20 +69,13 @@ CASES = [
     Case("vllm", "native", 2, "direct", "tensorParallel"),
     Case("trtllm", "container", 3, "switch", "pipelineParallel"),
 ]
-KILL = {
-    "container": "sudo docker kill sparkform-tiny-{rank}",
-    "swarm": "sudo docker ps -q --filter label=sparkform.service | xargs sudo docker kill",
-    "native": "sudo systemctl kill -s KILL sparkform-tiny",
-}
 
 
 @dataclass
-class Served:
-    """A stack with one service on a rack."""
+class Served(Serving):
+    """A stack with one service of a real engine, or of the stand-in for TensorRT-LLM."""
 
     case: Case
-    rack: RackHandle
-    deployment: Deployment
 
     def chat(self) -> str | None:
         """The answer's text, None where there is none."""
@@ -86,16 +90,19 @@ class Served:
             found = answer["choices"][0]["message"]["content"]
         return found
 
-    def kill_the_last_rank(self) -> None:
-        rank = self.case.ranks - 1
-        self.rack.must(f"spark-{rank + 1}", KILL[self.case.runtime].format(rank=rank))
+    def up(self, **keys: Any) -> Outcome:
+        """With these keys of the service's block set; it then answers, and nothing is left."""
+        self.deployment.services[NAME] |= keys
+        done = self.deployment.up()
+        assert (self.chat() or "").startswith(self.case.expected)
+        assert self.deployment.up().changed == set()
+        return done
 
-    def expected(self) -> str:
-        return ANSWER if self.case.engine == "vllm" else "I am the TensorRT-LLM stand-in"
 
-
-@pytest.fixture(params=CASES, ids=str)
-def served(request: pytest.FixtureRequest, rack: RackFactory, tmp_path: Path) -> Iterator[Served]:
+@pytest.fixture(scope="module", params=CASES, ids=str)
+def served(
+    request: pytest.FixtureRequest, rack: RackFactory, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Served]:
     case: Case = request.param
     if vllm.installed() is None:
         pytest.skip("its model is made by `make setup ENGINE=vllm`")
@@ -107,26 +114,50 @@ def served(request: pytest.FixtureRequest, rack: RackFactory, tmp_path: Path) ->
     else:
         recipe = catalogue.trtllm() if case.engine == "trtllm" else catalogue.vllm_cpu()
         image = registry.publish(made.rack, images.ensure(recipe, print), recipe.reference)
-    deployment = Deployment.on(made, tmp_path)
+    before = digest(made)
+    deployment = Deployment.on(made, tmp_path_factory.mktemp(str(case)))
+    deployment.cluster["keepModels"] = False
     for node in deployment.cluster["nodes"]:
         # What the rules say of a Spark's memory is not about this machine's.
         node["memoryGib"] = 119
     deployment.services = {NAME: case.block(image)}
-    yield Served(case, made, deployment)
+    yield Served(made, deployment, NAME, case.runtime, case.ranks, before, case)
     deployment.destroy()
 
 
-def test_up_answers_stays_as_it_is_and_mends_a_dead_rank(served: Served) -> None:
+def test_up_answers_and_a_second_up_changes_nothing(served: Served) -> None:
     started = time.monotonic()
-    served.deployment.up()
-    print(f"{served.case}: up took {time.monotonic() - started:.0f} s")
-    assert (served.chat() or "").startswith(served.expected())
-    assert served.deployment.up().changed == set()
+    served.up()
+    print(f"{served.case}: two ups took {time.monotonic() - started:.0f} s")
 
-    served.kill_the_last_rank()
+
+def test_a_dead_rank_ends_the_answers_and_is_one_up(served: Served) -> None:
+    served.kill()
     deadline = time.monotonic() + DEAD_LIMIT_S
     while served.chat() is not None:
         assert time.monotonic() < deadline, "it answers without its last rank"
-    served.deployment.up()
-    assert (served.chat() or "").startswith(served.expected())
-    assert served.deployment.up().changed == set()
+    assert served.was_restarted(served.up())
+
+
+def test_another_memory_fraction_restarts_the_service_only(served: Served) -> None:
+    assert served.was_restarted(served.up(**{served.case.fraction: 0.25}))
+
+
+def test_what_is_gone_and_changed_meanwhile_is_one_up(served: Served) -> None:
+    served.remove()
+    assert served.was_restarted(served.up(**{served.case.fraction: 0.3}))
+
+
+def test_drift_that_stops_it_says_so_and_starts_it_again(served: Served) -> None:
+    _, host = served.last
+    served.forget_runtime(host)
+    said = served.deployment.preview().said
+    assert [one for one in said if one.endswith(f"; this stops service {NAME}")]
+    assert f"{host}-docker_daemon" in served.up().changed
+
+
+def test_destroy_gives_the_machines_back(served: Served) -> None:
+    with planted(served.rack):
+        assert changes(served.before, digest(served.rack)), "the digest sees nothing"
+    served.deployment.destroy()
+    assert changes(served.before, digest(served.rack)) == []

@@ -1,0 +1,69 @@
+"""A stack with one service on a rack, and what others do to it by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.support.deployment import Deployment, Outcome
+from tests.support.digest import Digest
+from tests.support.rack import RackHandle
+
+DAEMON = "/etc/docker/daemon.json"
+FORGET_RUNTIME = f"""
+import json, pathlib
+path = pathlib.Path("{DAEMON}")
+settings = json.loads(path.read_text())
+del settings["default-runtime"]
+path.write_text(json.dumps(settings, indent=4))
+"""
+KILL = {
+    "container": "sudo docker kill sparkform-{name}-{rank}",
+    "swarm": "sudo docker ps -q --filter label=sparkform.service | xargs sudo docker kill",
+    "native": "sudo systemctl kill -s KILL sparkform-{name}; sleep 1",
+}
+REMOVE = {
+    "container": "sudo docker rm -f sparkform-{name}-{rank}",
+    "swarm": "sudo docker service rm sparkform-{name}-{rank}",
+    "native": "sudo systemctl stop sparkform-{name}; sudo rm -r /run/sparkform",
+}
+
+
+@dataclass
+class Serving:
+    """The service `name` has a rank on each of the first `ranks` nodes."""
+
+    rack: RackHandle
+    deployment: Deployment
+    name: str
+    runtime: str
+    ranks: int
+    before: Digest
+
+    @property
+    def head(self) -> str:
+        return self.rack.hosts[0]
+
+    @property
+    def last(self) -> tuple[int, str]:
+        """The last rank and its node."""
+        rank = self.ranks - 1
+        return rank, self.rack.hosts[rank]
+
+    def kill(self) -> None:
+        """The last rank, without a word to anybody."""
+        rank, host = self.last
+        self.rack.must(host, KILL[self.runtime].format(name=self.name, rank=rank))
+
+    def remove(self) -> None:
+        for rank, host in enumerate(self.rack.hosts[: self.ranks]):
+            asked = self.head if self.runtime == "swarm" else host
+            self.rack.must(asked, REMOVE[self.runtime].format(name=self.name, rank=rank))
+
+    def forget_runtime(self, host: str) -> None:
+        """A change of Docker's settings whose repair needs a restart of dockerd."""
+        self.rack.must(host, "sudo python3 -", FORGET_RUNTIME)
+
+    def was_restarted(self, done: Outcome) -> bool:
+        """The service was made anew, and nothing of the rack was touched."""
+        slots = {name for name in done.changed_steps if "-slot-" in name}
+        return bool(slots) and all(self.name in name for name in done.changed_steps)
