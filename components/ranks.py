@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
+from node import labels
 from sparkform.planner.images import started_from
 from sparkform.planner.launch.records import Launch
 
@@ -33,13 +34,12 @@ class Run:
     head: str
 
     def labels(self, launch: Launch) -> dict[str, str]:
-        values = {
-            "service": launch.service,
-            "rank": str(launch.rank),
-            "token": self.token,
-            "owner": self.owner,
+        return {
+            labels.SERVICE: launch.service,
+            labels.RANK: str(launch.rank),
+            labels.TOKEN: self.token,
+            labels.OWNER: self.owner,
         }
-        return {f"sparkform.{key}": value for key, value in values.items()}
 
     def options(self, slot: str, provider: docker.Provider) -> pulumi.ResourceOptions:
         """After every slot of the service; replaced and removed with that of node `slot`."""

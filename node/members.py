@@ -1,8 +1,7 @@
 """What there is of services on this node: containers, Swarm services and their files, units.
 
-Labels: `sparkform.service`, `sparkform.rank`, `sparkform.token`, `sparkform.owner`. A systemd unit
-has no labels, so the step that starts it leaves the same four beside it, in a folder that a reboot
-empties, as it stops the unit.
+A systemd unit has no labels, so the step that starts it leaves them beside it, in a folder that a
+reboot empties, as it stops the unit.
 """
 
 from __future__ import annotations
@@ -13,10 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from node.docker_engine import get
+from node.labels import OWNER, RANK, SERVICE, TOKEN
 from node.plain import listing, mapping
 from node.system import System
 
-LABEL = "sparkform."
+OF_A_RANK = (SERVICE, RANK, TOKEN, OWNER)
 CONTAINER, SWARM_SERVICE, UNIT = "container", "service", "unit"
 STORED = {"secret": "/secrets", "config": "/configs"}
 MARKS = "/run/sparkform/members"
@@ -105,9 +105,8 @@ def _of_swarm(kind: str, id: object, spec: Mapping[str, object], alive: bool) ->
 def _labelled(
     kind: str, id: str, name: str, labels: Mapping[str, object], alive: bool, made_s: float = 0.0
 ) -> Iterator[Member]:
-    if labels.get(f"{LABEL}service"):
-        given = [str(labels.get(LABEL + key, "")) for key in ("service", "rank", "token", "owner")]
-        service, rank, token, owner = given
+    if labels.get(SERVICE):
+        service, rank, token, owner = (str(labels.get(one, "")) for one in OF_A_RANK)
         yield Member(kind, id, name, service, rank, token, owner, alive, made_s)
 
 

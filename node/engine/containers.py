@@ -10,8 +10,9 @@ from typing import Any
 
 from node.docker_engine import get, send
 from node.engine import frames
-from node.engine.running import RANK_LABEL, SERVICE_LABEL, TOKEN_LABEL, Engine, Line
+from node.engine.running import Engine, Line
 from node.errors import Refusal
+from node.labels import RANK, SERVICE, TOKEN
 from node.places import DOCKER_SOCKET
 from node.plain import listing, mapping
 from node.system import System
@@ -27,7 +28,7 @@ GONE_IS_FINE = "No such container"
 
 def find(system: System, service: str) -> list[Engine]:
     """Every container of a service on this node, running or not; empty without Docker."""
-    filters = json.dumps({"label": [f"{SERVICE_LABEL}={service}"]})
+    filters = json.dumps({"label": [f"{SERVICE}={service}"]})
     query = urllib.parse.urlencode({"all": 1, "filters": filters})
     listed = listing(get(system, f"/containers/json?{query}"))
     found = (_look(system, str(mapping(one).get("Id"))) for one in listed)
@@ -48,14 +49,14 @@ def parse(found: dict[str, Any]) -> Engine:
     config, state = mapping(found.get("Config")), mapping(found.get("State"))
     labels = mapping(config.get("Labels"))
     alive = bool(state.get("Running"))
-    rank = str(labels.get(RANK_LABEL, ""))
+    rank = str(labels.get(RANK, ""))
     return Engine(
         kind="container",
-        service=str(labels.get(SERVICE_LABEL, "")),
+        service=str(labels.get(SERVICE, "")),
         name=str(found.get("Name", "")).lstrip("/"),
         handle=str(found.get("Id", "")),
         rank=int(rank) if rank.isdigit() else None,
-        token=labels.get(TOKEN_LABEL),
+        token=labels.get(TOKEN),
         alive=alive,
         started_s=float(unix_time(str(state.get("StartedAt") or NEVER))),
         exit_code=None if alive else int(state.get("ExitCode", 0)),

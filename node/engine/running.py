@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-SERVICE_LABEL, RANK_LABEL, TOKEN_LABEL = "sparkform.service", "sparkform.rank", "sparkform.token"
 SIGNALS = {134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
 """Exit codes as shells and Docker give them: 128 and the signal's number."""
 

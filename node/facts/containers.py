@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from node.facts.reading import Look, Request, Unreadable
 from node.facts.values import items, mapping, text_or_none
-
-LABEL_PREFIX = "sparkform."
+from node.labels import PREFIX
 
 
 def read(look: Look, request: Request) -> object:
@@ -29,7 +28,7 @@ def our_labels(value: object) -> dict[str, str]:
     return {
         key: item
         for key, item in mapping(value).items()
-        if key.startswith(LABEL_PREFIX) and isinstance(item, str)
+        if key.startswith(PREFIX) and isinstance(item, str)
     }
 
 

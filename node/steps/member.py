@@ -12,6 +12,7 @@ from typing import Any
 from node import members
 from node.journal import Journal
 from node.kinds import members as kind
+from node.labels import PREFIX
 from node.services import must
 from node.system import System
 
@@ -41,7 +42,7 @@ def disturbs(have: Json, want: Json) -> str:
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
     """Starting a unit that runs already changes nothing. Raises Refusal."""
     kind.remember(journal, want["service"])
-    labels = {members.LABEL + key: str(want[key]) for key in ("service", "rank", "token", "owner")}
+    labels = {one: str(want[one.removeprefix(PREFIX)]) for one in members.OF_A_RANK}
     members.mark(journal.system, want["service"], want["unit"], labels)
     must(journal.system, ["systemctl", "start", want["unit"]], timeout_s=START_LIMIT_S)
     return [f"unit {want['unit']}: started"]

@@ -17,11 +17,11 @@ from node import swarm_nodes
 from node.errors import Refusal
 from node.journal import Journal
 from node.kinds import node_labels
+from node.labels import PREFIX
 from node.steps.wording import changed
 from node.swarm_nodes import DRAIN, READY, Node
 from node.system import System
 
-PREFIX = "sparkform."
 # Docker gives a task ten seconds to end, an engine may ask for more.
 DRAIN_S = 60.0
 READY_S = 30.0

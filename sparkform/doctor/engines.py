@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from node.labels import SERVICE
 from node.plain import listing, mapping
 from sparkform.doctor.check import Check, View
 from sparkform.facts import NodeDocument
@@ -15,7 +16,6 @@ from sparkform.planner.launch.places import api_key_file
 from sparkform.spec import Spec
 
 STEP = "ready"
-LABEL = "sparkform.service"
 START = "`pulumi up` starts the whole service again"
 DENIED = (401, 403)
 TOKEN_SHOWN = 8
@@ -115,7 +115,7 @@ def _completion(view: View, name: str, seen: Json) -> Check:
 
 def _strangers(view: View) -> Iterator[Check]:
     for one in view.facts.containers or ():
-        service = one.labels.get(LABEL)
+        service = one.labels.get(SERVICE)
         if service is not None and service not in view.spec.services:
             said = f"{one.name} is of service {service}, which is not declared"
             yield view.warn("engines", said, "`pulumi up` removes it, or `sudo docker rm --force`")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from typing import Any
 
+from node.labels import PREFIX
 from node.steps import docker_daemon, fabric_address, host_ready, swarm
 from node.wishes import Wish
 from sparkform.facts import NodeDocument
@@ -21,7 +22,7 @@ Want = Mapping[str, Any]
 ANCHOR = "anchor"
 HOST_STEPS = ("host_ready", "docker_daemon", "nccl_conf")
 FABRIC_STEPS = ("fabric_address", "fabric_confirm")
-LABEL = "sparkform.node"
+LABEL = f"{PREFIX}node"
 """Label of a Swarm node: its name in the stack file, which services place their ranks by."""
 
 OWN_MODEL_DIRECTORY_MODE = "0755"

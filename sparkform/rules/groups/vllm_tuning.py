@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from node.labels import TOKEN
 from sparkform.rules.context import GIB_IN_KIB, ServiceView
 from sparkform.rules.outcome import ADVISORY, MANDATORY, Finding, Outcome, Skip
 
@@ -12,7 +13,6 @@ MARGIN_GIB = 1.0
 """Left between what vLLM asks for and what is free: 0.82 of 121.7 GiB started where 101 were free,
 0.835 did not (engines.md 7), so that less than 1 GiB decides."""
 
-TOKEN_LABEL = "sparkform.token"
 HEAVY_GIB = 90.0
 NVFP4_NAMES = ("nvfp4", "-fp4", "_fp4")
 # Kernels for SM121 that reports of NVFP4 at full speed name (recipes_that_work).
@@ -84,7 +84,7 @@ def _is_serving(service: ServiceView) -> bool:
     seen = [document.facts for document in documents if document is not None]
     port = service.settings.whole("port")
     return any(
-        one.state == "running" and TOKEN_LABEL in one.labels
+        one.state == "running" and TOKEN in one.labels
         for facts in seen
         for one in facts.containers or ()
     ) or any(one.port == port for facts in seen for one in facts.ports or ())
