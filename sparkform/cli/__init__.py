@@ -6,10 +6,12 @@ import gc
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-
-import typer
+from typing import TYPE_CHECKING
 
 from sparkform.errors import InputError
+
+if TYPE_CHECKING:
+    from typer import Typer
 
 COMMANDS = (
     "check",
@@ -29,8 +31,10 @@ OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 """Instead of 700: what imports make stays, and looking through it takes a twentieth of a start."""
 
 
-def application(names: Sequence[str]) -> typer.Typer:
+def application(names: Sequence[str]) -> Typer:
     """The command line with these subcommands. Typer reads the signature of each that it has."""
+    import typer
+
     app = typer.Typer(
         name="sparkform",
         help="Plan, check and look after a rack of DGX Sparks.",
