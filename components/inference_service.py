@@ -46,7 +46,8 @@ def build_service(component: InferenceService, plan: ServicePlan, ground: Ground
     for line in plan.lines:
         pulumi.log.info(line, component)
     builder = _Builder(component, plan, ground)
-    needed = [f"image:{plan.launches[0].service}", f"model:{plan.model}"]
+    models = [f"model:{handle}" for handle in plan.models]
+    needed = [f"image:{plan.launches[0].service}", *models]
     below = ground.built.below([launch.node for launch in plan.launches], needed)
     made: dict[str, Mapping[str, HostStep]] = {}
     for stage in plan.before:

@@ -79,7 +79,9 @@ def _wanted(spec: Spec) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Handles and local paths with the places of the stack file that name them."""
     places: dict[str, list[str]] = {}
     for name, service in spec.services.items():
-        places.setdefault(_named(service), []).append(f"services.{name}")
+        for handle in (_named(service), service.draft_model):
+            if handle:
+                places.setdefault(handle, []).append(f"services.{name}")
     for at, handle in enumerate(spec.cluster.models):
         places.setdefault(handle, []).append(f"cluster.models[{at}]")
     for handle, found in places.items():

@@ -76,8 +76,11 @@ def _named(spec: Spec) -> Iterator[ModelWish]:
     """Services first: what they declare of a revision holds for the same model fetched ahead."""
     revisions: dict[str, str | None] = {}
     for name, declared in spec.services.items():
+        nodes = tuple(node.name for node in spec.service_nodes(name))
+        if declared.draft_model:
+            path = f"services.{name}.speculative.model"
+            yield ModelWish(declared.draft_model, None, nodes, path)
         if declared.model and not declared.model_path:
-            nodes = tuple(node.name for node in spec.service_nodes(name))
             revisions.setdefault(declared.model, declared.revision)
             yield ModelWish(declared.model, declared.revision, nodes, f"services.{name}.model")
     everywhere = tuple(node.name for node in spec.nodes)

@@ -38,11 +38,11 @@ class Stage:
 
 @dataclass(frozen=True)
 class ServicePlan:
-    """One service. `lines` say why it starts anew; empty where it runs as declared. `model` is the
-    handle of a model that is fetched."""
+    """One service. `lines` say why it starts anew; empty where it runs as declared. `models` are
+    the handles of what is fetched."""
 
     launches: tuple[Launch, ...]
-    model: str | None
+    models: tuple[str, ...]
     token: str
     before: tuple[Stage, ...]
     slot: Stage
@@ -75,7 +75,7 @@ class ServicePlanner:
         started = self._stage(GROUP, group.token)
         return ServicePlan(
             launches=self.inputs.launches,
-            model=self.inputs.spec.services[self.inputs.service].model,
+            models=self.inputs.spec.services[self.inputs.service].fetched_models,
             token=group.token,
             before=before,
             slot=slot,

@@ -161,6 +161,17 @@ class Service(Section):
         600, description="Longest wait without a sign of progress."
     )
 
+    @property
+    def draft_model(self) -> str | None:
+        """The handle of a second model, which proposes tokens to the first."""
+        return None
+
+    @property
+    def fetched_models(self) -> tuple[str, ...]:
+        """The handles of what is brought to the service's nodes."""
+        main = None if self.model_path else self.model
+        return tuple(handle for handle in (main, self.draft_model) if handle)
+
 
 GRAPH_FLAG, GRAPH_BLOCK = "flag", "block"
 
@@ -233,6 +244,10 @@ class VllmService(Service):
         description="Speculative decoding.",
         json_schema_extra={"absent": "off"},
     )
+
+    @property
+    def draft_model(self) -> str | None:
+        return self.speculative.model if self.speculative else None
 
 
 AnyService = TrtllmService | VllmService

@@ -33,23 +33,24 @@ class Weights:
 def weights(declared: AnyService, served_name: str, member: Member) -> Weights:
     """A local path is mounted under the served name: older TensorRT-LLM calls the model after its
     folder (OpenAIServer takes the name of the directory)."""
-    if declared.model_path:
-        return _local(declared, declared.model_path, served_name)
     hub = f"{member.model_directory}/hub" if member.cache_has_hub else member.model_directory
-    variable, mounts = _cache(declared, hub)
-    return Weights(declared.model or "", declared.revision, (*OFFLINE, variable), mounts)
+    variables, mounts = _cache(declared, hub) if declared.fetched_models else ((), ())
+    if declared.model_path:
+        argument, own = _local(declared, declared.model_path, served_name)
+        return Weights(argument, None, (*OFFLINE, *variables), (*own, *mounts))
+    return Weights(declared.model or "", declared.revision, (*OFFLINE, *variables), mounts)
 
 
-def _local(declared: AnyService, path: str, served_name: str) -> Weights:
+def _local(declared: AnyService, path: str, served_name: str) -> tuple[str, tuple[Mount, ...]]:
     if declared.runtime == "native":
-        return Weights(path, None, OFFLINE, ())
+        return path, ()
     inside = f"{INSIDE_MODELS}/{served_name}"
-    return Weights(inside, None, OFFLINE, (Mount(source=path, target=inside),))
+    return inside, (Mount(source=path, target=inside),)
 
 
-def _cache(declared: AnyService, hub: str) -> tuple[Variable, tuple[Mount, ...]]:
+def _cache(declared: AnyService, hub: str) -> tuple[tuple[Variable, ...], tuple[Mount, ...]]:
     """Natively the folder may differ from node to node; in a container it never does."""
     if declared.runtime == "native":
-        return Variable("HF_HUB_CACHE", hub, own=True), ()
+        return (Variable("HF_HUB_CACHE", hub, own=True),), ()
     inside = f"{INSIDE_MODELS}/hub"
-    return Variable("HF_HUB_CACHE", inside), (Mount(source=hub, target=inside),)
+    return (Variable("HF_HUB_CACHE", inside),), (Mount(source=hub, target=inside),)

@@ -101,6 +101,17 @@ def test_a_local_path_is_the_same_argument_on_all_ranks() -> None:
             assert "HF_HUB_CACHE" not in one.environment
 
 
+def test_a_fetched_draft_is_found_beside_a_model_at_a_path() -> None:
+    draft = {"method": "eagle3", "tokens": 3, "model": "acme/draft"}
+    local: dict[str, Any] = {"model": None, "modelPath": "/srv/big", "servedName": "big"}
+    changes = local | {"speculative": draft}
+    (only,) = launches("none", **changes)
+    assert [one.target for one in only.mounts[:2]] == ["/models/big", "/models/hub"]
+    assert only.environment["HF_HUB_CACHE"] == "/models/hub"
+    (native,) = launches("none", runtime="native", **changes)
+    assert native.environment["HF_HUB_CACHE"].endswith("/hub")
+
+
 def test_speculation_is_one_argument_without_blanks() -> None:
     (only,) = launches("none", speculative={"method": "mtp", "tokens": 2})
     text = value(only, "--speculative-config")

@@ -155,6 +155,21 @@ def services(*revisions: str | None) -> Spec:
     return parse_config(block, made)
 
 
+def test_a_draft_is_brought_like_the_model_to_all_nodes_of_its_service() -> None:
+    block = services(None).plain()
+    block["services"]["s0"]["speculative"] = {
+        "method": "eagle3",
+        "tokens": 3,
+        "model": "acme/draft",
+    }
+    spec = parse_config(block["cluster"], block["services"])
+    assert {one.handle: one.nodes for one in wishes(spec)[0]} == {
+        HANDLE: ("spark-1",),
+        "acme/draft": ("spark-1",),
+    }
+    assert spec.services["s0"].fetched_models == (HANDLE, "acme/draft")
+
+
 def test_one_model_at_two_revisions_is_refused() -> None:
     spec = services("v1", "v2")
     (problem,) = wishes(spec)[1]
