@@ -15,9 +15,11 @@ import pytest
 
 from rack import hub, registry
 from rack.engines import catalogue, images, native, tiny, tiny_llama, vllm
+from tests.rack.command_line import Bench
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment, Outcome
 from tests.support.digest import changes, digest, planted
+from tests.support.launching import launches
 from tests.support.serving import Serving
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
@@ -25,6 +27,8 @@ pytestmark = [pytest.mark.rack, pytest.mark.long]
 NAME = "tiny"
 QUESTION, ANSWER = tiny_llama.DIALOGUES[0]
 DEAD_LIMIT_S = 30.0
+ANSWER_BYTES = 50_000
+"""Of an answer of 64 tokens, each of which several all-reduces make; questions are less."""
 
 
 @dataclass(frozen=True)
@@ -131,12 +135,44 @@ def test_up_answers_and_a_second_up_changes_nothing(served: Served) -> None:
     print(f"{served.case}: two ups took {time.monotonic() - started:.0f} s")
 
 
+def test_an_answer_crosses_the_interface_that_the_plan_names(served: Served) -> None:
+    if served.case.engine != "vllm" or served.ranks == 1:
+        pytest.skip("one rank alone, or a stand-in whose ranks are silent once it serves")
+    ranks = launches(served.rack, **{NAME: served.deployment.services[NAME]})[NAME]
+    before = [sent_bytes(served, one.node) for one in ranks]
+    assert served.chat() == ANSWER
+    for launch, sent in zip(ranks, before, strict=True):
+        now = sent_bytes(served, launch.node)
+        more = {name: now[name] - sent[name] for name in now}
+        print(f"{served.case}: rank {launch.rank} sent {more}")
+        named = launch.environment["GLOO_SOCKET_IFNAME"]
+        assert more.pop(named) > ANSWER_BYTES
+        assert all(bytes_ < ANSWER_BYTES for bytes_ in more.values())
+
+
+def sent_bytes(served: Served, host: str) -> dict[str, int]:
+    """By interface, since it came up."""
+    said = served.rack.must(host, "grep . /sys/class/net/*/statistics/tx_bytes")
+    rows = (line.split("/", 5) for line in said.splitlines())
+    found = {row[4]: int(row[5].rpartition(":")[2]) for row in rows}
+    return {name: count for name, count in found.items() if name.startswith("en")}
+
+
 def test_a_dead_rank_ends_the_answers_and_is_one_up(served: Served) -> None:
     served.kill()
     deadline = time.monotonic() + DEAD_LIMIT_S
     while served.chat() is not None:
         assert time.monotonic() < deadline, "it answers without its last rank"
+    assert f"rank {served.last[0]} " in doctor_on(served)
     assert served.was_restarted(served.up())
+
+
+def doctor_on(served: Served) -> str:
+    """What doctor finds wrong with the service, all nodes together."""
+    bench = Bench(served.rack, served.deployment.folder)
+    checks = bench.run("doctor", served.deployment.stack_file, "--json").json()["checks"]
+    wrong = [one for one in checks if one["status"] == "fail" and NAME in one["name"]]
+    return "\n".join(one["message"] for one in wrong)
 
 
 def test_another_memory_fraction_restarts_the_service_only(served: Served) -> None:
