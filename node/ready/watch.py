@@ -42,6 +42,7 @@ class Watch:
     memory_s: float = 0.0
     tasks_s: float = 0.0
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LINES_KEPT))
+    told: set[str | None] = field(default_factory=lambda: {None})
 
     @property
     def place(self) -> Place:
@@ -92,7 +93,10 @@ def _share_signs(watch: Watch) -> None:
 
 
 def read_log(watch: Watch, now_s: float) -> None:
-    """Take in the new lines, and say it when the start has come further."""
+    """Take in the new lines, and say it when the start has come further.
+
+    The ranks of an MPI launch speak in one log, so a stage that one of them comes to later is old.
+    """
     if watch.engine is None:
         return
     found = members.read_log(watch.system, watch.engine, watch.cursor)
@@ -101,9 +105,9 @@ def read_log(watch: Watch, now_s: float) -> None:
     watch.lines.extend(texts)
     rows = signatures.of(watch.wanted.engine, watch.wanted.over_rdma)
     for text in texts:
-        before = watch.seen.stage
         watch.seen = judge.after_lines(watch.seen, [text], rows, now_s)
-        if watch.seen.stage != before:
+        if watch.seen.stage not in watch.told:
+            watch.told.add(watch.seen.stage)
             watch.tell(f"{watch.name}: {watch.seen.stage} ({int(now_s - watch.seen.began_s)} s)")
 
 

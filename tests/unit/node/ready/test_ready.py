@@ -40,6 +40,18 @@ def test_progress_is_said_once_a_stage_and_the_answer_ends_the_wait(
     assert engine.stopped_s is None
 
 
+def test_a_stage_that_another_rank_in_the_same_log_comes_to_later_is_not_said_again(
+    engine, run, monkeypatch, capsys
+) -> None:
+    engine.lines = [(1, LOADING.format(40)), (2, "INFO Dynamo bytecode transform time: 3.2 s")] * 2
+    answers(monkeypatch, engine, 4)
+    run()
+    assert capsys.readouterr().out.splitlines() == [
+        "qwen rank 0: loading, 40 % (1 s)",
+        "qwen rank 0: compiling (2 s)",
+    ]
+
+
 def test_the_receipt_is_kept_once_it_answers_and_not_before(engine, run, monkeypatch) -> None:
     engine.dies = (2, 1)
     with pytest.raises(Refusal):
