@@ -43,8 +43,13 @@ def test_progress_is_said_once_a_stage_and_the_answer_ends_the_wait(
 def test_a_stage_that_another_rank_in_the_same_log_comes_to_later_is_not_said_again(
     engine, run, monkeypatch, capsys
 ) -> None:
-    engine.lines = [(1, LOADING.format(40)), (2, "INFO Dynamo bytecode transform time: 3.2 s")] * 2
-    answers(monkeypatch, engine, 4)
+    compiling = "INFO Dynamo bytecode transform time: 3.2 s"
+    own, other = (
+        [(1, LOADING.format(40)), (2, compiling)],
+        [(3, LOADING.format(40)), (4, compiling)],
+    )
+    engine.lines = [*own, *other]
+    answers(monkeypatch, engine, 6)
     run()
     assert capsys.readouterr().out.splitlines() == [
         "qwen rank 0: loading, 40 % (1 s)",
