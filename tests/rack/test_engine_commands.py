@@ -19,7 +19,7 @@ from tests.support.scripted_engine import PORT, Plan
 from .command_line import MAIN, ROOT, Bench, bench
 from .conftest import RackFactory
 
-pytestmark = [pytest.mark.rack, pytest.mark.long]
+pytestmark = pytest.mark.rack
 
 TOKEN = "4be1c0de00aa-1"
 SERVICE = {

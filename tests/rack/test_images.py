@@ -16,7 +16,7 @@ from tests.support.deployment import Deployment
 from tests.support.digest import changes, digest
 from tests.support.rack import RackHandle
 
-pytestmark = [pytest.mark.rack, pytest.mark.long]
+pytestmark = pytest.mark.rack
 
 
 @pytest.fixture(scope="module")

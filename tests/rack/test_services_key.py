@@ -23,7 +23,7 @@ from tests.support.secret_scan import (
     watching,
 )
 
-pytestmark = [pytest.mark.rack, pytest.mark.long]
+pytestmark = pytest.mark.rack
 
 HOST = "spark-1"
 KEY, CANARY = "apiKey", "canary"
