@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from difflib import SequenceMatcher
 from typing import Any
 
 from node.plain import listing, mapping
@@ -40,11 +41,23 @@ def differing(before: Summary, now: Summary) -> list[str]:
         return []
     said = [
         *_changes({"image": before.get("image")}, {"image": now["image"]}),
-        *_changes(options(listing(before.get("argv"))), options(now["argv"])),
+        *_argument_changes(listing(before.get("argv")), now["argv"]),
         *_changes(mapping(before.get("environment")), now["environment"]),
         *_files(mapping(before.get("files")), now["files"]),
     ]
     return said or ["how it is started differs"]
+
+
+def _argument_changes(before: Sequence[str], now: Sequence[str]) -> Iterator[str]:
+    """Stretch by stretch, so that a long command is not said whole; a value with its option."""
+    stretches = SequenceMatcher(a=before, b=now, autojunk=False).get_opcodes()
+    for kind, start, end, start_now, end_now in stretches:
+        if kind == "equal":
+            continue
+        option = [word for word in before[:start][-1:] if word.startswith("--")]
+        yield from _changes(
+            options([*option, *before[start:end]]), options([*option, *now[start_now:end_now]])
+        )
 
 
 def options(argv: Sequence[str]) -> dict[str, str]:
@@ -64,7 +77,7 @@ def options(argv: Sequence[str]) -> dict[str, str]:
             found[name] = word if found[name] == "set" else f"{found[name]} {word}"
         else:
             words.append(word)
-    return {"command": " ".join(words), **found}
+    return {**({"command": " ".join(words)} if words else {}), **found}
 
 
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from tests.support.deployment import Deployment
 from tests.support.rack import RackHandle
 from tests.support.secret_scan import Needles, in_files, in_folder, in_journal, watching
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 MODELS = "/var/lib/sparkform/models/hub"
 

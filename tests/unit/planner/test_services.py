@@ -266,6 +266,18 @@ def test_a_launch_that_differs_is_told_apart_by_options_variables_and_files() ->
     assert differing({}, now) == []
 
 
+MPIRUN = ("mpirun", "--mca", "plm_rsh_agent", "/etc/ssh", "-x", "A", "trtllm-serve")
+
+
+def test_of_a_long_command_only_what_differs_is_said() -> None:
+    before = summary(launch(argv=(*MPIRUN, "acme/first", "--port", "1")))
+    now = summary(launch(argv=(*MPIRUN, "acme/second", "--port", "1", "--fast")))
+    assert differing(before, now) == [
+        "command is acme/first, will be acme/second",
+        "--fast is unset, will be set",
+    ]
+
+
 def test_what_no_word_tells_is_still_said_to_differ() -> None:
     assert differing(summary(launch()), summary(launch(stop_grace_s=9))) == [
         "how it is started differs"
