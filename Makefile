@@ -5,11 +5,11 @@ BIN := .venv/bin
 # Compiled modules and tests stay in __pycache__ between runs: collecting takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup lock check unit test fuzz long rounds demo rack-up rack-down clean
+.PHONY: setup lock check unit unit-node unit-reach unit-rest test fuzz long rounds demo rack-up rack-down clean
 setup:     ; $(PYTHON) -m toolchain setup $(addprefix --engine ,$(ENGINE))
 lock:      ; $(PYTHON) -m toolchain lock $(addprefix --engine ,$(ENGINE))
 check:     ; $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
-unit:      ; TMPDIR=$(wildcard /dev/shm) $(BIN)/pytest -q -n 3 tests/unit tests/components tests/policies
+unit:      ; @$(MAKE) --no-print-directory -j3 $(TOGETHER) unit-node unit-reach unit-rest
 test:      ; SPARKFORM_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --dist loadfile --hypothesis-profile many
 fuzz:      ; SPARKFORM_FUZZ_EXAMPLES=20000 $(BIN)/pytest -q -n 4 --hypothesis-profile new tests/unit
 long:      ; $(BIN)/pytest -q -m "long and not rounds" tests/rack
@@ -18,3 +18,12 @@ demo:      ; @test -x $(BIN)/python || { echo 'demo: run `make setup` first' >&2
 rack-up:   ; $(BIN)/python -m rack prepare && $(BIN)/python -m rack up
 rack-down: ; $(BIN)/python -m rack down
 clean:     ; rm -rf .venv .toolchain .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# Three runs side by side: workers of one run would each collect all tests, a quarter more work.
+# Temporary files stay in memory where the system has a place for that.
+REACH := $(addprefix tests/unit/,facts cli demo discovery doctor rack shims toolchain)
+UNIT = TMPDIR=$(wildcard /dev/shm) $(BIN)/pytest -q -p no:xdist -p no:cacheprovider
+TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
+unit-node:  ; @$(UNIT) tests/unit/node
+unit-reach: ; @$(UNIT) $(REACH) tests/components tests/policies
+unit-rest:  ; @$(UNIT) tests/unit $(addprefix --ignore=,tests/unit/node $(REACH))
