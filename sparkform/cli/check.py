@@ -30,7 +30,7 @@ def command(
     if as_json:
         _print_json(verdict)
     else:
-        _print_table(verdict, stack.name)
+        _print_words(verdict)
     raise typer.Exit(1 if verdict.refusals else 0)
 
 
@@ -58,31 +58,19 @@ def _print_json(verdict: Verdict) -> None:
         print(line, file=sys.stderr)
 
 
-def _print_table(verdict: Verdict, name: str) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
-    if verdict.violations:
-        table = Table(title=Text(f"{name}: what the rules say"), show_lines=True)
-        table.add_column("rule", no_wrap=True)
-        table.add_column("what and where", overflow="fold", ratio=3)
-        table.add_column("what to write instead", overflow="fold", ratio=2)
-        for one in verdict.violations:
-            plain = one.document()
-            table.add_row(
-                Text(f"{one.rule}\n{one.severity}", style=COLOURS[one.severity]),
-                Text(f"{one.path}\n{plain['message']}"),
-                Text(f"{one.remedy}\n({one.evidence})"),
-            )
-        console.print(table)
-    console.print(
+def _print_words(verdict: Verdict) -> None:
+    """Nothing is folded: a remedy can be pasted as it stands, and a link followed."""
+    for one in verdict.violations:
+        typer.secho(f"{one.severity} {one.rule}: {one.path}", fg=COLOURS[one.severity], bold=True)
+        typer.echo(f"  {one.document()['message']}")
+        typer.echo(f"  write:    {one.remedy}")
+        typer.echo(f"  evidence: {one.evidence}\n")
+    typer.echo(
         f"{len(verdict.refusals)} mandatory, {len(verdict.warnings)} advisory; "
         "`sparkform explain RULE` tells why."
     )
     for line in _not_judged(verdict):
-        console.print(Text(line, style="dim"))
+        typer.secho(line, dim=True)
 
 
 def _not_judged(verdict: Verdict) -> Iterator[str]:
