@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.support.deployment import RUN_LIMIT_S, STACK, Deployment
@@ -54,8 +55,14 @@ class Victim:
         return stop.before
 
     def _stop(self, pause: Pause, engine: subprocess.Popen[str]) -> Stop:
-        try:
+        with self._quoting():
             return pause.stopped(engine)
+
+    @contextmanager
+    def _quoting(self) -> Iterator[None]:
+        """What the run has said stands beside what was missed."""
+        try:
+            yield
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.deployment.said()}") from None
 
@@ -71,6 +78,7 @@ class Victim:
         with self.deployment.running(command) as engine:
             if still:
                 # The killed engine's run goes on beside the first one of this command.
-                pause.await_company(earlier)
+                with self._quoting():
+                    pause.await_company(earlier)
                 pause.signal(still, "CONT")
             assert engine.wait(RUN_LIMIT_S) == 0, self.deployment.said()
