@@ -27,8 +27,7 @@ def machines(rack: RackFactory) -> RackHandle:
 @pytest.fixture
 def stack(machines: RackHandle, tmp_path: Path) -> Iterator[Deployment]:
     deployment = Deployment.on(machines, tmp_path)
-    for node in deployment.cluster["nodes"]:
-        node["memoryGib"] = 119
+    deployment.declare_memory()
     yield deployment
     deployment.destroy()
 

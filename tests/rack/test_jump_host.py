@@ -37,8 +37,7 @@ def deployment(
     known = folder / "known_hosts"
     known.write_text(f"{jump} {made.cluster['nodes'][0]['hostKey']}\n")
     made.cluster |= {"proxyJump": f"{USER}@{jump}", "knownHostsFile": str(known)}
-    for node in made.cluster["nodes"]:
-        node["memoryGib"] = 119
+    made.declare_memory()
     made.services = {"tiny": tiny_engine.service(nodes=["spark-2"])}
     yield made
     made.destroy()

@@ -18,7 +18,6 @@ pytestmark = pytest.mark.rack
 GOOD = ROOT / "tests" / "data" / "good" / "trtllm-two-nodes.yaml"
 RULE = "trt-graph-auto-allreduce"
 SENTENCE = "The service must not combine CUDA graphs with allReduce AUTO on several nodes"
-SPARK_GIB = 119.7
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +32,7 @@ def preview(machines: RackHandle, tmp_path: Path) -> Callable[..., tuple[int, st
     def previewed(all_reduce: str, **cluster: Any) -> tuple[int, str]:
         deployment = Deployment.on(machines, tmp_path)
         deployment.cluster |= cluster
-        for node in deployment.cluster["nodes"]:
-            node["memoryGib"] = SPARK_GIB
+        deployment.declare_memory()
         ((name, service),) = yaml.safe_load(GOOD.read_text())["config"][
             "sparkform:services"
         ].items()

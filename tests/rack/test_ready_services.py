@@ -50,8 +50,7 @@ def nodes(rack: RackFactory) -> RackHandle:
 @pytest.fixture
 def deployment(nodes: RackHandle, tmp_path: Path) -> Iterator[Deployment]:
     made = Deployment.on(nodes, tmp_path)
-    for node in made.cluster["nodes"]:
-        node["memoryGib"] = 119
+    made.declare_memory()
     made.services = {"tiny": dict(SERVICE)}
     yield made
     for host in nodes.hosts:

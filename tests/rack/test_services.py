@@ -62,8 +62,7 @@ def served(
     (tiny_engine.install_native if runtime == "native" else tiny_engine.install)(made)
     before = digest(made)
     deployment = Deployment.on(made, tmp_path_factory.mktemp(runtime))
-    for node in deployment.cluster["nodes"]:
-        node["memoryGib"] = 119
+    deployment.declare_memory()
     deployment.services = {NAME: tiny_engine.service(runtime, tensorParallel=count)}
     one = Served(made, deployment, NAME, runtime, count, before)
     one.up()

@@ -121,9 +121,7 @@ def served(
     before = digest(made)
     deployment = Deployment.on(made, tmp_path_factory.mktemp(str(case)))
     deployment.cluster["keepModels"] = False
-    for node in deployment.cluster["nodes"]:
-        # What the rules say of a Spark's memory is not about this machine's.
-        node["memoryGib"] = 119
+    deployment.declare_memory()
     deployment.services = {NAME: case.block(image)}
     yield Served(made, deployment, NAME, case.runtime, case.ranks, before, case)
     deployment.destroy()

@@ -54,8 +54,7 @@ def served(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> Itera
     before = digest(made)
     deployment = Deployment.on(made, tmp_path_factory.mktemp("several"))
     deployment.cluster["swarm"] = {"enabled": False}
-    for node in deployment.cluster["nodes"]:
-        node["memoryGib"] = 119
+    deployment.declare_memory()
     one = Served(made, deployment)
     one.declare(wide=["spark-1", "spark-2"], small=["spark-3"])
     deployment.up()

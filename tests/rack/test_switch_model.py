@@ -29,8 +29,8 @@ class Served:
     rack: RackHandle
     deployment: Deployment
 
-    def declare(self, model: str, **keys: object) -> None:
-        self.deployment.services["tiny"] |= {"model": model, **keys}
+    def declare(self, model: str) -> None:
+        self.deployment.services["tiny"]["model"] = model
 
     def serves(self) -> str | None:
         """The name of what answers."""
@@ -57,8 +57,7 @@ def served(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> Itera
     for handle in (FIRST, SECOND):
         hub.add(made.rack, handle, Source(shards=1, shard_mib=8))
     deployment = Deployment.on(made, tmp_path_factory.mktemp("switch"))
-    for node in deployment.cluster["nodes"]:
-        node["memoryGib"] = 119
+    deployment.declare_memory()
     deployment.services = {
         "tiny": {
             "engine": "trtllm",

@@ -82,6 +82,11 @@ class Deployment:
         assert made_stack.returncode == 0, made_stack.stderr
         return deployment
 
+    def declare_memory(self) -> None:
+        """As much as a Spark has: what the rules say of it is not about this machine's."""
+        for node in self.cluster["nodes"]:
+            node["memoryGib"] = 119
+
     @property
     def stack_file(self) -> Path:
         return self.folder / f"Pulumi.{self.stack}.yaml"
