@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from sparkform.rules.context import Context
     from sparkform.rules.outcome import Verdict
 
-COLOURS = {"mandatory": "red", "advisory": "yellow"}
-
 
 def command(
     stack: Annotated[Path, typer.Argument(metavar="STACK.yaml", help="The stack file.")],
@@ -59,12 +57,9 @@ def _print_json(verdict: Verdict) -> None:
 
 
 def _print_words(verdict: Verdict) -> None:
-    """Nothing is folded: a remedy can be pasted as it stands, and a link followed."""
-    for one in verdict.violations:
-        typer.secho(f"{one.severity} {one.rule}: {one.path}", fg=COLOURS[one.severity], bold=True)
-        typer.echo(f"  {one.document()['message']}")
-        typer.echo(f"  write:    {one.remedy}")
-        typer.echo(f"  evidence: {one.evidence}\n")
+    from sparkform.cli import violations
+
+    violations.show(verdict.violations)
     typer.echo(
         f"{len(verdict.refusals)} mandatory, {len(verdict.warnings)} advisory; "
         "`sparkform explain RULE` tells why."

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from sparkform.cli.declared import DeclaredStack
     from sparkform.cli.plan_report import Planned
     from sparkform.facts import Observation
@@ -35,7 +32,7 @@ def command(
     if as_json:
         typer.echo(json.dumps(found, indent=1))
     else:
-        show(found)
+        show(made, found)
     raise typer.Exit(1 if made.verdict.refusals else 0)
 
 
@@ -78,73 +75,13 @@ def planned(declared: DeclaredStack, found: Observation) -> Planned:
     return Planned(declared.name, declared.spec, made, evaluate(context), figures(context))
 
 
-def show(found: dict[str, Any]) -> None:
-    from sparkform.cli.screen import console
+def show(planned: Planned, found: dict[str, Any]) -> None:
+    from sparkform.cli import plan_words, violations
 
-    screen = console()
-    for made in (*addresses(found), *services(found), steps(found)):
-        screen.print(made)
-        screen.print()
-    changes = [step for step in found["steps"] if step["state"] == "change"]
-    screen.print(f"{len(changes)} of {len(found['steps'])} steps would run.")
-    for one in found["violations"]:
-        said = f"{one['severity']} {one['rule']}: {one['path']}: {one['message']} {one['remedy']}"
-        screen.print(said, markup=False)
-
-
-def addresses(found: dict[str, Any]) -> Iterator[Table]:
-    from sparkform.cli.screen import row, table
-
-    nodes = table("Nodes", "node", "role", "host", "management")
-    for node in found["nodes"]:
-        management = "away" if node["away"] else node["managementAddress"]
-        row(nodes, node["name"], node["role"], node["host"], management)
-    yield nodes
-    fabric = found["fabric"]
-    if fabric["cables"]:
-        title = f"Fabric: {fabric['topology']}, MTU {fabric['mtu']}"
-        made = table(title, "node", "interface", "port", "half", "address", "cable")
-        for node in found["nodes"]:
-            for one in node["fabric"]:
-                place = (one["interface"], one["port"], one["half"], one["address"], one["cable"])
-                row(made, node["name"], *place)
-        yield made
-
-
-def services(found: dict[str, Any]) -> Iterator[Table]:
-    """A row a rank, below each service what is known of its memory and speed."""
-    from sparkform.cli.screen import row, table
-
-    for one in found["services"]:
-        title = f"Service {one['name']}: {one['engine']}, {one['runtime']}, {one['url']}"
-        made = table(title, "rank", "node", "image", "command")
-        for launch in one["launches"]:
-            command = " ".join(launch["command"])
-            row(made, launch["rank"], launch["node"], launch["image"] or "none", command)
-        made.caption = predicted(one["predicted"])
-        yield made
-
-
-def predicted(figures: dict[str, Any]) -> str:
-    if figures["weightsGib"] is None:
-        return "The model's size is not known: set modelFacts for its memory and speed."
-    said = (
-        f"{figures['weightsGib']} GiB of weights a node, {figures['freeGib']} GiB for the cache: "
-        f"up to {figures['maxContext']} tokens"
-    )
-    if figures["decodeTokS"] is None:
-        return said
-    low, high = figures["decodeRangeTokS"]
-    speed = f"one request decodes {figures['decodeTokS']} tok/s ({low} to {high})"
-    return f"{said}; {speed}, as predicted"
-
-
-def steps(found: dict[str, Any]) -> Table:
-    from sparkform.cli.screen import row, table
-
-    made = table("Steps", "node", "step", "state", "disturbs", "what differs")
-    for step in found["steps"]:
-        prefix = f"{step['node']} {step['step']}: "
-        said = "\n".join(line.removeprefix(prefix) for line in step["lines"])
-        row(made, step["node"], step["step"], step["state"], step["disturbs"], said)
-    return made
+    for title, lines in plan_words.sections(found):
+        typer.secho(title, bold=True)
+        for line in lines:
+            typer.echo(f"  {line}")
+        typer.echo()
+    violations.show(planned.verdict.violations)
+    typer.echo(plan_words.total(found))

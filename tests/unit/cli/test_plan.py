@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import yaml
+
+from sparkform.cli.plan_words import predicted
 from tests.support.recorded import FOLDER
 
 from .conftest import Command
@@ -13,19 +16,53 @@ from .stacks import write_stack
 UP = FOLDER / "direct-in-swarm.json"
 UNTOUCHED = FOLDER / "direct-untouched.json"
 DRIFTED = FOLDER / "direct-one-half-at-mtu-1500.json"
+SERVICE = {
+    "engine": "vllm",
+    "runtime": "container",
+    "image": "vllm/vllm-openai:v0.32.0",
+    "model": "Qwen/Qwen3-8B",
+    "port": 8000,
+    "tensorParallel": 2,
+}
 
 
-def test_the_tables_show_addresses_and_the_words_of_each_step(
+def test_the_lines_show_addresses_and_the_words_of_each_step(
     sparkform: Command, project: Path
 ) -> None:
     ran = sparkform("plan", write_stack(project), "--facts", UNTOUCHED)
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
-    assert "spark-2  worker  10.87.153.12  10.87.153.12/24" in [line.strip() for line in lines]
-    (address,) = [line for line in lines if "192.168.100.139/25  spark-1:0-spark-2:0" in line]
-    assert address.split()[:4] == ["spark-2", "enP2p1s0f0np0", "0", "B"]
-    (first,) = [line for line in lines if "in no Swarm, will start one at 10.87.153.11" in line]
-    assert first.split()[:4] == ["spark-1", "swarm", "change", "docker"]
+    assert "  spark-2, worker: 10.87.153.12, management address 10.87.153.12/24" in lines
+    place = "192.168.100.139/25, port 0, half B, cable spark-1:0-spark-2:0"
+    assert f"  spark-2 enP2p1s0f0np0: {place}" in lines
+    first = lines.index("  change spark-1 swarm, disturbs docker")
+    assert lines[first + 1] == "    in no Swarm, will start one at 10.87.153.11"
+
+
+def test_a_rank_s_command_can_be_pasted_and_what_the_rules_say_too(
+    sparkform: Command, project: Path
+) -> None:
+    stack = write_stack(project)
+    document = yaml.safe_load(stack.read_text())
+    document["config"]["sparkform:services"] = {"qwen": SERVICE}
+    stack.write_text(yaml.safe_dump(document))
+    ran = sparkform("plan", stack, "--facts", UNTOUCHED)
+    assert ran.err == ""
+    asked = json.loads(sparkform("plan", stack, "--facts", UNTOUCHED, "--json").out)
+    lines = ran.out.splitlines()
+    (service,) = asked["services"]
+    for launch in service["launches"]:
+        assert f"    {' '.join(launch['command'])}" in lines
+    assert {one["rule"] for one in asked["violations"]}
+    for one in asked["violations"]:
+        assert f"  write:    {one['remedy']}" in lines
+
+
+def test_a_model_that_does_not_fit_is_said_to_lack_what_it_lacks() -> None:
+    figures = {"weightsGib": 62.5, "freeGib": -48.5, "maxContext": 0, "decodeTokS": 15.4}
+    assert predicted(figures) == (
+        "62.5 GiB of weights a node, which lacks 48.5 GiB: it does not fit"
+    )
 
 
 def test_the_json_form_has_the_keys_that_are_documented(sparkform: Command, project: Path) -> None:
