@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from node.errors import Refusal
+from node.output import is_unread
 from node.places import LOCK, STATE
 from node.system import System
 
@@ -18,6 +19,8 @@ WAIT_S = 180.0
 PAUSE_S = 0.5
 # Steps of one run wait for each other for seconds; longer than this, somebody wants to know why.
 TELL_S = 10.0
+# Who asked for it may be back with other wishes, and whoever waits gets the lock in no order.
+ORPHANED = "Nobody waits for this run any more, so it does nothing."
 Tell = Callable[[str], None]
 
 
@@ -42,8 +45,9 @@ def held(
     tell: Tell = aloud,
     holds_s: float = 0.0,
 ) -> Iterator[None]:
-    """Hold the node's lock. Raises Refusal naming the holder after `wait_s`, and Gone where the
-    state directory is gone: an `undo --all` that ran meanwhile must not find it made anew.
+    """Hold the node's lock. Raises Refusal naming the holder after `wait_s`, or once nobody reads
+    what this run prints, and Gone where the state directory is gone: an `undo --all` that ran
+    meanwhile must not find it made anew.
 
     `holds_s`: others wait that long for this one where it is longer than they would wait."""
     handle = _acquire(system, wait_s, tell)
@@ -57,6 +61,8 @@ def held(
 def _acquire(system: System, wait_s: float, tell: Tell) -> int:
     began, told = time.monotonic(), False
     while True:
+        if is_unread():
+            raise Refusal(ORPHANED)
         handle = _try(system)
         if handle is not None:
             return handle

@@ -16,7 +16,7 @@ from typing import TypeVar
 from node.engine import kept, members
 from node.engine.running import Engine, Line, ending
 from node.errors import Refusal
-from node.ready.interruption import is_unread
+from node.output import is_unread
 from node.system import System
 
 PAUSE_S = 0.5

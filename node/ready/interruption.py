@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import select
 import signal
-import sys
 from types import FrameType
 
+from node.output import is_unread
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
 class Interruption:
@@ -27,10 +26,3 @@ class Interruption:
         if self._signal is not None:
             return signal.Signals(self._signal).name
         return "its output is read no more" if is_unread() else None
-
-
-def is_unread() -> bool:
-    """Whether standard output's other end is closed, as when the SSH session has ended."""
-    watched = select.poll()
-    watched.register(sys.__stdout__.fileno() if sys.__stdout__ else 1, 0)
-    return any(event & GONE for _, event in watched.poll(0))

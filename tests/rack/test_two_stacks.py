@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from node import lock
 from node.places import LOCK, ZIPAPP
 from sparkform.facts import program
 from tests.rack.conftest import RackFactory
@@ -94,21 +97,54 @@ def test_two_runs_from_two_places_wait_for_one_another_on_the_node(
     assert deployed.up().changed == set()
 
 
-def test_who_holds_a_node_is_said_as_soon_as_one_waits_for_it(
-    deployed: Deployment, machines: RackHandle
-) -> None:
-    machines.must("spark-2", DRIFT)
+def hold(machines: RackHandle) -> None:
+    """In a session of its own, so that this login does not wait for it."""
     machines.must("spark-2", "cat > /tmp/hold.py", HOLD)
-    # In a session of its own, so that this login does not wait for it.
     machines.must("spark-2", "sudo setsid -f python3 /tmp/hold.py > /dev/null 2>&1 < /dev/null")
     machines.must(
         "spark-2", f"timeout 9 sh -c 'until sudo grep -q lab/other {LOCK}; do sleep 0.2; done'"
     )
+
+
+def runs_on(machines: RackHandle, program: str) -> bool:
+    return machines.ask("spark-2", f"pgrep -f '^[^ ]*python3 .*{program}'").returncode == 0
+
+
+def until(condition: Callable[[], bool], what: str, limit_s: float = 30) -> None:
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.2)
+
+
+def test_who_holds_a_node_is_said_as_soon_as_one_waits_for_it(
+    deployed: Deployment, machines: RackHandle
+) -> None:
+    machines.must("spark-2", DRIFT)
+    hold(machines)
     done = deployed.run("up", "--yes", "--skip-preview")
     machines.must("spark-2", "rm /tmp/hold.py")
     assert (done.exit_code, done.errors) == (0, [])
     who = "waits: The node is held by apply host_ready for lab/other/spark-2/host_ready since"
     assert [line for line in done.printed if who in line]
+
+
+def test_what_a_killed_run_left_waiting_gives_up(
+    deployed: Deployment, machines: RackHandle
+) -> None:
+    """It could come after the next run of the same stack otherwise, with an older wish."""
+    machines.must("spark-2", DRIFT)
+    hold(machines)
+    with deployed.running("up") as engine:
+        until(lambda: runs_on(machines, "node.pyz apply"), "nothing waits on the node")
+        engine.kill()
+    # Before it would say for whom it waits, and fail as nobody reads that.
+    until(lambda: not runs_on(machines, "node.pyz apply"), "it waits on", lock.TELL_S / 2)
+    assert runs_on(machines, "/tmp/hold.py"), "it must have given up, not have had its turn"
+    until(lambda: not runs_on(machines, "/tmp/hold.py"), "the holder does not end")
+    machines.must("spark-2", "rm /tmp/hold.py")
+    deployed.recover()
+    assert deployed.up().changed == {"spark-2-host_ready"}
 
 
 def test_a_newer_program_undoes_what_an_older_one_did_from_the_backend_alone(

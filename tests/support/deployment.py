@@ -162,6 +162,13 @@ class Deployment:
         assert done.exit_code == 0, "\n".join(done.errors)
         return done
 
+    def recover(self) -> None:
+        """What Pulumi asks for after its engine was killed (README)."""
+        cleared = ("refresh", "--clear-pending-creates", "--yes", "--skip-preview")
+        for words in (["cancel", "--yes", "--stack", self.stack], self.of_stack(*cleared)):
+            done = self.pulumi(*words)
+            assert done.returncode == 0, done.stdout + done.stderr
+
     def said(self) -> str:
         """What the last run beside the test has printed."""
         return (self.folder / "output").read_text()

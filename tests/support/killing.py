@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from tests.support.deployment import RUN_LIMIT_S, STACK, Deployment
+from tests.support.deployment import RUN_LIMIT_S, Deployment
 from tests.support.pausing import Pause, Point, Stop, planted
 from tests.support.rack import RackHandle
 
@@ -50,7 +50,7 @@ class Victim:
                 KILLS[kind](engine, pause, stop)
                 assert engine.wait(RUN_LIMIT_S) != 0, "the run must have failed"
             if kind == ENGINE:
-                self._recover_state()
+                self.deployment.recover()
             self._finish(then, pause, stop if kind == ENGINE else None)
         return stop.before
 
@@ -65,13 +65,6 @@ class Victim:
             yield
         except AssertionError as error:
             raise AssertionError(f"{error}: {self.deployment.said()}") from None
-
-    def _recover_state(self) -> None:
-        """What Pulumi asks for after its engine was killed (README)."""
-        cleared = ("refresh", "--clear-pending-creates", "--yes", "--skip-preview")
-        for words in (["cancel", "--yes", "--stack", STACK], self.deployment.of_stack(*cleared)):
-            done = self.deployment.pulumi(*words)
-            assert done.returncode == 0, done.stdout + done.stderr
 
     def _finish(self, command: str, pause: Pause, still: Stop | None) -> None:
         earlier = pause.runs()

@@ -37,23 +37,30 @@ def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lock, "PAUSE_S", 0.05)
 
 
+def takes_the_lock(folder: Path) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
 @pytest.fixture
 def holder(tmp_path: Path):
     """Another process that holds the lock."""
     (tmp_path / STATE.lstrip("/")).mkdir(parents=True)
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
+    process = takes_the_lock(tmp_path)
     assert process.stdout is not None
+    assert process.stderr is not None
     assert process.stdout.readline() == "held\n"
     yield process
     process.kill()
     process.wait()
     process.stdout.close()
+    process.stderr.close()
 
 
 @pytest.mark.usefixtures("looks_often")
@@ -106,6 +113,18 @@ def test_a_step_whose_output_is_read_waits_in_silence(
     with pytest.raises(Refusal, match="is held by"):
         apply.apply(System(tmp_path), step, document.parse(document_of(step, {})))
     assert ("waits: " in capsys.readouterr().out) is says
+
+
+def test_a_run_that_nobody_waits_for_any_more_gives_up(tmp_path, holder) -> None:
+    """As after the death of who asked for it: a later wish must not be overtaken by it."""
+    with takes_the_lock(tmp_path) as orphan, takes_the_lock(tmp_path) as wanted:
+        assert orphan.stdout is not None
+        assert orphan.stderr is not None
+        orphan.stdout.close()
+        assert orphan.wait(20) == 1
+        assert lock.ORPHANED in orphan.stderr.read()
+        assert (holder.poll(), wanted.poll()) == (None, None), "the others are still at it"
+        wanted.kill()
 
 
 def test_the_lock_of_a_killed_holder_is_free(tmp_path, holder) -> None:

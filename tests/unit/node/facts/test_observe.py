@@ -88,10 +88,10 @@ def test_a_reading_that_hangs_is_named_and_keeps_no_other_back() -> None:
     started = time.monotonic()
     found = observe.collect(
         {"fact slow": lambda: release.wait(20), "fact quick": lambda: 1},
-        time.monotonic() + 0.2,
+        time.monotonic() + 1,
     )
     release.set()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
     assert [(item.what, item.value, item.why) for item in found] == [
         ("fact slow", None, "no answer in time"),
         ("fact quick", 1, None),

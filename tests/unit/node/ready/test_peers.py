@@ -26,7 +26,7 @@ def free_port() -> int:
 @pytest.fixture
 def pair(monkeypatch) -> tuple[Wanted, Wanted]:
     monkeypatch.setattr(peers, "ASK_PAUSE_S", 0.02)
-    monkeypatch.setattr(peers, "ASK_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(peers, "ASK_TIMEOUT_S", 5.0)
     member = WANT["members"][0]
     want = {
         **WANT,
@@ -37,7 +37,7 @@ def pair(monkeypatch) -> tuple[Wanted, Wanted]:
 
 
 def soon(condition: Callable[[], object]) -> bool:
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 20
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
     return bool(condition())
@@ -64,9 +64,9 @@ def test_the_head_knows_when_a_worker_last_showed_progress(pair) -> None:
     head, worker = map(peers.start, pair)
     worker.own_sign_s = time.monotonic() - 30
     assert soon(lambda: head.sign_s > 0)
-    assert 29 < time.monotonic() - head.sign_s < 32
+    assert 29 < time.monotonic() - head.sign_s < 45
     worker.own_sign_s = time.monotonic()
-    assert soon(lambda: time.monotonic() - head.sign_s < 3)
+    assert soon(lambda: time.monotonic() - head.sign_s < 15)
     for channel in (head, worker):
         channel.closed.set()
 
@@ -103,4 +103,4 @@ def test_a_taken_port_leaves_the_watch_alone(pair) -> None:
     channel.own = FAILURE
     began = time.monotonic()
     peers.linger(channel, pair[1])
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < peers.TELL_LIMIT_S / 2
