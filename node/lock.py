@@ -17,6 +17,7 @@ from node.system import System
 # A dockerd restart may take two minutes and a network change half of one.
 WAIT_S = 180.0
 PAUSE_S = 0.5
+LOOK_S = 0.1
 # Steps of one run wait for each other for seconds; longer than this, somebody wants to know why.
 TELL_S = 10.0
 # Who asked for it may be back with other wishes, and whoever waits gets the lock in no order.
@@ -56,6 +57,27 @@ def held(
         yield
     finally:
         os.close(handle)
+
+
+def settle(system: System, limit_s: float) -> None:
+    """Wait until nobody holds the lock, or for `limit_s`. Takes nothing and makes nothing."""
+    deadline = time.monotonic() + limit_s
+    while _is_held(system) and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+
+
+def _is_held(system: System) -> bool:
+    try:
+        handle = os.open(system.path(LOCK), os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
 
 
 def _acquire(system: System, wait_s: float, tell: Tell) -> int:

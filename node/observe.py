@@ -6,7 +6,8 @@
 REQUEST is JSON: {"user", "model_directory", "interfaces", "budget_s", "steps": {step: {…}}}, each
 key optional; a step's observe gets its own mapping over the shared keys. All facts and steps are
 read at once, each in a thread of its own: most of the time is spent waiting for nvidia-smi and for
-D-Bus. What is not there when the budget (seconds) is over is null and named in `unreadable`.
+D-Bus. A step under way is waited for, within half the budget (seconds). What is not there when the
+budget is over is null and named in `unreadable`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
-from node import claim, facts, install, receipts
+from node import claim, facts, install, lock, receipts
 from node.cleanup import ANCHOR
 from node.errors import Refusal
 from node.facts.reading import Look, Request, Unreadable
@@ -30,6 +31,9 @@ from node.system import System
 
 VERSION = 1
 DEFAULTS = Request()
+# In the middle of a step there may be no default route, or no dockerd: nothing to decide by. Most
+# steps are done within seconds; a longer one is looked at as it stands.
+SETTLING_SHARE = 0.5
 Read = Callable[[], object]
 
 
@@ -68,6 +72,7 @@ def parse_request(raw: Mapping[str, object]) -> Request:
 def observe(system: System, request: Request) -> dict[str, object]:
     """The whole document. Never raises for what the machine does."""
     deadline = time.monotonic() + request.budget_s
+    lock.settle(system, request.budget_s * SETTLING_SHARE)
     once = OneLook.at(system)
     readings = {
         **fact_readings(Look(once, deadline), request),

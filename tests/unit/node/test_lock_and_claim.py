@@ -127,6 +127,23 @@ def test_a_run_that_nobody_waits_for_any_more_gives_up(tmp_path, holder) -> None
         wanted.kill()
 
 
+def test_a_step_under_way_is_let_settle_for_so_long_and_no_longer(
+    tmp_path, holder, patience
+) -> None:
+    lock.settle(System(tmp_path), 3)
+    assert 3 <= sum(patience) < 4
+    holder.kill()
+    holder.wait()
+    patience.clear()
+    lock.settle(System(tmp_path), 3)
+    assert patience == []
+
+
+def test_where_nobody_ever_held_the_lock_nothing_is_made_or_waited_for(tmp_path, patience) -> None:
+    lock.settle(System(tmp_path), 3)
+    assert (list(tmp_path.iterdir()), patience) == ([], [])
+
+
 def test_the_lock_of_a_killed_holder_is_free(tmp_path, holder) -> None:
     os.kill(holder.pid, signal.SIGKILL)
     holder.wait()

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from node import observe
+from node import lock, observe
 from node.errors import Refusal
 from node.facts import NAMES
 from node.facts.reading import Look, Request, Unreadable
@@ -76,6 +76,25 @@ def test_the_verb_prints_one_line_of_plain_ascii(tmp_path: Path) -> None:
     assert len(lines) == 1
     assert lines[0].isascii()
     assert json.loads(lines[0])["receipts"] == {"nccl_conf": "?é"}
+
+
+def test_what_a_step_under_way_leaves_is_seen_and_not_its_middle(tmp_path: Path) -> None:
+    system, begun = Scripted(tmp_path), threading.Event()
+    receipts = tmp_path / "var/lib/sparkform/receipts"
+    receipts.mkdir(parents=True)
+
+    def step() -> None:
+        with lock.held(system, "apply nccl_conf"):
+            begun.set()
+            time.sleep(0.5)
+            (receipts / "nccl_conf.json").write_text("written")
+
+    running = threading.Thread(target=step)
+    running.start()
+    assert begun.wait(10)
+    found = observe.observe(system, Request(budget_s=20))
+    running.join()
+    assert found["receipts"] == {"nccl_conf": "written"}
 
 
 def test_a_request_that_is_no_json_is_refused(tmp_path: Path) -> None:
