@@ -27,22 +27,28 @@ GONE_IS_FINE = "No such container"
 
 
 def find(system: System, service: str) -> list[Engine]:
-    """Every container of a service on this node, running or not; empty without Docker."""
+    """Every container of a service on this node that was started, running or not; empty without
+    Docker."""
     filters = json.dumps({"label": [f"{SERVICE}={service}"]})
     query = urllib.parse.urlencode({"all": 1, "filters": filters})
     listed = listing(get(system, f"/containers/json?{query}"))
-    found = (_look(system, str(mapping(one).get("Id"))) for one in listed)
-    return [one for one in found if one is not None]
+    found = (_inspect(system, str(mapping(one).get("Id"))) for one in listed)
+    return [parse(one) for one in found if one and not _is_yet_to_start(mapping(one.get("State")))]
 
 
 def look(system: System, engine: Engine) -> Engine | None:
     """The same container as it is now; None where it is gone."""
-    return _look(system, engine.handle)
-
-
-def _look(system: System, identity: str) -> Engine | None:
-    found = mapping(get(system, f"/containers/{identity}/json"))
+    found = _inspect(system, engine.handle)
     return parse(found) if found else None
+
+
+def _inspect(system: System, identity: str) -> dict[str, Any]:
+    return mapping(get(system, f"/containers/{identity}/json"))
+
+
+def _is_yet_to_start(state: dict[str, Any]) -> bool:
+    """Made a moment ago. One that could not be started is "created" too, with its error."""
+    return state.get("Status") == "created" and not state.get("Error")
 
 
 def parse(found: dict[str, Any]) -> Engine:

@@ -38,6 +38,8 @@ class FakeEngine:
     stopped_s: float | None = None
     began_s: float = field(default_factory=time.monotonic)
     removed: bool = False
+    starts_s: float = -1.0
+    start_error: str = ""
 
     @property
     def second(self) -> float:
@@ -90,10 +92,13 @@ class FakeEngine:
         if self.removed:
             return Answer(404, {"message": "No such container"})
         labels = {"sparkform.service": "qwen", "sparkform.rank": "0", "sparkform.token": self.token}
+        is_started = self.starts_s <= self.second and not self.start_error
         state = {
+            "Status": "exited" if self.is_dead else "running" if is_started else "created",
+            "Error": self.start_error,
             "StartedAt": "2025-11-21T08:00:00.5Z",
-            "Running": not self.is_dead,
-            "ExitCode": self.exit_code if self.is_dead else 0,
+            "Running": is_started and not self.is_dead,
+            "ExitCode": 127 if self.start_error else self.exit_code if self.is_dead else 0,
             "OOMKilled": self.killed_for_memory and self.is_dead,
         }
         found = {"Id": IDENTITY, "Name": "/sparkform-qwen-0", "State": state}

@@ -47,6 +47,18 @@ def test_a_dead_engine_shows_how_it_ended(engine, printed) -> None:
     assert printed(lines=1) == ["qwen/0 | line 4", "qwen/0 | (ended: exit code 137 (SIGKILL))"]
 
 
+def test_an_engine_that_is_about_to_start_has_not_ended(engine, printed, monkeypatch) -> None:
+    """Docker makes a container first, with an exit code of 0, and starts it then."""
+    engine.starts_s = 2
+    monkeypatch.setattr(logs, "is_unread", lambda: engine.second > 4)
+    assert printed(lines=1, follow=True)[1:] == ["qwen/0 | line 4"]
+
+
+def test_an_engine_that_could_not_be_started_has_ended(engine, printed) -> None:
+    engine.start_error = "no such runtime"
+    assert printed(lines=1) == ["qwen/0 | line 4", "qwen/0 | (ended: exit code 127)"]
+
+
 def test_following_shows_each_line_once_until_nobody_reads(engine, printed, monkeypatch) -> None:
     engine.lines += [(2, "later"), (9, "too late")]
     monkeypatch.setattr(logs, "is_unread", lambda: engine.second > 4)
