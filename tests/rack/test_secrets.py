@@ -127,7 +127,8 @@ def plant(machines: RackHandle, canary: str) -> None:
         machines.must(host, "tar -cf - -T /dev/null | sudo docker import - empty:1")
         create = 'read word; sudo docker create --label "word=$word" --name planted empty:1 x'
         machines.must(host, create, canary)
-    machines.must("spark-2", "read WORD; export WORD; exec sleep 1", canary)
+    # Long enough to be seen by whoever looks again and again on a busy machine.
+    machines.must("spark-2", "read WORD; export WORD; exec sh -c 'sleep 5; :' $WORD", canary)
 
 
 def test_no_secret_is_in_what_pulumi_says_and_keeps(evidence: Evidence) -> None:
