@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import shutil
 import subprocess
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment
 from tests.support.digest import Digest, changes, digest
 from tests.support.rack import RackHandle
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.rack
 
@@ -110,13 +109,6 @@ def runs_on(machines: RackHandle, program: str) -> bool:
     return machines.ask("spark-2", f"pgrep -f '^[^ ]*python3 .*{program}'").returncode == 0
 
 
-def until(condition: Callable[[], bool], what: str, limit_s: float = 30) -> None:
-    deadline = time.monotonic() + limit_s
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
-
-
 def test_who_holds_a_node_is_said_as_soon_as_one_waits_for_it(
     deployed: Deployment, machines: RackHandle
 ) -> None:
@@ -136,12 +128,12 @@ def test_what_a_killed_run_left_waiting_gives_up(
     machines.must("spark-2", DRIFT)
     hold(machines)
     with deployed.running("up") as engine:
-        until(lambda: runs_on(machines, "node.pyz apply"), "nothing waits on the node")
+        until(lambda: runs_on(machines, "node.pyz apply"), "nothing waits on the node", 30)
         engine.kill()
     # Before it would say for whom it waits, and fail as nobody reads that.
     until(lambda: not runs_on(machines, "node.pyz apply"), "it waits on", lock.TELL_S / 2)
     assert runs_on(machines, "/tmp/hold.py"), "it must have given up, not have had its turn"
-    until(lambda: not runs_on(machines, "/tmp/hold.py"), "the holder does not end")
+    until(lambda: not runs_on(machines, "/tmp/hold.py"), "the holder does not end", 30)
     machines.must("spark-2", "rm /tmp/hold.py")
     deployed.recover()
     assert deployed.up().changed == {"spark-2-host_ready"}

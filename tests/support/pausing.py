@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,11 +12,11 @@ from pathlib import Path
 from rack import commands
 from tests.support import pausing_python
 from tests.support.rack import RackHandle
+from tests.support.waiting import until
 
 # sudo's secure_path begins with it; the digest sees what is forgotten there.
 PLACE_IN_PATH = "/usr/local/sbin/python3"
 LIMIT_S = 120.0
-PAUSE_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Pause:
         def is_over() -> bool:
             return engine.poll() is not None or self._read(pausing_python.STOPPED) is not None
 
-        _until(is_over, "nothing stopped")
+        until(is_over, "nothing stopped", LIMIT_S)
         found = self._read(pausing_python.STOPPED)
         assert found, "the engine ended without coming to that point"
         return Stop(**json.loads(found))
@@ -70,8 +69,10 @@ class Pause:
 
     def await_company(self, earlier: int) -> None:
         """Until a further run has begun beside the stopped one, or waits for it in a shell."""
-        _until(
-            lambda: self.runs() > earlier or self._flocks(), f"no further run began on {self.host}"
+        until(
+            lambda: self.runs() > earlier or self._flocks(),
+            f"no further run began on {self.host}",
+            LIMIT_S,
         )
 
     def _flocks(self) -> bool:
@@ -116,10 +117,3 @@ def _name_of(comm: Path) -> str:
         return comm.read_text().strip()
     except OSError:
         return ""  # it ended while we looked
-
-
-def _until(reached: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not reached():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(PAUSE_S)

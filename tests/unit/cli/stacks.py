@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,23 @@ import yaml
 
 from tests.support.recorded import SWARM, rack_spec
 
+VLLM = {
+    "engine": "vllm",
+    "runtime": "container",
+    "image": "vllm/vllm-openai:v0.32.0",
+    "model": "Qwen/Qwen3-8B",
+    "port": 8000,
+}
 
-def write_stack(folder: Path, name: str = "cli", **cluster: Any) -> Path:
+
+def write_stack(
+    folder: Path, name: str = "cli", services: Mapping[str, Any] | None = None, **cluster: Any
+) -> Path:
     """Of the recorded rack in Swarm; `cluster` replaces keys of its block."""
     block = {**rack_spec(**SWARM).cluster.plain(), **cluster}
     file = folder / f"Pulumi.{name}.yaml"
-    file.write_text(yaml.safe_dump({"config": {"sparkform:cluster": block}}))
+    config = {"sparkform:cluster": block}
+    if services:
+        config["sparkform:services"] = dict(services)
+    file.write_text(yaml.safe_dump({"config": config}))
     return file

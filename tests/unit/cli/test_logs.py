@@ -17,14 +17,7 @@ import yaml
 from tests.unit.facts.ssh_node import USER, Node, Process, key, public, serving
 
 from .conftest import Command
-
-VLLM = {
-    "engine": "vllm",
-    "runtime": "container",
-    "image": "vllm/vllm-openai:v0.32.0",
-    "model": "Qwen/Qwen3-8B",
-    "port": 8000,
-}
+from .stacks import VLLM
 
 
 @contextlib.contextmanager

@@ -49,11 +49,7 @@ def facts(project: Path) -> Path:
 @pytest.fixture
 def stack(project: Path) -> Path:
     """Asks for one model by a service and for another one ahead."""
-    file = write_stack(project, models=["Qwen/Qwen3-8B"])
-    tree = yaml.safe_load(file.read_text())
-    tree["config"]["sparkform:services"] = {"main": SERVICE}
-    file.write_text(yaml.safe_dump(tree))
-    return file
+    return write_stack(project, services={"main": SERVICE}, models=["Qwen/Qwen3-8B"])
 
 
 def found(sparkform: Command, *words: object) -> dict[str, Any]:

@@ -5,25 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import yaml
-
 from sparkform.cli.plan_words import predicted
 from tests.support.recorded import FOLDER
 
 from .conftest import Command
-from .stacks import write_stack
+from .stacks import VLLM, write_stack
 
 UP = FOLDER / "direct-in-swarm.json"
 UNTOUCHED = FOLDER / "direct-untouched.json"
 DRIFTED = FOLDER / "direct-one-half-at-mtu-1500.json"
-SERVICE = {
-    "engine": "vllm",
-    "runtime": "container",
-    "image": "vllm/vllm-openai:v0.32.0",
-    "model": "Qwen/Qwen3-8B",
-    "port": 8000,
-    "tensorParallel": 2,
-}
 
 
 def test_the_lines_show_addresses_and_the_words_of_each_step(
@@ -42,10 +32,7 @@ def test_the_lines_show_addresses_and_the_words_of_each_step(
 def test_a_rank_s_command_can_be_pasted_and_what_the_rules_say_too(
     sparkform: Command, project: Path
 ) -> None:
-    stack = write_stack(project)
-    document = yaml.safe_load(stack.read_text())
-    document["config"]["sparkform:services"] = {"qwen": SERVICE}
-    stack.write_text(yaml.safe_dump(document))
+    stack = write_stack(project, services={"qwen": {**VLLM, "tensorParallel": 2}})
     ran = sparkform("plan", stack, "--facts", UNTOUCHED)
     assert ran.err == ""
     asked = json.loads(sparkform("plan", stack, "--facts", UNTOUCHED, "--json").out)

@@ -9,10 +9,9 @@ import pytest
 import yaml
 
 from sparkform.proving.proof import Outcome
-from tests.unit.cli.test_logs import VLLM
 
 from .conftest import Command
-from .stacks import write_stack
+from .stacks import VLLM, write_stack
 
 ANSWERS = "qwen rank 0: ready, http://10.0.0.1:8000 answers (9 s)"
 HANGS = "service qwen: rank 0 on spark-1: its engine hangs [silence]"
@@ -20,12 +19,8 @@ HANGS = "service qwen: rank 0 on spark-1: its engine hangs [silence]"
 
 @pytest.fixture
 def stack(project: Path) -> Path:
-    file = write_stack(project)
-    service = {"qwen": {**VLLM, "tensorParallel": 2, "model": "Qwen/Qwen3-32B"}}
-    document = yaml.safe_load(file.read_text())
-    document["config"]["sparkform:services"] = service
-    file.write_text(yaml.safe_dump(document))
-    return file
+    service = {**VLLM, "tensorParallel": 2, "model": "Qwen/Qwen3-32B"}
+    return write_stack(project, services={"qwen": service})
 
 
 @pytest.fixture
