@@ -21,7 +21,7 @@ clean:     ; rm -rf .venv .toolchain .mypy_cache .pytest_cache .ruff_cache .hypo
 
 # Three runs side by side: workers of one run would each collect all tests, a quarter more work.
 # Temporary files stay in memory where the system has a place for that.
-REACH := $(addprefix tests/unit/,facts cli demo discovery doctor rack shims toolchain)
+REACH := $(addprefix tests/unit/,ssh report commands demo doctor rack shims toolchain)
 UNIT = TMPDIR=$(wildcard /dev/shm) $(BIN)/pytest -q -p no:xdist -p no:cacheprovider
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 unit-node:  ; @$(UNIT) tests/unit/node

@@ -13,10 +13,10 @@ from components.inputs import declared, seen, stack_secrets
 from components.judgement import judge
 from components.rack import build_rack
 from sparkform.errors import InputError
-from sparkform.facts.program import packed, zipapp
-from sparkform.planner.outputs import outputs
-from sparkform.planner.plan import plan_rack
-from sparkform.planner.steps import StackName
+from sparkform.plan.outputs import outputs
+from sparkform.plan.rack import plan_rack
+from sparkform.plan.steps import StackName
+from sparkform.ssh.agent import packed, zipapp
 
 
 def main() -> None:

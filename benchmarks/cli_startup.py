@@ -22,7 +22,7 @@ FACTS = str(ROOT / "tests/data/facts/direct-2-untouched.json")
 RUNS = 15
 GOAL = 3.0
 BASELINE = ("-c", "import pydantic, typer, rich")
-ENTRY = ("-c", "from sparkform.cli import main; main()")
+ENTRY = ("-c", "from sparkform.commands import main; main()")
 COMMANDS: dict[str, tuple[str, ...]] = {
     "fit": ("fit", "openai/gpt-oss-120b", "--json"),
     "predict": ("predict", "openai/gpt-oss-120b", "--json"),

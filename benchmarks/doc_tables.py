@@ -14,18 +14,18 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.speed_rows import Row, claims, load_rows, load_rows_by_facts
-from sparkform.catalog import store
-from sparkform.catalog.calibration import calibration, machine
-from sparkform.catalog.describe import describe
-from sparkform.catalog.node_memory import memory
-from sparkform.catalog.row_request import predict_row
-from sparkform.planner.shape import (
+from sparkform.catalogue import store
+from sparkform.catalogue.describe import describe
+from sparkform.models.shape import (
     active_parameters,
     kv_elements_beyond_windows,
     kv_elements_per_token,
     total_parameters,
 )
-from sparkform.planner.sizing import Demand, best_fit
+from sparkform.sizing.calibration import calibration, machine
+from sparkform.sizing.fit import Demand, best_fit
+from sparkform.sizing.node_memory import memory
+from sparkform.sizing.row_request import predict_row
 
 DOCS = Path(__file__).parents[1] / "docs"
 NODE_COUNTS = (1, 2, 3, 4, 8)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.fit_throughput          (needs scipy, of the dev extra)
 
-Writes sparkform/catalog/data/throughput.json: parameters, spread of each class, and the errors with
-each model left out. benchmarks/doc_tables.py puts them into docs/prediction.md.
+Writes sparkform/catalogue/data/throughput.json: parameters, spread of each class, and the errors
+with each model left out. benchmarks/doc_tables.py puts them into docs/prediction.md.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from statistics import mean, median, quantiles
 from typing import Any
 
 from benchmarks.speed_rows import Row, load_rows
-from sparkform.catalog import store
-from sparkform.planner.throughput import Parameters
-from sparkform.planner.throughput_ranges import Spread, class_of
+from sparkform.catalogue import store
+from sparkform.sizing.throughput import Parameters
+from sparkform.sizing.throughput_ranges import Spread, class_of
 
 # Where each parameter starts and how far it is expected to move, in logits for shares and in
 # logarithms for seconds and counts. The starts are round values of the fact sheets: a dense stream

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from node.system import System
+from node.host.system import System
 
 DOCKER_SOCKET = "/var/run/docker.sock"
 NANOSECONDS = 1e9

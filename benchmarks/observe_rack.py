@@ -16,7 +16,9 @@ from typing import Any
 import typer
 import yaml
 
-from sparkform.facts import Observation, Target, observe
+from sparkform.report.rack_report import Observation
+from sparkform.ssh.observe import observe
+from sparkform.ssh.target import Target
 
 GOAL_S = 1.5
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from node.places import MANIFEST, STATE
+from node.host.paths import MANIFEST, STATE
 from rack.host import must
 from rack.layout import Node, Rack
 from rack.login import USER, ssh_command

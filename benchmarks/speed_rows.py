@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sparkform.catalog.calibration import machine
-from sparkform.catalog.describe import Subject, as_served_by, describe_row, from_facts
-from sparkform.catalog.model_facts import facts_of_row
-from sparkform.catalog.row_request import model_of_row, traffic_of_row
-from sparkform.planner.throughput import Parameters, Traffic, predict
-from sparkform.planner.throughput_load import Model, bandwidth_bound_tok_s, exceeds_bandwidth
+from sparkform.catalogue.describe import Subject, as_served_by, describe_row, from_facts
+from sparkform.models.model_facts import facts_of_row
+from sparkform.sizing.calibration import machine
+from sparkform.sizing.row_request import model_of_row, traffic_of_row
+from sparkform.sizing.throughput import Parameters, Traffic, predict
+from sparkform.sizing.throughput_load import Model, bandwidth_bound_tok_s, exceeds_bandwidth
 
 DATA = Path(__file__).parent / "data" / "speeds.json"
 TIME_TO_FIRST_TOKEN = "ttft_s"

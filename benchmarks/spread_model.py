@@ -26,7 +26,7 @@ from typing import Any
 import typer
 import yaml
 
-from node.hub.cache import slug
+from node.huggingface.cache import slug
 
 RECEIPTS = "/var/lib/sparkform/receipts"
 PROGRAM = "sudo python3 /usr/local/lib/sparkform/node.pyz"

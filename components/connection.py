@@ -9,11 +9,11 @@ from pathlib import Path
 import pulumi
 from pulumi_command import remote
 
-from sparkform.facts import NodeReport, Target
-from sparkform.facts.login_keys import needs_passphrase
-from sparkform.facts.report import LoginKey
-from sparkform.planner.targets import target
-from sparkform.spec import Spec
+from sparkform.config import Spec
+from sparkform.plan.targets import target
+from sparkform.report.rack_report import LoginKey, NodeReport
+from sparkform.ssh.login_keys import needs_passphrase
+from sparkform.ssh.target import Target
 
 DIAL_ATTEMPTS = 2
 DIAL_TIMEOUT_S = 5
@@ -74,7 +74,7 @@ def private_key_file(login: LoginKey | None, identity_file: Path | None) -> Path
 def _proxy(target: Target, report: NodeReport) -> remote.ProxyConnectionArgs | None:
     if target.proxy_jump is None:
         return None
-    from sparkform.facts.ssh import jump_target
+    from sparkform.ssh.session import jump_target
 
     jump = jump_target(target)
     key = _key(private_key_file(report.jump_login, target.identity_file), target.passphrase)
@@ -92,8 +92,8 @@ def _proxy(target: Target, report: NodeReport) -> remote.ProxyConnectionArgs | N
 
 def jump_host_key(jump: Target) -> str:
     """The key of a jump host, which only a known_hosts file tells. Raises RunError."""
-    from sparkform.facts.host_keys import line, trust
-    from sparkform.facts.report import NodeError
+    from sparkform.report.rack_report import NodeError
+    from sparkform.ssh.host_keys import line, trust
 
     trusted = trust(jump)
     if isinstance(trusted, NodeError) or not trusted.keys:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pulumi_docker as docker
 
 from components.ranks import LOG_LIMITS, Run, member_image, member_name
-from sparkform.planner.launch.records import Launch
-from sparkform.planner.service_steps import node_path
+from sparkform.launch.records import Launch
+from sparkform.plan.service_steps import node_path
 
 ALL_GPUS = "NVIDIA_VISIBLE_DEVICES=all"
 """What an image may leave unsaid. In the Swarm the generic resource says it."""

@@ -13,10 +13,11 @@ import pulumi
 import pulumi_docker as docker
 
 from components.connection import jump_host_key, private_key_file
-from sparkform.facts import NodeReport, Target
-from sparkform.facts.login_keys import needs_passphrase
-from sparkform.planner.targets import target
-from sparkform.spec import Spec
+from sparkform.config import Spec
+from sparkform.plan.targets import target
+from sparkform.report.rack_report import NodeReport
+from sparkform.ssh.login_keys import needs_passphrase
+from sparkform.ssh.target import Target
 
 CONNECT_S = 10
 
@@ -81,7 +82,7 @@ def _login(identity_file: Path | None) -> list[str]:
 
 
 def _jump_command(target: Target, report: NodeReport) -> str:
-    from sparkform.facts.ssh import jump_target
+    from sparkform.ssh.session import jump_target
 
     jump = jump_target(target)
     options = [

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_command import remote
 
-from node.install import BOOTSTRAP, READ_STDIN, WAY_BACK
-from node.places import ZIPAPP
-from sparkform.planner.steps import PlannedStep, StackName
+from node.host.paths import ZIPAPP
+from node.verbs.install import BOOTSTRAP, READ_STDIN, WAY_BACK
+from sparkform.plan.steps import PlannedStep, StackName
 
 INSTALL = f"sudo -n python3 -c {shlex.quote(BOOTSTRAP)}"
 GIVE_BACK = f"sudo -n sh -c {shlex.quote(WAY_BACK)}"
@@ -76,7 +76,7 @@ class WayBack(remote.Command):
 class NodeAnchor(remote.Command):
     """The node program on a node and this stack's claim on it, before every step.
 
-    `program` is the node program as it travels: sparkform.facts.program.packed.
+    `program` is the node program as it travels: sparkform.ssh.agent.packed.
     """
 
     def __init__(

@@ -13,10 +13,10 @@ from components.host_step import HostStep
 from components.rack import Built
 from components.ranks import Run, Secret
 from components.swarm_ranks import swarm_service
-from sparkform.planner.services import ServicePlan, Stage
-from sparkform.planner.steps import PlannedStep
+from sparkform.config import Spec
+from sparkform.plan.services import ServicePlan, Stage
+from sparkform.plan.steps import PlannedStep
 from sparkform.rules.props import SERVICE_TYPE, service_props
-from sparkform.spec import Spec
 
 
 class InferenceService(pulumi.ComponentResource):

@@ -8,12 +8,14 @@ from pathlib import Path
 import pulumi
 from pulumi.runtime import is_config_secret, is_dry_run
 
+from sparkform.config import SECRET_KEYS, Spec, encrypted_blocks, parse_config
 from sparkform.errors import InputError
-from sparkform.facts import ENVIRONMENT, Observation, load_facts, observe
-from sparkform.facts.login_keys import stale_agent
-from sparkform.planner.secrets import Secrets
-from sparkform.planner.targets import targets
-from sparkform.spec import SECRET_KEYS, Spec, encrypted_blocks, parse_config
+from sparkform.plan.secrets import Secrets
+from sparkform.plan.targets import targets
+from sparkform.report.rack_report import Observation
+from sparkform.report.recording import ENVIRONMENT, load_facts
+from sparkform.ssh.login_keys import stale_agent
+from sparkform.ssh.observe import observe
 
 API_KEY = "apiKey"
 BLOCKS = ("cluster", "services")

@@ -13,12 +13,12 @@ import pulumi
 
 from components.inference_service import InferenceService
 from components.rack import Rack
-from sparkform.planner.network import Documents
-from sparkform.planner.plan import RackPlan
+from sparkform.config import Spec
+from sparkform.fabric.network import Documents
+from sparkform.plan.rack import RackPlan
 from sparkform.rules.context import Context, service_ranks
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.figures import figures
-from sparkform.spec import Spec
 
 
 @dataclass(frozen=True)

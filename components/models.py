@@ -10,9 +10,9 @@ import pulumi
 
 from components.host_step import HostStep
 from components.spark_node import SparkNode
-from sparkform.planner.images import ImagePlan
-from sparkform.planner.models import ModelPlan, ModelsPlan
-from sparkform.planner.steps import PlannedStep
+from sparkform.plan.images import ImagePlan
+from sparkform.plan.models import ModelPlan, ModelsPlan
+from sparkform.plan.steps import PlannedStep
 
 HF_TOKEN = "hfToken"
 REGISTRY_PASSWORD = "registryPassword"

@@ -13,9 +13,9 @@ from components.models import Secret, SpreadSteps, build_images, build_models, s
 from components.roce_link import RoceLink
 from components.spark_node import SparkNode, SparkNodeArgs
 from components.swarm_membership import SwarmMembership
-from sparkform.planner.plan import RackPlan, SwarmPlan
+from sparkform.config import Spec
+from sparkform.plan.rack import RackPlan, SwarmPlan
 from sparkform.rules.props import RACK_TYPE, rack_props
-from sparkform.spec import Spec
 
 NAME = "rack"
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from node import labels
-from sparkform.planner.images import started_from
-from sparkform.planner.launch.records import Launch
+from node.host import labels
+from sparkform.launch.records import Launch
+from sparkform.plan.images import started_from
 
 LOG_LIMITS = {"max-size": "50m", "max-file": "4"}
 """An engine that logs every request must not fill the disk."""

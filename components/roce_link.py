@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pulumi
 
 from components.spark_node import SparkNode
-from sparkform.planner.plan import LinkPlan
+from sparkform.plan.rack import LinkPlan
 
 
 class RoceLink(pulumi.ComponentResource):

@@ -10,7 +10,7 @@ import pulumi
 from pulumi_command import remote
 
 from components.host_step import HostStep, NodeAnchor, WayBack
-from sparkform.planner.steps import PlannedStep
+from sparkform.plan.steps import PlannedStep
 
 AFTER = {"fabric_confirm": "fabric_address"}
 """Steps of one node that wait for another one; the rest wait for the anchor alone."""

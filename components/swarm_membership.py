@@ -6,7 +6,7 @@ import pulumi
 
 from components.host_step import HostStep
 from components.spark_node import SparkNode
-from sparkform.planner.steps import PlannedStep
+from sparkform.plan.steps import PlannedStep
 
 
 class SwarmMembership(pulumi.ComponentResource):

@@ -11,8 +11,8 @@ import pulumi
 import pulumi_docker as docker
 
 from components.ranks import LOG_LIMITS, Run, Secret, member_image, member_name
-from sparkform.planner.launch.records import Launch, Mount
-from sparkform.planner.wants import LABEL
+from sparkform.launch.records import Launch, Mount
+from sparkform.plan.wants import LABEL
 
 ONE_GPU = ["NVIDIA_GPU=1"]
 AT_ONCE = "0s"
@@ -55,7 +55,7 @@ def swarm_service(
                 condition="none", delay=AT_ONCE, window=AT_ONCE
             ),
             placement=docker.ServiceTaskSpecPlacementArgs(
-                constraints=[f"node.labels.{LABEL} == {launch.node}"]
+                constraints=[f"node.host.labels.{LABEL} == {launch.node}"]
             ),
             networks_advanceds=[docker.ServiceTaskSpecNetworksAdvancedArgs(id=network)],
             log_driver=docker.ServiceTaskSpecLogDriverArgs(name="json-file", options=LOG_LIMITS),

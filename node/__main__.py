@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from node.errors import Refusal
-from node.system import System
+from node.host.system import System
 
 # Each module has `main(system, arguments, stdin) -> list[str]` and is imported when called for.
 VERBS = {
-    "apply": "node.apply",
-    "undo": "node.undo",
-    "install": "node.install",
-    "observe": "node.observe",
-    "logs": "node.logs",
-    "rollback": "node.rollback",
-    "clear": "node.clear",
-    "spread": "node.spread.source",
+    "apply": "node.verbs.apply",
+    "undo": "node.verbs.undo",
+    "install": "node.verbs.install",
+    "observe": "node.verbs.observe",
+    "logs": "node.verbs.logs",
+    "rollback": "node.verbs.rollback",
+    "clear": "node.verbs.clear",
+    "spread": "node.verbs.spread",
 }
 DONE, REFUSED, MISUSED = 0, 1, 2
 

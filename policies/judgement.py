@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from sparkform.errors import InputError
-from sparkform.facts import ENVIRONMENT, NodeDocument, load_facts
+from sparkform.report.facts import NodeDocument
+from sparkform.report.recording import ENVIRONMENT, load_facts
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import judge, judge_service, verdict
 from sparkform.rules.outcome import Violation

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from node.hub.lock import LOCK
+from node.huggingface.lock import LOCK
 from rack.daemon import has_ended, spawn
 from rack.host import RackError, ask, must
 from rack.layout import Rack

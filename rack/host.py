@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node.system import Result, System
+from node.host.system import Result, System
 
 DEFAULT_TIMEOUT_S = 120.0
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from node.facts.reading import Look, Request, Unreadable
 from node.facts.values import items, mapping, text_or_none
-from node.labels import PREFIX
+from node.host.labels import PREFIX
 
 
 def read(look: Look, request: Request) -> object:

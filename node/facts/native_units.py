@@ -15,7 +15,7 @@ from node.facts.reading import Look, Request, Unreadable
 
 UNITS = "/etc/systemd/system"
 OWN = "sparkform-rollback"
-"""Ours, and no engine: it takes back a network change (node.arming)."""
+"""Ours, and no engine: it takes back a network change (node.network.arming)."""
 
 PROPERTIES = ("Id", "ActiveState", "MainPID", "ControlGroup")
 CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")

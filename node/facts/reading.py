@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from node.places import DOCKER_SOCKET
-from node.system import COMMAND_NOT_FOUND, TIMED_OUT, Result, System
+from node.host.paths import DOCKER_SOCKET
+from node.host.system import COMMAND_NOT_FOUND, TIMED_OUT, Result, System
 
 READ_LIMIT_BYTES = 4 * 1024 * 1024
 

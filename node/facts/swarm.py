@@ -13,10 +13,10 @@ the node's certificate, whose organisation it is (docs.docker.com, "How PKI work
 
 from __future__ import annotations
 
+from node.docker.swarm_certificate import CERTIFICATE, cluster_of
 from node.facts.docker import generic_resources
 from node.facts.reading import Look, Request, Unreadable
 from node.facts.values import items, mapping, text_or_none
-from node.swarm_certificate import CERTIFICATE, cluster_of
 
 
 def read(look: Look, request: Request) -> object:

@@ -1,4 +1,4 @@
-"""One module a step, each with the same five functions; undo is none of them (see node.undo).
+"""One module a step, each with the same five functions; undo is none of them (see node.verbs.undo).
 
 `observe(system, request)`  what is: owned keys only, never a file's text. `want` is a request too.
 `narrow(seen, want)`        what is, in want's terms: equal to want when nothing differs. Pure.
@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, Protocol, cast
 
-from node.journal import Journal
-from node.system import System
+from node.host.system import System
+from node.state.manifest import Journal
 
 Json = Mapping[str, Any]
 

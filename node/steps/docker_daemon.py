@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from node import docker_engine
+from node.changes import action, file
 from node.errors import Refusal
-from node.formats import json_keys, lines, toml_top
-from node.journal import Journal
-from node.kinds import action, file
-from node.plain import listing, mapping
-from node.steps.wording import changed
-from node.system import COMMAND_NOT_FOUND, System
+from node.files import json_keys, lines, toml_top
+from node.host import docker_api
+from node.host.differences import changed
+from node.host.plain import listing, mapping
+from node.host.system import COMMAND_NOT_FOUND, System
+from node.state.manifest import Journal
 
 DAEMON = "/etc/docker/daemon.json"
 TOOLKIT = "/etc/nvidia-container-runtime/config.toml"
@@ -81,7 +81,7 @@ def observe(system: System, request: Json) -> dict[str, Any]:
         "stack_bytes": _ulimit(tree, "stack"),
         "swarm_resource": toml_top.find(system.read(TOOLKIT), "swarm-resource"),
     }
-    seen["dockerd"] = _daemon(docker_engine.get(system, "/info"), seen, due)
+    seen["dockerd"] = _daemon(docker_api.get(system, "/info"), seen, due)
     return seen
 
 

@@ -1,7 +1,7 @@
 """Addresses and MTU of the fabric's interfaces: one netplan file of ours, others' entries adopted.
 
-A change is armed first (node.arming): unless `fabric_confirm` comes by a fresh login within 90 s,
-the node takes it back.
+A change is armed first (node.network.arming): unless `fabric_confirm` comes by a fresh login
+within 90 s, the node takes it back.
 """
 
 from __future__ import annotations
@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from node import arming, links, netplan, network_change
+from node.changes import action, file
 from node.errors import Refusal
-from node.journal import Journal
-from node.kinds import action, file
-from node.system import System
-from node.wishes import Wish, in_terms_of, phrases
-from node.wishes import seen as seen_of
+from node.host import links
+from node.host.system import System
+from node.network import change, netplan
+from node.network.link_config import Wish, in_terms_of, phrases
+from node.network.link_config import seen as seen_of
+from node.state import pending_change
+from node.state.manifest import Journal
 
 Json = Mapping[str, Any]
 
@@ -54,7 +56,7 @@ def observe(system: System, request: Json) -> dict[str, Any]:
         "interfaces": {name: seen_of(found[name]) for name in sorted(names & set(found))},
         "file": netplan.own_ethernets(system.read(netplan.OWN)),
         "others": [_plain(one) for one in _claims(system, found, names)],
-        "rolled_back": arming.rolled_back(system),
+        "rolled_back": pending_change.rolled_back(system),
     }
 
 
@@ -101,7 +103,7 @@ def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
     found = links.read(system)
     _require(have, want, found)
     released = [name for name in have["file"] if name not in want["interfaces"]]
-    return network_change.change(journal, _files(system, have, want), want["interfaces"], released)
+    return change.change(journal, _files(system, have, want), want["interfaces"], released)
 
 
 def _require(have: Json, want: Json, found: Mapping[str, links.Link]) -> None:

@@ -15,11 +15,12 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from node import fabric_look, fabric_probe, fabric_verdict, links, netplan
 from node.errors import Refusal
-from node.journal import Journal
+from node.host import links
+from node.host.system import System
+from node.network import fabric_probe, fabric_query, fabric_verdict, netplan
+from node.state.manifest import Journal
 from node.steps.stateless import differences, disturbs, narrow
-from node.system import System
 
 # After `netplan apply` an address answered, was away for seconds and answered again (seen with
 # NetworkManager 1.42), the far node may be in the middle of its own, and a switch learns a port for
@@ -34,8 +35,8 @@ __all__ = ["apply", "differences", "disturbs", "narrow", "observe"]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
-    """It has no state of its own; but who asks for it gets packets tried (node.fabric_look)."""
-    return fabric_look.look(system, request)
+    """It has no state of its own; a request for it tries packets (node.network.fabric_query)."""
+    return fabric_query.look(system, request)
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:

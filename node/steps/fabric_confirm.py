@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from node import arming
 from node.errors import Refusal
-from node.journal import Journal
-from node.system import System
+from node.host.system import System
+from node.network import arming
+from node.state import pending_change
+from node.state.manifest import Journal
 
 Json = Mapping[str, Any]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
-    armed, taken_back = arming.state(system) is not None, arming.rolled_back(system)
+    armed, taken_back = pending_change.state(system) is not None, pending_change.rolled_back(system)
     return {"armed": armed, "rolled_back": taken_back}
 
 
@@ -43,10 +44,10 @@ def disturbs(have: Json, want: Json) -> str:
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
     system = journal.system
-    if arming.state(system) is not None:
-        arming.disarm(system)
+    if pending_change.state(system) is not None:
+        pending_change.disarm(system)
         return ["network change confirmed"]
-    when = arming.rolled_back(system)
+    when = pending_change.rolled_back(system)
     if when is not None:
         raise Refusal(
             f"The node took the network change back at {when}, because nobody confirmed it within "

@@ -13,14 +13,14 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from node import members
-from node.docker_engine import get
 from node.errors import Refusal
-from node.journal import Journal
-from node.members import Member
-from node.plain import listing, mapping
+from node.host.docker_api import get
+from node.host.plain import listing, mapping
+from node.host.system import System
+from node.ranks import service_objects
+from node.ranks.service_objects import Member
+from node.state.manifest import Journal
 from node.steps.stateless import differences, disturbs, narrow
-from node.system import System
 
 START_LIMIT_S = 120.0
 PAUSE_S = 0.5
@@ -46,7 +46,11 @@ def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
 
 def _waiting(system: System, token: str) -> list[Member]:
     """The Swarm's ranks that have not been started. One that has ended is not waited for."""
-    found = [one for one in members.swarm_services(system) if one.token == token and not one.alive]
+    found = [
+        one
+        for one in service_objects.swarm_services(system)
+        if one.token == token and not one.alive
+    ]
     return [one for one in found if _task(system, one).get("State") not in ENDED]
 
 

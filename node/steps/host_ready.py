@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from node import accounts
-from node.formats import lines
-from node.journal import Journal
-from node.kinds import directory, file, group, linger, swap
-from node.steps.wording import changed
-from node.system import System
+from node.changes import directory, file, group, linger, swap
+from node.files import lines
+from node.host import users
+from node.host.differences import changed
+from node.host.system import System
+from node.state.manifest import Journal
 
 LIMITS = "/etc/security/limits.d/60-sparkform.conf"
 FSTAB = "/etc/fstab"
@@ -43,14 +43,14 @@ def observe(system: System, request: Json) -> dict[str, Any]:
     found = system.state(models)
     return {
         "user": user,
-        "docker_group": user in (accounts.members(system, "docker") or []),
+        "docker_group": user in (users.members(system, "docker") or []),
         "linger": linger.lingers(system, user),
         "memlock": _memlock(system.read(LIMITS), user),
         "swap": sorted({*swap.devices(system), *at_boot(system.read(FSTAB))}),
         "model_directory": models,
         "model_directory_exists": bool(found and found.is_directory),
         "model_directory_mode": f"{found.mode:04o}" if found else None,
-        "model_directory_owner": accounts.name_of(system, found.uid) if found else None,
+        "model_directory_owner": users.name_of(system, found.uid) if found else None,
     }
 
 
@@ -147,7 +147,7 @@ def _model_directory(journal: Journal, want: Json) -> list[str]:
     mode, owner = want["model_directory_mode"], want["model_directory_owner"]
     if found and mode is None and owner is None:
         return []
-    uid, gid = accounts.ids_of(journal.system, owner or want["user"])
+    uid, gid = users.ids_of(journal.system, owner or want["user"])
     if found and owner is None:
         uid, gid = found.uid, found.gid
     if found and found.uid == uid:

@@ -1,6 +1,6 @@
 """Where models are downloaded: the real Hugging Face client, from pinned wheels with hashes.
 
-want: {"lock": sha256 of node.hub.lock.LOCK}.
+want: {"lock": sha256 of node.huggingface.lock.LOCK}.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from node.hub import client
-from node.hub.lock import CLIENT
-from node.journal import Journal
-from node.kinds import process
-from node.system import System
+from node.changes import process
+from node.host.system import System
+from node.huggingface import client
+from node.huggingface.lock import CLIENT
+from node.state.manifest import Journal
 
 Json = Mapping[str, Any]
 

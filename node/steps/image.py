@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from node.journal import Journal
-from node.kinds import process
-from node.plain import mapping
+from node.changes import process
+from node.host.plain import mapping
+from node.host.system import System
+from node.state.manifest import Journal
 from node.steps.model import Source
-from node.system import System
 
 Json = Mapping[str, Any]
 THERE = "there"
@@ -32,9 +32,9 @@ class Want(TypedDict):
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     """{"images": {name: id}}"""
-    from node.images import engine
+    from node.images import docker_images
 
-    return {"images": engine.names(system)}
+    return {"images": docker_images.names(system)}
 
 
 def beside_source(seen: Json, name: str, source: str, identity: str | None) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def disturbs(have: Json, want: Json) -> str:
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
-    from node.images import bring
+    from node.delivery import image as bring
 
     process.remember(journal)
     if want["source"]["kind"] == "hub":

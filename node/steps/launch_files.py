@@ -12,11 +12,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from node.changes import action, file, secret_file
 from node.errors import Refusal
-from node.journal import Journal
-from node.kinds import action, file, secret_file
-from node.places import SERVICES
-from node.system import System
+from node.host.paths import SERVICES
+from node.host.system import System
+from node.state.manifest import Journal
 
 UNITS = "/etc/systemd/system"
 # As slow as a login may be: what is told of a secret must be of no use for guessing it.

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from node.changes import secret_file
 from node.errors import Refusal
-from node.journal import Journal
-from node.kinds import secret_file
-from node.places import SERVICES
-from node.services import must
-from node.steps.wording import changes
-from node.system import System
+from node.host.daemons import must
+from node.host.differences import changes
+from node.host.paths import SERVICES
+from node.host.system import System
+from node.state.manifest import Journal
 
 PRIVATE = ("client_key", "host_key")
 Json = Mapping[str, Any]

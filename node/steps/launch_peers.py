@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from node.changes import secret_file
 from node.errors import Refusal
-from node.journal import Journal
-from node.kinds import secret_file
-from node.places import SERVICES
-from node.system import System
+from node.host.paths import SERVICES
+from node.host.system import System
+from node.state.manifest import Journal
 
 NAMES = ("known_hosts", "authorized_keys")
 Json = Mapping[str, Any]

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from node import members
-from node.journal import Journal
-from node.kinds import members as kind
-from node.labels import PREFIX
-from node.services import must
-from node.system import System
+from node.changes import members as kind
+from node.host.daemons import must
+from node.host.labels import PREFIX
+from node.host.system import System
+from node.ranks import service_objects
+from node.state.manifest import Journal
 
 START_LIMIT_S = 60
 Json = Mapping[str, Any]
@@ -23,7 +23,7 @@ Json = Mapping[str, Any]
 def observe(system: System, request: Json) -> dict[str, Any]:
     """`token`: that of the unit that runs for the service that asks, null where none does."""
     service = request.get("service")
-    found = [one for one in members.units(system) if one.service == service and one.alive]
+    found = [one for one in service_objects.units(system) if one.service == service and one.alive]
     return {"token": found[0].token if found else None}
 
 
@@ -42,7 +42,7 @@ def disturbs(have: Json, want: Json) -> str:
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
     """Starting a unit that runs already changes nothing. Raises Refusal."""
     kind.remember(journal, want["service"])
-    labels = {one: str(want[one.removeprefix(PREFIX)]) for one in members.OF_A_RANK}
-    members.mark(journal.system, want["service"], want["unit"], labels)
+    labels = {one: str(want[one.removeprefix(PREFIX)]) for one in service_objects.OF_A_RANK}
+    service_objects.mark(journal.system, want["service"], want["unit"], labels)
     must(journal.system, ["systemctl", "start", want["unit"]], timeout_s=START_LIMIT_S)
     return [f"unit {want['unit']}: started"]

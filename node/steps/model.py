@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
 from typing import Any, Literal, TypedDict
 
-from node import accounts
+from node.changes import directory, model, process
+from node.delivery import settled_model
 from node.errors import Refusal
-from node.hub import cache, record, settle
-from node.journal import Journal
-from node.kinds import directory, model, process
-from node.plain import mapping
-from node.system import System
+from node.host import users
+from node.host.plain import mapping
+from node.host.system import System
+from node.huggingface import cache, record
+from node.state.manifest import Journal
 
 Json = Mapping[str, Any]
 WHOLE = "whole and verified"
@@ -71,8 +72,12 @@ def _unrecorded(system: System, directory_of_models: str) -> Iterator[str]:
     for top in (f"{directory_of_models}/hub", directory_of_models):
         for name in system.names(top):
             root = f"{top}/{name}"
-            commit = cache.commit_of(system, root, settle.MAIN)
-            if name.startswith("models--") and commit and settle.looks_whole(system, root, commit):
+            commit = cache.commit_of(system, root, settled_model.MAIN)
+            if (
+                name.startswith("models--")
+                and commit
+                and settled_model.looks_whole(system, root, commit)
+            ):
                 yield root
 
 
@@ -94,7 +99,7 @@ def _state(seen: Json, want: Json) -> str:
     found = mapping(mapping(seen.get("models")).get(want["handle"]))
     if found.get("root") != root:
         return "not verified yet" if root in (seen.get("whole") or []) else "missing"
-    if found.get("revision") != settle.revision_of(want):
+    if found.get("revision") != settled_model.revision_of(want):
         return f"at revision {found.get('revision')}"
     if found.get("other"):
         return f"at {found['other']}"
@@ -118,11 +123,11 @@ def disturbs(have: Json, want: Json) -> str:
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
-    from node.hub.bring import from_hub, from_peer
+    from node.delivery.model import from_hub, from_peer
 
     root = cache.folder(want["cache"], want["handle"])
     process.remember(journal)
-    uid, gid = accounts.ids_of(journal.system, want["user"])
+    uid, gid = users.ids_of(journal.system, want["user"])
     if journal.system.state(want["cache"]) is None:
         directory.ensure(journal, want["cache"], 0o755, uid, gid)
     model.remember(journal, root, want["handle"], want["keep"])

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from node.journal import Journal
-from node.kinds import action, file
-from node.steps.wording import changed
-from node.system import System
+from node.changes import action, file
+from node.host.differences import changed
+from node.host.system import System
+from node.state.manifest import Journal
 
 SWITCH = "VLLM_DISABLED_KERNELS"
 UNITS = "/etc/systemd/system"

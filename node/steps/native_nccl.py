@@ -1,9 +1,9 @@
 """NCCL for native engines, at a version of our own choice and in one copy.
 
-want: {"path": where it shows, "lock": one line of node.packages, "free_bytes"}. The environment of
-native_venv links to it in the place of the NCCL that torch would bring: torch looks there first,
-before LD_LIBRARY_PATH (its libraries have an RPATH), so nothing else would be loaded. It comes
-after native_venv, whose pip fetches it.
+want: {"path": where it shows, "lock": one line of node.python.packages, "free_bytes"}. The
+environment of native_venv links to it in the place of the NCCL that torch would bring: torch looks
+there first, before LD_LIBRARY_PATH (its libraries have an RPATH), so nothing else would be loaded.
+It comes after native_venv, whose pip fetches it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from node import behind_link, packages, pip
 from node.errors import Refusal
-from node.journal import Journal
+from node.host.system import System
+from node.python import atomic_tree, packages, pip
+from node.state.manifest import Journal
 from node.steps import native_venv
-from node.system import System
 
 STEP = "native_nccl"
 PATH = "/opt/sparkform/nccl"
@@ -28,7 +28,7 @@ Json = Mapping[str, Any]
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     """The version that shows at the path, and whether its library is there."""
-    shown = behind_link.look(system, STEP, PATH)
+    shown = atomic_tree.look(system, STEP, PATH)
     root = (shown.target or "").removesuffix(INSIDE)
     found = packages.installed(system, root).versions if shown.is_ours else {}
     return {
@@ -62,14 +62,14 @@ def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
     system = journal.system
     if narrow(observe(system, want), want) == want:
         return []
-    python = f"{behind_link.look(system, native_venv.STEP, native_venv.PATH).place}/bin/python"
+    python = f"{atomic_tree.look(system, native_venv.STEP, native_venv.PATH).place}/bin/python"
     if system.state(python) is None:
         raise Refusal(f"{python} is missing, whose pip fetches NCCL; native_venv makes it.")
 
     def build(tree: str) -> list[str]:
         return _build(system, tree, python, want)
 
-    return behind_link.stand(journal, want["path"], want["lock"], INSIDE, build)
+    return atomic_tree.stand(journal, want["path"], want["lock"], INSIDE, build)
 
 
 def _build(system: System, tree: str, python: str, want: Json) -> list[str]:

@@ -1,7 +1,7 @@
 """The Python environment of native engines: exactly the packages of a lock, the same on all nodes.
 
-want: {"path": where it shows, "python": "3.12", "lock": text of node.packages, "links": {name in
-the packages' folder: target}, "free_bytes": what must be free before it is begun}.
+want: {"path": where it shows, "python": "3.12", "lock": text of node.python.packages, "links":
+{name in the packages' folder: target}, "free_bytes": what must be free before it is begun}.
 
 One that others put at the path is used as it is and never touched: then nothing is wanted here.
 """
@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from node import behind_link, packages, pip
 from node.errors import Refusal
-from node.journal import Journal
-from node.packages import Found
-from node.services import last_words
-from node.steps.wording import changed
-from node.system import System
+from node.host.daemons import last_words
+from node.host.differences import changed
+from node.host.system import System
+from node.python import atomic_tree, packages, pip
+from node.python.packages import Found
+from node.state.manifest import Journal
 
 STEP = "native_venv"
 PATH = "/opt/sparkform/vllm"
@@ -30,7 +30,7 @@ Json = Mapping[str, Any]
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     """What stands at the path, with the packages and links in it, and what the node brings."""
-    shown = behind_link.look(system, STEP, PATH)
+    shown = atomic_tree.look(system, STEP, PATH)
     python = _python_of(system, shown.place)
     site = _site(shown.place, python)
     found = packages.installed(system, site) if python else Found({})
@@ -40,7 +40,7 @@ def observe(system: System, request: Json) -> dict[str, Any]:
         "python": python,
         "packages": dict(sorted(found.versions.items())),
         "links": {name: system.link_target(f"{site}/{name}") for name in _names(request)},
-        "free_bytes": system.free_bytes(behind_link.TREES),
+        "free_bytes": system.free_bytes(atomic_tree.TREES),
         "missing": missing_tools(system),
     }
 
@@ -86,7 +86,7 @@ def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
     def build(tree: str) -> list[str]:
         return _build(system, tree, want)
 
-    return behind_link.stand(journal, want["path"], _recipe(want), "", build)
+    return atomic_tree.stand(journal, want["path"], _recipe(want), "", build)
 
 
 def missing_tools(system: System) -> dict[str, list[str]]:
@@ -116,12 +116,12 @@ def _require(system: System, want: Json) -> None:
         raise Refusal(f"This node has no python{python}, which the lock is for.")
     if f"python{python}-venv" in _missing(system, python):
         raise Refusal(f"pip is missing: `sudo apt-get install python{python}-venv` first.")
-    begun = system.names(behind_link.folder(STEP, _recipe(want)))
-    free = system.free_bytes(behind_link.TREES)
+    begun = system.names(atomic_tree.folder(STEP, _recipe(want)))
+    free = system.free_bytes(atomic_tree.TREES)
     if not begun and free < want["free_bytes"]:
         raise Refusal(
             f"The packages need {want['free_bytes'] / BYTES_A_GIB:.1f} GiB below "
-            f"{behind_link.TREES}, and {free / BYTES_A_GIB:.1f} are free."
+            f"{atomic_tree.TREES}, and {free / BYTES_A_GIB:.1f} are free."
         )
 
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from node.formats import lines
-from node.journal import Journal
-from node.kinds import file
-from node.steps.wording import changes
-from node.system import System
+from node.changes import file
+from node.files import lines
+from node.host.differences import changes
+from node.host.system import System
+from node.state.manifest import Journal
 
 PATH = "/etc/nccl.conf"
 Json = Mapping[str, Any]

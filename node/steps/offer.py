@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from node.journal import Journal
-from node.system import System
+from node.host.system import System
+from node.state.manifest import Journal
 
 Json = Mapping[str, Any]
 
@@ -51,6 +51,6 @@ def disturbs(have: Json, want: Json) -> str:
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
-    from node.spread import offers
+    from node.delivery import offers
 
     return offers.open_for(journal, want["name"], want["listen"])

@@ -2,9 +2,9 @@
 
 want: {"service", "token", "engine", "runtime", "members": [{"rank", "node", "container" or "unit",
 "management_address"}], "url", "served_name", "ready_timeout_s", "silence_timeout_s", "key_file",
-"over_rdma", "checked": {step: {"owner", "run"}}} (node.ready.wanted). The head's node, that of rank
-0, asks for one token over the public address; the others see that it was given. The step changes
-nothing that the node's lock guards, and does not hold it: it may wait for an hour.
+"over_rdma", "checked": {step: {"owner", "run"}}} (node.readiness.wanted). The head's node, that of
+rank 0, asks for one token over the public address; the others see that it was given. The step
+changes nothing that the node's lock guards, and does not hold it: it may wait for an hour.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from node.journal import Journal
+from node.host.system import System
+from node.state.manifest import Journal
 from node.steps.stateless import differences, disturbs, narrow
-from node.system import System
 
 Json = Mapping[str, Any]
 __all__ = ["apply", "differences", "disturbs", "narrow", "observe"]
@@ -22,14 +22,14 @@ __all__ = ["apply", "differences", "disturbs", "narrow", "observe"]
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     """It has no state of its own; but who asks for it gets the engines looked at."""
-    from node.ready import look
+    from node.readiness import look
 
     return look.look(system, request)
 
 
 def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
     """Raises Refusal with the failure, what to do, and the log's end; the engine is then gone."""
-    from node.ready.waiting import wait
+    from node.readiness.waiting import wait
 
     return wait(journal.system, want, node_of(journal.owner))
 

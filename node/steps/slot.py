@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from node import member_ends, members, room
+from node.changes import members as kind
 from node.errors import Refusal
-from node.journal import Journal
-from node.kinds import members as kind
-from node.members import Member
-from node.places import DOCKER_SOCKET
-from node.system import System
+from node.host.paths import DOCKER_SOCKET
+from node.host.system import System
+from node.ranks import capacity, member_ends, service_objects
+from node.ranks.service_objects import Member
+from node.state.manifest import Journal
 
 Json = Mapping[str, Any]
 
@@ -27,7 +27,7 @@ Json = Mapping[str, Any]
 def observe(system: System, request: Json) -> dict[str, Any]:
     """`members`: the ranks of the service that asks, as this node has them."""
     service = str(request.get("service", ""))
-    found = members.of(system, service) if service else []
+    found = service_objects.of(system, service) if service else []
     return {"members": [asdict(one) for one in found]}
 
 
@@ -55,9 +55,9 @@ def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
     kind.remember(journal, want["service"])
     done = member_ends.remove(system, lambda one: _leaves(one, want))
     if done:
-        room.await_memory(system)
-    if not any(one.alive for one in members.of(system, want["service"])):
-        room.require_ports(system, want["ports"])
+        capacity.await_memory(system)
+    if not any(one.alive for one in service_objects.of(system, want["service"])):
+        capacity.require_ports(system, want["ports"])
     return done
 
 
@@ -65,7 +65,10 @@ def _leaves(one: Member, want: Json) -> bool:
     """A manager sees the whole Swarm: of other services only what runs on this node is meant."""
     if one.service == want["service"]:
         return bool(one.token != want["token"])
-    return want["rank"] is not None and one.kind in (members.CONTAINER, members.UNIT)
+    return want["rank"] is not None and one.kind in (
+        service_objects.CONTAINER,
+        service_objects.UNIT,
+    )
 
 
 def _require_docker(system: System) -> None:

@@ -11,10 +11,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from node.journal import Journal
-from node.kinds import directory, tree
-from node.places import SPREAD, SPREAD_KEY
-from node.system import System
+from node.changes import directory, tree
+from node.host.paths import SPREAD, SPREAD_KEY
+from node.host.system import System
+from node.state.manifest import Journal
 
 Json = Mapping[str, Any]
 MADE, MISSING = "made", "missing"

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-from node import membership
-from node.docker_engine import get
+from node.changes import swarm
+from node.docker import membership
 from node.errors import Refusal
-from node.journal import Journal
-from node.kinds import swarm
-from node.plain import mapping
-from node.steps.wording import changes
-from node.system import System
+from node.host.differences import changes
+from node.host.docker_api import get
+from node.host.plain import mapping
+from node.host.system import System
+from node.state.manifest import Journal
 
 MANAGER, WORKER = "manager", "worker"
 OURS = "ours"

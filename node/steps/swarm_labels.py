@@ -13,14 +13,14 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from node import swarm_nodes
+from node.changes import node_labels
+from node.docker import swarm_nodes
+from node.docker.swarm_nodes import DRAIN, READY, Node
 from node.errors import Refusal
-from node.journal import Journal
-from node.kinds import node_labels
-from node.labels import PREFIX
-from node.steps.wording import changed
-from node.swarm_nodes import DRAIN, READY, Node
-from node.system import System
+from node.host.differences import changed
+from node.host.labels import PREFIX
+from node.host.system import System
+from node.state.manifest import Journal
 
 # Docker gives a task ten seconds to end, an engine may ask for more.
 DRAIN_S = 60.0

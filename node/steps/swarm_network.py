@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from node.docker_engine import get
 from node.errors import Refusal
-from node.journal import Journal
-from node.plain import mapping
+from node.host.docker_api import get
+from node.host.plain import mapping
+from node.host.system import System
+from node.state.manifest import Journal
 from node.steps.stateless import differences, disturbs, narrow
-from node.system import System
 
 Json = Mapping[str, Any]
 __all__ = ["apply", "differences", "disturbs", "narrow", "observe"]

@@ -18,7 +18,7 @@ HERE = PACKAGE / "engines"
 STAND_IN = "trtllm-stand-in"
 # One list of keys for the product, which plans engine files, and for the stand-in, which judges
 # them: it was read in TensorRT-LLM's own references.
-ENGINE_FILE_KEYS = PACKAGE.parent / "sparkform" / "planner" / "launch" / "data" / "trtllm_keys.json"
+ENGINE_FILE_KEYS = PACKAGE.parent / "sparkform" / "launch" / "data" / "trtllm_keys.json"
 DEFAULT_TRTLLM = "1.2.1"
 
 # NVIDIA's images ask for the GPU in their own environment, and their runtime obeys.

@@ -9,7 +9,7 @@ from rack.engines import catalogue, vllm
 from rack.host import RackError, ask, must
 from rack.layout import Node, Rack
 
-PLACE = "/opt/sparkform/vllm"  # sparkform/planner/launch/places.py, VIRTUALENV
+PLACE = "/opt/sparkform/vllm"  # sparkform/launch/places.py, VIRTUALENV
 
 
 def python_wrapper() -> str:

@@ -19,7 +19,7 @@ def login(view: View) -> Iterator[Check]:
 
 
 def claim(view: View) -> Iterator[Check]:
-    """The node's own record of its stack (node.claim)."""
+    """The node's own record of its stack (node.state.claim)."""
     found = view.facts.claim
     if found is None:
         yield view.ok("claim", f"free: the first `pulumi up` makes it part of {view.claimant}")

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sparkform.facts import NodeDocument, NodeReport
-from sparkform.facts.models import Facts
-from sparkform.planner.plan import RackPlan
-from sparkform.planner.steps import StackName
-from sparkform.spec import EffectiveNode, Spec
+from sparkform.config import EffectiveNode, Spec
+from sparkform.plan.rack import RackPlan
+from sparkform.plan.steps import StackName
+from sparkform.report.facts import Facts, NodeDocument
+from sparkform.report.rack_report import NodeReport
 
 Status = Literal["ok", "warn", "fail"]
 

@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from sparkform.doctor import access, docker, drift, engines, gpu, machine, openings
+from sparkform.config import EffectiveNode, Spec
+from sparkform.doctor import access, docker, drift, engines, gpu, machine, required_ports
 from sparkform.doctor.check import Check, NodeCheck, Status, View
 from sparkform.doctor.fabric import fabric
 from sparkform.doctor.native import native
-from sparkform.facts import NodeDocument, Observation
-from sparkform.planner.plan import RackPlan, plan_rack
-from sparkform.planner.steps import StackName
+from sparkform.plan.rack import RackPlan, plan_rack
+from sparkform.plan.steps import StackName
+from sparkform.report.facts import NodeDocument
+from sparkform.report.rack_report import Observation
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.outcome import ADVISORY, MANDATORY
-from sparkform.spec import EffectiveNode, Spec
 
 BEFORE: Sequence[NodeCheck] = (
     *access.CHECKS,
     *machine.CHECKS,
     *gpu.CHECKS,
     *docker.CHECKS,
-    *openings.CHECKS,
+    *required_ports.CHECKS,
 )
 AFTER: Sequence[NodeCheck] = (*engines.CHECKS, *drift.CHECKS, *access.LAST)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from node.plain import listing, mapping
+from node.host.plain import listing, mapping
 from sparkform.doctor.check import Check, View
 from sparkform.doctor.versions import at_least
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from node.plain import listing, mapping
+from node.host.plain import listing, mapping
 from sparkform.doctor.check import Check, View
-from sparkform.planner.steps import PlannedStep
+from sparkform.plan.steps import PlannedStep
 
 NEEDS_DOCKER = ("docker_daemon", "swarm", "swarm_token", "swarm_labels")
 """Steps of which nothing can be said while dockerd is silent, which is a row of its own."""

@@ -1,6 +1,6 @@
 """The services' engines: who runs, who died and how, whose token, and one completion a service.
 
-A node is asked while it is observed (node.ready.look), as for the packets of the fabric.
+A node is asked while it is observed (node.readiness.look), as for the packets of the fabric.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from node.labels import SERVICE
-from node.plain import listing, mapping
+from node.host.labels import SERVICE
+from node.host.plain import listing, mapping
+from sparkform.config import Spec
 from sparkform.doctor.check import Check, View
-from sparkform.facts import NodeDocument
-from sparkform.planner.launch.places import api_key_file
-from sparkform.spec import Spec
+from sparkform.launch.places import api_key_file
+from sparkform.report.facts import NodeDocument
 
 STEP = "ready"
 START = "`pulumi up` starts the whole service again"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from node import fabric_verdict, netplan
-from node.fabric_probe import Probe
+from node.network import fabric_verdict, netplan
+from node.network.fabric_probe import Probe
 from sparkform.doctor.check import Check, View
 from sparkform.doctor.probes import STEP, probe_of, wanted_mtu
-from sparkform.facts import NodeDocument
-from sparkform.planner.links import check_want, witnesses
-from sparkform.planner.topology import Cable
+from sparkform.fabric.links import check_want, witnesses
+from sparkform.fabric.topology import Cable
+from sparkform.report.facts import NodeDocument
 
 Json = Mapping[str, Any]
 Documents = Mapping[str, NodeDocument]

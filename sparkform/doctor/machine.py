@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sparkform.doctor.check import Check, View
 from sparkform.doctor.versions import at_least
-from sparkform.facts.models import Space
+from sparkform.report.facts import Space
 
 KIB_A_GIB = 1024**2
 BYTES_A_GIB = 1024**3

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from node.behind_link import TREES
 from node.facts import native_units
-from node.plain import listing, mapping
+from node.host.plain import listing, mapping
+from node.python.atomic_tree import TREES
 from node.steps import native_nccl, native_venv
-from sparkform.catalog import native as known
+from sparkform.catalogue import native_packages as known
+from sparkform.config import Service
 from sparkform.doctor.check import Check, View
-from sparkform.facts.models import NativeUnit
-from sparkform.planner.launch.places import unit_name
-from sparkform.planner.launch.plan import plan_launches
-from sparkform.planner.launch.records import Launch
-from sparkform.planner.native_steps import NCCL, VENV, environment
-from sparkform.planner.network import Documents
-from sparkform.spec import Service
+from sparkform.fabric.network import Documents
+from sparkform.launch.places import unit_name
+from sparkform.launch.plan import plan_launches
+from sparkform.launch.records import Launch
+from sparkform.plan.native_steps import NCCL, VENV, environment
+from sparkform.report.facts import NativeUnit
 
 TOLD = ("vllm", "torch", "triton", "transformers", "ray")
 """Seed 003, fix 6: the packages whose versions must agree, and torch and Ray, which they use."""

@@ -1,8 +1,8 @@
 """The packets that a node is asked to try while it is observed, and its answer as probes. Pure.
 
 Which interface carries which address is known only after the nodes were observed; the addresses
-themselves follow from the declaration alone. So a node is asked by address (node.fabric_look), and
-one exec a node stays enough.
+themselves follow from the declaration alone. So a node is asked by address
+(node.network.fabric_query), and one exec a node stays enough.
 """
 
 from __future__ import annotations
@@ -11,15 +11,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from node.fabric_probe import Probe, ends_of
-from node.plain import listing, mapping
+from node.host.plain import listing, mapping
+from node.network.fabric_probe import Probe, ends_of
+from sparkform.config import Spec
 from sparkform.doctor import engines
-from sparkform.facts import NodeDocument, Target
-from sparkform.planner.addressing import FabricAddress, fabric_addresses
-from sparkform.planner.links import witnesses
-from sparkform.planner.network import Network
-from sparkform.planner.topology import Cable, Port, cables
-from sparkform.spec import Spec
+from sparkform.fabric.addressing import FabricAddress, fabric_addresses
+from sparkform.fabric.links import witnesses
+from sparkform.fabric.network import Network
+from sparkform.fabric.topology import Cable, Port, cables
+from sparkform.report.facts import NodeDocument
+from sparkform.ssh.target import Target
 
 STEP = "fabric_check"
 Json = Mapping[str, Any]
@@ -75,7 +76,7 @@ def _pairs(
 
 
 def probe_of(half: Json, document: NodeDocument, ends: Json) -> Probe:
-    """One half of a link as `node.fabric_verdict` judges it.
+    """One half of a link as `node.network.fabric_verdict` judges it.
 
     `half` is that of `fabric_check`'s want, `ends` maps hardware addresses to "<node> <interface>".
     """

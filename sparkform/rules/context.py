@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sparkform.planner.shape import Shape
+from sparkform.config import AnyService, EffectiveNode, Spec
+from sparkform.models.shape import Shape
 from sparkform.rules.images import ImageReference, Version, read_image
 from sparkform.rules.knowledge import Catalogue, PackagedCatalogue
 from sparkform.rules.settings import Setting, Settings, read_settings, variables
-from sparkform.spec import AnyService, EffectiveNode, Spec
 
 if TYPE_CHECKING:
-    from sparkform.catalog.describe import Subject
-    from sparkform.facts import NodeDocument  # it imports the SSH client
-    from sparkform.planner.launch import Launch
+    from sparkform.catalogue.describe import Subject
+    from sparkform.launch import Launch
+    from sparkform.report.facts import NodeDocument  # it imports the SSH client
 
 GIB_IN_KIB = 1024 * 1024
 

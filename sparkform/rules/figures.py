@@ -57,9 +57,9 @@ def _of(service: ServiceView) -> Figures:
 
 def _speed(service: ServiceView) -> tuple[float | None, tuple[float, float] | None]:
     """One request at a time, a short question and a short answer."""
-    from sparkform.catalog.calibration import machine
-    from sparkform.catalog.describe import as_served_by
-    from sparkform.catalog.row_request import predict_row
+    from sparkform.catalogue.describe import as_served_by
+    from sparkform.sizing.calibration import machine
+    from sparkform.sizing.row_request import predict_row
 
     subject = service.subject
     if subject is None:

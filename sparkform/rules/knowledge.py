@@ -6,11 +6,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from sparkform.catalog.describe import Subject
-    from sparkform.catalog.schema import Image
-    from sparkform.planner.sizing import Memory
+    from sparkform.catalogue.describe import Subject
+    from sparkform.catalogue.schema import Image
+    from sparkform.config import AnyService
     from sparkform.rules.images import ImageReference
-    from sparkform.spec import AnyService
+    from sparkform.sizing.fit import Memory
 
 
 class Catalogue(Protocol):
@@ -33,9 +33,9 @@ class PackagedCatalogue:
     """The catalogue that comes with the program."""
 
     def subject(self, service: AnyService) -> Subject | None:
-        from sparkform.catalog import store
-        from sparkform.catalog.describe import from_catalogue, from_facts
-        from sparkform.catalog.model_facts import read_facts
+        from sparkform.catalogue import store
+        from sparkform.catalogue.describe import from_catalogue, from_facts
+        from sparkform.models.model_facts import read_facts
 
         entry = store.find(service.model) if service.model else None
         if entry is not None and service.model is not None:
@@ -47,7 +47,7 @@ class PackagedCatalogue:
         return from_facts(service.model or "modelFacts", facts, _named_quantisation(service))
 
     def gated(self, service: AnyService) -> bool | None:
-        from sparkform.catalog import store
+        from sparkform.catalogue import store
 
         entry = store.find(service.model) if service.model else None
         if entry is not None:
@@ -59,21 +59,21 @@ class PackagedCatalogue:
         return _images().get(reference.tagged)
 
     def memory(self, engine: str, runtime: str, usable_gib: float | None) -> Memory:
-        from sparkform.catalog.node_memory import memory
+        from sparkform.sizing.node_memory import memory
 
         return memory(engine, runtime=runtime, usable_gib=usable_gib)
 
 
 @cache
 def _images() -> dict[str, Image]:
-    from sparkform.catalog import store
+    from sparkform.catalogue import store
 
     return {image.reference: image for image in store.images()}
 
 
 def _named_quantisation(service: AnyService) -> str | None:
     """The quantisation that vLLM is told, as far as the catalogue has a method of that name."""
-    from sparkform.catalog.quantisation import ALIASES, METHODS
+    from sparkform.models.quantisation import ALIASES, METHODS
 
     name = getattr(service, "quantization", None)
     wanted = str(name).lower().split("_")[0] if name else ""

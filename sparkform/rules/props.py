@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sparkform.config import Spec, parse_config
 from sparkform.rules.context import Context
-from sparkform.spec import Spec, parse_config
 
 if TYPE_CHECKING:
-    from sparkform.facts import NodeDocument
+    from sparkform.report.facts import NodeDocument
 
 SERVICE_TYPE = "sparkform:index:InferenceService"
 RACK_TYPE = "sparkform:index:Rack"

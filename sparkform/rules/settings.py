@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from sparkform.config import AnyService, CudaGraph, Speculative
 from sparkform.rules.arguments import Argument, read_arguments
 from sparkform.rules.setting_sources import SOURCES, Source
-from sparkform.spec import AnyService, CudaGraph, Speculative
 
 Value = str | float | bool
 

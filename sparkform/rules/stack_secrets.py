@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sparkform.spec import SECRET_KEYS
-from sparkform.spec.stack_yaml import read_yaml
+from sparkform.config import SECRET_KEYS
+from sparkform.config.stack_yaml import read_yaml
 
 
 def secret_names(stack: Path) -> frozenset[str]:

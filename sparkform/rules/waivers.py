@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from sparkform.config import Spec
 from sparkform.errors import Problem
 from sparkform.rules.table import table
-from sparkform.spec import Spec
 
 
 def waiver_problems(spec: Spec) -> list[Problem]:

@@ -9,8 +9,8 @@ import asyncssh
 import pytest
 
 from components.connection import private_key_file
-from sparkform.facts.login_keys import needs_passphrase, stale_agent
-from sparkform.facts.report import LoginKey
+from sparkform.report.rack_report import LoginKey
+from sparkform.ssh.login_keys import needs_passphrase, stale_agent
 
 FILE = Path("~/.ssh/id_ed25519")
 

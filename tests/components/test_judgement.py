@@ -8,10 +8,10 @@ import pulumi
 import pytest
 
 from components.judgement import judge
+from sparkform.config import parse_config
 from sparkform.errors import Problem
-from sparkform.planner.plan import plan_rack
+from sparkform.plan.rack import plan_rack
 from sparkform.rules.props import RACK_TYPE, SERVICE_TYPE
-from sparkform.spec import parse_config
 from tests.support.planning import STACK, declared, recorded
 from tests.support.registrations import Record, recording
 

@@ -11,8 +11,8 @@ import pytest
 from pulumi_command import remote
 
 from components.rack import Rack, build_rack
-from sparkform.planner.plan import RackPlan
-from sparkform.spec import Spec
+from sparkform.config import Spec
+from sparkform.plan.rack import RackPlan
 from tests.support.planning import declared, installed, planned, recorded
 from tests.support.registrations import Record, Registered, recording
 

@@ -14,12 +14,13 @@ from pulumi_command import remote
 from components.docker_hosts import ssh_options
 from components.inference_service import Ground, InferenceService, build_service
 from components.rack import Rack, build_rack
-from sparkform.facts import NodeReport, Target
-from sparkform.planner.secrets import Secrets
-from sparkform.spec import Spec
+from sparkform.config import Spec
+from sparkform.plan.secrets import Secrets
+from sparkform.report.rack_report import NodeReport
+from sparkform.ssh.target import Target
 from tests.support.planning import recorded
 from tests.support.registrations import Record, Registered, recording
-from tests.unit.planner.test_services import plan_of, spec_of
+from tests.unit.plan.test_services import plan_of, spec_of
 
 KEY = "sk-not-a-real-key"
 HOST_KEY = "ssh-ed25519 AAAAC3Nz"
@@ -153,7 +154,7 @@ def test_a_swarm_rank_is_placed_by_label_with_one_gpu_on_the_swarms_host_network
     for rank, one in enumerate(ranks(swarm)):
         task = one.inputs["taskSpec"]
         assert task["placement"]["constraints"] == [
-            f"node.labels.sparkform.node == spark-{rank + 1}"
+            f"node.host.labels.sparkform.node == spark-{rank + 1}"
         ]
         generic = task["resources"]["reservation"]["genericResources"]
         assert generic == {"discreteResourcesSpecs": ["NVIDIA_GPU=1"]}

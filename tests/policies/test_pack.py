@@ -20,12 +20,13 @@ from pulumi_policy import (
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from policies.pack import POLICIES
-from sparkform.facts import NodeReport, Observation, save_facts
+from sparkform.config import load_stack
+from sparkform.report.rack_report import NodeReport, Observation
+from sparkform.report.recording import save_facts
 from sparkform.rules.props import RACK_TYPE, SERVICE_TYPE, rack_props, read_props, service_props
 from sparkform.rules.registry import GROUPS, RACK_RULES, SERVICE_RULES, STACK_RULES
 from sparkform.rules.stack_secrets import secret_names
 from sparkform.rules.table import table
-from sparkform.spec import load_stack
 from tests.unit.rules.support import DATA, Case, cases, documents
 
 BY_NAME = {policy.name: policy for policy in POLICIES}

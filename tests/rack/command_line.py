@@ -17,7 +17,7 @@ from rack.paths import identity_file
 from tests.support.rack import RackHandle
 
 ROOT = Path(__file__).parents[2]
-MAIN = "import sys; sys.argv[0] = 'sparkform'; from sparkform.cli import main; main()"
+MAIN = "import sys; sys.argv[0] = 'sparkform'; from sparkform.commands import main; main()"
 # The goal is 3 s on a quiet machine; each test prints what it took.
 DOCTOR_GUARD_S = 15.0
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from rack.host import ask, must
-from sparkform.facts import observe
-from sparkform.planner.targets import targets
-from sparkform.spec import parse_config
+from sparkform.config import parse_config
+from sparkform.plan.targets import targets
+from sparkform.ssh.observe import observe
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment, cluster_of
 from tests.support.digest import Digest, changes, digest

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from .command_line import DOCTOR_GUARD_S, Bench, bench
-from .conftest import RackFactory
+from tests.rack.command_line import DOCTOR_GUARD_S, Bench, bench
+from tests.rack.conftest import RackFactory
 
 pytestmark = pytest.mark.rack
 

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sparkform.spec import load_stack
-
-from .command_line import DOCTOR_GUARD_S, Bench, bench
-from .conftest import RackFactory
+from sparkform.config import load_stack
+from tests.rack.command_line import DOCTOR_GUARD_S, Bench, bench
+from tests.rack.conftest import RackFactory
 
 pytestmark = pytest.mark.rack
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .command_line import ROOT, Bench, bench
-from .conftest import RackFactory
+from tests.rack.command_line import ROOT, Bench, bench
+from tests.rack.conftest import RackFactory
 
 pytestmark = pytest.mark.rack
 

@@ -14,11 +14,10 @@ from typing import IO, Any
 import pytest
 import yaml
 
+from tests.rack.command_line import MAIN, ROOT, Bench, bench
+from tests.rack.conftest import RackFactory
 from tests.support import scripted_engine as engines
 from tests.support.scripted_engine import PORT, Plan
-
-from .command_line import MAIN, ROOT, Bench, bench
-from .conftest import RackFactory
 
 pytestmark = pytest.mark.rack
 

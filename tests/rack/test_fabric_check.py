@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from node.places import RECEIPTS, ZIPAPP
+from node.host.paths import RECEIPTS, ZIPAPP
 from node.steps.fabric_check import SETTLE_S
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment

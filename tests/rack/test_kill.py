@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
-from node.places import ARMED, LIBRARY, MANIFEST, RECEIPTS, ZIPAPP
+from node.host.paths import ARMED, LIBRARY, MANIFEST, RECEIPTS, ZIPAPP
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment
 from tests.support.digest import Digest, changes, digest

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from node.pip import TOGETHER
-from node.places import LOCK, ZIPAPP
+from node.host.paths import LOCK, ZIPAPP
+from node.python.pip import TOGETHER
 from node.steps import STEPS, native_nccl, native_venv
 from rack import login
 from tests.rack.conftest import RackFactory

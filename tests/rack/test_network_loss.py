@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from node.arming import LIMIT_S
-from node.places import ARMED
+from node.host.paths import ARMED
+from node.network.arming import LIMIT_S
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import RUN_LIMIT_S, Deployment
 from tests.support.digest import Digest, changes, digest

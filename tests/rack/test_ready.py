@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from rack import login
-from sparkform.facts.program import zipapp
+from sparkform.ssh.agent import zipapp
 from tests.rack.conftest import RackFactory
 from tests.support import scripted_engine as engines
 from tests.support.rack import RackHandle

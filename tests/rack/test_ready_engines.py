@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rack.engines import catalogue, loading, tiny, vllm
-from sparkform.planner.ready import ready_want
+from sparkform.plan.readiness import ready_want
 from tests.rack.conftest import RackFactory
 from tests.rack.test_ready import LIMIT_S, claimed, watch_all
 from tests.support.launching import TOKEN, Started, planned, started

@@ -15,11 +15,10 @@ import pytest
 from rack import hub
 from rack.engines import catalogue, loading
 from rack.hub import Source
+from tests.rack.command_line import MAIN
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import ROOT, Deployment, Outcome
 from tests.support.rack import RackHandle
-
-from .command_line import MAIN
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from node import lock
-from node.places import LOCK, ZIPAPP
-from sparkform.facts import program
+from node.host.paths import LOCK, ZIPAPP
+from node.state import lock
+from sparkform.ssh import agent
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment
 from tests.support.digest import Digest, changes, digest
@@ -28,8 +28,8 @@ DRIFT = "sudo loginctl disable-linger nvidia"
 HOLD = f"""
 import sys, time
 sys.path.insert(0, "{ZIPAPP}")
-from node import lock
-from node.system import System
+from node.state import lock
+from node.host.system import System
 with lock.held(System(), "apply host_ready for lab/other/spark-2/host_ready"):
     time.sleep(22)
 """
@@ -143,9 +143,9 @@ def test_a_newer_program_undoes_what_an_older_one_did_from_the_backend_alone(
     deployed: Deployment, machines: RackHandle, untouched: Digest, tmp_path: Path
 ) -> None:
     sources = tmp_path / "node"
-    shutil.copytree(program.SOURCES, sources)
+    shutil.copytree(agent.SOURCES, sources)
     (sources / "newer.py").write_text('"""A module that a later version brings."""\n')
-    newer = program.zipapp(sources)
+    newer = agent.zipapp(sources)
     machines.must(
         "spark-1", f"base64 -d | sudo tee {ZIPAPP} > /dev/null", base64.b64encode(newer).decode()
     )

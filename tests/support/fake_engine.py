@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from node.system import Answer, Result
+from node.host.system import Answer, Result
 from tests.support.fake_spark import FakeSpark
 from tests.support.fake_system import FINE
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import yaml
 
-from node.renderers import MANAGER_FILES
-from node.system import Result
+from node.host.netplan_renderer import MANAGER_FILES
+from node.host.system import Result
 from tests.support.fake_spark import FakeSpark
 from tests.support.fake_system import FINE
 

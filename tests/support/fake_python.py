@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
-from node.pip import DIES_WITH_US
-from node.system import Result
+from node.host.system import Result
+from node.python.pip import DIES_WITH_US
 from tests.support.fake_spark import FakeSpark
 from tests.support.fake_system import FINE
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from node.places import CLAIM, STATE
-from node.system import Answer, Result
+from node.host.paths import CLAIM, STATE
+from node.host.system import Answer, Result
 from tests.support.fake_system import FINE, FakeSystem, Script
 
 GPU = "GPU-1a2b3c4d-0000-1111-2222-333344445555"

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from node.system import Answer
+from node.host.system import Answer
 from tests.support.fake_spark import FakeSpark
 from tests.support.fake_system import ANY
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from node.system import Answer, Result, System, draft_of
+from node.host.system import Answer, Result, System, draft_of
 
 Command = Callable[[list[str], str], Result]
 Request = Callable[[str, str, object], Answer]

@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sparkform.facts import observe
-from sparkform.planner.launch import Launch, plan_launches
-from sparkform.planner.network import Network, plan_network
-from sparkform.planner.targets import targets
-from sparkform.spec import Spec, parse_config
+from sparkform.config import Spec, parse_config
+from sparkform.fabric.network import Network, plan_network
+from sparkform.launch import Launch, plan_launches
+from sparkform.plan.targets import targets
+from sparkform.ssh.observe import observe
 from tests.support.deployment import cluster_of
 from tests.support.rack import RackHandle
 

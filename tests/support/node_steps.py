@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from node import apply, undo
-from node.places import LOCK
-from node.system import System
+from node.host.paths import LOCK
+from node.host.system import System
+from node.verbs import apply, undo
 from tests.support.fake_spark import FakeSpark
 from tests.support.fake_system import Killed, tree_of
 

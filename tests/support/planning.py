@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sparkform.facts import NodeDocument, load_facts
-from sparkform.planner.plan import RackPlan, plan_rack
-from sparkform.planner.steps import StackName
-from sparkform.spec import Spec, parse_config
+from sparkform.config import Spec, parse_config
+from sparkform.plan.rack import RackPlan, plan_rack
+from sparkform.plan.steps import StackName
+from sparkform.report.facts import NodeDocument
+from sparkform.report.recording import load_facts
 
 FACTS = Path(__file__).parents[1] / "data" / "facts"
 # Recorded on simulated nodes, by this stack and with this Swarm.

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sparkform.facts import Observation, load_facts
-from sparkform.planner.steps import StackName
-from sparkform.spec import Spec, parse_config
+from sparkform.config import Spec, parse_config
+from sparkform.plan.steps import StackName
+from sparkform.report.rack_report import Observation
+from sparkform.report.recording import load_facts
 
 FOLDER = Path(__file__).parents[1] / "data" / "facts"
 STACK = StackName("sparkform", "cli")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from sparkform.config import load_stack
 from sparkform.rules.props import rack_props, service_props
-from sparkform.spec import load_stack
 from tests.toolchain.project import ROOT, Project
 
 DATA = ROOT / "tests" / "data"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sparkform.facts import ENVIRONMENT
+from sparkform.report.recording import ENVIRONMENT
 from tests.support.constructed import FOLDER, FROM
 from tests.support.deployment import ROOT, Deployment, Outcome
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from automation.stack_run import up
-from sparkform.proving.proof import Outcome
+from sparkform.commands.prove.proof import Outcome
+from sparkform.commands.prove.stack_run import up
 from tests.toolchain.project import ROOT, Project
 
 PROGRAM = """

@@ -7,15 +7,14 @@ from ipaddress import IPv4Interface, IPv4Network
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from sparkform.config import EffectiveNode
 from sparkform.rules.context import Context
 from sparkform.rules.groups.nccl import names_exist
 from sparkform.rules.outcome import ADVISORY, Finding, Outcome, Skip
-from sparkform.spec import EffectiveNode
 
 if TYPE_CHECKING:
-    from sparkform.facts import NodeDocument
-    from sparkform.facts.models import Interface
-    from sparkform.planner.network import Network
+    from sparkform.fabric.network import Network
+    from sparkform.report.facts import Interface, NodeDocument
 
 JUMBO = 9000
 OWN_FILE = "/etc/netplan/60-sparkform.yaml"
@@ -42,7 +41,7 @@ def _written(document: NodeDocument) -> set[str]:
 
 
 def _planned(context: Context) -> Network:
-    from sparkform.planner.network import plan_network
+    from sparkform.fabric.network import plan_network
 
     return plan_network(context.spec, context.documents or {})[0]
 
@@ -80,7 +79,7 @@ def pool_overlap(context: Context) -> Iterator[Outcome]:
 def _overlapping(
     pool: IPv4Network, document: NodeDocument, ours: set[str]
 ) -> tuple[IPv4Network, ...]:
-    from sparkform.planner.addressing import overlapping
+    from sparkform.fabric.addressing import overlapping
 
     return overlapping(pool, _elsewhere(document, ours))
 
@@ -181,7 +180,7 @@ def _small_packets(
 
 
 def _management(node: EffectiveNode, document: NodeDocument) -> IPv4Interface | None:
-    from sparkform.planner.network import management_address
+    from sparkform.fabric.network import management_address
 
     return management_address(node, document)
 

@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sparkform.planner.sizing import (
-    CACHE_BYTES,
-    DEFAULT_CONTEXT,
-    GIB,
-    Demand,
-    Fit,
-    Memory,
-    fit_cut,
-)
-from sparkform.planner.sizing_split import Cut, cache_profile
+from sparkform.config import EffectiveNode
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.outcome import Finding, Outcome, Skip
-from sparkform.spec import EffectiveNode
+from sparkform.sizing.fit import CACHE_BYTES, DEFAULT_CONTEXT, GIB, Demand, Fit, Memory, fit_cut
+from sparkform.sizing.split import Cut, cache_profile
 
 VLLM_DEFAULT, TRTLLM_DEFAULT = 0.92, 0.9
 MOST_OF_ALL = 0.95
@@ -143,7 +135,7 @@ def weights_declared(service: ServiceView) -> Iterator[Outcome]:
     subject = service.subject
     if subject is None or subject.entry is None or not (facts.parameters or facts.weight_bits):
         return
-    from sparkform.planner.shape import total_parameters
+    from sparkform.models.shape import total_parameters
 
     real = float(total_parameters(subject.shape))
     real_bits = _weight_bits(service)
@@ -160,8 +152,8 @@ def weights_declared(service: ServiceView) -> Iterator[Outcome]:
 
 def _weight_bits(service: ServiceView) -> float:
     """Mean bits a weight of the checkpoint."""
-    from sparkform.planner.shape import total_parameters
-    from sparkform.planner.sizing_split import weights_bytes
+    from sparkform.models.shape import total_parameters
+    from sparkform.sizing.split import weights_bytes
 
     subject = service.subject
     assert subject is not None

@@ -39,7 +39,7 @@ def tensor_heads(service: ServiceView) -> Iterator[Outcome]:
     The heads must divide by the ranks, and the KV heads must divide by them or be copied evenly.
     TP=3 works only with builds that pad the heads, at 1.17 to 1.25 times the speed of TP=2.
     """
-    from sparkform.planner.sizing_split import tensor_parallel_allowed
+    from sparkform.sizing.split import tensor_parallel_allowed
 
     ranks = service.ranks_of("tensor_parallel")
     if ranks == 1:

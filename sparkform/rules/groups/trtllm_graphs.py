@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sparkform.config import TrtllmService
 from sparkform.rules.context import ServiceView
 from sparkform.rules.outcome import ADVISORY, MANDATORY, Finding, Outcome
-from sparkform.spec import TrtllmService
 
 STRATEGIES = (
     "AUTO",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from node.labels import TOKEN
+from node.host.labels import TOKEN
 from sparkform.rules.context import GIB_IN_KIB, ServiceView
 from sparkform.rules.outcome import ADVISORY, MANDATORY, Finding, Outcome, Skip
 
@@ -132,8 +132,8 @@ def allocator(service: ServiceView) -> Iterator[Outcome]:
 
 
 def _weights_gib(service: ServiceView) -> float:
-    from sparkform.planner.sizing import GIB
-    from sparkform.planner.sizing_split import Cut, weights_bytes
+    from sparkform.sizing.fit import GIB
+    from sparkform.sizing.split import Cut, weights_bytes
 
     subject = service.subject
     if subject is None:

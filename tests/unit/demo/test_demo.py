@@ -18,7 +18,7 @@ from demo.__main__ import ended
 from demo.needs import missing, rack_in_use
 from demo.stack import CHECKOUT, RackStack, declaration
 from rack.engines import tiny_llama
-from sparkform.spec import parse_config
+from sparkform.config import parse_config
 
 ROOT_USER = 0
 

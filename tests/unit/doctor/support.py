@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sparkform.config import Spec
 from sparkform.doctor import Check, diagnose
-from sparkform.facts import Observation
-from sparkform.spec import Spec
+from sparkform.report.rack_report import Observation
 from tests.support.recorded import STACK, SWARM, UP, Key, changed, program_of, rack_spec, recording
 
 

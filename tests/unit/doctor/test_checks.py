@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support.recorded import SWARM, UP, Key, changed, rack_spec, recording
-
-from .support import after_change, checks_of, not_ok, row, rows
+from tests.unit.doctor.support import after_change, checks_of, not_ok, row, rows
 
 SOUND = not_ok(checks_of(recording(UP)))
 GIB = 1024**3

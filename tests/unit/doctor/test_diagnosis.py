@@ -6,8 +6,7 @@ import pytest
 
 from sparkform.doctor import Check
 from tests.support.recorded import SWARM, UNTOUCHED, UP, changed, rack_spec, recording, silent
-
-from .support import checks_of, not_ok, row, rows
+from tests.unit.doctor.support import checks_of, not_ok, row, rows
 
 SIMULATED = {
     (node, name, "warn") for node in ("spark-1", "spark-2") for name in ("system", "clock")

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from sparkform.config import Spec
 from sparkform.doctor import Check, with_probes
-from sparkform.facts import Observation
-from sparkform.planner.targets import targets
-from sparkform.spec import Spec
+from sparkform.plan.targets import targets
+from sparkform.report.rack_report import Observation
 from tests.support.recorded import SWARM, UP, changed, rack_spec, recording, silent
 from tests.unit.doctor.support import checks_of, row, rows
 

@@ -7,14 +7,13 @@ from typing import Any
 import pytest
 
 from node.steps import native_nccl
+from sparkform.config import Spec, parse_config
 from sparkform.doctor import Check
-from sparkform.facts import Observation
-from sparkform.planner.launch.plan import plan_launches
-from sparkform.planner.network import plan_network
-from sparkform.spec import Spec, parse_config
+from sparkform.fabric.network import plan_network
+from sparkform.launch.plan import plan_launches
+from sparkform.report.rack_report import Observation
 from tests.support.recorded import UP, changed, rack_spec, recording
-
-from .support import checks_of, row, rows
+from tests.unit.doctor.support import checks_of, row, rows
 
 NODE, UNIT = "spark-1", "sparkform-qwen.service"
 OURS = "/opt/sparkform/trees/native_nccl-1f0c33d2a4b5/nvidia/nccl/lib/libnccl.so.2"

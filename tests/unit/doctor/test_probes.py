@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from node import fabric_verdict
+from node.network import fabric_verdict
 from sparkform.doctor.probes import probe_of, request, with_probes
-from sparkform.facts import NodeDocument
-from sparkform.planner.links import check_want, partners, witnesses
-from sparkform.planner.network import plan_network
-from sparkform.planner.targets import targets
+from sparkform.fabric.links import check_want, partners, witnesses
+from sparkform.fabric.network import plan_network
+from sparkform.plan.targets import targets
+from sparkform.report.facts import NodeDocument
 from tests.support.recorded import UP, changed, rack_spec, recording
 
 RACKS = [("direct-untouched", "direct", 2), ("ring-untouched", "ring", 3)]

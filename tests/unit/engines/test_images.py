@@ -14,8 +14,8 @@ from rack.engines.catalogue import EngineName
 from rack.layout import Rack
 from rack.shape import Fabric, Shape
 from sparkform.errors import InputError
-from sparkform.planner.launch.places import VIRTUALENV
-from sparkform.planner.launch.versions import Version, tag_version
+from sparkform.launch.places import VIRTUALENV
+from sparkform.launch.versions import Version, tag_version
 from toolchain.engines import vllm_recipe
 
 RACK = Rack("r", IPv4Network("10.87.7.0/24"), Shape(2, Fabric.DIRECT))

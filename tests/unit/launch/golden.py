@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from sparkform.planner.launch.readable import readable
-from sparkform.spec import Spec
+from sparkform.config import Spec
+from sparkform.launch.readable import readable
 from tests.unit.launch.racks import NODES, on, planned, trt, vll
 
 FOLDER = Path(__file__).parent / "golden"

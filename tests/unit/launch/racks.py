@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sparkform.facts import NodeDocument
-from sparkform.planner.launch import LaunchPlan, plan_launches
-from sparkform.planner.network import plan_network
-from sparkform.spec import Spec
-from tests.unit.spec.support import cluster, spec, trtllm, vllm
+from sparkform.config import Spec
+from sparkform.fabric.network import plan_network
+from sparkform.launch import LaunchPlan, plan_launches
+from sparkform.report.facts import NodeDocument
+from tests.unit.config.support import cluster, spec, trtllm, vllm
 
 NODES = {"none": 1, "direct": 2, "ring": 3, "switch": 3}
 HANDLE = "Qwen/Qwen3-8B"

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from sparkform.planner.launch import Launch, digest
-from sparkform.planner.launch.checks import port_clashes, ranks_differ, secrets_shown
+from sparkform.launch import Launch, digest
+from sparkform.launch.checks import port_clashes, ranks_differ, secrets_shown
 from tests.unit.launch.racks import on, planned, trt, vll
 
 OWN = {"VLLM_HOST_IP", "NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME", "NCCL_IB_HCA"}

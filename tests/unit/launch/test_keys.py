@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from sparkform.planner.launch.trtllm_keys import DATA, allowed_keys, has_option, key_problems
-from sparkform.planner.launch.versions import Version, parse, tag_version
+from sparkform.launch.trtllm_keys import DATA, allowed_keys, has_option, key_problems
+from sparkform.launch.versions import Version, parse, tag_version
 
 IMAGE = "nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
 

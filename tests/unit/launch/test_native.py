@@ -6,7 +6,7 @@ import shlex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkform.planner.launch.native import environment_text, exec_line
+from sparkform.launch.native import environment_text, exec_line
 from tests.unit.launch.racks import on, planned, vll
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")))

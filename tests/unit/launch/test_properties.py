@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkform.planner.launch import Launch, canonical, plan_launches
-from sparkform.planner.launch.checks import secrets_shown, shared
-from sparkform.planner.network import plan_network
+from sparkform.fabric.network import plan_network
+from sparkform.launch import Launch, canonical, plan_launches
+from sparkform.launch.checks import secrets_shown, shared
 from tests.unit.launch.racks import NODES, document, on, trt, vll
 
 OWN = {

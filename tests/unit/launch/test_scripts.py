@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sparkform.planner.launch import scripts
-from sparkform.planner.launch.places import INSIDE
+from sparkform.launch import scripts
+from sparkform.launch.places import INSIDE
 from tests.unit.launch.golden import cases
 from tests.unit.launch.racks import planned
 

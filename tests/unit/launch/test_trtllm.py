@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from sparkform.errors import Problem
-from sparkform.planner.launch import Launch
+from sparkform.launch import Launch
 from tests.unit.launch.racks import on, planned, trt
 
 

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import pytest
 
+from sparkform.config import load_stack
 from sparkform.errors import Problem
-from sparkform.planner.launch import Launch
-from sparkform.spec import load_stack
+from sparkform.launch import Launch
+from tests.unit.config.support import STACKS
 from tests.unit.launch.racks import document, documents, on, planned, trt, vll
-from tests.unit.spec.support import STACKS
 
 TOKEN = "hf_" + "aB3dE5gH7jK9mN1pQ"
 

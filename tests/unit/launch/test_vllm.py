@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sparkform.errors import Problem
-from sparkform.planner.launch import Launch
+from sparkform.launch import Launch
 from tests.unit.launch.racks import document, on, planned, vll
 
 KEY = frozenset({"apiKey"})

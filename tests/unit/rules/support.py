@@ -10,15 +10,15 @@ from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
-from sparkform.facts import NodeDocument
+from sparkform.config import Cluster, Fabric, Node, Swarm, load_stack
+from sparkform.config.section import keys_of
+from sparkform.config.service import ENGINES
+from sparkform.config.stack_yaml import read_yaml
+from sparkform.report.facts import NodeDocument
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.outcome import Verdict
 from sparkform.rules.stack_secrets import secret_names
-from sparkform.spec import Cluster, Fabric, Node, Swarm, load_stack
-from sparkform.spec.section import keys_of
-from sparkform.spec.service import ENGINES
-from sparkform.spec.stack_yaml import read_yaml
 
 DATA = Path(__file__).parents[2] / "data"
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sparkform.config import parse_config
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.setting_sources import SOURCES
-from sparkform.spec import parse_config
+from tests.unit.config.support import cluster, trtllm, vllm
 from tests.unit.rules.support import DATA, document, documents
-from tests.unit.spec.support import cluster, trtllm, vllm
 
 OPTIONS = sorted({one for table in SOURCES.values() for s in table.values() for one in s.options})
 VARIABLES = [

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from sparkform.catalog import store
-from sparkform.catalog.describe import catalogue_shape
-from sparkform.catalog.store import Entry
-from sparkform.planner.sizing_split import tensor_parallel_allowed
+from sparkform.catalogue import store
+from sparkform.catalogue.describe import catalogue_shape
+from sparkform.catalogue.store import Entry
+from sparkform.config.service import ENGINES
 from sparkform.rules.groups.trtllm_options import FAKE_OPTIONS, KNOWN_OPTIONS, SINCE
 from sparkform.rules.setting_sources import SOURCES
-from sparkform.spec.service import ENGINES
+from sparkform.sizing.split import tensor_parallel_allowed
 
 
 def models_with(ranks: int) -> list[str]:

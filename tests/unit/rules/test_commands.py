@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from sparkform.cli import main
-from sparkform.facts import NodeReport, Observation, save_facts
+from sparkform.commands import main
+from sparkform.report.rack_report import NodeReport, Observation
+from sparkform.report.recording import save_facts
 from tests.unit.rules.support import DATA, documents
 
 GOOD = DATA / "good" / "trtllm-two-nodes-swarm.yaml"

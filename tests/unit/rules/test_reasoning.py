@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from sparkform.config import parse_config
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
-from sparkform.spec import parse_config
 from tests.support.recorded import rack_spec
 
 

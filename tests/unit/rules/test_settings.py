@@ -11,7 +11,7 @@ from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.images import read_image, version_of
 from sparkform.rules.settings import Settings, read_settings
-from tests.unit.spec.support import cluster, spec, trtllm, vllm
+from tests.unit.config.support import cluster, spec, trtllm, vllm
 
 
 def settings(block: dict[str, Any], nodes: int = 2) -> Settings:

@@ -10,7 +10,7 @@ from sparkform.errors import InputError
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.outcome import Verdict
-from tests.unit.spec.support import cluster, spec, trtllm
+from tests.unit.config.support import cluster, spec, trtllm
 
 REASON = "We look for a fault."
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from sparkform.catalog.schema import Figure, Image
+from sparkform.catalogue.schema import Figure, Image
+from sparkform.config import Spec, load_stack, parse_config
 from sparkform.rules.context import Rank
 from sparkform.rules.images import ImageReference
 from sparkform.rules.knowledge import PackagedCatalogue
-from sparkform.spec import Spec, load_stack, parse_config
 from tests.unit.rules.support import (
     DATA,
     documents,

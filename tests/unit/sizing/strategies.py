@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from sparkform.catalog.quantisation import METHODS, quantised
-from sparkform.planner.shape import Block, FeedForward, Mixer, Shape
+from sparkform.models.quantisation import METHODS, quantised
+from sparkform.models.shape import Block, FeedForward, Mixer, Shape
 
 METHOD_NAMES = ("bf16", "fp8", "int8", "int4", "nvfp4", "mxfp4")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sparkform.cli import main
+from sparkform.commands import main
 
 CONFIG = {
     "model_type": "llama",

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from sparkform.catalog import store
-from sparkform.catalog.describe import catalogue_shape, describe
-from sparkform.catalog.node_memory import memory
-from sparkform.catalog.quantisation import METHODS, quantised
+from sparkform.catalogue import store
+from sparkform.catalogue.describe import catalogue_shape, describe
 from sparkform.errors import InputError
-from sparkform.planner.shape import (
+from sparkform.models.quantisation import METHODS, quantised
+from sparkform.models.shape import (
     Shape,
     is_mixture,
     kv_elements_beyond_windows,
     kv_elements_per_token,
 )
-from sparkform.planner.sizing import GIB, Demand, Fit, best_fit, fit_cut
-from sparkform.planner.sizing_split import (
+from sparkform.sizing.fit import GIB, Demand, Fit, best_fit, fit_cut
+from sparkform.sizing.node_memory import memory
+from sparkform.sizing.split import (
     Cut,
     cache_profile,
     chosen_cut,

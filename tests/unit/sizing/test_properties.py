@@ -7,10 +7,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkform.catalog.quantisation import METHODS, Quantisation, quantised
-from sparkform.planner.shape import Shape, is_mixture, total_parameters
-from sparkform.planner.sizing import GIB, Demand, Memory, best_fit, fit_cut, fit_over_nodes
-from sparkform.planner.sizing_split import (
+from sparkform.models.quantisation import METHODS, Quantisation, quantised
+from sparkform.models.shape import Shape, is_mixture, total_parameters
+from sparkform.sizing.fit import GIB, Demand, Memory, best_fit, fit_cut, fit_over_nodes
+from sparkform.sizing.split import (
     Cut,
     cache_profile,
     cuts,

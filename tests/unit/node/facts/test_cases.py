@@ -9,8 +9,7 @@ import pytest
 
 from node.facts import NAMES
 from node.facts.reading import Unreadable
-
-from .cases import CASES, Case
+from tests.unit.node.facts.cases import CASES, Case
 
 # No tool prints this file; what stands in a stock one is a claim without a recording.
 WITHOUT_A_RECORDING = {"nccl_conf"}

@@ -15,11 +15,12 @@ from typing import Any
 
 import pytest
 
-from node import lock, observe
 from node.errors import Refusal
 from node.facts import NAMES
 from node.facts.reading import Look, Request, Unreadable
-from node.system import COMMAND_NOT_FOUND, TIMED_OUT, Result, System
+from node.host.system import COMMAND_NOT_FOUND, TIMED_OUT, Result, System
+from node.state import lock
+from node.verbs import observe
 
 Script = Callable[[Sequence[str]], Result]
 

@@ -12,8 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from node.facts.reading import Unreadable
-
-from .cases import CASES, Case
+from tests.unit.node.facts.cases import CASES, Case
 
 # Many cases with few examples each: about 350 damaged answers in a run of the unit tier.
 EXAMPLES = settings().max_examples // 5

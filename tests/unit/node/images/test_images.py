@@ -6,10 +6,11 @@ import doctest
 
 import pytest
 
-from node.images import bring, reference
+from node.delivery import image
+from node.images import reference
 
 
-@pytest.mark.parametrize("module", [reference, bring])
+@pytest.mark.parametrize("module", [reference, image])
 def test_the_examples_hold(module) -> None:
     assert doctest.testmod(module).failed == 0
 

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from node.journal import Journal
-from node.kinds import image as image_kind
-from node.kinds import model as model_kind
-from node.kinds import process as process_kind
-from node.places import SPREAD_KEY
+from node.changes import image as image_kind
+from node.changes import model as model_kind
+from node.changes import process as process_kind
+from node.host.paths import SPREAD_KEY
+from node.host.system import Answer
+from node.state.manifest import Journal
 from node.steps import image, model, offer, spread_key
 from node.steps.model import Source
-from node.system import Answer
 from tests.support.fake_spark import claim
 from tests.support.fake_system import FakeSystem, Script
 from tests.support.node_steps import picture, run_apply, undo_all

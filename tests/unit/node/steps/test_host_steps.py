@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from node.errors import Refusal
+from node.host.system import COMMAND_NOT_FOUND, Answer, Result
 from node.steps import docker_daemon, host_ready, nccl_conf
-from node.system import COMMAND_NOT_FOUND, Answer, Result
 from tests.support.fake_spark import (
     GPU,
     STOCK_DAEMON,

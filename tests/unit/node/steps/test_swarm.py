@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from node import docker_engine, membership
+from node.docker import membership
 from node.errors import Refusal
+from node.host import docker_api
+from node.host.system import System
 from node.steps import swarm, swarm_labels, swarm_token
-from node.system import System
 from tests.support.fake_spark import FakeSpark, claim, spark
 from tests.support.fake_swarm import FakeCluster, FakeMember, member
 from tests.support.node_steps import run_apply, undo_all
@@ -159,7 +160,7 @@ def test_undo_waits_for_a_dockerd_that_starts_without_its_manager(
     formed: Pair, patience: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, worker = formed
-    get = docker_engine.get
+    get = docker_api.get
 
     def late(system: System, path: str) -> object:
         return get(system, path) if sum(patience) > 20 else None
@@ -281,7 +282,7 @@ def test_a_node_that_is_missing_is_named(formed: Pair, patience) -> None:
 
 
 def test_undoing_the_labels_alone_puts_them_back(formed: Pair) -> None:
-    from node import undo
+    from node.verbs import undo
     from tests.support.node_steps import owner_of
 
     head, _ = formed

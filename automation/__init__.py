@@ -1,1 +1,0 @@
-"""Runs of ordinary stacks through Pulumi's Automation API."""

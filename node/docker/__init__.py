@@ -1,0 +1,1 @@
+"""Swarm membership and the nodes of a Swarm, by the Docker Engine API."""

@@ -1,0 +1,157 @@
+"""A node's place in a Swarm, read from and changed by the Docker Engine API."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from node.docker.swarm_certificate import CERTIFICATE, cluster_of
+from node.errors import Refusal
+from node.host.docker_api import get, send
+from node.host.plain import listing, mapping
+from node.host.system import System
+
+PORT = 2377
+ACTIVE, INACTIVE = "active", "inactive"
+# The bridge that Docker makes for a Swarm, and what joins it last (libnetwork, sandbox of the
+# ingress network).
+BRIDGE, INGRESS = "docker_gwbridge", "ingress-sbox"
+SETTLE_S = 60.0
+# A dockerd that starts while its Swarm's manager is gone says nothing for 20 s (moby,
+# daemon/cluster/cluster.go, swarmConnectTimeout; seen so with 20.10).
+ANSWER_S = 30.0
+PAUSE_S = 0.5
+# The size of each network cut from the pool, in bits; Docker's own default.
+SUBNET_SIZE = 24
+
+
+@dataclass(frozen=True)
+class Membership:
+    """`state` in Docker's words; `managers` as address:port; `pool` known to managers only."""
+
+    state: str
+    manager: bool
+    node_id: str | None
+    cluster: str | None
+    address: str | None
+    managers: tuple[str, ...]
+    pool: str | None
+    live_restore: bool
+
+    @property
+    def role(self) -> str | None:
+        if self.state == INACTIVE:
+            return None
+        return "manager" if self.manager else "worker"
+
+
+def read(system: System) -> Membership | None:
+    """None where dockerd does not answer."""
+    found = get(system, "/info")
+    return None if found is None else parse(found, _certificate(system, mapping(found)))
+
+
+def awaited(system: System) -> Membership | None:
+    """As `read`, but a dockerd that is about to answer is waited for."""
+    deadline = time.monotonic() + ANSWER_S
+    while (found := read(system)) is None and time.monotonic() < deadline:
+        time.sleep(PAUSE_S)
+    return found
+
+
+def parse(info: object, certificate: str | None) -> Membership:
+    """Of GET /info. Docker tells the cluster's id to managers only; on a worker it is taken from
+    the node's certificate, whose organisation it is (docs.docker.com, "How PKI works in swarm
+    mode")."""
+    swarm = mapping(mapping(info).get("Swarm"))
+    cluster = mapping(swarm.get("Cluster"))
+    state = str(swarm.get("LocalNodeState", INACTIVE))
+    pools = listing(cluster.get("DefaultAddrPool"))
+    managers = (mapping(one).get("Addr") for one in listing(swarm.get("RemoteManagers")))
+    return Membership(
+        state=state,
+        manager=swarm.get("ControlAvailable") is True,
+        node_id=swarm.get("NodeID") or None,
+        cluster=cluster.get("ID") or (cluster_of(certificate) if state != INACTIVE else None),
+        address=swarm.get("NodeAddr") or None,
+        managers=tuple(sorted(str(one) for one in managers if one)),
+        pool=str(pools[0]) if pools else None,
+        live_restore=mapping(info).get("LiveRestoreEnabled") is True,
+    )
+
+
+def init(system: System, address: str, pool: str) -> None:
+    """Start a Swarm of one manager. Raises Refusal."""
+    body = {
+        "ListenAddr": f"{address}:{PORT}",
+        "AdvertiseAddr": address,
+        "DataPathAddr": address,
+        "DefaultAddrPool": [pool],
+        "SubnetSize": SUBNET_SIZE,
+    }
+    send(system, "POST", "/swarm/init", body)
+    _await(system, lambda found: found.state == ACTIVE and found.manager, "become a manager")
+
+
+def join(system: System, address: str, manager: str, token: str) -> None:
+    """Join as a worker. Raises Refusal. The token is in the request's body, in no argv."""
+    body = {
+        "ListenAddr": f"{address}:{PORT}",
+        "AdvertiseAddr": address,
+        "DataPathAddr": address,
+        "RemoteAddrs": [manager],
+        "JoinToken": token,
+    }
+    send(system, "POST", "/swarm/join", body)
+    _await(system, lambda found: found.state == ACTIVE, f"join {manager}")
+
+
+def leave(system: System) -> None:
+    """Leave; a manager among several steps down first, so that the others keep their majority."""
+    found = awaited(system)
+    if found is None:
+        raise Refusal("dockerd does not answer, so the node cannot leave its Swarm.")
+    if found.state == INACTIVE:
+        return
+    if found.manager and len(found.managers) > 1:
+        _step_down(system, str(found.node_id))
+    send(system, "POST", "/swarm/leave?force=true")
+    _await(system, lambda found: found.state == INACTIVE, "leave its Swarm")
+
+
+def networks(system: System) -> list[str]:
+    """Names of Docker's networks; empty where dockerd does not answer."""
+    return sorted(str(mapping(one).get("Name")) for one in listing(get(system, "/networks")))
+
+
+def is_complete(system: System) -> bool:
+    """Whether dockerd has made all that it makes for a Swarm."""
+    found = read(system)
+    made = mapping(get(system, f"/networks/{BRIDGE}"))
+    is_active = found is not None and found.state == ACTIVE
+    return is_active and INGRESS in mapping(made.get("Containers"))
+
+
+def _step_down(system: System, node_id: str) -> None:
+    found = mapping(get(system, f"/nodes/{node_id}"))
+    version = mapping(found.get("Version")).get("Index")
+    spec = {**mapping(found.get("Spec")), "Role": "worker"}
+    send(system, "POST", f"/nodes/{node_id}/update?version={version}", spec)
+    _await(system, lambda found: not found.manager, "step down as a manager")
+
+
+def _await(system: System, reached: Callable[[Membership], bool], what: str) -> None:
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        found = read(system)
+        if found is not None and reached(found):
+            return
+        if time.monotonic() > deadline:
+            raise Refusal(f"The node did not {what} within {SETTLE_S:g} s.")
+        time.sleep(PAUSE_S)
+
+
+def _certificate(system: System, info: dict[str, object]) -> str | None:
+    root = info.get("DockerRootDir") or "/var/lib/docker"
+    return system.read(f"{root}/{CERTIFICATE}")

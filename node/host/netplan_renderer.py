@@ -1,0 +1,54 @@
+"""What carries netplan's files out, waited for until it has read them.
+
+`netplan apply` starts NetworkManager and networkd and does not wait (`systemctl --no-block`); each
+`systemctl daemon-reload` has netplan's generator remove its files below /run and write them anew.
+What starts in that moment reads none of them: its links, the management one too, stay without an
+address for good (seen with netplan 0.106 and NetworkManager 1.42).
+"""
+
+from __future__ import annotations
+
+import time
+
+from node.errors import Refusal
+from node.host.system import System
+
+NETWORKD_FILES = "/run/systemd/network"
+MANAGER_FILES = "/run/NetworkManager/system-connections"
+START_LIMIT_S = 60.0
+SETTLE_S = 30.0
+PAUSE_S = 0.5
+
+
+def settle(system: System) -> None:
+    """Return once each renderer that netplan has files for has read them. Raises Refusal."""
+    if any(_is_for_networkd(name) for name in system.names(NETWORKD_FILES)):
+        _start(system, "systemd-networkd.service")
+    if not _made(system):
+        return
+    _start(system, "NetworkManager.service")
+    deadline = time.monotonic() + SETTLE_S
+    while unread := _unread(system):
+        if time.monotonic() > deadline:
+            raise Refusal(f"NetworkManager has not read {', '.join(unread)}, which netplan wrote.")
+        system.run(["nmcli", "connection", "reload"])
+        time.sleep(PAUSE_S)
+
+
+def _is_for_networkd(name: str) -> bool:
+    """A `.link` file is udev's, with either renderer."""
+    return name.startswith("10-netplan-") and name.endswith(".network")
+
+
+def _start(system: System, unit: str) -> None:
+    """Nothing for one that runs; one that is being started is waited for."""
+    system.run(["systemctl", "start", unit], timeout_s=START_LIMIT_S)
+
+
+def _made(system: System) -> list[str]:
+    return [name for name in system.names(MANAGER_FILES) if name.startswith("netplan-")]
+
+
+def _unread(system: System) -> list[str]:
+    known = system.run(["nmcli", "-t", "-f", "FILENAME", "connection", "show"]).out.splitlines()
+    return [name for name in _made(system) if f"{MANAGER_FILES}/{name}" not in known]

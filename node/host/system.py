@@ -1,0 +1,239 @@
+"""The one way in which code on a node touches the machine: files, commands, local sockets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import stat
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+
+COMMAND_NOT_FOUND = 127
+TIMED_OUT = 124
+DISCARD_PORT = 9
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command answered. A missing tool is code 127 and a time-out 124, as in a shell."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an HTTP server answered; status 0 where nothing did, with the reason as body."""
+
+    status: int
+    body: object
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True)
+class FileState:
+    """Permission bits and owner of a file or directory, as numbers."""
+
+    mode: int
+    uid: int
+    gid: int
+    is_directory: bool
+
+
+@lru_cache(maxsize=1024)
+def _below(root: Path, absolute: str) -> Path:
+    """Taking a path apart costs as much as opening it, and one verb names the same ones often."""
+    return root / absolute.lstrip("/")
+
+
+@dataclass(frozen=True)
+class System:
+    """A machine. Tests give another `root` and override `run` and `ask`."""
+
+    root: Path = Path("/")
+
+    def path(self, absolute: str) -> Path:
+        return _below(self.root, absolute)
+
+    def read(self, absolute: str) -> str | None:
+        """The file's text, None where there is none; any bytes survive a round trip."""
+        try:
+            return self.path(absolute).read_bytes().decode("utf-8", "surrogateescape")
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def state(self, absolute: str) -> FileState | None:
+        try:
+            found = self.path(absolute).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        is_directory = stat.S_ISDIR(found.st_mode)
+        return FileState(stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, is_directory)
+
+    def names(self, absolute: str) -> list[str]:
+        """Names in a directory, sorted; empty where there is none."""
+        try:
+            return sorted(os.listdir(self.path(absolute)))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def link_target(self, absolute: str) -> str | None:
+        try:
+            return os.readlink(self.path(absolute))
+        except OSError:
+            return None
+
+    def write(
+        self, absolute: str, text: str, mode: int = 0o644, owner: tuple[int, int] | None = None
+    ) -> None:
+        """Replace the file as a whole: either the old text or the new one is ever seen.
+
+        A symbolic link stays one: the file that it names is replaced.
+        """
+        target = Path(os.path.realpath(self.path(absolute)))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = draft_of(target)
+        draft.unlink(missing_ok=True)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            if owner is not None:
+                os.fchown(file.fileno(), *owner)
+            os.fchmod(file.fileno(), mode)
+            file.write(text.encode("utf-8", "surrogateescape"))
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(draft, target)
+        _sync_directory(target.parent)
+
+    def append(self, absolute: str, text: str) -> None:
+        """Add to the file's end; on the disk when this returns."""
+        target = self.path(absolute)
+        handle = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(handle, text.encode("utf-8", "surrogateescape"))
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        _sync_directory(target.parent)
+
+    def remove(self, absolute: str) -> None:
+        """Remove the file, if there is one, and what an interrupted write left beside it."""
+        target = self.path(absolute)
+        target.unlink(missing_ok=True)
+        self.drop_draft(absolute)
+        if target.parent.is_dir():
+            _sync_directory(target.parent)
+
+    def drop_draft(self, absolute: str) -> None:
+        draft_of(Path(os.path.realpath(self.path(absolute)))).unlink(missing_ok=True)
+
+    def link(self, absolute: str, target: str) -> None:
+        self.path(absolute).parent.mkdir(parents=True, exist_ok=True)
+        self.path(absolute).symlink_to(target)
+
+    def make_directory(self, absolute: str, mode: int = 0o755) -> None:
+        self.path(absolute).mkdir(exist_ok=True)
+        os.chmod(self.path(absolute), mode)
+
+    def remove_directory(self, absolute: str) -> None:
+        """Remove it where it is empty; anything in it stays, and so does it."""
+        if self.path(absolute).is_dir() and not self.names(absolute):
+            self.path(absolute).rmdir()
+
+    def remove_tree(self, absolute: str) -> None:
+        """Remove a directory with all that is in it; a link in it goes, not what it points to."""
+        shutil.rmtree(self.path(absolute))
+
+    def free_bytes(self, absolute: str) -> int:
+        """What a file below this path may take, on the file system of its nearest parent."""
+        place = self.path(absolute)
+        while not place.exists():
+            place = place.parent
+        return shutil.disk_usage(place).free
+
+    def own(self, absolute: str, mode: int, uid: int, gid: int) -> None:
+        os.chown(self.path(absolute), uid, gid)
+        os.chmod(self.path(absolute), mode)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        stdin: str = "",
+        timeout_s: float = 10,
+        environment: Mapping[str, str] | None = None,
+    ) -> Result:
+        """Run without a shell. Never raises for what the command does.
+
+        `environment` is the whole of it; by default the program's own.
+        """
+        try:
+            done = subprocess.run(
+                argv,
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=timeout_s,
+                errors="replace",
+                env={**os.environ, "LC_ALL": "C"} if environment is None else environment,
+            )
+        except FileNotFoundError:
+            return Result(COMMAND_NOT_FOUND, "", f"{argv[0]}: not found")
+        except subprocess.TimeoutExpired:
+            return Result(TIMED_OUT, "", f"{argv[0]}: no answer within {timeout_s:g} s")
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def knock(self, interface: str, addresses: Sequence[str]) -> None:
+        """One empty datagram to the discard port of each address, out of this interface whatever
+        the routes say: who hears it tells its hardware address. Needs root. Never raises."""
+        with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as door:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+            for address in addresses:
+                # An earlier datagram that nobody took may be reported by a later call.
+                with contextlib.suppress(OSError):
+                    door.sendto(b"", (address, DISCARD_PORT))
+
+    def start(
+        self, argv: Sequence[str], environment: Mapping[str, str], output: IO[bytes]
+    ) -> subprocess.Popen[bytes]:
+        """Start what takes long, to be watched; all that it says goes to a file."""
+        return subprocess.Popen(
+            argv, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
+
+    def ask(
+        self, socket_path: str, method: str, path: str, body: object = None, timeout_s: float = 10
+    ) -> Answer:
+        """One HTTP request with a JSON body to a local socket. Never raises for the answer."""
+        from node.host.local_http import request
+
+        status, found = request(str(self.path(socket_path)), method, path, body, timeout_s)
+        return Answer(status, found)
+
+    def fetch(self, socket_path: str, path: str, timeout_s: float = 30) -> bytes | None:
+        """What a local socket's HTTP server has there, byte for byte; None where it has nothing."""
+        from node.host.local_http import fetch
+
+        return fetch(str(self.path(socket_path)), path, timeout_s)
+
+
+def draft_of(target: Path) -> Path:
+    """Where a write prepares its text. The name is fixed, so that a killed write can be cleared."""
+    return target.with_name(f".{target.name}.sparkform-draft")
+
+
+def _sync_directory(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

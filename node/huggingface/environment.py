@@ -1,0 +1,48 @@
+"""The environment of the hub's client: what the machine says of hub and proxies, and the token."""
+
+from __future__ import annotations
+
+import shlex
+
+from node.host.system import System
+
+MACHINE_WIDE = "/etc/environment"
+TAKEN = ("HF_ENDPOINT", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE")
+PUBLIC_HUB = "https://huggingface.co"
+NOWHERE = "/nonexistent"
+"""A home that is not there: the client finds no token of somebody else's, and leaves nothing."""
+
+
+def machine_wide(text: str | None) -> dict[str, str]:
+    """The assignments of /etc/environment (pam_env(8)) that concern a download. Pure.
+
+    sudo resets the environment, so they do not come by themselves.
+
+    >>> machine_wide('PATH="/bin"\\nHF_ENDPOINT=http://mirror\\nhttps_proxy="http://p:1"')
+    {'HF_ENDPOINT': 'http://mirror', 'https_proxy': 'http://p:1'}
+    """
+    found = {}
+    for line in (text or "").splitlines():
+        name, sign, value = line.strip().removeprefix("export ").partition("=")
+        if sign and name.upper() in TAKEN:
+            found[name] = "".join(shlex.split(value)[:1])
+    return found
+
+
+def of_client(system: System, token: str | None) -> dict[str, str]:
+    """The whole environment of the client's process."""
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": NOWHERE,
+        "HF_HOME": NOWHERE,
+        "LC_ALL": "C.UTF-8",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+        **machine_wide(system.read(MACHINE_WIDE)),
+        **({"HF_TOKEN": token} if token else {}),
+    }
+
+
+def endpoint(system: System) -> str:
+    return machine_wide(system.read(MACHINE_WIDE)).get("HF_ENDPOINT", PUBLIC_HUB)

@@ -1,0 +1,102 @@
+"""What the hub has of a model, asked with its own client before a byte of the model is moved."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from node.errors import Refusal
+from node.host.daemons import last_words
+from node.host.system import System
+from node.huggingface import environment
+from node.huggingface.client import PYTHON
+
+LIMIT_S = 120.0
+PROGRAM = """\
+import json, sys
+from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
+handle, revision = sys.argv[1:]
+def digest(file):
+    return "sha256:" + file.lfs.sha256 if file.lfs else "git:" + file.blob_id
+try:
+    info = HfApi().model_info(handle, revision=revision, files_metadata=True)
+    files = {one.rfilename: {"size": one.size, "digest": digest(one)} for one in info.siblings}
+    largest = max(files, key=lambda name: files[name]["size"])
+    # Everybody may list the files of a gated model; only its files are behind the gate.
+    get_hf_file_metadata(hf_hub_url(handle, largest, revision=info.sha))
+    print(json.dumps({"commit": info.sha, "files": files}))
+except Exception as error:
+    response = getattr(error, "response", None)
+    status = getattr(response, "status_code", None)
+    print(json.dumps({"error": type(error).__name__, "status": status, "said": str(error)}))
+"""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One file at the hub."""
+
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """A model at one commit, its files by name."""
+
+    commit: str
+    files: Mapping[str, Wanted]
+
+    @property
+    def bytes(self) -> int:
+        return sum(file.size for file in self.files.values())
+
+
+def look(system: System, handle: str, revision: str, token: str | None) -> Found:
+    """Raises Refusal with what to do where the hub does not hand the model out."""
+    argv = [PYTHON, "-I", "-c", PROGRAM, handle, revision]
+    variables = environment.of_client(system, token)
+    done = system.run(argv, timeout_s=LIMIT_S, environment=variables)
+    try:
+        answer = json.loads(done.out)
+    except ValueError:
+        raise Refusal(f"The hub's client failed: {last_words(done)}") from None
+    if "error" in answer:
+        place = f"{environment.endpoint(system)}/{handle}"
+        raise Refusal(words(answer, handle, revision, place, has_token=token is not None))
+    files = {name: Wanted(**file) for name, file in answer["files"].items()}
+    return Found(answer["commit"], files)
+
+
+def words(
+    answer: Mapping[str, Any], handle: str, revision: str, place: str, *, has_token: bool
+) -> str:
+    """What the client's error means to the user. Pure."""
+    error, said = answer["error"], " ".join(str(answer["said"]).split())[:300]
+    if "Invalid credentials" in said:
+        return (
+            "The hub does not know the token of sparkform:hfToken. Make a new one in the hub's "
+            "settings under Access Tokens, then `pulumi config set --secret sparkform:hfToken`."
+        )
+    if error == "GatedRepoError":
+        return _gated(handle, place, has_token)
+    if error == "RepositoryNotFoundError":
+        hint = "" if has_token else ", and no token was given (`sparkform:hfToken`)"
+        return f"The hub shows no model {handle}: the handle is wrong or it is private{hint}."
+    if error == "RevisionNotFoundError":
+        return f"{handle} has no revision {revision}; {place}/commits/main lists what it has."
+    return f"{handle} cannot be asked for at {place}: {error}: {said}"
+
+
+def _gated(handle: str, place: str, has_token: bool) -> str:
+    if has_token:
+        return (
+            f"{handle} is gated and the owner of sparkform:hfToken has no access. Accept its terms "
+            f"at {place}; if they must be granted by hand, wait for that. Then run `pulumi up`."
+        )
+    return (
+        f"{handle} is gated and no token was given. Accept its terms at {place}, make a token "
+        "there, and `pulumi config set --secret sparkform:hfToken`."
+    )

@@ -1,0 +1,1 @@
+"""Changes of a node's network: planned by netplan, armed, confirmed or rolled back."""

@@ -1,0 +1,1 @@
+"""Python environments of native engines: locked packages, pip, and trees that appear at once."""

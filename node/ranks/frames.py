@@ -1,0 +1,37 @@
+"""The form in which Docker hands a log over: frames of one message each, behind its time. Pure.
+
+Docker Engine API, ContainerAttach, "stream format": a byte for the stream, three zeroes, the length
+in four bytes. A container with a terminal has no frames.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+
+from node.ranks.running import Line
+
+HEADER = struct.Struct(">BxxxL")
+BREAKS = re.compile(r"[\r\n]+")
+
+
+def lines(data: bytes, has_terminal: bool) -> list[Line]:
+    """Progress bars go back to the start of their line: each of their states is a line here."""
+    messages = data.splitlines() if has_terminal else _messages(data)
+    return [line for message in messages for line in _lines(message)]
+
+
+def _messages(data: bytes) -> Iterator[bytes]:
+    place = 0
+    while place + HEADER.size <= len(data):
+        _, length = HEADER.unpack_from(data, place)
+        place += HEADER.size
+        yield data[place : place + length]
+        place += length
+
+
+def _lines(message: bytes) -> Iterator[Line]:
+    stamp, _, text = message.decode("utf-8", "replace").partition(" ")
+    for part in BREAKS.split(text.strip("\r\n")):
+        yield Line(stamp, part)

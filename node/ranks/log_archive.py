@@ -1,0 +1,68 @@
+"""Logs of engines that were ended: kept on the node, for root only, without secrets."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Sequence
+
+from node.host.paths import LOGS, SERVICES
+from node.host.system import System
+
+KEEP = 10
+"""Logs a service; the oldest goes when another comes."""
+
+HIDDEN = "(hidden)"
+TOKENS = re.compile(r"\bhf_[A-Za-z0-9]{16,}|(?<=Bearer )[^\s'\"]+")
+"""Hugging Face's tokens have this form; a bearer token may have any."""
+
+SHORTEST_SECRET = 6
+
+
+def folder(service: str) -> str:
+    return f"{LOGS}/{service}"
+
+
+def write(system: System, service: str, lines: Iterable[str]) -> str:
+    """Keep a log. Returns its path."""
+    for path in (LOGS, folder(service)):
+        if system.state(path) is None:
+            system.make_directory(path, 0o700)
+    name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    path = f"{folder(service)}/{name}.log"
+    text = "".join(f"{line}\n" for line in lines)
+    system.write(path, text, 0o600)
+    for old in names(system, service)[:-KEEP]:
+        system.remove(f"{folder(service)}/{old}")
+    return path
+
+
+def names(system: System, service: str) -> list[str]:
+    """By time, the oldest first."""
+    return [name for name in system.names(folder(service)) if name.endswith(".log")]
+
+
+def remove_all(system: System) -> None:
+    """Nothing of ours stays on a node that is given back."""
+    for service in system.names(LOGS):
+        for name in names(system, service):
+            system.remove(f"{folder(service)}/{name}")
+        system.remove_directory(folder(service))
+    system.remove_directory(LOGS)
+
+
+def secrets_of(system: System, service: str) -> tuple[str, ...]:
+    """The values of a service's secrets on this node, which no line may show."""
+    place = f"{SERVICES}/{service}/secrets"
+    texts = [(system.read(f"{place}/{name}") or "").strip() for name in system.names(place)]
+    return tuple(text for text in texts if len(text) >= SHORTEST_SECRET)
+
+
+def hidden(line: str, secrets: Sequence[str]) -> str:
+    """
+    >>> hidden("token hf_abcdefghijklmnopqrst, key open-sesame", ["open-sesame"])
+    'token (hidden), key (hidden)'
+    """
+    for secret in secrets:
+        line = line.replace(secret, HIDDEN)
+    return TOKENS.sub(HIDDEN, line)

@@ -1,0 +1,1 @@
+"""What the agent keeps under /var/lib/sparkform: claim, lock, manifest and receipts."""

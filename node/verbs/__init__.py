@@ -1,0 +1,1 @@
+"""One module a verb of the agent, each with `main(system, arguments, stdin)`."""

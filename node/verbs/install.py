@@ -1,0 +1,108 @@
+"""The verb `install`: put the running zipapp in its place and claim the node for its stack.
+
+It comes before anything else of ours is on the node, so it brings itself: BOOTSTRAP reads the
+document (first line) and the zipapp (the rest, bzip2 in base64) from stdin and runs it from memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pkgutil
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+
+from node.errors import Refusal
+from node.host.paths import LIBRARY, LOCK, MANIFEST, STATE, ZIPAPP
+from node.host.system import System, draft_of
+from node.state import claim, document, lock, receipts
+from node.verbs.self_removal import ANCHOR
+
+PROGRAM_GONE = (
+    f"{ZIPAPP} is gone, and only it can take back what {MANIFEST} records. "
+    "Run pulumi up, which installs it again, and then pulumi destroy."
+)
+BOOTSTRAP = """\
+import base64, bz2, os, sys
+document = sys.stdin.buffer.readline()
+program = os.memfd_create("node", 0)
+with os.fdopen(os.dup(program), "wb") as file:
+    file.write(bz2.decompress(base64.b64decode(sys.stdin.buffer.read())))
+read_end, write_end = os.pipe()
+os.write(write_end, document)
+os.close(write_end)
+os.dup2(read_end, 0)
+path = "/proc/self/fd/%d" % program
+os.execv(sys.executable, [sys.executable, path, "install"])
+"""
+READ_STDIN = "cat > /dev/null"
+"""A command that ends before it has read its input fails the login that feeds it."""
+_AWAIT_LOCK = f"flock --wait {lock.WAIT_S:g} {LOCK} true"
+WAY_BACK = "; ".join(
+    [
+        f"if [ -e {ZIPAPP} ]; then :; elif [ -d {STATE} ]; then {_AWAIT_LOCK}; fi",
+        f"if [ -e {ZIPAPP} ]; then exec python3 {ZIPAPP} undo --all; fi",
+        READ_STDIN,
+        f"if [ -e {MANIFEST} ]; then echo {shlex.quote(PROGRAM_GONE)} >&2; exit 1; fi",
+        f"rm -f {LOCK} {draft_of(Path(ZIPAPP))}",
+        *(
+            f"if [ -d {folder} ]; then rmdir --ignore-fail-on-non-empty {folder}; fi"
+            for folder in (LIBRARY, STATE)
+        ),
+        # Pulumi counts a command as failed that is over before it has read its input.
+        "cat > /dev/null",
+    ]
+)
+"""For a shell: `undo --all`; where there is no program, even once an interrupted run has ended, it
+removes what a killed `install` or `undo --all` has left. One line: the login shell may be a csh."""
+OLDEST_PYTHON = (3, 10)
+
+
+def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
+    """Lines that say what was done. Raises Refusal."""
+    if arguments:
+        raise Refusal("`install` takes no argument.")
+    return install(system, document.parse(stdin), Path(sys.argv[0]).read_bytes())
+
+
+def observe(system: System) -> dict[str, str | None]:
+    """Which node program is in place: in want's terms, null where none is."""
+    text = system.read(ZIPAPP)
+    digest = hashlib.sha256((text or "").encode("utf-8", "surrogateescape")).hexdigest()
+    return {"sha256": None if text is None else digest}
+
+
+def install(system: System, wanted: document.Document, zipapp: bytes) -> list[str]:
+    """`want` is {"sha256": of the zipapp}: a program cut short on its way is not installed."""
+    if hashlib.sha256(zipapp).hexdigest() != wanted.want.get("sha256"):
+        raise Refusal("The node program did not arrive as it was sent; run `pulumi up` again.")
+    import_everything()
+    for folder in (STATE, LIBRARY):
+        system.path(folder).parent.mkdir(parents=True, exist_ok=True)
+        system.make_directory(folder, 0o755)
+    with lock.held(system, f"install for {wanted.owner}"):
+        before = receipts.owner_of(system, ANCHOR)
+        claim.require_free(system, wanted.owner)
+        # First the program, which can take back all that follows.
+        system.write(ZIPAPP, zipapp.decode("utf-8", "surrogateescape"), 0o755)
+        claim.take(system, wanted.owner)
+        receipts.write(system, ANCHOR, wanted.text)
+    taken = [f"taken over from {before}"] if before not in (None, wanted.owner) else []
+    return [*taken, f"node program installed, claimed for {claim.stack_of(wanted.owner)}"]
+
+
+def import_everything() -> None:
+    """All of the program loads here, or nothing of it is installed. Raises Refusal."""
+    import node
+
+    if sys.version_info < OLDEST_PYTHON:
+        raise Refusal("This node's python3 is older than 3.10; DGX OS 7 has 3.12.")
+    try:
+        import_module("yaml")
+    except ImportError:
+        raise Refusal("PyYAML is missing; run `sudo apt install python3-yaml`.") from None
+    for module in pkgutil.walk_packages(node.__path__, "node."):
+        if not module.name.endswith("__main__"):
+            import_module(module.name)

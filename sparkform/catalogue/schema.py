@@ -1,0 +1,118 @@
+"""The form of the catalogue's data files: no figure without its source."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from sparkform.models.shape import Role
+
+Source = Annotated[str, Field(min_length=8)]
+Value = float | int | bool | str | None
+# What a checkpoint's own `sources` must speak of, where it has a figure for it.
+SOURCED = ("quant", "engines", "gated", "bits", "revision")
+
+
+class Frozen(BaseModel):
+    """A record that cannot change and has no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+
+class Figure(Frozen):
+    """One value with where it was read. `verified` is false for memory and inference."""
+
+    value: Value
+    source: Source
+    verified: bool = True
+
+    def number(self) -> float:
+        """The value as a number. Raises TypeError for text, flags and gaps."""
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float):
+            raise TypeError(f"{self.value!r} is not a number")
+        return float(self.value)
+
+
+class ShapeFigures(Frozen):
+    """Keys of a Hugging Face config.json that one source gives."""
+
+    source: Source
+    verified: bool = True
+    config: dict[str, Any]
+
+
+class PublishedParameters(Frozen):
+    """What a model card states, to hold the computed count against."""
+
+    value: float = Field(gt=0)
+    source: Source
+    with_vision: bool = False
+
+
+class Checkpoint(Frozen):
+    """One repository of weights. `bits` where its own lists differ from the method's habit.
+
+    Checkpoints of one `release` are the same weights stored differently; of one model, one shape.
+    """
+
+    handle: str
+    release: str
+    quant: str
+    bits: dict[Role, float] | None = None
+    gated: bool
+    revision: str | None
+    engines: list[str]
+    sources: dict[str, Source]
+
+    @model_validator(mode="after")
+    def _every_figure_has_a_source(self) -> Checkpoint:
+        missing = [
+            name for name in SOURCED if getattr(self, name) is not None and name not in self.sources
+        ]
+        if missing:
+            raise ValueError(f"{self.handle}: no source for {', '.join(missing)}")
+        return self
+
+
+class Model(Frozen):
+    """A shape and the checkpoints that have it."""
+
+    name: str
+    published_parameters: PublishedParameters | None
+    figures: list[ShapeFigures] = Field(min_length=1)
+    checkpoints: list[Checkpoint] = Field(min_length=1)
+
+    def config(self) -> dict[str, Any]:
+        """All sources' keys together, in the form of a config.json."""
+        merged: dict[str, Any] = {}
+        for figures in self.figures:
+            merged.update(figures.config)
+        return merged
+
+
+class Hardware(Frozen):
+    """A machine. Figures by name; names carry their units."""
+
+    name: str
+    figures: dict[str, Figure]
+
+
+class Image(Frozen):
+    """A container image and what is known of it; a figure whose value is null is not known."""
+
+    reference: str
+    engine: str
+    figures: dict[str, Figure]
+
+
+class KnownIssue(Frozen):
+    """A defect that people met, as its thread tells it."""
+
+    id: str
+    engine: str
+    versions: str
+    symptom: str
+    workaround: str
+    source: Source
+    verified: bool = True

@@ -1,0 +1,94 @@
+"""The stack file that a command is given: its declaration, and the names that go with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+
+from sparkform.config import Spec, load_stack
+from sparkform.config.stack_yaml import read_yaml
+from sparkform.errors import InputError, Problem
+from sparkform.plan.steps import StackName
+
+STACK = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+"""Stack names as Pulumi takes them (pulumi sdk/go/common/tokens/stacks.go)."""
+
+STACK_FILE = re.compile(rf"Pulumi\.({STACK.pattern})\.ya?ml")
+PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml")
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class DeclaredStack:
+    """A valid stack file with its project. `folder` is where Pulumi runs."""
+
+    file: Path
+    folder: Path
+    name: StackName
+    spec: Spec
+
+
+def load(file: Path) -> DeclaredStack:
+    """Raises InputError with every problem of the names and of the declaration."""
+    problems: list[Problem] = []
+    spec = _kept(lambda: load_stack(file), problems)
+    stack = _kept(lambda: stack_of(file), problems)
+    project = _kept(lambda: project_of(file), problems)
+    if spec is None or stack is None or project is None:
+        raise InputError(problems)
+    return DeclaredStack(file, project[1], StackName(project[0], stack), spec)
+
+
+def _kept(read: Callable[[], Found], problems: list[Problem]) -> Found | None:
+    try:
+        return read()
+    except InputError as error:
+        problems += error.problems
+        return None
+
+
+def stack_of(file: Path) -> str:
+    """The stack's name, which is part of what the nodes record. Raises InputError."""
+    found = STACK_FILE.fullmatch(file.name)
+    if found:
+        return found[1]
+    problem = Problem(
+        path=str(file),
+        what="is not named as Pulumi names stack files",
+        got=file.name,
+        allowed="Pulumi.<stack>.yaml",
+        because="the nodes record which stack they belong to, and the name says which one it is",
+    )
+    raise InputError([problem])
+
+
+def project_of(file: Path) -> tuple[str, Path]:
+    """The project's name and folder: that of the stack file, or the nearest above it."""
+    folder = file.absolute().parent
+    for above in (folder, *folder.parents):
+        for name in PROJECT_FILES:
+            if (above / name).is_file():
+                return _project_name(above / name), above
+    problem = Problem(
+        path=str(folder),
+        what="holds no Pulumi.yaml, nor does any folder above it",
+        because="the nodes record which project they belong to",
+        remedy="run this in the folder of the program",
+    )
+    raise InputError([problem])
+
+
+def _project_name(file: Path) -> str:
+    try:
+        document = read_yaml(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        document = None
+    name = document.get("name") if isinstance(document, dict) else None
+    if isinstance(name, str) and name:
+        return name
+    raise InputError([Problem(path=str(file), what="has no project name under the key name")])

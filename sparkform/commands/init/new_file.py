@@ -1,0 +1,50 @@
+"""Writing a stack file that is not there yet, as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from sparkform.commands.declared import STACK
+from sparkform.config import load_stack
+from sparkform.errors import InputError, Problem
+
+READABLE = 0o644
+"""Stack files are committed and hold no secret in plain."""
+
+
+def target_file(stack: str) -> Path:
+    """Raises InputError for a name that Pulumi does not take."""
+    if not STACK.fullmatch(stack):
+        allowed = "letters, digits and . _ -, at most 100"
+        problem = Problem(path="--stack", what="is no stack name", got=stack, allowed=allowed)
+        raise InputError([problem])
+    return Path(f"Pulumi.{stack}.yaml")
+
+
+def require_absent(file: Path) -> None:
+    if os.path.lexists(file):
+        raise InputError([_there(file)])
+
+
+def write_checked(file: Path, text: str) -> None:
+    """The file appears only once it reads as a valid stack file, and never over another one."""
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".sparkform-init-") as folder:
+        draft = Path(folder) / file.name
+        draft.write_text(text, encoding="utf-8")
+        draft.chmod(READABLE)
+        load_stack(draft)
+        try:
+            os.link(draft, file)
+        except FileExistsError:
+            raise InputError([_there(file)]) from None
+
+
+def _there(file: Path) -> Problem:
+    return Problem(
+        path=str(file),
+        what="is there already",
+        because="it is never overwritten",
+        remedy="choose another name with --stack, or move the file away",
+    )

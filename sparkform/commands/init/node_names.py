@@ -1,0 +1,21 @@
+"""What each node is called in the stack file. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from sparkform.config.kinds import LABEL
+
+
+def node_names(hostnames: Sequence[str | None]) -> tuple[str, ...]:
+    """The machines' own names where they fit and differ, else spark-1, spark-2 …
+
+    >>> node_names(["Spark-A.local", "spark-b"]), node_names(["spark", "spark"])
+    (('spark-a', 'spark-b'), ('spark-1', 'spark-2'))
+    """
+    own = [(hostname or "").partition(".")[0].lower() for hostname in hostnames]
+    fit = all(re.fullmatch(LABEL, name) for name in own)
+    if fit and len(set(own)) == len(own):
+        return tuple(own)
+    return tuple(f"spark-{at + 1}" for at in range(len(own)))

@@ -1,0 +1,101 @@
+"""Looking at the declared nodes, with the passphrase of the key where one is needed.
+
+The agent and the plain key file come first. Only where a node lets nobody in and the file is
+encrypted is a passphrase fetched: from the stack's configuration through `pulumi`, else from the
+terminal. It is never an argument or a variable of the environment (docs/decisions/0100).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import typer
+import yaml
+
+from sparkform.commands import pulumi_command
+from sparkform.commands.declared import DeclaredStack
+from sparkform.config import Spec
+from sparkform.config.stack_yaml import read_yaml
+from sparkform.errors import InputError, Problem
+from sparkform.report.rack_report import Observation
+from sparkform.ssh.observe import observe
+from sparkform.ssh.target import Target
+
+CONFIG_KEY = "sparkform:sshKeyPassphrase"
+Ask = Callable[[], str | None]
+
+
+def look(targets: Sequence[Target], ask: Ask) -> Observation:
+    """Every node's document or error; nodes that need the passphrase are tried once more."""
+    first = observe(targets)
+    locked = [one for one in targets if _is_locked(first, one)]
+    passphrase = ask() if locked else None
+    if passphrase is None:
+        return first
+    second = observe([replace(one, passphrase=passphrase) for one in locked])
+    return Observation(nodes={**first.nodes, **second.nodes})
+
+
+def _is_locked(seen: Observation, target: Target) -> bool:
+    """Whether its key file is there and could not be opened."""
+    error, key = seen.nodes[target.name].error, target.identity_file
+    is_there = key is not None and key.expanduser().is_file()
+    return is_there and error is not None and error.kind == "identity"
+
+
+def passphrase_of(declared: DeclaredStack) -> Ask:
+    """From the stack's configuration where it stands there, else from the terminal."""
+
+    def ask() -> str | None:
+        if _is_configured(declared.file):
+            command = ["config", "get", CONFIG_KEY, "--stack", declared.name.stack]
+            return pulumi_command.run(declared.folder, command).rstrip("\r\n")
+        return from_terminal(declared.spec.cluster.identity_file)
+
+    return ask
+
+
+def from_terminal(identity_file: str | None) -> str | None:
+    """None where nobody is there to be asked."""
+    if identity_file is None or not sys.stdin.isatty():
+        return None
+    answer: str = typer.prompt(f"Passphrase of {identity_file}", hide_input=True, err=True)
+    return answer
+
+
+def _is_configured(file: Path) -> bool:
+    try:
+        document = read_yaml(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return False
+    config = document.get("config") if isinstance(document, dict) else None
+    return isinstance(config, dict) and CONFIG_KEY in config
+
+
+def require_all(seen: Observation) -> None:
+    """Raises InputError with the error of every node that could not be observed."""
+    problems = [
+        Problem(path=name, what=error.what.rstrip("."), remedy=error.remedy)
+        for name, error in seen.errors.items()
+    ]
+    if problems:
+        raise InputError(problems)
+
+
+def require_recorded(seen: Observation, spec: Spec) -> None:
+    """Raises InputError where recorded facts lack a node that is declared and not away."""
+    problems = [
+        Problem(
+            path=f"cluster.nodes[{node.position}]",
+            what=f"{node.name} is not among the recorded facts",
+            allowed=", ".join(seen.nodes) or "none were recorded",
+            remedy="record them again: `sparkform doctor STACK.yaml --save FILE`",
+        )
+        for node in spec.active_nodes
+        if node.name not in seen.nodes
+    ]
+    if problems:
+        raise InputError(problems)

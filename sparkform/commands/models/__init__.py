@@ -1,0 +1,1 @@
+"""`sparkform models`: the catalogue, and what lies on which node."""

@@ -1,0 +1,1 @@
+"""`sparkform plan`: what `pulumi up` would do, without Pulumi."""

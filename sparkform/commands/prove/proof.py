@@ -1,0 +1,61 @@
+"""Running the stages one after the other until one fails, and the words of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sparkform.commands.prove.stages import Stage
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run of a stack did: `seen` are the lines that tell it, in order."""
+
+    passed: bool
+    seen: tuple[str, ...]
+    took_s: float
+
+
+TELLING: tuple[Callable[[str], bool], ...] = (
+    lambda line: line.startswith("service "),
+    lambda line: "error" in line.lower(),
+)
+"""What names a failure best: the watch of a service, else Pulumi."""
+
+Run = Callable[[Stage], Outcome]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A stage with its outcome; None where an earlier one failed."""
+
+    stage: Stage
+    outcome: Outcome | None
+
+    @property
+    def word(self) -> str:
+        if self.outcome is None:
+            return "not run"
+        return "pass" if self.outcome.passed else "fail"
+
+
+def prove(stages: Sequence[Stage], run: Run) -> Iterator[Result]:
+    """Each stage's result as it comes; nothing is run after the first failure."""
+    has_failed = False
+    for stage in stages:
+        outcome = None if has_failed else run(stage)
+        has_failed = has_failed or (outcome is not None and not outcome.passed)
+        yield Result(stage, outcome)
+
+
+def seen(result: Result) -> str:
+    """The line that counts: that it answers, or why it does not."""
+    if result.outcome is None:
+        return "an earlier stage failed"
+    lines = [line.strip() for line in result.outcome.seen if line.strip()]
+    if not lines:
+        return "nothing was said"
+    if result.outcome.passed:
+        return next((line for line in lines if " rank 0: ready, " in line), lines[-1])
+    return next((line for tells in TELLING for line in lines if tells(line)), lines[0])

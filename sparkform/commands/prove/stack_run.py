@@ -1,0 +1,57 @@
+"""One `up` of a stack with a configuration file of its own."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pulumi import automation
+from pulumi.automation import CommandError, EngineEvent, LocalWorkspaceOptions, PulumiCommand
+
+from sparkform.commands.prove.proof import Outcome
+
+SHOWN = ("info", "info#err", "warning", "error")
+ERROR = "error"
+Show = Callable[[str], None]
+
+
+def up(folder: Path, root: Path | None, stack: str, config_file: Path, show: Show) -> Outcome:
+    """Bring the stack up. `root` holds bin/pulumi; None takes the one on PATH.
+
+    Lines are shown as they come. A failed run is an outcome; what keeps Pulumi from running at all
+    (no such stack, another run under way) is one too, in Pulumi's words.
+    """
+    began, lines, errors = time.monotonic(), list[str](), list[str]()
+
+    def note(event: EngineEvent) -> None:
+        found = event.diagnostic_event
+        if found is None or found.severity not in SHOWN:
+            return
+        for line in filter(str.strip, found.message.splitlines()):
+            show(line)
+            (errors if found.severity == ERROR else lines).append(line)
+
+    try:
+        _select(folder, root, stack).up(on_event=note, color="never", config_file=str(config_file))
+    except CommandError as error:
+        said = errors or words(str(error))
+        return Outcome(False, tuple(said), time.monotonic() - began)
+    return Outcome(True, tuple(lines), time.monotonic() - began)
+
+
+def words(error: str) -> list[str]:
+    """What Pulumi itself said in a CommandError, without the names of its streams.
+
+    >>> words("\\n code: 6\\n stdout: \\n stderr: error: no stack named 'lab' found")
+    ["error: no stack named 'lab' found"]
+    """
+    parts = (re.sub(r"^\s*(code: -?\d+|stdout:|stderr:)", "", line) for line in error.splitlines())
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _select(folder: Path, root: Path | None, stack: str) -> automation.Stack:
+    command = PulumiCommand(root=str(root) if root else None)
+    options = LocalWorkspaceOptions(pulumi_command=command)
+    return automation.select_stack(stack_name=stack, work_dir=str(folder), opts=options)

@@ -1,0 +1,17 @@
+"""Checks across keys. Each takes a draft, so that an unreadable part silences only itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sparkform.config.checks import fabric, nodes, services
+from sparkform.config.draft import Draft
+from sparkform.errors import Problem
+
+CHECKS = (*nodes.CHECKS, *fabric.CHECKS, *services.CHECKS)
+
+
+def check(draft: Draft) -> Iterator[Problem]:
+    """Every problem that only several keys together show."""
+    for one in CHECKS:
+        yield from one(draft)

@@ -1,0 +1,94 @@
+"""What follows from a declaration once its defaults are filled in. No other module derives it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from sparkform.config.cluster import Cluster, Fabric, Node
+from sparkform.config.service import Service
+
+SUBNETS = 8
+FIRST_HOST = 10
+"""The last part of the address of index 0, as in NVIDIA's own two-Spark set-up (network.md 1.4)."""
+
+JUMBO_MTU = 9000
+
+
+@dataclass(frozen=True, kw_only=True)
+class EffectiveNode:
+    """One Spark with all defaults filled in.
+
+    `position` counts from 0 in the stack file, `index` sets its fabric addresses. None means that
+    nothing was declared and the node's own facts decide.
+    """
+
+    name: str
+    position: int
+    index: int
+    host: str
+    port: int
+    user: str
+    host_key: str | None
+    management_address: str | None
+    qsfp_port: Literal[0, 1, "auto"]
+    interfaces: tuple[str, ...] | None
+    memory_gib: float | None
+    model_directory: str
+    away: bool
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it is the first of the list, which the Swarm and the services start from."""
+        return self.position == 0
+
+
+def effective_index(node: Node, position: int) -> int:
+    """The declared index, or the node's position in the list."""
+    return position if node.index is None else node.index
+
+
+def effective_node(node: Node, position: int, cluster: Cluster) -> EffectiveNode:
+    """`node` with the cluster's defaults."""
+    return EffectiveNode(
+        name=node.name,
+        position=position,
+        index=effective_index(node, position),
+        host=node.host,
+        port=node.port,
+        user=node.user or cluster.user,
+        host_key=node.host_key,
+        management_address=node.management_address,
+        qsfp_port=node.qsfp_port,
+        interfaces=node.interfaces,
+        memory_gib=node.memory_gib,
+        model_directory=node.model_directory or cluster.model_directory,
+        away=node.away,
+    )
+
+
+def effective_mtu(fabric: Fabric) -> int | Literal["inherit"]:
+    """The declared MTU, or 9000 on direct and ring and the port's own elsewhere."""
+    if fabric.mtu is not None:
+        return fabric.mtu
+    return JUMBO_MTU if fabric.topology in ("direct", "ring") else "inherit"
+
+
+def fabric_subnets(fabric: Fabric) -> tuple[ipaddress.IPv4Network, ...]:
+    """The pool in 8 equal subnets: 0 and 1 for direct and switch, 0 to 5 for a ring."""
+    return tuple(ipaddress.IPv4Network(fabric.pool).subnets(prefixlen_diff=3))
+
+
+def host_in(subnet: ipaddress.IPv4Network, index: int) -> ipaddress.IPv4Address | None:
+    """The address of the node with `index` in a subnet, or None if the subnet has no room."""
+    wanted = subnet.network_address + FIRST_HOST + index
+    return wanted if wanted in subnet and wanted != subnet.broadcast_address else None
+
+
+def swarm_enabled(declared: bool | None, services: Sequence[Service]) -> bool:
+    """The declared value, or whether some service runs in Swarm."""
+    if declared is not None:
+        return declared
+    return any(service.runtime == "swarm" for service in services)

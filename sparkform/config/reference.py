@@ -1,0 +1,111 @@
+"""The configuration reference, made from the models: `python -m sparkform.config.reference`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from sparkform.config.checks import CHECKS
+from sparkform.config.cluster import Cluster
+from sparkform.config.secret_keys import SECRET_KEYS
+from sparkform.config.section import Section, keys_of, section_in
+from sparkform.config.service import Service, TrtllmService, VllmService
+from sparkform.config.shape import Choice, Shape
+
+HEAD = """\
+# Configuration
+
+A stack file, `Pulumi.<stack>.yaml`, holds two blocks under `config:`. `sparkform:cluster` says
+which machines there are, `sparkform:services` which models they serve. `Pulumi.spark.yaml` is an
+example in which every key appears. Unknown keys are refused, and every mistake is shown at once.
+
+This page is made from the models by `python -m sparkform.config.reference > docs/configuration.md`.
+"""
+
+BLOCKS: tuple[tuple[str, type[Section], type[Section] | None], ...] = (
+    ("sparkform:cluster", Cluster, None),
+    ("sparkform:services: each service, both engines", Service, None),
+    ("sparkform:services: engine trtllm only", TrtllmService, Service),
+    ("sparkform:services: engine vllm only", VllmService, Service),
+)
+
+
+def allowed(annotation: object, metadata: tuple[object, ...] = ()) -> str:
+    """What a field of this annotation takes, in words."""
+    for mark in metadata:
+        if isinstance(mark, Shape):
+            return mark.allowed
+        if isinstance(mark, Choice):
+            return " or ".join(str(option) for option in get_args(annotation))
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return allowed(parts[0], parts[1:])
+    if origin in (Union, types.UnionType):
+        return " or ".join(allowed(part) for part in parts if part is not type(None))
+    if origin is tuple:
+        return f"a list of: {allowed(parts[0])}"
+    if origin is Mapping:
+        return f"a mapping: {allowed(parts[0])} → {allowed(parts[1])}"
+    return "a block, see below" if section_in(annotation) else ""
+
+
+def when_absent(field: FieldInfo) -> str:
+    """What holds when the key is left out."""
+    if field.is_required():
+        return "required"
+    extra = field.json_schema_extra
+    if isinstance(extra, dict) and "absent" in extra:
+        return str(extra["absent"])
+    default = field.get_default(call_default_factory=True, validated_data={})
+    if isinstance(default, Section):
+        return "the defaults below"
+    return f"`{json.dumps(default)}`"
+
+
+def rows(model: type[Section], below: type[Section] | None) -> Iterator[str]:
+    """One table row for each key of `model` that `below`, its base, does not have."""
+    inherited = keys_of(below) if below else {}
+    for key, field in keys_of(model).items():
+        if key not in inherited:
+            cells = (
+                f"`{key}`",
+                allowed(field.annotation, tuple(field.metadata)),
+                when_absent(field),
+                field.description or "",
+            )
+            yield f"| {' | '.join(cells)} |"
+
+
+def table(title: str, model: type[Section], below: type[Section] | None) -> Iterator[str]:
+    """A heading, a table, and the same for each block inside."""
+    yield from ("", f"## {title}", "", "| key | value | when absent | meaning |")
+    yield "|---|---|---|---|"
+    yield from rows(model, below)
+    inherited = keys_of(below) if below else {}
+    for key, field in keys_of(model).items():
+        inner = section_in(field.annotation)
+        if inner is not None and key not in inherited:
+            place = title.partition(": ")[0] if title.startswith("sparkform:services") else title
+            yield from table(f"{place}: {key}", inner, None)
+
+
+def reference() -> str:
+    """The whole page."""
+    lines = [HEAD.rstrip()]
+    for title, model, below in BLOCKS:
+        lines += table(title, model, below)
+    lines += ["", "## Secrets", "", "Set with `pulumi config set --secret sparkform:KEY`; refused"]
+    lines += ["anywhere else.", "", "| key | what for |", "|---|---|"]
+    lines += [f"| `sparkform:{key}` | {use} |" for key, use in SECRET_KEYS.items()]
+    lines += ["", "## Checked across keys", ""]
+    lines += [f"- {(check.__doc__ or '').strip()}" for check in CHECKS]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

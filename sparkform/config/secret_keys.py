@@ -1,0 +1,77 @@
+"""Where secrets may stand: as four top-level keys of the stack, and nowhere below another key."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from sparkform.config.paths import Location, path_of
+from sparkform.errors import Problem
+
+SECRET_KEYS = {
+    "hfToken": "the Hugging Face token, for gated models",
+    "apiKey": "the key that clients of the served API must send",
+    "registryPassword": "the password of the image registry",
+    "sshKeyPassphrase": "the passphrase of cluster.identityFile",
+}
+"""The top-level secret keys and what each is for."""
+
+WHY_TOP_LEVEL = "what stands below cluster and services is stored and shown in plain"
+
+HINTS = {
+    "hfToken": ("hftoken", "huggingface", "hubtoken"),
+    "apiKey": ("apikey", "bearer"),
+    "registryPassword": ("registry", "password"),
+    "sshKeyPassphrase": ("passphrase", "sshkey", "privatekey"),
+}
+
+
+def likely_secret(key: str) -> str | None:
+    """The secret key that a user who wrote `key` means, or None."""
+    folded = "".join(character for character in key.lower() if character.isalnum())
+    matches = (name for name, hints in HINTS.items() if any(hint in folded for hint in hints))
+    return next(matches, None)
+
+
+def is_secure(value: object) -> bool:
+    """Whether Pulumi takes this for an encrypted value: a mapping with the one key `secure`."""
+    return isinstance(value, dict) and list(value) == ["secure"]
+
+
+def nested_secret(location: Location) -> Problem:
+    """The refusal of an encrypted value below cluster or services."""
+    words = [part for part in reversed(location) if isinstance(part, str)]
+    meant = next((found for word in words if (found := likely_secret(word))), None)
+    return Problem(
+        path=path_of(location),
+        what="holds an encrypted value",
+        allowed=", ".join(f"sparkform:{key} ({use})" for key, use in SECRET_KEYS.items()),
+        because=WHY_TOP_LEVEL,
+        remedy=set_command(meant or "KEY"),
+    )
+
+
+def set_command(key: str) -> str:
+    """The command that stores a secret under its top-level key."""
+    return f"use `pulumi config set --secret sparkform:{key}` and leave this value out"
+
+
+def encrypted_blocks(secret_keys: Collection[str]) -> Iterator[Problem]:
+    """One problem for each block of which Pulumi says that it holds something encrypted.
+
+    Pulumi decrypts before a program runs, so that a program cannot see `secure:`; it is told only
+    the names of the keys that hold such a value somewhere, like `sparkform:cluster`.
+    """
+    for block in ("cluster", "services"):
+        if f"sparkform:{block}" in secret_keys:
+            yield nested_secret((block,))
+
+
+def plain_secret(key: str) -> Problem:
+    """The refusal of a secret that stands in the stack file unencrypted."""
+    return Problem(
+        path=f"config.sparkform:{key}",
+        what="is not encrypted",
+        allowed="an encrypted value",
+        because="stack files are committed",
+        remedy=f"set it anew with `pulumi config set --secret sparkform:{key}`",
+    )

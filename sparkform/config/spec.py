@@ -1,0 +1,85 @@
+"""The declaration as the rest of the program sees it, with the questions that it answers."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Literal
+
+from sparkform.config.cluster import Cluster
+from sparkform.config.effective import (
+    EffectiveNode,
+    effective_mtu,
+    effective_node,
+    fabric_subnets,
+    swarm_enabled,
+)
+from sparkform.config.section import Section
+from sparkform.config.service import AnyService, TrtllmService
+
+
+class Spec(Section):
+    """A valid stack file. Made by `parse_config` and `load_stack`, which also check across keys."""
+
+    cluster: Cluster
+    services: Mapping[str, AnyService]
+
+    @cached_property
+    def nodes(self) -> tuple[EffectiveNode, ...]:
+        """All nodes with their defaults filled in, the head first, absent ones included."""
+        declared = self.cluster.nodes
+        return tuple(effective_node(node, at, self.cluster) for at, node in enumerate(declared))
+
+    @property
+    def head(self) -> EffectiveNode:
+        """The first node; it is never away."""
+        return self.nodes[0]
+
+    @property
+    def active_nodes(self) -> tuple[EffectiveNode, ...]:
+        """The nodes that are not away, the head first."""
+        return tuple(node for node in self.nodes if not node.away)
+
+    def node(self, name: str) -> EffectiveNode:
+        """The node of that name. Raises KeyError if there is none."""
+        return {node.name: node for node in self.nodes}[name]
+
+    def service_nodes(self, service: str) -> tuple[EffectiveNode, ...]:
+        """The nodes of a service by rank; the first one answers. Raises KeyError."""
+        names = self.services[service].nodes
+        return self.active_nodes if names is None else tuple(self.node(name) for name in names)
+
+    def served_name(self, service: str) -> str:
+        """The name under which the API serves the model. Raises KeyError."""
+        declared = self.services[service]
+        return declared.served_name or declared.model or service
+
+    def all_reduce(self, service: str) -> str | None:
+        """TensorRT-LLM's allreduce_strategy, None for another engine. Raises KeyError.
+
+        NCCL on several nodes: between Sparks there is no NVLink (engines.md 1.2).
+        """
+        declared = self.services[service]
+        if not isinstance(declared, TrtllmService):
+            return None
+        return declared.all_reduce or ("NCCL" if len(self.service_nodes(service)) > 1 else "AUTO")
+
+    @property
+    def swarm_enabled(self) -> bool:
+        """Whether the nodes form a Swarm: as declared, or because a service needs it."""
+        return swarm_enabled(self.cluster.swarm.enabled, list(self.services.values()))
+
+    @property
+    def fabric_mtu(self) -> int | Literal["inherit"]:
+        """Packet size on the fabric interfaces, or inherit."""
+        return effective_mtu(self.cluster.fabric)
+
+    @property
+    def fabric_subnets(self) -> tuple[ipaddress.IPv4Network, ...]:
+        """The fabric's 8 subnets: 0 and 1 for direct and switch, 0 to 5 for a ring."""
+        return fabric_subnets(self.cluster.fabric)
+
+    def plain_service(self, service: str) -> dict[str, Any]:
+        """One service as plain data for a component's props. Raises KeyError."""
+        return self.services[service].plain()

@@ -1,0 +1,35 @@
+"""What the nodes that are there still know of one that is away. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sparkform.fabric.topology import Port
+from sparkform.report.facts import NodeDocument
+from sparkform.report.receipts import parse_receipt
+
+CHECK = "fabric_check"
+
+
+def told_port(name: str, documents: Mapping[str, NodeDocument]) -> Port | None:
+    """The QSFP port of the cable that a partner last checked with this node.
+
+    Names of resources hold it, so a node whose port was found out must not change it by being away.
+    Behind a switch only the node that others ask is known so; declare `qsfpPort` for the rest.
+    """
+    for half in _checked(documents):
+        cable = str(half["cable"])
+        for port in (0, 1):
+            end = f"{name}:{port}"
+            if half["peer"] == name and (cable.startswith(f"{end}-") or cable.endswith(f"-{end}")):
+                return port
+    return None
+
+
+def _checked(documents: Mapping[str, NodeDocument]) -> Iterator[Mapping[str, Any]]:
+    for document in documents.values():
+        for step, text in document.receipts.items():
+            receipt = parse_receipt(text) if step.startswith(CHECK) else None
+            if receipt and isinstance(receipt.want, dict):
+                yield from receipt.want["halves"]

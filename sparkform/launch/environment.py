@@ -1,0 +1,89 @@
+"""The environment of each rank: which network carries what, by names of the rank's own node. Pure.
+
+Bootstrap and control go over the management network in every topology: a ring has no fabric network
+that all nodes share, and the fabric is for data. Data go over the RoCE devices that NCCL_IB_HCA
+lists, exactly those ("="): NCCL reads a plain list as prefixes, and drops to sockets without a word
+where nothing matches (kharkevich spark-pulse, docs/cluster-evidence.md 0.7). NCCL_NET=IB makes it
+fail instead. No GID index: it moves with link events, and a pinned one then hangs (tonyd2wild's
+DeepSeek-v4-Flash repository for two Sparks, issues 38 and 40). Variables by topology:
+NVIDIA/dgx-spark-playbooks@0db7c14, spark_cluster_setup.py;
+spark-arena/sparkrun@0041b8f, orchestration/infiniband.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sparkform.fabric.topology import Topology
+from sparkform.launch.members import Member
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One planned variable. A user may set one that is `overridable`; one that is `own` has another
+    value on each node."""
+
+    name: str
+    value: str
+    overridable: bool = False
+    own: bool = False
+
+
+def nccl_variables(member: Member, topology: Topology) -> tuple[Variable, ...]:
+    """What NCCL and Gloo need between several nodes.
+
+    The log level is INFO for one reason: only there NCCL says which transport it took.
+    """
+    return (
+        Variable("NCCL_NET", "IB", overridable=True),
+        Variable("NCCL_IB_DISABLE", "0", overridable=True),
+        Variable("NCCL_IB_HCA", "=" + ",".join(member.hcas), overridable=True, own=True),
+        Variable("NCCL_SOCKET_IFNAME", member.interface, own=True),
+        Variable("GLOO_SOCKET_IFNAME", member.interface, own=True),
+        Variable("NCCL_DEBUG", "INFO", overridable=True),
+        Variable("NCCL_DEBUG_SUBSYS", "INIT,NET", overridable=True),
+        *(RING if topology == "ring" else ()),
+    )
+
+
+# A ring's nodes share a subnet with each neighbour only. Needs NCCL 2.30 (network.md 1.7).
+RING = (
+    Variable("NCCL_IB_SUBNET_AWARE_ROUTING", "1", overridable=True),
+    Variable("NCCL_NET_PLUGIN", "none", overridable=True),
+    Variable("NCCL_IB_MERGE_NICS", "0", overridable=True),
+)
+
+
+def mpi_variables(member: Member, members: Sequence[Member]) -> tuple[Variable, ...]:
+    """What Open MPI and UCX need: control messages over the management network.
+
+    mpirun hands the head's parameters to its daemons, so those of oob (between daemons) list the
+    interface names of all members, of which each daemon takes its own. btl (between ranks) does not
+    work at all with a name that a node lacks, and each rank reads its own node's.
+    """
+    names = ",".join(dict.fromkeys(sorted(one.interface for one in members)))
+    return (
+        Variable("UCX_NET_DEVICES", member.interface, overridable=True, own=True),
+        Variable("OMPI_MCA_btl_tcp_if_include", member.interface, own=True),
+        Variable("OMPI_MCA_oob_tcp_if_include", names),
+        Variable("OMPI_ALLOW_RUN_AS_ROOT", "1"),
+        Variable("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
+    )
+
+
+# NVIDIA/dgx-spark-playbooks@0db7c14, nvidia/trt-llm: Triton compiles for sm_121 with CUDA's own
+# assembler, as the one that it brings is older than the chip.
+COMPILER = (
+    Variable("CPATH", "/usr/local/cuda/include", overridable=True),
+    Variable("TRITON_PTXAS_PATH", "/usr/local/cuda/bin/ptxas", overridable=True),
+)
+
+# Swarm cannot pass devices; the NVIDIA runtime adds /dev/infiniband when asked this way
+# (NVIDIA/nvidia-container-toolkit@d34b3046, internal/modifier/gated.go). Unproven on a Spark.
+MOFED = (Variable("NVIDIA_MOFED", "enabled"),)
+
+
+def own_names(variables: Iterable[Variable]) -> frozenset[str]:
+    """The names of the variables that may differ from node to node."""
+    return frozenset(one.name for one in variables if one.own)

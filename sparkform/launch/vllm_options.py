@@ -1,0 +1,109 @@
+"""The options of `vllm serve`: the same on all ranks, and each rank's place among the others.
+
+They were read in the wheels of vLLM 0.11.1, 0.12.0, 0.14.0 to 0.18.1, 0.26.0 and 0.32.0
+(vllm/engine/arg_utils.py, entrypoints/**/cli_args.py): all are in each of them, but for those in
+`SINCE`.
+"""
+
+from __future__ import annotations
+
+import json
+
+from sparkform.config import Speculative, VllmService
+from sparkform.launch.arguments import present
+from sparkform.launch.members import Member
+from sparkform.launch.request import Request
+from sparkform.launch.versions import Version
+
+MASTER_PORT = 29501
+"""vLLM's own default (vllm/config/parallel.py)."""
+
+DATA_PARALLEL_PORT = 29550
+"""vLLM's own default of --data-parallel-rpc-port."""
+
+SINCE = {
+    "--nnodes": Version(0, 11, 1),
+    "--node-rank": Version(0, 11, 1),
+    "--moe-backend": Version(0, 17, 0),
+}
+"""First version that was seen with an option. `--nnodes`: vLLM's own notes of 0.11.1 (network.md
+2.2); `--moe-backend`: not in 0.16.0, in 0.17.0."""
+
+ALIASES = {
+    "-tp": "--tensor-parallel-size",
+    "-pp": "--pipeline-parallel-size",
+    "-dp": "--data-parallel-size",
+    "-n": "--nnodes",
+    "-r": "--node-rank",
+    "-q": "--quantization",
+    "-dpa": "--data-parallel-address",
+    "-dpp": "--data-parallel-rpc-port",
+}
+
+
+def options(request: Request, declared: VllmService) -> dict[str, str | None]:
+    """What every rank is given."""
+    executor = declared.launcher if request.is_several else None
+    copies = declared.data_parallel
+    return present(
+        {
+            "--served-model-name": request.served_name,
+            "--host": declared.bind,
+            "--port": declared.port,
+            "--revision": request.weights(request.head).revision,
+            "--tensor-parallel-size": declared.tensor_parallel,
+            "--pipeline-parallel-size": declared.pipeline_parallel,
+            "--data-parallel-size": copies if copies > 1 else None,
+            "--distributed-executor-backend": executor,
+            "--max-num-seqs": declared.max_batch_size,
+            "--max-model-len": declared.max_seq_len,
+            "--gpu-memory-utilization": declared.gpu_memory_utilization,
+            "--kv-cache-dtype": declared.kv_cache_dtype,
+            "--quantization": declared.quantization,
+            "--moe-backend": declared.moe_backend,
+            "--speculative-config": _speculative(declared.speculative),
+            "--reasoning-parser": declared.reasoning_parser,
+            "--enable-auto-tool-choice": declared.tool_parser is not None,
+            "--tool-call-parser": declared.tool_parser,
+            "--enforce-eager": declared.enforce_eager,
+            "--trust-remote-code": declared.trust_remote_code,
+        }
+    )
+
+
+def place(request: Request, declared: VllmService, member: Member) -> dict[str, str | None]:
+    """Where this rank stands among the others, by vLLM's own launcher.
+
+    With copies (data parallel) vLLM derives each node's copy from its node rank
+    (vllm/engine/arg_utils.py, create_engine_config; 0.11.1 to 0.32.0).
+    """
+    copies = declared.data_parallel > 1
+    return present(
+        {
+            "--nnodes": len(request.members),
+            "--master-addr": request.head.address,
+            "--master-port": MASTER_PORT,
+            "--data-parallel-address": request.head.address if copies else None,
+            "--data-parallel-rpc-port": DATA_PARALLEL_PORT if copies else None,
+            "--node-rank": member.rank,
+            "--headless": member.rank > 0,
+        }
+    )
+
+
+def _speculative(declared: Speculative | None) -> str | None:
+    """vLLM's JSON for speculative decoding, without blanks."""
+    if declared is None:
+        return None
+    values = {
+        "method": declared.method,
+        "num_speculative_tokens": declared.tokens,
+        **({"model": declared.model} if declared.model else {}),
+    }
+    return json.dumps(values, separators=(",", ":"))
+
+
+def folded(argument: str) -> str:
+    """vLLM takes --max_model_len for --max-model-len (vllm/utils/argparse_utils.py)."""
+    name, equals, value = argument.partition("=")
+    return f"{name.replace('_', '-')}{equals}{value}" if name.startswith("--") else argument

@@ -1,0 +1,83 @@
+"""One step on one node, ready to become a resource: its document and the words for what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sparkform.report.receipts import Decision, Json, decide, parse_receipt
+
+STATELESS = {
+    "fabric_check": "will be tried with full-size packets",
+    "fabric_confirm": "will be confirmed by a fresh login",
+    "swarm_token": "will be read",
+    "swarm_network": "will be read",
+    "slot": "will be made free",
+    "member": "will be started anew",
+    "group": "will be recorded as started",
+    "ready": "will be asked for one token",
+}
+"""What steps without a state of their own do when what they depend on has changed."""
+
+
+@dataclass(frozen=True)
+class StackName:
+    """`<project>/<stack>`: who owns what a step makes on a node."""
+
+    project: str
+    stack: str
+
+    def owner(self, node: str, step: str) -> str:
+        return f"{self.project}/{self.stack}/{node}/{step}"
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """What the resource of a step carries, and what its preview says.
+
+    A held step stays as Pulumi knows it, whatever it would carry: its node, or one that it
+    concerns, is away.
+    """
+
+    node: str
+    step: str
+    decision: Decision
+    lines: tuple[str, ...]
+    is_held: bool = False
+
+
+def held_step(node: str, step: str) -> PlannedStep:
+    return PlannedStep(node, step, Decision("", 0, in_sync=True), (), is_held=True)
+
+
+def plan_step(
+    stack: StackName,
+    node: str,
+    step: str,
+    want: Json,
+    have: object,
+    receipt: str | None,
+    differences: Sequence[str],
+) -> PlannedStep:
+    """`differences` are the words for have against want; a step in sync says nothing."""
+    owner = stack.owner(node, step)
+    found = parse_receipt(receipt)
+    decision = decide(owner, want, have, found)
+    if decision.in_sync:
+        return PlannedStep(node, step, decision, ())
+    recorded = found.owner if found else None
+    words = list(differences) or [STATELESS.get(_kind(step)) or _unrecorded(owner, recorded)]
+    return PlannedStep(node, step, decision, tuple(f"{node} {step}: {word}" for word in words))
+
+
+def _kind(step: str) -> str:
+    return step.partition(":")[0]
+
+
+def _unrecorded(owner: str, recorded: str | None) -> str:
+    """Nothing differs on the machine, only in what it has recorded."""
+    if recorded is None:
+        return "is as wanted, will be recorded as ours"
+    if recorded != owner:
+        return f"belongs to {recorded}, will belong to {owner}"
+    return "what it depends on changes, so it will be made sure of"

@@ -1,0 +1,36 @@
+"""How each node that is there is reached, and what its steps are asked. Pure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sparkform.config import EffectiveNode, Spec
+from sparkform.plan.service_steps import requests
+from sparkform.ssh.target import Target
+
+
+def targets(spec: Spec, passphrase: str | None = None) -> tuple[Target, ...]:
+    """Every node that is not away. `passphrase` opens `identityFile` where it has one."""
+    return tuple(target(spec, node, passphrase) for node in spec.active_nodes)
+
+
+def target(spec: Spec, node: EffectiveNode, passphrase: str | None) -> Target:
+    cluster = spec.cluster
+    known_hosts = cluster.known_hosts_file
+    return Target(
+        name=node.name,
+        host=node.host,
+        user=node.user,
+        port=node.port,
+        host_key=node.host_key,
+        known_hosts_file=Path(known_hosts) if known_hosts else Target.known_hosts_file,
+        identity_file=Path(cluster.identity_file) if cluster.identity_file else None,
+        passphrase=passphrase,
+        proxy_jump=cluster.proxy_jump,
+        model_directory=node.model_directory,
+        interfaces=node.interfaces or (),
+        steps={
+            "fabric_address": {"interfaces": list(node.interfaces or ())},
+            **requests(spec, node.name),
+        },
+    )

@@ -1,0 +1,83 @@
+"""Recorded facts: a look at all nodes as a file, for previews, plans and checks without nodes."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from sparkform.errors import InputError, Problem
+from sparkform.report.rack_report import Observation
+
+ENVIRONMENT = "SPARKFORM_FACTS"
+FORMAT = 1
+PROOF = ("salt", "proof")
+"""What a node tells of a secret that it has (docs/decisions/0183)."""
+
+_REMEDY = "Record it again: `sparkform doctor STACK.yaml --save FILE`."
+
+
+def save_facts(observation: Observation, path: Path) -> None:
+    """Write the file as a whole, readable by its owner only: it names machines and addresses."""
+    found = _without_proofs(observation.model_dump(mode="json"))
+    text = json.dumps(found, indent=1, sort_keys=True) + "\n"
+    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(draft, path)
+    except BaseException:
+        os.unlink(draft)
+        raise
+
+
+def _without_proofs(value: Any) -> Any:  # noqa: ANN401 (JSON of any form)
+    """By a proof a weak secret could be guessed, and the file may be handed on."""
+    if isinstance(value, dict):
+        return {key: _without_proofs(one) for key, one in value.items() if key not in PROOF}
+    return [_without_proofs(one) for one in value] if isinstance(value, list) else value
+
+
+def load_facts(path: Path) -> Observation:
+    """The recorded look. Raises InputError for a file that is missing, damaged or another."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        raise InputError([Problem(path=str(path), what=f"cannot be read: {reason}")]) from None
+    _require_format(path, text)
+    try:
+        return Observation.model_validate_json(text)
+    except ValidationError as error:
+        raise InputError(_problems(path, error)) from None
+
+
+def _require_format(path: Path, text: str) -> None:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InputError([_problem(path, "is not JSON")]) from None
+    version = found.get("format") if isinstance(found, dict) else None
+    if version != FORMAT:
+        got = json.dumps(version)[:40]
+        raise InputError([_problem(path, "is not recorded facts of this version", got)])
+
+
+def _problem(path: Path, what: str, got: str | None = None) -> Problem:
+    allowed = f"format {FORMAT}" if got is not None else None
+    return Problem(path=str(path), what=what, got=got, allowed=allowed, remedy=_REMEDY)
+
+
+def _problems(path: Path, error: ValidationError) -> list[Problem]:
+    return [
+        Problem(
+            path=f"{path}: {'.'.join(str(part) for part in item['loc'])}",
+            what=item["msg"],
+            remedy=_REMEDY,
+        )
+        for item in error.errors(include_url=False, include_input=False)
+    ]

@@ -1,0 +1,53 @@
+"""The fitted parameters of the speed model and the machine's figures, read from the catalogue."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import NamedTuple
+
+from pydantic import TypeAdapter
+
+from sparkform.catalogue import store
+from sparkform.errors import InputError, Problem
+from sparkform.sizing.throughput import Machine, Parameters
+from sparkform.sizing.throughput_ranges import Spread
+
+LINKS = ("direct", "switch", "ring", "socket")
+COMPUTE_FIGURES = {
+    "16bit": "compute_bf16_tflops",
+    "8bit": "compute_fp8_tflops",
+    "4bit": "compute_fp4_tflops",
+}
+
+
+class Calibration(NamedTuple):
+    """What the fit script wrote: parameters and the spread of each class."""
+
+    parameters: Parameters
+    spreads: dict[str, Spread]
+
+
+@cache
+def calibration() -> Calibration:
+    """The fitted model. The file is written by benchmarks/fit_throughput.py only."""
+    document = json.loads((store.DATA / "throughput.json").read_text(encoding="utf-8"))
+    return Calibration(
+        TypeAdapter(Parameters).validate_python(document["parameters"]),
+        TypeAdapter(dict[str, Spread]).validate_python(document["spreads"]),
+    )
+
+
+def machine(link: str = "direct", hardware: str = store.DEFAULT_HARDWARE) -> Machine:
+    """A node of `hardware` on a link. Raises InputError for a name that is not known."""
+    if link not in LINKS:
+        problem = Problem(path="--link", what="is not known", got=link, allowed=", ".join(LINKS))
+        raise InputError([problem])
+    node = store.hardware(hardware).figures
+    wire = store.hardware(f"link-{link}").figures
+    return Machine(
+        bandwidth_gb_s=node["memory_bandwidth_gb_s"].number(),
+        compute_tflops={width: node[name].number() for width, name in COMPUTE_FIGURES.items()},
+        link_gb_s=wire["bandwidth_gb_s"].number(),
+        link_latency_us=wire["latency_us"].number(),
+    )

@@ -1,0 +1,239 @@
+"""Which engine, quantisation and parallelism to serve a model with: candidates, refusals, choice.
+
+The order of preference is that of the seeds: what fits; then what is fastest for the asked number
+of requests; among what is within a tenth of the fastest, fewer nodes, then vLLM (seed 000: it is
+the one that runs everywhere), then speed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sparkform.models.quantisation import Quantisation
+from sparkform.models.shape import Shape
+from sparkform.sizing.fit import Demand, Fit, Memory, fit_cut
+from sparkform.sizing.split import Cut, cuts, tensor_parallel_allowed
+from sparkform.sizing.throughput import Speed, Traffic
+from sparkform.sizing.throughput_load import Model
+
+AS_FAST = 0.9
+# At 64 requests two replicas of gpt-oss-120b were measured at 1.2 times TP=2, and tied or won with
+# other models (engines fact sheet 7): from there on replicas may be predicted this much slower.
+MANY_REQUESTS = 64
+REPLICAS_AS_FAST = 0.75
+ENGINE_ORDER = ("vllm", "trtllm")
+# A TensorRT-LLM service over more Sparks than this has no recipe anywhere (engines fact sheet 1.4).
+MOST_TRTLLM_NODES = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A checkpoint in an engine that runs it."""
+
+    handle: str
+    quantisation: Quantisation
+    engine: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the user wants of how many nodes."""
+
+    nodes: int
+    context: int
+    concurrency: int
+    prompt_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """One way to serve, with what it was computed to do."""
+
+    offer: Offer
+    cut: Cut
+    replicas: int
+    cache: str
+    fit: Fit
+    speed: Speed
+
+    @property
+    def nodes(self) -> int:
+        """Nodes of all replicas."""
+        return self.cut.nodes * self.replicas
+
+    @property
+    def label(self) -> str:
+        """A short name for lists."""
+        return way(self.offer, self.cut, self.replicas)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejected:
+    """A way that was not taken, and why."""
+
+    way: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """The choice (None where nothing fits) and all that was rejected."""
+
+    chosen: Candidate | None
+    rejected: tuple[Rejected, ...]
+
+
+def way(offer: Offer, cut: Cut, replicas: int) -> str:
+    """How a candidate is called: engine, quantisation and parallelism."""
+    parallel = f"TP={cut.tensor_parallel} PP={cut.pipeline_parallel} DP={replicas}"
+    return f"{offer.engine} {offer.quantisation.name} {parallel} ({offer.handle})"
+
+
+def recommend(
+    shape: Shape,
+    offers: Sequence[Offer],
+    wish: Wish,
+    memory_of: Callable[[str], Memory],
+    speed_of: Callable[[Model, Traffic], Speed],
+) -> Recommendation:
+    """Weigh every way to serve `shape` on up to `wish.nodes` nodes."""
+    candidates: list[Candidate] = []
+    rejected = [*_impossible_ranks(shape, wish.nodes)]
+    for offer in offers:
+        for cut, replicas in _ways(shape, wish.nodes):
+            found = _weighed(shape, offer, cut, replicas, wish, memory_of, speed_of)
+            if isinstance(found, Candidate):
+                candidates.append(found)
+            elif not _same_refusal(found, rejected[-1:]):
+                rejected.append(found)
+    chosen = _best(candidates, wish.concurrency)
+    rejected += [_outrun(other, chosen) for other in candidates if chosen and other is not chosen]
+    return Recommendation(chosen=chosen, rejected=tuple(rejected))
+
+
+def _same_refusal(found: Rejected, last: Sequence[Rejected]) -> bool:
+    """Whether more replicas of a cut were refused for what one was refused for."""
+    return any(other.reason == found.reason for other in last)
+
+
+def _impossible_ranks(shape: Shape, nodes: int) -> Iterator[Rejected]:
+    for ranks in range(2, nodes + 1):
+        if not tensor_parallel_allowed(shape, ranks):
+            yield Rejected(
+                way=f"TP={ranks}", reason="the attention heads do not divide by so many ranks"
+            )
+
+
+def _ways(shape: Shape, nodes: int) -> Iterator[tuple[Cut, int]]:
+    """Every cut that the nodes hold, once and as often as they hold it."""
+    for used in range(1, nodes + 1):
+        for cut in cuts(shape, used):
+            for replicas in sorted({1, nodes // used}):
+                yield cut, replicas
+
+
+def _weighed(
+    shape: Shape,
+    offer: Offer,
+    cut: Cut,
+    replicas: int,
+    wish: Wish,
+    memory_of: Callable[[str], Memory],
+    speed_of: Callable[[Model, Traffic], Speed],
+) -> Candidate | Rejected:
+    name = way(offer, cut, replicas)
+    unproven = _unproven(offer.engine, cut, replicas)
+    if unproven:
+        return Rejected(way=name, reason=unproven)
+    cache, fit = _cache_that_fits(shape, offer, cut, replicas, wish, memory_of(offer.engine))
+    if not fit.fits:
+        return Rejected(way=name, reason=fit.reason)
+    traffic = Traffic(
+        concurrency=wish.concurrency,
+        prompt_tokens=wish.prompt_tokens,
+        output_tokens=wish.output_tokens,
+        replicas=replicas,
+    )
+    model = Model(shape=shape, quantisation=offer.quantisation, cut=cut, engine=offer.engine)
+    return Candidate(
+        offer=offer,
+        cut=cut,
+        replicas=replicas,
+        cache=cache,
+        fit=fit,
+        speed=speed_of(model, traffic),
+    )
+
+
+def _unproven(engine: str, cut: Cut, replicas: int) -> str | None:
+    if engine != "trtllm":
+        return None
+    if cut.nodes > MOST_TRTLLM_NODES:
+        return "no recipe for TensorRT-LLM over three or more Sparks is known"
+    if cut.pipeline_parallel > 1:
+        return "TensorRT-LLM pipelines across Sparks hang in reports (#8961)"
+    if replicas > 1:
+        return "TensorRT-LLM has no data parallelism across Sparks: declare one service a node"
+    return None
+
+
+def _cache_that_fits(
+    shape: Shape, offer: Offer, cut: Cut, replicas: int, wish: Wish, memory: Memory
+) -> tuple[str, Fit]:
+    """The 16-bit cache where it fits, else the FP8 one."""
+    batch = -(-wish.concurrency // replicas)
+    answers = [
+        (
+            cache,
+            fit_cut(
+                Demand(
+                    shape=shape,
+                    quantisation=offer.quantisation,
+                    cache=cache,
+                    batch=batch,
+                    context=wish.context,
+                ),
+                memory,
+                cut,
+            ),
+        )
+        for cache in ("auto", "fp8")
+    ]
+    return next((answer for answer in answers if answer[1].fits), answers[0])
+
+
+def _best(candidates: Sequence[Candidate], concurrency: int) -> Candidate | None:
+    if not candidates:
+        return None
+    fastest = max(candidate.speed.decode_tok_s for candidate in candidates)
+    replicated = [
+        item
+        for item in candidates
+        if concurrency >= MANY_REQUESTS
+        and item.replicas > 1
+        and item.speed.decode_tok_s >= REPLICAS_AS_FAST * fastest
+    ]
+    as_fast = [item for item in candidates if item.speed.decode_tok_s >= AS_FAST * fastest]
+    return min(
+        replicated or as_fast,
+        key=lambda item: (
+            item.nodes,
+            ENGINE_ORDER.index(item.offer.engine),
+            -item.speed.decode_tok_s,
+        ),
+    )
+
+
+def _outrun(other: Candidate, chosen: Candidate) -> Rejected:
+    theirs, ours = other.speed.decode_tok_s, chosen.speed.decode_tok_s
+    if theirs < ours:
+        reason = f"slower: {theirs:.1f} instead of {ours:.1f} tok/s"
+    elif chosen.replicas > other.replicas:
+        reason = f"{theirs:.1f} tok/s predicted, but replicas were measured to win at many requests"
+    elif other.nodes > chosen.nodes:
+        reason = f"{theirs:.1f} tok/s, a gain below a tenth for {other.nodes} nodes"
+    else:
+        reason = f"{theirs:.1f} tok/s, a gain below a tenth; vLLM runs on every Spark set-up"
+    return Rejected(way=other.label, reason=reason)

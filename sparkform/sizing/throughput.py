@@ -1,0 +1,192 @@
+"""How fast a served model decodes and how soon it answers: a fitted roofline. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import log2
+from typing import Literal
+
+from sparkform.sizing.throughput_load import (
+    Model,
+    StepLoad,
+    compute_width,
+    slowest_stage_share,
+    step_load,
+)
+
+Bound = Literal["memory", "compute", "link"]
+GIGA = 1e9
+TERA = 1e12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A node and its link. Compute by width of the weights, as measured (dense)."""
+
+    bandwidth_gb_s: float
+    compute_tflops: Mapping[str, float]
+    link_gb_s: float
+    link_latency_us: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameters:
+    """What the fit found; docs/prediction.md says from what and how well.
+
+    Efficiencies are shares of the memory bandwidth or of the dense compute. `routing_spread` is the
+    power of the batch by which tokens choose experts independently (1: all do, 0: all alike).
+    `collective_latencies` counts link latencies of one all-reduce between two nodes.
+    `engine_expert_factor` is an engine's expert efficiency in shares of vLLM's.
+    """
+
+    dense_efficiency: Mapping[str, float]
+    expert_efficiency: Mapping[str, float]
+    cache_efficiency: float
+    layer_s: float
+    step_s: float
+    sequence_s: float
+    routing_spread: float
+    collective_latencies: float
+    engine_expert_factor: Mapping[str, float]
+    decode_compute_efficiency: float
+    prefill_efficiency: Mapping[str, float]
+    first_token_s: float
+    first_token_layer_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Traffic:
+    """What is asked of the service. The replicas share the requests evenly."""
+
+    concurrency: int
+    prompt_tokens: int
+    output_tokens: int
+    replicas: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Speed:
+    """The answer. `decode_tok_s` is all requests together; `bound` what takes most of a step."""
+
+    decode_tok_s: float
+    per_request_tok_s: float
+    ttft_s: float
+    bound: Bound
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepTime:
+    """Seconds of one pass of a batch through all stages, by what causes them."""
+
+    memory_s: float
+    compute_s: float
+    link_s: float
+    overhead_s: float
+
+    @property
+    def total_s(self) -> float:
+        """Reading and computing overlap; the link and the launches do not."""
+        return max(self.memory_s, self.compute_s) + self.link_s + self.overhead_s
+
+    @property
+    def bound(self) -> Bound:
+        """The largest of the three physical parts."""
+        parts: dict[Bound, float] = {
+            "memory": self.memory_s,
+            "compute": self.compute_s,
+            "link": self.link_s,
+        }
+        return max(parts, key=lambda name: parts[name])
+
+
+def predict(model: Model, traffic: Traffic, machine: Machine, parameters: Parameters) -> Speed:
+    """Speed of `traffic` on one model cut over nodes, in all its replicas together."""
+    active_replicas = min(traffic.replicas, traffic.concurrency)
+    batch = traffic.concurrency / active_replicas
+    context = traffic.prompt_tokens + traffic.output_tokens // 2
+    flights = min(batch, model.cut.pipeline_parallel)
+    step = step_time(model, batch / flights, context, machine, parameters)
+    # Each flight passes each stage once a cycle: the slowest stage sets the pace, and with fewer
+    # flights than stages the rest of the pipeline stands idle (the bubble).
+    cycle_s = step.total_s * max(1.0, flights * slowest_stage_share(model))
+    total = traffic.concurrency / cycle_s
+    return Speed(
+        decode_tok_s=total,
+        per_request_tok_s=total / traffic.concurrency,
+        ttft_s=first_token_s(model, traffic.prompt_tokens, machine, parameters) + step.total_s,
+        bound=step.bound,
+    )
+
+
+def step_time(
+    model: Model, batch: float, context_tokens: int, machine: Machine, parameters: Parameters
+) -> StepTime:
+    """One decode step of `batch` sequences, each `context_tokens` long."""
+    routed = max(batch, 1.0) ** parameters.routing_spread
+    load = step_load(model, batch, context_tokens, routed)
+    peak = machine.compute_tflops[compute_width(model)] * TERA
+    compute = peak * parameters.decode_compute_efficiency
+    return StepTime(
+        memory_s=_memory_s(model, load, machine, parameters),
+        compute_s=load.operations / compute,
+        link_s=_link_s(model, load, machine, parameters),
+        overhead_s=parameters.layer_s * load.layers
+        + parameters.step_s
+        + parameters.sequence_s * batch,
+    )
+
+
+def _memory_s(model: Model, load: StepLoad, machine: Machine, parameters: Parameters) -> float:
+    expert = (
+        parameters.expert_efficiency[model.quantisation.family]
+        * parameters.engine_expert_factor[model.engine]
+    )
+    effective = (
+        sum(size / parameters.dense_efficiency[width] for width, size in load.dense_bytes.items())
+        + load.expert_bytes / expert
+        + load.cache_bytes / parameters.cache_efficiency
+    )
+    return effective / (machine.bandwidth_gb_s * GIGA)
+
+
+def _link_s(model: Model, load: StepLoad, machine: Machine, parameters: Parameters) -> float:
+    """All-reduces of tensor ranks and hand-overs between stages."""
+    ranks, stages = model.cut.tensor_parallel, model.cut.pipeline_parallel
+    latency_s = machine.link_latency_us * 1e-6 * parameters.collective_latencies
+    message_s = load.collective_bytes / (machine.link_gb_s * GIGA)
+    handed_over = (stages - 1) * (latency_s + message_s)
+    if ranks == 1:
+        return handed_over
+    a_collective = latency_s * log2(ranks) + message_s * 2 * (ranks - 1) / ranks
+    return handed_over + load.collectives * a_collective
+
+
+def first_token_s(
+    model: Model, prompt_tokens: int, machine: Machine, parameters: Parameters
+) -> float:
+    """Seconds until the prompt of one request is read, on an idle service.
+
+    Stages work one after the other on one prompt, so only tensor ranks shorten it.
+    """
+    load = step_load(model, prompt_tokens, 0, max(prompt_tokens, 1.0))
+    kind = "mixture" if load.expert_bytes else "dense"
+    compute = machine.compute_tflops[compute_width(model)] * TERA
+    operations = load.operations + attention_operations(model, prompt_tokens)
+    compute_s = operations / (compute * parameters.prefill_efficiency[kind])
+    weights_s = _memory_s(model, replace(load, cache_bytes=0.0), machine, parameters)
+    launches_s = parameters.first_token_s + parameters.first_token_layer_s * load.layers
+    return launches_s + max(compute_s, weights_s) + _link_s(model, load, machine, parameters)
+
+
+def attention_operations(model: Model, prompt_tokens: int) -> float:
+    """Operations of the attention matrix over a prompt: half of it, for keys and for values."""
+    total = 0.0
+    for block, count in model.distinct_blocks.items():
+        mixer = block.mixer
+        if mixer is None or mixer.kind == "state" or not mixer.kv_elements:
+            continue
+        head_width = mixer.kv_elements / mixer.kv_heads
+        seen = mixer.read_entries(prompt_tokens)
+        total += count * prompt_tokens * seen * mixer.heads * head_width
+    return total / model.cut.tensor_parallel

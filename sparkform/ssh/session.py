@@ -1,0 +1,299 @@
+"""One login and one exec on one node. Imports asyncssh, so it is imported only to look at nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import re
+import shlex
+import socket
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import asyncssh
+
+from sparkform.report.rack_report import LoginKey, NodeError
+from sparkform.ssh import agent as program
+from sparkform.ssh import errors, host_keys
+from sparkform.ssh.response import Answer
+from sparkform.ssh.target import Target
+
+# Of the node's limit, what is left for the facts program itself once the login is done.
+PROGRAM_SHARE = 0.6
+# A machine that lives takes a connection and shows its host key within a second or two. One that
+# does not is known sooner than the node's limit, so that a whole preview reports it within 10 s.
+GREETING_LIMIT_S = 6.0
+# An IPv6 address has colons of its own, so with a port it stands in brackets.
+_HOST_AND_PORT = re.compile(r"([^:\[\]]+|\[[^\]]+\]):([0-9]{1,5})", re.ASCII)
+
+
+class Refusal(Exception):
+    """A node that could not be observed, as the error that is shown."""
+
+    def __init__(self, error: NodeError) -> None:
+        super().__init__(error.what)
+        self.error = error
+
+
+@dataclass
+class Progress:
+    """How far a connection has come, for the words when it gets no further.
+
+    `logins` says by target name whose key was offered last: the one that opened the door.
+    """
+
+    stage: str = "dial"
+    offered: asyncssh.SSHKey | None = None
+    jump: Target | None = None
+    logins: dict[str, LoginKey] = field(default_factory=dict)
+
+    @property
+    def host_key(self) -> str | None:
+        """The key that the node itself offered, as it is declared."""
+        return host_keys.line(self.offered) if self.offered and not self.jump else None
+
+
+@dataclass(frozen=True)
+class Identities:
+    """The keys to log in with: the agent's, then the identity file's."""
+
+    keys: tuple[asyncssh.SSHKeyPair, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the node printed, and when that was there (Unix time, seconds)."""
+
+    answer: Answer
+    answered_s: float
+
+
+@dataclass
+class _Client(asyncssh.SSHClient):
+    """Decides on the host key, and notes how far the connection came."""
+
+    target: Target
+    trusted: host_keys.Trust
+    progress: Progress
+    keys: Iterator[asyncssh.SSHKeyPair]
+    silence: asyncio.Timeout
+    rejected: NodeError | None = field(default=None)
+
+    def connection_made(self, conn: asyncssh.SSHClientConnection) -> None:
+        self.progress.stage = "greeting"
+
+    def validate_host_public_key(
+        self, host: str, addr: str, port: int, key: asyncssh.SSHKey
+    ) -> bool:
+        self.progress.stage, self.progress.offered = "login", key
+        self.silence.reschedule(None)
+        self.rejected = host_keys.verdict(self.target, self.trusted, key)
+        return self.rejected is None
+
+    def public_key_auth_requested(self) -> asyncssh.SSHKeyPair | None:
+        """One key after the other, so that it is known which one was taken."""
+        key = next(self.keys, None)
+        if key is not None:
+            from_agent = isinstance(key, asyncssh.SSHAgentKeyPair)
+            self.progress.logins[self.target.name] = "agent" if from_agent else "identity_file"
+        return key
+
+
+async def look(
+    target: Target, identities: Identities, limit_s: float, progress: Progress
+) -> Looked:
+    """Log in, run the facts program once, take what it prints. Raises Refusal."""
+    async with connected(target, identities, limit_s, progress) as connection:
+        progress.stage = "command"
+        try:
+            done = await connection.run(
+                command(target, limit_s), input=program.zipapp(), encoding=None, check=False
+            )
+        except (asyncssh.Error, OSError) as error:
+            raise Refusal(network_failure(target, error)) from error
+    printed = Answer(done.exit_status, _bytes(done.stdout), _bytes(done.stderr))
+    return Looked(printed, time.time())
+
+
+def command(target: Target, limit_s: float) -> str:
+    """The one command of a node. Nothing in it is secret: it is seen in the node's process list."""
+    request = {
+        "user": target.user,
+        "model_directory": target.model_directory,
+        "interfaces": list(target.interfaces),
+        "budget_s": round(limit_s * PROGRAM_SHARE, 3),
+        "steps": {step: dict(asked) for step, asked in target.steps.items()},
+    }
+    return program_command(target, "observe", request)
+
+
+def program_command(target: Target, verb: str, request: Mapping[str, object]) -> str:
+    """Runs a verb of the node program, which comes in on stdin: nothing is installed."""
+    sudo = [] if target.user == "root" else ["sudo", "-n", "--"]
+    python = ["python3", "-I", "-c", program.BOOTSTRAP, verb, json.dumps(request)]
+    return shlex.join(["env", "LC_ALL=C", *sudo, *python])
+
+
+@contextlib.asynccontextmanager
+async def connected(
+    target: Target, identities: Identities, limit_s: float, progress: Progress
+) -> AsyncIterator[asyncssh.SSHClientConnection]:
+    """A login on the node, through its jump host where it has one. Raises Refusal."""
+    async with contextlib.AsyncExitStack() as stack:
+        tunnel = None
+        if target.proxy_jump:
+            progress.jump = jump_target(target)
+            tunnel = await stack.enter_async_context(
+                connected(progress.jump, identities, limit_s, progress)
+            )
+            progress.jump, progress.stage, progress.offered = None, "dial", None
+        connection = await _connect(target, identities, limit_s, progress, tunnel)
+        stack.callback(connection.abort)
+        yield connection
+
+
+def jump_target(target: Target) -> Target:
+    """The jump host of "[user@]host[:port]"; its host key stands in the known_hosts file."""
+    text = target.proxy_jump or ""
+    user, _, place = text.rpartition("@")
+    found = _HOST_AND_PORT.fullmatch(place)
+    return replace(
+        target,
+        name=text,
+        host=found.group(1).strip("[]") if found else place,
+        port=int(found.group(2)) if found else 22,
+        user=user or target.user,
+        host_key=None,
+        proxy_jump=None,
+    )
+
+
+async def _connect(
+    target: Target,
+    identities: Identities,
+    limit_s: float,
+    progress: Progress,
+    tunnel: asyncssh.SSHClientConnection | None,
+) -> asyncssh.SSHClientConnection:
+    trusted = host_keys.trust(target)
+    if isinstance(trusted, NodeError):
+        raise Refusal(trusted)
+    silence = asyncio.timeout(GREETING_LIMIT_S)
+    client = _Client(target, trusted, progress, iter(identities.keys), silence)
+    try:
+        async with silence:
+            return await _dial(target, client, limit_s, tunnel)
+    except TimeoutError:
+        raise
+    except (asyncssh.Error, OSError) as error:
+        raise Refusal(client.rejected or _failure(target, identities, error)) from error
+
+
+async def _dial(
+    target: Target, client: _Client, limit_s: float, tunnel: asyncssh.SSHClientConnection | None
+) -> asyncssh.SSHClientConnection:
+    return await asyncssh.connect(
+        target.host,
+        target.port,
+        tunnel=tunnel or (),
+        client_factory=lambda: client,
+        username=target.user,
+        client_keys=None,
+        agent_path=None,
+        known_hosts=lambda host, addr, port: ([], [], []),
+        server_host_key_algs=client.trusted.algorithms,
+        preferred_auth="publickey",
+        x509_trusted_certs=None,
+        config=None,
+        gss_host=None,
+        connect_timeout=None,
+        login_timeout=limit_s * 2,
+    )
+
+
+def _failure(target: Target, identities: Identities, error: Exception) -> NodeError:
+    """The words for what the network or the SSH server did."""
+    if isinstance(error, asyncssh.PermissionDenied):
+        if identities.problem:
+            return errors.identity(target, identities.problem)
+        return errors.authentication(target, len(identities.keys))
+    if isinstance(error, asyncssh.KeyExchangeFailed):
+        if "host key" in str(error):
+            return errors.rsa_host_key(target, "The node")
+        return errors.failed(target, str(error))
+    if isinstance(error, asyncssh.ChannelOpenError):
+        return errors.unreachable(target, f"the jump host says: {error.reason}")
+    return network_failure(target, error)
+
+
+def network_failure(target: Target, error: Exception) -> NodeError:
+    """The words for what the network or the SSH server did."""
+    if isinstance(error, socket.gaierror):
+        return errors.unresolved(target)
+    if isinstance(error, ConnectionRefusedError):
+        return errors.refused(target)
+    if isinstance(error, (asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)):
+        return errors.dropped(target)
+    if isinstance(error, OSError):
+        # asyncio puts the address into strerror; the number says it shorter.
+        return errors.unreachable(target, os.strerror(error.errno) if error.errno else str(error))
+    return errors.failed(target, str(error))
+
+
+def late(target: Target, progress: Progress, limit_s: float) -> NodeError:
+    """The words for a node that came no further than `progress` within its limit."""
+    if progress.jump:
+        here = replace(progress, jump=None)
+        return errors.through(progress.jump, late(progress.jump, here, limit_s))
+    greeting_s = min(limit_s, GREETING_LIMIT_S)
+    if progress.stage == "dial":
+        return errors.unreachable(target, f"no answer within {greeting_s:g} s")
+    if progress.stage == "command":
+        return errors.timeout(target, limit_s)
+    return errors.frozen(target, greeting_s if progress.stage == "greeting" else limit_s)
+
+
+@contextlib.asynccontextmanager
+async def identities(target: Target) -> AsyncIterator[Identities]:
+    """The agent's keys first, then the identity file's; a problem is said where it matters.
+
+    The agent signs as long as the block runs.
+    """
+    async with _agent_keys() as held:
+        if target.identity_file is None:
+            yield Identities(held)
+        else:
+            yield await _with_file(held, target.identity_file.expanduser(), target.passphrase)
+
+
+async def _with_file(
+    held: tuple[asyncssh.SSHKeyPair, ...], path: Path, passphrase: str | None
+) -> Identities:
+    try:
+        loaded = await asyncio.to_thread(asyncssh.read_private_key, path, passphrase)
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        return Identities(held, str(error))
+    except OSError as error:
+        return Identities(held, error.strerror or "it cannot be read")
+    return Identities((*held, *asyncssh.load_keypairs([loaded])))
+
+
+@contextlib.asynccontextmanager
+async def _agent_keys() -> AsyncIterator[tuple[asyncssh.SSHKeyPair, ...]]:
+    """The agent's keys; no agent, or one that does not answer, has none."""
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            agent = await stack.enter_async_context(await asyncssh.connect_agent())
+            held = tuple(await agent.get_keys())
+        except (OSError, ValueError, asyncssh.Error):
+            held = ()
+        yield held
+
+
+def _bytes(value: bytes | str | None) -> bytes:
+    return value.encode() if isinstance(value, str) else value or b""

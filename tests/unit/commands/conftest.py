@@ -1,0 +1,113 @@
+"""Running the command as a user does, in a folder of its own, and nodes for it on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sparkform.commands import main
+from tests.support.recorded import UNTOUCHED, recording
+from tests.unit.ssh.ssh_node import answering, key, serving
+
+FAKE_PULUMI = """#!{python}
+import pathlib, sys
+here = pathlib.Path({folder!r})
+words = sys.argv[1:]
+with (here / "calls").open("a") as calls:
+    print(" ".join(words), file=calls)
+if words[:2] == ["stack", "export"]:
+    print((here / "state.json").read_text())
+elif words[:2] == ["stack", "import"]:
+    (here / "state.json").write_text(sys.stdin.read())
+elif words[:2] == ["config", "get"]:
+    print("open sesame")
+else:
+    sys.exit("unknown")
+"""
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Ran]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a Pulumi.yaml, no agent, no known hosts, no pulumi on PATH."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    (tmp_path / "Pulumi.yaml").write_text("name: sparkform\nruntime: python\n")
+    return tmp_path
+
+
+@pytest.fixture
+def sparkform(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    def run(*words: object) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["sparkform", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        code = ended.value.code
+        return Ran(code if isinstance(code, int) else 0, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def identity(project: Path) -> Path:
+    file = project / "identity"
+    file.write_bytes(key(number=1).export_private_key("openssh"))
+    return file
+
+
+@pytest.fixture
+def node_port(project: Path) -> Iterator[int]:
+    """The port of a node on 127.0.0.1 that answers as spark-1 of the untouched rack did, now."""
+    recorded = recording(UNTOUCHED).documents["spark-1"]
+    now = recorded.model_copy(update={"unix_time_s": time.time()})
+    document = now.model_dump_json().encode() + b"\n"
+    ready, done, ports = threading.Event(), asyncio.Event(), []
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        async with serving(answering(document)) as node:
+            ports.append(node.port)
+            ready.set()
+            await done.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert ready.wait(10)
+    yield ports[0]
+    loop.call_soon_threadsafe(done.set)
+    thread.join(10)
+    loop.close()
+
+
+@pytest.fixture
+def pulumi(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `pulumi` on PATH that keeps the state in a file, and notes how it was called."""
+    folder = project / "fake"
+    folder.mkdir()
+    program = folder / "pulumi"
+    program.write_text(FAKE_PULUMI.format(python=sys.executable, folder=str(folder)))
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+    return folder

@@ -1,0 +1,111 @@
+"""The stack file that init writes reads back as what was seen, whatever nodes call themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparkform.commands.init.logins import Login
+from sparkform.commands.init.node_names import node_names
+from sparkform.commands.init.proposal import describe, propose
+from sparkform.commands.init.stack_text import Newcomer, scalar, stack_text
+from sparkform.commands.init.topology import Detected
+from sparkform.config import Spec, load_stack
+from sparkform.config.stack_yaml import read_yaml
+from tests.support.recorded import changed, recording
+
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFRqga9NJX5YJaz2i22pDBcROTqDkpoMuPwAr3Dq4j6U"
+NOTHING = Detected("none", (), ())
+
+
+def written(folder: Path, text: str) -> Spec:
+    file = folder / "Pulumi.rack.yaml"
+    file.write_text(text)
+    return load_stack(file)
+
+
+def test_what_was_given_and_seen_is_what_is_read_back(tmp_path: Path) -> None:
+    nodes = [
+        Newcomer("spark-1", Login("nvidia", "10.0.0.11"), KEY, "NVIDIA GB10"),
+        Newcomer("spark-2", Login("ada", "fd00::12", 2222), KEY, "NVIDIA GB10"),
+    ]
+    detected = Detected("direct", ("spark-1: QSFP port 0 has a link",), ("one cable",))
+    text = stack_text(nodes, detected, "~/.ssh/id_ed25519", "gate.example")
+    spec = written(tmp_path, text)
+    first, second = spec.nodes
+    assert (first.user, first.host, first.port, first.host_key) == ("nvidia", "10.0.0.11", 22, KEY)
+    assert (second.user, second.host, second.port, second.index) == ("ada", "fd00::12", 2222, 1)
+    assert spec.cluster.fabric.topology == "direct"
+    assert (spec.cluster.identity_file, spec.cluster.proxy_jump) == (
+        "~/.ssh/id_ed25519",
+        "gate.example",
+    )
+    assert "# Seen: spark-1: QSFP port 0 has a link." in text
+    assert "# Assumed, not seen: one cable." in text
+
+
+def test_names_that_yaml_takes_for_something_else_stay_names(tmp_path: Path) -> None:
+    for name in ("1e3", "true", "null", "12", "0x1f"):
+        login = Login("nvidia", name if name != "0x1f" else "spark")
+        text = stack_text([Newcomer(name, login, KEY, "")], NOTHING, None, None)
+        assert written(tmp_path, text).head.name == name
+
+
+@given(st.text())
+def test_any_text_survives_as_a_scalar(text: str) -> None:
+    try:
+        read = read_yaml(f"key: {scalar(text)}\n")
+    except ValueError:
+        pytest.fail(f"{text!r} was written as {scalar(text)}")
+    assert read == {"key": text}
+
+
+@given(st.text(), st.text())
+def test_what_a_machine_calls_itself_never_leaves_its_comment(machine: str, seen: str) -> None:
+    nodes = [Newcomer("spark-1", Login("nvidia", "h"), KEY, machine)]
+    text = stack_text(nodes, Detected("none", (seen,), ()), None, None)
+    plain = stack_text([Newcomer("spark-1", Login("nvidia", "h"), KEY, "x")], NOTHING, None, None)
+    assert read_yaml(text) == read_yaml(plain)
+
+
+@pytest.mark.parametrize(
+    ("hostnames", "names"),
+    [
+        (["spark-A.local", "spark-b"], ("spark-a", "spark-b")),
+        (["spark", "spark"], ("spark-1", "spark-2")),
+        (["gx10_7", "b"], ("spark-1", "spark-2")),
+        ([None, "b"], ("spark-1", "spark-2")),
+    ],
+)
+def test_machines_keep_their_names_where_all_of_them_fit(
+    hostnames: list[str | None], names: tuple[str, ...]
+) -> None:
+    assert node_names(hostnames) == names
+
+
+def test_a_recorded_rack_is_proposed_as_it_is() -> None:
+    documents = recording("direct-untouched").documents
+    logins = [Login("nvidia", f"10.87.153.{at}") for at in (11, 12)]
+    by_login = dict(zip(map(str, logins), documents.values(), strict=True))
+    keys = dict.fromkeys(by_login, KEY)
+    nodes, detected, warnings = propose(logins, by_login, keys)
+    assert [one.name for one in nodes] == ["spark-1", "spark-2"]
+    assert (detected.topology, warnings) == ("direct", ())
+    assert nodes[0].machine == "NVIDIA GB10, 23.5 GiB, DGX OS 7.5.0, driver 580.142"
+
+
+def test_a_node_of_another_stack_and_one_without_interfaces_are_warned_of() -> None:
+    seen = changed(recording("direct-untouched"), "spark-1", ["facts", "claim"], "spark/lab")
+    seen = changed(seen, "spark-1", ["facts", "interfaces"], None)
+    seen = changed(seen, "spark-1", ["facts", "gpu"], None)
+    login = Login("nvidia", "10.87.153.11")
+    found = {str(login): seen.documents["spark-1"]}
+    _, _, warnings = propose([login], found, {str(login): KEY})
+    assert warnings == (
+        "spark-1 belongs to stack spark/lab already; `pulumi up` will refuse it",
+        "the interfaces of spark-1 could not be read; topology is a guess",
+    )
+    assert describe(found[str(login)]).startswith("no GPU found")

@@ -1,0 +1,75 @@
+"""`sparkform doctor`: exit codes, the tables, the JSON form, facts that are kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sparkform.report.recording import load_facts
+from tests.support.recorded import FOLDER
+from tests.unit.commands.conftest import Command
+from tests.unit.commands.stacks import write_stack
+
+UNTOUCHED = FOLDER / "direct-untouched.json"
+DRIFTED = FOLDER / "direct-one-half-at-mtu-1500.json"
+
+
+def test_nothing_that_fails_is_exit_0_and_something_is_exit_1(
+    sparkform: Command, project: Path
+) -> None:
+    stack = write_stack(project)
+    assert sparkform("doctor", stack, "--facts", UNTOUCHED).code == 0
+    assert sparkform("doctor", stack, "--facts", DRIFTED).code == 1
+
+
+def test_rows_stand_node_by_node_with_the_fix_below(sparkform: Command, project: Path) -> None:
+    out = sparkform("doctor", write_stack(project), "--facts", DRIFTED).out
+    lines = [line.strip() for line in out.splitlines()]
+    assert lines.index("spark-1") < lines.index("spark-2")
+    (at,) = [n for n, line in enumerate(lines) if "MTU of enP2p1s0f0np0 is 1500, will" in line]
+    assert lines[at].split()[:2] == ["fail", "drift"]
+    assert lines[at + 1] == "→ `pulumi up`"
+
+
+def test_the_json_form_has_the_keys_that_are_documented(sparkform: Command, project: Path) -> None:
+    ran = sparkform("doctor", write_stack(project), "--facts", DRIFTED, "--json")
+    found = json.loads(ran.out)
+    assert list(found) == ["stack", "healthy", "checks"]
+    assert (found["stack"], found["healthy"], ran.code) == ("sparkform/cli", False, 1)
+    assert {tuple(row) for row in found["checks"]} == {("node", "name", "status", "message", "fix")}
+    assert {row["status"] for row in found["checks"]} == {"ok", "warn", "fail"}
+
+
+def test_live_facts_are_judged_and_kept(
+    sparkform: Command, project: Path, node_port: int, identity: Path
+) -> None:
+    node = {"name": "spark-1", "host": "127.0.0.1", "port": node_port}
+    stack = write_stack(
+        project,
+        nodes=[node],
+        identityFile=str(identity),
+        fabric={"topology": "none"},
+        swarm={"enabled": False},
+    )
+    kept = project / "facts.json"
+    unknown = sparkform("doctor", stack, "--save", kept, "--json")
+    (row,) = [one for one in json.loads(unknown.out)["checks"] if one["status"] == "fail"]
+    assert (unknown.code, row["name"]) == (1, "login")
+    key = load_facts(kept).nodes["spark-1"].host_key
+    stack = write_stack(
+        project,
+        nodes=[{**node, "hostKey": key}],
+        identityFile=str(identity),
+        fabric={"topology": "none"},
+        swarm={"enabled": False},
+    )
+    assert sparkform("doctor", stack, "--save", kept).code == 0
+    assert load_facts(kept).documents["spark-1"].facts.claim is None
+
+
+def test_bad_input_is_exit_2_without_a_traceback(sparkform: Command, project: Path) -> None:
+    stack = write_stack(project, user="Nvidia User")
+    ran = sparkform("doctor", stack)
+    assert ran.code == 2
+    assert ran.err.startswith("cluster.user: ")
+    assert ran.out == ""

@@ -1,0 +1,111 @@
+"""`sparkform init`: no key is trusted unseen, no file is overwritten, what is written is valid."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from sparkform.config import load_stack
+from tests.unit.commands.conftest import Command
+
+FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
+
+
+class Terminal(io.StringIO):
+    """A terminal at which somebody types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def login(port: int) -> str:
+    return f"nvidia@127.0.0.1:{port}"
+
+
+def test_an_unknown_key_is_shown_and_refused_where_nobody_can_be_asked(
+    sparkform: Command, project: Path, node_port: int, identity: Path
+) -> None:
+    ran = sparkform("init", login(node_port), "--identity-file", identity)
+    assert ran.code == 2
+    (shown,) = FINGERPRINT.findall(ran.out)
+    assert f"run again with --accept {shown}" in ran.err
+    assert not (project / "Pulumi.lab.yaml").exists()
+
+
+def test_an_accepted_key_is_pinned_in_a_valid_file(
+    sparkform: Command, project: Path, node_port: int, identity: Path
+) -> None:
+    first = sparkform("init", login(node_port), "--identity-file", identity)
+    (shown,) = FINGERPRINT.findall(first.out)
+    options = ["--identity-file", identity, "--accept", shown]
+    ran = sparkform("init", login(node_port), *options)
+    assert (ran.code, ran.err) == (0, "")
+    spec = load_stack(project / "Pulumi.lab.yaml")
+    assert (spec.head.name, spec.head.port, spec.cluster.user) == ("spark-1", node_port, "nvidia")
+    assert spec.head.host_key is not None
+    assert spec.cluster.fabric.topology == "none"
+    assert "assumed, not seen: its link leads to something that is not in this file" in ran.out
+    assert "sparkform doctor Pulumi.lab.yaml" in ran.out
+    assert sparkform("doctor", project / "Pulumi.lab.yaml").code == 0
+
+
+def test_a_fingerprint_of_another_key_accepts_nothing(
+    sparkform: Command, project: Path, node_port: int, identity: Path
+) -> None:
+    other = f"SHA256:{'A' * 43}"
+    ran = sparkform("init", login(node_port), "--identity-file", identity, "--accept", other)
+    assert ran.code == 2
+    assert not (project / "Pulumi.lab.yaml").exists()
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 2), ("\n", 2)])
+def test_at_a_terminal_the_user_is_asked_and_no_is_the_default(
+    sparkform: Command,
+    project: Path,
+    node_port: int,
+    identity: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    answer: str,
+    code: int,
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    ran = sparkform("init", login(node_port), "--identity-file", identity)
+    assert ran.code == code
+    assert "trust SHA256:" in ran.out
+    assert (project / "Pulumi.lab.yaml").exists() == (code == 0)
+
+
+def test_a_file_that_is_there_is_left_alone_and_no_node_is_asked(
+    sparkform: Command, project: Path
+) -> None:
+    file = project / "Pulumi.lab.yaml"
+    file.write_text("mine\n")
+    ran = sparkform("init", "nvidia@127.0.0.1:1")
+    assert (ran.code, file.read_text()) == (2, "mine\n")
+    assert "is there already" in ran.err
+
+
+def test_a_link_to_nowhere_is_a_file_that_is_there(sparkform: Command, project: Path) -> None:
+    (project / "Pulumi.lab.yaml").symlink_to(project / "elsewhere")
+    assert sparkform("init", "nvidia@127.0.0.1:1").code == 2
+    assert not (project / "elsewhere").exists()
+
+
+def test_nodes_that_cannot_be_reached_are_all_named_and_nothing_is_written(
+    sparkform: Command, project: Path
+) -> None:
+    ran = sparkform("init", "nvidia@127.0.0.1:1", "nvidia@127.0.0.1:2")
+    assert ran.code == 2
+    assert [line.partition(": ")[0] for line in ran.err.splitlines()] == [
+        "nvidia@127.0.0.1:1",
+        "nvidia@127.0.0.1:2",
+    ]
+    assert list(project.glob("Pulumi.*.yaml")) == []
+
+
+def test_a_name_that_is_none_of_a_stack_is_refused(sparkform: Command) -> None:
+    assert sparkform("init", "nvidia@127.0.0.1", "--stack", "../lab").code == 2

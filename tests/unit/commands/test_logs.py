@@ -1,0 +1,129 @@
+"""`sparkform logs`: every node's lines behind its name, and what becomes of nodes that fail."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shlex
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.unit.commands.conftest import Command
+from tests.unit.commands.stacks import VLLM
+from tests.unit.ssh.ssh_node import USER, Node, Process, key, public, serving
+
+
+@contextlib.contextmanager
+def served(program: Callable[[Process], Any]) -> Iterator[Node]:
+    """A node's SSH server in a thread of its own."""
+    ready, done, nodes = threading.Event(), asyncio.Event(), []
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        async with serving(program) as node:
+            nodes.append(node)
+            ready.set()
+            await done.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield nodes[0]
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join(10)
+        loop.close()
+
+
+async def says_two_lines(process: Process) -> None:
+    await process.stdin.read()
+    process.stdout.write("qwen/0 | Grüße\nqwen/0 | [/b] done\n".encode())
+    process.exit(0)
+
+
+async def refuses(process: Process) -> None:
+    await process.stdin.read()
+    process.stderr.write(b"The machine refused: No space left on device\n")
+    process.exit(1)
+
+
+@pytest.fixture
+def stack(project: Path, identity: Path) -> Callable[..., Path]:
+    def write(ports: list[int], **services: Any) -> Path:
+        nodes = [
+            {
+                "name": f"spark-{at + 1}",
+                "host": "127.0.0.1",
+                "index": at,
+                "port": port,
+                "hostKey": public(key()),
+                "managementAddress": f"10.0.0.{at + 1}",
+            }
+            for at, port in enumerate(ports)
+        ]
+        block = {
+            "user": USER,
+            "identityFile": str(identity),
+            "nodes": nodes,
+            "fabric": {"topology": "none" if len(ports) == 1 else "direct"},
+        }
+        config = {"sparkform:cluster": block, "sparkform:services": services}
+        file = project / "Pulumi.cli.yaml"
+        file.write_text(yaml.safe_dump({"config": config}))
+        return file
+
+    return write
+
+
+def test_each_line_stands_behind_its_node(sparkform: Command, stack) -> None:
+    with served(says_two_lines) as one, served(says_two_lines) as two:
+        file = stack([one.port, two.port], qwen={**VLLM, "tensorParallel": 2})
+        ran = sparkform("logs", file, "--lines", 7)
+    assert ran.code == 0, ran.err
+    lines = ["qwen/0 | Grüße", "qwen/0 | [/b] done"]
+    assert sorted(ran.out.splitlines()) == sorted(
+        f"{node} {line}" for node in ("spark-1", "spark-2") for line in lines
+    )
+    asked = json.loads(shlex.split(one.commands[0])[-1])
+    assert asked == {"services": ["qwen"], "lines": 7, "follow": False}
+
+
+def test_a_node_that_fails_does_not_hide_the_others(sparkform: Command, stack) -> None:
+    with served(says_two_lines) as one, served(refuses) as two:
+        file = stack([one.port, two.port], qwen={**VLLM, "tensorParallel": 2})
+        ran = sparkform("logs", file)
+    assert ran.code == 1
+    assert "spark-1 qwen/0 | Grüße" in ran.out
+    assert ran.err.startswith("spark-2: ")
+    assert "No space left on device" in ran.err
+
+
+def test_only_the_nodes_of_the_asked_service_are_asked(sparkform: Command, stack) -> None:
+    with served(says_two_lines) as one, served(says_two_lines) as two:
+        first, second = {**VLLM, "nodes": ["spark-1"]}, {**VLLM, "nodes": ["spark-2"]}
+        ran = sparkform("logs", stack([one.port, two.port], a=first, b=second), "b")
+    assert {line.split()[0] for line in ran.out.splitlines()} == {"spark-2"}
+    assert one.commands == []
+
+
+def test_an_unknown_service_and_none_at_all_are_refused(sparkform: Command, stack) -> None:
+    wrong = sparkform("logs", stack([22], qwen=VLLM), "qwem")
+    assert wrong.code == 2
+    assert "did you mean qwen" in wrong.err
+    assert sparkform("logs", stack([22])).code == 2
+
+
+def test_ctrl_c_ends_it_without_a_word(sparkform: Command, stack, monkeypatch) -> None:
+    def interrupted(*asked: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sparkform.ssh.following.follow", interrupted)
+    ran = sparkform("logs", stack([22], qwen=VLLM), "--follow")
+    assert (ran.code, ran.out, ran.err) == (0, "", "")

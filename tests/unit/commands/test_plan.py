@@ -1,0 +1,128 @@
+"""`sparkform plan` on recorded facts: addresses, steps with their lines, a stable JSON form."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from sparkform.commands.plan.text import predicted
+from tests.support.recorded import FOLDER
+from tests.unit.commands.conftest import Command
+from tests.unit.commands.stacks import VLLM, write_stack
+
+UP = FOLDER / "direct-in-swarm.json"
+UNTOUCHED = FOLDER / "direct-untouched.json"
+DRIFTED = FOLDER / "direct-one-half-at-mtu-1500.json"
+
+
+def test_the_lines_show_addresses_and_the_words_of_each_step(
+    sparkform: Command, project: Path
+) -> None:
+    ran = sparkform("plan", write_stack(project), "--facts", UNTOUCHED)
+    assert (ran.code, ran.err) == (0, "")
+    lines = ran.out.splitlines()
+    assert "  spark-2, worker: 10.87.153.12, management address 10.87.153.12/24" in lines
+    place = "192.168.100.139/25, port 0, half B, cable spark-1:0-spark-2:0"
+    assert f"  spark-2 enP2p1s0f0np0: {place}" in lines
+    first = lines.index("  change spark-1 swarm, disturbs docker")
+    assert lines[first + 1] == "    in no Swarm, will start one at 10.87.153.11"
+
+
+def test_a_rank_s_command_can_be_pasted_and_what_the_rules_say_too(
+    sparkform: Command, project: Path
+) -> None:
+    stack = write_stack(project, services={"qwen": {**VLLM, "tensorParallel": 2}})
+    ran = sparkform("plan", stack, "--facts", UNTOUCHED)
+    assert ran.err == ""
+    asked = json.loads(sparkform("plan", stack, "--facts", UNTOUCHED, "--json").out)
+    lines = ran.out.splitlines()
+    (service,) = asked["services"]
+    for launch in service["launches"]:
+        assert f"    {' '.join(launch['command'])}" in lines
+    assert {one["rule"] for one in asked["violations"]}
+    for one in asked["violations"]:
+        assert f"  write:    {one['remedy']}" in lines
+
+
+def test_a_model_that_does_not_fit_is_said_to_lack_what_it_lacks() -> None:
+    figures = {"weightsGib": 62.5, "freeGib": -48.5, "maxContext": 0, "decodeTokS": 15.4}
+    assert predicted(figures) == (
+        "62.5 GiB of weights a node, which lacks 48.5 GiB: it does not fit"
+    )
+
+
+def test_the_json_form_has_the_keys_that_are_documented(sparkform: Command, project: Path) -> None:
+    ran = sparkform("plan", write_stack(project), "--facts", DRIFTED, "--json")
+    found = json.loads(ran.out)
+    assert list(found) == ["stack", "fabric", "nodes", "services", "steps", "violations"]
+    assert found["stack"] == "sparkform/cli"
+    assert found["fabric"] == {"topology": "direct", "mtu": 9000, "cables": ["spark-1:0-spark-2:0"]}
+    assert found["nodes"][1]["fabric"][1] == {
+        "interface": "enP2p1s0f0np0",
+        "port": 0,
+        "half": "B",
+        "cable": "spark-1:0-spark-2:0",
+        "address": "192.168.100.139/25",
+        "peers": {"spark-1": "192.168.100.138"},
+    }
+    changes = [one for one in found["steps"] if one["state"] == "change"]
+    assert {
+        "node": "spark-2",
+        "step": "fabric_address",
+        "state": "change",
+        "disturbs": "fabric",
+        "lines": ["spark-2 fabric_address: MTU of enP2p1s0f0np0 is 1500, will be 9000"],
+    } in changes
+
+
+def test_a_node_that_is_away_holds_its_steps(sparkform: Command, project: Path) -> None:
+    nodes = [{"name": "spark-1", "host": "10.87.153.11"}]
+    nodes += [{"name": "spark-2", "host": "10.87.153.12", "away": True}]  # type: ignore[dict-item]
+    stack = write_stack(project, nodes=nodes)
+    found = json.loads(sparkform("plan", stack, "--facts", UP, "--json").out)
+    assert {one["state"] for one in found["steps"] if one["node"] == "spark-2"} == {"held"}
+    assert {one["state"] for one in found["steps"] if one["step"] == "nccl_conf"} == {
+        "held",
+        "same",
+    }
+
+
+def test_facts_that_lack_a_node_and_facts_that_are_none_are_refused(
+    sparkform: Command, project: Path
+) -> None:
+    nodes = [{"name": "spark-1", "host": "a"}, {"name": "spark-9", "host": "b"}]
+    ran = sparkform("plan", write_stack(project, nodes=nodes), "--facts", UP)
+    assert ran.code == 2
+    assert ran.err.startswith("cluster.nodes[1]: spark-9 is not among the recorded facts")
+    damaged = project / "facts.json"
+    damaged.write_text("{")
+    assert sparkform("plan", write_stack(project), "--facts", damaged).code == 2
+
+
+def test_a_pool_that_overlaps_is_told_with_the_plan_and_ends_with_1(
+    sparkform: Command, project: Path
+) -> None:
+    stack = write_stack(project, fabric={"topology": "direct", "pool": "172.17.0.0/22"})
+    ran = sparkform("plan", stack, "--facts", UNTOUCHED, "--json")
+    assert ran.code == 1
+    found = [one for one in json.loads(ran.out)["violations"] if one["severity"] == "mandatory"]
+    assert {one["rule"] for one in found} == {"pool-overlap"}
+    assert sparkform("plan", write_stack(project), "--facts", UNTOUCHED).code == 0
+
+
+def test_the_stack_and_the_project_must_have_names(sparkform: Command, project: Path) -> None:
+    stack = write_stack(project)
+    other = stack.rename(project / "rack.yaml")
+    (project / "Pulumi.yaml").unlink()
+    ran = sparkform("plan", other, "--facts", UP)
+    assert ran.code == 2
+    first, second = ran.err.splitlines()
+    assert "is not named as Pulumi names stack files (got rack.yaml)" in first
+    assert "holds no Pulumi.yaml, nor does any folder above it" in second
+
+
+def test_a_project_above_the_stack_file_counts(sparkform: Command, project: Path) -> None:
+    below = project / "stacks"
+    below.mkdir()
+    ran = sparkform("plan", write_stack(below), "--facts", UP, "--json")
+    assert json.loads(ran.out)["stack"] == "sparkform/cli"

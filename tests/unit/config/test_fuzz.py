@@ -1,0 +1,245 @@
+"""Broken stack files: whatever is done to a good one, it loads or every problem has a path.
+
+The environment variable SPARKFORM_FUZZ_EXAMPLES sets the number of broken files; `make test` asks
+for 2000, `make fuzz` for 20000 that are others each time.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sparkform.config import Spec, load_stack, parse_config
+from sparkform.errors import InputError, Problem
+from tests.unit.config.support import STACKS
+from tests.unit.config.test_reference import all_keys
+
+FUZZ = settings(max_examples=int(os.environ.get("SPARKFORM_FUZZ_EXAMPLES", "40")))
+CANARY = "v1:CANARY"
+ROOTS = ("cluster", "services", "config", "Pulumi.fuzz.yaml")
+
+Place = tuple[Any, Any]
+
+
+def bases() -> list[dict[str, Any]]:
+    """The good files, and the reference file with all keys on that can be on together."""
+    full = all_keys(STACKS[0].read_text())
+    full["sparkform:services"]["qwen"].pop("revision")
+    return [{"config": full}, *(yaml.safe_load(path.read_text()) for path in STACKS)]
+
+
+BASES = bases()
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=20),
+    st.sampled_from(
+        ["", " ", "\0", "é" * 70, "\u202e", "x" * 5000, "{what}", 10**30, -(10**400), "0.0.0.0/0"]
+    ),
+)
+junk = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+secure = st.just({"secure": CANARY})
+
+
+def places(value: Any) -> Iterator[Place]:
+    """Each container below `value` with one of its keys or positions."""
+    keys = list(value) if isinstance(value, dict) else range(len(value))
+    for key in keys:
+        yield value, key
+        if isinstance(value[key], dict | list):
+            yield from places(value[key])
+
+
+def delete(place: Place, _: Any) -> None:
+    del place[0][place[1]]
+
+
+def replace(place: Place, new: Any) -> None:
+    place[0][place[1]] = new
+
+
+def rename(place: Place, new: Any) -> None:
+    container, key = place
+    name = new if isinstance(new, str | int | float | bool) else f"{key}x"
+    if isinstance(container, dict):
+        container[name] = container.pop(key)
+
+
+def duplicate(place: Place, _: Any) -> None:
+    container, key = place
+    if isinstance(container, list):
+        container.append(copy.deepcopy(container[key]))
+    else:
+        container[f"{key}2"] = copy.deepcopy(container[key])
+
+
+def nest(place: Place, _: Any) -> None:
+    container, key = place
+    for _level in range(60):
+        container[key] = [container[key]]
+
+
+def widen(place: Place, _: Any) -> None:
+    container, key = place
+    is_block = isinstance(container[key], dict | list)
+    container[key] = [container[key]] * (9 if is_block else 300)
+
+
+def add(place: Place, new: Any) -> None:
+    container, key = place
+    if isinstance(container[key], dict):
+        container[key]["extra"] = new
+
+
+CHANGES: list[Callable[[Place, Any], None]] = [
+    delete, replace, replace, replace, rename, duplicate, nest, widen, add,
+]  # fmt: skip
+
+
+MARKS = ["\t", "&a ", "*a", "!!python/object:os.x ", "? ", "- ", "{", "'", "|"]
+
+
+class NoAliases(yaml.SafeDumper):
+    """Writes repeated values out."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+@st.composite
+def broken_data(draw: st.DrawFn) -> str:
+    """A good file with one to three places changed, as YAML text."""
+    document = copy.deepcopy(draw(st.sampled_from(BASES)))
+    for _ in range(draw(st.integers(1, 3))):
+        found = list(places(document))
+        if not found:
+            break
+        change = draw(st.sampled_from(CHANGES))
+        # A drawn value may be drawn again, so that only a copy may be changed.
+        new = copy.deepcopy(draw(st.one_of(junk, secure)))
+        change(draw(st.sampled_from(found)), new)
+    return yaml.dump(document, Dumper=NoAliases, allow_unicode=draw(st.booleans()))
+
+
+@st.composite
+def broken_text(draw: st.DrawFn) -> str:
+    """A good file with a stretch of its text cut, doubled, or overwritten."""
+    text = draw(st.sampled_from(STACKS)).read_text()
+    start = draw(st.integers(0, len(text)))
+    end = min(len(text), start + draw(st.integers(0, 40)))
+    middle = draw(
+        st.one_of(
+            st.just(""),
+            st.just(text[start:end] * 2),
+            st.text(max_size=6),
+            st.sampled_from(MARKS),
+        )
+    )
+    return text[:start] + middle + text[end:]
+
+
+def assert_sound(problem: Problem) -> None:
+    text = str(problem)
+    assert problem.path.startswith(ROOTS)
+    assert problem.what != "is not accepted", "an error of pydantic's has no words of ours"
+    assert text.isprintable()
+    assert text.startswith(f"{problem.path}: ")
+    assert "CANARY" not in text
+
+
+def assert_refused(refusal: InputError) -> None:
+    assert refusal.problems
+    for problem in refusal.problems:
+        assert_sound(problem)
+
+
+def judge(load: Callable[[Path], Spec], path: Path, text: str) -> bool:
+    """Whether the file loads; fails unless it does or is refused as it should be."""
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        declared = load(path)
+    except InputError as refusal:
+        assert_refused(refusal)
+        return False
+    plain = declared.plain()
+    assert parse_config(plain["cluster"], plain["services"]) == declared
+    return True
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("fuzz") / "Pulumi.fuzz.yaml"
+
+
+@FUZZ
+@given(text=broken_data())
+def test_a_file_with_changed_values_loads_or_is_refused_with_paths(file: Path, text: str) -> None:
+    judge(load_stack, file, text)
+
+
+@FUZZ
+@given(text=broken_text())
+def test_a_file_with_changed_text_loads_or_is_refused_with_paths(file: Path, text: str) -> None:
+    judge(load_stack, file, text)
+
+
+@FUZZ
+@given(cluster=junk, services=junk)
+def test_any_data_at_all_is_refused_with_paths(cluster: Any, services: Any) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_config(cluster, services)
+    assert_refused(caught.value)
+
+
+@FUZZ
+@given(data=st.data())
+def test_an_encrypted_value_anywhere_below_a_block_is_refused(data: st.DataObject) -> None:
+    config = copy.deepcopy(data.draw(st.sampled_from(BASES)))["config"]
+    below = [config["sparkform:cluster"], config["sparkform:services"]]
+    found = [place for block in below for place in places(block)]
+    replace(data.draw(st.sampled_from(found)), {"secure": CANARY})
+    with pytest.raises(InputError) as caught:
+        parse_config(*below)
+    assert "holds an encrypted value" in [problem.what for problem in caught.value.problems]
+
+
+def test_the_good_files_load(file: Path) -> None:
+    assert all(judge(load_stack, file, yaml.dump(base, Dumper=NoAliases)) for base in BASES)
+
+
+def test_a_loader_that_raises_anything_else_would_be_found(file: Path) -> None:
+    def broken(path: Path) -> Spec:
+        raise KeyError(path.name)
+
+    with pytest.raises(KeyError):
+        judge(broken, file, "config: {}")
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        Problem(path="", what="is wrong"),
+        Problem(path="cluster.user", what="is\nwrong"),
+        Problem(path="cluster.user", what="is wrong", got=CANARY),
+    ],
+)
+def test_a_problem_without_a_path_or_with_a_secret_would_be_found(problem: Problem) -> None:
+    with pytest.raises(AssertionError):
+        assert_sound(problem)

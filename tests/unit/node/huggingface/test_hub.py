@@ -1,0 +1,112 @@
+"""What the node program knows of the hub's client, its errors and its cache."""
+
+from __future__ import annotations
+
+import doctest
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from node.delivery import settled_model
+from node.host import digests
+from node.host.system import System
+from node.huggingface import cache, download, environment, look, record
+from node.huggingface.lock import LOCK
+from node.huggingface.look import Found, Wanted
+
+COMMIT = 40 * "c"
+ROOT = "/models/hub/models--acme--a"
+
+
+@pytest.mark.parametrize("module", [cache, digests, environment])
+def test_the_examples_hold(module) -> None:
+    assert doctest.testmod(module).failed == 0
+
+
+def test_every_wheel_of_the_lock_has_a_hash() -> None:
+    lines = [line for line in LOCK.splitlines() if not line.startswith("    ")]
+    assert all("==" in line and line.endswith("\\") for line in lines)
+    assert LOCK.count("--hash=sha256:") >= len(lines)
+
+
+@pytest.mark.parametrize(
+    ("error", "said", "has_token", "words"),
+    [
+        ("GatedRepoError", "", False, "is gated and no token was given. Accept its terms at"),
+        ("GatedRepoError", "", True, "the owner of sparkform:hfToken has no access"),
+        ("RepositoryNotFoundError", "", False, "wrong or it is private, and no token was given"),
+        ("RevisionNotFoundError", "", True, "has no revision v9"),
+        ("HfHubHTTPError", "401 Invalid credentials in", True, "does not know the token"),
+        ("ConnectionError", "no\nroute", True, "cannot be asked for at H/a/b: ConnectionError: no"),
+    ],
+)
+def test_each_error_of_the_client_says_what_to_do(error, said, has_token, words) -> None:
+    answer = {"error": error, "said": said}
+    assert words in look.words(answer, "a/b", "v9", "H/a/b", has_token=has_token)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> System:
+    """A cache with one model of two files, as the client leaves it."""
+    system = System(tmp_path)
+    texts = {"config.json": b"{}\n", "a.safetensors": b"weights"}
+    for name, text in texts.items():
+        digest = hashlib.sha256(text).hexdigest()
+        if name.endswith("json"):
+            digest = hashlib.sha1(b"blob %d\0" % len(text) + text).hexdigest()
+        blob = system.path(f"{ROOT}/blobs/{digest}")
+        blob.parent.mkdir(parents=True, exist_ok=True)
+        blob.write_bytes(text)
+        link = system.path(f"{ROOT}/snapshots/{COMMIT}/{name}")
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(f"../../blobs/{digest}")
+    system.write(f"{ROOT}/refs/main", COMMIT)
+    return system
+
+
+def test_a_whole_model_is_found_by_its_branch(machine: System) -> None:
+    want = {"cache": "/models/hub", "handle": "acme/a"}
+    assert settled_model.local_commit(machine, want) == COMMIT
+    assert settled_model.local_commit(machine, {**want, "revision": "v1"}) is None
+    assert settled_model.damaged(machine, ROOT, COMMIT, None) == []
+
+
+def test_a_damaged_file_is_found_by_its_own_name(machine: System) -> None:
+    weights = machine.path(f"{ROOT}/snapshots/{COMMIT}/a.safetensors")
+    weights.write_bytes(b"Weights")
+    (bad,) = settled_model.damaged(machine, ROOT, COMMIT, None)
+    assert bad.startswith("blobs/")
+
+
+@pytest.mark.parametrize("name", ["config.json", "a.safetensors"])
+def test_a_model_without_one_of_its_files_is_not_whole(machine: System, name: str) -> None:
+    blob = os.path.realpath(machine.path(f"{ROOT}/snapshots/{COMMIT}/{name}"))
+    os.unlink(blob)
+    assert not settled_model.looks_whole(machine, ROOT, COMMIT)
+
+
+def test_an_index_that_names_a_missing_shard_is_not_whole(machine: System) -> None:
+    index = f"{ROOT}/snapshots/{COMMIT}/model.safetensors.index.json"
+    machine.write(index, '{"weight_map": {"x": "b.safetensors"}}')
+    assert not settled_model.looks_whole(machine, ROOT, COMMIT)
+
+
+def test_a_record_tells_a_file_that_was_touched(machine: System) -> None:
+    parts = {
+        one.name: record.Part(one.place, one.size, one.mtime_ns, "sha256:0")
+        for one in cache.files(machine, ROOT, COMMIT)
+    }
+    known = record.Record("acme/a", ROOT, "main", COMMIT, parts)
+    assert record.changed(machine, known) == []
+    os.utime(machine.path(f"{ROOT}/snapshots/{COMMIT}/config.json"))
+    assert record.changed(machine, known) == ["config.json"]
+
+
+def test_what_is_still_to_come_counts_begun_files(machine: System) -> None:
+    found = Found(COMMIT, {"a": Wanted(10, f"sha256:{64 * 'a'}"), "b": Wanted(5, "git:b")})
+    assert download.missing(machine, ROOT, found) == 15
+    machine.path(f"{ROOT}/blobs/{64 * 'a'}.incomplete").write_bytes(b"1234")
+    machine.path(f"{ROOT}/blobs/b").write_bytes(b"12345")
+    assert download.missing(machine, ROOT, found) == 6

@@ -1,0 +1,97 @@
+"""A service of one node that starts by a script, and a probe that answers when it is told to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from node.errors import Refusal
+from node.host.paths import STATE
+from node.readiness import peers, probe, waiting
+from node.readiness.probe import Probe, Question
+from tests.support.fake_engine import TOKEN, FakeEngine
+from tests.support.fake_spark import FakeSpark, claim
+from tests.support.node_steps import run_apply
+
+WANT: dict[str, Any] = {
+    "service": "qwen",
+    "token": TOKEN,
+    "engine": "vllm",
+    "runtime": "container",
+    "members": [
+        {
+            "rank": 0,
+            "node": "spark-1",
+            "container": "sparkform-qwen-0",
+            "management_address": "127.0.0.1",
+        }
+    ],
+    "url": "http://10.0.0.1:8000",
+    "served_name": "Qwen/Qwen3-8B",
+    "ready_timeout_s": 3600,
+    "silence_timeout_s": 60,
+    "key_file": None,
+    "over_rdma": False,
+    "checked": {},
+}
+
+
+class Answers(Probe):
+    """A probe whose answer comes at a second of the engine's clock."""
+
+    def __init__(self, engine: FakeEngine, at_s: float | None, refusal: str | None = None) -> None:
+        super().__init__(Question("", "", None, 1.0), is_witness=False)
+        self._engine, self._at_s, self._refusal = engine, at_s, refusal
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in ("answer", "refusal"):
+            is_due = self._at_s is not None and self._engine.second >= self._at_s
+            wanted = "refusal" if self._refusal else "answer"
+            return (self._refusal or "!") if is_due and name == wanted else None
+        return super().__getattribute__(name)
+
+
+@pytest.fixture
+def engine(one: FakeSpark, patience: list[float], monkeypatch) -> FakeEngine:
+    """In a container that never says a word, on a node that is ours."""
+    claim(one)
+    one.system.put(f"{STATE}/lock", "")
+    one.system.path("/var/log").mkdir()
+    one.system.put("/proc/meminfo", "MemTotal: 1 kB\nMemAvailable:   52428800 kB\n")
+    made = FakeEngine(one).in_container()
+    answers(monkeypatch, made, None)
+    monkeypatch.setattr(waiting, "Interruption", lambda: NeverInterrupted())
+    monkeypatch.setattr(peers, "start", lambda wanted: peers.Channel(wanted.token))
+    return made
+
+
+class NeverInterrupted:
+    reason = None
+
+
+def answers(
+    monkeypatch, engine: FakeEngine, at_s: float | None, refusal: str | None = None
+) -> None:
+    monkeypatch.setattr(probe, "start", lambda *asked: Answers(engine, at_s, refusal))
+
+
+@pytest.fixture
+def run(engine: FakeEngine) -> Callable[..., list[str]]:
+    def applied(**changes: Any) -> list[str]:
+        return run_apply(engine.one.system, "ready:qwen", {**WANT, **changes})
+
+    return applied
+
+
+@pytest.fixture
+def failure(run) -> Callable[..., str]:
+    """The words of a start that fails."""
+
+    def failed(**changes: Any) -> str:
+        with pytest.raises(Refusal) as caught:
+            run(**changes)
+        return str(caught.value)
+
+    return failed

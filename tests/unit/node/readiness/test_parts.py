@@ -1,0 +1,107 @@
+"""Frames of Docker's logs, Swarm's words, signals, and what doctor is told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+
+import pytest
+
+from node.host.paths import STATE
+from node.host.system import Answer
+from node.ranks import frames
+from node.readiness import interruption, probe, tasks
+from node.readiness.interruption import Interruption
+from node.readiness.probe import Reply
+from node.steps import ready
+from tests.support.fake_engine import frame
+
+
+def test_frames_become_lines_with_their_times() -> None:
+    long = "x" * 300
+    data = frame(1.5, "first") + frame(2, f"10%\r20%\r{long}")
+    assert [(line.cursor[-11:], line.text) for line in frames.lines(data, False)] == [
+        (".500000000Z", "first"),
+        (".000000000Z", "10%"),
+        (".000000000Z", "20%"),
+        (".000000000Z", long),
+    ]
+
+
+def test_a_frame_that_is_cut_short_is_read_as_far_as_it_came() -> None:
+    data = frame(1, "whole") + struct.pack(">BxxxL", 1, 500)[:5]
+    assert [line.text for line in frames.lines(data, False)] == ["whole"]
+
+
+def test_a_terminals_log_has_no_frames() -> None:
+    data = b"2025-11-21T11:05:20.000000000Z hello\r\n2025-11-21T11:05:21.000000000Z there\r\n"
+    assert [line.text for line in frames.lines(data, True)] == ["hello", "there"]
+
+
+@pytest.mark.parametrize(
+    ("newest", "said"),
+    [
+        ({"State": "rejected", "Err": "No such image: qwen:1"}, "No such image: qwen:1"),
+        (
+            {"State": "pending", "Err": "no suitable node (insufficient resources on 2 nodes)"},
+            "no suitable node (insufficient resources on 2 nodes)",
+        ),
+        ({"State": "preparing"}, None),
+        ({"State": "pending", "Err": ""}, None),
+    ],
+)
+def test_swarm_says_of_the_newest_task_why_it_does_not_run(newest, said) -> None:
+    old = {"CreatedAt": "2025-11-21T10:00:00Z", "Status": {"State": "rejected", "Err": "old"}}
+    new = {"CreatedAt": "2025-11-21T11:00:00Z", "Status": newest}
+    assert tasks.latest_error([new, old]) == said
+    assert tasks.latest_error([]) is None
+
+
+def test_signals_are_noted_and_ended_output_too(monkeypatch) -> None:
+    before = {one: signal.getsignal(one) for one in interruption.SIGNALS}
+    monkeypatch.setattr(interruption, "is_unread", lambda: False)
+    try:
+        noted, quiet = Interruption(), Interruption()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert (noted.reason, quiet.reason) == (None, "SIGTERM")
+        monkeypatch.setattr(interruption, "is_unread", lambda: True)
+        assert Interruption().reason == "its output is read no more"
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+def test_doctor_is_told_of_ranks_and_of_one_token(engine, monkeypatch) -> None:
+    engine.one.system.put(f"{STATE}/services/qwen/secrets/api_key", "open-sesame")
+    engine.lines = [(-1, f"line {number} open-sesame") for number in range(20)]
+    engine.dies = (-1, 139)
+    monkeypatch.setattr(probe, "complete", lambda question: Reply(0, "refused"))
+    asked = {
+        "service": "qwen",
+        "asks": True,
+        "served_name": "m",
+        "bind": "0.0.0.0",
+        "address": "10.0.0.1",
+        "port": 8000,
+        "key_file": "/nowhere",
+        "swarm_names": [],
+    }
+    seen = ready.observe(engine.one.system, {"services": [asked]})
+    (rank,) = seen["qwen"]["ranks"]
+    assert (rank["rank"], rank["alive"], rank["ending"]) == (0, False, "exit code 139 (SIGSEGV)")
+    assert rank["last"] == [f"line {number} (hidden)" for number in range(10, 20)]
+    completion = seen["qwen"]["completion"]
+    assert (completion["url"], completion["text"]) == ("http://10.0.0.1:8000", "refused")
+    assert ready.observe(engine.one.system, {}) == {}
+
+
+@pytest.mark.parametrize("own_is_there", [True, False])
+def test_the_head_says_why_swarm_starts_no_other(engine, failure, own_is_there) -> None:
+    engine.removed = not own_is_there
+    newest = {"CreatedAt": "1", "Status": {"State": "rejected", "Err": "No such image: qwen:1"}}
+    engine.one.system.script.requests[("GET", "/tasks")] = lambda *asked: Answer(200, [newest])
+    said = failure(runtime="swarm")
+    assert "[not-placed]" in said
+    assert "seen: No such image: qwen:1" in said
+    assert engine.second < 4

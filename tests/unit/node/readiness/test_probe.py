@@ -1,0 +1,140 @@
+"""One token over HTTP, from a server that answers as engines do."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from node.readiness import probe
+from node.readiness.probe import Probe, Question
+
+CHAT = {"choices": [{"message": {"content": "Hello"}}]}
+PLAIN = {"choices": [{"text": "there"}]}
+SERVED = 'vllm:request_success_total{engine="0",finished_reason="length"} 1.0\n'
+
+
+class Api:
+    """Answers by path; what was asked is kept."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, tuple[int, str]] = {}
+        self.asked: list[tuple[str, str | None, Any]] = []
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.reply(None)
+
+            def do_POST(self) -> None:
+                self.reply(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+            def reply(self, body: Any) -> None:
+                api.asked.append((self.path, self.headers["Authorization"], body))
+                status, text = api.answers.get(self.path, (404, "Not Found"))
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            def log_message(self, format: str, *arguments: Any) -> None:
+                """Not a word."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def question(self, key: str | None = None) -> Question:
+        return Question(self.url, "Qwen/Qwen3-8B", key, 2.0)
+
+
+@pytest.fixture
+def api(monkeypatch) -> Iterator[Api]:
+    monkeypatch.setattr(probe, "PAUSE_S", 0.01)
+    made = Api()
+    made.answers["/v1/models"] = (200, "{}")
+    made.answers["/v1/chat/completions"] = (200, json.dumps(CHAT))
+    yield made
+    made.server.shutdown()
+    made.server.server_close()
+
+
+def asked_once(api: Api, key: str | None = None, is_witness: bool = False) -> Probe:
+    made = Probe(api.question(key), is_witness)
+    made.run()
+    return made
+
+
+def test_one_token_is_asked_for_by_chat(api) -> None:
+    assert asked_once(api).answer == "Hello"
+    path, _, body = api.asked[-1]
+    assert path == "/v1/chat/completions"
+    assert (body["model"], body["max_tokens"]) == ("Qwen/Qwen3-8B", 1)
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_a_model_without_chat_template_is_asked_for_a_plain_completion(api, status) -> None:
+    api.answers["/v1/chat/completions"] = (status, "default chat template is no longer allowed")
+    api.answers["/v1/completions"] = (200, json.dumps(PLAIN))
+    assert asked_once(api).answer == "there"
+
+
+def test_the_key_goes_in_a_header(api) -> None:
+    assert asked_once(api, "open-sesame").answer == "Hello"
+    assert {key for _, key, _ in api.asked} == {"Bearer open-sesame"}
+    assert "open-sesame" not in repr([(path, body) for path, _, body in api.asked])
+
+
+def test_a_refused_key_is_final(api) -> None:
+    api.answers["/v1/models"] = (401, "Unauthorized")
+    refusal = asked_once(api).refusal
+    assert refusal is not None
+    assert "answers 401" in refusal
+
+
+def test_a_server_that_is_not_open_yet_is_asked_again(api) -> None:
+    replies = iter([(503, "loading"), (404, "?"), (200, "{}")])
+
+    class Later(dict[str, tuple[int, str]]):
+        def get(self, path: str, default: Any = None) -> Any:
+            return next(replies) if path == "/v1/models" else super().get(path, default)
+
+    api.answers = Later(api.answers)
+    assert asked_once(api).answer == "Hello"
+
+
+def test_three_server_errors_in_a_row_are_final(api) -> None:
+    api.answers["/v1/chat/completions"] = (500, "EngineDeadError")
+    refusal = asked_once(api).refusal
+    assert refusal is not None
+    assert "500: EngineDeadError" in refusal
+    assert len([path for path, _, _ in api.asked if "chat" in path]) == 3
+
+
+def test_a_page_of_something_else_is_no_answer(api) -> None:
+    api.answers["/v1/chat/completions"] = (200, "<html>It works!</html>")
+    refusal = asked_once(api).refusal
+    assert refusal is not None
+    assert "no completion in the answer" in refusal
+
+
+def test_nobody_there_is_no_refusal() -> None:
+    reply = probe.complete(Question("http://127.0.0.1:9", "m", None, 1.0))
+    assert reply.status == 0
+
+
+def test_a_witness_without_the_key_sees_that_somebody_was_answered(api) -> None:
+    api.answers["/metrics"] = (200, SERVED)
+    assert asked_once(api, is_witness=True).answer == ""
+    assert {key for _, key, _ in api.asked} == {None}
+
+
+def test_a_witness_waits_as_long_as_nobody_was_answered(api) -> None:
+    api.answers["/metrics"] = (200, SERVED.replace("1.0", "0.0"))
+    assert Probe(api.question(), is_witness=True).attempt().status == 0

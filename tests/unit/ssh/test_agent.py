@@ -1,0 +1,67 @@
+"""The zipapp that is sent to nodes, and how fast this package is to import."""
+
+from __future__ import annotations
+
+import base64
+import bz2
+import io
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+from sparkform.ssh import agent
+
+
+def test_the_same_sources_give_the_same_bytes_whenever_and_wherever(tmp_path: Path) -> None:
+    copy = tmp_path / "elsewhere" / "node"
+    shutil.copytree(agent.SOURCES, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in copy.rglob("*"):
+        os.utime(path, (time.time() - 1e6, 1e9))
+        path.chmod(0o777)
+    assert agent.zipapp(copy) == agent.zipapp()
+
+
+def test_another_source_gives_other_bytes(tmp_path: Path) -> None:
+    copy = tmp_path / "node"
+    shutil.copytree(agent.SOURCES, copy)
+    (copy / "observe.py").write_text("changed = True\n")
+    assert agent.zipapp(copy) != agent.zipapp()
+
+
+def test_it_holds_every_module_and_nothing_compiled() -> None:
+    names = zipfile.ZipFile(io.BytesIO(agent.zipapp())).namelist()
+    modules = {f"node/{path.relative_to(agent.SOURCES)}" for path in agent.SOURCES.rglob("*.py")}
+    assert set(names) == {"__main__.py", *modules}
+
+
+def test_it_travels_in_a_resource_at_a_third_of_its_size_at_most_and_arrives_whole() -> None:
+    sent = agent.packed(agent.zipapp())
+    assert len(sent) < len(agent.zipapp()) / 3
+    assert bz2.decompress(base64.b64decode(sent)) == agent.zipapp()
+
+
+def test_it_runs_out_of_a_pipe_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", agent.BOOTSTRAP, "wrong-verb"],
+        input=agent.zipapp(),
+        capture_output=True,
+        cwd=tmp_path,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"The verbs are" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_bootstrap_has_nothing_that_a_login_shell_would_change() -> None:
+    assert not set("\n!'$`") & set(agent.BOOTSTRAP)
+
+
+def test_importing_the_facts_does_not_import_the_ssh_library() -> None:
+    text = "import sys, sparkform.report; sys.exit('asyncssh' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", text], timeout=20, check=False).returncode == 0

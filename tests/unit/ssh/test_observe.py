@@ -1,0 +1,257 @@
+"""One look at nodes over real SSH on loopback: one exec each, every failure as its own error."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import time
+from collections.abc import Coroutine
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+
+from sparkform.report.rack_report import NodeReport
+from sparkform.ssh import observe, session
+from sparkform.ssh.observe import observe_all
+from sparkform.ssh.target import Target
+from tests.unit.ssh import samples
+from tests.unit.ssh.ssh_node import (
+    USER,
+    answering,
+    dropping,
+    hanging,
+    key,
+    public,
+    really_running,
+    serving,
+    tcp,
+)
+
+SHORT_S = 0.3
+# Long enough to log in on a busy machine, for what happens after that.
+LOGIN_S = 1.5
+SOUND = answering(samples.printed())
+
+
+def run(scenario: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(scenario)
+
+
+async def one(target: Target, limit_s: float = 5.0) -> NodeReport:
+    return (await observe_all([target], limit_s)).nodes[target.name]
+
+
+def test_a_node_is_asked_once_and_its_document_comes_back(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(SOUND) as node:
+            report = await one(node.target(tmp_path))
+            assert (node.connections, len(node.commands)) == (1, 1)
+            assert report.document is not None
+            assert report.document.receipts == samples.document()["receipts"]
+            assert report.host_key == public(key())
+
+    run(scenario())
+
+
+def test_the_facts_program_that_is_sent_really_runs_there(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(really_running) as node:
+            report = await one(node.target(tmp_path, user=USER), limit_s=8.0)
+            assert report.error is None
+            assert report.document is not None
+            assert report.document.facts.host is not None
+            assert report.document.facts.host.hostname == socket.gethostname()
+            assert report.clock_skew_s is not None
+            assert abs(report.clock_skew_s) < 5
+
+    run(scenario())
+
+
+def test_a_thread_of_its_own_serves_callers_that_are_inside_an_event_loop(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(SOUND) as node:
+            target = node.target(tmp_path)
+            found = await asyncio.to_thread(observe.observe, [target])
+            assert found.nodes["spark-1"].error is None
+
+    run(scenario())
+
+
+def test_root_needs_no_sudo_and_others_call_it_without_a_prompt() -> None:
+    from sparkform.ssh.session import command
+
+    target = Target(name="a", host="h", user="root")
+    assert "sudo" not in command(target, 8.0)
+    assert "sudo -n -- python3" in command(replace(target, user=USER), 8.0)
+    assert "secret words" not in command(replace(target, passphrase="secret words"), 8.0)
+
+
+ANSWERS = {
+    "sudo": (b"", b"sudo: a password is required\n", 1),
+    "sudo (not a sudoer)": (b"", b"nvidia is not in the sudoers file.\nsudo: x may not run", 1),
+    "sudo (none installed)": (b"", "env: ‘sudo’: No such file or directory\n".encode(), 127),
+    "python_missing": (b"", b"sudo: python3: command not found\n", 1),
+    "python_missing (root)": (b"", "env: ‘python3’: No such file or directory\n".encode(), 127),
+    "failed": (b"", b"Traceback\nAttributeError: module 'os' has no attribute\n", 1),
+    "failed (silent)": (b"", b"", 1),
+    "damaged": (b"Welcome to your Spark!\n", b"", 0),
+    "damaged (nothing)": (b"", b"", 0),
+    "damaged (cut short)": (samples.printed()[:200], b"", 0),
+    "damaged (types)": (samples.printed(version="1"), b"", 0),
+}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_an_answer_that_is_no_document_has_its_own_error(name: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        out, err, exit_status = ANSWERS[name]
+        async with serving(answering(out, err, exit_status)) as node:
+            report = await one(node.target(tmp_path))
+            assert report.error is not None
+            assert report.error.kind == name.split()[0]
+            assert "`" in report.error.remedy
+
+    run(scenario())
+
+
+def test_words_that_a_login_script_prints_before_the_document_do_no_harm(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(answering(b"Welcome!\n\n" + samples.printed())) as node:
+            assert (await one(node.target(tmp_path))).error is None
+
+    run(scenario())
+
+
+def kind(report: NodeReport) -> str:
+    assert report.error is not None
+    return report.error.kind
+
+
+def test_a_command_that_never_ends_is_a_time_out(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(hanging) as node:
+            assert kind(await one(node.target(tmp_path), LOGIN_S)) == "timeout"
+
+    run(scenario())
+
+
+def test_a_connection_lost_during_the_command_is_dropped(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(dropping) as node:
+            assert kind(await one(node.target(tmp_path))) == "dropped"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(("closes", "expected"), [(False, "frozen"), (True, "dropped")])
+def test_a_port_that_is_silent_or_closes_is_told_apart(
+    closes: bool, expected: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with tcp(closes) as port, serving(SOUND) as node:
+            report = await one(node.target(tmp_path, port=port), SHORT_S)
+            assert kind(report) == expected
+
+    run(scenario())
+
+
+def test_silence_is_reported_before_the_limit_and_cuts_nothing_else_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "GREETING_LIMIT_S", SHORT_S)
+
+    async def scenario() -> None:
+        async with tcp(closes=False) as port, serving(hanging) as node:
+            silent = await one(node.target(tmp_path, port=port), 30)
+            assert kind(silent) == "frozen"
+            assert silent.duration_s < 15
+            assert f"said nothing for {SHORT_S:g} s" in str(silent.error and silent.error.what)
+            slow = await one(node.target(tmp_path), LOGIN_S)
+            assert kind(slow) == "timeout"
+            assert slow.duration_s >= LOGIN_S
+
+    run(scenario())
+
+
+@contextlib.contextmanager
+def full_backlog() -> Any:
+    """A port whose queue is full: the kernel drops further connection requests, as a dead host."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(2):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                waiting.connect(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def test_a_host_that_does_not_answer_is_unreachable(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(SOUND) as node:
+            with full_backlog() as port:
+                report = await one(node.target(tmp_path, port=port), SHORT_S)
+                assert kind(report) == "unreachable"
+
+    run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("failure", "expected"),
+    [
+        (OSError(113, "No route to host"), "unreachable"),
+        (socket.gaierror(-2, "Name or service not known"), "unresolved"),
+        (asyncssh.KeyExchangeFailed("No matching cipher found"), "failed"),
+        (RuntimeError("a defect of ours"), "failed"),
+    ],
+    ids=["route", "name", "cipher", "defect"],
+)
+def test_what_the_network_says_is_translated(
+    failure: Exception, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def connect(*_: object, **__: object) -> None:
+        raise failure
+
+    async def scenario() -> None:
+        async with serving(SOUND) as node:
+            monkeypatch.setattr(asyncssh, "connect", connect)
+            assert kind(await one(node.target(tmp_path))) == expected
+
+    run(scenario())
+
+
+def test_all_nodes_errors_stand_in_one_report_within_the_limit(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(SOUND) as sound, serving(hanging) as slow, tcp(closes=False) as silent:
+            base = sound.target(tmp_path)
+            targets = [
+                base,
+                replace(base, name="slow", port=slow.port),
+                replace(base, name="silent", port=silent),
+                replace(base, name="off", port=free_port()),
+                replace(base, name="stranger", host_key=public(key(number=7))),
+            ]
+            started = time.monotonic()
+            found = await observe_all(targets, LOGIN_S)
+            assert time.monotonic() - started < 10
+            assert set(found.documents) == {"spark-1"}
+            assert {name: error.kind for name, error in found.errors.items()} == {
+                "slow": "timeout",
+                "silent": "frozen",
+                "off": "refused",
+                "stranger": "changed_host_key",
+            }
+
+    run(scenario())
