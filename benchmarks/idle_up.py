@@ -22,12 +22,12 @@ from benchmarks import pyinfra_side
 from benchmarks.idle_report import OURS, Result, lines
 from benchmarks.measure import CommandFailed, Measured, Sample, load, measure
 from benchmarks.our_side import is_unchanged
-from demo.stack import CHECKOUT, RackStack
-from rack import lifecycle
-from rack.host import must
-from rack.layout import Rack
-from rack.login import ssh_command
-from rack.shape import Fabric, Shape
+from sparkrack import lifecycle
+from sparkrack.demo.stack import CHECKOUT, RackStack
+from sparkrack.host import must
+from sparkrack.layout import Rack
+from sparkrack.login import ssh_command
+from sparkrack.shape import Fabric, Shape
 
 FABRICS = {1: Fabric.NONE, 2: Fabric.DIRECT, 4: Fabric.SWITCH}
 DEPLOYS = {

@@ -1,8 +1,8 @@
 """How long one look at all nodes takes: `python -m benchmarks.observe_rack STACK.yaml`.
 
-The stack file is what `python -m rack stack` prints. Wall time of `observe` with everything that a
-preview pays for (key, login, program sent, facts read, answer checked); the import of the SSH
-library is paid once and shown apart. The goal is issue-level: 3 nodes of the rack below 1.5 s.
+The stack file is what `python -m sparkrack stack` prints. Wall time of `observe` with everything
+that a preview pays for (key, login, program sent, facts read, answer checked); the import of the
+SSH library is paid once and shown apart. The goal is issue-level: 3 nodes of the rack below 1.5 s.
 """
 
 from __future__ import annotations

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from node.host.paths import MANIFEST, STATE
-from rack.host import must
-from rack.layout import Node, Rack
-from rack.login import USER, ssh_command
-from rack.paths import identity_file, known_hosts_file
+from sparkrack.host import must
+from sparkrack.layout import Node, Rack
+from sparkrack.login import USER, ssh_command
+from sparkrack.paths import identity_file, known_hosts_file
 
 HERE = Path(__file__).parent
 FILES_ONLY = ("pyinfra_deploy.py",)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rack.login import USER
-from rack.paths import identity_file
+from sparkrack.login import USER
+from sparkrack.paths import identity_file
 from tests.support.rack import RackHandle
 
 ROOT = Path(__file__).parents[2]

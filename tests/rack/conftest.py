@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from rack import lifecycle
-from rack.prepare import prepare
-from rack.shape import Fabric, Renderer, Shape
+from sparkrack import lifecycle
+from sparkrack.prepare import prepare
+from sparkrack.shape import Fabric, Renderer, Shape
 from tests.support.digest import Digest, digest
 from tests.support.rack import RackHandle, start
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from rack.host import ask, must
 from sparkform.config import parse_config
 from sparkform.plan.targets import targets
 from sparkform.ssh.observe import observe
+from sparkrack.host import ask, must
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment, cluster_of
 from tests.support.digest import Digest, changes, digest

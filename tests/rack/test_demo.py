@@ -1,4 +1,4 @@
-"""`python -m demo`, run once as a user runs it, and once interrupted half-way."""
+"""`python -m sparkrack.demo`, run once as a user runs it, and once interrupted half-way."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from demo import served
-from rack import daemon, inventory
-from rack.engines import tiny_llama
-from rack.layout import panel_name
+from sparkrack import daemon, inventory
+from sparkrack.demo import served
+from sparkrack.engines import tiny_llama
+from sparkrack.layout import panel_name
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
 
@@ -34,7 +34,7 @@ def name(prepared: None) -> str:
 
 
 def argv(name: str) -> list[str]:
-    return [sys.executable, "-m", "demo", "--no-engine", "--name", name]
+    return [sys.executable, "-m", "sparkrack.demo", "--no-engine", "--name", name]
 
 
 def environment(temporary: Path) -> dict[str, str]:
@@ -98,7 +98,7 @@ def test_the_demo_asks_a_real_engine(name: str, tmp_path: Path) -> None:
     if not served.available():
         pytest.skip("needs `make setup ENGINE=vllm`")
     done = subprocess.run(
-        [sys.executable, "-m", "demo", "--name", name],
+        [sys.executable, "-m", "sparkrack.demo", "--name", name],
         cwd=ROOT,
         env=environment(tmp_path),
         capture_output=True,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rack.engines import catalogue, loading, native, tiny, vllm
+from sparkrack.engines import catalogue, loading, native, tiny, vllm
 from tests.rack.conftest import RackFactory
 from tests.support.launching import Started, launches, started
 from tests.support.rack import RackHandle

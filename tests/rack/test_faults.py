@@ -13,10 +13,10 @@ import time
 
 import pytest
 
-from rack import inventory
-from rack.ports import FABRIC_DEVICES
-from rack.status import faults_of
 from sparkform.errors import InputError
+from sparkrack import inventory
+from sparkrack.ports import FABRIC_DEVICES
+from sparkrack.status import faults_of
 from tests.rack.conftest import RackFactory
 from tests.support.rack import RackHandle, address, wired_pairs
 

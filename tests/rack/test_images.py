@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from node.images.reference import local_name
-from rack import registry
+from sparkrack import registry
 from tests.rack.conftest import RackFactory
 from tests.rack.test_secrets import set_secret
 from tests.support import tiny_engine

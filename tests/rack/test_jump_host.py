@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rack.login import USER
+from sparkrack.login import USER
 from tests.rack.conftest import RackFactory
 from tests.support import tiny_engine
 from tests.support.deployment import Deployment

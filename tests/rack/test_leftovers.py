@@ -10,12 +10,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from rack import daemon, inventory, lifecycle, login
-from rack.host import RackError
-from rack.layout import Rack
-from rack.paths import reserved
-from rack.shape import Fabric, Renderer, Shape
 from sparkform.errors import InputError
+from sparkrack import daemon, inventory, lifecycle, login
+from sparkrack.host import RackError
+from sparkrack.layout import Rack
+from sparkrack.paths import reserved
+from sparkrack.shape import Fabric, Renderer, Shape
 from tests.support import leftovers
 
 pytestmark = pytest.mark.rack

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rack import hub
-from rack.hub import Source
-from rack.hub.content import Repository
+from sparkrack import hub
+from sparkrack.hub import Source
+from sparkrack.hub.content import Repository
 from tests.rack.conftest import RackFactory
 from tests.rack.test_secrets import set_secret
 from tests.support.deployment import Deployment

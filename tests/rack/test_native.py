@@ -21,7 +21,7 @@ import pytest
 from node.host.paths import LOCK, ZIPAPP
 from node.python.pip import TOGETHER
 from node.steps import STEPS, native_nccl, native_venv
-from rack import login
+from sparkrack import login
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import STACK, Deployment
 from tests.support.digest import changes, digest

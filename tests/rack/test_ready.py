@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from rack import login
 from sparkform.ssh.agent import zipapp
+from sparkrack import login
 from tests.rack.conftest import RackFactory
 from tests.support import scripted_engine as engines
 from tests.support.rack import RackHandle

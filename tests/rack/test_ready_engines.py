@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from rack.engines import catalogue, loading, tiny, vllm
 from sparkform.plan.readiness import ready_want
+from sparkrack.engines import catalogue, loading, tiny, vllm
 from tests.rack.conftest import RackFactory
 from tests.rack.test_ready import LIMIT_S, claimed, watch_all
 from tests.support.launching import TOKEN, Started, planned, started

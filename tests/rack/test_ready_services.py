@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from rack import hub
-from rack.engines import catalogue, loading
-from rack.hub import Source
+from sparkrack import hub
+from sparkrack.engines import catalogue, loading
+from sparkrack.hub import Source
 from tests.rack.command_line import MAIN
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import ROOT, Deployment, Outcome

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from rack import hub, registry
-from rack.engines import catalogue, images, native, tiny, tiny_llama, vllm
+from sparkrack import hub, registry
+from sparkrack.engines import catalogue, images, native, tiny, tiny_llama, vllm
 from tests.rack.command_line import Bench
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment, Outcome

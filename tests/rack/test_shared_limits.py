@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from rack import daemon, lifecycle, limits
-from rack.paths import reserved
-from rack.shape import Fabric, Renderer, Shape
+from sparkrack import daemon, lifecycle, limits
+from sparkrack.paths import reserved
+from sparkrack.shape import Fabric, Renderer, Shape
 from tests.support.rack import RackHandle
 
 pytestmark = pytest.mark.rack

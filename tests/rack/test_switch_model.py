@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from rack import hub
-from rack.engines import catalogue, loading
-from rack.hub import Source
+from sparkrack import hub
+from sparkrack.engines import catalogue, loading
+from sparkrack.hub import Source
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment, Outcome
 from tests.support.rack import RackHandle

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from rack.ports import FABRIC_DEVICES
+from sparkrack.ports import FABRIC_DEVICES
 from tests.rack.conftest import RackFactory
 from tests.support.rack import RackHandle, address, wired_pairs
 

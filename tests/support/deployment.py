@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from rack import inventory, stackfile
+from sparkrack import inventory, stackfile
 from tests.support.processes import marked, new_mark
 from tests.support.rack import RackHandle
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rack import commands
+from sparkrack import commands
 from tests.support import pausing_python
 from tests.support.rack import RackHandle
 from tests.support.waiting import until

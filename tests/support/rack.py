@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import yaml
 
-from rack import breakage, inventory, lifecycle, login
-from rack.cabling import Segment
-from rack.layout import Node, Rack, node_named
-from rack.netplan import NETPLAN_NAMES
-from rack.ports import Port
-from rack.shape import Shape
+from sparkrack import breakage, inventory, lifecycle, login
+from sparkrack.cabling import Segment
+from sparkrack.layout import Node, Rack, node_named
+from sparkrack.netplan import NETPLAN_NAMES
+from sparkrack.ports import Port
+from sparkrack.shape import Shape
 
 JUMBO_PAYLOAD = 8972  # a frame of MTU 9000 without 20 bytes of IP and 8 of ICMP
 

@@ -1,1 +1,0 @@
-"""The product shown on two simulated Sparks: `python -m demo`."""

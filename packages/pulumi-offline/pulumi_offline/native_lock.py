@@ -1,0 +1,97 @@
+"""`python -m pulumi_offline.native_lock`: the locks of native engines, for a Spark, made anywhere.
+
+uv resolves for a Spark's system; pip fetches the one wheel a package that a Spark would take, and
+its digest goes into the lock. 4 GB are fetched into a scratch folder. No host name is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pulumi_offline.files import scratch, write_atomically
+from pulumi_offline.layout import CLONE, Layout
+from pulumi_offline.machine import run
+
+LOCKS = CLONE / "sparkform" / "catalogue" / "data" / "native"
+PACKAGES, NCCL = LOCKS / "vllm.txt", LOCKS / "nccl.txt"
+WANTED = ("vllm==0.32.0", "ray==2.60.0")
+"""The newest vLLM whose options were read (docs/launch.md), and the Ray that was rehearsed."""
+
+NCCL_WANTED = "nvidia-nccl-cu13==2.30.7"
+NCCL_NAME = NCCL_WANTED.partition("==")[0]
+PYTHON = "3.12"
+GLIBC = 39
+"""DGX OS 7 is Ubuntu 24.04: Python 3.12, glibc 2.39."""
+
+PLATFORMS = ("manylinux2014_aarch64", *(f"manylinux_2_{n}_aarch64" for n in range(17, GLIBC + 1)))
+HEADER = "# Written by `python -m pulumi_offline.native_lock`; do not change by hand."
+
+
+def main() -> None:
+    layout = Layout(CLONE)
+    with scratch(layout.made) as folder:
+        binaries = _tools(folder)
+        pins = [*resolved(_compile(binaries, folder)), NCCL_WANTED]
+        wheels = _fetch(binaries, folder, pins)
+        lines = dict(locked(wheels))
+    nccl = lines.pop(NCCL_NAME)
+    write_atomically(PACKAGES, document(PACKAGES, lines))
+    write_atomically(NCCL, document(NCCL, {NCCL_NAME: nccl}))
+
+
+def resolved(text: str) -> list[str]:
+    """The pins of a requirements text but for NCCL, which has a lock of its own. Pure."""
+    lines = [line.strip() for line in text.splitlines()]
+    pins = [line for line in lines if line and not line.startswith("#")]
+    return [pin for pin in pins if not pin.startswith(f"{NCCL_NAME}==")]
+
+
+def locked(wheels: Iterable[Path]) -> Iterable[tuple[str, str]]:
+    """A line of the lock by package name."""
+    for path in sorted(wheels):
+        name, version = path.name.split("-")[:2]
+        name = re.sub(r"[-_.]+", "-", name).lower()
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        yield name, f"{name}=={version} --hash=sha256:{digest}"
+
+
+def _tools(folder: Path) -> Path:
+    run([sys.executable, "-m", "venv", folder / "venv"], folder, os.environ)
+    pip: list[str | Path] = [folder / "venv/bin/python", "-m", "pip", "install", "--quiet", "uv"]
+    run(pip, folder, os.environ)
+    return folder / "venv" / "bin"
+
+
+def _compile(binaries: Path, folder: Path) -> str:
+    asked, made = folder / "asked.txt", folder / "pins.txt"
+    asked.write_text("\n".join(WANTED) + "\n")
+    system = ("--python-platform", f"aarch64-manylinux_2_{GLIBC}", "--python-version", PYTHON)
+    how = ("--only-binary", ":all:", "--no-annotate", "--no-header", "--quiet")
+    uv: list[str | Path] = [binaries / "uv", "pip", "compile", asked, *system, *how, "-o", made]
+    run(uv, folder, os.environ)
+    return made.read_text()
+
+
+def _fetch(binaries: Path, folder: Path, pins: Iterable[str]) -> list[Path]:
+    listed, wheels = folder / "listed.txt", folder / "wheels"
+    listed.write_text("\n".join(pins) + "\n")
+    platforms = [word for one in PLATFORMS for word in ("--platform", one)]
+    how = ("--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--quiet")
+    pip: list[str | Path] = [binaries / "python", "-m", "pip", "download", *how, *platforms]
+    run([*pip, "--python-version", PYTHON, "-d", wheels, "-r", listed], folder, os.environ)
+    return list(wheels.glob("*.whl"))
+
+
+def document(path: Path, lines: Mapping[str, str]) -> str:
+    """The comment that the file has, and the new lines."""
+    comment = [line for line in path.read_text().splitlines() if line.startswith("#")]
+    return "\n".join([*(comment or [HEADER]), *(lines[name] for name in sorted(lines))]) + "\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""Decides whether inputs are ones that this plugin knows, and completes them: defaults, secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pulumi_offline.plugins.command.schema import INPUTS, Field, Kind
+from pulumi_offline.plugins.common.values import (
+    Properties,
+    Property,
+    Secret,
+    Unknown,
+    make_secret,
+    reveal,
+)
+
+KINDS: dict[Kind, type] = {
+    "string": str,
+    "number": float,
+    "integer": float,
+    "boolean": bool,
+    "object": dict,
+    "strings": dict,
+    "list": list,
+}
+# What stands for an unknown secret: the official plugin decodes one to the empty value of its kind.
+EMPTY: dict[Kind, Property] = {
+    "string": "",
+    "number": 0.0,
+    "integer": 0.0,
+    "boolean": False,
+    "strings": {},
+    "list": [],
+}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an input is refused; `property` is the name of the top-level input."""
+
+    property: str
+    reason: str
+
+
+def checked(properties: Properties) -> tuple[Properties, list[Failure]]:
+    """Inputs with defaults and secret marks, or as they came but marked, and what is wrong."""
+    settled = settle_object(properties, INPUTS)
+    failures = list(failures_of(settled))
+    complete = settled if failures else with_defaults(settled, INPUTS)
+    return with_secrets(complete, INPUTS), failures
+
+
+def settled(properties: Properties) -> Properties:
+    """Inputs in which no secret is unknown (see EMPTY)."""
+    return settle_object(properties, INPUTS)
+
+
+def settle_object(properties: Properties, fields: tuple[Field, ...]) -> Properties:
+    by_name = {field.name: field for field in fields}
+    return {
+        key: settle(item, by_name[key]) if key in by_name else item
+        for key, item in properties.items()
+    }
+
+
+def settle(value: Property, field: Field) -> Property:
+    match value:
+        case Secret(Unknown()) if field.kind == "object":
+            return Secret({inner.name: "" for inner in field.fields if inner.required})
+        case Secret(Unknown()):
+            return Secret(EMPTY[field.kind])
+        case Secret(dict() as inside) if field.kind == "object":
+            return Secret(settle_object(inside, field.fields))
+        case dict() if field.kind == "object":
+            return settle_object(value, field.fields)
+        case _:
+            return value
+
+
+def failures_of(properties: Properties) -> Iterator[Failure]:
+    for path, reason in object_problems(properties, INPUTS, ""):
+        yield Failure(path.partition(".")[0], reason)
+
+
+def object_problems(
+    properties: Properties, fields: tuple[Field, ...], prefix: str
+) -> Iterator[tuple[str, str]]:
+    """Pairs of path and reason, for everything that is wrong below prefix."""
+    by_name = {field.name: field for field in fields}
+    for field in fields:
+        if field.required and field.name not in properties:
+            path = prefix + field.name
+            yield path, f"Missing required field '{path}'"
+    for key, item in properties.items():
+        if key in by_name:
+            yield from value_problems(reveal(item), by_name[key], prefix + key)
+        else:
+            path = prefix + key
+            yield path, f"the stand-in does not know '{path}'"
+
+
+def value_problems(value: Property, field: Field, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, Unknown):
+        return
+    if not isinstance(value, KINDS[field.kind]):
+        yield path, f"Field '{path}' must be a {field.kind}; got a {type(value).__name__} instead"
+    elif field.choices and value not in field.choices:
+        yield path, f"the stand-in does not know the {path} '{value}'; it knows {field.choices}"
+    elif isinstance(value, dict) and field.kind == "strings":
+        for key, item in value.items():
+            yield from value_problems(item, Field(key), f"{path}.{key}")
+    elif isinstance(value, dict):
+        yield from object_problems(value, field.fields, f"{path}.")
+
+
+def with_defaults(properties: Properties, fields: tuple[Field, ...]) -> Properties:
+    """Absent inputs get their defaults, inside objects that are present too."""
+    by_name = {field.name: field for field in fields}
+    given = {key: complete(item, by_name[key]) for key, item in properties.items()}
+    defaults: Properties = {
+        field.name: field.default
+        for field in fields
+        if field.default is not None and field.name not in given
+    }
+    return {**given, **defaults}
+
+
+def complete(value: Property, field: Field) -> Property:
+    match value:
+        case Secret(element):
+            return Secret(complete(element, field))
+        case dict() if field.kind == "object":
+            return with_defaults(value, field.fields)
+        case float() if field.kind == "integer":
+            return float(int(value))
+        case _:
+            return value
+
+
+def with_secrets(properties: Properties, fields: tuple[Field, ...]) -> Properties:
+    """Inputs that the schema calls secret are marked so, at every depth."""
+    by_name = {field.name: field for field in fields}
+    return {
+        key: mark(item, by_name[key]) if key in by_name else item
+        for key, item in properties.items()
+    }
+
+
+def mark(value: Property, field: Field) -> Property:
+    match value:
+        case Secret(element):
+            return make_secret(mark(element, field))
+        case Unknown():
+            return Unknown(secret=value.secret or field.secret)
+        case dict() if field.kind == "object":
+            inside: Property = with_secrets(value, field.fields)
+            return make_secret(inside) if field.secret else inside
+        case _:
+            return make_secret(value) if field.secret else value

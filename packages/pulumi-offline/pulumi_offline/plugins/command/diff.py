@@ -1,0 +1,62 @@
+"""Decides what changed between two sets of inputs, and whether that updates or replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from pulumi_offline.plugins.command.schema import INPUTS
+from pulumi_offline.plugins.common.differences import Change, Difference
+from pulumi_offline.plugins.common.paths import Path, notation
+from pulumi_offline.plugins.common.values import Properties, Property, is_same
+
+REPLACING = frozenset(field.name for field in INPUTS if field.replaces)
+
+
+def differences(old: Properties, new: Properties, ignored: Properties) -> list[Difference]:
+    """What differs between old and new inputs, where ignored ones keep the given values.
+
+    A change inside `triggers` is an update here: only a `triggers` that comes or goes as a whole
+    replaces. It is the SDK's resource option `replace_on_changes=["triggers[*]"]` that makes the
+    engine replace for the rest, with the official plugin too.
+    """
+    compared = {key: item for key, item in {**new, **ignored}.items() if not is_internal(key)}
+    return [
+        Difference(str(path[0]), notation(path), change, notation(path) in REPLACING)
+        for path, change in object_changes(old, compared, ())
+    ]
+
+
+def is_internal(key: str) -> bool:
+    return key == "version" or key.startswith("__")
+
+
+def object_changes(old: Properties, new: Properties, path: Path) -> Iterator[tuple[Path, Change]]:
+    for key in old.keys() | new.keys():
+        yield from value_changes(old.get(key), new.get(key), (*path, key))
+
+
+def list_changes(
+    old: Sequence[Property], new: Sequence[Property], path: Path
+) -> Iterator[tuple[Path, Change]]:
+    for index, (before, after) in enumerate(zip(old, new, strict=False)):
+        yield from value_changes(before, after, (*path, index))
+    for index in range(len(old), len(new)):
+        yield (*path, index), "ADD"
+    for index in range(len(new), len(old)):
+        yield (*path, index), "DELETE"
+
+
+def value_changes(old: Property, new: Property, path: Path) -> Iterator[tuple[Path, Change]]:
+    match old, new:
+        case dict(), dict():
+            yield from object_changes(old, new, path)
+        case list(), list():
+            yield from list_changes(old, new, path)
+        case _ if is_same(old, new):
+            return
+        case None, _:
+            yield path, "ADD"
+        case _, None:
+            yield path, "DELETE"
+        case _:
+            yield path, "UPDATE"

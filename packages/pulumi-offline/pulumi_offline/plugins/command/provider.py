@@ -1,0 +1,165 @@
+"""The engine's calls, each answered from the deciding modules and, where it says so, by a run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from dataclasses import dataclass, field
+
+from google.protobuf import empty_pb2  # type: ignore[import-untyped]
+
+from pulumi_offline.plugins.command import BANNER, RESOURCE, VERSION
+from pulumi_offline.plugins.command.check import checked, settled
+from pulumi_offline.plugins.command.command import (
+    Printed,
+    command_text,
+    inputs_in,
+    previous_output,
+    remote_command,
+    state_after,
+    state_before_create,
+    state_before_update,
+)
+from pulumi_offline.plugins.command.diff import differences
+from pulumi_offline.plugins.command.retry import Patience
+from pulumi_offline.plugins.command.schema import package_schema
+from pulumi_offline.plugins.common.differences import diff_response
+from pulumi_offline.plugins.common.engine_log import ResourceLog
+from pulumi_offline.plugins.common.protocol import engine_pb2_grpc, provider_pb2
+from pulumi_offline.plugins.common.refusal import Context, known_resource
+from pulumi_offline.plugins.common.stand_in import Identity, StandIn
+from pulumi_offline.plugins.common.values import Properties, read_struct, write_struct
+
+# pulumi-go-provider's mark in a provider's inputs, kept so that a state fits both plugins.
+FRAMEWORK_MARK = {"__pulumi-go-provider-version": "1.2.0"}
+
+
+@dataclass
+class Session:
+    """What lasts from the plugin's start to its end."""
+
+    engine: engine_pb2_grpc.EngineStub
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    sends_old_inputs: bool = False
+
+
+class CommandProvider(StandIn):
+    """`command:remote:Command` as pulumi-command 1.2.1 has it."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session.engine, Identity(VERSION, BANNER, package_schema()))
+        self.session = session
+
+    async def CheckConfig(
+        self, request: provider_pb2.CheckRequest, context: Context
+    ) -> provider_pb2.CheckResponse:
+        inputs: Properties = {**read_struct(request.news), **FRAMEWORK_MARK}
+        return provider_pb2.CheckResponse(inputs=write_struct(inputs))
+
+    async def Configure(
+        self, request: provider_pb2.ConfigureRequest, context: Context
+    ) -> provider_pb2.ConfigureResponse:
+        self.session.sends_old_inputs = request.sends_old_inputs
+        await self.introduce()
+        return provider_pb2.ConfigureResponse(
+            acceptSecrets=True, supportsPreview=True, acceptResources=True, acceptOutputs=True
+        )
+
+    async def Check(
+        self, request: provider_pb2.CheckRequest, context: Context
+    ) -> provider_pb2.CheckResponse:
+        await known_resource(request.urn, {RESOURCE}, context)
+        inputs, failures = checked(read_struct(request.news))
+        return provider_pb2.CheckResponse(
+            inputs=write_struct(inputs),
+            failures=[
+                provider_pb2.CheckFailure(property=failure.property, reason=failure.reason)
+                for failure in failures
+            ],
+        )
+
+    async def Diff(
+        self, request: provider_pb2.DiffRequest, context: Context
+    ) -> provider_pb2.DiffResponse:
+        await known_resource(request.urn, {RESOURCE}, context)
+        state = read_struct(request.olds)
+        sent = self.session.sends_old_inputs
+        old = read_struct(request.old_inputs) if sent else inputs_in(state)
+        ignored = {key: state[key] for key in request.ignoreChanges if key in state}
+        return diff_response(differences(old, read_struct(request.news), ignored))
+
+    async def Create(
+        self, request: provider_pb2.CreateRequest, context: Context
+    ) -> provider_pb2.CreateResponse:
+        await known_resource(request.urn, {RESOURCE}, context)
+        inputs = settled(read_struct(request.properties))
+        if request.preview:
+            state = state_before_create(inputs)
+        else:
+            command = command_text(inputs, "create")
+            state = await self._state(request, inputs, command, Printed(), context)
+        name = request.urn.rpartition("::")[2]
+        return provider_pb2.CreateResponse(
+            id=name + secrets.token_hex(4), properties=write_struct(state)
+        )
+
+    async def Update(
+        self, request: provider_pb2.UpdateRequest, context: Context
+    ) -> provider_pb2.UpdateResponse:
+        await known_resource(request.urn, {RESOURCE}, context)
+        old = read_struct(request.olds)
+        inputs = settled(read_struct(request.news))
+        inputs |= {key: old[key] for key in request.ignoreChanges if key in old}
+        if request.preview:
+            state = state_before_update(inputs, old)
+        else:
+            command = command_text(inputs, "update", "create")
+            state = await self._state(request, inputs, command, previous_output(old), context)
+        return provider_pb2.UpdateResponse(properties=write_struct(state))
+
+    async def Delete(
+        self, request: provider_pb2.DeleteRequest, context: Context
+    ) -> empty_pb2.Empty:
+        await known_resource(request.urn, {RESOURCE}, context)
+        state = read_struct(request.properties)
+        command = command_text(state, "delete")
+        await self._state(request, inputs_in(state), command, previous_output(state), context)
+        return empty_pb2.Empty()
+
+    async def Read(
+        self, request: provider_pb2.ReadRequest, context: Context
+    ) -> provider_pb2.ReadResponse:
+        """A command has nothing to read: the state is answered as it came."""
+        await known_resource(request.urn, {RESOURCE}, context)
+        return provider_pb2.ReadResponse(
+            id=request.id, properties=request.properties, inputs=request.inputs
+        )
+
+    async def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
+        """Ends the waiting for nodes that do not answer; commands under way run to their end."""
+        self.session.cancelled.set()
+        return empty_pb2.Empty()
+
+    async def _state(
+        self,
+        request: provider_pb2.CreateRequest
+        | provider_pb2.UpdateRequest
+        | provider_pb2.DeleteRequest,
+        inputs: Properties,
+        command: str | None,
+        previous: Printed,
+        context: Context,
+    ) -> Properties:
+        """The state after a run, or the same outputs as before where there is nothing to run."""
+        if command is None:
+            return state_after(inputs, previous)
+        remote = remote_command(inputs, command, previous, os.environ.get("SSH_AUTH_SOCK"))
+        patience = Patience(self.session.cancelled, request.timeout or None)
+        log = ResourceLog(self.session.engine, request.urn)
+        from pulumi_offline.plugins.command.attempt import (
+            attempt,  # asyncssh comes with the first run
+        )
+
+        printed = await attempt(remote, patience, log, context)
+        return state_after(inputs, printed)

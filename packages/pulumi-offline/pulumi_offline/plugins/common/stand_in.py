@@ -1,0 +1,61 @@
+"""What every stand-in answers in the same way: who it is, and that it does not know a call."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NoReturn
+
+import grpc  # type: ignore[import-untyped]
+from google.protobuf import empty_pb2  # type: ignore[import-untyped]
+from google.protobuf.message import Message  # type: ignore[import-untyped]
+
+from pulumi_offline.plugins.common.engine_log import ResourceLog
+from pulumi_offline.plugins.common.protocol import (
+    engine_pb2_grpc,
+    plugin_pb2,
+    provider_pb2,
+    provider_pb2_grpc,
+)
+from pulumi_offline.plugins.common.refusal import Context, refuse
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a stand-in says of itself: the official version, its line in each run, its schema."""
+
+    version: str
+    banner: str
+    schema: str
+
+
+class StandIn(provider_pb2_grpc.ResourceProviderServicer):
+    """A plugin that names itself once a run and refuses by name what it does not know."""
+
+    def __init__(self, engine: engine_pb2_grpc.EngineStub, identity: Identity) -> None:
+        self.identity = identity
+        self.log = ResourceLog(engine)
+        self.introduced = False
+
+    async def introduce(self) -> None:
+        """Says once that this is a stand-in."""
+        if not self.introduced:
+            self.introduced = True
+            await self.log.say("INFO", self.identity.banner)
+
+    async def GetPluginInfo(
+        self, request: empty_pb2.Empty, context: Context
+    ) -> plugin_pb2.PluginInfo:
+        return plugin_pb2.PluginInfo(version=self.identity.version)
+
+    async def GetSchema(
+        self, request: provider_pb2.GetSchemaRequest, context: Context
+    ) -> provider_pb2.GetSchemaResponse:
+        return provider_pb2.GetSchemaResponse(schema=self.identity.schema)
+
+    async def _unknown_call(self, request: Message, context: Context) -> NoReturn:
+        call = type(request).__name__.removesuffix("Request")
+        await refuse(context, grpc.StatusCode.UNIMPLEMENTED, f"the stand-in does not know {call}")
+
+    # Of these the official plugins know at most Attach (for debuggers), Invoke and GetMapping.
+    Handshake = Parameterize = DiffConfig = GetMapping = GetMappings = _unknown_call
+    Invoke = Call = Construct = Attach = _unknown_call

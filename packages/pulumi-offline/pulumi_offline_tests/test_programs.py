@@ -1,0 +1,155 @@
+"""What a program gets from the language host, seen in real runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from pulumi_offline_tests.project import PASSING_PACK, ROOT, Project, only_our_language_host
+from tests.support.processes import left_after, new_mark
+
+SEEN = """
+    import json, pathlib, sys
+    config = pulumi.Config()
+    seen = {
+        "plain": config.get("plain"),
+        "secret": config.get("secret"),
+        "plain is secret": pulumi.runtime.is_config_secret("tiny:plain"),
+        "secret is secret": pulumi.runtime.is_config_secret("tiny:secret"),
+        "organization": pulumi.get_organization(),
+        "stack": pulumi.get_stack(),
+        "parallel": pulumi.runtime.settings.SETTINGS.parallel,
+        "preview": pulumi.runtime.is_dry_run(),
+        "command line": pathlib.Path("/proc/self/cmdline").read_text(),
+    }
+    pathlib.Path("seen.json").write_text(json.dumps(seen))
+"""
+
+
+def seen_in(project: Project) -> dict[str, object]:
+    found: dict[str, object] = json.loads((project.folder / "seen.json").read_text())
+    return found
+
+
+def bare_virtualenv(folder: Path, own_module: str) -> Path:
+    """An environment with the packages of .venv and one module that only it has."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    (site,) = folder.glob("lib/python3*/site-packages")
+    (shared,) = (ROOT / ".venv").glob("lib/python3*/site-packages")
+    (site / "shared.pth").write_text(f"{shared}\n")
+    (site / f"{own_module}.py").write_text("")
+    return folder
+
+
+def test_a_program_gets_its_config_secrets_organization_and_parallelism(project: Project) -> None:
+    project.program(SEEN)
+    project.good("config", "set", "plain", "5")
+    project.good("config", "set", "--secret", "secret", "hush-hush")
+    project.good("up", "--yes", "--skip-preview", "--parallel", "7")
+    seen = seen_in(project)
+    command_line = str(seen.pop("command line"))
+    assert seen == {
+        "plain": "5",
+        "secret": "hush-hush",
+        "plain is secret": False,
+        "secret is secret": True,
+        "organization": "organization",
+        "stack": "dev",
+        "parallel": 7,
+        "preview": False,
+    }
+    assert "tiny" in command_line, "the command line was read, so a secret in it would be seen"
+    assert "hush-hush" not in command_line
+
+
+def test_a_program_knows_that_it_is_only_previewed(project: Project) -> None:
+    project.program(SEEN)
+    project.good("preview", "--parallel", "3")
+    assert (seen_in(project)["preview"], seen_in(project)["parallel"]) == (True, 3)
+
+
+def test_a_users_home_is_never_written(project: Project) -> None:
+    project.good("up", "--yes", "--skip-preview")
+    project.good("plugin", "ls")
+    assert list((project.folder / "home").rglob("*")) == []
+    assert list((ROOT / ".toolchain" / "home").rglob("*")), "it is the clone's home that is used"
+
+
+def test_program_and_policy_pack_run_each_in_the_environment_it_names(project: Project) -> None:
+    ours = bare_virtualenv(project.folder / "for-program", "only_for_program")
+    theirs = bare_virtualenv(project.folder / "for-pack", "only_for_pack")
+    project.configure(ours)
+    project.program("import only_for_program, sys\nprint('program in', sys.prefix)")
+    pack = project.policy_pack(
+        "import only_for_pack, sys\nprint('pack in', sys.prefix, file=sys.stderr)" + PASSING_PACK,
+        theirs,
+    )
+    said = project.good("preview", "--policy-pack", pack)
+    assert f"program in {ours}" in said
+    assert f"pack in {theirs}" in said
+
+
+def test_a_program_does_not_find_the_modules_of_another_environment(project: Project) -> None:
+    bare_virtualenv(project.folder / "for-program", "only_for_program")
+    project.program("import only_for_program")
+    done = project.run("preview")
+    assert done.returncode != 0
+    assert "No module named 'only_for_program'" in done.stdout
+
+
+def test_a_virtualenv_relative_to_the_project_file_is_found(project: Project) -> None:
+    bare_virtualenv(project.folder / "near", "only_near")
+    project.configure(Path("near"))
+    project.program("import only_near\nprint('found it')")
+    assert "found it" in project.good("preview")
+
+
+@only_our_language_host
+def test_a_missing_virtualenv_is_told_in_one_sentence(project: Project) -> None:
+    project.configure(project.folder / "nowhere")
+    done = project.run("preview")
+    assert done.returncode != 0
+    assert f"{project.folder}/nowhere, which does not exist" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+@only_our_language_host
+def test_an_option_that_the_host_does_not_know_is_refused_by_name(project: Project) -> None:
+    project.configure(toolchain="poetry")
+    done = project.run("preview")
+    assert done.returncode != 0
+    assert "toolchain option must be pip (got 'poetry')" in done.stdout
+
+
+def test_exit_code_32_ends_the_run_without_another_word(project: Project) -> None:
+    project.program("import sys\nprint('said what is wrong')\nsys.exit(32)")
+    done = project.run("preview")
+    assert done.returncode != 0
+    assert "said what is wrong" in done.stdout
+    assert "exit code" not in done.stdout
+
+
+def test_any_other_exit_code_is_told(project: Project) -> None:
+    project.program("import sys\nsys.exit(3)")
+    done = project.run("preview")
+    assert done.returncode != 0
+    assert "program exited with non-zero exit code: 3" in done.stdout
+
+
+def test_a_program_that_raises_shows_its_own_lines(project: Project) -> None:
+    project.program("def bring():\n    raise ValueError('no such spark')\nbring()")
+    done = project.run("preview")
+    assert done.returncode != 0
+    assert "in bring" in done.stdout
+    assert "ValueError: no such spark" in done.stdout
+    assert "runpy" not in done.stdout, "frames above the program help nobody"
+
+
+def test_what_a_program_starts_ends_with_it(project: Project) -> None:
+    mark = new_mark()
+    project.extra = mark
+    project.program("import subprocess\nprint('pid', subprocess.Popen(['sleep', '600']).pid)")
+    assert "pid" in project.good("preview")
+    assert left_after(mark, 1.0) == {}

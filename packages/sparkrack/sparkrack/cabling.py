@@ -1,0 +1,135 @@
+"""Which ports are wired together: from a topology's name or from a written cabling. Pure.
+
+A written cabling is a list of `END-END`, separated by commas or line ends, where an END is
+`spark-N:PORT` (both halves), `spark-N:PORTa` or `spark-N:PORTb` (a half alone), or, second,
+`switch`. Everything after `#` in a line is a comment.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sparkform.errors import Problem
+from sparkrack.ports import HALVES, Port
+
+SWITCH = "switch"
+END = r"spark-(\d+):([01])([ab]?)"
+PAIR = re.compile(rf"{END}-(?:{END}|{SWITCH})")
+PAIR_FORM = "spark-N:PORT-spark-M:PORT or spark-N:PORT-switch, PORT being 0, 1, 0a, 0b, 1a or 1b"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Ports that hear each other. A cable has two ends and loses its carrier with either."""
+
+    name: str
+    ports: tuple[Port, ...]
+
+    @property
+    def is_cable(self) -> bool:
+        return self.name != SWITCH
+
+
+def cable_text(fabric: str, nodes: int) -> str:
+    """The cabling of NVIDIA's playbooks for a topology, in the written form."""
+    match fabric:
+        case "direct":
+            return "spark-1:0-spark-2:0"
+        case "ring":
+            ring = range(1, nodes + 1)
+            return ",".join(f"spark-{n}:0-spark-{n % nodes + 1}:1" for n in ring)
+        case "switch":
+            return ",".join(f"spark-{n}:0-{SWITCH}" for n in range(1, nodes + 1))
+        case _:
+            return ""
+
+
+def pairs(text: str) -> list[str]:
+    lines = (line.split("#")[0] for line in text.splitlines())
+    return [pair for line in lines for pair in re.split(r"[,\s]+", line) if pair]
+
+
+def ends_of(pair: str) -> list[list[Port]]:
+    """One list for each segment that the pair makes: two for whole ports, one for a half.
+
+    Raises ValueError where the pair is not of the form.
+    """
+    found = PAIR.fullmatch(pair)
+    if found is None:
+        raise ValueError(pair)
+    node, qsfp, half, *other = found.groups()
+    if other[0] is None:
+        return [[Port(int(node), int(qsfp), each)] for each in half or HALVES]
+    if half != other[2]:
+        raise ValueError(pair)
+    return [
+        [Port(int(node), int(qsfp), each), Port(int(other[0]), int(other[1]), each)]
+        for each in half or HALVES
+    ]
+
+
+def segments(text: str) -> list[Segment]:
+    """Wire a cabling that `problems` found nothing wrong with."""
+    wired = [(pair, ports) for pair in pairs(text) for ports in ends_of(pair)]
+    cables = [tuple(ports) for pair, ports in wired if not pair.endswith(SWITCH)]
+    switched = [port for pair, ports in wired if pair.endswith(SWITCH) for port in ports]
+    found = [Segment(f"cable{index}", ports) for index, ports in enumerate(cables)]
+    return [*found, Segment(SWITCH, tuple(switched))] if switched else found
+
+
+def far_ends(wired: Iterable[Segment], port: Port) -> list[Port]:
+    """The ports that lose their carrier together with this one: the other end of its cable."""
+    return [
+        other
+        for segment in wired
+        if segment.is_cable and port in segment.ports
+        for other in segment.ports
+        if other != port
+    ]
+
+
+def segment_of(wired: Iterable[Segment], port: Port) -> Segment | None:
+    return next((segment for segment in wired if port in segment.ports), None)
+
+
+def _syntax_problem(pair: str) -> Problem | None:
+    try:
+        ends_of(pair)
+    except ValueError:
+        return Problem(path="--cabling", what="is not a cable", got=pair, allowed=PAIR_FORM)
+    return None
+
+
+def _port_problems(ports: Sequence[Port], nodes: int) -> list[Problem]:
+    strangers = sorted({port.node for port in ports if not 1 <= port.node <= nodes})
+    twice = sorted(port for port, count in Counter(ports).items() if count > 1)
+    return [
+        Problem(
+            path="--cabling",
+            what="names a node that the rack does not have",
+            got=f"spark-{node}",
+            allowed=f"spark-1 to spark-{nodes}",
+        )
+        for node in strangers
+    ] + [
+        Problem(
+            path="--cabling",
+            what="uses a port twice",
+            got=str(port),
+            because="a QSFP port takes one cable",
+        )
+        for port in twice
+    ]
+
+
+def problems(text: str, nodes: int) -> list[Problem]:
+    """Everything wrong with a written cabling, at once."""
+    syntax = [problem for pair in pairs(text) if (problem := _syntax_problem(pair))]
+    if syntax:
+        return syntax
+    return _port_problems(
+        [p for pair in pairs(text) for ends in ends_of(pair) for p in ends], nodes
+    )

@@ -1,0 +1,136 @@
+"""What stands beside the nodes of a rack: a model hub with a package index, and image registries.
+
+They listen on the rack's own leg in its management network and nowhere else, and end with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from node.huggingface.lock import LOCK
+from sparkrack.daemon import has_ended, spawn
+from sparkrack.host import RackError, ask, must
+from sparkrack.layout import Rack
+from sparkrack.paths import CLONE, PACKAGE, cache_folder, companions_folder, rack_folder
+from sparkrack.registry import PORT as REGISTRY_PORT
+from sparkrack.registry import PRIVATE_PORT, settings_file, write_password
+from sparkrack.shims import ROOTFS
+
+HUB_PORT = 8087
+NODE_PYTHON = "3.11"  # of Debian 12, which nodes are made of
+STOP_TIMEOUT_S = 20
+START_TIMEOUT_S = 30
+
+
+def endpoint(rack: Rack) -> str:
+    return f"http://{rack.host_address}:{HUB_PORT}"
+
+
+def environment(rack: Rack) -> str:
+    """/etc/environment of a node: where a machine-wide HF_ENDPOINT stands on a real one, too."""
+    own = (ROOTFS / "etc" / "environment").read_text().rstrip("\n")
+    return f"{own}\nHF_ENDPOINT={endpoint(rack)}\n"
+
+
+def pip_settings(rack: Rack) -> str:
+    """/etc/pip.conf of a node."""
+    host = rack.host_address
+    return f"[global]\nindex-url = {endpoint(rack)}/simple\ntrusted-host = {host}\n"
+
+
+def hub_folder(name: str) -> Path:
+    return companions_folder(name) / "hub"
+
+
+def wheels_folder() -> Path:
+    return cache_folder() / f"wheels-{hashlib.sha256(LOCK.encode()).hexdigest()[:16]}"
+
+
+def ensure_wheels(say: Callable[[str], None]) -> None:
+    """The wheels of the hub's client for this machine's Python, fetched once, with their hashes."""
+    folder = wheels_folder()
+    if folder.is_dir():
+        return
+    say("fetching the wheels of the model hub's client")
+    draft = folder.with_suffix(f".{os.getpid()}")
+    draft.mkdir(parents=True)
+    lock = draft / "lock.txt"
+    lock.write_text(LOCK)
+    flags = ("--quiet", "--require-hashes", "--no-deps", "--only-binary=:all:")
+    download = [sys.executable, "-m", "pip", "download", *flags, f"--python-version={NODE_PYTHON}"]
+    try:
+        must([*download, f"--dest={draft}", f"--requirement={lock}"])
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def start(rack: Rack) -> None:
+    """Start all three, and wait until they listen."""
+    folder = companions_folder(rack.name)
+    shutil.rmtree(folder, ignore_errors=True)
+    hub_folder(rack.name).mkdir(parents=True)
+    write_password(rack.name)
+    for name, command in commands(rack).items():
+        pid = spawn(command, rack_folder(rack.name) / f"{name}.log")
+        (rack_folder(rack.name) / f"{name}.pid").write_text(f"{pid}\n")
+    for port in (HUB_PORT, REGISTRY_PORT, PRIVATE_PORT):
+        _await(rack, port)
+
+
+def commands(rack: Rack) -> dict[str, tuple[str, ...]]:
+    """By name. Each has the rack's folder among its words, by which `stop` knows it again."""
+    hub = ("sparkrack.hub.server", str(rack.host_address), str(HUB_PORT))
+    found: dict[str, tuple[str, ...]] = {
+        "hub": _in_checkout("-m", *hub, str(hub_folder(rack.name)), str(wheels_folder()))
+    }
+    for port in (REGISTRY_PORT, PRIVATE_PORT):
+        found[f"registry-{port}"] = ("docker-registry", "serve", str(settings_file(rack, port)))
+    return found
+
+
+def _in_checkout(*arguments: str) -> tuple[str, ...]:
+    return ("env", f"PYTHONPATH={PACKAGE.parent}:{CLONE}", sys.executable, *arguments)
+
+
+def _await(rack: Rack, port: int) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while str(port) not in ask(["ss", "-Hltn", f"src {rack.host_address}:{port}"]).out:
+        if time.monotonic() > deadline:
+            logs = sorted(rack_folder(rack.name).glob("*.log"))
+            said = " ".join(path.read_text()[-300:] for path in logs)
+            raise RackError(f"nothing listens on {rack.host_address}:{port}: {said}")
+        time.sleep(0.1)
+
+
+def stop(name: str) -> None:
+    """End what `start` started and remove what it held. Safe where nothing is left."""
+    for file in rack_folder(name).glob("*.pid"):
+        _end(int(file.read_text()), str(companions_folder(name)))
+    shutil.rmtree(companions_folder(name), ignore_errors=True)
+    with suppress(OSError):
+        companions_folder(name).parent.rmdir()
+
+
+def _end(pid: int, mark: str) -> None:
+    """Ends the process only if it still is the one that we started."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    except FileNotFoundError:
+        return
+    if not any(mark in word for word in words):
+        return
+    os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while not has_ended(pid):
+        if time.monotonic() > deadline:
+            raise RackError(f"process {pid} did not stop; stop it by hand")
+        time.sleep(0.1)

@@ -1,0 +1,69 @@
+"""Debian as a tar file, out of the machine's own apt sources: the base of nodes and of engines."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from sparkrack.content import digest
+from sparkrack.host import RackError, must
+
+SUITE = "bookworm"
+RECIPE = "1"  # raise it when the commands below change what comes out
+BUILD_TIMEOUT_S = 1800.0
+DROPPED_PATHS = ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*", "/usr/share/info/*")
+
+
+def packages_digest(packages: Sequence[str]) -> str:
+    """Names what `make_tar` makes of these packages."""
+    return digest([RECIPE.encode(), SUITE.encode(), *(name.encode() for name in packages)])
+
+
+def apt_sources(targets: str) -> str:
+    """The lines of `apt-get indextargets` that serve the suite. Raises RackError for none."""
+    found = [line for line in targets.splitlines() if line.split()[2].split("-")[0] == SUITE]
+    if not found:
+        raise RackError(
+            f"the machine's apt sources serve no Debian {SUITE}, of which the nodes are made; "
+            "add one and run `apt-get update`"
+        )
+    return "\n".join(dict.fromkeys(found)) + "\n"
+
+
+def bootstrap_command(target: Path, packages: Sequence[str]) -> list[str]:
+    """mmdebstrap with apt's own solver; the sources come on standard input."""
+    dropped = [f"--dpkgopt=path-exclude={path}" for path in DROPPED_PATHS]
+    return [
+        *("mmdebstrap", "--mode=root", "--variant=apt", *dropped),
+        '--aptopt=Acquire::Check-Valid-Until "false"',
+        f"--include={','.join(packages)}",
+        *(SUITE, str(target), "-"),
+    ]
+
+
+def make_tar(
+    target: Path, packages: Sequence[str], needed_gib: float, say: Callable[[str], None]
+) -> None:
+    """Build under another name and rename: a broken build never looks like a cached one.
+
+    Raises RackError with the free space where less than `needed_gib` is left.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    free_gib = shutil.disk_usage(target.parent).free / 2**30
+    if free_gib < needed_gib:
+        raise RackError(
+            f"{target.parent} has {free_gib:.1f} GiB free and the image needs "
+            f"{needed_gib:g} GiB; free some, or point XDG_CACHE_HOME elsewhere"
+        )
+    say(f"building a base image of Debian {SUITE} (about a minute, kept in {target})")
+    form = "deb $(REPO_URI) $(RELEASE) $(COMPONENT)"
+    targets = must(["apt-get", "indextargets", "--format", form, "Created-By: Packages"])
+    partial = target.with_suffix(f".{os.getpid()}.tar")
+    try:
+        command = bootstrap_command(partial, packages)
+        must(command, stdin=apt_sources(targets), timeout_s=BUILD_TIMEOUT_S)
+        partial.rename(target)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""The product shown on two simulated Sparks: `python -m sparkrack.demo`."""

@@ -1,0 +1,102 @@
+"""The service that the demo shows: real vLLM, cut in two, with a tiny model of the rack's hub."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sparkrack import hub, registry
+from sparkrack.demo.running import DemoError
+from sparkrack.engines import catalogue, images, tiny, vllm
+from sparkrack.layout import Rack
+
+NAME = "tiny"
+QUESTION = "What is a DGX Spark?"
+TOKENS = 64
+ANSWER_LIMIT_S = 60.0
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+# Nobody's sizes are known of a model that was made here, so the rules that need them are told.
+FACTS = {
+    "parameters": 1_000_000,
+    "layers": 4,
+    "heads": 8,
+    "kvHeads": 4,
+    "headDim": 32,
+    "weightBits": 16,
+    "maxPosition": 2048,
+}
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the stack file declares, and what is asked of it once it is up."""
+
+    block: Mapping[str, Any]
+
+    @property
+    def model(self) -> str:
+        return str(self.block["model"])
+
+
+def available() -> bool:
+    """Whether a real engine was set up on this machine."""
+    return vllm.installed() is not None
+
+
+def publish(rack: Rack, say: Callable[[str], None]) -> Service:
+    """Put engine and model where the rack's nodes fetch them: its registry and its hub."""
+    local = images.ensure(catalogue.vllm_cpu(), say)
+    image = with_digest(rack, registry.publish(rack, local, catalogue.VLLM_CPU))
+    folder = tiny.ensure(say)
+    revision = hub.add(rack, tiny.HANDLE, hub.Source(folder)).commit
+    say(f"engine {image} and model {tiny.HANDLE} are in the rack's own registry and hub")
+    return Service(declaration(image, revision))
+
+
+def with_digest(rack: Rack, reference: str) -> str:
+    """The reference with the digest that the rack's registry has for it: a tag can move."""
+    name, _, tag = reference.partition("/")[2].rpartition(":")
+    url = f"http://{registry.address(rack)}/v2/{name}/manifests/{tag}"
+    asked = urllib.request.Request(url, method="HEAD", headers={"Accept": MANIFEST})
+    with urllib.request.urlopen(asked, timeout=ANSWER_LIMIT_S) as response:
+        return f"{reference}@{response.headers['Docker-Content-Digest']}"
+
+
+def declaration(image: str, revision: str) -> dict[str, Any]:
+    """The service's block of the stack file. 0.3 of the memory: all nodes share one machine's."""
+    return {
+        "engine": "vllm",
+        "runtime": "container",
+        "image": image,
+        "model": tiny.HANDLE,
+        "revision": revision,
+        "modelFacts": FACTS,
+        "tensorParallel": 2,
+        "maxBatchSize": 4,
+        "maxSeqLen": 512,
+        "gpuMemoryUtilization": 0.3,
+        "port": 8000,
+    }
+
+
+def question(service: Service) -> dict[str, Any]:
+    message = {"role": "user", "content": QUESTION}
+    return {"model": service.model, "messages": [message], "max_tokens": TOKENS, "temperature": 0}
+
+
+def ask(url: str, service: Service) -> str:
+    """A chat completion at the stack's apiUrl. Raises DemoError where none comes."""
+    request = urllib.request.Request(
+        f"{url}/chat/completions",
+        data=json.dumps(question(service)).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=ANSWER_LIMIT_S) as response:
+            answer = json.load(response)
+    except OSError as error:
+        raise DemoError(f"{url} does not answer: {error}") from None
+    return str(answer["choices"][0]["message"]["content"])

@@ -1,0 +1,40 @@
+"""Real vLLM on a CPU: where `make setup ENGINE=vllm` left it, and where nodes see it.
+
+One folder of 6 GB on this machine is mounted read-only into every node, and from there into
+containers that ask for it: no image carries it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sparkform.errors import InputError, Problem
+from sparkrack.paths import CLONE
+
+PREFIX = "/opt/rack/vllm"
+LINK = CLONE / ".toolchain" / "engines" / "vllm"
+
+
+def installed() -> Path | None:
+    """The folder on this machine, or None where it was not set up."""
+    return LINK.resolve() if LINK.exists() else None
+
+
+def mounts() -> list[str]:
+    """For `docker create` of a node."""
+    folder = installed()
+    return [f"--volume={folder}:{PREFIX}:ro"] if folder else []
+
+
+def require() -> None:
+    """Raises InputError where it was not set up."""
+    if installed() is None:
+        raise InputError(
+            [
+                Problem(
+                    path="vllm",
+                    what="is not set up on this machine",
+                    remedy="run `make setup ENGINE=vllm` (6 GB), then bring the rack up anew",
+                )
+            ]
+        )

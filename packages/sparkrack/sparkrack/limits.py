@@ -1,0 +1,52 @@
+"""The one limit of the kernel that the nodes share and run into: inotify instances of one user.
+
+Root in every node is root of this machine, and Linux gives a user 128 instances
+(fs.inotify.max_user_instances, inotify(7)). A node holds 9 or 10 as root: systemd 5, NetworkManager
+2, udevd, logind and containerd 1 each. The thirteenth node finds none left: its udevd does not
+start, NetworkManager waits for udev for ever, and nobody can log in (docs/decisions/0035).
+
+Callers hold `daemon.lock`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sparkrack.host import must
+from sparkrack.paths import reserved, runtime_folder
+
+SETTING = Path("/proc/sys/fs/inotify/max_user_instances")
+# A limit, nothing that is set aside: 20 for each of the 400 idle nodes (64 MiB) that 24 GiB hold.
+NEEDED = 8000
+
+
+def before_file() -> Path:
+    """What the limit was. It is there as long as the limit is the rack's."""
+    return runtime_folder() / "inotify-instances-before"
+
+
+def ensure() -> None:
+    """Raise the limit where it is too low. Raises RackError where the kernel refuses."""
+    found = current()
+    if found >= NEEDED:
+        return
+    before_file().parent.mkdir(parents=True, exist_ok=True)
+    before_file().write_text(f"{found}\n")
+    set_limit(NEEDED)
+
+
+def release() -> None:
+    """Put the limit back once no rack is left; one that somebody else has set since stays."""
+    if not before_file().exists() or reserved():
+        return
+    if current() == NEEDED:
+        set_limit(int(before_file().read_text()))
+    before_file().unlink()
+
+
+def current() -> int:
+    return int(SETTING.read_text())
+
+
+def set_limit(value: int) -> None:
+    must(["sysctl", "-q", "-w", f"fs.inotify.max_user_instances={value}"])

@@ -1,0 +1,31 @@
+"""The patch panel of a rack on the host: a network namespace with one bridge for each wire."""
+
+from __future__ import annotations
+
+from sparkrack import commands
+from sparkrack.host import ask, must
+from sparkrack.layout import HOST_END, Rack, panel_name
+
+
+def make(rack: Rack) -> None:
+    must(["ip", "netns", "add", rack.panel])
+    must(commands.in_panel(rack.panel, commands.panel_settings()))
+    lines = "\n".join(commands.panel_links(rack.shape)) + "\n"
+    must(["ip", "-netns", rack.panel, "-batch", "-"], stdin=lines)
+    for command in commands.host_leg(rack):
+        must(command)
+
+
+def remove(name: str) -> None:
+    """Takes the wires with it. Safe where nothing is left.
+
+    The host's leg goes first: the kernel takes the links of a namespace away in its own time.
+    """
+    ask(["ip", "-netns", panel_name(name), "link", "del", HOST_END])
+    ask(["ip", "netns", "del", panel_name(name)])
+
+
+def darken(rack: Rack, ends: list[str]) -> None:
+    """Take the carrier from ends whose cable's other node has no power."""
+    for end in ends:
+        ask(["ip", "-netns", rack.panel, "link", "set", end, "down"])

@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+
+import pytest
+
+from sparkform.errors import InputError
+from sparkrack import faults
+from sparkrack.fault_actions import AwaitLogin, Darken, Reboot, Run
+from sparkrack.layout import Rack
+from sparkrack.shape import Fabric, Shape
+
+SUBNET = IPv4Network("10.87.7.0/24")
+DIRECT = Rack("r", SUBNET, Shape(2, Fabric.DIRECT, rate="1gbit"))
+SWITCH = Rack("r", SUBNET, Shape(2, Fabric.SWITCH))
+
+EXAMPLES = {
+    "link-down": ["spark-1", "enp1s0f0np0"],
+    "mtu": ["spark-1", "enp1s0f0np0", "1500"],
+    "mtu switch": ["1500"],
+    "slow-link": ["100mbit"],
+    "engine": ["spark-1", "hang"],
+    **{
+        what: ["spark-1"]
+        for what in ("reboot", "sshd-stop", "freeze", "off", "disk-full", "docker-stop", "gpu-gone")
+    },
+}
+
+
+def scripts(rack: Rack, what: str, words: list[str]) -> list[str]:
+    actions = faults.to_break(rack, what, words)
+    return [action.argv[-1] for action in actions if isinstance(action, Run)]
+
+
+def test_every_fault_has_an_example_here() -> None:
+    assert set(EXAMPLES) == set(faults.FAULTS)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_fault_can_be_broken_and_mended_with_the_same_words(name: str) -> None:
+    what, *first = name.split()
+    words = [*first, *EXAMPLES[name]]
+    assert faults.to_break(SWITCH, what, words)
+    assert faults.to_mend(SWITCH, what, words)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_to_mend_no_value_is_needed(name: str) -> None:
+    what, *first = name.split()
+    kept = [word for word in EXAMPLES[name] if word.startswith(("spark", "en"))]
+    assert faults.to_mend(SWITCH, what, [*first, *kept])
+
+
+def test_a_cable_goes_dark_at_both_ends() -> None:
+    actions = faults.to_break(DIRECT, "link-down", ["spark-2", "enP2p1s0f0np0"])
+    containers = [action.argv[2] for action in actions if isinstance(action, Run)]
+    assert containers == ["r-spark-2", "r-spark-1"]
+
+
+def test_behind_a_switch_only_one_port_goes_dark() -> None:
+    assert len(faults.to_break(SWITCH, "link-down", ["spark-2", "enP2p1s0f0np0"])) == 1
+
+
+def test_mending_a_slow_link_gives_back_the_rate_of_the_rack() -> None:
+    (script, _) = [
+        a.argv[-1] for a in faults.to_mend(DIRECT, "slow-link", []) if isinstance(a, Run)
+    ]
+    assert """set all rate '"1gbit"'""" in script
+
+
+def test_a_node_without_power_darkens_the_far_ends_of_its_cables() -> None:
+    assert faults.to_break(DIRECT, "off", ["spark-1"])[-1] == Darken(["n2p0a", "n2p0b"])
+
+
+def test_a_reboot_is_broken_by_one_action_and_mended_by_waiting() -> None:
+    node = DIRECT.nodes[0]
+    assert faults.to_break(DIRECT, "reboot", ["spark-1"]) == [Reboot(node)]
+    assert faults.to_mend(DIRECT, "reboot", ["spark-1"]) == [AwaitLogin(node)]
+
+
+def test_an_engine_is_told_its_fault_in_a_file_of_its_node() -> None:
+    (script,) = scripts(DIRECT, "engine", ["spark-2", "slow:5"])
+    assert "echo slow:5 > /etc/rack/faults/engine" in script
+
+
+@pytest.mark.parametrize(
+    ("what", "words", "sentence"),
+    [
+        ("melt", [], "WHAT: is no fault (got melt); allowed: link-down"),
+        ("off", [], "off: takes other words (got nothing); allowed: NODE"),
+        ("off", ["spark-3"], "NODE: is no node of the rack r (got spark-3)"),
+        ("link-down", ["spark-1", "eth0"], "IF: is no fabric port (got eth0)"),
+        ("mtu", ["spark-1", "enp1s0f0np0", "67"], "N: is not an MTU (got 67)"),
+        ("mtu", ["switch", "1500"], "the rack r has no switch"),
+        ("slow-link", ["slow"], "RATE: is not a link rate (got slow)"),
+        ("engine", ["spark-1", "gremlins"], "engine: is no fault (got gremlins)"),
+    ],
+)
+def test_a_fault_that_cannot_be_is_refused(what: str, words: list[str], sentence: str) -> None:
+    with pytest.raises(InputError) as caught:
+        faults.to_break(DIRECT, what, words)
+    assert sentence in str(caught.value)

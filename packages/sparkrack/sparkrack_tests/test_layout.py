@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sparkform.errors import InputError
+from sparkrack import commands, shims
+from sparkrack.layout import SUBNETS, Node, Rack, choose_subnet, ports_document
+from sparkrack.netplan import management_file
+from sparkrack.shape import Fabric, Renderer, Shape, name_problems, problems
+
+SUBNET = IPv4Network("10.87.7.0/24")
+NAMES = st.from_regex(r"\A[a-z][a-z0-9-]{0,15}\Z")
+
+
+def rack_of(fabric: Fabric, nodes: int, name: str = "rack") -> Rack:
+    return Rack(name, SUBNET, Shape(nodes, fabric))
+
+
+@given(NAMES, st.sampled_from(SUBNETS))
+def test_every_interface_name_fits_the_kernel(name: str, subnet: IPv4Network) -> None:
+    rack = Rack(name, subnet, Shape(8, Fabric.SWITCH))
+    ends = [port["panel"] for node in rack.nodes for port in ports_document(node, rack.shape)]
+    segments = [segment.name for segment in rack.shape.segments()]
+    assert all(len(str(link)) <= 15 for link in [rack.host_link, *ends, *segments])
+
+
+@given(NAMES)
+def test_the_same_name_gets_the_same_subnet_while_it_is_free(name: str) -> None:
+    first = choose_subnet(name, [])
+    assert choose_subnet(name, []) == first
+    assert choose_subnet(name, [first]) != first
+
+
+def test_a_full_machine_is_named() -> None:
+    with pytest.raises(InputError, match="has no free /24"):
+        choose_subnet("rack", [IPv4Network("10.0.0.0/8")])
+
+
+def test_both_ends_of_a_cable_know_each_other() -> None:
+    rack = rack_of(Fabric.DIRECT, 2)
+    first, second = (ports_document(node, rack.shape) for node in rack.nodes)
+    assert first[1]["far"] == [second[1]["panel"]] == ["n2p0a"]
+    assert first[1]["segment"] == second[1]["segment"] == "cable0"
+    assert first[3]["segment"] is None
+
+
+def test_a_port_has_the_address_that_its_roce_device_tells() -> None:
+    rack = rack_of(Fabric.DIRECT, 2)
+    document = ports_document(rack.nodes[1], rack.shape)
+    macs = {port["device"]: port["mac"] for port in document}
+    assert macs["enP2p1s0f1np1"] == shims.mac_addresses(2)["roceP2p1s0f1"]
+
+
+@pytest.mark.parametrize(
+    ("renderer", "file", "word"),
+    [
+        (Renderer.NETWORKD, "50-cloud-init.yaml", "networkd"),
+        (Renderer.NETWORK_MANAGER, "01-network-manager-all.yaml", "NetworkManager"),
+    ],
+)
+def test_the_management_file_is_that_of_the_renderer(
+    renderer: Renderer, file: str, word: str
+) -> None:
+    rack = Rack("rack", SUBNET, Shape(1, Fabric.NONE, renderer))
+    name, text = management_file(rack.nodes[0], rack)
+    assert name == file
+    assert f"renderer: {word}\n" in text
+    assert "10.87.7.11/24" in text
+
+
+def test_a_shape_survives_its_label() -> None:
+    shape = Shape(2, Fabric.DIRECT, Renderer.NETWORKD, "1gbit", "spark-1:0-spark-2:1")
+    assert Shape.from_label(shape.to_label()) == shape
+
+
+@pytest.mark.parametrize(
+    ("shape", "sentence"),
+    [
+        (Shape(3, Fabric.DIRECT), "does not fit the fabric direct (got 3); allowed: 2"),
+        (Shape(2, Fabric.RING), "does not fit the fabric ring (got 2); allowed: 3"),
+        (Shape(9, Fabric.SWITCH), "does not fit the fabric switch (got 9); allowed: 2 to 8"),
+        (Shape(0, Fabric.NONE), "does not fit the fabric none (got 0); allowed: 1 to 8"),
+        (Shape(1, Fabric.NONE, rate="fast"), "--rate: is not a link rate (got fast)"),
+    ],
+)
+def test_a_shape_that_cannot_be_is_refused(shape: Shape, sentence: str) -> None:
+    (problem,) = problems(shape)
+    assert sentence in str(problem)
+
+
+def test_everything_wrong_with_a_shape_is_told_at_once() -> None:
+    assert len(problems(Shape(3, Fabric.DIRECT, rate="x", cabling="y"))) == 3
+
+
+@pytest.mark.parametrize("name", ["", "Rack", "9", "a_b", "a" * 17])
+def test_a_name_that_docker_or_the_kernel_would_refuse_is_refused(name: str) -> None:
+    assert name_problems(name)
+
+
+def test_nodes_are_created_with_all_labels_and_no_network() -> None:
+    argv = commands.create_node(Node("r", 1, SUBNET), "image:1", {"sparkform.rack.name": "r"})
+    assert "--label=sparkform.rack.name=r" in argv
+    assert "--network=none" in argv
+    assert "--privileged" not in argv
+    assert argv[-1] == "image:1"

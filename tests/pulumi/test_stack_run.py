@@ -1,0 +1,52 @@
+"""One `up` through the Automation API, with real Pulumi and a program that says what it gets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pulumi_offline_tests.project import ROOT, Project
+from sparkform.commands.prove.proof import Outcome
+from sparkform.commands.prove.stack_run import up
+
+PROGRAM = """
+    services = pulumi.Config("sparkform").require_object("services")
+    pulumi.log.info(f"qwen rank 0: ready, {', '.join(services)} answers")
+    if "bad" in services:
+        raise pulumi.RunError("service qwen: it hangs [silence]\\nseen: nothing")
+"""
+
+
+@pytest.fixture
+def run(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """An `up` with a configuration file that stands elsewhere."""
+    project.program(PROGRAM)
+    for name in ("HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE"):
+        monkeypatch.setenv(name, project.environment[name])
+
+    def one(services: str, stack: str = "dev") -> tuple[Outcome, list[str]]:
+        file, shown = tmp_path / "stage.yaml", list[str]()
+        file.write_text(f"config:\n  sparkform:services: {{{services}: 1}}\n")
+        return up(project.folder, ROOT / ".toolchain", stack, file, shown.append), shown
+
+    return one
+
+
+def test_the_stage_s_own_configuration_is_used_and_its_lines_are_shown(run) -> None:
+    outcome, shown = run("good")
+    assert outcome.passed
+    assert outcome.seen == ("qwen rank 0: ready, good answers",)
+    assert shown == list(outcome.seen)
+
+
+def test_a_failure_is_an_outcome_with_the_programs_words(run) -> None:
+    outcome, _ = run("bad")
+    assert not outcome.passed
+    assert outcome.seen[:2] == ("service qwen: it hangs [silence]", "seen: nothing")
+
+
+def test_a_missing_stack_is_told_in_pulumis_words(run) -> None:
+    outcome, _ = run("good", "nowhere")
+    assert not outcome.passed
+    assert "no stack named 'nowhere' found" in " ".join(outcome.seen)
