@@ -29,7 +29,7 @@ from sparkform.sizing.row_request import predict_row
 
 DOCS = Path(__file__).parents[1] / "docs"
 NODE_COUNTS = (1, 2, 3, 4, 8)
-# The presets of seed 001, the 405B, and the models that people serve on Sparks by the reports.
+# Presets of trt-dgx-spark, the 405B, and the models that people serve on Sparks by the reports.
 SHOWN = (
     "nvidia/Qwen3-235B-A22B-FP4",
     "openai/gpt-oss-120b",

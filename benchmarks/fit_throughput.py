@@ -23,7 +23,7 @@ from sparkform.sizing.throughput import Parameters
 from sparkform.sizing.throughput_ranges import Spread, class_of
 
 # Where each parameter starts and how far it is expected to move, in logits for shares and in
-# logarithms for seconds and counts. The starts are round values of the fact sheets: a dense stream
+# logarithms for seconds and counts. The starts are round values of published rows: a dense stream
 # reaches 60 to 94 % of the bandwidth, mixtures 23 to 79 %.
 SHARES: dict[str, tuple[float, float]] = {
     "dense 16bit": (0.85, 0.35),

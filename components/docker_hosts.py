@@ -1,6 +1,6 @@
 """How Pulumi's docker plugin reaches the nodes' daemons: by ssh, with the same keys and host keys.
 
-The plugin starts the user's own `ssh` (docs/decisions/0141), so what the connections of the
+The plugin starts the user's own `ssh` (docs/design), so what the connections of the
 commands are given is said to it in options, and nothing is asked of a terminal.
 """
 

@@ -20,7 +20,7 @@ from sparkform.rules.props import SERVICE_TYPE, service_props
 
 
 class InferenceService(pulumi.ComponentResource):
-    """Plain props (docs/decisions/0090); policies of the stack read the outputs."""
+    """Plain props (docs/design/config-and-rules.md); policies of the stack read the outputs."""
 
     def __init__(
         self, name: str, spec: Spec, secrets: Collection[str], opts: pulumi.ResourceOptions

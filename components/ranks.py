@@ -1,7 +1,7 @@
 """What every rank of a service has, whatever runs it: its labels, and what it comes and goes with.
 
 Every rank is made anew with its slot and with nothing else: `replace_with` and `deleted_with` name
-it (docs/decisions/0180). None restarts by itself.
+it (docs/design/ranks-and-tokens.md). None restarts by itself.
 """
 
 from __future__ import annotations

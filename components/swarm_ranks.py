@@ -16,7 +16,7 @@ from sparkform.plan.wants import LABEL
 
 ONE_GPU = ["NVIDIA_GPU=1"]
 AT_ONCE = "0s"
-"""Docker's own form: any other would be a change at every run (docs/stand-ins.md)."""
+"""Docker's own form: any other would be a change at every run (docs/toolchain.md)."""
 
 
 def swarm_service(

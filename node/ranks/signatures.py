@@ -153,7 +153,7 @@ SIGNATURES: tuple[Signature, ...] = (
         r"NCCL INFO Using network Socket",
         "NCCL has fallen back to sockets: the ranks would talk at a fraction of RDMA's speed",
         "`sparkform doctor`; take NCCL_IB_DISABLE and NCCL_NET out of environment",
-        "https://github.com/NVIDIA/nccl/issues/1267 (its log); engines fact sheet 3.3",
+        "https://github.com/NVIDIA/nccl/issues/1267 (its log); eugr/spark-vllm-docker#252",
         rule="ib-disabled",
         of_fabric=True,
     ),

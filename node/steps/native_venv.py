@@ -91,7 +91,7 @@ def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
 
 def missing_tools(system: System) -> dict[str, list[str]]:
     """By Python version: Ubuntu's packages that are not there. Triton compiles a C module at start,
-    with Python's headers (seed 003, fix 6), and `venv` needs ensurepip."""
+    with Python's headers (atcuality2021/vllm-gb10, fix 6), and `venv` needs ensurepip."""
     versions = [
         name.removeprefix("python")
         for name in system.names("/usr/bin")

@@ -2,7 +2,7 @@
 
 The agent and the plain key file come first. Only where a node lets nobody in and the file is
 encrypted is a passphrase fetched: from the stack's configuration through `pulumi`, else from the
-terminal. It is never an argument or a variable of the environment (docs/decisions/0100).
+terminal. It is never an argument or a variable of the environment (docs/design/observation.md).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from sparkform.config.service import Service
 
 SUBNETS = 8
 FIRST_HOST = 10
-"""The last part of the address of index 0, as in NVIDIA's own two-Spark set-up (network.md 1.4)."""
+"""The last part of the address of index 0, as in NVIDIA's own connect-two-sparks page."""
 
 JUMBO_MTU = 9000
 

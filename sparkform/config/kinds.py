@@ -206,7 +206,7 @@ def _mtu(value: object) -> int | str:
     return size
 
 
-# network.md 1.5: RoCE's own packets are at most 4096 bytes, which 9000 carries; the sources that
+# RoCE's own packets are at most 4096 bytes, which 9000 carries; the sources that
 # set an MTU at all set 9000, and 1500 is what every port starts with.
 Mtu = Annotated[
     int | Literal["inherit"],

@@ -58,7 +58,7 @@ class Spec(Section):
     def all_reduce(self, service: str) -> str | None:
         """TensorRT-LLM's allreduce_strategy, None for another engine. Raises KeyError.
 
-        NCCL on several nodes: between Sparks there is no NVLink (engines.md 1.2).
+        NCCL on several nodes: between Sparks there is no NVLink.
         """
         declared = self.services[service]
         if not isinstance(declared, TrtllmService):

@@ -1,7 +1,7 @@
 """YAML as Pulumi reads it, into plain data, with a line number for what cannot be read.
 
 PyYAML speaks YAML 1.1 and Pulumi (go-yaml 3) nearly 1.2: `yes` and `1:20` are text there, 235e9 is
-a number. Unlike Pulumi, aliases are refused (docs/decisions/0051).
+a number. Unlike Pulumi, aliases are refused (docs/design/config-and-rules.md).
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def memory(view: View) -> Iterator[Check]:
 
 
 def swap(view: View) -> Iterator[Check]:
-    """network.md 2.5: a Spark that swaps under an engine hangs until it is switched off and on."""
+    """Reported: a Spark that swaps under an engine hangs until it is switched off and on."""
     found = view.facts.memory
     if found is None:
         return

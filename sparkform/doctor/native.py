@@ -1,4 +1,4 @@
-"""What a native service really has on a node: packages, NCCL, variables, port (seed 003's check).
+"""What a native service really has on a node: packages, NCCL, variables, port (as vllm-gb10).
 
 The GPU, the driver and the links have rows of their own; a step that differs is drift.
 """
@@ -22,7 +22,7 @@ from sparkform.plan.native_steps import NCCL, VENV, environment
 from sparkform.report.facts import NativeUnit
 
 TOLD = ("vllm", "torch", "triton", "transformers", "ray")
-"""Seed 003, fix 6: the packages whose versions must agree, and torch and Ray, which they use."""
+"""Packages whose versions must agree (vllm-gb10, fix 6), and torch and Ray, which they use."""
 
 UP = "`pulumi up`"
 
@@ -62,7 +62,7 @@ def packages(view: View) -> Check:
 
 
 def compilers(view: View) -> Iterator[Check]:
-    """Triton compiles a C module as it starts (seed 003: python3.12-dev)."""
+    """Triton compiles a C module as it starts (vllm-gb10: python3.12-dev)."""
     seen = mapping(view.document.steps.get(VENV))
     python = seen.get("python") or known.PYTHON
     lacks = listing(mapping(seen.get("missing")).get(python))

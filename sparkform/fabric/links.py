@@ -52,7 +52,7 @@ def partners(cable: Cable, node: str, network: Network) -> tuple[str, ...]:
     """The nodes that this end asks when it is checked.
 
     On a switch everybody asks the first two that come before it, and the first one asks the second:
-    all ports are tried, the switch's MTU is told from a node's (decision 0160), and a node that is
+    all ports are tried, the switch's MTU is told from a node's (docs/design), and a node that is
     added changes nothing on those that were there.
     """
     if cable.far is not None:

@@ -47,7 +47,7 @@ def nccl_variables(member: Member, topology: Topology) -> tuple[Variable, ...]:
     )
 
 
-# A ring's nodes share a subnet with each neighbour only. Needs NCCL 2.30 (network.md 1.7).
+# A ring's nodes share a subnet with each neighbour only. Needs NCCL 2.30 (playbook-nccl).
 RING = (
     Variable("NCCL_IB_SUBNET_AWARE_ROUTING", "1", overridable=True),
     Variable("NCCL_NET_PLUGIN", "none", overridable=True),

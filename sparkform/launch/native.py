@@ -1,7 +1,7 @@
 """A native rank as systemd runs it: the unit and its environment file.
 
 Never a child of an SSH session: logind's RemoveIPC destroys the semaphores of a user without
-linger when the session ends (engines fact sheet 7), and a login's limits are not a service's.
+linger when the session ends (logind.conf(5)), and a login's limits are not a service's.
 """
 
 from __future__ import annotations

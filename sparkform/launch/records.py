@@ -43,7 +43,7 @@ class SecretFile:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyFile:
-    """A file of the launch SSH that is made on the nodes (docs/launch.md, "Launch keys").
+    """A file of the launch SSH that is made on the nodes (docs/design/launches.md, "Launch keys").
 
     `path` is where this rank sees it, `source` where it lies on the node. `speaks_for` names the
     nodes whose public halves it holds, by the host name that SSH asks for.

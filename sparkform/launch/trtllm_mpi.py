@@ -2,7 +2,7 @@
 
 mpirun starts one rank a node through trtllm-llmapi-launch. The workers' sshd comes out of the
 image: NVIDIA's has none (its playbook installs one at every start), so a layer with it is built
-once on the head and spread like any image. Keys: docs/launch.md, "Launch keys".
+once on the head and spread like any image. Keys: docs/design/launches.md, "Launch keys".
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ SINCE = {
     "--node-rank": Version(0, 11, 1),
     "--moe-backend": Version(0, 17, 0),
 }
-"""First version that was seen with an option. `--nnodes`: vLLM's own notes of 0.11.1 (network.md
-2.2); `--moe-backend`: not in 0.16.0, in 0.17.0."""
+"""First version that was seen with an option. `--nnodes`: vLLM's own notes of 0.11.1
+(its releases); `--moe-backend`: not in 0.16.0, in 0.17.0."""
 
 ALIASES = {
     "-tp": "--tensor-parallel-size",

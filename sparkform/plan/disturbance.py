@@ -1,7 +1,7 @@
 """Which steps disturb a node that serves, and what they say of it. Pure.
 
 Such a step ends the engine on its node before it does anything, and the service gets a new run:
-its ranks only work as one (docs/decisions/0180).
+its ranks only work as one (docs/design/ranks-and-tokens.md).
 """
 
 from __future__ import annotations

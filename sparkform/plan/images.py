@@ -54,7 +54,7 @@ def swarm_name(name: str) -> str:
     """A name that a Swarm finds in no registry, but on its nodes.
 
     Docker asks the registry of a service's image for its digest and adds it, which Pulumi takes for
-    a change at every run; and each task asks there again (docs/decisions/0184).
+    a change at every run; and each task asks there again (docs/design/host-and-swarm.md).
 
     >>> swarm_name("10.0.0.1:5000/vllm:26.05")
     'sparkform.invalid/10.0.0.1-5000/vllm:26.05'

@@ -1,6 +1,6 @@
 """What a native service needs on each of its nodes before its unit can start. Pure.
 
-Of seed 003's eight fixes these are the packages, NCCL and the guard; docs/native.md says where the
+Of vllm-gb10's eight fixes these are the packages, NCCL and the guard; docs/native.md says where the
 other five stand. A vLLM that the user has put at the place is used as it is: nothing is installed
 beside it, and only the guard, which touches none of its files, is planned where it needs one.
 """
@@ -112,7 +112,7 @@ def native_problems(spec: Spec, documents: Documents) -> Iterator[Problem]:
 def _unlike(
     service: str, nodes: Sequence[EffectiveNode], documents: Documents
 ) -> Iterator[Problem]:
-    """Seed 003, fix 6: other versions on a worker end in import errors or in wrong results."""
+    """vllm-gb10, fix 6: other versions on a worker end in import errors or in wrong results."""
     packages = {one.name: _packages(documents[one.name]) for one in nodes}
     if not packages:
         return

@@ -1,4 +1,4 @@
-"""What a node reported, typed. docs/facts.md says where each value comes from.
+"""What a node reported, typed. docs/node.md says where each value comes from.
 
 Frozen, strict in types, and deaf to keys that a newer node program adds. A fact that could not be
 read is None and stands in `unreadable` with the reason.

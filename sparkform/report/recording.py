@@ -16,7 +16,7 @@ from sparkform.report.rack_report import Observation
 ENVIRONMENT = "SPARKFORM_FACTS"
 FORMAT = 1
 PROOF = ("salt", "proof")
-"""What a node tells of a secret that it has (docs/decisions/0183)."""
+"""What a node tells of a secret that it has (docs/design/ranks-and-tokens.md)."""
 
 _REMEDY = "Record it again: `sparkform doctor STACK.yaml --save FILE`."
 

@@ -1,4 +1,4 @@
-"""The plain props of the components that the rules judge, written and read (docs/decisions/0090).
+"""The plain props of the components that the rules judge (docs/design/config-and-rules.md).
 
 `sparkform:index:InferenceService`: {name, cluster, service, secrets}; `sparkform:index:Rack`:
 {cluster, services, secrets}. All plain data under the stack file's own keys, never an Output.

@@ -1,7 +1,7 @@
 """Where each engine takes a setting from: its key in the stack file, its options, its variables.
 
-Options: engines.md 1.1 (trtllm-serve, tensorrt_llm/commands/serve.py) and 3.1 (vllm serve,
-vllm/config). Names as `arguments.normal` gives them. A name in `unreal` is not read by the engine;
+Options: tensorrt_llm/commands/serve.py (trtllm-serve) and vllm/config (vllm serve).
+Names as `arguments.normal` gives them. A name in `unreal` is not read by the engine;
 it is listed so that a rule sees what its author meant.
 """
 

@@ -15,7 +15,7 @@ from sparkform.sizing.recommend import Candidate, Offer, Recommendation, Wish, r
 from sparkform.sizing.throughput import predict
 
 ONE, SEVERAL, ANY = "1", "2 or more", "1 or more"
-# TensorRT-LLM's fraction is of what is free after the weights (engines fact sheet 1.1 and 6).
+# TensorRT-LLM's fraction is of what is free after the weights (its serve.py).
 TRTLLM_FRACTION = {True: 0.8, False: 0.9}
 
 
@@ -97,7 +97,7 @@ def _pinned(handle: str) -> dict[str, str]:
 
 
 def _runtime(chosen: Candidate) -> str:
-    """Native for vLLM near the limit: seed 004 saw containers leave less memory (unverified)."""
+    """Native for vLLM near the limit: a report saw containers leave less memory (unverified)."""
     tight = chosen.fit.free_gib < memory(chosen.offer.engine).container_risk_gib
     return "native" if tight and chosen.offer.engine == "vllm" else "container"
 
@@ -123,5 +123,5 @@ def reasons(chosen: Candidate, wish: Wish) -> list[str]:
     if chosen.cache != "auto":
         said.append("the 16-bit cache would not hold the context, the FP8 cache does")
     if _runtime(chosen) == "native":
-        said.append("memory is tight, and seed 004 saw containers leave less (unverified)")
+        said.append("memory is tight, and one report saw containers leave less (unverified)")
     return said

@@ -31,7 +31,7 @@ def memory(
 ) -> Memory:
     """One node's memory for a service of `engine`. An observed `usable_gib` wins.
 
-    A runtime that is not `native` keeps the risk that seed 004 told of.
+    A runtime that is not `native` keeps the risk that brandonrc/benchmark-spark told of.
     """
     figures = store.hardware(f"engine-{known_engine(engine)}").figures
     node = store.hardware(hardware).figures

@@ -1,7 +1,7 @@
 """Which engine, quantisation and parallelism to serve a model with: candidates, refusals, choice.
 
-The order of preference is that of the seeds: what fits; then what is fastest for the asked number
-of requests; among what is within a tenth of the fastest, fewer nodes, then vLLM (seed 000: it is
+The order (docs/design/sizing-and-speed.md): what fits; then what is fastest for the asked number
+of requests; among what is within a tenth of the fastest, fewer nodes, then vLLM (it is
 the one that runs everywhere), then speed.
 """
 
@@ -19,11 +19,11 @@ from sparkform.sizing.throughput_load import Model
 
 AS_FAST = 0.9
 # At 64 requests two replicas of gpt-oss-120b were measured at 1.2 times TP=2, and tied or won with
-# other models (engines fact sheet 7): from there on replicas may be predicted this much slower.
+# other models (docs/prediction.md): from there on replicas may be predicted this much slower.
 MANY_REQUESTS = 64
 REPLICAS_AS_FAST = 0.75
 ENGINE_ORDER = ("vllm", "trtllm")
-# A TensorRT-LLM service over more Sparks than this has no recipe anywhere (engines fact sheet 1.4).
+# A TensorRT-LLM service over more Sparks than this has no recipe that was found.
 MOST_TRTLLM_NODES = 2
 
 

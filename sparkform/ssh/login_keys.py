@@ -15,7 +15,7 @@ ANSWER_S = 2.0
 
 def stale_agent() -> Problem | None:
     """The named agent, if it does not answer: each of the plugin's commands would fail on it, even
-    where it is given a key (docs/stand-ins.md), and only the user can take the name away."""
+    where it is given a key (docs/toolchain.md), and only the user can take the name away."""
     path = os.environ.get(AGENT_ENVIRONMENT)
     return None if not path or _answers(path) else agent_problem(path)
 

@@ -23,19 +23,19 @@ MARK = (
 )
 
 HOST = {
-    "architecture": "aarch64",  # seed 003, hardware requirements
-    "os": "Ubuntu 24.04.3 LTS",  # seed 003: Ubuntu 24.04 or newer
+    "architecture": "aarch64",  # atcuality2021/vllm-gb10, hardware requirements
+    "os": "Ubuntu 24.04.3 LTS",  # atcuality2021/vllm-gb10: Ubuntu 24.04 or newer
     "os_id": "ubuntu",
     "os_version": "24.04",
     "dgx_os": "7.2.3",  # NVIDIA's DGX OS 7 is the release for Spark (Ubuntu 24.04)
     "kernel": "6.11.0-1016-nvidia",  # unverified: of the line that DGX OS 7 began with
 }
 MEMORY = {
-    # 119.7 GiB are seen by the system (engines fact sheet 4.2).
+    # 119.7 GiB are seen by the system (Avarok-Cybersecurity/dgx-vllm).
     "total_kib": 125514547,
     # Unverified: what is left beside a desktop that does nothing.
     "available_kib": 120795955,
-    # network.md 2.5 speaks of Sparks that swap; 16 GiB is Ubuntu's usual file (unverified).
+    # Users report Sparks that swap; 16 GiB is Ubuntu's usual file (unverified).
     "swap_total_kib": 16777212,
     "swap_free_kib": 16777212,
     "swaps": [{"path": "/swap.img", "size_kib": 16777212}],
@@ -71,7 +71,7 @@ def _node(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _interface(one: Mapping[str, Any]) -> dict[str, Any]:
-    """The QSFP halves are a ConnectX-7's (network.md 1.1), whose driver is mlx5_core."""
+    """The QSFP halves are a ConnectX-7's (connect-three-sparks), whose driver is mlx5_core."""
     return {**one, "kind": None, "driver": "mlx5_core"} if one["hca"] else dict(one)
 
 

@@ -178,7 +178,7 @@ def _start_unit(group: Started, launch: Launch) -> None:
 
 
 def _make_keys(group: Started) -> None:
-    """As docs/launch.md says: private halves stay where they are made."""
+    """As docs/design/launches.md says: private halves stay where they are made."""
     public: dict[str, dict[str, str]] = {launch.node: {} for launch in group.ranks}
     for launch in group.ranks:
         for key in launch.keys:

@@ -20,7 +20,7 @@ from pulumi_offline.machine import run
 LOCKS = CLONE / "sparkform" / "catalogue" / "data" / "native"
 PACKAGES, NCCL = LOCKS / "vllm.txt", LOCKS / "nccl.txt"
 WANTED = ("vllm==0.32.0", "ray==2.60.0")
-"""The newest vLLM whose options were read (docs/launch.md), and the Ray that was rehearsed."""
+"""The newest vLLM whose options were read (docs/design/launches.md), and a Ray that was tried."""
 
 NCCL_WANTED = "nvidia-nccl-cu13==2.30.7"
 NCCL_NAME = NCCL_WANTED.partition("==")[0]

@@ -3,7 +3,7 @@
 Root in every node is root of this machine, and Linux gives a user 128 instances
 (fs.inotify.max_user_instances, inotify(7)). A node holds 9 or 10 as root: systemd 5, NetworkManager
 2, udevd, logind and containerd 1 each. The thirteenth node finds none left: its udevd does not
-start, NetworkManager waits for udev for ever, and nobody can log in (docs/decisions/0035).
+start, NetworkManager waits for udev for ever, nobody can log in (docs/design/simulated-rack.md).
 
 Callers hold `daemon.lock`.
 """

@@ -1,6 +1,6 @@
 """The stages that lead to the declared services, each as the services of an ordinary stack. Pure.
 
-Seed 000's protocol: first one node with a model of 8 billion parameters, then the same in FP8, then
+From little to much: first one node with a model of 8 billion parameters, then the same in FP8, then
 what was declared. Each stage adds one thing that may fail: the engine on this machine, its FP8
 kernels, its ranks on several nodes.
 """

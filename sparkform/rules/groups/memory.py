@@ -105,7 +105,7 @@ def memory_fit(service: ServiceView) -> Iterator[Outcome]:
 
 
 def container_overhead(service: ServiceView) -> Iterator[Outcome]:
-    """Seed 004 saw engines in containers leave 20 to 31 GiB less for the cache than natively.
+    """One report saw engines in containers leave 20 to 31 GiB less for the cache than natively.
 
     It was one machine with TensorRT-LLM; its explanation (memory counted twice) is unverified, and
     the speed was the same. Within that distance of the limit a native engine is the safer choice.

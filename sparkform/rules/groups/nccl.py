@@ -35,7 +35,7 @@ def covers(text: str, device: str) -> bool:
 def sockets_instead(service: ServiceView) -> Iterator[Outcome]:
     """With NCCL_IB_DISABLE=1, NCCL_NET=Socket or an excluding NCCL_IB_HCA, ranks talk over TCP.
 
-    It serves, at about 62 % of the speed, and nothing says so. Seed 003 sets it; all other sources
+    It serves, at about 62 % of the speed, and nothing says so. One guide sets it; all other sources
     set 0. Where it is wanted (to find a fault), waive this.
     """
     if not service.spans_nodes:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.outcome import Finding, Outcome
 
-# engines.md 1.4 and 3: what opens them on nodes that a service shares.
+# NVIDIA/dgx-spark-playbooks, vllm and trt-llm: what opens them on nodes that a service shares.
 MASTER_PORT = 29501
 RAY_PORTS = {6379: "Ray", 8265: "Ray's dashboard"}
 TRTLLM_PORTS = {2233: "the container's SSH server", 10012: "TensorRT-LLM's launcher"}

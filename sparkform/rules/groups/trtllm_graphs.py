@@ -40,7 +40,7 @@ def graph_auto_allreduce(service: ServiceView) -> Iterator[Outcome]:
 
     AUTO lets the autotuner choose an all-reduce at run time. It may settle on NCCL's symmetric
     memory, which corrupts results under graph capture and which GB10 does not have; with the
-    AutoDeploy backend, whose report seed 000 read as one about Spark, ranks waited for each other
+    AutoDeploy backend, whose report was read as one about Spark, ranks waited for each other
     for ever inside the capture. Later versions mend both in code, unproven on two Sparks. Between
     Sparks NCCL is what AUTO would have to choose, so that naming it costs nothing; on one node
     there is nothing to reduce, and AUTO does no harm.

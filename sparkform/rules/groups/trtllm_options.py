@@ -11,7 +11,7 @@ from sparkform.rules.images import Version, version_of
 from sparkform.rules.outcome import Finding, Outcome
 from sparkform.rules.setting_sources import TRTLLM
 
-# engines.md 1.1: tensorrt_llm/commands/serve.py of about 2026-01; short names as `normal` has them.
+# tensorrt_llm/commands/serve.py of about 2026-01; short names as `normal` has them.
 KNOWN_OPTIONS = frozenset(
     (
         "tokenizer",

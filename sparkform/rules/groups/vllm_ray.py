@@ -38,7 +38,7 @@ def ray_memory(service: ServiceView) -> Iterator[Outcome]:
     """Ray kills workers when the node's memory is 95 % full, which unified memory always is.
 
     RAY_memory_monitor_refresh_ms=0 switches the monitor off; the launch sets it, and a value of the
-    user's own wins. RAY_memory_usage_threshold is real too, and nobody but seed 003 uses it.
+    user's own wins. RAY_memory_usage_threshold is real too, and nobody but one guide uses it.
     """
     monitor = service.variables.get("RAY_memory_monitor_refresh_ms")
     if _by_ray(service) and monitor is not None and monitor.number != 0:

@@ -11,11 +11,11 @@ from sparkform.rules.outcome import ADVISORY, MANDATORY, Finding, Outcome, Skip
 MOST_UTILIZATION, USUAL_UTILIZATION = 0.90, 0.85
 MARGIN_GIB = 1.0
 """Left between what vLLM asks for and what is free: 0.82 of 121.7 GiB started where 101 were free,
-0.835 did not (engines.md 7), so that less than 1 GiB decides."""
+0.835 did not (DSpark-2x-DGX-Spark issue 47), so that less than 1 GiB decides."""
 
 HEAVY_GIB = 90.0
 NVFP4_NAMES = ("nvfp4", "-fp4", "_fp4")
-# Kernels for SM121 that reports of NVFP4 at full speed name (recipes_that_work).
+# Kernels for SM121 that reports of NVFP4 at full speed name (tests/data/works).
 GOOD_FP4_KERNELS = ("marlin", "cutlass", "flashinfer_cutlass", "flashinfer_b12x", "b12x")
 BAD_NCCL = "2.28.9"
 
@@ -143,7 +143,7 @@ def _weights_gib(service: ServiceView) -> float:
 
 
 def nvfp4(service: ServiceView) -> Iterator[Outcome]:
-    """Seed 002: NVFP4 in vLLM was slower than AWQ on GB10, as it fell through to bad kernels.
+    """Users report: NVFP4 in vLLM was slower than AWQ on GB10, as it fell through to bad kernels.
 
     Today it depends on the build: 23 to 46 % of the bandwidth is reached by NVFP4 experts, and
     dense models picked a slow kernel up to v0.29.0. With kernels named that are reported to be

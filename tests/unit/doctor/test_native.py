@@ -1,4 +1,4 @@
-"""The rows of a native service: what it really has on its node (seed 003's verification)."""
+"""The rows of a native service: what it really has on its node (vllm-gb10's verification)."""
 
 from __future__ import annotations
 

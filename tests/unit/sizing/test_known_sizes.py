@@ -1,4 +1,4 @@
-"""Sizes against the fact sheets, and the feasibility table of seed 002, corrected."""
+"""Sizes against published ones, and a user's feasibility table, corrected (docs/corrections.md)."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def test_half_of_gpt_oss_is_windowed_and_stops_growing() -> None:
     assert kv_elements_beyond_windows(shape("gpt-oss-120b")) * 2 == 36_864
 
 
-# Seed 002 section 5 in GB: (model, method) -> (the seed's figure, ours, why they differ).
-SEED_002_WEIGHTS = {
+# A user's table in GB: (model, method) -> (the user's figure, ours, why they differ).
+CLAIMED_WEIGHTS = {
     ("llama-3.1-8b", "bf16"): (16, 16.1, "equal"),
     ("llama-3.1-8b", "fp8"): (8, 9.1, "embedding and head stay at 16 bits"),
     ("llama-3.1-8b", "int4"): (4, 5.7, "scales, and embedding and head at 16 bits"),
@@ -85,7 +85,7 @@ SEED_002_WEIGHTS = {
 }
 
 
-@pytest.mark.parametrize(("case", "row"), SEED_002_WEIGHTS.items(), ids=str)
+@pytest.mark.parametrize(("case", "row"), CLAIMED_WEIGHTS.items(), ids=str)
 def test_the_weights_of_seed_002_are_reproduced_and_corrected(
     case: tuple[str, str], row: tuple[float, float, str]
 ) -> None:
@@ -103,9 +103,9 @@ def test_the_weights_of_seed_002_are_reproduced_and_corrected(
         ("llama-3.3-70b", "bf16", 2),
         ("qwen3-235b-a22b", "nvfp4", 2),
         ("llama-3.1-405b", "int4", 3),
-        # Seed 002: FP8 "does not fit 3 nodes", true; five hold it.
+        # Claimed: FP8 "does not fit 3 nodes", true; five hold it.
         ("llama-3.1-405b", "fp8", 5),
-        # Seed 002: "barely at FP4" on three. With scales it lacks room: four are needed.
+        # Claimed: "barely at FP4" on three. With scales it lacks room: four are needed.
         ("deepseek-v3", "nvfp4", 4),
     ],
 )
@@ -121,7 +121,7 @@ def test_seed_002_was_five_times_too_high_with_the_cache_of_the_405b() -> None:
 
 
 def test_three_nodes_hold_the_405b_with_its_whole_context() -> None:
-    """Seed 002 said 121,000 tokens from a cache figure and a free memory that were both wrong."""
+    """A user said 121,000 tokens from a cache figure and a free memory that were both wrong."""
     answer = fit("llama-3.1-405b", 3, "int4", cache="fp8")
     assert answer.max_context == 131_072
     assert answer.weights_gib_per_node == pytest.approx(68.7, abs=0.1)

@@ -16,9 +16,7 @@ def python_wrapper() -> str:
     """What an image has in its environment, a unit of the product's has not."""
     exports = [f"export {name}={value}" for name, value in catalogue.ON_A_CPU.items()]
     run = f'exec {vllm.PREFIX}/bin/python "$@"'
-    return "\n".join(
-        ["#!/bin/sh", "# Real vLLM on a CPU (docs/rack-engines.md).", *exports, run, ""]
-    )
+    return "\n".join(["#!/bin/sh", "# Real vLLM on a CPU (docs/rack.md).", *exports, run, ""])
 
 
 def lay(rack: Rack) -> None:

@@ -29,7 +29,7 @@ def parsed(*words: str, version: str = "1.2.1") -> arguments.Arguments:
     return arguments.parse(words, knowledge.parse(version))
 
 
-# Seed 000 tells its readers to use these three; none of them is real.
+# A public analysis (docs/corrections.md) tells readers to use these three; none of them is real.
 def test_the_unreal_quantization_option_is_refused_as_click_refuses_it() -> None:
     with pytest.raises(Refusal, match="Error: No such option: --quantization") as caught:
         parsed("meta-llama/Llama-3.1-8B-Instruct", "--quantization", "FP8")

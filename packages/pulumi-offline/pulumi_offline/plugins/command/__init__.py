@@ -8,5 +8,5 @@ VERSION = "1.2.1"
 RESOURCE = "command:remote:Command"
 BANNER = (
     f"remote commands run through sparkform's stand-in for pulumi-command {VERSION} "
-    "(docs/stand-ins.md), not through the official plugin"
+    "(docs/toolchain.md), not through the official plugin"
 )

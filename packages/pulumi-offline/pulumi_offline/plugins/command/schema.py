@@ -94,7 +94,7 @@ def package_schema() -> str:
     """The JSON that GetSchema answers."""
     logging = {"type": "string", "enum": [{"value": choice} for choice in LOGGING]}
     resource = {
-        "description": "Runs a command on another machine over SSH (stand-in; docs/stand-ins.md).",
+        "description": "Runs a command on another machine over SSH (stand-in; docs/toolchain.md).",
         "properties": shapes((*INPUTS, *OUTPUTS)),
         "required": required((*INPUTS, *OUTPUTS)),
         "inputProperties": shapes(INPUTS),

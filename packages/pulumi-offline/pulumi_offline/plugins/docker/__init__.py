@@ -7,5 +7,5 @@ PACKAGE = "docker"
 VERSION = "5.2.0"
 BANNER = (
     f"containers and services run through sparkform's stand-in for pulumi-docker {VERSION} "
-    "(docs/stand-ins.md), not through the official plugin"
+    "(docs/toolchain.md), not through the official plugin"
 )

@@ -43,7 +43,7 @@ def resource_shape(resource: Resource) -> Shape:
     inputs = [field for field in resource.fields if not field.outputs_only]
     needed = [field.name for field in inputs if field.required]
     return {
-        "description": "See docs/stand-ins.md.",
+        "description": "See docs/toolchain.md.",
         "properties": shapes(resource.token, resource.fields),
         "required": needed,
         "inputProperties": shapes(resource.token, tuple(inputs)),

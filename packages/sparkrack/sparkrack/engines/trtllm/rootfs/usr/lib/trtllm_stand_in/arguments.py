@@ -17,7 +17,7 @@ FIRST_NAME = {
 }
 WHOLE_NUMBERS = ("--port", "--tp_size", "--pp_size", "--cp_size", "--max_batch_size")
 GONE_BACKENDS = ("tensorrt", "trt")
-BACKEND_GONE_SINCE = "1.3.0rc21"  # release notes, engines fact sheet 1.5
+BACKEND_GONE_SINCE = "1.3.0rc21"  # NVIDIA/TensorRT-LLM, release notes
 
 
 @dataclass(frozen=True)

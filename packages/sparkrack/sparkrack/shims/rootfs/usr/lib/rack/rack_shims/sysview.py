@@ -2,7 +2,7 @@
 
 /sys/class becomes a tmpfs in which every real class is bound, beside `infiniband` and `dmi`. The
 entries of those two are links to a folder outside /sys: libsystemd then knows that they are no
-kernel devices and leaves them alone (docs/decisions/0040-sysfs-view.md).
+kernel devices and leaves them alone (docs/design/simulated-rack.md).
 """
 
 from __future__ import annotations
