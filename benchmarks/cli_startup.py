@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.measure import children_cpu_s
+from benchmarks.measure import get_children_cpu_s
 
 ROOT = Path(__file__).parents[1]
 STACK = str(ROOT / "Pulumi.spark.yaml")
@@ -33,32 +33,32 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 }
 
 
-def processor_seconds(arguments: Sequence[str]) -> float:
+def measure_processor_s(arguments: Sequence[str]) -> float:
     """User and system time of one Python process."""
-    before = children_cpu_s()
+    before = get_children_cpu_s()
     silent = subprocess.DEVNULL
     subprocess.run([sys.executable, *arguments], check=False, stdout=silent, stderr=silent)
-    return children_cpu_s() - before
+    return get_children_cpu_s() - before
 
 
-def best(commands: dict[str, tuple[str, ...]]) -> dict[str, float]:
+def measure_best(commands: dict[str, tuple[str, ...]]) -> dict[str, float]:
     """The least time of each, measured in turn so that load hits all. `baseline` is the imports."""
     times: dict[str, list[float]] = {name: [] for name in ("baseline", *commands)}
     for _ in range(RUNS):
-        times["baseline"].append(processor_seconds(BASELINE))
+        times["baseline"].append(measure_processor_s(BASELINE))
         for name, arguments in commands.items():
-            times[name].append(processor_seconds((*ENTRY, *arguments)))
+            times[name].append(measure_processor_s((*ENTRY, *arguments)))
     return {name: min(values) for name, values in times.items()}
 
 
 def main() -> None:
     """Print times and ratios; exit 1 if one is above the goal."""
-    measured = best(COMMANDS)
-    base = measured["baseline"]
-    for name, seconds in measured.items():
+    least_s = measure_best(COMMANDS)
+    base = least_s["baseline"]
+    for name, seconds in least_s.items():
         verdict = "ok" if seconds <= GOAL * base else f"above {GOAL:g}"
         print(f"{name:10} {seconds * 1000:5.0f} ms {seconds / base:5.2f}  {verdict}")
-    sys.exit(any(seconds > GOAL * base for seconds in measured.values()))
+    sys.exit(any(seconds > GOAL * base for seconds in least_s.values()))
 
 
 if __name__ == "__main__":

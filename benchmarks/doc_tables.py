@@ -13,24 +13,24 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from statistics import median
 
-from benchmarks.speed_rows import Row, claims, load_rows, load_rows_by_facts
+from benchmarks.speed_rows import SpeedRow, load_claims, load_rows, load_rows_by_facts
 from sparkform.catalogue import store
-from sparkform.catalogue.describe import describe
+from sparkform.catalogue.describe import describe_model
 from sparkform.models.shape import (
-    active_parameters,
-    kv_elements_beyond_windows,
-    kv_elements_per_token,
-    total_parameters,
+    count_active_parameters,
+    count_kv_elements_beyond_windows,
+    count_kv_elements_per_token,
+    count_parameters,
 )
-from sparkform.sizing.calibration import calibration, machine
-from sparkform.sizing.fit import Demand, best_fit
-from sparkform.sizing.node_memory import memory
+from sparkform.sizing.calibration import build_machine, load_calibration
+from sparkform.sizing.fit import Demand, find_best_fit
+from sparkform.sizing.node_memory import get_node_memory
 from sparkform.sizing.row_request import predict_row
 
 DOCS = Path(__file__).parents[1] / "docs"
 NODE_COUNTS = (1, 2, 3, 4, 8)
 # Presets of trt-dgx-spark, the 405B, and the models that people serve on Sparks by the reports.
-SHOWN = (
+SHOWN_MODELS = (
     "nvidia/Qwen3-235B-A22B-FP4",
     "openai/gpt-oss-120b",
     "openai/gpt-oss-20b",
@@ -50,47 +50,53 @@ SHOWN = (
 PREDICTED_AT = ((1, 1), (1, 16), (2, 1), (2, 16))
 
 
-def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+def render_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A Markdown table."""
     heads = list(headings)
     lines = [heads, ["---"] * len(heads), *(list(row) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def sizes() -> str:
+def render_sizes() -> str:
     """Weights, cache and the largest context of the shown models on some node counts."""
-    rows = [[name, *_size_cells(name)] for name in SHOWN]
+    rows = [[name, *_render_size_cells(name)] for name in SHOWN_MODELS]
     counts = [f"{count} node{'s' * (count > 1)}" for count in NODE_COUNTS]
-    return table(["model", "quant", "weights GiB", "bytes a token", *counts], rows)
+    return render_table(["model", "quant", "weights GiB", "bytes a token", *counts], rows)
 
 
-def _size_cells(name: str) -> list[str]:
-    subject = describe(name, config=None, facts=None, quant=None)
+def _render_size_cells(name: str) -> list[str]:
+    subject = describe_model(name, config=None, facts=None, quant=None)
     demand = Demand(shape=subject.shape, quantisation=subject.quantisation)
-    answers = [best_fit(demand, memory("vllm"), count) for count in NODE_COUNTS]
+    answers = [find_best_fit(demand, get_node_memory("vllm"), count) for count in NODE_COUNTS]
     cells = [
         f"TP={answer.tensor_parallel} PP={answer.pipeline_parallel}: {answer.max_context:,}"
         if answer.fits
         else f"lacks {-answer.free_gib:.1f} GiB"
         for answer in answers
     ]
-    a_token = kv_elements_per_token(subject.shape) * 2
-    growing = round(kv_elements_beyond_windows(subject.shape) * 2)
-    cache = f"{a_token:,}" if growing == a_token else f"{a_token:,} ({growing:,})"
+    bytes_per_token = count_kv_elements_per_token(subject.shape) * 2
+    growing = round(count_kv_elements_beyond_windows(subject.shape) * 2)
+    cache = (
+        f"{bytes_per_token:,}"
+        if growing == bytes_per_token
+        else f"{bytes_per_token:,} ({growing:,})"
+    )
     return [subject.quantisation.name, f"{answers[0].weights_gib_per_node:.1f}", cache, *cells]
 
 
-def speeds() -> str:
+def render_speeds() -> str:
     """Predictions for the shown models where they fit."""
-    rows = [[name, *(_speed_cell(name, *case) for case in PREDICTED_AT)] for name in SHOWN]
+    rows = [
+        [name, *(_render_speed_cell(name, *case) for case in PREDICTED_AT)] for name in SHOWN_MODELS
+    ]
     heads = [f"{nodes} node{'s' * (nodes > 1)}, {batch} at once" for nodes, batch in PREDICTED_AT]
-    return table(["model", *heads], rows)
+    return render_table(["model", *heads], rows)
 
 
-def _speed_cell(name: str, nodes: int, batch: int) -> str:
-    subject = describe(name, config=None, facts=None, quant=None)
+def _render_speed_cell(name: str, nodes: int, batch: int) -> str:
+    subject = describe_model(name, config=None, facts=None, quant=None)
     demand = Demand(shape=subject.shape, quantisation=subject.quantisation, batch=batch)
-    answer = best_fit(demand, memory("vllm"), nodes)
+    answer = find_best_fit(demand, get_node_memory("vllm"), nodes)
     if not answer.fits:
         return "does not fit"
     row = {
@@ -99,100 +105,102 @@ def _speed_cell(name: str, nodes: int, batch: int) -> str:
         "concurrency": batch,
         "prompt_tokens": 1024,
     }
-    found = predict_row(subject, row, machine())
-    low, high = found.decode_low_tok_s, found.decode_high_tok_s
-    return f"{found.speed.decode_tok_s:.1f} ({low:.1f} to {high:.1f})"
+    prediction = predict_row(subject, row, build_machine())
+    low, high = prediction.decode_low_tok_s, prediction.decode_high_tok_s
+    return f"{prediction.speed.decode_tok_s:.1f} ({low:.1f} to {high:.1f})"
 
 
-def shapes() -> str:
+def render_shapes() -> str:
     """The shapes of the catalogue with their computed and published counts."""
     rows = []
-    for model in store.models():
-        subject = describe(model.checkpoints[0].handle, config=None, facts=None, quant=None)
+    for model in store.list_models():
+        subject = describe_model(model.checkpoints[0].handle, config=None, facts=None, quant=None)
         published = model.published_parameters
         rows.append(
             [
                 model.name,
-                f"{total_parameters(subject.shape) / 1e9:.2f}",
+                f"{count_parameters(subject.shape) / 1e9:.2f}",
                 f"{published.value / 1e9:.1f}" if published else "none read",
-                f"{active_parameters(subject.shape) / 1e9:.2f}",
+                f"{count_active_parameters(subject.shape) / 1e9:.2f}",
                 str(len(subject.shape.blocks)),
                 "yes" if all(figures.verified for figures in model.figures) else "in part",
             ]
         )
-    return table(
+    return render_table(
         ["model", "parameters (10^9)", "published", "active", "layers", "shape verified"], rows
     )
 
 
-def fitted_parameters() -> str:
+def render_parameters() -> str:
     """The fitted parameters."""
     rows = []
-    for name, value in vars(calibration().parameters).items():
+    for name, value in vars(load_calibration().parameters).items():
         if isinstance(value, float):
             rows.append([name, f"{value:.4g}"])
         else:
             rows += [[f"{name} {key}", f"{item:.4g}"] for key, item in value.items()]
-    return table(["parameter", "value"], rows)
+    return render_table(["parameter", "value"], rows)
 
 
-def errors() -> str:
+def render_errors() -> str:
     """How far predictions lie from measurements, with and without the model in the fit."""
-    stored = json.loads((store.DATA / "throughput.json").read_text(encoding="utf-8"))["errors"]
+    stored_errors = json.loads((store.DATA / "throughput.json").read_text(encoding="utf-8"))[
+        "errors"
+    ]
     names = {"seen": "model in the fit", "model_left_out": "model left out"}
     rows = [
         [
             names[kind],
-            what,
+            kind_of_rows,
             str(figures["rows"]),
             f"{figures['median']:.1%}",
             f"{figures['within_40_percent']:.1%}",
         ]
-        for kind, parts in stored.items()
-        for what, figures in parts.items()
+        for kind, parts in stored_errors.items()
+        for kind_of_rows, figures in parts.items()
     ]
-    rows += _errors_by_facts()
-    return table(["fit", "rows of", "rows", "median error", "within 40 %"], rows)
+    rows += _render_errors_by_facts()
+    return render_table(["fit", "rows of", "rows", "median error", "within 40 %"], rows)
 
 
-def _errors_by_facts() -> list[list[str]]:
+def _render_errors_by_facts() -> list[list[str]]:
     """The errors for models that are described by facts only; the fit has seen their shapes."""
-    parameters = calibration().parameters
+    parameters = load_calibration().parameters
     misses: dict[str, list[float]] = {"decode": [], "first token": []}
     for row in load_rows_by_facts():
         kind = "first token" if row.is_first_token else "decode"
-        misses[kind].append(abs(row.predicted(parameters) / row.measured - 1))
+        misses[kind].append(abs(row.predict(parameters) / row.measured - 1))
     return [
         [
             "by modelFacts alone",
             kind,
-            str(len(found)),
-            f"{median(found):.1%}",
-            f"{sum(miss <= 0.4 for miss in found) / len(found):.1%}",
+            str(len(relative_errors)),
+            f"{median(relative_errors):.1%}",
+            f"{sum(miss <= 0.4 for miss in relative_errors) / len(relative_errors):.1%}",
         ]
-        for kind, found in misses.items()
+        for kind, relative_errors in misses.items()
     ]
 
 
-def spreads() -> str:
+def render_spreads() -> str:
     """The ranges of the classes."""
     rows = [
         [name, str(spread.rows), f"{spread.low:.2f}", f"{spread.high:.2f}"]
-        for name, spread in calibration().spreads.items()
+        for name, spread in load_calibration().spreads.items()
     ]
-    return table(["class", "rows", "low", "high"], rows)
+    return render_table(["class", "rows", "low", "high"], rows)
 
 
-def judged_rows() -> str:
+def render_judged_rows() -> str:
     """Each row with the prediction of a fit that never saw its model."""
     document = json.loads((store.DATA / "throughput.json").read_text(encoding="utf-8"))
     unseen = document["left_out_predictions"]
-    rows = [_judged(row, unseen[row.source["id"]]) for row in load_rows()]
+    rows = [_render_judged_row(row, unseen[row.source["id"]]) for row in load_rows()]
     heads = ["row", "model", "set-up", "measured", "predicted unseen", "error", "source"]
-    return table(heads, rows)
+    return render_table(heads, rows)
 
 
-def _judged(row: Row, predicted: float) -> list[str]:
+def _render_judged_row(row: SpeedRow, predicted: float) -> list[str]:
     source = row.source
     unit = "s" if row.is_first_token else "tok/s"
     value = source["value"]
@@ -205,7 +213,7 @@ def _judged(row: Row, predicted: float) -> list[str]:
         + ("" if row.is_fitted else " (not fitted)")
     )
     error = predicted / row.measured - 1
-    where = source["source"]
+    citation = source["source"]
     return [
         source["id"],
         source["model"],
@@ -213,14 +221,14 @@ def _judged(row: Row, predicted: float) -> list[str]:
         f"{measured} {unit}",
         f"{predicted:.3g}",
         f"{error:+.0%}",
-        where,
+        citation,
     ]
 
 
-def rejected_claims() -> str:
+def render_rejected_claims() -> str:
     """Stated speeds against the bandwidth."""
     rows = []
-    for claim in claims():
+    for claim in load_claims():
         value = claim.source["value"]
         stated = " to ".join(str(end) for end in value) if isinstance(value, list) else str(value)
         verdict = "rejected" if claim.is_rejected else "possible"
@@ -235,30 +243,32 @@ def rejected_claims() -> str:
                 claim.source["source"],
             ]
         )
-    return table(["model", "set-up", "claimed tok/s", "bound tok/s", "verdict", "source"], rows)
+    return render_table(
+        ["model", "set-up", "claimed tok/s", "bound tok/s", "verdict", "source"], rows
+    )
 
 
 TABLES: dict[str, dict[str, Callable[[], str]]] = {
-    "sizes.md": {"sizes": sizes, "shapes": shapes},
+    "sizes.md": {"sizes": render_sizes, "shapes": render_shapes},
     "prediction.md": {
-        "parameters": fitted_parameters,
-        "errors": errors,
-        "spreads": spreads,
-        "speeds": speeds,
-        "rows": judged_rows,
+        "parameters": render_parameters,
+        "errors": render_errors,
+        "spreads": render_spreads,
+        "speeds": render_speeds,
+        "rows": render_judged_rows,
     },
-    "corrections.md": {"claims": rejected_claims},
+    "corrections.md": {"claims": render_rejected_claims},
 }
 
 
-def rewritten(text: str, tables: dict[str, Callable[[], str]]) -> str:
+def rewrite_tables(text: str, tables: dict[str, Callable[[], str]]) -> str:
     """The text with each marked table computed anew. Raises LookupError for a missing marker."""
     for name, compute in tables.items():
-        found = re.search(f"<!-- table {name} -->\n.*?<!-- end -->", text, re.DOTALL)
-        if not found:
+        match = re.search(f"<!-- table {name} -->\n.*?<!-- end -->", text, re.DOTALL)
+        if not match:
             raise LookupError(f"no marker for the table {name}")
         start, end = f"<!-- table {name} -->\n", "<!-- end -->"
-        text = text.replace(found[0], f"{start}{compute()}\n{end}")
+        text = text.replace(match[0], f"{start}{compute()}\n{end}")
     return text
 
 
@@ -268,7 +278,7 @@ def main() -> None:
     for name, tables in TABLES.items():
         path = DOCS / name
         old = path.read_text(encoding="utf-8")
-        new = rewritten(old, tables)
+        new = rewrite_tables(old, tables)
         if new != old:
             stale.append(name)
         if "--check" not in sys.argv:

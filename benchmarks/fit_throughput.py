@@ -17,10 +17,10 @@ from dataclasses import asdict
 from statistics import mean, median, quantiles
 from typing import Any
 
-from benchmarks.speed_rows import Row, load_rows
+from benchmarks.speed_rows import SpeedRow, load_rows
 from sparkform.catalogue import store
-from sparkform.sizing.throughput import Parameters
-from sparkform.sizing.throughput_ranges import Spread, class_of
+from sparkform.sizing.throughput import SpeedParameters
+from sparkform.sizing.throughput_ranges import Spread, classify_model
 
 # Where each parameter starts and how far it is expected to move, in logits for shares and in
 # logarithms for seconds and counts. The starts are round values of published rows: a dense stream
@@ -65,24 +65,24 @@ FEWEST_MODELS_OF_A_CLASS = 2
 NAMES = [*SHARES, *AMOUNTS]
 
 
-def logit(share: float) -> float:
+def compute_logit(share: float) -> float:
     """The logarithm of the odds."""
     return math.log(share / (1.0 - share))
 
 
-def starting_point() -> list[float]:
+def get_starting_point() -> list[float]:
     """The priors' centres, in the fit's coordinates."""
-    return [logit(start) for start, _ in SHARES.values()] + [
+    return [compute_logit(start) for start, _ in SHARES.values()] + [
         math.log(start) for start, _ in AMOUNTS.values()
     ]
 
 
-def parameters_at(point: Sequence[float]) -> Parameters:
+def build_parameters(point: Sequence[float]) -> SpeedParameters:
     """The speed model's parameters at a point of the fit's coordinates."""
     values = dict(zip(NAMES, point, strict=True))
     share = {name: 1.0 / (1.0 + math.exp(-values[name])) for name in SHARES}
     amount = {name: math.exp(values[name]) for name in AMOUNTS}
-    return Parameters(
+    return SpeedParameters(
         dense_efficiency={width: share[f"dense {width}"] for width in ("16bit", "8bit", "4bit")},
         expert_efficiency={
             "16bit": share["expert 16bit"],
@@ -101,18 +101,18 @@ def parameters_at(point: Sequence[float]) -> Parameters:
     )
 
 
-def residuals(point: Sequence[float], rows: Sequence[Row]) -> list[float]:
+def compute_residuals(point: Sequence[float], rows: Sequence[SpeedRow]) -> list[float]:
     """Logarithms of predicted over measured, models weighing alike, then the priors' pulls."""
-    parameters = parameters_at(point)
+    parameters = build_parameters(point)
     sizes = Counter(row.family for row in rows)
     misses = [
-        math.log(row.predicted(parameters) / row.measured) / sizes[row.family] ** FAMILY_POWER
+        math.log(row.predict(parameters) / row.measured) / sizes[row.family] ** FAMILY_POWER
         for row in rows
     ]
     widths = [width for _, width in (*SHARES.values(), *AMOUNTS.values())]
     pulls = [
         (value - start) / width
-        for value, start, width in zip(point, starting_point(), widths, strict=True)
+        for value, start, width in zip(point, get_starting_point(), widths, strict=True)
     ]
     values = dict(zip(NAMES, point, strict=True))
     for group in GROUPS:
@@ -121,51 +121,51 @@ def residuals(point: Sequence[float], rows: Sequence[Row]) -> list[float]:
     return [*misses, *(pull * PRIOR_WEIGHT for pull in pulls)]
 
 
-def fit(rows: Sequence[Row]) -> Parameters:
+def fit(rows: Sequence[SpeedRow]) -> SpeedParameters:
     """The parameters that explain the fitted rows best, outliers counting less."""
     # scipy publishes no types, and all but this function works without it.
     optimize: Any = importlib.import_module("scipy.optimize")
     used = [row for row in rows if row.is_fitted]
     result = optimize.least_squares(
-        residuals, starting_point(), args=(used,), loss="soft_l1", f_scale=ROBUST_SCALE
+        compute_residuals, get_starting_point(), args=(used,), loss="soft_l1", f_scale=ROBUST_SCALE
     )
-    return parameters_at(list(result.x))
+    return build_parameters(list(result.x))
 
 
-def left_out_predictions(rows: Sequence[Row]) -> dict[str, float]:
+def predict_left_out(rows: Sequence[SpeedRow]) -> dict[str, float]:
     """For each row the prediction of a fit that never saw its model, by the row's id."""
     predictions: dict[str, float] = {}
     for family in sorted({row.family for row in rows}):
         parameters = fit([row for row in rows if row.family != family])
         for row in rows:
             if row.family == family:
-                predictions[row.source["id"]] = row.predicted(parameters)
+                predictions[row.source["id"]] = row.predict(parameters)
     return predictions
 
 
-def spread_of(ratios: Sequence[float]) -> Spread:
+def compute_spread(ratios: Sequence[float]) -> Spread:
     """The ends between which eight of ten measured-over-predicted ratios lie, never past 1."""
     deciles = quantiles(ratios, n=10, method="inclusive")
     return Spread(low=min(deciles[0], 1.0), high=max(deciles[-1], 1.0), rows=len(ratios))
 
 
-def spreads(rows: Sequence[Row], predictions: dict[str, float]) -> dict[str, Spread]:
+def compute_spreads(rows: Sequence[SpeedRow], predictions: dict[str, float]) -> dict[str, Spread]:
     """The spread of all decode rows and of each class with enough of them."""
     ratios: dict[str, list[float]] = defaultdict(list)
     families: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         if not row.is_first_token:
-            for name in ("all", class_of(row.model)):
+            for name in ("all", classify_model(row.model)):
                 ratios[name].append(row.measured / predictions[row.source["id"]])
                 families[name].add(row.family)
     return {
-        name: spread_of(values)
+        name: compute_spread(values)
         for name, values in sorted(ratios.items())
         if len(values) >= FEWEST_ROWS_OF_A_CLASS and len(families[name]) >= FEWEST_MODELS_OF_A_CLASS
     }
 
 
-def errors(rows: Sequence[Row], predictions: dict[str, float]) -> dict[str, float]:
+def compute_errors(rows: Sequence[SpeedRow], predictions: dict[str, float]) -> dict[str, float]:
     """Median relative error and the share of rows within 40 %."""
     misses = [abs(predictions[row.source["id"]] / row.measured - 1.0) for row in rows]
     return {
@@ -175,12 +175,14 @@ def errors(rows: Sequence[Row], predictions: dict[str, float]) -> dict[str, floa
     }
 
 
-def report(rows: Sequence[Row], predictions: dict[str, float]) -> dict[str, dict[str, float]]:
+def compute_report(
+    rows: Sequence[SpeedRow], predictions: dict[str, float]
+) -> dict[str, dict[str, float]]:
     """The errors of all rows, of decode rows and of rows of the first token."""
     return {
-        "all": errors(rows, predictions),
-        "decode": errors([row for row in rows if not row.is_first_token], predictions),
-        "first token": errors([row for row in rows if row.is_first_token], predictions),
+        "all": compute_errors(rows, predictions),
+        "decode": compute_errors([row for row in rows if not row.is_first_token], predictions),
+        "first token": compute_errors([row for row in rows if row.is_first_token], predictions),
     }
 
 
@@ -188,14 +190,19 @@ def main() -> None:
     """Fit, leave each model out in turn, write the catalogue's file and print the errors."""
     rows = load_rows()
     parameters = fit(rows)
-    seen = {row.source["id"]: row.predicted(parameters) for row in rows}
-    unseen = left_out_predictions(rows)
+    fitted_predictions = {row.source["id"]: row.predict(parameters) for row in rows}
+    left_out = predict_left_out(rows)
     document = {
         "written_by": "benchmarks/fit_throughput.py from benchmarks/data/speeds.json",
         "parameters": asdict(parameters),
-        "spreads": {name: asdict(spread) for name, spread in spreads(rows, unseen).items()},
-        "errors": {"seen": report(rows, seen), "model_left_out": report(rows, unseen)},
-        "left_out_predictions": {name: round(value, 4) for name, value in unseen.items()},
+        "spreads": {
+            name: asdict(spread) for name, spread in compute_spreads(rows, left_out).items()
+        },
+        "errors": {
+            "seen": compute_report(rows, fitted_predictions),
+            "model_left_out": compute_report(rows, left_out),
+        },
+        "left_out_predictions": {name: round(value, 4) for name, value in left_out.items()},
     }
     path = str(store.DATA / "throughput.json")
     with open(path, "w", encoding="utf-8") as file:

@@ -19,8 +19,8 @@ from typing import Annotated
 import typer
 
 from benchmarks import pyinfra_side
-from benchmarks.idle_report import OURS, Result, lines
-from benchmarks.measure import CommandFailed, Measured, Sample, load, measure
+from benchmarks.idle_report import OURS, BenchResult, render_lines
+from benchmarks.measure import CommandFailed, MeasuredCommand, Sample, format_load, measure
 from benchmarks.our_side import is_unchanged
 from sparkrack import lifecycle
 from sparkrack.demo.stack import CHECKOUT, RackStack
@@ -32,13 +32,13 @@ from sparkrack.shape import Fabric, Shape
 FABRICS = {1: Fabric.NONE, 2: Fabric.DIRECT, 4: Fabric.SWITCH}
 DEPLOYS = {
     "pyinfra, files": pyinfra_side.FILES_ONLY,
-    "pyinfra, all": pyinfra_side.ALL_THAT_IS_LOOKED_AT,
+    "pyinfra, all": pyinfra_side.FILES_AND_FACTS,
 }
 PYINFRA_VERSION = "3.10.0"
 
 
 @dataclass(frozen=True)
-class Bench:
+class IdleBench:
     """A rack with a deployed stack, and pyinfra beside it."""
 
     rack: Rack
@@ -49,25 +49,25 @@ class Bench:
     def containers(self) -> list[str]:
         return [node.container for node in self.rack.nodes]
 
-    def up(self) -> Measured:
+    def run_up(self) -> MeasuredCommand:
         argv = self.stack.argv("up", "--yes", "--skip-preview")
         return measure(argv, CHECKOUT, self.stack.environment(), self.containers)
 
-    def deploy(self, deploys: tuple[str, ...]) -> Measured:
+    def run_deploy(self, deploys: tuple[str, ...]) -> MeasuredCommand:
         argv = self.pyinfra.argv(deploys)
         return measure(argv, self.stack.folder, os.environ, self.containers)
 
-    def idle(self, name: str) -> Sample:
+    def run_unchanged(self, name: str) -> Sample:
         """One run that must change nothing. Raises CommandFailed where it did."""
-        done = self.up() if name == OURS else self.deploy(DEPLOYS[name])
+        run = self.run_up() if name == OURS else self.run_deploy(DEPLOYS[name])
         is_idle = is_unchanged if name == OURS else pyinfra_side.is_unchanged
-        if not is_idle(done.output):
-            raise CommandFailed(f"{name} changed something:\n{done.output}")
-        return done.sample
+        if not is_idle(run.output):
+            raise CommandFailed(f"{name} changed something:\n{run.output}")
+        return run.sample
 
 
 @contextmanager
-def standing(nodes: int) -> Iterator[Rack]:
+def hold_rack(nodes: int) -> Iterator[Rack]:
     """A rack of this name and number, with a line in each nccl.conf that has to be mended."""
     name = f"bench-{nodes}"
     rack = lifecycle.up(name, Shape(nodes, FABRICS[nodes]), typer.echo)
@@ -80,26 +80,28 @@ def standing(nodes: int) -> Iterator[Rack]:
         lifecycle.down(name)
 
 
-def deployed(rack: Rack, folder: Path, program: Path) -> tuple[Bench, Sample]:
+def deploy_stack(rack: Rack, folder: Path, program: Path) -> tuple[IdleBench, Sample]:
     """The stack on the rack after its first `up`, and what that took."""
     stack = RackStack(folder, rack.name)
     stack.prepare()
     measure(stack.init_argv(), folder, stack.environment(), [])
     stack.declare(rack.name)
-    bench = Bench(rack, stack, pyinfra_side.Pyinfra(program, folder / "pyinfra" / "inventory.py"))
-    first = bench.up().sample
+    bench = IdleBench(
+        rack, stack, pyinfra_side.Pyinfra(program, folder / "pyinfra" / "inventory.py")
+    )
+    first = bench.run_up().sample
     pyinfra_side.write_inventory(folder / "pyinfra", rack)
     return bench, first
 
 
-def rounds_of(bench: Bench, rounds: int) -> dict[str, list[Sample]]:
+def run_rounds(bench: IdleBench, rounds: int) -> dict[str, list[Sample]]:
     """Every contender once a round; one round before them is not counted."""
     samples: dict[str, list[Sample]] = {name: [] for name in (OURS, *DEPLOYS)}
     for number in range(rounds + 1):
-        for name, found in samples.items():
-            sample = bench.idle(name)
-            found.extend([sample] if number else [])
-        typer.echo(f"{bench.rack.name}: round {number} of {rounds}, {load()}")
+        for name, collected in samples.items():
+            sample = bench.run_unchanged(name)
+            collected.extend([sample] if number else [])
+        typer.echo(f"{bench.rack.name}: round {number} of {rounds}, {format_load()}")
     return samples
 
 
@@ -109,14 +111,14 @@ def main(
 ) -> None:
     """Print medians, ratios and how both grow."""
     results = []
-    with tempfile.TemporaryDirectory(prefix="sparkform-bench-") as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory(prefix="sparkform-bench-") as folder_name:
+        folder = Path(folder_name)
         program = pyinfra_side.install(folder / "venv", PYINFRA_VERSION)
         for count in nodes or list(FABRICS):
-            with standing(count) as rack:
-                bench, first = deployed(rack, folder / rack.name, program)
-                results.append(Result(count, first, rounds_of(bench, rounds)))
-    typer.echo("\n".join(lines(results)))
+            with hold_rack(count) as rack:
+                bench, first = deploy_stack(rack, folder / rack.name, program)
+                results.append(BenchResult(count, first, run_rounds(bench, rounds)))
+    typer.echo("\n".join(render_lines(results)))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredCommand:
     """What a command printed, and what it took."""
 
     output: str
@@ -42,10 +42,14 @@ class CommandFailed(Exception):
 
 def measure(
     argv: Sequence[str], folder: Path, environment: Mapping[str, str], containers: Sequence[str]
-) -> Measured:
+) -> MeasuredCommand:
     """Run it once. Raises CommandFailed where it does not end with 0."""
-    nodes_s, control_s, started = nodes_cpu_s(containers), children_cpu_s(), time.monotonic()
-    done = subprocess.run(
+    nodes_s, control_s, started = (
+        get_nodes_cpu_s(containers),
+        get_children_cpu_s(),
+        time.monotonic(),
+    )
+    completed = subprocess.run(
         argv,
         cwd=folder,
         env=environment,
@@ -56,30 +60,30 @@ def measure(
         timeout=RUN_LIMIT_S,
     )
     wall_s = time.monotonic() - started
-    if done.returncode:
-        raise CommandFailed(f"`{' '.join(argv[:3])} …` failed:\n{done.stdout[-3000:]}")
-    used = Sample(wall_s, children_cpu_s() - control_s, nodes_cpu_s(containers) - nodes_s)
-    return Measured(done.stdout, used)
+    if completed.returncode:
+        raise CommandFailed(f"`{' '.join(argv[:3])} …` failed:\n{completed.stdout[-3000:]}")
+    sample = Sample(wall_s, get_children_cpu_s() - control_s, get_nodes_cpu_s(containers) - nodes_s)
+    return MeasuredCommand(completed.stdout, sample)
 
 
-def children_cpu_s() -> float:
+def get_children_cpu_s() -> float:
     """Of all children that have ended and were waited for, and theirs."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
-def nodes_cpu_s(containers: Sequence[str]) -> float:
+def get_nodes_cpu_s(containers: Sequence[str]) -> float:
     """Of all processes of these containers since they started, from Docker's own accounting."""
-    return sum(map(_container_cpu_s, containers))
+    return sum(map(_get_container_cpu_s, containers))
 
 
-def _container_cpu_s(container: str) -> float:
+def _get_container_cpu_s(container: str) -> float:
     path = f"/containers/{container}/stats?stream=false&one-shot=true"
-    body = System().ask(DOCKER_SOCKET, "GET", path).body
+    body = System().request(DOCKER_SOCKET, "GET", path).body
     return float(body["cpu_stats"]["cpu_usage"]["total_usage"]) / NANOSECONDS  # type: ignore[index]
 
 
-def medians(samples: Sequence[Sample]) -> Sample:
+def compute_medians(samples: Sequence[Sample]) -> Sample:
     """The median of each figure on its own."""
     return Sample(
         median(sample.wall_s for sample in samples),
@@ -88,6 +92,6 @@ def medians(samples: Sequence[Sample]) -> Sample:
     )
 
 
-def load() -> str:
+def format_load() -> str:
     """How busy this machine is: the load of the last minute over its processors."""
     return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"

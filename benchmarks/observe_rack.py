@@ -23,13 +23,13 @@ from sparkform.ssh.target import Target
 GOAL_S = 1.5
 
 
-def targets(stack: Path) -> list[Target]:
+def load_targets(stack: Path) -> list[Target]:
     """The nodes of a stack file that names a host key for each."""
     cluster = yaml.safe_load(stack.read_text())["config"]["sparkform:cluster"]
-    return [target(cluster, node) for node in cluster["nodes"]]
+    return [build_target(cluster, node) for node in cluster["nodes"]]
 
 
-def target(cluster: dict[str, Any], node: dict[str, Any]) -> Target:
+def build_target(cluster: dict[str, Any], node: dict[str, Any]) -> Target:
     return Target(
         name=node["name"],
         host=node["host"],
@@ -40,22 +40,24 @@ def target(cluster: dict[str, Any], node: dict[str, Any]) -> Target:
     )
 
 
-def timed(nodes: list[Target]) -> tuple[float, Observation]:
+def time_observe(nodes: list[Target]) -> tuple[float, Observation]:
     started = time.perf_counter()
-    seen = observe(nodes)
-    return time.perf_counter() - started, seen
+    observation = observe(nodes)
+    return time.perf_counter() - started, observation
 
 
-def lines(nodes: list[Target], runs: int) -> Iterator[str]:
-    first_s, _ = timed(nodes)
+def render_lines(nodes: list[Target], runs: int) -> Iterator[str]:
+    first_s, _ = time_observe(nodes)
     yield f"first run, with the import of the SSH library: {first_s:.2f} s"
     walls = []
     for _ in range(runs):
-        wall_s, seen = timed(nodes)
+        wall_s, observation = time_observe(nodes)
         walls.append(wall_s)
-        each = ", ".join(f"{name} {node.duration_s:.2f}" for name, node in seen.nodes.items())
-        yield f"{wall_s:.2f} s  ({each})"
-        yield from (f"  {name}: {error.what}" for name, error in seen.errors.items())
+        durations = ", ".join(
+            f"{name} {node.duration_s:.2f}" for name, node in observation.nodes.items()
+        )
+        yield f"{wall_s:.2f} s  ({durations})"
+        yield from (f"  {name}: {error.what}" for name, error in observation.errors.items())
     median_s = statistics.median(walls)
     verdict = "within" if median_s < GOAL_S else "above"
     yield f"{len(nodes)} nodes: median {median_s:.2f} s of {runs} runs, {verdict} {GOAL_S} s"
@@ -63,7 +65,7 @@ def lines(nodes: list[Target], runs: int) -> Iterator[str]:
 
 def main(stack: Path, runs: int = 5) -> None:
     """Print every run and the median."""
-    for text in lines(targets(stack), runs):
+    for text in render_lines(load_targets(stack), runs):
         typer.echo(text)
 
 

@@ -10,5 +10,5 @@ UNCHANGED = re.compile(r"[ ]{4}\d+ unchanged\n")
 
 def is_unchanged(output: str) -> bool:
     """Whether there were resources, and each is as it was."""
-    found = SUMMARY.search(output)
-    return bool(found and UNCHANGED.fullmatch(found[1]))
+    summary = SUMMARY.search(output)
+    return bool(summary and UNCHANGED.fullmatch(summary[1]))

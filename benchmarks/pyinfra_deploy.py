@@ -10,14 +10,14 @@ from pyinfra.operations import files, server  # type: ignore[import-not-found]
 
 config.SUDO = True
 
-for kept in host.data.kept_files:
+for kept_file in host.data.kept_files:
     files.put(
-        name=kept["path"],
-        src=kept["source"],
-        dest=kept["path"],
-        mode=kept["mode"],
-        user=kept["user"],
-        group=kept["group"],
+        name=kept_file["path"],
+        src=kept_file["source"],
+        dest=kept_file["path"],
+        mode=kept_file["mode"],
+        user=kept_file["user"],
+        group=kept_file["group"],
     )
 files.file(name="linger", path=f"/var/lib/systemd/linger/{host.data.login}")
 server.user(

@@ -18,7 +18,7 @@ from sparkrack.paths import identity_file, known_hosts_file
 
 HERE = Path(__file__).parent
 FILES_ONLY = ("pyinfra_deploy.py",)
-ALL_THAT_IS_LOOKED_AT = (*FILES_ONLY, "pyinfra_facts.py")
+FILES_AND_FACTS = (*FILES_ONLY, "pyinfra_facts.py")
 INSTALL_LIMIT_S = 900.0
 TOTAL = re.compile(r"^\s+Grand total\s+(\d+)\s+(\S+)\s+(\S+)\s+(\S+)\s*$", re.MULTILINE)
 
@@ -47,13 +47,15 @@ def install(folder: Path, version: str) -> Path:
 
 def write_inventory(folder: Path, rack: Rack) -> Path:
     """Each node with the files that sparkform keeps there, byte for byte as they are now."""
-    hosts = [(node.hostname, _host_data(folder / node.hostname, rack, node)) for node in rack.nodes]
+    hosts = [
+        (node.hostname, _build_host_data(folder / node.hostname, rack, node)) for node in rack.nodes
+    ]
     inventory = folder / "inventory.py"
     inventory.write_text(f"hosts = {hosts!r}\n")
     return inventory
 
 
-def _host_data(folder: Path, rack: Rack, node: Node) -> dict[str, Any]:
+def _build_host_data(folder: Path, rack: Rack, node: Node) -> dict[str, Any]:
     folder.mkdir(parents=True)
     return {
         "ssh_hostname": str(node.address),
@@ -66,24 +68,24 @@ def _host_data(folder: Path, rack: Rack, node: Node) -> dict[str, Any]:
         "login": USER,
         "model_directory": f"{STATE}/models",
         "kept_files": [
-            _kept(folder, rack, node, path)
-            for path in kept_paths(_on(rack, node, f"sudo cat {MANIFEST}"))
+            _save_kept_file(folder, rack, node, path)
+            for path in list_kept_paths(_run_on_node(rack, node, f"sudo cat {MANIFEST}"))
         ],
     }
 
 
-def _kept(folder: Path, rack: Rack, node: Node, path: str) -> dict[str, str]:
-    mode, user, group = _on(rack, node, f"sudo stat -c '%a %U %G' {path}").split()
+def _save_kept_file(folder: Path, rack: Rack, node: Node, path: str) -> dict[str, str]:
+    mode, user, group = _run_on_node(rack, node, f"sudo stat -c '%a %U %G' {path}").split()
     source = folder / path.strip("/").replace("/", "_")
-    source.write_text(_on(rack, node, f"sudo cat {path}"))
+    source.write_text(_run_on_node(rack, node, f"sudo cat {path}"))
     return {"source": str(source), "path": path, "mode": mode, "user": user, "group": group}
 
 
-def _on(rack: Rack, node: Node, script: str) -> str:
+def _run_on_node(rack: Rack, node: Node, script: str) -> str:
     return must(ssh_command(rack.name, node, [script]))
 
 
-def kept_paths(manifest: str) -> list[str]:
+def list_kept_paths(manifest: str) -> list[str]:
     """The files that sparkform's own manifest of a node names, each once."""
     entries: list[Mapping[str, Any]] = [json.loads(line) for line in manifest.splitlines()]
     return sorted({entry["subject"] for entry in entries if entry["kind"] == "file"})
@@ -91,8 +93,8 @@ def kept_paths(manifest: str) -> list[str]:
 
 def is_unchanged(output: str) -> bool:
     """Whether pyinfra ran operations, and none of them changed anything or failed."""
-    found = TOTAL.search(output)
-    if found is None:
+    total = TOTAL.search(output)
+    if total is None:
         return False
-    run, changed, failed, same = found.groups()
-    return (changed, failed) == ("-", "-") and run == same
+    operations, changed, failed, unchanged = total.groups()
+    return (changed, failed) == ("-", "-") and operations == unchanged

@@ -8,31 +8,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sparkform.catalogue.describe import Subject, as_served_by, describe_row, from_facts
-from sparkform.models.model_facts import facts_of_row
-from sparkform.sizing.calibration import machine
-from sparkform.sizing.row_request import model_of_row, traffic_of_row
-from sparkform.sizing.throughput import Parameters, Traffic, predict
-from sparkform.sizing.throughput_load import Model, bandwidth_bound_tok_s, exceeds_bandwidth
+from sparkform.catalogue.describe import (
+    DescribedModel,
+    apply_image,
+    describe_from_facts,
+    describe_row,
+)
+from sparkform.models.model_facts import read_row_facts
+from sparkform.sizing.calibration import build_machine
+from sparkform.sizing.row_request import build_row_model, build_row_traffic
+from sparkform.sizing.throughput import SpeedParameters, Traffic, predict_speed
+from sparkform.sizing.throughput_load import ServedModel, compute_bandwidth_bound, exceeds_bandwidth
 
 DATA = Path(__file__).parent / "data" / "speeds.json"
 TIME_TO_FIRST_TOKEN = "ttft_s"
 
 
 @dataclass(frozen=True)
-class Row:
+class SpeedRow:
     """One measurement."""
 
     source: Mapping[str, Any]
-    subject: Subject
-    model: Model
+    subject: DescribedModel
+    model: ServedModel
     traffic: Traffic
 
     @property
     def is_above_bandwidth(self) -> bool:
         """Whether the row's checkpoint cannot have decoded so fast: the source ran another one."""
         return not self.is_first_token and exceeds_bandwidth(
-            self.model, self.traffic.concurrency, self.measured, machine().bandwidth_gb_s
+            self.model, self.traffic.concurrency, self.measured, build_machine().bandwidth_gb_s
         )
 
     @property
@@ -57,14 +62,14 @@ class Row:
         value = self.source["value"]
         return sum(value) / len(value) if isinstance(value, list) else float(value)
 
-    def predicted(self, parameters: Parameters) -> float:
+    def predict(self, parameters: SpeedParameters) -> float:
         """The model's answer for what the row measured."""
-        speed = predict(self.model, self.traffic, machine(), parameters)
+        speed = predict_speed(self.model, self.traffic, build_machine(), parameters)
         return speed.ttft_s if self.is_first_token else speed.decode_tok_s
 
 
 @dataclass(frozen=True)
-class Claim:
+class SpeedClaim:
     """A speed that somebody stated, and the bound that it is held against."""
 
     source: Mapping[str, Any]
@@ -82,47 +87,49 @@ class Claim:
         return self.lowest > self.bound_tok_s
 
 
-def claims(path: Path = DATA) -> list[Claim]:
+def load_claims(path: Path = DATA) -> list[SpeedClaim]:
     """The stated speeds that the corrections speak of."""
     documents = json.loads(path.read_text(encoding="utf-8"))["claims"]
-    return [Claim(document, _bound(document)) for document in documents]
+    return [SpeedClaim(document, _compute_bound(document)) for document in documents]
 
 
-def _bound(document: Mapping[str, Any]) -> float:
-    row = _row({"metric": "decode_total_tok_s", "engine": "vllm", **document})
+def _compute_bound(document: Mapping[str, Any]) -> float:
+    row = _build_row({"metric": "decode_total_tok_s", "engine": "vllm", **document})
     concurrency = row.traffic.concurrency
-    return bandwidth_bound_tok_s(row.model, concurrency, machine().bandwidth_gb_s)
+    return compute_bandwidth_bound(row.model, concurrency, build_machine().bandwidth_gb_s)
 
 
-def load_rows_by_facts(path: Path = DATA) -> list[Row]:
+def load_rows_by_facts(path: Path = DATA) -> list[SpeedRow]:
     """The rows as they look to somebody whose model the catalogue does not have."""
     documents = json.loads(path.read_text(encoding="utf-8"))["rows"]
     return [
-        Row(
+        SpeedRow(
             source=document,
             subject=(
-                subject := from_facts(
-                    str(document["model"]), facts_of_row(document), str(document["quant"])
+                subject := describe_from_facts(
+                    str(document["model"]), read_row_facts(document), str(document["quant"])
                 )
             ),
-            model=model_of_row(subject, document),
-            traffic=traffic_of_row(document),
+            model=build_row_model(subject, document),
+            traffic=build_row_traffic(document),
         )
         for document in documents
         if document.get("parameters") is not None
     ]
 
 
-def load_rows(path: Path = DATA) -> list[Row]:
+def load_rows(path: Path = DATA) -> list[SpeedRow]:
     """All rows of the data file, in its order."""
-    return [_row(document) for document in json.loads(path.read_text(encoding="utf-8"))["rows"]]
+    return [
+        _build_row(document) for document in json.loads(path.read_text(encoding="utf-8"))["rows"]
+    ]
 
 
-def _row(document: Mapping[str, Any]) -> Row:
-    subject = as_served_by(describe_row(document), document.get("image"))
-    return Row(
+def _build_row(document: Mapping[str, Any]) -> SpeedRow:
+    subject = apply_image(describe_row(document), document.get("image"))
+    return SpeedRow(
         source=document,
         subject=subject,
-        model=model_of_row(subject, document),
-        traffic=traffic_of_row(document),
+        model=build_row_model(subject, document),
+        traffic=build_row_traffic(document),
     )

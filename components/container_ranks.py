@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pulumi_docker as docker
 
-from components.ranks import LOG_LIMITS, Run, member_image, member_name
+from components.ranks import LOG_LIMITS, Run, format_member_name, get_member_image
 from sparkform.launch.records import Launch
-from sparkform.plan.service_steps import node_path
+from sparkform.plan.service_steps import get_node_path
 
 ALL_GPUS = "NVIDIA_VISIBLE_DEVICES=all"
 """What an image may leave unsaid. In the Swarm the generic resource says it."""
 
 
-def container(launch: Launch, run: Run, provider: docker.Provider) -> docker.Container:
+def create_container(launch: Launch, run: Run, provider: docker.Provider) -> docker.Container:
     """One rank as a plain container on its own node."""
     return docker.Container(
         f"{launch.service}-rank-{launch.rank}",
-        name=member_name(launch),
-        image=member_image(launch),
+        name=format_member_name(launch),
+        image=get_member_image(launch),
         entrypoints=list(launch.entrypoint),
         command=list(launch.argv),
         envs=[ALL_GPUS, *(f"{name}={value}" for name, value in launch.environment.items())],
@@ -25,7 +25,7 @@ def container(launch: Launch, run: Run, provider: docker.Provider) -> docker.Con
         network_mode=launch.network,
         ipc_mode="host" if launch.shares_ipc else None,
         runtime="nvidia",
-        mounts=_container_mounts(launch),
+        mounts=_build_mounts(launch),
         devices=[docker.ContainerDeviceArgs(host_path=path) for path in launch.devices],
         ulimits=[
             docker.ContainerUlimitArgs(name=name, soft=value, hard=value)
@@ -33,7 +33,7 @@ def container(launch: Launch, run: Run, provider: docker.Provider) -> docker.Con
         ],
         labels=[
             docker.ContainerLabelArgs(label=label, value=value)
-            for label, value in run.labels(launch).items()
+            for label, value in run.build_labels(launch).items()
         ],
         restart="no",
         must_run=True,
@@ -44,10 +44,10 @@ def container(launch: Launch, run: Run, provider: docker.Provider) -> docker.Con
     )
 
 
-def _container_mounts(launch: Launch) -> list[docker.ContainerMountArgs]:
+def _build_mounts(launch: Launch) -> list[docker.ContainerMountArgs]:
     """The launch's files and secrets lie on the node, and are seen where the engine looks."""
-    files = {one.path: node_path(launch, one) for one in launch.files}
-    secrets = {one.path: one.source for one in launch.secrets}
+    files = {mount.path: get_node_path(launch, mount) for mount in launch.files}
+    secrets = {mount.path: mount.source for mount in launch.secrets}
     return [
         *(
             docker.ContainerMountArgs(type="bind", source=source, target=target, read_only=True)
@@ -55,9 +55,9 @@ def _container_mounts(launch: Launch) -> list[docker.ContainerMountArgs]:
         ),
         *(
             docker.ContainerMountArgs(
-                type="bind", source=one.source, target=one.target, read_only=one.read_only
+                type="bind", source=mount.source, target=mount.target, read_only=mount.read_only
             )
-            for one in launch.mounts
-            if one.source is not None
+            for mount in launch.mounts
+            if mount.source is not None
         ),
     ]

@@ -16,24 +16,24 @@ import pulumi
 from pulumi_command import remote
 
 from node.host.paths import ZIPAPP
-from node.verbs.install import BOOTSTRAP, READ_STDIN, WAY_BACK
+from node.verbs.install import BOOTSTRAP, DRAIN_STDIN, TEARDOWN
 from sparkform.plan.steps import PlannedStep, StackName
 
 INSTALL = f"sudo -n python3 -c {shlex.quote(BOOTSTRAP)}"
-GIVE_BACK = f"sudo -n sh -c {shlex.quote(WAY_BACK)}"
+GIVE_BACK = f"sudo -n sh -c {shlex.quote(TEARDOWN)}"
 
 
-DONE = remote.Logging.STDOUT
+LOG_STDOUT = remote.Logging.STDOUT
 """A line for each thing done goes to the user; a refusal is in the error anyway."""
 
-HELD = ["connection", "create", "update", "delete", "stdin"]
+HELD_INPUTS = ["connection", "create", "update", "delete", "stdin"]
 """A held step keeps what Pulumi knows of it."""
 
-PUT_OFF = "put off until every node that it concerns is there"
+DEFERRED = "put off until every node that it concerns is there"
 
 
 @dataclass(frozen=True)
-class _Work:
+class _Commands:
     """What a resource runs to bring its step about and to take it back."""
 
     apply: str
@@ -41,7 +41,7 @@ class _Work:
     stdin: pulumi.Input[str] | None
 
 
-class WayBack(remote.Command):
+class Teardown(remote.Command):
     """First to come, last to go: its deletion gives the node back, and its creation does nothing.
 
     So Pulumi knows it before anything is done on the node. What is killed or fails from then on is
@@ -51,29 +51,31 @@ class WayBack(remote.Command):
     def __init__(
         self,
         name: str,
-        anchor: PlannedStep,
+        planned: PlannedStep,
         connection: remote.ConnectionArgs,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        owner = StackName(pulumi.get_project(), pulumi.get_stack()).owner(anchor.node, anchor.step)
+        owner = StackName(pulumi.get_project(), pulumi.get_stack()).owner(
+            planned.node, planned.step
+        )
         stdin = json.dumps({"owner": owner})
-        work = _put_off(anchor) or _Work(READ_STDIN, GIVE_BACK, stdin)
+        commands = _defer(planned) or _Commands(DRAIN_STDIN, GIVE_BACK, stdin)
         super().__init__(
             name,
             connection=connection,
-            create=work.apply,
-            update=work.apply,
-            delete=work.undo,
-            stdin=work.stdin,
+            create=commands.apply,
+            update=commands.apply,
+            delete=commands.undo,
+            stdin=commands.stdin,
             add_previous_output_in_env=False,
-            logging=DONE,
+            logging=LOG_STDOUT,
             opts=pulumi.ResourceOptions.merge(
-                opts, pulumi.ResourceOptions(ignore_changes=_ignored(anchor))
+                opts, pulumi.ResourceOptions(ignore_changes=_list_ignored(planned))
             ),
         )
 
 
-class NodeAnchor(remote.Command):
+class NodeAgent(remote.Command):
     """The node program on a node and this stack's claim on it, before every step.
 
     `program` is the node program as it travels: sparkform.ssh.agent.packed.
@@ -84,30 +86,32 @@ class NodeAnchor(remote.Command):
         name: str,
         planned: PlannedStep,
         program: str,
-        way_back: WayBack,
+        teardown: Teardown,
         connection: remote.ConnectionArgs,
         opts: pulumi.ResourceOptions,
     ) -> None:
         stdin = f"{planned.decision.document}\n{program}"
-        work = _put_off(planned) or _Work(INSTALL, GIVE_BACK, stdin)
+        commands = _defer(planned) or _Commands(INSTALL, GIVE_BACK, stdin)
         super().__init__(
             name,
             connection=connection,
-            create=work.apply,
-            update=work.apply,
-            delete=work.undo,
-            stdin=work.stdin,
+            create=commands.apply,
+            update=commands.apply,
+            delete=commands.undo,
+            stdin=commands.stdin,
             add_previous_output_in_env=False,
-            logging=DONE,
+            logging=LOG_STDOUT,
             opts=pulumi.ResourceOptions.merge(
                 opts,
                 pulumi.ResourceOptions(
-                    deleted_with=way_back, depends_on=[way_back], ignore_changes=_ignored(planned)
+                    deleted_with=teardown,
+                    depends_on=[teardown],
+                    ignore_changes=_list_ignored(planned),
                 ),
             ),
         )
-        self.way_back = way_back
-        _say(planned, self)
+        self.teardown = teardown
+        _log_lines(planned, self)
 
 
 class HostStep(remote.Command):
@@ -121,66 +125,68 @@ class HostStep(remote.Command):
         self,
         name: str,
         planned: PlannedStep,
-        anchor: NodeAnchor,
+        agent: NodeAgent,
         connection: remote.ConnectionArgs,
         opts: pulumi.ResourceOptions,
         secret: pulumi.Output[str] | None = None,
         token: str | None = None,
     ) -> None:
-        work = _put_off(planned) or _step_work(planned, secret)
+        commands = _defer(planned) or _build_step_commands(planned, secret)
         super().__init__(
             name,
             connection=connection,
-            create=_anew(planned, work.apply) if token else work.apply,
-            update=work.apply,
-            delete=work.undo,
-            stdin=work.stdin,
+            create=_create_anew(planned, commands.apply) if token else commands.apply,
+            update=commands.apply,
+            delete=commands.undo,
+            stdin=commands.stdin,
             triggers=[token] if token else None,
             add_previous_output_in_env=False,
-            logging=remote.Logging.NONE if opts.additional_secret_outputs else DONE,
+            logging=remote.Logging.NONE if opts.additional_secret_outputs else LOG_STDOUT,
             opts=pulumi.ResourceOptions.merge(
                 pulumi.ResourceOptions(
-                    deleted_with=anchor.way_back,
-                    depends_on=[anchor],
-                    ignore_changes=_ignored(planned),
+                    deleted_with=agent.teardown,
+                    depends_on=[agent],
+                    ignore_changes=_list_ignored(planned),
                 ),
                 opts,
             ),
         )
-        _say(planned, self)
+        _log_lines(planned, self)
 
 
-def _anew(planned: PlannedStep, apply: str) -> str:
+def _create_anew(planned: PlannedStep, apply: str) -> str:
     """Ranks that run under the same token, of which Pulumi knows nothing, must not stay."""
     service = planned.step.partition(":")[2]
-    return f"{_on_node(f'clear {service}')} < /dev/null && {apply}"
+    return f"{_build_agent_command(f'clear {service}')} < /dev/null && {apply}"
 
 
-def _step_work(planned: PlannedStep, secret: pulumi.Output[str] | None) -> _Work:
+def _build_step_commands(planned: PlannedStep, secret: pulumi.Output[str] | None) -> _Commands:
     document = planned.decision.document
-    return _Work(
-        apply=_on_node(f"apply {planned.step}"),
-        undo=_on_node(f"undo {planned.step}"),
+    return _Commands(
+        apply=_build_agent_command(f"apply {planned.step}"),
+        undo=_build_agent_command(f"undo {planned.step}"),
         stdin=document if secret is None else pulumi.Output.concat(document, "\n", secret),
     )
 
 
-def _put_off(planned: PlannedStep) -> _Work | None:
+def _defer(planned: PlannedStep) -> _Commands | None:
     """What a held step runs where Pulumi does not know it yet: nothing, on a node that is there.
     Once all its nodes are, the step differs from this in all that HELD names, and is applied."""
     if not planned.is_held:
         return None
-    return _Work(f"echo {shlex.quote(f'{planned.node} {planned.step}: {PUT_OFF}')}", "true", None)
+    return _Commands(
+        f"echo {shlex.quote(f'{planned.node} {planned.step}: {DEFERRED}')}", "true", None
+    )
 
 
-def _on_node(arguments: str) -> str:
+def _build_agent_command(arguments: str) -> str:
     return f"sudo -n python3 {ZIPAPP} {arguments}"
 
 
-def _ignored(planned: PlannedStep) -> list[str] | None:
-    return HELD if planned.is_held else None
+def _list_ignored(planned: PlannedStep) -> list[str] | None:
+    return HELD_INPUTS if planned.is_held else None
 
 
-def _say(planned: PlannedStep, resource: pulumi.Resource) -> None:
+def _log_lines(planned: PlannedStep, resource: pulumi.Resource) -> None:
     for line in planned.lines:
         pulumi.log.info(line, resource)

@@ -8,55 +8,61 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_docker as docker
 
-from components.container_ranks import container
+from components.container_ranks import create_container
 from components.host_step import HostStep
-from components.rack import Built
+from components.rack import RackResources
 from components.ranks import Run, Secret
-from components.swarm_ranks import swarm_service
-from sparkform.config import Spec
-from sparkform.plan.services import ServicePlan, Stage
+from components.swarm_ranks import create_swarm_service
+from sparkform.config import Declaration
+from sparkform.plan.services import ServicePlan, StepStage
 from sparkform.plan.steps import PlannedStep
-from sparkform.rules.props import SERVICE_TYPE, service_props
+from sparkform.rules.props import SERVICE_TYPE, build_service_props
 
 
 class InferenceService(pulumi.ComponentResource):
     """Plain props (docs/design/config-and-rules.md); policies of the stack read the outputs."""
 
     def __init__(
-        self, name: str, spec: Spec, secrets: Collection[str], opts: pulumi.ResourceOptions
+        self,
+        name: str,
+        declaration: Declaration,
+        secrets: Collection[str],
+        opts: pulumi.ResourceOptions,
     ) -> None:
-        props = service_props(spec, name, secrets)
+        props = build_service_props(declaration, name, secrets)
         super().__init__(SERVICE_TYPE, name, props, opts)
         self.register_outputs(props)
 
 
 @dataclass(frozen=True)
-class Ground:
+class ServiceContext:
     """What every service stands on: the rack, Docker on its nodes, the stack's secrets."""
 
-    built: Built
+    rack: RackResources
     head: str
     owner: str
     docker: Mapping[str, docker.Provider]
     secret: Secret
 
 
-def build_service(component: InferenceService, plan: ServicePlan, ground: Ground) -> None:
+def build_service(component: InferenceService, plan: ServicePlan, context: ServiceContext) -> None:
     """Register what runs the service: each stage after the one before it."""
     for line in plan.lines:
         pulumi.log.info(line, component)
-    builder = _Builder(component, plan, ground)
+    builder = _Builder(component, plan, context)
     models = [f"model:{handle}" for handle in plan.models]
-    needed = [f"image:{plan.launches[0].service}", *models]
-    below = ground.built.below([launch.node for launch in plan.launches], needed)
-    made: dict[str, Mapping[str, HostStep]] = {}
-    for stage in plan.before:
-        made[stage.kind] = builder.stage(stage, below, made)
-        below = [*below, *made[stage.kind].values()]
-    slots = builder.stage(plan.slot, below, made, plan.token)
-    members = [*builder.members(slots), *builder.native(slots)]
+    requirements = [f"image:{plan.launches[0].service}", *models]
+    dependencies = context.rack.list_dependencies(
+        [launch.node for launch in plan.launches], requirements
+    )
+    created: dict[str, Mapping[str, HostStep]] = {}
+    for stage in plan.preparation:
+        created[stage.kind] = builder.create_stage(stage, dependencies, created)
+        dependencies = [*dependencies, *created[stage.kind].values()]
+    stop_steps = builder.create_stage(plan.slot, dependencies, created, plan.token)
+    members = [*builder.create_ranks(stop_steps), *builder.create_native_ranks(stop_steps)]
     for stage in plan.after:
-        members = [*members, *builder.stage(stage, members, made).values()]
+        members = [*members, *builder.create_stage(stage, members, created).values()]
 
 
 @dataclass(frozen=True)
@@ -65,72 +71,80 @@ class _Builder:
 
     component: InferenceService
     plan: ServicePlan
-    ground: Ground
+    context: ServiceContext
 
-    def stage(
+    def create_stage(
         self,
-        stage: Stage,
-        below: Iterable[pulumi.Resource],
-        made: Mapping[str, Mapping[str, HostStep]],
+        stage: StepStage,
+        dependencies: Iterable[pulumi.Resource],
+        created: Mapping[str, Mapping[str, HostStep]],
         token: str | None = None,
     ) -> dict[str, HostStep]:
         """The steps of one kind, by node. `made` are the stages before. What belongs to the node
         stands below the node, so that it outlives a service that is renamed."""
-        options = pulumi.ResourceOptions(depends_on=list(below))
+        options = pulumi.ResourceOptions(depends_on=list(dependencies))
         return {
-            node: self.ground.built.nodes[node].host_step(
-                planned, options, self._parent(planned), self._beside(stage.kind, node, made), token
+            node: self.context.rack.nodes[node].create_step(
+                planned,
+                options,
+                self._choose_parent(planned),
+                self._build_extra_input(stage.kind, node, created),
+                token,
             )
             for node, planned in stage.steps.items()
         }
 
-    def _parent(self, planned: PlannedStep) -> pulumi.Resource | None:
+    def _choose_parent(self, planned: PlannedStep) -> pulumi.Resource | None:
         return self.component if ":" in planned.step else None
 
-    def members(self, slots: Mapping[str, HostStep]) -> list[pulumi.Resource]:
+    def create_ranks(self, stop_steps: Mapping[str, HostStep]) -> list[pulumi.Resource]:
         """The ranks that Docker runs."""
-        ground = self.ground
-        run = Run(self.plan.token, ground.owner, slots, self.component, ground.head)
-        made: list[pulumi.Resource] = []
+        context = self.context
+        run = Run(self.plan.token, context.owner, stop_steps, self.component, context.head)
+        ranks: list[pulumi.Resource] = []
         for launch in self.plan.launches:
             if launch.runtime == "container":
-                made.append(container(launch, run, ground.docker[launch.node]))
+                ranks.append(create_container(launch, run, context.docker[launch.node]))
             if launch.runtime == "swarm":
-                provider, network = ground.docker[ground.head], self._network()
-                made.append(swarm_service(launch, run, provider, network, ground.secret))
-        return made
+                provider, network = context.docker[context.head], self._get_network()
+                ranks.append(create_swarm_service(launch, run, provider, network, context.secret))
+        return ranks
 
-    def native(self, slots: Mapping[str, HostStep]) -> list[pulumi.Resource]:
+    def create_native_ranks(self, stop_steps: Mapping[str, HostStep]) -> list[pulumi.Resource]:
         """The ranks that systemd runs, each deleted with its node's slot."""
         return [
-            self.ground.built.nodes[node].host_step(
+            self.context.rack.nodes[node].create_step(
                 planned,
-                pulumi.ResourceOptions(depends_on=list(slots.values()), deleted_with=slots[node]),
+                pulumi.ResourceOptions(
+                    depends_on=list(stop_steps.values()), deleted_with=stop_steps[node]
+                ),
                 self.component,
             )
             for node, planned in self.plan.members.steps.items()
         ]
 
-    def _network(self) -> pulumi.Output[str]:
-        printed = self.ground.built.swarm_network
-        assert printed is not None, "a Swarm service is planned with its network"
-        return printed.stdout.apply(str.strip)
+    def _get_network(self) -> pulumi.Output[str]:
+        network_step = self.context.rack.swarm_network
+        assert network_step is not None, "a Swarm service is planned with its network"
+        return network_step.stdout.apply(str.strip)
 
-    def _beside(
-        self, kind: str, node: str, made: Mapping[str, Mapping[str, HostStep]]
+    def _build_extra_input(
+        self, kind: str, node: str, created: Mapping[str, Mapping[str, HostStep]]
     ) -> pulumi.Output[str] | None:
         """What a step gets beside its document."""
         if kind == "launch_files":
-            return self._secrets(node)
+            return self._build_secrets(node)
         if kind == "launch_peers":
-            keys = {name: one.stdout.apply(str.strip) for name, one in made["launch_keys"].items()}
+            keys = {
+                name: step.stdout.apply(str.strip) for name, step in created["launch_keys"].items()
+            }
             return pulumi.Output.json_dumps(keys)
         return None
 
-    def _secrets(self, node: str) -> pulumi.Output[str] | None:
+    def _build_secrets(self, node: str) -> pulumi.Output[str] | None:
         """The secrets that a step writes on a node."""
-        own = [launch for launch in self.plan.launches if launch.node == node]
-        names = sorted({file.secret for launch in own for file in launch.secrets})
+        launches = [launch for launch in self.plan.launches if launch.node == node]
+        names = sorted({file.secret for launch in launches for file in launch.secrets})
         if not names:
             return None
-        return pulumi.Output.json_dumps({name: self.ground.secret(name) for name in names})
+        return pulumi.Output.json_dumps({name: self.context.secret(name) for name in names})

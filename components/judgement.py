@@ -13,16 +13,16 @@ import pulumi
 
 from components.inference_service import InferenceService
 from components.rack import Rack
-from sparkform.config import Spec
-from sparkform.fabric.network import Documents
-from sparkform.plan.rack import RackPlan
-from sparkform.rules.context import Context, service_ranks
+from sparkform.config import Declaration
+from sparkform.fabric.network import Reports
+from sparkform.plan.rack_plan import RackPlan
+from sparkform.rules.context import Context, list_ranks
 from sparkform.rules.evaluate import evaluate
-from sparkform.rules.figures import figures
+from sparkform.rules.figures import estimate_services
 
 
 @dataclass(frozen=True)
-class Judged:
+class JudgedRun:
     """A run that may go on."""
 
     rack: Rack
@@ -31,19 +31,25 @@ class Judged:
     figures: Mapping[str, Mapping[str, object]]
 
 
-def judge(spec: Spec, documents: Documents, secrets: frozenset[str], plan: RackPlan) -> Judged:
+def judge_run(
+    declaration: Declaration, reports: Reports, secrets: frozenset[str], plan: RackPlan
+) -> JudgedRun:
     """Register the components and log every warning. Raises RunError with all that is refused."""
-    ranks = {name: service_ranks(one.launches) for name, one in plan.services.items()}
-    context = Context(spec=spec, documents=documents, secrets=secrets, ranks=ranks)
+    ranks = {name: list_ranks(service.launches) for name, service in plan.services.items()}
+    context = Context(declaration=declaration, reports=reports, secrets=secrets, ranks=ranks)
     verdict = evaluate(context)
-    rack = Rack(spec, secrets)
-    inside = pulumi.ResourceOptions(parent=rack)
-    services = {name: InferenceService(name, spec, secrets, inside) for name in spec.services}
-    warnings = tuple(str(one) for one in verdict.warnings)
+    rack = Rack(declaration, secrets)
+    options = pulumi.ResourceOptions(parent=rack)
+    services = {
+        name: InferenceService(name, declaration, secrets, options) for name in declaration.services
+    }
+    warnings = tuple(str(service) for service in verdict.warnings)
     for warning in warnings:
         pulumi.log.warn(warning, rack)
     refused = [*verdict.refusals, *plan.problems]
     if refused:
-        raise pulumi.RunError("\n".join(str(one) for one in refused))
-    known = {name: one.document() for name, one in figures(context).items()}
-    return Judged(rack, services, warnings, known)
+        raise pulumi.RunError("\n".join(str(service) for service in refused))
+    figures_by_service = {
+        name: service.to_json() for name, service in estimate_services(context).items()
+    }
+    return JudgedRun(rack, services, warnings, figures_by_service)

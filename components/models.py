@@ -17,12 +17,12 @@ from sparkform.plan.steps import PlannedStep
 HF_TOKEN = "hfToken"
 REGISTRY_PASSWORD = "registryPassword"
 Secret = Callable[[str], "pulumi.Output[str] | None"]
-SpreadSteps = dict[tuple[str, str], HostStep]
+TransferSteps = dict[tuple[str, str], HostStep]
 """The step that has brought something, by node and by `model:<handle>` or `image:<service>`."""
 
 
 @dataclass(frozen=True)
-class SpreadGround:
+class TransferContext:
     """What spreading stands on: the nodes, the fabric between them, by source the step that tells
     the key."""
 
@@ -31,89 +31,97 @@ class SpreadGround:
     keys: Mapping[str, HostStep]
 
 
-def spread_ground(
+def build_transfer_context(
     nodes: Mapping[str, SparkNode],
     fabric: Sequence[pulumi.Resource],
     keys: Mapping[str, PlannedStep],
-) -> SpreadGround:
+) -> TransferContext:
     """Registers the steps that tell the keys."""
-    told = pulumi.ResourceOptions(additional_secret_outputs=["stdout"])
-    return SpreadGround(nodes, fabric, _each(keys, nodes, told))
+    options = pulumi.ResourceOptions(additional_secret_outputs=["stdout"])
+    return TransferContext(nodes, fabric, _create_steps(keys, nodes, options))
 
 
-def build_models(plan: ModelsPlan, ground: SpreadGround, secret: Secret) -> SpreadSteps:
+def build_models(plan: ModelsPlan, context: TransferContext, secret: Secret) -> TransferSteps:
     """Register every model's steps."""
-    clients = _each(plan.clients, ground.nodes, pulumi.ResourceOptions())
-    token = _secret_line(secret(HF_TOKEN), "hf_token")
-    found: SpreadSteps = {}
-    for one in plan.models:
-        waits = Waits("host_ready", clients[one.source], token)
-        found |= _spread(ground, one, f"model:{one.handle}", waits)
-    return found
+    clients = _create_steps(plan.clients, context.nodes, pulumi.ResourceOptions())
+    token = _build_secret_line(secret(HF_TOKEN), "hf_token")
+    transfers: TransferSteps = {}
+    for model in plan.models:
+        dependencies = TransferDependencies("host_ready", clients[model.source], token)
+        transfers |= _create_transfer(context, model, f"model:{model.handle}", dependencies)
+    return transfers
 
 
 def build_images(
-    plans: Mapping[str, ImagePlan], ground: SpreadGround, secret: Secret
-) -> SpreadSteps:
+    plans: Mapping[str, ImagePlan], context: TransferContext, secret: Secret
+) -> TransferSteps:
     """Register every image's steps. dockerd's own settings come before."""
-    password = _secret_line(secret(REGISTRY_PASSWORD), "registry_password")
-    found: SpreadSteps = {}
-    for service, one in plans.items():
-        waits = Waits("docker_daemon", ground.nodes[one.source].anchor, password)
-        found |= _spread(ground, one, f"image:{service}", waits)
-    return found
+    password = _build_secret_line(secret(REGISTRY_PASSWORD), "registry_password")
+    transfers: TransferSteps = {}
+    for service, image in plans.items():
+        dependencies = TransferDependencies(
+            "docker_daemon", context.nodes[image.source].agent, password
+        )
+        transfers |= _create_transfer(context, image, f"image:{service}", dependencies)
+    return transfers
 
 
 @dataclass(frozen=True)
-class Waits:
+class TransferDependencies:
     """What comes before: on each node its `own` step, on the source one more, and the line of
     secrets for the source."""
 
-    own: str
+    node_step: str
     source: pulumi.Resource
     secret: pulumi.Output[str] | None
 
 
-def _each(
+def _create_steps(
     steps: Mapping[str, PlannedStep], nodes: Mapping[str, SparkNode], opts: pulumi.ResourceOptions
 ) -> dict[str, HostStep]:
-    return {node: nodes[node].host_step(step, opts) for node, step in steps.items()}
+    return {node: nodes[node].create_step(step, opts) for node, step in steps.items()}
 
 
-def _spread(
-    ground: SpreadGround,
+def _create_transfer(
+    context: TransferContext,
     plan: ModelPlan | ImagePlan,
     name: str,
-    waits: Waits,
-) -> SpreadSteps:
+    dependencies: TransferDependencies,
+) -> TransferSteps:
     """The source gets it and then offers it; the others fetch it, all at once."""
-    nodes, source = ground.nodes, plan.source
-    first = _step(nodes[source], plan.steps[source], [waits.source], waits, waits.secret)
-    found = {(source, name): first}
+    nodes, source = context.nodes, plan.source
+    first = _create_step(
+        nodes[source], plan.steps[source], [dependencies.source], dependencies, dependencies.secret
+    )
+    transfers = {(source, name): first}
     if plan.offer is None:
-        return found
-    key = ground.keys[source]
-    opened = _step(nodes[source], plan.offer, [first, key, *ground.fabric], waits)
+        return transfers
+    key = context.keys[source]
+    offer_step = _create_step(
+        nodes[source], plan.offer, [first, key, *context.fabric], dependencies
+    )
     for node, step in plan.steps.items():
         if node != source:
-            told: pulumi.Output[str] = pulumi.Output.secret(key.stdout)
-            found[node, name] = _step(nodes[node], step, [opened], waits, told)
-    return found
+            public_key: pulumi.Output[str] = pulumi.Output.secret(key.stdout)
+            transfers[node, name] = _create_step(
+                nodes[node], step, [offer_step], dependencies, public_key
+            )
+    return transfers
 
 
-def _step(
+def _create_step(
     node: SparkNode,
     step: PlannedStep,
-    below: Sequence[pulumi.Resource],
-    waits: Waits,
+    resources: Sequence[pulumi.Resource],
+    dependencies: TransferDependencies,
     secret: pulumi.Output[str] | None = None,
 ) -> HostStep:
-    opts = pulumi.ResourceOptions(depends_on=[*below, node.steps[waits.own]])
-    return node.host_step(step, opts, secret=secret)
+    opts = pulumi.ResourceOptions(depends_on=[*resources, node.steps[dependencies.node_step]])
+    return node.create_step(step, opts, secret=secret)
 
 
-def _secret_line(found: pulumi.Output[str] | None, name: str) -> pulumi.Output[str] | None:
+def _build_secret_line(value: pulumi.Output[str] | None, name: str) -> pulumi.Output[str] | None:
     """The line of secrets of a step that asks somebody outside."""
-    if found is None:
+    if value is None:
         return None
-    return pulumi.Output.secret(found.apply(lambda text: json.dumps({name: text})))
+    return pulumi.Output.secret(value.apply(lambda text: json.dumps({name: text})))

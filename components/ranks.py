@@ -14,7 +14,7 @@ import pulumi_docker as docker
 
 from node.host import labels
 from sparkform.launch.records import Launch
-from sparkform.plan.images import started_from
+from sparkform.plan.images import get_started_image
 
 LOG_LIMITS = {"max-size": "50m", "max-file": "4"}
 """An engine that logs every request must not fill the disk."""
@@ -29,11 +29,11 @@ class Run:
 
     token: str
     owner: str
-    slots: Mapping[str, pulumi.Resource]
+    stop_steps: Mapping[str, pulumi.Resource]
     parent: pulumi.Resource
     head: str
 
-    def labels(self, launch: Launch) -> dict[str, str]:
+    def build_labels(self, launch: Launch) -> dict[str, str]:
         return {
             labels.SERVICE: launch.service,
             labels.RANK: str(launch.rank),
@@ -41,22 +41,22 @@ class Run:
             labels.OWNER: self.owner,
         }
 
-    def options(self, slot: str, provider: docker.Provider) -> pulumi.ResourceOptions:
+    def options(self, node: str, provider: docker.Provider) -> pulumi.ResourceOptions:
         """After every slot of the service; replaced and removed with that of node `slot`."""
         return pulumi.ResourceOptions(
             parent=self.parent,
             provider=provider,
-            depends_on=list(self.slots.values()),
-            deleted_with=self.slots[slot],
-            replace_with=[self.slots[slot]],
+            depends_on=list(self.stop_steps.values()),
+            deleted_with=self.stop_steps[node],
+            replace_with=[self.stop_steps[node]],
             # The slot has made room: what is gone already must not be asked to go first.
             delete_before_replace=False,
         )
 
 
-def member_name(launch: Launch) -> str:
+def format_member_name(launch: Launch) -> str:
     return f"sparkform-{launch.service}-{launch.rank}"
 
 
-def member_image(launch: Launch) -> str:
-    return str(started_from(launch))
+def get_member_image(launch: Launch) -> str:
+    return str(get_started_image(launch))

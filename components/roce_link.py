@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pulumi
 
 from components.spark_node import SparkNode
-from sparkform.plan.rack import LinkPlan
+from sparkform.plan.rack_plan import LinkPlan
 
 
 class RoceLink(pulumi.ComponentResource):
@@ -24,9 +24,9 @@ class RoceLink(pulumi.ComponentResource):
         super().__init__(
             "sparkform:index:RoceLink", name, {"cable": link.cable.name, "ends": ends}, opts
         )
-        confirmed = [node.steps["fabric_confirm"] for node in nodes.values()]
+        confirm_steps = [node.steps["fabric_confirm"] for node in nodes.values()]
         for node, planned in link.checks.items():
-            nodes[node].host_step(
-                planned, pulumi.ResourceOptions(depends_on=confirmed), parent=self
+            nodes[node].create_step(
+                planned, pulumi.ResourceOptions(depends_on=confirm_steps), parent=self
             )
         self.register_outputs({})

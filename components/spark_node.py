@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 from pulumi_command import remote
 
-from components.host_step import HostStep, NodeAnchor, WayBack
+from components.host_step import HostStep, NodeAgent, Teardown
 from sparkform.plan.steps import PlannedStep
 
 AFTER = {"fabric_confirm": "fabric_address"}
@@ -29,7 +29,7 @@ class SparkNodeArgs:
 class SparkNode(pulumi.ComponentResource):
     """`steps` maps each step's name to its resource."""
 
-    anchor: NodeAnchor
+    agent: NodeAgent
     steps: dict[str, HostStep]
 
     def __init__(
@@ -37,19 +37,21 @@ class SparkNode(pulumi.ComponentResource):
     ) -> None:
         super().__init__("sparkform:index:SparkNode", name, dict(args.declared), opts)
         self.connection = args.connection
-        planned, inside = dict(args.steps), pulumi.ResourceOptions(parent=self)
-        anchor = planned.pop("anchor")
-        way_back = WayBack(f"{name}-way-back", anchor, args.connection, inside)
-        self.anchor = NodeAnchor(
-            f"{name}-anchor", anchor, args.program, way_back, args.connection, inside
+        planned, options = dict(args.steps), pulumi.ResourceOptions(parent=self)
+        agent = planned.pop("anchor")
+        teardown = Teardown(f"{name}-way-back", agent, args.connection, options)
+        self.agent = NodeAgent(
+            f"{name}-anchor", agent, args.program, teardown, args.connection, options
         )
         self.steps = {}
-        for step, one in planned.items():
+        for step, planned_step in planned.items():
             before = [self.steps[AFTER[step]]] if step in AFTER else []
-            self.steps[step] = self.host_step(one, pulumi.ResourceOptions(depends_on=before))
+            self.steps[step] = self.create_step(
+                planned_step, pulumi.ResourceOptions(depends_on=before)
+            )
         self.register_outputs({})
 
-    def host_step(
+    def create_step(
         self,
         planned: PlannedStep,
         opts: pulumi.ResourceOptions,
@@ -61,7 +63,7 @@ class SparkNode(pulumi.ComponentResource):
         return HostStep(
             f"{planned.node}-{planned.step.replace(':', '-')}",
             planned,
-            self.anchor,
+            self.agent,
             self.connection,
             pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(parent=parent or self)),
             secret,

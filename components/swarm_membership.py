@@ -23,10 +23,10 @@ class SwarmMembership(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("sparkform:index:SwarmMembership", name, {"node": planned.node}, opts)
-        before: list[pulumi.Resource] = [node.steps["docker_daemon"]]
-        self.member = node.host_step(
+        dependencies: list[pulumi.Resource] = [node.steps["docker_daemon"]]
+        self.member = node.create_step(
             planned,
-            pulumi.ResourceOptions(depends_on=[*before, token] if token else before),
+            pulumi.ResourceOptions(depends_on=[*dependencies, token] if token else dependencies),
             parent=self,
             secret=pulumi.Output.secret(token.stdout) if token else None,
         )

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import pulumi
 import pulumi_docker as docker
 
-from components.ranks import LOG_LIMITS, Run, Secret, member_image, member_name
+from components.ranks import LOG_LIMITS, Run, Secret, format_member_name, get_member_image
 from sparkform.launch.records import Launch, Mount
 from sparkform.plan.wants import LABEL
 
@@ -19,7 +19,7 @@ AT_ONCE = "0s"
 """Docker's own form: any other would be a change at every run (docs/toolchain.md)."""
 
 
-def swarm_service(
+def create_swarm_service(
     launch: Launch,
     run: Run,
     provider: docker.Provider,
@@ -28,15 +28,15 @@ def swarm_service(
 ) -> docker.Service:
     """One rank as a service of one task, placed on its node by label and by the GPU."""
     options = run.options(run.head, provider)
-    labels = run.labels(launch)
+    labels = run.build_labels(launch)
     return docker.Service(
         f"{launch.service}-rank-{launch.rank}",
-        name=member_name(launch),
+        name=format_member_name(launch),
         labels=[docker.ServiceLabelArgs(label=key, value=labels[key]) for key in labels],
         mode=docker.ServiceModeArgs(replicated=docker.ServiceModeReplicatedArgs(replicas=1)),
         task_spec=docker.ServiceTaskSpecArgs(
             container_spec=docker.ServiceTaskSpecContainerSpecArgs(
-                image=member_image(launch),
+                image=get_member_image(launch),
                 commands=list(launch.entrypoint),
                 args=list(launch.argv),
                 env=dict(launch.environment),
@@ -45,12 +45,12 @@ def swarm_service(
                     docker.ServiceTaskSpecContainerSpecLabelArgs(label=key, value=labels[key])
                     for key in labels
                 ],
-                mounts=[_service_mount(one) for one in launch.mounts],
-                configs=_configs(launch, labels, options),
-                secrets=_secrets(launch, labels, options, secret),
+                mounts=[_build_mount(mount) for mount in launch.mounts],
+                configs=_create_configs(launch, labels, options),
+                secrets=_create_secrets(launch, labels, options, secret),
                 stop_grace_period=f"{launch.stop_grace_s}s",
             ),
-            resources=_one_gpu() if launch.gpus else None,
+            resources=_reserve_one_gpu() if launch.gpus else None,
             restart_policy=docker.ServiceTaskSpecRestartPolicyArgs(
                 condition="none", delay=AT_ONCE, window=AT_ONCE
             ),
@@ -64,7 +64,7 @@ def swarm_service(
     )
 
 
-def _one_gpu() -> docker.ServiceTaskSpecResourcesArgs:
+def _reserve_one_gpu() -> docker.ServiceTaskSpecResourcesArgs:
     generic = docker.ServiceTaskSpecResourcesReservationGenericResourcesArgs(
         discrete_resources_specs=ONE_GPU
     )
@@ -73,7 +73,7 @@ def _one_gpu() -> docker.ServiceTaskSpecResourcesArgs:
     )
 
 
-def _service_mount(mount: Mount) -> docker.ServiceTaskSpecContainerSpecMountArgs:
+def _build_mount(mount: Mount) -> docker.ServiceTaskSpecContainerSpecMountArgs:
     if mount.source is not None:
         return docker.ServiceTaskSpecContainerSpecMountArgs(
             type="bind", source=mount.source, target=mount.target, read_only=mount.read_only
@@ -84,13 +84,13 @@ def _service_mount(mount: Mount) -> docker.ServiceTaskSpecContainerSpecMountArgs
     )
 
 
-def _configs(
+def _create_configs(
     launch: Launch, labels: Mapping[str, str], options: pulumi.ResourceOptions
 ) -> list[docker.ServiceTaskSpecContainerSpecConfigArgs]:
-    made = {
+    configs = {
         file: docker.ServiceConfig(
             f"{launch.service}-rank-{launch.rank}-{PurePosixPath(file.path).name}",
-            name=_stored_name(launch, file.path),
+            name=_format_stored_name(launch, file.path),
             data=base64.b64encode(file.text.encode()).decode(),
             labels=[docker.ServiceConfigLabelArgs(label=key, value=labels[key]) for key in labels],
             opts=options,
@@ -99,22 +99,22 @@ def _configs(
     }
     return [
         docker.ServiceTaskSpecContainerSpecConfigArgs(
-            config_id=one.id,
-            config_name=one.name,
+            config_id=config.id,
+            config_name=config.name,
             file_name=file.path,
             file_mode=int(file.mode, 8),
         )
-        for file, one in made.items()
+        for file, config in configs.items()
     ]
 
 
-def _secrets(
+def _create_secrets(
     launch: Launch, labels: Mapping[str, str], options: pulumi.ResourceOptions, secret: Secret
 ) -> list[docker.ServiceTaskSpecContainerSpecSecretArgs]:
-    made = {
+    secrets = {
         file: docker.Secret(
             f"{launch.service}-rank-{launch.rank}-{PurePosixPath(file.path).name}",
-            name=_stored_name(launch, file.path),
+            name=_format_stored_name(launch, file.path),
             data=secret(file.secret).apply(lambda text: base64.b64encode(text.encode()).decode()),
             labels=[docker.SecretLabelArgs(label=key, value=labels[key]) for key in labels],
             opts=options,
@@ -123,16 +123,16 @@ def _secrets(
     }
     return [
         docker.ServiceTaskSpecContainerSpecSecretArgs(
-            secret_id=one.id,
-            secret_name=one.name,
+            secret_id=stored.id,
+            secret_name=stored.name,
             file_name=file.path,
             file_mode=int(file.mode, 8),
         )
-        for file, one in made.items()
+        for file, stored in secrets.items()
     ]
 
 
-def _stored_name(launch: Launch, path: str) -> str:
+def _format_stored_name(launch: Launch, path: str) -> str:
     """Docker allows 64 characters, and a path may be as long as it likes."""
-    short = hashlib.sha256(f"{member_name(launch)} {path}".encode()).hexdigest()[:12]
-    return f"{member_name(launch)[:40]}-{short}"
+    short = hashlib.sha256(f"{format_member_name(launch)} {path}".encode()).hexdigest()[:12]
+    return f"{format_member_name(launch)[:40]}-{short}"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.system import System
 
 # Each module has `main(system, arguments, stdin) -> list[str]` and is imported when called for.
@@ -20,29 +20,29 @@ VERBS = {
     "clear": "node.verbs.clear",
     "spread": "node.verbs.spread",
 }
-DONE, REFUSED, MISUSED = 0, 1, 2
+SUCCEEDED, FAILED, USAGE_ERROR = 0, 1, 2
 
 
 def main(arguments: Sequence[str], system: System | None = None) -> int:
     verb = arguments[0] if arguments else ""
     if verb not in VERBS:
         print(f"The verbs are {', '.join(VERBS)}.", file=sys.stderr)
-        return MISUSED
+        return USAGE_ERROR
     try:
-        lines = import_module(VERBS[verb]).main(system or System(), arguments[1:], _stdin())
-    except Refusal as refusal:
-        print(refusal, file=sys.stderr)
-        return REFUSED
+        lines = import_module(VERBS[verb]).main(system or System(), arguments[1:], _read_stdin())
+    except StepError as failure:
+        print(failure, file=sys.stderr)
+        return FAILED
     except OSError as error:
         # A full disk, a read-only file system: the machine's fault, said in its words.
         print(f"The machine refused: {error}", file=sys.stderr)
-        return REFUSED
+        return FAILED
     if lines:
         print("\n".join(lines))
-    return DONE
+    return SUCCEEDED
 
 
-def _stdin() -> str:
+def _read_stdin() -> str:
     if sys.stdin is None or sys.stdin.isatty():
         return ""
     return sys.stdin.buffer.read().decode("utf-8", "surrogateescape")

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class Refusal(Exception):
+class StepError(Exception):
     """The verb ends with exit code 1 and this text; what was done before it stands."""

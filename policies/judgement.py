@@ -10,72 +10,80 @@ from pathlib import Path
 from typing import Any
 
 from sparkform.errors import InputError
-from sparkform.report.facts import NodeDocument
-from sparkform.report.recording import ENVIRONMENT, load_facts
+from sparkform.report.facts import NodeReport
+from sparkform.report.recording import FACTS_VARIABLE, load_facts
 from sparkform.rules.context import Context
-from sparkform.rules.evaluate import judge, judge_service, verdict
+from sparkform.rules.evaluate import build_verdict, judge, judge_service
 from sparkform.rules.outcome import Violation
-from sparkform.rules.props import SERVICE_TYPE, plain, read_props
+from sparkform.rules.props import SERVICE_TYPE, read_props, to_plain_props
 from sparkform.rules.registry import RACK_RULES, SERVICE_RULES, STACK_RULES
-from sparkform.rules.waivers import reasons, waiver_problems
+from sparkform.rules.waivers import find_waiver_problems, list_waiver_reasons
 
-REMEMBERED = 64
+CACHED_VERDICTS = 64
 
 
-def violations(type_name: str, props: Mapping[str, Any]) -> tuple[Violation, ...]:
+def find_violations(type_name: str, props: Mapping[str, Any]) -> tuple[Violation, ...]:
     """All violations of a component, none if its props cannot be read (see `problems`)."""
-    found = _judged(type_name, _key(props))
-    return () if isinstance(found, str) else found
+    result = _judge_props(type_name, _serialize_props(props))
+    return () if isinstance(result, str) else result
 
 
-def problems(type_name: str, props: Mapping[str, Any]) -> str | None:
+def find_input_problems(type_name: str, props: Mapping[str, Any]) -> str | None:
     """Why the props cannot be judged, None if they can."""
-    found = _judged(type_name, _key(props))
-    return found if isinstance(found, str) else None
+    result = _judge_props(type_name, _serialize_props(props))
+    return result if isinstance(result, str) else None
 
 
-def across(services: Iterable[Mapping[str, Any]]) -> tuple[Violation, ...]:
+def find_stack_violations(services: Iterable[Mapping[str, Any]]) -> tuple[Violation, ...]:
     """What the services of a stack do to each other; their components' props together."""
-    props = [one for one in map(plain, services) if one.keys() >= {"name", "cluster", "service"}]
+    props = [
+        service_props
+        for service_props in map(to_plain_props, services)
+        if service_props.keys() >= {"name", "cluster", "service"}
+    ]
     if not props:
         return ()
-    together = {
+    stack_props = {
         "cluster": props[0]["cluster"],
-        "services": {one["name"]: one["service"] for one in props},
+        "services": {service_props["name"]: service_props["service"] for service_props in props},
     }
     try:
-        context = read_props("", together)
+        context = read_props("", stack_props)
     except InputError:
         return ()  # each component's own policy says so
-    return verdict(judge(context, STACK_RULES), reasons(context.spec)).violations
+    return build_verdict(
+        judge(context, STACK_RULES), list_waiver_reasons(context.declaration)
+    ).violations
 
 
-def _key(props: Mapping[str, Any]) -> str:
-    return json.dumps(plain(props), sort_keys=True)
+def _serialize_props(props: Mapping[str, Any]) -> str:
+    return json.dumps(to_plain_props(props), sort_keys=True)
 
 
-@lru_cache(REMEMBERED)
-def _judged(type_name: str, key: str) -> tuple[Violation, ...] | str:
+@lru_cache(CACHED_VERDICTS)
+def _judge_props(type_name: str, key: str) -> tuple[Violation, ...] | str:
     """The violations, or the problems of what was given as text."""
     try:
-        context = read_props(type_name, json.loads(key), _documents())
-        return _violations(type_name, context)
+        context = read_props(type_name, json.loads(key), _load_recorded_reports())
+        return _judge_context(type_name, context)
     except InputError as error:
         return str(error)
 
 
-def _violations(type_name: str, context: Context) -> tuple[Violation, ...]:
-    refused = waiver_problems(context.spec)
-    if refused:
-        raise InputError(refused)
+def _judge_context(type_name: str, context: Context) -> tuple[Violation, ...]:
+    problems = find_waiver_problems(context.declaration)
+    if problems:
+        raise InputError(problems)
     if type_name == SERVICE_TYPE:
-        found = [one for view in context.services for one in judge_service(view, SERVICE_RULES)]
+        findings = [
+            finding for view in context.services for finding in judge_service(view, SERVICE_RULES)
+        ]
     else:
-        found = list(judge(context, RACK_RULES))
-    return verdict(found, reasons(context.spec)).violations
+        findings = list(judge(context, RACK_RULES))
+    return build_verdict(findings, list_waiver_reasons(context.declaration)).violations
 
 
-def _documents() -> Mapping[str, NodeDocument] | None:
+def _load_recorded_reports() -> Mapping[str, NodeReport] | None:
     """The recorded facts that the whole run replays; live facts are the program's to judge."""
-    recorded = os.environ.get(ENVIRONMENT)
-    return load_facts(Path(recorded)).documents if recorded else None
+    path = os.environ.get(FACTS_VARIABLE)
+    return load_facts(Path(path)).reports if path else None

@@ -19,97 +19,117 @@ from pulumi_policy import (
     StackValidationPolicy,
 )
 
-from policies.judgement import across, problems, violations
+from policies.judgement import find_input_problems, find_stack_violations, find_violations
 from sparkform.rules.outcome import ADVISORY, MANDATORY, Severity, Violation
 from sparkform.rules.props import RACK_TYPE, SERVICE_TYPE
 from sparkform.rules.registry import RACK_RULES, SERVICE_RULES, STACK_RULES
-from sparkform.rules.story import story_of
-from sparkform.rules.table import EITHER, table
+from sparkform.rules.story import find_story
+from sparkform.rules.table import EITHER, load_table
 
-LEVELS: Mapping[Severity, EnforcementLevel] = {
+ENFORCEMENT_LEVELS: Mapping[Severity, EnforcementLevel] = {
     MANDATORY: EnforcementLevel.MANDATORY,
     ADVISORY: EnforcementLevel.ADVISORY,
 }
-TYPES = (SERVICE_TYPE, RACK_TYPE)
-Chosen = Callable[[Violation], bool]
+COMPONENT_TYPES = (SERVICE_TYPE, RACK_TYPE)
+ViolationFilter = Callable[[Violation], bool]
 
 
-def _text(found: Violation) -> str:
+def _format_violation(violation: Violation) -> str:
     return (
-        f"{found.path}: {found.document()['message']} "
-        f"Write: {found.remedy} (evidence: {found.evidence})"
+        f"{violation.path}: {violation.to_json()['message']} "
+        f"Write: {violation.remedy} (evidence: {violation.evidence})"
     )
 
 
-def _of_component(chosen: Chosen) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
+def _validate_component(
+    is_chosen: ViolationFilter,
+) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
-        if args.resource_type in TYPES:
-            for found in filter(chosen, violations(args.resource_type, args.props)):
-                report(_text(found), None)
+        if args.resource_type in COMPONENT_TYPES:
+            for violation in filter(is_chosen, find_violations(args.resource_type, args.props)):
+                report(_format_violation(violation), None)
 
     return validate
 
 
-def _of_stack(chosen: Chosen) -> Callable[[StackValidationArgs, ReportViolation], None]:
+def _validate_stack(
+    is_chosen: ViolationFilter,
+) -> Callable[[StackValidationArgs, ReportViolation], None]:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        services = [one for one in args.resources if one.resource_type == SERVICE_TYPE]
-        for found in filter(chosen, across([one.props for one in services])):
-            report(_text(found), _urn(found, services))
+        services = [
+            resource for resource in args.resources if resource.resource_type == SERVICE_TYPE
+        ]
+        for violation in filter(
+            is_chosen, find_stack_violations([resource.props for resource in services])
+        ):
+            report(_format_violation(violation), _find_urn(violation, services))
 
     return validate
 
 
-def _urn(found: Violation, services: list[Any]) -> str | None:
-    named = (
-        one.urn for one in services if found.path.startswith(f"services.{one.props.get('name')}.")
+def _find_urn(violation: Violation, services: list[Any]) -> str | None:
+    urns = (
+        resource.urn
+        for resource in services
+        if violation.path.startswith(f"services.{resource.props.get('name')}.")
     )
-    return next(named, None)
+    return next(urns, None)
 
 
-def _is(rule: str, severity: Severity) -> Chosen:
-    return lambda found: found.rule == rule and found.severity == severity and found.waived is None
+def _matches_rule(rule: str, severity: Severity) -> ViolationFilter:
+    return lambda violation: (
+        violation.rule == rule and violation.severity == severity and violation.waived is None
+    )
 
 
-def _is_waived(found: Violation) -> bool:
-    return found.waived is not None
+def _is_waived(violation: Violation) -> bool:
+    return violation.waived is not None
 
 
-def _policies() -> Iterator[Policy]:
+def _build_policies() -> Iterator[Policy]:
     for rule in (*SERVICE_RULES, *RACK_RULES):
-        for name, severity in _weights(rule):
-            validate = _of_component(_is(rule, severity))
-            yield _resource_policy(name, _description(rule), severity, validate)
+        for name, severity in _list_levels(rule):
+            validate = _validate_component(_matches_rule(rule, severity))
+            yield _build_resource_policy(name, _describe_rule(rule), severity, validate)
     for rule in STACK_RULES:
-        for name, severity in _weights(rule):
-            judged = _of_stack(_is(rule, severity))
-            yield _stack_policy(name, _description(rule), severity, judged)
-    waived = "Rules that cluster.waive turned into warnings."
-    yield _resource_policy("waived-rules", waived, ADVISORY, _of_component(_is_waived))
-    yield _stack_policy("waived-stack-rules", waived, ADVISORY, _of_stack(_is_waived))
-    readable = "The props of our components must be a declaration that sparkform can read."
-    yield _resource_policy("readable-props", readable, MANDATORY, _unreadable)
+        for name, severity in _list_levels(rule):
+            validate_stack = _validate_stack(_matches_rule(rule, severity))
+            yield _build_stack_policy(name, _describe_rule(rule), severity, validate_stack)
+    waived_description = "Rules that cluster.waive turned into warnings."
+    yield _build_resource_policy(
+        "waived-rules", waived_description, ADVISORY, _validate_component(_is_waived)
+    )
+    yield _build_stack_policy(
+        "waived-stack-rules", waived_description, ADVISORY, _validate_stack(_is_waived)
+    )
+    readable_description = (
+        "The props of our components must be a declaration that sparkform can read."
+    )
+    yield _build_resource_policy(
+        "readable-props", readable_description, MANDATORY, _report_unreadable
+    )
 
 
-def _weights(rule: str) -> Iterator[tuple[str, Severity]]:
+def _list_levels(rule: str) -> Iterator[tuple[str, Severity]]:
     """The policies of a rule: name and weight."""
-    row = table()[rule]
+    row = load_table()[rule]
     yield rule, row.default_severity
     if row.severity == EITHER:
         yield f"{rule}-advice", ADVISORY
 
 
-def _description(rule: str) -> str:
-    return story_of(rule).text.splitlines()[0]
+def _describe_rule(rule: str) -> str:
+    return find_story(rule).text.splitlines()[0]
 
 
-def _unreadable(args: ResourceValidationArgs, report: ReportViolation) -> None:
-    if args.resource_type in TYPES:
-        told = problems(args.resource_type, args.props)
-        if told is not None:
-            report(told, None)
+def _report_unreadable(args: ResourceValidationArgs, report: ReportViolation) -> None:
+    if args.resource_type in COMPONENT_TYPES:
+        message = find_input_problems(args.resource_type, args.props)
+        if message is not None:
+            report(message, None)
 
 
-def _resource_policy(
+def _build_resource_policy(
     name: str,
     description: str,
     severity: Severity,
@@ -119,11 +139,11 @@ def _resource_policy(
         name=name,
         description=description,
         validate=validate,
-        enforcement_level=LEVELS[severity],
+        enforcement_level=ENFORCEMENT_LEVELS[severity],
     )
 
 
-def _stack_policy(
+def _build_stack_policy(
     name: str,
     description: str,
     severity: Severity,
@@ -133,8 +153,8 @@ def _stack_policy(
         name=name,
         description=description,
         validate=validate,
-        enforcement_level=LEVELS[severity],
+        enforcement_level=ENFORCEMENT_LEVELS[severity],
     )
 
 
-POLICIES: tuple[Policy, ...] = tuple(_policies())
+POLICIES: tuple[Policy, ...] = tuple(_build_policies())

@@ -11,26 +11,29 @@ class Problem:
     """One mistake in what a user gave us, with the way out of it."""
 
     path: str
-    what: str
+    message: str
     got: str | None = None
     allowed: str | None = None
     because: str | None = None
     remedy: str | None = None
 
     def __str__(self) -> str:
-        got = f" (got {_written_out(self.got)})" if self.got is not None else ""
+        got = f" (got {_escape_unprintable(self.got)})" if self.got is not None else ""
         parts = [
-            f"{_written_out(self.path)}: {self.what}{got}",
-            f"allowed: {_written_out(self.allowed)}" if self.allowed else "",
+            f"{_escape_unprintable(self.path)}: {self.message}{got}",
+            f"allowed: {_escape_unprintable(self.allowed)}" if self.allowed else "",
             f"because {self.because}" if self.because else "",
             self.remedy or "",
         ]
         return "; ".join(part for part in parts if part)
 
 
-def _written_out(text: str) -> str:
+def _escape_unprintable(text: str) -> str:
     """What a user wrote comes back in these parts, and must not act on the terminal."""
-    shown = (one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+    shown = (
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
     return "".join(shown)
 
 

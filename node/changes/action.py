@@ -10,42 +10,42 @@ from collections.abc import Callable, Mapping, Sequence
 
 from node.host import daemons
 from node.host.system import System
-from node.state.manifest import Entry, Journal
+from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "action"
 
 RESTART_DOCKER, APPLY_NETPLAN, RELOAD_SYSTEMD = "restart docker", "apply netplan", "reload systemd"
-PERFORM: Mapping[str, Callable[[System], str]] = {
+PERFORM_BY_ACTION: Mapping[str, Callable[[System], str]] = {
     RESTART_DOCKER: daemons.restart_docker,
     APPLY_NETPLAN: daemons.apply_netplan,
     RELOAD_SYSTEMD: daemons.reload_systemd,
 }
 
 
-def mark(journal: Journal, name: str) -> None:
+def mark_due(manifest: Manifest, name: str) -> None:
     """Owe the action from now on."""
-    if not is_due(journal.of(KIND, name)):
-        journal.record(KIND, name, due=True)
+    if not is_due(manifest.list_for(KIND, name)):
+        manifest.record(KIND, name, due=True)
 
 
-def mark_all(journal: Journal) -> None:
+def mark_all_due(manifest: Manifest) -> None:
     """Owe again every action that this step's files have ever called for."""
-    for name in dict.fromkeys(entry.subject for entry in journal.all(KIND)):
-        mark(journal, name)
+    for name in dict.fromkeys(entry.subject for entry in manifest.all(KIND)):
+        mark_due(manifest, name)
 
 
-def settle(journal: Journal, name: str) -> list[str]:
+def perform_due(manifest: Manifest, name: str) -> list[str]:
     """Do what is owed, if anything. Raises Refusal where it fails: then it stays due."""
-    if not is_due(journal.of(KIND, name)):
+    if not is_due(manifest.list_for(KIND, name)):
         return []
-    done = PERFORM[name](journal.system)
-    journal.record(KIND, name, due=False)
-    return [done]
+    message = PERFORM_BY_ACTION[name](manifest.system)
+    manifest.record(KIND, name, due=False)
+    return [message]
 
 
-def is_due(entries: Sequence[Entry]) -> bool:
+def is_due(entries: Sequence[ManifestEntry]) -> bool:
     return bool(entries) and bool(entries[-1].facts["due"])
 
 
-def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
-    return settle(journal, entries[0].subject)
+def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
+    return perform_due(manifest, entries[0].subject)

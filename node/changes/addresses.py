@@ -6,19 +6,21 @@ from collections.abc import Sequence
 
 from node.changes import link
 from node.host import links
-from node.state.manifest import Entry, Journal
+from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "addresses"
 
 
-def remember(journal: Journal, name: str) -> None:
+def record(manifest: Manifest, name: str) -> None:
     """After the files in the manifest, so that its undo comes before theirs."""
-    if not journal.of(KIND, name):
-        journal.record(KIND, name)
+    if not manifest.list_for(KIND, name):
+        manifest.record(KIND, name)
 
 
-def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
-    earlier = journal.of(link.KIND, entries[0].subject)
+def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
+    earlier = manifest.list_for(link.KIND, entries[0].subject)
     if not earlier:
         return []
-    return links.withdraw(journal.system, earlier[0].facts["before"], link.ours(earlier))
+    return links.remove_our_addresses(
+        manifest.system, earlier[0].facts["before"], link.list_our_values(earlier)
+    )

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from node.state import pending_change
-from node.state.manifest import Entry, Journal
+from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "armed"
 
 
-def remember(journal: Journal) -> None:
-    if not journal.all(KIND):
-        journal.record(KIND)
+def record(manifest: Manifest) -> None:
+    if not manifest.all(KIND):
+        manifest.record(KIND)
 
 
-def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
-    waited = pending_change.state(journal.system) is not None
-    pending_change.disarm(journal.system)
-    pending_change.forget_rollback(journal.system)
-    return ["the network change no longer waits for its confirmation"] if waited else []
+def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
+    was_pending = pending_change.read_state(manifest.system) is not None
+    pending_change.disarm(manifest.system)
+    pending_change.forget_rollback(manifest.system)
+    return ["the network change no longer waits for its confirmation"] if was_pending else []

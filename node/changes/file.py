@@ -8,24 +8,24 @@ from dataclasses import dataclass
 from typing import Any
 
 from node.changes import action, directory
-from node.files import Unmerged, json_keys, lines, yaml_blocks
+from node.files import Reverted, json_keys, lines, yaml_blocks
 from node.host.paths import BACKUPS
 from node.host.system import FileState, System
-from node.state.manifest import Entry, Journal
+from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "file"
 
 # Whole: a file with a name of our own, which goes whatever is in it.
 WHOLE, JSON, LINES, YAML = "whole", "json", "lines", "yaml"
-UNMERGE: Mapping[str, Any] = {
-    JSON: json_keys.unmerge,
-    LINES: lines.unmerge,
-    YAML: yaml_blocks.unmerge,
+UNMERGE_BY_FORMAT: Mapping[str, Any] = {
+    JSON: json_keys.revert_edits,
+    LINES: lines.revert_edits,
+    YAML: yaml_blocks.revert_edits,
 }
 
 
 @dataclass(frozen=True)
-class Change:
+class FileChange:
     """A text to write, the mode of a file that is new, and which edits in it are ours."""
 
     path: str
@@ -35,24 +35,24 @@ class Change:
     edits: Sequence[Mapping[str, Any]] = ()
 
 
-def digest(text: str | None) -> str | None:
+def compute_digest(text: str | None) -> str | None:
     """sha256 of the bytes; None for a file that is not there."""
     if text is None:
         return None
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def write(journal: Journal, change: Change) -> None:
+def write(manifest: Manifest, change: FileChange) -> None:
     """Record and write. Mode and owner of a file that is there stay as they are."""
-    system = journal.system
-    found, state = system.read(change.path), system.state(change.path)
-    directory.make_parents(journal, change.path)
-    journal.record(
+    system = manifest.system
+    old_text, state = system.read(change.path), system.get_state(change.path)
+    directory.make_parents(manifest, change.path)
+    manifest.record(
         KIND,
         change.path,
-        before=_keep(system, found, state),
-        found=digest(found),
-        wrote=digest(change.text),
+        before=_back_up(system, old_text, state),
+        found=compute_digest(old_text),
+        wrote=compute_digest(change.text),
         format=change.format,
         edits=list(change.edits),
     )
@@ -61,85 +61,85 @@ def write(journal: Journal, change: Change) -> None:
     system.write(change.path, change.text, mode, owner)
 
 
-def _keep(system: System, text: str | None, state: FileState | None) -> dict[str, object] | None:
+def _back_up(system: System, text: str | None, state: FileState | None) -> dict[str, object] | None:
     """Keep the bytes under their own digest: no later backup can overwrite them."""
     if text is None or state is None:
         return None
-    if system.state(BACKUPS) is None:
+    if system.get_state(BACKUPS) is None:
         system.make_directory(BACKUPS, 0o700)
-    name = f"{BACKUPS}/{digest(text)}"
-    if system.read(name) is None:
-        system.write(name, text, 0o600)
-    return {"backup": name, "mode": state.mode, "uid": state.uid, "gid": state.gid}
+    backup = f"{BACKUPS}/{compute_digest(text)}"
+    if system.read(backup) is None:
+        system.write(backup, text, 0o600)
+    return {"backup": backup, "mode": state.mode, "uid": state.uid, "gid": state.gid}
 
 
-def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
+def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     path = entries[0].subject
-    journal.system.drop_draft(path)
-    current = journal.system.read(path)
-    if digest(current) == entries[0].facts["found"]:
+    manifest.system.drop_draft(path)
+    current = manifest.system.read(path)
+    if compute_digest(current) == entries[0].facts["found"]:
         return []
-    if is_ours(entries, digest(current)):
-        return _restore(journal, path, entries[0].facts["before"])
-    return _take_out_ours(journal, path, current, entries)
+    if is_unchanged_by_others(entries, compute_digest(current)):
+        return _restore(manifest, path, entries[0].facts["before"])
+    return _remove_our_edits(manifest, path, current, entries)
 
 
-def is_ours(entries: Sequence[Entry], current: str | None) -> bool:
+def is_unchanged_by_others(entries: Sequence[ManifestEntry], current: str | None) -> bool:
     """Whether nobody else wrote to the file since our first look at it. Pure.
 
     Each time, we found what we had left before; a killed write leaves the older of two states.
     """
-    known = {entries[0].facts["found"]}
+    known_digests = {entries[0].facts["found"]}
     for entry in entries:
-        if entry.facts["found"] not in known:
+        if entry.facts["found"] not in known_digests:
             return False
-        known.add(entry.facts["wrote"])
-    return current in known
+        known_digests.add(entry.facts["wrote"])
+    return current in known_digests
 
 
-def _restore(journal: Journal, path: str, before: Mapping[str, Any] | None) -> list[str]:
-    action.mark_all(journal)
-    if before is None:
-        journal.system.remove(path)
+def _restore(manifest: Manifest, path: str, original: Mapping[str, Any] | None) -> list[str]:
+    action.mark_all_due(manifest)
+    if original is None:
+        manifest.system.remove(path)
         return [f"{path}: removed"]
-    text = journal.system.read(before["backup"])
+    text = manifest.system.read(original["backup"])
     if text is None:
-        return [f"{path}: left as it is, because its backup {before['backup']} is gone"]
-    journal.system.write(path, text, before["mode"], (before["uid"], before["gid"]))
+        return [f"{path}: left as it is, because its backup {original['backup']} is gone"]
+    manifest.system.write(path, text, original["mode"], (original["uid"], original["gid"]))
     return [f"{path}: put back"]
 
 
-def _take_out_ours(
-    journal: Journal, path: str, current: str | None, entries: Sequence[Entry]
+def _remove_our_edits(
+    manifest: Manifest, path: str, current: str | None, entries: Sequence[ManifestEntry]
 ) -> list[str]:
-    last, before = entries[-1].facts, entries[0].facts["before"]
-    if last["format"] == WHOLE or current is None:
-        return _undo_whole(journal, path, current, before)
+    newest, original = entries[-1].facts, entries[0].facts["before"]
+    if newest["format"] == WHOLE or current is None:
+        return _undo_whole_file(manifest, path, current, original)
     edits = [edit for entry in entries for edit in entry.facts["edits"]]
-    rest: Unmerged = UNMERGE[last["format"]](current, edits)
-    done = []
-    if rest.text != current:
-        action.mark_all(journal)
-        _leave(journal.system, path, rest.text, before is not None)
-        done = [f"{path}: taken out what is ours; the rest was changed by others and stays"]
-    return done + [f"{path}: left {name}, which others changed" for name in rest.left]
+    unmerged: Reverted = UNMERGE_BY_FORMAT[newest["format"]](current, edits)
+    messages = []
+    if unmerged.text != current:
+        action.mark_all_due(manifest)
+        _write_remainder(manifest.system, path, unmerged.text, original is not None)
+        messages = [f"{path}: taken out what is ours; the rest was changed by others and stays"]
+    return messages + [f"{path}: left {name}, which others changed" for name in unmerged.kept]
 
 
-def _undo_whole(
-    journal: Journal, path: str, current: str | None, before: Mapping[str, Any] | None
+def _undo_whole_file(
+    manifest: Manifest, path: str, current: str | None, original: Mapping[str, Any] | None
 ) -> list[str]:
     if current is None:
         return [f"{path}: left away, because others removed it"]
-    if before is not None:
+    if original is not None:
         return [f"{path}: left as it is, because others rewrote it"]
-    action.mark_all(journal)
-    journal.system.remove(path)
+    action.mark_all_due(manifest)
+    manifest.system.remove(path)
     return [f"{path}: removed, with what others had changed in it"]
 
 
-def _leave(system: System, path: str, text: str | None, was_there: bool) -> None:
-    state = system.state(path)
-    if text is None and not was_there:
+def _write_remainder(system: System, path: str, text: str | None, existed: bool) -> None:
+    state = system.get_state(path)
+    if text is None and not existed:
         system.remove(path)
     elif state is not None:
         system.write(path, text or "", state.mode, (state.uid, state.gid))

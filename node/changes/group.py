@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host import users
-from node.host.daemons import must
-from node.state.manifest import Entry, Journal
+from node.host.daemons import run_checked
+from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "group"
 
 
-def add(journal: Journal, user: str, group: str) -> list[str]:
-    found = users.members(journal.system, group)
-    if found is None:
-        raise Refusal(f"This node has no group {group}; install Docker first.")
-    if user in found:
+def add_user(manifest: Manifest, user: str, group: str) -> list[str]:
+    members = users.list_group_members(manifest.system, group)
+    if members is None:
+        raise StepError(f"This node has no group {group}; install Docker first.")
+    if user in members:
         return []
-    journal.record(KIND, f"{group}/{user}")
-    must(journal.system, ["gpasswd", "--add", user, group])
+    manifest.record(KIND, f"{group}/{user}")
+    run_checked(manifest.system, ["gpasswd", "--add", user, group])
     return [f"{user} added to group {group}"]
 
 
-def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
+def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     group, user = entries[0].subject.split("/")
-    if user not in (users.members(journal.system, group) or []):
+    if user not in (users.list_group_members(manifest.system, group) or []):
         return []
-    must(journal.system, ["gpasswd", "--delete", user, group])
+    run_checked(manifest.system, ["gpasswd", "--delete", user, group])
     return [f"{user} removed from group {group}"]

@@ -5,48 +5,51 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
-from node.host.docker_api import message
+from node.host.docker_api import get_message
 from node.host.paths import DOCKER_SOCKET
-from node.host.system import Answer
+from node.host.system import HttpAnswer
 from node.images import docker_images, reference
-from node.state.manifest import Entry, Journal
+from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "image"
 REMOVE_LIMIT_S = 120.0
 
 
-def remember(journal: Journal, name: str) -> None:
+def record(manifest: Manifest, name: str) -> None:
     """Recorded before the name leads to what the step brings; with the image that it led to."""
-    if not journal.of(KIND, name):
-        journal.record(KIND, name, before=docker_images.identity(journal.system, name))
+    if not manifest.list_for(KIND, name):
+        manifest.record(KIND, name, before=docker_images.get_image_id(manifest.system, name))
 
 
-def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
-    name, before = entries[0].subject, entries[0].facts["before"]
-    now = docker_images.identity(journal.system, name)
-    if now in (None, before):
+def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
+    name, original_id = entries[0].subject, entries[0].facts["before"]
+    current = docker_images.get_image_id(manifest.system, name)
+    if current in (None, original_id):
         return []
-    if before is None:
-        return [_remove(journal, name, name)]
-    return [_give_back(journal, name, before), _remove(journal, str(now), f"{name} of ours")]
+    if original_id is None:
+        return [_remove_image(manifest, name, name)]
+    return [
+        _restore_tag(manifest, name, original_id),
+        _remove_image(manifest, str(current), f"{name} of ours"),
+    ]
 
 
-def _give_back(journal: Journal, name: str, before: str) -> str:
+def _restore_tag(manifest: Manifest, name: str, original_id: str) -> str:
     """Let the name lead to the image that it led to, if somebody has not removed that."""
-    parts = reference.parse(name)
+    parts = reference.parse_reference(name)
     query = urlencode({"repo": parts.repository, "tag": parts.version})
-    answer = _ask(journal, "POST", f"/images/{before}/tag?{query}")
+    answer = _request(manifest, "POST", f"/images/{original_id}/tag?{query}")
     if not answer.ok:
-        return f"image {name}: not what it was, because Docker says: {message(answer.body)}"
+        return f"image {name}: not what it was, because Docker says: {get_message(answer.body)}"
     return f"image {name}: put back"
 
 
-def _remove(journal: Journal, what: str, called: str) -> str:
-    answer = _ask(journal, "DELETE", f"/images/{quote(what, safe='/:@')}")
+def _remove_image(manifest: Manifest, reference_or_id: str, label: str) -> str:
+    answer = _request(manifest, "DELETE", f"/images/{quote(reference_or_id, safe='/:@')}")
     if not answer.ok:
-        return f"image {called}: left, because Docker says: {message(answer.body)}"
-    return f"image {called}: removed"
+        return f"image {label}: left, because Docker says: {get_message(answer.body)}"
+    return f"image {label}: removed"
 
 
-def _ask(journal: Journal, method: str, path: str) -> Answer:
-    return journal.system.ask(DOCKER_SOCKET, method, path, timeout_s=REMOVE_LIMIT_S)
+def _request(manifest: Manifest, method: str, path: str) -> HttpAnswer:
+    return manifest.system.request(DOCKER_SOCKET, method, path, timeout_s=REMOVE_LIMIT_S)

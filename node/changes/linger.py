@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node.host.daemons import must
+from node.host.daemons import run_checked
 from node.host.system import System
-from node.state.manifest import Entry, Journal
+from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "linger"
 
 
-def lingers(system: System, user: str) -> bool:
+def is_enabled(system: System, user: str) -> bool:
     """logind keeps one empty file a user (systemd, logind's `user_check_linger_file`)."""
-    return system.state(f"/var/lib/systemd/linger/{user}") is not None
+    return system.get_state(f"/var/lib/systemd/linger/{user}") is not None
 
 
-def enable(journal: Journal, user: str) -> list[str]:
-    if lingers(journal.system, user):
+def enable(manifest: Manifest, user: str) -> list[str]:
+    if is_enabled(manifest.system, user):
         return []
-    journal.record(KIND, user)
-    must(journal.system, ["loginctl", "enable-linger", user])
+    manifest.record(KIND, user)
+    run_checked(manifest.system, ["loginctl", "enable-linger", user])
     return [f"linger enabled for {user}"]
 
 
-def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
+def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     user = entries[0].subject
-    if not lingers(journal.system, user):
+    if not is_enabled(manifest.system, user):
         return []
-    must(journal.system, ["loginctl", "disable-linger", user])
+    run_checked(manifest.system, ["loginctl", "disable-linger", user])
     return [f"linger disabled for {user}"]

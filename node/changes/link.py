@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from node.host import links
-from node.state.manifest import Entry, Journal
+from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "link"
 
 
-def remember(journal: Journal, name: str, mtu: int | None, addresses: Sequence[str]) -> None:
+def record(manifest: Manifest, name: str, mtu: int | None, addresses: Sequence[str]) -> None:
     """Record what the link is before we give it this MTU and these addresses. A link that is not
     there is not recorded: it comes back as the kernel makes it."""
-    found = links.read(journal.system).get(name)
-    ours = {"mtu": [] if mtu is None else [mtu], "addresses": list(addresses)}
-    earlier = journal.of(KIND, name)
-    if found is None or (earlier and earlier[-1].facts["ours"] == ours):
+    link = links.read_links(manifest.system).get(name)
+    our_values = {"mtu": [] if mtu is None else [mtu], "addresses": list(addresses)}
+    earlier = manifest.list_for(KIND, name)
+    if link is None or (earlier and earlier[-1].facts["ours"] == our_values):
         return
-    journal.record(KIND, name, before=links.runtime(journal.system, found), ours=ours)
+    manifest.record(KIND, name, before=links.runtime(manifest.system, link), ours=our_values)
 
 
-def ours(entries: Sequence[Entry]) -> dict[str, list[object]]:
+def list_our_values(entries: Sequence[ManifestEntry]) -> dict[str, list[object]]:
     """All that we ever set on the link. Pure."""
     return {
         key: [value for entry in entries for value in entry.facts["ours"][key]]
@@ -29,5 +29,5 @@ def ours(entries: Sequence[Entry]) -> dict[str, list[object]]:
     }
 
 
-def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
-    return links.restore(journal.system, entries[0].facts["before"], ours(entries))
+def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
+    return links.restore(manifest.system, entries[0].facts["before"], list_our_values(entries))

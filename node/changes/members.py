@@ -6,27 +6,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from node.ranks import member_ends, service_objects
-from node.state.manifest import Entry, Journal
+from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "members"
 
 
-def remember(journal: Journal, service: str) -> None:
-    if not journal.of(KIND, service):
-        journal.record(KIND, service)
+def record(manifest: Manifest, service: str) -> None:
+    if not manifest.list_for(KIND, service):
+        manifest.record(KIND, service)
 
 
-def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
+def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     """All of them, whichever run started them."""
     service = entries[0].subject
-    done = member_ends.remove(journal.system, lambda one: one.service == service)
+    messages = member_ends.remove(manifest.system, lambda member: member.service == service)
     # A run that was killed before it had marked its unit.
-    service_objects.unmark(journal.system, service)
-    return done
+    service_objects.unmark(manifest.system, service)
+    return messages
 
 
-def undo_token(journal: Journal, service: str, token: str) -> list[str]:
+def undo_token(manifest: Manifest, service: str, token: str) -> list[str]:
     """Those of one run, where a newer run has taken the service over."""
     return member_ends.remove(
-        journal.system, lambda one: (one.service, one.token) == (service, token)
+        manifest.system, lambda member: (member.service, member.token) == (service, token)
     )

@@ -5,27 +5,29 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
-from node.state.manifest import Entry, Journal
+from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "model"
 
 
-def remember(journal: Journal, root: str, handle: str, keep: bool) -> None:
+def record(manifest: Manifest, root: str, handle: str, keep: bool) -> None:
     """`root` is the model's own folder in a cache. Recorded anew where `keep` has changed."""
-    earlier = journal.of(KIND, root)
+    earlier = manifest.list_for(KIND, root)
     if earlier and earlier[-1].facts["keep"] == keep:
         return
-    is_there = earlier[0].facts["found"] if earlier else journal.system.state(root) is not None
-    journal.record(KIND, root, handle=handle, keep=keep, found=is_there)
+    was_present = (
+        earlier[0].facts["found"] if earlier else manifest.system.get_state(root) is not None
+    )
+    manifest.record(KIND, root, handle=handle, keep=keep, found=was_present)
 
 
-def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
+def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     root, handle = entries[0].subject, entries[0].facts["handle"]
-    if journal.system.state(root) is None:
+    if manifest.system.get_state(root) is None:
         return []
     if entries[0].facts["found"]:
         return [f"model {handle}: left in {root}, where it was before"]
-    if entries[-1].facts["keep"] and journal.system.names(f"{root}/blobs"):
+    if entries[-1].facts["keep"] and manifest.system.list_names(f"{root}/blobs"):
         return [f"model {handle}: kept in {root}, as keepModels says"]
-    shutil.rmtree(journal.system.path(root))
+    shutil.rmtree(manifest.system.path(root))
     return [f"model {handle}: removed from {root}"]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from node.host.system import System
-from node.state.manifest import Entry, Journal
+from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "process"
 GRACE_S = 5.0
@@ -17,30 +17,30 @@ PAUSE_S = 0.1
 _START_TIME = 19  # of /proc/PID/stat (proc(5)), counted behind the name
 
 
-def remember(journal: Journal) -> None:
+def record(manifest: Manifest) -> None:
     """Record this process, with what tells it from a later one of the same number."""
-    journal.record(KIND, str(os.getpid()), started=_started(journal.system, os.getpid()))
+    manifest.record(KIND, str(os.getpid()), started=_read_start(manifest.system, os.getpid()))
 
 
-def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
+def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     pid = int(entries[0].subject)
-    if pid == os.getpid() or not _is_it(journal.system, pid, entries[-1]):
+    if pid == os.getpid() or not _is_running(manifest.system, pid, entries[-1]):
         return []
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
-            os.kill(pid, number)
-        until = time.monotonic() + GRACE_S
-        while _is_it(journal.system, pid, entries[-1]) and time.monotonic() < until:
+            os.kill(pid, signal_number)
+        deadline = time.monotonic() + GRACE_S
+        while _is_running(manifest.system, pid, entries[-1]) and time.monotonic() < deadline:
             time.sleep(PAUSE_S)
-    return [f"an interrupted run of {journal.step}: ended"]
+    return [f"an interrupted run of {manifest.step}: ended"]
 
 
-def _is_it(system: System, pid: int, entry: Entry) -> bool:
-    started = _started(system, pid)
+def _is_running(system: System, pid: int, entry: ManifestEntry) -> bool:
+    started = _read_start(system, pid)
     return started is not None and started == entry.facts["started"]
 
 
-def _started(system: System, pid: int) -> str | None:
+def _read_start(system: System, pid: int) -> str | None:
     """Boot and clock tick of the process's start; None where there is none, or only its remains."""
     text = system.read(f"/proc/{pid}/stat")
     fields = text.rpartition(")")[2].split() if text else []

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node.host.daemons import last_words, must
+from node.host.daemons import get_last_line, run_checked
 from node.host.system import System
-from node.state.manifest import Entry, Journal
+from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "swap"
 
 # Pages must move back into memory first: 16 GiB at a slow disk's 100 MB/s.
-LIMIT_S = 170.0
+SWAPOFF_LIMIT_S = 170.0
 
 
 def devices(system: System) -> list[str]:
@@ -20,28 +20,28 @@ def devices(system: System) -> list[str]:
     return sorted(line.split()[0] for line in lines if line.strip())
 
 
-def switch_off(journal: Journal) -> list[str]:
-    done = []
-    for device in devices(journal.system):
-        journal.record(KIND, device, priority=_priority(journal.system, device))
-        must(journal.system, ["swapoff", device], timeout_s=LIMIT_S)
-        done.append(f"swap {device} switched off")
-    return done
+def switch_off(manifest: Manifest) -> list[str]:
+    messages = []
+    for device in devices(manifest.system):
+        manifest.record(KIND, device, priority=_read_priority(manifest.system, device))
+        run_checked(manifest.system, ["swapoff", device], timeout_s=SWAPOFF_LIMIT_S)
+        messages.append(f"swap {device} switched off")
+    return messages
 
 
-def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
+def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     device, priority = entries[0].subject, entries[0].facts["priority"]
-    if device in devices(journal.system):
+    if device in devices(manifest.system):
         return []
     # A negative priority is the kernel's own choice and cannot be asked for.
-    chosen = ["--priority", str(priority)] if priority >= 0 else []
-    done = journal.system.run(["swapon", *chosen, device], timeout_s=30)
-    if done.code:
-        return [f"swap {device}: left off, because swapon says: {last_words(done)}"]
+    options = ["--priority", str(priority)] if priority >= 0 else []
+    result = manifest.system.run(["swapon", *options, device], timeout_s=30)
+    if result.code:
+        return [f"swap {device}: left off, because swapon says: {get_last_line(result)}"]
     return [f"swap {device} switched on"]
 
 
-def _priority(system: System, device: str) -> int:
+def _read_priority(system: System, device: str) -> int:
     for line in (system.read("/proc/swaps") or "").splitlines()[1:]:
         fields = line.split()
         if fields and fields[0] == device:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 
 from node.docker import membership
-from node.errors import Refusal
-from node.host.docker_api import message
+from node.errors import StepError
+from node.host.docker_api import get_message
 from node.host.paths import DOCKER_SOCKET
 from node.host.system import System
-from node.state.manifest import Entry, Journal
+from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "swarm"
 SUBJECT = "membership"
@@ -24,38 +24,40 @@ RELEASE_LIMIT_S = 20.0
 PAUSE_S = 0.5
 
 
-def remember(journal: Journal, found: membership.Membership, head: str) -> None:
+def record_start(manifest: Manifest, current: membership.Membership, head: str) -> None:
     """Record the swarm that the node is in, if any, before it starts or joins the one of `head`."""
-    bridge = BRIDGE in membership.networks(journal.system)
-    begun = {"before": found.cluster, "bridge": bridge, "head": head, "unix_time_s": time.time()}
-    journal.record(KIND, SUBJECT, **begun)
+    bridge = BRIDGE in membership.list_networks(manifest.system)
+    facts = {"before": current.cluster, "bridge": bridge, "head": head, "unix_time_s": time.time()}
+    manifest.record(KIND, SUBJECT, **facts)
 
 
-def joined(journal: Journal) -> None:
+def record_joined(manifest: Manifest) -> None:
     """Record the swarm that it is in now as ours."""
-    found = membership.read(journal.system)
-    if found is not None and found.cluster is not None:
-        journal.record(KIND, SUBJECT, joined=found.cluster)
+    current = membership.read(manifest.system)
+    if current is not None and current.cluster is not None:
+        manifest.record(KIND, SUBJECT, joined=current.cluster)
 
 
-def ours(entries: Sequence[Entry], now: membership.Membership) -> list[str]:
+def list_our_clusters(
+    entries: Sequence[ManifestEntry], current: membership.Membership
+) -> list[str]:
     """The swarms that we started or joined. Pure. A run that was killed between joining and saying
     so has left only what it was about to do."""
-    said = [entry.facts["joined"] for entry in entries if "joined" in entry.facts]
-    last = entries[-1].facts if entries else {}
-    unsaid = now.cluster is not None and now.cluster != last.get("before")
-    if last.get("head") in now.managers and unsaid:
-        said.append(str(now.cluster))
-    return said
+    clusters = [entry.facts["joined"] for entry in entries if "joined" in entry.facts]
+    newest = entries[-1].facts if entries else {}
+    is_unrecorded = current.cluster is not None and current.cluster != newest.get("before")
+    if newest.get("head") in current.managers and is_unrecorded:
+        clusters.append(str(current.cluster))
+    return clusters
 
 
-def await_begun(journal: Journal) -> None:
+def await_join(manifest: Manifest) -> None:
     """Where an earlier run was killed while dockerd was joining for it: dockerd goes on, so what
     the node is in shows only when that is over."""
-    entries = journal.of(KIND, SUBJECT)
-    last = entries[-1].facts if entries else {}
-    until = last.get("unix_time_s", 0) + JOIN_LIMIT_S
-    _await_complete(journal.system, until - time.time())
+    entries = manifest.list_for(KIND, SUBJECT)
+    newest = entries[-1].facts if entries else {}
+    join_end_s = newest.get("unix_time_s", 0) + JOIN_LIMIT_S
+    _await_complete(manifest.system, join_end_s - time.time())
 
 
 def _await_complete(system: System, limit_s: float) -> None:
@@ -64,44 +66,49 @@ def _await_complete(system: System, limit_s: float) -> None:
         time.sleep(PAUSE_S)
 
 
-def is_said(journal: Journal, cluster: str | None) -> bool:
-    entries = journal.of(KIND, SUBJECT)
+def is_recorded(manifest: Manifest, cluster: str | None) -> bool:
+    entries = manifest.list_for(KIND, SUBJECT)
     return any(entry.facts.get("joined") == cluster for entry in entries)
 
 
-def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
-    await_begun(journal)
-    found = membership.awaited(journal.system)
-    if found is None:
-        raise Refusal("dockerd does not answer, so the node cannot leave its Swarm.")
-    done = []
-    if found.state != membership.INACTIVE:
-        if found.cluster not in ours(entries, found):
-            return [f"Swarm {found.cluster}: left as it is, because others joined it"]
-        if found.state == membership.ACTIVE:
+def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
+    await_join(manifest)
+    current = membership.read_when_ready(manifest.system)
+    if current is None:
+        raise StepError("dockerd does not answer, so the node cannot leave its Swarm.")
+    messages = []
+    if current.state != membership.INACTIVE:
+        if current.cluster not in list_our_clusters(entries, current):
+            return [f"Swarm {current.cluster}: left as it is, because others joined it"]
+        if current.state == membership.ACTIVE:
             # Else dockerd would make the bridge after we removed it.
-            _await_complete(journal.system, COMPLETE_LIMIT_S)
-        membership.leave(journal.system)
-        done = ["left the Swarm"]
-    done += [] if _had_bridge(entries) else _remove_bridge(journal)
-    before = entries[0].facts.get("before")
-    if before:
-        done.append(f"Swarm {before}, where this node was before, cannot be joined again from here")
-    return done
+            _await_complete(manifest.system, COMPLETE_LIMIT_S)
+        membership.leave(manifest.system)
+        messages = ["left the Swarm"]
+    messages += [] if _had_bridge(entries) else _remove_bridge(manifest)
+    previous_cluster = entries[0].facts.get("before")
+    if previous_cluster:
+        messages.append(
+            f"Swarm {previous_cluster}, where this node was before, cannot be joined again "
+            f"from here"
+        )
+    return messages
 
 
-def _had_bridge(entries: Sequence[Entry]) -> bool:
+def _had_bridge(entries: Sequence[ManifestEntry]) -> bool:
     return bool(entries[0].facts.get("bridge"))
 
 
-def _remove_bridge(journal: Journal) -> list[str]:
+def _remove_bridge(manifest: Manifest) -> list[str]:
     """Docker refuses as long as the ingress network is being taken down."""
     deadline = time.monotonic() + RELEASE_LIMIT_S
-    while BRIDGE in membership.networks(journal.system):
-        answer = journal.system.ask(DOCKER_SOCKET, "DELETE", f"/networks/{BRIDGE}", timeout_s=30)
+    while BRIDGE in membership.list_networks(manifest.system):
+        answer = manifest.system.request(
+            DOCKER_SOCKET, "DELETE", f"/networks/{BRIDGE}", timeout_s=30
+        )
         if answer.ok:
             return [f"network {BRIDGE}: removed"]
         if time.monotonic() > deadline:
-            return [f"network {BRIDGE}: left, because Docker says: {message(answer.body)}"]
+            return [f"network {BRIDGE}: left, because Docker says: {get_message(answer.body)}"]
         time.sleep(PAUSE_S)
     return []

@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from node.changes import action, directory
-from node.state.manifest import Entry, Journal
+from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "symlink"
 
 
-def ensure(journal: Journal, path: str, target: str) -> list[str]:
-    if journal.system.link_target(path) == target:
+def ensure(manifest: Manifest, path: str, target: str) -> list[str]:
+    if manifest.system.read_link(path) == target:
         return []
-    directory.make_parents(journal, path)
-    journal.record(KIND, path, target=target)
-    journal.system.remove(path)
-    journal.system.link(path, target)
+    directory.make_parents(manifest, path)
+    manifest.record(KIND, path, target=target)
+    manifest.system.remove(path)
+    manifest.system.link(path, target)
     return [f"{path}: linked to {target}"]
 
 
-def undo(journal: Journal, entries: Sequence[Entry]) -> list[str]:
+def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     path = entries[0].subject
-    found = journal.system.link_target(path)
-    if found is None:
+    current_target = manifest.system.read_link(path)
+    if current_target is None:
         return []
-    if found != entries[-1].facts["target"]:
-        return [f"{path}: left, because others point it at {found}"]
-    action.mark_all(journal)
-    journal.system.remove(path)
+    if current_target != entries[-1].facts["target"]:
+        return [f"{path}: left, because others point it at {current_target}"]
+    action.mark_all_due(manifest)
+    manifest.system.remove(path)
     return [f"{path}: removed"]

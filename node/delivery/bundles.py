@@ -7,60 +7,65 @@ import os
 from typing import Any
 
 from node.delivery import image
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.system import System
 from node.huggingface import cache, record
 from node.state import receipts
-from node.state.manifest import Journal
-from node.transfer.bundle import Item, Parcel
+from node.state.manifest import Manifest
+from node.transfer.bundle import Bundle, Item
 
 
-def of(journal: Journal, name: str) -> Parcel:
+def build_for_step(journal: Manifest, name: str) -> Bundle:
     """`name` is the step's: `model:<slug>` or `image:<service>`. Raises Refusal for none."""
     system, (kind, _, instance) = journal.system, name.partition(":")
     if kind == "image":
-        return image.parcel_of(journal, _want(system, name))
-    found = _models(system).get(instance)
-    if found is None:
-        raise Refusal(f"This node does not have what {name} brings; run `pulumi up` again.")
-    return model(system, name, found)
+        return image.build_image_bundle(journal, _read_want(system, name))
+    known_model = _list_models(system).get(instance)
+    if known_model is None:
+        raise StepError(f"This node does not have what {name} brings; run `pulumi up` again.")
+    return build_model_bundle(system, name, known_model)
 
 
-def _want(system: System, name: str) -> dict[str, Any]:
+def _read_want(system: System, name: str) -> dict[str, Any]:
     """What the step was last applied for, by its receipt."""
     try:
-        found: dict[str, Any] = json.loads(receipts.read_all(system).get(name, ""))["want"]
+        want: dict[str, Any] = json.loads(receipts.read_all(system).get(name, ""))["want"]
     except (ValueError, KeyError):
-        raise Refusal(f"This node has no receipt of {name}; run `pulumi up` again.") from None
-    return found
+        raise StepError(f"This node has no receipt of {name}; run `pulumi up` again.") from None
+    return want
 
 
-def _models(system: System) -> dict[str, record.Record]:
-    return {cache.slug(one.handle): one for one in record.read_all(system)}
+def _list_models(system: System) -> dict[str, record.ModelRecord]:
+    return {
+        cache.to_slug(known_model.handle): known_model
+        for known_model in record.list_records(system)
+    }
 
 
-def model(system: System, name: str, found: record.Record) -> Parcel:
+def build_model_bundle(system: System, name: str, known_model: record.ModelRecord) -> Bundle:
     """The files that the snapshot's names lead to, and those names as links or as files."""
-    changed = record.changed(system, found)
+    changed = record.list_changed_files(system, known_model)
     if changed:
-        raise Refusal(f"{', '.join(changed[:3])} of {found.handle} changed just now; try again.")
-    top = cache.snapshot(found.root, found.commit)
+        raise StepError(
+            f"{', '.join(changed[:3])} of {known_model.handle} changed just now; try again."
+        )
+    top = cache.get_snapshot_folder(known_model.root, known_model.commit)
     links = {
         file: target
-        for file in found.parts
-        if (target := _target(system, f"{top}/{file}")) is not None
+        for file in known_model.parts
+        if (target := _read_link(system, f"{top}/{file}")) is not None
     }
-    items = {part.place: Item(part.size, part.digest) for part in found.parts.values()}
-    about: dict[str, Any] = {
-        "handle": found.handle,
-        "commit": found.commit,
-        "revision": found.revision,
+    items = {part.place: Item(part.size, part.digest) for part in known_model.parts.values()}
+    metadata: dict[str, Any] = {
+        "handle": known_model.handle,
+        "commit": known_model.commit,
+        "revision": known_model.revision,
         "links": links,
     }
-    return Parcel(name, found.root, items, about)
+    return Bundle(name, known_model.root, items, metadata)
 
 
-def _target(system: System, path: str) -> str | None:
+def _read_link(system: System, path: str) -> str | None:
     try:
         return os.readlink(system.path(path))
     except OSError:

@@ -7,113 +7,126 @@ from collections.abc import Mapping
 from typing import Any
 
 from node.changes import image, tree
-from node.errors import Refusal
-from node.host.paths import SPREAD_PORT as PORT
+from node.errors import StepError
 from node.host.paths import STATE
-from node.huggingface.download import require_room
+from node.host.paths import TRANSFER_PORT as PORT
+from node.huggingface.download import require_space
 from node.images import docker_images
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 from node.transfer import receive
-from node.transfer.bundle import Parcel
+from node.transfer.bundle import Bundle
 
 Json = Mapping[str, Any]
 FILE = "image.tar"
 
 
-def folder(service: str, way: str) -> str:
+def get_transfer_folder(service: str, direction: str) -> str:
     """Where an image lies as a file while it travels: `way` is `out` or `in`."""
-    return f"{STATE}/image-{way}-{service}"
+    return f"{STATE}/image-{direction}-{service}"
 
 
-def from_registry(journal: Journal, want: Json, secret: Json) -> list[str]:
+def pull_from_registry(journal: Manifest, want: Json, secret: Json) -> list[str]:
     """The source. Raises Refusal with what to do."""
-    system, text, done = journal.system, want["image"], []
-    if docker_images.identity(system, text) is None:
-        image.remember(journal, text)
-        came = docker_images.pull(system, text, secret.get("registry_password"))
-        done.append(f"{text}: pulled {came}")
+    system, text, messages = journal.system, want["image"], []
+    if docker_images.get_image_id(system, text) is None:
+        image.record(journal, text)
+        summary = docker_images.pull(system, text, secret.get("registry_password"))
+        messages.append(f"{text}: pulled {summary}")
     _require_platform(journal, text)
-    if want["layer"] and docker_images.identity(system, want["name"]) is None:
-        image.remember(journal, want["name"])
-        docker_images.build(system, want["name"], want["layer"])
-        done.append(f"{want['name']}: built upon {text}")
-    elif docker_images.identity(system, want["name"]) is None:
-        image.remember(journal, want["name"])
+    if want["layer"] and docker_images.get_image_id(system, want["name"]) is None:
+        image.record(journal, want["name"])
+        docker_images.build_image(system, want["name"], want["layer"])
+        messages.append(f"{want['name']}: built upon {text}")
+    elif docker_images.get_image_id(system, want["name"]) is None:
+        image.record(journal, want["name"])
         docker_images.command(system, "tag", text, want["name"])
-    return [*done, f"{want['name']}: is {_short(docker_images.identity(system, want['name']))}"]
+    return [
+        *messages,
+        f"{want['name']}: is {_shorten(docker_images.get_image_id(system, want['name']))}",
+    ]
 
 
-def _require_platform(journal: Journal, text: str) -> None:
+def _require_platform(journal: Manifest, text: str) -> None:
     """A registry hands out an image of one platform to everybody."""
-    found = docker_images.inspect(journal.system, text) or {}
-    own = docker_images.architecture()
-    if found.get("Architecture") not in (None, "", own):
-        raise Refusal(
-            f"{text} is built for {found['Architecture']} and this node is {own}; choose an image "
-            f"with a build for {docker_images.machine()}."
+    document = docker_images.inspect(journal.system, text) or {}
+    architecture = docker_images.get_architecture()
+    if document.get("Architecture") not in (None, "", architecture):
+        raise StepError(
+            f"{text} is built for {document['Architecture']} and this node is {architecture}; "
+            f"choose an image "
+            f"with a build for {docker_images.get_platform()}."
         )
 
 
-def from_peer(journal: Journal, want: Json, secret: Json) -> list[str]:
+def receive_from_peer(journal: Manifest, want: Json, secret: Json) -> list[str]:
     """The others. Raises Refusal with what to do."""
-    system, given, service = journal.system, want["source"], want["service"]
-    source = receive.Source(
-        given["node"], given["addresses"], given["own"], PORT, secret["spread_key"]
+    system, source_fields, service = journal.system, want["source"], want["service"]
+    source = receive.TransferSource(
+        source_fields["node"],
+        source_fields["addresses"],
+        source_fields["own"],
+        PORT,
+        secret["spread_key"],
     )
-    parcel = receive.offered(source, f"image:{service}")
-    if docker_images.identity(system, want["name"]) == parcel.about["id"]:
-        return [f"{want['name']}: is {_short(parcel.about['id'])} already"]
-    image.remember(journal, want["name"])
-    came = _load(journal, want, source, parcel)
-    found = docker_images.identity(system, want["name"])
-    if found != parcel.about["id"]:
-        raise Refusal(
-            f"{want['name']} is {_short(found)} here after loading and "
-            f"{_short(parcel.about['id'])} on {given['node']}: their Docker Engines store images "
+    bundle = receive.fetch_offer(source, f"image:{service}")
+    if docker_images.get_image_id(system, want["name"]) == bundle.about["id"]:
+        return [f"{want['name']}: is {_shorten(bundle.about['id'])} already"]
+    image.record(journal, want["name"])
+    summary = _receive_and_load(journal, want, source, bundle)
+    identity = docker_images.get_image_id(system, want["name"])
+    if identity != bundle.about["id"]:
+        raise StepError(
+            f"{want['name']} is {_shorten(identity)} here after loading and "
+            f"{_shorten(bundle.about['id'])} on {source_fields['node']}: their Docker Engines "
+            f"store images "
             "in different ways. Bring both to one version."
         )
-    return [f"{want['name']}: received {came}", f"{want['name']}: is {_short(found)}"]
+    return [f"{want['name']}: received {summary}", f"{want['name']}: is {_shorten(identity)}"]
 
 
-def _load(journal: Journal, want: Json, source: receive.Source, parcel: Parcel) -> str:
+def _receive_and_load(
+    journal: Manifest, want: Json, source: receive.TransferSource, bundle: Bundle
+) -> str:
     """Its file travels like a model's, and goes once the engine has the image."""
-    system, place = journal.system, folder(want["service"], "in")
-    tree.remember(journal, place)
-    if system.state(place) is None:
-        system.make_directory(place, 0o700)
-    receiver = receive.Receiver(source, parcel, system.path(place), lambda name: False)
+    system, folder_path = journal.system, get_transfer_folder(want["service"], "in")
+    tree.record(journal, folder_path)
+    if system.get_state(folder_path) is None:
+        system.make_directory(folder_path, 0o700)
+    receiver = receive.Receiver(source, bundle, system.path(folder_path), lambda name: False)
     # The file and what is unpacked from it.
-    require_room(system, STATE, 2 * receiver.missing(), want["name"])
-    came = receiver.run()
-    docker_images.command(system, "load", "--quiet", "--input", str(system.path(f"{place}/{FILE}")))
-    shutil.rmtree(system.path(place))
-    return came
+    require_space(system, STATE, 2 * receiver.count_missing_bytes(), want["name"])
+    summary = receiver.run()
+    docker_images.command(
+        system, "load", "--quiet", "--input", str(system.path(f"{folder_path}/{FILE}"))
+    )
+    shutil.rmtree(system.path(folder_path))
+    return summary
 
 
-def _short(identity: str | None) -> str:
+def _shorten(identity: str | None) -> str:
     """
-    >>> _short("sha256:0123456789abcdef")
+    >>> _shorten("sha256:0123456789abcdef")
     '0123456789ab'
     """
     return (identity or "missing").removeprefix("sha256:")[:12]
 
 
-def parcel_of(journal: Journal, want: Json) -> Parcel:
+def build_image_bundle(journal: Manifest, want: Json) -> Bundle:
     """The image as a file, for those who fetch it. Raises Refusal."""
     from node.host import digests
     from node.transfer.bundle import Item
 
-    system, place = journal.system, folder(want["service"], "out")
-    identity = docker_images.identity(system, want["name"])
+    system, folder_path = journal.system, get_transfer_folder(want["service"], "out")
+    identity = docker_images.get_image_id(system, want["name"])
     if identity is None:
-        raise Refusal(f"{want['name']} is gone from this node; run `pulumi up` again.")
+        raise StepError(f"{want['name']} is gone from this node; run `pulumi up` again.")
     size = int((docker_images.inspect(system, want["name"]) or {}).get("Size", 0))
-    require_room(system, STATE, size, want["name"])
-    tree.remember(journal, place)
-    if system.state(place) is None:
-        system.make_directory(place, 0o700)
-    file = system.path(f"{place}/{FILE}")
+    require_space(system, STATE, size, want["name"])
+    tree.record(journal, folder_path)
+    if system.get_state(folder_path) is None:
+        system.make_directory(folder_path, 0o700)
+    file = system.path(f"{folder_path}/{FILE}")
     docker_images.command(system, "save", "--output", str(file), want["name"])
-    item = Item(file.stat().st_size, digests.of(file, digests.SHA256))
-    about = {"id": identity, "temporary": True}
-    return Parcel(f"image:{want['service']}", place, {FILE: item}, about)
+    item = Item(file.stat().st_size, digests.hash_file(file, digests.SHA256))
+    metadata = {"id": identity, "temporary": True}
+    return Bundle(f"image:{want['service']}", folder_path, {FILE: item}, metadata)

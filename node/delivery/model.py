@@ -9,98 +9,107 @@ from pathlib import Path
 from typing import Any
 
 from node.delivery import settled_model
-from node.errors import Refusal
+from node.errors import StepError
 from node.host import digests, users
-from node.host.paths import SPREAD_PORT as PORT
+from node.host.paths import TRANSFER_PORT as PORT
 from node.huggingface import cache, download, look, record
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 from node.transfer import receive
-from node.transfer.bundle import Parcel
+from node.transfer.bundle import Bundle
 
 Json = Mapping[str, Any]
 
 
-def from_hub(journal: Journal, want: Json, secret: Json) -> list[str]:
+def download_from_hub(journal: Manifest, want: Json, secret: Json) -> list[str]:
     """The source: download what is not here and right. Raises Refusal."""
-    with _new_files_are_the_users(journal, want):
+    with _own_new_files(journal, want):
         return _download(journal, want, secret)
 
 
-def _download(journal: Journal, want: Json, secret: Json) -> list[str]:
-    system, root = journal.system, cache.folder(want["cache"], want["handle"])
-    here = settled_model.local_commit(system, want)
-    if here and not _drop_damaged(journal, want, here):
-        return [_settled(journal, want, here)]
+def _download(journal: Manifest, want: Json, secret: Json) -> list[str]:
+    system, root = journal.system, cache.get_model_folder(want["cache"], want["handle"])
+    local_commit = settled_model.find_local_commit(system, want)
+    if local_commit and not _drop_damaged(journal, want, local_commit):
+        return [_record_verified(journal, want, local_commit)]
     token = secret.get("hf_token")
-    found = look.look(system, want["handle"], here or want["fetch"], token)
-    needed = download.missing(system, root, found)
-    download.require_room(system, want["cache"], needed, want["handle"])
-    came = download.run(system, want, found, token)
-    if download.wrong(system, root, found):
+    hub_model = look.query_model(system, want["handle"], local_commit or want["fetch"], token)
+    missing_bytes = download.count_missing_bytes(system, root, hub_model)
+    download.require_space(system, want["cache"], missing_bytes, want["handle"])
+    summary = download.download(system, want, hub_model, token)
+    if download.remove_mismatches(system, root, hub_model):
         # A part that an earlier, interrupted run left may have been damaged: once more, from none.
-        came = download.run(system, want, found, token)
-        bad = download.wrong(system, root, found)
-        if bad:
-            raise Refusal(f"{', '.join(bad)} of {want['handle']} came twice with wrong contents.")
-    return [f"{want['handle']}: downloaded {came}", _settled(journal, want, found.commit)]
+        summary = download.download(system, want, hub_model, token)
+        mismatched = download.remove_mismatches(system, root, hub_model)
+        if mismatched:
+            raise StepError(
+                f"{', '.join(mismatched)} of {want['handle']} came twice with wrong contents."
+            )
+    return [
+        f"{want['handle']}: downloaded {summary}",
+        _record_verified(journal, want, hub_model.commit),
+    ]
 
 
-def _drop_damaged(journal: Journal, want: Json, commit: str) -> list[str]:
+def _drop_damaged(journal: Manifest, want: Json, commit: str) -> list[str]:
     """Files that are not what they should be, removed so that they come again."""
-    root = cache.folder(want["cache"], want["handle"])
-    known = record.read(journal.system, want["handle"])
-    bad = settled_model.damaged(journal.system, root, commit, known)
-    for place in bad:
-        journal.system.path(f"{root}/{place}").unlink(missing_ok=True)
-    return bad
+    root = cache.get_model_folder(want["cache"], want["handle"])
+    known_record = record.read_record(journal.system, want["handle"])
+    damaged = settled_model.find_damaged(journal.system, root, commit, known_record)
+    for path in damaged:
+        journal.system.path(f"{root}/{path}").unlink(missing_ok=True)
+    return damaged
 
 
-def _settled(journal: Journal, want: Json, commit: str) -> str:
-    found = settled_model.settle(journal, want, commit)
-    return f"{want['handle']}: {len(found.parts)} files verified at commit {commit[:8]}"
+def _record_verified(journal: Manifest, want: Json, commit: str) -> str:
+    verified = settled_model.record_verified(journal, want, commit)
+    return f"{want['handle']}: {len(verified.parts)} files verified at commit {commit[:8]}"
 
 
-def from_peer(journal: Journal, want: Json, secret: Json) -> list[str]:
+def receive_from_peer(journal: Manifest, want: Json, secret: Json) -> list[str]:
     """The others: fetch from the source what is not here and right. Raises Refusal."""
-    with _new_files_are_the_users(journal, want):
+    with _own_new_files(journal, want):
         return _receive(journal, want, secret)
 
 
-def _receive(journal: Journal, want: Json, secret: Json) -> list[str]:
-    system, given = journal.system, want["source"]
-    source = receive.Source(
-        given["node"], given["addresses"], given["own"], PORT, secret["spread_key"]
+def _receive(journal: Manifest, want: Json, secret: Json) -> list[str]:
+    system, source_fields = journal.system, want["source"]
+    source = receive.TransferSource(
+        source_fields["node"],
+        source_fields["addresses"],
+        source_fields["own"],
+        PORT,
+        secret["spread_key"],
     )
-    parcel = receive.offered(source, f"model:{cache.slug(want['handle'])}")
-    root = system.path(cache.folder(want["cache"], want["handle"]))
-    right = _right(root, parcel)
-    receiver = receive.Receiver(source, parcel, root, right.__contains__)
-    needed = receiver.missing()
-    download.require_room(system, want["cache"], needed, want["handle"])
-    came = receiver.run()
-    _link(root, parcel)
-    settled = _settled(journal, want, parcel.about["commit"])
-    return [*([f"{want['handle']}: received {came}"] if needed else []), settled]
+    bundle = receive.fetch_offer(source, f"model:{cache.to_slug(want['handle'])}")
+    root = system.path(cache.get_model_folder(want["cache"], want["handle"]))
+    present = _find_present(root, bundle)
+    receiver = receive.Receiver(source, bundle, root, present.__contains__)
+    missing_bytes = receiver.count_missing_bytes()
+    download.require_space(system, want["cache"], missing_bytes, want["handle"])
+    summary = receiver.run()
+    _link_snapshot(root, bundle)
+    verified = _record_verified(journal, want, bundle.about["commit"])
+    return [*([f"{want['handle']}: received {summary}"] if missing_bytes else []), verified]
 
 
-def _right(root: Path, parcel: Parcel) -> set[str]:
+def _find_present(root: Path, bundle: Bundle) -> set[str]:
     """Files that are here with the right bytes: they are not sent again."""
-    there = {
-        place: item.digest
-        for place, item in parcel.items.items()
-        if _has_size(root / place, item.size)
+    candidates = {
+        path: item.digest
+        for path, item in bundle.items.items()
+        if _has_size(root / path, item.size)
     }
-    return set(there) - set(digests.wrong(root, there, lambda count: None))
+    return set(candidates) - set(digests.find_mismatches(root, candidates, lambda count: None))
 
 
 def _has_size(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
 
 
-def _link(root: Path, parcel: Parcel) -> None:
+def _link_snapshot(root: Path, bundle: Bundle) -> None:
     """The model's own names for the files, as the source has them."""
-    top = root / "snapshots" / parcel.about["commit"]
-    for name, target in parcel.about["links"].items():
+    top = root / "snapshots" / bundle.about["commit"]
+    for name, target in bundle.about["links"].items():
         link = top / name
         link.parent.mkdir(parents=True, exist_ok=True)
         if not link.is_symlink() or os.readlink(link) != target:
@@ -109,17 +118,17 @@ def _link(root: Path, parcel: Parcel) -> None:
 
 
 @contextmanager
-def _new_files_are_the_users(journal: Journal, want: Json) -> Iterator[None]:
+def _own_new_files(journal: Manifest, want: Json) -> Iterator[None]:
     """What comes is the user's, as if the client had brought it; what was there keeps its owner."""
-    root = journal.system.path(cache.folder(want["cache"], want["handle"]))
-    before = set(_below(root))
+    root = journal.system.path(cache.get_model_folder(want["cache"], want["handle"]))
+    before = set(_list_below(root))
     yield
-    uid, gid = users.ids_of(journal.system, want["user"])
-    for path in set(_below(root)) - before:
+    uid, gid = users.get_user_ids(journal.system, want["user"])
+    for path in set(_list_below(root)) - before:
         os.lchown(path, uid, gid)
 
 
-def _below(root: Path) -> Iterator[str]:
+def _list_below(root: Path) -> Iterator[str]:
     for folder, folders, names in os.walk(root):
         for name in (*folders, *names):
             yield f"{folder}/{name}"

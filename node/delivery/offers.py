@@ -13,13 +13,13 @@ from urllib.parse import quote, unquote
 
 from node.changes import process, tree, unit
 from node.delivery import bundles
-from node.errors import Refusal
-from node.host.daemons import must
-from node.host.paths import SPREAD_PORT as PORT
+from node.errors import StepError
+from node.host.daemons import run_checked
 from node.host.paths import STATE
-from node.host.progress import size
+from node.host.paths import TRANSFER_PORT as PORT
+from node.host.progress import format_size
 from node.host.system import System
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 from node.transfer import bundle
 
 FOLDER = "/run/sparkform-spread"
@@ -29,7 +29,7 @@ PAUSE_S = 0.1
 
 
 @contextmanager
-def doors(system: System) -> Iterator[None]:
+def hold_offers(system: System) -> Iterator[None]:
     """Held while an offer comes or the server decides to end, so that neither misses the other."""
     handle = os.open(system.path(STATE), os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -39,68 +39,68 @@ def doors(system: System) -> Iterator[None]:
         os.close(handle)
 
 
-def open_for(journal: Journal, name: str, listen: Sequence[str]) -> list[str]:
+def add_offer(journal: Manifest, name: str, listen: Sequence[str]) -> list[str]:
     """Offer what the step `name` has brought to this node. Raises Refusal where it has not."""
     system = journal.system
-    process.remember(journal)
-    found = bundles.of(journal, name)
-    unit.remember(journal, UNIT)
-    with doors(system):
-        if system.state(FOLDER) is None:
-            tree.remember(journal, FOLDER)
+    process.record(journal)
+    bundle = bundles.build_for_step(journal, name)
+    unit.record(journal, UNIT)
+    with hold_offers(system):
+        if system.get_state(FOLDER) is None:
+            tree.record(journal, FOLDER)
             system.make_directory(FOLDER, 0o700)
-        system.write(_path(name), found.to_text(), 0o600)
-        if not _answers(system):
-            _start(system, listen)
-    return [f"{name}: {size(found.bytes)} offered at {', '.join(listen)}"]
+        system.write(_get_path(name), bundle.to_json(), 0o600)
+        if not _is_active(system):
+            _start_server(system, listen)
+    return [f"{name}: {format_size(bundle.bytes)} offered at {', '.join(listen)}"]
 
 
-def names(system: System) -> list[str]:
-    return [unquote(name) for name in system.names(FOLDER) if not name.startswith(".")]
+def list_names(system: System) -> list[str]:
+    return [unquote(name) for name in system.list_names(FOLDER) if not name.startswith(".")]
 
 
-def text_of(system: System, name: str) -> str | None:
-    return system.read(_path(name))
+def read_text(system: System, name: str) -> str | None:
+    return system.read(_get_path(name))
 
 
-def stamp_of(system: System, name: str) -> str:
+def get_stamp(system: System, name: str) -> str:
     """Differs for each time that the parcel was offered."""
     try:
-        found = os.stat(system.path(_path(name)))
+        status = os.stat(system.path(_get_path(name)))
     except FileNotFoundError:
         return ""
-    return f"{found.st_ino} {found.st_mtime_ns}"
+    return f"{status.st_ino} {status.st_mtime_ns}"
 
 
-def take_back(system: System, name: str) -> None:
+def remove_offer(system: System, name: str) -> None:
     """A file that was made for the offer goes with it."""
-    text = text_of(system, name)
-    found = bundle.parse(text) if text else None
-    if found and found.about.get("temporary"):
-        shutil.rmtree(system.path(found.root), ignore_errors=True)
-    system.remove(_path(name))
+    text = read_text(system, name)
+    offered = bundle.parse_bundle(text) if text else None
+    if offered and offered.about.get("temporary"):
+        shutil.rmtree(system.path(offered.root), ignore_errors=True)
+    system.remove(_get_path(name))
 
 
-def close(system: System) -> None:
+def remove_all(system: System) -> None:
     shutil.rmtree(system.path(FOLDER), ignore_errors=True)
 
 
-def _path(name: str) -> str:
+def _get_path(name: str) -> str:
     return f"{FOLDER}/{quote(name, safe='')}"
 
 
-def _answers(system: System) -> bool:
+def _is_active(system: System) -> bool:
     return system.run(["systemctl", "is-active", "--quiet", UNIT]).code == 0
 
 
-def _start(system: System, listen: Sequence[str]) -> None:
+def _start_server(system: System, listen: Sequence[str]) -> None:
     """Bound to those addresses only; gone for systemd, too, once it has ended."""
     program = os.path.abspath(sys.argv[0])
-    started = ["systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "--service-type=exec"]
-    must(system, [*started, "python3", program, "spread", str(PORT), *listen], timeout_s=30)
-    until = time.monotonic() + READY_S
+    command = ["systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "--service-type=exec"]
+    run_checked(system, [*command, "python3", program, "spread", str(PORT), *listen], timeout_s=30)
+    deadline = time.monotonic() + READY_S
     while str(PORT) not in system.run(["ss", "-Hltn", f"sport = :{PORT}"]).out:
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             log = system.run(["journalctl", "-u", UNIT, "-n", "3", "-o", "cat", "--no-pager"])
-            raise Refusal(f"{UNIT} does not listen at port {PORT}: {log.out.strip()}")
+            raise StepError(f"{UNIT} does not listen at port {PORT}: {log.out.strip()}")
         time.sleep(PAUSE_S)

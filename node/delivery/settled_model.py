@@ -5,77 +5,86 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from node.host import digests
-from node.host.plain import mapping
+from node.host.plain import as_mapping
 from node.host.system import System
 from node.huggingface import cache, record
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 CONFIGS = ("config.json", "params.json")
 WEIGHTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth")
 MAIN = "main"
 
 
-def revision_of(want: Mapping[str, object]) -> str:
+def get_revision(want: Mapping[str, object]) -> str:
     """What an engine asks the cache for: the declared revision, or the main branch."""
     return str(want.get("revision") or MAIN)
 
 
-def local_commit(system: System, want: Mapping[str, str]) -> str | None:
+def find_local_commit(system: System, want: Mapping[str, str]) -> str | None:
     """The commit that is wanted and looks whole here, by its file names alone."""
-    root = cache.folder(want["cache"], want["handle"])
-    commit = cache.commit_of(system, root, revision_of(want))
-    return commit if commit and looks_whole(system, root, commit) else None
+    root = cache.get_model_folder(want["cache"], want["handle"])
+    commit = cache.resolve_commit(system, root, get_revision(want))
+    return commit if commit and is_complete(system, root, commit) else None
 
 
-def looks_whole(system: System, root: str, commit: str) -> bool:
+def is_complete(system: System, root: str, commit: str) -> bool:
     """A config, weights, each file that an index names, and no link that leads nowhere."""
-    names = {one.name for one in cache.files(system, root, commit)}
-    if cache.dangling(system, root, commit) or not names.intersection(CONFIGS):
+    names = {file.name for file in cache.list_files(system, root, commit)}
+    if cache.list_dangling_links(system, root, commit) or not names.intersection(CONFIGS):
         return False
     return any(name.endswith(WEIGHTS) for name in names) and all(
-        shard in names for shard in _indexed(system, cache.snapshot(root, commit), names)
+        shard in names
+        for shard in _list_indexed_shards(system, cache.get_snapshot_folder(root, commit), names)
     )
 
 
-def _indexed(system: System, top: str, names: set[str]) -> list[str]:
+def _list_indexed_shards(system: System, top: str, names: set[str]) -> list[str]:
     import json
 
-    found: list[str] = []
+    shards: list[str] = []
     for name in names:
         if name.endswith(".index.json"):
             try:
-                index = mapping(json.loads(system.read(f"{top}/{name}") or ""))
+                index = as_mapping(json.loads(system.read(f"{top}/{name}") or ""))
             except ValueError:
                 return ["an index that can be read"]
-            found += {str(shard) for shard in mapping(index.get("weight_map")).values()}
-    return found
+            shards += {str(shard) for shard in as_mapping(index.get("weight_map")).values()}
+    return shards
 
 
-def damaged(system: System, root: str, commit: str, known: record.Record | None) -> list[str]:
+def find_damaged(
+    system: System, root: str, commit: str, known_record: record.ModelRecord | None
+) -> list[str]:
     """Places whose bytes are not what their name or an earlier record says."""
-    before = {part.place: part.digest for part in known.parts.values()} if known else {}
+    known_digests = (
+        {known_file.place: known_file.digest for known_file in known_record.parts.values()}
+        if known_record
+        else {}
+    )
     expected = {}
-    for one in cache.files(system, root, commit):
-        digest = digests.named_by(one.place) or before.get(one.place)
+    for file in cache.list_files(system, root, commit):
+        digest = digests.parse_blob_digest(file.path) or known_digests.get(file.path)
         if digest:
-            expected[one.place] = digest
-    return digests.wrong(system.path(root), expected, lambda count: None)
+            expected[file.path] = digest
+    return digests.find_mismatches(system.path(root), expected, lambda count: None)
 
 
-def settle(journal: Journal, want: Mapping[str, str], commit: str) -> record.Record:
+def record_verified(journal: Manifest, want: Mapping[str, str], commit: str) -> record.ModelRecord:
     """Record the model as verified, and let its revision name the commit."""
-    root = cache.folder(want["cache"], want["handle"])
-    cache.name_commit(journal.system, root, revision_of(want), commit)
-    parts = {
-        one.name: record.Part(one.place, one.size, one.mtime_ns, _digest(journal.system, root, one))
-        for one in cache.files(journal.system, root, commit)
+    root = cache.get_model_folder(want["cache"], want["handle"])
+    cache.write_ref(journal.system, root, get_revision(want), commit)
+    files = {
+        file.name: record.VerifiedFile(
+            file.path, file.size, file.mtime_ns, _get_digest(journal.system, root, file)
+        )
+        for file in cache.list_files(journal.system, root, commit)
     }
-    found = record.Record(want["handle"], root, revision_of(want), commit, parts)
-    record.write(journal, found)
-    return found
+    verified = record.ModelRecord(want["handle"], root, get_revision(want), commit, files)
+    record.write_record(journal, verified)
+    return verified
 
 
-def _digest(system: System, root: str, one: cache.CachedFile) -> str:
+def _get_digest(system: System, root: str, file: cache.CachedFile) -> str:
     """A file without such a name is taken as it is: there is nothing to compare it with."""
-    found = digests.named_by(one.place)
-    return found or digests.of(system.path(f"{root}/{one.place}"), digests.SHA256)
+    named = digests.parse_blob_digest(file.path)
+    return named or digests.hash_file(system.path(f"{root}/{file.path}"), digests.SHA256)

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from node.docker.swarm_certificate import CERTIFICATE, cluster_of
-from node.errors import Refusal
+from node.docker.swarm_certificate import CERTIFICATE, parse_cluster_id
+from node.errors import StepError
 from node.host.docker_api import get, send
-from node.host.plain import listing, mapping
+from node.host.plain import as_list, as_mapping
 from node.host.system import System
 
 PORT = 2377
@@ -48,36 +48,36 @@ class Membership:
 
 def read(system: System) -> Membership | None:
     """None where dockerd does not answer."""
-    found = get(system, "/info")
-    return None if found is None else parse(found, _certificate(system, mapping(found)))
+    info = get(system, "/info")
+    return None if info is None else parse(info, _read_certificate(system, as_mapping(info)))
 
 
-def awaited(system: System) -> Membership | None:
+def read_when_ready(system: System) -> Membership | None:
     """As `read`, but a dockerd that is about to answer is waited for."""
     deadline = time.monotonic() + ANSWER_S
-    while (found := read(system)) is None and time.monotonic() < deadline:
+    while (membership := read(system)) is None and time.monotonic() < deadline:
         time.sleep(PAUSE_S)
-    return found
+    return membership
 
 
 def parse(info: object, certificate: str | None) -> Membership:
     """Of GET /info. Docker tells the cluster's id to managers only; on a worker it is taken from
     the node's certificate, whose organisation it is (docs.docker.com, "How PKI works in swarm
     mode")."""
-    swarm = mapping(mapping(info).get("Swarm"))
-    cluster = mapping(swarm.get("Cluster"))
+    swarm = as_mapping(as_mapping(info).get("Swarm"))
+    cluster = as_mapping(swarm.get("Cluster"))
     state = str(swarm.get("LocalNodeState", INACTIVE))
-    pools = listing(cluster.get("DefaultAddrPool"))
-    managers = (mapping(one).get("Addr") for one in listing(swarm.get("RemoteManagers")))
+    pools = as_list(cluster.get("DefaultAddrPool"))
+    managers = (as_mapping(address).get("Addr") for address in as_list(swarm.get("RemoteManagers")))
     return Membership(
         state=state,
         manager=swarm.get("ControlAvailable") is True,
         node_id=swarm.get("NodeID") or None,
-        cluster=cluster.get("ID") or (cluster_of(certificate) if state != INACTIVE else None),
+        cluster=cluster.get("ID") or (parse_cluster_id(certificate) if state != INACTIVE else None),
         address=swarm.get("NodeAddr") or None,
-        managers=tuple(sorted(str(one) for one in managers if one)),
+        managers=tuple(sorted(str(address) for address in managers if address)),
         pool=str(pools[0]) if pools else None,
-        live_restore=mapping(info).get("LiveRestoreEnabled") is True,
+        live_restore=as_mapping(info).get("LiveRestoreEnabled") is True,
     )
 
 
@@ -91,7 +91,11 @@ def init(system: System, address: str, pool: str) -> None:
         "SubnetSize": SUBNET_SIZE,
     }
     send(system, "POST", "/swarm/init", body)
-    _await(system, lambda found: found.state == ACTIVE and found.manager, "become a manager")
+    _await(
+        system,
+        lambda membership: membership.state == ACTIVE and membership.manager,
+        "become a manager",
+    )
 
 
 def join(system: System, address: str, manager: str, token: str) -> None:
@@ -104,54 +108,56 @@ def join(system: System, address: str, manager: str, token: str) -> None:
         "JoinToken": token,
     }
     send(system, "POST", "/swarm/join", body)
-    _await(system, lambda found: found.state == ACTIVE, f"join {manager}")
+    _await(system, lambda membership: membership.state == ACTIVE, f"join {manager}")
 
 
 def leave(system: System) -> None:
     """Leave; a manager among several steps down first, so that the others keep their majority."""
-    found = awaited(system)
-    if found is None:
-        raise Refusal("dockerd does not answer, so the node cannot leave its Swarm.")
-    if found.state == INACTIVE:
+    membership = read_when_ready(system)
+    if membership is None:
+        raise StepError("dockerd does not answer, so the node cannot leave its Swarm.")
+    if membership.state == INACTIVE:
         return
-    if found.manager and len(found.managers) > 1:
-        _step_down(system, str(found.node_id))
+    if membership.manager and len(membership.managers) > 1:
+        _step_down(system, str(membership.node_id))
     send(system, "POST", "/swarm/leave?force=true")
-    _await(system, lambda found: found.state == INACTIVE, "leave its Swarm")
+    _await(system, lambda membership: membership.state == INACTIVE, "leave its Swarm")
 
 
-def networks(system: System) -> list[str]:
+def list_networks(system: System) -> list[str]:
     """Names of Docker's networks; empty where dockerd does not answer."""
-    return sorted(str(mapping(one).get("Name")) for one in listing(get(system, "/networks")))
+    return sorted(
+        str(as_mapping(network).get("Name")) for network in as_list(get(system, "/networks"))
+    )
 
 
 def is_complete(system: System) -> bool:
     """Whether dockerd has made all that it makes for a Swarm."""
-    found = read(system)
-    made = mapping(get(system, f"/networks/{BRIDGE}"))
-    is_active = found is not None and found.state == ACTIVE
-    return is_active and INGRESS in mapping(made.get("Containers"))
+    membership = read(system)
+    bridge = as_mapping(get(system, f"/networks/{BRIDGE}"))
+    is_active = membership is not None and membership.state == ACTIVE
+    return is_active and INGRESS in as_mapping(bridge.get("Containers"))
 
 
 def _step_down(system: System, node_id: str) -> None:
-    found = mapping(get(system, f"/nodes/{node_id}"))
-    version = mapping(found.get("Version")).get("Index")
-    spec = {**mapping(found.get("Spec")), "Role": "worker"}
+    node = as_mapping(get(system, f"/nodes/{node_id}"))
+    version = as_mapping(node.get("Version")).get("Index")
+    spec = {**as_mapping(node.get("Spec")), "Role": "worker"}
     send(system, "POST", f"/nodes/{node_id}/update?version={version}", spec)
-    _await(system, lambda found: not found.manager, "step down as a manager")
+    _await(system, lambda node: not node.manager, "step down as a manager")
 
 
-def _await(system: System, reached: Callable[[Membership], bool], what: str) -> None:
+def _await(system: System, reached: Callable[[Membership], bool], action: str) -> None:
     deadline = time.monotonic() + SETTLE_S
     while True:
-        found = read(system)
-        if found is not None and reached(found):
+        membership = read(system)
+        if membership is not None and reached(membership):
             return
         if time.monotonic() > deadline:
-            raise Refusal(f"The node did not {what} within {SETTLE_S:g} s.")
+            raise StepError(f"The node did not {action} within {SETTLE_S:g} s.")
         time.sleep(PAUSE_S)
 
 
-def _certificate(system: System, info: dict[str, object]) -> str | None:
+def _read_certificate(system: System, info: dict[str, object]) -> str | None:
     root = info.get("DockerRootDir") or "/var/lib/docker"
     return system.read(f"{root}/{CERTIFICATE}")

@@ -16,12 +16,12 @@ CERTIFICATE = "swarm/certificates/swarm-node.crt"
 _ORGANISATION = re.compile(rb"\x06\x03\x55\x04\x0a[\x0c\x13]\x19([0-9a-z]{25})", re.DOTALL)
 
 
-def cluster_of(certificate: str | None) -> str | None:
+def parse_cluster_id(certificate: str | None) -> str | None:
     """None for a text that is no certificate of a Swarm node."""
     begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
     body = (certificate or "").partition(begin)[2].partition(end)[0]
     try:
-        found = _ORGANISATION.search(base64.b64decode(body))
+        organisation = _ORGANISATION.search(base64.b64decode(body))
     except ValueError:
         return None
-    return found.group(1).decode("ascii") if found else None
+    return organisation.group(1).decode("ascii") if organisation else None

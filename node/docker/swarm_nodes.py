@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from node.host.docker_api import get, send
-from node.host.plain import listing, mapping
+from node.host.plain import as_list, as_mapping
 from node.host.system import System
 
 READY, DRAIN = "ready", "drain"
 
 
 @dataclass(frozen=True)
-class Node:
+class SwarmNodeRecord:
     """`state` is ready, down, disconnected or unknown; `availability` active, pause or drain."""
 
     id: str
@@ -27,41 +27,44 @@ class Node:
     spec: Mapping[str, Any]
 
 
-def read(system: System) -> list[Node]:
+def read(system: System) -> list[SwarmNodeRecord]:
     """By hostname, oldest first; empty on a node that is no manager."""
-    found = map(_parse, listing(get(system, "/nodes")))
-    return sorted(found, key=lambda node: (node.hostname, node.created))
+    nodes = map(_parse, as_list(get(system, "/nodes")))
+    return sorted(nodes, key=lambda node: (node.hostname, node.created))
 
 
-def _parse(found: object) -> Node:
-    one = mapping(found)
-    spec = mapping(one.get("Spec"))
-    return Node(
-        id=str(one["ID"]),
-        hostname=str(mapping(one.get("Description")).get("Hostname", "")),
-        created=str(one.get("CreatedAt", "")),
-        state=str(mapping(one.get("Status")).get("State", "unknown")),
+def _parse(value: object) -> SwarmNodeRecord:
+    node = as_mapping(value)
+    spec = as_mapping(node.get("Spec"))
+    return SwarmNodeRecord(
+        id=str(node["ID"]),
+        hostname=str(as_mapping(node.get("Description")).get("Hostname", "")),
+        created=str(node.get("CreatedAt", "")),
+        state=str(as_mapping(node.get("Status")).get("State", "unknown")),
         availability=str(spec.get("Availability", "active")),
-        labels=mapping(spec.get("Labels")),
-        version=int(mapping(one.get("Version")).get("Index", 0)),
+        labels=as_mapping(spec.get("Labels")),
+        version=int(as_mapping(node.get("Version")).get("Index", 0)),
         spec=spec,
     )
 
 
 def update(
-    system: System, node: Node, labels: Mapping[str, str | None], availability: str | None = None
+    system: System,
+    node: SwarmNodeRecord,
+    labels: Mapping[str, str | None],
+    availability: str | None = None,
 ) -> None:
     """Set these labels, null for none, and the availability where one is given."""
-    kept = {name: value for name, value in labels.items() if value is not None}
-    spec = {**node.spec, "Labels": kept, "Availability": availability or node.availability}
+    labels_to_set = {name: value for name, value in labels.items() if value is not None}
+    spec = {**node.spec, "Labels": labels_to_set, "Availability": availability or node.availability}
     send(system, "POST", f"/nodes/{node.id}/update?version={node.version}", spec)
 
 
-def tasks_on(system: System, node: Node) -> int:
+def count_tasks(system: System, node: SwarmNodeRecord) -> int:
     """Tasks that still run there."""
     query = f'/tasks?filters={{"node":["{node.id}"],"desired-state":["running"]}}'
-    return len(listing(get(system, query.replace('"', "%22"))))
+    return len(as_list(get(system, query.replace('"', "%22"))))
 
 
-def remove(system: System, node: Node) -> None:
+def remove(system: System, node: SwarmNodeRecord) -> None:
     send(system, "DELETE", f"/nodes/{node.id}?force=true")

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import re
 
-from node.facts.reading import Look, Request, Unreadable
-from node.facts.values import assignments, decimal
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.values import parse_assignments, parse_decimal
 
 _UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(us|ms|min|s|h|d)", re.ASCII)
@@ -20,24 +20,24 @@ _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(us|ms|min|s|h|d)", re.ASCII)
 _CHRONY_CELLS, _CHRONY_OFFSET = 14, 4
 
 
-def read(look: Look, request: Request) -> object:
+def read(reader: FactReader, request: Request) -> object:
     return parse(
-        timedatectl=look.command("timedatectl", "show"),
-        timesync=look.command_or_none("timedatectl", "timesync-status"),
-        chrony=look.command_or_none("chronyc", "-c", "tracking"),
+        timedatectl=reader.command("timedatectl", "show"),
+        timesync=reader.run_command_or_none("timedatectl", "timesync-status"),
+        chrony=reader.run_command_or_none("chronyc", "-c", "tracking"),
     )
 
 
 def parse(timedatectl: str, timesync: str | None, chrony: str | None) -> object:
-    state = assignments(timedatectl).get("NTPSynchronized")
+    state = parse_assignments(timedatectl).get("NTPSynchronized")
     if state not in ("yes", "no"):
-        raise Unreadable("timedatectl: no NTPSynchronized in the answer")
+        raise UnreadableFact("timedatectl: no NTPSynchronized in the answer")
     offsets = {
-        "chrony": _chrony_offset(chrony or ""),
-        "timesyncd": _timesync_offset(timesync or ""),
+        "chrony": _parse_chrony_offset(chrony or ""),
+        "timesyncd": _parse_timesync_offset(timesync or ""),
     }
-    known = [(daemon, offset) for daemon, offset in offsets.items() if offset is not None]
-    daemon, offset_s = known[0] if known else (None, None)
+    known_offsets = [(daemon, offset) for daemon, offset in offsets.items() if offset is not None]
+    daemon, offset_s = known_offsets[0] if known_offsets else (None, None)
     return {
         "synchronized": state == "yes",
         "daemon": daemon,
@@ -45,20 +45,20 @@ def parse(timedatectl: str, timesync: str | None, chrony: str | None) -> object:
     }
 
 
-def _chrony_offset(chrony: str) -> float | None:
+def _parse_chrony_offset(chrony: str) -> float | None:
     cells = chrony.strip().split(",")
     # Reference 00000000: the daemon runs but follows no source, so its zero means nothing.
     if len(cells) != _CHRONY_CELLS or not cells[0].strip("0"):
         return None
-    return decimal(cells[_CHRONY_OFFSET])
+    return parse_decimal(cells[_CHRONY_OFFSET])
 
 
-def _timesync_offset(timesync: str) -> float | None:
+def _parse_timesync_offset(timesync: str) -> float | None:
     for line in timesync.splitlines():
         name, _, value = line.strip().partition(": ")
         parts = _PART.findall(value) if name == "Offset" else []
         if parts:
             total = sum(float(amount) * _UNITS_S[unit] for amount, unit in parts)
-            rounded = decimal(f"{total:.9f}")
+            rounded = parse_decimal(f"{total:.9f}")
             return -rounded if rounded is not None and value.startswith("-") else rounded
     return None

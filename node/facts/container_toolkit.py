@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 
-from node.facts.reading import Look, Request, Unreadable
+from node.facts.reading import FactReader, Request, UnreadableFact
 
 _VERSION = re.compile(r"CLI version ([0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.~-]*)", re.ASCII)
 
 
-def read(look: Look, request: Request) -> object:
-    return parse(version=look.command("nvidia-ctk", "--version"))
+def read(reader: FactReader, request: Request) -> object:
+    return parse(version=reader.command("nvidia-ctk", "--version"))
 
 
 def parse(version: str) -> object:
-    found = _VERSION.search(version)
-    if not found:
-        raise Unreadable("nvidia-ctk: no version in the answer")
-    return {"version": found.group(1)}
+    match = _VERSION.search(version)
+    if not match:
+        raise UnreadableFact("nvidia-ctk: no version in the answer")
+    return {"version": match.group(1)}

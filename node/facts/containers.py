@@ -8,37 +8,37 @@ A container is ours when a label starts with `sparkform.`; other labels are not 
 
 from __future__ import annotations
 
-from node.facts.reading import Look, Request, Unreadable
-from node.facts.values import items, mapping, text_or_none
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.values import to_list, to_mapping, to_text
 from node.host.labels import PREFIX
 
 
-def read(look: Look, request: Request) -> object:
-    return parse(containers=look.engine("/containers/json?all=1"))
+def read(reader: FactReader, request: Request) -> object:
+    return parse(containers=reader.engine("/containers/json?all=1"))
 
 
 def parse(containers: object) -> object:
     if not isinstance(containers, list):
-        raise Unreadable("docker: no list of containers in the engine's answer")
-    found = [_container(mapping(item)) for item in containers]
-    return [container for container in found if container["labels"]]
+        raise UnreadableFact("docker: no list of containers in the engine's answer")
+    entries = [_parse_container(to_mapping(item)) for item in containers]
+    return [container for container in entries if container["labels"]]
 
 
-def our_labels(value: object) -> dict[str, str]:
+def select_our_labels(value: object) -> dict[str, str]:
     return {
         key: item
-        for key, item in mapping(value).items()
+        for key, item in to_mapping(value).items()
         if key.startswith(PREFIX) and isinstance(item, str)
     }
 
 
-def _container(item: dict[str, object]) -> dict[str, object]:
-    names = items(item.get("Names"))
-    name = text_or_none(names[0]) if names else None
+def _parse_container(item: dict[str, object]) -> dict[str, object]:
+    names = to_list(item.get("Names"))
+    name = to_text(names[0]) if names else None
     return {
-        "id": text_or_none(item.get("Id")),
+        "id": to_text(item.get("Id")),
         "name": name.lstrip("/") if name else None,
-        "image": text_or_none(item.get("Image")),
-        "state": text_or_none(item.get("State")),
-        "labels": our_labels(item.get("Labels")),
+        "image": to_text(item.get("Image")),
+        "state": to_text(item.get("State")),
+        "labels": select_our_labels(item.get("Labels")),
     }

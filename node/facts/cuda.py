@@ -8,28 +8,28 @@ from __future__ import annotations
 
 import re
 
-from node.facts.reading import Look, Request, Unreadable
-from node.facts.values import json_value, mapping, text_or_none
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.values import parse_json, to_mapping, to_text
 
 _BANNER = re.compile(r"CUDA (?:UMD )?Version\s*:\s*([0-9]+(?:\.[0-9]+)*)", re.ASCII)
 
 
-def read(look: Look, request: Request) -> object:
+def read(reader: FactReader, request: Request) -> object:
     return parse(
-        banner=look.command("nvidia-smi"),
-        version_json=look.file_or_none("/usr/local/cuda/version.json"),
+        banner=reader.command("nvidia-smi"),
+        version_json=reader.read_file_or_none("/usr/local/cuda/version.json"),
     )
 
 
 def parse(banner: str, version_json: str | None) -> object:
-    found = _BANNER.search(banner)
-    if not found:
-        raise Unreadable("nvidia-smi: no CUDA version in the banner")
-    return {"driver": found.group(1), "toolkit": _toolkit(version_json)}
+    match = _BANNER.search(banner)
+    if not match:
+        raise UnreadableFact("nvidia-smi: no CUDA version in the banner")
+    return {"driver": match.group(1), "toolkit": _parse_toolkit(version_json)}
 
 
-def _toolkit(version_json: str | None) -> str | None:
+def _parse_toolkit(version_json: str | None) -> str | None:
     if version_json is None:
         return None
-    parts = mapping(json_value(version_json, "/usr/local/cuda/version.json"))
-    return text_or_none(mapping(parts.get("cuda")).get("version"))
+    parts = to_mapping(parse_json(version_json, "/usr/local/cuda/version.json"))
+    return to_text(to_mapping(parts.get("cuda")).get("version"))

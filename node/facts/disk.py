@@ -10,48 +10,48 @@ default directory is measured.
 
 from __future__ import annotations
 
-from node.facts.reading import Look, Request, Unreadable
-from node.facts.values import mapping, number, text_or_none
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.values import parse_number, to_mapping, to_text
 
 DOCKER_DIRECTORY = "/var/lib/docker"
 
 
-def read(look: Look, request: Request) -> object:
-    docker = _docker_directory(look)
+def read(reader: FactReader, request: Request) -> object:
+    docker = _find_docker_directory(reader)
     return parse(
         model_directory=request.model_directory,
-        model_df=_df(look, request.model_directory),
+        model_df=_run_df(reader, request.model_directory),
         docker_directory=docker,
-        docker_df=_df(look, docker),
+        docker_df=_run_df(reader, docker),
     )
 
 
 def parse(model_directory: str, model_df: str, docker_directory: str, docker_df: str) -> object:
     return {
-        "model_directory": {"path": model_directory, **_space(model_df)},
-        "docker_directory": {"path": docker_directory, **_space(docker_df)},
+        "model_directory": {"path": model_directory, **_parse_df(model_df)},
+        "docker_directory": {"path": docker_directory, **_parse_df(docker_df)},
     }
 
 
-def _space(df: str) -> dict[str, object]:
+def _parse_df(df: str) -> dict[str, object]:
     lines = df.splitlines()
-    words = lines[1].split(None, 5) if len(lines) == 2 else []
-    sizes = [number(word) for word in words[1:4]]
-    if len(words) != 6 or None in sizes:
-        raise Unreadable("df: expected one file system")
-    return {"mount": words[5], "total_bytes": sizes[0], "free_bytes": sizes[2]}
+    cells = lines[1].split(None, 5) if len(lines) == 2 else []
+    sizes = [parse_number(word) for word in cells[1:4]]
+    if len(cells) != 6 or None in sizes:
+        raise UnreadableFact("df: expected one file system")
+    return {"mount": cells[5], "total_bytes": sizes[0], "free_bytes": sizes[2]}
 
 
-def _df(look: Look, directory: str) -> str:
-    folder = look.folder(directory)
+def _run_df(reader: FactReader, directory: str) -> str:
+    folder = reader.get_path(directory)
     while not folder.exists():
         folder = folder.parent
-    return look.command("df", "-P", "-B1", str(folder))
+    return reader.command("df", "-P", "-B1", str(folder))
 
 
-def _docker_directory(look: Look) -> str:
+def _find_docker_directory(reader: FactReader) -> str:
     try:
-        root = mapping(look.engine("/info")).get("DockerRootDir")
-    except Unreadable:
+        root = to_mapping(reader.engine("/info")).get("DockerRootDir")
+    except UnreadableFact:
         root = None
-    return text_or_none(root) or DOCKER_DIRECTORY
+    return to_text(root) or DOCKER_DIRECTORY

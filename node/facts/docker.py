@@ -9,35 +9,35 @@ Only these keys are passed on: the engine's own answer also holds proxy addresse
 
 from __future__ import annotations
 
-from node.facts.reading import Look, Request, Unreadable
-from node.facts.values import items, mapping, text_or_none
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.values import to_list, to_mapping, to_text
 
 
-def read(look: Look, request: Request) -> object:
-    return parse(info=look.engine("/info"))
+def read(reader: FactReader, request: Request) -> object:
+    return parse(info=reader.engine("/info"))
 
 
 def parse(info: object) -> object:
-    engine = mapping(info)
-    version = text_or_none(engine.get("ServerVersion"))
+    engine = to_mapping(info)
+    version = to_text(engine.get("ServerVersion"))
     if version is None:
-        raise Unreadable("docker: no version in the engine's answer")
+        raise UnreadableFact("docker: no version in the engine's answer")
     return {
         "version": version,
-        "runtimes": sorted(mapping(engine.get("Runtimes"))),
-        "default_runtime": text_or_none(engine.get("DefaultRuntime")),
-        "generic_resources": generic_resources(engine.get("GenericResources")),
-        "root_directory": text_or_none(engine.get("DockerRootDir")),
+        "runtimes": sorted(to_mapping(engine.get("Runtimes"))),
+        "default_runtime": to_text(engine.get("DefaultRuntime")),
+        "generic_resources": parse_generic_resources(engine.get("GenericResources")),
+        "root_directory": to_text(engine.get("DockerRootDir")),
         "live_restore": engine.get("LiveRestoreEnabled") is True,
     }
 
 
-def generic_resources(value: object) -> list[dict[str, str]]:
+def parse_generic_resources(value: object) -> list[dict[str, str]]:
     """Named (NVIDIA_GPU=<uuid>) and counted (NVIDIA_GPU=2) resources, as kind and value."""
-    found = []
-    for item in map(mapping, items(value)):
-        spec = mapping(item.get("NamedResourceSpec") or item.get("DiscreteResourceSpec"))
-        kind, amount = text_or_none(spec.get("Kind")), spec.get("Value")
+    resources = []
+    for item in map(to_mapping, to_list(value)):
+        spec = to_mapping(item.get("NamedResourceSpec") or item.get("DiscreteResourceSpec"))
+        kind, amount = to_text(spec.get("Kind")), spec.get("Value")
         if kind and isinstance(amount, (str, int)):
-            found.append({"kind": kind, "value": str(amount)})
-    return found
+            resources.append({"kind": kind, "value": str(amount)})
+    return resources

@@ -10,21 +10,21 @@ from __future__ import annotations
 
 import re
 
-from node.facts.reading import Look, Request, Unreadable
+from node.facts.reading import FactReader, Request, UnreadableFact
 
 FIELDS = ("uuid", "compute_cap", "driver_version", "name")
 _UUID = re.compile(r"GPU-[0-9A-Fa-f-]{8,}", re.ASCII)
 
 
-def read(look: Look, request: Request) -> object:
+def read(reader: FactReader, request: Request) -> object:
     query = f"--query-gpu={','.join(FIELDS)}"
-    return parse(query=look.command("nvidia-smi", query, "--format=csv,noheader"))
+    return parse(query=reader.command("nvidia-smi", query, "--format=csv,noheader"))
 
 
 def parse(query: str) -> object:
-    rows = [row for row in map(_row, query.splitlines()) if row]
+    rows = [row for row in map(_parse_row, query.splitlines()) if row]
     if not rows:
-        raise Unreadable("nvidia-smi: no GPU in the answer")
+        raise UnreadableFact("nvidia-smi: no GPU in the answer")
     return {
         "driver": rows[0][2],
         "gpus": [
@@ -34,7 +34,7 @@ def parse(query: str) -> object:
     }
 
 
-def _row(line: str) -> tuple[str, str, str, str] | None:
+def _parse_row(line: str) -> tuple[str, str, str, str] | None:
     cells = [cell.strip() for cell in line.split(",", len(FIELDS) - 1)]
     if len(cells) != len(FIELDS) or not _UUID.fullmatch(cells[0]):
         return None

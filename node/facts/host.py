@@ -10,27 +10,27 @@ several), else the factory image (DGX_SWBUILD_VERSION). No /etc/dgx-release: bot
 
 from __future__ import annotations
 
-from node.facts.reading import Look, Request, Unreadable
-from node.facts.values import assignments
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.values import parse_assignments
 
 
-def read(look: Look, request: Request) -> object:
+def read(reader: FactReader, request: Request) -> object:
     return parse(
-        os_release=look.file("/etc/os-release"),
-        dgx_release=look.file_or_none("/etc/dgx-release"),
-        uname=look.command("uname", "-n", "-r", "-m"),
+        os_release=reader.read_file("/etc/os-release"),
+        dgx_release=reader.read_file_or_none("/etc/dgx-release"),
+        uname=reader.command("uname", "-n", "-r", "-m"),
     )
 
 
 def parse(os_release: str, dgx_release: str | None, uname: str) -> object:
-    words = uname.split()
-    if len(words) != 3:
-        raise Unreadable("uname: expected host name, kernel release and machine")
-    system, dgx = assignments(os_release), assignments(dgx_release or "")
+    cells = uname.split()
+    if len(cells) != 3:
+        raise UnreadableFact("uname: expected host name, kernel release and machine")
+    system, dgx = parse_assignments(os_release), parse_assignments(dgx_release or "")
     return {
-        "hostname": words[0],
-        "kernel": words[1],
-        "architecture": words[2],
+        "hostname": cells[0],
+        "kernel": cells[1],
+        "architecture": cells[2],
         "os": system.get("PRETTY_NAME"),
         "os_id": system.get("ID"),
         "os_version": system.get("VERSION_ID"),

@@ -16,55 +16,71 @@ from __future__ import annotations
 import re
 
 from node.facts import hca
-from node.facts.reading import Look, Request, Unreadable
-from node.facts.values import assignments, items, json_value, mapping, number, text_or_none
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.values import (
+    parse_assignments,
+    parse_json,
+    parse_number,
+    to_list,
+    to_mapping,
+    to_text,
+)
 
 _FABRIC_NAME = re.compile(r"en(p|P2p)1s0f([01])(?:np[01])?", re.ASCII)
 _DEVICES = "/sys/class/net/*/device/uevent"
 _SPEEDS = "/sys/class/net/*/speed"
 
 
-def read(look: Look, request: Request) -> object:
+def read(reader: FactReader, request: Request) -> object:
     return parse(
-        links=look.command("ip", "-j", "-d", "address", "show"),
-        sysfs={**look.texts(look.names(_SPEEDS) + look.names(_DEVICES)), **hca.texts(look)},
+        links=reader.command("ip", "-j", "-d", "address", "show"),
+        sysfs={
+            **reader.read_files(reader.list_paths(_SPEEDS) + reader.list_paths(_DEVICES)),
+            **hca.read_sysfs(reader),
+        },
     )
 
 
 def parse(links: str, sysfs: dict[str, str]) -> object:
-    found = json_value(links, "ip address")
-    if not isinstance(found, list):
-        raise Unreadable("ip address: expected a list")
-    devices = hca.by_interface(sysfs)
-    links_found = [link for link in map(mapping, found) if text_or_none(link.get("ifname"))]
-    return [_interface(link, sysfs, devices) for link in links_found if not _container_end(link)]
+    links_value = parse_json(links, "ip address")
+    if not isinstance(links_value, list):
+        raise UnreadableFact("ip address: expected a list")
+    devices = hca.map_by_interface(sysfs)
+    links_found = [link for link in map(to_mapping, links_value) if to_text(link.get("ifname"))]
+    return [
+        _parse_interface(link, sysfs, devices)
+        for link in links_found
+        if not _is_container_end(link)
+    ]
 
 
-def port_and_half(name: str) -> tuple[int | None, str | None]:
+def parse_port_and_half(name: str) -> tuple[int | None, str | None]:
     """The QSFP port (0, 1) and the half ("A", "B") that an interface name says."""
-    found = _FABRIC_NAME.fullmatch(name)
-    if not found:
+    match = _FABRIC_NAME.fullmatch(name)
+    if not match:
         return None, None
-    return int(found.group(2)), "A" if found.group(1) == "p" else "B"
+    return int(match.group(2)), "A" if match.group(1) == "p" else "B"
 
 
-def _interface(
-    link: dict[str, object], sysfs: dict[str, str], devices: dict[str, hca.Device]
+def _parse_interface(
+    link: dict[str, object], sysfs: dict[str, str], devices: dict[str, hca.HcaDevice]
 ) -> dict[str, object]:
     name = str(link["ifname"])
-    flags = items(link.get("flags"))
-    port, half = port_and_half(name)
+    flags = to_list(link.get("flags"))
+    port, half = parse_port_and_half(name)
     device = devices.get(name)
     return {
         "name": name,
         "state": "up" if "UP" in flags else "down",
         "carrier": "LOWER_UP" in flags,
-        "speed_mbps": _speed(sysfs.get(f"/sys/class/net/{name}/speed")),
-        "mtu": number(link.get("mtu")),
-        "mac": text_or_none(link.get("address")),
-        "kind": text_or_none(mapping(link.get("linkinfo")).get("info_kind")),
-        "driver": assignments(sysfs.get(f"/sys/class/net/{name}/device/uevent", "")).get("DRIVER"),
-        "addresses": _addresses(link),
+        "speed_mbps": _parse_speed(sysfs.get(f"/sys/class/net/{name}/speed")),
+        "mtu": parse_number(link.get("mtu")),
+        "mac": to_text(link.get("address")),
+        "kind": to_text(to_mapping(link.get("linkinfo")).get("info_kind")),
+        "driver": parse_assignments(sysfs.get(f"/sys/class/net/{name}/device/uevent", "")).get(
+            "DRIVER"
+        ),
+        "addresses": _parse_addresses(link),
         "port": port,
         "half": half,
         "hca": device.name if device else None,
@@ -73,20 +89,20 @@ def _interface(
     }
 
 
-def _container_end(link: dict[str, object]) -> bool:
-    return mapping(link.get("linkinfo")).get("info_kind") == "veth" and "master" in link
+def _is_container_end(link: dict[str, object]) -> bool:
+    return to_mapping(link.get("linkinfo")).get("info_kind") == "veth" and "master" in link
 
 
-def _speed(text: str | None) -> int | None:
+def _parse_speed(text: str | None) -> int | None:
     """Mb/s; the kernel shows -1 while there is no link."""
-    speed = number(text or "")
+    speed = parse_number(text or "")
     return speed if speed and speed > 0 else None
 
 
-def _addresses(link: dict[str, object]) -> list[str]:
-    found = []
-    for item in map(mapping, items(link.get("addr_info"))):
-        local, length = text_or_none(item.get("local")), number(item.get("prefixlen"))
+def _parse_addresses(link: dict[str, object]) -> list[str]:
+    addresses = []
+    for item in map(to_mapping, to_list(link.get("addr_info"))):
+        local, length = to_text(item.get("local")), parse_number(item.get("prefixlen"))
         if local and length is not None:
-            found.append(f"{local}/{length}")
-    return found
+            addresses.append(f"{local}/{length}")
+    return addresses

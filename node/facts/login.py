@@ -11,38 +11,38 @@ from __future__ import annotations
 
 import re
 
-from node.facts.reading import Look, Request, Unreadable
+from node.facts.reading import FactReader, Request, UnreadableFact
 
 _ID = re.compile(r"uid=([0-9]+)\(([^)]*)\) gid=[0-9]+\(([^)]*)\)(?: groups=(.*))?", re.ASCII)
 _GROUP = re.compile(r"[0-9]+\(([^)]+)\)", re.ASCII)
 _RULE = re.compile(r"\([^)]*\)\s*((?:[A-Z_]+:\s*)*)ALL\s*", re.ASCII)
 
 
-def read(look: Look, request: Request) -> object:
+def read(reader: FactReader, request: Request) -> object:
     user = request.user
     return parse(
         user=user,
-        identity=look.command("id", "--", user),
-        sudo=look.command_or_none("sudo", "-n", "-l", "-U", user),
-        linger=bool(look.names(f"/var/lib/systemd/linger/{user}")),
+        identity=reader.command("id", "--", user),
+        sudo=reader.run_command_or_none("sudo", "-n", "-l", "-U", user),
+        linger=bool(reader.list_paths(f"/var/lib/systemd/linger/{user}")),
     )
 
 
 def parse(user: str, identity: str, sudo: str | None, linger: bool) -> object:
-    found = _ID.match(identity.strip())
-    if not found or len(found.group(1)) > 10:
-        raise Unreadable("id: no user in the answer")
-    uid = int(found.group(1))
+    match = _ID.match(identity.strip())
+    if not match or len(match.group(1)) > 10:
+        raise UnreadableFact("id: no user in the answer")
+    uid = int(match.group(1))
     return {
         "user": user,
         "uid": uid,
-        "groups": sorted(set(_GROUP.findall(found.group(4) or ""))),
+        "groups": sorted(set(_GROUP.findall(match.group(4) or ""))),
         "linger": linger,
-        "passwordless_sudo": uid == 0 or _passwordless(sudo or ""),
+        "passwordless_sudo": uid == 0 or _is_passwordless(sudo or ""),
     }
 
 
-def _passwordless(sudo: str) -> bool:
+def _is_passwordless(sudo: str) -> bool:
     """The last rule for ALL commands decides, as in sudoers."""
     rules = [match for match in map(_RULE.fullmatch, map(str.strip, sudo.splitlines())) if match]
     return bool(rules) and "NOPASSWD:" in rules[-1].group(1)

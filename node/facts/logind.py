@@ -5,17 +5,17 @@ With it on, logind deletes a user's shared memory at logout, under a running eng
 
 from __future__ import annotations
 
-from node.facts.reading import Look, Request, Unreadable
+from node.facts.reading import FactReader, Request, UnreadableFact
 
 OBJECT = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
 
 
-def read(look: Look, request: Request) -> object:
-    return parse(answer=look.command("busctl", "get-property", *OBJECT, "RemoveIPC"))
+def read(reader: FactReader, request: Request) -> object:
+    return parse(answer=reader.command("busctl", "get-property", *OBJECT, "RemoveIPC"))
 
 
 def parse(answer: str) -> object:
     values = {"b true": True, "b false": False}
     if answer.strip() not in values:
-        raise Unreadable("busctl: no truth value for RemoveIPC")
+        raise UnreadableFact("busctl: no truth value for RemoveIPC")
     return {"remove_ipc": values[answer.strip()]}

@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-from node.facts.reading import Look, Request, Unreadable
-from node.facts.values import number
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.values import parse_number
 
 FIELDS = {
     "total_kib": "MemTotal",
@@ -17,27 +17,27 @@ FIELDS = {
 }
 
 
-def read(look: Look, request: Request) -> object:
-    return parse(meminfo=look.file("/proc/meminfo"), swaps=look.file("/proc/swaps"))
+def read(reader: FactReader, request: Request) -> object:
+    return parse(meminfo=reader.read_file("/proc/meminfo"), swaps=reader.read_file("/proc/swaps"))
 
 
 def parse(meminfo: str, swaps: str) -> object:
-    sizes = {field: _kib(meminfo, name) for field, name in FIELDS.items()}
+    sizes = {field: _parse_kib(meminfo, name) for field, name in FIELDS.items()}
     missing = [FIELDS[field] for field, size in sizes.items() if size is None]
     if missing:
-        raise Unreadable(f"/proc/meminfo: no {', '.join(missing)}")
-    return {**sizes, "swaps": [swap for swap in map(_swap, swaps.splitlines()[1:]) if swap]}
+        raise UnreadableFact(f"/proc/meminfo: no {', '.join(missing)}")
+    return {**sizes, "swaps": [swap for swap in map(_parse_swap, swaps.splitlines()[1:]) if swap]}
 
 
-def _kib(meminfo: str, name: str) -> int | None:
+def _parse_kib(meminfo: str, name: str) -> int | None:
     for line in meminfo.splitlines():
-        words = line.split()
-        if len(words) == 3 and words[0] == f"{name}:" and words[2] == "kB":
-            return number(words[1])
+        cells = line.split()
+        if len(cells) == 3 and cells[0] == f"{name}:" and cells[2] == "kB":
+            return parse_number(cells[1])
     return None
 
 
-def _swap(line: str) -> dict[str, object] | None:
-    words = line.split()
-    size = number(words[2]) if len(words) == 5 else None
-    return None if size is None else {"path": words[0], "size_kib": size}
+def _parse_swap(line: str) -> dict[str, object] | None:
+    cells = line.split()
+    size = parse_number(cells[2]) if len(cells) == 5 else None
+    return None if size is None else {"path": cells[0], "size_kib": size}

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from node.facts.reading import Look, Request, Unreadable
-from node.facts.values import json_value, mapping
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.values import parse_json, to_mapping
 
 CONFIGS = ("config.json", "params.json")
 WEIGHTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth")
@@ -29,7 +29,7 @@ _NAMED_MISSING = 5
 
 
 @dataclass(frozen=True)
-class Place:
+class ModelFolder:
     """One model folder: where it is, what it is called, and where unfinished parts would lie."""
 
     folder: str
@@ -39,11 +39,11 @@ class Place:
     unfinished: str
 
 
-def read(look: Look, request: Request) -> object:
-    root = look.folder(request.model_directory)
-    sizes = dict(_walk(root, look)) if root.is_dir() else {}
-    wanted = [name for name in sizes if name.endswith((".index.json", "config.json.metadata"))]
-    texts = look.texts(f"{request.model_directory}/{name}" for name in wanted)
+def read(reader: FactReader, request: Request) -> object:
+    root = reader.get_path(request.model_directory)
+    sizes = dict(_walk_files(root, reader)) if root.is_dir() else {}
+    index_names = [name for name in sizes if name.endswith((".index.json", "config.json.metadata"))]
+    texts = reader.read_files(f"{request.model_directory}/{name}" for name in index_names)
     prefix = len(request.model_directory) + 1
     return parse(
         directory=request.model_directory,
@@ -54,47 +54,56 @@ def read(look: Look, request: Request) -> object:
 
 def parse(directory: str, sizes: dict[str, int | None], texts: dict[str, str]) -> object:
     """`sizes`: bytes by path below `directory`, null for a link that leads nowhere."""
-    return [_model(directory, place, sizes, texts) for place in _places(sizes, texts)]
+    return [
+        _describe_model(directory, model_folder, sizes, texts)
+        for model_folder in _find_model_folders(sizes, texts)
+    ]
 
 
-def _model(
-    directory: str, place: Place, sizes: dict[str, int | None], texts: dict[str, str]
+def _describe_model(
+    directory: str, model_folder: ModelFolder, sizes: dict[str, int | None], texts: dict[str, str]
 ) -> dict[str, object]:
-    start = f"{place.folder}/"
-    own = {name[len(start) :]: size for name, size in sizes.items() if name.startswith(start)}
-    files = {name: size for name, size in own.items() if not name.startswith(".cache/")}
+    start = f"{model_folder.folder}/"
+    own_files = {name[len(start) :]: size for name, size in sizes.items() if name.startswith(start)}
+    files = {name: size for name, size in own_files.items() if not name.startswith(".cache/")}
     indexes = {name: texts.get(start + name, "") for name in files if name.endswith(".index.json")}
-    missing = sorted({*_dangling(files), *_unlisted(files, indexes), *_essentials(files)})
+    missing = sorted(
+        {
+            *_list_dangling(files),
+            *_list_missing_shards(files, indexes),
+            *_list_missing_essentials(files),
+        }
+    )
     unfinished = any(
-        name.startswith(place.unfinished) and name.endswith(".incomplete") for name in sizes
+        name.startswith(model_folder.unfinished) and name.endswith(".incomplete") for name in sizes
     )
     return {
-        "handle": place.handle,
-        "revision": place.revision,
-        "path": f"{directory}/{place.folder}",
-        "layout": place.layout,
+        "handle": model_folder.handle,
+        "revision": model_folder.revision,
+        "path": f"{directory}/{model_folder.folder}",
+        "layout": model_folder.layout,
         "bytes": sum(size for size in files.values() if size),
         "complete": not missing and not unfinished,
         "missing": missing[:_NAMED_MISSING],
     }
 
 
-def _dangling(files: dict[str, int | None]) -> list[str]:
+def _list_dangling(files: dict[str, int | None]) -> list[str]:
     return [name for name, size in files.items() if size is None]
 
 
-def _essentials(files: dict[str, int | None]) -> Iterator[str]:
+def _list_missing_essentials(files: dict[str, int | None]) -> Iterator[str]:
     if not any(name in files for name in CONFIGS):
         yield CONFIGS[0]
     if not any(name.endswith(WEIGHTS) for name in files):
         yield "weights"
 
 
-def _unlisted(files: dict[str, int | None], indexes: dict[str, str]) -> Iterator[str]:
+def _list_missing_shards(files: dict[str, int | None], indexes: dict[str, str]) -> Iterator[str]:
     for name, text in indexes.items():
         try:
-            weights = mapping(mapping(json_value(text, name)).get("weight_map"))
-        except Unreadable:
+            weights = to_mapping(to_mapping(parse_json(text, name)).get("weight_map"))
+        except UnreadableFact:
             yield name
             continue
         folder = name.rpartition("/")[0]
@@ -104,16 +113,16 @@ def _unlisted(files: dict[str, int | None], indexes: dict[str, str]) -> Iterator
                 yield path
 
 
-def _places(sizes: dict[str, int | None], texts: dict[str, str]) -> list[Place]:
-    folders: dict[str, Place] = {}
+def _find_model_folders(sizes: dict[str, int | None], texts: dict[str, str]) -> list[ModelFolder]:
+    folders: dict[str, ModelFolder] = {}
     for name in sorted(sizes):
-        place = _cached(name) or _plain(name, texts)
-        if place:
-            folders.setdefault(place.folder, place)
+        model_folder = _parse_cache_path(name) or _parse_plain_path(name, texts)
+        if model_folder:
+            folders.setdefault(model_folder.folder, model_folder)
     return list(folders.values())
 
 
-def _cached(name: str) -> Place | None:
+def _parse_cache_path(name: str) -> ModelFolder | None:
     parts = name.split("/")
     start = 1 if parts[0] == "hub" else 0
     if len(parts) < start + 4 or not parts[start].startswith("models--"):
@@ -123,10 +132,10 @@ def _cached(name: str) -> Place | None:
     repository = "/".join(parts[: start + 1])
     handle = parts[start].removeprefix("models--").replace("--", "/")
     folder = "/".join(parts[: start + 3])
-    return Place(folder, handle, parts[start + 2], "cache", f"{repository}/blobs/")
+    return ModelFolder(folder, handle, parts[start + 2], "cache", f"{repository}/blobs/")
 
 
-def _plain(name: str, texts: dict[str, str]) -> Place | None:
+def _parse_plain_path(name: str, texts: dict[str, str]) -> ModelFolder | None:
     parts = name.split("/")
     folder = "/".join(parts[:-1])
     if (
@@ -137,33 +146,35 @@ def _plain(name: str, texts: dict[str, str]) -> Place | None:
         return None
     download = f"{folder}/.cache/huggingface/download/"
     lines = texts.get(f"{download}config.json.metadata", "").splitlines()
-    return Place(folder, folder, lines[0].strip() if lines else None, "folder", download)
+    return ModelFolder(folder, folder, lines[0].strip() if lines else None, "folder", download)
 
 
-def _walk(root: Path, look: Look) -> Iterator[tuple[str, int | None]]:
+def _walk_files(root: Path, reader: FactReader) -> Iterator[tuple[str, int | None]]:
     """Sizes by path below `root`; ends at the look's deadline and never follows folder links."""
-    waiting, seen = [(root, 0)], 0
-    while waiting:
-        folder, depth = waiting.pop()
-        for entry in _entries(folder):
-            seen += 1
-            if seen > _FILES or look.left_s() <= 0.1:
-                raise Unreadable(f"model directory: more than {seen} files, or too slow to list")
+    queue, count = [(root, 0)], 0
+    while queue:
+        folder, depth = queue.pop()
+        for entry in _list_entries(folder):
+            count += 1
+            if count > _FILES or reader.get_remaining_s() <= 0.1:
+                raise UnreadableFact(
+                    f"model directory: more than {count} files, or too slow to list"
+                )
             if entry.is_dir(follow_symlinks=False):
-                waiting += [(Path(entry.path), depth + 1)] if depth < _DEPTH else []
+                queue += [(Path(entry.path), depth + 1)] if depth < _DEPTH else []
             else:
-                yield os.path.relpath(entry.path, root), _size(entry)
+                yield os.path.relpath(entry.path, root), _get_size(entry)
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _list_entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as entries:
             return sorted(entries, key=lambda entry: entry.name)
     except OSError as error:
-        raise Unreadable(f"model directory: {error.strerror}") from error
+        raise UnreadableFact(f"model directory: {error.strerror}") from error
 
 
-def _size(entry: os.DirEntry[str]) -> int | None:
+def _get_size(entry: os.DirEntry[str]) -> int | None:
     try:
         return entry.stat().st_size
     except OSError:

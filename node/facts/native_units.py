@@ -11,18 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from node.facts.reading import Look, Request, Unreadable
+from node.facts.reading import FactReader, Request, UnreadableFact
 
 UNITS = "/etc/systemd/system"
-OWN = "sparkform-rollback"
+ROLLBACK_UNIT = "sparkform-rollback"
 """Ours, and no engine: it takes back a network change (node.network.arming)."""
 
 PROPERTIES = ("Id", "ActiveState", "MainPID", "ControlGroup")
 CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")
 """The second is that of a machine with the first version of cgroups."""
 
-TOLD = ("NCCL_", "GLOO_", "UCX_", "RAY_memory_")
-TOLD_NAMES = frozenset(
+PASSED_PREFIXES = ("NCCL_", "GLOO_", "UCX_", "RAY_memory_")
+PASSED_NAMES = frozenset(
     {
         *("VLLM_HOST_IP", "VLLM_DISABLED_KERNELS", "VLLM_NO_USAGE_STATS"),
         *("LD_LIBRARY_PATH", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"),
@@ -31,63 +31,65 @@ TOLD_NAMES = frozenset(
 LIBRARY = "/libnccl.so"
 
 
-def read(look: Look, request: Request) -> object:
-    paths = look.names(f"{UNITS}/sparkform-*.service")
+def read(reader: FactReader, request: Request) -> object:
+    paths = reader.list_paths(f"{UNITS}/sparkform-*.service")
     units = [path.rpartition("/")[2] for path in paths]
-    asked = [unit for unit in units if not unit.startswith(OWN)]
-    if not asked:
+    engine_units = [unit for unit in units if not unit.startswith(ROLLBACK_UNIT)]
+    if not engine_units:
         return []
-    shown = look.command("systemctl", "show", f"--property={','.join(PROPERTIES)}", *asked)
-    blocks = _blocks(shown)
+    shown = reader.command("systemctl", "show", f"--property={','.join(PROPERTIES)}", *engine_units)
+    blocks = _parse_blocks(shown)
     return parse(
         shown,
-        environ={one["Id"]: _environ(look, one) for one in blocks},
-        maps={one["Id"]: _maps(look, one) for one in blocks},
+        environ={block["Id"]: _read_environ(reader, block) for block in blocks},
+        maps={block["Id"]: _read_maps(reader, block) for block in blocks},
     )
 
 
 def parse(shown: str, environ: Mapping[str, str], maps: Mapping[str, Sequence[str]]) -> object:
     """`environ` and `maps` by unit: texts of /proc/PID/environ and of /proc/PID/maps."""
-    if not _blocks(shown):
-        raise Unreadable("systemctl: its answer names no unit")
+    if not _parse_blocks(shown):
+        raise UnreadableFact("systemctl: its answer names no unit")
     return [
         {
-            "unit": one["Id"],
-            "active": one.get("ActiveState") == "active",
-            "environment": _told(environ.get(one["Id"], "")),
-            "nccl": _libraries(maps.get(one["Id"], ())),
+            "unit": block["Id"],
+            "active": block.get("ActiveState") == "active",
+            "environment": _select_environment(environ.get(block["Id"], "")),
+            "nccl": _find_libraries(maps.get(block["Id"], ())),
         }
-        for one in _blocks(shown)
+        for block in _parse_blocks(shown)
     ]
 
 
-def is_told(name: str) -> bool:
-    return name in TOLD_NAMES or name.startswith(TOLD)
+def is_passed_on(name: str) -> bool:
+    return name in PASSED_NAMES or name.startswith(PASSED_PREFIXES)
 
 
-def _blocks(shown: str) -> list[dict[str, str]]:
+def _parse_blocks(shown: str) -> list[dict[str, str]]:
     """One mapping for each unit: `systemctl show` parts them by empty lines."""
     blocks = [block.splitlines() for block in shown.split("\n\n")]
-    found = [dict(line.split("=", 1) for line in lines if "=" in line) for lines in blocks]
-    return [one for one in found if "Id" in one]
+    units = [dict(line.split("=", 1) for line in lines if "=" in line) for lines in blocks]
+    return [unit for unit in units if "Id" in unit]
 
 
-def _told(text: str) -> dict[str, str]:
+def _select_environment(text: str) -> dict[str, str]:
     pairs = [part.split("=", 1) for part in text.split("\0") if "=" in part]
-    return {name: value for name, value in sorted(pairs) if is_told(name)}
+    return {name: value for name, value in sorted(pairs) if is_passed_on(name)}
 
 
-def _libraries(maps: Iterable[str]) -> list[str]:
-    words = [line.split(maxsplit=5) for text in maps for line in text.splitlines()]
-    return sorted({one[5] for one in words if len(one) == 6 and LIBRARY in one[5]})
+def _find_libraries(maps: Iterable[str]) -> list[str]:
+    mappings = [line.split(maxsplit=5) for text in maps for line in text.splitlines()]
+    return sorted(
+        {mapping[5] for mapping in mappings if len(mapping) == 6 and LIBRARY in mapping[5]}
+    )
 
 
-def _environ(look: Look, one: Mapping[str, str]) -> str:
-    return "".join(look.texts([f"/proc/{one.get('MainPID', '0')}/environ"]).values())
+def _read_environ(reader: FactReader, block: Mapping[str, str]) -> str:
+    return "".join(reader.read_files([f"/proc/{block.get('MainPID', '0')}/environ"]).values())
 
 
-def _maps(look: Look, one: Mapping[str, str]) -> list[str]:
-    group = one.get("ControlGroup")
-    listed = look.texts(f"{root}{group}/cgroup.procs" for root in CGROUPS) if group else {}
+def _read_maps(reader: FactReader, block: Mapping[str, str]) -> list[str]:
+    group = block.get("ControlGroup")
+    listed = reader.read_files(f"{root}{group}/cgroup.procs" for root in CGROUPS) if group else {}
     pids = sorted({pid for text in listed.values() for pid in text.split()})
-    return list(look.texts(f"/proc/{pid}/maps" for pid in pids).values())
+    return list(reader.read_files(f"/proc/{pid}/maps" for pid in pids).values())

@@ -12,17 +12,17 @@ from __future__ import annotations
 import hashlib
 import re
 
-from node.facts.reading import Look, Request
-from node.facts.values import assignments
+from node.facts.reading import FactReader, Request
+from node.facts.values import parse_assignments
 
 PATH = "/etc/nccl.conf"
 _NAME = re.compile(r"NCCL_[A-Z0-9_]{1,60}", re.ASCII)
 
 
-def read(look: Look, request: Request) -> object:
-    if look.file_or_none(PATH) is None:
+def read(reader: FactReader, request: Request) -> object:
+    if reader.read_file_or_none(PATH) is None:
         return parse(text=None, mode=None, owner=None)
-    facts = look.guarded(PATH)
+    facts = reader.read_guarded(PATH)
     return parse(text=facts.text, mode=facts.mode, owner=facts.owner)
 
 
@@ -35,6 +35,8 @@ def parse(text: str | None, mode: str | None, owner: str | None) -> object:
         "owner": owner,
         "sha256": None if data is None else hashlib.sha256(data).hexdigest(),
         "keys": {
-            key: value for key, value in assignments(text or "").items() if _NAME.fullmatch(key)
+            key: value
+            for key, value in parse_assignments(text or "").items()
+            if _NAME.fullmatch(key)
         },
     }

@@ -18,9 +18,9 @@ import hashlib
 import re
 from dataclasses import asdict
 
-from node.facts.interfaces import port_and_half
-from node.facts.reading import Look, Request, Unreadable
-from node.facts.values import items, mapping, text_or_none
+from node.facts.interfaces import parse_port_and_half
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.values import to_list, to_mapping, to_text
 
 FOLDERS = ("/lib/netplan", "/etc/netplan", "/run/netplan")
 OWNED = (
@@ -31,48 +31,50 @@ _GROUPS = ("bonds", "bridges", "vlans", "vrfs")
 _HCA_LINKS = "/sys/class/infiniband/*/device/net/*"
 
 
-def read(look: Look, request: Request) -> object:
+def read(reader: FactReader, request: Request) -> object:
     winners: dict[str, str] = {}
     for folder in FOLDERS:
-        winners.update({path.rpartition("/")[2]: path for path in look.names(f"{folder}/*.yaml")})
-    hcas = [path.rpartition("/")[2] for path in look.names(_HCA_LINKS)]
-    macs = look.texts(look.names("/sys/class/net/*/address"))
+        winners.update(
+            {path.rpartition("/")[2]: path for path in reader.list_paths(f"{folder}/*.yaml")}
+        )
+    hcas = [path.rpartition("/")[2] for path in reader.list_paths(_HCA_LINKS)]
+    macs = reader.read_files(reader.list_paths("/sys/class/net/*/address"))
     return parse(
-        files={path: asdict(look.guarded(path)) for _, path in sorted(winners.items())},
+        files={path: asdict(reader.read_guarded(path)) for _, path in sorted(winners.items())},
         fabric=sorted({*hcas, *request.interfaces}),
         macs={path.split("/")[4]: mac.strip() for path, mac in macs.items()},
     )
 
 
 def parse(files: dict[str, dict[str, str]], fabric: list[str], macs: dict[str, str]) -> object:
-    reports = [_file(path, facts, set(fabric), macs) for path, facts in files.items()]
+    reports = [_parse_file(path, facts, set(fabric), macs) for path, facts in files.items()]
     return [item for item in reports if item["interfaces"] or item["members"] or item["error"]]
 
 
-def _file(
+def _parse_file(
     path: str, facts: dict[str, str], fabric: set[str], macs: dict[str, str]
 ) -> dict[str, object]:
     text = facts["text"]
-    network, error = _network(text)
-    interfaces, identities = _interfaces(network, fabric, macs)
+    network, error = _parse_network(text)
+    interfaces, identities = _find_interfaces(network, fabric, macs)
     return {
         "path": path,
         "mode": facts["mode"],
         "owner": facts["owner"],
         "sha256": hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest(),
-        "renderer": text_or_none(network.get("renderer")),
+        "renderer": to_text(network.get("renderer")),
         "interfaces": interfaces,
-        "members": _members(network, identities | fabric),
+        "members": _find_members(network, identities | fabric),
         "error": error,
     }
 
 
-def _network(text: str) -> tuple[dict[str, object], str | None]:
+def _parse_network(text: str) -> tuple[dict[str, object], str | None]:
     """The network mapping of a file, and what is wrong with it, without quoting it."""
     try:
         import yaml
     except ImportError:
-        raise Unreadable("python3-yaml is not installed (netplan.io brings it)") from None
+        raise UnreadableFact("python3-yaml is not installed (netplan.io brings it)") from None
     try:
         document = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
@@ -80,31 +82,31 @@ def _network(text: str) -> tuple[dict[str, object], str | None]:
         return {}, f"not YAML (line {line})"
     except (yaml.YAMLError, ValueError, TypeError, RecursionError, AttributeError, LookupError):
         return {}, "not YAML"
-    return mapping(mapping(document).get("network")), None
+    return to_mapping(to_mapping(document).get("network")), None
 
 
-def _interfaces(
+def _find_interfaces(
     network: dict[str, object], fabric: set[str], macs: dict[str, str]
 ) -> tuple[dict[str, dict[str, object]], set[str]]:
     """Owned keys by interface name, and the ids under which the file knows fabric interfaces."""
-    found: dict[str, dict[str, object]] = {}
+    settings_by_name: dict[str, dict[str, object]] = {}
     identities = set()
-    for identity, value in mapping(network.get("ethernets")).items():
-        settings = mapping(value)
-        keys = {key: plain(settings[key]) for key in OWNED if key in settings}
-        for name in _named(identity, mapping(settings.get("match")), fabric, macs):
-            found[name] = keys
+    for identity, value in to_mapping(network.get("ethernets")).items():
+        settings = to_mapping(value)
+        keys = {key: to_plain(settings[key]) for key in OWNED if key in settings}
+        for name in _list_named(identity, to_mapping(settings.get("match")), fabric, macs):
+            settings_by_name[name] = keys
             identities.add(identity)
-    return found, identities
+    return settings_by_name, identities
 
 
-def _named(
+def _list_named(
     identity: str, match: dict[str, object], fabric: set[str], macs: dict[str, str]
 ) -> list[str]:
     """The fabric interfaces that a definition applies to (netplan(5), properties for physical)."""
     if not match:
         return [identity] if is_fabric(identity, fabric) else []
-    pattern, mac = text_or_none(match.get("name")), text_or_none(match.get("macaddress"))
+    pattern, mac = to_text(match.get("name")), to_text(match.get("macaddress"))
     return [
         name
         for name in sorted({*macs, *fabric})
@@ -115,37 +117,40 @@ def _named(
 
 
 def is_fabric(name: str, fabric: set[str]) -> bool:
-    return name in fabric or port_and_half(name)[0] is not None
+    return name in fabric or parse_port_and_half(name)[0] is not None
 
 
-def _members(network: dict[str, object], names: set[str]) -> dict[str, list[str]]:
+def _find_members(network: dict[str, object], names: set[str]) -> dict[str, list[str]]:
     """Bonds, bridges, VLANs and VRFs that take a fabric interface."""
-    found = {}
+    members = {}
     for group in _GROUPS:
-        for identity, value in mapping(network.get(group)).items():
-            taken = [*items(mapping(value).get("interfaces")), mapping(value).get("link")]
-            texts = {name for name in taken if isinstance(name, str)}
+        for identity, value in to_mapping(network.get(group)).items():
+            member_values = [
+                *to_list(to_mapping(value).get("interfaces")),
+                to_mapping(value).get("link"),
+            ]
+            texts = {name for name in member_values if isinstance(name, str)}
             used = sorted(name for name in texts if is_fabric(name, names))
             if used:
-                found[f"{group}/{identity}"] = used
-    return found
+                members[f"{group}/{identity}"] = used
+    return members
 
 
-_PLAIN = re.compile(r"[0-9A-Za-z.:/_*?\[\] -]{0,100}", re.ASCII)
+_PLAIN_TEXT = re.compile(r"[0-9A-Za-z.:/_*?\[\] -]{0,100}", re.ASCII)
 
 
-def plain(value: object, depth: int = 4) -> object:
+def to_plain(value: object, depth: int = 4) -> object:
     """A YAML value as JSON: addresses, numbers and truth values; anything else is told as null."""
     if (
         isinstance(value, bool)
         or value is None
-        or (isinstance(value, str) and _PLAIN.fullmatch(value))
+        or (isinstance(value, str) and _PLAIN_TEXT.fullmatch(value))
     ):
         return value
     if isinstance(value, int):
         return value if abs(value) < 10**18 else None
     if depth and isinstance(value, list):
-        return [plain(item, depth - 1) for item in value[:50]]
+        return [to_plain(item, depth - 1) for item in value[:50]]
     if depth and isinstance(value, dict):
-        return {key: plain(item, depth - 1) for key, item in mapping(value).items()}
+        return {key: to_plain(item, depth - 1) for key, item in to_mapping(value).items()}
     return None

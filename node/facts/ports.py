@@ -7,36 +7,36 @@ from __future__ import annotations
 
 import re
 
-from node.facts.reading import Look, Request, Unreadable
-from node.facts.values import number
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.values import parse_number
 
 _PROCESS = re.compile(r'users:\(\("([^"]+)"')
 _PROTOCOLS = {"tcp", "udp"}
 
 
-def read(look: Look, request: Request) -> object:
-    return parse(sockets=look.command("ss", "-H", "-l", "-n", "-t", "-u", "-p"))
+def read(reader: FactReader, request: Request) -> object:
+    return parse(sockets=reader.command("ss", "-H", "-l", "-n", "-t", "-u", "-p"))
 
 
 def parse(sockets: str) -> object:
     lines = [line for line in sockets.splitlines() if line.strip()]
-    found = [port for port in map(_port, lines) if port]
-    if lines and not found:
-        raise Unreadable("ss: no listening socket in the answer")
-    return found
+    ports = [port for port in map(_parse_port, lines) if port]
+    if lines and not ports:
+        raise UnreadableFact("ss: no listening socket in the answer")
+    return ports
 
 
-def _port(line: str) -> dict[str, object] | None:
-    words = line.split(None, 6)
-    if len(words) < 6 or words[0] not in _PROTOCOLS:
+def _parse_port(line: str) -> dict[str, object] | None:
+    cells = line.split(None, 6)
+    if len(cells) < 6 or cells[0] not in _PROTOCOLS:
         return None
-    address, _, digits = words[4].rpartition(":")
-    port = number(digits)
+    address, _, digits = cells[4].rpartition(":")
+    port = parse_number(digits)
     if port is None or not 0 < port < 65536:
         return None
-    process = _PROCESS.search(words[6]) if len(words) == 7 else None
+    process = _PROCESS.search(cells[6]) if len(cells) == 7 else None
     return {
-        "protocol": words[0],
+        "protocol": cells[0],
         "address": address.strip("[]") or "*",
         "port": port,
         "process": process.group(1) if process else None,

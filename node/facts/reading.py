@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from node.host.paths import DOCKER_SOCKET
-from node.host.system import COMMAND_NOT_FOUND, TIMED_OUT, Result, System
+from node.host.system import COMMAND_NOT_FOUND, TIMED_OUT, CommandResult, System
 
 READ_LIMIT_BYTES = 4 * 1024 * 1024
 
 
-class Unreadable(Exception):
+class UnreadableFact(Exception):
     """Why a fact could not be read. The message never quotes what a file holds."""
 
 
@@ -33,7 +33,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class FileFacts:
+class GuardedFile:
     """What may be told of a file that may hold secrets, beside the text for the parser."""
 
     text: str
@@ -42,95 +42,95 @@ class FileFacts:
 
 
 @dataclass(frozen=True)
-class Look:
+class FactReader:
     """A view of one machine that ends at `deadline` (seconds of the monotonic clock)."""
 
     system: System
     deadline: float
 
-    def left_s(self) -> float:
+    def get_remaining_s(self) -> float:
         return max(0.1, self.deadline - time.monotonic())
 
-    def file(self, path: str) -> str:
+    def read_file(self, path: str) -> str:
         """The file's text; Unreadable where there is none or the kernel refuses."""
-        text = self.file_or_none(path)
+        text = self.read_file_or_none(path)
         if text is None:
-            raise Unreadable(f"{path}: no such file")
+            raise UnreadableFact(f"{path}: no such file")
         return text
 
-    def file_or_none(self, path: str) -> str | None:
+    def read_file_or_none(self, path: str) -> str | None:
         """The file's text, None where there is no file."""
         try:
             text = self.system.read(path)
         except OSError as error:
-            raise Unreadable(f"{path}: {error.strerror}") from error
+            raise UnreadableFact(f"{path}: {error.strerror}") from error
         if text is not None and len(text) > READ_LIMIT_BYTES:
-            raise Unreadable(f"{path}: larger than {READ_LIMIT_BYTES} bytes")
+            raise UnreadableFact(f"{path}: larger than {READ_LIMIT_BYTES} bytes")
         return text
 
-    def texts(self, paths: Iterable[str]) -> dict[str, str]:
+    def read_files(self, paths: Iterable[str]) -> dict[str, str]:
         """Texts by path; what the kernel refuses to show (a speed without a link) is left out."""
-        found = {}
+        texts = {}
         for path in paths:
             try:
-                text = self.file_or_none(path)
-            except Unreadable:
+                text = self.read_file_or_none(path)
+            except UnreadableFact:
                 continue
             if text is not None:
-                found[path] = text
-        return found
+                texts[path] = text
+        return texts
 
-    def names(self, pattern: str) -> list[str]:
+    def list_paths(self, pattern: str) -> list[str]:
         """Absolute paths that match a pattern, sorted. Links on the way are followed."""
         root = self.system.root
         try:
-            found = sorted(root.glob(pattern.lstrip("/")))
+            paths = sorted(root.glob(pattern.lstrip("/")))
         except OSError as error:
-            raise Unreadable(f"{pattern}: {error.strerror}") from error
-        return [f"/{path.relative_to(root)}" for path in found]
+            raise UnreadableFact(f"{pattern}: {error.strerror}") from error
+        return [f"/{path.relative_to(root)}" for path in paths]
 
-    def guarded(self, path: str) -> FileFacts:
+    def read_guarded(self, path: str) -> GuardedFile:
         """A file with its mode ("0600") and owner ("0:0"), for parsers that show only some keys."""
         try:
             status = os.stat(self.system.path(path))
         except OSError as error:
-            raise Unreadable(f"{path}: {error.strerror}") from error
+            raise UnreadableFact(f"{path}: {error.strerror}") from error
         mode, owner = f"{status.st_mode & 0o7777:04o}", f"{status.st_uid}:{status.st_gid}"
-        return FileFacts(self.file(path), mode, owner)
+        return GuardedFile(self.read_file(path), mode, owner)
 
-    def folder(self, path: str) -> Path:
+    def get_path(self, path: str) -> Path:
         return self.system.path(path)
 
     def command(self, *argv: str) -> str:
         """What a command prints; Unreadable where it is missing, slow or fails."""
-        done = self.run(*argv)
-        if done.code != 0:
-            raise Unreadable(_failure(argv[0], done))
-        return done.out
+        result = self.run(*argv)
+        if result.code != 0:
+            raise UnreadableFact(_format_failure(argv[0], result))
+        return result.out
 
-    def command_or_none(self, *argv: str) -> str | None:
+    def run_command_or_none(self, *argv: str) -> str | None:
         """What a command prints, None where the machine has no such command or it fails."""
-        done = self.run(*argv)
-        return done.out if done.code == 0 else None
+        result = self.run(*argv)
+        return result.out if result.code == 0 else None
 
-    def run(self, *argv: str) -> Result:
+    def run(self, *argv: str) -> CommandResult:
         try:
-            return self.system.run(argv, timeout_s=self.left_s())
+            return self.system.run(argv, timeout_s=self.get_remaining_s())
         except OSError as error:
-            raise Unreadable(f"{argv[0]}: {error.strerror}") from error
+            raise UnreadableFact(f"{argv[0]}: {error.strerror}") from error
 
     def engine(self, path: str) -> object:
         """The Docker engine's answer to GET `path`, as JSON values."""
-        answer = self.system.ask(DOCKER_SOCKET, "GET", path, timeout_s=self.left_s())
+        answer = self.system.request(DOCKER_SOCKET, "GET", path, timeout_s=self.get_remaining_s())
         if answer.status == 0:
-            raise Unreadable(f"docker does not answer ({answer.body})")
+            raise UnreadableFact(f"docker does not answer ({answer.body})")
         if not answer.ok:
-            raise Unreadable(f"docker: GET {path} answered {answer.status}")
+            raise UnreadableFact(f"docker: GET {path} answered {answer.status}")
         return answer.body
 
 
-def _failure(tool: str, done: Result) -> str:
-    if done.code in (COMMAND_NOT_FOUND, TIMED_OUT):
-        return done.err
-    lines = (done.err.strip() or done.out.strip()).splitlines()
-    return f"{tool}: exit {done.code}" + (f": {lines[0][:200]}" if lines else "")
+def _format_failure(tool: str, result: CommandResult) -> str:
+    if result.code in (COMMAND_NOT_FOUND, TIMED_OUT):
+        return result.err
+    lines = (result.err.strip() or result.out.strip()).splitlines()
+    return f"{tool}: exit {result.code}" + (f": {lines[0][:200]}" if lines else "")

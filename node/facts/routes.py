@@ -8,30 +8,34 @@ Routes to the node itself and broadcasts are left out.
 
 from __future__ import annotations
 
-from node.facts.reading import Look, Request, Unreadable
-from node.facts.values import json_value, mapping, number, text_or_none
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.values import parse_json, parse_number, to_mapping, to_text
 
-_OWN = {"local", "broadcast", "multicast", "anycast"}
+_LOCAL_TYPES = {"local", "broadcast", "multicast", "anycast"}
 
 
-def read(look: Look, request: Request) -> object:
-    return parse(routes=look.command("ip", "-j", "-4", "route", "show", "table", "all"))
+def read(reader: FactReader, request: Request) -> object:
+    return parse(routes=reader.command("ip", "-j", "-4", "route", "show", "table", "all"))
 
 
 def parse(routes: str) -> object:
-    found = json_value(routes or "[]", "ip route")
-    if not isinstance(found, list):
-        raise Unreadable("ip route: expected a list")
-    entries = [mapping(item) for item in found]
-    return [_route(item) for item in entries if item.get("dst") and item.get("type") not in _OWN]
+    routes_value = parse_json(routes or "[]", "ip route")
+    if not isinstance(routes_value, list):
+        raise UnreadableFact("ip route: expected a list")
+    entries = [to_mapping(item) for item in routes_value]
+    return [
+        _parse_route(item)
+        for item in entries
+        if item.get("dst") and item.get("type") not in _LOCAL_TYPES
+    ]
 
 
-def _route(item: dict[str, object]) -> dict[str, object]:
+def _parse_route(item: dict[str, object]) -> dict[str, object]:
     return {
-        "destination": text_or_none(item.get("dst")),
-        "gateway": text_or_none(item.get("gateway")),
-        "interface": text_or_none(item.get("dev")),
-        "source": text_or_none(item.get("prefsrc")),
-        "metric": number(item.get("metric")),
+        "destination": to_text(item.get("dst")),
+        "gateway": to_text(item.get("gateway")),
+        "interface": to_text(item.get("dev")),
+        "source": to_text(item.get("prefsrc")),
+        "metric": parse_number(item.get("metric")),
         "table": str(item.get("table") or "main"),
     }

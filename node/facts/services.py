@@ -6,33 +6,33 @@
 
 from __future__ import annotations
 
-from node.facts.containers import our_labels
-from node.facts.reading import Look, Request, Unreadable
+from node.facts.containers import select_our_labels
+from node.facts.reading import FactReader, Request, UnreadableFact
 from node.facts.swarm import is_manager
-from node.facts.values import mapping, number, text_or_none
+from node.facts.values import parse_number, to_mapping, to_text
 
 
-def read(look: Look, request: Request) -> object:
-    if not is_manager(look.engine("/info")):
+def read(reader: FactReader, request: Request) -> object:
+    if not is_manager(reader.engine("/info")):
         return []
-    return parse(services=look.engine("/services?status=true"))
+    return parse(services=reader.engine("/services?status=true"))
 
 
 def parse(services: object) -> object:
     if not isinstance(services, list):
-        raise Unreadable("docker: no list of services in the engine's answer")
-    found = [_service(mapping(item)) for item in services]
-    return [service for service in found if service["labels"]]
+        raise UnreadableFact("docker: no list of services in the engine's answer")
+    entries = [_parse_service(to_mapping(item)) for item in services]
+    return [service for service in entries if service["labels"]]
 
 
-def _service(item: dict[str, object]) -> dict[str, object]:
-    spec, status = mapping(item.get("Spec")), mapping(item.get("ServiceStatus"))
-    container = mapping(mapping(spec.get("TaskTemplate")).get("ContainerSpec"))
+def _parse_service(item: dict[str, object]) -> dict[str, object]:
+    spec, status = to_mapping(item.get("Spec")), to_mapping(item.get("ServiceStatus"))
+    container = to_mapping(to_mapping(spec.get("TaskTemplate")).get("ContainerSpec"))
     return {
-        "id": text_or_none(item.get("ID")),
-        "name": text_or_none(spec.get("Name")),
-        "image": text_or_none(container.get("Image")),
-        "running": number(status.get("RunningTasks")),
-        "desired": number(status.get("DesiredTasks")),
-        "labels": our_labels(spec.get("Labels")),
+        "id": to_text(item.get("ID")),
+        "name": to_text(spec.get("Name")),
+        "image": to_text(container.get("Image")),
+        "running": parse_number(status.get("RunningTasks")),
+        "desired": parse_number(status.get("DesiredTasks")),
+        "labels": select_our_labels(spec.get("Labels")),
     }

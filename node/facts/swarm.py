@@ -13,65 +13,67 @@ the node's certificate, whose organisation it is (docs.docker.com, "How PKI work
 
 from __future__ import annotations
 
-from node.docker.swarm_certificate import CERTIFICATE, cluster_of
-from node.facts.docker import generic_resources
-from node.facts.reading import Look, Request, Unreadable
-from node.facts.values import items, mapping, text_or_none
+from node.docker.swarm_certificate import CERTIFICATE, parse_cluster_id
+from node.facts.docker import parse_generic_resources
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.values import to_list, to_mapping, to_text
 
 
-def read(look: Look, request: Request) -> object:
-    info = look.engine("/info")
-    root = text_or_none(mapping(info).get("DockerRootDir")) or "/var/lib/docker"
+def read(reader: FactReader, request: Request) -> object:
+    info = reader.engine("/info")
+    root = to_text(to_mapping(info).get("DockerRootDir")) or "/var/lib/docker"
     return parse(
         info=info,
-        nodes=look.engine("/nodes") if is_manager(info) else None,
-        certificate=look.file_or_none(f"{root}/{CERTIFICATE}"),
+        nodes=reader.engine("/nodes") if is_manager(info) else None,
+        certificate=reader.read_file_or_none(f"{root}/{CERTIFICATE}"),
     )
 
 
 def is_manager(info: object) -> bool:
-    return mapping(mapping(info).get("Swarm")).get("ControlAvailable") is True
+    return to_mapping(to_mapping(info).get("Swarm")).get("ControlAvailable") is True
 
 
 def parse(info: object, nodes: object, certificate: str | None) -> object:
-    swarm = mapping(mapping(info).get("Swarm"))
-    state = text_or_none(swarm.get("LocalNodeState"))
+    swarm = to_mapping(to_mapping(info).get("Swarm"))
+    state = to_text(swarm.get("LocalNodeState"))
     if state is None:
-        raise Unreadable("docker: no Swarm state in the engine's answer")
+        raise UnreadableFact("docker: no Swarm state in the engine's answer")
     return {
         "state": state,
-        "node_id": text_or_none(swarm.get("NodeID")),
-        "cluster_id": text_or_none(mapping(swarm.get("Cluster")).get("ID"))
-        or (cluster_of(certificate) if state != "inactive" else None),
+        "node_id": to_text(swarm.get("NodeID")),
+        "cluster_id": to_text(to_mapping(swarm.get("Cluster")).get("ID"))
+        or (parse_cluster_id(certificate) if state != "inactive" else None),
         "manager": is_manager(info),
-        "address": text_or_none(swarm.get("NodeAddr")),
-        "managers": _addresses(swarm.get("RemoteManagers")),
-        "error": text_or_none(swarm.get("Error")),
-        "nodes": None if nodes is None else [_node(mapping(node)) for node in items(nodes)],
+        "address": to_text(swarm.get("NodeAddr")),
+        "managers": _parse_addresses(swarm.get("RemoteManagers")),
+        "error": to_text(swarm.get("Error")),
+        "nodes": None
+        if nodes is None
+        else [_parse_node(to_mapping(node)) for node in to_list(nodes)],
     }
 
 
-def _addresses(managers: object) -> list[str]:
-    found = (text_or_none(mapping(manager).get("Addr")) for manager in items(managers))
-    return sorted(address for address in found if address)
+def _parse_addresses(managers: object) -> list[str]:
+    addresses = (to_text(to_mapping(manager).get("Addr")) for manager in to_list(managers))
+    return sorted(address for address in addresses if address)
 
 
-def _node(node: dict[str, object]) -> dict[str, object]:
-    spec, status = mapping(node.get("Spec")), mapping(node.get("Status"))
-    description = mapping(node.get("Description"))
-    resources = mapping(description.get("Resources"))
+def _parse_node(node: dict[str, object]) -> dict[str, object]:
+    spec, status = to_mapping(node.get("Spec")), to_mapping(node.get("Status"))
+    description = to_mapping(node.get("Description"))
+    resources = to_mapping(description.get("Resources"))
     return {
-        "id": text_or_none(node.get("ID")),
-        "hostname": text_or_none(description.get("Hostname")),
-        "role": text_or_none(spec.get("Role")),
-        "availability": text_or_none(spec.get("Availability")),
-        "state": text_or_none(status.get("State")),
-        "address": text_or_none(status.get("Addr")),
-        "leader": mapping(node.get("ManagerStatus")).get("Leader") is True,
-        "labels": _labels(spec.get("Labels")),
-        "generic_resources": generic_resources(resources.get("GenericResources")),
+        "id": to_text(node.get("ID")),
+        "hostname": to_text(description.get("Hostname")),
+        "role": to_text(spec.get("Role")),
+        "availability": to_text(spec.get("Availability")),
+        "state": to_text(status.get("State")),
+        "address": to_text(status.get("Addr")),
+        "leader": to_mapping(node.get("ManagerStatus")).get("Leader") is True,
+        "labels": _parse_labels(spec.get("Labels")),
+        "generic_resources": parse_generic_resources(resources.get("GenericResources")),
     }
 
 
-def _labels(value: object) -> dict[str, str]:
-    return {key: item for key, item in mapping(value).items() if isinstance(item, str)}
+def _parse_labels(value: object) -> dict[str, str]:
+    return {key: item for key, item in to_mapping(value).items() if isinstance(item, str)}

@@ -6,40 +6,40 @@ import json
 import math
 import re
 
-from node.facts.reading import Unreadable
+from node.facts.reading import UnreadableFact
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
-def json_value(text: str, tool: str) -> object:
+def parse_json(text: str, tool: str) -> object:
     """The JSON value in `text`; Unreadable names the tool, not the text."""
     try:
-        value: object = json.loads(text, parse_constant=_no_constant)
+        value: object = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise Unreadable(f"{tool}: answered no JSON") from None
+        raise UnreadableFact(f"{tool}: answered no JSON") from None
     return value
 
 
-def _no_constant(name: str) -> object:
+def _refuse_constant(name: str) -> object:
     raise ValueError(name)
 
 
-def mapping(value: object) -> dict[str, object]:
+def to_mapping(value: object) -> dict[str, object]:
     """`value` as a mapping with text keys, empty where it is something else."""
     if not isinstance(value, dict):
         return {}
     return {key: item for key, item in value.items() if isinstance(key, str)}
 
 
-def items(value: object) -> list[object]:
+def to_list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def text_or_none(value: object) -> str | None:
+def to_text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def number(value: object) -> int | None:
+def parse_number(value: object) -> int | None:
     """A whole number, from a JSON number or from digits; None for anything else."""
     if isinstance(value, bool):
         return None
@@ -50,20 +50,20 @@ def number(value: object) -> int | None:
     return None
 
 
-def decimal(value: str) -> float | None:
+def parse_decimal(value: str) -> float | None:
     """A finite number, None for anything else."""
     try:
-        found = float(value)
+        parsed = float(value)
     except ValueError:
         return None
-    return found if math.isfinite(found) else None
+    return parsed if math.isfinite(parsed) else None
 
 
-def assignments(text: str) -> dict[str, str]:
+def parse_assignments(text: str) -> dict[str, str]:
     """KEY=value lines of a shell-like file; quotes are taken off, the last of equal keys wins."""
-    found = {}
+    values = {}
     for line in text.splitlines():
         key, equals, value = line.strip().partition("=")
         if equals and key and not key.startswith("#"):
-            found[key.strip()] = value.strip().strip("\"'")
-    return found
+            values[key.strip()] = value.strip().strip("\"'")
+    return values

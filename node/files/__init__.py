@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Unmerged:
+class Reverted:
     """The text without what is ours; None when nothing else is left. `left`: what others own."""
 
     text: str | None
-    left: list[str]
+    kept: list[str]

@@ -7,13 +7,13 @@ import re
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-from node.files import Unmerged
-from node.host.plain import listing
+from node.files import Reverted
+from node.host.plain import as_list
 
 Tree = dict[str, Any]
 
 
-class Edit(TypedDict):
+class JsonEdit(TypedDict):
     """One key. With a `prefix` it is not the whole list at `path` that is ours, but its items that
     begin so. `before` and `after` are [] for absent and [value] for present. `depth`: how many
     levels of the path were there before us."""
@@ -33,10 +33,10 @@ def parse(text: str | None) -> Tree:
     return tree
 
 
-def find(tree: Tree, path: Sequence[str], prefix: str | None = None) -> list[Any]:
+def get_items(tree: Tree, path: Sequence[str], prefix: str | None = None) -> list[Any]:
     """[value], or [] where there is none.
 
-    >>> find({"a": ["x=1", "y=2"]}, ["a"], "x=")
+    >>> get_items({"a": ["x=1", "y=2"]}, ["a"], "x=")
     [['x=1']]
     """
     node: Any = tree
@@ -46,77 +46,83 @@ def find(tree: Tree, path: Sequence[str], prefix: str | None = None) -> list[Any
         node = node[name]
     if prefix is None:
         return [node]
-    ours = [item for item in listing(node) if _is_ours(item, prefix)]
-    return [ours] if ours else []
+    our_items = [item for item in as_list(node) if _is_ours(item, prefix)]
+    return [our_items] if our_items else []
 
 
-def edit(tree: Tree, path: Sequence[str], value: object, prefix: str | None = None) -> Edit:
+def plan_edit(
+    tree: Tree, path: Sequence[str], value: object, prefix: str | None = None
+) -> JsonEdit:
     """What setting the key would change; nothing is changed yet."""
-    depth = sum(1 for n in range(1, len(path) + 1) if find(tree, path[:n]))
-    before = find(tree, path, prefix)
-    return Edit(path=list(path), prefix=prefix, before=before, after=[value], depth=depth)
+    depth = sum(1 for n in range(1, len(path) + 1) if get_items(tree, path[:n]))
+    before = get_items(tree, path, prefix)
+    return JsonEdit(path=list(path), prefix=prefix, before=before, after=[value], depth=depth)
 
 
-def merge(text: str | None, edits: Sequence[Edit]) -> str:
+def apply_edits(text: str | None, edits: Sequence[JsonEdit]) -> str:
     tree = parse(text)
-    for one in edits:
-        _put(tree, one, one["after"])
-    return dump(tree, text)
+    for edit in edits:
+        _set_value(tree, edit, edit["after"])
+    return dump_like(tree, text)
 
 
-def unmerge(text: str, edits: Sequence[Edit]) -> Unmerged:
+def revert_edits(text: str, edits: Sequence[JsonEdit]) -> Reverted:
     try:
         tree = parse(text)
     except ValueError as error:
-        return Unmerged(text, [f"everything, because {error}"])
-    left = []
-    for one in reversed(edits):
-        found = find(tree, one["path"], one["prefix"])
-        if found == one["after"]:
-            _put(tree, one, one["before"])
-            _prune(tree, one)
-        elif found != one["before"]:
-            left.append(".".join(one["path"]))
-    return Unmerged(dump(tree, text) if tree else None, left)
+        return Reverted(text, [f"everything, because {error}"])
+    kept = []
+    for edit in reversed(edits):
+        current = get_items(tree, edit["path"], edit["prefix"])
+        if current == edit["after"]:
+            _set_value(tree, edit, edit["before"])
+            _prune(tree, edit)
+        elif current != edit["before"]:
+            kept.append(".".join(edit["path"]))
+    return Reverted(dump_like(tree, text) if tree else None, kept)
 
 
-def dump(tree: Tree, like: str | None) -> str:
+def dump_like(tree: Tree, sample: str | None) -> str:
     """JSON text indented as `like` is, ending as it does."""
-    found = re.search(r"^([ \t]+)\S", like or "", re.MULTILINE)
-    one_line = bool(like) and like is not None and "\n" not in like.strip()
-    indent = None if one_line else (found.group(1) if found else "    ")
-    end = "\n" if not like or like.endswith("\n") else ""
+    indented = re.search(r"^([ \t]+)\S", sample or "", re.MULTILINE)
+    one_line = bool(sample) and sample is not None and "\n" not in sample.strip()
+    indent = None if one_line else (indented.group(1) if indented else "    ")
+    end = "\n" if not sample or sample.endswith("\n") else ""
     return json.dumps(tree, indent=indent, ensure_ascii=False) + end
 
 
-def _put(tree: Tree, one: Edit, value: list[Any]) -> None:
-    *parents, last = one["path"]
+def _set_value(tree: Tree, edit: JsonEdit, value: list[Any]) -> None:
+    *parents, last = edit["path"]
     node = tree
     for name in parents:
         if not isinstance(node.get(name), dict):
             node[name] = {}
         node = node[name]
-    if one["prefix"] is not None:
-        value = _with_items(node.get(last), one["prefix"], value[0] if value else [])
+    if edit["prefix"] is not None:
+        value = _replace_items(node.get(last), edit["prefix"], value[0] if value else [])
     if value:
         node[last] = value[0]
     else:
         node.pop(last, None)
 
 
-def _with_items(found: object, prefix: str, items: list[Any]) -> list[Any]:
-    there = listing(found)
-    others = [item for item in there if not _is_ours(item, prefix)]
-    first = next((n for n, item in enumerate(there) if _is_ours(item, prefix)), len(others))
-    merged = others[:first] + items + others[first:]
+def _replace_items(current: object, prefix: str, replacement: list[Any]) -> list[Any]:
+    current_items = as_list(current)
+    foreign = [item for item in current_items if not _is_ours(item, prefix)]
+    first = next(
+        (n for n, item in enumerate(current_items) if _is_ours(item, prefix)), len(foreign)
+    )
+    merged = foreign[:first] + replacement + foreign[first:]
     return [merged] if merged else []
 
 
-def _prune(tree: Tree, one: Edit) -> None:
+def _prune(tree: Tree, edit: JsonEdit) -> None:
     """Take out the parents that only our key had called for."""
-    for length in range(len(one["path"]) - 1, one["depth"], -1):
-        if find(tree, one["path"][:length]) == [{}]:
-            _put(tree, Edit(**{**one, "path": one["path"][:length], "prefix": None}), [])
+    for length in range(len(edit["path"]) - 1, edit["depth"], -1):
+        if get_items(tree, edit["path"][:length]) == [{}]:
+            _set_value(
+                tree, JsonEdit(**{**edit, "path": edit["path"][:length], "prefix": None}), []
+            )
 
 
 def _is_ours(item: object, prefix: str) -> bool:

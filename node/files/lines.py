@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
-from node.files import Unmerged
+from node.files import Reverted
 
 TOP = ""
 
 
-class Edit(TypedDict):
+class LineEdit(TypedDict):
     """One line. `before` None: we added it; `after` None: we took it out. `follows` is the line
     above it ("" for none), which tells where a line that we took out belongs; None is the end.
     `key`: how a line begins that says the same, so that no old one comes back beside a new one."""
@@ -21,42 +21,44 @@ class Edit(TypedDict):
     key: str | None
 
 
-def split(text: str | None) -> list[str]:
+def split_lines(text: str | None) -> list[str]:
     """Lines with their ends, so that joining them gives the same bytes."""
     return (text or "").splitlines(keepends=True)
 
 
-def replaced(lines: Sequence[str], index: int, new: str | None, key: str | None = None) -> Edit:
+def plan_replacement(
+    lines: Sequence[str], index: int, new: str | None, key: str | None = None
+) -> LineEdit:
     """The edit that replaces line `index` (its line end stays), or takes it out."""
     old = lines[index]
     follows = lines[index - 1] if index else TOP
     end = old[len(old.rstrip("\r\n")) :]
-    return Edit(before=old, after=None if new is None else new + end, follows=follows, key=key)
+    return LineEdit(before=old, after=None if new is None else new + end, follows=follows, key=key)
 
 
-def added(line: str, follows: str | None = None, key: str | None = None) -> Edit:
+def plan_addition(line: str, follows: str | None = None, key: str | None = None) -> LineEdit:
     """The edit that adds a line below `follows`; at the end where that is None."""
-    return Edit(before=None, after=line, follows=follows, key=key)
+    return LineEdit(before=None, after=line, follows=follows, key=key)
 
 
-def merge(text: str | None, edits: Sequence[Edit]) -> str:
-    lines = split(text)
-    for one in edits:
-        _swap(lines, one["before"], one["after"], one["follows"])
+def apply_edits(text: str | None, edits: Sequence[LineEdit]) -> str:
+    lines = split_lines(text)
+    for edit in edits:
+        _swap(lines, edit["before"], edit["after"], edit["follows"])
     return "".join(lines)
 
 
-def unmerge(text: str, edits: Sequence[Edit]) -> Unmerged:
-    lines, left = split(text), []
-    for one in reversed(edits):
-        before, after = one["before"], one["after"]
+def revert_edits(text: str, edits: Sequence[LineEdit]) -> Reverted:
+    lines, kept = split_lines(text), []
+    for edit in reversed(edits):
+        before, after = edit["before"], edit["after"]
         if after is not None and after not in lines:
-            left += [before.strip()] if before is not None and before not in lines else []
-        elif after is None and one["key"] and _says(lines, one["key"]):
-            left.append((before or "").strip())
+            kept += [before.strip()] if before is not None and before not in lines else []
+        elif after is None and edit["key"] and _has_key(lines, edit["key"]):
+            kept.append((before or "").strip())
         else:
-            _swap(lines, after, before, one["follows"])
-    return Unmerged("".join(lines) or None, left)
+            _swap(lines, after, before, edit["follows"])
+    return Reverted("".join(lines) or None, kept)
 
 
 def _swap(lines: list[str], old: str | None, new: str | None, follows: str | None) -> None:
@@ -71,16 +73,16 @@ def _insert(lines: list[str], new: str, follows: str | None) -> None:
     index = 0 if follows == TOP else len(lines)
     if follows in lines:
         index = lines.index(follows) + 1
-    if index and not _ends(lines[index - 1]):
+    if index and not _has_line_end(lines[index - 1]):
         lines[index - 1] += "\n"
-    if index < len(lines) and not _ends(new):
+    if index < len(lines) and not _has_line_end(new):
         new += "\n"
     lines.insert(index, new)
 
 
-def _ends(line: str) -> bool:
+def _has_line_end(line: str) -> bool:
     return line.endswith(("\n", "\r"))
 
 
-def _says(lines: Sequence[str], key: str) -> bool:
+def _has_key(lines: Sequence[str], key: str) -> bool:
     return any(line.strip().startswith(key) for line in lines)

@@ -12,30 +12,30 @@ from collections.abc import Sequence
 from node.files import lines
 
 
-def find(text: str | None, key: str) -> str | None:
+def get_value(text: str | None, key: str) -> str | None:
     """The key's string value at top level; None where it is not set there."""
-    for line in _top(lines.split(text)):
-        found = re.match(rf'\s*{re.escape(key)}\s*=\s*(["\'])(.*?)\1', line)
-        if found:
-            return found.group(2)
+    for line in _select_top_level(lines.split_lines(text)):
+        match = re.match(rf'\s*{re.escape(key)}\s*=\s*(["\'])(.*?)\1', line)
+        if match:
+            return match.group(2)
     return None
 
 
-def edit(text: str | None, key: str, value: str) -> list[lines.Edit]:
+def plan_edit(text: str | None, key: str, value: str) -> list[lines.LineEdit]:
     """No edit where it says so already. A line that has it commented out is where it belongs."""
-    if find(text, key) == value:
+    if get_value(text, key) == value:
         return []
-    found, new = lines.split(text), f'{key} = "{value}"'
-    top = _top(found)
+    all_lines, new = lines.split_lines(text), f'{key} = "{value}"'
+    top = _select_top_level(all_lines)
     for pattern in (rf"\s*{re.escape(key)}\s*=", rf"\s*#\s*{re.escape(key)}\s*="):
         for index, line in enumerate(top):
             if re.match(pattern, line):
-                return [lines.replaced(found, index, new)]
-    return [lines.added(new + "\n", follows=top[-1] if top else lines.TOP)]
+                return [lines.plan_replacement(all_lines, index, new)]
+    return [lines.plan_addition(new + "\n", follows=top[-1] if top else lines.TOP)]
 
 
-def _top(found: Sequence[str]) -> list[str]:
-    for index, line in enumerate(found):
+def _select_top_level(all_lines: Sequence[str]) -> list[str]:
+    for index, line in enumerate(all_lines):
         if line.lstrip().startswith("["):
-            return list(found[:index])
-    return list(found)
+            return list(all_lines[:index])
+    return list(all_lines)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
-from node.files import Unmerged
-from node.host.plain import mapping
+from node.files import Reverted
+from node.host.plain import as_mapping
 
 if TYPE_CHECKING:
     import yaml
 
 
-class Edit(TypedDict):
+class BlockEdit(TypedDict):
     """One key's lines: `before` what we took out, `after` what we put in; None for nothing."""
 
     path: list[str]
@@ -29,19 +29,19 @@ def load(text: str) -> object:
     import yaml
 
     try:
-        return yaml.load(text, Loader=_loader())
+        return yaml.load(text, Loader=_select_loader())
     except yaml.YAMLError as error:
         raise ValueError(f"it is not valid YAML: {' '.join(str(error).split())}") from None
 
 
-def _loader() -> type[yaml.SafeLoader]:
+def _select_loader() -> type[yaml.SafeLoader]:
     """The one of libyaml where PyYAML was built with it (as in Ubuntu): ten times as fast."""
     import yaml
 
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def value_at(tree: object, path: Sequence[str]) -> object:
+def get_value(tree: object, path: Sequence[str]) -> object:
     """The value there, or None."""
     for name in path:
         if not isinstance(tree, dict) or name not in tree:
@@ -50,115 +50,117 @@ def value_at(tree: object, path: Sequence[str]) -> object:
     return tree
 
 
-def take_out(text: str, path: Sequence[str]) -> tuple[str, Edit]:
+def cut_key(text: str, path: Sequence[str]) -> tuple[str, BlockEdit]:
     """Cut the key, and with it each parent that would be left empty.
 
     Raises ValueError where its lines hold more than that key (flow style, shared anchors).
     """
-    whole = _emptied(load(text), list(path))
-    first, last = _span(text, whole)
+    removed_path = _extend_to_empty_parents(load(text), list(path))
+    first, last = _find_span(text, removed_path)
     lines = text.splitlines(keepends=True)
-    rest = "".join(lines[:first] + lines[last + 1 :])
-    if load(rest) != _without(load(text), whole):
+    remaining = "".join(lines[:first] + lines[last + 1 :])
+    if load(remaining) != _remove_key(load(text), removed_path):
         raise ValueError(f"{'.'.join(path)} cannot be cut out of it by lines")
-    return rest, Edit(path=whole, before="".join(lines[first : last + 1]), after=None)
+    return remaining, BlockEdit(
+        path=removed_path, before="".join(lines[first : last + 1]), after=None
+    )
 
 
-def unmerge(text: str, edits: Sequence[Edit]) -> Unmerged:
+def revert_edits(text: str, edits: Sequence[BlockEdit]) -> Reverted:
     """What we put in goes where it is still as we wrote it; what we took out comes back where
     nobody has written that key anew."""
-    left = []
-    for one in reversed(edits):
+    kept = []
+    for edit in reversed(edits):
         try:
-            text = _revert(text, one)
+            text = _revert_edit(text, edit)
         except ValueError as error:
-            left.append(f"{'.'.join(one['path'])} ({error})")
-    return Unmerged(text if _says_something(text) else None, left)
+            kept.append(f"{'.'.join(edit['path'])} ({error})")
+    return Reverted(text if _has_content(text) else None, kept)
 
 
-def _revert(text: str, one: Edit) -> str:
-    found = value_at(load(text), one["path"])
-    if one["after"] is not None:
-        if found is not None and found != _own_value(one["after"]):
+def _revert_edit(text: str, edit: BlockEdit) -> str:
+    current = get_value(load(text), edit["path"])
+    if edit["after"] is not None:
+        if current is not None and current != _load_block_value(edit["after"]):
             raise ValueError("others changed it")
-        return text if found is None else take_out(text, one["path"])[0]
-    if found is not None:
+        return text if current is None else cut_key(text, edit["path"])[0]
+    if current is not None:
         raise ValueError("others wrote it anew")
-    return _put_in(text, one["path"], one["before"] or "")
+    return _insert_block(text, edit["path"], edit["before"] or "")
 
 
-def _put_in(text: str, path: Sequence[str], block: str) -> str:
-    node = _node_at(text, path[:-1])
+def _insert_block(text: str, path: Sequence[str], block: str) -> str:
+    node = _find_mapping(text, path[:-1])
     if node is None or not node.value or node.flow_style:
         raise ValueError("the key above it is gone")
     start = node.value[0][0].start_mark
     lines = text.splitlines(keepends=True)
-    lines[start.line : start.line] = _indented(block, start.column)
+    lines[start.line : start.line] = _indent_block(block, start.column)
     return "".join(lines)
 
 
-def _indented(block: str, column: int) -> list[str]:
+def _indent_block(block: str, column: int) -> list[str]:
     lines = block.splitlines(keepends=True)
     if not lines[-1].endswith("\n"):
         lines[-1] += "\n"
-    own = len(lines[0]) - len(lines[0].lstrip())
-    return [" " * column + line[own:] if line.strip() else line for line in lines]
+    depth = len(lines[0]) - len(lines[0].lstrip())
+    return [" " * column + line[depth:] if line.strip() else line for line in lines]
 
 
-def _emptied(tree: object, path: list[str]) -> list[str]:
+def _extend_to_empty_parents(tree: object, path: list[str]) -> list[str]:
     """The longest path whose removal leaves no empty mapping behind; the top key always stays."""
-    while len(path) > 2 and len(mapping(value_at(tree, path[:-1]))) == 1:
+    while len(path) > 2 and len(as_mapping(get_value(tree, path[:-1]))) == 1:
         path = path[:-1]
     return path
 
 
-def _without(tree: object, path: Sequence[str]) -> object:
-    found = mapping(tree)
+def _remove_key(tree: object, path: Sequence[str]) -> object:
+    tree_mapping = as_mapping(tree)
     if len(path) == 1:
-        return {name: value for name, value in found.items() if name != path[0]}
-    return {**found, path[0]: _without(found[path[0]], path[1:])}
+        return {name: value for name, value in tree_mapping.items() if name != path[0]}
+    return {**tree_mapping, path[0]: _remove_key(tree_mapping[path[0]], path[1:])}
 
 
-def _span(text: str, path: Sequence[str]) -> tuple[int, int]:
-    parent = _node_at(text, path[:-1])
+def _find_span(text: str, path: Sequence[str]) -> tuple[int, int]:
+    parent = _find_mapping(text, path[:-1])
     if parent is None or parent.flow_style:
         raise ValueError(f"{'.'.join(path)} stands in braces")
     for key, value in parent.value:
         if key.value == path[-1]:
-            return key.start_mark.line, max(key.start_mark.line, _last_line(value))
+            return key.start_mark.line, max(key.start_mark.line, _get_last_line(value))
     raise ValueError(f"{'.'.join(path)} is not in it")
 
 
-def _last_line(node: yaml.Node) -> int:
+def _get_last_line(node: yaml.Node) -> int:
     children = getattr(node, "value", None)
     if isinstance(children, list) and children and not getattr(node, "flow_style", True):
-        parts = [part for child in children for part in _parts(child)]
-        return max(_last_line(part) for part in parts)
+        nodes = [node_part for child in children for node_part in _list_nodes(child)]
+        return max(_get_last_line(node_part) for node_part in nodes)
     end = node.end_mark
     return int(end.line if end.column or not isinstance(children, str) else end.line - 1)
 
 
-def _parts(child: yaml.Node | tuple[yaml.Node, yaml.Node]) -> Sequence[yaml.Node]:
+def _list_nodes(child: yaml.Node | tuple[yaml.Node, yaml.Node]) -> Sequence[yaml.Node]:
     return child if isinstance(child, tuple) else (child,)
 
 
-def _node_at(text: str, path: Sequence[str]) -> yaml.MappingNode | None:
+def _find_mapping(text: str, path: Sequence[str]) -> yaml.MappingNode | None:
     """The mapping there, with the places of its keys; None where there is no mapping."""
     import yaml
 
-    node: yaml.Node | None = yaml.compose(text, Loader=_loader())
+    node: yaml.Node | None = yaml.compose(text, Loader=_select_loader())
     for name in path:
         pairs = node.value if isinstance(node, yaml.MappingNode) else []
         node = next((value for key, value in pairs if key.value == name), None)
     return node if isinstance(node, yaml.MappingNode) else None
 
 
-def _own_value(block: str) -> object:
+def _load_block_value(block: str) -> object:
     import textwrap
 
-    return next(iter(mapping(load(textwrap.dedent(block))).values()), None)
+    return next(iter(as_mapping(load(textwrap.dedent(block))).values()), None)
 
 
-def _says_something(text: str) -> bool:
+def _has_content(text: str) -> bool:
     """False where only netplan's frame is left."""
-    return bool(set(mapping(value_at(load(text), ["network"]))) - {"version", "renderer"})
+    return bool(set(as_mapping(get_value(load(text), ["network"]))) - {"version", "renderer"})

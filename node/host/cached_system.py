@@ -11,21 +11,21 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from node.host.system import Answer, Result, System
+from node.host.system import CommandResult, HttpAnswer, System
 
-Answered = TypeVar("Answered")
+Response = TypeVar("Response")
 
 
 @dataclass(frozen=True)
-class OneLook(System):
+class CachedSystem(System):
     """`machine` as it is now; for reading only, and for one run of `observe`."""
 
     machine: System = field(default_factory=System)
     _answers: dict[Hashable, Any] = field(default_factory=dict, init=False)
-    _asking: dict[Hashable, threading.Lock] = field(default_factory=dict, init=False)
+    _locks: dict[Hashable, threading.Lock] = field(default_factory=dict, init=False)
 
     @classmethod
-    def at(cls, machine: System) -> OneLook:
+    def wrap(cls, machine: System) -> CachedSystem:
         return cls(machine.root, machine)
 
     def run(
@@ -34,26 +34,28 @@ class OneLook(System):
         stdin: str = "",
         timeout_s: float = 10,
         environment: Mapping[str, str] | None = None,
-    ) -> Result:
-        question = (*argv, stdin)
-        return self._once(question, lambda: self.machine.run(argv, stdin, timeout_s, environment))
+    ) -> CommandResult:
+        key = (*argv, stdin)
+        return self._query_once(key, lambda: self.machine.run(argv, stdin, timeout_s, environment))
 
-    def knock(self, interface: str, addresses: Sequence[str]) -> None:
-        self.machine.knock(interface, addresses)
+    def probe_neighbours(self, interface: str, addresses: Sequence[str]) -> None:
+        self.machine.probe_neighbours(interface, addresses)
 
-    def ask(
+    def request(
         self, socket_path: str, method: str, path: str, body: object = None, timeout_s: float = 10
-    ) -> Answer:
-        def asked() -> Answer:
-            return self.machine.ask(socket_path, method, path, body, timeout_s)
+    ) -> HttpAnswer:
+        def send_request() -> HttpAnswer:
+            return self.machine.request(socket_path, method, path, body, timeout_s)
 
-        is_plain = method == "GET" and body is None
-        return self._once((socket_path, path), asked) if is_plain else asked()
+        is_cacheable = method == "GET" and body is None
+        return (
+            self._query_once((socket_path, path), send_request) if is_cacheable else send_request()
+        )
 
-    def _once(self, question: Hashable, asked: Callable[[], Answered]) -> Answered:
+    def _query_once(self, key: Hashable, query: Callable[[], Response]) -> Response:
         """The first reading asks, the others wait for its answer. A refusal is not kept."""
-        with self._asking.setdefault(question, threading.Lock()):
-            if question not in self._answers:
-                self._answers[question] = asked()
-            answer: Answered = self._answers[question]
+        with self._locks.setdefault(key, threading.Lock()):
+            if key not in self._answers:
+                self._answers[key] = query()
+            answer: Response = self._answers[key]
         return answer

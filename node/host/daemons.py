@@ -4,35 +4,37 @@ from __future__ import annotations
 
 import time
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host import netplan_renderer
 from node.host.paths import DOCKER_SOCKET
-from node.host.system import Result, System
+from node.host.system import CommandResult, System
 
 # dockerd stops its containers first, each with ten seconds of grace.
 RESTART_LIMIT_S = 150.0
 ANSWER_LIMIT_S = 60.0
 NETPLAN_LIMIT_S = 35.0
 PAUSE_S = 0.5
-AGAIN_S = 3.0
+RETRY_PAUSE_S = 3.0
 
 
 def restart_docker(system: System) -> str:
     """Restart dockerd and wait until it answers. Raises Refusal with its last words."""
     # Several restarts in a row count as a crash loop for systemd; ours are meant.
     system.run(["systemctl", "reset-failed", "docker.service"])
-    done = system.run(["systemctl", "restart", "docker.service"], timeout_s=RESTART_LIMIT_S)
-    if done.code or not _answers(system):
+    result = system.run(["systemctl", "restart", "docker.service"], timeout_s=RESTART_LIMIT_S)
+    if result.code or not _wait_for_docker(system):
         log = system.run(
             ["journalctl", "-u", "docker.service", "-n", "5", "-o", "cat", "--no-pager"]
         )
-        raise Refusal(f"dockerd did not come back: {last_words(done)} {log.out.strip()}".strip())
+        raise StepError(
+            f"dockerd did not come back: {get_last_line(result)} {log.out.strip()}".strip()
+        )
     return "dockerd restarted"
 
 
-def _answers(system: System) -> bool:
+def _wait_for_docker(system: System) -> bool:
     deadline = time.monotonic() + ANSWER_LIMIT_S
-    while not system.ask(DOCKER_SOCKET, "GET", "/_ping", timeout_s=5).ok:
+    while not system.request(DOCKER_SOCKET, "GET", "/_ping", timeout_s=5).ok:
         if time.monotonic() > deadline:
             return False
         time.sleep(PAUSE_S)
@@ -41,40 +43,40 @@ def _answers(system: System) -> bool:
 
 def generate_netplan(system: System) -> None:
     """Let netplan read all of its files without touching a link. Raises Refusal."""
-    done = system.run(["netplan", "generate"], timeout_s=NETPLAN_LIMIT_S)
-    if done.code:
-        raise Refusal(f"netplan does not accept its files: {last_words(done)}")
+    result = system.run(["netplan", "generate"], timeout_s=NETPLAN_LIMIT_S)
+    if result.code:
+        raise StepError(f"netplan does not accept its files: {get_last_line(result)}")
 
 
 def apply_netplan(system: System) -> str:
     generate_netplan(system)
-    done = system.run(["netplan", "apply"], timeout_s=NETPLAN_LIMIT_S)
-    if done.code:
+    result = system.run(["netplan", "apply"], timeout_s=NETPLAN_LIMIT_S)
+    if result.code:
         # networkd was seen to fail once on a busy machine ("no buffer space") and to start next.
-        time.sleep(AGAIN_S)
-        done = system.run(["netplan", "apply"], timeout_s=NETPLAN_LIMIT_S)
-    if done.code:
-        raise Refusal(f"netplan apply failed: {last_words(done)}")
-    netplan_renderer.settle(system)
+        time.sleep(RETRY_PAUSE_S)
+        result = system.run(["netplan", "apply"], timeout_s=NETPLAN_LIMIT_S)
+    if result.code:
+        raise StepError(f"netplan apply failed: {get_last_line(result)}")
+    netplan_renderer.wait_for_renderers(system)
     return "netplan applied"
 
 
 def reload_systemd(system: System) -> str:
     # A killed run may have left a renderer starting.
-    netplan_renderer.settle(system)
-    must(system, ["systemctl", "daemon-reload"], timeout_s=30)
+    netplan_renderer.wait_for_renderers(system)
+    run_checked(system, ["systemctl", "daemon-reload"], timeout_s=30)
     return "systemd units read again"
 
 
-def must(system: System, argv: list[str], timeout_s: float = 10) -> Result:
+def run_checked(system: System, argv: list[str], timeout_s: float = 10) -> CommandResult:
     """Run a command that has to succeed. Raises Refusal with what it said."""
-    done = system.run(argv, timeout_s=timeout_s)
-    if done.code:
-        raise Refusal(f"`{' '.join(argv)}` failed: {last_words(done)}")
-    return done
+    result = system.run(argv, timeout_s=timeout_s)
+    if result.code:
+        raise StepError(f"`{' '.join(argv)}` failed: {get_last_line(result)}")
+    return result
 
 
-def last_words(done: Result) -> str:
+def get_last_line(result: CommandResult) -> str:
     """The last line that says something, on the error side first."""
-    lines = (done.err.strip() or done.out.strip()).splitlines()
-    return lines[-1].strip() if lines else f"code {done.code} without a word"
+    lines = (result.err.strip() or result.out.strip()).splitlines()
+    return lines[-1].strip() if lines else f"code {result.code} without a word"

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """
-    >>> shown(None), shown(["a", "b"]), shown(True), shown(9000)
+    >>> format_value(None), shown(["a", "b"]), shown(True), shown(9000)
     ('unset', 'a, b', 'yes', '9000')
     """
     if value is None or value == []:
@@ -16,22 +16,24 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(shown(item) for item in value)
+        return ", ".join(format_value(item) for item in value)
     return str(value)
 
 
-def changed(name: str, have: object, want: object) -> str:
+def format_change(name: str, have: object, want: object) -> str:
     """
-    >>> changed("NCCL_IB_DISABLE", "1", "0")
+    >>> format_change("NCCL_IB_DISABLE", "1", "0")
     'NCCL_IB_DISABLE is 1, will be 0'
     """
-    return f"{name} is {shown(have)}, will be {shown(want)}"
+    return f"{name} is {format_value(have)}, will be {format_value(want)}"
 
 
-def changes(have: Mapping[str, Any], want: Mapping[str, Any], names: Iterable[str]) -> list[str]:
+def list_changes(
+    have: Mapping[str, Any], want: Mapping[str, Any], names: Iterable[str]
+) -> list[str]:
     """One phrase for each of these names whose values differ."""
     return [
-        changed(name, have.get(name), want[name])
+        format_change(name, have.get(name), want[name])
         for name in names
         if name in want and have.get(name) != want[name]
     ]

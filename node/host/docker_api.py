@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.paths import DOCKER_SOCKET
 from node.host.system import System
 
 
 def get(system: System, path: str, timeout_s: float = 10) -> object:
     """The answer's JSON, or None where there is none."""
-    answer = system.ask(DOCKER_SOCKET, "GET", path, timeout_s=timeout_s)
+    answer = system.request(DOCKER_SOCKET, "GET", path, timeout_s=timeout_s)
     return answer.body if answer.ok else None
 
 
@@ -17,11 +17,11 @@ def send(
     system: System, method: str, path: str, body: object = None, timeout_s: float = 60
 ) -> object:
     """Change something. Raises Refusal with the engine's own message."""
-    answer = system.ask(DOCKER_SOCKET, method, path, body, timeout_s)
+    answer = system.request(DOCKER_SOCKET, method, path, body, timeout_s)
     if not answer.ok:
-        raise Refusal(f"Docker says: {message(answer.body)}")
+        raise StepError(f"Docker says: {get_message(answer.body)}")
     return answer.body
 
 
-def message(body: object) -> str:
+def get_message(body: object) -> str:
     return str(body.get("message", body)) if isinstance(body, dict) else str(body).strip()

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from node.host.daemons import last_words
-from node.host.plain import listing, mapping
+from node.host.daemons import get_last_line
+from node.host.plain import as_list, as_mapping
 from node.host.system import System
 
 # What networkd and NetworkManager set on a link that they manage and leave behind on it.
@@ -39,29 +39,31 @@ class Link:
         return sorted(address for address in self.addresses if ":" not in address)
 
 
-def read(system: System) -> dict[str, Link]:
+def read_links(system: System) -> dict[str, Link]:
     """Every link by name; empty where `ip` is missing."""
-    done = system.run(["ip", "-j", "address", "show"])
+    result = system.run(["ip", "-j", "address", "show"])
     try:
-        return {link.name: link for link in map(_parse, listing(json.loads(done.out or "[]")))}
+        return {
+            link.name: link for link in map(_parse_link, as_list(json.loads(result.out or "[]")))
+        }
     except (ValueError, KeyError, TypeError):
         return {}
 
 
-def _parse(found: object) -> Link:
-    one = mapping(found)
-    flags = listing(one.get("flags"))
+def _parse_link(document: object) -> Link:
+    fields = as_mapping(document)
+    flags = as_list(fields.get("flags"))
     addresses = [
         f"{address['local']}/{address['prefixlen']}"
-        for address in map(mapping, listing(one.get("addr_info")))
+        for address in map(as_mapping, as_list(fields.get("addr_info")))
         if "local" in address
     ]
     # A veth's name carries its peer's: enp1s0f0np0@if7.
-    name = str(one["ifname"]).partition("@")[0]
+    name = str(fields["ifname"]).partition("@")[0]
     return Link(
         name=name,
-        mac=str(one.get("address", "")),
-        mtu=int(one["mtu"]),
+        mac=str(fields.get("address", "")),
+        mtu=int(fields["mtu"]),
         up="UP" in flags,
         carrier="LOWER_UP" in flags,
         addresses=tuple(addresses),
@@ -70,70 +72,80 @@ def _parse(found: object) -> Link:
 
 def runtime(system: System, link: Link) -> dict[str, Any]:
     """What a link has that no file holds, as plain JSON, to be put back by `restore`."""
-    values = {name: _sysctl(system, link.name, name) for name in SYSCTLS}
+    values = {name: _read_sysctl(system, link.name, name) for name in SYSCTLS}
     return {**asdict(link), "addresses": list(link.addresses), "sysctls": values}
 
 
-def withdraw(system: System, before: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+def remove_our_addresses(
+    system: System, before: Mapping[str, Any], our_values: Mapping[str, Any]
+) -> list[str]:
     """Remove from a link the addresses that came with us. This comes before `netplan apply`:
     NetworkManager makes a profile of its own for a link that has an address nobody declares."""
-    now = read(system).get(before["name"])
-    gone = [one for one in now.addresses if _is_ours(one, before, ours)] if now else []
-    commands = [["ip", "address", "del", one, "dev", before["name"]] for one in gone]
-    return [said for command in commands for said in _run(system, command)]
+    link = read_links(system).get(before["name"])
+    removed = (
+        [address for address in link.addresses if _is_ours(address, before, our_values)]
+        if link
+        else []
+    )
+    commands = [["ip", "address", "del", address, "dev", before["name"]] for address in removed]
+    return [message for command in commands for message in _run(system, command)]
 
 
-def restore(system: System, before: Mapping[str, Any], ours: Mapping[str, Any]) -> list[str]:
+def restore(system: System, before: Mapping[str, Any], our_values: Mapping[str, Any]) -> list[str]:
     """Put a link back. `ours` is {"mtu": [...], "addresses": [...]}: all that we ever set on it;
     what others have set since stays. A link that is gone is nothing to restore."""
     name = before["name"]
-    done = withdraw(system, before, ours)
-    now = read(system).get(name)
-    if now is None:
-        return done
-    commands = _sysctl_commands(system, before) + _lost_commands(now, before)
-    if now.mtu in ours["mtu"] and now.mtu != before["mtu"]:
+    messages = remove_our_addresses(system, before, our_values)
+    link = read_links(system).get(name)
+    if link is None:
+        return messages
+    commands = _build_sysctl_commands(system, before) + _build_address_commands(link, before)
+    if link.mtu in our_values["mtu"] and link.mtu != before["mtu"]:
         commands.append(["ip", "link", "set", "dev", name, "mtu", str(before["mtu"])])
-    commands += _up_commands(now, before)
-    return done + [said for command in commands for said in _run(system, command)]
+    commands += _build_state_commands(link, before)
+    return messages + [message for command in commands for message in _run(system, command)]
 
 
-def _is_ours(address: str, before: Mapping[str, Any], ours: Mapping[str, Any]) -> bool:
+def _is_ours(address: str, before: Mapping[str, Any], our_values: Mapping[str, Any]) -> bool:
     """One that we set, or the link-local one that the kernel gave the link because we used it."""
-    is_link_local = address.startswith("fe80:") and bool(ours["addresses"])
-    return address not in before["addresses"] and (address in ours["addresses"] or is_link_local)
+    is_link_local = address.startswith("fe80:") and bool(our_values["addresses"])
+    return address not in before["addresses"] and (
+        address in our_values["addresses"] or is_link_local
+    )
 
 
-def _lost_commands(now: Link, before: Mapping[str, Any]) -> list[list[str]]:
+def _build_address_commands(link: Link, before: Mapping[str, Any]) -> list[list[str]]:
     """A link that was down had no address to lose."""
-    lost = [one for one in before["addresses"] if one not in now.addresses and before["up"]]
-    return [["ip", "address", "add", one, "dev", now.name] for one in lost]
+    missing = [
+        address for address in before["addresses"] if address not in link.addresses and before["up"]
+    ]
+    return [["ip", "address", "add", address, "dev", link.name] for address in missing]
 
 
-def _up_commands(now: Link, before: Mapping[str, Any]) -> list[list[str]]:
-    others = [one for one in now.ipv4 if one not in before["addresses"]]
-    if now.up == before["up"] or (now.up and others):
+def _build_state_commands(link: Link, before: Mapping[str, Any]) -> list[list[str]]:
+    foreign = [address for address in link.ipv4 if address not in before["addresses"]]
+    if link.up == before["up"] or (link.up and foreign):
         return []
-    return [["ip", "link", "set", "dev", now.name, "up" if before["up"] else "down"]]
+    return [["ip", "link", "set", "dev", link.name, "up" if before["up"] else "down"]]
 
 
-def _sysctl_commands(system: System, before: Mapping[str, Any]) -> list[list[str]]:
+def _build_sysctl_commands(system: System, before: Mapping[str, Any]) -> list[list[str]]:
     name = before["name"]
     return [
-        ["sysctl", "-q", "-w", f"net/{_key(name, key)}={value}"]
+        ["sysctl", "-q", "-w", f"net/{_get_sysctl_path(name, key)}={value}"]
         for key, value in before["sysctls"].items()
-        if value is not None and _sysctl(system, name, key) not in (None, value)
+        if value is not None and _read_sysctl(system, name, key) not in (None, value)
     ]
 
 
-def _sysctl(system: System, link: str, name: str) -> str | None:
-    text = system.read(f"/proc/sys/net/{_key(link, name)}")
+def _read_sysctl(system: System, link: str, name: str) -> str | None:
+    text = system.read(f"/proc/sys/net/{_get_sysctl_path(link, name)}")
     return None if text is None else text.strip()
 
 
-def _key(link: str, name: str) -> str:
+def _get_sysctl_path(link: str, name: str) -> str:
     """
-    >>> _key("enp1s0f0np0", "ipv6/accept_ra")
+    >>> _get_sysctl_path("enp1s0f0np0", "ipv6/accept_ra")
     'ipv6/conf/enp1s0f0np0/accept_ra'
     """
     family, _, key = name.partition("/")
@@ -141,8 +153,8 @@ def _key(link: str, name: str) -> str:
 
 
 def _run(system: System, command: list[str]) -> list[str]:
-    done = system.run(command)
+    result = system.run(command)
     # The renderer may be as quick as we are: what is there already, or gone already, is right.
-    if done.code and not re.search("File exists|Cannot assign|already assigned", done.err):
-        return [f"`{' '.join(command)}` failed: {last_words(done)}"]
+    if result.code and not re.search("File exists|Cannot assign|already assigned", result.err):
+        return [f"`{' '.join(command)}` failed: {get_last_line(result)}"]
     return [" ".join(command)]

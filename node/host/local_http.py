@@ -31,7 +31,7 @@ def request(
     try:
         connection.request(method, path, text, {"Content-Type": "application/json"})
         response = connection.getresponse()
-        return response.status, _json_or_text(response.read())
+        return response.status, _parse_body(response.read())
     except (OSError, http.client.HTTPException) as error:
         return NO_ANSWER, f"{type(error).__name__}: {error}"
     finally:
@@ -52,7 +52,7 @@ def fetch(socket_path: str, path: str, timeout_s: float) -> bytes | None:
     return data if response.status == http.HTTPStatus.OK else None
 
 
-def _json_or_text(data: bytes) -> object:
+def _parse_body(data: bytes) -> object:
     text = data.decode("utf-8", "replace")
     try:
         return json.loads(text)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.system import System
 
 NETWORKD_FILES = "/run/systemd/network"
@@ -20,17 +20,19 @@ SETTLE_S = 30.0
 PAUSE_S = 0.5
 
 
-def settle(system: System) -> None:
+def wait_for_renderers(system: System) -> None:
     """Return once each renderer that netplan has files for has read them. Raises Refusal."""
-    if any(_is_for_networkd(name) for name in system.names(NETWORKD_FILES)):
-        _start(system, "systemd-networkd.service")
-    if not _made(system):
+    if any(_is_for_networkd(name) for name in system.list_names(NETWORKD_FILES)):
+        _start_unit(system, "systemd-networkd.service")
+    if not _list_profiles(system):
         return
-    _start(system, "NetworkManager.service")
+    _start_unit(system, "NetworkManager.service")
     deadline = time.monotonic() + SETTLE_S
-    while unread := _unread(system):
+    while unread := _list_unread_profiles(system):
         if time.monotonic() > deadline:
-            raise Refusal(f"NetworkManager has not read {', '.join(unread)}, which netplan wrote.")
+            raise StepError(
+                f"NetworkManager has not read {', '.join(unread)}, which netplan wrote."
+            )
         system.run(["nmcli", "connection", "reload"])
         time.sleep(PAUSE_S)
 
@@ -40,15 +42,15 @@ def _is_for_networkd(name: str) -> bool:
     return name.startswith("10-netplan-") and name.endswith(".network")
 
 
-def _start(system: System, unit: str) -> None:
+def _start_unit(system: System, unit: str) -> None:
     """Nothing for one that runs; one that is being started is waited for."""
     system.run(["systemctl", "start", unit], timeout_s=START_LIMIT_S)
 
 
-def _made(system: System) -> list[str]:
-    return [name for name in system.names(MANAGER_FILES) if name.startswith("netplan-")]
+def _list_profiles(system: System) -> list[str]:
+    return [name for name in system.list_names(MANAGER_FILES) if name.startswith("netplan-")]
 
 
-def _unread(system: System) -> list[str]:
-    known = system.run(["nmcli", "-t", "-f", "FILENAME", "connection", "show"]).out.splitlines()
-    return [name for name in _made(system) if f"{MANAGER_FILES}/{name}" not in known]
+def _list_unread_profiles(system: System) -> list[str]:
+    loaded = system.run(["nmcli", "-t", "-f", "FILENAME", "connection", "show"]).out.splitlines()
+    return [name for name in _list_profiles(system) if f"{MANAGER_FILES}/{name}" not in loaded]

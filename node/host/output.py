@@ -5,11 +5,11 @@ from __future__ import annotations
 import select
 import sys
 
-GONE = select.POLLERR | select.POLLHUP | select.POLLNVAL
+CLOSED_EVENTS = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
 def is_unread() -> bool:
     """Whether standard output's other end is closed, as when the SSH session has ended."""
-    watched = select.poll()
-    watched.register(sys.__stdout__.fileno() if sys.__stdout__ else 1, 0)
-    return any(event & GONE for _, event in watched.poll(0))
+    poller = select.poll()
+    poller.register(sys.__stdout__.fileno() if sys.__stdout__ else 1, 0)
+    return any(event & CLOSED_EVENTS for _, event in poller.poll(0))

@@ -12,16 +12,16 @@ MANIFEST = f"{STATE}/manifest"
 RECEIPTS = f"{STATE}/receipts"
 SERVICES = f"{STATE}/services"
 BACKUPS = f"{STATE}/backups"
-SPREAD = f"{STATE}/spread"
-SPREAD_KEY = f"{SPREAD}/key"
-SPREAD_PORT = 7677
+TRANSFERS = f"{STATE}/spread"
+TRANSFER_KEY = f"{TRANSFERS}/key"
+TRANSFER_PORT = 7677
 """Where the source of a model or an image listens: no service that is known on a Spark has it."""
 
-VERIFIED = f"{STATE}/verified"
+VERIFIED_MODELS = f"{STATE}/verified"
 """Records of models that were verified, one a model."""
 
-ARMED = f"{STATE}/network-armed.json"
-ROLLED_BACK = f"{STATE}/network-rolled-back.json"
+ARMED_NETWORK = f"{STATE}/network-armed.json"
+ROLLED_BACK_NETWORK = f"{STATE}/network-rolled-back.json"
 SERVICES = f"{STATE}/services"
 
 LOGS = "/var/log/sparkform"

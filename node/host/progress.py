@@ -6,63 +6,71 @@ import threading
 import time
 from collections.abc import Callable
 
-EVERY_S = 5.0
+REPORT_INTERVAL_S = 5.0
 GIB, MIB = 1024**3, 1024**2
-Say = Callable[[str], None]
+Output = Callable[[str], None]
 
 
-def size(count: float) -> str:
+def format_size(count: float) -> str:
     """
-    >>> size(3 * 1024**3), size(700 * 1024**2), size(1000)
+    >>> format_size(3 * 1024**3), size(700 * 1024**2), size(1000)
     ('3.0 GiB', '700 MiB', '1 MiB')
     """
     return f"{count / GIB:.1f} GiB" if count >= GIB else f"{max(1, round(count / MIB))} MiB"
 
 
-def aloud(line: str) -> None:
+def print_line(line: str) -> None:
     print(line, flush=True)
 
 
-class Progress:
+class TransferProgress:
     """Bytes done out of `total`; `had` of them were there before. May be told by many threads."""
 
-    def __init__(self, what: str, total: int, had: int = 0, say: Say = aloud) -> None:
-        self._what, self._total, self._say = what, max(total, 1), say
-        self._done, self._had = had, had
-        self._began = self._told = time.monotonic()
+    def __init__(
+        self, subject: str, total: int, already: int = 0, output: Output = print_line
+    ) -> None:
+        self._subject, self._total, self._output = subject, max(total, 1), output
+        self._done_bytes, self._already = already, already
+        self._started = self._last_report = time.monotonic()
         self._lock = threading.Lock()
 
-    def out_of(self, total: int) -> None:
+    def set_total(self, total: int) -> None:
         """The whole has turned out to be so large."""
         with self._lock:
             self._total = max(total, 1)
 
-    def more(self, count: int) -> None:
+    def add(self, count: int) -> None:
         with self._lock:
-            self._done += count
-        self._tell_now_and_then()
+            self._done_bytes += count
+        self._report_if_due()
 
-    def at(self, done: int) -> None:
+    def set_done(self, done_bytes: int) -> None:
         """So many are done in all."""
         with self._lock:
-            self._done = done
-        self._tell_now_and_then()
+            self._done_bytes = done_bytes
+        self._report_if_due()
 
-    def _tell_now_and_then(self) -> None:
+    def _report_if_due(self) -> None:
         now = time.monotonic()
-        if now - self._told < EVERY_S:
+        if now - self._last_report < REPORT_INTERVAL_S:
             return
-        self._told = now
-        share = 100 * self._done // self._total
-        self._say(f"{self._what}: {share} % of {size(self._total)}, {self._rate(now)}")
+        self._last_report = now
+        share = 100 * self._done_bytes // self._total
+        self._output(
+            f"{self._subject}: {share} % of {format_size(self._total)}, {self._format_rate(now)}"
+        )
 
-    def _rate(self, now: float) -> str:
-        return f"{(self._done - self._had) / max(now - self._began, 0.001) / MIB:.0f} MiB/s"
+    def _format_rate(self, now: float) -> str:
+        elapsed_s = max(now - self._started, 0.001)
+        return f"{(self._done_bytes - self._already) / elapsed_s / MIB:.0f} MiB/s"
 
     def has_moved(self) -> bool:
-        return self._done > self._had
+        return self._done_bytes > self._already
 
-    def summary(self) -> str:
+    def summarize(self) -> str:
         """How much came, and how fast."""
         now = time.monotonic()
-        return f"{size(self._done - self._had)} in {now - self._began:.0f} s, {self._rate(now)}"
+        return (
+            f"{format_size(self._done_bytes - self._already)} in {now - self._started:.0f} "
+            f"s, {self._format_rate(now)}"
+        )

@@ -20,7 +20,7 @@ DISCARD_PORT = 9
 
 
 @dataclass(frozen=True)
-class Result:
+class CommandResult:
     """What a command answered. A missing tool is code 127 and a time-out 124, as in a shell."""
 
     code: int
@@ -29,7 +29,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """What an HTTP server answered; status 0 where nothing did, with the reason as body."""
 
     status: int
@@ -51,7 +51,7 @@ class FileState:
 
 
 @lru_cache(maxsize=1024)
-def _below(root: Path, absolute: str) -> Path:
+def _resolve_below(root: Path, absolute: str) -> Path:
     """Taking a path apart costs as much as opening it, and one verb names the same ones often."""
     return root / absolute.lstrip("/")
 
@@ -63,7 +63,7 @@ class System:
     root: Path = Path("/")
 
     def path(self, absolute: str) -> Path:
-        return _below(self.root, absolute)
+        return _resolve_below(self.root, absolute)
 
     def read(self, absolute: str) -> str | None:
         """The file's text, None where there is none; any bytes survive a round trip."""
@@ -72,22 +72,22 @@ class System:
         except (FileNotFoundError, NotADirectoryError):
             return None
 
-    def state(self, absolute: str) -> FileState | None:
+    def get_state(self, absolute: str) -> FileState | None:
         try:
-            found = self.path(absolute).stat()
+            status = self.path(absolute).stat()
         except (FileNotFoundError, NotADirectoryError):
             return None
-        is_directory = stat.S_ISDIR(found.st_mode)
-        return FileState(stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid, is_directory)
+        is_directory = stat.S_ISDIR(status.st_mode)
+        return FileState(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, is_directory)
 
-    def names(self, absolute: str) -> list[str]:
+    def list_names(self, absolute: str) -> list[str]:
         """Names in a directory, sorted; empty where there is none."""
         try:
             return sorted(os.listdir(self.path(absolute)))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
-    def link_target(self, absolute: str) -> str | None:
+    def read_link(self, absolute: str) -> str | None:
         try:
             return os.readlink(self.path(absolute))
         except OSError:
@@ -102,7 +102,7 @@ class System:
         """
         target = Path(os.path.realpath(self.path(absolute)))
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = draft_of(target)
+        draft = get_draft_path(target)
         draft.unlink(missing_ok=True)
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
@@ -135,7 +135,7 @@ class System:
             _sync_directory(target.parent)
 
     def drop_draft(self, absolute: str) -> None:
-        draft_of(Path(os.path.realpath(self.path(absolute)))).unlink(missing_ok=True)
+        get_draft_path(Path(os.path.realpath(self.path(absolute)))).unlink(missing_ok=True)
 
     def link(self, absolute: str, target: str) -> None:
         self.path(absolute).parent.mkdir(parents=True, exist_ok=True)
@@ -147,21 +147,21 @@ class System:
 
     def remove_directory(self, absolute: str) -> None:
         """Remove it where it is empty; anything in it stays, and so does it."""
-        if self.path(absolute).is_dir() and not self.names(absolute):
+        if self.path(absolute).is_dir() and not self.list_names(absolute):
             self.path(absolute).rmdir()
 
     def remove_tree(self, absolute: str) -> None:
         """Remove a directory with all that is in it; a link in it goes, not what it points to."""
         shutil.rmtree(self.path(absolute))
 
-    def free_bytes(self, absolute: str) -> int:
+    def get_free_bytes(self, absolute: str) -> int:
         """What a file below this path may take, on the file system of its nearest parent."""
-        place = self.path(absolute)
-        while not place.exists():
-            place = place.parent
-        return shutil.disk_usage(place).free
+        path = self.path(absolute)
+        while not path.exists():
+            path = path.parent
+        return shutil.disk_usage(path).free
 
-    def own(self, absolute: str, mode: int, uid: int, gid: int) -> None:
+    def set_owner(self, absolute: str, mode: int, uid: int, gid: int) -> None:
         os.chown(self.path(absolute), uid, gid)
         os.chmod(self.path(absolute), mode)
 
@@ -171,13 +171,13 @@ class System:
         stdin: str = "",
         timeout_s: float = 10,
         environment: Mapping[str, str] | None = None,
-    ) -> Result:
+    ) -> CommandResult:
         """Run without a shell. Never raises for what the command does.
 
         `environment` is the whole of it; by default the program's own.
         """
         try:
-            done = subprocess.run(
+            completed = subprocess.run(
                 argv,
                 input=stdin,
                 capture_output=True,
@@ -187,20 +187,20 @@ class System:
                 env={**os.environ, "LC_ALL": "C"} if environment is None else environment,
             )
         except FileNotFoundError:
-            return Result(COMMAND_NOT_FOUND, "", f"{argv[0]}: not found")
+            return CommandResult(COMMAND_NOT_FOUND, "", f"{argv[0]}: not found")
         except subprocess.TimeoutExpired:
-            return Result(TIMED_OUT, "", f"{argv[0]}: no answer within {timeout_s:g} s")
-        return Result(done.returncode, done.stdout, done.stderr)
+            return CommandResult(TIMED_OUT, "", f"{argv[0]}: no answer within {timeout_s:g} s")
+        return CommandResult(completed.returncode, completed.stdout, completed.stderr)
 
-    def knock(self, interface: str, addresses: Sequence[str]) -> None:
+    def probe_neighbours(self, interface: str, addresses: Sequence[str]) -> None:
         """One empty datagram to the discard port of each address, out of this interface whatever
         the routes say: who hears it tells its hardware address. Needs root. Never raises."""
-        with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as door:
-            door.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
+        with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as probe_socket:
+            probe_socket.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
             for address in addresses:
                 # An earlier datagram that nobody took may be reported by a later call.
                 with contextlib.suppress(OSError):
-                    door.sendto(b"", (address, DISCARD_PORT))
+                    probe_socket.sendto(b"", (address, DISCARD_PORT))
 
     def start(
         self, argv: Sequence[str], environment: Mapping[str, str], output: IO[bytes]
@@ -210,14 +210,14 @@ class System:
             argv, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
 
-    def ask(
+    def request(
         self, socket_path: str, method: str, path: str, body: object = None, timeout_s: float = 10
-    ) -> Answer:
+    ) -> HttpAnswer:
         """One HTTP request with a JSON body to a local socket. Never raises for the answer."""
         from node.host.local_http import request
 
-        status, found = request(str(self.path(socket_path)), method, path, body, timeout_s)
-        return Answer(status, found)
+        status, content = request(str(self.path(socket_path)), method, path, body, timeout_s)
+        return HttpAnswer(status, content)
 
     def fetch(self, socket_path: str, path: str, timeout_s: float = 30) -> bytes | None:
         """What a local socket's HTTP server has there, byte for byte; None where it has nothing."""
@@ -226,7 +226,7 @@ class System:
         return fetch(str(self.path(socket_path)), path, timeout_s)
 
 
-def draft_of(target: Path) -> Path:
+def get_draft_path(target: Path) -> Path:
     """Where a write prepares its text. The name is fixed, so that a killed write can be cleared."""
     return target.with_name(f".{target.name}.sparkform-draft")
 

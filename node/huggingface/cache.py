@@ -23,75 +23,77 @@ class CachedFile:
     """`name` as the model's own, `place` below the model's folder; sizes in bytes."""
 
     name: str
-    place: str
+    path: str
     size: int
     mtime_ns: int
 
 
-def folder(cache: str, handle: str) -> str:
+def get_model_folder(cache: str, handle: str) -> str:
     """
-    >>> folder("/models/hub", "Qwen/Qwen3-8B")
+    >>> get_model_folder("/models/hub", "Qwen/Qwen3-8B")
     '/models/hub/models--Qwen--Qwen3-8B'
     """
-    return f"{cache}/models--{slug(handle)}"
+    return f"{cache}/models--{to_slug(handle)}"
 
 
-def slug(handle: str) -> str:
+def to_slug(handle: str) -> str:
     return handle.replace("/", "--")
 
 
-def commit_of(system: System, root: str, revision: str) -> str | None:
+def resolve_commit(system: System, root: str, revision: str) -> str | None:
     """The commit that a branch, a tag or a commit names here."""
     if COMMIT.fullmatch(revision):
         return revision
-    found = (system.read(f"{root}/refs/{revision}") or "").strip()
-    return found if COMMIT.fullmatch(found) else None
+    commit = (system.read(f"{root}/refs/{revision}") or "").strip()
+    return commit if COMMIT.fullmatch(commit) else None
 
 
-def snapshot(root: str, commit: str) -> str:
+def get_snapshot_folder(root: str, commit: str) -> str:
     return f"{root}/snapshots/{commit}"
 
 
-def files(system: System, root: str, commit: str) -> list[CachedFile]:
+def list_files(system: System, root: str, commit: str) -> list[CachedFile]:
     """What a snapshot holds, by name. A link that leads nowhere is left out."""
-    top = snapshot(root, commit)
-    found = (_cached(system, root, top, name) for name in _names(system, top))
-    return sorted((one for one in found if one), key=lambda one: one.name)
+    top = get_snapshot_folder(root, commit)
+    cached = (_read_cached_file(system, root, top, name) for name in _walk_names(system, top))
+    return sorted((file for file in cached if file), key=lambda file: file.name)
 
 
-def dangling(system: System, root: str, commit: str) -> list[str]:
+def list_dangling_links(system: System, root: str, commit: str) -> list[str]:
     """Links of a snapshot that lead nowhere: files that are still to come."""
-    top = system.path(snapshot(root, commit))
+    top = system.path(get_snapshot_folder(root, commit))
     return [
-        name for name in _names(system, snapshot(root, commit)) if not os.path.exists(top / name)
+        name
+        for name in _walk_names(system, get_snapshot_folder(root, commit))
+        if not os.path.exists(top / name)
     ]
 
 
-def is_fetching(system: System, root: str) -> bool:
+def has_unfinished(system: System, root: str) -> bool:
     """Whether some file has begun to come and is not whole."""
-    return any(name.endswith(UNFINISHED) for name in system.names(f"{root}/blobs"))
+    return any(name.endswith(UNFINISHED) for name in system.list_names(f"{root}/blobs"))
 
 
-def name_commit(system: System, root: str, revision: str, commit: str) -> None:
+def write_ref(system: System, root: str, revision: str, commit: str) -> None:
     """Let a branch or tag name a commit, as the client does for the one that it was asked for."""
-    if not COMMIT.fullmatch(revision) and commit_of(system, root, revision) != commit:
-        found = system.state(root)
-        owner = (found.uid, found.gid) if found else None
+    if not COMMIT.fullmatch(revision) and resolve_commit(system, root, revision) != commit:
+        folder_state = system.get_state(root)
+        owner = (folder_state.uid, folder_state.gid) if folder_state else None
         system.write(f"{root}/refs/{revision}", commit, owner=owner)
 
 
-def _names(system: System, top: str) -> Iterator[str]:
+def _walk_names(system: System, top: str) -> Iterator[str]:
     root = str(system.path(top))
-    for place, _, names in os.walk(root):
+    for folder_path, _, names in os.walk(root):
         for name in names:
-            yield os.path.relpath(f"{place}/{name}", root)
+            yield os.path.relpath(f"{folder_path}/{name}", root)
 
 
-def _cached(system: System, root: str, top: str, name: str) -> CachedFile | None:
+def _read_cached_file(system: System, root: str, top: str, name: str) -> CachedFile | None:
     base = os.path.realpath(system.path(root))
-    real = os.path.realpath(system.path(f"{top}/{name}"))
+    target = os.path.realpath(system.path(f"{top}/{name}"))
     try:
-        found = os.stat(real)
+        status = os.stat(target)
     except FileNotFoundError:
         return None
-    return CachedFile(name, os.path.relpath(real, base), found.st_size, found.st_mtime_ns)
+    return CachedFile(name, os.path.relpath(target, base), status.st_size, status.st_mtime_ns)

@@ -5,42 +5,42 @@ from __future__ import annotations
 import hashlib
 
 from node.changes import directory, tree
-from node.errors import Refusal
-from node.host.daemons import last_words
+from node.errors import StepError
+from node.host.daemons import get_last_line
 from node.host.system import System
 from node.huggingface.lock import LOCK
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 FOLDER = "/opt/sparkform/hub"
 PYTHON = f"{FOLDER}/bin/python"
 HF = f"{FOLDER}/bin/hf"
-MARK = f"{FOLDER}/lock.sha256"
+DIGEST_FILE = f"{FOLDER}/lock.sha256"
 """Written last: an installation that was cut short has none."""
 INSTALL_LIMIT_S = 600.0
 NO_VENV = "python3 cannot make a virtual environment; run `sudo apt install python3-venv`"
 
 
-def wanted() -> str:
+def get_lock_digest() -> str:
     return hashlib.sha256(LOCK.encode()).hexdigest()
 
 
-def installed(system: System) -> str | None:
+def read_installed_digest(system: System) -> str | None:
     """The digest of the lock that the client was installed from; None where there is none."""
-    return (system.read(MARK) or "").strip() or None
+    return (system.read(DIGEST_FILE) or "").strip() or None
 
 
-def install(journal: Journal) -> None:
+def install(journal: Manifest) -> None:
     """Make it anew. Raises Refusal where Python or the package index does not play along."""
     directory.make_parents(journal, FOLDER)
-    tree.remember(journal, FOLDER)
+    tree.record(journal, FOLDER)
     tree.remove(journal.system, FOLDER)
     system = journal.system
-    made = system.run(["python3", "-m", "venv", FOLDER], timeout_s=INSTALL_LIMIT_S)
-    if made.code:
-        raise Refusal(f"{NO_VENV} ({last_words(made)})")
+    created = system.run(["python3", "-m", "venv", FOLDER], timeout_s=INSTALL_LIMIT_S)
+    if created.code:
+        raise StepError(f"{NO_VENV} ({get_last_line(created)})")
     flags = ["--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:", "--no-cache-dir"]
     argv = [PYTHON, "-m", "pip", "install", *flags, "--requirement", "/dev/stdin"]
-    done = system.run(argv, stdin=LOCK, timeout_s=INSTALL_LIMIT_S)
-    if done.code:
-        raise Refusal(f"The hub's client cannot be installed: {last_words(done)}")
-    system.write(MARK, wanted() + "\n")
+    installation = system.run(argv, stdin=LOCK, timeout_s=INSTALL_LIMIT_S)
+    if installation.code:
+        raise StepError(f"The hub's client cannot be installed: {get_last_line(installation)}")
+    system.write(DIGEST_FILE, get_lock_digest() + "\n")

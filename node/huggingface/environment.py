@@ -7,42 +7,49 @@ import shlex
 from node.host.system import System
 
 MACHINE_WIDE = "/etc/environment"
-TAKEN = ("HF_ENDPOINT", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY", "SSL_CERT_FILE")
+PASSED_VARIABLES = (
+    "HF_ENDPOINT",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+    "ALL_PROXY",
+    "SSL_CERT_FILE",
+)
 PUBLIC_HUB = "https://huggingface.co"
-NOWHERE = "/nonexistent"
+ABSENT_HOME = "/nonexistent"
 """A home that is not there: the client finds no token of somebody else's, and leaves nothing."""
 
 
-def machine_wide(text: str | None) -> dict[str, str]:
+def parse_machine_wide(text: str | None) -> dict[str, str]:
     """The assignments of /etc/environment (pam_env(8)) that concern a download. Pure.
 
     sudo resets the environment, so they do not come by themselves.
 
-    >>> machine_wide('PATH="/bin"\\nHF_ENDPOINT=http://mirror\\nhttps_proxy="http://p:1"')
+    >>> parse_machine_wide('PATH="/bin"\\nHF_ENDPOINT=http://mirror\\nhttps_proxy="http://p:1"')
     {'HF_ENDPOINT': 'http://mirror', 'https_proxy': 'http://p:1'}
     """
-    found = {}
+    variables = {}
     for line in (text or "").splitlines():
         name, sign, value = line.strip().removeprefix("export ").partition("=")
-        if sign and name.upper() in TAKEN:
-            found[name] = "".join(shlex.split(value)[:1])
-    return found
+        if sign and name.upper() in PASSED_VARIABLES:
+            variables[name] = "".join(shlex.split(value)[:1])
+    return variables
 
 
-def of_client(system: System, token: str | None) -> dict[str, str]:
+def build_environment(system: System, token: str | None) -> dict[str, str]:
     """The whole environment of the client's process."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "HOME": NOWHERE,
-        "HF_HOME": NOWHERE,
+        "HOME": ABSENT_HOME,
+        "HF_HOME": ABSENT_HOME,
         "LC_ALL": "C.UTF-8",
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        **machine_wide(system.read(MACHINE_WIDE)),
+        **parse_machine_wide(system.read(MACHINE_WIDE)),
         **({"HF_TOKEN": token} if token else {}),
     }
 
 
-def endpoint(system: System) -> str:
-    return machine_wide(system.read(MACHINE_WIDE)).get("HF_ENDPOINT", PUBLIC_HUB)
+def get_endpoint(system: System) -> str:
+    return parse_machine_wide(system.read(MACHINE_WIDE)).get("HF_ENDPOINT", PUBLIC_HUB)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from node.errors import Refusal
-from node.host.daemons import last_words
+from node.errors import StepError
+from node.host.daemons import get_last_line
 from node.host.system import System
 from node.huggingface import environment
 from node.huggingface.client import PYTHON
@@ -35,7 +35,7 @@ except Exception as error:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class HubFile:
     """One file at the hub."""
 
     size: int
@@ -43,60 +43,60 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Found:
+class HubModel:
     """A model at one commit, its files by name."""
 
     commit: str
-    files: Mapping[str, Wanted]
+    files: Mapping[str, HubFile]
 
     @property
     def bytes(self) -> int:
         return sum(file.size for file in self.files.values())
 
 
-def look(system: System, handle: str, revision: str, token: str | None) -> Found:
+def query_model(system: System, handle: str, revision: str, token: str | None) -> HubModel:
     """Raises Refusal with what to do where the hub does not hand the model out."""
     argv = [PYTHON, "-I", "-c", PROGRAM, handle, revision]
-    variables = environment.of_client(system, token)
-    done = system.run(argv, timeout_s=LIMIT_S, environment=variables)
+    variables = environment.build_environment(system, token)
+    result = system.run(argv, timeout_s=LIMIT_S, environment=variables)
     try:
-        answer = json.loads(done.out)
+        answer = json.loads(result.out)
     except ValueError:
-        raise Refusal(f"The hub's client failed: {last_words(done)}") from None
+        raise StepError(f"The hub's client failed: {get_last_line(result)}") from None
     if "error" in answer:
-        place = f"{environment.endpoint(system)}/{handle}"
-        raise Refusal(words(answer, handle, revision, place, has_token=token is not None))
-    files = {name: Wanted(**file) for name, file in answer["files"].items()}
-    return Found(answer["commit"], files)
+        url = f"{environment.get_endpoint(system)}/{handle}"
+        raise StepError(format_error(answer, handle, revision, url, has_token=token is not None))
+    files = {name: HubFile(**file) for name, file in answer["files"].items()}
+    return HubModel(answer["commit"], files)
 
 
-def words(
-    answer: Mapping[str, Any], handle: str, revision: str, place: str, *, has_token: bool
+def format_error(
+    answer: Mapping[str, Any], handle: str, revision: str, url: str, *, has_token: bool
 ) -> str:
     """What the client's error means to the user. Pure."""
-    error, said = answer["error"], " ".join(str(answer["said"]).split())[:300]
-    if "Invalid credentials" in said:
+    error, text = answer["error"], " ".join(str(answer["said"]).split())[:300]
+    if "Invalid credentials" in text:
         return (
             "The hub does not know the token of sparkform:hfToken. Make a new one in the hub's "
             "settings under Access Tokens, then `pulumi config set --secret sparkform:hfToken`."
         )
     if error == "GatedRepoError":
-        return _gated(handle, place, has_token)
+        return _format_gated(handle, url, has_token)
     if error == "RepositoryNotFoundError":
         hint = "" if has_token else ", and no token was given (`sparkform:hfToken`)"
         return f"The hub shows no model {handle}: the handle is wrong or it is private{hint}."
     if error == "RevisionNotFoundError":
-        return f"{handle} has no revision {revision}; {place}/commits/main lists what it has."
-    return f"{handle} cannot be asked for at {place}: {error}: {said}"
+        return f"{handle} has no revision {revision}; {url}/commits/main lists what it has."
+    return f"{handle} cannot be asked for at {url}: {error}: {text}"
 
 
-def _gated(handle: str, place: str, has_token: bool) -> str:
+def _format_gated(handle: str, url: str, has_token: bool) -> str:
     if has_token:
         return (
             f"{handle} is gated and the owner of sparkform:hfToken has no access. Accept its terms "
-            f"at {place}; if they must be granted by hand, wait for that. Then run `pulumi up`."
+            f"at {url}; if they must be granted by hand, wait for that. Then run `pulumi up`."
         )
     return (
-        f"{handle} is gated and no token was given. Accept its terms at {place}, make a token "
+        f"{handle} is gated and no token was given. Accept its terms at {url}, make a token "
         "there, and `pulumi config set --secret sparkform:hfToken`."
     )

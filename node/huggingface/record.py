@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from node.changes import file
-from node.host.paths import VERIFIED
-from node.host.plain import mapping
+from node.host.paths import VERIFIED_MODELS
+from node.host.plain import as_mapping
 from node.host.system import System
 from node.huggingface import cache
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 
 @dataclass(frozen=True)
-class Part:
+class VerifiedFile:
     """One file: where it lies below the model's folder, and what it must be."""
 
     place: str
@@ -30,62 +30,62 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Record:
+class ModelRecord:
     """`revision` is what was asked for, `parts` by the model's own file names."""
 
     handle: str
     root: str
     revision: str
     commit: str
-    parts: Mapping[str, Part]
+    parts: Mapping[str, VerifiedFile]
 
     @property
     def bytes(self) -> int:
         return sum(part.size for part in self.parts.values())
 
 
-def path_of(handle: str) -> str:
-    return f"{VERIFIED}/{cache.slug(handle)}.json"
+def get_record_path(handle: str) -> str:
+    return f"{VERIFIED_MODELS}/{cache.to_slug(handle)}.json"
 
 
-def write(journal: Journal, record: Record) -> None:
+def write_record(journal: Manifest, record: ModelRecord) -> None:
     text = json.dumps(asdict(record), sort_keys=True) + "\n"
-    if journal.system.read(path_of(record.handle)) != text:
-        file.write(journal, file.Change(path_of(record.handle), text))
+    if journal.system.read(get_record_path(record.handle)) != text:
+        file.write(journal, file.FileChange(get_record_path(record.handle), text))
 
 
-def read(system: System, handle: str) -> Record | None:
-    return _parse(system.read(path_of(handle)))
+def read_record(system: System, handle: str) -> ModelRecord | None:
+    return _parse_record(system.read(get_record_path(handle)))
 
 
-def read_all(system: System) -> list[Record]:
-    names = [name for name in system.names(VERIFIED) if not name.startswith(".")]
-    found = (_parse(system.read(f"{VERIFIED}/{name}")) for name in names)
-    return [record for record in found if record]
+def list_records(system: System) -> list[ModelRecord]:
+    names = [name for name in system.list_names(VERIFIED_MODELS) if not name.startswith(".")]
+    records = (_parse_record(system.read(f"{VERIFIED_MODELS}/{name}")) for name in names)
+    return [record for record in records if record]
 
 
-def changed(system: System, record: Record) -> list[str]:
+def list_changed_files(system: System, record: ModelRecord) -> list[str]:
     """The model's files that are not as they were when they were verified."""
-    top = cache.snapshot(record.root, record.commit)
+    top = cache.get_snapshot_folder(record.root, record.commit)
     return [
         name
-        for name, part in record.parts.items()
-        if _seen(system, f"{top}/{name}") != (part.size, part.mtime_ns)
+        for name, file in record.parts.items()
+        if _read_size_and_time(system, f"{top}/{name}") != (file.size, file.mtime_ns)
     ]
 
 
-def _seen(system: System, path: str) -> tuple[int, int] | None:
+def _read_size_and_time(system: System, path: str) -> tuple[int, int] | None:
     try:
-        found = os.stat(system.path(path))
+        status = os.stat(system.path(path))
     except OSError:
         return None
-    return found.st_size, found.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
-def _parse(text: str | None) -> Record | None:
+def _parse_record(text: str | None) -> ModelRecord | None:
     try:
-        stored = mapping(json.loads(text or ""))
-        parts = {name: Part(**part) for name, part in stored.pop("parts").items()}
-        return Record(parts=parts, **stored)
+        fields = as_mapping(json.loads(text or ""))
+        parts = {name: VerifiedFile(**file) for name, file in fields.pop("parts").items()}
+        return ModelRecord(parts=parts, **fields)
     except (ValueError, KeyError, TypeError):
         return None

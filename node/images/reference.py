@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 REGISTRY_USER = "$oauthtoken"
 """The user's name for NVIDIA's registry (NGC user guide, "Docker login"); others take it or not."""
-PINNED = "sparkform/pinned"
-DENIED = ("unauthorized", "denied", "no basic auth credentials", "authentication required")
+PINNED_REPOSITORY = "sparkform/pinned"
+DENIED_PHRASES = ("unauthorized", "denied", "no basic auth credentials", "authentication required")
 
 
 @dataclass(frozen=True)
-class Reference:
+class ImageReference:
     """`version` is the tag, or the digest where there is one."""
 
     repository: str
@@ -27,58 +27,58 @@ class Reference:
         return first if has_host else "docker.io"
 
 
-def parse(text: str) -> Reference:
+def parse_reference(text: str) -> ImageReference:
     """
-    >>> parse("nvcr.io/nvidia/vllm:26.01-py3")
-    Reference(repository='nvcr.io/nvidia/vllm', version='26.01-py3')
-    >>> parse("10.0.0.1:5000/a@sha256:00").version
+    >>> parse_reference("nvcr.io/nvidia/vllm:26.01-py3")
+    ImageReference(repository='nvcr.io/nvidia/vllm', version='26.01-py3')
+    >>> parse_reference("10.0.0.1:5000/a@sha256:00").version
     'sha256:00'
     """
     name, _, digest = text.partition("@")
     head, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:
         head, tag = name, "latest"
-    return Reference(head, digest or tag)
+    return ImageReference(head, digest or tag)
 
 
-def local_name(text: str) -> str:
+def to_local_name(text: str) -> str:
     """The name by which every node has the image: a digest is lost where an image is loaded from
     another node, so an image that is pinned by one gets a name of its own, the same everywhere.
 
-    >>> local_name("a/b:1")
+    >>> to_local_name("a/b:1")
     'a/b:1'
-    >>> local_name("a/b:1@sha256:" + 64 * "0").startswith("sparkform/pinned:")
+    >>> to_local_name("a/b:1@sha256:" + 64 * "0").startswith("sparkform/pinned:")
     True
     """
     if "@" not in text:
         return text
-    return f"{PINNED}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    return f"{PINNED_REPOSITORY}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def credentials(registry: str, password: str) -> str:
+def encode_credentials(registry: str, password: str) -> str:
     """The header X-Registry-Auth (Docker Engine API, "Authentication")."""
-    found = {"username": REGISTRY_USER, "password": password, "serveraddress": registry}
-    return base64.urlsafe_b64encode(json.dumps(found).encode()).decode()
+    document = {"username": REGISTRY_USER, "password": password, "serveraddress": registry}
+    return base64.urlsafe_b64encode(json.dumps(document).encode()).decode()
 
 
-def is_denied(said: str) -> bool:
-    return any(word in said.lower() for word in DENIED)
+def is_denied(message: str) -> bool:
+    return any(phrase in message.lower() for phrase in DENIED_PHRASES)
 
 
-def words(text: str, said: str, machine: str, *, has_password: bool) -> str:
+def format_pull_error(text: str, message: str, machine: str, *, has_password: bool) -> str:
     """Why a pull failed, and what to do."""
-    lower, registry = said.lower(), parse(text).registry
-    if is_denied(said) and not has_password:
+    lower, registry = message.lower(), parse_reference(text).registry
+    if is_denied(message) and not has_password:
         return (
             f"{registry} does not hand out {text} to everybody: set its key with "
             "`pulumi config set --secret sparkform:registryPassword`, or correct the name."
         )
-    if is_denied(said):
-        return f"{registry} does not accept sparkform:registryPassword for {text}: {said}"
+    if is_denied(message):
+        return f"{registry} does not accept sparkform:registryPassword for {text}: {message}"
     if "no matching manifest" in lower or "does not match the specified platform" in lower:
         return f"{text} has no build for {machine}; choose one that runs on it."
     if "manifest unknown" in lower or "not found" in lower or "manifest for" in lower:
         return f"{registry} has no {text}: the name or the tag is wrong, or it was taken away."
     if "no space left" in lower:
         return f"Docker's disk is full; make room for {text} and run `pulumi up` again."
-    return f"{text} cannot be pulled: {said}"
+    return f"{text} cannot be pulled: {message}"

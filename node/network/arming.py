@@ -13,10 +13,10 @@ from typing import Any
 
 from node.changes import action, file, link, symlink
 from node.host import daemons, links
-from node.host.paths import ARMED, ROLLED_BACK, ZIPAPP
+from node.host.paths import ARMED_NETWORK, ROLLED_BACK_NETWORK, ZIPAPP
 from node.host.system import System
 from node.state import manifest, pending_change
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 LIMIT_S = 90
 STEP = "fabric_address"
@@ -25,7 +25,7 @@ UNITS = "/etc/systemd/system"
 # Before the network comes up, so that it comes up with the restored files.
 BOOT_TEXT = f"""[Unit]
 Description=Take back a network change that nobody confirmed
-ConditionPathExists={ARMED}
+ConditionPathExists={ARMED_NETWORK}
 DefaultDependencies=no
 RequiresMountsFor=/var/lib/sparkform /usr/local/lib/sparkform /etc/netplan
 After=local-fs.target systemd-remount-fs.service
@@ -41,31 +41,38 @@ WantedBy=multi-user.target
 """
 
 
-def install_boot_unit(journal: Journal) -> list[str]:
+def install_boot_unit(step_manifest: Manifest) -> list[str]:
     """The unit stays until undo; it does nothing on a machine that is not armed."""
     path, wants = f"{UNITS}/{BOOT_UNIT}", f"{UNITS}/multi-user.target.wants/{BOOT_UNIT}"
-    if journal.system.read(path) == BOOT_TEXT and journal.system.link_target(wants) == path:
-        return action.settle(journal, action.RELOAD_SYSTEMD)
-    action.mark(journal, action.RELOAD_SYSTEMD)
-    if journal.system.read(path) != BOOT_TEXT:
-        file.write(journal, file.Change(path, BOOT_TEXT))
-    symlink.ensure(journal, wants, path)
-    return action.settle(journal, action.RELOAD_SYSTEMD)
+    if (
+        step_manifest.system.read(path) == BOOT_TEXT
+        and step_manifest.system.read_link(wants) == path
+    ):
+        return action.perform_due(step_manifest, action.RELOAD_SYSTEMD)
+    action.mark_due(step_manifest, action.RELOAD_SYSTEMD)
+    if step_manifest.system.read(path) != BOOT_TEXT:
+        file.write(step_manifest, file.FileChange(path, BOOT_TEXT))
+    symlink.ensure(step_manifest, wants, path)
+    return action.perform_due(step_manifest, action.RELOAD_SYSTEMD)
 
 
-def arm(system: System, owner: str, paths: Iterable[str], before: Sequence[links.Link]) -> None:
+def arm(
+    system: System, owner: str, paths: Iterable[str], links_before: Sequence[links.Link]
+) -> None:
     """Keep the last confirmed state of these files and links, and start the timer. Armed already:
     what is kept stays, because the newer state was never confirmed."""
-    earlier = pending_change.state(system) or {"files": {}, "links": {}}
-    files = {path: _snapshot(system, path) for path in paths} | earlier["files"]
-    kept = {link.name: links.runtime(system, link) for link in before} | earlier["links"]
-    record = {"owner": owner, "files": files, "links": kept}
-    system.write(ARMED, json.dumps(record), 0o600)
-    system.remove(ROLLED_BACK)
+    earlier = pending_change.read_state(system) or {"files": {}, "links": {}}
+    files = {path: _take_snapshot(system, path) for path in paths} | earlier["files"]
+    link_states = {link.name: links.runtime(system, link) for link in links_before} | earlier[
+        "links"
+    ]
+    record = {"owner": owner, "files": files, "links": link_states}
+    system.write(ARMED_NETWORK, json.dumps(record), 0o600)
+    system.remove(ROLLED_BACK_NETWORK)
     pending_change.stop_timer(system)
     seconds, unit = f"--on-active={LIMIT_S}s", f"--unit={pending_change.TIMER}"
     options = [unit, seconds, "--timer-property=AccuracySec=1s", "--collect"]
-    daemons.must(
+    daemons.run_checked(
         system, ["systemd-run", *options, "/usr/bin/python3", ZIPAPP, "rollback"], timeout_s=20
     )
 
@@ -73,48 +80,55 @@ def arm(system: System, owner: str, paths: Iterable[str], before: Sequence[links
 def roll_back(system: System, at_boot: bool, ours: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Restore the files and, on a running network, the links. The record goes last, so that a roll
     back that is killed is done again. `ours`: by link, what the manifest says that we set."""
-    kept = pending_change.state(system)
-    if kept is None:
+    snapshot = pending_change.read_state(system)
+    if snapshot is None:
         return ["nothing to take back"]
-    for path, before in kept["files"].items():
-        _put_back(system, path, before)
+    for path, file_before in snapshot["files"].items():
+        _restore_file(system, path, file_before)
     if at_boot:
         daemons.generate_netplan(system)
     else:
-        _put_links_back(system, kept["links"], ours)
-    when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
-    system.write(ROLLED_BACK, json.dumps({"when": when, "owner": kept["owner"]}), 0o600)
+        _restore_links(system, snapshot["links"], ours)
+    time_text = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+    system.write(
+        ROLLED_BACK_NETWORK, json.dumps({"when": time_text, "owner": snapshot["owner"]}), 0o600
+    )
     pending_change.disarm(system)
-    return [f"network taken back to what was confirmed last: {', '.join(kept['files'])}"]
+    return [f"network taken back to what was confirmed last: {', '.join(snapshot['files'])}"]
 
 
-def _put_links_back(
-    system: System, kept: Mapping[str, Any], ours: Mapping[str, Mapping[str, Any]]
+def _restore_links(
+    system: System, states: Mapping[str, Any], ours: Mapping[str, Mapping[str, Any]]
 ) -> None:
-    pairs = [(kept[name], ours.get(name, {"mtu": [], "addresses": []})) for name in kept]
-    for before, set_by_us in pairs:
-        links.withdraw(system, before, set_by_us)
+    pairs = [(states[name], ours.get(name, {"mtu": [], "addresses": []})) for name in states]
+    for state, set_by_us in pairs:
+        links.remove_our_addresses(system, state, set_by_us)
     daemons.apply_netplan(system)
-    for before, set_by_us in pairs:
-        links.restore(system, before, set_by_us)
+    for state, set_by_us in pairs:
+        links.restore(system, state, set_by_us)
 
 
-def _snapshot(system: System, path: str) -> dict[str, Any] | None:
-    text, found = system.read(path), system.state(path)
-    if text is None or found is None:
+def _take_snapshot(system: System, path: str) -> dict[str, Any] | None:
+    text, status = system.read(path), system.get_state(path)
+    if text is None or status is None:
         return None
-    return {"text": text, "mode": found.mode, "uid": found.uid, "gid": found.gid}
+    return {"text": text, "mode": status.mode, "uid": status.uid, "gid": status.gid}
 
 
-def _put_back(system: System, path: str, before: Mapping[str, Any] | None) -> None:
-    if before is None:
+def _restore_file(system: System, path: str, snapshot: Mapping[str, Any] | None) -> None:
+    if snapshot is None:
         system.remove(path)
-    elif system.read(path) != before["text"]:
-        system.write(path, before["text"], before["mode"], (before["uid"], before["gid"]))
+    elif system.read(path) != snapshot["text"]:
+        system.write(path, snapshot["text"], snapshot["mode"], (snapshot["uid"], snapshot["gid"]))
 
 
-def links_set_by_us(system: System) -> Mapping[str, Mapping[str, Any]]:
+def list_our_link_settings(system: System) -> Mapping[str, Mapping[str, Any]]:
     """By link, what the manifest says that this program set on it."""
-    entries = [one for one in manifest.read(system) if (one.step, one.kind) == (STEP, link.KIND)]
-    names = dict.fromkeys(one.subject for one in entries)
-    return {name: link.ours([one for one in entries if one.subject == name]) for name in names}
+    entries = [
+        entry for entry in manifest.read(system) if (entry.step, entry.kind) == (STEP, link.KIND)
+    ]
+    names = dict.fromkeys(entry.subject for entry in entries)
+    return {
+        name: link.list_our_values([entry for entry in entries if entry.subject == name])
+        for name in names
+    }

@@ -6,80 +6,83 @@ import time
 from collections.abc import Mapping, Sequence
 
 from node.changes import action, addresses, armed, file, link
-from node.errors import Refusal
+from node.errors import StepError
 from node.host import links
 from node.host.daemons import generate_netplan
 from node.host.system import System
 from node.network import arming
-from node.network.link_config import Wish, unmet
-from node.state.manifest import Journal
+from node.network.link_config import LinkConfig, list_unmet
+from node.state.manifest import Manifest
 
 # networkd and NetworkManager answer `netplan apply` before the links are done.
 SETTLE_S = 20.0
 PAUSE_S = 0.5
 
 
-def change(
-    journal: Journal,
-    files: Sequence[file.Change],
-    wishes: Mapping[str, Wish],
+def apply_change(
+    manifest: Manifest,
+    files: Sequence[file.FileChange],
+    configs: Mapping[str, LinkConfig],
     released: Sequence[str],
 ) -> list[str]:
     """Write the files and bring the links to their wishes; `released` are links that we give up.
 
     Raises Refusal where it does not work out: then the network is as it was, in files and links.
     """
-    done = _prepare(journal, [one.path for one in files], wishes, released)
+    messages = _prepare(manifest, [file_change.path for file_change in files], configs, released)
     try:
-        for one in files:
-            file.write(journal, one)
-        for name in wishes:
-            addresses.remember(journal, name)
-        generate_netplan(journal.system)
-        done += [f"{one.path}: written" for one in files]
-        done += action.settle(journal, action.APPLY_NETPLAN)
-        _tidy(journal, wishes, released)
-        _await(journal.system, wishes)
-    except Refusal as refusal:
-        arming.roll_back(journal.system, False, arming.links_set_by_us(journal.system))
-        raise Refusal(f"{refusal} The network is as it was before.") from None
-    return [*done, f"waits {arming.LIMIT_S} s for its confirmation"]
+        for file_change in files:
+            file.write(manifest, file_change)
+        for name in configs:
+            addresses.record(manifest, name)
+        generate_netplan(manifest.system)
+        messages += [f"{file_change.path}: written" for file_change in files]
+        messages += action.perform_due(manifest, action.APPLY_NETPLAN)
+        _tidy(manifest, configs, released)
+        _await_configs(manifest.system, configs)
+    except StepError as refusal:
+        arming.roll_back(manifest.system, False, arming.list_our_link_settings(manifest.system))
+        raise StepError(f"{refusal} The network is as it was before.") from None
+    return [*messages, f"waits {arming.LIMIT_S} s for its confirmation"]
 
 
 def _prepare(
-    journal: Journal, paths: Sequence[str], wishes: Mapping[str, Wish], released: Sequence[str]
+    manifest: Manifest,
+    paths: Sequence[str],
+    configs: Mapping[str, LinkConfig],
+    released: Sequence[str],
 ) -> list[str]:
     """Record the links, owe the action, keep what was confirmed last: before any file changes."""
-    for name, wish in wishes.items():
-        link.remember(journal, name, wish["mtu"], wish["addresses"])
-    done = arming.install_boot_unit(journal)
-    action.mark(journal, action.APPLY_NETPLAN)
-    armed.remember(journal)
-    found = links.read(journal.system)
-    touched = [found[name] for name in [*wishes, *released] if name in found]
-    arming.arm(journal.system, journal.owner, paths, touched)
-    return done
+    for name, config in configs.items():
+        link.record(manifest, name, config["mtu"], config["addresses"])
+    messages = arming.install_boot_unit(manifest)
+    action.mark_due(manifest, action.APPLY_NETPLAN)
+    armed.record(manifest)
+    links_now = links.read_links(manifest.system)
+    touched = [links_now[name] for name in [*configs, *released] if name in links_now]
+    arming.arm(manifest.system, manifest.owner, paths, touched)
+    return messages
 
 
-def _tidy(journal: Journal, wishes: Mapping[str, Wish], released: Sequence[str]) -> None:
+def _tidy(manifest: Manifest, configs: Mapping[str, LinkConfig], released: Sequence[str]) -> None:
     """What no renderer takes back: our earlier addresses, an MTU that is no longer asked for."""
-    found = links.read(journal.system)
-    for name in [*wishes, *released]:
-        entries = journal.of(link.KIND, name)
-        if not entries or name not in found:
+    links_now = links.read_links(manifest.system)
+    for name in [*configs, *released]:
+        entries = manifest.list_for(link.KIND, name)
+        if not entries or name not in links_now:
             continue
-        wish = wishes.get(name, Wish(addresses=[], mtu=None))
-        ours, mtu = link.ours(entries), str(entries[0].facts["before"]["mtu"])
-        for address in found[name].ipv4:
-            if address in ours["addresses"] and address not in wish["addresses"]:
-                journal.system.run(["ip", "address", "del", address, "dev", name])
-        if wish["mtu"] is None and found[name].mtu in ours["mtu"]:
-            journal.system.run(["ip", "link", "set", "dev", name, "mtu", mtu])
+        config = configs.get(name, LinkConfig(addresses=[], mtu=None))
+        ours, mtu = link.list_our_values(entries), str(entries[0].facts["before"]["mtu"])
+        for address in links_now[name].ipv4:
+            if address in ours["addresses"] and address not in config["addresses"]:
+                manifest.system.run(["ip", "address", "del", address, "dev", name])
+        if config["mtu"] is None and links_now[name].mtu in ours["mtu"]:
+            manifest.system.run(["ip", "link", "set", "dev", name, "mtu", mtu])
 
 
-def _await(system: System, wishes: Mapping[str, Wish]) -> None:
+def _await_configs(system: System, configs: Mapping[str, LinkConfig]) -> None:
     deadline = time.monotonic() + SETTLE_S
-    while said := unmet(links.read(system), wishes):
+    while differences := list_unmet(links.read_links(system), configs):
         if time.monotonic() > deadline:
-            raise Refusal(f"After `netplan apply`: {'; '.join(said)}.")
+            raise StepError(f"After `netplan apply`: {'; '.join(differences)}.")
         time.sleep(PAUSE_S)

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from node.host.links import Link
-from node.host.plain import listing, mapping
+from node.host.plain import as_list, as_mapping
 from node.host.system import System
 
 # An IPv4 header and an ICMP header.
@@ -23,7 +23,7 @@ Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Probe:
+class HalfProbe:
     """What was seen of one half. None: not asked, because something before it failed, or (speed,
     gid) because the machine does not say. `mtu` in bytes. `neighbours`: whose hardware addresses
     answer there, as "<node> <interface>"."""
@@ -40,39 +40,39 @@ class Probe:
     neighbours: tuple[str, ...] = ()
 
 
-def probe(system: System, half: Json, links: Mapping[str, Link], want: Json) -> Probe:
+def probe_half(system: System, half: Json, links: Mapping[str, Link], want: Json) -> HalfProbe:
     """Ask in the order in which one thing needs the other."""
     link = links.get(half["interface"])
     if link is None:
-        return Probe(exists=False)
-    seen = Probe(
+        return HalfProbe(exists=False)
+    result = HalfProbe(
         carrier=link.carrier,
         mtu=link.mtu,
-        addresses=tuple(one.partition("/")[0] for one in link.ipv4),
-        speed_mbps=_speed(system, link.name),
+        addresses=tuple(address.partition("/")[0] for address in link.ipv4),
+        speed_mbps=_read_speed_mbps(system, link.name),
     )
-    if not link.carrier or half["address"] not in seen.addresses:
-        return seen
-    return _reach(system, half, seen, want)
+    if not link.carrier or half["address"] not in result.addresses:
+        return result
+    return _probe_peer(system, half, result, want)
 
 
-def _reach(system: System, half: Json, seen: Probe, want: Json) -> Probe:
+def _probe_peer(system: System, half: Json, result: HalfProbe, want: Json) -> HalfProbe:
     interface, peer = half["interface"], half["peer_address"]
-    sizes = (SMALL_MTU, half["mtu"] or seen.mtu)
-    system.knock(interface, want["known_addresses"])
+    sizes = (SMALL_MTU, half["mtu"] or result.mtu)
+    system.probe_neighbours(interface, want["known_addresses"])
     with ThreadPoolExecutor(max_workers=len(sizes)) as pool:
         small, jumbo = pool.map(lambda mtu: ping(system, interface, peer, mtu), sizes)
-    found = () if small else ends_of(heard_macs(system, interface), want["ends"])
-    return Probe(
+    neighbours = () if small else match_ends(list_neighbour_macs(system, interface), want["ends"])
+    return HalfProbe(
         carrier=True,
-        mtu=seen.mtu,
-        addresses=seen.addresses,
-        speed_mbps=seen.speed_mbps,
-        route=_route(system, peer),
+        mtu=result.mtu,
+        addresses=result.addresses,
+        speed_mbps=result.speed_mbps,
+        route=_find_route_interface(system, peer),
         small=small,
         jumbo=jumbo if small else None,
         gid=_has_gid(system, interface, half["address"]),
-        neighbours=found,
+        neighbours=neighbours,
     )
 
 
@@ -84,45 +84,47 @@ def ping(system: System, interface: str, address: str, mtu: int) -> bool:
     return system.run(["ping", *options, "-I", interface, address], timeout_s=5).code == 0
 
 
-def heard_macs(system: System, interface: str) -> tuple[str, ...]:
+def list_neighbour_macs(system: System, interface: str) -> tuple[str, ...]:
     """Who is at the other end, once knocked and waited for: a machine answers for all its addresses
     on any of its links, and the hardware address in its answer says which link that is."""
-    return macs_of(system.run(["ip", "-j", "neighbour", "show", "dev", interface]).out)
+    return parse_macs(system.run(["ip", "-j", "neighbour", "show", "dev", interface]).out)
 
 
-def macs_of(text: str) -> tuple[str, ...]:
+def parse_macs(text: str) -> tuple[str, ...]:
     """The hardware addresses in what `ip -j neighbour` prints. Pure."""
     try:
-        found = [mapping(one).get("lladdr") for one in listing(json.loads(text or "[]"))]
+        macs = [
+            as_mapping(neighbour).get("lladdr") for neighbour in as_list(json.loads(text or "[]"))
+        ]
     except ValueError:
         return ()
-    return tuple(sorted({str(mac) for mac in found if mac}))
+    return tuple(sorted({str(mac) for mac in macs if mac}))
 
 
-def ends_of(macs: Sequence[str], ends: Json) -> tuple[str, ...]:
+def match_ends(macs: Sequence[str], ends: Json) -> tuple[str, ...]:
     """Hardware addresses to the known ends among them. Pure."""
     return tuple(sorted({str(ends[mac]) for mac in macs if mac in ends}))
 
 
-def _route(system: System, address: str) -> str | None:
-    done = system.run(["ip", "-j", "route", "get", address])
+def _find_route_interface(system: System, address: str) -> str | None:
+    result = system.run(["ip", "-j", "route", "get", address])
     try:
-        first: Sequence[Any] = listing(json.loads(done.out or "[]"))
+        routes: Sequence[Any] = as_list(json.loads(result.out or "[]"))
     except ValueError:
         return None
-    return mapping(first[0]).get("dev") if first else None
+    return as_mapping(routes[0]).get("dev") if routes else None
 
 
-def _speed(system: System, interface: str) -> int | None:
+def _read_speed_mbps(system: System, interface: str) -> int | None:
     """Mb/s as the kernel says it; -1 stands for unknown."""
     try:
-        found = int(system.read(f"/sys/class/net/{interface}/speed") or "-1")
+        speed_mbps = int(system.read(f"/sys/class/net/{interface}/speed") or "-1")
     except (OSError, ValueError):
         return None
-    return found if found > 0 else None
+    return speed_mbps if speed_mbps > 0 else None
 
 
-def mapped_gid(address: str) -> str:
+def format_mapped_gid(address: str) -> str:
     """The GID of an IPv4 address in the kernel's form: hexadecimal only, where Python's `exploded`
     ends in a dotted address from 3.13 on."""
     digits = ip_address(f"::ffff:{address}").packed.hex()
@@ -132,9 +134,9 @@ def mapped_gid(address: str) -> str:
 def _has_gid(system: System, interface: str, address: str) -> bool | None:
     """Whether the interface's RoCE device holds the address as an IPv4-mapped GID; None where it
     has no such device. The GID's index moves, so it is not looked at."""
-    for device in system.names(INFINIBAND):
-        if interface in system.names(f"{INFINIBAND}/{device}/device/net"):
+    for device in system.list_names(INFINIBAND):
+        if interface in system.list_names(f"{INFINIBAND}/{device}/device/net"):
             folder = f"{INFINIBAND}/{device}/ports/1/gids"
-            gids = [system.read(f"{folder}/{index}") or "" for index in system.names(folder)]
-            return mapped_gid(address) in [gid.strip() for gid in gids]
+            gids = [system.read(f"{folder}/{index}") or "" for index in system.list_names(folder)]
+            return format_mapped_gid(address) in [gid.strip() for gid in gids]
     return None

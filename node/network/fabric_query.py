@@ -12,14 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from node.host import links
-from node.host.plain import listing, mapping
+from node.host.plain import as_list, as_mapping
 from node.host.system import System
 from node.network import fabric_probe
 
 Json = Mapping[str, Any]
 
 
-def look(system: System, request: Json) -> dict[str, Any]:
+def query_probes(system: System, request: Json) -> dict[str, Any]:
     """`request["probes"]`: [{"address": own, "peer_address", "mtu": bytes or null}], and
     `request["known_addresses"]`: whom to ask where a peer does not answer.
 
@@ -27,36 +27,48 @@ def look(system: System, request: Json) -> dict[str, Any]:
     `interface` null where the address is on none; `neighbours` are hardware addresses. Without
     `probes` no packet is sent and the answer is empty.
     """
-    asked = [mapping(one) for one in listing(request.get("probes"))]
-    if not asked:
+    probes = [as_mapping(probe) for probe in as_list(request.get("probes"))]
+    if not probes:
         return {}
-    now = links.read(system)
-    known = [str(one) for one in listing(request.get("known_addresses"))]
-    with ThreadPoolExecutor(max_workers=len(asked)) as pool:
-        return {"probes": list(pool.map(lambda one: _probe(system, one, now, known), asked))}
+    links_now = links.read_links(system)
+    known_addresses = [str(probe) for probe in as_list(request.get("known_addresses"))]
+    with ThreadPoolExecutor(max_workers=len(probes)) as pool:
+        return {
+            "probes": list(
+                pool.map(
+                    lambda probe: _query_probe(system, probe, links_now, known_addresses), probes
+                )
+            )
+        }
 
 
-def _probe(
-    system: System, asked: Json, now: Mapping[str, links.Link], known: list[str]
+def _query_probe(
+    system: System, request: Json, links_now: Mapping[str, links.Link], known_addresses: list[str]
 ) -> dict[str, Any]:
-    name = _holder(now, asked["address"])
-    said = {"address": asked["address"], "peer_address": asked["peer_address"], "interface": name}
+    name = _find_interface(links_now, request["address"])
+    identity = {
+        "address": request["address"],
+        "peer_address": request["peer_address"],
+        "interface": name,
+    }
     if name is None:
-        return {**said, "route": None, "small": None, "jumbo": None, "neighbours": []}
-    half = {**asked, "interface": name}
-    seen = fabric_probe.probe(system, half, now, {"known_addresses": known, "ends": {}})
-    macs = fabric_probe.heard_macs(system, name) if seen.small is False else ()
+        return {**identity, "route": None, "small": None, "jumbo": None, "neighbours": []}
+    half = {**request, "interface": name}
+    result = fabric_probe.probe_half(
+        system, half, links_now, {"known_addresses": known_addresses, "ends": {}}
+    )
+    macs = fabric_probe.list_neighbour_macs(system, name) if result.small is False else ()
     return {
-        **said,
-        "route": seen.route,
-        "small": seen.small,
-        "jumbo": seen.jumbo,
+        **identity,
+        "route": result.route,
+        "small": result.small,
+        "jumbo": result.jumbo,
         "neighbours": list(macs),
     }
 
 
-def _holder(now: Mapping[str, links.Link], address: str) -> str | None:
-    for name, link in now.items():
-        if address in [one.partition("/")[0] for one in link.ipv4]:
+def _find_interface(links_now: Mapping[str, links.Link], address: str) -> str | None:
+    for name, link in links_now.items():
+        if address in [cidr.partition("/")[0] for cidr in link.ipv4]:
             return name
     return None

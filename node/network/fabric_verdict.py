@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from node.network.fabric_probe import Probe
+from node.network.fabric_probe import HalfProbe
 
 Json = Mapping[str, Any]
-Seen = Sequence[tuple[Json, Probe]]
+HalfProbes = Sequence[tuple[Json, HalfProbe]]
 SWITCH = "switch"
 
 
@@ -25,144 +25,155 @@ class Ports:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class LinkVerdict:
     """A sentence for people. `lasts`: what was seen proves it, so that waiting does not mend it;
     otherwise a link that is still settling looks the same."""
 
     sentence: str
-    lasts: bool = False
+    is_lasting: bool = False
 
 
-def verdicts(seen: Seen, ports: Ports, via: str) -> list[Verdict]:
+def judge_halves(probes: HalfProbes, ports: Ports, via: str) -> list[LinkVerdict]:
     """One for each cause on each half that is not as it should be."""
-    found: dict[tuple[str, str], Verdict] = {}
-    for half, probe in seen:
-        if cause := _cause(half, probe, seen, ports, via):
-            said = Verdict(f"{_name(half)}: {cause.sentence}", cause.lasts)
-            found.setdefault((half["interface"], cause.sentence), said)
-    return list(found.values())
+    verdict_by_cause: dict[tuple[str, str], LinkVerdict] = {}
+    for half, probe in probes:
+        if cause := _find_cause(half, probe, probes, ports, via):
+            verdict = LinkVerdict(f"{_format_half(half)}: {cause.sentence}", cause.is_lasting)
+            verdict_by_cause.setdefault((half["interface"], cause.sentence), verdict)
+    return list(verdict_by_cause.values())
 
 
-def _name(half: Json) -> str:
-    here, there = half["interface"], f"{half['peer']} {half['peer_interface']}"
-    return f"cable {half['cable']}, {half['node']} {here} to {there}"
+def _format_half(half: Json) -> str:
+    interface, peer_end = half["interface"], f"{half['peer']} {half['peer_interface']}"
+    return f"cable {half['cable']}, {half['node']} {interface} to {peer_end}"
 
 
-def _cause(half: Json, probe: Probe, seen: Seen, ports: Ports, via: str) -> Verdict | None:
+def _find_cause(
+    half: Json, probe: HalfProbe, probes: HalfProbes, ports: Ports, via: str
+) -> LinkVerdict | None:
     if not probe.exists:
         missing = f"this node has no interface {half['interface']}; `ip link` lists what it has"
-        return Verdict(missing, lasts=True)
+        return LinkVerdict(missing, is_lasting=True)
     if not probe.carrier:
-        return _no_link(half, ports, via)
+        return _explain_no_link(half, ports, via)
     if half["address"] not in probe.addresses:
-        return Verdict(f"address {half['address']} is missing on it; `pulumi up` sets it")
-    return _own_end(half, probe) or _far_end(half, probe, seen, via)
+        return LinkVerdict(f"address {half['address']} is missing on it; `pulumi up` sets it")
+    return _check_own_end(half, probe) or _check_far_end(half, probe, probes, via)
 
 
-def _no_link(half: Json, ports: Ports, via: str) -> Verdict:
-    port = port_of(half["interface"])
-    twin = next((one for one in ports.linked if port_of(one) == port), None)
+def _explain_no_link(half: Json, ports: Ports, via: str) -> LinkVerdict:
+    port = parse_port(half["interface"])
+    twin = next((interface for interface in ports.linked if parse_port(interface) == port), None)
     if twin:
-        said = f"half only: {twin} has a link and this one has none; reseat the cable at both ends"
-        return Verdict(said)
-    stray = next((one for one in ports.linked if one not in ports.planned), None)
+        sentence = (
+            f"half only: {twin} has a link and this one has none; reseat the cable at both ends"
+        )
+        return LinkVerdict(sentence)
+    stray = next((interface for interface in ports.linked if interface not in ports.planned), None)
     if stray:
-        said = (
-            f"wrong port: {half['node']} has its link on port {port_of(stray)}, the plan says "
+        sentence = (
+            f"wrong port: {half['node']} has its link on port {parse_port(stray)}, the plan says "
             f"{port}; move the cable, or set qsfpPort"
         )
-        return Verdict(said, lasts=True)
+        return LinkVerdict(sentence, is_lasting=True)
     unused = set(ports.off) - set(ports.planned)
-    hidden = sorted({port_of(one) for one in unused} - {port})
+    hidden = sorted({parse_port(interface) for interface in unused} - {port})
     elsewhere = f", or in port {hidden[0]}, which is switched off" if hidden else ""
-    far = "the switch" if via == SWITCH else half["peer"]
-    return Verdict(f"no link: the cable is out at one end{elsewhere}, or {far} is off")
+    far_end = "the switch" if via == SWITCH else half["peer"]
+    return LinkVerdict(f"no link: the cable is out at one end{elsewhere}, or {far_end} is off")
 
 
-def _own_end(half: Json, probe: Probe) -> Verdict | None:
+def _check_own_end(half: Json, probe: HalfProbe) -> LinkVerdict | None:
     if probe.route != half["interface"]:
-        return Verdict(
+        return LinkVerdict(
             f"the route to {half['peer_address']} leaves by {probe.route}; another network of this "
             "node overlaps the pool"
         )
     if half["mtu"] and probe.mtu != half["mtu"]:
         mtu = f"MTU of {half['node']} is {probe.mtu}, {half['mtu']} is wanted"
-        return Verdict(f"{mtu}; `pulumi up` sets it", lasts=True)
+        return LinkVerdict(f"{mtu}; `pulumi up` sets it", is_lasting=True)
     wanted = half["speed_mbps"]
     if wanted and probe.speed_mbps is not None and probe.speed_mbps < wanted:
         speed = f"link speed is {probe.speed_mbps} Mb/s, {wanted} is wanted"
-        return Verdict(f"{speed}; try another cable", lasts=True)
+        return LinkVerdict(f"{speed}; try another cable", is_lasting=True)
     if probe.gid is False:
         missing = f"its RoCE device has no GID for {half['address']}"
-        return Verdict(f"{missing}; set the link down and up")
+        return LinkVerdict(f"{missing}; set the link down and up")
     return None
 
 
-def _far_end(half: Json, probe: Probe, seen: Seen, via: str) -> Verdict | None:
+def _check_far_end(
+    half: Json, probe: HalfProbe, probes: HalfProbes, via: str
+) -> LinkVerdict | None:
     if probe.small is False:
-        return _elsewhere(half, probe, via) or Verdict(_no_answer(half, seen))
+        return _find_wrong_end(half, probe, via) or LinkVerdict(_explain_no_answer(half, probes))
     if probe.jumbo is False:
-        return Verdict(_no_jumbo(half, probe, seen, via), lasts=True)
+        return LinkVerdict(_explain_lost_jumbo(half, probe, probes, via), is_lasting=True)
     return None
 
 
-def _elsewhere(half: Json, probe: Probe, via: str) -> Verdict | None:
+def _find_wrong_end(half: Json, probe: HalfProbe, via: str) -> LinkVerdict | None:
     """Told by whose hardware addresses answer. Of the peer only another port counts, since a node
     answers for all its addresses on any link that hears; behind a switch all links hear."""
-    peer, far = half["peer"], half["peer_interface"]
+    peer, peer_interface = half["peer"], half["peer_interface"]
     ends = [end.split() for end in probe.neighbours]
     of_peer = [name for node, name in ends if node == peer]
-    if of_peer and port_of(far) not in map(port_of, of_peer):
-        said = (
-            f"wrong port: the cable ends in port {port_of(of_peer[0])} of {peer} "
-            f"({of_peer[0]}), the plan says port {port_of(far)} ({far})"
+    if of_peer and parse_port(peer_interface) not in map(parse_port, of_peer):
+        sentence = (
+            f"wrong port: the cable ends in port {parse_port(of_peer[0])} of {peer} "
+            f"({of_peer[0]}), the plan says port {parse_port(peer_interface)} ({peer_interface})"
         )
-        return Verdict(said, lasts=True)
+        return LinkVerdict(sentence, is_lasting=True)
     if ends and not of_peer and via != SWITCH:
         end = " ".join(ends[0])
-        said = f"cabled wrongly: it leads to {end}, the plan says {peer} {far}"
-        return Verdict(said, lasts=True)
+        sentence = f"cabled wrongly: it leads to {end}, the plan says {peer} {peer_interface}"
+        return LinkVerdict(sentence, is_lasting=True)
     return None
 
 
-def _no_answer(half: Json, seen: Seen) -> str:
-    peer, far = half["peer"], half["peer_interface"]
-    if _twin_answers(half, seen):
-        return f"half only: the other half answers, this one does not; look at {far} of {peer}"
+def _explain_no_answer(half: Json, probes: HalfProbes) -> str:
+    peer, peer_interface = half["peer"], half["peer_interface"]
+    if _is_twin_answering(half, probes):
+        return (
+            f"half only: the other half answers, this one does not; look at "
+            f"{peer_interface} of {peer}"
+        )
     return (
         f"{peer} does not answer on {half['peer_address']}: the cable leads to a port that is "
         f"switched off there, or `pulumi up` has not run on {peer}"
     )
 
 
-def _twin_answers(half: Json, seen: Seen) -> bool:
+def _is_twin_answering(half: Json, probes: HalfProbes) -> bool:
     return any(
-        one["cable"] == half["cable"] and one["peer"] == half["peer"] and probe.small
-        for one, probe in seen
-        if one["interface"] != half["interface"]
+        other_half["cable"] == half["cable"] and other_half["peer"] == half["peer"] and probe.small
+        for other_half, probe in probes
+        if other_half["interface"] != half["interface"]
     )
 
 
-def _no_jumbo(half: Json, probe: Probe, seen: Seen, via: str) -> str:
+def _explain_lost_jumbo(half: Json, probe: HalfProbe, probes: HalfProbes, via: str) -> str:
     size = half["mtu"] or probe.mtu
     lost = f"packets of {size} bytes are lost, small ones pass"
     if via != SWITCH:
         return f"{lost}; likely the MTU of {half['peer']} {half['peer_interface']} is smaller"
-    others = [
+    jumbo_results = [
         probe.jumbo
-        for one, probe in seen
-        if one["interface"] == half["interface"] and one["peer"] != half["peer"] and probe.small
+        for other_half, probe in probes
+        if other_half["interface"] == half["interface"]
+        and other_half["peer"] != half["peer"]
+        and probe.small
     ]
-    if any(others):
+    if any(jumbo_results):
         return f"{lost}, and large ones pass to other nodes; likely the MTU of {half['peer']}"
     switch = f"{lost}; likely the MTU of the switch's ports is below {size}"
-    return switch if others else f"{switch} (or of {half['peer']})"
+    return switch if jumbo_results else f"{switch} (or of {half['peer']})"
 
 
-def port_of(interface: str) -> str:
+def parse_port(interface: str) -> str:
     """
-    >>> port_of("enP2p1s0f1np1")
+    >>> parse_port("enP2p1s0f1np1")
     '1'
     """
-    found = re.search(r"np(\d+)$", interface)
-    return found.group(1) if found else "?"
+    match = re.search(r"np(\d+)$", interface)
+    return match.group(1) if match else "?"

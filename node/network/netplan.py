@@ -13,21 +13,21 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from node.files import yaml_blocks
-from node.host.plain import listing, mapping
+from node.host.plain import as_list, as_mapping
 
-OWN = "/etc/netplan/60-sparkform.yaml"
+OUR_FILE = "/etc/netplan/60-sparkform.yaml"
 FOLDER = "/etc/netplan"
 # Later folders hide earlier ones' files of the same name (netplan(5)).
 FOLDERS = ("/lib/netplan", "/run/netplan", FOLDER)
-HEAD = "# Written by sparkform; `pulumi up` puts it back, `pulumi destroy` removes it.\n"
+HEADER = "# Written by sparkform; `pulumi up` puts it back, `pulumi destroy` removes it.\n"
 # The four halves of a Spark's two QSFP ports, such as enp1s0f0np0 and enP2p1s0f1np1
 # (NVIDIA/dgx-spark-playbooks, connect-three-sparks).
 FABRIC_NAME = re.compile(r"en[pP]\S*f\d+np\d+")
-COMBINING = ("bonds", "bridges", "vlans", "vrfs")
+COMBINING_KINDS = ("bonds", "bridges", "vlans", "vrfs")
 
 
 @dataclass(frozen=True)
-class Claim:
+class NetplanClaim:
     """Another writer's entry, and all the interfaces that it is about. `key` is its place in the
     file; `obstacle` says why it cannot be taken over."""
 
@@ -45,7 +45,7 @@ def is_fabric(name: str) -> bool:
     return FABRIC_NAME.fullmatch(name) is not None
 
 
-def ethernets(interfaces: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def build_ethernets(interfaces: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """What our file says of each interface: {"addresses": [...], "mtu": n or None} each.
 
     No DHCP, no router advertisements, no link-local addresses: an address that we do not know of
@@ -62,96 +62,102 @@ def ethernets(interfaces: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str
     return {
         name: {
             **fixed,
-            **({} if one["mtu"] is None else {"mtu": one["mtu"]}),
-            "addresses": list(one["addresses"]),
+            **({} if interface["mtu"] is None else {"mtu": interface["mtu"]}),
+            "addresses": list(interface["addresses"]),
         }
-        for name, one in sorted(interfaces.items())
+        for name, interface in sorted(interfaces.items())
     }
 
 
-def text_of(
-    own: Mapping[str, Mapping[str, Any]], current: str | None = None
-) -> tuple[str, list[yaml_blocks.Edit]]:
+def render_file(
+    our_ethernets: Mapping[str, Mapping[str, Any]], current: str | None = None
+) -> tuple[str, list[yaml_blocks.BlockEdit]]:
     """Our file, and its parts as edits, should others write to it. What others have written to it
     already stays in it."""
-    blocks = {name: _block(name, one) for name, one in own.items()}
-    text = HEAD + "network:\n  version: 2\n  ethernets:\n" + "".join(blocks.values())
+    blocks = {name: _render_block(name, settings) for name, settings in our_ethernets.items()}
+    text = HEADER + "network:\n  version: 2\n  ethernets:\n" + "".join(blocks.values())
     path = ["network", "ethernets"]
     edits = [
-        yaml_blocks.Edit(path=[*path, name], before=None, after=block)
+        yaml_blocks.BlockEdit(path=[*path, name], before=None, after=block)
         for name, block in blocks.items()
     ]
-    return _with_others(text, current), edits
+    return _merge_foreign_entries(text, current), edits
 
 
-def _with_others(text: str, current: str | None) -> str:
+def _merge_foreign_entries(text: str, current: str | None) -> str:
     try:
-        theirs = mapping(mapping(yaml_blocks.load(current or "")).get("network"))
+        theirs = as_mapping(as_mapping(yaml_blocks.load(current or "")).get("network"))
     except ValueError:
         return text
     links = {
-        name: one for name, one in mapping(theirs.get("ethernets")).items() if not is_fabric(name)
+        name: entry
+        for name, entry in as_mapping(theirs.get("ethernets")).items()
+        if not is_fabric(name)
     }
-    others = {name: one for name, one in theirs.items() if name not in ("version", "ethernets")}
-    if not links and not others:
+    foreign = {
+        name: entry for name, entry in theirs.items() if name not in ("version", "ethernets")
+    }
+    if not links and not foreign:
         return text
     import yaml
 
-    ours = mapping(mapping(yaml_blocks.load(text))["network"])
-    merged = {**ours, **others, "ethernets": {**ours["ethernets"], **links}}
-    return HEAD + yaml.safe_dump({"network": merged}, sort_keys=False)
+    ours = as_mapping(as_mapping(yaml_blocks.load(text))["network"])
+    merged = {**ours, **foreign, "ethernets": {**ours["ethernets"], **links}}
+    return HEADER + yaml.safe_dump({"network": merged}, sort_keys=False)
 
 
-def _block(name: str, one: Mapping[str, Any]) -> str:
+def _render_block(name: str, settings: Mapping[str, Any]) -> str:
     import yaml
 
-    body = yaml.safe_dump({name: dict(one)}, sort_keys=False)
+    body = yaml.safe_dump({name: dict(settings)}, sort_keys=False)
     return "".join(f"    {line}\n" for line in body.splitlines())
 
 
-def own_ethernets(text: str | None) -> dict[str, Any]:
+def parse_our_ethernets(text: str | None) -> dict[str, Any]:
     """What our file says of fabric interfaces; empty where it is missing or damaged."""
     try:
         tree = yaml_blocks.load(text or "")
     except ValueError:
         return {}
-    found = mapping(yaml_blocks.value_at(tree, ["network", "ethernets"]))
-    return {name: one for name, one in found.items() if is_fabric(name)}
+    entries = as_mapping(yaml_blocks.get_value(tree, ["network", "ethernets"]))
+    return {name: settings for name, settings in entries.items() if is_fabric(name)}
 
 
-def claims(path: str, text: str, macs: Mapping[str, str], ours: Iterable[str]) -> list[Claim]:
+def find_claims(
+    path: str, text: str, macs: Mapping[str, str], ours: Iterable[str]
+) -> list[NetplanClaim]:
     """What one file of another writer says of `ours`. `macs`: every interface of the machine with
     its hardware address, for entries that match by pattern or address."""
-    wanted = set(ours)
+    our_interfaces = set(ours)
     try:
-        network = mapping(yaml_blocks.value_at(yaml_blocks.load(text), ["network"]))
+        network = as_mapping(yaml_blocks.get_value(yaml_blocks.load(text), ["network"]))
     except ValueError as error:
-        named = tuple(sorted(name for name in wanted if name in text))
-        return [Claim(path, (), named, str(error))] if named else []
+        named = tuple(sorted(name for name in our_interfaces if name in text))
+        return [NetplanClaim(path, (), named, str(error))] if named else []
     written = path.startswith(FOLDER + "/")
     obstacle = None if written else "a program writes it anew at each boot"
-    found = [
-        Claim(path, ("network", "ethernets", ident), tuple(sorted(names)), obstacle)
-        for ident, one in mapping(network.get("ethernets")).items()
-        if (names := matching(ident, mapping(one), macs)) & wanted
+    ethernet_claims = [
+        NetplanClaim(path, ("network", "ethernets", ident), tuple(sorted(names)), obstacle)
+        for ident, entry in as_mapping(network.get("ethernets")).items()
+        if (names := match_interfaces(ident, as_mapping(entry), macs)) & our_interfaces
     ]
-    return found + _combined(path, network, wanted)
+    return ethernet_claims + _find_combined_claims(path, network, our_interfaces)
 
 
-def about(claim: Claim, ours: set[str]) -> Claim | None:
+def narrow_claim(claim: NetplanClaim, ours: set[str]) -> NetplanClaim | None:
     """The claim as far as it is about `ours`; None where it is not. One that is about other
     interfaces too cannot be cut out: they would lose their settings."""
     outside = sorted(set(claim.interfaces) - ours)
     if set(claim.interfaces) <= set(outside):
         return None
     too = f"it is about {', '.join(outside)} too" if outside else None
-    inside = tuple(one for one in claim.interfaces if one in ours)
-    return Claim(claim.path, claim.key, inside, claim.obstacle or too)
+    inside = tuple(interface for interface in claim.interfaces if interface in ours)
+    return NetplanClaim(claim.path, claim.key, inside, claim.obstacle or too)
 
 
-def matching(ident: str, entry: Mapping[str, Any], macs: Mapping[str, str]) -> set[str]:
+def match_interfaces(ident: str, entry: Mapping[str, Any], macs: Mapping[str, str]) -> set[str]:
     """The interfaces that an entry is about: by its `match`, else by its own name."""
-    match = mapping(entry.get("match"))
+    match = as_mapping(entry.get("match"))
     if not match:
         return {ident}
     pattern, mac = match.get("name", "*"), str(match.get("macaddress", "")).lower()
@@ -164,31 +170,35 @@ def matching(ident: str, entry: Mapping[str, Any], macs: Mapping[str, str]) -> s
     }
 
 
-def _combined(path: str, network: Mapping[str, Any], wanted: set[str]) -> list[Claim]:
-    found = []
-    for kind in COMBINING:
-        for ident, one in mapping(network.get(kind)).items():
-            below = {*listing(mapping(one).get("interfaces")), mapping(one).get("link")}
-            if below & wanted:
+def _find_combined_claims(
+    path: str, network: Mapping[str, Any], our_interfaces: set[str]
+) -> list[NetplanClaim]:
+    combined_claims = []
+    for kind in COMBINING_KINDS:
+        for ident, entry in as_mapping(network.get(kind)).items():
+            below = {*as_list(as_mapping(entry).get("interfaces")), as_mapping(entry).get("link")}
+            if below & our_interfaces:
                 obstacle = f"it makes them part of {kind.removesuffix('s')} {ident}"
-                used = tuple(sorted(below & wanted))
-                found.append(Claim(path, ("network", kind, ident), used, obstacle))
-    return found
+                used = tuple(sorted(below & our_interfaces))
+                combined_claims.append(NetplanClaim(path, ("network", kind, ident), used, obstacle))
+    return combined_claims
 
 
-def sentence(claim: Claim) -> str:
+def format_claim(claim: NetplanClaim) -> str:
     """
-    >>> sentence(Claim("/etc/netplan/40-cx7.yaml", ("network",), ("enp1s0f0np0",), None))
+    >>> format_claim(NetplanClaim("/etc/netplan/40-cx7.yaml", ("network",), ("enp1s0f0np0",), None))
     '/etc/netplan/40-cx7.yaml names enp1s0f0np0 too'
     """
-    why = f" and cannot be taken over, because {claim.obstacle}" if claim.obstacle else ""
-    return f"{claim.path} names {', '.join(claim.interfaces)} too{why}"
+    reason = f" and cannot be taken over, because {claim.obstacle}" if claim.obstacle else ""
+    return f"{claim.path} names {', '.join(claim.interfaces)} too{reason}"
 
 
-def without(text: str, found: Sequence[Claim]) -> tuple[str, list[yaml_blocks.Edit]]:
+def remove_claims(
+    text: str, claims_to_remove: Sequence[NetplanClaim]
+) -> tuple[str, list[yaml_blocks.BlockEdit]]:
     """The file with those entries cut out. Raises ValueError where lines cannot be cut."""
     edits = []
-    for one in found:
-        text, edit = yaml_blocks.take_out(text, one.key)
+    for claim in claims_to_remove:
+        text, edit = yaml_blocks.cut_key(text, claim.key)
         edits.append(edit)
     return text, edits

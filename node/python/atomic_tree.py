@@ -13,17 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from node.changes import symlink, tree
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.system import System
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 TREES = "/opt/sparkform/trees"
 DIGITS = 12
-Build = Callable[[str], list[str]]
+BuildTree = Callable[[str], list[str]]
 
 
 @dataclass(frozen=True)
-class Shown:
+class InstalledTree:
     """What stands at a path: nothing, a tree of this step's own, or something of others."""
 
     path: str
@@ -32,7 +32,7 @@ class Shown:
     is_ours: bool
 
     @property
-    def place(self) -> str:
+    def folder(self) -> str:
         """Where its files lie."""
         return self.target or self.path
 
@@ -41,29 +41,33 @@ class Shown:
         return self.exists and not self.is_ours
 
 
-def look(system: System, step: str, path: str) -> Shown:
+def find_tree(system: System, step: str, path: str) -> InstalledTree:
     """What is at the path, by what `step` recorded."""
-    target = system.link_target(path)
-    made = [entry.facts["target"] for entry in Journal(system, step, "").of(symlink.KIND, path)]
-    exists = target is not None or system.state(path) is not None
-    return Shown(path, target, exists, target in made[-1:])
+    target = system.read_link(path)
+    targets = [
+        entry.facts["target"] for entry in Manifest(system, step, "").list_for(symlink.KIND, path)
+    ]
+    exists = target is not None or system.get_state(path) is not None
+    return InstalledTree(path, target, exists, target in targets[-1:])
 
 
-def folder(step: str, recipe: str) -> str:
+def get_tree_folder(step: str, recipe: str) -> str:
     """Where the tree of a recipe lies: another recipe never builds into it. Pure."""
     return f"{TREES}/{step}-{hashlib.sha256(recipe.encode()).hexdigest()[:DIGITS]}"
 
 
-def stand(journal: Journal, path: str, recipe: str, inside: str, build: Build) -> list[str]:
+def install_tree(
+    journal: Manifest, path: str, recipe: str, subfolder: str, build: BuildTree
+) -> list[str]:
     """Build the recipe's tree, show it at `path`, then drop the trees that it replaces.
 
     `inside` is the part of the tree that the link points to, with its slash; "" for the whole.
     Raises Refusal where others have put something at the path.
     """
-    if look(journal.system, journal.step, path).is_foreign:
-        raise Refusal(f"{path} was made by others and is left as it is; move it away first.")
-    target = folder(journal.step, recipe)
+    if find_tree(journal.system, journal.step, path).is_foreign:
+        raise StepError(f"{path} was made by others and is left as it is; move it away first.")
+    target = get_tree_folder(journal.step, recipe)
     tree.make(journal, target)
-    done = build(target)
-    done += symlink.ensure(journal, path, f"{target}{inside}")
-    return done + tree.drop_others(journal, target)
+    messages = build(target)
+    messages += symlink.ensure(journal, path, f"{target}{subfolder}")
+    return messages + tree.remove_others(journal, target)

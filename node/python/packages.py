@@ -18,80 +18,91 @@ INSTALLER = "INSTALLER"
 # What brings the environment itself, at the version that the system's Python brings.
 TOOLS = frozenset({"pip"})
 
-TOLD = 5
+NAMED_LIMIT = 5
 """Packages that are named when more of them differ."""
 
 
 @dataclass(frozen=True)
-class Found:
+class InstalledPackages:
     """Packages by name, and the metadata folders of those that were left half installed."""
 
     versions: Mapping[str, str]
-    halves: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
 
 
-def locked(lock: str) -> dict[str, str]:
+def parse_lock(lock: str) -> dict[str, str]:
     """Lines of a lock by package name."""
     lines = [line.strip() for line in lock.splitlines()]
-    return {_name(line.partition("==")[0]): line for line in lines if line and line[0] != "#"}
+    return {
+        _normalize_name(line.partition("==")[0]): line for line in lines if line and line[0] != "#"
+    }
 
 
-def versions(lock: str) -> dict[str, str]:
+def parse_versions(lock: str) -> dict[str, str]:
     """Versions of a lock by package name."""
-    return {name: version_of(line) for name, line in locked(lock).items()}
+    return {name: parse_version(line) for name, line in parse_lock(lock).items()}
 
 
-def version_of(line: str) -> str:
-    return _version(line.partition("==")[2].split()[0])
+def parse_version(line: str) -> str:
+    return _normalize_version(line.partition("==")[2].split()[0])
 
 
-def listing(found: Mapping[str, str]) -> str:
+def render_lock(package_versions: Mapping[str, str]) -> str:
     """What was found, as lines of a lock without hashes."""
-    return "".join(f"{name}=={found[name]}\n" for name in sorted(found))
+    return "".join(f"{name}=={package_versions[name]}\n" for name in sorted(package_versions))
 
 
-def installed(system: System, folder: str) -> Found:
+def list_installed(system: System, folder: str) -> InstalledPackages:
     """The packages in a folder, by the names of their metadata folders alone: thousands of files
     are not read at every look."""
-    found, halves = {}, []
-    for name in system.names(folder):
+    package_versions, unfinished = {}, []
+    for name in system.list_names(folder):
         if not name.endswith(INFO):
             continue
         package, _, version = name.removesuffix(INFO).partition("-")
-        if system.state(f"{folder}/{name}/{INSTALLER}") is None:
-            halves.append(f"{folder}/{name}")
+        if system.get_state(f"{folder}/{name}/{INSTALLER}") is None:
+            unfinished.append(f"{folder}/{name}")
         else:
-            found[_name(package)] = _version(version)
-    return Found({name: found[name] for name in found if name not in TOOLS}, tuple(halves))
+            package_versions[_normalize_name(package)] = _normalize_version(version)
+    return InstalledPackages(
+        {name: package_versions[name] for name in package_versions if name not in TOOLS},
+        tuple(unfinished),
+    )
 
 
 def has_pip(system: System, folder: str) -> bool:
     return any(
-        system.state(f"{folder}/{name}/{INSTALLER}") is not None
-        for name in system.names(folder)
+        system.get_state(f"{folder}/{name}/{INSTALLER}") is not None
+        for name in system.list_names(folder)
         if name.startswith("pip-") and name.endswith(INFO)
     )
 
 
-def phrases(have: str, want: str) -> list[str]:
+def format_differences(have: str, want: str) -> list[str]:
     """One for each package that differs, the first few; a new lock may change a hundred."""
-    found, wanted = versions(have), versions(want)
-    said = [
-        f"{name} is {found.get(name, 'missing')}, will be {wanted[name]}"
-        for name in wanted
-        if found.get(name) != wanted[name]
+    installed_versions, locked_versions = parse_versions(have), parse_versions(want)
+    phrases = [
+        f"{name} is {installed_versions.get(name, 'missing')}, will be {locked_versions[name]}"
+        for name in locked_versions
+        if installed_versions.get(name) != locked_versions[name]
     ]
-    more = [name for name in found if name not in wanted]
-    said += [f"{name} {found[name]} is not in the lock, will be removed" for name in more]
-    rest = len(said) - TOLD
-    return said if rest <= 1 else [*said[:TOLD], f"and {rest} more packages differ"]
+    extra = [name for name in installed_versions if name not in locked_versions]
+    phrases += [
+        f"{name} {installed_versions[name]} is not in the lock, will be removed" for name in extra
+    ]
+    hidden_count = len(phrases) - NAMED_LIMIT
+    return (
+        phrases
+        if hidden_count <= 1
+        else [*phrases[:NAMED_LIMIT], f"and {hidden_count} more packages differ"]
+    )
 
 
-def _name(text: str) -> str:
+def _normalize_name(text: str) -> str:
     """Names are compared in the form of PEP 503."""
     return re.sub(r"[-_.]+", "-", text.strip()).lower()
 
 
-def _version(text: str) -> str:
+def _normalize_version(text: str) -> str:
     """Leading zeros of a number mean nothing (PEP 440); wheels drop them or not."""
     return re.sub(r"(?<![\d.])0+(?=\d)|(?<=\.)0+(?=\d)", "", text.strip().lower())

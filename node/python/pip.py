@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from node.errors import Refusal
-from node.host.daemons import last_words
+from node.errors import StepError
+from node.host.daemons import get_last_line
 from node.host.system import System
-from node.state.lock import aloud
+from node.state.lock import print_now
 
 COMMON = ("--no-input", "--disable-pip-version-check")
 INSTALL = (
@@ -25,7 +25,7 @@ DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 """The kernel ends pip with the program that started it: a killed run frees the node's lock, and the
 next one must not meet a pip in the same folder (prctl(2), PR_SET_PDEATHSIG)."""
 
-TOGETHER = 12
+BATCH_LINES = 12
 """Lines of a lock that are fetched at once: what a killed run has to fetch again."""
 
 FETCH_LIMIT_S = 3600.0
@@ -36,36 +36,42 @@ def install(
     system: System, python: str, lines: Sequence[str], target: str | None = None
 ) -> list[str]:
     """Install these lines of a lock, part by part, and say so as it goes. Raises Refusal."""
-    done = 0
-    for part in parts(lines):
-        _pip(system, python, [*INSTALL, *_into(target)], FETCH_LIMIT_S, "\n".join(part) + "\n")
-        done += len(part)
-        aloud(f"{done} of {len(lines)} packages are there")
+    installed_count = 0
+    for batch in split_batches(lines):
+        _run_pip(
+            system,
+            python,
+            [*INSTALL, *_build_target_arguments(target)],
+            FETCH_LIMIT_S,
+            "\n".join(batch) + "\n",
+        )
+        installed_count += len(batch)
+        print_now(f"{installed_count} of {len(lines)} packages are there")
     return [f"{len(lines)} packages installed"] if lines else []
 
 
 def uninstall(system: System, python: str, names: Sequence[str]) -> list[str]:
     if not names:
         return []
-    _pip(system, python, ["uninstall", "--yes", "--quiet", *COMMON, *names], REMOVE_LIMIT_S)
+    _run_pip(system, python, ["uninstall", "--yes", "--quiet", *COMMON, *names], REMOVE_LIMIT_S)
     return [f"removed {', '.join(names)}"]
 
 
-def parts(lines: Sequence[str]) -> Iterator[Sequence[str]]:
+def split_batches(lines: Sequence[str]) -> Iterator[Sequence[str]]:
     """Pure."""
-    for start in range(0, len(lines), TOGETHER):
-        yield lines[start : start + TOGETHER]
+    for start in range(0, len(lines), BATCH_LINES):
+        yield lines[start : start + BATCH_LINES]
 
 
-def _into(target: str | None) -> list[str]:
+def _build_target_arguments(target: str | None) -> list[str]:
     return ["--target", target, "--upgrade"] if target else []
 
 
-def _pip(
+def _run_pip(
     system: System, python: str, arguments: Sequence[str], limit_s: float, stdin: str = ""
 ) -> None:
     source = ["-r", "/dev/stdin"] if stdin else []
     argv = [*DIES_WITH_US, python, "-I", "-m", "pip", *arguments, *source]
-    done = system.run(argv, stdin, timeout_s=limit_s)
-    if done.code:
-        raise Refusal(f"pip {arguments[0]} failed: {last_words(done)}")
+    result = system.run(argv, stdin, timeout_s=limit_s)
+    if result.code:
+        raise StepError(f"pip {arguments[0]} failed: {get_last_line(result)}")

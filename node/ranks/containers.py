@@ -8,11 +8,11 @@ import time
 import urllib.parse
 from typing import Any
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.docker_api import get, send
 from node.host.labels import RANK, SERVICE, TOKEN
 from node.host.paths import DOCKER_SOCKET
-from node.host.plain import listing, mapping
+from node.host.plain import as_list, as_mapping
 from node.host.system import System
 from node.ranks import frames
 from node.ranks.running import Engine, Line
@@ -31,9 +31,11 @@ def find(system: System, service: str) -> list[Engine]:
     Docker."""
     filters = json.dumps({"label": [f"{SERVICE}={service}"]})
     query = urllib.parse.urlencode({"all": 1, "filters": filters})
-    listed = listing(get(system, f"/containers/json?{query}"))
-    found = (_inspect(system, str(mapping(one).get("Id"))) for one in listed)
-    return [parse(one) for one in found if one and not _is_yet_to_start(mapping(one.get("State")))]
+    listed = as_list(get(system, f"/containers/json?{query}"))
+    found = (_inspect(system, str(as_mapping(one).get("Id"))) for one in listed)
+    return [
+        parse(one) for one in found if one and not _is_yet_to_start(as_mapping(one.get("State")))
+    ]
 
 
 def look(system: System, engine: Engine) -> Engine | None:
@@ -43,7 +45,7 @@ def look(system: System, engine: Engine) -> Engine | None:
 
 
 def _inspect(system: System, identity: str) -> dict[str, Any]:
-    return mapping(get(system, f"/containers/{identity}/json"))
+    return as_mapping(get(system, f"/containers/{identity}/json"))
 
 
 def _is_yet_to_start(state: dict[str, Any]) -> bool:
@@ -52,8 +54,8 @@ def _is_yet_to_start(state: dict[str, Any]) -> bool:
 
 
 def parse(found: dict[str, Any]) -> Engine:
-    config, state = mapping(found.get("Config")), mapping(found.get("State"))
-    labels = mapping(config.get("Labels"))
+    config, state = as_mapping(found.get("Config")), as_mapping(found.get("State"))
+    labels = as_mapping(config.get("Labels"))
     alive = bool(state.get("Running"))
     rank = str(labels.get(RANK, ""))
     return Engine(
@@ -78,14 +80,14 @@ def read_log(system: System, engine: Engine, cursor: str) -> list[Line]:
         query["since"] = unix_time(cursor)
     path = f"/containers/{engine.handle}/logs?{urllib.parse.urlencode(query)}"
     data = system.fetch(DOCKER_SOCKET, path)
-    found = frames.lines(data or b"", engine.has_terminal)
+    found = frames.parse_lines(data or b"", engine.has_terminal)
     return [line for line in found if line.cursor > cursor]
 
 
 def memory_bytes(system: System, engine: Engine) -> int | None:
     """What its control group holds, the page cache of the weights that it reads included."""
     found = get(system, f"/containers/{engine.handle}/stats?stream=false&one-shot=true")
-    usage = mapping(mapping(found).get("memory_stats")).get("usage")
+    usage = as_mapping(as_mapping(found).get("memory_stats")).get("usage")
     return int(usage) if usage is not None else None
 
 
@@ -93,7 +95,7 @@ def stop(system: System, engine: Engine) -> None:
     """Gone when this returns. Raises Refusal where Docker cannot do it."""
     try:
         send(system, "POST", f"/containers/{engine.handle}/stop?t={STOP_GRACE_S}", timeout_s=20)
-    except Refusal as refusal:
+    except StepError as refusal:
         if GONE_IS_FINE not in str(refusal):
             raise
 

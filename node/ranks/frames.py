@@ -16,22 +16,22 @@ HEADER = struct.Struct(">BxxxL")
 BREAKS = re.compile(r"[\r\n]+")
 
 
-def lines(data: bytes, has_terminal: bool) -> list[Line]:
+def parse_lines(data: bytes, has_terminal: bool) -> list[Line]:
     """Progress bars go back to the start of their line: each of their states is a line here."""
-    messages = data.splitlines() if has_terminal else _messages(data)
-    return [line for message in messages for line in _lines(message)]
+    messages = data.splitlines() if has_terminal else _split_messages(data)
+    return [line for message in messages for line in _split_lines(message)]
 
 
-def _messages(data: bytes) -> Iterator[bytes]:
-    place = 0
-    while place + HEADER.size <= len(data):
-        _, length = HEADER.unpack_from(data, place)
-        place += HEADER.size
-        yield data[place : place + length]
-        place += length
+def _split_messages(data: bytes) -> Iterator[bytes]:
+    offset = 0
+    while offset + HEADER.size <= len(data):
+        _, length = HEADER.unpack_from(data, offset)
+        offset += HEADER.size
+        yield data[offset : offset + length]
+        offset += length
 
 
-def _lines(message: bytes) -> Iterator[Line]:
+def _split_lines(message: bytes) -> Iterator[Line]:
     stamp, _, text = message.decode("utf-8", "replace").partition(" ")
     for part in BREAKS.split(text.strip("\r\n")):
         yield Line(stamp, part)

@@ -19,48 +19,51 @@ TOKENS = re.compile(r"\bhf_[A-Za-z0-9]{16,}|(?<=Bearer )[^\s'\"]+")
 SHORTEST_SECRET = 6
 
 
-def folder(service: str) -> str:
+def get_folder(service: str) -> str:
     return f"{LOGS}/{service}"
 
 
 def write(system: System, service: str, lines: Iterable[str]) -> str:
     """Keep a log. Returns its path."""
-    for path in (LOGS, folder(service)):
-        if system.state(path) is None:
+    for path in (LOGS, get_folder(service)):
+        if system.get_state(path) is None:
             system.make_directory(path, 0o700)
     name = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    path = f"{folder(service)}/{name}.log"
+    path = f"{get_folder(service)}/{name}.log"
     text = "".join(f"{line}\n" for line in lines)
     system.write(path, text, 0o600)
-    for old in names(system, service)[:-KEEP]:
-        system.remove(f"{folder(service)}/{old}")
+    for name_to_remove in list_logs(system, service)[:-KEEP]:
+        system.remove(f"{get_folder(service)}/{name_to_remove}")
     return path
 
 
-def names(system: System, service: str) -> list[str]:
+def list_logs(system: System, service: str) -> list[str]:
     """By time, the oldest first."""
-    return [name for name in system.names(folder(service)) if name.endswith(".log")]
+    return [name for name in system.list_names(get_folder(service)) if name.endswith(".log")]
 
 
 def remove_all(system: System) -> None:
     """Nothing of ours stays on a node that is given back."""
-    for service in system.names(LOGS):
-        for name in names(system, service):
-            system.remove(f"{folder(service)}/{name}")
-        system.remove_directory(folder(service))
+    for service in system.list_names(LOGS):
+        for name in list_logs(system, service):
+            system.remove(f"{get_folder(service)}/{name}")
+        system.remove_directory(get_folder(service))
     system.remove_directory(LOGS)
 
 
-def secrets_of(system: System, service: str) -> tuple[str, ...]:
+def read_secrets(system: System, service: str) -> tuple[str, ...]:
     """The values of a service's secrets on this node, which no line may show."""
-    place = f"{SERVICES}/{service}/secrets"
-    texts = [(system.read(f"{place}/{name}") or "").strip() for name in system.names(place)]
+    folder_path = f"{SERVICES}/{service}/secrets"
+    texts = [
+        (system.read(f"{folder_path}/{name}") or "").strip()
+        for name in system.list_names(folder_path)
+    ]
     return tuple(text for text in texts if len(text) >= SHORTEST_SECRET)
 
 
-def hidden(line: str, secrets: Sequence[str]) -> str:
+def hide_secrets(line: str, secrets: Sequence[str]) -> str:
     """
-    >>> hidden("token hf_abcdefghijklmnopqrst, key open-sesame", ["open-sesame"])
+    >>> hide_secrets("token hf_abcdefghijklmnopqrst, key open-sesame", ["open-sesame"])
     'token (hidden), key (hidden)'
     """
     for secret in secrets:

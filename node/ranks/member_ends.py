@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from node.errors import Refusal
-from node.host.daemons import must
-from node.host.docker_api import message
+from node.errors import StepError
+from node.host.daemons import run_checked
+from node.host.docker_api import get_message
 from node.host.paths import DOCKER_SOCKET
 from node.host.system import System
 from node.ranks import service_objects, shared_memory
@@ -55,7 +55,7 @@ def _stop(system: System, member: Member) -> None:
     if member.kind == CONTAINER:
         _send(system, "POST", f"/containers/{member.id}/stop?t={GRACE_S}")
     if member.kind == UNIT:
-        must(system, ["systemctl", "stop", member.name], timeout_s=END_LIMIT_S)
+        run_checked(system, ["systemctl", "stop", member.name], timeout_s=END_LIMIT_S)
 
 
 def _remove(system: System, member: Member) -> None:
@@ -69,6 +69,6 @@ def _remove(system: System, member: Member) -> None:
 
 
 def _send(system: System, method: str, path: str) -> None:
-    answer = system.ask(DOCKER_SOCKET, method, path, timeout_s=END_LIMIT_S + GRACE_S)
+    answer = system.request(DOCKER_SOCKET, method, path, timeout_s=END_LIMIT_S + GRACE_S)
     if not answer.ok and answer.status not in ENDED_ALREADY:
-        raise Refusal(f"Docker says: {message(answer.body)}")
+        raise StepError(f"Docker says: {get_message(answer.body)}")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from node.host.docker_api import get
 from node.host.labels import OWNER, RANK, SERVICE, TOKEN
-from node.host.plain import listing, mapping
+from node.host.plain import as_list, as_mapping
 from node.host.system import System
 
 OF_A_RANK = (SERVICE, RANK, TOKEN, OWNER)
@@ -49,10 +49,10 @@ def of(system: System, service: str) -> list[Member]:
 
 def containers(system: System) -> list[Member]:
     found: list[Member] = []
-    for one in map(mapping, listing(get(system, "/containers/json?all=1"))):
-        name = str(next(iter(listing(one.get("Names"))), "")).lstrip("/")
+    for one in map(as_mapping, as_list(get(system, "/containers/json?all=1"))):
+        name = str(next(iter(as_list(one.get("Names"))), "")).lstrip("/")
         alive, made_s = one.get("State") == "running", float(str(one["Created"]))
-        labels = mapping(one.get("Labels"))
+        labels = as_mapping(one.get("Labels"))
         found += _labelled(CONTAINER, str(one.get("Id")), name, labels, alive, made_s)
     return found
 
@@ -60,8 +60,8 @@ def containers(system: System) -> list[Member]:
 def swarm_services(system: System) -> list[Member]:
     """Those of the Swarm, on a manager; a worker knows of none."""
     found: list[Member] = []
-    for one in map(mapping, listing(get(system, "/services?status=true"))):
-        spec, alive = mapping(one.get("Spec")), mapping(one.get("ServiceStatus"))
+    for one in map(as_mapping, as_list(get(system, "/services?status=true"))):
+        spec, alive = as_mapping(one.get("Spec")), as_mapping(one.get("ServiceStatus"))
         is_alive = bool(alive.get("RunningTasks"))
         found += _of_swarm(SWARM_SERVICE, one.get("ID"), spec, is_alive)
     return found
@@ -71,14 +71,14 @@ def stored(system: System) -> list[Member]:
     """The Swarm's secrets and configs, on a manager."""
     found: list[Member] = []
     for kind, path in STORED.items():
-        for one in map(mapping, listing(get(system, path))):
-            found += _of_swarm(kind, one.get("ID"), mapping(one.get("Spec")), False)
+        for one in map(as_mapping, as_list(get(system, path))):
+            found += _of_swarm(kind, one.get("ID"), as_mapping(one.get("Spec")), False)
     return found
 
 
 def units(system: System) -> list[Member]:
     found: list[Member] = []
-    for name in system.names(MARKS):
+    for name in system.list_names(MARKS):
         labels = _mark(system, name)
         unit = str(labels.get("unit", ""))
         alive = bool(unit) and system.run(["systemctl", "is-active", unit]).out.strip() == "active"
@@ -99,7 +99,7 @@ def unmark(system: System, service: str) -> None:
 
 
 def _of_swarm(kind: str, id: object, spec: Mapping[str, object], alive: bool) -> Iterator[Member]:
-    return _labelled(kind, str(id), str(spec.get("Name")), mapping(spec.get("Labels")), alive)
+    return _labelled(kind, str(id), str(spec.get("Name")), as_mapping(spec.get("Labels")), alive)
 
 
 def _labelled(
@@ -119,6 +119,6 @@ def _marked_s(system: System, name: str) -> float:
 
 def _mark(system: System, name: str) -> Mapping[str, object]:
     try:
-        return mapping(json.loads(system.read(f"{MARKS}/{name}") or ""))
+        return as_mapping(json.loads(system.read(f"{MARKS}/{name}") or ""))
     except ValueError:
         return {}

@@ -26,38 +26,38 @@ Inode = tuple[int, int, int]
 
 def free(system: System, since_s: float) -> int:
     """Remove what came after `since_s` (Unix time) and is used by no process. Bytes freed."""
-    left = dict(_segments(system, since_s))
-    used = set(_used(system)) if left else set()
-    unused = [name for name, (inode, _) in left.items() if inode not in used]
+    segments = dict(_find_segments(system, since_s))
+    used = set(_list_used_inodes(system)) if segments else set()
+    unused = [name for name, (inode, _) in segments.items() if inode not in used]
     for name in unused:
         system.remove(f"{FOLDER}/{name}")
-    return sum(left[name][1] for name in unused)
+    return sum(segments[name][1] for name in unused)
 
 
-def _segments(system: System, since_s: float) -> Iterator[tuple[str, tuple[Inode, int]]]:
-    for name in system.names(FOLDER):
+def _find_segments(system: System, since_s: float) -> Iterator[tuple[str, tuple[Inode, int]]]:
+    for name in system.list_names(FOLDER):
         if not NAMES.fullmatch(name):
             continue
         try:
-            found = system.path(f"{FOLDER}/{name}").stat()
+            status = system.path(f"{FOLDER}/{name}").stat()
         except FileNotFoundError:
             continue
-        if found.st_mtime >= since_s:
-            yield name, (_inode(found), found.st_blocks * 512)
+        if status.st_mtime >= since_s:
+            yield name, (_get_inode(status), status.st_blocks * 512)
 
 
-def _inode(found: os.stat_result) -> Inode:
-    return os.major(found.st_dev), os.minor(found.st_dev), found.st_ino
+def _get_inode(status: os.stat_result) -> Inode:
+    return os.major(status.st_dev), os.minor(status.st_dev), status.st_ino
 
 
-def _used(system: System) -> Iterator[Inode]:
+def _list_used_inodes(system: System) -> Iterator[Inode]:
     """By maps and open files of every process; one that ends meanwhile uses nothing."""
-    for process in filter(str.isdigit, system.names("/proc")):
-        yield from _mapped(system, process)
-        yield from _opened(system, process)
+    for process in filter(str.isdigit, system.list_names("/proc")):
+        yield from _list_mapped_inodes(system, process)
+        yield from _list_open_inodes(system, process)
 
 
-def _mapped(system: System, process: str) -> Iterator[Inode]:
+def _list_mapped_inodes(system: System, process: str) -> Iterator[Inode]:
     """proc(5): address, permissions, offset, device, inode, path."""
     try:
         lines = (system.read(f"/proc/{process}/maps") or "").splitlines()
@@ -70,14 +70,14 @@ def _mapped(system: System, process: str) -> Iterator[Inode]:
             yield int(major, 16), int(minor, 16), int(parts[4])
 
 
-def _opened(system: System, process: str) -> Iterator[Inode]:
+def _list_open_inodes(system: System, process: str) -> Iterator[Inode]:
     folder = f"/proc/{process}/fd"
     try:
-        names = system.names(folder)
+        names = system.list_names(folder)
     except OSError:
         return
     for name in names:
         try:
-            yield _inode(system.path(f"{folder}/{name}").stat())
+            yield _get_inode(system.path(f"{folder}/{name}").stat())
         except OSError:
             continue

@@ -23,7 +23,7 @@ class Signature:
 
     id: str
     pattern: str
-    what: str
+    summary: str
     remedy: str
     source: str
     rule: str | None = None
@@ -256,12 +256,14 @@ SIGNATURES: tuple[Signature, ...] = (
 )
 
 
-def of(engine: str, over_rdma: bool) -> tuple[Signature, ...]:
+def list_for(engine: str, over_rdma: bool) -> tuple[Signature, ...]:
     """The rows that count for one service."""
     return tuple(
-        one for one in SIGNATURES if engine in one.engines and (over_rdma or not one.of_fabric)
+        signature
+        for signature in SIGNATURES
+        if engine in signature.engines and (over_rdma or not signature.of_fabric)
     )
 
 
-def first(rows: Iterable[Signature], line: str) -> Signature | None:
-    return next((one for one in rows if one.matches(line)), None)
+def find_first(rows: Iterable[Signature], line: str) -> Signature | None:
+    return next((signature for signature in rows if signature.matches(line)), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.system import System
 from node.ranks.frames import BREAKS
 from node.ranks.running import Engine, Line
@@ -23,13 +23,13 @@ KILL_LIMIT_S = 5.0
 PAUSE_S = 0.2
 
 
-def unit_name(service: str) -> str:
+def get_unit_name(service: str) -> str:
     return f"sparkform-{service}.service"
 
 
 def find(system: System, service: str) -> list[Engine]:
     """The service's unit, if it has run since the node booted; empty without one."""
-    found = _show(system, unit_name(service))
+    found = _show(system, get_unit_name(service))
     if found.get("LoadState") != "loaded" or not found.get("InvocationID"):
         return []
     return [parse(service, found)]
@@ -48,7 +48,7 @@ def parse(service: str, found: dict[str, str]) -> Engine:
     return Engine(
         kind="unit",
         service=service,
-        name=unit_name(service),
+        name=get_unit_name(service),
         handle=found["InvocationID"],
         rank=None,
         token=None,
@@ -84,7 +84,7 @@ def stop(system: System, engine: Engine) -> None:
         return
     system.run(["systemctl", "kill", "--signal=SIGKILL", engine.name])
     if not _is_gone(system, engine, KILL_LIMIT_S):
-        raise Refusal(f"{engine.name} does not end, even after SIGKILL.")
+        raise StepError(f"{engine.name} does not end, even after SIGKILL.")
 
 
 def _is_gone(system: System, engine: Engine, limit_s: float) -> bool:

@@ -8,12 +8,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.system import System
 from node.ranks import log_archive, members, shared_memory
 from node.readiness import peers
-from node.readiness.judge import Failure
-from node.readiness.watch import Watch, read_log
+from node.readiness.judge import StartFailure
+from node.readiness.watch import RankWatch, read_log
 
 QUOTED = 30
 LONGEST = 500
@@ -31,7 +31,7 @@ AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Ended:
+class EngineEnd:
     """How the engine was ended. `took_s` from the verdict on; `problem` where it would not end.
 
     `available_gib` is before and after; `freed_bytes` of shared memory were left by the engine.
@@ -44,77 +44,79 @@ class Ended:
     problem: str | None = None
 
 
-def abort(watch: Watch, failure: Failure) -> Refusal:
+def abort(watch: RankWatch, failure: StartFailure) -> StepError:
     """What is to be raised: who, what, why, and what to do."""
-    began = time.monotonic()
-    before = available_gib(watch.system)
-    telling = threading.Thread(target=peers.tell, args=(watch.channel, watch.wanted, failure))
-    telling.start()
-    problem = _stop(watch)
-    took_s = time.monotonic() - began
-    freed = _free(watch)
-    telling.join()
+    started_s = time.monotonic()
+    available_before = read_available_gib(watch.system)
+    notifier = threading.Thread(target=peers.notify, args=(watch.channel, watch.target, failure))
+    notifier.start()
+    problem = _stop_engine(watch)
+    took_s = time.monotonic() - started_s
+    freed = _free_shared_memory(watch)
+    notifier.join()
     read_log(watch, time.monotonic())
-    path = _keep(watch, failure)
-    ended = Ended(took_s, path, (before, available_gib(watch.system)), freed, problem)
-    peers.linger(watch.channel, watch.wanted)
-    return Refusal(report(watch, failure, ended))
+    path = _archive_log(watch, failure)
+    engine_end = EngineEnd(
+        took_s, path, (available_before, read_available_gib(watch.system)), freed, problem
+    )
+    peers.linger(watch.channel, watch.target)
+    return StepError(format_report(watch, failure, engine_end))
 
 
-def _stop(watch: Watch) -> str | None:
+def _stop_engine(watch: RankWatch) -> str | None:
     if watch.engine is None or not watch.engine.alive:
         return None
     try:
         members.stop(watch.system, watch.engine)
-    except Refusal as refusal:
+    except StepError as refusal:
         return str(refusal)
     return None
 
 
-def _free(watch: Watch) -> int:
+def _free_shared_memory(watch: RankWatch) -> int:
     if watch.engine is None or not watch.engine.started_s:
         return 0
     return shared_memory.free(watch.system, watch.engine.started_s)
 
 
-def _keep(watch: Watch, failure: Failure) -> str | None:
+def _archive_log(watch: RankWatch, failure: StartFailure) -> str | None:
     """A disk that is full must not hide why the start failed."""
-    head = [f"# {title(watch.wanted.service, failure)}", f"# seen: {failure.symptom}"]
+    header = [f"# {format_title(watch.target.service, failure)}", f"# seen: {failure.symptom}"]
     try:
-        return log_archive.write(watch.system, watch.wanted.service, [*head, *watch.lines])
+        return log_archive.write(watch.system, watch.target.service, [*header, *watch.lines])
     except OSError as error:
-        watch.tell(f"{watch.name}: its log could not be kept: {error}")
+        watch.report(f"{watch.name}: its log could not be kept: {error}")
         return None
 
 
-def available_gib(system: System) -> float:
+def read_available_gib(system: System) -> float:
     """As the kernel counts it; on a Spark the GPU's memory is the same."""
-    found = AVAILABLE.search(system.read("/proc/meminfo") or "")
-    return int(found[1]) / GIB_KIB if found else 0.0
+    match = AVAILABLE.search(system.read("/proc/meminfo") or "")
+    return int(match[1]) / GIB_KIB if match else 0.0
 
 
-def report(watch: Watch, failure: Failure, ended: Ended) -> str:
+def format_report(watch: RankWatch, failure: StartFailure, engine_end: EngineEnd) -> str:
     """The error of the resource. Its last part is the log's end."""
     lines = [
-        title(watch.wanted.service, failure),
+        format_title(watch.target.service, failure),
         f"seen: {failure.symptom[:LONGEST]}",
-        *_last_error(watch, failure),
+        *_find_last_error(watch, failure),
         f"what to do: {failure.remedy}",
-        _ending(watch, ended),
-        *_log(ended.path, list(watch.lines)[-QUOTED:]),
+        _format_ending(watch, engine_end),
+        *_format_log(engine_end.path, list(watch.lines)[-QUOTED:]),
     ]
     return "\n".join(lines)
 
 
-def _last_error(watch: Watch, failure: Failure) -> list[str]:
+def _find_last_error(watch: RankWatch, failure: StartFailure) -> list[str]:
     """Empty where the symptom says it already."""
-    found = (LAST_ERROR.search(line) for line in reversed(watch.lines))
-    errors = (one[0] for one in found if one and not CONSEQUENCE.search(one[0]))
-    last = next(errors, failure.symptom)
-    return [] if last in failure.symptom else [f"last error here: {last[:LONGEST]}"]
+    matches = (LAST_ERROR.search(line) for line in reversed(watch.lines))
+    errors = (match[0] for match in matches if match and not CONSEQUENCE.search(match[0]))
+    last_error = next(errors, failure.symptom)
+    return [] if last_error in failure.symptom else [f"last error here: {last_error[:LONGEST]}"]
 
 
-def title(service: str, failure: Failure) -> str:
+def format_title(service: str, failure: StartFailure) -> str:
     rule = f", rule {failure.rule}" if failure.rule else ""
     return (
         f"service {service}: rank {failure.rank} on {failure.node}: {failure.what} "
@@ -122,23 +124,29 @@ def title(service: str, failure: Failure) -> str:
     )
 
 
-def _ending(watch: Watch, ended: Ended) -> str:
-    if ended.problem:
-        return f"The engine on {watch.wanted.here.node} could not be ended: {ended.problem}"
-    before, after = ended.available_gib
-    left = (
-        f"; it had left {ended.freed_bytes / MIB:.0f} MiB shared"
-        if ended.freed_bytes >= MIB
+def _format_ending(watch: RankWatch, engine_end: EngineEnd) -> str:
+    if engine_end.problem:
+        return (
+            f"The engine on {watch.target.local_rank.node} could not be ended: {engine_end.problem}"
+        )
+    gib_before, gib_after = engine_end.available_gib
+    freed = (
+        f"; it had left {engine_end.freed_bytes / MIB:.0f} MiB shared"
+        if engine_end.freed_bytes >= MIB
         else ""
     )
     return (
-        f"The engine on {watch.wanted.here.node} was ended within {ended.took_s:.1f} s; available "
-        f"memory was {before:.1f} GiB and is {after:.1f} GiB{left}."
+        f"The engine on {watch.target.local_rank.node} was ended within "
+        f"{engine_end.took_s:.1f} s; available "
+        f"memory was {gib_before:.1f} GiB and is {gib_after:.1f} GiB{freed}."
     )
 
 
-def _log(path: str | None, last: Sequence[str]) -> list[str]:
-    if not last:
+def _format_log(path: str | None, last_lines: Sequence[str]) -> list[str]:
+    if not last_lines:
         return ["It has printed nothing."]
-    where = f"Its whole log is kept in {path}" if path else "Its log"
-    return [f"{where}; the last {len(last)} lines:", *(f"  | {line[:LONGEST]}" for line in last)]
+    location = f"Its whole log is kept in {path}" if path else "Its log"
+    return [
+        f"{location}; the last {len(last_lines)} lines:",
+        *(f"  | {line[:LONGEST]}" for line in last_lines),
+    ]

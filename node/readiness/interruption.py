@@ -15,8 +15,8 @@ class Interruption:
 
     def __init__(self) -> None:
         self._signal: int | None = None
-        for one in SIGNALS:
-            signal.signal(one, self._note)
+        for number in SIGNALS:
+            signal.signal(number, self._note)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._signal = number

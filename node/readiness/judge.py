@@ -23,7 +23,7 @@ MOVED_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
-class Failure:
+class StartFailure:
     """Why a start has come to its end. `symptom` is the line, or the fact, that showed it.
 
     `rule` is an id of rules.csv. `rank` and `node` say whose failure it is.
@@ -39,7 +39,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Hit:
+class SignatureMatch:
     """A signature and the line that shows it."""
 
     signature: Signature
@@ -47,17 +47,17 @@ class Hit:
 
 
 @dataclass(frozen=True)
-class Seen:
+class WatchState:
     """What a watch remembers between two looks."""
 
-    began_s: float
-    sign_s: float
+    started_s: float
+    progress_s: float
     appeared: bool = False
-    dead_s: float | None = None
+    died_s: float | None = None
     stage: str | None = None
     memory_bytes: int = 0
-    fatal: Hit | None = None
-    hint: Hit | None = None
+    fatal: SignatureMatch | None = None
+    hint: SignatureMatch | None = None
 
 
 @dataclass(frozen=True)
@@ -68,88 +68,96 @@ class Limits:
     silence_s: float
 
 
-def begin(now_s: float) -> Seen:
-    return Seen(began_s=now_s, sign_s=now_s)
+def create_state(now_s: float) -> WatchState:
+    return WatchState(started_s=now_s, progress_s=now_s)
 
 
-def after_lines(seen: Seen, lines: Iterable[str], rows: Sequence[Signature], now_s: float) -> Seen:
+def add_lines(
+    state: WatchState, lines: Iterable[str], rows: Sequence[Signature], now_s: float
+) -> WatchState:
     """The first final signature stays; of the others the last one explains best."""
     for line in lines:
         if stages.is_sign_of_life(line):
-            seen = replace(seen, sign_s=now_s, stage=stages.stage(line) or seen.stage)
-        found = signatures.first(rows, line)
-        if found is None:
+            state = replace(state, progress_s=now_s, stage=stages.find_stage(line) or state.stage)
+        signature = signatures.find_first(rows, line)
+        if signature is None:
             continue
-        if not found.final:
-            seen = replace(seen, hint=Hit(found, line))
-        elif seen.fatal is None:
-            seen = replace(seen, fatal=Hit(found, line))
-    return seen
+        if not signature.final:
+            state = replace(state, hint=SignatureMatch(signature, line))
+        elif state.fatal is None:
+            state = replace(state, fatal=SignatureMatch(signature, line))
+    return state
 
 
-def after_look(seen: Seen, engine: Engine | None, now_s: float) -> Seen:
+def add_observation(state: WatchState, engine: Engine | None, now_s: float) -> WatchState:
     if engine is None or not engine.alive:
-        is_dead = seen.appeared or engine is not None
-        return replace(seen, dead_s=seen.dead_s or now_s) if is_dead else seen
-    return replace(seen, appeared=True, dead_s=None)
+        is_dead = state.appeared or engine is not None
+        return replace(state, died_s=state.died_s or now_s) if is_dead else state
+    return replace(state, appeared=True, died_s=None)
 
 
-def after_memory(seen: Seen, memory_bytes: int | None, now_s: float) -> Seen:
-    if memory_bytes is None or abs(memory_bytes - seen.memory_bytes) < MOVED_BYTES:
-        return seen
-    return replace(seen, memory_bytes=memory_bytes, sign_s=now_s)
+def add_memory(state: WatchState, memory_bytes: int | None, now_s: float) -> WatchState:
+    if memory_bytes is None or abs(memory_bytes - state.memory_bytes) < MOVED_BYTES:
+        return state
+    return replace(state, memory_bytes=memory_bytes, progress_s=now_s)
 
 
 @dataclass(frozen=True)
-class Place:
+class RankIdentity:
     """Whose start is judged."""
 
     service: str
     rank: int
     node: str
 
-    def failure(
-        self, id: str, what: str, remedy: str, symptom: str, rule: str | None = None
-    ) -> Failure:
-        return Failure(id, what, remedy, symptom, self.rank, self.node, rule)
+    def build_failure(
+        self, id: str, summary: str, remedy: str, symptom: str, rule: str | None = None
+    ) -> StartFailure:
+        return StartFailure(id, summary, remedy, symptom, self.rank, self.node, rule)
 
 
-def after_others(seen: Seen, sign_s: float) -> Seen:
+def add_peer_progress(state: WatchState, sign_s: float) -> WatchState:
     """A rank that waits for one that still loads is not silent."""
-    return replace(seen, sign_s=max(seen.sign_s, sign_s))
+    return replace(state, progress_s=max(state.progress_s, sign_s))
 
 
-def verdict(
-    seen: Seen, engine: Engine | None, place: Place, limits: Limits, now_s: float
-) -> Failure | None:
+def find_failure(
+    state: WatchState, engine: Engine | None, identity: RankIdentity, limits: Limits, now_s: float
+) -> StartFailure | None:
     """None as long as there is hope."""
-    if seen.fatal:
-        return _by_signature(seen.fatal, place)
-    if seen.dead_s is not None:
-        return _dead(seen, engine, place) if now_s - seen.dead_s >= LAST_WORDS_S else None
-    if not seen.appeared and now_s - seen.began_s > APPEAR_S:
-        return place.failure(
+    if state.fatal:
+        return _explain_by_signature(state.fatal, identity)
+    if state.died_s is not None:
+        return (
+            _explain_death(state, engine, identity)
+            if now_s - state.died_s >= LAST_WORDS_S
+            else None
+        )
+    if not state.appeared and now_s - state.started_s > APPEAR_S:
+        return identity.build_failure(
             "no-member",
-            f"its engine was never started on {place.node}",
+            f"its engine was never started on {identity.node}",
             "`sudo docker ps -a`, in a Swarm `sudo docker service ps` on the head; `pulumi up`",
             f"nothing with this service's token within {APPEAR_S:g} s",
         )
-    return _late(seen, place, limits, now_s)
+    return _check_limits(state, identity, limits, now_s)
 
 
-def _late(seen: Seen, place: Place, limits: Limits, now_s: float) -> Failure | None:
-    at = f"the last stage was: {seen.stage}" if seen.stage else "it had reached no stage"
-    silent_s, all_s = now_s - seen.sign_s, now_s - seen.began_s
+def _check_limits(
+    state: WatchState, identity: RankIdentity, limits: Limits, now_s: float
+) -> StartFailure | None:
+    at = f"the last stage was: {state.stage}" if state.stage else "it had reached no stage"
+    silent_s, all_s = now_s - state.progress_s, now_s - state.started_s
     # The others only wait for rank 0, some of them without ever saying a word (an sshd's log).
-    if place.rank == 0 and silent_s > limits.silence_s:
-        return place.failure(
+    if identity.rank == 0 and silent_s > limits.silence_s:
+        return identity.build_failure(
             "silence",
             f"its engine hangs: {limits.silence_s:g} s without a line or other progress",
             "see the kept log's end; a start that needs longer gets silenceTimeoutSeconds",
             at,
         )
     if all_s > limits.ready_s:
-        return place.failure(
+        return identity.build_failure(
             "not-ready",
             f"it gave no answer within {limits.ready_s:g} s",
             "a start that needs longer gets readyTimeoutSeconds",
@@ -158,24 +166,32 @@ def _late(seen: Seen, place: Place, limits: Limits, now_s: float) -> Failure | N
     return None
 
 
-def _by_signature(hit: Hit, place: Place) -> Failure:
-    found = hit.signature
-    return place.failure(found.id, found.what, found.remedy, hit.line.strip(), found.rule)
+def _explain_by_signature(hit: SignatureMatch, identity: RankIdentity) -> StartFailure:
+    signature = hit.signature
+    return identity.build_failure(
+        signature.id, signature.summary, signature.remedy, hit.line.strip(), signature.rule
+    )
 
 
-def _dead(seen: Seen, engine: Engine | None, place: Place) -> Failure:
-    if seen.hint:
-        return _by_signature(seen.hint, place)
+def _explain_death(
+    state: WatchState, engine: Engine | None, identity: RankIdentity
+) -> StartFailure:
+    if state.hint:
+        return _explain_by_signature(state.hint, identity)
     if engine is None:
-        return place.failure(
+        return identity.build_failure(
             "removed",
-            f"its engine on {place.node} was removed while it started",
+            f"its engine on {identity.node} was removed while it started",
             "`pulumi up` starts the whole service again",
             "the container or unit is gone, or another has taken its place",
         )
-    how = ending(engine)
+    exit_text = ending(engine)
     if engine.killed_for_memory:
         remedy = "`sparkform fit MODEL` has the sizes: lower maxSeqLen or the memory share"
-        return place.failure("out-of-memory", "the engine is out of memory", remedy, how, "mem-fit")
+        return identity.build_failure(
+            "out-of-memory", "the engine is out of memory", remedy, exit_text, "mem-fit"
+        )
     remedy = "see the last lines below; `pulumi up` starts the whole service again"
-    return place.failure("dead-rank", f"its engine on {place.node} has ended", remedy, how)
+    return identity.build_failure(
+        "dead-rank", f"its engine on {identity.node} has ended", remedy, exit_text
+    )

@@ -16,42 +16,46 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from node.host.plain import listing
+from node.host.plain import as_list
 from node.host.system import System
 from node.ranks import log_archive, members
 from node.ranks.running import Engine, ending
 from node.readiness import probe, tasks
 
-LAST = 10
+LAST_LINES = 10
 ASK_TIMEOUT_S = 3.5
 """Less than the time that a node has for all its answers."""
 
-ELSEWHERE = ("192.0.2.1", 9)
+UNREACHABLE_ADDRESS = ("192.0.2.1", 9)
 """An address of nobody (RFC 5737): the way there is the default route. Nothing is sent."""
 
 Json = Mapping[str, Any]
 
 
-def look(system: System, request: Json) -> dict[str, Any]:
+def query(system: System, request: Json) -> dict[str, Any]:
     """Empty where nothing is asked."""
-    return {one["service"]: _service(system, one) for one in listing(request.get("services"))}
-
-
-def _service(system: System, asked: Json) -> dict[str, Any]:
-    service = str(asked["service"])
-    secrets = log_archive.secrets_of(system, service)
-    found = members.find(system, service)
     return {
-        "ranks": [_rank(system, one, secrets) for one in found],
-        "completion": _completion(system, asked, secrets) if asked["asks"] else None,
-        "not_placed": _not_placed(system, asked["swarm_names"]),
+        service_request["service"]: _query_service(system, service_request)
+        for service_request in as_list(request.get("services"))
+    }
+
+
+def _query_service(system: System, request: Json) -> dict[str, Any]:
+    service = str(request["service"])
+    secrets = log_archive.read_secrets(system, service)
+    ranks = members.find(system, service)
+    return {
+        "ranks": [_describe_rank(system, rank, secrets) for rank in ranks],
+        "completion": _request_completion(system, request, secrets) if request["asks"] else None,
+        "not_placed": _list_not_placed(system, request["swarm_names"]),
         "kept": [
-            f"{log_archive.folder(service)}/{name}" for name in log_archive.names(system, service)
+            f"{log_archive.get_folder(service)}/{name}"
+            for name in log_archive.list_logs(system, service)
         ],
     }
 
 
-def _rank(system: System, engine: Engine, secrets: tuple[str, ...]) -> dict[str, Any]:
+def _describe_rank(system: System, engine: Engine, secrets: tuple[str, ...]) -> dict[str, Any]:
     lines = [] if engine.alive else members.read_log(system, engine)
     return {
         "kind": engine.kind,
@@ -60,41 +64,41 @@ def _rank(system: System, engine: Engine, secrets: tuple[str, ...]) -> dict[str,
         "token": engine.token,
         "alive": engine.alive,
         "ending": None if engine.alive else ending(engine),
-        "last": [log_archive.hidden(line.text, secrets) for line in lines[-LAST:]],
+        "last": [log_archive.hide_secrets(line.text, secrets) for line in lines[-LAST_LINES:]],
     }
 
 
-def _completion(system: System, asked: Json, secrets: tuple[str, ...]) -> dict[str, Any]:
-    key = (system.read(asked["key_file"]) or "").strip()
-    url = f"http://{_host(asked)}:{asked['port']}"
-    began = time.monotonic()
-    question = probe.Question(url, asked["served_name"], key or None, ASK_TIMEOUT_S)
-    reply = probe.complete(question)
+def _request_completion(system: System, request: Json, secrets: tuple[str, ...]) -> dict[str, Any]:
+    key = (system.read(request["key_file"]) or "").strip()
+    url = f"http://{_get_host(request)}:{request['port']}"
+    started_s = time.monotonic()
+    question = probe.CompletionRequest(url, request["served_name"], key or None, ASK_TIMEOUT_S)
+    reply = probe.request_completion(question)
     return {
         "url": url,
         "status": reply.status,
-        "text": log_archive.hidden(reply.text[: probe.SHOWN], secrets),
-        "took_s": round(time.monotonic() - began, 2),
+        "text": log_archive.hide_secrets(reply.text[: probe.SHOWN], secrets),
+        "took_s": round(time.monotonic() - started_s, 2),
     }
 
 
-def _host(asked: Json) -> str:
-    bind = ipaddress.ip_address(asked["bind"])
+def _get_host(request: Json) -> str:
+    bind = ipaddress.ip_address(request["bind"])
     if bind.is_unspecified:
-        return str(asked["address"] or own_address())
+        return str(request["address"] or find_own_address())
     return f"[{bind}]" if bind.version == 6 else str(bind)
 
 
-def own_address() -> str:
+def find_own_address() -> str:
     """The address behind the default route; the loopback one where there is none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe_socket:
         try:
-            way.connect(ELSEWHERE)
+            probe_socket.connect(UNREACHABLE_ADDRESS)
         except OSError:
             return "127.0.0.1"
-        return str(way.getsockname()[0])
+        return str(probe_socket.getsockname()[0])
 
 
-def _not_placed(system: System, names: list[str]) -> dict[str, str]:
-    found = {name: tasks.trouble_of(system, name) for name in names}
-    return {name: why for name, why in found.items() if why}
+def _list_not_placed(system: System, names: list[str]) -> dict[str, str]:
+    reasons = {name: tasks.query_task_error(system, name) for name in names}
+    return {name: reason for name, reason in reasons.items() if reason}

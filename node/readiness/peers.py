@@ -18,135 +18,138 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from node.readiness.judge import Failure
-from node.readiness.wanted import Wanted
+from node.readiness.judge import StartFailure
+from node.readiness.wanted import WatchTarget
 
 ASK_PAUSE_S = 1.5
 ASK_TIMEOUT_S = 1.0
-TELL_LIMIT_S = 6.0
+NOTIFY_LIMIT_S = 6.0
 """How long a worker waits until the head has heard of its failure."""
 
 LONGEST = 65536
 
 
 @dataclass
-class Channel:
+class PeerChannel:
     """What this watch knows from the others, and what it has to tell them.
 
     `own_sign_s` and `sign_s`, of this rank and of the others: when one last showed progress.
     """
 
     token: str
-    heard: Failure | None = None
-    own: Failure | None = None
+    peer_failure: StartFailure | None = None
+    own_failure: StartFailure | None = None
     own_sign_s: float = field(default_factory=time.monotonic)
     sign_s: float = 0.0
-    told: threading.Event = field(default_factory=threading.Event)
+    delivered: threading.Event = field(default_factory=threading.Event)
     closed: threading.Event = field(default_factory=threading.Event)
 
-    def take(self, text: bytes) -> bytes:
+    def answer(self, text: bytes) -> bytes:
         """One question or answer of another watch; returns ours. Raises ValueError."""
-        self.hear(text)
-        return self.words()
+        self.receive(text)
+        return self.build_message()
 
-    def hear(self, text: bytes) -> None:
+    def receive(self, text: bytes) -> None:
         """Raises ValueError for what is not of this service."""
-        found: Any = json.loads(text)
-        if not isinstance(found, dict) or found.get("token") != self.token:
+        message: Any = json.loads(text)
+        if not isinstance(message, dict) or message.get("token") != self.token:
             raise ValueError("of another service")
-        if not isinstance(found.get("silent_s"), int | float):
+        if not isinstance(message.get("silent_s"), int | float):
             raise ValueError("of another version")
-        self.sign_s = max(self.sign_s, time.monotonic() - float(found["silent_s"]))
-        if isinstance(found.get("failed"), dict) and self.heard is None:
-            self.heard = _failure(found["failed"])
+        self.sign_s = max(self.sign_s, time.monotonic() - float(message["silent_s"]))
+        if isinstance(message.get("failed"), dict) and self.peer_failure is None:
+            self.peer_failure = _parse_failure(message["failed"])
 
-    def words(self) -> bytes:
-        said = {
+    def build_message(self) -> bytes:
+        message = {
             "token": self.token,
             "silent_s": round(time.monotonic() - self.own_sign_s, 1),
-            "failed": asdict(self.own) if self.own else None,
+            "failed": asdict(self.own_failure) if self.own_failure else None,
         }
-        return json.dumps(said).encode() + b"\n"
+        return json.dumps(message).encode() + b"\n"
 
 
-def start(wanted: Wanted) -> Channel:
+def start(target: WatchTarget) -> PeerChannel:
     """Listen or ask until `closed`. A port that is taken leaves the watch alone."""
-    channel = Channel(wanted.token)
-    if wanted.is_head:
-        addresses = [(one.address, wanted.port) for one in wanted.others]
-        work = threading.Thread(target=_ask_on, args=(channel, addresses), daemon=True)
+    channel = PeerChannel(target.token)
+    if target.is_head:
+        addresses = [(peer.address, target.port) for peer in target.peers]
+        thread = threading.Thread(target=_poll, args=(channel, addresses), daemon=True)
     else:
         try:
-            server = socket.create_server((wanted.here.address, wanted.port))
+            server = socket.create_server((target.local_rank.address, target.port))
         except OSError:
-            channel.told.set()  # Nobody can fetch anything: there is nothing to wait for.
+            channel.delivered.set()  # Nobody can fetch anything: there is nothing to wait for.
             return channel
-        work = threading.Thread(target=_listen, args=(channel, server), daemon=True)
-    work.start()
+        thread = threading.Thread(target=_listen, args=(channel, server), daemon=True)
+    thread.start()
     return channel
 
 
-def tell(channel: Channel, wanted: Wanted, failure: Failure) -> None:
+def notify(channel: PeerChannel, target: WatchTarget, failure: StartFailure) -> None:
     """Let the others know, so that they end their ranks while this one is ended."""
-    channel.own = failure
-    if wanted.is_head:
-        _ask_all(channel, [(one.address, wanted.port) for one in wanted.others])
+    channel.own_failure = failure
+    if target.is_head:
+        _query_all(channel, [(peer.address, target.port) for peer in target.peers])
 
 
-def linger(channel: Channel, wanted: Wanted) -> None:
+def linger(channel: PeerChannel, target: WatchTarget) -> None:
     """A worker stays until the head has fetched its failure, unless it came from there."""
-    if not wanted.is_head and channel.heard is None:
-        channel.told.wait(TELL_LIMIT_S)
+    if not target.is_head and channel.peer_failure is None:
+        channel.delivered.wait(NOTIFY_LIMIT_S)
     channel.closed.set()
 
 
-def _ask_on(channel: Channel, addresses: list[tuple[str, int]]) -> None:
+def _poll(channel: PeerChannel, addresses: list[tuple[str, int]]) -> None:
     while addresses and not channel.closed.wait(ASK_PAUSE_S):
-        _ask_all(channel, addresses)
+        _query_all(channel, addresses)
 
 
-def _ask_all(channel: Channel, addresses: Iterable[tuple[str, int]]) -> None:
-    places = list(addresses)
-    with ThreadPoolExecutor(max_workers=max(1, len(places))) as pool:
-        list(pool.map(lambda place: _ask(channel, place), places))
+def _query_all(channel: PeerChannel, addresses: Iterable[tuple[str, int]]) -> None:
+    targets = list(addresses)
+    with ThreadPoolExecutor(max_workers=max(1, len(targets))) as pool:
+        list(pool.map(lambda target: _query(channel, target), targets))
 
 
-def _ask(channel: Channel, address: tuple[str, int]) -> None:
-    with suppress(OSError, ValueError), socket.create_connection(address, ASK_TIMEOUT_S) as line:
-        line.settimeout(ASK_TIMEOUT_S)
-        line.sendall(channel.words())
-        channel.hear(_read_line(line))
+def _query(channel: PeerChannel, address: tuple[str, int]) -> None:
+    with (
+        suppress(OSError, ValueError),
+        socket.create_connection(address, ASK_TIMEOUT_S) as connection,
+    ):
+        connection.settimeout(ASK_TIMEOUT_S)
+        connection.sendall(channel.build_message())
+        channel.receive(_read_line(connection))
 
 
-def _listen(channel: Channel, server: socket.socket) -> None:
+def _listen(channel: PeerChannel, server: socket.socket) -> None:
     with server:
         server.settimeout(ASK_TIMEOUT_S)
         while not channel.closed.is_set():
             with suppress(TimeoutError, OSError, ValueError):
-                line, _ = server.accept()
-                with line:
-                    line.settimeout(ASK_TIMEOUT_S)
-                    line.sendall(channel.take(_read_line(line)))
-                    if channel.own:
-                        channel.told.set()
+                connection, _ = server.accept()
+                with connection:
+                    connection.settimeout(ASK_TIMEOUT_S)
+                    connection.sendall(channel.answer(_read_line(connection)))
+                    if channel.own_failure:
+                        channel.delivered.set()
 
 
-def _read_line(line: socket.socket) -> bytes:
+def _read_line(connection: socket.socket) -> bytes:
     """Up to the end of the line, within a time for all of it: a dripping peer is given up."""
     deadline, data = time.monotonic() + ASK_TIMEOUT_S, b""
     while not data.endswith(b"\n"):
         if len(data) > LONGEST or time.monotonic() > deadline:
             raise ValueError("no line")
-        part = line.recv(LONGEST)
+        part = connection.recv(LONGEST)
         if not part:
             raise ValueError("closed")
         data += part
     return data
 
 
-def _failure(found: dict[str, Any]) -> Failure:
+def _parse_failure(fields: dict[str, Any]) -> StartFailure:
     """Raises ValueError where it is not one."""
     try:
-        return Failure(**found)
+        return StartFailure(**fields)
     except TypeError as error:
         raise ValueError(str(error)) from None

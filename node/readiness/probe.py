@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PAUSE_S = 1.0
-KNOCK_TIMEOUT_S = 2.0
+CONNECT_TIMEOUT_S = 2.0
 SERVER_ERRORS = 3
 """Answers of 500 and more in a row that are taken for a refusal."""
 
@@ -28,7 +28,7 @@ SERVED = re.compile(r"^vllm:request_success_total\{[^}]*\} ([0-9.e+]+)", re.MULT
 
 
 @dataclass(frozen=True)
-class Question:
+class CompletionRequest:
     """Whom to ask and for what. `key` None: the API asks for none, or this node has none."""
 
     url: str
@@ -38,7 +38,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Reply:
+class CompletionReply:
     """`status` 0: nothing answered, and `text` says why."""
 
     status: int
@@ -50,16 +50,16 @@ class Reply:
 
 
 @dataclass
-class Probe:
+class CompletionProbe:
     """`answer` is the token's text, `refusal` why there will be none; both None: not yet."""
 
-    question: Question
+    completion_request: CompletionRequest
     is_witness: bool
     answer: str | None = None
     refusal: str | None = None
     closed: threading.Event = field(default_factory=threading.Event)
 
-    def run(self) -> None:
+    def poll(self) -> None:
         errors = 0
         while not self.closed.wait(PAUSE_S):
             reply = self.attempt()
@@ -68,70 +68,81 @@ class Probe:
                 return
             errors = errors + 1 if reply.status >= SERVER_ERROR else 0
             if errors >= SERVER_ERRORS or BAD_REQUEST <= reply.status < SERVER_ERROR:
-                self.refusal = f"{self.question.url} answers {reply.status}: {reply.text[:SHOWN]}"
+                self.refusal = (
+                    f"{self.completion_request.url} answers {reply.status}: {reply.text[:SHOWN]}"
+                )
                 return
 
-    def attempt(self) -> Reply:
+    def attempt(self) -> CompletionReply:
         """A witness has no key: it sees from the engine's counters that somebody was answered."""
         if self.is_witness:
-            return _witnessed(self.question)
-        knock = _request(self.question, "/v1/models", None, KNOCK_TIMEOUT_S)
-        if knock.ok:
-            return complete(self.question)
-        return knock if knock.status in DENIED else Reply(0, knock.text)
+            return _witness(self.completion_request)
+        models_reply = _send_request(self.completion_request, "/v1/models", None, CONNECT_TIMEOUT_S)
+        if models_reply.ok:
+            return request_completion(self.completion_request)
+        return (
+            models_reply if models_reply.status in DENIED else CompletionReply(0, models_reply.text)
+        )
 
 
-def start(question: Question, is_witness: bool) -> Probe:
-    probe = Probe(question, is_witness)
-    threading.Thread(target=probe.run, daemon=True).start()
+def start(completion_request: CompletionRequest, is_witness: bool) -> CompletionProbe:
+    probe = CompletionProbe(completion_request, is_witness)
+    threading.Thread(target=probe.poll, daemon=True).start()
     return probe
 
 
-def complete(question: Question) -> Reply:
+def request_completion(completion_request: CompletionRequest) -> CompletionReply:
     """One token, by chat, or by plain completion where the model has no chat template."""
-    asked: dict[str, Any] = {"model": question.served_name, "max_tokens": 1}
-    chat = {**asked, "messages": [{"role": "user", "content": "Hi"}]}
-    reply = _request(question, "/v1/chat/completions", chat, question.timeout_s)
+    body: dict[str, Any] = {"model": completion_request.served_name, "max_tokens": 1}
+    chat = {**body, "messages": [{"role": "user", "content": "Hi"}]}
+    reply = _send_request(
+        completion_request, "/v1/chat/completions", chat, completion_request.timeout_s
+    )
     if reply.status in (BAD_REQUEST, NOT_FOUND):
-        plain = {**asked, "prompt": "Hi"}
-        reply = _request(question, "/v1/completions", plain, question.timeout_s)
-    return _checked(reply)
+        prompt = {**body, "prompt": "Hi"}
+        reply = _send_request(
+            completion_request, "/v1/completions", prompt, completion_request.timeout_s
+        )
+    return _check_completion(reply)
 
 
-def _checked(reply: Reply) -> Reply:
+def _check_completion(reply: CompletionReply) -> CompletionReply:
     """A page of something else on that port is no answer of an engine."""
     if not reply.ok:
         return reply
     try:
         choice = json.loads(reply.text)["choices"][0]
         message = choice.get("message") or {}
-        return Reply(200, str(choice.get("text") or message.get("content") or ""))
+        return CompletionReply(200, str(choice.get("text") or message.get("content") or ""))
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        return Reply(SERVER_ERROR, f"no completion in the answer: {reply.text}")
+        return CompletionReply(SERVER_ERROR, f"no completion in the answer: {reply.text}")
 
 
-def _witnessed(question: Question) -> Reply:
-    reply = _request(question, "/metrics", None, KNOCK_TIMEOUT_S)
+def _witness(completion_request: CompletionRequest) -> CompletionReply:
+    reply = _send_request(completion_request, "/metrics", None, CONNECT_TIMEOUT_S)
     if not reply.ok:
-        return Reply(0, reply.text)
+        return CompletionReply(0, reply.text)
     served = sum(float(count) for count in SERVED.findall(reply.text))
-    return Reply(200, "") if served > 0 else Reply(0, "nobody was answered yet")
+    return CompletionReply(200, "") if served > 0 else CompletionReply(0, "nobody was answered yet")
 
 
-def _request(
-    question: Question, path: str, body: Mapping[str, Any] | None, timeout_s: float
-) -> Reply:
+def _send_request(
+    completion_request: CompletionRequest,
+    path: str,
+    body: Mapping[str, Any] | None,
+    timeout_s: float,
+) -> CompletionReply:
     headers = {"Content-Type": "application/json"}
-    if question.key:
-        headers["Authorization"] = f"Bearer {question.key}"
+    if completion_request.key:
+        headers["Authorization"] = f"Bearer {completion_request.key}"
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(question.url + path, data, headers)
+    request = urllib.request.Request(completion_request.url + path, data, headers)
     # A proxy of the environment is for the world outside, not for the node's own service.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=timeout_s) as response:
-            return Reply(response.status, response.read().decode("utf-8", "replace"))
+            return CompletionReply(response.status, response.read().decode("utf-8", "replace"))
     except urllib.error.HTTPError as error:
-        return Reply(error.code, error.read().decode("utf-8", "replace"))
+        return CompletionReply(error.code, error.read().decode("utf-8", "replace"))
     except (OSError, ValueError, http.client.HTTPException) as error:
-        return Reply(0, f"{type(error).__name__}: {error}")
+        return CompletionReply(0, f"{type(error).__name__}: {error}")

@@ -6,52 +6,54 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.system import System
 from node.ranks import log_archive
 from node.readiness import abort, judge, peers, probe, watch
 from node.readiness.interruption import Interruption
-from node.readiness.wanted import Wanted, parse
-from node.state.lock import aloud
+from node.readiness.wanted import WatchTarget, parse
+from node.state.lock import print_now
 
 
-def wait(system: System, want: Mapping[str, Any], node: str) -> list[str]:
+def wait_until_ready(system: System, want: Mapping[str, Any], node: str) -> list[str]:
     """Raises Refusal with the failure, what to do, and the log's end; the engine is then gone."""
-    wanted = parse(want, node)
-    if wanted.is_loopback and not wanted.is_head:
-        return [f"{wanted.service} answers on its head's node only, whose watch sees it"]
-    one = _begin(system, wanted)
+    target = parse(want, node)
+    if target.is_loopback and not target.is_head:
+        return [f"{target.service} answers on its head's node only, whose watch sees it"]
+    watch_run = _start_watch(system, target)
     try:
-        failure = watch.until_judged(one)
+        failure = watch.watch_until_judged(watch_run)
         if failure:
-            raise abort.abort(one, failure)
+            raise abort.abort(watch_run, failure)
     finally:
-        one.channel.closed.set()
-        one.probe.closed.set()
-    took_s = int(time.monotonic() - one.seen.began_s)
-    return [f"{one.name}: ready, {wanted.url} answers ({took_s} s)"]
+        watch_run.channel.closed.set()
+        watch_run.probe.closed.set()
+    took_s = int(time.monotonic() - watch_run.state.started_s)
+    return [f"{watch_run.name}: ready, {target.url} answers ({took_s} s)"]
 
 
-def _begin(system: System, wanted: Wanted) -> watch.Watch:
-    key = _key(system, wanted)
-    question = probe.Question(wanted.url, wanted.served_name, key, wanted.silence_timeout_s)
-    has_no_key = wanted.key_file is not None and not wanted.is_head
-    return watch.Watch(
+def _start_watch(system: System, target: WatchTarget) -> watch.RankWatch:
+    key = _read_key(system, target)
+    question = probe.CompletionRequest(
+        target.url, target.served_name, key, target.silence_timeout_s
+    )
+    has_no_key = target.key_file is not None and not target.is_head
+    return watch.RankWatch(
         system=system,
-        wanted=wanted,
-        tell=aloud,
-        channel=peers.start(wanted),
+        target=target,
+        report=print_now,
+        channel=peers.start(target),
         probe=probe.start(question, has_no_key),
         interruption=Interruption(),
-        secrets=(*log_archive.secrets_of(system, wanted.service), *([key] if key else [])),
-        seen=judge.begin(time.monotonic()),
+        secrets=(*log_archive.read_secrets(system, target.service), *([key] if key else [])),
+        state=judge.create_state(time.monotonic()),
     )
 
 
-def _key(system: System, wanted: Wanted) -> str | None:
-    if wanted.key_file is None or not wanted.is_head:
+def _read_key(system: System, target: WatchTarget) -> str | None:
+    if target.key_file is None or not target.is_head:
         return None
-    found = (system.read(wanted.key_file) or "").strip()
-    if not found:
-        raise Refusal(f"{wanted.key_file} is missing or empty; `pulumi up` writes it again.")
-    return found
+    key = (system.read(target.key_file) or "").strip()
+    if not key:
+        raise StepError(f"{target.key_file} is missing or empty; `pulumi up` writes it again.")
+    return key

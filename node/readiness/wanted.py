@@ -12,7 +12,7 @@ HTTP_PORT = 80
 
 
 @dataclass(frozen=True)
-class Member:
+class RankEndpoint:
     """One rank: its node, and the address at which the other nodes reach that node."""
 
     rank: int
@@ -22,7 +22,7 @@ class Member:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WatchTarget:
     """A service and its members by rank. `here` is this node's own member.
 
     `url` is the API's public address without a path. `key_file` holds the API's key, on the node
@@ -33,8 +33,8 @@ class Wanted:
     token: str
     engine: str
     runtime: str
-    members: tuple[Member, ...]
-    here: Member
+    ranks: tuple[RankEndpoint, ...]
+    local_rank: RankEndpoint
     url: str
     served_name: str
     ready_timeout_s: float
@@ -44,11 +44,11 @@ class Wanted:
 
     @property
     def is_head(self) -> bool:
-        return self.here.rank == 0
+        return self.local_rank.rank == 0
 
     @property
-    def others(self) -> tuple[Member, ...]:
-        return tuple(one for one in self.members if one.rank != self.here.rank)
+    def peers(self) -> tuple[RankEndpoint, ...]:
+        return tuple(rank for rank in self.ranks if rank.rank != self.local_rank.rank)
 
     @property
     def port(self) -> int:
@@ -60,17 +60,17 @@ class Wanted:
         return urlsplit(self.url).hostname in LOOPBACK
 
 
-def parse(want: Mapping[str, Any], node: str) -> Wanted:
+def parse(want: Mapping[str, Any], node: str) -> WatchTarget:
     """Raises KeyError where the want is of another version, or names no member of this node."""
-    members = tuple(_member(one) for one in want["members"])
-    here = {one.node: one for one in members}[node]
-    return Wanted(
+    members = tuple(_parse_rank(rank) for rank in want["members"])
+    local_ranks = {rank.node: rank for rank in members}[node]
+    return WatchTarget(
         service=want["service"],
         token=want["token"],
         engine=want["engine"],
         runtime=want["runtime"],
-        members=members,
-        here=here,
+        ranks=members,
+        local_rank=local_ranks,
         url=want["url"],
         served_name=want["served_name"],
         ready_timeout_s=float(want["ready_timeout_s"]),
@@ -80,6 +80,6 @@ def parse(want: Mapping[str, Any], node: str) -> Wanted:
     )
 
 
-def _member(one: Mapping[str, Any]) -> Member:
-    name = one.get("container") or one.get("unit") or ""
-    return Member(int(one["rank"]), one["node"], name, one["management_address"])
+def _parse_rank(member: Mapping[str, Any]) -> RankEndpoint:
+    name = member.get("container") or member.get("unit") or ""
+    return RankEndpoint(int(member["rank"]), member["node"], name, member["management_address"])

@@ -7,14 +7,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.system import System
 from node.ranks import log_archive, members, signatures
 from node.ranks.running import Engine
 from node.readiness import judge, peers, probe, tasks
 from node.readiness.interruption import Interruption
-from node.readiness.judge import Failure, Limits, Place, Seen
-from node.readiness.wanted import Wanted
+from node.readiness.judge import Limits, RankIdentity, StartFailure, WatchState
+from node.readiness.wanted import WatchTarget
 
 SLICE_S = 0.5
 MEMORY_EVERY_S = 5.0
@@ -22,130 +22,136 @@ TASKS_EVERY_S = 2.0
 LINES_KEPT = 200_000
 """Of one start; engines print some thousands."""
 
-Tell = Callable[[str], None]
+Reporter = Callable[[str], None]
 
 
 @dataclass
-class Watch:
+class RankWatch:
     """What one watch holds while it runs."""
 
     system: System
-    wanted: Wanted
-    tell: Tell
-    channel: peers.Channel
-    probe: probe.Probe
+    target: WatchTarget
+    report: Reporter
+    channel: peers.PeerChannel
+    probe: probe.CompletionProbe
     interruption: Interruption
     secrets: tuple[str, ...]
-    seen: Seen
+    state: WatchState
     engine: Engine | None = None
     cursor: str = ""
-    memory_s: float = 0.0
-    tasks_s: float = 0.0
+    memory_read_s: float = 0.0
+    tasks_read_s: float = 0.0
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=LINES_KEPT))
-    told: set[str | None] = field(default_factory=lambda: {None})
+    reported_stages: set[str | None] = field(default_factory=lambda: {None})
 
     @property
-    def place(self) -> Place:
-        return Place(self.wanted.service, self.wanted.here.rank, self.wanted.here.node)
+    def identity(self) -> RankIdentity:
+        return RankIdentity(
+            self.target.service, self.target.local_rank.rank, self.target.local_rank.node
+        )
 
     @property
     def limits(self) -> Limits:
-        return Limits(self.wanted.ready_timeout_s, self.wanted.silence_timeout_s)
+        return Limits(self.target.ready_timeout_s, self.target.silence_timeout_s)
 
     @property
     def name(self) -> str:
-        return f"{self.wanted.service} rank {self.wanted.here.rank}"
+        return f"{self.target.service} rank {self.target.local_rank.rank}"
 
 
-def until_judged(watch: Watch) -> Failure | None:
+def watch_until_judged(watch: RankWatch) -> StartFailure | None:
     """None: it answers. Raises Refusal when interrupted; the engine then goes on."""
     while True:
-        failure = look(watch)
+        failure = observe_slice(watch)
         if failure or watch.probe.answer is not None:
             return failure
         reason = watch.interruption.reason
         if reason:
-            raise Refusal(
+            raise StepError(
                 f"The watch of {watch.name} has ended ({reason}). The engine goes on starting: "
                 "the next `pulumi up` watches it again, and `sparkform logs` shows its log."
             )
         time.sleep(SLICE_S)
 
 
-def look(watch: Watch) -> Failure | None:
+def observe_slice(watch: RankWatch) -> StartFailure | None:
     """One slice. First the engine, then its log: so a dead one's last words are read."""
-    watch.engine = _engine(watch)
+    watch.engine = _find_engine(watch)
     now_s = time.monotonic()
-    watch.seen = judge.after_look(watch.seen, watch.engine, now_s)
+    watch.state = judge.add_observation(watch.state, watch.engine, now_s)
     read_log(watch, now_s)
-    _weigh(watch, now_s)
-    _share_signs(watch)
-    own = judge.verdict(watch.seen, watch.engine, watch.place, watch.limits, now_s)
-    return own or _from_others(watch) or _refused(watch)
+    _read_memory(watch, now_s)
+    _share_progress(watch)
+    own_failure = judge.find_failure(watch.state, watch.engine, watch.identity, watch.limits, now_s)
+    return own_failure or _find_peer_failure(watch) or _find_api_refusal(watch)
 
 
-def _share_signs(watch: Watch) -> None:
+def _share_progress(watch: RankWatch) -> None:
     """Only towards the head, which judges silence: an echo would never grow old."""
-    if watch.wanted.is_head:
-        watch.seen = judge.after_others(watch.seen, watch.channel.sign_s)
+    if watch.target.is_head:
+        watch.state = judge.add_peer_progress(watch.state, watch.channel.sign_s)
     else:
-        watch.channel.own_sign_s = watch.seen.sign_s
+        watch.channel.own_sign_s = watch.state.progress_s
 
 
-def read_log(watch: Watch, now_s: float) -> None:
+def read_log(watch: RankWatch, now_s: float) -> None:
     """Take in the new lines, and say it when the start has come further.
 
     The ranks of an MPI launch speak in one log, so a stage that one of them comes to later is old.
     """
     if watch.engine is None:
         return
-    found = members.read_log(watch.system, watch.engine, watch.cursor)
-    watch.cursor = found[-1].cursor if found else watch.cursor
-    texts = [log_archive.hidden(line.text, watch.secrets) for line in found]
+    log_lines = members.read_log(watch.system, watch.engine, watch.cursor)
+    watch.cursor = log_lines[-1].cursor if log_lines else watch.cursor
+    texts = [log_archive.hide_secrets(line.text, watch.secrets) for line in log_lines]
     watch.lines.extend(texts)
-    rows = signatures.of(watch.wanted.engine, watch.wanted.over_rdma)
+    rows = signatures.list_for(watch.target.engine, watch.target.over_rdma)
     for text in texts:
-        watch.seen = judge.after_lines(watch.seen, [text], rows, now_s)
-        if watch.seen.stage not in watch.told:
-            watch.told.add(watch.seen.stage)
-            watch.tell(f"{watch.name}: {watch.seen.stage} ({int(now_s - watch.seen.began_s)} s)")
+        watch.state = judge.add_lines(watch.state, [text], rows, now_s)
+        if watch.state.stage not in watch.reported_stages:
+            watch.reported_stages.add(watch.state.stage)
+            watch.report(
+                f"{watch.name}: {watch.state.stage} ({int(now_s - watch.state.started_s)} s)"
+            )
 
 
-def _engine(watch: Watch) -> Engine | None:
+def _find_engine(watch: RankWatch) -> Engine | None:
     if watch.engine is not None:
         return members.look(watch.system, watch.engine)
-    if watch.seen.appeared:
+    if watch.state.appeared:
         return None
-    found = members.find(watch.system, watch.wanted.service)
-    ours = [one for one in found if one.token in (None, watch.wanted.token)]
-    return next((one for one in ours if one.alive), ours[0] if ours else None)
+    engines = members.find(watch.system, watch.target.service)
+    own_engines = [engine for engine in engines if engine.token in (None, watch.target.token)]
+    return next(
+        (engine for engine in own_engines if engine.alive), own_engines[0] if own_engines else None
+    )
 
 
-def _weigh(watch: Watch, now_s: float) -> None:
-    if watch.engine is None or now_s - watch.memory_s < MEMORY_EVERY_S:
+def _read_memory(watch: RankWatch, now_s: float) -> None:
+    if watch.engine is None or now_s - watch.memory_read_s < MEMORY_EVERY_S:
         return
-    watch.memory_s = now_s
-    found = members.memory_bytes(watch.system, watch.engine)
-    watch.seen = judge.after_memory(watch.seen, found, now_s)
+    watch.memory_read_s = now_s
+    memory_bytes = members.memory_bytes(watch.system, watch.engine)
+    watch.state = judge.add_memory(watch.state, memory_bytes, now_s)
 
 
-def _from_others(watch: Watch) -> Failure | None:
-    if watch.channel.heard:
-        return watch.channel.heard
+def _find_peer_failure(watch: RankWatch) -> StartFailure | None:
+    if watch.channel.peer_failure:
+        return watch.channel.peer_failure
     now_s = time.monotonic()
-    if now_s - watch.tasks_s < TASKS_EVERY_S:
+    if now_s - watch.tasks_read_s < TASKS_EVERY_S:
         return None
-    watch.tasks_s = now_s
-    return tasks.trouble(watch.system, watch.wanted)
+    watch.tasks_read_s = now_s
+    return tasks.find_unplaced_member(watch.system, watch.target)
 
 
-def _refused(watch: Watch) -> Failure | None:
+def _find_api_refusal(watch: RankWatch) -> StartFailure | None:
     refusal = watch.probe.refusal
     if refusal is None:
         return None
-    return watch.place.failure(
+    return watch.identity.build_failure(
         "no-completion",
         "its API is open and completes nothing",
         "see the kept log's end; 401 or 403: `pulumi up` hands the key out again",
-        log_archive.hidden(refusal, watch.secrets),
+        log_archive.hide_secrets(refusal, watch.secrets),
     )

@@ -2,51 +2,53 @@
 
 from __future__ import annotations
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.paths import CLAIM
 from node.host.system import System
 
 
-def owner(system: System) -> str | None:
+def read_owner(system: System) -> str | None:
     """`<project>/<stack>`, or None on a node that no stack has."""
     text = system.read(CLAIM)
     return text.strip() or None if text is not None else None
 
 
-def stack_of(step_owner: str) -> str:
+def get_stack(step_owner: str) -> str:
     """`<project>/<stack>` of `<project>/<stack>/<node>/<step>`.
 
-    >>> stack_of("spark/demo/spark-1/nccl_conf")
+    >>> get_stack("spark/demo/spark-1/nccl_conf")
     'spark/demo'
     """
     return "/".join(step_owner.split("/")[:2])
 
 
-def require(system: System, step_owner: str) -> None:
+def require_claimed(system: System, step_owner: str) -> None:
     """Raises Refusal where the node belongs to another stack, or to none."""
-    found = owner(system)
-    if found is None:
-        raise Refusal("No stack has claimed this node yet; run `pulumi up`, which installs first.")
-    if found != stack_of(step_owner):
-        raise Refusal(another(found, step_owner))
+    claimed_by = read_owner(system)
+    if claimed_by is None:
+        raise StepError(
+            "No stack has claimed this node yet; run `pulumi up`, which installs first."
+        )
+    if claimed_by != get_stack(step_owner):
+        raise StepError(format_conflict(claimed_by, step_owner))
 
 
 def require_free(system: System, step_owner: str) -> None:
     """Raises Refusal where another stack has the node."""
-    found = owner(system)
-    if found not in (None, stack_of(step_owner)):
-        raise Refusal(another(str(found), step_owner))
+    claimed_by = read_owner(system)
+    if claimed_by not in (None, get_stack(step_owner)):
+        raise StepError(format_conflict(str(claimed_by), step_owner))
 
 
 def take(system: System, step_owner: str) -> None:
     """Claim a free node. Raises Refusal where another stack has it."""
     require_free(system, step_owner)
-    if owner(system) is None:
-        system.write(CLAIM, stack_of(step_owner) + "\n")
+    if read_owner(system) is None:
+        system.write(CLAIM, get_stack(step_owner) + "\n")
 
 
-def another(found: str, step_owner: str) -> str:
+def format_conflict(claimed_by: str, step_owner: str) -> str:
     return (
-        f"This node belongs to stack {found}, not to {stack_of(step_owner)}. "
-        f"Run `pulumi destroy` in {found} first, or leave the node out here."
+        f"This node belongs to stack {claimed_by}, not to {get_stack(step_owner)}. "
+        f"Run `pulumi destroy` in {claimed_by} first, or leave the node out here."
     )

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from node.errors import Refusal
+from node.errors import StepError
 
 
 @dataclass(frozen=True)
-class Document:
+class StepDocument:
     """`text` is the first line, byte for byte: it becomes the receipt. `secret` is in no file.
 
     `stops` names the services whose engines on this node must end before the step is applied.
@@ -25,23 +25,23 @@ class Document:
     stops: tuple[str, ...] = ()
 
 
-def parse(stdin: str) -> Document:
+def parse(stdin: str) -> StepDocument:
     """Raises Refusal where it is not such a document. Nothing of the text is repeated in it."""
-    text, _, rest = stdin.partition("\n")
+    text, _, secret_line = stdin.partition("\n")
     try:
-        found = json.loads(text)
-        document = Document(
-            owner=str(found["owner"]),
-            want=dict(found["want"]),
-            run=int(found["run"]),
+        fields = json.loads(text)
+        document = StepDocument(
+            owner=str(fields["owner"]),
+            want=dict(fields["want"]),
+            run=int(fields["run"]),
             text=text,
-            secret=dict(json.loads(rest)) if rest.strip() else {},
-            stops=tuple(map(str, found.get("stops", ()))),
+            secret=dict(json.loads(secret_line)) if secret_line.strip() else {},
+            stops=tuple(map(str, fields.get("stops", ()))),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise Refusal(f"The document on stdin cannot be read ({type(error).__name__}).") from None
+        raise StepError(f"The document on stdin cannot be read ({type(error).__name__}).") from None
     if document.owner.count("/") != 3:
-        raise Refusal("The document's owner is not <project>/<stack>/<node>/<step>.")
+        raise StepError("The document's owner is not <project>/<stack>/<node>/<step>.")
     return document
 
 
@@ -53,7 +53,7 @@ def parse_owner(stdin: str) -> str | None:
     try:
         return str(json.loads(text)["owner"])
     except (ValueError, KeyError, TypeError):
-        raise Refusal('The document on stdin names no "owner".') from None
+        raise StepError('The document on stdin names no "owner".') from None
 
 
 def parse_token(stdin: str) -> str | None:

@@ -18,7 +18,7 @@ OWNER = "owner"
 
 
 @dataclass(frozen=True)
-class Entry:
+class ManifestEntry:
     """One line: which step, for whom, did what kind of thing to which subject, with what facts."""
 
     step: str
@@ -29,7 +29,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Journal:
+class Manifest:
     """The manifest as one step writes it."""
 
     system: System
@@ -45,10 +45,10 @@ class Journal:
             "subject": subject,
             "facts": facts,
         }
-        torn = (self.system.read(MANIFEST) or "\n")[-1] != "\n"
-        self.system.append(MANIFEST, ("\n" if torn else "") + json.dumps(line) + "\n")
+        is_torn = (self.system.read(MANIFEST) or "\n")[-1] != "\n"
+        self.system.append(MANIFEST, ("\n" if is_torn else "") + json.dumps(line) + "\n")
 
-    def of(self, kind: str, subject: str) -> list[Entry]:
+    def list_for(self, kind: str, subject: str) -> list[ManifestEntry]:
         """What this step recorded of one subject, oldest first."""
         return [
             entry
@@ -56,18 +56,18 @@ class Journal:
             if (entry.step, entry.kind, entry.subject) == (self.step, kind, subject)
         ]
 
-    def all(self, kind: str) -> list[Entry]:
+    def all(self, kind: str) -> list[ManifestEntry]:
         return [
             entry for entry in read(self.system) if (entry.step, entry.kind) == (self.step, kind)
         ]
 
 
-def read(system: System) -> list[Entry]:
+def read(system: System) -> list[ManifestEntry]:
     """All entries that are not undone, oldest first. A line that a power cut tore counts for none:
     its change was not made, because a change waits until its line is on the disk."""
-    entries: list[Entry] = []
+    entries: list[ManifestEntry] = []
     for line in (system.read(MANIFEST) or "").splitlines():
-        entry = _parse(line)
+        entry = _parse_line(line)
         if entry is None:
             continue
         if entry.kind == CLOSED:
@@ -77,14 +77,14 @@ def read(system: System) -> list[Entry]:
     return entries
 
 
-def owner_of(entries: Sequence[Entry], step: str) -> str | None:
+def find_owner(entries: Sequence[ManifestEntry], step: str) -> str | None:
     """Who applied the step last: a renamed node's new name takes over what the old one made."""
     owners = [entry.owner for entry in entries if entry.step == step]
     return owners[-1] if owners else None
 
 
-def _parse(line: str) -> Entry | None:
+def _parse_line(line: str) -> ManifestEntry | None:
     try:
-        return Entry(**json.loads(line))
+        return ManifestEntry(**json.loads(line))
     except (ValueError, TypeError):
         return None

@@ -8,32 +8,32 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from node.host.paths import ARMED, ROLLED_BACK
+from node.host.paths import ARMED_NETWORK, ROLLED_BACK_NETWORK
 from node.host.system import System
 
 TIMER = "sparkform-rollback"
 
 
-def state(system: System) -> dict[str, Any] | None:
+def read_state(system: System) -> dict[str, Any] | None:
     """What is kept while a change waits for its confirmation; None where none does."""
-    text = system.read(ARMED)
+    text = system.read(ARMED_NETWORK)
     return None if text is None else dict(json.loads(text))
 
 
 def disarm(system: System) -> None:
     """The change is confirmed as soon as the record is gone; the timer then finds nothing."""
-    system.remove(ARMED)
+    system.remove(ARMED_NETWORK)
     stop_timer(system)
 
 
-def rolled_back(system: System) -> str | None:
+def read_rollback(system: System) -> str | None:
     """When the node took a change back by itself; None where it did not."""
-    text = system.read(ROLLED_BACK)
+    text = system.read(ROLLED_BACK_NETWORK)
     return None if text is None else str(json.loads(text)["when"])
 
 
 def forget_rollback(system: System) -> None:
-    system.remove(ROLLED_BACK)
+    system.remove(ROLLED_BACK_NETWORK)
 
 
 def stop_timer(system: System) -> None:

@@ -13,31 +13,31 @@ SUFFIX = ".json"
 
 def read_all(system: System) -> dict[str, str]:
     """Step name to the receipt's text."""
-    names = [name for name in system.names(RECEIPTS) if _is_receipt(name)]
+    names = [name for name in system.list_names(RECEIPTS) if _is_receipt(name)]
     return {name.removesuffix(SUFFIX): system.read(f"{RECEIPTS}/{name}") or "" for name in names}
 
 
 def write(system: System, step: str, text: str) -> None:
-    if system.state(RECEIPTS) is None:
+    if system.get_state(RECEIPTS) is None:
         system.make_directory(RECEIPTS, 0o700)
     system.write(f"{RECEIPTS}/{step}{SUFFIX}", text, 0o600)
 
 
 def remove(system: System, step: str) -> None:
-    if system.state(RECEIPTS) is not None:
+    if system.get_state(RECEIPTS) is not None:
         system.remove(f"{RECEIPTS}/{step}{SUFFIX}")
 
 
-def owner_of(system: System, step: str) -> str | None:
+def read_owner(system: System, step: str) -> str | None:
     """Who applied the step last; None without a receipt that can be read."""
     try:
-        found = json.loads(system.read(f"{RECEIPTS}/{step}{SUFFIX}") or "")
+        receipt = json.loads(system.read(f"{RECEIPTS}/{step}{SUFFIX}") or "")
     except ValueError:
         return None
-    return found.get("owner") if isinstance(found, dict) else None
+    return receipt.get("owner") if isinstance(receipt, dict) else None
 
 
-def token_of(system: System, step: str) -> str | None:
+def read_token(system: System, step: str) -> str | None:
     """Which run of a service the step was last applied for; None where it is for none."""
     return parse_token(system.read(f"{RECEIPTS}/{step}{SUFFIX}") or "")
 

@@ -14,22 +14,22 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 from node.host.system import System
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 Json = Mapping[str, Any]
 
 
-class Step(Protocol):
+class StepModule(Protocol):
     """What every module in this package offers."""
 
     def observe(self, system: System, request: Json, /) -> dict[str, Any]: ...
-    def narrow(self, seen: Json, want: Json, /) -> dict[str, Any]: ...
-    def differences(self, have: Json, want: Json, /) -> list[str]: ...
-    def disturbs(self, have: Json, want: Json, /) -> str: ...
-    def apply(self, journal: Journal, want: Json, secret: Json, /) -> list[str]: ...
+    def narrow(self, observed: Json, want: Json, /) -> dict[str, Any]: ...
+    def compare(self, have: Json, want: Json, /) -> list[str]: ...
+    def get_disturbance(self, have: Json, want: Json, /) -> str: ...
+    def apply(self, manifest: Manifest, want: Json, secret: Json, /) -> list[str]: ...
 
 
-NAMES = (
+STEP_NAMES = (
     "host_ready",
     "docker_daemon",
     "nccl_conf",
@@ -58,23 +58,23 @@ NAMES = (
 )
 
 
-class _Registry(Mapping[str, Step]):
+class _StepRegistry(Mapping[str, StepModule]):
     """Step name to its module, imported when it is asked for: a verb needs one step, not all.
 
     A step that a node has several of is named `<name>:<instance>`, as in `fabric_check:0`.
     """
 
-    def __getitem__(self, name: str) -> Step:
+    def __getitem__(self, name: str) -> StepModule:
         module = name.partition(":")[0]
-        if module not in NAMES:
+        if module not in STEP_NAMES:
             raise KeyError(name)
-        return cast("Step", import_module(f"node.steps.{module}"))
+        return cast("StepModule", import_module(f"node.steps.{module}"))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(NAMES)
+        return iter(STEP_NAMES)
 
     def __len__(self) -> int:
-        return len(NAMES)
+        return len(STEP_NAMES)
 
 
-STEPS: Mapping[str, Step] = _Registry()
+STEPS: Mapping[str, StepModule] = _StepRegistry()

@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from node.changes import action, file
-from node.errors import Refusal
+from node.errors import StepError
 from node.host import links
 from node.host.system import System
 from node.network import change, netplan
-from node.network.link_config import Wish, in_terms_of, phrases
-from node.network.link_config import seen as seen_of
+from node.network.link_config import LinkConfig, list_differences, narrow_to_config
+from node.network.link_config import describe_link as seen_of
 from node.state import pending_change
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 Json = Mapping[str, Any]
 
@@ -25,18 +25,18 @@ Json = Mapping[str, Any]
 class Want(TypedDict):
     """`file`: our netplan file by interface. `others`: entries of other writers about them."""
 
-    interfaces: dict[str, Wish]
+    interfaces: dict[str, LinkConfig]
     file: dict[str, dict[str, Any]]
     others: list[dict[str, Any]]
     take_over: bool
     rolled_back: str | None
 
 
-def wanted(interfaces: Mapping[str, Wish], take_over: bool) -> Want:
+def build_want(interfaces: Mapping[str, LinkConfig], take_over: bool) -> Want:
     """What a node with these interfaces should have."""
     return Want(
         interfaces=dict(interfaces),
-        file=netplan.ethernets(interfaces),
+        file=netplan.build_ethernets(interfaces),
         others=[],
         take_over=take_over,
         rolled_back=None,
@@ -49,121 +49,135 @@ def observe(system: System, request: Json) -> dict[str, Any]:
     `interfaces`: {name: {"addresses", "mtu", "up", "carrier"}}; `others`: [{"path", "key",
     "interfaces", "obstacle"}].
     """
-    found = links.read(system)
-    names = {name for name in found if netplan.is_fabric(name)}
+    current_links = links.read_links(system)
+    names = {name for name in current_links if netplan.is_fabric(name)}
     names |= set(request.get("interfaces") or ())
     return {
-        "interfaces": {name: seen_of(found[name]) for name in sorted(names & set(found))},
-        "file": netplan.own_ethernets(system.read(netplan.OWN)),
-        "others": [_plain(one) for one in _claims(system, found, names)],
-        "rolled_back": pending_change.rolled_back(system),
+        "interfaces": {
+            name: seen_of(current_links[name]) for name in sorted(names & set(current_links))
+        },
+        "file": netplan.parse_our_ethernets(system.read(netplan.OUR_FILE)),
+        "others": [
+            _to_json(netplan_claim) for netplan_claim in _find_claims(system, current_links, names)
+        ],
+        "rolled_back": pending_change.read_rollback(system),
     }
 
 
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
+def narrow(observed: Json, want: Json) -> dict[str, Any]:
     names = set(want["interfaces"])
     return {
         "interfaces": {
-            name: in_terms_of(seen["interfaces"].get(name), wish)
-            for name, wish in want["interfaces"].items()
+            name: narrow_to_config(observed["interfaces"].get(name), link_config)
+            for name, link_config in want["interfaces"].items()
         },
-        "file": dict(seen["file"]),
+        "file": dict(observed["file"]),
         "others": [
-            _plain(claim)
-            for one in seen["others"]
-            if (claim := netplan.about(_claim(one), names)) is not None
+            _to_json(claim)
+            for entry in observed["others"]
+            if (claim := netplan.narrow_claim(_parse_claim(entry), names)) is not None
         ],
         "take_over": want["take_over"],
-        "rolled_back": seen["rolled_back"],
+        "rolled_back": observed["rolled_back"],
     }
 
 
-def differences(have: Json, want: Json) -> list[str]:
-    said = [
+def compare(have: Json, want: Json) -> list[str]:
+    messages = [
         phrase
-        for name, wish in want["interfaces"].items()
-        for phrase in phrases(name, have["interfaces"].get(name), wish)
+        for name, link_config in want["interfaces"].items()
+        for phrase in list_differences(name, have["interfaces"].get(name), link_config)
     ]
-    said += _file_phrases(have["file"], want["file"])
-    said += [f"{_sentence(one)}, {_fate(one, want)}" for one in have["others"]]
+    messages += _compare_files(have["file"], want["file"])
+    messages += [
+        f"{_format_claim(entry)}, {_describe_outcome(entry, want)}" for entry in have["others"]
+    ]
     if have["rolled_back"]:
-        said.append(f"the last change was taken back at {have['rolled_back']}, will be made again")
-    return said
+        messages.append(
+            f"the last change was taken back at {have['rolled_back']}, will be made again"
+        )
+    return messages
 
 
-def disturbs(have: Json, want: Json) -> str:
+def get_disturbance(have: Json, want: Json) -> str:
     return "none" if have == want else "fabric"
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
-    system = journal.system
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+    system = manifest.system
     have = narrow(observe(system, want), want)
-    if have == want and not action.is_due(journal.of(action.KIND, action.APPLY_NETPLAN)):
+    if have == want and not action.is_due(manifest.list_for(action.KIND, action.APPLY_NETPLAN)):
         return []
-    found = links.read(system)
-    _require(have, want, found)
+    current_links = links.read_links(system)
+    _require_applicable(have, want, current_links)
     released = [name for name in have["file"] if name not in want["interfaces"]]
-    return change.change(journal, _files(system, have, want), want["interfaces"], released)
+    return change.apply_change(
+        manifest, _plan_files(system, have, want), want["interfaces"], released
+    )
 
 
-def _require(have: Json, want: Json, found: Mapping[str, links.Link]) -> None:
-    missing = [name for name in want["interfaces"] if name not in found]
+def _require_applicable(have: Json, want: Json, current_links: Mapping[str, links.Link]) -> None:
+    missing = [name for name in want["interfaces"] if name not in current_links]
     if missing:
-        raise Refusal(f"This node has no interface {', '.join(missing)}; `ip link` lists them.")
-    refused = [one for one in have["others"] if one["obstacle"] or not want["take_over"]]
-    if refused:
-        sentences = [f"{_sentence(one)}." for one in refused]
-        raise Refusal("\n".join([*sentences, "Take those entries out, then run `pulumi up`."]))
+        raise StepError(f"This node has no interface {', '.join(missing)}; `ip link` lists them.")
+    refused_entries = [
+        entry for entry in have["others"] if entry["obstacle"] or not want["take_over"]
+    ]
+    if refused_entries:
+        sentences = [f"{_format_claim(entry)}." for entry in refused_entries]
+        raise StepError("\n".join([*sentences, "Take those entries out, then run `pulumi up`."]))
 
 
-def _files(system: System, have: Json, want: Json) -> list[file.Change]:
+def _plan_files(system: System, have: Json, want: Json) -> list[file.FileChange]:
     """Every file to write; one that says so already is none of them."""
-    own, edits = netplan.text_of(want["file"], system.read(netplan.OWN))
+    own_text, edits = netplan.render_file(want["file"], system.read(netplan.OUR_FILE))
     files = []
     if have["file"] != want["file"]:
-        files.append(file.Change(netplan.OWN, own, 0o600, file.YAML, edits))
-    for path in dict.fromkeys(one["path"] for one in have["others"]):
-        of_file = [_claim(one) for one in have["others"] if one["path"] == path]
+        files.append(file.FileChange(netplan.OUR_FILE, own_text, 0o600, file.YAML, edits))
+    for path in dict.fromkeys(entry["path"] for entry in have["others"]):
+        claims = [_parse_claim(entry) for entry in have["others"] if entry["path"] == path]
         try:
-            text, cuts = netplan.without(system.read(path) or "", of_file)
+            text, edits_of_file = netplan.remove_claims(system.read(path) or "", claims)
         except ValueError as error:
-            raise Refusal(f"{path}: {error}. Take those entries out by hand.") from None
-        files.append(file.Change(path, text, 0o600, file.YAML, cuts))
+            raise StepError(f"{path}: {error}. Take those entries out by hand.") from None
+        files.append(file.FileChange(path, text, 0o600, file.YAML, edits_of_file))
     return files
 
 
-def _claims(
-    system: System, found: Mapping[str, links.Link], names: set[str]
-) -> list[netplan.Claim]:
-    macs = {name: one.mac for name, one in found.items() if name != "lo"}
-    shown = {
-        name: f"{folder}/{name}" for folder in netplan.FOLDERS for name in system.names(folder)
+def _find_claims(
+    system: System, current_links: Mapping[str, links.Link], names: set[str]
+) -> list[netplan.NetplanClaim]:
+    macs = {name: link.mac for name, link in current_links.items() if name != "lo"}
+    path_by_name = {
+        name: f"{folder}/{name}" for folder in netplan.FOLDERS for name in system.list_names(folder)
     }
-    paths = [path for name, path in sorted(shown.items()) if name.endswith(".yaml")]
+    paths = [path for name, path in sorted(path_by_name.items()) if name.endswith(".yaml")]
     return [
         claim
         for path in paths
-        if path != netplan.OWN
-        for claim in netplan.claims(path, system.read(path) or "", macs, names)
+        if path != netplan.OUR_FILE
+        for claim in netplan.find_claims(path, system.read(path) or "", macs, names)
     ]
 
 
-def _file_phrases(have: Json, want: Json) -> list[str]:
+def _compare_files(have: Json, want: Json) -> list[str]:
     if not have and want:
-        return [f"{netplan.OWN} is missing, will be written"]
-    said = [
-        f"{netplan.OWN} does not set {one} so, will be written"
-        for one in want
-        if have.get(one) != want[one]
+        return [f"{netplan.OUR_FILE} is missing, will be written"]
+    messages = [
+        f"{netplan.OUR_FILE} does not set {name} so, will be written"
+        for name in want
+        if have.get(name) != want[name]
     ]
-    return said + [f"{one} is no longer used, will be released" for one in have if one not in want]
+    return messages + [
+        f"{name} is no longer used, will be released" for name in have if name not in want
+    ]
 
 
-def _fate(one: Json, want: Json) -> str:
-    return "will be taken over" if want["take_over"] and not one["obstacle"] else "is refused"
+def _describe_outcome(entry: Json, want: Json) -> str:
+    return "will be taken over" if want["take_over"] and not entry["obstacle"] else "is refused"
 
 
-def _plain(claim: netplan.Claim) -> dict[str, Any]:
+def _to_json(claim: netplan.NetplanClaim) -> dict[str, Any]:
     interfaces = list(claim.interfaces)
     return {
         "path": claim.path,
@@ -173,9 +187,11 @@ def _plain(claim: netplan.Claim) -> dict[str, Any]:
     }
 
 
-def _claim(one: Json) -> netplan.Claim:
-    return netplan.Claim(one["path"], tuple(one["key"]), tuple(one["interfaces"]), one["obstacle"])
+def _parse_claim(entry: Json) -> netplan.NetplanClaim:
+    return netplan.NetplanClaim(
+        entry["path"], tuple(entry["key"]), tuple(entry["interfaces"]), entry["obstacle"]
+    )
 
 
-def _sentence(one: Json) -> str:
-    return netplan.sentence(_claim(one))
+def _format_claim(entry: Json) -> str:
+    return netplan.format_claim(_parse_claim(entry))

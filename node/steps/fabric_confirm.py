@@ -9,48 +9,52 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.system import System
 from node.network import arming
 from node.state import pending_change
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 Json = Mapping[str, Any]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
-    armed, taken_back = pending_change.state(system) is not None, pending_change.rolled_back(system)
-    return {"armed": armed, "rolled_back": taken_back}
+    is_armed, rolled_back = (
+        pending_change.read_state(system) is not None,
+        pending_change.read_rollback(system),
+    )
+    return {"armed": is_armed, "rolled_back": rolled_back}
 
 
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
+def narrow(observed: Json, want: Json) -> dict[str, Any]:
     """What is pending stands beside want's own terms, so that it differs from them."""
-    pending = {name: value for name, value in seen.items() if value}
+    pending = {name: value for name, value in observed.items() if value}
     return {**want, **pending}
 
 
-def differences(have: Json, want: Json) -> list[str]:
-    said = []
+def compare(have: Json, want: Json) -> list[str]:
+    messages = []
     if have.get("armed"):
-        said.append("a network change waits, will be confirmed")
+        messages.append("a network change waits, will be confirmed")
     if have.get("rolled_back"):
-        said.append(f"the network change was taken back at {have['rolled_back']}")
-    return said
+        messages.append(f"the network change was taken back at {have['rolled_back']}")
+    return messages
 
 
-def disturbs(have: Json, want: Json) -> str:
+def get_disturbance(have: Json, want: Json) -> str:
     return "none"
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
-    system = journal.system
-    if pending_change.state(system) is not None:
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+    system = manifest.system
+    if pending_change.read_state(system) is not None:
         pending_change.disarm(system)
         return ["network change confirmed"]
-    when = pending_change.rolled_back(system)
-    if when is not None:
-        raise Refusal(
-            f"The node took the network change back at {when}, because nobody confirmed it within "
+    rolled_back = pending_change.read_rollback(system)
+    if rolled_back is not None:
+        raise StepError(
+            f"The node took the network change back at {rolled_back}, because nobody "
+            f"confirmed it within "
             f"{arming.LIMIT_S} s. `pulumi preview` shows what is left to do."
         )
     return []

@@ -13,55 +13,61 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.docker_api import get
-from node.host.plain import listing, mapping
+from node.host.plain import as_list, as_mapping
 from node.host.system import System
 from node.ranks import service_objects
 from node.ranks.service_objects import Member
-from node.state.manifest import Journal
-from node.steps.stateless import differences, disturbs, narrow
+from node.state.manifest import Manifest
+from node.steps.stateless import compare, get_disturbance, narrow
 
 START_LIMIT_S = 120.0
 PAUSE_S = 0.5
-ENDED = ("complete", "failed", "rejected", "shutdown", "orphaned")
+ENDED_STATES = ("complete", "failed", "rejected", "shutdown", "orphaned")
 Json = Mapping[str, Any]
-__all__ = ["apply", "differences", "disturbs", "narrow", "observe"]
+__all__ = ["apply", "compare", "get_disturbance", "narrow", "observe"]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     return {}
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
     """Raises Refusal with what the Swarm says of a rank that it does not start."""
     deadline = time.monotonic() + START_LIMIT_S
-    while waiting := _waiting(journal.system, want["token"]):
+    while waiting := _find_waiting(manifest.system, want["token"]):
         if time.monotonic() > deadline:
-            raise Refusal("\n".join(_why(journal.system, one) for one in waiting))
+            raise StepError(
+                "\n".join(_describe_delay(manifest.system, member) for member in waiting)
+            )
         time.sleep(PAUSE_S)
     ranks = ", ".join(map(str, want["ranks"]))
     return [f"service {want['service']}: started (rank {ranks})"]
 
 
-def _waiting(system: System, token: str) -> list[Member]:
+def _find_waiting(system: System, token: str) -> list[Member]:
     """The Swarm's ranks that have not been started. One that has ended is not waited for."""
-    found = [
-        one
-        for one in service_objects.swarm_services(system)
-        if one.token == token and not one.alive
+    members = [
+        member
+        for member in service_objects.swarm_services(system)
+        if member.token == token and not member.alive
     ]
-    return [one for one in found if _task(system, one).get("State") not in ENDED]
+    return [
+        member
+        for member in members
+        if _read_task_status(system, member).get("State") not in ENDED_STATES
+    ]
 
 
-def _why(system: System, rank: Member) -> str:
-    status = _task(system, rank)
-    said = status.get("Err") or status.get("Message") or "it says nothing"
-    return f"{rank.name} was not started within {START_LIMIT_S:g} s: {said}"
+def _describe_delay(system: System, rank: Member) -> str:
+    status = _read_task_status(system, rank)
+    reason = status.get("Err") or status.get("Message") or "it says nothing"
+    return f"{rank.name} was not started within {START_LIMIT_S:g} s: {reason}"
 
 
-def _task(system: System, rank: Member) -> Json:
+def _read_task_status(system: System, rank: Member) -> Json:
     """The status of a service's only task (Docker Engine API, TaskList)."""
-    wanted = quote(json.dumps({"service": [rank.id]}))
-    found = listing(get(system, f"/tasks?filters={wanted}"))
-    return mapping(mapping(found[0] if found else {}).get("Status"))
+    filters = quote(json.dumps({"service": [rank.id]}))
+    tasks = as_list(get(system, f"/tasks?filters={filters}"))
+    return as_mapping(as_mapping(tasks[0] if tasks else {}).get("Status"))

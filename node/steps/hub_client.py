@@ -12,37 +12,37 @@ from node.changes import process
 from node.host.system import System
 from node.huggingface import client
 from node.huggingface.lock import CLIENT
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 Json = Mapping[str, Any]
 
 
-def wanted() -> dict[str, Any]:
-    return {"lock": client.wanted()}
+def build_want() -> dict[str, Any]:
+    return {"lock": client.get_lock_digest()}
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
-    return {"lock": client.installed(system)}
+    return {"lock": client.read_installed_digest(system)}
 
 
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
-    return {"lock": seen.get("lock")}
+def narrow(observed: Json, want: Json) -> dict[str, Any]:
+    return {"lock": observed.get("lock")}
 
 
-def differences(have: Json, want: Json) -> list[str]:
+def compare(have: Json, want: Json) -> list[str]:
     if have.get("lock") == want["lock"]:
         return []
-    found = "is of another version" if have.get("lock") else "is missing"
-    return [f"the model hub's client {found}, {CLIENT} will be installed in {client.FOLDER}"]
+    state = "is of another version" if have.get("lock") else "is missing"
+    return [f"the model hub's client {state}, {CLIENT} will be installed in {client.FOLDER}"]
 
 
-def disturbs(have: Json, want: Json) -> str:
+def get_disturbance(have: Json, want: Json) -> str:
     return "none"
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
-    if observe(journal.system, want) == want:
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+    if observe(manifest.system, want) == want:
         return []
-    process.remember(journal)
-    client.install(journal)
+    process.record(manifest)
+    client.install(manifest)
     return [f"{CLIENT} installed in {client.FOLDER}"]

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from node.changes import process
-from node.host.plain import mapping
+from node.host.plain import as_mapping
 from node.host.system import System
-from node.state.manifest import Journal
-from node.steps.model import Source
+from node.state.manifest import Manifest
+from node.steps.model import FetchSource
 
 Json = Mapping[str, Any]
-THERE = "there"
+PRESENT = "there"
 
 
 class Want(TypedDict):
@@ -26,7 +26,7 @@ class Want(TypedDict):
     image: str
     name: str
     layer: str | None
-    source: Source
+    source: FetchSource
     state: str
 
 
@@ -34,46 +34,48 @@ def observe(system: System, request: Json) -> dict[str, Any]:
     """{"images": {name: id}}"""
     from node.images import docker_images
 
-    return {"images": docker_images.names(system)}
+    return {"images": docker_images.list_names(system)}
 
 
-def beside_source(seen: Json, name: str, source: str, identity: str | None) -> dict[str, Any]:
+def compare_with_source(
+    observed: Json, name: str, source: str, identity: str | None
+) -> dict[str, Any]:
     """What a node has, next to what the node has that it is to be equal to. Pure."""
-    images = mapping(seen.get("images"))
-    own = images.get(name)
-    if identity is None or own in (None, identity):
-        return dict(seen)
-    return {**seen, "other": {name: f"{_short(own)}, {source} has {_short(identity)}"}}
+    images = as_mapping(observed.get("images"))
+    own_id = images.get(name)
+    if identity is None or own_id in (None, identity):
+        return dict(observed)
+    return {**observed, "other": {name: f"{_shorten(own_id)}, {source} has {_shorten(identity)}"}}
 
 
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
-    other = mapping(seen.get("other")).get(want["name"])
-    is_there = want["name"] in mapping(seen.get("images"))
-    return {**want, "state": other or (THERE if is_there else "missing")}
+def narrow(observed: Json, want: Json) -> dict[str, Any]:
+    differing_id = as_mapping(observed.get("other")).get(want["name"])
+    is_present = want["name"] in as_mapping(observed.get("images"))
+    return {**want, "state": differing_id or (PRESENT if is_present else "missing")}
 
 
-def differences(have: Json, want: Json) -> list[str]:
+def compare(have: Json, want: Json) -> list[str]:
     if have.get("state") == want["state"]:
         return []
     source = want["source"]
-    way = "pulled" if source["kind"] == "hub" else f"copied from {source['node']}"
+    method = "pulled" if source["kind"] == "hub" else f"copied from {source['node']}"
     if want["layer"] and source["kind"] == "hub":
-        way = f"built upon {want['image']}"
-    return [f"image {want['name']} is {have.get('state')}, will be {way}"]
+        method = f"built upon {want['image']}"
+    return [f"image {want['name']} is {have.get('state')}, will be {method}"]
 
 
-def disturbs(have: Json, want: Json) -> str:
+def get_disturbance(have: Json, want: Json) -> str:
     return "none"
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
     from node.delivery import image as bring
 
-    process.remember(journal)
+    process.record(manifest)
     if want["source"]["kind"] == "hub":
-        return bring.from_registry(journal, want, secret)
-    return bring.from_peer(journal, want, secret)
+        return bring.pull_from_registry(manifest, want, secret)
+    return bring.receive_from_peer(manifest, want, secret)
 
 
-def _short(identity: object) -> str:
+def _shorten(identity: object) -> str:
     return str(identity).removeprefix("sha256:")[:12]

@@ -14,18 +14,18 @@ from typing import Any, Literal, TypedDict
 
 from node.changes import directory, model, process
 from node.delivery import settled_model
-from node.errors import Refusal
+from node.errors import StepError
 from node.host import users
-from node.host.plain import mapping
+from node.host.plain import as_mapping
 from node.host.system import System
 from node.huggingface import cache, record
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 Json = Mapping[str, Any]
-WHOLE = "whole and verified"
+VERIFIED = "whole and verified"
 
 
-class Source(TypedDict):
+class FetchSource(TypedDict):
     """Where it comes from: the hub, or the node `node`, which answers at `addresses` (IPv4).
 
     `own` are this node's addresses in the same networks, for those who fetch from it in turn.
@@ -47,7 +47,7 @@ class Want(TypedDict):
     cache: str
     user: str
     keep: bool
-    source: Source
+    source: FetchSource
     state: str
 
 
@@ -55,99 +55,104 @@ def observe(system: System, request: Json) -> dict[str, Any]:
     """{"models": {handle: {"root", "revision", "commit", "changed": [file, …]}}, "whole": […]}.
 
     `whole`: folders of models in the request's directory that nobody has verified yet."""
-    recorded = {one.handle: one for one in record.read_all(system)}
+    records = {model_record.handle: model_record for model_record in record.list_records(system)}
     models = {
         handle: {
-            "root": one.root,
-            "revision": one.revision,
-            "commit": one.commit,
-            "changed": record.changed(system, one)[:3],
+            "root": model_record.root,
+            "revision": model_record.revision,
+            "commit": model_record.commit,
+            "changed": record.list_changed_files(system, model_record)[:3],
         }
-        for handle, one in recorded.items()
+        for handle, model_record in records.items()
     }
-    return {"models": models, "whole": list(_unrecorded(system, request["model_directory"]))}
+    return {"models": models, "whole": list(_find_unrecorded(system, request["model_directory"]))}
 
 
-def _unrecorded(system: System, directory_of_models: str) -> Iterator[str]:
+def _find_unrecorded(system: System, directory_of_models: str) -> Iterator[str]:
     for top in (f"{directory_of_models}/hub", directory_of_models):
-        for name in system.names(top):
+        for name in system.list_names(top):
             root = f"{top}/{name}"
-            commit = cache.commit_of(system, root, settled_model.MAIN)
+            commit = cache.resolve_commit(system, root, settled_model.MAIN)
             if (
                 name.startswith("models--")
                 and commit
-                and settled_model.looks_whole(system, root, commit)
+                and settled_model.is_complete(system, root, commit)
             ):
                 yield root
 
 
-def beside_source(seen: Json, handle: str, source: str, commit: str | None) -> dict[str, Any]:
+def compare_with_source(
+    observed: Json, handle: str, source: str, commit: str | None
+) -> dict[str, Any]:
     """What a node has, next to what the node has that it is to be equal to. Pure."""
-    own = mapping(mapping(seen.get("models")).get(handle))
-    if commit is None or not own or own.get("commit") == commit:
-        return dict(seen)
-    other = {**own, "other": f"{str(own.get('commit'))[:8]}, {source} has {commit[:8]}"}
-    return {**seen, "models": {**mapping(seen.get("models")), handle: other}}
+    own_model = as_mapping(as_mapping(observed.get("models")).get(handle))
+    if commit is None or not own_model or own_model.get("commit") == commit:
+        return dict(observed)
+    differing_model = {
+        **own_model,
+        "other": f"{str(own_model.get('commit'))[:8]}, {source} has {commit[:8]}",
+    }
+    return {**observed, "models": {**as_mapping(observed.get("models")), handle: differing_model}}
 
 
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
-    return {**want, "state": _state(seen, want)}
+def narrow(observed: Json, want: Json) -> dict[str, Any]:
+    return {**want, "state": _describe_state(observed, want)}
 
 
-def _state(seen: Json, want: Json) -> str:
-    root = cache.folder(want["cache"], want["handle"])
-    found = mapping(mapping(seen.get("models")).get(want["handle"]))
-    if found.get("root") != root:
-        return "not verified yet" if root in (seen.get("whole") or []) else "missing"
-    if found.get("revision") != settled_model.revision_of(want):
-        return f"at revision {found.get('revision')}"
-    if found.get("other"):
-        return f"at {found['other']}"
-    changed = found.get("changed") or []
-    return f"changed in {', '.join(changed)}" if changed else WHOLE
+def _describe_state(observed: Json, want: Json) -> str:
+    root = cache.get_model_folder(want["cache"], want["handle"])
+    model_state = as_mapping(as_mapping(observed.get("models")).get(want["handle"]))
+    if model_state.get("root") != root:
+        return "not verified yet" if root in (observed.get("whole") or []) else "missing"
+    if model_state.get("revision") != settled_model.get_revision(want):
+        return f"at revision {model_state.get('revision')}"
+    if model_state.get("other"):
+        return f"at {model_state['other']}"
+    changed = model_state.get("changed") or []
+    return f"changed in {', '.join(changed)}" if changed else VERIFIED
 
 
-def differences(have: Json, want: Json) -> list[str]:
+def compare(have: Json, want: Json) -> list[str]:
     if have.get("state") == want["state"]:
         return []
     handle, source = want["handle"], want["source"]
-    way = "downloaded" if source["kind"] == "hub" else f"copied from {source['node']}"
+    method = "downloaded" if source["kind"] == "hub" else f"copied from {source['node']}"
     if have.get("state") == "not verified yet":
         return [f"{handle} is there, will be verified"]
-    is_or_has = "has" if str(have.get("state")).startswith("changed") else "is"
-    return [f"{handle} {is_or_has} {have.get('state')}, will be {way}"]
+    verb = "has" if str(have.get("state")).startswith("changed") else "is"
+    return [f"{handle} {verb} {have.get('state')}, will be {method}"]
 
 
-def disturbs(have: Json, want: Json) -> str:
+def get_disturbance(have: Json, want: Json) -> str:
     return "none"
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
-    from node.delivery.model import from_hub, from_peer
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+    from node.delivery.model import download_from_hub, receive_from_peer
 
-    root = cache.folder(want["cache"], want["handle"])
-    process.remember(journal)
-    uid, gid = users.ids_of(journal.system, want["user"])
-    if journal.system.state(want["cache"]) is None:
-        directory.ensure(journal, want["cache"], 0o755, uid, gid)
-    model.remember(journal, root, want["handle"], want["keep"])
-    if journal.system.state(root) is None:
-        journal.system.make_directory(root)
-        journal.system.own(root, 0o755, uid, gid)
-    with alone(journal.system, root, want["handle"]):
+    root = cache.get_model_folder(want["cache"], want["handle"])
+    process.record(manifest)
+    uid, gid = users.get_user_ids(manifest.system, want["user"])
+    if manifest.system.get_state(want["cache"]) is None:
+        directory.ensure(manifest, want["cache"], 0o755, uid, gid)
+    model.record(manifest, root, want["handle"], want["keep"])
+    if manifest.system.get_state(root) is None:
+        manifest.system.make_directory(root)
+        manifest.system.set_owner(root, 0o755, uid, gid)
+    with hold_model_lock(manifest.system, root, want["handle"]):
         if want["source"]["kind"] == "hub":
-            return from_hub(journal, want, secret)
-        return from_peer(journal, want, secret)
+            return download_from_hub(manifest, want, secret)
+        return receive_from_peer(manifest, want, secret)
 
 
 @contextmanager
-def alone(system: System, root: str, handle: str) -> Iterator[None]:
+def hold_model_lock(system: System, root: str, handle: str) -> Iterator[None]:
     """Only one run works on a model: an interrupted one may still be at it for seconds."""
-    handle_of_root = os.open(system.path(root), os.O_RDONLY | os.O_DIRECTORY)
+    root_descriptor = os.open(system.path(root), os.O_RDONLY | os.O_DIRECTORY)
     try:
-        flock(handle_of_root, LOCK_EX | LOCK_NB)
+        flock(root_descriptor, LOCK_EX | LOCK_NB)
         yield
     except BlockingIOError:
-        raise Refusal(f"Another run is fetching {handle} at this moment; wait for it.") from None
+        raise StepError(f"Another run is fetching {handle} at this moment; wait for it.") from None
     finally:
-        os.close(handle_of_root)
+        os.close(root_descriptor)

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from node.changes import action, file
-from node.host.differences import changed
+from node.host.differences import format_change
 from node.host.system import System
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
-SWITCH = "VLLM_DISABLED_KERNELS"
+KERNEL_VARIABLE = "VLLM_DISABLED_KERNELS"
 UNITS = "/etc/systemd/system"
 NAME = "60-sparkform-kernels.conf"
 Json = Mapping[str, Any]
@@ -24,43 +24,46 @@ Json = Mapping[str, Any]
 def observe(system: System, request: Json) -> dict[str, Any]:
     """The kernels that the drop-in of the asked unit switches off; null without one."""
     unit = request.get("unit")
-    text = system.read(_path(str(unit))) if unit else None
-    return {"kernels": None if text is None else _kernels(text)}
+    text = system.read(_get_drop_in_path(str(unit))) if unit else None
+    return {"kernels": None if text is None else _parse_kernels(text)}
 
 
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
-    return {**want, "kernels": seen.get("kernels")}
+def narrow(observed: Json, want: Json) -> dict[str, Any]:
+    return {**want, "kernels": observed.get("kernels")}
 
 
-def differences(have: Json, want: Json) -> list[str]:
-    same = have["kernels"] == want["kernels"]
-    return [] if same else [changed(SWITCH, have["kernels"], want["kernels"])]
+def compare(have: Json, want: Json) -> list[str]:
+    is_same = have["kernels"] == want["kernels"]
+    return [] if is_same else [format_change(KERNEL_VARIABLE, have["kernels"], want["kernels"])]
 
 
-def disturbs(have: Json, want: Json) -> str:
+def get_disturbance(have: Json, want: Json) -> str:
     """vLLM chooses its kernels as it starts."""
     return "none" if have["kernels"] == want["kernels"] else "host"
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
-    path, text = _path(want["unit"]), _text(want["kernels"])
-    if journal.system.read(path) != text:
-        action.mark(journal, action.RELOAD_SYSTEMD)
-        file.write(journal, file.Change(path, text))
-        return [f"{path}: written", *action.settle(journal, action.RELOAD_SYSTEMD)]
-    return action.settle(journal, action.RELOAD_SYSTEMD)
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+    path, text = _get_drop_in_path(want["unit"]), _render_drop_in(want["kernels"])
+    if manifest.system.read(path) != text:
+        action.mark_due(manifest, action.RELOAD_SYSTEMD)
+        file.write(manifest, file.FileChange(path, text))
+        return [f"{path}: written", *action.perform_due(manifest, action.RELOAD_SYSTEMD)]
+    return action.perform_due(manifest, action.RELOAD_SYSTEMD)
 
 
-def _path(unit: str) -> str:
+def _get_drop_in_path(unit: str) -> str:
     return f"{UNITS}/{unit}.d/{NAME}"
 
 
-def _text(kernels: list[str]) -> str:
-    named = ",".join(kernels)
-    return f"# Written by sparkform; changes are lost.\n[Service]\nEnvironment={SWITCH}={named}\n"
+def _render_drop_in(kernels: list[str]) -> str:
+    kernel_list = ",".join(kernels)
+    return (
+        f"# Written by sparkform; changes are "
+        f"lost.\n[Service]\nEnvironment={KERNEL_VARIABLE}={kernel_list}\n"
+    )
 
 
-def _kernels(text: str) -> list[str]:
-    start = f"Environment={SWITCH}="
-    found = [line.removeprefix(start) for line in text.splitlines() if line.startswith(start)]
-    return found[-1].split(",") if found else []
+def _parse_kernels(text: str) -> list[str]:
+    prefix = f"Environment={KERNEL_VARIABLE}="
+    values = [line.removeprefix(prefix) for line in text.splitlines() if line.startswith(prefix)]
+    return values[-1].split(",") if values else []

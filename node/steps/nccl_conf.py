@@ -13,9 +13,9 @@ from typing import Any
 
 from node.changes import file
 from node.files import lines
-from node.host.differences import changes
+from node.host.differences import list_changes
 from node.host.system import System
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 PATH = "/etc/nccl.conf"
 Json = Mapping[str, Any]
@@ -27,53 +27,55 @@ OWNED = ("NCCL_IB_DISABLE", "NCCL_IB_GID_INDEX")
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     """The owned keys that the file sets, as text."""
-    found = dict(filter(None, map(_parse, lines.split(system.read(PATH)))))
-    return {name: found.get(name) for name in (*OWNED, *_names(request))}
+    settings = dict(filter(None, map(_parse_setting, lines.split_lines(system.read(PATH)))))
+    return {name: settings.get(name) for name in (*OWNED, *_list_names(request))}
 
 
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
-    return {name: want[name] if seen.get(name) is None else seen[name] for name in want}
+def narrow(observed: Json, want: Json) -> dict[str, Any]:
+    return {name: want[name] if observed.get(name) is None else observed[name] for name in want}
 
 
-def differences(have: Json, want: Json) -> list[str]:
-    return changes(have, want, want)
+def compare(have: Json, want: Json) -> list[str]:
+    return list_changes(have, want, want)
 
 
-def disturbs(have: Json, want: Json) -> str:
+def get_disturbance(have: Json, want: Json) -> str:
     """NCCL reads the file when a process starts; one that runs is not touched."""
     return "none"
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
-    text = journal.system.read(PATH)
-    edits = plan(text, want)
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+    text = manifest.system.read(PATH)
+    edits = plan_edits(text, want)
     if not edits:
         return []
-    file.write(journal, file.Change(PATH, lines.merge(text, edits), 0o644, file.LINES, edits))
-    return [f"{PATH}: {said}" for said in map(_said, edits)]
+    file.write(
+        manifest, file.FileChange(PATH, lines.apply_edits(text, edits), 0o644, file.LINES, edits)
+    )
+    return [f"{PATH}: {change}" for change in map(_format_edit, edits)]
 
 
-def plan(text: str | None, want: Json) -> list[lines.Edit]:
+def plan_edits(text: str | None, want: Json) -> list[lines.LineEdit]:
     """One edit for each line that sets an owned key to something else. Pure."""
-    found = lines.split(text)
+    file_lines = lines.split_lines(text)
     edits = []
-    for index, line in enumerate(found):
-        name, value = _parse(line) or ("", "")
+    for index, line in enumerate(file_lines):
+        name, value = _parse_setting(line) or ("", "")
         if name in want and value != want[name]:
-            new = None if want[name] is None else f"{name}={want[name]}"
-            edits.append(lines.replaced(found, index, new, key=f"{name}="))
+            replacement = None if want[name] is None else f"{name}={want[name]}"
+            edits.append(lines.plan_replacement(file_lines, index, replacement, key=f"{name}="))
     return edits
 
 
-def _names(request: Json) -> list[str]:
+def _list_names(request: Json) -> list[str]:
     return [name for name in request if name.startswith("NCCL_")]
 
 
-def _parse(line: str) -> tuple[str, str] | None:
+def _parse_setting(line: str) -> tuple[str, str] | None:
     name, equals, value = line.partition("#")[0].partition("=")
     return (name.strip(), value.strip()) if equals else None
 
 
-def _said(edit: lines.Edit) -> str:
-    old, new = (edit["before"] or "").strip(), (edit["after"] or "").strip()
-    return f"{old} is now {new}" if new else f"{old} taken out"
+def _format_edit(edit: lines.LineEdit) -> str:
+    old_line, new_line = (edit["before"] or "").strip(), (edit["after"] or "").strip()
+    return f"{old_line} is now {new_line}" if new_line else f"{old_line} taken out"

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from node.host.system import System
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 Json = Mapping[str, Any]
 
@@ -23,11 +23,11 @@ class Want(TypedDict):
     receivers: dict[str, int]
 
 
-def wanted(name: str, listen: Sequence[str], receivers: Mapping[str, int]) -> dict[str, Any]:
+def build_want(name: str, listen: Sequence[str], receivers: Mapping[str, int]) -> dict[str, Any]:
     return dict(Want(name=name, listen=list(listen), receivers=dict(receivers)))
 
 
-def without(want: Json, waiting: Sequence[str]) -> dict[str, Any]:
+def remove_receivers(want: Json, waiting: Sequence[str]) -> dict[str, Any]:
     """`want` as if it had not been offered to those who wait. Pure."""
     receivers = {node: run for node, run in want["receivers"].items() if node not in waiting}
     return {**want, "receivers": receivers}
@@ -37,20 +37,20 @@ def observe(system: System, request: Json) -> dict[str, Any]:
     return {}
 
 
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
+def narrow(observed: Json, want: Json) -> dict[str, Any]:
     return dict(want)
 
 
-def differences(have: Json, want: Json) -> list[str]:
+def compare(have: Json, want: Json) -> list[str]:
     waiting = [node for node in want["receivers"] if node not in have.get("receivers", {})]
     return [f"{want['name']} will be offered to {', '.join(waiting)}"] if waiting else []
 
 
-def disturbs(have: Json, want: Json) -> str:
+def get_disturbance(have: Json, want: Json) -> str:
     return "none"
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
     from node.delivery import offers
 
-    return offers.open_for(journal, want["name"], want["listen"])
+    return offers.add_offer(manifest, want["name"], want["listen"])

@@ -13,30 +13,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from node.host.system import System
-from node.state.manifest import Journal
-from node.steps.stateless import differences, disturbs, narrow
+from node.state.manifest import Manifest
+from node.steps.stateless import compare, get_disturbance, narrow
 
 Json = Mapping[str, Any]
-__all__ = ["apply", "differences", "disturbs", "narrow", "observe"]
+__all__ = ["apply", "compare", "get_disturbance", "narrow", "observe"]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     """It has no state of its own; but who asks for it gets the engines looked at."""
     from node.readiness import look
 
-    return look.look(system, request)
+    return look.query(system, request)
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
     """Raises Refusal with the failure, what to do, and the log's end; the engine is then gone."""
-    from node.readiness.waiting import wait
+    from node.readiness.waiting import wait_until_ready
 
-    return wait(journal.system, want, node_of(journal.owner))
+    return wait_until_ready(manifest.system, want, get_node(manifest.owner))
 
 
-def node_of(owner: str) -> str:
+def get_node(owner: str) -> str:
     """
-    >>> node_of("spark/demo/spark-1/ready:qwen")
+    >>> get_node("spark/demo/spark-1/ready:qwen")
     'spark-1'
     """
     return owner.split("/")[2]

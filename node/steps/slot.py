@@ -14,12 +14,12 @@ from dataclasses import asdict
 from typing import Any
 
 from node.changes import members as kind
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.paths import DOCKER_SOCKET
 from node.host.system import System
 from node.ranks import capacity, member_ends, service_objects
 from node.ranks.service_objects import Member
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 Json = Mapping[str, Any]
 
@@ -27,45 +27,49 @@ Json = Mapping[str, Any]
 def observe(system: System, request: Json) -> dict[str, Any]:
     """`members`: the ranks of the service that asks, as this node has them."""
     service = str(request.get("service", ""))
-    found = service_objects.of(system, service) if service else []
-    return {"members": [asdict(one) for one in found]}
+    members = service_objects.of(system, service) if service else []
+    return {"members": [asdict(member) for member in members]}
 
 
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
+def narrow(observed: Json, want: Json) -> dict[str, Any]:
     """A rank of another run differs; one that is missing is the business of whoever starts it."""
-    others = sorted(
-        {one["token"] for one in seen.get("members", []) if one["token"] != want["token"]}
+    other_tokens = sorted(
+        {
+            member["token"]
+            for member in observed.get("members", [])
+            if member["token"] != want["token"]
+        }
     )
-    return {**want, "token": ", ".join(others)} if others else dict(want)
+    return {**want, "token": ", ".join(other_tokens)} if other_tokens else dict(want)
 
 
-def differences(have: Json, want: Json) -> list[str]:
+def compare(have: Json, want: Json) -> list[str]:
     if have["token"] == want["token"]:
         return []
     return [f"what runs of service {want['service']} will be ended first"]
 
 
-def disturbs(have: Json, want: Json) -> str:
+def get_disturbance(have: Json, want: Json) -> str:
     return "none"
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
-    system = journal.system
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+    system = manifest.system
     _require_docker(system)
-    kind.remember(journal, want["service"])
-    done = member_ends.remove(system, lambda one: _leaves(one, want))
-    if done:
+    kind.record(manifest, want["service"])
+    messages = member_ends.remove(system, lambda member: _must_stop(member, want))
+    if messages:
         capacity.await_memory(system)
-    if not any(one.alive for one in service_objects.of(system, want["service"])):
+    if not any(member.alive for member in service_objects.of(system, want["service"])):
         capacity.require_ports(system, want["ports"])
-    return done
+    return messages
 
 
-def _leaves(one: Member, want: Json) -> bool:
+def _must_stop(member: Member, want: Json) -> bool:
     """A manager sees the whole Swarm: of other services only what runs on this node is meant."""
-    if one.service == want["service"]:
-        return bool(one.token != want["token"])
-    return want["rank"] is not None and one.kind in (
+    if member.service == want["service"]:
+        return bool(member.token != want["token"])
+    return want["rank"] is not None and member.kind in (
         service_objects.CONTAINER,
         service_objects.UNIT,
     )
@@ -73,5 +77,5 @@ def _leaves(one: Member, want: Json) -> bool:
 
 def _require_docker(system: System) -> None:
     """Without an answer nobody knows what runs."""
-    if not system.ask(DOCKER_SOCKET, "GET", "/_ping", timeout_s=30).ok:
-        raise Refusal("dockerd does not answer, so what runs on this node is not known.")
+    if not system.request(DOCKER_SOCKET, "GET", "/_ping", timeout_s=30).ok:
+        raise StepError("dockerd does not answer, so what runs on this node is not known.")

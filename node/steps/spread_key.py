@@ -12,44 +12,44 @@ from collections.abc import Mapping
 from typing import Any
 
 from node.changes import directory, tree
-from node.host.paths import SPREAD, SPREAD_KEY
+from node.host.paths import TRANSFER_KEY, TRANSFERS
 from node.host.system import System
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 Json = Mapping[str, Any]
-MADE, MISSING = "made", "missing"
-BYTES = 32
+PRESENT, MISSING = "made", "missing"
+KEY_BYTES = 32
 
 
-def wanted() -> dict[str, Any]:
-    return {"key": MADE}
+def build_want() -> dict[str, Any]:
+    return {"key": PRESENT}
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     """Whether there is one; never the key."""
-    return {"key": MADE if system.state(SPREAD_KEY) else MISSING}
+    return {"key": PRESENT if system.get_state(TRANSFER_KEY) else MISSING}
 
 
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
-    return {"key": seen.get("key", MISSING)}
+def narrow(observed: Json, want: Json) -> dict[str, Any]:
+    return {"key": observed.get("key", MISSING)}
 
 
-def differences(have: Json, want: Json) -> list[str]:
+def compare(have: Json, want: Json) -> list[str]:
     if have == want:
         return []
     return ["no key for what nodes fetch from each other, will be made"]
 
 
-def disturbs(have: Json, want: Json) -> str:
+def get_disturbance(have: Json, want: Json) -> str:
     return "none"
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
     """One line of JSON and no other: {"spread_key"}. Its resource's output is secret."""
-    system = journal.system
-    if system.state(SPREAD_KEY) is None:
-        directory.make_parents(journal, SPREAD)
-        tree.remember(journal, SPREAD)
-        system.make_directory(SPREAD, 0o700)
-        system.write(SPREAD_KEY, os.urandom(BYTES).hex(), 0o600)
-    return [json.dumps({"spread_key": system.read(SPREAD_KEY)})]
+    system = manifest.system
+    if system.get_state(TRANSFER_KEY) is None:
+        directory.make_parents(manifest, TRANSFERS)
+        tree.record(manifest, TRANSFERS)
+        system.make_directory(TRANSFERS, 0o700)
+        system.write(TRANSFER_KEY, os.urandom(KEY_BYTES).hex(), 0o600)
+    return [json.dumps({"spread_key": system.read(TRANSFER_KEY)})]

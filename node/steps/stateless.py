@@ -9,13 +9,13 @@ from typing import Any
 Json = Mapping[str, Any]
 
 
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
+def narrow(observed: Json, want: Json) -> dict[str, Any]:
     return dict(want)
 
 
-def differences(have: Json, want: Json) -> list[str]:
+def compare(have: Json, want: Json) -> list[str]:
     return []
 
 
-def disturbs(have: Json, want: Json) -> str:
+def get_disturbance(have: Json, want: Json) -> str:
     return "none"

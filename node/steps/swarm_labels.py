@@ -15,12 +15,12 @@ from typing import Any
 
 from node.changes import node_labels
 from node.docker import swarm_nodes
-from node.docker.swarm_nodes import DRAIN, READY, Node
-from node.errors import Refusal
-from node.host.differences import changed
+from node.docker.swarm_nodes import DRAIN, READY, SwarmNodeRecord
+from node.errors import StepError
+from node.host.differences import format_change
 from node.host.labels import PREFIX
 from node.host.system import System
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 # Docker gives a task ten seconds to end, an engine may ask for more.
 DRAIN_S = 60.0
@@ -32,87 +32,96 @@ Json = Mapping[str, Any]
 def observe(system: System, request: Json) -> dict[str, Any]:
     """`nodes`: our labels by hostname of the nodes that are up; `stale`: hostnames of labelled
     entries that are down, or older than another of that name."""
-    found = swarm_nodes.read(system)
-    current = _current(found)
-    stale = [node.hostname for node in found if _ours(node) and node not in current.values()]
-    return {"nodes": {name: _ours(node) for name, node in current.items()}, "stale": stale}
+    nodes = swarm_nodes.read(system)
+    current = _find_current(nodes)
+    stale = [
+        node.hostname for node in nodes if _get_our_labels(node) and node not in current.values()
+    ]
+    return {
+        "nodes": {name: _get_our_labels(node) for name, node in current.items()},
+        "stale": stale,
+    }
 
 
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
+def narrow(observed: Json, want: Json) -> dict[str, Any]:
     """A labelled node that is not wanted differs; another's node does not."""
-    wanted = {name: seen["nodes"].get(name) for name in want["nodes"]}
-    kept = {*wanted, *want["away"]}
-    leaving = {name: one for name, one in seen["nodes"].items() if one and name not in kept}
-    old = [name for name in seen["stale"] if name not in want["away"]]
-    stale: dict[str, Any] = {f"an old entry of {name}": {} for name in old}
-    return {**want, "nodes": {**wanted, **leaving, **stale}}
+    wanted_nodes = {name: observed["nodes"].get(name) for name in want["nodes"]}
+    kept_names = {*wanted_nodes, *want["away"]}
+    leaving = {
+        name: labels
+        for name, labels in observed["nodes"].items()
+        if labels and name not in kept_names
+    }
+    stale_names = [name for name in observed["stale"] if name not in want["away"]]
+    stale: dict[str, Any] = {f"an old entry of {name}": {} for name in stale_names}
+    return {**want, "nodes": {**wanted_nodes, **leaving, **stale}}
 
 
-def differences(have: Json, want: Json) -> list[str]:
-    said = []
+def compare(have: Json, want: Json) -> list[str]:
+    messages = []
     for name, labels in have["nodes"].items():
         if name not in want["nodes"]:
-            said.append(f"{name} is in the Swarm, will be removed from it")
+            messages.append(f"{name} is in the Swarm, will be removed from it")
         elif labels is None:
-            said.append(f"{name} is not in the Swarm yet, will be labelled")
+            messages.append(f"{name} is not in the Swarm yet, will be labelled")
         else:
-            said += _label_phrases(name, labels, want["nodes"][name])
-    return said
+            messages += _compare_labels(name, labels, want["nodes"][name])
+    return messages
 
 
-def disturbs(have: Json, want: Json) -> str:
+def get_disturbance(have: Json, want: Json) -> str:
     """A node that goes takes its tasks along; labels move nothing that runs."""
     return "docker" if set(have["nodes"]) - set(want["nodes"]) else "none"
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
-    up = _await_up(journal.system, list(want["nodes"]))
-    done = []
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+    ready_nodes = _await_ready(manifest.system, list(want["nodes"]))
+    messages = []
     for name, labels in want["nodes"].items():
-        done += _label(journal, up[name], labels)
-    for node in _to_go(swarm_nodes.read(journal.system), want):
-        done += _remove(journal.system, node)
-    return done
+        messages += _set_labels(manifest, ready_nodes[name], labels)
+    for node in _find_leaving(swarm_nodes.read(manifest.system), want):
+        messages += _remove(manifest.system, node)
+    return messages
 
 
-def _await_up(system: System, names: list[str]) -> dict[str, Node]:
+def _await_ready(system: System, names: list[str]) -> dict[str, SwarmNodeRecord]:
     """A node that has just joined is ready a moment later. Raises Refusal."""
     deadline = time.monotonic() + READY_S
     while True:
-        up = _current(swarm_nodes.read(system))
-        missing = [name for name in names if name not in up]
+        ready_nodes = _find_current(swarm_nodes.read(system))
+        missing = [name for name in names if name not in ready_nodes]
         if not missing:
-            return up
+            return ready_nodes
         if time.monotonic() > deadline:
-            raise Refusal(f"Not in the Swarm, or down: {', '.join(missing)} (`docker node ls`).")
+            raise StepError(f"Not in the Swarm, or down: {', '.join(missing)} (`docker node ls`).")
         time.sleep(PAUSE_S)
 
 
-def _current(found: list[Node]) -> dict[str, Node]:
+def _find_current(nodes: list[SwarmNodeRecord]) -> dict[str, SwarmNodeRecord]:
     """The node that is up, by hostname: of two entries of one name, the younger."""
-    return {node.hostname: node for node in found if node.state == READY}
+    return {node.hostname: node for node in nodes if node.state == READY}
 
 
-def _to_go(found: list[Node], want: Json) -> list[Node]:
-    kept = [node for name, node in _current(found).items() if name in want["nodes"]]
+def _find_leaving(nodes: list[SwarmNodeRecord], want: Json) -> list[SwarmNodeRecord]:
+    kept_nodes = [node for name, node in _find_current(nodes).items() if name in want["nodes"]]
     return [
         node
-        for node in found
-        if _ours(node) and node not in kept and node.hostname not in want["away"]
+        for node in nodes
+        if _get_our_labels(node) and node not in kept_nodes and node.hostname not in want["away"]
     ]
 
 
-def _label(journal: Journal, node: Node, labels: Json) -> list[str]:
-    ours = _ours(node)
-    if ours == labels:
+def _set_labels(manifest: Manifest, node: SwarmNodeRecord, labels: Json) -> list[str]:
+    our_labels = _get_our_labels(node)
+    if our_labels == labels:
         return []
-    node_labels.remember(journal, node, sorted({*ours, *labels}))
-    others = {name: value for name, value in node.labels.items() if name not in ours}
-    swarm_nodes.update(journal.system, node, {**others, **labels})
+    node_labels.record(manifest, node, sorted({*our_labels, *labels}))
+    other_labels = {name: value for name, value in node.labels.items() if name not in our_labels}
+    swarm_nodes.update(manifest.system, node, {**other_labels, **labels})
     return [f"{node.hostname}: labels set"]
 
 
-def _remove(system: System, node: Node) -> list[str]:
+def _remove(system: System, node: SwarmNodeRecord) -> list[str]:
     if node.state == READY:
         swarm_nodes.update(system, node, node.labels, availability=DRAIN)
         _await_drained(system, node)
@@ -120,19 +129,19 @@ def _remove(system: System, node: Node) -> list[str]:
     return [f"{node.hostname}: removed from the Swarm"]
 
 
-def _await_drained(system: System, node: Node) -> None:
+def _await_drained(system: System, node: SwarmNodeRecord) -> None:
     deadline = time.monotonic() + DRAIN_S
-    while swarm_nodes.tasks_on(system, node) and time.monotonic() < deadline:
+    while swarm_nodes.count_tasks(system, node) and time.monotonic() < deadline:
         time.sleep(PAUSE_S)
 
 
-def _ours(node: Node) -> dict[str, str]:
+def _get_our_labels(node: SwarmNodeRecord) -> dict[str, str]:
     return {name: value for name, value in node.labels.items() if name.startswith(PREFIX)}
 
 
-def _label_phrases(node: str, have: Json, want: Json) -> list[str]:
+def _compare_labels(node: str, have: Json, want: Json) -> list[str]:
     return [
-        changed(f"label {name} of {node}", have.get(name), want.get(name))
+        format_change(f"label {name} of {node}", have.get(name), want.get(name))
         for name in sorted({*have, *want})
         if have.get(name) != want.get(name)
     ]

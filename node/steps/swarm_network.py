@@ -10,24 +10,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.docker_api import get
-from node.host.plain import mapping
+from node.host.plain import as_mapping
 from node.host.system import System
-from node.state.manifest import Journal
-from node.steps.stateless import differences, disturbs, narrow
+from node.state.manifest import Manifest
+from node.steps.stateless import compare, get_disturbance, narrow
 
 Json = Mapping[str, Any]
-__all__ = ["apply", "differences", "disturbs", "narrow", "observe"]
+__all__ = ["apply", "compare", "get_disturbance", "narrow", "observe"]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     return {}
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
     """The id and nothing else."""
-    found = mapping(get(journal.system, "/networks/host?scope=swarm")).get("Id")
-    if not found:
-        raise Refusal("This node's Swarm has no host network; `docker network ls` shows it.")
-    return [str(found)]
+    network_id = as_mapping(get(manifest.system, "/networks/host?scope=swarm")).get("Id")
+    if not network_id:
+        raise StepError("This node's Swarm has no host network; `docker network ls` shows it.")
+    return [str(network_id)]

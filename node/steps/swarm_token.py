@@ -11,38 +11,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from node.docker import membership
-from node.errors import Refusal
-from node.host.differences import changes
+from node.errors import StepError
+from node.host.differences import list_changes
 from node.host.docker_api import get
-from node.host.plain import mapping
+from node.host.plain import as_mapping
 from node.host.system import System
-from node.state.manifest import Journal
+from node.state.manifest import Manifest
 
 Json = Mapping[str, Any]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     """The cluster's id on a manager; null elsewhere. Never the token."""
-    found = membership.read(system)
-    return {"cluster": found.cluster if found is not None and found.manager else None}
+    current = membership.read(system)
+    return {"cluster": current.cluster if current is not None and current.manager else None}
 
 
-def narrow(seen: Json, want: Json) -> dict[str, Any]:
-    return dict(want) if want["cluster"] is None else {"cluster": seen["cluster"]}
+def narrow(observed: Json, want: Json) -> dict[str, Any]:
+    return dict(want) if want["cluster"] is None else {"cluster": observed["cluster"]}
 
 
-def differences(have: Json, want: Json) -> list[str]:
-    return changes(have, want, ["cluster"])
+def compare(have: Json, want: Json) -> list[str]:
+    return list_changes(have, want, ["cluster"])
 
 
-def disturbs(have: Json, want: Json) -> str:
+def get_disturbance(have: Json, want: Json) -> str:
     return "none"
 
 
-def apply(journal: Journal, want: Json, secret: Json) -> list[str]:
+def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
     """One line of JSON and no other: {"cluster", "join_token"}. Its resource's output is secret."""
-    found = mapping(get(journal.system, "/swarm"))
-    token = mapping(found.get("JoinTokens")).get("Worker")
+    swarm_info = as_mapping(get(manifest.system, "/swarm"))
+    token = as_mapping(swarm_info.get("JoinTokens")).get("Worker")
     if not token:
-        raise Refusal("This node is no manager of a Swarm, so it has no join token.")
-    return [json.dumps({"cluster": found.get("ID"), "join_token": token})]
+        raise StepError("This node is no manager of a Swarm, so it has no join token.")
+    return [json.dumps({"cluster": swarm_info.get("ID"), "join_token": token})]

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from node.errors import Refusal
+from node.errors import StepError
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Bundle:
     """`items` by place below `root`; `about` is for the step that receives it."""
 
     name: str
@@ -32,19 +32,19 @@ class Parcel:
     def bytes(self) -> int:
         return sum(item.size for item in self.items.values())
 
-    def to_text(self) -> str:
+    def to_json(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
 
 
-def parse(text: str) -> Parcel:
-    return made(json.loads(text))
+def parse_bundle(text: str) -> Bundle:
+    return build_from_fields(json.loads(text))
 
 
-def made(stored: dict[str, Any]) -> Parcel:
+def build_from_fields(fields: dict[str, Any]) -> Bundle:
     """Raises Refusal where a place would lead out of the folder that it is for."""
-    items = {place: Item(**item) for place, item in stored.pop("items").items()}
-    for place in items:
-        parts = PurePosixPath(place).parts
-        if not parts or place.startswith("/") or ".." in parts:
-            raise Refusal(f"{stored['name']} holds a file that leads out of its folder: {place}")
-    return Parcel(items=items, **stored)
+    items = {path: Item(**item) for path, item in fields.pop("items").items()}
+    for path in items:
+        parts = PurePosixPath(path).parts
+        if not parts or path.startswith("/") or ".." in parts:
+            raise StepError(f"{fields['name']} holds a file that leads out of its folder: {path}")
+    return Bundle(items=items, **fields)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Member:
+class ChainMember:
     """A receiver: where it serves, from whom it fetches (None: from the source), how far it is."""
 
     name: str
@@ -28,52 +28,64 @@ class Member:
 class Chain:
     """The receivers of one parcel. All methods may be called by many threads."""
 
-    members: dict[str, Member] = field(default_factory=dict)
-    last_word_s: float = field(default_factory=time.monotonic)
+    members: dict[str, ChainMember] = field(default_factory=dict)
+    last_contact_s: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def join(
         self, name: str, addresses: list[str], port: int, avoid: Collection[str]
-    ) -> Member | None:
+    ) -> ChainMember | None:
         """From whom `name` fetches; None for the source. `avoid`: those who did not answer it."""
         with self._lock:
-            self.last_word_s = time.monotonic()
+            self.last_contact_s = time.monotonic()
             self.members.pop(name, None)
-            giver = next((one for one in self._latest() if self._fits(one, name, avoid)), None)
-            upstream = giver.name if giver else None
-            self.members[name] = Member(name, addresses, port, upstream)
-            return giver
+            upstream_member = next(
+                (
+                    member
+                    for member in self._list_latest_first()
+                    if self._can_serve(member, name, avoid)
+                ),
+                None,
+            )
+            upstream = upstream_member.name if upstream_member else None
+            self.members[name] = ChainMember(name, addresses, port, upstream)
+            return upstream_member
 
-    def done(self, name: str) -> bool:
+    def mark_complete(self, name: str) -> bool:
         """Told by a receiver that has all; returns whether nobody fetches from it any more."""
         with self._lock:
-            self.last_word_s = time.monotonic()
+            self.last_contact_s = time.monotonic()
             member = self.members.get(name)
             if member is None:
                 return True
             member.has_all = True
             member.has_left = not any(
-                one.upstream == name and not one.has_all for one in self.members.values()
+                receiver.upstream == name and not receiver.has_all
+                for receiver in self.members.values()
             )
             return member.has_left
 
     def is_over(self) -> bool:
         """Whether all who came have what they came for."""
         with self._lock:
-            return bool(self.members) and all(one.has_left for one in self.members.values())
+            return bool(self.members) and all(member.has_left for member in self.members.values())
 
-    def _latest(self) -> list[Member]:
+    def _list_latest_first(self) -> list[ChainMember]:
         return list(reversed(self.members.values()))
 
-    def _fits(self, giver: Member, name: str, avoid: Collection[str]) -> bool:
-        return not giver.has_left and giver.name not in avoid and not self._hangs_on(giver, name)
+    def _can_serve(self, member: ChainMember, name: str, avoid: Collection[str]) -> bool:
+        return (
+            not member.has_left
+            and member.name not in avoid
+            and not self._fetches_from(member, name)
+        )
 
-    def _hangs_on(self, giver: Member, name: str) -> bool:
+    def _fetches_from(self, candidate: ChainMember, name: str) -> bool:
         """Whether the giver itself gets it from `name`, which would be a circle."""
-        above = giver.upstream
-        while above is not None:
-            if above == name:
+        upstream = candidate.upstream
+        while upstream is not None:
+            if upstream == name:
                 return True
-            member = self.members.get(above)
-            above = member.upstream if member else None
+            member = self.members.get(upstream)
+            upstream = member.upstream if member else None
         return False

@@ -12,7 +12,7 @@ import threading
 
 from node.host import digests
 from node.transfer.bundle import Item
-from node.transfer.holding import Arriving
+from node.transfer.holding import IncomingBundle
 from node.transfer.streams import Streams
 
 READERS = 4
@@ -20,53 +20,55 @@ CHUNK_BYTES = 1024 * 1024
 NOTE_EVERY_S = 2.0
 
 
-class Checks:
+class DigestChecks:
     """One round, beside its streams. Files that are right leave `left`."""
 
-    def __init__(self, arriving: Arriving, left: dict[str, Item], streams: Streams) -> None:
-        self._arriving, self._left, self._streams = arriving, left, streams
-        self._places: queue.SimpleQueue[str] = queue.SimpleQueue()
-        for place in left:
-            self._places.put(place)
-        self.wrong: list[str] = []
+    def __init__(
+        self, incoming: IncomingBundle, missing: dict[str, Item], streams: Streams
+    ) -> None:
+        self._incoming, self._missing, self._streams = incoming, missing, streams
+        self._paths: queue.SimpleQueue[str] = queue.SimpleQueue()
+        for path in missing:
+            self._paths.put(path)
+        self.mismatched: list[str] = []
 
-    def follow(self) -> str | None:
+    def run(self) -> str | None:
         """Until all is here, or the streams have ended; returns why they ended early."""
         self._streams.start()
-        readers = [threading.Thread(target=self._read, daemon=True) for _ in range(READERS)]
+        readers = [threading.Thread(target=self._run_reader, daemon=True) for _ in range(READERS)]
         for reader in readers:
             reader.start()
         while any(reader.is_alive() for reader in readers):
             for reader in readers:
                 reader.join(NOTE_EVERY_S / READERS)
-            self._arriving.note()
+            self._incoming.save_progress()
         self._streams.join()
-        return self._streams.lost
+        return self._streams.failure
 
-    def _read(self) -> None:
+    def _run_reader(self) -> None:
         try:
             while not self._streams.over.is_set():
-                self._compare(self._places.get_nowait())
+                self._compare(self._paths.get_nowait())
         except queue.Empty:
             pass
         except OSError as error:
             self._streams.stop(f"this node cannot read or write: {error.strerror}")
 
-    def _compare(self, place: str) -> None:
-        item = self._left[place]
-        found, offset = digests.begun(item.digest, item.size), 0
-        with self._arriving.path(place).open("rb", buffering=0) as file:
+    def _compare(self, path: str) -> None:
+        item = self._missing[path]
+        hasher, offset = digests.new_hash(item.digest, item.size), 0
+        with self._incoming.path(path).open("rb", buffering=0) as file:
             while offset < item.size:
-                ready = self._arriving.available_until(place, offset, self._streams.over)
-                if not ready:
+                available = self._incoming.wait_for_bytes(path, offset, self._streams.over)
+                if not available:
                     return
-                chunk = os.pread(file.fileno(), min(ready, CHUNK_BYTES), offset)
-                found.update(chunk)
+                chunk = os.pread(file.fileno(), min(available, CHUNK_BYTES), offset)
+                hasher.update(chunk)
                 offset += len(chunk)
-            if item.digest.endswith(f":{found.hexdigest()}"):
+            if item.digest.endswith(f":{hasher.hexdigest()}"):
                 os.fsync(file.fileno())
-                self._arriving.finish(place)
-                del self._left[place]
+                self._incoming.finish(path)
+                del self._missing[path]
             else:
-                self.wrong.append(place)
-                self._arriving.forget(place)
+                self.mismatched.append(path)
+                self._incoming.reset(path)

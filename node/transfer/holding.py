@@ -13,140 +13,143 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
-from node.transfer.bundle import Item, Parcel
+from node.transfer.bundle import Bundle, Item
 
 SEGMENT_BYTES = 64 * 1024 * 1024
 UNFINISHED = ".spread.incomplete"
 WAIT_S = 1.0
 
 
-class Holding(Protocol):
+class ReadableBundle(Protocol):
     """What a server needs of it."""
 
-    def path(self, place: str) -> Path: ...
-    def available(self, place: str, offset: int) -> int:
+    def path(self, path: str) -> Path: ...
+    def count_available(self, path: str, offset: int) -> int:
         """Bytes that can be read from `offset` on; 0 where none will come any more."""
 
 
-class Whole:
+class CompleteBundle:
     """A parcel that is on the disk as a whole."""
 
-    def __init__(self, parcel: Parcel) -> None:
-        self._parcel = parcel
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
 
-    def path(self, place: str) -> Path:
-        return Path(self._parcel.root) / place
+    def path(self, path: str) -> Path:
+        return Path(self._bundle.root) / path
 
-    def available(self, place: str, offset: int) -> int:
-        return max(0, self._parcel.items[place].size - offset)
+    def count_available(self, path: str, offset: int) -> int:
+        return max(0, self._bundle.items[path].size - offset)
 
 
-def segments(size: int) -> int:
+def count_segments(size: int) -> int:
     """
-    >>> segments(0), segments(1), segments(SEGMENT_BYTES + 1)
+    >>> count_segments(0), segments(1), segments(SEGMENT_BYTES + 1)
     (1, 1, 2)
     """
     return max(1, -(-size // SEGMENT_BYTES))
 
 
-def segment_size(size: int, index: int) -> int:
+def get_segment_size(size: int, index: int) -> int:
     return min(SEGMENT_BYTES, size - index * SEGMENT_BYTES)
 
 
-class Arriving:
+class IncomingBundle:
     """A parcel on its way to this node. All methods may be called by many threads."""
 
     def __init__(self, root: Path, items: Mapping[str, Item], finished: set[str]) -> None:
         self._root, self._items = root, items
         self._changed = threading.Condition()
         self._finished, self._over = set(finished), threading.Event()
-        self._got = {place: [0] * segments(item.size) for place, item in items.items()}
-        self._load()
+        self._received = {path: [0] * count_segments(item.size) for path, item in items.items()}
+        self._load_progress()
 
     @property
-    def _notes(self) -> Path:
+    def _progress_file(self) -> Path:
         return self._root / f"notes{UNFINISHED}"
 
-    def path(self, place: str) -> Path:
+    def path(self, path: str) -> Path:
         """Where its bytes are at this moment."""
-        final = self._root / place
-        return final if place in self._finished else final.with_name(final.name + UNFINISHED)
+        final = self._root / path
+        return final if path in self._finished else final.with_name(final.name + UNFINISHED)
 
-    def available(self, place: str, offset: int) -> int:
-        return self.available_until(place, offset, self._over)
+    def count_available(self, path: str, offset: int) -> int:
+        return self.wait_for_bytes(path, offset, self._over)
 
-    def available_until(self, place: str, offset: int, over: threading.Event) -> int:
+    def wait_for_bytes(self, path: str, offset: int, over: threading.Event) -> int:
         """As `available`, for as long as one round of fetching is not over."""
         with self._changed:
             while True:
-                ready = self._ready(place, offset)
-                if ready or over.is_set() or offset >= self._items[place].size:
-                    return ready
+                available = self._count_readable(path, offset)
+                if available or over.is_set() or offset >= self._items[path].size:
+                    return available
                 self._changed.wait(WAIT_S)
 
-    def _ready(self, place: str, offset: int) -> int:
-        if place in self._finished:
-            return self._items[place].size - offset
-        index, inside = divmod(offset, SEGMENT_BYTES)
-        got = self._got[place]
-        return max(0, got[index] - inside) if index < len(got) else 0
+    def _count_readable(self, path: str, offset: int) -> int:
+        if path in self._finished:
+            return self._items[path].size - offset
+        index, segment_offset = divmod(offset, SEGMENT_BYTES)
+        received = self._received[path]
+        return max(0, received[index] - segment_offset) if index < len(received) else 0
 
-    def got(self, place: str, index: int) -> int:
+    def get_received(self, path: str, index: int) -> int:
         """Bytes of a segment that are here."""
-        return self._got[place][index]
+        return self._received[path][index]
 
-    def add(self, place: str, index: int, count: int) -> None:
+    def add(self, path: str, index: int, count: int) -> None:
         with self._changed:
-            self._got[place][index] += count
+            self._received[path][index] += count
             self._changed.notify_all()
 
-    def finish(self, place: str) -> None:
+    def finish(self, path: str) -> None:
         """The file is right: it gets its own name."""
         with self._changed:
-            draft = self.path(place)
-            os.replace(draft, self._root / place)
-            self._finished.add(place)
+            draft = self.path(path)
+            os.replace(draft, self._root / path)
+            self._finished.add(path)
             self._changed.notify_all()
 
-    def forget(self, place: str) -> None:
+    def reset(self, path: str) -> None:
         """The file is wrong: it begins anew."""
         with self._changed:
-            self._got[place] = [0] * len(self._got[place])
+            self._received[path] = [0] * len(self._received[path])
             self._changed.notify_all()
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Nothing more will come."""
         self._over.set()
         with self._changed:
             self._changed.notify_all()
 
-    def had(self) -> int:
+    def count_received(self) -> int:
         """Bytes that are here already."""
-        whole = sum(self._items[place].size for place in self._finished)
-        return whole + sum(
-            sum(got) for place, got in self._got.items() if place not in self._finished
+        finished_bytes = sum(self._items[path].size for path in self._finished)
+        return finished_bytes + sum(
+            sum(received) for path, received in self._received.items() if path not in self._finished
         )
 
-    def note(self) -> None:
+    def save_progress(self) -> None:
         """Keep on the disk how far it is, so that a run after a kill goes on from there."""
-        self._notes.parent.mkdir(parents=True, exist_ok=True)
-        draft = self._notes.with_name(f"new-{self._notes.name}")
-        draft.write_text(json.dumps(self._got))
-        os.replace(draft, self._notes)
+        self._progress_file.parent.mkdir(parents=True, exist_ok=True)
+        draft = self._progress_file.with_name(f"new-{self._progress_file.name}")
+        draft.write_text(json.dumps(self._received))
+        os.replace(draft, self._progress_file)
 
-    def forget_notes(self) -> None:
-        for path in (self._notes, self._notes.with_name(f"new-{self._notes.name}")):
+    def remove_progress(self) -> None:
+        for path in (
+            self._progress_file,
+            self._progress_file.with_name(f"new-{self._progress_file.name}"),
+        ):
             path.unlink(missing_ok=True)
 
-    def _load(self) -> None:
+    def _load_progress(self) -> None:
         try:
-            noted = json.loads(self._notes.read_text())
+            saved = json.loads(self._progress_file.read_text())
         except (FileNotFoundError, ValueError):
             return
-        for place, got in self._got.items():
-            item, draft = self._items[place], self.path(place)
-            if len(noted.get(place, [])) == len(got) and _has_size(draft, item.size):
-                self._got[place] = [int(count) for count in noted[place]]
+        for path, received in self._received.items():
+            item, draft = self._items[path], self.path(path)
+            if len(saved.get(path, [])) == len(received) and _has_size(draft, item.size):
+                self._received[path] = [int(count) for count in saved[path]]
 
 
 def _has_size(path: Path, size: int) -> bool:

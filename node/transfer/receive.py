@@ -10,15 +10,15 @@ from ipaddress import IPv4Interface
 from pathlib import Path
 from typing import Any
 
-from node.errors import Refusal
-from node.host.progress import Progress
+from node.errors import StepError
+from node.host.progress import TransferProgress
 from node.transfer import bundle
-from node.transfer.bundle import Parcel
-from node.transfer.caller import Caller, Lost
-from node.transfer.checks import Checks
-from node.transfer.holding import Arriving, Holding
-from node.transfer.server import Server
-from node.transfer.streams import Giver, Streams
+from node.transfer.bundle import Bundle
+from node.transfer.caller import ConnectionLost, TransferClient
+from node.transfer.checks import DigestChecks
+from node.transfer.holding import IncomingBundle, ReadableBundle
+from node.transfer.server import TransferServer
+from node.transfer.streams import Sender, Streams
 
 LINGER_S = 20.0
 """A next one that has gone without a word is not waited for any longer."""
@@ -28,7 +28,7 @@ PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
-class Source:
+class TransferSource:
     """How to reach the source: its addresses in this node's networks, and the key."""
 
     who: str
@@ -38,142 +38,151 @@ class Source:
     key: str
     me: str = field(default_factory=lambda: os.uname().nodename)
 
-    def ask(self, what: str, **question: object) -> dict[str, Any]:
+    def post(self, route: str, **document: object) -> dict[str, Any]:
         """By the first address that answers. Raises Lost, Refusal."""
         failures = []
         for address in self.addresses:
-            caller = Caller(self.key, address, self.port)
+            client = TransferClient(self.key, address, self.port)
             try:
-                return caller.ask(what, question)
-            except Lost as lost:
-                failures.append(str(lost))
+                return client.post(route, document)
+            except ConnectionLost as error:
+                failures.append(str(error))
             finally:
-                caller.close()
-        raise Lost("; ".join(failures) or "no address of it is known")
+                client.close()
+        raise ConnectionLost("; ".join(failures) or "no address of it is known")
 
 
-def offered(source: Source, name: str) -> Parcel:
+def fetch_offer(source: TransferSource, name: str) -> Bundle:
     """What the source offers under that name. Raises Refusal where it does not answer."""
     try:
-        return bundle.made(source.ask("/parcel", name=name))
-    except Lost as lost:
-        raise Refusal(f"{name} cannot be fetched: {lost}. Run `pulumi up` again.") from None
+        return bundle.build_from_fields(source.post("/parcel", name=name))
+    except ConnectionLost as error:
+        raise StepError(f"{name} cannot be fetched: {error}. Run `pulumi up` again.") from None
 
 
 class Receiver:
     """One parcel on its way to `root`. `has` says which files are right already."""
 
     def __init__(
-        self, source: Source, wanted: Parcel, root: Path, has: Callable[[str], bool]
+        self, source: TransferSource, bundle: Bundle, root: Path, is_present: Callable[[str], bool]
     ) -> None:
-        self.source, self.wanted, self.key = source, wanted, source.key
-        finished = {place for place in wanted.items if has(place)}
-        self.arriving = Arriving(root, wanted.items, finished)
-        self.left = {place: item for place, item in wanted.items.items() if place not in finished}
-        self._avoid: set[str] = set()
-        self._wrong_before: set[str] = set()
+        self.source, self.bundle, self.key = source, bundle, source.key
+        finished = {path for path in bundle.items if is_present(path)}
+        self.incoming = IncomingBundle(root, bundle.items, finished)
+        self.unfinished = {
+            path: item for path, item in bundle.items.items() if path not in finished
+        }
+        self._avoided: set[str] = set()
+        self._mismatched_before: set[str] = set()
 
-    def missing(self) -> int:
+    def count_missing_bytes(self) -> int:
         """Bytes still to come."""
-        return self.wanted.bytes - self.arriving.had()
+        return self.bundle.bytes - self.incoming.count_received()
 
-    def answer(self, what: str, asked: Mapping[str, Any]) -> str | None:
+    def build_answer(self, what: str, document: Mapping[str, Any]) -> str | None:
         """Only the source knows the chain."""
         return None
 
-    def holding(self, name: str, place: str) -> Holding | None:
-        known = name == self.wanted.name and place in self.wanted.items
-        return self.arriving if known else None
+    def holding(self, name: str, path: str) -> ReadableBundle | None:
+        is_known = name == self.bundle.name and path in self.bundle.items
+        return self.incoming if is_known else None
 
     def run(self) -> str:
         """Returns how much came and how fast. Raises Refusal; what has come stays."""
-        servers = self._servers()
-        progress = Progress(self._what(), self.wanted.bytes, self.arriving.had())
+        servers = self._start_servers()
+        progress = TransferProgress(
+            self._get_subject(), self.bundle.bytes, self.incoming.count_received()
+        )
         try:
             self._fetch(servers[0].server_address[1], progress)
-            self._linger(servers)
+            self._serve_until_free(servers)
         finally:
-            self.arriving.end()
+            self.incoming.close()
             for server in servers:
                 server.shutdown()
                 server.server_close()
-        self.arriving.forget_notes()
-        return progress.summary()
+        self.incoming.remove_progress()
+        return progress.summarize()
 
-    def _servers(self) -> list[Server]:
+    def _start_servers(self) -> list[TransferServer]:
         """At each own address, with one port for all."""
-        first, *others = (str(IPv4Interface(own).ip) for own in self.source.own)
-        servers = [Server(first, 0, self)]
-        servers += [Server(other, servers[0].server_address[1], self) for other in others]
+        first, *more = (str(IPv4Interface(interface).ip) for interface in self.source.own)
+        servers = [TransferServer(first, 0, self)]
+        servers += [TransferServer(address, servers[0].server_address[1], self) for address in more]
         for server in servers:
-            server.run_beside()
+            server.start()
         return servers
 
-    def _what(self) -> str:
-        return str(self.wanted.about.get("handle") or self.wanted.name)
+    def _get_subject(self) -> str:
+        return str(self.bundle.about.get("handle") or self.bundle.name)
 
-    def _fetch(self, port: int, progress: Progress) -> None:
+    def _fetch(self, port: int, progress: TransferProgress) -> None:
         """Round after round, until all is here and right: a giver may go away in the middle."""
-        last, since = self.missing(), time.monotonic()
-        while self.left:
-            giver = self._giver(port)
-            streams = Streams(giver, self.wanted.name, self.arriving, self.left, progress)
-            checks = Checks(self.arriving, self.left, streams)
-            lost = checks.follow()
-            self._judge(giver, checks.wrong)
-            if self.missing() < last:
-                last, since = self.missing(), time.monotonic()
-            if self.left and time.monotonic() - since > PATIENCE_S:
-                raise Refusal(f"{self._what()} does not come from {giver.who}: {lost}")
-            time.sleep(PAUSE_S if self.left else 0)
+        missing_before, progress_s = self.count_missing_bytes(), time.monotonic()
+        while self.unfinished:
+            sender = self._join_chain(port)
+            streams = Streams(sender, self.bundle.name, self.incoming, self.unfinished, progress)
+            checks = DigestChecks(self.incoming, self.unfinished, streams)
+            reason = checks.run()
+            self._check_round(sender, checks.mismatched)
+            if self.count_missing_bytes() < missing_before:
+                missing_before, progress_s = self.count_missing_bytes(), time.monotonic()
+            if self.unfinished and time.monotonic() - progress_s > PATIENCE_S:
+                raise StepError(f"{self._get_subject()} does not come from {sender.node}: {reason}")
+            time.sleep(PAUSE_S if self.unfinished else 0)
 
-    def _judge(self, giver: Giver, wrong: Sequence[str]) -> None:
+    def _check_round(self, sender: Sender, mismatched: Sequence[str]) -> None:
         """One who did not give all is not asked again; the source gives a file twice at most."""
-        if not self.left:
+        if not self.unfinished:
             return
-        if giver.who != self.source.who:
-            self._avoid.add(giver.who)
-        elif twice := sorted(self._wrong_before.intersection(wrong)):
-            raise Refusal(
-                f"{', '.join(twice)} of {self._what()} came from {giver.who} twice with wrong "
+        if sender.node != self.source.who:
+            self._avoided.add(sender.node)
+        elif repeated := sorted(self._mismatched_before.intersection(mismatched)):
+            raise StepError(
+                f"{', '.join(repeated)} of {self._get_subject()} came from {sender.node} "
+                f"twice with wrong "
                 "contents. Run `pulumi up` again: the source is read and compared, too."
             )
         else:
-            self._wrong_before |= set(wrong)
+            self._mismatched_before |= set(mismatched)
 
-    def _giver(self, port: int) -> Giver:
-        place = {"addresses": list(self.source.own), "port": port, "avoid": sorted(self._avoid)}
-        name = self.wanted.name
+    def _join_chain(self, port: int) -> Sender:
+        location = {
+            "addresses": list(self.source.own),
+            "port": port,
+            "avoid": sorted(self._avoided),
+        }
+        name = self.bundle.name
         try:
-            found = self.source.ask("/join", name=name, who=self.source.me, **place)
-        except Lost as lost:
-            raise Refusal(f"{name}: {self.source.who} has gone: {lost}") from None
-        if found["at"] is None:
-            return Giver(self.source.who, self.source.addresses, self.source.port, self.key)
-        near = reachable(found["at"]["addresses"], self.source.own)
-        if not near:
-            self._avoid.add(found["who"])
-            return self._giver(port)
-        return Giver(found["who"], near, found["at"]["port"], self.key)
+            answer = self.source.post("/join", name=name, who=self.source.me, **location)
+        except ConnectionLost as error:
+            raise StepError(f"{name}: {self.source.who} has gone: {error}") from None
+        if answer["at"] is None:
+            return Sender(self.source.who, self.source.addresses, self.source.port, self.key)
+        addresses = select_reachable(answer["at"]["addresses"], self.source.own)
+        if not addresses:
+            self._avoided.add(answer["who"])
+            return self._join_chain(port)
+        return Sender(answer["who"], addresses, answer["at"]["port"], self.key)
 
-    def _linger(self, servers: Sequence[Server]) -> None:
+    def _serve_until_free(self, servers: Sequence[TransferServer]) -> None:
         """Until those who fetch from here have all, too."""
-        while min(server.idle_s() for server in servers) < LINGER_S:
+        while min(server.get_idle_s() for server in servers) < LINGER_S:
             try:
-                question = {"name": self.wanted.name, "who": self.source.me}
-                if self.source.ask("/done", **question)["free"]:
+                document = {"name": self.bundle.name, "who": self.source.me}
+                if self.source.post("/done", **document)["free"]:
                     return
-            except Lost:
+            except ConnectionLost:
                 return
             time.sleep(PAUSE_S)
 
 
-def reachable(theirs: Sequence[str], own: Sequence[str]) -> list[str]:
+def select_reachable(addresses: Sequence[str], own_addresses: Sequence[str]) -> list[str]:
     """Addresses that lie in one of our networks. Pure.
 
-    >>> reachable(["10.1.0.2/24", "10.2.0.2/24"], ["10.2.0.3/24"])
+    >>> select_reachable(["10.1.0.2/24", "10.2.0.2/24"], ["10.2.0.3/24"])
     ['10.2.0.2']
     """
-    networks = {IPv4Interface(one).network for one in own}
-    found = [IPv4Interface(one) for one in theirs]
-    return [str(one.ip) for one in found if one.network in networks]
+    networks = {IPv4Interface(address).network for address in own_addresses}
+    interfaces = [IPv4Interface(address) for address in addresses]
+    return [str(address.ip) for address in interfaces if address.network in networks]

@@ -10,19 +10,21 @@ HEADER = "X-Sparkform"
 NONCE = "X-Sparkform-Nonce"
 
 
-def request(key: str, method: str, target: str, headers: Mapping[str, str], body: bytes) -> str:
+def sign_request(
+    key: str, method: str, target: str, headers: Mapping[str, str], body: bytes
+) -> str:
     """The signature of a request: nothing of what it asks can be changed on the way."""
     parts = [method, target, headers.get("Range") or "", headers.get(NONCE) or ""]
     return _sign(key, "\n".join(parts).encode() + b"\n" + body)
 
 
-def answer(key: str, asked: str, body: bytes) -> str:
+def sign_answer(key: str, request_signature: str, body: bytes) -> str:
     """The signature of an answer, which fits one request only."""
-    return _sign(key, asked.encode() + b"\n" + body)
+    return _sign(key, request_signature.encode() + b"\n" + body)
 
 
-def fits(found: str | None, wanted: str) -> bool:
-    return hmac.compare_digest((found or "").encode(), wanted.encode())
+def is_valid(received: str | None, expected: str) -> bool:
+    return hmac.compare_digest((received or "").encode(), expected.encode())
 
 
 def _sign(key: str, text: bytes) -> str:

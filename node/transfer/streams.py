@@ -8,10 +8,10 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from node.host.progress import Progress
+from node.host.progress import TransferProgress
 from node.transfer.bundle import Item
-from node.transfer.caller import Caller, Lost, into
-from node.transfer.holding import SEGMENT_BYTES, Arriving, segment_size, segments
+from node.transfer.caller import ConnectionLost, TransferClient, read_into
+from node.transfer.holding import SEGMENT_BYTES, IncomingBundle, count_segments, get_segment_size
 
 STREAMS_PER_ADDRESS = 4
 """One Python thread moves some GB/s at most; a Spark's port has two halves of 100 Gb/s each."""
@@ -19,18 +19,18 @@ BUFFER_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Giver:
+class Sender:
     """Who is fetched from, and how it is reached."""
 
-    who: str
+    node: str
     addresses: Sequence[str]
     port: int
     key: str
 
 
 @dataclass(frozen=True)
-class Segment:
-    place: str
+class FileSegment:
+    path: str
     index: int
 
 
@@ -39,38 +39,38 @@ class Streams:
 
     def __init__(
         self,
-        giver: Giver,
+        sender: Sender,
         name: str,
-        arriving: Arriving,
-        left: dict[str, Item],
-        progress: Progress,
+        incoming: IncomingBundle,
+        missing: dict[str, Item],
+        progress: TransferProgress,
     ) -> None:
-        self._giver, self._name, self._arriving = giver, name, arriving
-        self._sizes = {place: item.size for place, item in left.items()}
+        self._sender, self._name, self._incoming = sender, name, incoming
+        self._sizes = {path: item.size for path, item in missing.items()}
         self._progress = progress
-        self._tasks: queue.SimpleQueue[Segment] = queue.SimpleQueue()
-        for task in self._missing(left):
+        self._tasks: queue.SimpleQueue[FileSegment] = queue.SimpleQueue()
+        for task in self._list_missing_segments(missing):
             self._tasks.put(task)
         self.over = threading.Event()
-        self.lost: str | None = None
+        self.failure: str | None = None
         self._threads = [
-            threading.Thread(target=self._run, args=(address,), daemon=True)
-            for address in giver.addresses
+            threading.Thread(target=self._run_stream, args=(address,), daemon=True)
+            for address in sender.addresses
             for _ in range(STREAMS_PER_ADDRESS)
         ]
 
-    def _missing(self, left: Iterable[str]) -> list[Segment]:
+    def _list_missing_segments(self, paths: Iterable[str]) -> list[FileSegment]:
         return [
-            Segment(place, index)
-            for place in left
-            for index in range(segments(self._sizes[place]))
-            if self._arriving.got(place, index) < segment_size(self._sizes[place], index)
+            FileSegment(path, index)
+            for path in paths
+            for index in range(count_segments(self._sizes[path]))
+            if self._incoming.get_received(path, index) < get_segment_size(self._sizes[path], index)
         ]
 
     def start(self) -> None:
         """Make room for every file, and begin."""
-        for place, size in self._sizes.items():
-            draft = self._arriving.path(place)
+        for path, size in self._sizes.items():
+            draft = self._incoming.path(path)
             draft.parent.mkdir(parents=True, exist_ok=True)
             with draft.open("ab") as file:
                 file.truncate(size)
@@ -85,39 +85,39 @@ class Streams:
         return any(thread.is_alive() for thread in self._threads)
 
     def stop(self, reason: str) -> None:
-        self.lost = self.lost or reason
+        self.failure = self.failure or reason
         self.over.set()
 
-    def _run(self, address: str) -> None:
-        caller = Caller(self._giver.key, address, self._giver.port)
+    def _run_stream(self, address: str) -> None:
+        client = TransferClient(self._sender.key, address, self._sender.port)
         buffer = memoryview(bytearray(BUFFER_BYTES))
         try:
             while not self.over.is_set():
-                self._fetch(caller, self._tasks.get_nowait(), buffer)
+                self._fetch_segment(client, self._tasks.get_nowait(), buffer)
         except queue.Empty:
             pass
-        except Lost as lost:
-            self.stop(str(lost))
+        except ConnectionLost as broken:
+            self.stop(str(broken))
         except OSError as error:
             self.stop(f"this node cannot write: {error.strerror}")
         finally:
-            caller.close()
+            client.close()
 
-    def _fetch(self, caller: Caller, task: Segment, buffer: memoryview) -> None:
-        begin = task.index * SEGMENT_BYTES
-        end = begin + segment_size(self._sizes[task.place], task.index)
-        start = begin + self._arriving.got(task.place, task.index)
-        response = caller.bytes_of(self._name, task.place, start, end)
-        handle = os.open(self._arriving.path(task.place), os.O_WRONLY)
+    def _fetch_segment(self, client: TransferClient, task: FileSegment, buffer: memoryview) -> None:
+        segment_start = task.index * SEGMENT_BYTES
+        end = segment_start + get_segment_size(self._sizes[task.path], task.index)
+        start = segment_start + self._incoming.get_received(task.path, task.index)
+        response = client.get_range(self._name, task.path, start, end)
+        handle = os.open(self._incoming.path(task.path), os.O_WRONLY)
         try:
             while start < end and not self.over.is_set():
-                count = into(response, buffer[: end - start])
+                count = read_into(response, buffer[: end - start])
                 if not count:
-                    raise Lost(f"{caller.place} ended in the middle of {task.place}")
+                    raise ConnectionLost(f"{client.endpoint} ended in the middle of {task.path}")
                 _write(handle, buffer[:count], start)
                 start += count
-                self._arriving.add(task.place, task.index, count)
-                self._progress.more(count)
+                self._incoming.add(task.path, task.index, count)
+                self._progress.add(count)
         finally:
             os.close(handle)
         if start == end:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.system import System
 from node.ranks import member_ends
 from node.state import lock
@@ -13,8 +13,8 @@ from node.state import lock
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     """A line for each thing that ended. Raises Refusal."""
     if len(arguments) != 1:
-        raise Refusal("`clear` needs the name of one service.")
+        raise StepError("`clear` needs the name of one service.")
     service = arguments[0]
-    with lock.held(system, f"clear {service}"):
-        done = member_ends.remove(system, lambda one: one.service == service)
-    return done or [f"nothing of service {service} is on this node"]
+    with lock.hold(system, f"clear {service}"):
+        messages = member_ends.remove(system, lambda member: member.service == service)
+    return messages or [f"nothing of service {service} is on this node"]

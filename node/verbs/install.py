@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.paths import LIBRARY, LOCK, MANIFEST, STATE, ZIPAPP
-from node.host.system import System, draft_of
+from node.host.system import System, get_draft_path
 from node.state import claim, document, lock, receipts
 from node.verbs.self_removal import ANCHOR
 
-PROGRAM_GONE = (
+AGENT_MISSING = (
     f"{ZIPAPP} is gone, and only it can take back what {MANIFEST} records. "
     "Run pulumi up, which installs it again, and then pulumi destroy."
 )
@@ -37,16 +37,16 @@ os.dup2(read_end, 0)
 path = "/proc/self/fd/%d" % program
 os.execv(sys.executable, [sys.executable, path, "install"])
 """
-READ_STDIN = "cat > /dev/null"
+DRAIN_STDIN = "cat > /dev/null"
 """A command that ends before it has read its input fails the login that feeds it."""
-_AWAIT_LOCK = f"flock --wait {lock.WAIT_S:g} {LOCK} true"
-WAY_BACK = "; ".join(
+_WAIT_FOR_LOCK = f"flock --wait {lock.WAIT_S:g} {LOCK} true"
+TEARDOWN = "; ".join(
     [
-        f"if [ -e {ZIPAPP} ]; then :; elif [ -d {STATE} ]; then {_AWAIT_LOCK}; fi",
+        f"if [ -e {ZIPAPP} ]; then :; elif [ -d {STATE} ]; then {_WAIT_FOR_LOCK}; fi",
         f"if [ -e {ZIPAPP} ]; then exec python3 {ZIPAPP} undo --all; fi",
-        READ_STDIN,
-        f"if [ -e {MANIFEST} ]; then echo {shlex.quote(PROGRAM_GONE)} >&2; exit 1; fi",
-        f"rm -f {LOCK} {draft_of(Path(ZIPAPP))}",
+        DRAIN_STDIN,
+        f"if [ -e {MANIFEST} ]; then echo {shlex.quote(AGENT_MISSING)} >&2; exit 1; fi",
+        f"rm -f {LOCK} {get_draft_path(Path(ZIPAPP))}",
         *(
             f"if [ -d {folder} ]; then rmdir --ignore-fail-on-non-empty {folder}; fi"
             for folder in (LIBRARY, STATE)
@@ -63,7 +63,7 @@ OLDEST_PYTHON = (3, 10)
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     """Lines that say what was done. Raises Refusal."""
     if arguments:
-        raise Refusal("`install` takes no argument.")
+        raise StepError("`install` takes no argument.")
     return install(system, document.parse(stdin), Path(sys.argv[0]).read_bytes())
 
 
@@ -74,35 +74,42 @@ def observe(system: System) -> dict[str, str | None]:
     return {"sha256": None if text is None else digest}
 
 
-def install(system: System, wanted: document.Document, zipapp: bytes) -> list[str]:
+def install(system: System, step_document: document.StepDocument, zipapp: bytes) -> list[str]:
     """`want` is {"sha256": of the zipapp}: a program cut short on its way is not installed."""
-    if hashlib.sha256(zipapp).hexdigest() != wanted.want.get("sha256"):
-        raise Refusal("The node program did not arrive as it was sent; run `pulumi up` again.")
-    import_everything()
+    if hashlib.sha256(zipapp).hexdigest() != step_document.want.get("sha256"):
+        raise StepError("The node program did not arrive as it was sent; run `pulumi up` again.")
+    import_all_modules()
     for folder in (STATE, LIBRARY):
         system.path(folder).parent.mkdir(parents=True, exist_ok=True)
         system.make_directory(folder, 0o755)
-    with lock.held(system, f"install for {wanted.owner}"):
-        before = receipts.owner_of(system, ANCHOR)
-        claim.require_free(system, wanted.owner)
+    with lock.hold(system, f"install for {step_document.owner}"):
+        previous_owner = receipts.read_owner(system, ANCHOR)
+        claim.require_free(system, step_document.owner)
         # First the program, which can take back all that follows.
         system.write(ZIPAPP, zipapp.decode("utf-8", "surrogateescape"), 0o755)
-        claim.take(system, wanted.owner)
-        receipts.write(system, ANCHOR, wanted.text)
-    taken = [f"taken over from {before}"] if before not in (None, wanted.owner) else []
-    return [*taken, f"node program installed, claimed for {claim.stack_of(wanted.owner)}"]
+        claim.take(system, step_document.owner)
+        receipts.write(system, ANCHOR, step_document.text)
+    messages = (
+        [f"taken over from {previous_owner}"]
+        if previous_owner not in (None, step_document.owner)
+        else []
+    )
+    return [
+        *messages,
+        f"node program installed, claimed for {claim.get_stack(step_document.owner)}",
+    ]
 
 
-def import_everything() -> None:
+def import_all_modules() -> None:
     """All of the program loads here, or nothing of it is installed. Raises Refusal."""
     import node
 
     if sys.version_info < OLDEST_PYTHON:
-        raise Refusal("This node's python3 is older than 3.10; DGX OS 7 has 3.12.")
+        raise StepError("This node's python3 is older than 3.10; DGX OS 7 has 3.12.")
     try:
         import_module("yaml")
     except ImportError:
-        raise Refusal("PyYAML is missing; run `sudo apt install python3-yaml`.") from None
+        raise StepError("PyYAML is missing; run `sudo apt install python3-yaml`.") from None
     for module in pkgutil.walk_packages(node.__path__, "node."):
         if not module.name.endswith("__main__"):
             import_module(module.name)

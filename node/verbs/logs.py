@@ -13,47 +13,49 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.output import is_unread
 from node.host.system import System
 from node.ranks import log_archive, members
 from node.ranks.running import Engine, Line, ending
 
 PAUSE_S = 0.5
-Some = TypeVar("Some")
+Item = TypeVar("Item")
 
 
 @dataclass
-class Followed:
+class LogFollower:
     """How far each engine's log was shown, by its handle, and whose end was told."""
 
     system: System
     lines: int
     cursors: dict[str, str] = field(default_factory=dict)
-    ended: set[str] = field(default_factory=set)
+    reported_ends: set[str] = field(default_factory=set)
 
     def show(self, service: str) -> bool:
         """What is new of one service; False where it has no engine here."""
-        found = members.find(self.system, service)
-        secrets = log_archive.secrets_of(self.system, service)
-        for engine in found:
-            new = self._new(engine)
-            _print(engine, [log_archive.hidden(line.text, secrets) for line in new])
-            self._tell_end(engine)
-        return bool(found)
+        engines = members.find(self.system, service)
+        secrets = log_archive.read_secrets(self.system, service)
+        for engine in engines:
+            new_lines = self._read_new_lines(engine)
+            _print_lines(
+                engine, [log_archive.hide_secrets(line.text, secrets) for line in new_lines]
+            )
+            self._report_end(engine)
+        return bool(engines)
 
-    def _new(self, engine: Engine) -> Sequence[Line]:
+    def _read_new_lines(self, engine: Engine) -> Sequence[Line]:
         is_first = engine.handle not in self.cursors
         cursor = self.cursors.get(engine.handle, "")
-        found = members.read_log(self.system, engine, cursor)
-        self.cursors[engine.handle] = found[-1].cursor if found else cursor
-        return _last(found, self.lines) if is_first else found
+        log_lines = members.read_log(self.system, engine, cursor)
+        self.cursors[engine.handle] = log_lines[-1].cursor if log_lines else cursor
+        return _take_last(log_lines, self.lines) if is_first else log_lines
 
-    def _tell_end(self, engine: Engine) -> None:
-        if engine.alive or engine.handle in self.ended:
+    def _report_end(self, engine: Engine) -> None:
+        if engine.alive or engine.handle in self.reported_ends:
             return
-        self.ended.add(engine.handle)
-        _print(engine, [f"(ended: {ending(engine)})"])
+        self.reported_ends.add(engine.handle)
+        _print_lines(engine, [f"(ended: {ending(engine)})"])
 
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
@@ -61,37 +63,37 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     try:
         request = json.loads(arguments[0])
         services, lines = list(request["services"]), int(request["lines"])
-        goes_on = bool(request["follow"])
+        is_following = bool(request["follow"])
     except (IndexError, ValueError, KeyError, TypeError):
-        raise Refusal("`logs` needs a request in JSON.") from None
-    followed = Followed(system, lines)
+        raise StepError("`logs` needs a request in JSON.") from None
+    follower = LogFollower(system, lines)
     for service in services:
-        if not followed.show(service):
-            _show_kept(system, service, lines)
-    while goes_on and not is_unread():
+        if not follower.show(service):
+            _print_archived(system, service, lines)
+    while is_following and not is_unread():
         time.sleep(PAUSE_S)
         for service in services:
-            followed.show(service)
+            follower.show(service)
     return []
 
 
-def _show_kept(system: System, service: str, lines: int) -> None:
-    names = log_archive.names(system, service)
+def _print_archived(system: System, service: str, lines: int) -> None:
+    names = log_archive.list_logs(system, service)
     if not names:
         print(f"{service} | no engine is here, and no log was kept", flush=True)
         return
-    path = f"{log_archive.folder(service)}/{names[-1]}"
+    path = f"{log_archive.get_folder(service)}/{names[-1]}"
     print(f"{service} | no engine is here; kept in {path}:", flush=True)
-    secrets = log_archive.secrets_of(system, service)
-    for line in _last((system.read(path) or "").splitlines(), lines):
-        print(f"{service} | {log_archive.hidden(line, secrets)}", flush=True)
+    secrets = log_archive.read_secrets(system, service)
+    for line in _take_last((system.read(path) or "").splitlines(), lines):
+        print(f"{service} | {log_archive.hide_secrets(line, secrets)}", flush=True)
 
 
-def _print(engine: Engine, texts: Iterable[str]) -> None:
+def _print_lines(engine: Engine, lines: Iterable[str]) -> None:
     rank = "" if engine.rank is None else f"/{engine.rank}"
-    for text in texts:
-        print(f"{engine.service}{rank} | {text}", flush=True)
+    for line in lines:
+        print(f"{engine.service}{rank} | {line}", flush=True)
 
 
-def _last(found: Sequence[Some], count: int) -> Sequence[Some]:
-    return found[-count:] if count else found[:0]
+def _take_last(items: Sequence[Item], count: int) -> Sequence[Item]:
+    return items[-count:] if count else items[:0]

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from node import facts
-from node.errors import Refusal
-from node.facts.reading import Look, Request, Unreadable
-from node.facts.values import decimal, items, mapping, text_or_none
-from node.host.cached_system import OneLook
+from node.errors import StepError
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.values import parse_decimal, to_list, to_mapping, to_text
+from node.host.cached_system import CachedSystem
 from node.host.system import System
 from node.state import claim, lock, receipts
 from node.steps import STEPS
@@ -32,28 +32,28 @@ from node.verbs import install
 from node.verbs.self_removal import ANCHOR
 
 VERSION = 1
-DEFAULTS = Request()
+DEFAULT_REQUEST = Request()
 # In the middle of a step there may be no default route, or no dockerd: nothing to decide by. Most
 # steps are done within seconds; a longer one is looked at as it stands.
-SETTLING_SHARE = 0.5
-Read = Callable[[], object]
+SETTLE_SHARE = 0.5
+Reading = Callable[[], object]
 
 
 @dataclass(frozen=True)
-class Finding:
+class ReadResult:
     """What one reading gave: a value, or why there is none."""
 
-    what: str
+    name: str
     value: object
-    why: str | None
+    error: str | None
 
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     """One line of plain ASCII, whatever the node's locale is."""
     try:
-        raw = mapping(json.loads(arguments[0])) if arguments else {}
+        raw = to_mapping(json.loads(arguments[0])) if arguments else {}
     except ValueError:
-        raise Refusal("The request is not JSON.") from None
+        raise StepError("The request is not JSON.") from None
     text = json.dumps(observe(system, parse_request(raw)), ensure_ascii=False)
     return [json.dumps(json.loads(text.encode("utf-8", "replace")))]
 
@@ -61,12 +61,12 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
 def parse_request(raw: Mapping[str, object]) -> Request:
     """What is missing or of another type has its default."""
     budget_s = raw.get("budget_s")
-    interfaces = [text for text in map(text_or_none, items(raw.get("interfaces"))) if text]
+    interfaces = [text for text in map(to_text, to_list(raw.get("interfaces"))) if text]
     return Request(
-        user=text_or_none(raw.get("user")) or DEFAULTS.user,
-        model_directory=text_or_none(raw.get("model_directory")) or DEFAULTS.model_directory,
+        user=to_text(raw.get("user")) or DEFAULT_REQUEST.user,
+        model_directory=to_text(raw.get("model_directory")) or DEFAULT_REQUEST.model_directory,
         interfaces=tuple(interfaces),
-        budget_s=(decimal(str(budget_s)) if budget_s else None) or DEFAULTS.budget_s,
+        budget_s=(parse_decimal(str(budget_s)) if budget_s else None) or DEFAULT_REQUEST.budget_s,
         raw=dict(raw),
     )
 
@@ -74,40 +74,42 @@ def parse_request(raw: Mapping[str, object]) -> Request:
 def observe(system: System, request: Request) -> dict[str, object]:
     """The whole document. Never raises for what the machine does."""
     deadline = time.monotonic() + request.budget_s
-    lock.settle(system, request.budget_s * SETTLING_SHARE)
-    once = OneLook.at(system)
+    lock.await_release(system, request.budget_s * SETTLE_SHARE)
+    cached_system = CachedSystem.wrap(system)
     readings = {
-        **fact_readings(Look(once, deadline), request),
-        **step_readings(once, request),
-        "receipts": lambda: receipts.read_all(once),
+        **build_fact_readings(FactReader(cached_system, deadline), request),
+        **build_step_readings(cached_system, request),
+        "receipts": lambda: receipts.read_all(cached_system),
     }
-    findings = collect(readings, deadline)
-    found = {finding.what: finding.value for finding in findings}
+    results = collect_results(readings, deadline)
+    values = {result.name: result.value for result in results}
     return {
         "version": VERSION,
         "unix_time_s": time.time(),
-        "facts": {**_part(found, "fact "), "claim": found["fact claim"]},
-        "steps": _part(found, "step "),
-        "receipts": found["receipts"] or {},
-        "unreadable": [{"what": item.what, "why": item.why} for item in findings if item.why],
+        "facts": {**_select_prefix(values, "fact "), "claim": values["fact claim"]},
+        "steps": _select_prefix(values, "step "),
+        "receipts": values["receipts"] or {},
+        "unreadable": [
+            {"what": result.name, "why": result.error} for result in results if result.error
+        ],
     }
 
 
-def fact_readings(look: Look, request: Request) -> dict[str, Read]:
-    def reading(name: str) -> Read:
-        return lambda: import_module(f"node.facts.{name}").read(look, request)
+def build_fact_readings(context: FactReader, request: Request) -> dict[str, Reading]:
+    def build(name: str) -> Reading:
+        return lambda: import_module(f"node.facts.{name}").read(context, request)
 
-    named = {f"fact {name}": reading(name) for name in facts.NAMES}
-    return {**named, "fact claim": lambda: claim.owner(look.system)}
+    readings = {f"fact {name}": build(name) for name in facts.NAMES}
+    return {**readings, "fact claim": lambda: claim.read_owner(context.system)}
 
 
-def step_readings(system: System, request: Request) -> dict[str, Read]:
-    def reading(name: str) -> Read:
-        return lambda: STEPS[name].observe(system, step_request(request, name))
+def build_step_readings(system: System, request: Request) -> dict[str, Reading]:
+    def build(name: str) -> Reading:
+        return lambda: STEPS[name].observe(system, build_step_request(request, name))
 
-    instances = [name for name in mapping(request.raw.get("steps")) if _is_instance(name)]
-    steps = {f"step {name}": reading(name) for name in [*STEPS, *instances]}
-    return {f"step {ANCHOR}": lambda: install.observe(system), **steps}
+    instances = [name for name in to_mapping(request.raw.get("steps")) if _is_instance(name)]
+    readings = {f"step {name}": build(name) for name in [*STEPS, *instances]}
+    return {f"step {ANCHOR}": lambda: install.observe(system), **readings}
 
 
 def _is_instance(step: str) -> bool:
@@ -115,51 +117,51 @@ def _is_instance(step: str) -> bool:
     return ":" in step and step.partition(":")[0] in STEPS
 
 
-def step_request(request: Request, step: str) -> dict[str, object]:
+def build_step_request(request: Request, step: str) -> dict[str, object]:
     """The shared keys, and over them what is asked of this step."""
     shared = {
         "user": request.user,
         "model_directory": request.model_directory,
         "interfaces": list(request.interfaces),
     }
-    return {**shared, **mapping(mapping(request.raw.get("steps")).get(step))}
+    return {**shared, **to_mapping(to_mapping(request.raw.get("steps")).get(step))}
 
 
-def collect(readings: Mapping[str, Read], deadline: float) -> list[Finding]:
+def collect_results(readings: Mapping[str, Reading], deadline: float) -> list[ReadResult]:
     """Every reading's finding, in the order of `readings`; late ones say that they were late.
 
     The threads are daemons: one that hangs in the kernel (a dead network file system) must not
     keep the process.
     """
-    done: queue.Queue[Finding] = queue.Queue()
-    for what, read in readings.items():
-        threading.Thread(target=_put, args=(done, what, read), daemon=True).start()
-    found: dict[str, Finding] = {}
-    while len(found) < len(readings):
+    finished: queue.Queue[ReadResult] = queue.Queue()
+    for name, reading in readings.items():
+        threading.Thread(target=_put_result, args=(finished, name, reading), daemon=True).start()
+    results: dict[str, ReadResult] = {}
+    while len(results) < len(readings):
         try:
-            finding = done.get(timeout=max(0.0, deadline - time.monotonic()))
+            result = finished.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             break
-        found[finding.what] = finding
-    return [found.get(what) or Finding(what, None, "no answer in time") for what in readings]
+        results[result.name] = result
+    return [results.get(name) or ReadResult(name, None, "no answer in time") for name in readings]
 
 
-def _put(done: queue.Queue[Finding], what: str, read: Read) -> None:
-    done.put(attempt(what, read))
+def _put_result(finished: queue.Queue[ReadResult], name: str, reading: Reading) -> None:
+    finished.put(read_guarded(name, reading))
 
 
-def attempt(what: str, read: Read) -> Finding:
+def read_guarded(name: str, reading: Reading) -> ReadResult:
     """A reading that fails is a finding too. Foreign messages stay here: they may quote a file."""
     try:
-        value = read()
+        value = reading()
         json.dumps(value, allow_nan=False)
-    except (Unreadable, Refusal) as error:
-        return Finding(what, None, str(error))
+    except (UnreadableFact, StepError) as error:
+        return ReadResult(name, None, str(error))
     except Exception as error:
-        return Finding(what, None, f"failed with {type(error).__name__}")
-    return Finding(what, value, None)
+        return ReadResult(name, None, f"failed with {type(error).__name__}")
+    return ReadResult(name, value, None)
 
 
-def _part(found: Mapping[str, object], prefix: str) -> dict[str, object]:
-    names: Iterable[str] = (what for what in found if what.startswith(prefix))
-    return {what[len(prefix) :]: found[what] for what in names}
+def _select_prefix(values: Mapping[str, object], prefix: str) -> dict[str, object]:
+    selected: Iterable[str] = (name for name in values if name.startswith(prefix))
+    return {name[len(prefix) :]: values[name] for name in selected}

@@ -9,28 +9,34 @@ from node.ranks import log_archive
 ANCHOR = "anchor"
 
 
-def remove_ourselves(system: System) -> list[str]:
+def remove_agent(system: System) -> list[str]:
     """The program goes last: as long as it is there, `undo --all` can be run again."""
-    done = []
+    messages = []
     for folder in (paths.RECEIPTS, paths.BACKUPS):
-        _empty(system, folder)
+        _remove_folder(system, folder)
     log_archive.remove_all(system)
-    for path in (paths.ARMED, paths.ROLLED_BACK, paths.CLAIM, paths.MANIFEST, paths.LOCK):
+    for path in (
+        paths.ARMED_NETWORK,
+        paths.ROLLED_BACK_NETWORK,
+        paths.CLAIM,
+        paths.MANIFEST,
+        paths.LOCK,
+    ):
         system.remove(path)
     # What several steps shared belongs to none of them.
-    for folder in [f"{paths.SERVICES}/{name}" for name in system.names(paths.SERVICES)]:
+    for folder in [f"{paths.SERVICES}/{name}" for name in system.list_names(paths.SERVICES)]:
         system.remove_directory(folder)
     system.remove_directory(paths.SERVICES)
     system.remove_directory(paths.STATE)
-    left = system.names(paths.STATE)
-    if left:
-        done.append(f"{paths.STATE}: left, because it holds {', '.join(left)}")
+    remaining = system.list_names(paths.STATE)
+    if remaining:
+        messages.append(f"{paths.STATE}: left, because it holds {', '.join(remaining)}")
     system.remove(paths.ZIPAPP)
     system.remove_directory(paths.LIBRARY)
-    return [*done, "the node program removed itself"]
+    return [*messages, "the node program removed itself"]
 
 
-def _empty(system: System, folder: str) -> None:
-    for name in system.names(folder):
+def _remove_folder(system: System, folder: str) -> None:
+    for name in system.list_names(folder):
         system.remove(f"{folder}/{name}")
     system.remove_directory(folder)

@@ -7,120 +7,136 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sparkform.catalogue import store
-from sparkform.catalogue.store import Entry
+from sparkform.catalogue.store import CatalogueEntry
 from sparkform.errors import InputError, Problem
 from sparkform.models.config_reader import read_shape
 from sparkform.models.config_schema import load_json_object
 from sparkform.models.model_facts import (
-    ModelFacts,
-    estimated_shape,
-    facts_of_row,
-    facts_quantisation,
+    ShapeFacts,
+    derive_quantisation,
+    estimate_shape,
     read_facts,
+    read_row_facts,
 )
-from sparkform.models.quantisation import METHODS, Quantisation, method_named, quantised
+from sparkform.models.quantisation import METHODS, Quantisation, find_method, plan_quantisation
 from sparkform.models.quantisation_reader import read_quantisation
-from sparkform.models.shape import Shape, is_mixture
+from sparkform.models.shape import ModelShape, is_mixture
 
 # A model parallel job of this many Sparks is the largest that the design speaks of.
 MOST_NODES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Subject:
+class DescribedModel:
     """A model as it is to be served. `entry` where it came from the catalogue."""
 
     name: str
-    shape: Shape
+    shape: ModelShape
     quantisation: Quantisation
-    entry: Entry | None = None
+    entry: CatalogueEntry | None = None
 
 
-def describe(name: str, *, config: Path | None, facts: Path | None, quant: str | None) -> Subject:
+def describe_model(
+    name: str, *, config: Path | None, facts: Path | None, quant: str | None
+) -> DescribedModel:
     """The subject named by a user. Raises InputError for anything that cannot be read or found."""
     if config and facts:
         raise InputError(
-            [Problem(path="--config, --model-facts", what="exclude each other", remedy="give one")]
+            [
+                Problem(
+                    path="--config, --model-facts", message="exclude each other", remedy="give one"
+                )
+            ]
         )
     if config:
-        return _from_config(name, config, quant)
+        return _describe_from_config(name, config, quant)
     if facts:
-        return from_facts(name, read_facts(load_json_object(facts), str(facts)), quant)
-    return from_catalogue(store.named(name), quant, by_name=name)
+        return describe_from_facts(name, read_facts(load_json_object(facts), str(facts)), quant)
+    return describe_from_catalogue(store.named(name), quant, by_name=name)
 
 
-def describe_row(row: Mapping[str, object]) -> Subject:
+def describe_row(row: Mapping[str, object]) -> DescribedModel:
     """The subject of a row of speeds: the catalogue's for a known handle, else the row's facts."""
     name, quant = str(row.get("model") or "model"), row.get("quant")
-    wanted = str(quant) if quant else None
-    entry = store.find(name)
+    quant_name = str(quant) if quant else None
+    entry = store.find_entry(name)
     if entry is None:
-        return from_facts(name, facts_of_row(row), wanted)
-    return from_catalogue(entry, wanted, by_name=name)
+        return describe_from_facts(name, read_row_facts(row), quant_name)
+    return describe_from_catalogue(entry, quant_name, by_name=name)
 
 
-def from_facts(name: str, facts: ModelFacts, quant: str | None) -> Subject:
+def describe_from_facts(name: str, facts: ShapeFacts, quant: str | None) -> DescribedModel:
     """The subject that a few facts describe."""
-    shape = estimated_shape(facts, name)
-    return Subject(name=name, shape=shape, quantisation=facts_quantisation(facts, shape, quant))
+    shape = estimate_shape(facts, name)
+    return DescribedModel(
+        name=name, shape=shape, quantisation=derive_quantisation(facts, shape, quant)
+    )
 
 
-def from_catalogue(entry: Entry, quant: str | None, *, by_name: str) -> Subject:
+def describe_from_catalogue(
+    entry: CatalogueEntry, quant: str | None, *, by_name: str
+) -> DescribedModel:
     """A catalogue entry, as stored or as it would be with another quantisation.
 
     A model's name stands for all its checkpoints: with `quant` the one that has it is taken.
     """
     if quant is not None and by_name.lower() == entry.model.name:
-        wanted = method_named(quant).name
-        same = [item for item in entry.model.checkpoints if item.quant == wanted]
-        entry = Entry(entry.model, same[0]) if same else entry
-    shape = catalogue_shape(entry)
-    return Subject(
+        method_name = find_method(quant).name
+        matching = [item for item in entry.model.checkpoints if item.quant == method_name]
+        entry = CatalogueEntry(entry.model, matching[0]) if matching else entry
+    shape = read_catalogue_shape(entry)
+    return DescribedModel(
         name=entry.checkpoint.handle,
         shape=shape,
-        quantisation=_catalogue_quantisation(entry, shape, quant),
+        quantisation=_get_catalogue_quantisation(entry, shape, quant),
         entry=entry,
     )
 
 
-def catalogue_shape(entry: Entry) -> Shape:
+def read_catalogue_shape(entry: CatalogueEntry) -> ModelShape:
     """The shape that the figures of a model add up to."""
-    return read_shape(entry.model.config(), entry.model.name)
+    return read_shape(entry.model.merge_config(), entry.model.name)
 
 
-def _catalogue_quantisation(entry: Entry, shape: Shape, quant: str | None) -> Quantisation:
-    method = METHODS[entry.checkpoint.quant] if quant is None else method_named(quant)
+def _get_catalogue_quantisation(
+    entry: CatalogueEntry, shape: ModelShape, quant: str | None
+) -> Quantisation:
+    method = METHODS[entry.checkpoint.quant] if quant is None else find_method(quant)
     bits = entry.checkpoint.bits
     if bits is not None and method.name == entry.checkpoint.quant:
         return Quantisation(name=method.name, bits=bits)
-    return quantised(method, mixture=is_mixture(shape))
+    return plan_quantisation(method, mixture=is_mixture(shape))
 
 
-def _from_config(name: str, path: Path, quant: str | None) -> Subject:
+def _describe_from_config(name: str, path: Path, quant: str | None) -> DescribedModel:
     config = load_json_object(path)
     shape = read_shape(config, str(path))
     if quant is None:
-        return Subject(
+        return DescribedModel(
             name=name, shape=shape, quantisation=read_quantisation(config, shape, str(path))
         )
-    stored = None
+    stored_quantisation = None
     if config.get("quantization_config"):
-        stored = read_quantisation(config, shape, str(path))
-    method = method_named(quant)
-    same = stored is not None and stored.name == method.name
-    chosen = stored if same and stored else quantised(method, mixture=is_mixture(shape))
-    return Subject(name=name, shape=shape, quantisation=chosen)
+        stored_quantisation = read_quantisation(config, shape, str(path))
+    method = find_method(quant)
+    is_same_method = stored_quantisation is not None and stored_quantisation.name == method.name
+    quantisation = (
+        stored_quantisation
+        if is_same_method and stored_quantisation
+        else plan_quantisation(method, mixture=is_mixture(shape))
+    )
+    return DescribedModel(name=name, shape=shape, quantisation=quantisation)
 
 
-def as_served_by(subject: Subject, image: str | None) -> Subject:
+def apply_image(subject: DescribedModel, image: str | None) -> DescribedModel:
     """The subject as an image runs it: some convert more to MXFP4 than the checkpoint did."""
     if subject.quantisation.name != "mxfp4" or image is None:
         return subject
-    for known in store.images():
-        everywhere = known.figures.get("mxfp4_everywhere")
-        if everywhere and everywhere.value and known.reference == image:
+    for known_image in store.list_images():
+        mxfp4_figure = known_image.figures.get("mxfp4_everywhere")
+        if mxfp4_figure and mxfp4_figure.value and known_image.reference == image:
             method = METHODS["mxfp4"]
-            bits = {**quantised(method, mixture=False).bits, "head": method.bits}
+            bits = {**plan_quantisation(method, mixture=False).bits, "head": method.bits}
             served = Quantisation(name=method.name, bits=bits)
-            return Subject(**{**subject.__dict__, "quantisation": served})
+            return DescribedModel(**{**subject.__dict__, "quantisation": served})
     return subject

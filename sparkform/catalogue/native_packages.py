@@ -35,7 +35,7 @@ BROKEN_CUDA = "cu12"
 
 
 @cache
-def lock(path: Path) -> str:
+def read_lock(path: Path) -> str:
     """The lines of a lock without its comments: what a node is sent."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return "".join(f"{line}\n" for line in lines if line and not line.startswith("#"))

@@ -9,32 +9,32 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from sparkform.models.shape import Role
 
 Source = Annotated[str, Field(min_length=8)]
-Value = float | int | bool | str | None
+FigureValue = float | int | bool | str | None
 # What a checkpoint's own `sources` must speak of, where it has a figure for it.
-SOURCED = ("quant", "engines", "gated", "bits", "revision")
+SOURCED_FIELDS = ("quant", "engines", "gated", "bits", "revision")
 
 
-class Frozen(BaseModel):
+class FrozenRecord(BaseModel):
     """A record that cannot change and has no unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
-class Figure(Frozen):
+class Figure(FrozenRecord):
     """One value with where it was read. `verified` is false for memory and inference."""
 
-    value: Value
+    value: FigureValue
     source: Source
     verified: bool = True
 
-    def number(self) -> float:
+    def to_number(self) -> float:
         """The value as a number. Raises TypeError for text, flags and gaps."""
         if isinstance(self.value, bool) or not isinstance(self.value, int | float):
             raise TypeError(f"{self.value!r} is not a number")
         return float(self.value)
 
 
-class ShapeFigures(Frozen):
+class ShapeFigures(FrozenRecord):
     """Keys of a Hugging Face config.json that one source gives."""
 
     source: Source
@@ -42,7 +42,7 @@ class ShapeFigures(Frozen):
     config: dict[str, Any]
 
 
-class PublishedParameters(Frozen):
+class PublishedParameters(FrozenRecord):
     """What a model card states, to hold the computed count against."""
 
     value: float = Field(gt=0)
@@ -50,7 +50,7 @@ class PublishedParameters(Frozen):
     with_vision: bool = False
 
 
-class Checkpoint(Frozen):
+class Checkpoint(FrozenRecord):
     """One repository of weights. `bits` where its own lists differ from the method's habit.
 
     Checkpoints of one `release` are the same weights stored differently; of one model, one shape.
@@ -66,16 +66,18 @@ class Checkpoint(Frozen):
     sources: dict[str, Source]
 
     @model_validator(mode="after")
-    def _every_figure_has_a_source(self) -> Checkpoint:
+    def _require_sources(self) -> Checkpoint:
         missing = [
-            name for name in SOURCED if getattr(self, name) is not None and name not in self.sources
+            name
+            for name in SOURCED_FIELDS
+            if getattr(self, name) is not None and name not in self.sources
         ]
         if missing:
             raise ValueError(f"{self.handle}: no source for {', '.join(missing)}")
         return self
 
 
-class Model(Frozen):
+class CatalogueModel(FrozenRecord):
     """A shape and the checkpoints that have it."""
 
     name: str
@@ -83,7 +85,7 @@ class Model(Frozen):
     figures: list[ShapeFigures] = Field(min_length=1)
     checkpoints: list[Checkpoint] = Field(min_length=1)
 
-    def config(self) -> dict[str, Any]:
+    def merge_config(self) -> dict[str, Any]:
         """All sources' keys together, in the form of a config.json."""
         merged: dict[str, Any] = {}
         for figures in self.figures:
@@ -91,14 +93,14 @@ class Model(Frozen):
         return merged
 
 
-class Hardware(Frozen):
+class HardwareFigures(FrozenRecord):
     """A machine. Figures by name; names carry their units."""
 
     name: str
     figures: dict[str, Figure]
 
 
-class Image(Frozen):
+class ImageFigures(FrozenRecord):
     """A container image and what is known of it; a figure whose value is null is not known."""
 
     reference: str
@@ -106,7 +108,7 @@ class Image(Frozen):
     figures: dict[str, Figure]
 
 
-class KnownIssue(Frozen):
+class KnownIssue(FrozenRecord):
     """A defect that people met, as its thread tells it."""
 
     id: str

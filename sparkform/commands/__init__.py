@@ -33,7 +33,7 @@ OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 """Instead of 700: what imports make stays, and looking through it takes a twentieth of a start."""
 
 
-def application(names: Sequence[str]) -> Typer:
+def build_application(names: Sequence[str]) -> Typer:
     """The command line with these subcommands. Typer reads the signature of each that it has."""
     import typer
 
@@ -57,9 +57,9 @@ def root() -> None:
 def main() -> None:
     """Run the command line. Exit codes: 0 ok, 1 findings, 2 bad input."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    asked = [name for name in sys.argv[1:2] if name in COMMANDS]
+    requested = [name for name in sys.argv[1:2] if name in COMMANDS]
     try:
-        application(asked or list(COMMANDS))()
+        build_application(requested or list(COMMANDS))()
     except InputError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sparkform.rules.context import Context
-    from sparkform.rules.outcome import Verdict
+    from sparkform.rules.outcome import RulesVerdict
 
 
 def command(
@@ -28,7 +28,7 @@ def command(
     if as_json:
         _print_json(verdict)
     else:
-        _print_words(verdict)
+        _print_text(verdict)
     raise typer.Exit(1 if verdict.refusals else 0)
 
 
@@ -36,42 +36,42 @@ def read_context(stack: Path, facts: Path | None) -> Context:
     """What there is to judge. Raises InputError for unreadable files."""
     from sparkform.config import load_stack
     from sparkform.rules.context import Context
-    from sparkform.rules.stack_secrets import secret_names
+    from sparkform.rules.stack_secrets import list_secret_names
 
-    spec = load_stack(stack)
-    documents = None
+    declaration = load_stack(stack)
+    reports = None
     if facts is not None:
         from sparkform.report.recording import load_facts
 
-        documents = load_facts(facts).documents
-    return Context(spec=spec, documents=documents, secrets=secret_names(stack))
+        reports = load_facts(facts).reports
+    return Context(declaration=declaration, reports=reports, secrets=list_secret_names(stack))
 
 
-def _print_json(verdict: Verdict) -> None:
+def _print_json(verdict: RulesVerdict) -> None:
     import json
     import sys
 
-    print(json.dumps([one.document() for one in verdict.violations], indent=1))
-    for line in _not_judged(verdict):
+    print(json.dumps([violation.to_json() for violation in verdict.violations], indent=1))
+    for line in _list_skipped(verdict):
         print(line, file=sys.stderr)
 
 
-def _print_words(verdict: Verdict) -> None:
+def _print_text(verdict: RulesVerdict) -> None:
     from sparkform.commands import findings
 
-    findings.show(verdict.violations)
+    findings.print_violations(verdict.violations)
     typer.echo(
         f"{len(verdict.refusals)} mandatory, {len(verdict.warnings)} advisory; "
         "`sparkform explain RULE` tells why."
     )
-    for line in _not_judged(verdict):
+    for line in _list_skipped(verdict):
         typer.secho(line, dim=True)
 
 
-def _not_judged(verdict: Verdict) -> Iterator[str]:
+def _list_skipped(verdict: RulesVerdict) -> Iterator[str]:
     """One line for each rule that lacked something, with all that it lacked."""
-    lacking: dict[str, list[str]] = {}
-    for one in verdict.skipped:
-        lacking.setdefault(one.rule, []).append(one.reason)
-    for rule, reasons in lacking.items():
+    reasons_by_rule: dict[str, list[str]] = {}
+    for skip in verdict.skipped:
+        reasons_by_rule.setdefault(skip.rule, []).append(skip.reason)
+    for rule, reasons in reasons_by_rule.items():
         yield f"not judged: {rule}: {'; '.join(dict.fromkeys(reasons))}"

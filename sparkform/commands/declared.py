@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import yaml
 
-from sparkform.config import Spec, load_stack
+from sparkform.config import Declaration, load_stack
 from sparkform.config.stack_yaml import read_yaml
 from sparkform.errors import InputError, Problem
 from sparkform.plan.steps import StackName
@@ -20,7 +20,7 @@ STACK = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 STACK_FILE = re.compile(rf"Pulumi\.({STACK.pattern})\.ya?ml")
 PROJECT_FILES = ("Pulumi.yaml", "Pulumi.yml")
-Found = TypeVar("Found")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -30,21 +30,21 @@ class DeclaredStack:
     file: Path
     folder: Path
     name: StackName
-    spec: Spec
+    declaration: Declaration
 
 
-def load(file: Path) -> DeclaredStack:
+def load_declared_stack(file: Path) -> DeclaredStack:
     """Raises InputError with every problem of the names and of the declaration."""
     problems: list[Problem] = []
-    spec = _kept(lambda: load_stack(file), problems)
-    stack = _kept(lambda: stack_of(file), problems)
-    project = _kept(lambda: project_of(file), problems)
-    if spec is None or stack is None or project is None:
+    declaration = _collect_problems(lambda: load_stack(file), problems)
+    stack = _collect_problems(lambda: get_stack_name(file), problems)
+    project = _collect_problems(lambda: find_project(file), problems)
+    if declaration is None or stack is None or project is None:
         raise InputError(problems)
-    return DeclaredStack(file, project[1], StackName(project[0], stack), spec)
+    return DeclaredStack(file, project[1], StackName(project[0], stack), declaration)
 
 
-def _kept(read: Callable[[], Found], problems: list[Problem]) -> Found | None:
+def _collect_problems(read: Callable[[], Value], problems: list[Problem]) -> Value | None:
     try:
         return read()
     except InputError as error:
@@ -52,14 +52,14 @@ def _kept(read: Callable[[], Found], problems: list[Problem]) -> Found | None:
         return None
 
 
-def stack_of(file: Path) -> str:
+def get_stack_name(file: Path) -> str:
     """The stack's name, which is part of what the nodes record. Raises InputError."""
-    found = STACK_FILE.fullmatch(file.name)
-    if found:
-        return found[1]
+    match = STACK_FILE.fullmatch(file.name)
+    if match:
+        return match[1]
     problem = Problem(
         path=str(file),
-        what="is not named as Pulumi names stack files",
+        message="is not named as Pulumi names stack files",
         got=file.name,
         allowed="Pulumi.<stack>.yaml",
         because="the nodes record which stack they belong to, and the name says which one it is",
@@ -67,23 +67,23 @@ def stack_of(file: Path) -> str:
     raise InputError([problem])
 
 
-def project_of(file: Path) -> tuple[str, Path]:
+def find_project(file: Path) -> tuple[str, Path]:
     """The project's name and folder: that of the stack file, or the nearest above it."""
     folder = file.absolute().parent
     for above in (folder, *folder.parents):
         for name in PROJECT_FILES:
             if (above / name).is_file():
-                return _project_name(above / name), above
+                return _read_project_name(above / name), above
     problem = Problem(
         path=str(folder),
-        what="holds no Pulumi.yaml, nor does any folder above it",
+        message="holds no Pulumi.yaml, nor does any folder above it",
         because="the nodes record which project they belong to",
         remedy="run this in the folder of the program",
     )
     raise InputError([problem])
 
 
-def _project_name(file: Path) -> str:
+def _read_project_name(file: Path) -> str:
     try:
         document = read_yaml(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
@@ -91,4 +91,4 @@ def _project_name(file: Path) -> str:
     name = document.get("name") if isinstance(document, dict) else None
     if isinstance(name, str) and name:
         return name
-    raise InputError([Problem(path=str(file), what="has no project name under the key name")])
+    raise InputError([Problem(path=str(file), message="has no project name under the key name")])

@@ -34,58 +34,61 @@ def command(
     import time
     from dataclasses import asdict
 
-    from sparkform.commands.declared import load
+    from sparkform.commands.declared import load_declared_stack
     from sparkform.doctor import diagnose
     from sparkform.report.recording import save_facts
-    from sparkform.ssh.agent import zipapp
+    from sparkform.ssh.agent import build_zipapp
 
     started = time.monotonic()
-    declared = load(stack)
-    found = seen(declared, facts)
+    declared = load_declared_stack(stack)
+    observation = observe_stack(declared, facts)
     if save:
-        save_facts(found, save)
-    sha256 = hashlib.sha256(zipapp()).hexdigest()
-    checks = diagnose(declared.spec, declared.name, found, sha256)
+        save_facts(observation, save)
+    sha256 = hashlib.sha256(build_zipapp()).hexdigest()
+    checks = diagnose(declared.declaration, declared.name, observation, sha256)
     failed = any(check.status == "fail" for check in checks)
     if as_json:
         name = f"{declared.name.project}/{declared.name.stack}"
         rows = [asdict(check) for check in checks]
         typer.echo(json.dumps({"stack": name, "healthy": not failed, "checks": rows}, indent=1))
     else:
-        show(checks, time.monotonic() - started)
+        print_checks(checks, time.monotonic() - started)
     raise typer.Exit(FINDINGS if failed else 0)
 
 
-def seen(declared: DeclaredStack, facts: Path | None) -> Observation:
-    from sparkform.commands.live_report import look, passphrase_of
-    from sparkform.doctor import with_probes
-    from sparkform.plan.targets import targets
+def observe_stack(declared: DeclaredStack, facts: Path | None) -> Observation:
+    from sparkform.commands.live_report import find_passphrase_source, observe_targets
+    from sparkform.doctor import add_probes
+    from sparkform.plan.targets import list_targets
     from sparkform.report.recording import load_facts
 
     if facts:
         return load_facts(facts)
-    return look(with_probes(targets(declared.spec), declared.spec), passphrase_of(declared))
+    return observe_targets(
+        add_probes(list_targets(declared.declaration), declared.declaration),
+        find_passphrase_source(declared),
+    )
 
 
-def show(checks: Sequence[Check], took_s: float) -> None:
-    from sparkform.commands.tables import console
+def print_checks(checks: Sequence[Check], took_s: float) -> None:
+    from sparkform.commands.tables import create_console
 
-    screen = console()
+    screen = create_console()
     for node in dict.fromkeys(check.node for check in checks):
-        screen.print(rows(node, [check for check in checks if check.node == node]))
+        screen.print(build_node_table(node, [check for check in checks if check.node == node]))
         screen.print()
     counts = {status: 0 for status in ("ok", "warn", "fail")}
     for check in checks:
         counts[check.status] += 1
-    said = ", ".join(f"{count} {status}" for status, count in counts.items())
-    screen.print(f"{said}; looked and judged in {took_s:.1f} s.")
+    summary = ", ".join(f"{count} {status}" for status, count in counts.items())
+    screen.print(f"{summary}; looked and judged in {took_s:.1f} s.")
 
 
-def rows(node: str | None, checks: Sequence[Check]) -> Table:
-    from sparkform.commands.tables import row, table
+def build_node_table(node: str | None, checks: Sequence[Check]) -> Table:
+    from sparkform.commands.tables import add_row, create_table
 
-    made = table(node or "the rack", "", "check", "found, and what to do")
+    node_table = create_table(node or "the rack", "", "check", "found, and what to do")
     for check in checks:
         fix = f"\n→ {check.fix}" if check.fix else ""
-        row(made, check.status, check.name, f"{check.message}{fix}")
-    return made
+        add_row(node_table, check.status, check.name, f"{check.message}{fix}")
+    return node_table

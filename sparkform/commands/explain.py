@@ -14,19 +14,19 @@ def command(
 ) -> None:
     """Tell why a rule exists, how much it weighs, and where that was read."""
     from node.ranks.signatures import SIGNATURES
-    from sparkform.rules.table import table
+    from sparkform.rules.table import load_table
 
-    if rule not in table() and any(one.id == rule for one in SIGNATURES):
-        _lines_of(rule)
+    if rule not in load_table() and any(signature.id == rule for signature in SIGNATURES):
+        _print_signatures(rule)
         return
-    _story_of(rule)
+    _print_story(rule)
 
 
-def _story_of(rule: str) -> None:
+def _print_story(rule: str) -> None:
     from node.ranks.signatures import SIGNATURES
-    from sparkform.rules.story import story_of
+    from sparkform.rules.story import find_story
 
-    story = story_of(rule)
+    story = find_story(rule)
     print(f"{story.row.id} ({story.row.severity}; {story.engines})\n")
     print(story.text)
     print("\nSources:")
@@ -37,18 +37,24 @@ def _story_of(rule: str) -> None:
             "\nTo run in spite of it:\n  sparkform:cluster:\n    waive:\n"
             f"      - rule: {story.row.id}\n        reason: why it does not hold here"
         )
-    shown = [one for one in SIGNATURES if one.rule == rule]
-    for one in shown:
-        print(f"\nIn the log of {' and '.join(one.engines)} ({one.id}):\n  {one.pattern}")
+    shown = [signature for signature in SIGNATURES if signature.rule == rule]
+    for signature in shown:
+        print(
+            f"\nIn the log of {' and '.join(signature.engines)} ({signature.id}):\n  "
+            f"{signature.pattern}"
+        )
 
 
-def _lines_of(id: str) -> None:
+def _print_signatures(id: str) -> None:
     """Engines print the same words for different causes: each row is told."""
     from node.ranks.signatures import SIGNATURES
 
-    for one in (one for one in SIGNATURES if one.id == id):
-        ends = "ends a start at once" if one.final else "explains a death that follows"
-        print(f"{one.id} ({' and '.join(one.engines)}; a line in the log, {ends})\n")
-        print(f"{one.what[0].upper()}{one.what[1:]}.\nWhat to do: {one.remedy}")
-        print(f"Known by: {one.pattern}\nSource: {one.source}")
-        print(f"Rule: `sparkform explain {one.rule}`\n" if one.rule else "")
+    for signature in (signature for signature in SIGNATURES if signature.id == id):
+        ends = "ends a start at once" if signature.final else "explains a death that follows"
+        print(f"{signature.id} ({' and '.join(signature.engines)}; a line in the log, {ends})\n")
+        print(
+            f"{signature.summary[0].upper()}{signature.summary[1:]}.\nWhat to do: "
+            f"{signature.remedy}"
+        )
+        print(f"Known by: {signature.pattern}\nSource: {signature.source}")
+        print(f"Rule: `sparkform explain {signature.rule}`\n" if signature.rule else "")

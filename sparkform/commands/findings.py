@@ -14,9 +14,13 @@ from sparkform.rules.outcome import Violation
 COLOURS = {"mandatory": "red", "advisory": "yellow"}
 
 
-def show(violations: Sequence[Violation]) -> None:
-    for one in violations:
-        typer.secho(f"{one.severity} {one.rule}: {one.path}", fg=COLOURS[one.severity], bold=True)
-        typer.echo(f"  {one.document()['message']}")
-        typer.echo(f"  write:    {one.remedy}")
-        typer.echo(f"  evidence: {one.evidence}\n")
+def print_violations(violations: Sequence[Violation]) -> None:
+    for violation in violations:
+        typer.secho(
+            f"{violation.severity} {violation.rule}: {violation.path}",
+            fg=COLOURS[violation.severity],
+            bold=True,
+        )
+        typer.echo(f"  {violation.to_json()['message']}")
+        typer.echo(f"  write:    {violation.remedy}")
+        typer.echo(f"  evidence: {violation.evidence}\n")

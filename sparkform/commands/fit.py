@@ -9,7 +9,7 @@ import typer
 from sparkform.commands import options
 
 if TYPE_CHECKING:
-    from sparkform.catalogue.describe import Subject
+    from sparkform.catalogue.describe import DescribedModel
     from sparkform.sizing.fit import Demand, Fit
 
 LARGEST_CONTEXT = 16 * 2**20
@@ -34,27 +34,27 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """Say what fits on 1 to 8 nodes: weights, cache, free memory and the largest context."""
-    from sparkform.catalogue.describe import MOST_NODES, describe
-    from sparkform.sizing.fit import CACHE_BYTES, Demand, fit_over_nodes
-    from sparkform.sizing.node_memory import memory
+    from sparkform.catalogue.describe import MOST_NODES, describe_model
+    from sparkform.sizing.fit import CACHE_BYTES, Demand, fit_over_node_counts
+    from sparkform.sizing.node_memory import get_node_memory
 
     options.require(
-        options.in_range("--nodes", nodes, 1, MOST_NODES),
-        options.in_range("--context", context, 1, LARGEST_CONTEXT),
-        options.in_range("--batch", batch, 1, LARGEST_BATCH),
-        options.in_range("--memory-gib", memory_gib, 1, LARGEST_MEMORY_GIB),
-        options.in_range("--memory-fraction", memory_fraction, 0.05, 1.0),
-        options.one_of("--kv-cache", kv_cache, CACHE_BYTES),
-        options.one_of("--runtime", runtime, options.RUNTIMES),
+        options.check_range("--nodes", nodes, 1, MOST_NODES),
+        options.check_range("--context", context, 1, LARGEST_CONTEXT),
+        options.check_range("--batch", batch, 1, LARGEST_BATCH),
+        options.check_range("--memory-gib", memory_gib, 1, LARGEST_MEMORY_GIB),
+        options.check_range("--memory-fraction", memory_fraction, 0.05, 1.0),
+        options.check_choice("--kv-cache", kv_cache, CACHE_BYTES),
+        options.check_choice("--runtime", runtime, options.RUNTIMES),
     )
-    node_memory = memory(
+    node_memory = get_node_memory(
         engine,
         runtime=runtime,
         hardware=hardware,
         usable_gib=memory_gib,
         fraction=memory_fraction,
     )
-    subject = describe(model, config=config, facts=model_facts, quant=quant)
+    subject = describe_model(model, config=config, facts=model_facts, quant=quant)
     demand = Demand(
         shape=subject.shape,
         quantisation=subject.quantisation,
@@ -63,33 +63,35 @@ def command(
         context=context,
     )
     counts = range(nodes, nodes + 1) if nodes else range(1, MOST_NODES + 1)
-    answers = fit_over_nodes(demand, node_memory, counts)
+    answers = fit_over_node_counts(demand, node_memory, counts)
     show = options.print_json if as_json else _print_table
-    show(document(subject, demand, answers))
+    show(build_document(subject, demand, answers))
 
 
-def document(subject: Subject, demand: Demand, answers: list[Fit]) -> dict[str, Any]:
+def build_document(subject: DescribedModel, demand: Demand, answers: list[Fit]) -> dict[str, Any]:
     """The answer as JSON: GiB are 2^30 bytes, bytes a token are of the whole model."""
-    from sparkform.models.shape import kv_elements_beyond_windows, kv_elements_per_token
+    from sparkform.models.shape import count_kv_elements_beyond_windows, count_kv_elements_per_token
     from sparkform.sizing.fit import CACHE_BYTES, GIB
-    from sparkform.sizing.split import Cut, weights_bytes
+    from sparkform.sizing.split import Cut, compute_weights_bytes
 
-    whole = Cut(tensor_parallel=1, pipeline_parallel=1)
+    uncut = Cut(tensor_parallel=1, pipeline_parallel=1)
     element_bytes = CACHE_BYTES[demand.cache]
     return {
         "model": subject.name,
         "quant": subject.quantisation.name,
-        "weights_gib": round(weights_bytes(subject.shape, subject.quantisation, whole) / GIB, 2),
-        "kv_bytes_per_token": round(kv_elements_per_token(subject.shape) * element_bytes),
-        "kv_bytes_per_token_beyond_windows": round(
-            kv_elements_beyond_windows(subject.shape) * element_bytes
+        "weights_gib": round(
+            compute_weights_bytes(subject.shape, subject.quantisation, uncut) / GIB, 2
         ),
-        "per_nodes": [_node_document(answer) for answer in answers],
+        "kv_bytes_per_token": round(count_kv_elements_per_token(subject.shape) * element_bytes),
+        "kv_bytes_per_token_beyond_windows": round(
+            count_kv_elements_beyond_windows(subject.shape) * element_bytes
+        ),
+        "per_nodes": [_build_node_document(answer) for answer in answers],
         "notes": list(subject.shape.notes),
     }
 
 
-def _node_document(answer: Fit) -> dict[str, Any]:
+def _build_node_document(answer: Fit) -> dict[str, Any]:
     return {
         "nodes": answer.nodes,
         "tp": answer.tensor_parallel,
@@ -121,7 +123,7 @@ def _print_table(answer: dict[str, Any]) -> None:
             f"{row['max_context']:,}",
             f"{row['max_batch']:,}",
             "yes" if row["fits"] else "no",
-            _reason(row),
+            _format_reason(row),
         )
     console = Console()
     console.print(table)
@@ -133,7 +135,7 @@ def _print_table(answer: dict[str, Any]) -> None:
         console.print(f"Estimated: {note}")
 
 
-def _reason(row: dict[str, Any]) -> str:
+def _format_reason(row: dict[str, Any]) -> str:
     if row["fits"] or not row["quants_that_fit"]:
         return str(row["reason"])
     return f"{row['reason']}; would fit as {', '.join(row['quants_that_fit'])}"

@@ -17,7 +17,7 @@ import yaml
 
 from sparkform.commands import pulumi_command
 from sparkform.commands.declared import DeclaredStack
-from sparkform.config import Spec
+from sparkform.config import Declaration
 from sparkform.config.stack_yaml import read_yaml
 from sparkform.errors import InputError, Problem
 from sparkform.report.rack_report import Observation
@@ -25,40 +25,40 @@ from sparkform.ssh.observe import observe
 from sparkform.ssh.target import Target
 
 CONFIG_KEY = "sparkform:sshKeyPassphrase"
-Ask = Callable[[], str | None]
+PassphraseSource = Callable[[], str | None]
 
 
-def look(targets: Sequence[Target], ask: Ask) -> Observation:
+def observe_targets(targets: Sequence[Target], ask: PassphraseSource) -> Observation:
     """Every node's document or error; nodes that need the passphrase are tried once more."""
     first = observe(targets)
-    locked = [one for one in targets if _is_locked(first, one)]
+    locked = [target for target in targets if _is_locked(first, target)]
     passphrase = ask() if locked else None
     if passphrase is None:
         return first
-    second = observe([replace(one, passphrase=passphrase) for one in locked])
+    second = observe([replace(target, passphrase=passphrase) for target in locked])
     return Observation(nodes={**first.nodes, **second.nodes})
 
 
-def _is_locked(seen: Observation, target: Target) -> bool:
+def _is_locked(observation: Observation, target: Target) -> bool:
     """Whether its key file is there and could not be opened."""
-    error, key = seen.nodes[target.name].error, target.identity_file
+    error, key = observation.nodes[target.name].error, target.identity_file
     is_there = key is not None and key.expanduser().is_file()
     return is_there and error is not None and error.kind == "identity"
 
 
-def passphrase_of(declared: DeclaredStack) -> Ask:
+def find_passphrase_source(declared: DeclaredStack) -> PassphraseSource:
     """From the stack's configuration where it stands there, else from the terminal."""
 
     def ask() -> str | None:
         if _is_configured(declared.file):
             command = ["config", "get", CONFIG_KEY, "--stack", declared.name.stack]
-            return pulumi_command.run(declared.folder, command).rstrip("\r\n")
-        return from_terminal(declared.spec.cluster.identity_file)
+            return pulumi_command.run_pulumi(declared.folder, command).rstrip("\r\n")
+        return prompt_passphrase(declared.declaration.cluster.identity_file)
 
     return ask
 
 
-def from_terminal(identity_file: str | None) -> str | None:
+def prompt_passphrase(identity_file: str | None) -> str | None:
     """None where nobody is there to be asked."""
     if identity_file is None or not sys.stdin.isatty():
         return None
@@ -75,27 +75,27 @@ def _is_configured(file: Path) -> bool:
     return isinstance(config, dict) and CONFIG_KEY in config
 
 
-def require_all(seen: Observation) -> None:
+def require_all_observed(observation: Observation) -> None:
     """Raises InputError with the error of every node that could not be observed."""
     problems = [
-        Problem(path=name, what=error.what.rstrip("."), remedy=error.remedy)
-        for name, error in seen.errors.items()
+        Problem(path=name, message=error.what.rstrip("."), remedy=error.remedy)
+        for name, error in observation.errors.items()
     ]
     if problems:
         raise InputError(problems)
 
 
-def require_recorded(seen: Observation, spec: Spec) -> None:
+def require_recorded(observation: Observation, declaration: Declaration) -> None:
     """Raises InputError where recorded facts lack a node that is declared and not away."""
     problems = [
         Problem(
             path=f"cluster.nodes[{node.position}]",
-            what=f"{node.name} is not among the recorded facts",
-            allowed=", ".join(seen.nodes) or "none were recorded",
+            message=f"{node.name} is not among the recorded facts",
+            allowed=", ".join(observation.nodes) or "none were recorded",
             remedy="record them again: `sparkform doctor STACK.yaml --save FILE`",
         )
-        for node in spec.active_nodes
-        if node.name not in seen.nodes
+        for node in declaration.active_nodes
+        if node.name not in observation.nodes
     ]
     if problems:
         raise InputError(problems)

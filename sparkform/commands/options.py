@@ -41,37 +41,37 @@ def print_json(answer: object) -> None:
 
 def require(*problems: Problem | None) -> None:
     """Raise InputError with all problems that are there."""
-    found = [problem for problem in problems if problem is not None]
-    if found:
-        raise InputError(found)
+    reported = [problem for problem in problems if problem is not None]
+    if reported:
+        raise InputError(reported)
 
 
-def in_range(path: str, value: float | None, low: float, high: float) -> Problem | None:
+def check_range(path: str, value: float | None, low: float, high: float) -> Problem | None:
     """A problem if a given value lies outside `low` to `high`."""
     if value is None or low <= value <= high:
         return None
     return Problem(
         path=path,
-        what="is out of range",
+        message="is out of range",
         got=f"{value:,.10g}",
         allowed=f"{low:,.10g} to {high:,.10g}",
     )
 
 
-def one_of(path: str, value: str, allowed: Iterable[str]) -> Problem | None:
+def check_choice(path: str, value: str, allowed: Iterable[str]) -> Problem | None:
     """A problem if a value is none of the allowed ones, with near ones offered."""
     from difflib import get_close_matches
 
     names = list(allowed)
     if value in names:
         return None
-    near = get_close_matches(value, names, n=2)
+    suggestions = get_close_matches(value, names, n=2)
     return Problem(
         path=path,
-        what="is not known",
+        message="is not known",
         got=value,
         allowed=", ".join(names),
-        remedy=f"did you mean {' or '.join(near)}?" if near else None,
+        remedy=f"did you mean {' or '.join(suggestions)}?" if suggestions else None,
     )
 
 
@@ -83,5 +83,5 @@ def require_consent(command: str, question: str, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         remedy = "run it again with --yes"
-        require(Problem(path=command, what="nobody is there to say yes", remedy=remedy))
+        require(Problem(path=command, message="nobody is there to say yes", remedy=remedy))
     typer.confirm(question, abort=True)

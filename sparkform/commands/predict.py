@@ -12,9 +12,9 @@ from sparkform.commands import options
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sparkform.catalogue.describe import Subject
+    from sparkform.catalogue.describe import DescribedModel
     from sparkform.errors import Problem
-    from sparkform.sizing.throughput import Machine
+    from sparkform.sizing.throughput import NodePerformance
     from sparkform.sizing.throughput_ranges import Prediction
 
 DIGITS = 4
@@ -41,21 +41,21 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """Predict tokens a second and the time to the first token."""
-    from sparkform.sizing.calibration import machine
+    from sparkform.sizing.calibration import build_machine
 
-    on = machine(link)
+    rack_machine = build_machine(link)
     if batch is not None:
-        _show_rows(batch, on)
+        _show_rows(batch, rack_machine)
         return
     options.require(
-        _missing_model(model),
-        options.in_range("--concurrency", concurrency, 1, LARGEST_CONCURRENCY),
-        options.in_range("--prompt", prompt, 0, LARGEST_PROMPT),
-        options.in_range("--output", output, 1, LARGEST_PROMPT),
+        _check_model(model),
+        options.check_range("--concurrency", concurrency, 1, LARGEST_CONCURRENCY),
+        options.check_range("--prompt", prompt, 0, LARGEST_PROMPT),
+        options.check_range("--output", output, 1, LARGEST_PROMPT),
     )
-    from sparkform.catalogue.describe import describe
+    from sparkform.catalogue.describe import describe_model
 
-    subject = describe(str(model), config=config, facts=model_facts, quant=quant)
+    subject = describe_model(str(model), config=config, facts=model_facts, quant=quant)
     row: dict[str, object] = {
         "engine": engine,
         "image": image,
@@ -64,26 +64,28 @@ def command(
         "output_tokens": output,
         "kv_cache": kv_cache,
     }
-    prediction = _predicted_cut(subject, row | {"nodes": nodes, "tp": tp, "pp": pp}, on)
+    prediction = _predict_cut(subject, row | {"nodes": nodes, "tp": tp, "pp": pp}, rack_machine)
     if as_json:
-        options.print_json(document(prediction))
+        options.print_json(build_document(prediction))
     else:
-        _print_sentence(document(prediction), subject.shape.notes)
+        _print_sentence(build_document(prediction), subject.shape.notes)
 
 
-def _predicted_cut(subject: Subject, row: dict[str, Any], on: Machine) -> Prediction:
+def _predict_cut(
+    subject: DescribedModel, row: dict[str, Any], rack_machine: NodePerformance
+) -> Prediction:
     """The prediction of a row whose `tp` and `pp` may be left to us."""
-    from sparkform.catalogue.describe import as_served_by
+    from sparkform.catalogue.describe import apply_image
     from sparkform.sizing.row_request import predict_row
-    from sparkform.sizing.split import chosen_cut
+    from sparkform.sizing.split import choose_cut
 
-    cut, replicas = chosen_cut(subject.shape, row["nodes"], row["tp"], row["pp"])
-    served = as_served_by(subject, row["image"])
+    cut, replicas = choose_cut(subject.shape, row["nodes"], row["tp"], row["pp"])
+    served = apply_image(subject, row["image"])
     filled = {"tp": cut.tensor_parallel, "pp": cut.pipeline_parallel, "dp": replicas}
-    return predict_row(served, row | filled, on)
+    return predict_row(served, row | filled, rack_machine)
 
 
-def document(prediction: Prediction) -> dict[str, Any]:
+def build_document(prediction: Prediction) -> dict[str, Any]:
     """A prediction as JSON. Speeds are tokens a second, `range` is of `decode_tok_s`."""
     speed = prediction.speed
     ends = (prediction.decode_low_tok_s, prediction.decode_high_tok_s)
@@ -96,12 +98,14 @@ def document(prediction: Prediction) -> dict[str, Any]:
     }
 
 
-def _missing_model(model: str | None) -> Problem | None:
+def _check_model(model: str | None) -> Problem | None:
     from sparkform.errors import Problem as Missing
 
     if model:
         return None
-    return Missing(path="MODEL", what="is missing", remedy="name a model or give --batch ROWS.json")
+    return Missing(
+        path="MODEL", message="is missing", remedy="name a model or give --batch ROWS.json"
+    )
 
 
 def _print_sentence(answer: dict[str, Any], notes: Iterable[str]) -> None:
@@ -116,21 +120,23 @@ def _print_sentence(answer: dict[str, Any], notes: Iterable[str]) -> None:
         print(f"estimated: {note}")
 
 
-def _show_rows(path: Path, on: Machine) -> None:
+def _show_rows(path: Path, rack_machine: NodePerformance) -> None:
     """Print the rows with a prediction each; a row that cannot be answered says why instead."""
     from sparkform.sizing.row_request import load_request_rows
 
-    options.print_json([{**row, **_answer(row, on)} for row in load_request_rows(path)])
+    options.print_json(
+        [{**row, **_predict_answer(row, rack_machine)} for row in load_request_rows(path)]
+    )
 
 
-def _answer(row: dict[str, Any], on: Machine) -> dict[str, Any]:
-    from sparkform.catalogue.describe import as_served_by, describe_row
+def _predict_answer(row: dict[str, Any], rack_machine: NodePerformance) -> dict[str, Any]:
+    from sparkform.catalogue.describe import apply_image, describe_row
     from sparkform.errors import InputError
     from sparkform.sizing.row_request import predict_row
 
     image = row.get("image")
     try:
-        subject = as_served_by(describe_row(row), str(image) if image else None)
-        return {"predicted": document(predict_row(subject, row, on))}
+        subject = apply_image(describe_row(row), str(image) if image else None)
+        return {"predicted": build_document(predict_row(subject, row, rack_machine))}
     except InputError as error:
         return {"predicted": None, "problem": str(error)}

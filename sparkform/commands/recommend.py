@@ -9,9 +9,9 @@ import typer
 from sparkform.commands import options
 
 if TYPE_CHECKING:
-    from sparkform.catalogue.describe import Subject
+    from sparkform.catalogue.describe import DescribedModel
     from sparkform.errors import Problem
-    from sparkform.sizing.recommend import Candidate, Recommendation, Wish
+    from sparkform.sizing.recommend import Candidate, Recommendation, ServingRequest
 
 # Without --context the longest of these that fits is taken.
 USUAL_CONTEXTS = (32768, 16384, 8192, 4096, 2048)
@@ -32,38 +32,42 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """Recommend how to serve a model, as a service block that can be pasted into a stack file."""
-    from sparkform.catalogue.describe import MOST_NODES, describe
-    from sparkform.sizing.checkpoint_offers import offers_of_release, own_offers, weigh
+    from sparkform.catalogue.describe import MOST_NODES, describe_model
+    from sparkform.sizing.checkpoint_offers import (
+        list_own_offers,
+        list_release_offers,
+        recommend_among,
+    )
 
     options.require(
-        options.in_range("--nodes", nodes, 1, MOST_NODES),
-        options.in_range("--context", context, 1, LARGEST_CONTEXT),
-        options.in_range("--concurrency", concurrency, 1, LARGEST_CONCURRENCY),
+        options.check_range("--nodes", nodes, 1, MOST_NODES),
+        options.check_range("--context", context, 1, LARGEST_CONTEXT),
+        options.check_range("--concurrency", concurrency, 1, LARGEST_CONCURRENCY),
     )
-    subject = describe(model, config=config, facts=model_facts, quant=quant)
-    options.require(_beyond_model(context, subject.shape.max_position))
+    subject = describe_model(model, config=config, facts=model_facts, quant=quant)
+    options.require(_check_model_context(context, subject.shape.max_position))
     by_family = model.lower() == (subject.entry.model.name if subject.entry else None)
-    offers = offers_of_release if by_family and quant is None else own_offers
-    for tokens in (context,) if context else _usual_contexts(subject.shape.max_position):
-        wish = _wish(nodes, tokens, concurrency)
-        answer = weigh(subject.shape, offers(subject), wish, link, hardware)
+    offers = list_release_offers if by_family and quant is None else list_own_offers
+    for tokens in (context,) if context else _list_usual_contexts(subject.shape.max_position):
+        request = _build_request(nodes, tokens, concurrency)
+        answer = recommend_among(subject.shape, offers(subject), request, link, hardware)
         if answer.chosen:
             break
     show = options.print_json if as_json else _print_block
-    show(document(subject, answer, wish))
+    show(build_document(subject, answer, request))
     if answer.chosen is None:
         raise typer.Exit(1)
 
 
-def _usual_contexts(longest: int | None) -> list[int]:
+def _list_usual_contexts(longest: int | None) -> list[int]:
     return sorted({min(tokens, longest or tokens) for tokens in USUAL_CONTEXTS}, reverse=True)
 
 
-def _wish(nodes: int, context: int, concurrency: int) -> Wish:
-    from sparkform.sizing.recommend import Wish
+def _build_request(nodes: int, context: int, concurrency: int) -> ServingRequest:
+    from sparkform.sizing.recommend import ServingRequest
     from sparkform.sizing.row_request import USUAL_OUTPUT_TOKENS, USUAL_PROMPT_TOKENS
 
-    return Wish(
+    return ServingRequest(
         nodes=nodes,
         context=context,
         concurrency=concurrency,
@@ -72,27 +76,29 @@ def _wish(nodes: int, context: int, concurrency: int) -> Wish:
     )
 
 
-def _beyond_model(context: int | None, longest: int | None) -> Problem | None:
+def _check_model_context(context: int | None, longest: int | None) -> Problem | None:
     if context is None or longest is None:
         return None
-    return options.in_range("--context", context, 1, longest)
+    return options.check_range("--context", context, 1, longest)
 
 
-def document(subject: Subject, answer: Recommendation, wish: Wish) -> dict[str, Any]:
+def build_document(
+    subject: DescribedModel, answer: Recommendation, request: ServingRequest
+) -> dict[str, Any]:
     """The recommendation as JSON: `service` is the block's content, or null where nothing fits."""
-    from sparkform.sizing.checkpoint_offers import reasons, service_block
+    from sparkform.sizing.checkpoint_offers import build_service_block, list_reasons
 
     chosen = answer.chosen
     return {
         "model": subject.name,
-        "service": service_block(chosen, wish) if chosen else None,
-        "predicted": _predicted(chosen) if chosen else None,
-        "reasons": reasons(chosen, wish) if chosen else [],
+        "service": build_service_block(chosen, request) if chosen else None,
+        "predicted": _describe_prediction(chosen) if chosen else None,
+        "reasons": list_reasons(chosen, request) if chosen else [],
         "rejected": [{"way": item.way, "reason": item.reason} for item in answer.rejected],
     }
 
 
-def _predicted(chosen: Candidate) -> dict[str, Any]:
+def _describe_prediction(chosen: Candidate) -> dict[str, Any]:
     speed = chosen.speed
     return {
         "decode_tok_s": round(speed.decode_tok_s, 2),

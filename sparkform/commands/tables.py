@@ -12,18 +12,20 @@ WIDTH_WITHOUT_TERMINAL = 160
 STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 
 
-def console() -> Console:
+def create_console() -> Console:
     width = None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
     return Console(width=width, highlight=False, markup=False, emoji=False, soft_wrap=False)
 
 
-def table(title: str, *columns: str) -> Table:
-    made = Table(title=Text(title, style="bold"), title_justify="left", box=None, pad_edge=False)
+def create_table(title: str, *columns: str) -> Table:
+    new_table = Table(
+        title=Text(title, style="bold"), title_justify="left", box=None, pad_edge=False
+    )
     for column in columns:
-        made.add_column(column, overflow="fold")
-    return made
+        new_table.add_column(column, overflow="fold")
+    return new_table
 
 
-def row(made: Table, *cells: object) -> None:
+def add_row(table: Table, *cells: object) -> None:
     """Cells are text as it stands: node answers may hold brackets that look like markup."""
-    made.add_row(*(Text(str(cell), style=STYLES.get(str(cell), "")) for cell in cells))
+    table.add_row(*(Text(str(cell), style=STYLES.get(str(cell), "")) for cell in cells))

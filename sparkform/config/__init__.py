@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sparkform.config.cluster import Cluster, Expected, Fabric, Node, Swarm, Waiver
-from sparkform.config.effective import FIRST_HOST, EffectiveNode, host_in
+from sparkform.config.effective import FIRST_HOST, EffectiveNode, find_host_address
 from sparkform.config.parse import parse_config
-from sparkform.config.secret_keys import SECRET_KEYS, encrypted_blocks
+from sparkform.config.secret_keys import SECRET_KEYS, check_encrypted_blocks
 from sparkform.config.service import (
     AnyService,
     CudaGraph,
@@ -15,7 +15,7 @@ from sparkform.config.service import (
     TrtllmService,
     VllmService,
 )
-from sparkform.config.spec import Spec
+from sparkform.config.spec import Declaration
 from sparkform.config.stack_file import load_stack
 
 __all__ = [
@@ -24,20 +24,20 @@ __all__ = [
     "AnyService",
     "Cluster",
     "CudaGraph",
+    "Declaration",
     "EffectiveNode",
     "Expected",
     "Fabric",
     "ModelFacts",
     "Node",
     "Service",
-    "Spec",
     "Speculative",
     "Swarm",
     "TrtllmService",
     "VllmService",
     "Waiver",
-    "encrypted_blocks",
-    "host_in",
+    "check_encrypted_blocks",
+    "find_host_address",
     "load_stack",
     "parse_config",
 ]

@@ -7,9 +7,9 @@ from typing import Any
 
 from sparkform.config.draft import Located, read_section
 from sparkform.config.kinds import SERVICE_NAME
-from sparkform.config.paths import Location, path_of
-from sparkform.config.problems import refusal
-from sparkform.config.section import keys_of
+from sparkform.config.paths import Location, format_path
+from sparkform.config.problems import describe_refusal
+from sparkform.config.section import get_fields_by_key
 from sparkform.config.service import ENGINES, Service
 from sparkform.config.shape import Refused, choice_shape
 from sparkform.errors import Problem
@@ -22,57 +22,71 @@ def read_services(
 ) -> tuple[dict[str, Service | None], list[Located]]:
     """All services by name, None for one that could not be read, and every problem."""
     blocks: dict[str, Service | None] = {}
-    found: list[Located] = []
+    located_problems: list[Located] = []
     for name, value in services.items():
-        at: Location = ("services", str(name))
-        found += [(at, problem) for problem in _name_problems(name, path_of(at))]
-        blocks[str(name)], problems = _read_service(value, at)
-        found += problems
-    return blocks, found
+        location: Location = ("services", str(name))
+        located_problems += [
+            (location, problem) for problem in _check_service_name(name, format_path(location))
+        ]
+        blocks[str(name)], problems = _read_service(value, location)
+        located_problems += problems
+    return blocks, located_problems
 
 
-def _name_problems(name: object, path: str) -> Iterator[Problem]:
+def _check_service_name(name: object, path: str) -> Iterator[Problem]:
     try:
         SERVICE_NAME.read(name)
     except Refused as refused:
-        yield refusal(path, f"the name {refused}", SERVICE_NAME, name)
+        yield describe_refusal(path, f"the name {refused}", SERVICE_NAME, name)
 
 
-def _read_service(value: object, at: Location) -> tuple[Service | None, list[Located]]:
+def _read_service(value: object, location: Location) -> tuple[Service | None, list[Located]]:
     if not isinstance(value, dict):
-        return read_section(Service, value, at)
+        return read_section(Service, value, location)
     engine = value.get("engine")
     if isinstance(engine, str) and engine in ENGINES:
-        block, problems = read_section(ENGINES[engine], value, at)
-        return block, problems + list(_belonging(value, at))
+        block, problems = read_section(ENGINES[engine], value, location)
+        return block, problems + list(_check_key_combinations(value, location))
     # Without an engine only the common keys can be judged.
-    own = {key for model in ENGINES.values() for key in keys_of(model)} - set(keys_of(Service))
-    common = {key: item for key, item in value.items() if key not in own}
-    _, problems = read_section(Service, common, at)
-    return None, [_engine_problem(value, at), *problems, *_belonging(value, at)]
+    engine_keys = {key for model in ENGINES.values() for key in get_fields_by_key(model)} - set(
+        get_fields_by_key(Service)
+    )
+    common = {key: item for key, item in value.items() if key not in engine_keys}
+    _, problems = read_section(Service, common, location)
+    return None, [
+        _describe_engine_problem(value, location),
+        *problems,
+        *_check_key_combinations(value, location),
+    ]
 
 
-def _engine_problem(value: Mapping[str, object], at: Location) -> Located:
-    location = (*at, "engine")
-    path = path_of(location)
+def _describe_engine_problem(value: Mapping[str, object], service_location: Location) -> Located:
+    location = (*service_location, "engine")
+    path = format_path(location)
     if "engine" not in value:
-        return location, Problem(path=path, what="is missing", allowed=ENGINE.allowed)
-    return location, refusal(path, "is not a known engine", ENGINE, value["engine"])
+        return location, Problem(path=path, message="is missing", allowed=ENGINE.allowed)
+    return location, describe_refusal(path, "is not a known engine", ENGINE, value["engine"])
 
 
-def _belonging(value: Mapping[str, object], at: Location) -> Iterator[Located]:
+def _check_key_combinations(value: Mapping[str, object], location: Location) -> Iterator[Located]:
     """Keys that need, or shut out, another key of the same service."""
     is_native = value.get("runtime") == "native"
     if is_native and "image" in value:
-        yield _at(at, "image", "is given with runtime native", "a native engine runs in no image")
+        yield _build_key_problem(
+            location, "image", "is given with runtime native", "a native engine runs in no image"
+        )
     if value.get("runtime") in ("swarm", "container") and "image" not in value:
-        yield _at(at, "image", "is missing", "the engine runs in a container")
+        yield _build_key_problem(location, "image", "is missing", "the engine runs in a container")
     if "model" not in value and "modelPath" not in value:
-        yield _at(at, "model", "is missing", "there is nothing to serve without it or modelPath")
+        yield _build_key_problem(
+            location, "model", "is missing", "there is nothing to serve without it or modelPath"
+        )
     if "revision" in value and "modelPath" in value:
-        yield _at(at, "revision", "is given beside modelPath", "local files have no revision")
+        yield _build_key_problem(
+            location, "revision", "is given beside modelPath", "local files have no revision"
+        )
 
 
-def _at(at: Location, key: str, what: str, because: str) -> Located:
-    location = (*at, key)
-    return location, Problem(path=path_of(location), what=what, because=because)
+def _build_key_problem(service_location: Location, key: str, message: str, because: str) -> Located:
+    location = (*service_location, key)
+    return location, Problem(path=format_path(location), message=message, because=because)

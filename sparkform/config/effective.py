@@ -45,17 +45,17 @@ class EffectiveNode:
         return self.position == 0
 
 
-def effective_index(node: Node, position: int) -> int:
+def resolve_index(node: Node, position: int) -> int:
     """The declared index, or the node's position in the list."""
     return position if node.index is None else node.index
 
 
-def effective_node(node: Node, position: int, cluster: Cluster) -> EffectiveNode:
+def resolve_node(node: Node, position: int, cluster: Cluster) -> EffectiveNode:
     """`node` with the cluster's defaults."""
     return EffectiveNode(
         name=node.name,
         position=position,
-        index=effective_index(node, position),
+        index=resolve_index(node, position),
         host=node.host,
         port=node.port,
         user=node.user or cluster.user,
@@ -69,25 +69,25 @@ def effective_node(node: Node, position: int, cluster: Cluster) -> EffectiveNode
     )
 
 
-def effective_mtu(fabric: Fabric) -> int | Literal["inherit"]:
+def resolve_mtu(fabric: Fabric) -> int | Literal["inherit"]:
     """The declared MTU, or 9000 on direct and ring and the port's own elsewhere."""
     if fabric.mtu is not None:
         return fabric.mtu
     return JUMBO_MTU if fabric.topology in ("direct", "ring") else "inherit"
 
 
-def fabric_subnets(fabric: Fabric) -> tuple[ipaddress.IPv4Network, ...]:
+def split_fabric_pool(fabric: Fabric) -> tuple[ipaddress.IPv4Network, ...]:
     """The pool in 8 equal subnets: 0 and 1 for direct and switch, 0 to 5 for a ring."""
     return tuple(ipaddress.IPv4Network(fabric.pool).subnets(prefixlen_diff=3))
 
 
-def host_in(subnet: ipaddress.IPv4Network, index: int) -> ipaddress.IPv4Address | None:
+def find_host_address(subnet: ipaddress.IPv4Network, index: int) -> ipaddress.IPv4Address | None:
     """The address of the node with `index` in a subnet, or None if the subnet has no room."""
-    wanted = subnet.network_address + FIRST_HOST + index
-    return wanted if wanted in subnet and wanted != subnet.broadcast_address else None
+    address = subnet.network_address + FIRST_HOST + index
+    return address if address in subnet and address != subnet.broadcast_address else None
 
 
-def swarm_enabled(declared: bool | None, services: Sequence[Service]) -> bool:
+def is_swarm_enabled(declared: bool | None, services: Sequence[Service]) -> bool:
     """The declared value, or whether some service runs in Swarm."""
     if declared is not None:
         return declared

@@ -5,67 +5,70 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sparkform.config.blocks import read_services
-from sparkform.config.checks import check
+from sparkform.config.checks import check_draft
 from sparkform.config.cluster import Cluster
-from sparkform.config.draft import Located, read_section, sketch
+from sparkform.config.draft import Located, build_draft, read_section
 from sparkform.config.paths import Location
-from sparkform.config.shape import shown
-from sparkform.config.spec import Spec
-from sparkform.config.unclean import unclean_values
+from sparkform.config.shape import format_value
+from sparkform.config.spec import Declaration
+from sparkform.config.unclean import find_unclean_values
 from sparkform.errors import InputError, Problem
 
 MOST_PROBLEMS = 100
 """A report that is longer helps nobody; what is left out is counted in its last line."""
 
 
-def parse_config(cluster: object, services: object = None) -> Spec:
+def parse_config(cluster: object, services: object = None) -> Declaration:
     """The spec that the values of `sparkform:cluster` and `sparkform:services` declare.
 
     Both are plain data as YAML or JSON give it; numbers may be floats. No services: the rack only.
     Raises InputError with every problem.
     """
     services = {} if services is None else services
-    shapeless = list(_shapeless(cluster, services))
+    shapeless = list(_check_mappings(cluster, services))
     if not isinstance(cluster, dict) or not isinstance(services, dict):
         raise InputError(shapeless)
-    unclean = [*unclean_values(cluster, ("cluster",)), *unclean_values(services, ("services",))]
+    unclean = [
+        *find_unclean_values(cluster, ("cluster",)),
+        *find_unclean_values(services, ("services",)),
+    ]
     block, cluster_problems = read_section(Cluster, cluster, ("cluster",))
     blocks, service_problems = read_services(services)
-    across = check(sketch(cluster, blocks))
-    problems = [*_merged(unclean, [*cluster_problems, *service_problems]), *across]
+    across = check_draft(build_draft(cluster, blocks))
+    problems = [*_merge_problems(unclean, [*cluster_problems, *service_problems]), *across]
     if problems:
-        raise InputError(_cut(problems))
-    return Spec.model_validate({"cluster": block, "services": blocks})
+        raise InputError(_limit_problems(problems))
+    return Declaration.model_validate({"cluster": block, "services": blocks})
 
 
-def _shapeless(cluster: object, services: object) -> Iterator[Problem]:
+def _check_mappings(cluster: object, services: object) -> Iterator[Problem]:
     if cluster is None:
         yield Problem(
             path="cluster",
-            what="is missing",
+            message="is missing",
             because="it says which machines there are",
             remedy="add sparkform:cluster to the stack file; `sparkform init` writes one",
         )
     for path, value in (("cluster", cluster), ("services", services)):
         if value is not None and not isinstance(value, dict):
-            yield Problem(path=path, what="must be a mapping", got=shown(value))
+            yield Problem(path=path, message="must be a mapping", got=format_value(value))
 
 
-def _merged(unclean: Iterable[Located], found: Iterable[Located]) -> Iterator[Problem]:
+def _merge_problems(unclean: Iterable[Located], located: Iterable[Located]) -> Iterator[Problem]:
     """An unclean value is reported as such, and nothing else is said of it."""
     spoilt = [location for location, _ in unclean]
     yield from (problem for _, problem in unclean)
-    yield from (problem for location, problem in found if not _is_below(location, spoilt))
+    yield from (problem for location, problem in located if not _is_below(location, spoilt))
 
 
 def _is_below(location: Location, spoilt: Iterable[Location]) -> bool:
     return any(location[: len(above)] == above for above in spoilt)
 
 
-def _cut(problems: list[Problem]) -> list[Problem]:
-    kept = list(dict.fromkeys(problems))
-    left_out = len(kept) - MOST_PROBLEMS
+def _limit_problems(problems: list[Problem]) -> list[Problem]:
+    distinct = list(dict.fromkeys(problems))
+    left_out = len(distinct) - MOST_PROBLEMS
     if left_out <= 0:
-        return kept
-    tail = Problem(path=kept[MOST_PROBLEMS].path, what=f"and {left_out} more problems")
-    return [*kept[:MOST_PROBLEMS], tail]
+        return distinct
+    tail = Problem(path=distinct[MOST_PROBLEMS].path, message=f"and {left_out} more problems")
+    return [*distinct[:MOST_PROBLEMS], tail]

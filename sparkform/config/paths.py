@@ -13,7 +13,7 @@ PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]{1,63}")
 Location = tuple[str | int, ...]
 
 
-def path_of(location: Sequence[str | int]) -> str:
+def format_path(location: Sequence[str | int]) -> str:
     """The path of a location; keys that are no plain words are quoted and cut."""
     path = ""
     for part in location:

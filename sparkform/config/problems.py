@@ -9,11 +9,11 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from sparkform.config.paths import Location, path_of
-from sparkform.config.secret_keys import WHY_TOP_LEVEL, likely_secret, set_command
-from sparkform.config.section import Section, keys_of, section_in
+from sparkform.config.paths import Location, format_path
+from sparkform.config.secret_keys import WHY_TOP_LEVEL, format_set_command, guess_secret_key
+from sparkform.config.section import Section, find_section, get_fields_by_key
 from sparkform.config.service import ENGINES, GRAPH_BLOCK, GRAPH_FLAG
-from sparkform.config.shape import Shape, shown
+from sparkform.config.shape import Shape, format_value
 from sparkform.errors import Problem
 
 # The other engine's nearest key, where there is one: value ranges or meaning may differ.
@@ -34,19 +34,19 @@ KINDS = {
 }
 
 
-def located_problems(
-    error: ValidationError, model: type[Section], at: Location
+def translate_errors(
+    error: ValidationError, model: type[Section], parent: Location
 ) -> Iterator[tuple[Location, Problem]]:
     """The errors of reading `model` at `at`, each with its location in the stack file."""
     for detail in error.errors(include_url=False):
         if _is_about_a_key_that_is_not_text(detail):
             continue  # unclean_values says so, under a path that shows the key
-        inner = _place(detail["loc"])
-        location = (*at, *inner)
-        yield location, _problem(detail, model, location, inner)
+        inner = _strip_marks(detail["loc"])
+        location = (*parent, *inner)
+        yield location, _translate_error(detail, model, location, inner)
 
 
-def _place(loc: Location) -> Location:
+def _strip_marks(loc: Location) -> Location:
     """`loc` without what pydantic puts in beside keys: a union's branch, a mark of a mapping's key.
 
     Each counts only behind the key where pydantic puts it, as a user's key may be of any form.
@@ -66,79 +66,81 @@ def _is_about_a_key_that_is_not_text(detail: ErrorDetails) -> bool:
     return is_odd_name or detail["type"] == "invalid_key"
 
 
-def _problem(
+def _translate_error(
     detail: ErrorDetails, model: type[Section], location: Location, inner: Location
 ) -> Problem:
-    path, kind, value = path_of(location), detail["type"], detail["input"]
+    path, kind, value = format_path(location), detail["type"], detail["input"]
     context: Mapping[str, Any] = detail.get("ctx", {})
     if kind == "shape":
-        return refusal(path, context["what"], context["shape"], value)
+        return describe_refusal(path, context["what"], context["shape"], value)
     if kind == "missing":
-        return Problem(path=path, what="is missing")
+        return Problem(path=path, message="is missing")
     if kind == "extra_forbidden":
-        return unknown_key(path, str(inner[-1]), _enclosing(model, inner))
+        return describe_unknown_key(path, str(inner[-1]), _find_enclosing_section(model, inner))
     if kind in ("too_short", "too_long"):
-        return _wrong_length(path, context, value)
-    return Problem(path=path, what=KINDS.get(kind, "is not accepted"), got=shown(value))
+        return _describe_length(path, context, value)
+    return Problem(path=path, message=KINDS.get(kind, "is not accepted"), got=format_value(value))
 
 
-def refusal(path: str, what: str, shape: Shape, value: object) -> Problem:
+def describe_refusal(path: str, message: str, shape: Shape, value: object) -> Problem:
     """What a shape said of a value. Near names are offered where the choice is a closed list."""
     options = shape.allowed.split(", ")
-    near = get_close_matches(value, options, 1) if isinstance(value, str) else []
+    suggestions = get_close_matches(value, options, 1) if isinstance(value, str) else []
     return Problem(
         path=path,
-        what=what,
-        got=None if shape.hidden else shown(value),
+        message=message,
+        got=None if shape.hidden else format_value(value),
         allowed=shape.allowed,
         because=shape.because,
-        remedy=f"did you mean {near[0]}?" if near else None,
+        remedy=f"did you mean {suggestions[0]}?" if suggestions else None,
     )
 
 
-def _wrong_length(path: str, context: Mapping[str, Any], value: object) -> Problem:
+def _describe_length(path: str, context: Mapping[str, Any], value: object) -> Problem:
     if "min_length" in context:
-        allowed, what = f"at least {context['min_length']}", "has too few items"
+        allowed, message = f"at least {context['min_length']}", "has too few items"
     else:
-        allowed, what = f"at most {context['max_length']}", "has too many items"
-    return Problem(path=path, what=what, got=shown(value), allowed=allowed)
+        allowed, message = f"at most {context['max_length']}", "has too many items"
+    return Problem(path=path, message=message, got=format_value(value), allowed=allowed)
 
 
-def _enclosing(model: type[Section], inner: Location) -> type[Section]:
+def _find_enclosing_section(model: type[Section], inner: Location) -> type[Section]:
     """The block in which the last part of `inner` stands."""
     block = model
     for part in inner[:-1]:
-        field = keys_of(block).get(part) if isinstance(part, str) else None
-        below = section_in(field.annotation) if field else None
+        field = get_fields_by_key(block).get(part) if isinstance(part, str) else None
+        below = find_section(field.annotation) if field else None
         block = below or block
     return block
 
 
-def unknown_key(path: str, key: str, block: type[Section]) -> Problem:
+def describe_unknown_key(path: str, key: str, block: type[Section]) -> Problem:
     """A key that `block` does not have: another engine's, a secret, a near name, or unknown."""
-    owner = next((engine for engine, model in ENGINES.items() if key in keys_of(model)), None)
+    owner = next(
+        (engine for engine, model in ENGINES.items() if key in get_fields_by_key(model)), None
+    )
     if block in ENGINES.values() and owner is not None:
-        return _other_engine(path, key, owner)
-    secret = likely_secret(key)
+        return _describe_other_engine(path, key, owner)
+    secret = guess_secret_key(key)
     if secret:
-        what, remedy = "is a secret, which has no place here", set_command(secret)
-        return Problem(path=path, what=what, because=WHY_TOP_LEVEL, remedy=remedy)
-    known = list(keys_of(block))
-    near = get_close_matches(key, known, 3, cutoff=0.6)
+        message, remedy = "is a secret, which has no place here", format_set_command(secret)
+        return Problem(path=path, message=message, because=WHY_TOP_LEVEL, remedy=remedy)
+    known = list(get_fields_by_key(block))
+    suggestions = get_close_matches(key, known, 3, cutoff=0.6)
     return Problem(
         path=path,
-        what="is not a known key",
+        message="is not a known key",
         allowed=", ".join(known),
-        remedy=f"did you mean {' or '.join(near)}?" if near else None,
+        remedy=f"did you mean {' or '.join(suggestions)}?" if suggestions else None,
     )
 
 
-def _other_engine(path: str, key: str, owner: str) -> Problem:
-    others = [engine for engine in ENGINES if engine != owner]
-    near = COUNTERPARTS.get(key)
+def _describe_other_engine(path: str, key: str, owner: str) -> Problem:
+    engines = [engine for engine in ENGINES if engine != owner]
+    counterpart = COUNTERPARTS.get(key)
     return Problem(
         path=path,
-        what=f"is a key of {owner}, which this service does not use",
+        message=f"is a key of {owner}, which this service does not use",
         because=f"only engine {owner} has it",
-        remedy=f"with {others[0]} the nearest is {near}" if near else "leave it out",
+        remedy=f"with {engines[0]} the nearest is {counterpart}" if counterpart else "leave it out",
     )

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from sparkform.config.checks import CHECKS
 from sparkform.config.cluster import Cluster
 from sparkform.config.secret_keys import SECRET_KEYS
-from sparkform.config.section import Section, keys_of, section_in
+from sparkform.config.section import Section, find_section, get_fields_by_key
 from sparkform.config.service import Service, TrtllmService, VllmService
 from sparkform.config.shape import Choice, Shape
 
@@ -35,7 +35,7 @@ BLOCKS: tuple[tuple[str, type[Section], type[Section] | None], ...] = (
 )
 
 
-def allowed(annotation: object, metadata: tuple[object, ...] = ()) -> str:
+def describe_allowed(annotation: object, metadata: tuple[object, ...] = ()) -> str:
     """What a field of this annotation takes, in words."""
     for mark in metadata:
         if isinstance(mark, Shape):
@@ -44,17 +44,17 @@ def allowed(annotation: object, metadata: tuple[object, ...] = ()) -> str:
             return " or ".join(str(option) for option in get_args(annotation))
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return allowed(parts[0], parts[1:])
+        return describe_allowed(parts[0], parts[1:])
     if origin in (Union, types.UnionType):
-        return " or ".join(allowed(part) for part in parts if part is not type(None))
+        return " or ".join(describe_allowed(part) for part in parts if part is not type(None))
     if origin is tuple:
-        return f"a list of: {allowed(parts[0])}"
+        return f"a list of: {describe_allowed(parts[0])}"
     if origin is Mapping:
-        return f"a mapping: {allowed(parts[0])} → {allowed(parts[1])}"
-    return "a block, see below" if section_in(annotation) else ""
+        return f"a mapping: {describe_allowed(parts[0])} → {describe_allowed(parts[1])}"
+    return "a block, see below" if find_section(annotation) else ""
 
 
-def when_absent(field: FieldInfo) -> str:
+def describe_default(field: FieldInfo) -> str:
     """What holds when the key is left out."""
     if field.is_required():
         return "required"
@@ -67,38 +67,38 @@ def when_absent(field: FieldInfo) -> str:
     return f"`{json.dumps(default)}`"
 
 
-def rows(model: type[Section], below: type[Section] | None) -> Iterator[str]:
+def render_rows(model: type[Section], below: type[Section] | None) -> Iterator[str]:
     """One table row for each key of `model` that `below`, its base, does not have."""
-    inherited = keys_of(below) if below else {}
-    for key, field in keys_of(model).items():
+    inherited = get_fields_by_key(below) if below else {}
+    for key, field in get_fields_by_key(model).items():
         if key not in inherited:
             cells = (
                 f"`{key}`",
-                allowed(field.annotation, tuple(field.metadata)),
-                when_absent(field),
+                describe_allowed(field.annotation, tuple(field.metadata)),
+                describe_default(field),
                 field.description or "",
             )
             yield f"| {' | '.join(cells)} |"
 
 
-def table(title: str, model: type[Section], below: type[Section] | None) -> Iterator[str]:
+def render_table(title: str, model: type[Section], below: type[Section] | None) -> Iterator[str]:
     """A heading, a table, and the same for each block inside."""
     yield from ("", f"## {title}", "", "| key | value | when absent | meaning |")
     yield "|---|---|---|---|"
-    yield from rows(model, below)
-    inherited = keys_of(below) if below else {}
-    for key, field in keys_of(model).items():
-        inner = section_in(field.annotation)
+    yield from render_rows(model, below)
+    inherited = get_fields_by_key(below) if below else {}
+    for key, field in get_fields_by_key(model).items():
+        inner = find_section(field.annotation)
         if inner is not None and key not in inherited:
             place = title.partition(": ")[0] if title.startswith("sparkform:services") else title
-            yield from table(f"{place}: {key}", inner, None)
+            yield from render_table(f"{place}: {key}", inner, None)
 
 
-def reference() -> str:
+def render_reference() -> str:
     """The whole page."""
     lines = [HEAD.rstrip()]
     for title, model, below in BLOCKS:
-        lines += table(title, model, below)
+        lines += render_table(title, model, below)
     lines += ["", "## Secrets", "", "Set with `pulumi config set --secret sparkform:KEY`; refused"]
     lines += ["anywhere else.", "", "| key | what for |", "|---|---|"]
     lines += [f"| `sparkform:{key}` | {use} |" for key, use in SECRET_KEYS.items()]
@@ -108,4 +108,4 @@ def reference() -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(reference())
+    sys.stdout.write(render_reference())

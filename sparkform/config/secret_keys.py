@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from sparkform.config.paths import Location, path_of
+from sparkform.config.paths import Location, format_path
 from sparkform.errors import Problem
 
 SECRET_KEYS = {
@@ -25,7 +25,7 @@ HINTS = {
 }
 
 
-def likely_secret(key: str) -> str | None:
+def guess_secret_key(key: str) -> str | None:
     """The secret key that a user who wrote `key` means, or None."""
     folded = "".join(character for character in key.lower() if character.isalnum())
     matches = (name for name, hints in HINTS.items() if any(hint in folded for hint in hints))
@@ -37,25 +37,25 @@ def is_secure(value: object) -> bool:
     return isinstance(value, dict) and list(value) == ["secure"]
 
 
-def nested_secret(location: Location) -> Problem:
+def describe_nested_secret(location: Location) -> Problem:
     """The refusal of an encrypted value below cluster or services."""
-    words = [part for part in reversed(location) if isinstance(part, str)]
-    meant = next((found for word in words if (found := likely_secret(word))), None)
+    names = [part for part in reversed(location) if isinstance(part, str)]
+    secret_key = next((guess for name in names if (guess := guess_secret_key(name))), None)
     return Problem(
-        path=path_of(location),
-        what="holds an encrypted value",
+        path=format_path(location),
+        message="holds an encrypted value",
         allowed=", ".join(f"sparkform:{key} ({use})" for key, use in SECRET_KEYS.items()),
         because=WHY_TOP_LEVEL,
-        remedy=set_command(meant or "KEY"),
+        remedy=format_set_command(secret_key or "KEY"),
     )
 
 
-def set_command(key: str) -> str:
+def format_set_command(key: str) -> str:
     """The command that stores a secret under its top-level key."""
     return f"use `pulumi config set --secret sparkform:{key}` and leave this value out"
 
 
-def encrypted_blocks(secret_keys: Collection[str]) -> Iterator[Problem]:
+def check_encrypted_blocks(secret_keys: Collection[str]) -> Iterator[Problem]:
     """One problem for each block of which Pulumi says that it holds something encrypted.
 
     Pulumi decrypts before a program runs, so that a program cannot see `secure:`; it is told only
@@ -63,14 +63,14 @@ def encrypted_blocks(secret_keys: Collection[str]) -> Iterator[Problem]:
     """
     for block in ("cluster", "services"):
         if f"sparkform:{block}" in secret_keys:
-            yield nested_secret((block,))
+            yield describe_nested_secret((block,))
 
 
-def plain_secret(key: str) -> Problem:
+def describe_plain_secret(key: str) -> Problem:
     """The refusal of a secret that stands in the stack file unencrypted."""
     return Problem(
         path=f"config.sparkform:{key}",
-        what="is not encrypted",
+        message="is not encrypted",
         allowed="an encrypted value",
         because="stack files are committed",
         remedy=f"set it anew with `pulumi config set --secret sparkform:{key}`",

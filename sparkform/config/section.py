@@ -20,7 +20,7 @@ class Section(BaseModel):
         defer_build=True,
     )
 
-    def plain(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         """The block as plain data under its YAML keys, defaults written out, absent keys left out.
 
         Fit for a component's props; reading it gives an equal block, also with numbers as floats.
@@ -28,16 +28,16 @@ class Section(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def keys_of(model: type[Section]) -> dict[str, FieldInfo]:
+def get_fields_by_key(model: type[Section]) -> dict[str, FieldInfo]:
     """The fields of a block by the key that the stack file uses."""
     return {info.alias or name: info for name, info in model.model_fields.items()}
 
 
-def section_in(annotation: object) -> type[Section] | None:
+def find_section(annotation: object) -> type[Section] | None:
     """The block that a field holds, itself or as the items of a list or mapping."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return annotation
     parts = get_args(annotation)
     if get_origin(annotation) is Annotated:
         parts = parts[:1]
-    return next((found for part in parts if (found := section_in(part)) is not None), None)
+    return next((section for part in parts if (section := find_section(part)) is not None), None)

@@ -72,12 +72,12 @@ def choice_shape(options: Sequence[object], because: str | None = None) -> Shape
     return Shape(", ".join(str(option) for option in options), read, because)
 
 
-def shape_error(what: str, shape: Shape) -> PydanticCustomError:
+def shape_error(message: str, shape: Shape) -> PydanticCustomError:
     """A pydantic error that keeps our words in its context; its own message is a template."""
-    return PydanticCustomError("shape", "refused", {"what": what, "shape": shape})
+    return PydanticCustomError("shape", "refused", {"what": message, "shape": shape})
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """`value` as a message may show it: short, on one line, printable on any terminal."""
     if isinstance(value, dict):
         return "a mapping"
@@ -89,10 +89,10 @@ def shown(value: object) -> str:
         return "a very large number"
     if not isinstance(value, str | int | float):
         return type(value).__name__
-    return _scalar(value)
+    return _format_scalar(value)
 
 
-def _scalar(value: str | float) -> str:
+def _format_scalar(value: str | float) -> str:
     cut = value[:SHOWN_CHARACTERS] if isinstance(value, str) else value
     text = json.dumps(cut, ensure_ascii=not str(cut).isprintable())
     is_cut = isinstance(value, str) and len(value) > SHOWN_CHARACTERS

@@ -10,16 +10,16 @@ from typing import Any, Literal
 from sparkform.config.cluster import Cluster
 from sparkform.config.effective import (
     EffectiveNode,
-    effective_mtu,
-    effective_node,
-    fabric_subnets,
-    swarm_enabled,
+    is_swarm_enabled,
+    resolve_mtu,
+    resolve_node,
+    split_fabric_pool,
 )
 from sparkform.config.section import Section
 from sparkform.config.service import AnyService, TrtllmService
 
 
-class Spec(Section):
+class Declaration(Section):
     """A valid stack file. Made by `parse_config` and `load_stack`, which also check across keys."""
 
     cluster: Cluster
@@ -29,7 +29,9 @@ class Spec(Section):
     def nodes(self) -> tuple[EffectiveNode, ...]:
         """All nodes with their defaults filled in, the head first, absent ones included."""
         declared = self.cluster.nodes
-        return tuple(effective_node(node, at, self.cluster) for at, node in enumerate(declared))
+        return tuple(
+            resolve_node(node, position, self.cluster) for position, node in enumerate(declared)
+        )
 
     @property
     def head(self) -> EffectiveNode:
@@ -41,21 +43,21 @@ class Spec(Section):
         """The nodes that are not away, the head first."""
         return tuple(node for node in self.nodes if not node.away)
 
-    def node(self, name: str) -> EffectiveNode:
+    def get_node(self, name: str) -> EffectiveNode:
         """The node of that name. Raises KeyError if there is none."""
         return {node.name: node for node in self.nodes}[name]
 
-    def service_nodes(self, service: str) -> tuple[EffectiveNode, ...]:
+    def list_service_nodes(self, service: str) -> tuple[EffectiveNode, ...]:
         """The nodes of a service by rank; the first one answers. Raises KeyError."""
         names = self.services[service].nodes
-        return self.active_nodes if names is None else tuple(self.node(name) for name in names)
+        return self.active_nodes if names is None else tuple(self.get_node(name) for name in names)
 
-    def served_name(self, service: str) -> str:
+    def get_served_name(self, service: str) -> str:
         """The name under which the API serves the model. Raises KeyError."""
         declared = self.services[service]
         return declared.served_name or declared.model or service
 
-    def all_reduce(self, service: str) -> str | None:
+    def get_all_reduce(self, service: str) -> str | None:
         """TensorRT-LLM's allreduce_strategy, None for another engine. Raises KeyError.
 
         NCCL on several nodes: between Sparks there is no NVLink.
@@ -63,23 +65,25 @@ class Spec(Section):
         declared = self.services[service]
         if not isinstance(declared, TrtllmService):
             return None
-        return declared.all_reduce or ("NCCL" if len(self.service_nodes(service)) > 1 else "AUTO")
+        return declared.all_reduce or (
+            "NCCL" if len(self.list_service_nodes(service)) > 1 else "AUTO"
+        )
 
     @property
     def swarm_enabled(self) -> bool:
         """Whether the nodes form a Swarm: as declared, or because a service needs it."""
-        return swarm_enabled(self.cluster.swarm.enabled, list(self.services.values()))
+        return is_swarm_enabled(self.cluster.swarm.enabled, list(self.services.values()))
 
     @property
     def fabric_mtu(self) -> int | Literal["inherit"]:
         """Packet size on the fabric interfaces, or inherit."""
-        return effective_mtu(self.cluster.fabric)
+        return resolve_mtu(self.cluster.fabric)
 
     @property
     def fabric_subnets(self) -> tuple[ipaddress.IPv4Network, ...]:
         """The fabric's 8 subnets: 0 and 1 for direct and switch, 0 to 5 for a ring."""
-        return fabric_subnets(self.cluster.fabric)
+        return split_fabric_pool(self.cluster.fabric)
 
-    def plain_service(self, service: str) -> dict[str, Any]:
+    def service_to_plain(self, service: str) -> dict[str, Any]:
         """One service as plain data for a component's props. Raises KeyError."""
-        return self.services[service].plain()
+        return self.services[service].to_plain()

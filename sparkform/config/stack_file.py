@@ -10,9 +10,9 @@ from typing import NoReturn
 import yaml
 
 from sparkform.config.parse import parse_config
-from sparkform.config.secret_keys import SECRET_KEYS, is_secure, plain_secret
-from sparkform.config.shape import shown
-from sparkform.config.spec import Spec
+from sparkform.config.secret_keys import SECRET_KEYS, describe_plain_secret, is_secure
+from sparkform.config.shape import format_value
+from sparkform.config.spec import Declaration
 from sparkform.config.stack_yaml import read_yaml
 from sparkform.errors import InputError, Problem
 
@@ -21,33 +21,35 @@ NAMESPACE = "sparkform:"
 BLOCKS = ("cluster", "services")
 
 
-def load_stack(path: str | Path) -> Spec:
+def load_stack(path: str | Path) -> Declaration:
     """The spec of a stack file, Pulumi.<stack>.yaml.
 
     Raises InputError with every problem: unreadable or no YAML (with the line), no `config:`,
     unknown sparkform keys, secrets in plain, and all that `parse_config` finds.
     """
     file = Path(path)
-    config = _config_of(_document(file), file.name)
-    problems = list(_top_level(config))
+    config = _get_config(_read_document(file), file.name)
+    problems = list(_check_top_level(config))
     try:
-        spec = parse_config(config.get("sparkform:cluster"), config.get("sparkform:services"))
+        declaration = parse_config(
+            config.get("sparkform:cluster"), config.get("sparkform:services")
+        )
     except InputError as error:
         raise InputError([*problems, *error.problems]) from None
     if problems:
         raise InputError(problems)
-    return spec
+    return declaration
 
 
-def _document(file: Path) -> object:
-    text = _text(file)
+def _read_document(file: Path) -> object:
+    text = _read_text(file)
     try:
         return read_yaml(text)
     except yaml.YAMLError as error:
-        _refuse(*_yaml_verdict(error, file.name, text))
+        _refuse(*_describe_yaml_error(error, file.name, text))
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     try:
         with file.open("rb") as stream:
             content = stream.read(LARGEST_BYTES + 1)
@@ -63,7 +65,7 @@ def _text(file: Path) -> str:
         _refuse(f"{file.name}:{line}", "is not UTF-8 text")
 
 
-def _yaml_verdict(error: yaml.YAMLError, name: str, text: str) -> tuple[str, str]:
+def _describe_yaml_error(error: yaml.YAMLError, name: str, text: str) -> tuple[str, str]:
     """Where and what; never a snippet of the file, which may hold a secret."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         line = error.problem_mark.line + 1
@@ -72,37 +74,37 @@ def _yaml_verdict(error: yaml.YAMLError, name: str, text: str) -> tuple[str, str
     return f"{name}:{line}", "holds a character that YAML does not allow"
 
 
-def _config_of(document: object, name: str) -> dict[str, object]:
+def _get_config(document: object, name: str) -> dict[str, object]:
     if not isinstance(document, dict):
-        _refuse(name, f"must be a mapping with the key config (got {shown(document)})")
+        _refuse(name, f"must be a mapping with the key config (got {format_value(document)})")
     config = document.get("config")
     if not isinstance(config, dict):
         _refuse(f"{name}: config", "must be a mapping with the key sparkform:cluster")
     return {str(key): value for key, value in config.items()}
 
 
-def _top_level(config: dict[str, object]) -> Iterator[Problem]:
+def _check_top_level(config: dict[str, object]) -> Iterator[Problem]:
     """Problems of the keys `sparkform:...` themselves; those of other programs are not ours."""
     for key, value in config.items():
         name = key.removeprefix(NAMESPACE)
         if not key.startswith(NAMESPACE) or name in BLOCKS:
             continue
         if name not in SECRET_KEYS:
-            yield _unknown(key)
+            yield _describe_unknown_key(key)
         elif not is_secure(value):
-            yield plain_secret(name)
+            yield describe_plain_secret(name)
 
 
-def _unknown(key: str) -> Problem:
+def _describe_unknown_key(key: str) -> Problem:
     known = [NAMESPACE + name for name in (*BLOCKS, *SECRET_KEYS)]
-    near = get_close_matches(key, known, 1)
+    suggestions = get_close_matches(key, known, 1)
     return Problem(
-        path=f"config.{shown(key)}",
-        what="is not a known key",
+        path=f"config.{format_value(key)}",
+        message="is not a known key",
         allowed=", ".join(known),
-        remedy=f"did you mean {near[0]}?" if near else None,
+        remedy=f"did you mean {suggestions[0]}?" if suggestions else None,
     )
 
 
-def _refuse(path: str, what: str) -> NoReturn:
-    raise InputError([Problem(path=path, what=what)])
+def _refuse(path: str, message: str) -> NoReturn:
+    raise InputError([Problem(path=path, message=message)])

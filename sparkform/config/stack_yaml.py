@@ -71,8 +71,8 @@ class StackLoader(Composer, SafeConstructor, BaseResolver):
 
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
         if self.check_event(AliasEvent) or self.depth > DEEPEST:
-            what = "nesting that is too deep" if self.depth > DEEPEST else "an alias"
-            problem = f"found {what}, which a stack file cannot have"
+            reason = "nesting that is too deep" if self.depth > DEEPEST else "an alias"
+            problem = f"found {reason}, which a stack file cannot have"
             mark = getattr(self.next_event, "start_mark", None)
             raise StackYamlError(problem=problem, problem_mark=mark)
         self.depth += 1
@@ -95,32 +95,34 @@ class StackLoader(Composer, SafeConstructor, BaseResolver):
         return result
 
 
-def _scalar_text(loader: StackLoader, node: Node) -> str:
+def _read_scalar(loader: StackLoader, node: Node) -> str:
     if not isinstance(node, ScalarNode):
         refuse("expected a single value", node)
     return str(loader.construct_scalar(node))
 
 
-def _boolean(loader: StackLoader, node: Node) -> bool:
-    word = _scalar_text(loader, node).lower()
-    if word not in ("true", "false"):
+def _construct_boolean(loader: StackLoader, node: Node) -> bool:
+    text = _read_scalar(loader, node).lower()
+    if text not in ("true", "false"):
         refuse("expected true or false", node)
-    return word == "true"
+    return text == "true"
 
 
-def _number(parse: Callable[[str], float]) -> Callable[[StackLoader, Node], float]:
+def _build_number_constructor(
+    parse: Callable[[str], float],
+) -> Callable[[StackLoader, Node], float]:
     def construct(loader: StackLoader, node: Node) -> float:
         try:
-            return parse(_scalar_text(loader, node).lower().replace("_", ""))
+            return parse(_read_scalar(loader, node).lower().replace("_", ""))
         except ValueError:
             refuse("expected a number", node)
 
     return construct
 
 
-def _integer(word: str) -> int | float:
-    digits = word.lstrip("+-")
-    sign = -1 if word.startswith("-") else 1
+def _parse_integer(text: str) -> int | float:
+    digits = text.lstrip("+-")
+    sign = -1 if text.startswith("-") else 1
     if digits[:2] in ("0b", "0o", "0x"):
         return sign * int(digits, 0)
     if len(digits) > 1 and digits.startswith("0") and set(digits) <= set("01234567"):
@@ -128,8 +130,8 @@ def _integer(word: str) -> int | float:
     return sign * (float(digits) if len(digits) > LARGEST_INTEGER_DIGITS else int(digits))
 
 
-def _real(word: str) -> float:
-    return float(word.replace(".inf", "inf").replace(".nan", "nan"))
+def _parse_real(text: str) -> float:
+    return float(text.replace(".inf", "inf").replace(".nan", "nan"))
 
 
 StackLoader.yaml_implicit_resolvers = {}
@@ -144,9 +146,9 @@ StackLoader.yaml_constructors = {
     f"{CORE}str": yaml.SafeLoader.yaml_constructors[f"{CORE}str"],
     f"{CORE}seq": yaml.SafeLoader.yaml_constructors[f"{CORE}seq"],
     f"{CORE}map": yaml.SafeLoader.yaml_constructors[f"{CORE}map"],
-    f"{CORE}bool": _boolean,
-    f"{CORE}int": _number(_integer),
-    f"{CORE}float": _number(_real),
+    f"{CORE}bool": _construct_boolean,
+    f"{CORE}int": _build_number_constructor(_parse_integer),
+    f"{CORE}float": _build_number_constructor(_parse_real),
     None: yaml.SafeLoader.yaml_constructors[None],
 }
 

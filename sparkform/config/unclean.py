@@ -5,47 +5,47 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from sparkform.config.paths import Location, path_of
-from sparkform.config.secret_keys import is_secure, nested_secret
-from sparkform.config.shape import shown
+from sparkform.config.paths import Location, format_path
+from sparkform.config.secret_keys import describe_nested_secret, is_secure
+from sparkform.config.shape import format_value
 from sparkform.errors import Problem
 
 DEEPEST = 12
 
 
-def unclean_values(value: object, at: Location) -> Iterator[tuple[Location, Problem]]:
+def find_unclean_values(value: object, location: Location) -> Iterator[tuple[Location, Problem]]:
     """Each unclean value below `at`, with its location; what lies below it is not looked at."""
-    problem = _verdict(value, at)
+    problem = _find_problem(value, location)
     if problem is not None:
-        yield at, problem
+        yield location, problem
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from _entry(key, item, at)
+            yield from _check_entry(key, item, location)
     elif isinstance(value, list):
         for position, item in enumerate(value):
-            yield from unclean_values(item, (*at, position))
+            yield from find_unclean_values(item, (*location, position))
 
 
-def _entry(key: object, item: object, at: Location) -> Iterator[tuple[Location, Problem]]:
+def _check_entry(key: object, item: object, parent: Location) -> Iterator[tuple[Location, Problem]]:
     if isinstance(key, str):
-        yield from unclean_values(item, (*at, key))
+        yield from find_unclean_values(item, (*parent, key))
         return
-    location = (*at, str(shown(key)))
-    what = "is a key that is not text"
-    yield location, Problem(path=path_of(location), what=what, remedy="put it in quotes")
+    location = (*parent, str(format_value(key)))
+    message = "is a key that is not text"
+    yield location, Problem(path=format_path(location), message=message, remedy="put it in quotes")
 
 
-def _verdict(value: object, at: Location) -> Problem | None:
+def _find_problem(value: object, location: Location) -> Problem | None:
     if is_secure(value):
-        return nested_secret(at)
-    what, remedy = _fault(value, at)
-    return Problem(path=path_of(at), what=what, remedy=remedy) if what else None
+        return describe_nested_secret(location)
+    message, remedy = _find_fault(value, location)
+    return Problem(path=format_path(location), message=message, remedy=remedy) if message else None
 
 
-def _fault(value: object, at: Location) -> tuple[str, str | None]:
+def _find_fault(value: object, location: Location) -> tuple[str, str | None]:
     if value is None:
         return "has no value", "give it one or leave the key out"
-    if len(at) > DEEPEST:
+    if len(location) > DEEPEST:
         return f"is nested deeper than {DEEPEST} levels", None
     if isinstance(value, float) and not math.isfinite(value):
         return "is not a finite number", None

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from sparkform.doctor.check import Check, Status
 from sparkform.doctor.diagnosis import diagnose
-from sparkform.doctor.probes import with_probes
+from sparkform.doctor.probes import add_probes
 
-__all__ = ["Check", "Status", "diagnose", "with_probes"]
+__all__ = ["Check", "Status", "add_probes", "diagnose"]

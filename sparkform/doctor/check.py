@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sparkform.config import EffectiveNode, Spec
-from sparkform.plan.rack import RackPlan
+from sparkform.config import Declaration, EffectiveNode
+from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.steps import StackName
-from sparkform.report.facts import Facts, NodeDocument
-from sparkform.report.rack_report import NodeReport
+from sparkform.report.facts import Facts, NodeReport
+from sparkform.report.rack_report import QueryResult
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -27,29 +27,29 @@ class Check:
 
 
 @dataclass(frozen=True)
-class View:
+class NodeView:
     """One node that answered, beside what was declared and planned for it and for the others."""
 
-    spec: Spec
+    declaration: Declaration
     stack: StackName
     plan: RackPlan
     node: EffectiveNode
-    report: NodeReport
-    document: NodeDocument
+    report: QueryResult
+    document: NodeReport
 
     @property
     def facts(self) -> Facts:
         return self.document.facts
 
     @property
-    def claimant(self) -> str:
+    def stack_claim(self) -> str:
         """This stack, as a claim on a node names it."""
         return f"{self.stack.project}/{self.stack.stack}"
 
     @property
-    def is_ours(self) -> bool:
+    def is_claimed(self) -> bool:
         """Whether this stack has been brought up on the node: then a difference is a fault."""
-        return self.facts.claim == self.claimant
+        return self.facts.claim == self.stack_claim
 
     def ok(self, name: str, message: str) -> Check:
         return Check(self.node.name, name, "ok", message)
@@ -61,5 +61,5 @@ class View:
         return Check(self.node.name, name, "fail", message, fix)
 
 
-NodeCheck = Callable[[View], Iterator[Check]]
+NodeCheck = Callable[[NodeView], Iterator[Check]]
 """A check yields nothing where its fact could not be read: `unreadable` says so for all."""

@@ -5,81 +5,87 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from sparkform.config import EffectiveNode, Spec
+from sparkform.config import Declaration, EffectiveNode
 from sparkform.doctor import access, docker, drift, engines, gpu, machine, required_ports
-from sparkform.doctor.check import Check, NodeCheck, Status, View
-from sparkform.doctor.fabric import fabric
-from sparkform.doctor.native import native
-from sparkform.plan.rack import RackPlan, plan_rack
+from sparkform.doctor.check import Check, NodeCheck, NodeView, Status
+from sparkform.doctor.fabric import check_fabric
+from sparkform.doctor.native import check_native
+from sparkform.plan.rack import plan_rack
+from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.steps import StackName
-from sparkform.report.facts import NodeDocument
+from sparkform.report.facts import NodeReport
 from sparkform.report.rack_report import Observation
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.outcome import ADVISORY, MANDATORY
 
-BEFORE: Sequence[NodeCheck] = (
+CHECKS_BEFORE_FABRIC: Sequence[NodeCheck] = (
     *access.CHECKS,
     *machine.CHECKS,
     *gpu.CHECKS,
     *docker.CHECKS,
     *required_ports.CHECKS,
 )
-AFTER: Sequence[NodeCheck] = (*engines.CHECKS, *drift.CHECKS, *access.LAST)
+CHECKS_AFTER_FABRIC: Sequence[NodeCheck] = (*engines.CHECKS, *drift.CHECKS, *access.FINAL_CHECKS)
 
 
 def diagnose(
-    spec: Spec, stack: StackName, seen: Observation, program_sha256: str
+    declaration: Declaration, stack: StackName, observation: Observation, program_sha256: str
 ) -> tuple[Check, ...]:
     """Every row, node by node in the order of the stack file, the rack as a whole last."""
-    documents = seen.documents
-    here = without_missing(spec, seen)
-    plan = plan_rack(here, documents, stack, program_sha256)
-    rows: list[Check] = []
-    for node in spec.nodes:
-        if node.name in documents:
-            report = seen.nodes[node.name]
-            view = View(here, stack, plan, node, report, documents[node.name])
-            rows += _present(view, documents)
+    reports = observation.reports
+    reachable = mark_missing_away(declaration, observation)
+    plan = plan_rack(reachable, reports, stack, program_sha256)
+    checks: list[Check] = []
+    for node in declaration.nodes:
+        if node.name in reports:
+            report = observation.nodes[node.name]
+            view = NodeView(reachable, stack, plan, node, report, reports[node.name])
+            checks += _check_node(view, reports)
         else:
-            rows.append(_absent(node, seen))
-    return (*rows, *_rack(spec, plan, documents), *_rules(here, documents))
+            checks.append(_check_missing_node(node, observation))
+    return (*checks, *_check_rack(declaration, plan, reports), *_check_rules(reachable, reports))
 
 
-def without_missing(spec: Spec, seen: Observation) -> Spec:
+def mark_missing_away(declaration: Declaration, observation: Observation) -> Declaration:
     """The rack as far as it answered: planned as if the others were away.
 
     Without the head nothing can be said about the Swarm that it leads.
     """
-    there = set(seen.documents)
-    nodes = [one.model_copy(update={"away": one.name not in there}) for one in spec.cluster.nodes]
+    present = set(observation.reports)
+    nodes = [
+        node.model_copy(update={"away": node.name not in present})
+        for node in declaration.cluster.nodes
+    ]
     changes: dict[str, object] = {"nodes": tuple(nodes)}
-    if spec.head.name not in there:
-        changes["swarm"] = spec.cluster.swarm.model_copy(update={"enabled": False})
-    cluster = spec.cluster.model_copy(update=changes)
-    return Spec.model_validate({"cluster": cluster, "services": spec.services})
+    if declaration.head.name not in present:
+        changes["swarm"] = declaration.cluster.swarm.model_copy(update={"enabled": False})
+    cluster = declaration.cluster.model_copy(update=changes)
+    return Declaration.model_validate({"cluster": cluster, "services": declaration.services})
 
 
-def _rules(spec: Spec, documents: dict[str, NodeDocument]) -> Iterator[Check]:
+def _check_rules(declaration: Declaration, reports: dict[str, NodeReport]) -> Iterator[Check]:
     """What the rules say of the declaration on these machines."""
-    found = evaluate(Context(spec=spec, documents=documents))
-    weights: dict[str, Status] = {MANDATORY: "fail", ADVISORY: "warn"}
-    for one in found.violations:
-        place = f"{one.path}: {one.message} ({one.evidence})"
-        yield Check(None, f"rule {one.rule}", weights[one.severity], place, one.remedy)
+    verdict = evaluate(Context(declaration=declaration, reports=reports))
+    statuses: dict[str, Status] = {MANDATORY: "fail", ADVISORY: "warn"}
+    for violation in verdict.violations:
+        message = f"{violation.path}: {violation.message} ({violation.evidence})"
+        yield Check(
+            None, f"rule {violation.rule}", statuses[violation.severity], message, violation.remedy
+        )
 
 
-def _present(view: View, documents: dict[str, NodeDocument]) -> Iterator[Check]:
-    for check in BEFORE:
+def _check_node(view: NodeView, reports: dict[str, NodeReport]) -> Iterator[Check]:
+    for check in CHECKS_BEFORE_FABRIC:
         yield from check(view)
-    yield from fabric(view, documents)
-    yield from native(view, documents)
-    for check in AFTER:
+    yield from check_fabric(view, reports)
+    yield from check_native(view, reports)
+    for check in CHECKS_AFTER_FABRIC:
         yield from check(view)
 
 
-def _absent(node: EffectiveNode, seen: Observation) -> Check:
-    report = seen.nodes.get(node.name)
+def _check_missing_node(node: EffectiveNode, observation: Observation) -> Check:
+    report = observation.nodes.get(node.name)
     if node.away:
         return Check(node.name, "login", "ok", "away: not contacted, by declaration")
     if report is None or report.error is None:
@@ -88,20 +94,26 @@ def _absent(node: EffectiveNode, seen: Observation) -> Check:
     return Check(node.name, "login", "fail", report.error.what, report.error.remedy)
 
 
-def _rack(spec: Spec, plan: RackPlan, documents: dict[str, NodeDocument]) -> Iterator[Check]:
+def _check_rack(
+    declaration: Declaration, plan: RackPlan, reports: dict[str, NodeReport]
+) -> Iterator[Check]:
     for problem in plan.problems:
         fix = problem.remedy or "change the stack file"
-        said = str(problem).removesuffix(f"; {problem.remedy}")
-        yield Check(None, "plan", "fail", said, fix)
-    yield from _host_names(documents)
-    yield from engines.groups(spec, documents)
+        message = str(problem).removesuffix(f"; {problem.remedy}")
+        yield Check(None, "plan", "fail", message, fix)
+    yield from _check_host_names(reports)
+    yield from engines.check_start_tokens(declaration, reports)
 
 
-def _host_names(documents: dict[str, NodeDocument]) -> Iterator[Check]:
+def _check_host_names(reports: dict[str, NodeReport]) -> Iterator[Check]:
     """Docker knows nodes by host name: two of one name cannot be told apart in a Swarm."""
-    hosts = {name: one.facts.host.hostname for name, one in documents.items() if one.facts.host}
+    hosts = {
+        name: report.facts.host.hostname for name, report in reports.items() if report.facts.host
+    }
     for hostname, count in Counter(hosts.values()).items():
         if count > 1:
-            twins = ", ".join(name for name, own in hosts.items() if own == hostname)
+            twins = ", ".join(
+                name for name, node_hostname in hosts.items() if node_hostname == hostname
+            )
             fix = "`sudo hostnamectl set-hostname NAME` on all but one, then reboot it"
             yield Check(None, "host names", "fail", f"{twins} all call themselves {hostname}", fix)

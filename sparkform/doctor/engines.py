@@ -9,134 +9,151 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from node.host.labels import SERVICE
-from node.host.plain import listing, mapping
-from sparkform.config import Spec
-from sparkform.doctor.check import Check, View
-from sparkform.launch.places import api_key_file
-from sparkform.report.facts import NodeDocument
+from node.host.plain import as_list, as_mapping
+from sparkform.config import Declaration
+from sparkform.doctor.check import Check, NodeView
+from sparkform.launch.places import get_api_key_path
+from sparkform.report.facts import NodeReport
 
 STEP = "ready"
-START = "`pulumi up` starts the whole service again"
-DENIED = (401, 403)
-TOKEN_SHOWN = 8
+RESTART_FIX = "`pulumi up` starts the whole service again"
+DENIED_STATUSES = (401, 403)
+TOKEN_DIGITS = 8
 Json = Mapping[str, Any]
 
 
-def request(spec: Spec, node: str) -> dict[str, object]:
+def build_ready_request(declaration: Declaration, node: str) -> dict[str, object]:
     """What the step `ready` of one node is asked; empty where no service has a rank."""
-    asked = [
-        _question(spec, service, node) for service in spec.services if node in _names(spec, service)
+    requests = [
+        _build_service_request(declaration, service, node)
+        for service in declaration.services
+        if node in _list_nodes(declaration, service)
     ]
-    return {"services": asked} if asked else {}
+    return {"services": requests} if requests else {}
 
 
-def _question(spec: Spec, service: str, node: str) -> dict[str, object]:
-    declared, names = spec.services[service], _names(spec, service)
-    is_swarm = declared.runtime == "swarm" and node == spec.head.name
-    ranks = range(len(names)) if is_swarm else ()
+def _build_service_request(declaration: Declaration, service: str, node: str) -> dict[str, object]:
+    declared, nodes = declaration.services[service], _list_nodes(declaration, service)
+    is_swarm = declared.runtime == "swarm" and node == declaration.head.name
+    ranks = range(len(nodes)) if is_swarm else ()
     return {
         "service": service,
-        "asks": node == names[0],
-        "served_name": spec.served_name(service),
+        "asks": node == nodes[0],
+        "served_name": declaration.get_served_name(service),
         "bind": declared.bind,
-        "address": _plain(spec.node(node).management_address),
+        "address": _strip_prefix_length(declaration.get_node(node).management_address),
         "port": declared.port,
-        "key_file": api_key_file(service),
+        "key_file": get_api_key_path(service),
         "swarm_names": [f"sparkform-{service}-{rank}" for rank in ranks],
     }
 
 
-def _plain(address: str | None) -> str | None:
+def _strip_prefix_length(address: str | None) -> str | None:
     return address.partition("/")[0] if address else None
 
 
-def _names(spec: Spec, service: str) -> list[str]:
-    return [node.name for node in spec.service_nodes(service)]
+def _list_nodes(declaration: Declaration, service: str) -> list[str]:
+    return [node.name for node in declaration.list_service_nodes(service)]
 
 
-def engines(view: View) -> Iterator[Check]:
+def engines(view: NodeView) -> Iterator[Check]:
     """A row for each service that has a rank on this node, and for engines of no service."""
-    seen = mapping(view.document.steps.get(STEP))
-    for service in view.spec.services:
-        if view.node.name in _names(view.spec, service) and service in seen:
-            yield from _service(view, service, mapping(seen[service]))
-    yield from _strangers(view)
+    ready_state = as_mapping(view.document.steps.get(STEP))
+    for service in view.declaration.services:
+        if view.node.name in _list_nodes(view.declaration, service) and service in ready_state:
+            yield from _check_service(view, service, as_mapping(ready_state[service]))
+    yield from _check_undeclared_engines(view)
 
 
-def _service(view: View, service: str, seen: Json) -> Iterator[Check]:
-    name, here = f"service {service}", _names(view.spec, service).index(view.node.name)
-    ranks = [mapping(one) for one in listing(seen.get("ranks"))]
-    alive = [one for one in ranks if one.get("alive")]
-    dead = [one for one in ranks if not one.get("alive")]
-    for one in alive:
-        yield view.ok(name, f"rank {here} runs as {one['name']}{_token(one)}")
-    if not alive:
-        yield from (_dead(view, name, here, one) for one in dead)
+def _check_service(view: NodeView, service: str, service_state: Json) -> Iterator[Check]:
+    name, rank = f"service {service}", _list_nodes(view.declaration, service).index(view.node.name)
+    rank_states = [as_mapping(rank_state) for rank_state in as_list(service_state.get("ranks"))]
+    live = [rank_state for rank_state in rank_states if rank_state.get("alive")]
+    dead = [rank_state for rank_state in rank_states if not rank_state.get("alive")]
+    for rank_state in live:
+        yield view.ok(name, f"rank {rank} runs as {rank_state['name']}{_format_token(rank_state)}")
+    if not live:
+        yield from (_fail_dead_rank(view, name, rank, rank_state) for rank_state in dead)
         if not dead:
-            yield _missing(view, name, here, seen)
-    for why in mapping(seen.get("not_placed")).values():
-        yield view.fail(name, f"Swarm says: {why}", f"see the rows of Swarm's nodes; {START}")
-    if alive and seen.get("completion"):
-        yield _completion(view, name, mapping(seen["completion"]))
+            yield _report_missing_rank(view, name, rank, service_state)
+    for reason in as_mapping(service_state.get("not_placed")).values():
+        yield view.fail(
+            name, f"Swarm says: {reason}", f"see the rows of Swarm's nodes; {RESTART_FIX}"
+        )
+    if live and service_state.get("completion"):
+        yield _check_completion(view, name, as_mapping(service_state["completion"]))
 
 
-def _token(rank: Json) -> str:
+def _format_token(rank: Json) -> str:
     """The digest shortened; its count whole, as it tells one start from the next."""
     digest, _, count = str(rank.get("token") or "").rpartition("-")
-    return f", token {digest[:TOKEN_SHOWN]}…-{count}" if digest else ""
+    return f", token {digest[:TOKEN_DIGITS]}…-{count}" if digest else ""
 
 
-def _dead(view: View, name: str, rank: int, one: Json) -> Check:
-    last = [line for line in listing(one.get("last")) if str(line).strip()]
-    words = "".join(f"\n| {line}" for line in last)
-    said = f"rank {rank} is dead, {one['name']}: {one['ending']}{words}"
-    return view.fail(name, said, f"`sparkform logs` shows all of it; {START}")
+def _fail_dead_rank(view: NodeView, name: str, rank: int, rank_state: Json) -> Check:
+    last_lines = [line for line in as_list(rank_state.get("last")) if str(line).strip()]
+    log_tail = "".join(f"\n| {line}" for line in last_lines)
+    message = f"rank {rank} is dead, {rank_state['name']}: {rank_state['ending']}{log_tail}"
+    return view.fail(name, message, f"`sparkform logs` shows all of it; {RESTART_FIX}")
 
 
-def _missing(view: View, name: str, rank: int, seen: Json) -> Check:
-    logs = listing(seen.get("kept"))
-    said = f"rank {rank} has no engine here" + (f"; the last log is {logs[-1]}" if logs else "")
-    if view.is_ours:
-        return view.fail(name, said, START)
-    return view.warn(name, said, "`pulumi up` starts it")
+def _report_missing_rank(view: NodeView, name: str, rank: int, service_state: Json) -> Check:
+    logs = as_list(service_state.get("kept"))
+    message = f"rank {rank} has no engine here" + (f"; the last log is {logs[-1]}" if logs else "")
+    if view.is_claimed:
+        return view.fail(name, message, RESTART_FIX)
+    return view.warn(name, message, "`pulumi up` starts it")
 
 
-def _completion(view: View, name: str, seen: Json) -> Check:
-    if seen["status"] == 200:
-        return view.ok(name, f"{seen['url']} completes one token in {seen['took_s']} s")
-    if seen["status"] == 0:
-        said = f"{seen['url']} gives no answer within {seen['took_s']} s: {seen['text']}"
-        fix = f"it may still be starting or hang: `sparkform logs --follow`; {START}"
-        return view.fail(name, said, fix)
-    said = f"{seen['url']} answers {seen['status']} to a completion: {seen['text']}"
-    fix = "`pulumi up` hands the key out again" if seen["status"] in DENIED else START
-    return view.fail(name, said, fix)
+def _check_completion(view: NodeView, name: str, completion: Json) -> Check:
+    if completion["status"] == 200:
+        return view.ok(name, f"{completion['url']} completes one token in {completion['took_s']} s")
+    if completion["status"] == 0:
+        message = (
+            f"{completion['url']} gives no answer within {completion['took_s']} s: "
+            f"{completion['text']}"
+        )
+        fix = f"it may still be starting or hang: `sparkform logs --follow`; {RESTART_FIX}"
+        return view.fail(name, message, fix)
+    message = (
+        f"{completion['url']} answers {completion['status']} to a completion: {completion['text']}"
+    )
+    fix = (
+        "`pulumi up` hands the key out again"
+        if completion["status"] in DENIED_STATUSES
+        else RESTART_FIX
+    )
+    return view.fail(name, message, fix)
 
 
-def _strangers(view: View) -> Iterator[Check]:
-    for one in view.facts.containers or ():
-        service = one.labels.get(SERVICE)
-        if service is not None and service not in view.spec.services:
-            said = f"{one.name} is of service {service}, which is not declared"
-            yield view.warn("engines", said, "`pulumi up` removes it, or `sudo docker rm --force`")
+def _check_undeclared_engines(view: NodeView) -> Iterator[Check]:
+    for container in view.facts.containers or ():
+        service = container.labels.get(SERVICE)
+        if service is not None and service not in view.declaration.services:
+            message = f"{container.name} is of service {service}, which is not declared"
+            yield view.warn(
+                "engines", message, "`pulumi up` removes it, or `sudo docker rm --force`"
+            )
 
 
-def groups(spec: Spec, documents: Mapping[str, NodeDocument]) -> Iterator[Check]:
+def check_start_tokens(
+    declaration: Declaration, reports: Mapping[str, NodeReport]
+) -> Iterator[Check]:
     """Ranks of one service that were not started together do not find each other."""
-    for service in spec.services:
-        tokens = dict(_tokens(service, documents))
+    for service in declaration.services:
+        tokens = dict(_list_tokens(service, reports))
         if len(set(tokens.values())) > 1:
-            listed = ", ".join(f"{node} {token}" for node, token in sorted(tokens.items()))
-            said = f"its ranks are of different starts: {listed}"
-            yield Check(None, f"service {service}", "fail", said, START)
+            token_list = ", ".join(f"{node} {token}" for node, token in sorted(tokens.items()))
+            message = f"its ranks are of different starts: {token_list}"
+            yield Check(None, f"service {service}", "fail", message, RESTART_FIX)
 
 
-def _tokens(service: str, documents: Mapping[str, NodeDocument]) -> Iterator[tuple[str, str]]:
-    for node, document in documents.items():
-        seen = mapping(mapping(document.steps.get(STEP)).get(service))
-        for one in map(mapping, listing(seen.get("ranks"))):
-            if one.get("alive") and one.get("token"):
-                yield node, str(one["token"])
+def _list_tokens(service: str, reports: Mapping[str, NodeReport]) -> Iterator[tuple[str, str]]:
+    for node, report in reports.items():
+        service_state = as_mapping(as_mapping(report.steps.get(STEP)).get(service))
+        for rank_state in map(as_mapping, as_list(service_state.get("ranks"))):
+            if rank_state.get("alive") and rank_state.get("token"):
+                yield node, str(rank_state["token"])
 
 
 CHECKS = (engines,)

@@ -11,96 +11,101 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from node.host.plain import listing, mapping
-from node.network.fabric_probe import Probe, ends_of
-from sparkform.config import Spec
+from node.host.plain import as_list, as_mapping
+from node.network.fabric_probe import HalfProbe, match_ends
+from sparkform.config import Declaration
 from sparkform.doctor import engines
-from sparkform.fabric.addressing import FabricAddress, fabric_addresses
-from sparkform.fabric.links import witnesses
+from sparkform.fabric.addressing import FabricAddress, assign_addresses
+from sparkform.fabric.links import list_witnesses
 from sparkform.fabric.network import Network
-from sparkform.fabric.topology import Cable, Port, cables
-from sparkform.report.facts import NodeDocument
+from sparkform.fabric.topology import Cable, Port, build_cables
+from sparkform.report.facts import NodeReport
 from sparkform.ssh.target import Target
 
 STEP = "fabric_check"
 Json = Mapping[str, Any]
 
 
-def with_probes(targets: Iterable[Target], spec: Spec) -> list[Target]:
+def add_probes(targets: Iterable[Target], declaration: Declaration) -> list[Target]:
     """The same targets, each with the packets to try over its halves of the fabric, and with the
     question for its engines."""
-    return [_with_probes(target, spec) for target in targets]
+    return [_add_probes(target, declaration) for target in targets]
 
 
-def _with_probes(target: Target, spec: Spec) -> Target:
-    asked = {STEP: request(spec, target.name), engines.STEP: engines.request(spec, target.name)}
-    wanted = {step: one for step, one in asked.items() if one}
-    return replace(target, steps={**target.steps, **wanted}) if wanted else target
+def _add_probes(target: Target, declaration: Declaration) -> Target:
+    requests = {
+        STEP: build_probe_request(declaration, target.name),
+        engines.STEP: engines.build_ready_request(declaration, target.name),
+    }
+    step_requests = {step: step_request for step, step_request in requests.items() if step_request}
+    return replace(target, steps={**target.steps, **step_requests}) if step_requests else target
 
 
-def request(spec: Spec, node: str) -> dict[str, object]:
+def build_probe_request(declaration: Declaration, node: str) -> dict[str, object]:
     """What `fabric_check` of one node is asked; empty where it has no cable.
 
     The ports do not matter: the subnets of direct and switch are the same for both, and a ring
     uses both.
     """
-    names = [one.name for one in sorted(spec.nodes, key=lambda one: one.index)]
+    names = [one.name for one in sorted(declaration.nodes, key=lambda one: one.index)]
     ports: dict[str, Port] = dict.fromkeys(names, 0)
-    laid = cables(spec.cluster.fabric.topology, names, ports)
-    indexes = {one.name: one.index for one in spec.nodes}
-    addresses = fabric_addresses(laid, spec.fabric_subnets, indexes)
-    asked = [
-        {"address": own, "peer_address": peer, "mtu": wanted_mtu(spec)}
-        for cable in laid
-        for own, peer in _pairs(cable, node, laid, addresses)
+    rack_cables = build_cables(declaration.cluster.fabric.topology, names, ports)
+    indexes = {one.name: one.index for one in declaration.nodes}
+    addresses = assign_addresses(rack_cables, declaration.fabric_subnets, indexes)
+    probes = [
+        {"address": address, "peer_address": peer, "mtu": get_wanted_mtu(declaration)}
+        for cable in rack_cables
+        for address, peer in _list_address_pairs(cable, node, rack_cables, addresses)
     ]
-    others = [str(one.address.ip) for one in addresses if one.node != node]
-    return {"probes": asked, "known_addresses": others} if asked else {}
+    other_addresses = [str(one.address.ip) for one in addresses if one.node != node]
+    return {"probes": probes, "known_addresses": other_addresses} if probes else {}
 
 
-def wanted_mtu(spec: Spec) -> int | None:
-    return None if spec.fabric_mtu == "inherit" else spec.fabric_mtu
+def get_wanted_mtu(declaration: Declaration) -> int | None:
+    return None if declaration.fabric_mtu == "inherit" else declaration.fabric_mtu
 
 
-def _pairs(
-    cable: Cable, node: str, laid: tuple[Cable, ...], addresses: Iterable[FabricAddress]
+def _list_address_pairs(
+    cable: Cable, node: str, rack_cables: tuple[Cable, ...], addresses: Iterable[FabricAddress]
 ) -> list[tuple[str, str]]:
-    asked = witnesses(cable, node, Network(laid, {}, {}))
+    witness_nodes = list_witnesses(cable, node, Network(rack_cables, {}, {}))
     return [
-        (str(one.address.ip), str(peer.ip))
-        for one in addresses
-        if one.node == node and one.cable == cable.name
-        for name, peer in one.peers
-        if name in asked
+        (str(fabric_address.address.ip), str(peer.ip))
+        for fabric_address in addresses
+        if fabric_address.node == node and fabric_address.cable == cable.name
+        for name, peer in fabric_address.peers
+        if name in witness_nodes
     ]
 
 
-def probe_of(half: Json, document: NodeDocument, ends: Json) -> Probe:
+def build_probe(half: Json, report: NodeReport, ends: Json) -> HalfProbe:
     """One half of a link as `node.network.fabric_verdict` judges it.
 
     `half` is that of `fabric_check`'s want, `ends` maps hardware addresses to "<node> <interface>".
     """
-    found = {one.name: one for one in document.facts.interfaces or ()}.get(half["interface"])
-    if found is None:
-        return Probe(exists=False)
-    said = _said(half, document)
-    has_gid = half["address"] in found.gid_addresses if found.hca else None
-    return Probe(
-        carrier=found.carrier,
-        mtu=found.mtu or 0,
-        addresses=tuple(one.partition("/")[0] for one in found.addresses),
-        speed_mbps=found.speed_mbps,
-        route=said.get("route") or half["interface"],
-        small=said.get("small"),
-        jumbo=said.get("jumbo"),
+    interface = {one.name: one for one in report.facts.interfaces or ()}.get(half["interface"])
+    if interface is None:
+        return HalfProbe(exists=False)
+    answer = _find_answer(half, report)
+    has_gid = half["address"] in interface.gid_addresses if interface.hca else None
+    return HalfProbe(
+        carrier=interface.carrier,
+        mtu=interface.mtu or 0,
+        addresses=tuple(one.partition("/")[0] for one in interface.addresses),
+        speed_mbps=interface.speed_mbps,
+        route=answer.get("route") or half["interface"],
+        small=answer.get("small"),
+        jumbo=answer.get("jumbo"),
         gid=has_gid,
-        neighbours=ends_of(listing(said.get("neighbours")), ends),
+        neighbours=match_ends(as_list(answer.get("neighbours")), ends),
     )
 
 
-def _said(half: Json, document: NodeDocument) -> Json:
+def _find_answer(half: Json, report: NodeReport) -> Json:
     """The node's own answer about this half, empty where it has none."""
-    answers = listing(mapping(document.steps.get(STEP)).get("probes"))
+    answers = as_list(as_mapping(report.steps.get(STEP)).get("probes"))
     pair = (half["address"], half["peer_address"])
-    told = (one for one in answers if (one.get("address"), one.get("peer_address")) == pair)
-    return mapping(next(told, None))
+    matching = (
+        answer for answer in answers if (answer.get("address"), answer.get("peer_address")) == pair
+    )
+    return as_mapping(next(matching, None))

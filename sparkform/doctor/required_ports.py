@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sparkform.doctor.check import Check, View
+from sparkform.doctor.check import Check, NodeView
 
 Protocol = Literal["tcp", "udp"]
-SWARM: tuple[tuple[Protocol, str, str], ...] = (
+SWARM_PORTS: tuple[tuple[Protocol, str, str], ...] = (
     ("tcp", "7946", "Swarm membership"),
     ("udp", "7946", "Swarm membership"),
     ("udp", "4789", "Swarm networks"),
@@ -23,7 +23,7 @@ ANYWHERE = "anywhere"
 
 
 @dataclass(frozen=True)
-class Opening:
+class RequiredPort:
     """`source` may open `protocol` `port` on a node; `port` None: any."""
 
     source: str
@@ -43,64 +43,78 @@ class Opening:
         return f"{port} from {self.source} ({self.purpose})"
 
 
-def openings(view: View) -> Iterator[Opening]:
+def list_required_ports(view: NodeView) -> Iterator[RequiredPort]:
     """What this node must let in."""
-    yield Opening(ANYWHERE, "tcp", str(view.node.port), "SSH, from the machine that runs Pulumi")
+    yield RequiredPort(
+        ANYWHERE, "tcp", str(view.node.port), "SSH, from the machine that runs Pulumi"
+    )
     addresses = view.plan.network.management
-    others = {name: str(one.ip) for name, one in addresses.items() if name != view.node.name}
-    if view.spec.swarm_enabled:
-        for address in others.values():
+    other_addresses = {
+        name: str(one.ip) for name, one in addresses.items() if name != view.node.name
+    }
+    if view.declaration.swarm_enabled:
+        for address in other_addresses.values():
             if view.node.is_head:
-                yield Opening(address, "tcp", SWARM_MANAGER, "Swarm manager")
-            yield from (Opening(address, *one) for one in SWARM)
-    yield from _of_services(view, others)
-    yield from _of_fabric(view)
+                yield RequiredPort(address, "tcp", SWARM_MANAGER, "Swarm manager")
+            yield from (RequiredPort(address, *one) for one in SWARM_PORTS)
+    yield from _list_service_ports(view, other_addresses)
+    yield from _list_fabric_ports(view)
 
 
-def _of_services(view: View, others: dict[str, str]) -> Iterator[Opening]:
+def _list_service_ports(view: NodeView, other_addresses: dict[str, str]) -> Iterator[RequiredPort]:
     """NCCL, Gloo and MPI listen on ports that the kernel picks, on the management address."""
-    for name, service in view.spec.services.items():
-        members = [node.name for node in view.spec.service_nodes(name)]
+    for name, service in view.declaration.services.items():
+        members = [node.name for node in view.declaration.list_service_nodes(name)]
         if view.node.name not in members:
             continue
         if view.node.name == members[0]:
-            yield Opening(ANYWHERE, "tcp", str(service.port), f"API of {name}")
+            yield RequiredPort(ANYWHERE, "tcp", str(service.port), f"API of {name}")
         for member in members:
-            if member in others:
-                yield Opening(others[member], "tcp", None, f"ranks of {name}")
+            if member in other_addresses:
+                yield RequiredPort(other_addresses[member], "tcp", None, f"ranks of {name}")
 
 
-def _of_fabric(view: View) -> Iterator[Opening]:
+def _list_fabric_ports(view: NodeView) -> Iterator[RequiredPort]:
     """RDMA passes the firewall by; what checks and copies go as IP over the same links."""
-    for one in view.plan.network.fabric.get(view.node.name, ()):
-        yield Opening(str(one.planned.address.network), "tcp", None, f"fabric, {one.name}")
+    for interface in view.plan.network.fabric.get(view.node.name, ()):
+        yield RequiredPort(
+            str(interface.planned.address.network), "tcp", None, f"fabric, {interface.name}"
+        )
 
 
-def firewall(view: View) -> Iterator[Check]:
-    found = view.facts.firewall
-    if found is None:
+def check_firewall(view: NodeView) -> Iterator[Check]:
+    firewall_facts = view.facts.firewall
+    if firewall_facts is None:
         return
-    needed = list(dict.fromkeys(openings(view)))
-    listed = ", ".join(map(str, needed))
-    if not found.active:
-        yield view.ok("firewall", f"turns nothing away; on the way here must be open: {listed}")
+    required = list(dict.fromkeys(list_required_ports(view)))
+    required_list = ", ".join(map(str, required))
+    if not firewall_facts.active:
+        yield view.ok(
+            "firewall", f"turns nothing away; on the way here must be open: {required_list}"
+        )
         return
-    said = "; ".join([*found.because, f"it must let in {listed}"])
-    fix = "; ".join(dict.fromkeys(one.command for one in needed))
-    yield view.warn("firewall", said, f"unless these are open already: {fix}")
+    message = "; ".join([*firewall_facts.because, f"it must let in {required_list}"])
+    fix = "; ".join(dict.fromkeys(required_port.command for required_port in required))
+    yield view.warn("firewall", message, f"unless these are open already: {fix}")
 
 
-def occupied(view: View) -> Iterator[Check]:
+def check_occupied_ports(view: NodeView) -> Iterator[Check]:
     """Swarm's ports, where something else than dockerd listens on them."""
-    if not view.spec.swarm_enabled:
+    if not view.declaration.swarm_enabled:
         return
-    wanted = {(protocol, int(port)) for protocol, port, _ in SWARM}
-    wanted |= {("tcp", int(SWARM_MANAGER))} if view.node.is_head else set()
-    for one in view.facts.ports or ():
-        if (one.protocol, one.port) in wanted and one.process not in (None, "dockerd"):
-            said = f"{one.port}/{one.protocol} is taken by {one.process}, Swarm needs it"
-            fix = f"end {one.process}, or give it another port"
-            yield view.fail("ports", said, fix)
+    swarm_ports = {(protocol, int(port)) for protocol, port, _ in SWARM_PORTS}
+    swarm_ports |= {("tcp", int(SWARM_MANAGER))} if view.node.is_head else set()
+    for listener in view.facts.ports or ():
+        if (listener.protocol, listener.port) in swarm_ports and listener.process not in (
+            None,
+            "dockerd",
+        ):
+            message = (
+                f"{listener.port}/{listener.protocol} is taken by {listener.process}, "
+                f"Swarm needs it"
+            )
+            fix = f"end {listener.process}, or give it another port"
+            yield view.fail("ports", message, fix)
 
 
-CHECKS = (firewall, occupied)
+CHECKS = (check_firewall, check_occupied_ports)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 
-from sparkform.config import host_in
+from sparkform.config import find_host_address
 from sparkform.fabric.topology import HALVES, Cable, End, Half, Port
 
 
@@ -22,7 +22,7 @@ class FabricAddress:
     peers: tuple[tuple[str, IPv4Interface], ...]
 
 
-def fabric_addresses(
+def assign_addresses(
     cables: Sequence[Cable], subnets: Sequence[IPv4Network], indexes: Mapping[str, int]
 ) -> tuple[FabricAddress, ...]:
     """One entry for each used half of each port; `indexes` is each node's `index`.
@@ -31,8 +31,8 @@ def fabric_addresses(
     break NCCL).
     """
 
-    def address(end: End, subnet: int) -> IPv4Interface:
-        return _host(subnets[subnet], indexes[end.node])
+    def get_address(end: End, subnet: int) -> IPv4Interface:
+        return _get_host_address(subnets[subnet], indexes[end.node])
 
     return tuple(
         FabricAddress(
@@ -40,10 +40,10 @@ def fabric_addresses(
             port=end.port,
             half=half,
             cable=cable.name,
-            address=address(end, cable.subnet + offset),
+            address=get_address(end, cable.subnet + offset),
             peers=tuple(
-                (peer.node, address(peer, cable.subnet + offset))
-                for peer in _others(end, cable, cables)
+                (peer.node, get_address(peer, cable.subnet + offset))
+                for peer in _list_peers(end, cable, cables)
             ),
         )
         for cable in cables
@@ -52,17 +52,21 @@ def fabric_addresses(
     )
 
 
-def _host(subnet: IPv4Network, index: int) -> IPv4Interface:
+def _get_host_address(subnet: IPv4Network, index: int) -> IPv4Interface:
     """Host part 10 + index. The spec has refused a pool without room for it."""
-    return IPv4Interface((host_in(subnet, index) or subnet.network_address, subnet.prefixlen))
+    return IPv4Interface(
+        (find_host_address(subnet, index) or subnet.network_address, subnet.prefixlen)
+    )
 
 
-def _others(end: End, cable: Cable, cables: Sequence[Cable]) -> tuple[End, ...]:
+def _list_peers(end: End, cable: Cable, cables: Sequence[Cable]) -> tuple[End, ...]:
     """The ends that share the cable's subnet: its far end, or everybody else on the switch."""
-    sharing = (other for c in cables if c.subnet == cable.subnet for other in c.ends)
-    return tuple(other for other in sharing if other != end)
+    sharing = (
+        peer for candidate in cables if candidate.subnet == cable.subnet for peer in candidate.ends
+    )
+    return tuple(peer for peer in sharing if peer != end)
 
 
-def overlapping(pool: IPv4Network, seen: Iterable[IPv4Network]) -> tuple[IPv4Network, ...]:
+def find_overlaps(pool: IPv4Network, networks: Iterable[IPv4Network]) -> tuple[IPv4Network, ...]:
     """The networks of a node's own routes and addresses that the pool would cut into."""
-    return tuple(network for network in seen if network.prefixlen and pool.overlaps(network))
+    return tuple(network for network in networks if network.prefixlen and pool.overlaps(network))

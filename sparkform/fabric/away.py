@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sparkform.fabric.topology import Port
-from sparkform.report.facts import NodeDocument
+from sparkform.report.facts import NodeReport
 from sparkform.report.receipts import parse_receipt
 
 CHECK = "fabric_check"
 
 
-def told_port(name: str, documents: Mapping[str, NodeDocument]) -> Port | None:
+def find_last_known_port(name: str, reports: Mapping[str, NodeReport]) -> Port | None:
     """The QSFP port of the cable that a partner last checked with this node.
 
     Names of resources hold it, so a node whose port was found out must not change it by being away.
     Behind a switch only the node that others ask is known so; declare `qsfpPort` for the rest.
     """
-    for half in _checked(documents):
+    for half in _list_checked_halves(reports):
         cable = str(half["cable"])
         for port in (0, 1):
             end = f"{name}:{port}"
@@ -27,9 +27,9 @@ def told_port(name: str, documents: Mapping[str, NodeDocument]) -> Port | None:
     return None
 
 
-def _checked(documents: Mapping[str, NodeDocument]) -> Iterator[Mapping[str, Any]]:
-    for document in documents.values():
-        for step, text in document.receipts.items():
+def _list_checked_halves(reports: Mapping[str, NodeReport]) -> Iterator[Mapping[str, Any]]:
+    for report in reports.values():
+        for step, text in report.receipts.items():
             receipt = parse_receipt(text) if step.startswith(CHECK) else None
             if receipt and isinstance(receipt.want, dict):
                 yield from receipt.want["halves"]

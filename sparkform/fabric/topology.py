@@ -47,7 +47,7 @@ class Cable:
         return (self.near,) if self.far is None else (self.near, self.far)
 
 
-def cables(
+def build_cables(
     topology: Topology, nodes: Sequence[str], ports: Mapping[str, Port]
 ) -> tuple[Cable, ...]:
     """The cables of a rack. `nodes` in the order of their index, `ports` the used port of each.

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from sparkform.launch.plan import LaunchPlan, plan_launches
-from sparkform.launch.records import Launch, canonical, digest
+from sparkform.launch.records import Launch, hash_launches, serialize_launches
 
-__all__ = ["Launch", "LaunchPlan", "canonical", "digest", "plan_launches"]
+__all__ = ["Launch", "LaunchPlan", "hash_launches", "plan_launches", "serialize_launches"]

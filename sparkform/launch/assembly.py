@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sparkform.launch.native import native_files
-from sparkform.launch.places import INSIDE_KEYS, keys_folder
+from sparkform.launch.native import build_native_files
+from sparkform.launch.places import CONTAINER_KEYS, get_keys_folder
 from sparkform.launch.records import Launch, Mount
-from sparkform.launch.request import Rank, Request
-from sparkform.launch.variables import merged
+from sparkform.launch.request import EngineRank, Request
+from sparkform.launch.variables import merge_variables
 
 STOP_GRACE_S = 5
 """An engine that does not end within this is killed: a hung one must not keep the memory."""
@@ -20,12 +20,14 @@ SHARED_MEMORY_BYTES = 16 * 1024**3
 others set (mark-ramsey-ri/vllm-dgx-spark start_cluster.sh@0e64364). Only what is used counts."""
 
 
-def launch(request: Request, rank: Rank) -> Launch:
+def build_launch(request: Request, rank: EngineRank) -> Launch:
     """One rank, complete."""
     declared = request.declared
-    environment = merged(rank.variables, declared.environment)
+    environment = merge_variables(rank.variables, declared.environment)
     is_container = declared.runtime == "container"
-    native = native_files(request, rank, environment, STOP_GRACE_S) if request.is_native else ()
+    native_unit_files = (
+        build_native_files(request, rank, environment, STOP_GRACE_S) if request.is_native else ()
+    )
     return Launch(
         service=request.service,
         name=f"{request.service}-{rank.member.rank}",
@@ -37,14 +39,14 @@ def launch(request: Request, rank: Rank) -> Launch:
         image=declared.image,
         layer=rank.layer,
         user=rank.member.user if request.is_native else "root",
-        entrypoint=("/bin/sh", request.start),
+        entrypoint=("/bin/sh", request.start_script),
         argv=rank.argv,
         environment=environment,
-        files=(*rank.files, *native),
+        files=(*rank.files, *native_unit_files),
         secrets=rank.secrets,
         keys=rank.keys,
-        mounts=_mounts(request, rank),
-        devices=(INFINIBAND,) if is_container and request.is_several else (),
+        mounts=_build_mounts(request, rank),
+        devices=(INFINIBAND,) if is_container and request.has_several_ranks else (),
         ulimits=ULIMITS if is_container else {},
         shares_ipc=is_container,
         ports=rank.ports,
@@ -53,14 +55,14 @@ def launch(request: Request, rank: Rank) -> Launch:
     )
 
 
-def _mounts(request: Request, rank: Rank) -> tuple[Mount, ...]:
+def _build_mounts(request: Request, rank: EngineRank) -> tuple[Mount, ...]:
     """A native rank sees the node as it is."""
     if request.is_native:
         return ()
     memory = Mount(source=None, target="/dev/shm", read_only=False, size_bytes=SHARED_MEMORY_BYTES)
-    keys = Mount(source=keys_folder(request.service), target=INSIDE_KEYS)
+    keys = Mount(source=get_keys_folder(request.service), target=CONTAINER_KEYS)
     return (
-        *request.weights(rank.member).mounts,
+        *request.locate_weights(rank.member).mounts,
         *((keys,) if rank.keys else ()),
         *((memory,) if request.declared.runtime == "swarm" else ()),
     )

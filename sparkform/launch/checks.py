@@ -6,102 +6,117 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 from sparkform.errors import Problem
-from sparkform.launch.records import Launch, PortUse, canonical
-from sparkform.launch.variables import looks_secret
+from sparkform.launch.records import Launch, PortUse, serialize_launches
+from sparkform.launch.variables import contains_secret
 
-OWN_OPTIONS: Mapping[str, int] = {"--node-rank": 1, "--headless": 0, "--node-ip-address": 1}
+RANK_OPTIONS: Mapping[str, int] = {"--node-rank": 1, "--headless": 0, "--node-ip-address": 1}
 """Options that place a rank among the others, with how many values each takes."""
 
-EVERYWHERE = ("0.0.0.0", "::")
+WILDCARD_ADDRESSES = ("0.0.0.0", "::")
 
 
-def ranks_differ(launches: Sequence[Launch], own: Collection[str]) -> Iterator[Problem]:
+def find_rank_differences(
+    launches: Sequence[Launch], per_node_names: Collection[str]
+) -> Iterator[Problem]:
     """Ranks that differ where they must not: they then hang without an error.
 
     `own` are the variables that each node has for itself. Commands are compared among ranks that
     run the same program; a worker's SSH server is not the head's mpirun.
     """
-    for first, other in combinations(launches, 2):
-        for what in _differences(first, other, own):
+    for first_launch, second_launch in combinations(launches, 2):
+        for difference in _list_differences(first_launch, second_launch, per_node_names):
             yield Problem(
-                path=f"services.{first.service}",
-                what=f"ranks {first.rank} ({first.node}) and {other.rank} ({other.node}) "
-                f"differ in {what}",
+                path=f"services.{first_launch.service}",
+                message=f"ranks {first_launch.rank} ({first_launch.node}) and "
+                f"{second_launch.rank} ({second_launch.node}) "
+                f"differ in {difference}",
                 because="unequal ranks hang without an error",
                 remedy="this is a mistake in the plan, not in the stack file; please report it",
             )
 
 
-def _differences(first: Launch, other: Launch, own: Collection[str]) -> Iterator[str]:
-    names = {*first.environment, *other.environment} - set(own)
+def _list_differences(
+    first_launch: Launch, second_launch: Launch, per_node_names: Collection[str]
+) -> Iterator[str]:
+    names = {*first_launch.environment, *second_launch.environment} - set(per_node_names)
     for name in sorted(names):
-        if first.environment.get(name) != other.environment.get(name):
+        if first_launch.environment.get(name) != second_launch.environment.get(name):
             yield name
-    if _program(first) == _program(other) and shared(first.argv) != shared(other.argv):
+    if _get_program(first_launch) == _get_program(second_launch) and drop_rank_options(
+        first_launch.argv
+    ) != drop_rank_options(second_launch.argv):
         yield "their arguments"
     for key in ("image", "layer", "engine", "runtime", "ulimits", "devices", "shares_ipc"):
-        if getattr(first, key) != getattr(other, key):
+        if getattr(first_launch, key) != getattr(second_launch, key):
             yield key
-    yield from _different_files(first, other)
+    yield from _list_different_files(first_launch, second_launch)
 
 
-def _different_files(first: Launch, other: Launch) -> Iterator[str]:
-    texts = {one.path: one.text for one in other.files if not one.own}
-    for file in first.files:
+def _list_different_files(first_launch: Launch, second_launch: Launch) -> Iterator[str]:
+    texts = {
+        other_file.path: other_file.text for other_file in second_launch.files if not other_file.own
+    }
+    for file in first_launch.files:
         if not file.own and texts.get(file.path, file.text) != file.text:
             yield file.path
 
 
-def shared(argv: Sequence[str]) -> tuple[str, ...]:
+def drop_rank_options(argv: Sequence[str]) -> tuple[str, ...]:
     """The arguments without those that place a rank."""
-    kept, skipped = [], 0
+    shared_arguments, skipped = [], 0
     for argument in argv:
         if skipped:
             skipped -= 1
-        elif argument in OWN_OPTIONS:
-            skipped = OWN_OPTIONS[argument]
+        elif argument in RANK_OPTIONS:
+            skipped = RANK_OPTIONS[argument]
         else:
-            kept.append(argument)
-    return tuple(kept)
+            shared_arguments.append(argument)
+    return tuple(shared_arguments)
 
 
-def _program(launch: Launch) -> tuple[str, ...]:
+def _get_program(launch: Launch) -> tuple[str, ...]:
     """The words before the first long option, in which ranks differ only with their task."""
-    words = []
+    program = []
     for argument in launch.argv:
         if argument.startswith("--"):
             break
-        words.append(argument)
-    return tuple(words)
+        program.append(argument)
+    return tuple(program)
 
 
-def port_clashes(launches: Iterable[Launch]) -> Iterator[Problem]:
+def find_port_clashes(launches: Iterable[Launch]) -> Iterator[Problem]:
     """Two launches on one node, or one with itself, that listen on the same port."""
     uses = [(launch, port) for launch in launches for port in launch.ports]
-    for (first, one), (second, other) in combinations(uses, 2):
-        if first.node == second.node and _collide(one, other):
+    for (first_launch, first_port), (second_launch, second_port) in combinations(uses, 2):
+        if first_launch.node == second_launch.node and _ports_collide(first_port, second_port):
             yield Problem(
-                path=f"services.{second.service}",
-                what=f"port {other.number} on {second.node} ({other.purpose}) is taken by "
-                f"service {first.service} ({one.purpose})",
+                path=f"services.{second_launch.service}",
+                message=f"port {second_port.number} on {second_launch.node} "
+                f"({second_port.purpose}) is taken by "
+                f"service {first_launch.service} ({first_port.purpose})",
                 because="all engines use the node's own network",
                 remedy="choose another `port`, or other `nodes`",
             )
 
 
-def _collide(one: PortUse, other: PortUse) -> bool:
-    meet = one.address == other.address or {one.address, other.address} & set(EVERYWHERE)
-    return one.number == other.number and bool(meet)
+def _ports_collide(first_port: PortUse, second_port: PortUse) -> bool:
+    addresses_meet = first_port.address == second_port.address or {
+        first_port.address,
+        second_port.address,
+    } & set(WILDCARD_ADDRESSES)
+    return first_port.number == second_port.number and bool(addresses_meet)
 
 
-def secrets_shown(launches: Sequence[Launch], values: Collection[str] = ()) -> Iterator[Problem]:
+def find_shown_secrets(
+    launches: Sequence[Launch], values: Collection[str] = ()
+) -> Iterator[Problem]:
     """Launches that hold one of these secret values, or anything that looks like a secret."""
     for launch in launches:
-        text = canonical([launch])
-        if looks_secret(text) or any(value and value in text for value in values):
+        text = serialize_launches([launch])
+        if contains_secret(text) or any(value and value in text for value in values):
             yield Problem(
                 path=f"services.{launch.service}",
-                what=f"the launch of rank {launch.rank} holds a secret in plain",
+                message=f"the launch of rank {launch.rank} holds a secret in plain",
                 because="launches are stored and shown",
                 remedy="set it as a top-level secret of the stack",
             )

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sparkform.fabric.topology import Topology
-from sparkform.launch.members import Member
+from sparkform.launch.members import ServiceMember
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Variable:
     name: str
     value: str
     overridable: bool = False
-    own: bool = False
+    per_node: bool = False
 
 
-def nccl_variables(member: Member, topology: Topology) -> tuple[Variable, ...]:
+def build_nccl_variables(member: ServiceMember, topology: Topology) -> tuple[Variable, ...]:
     """What NCCL and Gloo need between several nodes.
 
     The log level is INFO for one reason: only there NCCL says which transport it took.
@@ -38,35 +38,37 @@ def nccl_variables(member: Member, topology: Topology) -> tuple[Variable, ...]:
     return (
         Variable("NCCL_NET", "IB", overridable=True),
         Variable("NCCL_IB_DISABLE", "0", overridable=True),
-        Variable("NCCL_IB_HCA", "=" + ",".join(member.hcas), overridable=True, own=True),
-        Variable("NCCL_SOCKET_IFNAME", member.interface, own=True),
-        Variable("GLOO_SOCKET_IFNAME", member.interface, own=True),
+        Variable("NCCL_IB_HCA", "=" + ",".join(member.hcas), overridable=True, per_node=True),
+        Variable("NCCL_SOCKET_IFNAME", member.interface, per_node=True),
+        Variable("GLOO_SOCKET_IFNAME", member.interface, per_node=True),
         Variable("NCCL_DEBUG", "INFO", overridable=True),
         Variable("NCCL_DEBUG_SUBSYS", "INIT,NET", overridable=True),
-        *(RING if topology == "ring" else ()),
+        *(RING_VARIABLES if topology == "ring" else ()),
     )
 
 
 # A ring's nodes share a subnet with each neighbour only. Needs NCCL 2.30 (playbook-nccl).
-RING = (
+RING_VARIABLES = (
     Variable("NCCL_IB_SUBNET_AWARE_ROUTING", "1", overridable=True),
     Variable("NCCL_NET_PLUGIN", "none", overridable=True),
     Variable("NCCL_IB_MERGE_NICS", "0", overridable=True),
 )
 
 
-def mpi_variables(member: Member, members: Sequence[Member]) -> tuple[Variable, ...]:
+def build_mpi_variables(
+    member: ServiceMember, members: Sequence[ServiceMember]
+) -> tuple[Variable, ...]:
     """What Open MPI and UCX need: control messages over the management network.
 
     mpirun hands the head's parameters to its daemons, so those of oob (between daemons) list the
     interface names of all members, of which each daemon takes its own. btl (between ranks) does not
     work at all with a name that a node lacks, and each rank reads its own node's.
     """
-    names = ",".join(dict.fromkeys(sorted(one.interface for one in members)))
+    interface_names = ",".join(dict.fromkeys(sorted(peer.interface for peer in members)))
     return (
-        Variable("UCX_NET_DEVICES", member.interface, overridable=True, own=True),
-        Variable("OMPI_MCA_btl_tcp_if_include", member.interface, own=True),
-        Variable("OMPI_MCA_oob_tcp_if_include", names),
+        Variable("UCX_NET_DEVICES", member.interface, overridable=True, per_node=True),
+        Variable("OMPI_MCA_btl_tcp_if_include", member.interface, per_node=True),
+        Variable("OMPI_MCA_oob_tcp_if_include", interface_names),
         Variable("OMPI_ALLOW_RUN_AS_ROOT", "1"),
         Variable("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"),
     )
@@ -74,16 +76,16 @@ def mpi_variables(member: Member, members: Sequence[Member]) -> tuple[Variable, 
 
 # NVIDIA/dgx-spark-playbooks@0db7c14, nvidia/trt-llm: Triton compiles for sm_121 with CUDA's own
 # assembler, as the one that it brings is older than the chip.
-COMPILER = (
+COMPILER_VARIABLES = (
     Variable("CPATH", "/usr/local/cuda/include", overridable=True),
     Variable("TRITON_PTXAS_PATH", "/usr/local/cuda/bin/ptxas", overridable=True),
 )
 
 # Swarm cannot pass devices; the NVIDIA runtime adds /dev/infiniband when asked this way
 # (NVIDIA/nvidia-container-toolkit@d34b3046, internal/modifier/gated.go). Unproven on a Spark.
-MOFED = (Variable("NVIDIA_MOFED", "enabled"),)
+MOFED_VARIABLES = (Variable("NVIDIA_MOFED", "enabled"),)
 
 
-def own_names(variables: Iterable[Variable]) -> frozenset[str]:
+def list_per_node_names(variables: Iterable[Variable]) -> frozenset[str]:
     """The names of the variables that may differ from node to node."""
-    return frozenset(one.name for one in variables if one.own)
+    return frozenset(variable.name for variable in variables if variable.per_node)

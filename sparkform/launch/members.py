@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 
-from sparkform.config import EffectiveNode, Spec
+from sparkform.config import Declaration, EffectiveNode
 from sparkform.errors import Problem
-from sparkform.fabric.network import Documents, Network
+from sparkform.fabric.network import Network, Reports
 from sparkform.report.facts import Interface
 
 
 @dataclass(frozen=True, kw_only=True)
-class Member:
+class ServiceMember:
     """One rank's node. `address` and `interface` are of the management network.
 
     `hcas` are the RoCE devices of the node's fabric interfaces, in the order of ports and halves;
@@ -31,82 +31,94 @@ class Member:
     cache_has_hub: bool
 
 
-def members_of(
-    spec: Spec, service: str, network: Network, documents: Documents
-) -> tuple[tuple[Member, ...], list[Problem]]:
+def plan_members(
+    declaration: Declaration, service: str, network: Network, reports: Reports
+) -> tuple[tuple[ServiceMember, ...], list[Problem]]:
     """The members by rank, or what is missing for the ranks to find each other."""
-    nodes = spec.service_nodes(service)
-    there = [node for node in nodes if node.name in network.management and node.name in documents]
-    problems = [_not_there(service, node) for node in nodes if node not in there]
-    found = []
-    for rank, node in enumerate(there):
-        member = _member(node, rank, network, documents)
-        found.append(member)
+    nodes = declaration.list_service_nodes(service)
+    present = [node for node in nodes if node.name in network.management and node.name in reports]
+    problems = [_build_missing_node_problem(service, node) for node in nodes if node not in present]
+    members = []
+    for rank, node in enumerate(present):
+        member = _build_member(node, rank, network, reports)
+        members.append(member)
         if len(nodes) > 1:
-            problems += _unreachable(node, member, network)
-    return tuple(found), problems
+            problems += _find_network_problems(node, member, network)
+    return tuple(members), problems
 
 
-def _member(node: EffectiveNode, rank: int, network: Network, documents: Documents) -> Member:
-    interfaces = documents[node.name].facts.interfaces or ()
+def _build_member(
+    node: EffectiveNode, rank: int, network: Network, reports: Reports
+) -> ServiceMember:
+    interfaces = reports[node.name].facts.interfaces or ()
     address = network.management[node.name]
-    by_name = {one.name: one for one in interfaces}
-    used = sorted(network.fabric[node.name], key=lambda one: (one.planned.port, one.planned.half))
-    planned = [by_name[one.name] for one in used if one.name in by_name]
-    return Member(
+    by_name = {interface.name: interface for interface in interfaces}
+    fabric_interfaces = sorted(
+        network.fabric[node.name],
+        key=lambda interface: (interface.planned.port, interface.planned.half),
+    )
+    fabric_facts = [
+        by_name[interface.name] for interface in fabric_interfaces if interface.name in by_name
+    ]
+    return ServiceMember(
         node=node.name,
         rank=rank,
         user=node.user,
         address=str(address.ip),
-        interface=next((one.name for one in interfaces if _holds(one, address.ip)), ""),
-        hcas=tuple(one.hca for one in planned if one.hca),
+        interface=next(
+            (interface.name for interface in interfaces if _has_address(interface, address.ip)), ""
+        ),
+        hcas=tuple(interface.hca for interface in fabric_facts if interface.hca),
         model_directory=node.model_directory,
-        cache_has_hub=not _is_bare_cache(node, documents),
+        cache_has_hub=not _is_bare_cache(node, reports),
     )
 
 
-def _holds(interface: Interface, address: IPv4Address) -> bool:
+def _has_address(interface: Interface, address: IPv4Address) -> bool:
     return any(IPv4Interface(text).ip == address for text in interface.addresses if ":" not in text)
 
 
-def _is_bare_cache(node: EffectiveNode, documents: Documents) -> bool:
+def _is_bare_cache(node: EffectiveNode, reports: Reports) -> bool:
     """Whether models lie in `<directory>/models--owner--name`, without `hub/` in between."""
-    models = documents[node.name].facts.models or ()
+    models = reports[node.name].facts.models or ()
     start = f"{node.model_directory}/models--"
-    return any(one.layout == "cache" and one.path.startswith(start) for one in models)
+    return any(model.layout == "cache" and model.path.startswith(start) for model in models)
 
 
-def cache_folder(node: EffectiveNode, documents: Documents) -> str:
+def get_cache_folder(node: EffectiveNode, reports: Reports) -> str:
     """The folder of the Hugging Face cache in a node's model directory."""
-    bare = _is_bare_cache(node, documents)
-    return node.model_directory if bare else f"{node.model_directory}/hub"
+    is_bare = _is_bare_cache(node, reports)
+    return node.model_directory if is_bare else f"{node.model_directory}/hub"
 
 
-def _unreachable(node: EffectiveNode, member: Member, network: Network) -> Iterator[Problem]:
-    at = f"cluster.nodes[{node.position}]"
+def _find_network_problems(
+    node: EffectiveNode, member: ServiceMember, network: Network
+) -> Iterator[Problem]:
+    path = f"cluster.nodes[{node.position}]"
     if not member.interface:
         yield Problem(
-            path=f"{at}.managementAddress",
-            what=f"is on no interface of {node.name}",
+            path=f"{path}.managementAddress",
+            message=f"is on no interface of {node.name}",
             got=member.address,
             because="the ranks of a service find each other through that interface",
             remedy="declare an address that `ip address` shows on the node",
         )
-    used = [one.name for one in network.fabric[node.name]]
-    if len(member.hcas) < max(len(used), 1):
+    fabric_names = [interface.name for interface in network.fabric[node.name]]
+    if len(member.hcas) < max(len(fabric_names), 1):
         yield Problem(
-            path=f"{at}.interfaces",
-            what=f"{node.name} has no RoCE device for each fabric interface",
-            got=f"{', '.join(member.hcas) or 'none'} for {', '.join(used) or 'no interface'}",
+            path=f"{path}.interfaces",
+            message=f"{node.name} has no RoCE device for each fabric interface",
+            got=f"{', '.join(member.hcas) or 'none'} for "
+            f"{', '.join(fabric_names) or 'no interface'}",
             because="NCCL takes a name that does not exist for no device and falls back to sockets",
             remedy="`ibdev2netdev` on the node lists them; an update or reboot may bring them back",
         )
 
 
-def _not_there(service: str, node: EffectiveNode) -> Problem:
+def _build_missing_node_problem(service: str, node: EffectiveNode) -> Problem:
     return Problem(
         path=f"services.{service}.nodes",
-        what=f"{node.name} was not observed",
+        message=f"{node.name} was not observed",
         because="the names of its interfaces are needed to launch a rank on it",
         remedy="see that it answers, or take it out of the service",
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 # Inside a container.
-INSIDE = "/etc/sparkform"
-INSIDE_KEYS = "/run/sparkform/keys"
-INSIDE_SECRETS = "/run/secrets"
-INSIDE_MODELS = "/models"
+CONTAINER_FOLDER = "/etc/sparkform"
+CONTAINER_KEYS = "/run/sparkform/keys"
+CONTAINER_SECRETS = "/run/secrets"
+CONTAINER_MODELS = "/models"
 
 # On the node.
-SERVICES = "/var/lib/sparkform/services"
+SERVICES_FOLDER = "/var/lib/sparkform/services"
 VIRTUALENV = "/opt/sparkform/vllm"
 """The native vLLM's virtual environment, the same path on all nodes."""
 
@@ -21,26 +21,26 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """What systemd gives a unit of the system (systemd.exec(5))."""
 
 
-def service_folder(service: str) -> str:
+def get_service_folder(service: str) -> str:
     """A service's own folder on a node."""
-    return f"{SERVICES}/{service}"
+    return f"{SERVICES_FOLDER}/{service}"
 
 
-def keys_folder(service: str) -> str:
+def get_keys_folder(service: str) -> str:
     """Root-only: the keys of the launch SSH of a service."""
-    return f"{SERVICES}/{service}/keys"
+    return f"{SERVICES_FOLDER}/{service}/keys"
 
 
-def secrets_folder(service: str) -> str:
+def get_secrets_folder(service: str) -> str:
     """Root-only: the secrets that a service's entrypoint reads."""
-    return f"{SERVICES}/{service}/secrets"
+    return f"{SERVICES_FOLDER}/{service}/secrets"
 
 
-def api_key_file(service: str) -> str:
+def get_api_key_path(service: str) -> str:
     """The file of the API's key, on the node of rank 0."""
-    return f"{secrets_folder(service)}/api-key"
+    return f"{get_secrets_folder(service)}/api-key"
 
 
-def unit_name(service: str) -> str:
+def get_unit_name(service: str) -> str:
     """The systemd unit of a native service's rank; a node runs at most one."""
     return f"sparkform-{service}.service"

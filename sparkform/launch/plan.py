@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sparkform.config import Spec, TrtllmService
+from sparkform.config import Declaration, TrtllmService
 from sparkform.errors import Problem
-from sparkform.fabric.network import Documents, Network
+from sparkform.fabric.network import Network, Reports
 from sparkform.launch import trtllm, vllm
-from sparkform.launch.assembly import launch
-from sparkform.launch.checks import port_clashes, ranks_differ, secrets_shown
-from sparkform.launch.environment import own_names
-from sparkform.launch.members import members_of
+from sparkform.launch.assembly import build_launch
+from sparkform.launch.checks import find_port_clashes, find_rank_differences, find_shown_secrets
+from sparkform.launch.environment import list_per_node_names
+from sparkform.launch.members import plan_members
 from sparkform.launch.records import Launch
-from sparkform.launch.request import Rank, Request
-from sparkform.launch.variables import variable_problems
+from sparkform.launch.request import EngineRank, Request
+from sparkform.launch.variables import check_variables
 
 
 @dataclass(frozen=True)
@@ -27,72 +27,79 @@ class LaunchPlan:
 
 
 def plan_launches(
-    spec: Spec, network: Network, documents: Documents, secrets: frozenset[str] = frozenset()
+    declaration: Declaration,
+    network: Network,
+    reports: Reports,
+    secrets: frozenset[str] = frozenset(),
 ) -> LaunchPlan:
     """`secrets` are the names of the top-level secrets that the stack has, never their values."""
     services: dict[str, tuple[Launch, ...]] = {}
     problems: list[Problem] = []
-    for name in spec.services:
-        launches, found = _service(spec, name, network, documents, secrets)
-        problems += found
-        if not found:
+    for name in declaration.services:
+        launches, service_problems = _plan_service(declaration, name, network, reports, secrets)
+        problems += service_problems
+        if not service_problems:
             services[name] = launches
-    problems += port_clashes(one for launches in services.values() for one in launches)
+    problems += find_port_clashes(launch for launches in services.values() for launch in launches)
     return LaunchPlan(services, tuple(problems))
 
 
-def _service(
-    spec: Spec, name: str, network: Network, documents: Documents, secrets: frozenset[str]
+def _plan_service(
+    declaration: Declaration, name: str, network: Network, reports: Reports, secrets: frozenset[str]
 ) -> tuple[tuple[Launch, ...], list[Problem]]:
-    members, problems = members_of(spec, name, network, documents)
+    members, problems = plan_members(declaration, name, network, reports)
     if problems:
         return (), problems
     request = Request(
         service=name,
-        declared=spec.services[name],
-        served_name=spec.served_name(name),
-        all_reduce=spec.all_reduce(name),
+        declared=declaration.services[name],
+        served_name=declaration.get_served_name(name),
+        all_reduce=declaration.get_all_reduce(name),
         members=members,
-        topology=spec.cluster.fabric.topology,
+        topology=declaration.cluster.fabric.topology,
         secrets=secrets,
     )
-    problems = [*_world_problems(request), *_engine_problems(request)]
+    problems = [*_find_world_problems(request), *_find_engine_problems(request)]
     if problems:
         return (), problems
-    ranks = _ranks(request)
-    planned = ranks[0].variables
-    problems = list(variable_problems(name, planned, request.declared.environment))
+    ranks = _plan_ranks(request)
+    head_variables = ranks[0].variables
+    problems = list(check_variables(name, head_variables, request.declared.environment))
     if problems:
         return (), problems
-    launches = tuple(launch(request, rank) for rank in ranks)
-    return launches, [*ranks_differ(launches, own_names(planned)), *secrets_shown(launches)]
+    launches = tuple(build_launch(request, rank) for rank in ranks)
+    return launches, [
+        *find_rank_differences(launches, list_per_node_names(head_variables)),
+        *find_shown_secrets(launches),
+    ]
 
 
-def _ranks(request: Request) -> tuple[Rank, ...]:
+def _plan_ranks(request: Request) -> tuple[EngineRank, ...]:
     declared = request.declared
     if isinstance(declared, TrtllmService):
-        return trtllm.ranks(request, declared)
-    return vllm.ranks(request, declared)
+        return trtllm.plan_ranks(request, declared)
+    return vllm.plan_ranks(request, declared)
 
 
-def _engine_problems(request: Request) -> Iterator[Problem]:
+def _find_engine_problems(request: Request) -> Iterator[Problem]:
     declared = request.declared
     if isinstance(declared, TrtllmService):
-        yield from trtllm.problems(request, declared)
+        yield from trtllm.find_problems(request, declared)
     else:
-        yield from vllm.problems(request, declared)
+        yield from vllm.find_problems(request, declared)
 
 
-def _world_problems(request: Request) -> Iterator[Problem]:
+def _find_world_problems(request: Request) -> Iterator[Problem]:
     """A Spark has one GPU, so there is one rank a node."""
     declared = request.declared
-    sizes = (declared.tensor_parallel, declared.pipeline_parallel, declared.data_parallel)
-    world = sizes[0] * sizes[1] * sizes[2]
-    if world != len(request.members):
+    parallel_sizes = (declared.tensor_parallel, declared.pipeline_parallel, declared.data_parallel)
+    world_size = parallel_sizes[0] * parallel_sizes[1] * parallel_sizes[2]
+    if world_size != len(request.members):
         yield Problem(
             path=f"services.{request.service}.tensorParallel",
-            what="tensorParallel x pipelineParallel x dataParallel is not the number of nodes",
-            got=f"{sizes[0]} x {sizes[1]} x {sizes[2]} = {world} for {len(request.members)} nodes",
+            message="tensorParallel x pipelineParallel x dataParallel is not the number of nodes",
+            got=f"{parallel_sizes[0]} x {parallel_sizes[1]} x {parallel_sizes[2]} = "
+            f"{world_size} for {len(request.members)} nodes",
             allowed=str(len(request.members)),
             because="a Spark has one GPU, so each node runs one rank",
         )

@@ -121,15 +121,15 @@ class Launch:
     unproven: tuple[str, ...] = ()
 
 
-def canonical(launches: Sequence[Launch]) -> str:
+def serialize_launches(launches: Sequence[Launch]) -> str:
     """All launches of a service as JSON text that depends on nothing but what is started.
 
     `unproven` is left out: a reworded remark must not restart an engine.
     """
-    plain = [{k: v for k, v in asdict(one).items() if k != "unproven"} for one in launches]
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    fieldss = [{k: v for k, v in asdict(launch).items() if k != "unproven"} for launch in launches]
+    return json.dumps(fieldss, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
-def digest(launches: Sequence[Launch]) -> str:
+def hash_launches(launches: Sequence[Launch]) -> str:
     """sha256 of `canonical`, in hex: the first part of a service's token."""
-    return hashlib.sha256(canonical(launches).encode()).hexdigest()
+    return hashlib.sha256(serialize_launches(launches).encode()).hexdigest()

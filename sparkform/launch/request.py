@@ -7,10 +7,16 @@ from dataclasses import dataclass
 from sparkform.config import AnyService
 from sparkform.fabric.topology import Topology
 from sparkform.launch.environment import Variable
-from sparkform.launch.members import Member
-from sparkform.launch.places import INSIDE, INSIDE_SECRETS, api_key_file, service_folder, unit_name
+from sparkform.launch.members import ServiceMember
+from sparkform.launch.places import (
+    CONTAINER_FOLDER,
+    CONTAINER_SECRETS,
+    get_api_key_path,
+    get_service_folder,
+    get_unit_name,
+)
 from sparkform.launch.records import ImageLayer, KeyFile, LaunchFile, PortUse, SecretFile
-from sparkform.launch.weights import Weights, weights
+from sparkform.launch.weights import Weights, locate_weights
 
 MOFED_UNPROVEN = (
     "RDMA inside a Swarm service (NVIDIA_MOFED=enabled instead of a device): read in the toolkit's "
@@ -29,17 +35,17 @@ class Request:
     declared: AnyService
     served_name: str
     all_reduce: str | None
-    members: tuple[Member, ...]
+    members: tuple[ServiceMember, ...]
     topology: Topology
     secrets: frozenset[str]
 
     @property
-    def head(self) -> Member:
+    def head(self) -> ServiceMember:
         """Rank 0, which answers."""
         return self.members[0]
 
     @property
-    def is_several(self) -> bool:
+    def has_several_ranks(self) -> bool:
         """Whether ranks talk over the fabric."""
         return len(self.members) > 1
 
@@ -48,22 +54,22 @@ class Request:
         return self.declared.runtime == "native"
 
     @property
-    def asks_for_rdma(self) -> bool:
+    def needs_rdma_from_runtime(self) -> bool:
         """Whether the NVIDIA runtime has to add the RDMA devices, as Swarm cannot pass any."""
-        return self.is_several and self.declared.runtime == "swarm"
+        return self.has_several_ranks and self.declared.runtime == "swarm"
 
     @property
     def unproven(self) -> tuple[str, ...]:
         """What of the runtime's part nobody has reported from a Spark."""
-        return MOFED_UNPROVEN if self.asks_for_rdma else ()
+        return MOFED_UNPROVEN if self.needs_rdma_from_runtime else ()
 
     @property
     def folder(self) -> str:
         """Where the engine sees the launch's files."""
-        return service_folder(self.service) if self.is_native else INSIDE
+        return get_service_folder(self.service) if self.is_native else CONTAINER_FOLDER
 
     @property
-    def start(self) -> str:
+    def start_script(self) -> str:
         """The script that starts a rank."""
         return f"{self.folder}/start"
 
@@ -72,22 +78,22 @@ class Request:
         """Where the API key is read from, if the stack has one."""
         if "apiKey" not in self.secrets:
             return None
-        source = api_key_file(self.service)
-        inside = f"{INSIDE_SECRETS}/sparkform-api-key"
-        native = f"/run/credentials/{unit_name(self.service)}/api-key"
-        path = native if self.is_native else inside
+        source = get_api_key_path(self.service)
+        container_path = f"{CONTAINER_SECRETS}/sparkform-api-key"
+        native_path = f"/run/credentials/{get_unit_name(self.service)}/api-key"
+        path = native_path if self.is_native else container_path
         return SecretFile(secret="apiKey", path=path, source=source)
 
-    def weights(self, member: Member) -> Weights:
+    def locate_weights(self, member: ServiceMember) -> Weights:
         """The model as this member sees it."""
-        return weights(self.declared, self.served_name, member)
+        return locate_weights(self.declared, self.served_name, member)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rank:
+class EngineRank:
     """One rank as its engine wants it, before the user's variables and the runtime."""
 
-    member: Member
+    member: ServiceMember
     argv: tuple[str, ...]
     variables: tuple[Variable, ...]
     files: tuple[LaunchFile, ...]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sparkform.launch.places import INSIDE, INSIDE_KEYS
+from sparkform.launch.places import CONTAINER_FOLDER, CONTAINER_KEYS
 
-HEADER = """#!/bin/sh
+SCRIPT_HEADER = """#!/bin/sh
 # Written by sparkform; changes are lost.
 set -eu
 """
 
-RUN = 'exec "$@"\n'
+EXEC_ARGUMENTS = 'exec "$@"\n'
 
 # NVIDIA's images prepare CUDA's libraries in an entrypoint that runs its arguments; vLLM's own
 # images have `vllm serve` as entrypoint, which is not wanted here.
@@ -23,12 +23,12 @@ unset SPARKFORM_STARTED
 """
 
 # sshd gives its sessions nothing of the container's environment.
-KEEP_ENVIRONMENT = """
+SAVE_ENVIRONMENT = """
 mkdir -p /run/sparkform
 (umask 077 && export -p > /run/sparkform/environment)
 """
 
-RANK = """#!/bin/sh
+RANK_SCRIPT = """#!/bin/sh
 # Written by sparkform; changes are lost.
 # mpirun starts this on each node: the node's own values win over the head's, which -x brought.
 set -eu
@@ -36,9 +36,9 @@ set -eu
 exec "$@"
 """
 
-SSH_AGENT = f"""#!/bin/sh
+SSH_SCRIPT = f"""#!/bin/sh
 # Written by sparkform; changes are lost.
-exec ssh -F {INSIDE}/ssh_config "$@"
+exec ssh -F {CONTAINER_FOLDER}/ssh_config "$@"
 """
 
 WAIT_LIMIT_S = 600
@@ -46,8 +46,8 @@ WAIT_LIMIT_S = 600
 # A wrong key is final; anything else means that the worker is not up yet.
 WAIT_FOR_WORKERS = f"""
 deadline=$(($(date +%s) + {WAIT_LIMIT_S}))
-tail -n +2 {INSIDE}/hostfile | while read -r host slots; do
-    until said=$({INSIDE}/ssh -n "$host" true 2>&1); do
+tail -n +2 {CONTAINER_FOLDER}/hostfile | while read -r host slots; do
+    until said=$({CONTAINER_FOLDER}/ssh -n "$host" true 2>&1); do
         case $said in
         *"verification failed"* | *"IDENTIFICATION HAS CHANGED"* | *"Permission denied"*)
             echo "sparkform: $host refuses the launch: $said" >&2
@@ -76,7 +76,7 @@ exec "$@" -o "SetEnv=PATH=$PATH LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-/usr/local/li
 """
 
 
-def read_api_key(path: str) -> str:
+def render_api_key_reader(path: str) -> str:
     """vLLM takes its key from VLLM_API_KEY (vllm/envs.py, 0.11.1 to 0.32.0): no argument needed."""
     return f"""
 VLLM_API_KEY="$(cat {path})"
@@ -88,18 +88,18 @@ export VLLM_API_KEY
 """
 
 
-def script(*parts: str) -> str:
+def join_script(*parts: str) -> str:
     """A start script out of its parts, of which the last one runs the arguments."""
-    return HEADER + "".join(parts)
+    return SCRIPT_HEADER + "".join(parts)
 
 
-def sshd_config(address: str, port: int) -> str:
+def render_sshd_config(address: str, port: int) -> str:
     """The launch sshd of one worker: keys only, root only, on the management address only."""
     return f"""# Written by sparkform; changes are lost.
 Port {port}
 ListenAddress {address}
-HostKey {INSIDE_KEYS}/host_key
-AuthorizedKeysFile {INSIDE_KEYS}/authorized_keys
+HostKey {CONTAINER_KEYS}/host_key
+AuthorizedKeysFile {CONTAINER_KEYS}/authorized_keys
 PermitRootLogin prohibit-password
 PasswordAuthentication no
 KbdInteractiveAuthentication no
@@ -116,15 +116,15 @@ LogLevel VERBOSE
 """
 
 
-def ssh_config(port: int) -> str:
+def render_ssh_config(port: int) -> str:
     """How the head reaches the workers' launch sshd: with its own key, to pinned hosts only."""
     return f"""# Written by sparkform; changes are lost.
 Host *
     Port {port}
     User root
-    IdentityFile {INSIDE_KEYS}/client_key
+    IdentityFile {CONTAINER_KEYS}/client_key
     IdentitiesOnly yes
-    UserKnownHostsFile {INSIDE_KEYS}/known_hosts
+    UserKnownHostsFile {CONTAINER_KEYS}/known_hosts
     GlobalKnownHostsFile /dev/null
     StrictHostKeyChecking yes
     BatchMode yes

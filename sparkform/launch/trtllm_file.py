@@ -8,7 +8,7 @@ import yaml
 
 from sparkform.config import CudaGraph, TrtllmService
 
-NESTED_OPTIONS = {
+ENGINE_FILE_OPTIONS = {
     "--max_batch_size": "maxBatchSize",
     "--max_num_tokens": "maxNumTokens",
     "--max_seq_len": "maxSeqLen",
@@ -23,24 +23,26 @@ file (NVIDIA/TensorRT-LLM PR 14812): a setting stands in one place only.
 """
 
 
-def engine_file(declared: TrtllmService, all_reduce: str) -> dict[str, object]:
+def build_engine_settings(declared: TrtllmService, all_reduce: str) -> dict[str, object]:
     """The content of the file, in a fixed order."""
     content: dict[str, object | None] = {
         "print_iter_log": False,
         "max_batch_size": declared.max_batch_size,
         "max_num_tokens": declared.max_num_tokens,
         "max_seq_len": declared.max_seq_len,
-        "kv_cache_config": _kv_cache(declared),
+        "kv_cache_config": _build_kv_cache_config(declared),
         "moe_config": {"backend": declared.moe_backend} if declared.moe_backend else None,
         "attn_backend": declared.attention_backend,
         "allreduce_strategy": all_reduce,
         "enable_autotuner": declared.autotuner,
     }
-    present: dict[str, object] = {key: value for key, value in content.items() if value is not None}
-    return present | {"cuda_graph_config": cuda_graph(declared.cuda_graph)}
+    given_settings: dict[str, object] = {
+        key: value for key, value in content.items() if value is not None
+    }
+    return given_settings | {"cuda_graph_config": build_cuda_graph_config(declared.cuda_graph)}
 
 
-def cuda_graph(declared: bool | CudaGraph) -> Mapping[str, object] | None:
+def build_cuda_graph_config(declared: bool | CudaGraph) -> Mapping[str, object] | None:
     """None is written as null: only that switches graphs off, an absent key means on
     (tensorrt_llm/llmapi/llm_args.py@0004396)."""
     if isinstance(declared, CudaGraph):
@@ -48,13 +50,13 @@ def cuda_graph(declared: bool | CudaGraph) -> Mapping[str, object] | None:
     return {"enable_padding": True} if declared else None
 
 
-def as_yaml(content: Mapping[str, object]) -> str:
+def render_yaml(content: Mapping[str, object]) -> str:
     """The file's text."""
     text: str = yaml.safe_dump(dict(content), sort_keys=False, default_flow_style=False)
     return text
 
 
-def _kv_cache(declared: TrtllmService) -> dict[str, object]:
+def _build_kv_cache_config(declared: TrtllmService) -> dict[str, object]:
     cache: dict[str, object] = {"dtype": declared.kv_cache_dtype}
     if declared.free_gpu_memory_fraction is not None:
         cache["free_gpu_memory_fraction"] = declared.free_gpu_memory_fraction

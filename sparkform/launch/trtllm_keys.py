@@ -14,64 +14,70 @@ from pathlib import Path
 from typing import Any
 
 from sparkform.errors import Problem
-from sparkform.launch.versions import Version, parse, tag_version
+from sparkform.launch.versions import Version, parse_tag_version, parse_version
 
 DATA = Path(__file__).parent / "data" / "trtllm_keys.json"
 
 
 @cache
-def _document() -> dict[str, Any]:
+def _load_data() -> dict[str, Any]:
     document: dict[str, Any] = json.loads(DATA.read_text(encoding="utf-8"))
     return document
 
 
-def allowed_keys(version: Version) -> frozenset[str] | None:
+def find_allowed_keys(version: Version) -> frozenset[str] | None:
     """The top-level keys for that version, None where no source is known for it."""
-    snapshots = {one["name"]: frozenset(one["keys"]) for one in _document()["snapshots"]}
-    for row in _document()["versions"]:
-        if _version(row["since"]) <= version < _version(row["below"]):
-            around = [snapshots[name] for name in row["snapshots"]]
-            return frozenset(_document()["committed"]["keys"]) | frozenset.intersection(*around)
+    snapshots = {
+        snapshot["name"]: frozenset(snapshot["keys"]) for snapshot in _load_data()["snapshots"]
+    }
+    for row in _load_data()["versions"]:
+        if _parse_version(row["since"]) <= version < _parse_version(row["below"]):
+            nearby_snapshots = [snapshots[name] for name in row["snapshots"]]
+            return frozenset(_load_data()["committed"]["keys"]) | frozenset.intersection(
+                *nearby_snapshots
+            )
     return None
 
 
-def known_versions() -> str:
+def describe_known_versions() -> str:
     """The versions with known keys, in words."""
-    rows = _document()["versions"]
+    rows = _load_data()["versions"]
     return f"{rows[0]['since']} to below {rows[-1]['below']}"
 
 
 def has_option(version: Version, option: str) -> bool:
     """Whether trtllm-serve of that version has an option that came later than others."""
-    rows = {one["option"]: one for one in _document()["options"]}
-    return version >= _version(rows[option]["since"])
+    rows = {option_row["option"]: option_row for option_row in _load_data()["options"]}
+    return version >= _parse_version(rows[option]["since"])
 
 
-def key_problems(service: str, image: str, engine_file: Mapping[str, object]) -> Iterator[Problem]:
+def find_key_problems(
+    service: str, image: str, engine_file: Mapping[str, object]
+) -> Iterator[Problem]:
     """Keys of the engine file that this image is not known to take."""
-    version = tag_version(image)
-    allowed = allowed_keys(version) if version else None
+    version = parse_tag_version(image)
+    allowed = find_allowed_keys(version) if version else None
     if allowed is None:
         yield Problem(
             path=f"services.{service}.image",
-            what="is of a version whose engine file is not known",
+            message="is of a version whose engine file is not known",
             got=image,
-            allowed=known_versions(),
+            allowed=describe_known_versions(),
             because="one unknown key in the file ends the engine's start",
             remedy="choose an image of a known version",
         )
         return
-    for key in _unknown(engine_file, allowed):
+    for key in _list_unknown_keys(engine_file, allowed):
         yield Problem(
             path=f"services.{service}.image",
-            what=f"{image} does not know {key} in its engine file",
+            message=f"{image} does not know {key} in its engine file",
             because="one unknown key in the file ends the engine's start",
             remedy="choose another image, or leave out the setting that needs the key",
         )
 
 
-def _unknown(engine_file: Mapping[str, object], allowed: frozenset[str]) -> Iterator[str]:
-    nested = _document()["nested"]
+def _list_unknown_keys(engine_file: Mapping[str, object], allowed: frozenset[str]) -> Iterator[str]:
+    nested = _load_data()["nested"]
     for key, value in engine_file.items():
         if key not in allowed:
             yield key
@@ -79,8 +85,8 @@ def _unknown(engine_file: Mapping[str, object], allowed: frozenset[str]) -> Iter
             yield from (f"{key}.{inner}" for inner in value if inner not in nested[key]["keys"])
 
 
-def _version(text: str) -> Version:
-    version = parse(text)
+def _parse_version(text: str) -> Version:
+    version = parse_version(text)
     if version is None:
         raise ValueError(f"{text} is not a version")
     return version

@@ -10,44 +10,53 @@ from __future__ import annotations
 import hashlib
 
 from sparkform.launch import scripts
-from sparkform.launch.environment import COMPILER, MOFED, Variable, mpi_variables, nccl_variables
-from sparkform.launch.members import Member
-from sparkform.launch.places import INSIDE, INSIDE_KEYS, keys_folder
+from sparkform.launch.environment import (
+    COMPILER_VARIABLES,
+    MOFED_VARIABLES,
+    Variable,
+    build_mpi_variables,
+    build_nccl_variables,
+)
+from sparkform.launch.members import ServiceMember
+from sparkform.launch.places import CONTAINER_FOLDER, CONTAINER_KEYS, get_keys_folder
 from sparkform.launch.records import ImageLayer, KeyFile, KeyKind, LaunchFile, PortUse
-from sparkform.launch.request import Rank, Request
+from sparkform.launch.request import EngineRank, Request
 
 SSH_PORT = 2233
 """As in NVIDIA's playbook (trtllm-mn-entrypoint.sh)."""
 
-SSHD = ("/usr/sbin/sshd", "-D", "-e", "-f", f"{INSIDE}/sshd_config")
+SSHD_COMMAND = ("/usr/sbin/sshd", "-D", "-e", "-f", f"{CONTAINER_FOLDER}/sshd_config")
 LAYER_UNPROVEN = ("an SSH server added to NVIDIA's image as a layer: NVIDIA adds it at each start",)
 
 
-def mpi_ranks(
+def plan_mpi_ranks(
     request: Request, command: tuple[str, ...], head_files: tuple[LaunchFile, ...]
-) -> tuple[Rank, ...]:
+) -> tuple[EngineRank, ...]:
     """`command` is trtllm-serve with its arguments; only rank 0 runs it and needs its files."""
-    head, *workers = (_variables(request, member) for member in request.members)
-    layer = image_layer(request.declared.image or "")
+    head, *workers = (_build_variables(request, member) for member in request.members)
+    layer = build_image_layer(request.declared.image or "")
     unproven = LAYER_UNPROVEN + request.unproven
     return (
-        Rank(
+        EngineRank(
             member=request.head,
-            argv=(*mpirun(len(request.members), _exported(request, head)), *command),
+            argv=(
+                *build_mpirun_command(len(request.members), _list_exported_names(request, head)),
+                *command,
+            ),
             variables=head,
-            files=(*_shared_files(), *_head_files(request), *head_files),
-            keys=_head_keys(request),
-            ports=_head_ports(request),
+            files=(*_build_shared_files(), *_build_head_files(request), *head_files),
+            keys=_build_head_keys(request),
+            ports=_build_head_ports(request),
             layer=layer,
             unproven=unproven,
         ),
         *(
-            Rank(
+            EngineRank(
                 member=member,
-                argv=SSHD,
+                argv=SSHD_COMMAND,
                 variables=variables,
-                files=(*_shared_files(), *_worker_files(member)),
-                keys=_worker_keys(request, member),
+                files=(*_build_shared_files(), *_build_worker_files(member)),
+                keys=_build_worker_keys(request, member),
                 ports=(PortUse(number=SSH_PORT, address=member.address, purpose="launch SSH"),),
                 layer=layer,
                 unproven=unproven,
@@ -57,12 +66,12 @@ def mpi_ranks(
     )
 
 
-def _exported(request: Request, variables: tuple[Variable, ...]) -> list[str]:
+def _list_exported_names(request: Request, variables: tuple[Variable, ...]) -> list[str]:
     """The names of all variables, planned or declared."""
-    return sorted({one.name for one in variables} | set(request.declared.environment))
+    return sorted({variable.name for variable in variables} | set(request.declared.environment))
 
 
-def mpirun(count: int, names: list[str]) -> tuple[str, ...]:
+def build_mpirun_command(count: int, names: list[str]) -> tuple[str, ...]:
     """One rank a node, every variable exported; the launcher and its command follow.
 
     mpirun reaches up to 64 nodes by itself (plm_rsh's own radix), so only the head needs a key; its
@@ -74,19 +83,19 @@ def mpirun(count: int, names: list[str]) -> tuple[str, ...]:
         "-np",
         str(count),
         "--hostfile",
-        f"{INSIDE}/hostfile",
+        f"{CONTAINER_FOLDER}/hostfile",
         "--map-by",
         "ppr:1:node",
         "--mca",
         "plm_rsh_agent",
-        f"{INSIDE}/ssh",
+        f"{CONTAINER_FOLDER}/ssh",
         *exported,
-        f"{INSIDE}/rank",
+        f"{CONTAINER_FOLDER}/rank",
         "trtllm-llmapi-launch",
     )
 
 
-def image_layer(image: str) -> ImageLayer:
+def build_image_layer(image: str) -> ImageLayer:
     """The declared image with an SSH server; a no-op where it has one already."""
     dockerfile = (
         f"FROM {image}\n"
@@ -98,70 +107,75 @@ def image_layer(image: str) -> ImageLayer:
     return ImageLayer(reference=f"sparkform/launch:{name}", dockerfile=dockerfile)
 
 
-def _variables(request: Request, member: Member) -> tuple[Variable, ...]:
+def _build_variables(request: Request, member: ServiceMember) -> tuple[Variable, ...]:
     return (
-        *request.weights(member).variables,
-        *COMPILER,
-        *nccl_variables(member, request.topology),
-        *mpi_variables(member, request.members),
-        *(MOFED if request.asks_for_rdma else ()),
+        *request.locate_weights(member).variables,
+        *COMPILER_VARIABLES,
+        *build_nccl_variables(member, request.topology),
+        *build_mpi_variables(member, request.members),
+        *(MOFED_VARIABLES if request.needs_rdma_from_runtime else ()),
     )
 
 
-def _shared_files() -> tuple[LaunchFile, ...]:
+def _build_shared_files() -> tuple[LaunchFile, ...]:
     """mpirun's daemon looks for the agent on the workers too, though it has no use for it there."""
     return (
-        LaunchFile(path=f"{INSIDE}/rank", text=scripts.RANK, mode="0555"),
-        LaunchFile(path=f"{INSIDE}/ssh", text=scripts.SSH_AGENT, mode="0555"),
+        LaunchFile(path=f"{CONTAINER_FOLDER}/rank", text=scripts.RANK_SCRIPT, mode="0555"),
+        LaunchFile(path=f"{CONTAINER_FOLDER}/ssh", text=scripts.SSH_SCRIPT, mode="0555"),
     )
 
 
-def _head_files(request: Request) -> tuple[LaunchFile, ...]:
+def _build_head_files(request: Request) -> tuple[LaunchFile, ...]:
     hosts = "".join(f"{member.address} slots=1\n" for member in request.members)
-    start = scripts.script(
-        scripts.IMAGE_ENTRYPOINT, scripts.KEEP_ENVIRONMENT, scripts.WAIT_FOR_WORKERS, scripts.RUN
+    start = scripts.join_script(
+        scripts.IMAGE_ENTRYPOINT,
+        scripts.SAVE_ENVIRONMENT,
+        scripts.WAIT_FOR_WORKERS,
+        scripts.EXEC_ARGUMENTS,
     )
     return (
-        LaunchFile(path=request.start, text=start, mode="0555", own=True),
-        LaunchFile(path=f"{INSIDE}/hostfile", text=hosts),
-        LaunchFile(path=f"{INSIDE}/ssh_config", text=scripts.ssh_config(SSH_PORT)),
+        LaunchFile(path=request.start_script, text=start, mode="0555", own=True),
+        LaunchFile(path=f"{CONTAINER_FOLDER}/hostfile", text=hosts),
+        LaunchFile(path=f"{CONTAINER_FOLDER}/ssh_config", text=scripts.render_ssh_config(SSH_PORT)),
     )
 
 
-def _worker_files(member: Member) -> tuple[LaunchFile, ...]:
-    start = scripts.script(scripts.IMAGE_ENTRYPOINT, scripts.KEEP_ENVIRONMENT, scripts.RUN_SSHD)
-    config = scripts.sshd_config(member.address, SSH_PORT)
+def _build_worker_files(member: ServiceMember) -> tuple[LaunchFile, ...]:
+    start = scripts.join_script(
+        scripts.IMAGE_ENTRYPOINT, scripts.SAVE_ENVIRONMENT, scripts.RUN_SSHD
+    )
+    config = scripts.render_sshd_config(member.address, SSH_PORT)
     return (
-        LaunchFile(path=f"{INSIDE}/start", text=start, mode="0555", own=True),
-        LaunchFile(path=f"{INSIDE}/sshd_config", text=config, own=True),
+        LaunchFile(path=f"{CONTAINER_FOLDER}/start", text=start, mode="0555", own=True),
+        LaunchFile(path=f"{CONTAINER_FOLDER}/sshd_config", text=config, own=True),
     )
 
 
-def _head_keys(request: Request) -> tuple[KeyFile, ...]:
-    hosts = {f"[{one.address}]:{SSH_PORT}": one.node for one in request.members[1:]}
+def _build_head_keys(request: Request) -> tuple[KeyFile, ...]:
+    hosts = {f"[{worker.address}]:{SSH_PORT}": worker.node for worker in request.members[1:]}
     return (
-        _key(request, "client_key", "0600", {}),
-        _key(request, "known_hosts", "0644", hosts),
+        _build_key(request, "client_key", "0600", {}),
+        _build_key(request, "known_hosts", "0644", hosts),
     )
 
 
-def _worker_keys(request: Request, member: Member) -> tuple[KeyFile, ...]:
+def _build_worker_keys(request: Request, member: ServiceMember) -> tuple[KeyFile, ...]:
     return (
-        _key(request, "host_key", "0600", {}),
-        _key(request, "authorized_keys", "0644", {request.head.address: request.head.node}),
+        _build_key(request, "host_key", "0600", {}),
+        _build_key(request, "authorized_keys", "0644", {request.head.address: request.head.node}),
     )
 
 
-def _key(request: Request, kind: KeyKind, mode: str, speaks_for: dict[str, str]) -> KeyFile:
+def _build_key(request: Request, kind: KeyKind, mode: str, speaks_for: dict[str, str]) -> KeyFile:
     return KeyFile(
         kind=kind,
-        path=f"{INSIDE_KEYS}/{kind}",
-        source=f"{keys_folder(request.service)}/{kind}",
+        path=f"{CONTAINER_KEYS}/{kind}",
+        source=f"{get_keys_folder(request.service)}/{kind}",
         mode=mode,
         speaks_for=speaks_for,
     )
 
 
-def _head_ports(request: Request) -> tuple[PortUse, ...]:
+def _build_head_ports(request: Request) -> tuple[PortUse, ...]:
     declared = request.declared
     return (PortUse(number=declared.port, address=declared.bind, purpose="API"),)

@@ -27,12 +27,12 @@ class Version(NamedTuple):
 PATTERN = re.compile(r"(?<![0-9.])v?(\d+)\.(\d+)\.(\d+)(?:rc(\d+))?(?:\.post(\d+))?(?![0-9])")
 
 
-def parse(text: str) -> Version | None:
+def parse_version(text: str) -> Version | None:
     """The first version in a text."""
-    found = PATTERN.search(text)
-    if not found:
+    match = PATTERN.search(text)
+    if not match:
         return None
-    major, minor, patch, candidate, post = found.groups()
+    major, minor, patch, candidate, post = match.groups()
     return Version(
         int(major),
         int(minor),
@@ -42,10 +42,10 @@ def parse(text: str) -> Version | None:
     )
 
 
-def tag_version(image: str) -> Version | None:
+def parse_tag_version(image: str) -> Version | None:
     """The version in an image's tag; its digest and registry say nothing of it.
 
     NVIDIA's vLLM images carry the month of their release (26.05-py3): no version of vLLM.
     """
     name = image.partition("@")[0].rpartition("/")[2]
-    return parse(name.partition(":")[2])
+    return parse_version(name.partition(":")[2])

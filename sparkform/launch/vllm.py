@@ -7,89 +7,95 @@ from collections.abc import Iterator
 from sparkform.config import VllmService
 from sparkform.errors import Problem
 from sparkform.launch import scripts
-from sparkform.launch.arguments import as_arguments, extra_problems
-from sparkform.launch.environment import MOFED, Variable, nccl_variables
-from sparkform.launch.members import Member
+from sparkform.launch.arguments import check_extra_arguments, flatten_options
+from sparkform.launch.environment import MOFED_VARIABLES, Variable, build_nccl_variables
+from sparkform.launch.members import ServiceMember
 from sparkform.launch.places import NCCL_LIBRARIES, SYSTEM_PATH, VIRTUALENV
 from sparkform.launch.records import LaunchFile, PortUse
-from sparkform.launch.request import Rank, Request
-from sparkform.launch.versions import tag_version
+from sparkform.launch.request import EngineRank, Request
+from sparkform.launch.versions import parse_tag_version
 from sparkform.launch.vllm_options import (
     ALIASES,
     DATA_PARALLEL_PORT,
+    FIRST_VERSIONS,
     MASTER_PORT,
-    SINCE,
-    folded,
+    build_rank_options,
+    fold_option,
     options,
-    place,
 )
-from sparkform.launch.vllm_ray import ray_ranks
+from sparkform.launch.vllm_ray import plan_ray_ranks
 
 
-def ranks(request: Request, declared: VllmService) -> tuple[Rank, ...]:
+def plan_ranks(request: Request, declared: VllmService) -> tuple[EngineRank, ...]:
     """Every rank of the service."""
-    if request.is_several and declared.launcher == "ray":
-        command = (*program(request), *arguments(request, declared, {}))
-        variables = [_variables(request, member) for member in request.members]
-        return ray_ranks(request, command, variables)
-    return tuple(_rank(request, declared, member) for member in request.members)
+    if request.has_several_ranks and declared.launcher == "ray":
+        command = (*build_program(request), *build_arguments(request, declared, {}))
+        variables = [_build_variables(request, member) for member in request.members]
+        return plan_ray_ranks(request, command, variables)
+    return tuple(_plan_rank(request, declared, member) for member in request.members)
 
 
-def _rank(request: Request, declared: VllmService, member: Member) -> Rank:
-    own = place(request, declared, member) if request.is_several else {}
+def _plan_rank(request: Request, declared: VllmService, member: ServiceMember) -> EngineRank:
+    rank_options = (
+        build_rank_options(request, declared, member) if request.has_several_ranks else {}
+    )
     is_head = member.rank == 0
-    key = request.api_key if is_head else None
-    parts = () if request.is_native else (scripts.IMAGE_ENTRYPOINT,)
-    secret = (scripts.read_api_key(key.path),) if key else ()
-    start = scripts.script(*parts, *secret, scripts.RUN)
-    return Rank(
+    api_key = request.api_key if is_head else None
+    entrypoint = () if request.is_native else (scripts.IMAGE_ENTRYPOINT,)
+    key_reader = (scripts.render_api_key_reader(api_key.path),) if api_key else ()
+    start = scripts.join_script(*entrypoint, *key_reader, scripts.EXEC_ARGUMENTS)
+    return EngineRank(
         member=member,
-        argv=(*program(request), *arguments(request, declared, own)),
-        variables=_variables(request, member),
-        files=(LaunchFile(path=request.start, text=start, mode="0555", own=bool(key)),),
-        secrets=(key,) if key else (),
-        ports=_ports(request, declared) if is_head else (),
+        argv=(*build_program(request), *build_arguments(request, declared, rank_options)),
+        variables=_build_variables(request, member),
+        files=(LaunchFile(path=request.start_script, text=start, mode="0555", own=bool(api_key)),),
+        secrets=(api_key,) if api_key else (),
+        ports=_build_ports(request, declared) if is_head else (),
         unproven=request.unproven,
     )
 
 
-def program(request: Request) -> tuple[str, ...]:
+def build_program(request: Request) -> tuple[str, ...]:
     """Natively by the virtual environment's Python: its scripts hold the path they were made at."""
     if request.is_native:
         return (f"{VIRTUALENV}/bin/python", "-m", "vllm.entrypoints.cli.main", "serve")
     return ("vllm", "serve")
 
 
-def arguments(
-    request: Request, declared: VllmService, own: dict[str, str | None]
+def build_arguments(
+    request: Request, declared: VllmService, rank_options: dict[str, str | None]
 ) -> tuple[str, ...]:
     """The model, what is the same on all ranks, this rank's place, and the user's own."""
-    model = request.weights(request.head).argument
-    given = options(request, declared) | own
-    return (model, *as_arguments(given), *declared.extra_args)
+    model = request.locate_weights(request.head).argument
+    merged_options = options(request, declared) | rank_options
+    return (model, *flatten_options(merged_options), *declared.extra_args)
 
 
-def _variables(request: Request, member: Member) -> tuple[Variable, ...]:
+def _build_variables(request: Request, member: ServiceMember) -> tuple[Variable, ...]:
     """VLLM_HOST_IP on several nodes: without it vLLM takes the address of any interface. Natively
     the path leads to the environment's ninja, which FlashInfer calls by name to compile kernels
     (flashinfer/jit/cpp_ext.py, 0.7.0); CUDA's compiler it finds in /usr/local/cuda."""
-    own = (Variable("VLLM_HOST_IP", member.address, own=True),)
-    native = (
+    host_variables = (Variable("VLLM_HOST_IP", member.address, per_node=True),)
+    native_variables = (
         Variable("LD_LIBRARY_PATH", NCCL_LIBRARIES, overridable=True),
         Variable("PATH", f"{VIRTUALENV}/bin:{SYSTEM_PATH}", overridable=True),
     )
     return (
-        *request.weights(member).variables,
+        *request.locate_weights(member).variables,
         Variable("VLLM_NO_USAGE_STATS", "1", overridable=True),
-        *(native if request.is_native else ()),
-        *((*own, *nccl_variables(member, request.topology)) if request.is_several else ()),
-        *(MOFED if request.asks_for_rdma else ()),
+        *(native_variables if request.is_native else ()),
+        *(
+            (*host_variables, *build_nccl_variables(member, request.topology))
+            if request.has_several_ranks
+            else ()
+        ),
+        *(MOFED_VARIABLES if request.needs_rdma_from_runtime else ()),
     )
 
 
-def _ports(request: Request, declared: VllmService) -> tuple[PortUse, ...]:
+def _build_ports(request: Request, declared: VllmService) -> tuple[PortUse, ...]:
     api = PortUse(number=declared.port, address=declared.bind, purpose="API")
-    if not request.is_several:
+    if not request.has_several_ranks:
         return (api,)
     address = request.head.address
     master = PortUse(number=MASTER_PORT, address=address, purpose="rendezvous")
@@ -97,31 +103,33 @@ def _ports(request: Request, declared: VllmService) -> tuple[PortUse, ...]:
     return (api, master, *((copies,) if declared.data_parallel > 1 else ()))
 
 
-def problems(request: Request, declared: VllmService) -> Iterator[Problem]:
+def find_problems(request: Request, declared: VllmService) -> Iterator[Problem]:
     """What this engine cannot do as declared."""
-    head = place(request, declared, request.head) if request.is_several else {}
+    head_options = (
+        build_rank_options(request, declared, request.head) if request.has_several_ranks else {}
+    )
     # A worker's place has one option more than the head's.
-    planned = options(request, declared) | head | {"--headless": None}
-    spelled = tuple(map(folded, declared.extra_args))
-    yield from extra_problems(request.service, spelled, planned, ALIASES)
-    version = tag_version(declared.image or "")
+    planned = options(request, declared) | head_options | {"--headless": None}
+    extra_arguments = tuple(map(fold_option, declared.extra_args))
+    yield from check_extra_arguments(request.service, extra_arguments, planned, ALIASES)
+    version = parse_tag_version(declared.image or "")
     for option in planned if version else ():
-        since = SINCE.get(option)
-        if since and version and version < since:
+        first_version = FIRST_VERSIONS.get(option)
+        if first_version and version and version < first_version:
             yield Problem(
                 path=f"services.{request.service}.image",
-                what=f"has no {option}, which the service needs",
+                message=f"has no {option}, which the service needs",
                 got=declared.image,
-                allowed=f"vLLM {since} or later",
+                allowed=f"vLLM {first_version} or later",
             )
-    yield from _ray_problems(request, declared)
+    yield from _find_ray_problems(request, declared)
 
 
-def _ray_problems(request: Request, declared: VllmService) -> Iterator[Problem]:
-    if declared.launcher == "ray" and request.is_several and declared.data_parallel > 1:
+def _find_ray_problems(request: Request, declared: VllmService) -> Iterator[Problem]:
+    if declared.launcher == "ray" and request.has_several_ranks and declared.data_parallel > 1:
         yield Problem(
             path=f"services.{request.service}.launcher",
-            what="is ray, which cannot place copies here",
+            message="is ray, which cannot place copies here",
             got="ray with dataParallel above 1",
             allowed="mp",
             because="with Ray each copy looks for its ranks on one node",

@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 
 from sparkform.config import Speculative, VllmService
-from sparkform.launch.arguments import present
-from sparkform.launch.members import Member
+from sparkform.launch.arguments import format_options
+from sparkform.launch.members import ServiceMember
 from sparkform.launch.request import Request
 from sparkform.launch.versions import Version
 
@@ -21,7 +21,7 @@ MASTER_PORT = 29501
 DATA_PARALLEL_PORT = 29550
 """vLLM's own default of --data-parallel-rpc-port."""
 
-SINCE = {
+FIRST_VERSIONS = {
     "--nnodes": Version(0, 11, 1),
     "--node-rank": Version(0, 11, 1),
     "--moe-backend": Version(0, 17, 0),
@@ -43,14 +43,14 @@ ALIASES = {
 
 def options(request: Request, declared: VllmService) -> dict[str, str | None]:
     """What every rank is given."""
-    executor = declared.launcher if request.is_several else None
+    executor = declared.launcher if request.has_several_ranks else None
     copies = declared.data_parallel
-    return present(
+    return format_options(
         {
             "--served-model-name": request.served_name,
             "--host": declared.bind,
             "--port": declared.port,
-            "--revision": request.weights(request.head).revision,
+            "--revision": request.locate_weights(request.head).revision,
             "--tensor-parallel-size": declared.tensor_parallel,
             "--pipeline-parallel-size": declared.pipeline_parallel,
             "--data-parallel-size": copies if copies > 1 else None,
@@ -61,7 +61,7 @@ def options(request: Request, declared: VllmService) -> dict[str, str | None]:
             "--kv-cache-dtype": declared.kv_cache_dtype,
             "--quantization": declared.quantization,
             "--moe-backend": declared.moe_backend,
-            "--speculative-config": _speculative(declared.speculative),
+            "--speculative-config": _render_speculative(declared.speculative),
             "--reasoning-parser": declared.reasoning_parser,
             "--enable-auto-tool-choice": declared.tool_parser is not None,
             "--tool-call-parser": declared.tool_parser,
@@ -71,14 +71,16 @@ def options(request: Request, declared: VllmService) -> dict[str, str | None]:
     )
 
 
-def place(request: Request, declared: VllmService, member: Member) -> dict[str, str | None]:
+def build_rank_options(
+    request: Request, declared: VllmService, member: ServiceMember
+) -> dict[str, str | None]:
     """Where this rank stands among the others, by vLLM's own launcher.
 
     With copies (data parallel) vLLM derives each node's copy from its node rank
     (vllm/engine/arg_utils.py, create_engine_config; 0.11.1 to 0.32.0).
     """
     copies = declared.data_parallel > 1
-    return present(
+    return format_options(
         {
             "--nnodes": len(request.members),
             "--master-addr": request.head.address,
@@ -91,7 +93,7 @@ def place(request: Request, declared: VllmService, member: Member) -> dict[str, 
     )
 
 
-def _speculative(declared: Speculative | None) -> str | None:
+def _render_speculative(declared: Speculative | None) -> str | None:
     """vLLM's JSON for speculative decoding, without blanks."""
     if declared is None:
         return None
@@ -103,7 +105,7 @@ def _speculative(declared: Speculative | None) -> str | None:
     return json.dumps(values, separators=(",", ":"))
 
 
-def folded(argument: str) -> str:
+def fold_option(argument: str) -> str:
     """vLLM takes --max_model_len for --max-model-len (vllm/utils/argparse_utils.py)."""
     name, equals, value = argument.partition("=")
     return f"{name.replace('_', '-')}{equals}{value}" if name.startswith("--") else argument

@@ -12,49 +12,59 @@ import json
 from collections.abc import Sequence
 
 from sparkform.launch import scripts
-from sparkform.launch.environment import Variable, own_names
-from sparkform.launch.members import Member
+from sparkform.launch.environment import Variable, list_per_node_names
+from sparkform.launch.members import ServiceMember
 from sparkform.launch.places import VIRTUALENV
 from sparkform.launch.records import LaunchFile, PortUse
-from sparkform.launch.request import Rank, Request
+from sparkform.launch.request import EngineRank, Request
 
 RAY_PORT = 6379
 OBJECT_STORE_BYTES = 1024**3
-NODES_LIMIT_S = 600
-COUNT = (
+JOIN_LIMIT_S = 600
+COUNT_NODES_SCRIPT = (
     'import ray; ray.init("auto", log_to_driver=False); print(sum(n["Alive"] for n in ray.nodes()))'
 )
 
 
-def ray_ranks(
+def plan_ray_ranks(
     request: Request, command: tuple[str, ...], variables: Sequence[tuple[Variable, ...]]
-) -> tuple[Rank, ...]:
+) -> tuple[EngineRank, ...]:
     """`command` is `vllm serve` with its arguments, `variables` those of each member."""
-    head, *workers = ((*own, *_variables(request)) for own in variables)
+    head, *workers = (
+        (*rank_variables, *_build_ray_variables(request)) for rank_variables in variables
+    )
     return (
-        Rank(
+        EngineRank(
             member=request.head,
             argv=command,
             variables=head,
-            files=(_head_start(request), _kept_at_home(request, head)),
+            files=(_build_head_start(request), _build_non_carry_over_file(request, head)),
             secrets=(request.api_key,) if request.api_key else (),
-            ports=_head_ports(request),
+            ports=_build_head_ports(request),
             unproven=request.unproven,
         ),
         *(
-            Rank(
+            EngineRank(
                 member=member,
-                argv=(*ray_start(request, member), "--address", _meeting_point(request), "--block"),
-                variables=own,
-                files=(_worker_start(request), _kept_at_home(request, own)),
+                argv=(
+                    *build_ray_start(request, member),
+                    "--address",
+                    _get_head_endpoint(request),
+                    "--block",
+                ),
+                variables=rank_variables,
+                files=(
+                    _build_worker_start(request),
+                    _build_non_carry_over_file(request, rank_variables),
+                ),
                 unproven=request.unproven,
             )
-            for member, own in zip(request.members[1:], workers, strict=True)
+            for member, rank_variables in zip(request.members[1:], workers, strict=True)
         ),
     )
 
 
-def ray_start(request: Request, member: Member) -> tuple[str, ...]:
+def build_ray_start(request: Request, member: ServiceMember) -> tuple[str, ...]:
     """What every Ray node is started with."""
     python = (f"{VIRTUALENV}/bin/python", "-m", "ray.scripts.scripts")
     return (
@@ -70,72 +80,72 @@ def ray_start(request: Request, member: Member) -> tuple[str, ...]:
     )
 
 
-def _variables(request: Request) -> tuple[Variable, ...]:
+def _build_ray_variables(request: Request) -> tuple[Variable, ...]:
     return (
         Variable("RAY_memory_monitor_refresh_ms", "0", overridable=True),
         Variable("VLLM_CONFIG_ROOT", request.folder),
     )
 
 
-def _kept_at_home(request: Request, variables: tuple[Variable, ...]) -> LaunchFile:
+def _build_non_carry_over_file(request: Request, variables: tuple[Variable, ...]) -> LaunchFile:
     """vLLM copies NCCL_*, VLLM_* and others from the head to all; this file names those that each
     node keeps for itself (vllm/ray/ray_env.py, 0.32.0)."""
-    names = sorted({*own_names(variables), "VLLM_API_KEY"})
+    names = sorted({*list_per_node_names(variables), "VLLM_API_KEY"})
     path = f"{request.folder}/ray_non_carry_over_env_vars.json"
     return LaunchFile(path=path, text=json.dumps(names) + "\n")
 
 
-def _head_start(request: Request) -> LaunchFile:
+def _build_head_start(request: Request) -> LaunchFile:
     options = ("--head", "--port", str(RAY_PORT), "--include-dashboard", "false")
-    start = " ".join((*ray_start(request, request.head), *options))
+    start = " ".join((*build_ray_start(request, request.head), *options))
     python = f"{VIRTUALENV}/bin/python" if request.is_native else "python3"
-    key = request.api_key
-    text = scripts.script(
+    key, nodes = request.api_key, len(request.members)
+    text = scripts.join_script(
         *(() if request.is_native else (scripts.IMAGE_ENTRYPOINT,)),
         f"""
 {start}
-deadline=$(($(date +%s) + {NODES_LIMIT_S}))
-until [ "$({python} -c '{COUNT}' 2>/dev/null || echo 0)" -ge {len(request.members)} ]; do
+deadline=$(($(date +%s) + {JOIN_LIMIT_S}))
+until [ "$({python} -c '{COUNT_NODES_SCRIPT}' 2>/dev/null || echo 0)" -ge {nodes} ]; do
     if [ "$(date +%s)" -ge "$deadline" ]; then
-        echo "sparkform: fewer than {len(request.members)} Ray nodes after {NODES_LIMIT_S} s" >&2
+        echo "sparkform: fewer than {nodes} Ray nodes after {JOIN_LIMIT_S} s" >&2
         exit 1
     fi
     sleep 2
 done
 """,
-        *((scripts.read_api_key(key.path),) if key else ()),
-        scripts.RUN,
+        *((scripts.render_api_key_reader(key.path),) if key else ()),
+        scripts.EXEC_ARGUMENTS,
     )
-    return LaunchFile(path=request.start, text=text, mode="0555", own=True)
+    return LaunchFile(path=request.start_script, text=text, mode="0555", own=True)
 
 
-def _worker_start(request: Request) -> LaunchFile:
+def _build_worker_start(request: Request) -> LaunchFile:
     """`ray start --block` ends when the head is not there yet, so it waits for its port."""
     host, port = request.head.address, RAY_PORT
     python = f"{VIRTUALENV}/bin/python" if request.is_native else "python3"
     dial = f'import socket; socket.create_connection(("{host}", {port}), 2)'
-    text = scripts.script(
+    text = scripts.join_script(
         *(() if request.is_native else (scripts.IMAGE_ENTRYPOINT,)),
         f"""
-deadline=$(($(date +%s) + {NODES_LIMIT_S}))
+deadline=$(($(date +%s) + {JOIN_LIMIT_S}))
 until {python} -c '{dial}' 2>/dev/null; do
     if [ "$(date +%s)" -ge "$deadline" ]; then
-        echo "sparkform: no Ray head on {host} after {NODES_LIMIT_S} s" >&2
+        echo "sparkform: no Ray head on {host} after {JOIN_LIMIT_S} s" >&2
         exit 1
     fi
     sleep 2
 done
 """,
-        scripts.RUN,
+        scripts.EXEC_ARGUMENTS,
     )
-    return LaunchFile(path=request.start, text=text, mode="0555", own=True)
+    return LaunchFile(path=request.start_script, text=text, mode="0555", own=True)
 
 
-def _meeting_point(request: Request) -> str:
+def _get_head_endpoint(request: Request) -> str:
     return f"{request.head.address}:{RAY_PORT}"
 
 
-def _head_ports(request: Request) -> tuple[PortUse, ...]:
+def _build_head_ports(request: Request) -> tuple[PortUse, ...]:
     declared = request.declared
     return (
         PortUse(number=declared.port, address=declared.bind, purpose="API"),

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from sparkform.config import AnyService
 from sparkform.launch.environment import Variable
-from sparkform.launch.members import Member
-from sparkform.launch.places import INSIDE_MODELS
+from sparkform.launch.members import ServiceMember
+from sparkform.launch.places import CONTAINER_MODELS
 from sparkform.launch.records import Mount
 
-OFFLINE = (Variable("HF_HUB_OFFLINE", "1"), Variable("TRANSFORMERS_OFFLINE", "1"))
+OFFLINE_VARIABLES = (Variable("HF_HUB_OFFLINE", "1"), Variable("TRANSFORMERS_OFFLINE", "1"))
 DEFAULT_REVISION = "main"
 
 
@@ -30,27 +30,31 @@ class Weights:
     mounts: tuple[Mount, ...]
 
 
-def weights(declared: AnyService, served_name: str, member: Member) -> Weights:
+def locate_weights(declared: AnyService, served_name: str, member: ServiceMember) -> Weights:
     """A local path is mounted under the served name: older TensorRT-LLM calls the model after its
     folder (OpenAIServer takes the name of the directory)."""
     hub = f"{member.model_directory}/hub" if member.cache_has_hub else member.model_directory
-    variables, mounts = _cache(declared, hub) if declared.fetched_models else ((), ())
+    variables, mounts = _locate_cache(declared, hub) if declared.fetched_models else ((), ())
     if declared.model_path:
-        argument, own = _local(declared, declared.model_path, served_name)
-        return Weights(argument, None, (*OFFLINE, *variables), (*own, *mounts))
-    return Weights(declared.model or "", declared.revision, (*OFFLINE, *variables), mounts)
+        argument, model_mounts = _locate_local_model(declared, declared.model_path, served_name)
+        return Weights(argument, None, (*OFFLINE_VARIABLES, *variables), (*model_mounts, *mounts))
+    return Weights(
+        declared.model or "", declared.revision, (*OFFLINE_VARIABLES, *variables), mounts
+    )
 
 
-def _local(declared: AnyService, path: str, served_name: str) -> tuple[str, tuple[Mount, ...]]:
+def _locate_local_model(
+    declared: AnyService, path: str, served_name: str
+) -> tuple[str, tuple[Mount, ...]]:
     if declared.runtime == "native":
         return path, ()
-    inside = f"{INSIDE_MODELS}/{served_name}"
-    return inside, (Mount(source=path, target=inside),)
+    container_path = f"{CONTAINER_MODELS}/{served_name}"
+    return container_path, (Mount(source=path, target=container_path),)
 
 
-def _cache(declared: AnyService, hub: str) -> tuple[tuple[Variable, ...], tuple[Mount, ...]]:
+def _locate_cache(declared: AnyService, hub: str) -> tuple[tuple[Variable, ...], tuple[Mount, ...]]:
     """Natively the folder may differ from node to node; in a container it never does."""
     if declared.runtime == "native":
-        return (Variable("HF_HUB_CACHE", hub, own=True),), ()
-    inside = f"{INSIDE_MODELS}/hub"
-    return (Variable("HF_HUB_CACHE", inside),), (Mount(source=hub, target=inside),)
+        return (Variable("HF_HUB_CACHE", hub, per_node=True),), ()
+    container_path = f"{CONTAINER_MODELS}/hub"
+    return (Variable("HF_HUB_CACHE", container_path),), (Mount(source=hub, target=container_path),)

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from sparkform.errors import InputError, Problem
-from sparkform.models.config_schema import Json, TextConfig, VisionConfig, text_config
-from sparkform.models.layer_plan import MixerName, PlannedLayer, planned_layers
+from sparkform.models.config_schema import JsonObject, TextConfig, VisionConfig, parse_text_config
+from sparkform.models.layer_plan import MixerName, PlannedLayer, plan_layers
 from sparkform.models.mixer_reader import read_mixer
-from sparkform.models.shape import Block, FeedForward, Shape
+from sparkform.models.shape import Block, FeedForward, ModelShape
 
 # Model classes whose MLP is up and down only; all others of transformers' decoders are gated.
 UNGATED_TYPES = {"starcoder2", "gpt_bigcode", "phi", "gpt_neox", "falcon", "opt", "bloom", "gpt2"}
 TIED_BY_DEFAULT = ("gemma", "cohere", "gpt2", "starcoder2")
 
 
-def read_shape(config: Json, name: str) -> Shape:
+def read_shape(config: JsonObject, name: str) -> ModelShape:
     """The shape that `config` (a parsed config.json) describes.
 
     Raises InputError for missing or wrong keys and for structures that cannot be read.
     """
-    text = text_config(config, name)
+    text = parse_text_config(config, name)
     _require_sizes(text, name)
-    layers = planned_layers(text, name)
+    layers = plan_layers(text, name)
     _require_mixer_sizes(text, {layer.mixer for layer in layers}, name)
     table = text.vocab_size * text.hidden_size
-    return Shape(
+    return ModelShape(
         name=name,
         hidden_size=text.hidden_size,
         embedding=table + text.per_layer_vocab * text.per_layer_input * text.layers,
         head=0 if _is_tied(text) else table,
-        vision=_vision_parameters(config, text.hidden_size),
-        blocks=tuple(_block(text, layer, index) for index, layer in enumerate(layers)),
+        vision=_estimate_vision_parameters(config, text.hidden_size),
+        blocks=tuple(_build_block(text, layer, index) for index, layer in enumerate(layers)),
         max_position=text.max_position or None,
         notes=() if text.max_position else ("config.json does not say the longest context",),
     )
@@ -38,22 +38,24 @@ def read_shape(config: Json, name: str) -> Shape:
 def _require_sizes(text: TextConfig, name: str) -> None:
     problems = []
     if not text.intermediate_size and not text.expert_size:
-        problems.append(Problem(path=f"{name}: intermediate_size", what="is missing"))
+        problems.append(Problem(path=f"{name}: intermediate_size", message="is missing"))
     if text.experts and not text.experts_per_token:
         problems.append(
-            Problem(path=f"{name}: num_experts_per_tok", what="is missing beside the experts")
+            Problem(path=f"{name}: num_experts_per_tok", message="is missing beside the experts")
         )
     if text.experts_per_token > text.experts > 0:
         problems.append(
             Problem(
                 path=f"{name}: num_experts_per_tok",
-                what="is more than there are experts",
+                message="is more than there are experts",
                 got=str(text.experts_per_token),
                 allowed=f"1 to {text.experts}",
             )
         )
     if text.compress_ratios and len(text.compress_ratios) < text.layers:
-        problems.append(Problem(path=f"{name}: compress_ratios", what="is shorter than the layers"))
+        problems.append(
+            Problem(path=f"{name}: compress_ratios", message="is shorter than the layers")
+        )
     if problems:
         raise InputError(problems)
 
@@ -77,7 +79,7 @@ def _require_mixer_sizes(text: TextConfig, mixers: set[MixerName | None], name: 
     kinds: list[str] = [kind for kind in ("mamba", "linear") if kind in mixers]
     kinds += ["latent"] * bool(text.kv_lora_rank) + ["compressed"] * bool(text.compress_ratios)
     problems = [
-        Problem(path=f"{name}: {key}", what="is missing", because=f"it has {kind} layers")
+        Problem(path=f"{name}: {key}", message="is missing", because=f"it has {kind} layers")
         for kind in kinds
         for key in NEEDED[kind]
         if not getattr(text, key)
@@ -92,20 +94,20 @@ def _is_tied(text: TextConfig) -> bool:
     return text.model_type.startswith(TIED_BY_DEFAULT)
 
 
-def _block(text: TextConfig, layer: PlannedLayer, index: int) -> Block:
+def _build_block(text: TextConfig, layer: PlannedLayer, index: int) -> Block:
     mixer = read_mixer(text, layer.mixer, index) if layer.mixer else None
-    feed_forward = _feed_forward(text, mixture=layer.mixture) if layer.feed_forward else None
+    feed_forward = _build_feed_forward(text, mixture=layer.mixture) if layer.feed_forward else None
     parts = (mixer is not None) + (feed_forward is not None)
     return Block(mixer=mixer, feed_forward=feed_forward, norm=parts * text.hidden_size)
 
 
-def _matrices(text: TextConfig) -> int:
+def _count_matrices(text: TextConfig) -> int:
     ungated = text.activation == "relu2" or text.model_type in UNGATED_TYPES
     return 2 if ungated else 3
 
 
-def _feed_forward(text: TextConfig, *, mixture: bool) -> FeedForward:
-    per_width = _matrices(text) * text.hidden_size
+def _build_feed_forward(text: TextConfig, *, mixture: bool) -> FeedForward:
+    per_width = _count_matrices(text) * text.hidden_size
     if not mixture:
         width = text.dense_intermediate_size or text.intermediate_size
         return FeedForward(dense=per_width * width)
@@ -113,18 +115,18 @@ def _feed_forward(text: TextConfig, *, mixture: bool) -> FeedForward:
     expert_hidden = text.expert_hidden_size or text.hidden_size
     into_latent = 2 * text.hidden_size * text.expert_hidden_size
     # Gemma 4 keeps a plain MLP beside the experts in each layer.
-    beside = text.intermediate_size if text.enable_moe_block else 0
+    dense_width = text.intermediate_size if text.enable_moe_block else 0
     return FeedForward(
-        dense=per_width * beside,
-        shared=per_width * _shared_width(text, expert_width) + into_latent,
+        dense=per_width * dense_width,
+        shared=per_width * _get_shared_width(text, expert_width) + into_latent,
         router=text.hidden_size * text.experts,
-        expert=_matrices(text) * expert_hidden * expert_width,
+        expert=_count_matrices(text) * expert_hidden * expert_width,
         experts=text.experts,
         experts_per_token=text.experts_per_token,
     )
 
 
-def _shared_width(text: TextConfig, expert_width: int) -> int:
+def _get_shared_width(text: TextConfig, expert_width: int) -> int:
     if text.model_type.startswith("llama4"):
         return expert_width
     if text.shared_expert_size:
@@ -132,7 +134,7 @@ def _shared_width(text: TextConfig, expert_width: int) -> int:
     return text.shared_experts * expert_width
 
 
-def _vision_parameters(config: Json, text_hidden: int) -> int:
+def _estimate_vision_parameters(config: JsonObject, text_hidden: int) -> int:
     """An estimate of the vision tower and its projector: 16-bit, and small beside the rest."""
     if not isinstance(config.get("vision_config"), dict):
         return 0

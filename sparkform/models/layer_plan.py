@@ -42,25 +42,27 @@ class PlannedLayer(NamedTuple):
     mixture: bool
 
 
-def planned_layers(config: TextConfig, path: str) -> tuple[PlannedLayer, ...]:
+def plan_layers(config: TextConfig, path: str) -> tuple[PlannedLayer, ...]:
     """One entry a layer, in order. Raises InputError where a list has the wrong length or names."""
-    mixers = _mixers(config, path)
+    mixers = _list_mixers(config, path)
     return tuple(
-        PlannedLayer(mixer, feed_forward, feed_forward and _routes(config, index))
+        PlannedLayer(mixer, feed_forward, feed_forward and _routes_to_experts(config, index))
         for index, (mixer, feed_forward) in enumerate(mixers)
     )
 
 
-def _mixers(config: TextConfig, path: str) -> list[tuple[MixerName | None, bool]]:
+def _list_mixers(config: TextConfig, path: str) -> list[tuple[MixerName | None, bool]]:
     if config.hybrid_override_pattern:
-        return _looked_up(config, path, list(config.hybrid_override_pattern), PATTERN)
+        return _look_up_mixers(config, path, list(config.hybrid_override_pattern), PATTERN)
     if config.layer_types:
         parts = {"moe", "mlp"} & set(config.layer_types)
-        return _looked_up(config, path, list(config.layer_types), PART_NAMES if parts else NAMES)
-    return [(_mixer_by_rule(config, index), True) for index in range(config.layers)]
+        return _look_up_mixers(
+            config, path, list(config.layer_types), PART_NAMES if parts else NAMES
+        )
+    return [(_derive_mixer(config, index), True) for index in range(config.layers)]
 
 
-def _looked_up(
+def _look_up_mixers(
     config: TextConfig,
     path: str,
     names: list[str],
@@ -68,13 +70,13 @@ def _looked_up(
 ) -> list[tuple[MixerName | None, bool]]:
     unknown = sorted(set(names) - set(table))
     problems = [
-        Problem(path=f"{path}: layer types", what="has unknown kinds", got=", ".join(unknown))
+        Problem(path=f"{path}: layer types", message="has unknown kinds", got=", ".join(unknown))
     ] * bool(unknown)
     if len(names) != config.layers:
         problems.append(
             Problem(
                 path=f"{path}: layer types",
-                what="has another length than num_hidden_layers",
+                message="has another length than num_hidden_layers",
                 got=str(len(names)),
                 allowed=str(config.layers),
             )
@@ -84,7 +86,7 @@ def _looked_up(
     return [table[name] for name in names]
 
 
-def _mixer_by_rule(config: TextConfig, index: int) -> MixerName:
+def _derive_mixer(config: TextConfig, index: int) -> MixerName:
     if config.hybrid_layer_pattern:
         return (
             "window"
@@ -114,7 +116,7 @@ def _is_windowed(config: TextConfig, index: int) -> bool:
     return config.use_sliding_window is not False
 
 
-def _routes(config: TextConfig, index: int) -> bool:
+def _routes_to_experts(config: TextConfig, index: int) -> bool:
     if not config.experts or index < config.first_dense_layers or index in config.dense_layers:
         return False
     if config.hybrid_override_pattern:
@@ -133,10 +135,10 @@ def _routes(config: TextConfig, index: int) -> bool:
                 config.interleave_moe_layer_step or 1,
             )
         )
-        and index % _step(config.moe_layer_freq) == 0
+        and index % _get_step(config.moe_layer_freq) == 0
     )
 
 
-def _step(frequency: int | tuple[int, ...]) -> int:
+def _get_step(frequency: int | tuple[int, ...]) -> int:
     """Every how many layers there are experts, where that is one number."""
     return frequency if isinstance(frequency, int) and frequency > 0 else 1

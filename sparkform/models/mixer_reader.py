@@ -13,21 +13,21 @@ CONVOLUTION_BYTES = 2
 def read_mixer(config: TextConfig, name: MixerName, index: int) -> Mixer:
     """The mixer `name` of layer `index` (0 is the first)."""
     if name == "mamba":
-        return _state_space(config)
+        return _read_state_space(config)
     if name == "linear":
-        return _gated_delta(config)
+        return _read_gated_delta(config)
     if config.compress_ratios:
-        return _compressed(config, config.compress_ratios[index])
+        return _read_compressed(config, config.compress_ratios[index])
     if config.kv_lora_rank:
-        return _latent(config)
-    return _attention(config, name, index)
+        return _read_latent(config)
+    return _read_attention(config, name, index)
 
 
-def _attention(config: TextConfig, name: MixerName, index: int) -> Mixer:
+def _read_attention(config: TextConfig, name: MixerName, index: int) -> Mixer:
     """Grouped-query attention, full or windowed, with the variants of Gemma 4 and MiMo."""
     is_global = name == "full" and bool(config.global_head_dim)
-    head_dim = config.global_head_dim if is_global else _head_dim(config)
-    kv_heads = _kv_heads(config, name)
+    head_dim = config.global_head_dim if is_global else _get_head_dim(config)
+    kv_heads = _count_kv_heads(config, name)
     value_dim = config.v_head_dim or head_dim
     shared_key = is_global and config.attention_k_eq_v
     owns_cache = index < config.layers - config.kv_shared_layers
@@ -48,11 +48,11 @@ def _attention(config: TextConfig, name: MixerName, index: int) -> Mixer:
     )
 
 
-def _head_dim(config: TextConfig) -> int:
+def _get_head_dim(config: TextConfig) -> int:
     return config.head_dim or config.hidden_size // config.heads
 
 
-def _kv_heads(config: TextConfig, name: MixerName) -> int:
+def _count_kv_heads(config: TextConfig, name: MixerName) -> int:
     if name == "full" and config.global_kv_heads and config.attention_k_eq_v:
         return config.global_kv_heads
     if name == "window" and config.window_kv_heads:
@@ -60,7 +60,7 @@ def _kv_heads(config: TextConfig, name: MixerName) -> int:
     return config.kv_heads or config.heads
 
 
-def _latent(config: TextConfig) -> Mixer:
+def _read_latent(config: TextConfig) -> Mixer:
     """Multi-head latent attention (DeepSeek-V3): one latent and one rope key a token.
 
     With a sparse indexer (DeepSeek-V3.2, GLM-5) its keys lie beside the latent and a step reads
@@ -90,47 +90,47 @@ def _latent(config: TextConfig) -> Mixer:
     )
 
 
-def _compressed(config: TextConfig, ratio: int) -> Mixer:
+def _read_compressed(config: TextConfig, ratio: int) -> Mixer:
     """DeepSeek-V4: one shared key-value head, a short window and one entry for `ratio` tokens."""
-    hidden, width = config.hidden_size, config.heads * _head_dim(config)
+    hidden, width = config.hidden_size, config.heads * _get_head_dim(config)
     query = hidden * config.q_lora_rank + config.q_lora_rank * width
     grouped_output = config.o_lora_rank * (width + config.o_groups * hidden)
     indexer = config.q_lora_rank * config.index_n_heads * config.index_head_dim if ratio else 0
-    key_value = hidden * _head_dim(config) * (3 if ratio else 1)
+    key_value = hidden * _get_head_dim(config) * (3 if ratio else 1)
     return Mixer(
         kind="latent",
         parameters=query + grouped_output + key_value + indexer,
         heads=config.heads,
         kv_heads=1,
         kv_parameters=key_value,
-        kv_elements=_head_dim(config),
+        kv_elements=_get_head_dim(config),
         window_tokens=config.sliding_window,
         stride_tokens=ratio,
         read_limit_tokens=(config.sliding_window + config.index_topk) or None,
     )
 
 
-def _gated_delta(config: TextConfig) -> Mixer:
+def _read_gated_delta(config: TextConfig) -> Mixer:
     """Gated DeltaNet (Qwen3-Next, Qwen3.5): a matrix a value head instead of a growing cache."""
     key_dim = config.linear_key_heads * config.linear_key_head_dim
     value_dim = config.linear_value_heads * config.linear_value_head_dim
     convolved = 2 * key_dim + value_dim
-    into = config.hidden_size * (convolved + value_dim + 2 * config.linear_value_heads)
+    input_projection = config.hidden_size * (convolved + value_dim + 2 * config.linear_value_heads)
     state = config.linear_value_heads * config.linear_key_head_dim * config.linear_value_head_dim
     return Mixer(
         kind="state",
-        parameters=into
+        parameters=input_projection
         + convolved * config.linear_conv_kernel_dim
         + value_dim * config.hidden_size,
         heads=config.linear_value_heads,
         kv_heads=config.linear_key_heads,
-        state_bytes=state * _state_width(config)
+        state_bytes=state * _get_state_width(config)
         + convolved * (config.linear_conv_kernel_dim - 1) * CONVOLUTION_BYTES,
         stride_tokens=0,
     )
 
 
-def _state_space(config: TextConfig) -> Mixer:
+def _read_state_space(config: TextConfig) -> Mixer:
     """Mamba-2 where heads are given (NemotronH, Bamba), else Mamba-1 (Jamba)."""
     hidden = config.hidden_size
     if not config.state_heads:
@@ -150,11 +150,11 @@ def _state_space(config: TextConfig) -> Mixer:
         parameters=projections + convolved * config.state_conv + inner * hidden,
         heads=heads,
         kv_heads=groups,
-        state_bytes=state * _state_width(config)
+        state_bytes=state * _get_state_width(config)
         + convolved * (config.state_conv - 1) * CONVOLUTION_BYTES,
         stride_tokens=0,
     )
 
 
-def _state_width(config: TextConfig) -> int:
+def _get_state_width(config: TextConfig) -> int:
     return STATE_BYTES.get(config.state_dtype, 4)

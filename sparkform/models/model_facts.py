@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from sparkform.errors import InputError, Problem
-from sparkform.models.config_schema import Json
-from sparkform.models.quantisation import METHODS, Quantisation, method_named, quantised
-from sparkform.models.shape import Block, FeedForward, Mixer, Shape, is_mixture
+from sparkform.models.config_schema import JsonObject
+from sparkform.models.quantisation import METHODS, Quantisation, find_method, plan_quantisation
+from sparkform.models.shape import Block, FeedForward, Mixer, ModelShape, is_mixture
 
 # Far beyond any model; keeps a slip of the pen from taking all memory.
 Amount = Annotated[float, Field(gt=0, le=1e16)]
@@ -28,7 +28,7 @@ USUAL_EXPERTS = 128
 USUAL_EXPERTS_PER_TOKEN = 8
 
 
-class ModelFacts(BaseModel):
+class ShapeFacts(BaseModel):
     """The `modelFacts` of a stack file, and the same keys in a row of speeds. Any subset."""
 
     model_config = ConfigDict(
@@ -51,20 +51,20 @@ class ModelFacts(BaseModel):
     max_position: Count | None = None
 
 
-FACT_KEYS = tuple(ModelFacts.model_fields)
+FACT_KEYS = tuple(ShapeFacts.model_fields)
 
 
-def read_facts(document: Json, path: str) -> ModelFacts:
+def read_facts(document: JsonObject, path: str) -> ShapeFacts:
     """Validate a document of facts. Raises InputError with each wrong key."""
     try:
-        return ModelFacts.model_validate(document)
+        return ShapeFacts.model_validate(document)
     except ValidationError as error:
         allowed = ", ".join(to_camel(key) for key in FACT_KEYS)
         raise InputError(
             [
                 Problem(
                     path=f"{path}: {item['loc'][0] if item['loc'] else ''}",
-                    what=item["msg"][:1].lower() + item["msg"][1:],
+                    message=item["msg"][:1].lower() + item["msg"][1:],
                     got=repr(item["input"])[:60],
                     allowed=allowed if item["type"] == "extra_forbidden" else None,
                 )
@@ -73,12 +73,12 @@ def read_facts(document: Json, path: str) -> ModelFacts:
         ) from None
 
 
-def facts_of_row(row: Mapping[str, object]) -> ModelFacts:
+def read_row_facts(row: Mapping[str, object]) -> ShapeFacts:
     """The facts among the keys of a row of speeds; its other keys are not looked at."""
     return read_facts({key: row[key] for key in FACT_KEYS if row.get(key) is not None}, "row")
 
 
-def estimated_shape(facts: ModelFacts, name: str) -> Shape:
+def estimate_shape(facts: ShapeFacts, name: str) -> ModelShape:
     """A shape with the facts' totals, evenly spread over its layers; what it guessed is in `notes`.
 
     Raises InputError without `parameters`, which everything else hangs on.
@@ -88,19 +88,19 @@ def estimated_shape(facts: ModelFacts, name: str) -> Shape:
             [
                 Problem(
                     path=f"{name}: parameters",
-                    what="is missing",
+                    message="is missing",
                     because="neither size nor speed can be told without it",
                 )
             ]
         )
     notes: list[str] = []
     active = min(facts.active_parameters or facts.parameters, facts.parameters)
-    layers = facts.layers or _estimated_layers(facts.parameters, active, notes)
+    layers = facts.layers or _estimate_layers(facts.parameters, active, notes)
     block = Block(
-        mixer=_mixer(facts, notes),
-        feed_forward=_feed_forward(facts, facts.parameters, active, layers, notes),
+        mixer=_build_mixer(facts, notes),
+        feed_forward=_build_feed_forward(facts, facts.parameters, active, layers, notes),
     )
-    return Shape(
+    return ModelShape(
         name=name,
         hidden_size=round(math.sqrt(active / (PARAMETERS_PER_WIDTH2 * layers))),
         embedding=0,
@@ -112,29 +112,29 @@ def estimated_shape(facts: ModelFacts, name: str) -> Shape:
     )
 
 
-def facts_quantisation(facts: ModelFacts, shape: Shape, quant: str | None) -> Quantisation:
+def derive_quantisation(facts: ShapeFacts, shape: ModelShape, quant: str | None) -> Quantisation:
     """The named quantisation; `weightBits` replaces its bits for what the method converts."""
     bits = facts.weight_bits
     if quant is None:
         method = METHODS["bf16" if bits is None or bits > 12 else "fp8" if bits > 6 else "int4"]
     else:
-        method = method_named(quant)
-    planned = quantised(method, mixture=is_mixture(shape))
+        method = find_method(quant)
+    converted = plan_quantisation(method, mixture=is_mixture(shape))
     if bits is None:
-        return planned
-    return Quantisation(name=method.name, bits=dict.fromkeys(planned.bits, bits))
+        return converted
+    return Quantisation(name=method.name, bits=dict.fromkeys(converted.bits, bits))
 
 
-def _estimated_layers(parameters: float, active: float, notes: list[str]) -> int:
+def _estimate_layers(parameters: float, active: float, notes: list[str]) -> int:
     middle = math.sqrt(parameters * active)
     layers: int = round((middle / (PARAMETERS_PER_WIDTH2 * WIDTH_PER_LAYER**2)) ** (1 / 3))
     notes.append(f"layers not given: {max(layers, 1)} estimated from the parameters")
     return max(layers, 1)
 
 
-def _mixer(facts: ModelFacts, notes: list[str]) -> Mixer:
-    known = facts.kv_heads and facts.head_dim
-    if not known:
+def _build_mixer(facts: ShapeFacts, notes: list[str]) -> Mixer:
+    has_cache_facts = facts.kv_heads and facts.head_dim
+    if not has_cache_facts:
         notes.append("kvHeads and headDim not given: the cache is taken as nothing")
     kv_heads = facts.kv_heads or 1
     return Mixer(
@@ -146,8 +146,8 @@ def _mixer(facts: ModelFacts, notes: list[str]) -> Mixer:
     )
 
 
-def _feed_forward(
-    facts: ModelFacts, parameters: float, active: float, layers: int, notes: list[str]
+def _build_feed_forward(
+    facts: ShapeFacts, parameters: float, active: float, layers: int, notes: list[str]
 ) -> FeedForward:
     experts, per_token = facts.experts or 0, facts.experts_per_token or 0
     if active < parameters and not (experts > per_token > 0):

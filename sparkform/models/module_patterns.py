@@ -34,7 +34,7 @@ MODULES: dict[Role, tuple[str, ...]] = {
 }
 
 
-def modules_of(role: Role, layer: int, *, beside_dense: bool) -> list[str]:
+def list_modules(role: Role, layer: int, *, beside_dense: bool) -> list[str]:
     """The names under which `role` may stand in layer `layer`.
 
     Where a plain MLP stands beside the experts (Gemma 4) the name `mlp` is the plain one's.
@@ -49,14 +49,14 @@ class ModulePatterns:
     """A list of module names, globs and `re:` expressions, as quantisers write them."""
 
     def __init__(self, patterns: Iterable[str]) -> None:
-        listed = list(patterns)
-        self.names = {_below_layers(text) for text in listed if not _is_pattern(text)}
-        expressions = [_expression(text) for text in listed if _is_pattern(text)]
+        texts = list(patterns)
+        self.names = {_strip_above_layers(text) for text in texts if not _is_pattern(text)}
+        expressions = [_build_expression(text) for text in texts if _is_pattern(text)]
         self.expression = re.compile("|".join(expressions)) if expressions else None
 
     def match(self, module: str) -> bool:
         """Whether a pattern names `module`, one of its parents, or a part of its path."""
-        if any(run in self.names for run in _runs(module)):
+        if any(path_part in self.names for path_part in _list_path_parts(module)):
             return True
         return bool(self.expression and self.expression.search(module))
 
@@ -65,18 +65,18 @@ def _is_pattern(text: str) -> bool:
     return text.startswith("re:") or "*" in text
 
 
-def _below_layers(text: str) -> str:
+def _strip_above_layers(text: str) -> str:
     return text[text.index("layers.") :] if "layers." in text else text
 
 
-def _expression(text: str) -> str:
+def _build_expression(text: str) -> str:
     if text.startswith("re:"):
         return f"(?:{text.removeprefix('re:').removeprefix('^').replace('model.', '')})"
-    plain = fnmatch.translate(_below_layers(text)).replace("(?s:", "(?:")
-    return f"(?:^{plain.removesuffix(chr(92) + 'Z')}(?:$|\\.))"
+    translated = fnmatch.translate(_strip_above_layers(text)).replace("(?s:", "(?:")
+    return f"(?:^{translated.removesuffix(chr(92) + 'Z')}(?:$|\\.))"
 
 
-def _runs(module: str) -> Iterator[str]:
+def _list_path_parts(module: str) -> Iterator[str]:
     """All contiguous runs of path parts: `layers.3.mlp` gives `layers`, `layers.3`, `3.mlp` ..."""
     parts = module.split(".")
     for start in range(len(parts)):

@@ -15,7 +15,7 @@ Family = Literal["16bit", "8bit-float", "8bit-int", "4bit-int", "4bit-float", "4
 # The projections that quantisers convert. Embedding, head, router and norms stay at 16 bits in
 # the checkpoints of vLLM's and ModelOpt's recipes, unless a checkpoint's own list says otherwise.
 CONVERTED: tuple[Role, ...] = ("attention", "state", "dense", "shared", "experts")
-KEPT_BITS = 16.0
+UNCONVERTED_BITS = 16.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,33 +73,33 @@ class Quantisation:
         """The kernel family that decides how fast the weights stream."""
         return METHODS[self.name].family
 
-    def bits_of(self, role: Role) -> float:
+    def get_bits(self, role: Role) -> float:
         """Bits a weight of `role`, scales included."""
-        return self.bits.get(role, KEPT_BITS)
+        return self.bits.get(role, UNCONVERTED_BITS)
 
 
-def method_named(name: str, path: str = "--quant") -> Method:
+def find_method(name: str, path: str = "--quant") -> Method:
     """The method of that name or alias. Raises InputError with near names for any other."""
-    wanted = name.strip().lower()
-    wanted = ALIASES.get(wanted, wanted)
-    if wanted in METHODS:
-        return METHODS[wanted]
-    known = [*METHODS, *ALIASES]
-    near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.4)
+    canonical = name.strip().lower()
+    canonical = ALIASES.get(canonical, canonical)
+    if canonical in METHODS:
+        return METHODS[canonical]
+    known_names = [*METHODS, *ALIASES]
+    suggestions = difflib.get_close_matches(canonical, known_names, n=3, cutoff=0.4)
     raise InputError(
         [
             Problem(
                 path=path,
-                what="is not a quantisation that sparkform knows",
+                message="is not a quantisation that sparkform knows",
                 got=name,
-                allowed=", ".join(known),
-                remedy=f"did you mean {' or '.join(near)}?" if near else None,
+                allowed=", ".join(known_names),
+                remedy=f"did you mean {' or '.join(suggestions)}?" if suggestions else None,
             )
         ]
     )
 
 
-def quantised(method: Method, *, mixture: bool) -> Quantisation:
+def plan_quantisation(method: Method, *, mixture: bool) -> Quantisation:
     """What a recipe of `method` converts when a checkpoint's own list is not known."""
     roles: tuple[Role, ...] = CONVERTED
     if method.experts_only and mixture:

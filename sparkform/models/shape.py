@@ -44,14 +44,14 @@ class Mixer:
     read_limit_tokens: int | None = None
     state_bytes: int = 0
 
-    def cached_entries(self, context_tokens: int) -> int:
+    def count_cached_entries(self, context_tokens: int) -> int:
         """How many cache entries a sequence of `context_tokens` holds in this block."""
-        beyond = context_tokens // self.stride_tokens if self.stride_tokens else 0
-        return beyond + min(context_tokens, self.window_tokens)
+        strided = context_tokens // self.stride_tokens if self.stride_tokens else 0
+        return strided + min(context_tokens, self.window_tokens)
 
-    def read_entries(self, context_tokens: int) -> int:
+    def count_read_entries(self, context_tokens: int) -> int:
         """How many cache entries one decode step reads (sparse attention reads a part)."""
-        entries = self.cached_entries(context_tokens)
+        entries = self.count_cached_entries(context_tokens)
         return entries if self.read_limit_tokens is None else min(entries, self.read_limit_tokens)
 
 
@@ -83,20 +83,22 @@ class Block:
         """Counting equal blocks asks for it some hundred times a model."""
         return hash((self.mixer, self.feed_forward, self.norm))
 
-    def parameters_by_role(self) -> Counter[Role]:
+    def count_parameters_by_role(self) -> Counter[Role]:
         """Parameters of this block, all experts counted."""
         counts: Counter[Role] = Counter({"norm": self.norm})
         if self.mixer:
             counts["state" if self.mixer.kind == "state" else "attention"] += self.mixer.parameters
         if self.feed_forward:
-            part = self.feed_forward
-            counts.update(dense=part.dense, shared=part.shared, router=part.router)
-            counts["experts"] += part.expert * part.experts
+            feed_forward = self.feed_forward
+            counts.update(
+                dense=feed_forward.dense, shared=feed_forward.shared, router=feed_forward.router
+            )
+            counts["experts"] += feed_forward.expert * feed_forward.experts
         return counts
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shape:
+class ModelShape:
     """A whole model. `head` is 0 where it shares the embedding's weights.
 
     `notes` names what was estimated because the source did not say it.
@@ -112,47 +114,47 @@ class Shape:
     notes: tuple[str, ...] = ()
 
     @property
-    def head_read(self) -> int:
+    def head_parameters_read(self) -> int:
         """Parameters read for the output projection, shared with the embedding or not."""
         return self.head or self.embedding
 
 
-def parameters_by_role(blocks: Iterable[Block]) -> Counter[Role]:
+def count_parameters_by_role(blocks: Iterable[Block]) -> Counter[Role]:
     """Parameters of some blocks together."""
     total: Counter[Role] = Counter()
     for block in blocks:
-        total.update(block.parameters_by_role())
+        total.update(block.count_parameters_by_role())
     return total
 
 
-def total_parameters(shape: Shape) -> int:
+def count_parameters(shape: ModelShape) -> int:
     """All parameters that a checkpoint of this shape holds."""
-    inside = parameters_by_role(shape.blocks).total()
-    return inside + shape.embedding + shape.head + shape.vision
+    block_parameters = count_parameters_by_role(shape.blocks).total()
+    return block_parameters + shape.embedding + shape.head + shape.vision
 
 
-def active_parameters(shape: Shape) -> int:
+def count_active_parameters(shape: ModelShape) -> int:
     """Parameters that one token's decode step uses. The embedding is a look-up: not counted."""
-    counts = parameters_by_role(shape.blocks)
+    counts = count_parameters_by_role(shape.blocks)
     routed = sum(
         block.feed_forward.expert * block.feed_forward.experts_per_token
         for block in shape.blocks
         if block.feed_forward
     )
-    return counts.total() - counts["experts"] + routed + shape.head_read
+    return counts.total() - counts["experts"] + routed + shape.head_parameters_read
 
 
-def is_mixture(shape: Shape) -> bool:
+def is_mixture(shape: ModelShape) -> bool:
     """Whether some block routes tokens to experts."""
     return any(block.feed_forward and block.feed_forward.experts for block in shape.blocks)
 
 
-def kv_elements_per_token(shape: Shape) -> int:
+def count_kv_elements_per_token(shape: ModelShape) -> int:
     """Cache elements that one new token writes, over all blocks."""
     return sum(block.mixer.kv_elements for block in shape.blocks if block.mixer)
 
 
-def kv_elements_beyond_windows(shape: Shape) -> float:
+def count_kv_elements_beyond_windows(shape: ModelShape) -> float:
     """Cache elements by which a long sequence grows a token, once all windows are full."""
     return sum(
         block.mixer.kv_elements / block.mixer.stride_tokens

@@ -12,43 +12,43 @@ from dataclasses import replace
 
 from node.steps import STEPS
 from sparkform.plan.steps import PlannedStep
-from sparkform.plan.wants import ANCHOR
+from sparkform.plan.wants import AGENT
 
-NOT_ITS_OWN_NODE = ("swarm_labels",)
+DISTURBS_ANOTHER_NODE = ("swarm_labels",)
 """What it disturbs is another node, one that leaves and so serves no more."""
 
-Serving = Mapping[str, tuple[str, ...]]
+ServicesByNode = Mapping[str, tuple[str, ...]]
 """By node: the services of which a rank runs on it."""
 
 
-def disturbs(step: PlannedStep) -> str:
+def get_disturbance(step: PlannedStep) -> str:
     """What running it disturbs: none, docker, fabric or host."""
-    if step.is_held or step.decision.in_sync or step.step == ANCHOR:
+    if step.is_held or step.decision.in_sync or step.step == AGENT:
         return "none"
     document = json.loads(step.decision.document)
-    return STEPS[step.step].disturbs(document["have"], document["want"])
+    return STEPS[step.step].get_disturbance(document["have"], document["want"])
 
 
-def stopped_by(step: PlannedStep, serving: Serving) -> tuple[str, ...]:
+def list_stopped_services(step: PlannedStep, serving: ServicesByNode) -> tuple[str, ...]:
     """The services whose engines must end before the step is done."""
-    if step.step in NOT_ITS_OWN_NODE or disturbs(step) == "none":
+    if step.step in DISTURBS_ANOTHER_NODE or get_disturbance(step) == "none":
         return ()
     return serving.get(step.node, ())
 
 
-def stopping(step: PlannedStep, serving: Serving) -> PlannedStep:
+def mark_stopped_services(step: PlannedStep, serving: ServicesByNode) -> PlannedStep:
     """The step with the services that it stops, in its document and in its words."""
-    services = stopped_by(step, serving)
+    services = list_stopped_services(step, serving)
     if not services:
         return step
     document = {**json.loads(step.decision.document), "stops": list(services)}
     decision = replace(step.decision, document=json.dumps(document, sort_keys=True))
-    stops = ", ".join(f"this stops service {one}" for one in services)
+    stops = ", ".join(f"this stops service {service}" for service in services)
     *first, last = step.lines
     return replace(step, decision=decision, lines=(*first, f"{last}; {stops}"))
 
 
-def stops_of(service: str, steps: Iterable[PlannedStep]) -> tuple[PlannedStep, ...]:
+def list_stopping_steps(service: str, steps: Iterable[PlannedStep]) -> tuple[PlannedStep, ...]:
     """The steps among these that say that they stop the service."""
     return tuple(
         step

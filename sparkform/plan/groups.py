@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from node.ranks.service_objects import CONTAINER, SWARM_SERVICE, UNIT
-from sparkform.launch.records import Launch, Runtime, digest
+from sparkform.launch.records import Launch, Runtime, hash_launches
 
-KINDS: Mapping[Runtime, tuple[str, ...]] = {
+RANK_OBJECT_KINDS: Mapping[Runtime, tuple[str, ...]] = {
     "container": (CONTAINER,),
     "swarm": (CONTAINER, SWARM_SERVICE),
     "native": (UNIT,),
@@ -22,106 +22,135 @@ KINDS: Mapping[Runtime, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Found:
+class RankObject:
     """One thing of a rank that a node, or the Swarm, has."""
 
     node: str
     kind: str
     rank: int
     token: str
-    alive: bool
+    is_alive: bool
 
 
 @dataclass(frozen=True)
-class Seen:
+class ServiceState:
     """A service as the nodes report it. `used` are all tokens that any of them has recorded;
     `completed` is that of the last run whose ranks were all started."""
 
-    found: tuple[Found, ...] = ()
-    used: tuple[str, ...] = ()
-    completed: str | None = None
+    objects: tuple[RankObject, ...] = ()
+    used_tokens: tuple[str, ...] = ()
+    completed_token: str | None = None
 
-    def runs_on(self, node: str) -> bool:
-        return any(one.alive and one.node == node for one in self.found)
+    def is_running_on(self, node: str) -> bool:
+        return any(
+            rank_object.is_alive and rank_object.node == node for rank_object in self.objects
+        )
 
 
 @dataclass(frozen=True)
-class Group:
+class ServiceRun:
     """The run that is to be. `lines` say why it is another one; empty where it runs already."""
 
     token: str
     lines: tuple[str, ...] = ()
 
 
-def decide_group(
-    launches: Sequence[Launch], seen: Seen, differing: Sequence[str], stopped: Sequence[str]
-) -> Group:
-    """`differing` are words for what differs in the launch, `stopped` for what stops it today."""
-    today = digest(launches)
-    running = {one.token for one in seen.found if one.alive and _is_of(one, launches)}
-    missing = tuple(_missing(launches, seen))
-    (token,) = running if len(running) == 1 else (None,)
-    is_today = token is not None and token.rpartition("-")[0] == today
-    if is_today and not missing and not stopped and token == seen.completed:
-        return Group(str(token))
-    words = [*stopped, *_why(launches, seen, missing, running, today, differing)]
-    lines = words or ["was started by a run that did not end, will be started anew"]
-    return Group(f"{today}-{_next(seen)}", tuple(lines))
-
-
-def _why(
+def decide_run(
     launches: Sequence[Launch],
-    seen: Seen,
-    missing: Sequence[str],
-    running: set[str],
-    today: str,
-    differing: Sequence[str],
+    state: ServiceState,
+    differences: Sequence[str],
+    stop_reasons: Sequence[str],
+) -> ServiceRun:
+    """`differing` are words for what differs in the launch, `stopped` for what stops it today."""
+    launch_digest = hash_launches(launches)
+    running_tokens = {
+        rank_object.token
+        for rank_object in state.objects
+        if rank_object.is_alive and _is_declared(rank_object, launches)
+    }
+    missing_ranks = tuple(_describe_missing_ranks(launches, state))
+    (token,) = running_tokens if len(running_tokens) == 1 else (None,)
+    is_today = token is not None and token.rpartition("-")[0] == launch_digest
+    if is_today and not missing_ranks and not stop_reasons and token == state.completed_token:
+        return ServiceRun(str(token))
+    reasons = [
+        *stop_reasons,
+        *_explain_new_run(
+            launches, state, missing_ranks, running_tokens, launch_digest, differences
+        ),
+    ]
+    lines = reasons or ["was started by a run that did not end, will be started anew"]
+    return ServiceRun(f"{launch_digest}-{_get_next_number(state)}", tuple(lines))
+
+
+def _explain_new_run(
+    launches: Sequence[Launch],
+    state: ServiceState,
+    missing_ranks: Sequence[str],
+    running_tokens: set[str],
+    launch_digest: str,
+    differences: Sequence[str],
 ) -> list[str]:
-    if not seen.found:
-        again = " again" if seen.used else ""
+    if not state.objects:
+        again = " again" if state.used_tokens else ""
         return [f"does not run, will be started{again}"]
-    moved = list(_moved(launches, seen))
-    if moved:
-        return moved
-    if any(token.rpartition("-")[0] != today for token in running):
-        return list(differing) or ["its launch differs, will be stopped and started anew"]
-    rest = " with the rest" if len(launches) > 1 else ""
-    if missing:
-        return [f"{one}, will be started again{rest}" for one in missing]
-    return ["its ranks are of several runs, will be started anew"] if len(running) > 1 else []
+    moved_ranks = list(_describe_moved_ranks(launches, state))
+    if moved_ranks:
+        return moved_ranks
+    if any(token.rpartition("-")[0] != launch_digest for token in running_tokens):
+        return list(differences) or ["its launch differs, will be stopped and started anew"]
+    suffix = " with the rest" if len(launches) > 1 else ""
+    if missing_ranks:
+        return [f"{missing_rank}, will be started again{suffix}" for missing_rank in missing_ranks]
+    return (
+        ["its ranks are of several runs, will be started anew"] if len(running_tokens) > 1 else []
+    )
 
 
-def _missing(launches: Sequence[Launch], seen: Seen) -> Iterator[str]:
+def _describe_missing_ranks(launches: Sequence[Launch], state: ServiceState) -> Iterator[str]:
     """A phrase for each rank of which something is gone or has ended."""
     for launch in launches:
-        for kind in KINDS[launch.runtime]:
-            own = [one for one in seen.found if (one.rank, one.kind) == (launch.rank, kind)]
-            if not any(one.alive and _is_in_place(one, launch) for one in own):
-                ended = any(_is_in_place(one, launch) for one in own)
-                state = "has ended" if ended else "is gone"
-                yield f"rank {launch.rank} on {launch.node} {state}"
+        for kind in RANK_OBJECT_KINDS[launch.runtime]:
+            rank_objects = [
+                rank_object
+                for rank_object in state.objects
+                if (rank_object.rank, rank_object.kind) == (launch.rank, kind)
+            ]
+            if not any(
+                rank_object.is_alive and _is_in_place(rank_object, launch)
+                for rank_object in rank_objects
+            ):
+                ended = any(_is_in_place(rank_object, launch) for rank_object in rank_objects)
+                phrase = "has ended" if ended else "is gone"
+                yield f"rank {launch.rank} on {launch.node} {phrase}"
                 break
 
 
-def _moved(launches: Sequence[Launch], seen: Seen) -> Iterator[str]:
+def _describe_moved_ranks(launches: Sequence[Launch], state: ServiceState) -> Iterator[str]:
     """A phrase for each rank that runs on a node that is to run it no longer."""
     for launch in launches:
-        own = [one for one in seen.found if one.rank == launch.rank and one.alive]
-        if own and not any(_is_in_place(one, launch) for one in own):
-            yield f"rank {launch.rank} runs on {own[0].node}, will run on {launch.node}"
+        rank_objects = [
+            rank_object
+            for rank_object in state.objects
+            if rank_object.rank == launch.rank and rank_object.is_alive
+        ]
+        if rank_objects and not any(
+            _is_in_place(rank_object, launch) for rank_object in rank_objects
+        ):
+            yield f"rank {launch.rank} runs on {rank_objects[0].node}, will run on {launch.node}"
 
 
-def _is_of(one: Found, launches: Sequence[Launch]) -> bool:
+def _is_declared(rank_object: RankObject, launches: Sequence[Launch]) -> bool:
     """What is left on a node that the service has left is ended with that node's slot."""
-    return any(_is_in_place(one, launch) for launch in launches)
+    return any(_is_in_place(rank_object, launch) for launch in launches)
 
 
-def _is_in_place(one: Found, launch: Launch) -> bool:
+def _is_in_place(rank_object: RankObject, launch: Launch) -> bool:
     """A manager reports the Swarm's services, wherever their containers are."""
-    return one.kind == SWARM_SERVICE or one.node == launch.node
+    return rank_object.kind == SWARM_SERVICE or rank_object.node == launch.node
 
 
-def _next(seen: Seen) -> int:
-    tokens = [*(one.token for one in seen.found), *seen.used]
-    numbers = [one.rpartition("-")[2] for one in tokens]
+def _get_next_number(state: ServiceState) -> int:
+    tokens = [*(token.token for token in state.objects), *state.used_tokens]
+    numbers = [token.rpartition("-")[2] for token in tokens]
     return max((int(number) for number in numbers if number.isdigit()), default=0) + 1

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from node.host.plain import mapping
-from node.images.reference import local_name, parse
+from node.host.plain import as_mapping
+from node.images.reference import parse_reference, to_local_name
 from node.steps import image, offer
 from sparkform.launch.records import Launch
-from sparkform.plan.peers import Ground, own_addresses, source_for
-from sparkform.plan.steps import PlannedStep, held_step
+from sparkform.plan.peers import PlanContext, choose_source, list_addresses
+from sparkform.plan.steps import PlannedStep, hold_step
 from sparkform.report.receipts import Json
 
 
@@ -32,9 +32,14 @@ class ImagePlan:
         return (*self.steps.values(), *([self.offer] if self.offer else []))
 
 
-def plan_images(launches: Mapping[str, Sequence[Launch]], ground: Ground) -> dict[str, ImagePlan]:
+def plan_images(
+    launches: Mapping[str, Sequence[Launch]], context: PlanContext
+) -> dict[str, ImagePlan]:
     """By service; native ones have none."""
-    planned = {service: plan_image(own, ground) for service, own in launches.items()}
+    planned = {
+        service: plan_image(service_launches, context)
+        for service, service_launches in launches.items()
+    }
     return {service: plan for service, plan in planned.items() if plan}
 
 
@@ -42,40 +47,40 @@ NO_REGISTRY = "sparkform.invalid"
 """A host that no network has (RFC 2606)."""
 
 
-def started_from(launch: Launch) -> str | None:
+def get_started_image(launch: Launch) -> str | None:
     """The name of the image that a rank is started from, the same on all nodes; None natively."""
     if launch.image is None:
         return None
-    name = launch.layer.reference if launch.layer else local_name(launch.image)
-    return swarm_name(name) if launch.runtime == "swarm" else name
+    name = launch.layer.reference if launch.layer else to_local_name(launch.image)
+    return format_swarm_name(name) if launch.runtime == "swarm" else name
 
 
-def swarm_name(name: str) -> str:
+def format_swarm_name(name: str) -> str:
     """A name that a Swarm finds in no registry, but on its nodes.
 
     Docker asks the registry of a service's image for its digest and adds it, which Pulumi takes for
     a change at every run; and each task asks there again (docs/design/host-and-swarm.md).
 
-    >>> swarm_name("10.0.0.1:5000/vllm:26.05")
+    >>> format_swarm_name("10.0.0.1:5000/vllm:26.05")
     'sparkform.invalid/10.0.0.1-5000/vllm:26.05'
     """
-    found = parse(name)
-    return f"{NO_REGISTRY}/{found.repository.replace(':', '-')}:{found.version}"
+    reference = parse_reference(name)
+    return f"{NO_REGISTRY}/{reference.repository.replace(':', '-')}:{reference.version}"
 
 
-def plan_image(launches: Sequence[Launch], ground: Ground) -> ImagePlan | None:
+def plan_image(launches: Sequence[Launch], context: PlanContext) -> ImagePlan | None:
     """The steps for all ranks of one service; None where it runs without an image."""
-    name = started_from(launches[0]) if launches else None
-    return _Planner(tuple(launches), name, ground).plan() if name else None
+    name = get_started_image(launches[0]) if launches else None
+    return _ImagePlanner(tuple(launches), name, context).plan() if name else None
 
 
 @dataclass(frozen=True)
-class _Planner:
+class _ImagePlanner:
     """One service."""
 
     launches: tuple[Launch, ...]
     name: str
-    ground: Ground
+    context: PlanContext
 
     @property
     def service(self) -> str:
@@ -90,42 +95,49 @@ class _Planner:
         return f"image:{self.service}"
 
     def plan(self) -> ImagePlan:
-        steps = {launch.node: self._step(launch) for launch in self.launches}
-        others = {node: step for node, step in steps.items() if node != self.source}
-        offered = self._offer(others) if others else None
-        return ImagePlan(self.service, self.name, self.source, steps, offered)
+        steps = {launch.node: self._plan_step(launch) for launch in self.launches}
+        receivers = {node: step for node, step in steps.items() if node != self.source}
+        offer_step = self._plan_offer(receivers) if receivers else None
+        return ImagePlan(self.service, self.name, self.source, steps, offer_step)
 
-    def _step(self, launch: Launch) -> PlannedStep:
+    def _plan_step(self, launch: Launch) -> PlannedStep:
         node = launch.node
-        if not (self.ground.is_there(node) and self.ground.is_there(self.source)):
-            return held_step(node, self.step)
-        want: Json = dict(self._want(launch))
-        have = image.narrow(self._seen(node), want)
-        return self.ground.step(node, self.step, want, have, image.differences(have, want))
+        if not (self.context.is_present(node) and self.context.is_present(self.source)):
+            return hold_step(node, self.step)
+        want: Json = dict(self._build_want(launch))
+        have = image.narrow(self._get_state(node), want)
+        return self.context.plan_step(node, self.step, want, have, image.compare(have, want))
 
-    def _want(self, launch: Launch) -> image.Want:
+    def _build_want(self, launch: Launch) -> image.Want:
         return image.Want(
             service=self.service,
             image=launch.image or "",
             name=self.name,
             layer=launch.layer.dockerfile if launch.layer else None,
-            source=source_for(self.ground.network, self.source, launch.node),
-            state=image.THERE,
+            source=choose_source(self.context.network, self.source, launch.node),
+            state=image.PRESENT,
         )
 
-    def _seen(self, node: str) -> Json:
-        source = mapping(self.ground.seen(self.source, "image").get("images"))
-        identity = source.get(self.name)
-        return image.beside_source(
-            self.ground.seen(node, "image"), self.name, self.source, identity
+    def _get_state(self, node: str) -> Json:
+        source_images = as_mapping(self.context.get_state(self.source, "image").get("images"))
+        identity = source_images.get(self.name)
+        return image.compare_with_source(
+            self.context.get_state(node, "image"), self.name, self.source, identity
         )
 
-    def _offer(self, others: Mapping[str, PlannedStep]) -> PlannedStep:
+    def _plan_offer(self, receivers: Mapping[str, PlannedStep]) -> PlannedStep:
         step = f"offer:image-{self.service}"
-        if not self.ground.is_there(self.source):
-            return held_step(self.source, step)
-        listen = [str(one.ip) for one in own_addresses(self.ground.network, self.source)]
-        want = offer.wanted(self.step, listen, {n: o.decision.run for n, o in others.items()})
-        waiting = [node for node, one in others.items() if not one.decision.in_sync]
-        have = offer.without(want, waiting)
-        return self.ground.step(self.source, step, want, have, offer.differences(have, want))
+        if not self.context.is_present(self.source):
+            return hold_step(self.source, step)
+        listen = [str(address.ip) for address in list_addresses(self.context.network, self.source)]
+        want = offer.build_want(
+            self.step,
+            listen,
+            {
+                receiver: step_of_receiver.decision.run
+                for receiver, step_of_receiver in receivers.items()
+            },
+        )
+        waiting = [node for node, address in receivers.items() if not address.decision.in_sync]
+        have = offer.remove_receivers(want, waiting)
+        return self.context.plan_step(self.source, step, want, have, offer.compare(have, want))

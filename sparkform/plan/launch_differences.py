@@ -12,50 +12,52 @@ from dataclasses import asdict
 from difflib import SequenceMatcher
 from typing import Any
 
-from node.host.differences import changed
-from node.host.plain import listing, mapping
+from node.host.differences import format_change
+from node.host.plain import as_list, as_mapping
 from sparkform.launch.records import Launch
-from sparkform.plan.images import started_from
+from sparkform.plan.images import get_started_image
 
-SUMMED = ("image", "argv", "environment", "files")
+SUMMARIZED = ("image", "argv", "environment", "files")
 DIGITS = 12
 Summary = Mapping[str, Any]
 
 
-def summary(launch: Launch) -> dict[str, Any]:
+def summarize_launch(launch: Launch) -> dict[str, Any]:
     """`rest` stands for every other part of the launch."""
-    whole = asdict(launch)
-    rest = {key: value for key, value in whole.items() if key not in (*SUMMED, "unproven")}
+    fields = asdict(launch)
+    other_fields = {
+        key: value for key, value in fields.items() if key not in (*SUMMARIZED, "unproven")
+    }
     return {
-        "image": started_from(launch),
+        "image": get_started_image(launch),
         "argv": list(launch.argv),
         "environment": dict(launch.environment),
-        "files": {one.path: _short(one.text) for one in launch.files},
-        "rest": _short(json.dumps(rest, sort_keys=True)),
+        "files": {file.path: _hash_text(file.text) for file in launch.files},
+        "rest": _hash_text(json.dumps(other_fields, sort_keys=True)),
     }
 
 
-def differing(before: Summary, now: Summary) -> list[str]:
+def describe_differences(before: Summary, now: Summary) -> list[str]:
     """Phrases such as `--max-model-len is 4096, will be 8192`; empty where nothing differs."""
     if not before or before == now:
         return []
-    said = [
-        *_changes({"image": before.get("image")}, {"image": now["image"]}),
-        *_argument_changes(listing(before.get("argv")), now["argv"]),
-        *_changes(mapping(before.get("environment")), now["environment"]),
-        *_files(mapping(before.get("files")), now["files"]),
+    phrases = [
+        *_describe_changes({"image": before.get("image")}, {"image": now["image"]}),
+        *_describe_argument_changes(as_list(before.get("argv")), now["argv"]),
+        *_describe_changes(as_mapping(before.get("environment")), now["environment"]),
+        *_describe_file_changes(as_mapping(before.get("files")), now["files"]),
     ]
-    return said or ["how it is started differs"]
+    return phrases or ["how it is started differs"]
 
 
-def _argument_changes(before: Sequence[str], now: Sequence[str]) -> Iterator[str]:
+def _describe_argument_changes(before: Sequence[str], now: Sequence[str]) -> Iterator[str]:
     """Stretch by stretch, so that a long command is not said whole; a value with its option."""
     stretches = SequenceMatcher(a=before, b=now, autojunk=False).get_opcodes()
     for kind, start, end, start_now, end_now in stretches:
         if kind == "equal":
             continue
-        option = [word for word in before[:start][-1:] if word.startswith("--")]
-        yield from _changes(
+        option = [argument for argument in before[:start][-1:] if argument.startswith("--")]
+        yield from _describe_changes(
             options([*option, *before[start:end]]), options([*option, *now[start_now:end_now]])
         )
 
@@ -63,34 +65,34 @@ def _argument_changes(before: Sequence[str], now: Sequence[str]) -> Iterator[str
 def options(argv: Sequence[str]) -> dict[str, str]:
     """A command's long options with their values, and its other words under `command`.
 
-    >>> options(["serve", "m", "--port", "8000", "--eager"])
+    >>> parse_options(["serve", "m", "--port", "8000", "--eager"])
     {'command': 'serve m', '--port': '8000', '--eager': 'set'}
     """
-    found: dict[str, str] = {}
-    words: list[str] = []
+    values: dict[str, str] = {}
+    command: list[str] = []
     name = None
-    for word in argv:
-        if word.startswith("--"):
-            name = word
-            found[name] = "set"
+    for argument in argv:
+        if argument.startswith("--"):
+            name = argument
+            values[name] = "set"
         elif name is not None:
-            found[name] = word if found[name] == "set" else f"{found[name]} {word}"
+            values[name] = argument if values[name] == "set" else f"{values[name]} {argument}"
         else:
-            words.append(word)
-    return {**({"command": " ".join(words)} if words else {}), **found}
+            command.append(argument)
+    return {**({"command": " ".join(command)} if command else {}), **values}
 
 
-def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for name in [*now, *(name for name in before if name not in now)]:
         if before.get(name) != now.get(name):
-            yield changed(name, before.get(name), now.get(name))
+            yield format_change(name, before.get(name), now.get(name))
 
 
-def _files(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _describe_file_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for path in sorted({*before, *now}):
         if before.get(path) != now.get(path):
             yield f"{path} differs"
 
 
-def _short(text: str) -> str:
+def _hash_text(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

@@ -8,22 +8,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from node.host.plain import mapping
-from node.huggingface.cache import slug
+from node.host.plain import as_mapping
+from node.huggingface.cache import to_slug
 from node.steps import hub_client, model, offer
-from sparkform.catalogue.store import models as catalogue
-from sparkform.config import Spec
+from sparkform.catalogue.store import list_models as catalogue
+from sparkform.config import Declaration
 from sparkform.errors import Problem
-from sparkform.launch.members import cache_folder
-from sparkform.plan.peers import Ground, own_addresses, source_for
-from sparkform.plan.steps import PlannedStep, held_step
+from sparkform.launch.members import get_cache_folder
+from sparkform.plan.peers import PlanContext, choose_source, list_addresses
+from sparkform.plan.steps import PlannedStep, hold_step
 from sparkform.report.receipts import Json
 
 MAIN = "main"
 
 
 @dataclass(frozen=True)
-class ModelWish:
+class RequiredModel:
     """One model that something names; `path` is where the stack file names it first."""
 
     handle: str
@@ -51,123 +51,137 @@ class ModelsPlan:
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:
-        found = [*self.clients.values()]
-        for one in self.models:
-            found += [*one.steps.values(), *([one.offer] if one.offer else [])]
-        return tuple(found)
+        steps = [*self.clients.values()]
+        for model_plan in self.models:
+            steps += [*model_plan.steps.values(), *([model_plan.offer] if model_plan.offer else [])]
+        return tuple(steps)
 
 
-def wishes(spec: Spec) -> tuple[list[ModelWish], list[Problem]]:
+def list_required_models(declaration: Declaration) -> tuple[list[RequiredModel], list[Problem]]:
     """Every model that the cluster or a service names by handle, once, with all its nodes."""
-    found: dict[str, ModelWish] = {}
+    models: dict[str, RequiredModel] = {}
     problems = []
-    for wish in _named(spec):
-        other = found.get(wish.handle)
-        if other and other.revision != wish.revision:
-            problems.append(_two_revisions(wish, other))
-        nodes = {*wish.nodes, *(other.nodes if other else ())}
-        ordered = tuple(node.name for node in spec.nodes if node.name in nodes)
-        first = other or wish
-        found[wish.handle] = ModelWish(wish.handle, first.revision, ordered, first.path)
-    return list(found.values()), problems
+    for required in _list_named_models(declaration):
+        known = models.get(required.handle)
+        if known and known.revision != required.revision:
+            problems.append(_report_two_revisions(required, known))
+        nodes = {*required.nodes, *(known.nodes if known else ())}
+        ordered = tuple(node.name for node in declaration.nodes if node.name in nodes)
+        origin = known or required
+        models[required.handle] = RequiredModel(
+            required.handle, origin.revision, ordered, origin.path
+        )
+    return list(models.values()), problems
 
 
-def _named(spec: Spec) -> Iterator[ModelWish]:
+def _list_named_models(declaration: Declaration) -> Iterator[RequiredModel]:
     """Services first: what they declare of a revision holds for the same model fetched ahead."""
     revisions: dict[str, str | None] = {}
-    for name, declared in spec.services.items():
-        nodes = tuple(node.name for node in spec.service_nodes(name))
-        if declared.draft_model:
+    for name, service in declaration.services.items():
+        nodes = tuple(node.name for node in declaration.list_service_nodes(name))
+        if service.draft_model:
             path = f"services.{name}.speculative.model"
-            yield ModelWish(declared.draft_model, None, nodes, path)
-        if declared.model and not declared.model_path:
-            revisions.setdefault(declared.model, declared.revision)
-            yield ModelWish(declared.model, declared.revision, nodes, f"services.{name}.model")
-    everywhere = tuple(node.name for node in spec.nodes)
-    for at, handle in enumerate(spec.cluster.models):
-        yield ModelWish(handle, revisions.get(handle), everywhere, f"cluster.models[{at}]")
+            yield RequiredModel(service.draft_model, None, nodes, path)
+        if service.model and not service.model_path:
+            revisions.setdefault(service.model, service.revision)
+            yield RequiredModel(service.model, service.revision, nodes, f"services.{name}.model")
+    everywhere = tuple(node.name for node in declaration.nodes)
+    for position, handle in enumerate(declaration.cluster.models):
+        yield RequiredModel(
+            handle, revisions.get(handle), everywhere, f"cluster.models[{position}]"
+        )
 
 
-def plan_models(spec: Spec, ground: Ground) -> ModelsPlan:
+def plan_models(declaration: Declaration, context: PlanContext) -> ModelsPlan:
     """The steps of every model."""
-    models = tuple(_Planner(spec, ground, wish).plan() for wish in wishes(spec)[0])
-    sources = dict.fromkeys(one.source for one in models)
-    return ModelsPlan(models, {node: _client(ground, node) for node in sources})
+    models = tuple(
+        _ModelPlanner(declaration, context, required).plan()
+        for required in list_required_models(declaration)[0]
+    )
+    sources = dict.fromkeys(model.source for model in models)
+    return ModelsPlan(models, {node: _plan_client(context, node) for node in sources})
 
 
-def _client(ground: Ground, node: str) -> PlannedStep:
-    want = hub_client.wanted()
-    if not ground.is_there(node):
-        return held_step(node, "hub_client")
-    have = hub_client.narrow(ground.seen(node, "hub_client"), want)
-    return ground.step(node, "hub_client", want, have, hub_client.differences(have, want))
+def _plan_client(context: PlanContext, node: str) -> PlannedStep:
+    want = hub_client.build_want()
+    if not context.is_present(node):
+        return hold_step(node, "hub_client")
+    have = hub_client.narrow(context.get_state(node, "hub_client"), want)
+    return context.plan_step(node, "hub_client", want, have, hub_client.compare(have, want))
 
 
 @dataclass(frozen=True)
-class _Planner:
+class _ModelPlanner:
     """One model."""
 
-    spec: Spec
-    ground: Ground
-    wish: ModelWish
+    declaration: Declaration
+    context: PlanContext
+    required: RequiredModel
 
     @property
     def source(self) -> str:
-        return self.wish.nodes[0]
+        return self.required.nodes[0]
 
     @property
     def step(self) -> str:
-        return f"model:{slug(self.wish.handle)}"
+        return f"model:{to_slug(self.required.handle)}"
 
     def plan(self) -> ModelPlan:
-        steps = {node: self._step(node) for node in self.wish.nodes}
-        others = {node: step for node, step in steps.items() if node != self.source}
-        offered = self._offer(others) if others else None
-        return ModelPlan(self.wish.handle, self.source, steps, offered)
+        steps = {node: self._plan_step(node) for node in self.required.nodes}
+        receivers = {node: step for node, step in steps.items() if node != self.source}
+        offer_step = self._plan_offer(receivers) if receivers else None
+        return ModelPlan(self.required.handle, self.source, steps, offer_step)
 
-    def _step(self, node: str) -> PlannedStep:
+    def _plan_step(self, node: str) -> PlannedStep:
         """A node that is away keeps what is known of it, and so do those that fetch from it."""
-        if not (self.ground.is_there(node) and self.ground.is_there(self.source)):
-            return held_step(node, self.step)
-        want: Json = dict(self._want(node))
-        have = model.narrow(self._seen(node), want)
-        return self.ground.step(node, self.step, want, have, model.differences(have, want))
+        if not (self.context.is_present(node) and self.context.is_present(self.source)):
+            return hold_step(node, self.step)
+        want: Json = dict(self._build_want(node))
+        have = model.narrow(self._get_state(node), want)
+        return self.context.plan_step(node, self.step, want, have, model.compare(have, want))
 
-    def _want(self, node: str) -> model.Want:
-        declared = self.spec.node(node)
+    def _build_want(self, node: str) -> model.Want:
+        node_config = self.declaration.get_node(node)
         return model.Want(
-            handle=self.wish.handle,
-            revision=self.wish.revision,
-            fetch=self.wish.revision or pinned(self.wish.handle) or MAIN,
-            cache=cache_folder(declared, self.ground.documents),
-            user=declared.user,
-            keep=self.spec.cluster.keep_models,
-            source=source_for(self.ground.network, self.source, node),
-            state=model.WHOLE,
+            handle=self.required.handle,
+            revision=self.required.revision,
+            fetch=self.required.revision or find_pinned_revision(self.required.handle) or MAIN,
+            cache=get_cache_folder(node_config, self.context.reports),
+            user=node_config.user,
+            keep=self.declaration.cluster.keep_models,
+            source=choose_source(self.context.network, self.source, node),
+            state=model.VERIFIED,
         )
 
-    def _seen(self, node: str) -> Json:
+    def _get_state(self, node: str) -> Json:
         """All nodes must have the commit that the source has."""
-        seen = self.ground.seen(node, "model")
-        source = mapping(self.ground.seen(self.source, "model").get("models"))
-        commit = mapping(source.get(self.wish.handle)).get("commit")
-        return model.beside_source(seen, self.wish.handle, self.source, commit)
+        state = self.context.get_state(node, "model")
+        source_models = as_mapping(self.context.get_state(self.source, "model").get("models"))
+        commit = as_mapping(source_models.get(self.required.handle)).get("commit")
+        return model.compare_with_source(state, self.required.handle, self.source, commit)
 
-    def _offer(self, others: Mapping[str, PlannedStep]) -> PlannedStep:
-        step = f"offer:model-{slug(self.wish.handle)}"
-        if not self.ground.is_there(self.source):
-            return held_step(self.source, step)
-        want = offer.wanted(
+    def _plan_offer(self, receivers: Mapping[str, PlannedStep]) -> PlannedStep:
+        step = f"offer:model-{to_slug(self.required.handle)}"
+        if not self.context.is_present(self.source):
+            return hold_step(self.source, step)
+        want = offer.build_want(
             name=self.step,
-            listen=[str(one.ip) for one in own_addresses(self.ground.network, self.source)],
-            receivers={node: one.decision.run for node, one in others.items()},
+            listen=[
+                str(receiver_step.ip)
+                for receiver_step in list_addresses(self.context.network, self.source)
+            ],
+            receivers={
+                node: receiver_step.decision.run for node, receiver_step in receivers.items()
+            },
         )
-        waiting = [node for node, one in others.items() if not one.decision.in_sync]
-        have = offer.without(want, waiting)
-        return self.ground.step(self.source, step, want, have, offer.differences(have, want))
+        waiting = [
+            node for node, receiver_step in receivers.items() if not receiver_step.decision.in_sync
+        ]
+        have = offer.remove_receivers(want, waiting)
+        return self.context.plan_step(self.source, step, want, have, offer.compare(have, want))
 
 
-def pinned(handle: str) -> str | None:
+def find_pinned_revision(handle: str) -> str | None:
     """The revision that the catalogue knows of a checkpoint; None where it knows none."""
     for entry in catalogue():
         for checkpoint in entry.checkpoints:
@@ -176,11 +190,11 @@ def pinned(handle: str) -> str | None:
     return None
 
 
-def _two_revisions(wish: ModelWish, other: ModelWish) -> Problem:
+def _report_two_revisions(required: RequiredModel, known: RequiredModel) -> Problem:
     return Problem(
-        path=wish.path,
-        what=f"names {wish.handle} at revision {wish.revision or MAIN}",
-        got=wish.revision or MAIN,
-        because=f"{other.path} names it at {other.revision or MAIN}, and a node keeps one of each",
+        path=required.path,
+        message=f"names {required.handle} at revision {required.revision or MAIN}",
+        got=required.revision or MAIN,
+        because=f"{known.path} names it at {known.revision or MAIN}, and a node keeps one of each",
         remedy="give both the same revision",
     )

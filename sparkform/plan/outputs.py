@@ -4,66 +4,69 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sparkform.config import EffectiveNode, Spec
-from sparkform.fabric.network import Documents
-from sparkform.plan.mermaid import picture
-from sparkform.plan.rack import RackPlan
-from sparkform.plan.readiness import api_url
+from sparkform.config import Declaration, EffectiveNode
+from sparkform.fabric.network import Reports
+from sparkform.plan.mermaid import render_topology
+from sparkform.plan.rack_plan import RackPlan
+from sparkform.plan.readiness import build_api_url
 
 API = "/v1"
 """Where both engines serve OpenAI's API."""
 
 
-def outputs(
-    spec: Spec,
+def build_outputs(
+    declaration: Declaration,
     plan: RackPlan,
-    documents: Documents,
+    reports: Reports,
     warnings: Sequence[str],
     predicted: Mapping[str, Mapping[str, object]],
 ) -> dict[str, object]:
     """`apiUrl` is that of the first service; null where nothing is served. `predicted` holds what
     is known ahead of each service's memory and speed."""
-    services = {name: _service(name, spec, plan, predicted.get(name, {})) for name in plan.services}
+    services = {
+        name: _build_service_output(name, declaration, plan, predicted.get(name, {}))
+        for name in plan.services
+    }
     return {
         "services": services,
-        "apiUrl": next((one["apiUrl"] for one in services.values()), None),
-        "nodes": [_node(node, plan, documents) for node in spec.nodes],
-        "topology": picture(spec, plan.network),
+        "apiUrl": next((service_output["apiUrl"] for service_output in services.values()), None),
+        "nodes": [_build_node_output(node, plan, reports) for node in declaration.nodes],
+        "topology": render_topology(declaration, plan.network),
         "warnings": list(warnings),
     }
 
 
-def _service(
-    name: str, spec: Spec, plan: RackPlan, predicted: Mapping[str, object]
+def _build_service_output(
+    name: str, declaration: Declaration, plan: RackPlan, predicted: Mapping[str, object]
 ) -> dict[str, object]:
-    declared, base = spec.services[name], api_url(spec, name, plan.network) + API
+    service, base = declaration.services[name], build_api_url(declaration, name, plan.network) + API
     return {
         "apiUrl": base,
         "modelsUrl": f"{base}/models",
-        "servedName": spec.served_name(name),
-        "engine": declared.engine,
-        "runtime": declared.runtime,
-        "image": declared.image,
-        "nodes": [one.node for one in plan.services[name].launches],
+        "servedName": declaration.get_served_name(name),
+        "engine": service.engine,
+        "runtime": service.runtime,
+        "image": service.image,
+        "nodes": [launch.node for launch in plan.services[name].launches],
         "parallelism": {
-            "tensorParallel": declared.tensor_parallel,
-            "pipelineParallel": declared.pipeline_parallel,
-            "dataParallel": declared.data_parallel,
+            "tensorParallel": service.tensor_parallel,
+            "pipelineParallel": service.pipeline_parallel,
+            "dataParallel": service.data_parallel,
         },
         "predicted": dict(predicted),
     }
 
 
-def _node(node: EffectiveNode, plan: RackPlan, documents: Documents) -> dict[str, object]:
+def _build_node_output(node: EffectiveNode, plan: RackPlan, reports: Reports) -> dict[str, object]:
     management = plan.network.management.get(node.name)
-    document = documents.get(node.name)
-    gpus = document.facts.gpu.gpus if document and document.facts.gpu else ()
+    report = reports.get(node.name)
+    gpus = report.facts.gpu.gpus if report and report.facts.gpu else ()
     return {
         "name": node.name,
         "role": "head" if node.is_head else "worker",
         "managementAddress": str(management.ip) if management else None,
         "fabricAddresses": [
-            str(one.planned.address) for one in plan.network.fabric.get(node.name, ())
+            str(interface.planned.address) for interface in plan.network.fabric.get(node.name, ())
         ],
         "gpu": gpus[0].name if gpus else None,
         "away": node.away,

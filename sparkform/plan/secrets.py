@@ -6,40 +6,43 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from node.host.plain import mapping
-from node.steps.launch_files import proof
-from sparkform.fabric.network import Documents
+from node.host.plain import as_mapping
+from node.steps.launch_files import compute_proof
+from sparkform.fabric.network import Reports
 from sparkform.launch.records import Launch
 
 
 @dataclass(frozen=True)
-class Secrets:
+class StackSecrets:
     """`names` are all that the stack has; `values` those that whoever plans has in clear, which
     `sparkform plan` has not: what it cannot compare counts as the same."""
 
     names: frozenset[str] = frozenset()
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    def stale(self, launches: Sequence[Launch], documents: Documents) -> tuple[str, ...]:
+    def list_stale(self, launches: Sequence[Launch], reports: Reports) -> tuple[str, ...]:
         """The secrets of which some node of the service has another value."""
-        found = {
+        names = {
             file.secret
             for launch in launches
             for file in launch.secrets
-            if self._differs(file.secret, _seen(launch, file.source, documents))
+            if self._is_different(file.secret, _get_reported_secret(launch, file.source, reports))
         }
-        return tuple(sorted(found))
+        return tuple(sorted(names))
 
-    def _differs(self, name: str, seen: Mapping[str, object]) -> bool:
-        if name not in self.values or "proof" not in seen:
+    def _is_different(self, name: str, reported: Mapping[str, object]) -> bool:
+        if name not in self.values or "proof" not in reported:
             return False
-        return proof(self.values[name], bytes.fromhex(str(seen.get("salt")))) != seen["proof"]
+        return (
+            compute_proof(self.values[name], bytes.fromhex(str(reported.get("salt"))))
+            != reported["proof"]
+        )
 
 
-NO_SECRETS = Secrets()
+NO_SECRETS = StackSecrets()
 
 
-def _seen(launch: Launch, path: str, documents: Documents) -> Mapping[str, object]:
+def _get_reported_secret(launch: Launch, path: str, reports: Reports) -> Mapping[str, object]:
     step = f"launch_files:{launch.service}"
-    found = documents[launch.node].steps.get(step) if launch.node in documents else None
-    return mapping(mapping(mapping(found).get("secrets")).get(path))
+    state = reports[launch.node].steps.get(step) if launch.node in reports else None
+    return as_mapping(as_mapping(as_mapping(state).get("secrets")).get(path))

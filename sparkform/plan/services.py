@@ -5,23 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from node.host.plain import listing, mapping
-from sparkform.fabric.links import run_of
-from sparkform.fabric.network import Documents
+from node.host.plain import as_list, as_mapping
+from sparkform.fabric.links import build_run_reference
+from sparkform.fabric.network import Reports
 from sparkform.launch.records import Launch
-from sparkform.plan.disturbance import Serving, disturbs
-from sparkform.plan.groups import Found, Group, Seen, decide_group
-from sparkform.plan.launch_differences import differing, summary
-from sparkform.plan.service_steps import BEFORE, GROUP, MEMBER, READY, SLOT, Inputs, Row
+from sparkform.plan.disturbance import ServicesByNode, get_disturbance
+from sparkform.plan.groups import RankObject, ServiceRun, ServiceState, decide_run
+from sparkform.plan.launch_differences import describe_differences, summarize_launch
+from sparkform.plan.service_steps import (
+    GROUP,
+    MEMBER,
+    PREPARATION,
+    READY,
+    SLOT,
+    ServiceInputs,
+    ServiceStepKind,
+)
 from sparkform.plan.steps import PlannedStep
 from sparkform.report.receipts import Json, parse_receipt
 
-MakeStep = Callable[[str, str, Json, Json], PlannedStep]
+StepMaker = Callable[[str, str, Json, Json], PlannedStep]
 """Node, step, want and what is seen to the planned step."""
 
 
 @dataclass(frozen=True)
-class Stage:
+class StepStage:
     """One kind of step on its nodes, by node; all of them come before the next stage."""
 
     kind: str
@@ -36,15 +44,15 @@ class ServicePlan:
     launches: tuple[Launch, ...]
     models: tuple[str, ...]
     token: str
-    before: tuple[Stage, ...]
-    slot: Stage
-    members: Stage
-    after: tuple[Stage, ...]
+    preparation: tuple[StepStage, ...]
+    slot: StepStage
+    members: StepStage
+    after: tuple[StepStage, ...]
     lines: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:
-        stages = (*self.before, self.slot, self.members, *self.after)
+        stages = (*self.preparation, self.slot, self.members, *self.after)
         return tuple(step for stage in stages for step in stage.steps.values())
 
 
@@ -52,106 +60,137 @@ class ServicePlan:
 class ServicePlanner:
     """Plans one service: `stale` are the secrets that its nodes have otherwise than the stack."""
 
-    inputs: Inputs
-    make: MakeStep
-    stale: Collection[str] = ()
+    inputs: ServiceInputs
+    make_step: StepMaker
+    stale_secrets: Collection[str] = ()
 
-    def before(self) -> tuple[Stage, ...]:
+    def plan_preparation(self) -> tuple[StepStage, ...]:
         """The steps that bring what a rank is started with."""
-        return self._stages(BEFORE, "")
+        return self._plan_stages(PREPARATION, "")
 
-    def plan(self, before: tuple[Stage, ...], stopping: Sequence[PlannedStep]) -> ServicePlan:
+    def plan(
+        self, preparation: tuple[StepStage, ...], stopping_steps: Sequence[PlannedStep]
+    ) -> ServicePlan:
         """`stopping` are the steps of today that stop the service."""
-        group = self._group(before, stopping)
-        slot, members = self._stages((SLOT, MEMBER), group.token)
-        started = self._stage(GROUP, group.token)
+        run = self._decide_run(preparation, stopping_steps)
+        stop_previous, members = self._plan_stages((SLOT, MEMBER), run.token)
+        group = self._plan_stage(GROUP, run.token)
         return ServicePlan(
             launches=self.inputs.launches,
-            models=self.inputs.spec.services[self.inputs.service].fetched_models,
-            token=group.token,
-            before=before,
-            slot=slot,
+            models=self.inputs.declaration.services[self.inputs.service].fetched_models,
+            token=run.token,
+            preparation=preparation,
+            slot=stop_previous,
             members=members,
-            after=(started, self._checking(started)._stage(READY, group.token)),
-            lines=tuple(f"service {self.inputs.service}: {line}" for line in group.lines),
+            after=(group, self._with_checked_steps(group)._plan_stage(READY, run.token)),
+            lines=tuple(f"service {self.inputs.service}: {line}" for line in run.lines),
         )
 
-    def _checking(self, started: Stage) -> ServicePlanner:
+    def _with_checked_steps(self, started: StepStage) -> ServicePlanner:
         """The planner of what makes sure of these steps: it runs again when they do."""
         owner = self.inputs.stack.owner
         checked = {
-            f"{node} {one.step}": run_of(owner(node, one.step), one.decision)
-            for node, one in started.steps.items()
+            f"{node} {step.step}": build_run_reference(owner(node, step.step), step.decision)
+            for node, step in started.steps.items()
         }
         return replace(self, inputs=replace(self.inputs, checked=checked))
 
-    def _stages(self, rows: Iterable[Row], token: str) -> tuple[Stage, ...]:
-        return tuple(self._stage(row, token) for row in rows)
+    def _plan_stages(self, kinds: Iterable[ServiceStepKind], token: str) -> tuple[StepStage, ...]:
+        return tuple(self._plan_stage(kind, token) for kind in kinds)
 
-    def _stage(self, row: Row, token: str) -> Stage:
-        step = row.step(self.inputs.service)
-        wants = row.wants(self.inputs, token)
-        return Stage(row.kind, {node: self._step(row, node, step, wants[node]) for node in wants})
+    def _plan_stage(self, kind: ServiceStepKind, token: str) -> StepStage:
+        step = kind.get_step_name(self.inputs.service)
+        wants = kind.wants(self.inputs, token)
+        return StepStage(
+            kind.kind, {node: self._plan_step(kind, node, step, wants[node]) for node in wants}
+        )
 
-    def _step(self, row: Row, node: str, step: str, want: Json) -> PlannedStep:
-        seen = mapping(self.inputs.documents[node].steps.get(step))
-        return self.make(node, step, want, row.beside(self.inputs, seen) if row.beside else seen)
+    def _plan_step(self, kind: ServiceStepKind, node: str, step: str, want: Json) -> PlannedStep:
+        state = as_mapping(self.inputs.reports[node].steps.get(step))
+        return self.make_step(
+            node,
+            step,
+            want,
+            kind.add_other_nodes(self.inputs, state) if kind.add_other_nodes else state,
+        )
 
-    def _group(self, before: tuple[Stage, ...], stopping: Sequence[PlannedStep]) -> Group:
+    def _decide_run(
+        self, preparation: tuple[StepStage, ...], stopping_steps: Sequence[PlannedStep]
+    ) -> ServiceRun:
         inputs = self.inputs
-        own = [step for stage in before for step in stage.steps.values()]
+        preparation_steps = [step for stage in preparation for step in stage.steps.values()]
         stopped = [
-            f"{one.node} {one.step} changes, so it is stopped first and started again"
-            for one in [*stopping, *(step for step in own if disturbs(step) != "none")]
+            f"{disturbing_step.node} {disturbing_step.step} changes, so it is stopped first "
+            f"and started again"
+            for disturbing_step in [
+                *stopping_steps,
+                *(step for step in preparation_steps if get_disturbance(step) != "none"),
+            ]
         ]
-        stopped += [f"{secret} differs, will be started anew with it" for secret in self.stale]
-        now = seen(inputs.service, inputs.documents, inputs.spec.head.name)
-        return decide_group(inputs.launches, now, self._differing(), stopped)
+        stopped += [
+            f"{secret} differs, will be started anew with it" for secret in self.stale_secrets
+        ]
+        state = get_service_state(inputs.service, inputs.reports, inputs.declaration.head.name)
+        return decide_run(inputs.launches, state, self._describe_differences(), stopped)
 
-    def _differing(self) -> list[str]:
+    def _describe_differences(self) -> list[str]:
         """What differs from the launches that the slots keep, each phrase once."""
-        found: dict[str, None] = {}
+        phrases: dict[str, None] = {}
         for launch in self.inputs.launches:
-            receipt = _receipt(self.inputs.documents, launch.node, SLOT.step(launch.service))
-            found |= dict.fromkeys(differing(mapping(receipt.get("launch")), summary(launch)))
-        return list(found)
+            receipt = _get_receipt_want(
+                self.inputs.reports, launch.node, SLOT.get_step_name(launch.service)
+            )
+            phrases |= dict.fromkeys(
+                describe_differences(as_mapping(receipt.get("launch")), summarize_launch(launch))
+            )
+        return list(phrases)
 
 
-def seen(service: str, documents: Documents, head: str) -> Seen:
+def get_service_state(service: str, reports: Reports, head: str) -> ServiceState:
     """What the nodes report of a service, those that it has left included."""
-    step = SLOT.step(service)
-    found = [one for node in documents for one in _found(node, documents, step)]
-    used = [str(_receipt(documents, node, step).get("token", "")) for node in documents]
-    completed = _receipt(documents, head, GROUP.step(service)).get("token")
-    kept = tuple(token for token in [*used, str(completed or "")] if token)
-    return Seen(tuple(found), kept, str(completed) if completed else None)
+    step = SLOT.get_step_name(service)
+    objects = [
+        rank_object for node in reports for rank_object in _list_rank_objects(node, reports, step)
+    ]
+    slot_tokens = [str(_get_receipt_want(reports, node, step).get("token", "")) for node in reports]
+    completed = _get_receipt_want(reports, head, GROUP.get_step_name(service)).get("token")
+    used_tokens = tuple(token for token in [*slot_tokens, str(completed or "")] if token)
+    return ServiceState(tuple(objects), used_tokens, str(completed) if completed else None)
 
 
-def serving(services: Mapping[str, Seen], documents: Documents) -> Serving:
+def list_services_by_node(services: Mapping[str, ServiceState], reports: Reports) -> ServicesByNode:
     """By node: the services of which something runs on it."""
     return {
-        node: tuple(name for name, one in services.items() if one.runs_on(node))
-        for node in documents
+        node: tuple(name for name, state in services.items() if state.is_running_on(node))
+        for node in reports
     }
 
 
-def _found(node: str, documents: Documents, step: str) -> list[Found]:
-    if node not in documents:
+def _list_rank_objects(node: str, reports: Reports, step: str) -> list[RankObject]:
+    if node not in reports:
         return []
-    members = map(mapping, listing(mapping(documents[node].steps.get(step)).get("members")))
+    rank_objects = map(
+        as_mapping, as_list(as_mapping(reports[node].steps.get(step)).get("members"))
+    )
     return [
-        Found(node, str(one["kind"]), _rank(one), str(one["token"]), bool(one["alive"]))
-        for one in members
+        RankObject(
+            node,
+            str(rank_object["kind"]),
+            _parse_rank(rank_object),
+            str(rank_object["token"]),
+            bool(rank_object["alive"]),
+        )
+        for rank_object in rank_objects
     ]
 
 
-def _rank(member: Mapping[str, object]) -> int:
+def _parse_rank(member: Mapping[str, object]) -> int:
     rank = str(member["rank"])
     return int(rank) if rank.isdigit() else -1
 
 
-def _receipt(documents: Documents, node: str, step: str) -> Mapping[str, object]:
+def _get_receipt_want(reports: Reports, node: str, step: str) -> Mapping[str, object]:
     """The want of the step's receipt; empty where there is none."""
-    text = documents[node].receipts.get(step) if node in documents else None
+    text = reports[node].receipts.get(step) if node in reports else None
     receipt = parse_receipt(text)
-    return mapping(receipt.want) if receipt else {}
+    return as_mapping(receipt.want) if receipt else {}

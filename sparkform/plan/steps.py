@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sparkform.report.receipts import Decision, Json, decide, parse_receipt
 
-STATELESS = {
+STATELESS_PHRASES = {
     "fabric_check": "will be tried with full-size packets",
     "fabric_confirm": "will be confirmed by a fresh login",
     "swarm_token": "will be read",
@@ -46,7 +46,7 @@ class PlannedStep:
     is_held: bool = False
 
 
-def held_step(node: str, step: str) -> PlannedStep:
+def hold_step(node: str, step: str) -> PlannedStep:
     return PlannedStep(node, step, Decision("", 0, in_sync=True), (), is_held=True)
 
 
@@ -61,23 +61,27 @@ def plan_step(
 ) -> PlannedStep:
     """`differences` are the words for have against want; a step in sync says nothing."""
     owner = stack.owner(node, step)
-    found = parse_receipt(receipt)
-    decision = decide(owner, want, have, found)
+    parsed = parse_receipt(receipt)
+    decision = decide(owner, want, have, parsed)
     if decision.in_sync:
         return PlannedStep(node, step, decision, ())
-    recorded = found.owner if found else None
-    words = list(differences) or [STATELESS.get(_kind(step)) or _unrecorded(owner, recorded)]
-    return PlannedStep(node, step, decision, tuple(f"{node} {step}: {word}" for word in words))
+    recorded_owner = parsed.owner if parsed else None
+    phrases = list(differences) or [
+        STATELESS_PHRASES.get(_get_kind(step)) or _describe_unrecorded(owner, recorded_owner)
+    ]
+    return PlannedStep(
+        node, step, decision, tuple(f"{node} {step}: {phrase}" for phrase in phrases)
+    )
 
 
-def _kind(step: str) -> str:
+def _get_kind(step: str) -> str:
     return step.partition(":")[0]
 
 
-def _unrecorded(owner: str, recorded: str | None) -> str:
+def _describe_unrecorded(owner: str, recorded_owner: str | None) -> str:
     """Nothing differs on the machine, only in what it has recorded."""
-    if recorded is None:
+    if recorded_owner is None:
         return "is as wanted, will be recorded as ours"
-    if recorded != owner:
-        return f"belongs to {recorded}, will belong to {owner}"
+    if recorded_owner != owner:
+        return f"belongs to {recorded_owner}, will belong to {owner}"
     return "what it depends on changes, so it will be made sure of"

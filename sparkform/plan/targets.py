@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sparkform.config import EffectiveNode, Spec
-from sparkform.plan.service_steps import requests
+from sparkform.config import Declaration, EffectiveNode
+from sparkform.plan.service_steps import list_requests
 from sparkform.ssh.target import Target
 
 
-def targets(spec: Spec, passphrase: str | None = None) -> tuple[Target, ...]:
+def list_targets(declaration: Declaration, passphrase: str | None = None) -> tuple[Target, ...]:
     """Every node that is not away. `passphrase` opens `identityFile` where it has one."""
-    return tuple(target(spec, node, passphrase) for node in spec.active_nodes)
+    return tuple(build_target(declaration, node, passphrase) for node in declaration.active_nodes)
 
 
-def target(spec: Spec, node: EffectiveNode, passphrase: str | None) -> Target:
-    cluster = spec.cluster
+def build_target(declaration: Declaration, node: EffectiveNode, passphrase: str | None) -> Target:
+    cluster = declaration.cluster
     known_hosts = cluster.known_hosts_file
     return Target(
         name=node.name,
@@ -31,6 +31,6 @@ def target(spec: Spec, node: EffectiveNode, passphrase: str | None) -> Target:
         interfaces=node.interfaces or (),
         steps={
             "fabric_address": {"interfaces": list(node.interfaces or ())},
-            **requests(spec, node.name),
+            **list_requests(declaration, node.name),
         },
     )

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from sparkform.report.facts import Facts, NodeDocument
-from sparkform.report.rack_report import NodeError, NodeReport, Observation
-from sparkform.report.recording import ENVIRONMENT, load_facts, save_facts
+from sparkform.report.facts import Facts, NodeReport
+from sparkform.report.rack_report import NodeError, Observation, QueryResult
+from sparkform.report.recording import FACTS_VARIABLE, load_facts, save_facts
 
 __all__ = [
-    "ENVIRONMENT",
+    "FACTS_VARIABLE",
     "Facts",
-    "NodeDocument",
     "NodeError",
     "NodeReport",
     "Observation",
+    "QueryResult",
     "load_facts",
     "save_facts",
 ]

@@ -9,11 +9,11 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 
-class Frozen(BaseModel):
+class ReportModel(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", defer_build=True)
 
 
-class Host(Frozen):
+class HostFacts(ReportModel):
     hostname: str
     kernel: str
     architecture: str
@@ -24,32 +24,32 @@ class Host(Frozen):
     dgx_os: str | None
 
 
-class Gpu(Frozen):
+class Gpu(ReportModel):
     name: str
     uuid: str
     compute_capability: str
 
 
-class Gpus(Frozen):
+class GpuFacts(ReportModel):
     driver: str
     gpus: tuple[Gpu, ...]
 
 
-class Cuda(Frozen):
+class CudaFacts(ReportModel):
     driver: str
     toolkit: str | None
 
 
-class ContainerToolkit(Frozen):
+class ContainerToolkit(ReportModel):
     version: str
 
 
-class Swap(Frozen):
+class Swap(ReportModel):
     path: str
     size_kib: int
 
 
-class Memory(Frozen):
+class MemoryFacts(ReportModel):
     total_kib: int
     available_kib: int
     swap_total_kib: int
@@ -57,24 +57,24 @@ class Memory(Frozen):
     swaps: tuple[Swap, ...]
 
 
-class Space(Frozen):
+class Space(ReportModel):
     path: str
     mount: str
     total_bytes: int
     free_bytes: int
 
 
-class Disk(Frozen):
+class DiskFacts(ReportModel):
     model_directory: Space
     docker_directory: Space
 
 
-class GenericResource(Frozen):
+class GenericResource(ReportModel):
     kind: str
     value: str
 
 
-class Docker(Frozen):
+class DockerFacts(ReportModel):
     version: str
     runtimes: tuple[str, ...]
     default_runtime: str | None
@@ -83,7 +83,7 @@ class Docker(Frozen):
     live_restore: bool
 
 
-class SwarmNode(Frozen):
+class SwarmNode(ReportModel):
     id: str | None
     hostname: str | None
     role: str | None
@@ -95,7 +95,7 @@ class SwarmNode(Frozen):
     generic_resources: tuple[GenericResource, ...]
 
 
-class Swarm(Frozen):
+class SwarmFacts(ReportModel):
     state: str
     node_id: str | None
     cluster_id: str | None
@@ -106,7 +106,7 @@ class Swarm(Frozen):
     nodes: tuple[SwarmNode, ...] | None
 
 
-class Container(Frozen):
+class Container(ReportModel):
     id: str | None
     name: str | None
     image: str | None
@@ -114,7 +114,7 @@ class Container(Frozen):
     labels: dict[str, str]
 
 
-class Service(Frozen):
+class SwarmService(ReportModel):
     id: str | None
     name: str | None
     image: str | None
@@ -123,7 +123,7 @@ class Service(Frozen):
     labels: dict[str, str]
 
 
-class Login(Frozen):
+class LoginFacts(ReportModel):
     user: str
     uid: int
     groups: tuple[str, ...]
@@ -131,11 +131,11 @@ class Login(Frozen):
     passwordless_sudo: bool
 
 
-class Logind(Frozen):
+class LogindFacts(ReportModel):
     remove_ipc: bool
 
 
-class Interface(Frozen):
+class Interface(ReportModel):
     """`addresses` are "address/prefix length"; `gid_addresses` the IPv4 ones of RoCE v2."""
 
     name: str
@@ -154,7 +154,7 @@ class Interface(Frozen):
     gid_addresses: tuple[str, ...]
 
 
-class Route(Frozen):
+class Route(ReportModel):
     destination: str | None
     gateway: str | None
     interface: str | None
@@ -163,7 +163,7 @@ class Route(Frozen):
     table: str
 
 
-class NetplanFile(Frozen):
+class NetplanFile(ReportModel):
     """A file that names a fabric interface: owned keys by interface, never the text."""
 
     path: str
@@ -176,7 +176,7 @@ class NetplanFile(Frozen):
     error: str | None
 
 
-class NcclConf(Frozen):
+class NcclConf(ReportModel):
     path: str
     exists: bool
     mode: str | None
@@ -185,25 +185,25 @@ class NcclConf(Frozen):
     keys: dict[str, str]
 
 
-class ListeningPort(Frozen):
+class ListeningPort(ReportModel):
     protocol: str
     address: str
     port: int
     process: str | None
 
 
-class Clock(Frozen):
+class ClockFacts(ReportModel):
     synchronized: bool
     daemon: str | None
     offset_s: float | None
 
 
-class Firewall(Frozen):
+class FirewallFacts(ReportModel):
     active: bool
     because: tuple[str, ...]
 
 
-class CachedModel(Frozen):
+class CachedModel(ReportModel):
     handle: str
     revision: str | None
     path: str
@@ -213,7 +213,7 @@ class CachedModel(Frozen):
     missing: tuple[str, ...]
 
 
-class NativeUnit(Frozen):
+class NativeUnit(ReportModel):
     """A native engine's unit: what its processes really have, names without secrets only."""
 
     unit: str
@@ -222,39 +222,39 @@ class NativeUnit(Frozen):
     nccl: tuple[str, ...]
 
 
-class Facts(Frozen):
-    host: Host | None = None
-    gpu: Gpus | None = None
-    cuda: Cuda | None = None
+class Facts(ReportModel):
+    host: HostFacts | None = None
+    gpu: GpuFacts | None = None
+    cuda: CudaFacts | None = None
     container_toolkit: ContainerToolkit | None = None
-    memory: Memory | None = None
-    disk: Disk | None = None
-    docker: Docker | None = None
-    swarm: Swarm | None = None
+    memory: MemoryFacts | None = None
+    disk: DiskFacts | None = None
+    docker: DockerFacts | None = None
+    swarm: SwarmFacts | None = None
     containers: tuple[Container, ...] | None = None
-    services: tuple[Service, ...] | None = None
-    login: Login | None = None
-    logind: Logind | None = None
+    services: tuple[SwarmService, ...] | None = None
+    login: LoginFacts | None = None
+    logind: LogindFacts | None = None
     interfaces: tuple[Interface, ...] | None = None
     routes: tuple[Route, ...] | None = None
     netplan: tuple[NetplanFile, ...] | None = None
     nccl_conf: NcclConf | None = None
     ports: tuple[ListeningPort, ...] | None = None
-    clock: Clock | None = None
-    firewall: Firewall | None = None
+    clock: ClockFacts | None = None
+    firewall: FirewallFacts | None = None
     models: tuple[CachedModel, ...] | None = None
     native_units: tuple[NativeUnit, ...] | None = None
     claim: str | None = None
 
 
-class Unreadable(Frozen):
+class UnreadableItem(ReportModel):
     """`what` is "fact NAME", "step NAME" or "receipts"."""
 
     what: str
     why: str
 
 
-class NodeDocument(Frozen):
+class NodeReport(ReportModel):
     """The one JSON document that `node.pyz observe` prints."""
 
     version: int
@@ -262,4 +262,4 @@ class NodeDocument(Frozen):
     facts: Facts
     steps: dict[str, JsonValue]
     receipts: dict[str, str]
-    unreadable: tuple[Unreadable, ...]
+    unreadable: tuple[UnreadableItem, ...]

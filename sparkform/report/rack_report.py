@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from sparkform.report.facts import Frozen, NodeDocument
+from sparkform.report.facts import NodeReport, ReportModel
 
-Kind = Literal[
+ErrorKind = Literal[
     "unresolved",
     "unreachable",
     "refused",
@@ -30,15 +30,15 @@ Kind = Literal[
 LoginKey = Literal["agent", "identity_file"]
 
 
-class NodeError(Frozen):
+class NodeError(ReportModel):
     """Why a node could not be observed, in one sentence, and the command or act that mends it."""
 
-    kind: Kind
+    kind: ErrorKind
     what: str
     remedy: str
 
 
-class NodeReport(Frozen):
+class QueryResult(ReportModel):
     """Exactly one of `document` and `error`.
 
     `host_key` is the key that the node offered ("ssh-ed25519 AAAA…"), trusted or not.
@@ -46,7 +46,7 @@ class NodeReport(Frozen):
     `clock_skew_s`: this node's clock minus the control side's, low by the answer's way back.
     """
 
-    document: NodeDocument | None = None
+    document: NodeReport | None = None
     error: NodeError | None = None
     host_key: str | None = None
     login: LoginKey | None = None
@@ -55,24 +55,24 @@ class NodeReport(Frozen):
     duration_s: float = 0.0
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> NodeReport:
+    def _require_document_or_error(self) -> QueryResult:
         if (self.document is None) == (self.error is None):
             raise ValueError("expected either document or error")
         return self
 
 
-class Observation(Frozen):
+class Observation(ReportModel):
     """All nodes by name. `format` is the version of the recorded file."""
 
     format: Literal[1] = 1
-    nodes: dict[str, NodeReport]
+    nodes: dict[str, QueryResult]
 
     @property
-    def documents(self) -> dict[str, NodeDocument]:
-        found = {name: report.document for name, report in self.nodes.items()}
-        return {name: document for name, document in found.items() if document is not None}
+    def reports(self) -> dict[str, NodeReport]:
+        documents = {name: result.document for name, result in self.nodes.items()}
+        return {name: document for name, document in documents.items() if document is not None}
 
     @property
     def errors(self) -> dict[str, NodeError]:
-        found = {name: report.error for name, report in self.nodes.items()}
-        return {name: error for name, error in found.items() if error is not None}
+        errors = {name: result.error for name, result in self.nodes.items()}
+        return {name: error for name, error in errors.items() if error is not None}

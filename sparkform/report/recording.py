@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from sparkform.errors import InputError, Problem
 from sparkform.report.rack_report import Observation
 
-ENVIRONMENT = "SPARKFORM_FACTS"
+FACTS_VARIABLE = "SPARKFORM_FACTS"
 FORMAT = 1
-PROOF = ("salt", "proof")
+PROOF_KEYS = ("salt", "proof")
 """What a node tells of a secret that it has (docs/design/ranks-and-tokens.md)."""
 
 _REMEDY = "Record it again: `sparkform doctor STACK.yaml --save FILE`."
@@ -23,8 +23,8 @@ _REMEDY = "Record it again: `sparkform doctor STACK.yaml --save FILE`."
 
 def save_facts(observation: Observation, path: Path) -> None:
     """Write the file as a whole, readable by its owner only: it names machines and addresses."""
-    found = _without_proofs(observation.model_dump(mode="json"))
-    text = json.dumps(found, indent=1, sort_keys=True) + "\n"
+    document = _strip_proofs(observation.model_dump(mode="json"))
+    text = json.dumps(document, indent=1, sort_keys=True) + "\n"
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -35,11 +35,11 @@ def save_facts(observation: Observation, path: Path) -> None:
         raise
 
 
-def _without_proofs(value: Any) -> Any:  # noqa: ANN401 (JSON of any form)
+def _strip_proofs(value: Any) -> Any:  # noqa: ANN401 (JSON of any form)
     """By a proof a weak secret could be guessed, and the file may be handed on."""
     if isinstance(value, dict):
-        return {key: _without_proofs(one) for key, one in value.items() if key not in PROOF}
-    return [_without_proofs(one) for one in value] if isinstance(value, list) else value
+        return {key: _strip_proofs(item) for key, item in value.items() if key not in PROOF_KEYS}
+    return [_strip_proofs(item) for item in value] if isinstance(value, list) else value
 
 
 def load_facts(path: Path) -> Observation:
@@ -48,35 +48,35 @@ def load_facts(path: Path) -> Observation:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not text"
-        raise InputError([Problem(path=str(path), what=f"cannot be read: {reason}")]) from None
+        raise InputError([Problem(path=str(path), message=f"cannot be read: {reason}")]) from None
     _require_format(path, text)
     try:
         return Observation.model_validate_json(text)
     except ValidationError as error:
-        raise InputError(_problems(path, error)) from None
+        raise InputError(_build_problems(path, error)) from None
 
 
 def _require_format(path: Path, text: str) -> None:
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except (ValueError, RecursionError):
-        raise InputError([_problem(path, "is not JSON")]) from None
-    version = found.get("format") if isinstance(found, dict) else None
+        raise InputError([_build_problem(path, "is not JSON")]) from None
+    version = document.get("format") if isinstance(document, dict) else None
     if version != FORMAT:
         got = json.dumps(version)[:40]
-        raise InputError([_problem(path, "is not recorded facts of this version", got)])
+        raise InputError([_build_problem(path, "is not recorded facts of this version", got)])
 
 
-def _problem(path: Path, what: str, got: str | None = None) -> Problem:
+def _build_problem(path: Path, what: str, got: str | None = None) -> Problem:
     allowed = f"format {FORMAT}" if got is not None else None
-    return Problem(path=str(path), what=what, got=got, allowed=allowed, remedy=_REMEDY)
+    return Problem(path=str(path), message=what, got=got, allowed=allowed, remedy=_REMEDY)
 
 
-def _problems(path: Path, error: ValidationError) -> list[Problem]:
+def _build_problems(path: Path, error: ValidationError) -> list[Problem]:
     return [
         Problem(
             path=f"{path}: {'.'.join(str(part) for part in item['loc'])}",
-            what=item["msg"],
+            message=item["msg"],
             remedy=_REMEDY,
         )
         for item in error.errors(include_url=False, include_input=False)

@@ -21,50 +21,59 @@ class Argument:
     at: int
 
 
-def read_arguments(words: Sequence[str]) -> tuple[Argument, ...]:
+def parse_arguments(arguments: Sequence[str]) -> tuple[Argument, ...]:
     """The options of `words`: `--a b`, `--a=b`, and `--a b` in one word by mistake.
 
     JSON objects are taken apart: `--a {"b": 1}` also counts as `--a.b 1`, which is vLLM's own
     second spelling. A word that belongs to no option has the empty option.
     """
-    return tuple(part for whole in _options(words) for part in (whole, *_inner(whole)))
+    return tuple(
+        part
+        for argument in _parse_options(arguments)
+        for part in (argument, *_expand_json(argument))
+    )
 
 
-def _options(words: Sequence[str]) -> Iterator[Argument]:
-    at = 0
-    while at < len(words):
-        option, value = _split(words[at])
-        start = at
-        if option and value is None and at + 1 < len(words) and not _is_option(words[at + 1]):
-            at += 1
-            value = words[at]
+def _parse_options(arguments: Sequence[str]) -> Iterator[Argument]:
+    position = 0
+    while position < len(arguments):
+        option, value = _split_word(arguments[position])
+        start = position
+        if (
+            option
+            and value is None
+            and position + 1 < len(arguments)
+            and not _is_option(arguments[position + 1])
+        ):
+            position += 1
+            value = arguments[position]
         yield Argument(option, value, start)
-        at += 1
+        position += 1
 
 
 def _is_option(word: str) -> bool:
     return OPTION.match(word) is not None
 
 
-def _split(word: str) -> tuple[str, str | None]:
+def _split_word(word: str) -> tuple[str, str | None]:
     """An option and the value in the same word; no option: the word is the value."""
     level = SHORT_WITH_LEVEL.fullmatch(word)
     if level:
         return "o", level.group(1)
-    found = OPTION.match(word)
-    if found is None:
+    match = OPTION.match(word)
+    if match is None:
         return "", word
-    rest = word[found.end() :]
-    value = rest[1:].strip() if rest[:1] in ("=", " ") else rest or None
-    return normal(found.group()), value
+    remainder = word[match.end() :]
+    value = remainder[1:].strip() if remainder[:1] in ("=", " ") else remainder or None
+    return normalize_option(match.group()), value
 
 
-def normal(option: str) -> str:
+def normalize_option(option: str) -> str:
     """An option's name for comparison: no leading dashes, `_` for `-`, lower case."""
     return option.lstrip("-").replace("-", "_").lower()
 
 
-def _inner(argument: Argument) -> Iterator[Argument]:
+def _expand_json(argument: Argument) -> Iterator[Argument]:
     """The entries of a JSON object as options of their own."""
     if not (argument.value or "").startswith("{"):
         return
@@ -74,6 +83,6 @@ def _inner(argument: Argument) -> Iterator[Argument]:
         return
     for key, value in content.items() if isinstance(content, dict) else ():
         text = value if isinstance(value, str) else json.dumps(value)
-        inner = Argument(f"{argument.option}.{normal(str(key))}", text, argument.at)
+        inner = Argument(f"{argument.option}.{normalize_option(str(key))}", text, argument.at)
         yield inner
-        yield from _inner(inner)
+        yield from _expand_json(inner)

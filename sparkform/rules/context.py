@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sparkform.config import AnyService, EffectiveNode, Spec
-from sparkform.models.shape import Shape
-from sparkform.rules.images import ImageReference, Version, read_image
-from sparkform.rules.knowledge import Catalogue, PackagedCatalogue
-from sparkform.rules.settings import Setting, Settings, read_settings, variables
+from sparkform.config import AnyService, Declaration, EffectiveNode
+from sparkform.models.shape import ModelShape
+from sparkform.rules.images import ImageReference, ImageVersion, parse_image
+from sparkform.rules.knowledge import PackagedCatalogue, RulesCatalogue
+from sparkform.rules.settings import ServiceSettings, Setting, read_settings, read_variables
 
 if TYPE_CHECKING:
-    from sparkform.catalogue.describe import Subject
+    from sparkform.catalogue.describe import DescribedModel
     from sparkform.launch import Launch
-    from sparkform.report.facts import NodeDocument  # it imports the SSH client
+    from sparkform.report.facts import NodeReport  # it imports the SSH client
 
 GIB_IN_KIB = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rank:
+class PlannedRank:
     """One planned member of a service, as the launch makes it. `restart` is Docker's policy."""
 
     node: str
@@ -32,11 +32,16 @@ class Rank:
     restart: str = "none"
 
 
-def service_ranks(launches: Sequence[Launch]) -> tuple[Rank, ...]:
+def list_ranks(launches: Sequence[Launch]) -> tuple[PlannedRank, ...]:
     """A service's launches as the rules look at them. None of them restarts by itself."""
     return tuple(
-        Rank(node=one.node, arguments=one.argv, environment=one.environment, image=one.image)
-        for one in launches
+        PlannedRank(
+            node=launch.node,
+            arguments=launch.argv,
+            environment=launch.environment,
+            image=launch.image,
+        )
+        for launch in launches
     )
 
 
@@ -48,25 +53,25 @@ class Context:
     are each service's planned members, None where launches are not planned.
     """
 
-    spec: Spec
-    documents: Mapping[str, NodeDocument] | None = None
+    declaration: Declaration
+    reports: Mapping[str, NodeReport] | None = None
     secrets: frozenset[str] | None = None
-    ranks: Mapping[str, Sequence[Rank]] | None = None
-    catalogue: Catalogue = field(default_factory=PackagedCatalogue)
+    ranks: Mapping[str, Sequence[PlannedRank]] | None = None
+    catalogue: RulesCatalogue = field(default_factory=PackagedCatalogue)
 
     @cached_property
     def services(self) -> tuple[ServiceView, ...]:
         """All services in the order of the stack file."""
-        return tuple(ServiceView(self, name) for name in self.spec.services)
+        return tuple(ServiceView(self, name) for name in self.declaration.services)
 
     @property
     def topology(self) -> str:
         """How the rack is cabled."""
-        return self.spec.cluster.fabric.topology
+        return self.declaration.cluster.fabric.topology
 
-    def document(self, node: str) -> NodeDocument | None:
+    def find_report(self, node: str) -> NodeReport | None:
         """What a node reported, None if nobody looked or it did not answer."""
-        return (self.documents or {}).get(node)
+        return (self.reports or {}).get(node)
 
 
 @dataclass(frozen=True)
@@ -79,21 +84,21 @@ class ServiceView:
     @property
     def block(self) -> AnyService:
         """The declaration."""
-        return self.context.spec.services[self.name]
+        return self.context.declaration.services[self.name]
 
     @property
-    def base(self) -> str:
+    def base_path(self) -> str:
         """Its path in the stack file."""
         return f"services.{self.name}"
 
     def path(self, key: str) -> str:
         """The path of one of its keys."""
-        return f"{self.base}.{key}"
+        return f"{self.base_path}.{key}"
 
     @cached_property
     def nodes(self) -> tuple[EffectiveNode, ...]:
         """Its nodes by rank."""
-        return self.context.spec.service_nodes(self.name)
+        return self.context.declaration.list_service_nodes(self.name)
 
     @property
     def spans_nodes(self) -> bool:
@@ -101,42 +106,42 @@ class ServiceView:
         return len(self.nodes) > 1
 
     @cached_property
-    def settings(self) -> Settings:
+    def settings(self) -> ServiceSettings:
         """What the engine ends up with."""
         return read_settings(self.block, self.name)
 
     @cached_property
     def variables(self) -> Mapping[str, Setting]:
         """Its declared environment."""
-        return variables(self.block, self.base)
+        return read_variables(self.block, self.base_path)
 
-    def ranks_of(self, name: str) -> int:
+    def count_ranks(self, name: str) -> int:
         """Tensor, pipeline or data parallel ranks; 1 where they cannot be read."""
-        return self.settings.whole(name) or 1
+        return self.settings.get_integer(name) or 1
 
     @cached_property
     def image(self) -> ImageReference | None:
         """Its image, None for a native engine."""
-        return read_image(self.block.image) if self.block.image else None
+        return parse_image(self.block.image) if self.block.image else None
 
     @property
-    def version(self) -> Version | None:
+    def version(self) -> ImageVersion | None:
         """The engine's version as the image's tag tells it."""
         return self.image.version if self.image else None
 
-    def image_figure(self, figure: str) -> object:
+    def find_image_figure(self, figure: str) -> object:
         """What the catalogue knows of its image, None if nothing."""
-        known = self.context.catalogue.image(self.image) if self.image else None
-        found = known.figures.get(figure) if known else None
-        return found.value if found else None
+        image = self.context.catalogue.image(self.image) if self.image else None
+        figure_entry = image.figures.get(figure) if image else None
+        return figure_entry.value if figure_entry else None
 
     @cached_property
-    def subject(self) -> Subject | None:
+    def subject(self) -> DescribedModel | None:
         """The model as it is served, None without enough figures."""
-        return self.context.catalogue.subject(self.block)
+        return self.context.catalogue.find_subject(self.block)
 
     @property
-    def shape(self) -> Shape | None:
+    def shape(self) -> ModelShape | None:
         """The model's shape as far as it is known."""
         return self.subject.shape if self.subject else None
 
@@ -145,10 +150,10 @@ class ServiceView:
         """The model's handle or path in lower case, for comparison."""
         return (self.block.model or self.block.model_path or "").lower()
 
-    def usable_gib(self, node: EffectiveNode) -> float | None:
+    def get_usable_gib(self, node: EffectiveNode) -> float | None:
         """A node's memory in GiB: declared, else reported, else None."""
         if node.memory_gib is not None:
             return node.memory_gib
-        document = self.context.document(node.name)
-        memory = document.facts.memory if document else None
+        report = self.context.find_report(node.name)
+        memory = report.facts.memory if report else None
         return memory.total_kib / GIB_IN_KIB if memory else None

@@ -9,75 +9,85 @@ from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.outcome import (
     ADVISORY,
     MANDATORY,
-    Finding,
-    Outcome,
-    Skip,
-    Skipped,
-    Verdict,
+    RuleFinding,
+    RuleOutcome,
+    RuleSkip,
+    RulesVerdict,
+    SkippedRule,
     Violation,
 )
 from sparkform.rules.registry import RACK_RULES, SERVICE_RULES, STACK_RULES
-from sparkform.rules.table import Row, table
-from sparkform.rules.waivers import reasons, waiver_problems
+from sparkform.rules.table import RuleRow, load_table
+from sparkform.rules.waivers import find_waiver_problems, list_waiver_reasons
 
-Found = tuple[str, Outcome]
+IdentifiedOutcome = tuple[str, RuleOutcome]
 
 
-def evaluate(context: Context) -> Verdict:
+def evaluate(context: Context) -> RulesVerdict:
     """What all rules say. Raises InputError for a waiver of a rule that cannot be waived."""
-    problems = waiver_problems(context.spec)
+    problems = find_waiver_problems(context.declaration)
     if problems:
         raise InputError(problems)
-    found = [
-        *(one for service in context.services for one in judge_service(service, SERVICE_RULES)),
+    outcomes = [
+        *(
+            outcome
+            for service in context.services
+            for outcome in judge_service(service, SERVICE_RULES)
+        ),
         *judge(context, RACK_RULES),
         *judge(context, STACK_RULES),
     ]
-    return verdict(found, reasons(context.spec))
+    return build_verdict(outcomes, list_waiver_reasons(context.declaration))
 
 
 def judge_service(
-    service: ServiceView, rules: Mapping[str, Callable[[ServiceView], Iterator[Outcome]]]
-) -> Iterator[Found]:
+    service: ServiceView, rules: Mapping[str, Callable[[ServiceView], Iterator[RuleOutcome]]]
+) -> Iterator[IdentifiedOutcome]:
     """What the rules for this engine say of one service, each with its id."""
-    for id, rule in rules.items():
-        if table()[id].concerns(service.block.engine):
-            yield from ((id, outcome) for outcome in rule(service))
+    for rule_id, rule in rules.items():
+        if load_table()[rule_id].applies_to(service.block.engine):
+            yield from ((rule_id, outcome) for outcome in rule(service))
 
 
 def judge(
-    context: Context, rules: Mapping[str, Callable[[Context], Iterator[Outcome]]]
-) -> Iterator[Found]:
+    context: Context, rules: Mapping[str, Callable[[Context], Iterator[RuleOutcome]]]
+) -> Iterator[IdentifiedOutcome]:
     """What rules about the whole declaration say, each with its id."""
-    yield from ((id, outcome) for id, rule in rules.items() for outcome in rule(context))
+    yield from ((rule_id, outcome) for rule_id, rule in rules.items() for outcome in rule(context))
 
 
-def verdict(found: Iterable[Found], waived: Mapping[str, str]) -> Verdict:
+def build_verdict(
+    outcomes: Iterable[IdentifiedOutcome], waivers: Mapping[str, str]
+) -> RulesVerdict:
     """Findings weighed by the table and the waivers; what was said twice is said once."""
-    once = dict.fromkeys(found)
-    violations = [_violation(table()[id], one, waived) for id, one in once if is_finding(one)]
-    order = list(table())
-    return Verdict(
+    distinct = dict.fromkeys(outcomes)
+    violations = [
+        _build_violation(load_table()[rule_id], one, waivers)
+        for rule_id, one in distinct
+        if is_finding(one)
+    ]
+    order = list(load_table())
+    return RulesVerdict(
         violations=tuple(
             sorted(violations, key=lambda one: (one.severity != MANDATORY, order.index(one.rule)))
         ),
         skipped=tuple(
-            Skipped(rule=id, path=one.path, reason=one.reason)
-            for id, one in once
-            if isinstance(one, Skip)
+            SkippedRule(rule=rule_id, path=one.path, reason=one.reason)
+            for rule_id, one in distinct
+            if isinstance(one, RuleSkip)
         ),
     )
 
 
-def is_finding(outcome: Outcome) -> bool:
+def is_finding(outcome: RuleOutcome) -> bool:
     """Whether a rule found something, rather than that it cannot tell."""
-    return isinstance(outcome, Finding)
+    return isinstance(outcome, RuleFinding)
 
 
-def _violation(row: Row, outcome: Outcome, waived: Mapping[str, str]) -> Violation:
-    assert isinstance(outcome, Finding)
+def _build_violation(row: RuleRow, outcome: RuleOutcome, waivers: Mapping[str, str]) -> Violation:
+    assert isinstance(outcome, RuleFinding)
     severity = outcome.severity or row.default_severity
-    reason = waived.get(row.id) if severity == MANDATORY else None
+    reason = waivers.get(row.id) if severity == MANDATORY else None
     return Violation(
         rule=row.id,
         severity=severity if reason is None else ADVISORY,

@@ -8,9 +8,9 @@ from typing import Any
 
 from sparkform.errors import InputError
 from sparkform.rules.context import Context, ServiceView
-from sparkform.rules.groups.memory import cache_type, fit_on
+from sparkform.rules.groups.memory import fit_on, get_cache_type
 
-LINKS = {"direct": "direct", "ring": "ring", "switch": "switch", "none": "direct"}
+SPEED_MODEL_LINKS = {"direct": "direct", "ring": "ring", "switch": "switch", "none": "direct"}
 """The link of the speed model by topology; on one node none is crossed."""
 
 DIGITS = 1
@@ -26,39 +26,39 @@ class Figures:
     decode_tok_s: float | None = None
     decode_range_tok_s: tuple[float, float] | None = None
 
-    def document(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """For JSON and for the stack's outputs."""
-        ends = self.decode_range_tok_s
+        decode_range = self.decode_range_tok_s
         return {
-            "weightsGib": _rounded(self.weights_gib),
-            "freeGib": _rounded(self.free_gib),
+            "weightsGib": _round(self.weights_gib),
+            "freeGib": _round(self.free_gib),
             "maxContext": self.max_context,
-            "decodeTokS": _rounded(self.decode_tok_s),
-            "decodeRangeTokS": [_rounded(end) for end in ends] if ends else None,
+            "decodeTokS": _round(self.decode_tok_s),
+            "decodeRangeTokS": [_round(end) for end in decode_range] if decode_range else None,
         }
 
 
-def figures(context: Context) -> Mapping[str, Figures]:
+def estimate_services(context: Context) -> Mapping[str, Figures]:
     """By service."""
-    return {service.name: _of(service) for service in context.services}
+    return {service.name: _estimate_service(service) for service in context.services}
 
 
-def _of(service: ServiceView) -> Figures:
+def _estimate_service(service: ServiceView) -> Figures:
     fit = fit_on(service, service.nodes[0])
-    speed, ends = _speed(service)
+    speed, decode_range = _estimate_speed(service)
     return Figures(
         weights_gib=fit.weights_gib_per_node if fit else None,
         free_gib=fit.free_gib if fit else None,
         max_context=fit.max_context if fit else None,
         decode_tok_s=speed,
-        decode_range_tok_s=ends,
+        decode_range_tok_s=decode_range,
     )
 
 
-def _speed(service: ServiceView) -> tuple[float | None, tuple[float, float] | None]:
+def _estimate_speed(service: ServiceView) -> tuple[float | None, tuple[float, float] | None]:
     """One request at a time, a short question and a short answer."""
-    from sparkform.catalogue.describe import as_served_by
-    from sparkform.sizing.calibration import machine
+    from sparkform.catalogue.describe import apply_image
+    from sparkform.sizing.calibration import build_machine
     from sparkform.sizing.row_request import predict_row
 
     subject = service.subject
@@ -66,18 +66,21 @@ def _speed(service: ServiceView) -> tuple[float | None, tuple[float, float] | No
         return None, None
     row = {
         "engine": service.block.engine,
-        "tp": service.ranks_of("tensor_parallel"),
-        "pp": service.ranks_of("pipeline_parallel"),
-        "kv_cache": cache_type(service),
+        "tp": service.count_ranks("tensor_parallel"),
+        "pp": service.count_ranks("pipeline_parallel"),
+        "kv_cache": get_cache_type(service),
     }
-    on = machine(LINKS[service.context.topology])
+    spark = build_machine(SPEED_MODEL_LINKS[service.context.topology])
     try:
-        found = predict_row(as_served_by(subject, service.block.image), row, on)
+        prediction = predict_row(apply_image(subject, service.block.image), row, spark)
     except InputError:
         # A cut that the model does not allow: the rules say so.
         return None, None
-    return found.speed.decode_tok_s, (found.decode_low_tok_s, found.decode_high_tok_s)
+    return prediction.speed.decode_tok_s, (
+        prediction.decode_low_tok_s,
+        prediction.decode_high_tok_s,
+    )
 
 
-def _rounded(value: float | None) -> float | None:
+def _round(value: float | None) -> float | None:
     return None if value is None else round(value, DIGITS)

@@ -6,12 +6,12 @@ import re
 from dataclasses import dataclass
 
 VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:\.?rc(\d+))?(?:[.-].*)?")
-FINAL = 10_000
+RELEASE_RANK = 10_000
 """Stands for "no release candidate", so that 1.3.0 sorts after 1.3.0rc99."""
 
-FLOATING = re.compile(r"latest|nightly|main|dev|edge", re.IGNORECASE)
+FLOATING_TAG = re.compile(r"latest|nightly|main|dev|edge", re.IGNORECASE)
 
-Version = tuple[int, int, int, int]
+ImageVersion = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -33,27 +33,27 @@ class ImageReference:
         """Whether the same reference means other bytes tomorrow."""
         if self.digest is not None:
             return False
-        return self.tag is None or FLOATING.search(f"{self.name}:{self.tag}") is not None
+        return self.tag is None or FLOATING_TAG.search(f"{self.name}:{self.tag}") is not None
 
     @property
-    def version(self) -> Version | None:
+    def version(self) -> ImageVersion | None:
         """The version that the tag starts with: 1.3.0rc10 as (1, 3, 0, 10), 1.3.0 sorts last."""
-        found = VERSION.fullmatch(self.tag or "")
-        if found is None:
+        match = VERSION.fullmatch(self.tag or "")
+        if match is None:
             return None
-        major, minor, patch = (int(part) for part in found.groups()[:3])
-        return major, minor, patch, int(found.group(4)) if found.group(4) else FINAL
+        major, minor, patch = (int(part) for part in match.groups()[:3])
+        return major, minor, patch, int(match.group(4)) if match.group(4) else RELEASE_RANK
 
 
-def read_image(text: str) -> ImageReference:
+def parse_image(text: str) -> ImageReference:
     """The parts of a reference that the spec has accepted."""
-    whole, _, digest = text.partition("@")
-    head, slash, last = whole.rpartition("/")
-    last, _, tag = last.partition(":")
-    return ImageReference(text, head + slash + last, tag or None, digest or None)
+    reference, _, digest = text.partition("@")
+    head, slash, name_and_tag = reference.rpartition("/")
+    name_and_tag, _, tag = name_and_tag.partition(":")
+    return ImageReference(text, head + slash + name_and_tag, tag or None, digest or None)
 
 
-def version_of(text: str) -> Version:
+def parse_version(text: str) -> ImageVersion:
     """The version that a rule names. Raises ValueError for what is none."""
     version = ImageReference(text, "", text, None).version
     if version is None:

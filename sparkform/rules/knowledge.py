@@ -6,80 +6,82 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from sparkform.catalogue.describe import Subject
-    from sparkform.catalogue.schema import Image
+    from sparkform.catalogue.describe import DescribedModel
+    from sparkform.catalogue.schema import ImageFigures
     from sparkform.config import AnyService
     from sparkform.rules.images import ImageReference
-    from sparkform.sizing.fit import Memory
+    from sparkform.sizing.fit import NodeMemory
 
 
-class Catalogue(Protocol):
+class RulesCatalogue(Protocol):
     """The questions; `PackagedCatalogue` answers them from the data files."""
 
-    def subject(self, service: AnyService) -> Subject | None:
+    def find_subject(self, service: AnyService) -> DescribedModel | None:
         """The model as it is served, None without enough figures."""
 
     def gated(self, service: AnyService) -> bool | None:
         """Whether its weights need a token, None if that is not known."""
 
-    def image(self, reference: ImageReference) -> Image | None:
+    def image(self, reference: ImageReference) -> ImageFigures | None:
         """What is known of an image, None if nothing is."""
 
-    def memory(self, engine: str, runtime: str, usable_gib: float | None) -> Memory:
+    def get_memory(self, engine: str, runtime: str, usable_gib: float | None) -> NodeMemory:
         """One node's memory for an engine; an observed `usable_gib` wins."""
 
 
 class PackagedCatalogue:
     """The catalogue that comes with the program."""
 
-    def subject(self, service: AnyService) -> Subject | None:
+    def find_subject(self, service: AnyService) -> DescribedModel | None:
         from sparkform.catalogue import store
-        from sparkform.catalogue.describe import from_catalogue, from_facts
+        from sparkform.catalogue.describe import describe_from_catalogue, describe_from_facts
         from sparkform.models.model_facts import read_facts
 
-        entry = store.find(service.model) if service.model else None
+        entry = store.find_entry(service.model) if service.model else None
         if entry is not None and service.model is not None:
-            converted = _converted(service, entry.checkpoint.quant)
-            return from_catalogue(entry, converted, by_name=service.model)
+            conversion = _get_conversion(service, entry.checkpoint.quant)
+            return describe_from_catalogue(entry, conversion, by_name=service.model)
         if service.model_facts.parameters is None:
             return None
-        facts = read_facts(service.model_facts.plain(), "modelFacts")
-        return from_facts(service.model or "modelFacts", facts, _named_quantisation(service))
+        facts = read_facts(service.model_facts.to_plain(), "modelFacts")
+        return describe_from_facts(
+            service.model or "modelFacts", facts, _find_quantisation(service)
+        )
 
     def gated(self, service: AnyService) -> bool | None:
         from sparkform.catalogue import store
 
-        entry = store.find(service.model) if service.model else None
+        entry = store.find_entry(service.model) if service.model else None
         if entry is not None:
             return entry.checkpoint.gated
         # Every repository of this owner asks for the licence (model pages of Llama 3 and 4).
         return True if (service.model or "").startswith("meta-llama/") else None
 
-    def image(self, reference: ImageReference) -> Image | None:
-        return _images().get(reference.tagged)
+    def image(self, reference: ImageReference) -> ImageFigures | None:
+        return _load_images().get(reference.tagged)
 
-    def memory(self, engine: str, runtime: str, usable_gib: float | None) -> Memory:
-        from sparkform.sizing.node_memory import memory
+    def get_memory(self, engine: str, runtime: str, usable_gib: float | None) -> NodeMemory:
+        from sparkform.sizing.node_memory import get_node_memory
 
-        return memory(engine, runtime=runtime, usable_gib=usable_gib)
+        return get_node_memory(engine, runtime=runtime, usable_gib=usable_gib)
 
 
 @cache
-def _images() -> dict[str, Image]:
+def _load_images() -> dict[str, ImageFigures]:
     from sparkform.catalogue import store
 
-    return {image.reference: image for image in store.images()}
+    return {image.reference: image for image in store.list_images()}
 
 
-def _named_quantisation(service: AnyService) -> str | None:
+def _find_quantisation(service: AnyService) -> str | None:
     """The quantisation that vLLM is told, as far as the catalogue has a method of that name."""
     from sparkform.models.quantisation import ALIASES, METHODS
 
     name = getattr(service, "quantization", None)
-    wanted = str(name).lower().split("_")[0] if name else ""
-    return wanted if wanted in METHODS or wanted in ALIASES else None
+    method = str(name).lower().split("_")[0] if name else ""
+    return method if method in METHODS or method in ALIASES else None
 
 
-def _converted(service: AnyService, stored: str) -> str | None:
+def _get_conversion(service: AnyService, stored: str) -> str | None:
     """What vLLM converts 16-bit weights to while it loads them; else they stay as stored."""
-    return _named_quantisation(service) if stored in ("bf16", "fp16") else None
+    return _find_quantisation(service) if stored in ("bf16", "fp16") else None

@@ -11,7 +11,7 @@ ADVISORY: Severity = "advisory"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Finding:
+class RuleFinding:
     """One place that breaks a rule.
 
     `message` is one sentence that begins "The service must" or "The cluster must", `remedy` can be
@@ -26,14 +26,14 @@ class Finding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Skip:
+class RuleSkip:
     """What a rule would need to know of `path` and does not."""
 
     path: str
     reason: str
 
 
-Outcome = Finding | Skip
+RuleOutcome = RuleFinding | RuleSkip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,21 +48,21 @@ class Violation:
     remedy: str
     waived: str | None = None
 
-    def document(self) -> dict[str, str]:
+    def to_json(self) -> dict[str, str]:
         """The six keys of `sparkform check --json`; a waiver's reason is part of the message."""
-        plain = asdict(self)
-        waived = plain.pop("waived")
+        document = asdict(self)
+        waived = document.pop("waived")
         if waived is not None:
-            plain["message"] = f"{self.message} (waived: {waived})"
-        return plain
+            document["message"] = f"{self.message} (waived: {waived})"
+        return document
 
     def __str__(self) -> str:
-        said = self.document()["message"]
-        return f"{self.path}: {said} [{self.rule}] {self.remedy} ({self.evidence})"
+        message = self.to_json()["message"]
+        return f"{self.path}: {message} [{self.rule}] {self.remedy} ({self.evidence})"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Skipped:
+class SkippedRule:
     """A rule that did not look at `path`, and why."""
 
     rule: str
@@ -71,18 +71,18 @@ class Skipped:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verdict:
+class RulesVerdict:
     """Everything that the rules say of one declaration, mandatory violations first."""
 
     violations: tuple[Violation, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[SkippedRule, ...]
 
     @property
     def refusals(self) -> tuple[Violation, ...]:
         """The violations that stop a run."""
-        return tuple(found for found in self.violations if found.severity == MANDATORY)
+        return tuple(violation for violation in self.violations if violation.severity == MANDATORY)
 
     @property
     def warnings(self) -> tuple[Violation, ...]:
         """The violations that are only told."""
-        return tuple(found for found in self.violations if found.severity == ADVISORY)
+        return tuple(violation for violation in self.violations if violation.severity == ADVISORY)

@@ -10,31 +10,33 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sparkform.config import Spec, parse_config
+from sparkform.config import Declaration, parse_config
 from sparkform.rules.context import Context
 
 if TYPE_CHECKING:
-    from sparkform.report.facts import NodeDocument
+    from sparkform.report.facts import NodeReport
 
 SERVICE_TYPE = "sparkform:index:InferenceService"
 RACK_TYPE = "sparkform:index:Rack"
 
 
-def service_props(spec: Spec, service: str, secrets: Collection[str]) -> dict[str, Any]:
+def build_service_props(
+    declaration: Declaration, service: str, secrets: Collection[str]
+) -> dict[str, Any]:
     """The props of one service's component. `secrets` are names. Raises KeyError."""
     return {
         "name": service,
-        "cluster": spec.cluster.plain(),
-        "service": spec.plain_service(service),
+        "cluster": declaration.cluster.to_plain(),
+        "service": declaration.service_to_plain(service),
         "secrets": sorted(secrets),
     }
 
 
-def rack_props(spec: Spec, secrets: Collection[str]) -> dict[str, Any]:
+def build_rack_props(declaration: Declaration, secrets: Collection[str]) -> dict[str, Any]:
     """The props of the rack's component."""
     return {
-        "cluster": spec.cluster.plain(),
-        "services": {name: spec.plain_service(name) for name in spec.services},
+        "cluster": declaration.cluster.to_plain(),
+        "services": {name: declaration.service_to_plain(name) for name in declaration.services},
         "secrets": sorted(secrets),
     }
 
@@ -42,28 +44,28 @@ def rack_props(spec: Spec, secrets: Collection[str]) -> dict[str, Any]:
 def read_props(
     type_name: str,
     props: Mapping[str, Any],
-    documents: Mapping[str, NodeDocument] | None = None,
+    reports: Mapping[str, NodeReport] | None = None,
 ) -> Context:
     """What the rules may look at. Raises InputError for props that declare nothing valid."""
-    given = plain(props)
-    services = given.get("services", {})
+    plain_props = to_plain_props(props)
+    services = plain_props.get("services", {})
     if type_name == SERVICE_TYPE:
-        services = {str(given.get("name", "service")): given.get("service")}
+        services = {str(plain_props.get("name", "service")): plain_props.get("service")}
     return Context(
-        spec=parse_config(given.get("cluster"), services),
-        documents=documents,
-        secrets=frozenset(given.get("secrets", ())),
+        declaration=parse_config(plain_props.get("cluster"), services),
+        reports=reports,
+        secrets=frozenset(plain_props.get("secrets", ())),
     )
 
 
-def plain(props: Mapping[str, Any]) -> dict[str, Any]:
+def to_plain_props(props: Mapping[str, Any]) -> dict[str, Any]:
     """Mappings as dicts and sequences as lists, all the way down."""
-    return {str(key): _plain(props[key]) for key in props}
+    return {str(key): _to_plain(props[key]) for key in props}
 
 
-def _plain(value: object) -> object:
+def _to_plain(value: object) -> object:
     if isinstance(value, Mapping):
-        return plain(value)
+        return to_plain_props(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_plain(item) for item in value]
+        return [_to_plain(item) for item in value]
     return value

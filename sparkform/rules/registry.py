@@ -34,7 +34,7 @@ from sparkform.rules.groups import (
     vllm_ray,
     vllm_tuning,
 )
-from sparkform.rules.outcome import Outcome
+from sparkform.rules.outcome import RuleOutcome
 
 GROUPS: tuple[ModuleType, ...] = (
     trtllm_image,
@@ -61,14 +61,14 @@ GROUPS: tuple[ModuleType, ...] = (
     reported,
 )
 
-ServiceRule = Callable[[ServiceView], Iterator[Outcome]]
-ContextRule = Callable[[Context], Iterator[Outcome]]
+ServiceRule = Callable[[ServiceView], Iterator[RuleOutcome]]
+ContextRule = Callable[[Context], Iterator[RuleOutcome]]
 
 
-def _merged(name: str) -> Mapping[str, Callable[..., Iterator[Outcome]]]:
-    return {id: rule for group in GROUPS for id, rule in getattr(group, name, {}).items()}
+def _merge_rules(name: str) -> Mapping[str, Callable[..., Iterator[RuleOutcome]]]:
+    return {rule_id: rule for group in GROUPS for rule_id, rule in getattr(group, name, {}).items()}
 
 
-SERVICE_RULES: Mapping[str, ServiceRule] = _merged("SERVICE_RULES")
-RACK_RULES: Mapping[str, ContextRule] = _merged("RACK_RULES")
-STACK_RULES: Mapping[str, ContextRule] = _merged("STACK_RULES")
+SERVICE_RULES: Mapping[str, ServiceRule] = _merge_rules("SERVICE_RULES")
+RACK_RULES: Mapping[str, ContextRule] = _merge_rules("RACK_RULES")
+STACK_RULES: Mapping[str, ContextRule] = _merge_rules("STACK_RULES")

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from sparkform.config import AnyService, CudaGraph, Speculative
-from sparkform.rules.arguments import Argument, read_arguments
-from sparkform.rules.setting_sources import SOURCES, Source
+from sparkform.rules.arguments import Argument, parse_arguments
+from sparkform.rules.setting_sources import SOURCES, SettingSource
 
 Value = str | float | bool
 
 TRUE = ("1", "true", "yes", "on")
 FALSE = ("0", "false", "no", "off", "null", "none")
 # vLLM reads 8k as 8,000 and 8K as 8,192 (human_readable_int in vllm/utils/argparse_utils.py).
-MULTIPLES = {
+UNIT_FACTORS = {
     "k": 10**3,
     "m": 10**6,
     "g": 10**9,
@@ -48,11 +48,11 @@ class Setting:
         """The value as a number, None if it is none."""
         if isinstance(self.value, bool):
             return None
-        found = AMOUNT.fullmatch(str(self.value).strip())
-        return float(found.group(1)) * MULTIPLES.get(found.group(2), 1) if found else None
+        match = AMOUNT.fullmatch(str(self.value).strip())
+        return float(match.group(1)) * UNIT_FACTORS.get(match.group(2), 1) if match else None
 
     @property
-    def whole(self) -> int | None:
+    def integer(self) -> int | None:
         """The value as a whole number, None if it is none."""
         number = self.number
         return None if number is None else int(number)
@@ -64,81 +64,85 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServiceSettings:
     """All settings of one service. `base` is its path, `services.NAME`."""
 
     block: AnyService
-    base: str
+    base_path: str
     arguments: tuple[Argument, ...]
 
-    def get(self, name: str) -> Setting | None:
+    def find(self, name: str) -> Setting | None:
         """The effective setting, None if the engine's own default holds."""
-        given = list(self.given(name))
-        return given[0] if given else None
+        settings = list(self.list_given(name))
+        return settings[0] if settings else None
 
-    def given(self, name: str) -> Iterator[Setting]:
+    def list_given(self, name: str) -> Iterator[Setting]:
         """Every place that gives the setting, the one that wins first."""
-        source = SOURCES[self.block.engine].get(name, Source())
-        yield from reversed([self._argument(one, source) for one in self._matching(source)])
-        declared = self._declared(source)
+        source = SOURCES[self.block.engine].get(name, SettingSource())
+        yield from reversed(
+            [self._read_argument(argument, source) for argument in self._list_matching(source)]
+        )
+        declared = self._read_declared(source)
         if declared is not None:
             yield declared
         for variable in (*source.variables, *source.unreal):
             if variable in self.block.environment:
                 yield Setting(
-                    self.block.environment[variable], f"{self.base}.environment.{variable}"
+                    self.block.environment[variable], f"{self.base_path}.environment.{variable}"
                 )
 
-    def number(self, name: str) -> float | None:
+    def get_number(self, name: str) -> float | None:
         """The effective number of a setting."""
-        found = self.get(name)
-        return found.number if found else None
+        setting = self.find(name)
+        return setting.number if setting else None
 
-    def whole(self, name: str) -> int | None:
+    def get_integer(self, name: str) -> int | None:
         """The effective whole number of a setting."""
-        found = self.get(name)
-        return found.whole if found else None
+        setting = self.find(name)
+        return setting.integer if setting else None
 
-    def text(self, name: str) -> str:
+    def get_text(self, name: str) -> str:
         """The effective text of a setting in lower case, empty if it is not given."""
-        found = self.get(name)
-        return found.text if found else ""
+        setting = self.find(name)
+        return setting.text if setting else ""
 
-    def place(self, name: str) -> str:
+    def get_path(self, name: str) -> str:
         """Where the setting stands, or where it would have to be declared."""
-        found = self.get(name)
-        source = SOURCES[self.block.engine].get(name, Source())
-        return found.path if found else f"{self.base}.{source.key or 'extraArgs'}"
+        setting = self.find(name)
+        source = SOURCES[self.block.engine].get(name, SettingSource())
+        return setting.path if setting else f"{self.base_path}.{source.key or 'extraArgs'}"
 
     def is_declared(self, name: str) -> bool:
         """Whether the key of the setting holds something else than its default."""
-        source = SOURCES[self.block.engine].get(name, Source())
+        source = SOURCES[self.block.engine].get(name, SettingSource())
         if source.attribute is None:
             return False
         default = type(self.block).model_fields[source.attribute].default
         return bool(getattr(self.block, source.attribute) != default)
 
-    def argument_path(self, argument: Argument) -> str:
+    def get_argument_path(self, argument: Argument) -> str:
         """The place of an argument in the stack file."""
-        return f"{self.base}.extraArgs[{argument.at}]"
+        return f"{self.base_path}.extraArgs[{argument.at}]"
 
-    def _matching(self, source: Source) -> Iterator[Argument]:
+    def _list_matching(self, source: SettingSource) -> Iterator[Argument]:
         negated = tuple(f"no_{option}" for option in source.options)
-        return (one for one in self.arguments if one.option in source.options + negated)
+        return (
+            argument for argument in self.arguments if argument.option in source.options + negated
+        )
 
-    def _argument(self, argument: Argument, source: Source) -> Setting:
+    def _read_argument(self, argument: Argument, source: SettingSource) -> Setting:
         is_negated = argument.option not in source.options
         value: Value = not is_negated if argument.value is None else argument.value
-        return Setting(value, self.argument_path(argument))
+        return Setting(value, self.get_argument_path(argument))
 
-    def _declared(self, source: Source) -> Setting | None:
+    def _read_declared(self, source: SettingSource) -> Setting | None:
         if source.attribute is None:
             return None
-        value = _plain(getattr(self.block, source.attribute))
-        return None if value is None else Setting(value, f"{self.base}.{source.key}")
+        value = _to_value(getattr(self.block, source.attribute))
+        return None if value is None else Setting(value, f"{self.base_path}.{source.key}")
 
 
-def _plain(value: object) -> Value | None:
+def _to_value(value: object) -> Value | None:
     if isinstance(value, Speculative):
         return value.method
     if isinstance(value, CudaGraph):
@@ -146,27 +150,27 @@ def _plain(value: object) -> Value | None:
     return value if isinstance(value, str | int | float | bool) else None
 
 
-def read_settings(block: AnyService, name: str) -> Settings:
+def read_settings(block: AnyService, name: str) -> ServiceSettings:
     """The settings of the service called `name`."""
-    arguments = read_arguments(block.extra_args)
+    arguments = parse_arguments(block.extra_args)
     if block.engine == "vllm":
-        arguments = tuple(_in_full(one) for one in arguments)
-    return Settings(block, f"services.{name}", arguments)
+        arguments = tuple(_complete_option(argument) for argument in arguments)
+    return ServiceSettings(block, f"services.{name}", arguments)
 
 
-def _in_full(argument: Argument) -> Argument:
+def _complete_option(argument: Argument) -> Argument:
     """vLLM's parser takes an option's unambiguous beginning for it, as argparse does."""
-    known = {option for source in SOURCES["vllm"].values() for option in source.options}
-    meant = {option for option in known if option.startswith(argument.option)}
+    known_options = {option for source in SOURCES["vllm"].values() for option in source.options}
+    candidates = {option for option in known_options if option.startswith(argument.option)}
     is_short = len(argument.option) < SHORTEST_ABBREVIATION
-    if is_short or argument.option in known or len(meant) != 1:
+    if is_short or argument.option in known_options or len(candidates) != 1:
         return argument
-    return replace(argument, option=meant.pop())
+    return replace(argument, option=candidates.pop())
 
 
-def variables(block: AnyService, base: str) -> Mapping[str, Setting]:
+def read_variables(block: AnyService, base_path: str) -> Mapping[str, Setting]:
     """The declared environment with the place of each variable."""
     return {
-        name: Setting(value, f"{base}.environment.{name}")
+        name: Setting(value, f"{base_path}.environment.{name}")
         for name, value in block.environment.items()
     }

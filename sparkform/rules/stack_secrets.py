@@ -8,7 +8,7 @@ from sparkform.config import SECRET_KEYS
 from sparkform.config.stack_yaml import read_yaml
 
 
-def secret_names(stack: Path) -> frozenset[str]:
+def list_secret_names(stack: Path) -> frozenset[str]:
     """The secret keys of a stack file that `load_stack` has accepted."""
     document = read_yaml(stack.read_text(encoding="utf-8-sig"))
     config = document.get("config") if isinstance(document, dict) else None

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from sparkform.errors import InputError
 from sparkform.rules.registry import GROUPS, RACK_RULES, SERVICE_RULES, STACK_RULES
-from sparkform.rules.table import Row, table
-from sparkform.rules.waivers import unknown_rule
+from sparkform.rules.table import RuleRow, load_table
+from sparkform.rules.waivers import build_unknown_rule_problem
 
-ENGINE_WORDS = {
+SCOPE_NAMES = {
     "trtllm": "services of TensorRT-LLM",
     "vllm": "services of vLLM",
     "both": "services of both engines",
@@ -30,16 +30,16 @@ skipped and says so.
 
 
 @dataclass(frozen=True)
-class Story:
+class RuleStory:
     """A rule's row with the text that goes with it."""
 
-    row: Row
+    row: RuleRow
     text: str
 
     @property
     def engines(self) -> str:
         """What the rule looks at, in words."""
-        return ENGINE_WORDS[self.row.engines]
+        return SCOPE_NAMES[self.row.engines]
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -47,36 +47,36 @@ class Story:
         return tuple(part.strip() for part in self.row.source.split("; "))
 
 
-def functions() -> Mapping[str, Callable[..., object]]:
+def list_rule_functions() -> Mapping[str, Callable[..., object]]:
     """Every rule's function by id."""
     return {**SERVICE_RULES, **RACK_RULES, **STACK_RULES}
 
 
-def story_of(rule: str) -> Story:
+def find_story(rule: str) -> RuleStory:
     """The story of a rule. Raises InputError with near names for an unknown one."""
-    if rule not in table():
-        raise InputError([unknown_rule(rule, "RULE")])
-    return Story(table()[rule], inspect.getdoc(functions()[rule]) or "")
+    if rule not in load_table():
+        raise InputError([build_unknown_rule_problem(rule, "RULE")])
+    return RuleStory(load_table()[rule], inspect.getdoc(list_rule_functions()[rule]) or "")
 
 
-def page() -> str:
+def render_page() -> str:
     """docs/rules.md."""
-    return INTRODUCTION + "".join(_sections())
+    return INTRODUCTION + "".join(_render_sections())
 
 
-def _sections() -> Iterator[str]:
+def _render_sections() -> Iterator[str]:
     yield "\n| rule | weight | looks at |\n|---|---|---|\n"
-    for row in table().values():
-        yield f"| [{row.id}](#{row.id}) | {row.severity} | {ENGINE_WORDS[row.engines]} |\n"
+    for row in load_table().values():
+        yield f"| [{row.id}](#{row.id}) | {row.severity} | {SCOPE_NAMES[row.engines]} |\n"
     for group in GROUPS:
         heading = (inspect.getdoc(group) or "").splitlines()[0]
         yield f"\n## {heading.removesuffix('.')}\n"
         for name in ("SERVICE_RULES", "RACK_RULES", "STACK_RULES"):
             for rule in getattr(group, name, {}):
-                yield from _section(story_of(rule))
+                yield from _render_section(find_story(rule))
 
 
-def _section(story: Story) -> Iterator[str]:
+def _render_section(story: RuleStory) -> Iterator[str]:
     yield f"\n### {story.row.id}\n\n{story.row.severity}, {story.engines}\n\n"
     for paragraph in story.text.split("\n\n"):
         yield textwrap.fill(" ".join(paragraph.split()), 100) + "\n\n"
@@ -84,4 +84,4 @@ def _section(story: Story) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    print(render_page(), end="")

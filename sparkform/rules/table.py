@@ -19,7 +19,7 @@ ENGINES = ("trtllm", "vllm", "both", "none")
 
 
 @dataclass(frozen=True)
-class Row:
+class RuleRow:
     """One rule: `engines` is trtllm, vllm, both, or none for a rule about the rack."""
 
     id: str
@@ -37,17 +37,17 @@ class Row:
         """What a finding weighs that does not say it itself."""
         return MANDATORY if self.can_refuse else ADVISORY
 
-    def concerns(self, engine: str) -> bool:
+    def applies_to(self, engine: str) -> bool:
         """Whether the rule looks at services of that engine."""
         return self.engines in (engine, "both")
 
 
-def read_table(text: str) -> tuple[Row, ...]:
+def parse_table(text: str) -> tuple[RuleRow, ...]:
     """The rows of a table. Raises ValueError for a damaged one: it is part of the program."""
     lines = csv.DictReader(io.StringIO(text))
     if tuple(lines.fieldnames or ()) != COLUMNS:
         raise ValueError(f"columns are {lines.fieldnames}")
-    rows = tuple(Row(**line) for line in lines)
+    rows = tuple(RuleRow(**line) for line in lines)
     for row in rows:
         if row.severity not in SEVERITIES or row.engines not in ENGINES or not row.source:
             raise ValueError(f"row {row.id} is damaged")
@@ -57,7 +57,7 @@ def read_table(text: str) -> tuple[Row, ...]:
 
 
 @cache
-def table() -> dict[str, Row]:
+def load_table() -> dict[str, RuleRow]:
     """All rules by id, in the table's order."""
     text = (Path(__file__).parent / "rules.csv").read_text(encoding="utf-8")
-    return {row.id: row for row in read_table(text)}
+    return {row.id: row for row in parse_table(text)}

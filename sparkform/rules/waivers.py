@@ -5,47 +5,49 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from sparkform.config import Spec
+from sparkform.config import Declaration
 from sparkform.errors import Problem
-from sparkform.rules.table import table
+from sparkform.rules.table import load_table
 
 
-def waiver_problems(spec: Spec) -> list[Problem]:
+def find_waiver_problems(declaration: Declaration) -> list[Problem]:
     """Waivers of rules that do not exist, that only warn anyway, or that are waived already."""
-    return list(_problems(spec))
+    return list(_find_problems(declaration))
 
 
-def _problems(spec: Spec) -> Iterator[Problem]:
-    seen: set[str] = set()
-    for at, waiver in enumerate(spec.cluster.waive):
-        path = f"cluster.waive[{at}].rule"
-        row = table().get(waiver.rule)
+def _find_problems(declaration: Declaration) -> Iterator[Problem]:
+    waived_rules: set[str] = set()
+    for position, waiver in enumerate(declaration.cluster.waive):
+        path = f"cluster.waive[{position}].rule"
+        row = load_table().get(waiver.rule)
         if row is None:
-            yield unknown_rule(waiver.rule, path)
+            yield build_unknown_rule_problem(waiver.rule, path)
         elif not row.can_refuse:
             yield Problem(
                 path=path,
-                what="is an advisory rule, which stops nothing",
+                message="is an advisory rule, which stops nothing",
                 got=waiver.rule,
                 allowed="a mandatory rule",
                 remedy="take the waiver out",
             )
-        elif waiver.rule in seen:
-            yield Problem(path=path, what="is waived already", got=waiver.rule)
-        seen.add(waiver.rule)
+        elif waiver.rule in waived_rules:
+            yield Problem(path=path, message="is waived already", got=waiver.rule)
+        waived_rules.add(waiver.rule)
 
 
-def unknown_rule(name: str, path: str) -> Problem:
+def build_unknown_rule_problem(name: str, path: str) -> Problem:
     """The refusal of a rule's name, with near ones."""
-    near = get_close_matches(name, table(), 3, cutoff=0.5)
+    near_names = get_close_matches(name, load_table(), 3, cutoff=0.5)
     return Problem(
         path=path,
-        what="is not a rule",
+        message="is not a rule",
         got=name,
-        remedy=f"did you mean {' or '.join(near)}?" if near else "docs/rules.md lists all rules",
+        remedy=f"did you mean {' or '.join(near_names)}?"
+        if near_names
+        else "docs/rules.md lists all rules",
     )
 
 
-def reasons(spec: Spec) -> dict[str, str]:
+def list_waiver_reasons(declaration: Declaration) -> dict[str, str]:
     """The reason of each waived rule."""
-    return {waiver.rule: waiver.reason for waiver in spec.cluster.waive}
+    return {waiver.rule: waiver.reason for waiver in declaration.cluster.waive}

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from sparkform.catalogue import store
 from sparkform.errors import InputError, Problem
-from sparkform.sizing.throughput import Machine, Parameters
+from sparkform.sizing.throughput import NodePerformance, SpeedParameters
 from sparkform.sizing.throughput_ranges import Spread
 
 LINKS = ("direct", "switch", "ring", "socket")
@@ -24,30 +24,32 @@ COMPUTE_FIGURES = {
 class Calibration(NamedTuple):
     """What the fit script wrote: parameters and the spread of each class."""
 
-    parameters: Parameters
+    parameters: SpeedParameters
     spreads: dict[str, Spread]
 
 
 @cache
-def calibration() -> Calibration:
+def load_calibration() -> Calibration:
     """The fitted model. The file is written by benchmarks/fit_throughput.py only."""
     document = json.loads((store.DATA / "throughput.json").read_text(encoding="utf-8"))
     return Calibration(
-        TypeAdapter(Parameters).validate_python(document["parameters"]),
+        TypeAdapter(SpeedParameters).validate_python(document["parameters"]),
         TypeAdapter(dict[str, Spread]).validate_python(document["spreads"]),
     )
 
 
-def machine(link: str = "direct", hardware: str = store.DEFAULT_HARDWARE) -> Machine:
+def build_machine(link: str = "direct", hardware: str = store.DEFAULT_HARDWARE) -> NodePerformance:
     """A node of `hardware` on a link. Raises InputError for a name that is not known."""
     if link not in LINKS:
-        problem = Problem(path="--link", what="is not known", got=link, allowed=", ".join(LINKS))
+        problem = Problem(path="--link", message="is not known", got=link, allowed=", ".join(LINKS))
         raise InputError([problem])
-    node = store.hardware(hardware).figures
-    wire = store.hardware(f"link-{link}").figures
-    return Machine(
-        bandwidth_gb_s=node["memory_bandwidth_gb_s"].number(),
-        compute_tflops={width: node[name].number() for width, name in COMPUTE_FIGURES.items()},
-        link_gb_s=wire["bandwidth_gb_s"].number(),
-        link_latency_us=wire["latency_us"].number(),
+    node_figures = store.get_hardware(hardware).figures
+    link_figures = store.get_hardware(f"link-{link}").figures
+    return NodePerformance(
+        bandwidth_gb_s=node_figures["memory_bandwidth_gb_s"].to_number(),
+        compute_tflops={
+            width: node_figures[name].to_number() for width, name in COMPUTE_FIGURES.items()
+        },
+        link_gb_s=link_figures["bandwidth_gb_s"].to_number(),
+        link_latency_us=link_figures["latency_us"].to_number(),
     )

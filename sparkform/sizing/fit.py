@@ -6,9 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sparkform.errors import InputError, Problem
-from sparkform.models.quantisation import METHODS, Quantisation, quantised
-from sparkform.models.shape import Shape, is_mixture
-from sparkform.sizing.split import CacheProfile, Cut, cache_profile, cuts, weights_bytes
+from sparkform.models.quantisation import METHODS, Quantisation, plan_quantisation
+from sparkform.models.shape import ModelShape, is_mixture
+from sparkform.sizing.split import (
+    CacheProfile,
+    Cut,
+    build_cache_profile,
+    compute_weights_bytes,
+    list_cuts,
+)
 
 GIB = 2**30
 # Where a source names no longest context: beyond what any served model states.
@@ -20,17 +26,19 @@ DEFAULT_CONTEXT = 2048
 CACHE_BYTES = {"auto": 2.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "nvfp4": 0.5 + 1 / 16}
 
 
-def cache_element_bytes(cache: str) -> float:
+def get_cache_element_bytes(cache: str) -> float:
     """Bytes of one cache element. Raises InputError for a cache type that no engine has."""
     if cache not in CACHE_BYTES:
-        known = ", ".join(CACHE_BYTES)
-        problem = Problem(path="KV cache type", what="is not known", got=cache, allowed=known)
+        known_types = ", ".join(CACHE_BYTES)
+        problem = Problem(
+            path="KV cache type", message="is not known", got=cache, allowed=known_types
+        )
         raise InputError([problem])
     return CACHE_BYTES[cache]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory:
+class NodeMemory:
     """One node's memory for one service.
 
     `usable_gib` is what the operating system shows; `fraction` of it is the service's; the engine
@@ -53,7 +61,7 @@ class Memory:
 class Demand:
     """What is to be served."""
 
-    shape: Shape
+    shape: ModelShape
     quantisation: Quantisation
     cache: str = "auto"
     batch: int = 1
@@ -86,38 +94,40 @@ class Fit:
     quants_that_fit: tuple[str, ...] = ()
 
 
-def fit_over_nodes(demand: Demand, memory: Memory, node_counts: range) -> list[Fit]:
+def fit_over_node_counts(demand: Demand, memory: NodeMemory, node_counts: range) -> list[Fit]:
     """One answer for each node count, with the quantisations that would fit there."""
-    return [_with_alternatives(demand, memory, nodes) for nodes in node_counts]
+    return [_fit_with_alternatives(demand, memory, nodes) for nodes in node_counts]
 
 
-def best_fit(demand: Demand, memory: Memory, nodes: int) -> Fit:
+def find_best_fit(demand: Demand, memory: NodeMemory, nodes: int) -> Fit:
     """The cut over `nodes` nodes with the most tensor parallelism that fits, else the largest."""
-    allowed = cuts(demand.shape, nodes)
-    if not allowed:
-        return _impossible(demand, nodes)
-    holding = (cut for cut in allowed if cut_holds(demand, memory, cut))
-    return fit_cut(demand, memory, next(holding, allowed[0]))
+    possible = list_cuts(demand.shape, nodes)
+    if not possible:
+        return _build_impossible(demand, nodes)
+    fitting = (cut for cut in possible if fits_cut(demand, memory, cut))
+    return fit_cut(demand, memory, next(fitting, possible[0]))
 
 
-def cut_holds(demand: Demand, memory: Memory, cut: Cut) -> bool:
+def fits_cut(demand: Demand, memory: NodeMemory, cut: Cut) -> bool:
     """Whether weights and the cache of the wanted context and batch fit."""
-    free_gib = memory.budget_gib - weights_bytes(demand.shape, demand.quantisation, cut) / GIB
-    needed = _cache_gib(demand, cache_profile(demand.shape, cut), demand.wanted_context)
+    free_gib = (
+        memory.budget_gib - compute_weights_bytes(demand.shape, demand.quantisation, cut) / GIB
+    )
+    needed = _get_cache_gib(demand, build_cache_profile(demand.shape, cut), demand.wanted_context)
     return needed * demand.batch <= free_gib
 
 
-def fit_cut(demand: Demand, memory: Memory, cut: Cut) -> Fit:
+def fit_cut(demand: Demand, memory: NodeMemory, cut: Cut) -> Fit:
     """The answer for one cut."""
-    weights_gib = weights_bytes(demand.shape, demand.quantisation, cut) / GIB
+    weights_gib = compute_weights_bytes(demand.shape, demand.quantisation, cut) / GIB
     free_gib = memory.budget_gib - weights_gib
-    profile = cache_profile(demand.shape, cut)
-    a_sequence = _cache_gib(demand, profile, demand.wanted_context)
-    max_context = _largest(
-        lambda tokens: _cache_gib(demand, profile, tokens) * demand.batch <= free_gib,
+    profile = build_cache_profile(demand.shape, cut)
+    per_sequence_gib = _get_cache_gib(demand, profile, demand.wanted_context)
+    max_context = _find_largest(
+        lambda tokens: _get_cache_gib(demand, profile, tokens) * demand.batch <= free_gib,
         demand.longest_context,
     )
-    fits = a_sequence * demand.batch <= free_gib
+    fits = per_sequence_gib * demand.batch <= free_gib
     return Fit(
         nodes=cut.nodes,
         tensor_parallel=cut.tensor_parallel,
@@ -125,18 +135,18 @@ def fit_cut(demand: Demand, memory: Memory, cut: Cut) -> Fit:
         weights_gib_per_node=weights_gib,
         free_gib=free_gib,
         max_context=max_context,
-        max_batch=_largest(lambda batch: a_sequence * batch <= free_gib, BATCH_CEILING),
+        max_batch=_find_largest(lambda batch: per_sequence_gib * batch <= free_gib, BATCH_CEILING),
         fits=fits,
-        reason=_reason(demand, memory, free_gib, a_sequence * demand.batch),
+        reason=_format_reason(demand, memory, free_gib, per_sequence_gib * demand.batch),
     )
 
 
-def _cache_gib(demand: Demand, profile: CacheProfile, context_tokens: int) -> float:
+def _get_cache_gib(demand: Demand, profile: CacheProfile, context_tokens: int) -> float:
     """GiB of cache of one sequence on the fullest node."""
-    return profile.bytes_for(context_tokens, cache_element_bytes(demand.cache)) / GIB
+    return profile.compute_bytes(context_tokens, get_cache_element_bytes(demand.cache)) / GIB
 
 
-def _largest(holds: Callable[[int], bool], ceiling: int) -> int:
+def _find_largest(holds: Callable[[int], bool], ceiling: int) -> int:
     """The largest count up to `ceiling` for which a property that only gets harder holds."""
     if holds(ceiling):
         return ceiling
@@ -147,7 +157,7 @@ def _largest(holds: Callable[[int], bool], ceiling: int) -> int:
     return low
 
 
-def _reason(demand: Demand, memory: Memory, free_gib: float, needed_gib: float) -> str:
+def _format_reason(demand: Demand, memory: NodeMemory, free_gib: float, needed_gib: float) -> str:
     limit = (
         f"{memory.usable_gib:.1f} GiB x {memory.fraction:g} - {memory.runtime_gib:g} GiB runtime"
     )
@@ -158,16 +168,16 @@ def _reason(demand: Demand, memory: Memory, free_gib: float, needed_gib: float) 
             f"{demand.batch} x {demand.wanted_context} tokens of cache need {needed_gib:.1f} GiB "
             f"a node, and {free_gib:.1f} GiB are free of {limit}"
         )
-    room = f"{free_gib:.1f} GiB a node for the cache"
+    sentence = f"{free_gib:.1f} GiB a node for the cache"
     if free_gib < memory.container_risk_gib:
-        room += (
+        sentence += (
             f"; a container was once seen to leave {memory.container_risk_gib:g} GiB less "
             "(unverified): runtime native avoids it"
         )
-    return room
+    return sentence
 
 
-def _impossible(demand: Demand, nodes: int) -> Fit:
+def _build_impossible(demand: Demand, nodes: int) -> Fit:
     return Fit(
         nodes=nodes,
         tensor_parallel=0,
@@ -181,15 +191,17 @@ def _impossible(demand: Demand, nodes: int) -> Fit:
     )
 
 
-def _with_alternatives(demand: Demand, memory: Memory, nodes: int) -> Fit:
-    answer = best_fit(demand, memory, nodes)
+def _fit_with_alternatives(demand: Demand, memory: NodeMemory, nodes: int) -> Fit:
+    fit = find_best_fit(demand, memory, nodes)
     names = tuple(
-        name for name in METHODS if name != "fp16" and _fits_as(demand, memory, nodes, name)
+        name
+        for name in METHODS
+        if name != "fp16" and _fits_with_method(demand, memory, nodes, name)
     )
-    return replace(answer, quants_that_fit=names)
+    return replace(fit, quants_that_fit=names)
 
 
-def _fits_as(demand: Demand, memory: Memory, nodes: int, method: str) -> bool:
-    other = quantised(METHODS[method], mixture=is_mixture(demand.shape))
-    tried = replace(demand, quantisation=other)
-    return any(cut_holds(tried, memory, cut) for cut in cuts(demand.shape, nodes))
+def _fits_with_method(demand: Demand, memory: NodeMemory, nodes: int, method: str) -> bool:
+    alternative = plan_quantisation(METHODS[method], mixture=is_mixture(demand.shape))
+    alternative_demand = replace(demand, quantisation=alternative)
+    return any(fits_cut(alternative_demand, memory, cut) for cut in list_cuts(demand.shape, nodes))

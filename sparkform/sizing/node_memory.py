@@ -4,40 +4,42 @@ from __future__ import annotations
 
 from sparkform.catalogue import store
 from sparkform.errors import InputError, Problem
-from sparkform.sizing.fit import Memory
+from sparkform.sizing.fit import NodeMemory
 
 ENGINES = ("vllm", "trtllm")
 
 
-def known_engine(engine: str, path: str = "--engine") -> str:
+def require_engine(engine: str, path: str = "--engine") -> str:
     """The engine's name. Raises InputError for another one, with near names."""
     if engine in ENGINES:
         return engine
-    near = store.near_names(engine, ENGINES)
-    remedy = f"did you mean {near[0]}?" if near else None
+    suggestions = store.suggest_names(engine, ENGINES)
+    remedy = f"did you mean {suggestions[0]}?" if suggestions else None
     problem = Problem(
-        path=path, what="is not an engine", got=engine, allowed=", ".join(ENGINES), remedy=remedy
+        path=path, message="is not an engine", got=engine, allowed=", ".join(ENGINES), remedy=remedy
     )
     raise InputError([problem])
 
 
-def memory(
+def get_node_memory(
     engine: str,
     *,
     runtime: str = "container",
     hardware: str = store.DEFAULT_HARDWARE,
     usable_gib: float | None = None,
     fraction: float | None = None,
-) -> Memory:
+) -> NodeMemory:
     """One node's memory for a service of `engine`. An observed `usable_gib` wins.
 
     A runtime that is not `native` keeps the risk that brandonrc/benchmark-spark told of.
     """
-    figures = store.hardware(f"engine-{known_engine(engine)}").figures
-    node = store.hardware(hardware).figures
-    return Memory(
-        usable_gib=usable_gib or node["memory_usable_gib"].number(),
-        fraction=fraction or figures["memory_fraction"].number(),
-        runtime_gib=figures["runtime_gib"].number(),
-        container_risk_gib=0.0 if runtime == "native" else figures["container_risk_gib"].number(),
+    figures = store.get_hardware(f"engine-{require_engine(engine)}").figures
+    node = store.get_hardware(hardware).figures
+    return NodeMemory(
+        usable_gib=usable_gib or node["memory_usable_gib"].to_number(),
+        fraction=fraction or figures["memory_fraction"].to_number(),
+        runtime_gib=figures["runtime_gib"].to_number(),
+        container_risk_gib=0.0
+        if runtime == "native"
+        else figures["container_risk_gib"].to_number(),
     )

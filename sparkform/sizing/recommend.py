@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sparkform.models.quantisation import Quantisation
-from sparkform.models.shape import Shape
-from sparkform.sizing.fit import Demand, Fit, Memory, fit_cut
-from sparkform.sizing.split import Cut, cuts, tensor_parallel_allowed
+from sparkform.models.shape import ModelShape
+from sparkform.sizing.fit import Demand, Fit, NodeMemory, fit_cut
+from sparkform.sizing.split import Cut, allows_tensor_parallel, list_cuts
 from sparkform.sizing.throughput import Speed, Traffic
-from sparkform.sizing.throughput_load import Model
+from sparkform.sizing.throughput_load import ServedModel
 
 AS_FAST = 0.9
 # At 64 requests two replicas of gpt-oss-120b were measured at 1.2 times TP=2, and tied or won with
@@ -28,7 +28,7 @@ MOST_TRTLLM_NODES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offer:
+class CheckpointOffer:
     """A checkpoint in an engine that runs it."""
 
     handle: str
@@ -37,7 +37,7 @@ class Offer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class ServingRequest:
     """What the user wants of how many nodes."""
 
     nodes: int
@@ -51,7 +51,7 @@ class Wish:
 class Candidate:
     """One way to serve, with what it was computed to do."""
 
-    offer: Offer
+    offer: CheckpointOffer
     cut: Cut
     replicas: int
     cache: str
@@ -66,7 +66,7 @@ class Candidate:
     @property
     def label(self) -> str:
         """A short name for lists."""
-        return way(self.offer, self.cut, self.replicas)
+        return format_way(self.offer, self.cut, self.replicas)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,89 +85,93 @@ class Recommendation:
     rejected: tuple[Rejected, ...]
 
 
-def way(offer: Offer, cut: Cut, replicas: int) -> str:
+def format_way(offer: CheckpointOffer, cut: Cut, replicas: int) -> str:
     """How a candidate is called: engine, quantisation and parallelism."""
     parallel = f"TP={cut.tensor_parallel} PP={cut.pipeline_parallel} DP={replicas}"
     return f"{offer.engine} {offer.quantisation.name} {parallel} ({offer.handle})"
 
 
-def recommend(
-    shape: Shape,
-    offers: Sequence[Offer],
-    wish: Wish,
-    memory_of: Callable[[str], Memory],
-    speed_of: Callable[[Model, Traffic], Speed],
+def choose_recommendation(
+    shape: ModelShape,
+    offers: Sequence[CheckpointOffer],
+    request: ServingRequest,
+    get_memory: Callable[[str], NodeMemory],
+    predict_speed: Callable[[ServedModel, Traffic], Speed],
 ) -> Recommendation:
     """Weigh every way to serve `shape` on up to `wish.nodes` nodes."""
     candidates: list[Candidate] = []
-    rejected = [*_impossible_ranks(shape, wish.nodes)]
+    rejected = [*_list_impossible_ranks(shape, request.nodes)]
     for offer in offers:
-        for cut, replicas in _ways(shape, wish.nodes):
-            found = _weighed(shape, offer, cut, replicas, wish, memory_of, speed_of)
-            if isinstance(found, Candidate):
-                candidates.append(found)
-            elif not _same_refusal(found, rejected[-1:]):
-                rejected.append(found)
-    chosen = _best(candidates, wish.concurrency)
-    rejected += [_outrun(other, chosen) for other in candidates if chosen and other is not chosen]
+        for cut, replicas in _list_ways(shape, request.nodes):
+            weighed = _weigh(shape, offer, cut, replicas, request, get_memory, predict_speed)
+            if isinstance(weighed, Candidate):
+                candidates.append(weighed)
+            elif not _is_same_reason(weighed, rejected[-1:]):
+                rejected.append(weighed)
+    chosen = _choose_best(candidates, request.concurrency)
+    rejected += [
+        _explain_rejection(candidate, chosen)
+        for candidate in candidates
+        if chosen and candidate is not chosen
+    ]
     return Recommendation(chosen=chosen, rejected=tuple(rejected))
 
 
-def _same_refusal(found: Rejected, last: Sequence[Rejected]) -> bool:
+def _is_same_reason(rejected: Rejected, previous: Sequence[Rejected]) -> bool:
     """Whether more replicas of a cut were refused for what one was refused for."""
-    return any(other.reason == found.reason for other in last)
+    return any(earlier.reason == rejected.reason for earlier in previous)
 
 
-def _impossible_ranks(shape: Shape, nodes: int) -> Iterator[Rejected]:
+def _list_impossible_ranks(shape: ModelShape, nodes: int) -> Iterator[Rejected]:
     for ranks in range(2, nodes + 1):
-        if not tensor_parallel_allowed(shape, ranks):
+        if not allows_tensor_parallel(shape, ranks):
             yield Rejected(
                 way=f"TP={ranks}", reason="the attention heads do not divide by so many ranks"
             )
 
 
-def _ways(shape: Shape, nodes: int) -> Iterator[tuple[Cut, int]]:
+def _list_ways(shape: ModelShape, nodes: int) -> Iterator[tuple[Cut, int]]:
     """Every cut that the nodes hold, once and as often as they hold it."""
     for used in range(1, nodes + 1):
-        for cut in cuts(shape, used):
+        for cut in list_cuts(shape, used):
             for replicas in sorted({1, nodes // used}):
                 yield cut, replicas
 
 
-def _weighed(
-    shape: Shape,
-    offer: Offer,
+def _weigh(
+    shape: ModelShape,
+    offer: CheckpointOffer,
     cut: Cut,
     replicas: int,
-    wish: Wish,
-    memory_of: Callable[[str], Memory],
-    speed_of: Callable[[Model, Traffic], Speed],
+    request: ServingRequest,
+    get_memory: Callable[[str], NodeMemory],
+    predict_speed: Callable[[ServedModel, Traffic], Speed],
 ) -> Candidate | Rejected:
-    name = way(offer, cut, replicas)
-    unproven = _unproven(offer.engine, cut, replicas)
-    if unproven:
-        return Rejected(way=name, reason=unproven)
-    cache, fit = _cache_that_fits(shape, offer, cut, replicas, wish, memory_of(offer.engine))
+    name = format_way(offer, cut, replicas)
+    reason = _find_unproven_reason(offer.engine, cut, replicas)
+    if reason:
+        return Rejected(way=name, reason=reason)
+    cache, fit = _choose_cache(shape, offer, cut, replicas, request, get_memory(offer.engine))
     if not fit.fits:
         return Rejected(way=name, reason=fit.reason)
     traffic = Traffic(
-        concurrency=wish.concurrency,
-        prompt_tokens=wish.prompt_tokens,
-        output_tokens=wish.output_tokens,
+        concurrency=request.concurrency,
+        prompt_tokens=request.prompt_tokens,
+        output_tokens=request.output_tokens,
         replicas=replicas,
     )
-    model = Model(shape=shape, quantisation=offer.quantisation, cut=cut, engine=offer.engine)
+    model = ServedModel(shape=shape, quantisation=offer.quantisation, cut=cut, engine=offer.engine)
     return Candidate(
         offer=offer,
         cut=cut,
         replicas=replicas,
         cache=cache,
         fit=fit,
-        speed=speed_of(model, traffic),
+        speed=predict_speed(model, traffic),
     )
 
 
-def _unproven(engine: str, cut: Cut, replicas: int) -> str | None:
+def _find_unproven_reason(engine: str, cut: Cut, replicas: int) -> str | None:
     if engine != "trtllm":
         return None
     if cut.nodes > MOST_TRTLLM_NODES:
@@ -179,11 +183,16 @@ def _unproven(engine: str, cut: Cut, replicas: int) -> str | None:
     return None
 
 
-def _cache_that_fits(
-    shape: Shape, offer: Offer, cut: Cut, replicas: int, wish: Wish, memory: Memory
+def _choose_cache(
+    shape: ModelShape,
+    offer: CheckpointOffer,
+    cut: Cut,
+    replicas: int,
+    request: ServingRequest,
+    memory: NodeMemory,
 ) -> tuple[str, Fit]:
     """The 16-bit cache where it fits, else the FP8 one."""
-    batch = -(-wish.concurrency // replicas)
+    batch = -(-request.concurrency // replicas)
     answers = [
         (
             cache,
@@ -193,7 +202,7 @@ def _cache_that_fits(
                     quantisation=offer.quantisation,
                     cache=cache,
                     batch=batch,
-                    context=wish.context,
+                    context=request.context,
                 ),
                 memory,
                 cut,
@@ -204,7 +213,7 @@ def _cache_that_fits(
     return next((answer for answer in answers if answer[1].fits), answers[0])
 
 
-def _best(candidates: Sequence[Candidate], concurrency: int) -> Candidate | None:
+def _choose_best(candidates: Sequence[Candidate], concurrency: int) -> Candidate | None:
     if not candidates:
         return None
     fastest = max(candidate.speed.decode_tok_s for candidate in candidates)
@@ -226,14 +235,19 @@ def _best(candidates: Sequence[Candidate], concurrency: int) -> Candidate | None
     )
 
 
-def _outrun(other: Candidate, chosen: Candidate) -> Rejected:
-    theirs, ours = other.speed.decode_tok_s, chosen.speed.decode_tok_s
-    if theirs < ours:
-        reason = f"slower: {theirs:.1f} instead of {ours:.1f} tok/s"
-    elif chosen.replicas > other.replicas:
-        reason = f"{theirs:.1f} tok/s predicted, but replicas were measured to win at many requests"
-    elif other.nodes > chosen.nodes:
-        reason = f"{theirs:.1f} tok/s, a gain below a tenth for {other.nodes} nodes"
+def _explain_rejection(candidate: Candidate, chosen: Candidate) -> Rejected:
+    candidate_tok_s, chosen_tok_s = candidate.speed.decode_tok_s, chosen.speed.decode_tok_s
+    if candidate_tok_s < chosen_tok_s:
+        reason = f"slower: {candidate_tok_s:.1f} instead of {chosen_tok_s:.1f} tok/s"
+    elif chosen.replicas > candidate.replicas:
+        reason = (
+            f"{candidate_tok_s:.1f} tok/s predicted, but replicas were measured to win "
+            f"at many requests"
+        )
+    elif candidate.nodes > chosen.nodes:
+        reason = f"{candidate_tok_s:.1f} tok/s, a gain below a tenth for {candidate.nodes} nodes"
     else:
-        reason = f"{theirs:.1f} tok/s, a gain below a tenth; vLLM runs on every Spark set-up"
-    return Rejected(way=other.label, reason=reason)
+        reason = (
+            f"{candidate_tok_s:.1f} tok/s, a gain below a tenth; vLLM runs on every Spark set-up"
+        )
+    return Rejected(way=candidate.label, reason=reason)

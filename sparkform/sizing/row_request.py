@@ -9,26 +9,26 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
 
-from sparkform.catalogue.describe import Subject
+from sparkform.catalogue.describe import DescribedModel
 from sparkform.errors import InputError, Problem
-from sparkform.sizing.calibration import calibration
-from sparkform.sizing.fit import cache_element_bytes
-from sparkform.sizing.node_memory import known_engine
+from sparkform.sizing.calibration import load_calibration
+from sparkform.sizing.fit import get_cache_element_bytes
+from sparkform.sizing.node_memory import require_engine
 from sparkform.sizing.split import Cut
-from sparkform.sizing.throughput import Machine, Traffic, predict
-from sparkform.sizing.throughput_load import Model
-from sparkform.sizing.throughput_ranges import Prediction, with_range
+from sparkform.sizing.throughput import NodePerformance, Traffic, predict_speed
+from sparkform.sizing.throughput_load import ServedModel
+from sparkform.sizing.throughput_ranges import Prediction, add_range
 
 # What a source that names no lengths is taken to have sent: a short question, a short answer.
 USUAL_PROMPT_TOKENS = 128
 USUAL_OUTPUT_TOKENS = 256
 
 
-def _or_one(value: object) -> object:
+def _replace_null_with_one(value: object) -> object:
     return 1 if value is None else value
 
 
-One = Annotated[PositiveInt, BeforeValidator(_or_one)]
+CountOrOne = Annotated[PositiveInt, BeforeValidator(_replace_null_with_one)]
 
 
 class RowRequest(BaseModel):
@@ -37,16 +37,16 @@ class RowRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     engine: str = "vllm"
-    tp: One = 1
-    pp: One = 1
-    dp: One = 1
+    tp: CountOrOne = 1
+    pp: CountOrOne = 1
+    dp: CountOrOne = 1
     kv_cache: str = "auto"
-    concurrency: One = 1
+    concurrency: CountOrOne = 1
     prompt_tokens: Annotated[int, Field(ge=0)] | None = None
     output_tokens: PositiveInt | None = None
 
 
-def _request(row: Mapping[str, object]) -> RowRequest:
+def _parse_request(row: Mapping[str, object]) -> RowRequest:
     try:
         return RowRequest.model_validate(row)
     except ValidationError as error:
@@ -54,7 +54,7 @@ def _request(row: Mapping[str, object]) -> RowRequest:
             [
                 Problem(
                     path=f"row {row.get('id', '')}: {item['loc'][0]}",
-                    what=item["msg"][:1].lower() + item["msg"][1:],
+                    message=item["msg"][:1].lower() + item["msg"][1:],
                     got=repr(item["input"])[:60],
                 )
                 for item in error.errors(include_url=False)
@@ -62,21 +62,21 @@ def _request(row: Mapping[str, object]) -> RowRequest:
         ) from None
 
 
-def model_of_row(subject: Subject, row: Mapping[str, object]) -> Model:
+def build_row_model(subject: DescribedModel, row: Mapping[str, object]) -> ServedModel:
     """The row's model, cut as the row says. Raises InputError for values that make no sense."""
-    request = _request(row)
-    return Model(
+    request = _parse_request(row)
+    return ServedModel(
         shape=subject.shape,
         quantisation=subject.quantisation,
         cut=Cut(tensor_parallel=request.tp, pipeline_parallel=request.pp),
-        engine=known_engine(request.engine, "row: engine"),
-        cache_element_bytes=cache_element_bytes(request.kv_cache),
+        engine=require_engine(request.engine, "row: engine"),
+        cache_element_bytes=get_cache_element_bytes(request.kv_cache),
     )
 
 
-def traffic_of_row(row: Mapping[str, object]) -> Traffic:
+def build_row_traffic(row: Mapping[str, object]) -> Traffic:
     """The row's requests. Raises InputError for values that make no sense."""
-    request = _request(row)
+    request = _parse_request(row)
     prompt, output = request.prompt_tokens, request.output_tokens
     return Traffic(
         concurrency=request.concurrency,
@@ -86,12 +86,14 @@ def traffic_of_row(row: Mapping[str, object]) -> Traffic:
     )
 
 
-def predict_row(subject: Subject, row: Mapping[str, object], on: Machine) -> Prediction:
+def predict_row(
+    subject: DescribedModel, row: Mapping[str, object], machine: NodePerformance
+) -> Prediction:
     """The prediction for a row, with the range of its class."""
-    fitted = calibration()
-    model = model_of_row(subject, row)
-    speed = predict(model, traffic_of_row(row), on, fitted.parameters)
-    return with_range(model, speed, fitted.spreads)
+    fitted_model = load_calibration()
+    model = build_row_model(subject, row)
+    speed = predict_speed(model, build_row_traffic(row), machine, fitted_model.parameters)
+    return add_range(model, speed, fitted_model.spreads)
 
 
 def load_request_rows(path: Path) -> list[dict[str, Any]]:
@@ -100,14 +102,14 @@ def load_request_rows(path: Path) -> list[dict[str, Any]]:
         rows = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
-            [Problem(path=str(path), what=f"cannot be read: {error.strerror or error}")]
+            [Problem(path=str(path), message=f"cannot be read: {error.strerror or error}")]
         ) from None
     except ValueError as error:
-        problem = Problem(path=str(path), what="is not JSON", because=str(error))
+        problem = Problem(path=str(path), message="is not JSON", because=str(error))
         raise InputError([problem]) from None
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         problem = Problem(
-            path=str(path), what="is not a list of rows", allowed="a JSON list of objects"
+            path=str(path), message="is not a list of rows", allowed="a JSON list of objects"
         )
         raise InputError([problem])
     return rows

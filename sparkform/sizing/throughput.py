@@ -8,11 +8,11 @@ from math import log2
 from typing import Literal
 
 from sparkform.sizing.throughput_load import (
-    Model,
+    ServedModel,
     StepLoad,
-    compute_width,
-    slowest_stage_share,
-    step_load,
+    compute_step_load,
+    get_compute_width,
+    get_slowest_stage_share,
 )
 
 Bound = Literal["memory", "compute", "link"]
@@ -21,7 +21,7 @@ TERA = 1e12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine:
+class NodePerformance:
     """A node and its link. Compute by width of the weights, as measured (dense)."""
 
     bandwidth_gb_s: float
@@ -31,7 +31,7 @@ class Machine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Parameters:
+class SpeedParameters:
     """What the fit found; docs/prediction.md says from what and how well.
 
     Efficiencies are shares of the memory bandwidth or of the dense compute. `routing_spread` is the
@@ -100,44 +100,53 @@ class StepTime:
         return max(parts, key=lambda name: parts[name])
 
 
-def predict(model: Model, traffic: Traffic, machine: Machine, parameters: Parameters) -> Speed:
+def predict_speed(
+    model: ServedModel, traffic: Traffic, machine: NodePerformance, parameters: SpeedParameters
+) -> Speed:
     """Speed of `traffic` on one model cut over nodes, in all its replicas together."""
     active_replicas = min(traffic.replicas, traffic.concurrency)
     batch = traffic.concurrency / active_replicas
     context = traffic.prompt_tokens + traffic.output_tokens // 2
-    flights = min(batch, model.cut.pipeline_parallel)
-    step = step_time(model, batch / flights, context, machine, parameters)
+    batches_in_flight = min(batch, model.cut.pipeline_parallel)
+    step = compute_step_time(model, batch / batches_in_flight, context, machine, parameters)
     # Each flight passes each stage once a cycle: the slowest stage sets the pace, and with fewer
     # flights than stages the rest of the pipeline stands idle (the bubble).
-    cycle_s = step.total_s * max(1.0, flights * slowest_stage_share(model))
+    cycle_s = step.total_s * max(1.0, batches_in_flight * get_slowest_stage_share(model))
     total = traffic.concurrency / cycle_s
     return Speed(
         decode_tok_s=total,
         per_request_tok_s=total / traffic.concurrency,
-        ttft_s=first_token_s(model, traffic.prompt_tokens, machine, parameters) + step.total_s,
+        ttft_s=compute_first_token_s(model, traffic.prompt_tokens, machine, parameters)
+        + step.total_s,
         bound=step.bound,
     )
 
 
-def step_time(
-    model: Model, batch: float, context_tokens: int, machine: Machine, parameters: Parameters
+def compute_step_time(
+    model: ServedModel,
+    batch: float,
+    context_tokens: int,
+    machine: NodePerformance,
+    parameters: SpeedParameters,
 ) -> StepTime:
     """One decode step of `batch` sequences, each `context_tokens` long."""
     routed = max(batch, 1.0) ** parameters.routing_spread
-    load = step_load(model, batch, context_tokens, routed)
-    peak = machine.compute_tflops[compute_width(model)] * TERA
+    load = compute_step_load(model, batch, context_tokens, routed)
+    peak = machine.compute_tflops[get_compute_width(model)] * TERA
     compute = peak * parameters.decode_compute_efficiency
     return StepTime(
-        memory_s=_memory_s(model, load, machine, parameters),
+        memory_s=_compute_memory_s(model, load, machine, parameters),
         compute_s=load.operations / compute,
-        link_s=_link_s(model, load, machine, parameters),
+        link_s=_compute_link_s(model, load, machine, parameters),
         overhead_s=parameters.layer_s * load.layers
         + parameters.step_s
         + parameters.sequence_s * batch,
     )
 
 
-def _memory_s(model: Model, load: StepLoad, machine: Machine, parameters: Parameters) -> float:
+def _compute_memory_s(
+    model: ServedModel, load: StepLoad, machine: NodePerformance, parameters: SpeedParameters
+) -> float:
     expert = (
         parameters.expert_efficiency[model.quantisation.family]
         * parameters.engine_expert_factor[model.engine]
@@ -150,36 +159,40 @@ def _memory_s(model: Model, load: StepLoad, machine: Machine, parameters: Parame
     return effective / (machine.bandwidth_gb_s * GIGA)
 
 
-def _link_s(model: Model, load: StepLoad, machine: Machine, parameters: Parameters) -> float:
+def _compute_link_s(
+    model: ServedModel, load: StepLoad, machine: NodePerformance, parameters: SpeedParameters
+) -> float:
     """All-reduces of tensor ranks and hand-overs between stages."""
     ranks, stages = model.cut.tensor_parallel, model.cut.pipeline_parallel
     latency_s = machine.link_latency_us * 1e-6 * parameters.collective_latencies
     message_s = load.collective_bytes / (machine.link_gb_s * GIGA)
-    handed_over = (stages - 1) * (latency_s + message_s)
+    handover_s = (stages - 1) * (latency_s + message_s)
     if ranks == 1:
-        return handed_over
-    a_collective = latency_s * log2(ranks) + message_s * 2 * (ranks - 1) / ranks
-    return handed_over + load.collectives * a_collective
+        return handover_s
+    collective_s = latency_s * log2(ranks) + message_s * 2 * (ranks - 1) / ranks
+    return handover_s + load.collectives * collective_s
 
 
-def first_token_s(
-    model: Model, prompt_tokens: int, machine: Machine, parameters: Parameters
+def compute_first_token_s(
+    model: ServedModel, prompt_tokens: int, machine: NodePerformance, parameters: SpeedParameters
 ) -> float:
     """Seconds until the prompt of one request is read, on an idle service.
 
     Stages work one after the other on one prompt, so only tensor ranks shorten it.
     """
-    load = step_load(model, prompt_tokens, 0, max(prompt_tokens, 1.0))
+    load = compute_step_load(model, prompt_tokens, 0, max(prompt_tokens, 1.0))
     kind = "mixture" if load.expert_bytes else "dense"
-    compute = machine.compute_tflops[compute_width(model)] * TERA
-    operations = load.operations + attention_operations(model, prompt_tokens)
+    compute = machine.compute_tflops[get_compute_width(model)] * TERA
+    operations = load.operations + count_attention_operations(model, prompt_tokens)
     compute_s = operations / (compute * parameters.prefill_efficiency[kind])
-    weights_s = _memory_s(model, replace(load, cache_bytes=0.0), machine, parameters)
+    weights_s = _compute_memory_s(model, replace(load, cache_bytes=0.0), machine, parameters)
     launches_s = parameters.first_token_s + parameters.first_token_layer_s * load.layers
-    return launches_s + max(compute_s, weights_s) + _link_s(model, load, machine, parameters)
+    return (
+        launches_s + max(compute_s, weights_s) + _compute_link_s(model, load, machine, parameters)
+    )
 
 
-def attention_operations(model: Model, prompt_tokens: int) -> float:
+def count_attention_operations(model: ServedModel, prompt_tokens: int) -> float:
     """Operations of the attention matrix over a prompt: half of it, for keys and for values."""
     total = 0.0
     for block, count in model.distinct_blocks.items():
@@ -187,6 +200,6 @@ def attention_operations(model: Model, prompt_tokens: int) -> float:
         if mixer is None or mixer.kind == "state" or not mixer.kv_elements:
             continue
         head_width = mixer.kv_elements / mixer.kv_heads
-        seen = mixer.read_entries(prompt_tokens)
-        total += count * prompt_tokens * seen * mixer.heads * head_width
+        entries = mixer.count_read_entries(prompt_tokens)
+        total += count * prompt_tokens * entries * mixer.heads * head_width
     return total / model.cut.tensor_parallel

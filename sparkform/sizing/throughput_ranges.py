@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sparkform.models.shape import is_mixture
 from sparkform.sizing.throughput import Speed
-from sparkform.sizing.throughput_load import Model, width_of
+from sparkform.sizing.throughput_load import ServedModel, classify_width
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,16 +28,16 @@ class Prediction:
     decode_high_tok_s: float
 
 
-def class_of(model: Model) -> str:
+def classify_model(model: ServedModel) -> str:
     """The class whose kernels decide: mixture or dense, and the width of most of its weights."""
     if is_mixture(model.shape):
         return f"mixture {model.quantisation.family}"
-    return f"dense {width_of(model.quantisation.bits_of('dense'))}"
+    return f"dense {classify_width(model.quantisation.get_bits('dense'))}"
 
 
-def with_range(model: Model, speed: Speed, spreads: Mapping[str, Spread]) -> Prediction:
+def add_range(model: ServedModel, speed: Speed, spreads: Mapping[str, Spread]) -> Prediction:
     """Add the range of the model's class, or of all rows where its class has too few."""
-    spread = spreads.get(class_of(model), spreads["all"])
+    spread = spreads.get(classify_model(model), spreads["all"])
     return Prediction(
         speed=speed,
         decode_low_tok_s=speed.decode_tok_s * spread.low,

@@ -33,7 +33,7 @@ BOOTSTRAP = (
 
 
 @functools.cache
-def zipapp(sources: Path = SOURCES) -> bytes:
+def build_zipapp(sources: Path = SOURCES) -> bytes:
     """The bytes of the zipapp that holds the package in `sources`."""
     texts = {
         f"node/{path.relative_to(sources).as_posix()}": path.read_bytes()
@@ -48,7 +48,7 @@ def zipapp(sources: Path = SOURCES) -> bytes:
     return buffer.getvalue()
 
 
-def packed(program: bytes) -> str:
+def pack_zipapp(program: bytes) -> str:
     """The zipapp as it travels in a resource: bzip2 in base64, under a third of its size.
 
     A stack's state and the log of each run hold it several times a node. Not deflate: zlib and

@@ -14,20 +14,20 @@ from collections.abc import Iterator
 from importlib import import_module
 
 
-def load() -> None:
+def load_asyncssh() -> None:
     """Import it. Call this from the main thread, before others start programs of their own."""
-    with _no_programs():
+    with _hide_programs():
         import_module("asyncssh")
 
 
 @contextlib.contextmanager
-def _no_programs() -> Iterator[None]:
-    before = os.environ.get("PATH")
+def _hide_programs() -> Iterator[None]:
+    search_path = os.environ.get("PATH")
     # Not empty: an empty PATH is the current folder to some.
     os.environ["PATH"] = os.devnull
     try:
         yield
     finally:
         del os.environ["PATH"]
-        if before is not None:
-            os.environ["PATH"] = before
+        if search_path is not None:
+            os.environ["PATH"] = search_path

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sparkform.report.rack_report import Kind, NodeError
+from sparkform.report.rack_report import ErrorKind, NodeError
 from sparkform.ssh.target import Target
 
 
-def _error(kind: Kind, what: str, remedy: str) -> NodeError:
+def _build_error(kind: ErrorKind, what: str, remedy: str) -> NodeError:
     return NodeError(kind=kind, what=what, remedy=remedy)
 
 
 def unresolved(target: Target) -> NodeError:
-    return _error(
+    return _build_error(
         "unresolved",
         f"The name {target.host} is not known to this machine's resolver.",
         f"Set `host` of node {target.name} to its address, or look it up: "
@@ -20,27 +20,28 @@ def unresolved(target: Target) -> NodeError:
 
 
 def unreachable(target: Target, reason: str) -> NodeError:
-    return _error(
+    return _build_error(
         "unreachable",
-        f"{target.place} does not answer ({reason}).",
+        f"{target.address} does not answer ({reason}).",
         f"Is the node on and on this network? `ping -c 3 {target.host}`. "
         f"One that stays off for now is declared with `away: true`.",
     )
 
 
 def refused(target: Target) -> NodeError:
-    return _error(
+    return _build_error(
         "refused",
-        f"{target.place} refuses connections: the machine is on, nothing listens on port "
+        f"{target.address} refuses connections: the machine is on, nothing listens on port "
         f"{target.port}.",
         "On the node's own console: `sudo systemctl enable --now ssh`; or set `port`.",
     )
 
 
 def frozen(target: Target, limit_s: float) -> NodeError:
-    return _error(
+    return _build_error(
         "frozen",
-        f"{target.place} accepts connections but said nothing for {limit_s:g} s: the machine hangs "
+        f"{target.address} accepts connections but said nothing for {limit_s:g} s: the "
+        f"machine hangs "
         "or is out of memory.",
         f"Wait and try `ssh -v -p {target.port} {target.user}@{target.host} true`; if that hangs "
         "too, switch the node off and on at its power button.",
@@ -48,37 +49,37 @@ def frozen(target: Target, limit_s: float) -> NodeError:
 
 
 def dropped(target: Target) -> NodeError:
-    return _error(
+    return _build_error(
         "dropped",
-        f"{target.place} closed the connection before the answer was there.",
+        f"{target.address} closed the connection before the answer was there.",
         "On the node's own console: `sudo journalctl -u ssh -n 20`; then run this again.",
     )
 
 
 def unknown_host_key(target: Target, key: str, fingerprint: str, note: str) -> NodeError:
-    return _error(
+    return _build_error(
         "unknown_host_key",
-        f"The host key of {target.place} is not known; it offers {fingerprint}.{note}",
+        f"The host key of {target.address} is not known; it offers {fingerprint}.{note}",
         "Compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the node's own console "
         f"(ecdsa: ssh_host_ecdsa_key.pub); the same? Then accept it: set `hostKey: {key}` on node "
-        f"{target.name}, or `echo '{target.place} {key}' >> {target.known_hosts_file}`.",
+        f"{target.name}, or `echo '{target.address} {key}' >> {target.known_hosts_file}`.",
     )
 
 
 def changed_host_key(target: Target, key: str, fingerprint: str, known: list[str]) -> NodeError:
-    return _error(
+    return _build_error(
         "changed_host_key",
-        f"The host key of {target.place} has changed: known is {' or '.join(known)}, it offers "
+        f"The host key of {target.address} has changed: known is {' or '.join(known)}, it offers "
         f"{fingerprint}. Either the node was installed anew or somebody is in between.",
-        f"Only if it was installed anew: `ssh-keygen -R '{target.place}' -f "
+        f"Only if it was installed anew: `ssh-keygen -R '{target.address}' -f "
         f"{target.known_hosts_file}`, and set `hostKey: {key}` on node {target.name}.",
     )
 
 
-def rsa_host_key(target: Target, where: str) -> NodeError:
-    return _error(
+def rsa_host_key(target: Target, source: str) -> NodeError:
+    return _build_error(
         "rsa_host_key",
-        f"{where} has only an RSA host key for {target.place}, which the command plugin cannot "
+        f"{source} has only an RSA host key for {target.address}, which the command plugin cannot "
         "check.",
         "Make the others on the node: `sudo ssh-keygen -A && sudo systemctl restart ssh`, then "
         f"take `ssh-keyscan -t ed25519 -p {target.port} {target.host}`.",
@@ -86,7 +87,7 @@ def rsa_host_key(target: Target, where: str) -> NodeError:
 
 
 def bad_host_key(target: Target) -> NodeError:
-    return _error(
+    return _build_error(
         "bad_host_key",
         f"`hostKey` of node {target.name} is not an OpenSSH public key line.",
         "It looks like `ssh-ed25519 AAAA…`: "
@@ -94,19 +95,23 @@ def bad_host_key(target: Target) -> NodeError:
     )
 
 
-def authentication(target: Target, tried: int) -> NodeError:
-    tail = f"{tried} key{'s' if tried != 1 else ''} offered" if tried else "no key to offer"
+def authentication(target: Target, keys_offered: int) -> NodeError:
+    tail = (
+        f"{keys_offered} key{'s' if keys_offered != 1 else ''} offered"
+        if keys_offered
+        else "no key to offer"
+    )
     key = target.identity_file or "~/.ssh/id_ed25519"
-    return _error(
+    return _build_error(
         "authentication",
-        f"{target.place} lets {target.user} not in ({tail}).",
+        f"{target.address} lets {target.user} not in ({tail}).",
         f"`ssh-copy-id -i {key}.pub -p {target.port} {target.user}@{target.host}`, and have the "
         f"key in the agent (`ssh-add {key}`) or set `identityFile`.",
     )
 
 
 def identity(target: Target, reason: str) -> NodeError:
-    return _error(
+    return _build_error(
         "identity",
         f"The key {target.identity_file} cannot be used: {reason}.",
         "`pulumi config set --secret sshKeyPassphrase`, or put the key in the agent: "
@@ -116,44 +121,44 @@ def identity(target: Target, reason: str) -> NodeError:
 
 def sudo(target: Target) -> NodeError:
     user = target.user
-    return _error(
+    return _build_error(
         "sudo",
-        f"sudo on {target.place} asks {user} for a password.",
+        f"sudo on {target.address} asks {user} for a password.",
         f"`ssh -t -p {target.port} {user}@{target.host} \"echo '{user} ALL=(ALL) NOPASSWD: ALL' | "
         f'sudo EDITOR=tee visudo -f /etc/sudoers.d/90-{user}"`.',
     )
 
 
 def python_missing(target: Target) -> NodeError:
-    return _error(
+    return _build_error(
         "python_missing",
-        f"{target.place} has no python3.",
+        f"{target.address} has no python3.",
         f"`ssh -t -p {target.port} {target.user}@{target.host} sudo apt-get install -y python3 "
         "python3-yaml`.",
     )
 
 
 def timeout(target: Target, limit_s: float) -> NodeError:
-    return _error(
+    return _build_error(
         "timeout",
-        f"{target.place} let {target.user} in, but the facts took longer than {limit_s:g} s.",
+        f"{target.address} let {target.user} in, but the facts took longer than {limit_s:g} s.",
         f"See what keeps it busy: `ssh -p {target.port} {target.user}@{target.host} uptime`.",
     )
 
 
 def failed(target: Target, reason: str) -> NodeError:
-    return _error(
+    return _build_error(
         "failed",
-        f"The facts program on {target.place} failed: {reason}.",
+        f"The facts program on {target.address} failed: {reason}.",
         f"Try by hand: `ssh -p {target.port} {target.user}@{target.host} sudo -n python3 "
         "--version` (3.10 or newer is needed).",
     )
 
 
 def damaged(target: Target, reason: str) -> NodeError:
-    return _error(
+    return _build_error(
         "damaged",
-        f"{target.place} answered something else than facts: {reason}.",
+        f"{target.address} answered something else than facts: {reason}.",
         "A login script that prints is the usual cause: `ssh -p "
         f"{target.port} {target.user}@{target.host} true` must print nothing.",
     )
@@ -161,4 +166,6 @@ def damaged(target: Target, reason: str) -> NodeError:
 
 def through(jump: Target, error: NodeError) -> NodeError:
     """The same error, met on the way through a jump host."""
-    return _error(error.kind, f"On the way through {jump.place}: {error.what}", error.remedy)
+    return _build_error(
+        error.kind, f"On the way through {jump.address}: {error.what}", error.remedy
+    )

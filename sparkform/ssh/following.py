@@ -18,12 +18,12 @@ from sparkform.ssh.target import Target
 if TYPE_CHECKING:
     import asyncssh
 
-Show = Callable[[str, str], None]
+ShowLine = Callable[[str, str], None]
 """Called with a node's name and one line."""
 
 
 @dataclass(frozen=True)
-class Question:
+class VerbRequest:
     """A verb of the node program with its request."""
 
     verb: str
@@ -31,63 +31,67 @@ class Question:
 
 
 def follow(
-    asked: Mapping[str, Question], targets: Sequence[Target], show: Show
+    requests: Mapping[str, VerbRequest], targets: Sequence[Target], show: ShowLine
 ) -> dict[str, NodeError]:
     """Every node's lines until all have ended; the error of each node that failed.
 
     `asked` by node name. Only connecting and logging in have a time limit. KeyboardInterrupt ends
     all sessions and comes through.
     """
-    asyncssh_import.load()
-    return asyncio.run(_follow_all(asked, targets, show))
+    asyncssh_import.load_asyncssh()
+    return asyncio.run(_follow_all(requests, targets, show))
 
 
 async def _follow_all(
-    asked: Mapping[str, Question], targets: Sequence[Target], show: Show
+    requests: Mapping[str, VerbRequest], targets: Sequence[Target], show: ShowLine
 ) -> dict[str, NodeError]:
-    found = await asyncio.gather(*(_follow(asked[one.name], one, show) for one in targets))
-    pairs = zip(targets, found, strict=True)
+    errors = await asyncio.gather(
+        *(_follow(requests[target.name], target, show) for target in targets)
+    )
+    pairs = zip(targets, errors, strict=True)
     return {target.name: error for target, error in pairs if error is not None}
 
 
-async def _follow(question: Question, target: Target, show: Show) -> NodeError | None:
+async def _follow(request: VerbRequest, target: Target, show: ShowLine) -> NodeError | None:
     from sparkform.ssh import session
 
-    progress = session.Progress()
+    progress = session.LoginProgress()
     try:
         async with (
             asyncio.timeout(LIMIT_S) as limit,
-            session.identities(target) as keys,
-            session.connected(target, keys, LIMIT_S, progress) as connection,
+            session.load_identities(target) as keys,
+            session.open_connection(target, keys, LIMIT_S, progress) as connection,
         ):
             limit.reschedule(None)
-            return await _lines(question, target, show, connection)
+            return await _run_verb(request, target, show, connection)
     except TimeoutError:
-        return session.late(target, progress, LIMIT_S)
-    except session.Refusal as refusal:
+        return session.explain_timeout(target, progress, LIMIT_S)
+    except session.QueryError as refusal:
         return refusal.error
     except Exception as error:
-        return session.network_failure(target, error)
+        return session.explain_network_failure(target, error)
 
 
-async def _lines(
-    question: Question, target: Target, show: Show, connection: asyncssh.SSHClientConnection
+async def _run_verb(
+    request: VerbRequest, target: Target, show: ShowLine, connection: asyncssh.SSHClientConnection
 ) -> NodeError | None:
     from sparkform.ssh import session
 
-    command = session.program_command(target, question.verb, question.request)
+    command = session.build_program_command(target, request.verb, request.request)
     async with connection.create_process(command, encoding=None) as process:
-        process.stdin.write(agent.zipapp())
+        process.stdin.write(agent.build_zipapp())
         process.stdin.write_eof()
-        said, _ = await asyncio.gather(process.stderr.read(), _show(process, target, show))
-        done = await process.wait(check=False)
-    if done.exit_status == 0:
+        stderr, _ = await asyncio.gather(process.stderr.read(), _show_lines(process, target, show))
+        result = await process.wait(check=False)
+    if result.exit_status == 0:
         return None
-    words = said.decode("utf-8", "replace").strip().splitlines()
-    return errors.failed(target, words[-1] if words else f"exit code {done.exit_status}")
+    messages = stderr.decode("utf-8", "replace").strip().splitlines()
+    return errors.failed(target, messages[-1] if messages else f"exit code {result.exit_status}")
 
 
-async def _show(process: asyncssh.SSHClientProcess[bytes], target: Target, show: Show) -> None:
+async def _show_lines(
+    process: asyncssh.SSHClientProcess[bytes], target: Target, show: ShowLine
+) -> None:
     async for line in process.stdout:
         text = line.decode("utf-8", "replace").rstrip("\n")
         if text:

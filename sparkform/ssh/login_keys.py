@@ -13,24 +13,24 @@ AGENT_ENVIRONMENT = "SSH_AUTH_SOCK"
 ANSWER_S = 2.0
 
 
-def stale_agent() -> Problem | None:
+def find_stale_agent() -> Problem | None:
     """The named agent, if it does not answer: each of the plugin's commands would fail on it, even
     where it is given a key (docs/toolchain.md), and only the user can take the name away."""
     path = os.environ.get(AGENT_ENVIRONMENT)
-    return None if not path or _answers(path) else agent_problem(path)
+    return None if not path or _is_answering(path) else build_agent_problem(path)
 
 
-def agent_problem(path: str) -> Problem:
+def build_agent_problem(path: str) -> Problem:
     return Problem(
         path=AGENT_ENVIRONMENT,
-        what="names an SSH agent that does not answer",
+        message="names an SSH agent that does not answer",
         got=path,
         because="Pulumi's command plugin asks each agent that is named, even where it has a key",
         remedy=f"`unset {AGENT_ENVIRONMENT}`, or start the agent anew",
     )
 
 
-def _answers(path: str) -> bool:
+def _is_answering(path: str) -> bool:
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(ANSWER_S)
         try:

@@ -6,8 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from sparkform.report.facts import NodeDocument
-from sparkform.report.rack_report import NodeError, NodeReport
+from sparkform.report.facts import NodeReport
+from sparkform.report.rack_report import NodeError, QueryResult
 from sparkform.ssh import errors, response
 from sparkform.ssh.target import Target
 
@@ -15,45 +15,51 @@ if TYPE_CHECKING:
     from sparkform.ssh import session
 
 
-async def report(target: Target, limit_s: float) -> NodeReport:
+async def query_node(target: Target, limit_s: float) -> QueryResult:
     """One node, timed."""
     from sparkform.ssh import session
 
-    started, progress = time.monotonic(), session.Progress()
-    looked = await _look(target, limit_s, progress)
-    found = looked if isinstance(looked, NodeError) else response.judge(target, looked.answer)
-    return NodeReport(
-        document=found if isinstance(found, NodeDocument) else None,
-        error=found if isinstance(found, NodeError) else None,
+    started, progress = time.monotonic(), session.LoginProgress()
+    output = await _run_query(target, limit_s, progress)
+    outcome = (
+        output if isinstance(output, NodeError) else response.parse_output(target, output.output)
+    )
+    return QueryResult(
+        document=outcome if isinstance(outcome, NodeReport) else None,
+        error=outcome if isinstance(outcome, NodeError) else None,
         host_key=progress.host_key,
         login=progress.logins.get(target.name),
         jump_login=progress.logins.get(target.proxy_jump or ""),
-        clock_skew_s=None if isinstance(looked, NodeError) else _skew(found, looked),
+        clock_skew_s=None
+        if isinstance(output, NodeError)
+        else _measure_clock_skew(outcome, output),
         duration_s=round(time.monotonic() - started, 3),
     )
 
 
-async def _look(
-    target: Target, limit_s: float, progress: session.Progress
-) -> session.Looked | NodeError:
+async def _run_query(
+    target: Target, limit_s: float, progress: session.LoginProgress
+) -> session.TimedOutput | NodeError:
     """What the node printed. Whatever goes wrong is an error of this node and of no other."""
     from sparkform.ssh import session
 
     try:
         async with asyncio.timeout(limit_s):
-            async with session.identities(target) as keys:
-                return await session.look(target, keys, limit_s, progress)
+            async with session.load_identities(target) as keys:
+                return await session.run_observe(target, keys, limit_s, progress)
     except TimeoutError:
-        return session.late(target, progress, limit_s)
-    except session.Refusal as refusal:
+        return session.explain_timeout(target, progress, limit_s)
+    except session.QueryError as refusal:
         return refusal.error
     except Exception as error:
         return errors.failed(target, f"{type(error).__name__}: {error}")
 
 
-def _skew(found: NodeDocument | NodeError, looked: session.Looked) -> float | None:
+def _measure_clock_skew(
+    outcome: NodeReport | NodeError, output: session.TimedOutput
+) -> float | None:
     """Seconds by which the node's clock is ahead. The node reads its clock last of all, so only the
     way back lies between the two readings: some hundredths of a second."""
-    if isinstance(found, NodeError):
+    if isinstance(outcome, NodeError):
         return None
-    return round(found.unix_time_s - looked.answered_s, 3)
+    return round(outcome.unix_time_s - output.received_s, 3)

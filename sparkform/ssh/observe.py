@@ -24,7 +24,7 @@ def observe(targets: Sequence[Target], limit_s: float = LIMIT_S) -> Observation:
 
     from sparkform.ssh import asyncssh_import
 
-    asyncssh_import.load()
+    asyncssh_import.load_asyncssh()
     with ThreadPoolExecutor(max_workers=1) as worker:
         return worker.submit(asyncio.run, observe_all(targets, limit_s)).result()
 
@@ -32,8 +32,8 @@ def observe(targets: Sequence[Target], limit_s: float = LIMIT_S) -> Observation:
 async def observe_all(targets: Sequence[Target], limit_s: float = LIMIT_S) -> Observation:
     import asyncio
 
-    from sparkform.ssh.node_query import report
+    from sparkform.ssh.node_query import query_node
 
-    reports = await asyncio.gather(*(report(target, limit_s) for target in targets))
-    nodes = zip(targets, reports, strict=True)
-    return Observation(nodes={target.name: found for target, found in nodes})
+    results = await asyncio.gather(*(query_node(target, limit_s) for target in targets))
+    nodes = zip(targets, results, strict=True)
+    return Observation(nodes={target.name: result for target, result in nodes})

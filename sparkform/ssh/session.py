@@ -1,4 +1,4 @@
-"""One login and one exec on one node. Imports asyncssh, so it is imported only to look at nodes."""
+"""One login and one exec on one node. Imports asyncssh, so only queries import it."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ import asyncssh
 from sparkform.report.rack_report import LoginKey, NodeError
 from sparkform.ssh import agent as program
 from sparkform.ssh import errors, host_keys
-from sparkform.ssh.response import Answer
+from sparkform.ssh.response import ProgramOutput
 from sparkform.ssh.target import Target
 
-# Of the node's limit, what is left for the facts program itself once the login is done.
+# Share of the node's limit that is left for the agent itself after the login.
 PROGRAM_SHARE = 0.6
-# A machine that lives takes a connection and shows its host key within a second or two. One that
-# does not is known sooner than the node's limit, so that a whole preview reports it within 10 s.
+# A machine that lives shows its host key within a second or two; a preview reports others in 10 s.
 GREETING_LIMIT_S = 6.0
 # An IPv6 address has colons of its own, so with a port it stands in brackets.
 _HOST_AND_PORT = re.compile(r"([^:\[\]]+|\[[^\]]+\]):([0-9]{1,5})", re.ASCII)
 
 
-class Refusal(Exception):
+class QueryError(Exception):
     """A node that could not be observed, as the error that is shown."""
 
     def __init__(self, error: NodeError) -> None:
@@ -40,7 +39,7 @@ class Refusal(Exception):
 
 
 @dataclass
-class Progress:
+class LoginProgress:
     """How far a connection has come, for the words when it gets no further.
 
     `logins` says by target name whose key was offered last: the one that opened the door.
@@ -54,7 +53,7 @@ class Progress:
     @property
     def host_key(self) -> str | None:
         """The key that the node itself offered, as it is declared."""
-        return host_keys.line(self.offered) if self.offered and not self.jump else None
+        return host_keys.format_key(self.offered) if self.offered and not self.jump else None
 
 
 @dataclass(frozen=True)
@@ -66,11 +65,11 @@ class Identities:
 
 
 @dataclass(frozen=True)
-class Looked:
+class TimedOutput:
     """What the node printed, and when that was there (Unix time, seconds)."""
 
-    answer: Answer
-    answered_s: float
+    output: ProgramOutput
+    received_s: float
 
 
 @dataclass
@@ -78,8 +77,8 @@ class _Client(asyncssh.SSHClient):
     """Decides on the host key, and notes how far the connection came."""
 
     target: Target
-    trusted: host_keys.Trust
-    progress: Progress
+    trust: host_keys.HostKeyTrust
+    progress: LoginProgress
     keys: Iterator[asyncssh.SSHKeyPair]
     silence: asyncio.Timeout
     rejected: NodeError | None = field(default=None)
@@ -92,7 +91,7 @@ class _Client(asyncssh.SSHClient):
     ) -> bool:
         self.progress.stage, self.progress.offered = "login", key
         self.silence.reschedule(None)
-        self.rejected = host_keys.verdict(self.target, self.trusted, key)
+        self.rejected = host_keys.check_host_key(self.target, self.trust, key)
         return self.rejected is None
 
     def public_key_auth_requested(self) -> asyncssh.SSHKeyPair | None:
@@ -104,20 +103,20 @@ class _Client(asyncssh.SSHClient):
         return key
 
 
-async def look(
-    target: Target, identities: Identities, limit_s: float, progress: Progress
-) -> Looked:
+async def run_observe(
+    target: Target, identities: Identities, limit_s: float, progress: LoginProgress
+) -> TimedOutput:
     """Log in, run the facts program once, take what it prints. Raises Refusal."""
-    async with connected(target, identities, limit_s, progress) as connection:
+    async with open_connection(target, identities, limit_s, progress) as connection:
         progress.stage = "command"
         try:
-            done = await connection.run(
-                command(target, limit_s), input=program.zipapp(), encoding=None, check=False
+            result = await connection.run(
+                command(target, limit_s), input=program.build_zipapp(), encoding=None, check=False
             )
         except (asyncssh.Error, OSError) as error:
-            raise Refusal(network_failure(target, error)) from error
-    printed = Answer(done.exit_status, _bytes(done.stdout), _bytes(done.stderr))
-    return Looked(printed, time.time())
+            raise QueryError(explain_network_failure(target, error)) from error
+    output = ProgramOutput(result.exit_status, _to_bytes(result.stdout), _to_bytes(result.stderr))
+    return TimedOutput(output, time.time())
 
 
 def command(target: Target, limit_s: float) -> str:
@@ -127,12 +126,12 @@ def command(target: Target, limit_s: float) -> str:
         "model_directory": target.model_directory,
         "interfaces": list(target.interfaces),
         "budget_s": round(limit_s * PROGRAM_SHARE, 3),
-        "steps": {step: dict(asked) for step, asked in target.steps.items()},
+        "steps": {step: dict(request_of_step) for step, request_of_step in target.steps.items()},
     }
-    return program_command(target, "observe", request)
+    return build_program_command(target, "observe", request)
 
 
-def program_command(target: Target, verb: str, request: Mapping[str, object]) -> str:
+def build_program_command(target: Target, verb: str, request: Mapping[str, object]) -> str:
     """Runs a verb of the node program, which comes in on stdin: nothing is installed."""
     sudo = [] if target.user == "root" else ["sudo", "-n", "--"]
     python = ["python3", "-I", "-c", program.BOOTSTRAP, verb, json.dumps(request)]
@@ -140,16 +139,16 @@ def program_command(target: Target, verb: str, request: Mapping[str, object]) ->
 
 
 @contextlib.asynccontextmanager
-async def connected(
-    target: Target, identities: Identities, limit_s: float, progress: Progress
+async def open_connection(
+    target: Target, identities: Identities, limit_s: float, progress: LoginProgress
 ) -> AsyncIterator[asyncssh.SSHClientConnection]:
     """A login on the node, through its jump host where it has one. Raises Refusal."""
     async with contextlib.AsyncExitStack() as stack:
         tunnel = None
         if target.proxy_jump:
-            progress.jump = jump_target(target)
+            progress.jump = parse_jump_target(target)
             tunnel = await stack.enter_async_context(
-                connected(progress.jump, identities, limit_s, progress)
+                open_connection(progress.jump, identities, limit_s, progress)
             )
             progress.jump, progress.stage, progress.offered = None, "dial", None
         connection = await _connect(target, identities, limit_s, progress, tunnel)
@@ -157,16 +156,16 @@ async def connected(
         yield connection
 
 
-def jump_target(target: Target) -> Target:
+def parse_jump_target(target: Target) -> Target:
     """The jump host of "[user@]host[:port]"; its host key stands in the known_hosts file."""
     text = target.proxy_jump or ""
-    user, _, place = text.rpartition("@")
-    found = _HOST_AND_PORT.fullmatch(place)
+    user, _, address = text.rpartition("@")
+    match = _HOST_AND_PORT.fullmatch(address)
     return replace(
         target,
         name=text,
-        host=found.group(1).strip("[]") if found else place,
-        port=int(found.group(2)) if found else 22,
+        host=match.group(1).strip("[]") if match else address,
+        port=int(match.group(2)) if match else 22,
         user=user or target.user,
         host_key=None,
         proxy_jump=None,
@@ -177,21 +176,21 @@ async def _connect(
     target: Target,
     identities: Identities,
     limit_s: float,
-    progress: Progress,
+    progress: LoginProgress,
     tunnel: asyncssh.SSHClientConnection | None,
 ) -> asyncssh.SSHClientConnection:
-    trusted = host_keys.trust(target)
-    if isinstance(trusted, NodeError):
-        raise Refusal(trusted)
+    trust = host_keys.read_trust(target)
+    if isinstance(trust, NodeError):
+        raise QueryError(trust)
     silence = asyncio.timeout(GREETING_LIMIT_S)
-    client = _Client(target, trusted, progress, iter(identities.keys), silence)
+    client = _Client(target, trust, progress, iter(identities.keys), silence)
     try:
         async with silence:
             return await _dial(target, client, limit_s, tunnel)
     except TimeoutError:
         raise
     except (asyncssh.Error, OSError) as error:
-        raise Refusal(client.rejected or _failure(target, identities, error)) from error
+        raise QueryError(client.rejected or _explain_failure(target, identities, error)) from error
 
 
 async def _dial(
@@ -206,7 +205,7 @@ async def _dial(
         client_keys=None,
         agent_path=None,
         known_hosts=lambda host, addr, port: ([], [], []),
-        server_host_key_algs=client.trusted.algorithms,
+        server_host_key_algs=client.trust.algorithms,
         preferred_auth="publickey",
         x509_trusted_certs=None,
         config=None,
@@ -216,7 +215,7 @@ async def _dial(
     )
 
 
-def _failure(target: Target, identities: Identities, error: Exception) -> NodeError:
+def _explain_failure(target: Target, identities: Identities, error: Exception) -> NodeError:
     """The words for what the network or the SSH server did."""
     if isinstance(error, asyncssh.PermissionDenied):
         if identities.problem:
@@ -228,10 +227,10 @@ def _failure(target: Target, identities: Identities, error: Exception) -> NodeEr
         return errors.failed(target, str(error))
     if isinstance(error, asyncssh.ChannelOpenError):
         return errors.unreachable(target, f"the jump host says: {error.reason}")
-    return network_failure(target, error)
+    return explain_network_failure(target, error)
 
 
-def network_failure(target: Target, error: Exception) -> NodeError:
+def explain_network_failure(target: Target, error: Exception) -> NodeError:
     """The words for what the network or the SSH server did."""
     if isinstance(error, socket.gaierror):
         return errors.unresolved(target)
@@ -245,11 +244,11 @@ def network_failure(target: Target, error: Exception) -> NodeError:
     return errors.failed(target, str(error))
 
 
-def late(target: Target, progress: Progress, limit_s: float) -> NodeError:
+def explain_timeout(target: Target, progress: LoginProgress, limit_s: float) -> NodeError:
     """The words for a node that came no further than `progress` within its limit."""
     if progress.jump:
-        here = replace(progress, jump=None)
-        return errors.through(progress.jump, late(progress.jump, here, limit_s))
+        jump_progress = replace(progress, jump=None)
+        return errors.through(progress.jump, explain_timeout(progress.jump, jump_progress, limit_s))
     greeting_s = min(limit_s, GREETING_LIMIT_S)
     if progress.stage == "dial":
         return errors.unreachable(target, f"no answer within {greeting_s:g} s")
@@ -259,41 +258,43 @@ def late(target: Target, progress: Progress, limit_s: float) -> NodeError:
 
 
 @contextlib.asynccontextmanager
-async def identities(target: Target) -> AsyncIterator[Identities]:
+async def load_identities(target: Target) -> AsyncIterator[Identities]:
     """The agent's keys first, then the identity file's; a problem is said where it matters.
 
     The agent signs as long as the block runs.
     """
-    async with _agent_keys() as held:
+    async with _load_agent_keys() as agent_keys:
         if target.identity_file is None:
-            yield Identities(held)
+            yield Identities(agent_keys)
         else:
-            yield await _with_file(held, target.identity_file.expanduser(), target.passphrase)
+            yield await _add_identity_file(
+                agent_keys, target.identity_file.expanduser(), target.passphrase
+            )
 
 
-async def _with_file(
-    held: tuple[asyncssh.SSHKeyPair, ...], path: Path, passphrase: str | None
+async def _add_identity_file(
+    agent_keys: tuple[asyncssh.SSHKeyPair, ...], path: Path, passphrase: str | None
 ) -> Identities:
     try:
-        loaded = await asyncio.to_thread(asyncssh.read_private_key, path, passphrase)
+        private_key = await asyncio.to_thread(asyncssh.read_private_key, path, passphrase)
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-        return Identities(held, str(error))
+        return Identities(agent_keys, str(error))
     except OSError as error:
-        return Identities(held, error.strerror or "it cannot be read")
-    return Identities((*held, *asyncssh.load_keypairs([loaded])))
+        return Identities(agent_keys, error.strerror or "it cannot be read")
+    return Identities((*agent_keys, *asyncssh.load_keypairs([private_key])))
 
 
 @contextlib.asynccontextmanager
-async def _agent_keys() -> AsyncIterator[tuple[asyncssh.SSHKeyPair, ...]]:
+async def _load_agent_keys() -> AsyncIterator[tuple[asyncssh.SSHKeyPair, ...]]:
     """The agent's keys; no agent, or one that does not answer, has none."""
     async with contextlib.AsyncExitStack() as stack:
         try:
             agent = await stack.enter_async_context(await asyncssh.connect_agent())
-            held = tuple(await agent.get_keys())
+            keys = tuple(await agent.get_keys())
         except (OSError, ValueError, asyncssh.Error):
-            held = ()
-        yield held
+            keys = ()
+        yield keys
 
 
-def _bytes(value: bytes | str | None) -> bytes:
+def _to_bytes(value: bytes | str | None) -> bytes:
     return value.encode() if isinstance(value, str) else value or b""

@@ -30,6 +30,6 @@ class Target:
     steps: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
-    def place(self) -> str:
+    def address(self) -> str:
         """The host as ssh's tools write it: [host]:port for a port of its own."""
         return self.host if self.port == 22 else f"[{self.host}]:{self.port}"

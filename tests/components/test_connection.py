@@ -8,9 +8,9 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from components.connection import private_key_file
+from components.connection import choose_private_key_file
 from sparkform.report.rack_report import LoginKey
-from sparkform.ssh.login_keys import needs_passphrase, stale_agent
+from sparkform.ssh.login_keys import find_stale_agent, needs_passphrase
 
 FILE = Path("~/.ssh/id_ed25519")
 
@@ -29,14 +29,14 @@ FILE = Path("~/.ssh/id_ed25519")
 def test_the_agent_comes_first_and_then_the_identity_file(
     login: LoginKey | None, identity_file: Path | None, expected: Path | None
 ) -> None:
-    assert private_key_file(login, identity_file) == expected
+    assert choose_private_key_file(login, identity_file) == expected
 
 
 def test_an_agent_that_does_not_answer_is_named_with_the_way_out(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "gone"))
-    problem = str(stale_agent())
+    problem = str(find_stale_agent())
     assert "names an SSH agent that does not answer" in problem
     assert "unset SSH_AUTH_SOCK" in problem
 
@@ -48,11 +48,11 @@ def test_an_agent_that_answers_and_none_at_all_are_no_problem(
         agent.bind(str(tmp_path / "agent"))
         agent.listen()
         monkeypatch.setenv("SSH_AUTH_SOCK", str(tmp_path / "agent"))
-        assert stale_agent() is None
+        assert find_stale_agent() is None
     monkeypatch.setenv("SSH_AUTH_SOCK", "")
-    assert stale_agent() is None
+    assert find_stale_agent() is None
     monkeypatch.delenv("SSH_AUTH_SOCK")
-    assert stale_agent() is None
+    assert find_stale_agent() is None
 
 
 # 50 rounds of key derivation are the fewest without a warning, instead of 128.

@@ -10,14 +10,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 MAKER = ROOT / "components" / "host_step.py"
-OTHERS = [
+OTHER_MODULES = [
     ROOT / "__main__.py",
     *sorted(path for path in (ROOT / "components").rglob("*.py") if path != MAKER),
     *sorted((ROOT / "policies").rglob("*.py")),
 ]
 
 
-def made(tree: ast.AST) -> Iterator[int]:
+def find_commands(tree: ast.AST) -> Iterator[int]:
     """Lines that call or inherit from a `Command`, by whatever name it was imported."""
     names = {"Command"} | {
         alias.asname or alias.name
@@ -27,12 +27,14 @@ def made(tree: ast.AST) -> Iterator[int]:
         if alias.name == "Command"
     }
     for node in ast.walk(tree):
-        used = [node.func] if isinstance(node, ast.Call) else []
-        used += node.bases if isinstance(node, ast.ClassDef) else []
-        yield from (one.lineno for one in used if _name(one) in names)
+        expressions = [node.func] if isinstance(node, ast.Call) else []
+        expressions += node.bases if isinstance(node, ast.ClassDef) else []
+        yield from (
+            expression.lineno for expression in expressions if _get_name(expression) in names
+        )
 
 
-def _name(expression: ast.expr) -> str:
+def _get_name(expression: ast.expr) -> str:
     if isinstance(expression, ast.Attribute):
         return expression.attr
     return expression.id if isinstance(expression, ast.Name) else ""
@@ -48,13 +50,13 @@ def _name(expression: ast.expr) -> str:
     ],
 )
 def test_a_planted_command_is_found(planted: str) -> None:
-    assert list(made(ast.parse(planted))) == [2]
+    assert list(find_commands(ast.parse(planted))) == [2]
 
 
 def test_the_maker_is_found_too() -> None:
-    assert len(list(made(ast.parse(MAKER.read_text())))) == 3
+    assert len(list(find_commands(ast.parse(MAKER.read_text())))) == 3
 
 
-@pytest.mark.parametrize("path", OTHERS, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", OTHER_MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_other_module_makes_a_command(path: Path) -> None:
-    assert list(made(ast.parse(path.read_text()))) == []
+    assert list(find_commands(ast.parse(path.read_text()))) == []

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pulumi
 import pytest
 
-from components.judgement import judge
+from components.judgement import judge_run
 from sparkform.config import parse_config
 from sparkform.errors import Problem
 from sparkform.plan.rack import plan_rack
 from sparkform.rules.props import RACK_TYPE, SERVICE_TYPE
-from tests.support.planning import STACK, declared, recorded
-from tests.support.registrations import Record, recording
+from tests.support.planning import STACK, build_declaration, load_reports
+from tests.support.registrations import RegistrationMonitor, record_registrations
 
 SERVICE = {
     "engine": "vllm",
@@ -24,48 +24,52 @@ SERVICE = {
 }
 
 
-def judged(services: dict[str, object], problems: list[Problem]) -> tuple[Record, str]:
+def judge(services: dict[str, object], problems: list[Problem]) -> tuple[RegistrationMonitor, str]:
     """What was registered, and the refusal's text, empty where the run may go on."""
-    plain = declared("direct", 2).cluster.plain()
-    spec, said = parse_config(plain, services), []
-    plan = plan_rack(spec, recorded("direct-2-up"), STACK, "any")
+    cluster = build_declaration("direct", 2).cluster.to_plain()
+    declaration, messages = parse_config(cluster, services), []
+    plan = plan_rack(declaration, load_reports("direct-2-up"), STACK, "any")
     plan = replace(plan, problems=tuple(problems))
-    with recording() as record:
+    with record_registrations() as record:
 
         @pulumi.runtime.test  # type: ignore[untyped-decorator]
         def run() -> None:
             try:
-                judge(spec, recorded("direct-2-up"), frozenset(), plan)
+                judge_run(declaration, load_reports("direct-2-up"), frozenset(), plan)
             except pulumi.RunError as error:
-                said.append(str(error))
+                messages.append(str(error))
 
         run()
-    return record, "".join(said)
+    return record, "".join(messages)
 
 
-def types(record: Record) -> list[str]:
-    return sorted(one.type for one in record.found.values() if one.type.startswith("sparkform:"))
+def types(record: RegistrationMonitor) -> list[str]:
+    return sorted(
+        registered.type
+        for registered in record.found.values()
+        if registered.type.startswith("sparkform:")
+    )
 
 
 def test_a_rack_without_services_may_go_on() -> None:
-    record, refusal = judged({}, [])
+    record, refusal = judge({}, [])
     assert refusal == ""
     assert types(record) == [RACK_TYPE]
 
 
 def test_a_problem_of_the_plan_stops_the_run_after_the_rack_is_registered() -> None:
-    record, refusal = judged({}, [Problem(path="cluster.fabric.pool", what="overlaps a route")])
+    record, refusal = judge({}, [Problem(path="cluster.fabric.pool", message="overlaps a route")])
     assert refusal == "cluster.fabric.pool: overlaps a route"
     assert types(record) == [RACK_TYPE]
 
 
 def test_a_service_is_shown_to_policies_though_it_is_refused() -> None:
-    record, refusal = judged({"chat": SERVICE}, [Problem(path="services.chat", what="is wrong")])
+    record, refusal = judge({"chat": SERVICE}, [Problem(path="services.chat", message="is wrong")])
     assert "services.chat: is wrong" in refusal
     assert types(record) == sorted([RACK_TYPE, SERVICE_TYPE])
 
 
 @pytest.mark.parametrize("value", ["1", ""])
 def test_a_pinned_gid_index_is_refused_by_its_rule(value: str) -> None:
-    _, refusal = judged({"chat": {**SERVICE, "environment": {"NCCL_IB_GID_INDEX": value}}}, [])
+    _, refusal = judge({"chat": {**SERVICE, "environment": {"NCCL_IB_GID_INDEX": value}}}, [])
     assert "[gid-pinned]" in refusal

@@ -9,7 +9,7 @@ import pytest
 
 from pulumi_offline_tests.project import ROOT, Project
 from sparkform.config import load_stack
-from sparkform.rules.props import rack_props, service_props
+from sparkform.rules.props import build_rack_props, build_service_props
 
 DATA = ROOT / "tests" / "data"
 PACK = ROOT / "policies"
@@ -35,9 +35,9 @@ def program(stack: Path, second: dict[str, object] | None = None, end: str = "")
     """A program that registers a stack's components with their props and no children."""
     spec = load_stack(stack)
     name = next(iter(spec.services))
-    first = service_props(spec, name, ())
+    first = build_service_props(spec, name, ())
     declared = [
-        ["sparkform:index:Rack", "rack", rack_props(spec, ())],
+        ["sparkform:index:Rack", "rack", build_rack_props(spec, ())],
         ["sparkform:index:InferenceService", name, first],
     ]
     if second is not None:

@@ -12,18 +12,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sparkform.report.recording import ENVIRONMENT
-from tests.support.constructed import FOLDER, FROM
-from tests.support.deployment import ROOT, Deployment, Outcome
+from sparkform.report.recording import FACTS_VARIABLE
+from tests.support.constructed import FOLDER, SOURCE_RECORDINGS
+from tests.support.deployment import ROOT, Deployment, PulumiOutcome
 
-STACKS = tuple(FROM)
+STACKS = tuple(SOURCE_RECORDINGS)
 
 
 @pytest.fixture
 def deployed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch) -> Deployment:
     """The stack of that file on a state of its own; only its facts are at hand."""
     stack: str = request.param
-    monkeypatch.setenv(ENVIRONMENT, str(FOLDER / f"{stack}.json"))
+    monkeypatch.setenv(FACTS_VARIABLE, str(FOLDER / f"{stack}.json"))
     declared = yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
     (tmp_path / "state").mkdir()
     shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
@@ -42,14 +42,14 @@ def planned(stack: str) -> list[str]:
 
 @pytest.mark.parametrize("deployed", STACKS, indirect=True)
 def test_a_stack_file_previews_without_any_machine_as_its_golden_plan_says(deployed) -> None:
-    done: Outcome = deployed.preview()
-    assert done.said == planned(deployed.stack)
+    done: PulumiOutcome = deployed.preview()
+    assert done.messages == planned(deployed.stack)
     assert set(done.operations.values()) == {"create"}
 
 
 @pytest.mark.parametrize("deployed", STACKS[:1], indirect=True)
 def test_up_is_refused_with_recorded_facts(deployed) -> None:
-    done: Outcome = deployed.run("up", "--yes", "--skip-preview")
+    done: PulumiOutcome = deployed.run("up", "--yes", "--skip-preview")
     assert done.exit_code != 0
     assert "recorded facts are for previews only" in "\n".join(done.errors)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pulumi_offline_tests.project import ROOT, Project
-from sparkform.commands.prove.proof import Outcome
-from sparkform.commands.prove.stack_run import up
+from sparkform.commands.prove.proof import StageOutcome
+from sparkform.commands.prove.stack_run import run_up
 
 PROGRAM = """
     services = pulumi.Config("sparkform").require_object("services")
@@ -25,10 +25,10 @@ def run(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     for name in ("HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE"):
         monkeypatch.setenv(name, project.environment[name])
 
-    def one(services: str, stack: str = "dev") -> tuple[Outcome, list[str]]:
+    def one(services: str, stack: str = "dev") -> tuple[StageOutcome, list[str]]:
         file, shown = tmp_path / "stage.yaml", list[str]()
         file.write_text(f"config:\n  sparkform:services: {{{services}: 1}}\n")
-        return up(project.folder, ROOT / ".toolchain", stack, file, shown.append), shown
+        return run_up(project.folder, ROOT / ".toolchain", stack, file, shown.append), shown
 
     return one
 

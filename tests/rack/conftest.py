@@ -13,7 +13,7 @@ import pytest
 from sparkrack import lifecycle
 from sparkrack.prepare import prepare
 from sparkrack.shape import Fabric, Renderer, Shape
-from tests.support.digest import Digest, digest
+from tests.support.digest import Digest, compute_digest
 from tests.support.rack import RackHandle, start
 
 
@@ -70,4 +70,4 @@ def rack(prepared: None, request: pytest.FixtureRequest) -> Iterator[RackFactory
 @pytest.fixture(scope="module")
 def untouched(machines: RackHandle) -> Digest:
     """The state of a module's own `machines` before anything is done on them."""
-    return digest(machines)
+    return compute_digest(machines)

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from sparkform.config import parse_config
-from sparkform.plan.targets import targets
+from sparkform.plan.targets import list_targets
 from sparkform.ssh.observe import observe
 from sparkrack.host import ask, must
 from tests.rack.conftest import RackFactory
-from tests.support.deployment import Deployment, cluster_of
-from tests.support.digest import Digest, changes, digest
+from tests.support.deployment import Deployment, read_cluster_block
+from tests.support.digest import Digest, compute_digest, list_changes
 from tests.support.rack import RackHandle
 
 pytestmark = pytest.mark.rack
@@ -45,7 +45,7 @@ def deployment(
 
 @pytest.fixture
 def nodes(machines: RackHandle) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = cluster_of(machines)["nodes"]
+    found: list[dict[str, Any]] = read_cluster_block(machines)["nodes"]
     return found
 
 
@@ -75,7 +75,7 @@ def test_frozen_and_switched_off_stand_in_one_report_within_10_s(
     machines.break_("freeze", "spark-1")
     switch_off(machines, "spark-2")
     started = time.monotonic()
-    observe(targets(parse_config(deployment.cluster, {})))
+    observe(list_targets(parse_config(deployment.cluster, {})))
     took_s = time.monotonic() - started
     seen = deployment.run("preview")
     machines.mend("freeze", "spark-1")
@@ -96,10 +96,13 @@ def test_a_node_that_was_never_there_is_put_off(
 ) -> None:
     deployment.cluster["nodes"] = away(nodes)
     done = deployment.up()
-    assert "spark-2 anchor: put off until every node that it concerns is there" in done.said
-    assert "spark-1 fabric_check:0: put off until every node that it concerns is there" in done.said
+    assert "spark-2 anchor: put off until every node that it concerns is there" in done.messages
+    assert (
+        "spark-1 fabric_check:0: put off until every node that it concerns is there"
+        in done.messages
+    )
     again = deployment.up()
-    assert (again.changed, again.said) == (set(), [])
+    assert (again.changed, again.messages) == (set(), [])
 
 
 def test_it_is_set_up_once_it_is_there(
@@ -108,7 +111,7 @@ def test_it_is_set_up_once_it_is_there(
     machines.mend("off", "spark-2")
     deployment.cluster["nodes"] = nodes
     done = deployment.up()
-    assert "spark-2 anchor: the node program is not installed, will be" in done.said
+    assert "spark-2 anchor: the node program is not installed, will be" in done.messages
     unconcerned = {"spark-1-swarm_labels", "spark-1-fabric_check-0"}
     assert {name for name in done.changed_steps if name.startswith("spark-1")} == unconcerned
     assert deployment.up().changed == set()
@@ -125,7 +128,7 @@ def test_a_node_that_goes_away_keeps_what_is_known_of_it(
     assert deployment.preview().changed_steps == {"spark-1-swarm_labels"}
     assert deployment.up().changed_steps == {"spark-1-swarm_labels"}
     again = deployment.up()
-    assert (again.changed, again.said) == (set(), [])
+    assert (again.changed, again.messages) == (set(), [])
     assert "spark-2" in machines.must("spark-1", "sudo docker node ls --format '{{.Hostname}}'")
 
 
@@ -136,7 +139,7 @@ def test_destroy_gives_back_who_is_there_and_says_who_is_not(
     assert done.exit_code != 0
     assert f"dial tcp {machines.node('spark-2').address}:22" in "\n".join(done.errors)
     machines.mend("off", "spark-2")
-    left = changes(untouched, digest(machines))
+    left = list_changes(untouched, compute_digest(machines))
     assert {line.partition(":")[0] for line in left} == {"spark-2"}
 
 
@@ -145,7 +148,7 @@ def test_destroy_again_gives_back_the_node_that_has_returned(
 ) -> None:
     deployment.cluster["nodes"] = nodes
     deployment.destroy()
-    assert changes(untouched, digest(machines)) == []
+    assert list_changes(untouched, compute_digest(machines)) == []
 
 
 def fingerprint(machines: RackHandle) -> str:

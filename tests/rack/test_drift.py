@@ -121,7 +121,7 @@ def test_drift_is_said_and_only_that_step_runs_each_time_anew(
     for _ in range(2):
         nodes.must("spark-2", drift.script, drift.stdin)
         seen = deployed.preview()
-        assert seen.said == expected(drift.lines, nodes)
+        assert seen.messages == expected(drift.lines, nodes)
         assert seen.changed == drift.steps
         assert deployed.up().changed == drift.steps
         assert deployed.preview().changed == set()
@@ -130,7 +130,7 @@ def test_drift_is_said_and_only_that_step_runs_each_time_anew(
 def test_a_removed_label_is_said_and_set_again(deployed: Deployment, nodes: RackHandle) -> None:
     nodes.must("spark-1", "sudo docker node update --label-rm sparkform.node spark-2")
     line = "spark-1 swarm_labels: label sparkform.node of spark-2 is unset, will be spark-2"
-    assert deployed.preview().said == [line]
+    assert deployed.preview().messages == [line]
     assert deployed.up().changed == {"spark-1-swarm_labels"}
     assert deployed.preview().changed == set()
 

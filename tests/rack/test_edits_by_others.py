@@ -10,7 +10,7 @@ import pytest
 
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment
-from tests.support.digest import Digest, changes, digest
+from tests.support.digest import Digest, compute_digest, list_changes
 from tests.support.rack import RackHandle
 
 pytestmark = pytest.mark.rack
@@ -102,13 +102,13 @@ def with_member(group_file: str) -> str:
 
 def differing(before: Digest, after: Digest) -> set[str]:
     """What differs on any node, without the values."""
-    return {line.split(": ")[1] for line in changes(before, after)}
+    return {line.split(": ")[1] for line in list_changes(before, after)}
 
 
 def test_edits_of_others_are_no_drift_and_outlive_destroy(
     nodes: RackHandle, tmp_path: Path
 ) -> None:
-    before = digest(nodes)
+    before = compute_digest(nodes)
     daemon, group = text(nodes, DAEMON), text(nodes, "/etc/group")
     deployment = Deployment.on(nodes, tmp_path)
     deployment.cluster["swarm"] = {"enabled": True}
@@ -117,13 +117,13 @@ def test_edits_of_others_are_no_drift_and_outlive_destroy(
         edit(nodes, host)
     nodes.must("spark-1", f"sudo docker node update --label-add {LABEL}=7 spark-2")
 
-    assert deployment.preview().said == []
+    assert deployment.preview().messages == []
     nodes.must("spark-1", "sudo docker node update --label-rm sparkform.node spark-2")
     assert deployment.up().changed == {"spark-1-swarm_labels"}
     assert nodes.must("spark-1", f"sudo {LABEL_OF}") == "7\n"
 
     deployment.destroy()
-    assert differing(before, digest(nodes)) == THEIRS
+    assert differing(before, compute_digest(nodes)) == THEIRS
     assert text(nodes, DAEMON) == on_each(nodes, daemon, with_mirror)
     assert set(text(nodes, NCCL).values()) == {NCCL_BEFORE + NCCL_LINE}
     assert set(text(nodes, NETPLAN).values()) == {NETPLAN_TEXT}

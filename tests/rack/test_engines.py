@@ -12,7 +12,7 @@ import pytest
 
 from sparkrack.engines import catalogue, loading, native, tiny, vllm
 from tests.rack.conftest import RackFactory
-from tests.support.launching import Started, launches, started
+from tests.support.launching import StartedService, list_launches, start_ranks
 from tests.support.rack import RackHandle
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
@@ -60,7 +60,7 @@ def told(direct: RackHandle) -> Iterator[Any]:
 
 
 def plan(rack: RackHandle, service: dict[str, Any], **changes: Any) -> Any:
-    (ranks,) = launches(rack, tiny={**service, **changes}).values()
+    (ranks,) = list_launches(rack, tiny={**service, **changes}).values()
     return ranks
 
 
@@ -88,9 +88,9 @@ def received_bytes(rack: RackHandle, host: str, interface: str) -> int:
 def test_the_stand_in_starts_on_two_nodes_and_its_ranks_add_up(direct: RackHandle) -> None:
     ranks = plan(direct, STAND_IN, tensorParallel=2)
     before = {host: received_bytes(direct, host, "enP7s7") for host in direct.hosts}
-    with started(direct, ranks) as group:
+    with start_ranks(direct, ranks) as group:
         seconds = group.wait_ready()
-        answer = group.ask("/v1/chat/completions", {"messages": [], "max_tokens": 4})
+        answer = group.request("/v1/chat/completions", {"messages": [], "max_tokens": 4})
         print(f"stand-in, 2 nodes: ready after {seconds:.1f} s")
         grown = {h: received_bytes(direct, h, "enP7s7") - before[h] for h in direct.hosts}
     assert answer["stand_in"]["ranks"] == ["spark-1", "spark-2"]
@@ -99,10 +99,10 @@ def test_the_stand_in_starts_on_two_nodes_and_its_ranks_add_up(direct: RackHandl
 
 
 def test_a_dead_rank_ends_the_stand_in(direct: RackHandle) -> None:
-    with started(direct, plan(direct, STAND_IN, tensorParallel=2)) as group:
+    with start_ranks(direct, plan(direct, STAND_IN, tensorParallel=2)) as group:
         group.wait_ready()
         group.kill(group.ranks[1])
-        seconds = wait_for(lambda: not group.alive(group.head), DEATH_LIMIT_S)
+        seconds = wait_for(lambda: not group.is_alive(group.head), DEATH_LIMIT_S)
         print(f"stand-in: the head ended {seconds:.1f} s after its worker")
 
 
@@ -119,26 +119,26 @@ def test_a_dead_rank_ends_the_stand_in(direct: RackHandle) -> None:
 )
 def test_the_stand_in_fails_as_told(direct: RackHandle, told: Any, fault: str, line: str) -> None:
     told("spark-2", fault)
-    with started(direct, plan(direct, STAND_IN, tensorParallel=2)) as group:
-        wait_for(lambda: line in group.logs(), 30)
-        assert group.ask("/health", limit_s=2) is None
+    with start_ranks(direct, plan(direct, STAND_IN, tensorParallel=2)) as group:
+        wait_for(lambda: line in group.read_logs(), 30)
+        assert group.request("/health", limit_s=2) is None
 
 
 def test_a_container_without_its_rdma_device_is_refused(direct: RackHandle) -> None:
     ranks = plan(direct, STAND_IN, tensorParallel=2)
     without = [type(one)(**{**vars(one), "devices": ()}) for one in ranks]
-    with started(direct, without) as group:
-        wait_for(lambda: "NCCL WARN Error: network IB not found." in group.logs(), 30)
+    with start_ranks(direct, without) as group:
+        wait_for(lambda: "NCCL WARN Error: network IB not found." in group.read_logs(), 30)
 
 
-def assert_equals_transformers(group: Started) -> None:
+def assert_equals_transformers(group: StartedService) -> None:
     expected = reference(QUESTION, ANSWER_TOKENS)
     assert expected["lead"] > 1, "the greedy choice must not hang on a rounding"
     assert group.chat(QUESTION, ANSWER_TOKENS) == expected["text"]
 
 
 def test_vllm_on_one_node_says_what_transformers_says(with_vllm: RackHandle) -> None:
-    with started(with_vllm, plan(with_vllm, VLLM, nodes=["spark-2"])) as group:
+    with start_ranks(with_vllm, plan(with_vllm, VLLM, nodes=["spark-2"])) as group:
         print(f"vllm, 1 node: ready after {group.wait_ready():.1f} s")
         assert_equals_transformers(group)
 
@@ -147,14 +147,14 @@ def test_vllm_on_one_node_says_what_transformers_says(with_vllm: RackHandle) -> 
 def test_vllm_cut_in_two_says_what_transformers_says(with_vllm: RackHandle, runtime: str) -> None:
     changes: dict[str, Any] = {"tensorParallel": 2, "runtime": runtime}
     service = {key: value for key, value in VLLM.items() if runtime != "native" or key != "image"}
-    with started(with_vllm, plan(with_vllm, service, **changes)) as group:
+    with start_ranks(with_vllm, plan(with_vllm, service, **changes)) as group:
         print(f"vllm, 2 nodes, {runtime}: ready after {group.wait_ready():.1f} s")
         before = {host: received_bytes(with_vllm, host, "enP7s7") for host in with_vllm.hosts}
         assert_equals_transformers(group)
         for host in with_vllm.hosts:
             assert received_bytes(with_vllm, host, "enP7s7") > before[host] + 10**5
         group.kill(group.ranks[1])
-        answer = group.ask("/v1/completions", {"prompt": "x", "max_tokens": 1}, 10)
+        answer = group.request("/v1/completions", {"prompt": "x", "max_tokens": 1}, 10)
         assert "choices" not in (answer or {})
 
 
@@ -162,7 +162,7 @@ def test_three_nodes_behind_a_switch_add_up_as_three_stages(rack: RackFactory) -
     """Last, because it takes the rack of two down."""
     made = prepared(rack(nodes=3, fabric="switch"))
     ranks = plan(made, STAND_IN, pipelineParallel=3)
-    with started(made, ranks) as group:
+    with start_ranks(made, ranks) as group:
         group.wait_ready()
-        answer = group.ask("/v1/completions", {"prompt": "x", "max_tokens": 1})
+        answer = group.request("/v1/completions", {"prompt": "x", "max_tokens": 1})
         assert answer["stand_in"]["ranks"] == ["spark-1", "spark-2", "spark-3"]

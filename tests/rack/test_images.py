@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from node.images.reference import local_name
+from node.images.reference import to_local_name
 from sparkrack import registry
 from tests.rack.conftest import RackFactory
 from tests.rack.test_secrets import set_secret
 from tests.support import tiny_engine
 from tests.support.deployment import Deployment
-from tests.support.digest import changes, digest
+from tests.support.digest import compute_digest, list_changes
 from tests.support.rack import RackHandle
 
 pytestmark = pytest.mark.rack
@@ -61,21 +61,21 @@ def test_an_image_is_pulled_once_and_is_the_same_on_all_nodes(
     machines: RackHandle, stack: Deployment
 ) -> None:
     reference, _ = publish(machines, "tiny:1")
-    before = digest(machines)
-    stack.services = {"qwen": tiny_engine.service(tensorParallel=2, image=reference)}
-    said = stack.preview().said
+    before = compute_digest(machines)
+    stack.services = {"qwen": tiny_engine.build_service(tensorParallel=2, image=reference)}
+    said = stack.preview().messages
     assert f"spark-1 image:qwen: image {reference} is missing, will be pulled" in said
     assert f"spark-2 image:qwen: image {reference} is missing, will be copied from spark-1" in said
     stack.up()
     assert len(identities(machines, reference)) == 1
-    assert tiny_engine.answer(machines, "spark-1").endswith("200")
+    assert tiny_engine.request_answer(machines, "spark-1").endswith("200")
     assert stack.up().changed == set()
 
     machines.must("spark-2", f"sudo docker rm -f sparkform-qwen-1; sudo docker rmi {reference}")
     assert stack.up().changed_steps >= {"spark-1-offer-image-qwen", "spark-2-image-qwen"}
     assert len(identities(machines, reference)) == 1
     stack.destroy()
-    assert changes(before, digest(machines)) == []
+    assert list_changes(before, compute_digest(machines)) == []
 
 
 def test_an_image_that_a_digest_pins_has_one_name_on_all_nodes(
@@ -83,10 +83,10 @@ def test_an_image_that_a_digest_pins_has_one_name_on_all_nodes(
 ) -> None:
     reference, pushed = publish(machines, "pinned:1")
     pinned = f"{reference}@{pushed}"
-    stack.services = {"qwen": tiny_engine.service(tensorParallel=2, image=pinned)}
+    stack.services = {"qwen": tiny_engine.build_service(tensorParallel=2, image=pinned)}
     stack.up()
-    assert len(identities(machines, local_name(pinned))) == 1
-    assert tiny_engine.answer(machines, "spark-1").endswith("200")
+    assert len(identities(machines, to_local_name(pinned))) == 1
+    assert tiny_engine.request_answer(machines, "spark-1").endswith("200")
     assert stack.up().changed == set()
 
 
@@ -101,7 +101,7 @@ def test_what_a_registry_does_not_hand_out_is_said(machines: RackHandle, stack: 
     for image, password, words in refused:
         if password:
             set_secret(stack, "registryPassword", password)
-        stack.services = {"qwen": tiny_engine.service(tensorParallel=2, image=image)}
+        stack.services = {"qwen": tiny_engine.build_service(tensorParallel=2, image=image)}
         failed = stack.run("up", "--yes", "--skip-preview")
         assert failed.exit_code != 0
         assert words in " ".join(" ".join(failed.errors).split())

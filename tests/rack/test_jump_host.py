@@ -38,7 +38,7 @@ def deployment(
     known.write_text(f"{jump} {made.cluster['nodes'][0]['hostKey']}\n")
     made.cluster |= {"proxyJump": f"{USER}@{jump}", "knownHostsFile": str(known)}
     made.declare_memory()
-    made.services = {"tiny": tiny_engine.service(nodes=["spark-2"])}
+    made.services = {"tiny": tiny_engine.build_service(nodes=["spark-2"])}
     yield made
     made.destroy()
 

@@ -19,10 +19,10 @@ from pathlib import Path
 import pytest
 from _pytest.mark import ParameterSet
 
-from node.host.paths import ARMED, LIBRARY, MANIFEST, RECEIPTS, ZIPAPP
+from node.host.paths import ARMED_NETWORK, LIBRARY, MANIFEST, RECEIPTS, ZIPAPP
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment
-from tests.support.digest import Digest, changes, digest
+from tests.support.digest import Digest, compute_digest, list_changes
 from tests.support.killing import ENGINE, PROCESS, REBOOT, Victim
 from tests.support.pausing import Point
 from tests.support.rack import RackHandle
@@ -69,7 +69,7 @@ ON_EACH = [
         (moved("/etc/netplan/60-sparkform.yaml"), 1, 0),
         ("run netplan apply", 1, 0),
     ),
-    step("fabric_confirm", (f"os.remove {ARMED}", 1, 0)),
+    step("fabric_confirm", (f"os.remove {ARMED_NETWORK}", 1, 0)),
     step("fabric_check:0", ("run ping", 1, 0)),
     step("swarm", RECORDED, JOINED),
 ]
@@ -154,7 +154,7 @@ class Ground:
             nodes.must(host, PIN)
         deployment = Deployment.on(nodes, folder)
         deployment.cluster["swarm"] = {"enabled": True}
-        return cls(nodes, deployment, digest(nodes))
+        return cls(nodes, deployment, compute_digest(nodes))
 
 
 @dataclass
@@ -208,4 +208,6 @@ def test_after_a_kill_the_rack_comes_to_what_is_declared_and_back_to_what_it_was
         if one.then == UP:
             assert deployment.up().changed == set()
             deployment.destroy()
-        assert changes(ground.before, digest(ground.nodes)) == [], deployment.said()
+        assert list_changes(ground.before, compute_digest(ground.nodes)) == [], (
+            deployment.read_output()
+        )

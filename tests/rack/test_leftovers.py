@@ -33,8 +33,8 @@ def name(prepared: None) -> Iterator[str]:
 def left(name: str, rack: Rack, before: set[str]) -> set[str]:
     """New since `before` and of this rack: others may start their own meanwhile."""
     third = rack.subnet.network_address.packed[2]
-    new = leftovers.everything(name) - before
-    return {thing for thing in new if leftovers.is_of(thing, name, third)}
+    new = leftovers.list_everything(name) - before
+    return {thing for thing in new if leftovers.is_of_rack(thing, name, third)}
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def planted(name: str) -> Iterator[None]:
 
 
 def test_down_leaves_nothing_and_a_planted_leftover_is_found(name: str) -> None:
-    before = leftovers.everything(name)
+    before = leftovers.list_everything(name)
     rack = lifecycle.up(name, ALONE, print)
     there = {thing.split()[0] for thing in left(name, rack, before)}
     assert {"link", "route", "container", "volume", "file", "mount"} <= there
@@ -82,11 +82,11 @@ def test_a_failed_up_removes_what_it_made(name: str, monkeypatch: pytest.MonkeyP
     def never(rack: str, node: object) -> None:
         raise RackError("spark-1 gave no login")
 
-    before = leftovers.everything(name)
+    before = leftovers.list_everything(name)
     monkeypatch.setattr(login, "wait", never)
     with pytest.raises(RackError, match="gave no login"):
         lifecycle.up(name, ALONE, print)
-    assert {thing for thing in leftovers.everything(name) - before if name in thing} == set()
+    assert {thing for thing in leftovers.list_everything(name) - before if name in thing} == set()
 
 
 def test_a_second_up_changes_nothing_and_another_shape_is_refused(name: str) -> None:
@@ -100,7 +100,7 @@ def test_a_second_up_changes_nothing_and_another_shape_is_refused(name: str) -> 
 
 
 def test_a_rack_that_was_left_half_made_is_named_and_down_removes_it(name: str) -> None:
-    before = leftovers.everything(name)
+    before = leftovers.list_everything(name)
     rack = lifecycle.up(name, ALONE, print)
     subprocess.run(["docker", "rm", "--force", f"{name}-spark-1"], check=True, capture_output=True)
     with pytest.raises(InputError, match="left half-made"):
@@ -112,11 +112,11 @@ def test_a_rack_that_was_left_half_made_is_named_and_down_removes_it(name: str) 
 def test_too_little_disk_is_told_before_anything_is_made(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = leftovers.everything(name)
+    before = leftovers.list_everything(name)
     monkeypatch.setattr(lifecycle, "NODE_DISK_GIB", 10**6)
     with pytest.raises(RackError, match="a rack of 1 needs"):
         lifecycle.up(name, ALONE, print)
-    assert {thing for thing in leftovers.everything(name) - before if name in thing} == set()
+    assert {thing for thing in leftovers.list_everything(name) - before if name in thing} == set()
 
 
 def test_racks_stand_side_by_side(name: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment
-from tests.support.digest import changes, digest, planted
+from tests.support.digest import compute_digest, list_changes, plant_file
 from tests.support.rack import RackHandle
 
 pytestmark = pytest.mark.rack
@@ -25,17 +25,19 @@ def made(request: pytest.FixtureRequest, rack: RackFactory) -> RackHandle:
 def test_up_is_done_once_and_destroy_gives_the_machines_back(
     made: RackHandle, tmp_path: Path
 ) -> None:
-    before = digest(made)
-    with planted(made):
-        assert changes(before, digest(made)), "the digest must see a change, or it proves nothing"
+    before = compute_digest(made)
+    with plant_file(made):
+        assert list_changes(before, compute_digest(made)), (
+            "the digest must see a change, or it proves nothing"
+        )
     deployment = Deployment.on(made, tmp_path)
     deployment.cluster["swarm"] = {"enabled": True}
 
     first = deployment.up()
     assert set(first.operations.values()) == {"create"}
     assert deployment.up().changed == set()
-    assert deployment.preview().said == []
-    assert changes(before, digest(made)), "nothing was set up"
+    assert deployment.preview().messages == []
+    assert list_changes(before, compute_digest(made)), "nothing was set up"
 
     deployment.destroy()
-    assert changes(before, digest(made)) == []
+    assert list_changes(before, compute_digest(made)) == []

@@ -11,8 +11,8 @@ import pytest
 
 from tests.rack.conftest import RackFactory
 from tests.rack.test_swarm import MAKE_IMAGE
-from tests.support.deployment import Deployment, cluster_of
-from tests.support.digest import Digest, changes, digest
+from tests.support.deployment import Deployment, read_cluster_block
+from tests.support.digest import Digest, compute_digest, list_changes
 from tests.support.rack import RackHandle
 
 pytestmark = pytest.mark.rack
@@ -48,7 +48,7 @@ def deployed(
 
 def all_nodes(machines: RackHandle) -> list[dict[str, Any]]:
     """As the rack has them, each with its index, so that places in the list mean nothing."""
-    found = cluster_of(machines)["nodes"]
+    found = read_cluster_block(machines)["nodes"]
     return [{**node, "index": index} for index, node in enumerate(found)]
 
 
@@ -59,7 +59,7 @@ def swarm_nodes(machines: RackHandle, head: str) -> list[str]:
 
 def touched(before: Digest, after: Digest) -> list[str]:
     """What changed on the machines, ownership aside."""
-    found = changes(before, after)
+    found = list_changes(before, after)
     return [line for line in found if not line.partition(": ")[2].startswith(OWNERSHIP)]
 
 
@@ -69,11 +69,13 @@ def test_a_third_node_changes_nothing_on_the_first_two_but_its_label(
     deployed.cluster["nodes"] = all_nodes(machines)
     seen = deployed.preview()
     assert {name for name in seen.changed_steps if not name.startswith("spark-3")} == LABELS
-    assert "spark-1 swarm_labels: spark-3 is not in the Swarm yet, will be labelled" in seen.said
-    before = digest(machines)
+    assert (
+        "spark-1 swarm_labels: spark-3 is not in the Swarm yet, will be labelled" in seen.messages
+    )
+    before = compute_digest(machines)
     assert deployed.up().changed_steps == seen.changed_steps
     assert deployed.up().changed == set()
-    assert {line.split(":")[0] for line in touched(before, digest(machines))} == {"spark-3"}
+    assert {line.split(":")[0] for line in touched(before, compute_digest(machines))} == {"spark-3"}
 
 
 def test_a_node_that_is_removed_is_drained_and_left_as_it_was(
@@ -87,7 +89,7 @@ def test_a_node_that_is_removed_is_drained_and_left_as_it_was(
 
     deployed.cluster["nodes"] = all_nodes(machines)[:2]
     done = deployed.up()
-    assert "spark-1 swarm_labels: spark-3 is in the Swarm, will be removed from it" in done.said
+    assert "spark-1 swarm_labels: spark-3 is in the Swarm, will be removed from it" in done.messages
     assert {name for name in done.changed_steps if not name.startswith("spark-3")} == LABELS
     assert deployed.up().changed == set()
 
@@ -97,7 +99,11 @@ def test_a_node_that_is_removed_is_drained_and_left_as_it_was(
     for host in machines.hosts:
         gone = "until sudo docker rmi tiny:1 > /dev/null 2>&1; do sleep 1; done"
         machines.must(host, f"timeout 60 sh -c '{gone}'")
-    left = [line for line in changes(untouched, digest(machines)) if line.startswith("spark-3:")]
+    left = [
+        line
+        for line in list_changes(untouched, compute_digest(machines))
+        if line.startswith("spark-3:")
+    ]
     assert left == []
 
 
@@ -106,17 +112,17 @@ def test_a_renamed_node_changes_hands_and_nothing_else(
 ) -> None:
     first, second, _ = all_nodes(machines)
     deployed.cluster["nodes"] = [first, {**second, "name": "beta"}]
-    before = digest(machines)
+    before = compute_digest(machines)
     done = deployed.up()
     owned = "sparkform/test/spark-2/nccl_conf, will belong to sparkform/test/beta/nccl_conf"
-    assert f"beta nccl_conf: belongs to {owned}" in done.said
+    assert f"beta nccl_conf: belongs to {owned}" in done.messages
     assert "spark-1 swarm_labels: label sparkform.node of spark-2 is spark-2, will be beta" in (
-        done.said
+        done.messages
     )
     # Its partner on the switch tries the link to the new name.
     others = {name for name in done.changed_steps if not name.startswith(("beta", "spark-2"))}
     assert others == {*LABELS, "spark-1-fabric_check-0"}
-    assert touched(before, digest(machines)) == []
+    assert touched(before, compute_digest(machines)) == []
     assert deployed.up().changed == set()
 
 
@@ -147,9 +153,9 @@ def test_the_head_moves_in_one_up(deployed: Deployment, machines: RackHandle) ->
     first, second, third = all_nodes(machines)
     deployed.cluster["nodes"] = [second, first, third]
     head, old = machines.node("spark-2").address, machines.node("spark-1").address
-    before = without_swarm(digest(machines))
+    before = without_swarm(compute_digest(machines))
     done = deployed.up()
-    assert {line for line in done.said if " swarm: " in line} == {
+    assert {line for line in done.messages if " swarm: " in line} == {
         f"spark-1 swarm: head of the Swarm at {old}, will leave it and join the one of {head}:2377",
         f"spark-2 swarm: in the Swarm of {old}:2377, will leave it and start one at {head}",
         f"spark-3 swarm: in the Swarm of {old}:2377, will leave it and join the one of {head}:2377",
@@ -160,7 +166,7 @@ def test_the_head_moves_in_one_up(deployed: Deployment, machines: RackHandle) ->
         "spark-2 Ready Leader",
         "spark-3 Ready",
     ]
-    assert touched(before, without_swarm(digest(machines))) == []
+    assert touched(before, without_swarm(compute_digest(machines))) == []
     assert deployed.up().changed == set()
 
 
@@ -168,4 +174,4 @@ def test_destroy_gives_all_of_them_back(
     deployed: Deployment, machines: RackHandle, untouched: Digest
 ) -> None:
     deployed.destroy()
-    assert changes(untouched, digest(machines)) == []
+    assert list_changes(untouched, compute_digest(machines)) == []

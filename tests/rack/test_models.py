@@ -15,7 +15,13 @@ from tests.rack.conftest import RackFactory
 from tests.rack.test_secrets import set_secret
 from tests.support.deployment import Deployment
 from tests.support.rack import RackHandle
-from tests.support.secret_scan import Needles, in_files, in_folder, in_journal, watching
+from tests.support.secret_scan import (
+    Needles,
+    scan_files,
+    scan_folder,
+    scan_journal,
+    watch_processes,
+)
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
 
@@ -74,7 +80,7 @@ def test_a_model_is_downloaded_once_and_spread_and_then_left_alone(
     handle = "acme/once"
     repository = hub.add(machines.rack, handle, Source(shards=3, shard_mib=24))
     stack.cluster["models"] = [handle]
-    assert [line for line in stack.preview().said if "acme" in line] == [
+    assert [line for line in stack.preview().messages if "acme" in line] == [
         "spark-1 model:acme--once: acme/once is missing, will be downloaded",
         "spark-1 offer:model-acme--once: model:acme--once will be offered to spark-2",
         "spark-2 model:acme--once: acme/once is missing, will be copied from spark-1",
@@ -92,7 +98,7 @@ def test_a_model_is_downloaded_once_and_spread_and_then_left_alone(
     )
     machines.must("spark-2", f"{damage} bs=1 seek=1000 conv=notrunc")
     assert not whole(repository, contents(machines, "spark-2", handle))
-    assert [line for line in stack.preview().said if "spark-2 model" in line] == [
+    assert [line for line in stack.preview().messages if "spark-2 model" in line] == [
         "spark-2 model:acme--once: acme/once has changed in model-00001-of-00003.safetensors, "
         "will be copied from spark-1"
     ]
@@ -124,7 +130,9 @@ def test_what_destroy_leaves_is_the_model_and_nothing_else(
         assert whole(repository, contents(machines, host, handle))
     # It is used where it is: read once and recorded, asked for nowhere.
     before = len(downloads(machines, handle))
-    assert [line for line in stack.preview().said if "model:" in line and "offer" not in line] == [
+    assert [
+        line for line in stack.preview().messages if "model:" in line and "offer" not in line
+    ] == [
         f"{host} model:acme--kept: acme/kept is there, will be verified" for host in machines.hosts
     ]
     assert not [line for line in stack.up().printed if "received" in line]
@@ -140,7 +148,7 @@ def test_a_download_that_was_killed_goes_on_where_it_was(
     repository = hub.add(machines.rack, handle, Source(shards=1, shard_mib=48))
     stack.cluster["models"] = [handle]
     hub.pace(machines.rack, 2 * 1024 * 1024)
-    with stack.running("up") as run:
+    with stack.start("up") as run:
         begun = f"test $(stat -c %s {root(handle)}/blobs/*.incomplete) -gt 4000000"
         await_on(machines, "spark-1", begun)
         machines.must("spark-1", "sudo kill -KILL $(pgrep -f '[a]pply model:acme--long' | tail -1)")
@@ -161,7 +169,7 @@ def test_a_transfer_that_was_killed_goes_on_where_it_was(
     stack.cluster["models"] = [handle]
     machines.break_("slow-link", "40mbit")
     try:
-        with stack.running("up") as run:
+        with stack.start("up") as run:
             notes = f"{root(handle)}/notes.spread.incomplete"
             count = f"import json; print(sum(map(sum, json.load(open('{notes}')).values())))"
             enough = f'test $(python3 -c "{count}") -gt 30000000'
@@ -205,15 +213,15 @@ def test_what_the_hub_does_not_hand_out_is_said_before_a_byte_is_moved(
     set_secret(stack, "hfToken", token)
     hub.pace(machines.rack, 4 * 1024 * 1024)
     since = time.time()
-    with watching() as watch:
+    with watch_processes() as watch:
         stack.up()
     needles = Needles({"token": token})
-    assert needles.within(b"\n".join(watch.environments)) == {"token"}, "the client has it"
-    assert not needles.within(b"\n".join(watch.arguments))
-    assert not in_folder(stack.folder, needles)
+    assert needles.find_in(b"\n".join(watch.environments)) == {"token"}, "the client has it"
+    assert not needles.find_in(b"\n".join(watch.arguments))
+    assert not scan_folder(stack.folder, needles)
     for host in machines.hosts:
-        assert not in_files(machines, host, since, needles)
-        assert not in_journal(machines, host, needles)
+        assert not scan_files(machines, host, since, needles)
+        assert not scan_journal(machines, host, needles)
     assert whole(repository, contents(machines, "spark-2", handle))
     assert stack.up().changed == set()
 
@@ -235,12 +243,12 @@ def test_a_full_disk_is_said_and_made_up_for(machines: RackHandle, stack: Deploy
     stack.up()
     stack.cluster["models"] = [handle]
     hub.pace(machines.rack, 1024 * 1024)
-    with stack.running("up") as run:
+    with stack.start("up") as run:
         await_on(machines, "spark-1", f"ls {root(handle)}/blobs/*.incomplete")
         machines.break_("disk-full", "spark-1")
         assert run.wait(120) != 0
     machines.mend("disk-full", "spark-1")
     hub.pace(machines.rack, 0)
-    assert "full; make room" in stack.said() or "No space left" in stack.said()
+    assert "full; make room" in stack.read_output() or "No space left" in stack.read_output()
     stack.up()
     assert whole(repository, contents(machines, "spark-2", handle))

@@ -19,14 +19,14 @@ from typing import Any
 import pytest
 
 from node.host.paths import LOCK, ZIPAPP
-from node.python.pip import TOGETHER
+from node.python.pip import BATCH_LINES
 from node.steps import STEPS, native_nccl, native_venv
 from sparkrack import login
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import STACK, Deployment
-from tests.support.digest import changes, digest
+from tests.support.digest import compute_digest, list_changes
 from tests.support.rack import RackHandle
-from tests.support.tiny_wheels import Wheel, lock, packed
+from tests.support.tiny_wheels import Wheel, build_lock, pack_wheels
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
 
@@ -35,18 +35,18 @@ BROUGHT = (Path(f"/usr/lib/python{PYTHON}/ensurepip"), Path("/usr/share/python-w
 """What Debian's python3-venv brings: the node's image has no environments of its own."""
 
 PIP_CONF = "[global]\nno-index = true\nfind-links = /srv/wheels\n"
-WHEELS = [Wheel(f"tiny-{number}", "1.0") for number in range(2 * TOGETHER + 4)]
+WHEELS = [Wheel(f"tiny-{number}", "1.0") for number in range(2 * BATCH_LINES + 4)]
 NCCL = Wheel("nvidia-nccl-cu13", "2.30.7", {"nvidia/nccl/lib/libnccl.so.2": "no library\n"})
 WANT: dict[str, Any] = {
     "path": native_venv.PATH,
     "python": PYTHON,
-    "lock": lock(WHEELS),
+    "lock": build_lock(WHEELS),
     "links": {"nvidia/nccl": native_nccl.PATH},
     "free_bytes": 2**20,
 }
 NCCL_WANT: dict[str, Any] = {
     "path": native_nccl.PATH,
-    "lock": lock([NCCL]),
+    "lock": build_lock([NCCL]),
     "free_bytes": 2**20,
 }
 KILL = f"""
@@ -79,7 +79,7 @@ def node(rack: RackFactory) -> RackHandle:
         pytest.skip(f"this machine has no {', '.join(missing)} to give to the node")
     made = rack(1, "none")
     unpack(made, folders(BROUGHT), "/")
-    unpack(made, packed([*WHEELS, NCCL]), "/srv/wheels")
+    unpack(made, pack_wheels([*WHEELS, NCCL]), "/srv/wheels")
     made.must(HOST, "sudo tee /etc/pip.conf", PIP_CONF)
     return made
 
@@ -87,12 +87,12 @@ def node(rack: RackFactory) -> RackHandle:
 @pytest.fixture(scope="module")
 def deployed(node: RackHandle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackHandle]:
     """The node program is installed; destroyed afterwards, the node is what it was."""
-    before = digest(node)
+    before = compute_digest(node)
     made = Deployment.on(node, tmp_path_factory.mktemp("stack"))
     made.up()
     yield node
     made.destroy()
-    assert changes(before, digest(node)) == []
+    assert list_changes(before, compute_digest(node)) == []
 
 
 def document(step: str, want: dict[str, Any]) -> str:
@@ -107,7 +107,7 @@ def apply(rack: RackHandle, step: str, want: dict[str, Any]) -> str:
 def difference(rack: RackHandle, step: str, want: dict[str, Any]) -> list[str]:
     """What the program would say of this step, by what the node reports now."""
     seen = json.loads(rack.must(HOST, f"sudo python3 {ZIPAPP} observe"))["steps"][step]
-    return STEPS[step].differences(STEPS[step].narrow(seen, want), want)
+    return STEPS[step].compare(STEPS[step].narrow(seen, want), want)
 
 
 def kill_in_the_middle(rack: RackHandle) -> None:
@@ -124,7 +124,7 @@ def kill_in_the_middle(rack: RackHandle) -> None:
         left = rack.must(HOST, KILL)
         run.wait(30)
     assert left == "", "a pip goes on in the folder that the next run works in"
-    assert said == f"{TOGETHER} of {len(WHEELS)} packages are there\n"
+    assert said == f"{BATCH_LINES} of {len(WHEELS)} packages are there\n"
 
 
 def test_killed_in_the_middle_it_shows_nothing_and_goes_on_where_it_was(deployed) -> None:
@@ -162,7 +162,7 @@ def test_a_package_removed_by_hand_is_drift_and_put_back_alone(deployed) -> None
 
 def test_a_package_installed_by_hand_is_drift_and_goes(deployed) -> None:
     extra = Wheel("by-hand", "2.0")
-    unpack(deployed, packed([extra]), "/srv/more")
+    unpack(deployed, pack_wheels([extra]), "/srv/more")
     pip = f"sudo {native_venv.PATH}/bin/python -m pip"
     options = "--quiet --root-user-action ignore --no-index --find-links /srv/more"
     deployed.must(HOST, f"{pip} install {options} by-hand")

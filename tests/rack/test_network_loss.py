@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from node.host.paths import ARMED
+from node.host.paths import ARMED_NETWORK
 from node.network.arming import LIMIT_S
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import RUN_LIMIT_S, Deployment
-from tests.support.digest import Digest, changes, digest
-from tests.support.pausing import Point, planted
+from tests.support.digest import Digest, compute_digest, list_changes
+from tests.support.pausing import Point, plant_stand_in
 from tests.support.rack import RackHandle
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
@@ -44,7 +44,7 @@ def deployment(nodes: RackHandle, tmp_path: Path) -> Deployment:
 
 @pytest.fixture(autouse=True)
 def before(nodes: RackHandle) -> Digest:
-    return digest(nodes)
+    return compute_digest(nodes)
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def converges_and_goes_back(deployment: Deployment, nodes: RackHandle, before: D
     assert len(fabric_addresses(nodes)) == 2
     assert deployment.up().changed == set()
     deployment.destroy()
-    assert changes(before, digest(nodes)) == []
+    assert list_changes(before, compute_digest(nodes)) == []
 
 
 def test_a_change_that_cuts_management_is_taken_back_by_the_node(
@@ -100,12 +100,12 @@ def test_a_change_that_cuts_management_is_taken_back_by_the_node(
 ) -> None:
     with logging_in_from(ADDRESS_IN_POOL, nodes, HOST):
         assert can_log_in(nodes, HOST)
-        with deployment.running("up") as engine:
+        with deployment.start("up") as engine:
             seconds_until(lambda: not can_log_in(nodes, HOST), limit_s=60)
             cut_s = seconds_until(lambda: can_log_in(nodes, HOST), COME_BACK_S)
             assert engine.wait(RUN_LIMIT_S) != 0
     assert cut_s > LIMIT_S / 2, "something else than the timer gave the way in back"
-    assert "The node took the network change back at" in deployment.said()
+    assert "The node took the network change back at" in deployment.read_output()
     assert fabric_addresses(nodes) == []
     assert f"{HOST} fabric_address: the last change was taken back" in left_to_do(deployment)
     converges_and_goes_back(deployment, nodes, before)
@@ -114,10 +114,10 @@ def test_a_change_that_cuts_management_is_taken_back_by_the_node(
 def test_after_a_power_cut_before_the_confirmation_the_node_starts_with_the_old_network(
     nodes: RackHandle, deployment: Deployment, before: Digest
 ) -> None:
-    with planted(nodes, HOST) as pause:
-        pause.order(Point(("apply", "fabric_confirm"), f"os.remove {ARMED}"))
-        with deployment.running("up") as engine:
-            pause.stopped(engine)
+    with plant_stand_in(nodes, HOST) as pause:
+        pause.order(Point(("apply", "fabric_confirm"), f"os.remove {ARMED_NETWORK}"))
+        with deployment.start("up") as engine:
+            pause.await_stop(engine)
             assert len(fabric_addresses(nodes)) == 2
             nodes.break_("off", HOST)
             nodes.mend("off", HOST)

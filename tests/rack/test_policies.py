@@ -37,9 +37,9 @@ def preview(machines: RackHandle, tmp_path: Path) -> Callable[..., tuple[int, st
             "sparkform:services"
         ].items()
         deployment.services = {name: service | {"nodes": machines.hosts, "allReduce": all_reduce}}
-        deployment.write()
+        deployment.write_stack_file()
         pack = ("--policy-pack", str(ROOT / "policies"))
-        done = deployment.pulumi(*deployment.of_stack("preview", *pack))
+        done = deployment.pulumi(*deployment.build_stack_command("preview", *pack))
         return done.returncode, " ".join(done.stdout.split())
 
     return previewed

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sparkform.ssh.agent import zipapp
+from sparkform.ssh.agent import build_zipapp
 from sparkrack import login
 from tests.rack.conftest import RackFactory
 from tests.support import scripted_engine as engines
@@ -134,7 +134,7 @@ def claimed(nodes: RackHandle) -> None:
 
 
 def install(nodes: RackHandle, host: str) -> None:
-    text = base64.b64encode(zipapp()).decode()
+    text = base64.b64encode(build_zipapp()).decode()
     nodes.must(host, f"base64 -d | sudo tee {PROGRAM} > /dev/null", text)
 
 
@@ -226,7 +226,7 @@ def symptom_s(nodes: RackHandle, name: str, began: float) -> float:
     """A hang is one once it has lasted; a server that answers 500 does so when it has opened."""
     if name == "no completion":
         return began + 1
-    return engines.symptom_s(nodes, "spark-1") + (SILENCE_S if name == "hang" else 0)
+    return engines.read_symptom_s(nodes, "spark-1") + (SILENCE_S if name == "hang" else 0)
 
 
 def test_a_rank_that_is_killed_is_said_so(nodes: RackHandle) -> None:
@@ -235,7 +235,7 @@ def test_a_rank_that_is_killed_is_said_so(nodes: RackHandle) -> None:
     found = watch(nodes, "spark-1", want(nodes, 1, silence_timeout_s=60))
     assert "[dead-rank]" in found.err
     assert "seen: exit code 137 (SIGKILL)" in found.err
-    took_s = found.ended_s - engines.symptom_s(nodes, "spark-1")
+    took_s = found.ended_s - engines.read_symptom_s(nodes, "spark-1")
     print(f"killed: {took_s:.1f} s from symptom to error")
     assert took_s < LIMIT_S
 
@@ -296,7 +296,7 @@ def test_a_dead_rank_ends_the_other_node_too(nodes: RackHandle, dead: str, other
         assert found[host].code == 1
         assert f"rank {rank} on {dead}" in found[host].err.splitlines()[0]
         assert_clean(nodes, host)
-    took_s = found[other].ended_s - engines.symptom_s(nodes, dead)
+    took_s = found[other].ended_s - engines.read_symptom_s(nodes, dead)
     print(f"rank on {dead} dead: {took_s:.1f} s until {other} was ended")
     assert took_s < LIMIT_S
 
@@ -307,7 +307,7 @@ def test_a_unit_that_hangs_is_killed_and_its_journal_kept(nodes: RackHandle) -> 
     assert "[silence]" in found.err
     assert "  | two" in found.err
     assert_clean(nodes, "spark-1")
-    took_s = found.ended_s - engines.symptom_s(nodes, "spark-1") - SILENCE_S
+    took_s = found.ended_s - engines.read_symptom_s(nodes, "spark-1") - SILENCE_S
     print(f"unit that hangs: {took_s:.1f} s from symptom to error")
     assert took_s < LIMIT_S
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from sparkform.plan.readiness import ready_want
+from sparkform.plan.readiness import build_ready_want
 from sparkrack.engines import catalogue, loading, tiny, vllm
 from tests.rack.conftest import RackFactory
 from tests.rack.test_ready import LIMIT_S, claimed, watch_all
-from tests.support.launching import TOKEN, Started, planned, started
+from tests.support.launching import TOKEN, StartedService, plan_observed_rack, start_ranks
 from tests.support.rack import RackHandle
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
@@ -61,12 +61,12 @@ def told(nodes: RackHandle) -> Iterator[Any]:
 
 def want_of(nodes: RackHandle, service: dict[str, Any]) -> tuple[Any, Any]:
     """The planned ranks, and the planned want."""
-    plan = planned(nodes, tiny={**service, "silenceTimeoutSeconds": SILENCE_S})
+    plan = plan_observed_rack(nodes, tiny={**service, "silenceTimeoutSeconds": SILENCE_S})
     ranks = plan.launches["tiny"]
-    return ranks, ready_want(plan.spec, "tiny", ranks, plan.network, TOKEN, {})
+    return ranks, build_ready_want(plan.declaration, "tiny", ranks, plan.network, TOKEN, {})
 
 
-def symptom_s(group: Started, text: str) -> float:
+def symptom_s(group: StartedService, text: str) -> float:
     """When the line was printed (Unix time), by dockerd's clock."""
     name = f"sparkform-tiny-{group.head.rank}"
     log = group.root(group.head, f"docker logs --timestamps {name} 2>&1")
@@ -84,7 +84,7 @@ def assert_ended(nodes: RackHandle) -> None:
 
 def test_the_stand_in_is_ready_on_two_nodes(nodes: RackHandle) -> None:
     ranks, want = want_of(nodes, STAND_IN)
-    with started(nodes, ranks):
+    with start_ranks(nodes, ranks):
         found = watch_all(nodes, want)
     print(found["spark-1"].out)
     assert {host: one.code for host, one in found.items()} == {"spark-1": 0, "spark-2": 0}, found
@@ -99,7 +99,7 @@ def test_a_fault_of_the_stand_in_is_named_and_ended(
     said, line = FAULTS[fault]
     told("spark-2", fault)
     ranks, want = want_of(nodes, STAND_IN)
-    with started(nodes, ranks) as group:
+    with start_ranks(nodes, ranks) as group:
         found = watch_all(nodes, want)
         ended_s = max(one.ended_s for one in found.values())
         took_s = ended_s - symptom_s(group, line)
@@ -115,7 +115,7 @@ def test_a_stand_in_that_hangs_is_ended_after_the_declared_silence(
 ) -> None:
     told("spark-2", "hang")
     ranks, want = want_of(nodes, STAND_IN)
-    with started(nodes, ranks):
+    with start_ranks(nodes, ranks):
         found = watch_all(nodes, want)
         assert_ended(nodes)
     assert all("[silence]" in one.err for one in found.values()), found
@@ -127,7 +127,7 @@ def test_an_api_that_never_completes_is_ended_after_the_declared_silence(
     """/health and /v1/models say 200, as vLLM's did while it hung (vllm issue 31588)."""
     told("spark-1", "hang-after-ready")
     ranks, want = want_of(nodes, STAND_IN)
-    with started(nodes, ranks):
+    with start_ranks(nodes, ranks):
         found = watch_all(nodes, want)
         assert_ended(nodes)
     assert found["spark-1"].code == 1
@@ -145,10 +145,10 @@ def with_vllm(nodes: RackHandle) -> RackHandle:
 
 def test_real_vllm_is_ready_on_two_nodes(with_vllm: RackHandle) -> None:
     service = {**VLLM, "tensorParallel": 2, "silenceTimeoutSeconds": 120}
-    plan = planned(with_vllm, tiny=service)
+    plan = plan_observed_rack(with_vllm, tiny=service)
     ranks = plan.launches["tiny"]
-    want = ready_want(plan.spec, "tiny", ranks, plan.network, TOKEN, {})
-    with started(with_vllm, ranks):
+    want = build_ready_want(plan.declaration, "tiny", ranks, plan.network, TOKEN, {})
+    with start_ranks(with_vllm, ranks):
         found = watch_all(with_vllm, want)
     print(found["spark-1"].out)
     assert {host: one.code for host, one in found.items()} == {"spark-1": 0, "spark-2": 0}, found

@@ -17,7 +17,7 @@ from sparkrack.engines import catalogue, loading
 from sparkrack.hub import Source
 from tests.rack.command_line import MAIN
 from tests.rack.conftest import RackFactory
-from tests.support.deployment import ROOT, Deployment, Outcome
+from tests.support.deployment import ROOT, Deployment, PulumiOutcome
 from tests.support.rack import RackHandle
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
@@ -57,7 +57,7 @@ def deployment(nodes: RackHandle, tmp_path: Path) -> Iterator[Deployment]:
     made.destroy()
 
 
-def ran(deployment: Deployment) -> tuple[Outcome, float]:
+def ran(deployment: Deployment) -> tuple[PulumiOutcome, float]:
     began = time.monotonic()
     done = deployment.run("up", "--yes", "--skip-preview")
     return done, time.monotonic() - began
@@ -106,7 +106,7 @@ def test_a_start_that_fails_is_said_and_one_up_mends_it(
 
 def prove(deployment: Deployment, *words: str) -> subprocess.CompletedProcess[str]:
     """In a folder that is a project of its own: the stack file beside the program."""
-    deployment.write()
+    deployment.write_stack_file()
     for name in ("__main__.py", ".venv", ".toolchain"):
         if not (deployment.folder / name).exists():
             (deployment.folder / name).symlink_to(ROOT / name)

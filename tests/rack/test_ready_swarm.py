@@ -59,7 +59,7 @@ def nodes(swarm: RackHandle) -> Iterator[RackHandle]:
 
 def create(nodes: RackHandle, rank: int, what: Plan, constraint: str = "") -> None:
     host = nodes.hosts[rank]
-    engines.plan(nodes, host, what)
+    engines.write_plan(nodes, host, what)
     own = {"service": "qwen", "rank": str(rank), "token": TOKEN}
     labels = " ".join(f"--container-label sparkform.{name}={one}" for name, one in own.items())
     place = f"--constraint 'node.hostname=={constraint or host}'"
@@ -89,7 +89,7 @@ def test_a_dead_task_ends_the_other_node_too(nodes: RackHandle) -> None:
         assert "rank 1 on spark-2" in found[host].err.splitlines()[0]
         assert "[dead-rank]" in found[host].err
         assert_clean(nodes, host)
-    took_s = found["spark-1"].ended_s - engines.symptom_s(nodes, "spark-2")
+    took_s = found["spark-1"].ended_s - engines.read_symptom_s(nodes, "spark-2")
     print(f"task on spark-2 dead: {took_s:.1f} s until spark-1 was ended")
     assert took_s < LIMIT_S
 

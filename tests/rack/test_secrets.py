@@ -20,11 +20,11 @@ from tests.support.deployment import Deployment
 from tests.support.rack import RackHandle
 from tests.support.secret_scan import (
     Needles,
-    in_docker,
-    in_files,
-    in_folder,
-    in_journal,
-    watching,
+    scan_docker,
+    scan_files,
+    scan_folder,
+    scan_journal,
+    watch_processes,
 )
 
 pytestmark = pytest.mark.rack
@@ -63,7 +63,7 @@ def evidence(machines: RackHandle, tmp_path_factory: pytest.TempPathFactory) -> 
     for key in KEYS:
         set_secret(deployment, key, texts[key])
 
-    with watching() as watch:
+    with watch_processes() as watch:
         said = [raw(deployment, "up", "--yes", "--skip-preview")]
         plant(machines, texts[CANARY])
         said += [raw(deployment, "preview"), raw(deployment, "up", "--yes", "--skip-preview")]
@@ -73,16 +73,16 @@ def evidence(machines: RackHandle, tmp_path_factory: pytest.TempPathFactory) -> 
     texts["private key"] = Path(deployment.cluster["identityFile"]).read_text().splitlines()[2]
     needles = Needles(texts)
     places = {
-        "what pulumi says": needles.within("".join(said).encode()),
-        "state": in_folder(folder / "state", needles),
-        "command lines": needles.within(b"\n".join(watch.arguments)),
-        "environments on nodes": needles.within(b"\n".join(watch.environments)),
-        "journal": in_journal(machines, "spark-1", needles),
-        "docker": in_docker(machines, "spark-1", needles),
-        "journal of spark-2": in_journal(machines, "spark-2", needles),
-        "docker of spark-2": in_docker(machines, "spark-2", needles),
+        "what pulumi says": needles.find_in("".join(said).encode()),
+        "state": scan_folder(folder / "state", needles),
+        "command lines": needles.find_in(b"\n".join(watch.arguments)),
+        "environments on nodes": needles.find_in(b"\n".join(watch.environments)),
+        "journal": scan_journal(machines, "spark-1", needles),
+        "docker": scan_docker(machines, "spark-1", needles),
+        "journal of spark-2": scan_journal(machines, "spark-2", needles),
+        "docker of spark-2": scan_docker(machines, "spark-2", needles),
     }
-    files = {host: in_files(machines, host, since, needles) for host in machines.hosts}
+    files = {host: scan_files(machines, host, since, needles) for host in machines.hosts}
     return Evidence(places, files, frozenset(texts))
 
 
@@ -96,7 +96,7 @@ def locked_key(deployment: Deployment, folder: Path, passphrase: str) -> Path:
 
 def set_secret(deployment: Deployment, key: str, text: str) -> None:
     arguments = ("--stack", deployment.stack, "--config-file", str(deployment.stack_file))
-    argv = deployment.argv("config", "set", "--secret", f"sparkform:{key}", *arguments)
+    argv = deployment.build_argv("config", "set", "--secret", f"sparkform:{key}", *arguments)
     done = subprocess.run(
         argv,
         input=text,
@@ -110,7 +110,7 @@ def set_secret(deployment: Deployment, key: str, text: str) -> None:
 
 def raw(deployment: Deployment, *arguments: str) -> str:
     """All that a run prints. Everything but `stack` takes the stack file and tells its events."""
-    deployment.write()
+    deployment.write_stack_file()
     events = ("--config-file", str(deployment.stack_file), "--json")
     more = () if arguments[0] == "stack" else events
     done = deployment.pulumi(*arguments, "--stack", deployment.stack, *more)

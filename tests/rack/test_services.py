@@ -14,8 +14,8 @@ import pytest
 
 from tests.rack.conftest import RackFactory
 from tests.support import tiny_engine
-from tests.support.deployment import Deployment, Outcome
-from tests.support.digest import changes, digest, planted
+from tests.support.deployment import Deployment, PulumiOutcome
+from tests.support.digest import compute_digest, list_changes, plant_file
 from tests.support.serving import Serving
 
 pytestmark = pytest.mark.rack
@@ -34,7 +34,7 @@ START = {
 class Served(Serving):
     """A rack with a service that is up."""
 
-    def up(self, **keys: Any) -> Outcome:
+    def up(self, **keys: Any) -> PulumiOutcome:
         """With these keys of the service's block set."""
         self.deployment.services[NAME] |= keys
         done = self.deployment.up()
@@ -50,7 +50,7 @@ class Served(Serving):
         return True
 
     def answers_now(self) -> bool:
-        return tiny_engine.answer(self.rack, self.head).endswith("200")
+        return tiny_engine.request_answer(self.rack, self.head).endswith("200")
 
 
 @pytest.fixture(scope="module", params=SHAPES, ids=lambda shape: f"{shape[0]}-{shape[1]}")
@@ -60,10 +60,10 @@ def served(
     runtime, count = request.param
     made = rack(nodes=count, fabric="direct" if count > 1 else "none")
     (tiny_engine.install_native if runtime == "native" else tiny_engine.install)(made)
-    before = digest(made)
+    before = compute_digest(made)
     deployment = Deployment.on(made, tmp_path_factory.mktemp(runtime))
     deployment.declare_memory()
-    deployment.services = {NAME: tiny_engine.service(runtime, tensorParallel=count)}
+    deployment.services = {NAME: tiny_engine.build_service(runtime, tensorParallel=count)}
     one = Served(made, deployment, NAME, runtime, count, before)
     one.up()
     yield one
@@ -72,49 +72,49 @@ def served(
 
 def test_a_second_up_changes_nothing(served: Served) -> None:
     done = served.deployment.up()
-    assert (done.changed, done.said) == (set(), [])
+    assert (done.changed, done.messages) == (set(), [])
 
 
 def test_a_dead_rank_is_said_and_mended_by_one_up(served: Served) -> None:
     served.kill()
-    said = served.deployment.preview().said
-    rank, host = served.last
+    said = served.deployment.preview().messages
+    rank, host = served.last_rank
     rest = " with the rest" if rank else ""
     assert f"service qwen: rank {rank} on {host} has ended, will be started again{rest}" in said
-    assert served.was_restarted(served.up())
+    assert served.has_restarted(served.up())
     assert served.deployment.up().changed == set()
 
 
 def test_a_service_that_was_removed_by_hand_is_mended_by_one_up(served: Served) -> None:
     served.remove()
-    assert served.was_restarted(served.up())
+    assert served.has_restarted(served.up())
     assert served.deployment.up().changed == set()
 
 
 def test_a_changed_setting_restarts_the_service_only_and_is_named(served: Served) -> None:
     done = served.up(gpuMemoryUtilization=0.4)
-    assert "service qwen: --gpu-memory-utilization is 0.3, will be 0.4" in done.said
-    assert served.was_restarted(done)
+    assert "service qwen: --gpu-memory-utilization is 0.3, will be 0.4" in done.messages
+    assert served.has_restarted(done)
     assert served.deployment.up().changed == set()
 
 
 def test_a_setting_that_is_changed_while_the_service_is_gone_is_one_up(served: Served) -> None:
     served.remove()
-    assert served.was_restarted(served.up(gpuMemoryUtilization=0.3))
+    assert served.has_restarted(served.up(gpuMemoryUtilization=0.3))
     assert served.deployment.up().changed == set()
 
 
 def test_what_a_refresh_misses_is_mended_by_one_up(served: Served) -> None:
     served.remove()
-    served.deployment.good("refresh", "--yes", "--skip-preview")
-    assert served.was_restarted(served.up())
+    served.deployment.run_successfully("refresh", "--yes", "--skip-preview")
+    assert served.has_restarted(served.up())
     assert served.deployment.up().changed == set()
 
 
 def test_drift_that_stops_the_service_says_so_before_it_does(served: Served) -> None:
-    host = served.last[1]
+    host = served.last_rank[1]
     served.forget_runtime(host)
-    said = served.deployment.preview().said
+    said = served.deployment.preview().messages
     words = f"{host} docker_daemon: default-runtime is unset, will be nvidia"
     assert any(line.startswith(words) for line in said)
     own = [line for line in said if line.startswith(f"{host} docker_daemon: ")]
@@ -146,7 +146,7 @@ def test_no_services_stop_every_engine_and_keep_the_rack(served: Served) -> None
 
 
 def test_destroy_gives_the_machines_back(served: Served) -> None:
-    with planted(served.rack):
-        assert changes(served.before, digest(served.rack)), "the digest sees nothing"
+    with plant_file(served.rack):
+        assert list_changes(served.before, compute_digest(served.rack)), "the digest sees nothing"
     served.deployment.destroy()
-    assert changes(served.before, digest(served.rack)) == []
+    assert list_changes(served.before, compute_digest(served.rack)) == []

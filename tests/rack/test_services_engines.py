@@ -17,9 +17,9 @@ from sparkrack import hub, registry
 from sparkrack.engines import catalogue, images, native, tiny, tiny_llama, vllm
 from tests.rack.command_line import Bench
 from tests.rack.conftest import RackFactory
-from tests.support.deployment import Deployment, Outcome
-from tests.support.digest import changes, digest, planted
-from tests.support.launching import launches
+from tests.support.deployment import Deployment, PulumiOutcome
+from tests.support.digest import compute_digest, list_changes, plant_file
+from tests.support.launching import list_launches
 from tests.support.serving import Serving
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
@@ -94,7 +94,7 @@ class Served(Serving):
             found = answer["choices"][0]["message"]["content"]
         return found
 
-    def up(self, **keys: Any) -> Outcome:
+    def up(self, **keys: Any) -> PulumiOutcome:
         """With these keys of the service's block set; it then answers, and nothing is left."""
         self.deployment.services[NAME] |= keys
         done = self.deployment.up()
@@ -118,7 +118,7 @@ def served(
     else:
         recipe = catalogue.trtllm() if case.engine == "trtllm" else catalogue.vllm_cpu()
         image = registry.publish(made.rack, images.ensure(recipe, print), recipe.reference)
-    before = digest(made)
+    before = compute_digest(made)
     deployment = Deployment.on(made, tmp_path_factory.mktemp(str(case)))
     deployment.cluster["keepModels"] = False
     deployment.declare_memory()
@@ -136,7 +136,7 @@ def test_up_answers_and_a_second_up_changes_nothing(served: Served) -> None:
 def test_an_answer_crosses_the_interface_that_the_plan_names(served: Served) -> None:
     if served.case.engine != "vllm" or served.ranks == 1:
         pytest.skip("one rank alone, or a stand-in whose ranks are silent once it serves")
-    ranks = launches(served.rack, **{NAME: served.deployment.services[NAME]})[NAME]
+    ranks = list_launches(served.rack, **{NAME: served.deployment.services[NAME]})[NAME]
     before = [sent_bytes(served, one.node) for one in ranks]
     assert served.chat() == ANSWER
     for launch, sent in zip(ranks, before, strict=True):
@@ -161,8 +161,8 @@ def test_a_dead_rank_ends_the_answers_and_is_one_up(served: Served) -> None:
     deadline = time.monotonic() + DEAD_LIMIT_S
     while served.chat() is not None:
         assert time.monotonic() < deadline, "it answers without its last rank"
-    assert f"rank {served.last[0]} " in doctor_on(served)
-    assert served.was_restarted(served.up())
+    assert f"rank {served.last_rank[0]} " in doctor_on(served)
+    assert served.has_restarted(served.up())
 
 
 def doctor_on(served: Served) -> str:
@@ -174,24 +174,24 @@ def doctor_on(served: Served) -> str:
 
 
 def test_another_memory_fraction_restarts_the_service_only(served: Served) -> None:
-    assert served.was_restarted(served.up(**{served.case.fraction: 0.25}))
+    assert served.has_restarted(served.up(**{served.case.fraction: 0.25}))
 
 
 def test_what_is_gone_and_changed_meanwhile_is_one_up(served: Served) -> None:
     served.remove()
-    assert served.was_restarted(served.up(**{served.case.fraction: 0.3}))
+    assert served.has_restarted(served.up(**{served.case.fraction: 0.3}))
 
 
 def test_drift_that_stops_it_says_so_and_starts_it_again(served: Served) -> None:
-    _, host = served.last
+    _, host = served.last_rank
     served.forget_runtime(host)
-    said = served.deployment.preview().said
+    said = served.deployment.preview().messages
     assert [one for one in said if one.endswith(f"; this stops service {NAME}")]
     assert f"{host}-docker_daemon" in served.up().changed
 
 
 def test_destroy_gives_the_machines_back(served: Served) -> None:
-    with planted(served.rack):
-        assert changes(served.before, digest(served.rack)), "the digest sees nothing"
+    with plant_file(served.rack):
+        assert list_changes(served.before, compute_digest(served.rack)), "the digest sees nothing"
     served.deployment.destroy()
-    assert changes(served.before, digest(served.rack)) == []
+    assert list_changes(served.before, compute_digest(served.rack)) == []

@@ -16,11 +16,11 @@ from tests.support.deployment import Deployment
 from tests.support.rack import RackHandle
 from tests.support.secret_scan import (
     Needles,
-    in_docker,
-    in_files,
-    in_folder,
-    in_journal,
-    watching,
+    scan_docker,
+    scan_files,
+    scan_folder,
+    scan_journal,
+    watch_processes,
 )
 
 pytestmark = pytest.mark.rack
@@ -75,28 +75,28 @@ def keyed(
     folder = tmp_path_factory.mktemp("keyed")
     deployment = Deployment.on(machines, folder)
     deployment.cluster["nodes"][0]["memoryGib"] = 119
-    deployment.services = {"qwen": tiny_engine.service(request.param)}
+    deployment.services = {"qwen": tiny_engine.build_service(request.param)}
     texts = {name: f"{name}{secrets.token_hex(20)}" for name in (KEY, CANARY)}
     set_secret(deployment, KEY, texts[KEY])
     since = time.time()
-    with watching() as watch:
+    with watch_processes() as watch:
         said = [raw(deployment, "up", "--yes", "--skip-preview")]
         machines.must(HOST, PLANT.format(image=tiny_engine.IMAGE), texts[CANARY])
         said += [raw(deployment, "preview"), raw(deployment, "up", "--yes", "--skip-preview")]
     said += [raw(deployment, "stack", "output", "--json"), texts[CANARY]]
     needles = Needles(texts)
     places = {
-        "what pulumi says": needles.within("".join(said).encode()),
-        "state": in_folder(folder / "state", needles),
-        "command lines": needles.within(b"\n".join(watch.arguments)),
-        "journal": in_journal(machines, HOST, needles),
-        "docker": in_docker(machines, HOST, needles),
+        "what pulumi says": needles.find_in("".join(said).encode()),
+        "state": scan_folder(folder / "state", needles),
+        "command lines": needles.find_in(b"\n".join(watch.arguments)),
+        "journal": scan_journal(machines, HOST, needles),
+        "docker": scan_docker(machines, HOST, needles),
     }
     return Keyed(
         machines,
         deployment,
         texts[KEY],
-        Evidence(places, in_files(machines, HOST, since, needles)),
+        Evidence(places, scan_files(machines, HOST, since, needles)),
     )
 
 
@@ -124,7 +124,7 @@ def test_another_key_is_one_up_that_says_why(keyed: Keyed) -> None:
     other = f"{KEY}{secrets.token_hex(20)}"
     set_secret(keyed.deployment, KEY, other)
     done = keyed.deployment.up()
-    assert "service qwen: apiKey differs, will be started anew with it" in done.said
+    assert "service qwen: apiKey differs, will be started anew with it" in done.messages
     assert (keyed.asked_with(other), keyed.asked_with(keyed.key)) == ("200", "401")
     assert keyed.deployment.up().changed == set()
     keyed.deployment.destroy()

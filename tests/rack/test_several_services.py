@@ -10,7 +10,7 @@ import pytest
 from tests.rack.conftest import RackFactory
 from tests.support import tiny_engine
 from tests.support.deployment import Deployment
-from tests.support.digest import changes, digest
+from tests.support.digest import compute_digest, list_changes
 from tests.support.rack import RackHandle
 
 pytestmark = pytest.mark.rack
@@ -31,7 +31,7 @@ class Served:
     def declare(self, **nodes: list[str]) -> None:
         """Which services there are, and where."""
         self.deployment.services = {
-            name: tiny_engine.service(nodes=hosts, tensorParallel=len(hosts))
+            name: tiny_engine.build_service(nodes=hosts, tensorParallel=len(hosts))
             for name, hosts in nodes.items()
         }
 
@@ -44,14 +44,18 @@ class Served:
         }
 
     def answering(self) -> set[str]:
-        return {one for one in self.rack.hosts if tiny_engine.answer(self.rack, one)[-3:] == "200"}
+        return {
+            one
+            for one in self.rack.hosts
+            if tiny_engine.request_answer(self.rack, one)[-3:] == "200"
+        }
 
 
 @pytest.fixture(scope="module")
 def served(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     made = rack(nodes=3, fabric="switch")
     tiny_engine.install(made)
-    before = digest(made)
+    before = compute_digest(made)
     deployment = Deployment.on(made, tmp_path_factory.mktemp("several"))
     deployment.cluster["swarm"] = {"enabled": False}
     deployment.declare_memory()
@@ -60,7 +64,7 @@ def served(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> Itera
     deployment.up()
     yield one
     deployment.destroy()
-    assert changes(before, digest(made)) == []
+    assert list_changes(before, compute_digest(made)) == []
 
 
 def test_both_answer_and_a_second_up_changes_nothing(served: Served) -> None:

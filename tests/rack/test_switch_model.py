@@ -12,7 +12,7 @@ from sparkrack import hub
 from sparkrack.engines import catalogue, loading
 from sparkrack.hub import Source
 from tests.rack.conftest import RackFactory
-from tests.support.deployment import Deployment, Outcome
+from tests.support.deployment import Deployment, PulumiOutcome
 from tests.support.rack import RackHandle
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
@@ -75,7 +75,7 @@ def served(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> Itera
     deployment.destroy()
 
 
-def of_the_host(done: Outcome) -> set[str]:
+def of_the_host(done: PulumiOutcome) -> set[str]:
     """Steps that changed and belong to nothing that a model or a service needs."""
     parts = ("model", "offer", "tiny", "hub_client", "spread_key")
     return {name for name in done.changed_steps if not any(part in name for part in parts)}
@@ -83,7 +83,7 @@ def of_the_host(done: Outcome) -> set[str]:
 
 def test_the_preview_says_what_comes_and_that_the_service_starts_anew(served: Served) -> None:
     served.declare(SECOND)
-    said = served.deployment.preview().said
+    said = served.deployment.preview().messages
     assert f"service tiny: command is {FIRST}, will be {SECOND}" in said
     assert f"spark-1 model:acme--second: {SECOND} is missing, will be downloaded" in said
     copied = f"spark-2 model:acme--second: {SECOND} is missing, will be copied from spark-1"

@@ -16,9 +16,9 @@ from node.state import lock
 from sparkform.ssh import agent
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment
-from tests.support.digest import Digest, changes, digest
+from tests.support.digest import Digest, compute_digest, list_changes
 from tests.support.rack import RackHandle
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.rack
 
@@ -30,7 +30,7 @@ import sys, time
 sys.path.insert(0, "{ZIPAPP}")
 from node.state import lock
 from node.host.system import System
-with lock.held(System(), "apply host_ready for lab/other/spark-2/host_ready"):
+with lock.hold(System(), "apply host_ready for lab/other/spark-2/host_ready"):
     time.sleep(22)
 """
 
@@ -67,7 +67,7 @@ def test_of_two_runs_of_one_stack_pulumi_refuses_the_second(
     deployed: Deployment, machines: RackHandle
 ) -> None:
     machines.must("spark-2", DRIFT)
-    deployed.write()
+    deployed.write_stack_file()
     with ThreadPoolExecutor() as pool:
         runs = list(pool.map(lambda _: up(deployed), range(2)))
     assert sorted(run.returncode == 0 for run in runs) == [False, True]
@@ -127,13 +127,15 @@ def test_what_a_killed_run_left_waiting_gives_up(
     """It could come after the next run of the same stack otherwise, with an older wish."""
     machines.must("spark-2", DRIFT)
     hold(machines)
-    with deployed.running("up") as engine:
-        until(lambda: runs_on(machines, "node.pyz apply"), "nothing waits on the node", 30)
+    with deployed.start("up") as engine:
+        wait_until(lambda: runs_on(machines, "node.pyz apply"), "nothing waits on the node", 30)
         engine.kill()
     # Before it would say for whom it waits, and fail as nobody reads that.
-    until(lambda: not runs_on(machines, "node.pyz apply"), "it waits on", lock.TELL_S / 2)
+    wait_until(
+        lambda: not runs_on(machines, "node.pyz apply"), "it waits on", lock.NOTIFY_AFTER_S / 2
+    )
     assert runs_on(machines, "/tmp/hold.py"), "it must have given up, not have had its turn"
-    until(lambda: not runs_on(machines, "/tmp/hold.py"), "the holder does not end", 30)
+    wait_until(lambda: not runs_on(machines, "/tmp/hold.py"), "the holder does not end", 30)
     machines.must("spark-2", "rm /tmp/hold.py")
     deployed.recover()
     assert deployed.up().changed == {"spark-2-host_ready"}
@@ -145,17 +147,17 @@ def test_a_newer_program_undoes_what_an_older_one_did_from_the_backend_alone(
     sources = tmp_path / "node"
     shutil.copytree(agent.SOURCES, sources)
     (sources / "newer.py").write_text('"""A module that a later version brings."""\n')
-    newer = agent.zipapp(sources)
+    newer = agent.build_zipapp(sources)
     machines.must(
         "spark-1", f"base64 -d | sudo tee {ZIPAPP} > /dev/null", base64.b64encode(newer).decode()
     )
-    said = deployed.preview().said
+    said = deployed.preview().messages
     assert said == ["spark-1 anchor: the node program is of another version, will be replaced"]
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     done = subprocess.run(
-        deployed.argv("destroy", "--yes", "--skip-preview", "--stack", NAME),
+        deployed.build_argv("destroy", "--yes", "--skip-preview", "--stack", NAME),
         cwd=elsewhere,
         env=deployed.environment,
         capture_output=True,
@@ -163,4 +165,4 @@ def test_a_newer_program_undoes_what_an_older_one_did_from_the_backend_alone(
         timeout=120,
     )
     assert done.returncode == 0, done.stderr + done.stdout
-    assert changes(untouched, digest(machines)) == []
+    assert list_changes(untouched, compute_digest(machines)) == []

@@ -14,7 +14,7 @@ from typing import Any
 
 DATA = Path(__file__).parents[1] / "data"
 FOLDER = DATA / "constructed"
-FROM = {"spark": "direct-2-untouched", "spark-switch": "switch-3-untouched"}
+SOURCE_RECORDINGS = {"spark": "direct-2-untouched", "spark-switch": "switch-3-untouched"}
 """By stack: the recording of a rack of that shape before its first `pulumi up`."""
 
 MARK = (
@@ -47,49 +47,51 @@ CLOCK = {"synchronized": True, "daemon": "systemd-timesyncd", "offset_s": None}
 PYTHON = {"3.12": ["python3.12-venv"]}  # unverified: Ubuntu brings Python without ensurepip
 
 
-def constructed(stack: str) -> dict[str, Any]:
+def build_recording(stack: str) -> dict[str, Any]:
     """The whole document of recorded facts for one of the repository's stacks."""
-    recorded = json.loads((DATA / "facts" / f"{FROM[stack]}.json").read_text())
-    nodes = {name: _node(report) for name, report in recorded["nodes"].items()}
+    recorded = json.loads((DATA / "facts" / f"{SOURCE_RECORDINGS[stack]}.json").read_text())
+    nodes = {name: _build_node(result) for name, result in recorded["nodes"].items()}
     return {**recorded, "constructed": MARK, "nodes": nodes}
 
 
-def _node(report: Mapping[str, Any]) -> dict[str, Any]:
-    document = report["document"]
-    facts = document["facts"]
-    changed = {
+def _build_node(result: Mapping[str, Any]) -> dict[str, Any]:
+    report = result["document"]
+    facts = report["facts"]
+    changed_facts = {
         **facts,
         "host": {**facts["host"], **HOST},
         "memory": {**facts["memory"], **MEMORY},
         "disk": {name: {**space, **DISK} for name, space in facts["disk"].items()},
         "docker": {**facts["docker"], "version": DOCKER_VERSION},
         "clock": CLOCK,
-        "interfaces": [_interface(one) for one in facts["interfaces"]],
+        "interfaces": [_build_interface(interface) for interface in facts["interfaces"]],
     }
-    steps = {**document["steps"], "native_venv": _venv()}
-    return {**report, "document": {**document, "facts": changed, "steps": steps}}
+    steps = {**report["steps"], "native_venv": _build_venv()}
+    return {**result, "document": {**report, "facts": changed_facts, "steps": steps}}
 
 
-def _interface(one: Mapping[str, Any]) -> dict[str, Any]:
+def _build_interface(interface: Mapping[str, Any]) -> dict[str, Any]:
     """The QSFP halves are a ConnectX-7's (connect-three-sparks), whose driver is mlx5_core."""
-    return {**one, "kind": None, "driver": "mlx5_core"} if one["hca"] else dict(one)
+    return (
+        {**interface, "kind": None, "driver": "mlx5_core"} if interface["hca"] else dict(interface)
+    )
 
 
-def _venv() -> dict[str, Any]:
-    nothing: dict[str, Any] = {
+def _build_venv() -> dict[str, Any]:
+    empty: dict[str, Any] = {
         "path": None,
         "foreign": False,
         "python": None,
         "packages": {},
         "links": {},
     }
-    return {**nothing, "free_bytes": DISK["free_bytes"], "missing": PYTHON}
+    return {**empty, "free_bytes": DISK["free_bytes"], "missing": PYTHON}
 
 
-def text(stack: str) -> str:
-    return json.dumps(constructed(stack), indent=1, sort_keys=True) + "\n"
+def render_recording(stack: str) -> str:
+    return json.dumps(build_recording(stack), indent=1, sort_keys=True) + "\n"
 
 
 if __name__ == "__main__":
-    for each in FROM:
-        (FOLDER / f"{each}.json").write_text(text(each))
+    for stack_name in SOURCE_RECORDINGS:
+        (FOLDER / f"{stack_name}.json").write_text(render_recording(stack_name))

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from sparkrack import inventory, stackfile
-from tests.support.processes import marked, new_mark
+from tests.support.processes import create_mark, list_marked
 from tests.support.rack import RackHandle
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PulumiOutcome:
     """What one `pulumi` run did: operations and the product's own lines by resource name.
 
     `printed` holds every other line that was shown for a resource, as what a node said.
@@ -51,15 +51,15 @@ class Outcome:
         return {name for name, operation in self.operations.items() if operation != "same"}
 
     @property
-    def said(self) -> list[str]:
+    def messages(self) -> list[str]:
         """Every line of the product's own, sorted."""
-        return sorted(line for own in self.lines.values() for line in own)
+        return sorted(line for resource_lines in self.lines.values() for line in resource_lines)
 
 
-def cluster_of(rack: RackHandle) -> dict[str, Any]:
+def read_cluster_block(rack: RackHandle) -> dict[str, Any]:
     """The block that declares all of a rack's nodes."""
-    document: Any = stackfile.document(*inventory.need(rack.rack.name))
-    cluster: dict[str, Any] = document["config"]["sparkform:cluster"]
+    stack_document: Any = stackfile.document(*inventory.need(rack.rack.name))
+    cluster: dict[str, Any] = stack_document["config"]["sparkform:cluster"]
     return cluster
 
 
@@ -74,7 +74,7 @@ class Deployment:
 
     @classmethod
     def on(cls, rack: RackHandle, folder: Path, stack: str = STACK) -> Deployment:
-        deployment = cls(folder, cluster_of(rack), stack)
+        deployment = cls(folder, read_cluster_block(rack), stack)
         (folder / "state").mkdir()
         # In a folder of its own: `stack init` writes the stack file beside Pulumi.yaml.
         shutil.copy(ROOT / "Pulumi.yaml", folder)
@@ -93,28 +93,30 @@ class Deployment:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
+        inherited = {
+            key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")
+        }
         return {
-            **kept,
+            **inherited,
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "only for this test",
             "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
         }
 
-    def argv(self, *arguments: str) -> list[str]:
+    def build_argv(self, *arguments: str) -> list[str]:
         return [str(PULUMI), *arguments, "--non-interactive"]
 
-    def write(self) -> None:
+    def write_stack_file(self) -> None:
         """Keep what `pulumi stack init` wrote there, the encryption salt."""
         text = self.stack_file.read_text() if self.stack_file.exists() else ""
-        kept = yaml.safe_load(text) or {}
+        existing = yaml.safe_load(text) or {}
         config = {"sparkform:cluster": self.cluster, "sparkform:services": self.services}
-        document = {**kept, "config": {**kept.get("config", {}), **config}}
-        self.stack_file.write_text(yaml.safe_dump(document, sort_keys=False))
+        stack_document = {**existing, "config": {**existing.get("config", {}), **config}}
+        self.stack_file.write_text(yaml.safe_dump(stack_document, sort_keys=False))
 
     def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self.argv(*arguments),
+            self.build_argv(*arguments),
             cwd=ROOT,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -123,24 +125,26 @@ class Deployment:
             timeout=RUN_LIMIT_S,
         )
 
-    def of_stack(self, command: str, *flags: str) -> list[str]:
+    def build_stack_command(self, command: str, *flags: str) -> list[str]:
         return [command, "--stack", self.stack, "--config-file", str(self.stack_file), *flags]
 
-    def run(self, command: str, *flags: str) -> Outcome:
+    def run(self, command: str, *flags: str) -> PulumiOutcome:
         """`preview`, `up` or `destroy`; what it said is judged by the caller."""
-        self.write()
-        done = self.pulumi(*self.of_stack(command, "--json", *flags))
-        return outcome(done.returncode, done.stdout)
+        self.write_stack_file()
+        result = self.pulumi(*self.build_stack_command(command, "--json", *flags))
+        return parse_outcome(result.returncode, result.stdout)
 
     @contextmanager
-    def running(self, command: str, *flags: str) -> Iterator[subprocess.Popen[str]]:
+    def start(self, command: str, *flags: str) -> Iterator[subprocess.Popen[str]]:
         """A run that goes on beside the test; it and all that it started are gone afterwards.
         What it prints goes to a file: a pipe would stay open in what a killed engine leaves."""
-        self.write()
-        mark = new_mark()
+        self.write_stack_file()
+        mark = create_mark()
         with (self.folder / "output").open("w") as output:
             process = subprocess.Popen(
-                self.argv(*self.of_stack(command, "--yes", "--skip-preview", *flags)),
+                self.build_argv(
+                    *self.build_stack_command(command, "--yes", "--skip-preview", *flags)
+                ),
                 cwd=ROOT,
                 env={**self.environment, **mark},
                 stdin=subprocess.DEVNULL,
@@ -153,72 +157,75 @@ class Deployment:
         finally:
             process.kill()
             process.wait()
-            for left in marked(mark):
+            for pid in list_marked(mark):
                 with suppress(ProcessLookupError):
-                    os.kill(left, signal.SIGKILL)
+                    os.kill(pid, signal.SIGKILL)
 
-    def good(self, command: str, *flags: str) -> Outcome:
-        done = self.run(command, *flags)
-        assert done.exit_code == 0, "\n".join(done.errors)
-        return done
+    def run_successfully(self, command: str, *flags: str) -> PulumiOutcome:
+        run_outcome = self.run(command, *flags)
+        assert run_outcome.exit_code == 0, "\n".join(run_outcome.errors)
+        return run_outcome
 
     def recover(self) -> None:
         """What Pulumi asks for after its engine was killed (README)."""
         cleared = ("refresh", "--clear-pending-creates", "--yes", "--skip-preview")
-        for words in (["cancel", "--yes", "--stack", self.stack], self.of_stack(*cleared)):
-            done = self.pulumi(*words)
-            assert done.returncode == 0, done.stdout + done.stderr
+        for arguments in (
+            ["cancel", "--yes", "--stack", self.stack],
+            self.build_stack_command(*cleared),
+        ):
+            result = self.pulumi(*arguments)
+            assert result.returncode == 0, result.stdout + result.stderr
 
-    def said(self) -> str:
+    def read_output(self) -> str:
         """What the last run beside the test has printed."""
         return (self.folder / "output").read_text()
 
-    def preview(self, *flags: str) -> Outcome:
-        return self.good("preview", *flags)
+    def preview(self, *flags: str) -> PulumiOutcome:
+        return self.run_successfully("preview", *flags)
 
-    def up(self, *flags: str) -> Outcome:
-        return self.good("up", "--yes", "--skip-preview", *flags)
+    def up(self, *flags: str) -> PulumiOutcome:
+        return self.run_successfully("up", "--yes", "--skip-preview", *flags)
 
-    def destroy(self, *flags: str) -> Outcome:
-        return self.good("destroy", "--yes", "--skip-preview", *flags)
+    def destroy(self, *flags: str) -> PulumiOutcome:
+        return self.run_successfully("destroy", "--yes", "--skip-preview", *flags)
 
 
-def outcome(exit_code: int, output: str) -> Outcome:
+def parse_outcome(exit_code: int, output: str) -> PulumiOutcome:
     """Read the engine's events, one JSON document a line."""
     operations: dict[str, str] = {}
     lines: dict[str, list[str]] = {}
     errors: list[str] = []
     components: set[str] = set()
     printed: list[str] = []
-    for event in _events(output):
-        if (found := event.get("resourcePreEvent")) and found["metadata"]["type"] != STACK_TYPE:
-            name, kind = _name(found["metadata"]["urn"]), found["metadata"]["type"]
+    for event in _parse_events(output):
+        if (details := event.get("resourcePreEvent")) and details["metadata"]["type"] != STACK_TYPE:
+            name, kind = _get_resource_name(details["metadata"]["urn"]), details["metadata"]["type"]
             components |= {name} if kind.startswith("sparkform:") else set()
-            operations[name] = found["metadata"]["op"]
-        if found := event.get("diagnosticEvent"):
-            name, text = _name(found.get("urn", "")), found["message"].strip()
-            if found["severity"] == "error":
+            operations[name] = details["metadata"]["op"]
+        if details := event.get("diagnosticEvent"):
+            name, text = _get_resource_name(details.get("urn", "")), details["message"].strip()
+            if details["severity"] == "error":
                 errors.append(text)
-            elif found["severity"] == "info" and _is_own(name, text):
+            elif details["severity"] == "info" and _is_product_line(name, text):
                 lines.setdefault(name, []).append(text)
             else:
                 printed.append(text)
-    return Outcome(exit_code, operations, lines, errors, frozenset(components), printed)
+    return PulumiOutcome(exit_code, operations, lines, errors, frozenset(components), printed)
 
 
-def _is_own(name: str, text: str) -> bool:
+def _is_product_line(name: str, text: str) -> bool:
     """The product's own lines begin with node and step, `spark-1 nccl_conf: `, or with the service
     that is the resource: `service qwen: `."""
     subject = text.partition(": ")[0]
-    own = subject.replace(" ", "-").replace(":", "-") == name
-    return bool(name) and (own or subject == f"service {name}")
+    names_resource = subject.replace(" ", "-").replace(":", "-") == name
+    return bool(name) and (names_resource or subject == f"service {name}")
 
 
-def _events(output: str) -> Iterator[dict[str, Any]]:
+def _parse_events(output: str) -> Iterator[dict[str, Any]]:
     for line in output.splitlines():
         if line.startswith("{"):
             yield json.loads(line)
 
 
-def _name(urn: str) -> str:
+def _get_resource_name(urn: str) -> str:
     return urn.rpartition("::")[2]

@@ -75,30 +75,30 @@ json.dump(seen, sys.stdout)
 """
 
 
-def digest(rack: RackHandle) -> Digest:
+def compute_digest(rack: RackHandle) -> Digest:
     """Of every node, by host name."""
-    return {host: node_digest(rack, host) for host in rack.hosts}
+    return {host: compute_node_digest(rack, host) for host in rack.hosts}
 
 
-def node_digest(rack: RackHandle, host: str) -> dict[str, str]:
+def compute_node_digest(rack: RackHandle, host: str) -> dict[str, str]:
     rack.must(host, "cat > /tmp/digest.py", PROBE)
-    asked = json.dumps([ROOTS, list(EXCEPTIONS)])
-    found: Any = json.loads(rack.must(host, "sudo python3 /tmp/digest.py", asked))
-    return dict(found)
+    request = json.dumps([ROOTS, list(EXCEPTIONS)])
+    entries: Any = json.loads(rack.must(host, "sudo python3 /tmp/digest.py", request))
+    return dict(entries)
 
 
-def changes(before: Digest, after: Digest) -> list[str]:
+def list_changes(earlier: Digest, later: Digest) -> list[str]:
     """One line for each thing that is not as it was."""
     return [
-        f"{host}: {what}: {before[host].get(what)} -> {after[host].get(what)}"
-        for host in before
-        for what in sorted({*before[host], *after[host]})
-        if before[host].get(what) != after[host].get(what)
+        f"{host}: {entry}: {earlier[host].get(entry)} -> {later[host].get(entry)}"
+        for host in earlier
+        for entry in sorted({*earlier[host], *later[host]})
+        if earlier[host].get(entry) != later[host].get(entry)
     ]
 
 
 @contextmanager
-def planted(rack: RackHandle) -> Iterator[None]:
+def plant_file(rack: RackHandle) -> Iterator[None]:
     """One file more on the first node, as long as the block runs."""
     host, path = rack.hosts[0], "/etc/planted-by-a-test"
     rack.must(host, f"sudo touch {path}")

@@ -6,17 +6,17 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from node.host.system import Answer, Result
+from node.host.system import CommandResult, HttpAnswer
 from tests.support.fake_spark import FakeSpark
-from tests.support.fake_system import FINE
+from tests.support.fake_system import SUCCESS
 
 MEMORY = "MemTotal: 1000 kB\nMemAvailable: 900 kB\nSwapTotal: 0 kB\nSwapFree: 0 kB\n"
 SSH = 'tcp LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))\n'
 MADE_S = 1_763_712_000
-GONE = Answer(404, {"message": "no such thing"})
+NOT_FOUND = HttpAnswer(404, {"message": "no such thing"})
 
 
-def labels(service: str = "qwen", token: str = "today-1", rank: int = 0) -> dict[str, str]:
+def build_labels(service: str = "qwen", token: str = "today-1", rank: int = 0) -> dict[str, str]:
     values = {"service": service, "rank": str(rank), "token": token, "owner": "spark/demo"}
     return {f"sparkform.{key}": value for key, value in values.items()}
 
@@ -25,7 +25,7 @@ def labels(service: str = "qwen", token: str = "today-1", rank: int = 0) -> dict
 class FakeRanks:
     """What there is of services, by id; `stores` holds secrets and configs by kind."""
 
-    one: FakeSpark
+    spark: FakeSpark
     containers: dict[str, dict[str, Any]] = field(default_factory=dict)
     services: dict[str, dict[str, Any]] = field(default_factory=dict)
     stores: dict[str, dict[str, Any]] = field(
@@ -35,73 +35,73 @@ class FakeRanks:
     sockets: str = SSH
     stopped: list[str] = field(default_factory=list)
 
-    def container(self, id: str, state: str = "running", **named: Any) -> None:
+    def add_container(self, id: str, state: str = "running", **named: Any) -> None:
         """One that somebody started, with our labels."""
         self.containers[id] = {
             "Id": id,
             "Names": [f"/{id}"],
             "State": state,
             "Created": MADE_S,
-            "Labels": labels(**named),
+            "Labels": build_labels(**named),
         }
 
-    def service(self, id: str, running: int = 1, **named: Any) -> None:
-        spec = {"Name": id, "Labels": labels(**named)}
+    def add_service(self, id: str, running: int = 1, **named: Any) -> None:
+        spec = {"Name": id, "Labels": build_labels(**named)}
         self.services[id] = {"ID": id, "Spec": spec, "ServiceStatus": {"RunningTasks": running}}
         for kind in self.stores:
             name = f"{id}-{kind}"
-            spec = {"Name": name, "Labels": labels(**named)}
+            spec = {"Name": name, "Labels": build_labels(**named)}
             self.stores[kind][name] = {"ID": name, "Spec": spec}
 
-    def state(self) -> object:
+    def read_state(self) -> object:
         return [self.containers, self.services, self.stores, self.units]
 
-    def answer(self, method: str, path: str, body: object) -> Answer:
+    def answer(self, method: str, path: str, body: object) -> HttpAnswer:
         """GET lists, POST stops, DELETE removes."""
-        kind, _, rest = path.partition("?")[0].lstrip("/").partition("/")
+        kind, _, path_rest = path.partition("?")[0].lstrip("/").partition("/")
         shelf = {"containers": self.containers, "services": self.services, **self.stores}[kind]
         if method == "GET":
-            return Answer(200, list(shelf.values()))
-        id = rest.partition("/")[0]
+            return HttpAnswer(200, list(shelf.values()))
+        id = path_rest.partition("/")[0]
         if id not in shelf:
-            return GONE
+            return NOT_FOUND
         if method == "DELETE":
             del shelf[id]
-            return Answer(204, None)
+            return HttpAnswer(204, None)
         shelf[id]["State"] = "exited"
         self.stopped.append(id)
-        return Answer(204, None)
+        return HttpAnswer(204, None)
 
-    def systemctl(self, argv: list[str], stdin: str) -> Result:
+    def run_systemctl(self, argv: list[str], stdin: str) -> CommandResult:
         verb, unit = argv[1], argv[-1]
         if verb == "is-active":
-            return Result(0, self.units.get(unit, "inactive") + "\n", "")
+            return CommandResult(0, self.units.get(unit, "inactive") + "\n", "")
         if verb == "start":
             self.units[unit] = "active"
         if verb == "stop":
             self.units.pop(unit, None)
             self.stopped.append(unit)
-        return FINE
+        return SUCCESS
 
 
-def ranks(one: FakeSpark) -> FakeRanks:
+def add_ranks(spark: FakeSpark) -> FakeRanks:
     """The machine with such a dockerd and systemd."""
-    made = FakeRanks(one)
-    script = one.system.script
+    fake_ranks = FakeRanks(spark)
+    script = spark.system.script
     listed = ("/containers/json", "/services", "/secrets", "/configs")
-    script.requests |= {("GET", path): made.answer for path in listed}
-    script.requests[("*", "*")] = made.answer
+    script.requests |= {("GET", path): fake_ranks.answer for path in listed}
+    script.requests[("*", "*")] = fake_ranks.answer
     for verb in ("is-active", "start", "stop", "reset-failed", "daemon-reload"):
-        script.commands[("systemctl", verb)] = made.systemctl
-    script.commands[("ss",)] = lambda argv, stdin: Result(0, made.sockets, "")
-    script.commands[("ssh-keygen",)] = lambda argv, stdin: _keygen(one, argv)
-    one.system.put("/proc/meminfo", MEMORY)
-    one.extra.append(lambda: json.dumps(made.state(), sort_keys=True))
-    return made
+        script.commands[("systemctl", verb)] = fake_ranks.run_systemctl
+    script.commands[("ss",)] = lambda argv, stdin: CommandResult(0, fake_ranks.sockets, "")
+    script.commands[("ssh-keygen",)] = lambda argv, stdin: _run_keygen(spark, argv)
+    spark.system.put("/proc/meminfo", MEMORY)
+    spark.extra_states.append(lambda: json.dumps(fake_ranks.read_state(), sort_keys=True))
+    return fake_ranks
 
 
-def _keygen(one: FakeSpark, argv: list[str]) -> Result:
+def _run_keygen(spark: FakeSpark, argv: list[str]) -> CommandResult:
     path = argv[argv.index("-f") + 1]
-    one.system.put(path, "PRIVATE", 0o600)
-    one.system.put(f"{path}.pub", f"ssh-ed25519 AAAA{len(one.system.script.calls)} comment\n")
-    return FINE
+    spark.system.put(path, "PRIVATE", 0o600)
+    spark.system.put(f"{path}.pub", f"ssh-ed25519 AAAA{len(spark.system.script.calls)} comment\n")
+    return SUCCESS

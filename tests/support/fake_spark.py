@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from node.host.paths import CLAIM, STATE
-from node.host.system import Answer, Result
-from tests.support.fake_system import FINE, FakeSystem, Script
+from node.host.system import CommandResult, HttpAnswer
+from tests.support.fake_system import SUCCESS, FakeSystem, Script
 
 GPU = "GPU-1a2b3c4d-0000-1111-2222-333344445555"
 STOCK_DAEMON = """{
@@ -48,87 +48,87 @@ class FakeSpark:
     running: dict[str, Any] = field(default_factory=dict)
     restarts: int = 0
     docker_starts: bool = True
-    extra: list[Callable[[], object]] = field(default_factory=list)
+    extra_states: list[Callable[[], object]] = field(default_factory=list)
     network: Any = None
     python: Any = None
     member: Any = None
 
-    def state(self) -> object:
+    def get_state(self) -> object:
         """All that is not in files, for before-and-after comparisons."""
-        return [self.groups, self.running, *(more() for more in self.extra)]
+        return [self.groups, self.running, *(get_extra() for get_extra in self.extra_states)]
 
-    def getent(self, argv: list[str], stdin: str) -> Result:
+    def getent(self, argv: list[str], stdin: str) -> CommandResult:
         if argv[1] == "passwd":
-            known = {
+            passwd_lines = {
                 "nvidia": "nvidia:x:0:0::/home/nvidia:/bin/bash",
                 "0": "nvidia:x:0:0::/:/bin/sh",
             }
-            line = known.get(argv[2])
-            return Result(0, f"{line}\n", "") if line else Result(2, "", "")
+            line = passwd_lines.get(argv[2])
+            return CommandResult(0, f"{line}\n", "") if line else CommandResult(2, "", "")
         if argv[2] not in self.groups:
-            return Result(2, "", "")
-        return Result(0, f"{argv[2]}:x:999:{','.join(self.groups[argv[2]])}\n", "")
+            return CommandResult(2, "", "")
+        return CommandResult(0, f"{argv[2]}:x:999:{','.join(self.groups[argv[2]])}\n", "")
 
-    def gpasswd(self, argv: list[str], stdin: str) -> Result:
+    def gpasswd(self, argv: list[str], stdin: str) -> CommandResult:
         _, option, user, group = argv
         change = {"--add": self.groups[group].append, "--delete": self.groups[group].remove}
         change[option](user)
-        return FINE
+        return SUCCESS
 
-    def loginctl(self, argv: list[str], stdin: str) -> Result:
+    def loginctl(self, argv: list[str], stdin: str) -> CommandResult:
         path = self.system.path(f"/var/lib/systemd/linger/{argv[2]}")
         path.touch() if argv[1] == "enable-linger" else path.unlink(missing_ok=True)
-        return FINE
+        return SUCCESS
 
-    def swapoff(self, argv: list[str], stdin: str) -> Result:
+    def swapoff(self, argv: list[str], stdin: str) -> CommandResult:
         self.system.put("/proc/swaps", SWAPS)
-        return FINE
+        return SUCCESS
 
-    def swapon(self, argv: list[str], stdin: str) -> Result:
+    def swapon(self, argv: list[str], stdin: str) -> CommandResult:
         self.system.put("/proc/swaps", SWAPS + SWAP_LINE)
-        return FINE
+        return SUCCESS
 
-    def restart_docker(self, argv: list[str], stdin: str) -> Result:
+    def restart_docker(self, argv: list[str], stdin: str) -> CommandResult:
         if not self.docker_starts:
-            return Result(1, "", "Job for docker.service failed.")
+            return CommandResult(1, "", "Job for docker.service failed.")
         self.restarts += 1
         self.running = json.loads(self.system.read("/etc/docker/daemon.json") or "{}")
-        return FINE
+        return SUCCESS
 
-    def info(self, method: str, path: str, body: object) -> Answer:
+    def info(self, method: str, path: str, body: object) -> HttpAnswer:
         """The part of GET /info that the step reads."""
-        pairs = [one.split("=") for one in self.running.get("node-generic-resources", [])]
-        named = [{"NamedResourceSpec": {"Kind": kind, "Value": value}} for kind, value in pairs]
+        pairs = [resource.split("=") for resource in self.running.get("node-generic-resources", [])]
+        resources = [{"NamedResourceSpec": {"Kind": kind, "Value": value}} for kind, value in pairs]
         runtime = self.running.get("default-runtime", "runc")
-        return Answer(200, {"DefaultRuntime": runtime, "GenericResources": named or None})
+        return HttpAnswer(200, {"DefaultRuntime": runtime, "GenericResources": resources or None})
 
 
-def spark(root: Path) -> FakeSpark:
+def build_spark(root: Path) -> FakeSpark:
     """A Spark as it comes, claimed for spark/demo."""
     script = Script()
     system = FakeSystem(root, script)
-    one = FakeSpark(system)
+    spark = FakeSpark(system)
     script.commands |= {
-        ("getent",): one.getent,
-        ("gpasswd",): one.gpasswd,
-        ("loginctl",): one.loginctl,
-        ("swapoff",): one.swapoff,
-        ("swapon",): one.swapon,
-        ("nvidia-container-runtime", "--version"): lambda argv, stdin: FINE,
-        ("systemctl", "restart", "docker.service"): one.restart_docker,
-        ("systemctl", "reset-failed", "docker.service"): lambda argv, stdin: FINE,
-        ("journalctl",): lambda argv, stdin: Result(0, "unknown runtime\n", ""),
+        ("getent",): spark.getent,
+        ("gpasswd",): spark.gpasswd,
+        ("loginctl",): spark.loginctl,
+        ("swapoff",): spark.swapoff,
+        ("swapon",): spark.swapon,
+        ("nvidia-container-runtime", "--version"): lambda argv, stdin: SUCCESS,
+        ("systemctl", "restart", "docker.service"): spark.restart_docker,
+        ("systemctl", "reset-failed", "docker.service"): lambda argv, stdin: SUCCESS,
+        ("journalctl",): lambda argv, stdin: CommandResult(0, "unknown runtime\n", ""),
     }
     script.requests |= {
-        ("GET", "/_ping"): lambda method, path, body: Answer(200, "OK"),
-        ("GET", "/info"): one.info,
+        ("GET", "/_ping"): lambda method, path, body: HttpAnswer(200, "OK"),
+        ("GET", "/info"): spark.info,
     }
-    _furnish(system)
-    one.running = json.loads(STOCK_DAEMON)
-    return one
+    _write_stock_files(system)
+    spark.running = json.loads(STOCK_DAEMON)
+    return spark
 
 
-def _furnish(system: FakeSystem) -> None:
+def _write_stock_files(system: FakeSystem) -> None:
     for folder in ("/var/lib/systemd/linger", "/etc/netplan", "/etc/security/limits.d", "/var/lib"):
         system.path(folder).mkdir(parents=True, exist_ok=True)
     system.path("/usr/local/lib").mkdir(parents=True)
@@ -139,7 +139,7 @@ def _furnish(system: FakeSystem) -> None:
     system.put("/proc/swaps", SWAPS + SWAP_LINE)
 
 
-def claim(one: FakeSpark, stack: str = "spark/demo") -> None:
+def claim_node(spark: FakeSpark, stack: str = "spark/demo") -> None:
     """As `install` leaves it."""
-    one.system.path(STATE).mkdir(parents=True, exist_ok=True)
-    one.system.put(CLAIM, f"{stack}\n")
+    spark.system.path(STATE).mkdir(parents=True, exist_ok=True)
+    spark.system.put(CLAIM, f"{stack}\n")

@@ -8,12 +8,12 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from node.host.system import Answer
+from node.host.system import HttpAnswer
 from tests.support.fake_spark import FakeSpark
-from tests.support.fake_system import ANY
+from tests.support.fake_system import ANY_REQUEST
 
 CERTIFICATE = "/var/lib/docker/swarm/certificates/swarm-node.crt"
-FINE = Answer(200, None)
+FINE = HttpAnswer(200, None)
 
 
 @dataclass
@@ -23,7 +23,7 @@ class FakeCluster:
     nodes: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
-    def token(self, cluster: str) -> str:
+    def build_token(self, cluster: str) -> str:
         return f"SWMTKN-1-{cluster}-worker"
 
     def add(self, cluster: str, hostname: str) -> str:
@@ -45,10 +45,10 @@ class FakeCluster:
 class FakeMember:
     """One engine. `cluster` None: in no Swarm."""
 
-    one: FakeSpark
+    spark: FakeSpark
     hostname: str
     address: str
-    world: FakeCluster
+    registry: FakeCluster
     cluster: str | None = None
     node_id: str = ""
     manager: bool = False
@@ -60,12 +60,12 @@ class FakeMember:
     unmade: int = 0
     in_use: int = 0
     left_unmade: int = 0
-    joined_with: list[Any] = field(default_factory=list)
+    join_requests: list[Any] = field(default_factory=list)
 
-    def state(self) -> object:
+    def read_state(self) -> object:
         return [self.cluster, self.manager, self.networks]
 
-    def answer(self, method: str, path: str, body: Any) -> Answer:
+    def answer(self, method: str, path: str, body: Any) -> HttpAnswer:
         bare = path.partition("?")[0]
         routes = {
             ("GET", "/networks"): self.list_networks,
@@ -74,20 +74,20 @@ class FakeMember:
             ("POST", "/swarm/leave"): self.leave,
             ("GET", "/swarm"): self.inspect,
             ("GET", "/nodes"): self.list_nodes,
-            ("GET", "/tasks"): lambda body: Answer(200, []),
-            ("GET", "/networks/host"): lambda body: Answer(200, {"Id": "swarmhost"}),
+            ("GET", "/tasks"): lambda body: HttpAnswer(200, []),
+            ("GET", "/networks/host"): lambda body: HttpAnswer(200, {"Id": "swarmhost"}),
             ("GET", "/networks/docker_gwbridge"): self.inspect_bridge,
             ("DELETE", "/networks/docker_gwbridge"): self.remove_bridge,
         }
         if (method, bare) in routes:
             return routes[method, bare](body)
-        found = re.fullmatch(r"/nodes/(\w+)(/update)?", bare)
-        assert found, f"the fake Swarm does not know {method} {path}"
-        return self.node(method, found.group(1), body)
+        match = re.fullmatch(r"/nodes/(\w+)(/update)?", bare)
+        assert match, f"the fake Swarm does not know {method} {path}"
+        return self.handle_node(method, match.group(1), body)
 
-    def info(self, method: str, path: str, body: object) -> Answer:
-        found = self.one.info(method, path, body).body
-        assert isinstance(found, dict)
+    def read_info(self, method: str, path: str, body: object) -> HttpAnswer:
+        info = self.spark.info(method, path, body).body
+        assert isinstance(info, dict)
         active = self.cluster is not None
         cluster = {"ID": self.cluster, "DefaultAddrPool": [self.pool]} if self.manager else None
         swarm = {
@@ -98,90 +98,93 @@ class FakeMember:
             "RemoteManagers": [{"Addr": self.head}] if active else None,
             "Cluster": cluster,
         }
-        return Answer(200, {**found, "Swarm": swarm, "LiveRestoreEnabled": self.live_restore})
+        return HttpAnswer(200, {**info, "Swarm": swarm, "LiveRestoreEnabled": self.live_restore})
 
-    def init(self, body: dict[str, Any]) -> Answer:
+    def init(self, body: dict[str, Any]) -> HttpAnswer:
         if self.cluster is not None:
-            return Answer(503, {"message": "This node is already part of a swarm."})
-        self.cluster = f"cluster{next(self.world.numbers):018d}"
+            return HttpAnswer(503, {"message": "This node is already part of a swarm."})
+        self.cluster = f"cluster{next(self.registry.numbers):018d}"
         self.manager, self.pool = True, body["DefaultAddrPool"][0]
         self.head = f"{body['AdvertiseAddr']}:2377"
         return self._enter()
 
-    def join(self, body: dict[str, Any]) -> Answer:
+    def join(self, body: dict[str, Any]) -> HttpAnswer:
         if self.cluster is not None:
-            return Answer(503, {"message": "This node is already part of a swarm."})
-        self.joined_with.append(body)
+            return HttpAnswer(503, {"message": "This node is already part of a swarm."})
+        self.join_requests.append(body)
         self.cluster, self.head = body["JoinToken"].split("-")[2], body["RemoteAddrs"][0]
         return self._enter()
 
-    def _enter(self) -> Answer:
+    def _enter(self) -> HttpAnswer:
         assert self.cluster is not None
-        self.node_id = self.world.add(self.cluster, self.hostname)
-        self.one.system.put(CERTIFICATE, _certificate(self.cluster))
+        self.node_id = self.registry.add(self.cluster, self.hostname)
+        self.spark.system.put(CERTIFICATE, _build_certificate(self.cluster))
         if "docker_gwbridge" not in self.networks:
             self.networks.append("docker_gwbridge")
         return FINE
 
-    def leave(self, body: object) -> Answer:
+    def leave(self, body: object) -> HttpAnswer:
         if self.cluster is None:
-            return Answer(503, {"message": "This node is not part of a swarm"})
-        for node in self.world.nodes.get(self.cluster, []):
+            return HttpAnswer(503, {"message": "This node is not part of a swarm"})
+        for node in self.registry.nodes.get(self.cluster, []):
             if node["ID"] == self.node_id:
                 node["Status"] = {"State": "down"}
         self.left_unmade += self.unmade > 0
         self.cluster, self.manager, self.head, self.pool = None, False, "", None
-        self.one.system.path(CERTIFICATE).unlink()
+        self.spark.system.path(CERTIFICATE).unlink()
         return FINE
 
-    def inspect(self, body: object) -> Answer:
+    def inspect(self, body: object) -> HttpAnswer:
         if not self.manager or self.cluster is None:
-            return Answer(503, {"message": "This node is not a swarm manager."})
-        tokens = {"Worker": self.world.token(self.cluster)}
-        return Answer(200, {"ID": self.cluster, "JoinTokens": tokens})
+            return HttpAnswer(503, {"message": "This node is not a swarm manager."})
+        tokens = {"Worker": self.registry.build_token(self.cluster)}
+        return HttpAnswer(200, {"ID": self.cluster, "JoinTokens": tokens})
 
-    def list_nodes(self, body: object) -> Answer:
+    def list_nodes(self, body: object) -> HttpAnswer:
         if not self.manager or self.cluster is None:
-            return Answer(503, {"message": "This node is not a swarm manager."})
-        return Answer(200, self.world.nodes[self.cluster])
+            return HttpAnswer(503, {"message": "This node is not a swarm manager."})
+        return HttpAnswer(200, self.registry.nodes[self.cluster])
 
-    def list_networks(self, body: object) -> Answer:
-        return Answer(200, [{"Name": name} for name in self.networks])
+    def list_networks(self, body: object) -> HttpAnswer:
+        return HttpAnswer(200, [{"Name": name} for name in self.networks])
 
-    def inspect_bridge(self, body: object) -> Answer:
+    def inspect_bridge(self, body: object) -> HttpAnswer:
         if "docker_gwbridge" not in self.networks:
-            return Answer(404, {"message": "network docker_gwbridge not found"})
+            return HttpAnswer(404, {"message": "network docker_gwbridge not found"})
         self.unmade -= self.unmade > 0
         joined: dict[str, Any] = {} if self.cluster is None or self.unmade else {"ingress-sbox": {}}
-        return Answer(200, {"Name": "docker_gwbridge", "Containers": joined})
+        return HttpAnswer(200, {"Name": "docker_gwbridge", "Containers": joined})
 
-    def remove_bridge(self, body: object) -> Answer:
+    def remove_bridge(self, body: object) -> HttpAnswer:
         if self.in_use:
             self.in_use -= 1
-            return Answer(403, {"message": "network docker_gwbridge has active endpoints"})
+            return HttpAnswer(403, {"message": "network docker_gwbridge has active endpoints"})
         self.networks.remove("docker_gwbridge")
         return FINE
 
-    def node(self, method: str, ident: str, body: Any) -> Answer:
-        nodes = self.world.nodes[str(self.cluster)]
-        found = next(node for node in nodes if node["ID"] == ident)
+    def handle_node(self, method: str, ident: str, body: Any) -> HttpAnswer:
+        nodes = self.registry.nodes[str(self.cluster)]
+        swarm_node = next(node for node in nodes if node["ID"] == ident)
         if method == "DELETE":
-            nodes.remove(found)
+            nodes.remove(swarm_node)
         elif method == "POST":
-            found["Spec"] = body
-        return Answer(200, found)
+            swarm_node["Spec"] = body
+        return HttpAnswer(200, swarm_node)
 
 
-def member(one: FakeSpark, world: FakeCluster, hostname: str, address: str) -> FakeMember:
+def add_member(spark: FakeSpark, registry: FakeCluster, hostname: str, address: str) -> FakeMember:
     """Give a fake Spark its engine's Swarm side."""
-    found = FakeMember(one, hostname, address, world)
-    one.system.script.requests |= {("GET", "/info"): found.info, ANY: found.answer}
-    one.extra.append(found.state)
-    one.system.path(CERTIFICATE).parent.mkdir(parents=True)
-    return found
+    fake_member = FakeMember(spark, hostname, address, registry)
+    spark.system.script.requests |= {
+        ("GET", "/info"): fake_member.read_info,
+        ANY_REQUEST: fake_member.answer,
+    }
+    spark.extra_states.append(fake_member.read_state)
+    spark.system.path(CERTIFICATE).parent.mkdir(parents=True)
+    return fake_member
 
 
-def _certificate(cluster: str) -> str:
+def _build_certificate(cluster: str) -> str:
     """As much of one as says the cluster's id: the organisation in DER, in PEM."""
     body = base64.b64encode(b"\x06\x03\x55\x04\x0a\x0c\x19" + cluster.encode()).decode()
     return f"-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n"

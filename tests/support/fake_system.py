@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from node.host.system import Answer, Result, System, draft_of
+from node.host.system import CommandResult, HttpAnswer, System, get_draft_path
 
-Command = Callable[[list[str], str], Result]
-Request = Callable[[str, str, object], Answer]
-FINE = Result(0, "", "")
-ANY = ("*", "*")
+Command = Callable[[list[str], str], CommandResult]
+Request = Callable[[str, str, object], HttpAnswer]
+SUCCESS = CommandResult(0, "", "")
+ANY_REQUEST = ("*", "*")
 
 
 class Killed(BaseException):
@@ -34,27 +34,29 @@ class Script:
     effects: int = 0
     die_at: int | None = None
 
-    def strikes(self) -> bool:
+    def count_effect(self) -> bool:
         """Count one effect; True where it is the last one of this life."""
         self.effects += 1
         return self.effects == self.die_at
 
-    def live(self) -> None:
-        if self.strikes():
+    def survive_effect(self) -> None:
+        if self.count_effect():
             raise Killed
 
     def command(self, argv: Sequence[str]) -> Command:
         for length in range(len(argv), 0, -1):
-            found = self.commands.get(tuple(argv[:length]))
-            if found:
-                return found
+            command = self.commands.get(tuple(argv[:length]))
+            if command:
+                return command
         raise AssertionError(f"the script does not know the command {list(argv)}")
 
-    def request(self, method: str, path: str) -> Request:
-        found = self.requests.get((method, path.partition("?")[0])) or self.requests.get(ANY)
-        if found is None:
+    def find_request(self, method: str, path: str) -> Request:
+        request = self.requests.get((method, path.partition("?")[0])) or self.requests.get(
+            ANY_REQUEST
+        )
+        if request is None:
             raise AssertionError(f"the script does not know the request {method} {path}")
-        return found
+        return request
 
 
 @dataclass(frozen=True)
@@ -73,40 +75,40 @@ class FakeSystem(System):
     def write(
         self, absolute: str, text: str, mode: int = 0o644, owner: tuple[int, int] | None = None
     ) -> None:
-        if self.script.strikes():
-            draft_of(self.path(absolute)).write_text(text[: len(text) // 2], errors="replace")
+        if self.script.count_effect():
+            get_draft_path(self.path(absolute)).write_text(text[: len(text) // 2], errors="replace")
             raise Killed
         super().write(absolute, text, mode, owner)
 
     def append(self, absolute: str, text: str) -> None:
-        if self.script.strikes():
+        if self.script.count_effect():
             super().append(absolute, text[: len(text) // 2])
             raise Killed
         super().append(absolute, text)
 
     def remove(self, absolute: str) -> None:
-        self.script.live()
+        self.script.survive_effect()
         super().remove(absolute)
 
     def link(self, absolute: str, target: str) -> None:
-        self.script.live()
+        self.script.survive_effect()
         super().link(absolute, target)
 
     def make_directory(self, absolute: str, mode: int = 0o755) -> None:
-        self.script.live()
+        self.script.survive_effect()
         super().make_directory(absolute, mode)
 
     def remove_directory(self, absolute: str) -> None:
-        self.script.live()
+        self.script.survive_effect()
         super().remove_directory(absolute)
 
     def remove_tree(self, absolute: str) -> None:
-        self.script.live()
+        self.script.survive_effect()
         super().remove_tree(absolute)
 
-    def own(self, absolute: str, mode: int, uid: int, gid: int) -> None:
+    def set_owner(self, absolute: str, mode: int, uid: int, gid: int) -> None:
         """The mode only: a test that is not root cannot give files away."""
-        self.script.live()
+        self.script.survive_effect()
         self.path(absolute).chmod(mode)
 
     def run(
@@ -115,37 +117,37 @@ class FakeSystem(System):
         stdin: str = "",
         timeout_s: float = 10,
         environment: Mapping[str, str] | None = None,
-    ) -> Result:
-        self.script.live()
+    ) -> CommandResult:
+        self.script.survive_effect()
         self.script.calls.append(list(argv))
         return self.script.command(argv)(list(argv), stdin)
 
-    def knock(self, interface: str, addresses: Sequence[str]) -> None:
+    def probe_neighbours(self, interface: str, addresses: Sequence[str]) -> None:
         self.script.calls.append(["knock", interface, *addresses])
 
-    def ask(
+    def request(
         self, socket_path: str, method: str, path: str, body: object = None, timeout_s: float = 10
-    ) -> Answer:
-        self.script.live()
+    ) -> HttpAnswer:
+        self.script.survive_effect()
         self.script.calls.append([method, path])
-        return self.script.request(method, path)(method, path, body)
+        return self.script.find_request(method, path)(method, path, body)
 
     def fetch(self, socket_path: str, path: str, timeout_s: float = 30) -> bytes | None:
         """As `ask`; the script's answer has bytes as its body."""
-        answer = self.ask(socket_path, "GET", path)
+        answer = self.request(socket_path, "GET", path)
         return answer.body if answer.ok and isinstance(answer.body, bytes) else None
 
 
-def tree_of(system: System) -> dict[str, tuple[str, int, bytes]]:
+def read_tree(system: System) -> dict[str, tuple[str, int, bytes]]:
     """Every path below the root: what it is, its mode, its bytes or link target."""
-    found = {}
+    tree = {}
     for folder, folders, files in os.walk(system.root):
         for path in (os.path.join(folder, name) for name in (*folders, *files)):
-            found[os.path.relpath(path, system.root)] = _entry(path)
-    return dict(sorted(found.items()))
+            tree[os.path.relpath(path, system.root)] = _read_entry(path)
+    return dict(sorted(tree.items()))
 
 
-def _entry(path: str) -> tuple[str, int, bytes]:
+def _read_entry(path: str) -> tuple[str, int, bytes]:
     mode = os.lstat(path).st_mode
     if stat.S_ISLNK(mode):
         return ("link", 0, os.fsencode(os.readlink(path)))

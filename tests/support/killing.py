@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.support.deployment import RUN_LIMIT_S, Deployment
-from tests.support.pausing import Pause, Point, Stop, planted
+from tests.support.pausing import Pause, Point, Stop, plant_stand_in
 from tests.support.rack import RackHandle
 
 ENGINE, PROCESS, REBOOT = "engine", "process", "reboot"
@@ -40,38 +40,38 @@ class Victim:
     rack: RackHandle
     host: str
 
-    def strike(self, command: str, point: Point, kind: str, then: str) -> str:
+    def strike(self, command: str, point: Point, kind: str, recovery: str) -> str:
         """Kill `command` there, then carry out `then`, which must succeed. Returns the effect that
         did not come about."""
-        with planted(self.rack, self.host) as pause:
+        with plant_stand_in(self.rack, self.host) as pause:
             pause.order(point)
-            with self.deployment.running(command) as engine:
-                stop = self._stop(pause, engine)
+            with self.deployment.start(command) as engine:
+                stop = self._await_stop(pause, engine)
                 KILLS[kind](engine, pause, stop)
                 assert engine.wait(RUN_LIMIT_S) != 0, "the run must have failed"
             if kind == ENGINE:
                 self.deployment.recover()
-            self._finish(then, pause, stop if kind == ENGINE else None)
+            self._finish(recovery, pause, stop if kind == ENGINE else None)
         return stop.before
 
-    def _stop(self, pause: Pause, engine: subprocess.Popen[str]) -> Stop:
-        with self._quoting():
-            return pause.stopped(engine)
+    def _await_stop(self, pause: Pause, engine: subprocess.Popen[str]) -> Stop:
+        with self._quote_output():
+            return pause.await_stop(engine)
 
     @contextmanager
-    def _quoting(self) -> Iterator[None]:
+    def _quote_output(self) -> Iterator[None]:
         """What the run has said stands beside what was missed."""
         try:
             yield
         except AssertionError as error:
-            raise AssertionError(f"{error}: {self.deployment.said()}") from None
+            raise AssertionError(f"{error}: {self.deployment.read_output()}") from None
 
-    def _finish(self, command: str, pause: Pause, still: Stop | None) -> None:
-        earlier = pause.runs()
-        with self.deployment.running(command) as engine:
-            if still:
+    def _finish(self, command: str, pause: Pause, stopped: Stop | None) -> None:
+        earlier_runs = pause.count_runs()
+        with self.deployment.start(command) as engine:
+            if stopped:
                 # The killed engine's run goes on beside the first one of this command.
-                with self._quoting():
-                    pause.await_company(earlier)
-                pause.signal(still, "CONT")
-            assert engine.wait(RUN_LIMIT_S) == 0, self.deployment.said()
+                with self._quote_output():
+                    pause.await_another_run(earlier_runs)
+                pause.signal(stopped, "CONT")
+            assert engine.wait(RUN_LIMIT_S) == 0, self.deployment.read_output()

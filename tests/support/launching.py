@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sparkform.config import Spec, parse_config
+from sparkform.config import Declaration, parse_config
 from sparkform.fabric.network import Network, plan_network
 from sparkform.launch import Launch, plan_launches
-from sparkform.plan.targets import targets
+from sparkform.plan.targets import list_targets
 from sparkform.ssh.observe import observe
-from tests.support.deployment import cluster_of
+from tests.support.deployment import read_cluster_block
 from tests.support.rack import RackHandle
 
 READY_LIMIT_S = 400.0
@@ -27,34 +27,36 @@ TOKEN = "by-hand-1"
 PAUSE_S = 1.0
 
 
-def launches(rack: RackHandle, **services: Mapping[str, Any]) -> dict[str, tuple[Launch, ...]]:
+def list_launches(rack: RackHandle, **services: Mapping[str, Any]) -> dict[str, tuple[Launch, ...]]:
     """Planned from what the rack's nodes report now."""
-    return dict(planned(rack, **services).launches)
+    return dict(plan_observed_rack(rack, **services).launches)
 
 
 @dataclass(frozen=True)
-class Planned:
+class PlannedRack:
     """A declaration with its network and launches."""
 
-    spec: Spec
+    declaration: Declaration
     network: Network
     launches: Mapping[str, tuple[Launch, ...]]
 
 
-def planned(rack: RackHandle, **services: Mapping[str, Any]) -> Planned:
+def plan_observed_rack(rack: RackHandle, **services: Mapping[str, Any]) -> PlannedRack:
     """From what the rack's nodes report now."""
-    cluster = {**cluster_of(rack), "swarm": {"enabled": False}}
-    spec = parse_config(cluster, services)
-    found = observe(targets(spec))
-    assert found.errors == {}, found.errors
-    network, problems = plan_network(spec, found.documents)
-    plan = plan_launches(spec, network, found.documents)
-    assert [*problems, *plan.problems] == [], [str(one) for one in (*problems, *plan.problems)]
-    return Planned(spec, network, plan.services)
+    cluster = {**read_cluster_block(rack), "swarm": {"enabled": False}}
+    declaration = parse_config(cluster, services)
+    observation = observe(list_targets(declaration))
+    assert observation.errors == {}, observation.errors
+    network, problems = plan_network(declaration, observation.reports)
+    plan = plan_launches(declaration, network, observation.reports)
+    assert [*problems, *plan.problems] == [], [
+        str(problem) for problem in (*problems, *plan.problems)
+    ]
+    return PlannedRack(declaration, network, plan.services)
 
 
 @dataclass(frozen=True)
-class Started:
+class StartedService:
     """The ranks of one service that were started by hand."""
 
     rack: RackHandle
@@ -67,50 +69,50 @@ class Started:
     def root(self, launch: Launch, script: str, stdin: str = "") -> str:
         return self.rack.must(launch.node, f"sudo sh -ec {shlex.quote(script)}", stdin)
 
-    def log(self, launch: Launch) -> str:
+    def read_log(self, launch: Launch) -> str:
         name = f"sparkform-{launch.service}"
         if launch.runtime == "native":
             return self.root(launch, f"journalctl -u {name} --no-pager -o cat")
         return self.root(launch, f"docker logs {name}-{launch.rank} 2>&1")
 
-    def logs(self) -> str:
-        parts = (f"== {one.name}\n{self.log(one)[-60000:]}" for one in self.ranks)
+    def read_logs(self) -> str:
+        parts = (f"== {launch.name}\n{self.read_log(launch)[-60000:]}" for launch in self.ranks)
         return "\n".join(parts)
 
-    def ask(self, path: str, body: Mapping[str, Any] | None = None, limit_s: float = 60) -> Any:
+    def request(self, path: str, body: Mapping[str, Any] | None = None, limit_s: float = 60) -> Any:
         """One request at the head's management address; None where nothing answers."""
         node = self.rack.node(self.head.node)
         url = f"http://{node.address}:{self.head.ports[0].number}{path}"
         curl = f"curl -sS -m {limit_s} -H 'Content-Type: application/json' {url}"
         script = f"{curl} -d @-" if body is not None else curl
-        done = self.rack.ask(self.head.node, script, json.dumps(body or {}), limit_s + 10)
-        return json.loads(done.stdout) if done.returncode == 0 and done.stdout else None
+        result = self.rack.ask(self.head.node, script, json.dumps(body or {}), limit_s + 10)
+        return json.loads(result.stdout) if result.returncode == 0 and result.stdout else None
 
     def wait_ready(self) -> float:
         """Seconds until the head lists its model."""
         started = time.monotonic()
-        while not (self.ask("/v1/models", limit_s=3) or {}).get("data"):
-            assert time.monotonic() - started < READY_LIMIT_S, self.logs()
-            assert self.alive(self.head), self.logs()
+        while not (self.request("/v1/models", limit_s=3) or {}).get("data"):
+            assert time.monotonic() - started < READY_LIMIT_S, self.read_logs()
+            assert self.is_alive(self.head), self.read_logs()
             time.sleep(PAUSE_S)
         return time.monotonic() - started
 
     def chat(self, text: str, tokens: int) -> str:
         message = {"role": "user", "content": text}
         body = {"model": self.head_name, "messages": [message], "max_tokens": tokens}
-        answer = self.ask("/v1/chat/completions", {**body, "temperature": 0})
-        assert answer, self.logs()
-        assert "choices" in answer, f"{answer}\n{self.logs()}"
+        answer = self.request("/v1/chat/completions", {**body, "temperature": 0})
+        assert answer, self.read_logs()
+        assert "choices" in answer, f"{answer}\n{self.read_logs()}"
         content: str = answer["choices"][0]["message"]["content"]
         return content
 
     @property
     def head_name(self) -> str:
-        listed = self.ask("/v1/models")
+        listed = self.request("/v1/models")
         name: str = listed["data"][0]["id"]
         return name
 
-    def alive(self, launch: Launch) -> bool:
+    def is_alive(self, launch: Launch) -> bool:
         name = f"sparkform-{launch.service}"
         if launch.runtime == "native":
             return self.rack.ask(launch.node, f"systemctl is-active {name}").returncode == 0
@@ -126,9 +128,9 @@ class Started:
 
 
 @contextmanager
-def started(rack: RackHandle, ranks: Sequence[Launch]) -> Iterator[Started]:
+def start_ranks(rack: RackHandle, ranks: Sequence[Launch]) -> Iterator[StartedService]:
     """All ranks, workers first; gone afterwards with all their files."""
-    group = Started(rack, ranks)
+    group = StartedService(rack, ranks)
     try:
         _make_keys(group)
         for launch in reversed(ranks):
@@ -142,42 +144,42 @@ def started(rack: RackHandle, ranks: Sequence[Launch]) -> Iterator[Started]:
             _remove(group, launch)
 
 
-def _folder(launch: Launch) -> str:
+def _get_folder(launch: Launch) -> str:
     return f"/root/launch/{launch.name}"
 
 
-def _write(group: Started, launch: Launch, path: str, text: str, mode: str) -> None:
+def _write(group: StartedService, launch: Launch, path: str, text: str, mode: str) -> None:
     group.root(launch, f"install -D -m {mode} /dev/stdin {path}", text)
 
 
-def _start_container(group: Started, launch: Launch) -> None:
-    folder = _folder(launch)
+def _start_container(group: StartedService, launch: Launch) -> None:
+    folder = _get_folder(launch)
     options = [f"--name=sparkform-{launch.service}-{launch.rank}", "--network=host"]
     options += ["--runtime=nvidia", *(["--ipc=host"] if launch.shares_ipc else [])]
     for file in launch.files:
         _write(group, launch, folder + file.path, file.text, file.mode)
         options.append(f"--volume={folder}{file.path}:{file.path}:ro")
     options += [
-        f"--volume={one.source}:{one.target}{':ro' if one.read_only else ''}"
-        for one in launch.mounts
-        if one.source
+        f"--volume={mount.source}:{mount.target}{':ro' if mount.read_only else ''}"
+        for mount in launch.mounts
+        if mount.source
     ]
     options += [f"--device={device}" for device in launch.devices]
-    own = {"service": launch.service, "rank": launch.rank, "token": TOKEN}
-    options += [f"--label=sparkform.{name}={value}" for name, value in own.items()]
+    labels = {"service": launch.service, "rank": launch.rank, "token": TOKEN}
+    options += [f"--label=sparkform.{name}={value}" for name, value in labels.items()]
     options += [f"--env={name}={value}" for name, value in launch.environment.items()]
     entry, *first = launch.entrypoint
     command = ["docker", "run", "--detach", *options, f"--entrypoint={entry}", launch.image or ""]
     group.root(launch, shlex.join([*command, *first, *launch.argv]))
 
 
-def _start_unit(group: Started, launch: Launch) -> None:
+def _start_unit(group: StartedService, launch: Launch) -> None:
     for file in launch.files:
         _write(group, launch, file.path, file.text, file.mode)
     group.root(launch, f"systemctl daemon-reload; systemctl start sparkform-{launch.service}")
 
 
-def _make_keys(group: Started) -> None:
+def _make_keys(group: StartedService) -> None:
     """As docs/design/launches.md says: private halves stay where they are made."""
     public: dict[str, dict[str, str]] = {launch.node: {} for launch in group.ranks}
     for launch in group.ranks:
@@ -197,7 +199,7 @@ def _make_keys(group: Started) -> None:
                 _write(group, launch, key.source, "\n".join(lines) + "\n", key.mode)
 
 
-def _remove(group: Started, launch: Launch) -> None:
+def _remove(group: StartedService, launch: Launch) -> None:
     name = f"sparkform-{launch.service}"
     if launch.runtime == "native":
         group.root(launch, f"systemctl stop {name} || true; systemctl reset-failed {name} || true")
@@ -205,4 +207,4 @@ def _remove(group: Started, launch: Launch) -> None:
         group.root(launch, "systemctl daemon-reload")
     else:
         group.root(launch, f"docker rm --force {name}-{launch.rank} || true")
-    group.root(launch, f"rm -rf {_folder(launch)} /var/lib/sparkform/services/{launch.service}")
+    group.root(launch, f"rm -rf {_get_folder(launch)} /var/lib/sparkform/services/{launch.service}")

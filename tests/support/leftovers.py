@@ -7,34 +7,36 @@ import re
 import subprocess
 from pathlib import Path
 
-PLACES = ("/run/sparkform", "/run/netns", "/etc/netplan", "/etc/docker")
+FOLDERS = ("/run/sparkform", "/run/netns", "/etc/netplan", "/etc/docker")
 
 
-def out(*argv: str) -> str:
+def run_command(*argv: str) -> str:
     return subprocess.run(argv, capture_output=True, text=True).stdout
 
 
-def links() -> set[str]:
-    return {f"link {link['ifname']}" for link in json.loads(out("ip", "-json", "link"))}
+def list_links() -> set[str]:
+    return {f"link {link['ifname']}" for link in json.loads(run_command("ip", "-json", "link"))}
 
 
-def routes() -> set[str]:
-    return {f"route {line.strip()}" for line in out("ip", "route").splitlines()}
+def list_routes() -> set[str]:
+    return {f"route {line.strip()}" for line in run_command("ip", "route").splitlines()}
 
 
-def docker_things() -> set[str]:
+def list_docker_objects() -> set[str]:
     lists = {
         "container": ("ps", "--all", "--format={{.Names}}"),
         "volume": ("volume", "ls", "--format={{.Name}}"),
         "network": ("network", "ls", "--format={{.Name}}"),
     }
     return {
-        f"{kind} {name}" for kind, words in lists.items() for name in out("docker", *words).split()
+        f"{kind} {name}"
+        for kind, arguments in lists.items()
+        for name in run_command("docker", *arguments).split()
     }
 
 
-def files() -> set[str]:
-    return {f"file {path}" for place in PLACES for path in Path(place).rglob("*")}
+def list_files() -> set[str]:
+    return {f"file {path}" for folder in FOLDERS for path in Path(folder).rglob("*")}
 
 
 def mounts() -> set[str]:
@@ -42,30 +44,38 @@ def mounts() -> set[str]:
     return {f"mount {line.split()[4]}" for line in lines}
 
 
-def packet_filter() -> set[str]:
-    return {f"rule {line}" for line in out("iptables-save").splitlines() if line[0] not in "#:"}
+def list_firewall_rules() -> set[str]:
+    return {
+        f"rule {line}" for line in run_command("iptables-save").splitlines() if line[0] not in "#:"
+    }
 
 
-def processes(rack: str) -> set[str]:
+def list_processes(rack: str) -> set[str]:
     """Those that carry the rack's name: the machine's others come and go."""
-    found = set()
+    processes = set()
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            words = file.read_text(errors="replace").split("\0")
+            arguments = file.read_text(errors="replace").split("\0")
         except OSError:
             continue  # it ended while we looked
-        if any(rack in word for word in words):
-            found.add(f"process {' '.join(words).strip()}")
-    return found
+        if any(rack in argument for argument in arguments):
+            processes.add(f"process {' '.join(arguments).strip()}")
+    return processes
 
 
-def everything(rack: str) -> set[str]:
+def list_everything(rack: str) -> set[str]:
     return set().union(
-        links(), routes(), docker_things(), files(), mounts(), packet_filter(), processes(rack)
+        list_links(),
+        list_routes(),
+        list_docker_objects(),
+        list_files(),
+        mounts(),
+        list_firewall_rules(),
+        list_processes(rack),
     )
 
 
-def is_of(thing: str, rack: str, third: int) -> bool:
+def is_of_rack(leftover: str, rack: str, subnet: int) -> bool:
     """Whether it belongs to this rack by its name; racks of others may stand beside it."""
-    own_leg = re.search(rf"rack87-{third}(?!\d)", thing)  # the leg of 1 is not that of 126
-    return rack in thing or own_leg is not None or f"10.87.{third}." in thing
+    leg_match = re.search(rf"rack87-{subnet}(?!\d)", leftover)  # the leg of 1 is not that of 126
+    return rack in leftover or leg_match is not None or f"10.87.{subnet}." in leftover

@@ -11,50 +11,52 @@ from node.host.paths import LOCK
 from node.host.system import System
 from node.verbs import apply, undo
 from tests.support.fake_spark import FakeSpark
-from tests.support.fake_system import Killed, tree_of
+from tests.support.fake_system import Killed, read_tree
 
-HELD = LOCK.lstrip("/")
-Maker = Callable[[], FakeSpark]
+LOCK_PATH = LOCK.lstrip("/")
+SparkMaker = Callable[[], FakeSpark]
 
 
-def owner_of(step: str, node: str = "spark-1") -> str:
+def format_owner(step: str, node: str = "spark-1") -> str:
     return f"spark/demo/{node}/{step}"
 
 
-def document(step: str, want: Mapping[str, Any], run: int = 1, node: str = "spark-1") -> str:
-    return json.dumps({"owner": owner_of(step, node), "want": want, "have": None, "run": run})
+def build_document(step: str, want: Mapping[str, Any], run: int = 1, node: str = "spark-1") -> str:
+    return json.dumps({"owner": format_owner(step, node), "want": want, "have": None, "run": run})
 
 
 def run_apply(
     system: System, step: str, want: Mapping[str, Any], secret: str = "", run: int = 1
 ) -> list[str]:
-    return apply.main(system, [step], document(step, want, run) + (f"\n{secret}" if secret else ""))
+    return apply.main(
+        system, [step], build_document(step, want, run) + (f"\n{secret}" if secret else "")
+    )
 
 
 def undo_all(system: System) -> list[str]:
     return undo.main(system, ["--all"], "")
 
 
-def picture(one: FakeSpark) -> object:
+def take_snapshot(spark: FakeSpark) -> object:
     """All that a change could show in: files with modes, and what commands changed. The lock's file
     says who held it last, to the second."""
-    tree = tree_of(one.system)
-    if HELD in tree:
-        tree[HELD] = (*tree[HELD][:2], b"")
-    return [tree, json.dumps(one.state(), sort_keys=True, default=str)]
+    tree = read_tree(spark.system)
+    if LOCK_PATH in tree:
+        tree[LOCK_PATH] = (*tree[LOCK_PATH][:2], b"")
+    return [tree, json.dumps(spark.get_state(), sort_keys=True, default=str)]
 
 
-def lives(make: Maker, act: Callable[[FakeSpark], object]) -> Iterator[FakeSpark]:
+def run_lives(make_spark: SparkMaker, act: Callable[[FakeSpark], object]) -> Iterator[FakeSpark]:
     """One machine for each effect of `act`, killed at that effect; the last one lived through."""
-    death = 1
+    death_effect = 1
     while True:
-        one = make()
-        one.system.script.effects, one.system.script.die_at = 0, death
+        spark = make_spark()
+        spark.system.script.effects, spark.system.script.die_at = 0, death_effect
         with suppress(Killed):
-            act(one)
-        survived = one.system.script.effects < death
-        one.system.script.die_at = None
-        yield one
+            act(spark)
+        survived = spark.system.script.effects < death_effect
+        spark.system.script.die_at = None
+        yield spark
         if survived:
             return
-        death += 1
+        death_effect += 1

@@ -12,10 +12,10 @@ from pathlib import Path
 from sparkrack import commands
 from tests.support import pausing_python
 from tests.support.rack import RackHandle
-from tests.support.waiting import until
+from tests.support.waiting import wait_until
 
 # sudo's secure_path begins with it; the digest sees what is forgotten there.
-PLACE_IN_PATH = "/usr/local/sbin/python3"
+STAND_IN_PATH = "/usr/local/sbin/python3"
 LIMIT_S = 120.0
 
 
@@ -47,72 +47,72 @@ class Pause:
 
     def order(self, point: Point) -> None:
         """Stop the next run that this is about."""
-        place = pausing_python.PLACE
-        script = f"rm -rf {place}; mkdir -p {place}; cat > {pausing_python.ORDER}"
-        self._in_node(script, json.dumps(asdict(point)))
+        folder = pausing_python.FOLDER
+        script = f"rm -rf {folder}; mkdir -p {folder}; cat > {pausing_python.ORDER}"
+        self._run_in_node(script, json.dumps(asdict(point)))
 
-    def stopped(self, engine: subprocess.Popen[str]) -> Stop:
+    def await_stop(self, engine: subprocess.Popen[str]) -> Stop:
         """Wait until the run that the engine started stands still."""
 
         def is_over() -> bool:
             return engine.poll() is not None or self._read(pausing_python.STOPPED) is not None
 
-        until(is_over, "nothing stopped", LIMIT_S)
-        found = self._read(pausing_python.STOPPED)
-        assert found, "the engine ended without coming to that point"
-        return Stop(**json.loads(found))
+        wait_until(is_over, "nothing stopped", LIMIT_S)
+        stop_text = self._read(pausing_python.STOPPED)
+        assert stop_text, "the engine ended without coming to that point"
+        return Stop(**json.loads(stop_text))
 
-    def runs(self) -> int:
+    def count_runs(self) -> int:
         """How many runs that change something have begun since the order."""
         text = self._read(pausing_python.RUNS) or ""
         return sum(not line.startswith("observe") for line in text.splitlines())
 
-    def await_company(self, earlier: int) -> None:
+    def await_another_run(self, earlier_runs: int) -> None:
         """Until a further run has begun beside the stopped one, or waits for it in a shell."""
-        until(
-            lambda: self.runs() > earlier or self._flocks(),
+        wait_until(
+            lambda: self.count_runs() > earlier_runs or self._is_flock_running(),
             f"no further run began on {self.host}",
             LIMIT_S,
         )
 
-    def _flocks(self) -> bool:
-        processes = Path(f"/proc/{self._first_process()}/root/proc")
-        return any(_name_of(one) == "flock" for one in processes.glob("[0-9]*/comm"))
+    def _is_flock_running(self) -> bool:
+        processes = Path(f"/proc/{self._get_first_process()}/root/proc")
+        return any(_read_name(comm) == "flock" for comm in processes.glob("[0-9]*/comm"))
 
     def signal(self, stop: Stop, name: str) -> None:
         """sudo stops itself when its command is stopped, so it must go on as well."""
         sudo = f"$(awk '/^PPid:/ {{print $2}}' /proc/{stop.pid}/status)"
-        self._in_node(f"sudo={sudo}; kill -{name} {stop.pid}; kill -CONT $sudo")
+        self._run_in_node(f"sudo={sudo}; kill -{name} {stop.pid}; kill -CONT $sudo")
 
     def _read(self, path: str) -> str | None:
         """From outside, through the first process of the node: a look costs no login."""
         try:
-            return Path(f"/proc/{self._first_process()}/root{path}").read_text()
+            return Path(f"/proc/{self._get_first_process()}/root{path}").read_text()
         except FileNotFoundError:
             return None
 
-    def _first_process(self) -> int:
+    def _get_first_process(self) -> int:
         container = self.rack.node(self.host).container
-        asked = [commands.DOCKER, "inspect", "--format={{.State.Pid}}", container]
-        return int(subprocess.check_output(asked, text=True))
+        command = [commands.DOCKER, "inspect", "--format={{.State.Pid}}", container]
+        return int(subprocess.check_output(command, text=True))
 
-    def _in_node(self, script: str, stdin: str = "") -> None:
+    def _run_in_node(self, script: str, stdin: str = "") -> None:
         prefix = [commands.DOCKER, "exec", "-i", self.rack.node(self.host).container]
         subprocess.run([*prefix, "sh", "-ec", script], input=stdin, text=True, check=True)
 
 
 @contextmanager
-def planted(rack: RackHandle, host: str) -> Iterator[Pause]:
+def plant_stand_in(rack: RackHandle, host: str) -> Iterator[Pause]:
     """The stand-in lies on the node as long as the block runs."""
     text = Path(pausing_python.__file__).read_text()
-    rack.must(host, f"sudo install -m 0755 /dev/stdin {PLACE_IN_PATH}", text)
+    rack.must(host, f"sudo install -m 0755 /dev/stdin {STAND_IN_PATH}", text)
     try:
         yield Pause(rack, host)
     finally:
-        rack.must(host, f"sudo rm -rf {PLACE_IN_PATH} {pausing_python.PLACE}")
+        rack.must(host, f"sudo rm -rf {STAND_IN_PATH} {pausing_python.FOLDER}")
 
 
-def _name_of(comm: Path) -> str:
+def _read_name(comm: Path) -> str:
     try:
         return comm.read_text().strip()
     except OSError:

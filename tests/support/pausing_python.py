@@ -16,29 +16,29 @@ import signal
 import sys
 
 PYTHON = "/usr/bin/python3"
-PLACE = "/run/pausing-python"
-ORDER = f"{PLACE}/order.json"
-RUNS = f"{PLACE}/runs"
-STOPPED = f"{PLACE}/stopped.json"
-WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
-CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.chown")
-CALLS = ("subprocess.Popen", "socket.connect")
+FOLDER = "/run/pausing-python"
+ORDER = f"{FOLDER}/order.json"
+RUNS = f"{FOLDER}/runs"
+STOPPED = f"{FOLDER}/stopped.json"
+WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+CHANGE_EVENTS = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.chown")
+CALL_EVENTS = ("subprocess.Popen", "socket.connect")
 
 
-def told(event: str, facts: tuple[object, ...]) -> str | None:
+def describe_effect(event: str, facts: tuple[object, ...]) -> str | None:
     """What is about to happen, in a line; None for what changes nothing."""
     if event == "open":
         path, _, flags = facts
-        is_written = isinstance(path, str) and isinstance(flags, int) and flags & WRITING
+        is_written = isinstance(path, str) and isinstance(flags, int) and flags & WRITE_FLAGS
         return f"open {path}" if is_written else None
-    if event in CHANGES:
+    if event in CHANGE_EVENTS:
         return f"{event} {facts[0]!s}"
     if event == "subprocess.Popen":
         return f"run {' '.join(map(str, facts[1]))}"  # type: ignore[call-overload]
-    return f"connect {facts[1]!s}" if event in CALLS else None
+    return f"connect {facts[1]!s}" if event in CALL_EVENTS else None
 
 
-class Watch:
+class EffectWatch:
     """Stops `later` effects after the one that is the `times`-th to hold `text`."""
 
     def __init__(self, text: str, times: int, later: int) -> None:
@@ -46,7 +46,7 @@ class Watch:
         self.is_stopping = False
 
     def __call__(self, event: str, facts: tuple[object, ...]) -> None:
-        if self.is_stopping or (effect := told(event, facts)) is None:
+        if self.is_stopping or (effect := describe_effect(event, facts)) is None:
             return
         if self.times:
             self.times -= self.text in effect
@@ -63,38 +63,40 @@ class Watch:
         os.kill(os.getpid(), signal.SIGSTOP)
 
 
-def ordered(words: list[str]) -> Watch | None:
+def take_order(arguments: list[str]) -> EffectWatch | None:
     """The order, if it is about this run; it is gone then, so that it is about no second one."""
     try:
         with open(ORDER) as file:
             order = json.load(file)
     except OSError:
         return None
-    if words != order["words"]:
+    if arguments != order["words"]:
         return None
     os.remove(ORDER)
-    return Watch(order["text"], order["times"], order["later"])
+    return EffectWatch(order["text"], order["times"], order["later"])
 
 
-def run(words: list[str], watch: Watch) -> None:
-    sys.argv = words
+def run(arguments: list[str], watch: EffectWatch) -> None:
+    sys.argv = arguments
     sys.addaudithook(watch)
-    runpy.run_path(words[0], run_name="__main__")
+    runpy.run_path(arguments[0], run_name="__main__")
 
 
-def main(words: list[str]) -> None:
-    if words[0] == "-c" and "install" in words[1]:
+def main(arguments: list[str]) -> None:
+    if arguments[0] == "-c" and "install" in arguments[1]:
         # The program that comes on stdin is started by this interpreter again, not by the real one.
         sys.executable = os.path.abspath(__file__)
-        exec(compile(words[1], "<install>", "exec"), {"__name__": "__main__"})
-    verb = words[1:] if words[0] != "-c" and not words[0].startswith("-") else ["observe"]
-    os.makedirs(PLACE, exist_ok=True)
+        exec(compile(arguments[1], "<install>", "exec"), {"__name__": "__main__"})
+    verb = (
+        arguments[1:] if arguments[0] != "-c" and not arguments[0].startswith("-") else ["observe"]
+    )
+    os.makedirs(FOLDER, exist_ok=True)
     with open(RUNS, "a") as file:
         file.write(f"{' '.join(verb)}\n")
-    watch = ordered(verb)
+    watch = take_order(verb)
     if watch is None:
-        os.execv(PYTHON, [PYTHON, *words])
-    run(words, watch)
+        os.execv(PYTHON, [PYTHON, *arguments])
+    run(arguments, watch)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sparkform.config import Spec, parse_config
-from sparkform.plan.rack import RackPlan, plan_rack
+from sparkform.config import Declaration, parse_config
+from sparkform.plan.rack import plan_rack
+from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.steps import StackName
-from sparkform.report.facts import NodeDocument
+from sparkform.report.facts import NodeReport
 from sparkform.report.recording import load_facts
 
 FACTS = Path(__file__).parents[1] / "data" / "facts"
@@ -18,13 +19,15 @@ STACK = StackName("sparkform", "rec")
 NODES = {"direct": 2, "switch": 3}
 
 
-def recorded(name: str) -> dict[str, NodeDocument]:
+def load_reports(name: str) -> dict[str, NodeReport]:
     """Documents by node name: `direct-2-untouched`, `direct-2-up`, `switch-3-untouched`, …"""
-    return dict(load_facts(FACTS / f"{name}.json").documents)
+    return dict(load_facts(FACTS / f"{name}.json").reports)
 
 
-def declared(topology: str, count: int, **cluster: Any) -> Spec:
-    nodes = [{"name": f"spark-{at}", "host": f"10.0.0.{at}"} for at in range(1, count + 1)]
+def build_declaration(topology: str, count: int, **cluster: Any) -> Declaration:
+    nodes = [
+        {"name": f"spark-{number}", "host": f"10.0.0.{number}"} for number in range(1, count + 1)
+    ]
     block = {
         "user": "nvidia",
         "nodes": nodes,
@@ -35,18 +38,20 @@ def declared(topology: str, count: int, **cluster: Any) -> Spec:
     return parse_config(block, {})
 
 
-def installed(documents: Mapping[str, NodeDocument]) -> str:
+def get_agent_sha256(reports: Mapping[str, NodeReport]) -> str:
     """The sha256 of the node program that the recording was made with."""
-    (found,) = {str(_mapping(one.steps["anchor"])["sha256"]) for one in documents.values()}
-    return found
+    (sha256,) = {str(_to_mapping(report.steps["anchor"])["sha256"]) for report in reports.values()}
+    return sha256
 
 
-def planned(spec: Spec, documents: Mapping[str, NodeDocument], sha256: str = "new") -> RackPlan:
-    plan = plan_rack(spec, documents, STACK, sha256)
+def build_plan(
+    declaration: Declaration, reports: Mapping[str, NodeReport], sha256: str = "new"
+) -> RackPlan:
+    plan = plan_rack(declaration, reports, STACK, sha256)
     assert plan.problems == ()
     return plan
 
 
-def _mapping(value: object) -> Mapping[str, object]:
+def _to_mapping(value: object) -> Mapping[str, object]:
     assert isinstance(value, dict)
     return value

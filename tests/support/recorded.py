@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sparkform.config import Spec, parse_config
+from sparkform.config import Declaration, parse_config
 from sparkform.plan.steps import StackName
 from sparkform.report.rack_report import Observation
 from sparkform.report.recording import load_facts
@@ -18,42 +18,44 @@ UNTOUCHED, UP = "direct-untouched", "direct-in-swarm"
 Key = str | int
 
 
-def recording(name: str) -> Observation:
+def load_recording(name: str) -> Observation:
     return load_facts(FOLDER / f"{name}.json")
 
 
-def changed(seen: Observation, node: str, place: Sequence[Key], value: Any) -> Observation:
+def change_report(
+    observation: Observation, node: str, keys: Sequence[Key], value: Any
+) -> Observation:
     """`place` leads from the node's document to the value."""
-    tree = json.loads(seen.model_dump_json())
-    below: Any = tree["nodes"][node]["document"]
-    for key in place[:-1]:
-        below = below[key]
-    below[place[-1]] = value
+    tree = json.loads(observation.model_dump_json())
+    branch: Any = tree["nodes"][node]["document"]
+    for key in keys[:-1]:
+        branch = branch[key]
+    branch[keys[-1]] = value
     return Observation.model_validate_json(json.dumps(tree))
 
 
-def silent(seen: Observation, node: str, kind: str = "unreachable") -> Observation:
+def silence_node(observation: Observation, node: str, kind: str = "unreachable") -> Observation:
     """The same look, in which one node did not answer."""
     error = {"kind": kind, "what": f"{node} does not answer.", "remedy": "Look at it."}
-    tree = json.loads(seen.model_dump_json())
+    tree = json.loads(observation.model_dump_json())
     tree["nodes"][node] = {"document": None, "error": error}
     return Observation.model_validate_json(json.dumps(tree))
 
 
-def program_of(seen: Observation) -> str:
+def get_recorded_agent(observation: Observation) -> str:
     """The digest of the node program that was there: later ones would be drift."""
-    anchors = [document.steps.get("anchor") for document in seen.documents.values()]
-    found = [one["sha256"] for one in anchors if isinstance(one, dict)]
-    return str(found[0])
+    agents = [report.steps.get("anchor") for report in observation.reports.values()]
+    digests = [agent["sha256"] for agent in agents if isinstance(agent, dict)]
+    return str(digests[0])
 
 
-def rack_spec(topology: str = "direct", count: int = 2, **cluster: Any) -> Spec:
+def build_rack_declaration(topology: str = "direct", count: int = 2, **cluster: Any) -> Declaration:
     """The declaration of the recorded rack; `cluster` adds to its block."""
-    listed = [
-        {"name": f"spark-{at + 1}", "host": f"10.87.153.{at + 11}", "index": at}
-        for at in range(count)
+    nodes = [
+        {"name": f"spark-{position + 1}", "host": f"10.87.153.{position + 11}", "index": position}
+        for position in range(count)
     ]
-    block = {"user": "nvidia", "nodes": listed, "fabric": {"topology": topology}}
+    block = {"user": "nvidia", "nodes": nodes, "fabric": {"topology": topology}}
     return parse_config({**block, **cluster})
 
 

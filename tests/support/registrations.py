@@ -33,7 +33,7 @@ class Registered:
     provider: str
 
 
-class _Engine(mocks.Mocks):
+class _MockEngine(mocks.Mocks):
     """A command's output tells which command it was."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
@@ -44,59 +44,63 @@ class _Engine(mocks.Mocks):
 
 
 @dataclass
-class Record(mocks.MockMonitor):
+class RegistrationMonitor(mocks.MockMonitor):
     """Every registration by name, in the order of registration."""
 
     found: dict[str, Registered] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        super().__init__(_Engine())
+        super().__init__(_MockEngine())
 
     def RegisterResource(self, request: Any) -> Any:
         if request.type != "pulumi:pulumi:Stack":
-            self.found[request.name] = _registered(request)
+            self.found[request.name] = _parse_request(request)
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
-    def commands(self) -> list[Registered]:
-        return [one for one in self.found.values() if one.type == "command:remote:Command"]
+    def list_commands(self) -> list[Registered]:
+        return [
+            registered
+            for registered in self.found.values()
+            if registered.type == "command:remote:Command"
+        ]
 
 
-def _registered(request: Any) -> Registered:
+def _parse_request(request: Any) -> Registered:
     return Registered(
         name=request.name,
         type=request.type,
         inputs=dict(pulumi.runtime.rpc.deserialize_properties(request.object)),
-        parent=_name(request.parent),
-        depends_on=frozenset(map(_name, request.dependencies)),
-        deleted_with=_name(request.deletedWith),
+        parent=_parse_name(request.parent),
+        depends_on=frozenset(map(_parse_name, request.dependencies)),
+        deleted_with=_parse_name(request.deletedWith),
         ignored=frozenset(request.ignoreChanges),
         # The SDK adds `connection` to every command by itself.
         secret_outputs=frozenset(request.additionalSecretOutputs) - {"connection"},
-        replace_with=frozenset(map(_name, request.replace_with)),
+        replace_with=frozenset(map(_parse_name, request.replace_with)),
         deletes_first=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
-        provider=_name(request.provider.rpartition("::")[0]),
+        provider=_parse_name(request.provider.rpartition("::")[0]),
     )
 
 
-def _name(urn: str) -> str:
+def _parse_name(urn: str) -> str:
     return urn.rpartition("::")[2]
 
 
 @contextmanager
-def recording() -> Iterator[Record]:
+def record_registrations() -> Iterator[RegistrationMonitor]:
     """Resources made in the block are recorded instead of made.
 
     In one event loop for all tests, whatever a test before has made of the thread's own: Pulumi
     takes the thread's loop and leaves it open.
     """
-    asyncio.set_event_loop(_loop())
-    record = Record()
-    set_mocks(_Engine(), project=PROJECT, stack=STACK, preview=False, monitor=record)
+    asyncio.set_event_loop(_get_loop())
+    record = RegistrationMonitor()
+    set_mocks(_MockEngine(), project=PROJECT, stack=STACK, preview=False, monitor=record)
     yield record
 
 
 @functools.cache
-def _loop() -> asyncio.AbstractEventLoop:
+def _get_loop() -> asyncio.AbstractEventLoop:
     loop = asyncio.new_event_loop()
     atexit.register(loop.close)
     return loop

@@ -126,8 +126,8 @@ class Plan:
     key: str = ""
     api: tuple[tuple[str, tuple[int, str]], ...] = ()
 
-    def text(self) -> str:
-        own = {path: list(reply) for path, reply in self.api}
+    def render(self) -> str:
+        custom_replies = {path: list(reply) for path, reply in self.api}
         return json.dumps(
             {
                 "end": self.end,
@@ -138,14 +138,14 @@ class Plan:
                 "key": self.key,
                 "shares": self.shares,
                 "port": PORT,
-                "api": {**COMPLETES, **own},
+                "api": {**COMPLETES, **custom_replies},
             }
         )
 
 
-def labels(rank: int, token: str) -> str:
-    own = {"service": "qwen", "rank": str(rank), "token": token}
-    return " ".join(f"--label sparkform.{name}={value}" for name, value in own.items())
+def build_label_options(rank: int, token: str) -> str:
+    values = {"service": "qwen", "rank": str(rank), "token": token}
+    return " ".join(f"--label sparkform.{name}={value}" for name, value in values.items())
 
 
 def prepare(rack: RackHandle, host: str) -> None:
@@ -153,14 +153,16 @@ def prepare(rack: RackHandle, host: str) -> None:
     rack.must(host, IMAGE)
 
 
-def plan(rack: RackHandle, host: str, what: Plan) -> None:
-    rack.must(host, f"cat > {FOLDER}/plan.json && sudo rm -f {FOLDER}/symptom", what.text())
+def write_plan(rack: RackHandle, host: str, engine_plan: Plan) -> None:
+    rack.must(
+        host, f"cat > {FOLDER}/plan.json && sudo rm -f {FOLDER}/symptom", engine_plan.render()
+    )
 
 
-def start_container(rack: RackHandle, host: str, rank: int, token: str, what: Plan) -> None:
-    plan(rack, host, what)
+def start_container(rack: RackHandle, host: str, rank: int, token: str, engine_plan: Plan) -> None:
+    write_plan(rack, host, engine_plan)
     name = f"sparkform-qwen-{rank}"
-    options = f"--name {name} {labels(rank, token)} {what.options}"
+    options = f"--name {name} {build_label_options(rank, token)} {engine_plan.options}"
     rack.must(host, f"sudo docker run -d {options} {RUN} {COMMAND}")
 
 
@@ -171,10 +173,10 @@ def kill_later(rack: RackHandle, host: str, rank: int, after_s: float) -> None:
     rack.must(host, f"sudo sh -c '(sleep {after_s}; {kill}) > /dev/null 2>&1 &'")
 
 
-def start_unit(rack: RackHandle, host: str, what: Plan) -> None:
-    plan(rack, host, what)
-    place = "/run/systemd/system/sparkform-qwen.service"
-    rack.must(host, f"sudo install -D -m 0644 /dev/stdin {place}", UNIT)
+def start_unit(rack: RackHandle, host: str, engine_plan: Plan) -> None:
+    write_plan(rack, host, engine_plan)
+    unit_path = "/run/systemd/system/sparkform-qwen.service"
+    rack.must(host, f"sudo install -D -m 0644 /dev/stdin {unit_path}", UNIT)
     rack.must(host, "sudo systemctl daemon-reload && sudo systemctl start sparkform-qwen")
 
 
@@ -188,5 +190,5 @@ def clear(rack: RackHandle, host: str) -> None:
     )
 
 
-def symptom_s(rack: RackHandle, host: str) -> float:
+def read_symptom_s(rack: RackHandle, host: str) -> float:
     return float(rack.must(host, f"cat {FOLDER}/symptom"))

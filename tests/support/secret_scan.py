@@ -55,17 +55,17 @@ class Needles:
 
     texts: Mapping[str, str]
 
-    def forms(self, name: str) -> list[bytes]:
-        return [self.texts[name].encode(), *_in_base64(self.texts[name].encode())]
+    def list_forms(self, name: str) -> list[bytes]:
+        return [self.texts[name].encode(), *_list_base64_forms(self.texts[name].encode())]
 
-    def within(self, text: bytes) -> set[str]:
-        return {name for name in self.texts if any(form in text for form in self.forms(name))}
+    def find_in(self, text: bytes) -> set[str]:
+        return {name for name in self.texts if any(form in text for form in self.list_forms(name))}
 
-    def as_json(self) -> dict[str, list[str]]:
-        return {name: [form.hex() for form in self.forms(name)] for name in self.texts}
+    def to_json(self) -> dict[str, list[str]]:
+        return {name: [form.hex() for form in self.list_forms(name)] for name in self.texts}
 
 
-def _in_base64(text: bytes) -> Iterator[bytes]:
+def _list_base64_forms(text: bytes) -> Iterator[bytes]:
     """What base64 makes of it, wherever it begins: without the ends that its neighbours change."""
     for shift in range(3):
         encoded = base64.b64encode(bytes(shift) + text)
@@ -85,27 +85,27 @@ class ProcessWatch:
     environments: set[bytes] = field(default_factory=set)
     over: threading.Event = field(default_factory=threading.Event)
 
-    def look(self) -> None:
-        own = _identity(OWN_ROOT)
+    def scan(self) -> None:
+        own_root = _get_identity(OWN_ROOT)
         for process in Path("/proc").glob("[0-9]*"):
             # A process may end at any moment.
             with suppress(OSError):
                 self.arguments.add((process / "cmdline").read_bytes())
-                if _identity(process / "root") != own:
+                if _get_identity(process / "root") != own_root:
                     self.environments.add((process / "environ").read_bytes())
 
     def run(self) -> None:
         while not self.over.wait(PAUSE_S):
-            self.look()
+            self.scan()
 
 
-def _identity(root: Path) -> tuple[int, int]:
-    found = os.stat(root)
-    return found.st_dev, found.st_ino
+def _get_identity(root: Path) -> tuple[int, int]:
+    status = os.stat(root)
+    return status.st_dev, status.st_ino
 
 
 @contextmanager
-def watching() -> Iterator[ProcessWatch]:
+def watch_processes() -> Iterator[ProcessWatch]:
     watch = ProcessWatch()
     thread = threading.Thread(target=watch.run)
     thread.start()
@@ -116,25 +116,25 @@ def watching() -> Iterator[ProcessWatch]:
         thread.join()
 
 
-def in_folder(folder: Path, needles: Needles) -> set[str]:
+def scan_folder(folder: Path, needles: Needles) -> set[str]:
     files = (path for path in folder.rglob("*") if path.is_file())
-    return {name for path in files for name in needles.within(path.read_bytes())}
+    return {name for path in files for name in needles.find_in(path.read_bytes())}
 
 
-def in_files(rack: RackHandle, host: str, since: float, needles: Needles) -> dict[str, set[str]]:
+def scan_files(rack: RackHandle, host: str, since: float, needles: Needles) -> dict[str, set[str]]:
     """Paths by needle, of files that changed on a node since then."""
-    asked = json.dumps([since, needles.as_json()])
+    request = json.dumps([since, needles.to_json()])
     rack.must(host, "cat > /tmp/secret_scan.py", FILES)
-    found: dict[str, set[str]] = {}
-    for line in rack.must(host, "sudo python3 /tmp/secret_scan.py", asked).splitlines():
+    matches: dict[str, set[str]] = {}
+    for line in rack.must(host, "sudo python3 /tmp/secret_scan.py", request).splitlines():
         name, path = json.loads(line)
-        found.setdefault(name, set()).add(path)
-    return found
+        matches.setdefault(name, set()).add(path)
+    return matches
 
 
-def in_journal(rack: RackHandle, host: str, needles: Needles) -> set[str]:
-    return needles.within(rack.must(host, "sudo journalctl --no-pager -o verbose -b").encode())
+def scan_journal(rack: RackHandle, host: str, needles: Needles) -> set[str]:
+    return needles.find_in(rack.must(host, "sudo journalctl --no-pager -o verbose -b").encode())
 
 
-def in_docker(rack: RackHandle, host: str, needles: Needles) -> set[str]:
-    return needles.within(rack.must(host, DOCKER).encode())
+def scan_docker(rack: RackHandle, host: str, needles: Needles) -> set[str]:
+    return needles.find_in(rack.must(host, DOCKER).encode())

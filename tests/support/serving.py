@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.support.deployment import Deployment, Outcome
+from tests.support.deployment import Deployment, PulumiOutcome
 from tests.support.digest import Digest
 from tests.support.rack import RackHandle
 
@@ -44,26 +44,26 @@ class Serving:
         return self.rack.hosts[0]
 
     @property
-    def last(self) -> tuple[int, str]:
+    def last_rank(self) -> tuple[int, str]:
         """The last rank and its node."""
         rank = self.ranks - 1
         return rank, self.rack.hosts[rank]
 
     def kill(self) -> None:
         """The last rank, without a word to anybody."""
-        rank, host = self.last
+        rank, host = self.last_rank
         self.rack.must(host, KILL[self.runtime].format(name=self.name, rank=rank))
 
     def remove(self) -> None:
         for rank, host in enumerate(self.rack.hosts[: self.ranks]):
-            asked = self.head if self.runtime == "swarm" else host
-            self.rack.must(asked, REMOVE[self.runtime].format(name=self.name, rank=rank))
+            docker_host = self.head if self.runtime == "swarm" else host
+            self.rack.must(docker_host, REMOVE[self.runtime].format(name=self.name, rank=rank))
 
     def forget_runtime(self, host: str) -> None:
         """A change of Docker's settings whose repair needs a restart of dockerd."""
         self.rack.must(host, "sudo python3 -", FORGET_RUNTIME)
 
-    def was_restarted(self, done: Outcome) -> bool:
+    def has_restarted(self, outcome: PulumiOutcome) -> bool:
         """The service was made anew, and nothing of the rack was touched."""
-        slots = {name for name in done.changed_steps if "-slot-" in name}
-        return bool(slots) and all(self.name in name for name in done.changed_steps)
+        slots = {name for name in outcome.changed_steps if "-slot-" in name}
+        return bool(slots) and all(self.name in name for name in outcome.changed_steps)

@@ -113,7 +113,7 @@ def install(rack: RackHandle) -> None:
         rack.must(host, MAKE)
 
 
-def service(runtime: str = "container", **keys: Any) -> dict[str, Any]:
+def build_service(runtime: str = "container", **keys: Any) -> dict[str, Any]:
     """A block of `sparkform:services`."""
     image = {} if runtime == "native" else {"image": IMAGE}
     return {
@@ -128,7 +128,7 @@ def service(runtime: str = "container", **keys: Any) -> dict[str, Any]:
     }
 
 
-def answer(rack: RackHandle, host: str, port: int = 8000, path: str = "/v1/models") -> str:
+def request_answer(rack: RackHandle, host: str, port: int = 8000, path: str = "/v1/models") -> str:
     """What the service says to somebody on that node: a status, and the body."""
-    asked = f"curl -s -m 5 -w ' %{{http_code}}' http://127.0.0.1:{port}{path} || true"
-    return rack.must(host, asked).strip()
+    command = f"curl -s -m 5 -w ' %{{http_code}}' http://127.0.0.1:{port}{path} || true"
+    return rack.must(host, command).strip()

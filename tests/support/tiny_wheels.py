@@ -34,7 +34,7 @@ class Wheel:
             f"Version: {self.version}\n",
             f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         }
-        rows = [f"{path},{_digest(text)},{len(text)}" for path, text in files.items()]
+        rows = [f"{path},{_compute_digest(text)},{len(text)}" for path, text in files.items()]
         files[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,", ""])
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w") as archive:
@@ -52,21 +52,21 @@ class Wheel:
         return f"{self.name.replace('-', '_')}-{self.version}"
 
 
-def lock(wheels: Iterable[Wheel]) -> str:
+def build_lock(wheels: Iterable[Wheel]) -> str:
     return "".join(wheel.line for wheel in wheels)
 
 
-def packed(wheels: Iterable[Wheel]) -> bytes:
+def pack_wheels(wheels: Iterable[Wheel]) -> bytes:
     """A tar of the wheels, to be unpacked on a node."""
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as archive:
+    archive_bytes = io.BytesIO()
+    with tarfile.open(fileobj=archive_bytes, mode="w") as archive:
         for wheel in wheels:
             entry = tarfile.TarInfo(wheel.file_name)
             entry.size, entry.mode = len(wheel.content), 0o644
             archive.addfile(entry, io.BytesIO(wheel.content))
-    return made.getvalue()
+    return archive_bytes.getvalue()
 
 
-def _digest(text: str) -> str:
+def _compute_digest(text: str) -> str:
     raw = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest())
     return f"sha256={raw.decode().rstrip('=')}"

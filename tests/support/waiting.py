@@ -8,7 +8,7 @@ from collections.abc import Callable
 PAUSE_S = 0.1
 
 
-def until(reached: Callable[[], bool], otherwise: str, limit_s: float) -> None:
+def wait_until(reached: Callable[[], bool], otherwise: str, limit_s: float) -> None:
     """Look again and again; the test fails with `otherwise` after `limit_s`."""
     deadline = time.monotonic() + limit_s
     while not reached():

@@ -36,7 +36,7 @@ def unusable(error: OSError) -> Problem:
     """An error of the system, as the sentence that names the file and what to do."""
     return Problem(
         path=str(error.filename or "system"),
-        what=f"cannot be used: {error.strerror or error}",
+        message=f"cannot be used: {error.strerror or error}",
         remedy=REMEDIES.get(error.errno or 0),
     )
 

@@ -50,6 +50,6 @@ def run(argv: Sequence[str | Path], folder: Path, variables: Mapping[str, str]) 
         tail = "\n".join(done.stdout.strip().splitlines()[-TAIL_LINES:])
         said = " ".join(map(str, argv[:4]))
         raise InputError(
-            [Problem(path=said, what=f"ended with exit code {done.returncode}:\n{tail}")]
+            [Problem(path=said, message=f"ended with exit code {done.returncode}:\n{tail}")]
         )
     return done.stdout

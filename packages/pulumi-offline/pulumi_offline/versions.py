@@ -91,13 +91,13 @@ def go_problem(
     version = parse(said) if said else None
     if version is None:
         return Problem(
-            path="go", what="is not on PATH and is needed to build pulumi", remedy=remedy
+            path="go", message="is not on PATH and is needed to build pulumi", remedy=remedy
         )
     updating = version >= SELF_UPDATING_GO and environment.get("GOTOOLCHAIN") != "local"
     if version >= required or updating:
         return None
     return Problem(
-        path="go", what="is too old to build pulumi", got=written(version), remedy=remedy
+        path="go", message="is too old to build pulumi", got=written(version), remedy=remedy
     )
 
 
@@ -106,7 +106,7 @@ def disk_problem(folder: Path, free_gib: float, needed_gib: float) -> Problem | 
         return None
     return Problem(
         path=str(folder),
-        what="has too little free space",
+        message="has too little free space",
         got=f"{free_gib:.1f} GiB",
         allowed=f"{needed_gib:g} GiB or more",
         remedy="free some, or point XDG_CACHE_HOME, GOCACHE, GOMODCACHE to a larger disk",

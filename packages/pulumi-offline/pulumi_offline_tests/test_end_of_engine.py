@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from pulumi_offline_tests.project import PASSING_PACK, Project, only_our_language_host
-from tests.support.processes import left_after, marked, new_mark
+from tests.support.processes import create_mark, list_marked, list_remaining
 
 END_LIMIT_S = 5.0
 START_LIMIT_S = 30.0
@@ -26,9 +26,9 @@ BUSY = """
 
 @pytest.fixture
 def mark() -> Iterator[dict[str, str]]:
-    made = new_mark()
+    made = create_mark()
     yield made
-    for process in marked(made):
+    for process in list_marked(made):
         subprocess.run(["kill", "-KILL", str(process)])
 
 
@@ -46,22 +46,22 @@ def busy_engine(project: Project, mark: dict[str, str]) -> subprocess.Popen[byte
 
 def test_a_planted_orphan_is_found(mark: dict[str, str]) -> None:
     subprocess.run(["sh", "-c", "setsid sleep 600 & "], env=mark | {"PATH": "/usr/bin:/bin"})
-    assert [command.strip() for command in left_after(mark, 0.5).values()] == ["sleep 600"]
+    assert [command.strip() for command in list_remaining(mark, 0.5).values()] == ["sleep 600"]
 
 
 def test_a_process_of_another_run_is_not_taken_for_an_orphan(mark: dict[str, str]) -> None:
     subprocess.run(["sh", "-c", "setsid sleep 600 & "], env=mark | {"PATH": "/usr/bin:/bin"})
-    assert left_after(new_mark(), 0.5) == {}
+    assert list_remaining(create_mark(), 0.5) == {}
 
 
 @only_our_language_host
 def test_ctrl_c_ends_program_and_pack_quietly(project: Project, mark: dict[str, str]) -> None:
     engine = busy_engine(project, mark)
-    running = " ".join(marked(mark).values())
+    running = " ".join(list_marked(mark).values())
     assert "pulumi-language-python-exec" in running
     assert "pulumi.policy" in running
     engine.send_signal(signal.SIGINT)
-    assert left_after(mark, END_LIMIT_S) == {}
+    assert list_remaining(mark, END_LIMIT_S) == {}
     assert engine.wait() != 0
     said = (project.folder / "output").read_text()
     assert "Traceback" not in said
@@ -75,7 +75,7 @@ def test_a_killed_engine_takes_program_and_pack_along(
     engine = busy_engine(project, mark)
     engine.kill()
     engine.wait()
-    assert left_after(mark, END_LIMIT_S) == {}
+    assert list_remaining(mark, END_LIMIT_S) == {}
 
 
 def test_a_run_after_a_killed_one_works(project: Project, mark: dict[str, str]) -> None:

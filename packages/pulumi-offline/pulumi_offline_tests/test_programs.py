@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pulumi_offline_tests.project import PASSING_PACK, ROOT, Project, only_our_language_host
-from tests.support.processes import left_after, new_mark
+from tests.support.processes import create_mark, list_remaining
 
 SEEN = """
     import json, pathlib, sys
@@ -148,8 +148,8 @@ def test_a_program_that_raises_shows_its_own_lines(project: Project) -> None:
 
 
 def test_what_a_program_starts_ends_with_it(project: Project) -> None:
-    mark = new_mark()
+    mark = create_mark()
     project.extra = mark
     project.program("import subprocess\nprint('pid', subprocess.Popen(['sleep', '600']).pid)")
     assert "pid" in project.good("preview")
-    assert left_after(mark, 1.0) == {}
+    assert list_remaining(mark, 1.0) == {}

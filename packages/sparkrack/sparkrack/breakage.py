@@ -51,7 +51,7 @@ def refuse_state(what: str, hostnames: list[str], seen: set[str], needed: str) -
             [
                 Problem(
                     path=what,
-                    what=f"cannot act on {', '.join(hostnames)}",
+                    message=f"cannot act on {', '.join(hostnames)}",
                     got=", ".join(sorted(seen)),
                     allowed=needed,
                     remedy="see `python -m sparkrack status`, and mend `off` or `freeze` first",

@@ -99,7 +99,7 @@ def _syntax_problem(pair: str) -> Problem | None:
     try:
         ends_of(pair)
     except ValueError:
-        return Problem(path="--cabling", what="is not a cable", got=pair, allowed=PAIR_FORM)
+        return Problem(path="--cabling", message="is not a cable", got=pair, allowed=PAIR_FORM)
     return None
 
 
@@ -109,7 +109,7 @@ def _port_problems(ports: Sequence[Port], nodes: int) -> list[Problem]:
     return [
         Problem(
             path="--cabling",
-            what="names a node that the rack does not have",
+            message="names a node that the rack does not have",
             got=f"spark-{node}",
             allowed=f"spark-1 to spark-{nodes}",
         )
@@ -117,7 +117,7 @@ def _port_problems(ports: Sequence[Port], nodes: int) -> list[Problem]:
     ] + [
         Problem(
             path="--cabling",
-            what="uses a port twice",
+            message="uses a port twice",
             got=str(port),
             because="a QSFP port takes one cable",
         )

@@ -64,7 +64,9 @@ def need_root() -> None:
     if os.geteuid() != 0:
         because = "network namespaces and Docker need it"
         remedy = "run it again with sudo"
-        raise InputError([Problem(path="rack", what="needs root", because=because, remedy=remedy)])
+        raise InputError(
+            [Problem(path="rack", message="needs root", because=because, remedy=remedy)]
+        )
 
 
 def cabling_text(value: str | None) -> str | None:

@@ -122,14 +122,16 @@ def find(what: str, words: list[str]) -> tuple[str, list[str]]:
     if what in FAULTS:
         return what, words
     allowed = ", ".join(FAULTS)
-    raise InputError([Problem(path="WHAT", what="is no fault", got=what, allowed=allowed)])
+    raise InputError([Problem(path="WHAT", message="is no fault", got=what, allowed=allowed)])
 
 
 def need_words(what: str, words: list[str], takes: tuple[str, ...]) -> None:
     if len(words) != len(takes):
         got = " ".join(words) or "nothing"
         allowed = " ".join(takes) or "nothing"
-        raise InputError([Problem(path=what, what="takes other words", got=got, allowed=allowed)])
+        raise InputError(
+            [Problem(path=what, message="takes other words", got=got, allowed=allowed)]
+        )
 
 
 def to_break(rack: Rack, what: str, words: list[str]) -> list[Action]:

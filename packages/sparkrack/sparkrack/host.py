@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node.host.system import Result, System
+from node.host.system import CommandResult, System
 
 DEFAULT_TIMEOUT_S = 120.0
 
@@ -13,7 +13,9 @@ class RackError(Exception):
     """The machine did not do what the rack asked of it. The message is one sentence for users."""
 
 
-def ask(argv: Sequence[str], stdin: str = "", timeout_s: float = DEFAULT_TIMEOUT_S) -> Result:
+def ask(
+    argv: Sequence[str], stdin: str = "", timeout_s: float = DEFAULT_TIMEOUT_S
+) -> CommandResult:
     """Run, whatever the command answers."""
     return System().run(argv, stdin, timeout_s)
 

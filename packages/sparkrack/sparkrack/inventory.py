@@ -68,7 +68,7 @@ def need(name: str) -> tuple[Rack, list[Found]]:
         [
             Problem(
                 path="--name",
-                what="is no rack that is up",
+                message="is no rack that is up",
                 got=name,
                 allowed=", ".join(names) or None,
                 remedy="`python -m sparkrack up` makes one",

@@ -92,7 +92,7 @@ def node_named(rack: Rack, hostname: str) -> Node:
         [
             Problem(
                 path="NODE",
-                what=f"is no node of the rack {rack.name}",
+                message=f"is no node of the rack {rack.name}",
                 got=hostname,
                 allowed=", ".join(node.hostname for node in rack.nodes),
             )
@@ -117,7 +117,7 @@ def choose_subnet(name: str, taken: Collection[IPv4Network]) -> IPv4Network:
         [
             Problem(
                 path="10.87.0.0/16",
-                what="has no free /24 for the rack's management network",
+                message="has no free /24 for the rack's management network",
                 because="the machine's routes and other racks use all of it",
                 remedy="take other racks down",
             )

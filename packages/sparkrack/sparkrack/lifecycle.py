@@ -71,7 +71,7 @@ def standing(name: str, shape: Shape) -> Rack | None:
             [
                 Problem(
                     path="--name",
-                    what=f"a rack {name} is up with another shape",
+                    message=f"a rack {name} is up with another shape",
                     got=str(shape),
                     allowed=str(there.shape),
                     remedy=remedy,
@@ -83,7 +83,7 @@ def standing(name: str, shape: Shape) -> Rack | None:
     if found or panel_name(name) in inventory.panels() or rack_folder(name).exists():
         what = f"a rack {name} is being made, or was left half-made"
         remedy = f"wait for it, or run `python -m sparkrack down --name {name}`"
-        raise InputError([Problem(path="--name", what=what, remedy=remedy)])
+        raise InputError([Problem(path="--name", message=what, remedy=remedy)])
     return None
 
 

@@ -20,14 +20,14 @@ def port_named(node: Node, device: str) -> Port:
         if port.device == device:
             return port
     names = ", ".join(port.device for port in fabric_ports(node.index))
-    raise InputError([Problem(path="IF", what="is no fabric port", got=device, allowed=names)])
+    raise InputError([Problem(path="IF", message="is no fabric port", got=device, allowed=names)])
 
 
 def mtu_value(text: str) -> int:
     if text.isdecimal() and int(text) in MTU_RANGE:
         return int(text)
     allowed = f"{MTU_RANGE[0]} to {MTU_RANGE[-1]}"
-    raise InputError([Problem(path="N", what="is not an MTU", got=text, allowed=allowed)])
+    raise InputError([Problem(path="N", message="is not an MTU", got=text, allowed=allowed)])
 
 
 def link_ends(rack: Rack, hostname: str, device: str) -> list[tuple[Node, Port]]:
@@ -87,7 +87,7 @@ def all_ports(rack: Rack, key: str, value: object, marking: str) -> list[Action]
 def break_switch_mtu(rack: Rack, words: list[str]) -> list[Action]:
     if not any(not segment.is_cable for segment in rack.shape.segments()):
         what = f"the rack {rack.name} has no switch"
-        raise InputError([Problem(path="mtu switch", what=what, got=str(rack.shape))])
+        raise InputError([Problem(path="mtu switch", message=what, got=str(rack.shape))])
     return all_ports(rack, "mtu", mtu_value(words[0]), mark(LASTING, "switch-mtu"))
 
 

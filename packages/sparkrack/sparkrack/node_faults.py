@@ -108,7 +108,7 @@ def break_engine(rack: Rack, words: list[str]) -> list[Action]:
     name, told = words
     if told.partition(":")[0] not in NAMES:
         allowed = f"{', '.join(NAMES)}; with :SECONDS for each phase of the start"
-        raise InputError([Problem(path="engine", what="is no fault", got=told, allowed=allowed)])
+        raise InputError([Problem(path="engine", message="is no fault", got=told, allowed=allowed)])
     script = f"mkdir -p {LASTING} && echo {shlex.quote(told)} > {LASTING}/engine"
     return [in_shell(node_named(rack, name), script)]
 

@@ -29,7 +29,7 @@ def check_packages() -> None:
             [
                 Problem(
                     path="rack",
-                    what=f"needs the Debian packages {', '.join(missing)}",
+                    message=f"needs the Debian packages {', '.join(missing)}",
                     remedy="run `python -m sparkrack prepare`",
                 )
             ]

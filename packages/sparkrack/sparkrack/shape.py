@@ -80,7 +80,7 @@ def rate_problems(rate: str, path: str) -> list[Problem]:
     return [
         Problem(
             path=path,
-            what="is not a link rate",
+            message="is not a link rate",
             got=rate,
             allowed="a whole number of kbit, mbit or gbit, as 1gbit",
         )
@@ -93,7 +93,7 @@ def _count_problem(shape: Shape) -> Problem | None:
         return None
     return Problem(
         path="--nodes",
-        what=f"does not fit the fabric {shape.fabric}",
+        message=f"does not fit the fabric {shape.fabric}",
         got=str(shape.nodes),
         allowed=" to ".join(sorted({str(allowed[0]), str(allowed[-1])}, key=int)),
     )
@@ -103,7 +103,7 @@ def name_problems(name: str) -> list[Problem]:
     if NAME_FORM.fullmatch(name):
         return []
     allowed = "a small letter, then at most 15 small letters, digits or hyphens"
-    return [Problem(path="--name", what="is not a rack's name", got=name, allowed=allowed)]
+    return [Problem(path="--name", message="is not a rack's name", got=name, allowed=allowed)]
 
 
 def problems(shape: Shape) -> list[Problem]:

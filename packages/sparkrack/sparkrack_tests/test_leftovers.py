@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.leftovers import is_of
+from tests.support.leftovers import is_of_rack
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from tests.support.leftovers import is_of
     ],
 )
 def test_what_bears_the_racks_name_or_subnet_is_its_own(thing: str) -> None:
-    assert is_of(thing, "l12", 1)
+    assert is_of_rack(thing, "l12", 1)
 
 
 @pytest.mark.parametrize(
@@ -28,4 +28,4 @@ def test_what_bears_the_racks_name_or_subnet_is_its_own(thing: str) -> None:
     ],
 )
 def test_what_another_rack_holds_is_not(thing: str) -> None:
-    assert not is_of(thing, "l12", 1)
+    assert not is_of_rack(thing, "l12", 1)

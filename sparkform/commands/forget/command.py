@@ -16,69 +16,69 @@ def command(
     stack: Annotated[Path, typer.Argument(metavar="STACK.yaml", help="Pulumi.<stack>.yaml")],
     node: Annotated[str, typer.Argument(help="its name in the stack file")],
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
-    even_if_it_answers: Annotated[
+    force: Annotated[
         bool, typer.Option("--even-if-it-answers", help="for a machine that was installed anew")
     ] = False,
 ) -> None:
     """Take a lost node out of the state, so that `pulumi up` and `destroy` work without it."""
-    from sparkform.commands.declared import load
+    from sparkform.commands.declared import load_declared_stack
     from sparkform.commands.forget import messages
-    from sparkform.commands.forget.state import nodes_in, without_node
+    from sparkform.commands.forget.state import find_nodes, remove_node
     from sparkform.commands.options import require_consent
 
-    declared = load(stack)
-    messages.require_not_head(node, declared.spec)
+    declared = load_declared_stack(stack)
+    messages.require_not_head(node, declared.declaration)
     exported = _export(declared)
-    known = nodes_in(exported)
+    known = find_nodes(exported)
     messages.require_known(node, known)
-    if not even_if_it_answers:
+    if not force:
         _require_gone(declared, node, dict(known[node]))
-    forgotten = without_node(exported, node)
-    typer.echo(messages.before(node, forgotten.names, known[node]))
+    forgotten = remove_node(exported, node)
+    typer.echo(messages.format_warning(node, forgotten.names, known[node]))
     require_consent("forget", "Forget it?", yes)
     backup = _replace(declared, node, exported, forgotten.document)
     typer.echo(f"\n{node} is forgotten.\n")
-    typer.echo(messages.after(node, declared.spec, str(stack), str(backup)))
+    typer.echo(messages.after(node, declared.declaration, str(stack), str(backup)))
 
 
 def _export(declared: DeclaredStack) -> Json:
     import json
 
-    from sparkform.commands.pulumi_command import run
+    from sparkform.commands.pulumi_command import run_pulumi
 
-    text = run(declared.folder, ["stack", "export", "--stack", declared.name.stack])
-    found: Json = json.loads(text)
-    return found
+    text = run_pulumi(declared.folder, ["stack", "export", "--stack", declared.name.stack])
+    state: Json = json.loads(text)
+    return state
 
 
 def _require_gone(declared: DeclaredStack, node: str, inputs: dict[str, object]) -> None:
     """Where the node is: as the stack file says, else as it was declared when it came."""
     from sparkform.commands.forget.messages import require_gone
-    from sparkform.commands.live_report import look, passphrase_of
+    from sparkform.commands.live_report import find_passphrase_source, observe_targets
     from sparkform.config import Node
-    from sparkform.config.effective import effective_node
-    from sparkform.plan.targets import target
+    from sparkform.config.effective import resolve_node
+    from sparkform.plan.targets import build_target
 
-    listed = {one.name: one for one in declared.spec.nodes}
-    was = effective_node(Node.model_validate(inputs), len(listed), declared.spec.cluster)
-    asked = target(declared.spec, listed.get(node, was), None)
-    report = look([asked], passphrase_of(declared)).nodes[node]
-    require_gone(node, asked.place, report)
+    listed = {declared_node.name: declared_node for declared_node in declared.declaration.nodes}
+    was = resolve_node(Node.model_validate(inputs), len(listed), declared.declaration.cluster)
+    node_target = build_target(declared.declaration, listed.get(node, was), None)
+    report = observe_targets([node_target], find_passphrase_source(declared)).nodes[node]
+    require_gone(node, node_target.address, report)
 
 
 def _replace(declared: DeclaredStack, node: str, exported: Json, new: Json) -> Path:
     """Back up, see that nobody changed the state meanwhile, import. Returns the backup."""
     import json
 
-    from sparkform.commands.pulumi_command import run
+    from sparkform.commands.pulumi_command import run_pulumi
     from sparkform.errors import InputError, Problem
 
     if _export(declared) != exported:
-        what = "the state has changed since it was shown"
-        raise InputError([Problem(path="forget", what=what, remedy="run it again")])
+        message = "the state has changed since it was shown"
+        raise InputError([Problem(path="forget", message=message, remedy="run it again")])
     backup = _back_up(declared.folder / f"{declared.name.stack}-before-forgetting-{node}", exported)
     command = ["stack", "import", "--stack", declared.name.stack]
-    run(declared.folder, command, stdin=json.dumps(new))
+    run_pulumi(declared.folder, command, stdin=json.dumps(new))
     return backup
 
 

@@ -20,7 +20,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Forgotten:
+class ForgottenNode:
     """The state to import, and the URNs that are no longer in it."""
 
     document: Json
@@ -28,77 +28,86 @@ class Forgotten:
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(name_of(urn) for urn in self.removed)
+        return tuple(parse_name(urn) for urn in self.removed)
 
 
-def name_of(urn: str) -> str:
+def parse_name(urn: str) -> str:
     """The last part of a URN.
 
-    >>> name_of("urn:pulumi:demo::spark::sparkform:index:SparkNode::spark-1")
+    >>> parse_name("urn:pulumi:demo::spark::sparkform:index:SparkNode::spark-1")
     'spark-1'
     """
     return urn.rpartition("::")[2]
 
 
-def nodes_in(document: Json) -> dict[str, Mapping[str, Any]]:
+def find_nodes(document: Json) -> dict[str, Mapping[str, Any]]:
     """Every node of a `pulumi stack export`, with what was declared of it."""
-    found = (one for one in resources(document) if one["type"] == NODE)
-    return {name_of(one["urn"]): one.get("inputs") or {} for one in found}
+    components = (resource for resource in resources(document) if resource["type"] == NODE)
+    return {parse_name(resource["urn"]): resource.get("inputs") or {} for resource in components}
 
 
 def resources(document: Json) -> list[Json]:
     return list((document.get("deployment") or {}).get("resources") or [])
 
 
-def without_node(document: Json, node: str) -> Forgotten:
+def remove_node(document: Json, node: str) -> ForgottenNode:
     """The exported state without the resources of a node. `document` stays as it is."""
-    every = resources(document)
-    gone = _belonging(every, node)
-    kept = [_without_references(one, gone) for one in every if one["urn"] not in gone]
-    deployment = {**document["deployment"], "resources": kept}
+    all_resources = resources(document)
+    removed = _find_node_resources(all_resources, node)
+    remaining = [
+        _remove_references(entry, removed) for entry in all_resources if entry["urn"] not in removed
+    ]
+    deployment = {**document["deployment"], "resources": remaining}
     pending = deployment.get("pending_operations")
     if pending:
-        left = [one for one in pending if one["resource"]["urn"] not in gone]
-        deployment["pending_operations"] = left
-    order = tuple(dict.fromkeys(one["urn"] for one in every if one["urn"] in gone))
-    return Forgotten({**document, "deployment": deployment}, order)
+        remaining_operations = [
+            entry for entry in pending if entry["resource"]["urn"] not in removed
+        ]
+        deployment["pending_operations"] = remaining_operations
+    order = tuple(dict.fromkeys(entry["urn"] for entry in all_resources if entry["urn"] in removed))
+    return ForgottenNode({**document, "deployment": deployment}, order)
 
 
-def _belonging(every: list[Json], node: str) -> frozenset[str]:
+def _find_node_resources(all_resources: list[Json], node: str) -> frozenset[str]:
     """The node's component and whatever hangs on it, until nothing more is found."""
-    gone = {one["urn"] for one in every if _is_of(one, node)}
-    while more := {one["urn"] for one in every if _hangs_on(one, gone)} - gone:
-        gone |= more
-    return frozenset(gone | _left_empty(every, gone))
+    removed = {resource["urn"] for resource in all_resources if _is_node_resource(resource, node)}
+    while (
+        more := {resource["urn"] for resource in all_resources if _is_attached(resource, removed)}
+        - removed
+    ):
+        removed |= more
+    return frozenset(removed | _find_empty_links(all_resources, removed))
 
 
-def _is_of(resource: Json, node: str) -> bool:
+def _is_node_resource(resource: Json, node: str) -> bool:
     if resource["type"] == NODE:
-        return name_of(resource["urn"]) == node
+        return parse_name(resource["urn"]) == node
     is_member = resource["type"] == MEMBER
     return is_member and (resource.get("inputs") or {}).get("node") == node
 
 
-def _hangs_on(resource: Json, gone: set[str]) -> bool:
-    return resource.get("parent") in gone or resource.get("deletedWith") in gone
+def _is_attached(resource: Json, removed: set[str]) -> bool:
+    return resource.get("parent") in removed or resource.get("deletedWith") in removed
 
 
-def _left_empty(every: list[Json], gone: set[str]) -> set[str]:
+def _find_empty_links(all_resources: list[Json], removed: set[str]) -> set[str]:
     """Links of which no end is left."""
-    parents = {one.get("parent") for one in every if one["urn"] not in gone}
-    links = {one["urn"] for one in every if one["type"] == LINK}
+    parents = {
+        resource.get("parent") for resource in all_resources if resource["urn"] not in removed
+    }
+    links = {resource["urn"] for resource in all_resources if resource["type"] == LINK}
     return {urn for urn in links if urn not in parents}
 
 
-def _without_references(resource: Json, gone: frozenset[str]) -> Json:
+def _remove_references(resource: Json, removed: frozenset[str]) -> Json:
     cleaned = {**resource}
     for key in REFERENCES:
         if key in cleaned:
-            cleaned[key] = [urn for urn in cleaned[key] if urn not in gone]
+            cleaned[key] = [urn for urn in cleaned[key] if urn not in removed]
     by_property = cleaned.get("propertyDependencies")
     if by_property:
         cleaned["propertyDependencies"] = {
-            name: [urn for urn in urns or [] if urn not in gone]
+            name: [urn for urn in urns or [] if urn not in removed]
             for name, urns in by_property.items()
         }
     return cleaned

@@ -24,19 +24,22 @@ def command(
     ] = None,
 ) -> None:
     """Look at nodes, detect how they are cabled, and write a stack file for them."""
-    from sparkform.commands.init.first_contact import Visit, first_look
-    from sparkform.commands.init.logins import read_logins
-    from sparkform.commands.init.new_file import require_absent, target_file, write_checked
-    from sparkform.commands.init.proposal import propose
-    from sparkform.commands.init.stack_text import stack_text
+    from sparkform.commands.init.first_contact import ContactRequest, contact_nodes
+    from sparkform.commands.init.logins import parse_logins
+    from sparkform.commands.init.new_file import get_target_file, require_absent, write_checked
+    from sparkform.commands.init.proposal import propose_nodes
+    from sparkform.commands.init.stack_text import render_stack_file
 
-    file = target_file(stack)
+    file = get_target_file(stack)
     require_absent(file)
-    visit = Visit(read_logins(logins), identity_file, proxy_jump, tuple(accept or ()))
-    documents, host_keys = first_look(visit)
-    newcomers, detected, warnings = propose(visit.logins, documents, host_keys)
-    write_checked(file, stack_text(newcomers, detected, identity_file, proxy_jump))
-    for text in (*detected.seen, *(f"assumed, not seen: {one}" for one in detected.assumed)):
+    visit = ContactRequest(parse_logins(logins), identity_file, proxy_jump, tuple(accept or ()))
+    reports, host_keys = contact_nodes(visit)
+    newcomers, detected, warnings = propose_nodes(visit.logins, reports, host_keys)
+    write_checked(file, render_stack_file(newcomers, detected, identity_file, proxy_jump))
+    for text in (
+        *detected.observations,
+        *(f"assumed, not seen: {assumption}" for assumption in detected.assumptions),
+    ):
         typer.echo(text)
     for warning in warnings:
         typer.echo(f"warning: {warning}")

@@ -9,43 +9,52 @@ from pathlib import Path
 
 import typer
 
-from sparkform.commands.init.host_key_acceptance import Offer, offers, refuse, unaccepted
-from sparkform.commands.init.logins import Login
-from sparkform.commands.live_report import from_terminal, look, require_all
-from sparkform.report.facts import NodeDocument
+from sparkform.commands.init.host_key_acceptance import (
+    HostKeyOffer,
+    build_refusal,
+    find_unaccepted,
+    list_offers,
+)
+from sparkform.commands.init.logins import NodeLogin
+from sparkform.commands.live_report import observe_targets, prompt_passphrase, require_all_observed
+from sparkform.report.facts import NodeReport
 from sparkform.report.rack_report import Observation
 from sparkform.ssh.target import Target
 
 
 @dataclass(frozen=True)
-class Visit:
+class ContactRequest:
     """Whom to look at, how to log in, and which fingerprints were accepted beforehand."""
 
-    logins: tuple[Login, ...]
+    logins: tuple[NodeLogin, ...]
     identity_file: str | None
     proxy_jump: str | None
     accepted: tuple[str, ...]
 
 
-def first_look(visit: Visit) -> tuple[dict[str, NodeDocument], dict[str, str]]:
+def contact_nodes(visit: ContactRequest) -> tuple[dict[str, NodeReport], dict[str, str]]:
     """Documents and host keys by `str(login)`. Raises InputError with every node's problem."""
-    targets = [_target(login, visit) for login in visit.logins]
-    seen = _look(targets, visit)
-    found = offers(seen, fingerprints(seen))
-    for one in found:
-        known = "known already" if one.is_known else "not known yet"
-        typer.echo(f"{one.node}: host key {one.line.split()[0]} {one.fingerprint}, {known}")
-    require_all(_but_unknown(seen))
-    _accept(unaccepted(found, visit.accepted))
-    keys = {one.node: one.line for one in found}
-    unknown = {one.node for one in found if not one.is_known}
-    again = [replace(one, host_key=keys[one.name]) for one in targets if one.name in unknown]
-    complete = Observation(nodes={**seen.nodes, **(_look(again, visit).nodes if again else {})})
-    require_all(complete)
-    return complete.documents, keys
+    targets = [_build_target(login, visit) for login in visit.logins]
+    observation = _observe(targets, visit)
+    host_key_offers = list_offers(observation, compute_fingerprints(observation))
+    for offer in host_key_offers:
+        known = "known already" if offer.is_known else "not known yet"
+        typer.echo(f"{offer.node}: host key {offer.line.split()[0]} {offer.fingerprint}, {known}")
+    require_all_observed(_drop_unknown_keys(observation))
+    _accept(find_unaccepted(host_key_offers, visit.accepted))
+    keys = {offer.node: offer.line for offer in host_key_offers}
+    unknown = {offer.node for offer in host_key_offers if not offer.is_known}
+    again = [
+        replace(offer, host_key=keys[offer.name]) for offer in targets if offer.name in unknown
+    ]
+    complete = Observation(
+        nodes={**observation.nodes, **(_observe(again, visit).nodes if again else {})}
+    )
+    require_all_observed(complete)
+    return complete.reports, keys
 
 
-def _target(login: Login, visit: Visit) -> Target:
+def _build_target(login: NodeLogin, visit: ContactRequest) -> Target:
     return Target(
         name=str(login),
         host=login.host,
@@ -56,35 +65,37 @@ def _target(login: Login, visit: Visit) -> Target:
     )
 
 
-def _look(targets: Iterable[Target], visit: Visit) -> Observation:
-    return look(list(targets), lambda: from_terminal(visit.identity_file))
+def _observe(targets: Iterable[Target], visit: ContactRequest) -> Observation:
+    return observe_targets(list(targets), lambda: prompt_passphrase(visit.identity_file))
 
 
-def fingerprints(seen: Observation) -> dict[str, str]:
+def compute_fingerprints(observation: Observation) -> dict[str, str]:
     """By key line, as `ssh-keygen -lf` shows them."""
     import asyncssh
 
-    lines = {report.host_key for report in seen.nodes.values() if report.host_key}
+    lines = {report.host_key for report in observation.nodes.values() if report.host_key}
     return {line: asyncssh.import_public_key(line).get_fingerprint() for line in lines}
 
 
-def _but_unknown(seen: Observation) -> Observation:
+def _drop_unknown_keys(observation: Observation) -> Observation:
     """A key that is not known yet is a question, all other errors are the end."""
-    kept = {
+    reports = {
         name: report
-        for name, report in seen.nodes.items()
+        for name, report in observation.nodes.items()
         if report.error is None or report.error.kind != "unknown_host_key"
     }
-    return Observation(nodes=kept)
+    return Observation(nodes=reports)
 
 
-def _accept(asked: Collection[Offer]) -> None:
+def _accept(pending: Collection[HostKeyOffer]) -> None:
     """Raises InputError for what nobody accepts."""
-    if not asked:
+    if not pending:
         return
     if not sys.stdin.isatty():
-        raise refuse(asked, is_asked=False)
+        raise build_refusal(pending, is_asked=False)
     typer.echo("Compare on each node's own console: ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub")
-    denied = [one for one in asked if not typer.confirm(f"{one.node}: trust {one.fingerprint}?")]
+    denied = [
+        offer for offer in pending if not typer.confirm(f"{offer.node}: trust {offer.fingerprint}?")
+    ]
     if denied:
-        raise refuse(denied, is_asked=True)
+        raise build_refusal(denied, is_asked=True)

@@ -10,7 +10,7 @@ from sparkform.report.rack_report import Observation
 
 
 @dataclass(frozen=True)
-class Offer:
+class HostKeyOffer:
     """The key that a node showed. `line` is "ssh-ed25519 AAAA…", `fingerprint` "SHA256:…"."""
 
     node: str
@@ -19,40 +19,46 @@ class Offer:
     is_known: bool
 
 
-def offers(seen: Observation, fingerprints: Mapping[str, str]) -> tuple[Offer, ...]:
+def list_offers(
+    observation: Observation, fingerprints: Mapping[str, str]
+) -> tuple[HostKeyOffer, ...]:
     """Known: known_hosts had it, so somebody accepted it before. `fingerprints` by key line.
 
     A key that differs from the known one is no offer: the node's error says what to do.
     """
-    found = []
-    for name, report in seen.nodes.items():
+    listed = []
+    for name, report in observation.nodes.items():
         kind = report.error.kind if report.error else None
         if report.host_key and kind != "changed_host_key":
             is_known = kind != "unknown_host_key"
             print_of = fingerprints[report.host_key]
-            found.append(Offer(name, report.host_key, print_of, is_known))
-    return tuple(found)
+            listed.append(HostKeyOffer(name, report.host_key, print_of, is_known))
+    return tuple(listed)
 
 
-def unaccepted(found: Collection[Offer], accepted: Collection[str]) -> tuple[Offer, ...]:
+def find_unaccepted(
+    listed: Collection[HostKeyOffer], accepted: Collection[str]
+) -> tuple[HostKeyOffer, ...]:
     """Unknown keys of which no fingerprint was given. `accepted` with or without "SHA256:"."""
-    given = {f"SHA256:{one.removeprefix('SHA256:')}" for one in accepted}
-    return tuple(one for one in found if not one.is_known and one.fingerprint not in given)
+    fingerprints = {f"SHA256:{offer.removeprefix('SHA256:')}" for offer in accepted}
+    return tuple(
+        offer for offer in listed if not offer.is_known and offer.fingerprint not in fingerprints
+    )
 
 
-def refuse(found: Collection[Offer], is_asked: bool) -> InputError:
+def build_refusal(refused: Collection[HostKeyOffer], is_asked: bool) -> InputError:
     """Why the run ends here: somebody said no, or nobody was there to be asked."""
     remedy = "compare on the node's own console, then run again with --accept "
-    what = "was not accepted" if is_asked else "is not known, and nobody is there to be asked"
+    message = "was not accepted" if is_asked else "is not known, and nobody is there to be asked"
     return InputError(
         [
             Problem(
-                path=one.node,
-                what=f"its host key {what}",
-                got=one.fingerprint,
+                path=offer.node,
+                message=f"its host key {message}",
+                got=offer.fingerprint,
                 because="whoever sits in between would get root on the node",
-                remedy=remedy + one.fingerprint,
+                remedy=remedy + offer.fingerprint,
             )
-            for one in found
+            for offer in refused
         ]
     )

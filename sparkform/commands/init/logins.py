@@ -14,7 +14,7 @@ LARGEST_PORT = 65535
 
 
 @dataclass(frozen=True)
-class Login:
+class NodeLogin:
     """One node as it is logged in to."""
 
     user: str
@@ -26,35 +26,35 @@ class Login:
         return f"{self.user}@{host}" + (f":{self.port}" if self.port != 22 else "")
 
 
-def read_logins(words: Sequence[str]) -> tuple[Login, ...]:
+def parse_logins(arguments: Sequence[str]) -> tuple[NodeLogin, ...]:
     """In the order given: the first one is the head. Raises InputError with every problem."""
-    found = [_read(word) for word in words]
-    problems = [one for one in found if isinstance(one, Problem)]
-    logins = [one for one in found if isinstance(one, Login)]
-    places = [(one.host, one.port) for one in logins]
+    parsed = [_parse_login(argument) for argument in arguments]
+    problems = [login for login in parsed if isinstance(login, Problem)]
+    logins = [login for login in parsed if isinstance(login, NodeLogin)]
+    endpoints = [(login.host, login.port) for login in logins]
     problems += [
-        Problem(path=str(one), what="is given twice")
-        for at, one in enumerate(logins)
-        if (one.host, one.port) in places[:at]
+        Problem(path=str(login), message="is given twice")
+        for position, login in enumerate(logins)
+        if (login.host, login.port) in endpoints[:position]
     ]
-    if not 1 <= len(words) <= MOST_NODES:
+    if not 1 <= len(arguments) <= MOST_NODES:
         allowed = f"one to {MOST_NODES} nodes"
         problems.append(
-            Problem(path="USER@HOST", what="too many", got=str(len(words)), allowed=allowed)
+            Problem(path="USER@HOST", message="too many", got=str(len(arguments)), allowed=allowed)
         )
     if problems:
         raise InputError(problems)
     return tuple(logins)
 
 
-def _read(word: str) -> Login | Problem:
-    found = LOGIN.fullmatch(word)
-    port = int(found["port"] or 22) if found else 0
-    if found is None or not 1 <= port <= LARGEST_PORT:
+def _parse_login(argument: str) -> NodeLogin | Problem:
+    match = LOGIN.fullmatch(argument)
+    port = int(match["port"] or 22) if match else 0
+    if match is None or not 1 <= port <= LARGEST_PORT:
         return Problem(
             path="USER@HOST",
-            what="is not a login",
-            got=word,
+            message="is not a login",
+            got=argument,
             allowed="user@host or user@host:port, an IPv6 address in brackets",
         )
-    return Login(found["user"], found["v6"] or found["host"], port)
+    return NodeLogin(match["user"], match["v6"] or match["host"], port)

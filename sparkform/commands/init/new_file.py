@@ -14,18 +14,18 @@ READABLE = 0o644
 """Stack files are committed and hold no secret in plain."""
 
 
-def target_file(stack: str) -> Path:
+def get_target_file(stack: str) -> Path:
     """Raises InputError for a name that Pulumi does not take."""
     if not STACK.fullmatch(stack):
         allowed = "letters, digits and . _ -, at most 100"
-        problem = Problem(path="--stack", what="is no stack name", got=stack, allowed=allowed)
+        problem = Problem(path="--stack", message="is no stack name", got=stack, allowed=allowed)
         raise InputError([problem])
     return Path(f"Pulumi.{stack}.yaml")
 
 
 def require_absent(file: Path) -> None:
     if os.path.lexists(file):
-        raise InputError([_there(file)])
+        raise InputError([_describe_existing_file(file)])
 
 
 def write_checked(file: Path, text: str) -> None:
@@ -38,13 +38,13 @@ def write_checked(file: Path, text: str) -> None:
         try:
             os.link(draft, file)
         except FileExistsError:
-            raise InputError([_there(file)]) from None
+            raise InputError([_describe_existing_file(file)]) from None
 
 
-def _there(file: Path) -> Problem:
+def _describe_existing_file(file: Path) -> Problem:
     return Problem(
         path=str(file),
-        what="is there already",
+        message="is there already",
         because="it is never overwritten",
         remedy="choose another name with --stack, or move the file away",
     )

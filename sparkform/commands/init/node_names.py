@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from sparkform.config.kinds import LABEL
 
 
-def node_names(hostnames: Sequence[str | None]) -> tuple[str, ...]:
+def choose_node_names(hostnames: Sequence[str | None]) -> tuple[str, ...]:
     """The machines' own names where they fit and differ, else spark-1, spark-2 …
 
-    >>> node_names(["Spark-A.local", "spark-b"]), node_names(["spark", "spark"])
+    >>> choose_node_names(["Spark-A.local", "spark-b"]), node_names(["spark", "spark"])
     (('spark-a', 'spark-b'), ('spark-1', 'spark-2'))
     """
-    own = [(hostname or "").partition(".")[0].lower() for hostname in hostnames]
-    fit = all(re.fullmatch(LABEL, name) for name in own)
-    if fit and len(set(own)) == len(own):
-        return tuple(own)
-    return tuple(f"spark-{at + 1}" for at in range(len(own)))
+    names = [(hostname or "").partition(".")[0].lower() for hostname in hostnames]
+    fit = all(re.fullmatch(LABEL, name) for name in names)
+    if fit and len(set(names)) == len(names):
+        return tuple(names)
+    return tuple(f"spark-{index + 1}" for index in range(len(names)))

@@ -4,36 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sparkform.commands.init.logins import Login
-from sparkform.commands.init.node_names import node_names
-from sparkform.commands.init.stack_text import Newcomer
-from sparkform.commands.init.topology import Detected, detect
-from sparkform.report.facts import NodeDocument
+from sparkform.commands.init.logins import NodeLogin
+from sparkform.commands.init.node_names import choose_node_names
+from sparkform.commands.init.stack_text import NewNode
+from sparkform.commands.init.topology import DetectedTopology, detect_topology
+from sparkform.report.facts import NodeReport
 
 KIB_A_GIB = 1024**2
 
 
-def propose(
-    logins: Sequence[Login],
-    documents: Mapping[str, NodeDocument],
+def propose_nodes(
+    logins: Sequence[NodeLogin],
+    reports: Mapping[str, NodeReport],
     host_keys: Mapping[str, str],
-) -> tuple[tuple[Newcomer, ...], Detected, tuple[str, ...]]:
+) -> tuple[tuple[NewNode, ...], DetectedTopology, tuple[str, ...]]:
     """The nodes, their topology, and what the user should know. All by `str(login)`."""
-    found = [documents[str(login)] for login in logins]
-    names = node_names([one.facts.host.hostname if one.facts.host else None for one in found])
-    nodes = tuple(
-        Newcomer(name, login, host_keys[str(login)], describe(document))
-        for name, login, document in zip(names, logins, found, strict=True)
+    node_reports = [reports[str(login)] for login in logins]
+    names = choose_node_names(
+        [report.facts.host.hostname if report.facts.host else None for report in node_reports]
     )
-    by_name = dict(zip(names, found, strict=True))
-    detected = detect({name: one.facts.interfaces or () for name, one in by_name.items()})
-    return nodes, detected, tuple(_warnings(by_name))
+    nodes = tuple(
+        NewNode(name, login, host_keys[str(login)], describe_machine(node_report))
+        for name, login, node_report in zip(names, logins, node_reports, strict=True)
+    )
+    by_name = dict(zip(names, node_reports, strict=True))
+    detected = detect_topology(
+        {name: report.facts.interfaces or () for name, report in by_name.items()}
+    )
+    return nodes, detected, tuple(_list_warnings(by_name))
 
 
-def describe(document: NodeDocument) -> str:
+def describe_machine(report: NodeReport) -> str:
     """The machine in one line; what could not be read is left out."""
-    facts = document.facts
-    parts = [one.name for one in facts.gpu.gpus] if facts.gpu else ["no GPU found"]
+    facts = report.facts
+    parts = [gpu.name for gpu in facts.gpu.gpus] if facts.gpu else ["no GPU found"]
     if facts.memory:
         parts.append(f"{facts.memory.total_kib / KIB_A_GIB:.1f} GiB")
     if facts.host and facts.host.dgx_os:
@@ -43,15 +47,15 @@ def describe(document: NodeDocument) -> str:
     return ", ".join(parts)
 
 
-def _warnings(documents: Mapping[str, NodeDocument]) -> list[str]:
+def _list_warnings(reports: Mapping[str, NodeReport]) -> list[str]:
     claimed = [
-        f"{name} belongs to stack {one.facts.claim} already; `pulumi up` will refuse it"
-        for name, one in documents.items()
-        if one.facts.claim
+        f"{name} belongs to stack {report.facts.claim} already; `pulumi up` will refuse it"
+        for name, report in reports.items()
+        if report.facts.claim
     ]
     blind = [
         f"the interfaces of {name} could not be read; topology is a guess"
-        for name, one in documents.items()
-        if one.facts.interfaces is None
+        for name, report in reports.items()
+        if report.facts.interfaces is None
     ]
     return claimed + blind

@@ -8,24 +8,24 @@ from dataclasses import dataclass
 
 import yaml
 
-from sparkform.commands.init.logins import Login
-from sparkform.commands.init.topology import Detected
+from sparkform.commands.init.logins import NodeLogin
+from sparkform.commands.init.topology import DetectedTopology
 from sparkform.config.stack_yaml import read_yaml
 
 
 @dataclass(frozen=True)
-class Newcomer:
+class NewNode:
     """One node: how it is reached, its key, and a line about the machine."""
 
     name: str
-    login: Login
+    login: NodeLogin
     host_key: str
     machine: str
 
 
-def stack_text(
-    nodes: Sequence[Newcomer],
-    detected: Detected,
+def render_stack_file(
+    nodes: Sequence[NewNode],
+    detected: DetectedTopology,
     identity_file: str | None,
     proxy_jump: str | None,
 ) -> str:
@@ -37,62 +37,66 @@ def stack_text(
         "config:",
         "  sparkform:cluster:",
         "    # Login on all nodes; it needs sudo without a password.",
-        f"    user: {scalar(user)}",
+        f"    user: {render_scalar(user)}",
     ]
     if identity_file:
         lines += [
             "    # Used where the SSH agent has no key that fits.",
-            f"    identityFile: {scalar(identity_file)}",
+            f"    identityFile: {render_scalar(identity_file)}",
         ]
     if proxy_jump:
-        lines += [f"    proxyJump: {scalar(proxy_jump)}"]
+        lines += [f"    proxyJump: {render_scalar(proxy_jump)}"]
     lines += ["", "    # The first node is the head.", "    nodes:"]
     for index, node in enumerate(nodes):
-        lines += _node(node, index, user)
-    lines += ["", *_fabric(detected), "", *_services()]
+        lines += _render_node(node, index, user)
+    lines += ["", *_render_fabric(detected), "", *_render_services()]
     return "\n".join(lines) + "\n"
 
 
-def _node(node: Newcomer, index: int, user: str) -> Iterator[str]:
-    yield f"      # {_comment(node.machine)}"
-    yield f"      - name: {scalar(node.name)}"
-    yield f"        host: {scalar(node.login.host)}"
+def _render_node(node: NewNode, index: int, user: str) -> Iterator[str]:
+    yield f"      # {_render_comment(node.machine)}"
+    yield f"      - name: {render_scalar(node.name)}"
+    yield f"        host: {render_scalar(node.login.host)}"
     yield "        # Sets its fabric addresses: keep it when nodes are removed or reordered."
     yield f"        index: {index}"
     if node.login.port != 22:
         yield f"        port: {node.login.port}"
     if node.login.user != user:
-        yield f"        user: {scalar(node.login.user)}"
-    yield f"        hostKey: {scalar(node.host_key)}"
+        yield f"        user: {render_scalar(node.login.user)}"
+    yield f"        hostKey: {render_scalar(node.host_key)}"
 
 
-def _fabric(detected: Detected) -> Iterator[str]:
+def _render_fabric(detected: DetectedTopology) -> Iterator[str]:
     yield "    fabric:"
-    yield from (f"      # Seen: {_comment(text)}." for text in detected.seen)
-    yield from (f"      # Assumed, not seen: {_comment(text)}." for text in detected.assumed)
+    yield from (f"      # Seen: {_render_comment(text)}." for text in detected.observations)
+    yield from (
+        f"      # Assumed, not seen: {_render_comment(text)}." for text in detected.assumptions
+    )
     yield "      # direct (two), ring (three), switch (up to eight) or none."
     yield f"      topology: {detected.topology}"
 
 
-def _services() -> Iterator[str]:
+def _render_services() -> Iterator[str]:
     yield "  # What is served; empty: the rack only. Pulumi.spark.yaml shows a service."
     yield "  sparkform:services: {}"
 
 
-def scalar(text: str) -> str:
+def render_scalar(text: str) -> str:
     """Plain where it reads back as the same text, else in quotes: 1e3 and true are valid names."""
     try:
         is_plain = read_yaml(f"- {text}\n") == [text]
     except yaml.YAMLError:
         is_plain = False
-    return text if is_plain else _quoted(text)
+    return text if is_plain else _quote(text)
 
 
-def _quoted(text: str) -> str:
-    written: str = yaml.safe_dump(text, default_style='"', width=sys.maxsize)
-    return written.rstrip("\n")
+def _quote(text: str) -> str:
+    quoted: str = yaml.safe_dump(text, default_style='"', width=sys.maxsize)
+    return quoted.rstrip("\n")
 
 
-def _comment(text: str) -> str:
+def _render_comment(text: str) -> str:
     """On one line and printable, whatever a node called itself."""
-    return "".join(one if one.isprintable() else "?" for one in " ".join(text.split()))
+    return "".join(
+        character if character.isprintable() else "?" for character in " ".join(text.split())
+    )

@@ -17,63 +17,83 @@ PORTS: tuple[Port, Port] = (0, 1)
 
 
 @dataclass(frozen=True)
-class Detected:
+class DetectedTopology:
     """`seen`: what was read. `assumed`: what was not, and could be otherwise."""
 
     topology: Topology
-    seen: tuple[str, ...]
-    assumed: tuple[str, ...]
+    observations: tuple[str, ...]
+    assumptions: tuple[str, ...]
 
 
-def detect(interfaces: Mapping[str, Sequence[Interface]]) -> Detected:
+def detect_topology(interfaces: Mapping[str, Sequence[Interface]]) -> DetectedTopology:
     """`interfaces` by node name, the head first."""
-    linked = {node: linked_ports(own) for node, own in interfaces.items()}
-    seen = [_ports_seen(node, ports) for node, ports in linked.items()]
-    seen += [text for node, own in interfaces.items() for text in _half_links(node, own)]
-    seen += [text for node, own in interfaces.items() for text in _hidden(node, own)]
-    topology, assumed = _judge(list(linked.values()))
-    return Detected(topology, tuple(seen), assumed)
+    linked = {
+        node: find_linked_ports(node_interfaces) for node, node_interfaces in interfaces.items()
+    }
+    observations = [_describe_ports(node, ports) for node, ports in linked.items()]
+    observations += [
+        text
+        for node, node_interfaces in interfaces.items()
+        for text in _describe_half_links(node, node_interfaces)
+    ]
+    observations += [
+        text
+        for node, node_interfaces in interfaces.items()
+        for text in _describe_hidden(node, node_interfaces)
+    ]
+    topology, assumptions = _judge(list(linked.values()))
+    return DetectedTopology(topology, tuple(observations), assumptions)
 
 
-def linked_ports(interfaces: Sequence[Interface]) -> tuple[Port, ...]:
+def find_linked_ports(interfaces: Sequence[Interface]) -> tuple[Port, ...]:
     """The QSFP ports of which at least one half has a link."""
     return tuple(
-        port for port in PORTS if any(one.port == port and one.carrier for one in interfaces)
+        port
+        for port in PORTS
+        if any(interface.port == port and interface.carrier for interface in interfaces)
     )
 
 
-def _ports_seen(node: str, ports: tuple[Port, ...]) -> str:
-    words = {0: "no QSFP port has a link", 1: "QSFP port {} has a link"}
-    text = words.get(len(ports), "both QSFP ports have a link")
+def _describe_ports(node: str, ports: tuple[Port, ...]) -> str:
+    phrases = {0: "no QSFP port has a link", 1: "QSFP port {} has a link"}
+    text = phrases.get(len(ports), "both QSFP ports have a link")
     return f"{node}: {text.format(*ports)}"
 
 
-def _half_links(node: str, interfaces: Sequence[Interface]) -> list[str]:
+def _describe_half_links(node: str, interfaces: Sequence[Interface]) -> list[str]:
     """A port with a link on one half only carries half, and is broken."""
-    found = []
-    for port in linked_ports(interfaces):
-        dead = [one.name for one in interfaces if one.port == port and not one.carrier]
-        found += [f"{node}: {name} has no link, its other half has: reseat it" for name in dead]
-    return found
+    messages = []
+    for port in find_linked_ports(interfaces):
+        dead = [
+            interface.name
+            for interface in interfaces
+            if interface.port == port and not interface.carrier
+        ]
+        messages += [f"{node}: {name} has no link, its other half has: reseat it" for name in dead]
+    return messages
 
 
-def _hidden(node: str, interfaces: Sequence[Interface]) -> list[str]:
+def _describe_hidden(node: str, interfaces: Sequence[Interface]) -> list[str]:
     """An interface that is switched off shows no link, cable or not."""
-    off = [one.name for one in interfaces if one.port is not None and one.state != "up"]
-    many = f"{', '.join(off)} are switched off and show no link, cable or not"
-    return [f"{node}: {many}; `sudo ip link set NAME up` lets it be seen"] if off else []
+    off = [
+        interface.name
+        for interface in interfaces
+        if interface.port is not None and interface.state != "up"
+    ]
+    names = f"{', '.join(off)} are switched off and show no link, cable or not"
+    return [f"{node}: {names}; `sudo ip link set NAME up` lets it be seen"] if off else []
 
 
 def _judge(linked: list[tuple[Port, ...]]) -> tuple[Topology, tuple[str, ...]]:
     nodes, counts = len(linked), {len(ports) for ports in linked}
     if nodes == 1:
-        return "none", _alone(linked[0])
+        return "none", _describe_single(linked[0])
     if counts == {0}:
         return "none", ("no cables; with cables in, set topology and run `sparkform doctor`",)
     if 0 in counts:
         return "none", ("some nodes have a link and others have none: which is meant is not clear",)
     if nodes == 2:
-        return "direct", _pair(counts)
+        return "direct", _describe_pair(counts)
     if nodes == 3 and counts == {2}:
         return "ring", ("port 0 of each leads to port 1 of the next one in this file",)
     if counts == {1}:
@@ -81,14 +101,16 @@ def _judge(linked: list[tuple[Port, ...]]) -> tuple[Topology, tuple[str, ...]]:
     return "none", ("neither a ring of three nor one cable each: which is meant is not clear",)
 
 
-def _alone(ports: tuple[Port, ...]) -> tuple[str, ...]:
+def _describe_single(ports: tuple[Port, ...]) -> tuple[str, ...]:
     if not ports:
         return ()
     return ("its link leads to something that is not in this file",)
 
 
-def _pair(counts: set[int]) -> tuple[str, ...]:
-    said = ["one cable between the two; a switch looks the same from here: then set switch"]
+def _describe_pair(counts: set[int]) -> tuple[str, ...]:
+    assumptions = ["one cable between the two; a switch looks the same from here: then set switch"]
     if 2 in counts:
-        said.append("port 0 where both have a link: one cable is enough, a second adds nothing")
-    return tuple(said)
+        assumptions.append(
+            "port 0 where both have a link: one cable is enough, a second adds nothing"
+        )
+    return tuple(assumptions)

@@ -10,7 +10,7 @@ import typer
 from sparkform.commands import options
 
 if TYPE_CHECKING:
-    from sparkform.catalogue.schema import Model
+    from sparkform.catalogue.schema import CatalogueModel
     from sparkform.errors import Problem
 
 
@@ -28,46 +28,46 @@ def command(
     Exit codes: 0 done, 1 a node did not answer, 2 bad input.
     """
     if stack:
-        from sparkform.commands.models.inventory_table import report
+        from sparkform.commands.models.inventory_table import print_inventory
 
-        raise typer.Exit(report(stack, facts, as_json))
-    options.require(_lone_facts(facts))
+        raise typer.Exit(print_inventory(stack, facts, as_json))
+    options.require(_check_facts_option(facts))
     show = options.print_json if as_json else _print_table
-    show(catalogue())
+    show(list_catalogue())
 
 
-def _lone_facts(facts: Path | None) -> Problem | None:
+def _check_facts_option(facts: Path | None) -> Problem | None:
     from sparkform.errors import Problem
 
     if facts is None:
         return None
     return Problem(
         path="--facts",
-        what="goes with a stack file",
+        message="goes with a stack file",
         remedy="sparkform models STACK.yaml --facts F",
     )
 
 
-def catalogue() -> list[dict[str, Any]]:
+def list_catalogue() -> list[dict[str, Any]]:
     """One record for each checkpoint of each model."""
-    from sparkform.catalogue.store import models
+    from sparkform.catalogue.store import list_models
 
-    return [row for model in models() for row in documents(model)]
+    return [row for model in list_models() for row in build_documents(model)]
 
 
-def documents(model: Model) -> list[dict[str, Any]]:
+def build_documents(model: CatalogueModel) -> list[dict[str, Any]]:
     """One record for each checkpoint of a model."""
     from sparkform.models.config_reader import read_shape
-    from sparkform.models.shape import active_parameters, total_parameters
+    from sparkform.models.shape import count_active_parameters, count_parameters
 
-    shape = read_shape(model.config(), model.name)
+    shape = read_shape(model.merge_config(), model.name)
     return [
         {
             "handle": checkpoint.handle,
             "model": model.name,
             "quant": checkpoint.quant,
-            "parameters": total_parameters(shape),
-            "active_parameters": active_parameters(shape),
+            "parameters": count_parameters(shape),
+            "active_parameters": count_active_parameters(shape),
             "layers": len(shape.blocks),
             "max_position": shape.max_position,
             "gated": checkpoint.gated,

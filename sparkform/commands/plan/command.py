@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from sparkform.commands.declared import DeclaredStack
-    from sparkform.commands.plan.report import Planned
+    from sparkform.commands.plan.report import StackPlan
     from sparkform.report.rack_report import Observation
 
 
@@ -23,66 +23,83 @@ def command(
     """Show addresses, steps and what the rules say: what `pulumi up` would do. Touches no node."""
     import json
 
-    from sparkform.commands.declared import load
-    from sparkform.commands.plan.report import report
+    from sparkform.commands.declared import load_declared_stack
+    from sparkform.commands.plan.report import build_report
 
-    declared = load(stack)
-    made = planned(declared, seen(declared, facts))
-    found = report(made)
+    declared = load_declared_stack(stack)
+    stack_plan = plan_stack(declared, observe_stack(declared, facts))
+    plan_report = build_report(stack_plan)
     if as_json:
-        typer.echo(json.dumps(found, indent=1))
+        typer.echo(json.dumps(plan_report, indent=1))
     else:
-        show(made, found)
-    raise typer.Exit(1 if made.verdict.refusals else 0)
+        print_plan(stack_plan, plan_report)
+    raise typer.Exit(1 if stack_plan.verdict.refusals else 0)
 
 
-def seen(declared: DeclaredStack, facts: Path | None) -> Observation:
+def observe_stack(declared: DeclaredStack, facts: Path | None) -> Observation:
     """Recorded facts, or a look at every node that is not away. Raises InputError."""
-    from sparkform.commands.live_report import look, passphrase_of, require_all, require_recorded
-    from sparkform.plan.targets import targets
+    from sparkform.commands.live_report import (
+        find_passphrase_source,
+        observe_targets,
+        require_all_observed,
+        require_recorded,
+    )
+    from sparkform.plan.targets import list_targets
     from sparkform.report.recording import load_facts
 
     if facts:
-        found = load_facts(facts)
-        require_recorded(found, declared.spec)
+        observation = load_facts(facts)
+        require_recorded(observation, declared.declaration)
     else:
-        found = look(targets(declared.spec), passphrase_of(declared))
-    require_all(found)
-    return found
+        observation = observe_targets(
+            list_targets(declared.declaration), find_passphrase_source(declared)
+        )
+    require_all_observed(observation)
+    return observation
 
 
-def planned(declared: DeclaredStack, found: Observation) -> Planned:
+def plan_stack(declared: DeclaredStack, observation: Observation) -> StackPlan:
     """Raises InputError where the declaration does not fit the machines."""
     import hashlib
 
-    from sparkform.commands.plan.report import Planned
+    from sparkform.commands.plan.report import StackPlan
     from sparkform.errors import InputError
     from sparkform.plan.rack import plan_rack
-    from sparkform.plan.secrets import Secrets
-    from sparkform.rules.context import Context, service_ranks
+    from sparkform.plan.secrets import StackSecrets
+    from sparkform.rules.context import Context, list_ranks
     from sparkform.rules.evaluate import evaluate
-    from sparkform.rules.figures import figures
-    from sparkform.rules.stack_secrets import secret_names
-    from sparkform.ssh.agent import zipapp
+    from sparkform.rules.figures import estimate_services
+    from sparkform.rules.stack_secrets import list_secret_names
+    from sparkform.ssh.agent import build_zipapp
 
-    sha256, names = hashlib.sha256(zipapp()).hexdigest(), secret_names(declared.file)
-    secrets = Secrets(names or frozenset())
-    made = plan_rack(declared.spec, found.documents, declared.name, sha256, secrets)
-    if made.problems:
-        raise InputError(made.problems)
-    ranks = {name: service_ranks(one.launches) for name, one in made.services.items()}
-    context = Context(spec=declared.spec, documents=found.documents, secrets=names, ranks=ranks)
-    return Planned(declared.name, declared.spec, made, evaluate(context), figures(context))
+    sha256, names = hashlib.sha256(build_zipapp()).hexdigest(), list_secret_names(declared.file)
+    secrets = StackSecrets(names or frozenset())
+    rack_plan = plan_rack(declared.declaration, observation.reports, declared.name, sha256, secrets)
+    if rack_plan.problems:
+        raise InputError(rack_plan.problems)
+    ranks = {
+        name: list_ranks(service_plan.launches) for name, service_plan in rack_plan.services.items()
+    }
+    context = Context(
+        declaration=declared.declaration, reports=observation.reports, secrets=names, ranks=ranks
+    )
+    return StackPlan(
+        declared.name,
+        declared.declaration,
+        rack_plan,
+        evaluate(context),
+        estimate_services(context),
+    )
 
 
-def show(planned: Planned, found: dict[str, Any]) -> None:
+def print_plan(stack_plan: StackPlan, plan_report: dict[str, Any]) -> None:
     from sparkform.commands import findings
     from sparkform.commands.plan import text
 
-    for title, lines in text.sections(found):
+    for title, lines in text.render_sections(plan_report):
         typer.secho(title, bold=True)
         for line in lines:
             typer.echo(f"  {line}")
         typer.echo()
-    findings.show(planned.verdict.violations)
-    typer.echo(text.total(found))
+    findings.print_violations(stack_plan.verdict.violations)
+    typer.echo(text.format_total(plan_report))

@@ -10,54 +10,54 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sparkform.config import EffectiveNode, Spec
+from sparkform.config import Declaration, EffectiveNode
 from sparkform.fabric.network import FabricInterface
 from sparkform.launch import Launch
-from sparkform.plan.disturbance import disturbs
-from sparkform.plan.rack import RackPlan
-from sparkform.plan.readiness import api_url
+from sparkform.plan.disturbance import get_disturbance
+from sparkform.plan.rack_plan import RackPlan
+from sparkform.plan.readiness import build_api_url
 from sparkform.plan.steps import PlannedStep, StackName
 from sparkform.rules.figures import Figures
-from sparkform.rules.outcome import Verdict
+from sparkform.rules.outcome import RulesVerdict
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Planned:
+class StackPlan:
     """What a report is made from."""
 
     stack: StackName
-    spec: Spec
+    declaration: Declaration
     plan: RackPlan
-    verdict: Verdict
+    verdict: RulesVerdict
     figures: Mapping[str, Figures]
 
 
-def report(planned: Planned) -> Json:
+def build_report(stack_plan: StackPlan) -> Json:
     """One value a section, ready for `json.dumps`."""
-    return {name: section(planned) for name, section in SECTIONS.items()}
+    return {name: section(stack_plan) for name, section in SECTIONS.items()}
 
 
-def _stack(planned: Planned) -> str:
-    return f"{planned.stack.project}/{planned.stack.stack}"
+def _format_stack(stack_plan: StackPlan) -> str:
+    return f"{stack_plan.stack.project}/{stack_plan.stack.stack}"
 
 
-def _fabric(planned: Planned) -> Json:
-    mtu = planned.spec.fabric_mtu
+def _describe_fabric(stack_plan: StackPlan) -> Json:
+    mtu = stack_plan.declaration.fabric_mtu
     return {
-        "topology": planned.spec.cluster.fabric.topology,
+        "topology": stack_plan.declaration.cluster.fabric.topology,
         "mtu": mtu,
-        "cables": [cable.name for cable in planned.plan.network.cables],
+        "cables": [cable.name for cable in stack_plan.plan.network.cables],
     }
 
 
-def _nodes(planned: Planned) -> list[Json]:
-    return [_node(node, planned) for node in planned.spec.nodes]
+def _describe_nodes(stack_plan: StackPlan) -> list[Json]:
+    return [_describe_node(node, stack_plan) for node in stack_plan.declaration.nodes]
 
 
-def _node(node: EffectiveNode, planned: Planned) -> Json:
-    network = planned.plan.network
+def _describe_node(node: EffectiveNode, stack_plan: StackPlan) -> Json:
+    network = stack_plan.plan.network
     management = network.management.get(node.name)
     return {
         "name": node.name,
@@ -65,14 +65,16 @@ def _node(node: EffectiveNode, planned: Planned) -> Json:
         "host": node.host,
         "away": node.away,
         "managementAddress": str(management) if management else None,
-        "fabric": [_interface(one) for one in network.fabric.get(node.name, ())],
+        "fabric": [
+            _describe_interface(interface) for interface in network.fabric.get(node.name, ())
+        ],
     }
 
 
-def _interface(one: FabricInterface) -> Json:
-    planned = one.planned
+def _describe_interface(interface: FabricInterface) -> Json:
+    planned = interface.planned
     return {
-        "interface": one.name,
+        "interface": interface.name,
         "port": planned.port,
         "half": planned.half,
         "cable": planned.cable,
@@ -81,69 +83,69 @@ def _interface(one: FabricInterface) -> Json:
     }
 
 
-def _steps(planned: Planned) -> list[Json]:
-    return [_step(step) for step in planned.plan.steps]
+def _describe_steps(stack_plan: StackPlan) -> list[Json]:
+    return [_describe_step(step) for step in stack_plan.plan.steps]
 
 
-def _step(step: PlannedStep) -> Json:
+def _describe_step(step: PlannedStep) -> Json:
     return {
         "node": step.node,
         "step": step.step,
-        "state": state(step),
-        "disturbs": disturbs(step),
+        "state": get_step_state(step),
+        "disturbs": get_disturbance(step),
         "lines": list(step.lines),
     }
 
 
-def state(step: PlannedStep) -> str:
+def get_step_state(step: PlannedStep) -> str:
     """`held`: a node that it concerns is away. `same`: in sync. `change`: `pulumi up` runs it."""
     if step.is_held:
         return "held"
     return "same" if step.decision.in_sync else "change"
 
 
-def _services(planned: Planned) -> list[Json]:
+def _describe_services(stack_plan: StackPlan) -> list[Json]:
     """Each service: who runs it, why it starts anew, what each rank is started with."""
-    return [_service(name, planned) for name in planned.plan.services]
+    return [_describe_service(name, stack_plan) for name in stack_plan.plan.services]
 
 
-def _service(name: str, planned: Planned) -> Json:
-    service, declared = planned.plan.services[name], planned.spec.services[name]
+def _describe_service(name: str, stack_plan: StackPlan) -> Json:
+    service, declared = stack_plan.plan.services[name], stack_plan.declaration.services[name]
     return {
         "name": name,
         "engine": declared.engine,
         "runtime": declared.runtime,
-        "url": api_url(planned.spec, name, planned.plan.network),
+        "url": build_api_url(stack_plan.declaration, name, stack_plan.plan.network),
         "token": service.token,
         "state": "change" if service.lines else "same",
         "lines": list(service.lines),
-        "predicted": planned.figures[name].document(),
-        "launches": [_launch(one) for one in service.launches],
+        "predicted": stack_plan.figures[name].to_json(),
+        "launches": [_describe_launch(launch) for launch in service.launches],
     }
 
 
-def _launch(launch: Launch) -> Json:
+def _describe_launch(launch: Launch) -> Json:
     return {
         "rank": launch.rank,
         "node": launch.node,
         "image": launch.layer.reference if launch.layer else launch.image,
         "command": [*launch.entrypoint, *launch.argv],
         "environment": dict(launch.environment),
-        "ports": [f"{one.address}:{one.number} {one.purpose}" for one in launch.ports],
-        "files": [one.path for one in launch.files],
+        "ports": [f"{entry.address}:{entry.number} {entry.purpose}" for entry in launch.ports],
+        "files": [entry.path for entry in launch.files],
         "unproven": list(launch.unproven),
     }
 
 
-def _violations(planned: Planned) -> list[Json]:
-    return [dict(one.document()) for one in planned.verdict.violations]
+def _describe_violations(stack_plan: StackPlan) -> list[Json]:
+    return [dict(violation.to_json()) for violation in stack_plan.verdict.violations]
 
 
-SECTIONS: Mapping[str, Callable[[Planned], Any]] = {
-    "stack": _stack,
-    "fabric": _fabric,
-    "nodes": _nodes,
-    "services": _services,
-    "steps": _steps,
-    "violations": _violations,
+SECTIONS: Mapping[str, Callable[[StackPlan], Any]] = {
+    "stack": _format_stack,
+    "fabric": _describe_fabric,
+    "nodes": _describe_nodes,
+    "services": _describe_services,
+    "steps": _describe_steps,
+    "violations": _describe_violations,
 }

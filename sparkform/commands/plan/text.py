@@ -9,41 +9,45 @@ from collections.abc import Iterator
 from typing import Any
 
 Json = dict[str, Any]
-Section = tuple[str, list[str]]
+TextSection = tuple[str, list[str]]
 """A title and the lines below it."""
 
 
-def sections(found: Json) -> Iterator[Section]:
+def render_sections(plan_report: Json) -> Iterator[TextSection]:
     """`found` is plan_report's report."""
-    yield "Nodes", [_node(one) for one in found["nodes"]]
-    fabric = found["fabric"]
+    yield "Nodes", [_format_node(entry) for entry in plan_report["nodes"]]
+    fabric = plan_report["fabric"]
     if fabric["cables"]:
-        lines = [_interface(node, one) for node in found["nodes"] for one in node["fabric"]]
+        lines = [
+            _format_interface(node, entry)
+            for node in plan_report["nodes"]
+            for entry in node["fabric"]
+        ]
         yield f"Fabric: {fabric['topology']}, MTU {fabric['mtu']}", lines
-    for one in found["services"]:
-        title = f"Service {one['name']}: {one['engine']}, {one['runtime']}, {one['url']}"
-        yield title, list(_service(one))
-    yield "Steps", [line for one in found["steps"] for line in _step(one)]
+    for entry in plan_report["services"]:
+        title = f"Service {entry['name']}: {entry['engine']}, {entry['runtime']}, {entry['url']}"
+        yield title, list(_format_service(entry))
+    yield "Steps", [line for entry in plan_report["steps"] for line in _format_step(entry)]
 
 
-def total(found: Json) -> str:
-    changes = sum(one["state"] == "change" for one in found["steps"])
-    return f"{changes} of {len(found['steps'])} steps would run."
+def format_total(plan_report: Json) -> str:
+    changes = sum(step["state"] == "change" for step in plan_report["steps"])
+    return f"{changes} of {len(plan_report['steps'])} steps would run."
 
 
-def _node(node: Json) -> str:
+def _format_node(node: Json) -> str:
     management = node["managementAddress"]
-    place = "away" if node["away"] else f"management address {management}"
-    return f"{node['name']}, {node['role']}: {node['host']}, {place}"
+    location = "away" if node["away"] else f"management address {management}"
+    return f"{node['name']}, {node['role']}: {node['host']}, {location}"
 
 
-def _interface(node: Json, one: Json) -> str:
-    place = f"port {one['port']}, half {one['half']}, cable {one['cable']}"
-    return f"{node['name']} {one['interface']}: {one['address']}, {place}"
+def _format_interface(node: Json, interface: Json) -> str:
+    location = f"port {interface['port']}, half {interface['half']}, cable {interface['cable']}"
+    return f"{node['name']} {interface['interface']}: {interface['address']}, {location}"
 
 
-def _service(service: Json) -> Iterator[str]:
-    yield predicted(service["predicted"])
+def _format_service(service: Json) -> Iterator[str]:
+    yield format_prediction(service["predicted"])
     yield from service["lines"]
     for launch in service["launches"]:
         image = f", image {launch['image']}" if launch["image"] else ""
@@ -51,24 +55,24 @@ def _service(service: Json) -> Iterator[str]:
         yield f"  {' '.join(launch['command'])}"
 
 
-def predicted(figures: Json) -> str:
+def format_prediction(figures: Json) -> str:
     """Whether the model fits and how fast it will be, or what to set so that it can be said."""
     if figures["weightsGib"] is None:
         return "the model's size is not known: set modelFacts for its memory and speed"
     weights = f"{figures['weightsGib']} GiB of weights a node"
     if figures["freeGib"] < 0:
         return f"{weights}, which lacks {-figures['freeGib']} GiB: it does not fit"
-    said = (
+    sentence = (
         f"{weights}, {figures['freeGib']} GiB for the cache: up to {figures['maxContext']} tokens"
     )
     if figures["decodeTokS"] is None:
-        return said
+        return sentence
     low, high = figures["decodeRangeTokS"]
     speed = f"one request decodes {figures['decodeTokS']} tok/s ({low} to {high})"
-    return f"{said}; {speed}, as predicted"
+    return f"{sentence}; {speed}, as predicted"
 
 
-def _step(step: Json) -> Iterator[str]:
+def _format_step(step: Json) -> Iterator[str]:
     name = f"{step['node']} {step['step']}"
     disturbs = "" if step["disturbs"] == "none" else f", disturbs {step['disturbs']}"
     yield f"{step['state']} {name}{disturbs}"

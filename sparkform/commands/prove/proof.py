@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sparkform.commands.prove.stages import Stage
+from sparkform.commands.prove.stages import ProofStage
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StageOutcome:
     """What one run of a stack did: `seen` are the lines that tell it, in order."""
 
     passed: bool
-    seen: tuple[str, ...]
+    lines: tuple[str, ...]
     took_s: float
 
 
@@ -23,37 +23,37 @@ TELLING: tuple[Callable[[str], bool], ...] = (
 )
 """What names a failure best: the watch of a service, else Pulumi."""
 
-Run = Callable[[Stage], Outcome]
+Run = Callable[[ProofStage], StageOutcome]
 
 
 @dataclass(frozen=True)
-class Result:
+class StageResult:
     """A stage with its outcome; None where an earlier one failed."""
 
-    stage: Stage
-    outcome: Outcome | None
+    stage: ProofStage
+    outcome: StageOutcome | None
 
     @property
-    def word(self) -> str:
+    def status(self) -> str:
         if self.outcome is None:
             return "not run"
         return "pass" if self.outcome.passed else "fail"
 
 
-def prove(stages: Sequence[Stage], run: Run) -> Iterator[Result]:
+def prove_stages(stages: Sequence[ProofStage], run: Run) -> Iterator[StageResult]:
     """Each stage's result as it comes; nothing is run after the first failure."""
     has_failed = False
     for stage in stages:
         outcome = None if has_failed else run(stage)
         has_failed = has_failed or (outcome is not None and not outcome.passed)
-        yield Result(stage, outcome)
+        yield StageResult(stage, outcome)
 
 
-def seen(result: Result) -> str:
+def find_telling_line(result: StageResult) -> str:
     """The line that counts: that it answers, or why it does not."""
     if result.outcome is None:
         return "an earlier stage failed"
-    lines = [line.strip() for line in result.outcome.seen if line.strip()]
+    lines = [line.strip() for line in result.outcome.lines if line.strip()]
     if not lines:
         return "nothing was said"
     if result.outcome.passed:

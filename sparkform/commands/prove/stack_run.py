@@ -10,14 +10,16 @@ from pathlib import Path
 from pulumi import automation
 from pulumi.automation import CommandError, EngineEvent, LocalWorkspaceOptions, PulumiCommand
 
-from sparkform.commands.prove.proof import Outcome
+from sparkform.commands.prove.proof import StageOutcome
 
 SHOWN = ("info", "info#err", "warning", "error")
 ERROR = "error"
 Show = Callable[[str], None]
 
 
-def up(folder: Path, root: Path | None, stack: str, config_file: Path, show: Show) -> Outcome:
+def run_up(
+    folder: Path, root: Path | None, stack: str, config_file: Path, show: Show
+) -> StageOutcome:
     """Bring the stack up. `root` holds bin/pulumi; None takes the one on PATH.
 
     Lines are shown as they come. A failed run is an outcome; what keeps Pulumi from running at all
@@ -26,25 +28,25 @@ def up(folder: Path, root: Path | None, stack: str, config_file: Path, show: Sho
     began, lines, errors = time.monotonic(), list[str](), list[str]()
 
     def note(event: EngineEvent) -> None:
-        found = event.diagnostic_event
-        if found is None or found.severity not in SHOWN:
+        diagnostic = event.diagnostic_event
+        if diagnostic is None or diagnostic.severity not in SHOWN:
             return
-        for line in filter(str.strip, found.message.splitlines()):
+        for line in filter(str.strip, diagnostic.message.splitlines()):
             show(line)
-            (errors if found.severity == ERROR else lines).append(line)
+            (errors if diagnostic.severity == ERROR else lines).append(line)
 
     try:
         _select(folder, root, stack).up(on_event=note, color="never", config_file=str(config_file))
     except CommandError as error:
-        said = errors or words(str(error))
-        return Outcome(False, tuple(said), time.monotonic() - began)
-    return Outcome(True, tuple(lines), time.monotonic() - began)
+        messages = errors or parse_messages(str(error))
+        return StageOutcome(False, tuple(messages), time.monotonic() - began)
+    return StageOutcome(True, tuple(lines), time.monotonic() - began)
 
 
-def words(error: str) -> list[str]:
+def parse_messages(error: str) -> list[str]:
     """What Pulumi itself said in a CommandError, without the names of its streams.
 
-    >>> words("\\n code: 6\\n stdout: \\n stderr: error: no stack named 'lab' found")
+    >>> parse_messages("\\n code: 6\\n stdout: \\n stderr: error: no stack named 'lab' found")
     ["error: no stack named 'lab' found"]
     """
     parts = (re.sub(r"^\s*(code: -?\d+|stdout:|stderr:)", "", line) for line in error.splitlines())

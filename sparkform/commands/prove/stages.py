@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from sparkform.catalogue import store
-from sparkform.catalogue.schema import Model
-from sparkform.config import Spec
+from sparkform.catalogue.schema import CatalogueModel
+from sparkform.config import Declaration
 from sparkform.errors import InputError, Problem
 
-KEPT = (
+ENGINE_KEYS = (
     *("engine", "runtime", "image", "bind", "port", "environment"),
     *("readyTimeoutSeconds", "silenceTimeoutSeconds", "freeGpuMemoryFraction"),
     *("gpuMemoryUtilization", "moeBackend", "attentionBackend", "enforceEager"),
@@ -31,7 +31,7 @@ Services = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Stage:
+class ProofStage:
     """`services` is the block `sparkform:services` of the stage's stack."""
 
     name: str
@@ -40,54 +40,66 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Models:
+class SmallModels:
     """Handles of the same model, unquantised and in FP8."""
 
-    plain: str
+    unquantised: str
     fp8: str
 
 
-def stages(spec: Spec, service: str, models: Models) -> tuple[Stage, ...]:
+def list_stages(
+    declaration: Declaration, service: str, models: SmallModels
+) -> tuple[ProofStage, ...]:
     """In order. The last one is the declaration itself, with all its services."""
     return (
-        Stage("one node", f"{models.plain} on one node", _small(spec, service, models.plain)),
-        Stage("fp8", f"{models.fp8} on one node", _small(spec, service, models.fp8)),
-        Stage("declared", "the services as declared", _declared(spec)),
+        ProofStage(
+            "one node",
+            f"{models.unquantised} on one node",
+            _build_small_services(declaration, service, models.unquantised),
+        ),
+        ProofStage(
+            "fp8",
+            f"{models.fp8} on one node",
+            _build_small_services(declaration, service, models.fp8),
+        ),
+        ProofStage("declared", "the services as declared", _dump_services(declaration)),
     )
 
 
-def models_for(engine: str) -> Models:
+def find_small_models(engine: str) -> SmallModels:
     """The catalogue's 8B model for an engine; without a licence to accept, if there is one.
 
     Raises InputError where the catalogue has none with both checkpoints.
     """
-    pairs = [pair for model in store.models() if (pair := _pair(model, engine)) is not None]
+    pairs = [
+        pair for model in store.list_models() if (pair := _find_pair(model, engine)) is not None
+    ]
     if not pairs:
-        what = f"names no 8B model for {engine} with an unquantised and an FP8 checkpoint"
+        message = f"names no 8B model for {engine} with an unquantised and an FP8 checkpoint"
         remedy = "name them with --plain and --fp8"
-        raise InputError([Problem(path="the catalogue", what=what, remedy=remedy)])
+        raise InputError([Problem(path="the catalogue", message=message, remedy=remedy)])
     return min(pairs, key=lambda pair: pair[0])[1]
 
 
-def _pair(model: Model, engine: str) -> tuple[bool, Models] | None:
+def _find_pair(model: CatalogueModel, engine: str) -> tuple[bool, SmallModels] | None:
     """With whether a licence must be accepted, which comes last."""
     size = model.published_parameters
     if size is None or not SMALLEST <= size.value <= LARGEST:
         return None
-    usable = [one for one in model.checkpoints if engine in one.engines]
-    plain = next((one for one in usable if one.quant == "bf16"), None)
-    fp8 = next((one for one in usable if one.quant == "fp8"), None)
-    if plain is None or fp8 is None:
+    usable = [checkpoint for checkpoint in model.checkpoints if engine in checkpoint.engines]
+    unquantised = next((checkpoint for checkpoint in usable if checkpoint.quant == "bf16"), None)
+    fp8 = next((checkpoint for checkpoint in usable if checkpoint.quant == "fp8"), None)
+    if unquantised is None or fp8 is None:
         return None
-    return plain.gated or fp8.gated, Models(plain.handle, fp8.handle)
+    return unquantised.gated or fp8.gated, SmallModels(unquantised.handle, fp8.handle)
 
 
-def _small(spec: Spec, service: str, model: str) -> Services:
-    declared = spec.services[service].plain()
-    kept = {key: declared[key] for key in KEPT if key in declared}
-    head = spec.service_nodes(service)[0].name
-    return {service: {**kept, **SMALL, "model": model, "nodes": [head]}}
+def _build_small_services(declaration: Declaration, service: str, model: str) -> Services:
+    declared = declaration.services[service].to_plain()
+    engine_settings = {key: declared[key] for key in ENGINE_KEYS if key in declared}
+    head = declaration.list_service_nodes(service)[0].name
+    return {service: {**engine_settings, **SMALL, "model": model, "nodes": [head]}}
 
 
-def _declared(spec: Spec) -> Services:
-    return {name: spec.plain_service(name) for name in spec.services}
+def _dump_services(declaration: Declaration) -> Services:
+    return {name: declaration.service_to_plain(name) for name in declaration.services}

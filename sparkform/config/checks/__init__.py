@@ -11,7 +11,7 @@ from sparkform.errors import Problem
 CHECKS = (*nodes.CHECKS, *fabric.CHECKS, *services.CHECKS)
 
 
-def check(draft: Draft) -> Iterator[Problem]:
+def check_draft(draft: Draft) -> Iterator[Problem]:
     """Every problem that only several keys together show."""
-    for one in CHECKS:
-        yield from one(draft)
+    for check_part in CHECKS:
+        yield from check_part(draft)

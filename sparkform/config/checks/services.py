@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from sparkform.config.draft import Draft
-from sparkform.config.effective import swarm_enabled
+from sparkform.config.effective import is_swarm_enabled
 from sparkform.config.service import Service
 from sparkform.errors import Problem
 
@@ -20,99 +20,103 @@ SWARM_PORTS = {
 EVERYWHERE = ("0.0.0.0", "::")
 
 
-def nodes_exist(draft: Draft) -> Iterator[Problem]:
+def check_nodes_exist(draft: Draft) -> Iterator[Problem]:
     """A service names nodes of the cluster, each once."""
     if None in draft.names:
         return
-    for service, block in draft.readable_services():
-        for at, name in enumerate(block.nodes or ()):
-            path = f"services.{service}.nodes[{at}]"
+    for service, block in draft.list_readable_services():
+        for position, name in enumerate(block.nodes or ()):
+            path = f"services.{service}.nodes[{position}]"
             if name not in draft.names:
                 known = ", ".join(str(known) for known in draft.names)
-                yield Problem(path=path, what="is no node of the cluster", got=name, allowed=known)
-            elif name in (block.nodes or ())[:at]:
-                yield Problem(path=path, what="is named twice", got=name)
+                yield Problem(
+                    path=path, message="is no node of the cluster", got=name, allowed=known
+                )
+            elif name in (block.nodes or ())[:position]:
+                yield Problem(path=path, message="is named twice", got=name)
 
 
-def nodes_are_here(draft: Draft) -> Iterator[Problem]:
+def check_nodes_present(draft: Draft) -> Iterator[Problem]:
     """A service does not run on a node that is away."""
-    away = {node.name for _, node in draft.readable_nodes() if node.away}
-    for service, block in draft.readable_services():
-        for at, name in enumerate(block.nodes or ()):
+    away = {node.name for _, node in draft.enumerate_readable_nodes() if node.away}
+    for service, block in draft.list_readable_services():
+        for position, name in enumerate(block.nodes or ()):
             if name in away:
                 yield Problem(
-                    path=f"services.{service}.nodes[{at}]",
-                    what="is away",
+                    path=f"services.{service}.nodes[{position}]",
+                    message="is away",
                     got=name,
                     because="a node that is away is not contacted",
                     remedy="take it out of the list, or end its absence",
                 )
 
 
-def several_nodes_have_a_fabric(draft: Draft) -> Iterator[Problem]:
+def check_fabric_present(draft: Draft) -> Iterator[Problem]:
     """Ranks on several nodes need cables between them."""
     if draft.fabric is None or draft.fabric.topology != "none":
         return
-    for service, block in draft.readable_services():
-        members = draft.members(block)
+    for service, block in draft.list_readable_services():
+        members = draft.list_members(block)
         if len(members) > 1:
             yield Problem(
                 path=f"services.{service}.nodes",
-                what="are several, and cluster.fabric.topology is none",
+                message="are several, and cluster.fabric.topology is none",
                 got=", ".join(members),
                 allowed="one node, or a topology that joins them",
                 because="the ranks of a service exchange data over the fabric",
             )
 
 
-def swarm_is_on(draft: Draft) -> Iterator[Problem]:
+def check_swarm_enabled(draft: Draft) -> Iterator[Problem]:
     """A service in Swarm needs the Swarm."""
     if draft.swarm is None or draft.swarm.enabled is not False:
         return
-    for service, block in draft.readable_services():
+    for service, block in draft.list_readable_services():
         if block.runtime == "swarm":
             yield Problem(
                 path=f"services.{service}.runtime",
-                what="is swarm, and cluster.swarm.enabled is false",
+                message="is swarm, and cluster.swarm.enabled is false",
                 got="swarm",
                 allowed="container or native, or a Swarm",
                 remedy="leave cluster.swarm.enabled out",
             )
 
 
-def ports_are_free(draft: Draft) -> Iterator[Problem]:
+def check_ports_free(draft: Draft) -> Iterator[Problem]:
     """An API's port is not one that its node is known to use already."""
     if draft.swarm is None:
         return
-    blocks = [block for _, block in draft.readable_services()]
-    taken = dict(SWARM_PORTS) if swarm_enabled(draft.swarm.enabled, blocks) else {}
-    ssh = {node.name: node.port for _, node in draft.readable_nodes()}
-    for service, block in draft.readable_services():
-        first = next(iter(draft.members(block)), None)
-        why = taken.get(block.port)
+    blocks = [block for _, block in draft.list_readable_services()]
+    taken = dict(SWARM_PORTS) if is_swarm_enabled(draft.swarm.enabled, blocks) else {}
+    ssh = {node.name: node.port for _, node in draft.enumerate_readable_nodes()}
+    for service, block in draft.list_readable_services():
+        first = next(iter(draft.list_members(block)), None)
+        reason = taken.get(block.port)
         if first is not None and ssh.get(first) == block.port:
-            why = f"the SSH server of {first} listens there"
-        if why:
+            reason = f"the SSH server of {first} listens there"
+        if reason:
             path = f"services.{service}.port"
-            yield Problem(path=path, what="is taken", got=str(block.port), because=why)
+            yield Problem(path=path, message="is taken", got=str(block.port), because=reason)
 
 
-def ports_differ(draft: Draft) -> Iterator[Problem]:
+def check_ports_differ(draft: Draft) -> Iterator[Problem]:
     """Two services that answer on one node need two ports."""
-    for (one, first), (other, second) in combinations(draft.readable_services(), 2):
-        node = next(iter(draft.members(second)), None)
-        if node is not None and _answers_on(first, node, draft) and _collide(first, second):
+    for (first_name, first), (second_name, second) in combinations(
+        draft.list_readable_services(), 2
+    ):
+        node = next(iter(draft.list_members(second)), None)
+        if node is not None and _is_answered_by(first, node, draft) and _collide(first, second):
             yield Problem(
-                path=f"services.{other}.port",
-                what=f"is the port of service {one} on node {node} too",
+                path=f"services.{second_name}.port",
+                message=f"is the port of service {first_name} on node {node} too",
                 got=str(second.port),
                 allowed="a different one",
                 because="both use the node's own network",
             )
 
 
-def _answers_on(service: Service, node: str, draft: Draft) -> bool:
-    return next(iter(draft.members(service)), None) == node
+def _is_answered_by(service: Service, node: str, draft: Draft) -> bool:
+    return next(iter(draft.list_members(service)), None) == node
 
 
 def _collide(first: Service, second: Service) -> bool:
@@ -121,10 +125,10 @@ def _collide(first: Service, second: Service) -> bool:
 
 
 CHECKS = (
-    nodes_exist,
-    nodes_are_here,
-    several_nodes_have_a_fabric,
-    swarm_is_on,
-    ports_are_free,
-    ports_differ,
+    check_nodes_exist,
+    check_nodes_present,
+    check_fabric_present,
+    check_swarm_enabled,
+    check_ports_free,
+    check_ports_differ,
 )

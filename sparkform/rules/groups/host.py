@@ -5,32 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkform.rules.context import Context, ServiceView
-from sparkform.rules.outcome import Finding, Outcome, Skip
+from sparkform.rules.outcome import RuleFinding, RuleOutcome, RuleSkip
 
 BAD_KERNELS = ("7.0.0-1019",)
 
 
-def kernel(context: Context) -> Iterator[Outcome]:
+def check_kernel(context: Context) -> Iterator[RuleOutcome]:
     """Kernel 7.0.0-1019 reserves no contiguous memory, and RDMA registration fails.
 
     ibv_reg_mr ends with "cannot allocate memory". 6.17.0-1031 with driver 580.173.02 works.
     """
-    for node in context.spec.active_nodes if context.topology != "none" else ():
-        document = context.document(node.name)
-        held = document.facts.host if document else None
-        place = f"cluster.nodes[{node.position}]"
-        if held is None:
-            yield Skip(path=place, reason=f"the kernel of {node.name} is not known")
-        elif held.kernel.startswith(BAD_KERNELS):
-            yield Finding(
-                path=place,
-                message=f"The cluster must run another kernel than {held.kernel} on {node.name}, "
+    for node in context.declaration.active_nodes if context.topology != "none" else ():
+        report = context.find_report(node.name)
+        host = report.facts.host if report else None
+        path = f"cluster.nodes[{node.position}]"
+        if host is None:
+            yield RuleSkip(path=path, reason=f"the kernel of {node.name} is not known")
+        elif host.kernel.startswith(BAD_KERNELS):
+            yield RuleFinding(
+                path=path,
+                message=f"The cluster must run another kernel than {host.kernel} on {node.name}, "
                 "with which RDMA cannot register memory.",
                 remedy="# sudo apt-get install linux-image-6.17.0-1031-nvidia",
             )
 
 
-def remove_ipc(service: ServiceView) -> Iterator[Outcome]:
+def check_remove_ipc(service: ServiceView) -> Iterator[RuleOutcome]:
     """RemoveIPC=yes destroys a user's semaphores at his last logout, and with them his engines.
 
     It is logind's default. Native engines run as units of the system, and the user lingers, which
@@ -39,13 +39,13 @@ def remove_ipc(service: ServiceView) -> Iterator[Outcome]:
     if service.block.runtime != "native":
         return
     for node in service.nodes:
-        document = service.context.document(node.name)
-        facts = document.facts if document else None
+        report = service.context.find_report(node.name)
+        facts = report.facts if report else None
         if facts is None or facts.logind is None or facts.login is None:
             reason = f"logind's settings on {node.name} are not known"
-            yield Skip(path=service.path("runtime"), reason=reason)
+            yield RuleSkip(path=service.path("runtime"), reason=reason)
         elif facts.logind.remove_ipc and not facts.login.linger:
-            yield Finding(
+            yield RuleFinding(
                 path=service.path("runtime"),
                 message=f"The service must outlive logins on {node.name}, where RemoveIPC "
                 f"destroys the semaphores of {facts.login.user}.",
@@ -53,5 +53,5 @@ def remove_ipc(service: ServiceView) -> Iterator[Outcome]:
             )
 
 
-SERVICE_RULES = {"removeipc": remove_ipc}
-RACK_RULES = {"kernel-cma": kernel}
+SERVICE_RULES = {"removeipc": check_remove_ipc}
+RACK_RULES = {"kernel-cma": check_kernel}

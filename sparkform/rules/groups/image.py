@@ -6,16 +6,16 @@ import re
 from collections.abc import Iterator
 
 from sparkform.rules.context import ServiceView
-from sparkform.rules.outcome import ADVISORY, MANDATORY, Finding, Outcome, Skip
+from sparkform.rules.outcome import ADVISORY, MANDATORY, RuleFinding, RuleOutcome, RuleSkip
 
 OTHER_ARCHITECTURE = re.compile(r"amd64|x86[-_]64|x86", re.IGNORECASE)
-MOVING = re.compile(
+MOVING_SCRIPT = re.compile(
     r"raw\.githubusercontent\.com/[^/\s]+/[^/\s]+/(?:refs/heads/)?(main|master)/|"
     r"/(?:raw|blob)/(main|master)/|curl[^|]*\|\s*(?:ba)?sh"
 )
 
 
-def pinned(service: ServiceView) -> Iterator[Outcome]:
+def check_image_pinned(service: ServiceView) -> Iterator[RuleOutcome]:
     """A tag that moves gives two nodes different bytes, and tomorrow others than today.
 
     `latest` and nightly tags are refused; any other tag without a digest can be pushed again.
@@ -24,7 +24,7 @@ def pinned(service: ServiceView) -> Iterator[Outcome]:
     if image is None or image.digest is not None:
         return
     is_floating = image.is_floating
-    yield Finding(
+    yield RuleFinding(
         path=service.path("image"),
         message="The service must name its image by digest, as "
         + ("this tag means other bytes each day." if is_floating else "tags can be pushed again."),
@@ -33,35 +33,36 @@ def pinned(service: ServiceView) -> Iterator[Outcome]:
     )
 
 
-def architecture(service: ServiceView) -> Iterator[Outcome]:
+def check_image_architecture(service: ServiceView) -> Iterator[RuleOutcome]:
     """A Spark is aarch64; an image without linux/arm64 does not start."""
     if service.image is None:
         return
-    arm64 = service.image_figure("arm64")
+    arm64 = service.find_image_figure("arm64")
     if arm64 is False or OTHER_ARCHITECTURE.search(service.image.tag or ""):
-        yield Finding(
+        yield RuleFinding(
             path=service.path("image"),
             message="The service must use an image for linux/arm64, which this one is not.",
             remedy="image: a tag for several architectures or for aarch64",
         )
     elif arm64 is None:
         reason = f"the catalogue does not know {service.image.tagged}"
-        yield Skip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.path("image"), reason=reason)
 
 
-def moving_script(service: ServiceView) -> Iterator[Outcome]:
+def check_moving_scripts(service: ServiceView) -> Iterator[RuleOutcome]:
     """A script that is fetched from a branch at start needs the internet, and changes.
 
     NVIDIA's two-node page for TensorRT-LLM starts such a one from its main branch.
     """
-    texts = [(one.path, str(one.value)) for one in service.variables.values()]
+    texts = [(setting.path, str(setting.value)) for setting in service.variables.values()]
     texts += [
-        (service.path(f"extraArgs[{at}]"), word) for at, word in enumerate(service.block.extra_args)
+        (service.path(f"extraArgs[{position}]"), argument)
+        for position, argument in enumerate(service.block.extra_args)
     ]
-    for place, text in texts:
-        if MOVING.search(text):
-            yield Finding(
-                path=place,
+    for path, text in texts:
+        if MOVING_SCRIPT.search(text):
+            yield RuleFinding(
+                path=path,
                 message="The service must not fetch a script from a branch at its start, as the "
                 "branch changes and the node may have no internet.",
                 remedy="# bake the script into the image",
@@ -69,7 +70,7 @@ def moving_script(service: ServiceView) -> Iterator[Outcome]:
 
 
 SERVICE_RULES = {
-    "image-pinned": pinned,
-    "image-arch": architecture,
-    "unpinned-script": moving_script,
+    "image-pinned": check_image_pinned,
+    "image-arch": check_image_architecture,
+    "unpinned-script": check_moving_scripts,
 }

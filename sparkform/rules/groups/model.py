@@ -5,34 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkform.rules.context import ServiceView
-from sparkform.rules.outcome import Finding, Outcome, Skip
+from sparkform.rules.outcome import RuleFinding, RuleOutcome, RuleSkip
 
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
-def staged(service: ServiceView) -> Iterator[Outcome]:
+def check_model_staged(service: ServiceView) -> Iterator[RuleOutcome]:
     """An engine that may not download finds only what lies on its own node.
 
     HF_HUB_OFFLINE=1, or a modelPath, which nothing fetches: then each node must hold the model.
     """
     offline = [service.variables[name] for name in OFFLINE if name in service.variables]
     is_local = service.block.model_path is not None
-    place = next((one.path for one in offline if one.is_on), None)
-    if place is None and not is_local:
+    path = next((one.path for one in offline if one.is_on), None)
+    if path is None and not is_local:
         return
-    place = place or service.path("modelPath")
+    path = path or service.path("modelPath")
     for node in service.nodes:
-        document = service.context.document(node.name)
-        held = document.facts.models if document else None
-        if held is None:
-            yield Skip(path=place, reason=f"the models on {node.name} are not known")
+        report = service.context.find_report(node.name)
+        models = report.facts.models if report else None
+        if models is None:
+            yield RuleSkip(path=path, reason=f"the models on {node.name} are not known")
         elif is_local and not (service.block.model_path or "").startswith(node.model_directory):
-            yield Skip(path=place, reason="it lies outside the model directory")
+            yield RuleSkip(path=path, reason="it lies outside the model directory")
         elif not any(
-            one.complete and service.model in (one.handle.lower(), one.path.lower()) for one in held
+            one.complete and service.model in (one.handle.lower(), one.path.lower())
+            for one in models
         ):
-            yield Finding(
-                path=place,
+            yield RuleFinding(
+                path=path,
                 message=f"The service must find its model on {node.name}, where it may not "
                 "download and the model is not complete.",
                 remedy=f"models: [{service.block.model}]  # under cluster first, or take "
@@ -40,22 +41,22 @@ def staged(service: ServiceView) -> Iterator[Outcome]:
             )
 
 
-def gated_token(service: ServiceView) -> Iterator[Outcome]:
+def check_gated_token(service: ServiceView) -> Iterator[RuleOutcome]:
     """A gated repository answers only to a token of somebody who accepted its licence."""
     if service.block.model is None:
         return
     gated = service.context.catalogue.gated(service.block)
     if gated is None:
         reason = "the catalogue does not know whether its weights need a token"
-        yield Skip(path=service.path("model"), reason=reason)
+        yield RuleSkip(path=service.path("model"), reason=reason)
     elif gated and service.context.secrets is None:
-        yield Skip(path=service.path("model"), reason="the stack's secrets are not known")
+        yield RuleSkip(path=service.path("model"), reason="the stack's secrets are not known")
     elif gated and "hfToken" not in (service.context.secrets or ()):
-        yield Finding(
+        yield RuleFinding(
             path=service.path("model"),
             message="The service must have a Hugging Face token for this gated model.",
             remedy="# run `pulumi config set --secret sparkform:hfToken`",
         )
 
 
-SERVICE_RULES = {"model-staged": staged, "gated-token": gated_token}
+SERVICE_RULES = {"model-staged": check_model_staged, "gated-token": check_gated_token}

@@ -6,33 +6,33 @@ import re
 from collections.abc import Collection, Iterator
 
 from sparkform.rules.context import ServiceView
-from sparkform.rules.outcome import Finding, Outcome, Skip
+from sparkform.rules.outcome import RuleFinding, RuleOutcome, RuleSkip
 
-BOOTSTRAP = (
+BOOTSTRAP_VARIABLES = (
     "NCCL_SOCKET_IFNAME",
     "GLOO_SOCKET_IFNAME",
     "TP_SOCKET_IFNAME",
     "OMPI_MCA_btl_tcp_if_include",
 )
-BY_PREFIX = ("NCCL_SOCKET_IFNAME", "NCCL_IB_HCA")
+PREFIX_VARIABLES = ("NCCL_SOCKET_IFNAME", "NCCL_IB_HCA")
 LARGE_BUFFER_BYTES = 4 * 2**30
 TEST_SIZE = re.compile(r"(?:^|\s)-[be]\s*(\d+)\s*[gG]")
-TWIN = re.compile(r"(roceP2p1|rocep1)s0f(\d)")
+TWIN_DEVICE = re.compile(r"(roceP2p1|rocep1)s0f(\d)")
 
 
-def listed_names(text: str) -> tuple[str, ...]:
+def parse_name_list(text: str) -> tuple[str, ...]:
     """The names of a list, without NCCL's prefix for exact (`=`) or excluded (`^`) ones."""
     listed = text.lstrip("=^").split(",")
-    return tuple(one.split(":")[0].strip() for one in listed if one.strip())
+    return tuple(name.split(":")[0].strip() for name in listed if name.strip())
 
 
 def covers(text: str, device: str) -> bool:
     """Whether a list of NCCL's names a device; without `=` a name stands for all it begins."""
-    names = listed_names(text)
+    names = parse_name_list(text)
     return device in names or (not text.startswith("=") and device.startswith(names))
 
 
-def sockets_instead(service: ServiceView) -> Iterator[Outcome]:
+def check_roce_enabled(service: ServiceView) -> Iterator[RuleOutcome]:
     """With NCCL_IB_DISABLE=1, NCCL_NET=Socket or an excluding NCCL_IB_HCA, ranks talk over TCP.
 
     It serves, at about 62 % of the speed, and nothing says so. One guide sets it; all other sources
@@ -40,27 +40,27 @@ def sockets_instead(service: ServiceView) -> Iterator[Outcome]:
     """
     if not service.spans_nodes:
         return
-    given = service.variables
-    disabled = given.get("NCCL_IB_DISABLE")
-    transport = given.get("NCCL_NET")
-    devices = given.get("NCCL_IB_HCA")
-    places = []
+    variables = service.variables
+    disabled = variables.get("NCCL_IB_DISABLE")
+    transport = variables.get("NCCL_NET")
+    devices = variables.get("NCCL_IB_HCA")
+    remedies = []
     if disabled is not None and disabled.text not in ("0", ""):
-        places.append((disabled.path, 'environment: {NCCL_IB_DISABLE: "0"}'))
+        remedies.append((disabled.path, 'environment: {NCCL_IB_DISABLE: "0"}'))
     if transport is not None and transport.text == "socket":
-        places.append((transport.path, "environment: {NCCL_NET: IB}"))
+        remedies.append((transport.path, "environment: {NCCL_NET: IB}"))
     if devices is not None and devices.text.startswith("^"):
-        places.append((devices.path, "# take NCCL_IB_HCA out of environment"))
-    for place, remedy in places:
-        yield Finding(
-            path=place,
+        remedies.append((devices.path, "# take NCCL_IB_HCA out of environment"))
+    for path, remedy in remedies:
+        yield RuleFinding(
+            path=path,
             message="The service must talk over RoCE between nodes, as sockets lose a third of the "
             "speed without a word.",
             remedy=remedy,
         )
 
 
-def gid_index(service: ServiceView) -> Iterator[Outcome]:
+def check_gid_index(service: ServiceView) -> Iterator[RuleOutcome]:
     """The GID of RoCE v2 over IPv4 is at index 3 on most days, and at 0, 4 or 5 on others.
 
     It differs by port and moves after link, netplan or firmware events, 3 to 4 within half an hour
@@ -69,7 +69,7 @@ def gid_index(service: ServiceView) -> Iterator[Outcome]:
     """
     pinned = service.variables.get("NCCL_IB_GID_INDEX")
     if pinned is not None:
-        yield Finding(
+        yield RuleFinding(
             path=pinned.path,
             message="The service must not pin NCCL_IB_GID_INDEX, which moves after link events "
             "and hangs a port when it is wrong.",
@@ -77,30 +77,30 @@ def gid_index(service: ServiceView) -> Iterator[Outcome]:
         )
 
 
-def twins(service: ServiceView) -> Iterator[Outcome]:
+def check_twin_devices(service: ServiceView) -> Iterator[RuleOutcome]:
     """Each QSFP port is two devices of about 100 Gb/s; with one of them half the speed is lost.
 
     NCCL measured 98 Gb/s with one and 161 to 190 with both. Working set-ups with one exist.
     """
-    listed = service.variables.get("NCCL_IB_HCA")
-    if not service.spans_nodes or listed is None or listed.text.startswith("^"):
+    devices = service.variables.get("NCCL_IB_HCA")
+    if not service.spans_nodes or devices is None or devices.text.startswith("^"):
         return
-    found: dict[str, set[str]] = {}
-    for name in listed_names(str(listed.value)):
-        twin = TWIN.fullmatch(name)
+    halves_by_port: dict[str, set[str]] = {}
+    for name in parse_name_list(str(devices.value)):
+        twin = TWIN_DEVICE.fullmatch(name)
         if twin:
-            found.setdefault(twin.group(2), set()).add(twin.group(1))
-    for port, halves in found.items():
+            halves_by_port.setdefault(twin.group(2), set()).add(twin.group(1))
+    for port, halves in halves_by_port.items():
         if len(halves) == 1:
-            yield Finding(
-                path=listed.path,
+            yield RuleFinding(
+                path=devices.path,
                 message=f"The service must use both devices of QSFP port {port}, as one carries "
                 "half of its speed.",
                 remedy=f"environment: {{NCCL_IB_HCA: '=rocep1s0f{port},roceP2p1s0f{port}'}}",
             )
 
 
-def large_buffers(service: ServiceView) -> Iterator[Outcome]:
+def check_buffer_size(service: ServiceView) -> Iterator[RuleOutcome]:
     """NCCL tests with 16 GiB buffers take 32 GB a node and have frozen one until a power cycle.
 
     On unified memory a buffer of the test is memory of the system. 1 GiB shows the same speed. The
@@ -108,45 +108,50 @@ def large_buffers(service: ServiceView) -> Iterator[Outcome]:
     """
     size = service.variables.get("NCCL_BUFFSIZE")
     if size is not None and (size.number or 0) >= LARGE_BUFFER_BYTES:
-        yield _large(size.path, "# take NCCL_BUFFSIZE out of environment")
+        yield _build_buffer_finding(size.path, "# take NCCL_BUFFSIZE out of environment")
     texts = [(setting.path, str(setting.value)) for setting in service.variables.values()]
     texts += [
-        (service.path(f"extraArgs[{at}]"), word) for at, word in enumerate(service.block.extra_args)
+        (service.path(f"extraArgs[{position}]"), word)
+        for position, word in enumerate(service.block.extra_args)
     ]
-    for place, text in texts:
-        sizes = [int(found) for found in TEST_SIZE.findall(text)]
+    for path, text in texts:
+        sizes = [int(gib) for gib in TEST_SIZE.findall(text)]
         if sizes and max(sizes) * 2**30 >= LARGE_BUFFER_BYTES and "_perf" in text:
-            yield _large(place, "# test with -b 1G -e 1G, as `sparkform prove` does")
+            yield _build_buffer_finding(path, "# test with -b 1G -e 1G, as `sparkform prove` does")
 
 
-def _large(place: str, remedy: str) -> Finding:
-    return Finding(
-        path=place,
+def _build_buffer_finding(path: str, remedy: str) -> RuleFinding:
+    return RuleFinding(
+        path=path,
         message="The service must not give NCCL buffers of many GiB, which freeze a node whose "
         "memory is shared with the system.",
         remedy=remedy,
     )
 
 
-def names_exist(service: ServiceView) -> Iterator[Outcome]:
+def check_interface_names(service: ServiceView) -> Iterator[RuleOutcome]:
     """The names in a service's environment against what its nodes report."""
     if not service.spans_nodes:
         return
-    for name in (*BOOTSTRAP, "NCCL_IB_HCA"):
+    for name in (*BOOTSTRAP_VARIABLES, "NCCL_IB_HCA"):
         setting = service.variables.get(name)
         if setting is None or setting.text.startswith("^"):
             continue
         for node in service.nodes:
-            document = service.context.document(node.name)
-            held = document.facts.interfaces if document else None
-            if held is None:
+            report = service.context.find_report(node.name)
+            interfaces = report.facts.interfaces if report else None
+            if interfaces is None:
                 reason = f"the interfaces of {node.name} are not known"
-                yield Skip(path=setting.path, reason=reason)
+                yield RuleSkip(path=setting.path, reason=reason)
                 continue
-            alive = {one.name for one in held if one.carrier}
-            alive |= {one.hca for one in held if one.hca and one.carrier}
-            for missing in _dead(_pattern(name, str(setting.value)), alive):
-                yield Finding(
+            alive = {interface.name for interface in interfaces if interface.carrier}
+            alive |= {
+                interface.hca for interface in interfaces if interface.hca and interface.carrier
+            }
+            for missing in _list_missing_names(
+                _normalize_name_list(name, str(setting.value)), alive
+            ):
+                yield RuleFinding(
                     path=setting.path,
                     message=f"The service must name only interfaces that are up, and {missing} of "
                     f"{node.name} is not.",
@@ -154,22 +159,26 @@ def names_exist(service: ServiceView) -> Iterator[Outcome]:
                 )
 
 
-def _pattern(variable: str, text: str) -> str:
+def _normalize_name_list(variable: str, text: str) -> str:
     """The list as NCCL would write it: other readers take names exactly."""
-    return text if variable in BY_PREFIX else f"={text}"
+    return text if variable in PREFIX_VARIABLES else f"={text}"
 
 
-def _dead(text: str, alive: Collection[str]) -> list[str]:
+def _list_missing_names(text: str, live_names: Collection[str]) -> list[str]:
     """The listed names that no living interface has; a network (10.0.0.0/24) is no name."""
-    names = [name for name in listed_names(text) if "/" not in name]
+    names = [name for name in parse_name_list(text) if "/" not in name]
     if not text.startswith("="):
-        return [name for name in names if not any(one.startswith(name) for one in alive)]
-    return [name for name in names if name not in alive]
+        return [
+            name
+            for name in names
+            if not any(live_name.startswith(name) for live_name in live_names)
+        ]
+    return [name for name in names if name not in live_names]
 
 
 SERVICE_RULES = {
-    "ib-disabled": sockets_instead,
-    "gid-pinned": gid_index,
-    "hca-twins": twins,
-    "nccl-16g-test": large_buffers,
+    "ib-disabled": check_roce_enabled,
+    "gid-pinned": check_gid_index,
+    "hca-twins": check_twin_devices,
+    "nccl-16g-test": check_buffer_size,
 }

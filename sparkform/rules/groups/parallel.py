@@ -5,25 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkform.rules.context import ServiceView
-from sparkform.rules.outcome import ADVISORY, MANDATORY, Finding, Outcome, Skip
+from sparkform.rules.outcome import ADVISORY, MANDATORY, RuleFinding, RuleOutcome, RuleSkip
 
-MOST_CONTEXT_OF_405B = 64
+MAX_CONTEXT_OF_405B = 64
 PADDING = (
     "tensorParallel: 1  # with pipelineParallel: 3; or waive this for a build that pads heads: "
     "dsv4-3spark, vllm-node-b12x"
 )
 
 
-def world_size(service: ServiceView) -> Iterator[Outcome]:
+def check_world_size(service: ServiceView) -> Iterator[RuleOutcome]:
     """A Spark has one GPU, so that tensor x pipeline x data parallel ranks are its nodes."""
     ranks = {
-        name: service.ranks_of(name)
+        name: service.count_ranks(name)
         for name in ("tensor_parallel", "pipeline_parallel", "data_parallel")
     }
     product = ranks["tensor_parallel"] * ranks["pipeline_parallel"] * ranks["data_parallel"]
     if product != len(service.nodes):
-        yield Finding(
-            path=service.settings.place("tensor_parallel"),
+        yield RuleFinding(
+            path=service.settings.get_path("tensor_parallel"),
             message="The service must have one rank on each of its nodes, and "
             f"{ranks['tensor_parallel']} x {ranks['pipeline_parallel']} x "
             f"{ranks['data_parallel']} ranks on {len(service.nodes)} is another number.",
@@ -33,28 +33,33 @@ def world_size(service: ServiceView) -> Iterator[Outcome]:
         )
 
 
-def tensor_heads(service: ServiceView) -> Iterator[Outcome]:
+def check_tensor_heads(service: ServiceView) -> Iterator[RuleOutcome]:
     """Each rank takes a share of the heads, and the engine stops at start where it cannot.
 
     The heads must divide by the ranks, and the KV heads must divide by them or be copied evenly.
     TP=3 works only with builds that pad the heads, at 1.17 to 1.25 times the speed of TP=2.
     """
-    from sparkform.sizing.split import tensor_parallel_allowed
+    from sparkform.sizing.split import allows_tensor_parallel
 
-    ranks = service.ranks_of("tensor_parallel")
+    ranks = service.count_ranks("tensor_parallel")
     if ranks == 1:
         return
     facts = service.block.model_facts
     if service.shape is None or (_is_estimated(service) and facts.heads is None):
-        yield Skip(path=service.path("model"), reason="the model's heads are not known")
+        yield RuleSkip(path=service.path("model"), reason="the model's heads are not known")
         return
-    if not tensor_parallel_allowed(service.shape, ranks):
-        valid = [n for n in range(1, 9) if tensor_parallel_allowed(service.shape, n)]
-        yield Finding(
-            path=service.settings.place("tensor_parallel"),
+    if not allows_tensor_parallel(service.shape, ranks):
+        valid = [
+            candidate
+            for candidate in range(1, 9)
+            if allows_tensor_parallel(service.shape, candidate)
+        ]
+        yield RuleFinding(
+            path=service.settings.get_path("tensor_parallel"),
             message=f"The service must cut the model's heads into equal parts, which {ranks} ranks "
             f"do not; {', '.join(map(str, valid))} would.",
-            remedy=f"tensorParallel: {max((n for n in valid if n < ranks), default=1)}"
+            remedy=f"tensorParallel: "
+            f"{max((candidate for candidate in valid if candidate < ranks), default=1)}"
             if ranks != 3
             else PADDING,
         )
@@ -66,20 +71,20 @@ def _is_estimated(service: ServiceView) -> bool:
     return subject is None or subject.entry is None
 
 
-def pipeline_layers(service: ServiceView) -> Iterator[Outcome]:
+def check_pipeline_layers(service: ServiceView) -> Iterator[RuleOutcome]:
     """A stage without a layer cannot start; stages of unequal length wait for the longest."""
-    stages = service.ranks_of("pipeline_parallel")
+    stages = service.count_ranks("pipeline_parallel")
     if stages == 1:
         return
     if service.shape is None or (_is_estimated(service) and not service.block.model_facts.layers):
-        yield Skip(path=service.path("model"), reason="the model's layers are not known")
+        yield RuleSkip(path=service.path("model"), reason="the model's layers are not known")
         return
     layers = len(service.shape.blocks)
     if layers % stages == 0:
         return
     is_empty = layers < stages
-    yield Finding(
-        path=service.settings.place("pipeline_parallel"),
+    yield RuleFinding(
+        path=service.settings.get_path("pipeline_parallel"),
         message=f"The service must cut {layers} layers into {stages} stages "
         + ("of at least one layer each." if is_empty else "of equal length to lose no time."),
         remedy="pipelineParallel: 1" if is_empty else "pipelineParallel: 2  # or accept it",
@@ -87,55 +92,55 @@ def pipeline_layers(service: ServiceView) -> Iterator[Outcome]:
     )
 
 
-def ring_tensor(service: ServiceView) -> Iterator[Outcome]:
+def check_ring_tensor(service: ServiceView) -> Iterator[RuleOutcome]:
     """Over a ring of three, tensor parallelism needs a model whose heads divide by three.
 
     None is known. Two builds pad the heads (64 to 66 or 72) and were measured on such a ring.
     """
-    if service.context.topology == "ring" and service.ranks_of("tensor_parallel") == 3:
-        yield Finding(
-            path=service.settings.place("tensor_parallel"),
+    if service.context.topology == "ring" and service.count_ranks("tensor_parallel") == 3:
+        yield RuleFinding(
+            path=service.settings.get_path("tensor_parallel"),
             message="The service must not split layers over a ring of three, as the heads of no "
             "known model divide by three.",
             remedy=PADDING,
         )
 
 
-def draft_with_pipeline(service: ServiceView) -> Iterator[Outcome]:
+def check_draft_with_pipeline(service: ServiceView) -> Iterator[RuleOutcome]:
     """Draft models do not run in pipeline stages: the start fails with NotImplementedError."""
-    drafts = service.settings.get("speculative_method")
-    if drafts is not None and service.ranks_of("pipeline_parallel") > 1:
-        yield Finding(
-            path=drafts.path,
+    speculation = service.settings.find("speculative_method")
+    if speculation is not None and service.count_ranks("pipeline_parallel") > 1:
+        yield RuleFinding(
+            path=speculation.path,
             message="The service must not speculate with pipeline parallelism, which draft models "
             "do not support.",
             remedy="tensorParallel: 2  # with pipelineParallel: 1, or no speculative block",
         )
 
 
-def largest_on_two(service: ServiceView) -> Iterator[Outcome]:
+def check_405b_on_two_nodes(service: ServiceView) -> Iterator[RuleOutcome]:
     """Llama-3.1-405B in INT4 fills two Sparks; NVIDIA runs it with 64 tokens and one request.
 
     The weights take 101.5 of about 101.7 GiB a node: "testing only".
     """
     if "405b" not in service.model or len(service.nodes) > 2:
         return
-    context = service.settings.whole("max_seq_len")
-    requests = service.settings.whole("max_batch_size")
-    if context is None or context > MOST_CONTEXT_OF_405B or requests != 1:
-        yield Finding(
-            path=service.settings.place("max_seq_len"),
+    context = service.settings.get_integer("max_seq_len")
+    requests = service.settings.get_integer("max_batch_size")
+    if context is None or context > MAX_CONTEXT_OF_405B or requests != 1:
+        yield RuleFinding(
+            path=service.settings.get_path("max_seq_len"),
             message="The service must run a 405B model on two nodes with at most "
-            f"{MOST_CONTEXT_OF_405B} tokens and one request, as its weights fill both.",
-            remedy=f"maxSeqLen: {MOST_CONTEXT_OF_405B}  # and maxBatchSize: 1, or three nodes",
+            f"{MAX_CONTEXT_OF_405B} tokens and one request, as its weights fill both.",
+            remedy=f"maxSeqLen: {MAX_CONTEXT_OF_405B}  # and maxBatchSize: 1, or three nodes",
         )
 
 
 SERVICE_RULES = {
-    "world-size": world_size,
-    "tp-heads": tensor_heads,
-    "pp-layers": pipeline_layers,
-    "ring-tp": ring_tensor,
-    "draft-with-pp": draft_with_pipeline,
-    "405b-two-nodes": largest_on_two,
+    "world-size": check_world_size,
+    "tp-heads": check_tensor_heads,
+    "pp-layers": check_pipeline_layers,
+    "ring-tp": check_ring_tensor,
+    "draft-with-pp": check_draft_with_pipeline,
+    "405b-two-nodes": check_405b_on_two_nodes,
 }

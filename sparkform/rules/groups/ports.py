@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkform.rules.context import Context, ServiceView
-from sparkform.rules.outcome import Finding, Outcome
+from sparkform.rules.outcome import RuleFinding, RuleOutcome
 
 # NVIDIA/dgx-spark-playbooks, vllm and trt-llm: what opens them on nodes that a service shares.
 MASTER_PORT = 29501
@@ -13,47 +13,52 @@ RAY_PORTS = {6379: "Ray", 8265: "Ray's dashboard"}
 TRTLLM_PORTS = {2233: "the container's SSH server", 10012: "TensorRT-LLM's launcher"}
 
 
-def inner_ports(service: ServiceView) -> dict[int, str]:
+def list_inner_ports(service: ServiceView) -> dict[int, str]:
     """The ports that a service opens beside its API, with what opens them."""
     if not service.spans_nodes:
         return {}
     if service.block.engine == "trtllm":
         return TRTLLM_PORTS
-    if service.settings.text("launcher") == "ray":
+    if service.settings.get_text("launcher") == "ray":
         return RAY_PORTS
-    return {service.settings.whole("master_port") or MASTER_PORT: "vLLM's group"}
+    return {service.settings.get_integer("master_port") or MASTER_PORT: "vLLM's group"}
 
 
-def clashes(context: Context) -> Iterator[Outcome]:
+def check_port_clashes(context: Context) -> Iterator[RuleOutcome]:
     """Engines on the host's network open more ports than the API's, and two cannot have one.
 
     Two groups of vLLM on the same nodes need two master ports; an API port must be none of those.
     """
-    views = context.services
-    for at, service in enumerate(views):
-        own = {node.name for node in service.nodes}
-        for other in views:
-            if not own & {node.name for node in other.nodes}:
+    services = context.services
+    for position, service in enumerate(services):
+        node_names = {node.name for node in service.nodes}
+        for other_service in services:
+            if not node_names & {node.name for node in other_service.nodes}:
                 continue
-            inner = inner_ports(other)
-            api = service.settings.whole("port")
-            if api in inner:
-                yield Finding(
-                    path=service.settings.place("port"),
+            inner_ports = list_inner_ports(other_service)
+            api = service.settings.get_integer("port")
+            if api in inner_ports:
+                yield RuleFinding(
+                    path=service.settings.get_path("port"),
                     message=f"The service must have a port of its own, and {api} is "
-                    f"{inner[api]} of {other.name}.",
+                    f"{inner_ports[api]} of {other_service.name}.",
                     remedy="port: 8000",
                 )
-        for other in views[:at]:
-            shared = own & {node.name for node in other.nodes}
-            both = sorted(set(inner_ports(service)) & set(inner_ports(other))) if shared else []
-            if both:
-                yield Finding(
-                    path=service.settings.place("master_port"),
-                    message=f"The service must not open port {both[0]} on nodes where "
-                    f"{other.name} has it for {inner_ports(other)[both[0]]}.",
+        for other_service in services[:position]:
+            shared_nodes = node_names & {node.name for node in other_service.nodes}
+            shared_ports = (
+                sorted(set(list_inner_ports(service)) & set(list_inner_ports(other_service)))
+                if shared_nodes
+                else []
+            )
+            if shared_ports:
+                yield RuleFinding(
+                    path=service.settings.get_path("master_port"),
+                    message=f"The service must not open port {shared_ports[0]} on nodes where "
+                    f"{other_service.name} has it for "
+                    f"{list_inner_ports(other_service)[shared_ports[0]]}.",
                     remedy='extraArgs: ["--master-port", "29502"]',
                 )
 
 
-STACK_RULES = {"ports": clashes}
+STACK_RULES = {"ports": check_port_clashes}

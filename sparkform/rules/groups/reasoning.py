@@ -7,27 +7,27 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sparkform.rules.context import ServiceView
-from sparkform.rules.outcome import Finding, Outcome
+from sparkform.rules.outcome import RuleFinding, RuleOutcome
 
 
-class Thinker(NamedTuple):
+class ThinkingModel(NamedTuple):
     """Models whose handle matches think unless they are told not to; vLLM's parser for them."""
 
     handle: re.Pattern[str]
     parser: str
 
 
-THINKERS = (
+THINKING_MODELS = (
     # Coder and Instruct models of these series answer at once (their model cards).
-    Thinker(re.compile(r"qwen3(?:\.\d+)?-(?!coder|.*(?:instruct|embedding|coder))"), "qwen3"),
-    Thinker(re.compile(r"deepseek-r1|qwq-32b"), "deepseek_r1"),
-    Thinker(re.compile(r"glm-4\.[567]"), "glm45"),
-    Thinker(re.compile(r"minimax-m2(?!\d)"), "minimax_m2_append_think"),
+    ThinkingModel(re.compile(r"qwen3(?:\.\d+)?-(?!coder|.*(?:instruct|embedding|coder))"), "qwen3"),
+    ThinkingModel(re.compile(r"deepseek-r1|qwq-32b"), "deepseek_r1"),
+    ThinkingModel(re.compile(r"glm-4\.[567]"), "glm45"),
+    ThinkingModel(re.compile(r"minimax-m2(?!\d)"), "minimax_m2_append_think"),
 )
-OFF = re.compile(r"enable_thinking[\"']?\s*[:=]\s*false", re.IGNORECASE)
+THINKING_OFF = re.compile(r"enable_thinking[\"']?\s*[:=]\s*false", re.IGNORECASE)
 
 
-def parser_missing(service: ServiceView) -> Iterator[Outcome]:
+def check_reasoning_parser(service: ServiceView) -> Iterator[RuleOutcome]:
     """A thinking model without its parser: thoughts and their tags stand in the answer.
 
     With it vLLM puts them into a field of their own (`reasoning`, before that
@@ -36,12 +36,14 @@ def parser_missing(service: ServiceView) -> Iterator[Outcome]:
     parsers are those of vLLM's table and of recipes that people reported to work.
     """
     name = service.model.rpartition("/")[2]
-    parser = next((one.parser for one in THINKERS if one.handle.search(name)), None)
+    parser = next(
+        (thinking.parser for thinking in THINKING_MODELS if thinking.handle.search(name)), None
+    )
     declared = service.block
-    given = declared.reasoning_parser or _among_arguments(declared.extra_args)
-    if parser is None or given or OFF.search(" ".join(declared.extra_args)):
+    is_given = declared.reasoning_parser or _has_parser_argument(declared.extra_args)
+    if parser is None or is_given or THINKING_OFF.search(" ".join(declared.extra_args)):
         return
-    yield Finding(
+    yield RuleFinding(
         path=service.path("reasoningParser"),
         message="The service must name the parser of its model's thoughts, or they stand in the "
         "answer with their tags.",
@@ -49,8 +51,10 @@ def parser_missing(service: ServiceView) -> Iterator[Outcome]:
     )
 
 
-def _among_arguments(arguments: tuple[str, ...]) -> bool:
-    return any(one.replace("_", "-").startswith("--reasoning-parser") for one in arguments)
+def _has_parser_argument(arguments: tuple[str, ...]) -> bool:
+    return any(
+        argument.replace("_", "-").startswith("--reasoning-parser") for argument in arguments
+    )
 
 
-SERVICE_RULES = {"vllm-reasoning-parser": parser_missing}
+SERVICE_RULES = {"vllm-reasoning-parser": check_reasoning_parser}

@@ -10,11 +10,11 @@ from functools import cache
 from pathlib import Path
 
 from sparkform.rules.context import ServiceView
-from sparkform.rules.outcome import Finding, Outcome
+from sparkform.rules.outcome import RuleFinding, RuleOutcome
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class ReportedFailure:
     """One failure. Patterns are shell globs in lower case; every given condition must hold.
 
     `settings`, `variables` and `options` map a name to a glob of its value; `above` maps a setting
@@ -36,64 +36,66 @@ class Report:
 
 
 @cache
-def reports() -> tuple[Report, ...]:
+def load_reported_failures() -> tuple[ReportedFailure, ...]:
     """All reported failures."""
     text = (Path(__file__).parents[1] / "known_failures.json").read_text(encoding="utf-8")
-    return tuple(Report(**row) for row in json.loads(text))
+    return tuple(ReportedFailure(**row) for row in json.loads(text))
 
 
-def known_failure(service: ServiceView) -> Iterator[Outcome]:
+def check_known_failures(service: ServiceView) -> Iterator[RuleOutcome]:
     """Some builds fail with some models or settings, and a report says so.
 
     Each is one row of known_failures.json with its source: image, model and setting together. A
     report is one machine's story; who knows better for his build waives this rule.
     """
-    for report in reports():
-        if report.engine == service.block.engine and _holds(report, service):
-            yield Finding(
-                path=_place(report, service),
+    for report in load_reported_failures():
+        if report.engine == service.block.engine and _matches_service(report, service):
+            yield RuleFinding(
+                path=_find_path(report, service),
                 message=f"The service must {report.must}.",
                 remedy=report.remedy,
                 evidence=report.source,
             )
 
 
-def _holds(report: Report, service: ServiceView) -> bool:
+def _matches_service(report: ReportedFailure, service: ServiceView) -> bool:
     image = service.image.tagged.lower() if service.image else ""
     return (
-        _matches(image, report.images)
-        and _matches(service.model, report.models)
+        _matches_any(image, report.images)
+        and _matches_any(service.model, report.models)
         and (not report.nodes or len(service.nodes) in report.nodes)
-        and all(fnmatchcase(_text(service, name), value) for name, value in report.settings.items())
+        and all(
+            fnmatchcase(_get_text(service, name), value) for name, value in report.settings.items()
+        )
         and all(
             name in service.variables and fnmatchcase(service.variables[name].text, value)
             for name, value in report.variables.items()
         )
         and all(
-            (service.settings.number(name) or 0) > value for name, value in report.above.items()
+            (service.settings.get_number(name) or 0) > value for name, value in report.above.items()
         )
         and not any(
-            fnmatchcase(_text(service, name), value) for name, value in report.unless.items()
+            fnmatchcase(_get_text(service, name), value) for name, value in report.unless.items()
         )
     )
 
 
-def _text(service: ServiceView, name: str) -> str:
+def _get_text(service: ServiceView, name: str) -> str:
     variable = service.variables.get(name)
-    return variable.text if variable else service.settings.text(name)
+    return variable.text if variable else service.settings.get_text(name)
 
 
-def _matches(text: str, patterns: Sequence[str]) -> bool:
+def _matches_any(text: str, patterns: Sequence[str]) -> bool:
     return any(fnmatchcase(text, pattern) for pattern in patterns)
 
 
-def _place(report: Report, service: ServiceView) -> str:
+def _find_path(report: ReportedFailure, service: ServiceView) -> str:
     """The setting that decides, else the image."""
     for name in report.variables:
         return service.variables[name].path
     for name in (*report.settings, *report.above):
-        return service.settings.place(name)
+        return service.settings.get_path(name)
     return service.path("image")
 
 
-SERVICE_RULES = {"known-failure": known_failure}
+SERVICE_RULES = {"known-failure": check_known_failures}

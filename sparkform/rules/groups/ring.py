@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkform.rules.context import Context, ServiceView
-from sparkform.rules.groups.nccl import BOOTSTRAP, covers
-from sparkform.rules.outcome import ADVISORY, Finding, Outcome, Skip
+from sparkform.rules.groups.nccl import BOOTSTRAP_VARIABLES, covers
+from sparkform.rules.outcome import ADVISORY, RuleFinding, RuleOutcome, RuleSkip
 
-FIRST_NCCL = (2, 30)
-DEVICES = ("rocep1s0f0", "roceP2p1s0f0", "rocep1s0f1", "roceP2p1s0f1")
-PORTS = 4
-FABRIC_NAMES = ("enp1s0f", "enP2p1s0f")
+MIN_NCCL = (2, 30)
+RING_DEVICES = ("rocep1s0f0", "roceP2p1s0f0", "rocep1s0f1", "roceP2p1s0f1")
+FABRIC_INTERFACES = 4
+FABRIC_PREFIXES = ("enp1s0f", "enP2p1s0f")
 
 
-def environment(service: ServiceView) -> Iterator[Outcome]:
+def environment(service: ServiceView) -> Iterator[RuleOutcome]:
     """On a ring no subnet is common to all, so that NCCL must route by subnet on all four devices.
 
     NCCL_IB_SUBNET_AWARE_ROUTING=1 (NCCL 2.30 or newer), NCCL_NET_PLUGIN=none, all four devices, and
@@ -23,33 +23,41 @@ def environment(service: ServiceView) -> Iterator[Outcome]:
     """
     if service.context.topology != "ring" or not service.spans_nodes:
         return
-    given = service.variables
-    for name, wanted in (("NCCL_IB_SUBNET_AWARE_ROUTING", "1"), ("NCCL_NET_PLUGIN", "none")):
-        if name in given and given[name].text != wanted:
-            yield _wrong(given[name].path, f'environment: {{{name}: "{wanted}"}}')
-    devices = given.get("NCCL_IB_HCA")
-    if devices is not None and not all(covers(str(devices.value), one) for one in DEVICES):
-        yield _wrong(devices.path, f"environment: {{NCCL_IB_HCA: '={','.join(DEVICES)}'}}")
-    for name in BOOTSTRAP:
-        if name in given and any(part in str(given[name].value) for part in FABRIC_NAMES):
-            yield _wrong(given[name].path, f"# take {name} out of environment")
-    yield from _merge(service)
-    yield from _library(service)
+    variables = service.variables
+    for name, expected in (("NCCL_IB_SUBNET_AWARE_ROUTING", "1"), ("NCCL_NET_PLUGIN", "none")):
+        if name in variables and variables[name].text != expected:
+            yield _build_routing_finding(
+                variables[name].path, f'environment: {{{name}: "{expected}"}}'
+            )
+    devices = variables.get("NCCL_IB_HCA")
+    if devices is not None and not all(
+        covers(str(devices.value), device) for device in RING_DEVICES
+    ):
+        yield _build_routing_finding(
+            devices.path, f"environment: {{NCCL_IB_HCA: '={','.join(RING_DEVICES)}'}}"
+        )
+    for name in BOOTSTRAP_VARIABLES:
+        if name in variables and any(
+            part in str(variables[name].value) for part in FABRIC_PREFIXES
+        ):
+            yield _build_routing_finding(variables[name].path, f"# take {name} out of environment")
+    yield from _check_merged_devices(service)
+    yield from _check_nccl_version(service)
 
 
-def _wrong(place: str, remedy: str) -> Finding:
-    return Finding(
-        path=place,
+def _build_routing_finding(path: str, remedy: str) -> RuleFinding:
+    return RuleFinding(
+        path=path,
         message="The service must let NCCL route over all four devices of a ring and meet over the "
         "management network, which this prevents.",
         remedy=remedy,
     )
 
 
-def _merge(service: ServiceView) -> Iterator[Outcome]:
+def _check_merged_devices(service: ServiceView) -> Iterator[RuleOutcome]:
     setting = service.variables.get("NCCL_IB_MERGE_NICS")
     if setting is not None and setting.text != "0":
-        yield Finding(
+        yield RuleFinding(
             path=setting.path,
             message="The service must measure what merged devices do on a ring, as sources "
             "disagree.",
@@ -58,47 +66,55 @@ def _merge(service: ServiceView) -> Iterator[Outcome]:
         )
 
 
-def _library(service: ServiceView) -> Iterator[Outcome]:
+def _check_nccl_version(service: ServiceView) -> Iterator[RuleOutcome]:
     if service.image is None:
         return
-    version = service.image_figure("nccl_version")
+    version = service.find_image_figure("nccl_version")
     if version is None:
         reason = f"the catalogue does not know which NCCL {service.image.tagged} has"
-        yield Skip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.path("image"), reason=reason)
         return
     parts = tuple(int(part) for part in str(version).split(".")[:2])
-    if parts < FIRST_NCCL:
-        yield Finding(
+    if parts < MIN_NCCL:
+        yield RuleFinding(
             path=service.path("image"),
             message=f"The service must bring NCCL 2.30 or newer on a ring, and has {version}.",
             remedy="image: one with NCCL 2.30.7",
         )
 
 
-def cabling(context: Context) -> Iterator[Outcome]:
+def check_ring_cabling(context: Context) -> Iterator[RuleOutcome]:
     """On a ring port 0 of each Spark leads to port 1 of the next: all four ends are linked."""
     if context.topology != "ring":
         return
-    for node in context.spec.active_nodes:
-        document = context.document(node.name)
-        held = document.facts.interfaces if document else None
-        place = f"cluster.nodes[{node.position}]"
-        if held is None:
-            yield Skip(path=place, reason=f"the interfaces of {node.name} are not known")
+    for node in context.declaration.active_nodes:
+        report = context.find_report(node.name)
+        interfaces = report.facts.interfaces if report else None
+        path = f"cluster.nodes[{node.position}]"
+        if interfaces is None:
+            yield RuleSkip(path=path, reason=f"the interfaces of {node.name} are not known")
             continue
-        linked = [one for one in held if one.port is not None and one.carrier]
-        if len(linked) < PORTS:
-            dark = sorted(
-                {f"port {one.port}" for one in held if one.port is not None and not one.carrier}
+        linked = [
+            interface
+            for interface in interfaces
+            if interface.port is not None and interface.carrier
+        ]
+        if len(linked) < FABRIC_INTERFACES:
+            unlinked = sorted(
+                {
+                    f"port {interface.port}"
+                    for interface in interfaces
+                    if interface.port is not None and not interface.carrier
+                }
             )
-            yield Finding(
-                path=place,
+            yield RuleFinding(
+                path=path,
                 message="The cluster must be cabled as a ring, and on "
-                f"{node.name} there is no link at {' and '.join(dark) or 'its QSFP ports'}.",
+                f"{node.name} there is no link at {' and '.join(unlinked) or 'its QSFP ports'}.",
                 remedy="# cable port 0 of each Spark to port 1 of the next, or fabric: "
                 "{topology: switch}",
             )
 
 
 SERVICE_RULES = {"ring-env": environment}
-RACK_RULES = {"ring-cabling": cabling}
+RACK_RULES = {"ring-cabling": check_ring_cabling}

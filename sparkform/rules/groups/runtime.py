@@ -5,50 +5,50 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkform.rules.context import ServiceView
-from sparkform.rules.outcome import Finding, Outcome
+from sparkform.rules.outcome import RuleFinding, RuleOutcome
 
-BOUNDLESS = ("always", "unless-stopped", "any", "on-failure")
+ENDLESS_POLICIES = ("always", "unless-stopped", "any", "on-failure")
 LOOPBACK = ("127.", "localhost", "::1")
-PROBES = ("health", "probe", "ready")
+PROBE_NAMES = ("health", "probe", "ready")
 
 
-def restart(service: ServiceView) -> Iterator[Outcome]:
+def check_restart_policy(service: ServiceView) -> Iterator[RuleOutcome]:
     """A restart loop of an engine leaks driver memory; about 35 restarts killed a node's SSH.
 
     Members of a service start and stop together and restart none by themselves; three attempts of
     the group are the most that sparkform makes.
     """
-    places = [
-        (service.settings.argument_path(one), one.value or "")
-        for one in service.settings.arguments
-        if one.option in ("restart", "restart_policy")
+    policies = [
+        (service.settings.get_argument_path(argument), argument.value or "")
+        for argument in service.settings.arguments
+        if argument.option in ("restart", "restart_policy")
     ]
-    places += [
+    policies += [
         (setting.path, str(setting.value))
         for name, setting in service.variables.items()
         if name.lower().endswith("restart_policy")
     ]
     ranks = (service.context.ranks or {}).get(service.name, ())
-    places += [(service.base, rank.restart) for rank in ranks]
-    for place, policy in places:
+    policies += [(service.base_path, rank.restart) for rank in ranks]
+    for path, policy in policies:
         # on-failure:3 has an end, on-failure alone has none.
-        if policy.strip().lower() in BOUNDLESS:
-            yield Finding(
-                path=place,
+        if policy.strip().lower() in ENDLESS_POLICIES:
+            yield RuleFinding(
+                path=path,
                 message="The service must not restart without an end, as each failed start leaks "
                 "memory until the node stops answering.",
                 remedy="# take the restart policy out",
             )
 
 
-def listening(service: ServiceView) -> Iterator[Outcome]:
+def check_bind_address(service: ServiceView) -> Iterator[RuleOutcome]:
     """trtllm-serve listens on localhost unless told otherwise; so NVIDIA's two-node page does.
 
     The API's users are elsewhere, and the readiness check asks the node's public address.
     """
-    host = service.settings.get("host")
+    host = service.settings.find("host")
     if host is not None and host.text.startswith(LOOPBACK):
-        yield Finding(
+        yield RuleFinding(
             path=host.path,
             message="The service must listen where its users and its readiness check are, which is "
             "not its own node's loopback address.",
@@ -56,25 +56,25 @@ def listening(service: ServiceView) -> Iterator[Outcome]:
         )
 
 
-def liveness(service: ServiceView) -> Iterator[Outcome]:
+def check_liveness_probe(service: ServiceView) -> Iterator[RuleOutcome]:
     """/health answers 200 while the engine hangs; only a completion shows that it lives.
 
     Seen with vLLM on GB10 after hours of service. sparkform asks for one token.
     """
-    places = [
+    probes = [
         (setting.path, str(setting.value))
         for name, setting in service.variables.items()
-        if any(part in name.lower() for part in PROBES)
+        if any(part in name.lower() for part in PROBE_NAMES)
     ]
-    places += [
-        (service.settings.argument_path(one), one.value or "")
-        for one in service.settings.arguments
-        if any(part in one.option for part in PROBES)
+    probes += [
+        (service.settings.get_argument_path(argument), argument.value or "")
+        for argument in service.settings.arguments
+        if any(part in argument.option for part in PROBE_NAMES)
     ]
-    for place, value in places:
+    for path, value in probes:
         if "/health" in value:
-            yield Finding(
-                path=place,
+            yield RuleFinding(
+                path=path,
                 message="The service must be probed by a completion, as /health stays at 200 "
                 "while the engine hangs.",
                 remedy="# take the probe out; `sparkform doctor` asks for one token",
@@ -82,7 +82,7 @@ def liveness(service: ServiceView) -> Iterator[Outcome]:
 
 
 SERVICE_RULES = {
-    "unbounded-restart": restart,
-    "bind-host": listening,
-    "liveness-probe": liveness,
+    "unbounded-restart": check_restart_policy,
+    "bind-host": check_bind_address,
+    "liveness-probe": check_liveness_probe,
 }

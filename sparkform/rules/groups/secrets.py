@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from sparkform.rules.context import ServiceView
-from sparkform.rules.outcome import Finding, Outcome
+from sparkform.rules.outcome import RuleFinding, RuleOutcome
 
 # How the owners of common tokens write them: Hugging Face, OpenAI and Anthropic, NGC, GitHub; and
 # a password in an address.
@@ -19,14 +19,14 @@ SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 SECRET_OPTIONS = ("api_key", "hf_token", "token", "password")
-USE = {
+SECRET_KEYS_BY_NAME = {
     "apikey": "apiKey",
     "key": "apiKey",
     "password": "registryPassword",
 }
 
 
-def in_plain(service: ServiceView) -> Iterator[Outcome]:
+def check_plain_secrets(service: ServiceView) -> Iterator[RuleOutcome]:
     """What stands in a stack file, an argument or a variable is stored in plain in many places.
 
     Stack files are committed, state keeps component inputs, `docker inspect` and the process list
@@ -34,24 +34,26 @@ def in_plain(service: ServiceView) -> Iterator[Outcome]:
     """
     for name, setting in service.variables.items():
         if str(setting.value) and (SECRET_NAME.search(name) or TOKEN.search(str(setting.value))):
-            yield _leak(setting.path, name)
-    seen: set[int] = set()
-    for one in service.settings.arguments:
-        is_secret = one.option in SECRET_OPTIONS or TOKEN.search(one.value or "")
-        if is_secret and one.at not in seen:
-            seen.add(one.at)
-            yield _leak(service.settings.argument_path(one), one.option)
+            yield _build_secret_finding(setting.path, name)
+    reported_positions: set[int] = set()
+    for argument in service.settings.arguments:
+        is_secret = argument.option in SECRET_OPTIONS or TOKEN.search(argument.value or "")
+        if is_secret and argument.at not in reported_positions:
+            reported_positions.add(argument.at)
+            yield _build_secret_finding(
+                service.settings.get_argument_path(argument), argument.option
+            )
 
 
-def _leak(place: str, name: str) -> Finding:
+def _build_secret_finding(path: str, name: str) -> RuleFinding:
     folded = name.lower().replace("_", "")
-    key = next((key for part, key in USE.items() if part in folded), "hfToken")
-    return Finding(
-        path=place,
+    key = next((key for part, key in SECRET_KEYS_BY_NAME.items() if part in folded), "hfToken")
+    return RuleFinding(
+        path=path,
         message="The service must get its secrets from the stack's secret keys, as this is stored "
         "and shown in plain.",
         remedy=f"# run `pulumi config set --secret sparkform:{key}` and take it out here",
     )
 
 
-SERVICE_RULES = {"secret-in-argv": in_plain}
+SERVICE_RULES = {"secret-in-argv": check_plain_secrets}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sparkform.config import TrtllmService
 from sparkform.rules.context import ServiceView
-from sparkform.rules.outcome import ADVISORY, MANDATORY, Finding, Outcome
+from sparkform.rules.outcome import ADVISORY, MANDATORY, RuleFinding, RuleOutcome
 
 STRATEGIES = (
     "AUTO",
@@ -19,23 +19,23 @@ STRATEGIES = (
     "MNNVL",
     "NCCL_SYMMETRIC",
 )
-NEEDS_NVLINK = ("UB", "MNNVL", "NCCL_SYMMETRIC")
-NOT_FOR_SPARKS = ("ONESHOT", "TWOSHOT", "MINLATENCY", "LOWPRECISION")
+NVLINK_STRATEGIES = ("UB", "MNNVL", "NCCL_SYMMETRIC")
+UNREPORTED_STRATEGIES = ("ONESHOT", "TWOSHOT", "MINLATENCY", "LOWPRECISION")
 
 
-def _strategy(service: ServiceView) -> str:
+def _get_strategy(service: ServiceView) -> str:
     """The all-reduce in force: as given anywhere, else the declaration's own default."""
-    given = service.settings.text("all_reduce").upper()
-    return given or (service.context.spec.all_reduce(service.name) or "AUTO")
+    strategy = service.settings.get_text("all_reduce").upper()
+    return strategy or (service.context.declaration.get_all_reduce(service.name) or "AUTO")
 
 
-def graphs_on(service: ServiceView) -> bool:
+def has_graphs(service: ServiceView) -> bool:
     """Whether CUDA graphs are recorded; an absent setting means that they are."""
-    setting = service.settings.get("cuda_graph")
+    setting = service.settings.find("cuda_graph")
     return setting is None or setting.is_on
 
 
-def graph_auto_allreduce(service: ServiceView) -> Iterator[Outcome]:
+def check_graphs_with_auto(service: ServiceView) -> Iterator[RuleOutcome]:
     """CUDA graphs with allReduce AUTO hang or corrupt a service on several Sparks.
 
     AUTO lets the autotuner choose an all-reduce at run time. It may settle on NCCL's symmetric
@@ -45,39 +45,39 @@ def graph_auto_allreduce(service: ServiceView) -> Iterator[Outcome]:
     Sparks NCCL is what AUTO would have to choose, so that naming it costs nothing; on one node
     there is nothing to reduce, and AUTO does no harm.
     """
-    if service.spans_nodes and graphs_on(service) and _strategy(service) == "AUTO":
-        yield Finding(
-            path=service.settings.place("all_reduce"),
+    if service.spans_nodes and has_graphs(service) and _get_strategy(service) == "AUTO":
+        yield RuleFinding(
+            path=service.settings.get_path("all_reduce"),
             message="The service must not combine CUDA graphs with allReduce AUTO on several "
             "nodes, as ranks then hang or answer wrongly under graph capture.",
             remedy="allReduce: NCCL",
         )
 
 
-def allreduce_enum(service: ServiceView) -> Iterator[Outcome]:
+def check_allreduce_name(service: ServiceView) -> Iterator[RuleOutcome]:
     """TensorRT-LLM knows nine all-reduce strategies, and RING is none of them."""
-    for given in service.settings.given("all_reduce"):
-        if given.text.upper() not in STRATEGIES:
-            yield Finding(
-                path=given.path,
+    for setting in service.settings.list_given("all_reduce"):
+        if setting.text.upper() not in STRATEGIES:
+            yield RuleFinding(
+                path=setting.path,
                 message="The service must name an all-reduce strategy that TensorRT-LLM has: "
                 f"{', '.join(STRATEGIES)}.",
                 remedy="allReduce: NCCL",
             )
 
 
-def allreduce_internode(service: ServiceView) -> Iterator[Outcome]:
+def check_allreduce_between_nodes(service: ServiceView) -> Iterator[RuleOutcome]:
     """Between Sparks there is Ethernet only, and most strategies are made for NVLink.
 
     UB, MNNVL and NCCL_SYMMETRIC need memory that all GPUs can reach; the fallback of
     NCCL_SYMMETRIC crashes. For the other four no report from Sparks was found (unverified).
     """
-    strategy = _strategy(service)
-    if not service.spans_nodes or strategy not in NEEDS_NVLINK + NOT_FOR_SPARKS:
+    strategy = _get_strategy(service)
+    if not service.spans_nodes or strategy not in NVLINK_STRATEGIES + UNREPORTED_STRATEGIES:
         return
-    is_fatal = strategy in NEEDS_NVLINK
-    yield Finding(
-        path=service.settings.place("all_reduce"),
+    is_fatal = strategy in NVLINK_STRATEGIES
+    yield RuleFinding(
+        path=service.settings.get_path("all_reduce"),
         message=f"The service must not use allReduce {strategy} between nodes, "
         + ("which needs NVLink." if is_fatal else "which nobody has reported to work there."),
         remedy="allReduce: NCCL",
@@ -85,49 +85,53 @@ def allreduce_internode(service: ServiceView) -> Iterator[Outcome]:
     )
 
 
-def cudagraph_intent(service: ServiceView) -> Iterator[Outcome]:
+def check_graphs_off(service: ServiceView) -> Iterator[RuleOutcome]:
     """CUDA graphs are on unless the engine's YAML says null, which `cudaGraph: false` writes.
 
     TRTLLM_DISABLE_CUDAGRAPH is read nowhere in TensorRT-LLM, and an empty block or an absent key
     means on. Who sets one of these believes that graphs are off.
     """
-    wish = service.variables.get("TRTLLM_DISABLE_CUDAGRAPH")
+    variable = service.variables.get("TRTLLM_DISABLE_CUDAGRAPH")
     options = ("disable_cuda_graph", "enforce_eager", "no_cuda_graph")
-    wishes = [] if wish is None or not wish.is_on else [wish.path]
-    wishes += [
-        service.settings.argument_path(one)
-        for one in service.settings.arguments
-        if one.option in options or (one.option == "cuda_graph_config" and one.value == "{}")
+    paths = [] if variable is None or not variable.is_on else [variable.path]
+    paths += [
+        service.settings.get_argument_path(argument)
+        for argument in service.settings.arguments
+        if argument.option in options
+        or (argument.option == "cuda_graph_config" and argument.value == "{}")
     ]
-    if wishes and graphs_on(service):
-        yield Finding(
-            path=wishes[0],
+    if paths and has_graphs(service):
+        yield RuleFinding(
+            path=paths[0],
             message="The service must switch CUDA graphs off by cudaGraph, as TensorRT-LLM does "
             "not read this and would record them.",
             remedy="cudaGraph: false",
         )
 
 
-def graph_batches(service: ServiceView) -> Iterator[Outcome]:
+def check_graph_batch_size(service: ServiceView) -> Iterator[RuleOutcome]:
     """Graphs for batches larger than the engine ever runs are refused at start."""
     block = service.block
     declared = block.cuda_graph if isinstance(block, TrtllmService) else True
-    given = service.settings.whole("graph_max_batch_size")
-    largest = given or (None if isinstance(declared, bool) else declared.max_batch_size)
-    limit = service.settings.whole("max_batch_size")
-    if largest is not None and limit is not None and largest > limit:
-        yield Finding(
+    option_batch_size = service.settings.get_integer("graph_max_batch_size")
+    graph_batch_size = option_batch_size or (
+        None if isinstance(declared, bool) else declared.max_batch_size
+    )
+    limit = service.settings.get_integer("max_batch_size")
+    if graph_batch_size is not None and limit is not None and graph_batch_size > limit:
+        yield RuleFinding(
             path=service.path("cudaGraph.maxBatchSize"),
-            message=f"The service must not record CUDA graphs for {largest} requests at once, as "
+            message=f"The service must not record CUDA graphs for {graph_batch_size} requests "
+            f"at once, as "
             f"maxBatchSize allows {limit}.",
             remedy=f"cudaGraph: {{maxBatchSize: {limit}}}",
         )
 
 
 SERVICE_RULES = {
-    "trt-graph-auto-allreduce": graph_auto_allreduce,
-    "trt-allreduce-enum": allreduce_enum,
-    "trt-allreduce-internode": allreduce_internode,
-    "trt-cudagraph-intent": cudagraph_intent,
-    "trt-graph-batches": graph_batches,
+    "trt-graph-auto-allreduce": check_graphs_with_auto,
+    "trt-allreduce-enum": check_allreduce_name,
+    "trt-allreduce-internode": check_allreduce_between_nodes,
+    "trt-cudagraph-intent": check_graphs_off,
+    "trt-graph-batches": check_graph_batch_size,
 }

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkform.rules.context import ServiceView
-from sparkform.rules.images import version_of
-from sparkform.rules.outcome import ADVISORY, MANDATORY, Finding, Outcome, Skip
+from sparkform.rules.images import parse_version
+from sparkform.rules.outcome import ADVISORY, MANDATORY, RuleFinding, RuleOutcome, RuleSkip
 
-FIRST_BAD, LAST_BAD = version_of("1.3.0rc6"), version_of("1.3.0rc18")
-FIRST_GPT_OSS = version_of("1.2.0rc1")
-NEMOTRON_BAD = {
-    version_of("1.3.0rc15"): "1.3.0rc15 hangs while it loads it",
-    version_of("1.2.0rc6"): "1.2.0rc6 locks the kernel up while it maps it",
+FIRST_BAD, LAST_BAD = parse_version("1.3.0rc6"), parse_version("1.3.0rc18")
+FIRST_GPT_OSS = parse_version("1.2.0rc1")
+NEMOTRON_BAD_VERSIONS = {
+    parse_version("1.3.0rc15"): "1.3.0rc15 hangs while it loads it",
+    parse_version("1.2.0rc6"): "1.2.0rc6 locks the kernel up while it maps it",
 }
-RC20, RC24 = version_of("1.3.0rc20"), version_of("1.3.0rc24")
+RC20, RC24 = parse_version("1.3.0rc20"), parse_version("1.3.0rc24")
 GOOD_IMAGE = "image: nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
 LOW_PRECISION_BITS = 8.5
 
 
-def _unversioned(service: ServiceView) -> Iterator[Skip]:
+def _skip_unversioned(service: ServiceView) -> Iterator[RuleSkip]:
     if service.image is not None and service.version is None:
         reason = "the image's tag does not tell TensorRT-LLM's version"
-        yield Skip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.path("image"), reason=reason)
 
 
-def multinode_image(service: ServiceView) -> Iterator[Outcome]:
+def check_multinode_image(service: ServiceView) -> Iterator[RuleOutcome]:
     """From 1.3.0rc6 to rc18 two Sparks crash or hang in the autotuner's warm-up.
 
     On two nodes with TP=2 the autotuner reaches an NCCL call that does not work on GB10: a
@@ -36,12 +36,12 @@ def multinode_image(service: ServiceView) -> Iterator[Outcome]:
     """
     if not service.spans_nodes:
         return
-    yield from _unversioned(service)
+    yield from _skip_unversioned(service)
     if service.version is None or not FIRST_BAD <= service.version <= LAST_BAD:
         return
-    tuner = service.settings.get("autotuner")
-    is_tuned = tuner is None or tuner.is_on
-    yield Finding(
+    autotuner = service.settings.find("autotuner")
+    is_tuned = autotuner is None or autotuner.is_on
+    yield RuleFinding(
         path=service.path("image"),
         message="The service must not run on several nodes with TensorRT-LLM 1.3.0rc6 to rc18, "
         + (
@@ -54,13 +54,13 @@ def multinode_image(service: ServiceView) -> Iterator[Outcome]:
     )
 
 
-def multinode_unproven(service: ServiceView) -> Iterator[Outcome]:
+def check_multinode_unproven(service: ServiceView) -> Iterator[RuleOutcome]:
     """From 1.3.0rc19 the two-Spark crash is fixed in code, and nobody has reported a success.
 
     The author of the fix had no two Sparks to try it on.
     """
     if service.spans_nodes and service.version is not None and service.version > LAST_BAD:
-        yield Finding(
+        yield RuleFinding(
             path=service.path("image"),
             message="The service must be tried with care on several nodes with this image: its fix "
             "for two Sparks is in the code, but no report of a success was found.",
@@ -68,13 +68,13 @@ def multinode_unproven(service: ServiceView) -> Iterator[Outcome]:
         )
 
 
-def gpt_oss_image(service: ServiceView) -> Iterator[Outcome]:
+def check_gpt_oss_image(service: ServiceView) -> Iterator[RuleOutcome]:
     """gpt-oss starts on GB10 from 1.2.0rc1 on, whose kernels know SM120 and SM121."""
     if "gpt-oss" not in service.model:
         return
-    yield from _unversioned(service)
+    yield from _skip_unversioned(service)
     if service.version is not None and service.version < FIRST_GPT_OSS:
-        yield Finding(
+        yield RuleFinding(
             path=service.path("image"),
             message="The service must use TensorRT-LLM 1.2.0rc1 or newer for gpt-oss, as older "
             "ones have no kernels of it for GB10.",
@@ -82,27 +82,27 @@ def gpt_oss_image(service: ServiceView) -> Iterator[Outcome]:
         )
 
 
-def nemotron(service: ServiceView) -> Iterator[Outcome]:
+def check_nemotron_image(service: ServiceView) -> Iterator[RuleOutcome]:
     """Nemotron-3-Super as NVFP4 hangs 1.3.0rc15 and locks the kernel up under 1.2.0rc6.
 
     After the lock-up only a power cycle helped. rc12 and rc13 load it.
     """
     if "nemotron-3-super" not in service.model:
         return
-    yield from _unversioned(service)
-    why = NEMOTRON_BAD.get(service.version) if service.version else None
-    if why:
-        yield Finding(
+    yield from _skip_unversioned(service)
+    reason = NEMOTRON_BAD_VERSIONS.get(service.version) if service.version else None
+    if reason:
+        yield RuleFinding(
             path=service.path("image"),
-            message=f"The service must load Nemotron-3-Super with another image, as {why}.",
+            message=f"The service must load Nemotron-3-Super with another image, as {reason}.",
             remedy="image: nvcr.io/nvidia/tensorrt-llm/release:1.3.0rc13",
         )
 
 
-def rc20_qwen3(service: ServiceView) -> Iterator[Outcome]:
+def check_rc20_qwen3(service: ServiceView) -> Iterator[RuleOutcome]:
     """1.3.0rc20's release notes name Qwen3: its autotuner fails to set up a CUTLASS kernel."""
     if service.version == RC20 and "qwen3" in service.model:
-        yield Finding(
+        yield RuleFinding(
             path=service.path("image"),
             message="The service must not tune Qwen3 with 1.3.0rc20, whose release notes tell of a "
             "failure in the autotuner's grouped GEMM.",
@@ -110,20 +110,20 @@ def rc20_qwen3(service: ServiceView) -> Iterator[Outcome]:
         )
 
 
-def rc24_mixture(service: ServiceView) -> Iterator[Outcome]:
+def check_rc24_experts(service: ServiceView) -> Iterator[RuleOutcome]:
     """1.3.0rc24's release notes tell of wrong results of low-precision experts on several GPUs.
 
     They name GPT-OSS W4 and Nemotron V3 Ultra.
     """
-    if service.version != RC24 or service.ranks_of("tensor_parallel") < 2:
+    if service.version != RC24 or service.count_ranks("tensor_parallel") < 2:
         return
     subject = service.subject
     if subject is None:
-        yield Skip(path=service.path("model"), reason="the model's shape is not known")
-    elif subject.quantisation.bits_of("experts") <= LOW_PRECISION_BITS and any(
+        yield RuleSkip(path=service.path("model"), reason="the model's shape is not known")
+    elif subject.quantisation.get_bits("experts") <= LOW_PRECISION_BITS and any(
         block.feed_forward and block.feed_forward.experts for block in subject.shape.blocks
     ):
-        yield Finding(
+        yield RuleFinding(
             path=service.path("image"),
             message="The service must not run low-precision experts over several ranks with "
             "1.3.0rc24, whose release notes tell of a loss of accuracy.",
@@ -132,10 +132,10 @@ def rc24_mixture(service: ServiceView) -> Iterator[Outcome]:
 
 
 SERVICE_RULES = {
-    "trt-multinode-image": multinode_image,
-    "trt-multinode-unproven": multinode_unproven,
-    "trt-gptoss-image": gpt_oss_image,
-    "trt-nemotron-rc15": nemotron,
-    "trt-rc20-qwen3": rc20_qwen3,
-    "trt-rc24-moe": rc24_mixture,
+    "trt-multinode-image": check_multinode_image,
+    "trt-multinode-unproven": check_multinode_unproven,
+    "trt-gptoss-image": check_gpt_oss_image,
+    "trt-nemotron-rc15": check_nemotron_image,
+    "trt-rc20-qwen3": check_rc20_qwen3,
+    "trt-rc24-moe": check_rc24_experts,
 }

@@ -5,44 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkform.rules.context import ServiceView
-from sparkform.rules.outcome import ADVISORY, MANDATORY, Finding, Outcome
+from sparkform.rules.outcome import ADVISORY, MANDATORY, RuleFinding, RuleOutcome
 
-WRONG_EXPERTS = ("trtllm", "cutedsl", "deepgemm", "densegemm")
+UNSUPPORTED_MOE_BACKENDS = ("trtllm", "cutedsl", "deepgemm", "densegemm")
 LARGE_FRACTION, LARGE_FRACTION_ON_SEVERAL = 0.9, 0.8
 
 
-def moe_backend(service: ServiceView) -> Iterator[Outcome]:
+def check_moe_backend(service: ServiceView) -> Iterator[RuleOutcome]:
     """On sm_121 the experts' kernels are CUTLASS, TRITON and MARLIN only.
 
     The TRTLLM ones are generated for SM100 and SM103, and refuse SM120 and above.
     """
-    chosen = service.settings.text("moe_backend")
-    if chosen in WRONG_EXPERTS or chosen.startswith("megamoe"):
-        yield Finding(
-            path=service.settings.place("moe_backend"),
-            message=f"The service must not use the expert kernels {chosen.upper()}, which have no "
+    backend = service.settings.get_text("moe_backend")
+    if backend in UNSUPPORTED_MOE_BACKENDS or backend.startswith("megamoe"):
+        yield RuleFinding(
+            path=service.settings.get_path("moe_backend"),
+            message=f"The service must not use the expert kernels {backend.upper()}, which have no "
             "code for GB10.",
             remedy="moeBackend: CUTLASS",
         )
 
 
-def flashinfer_gpt_oss(service: ServiceView) -> Iterator[Outcome]:
+def check_gpt_oss_attention(service: ServiceView) -> Iterator[RuleOutcome]:
     """gpt-oss with FLASHINFER attention fails on SM120: attention sinks are not supported."""
-    chosen = service.settings.text("attention_backend")
-    if chosen == "flashinfer" and "gpt-oss" in service.model:
-        yield Finding(
-            path=service.settings.place("attention_backend"),
+    backend = service.settings.get_text("attention_backend")
+    if backend == "flashinfer" and "gpt-oss" in service.model:
+        yield RuleFinding(
+            path=service.settings.get_path("attention_backend"),
             message="The service must run gpt-oss with TRTLLM attention, as FLASHINFER fails with "
             "it on SM120.",
             remedy="attentionBackend: TRTLLM",
         )
 
 
-def host_cache(service: ServiceView) -> Iterator[Outcome]:
+def check_host_cache(service: ServiceView) -> Iterator[RuleOutcome]:
     """Offloading the cache to host memory gains nothing where both are the same memory."""
-    size = service.settings.get("host_cache_size")
+    size = service.settings.find("host_cache_size")
     if size is not None and (size.number or 0) > 0:
-        yield Finding(
+        yield RuleFinding(
             path=size.path,
             message="The service must not offload its cache to host memory, which on a Spark is "
             "the GPU's own memory.",
@@ -50,44 +50,44 @@ def host_cache(service: ServiceView) -> Iterator[Outcome]:
         )
 
 
-def max_num_tokens(service: ServiceView) -> Iterator[Outcome]:
+def check_max_num_tokens(service: ServiceView) -> Iterator[RuleOutcome]:
     """maxNumTokens is the budget of one scheduler step, not the context length.
 
     Without maxSeqLen the model's own longest context is planned for; a budget beyond all requests
     at their longest is memory that nothing uses.
     """
-    limit = service.settings.whole("max_seq_len")
+    limit = service.settings.get_integer("max_seq_len")
     if limit is None:
-        yield Finding(
+        yield RuleFinding(
             path=service.path("maxSeqLen"),
             message="The service must say its longest context by maxSeqLen, which maxNumTokens is "
             "not.",
             remedy="maxSeqLen: 32768",
         )
         return
-    budget = service.settings.whole("max_num_tokens")
-    requests = service.settings.whole("max_batch_size")
+    budget = service.settings.get_integer("max_num_tokens")
+    requests = service.settings.get_integer("max_batch_size")
     if budget is not None and requests is not None and budget > limit * requests:
-        yield Finding(
-            path=service.settings.place("max_num_tokens"),
+        yield RuleFinding(
+            path=service.settings.get_path("max_num_tokens"),
             message=f"The service must not plan steps of {budget} tokens, as {requests} requests "
             f"of {limit} tokens never need them.",
             remedy=f"maxNumTokens: {limit * requests}",
         )
 
 
-def gpt_oss_harmony(service: ServiceView) -> Iterator[Outcome]:
+def check_gpt_oss_encodings(service: ServiceView) -> Iterator[RuleOutcome]:
     """gpt-oss loads two token encodings from the network at its first request.
 
     Without TIKTOKEN_ENCODINGS_BASE and the files o200k_base and cl100k_base below it, a node
     without internet answers with errors. DISABLE_HARMONY_ADAPTER=1 does without them.
     """
-    given = service.variables
-    if "gpt-oss" not in service.model or "TIKTOKEN_ENCODINGS_BASE" in given:
+    variables = service.variables
+    if "gpt-oss" not in service.model or "TIKTOKEN_ENCODINGS_BASE" in variables:
         return
-    if "DISABLE_HARMONY_ADAPTER" in given and given["DISABLE_HARMONY_ADAPTER"].is_on:
+    if "DISABLE_HARMONY_ADAPTER" in variables and variables["DISABLE_HARMONY_ADAPTER"].is_on:
         return
-    yield Finding(
+    yield RuleFinding(
         path=service.path("environment.TIKTOKEN_ENCODINGS_BASE"),
         message="The service must find the token encodings of gpt-oss on the node, or its first "
         "request needs the internet.",
@@ -95,51 +95,51 @@ def gpt_oss_harmony(service: ServiceView) -> Iterator[Outcome]:
     )
 
 
-def fraction(service: ServiceView) -> Iterator[Outcome]:
+def check_memory_fraction(service: ServiceView) -> Iterator[RuleOutcome]:
     """The cache's share of what is free after the weights: reports use 0.4 to 0.8 on two nodes.
 
     Above 0.9, or above 0.8 on several nodes or for models with state layers, nothing is left for
     the work space that grows while serving.
     """
-    share = service.settings.number("memory_fraction")
+    share = service.settings.get_number("memory_fraction")
     is_hybrid = service.shape is not None and any(
         block.mixer and block.mixer.kind == "state" for block in service.shape.blocks
     )
     is_tight = service.spans_nodes or is_hybrid
     limit = LARGE_FRACTION_ON_SEVERAL if is_tight else LARGE_FRACTION
     if share is not None and share > limit:
-        yield Finding(
-            path=service.settings.place("memory_fraction"),
+        yield RuleFinding(
+            path=service.settings.get_path("memory_fraction"),
             message=f"The service must leave more than {1 - share:.0%} of the free memory to what "
             "grows while it serves.",
             remedy="freeGpuMemoryFraction: 0.8",
         )
 
 
-def pipeline_internode(service: ServiceView) -> Iterator[Outcome]:
+def check_pipeline_between_nodes(service: ServiceView) -> Iterator[RuleOutcome]:
     """Pipeline parallelism of TensorRT-LLM over nodes with one GPU each is unproven.
 
     The one report is of a service that stays stuck after its graphs are made.
     """
-    if service.spans_nodes and service.ranks_of("pipeline_parallel") > 1:
-        yield Finding(
-            path=service.settings.place("pipeline_parallel"),
+    if service.spans_nodes and service.count_ranks("pipeline_parallel") > 1:
+        yield RuleFinding(
+            path=service.settings.get_path("pipeline_parallel"),
             message="The service must be tried with care with pipeline parallelism, which nobody "
             "has reported to work with TensorRT-LLM over Sparks.",
             remedy="tensorParallel: 2  # on two nodes",
         )
 
 
-def three_nodes(service: ServiceView) -> Iterator[Outcome]:
+def check_three_nodes(service: ServiceView) -> Iterator[RuleOutcome]:
     """No recipe for TensorRT-LLM on three Sparks was found anywhere.
 
     TP=3 divides the heads of no known model; PP=3 fits on paper only.
     """
     if len(service.nodes) != 3:
         return
-    is_split = service.ranks_of("tensor_parallel") == 3
-    yield Finding(
-        path=service.settings.place("tensor_parallel" if is_split else "pipeline_parallel"),
+    is_split = service.count_ranks("tensor_parallel") == 3
+    yield RuleFinding(
+        path=service.settings.get_path("tensor_parallel" if is_split else "pipeline_parallel"),
         message="The service must not run TensorRT-LLM "
         + (
             "with TP=3, which divides the heads of no known model."
@@ -152,12 +152,12 @@ def three_nodes(service: ServiceView) -> Iterator[Outcome]:
 
 
 SERVICE_RULES = {
-    "trt-moe-backend": moe_backend,
-    "trt-attn-flashinfer-gptoss": flashinfer_gpt_oss,
-    "trt-host-cache": host_cache,
-    "trt-max-num-tokens": max_num_tokens,
-    "trt-gptoss-harmony": gpt_oss_harmony,
-    "trt-fraction": fraction,
-    "trt-pp-internode": pipeline_internode,
-    "trt-three-nodes": three_nodes,
+    "trt-moe-backend": check_moe_backend,
+    "trt-attn-flashinfer-gptoss": check_gpt_oss_attention,
+    "trt-host-cache": check_host_cache,
+    "trt-max-num-tokens": check_max_num_tokens,
+    "trt-gptoss-harmony": check_gpt_oss_encodings,
+    "trt-fraction": check_memory_fraction,
+    "trt-pp-internode": check_pipeline_between_nodes,
+    "trt-three-nodes": check_three_nodes,
 }

@@ -5,44 +5,44 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkform.rules.context import ServiceView
-from sparkform.rules.outcome import Finding, Outcome, Skip
+from sparkform.rules.outcome import RuleFinding, RuleOutcome, RuleSkip
 
-NGC = "nvcr.io/nvidia/vllm"
-
-
-def _by_ray(service: ServiceView) -> bool:
-    return service.spans_nodes and service.settings.text("launcher") == "ray"
+NGC_VLLM_IMAGE = "nvcr.io/nvidia/vllm"
 
 
-def ray_missing(service: ServiceView) -> Iterator[Outcome]:
+def _uses_ray(service: ServiceView) -> bool:
+    return service.spans_nodes and service.settings.get_text("launcher") == "ray"
+
+
+def check_ray_in_image(service: ServiceView) -> Iterator[RuleOutcome]:
     """NVIDIA's vLLM images come without Ray since 26.04 (26.05 by NVIDIA's own page).
 
     The playbook installs it with pip at each start, which needs the internet and pins nothing.
     """
-    if not _by_ray(service) or service.image is None:
+    if not _uses_ray(service) or service.image is None:
         return
-    has_ray = service.image_figure("ray")
-    if has_ray is None and service.image.name != NGC:
+    has_ray = service.find_image_figure("ray")
+    if has_ray is None and service.image.name != NGC_VLLM_IMAGE:
         reason = f"the catalogue does not know whether {service.image.tagged} has Ray"
-        yield Skip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.path("image"), reason=reason)
     elif has_ray is False or (has_ray is None and (service.image.tag or "") >= "26.05"):
-        yield Finding(
-            path=service.settings.place("launcher"),
+        yield RuleFinding(
+            path=service.settings.get_path("launcher"),
             message="The service must not be joined by Ray with this image, which comes without "
             "it.",
             remedy="launcher: mp",
         )
 
 
-def ray_memory(service: ServiceView) -> Iterator[Outcome]:
+def check_ray_memory_monitor(service: ServiceView) -> Iterator[RuleOutcome]:
     """Ray kills workers when the node's memory is 95 % full, which unified memory always is.
 
     RAY_memory_monitor_refresh_ms=0 switches the monitor off; the launch sets it, and a value of the
     user's own wins. RAY_memory_usage_threshold is real too, and nobody but one guide uses it.
     """
     monitor = service.variables.get("RAY_memory_monitor_refresh_ms")
-    if _by_ray(service) and monitor is not None and monitor.number != 0:
-        yield Finding(
+    if _uses_ray(service) and monitor is not None and monitor.number != 0:
+        yield RuleFinding(
             path=service.path("environment.RAY_memory_monitor_refresh_ms"),
             message="The service must switch Ray's memory monitor off, or Ray kills its workers "
             "once the node's memory is 95 % full.",
@@ -50,30 +50,30 @@ def ray_memory(service: ServiceView) -> Iterator[Outcome]:
         )
 
 
-def ray_ring(service: ServiceView) -> Iterator[Outcome]:
+def check_ray_on_ring(service: ServiceView) -> Iterator[RuleOutcome]:
     """Ray places ranks by addresses that a ring's nodes do not all share."""
-    if _by_ray(service) and service.context.topology == "ring":
-        yield Finding(
-            path=service.settings.place("launcher"),
+    if _uses_ray(service) and service.context.topology == "ring":
+        yield RuleFinding(
+            path=service.settings.get_path("launcher"),
             message="The service must not be joined by Ray on a ring, whose nodes have no fabric "
             "address in common.",
             remedy="launcher: mp",
         )
 
 
-def ray_replicas(service: ServiceView) -> Iterator[Outcome]:
+def check_ray_copies(service: ServiceView) -> Iterator[RuleOutcome]:
     """Data parallelism by Ray is refused by the tools that run vLLM on Sparks."""
-    if _by_ray(service) and service.ranks_of("data_parallel") > 1:
-        yield Finding(
-            path=service.settings.place("data_parallel"),
+    if _uses_ray(service) and service.count_ranks("data_parallel") > 1:
+        yield RuleFinding(
+            path=service.settings.get_path("data_parallel"),
             message="The service must not run copies of the model by Ray.",
             remedy="launcher: mp",
         )
 
 
 SERVICE_RULES = {
-    "vllm-ray-missing": ray_missing,
-    "vllm-ray-memory": ray_memory,
-    "ray-ring": ray_ring,
-    "vllm-dp-ray": ray_replicas,
+    "vllm-ray-missing": check_ray_in_image,
+    "vllm-ray-memory": check_ray_memory_monitor,
+    "ray-ring": check_ray_on_ring,
+    "vllm-dp-ray": check_ray_copies,
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from node.host.labels import TOKEN
 from sparkform.rules.context import GIB_IN_KIB, ServiceView
-from sparkform.rules.outcome import ADVISORY, MANDATORY, Finding, Outcome, Skip
+from sparkform.rules.outcome import ADVISORY, MANDATORY, RuleFinding, RuleOutcome, RuleSkip
 
 MOST_UTILIZATION, USUAL_UTILIZATION = 0.90, 0.85
 MARGIN_GIB = 1.0
@@ -16,11 +16,11 @@ MARGIN_GIB = 1.0
 HEAVY_GIB = 90.0
 NVFP4_NAMES = ("nvfp4", "-fp4", "_fp4")
 # Kernels for SM121 that reports of NVFP4 at full speed name (tests/data/works).
-GOOD_FP4_KERNELS = ("marlin", "cutlass", "flashinfer_cutlass", "flashinfer_b12x", "b12x")
+FAST_FP4_KERNELS = ("marlin", "cutlass", "flashinfer_cutlass", "flashinfer_b12x", "b12x")
 BAD_NCCL = "2.28.9"
 
 
-def utilization(service: ServiceView) -> Iterator[Outcome]:
+def check_memory_utilization(service: ServiceView) -> Iterator[RuleOutcome]:
     """vLLM's default share of 0.92 is more than a Spark has free, and 0.92 crashed twice.
 
     gpuMemoryUtilization counts all memory, the system's and the desktop's included, and vLLM
@@ -28,23 +28,23 @@ def utilization(service: ServiceView) -> Iterator[Outcome]:
     that has served before may have only 101 of 121.7 GiB free. With facts the test is against
     MemAvailable of each node, without them against these figures.
     """
-    if service.settings.get("kv_cache_bytes") is not None:
+    if service.settings.find("kv_cache_bytes") is not None:
         return
-    share = service.settings.number("memory_fraction")
-    place = service.settings.place("memory_fraction")
+    share = service.settings.get_number("memory_fraction")
+    path = service.settings.get_path("memory_fraction")
     if share is None:
-        yield Finding(
-            path=place,
+        yield RuleFinding(
+            path=path,
             message="The service must say its share of memory, as vLLM's own default of 0.92 does "
             "not start or crashes on a Spark.",
             remedy="gpuMemoryUtilization: 0.8",
         )
         return
-    yield from _beyond_what_is_free(service, share, place)
+    yield from _check_available_memory(service, share, path)
     if share > USUAL_UTILIZATION:
         is_too_much = share > MOST_UTILIZATION
-        yield Finding(
-            path=place,
+        yield RuleFinding(
+            path=path,
             message=f"The service must take less than {share:g} of the memory: "
             + (
                 "shares above 0.90 have crashed on Sparks."
@@ -56,21 +56,25 @@ def utilization(service: ServiceView) -> Iterator[Outcome]:
         )
 
 
-def _beyond_what_is_free(service: ServiceView, share: float, place: str) -> Iterator[Outcome]:
+def _check_available_memory(service: ServiceView, share: float, path: str) -> Iterator[RuleOutcome]:
     """Each node's MemAvailable against the share of its total, unless a service runs there."""
     for node in service.nodes:
-        document = service.context.document(node.name)
-        memory = document.facts.memory if document else None
+        report = service.context.find_report(node.name)
+        memory = report.facts.memory if report else None
         if memory is None:
-            yield Skip(path=place, reason=f"the memory of {node.name} is not known")
+            yield RuleSkip(path=path, reason=f"the memory of {node.name} is not known")
             continue
-        wanted, free = share * memory.total_kib / GIB_IN_KIB, memory.available_kib / GIB_IN_KIB
-        if wanted + MARGIN_GIB > free and not _is_serving(service):
-            yield Finding(
-                path=place,
-                message=f"The service must ask for less memory, as its share is {wanted:.1f} GiB "
-                f"and {node.name} has {free:.1f} GiB available.",
-                remedy=f"gpuMemoryUtilization: {_share_of(free, memory.total_kib):g}",
+        wanted_gib, free_gib = (
+            share * memory.total_kib / GIB_IN_KIB,
+            memory.available_kib / GIB_IN_KIB,
+        )
+        if wanted_gib + MARGIN_GIB > free_gib and not _is_serving(service):
+            yield RuleFinding(
+                path=path,
+                message=f"The service must ask for less memory, as its share is "
+                f"{wanted_gib:.1f} GiB "
+                f"and {node.name} has {free_gib:.1f} GiB available.",
+                remedy=f"gpuMemoryUtilization: {_compute_share(free_gib, memory.total_kib):g}",
                 severity=MANDATORY,
             )
 
@@ -80,29 +84,29 @@ def _is_serving(service: ServiceView) -> bool:
 
     A native engine is known by its API's port.
     """
-    documents = [service.context.document(node.name) for node in service.nodes]
-    seen = [document.facts for document in documents if document is not None]
-    port = service.settings.whole("port")
+    reports = [service.context.find_report(node.name) for node in service.nodes]
+    node_facts = [report.facts for report in reports if report is not None]
+    port = service.settings.get_integer("port")
     return any(
-        one.state == "running" and TOKEN in one.labels
-        for facts in seen
-        for one in facts.containers or ()
-    ) or any(one.port == port for facts in seen for one in facts.ports or ())
+        entry.state == "running" and TOKEN in entry.labels
+        for facts in node_facts
+        for entry in facts.containers or ()
+    ) or any(entry.port == port for facts in node_facts for entry in facts.ports or ())
 
 
-def _share_of(free_gib: float, total_kib: int) -> float:
+def _compute_share(free_gib: float, total_kib: int) -> float:
     share = (free_gib - MARGIN_GIB) * GIB_IN_KIB / total_kib
     return max(int(share * 100) / 100, 0.01)
 
 
-def eager(service: ServiceView) -> Iterator[Outcome]:
+def check_enforce_eager(service: ServiceView) -> Iterator[RuleOutcome]:
     """Without CUDA graphs one build lost a third to a half of its speed, another nothing.
 
     It is for finding faults: a hang that only comes later is no cure.
     """
-    setting = service.settings.get("enforce_eager")
+    setting = service.settings.find("enforce_eager")
     if setting is not None and setting.is_on:
-        yield Finding(
+        yield RuleFinding(
             path=setting.path,
             message="The service must not run without CUDA graphs for longer than a search for a "
             "fault takes, as decoding is slower.",
@@ -110,7 +114,7 @@ def eager(service: ServiceView) -> Iterator[Outcome]:
         )
 
 
-def allocator(service: ServiceView) -> Iterator[Outcome]:
+def check_allocator(service: ServiceView) -> Iterator[RuleOutcome]:
     """expandable_segments with FlashInfer's autotuner has reset a head node (large models).
 
     The kernel log told of NV_ERR_NO_MEMORY. Working set-ups with it exist.
@@ -121,9 +125,9 @@ def allocator(service: ServiceView) -> Iterator[Outcome]:
             continue
         subject = service.subject
         if subject is None:
-            yield Skip(path=setting.path, reason="the model's size is not known")
-        elif _weights_gib(service) > HEAVY_GIB:
-            yield Finding(
+            yield RuleSkip(path=setting.path, reason="the model's size is not known")
+        elif _compute_weights_gib(service) > HEAVY_GIB:
+            yield RuleFinding(
                 path=setting.path,
                 message="The service must not use expandable segments with weights above "
                 f"{HEAVY_GIB:.0f} GiB, which has reset a node.",
@@ -131,18 +135,18 @@ def allocator(service: ServiceView) -> Iterator[Outcome]:
             )
 
 
-def _weights_gib(service: ServiceView) -> float:
+def _compute_weights_gib(service: ServiceView) -> float:
     from sparkform.sizing.fit import GIB
-    from sparkform.sizing.split import Cut, weights_bytes
+    from sparkform.sizing.split import Cut, compute_weights_bytes
 
     subject = service.subject
     if subject is None:
         return 0.0
-    whole = Cut(tensor_parallel=1, pipeline_parallel=1)
-    return weights_bytes(subject.shape, subject.quantisation, whole) / GIB
+    cut = Cut(tensor_parallel=1, pipeline_parallel=1)
+    return compute_weights_bytes(subject.shape, subject.quantisation, cut) / GIB
 
 
-def nvfp4(service: ServiceView) -> Iterator[Outcome]:
+def check_nvfp4_kernels(service: ServiceView) -> Iterator[RuleOutcome]:
     """Users report: NVFP4 in vLLM was slower than AWQ on GB10, as it fell through to bad kernels.
 
     Today it depends on the build: 23 to 46 % of the bandwidth is reached by NVFP4 experts, and
@@ -150,13 +154,13 @@ def nvfp4(service: ServiceView) -> Iterator[Outcome]:
     fast, nothing is said.
     """
     is_nvfp4 = any(part in service.model for part in NVFP4_NAMES)
-    if service.settings.text("quantization") in ("modelopt_fp4", "nvfp4", "fp4"):
+    if service.settings.get_text("quantization") in ("modelopt_fp4", "nvfp4", "fp4"):
         is_nvfp4 = True
-    if not is_nvfp4 or service.settings.text("moe_backend") in GOOD_FP4_KERNELS:
+    if not is_nvfp4 or service.settings.get_text("moe_backend") in FAST_FP4_KERNELS:
         return
-    if service.settings.text("linear_backend") in GOOD_FP4_KERNELS:
+    if service.settings.get_text("linear_backend") in FAST_FP4_KERNELS:
         return
-    yield Finding(
+    yield RuleFinding(
         path=service.path("model"),
         message="The service must be measured against an INT4 checkpoint, as vLLM builds differ "
         "in whether NVFP4 runs on fast kernels of GB10.",
@@ -164,7 +168,7 @@ def nvfp4(service: ServiceView) -> Iterator[Outcome]:
     )
 
 
-def nccl_soak(service: ServiceView) -> Iterator[Outcome]:
+def check_nccl_hang(service: ServiceView) -> Iterator[RuleOutcome]:
     """The pip wheel of NCCL 2.28.9 hangs two nodes after 20 to 26 minutes under load.
 
     About 1.1 million collectives; enforceEager only delays it. A newer libnccl in the image cures.
@@ -173,12 +177,12 @@ def nccl_soak(service: ServiceView) -> Iterator[Outcome]:
         return
     if "VLLM_NCCL_SO_PATH" in service.variables:
         return
-    version = service.image_figure("nccl_version")
+    version = service.find_image_figure("nccl_version")
     if version is None:
         reason = f"the catalogue does not know which NCCL {service.image.tagged} has"
-        yield Skip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.path("image"), reason=reason)
     elif str(version).startswith(BAD_NCCL):
-        yield Finding(
+        yield RuleFinding(
             path=service.path("image"),
             message=f"The service must run a newer NCCL than {BAD_NCCL}, which hangs several nodes "
             "after about half an hour of load.",
@@ -187,9 +191,9 @@ def nccl_soak(service: ServiceView) -> Iterator[Outcome]:
 
 
 SERVICE_RULES = {
-    "vllm-util": utilization,
-    "vllm-eager": eager,
-    "alloc-conf": allocator,
-    "nvfp4-on-vllm": nvfp4,
-    "nccl-soak": nccl_soak,
+    "vllm-util": check_memory_utilization,
+    "vllm-eager": check_enforce_eager,
+    "alloc-conf": check_allocator,
+    "nvfp4-on-vllm": check_nvfp4_kernels,
+    "nccl-soak": check_nccl_hang,
 }

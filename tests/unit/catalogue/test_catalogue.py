@@ -11,14 +11,14 @@ import pytest
 from pydantic import ValidationError
 
 from sparkform.catalogue import store
-from sparkform.catalogue.schema import Figure, Hardware, Image, Model
+from sparkform.catalogue.schema import CatalogueModel, Figure, HardwareFigures, ImageFigures
 from sparkform.models.config_reader import read_shape
 from sparkform.models.quantisation import METHODS
-from sparkform.models.shape import total_parameters
-from sparkform.sizing.calibration import LINKS, machine
+from sparkform.models.shape import count_parameters
+from sparkform.sizing.calibration import LINKS, build_machine
 from sparkform.sizing.node_memory import ENGINES
 
-SEED_001_PRESETS = (
+PRESETS = (
     "nvidia/Qwen3-235B-A22B-FP4",
     "openai/gpt-oss-120b",
     "openai/gpt-oss-20b",
@@ -35,7 +35,7 @@ TOLERANCE = 0.01
 TOLERANCE_WITH_VISION = 0.025
 
 
-def planted(change: Any) -> dict[str, Any]:
+def plant_change(change: Any) -> dict[str, Any]:
     document: dict[str, Any] = copy.deepcopy(DOCUMENTS["gpt-oss-120b.json"])
     change(document)
     return document
@@ -43,7 +43,7 @@ def planted(change: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_model_file_is_whole_and_every_figure_has_a_source(name: str) -> None:
-    model = Model.model_validate(DOCUMENTS[name])
+    model = CatalogueModel.model_validate(DOCUMENTS[name])
     assert model.name == name.removesuffix(".json")
     assert {checkpoint.quant for checkpoint in model.checkpoints} <= set(METHODS)
 
@@ -62,47 +62,47 @@ def test_every_model_file_is_whole_and_every_figure_has_a_source(name: str) -> N
 )
 def test_a_planted_figure_without_source_is_found(change: Any) -> None:
     with pytest.raises(ValidationError):
-        Model.model_validate(planted(change))
+        CatalogueModel.model_validate(plant_change(change))
 
 
 def test_the_planted_document_is_valid_without_the_plant() -> None:
-    Model.model_validate(planted(lambda document: None))
+    CatalogueModel.model_validate(plant_change(lambda document: None))
 
 
 def test_a_machine_or_image_figure_without_source_is_found() -> None:
     with pytest.raises(ValidationError):
-        Hardware.model_validate({"name": "x", "figures": {"memory_gib": {"value": 1}}})
+        HardwareFigures.model_validate({"name": "x", "figures": {"memory_gib": {"value": 1}}})
     with pytest.raises(ValidationError):
-        Image.model_validate(
+        ImageFigures.model_validate(
             {"reference": "x", "engine": "vllm", "figures": {"ray": {"value": True, "source": ""}}}
         )
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_shape_has_as_many_parameters_as_were_published(name: str) -> None:
-    model = Model.model_validate(DOCUMENTS[name])
+    model = CatalogueModel.model_validate(DOCUMENTS[name])
     published = model.published_parameters
     if published is None:
         pytest.skip("no source publishes a count")
-    shape = read_shape(model.config(), model.name)
-    counted = total_parameters(shape) - (0 if published.with_vision else shape.vision)
+    shape = read_shape(model.merge_config(), model.name)
+    counted = count_parameters(shape) - (0 if published.with_vision else shape.vision)
     tolerance = TOLERANCE_WITH_VISION if published.with_vision else TOLERANCE
     assert counted == pytest.approx(published.value, rel=tolerance)
 
 
 def test_the_count_test_finds_a_planted_layer() -> None:
-    model = Model.model_validate(
-        planted(lambda document: document["figures"][0]["config"].pop("layer_types"))
+    model = CatalogueModel.model_validate(
+        plant_change(lambda document: document["figures"][0]["config"].pop("layer_types"))
     )
-    config = model.config() | {"num_hidden_layers": 37}
+    config = model.merge_config() | {"num_hidden_layers": 37}
     assert model.published_parameters
-    counted = total_parameters(read_shape(config, "planted"))
+    counted = count_parameters(read_shape(config, "planted"))
     assert counted != pytest.approx(model.published_parameters.value, rel=TOLERANCE)
 
 
 def test_the_catalogue_has_the_models_that_it_must_have() -> None:
-    names = set(store.known_names())
-    assert names.issuperset(SEED_001_PRESETS)
+    names = set(store.list_names())
+    assert names.issuperset(PRESETS)
     assert "hugging-quants/Meta-Llama-3.1-405B-Instruct-AWQ-INT4" in names
     assert len(DOCUMENTS) >= 25
 
@@ -130,7 +130,7 @@ def test_gated_models_are_marked() -> None:
         for item in file["checkpoints"]
         if item["gated"]
     }
-    meta = {name for name in store.known_names() if name.startswith("meta-llama/")}
+    meta = {name for name in store.list_names() if name.startswith("meta-llama/")}
     assert gated == meta
 
 
@@ -141,31 +141,31 @@ def test_what_rests_on_memory_says_so() -> None:
 
 
 def test_machines_links_engines_images_and_issues_are_whole() -> None:
-    assert {item.name for item in store.all_hardware()} == {
+    assert {item.name for item in store.list_hardware()} == {
         "gb10-128",
         "gb10-64",
         *(f"link-{name}" for name in LINKS),
         *(f"engine-{name}" for name in ENGINES),
     }
-    assert {image.engine for image in store.images()} == set(ENGINES)
+    assert {image.engine for image in store.list_images()} == set(ENGINES)
     known = {"supports_sm_121", "first_version_for_sm_121", "arm64", "nccl_version", "ray"}
-    assert all(known <= set(image.figures) for image in store.images())
-    assert {"trtllm#12715", "trtllm#8781"} <= {issue.id for issue in store.known_issues()}
+    assert all(known <= set(image.figures) for image in store.list_images())
+    assert {"trtllm#12715", "trtllm#8781"} <= {issue.id for issue in store.list_known_issues()}
 
 
 def test_an_unknown_property_is_a_marked_gap_and_not_a_guess() -> None:
-    for image in store.images():
+    for image in store.list_images():
         for figure in image.figures.values():
             assert figure.value is not None or not figure.verified
 
 
 def test_a_node_of_64_gb_has_less_memory_and_the_same_bandwidth() -> None:
-    small, large = store.hardware("gb10-64").figures, store.hardware("gb10-128").figures
-    assert small["memory_usable_gib"].number() < large["memory_usable_gib"].number()
-    assert machine(hardware="gb10-64") == machine(hardware="gb10-128")
+    small, large = store.get_hardware("gb10-64").figures, store.get_hardware("gb10-128").figures
+    assert small["memory_usable_gib"].to_number() < large["memory_usable_gib"].to_number()
+    assert build_machine(hardware="gb10-64") == build_machine(hardware="gb10-128")
 
 
 @pytest.mark.parametrize("value", [True, "12.1", None])
 def test_a_figure_that_is_no_number_is_not_used_as_one(value: object) -> None:
     with pytest.raises(TypeError):
-        Figure(value=value, source="planted here").number()
+        Figure(value=value, source="planted here").to_number()

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from sparkform.commands import main
-from tests.support.recorded import UNTOUCHED, recording
-from tests.unit.ssh.ssh_node import answering, key, serving
+from tests.support.recorded import UNTOUCHED, load_recording
+from tests.unit.ssh.ssh_node import answer, generate_key, run_server
 
 FAKE_PULUMI = """#!{python}
 import pathlib, sys
@@ -35,13 +35,13 @@ else:
 
 
 @dataclass(frozen=True)
-class Ran:
+class CommandResult:
     code: int
     out: str
     err: str
 
 
-Command = Callable[..., Ran]
+Command = Callable[..., CommandResult]
 
 
 @pytest.fixture
@@ -59,13 +59,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def sparkform(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
-    def run(*words: object) -> Ran:
-        monkeypatch.setattr(sys, "argv", ["sparkform", *map(str, words)])
+    def run(*arguments: object) -> CommandResult:
+        monkeypatch.setattr(sys, "argv", ["sparkform", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
-        said = capsys.readouterr()
+        captured = capsys.readouterr()
         code = ended.value.code
-        return Ran(code if isinstance(code, int) else 0, said.out, said.err)
+        return CommandResult(code if isinstance(code, int) else 0, captured.out, captured.err)
 
     return run
 
@@ -73,30 +73,30 @@ def sparkform(
 @pytest.fixture
 def identity(project: Path) -> Path:
     file = project / "identity"
-    file.write_bytes(key(number=1).export_private_key("openssh"))
+    file.write_bytes(generate_key(number=1).export_private_key("openssh"))
     return file
 
 
 @pytest.fixture
 def node_port(project: Path) -> Iterator[int]:
     """The port of a node on 127.0.0.1 that answers as spark-1 of the untouched rack did, now."""
-    recorded = recording(UNTOUCHED).documents["spark-1"]
+    recorded = load_recording(UNTOUCHED).reports["spark-1"]
     now = recorded.model_copy(update={"unix_time_s": time.time()})
     document = now.model_dump_json().encode() + b"\n"
-    ready, done, ports = threading.Event(), asyncio.Event(), []
+    ready, stopped, ports = threading.Event(), asyncio.Event(), []
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
-        async with serving(answering(document)) as node:
+        async with run_server(answer(document)) as node:
             ports.append(node.port)
             ready.set()
-            await done.wait()
+            await stopped.wait()
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
     assert ready.wait(10)
     yield ports[0]
-    loop.call_soon_threadsafe(done.set)
+    loop.call_soon_threadsafe(stopped.set)
     thread.join(10)
     loop.close()
 

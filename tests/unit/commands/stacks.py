@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.support.recorded import SWARM, rack_spec
+from tests.support.recorded import SWARM, build_rack_declaration
 
 VLLM = {
     "engine": "vllm",
@@ -23,7 +23,7 @@ def write_stack(
     folder: Path, name: str = "cli", services: Mapping[str, Any] | None = None, **cluster: Any
 ) -> Path:
     """Of the recorded rack in Swarm; `cluster` replaces keys of its block."""
-    block = {**rack_spec(**SWARM).cluster.plain(), **cluster}
+    block = {**build_rack_declaration(**SWARM).cluster.to_plain(), **cluster}
     file = folder / f"Pulumi.{name}.yaml"
     config = {"sparkform:cluster": block}
     if services:

@@ -23,21 +23,25 @@ def test_nothing_that_fails_is_exit_0_and_something_is_exit_1(
 
 
 def test_rows_stand_node_by_node_with_the_fix_below(sparkform: Command, project: Path) -> None:
-    out = sparkform("doctor", write_stack(project), "--facts", DRIFTED).out
-    lines = [line.strip() for line in out.splitlines()]
+    output = sparkform("doctor", write_stack(project), "--facts", DRIFTED).out
+    lines = [line.strip() for line in output.splitlines()]
     assert lines.index("spark-1") < lines.index("spark-2")
-    (at,) = [n for n, line in enumerate(lines) if "MTU of enP2p1s0f0np0 is 1500, will" in line]
-    assert lines[at].split()[:2] == ["fail", "drift"]
-    assert lines[at + 1] == "→ `pulumi up`"
+    (position,) = [
+        n for n, line in enumerate(lines) if "MTU of enP2p1s0f0np0 is 1500, will" in line
+    ]
+    assert lines[position].split()[:2] == ["fail", "drift"]
+    assert lines[position + 1] == "→ `pulumi up`"
 
 
 def test_the_json_form_has_the_keys_that_are_documented(sparkform: Command, project: Path) -> None:
     ran = sparkform("doctor", write_stack(project), "--facts", DRIFTED, "--json")
-    found = json.loads(ran.out)
-    assert list(found) == ["stack", "healthy", "checks"]
-    assert (found["stack"], found["healthy"], ran.code) == ("sparkform/cli", False, 1)
-    assert {tuple(row) for row in found["checks"]} == {("node", "name", "status", "message", "fix")}
-    assert {row["status"] for row in found["checks"]} == {"ok", "warn", "fail"}
+    document = json.loads(ran.out)
+    assert list(document) == ["stack", "healthy", "checks"]
+    assert (document["stack"], document["healthy"], ran.code) == ("sparkform/cli", False, 1)
+    assert {tuple(row) for row in document["checks"]} == {
+        ("node", "name", "status", "message", "fix")
+    }
+    assert {row["status"] for row in document["checks"]} == {"ok", "warn", "fail"}
 
 
 def test_live_facts_are_judged_and_kept(
@@ -51,11 +55,11 @@ def test_live_facts_are_judged_and_kept(
         fabric={"topology": "none"},
         swarm={"enabled": False},
     )
-    kept = project / "facts.json"
-    unknown = sparkform("doctor", stack, "--save", kept, "--json")
-    (row,) = [one for one in json.loads(unknown.out)["checks"] if one["status"] == "fail"]
+    facts_file = project / "facts.json"
+    unknown = sparkform("doctor", stack, "--save", facts_file, "--json")
+    (row,) = [check for check in json.loads(unknown.out)["checks"] if check["status"] == "fail"]
     assert (unknown.code, row["name"]) == (1, "login")
-    key = load_facts(kept).nodes["spark-1"].host_key
+    key = load_facts(facts_file).nodes["spark-1"].host_key
     stack = write_stack(
         project,
         nodes=[{**node, "hostKey": key}],
@@ -63,8 +67,8 @@ def test_live_facts_are_judged_and_kept(
         fabric={"topology": "none"},
         swarm={"enabled": False},
     )
-    assert sparkform("doctor", stack, "--save", kept).code == 0
-    assert load_facts(kept).documents["spark-1"].facts.claim is None
+    assert sparkform("doctor", stack, "--save", facts_file).code == 0
+    assert load_facts(facts_file).reports["spark-1"].facts.claim is None
 
 
 def test_bad_input_is_exit_2_without_a_traceback(sparkform: Command, project: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sparkform.commands.forget.state import name_of, resources
+from sparkform.commands.forget.state import parse_name, resources
 from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import write_stack
 
@@ -25,16 +25,16 @@ def state(pulumi: Path) -> Path:
     return file
 
 
-def names(state: Path) -> set[str]:
+def list_names(state: Path) -> set[str]:
     document: dict[str, Any] = json.loads(state.read_text())
-    return {name_of(one["urn"]) for one in resources(document)}
+    return {parse_name(resource["urn"]) for resource in resources(document)}
 
 
-def backups(project: Path) -> list[Path]:
+def list_backups(project: Path) -> list[Path]:
     return list(project.glob("cli-before-forgetting-*"))
 
 
-def nodes(host: str = GONE, port: int = 22) -> list[dict[str, object]]:
+def build_nodes(host: str = GONE, port: int = 22) -> list[dict[str, object]]:
     head = {"name": "spark-1", "host": "10.87.153.11", "index": 0}
     return [head, {"name": "spark-2", "host": host, "port": port, "index": 1}]
 
@@ -43,11 +43,11 @@ def test_a_lost_node_goes_out_of_the_state_with_a_backup(
     sparkform: Command, project: Path, state: Path
 ) -> None:
     before = json.loads(state.read_text())
-    ran = sparkform("forget", write_stack(project, nodes=nodes()), "spark-2", "--yes")
+    ran = sparkform("forget", write_stack(project, nodes=build_nodes()), "spark-2", "--yes")
     assert (ran.code, ran.err) == (0, "")
-    assert not [name for name in names(state) if name.startswith("spark-2")]
-    assert "spark-1-fabric_check-0" in names(state)
-    (backup,) = backups(project)
+    assert not [name for name in list_names(state) if name.startswith("spark-2")]
+    assert "spark-1-fabric_check-0" in list_names(state)
+    (backup,) = list_backups(project)
     assert json.loads(backup.read_text()) == before
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert "sudo python3 /usr/local/lib/sparkform/node.pyz undo --all" in ran.out
@@ -57,7 +57,7 @@ def test_a_lost_node_goes_out_of_the_state_with_a_backup(
 def test_a_node_that_left_the_stack_file_already_is_found_by_its_state(
     sparkform: Command, project: Path, state: Path
 ) -> None:
-    stack = write_stack(project, nodes=nodes()[:1], fabric={"topology": "none"})
+    stack = write_stack(project, nodes=build_nodes()[:1], fabric={"topology": "none"})
     ran = sparkform("forget", stack, "spark-2", "--yes")
     assert ran.code == 0
     assert f"spark-2 ({GONE}) goes out of the state, with 10 resources" in ran.out
@@ -66,61 +66,65 @@ def test_a_node_that_left_the_stack_file_already_is_found_by_its_state(
 
 def test_without_consent_nothing_is_written(sparkform: Command, project: Path, state: Path) -> None:
     before = state.read_text()
-    ran = sparkform("forget", write_stack(project, nodes=nodes()), "spark-2")
+    ran = sparkform("forget", write_stack(project, nodes=build_nodes()), "spark-2")
     assert ran.code == 2
     assert "nobody is there to say yes" in ran.err
-    assert (state.read_text(), backups(project)) == (before, [])
+    assert (state.read_text(), list_backups(project)) == (before, [])
 
 
 def test_a_machine_that_is_on_is_not_forgotten_unless_that_is_said(
     sparkform: Command, project: Path, state: Path
 ) -> None:
-    stack = write_stack(project, nodes=nodes("127.0.0.1", 1))
+    stack = write_stack(project, nodes=build_nodes("127.0.0.1", 1))
     ran = sparkform("forget", stack, "spark-2", "--yes")
     assert ran.code == 2
     assert "spark-2 is still there: [127.0.0.1]:1 refuses connections" in ran.err
-    assert "spark-2-anchor" in names(state)
+    assert "spark-2-anchor" in list_names(state)
     assert sparkform("forget", stack, "spark-2", "--yes", "--even-if-it-answers").code == 0
-    assert "spark-2-anchor" not in names(state)
+    assert "spark-2-anchor" not in list_names(state)
 
 
 def test_a_node_that_answers_is_told_to_be_given_back_in_order(
     sparkform: Command, project: Path, state: Path, node_port: int, identity: Path
 ) -> None:
-    stack = write_stack(project, nodes=nodes("127.0.0.1", node_port), identityFile=str(identity))
+    stack = write_stack(
+        project, nodes=build_nodes("127.0.0.1", node_port), identityFile=str(identity)
+    )
     ran = sparkform("forget", stack, "spark-2", "--yes")
     assert ran.code == 2
     assert "take it out of the stack file and run `pulumi up`" in ran.err
 
 
-@pytest.mark.parametrize(("node", "what"), [("spark-1", "is the head"), ("spark-9", "is not in")])
+@pytest.mark.parametrize(
+    ("node", "message"), [("spark-1", "is the head"), ("spark-9", "is not in")]
+)
 def test_the_head_and_strangers_are_refused(
-    sparkform: Command, project: Path, state: Path, node: str, what: str
+    sparkform: Command, project: Path, state: Path, node: str, message: str
 ) -> None:
     before = state.read_text()
-    ran = sparkform("forget", write_stack(project, nodes=nodes()), node, "--yes")
+    ran = sparkform("forget", write_stack(project, nodes=build_nodes()), node, "--yes")
     assert ran.code == 2
-    assert what in ran.err
+    assert message in ran.err
     assert state.read_text() == before
 
 
 def test_only_export_and_import_are_called_and_no_secret_is_in_their_words(
     sparkform: Command, project: Path, state: Path
 ) -> None:
-    sparkform("forget", write_stack(project, nodes=nodes()), "spark-2", "--yes")
+    sparkform("forget", write_stack(project, nodes=build_nodes()), "spark-2", "--yes")
     calls = (state.parent / "calls").read_text().splitlines()
     export = "stack export --stack cli --non-interactive"
     assert calls == [export, export, "stack import --stack cli --non-interactive"]
 
 
 def test_without_pulumi_the_way_to_it_is_named(sparkform: Command, project: Path) -> None:
-    ran = sparkform("forget", write_stack(project, nodes=nodes()), "spark-2", "--yes")
+    ran = sparkform("forget", write_stack(project, nodes=build_nodes()), "spark-2", "--yes")
     assert ran.code == 2
     assert ran.err == "pulumi: is not on PATH; `make setup` makes .toolchain/bin/pulumi\n"
 
 
 def test_a_pulumi_that_fails_is_quoted(sparkform: Command, project: Path, pulumi: Path) -> None:
     (pulumi / "pulumi").write_text("#!/bin/sh\necho 'error: no stack named cli' >&2\nexit 255\n")
-    ran = sparkform("forget", write_stack(project, nodes=nodes()), "spark-2", "--yes")
+    ran = sparkform("forget", write_stack(project, nodes=build_nodes()), "spark-2", "--yes")
     assert ran.code == 2
     assert "error: no stack named cli" in ran.err

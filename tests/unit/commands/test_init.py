@@ -22,14 +22,14 @@ class Terminal(io.StringIO):
         return True
 
 
-def login(port: int) -> str:
+def format_login(port: int) -> str:
     return f"nvidia@127.0.0.1:{port}"
 
 
 def test_an_unknown_key_is_shown_and_refused_where_nobody_can_be_asked(
     sparkform: Command, project: Path, node_port: int, identity: Path
 ) -> None:
-    ran = sparkform("init", login(node_port), "--identity-file", identity)
+    ran = sparkform("init", format_login(node_port), "--identity-file", identity)
     assert ran.code == 2
     (shown,) = FINGERPRINT.findall(ran.out)
     assert f"run again with --accept {shown}" in ran.err
@@ -39,15 +39,19 @@ def test_an_unknown_key_is_shown_and_refused_where_nobody_can_be_asked(
 def test_an_accepted_key_is_pinned_in_a_valid_file(
     sparkform: Command, project: Path, node_port: int, identity: Path
 ) -> None:
-    first = sparkform("init", login(node_port), "--identity-file", identity)
+    first = sparkform("init", format_login(node_port), "--identity-file", identity)
     (shown,) = FINGERPRINT.findall(first.out)
     options = ["--identity-file", identity, "--accept", shown]
-    ran = sparkform("init", login(node_port), *options)
+    ran = sparkform("init", format_login(node_port), *options)
     assert (ran.code, ran.err) == (0, "")
-    spec = load_stack(project / "Pulumi.lab.yaml")
-    assert (spec.head.name, spec.head.port, spec.cluster.user) == ("spark-1", node_port, "nvidia")
-    assert spec.head.host_key is not None
-    assert spec.cluster.fabric.topology == "none"
+    declaration = load_stack(project / "Pulumi.lab.yaml")
+    assert (declaration.head.name, declaration.head.port, declaration.cluster.user) == (
+        "spark-1",
+        node_port,
+        "nvidia",
+    )
+    assert declaration.head.host_key is not None
+    assert declaration.cluster.fabric.topology == "none"
     assert "assumed, not seen: its link leads to something that is not in this file" in ran.out
     assert "sparkform doctor Pulumi.lab.yaml" in ran.out
     assert sparkform("doctor", project / "Pulumi.lab.yaml").code == 0
@@ -56,8 +60,10 @@ def test_an_accepted_key_is_pinned_in_a_valid_file(
 def test_a_fingerprint_of_another_key_accepts_nothing(
     sparkform: Command, project: Path, node_port: int, identity: Path
 ) -> None:
-    other = f"SHA256:{'A' * 43}"
-    ran = sparkform("init", login(node_port), "--identity-file", identity, "--accept", other)
+    other_fingerprint = f"SHA256:{'A' * 43}"
+    ran = sparkform(
+        "init", format_login(node_port), "--identity-file", identity, "--accept", other_fingerprint
+    )
     assert ran.code == 2
     assert not (project / "Pulumi.lab.yaml").exists()
 
@@ -73,7 +79,7 @@ def test_at_a_terminal_the_user_is_asked_and_no_is_the_default(
     code: int,
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
-    ran = sparkform("init", login(node_port), "--identity-file", identity)
+    ran = sparkform("init", format_login(node_port), "--identity-file", identity)
     assert ran.code == code
     assert "trust SHA256:" in ran.out
     assert (project / "Pulumi.lab.yaml").exists() == (code == 0)

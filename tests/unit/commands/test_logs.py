@@ -16,20 +16,27 @@ import yaml
 
 from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import VLLM
-from tests.unit.ssh.ssh_node import USER, Node, Process, key, public, serving
+from tests.unit.ssh.ssh_node import (
+    USER,
+    LoopbackNode,
+    Process,
+    format_public_key,
+    generate_key,
+    run_server,
+)
 
 
 @contextlib.contextmanager
-def served(program: Callable[[Process], Any]) -> Iterator[Node]:
+def serve_node(program: Callable[[Process], Any]) -> Iterator[LoopbackNode]:
     """A node's SSH server in a thread of its own."""
-    ready, done, nodes = threading.Event(), asyncio.Event(), []
+    ready, stopped, nodes = threading.Event(), asyncio.Event(), []
     loop = asyncio.new_event_loop()
 
     async def serve() -> None:
-        async with serving(program) as node:
+        async with run_server(program) as node:
             nodes.append(node)
             ready.set()
-            await done.wait()
+            await stopped.wait()
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
@@ -37,18 +44,18 @@ def served(program: Callable[[Process], Any]) -> Iterator[Node]:
     try:
         yield nodes[0]
     finally:
-        loop.call_soon_threadsafe(done.set)
+        loop.call_soon_threadsafe(stopped.set)
         thread.join(10)
         loop.close()
 
 
-async def says_two_lines(process: Process) -> None:
+async def print_two_lines(process: Process) -> None:
     await process.stdin.read()
     process.stdout.write("qwen/0 | Grüße\nqwen/0 | [/b] done\n".encode())
     process.exit(0)
 
 
-async def refuses(process: Process) -> None:
+async def refuse_request(process: Process) -> None:
     await process.stdin.read()
     process.stderr.write(b"The machine refused: No space left on device\n")
     process.exit(1)
@@ -59,14 +66,14 @@ def stack(project: Path, identity: Path) -> Callable[..., Path]:
     def write(ports: list[int], **services: Any) -> Path:
         nodes = [
             {
-                "name": f"spark-{at + 1}",
+                "name": f"spark-{position + 1}",
                 "host": "127.0.0.1",
-                "index": at,
+                "index": position,
                 "port": port,
-                "hostKey": public(key()),
-                "managementAddress": f"10.0.0.{at + 1}",
+                "hostKey": format_public_key(generate_key()),
+                "managementAddress": f"10.0.0.{position + 1}",
             }
-            for at, port in enumerate(ports)
+            for position, port in enumerate(ports)
         ]
         block = {
             "user": USER,
@@ -83,21 +90,21 @@ def stack(project: Path, identity: Path) -> Callable[..., Path]:
 
 
 def test_each_line_stands_behind_its_node(sparkform: Command, stack) -> None:
-    with served(says_two_lines) as one, served(says_two_lines) as two:
-        file = stack([one.port, two.port], qwen={**VLLM, "tensorParallel": 2})
+    with serve_node(print_two_lines) as first, serve_node(print_two_lines) as second:
+        file = stack([first.port, second.port], qwen={**VLLM, "tensorParallel": 2})
         ran = sparkform("logs", file, "--lines", 7)
     assert ran.code == 0, ran.err
     lines = ["qwen/0 | Grüße", "qwen/0 | [/b] done"]
     assert sorted(ran.out.splitlines()) == sorted(
         f"{node} {line}" for node in ("spark-1", "spark-2") for line in lines
     )
-    asked = json.loads(shlex.split(one.commands[0])[-1])
-    assert asked == {"services": ["qwen"], "lines": 7, "follow": False}
+    question = json.loads(shlex.split(first.commands[0])[-1])
+    assert question == {"services": ["qwen"], "lines": 7, "follow": False}
 
 
 def test_a_node_that_fails_does_not_hide_the_others(sparkform: Command, stack) -> None:
-    with served(says_two_lines) as one, served(refuses) as two:
-        file = stack([one.port, two.port], qwen={**VLLM, "tensorParallel": 2})
+    with serve_node(print_two_lines) as first, serve_node(refuse_request) as second:
+        file = stack([first.port, second.port], qwen={**VLLM, "tensorParallel": 2})
         ran = sparkform("logs", file)
     assert ran.code == 1
     assert "spark-1 qwen/0 | Grüße" in ran.out
@@ -106,11 +113,11 @@ def test_a_node_that_fails_does_not_hide_the_others(sparkform: Command, stack) -
 
 
 def test_only_the_nodes_of_the_asked_service_are_asked(sparkform: Command, stack) -> None:
-    with served(says_two_lines) as one, served(says_two_lines) as two:
+    with serve_node(print_two_lines) as first_node, serve_node(print_two_lines) as second_node:
         first, second = {**VLLM, "nodes": ["spark-1"]}, {**VLLM, "nodes": ["spark-2"]}
-        ran = sparkform("logs", stack([one.port, two.port], a=first, b=second), "b")
+        ran = sparkform("logs", stack([first_node.port, second_node.port], a=first, b=second), "b")
     assert {line.split()[0] for line in ran.out.splitlines()} == {"spark-2"}
-    assert one.commands == []
+    assert first_node.commands == []
 
 
 def test_an_unknown_service_and_none_at_all_are_refused(sparkform: Command, stack) -> None:
@@ -121,7 +128,7 @@ def test_an_unknown_service_and_none_at_all_are_refused(sparkform: Command, stac
 
 
 def test_ctrl_c_ends_it_without_a_word(sparkform: Command, stack, monkeypatch) -> None:
-    def interrupted(*asked: Any) -> Any:
+    def interrupted(*arguments: Any) -> Any:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sparkform.ssh.following.follow", interrupted)

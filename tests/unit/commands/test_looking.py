@@ -7,23 +7,23 @@ from typing import Any
 
 import pytest
 
-from sparkform.commands.declared import load
-from sparkform.commands.live_report import look, passphrase_of
+from sparkform.commands.declared import load_declared_stack
+from sparkform.commands.live_report import find_passphrase_source, observe_targets
 from sparkform.ssh.target import Target
 from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import write_stack
-from tests.unit.ssh.ssh_node import USER, key, public
+from tests.unit.ssh.ssh_node import USER, format_public_key, generate_key
 
 SECRET = "open sesame"
 
 
-def target(port: int, identity: Path) -> Target:
+def build_target(port: int, identity: Path) -> Target:
     return Target(
         name="spark-1",
         host="127.0.0.1",
         port=port,
         user=USER,
-        host_key=public(key()),
+        host_key=format_public_key(generate_key()),
         identity_file=identity,
     )
 
@@ -31,7 +31,7 @@ def target(port: int, identity: Path) -> Target:
 @pytest.fixture(scope="session")
 def locked_key() -> bytes:
     """The node's key, under a passphrase, in the form that costs the least time to open."""
-    return key(number=1).export_private_key("pkcs8-pem", passphrase=SECRET, rounds=2048)
+    return generate_key(number=1).export_private_key("pkcs8-pem", passphrase=SECRET, rounds=2048)
 
 
 @pytest.fixture
@@ -41,33 +41,35 @@ def locked(project: Path, locked_key: bytes) -> Path:
     return file
 
 
-def never() -> str | None:
+def fail_if_asked() -> str | None:
     raise AssertionError("nobody needs a passphrase here")
 
 
 def test_a_plain_key_and_a_missing_one_ask_for_nothing(
     project: Path, node_port: int, identity: Path
 ) -> None:
-    assert look([target(node_port, identity)], never).errors == {}
-    missing = look([target(node_port, project / "nowhere")], never).errors["spark-1"]
+    assert observe_targets([build_target(node_port, identity)], fail_if_asked).errors == {}
+    missing = observe_targets([build_target(node_port, project / "nowhere")], fail_if_asked).errors[
+        "spark-1"
+    ]
     assert missing.kind == "identity"
 
 
 def test_a_locked_key_is_opened_by_what_is_answered(node_port: int, locked: Path) -> None:
-    assert look([target(node_port, locked)], lambda: SECRET).errors == {}
+    assert observe_targets([build_target(node_port, locked)], lambda: SECRET).errors == {}
 
 
 def test_a_wrong_answer_and_none_at_all_leave_the_nodes_error(node_port: int, locked: Path) -> None:
     for ask in (lambda: "wrong", lambda: None):
-        found = look([target(node_port, locked)], ask)
-        assert found.errors["spark-1"].kind == "identity"
+        observation = observe_targets([build_target(node_port, locked)], ask)
+        assert observation.errors["spark-1"].kind == "identity"
 
 
 def test_the_stacks_own_secret_is_taken_through_pulumi(project: Path, pulumi: Path) -> None:
     stack = write_stack(project, identityFile="locked")
     salted = stack.read_text() + "  sparkform:sshKeyPassphrase:\n    secure: v1:abc\n"
     stack.write_text(salted)
-    assert passphrase_of(load(stack))() == SECRET
+    assert find_passphrase_source(load_declared_stack(stack))() == SECRET
     call = "config get sparkform:sshKeyPassphrase --stack cli --non-interactive"
     assert (pulumi / "calls").read_text().splitlines() == [call]
 
@@ -75,14 +77,22 @@ def test_the_stacks_own_secret_is_taken_through_pulumi(project: Path, pulumi: Pa
 def test_without_a_configured_secret_and_a_terminal_there_is_none(
     project: Path, pulumi: Path
 ) -> None:
-    assert passphrase_of(load(write_stack(project, identityFile="locked")))() is None
+    assert (
+        find_passphrase_source(load_declared_stack(write_stack(project, identityFile="locked")))()
+        is None
+    )
     assert not (pulumi / "calls").exists()
 
 
 def test_plan_opens_a_locked_key_with_the_stacks_secret(
     sparkform: Command, project: Path, pulumi: Path, node_port: int, locked: Path
 ) -> None:
-    node = {"name": "spark-1", "host": "127.0.0.1", "port": node_port, "hostKey": public(key())}
+    node = {
+        "name": "spark-1",
+        "host": "127.0.0.1",
+        "port": node_port,
+        "hostKey": format_public_key(generate_key()),
+    }
     block: dict[str, Any] = {"fabric": {"topology": "none"}, "swarm": {"enabled": False}}
     stack = write_stack(project, nodes=[node], identityFile=str(locked), **block)
     closed = sparkform("plan", stack)

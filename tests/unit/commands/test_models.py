@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from sparkform.report.recording import save_facts
-from tests.support.recorded import FOLDER, UP, changed, recording, silent
+from tests.support.recorded import FOLDER, UP, change_report, load_recording, silence_node
 from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import write_stack
 
@@ -38,10 +38,10 @@ SERVICE = {
 @pytest.fixture
 def facts(project: Path) -> Path:
     """spark-1 holds a whole model and one of its own, spark-2 half of the first."""
-    seen = changed(recording(UP), "spark-1", ("facts", "models"), [QWEN, OWN])
-    seen = changed(seen, "spark-2", ("facts", "models"), [HALF])
+    observation = change_report(load_recording(UP), "spark-1", ("facts", "models"), [QWEN, OWN])
+    observation = change_report(observation, "spark-2", ("facts", "models"), [HALF])
     file = project / "facts.json"
-    save_facts(seen, file)
+    save_facts(observation, file)
     return file
 
 
@@ -51,26 +51,26 @@ def stack(project: Path) -> Path:
     return write_stack(project, services={"main": SERVICE}, models=["Qwen/Qwen3-8B"])
 
 
-def found(sparkform: Command, *words: object) -> dict[str, Any]:
-    ran = sparkform("models", *words, "--json")
+def read_models(sparkform: Command, *arguments: object) -> dict[str, Any]:
+    ran = sparkform("models", *arguments, "--json")
     assert (ran.code, ran.err) == (0, "")
-    document: dict[str, Any] = json.loads(ran.out)
-    return document
+    printed: dict[str, Any] = json.loads(ran.out)
+    return printed
 
 
 def test_each_model_is_told_with_its_copies_and_who_asks_for_it(
     sparkform: Command, stack: Path, facts: Path
 ) -> None:
-    models = found(sparkform, stack, "--facts", facts)["models"]
-    assert [(one["handle"], one["wanted_by"]) for one in models] == [
+    models = read_models(sparkform, stack, "--facts", facts)["models"]
+    assert [(model["handle"], model["wanted_by"]) for model in models] == [
         ("openai/gpt-oss-120b", ["services.main"]),
         ("Qwen/Qwen3-8B", ["cluster.models[0]"]),
         ("our/own-model", []),
     ]
-    served, ahead, own = ([copy["state"] for copy in one["copies"]] for one in models)
+    served, ahead, local = ([copy["state"] for copy in model["copies"]] for model in models)
     assert served == ["absent", "absent"]
     assert ahead == ["complete", "incomplete"]
-    assert own == ["complete", "absent"]
+    assert local == ["complete", "absent"]
     assert models[1]["copies"][1] == {
         "node": "spark-2",
         "state": "incomplete",
@@ -84,22 +84,24 @@ def test_what_fits_follows_the_memory_of_the_smallest_node(
     sparkform: Command, stack: Path, facts: Path, project: Path
 ) -> None:
     def fitting(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-        document = found(sparkform, file, "--facts", facts)
-        asked = {one["handle"]: one["fits_on_nodes"] for one in document["models"]}
-        return asked, {one["handle"]: one["fits_on_nodes"] for one in document["catalogue"]}
+        printed = read_models(sparkform, file, "--facts", facts)
+        requested = {model["handle"]: model["fits_on_nodes"] for model in printed["models"]}
+        return requested, {
+            model["handle"]: model["fits_on_nodes"] for model in printed["catalogue"]
+        }
 
     tree = yaml.safe_load(stack.read_text())
     for node in tree["config"]["sparkform:cluster"]["nodes"]:
         node["memoryGib"] = 119
     stack.write_text(yaml.safe_dump(tree))
-    asked, catalogue = fitting(stack)
-    assert asked == {"openai/gpt-oss-120b": 1, "Qwen/Qwen3-8B": 1, "our/own-model": None}
+    requested, catalogue = fitting(stack)
+    assert requested == {"openai/gpt-oss-120b": 1, "Qwen/Qwen3-8B": 1, "our/own-model": None}
     assert catalogue["openai/gpt-oss-120b"] == 1
     assert catalogue["nvidia/Qwen3-235B-A22B-FP4"] == 2
     tree["config"]["sparkform:cluster"]["nodes"][1]["memoryGib"] = 48
     stack.write_text(yaml.safe_dump(tree))
-    asked, catalogue = fitting(stack)
-    assert asked["openai/gpt-oss-120b"] == 2
+    requested, catalogue = fitting(stack)
+    assert requested["openai/gpt-oss-120b"] == 2
     assert catalogue["nvidia/Qwen3-235B-A22B-FP4"] is None
 
 
@@ -108,9 +110,9 @@ def test_the_tables_say_the_same_in_words(sparkform: Command, stack: Path, facts
     (ahead,) = [line for line in lines if "cluster.models[0]" in line]
     assert "16 GiB at b968826d9c46" in ahead
     assert "4 GiB at b968826d9c46, lacks model-00002.safetensors" in ahead
-    (own,) = [line for line in lines if "our/own-model" in line]
-    assert "nothing" in own
-    assert "its size is not known" in own
+    (local,) = [line for line in lines if "our/own-model" in line]
+    assert "nothing" in local
+    assert "its size is not known" in local
 
 
 def test_a_rack_without_models_says_so(sparkform: Command, project: Path) -> None:
@@ -121,22 +123,22 @@ def test_a_rack_without_models_says_so(sparkform: Command, project: Path) -> Non
 def test_a_node_that_does_not_answer_is_told_and_the_others_are_shown(
     sparkform: Command, stack: Path, project: Path
 ) -> None:
-    seen = changed(recording(UP), "spark-1", ("facts", "models"), [QWEN])
-    save_facts(silent(seen, "spark-2"), project / "facts.json")
+    observation = change_report(load_recording(UP), "spark-1", ("facts", "models"), [QWEN])
+    save_facts(silence_node(observation, "spark-2"), project / "facts.json")
     ran = sparkform("models", stack, "--facts", project / "facts.json", "--json")
     assert (ran.code, ran.err) == (1, "spark-2: spark-2 does not answer.; Look at it.\n")
-    document = json.loads(ran.out)
-    assert document["nodes"]["spark-2"]["answered"] is False
-    ahead = next(one for one in document["models"] if one["handle"] == "Qwen/Qwen3-8B")
+    printed = json.loads(ran.out)
+    assert printed["nodes"]["spark-2"]["answered"] is False
+    ahead = next(model for model in printed["models"] if model["handle"] == "Qwen/Qwen3-8B")
     assert [copy["state"] for copy in ahead["copies"]] == ["complete", "unknown"]
 
 
 def test_a_node_that_is_away_is_not_asked(sparkform: Command, project: Path, facts: Path) -> None:
     nodes = [{"name": "spark-1", "host": "10.87.153.11"}]
     nodes += [{"name": "spark-2", "host": "10.87.153.12", "away": True}]  # type: ignore[dict-item]
-    save_facts(recording(UP), facts)
-    document = found(sparkform, write_stack(project, nodes=nodes), "--facts", facts)
-    assert document["models"] == []
+    save_facts(load_recording(UP), facts)
+    printed = read_models(sparkform, write_stack(project, nodes=nodes), "--facts", facts)
+    assert printed["models"] == []
 
 
 def test_facts_without_a_stack_and_facts_that_lack_a_node_are_refused(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from sparkform.commands.plan.text import predicted
+from sparkform.commands.plan.text import format_prediction
 from tests.support.recorded import FOLDER
 from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import VLLM, write_stack
@@ -22,8 +22,8 @@ def test_the_lines_show_addresses_and_the_words_of_each_step(
     assert (ran.code, ran.err) == (0, "")
     lines = ran.out.splitlines()
     assert "  spark-2, worker: 10.87.153.12, management address 10.87.153.12/24" in lines
-    place = "192.168.100.139/25, port 0, half B, cable spark-1:0-spark-2:0"
-    assert f"  spark-2 enP2p1s0f0np0: {place}" in lines
+    location = "192.168.100.139/25, port 0, half B, cable spark-1:0-spark-2:0"
+    assert f"  spark-2 enP2p1s0f0np0: {location}" in lines
     first = lines.index("  change spark-1 swarm, disturbs docker")
     assert lines[first + 1] == "    in no Swarm, will start one at 10.87.153.11"
 
@@ -34,30 +34,34 @@ def test_a_rank_s_command_can_be_pasted_and_what_the_rules_say_too(
     stack = write_stack(project, services={"qwen": {**VLLM, "tensorParallel": 2}})
     ran = sparkform("plan", stack, "--facts", UNTOUCHED)
     assert ran.err == ""
-    asked = json.loads(sparkform("plan", stack, "--facts", UNTOUCHED, "--json").out)
+    document = json.loads(sparkform("plan", stack, "--facts", UNTOUCHED, "--json").out)
     lines = ran.out.splitlines()
-    (service,) = asked["services"]
+    (service,) = document["services"]
     for launch in service["launches"]:
         assert f"    {' '.join(launch['command'])}" in lines
-    assert {one["rule"] for one in asked["violations"]}
-    for one in asked["violations"]:
-        assert f"  write:    {one['remedy']}" in lines
+    assert {violation["rule"] for violation in document["violations"]}
+    for violation in document["violations"]:
+        assert f"  write:    {violation['remedy']}" in lines
 
 
 def test_a_model_that_does_not_fit_is_said_to_lack_what_it_lacks() -> None:
     figures = {"weightsGib": 62.5, "freeGib": -48.5, "maxContext": 0, "decodeTokS": 15.4}
-    assert predicted(figures) == (
+    assert format_prediction(figures) == (
         "62.5 GiB of weights a node, which lacks 48.5 GiB: it does not fit"
     )
 
 
 def test_the_json_form_has_the_keys_that_are_documented(sparkform: Command, project: Path) -> None:
     ran = sparkform("plan", write_stack(project), "--facts", DRIFTED, "--json")
-    found = json.loads(ran.out)
-    assert list(found) == ["stack", "fabric", "nodes", "services", "steps", "violations"]
-    assert found["stack"] == "sparkform/cli"
-    assert found["fabric"] == {"topology": "direct", "mtu": 9000, "cables": ["spark-1:0-spark-2:0"]}
-    assert found["nodes"][1]["fabric"][1] == {
+    document = json.loads(ran.out)
+    assert list(document) == ["stack", "fabric", "nodes", "services", "steps", "violations"]
+    assert document["stack"] == "sparkform/cli"
+    assert document["fabric"] == {
+        "topology": "direct",
+        "mtu": 9000,
+        "cables": ["spark-1:0-spark-2:0"],
+    }
+    assert document["nodes"][1]["fabric"][1] == {
         "interface": "enP2p1s0f0np0",
         "port": 0,
         "half": "B",
@@ -65,7 +69,7 @@ def test_the_json_form_has_the_keys_that_are_documented(sparkform: Command, proj
         "address": "192.168.100.139/25",
         "peers": {"spark-1": "192.168.100.138"},
     }
-    changes = [one for one in found["steps"] if one["state"] == "change"]
+    changes = [step for step in document["steps"] if step["state"] == "change"]
     assert {
         "node": "spark-2",
         "step": "fabric_address",
@@ -79,9 +83,9 @@ def test_a_node_that_is_away_holds_its_steps(sparkform: Command, project: Path) 
     nodes = [{"name": "spark-1", "host": "10.87.153.11"}]
     nodes += [{"name": "spark-2", "host": "10.87.153.12", "away": True}]  # type: ignore[dict-item]
     stack = write_stack(project, nodes=nodes)
-    found = json.loads(sparkform("plan", stack, "--facts", UP, "--json").out)
-    assert {one["state"] for one in found["steps"] if one["node"] == "spark-2"} == {"held"}
-    assert {one["state"] for one in found["steps"] if one["step"] == "nccl_conf"} == {
+    document = json.loads(sparkform("plan", stack, "--facts", UP, "--json").out)
+    assert {step["state"] for step in document["steps"] if step["node"] == "spark-2"} == {"held"}
+    assert {step["state"] for step in document["steps"] if step["step"] == "nccl_conf"} == {
         "held",
         "same",
     }
@@ -105,16 +109,20 @@ def test_a_pool_that_overlaps_is_told_with_the_plan_and_ends_with_1(
     stack = write_stack(project, fabric={"topology": "direct", "pool": "172.17.0.0/22"})
     ran = sparkform("plan", stack, "--facts", UNTOUCHED, "--json")
     assert ran.code == 1
-    found = [one for one in json.loads(ran.out)["violations"] if one["severity"] == "mandatory"]
-    assert {one["rule"] for one in found} == {"pool-overlap"}
+    mandatory = [
+        violation
+        for violation in json.loads(ran.out)["violations"]
+        if violation["severity"] == "mandatory"
+    ]
+    assert {violation["rule"] for violation in mandatory} == {"pool-overlap"}
     assert sparkform("plan", write_stack(project), "--facts", UNTOUCHED).code == 0
 
 
 def test_the_stack_and_the_project_must_have_names(sparkform: Command, project: Path) -> None:
     stack = write_stack(project)
-    other = stack.rename(project / "rack.yaml")
+    misnamed = stack.rename(project / "rack.yaml")
     (project / "Pulumi.yaml").unlink()
-    ran = sparkform("plan", other, "--facts", UP)
+    ran = sparkform("plan", misnamed, "--facts", UP)
     assert ran.code == 2
     first, second = ran.err.splitlines()
     assert "is not named as Pulumi names stack files (got rack.yaml)" in first

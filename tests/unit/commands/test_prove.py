@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sparkform.commands.prove.proof import Outcome
+from sparkform.commands.prove.proof import StageOutcome
 from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import VLLM, write_stack
 
@@ -25,26 +25,26 @@ def stack(project: Path) -> Path:
 @pytest.fixture
 def runs(monkeypatch: pytest.MonkeyPatch, pulumi: Path) -> list[dict[str, Any]]:
     """What Pulumi is given at each run; `passing` says how it ends."""
-    found: list[dict[str, Any]] = []
+    recorded: list[dict[str, Any]] = []
 
-    def up(folder: Path, root: Any, name: str, file: Path, show: Any) -> Outcome:
+    def up(folder: Path, root: Any, name: str, file: Path, show: Any) -> StageOutcome:
         config = yaml.safe_load(file.read_text())["config"]
         assert file.stat().st_mode & 0o077 == 0 or file.parent.stat().st_mode & 0o077 == 0
-        found.append({"stack": name, "services": config["sparkform:services"]})
-        passes = len(found) != 2 or "fails" not in config
+        recorded.append({"stack": name, "services": config["sparkform:services"]})
+        passes = len(recorded) != 2 or "fails" not in config
         show(ANSWERS if passes else HANGS)
-        return Outcome(passes, (ANSWERS,) if passes else (HANGS, "  | last line"), 12.3)
+        return StageOutcome(passes, (ANSWERS,) if passes else (HANGS, "  | last line"), 12.3)
 
-    monkeypatch.setattr("sparkform.commands.prove.stack_run.up", up)
-    return found
+    monkeypatch.setattr("sparkform.commands.prove.stack_run.run_up", up)
+    return recorded
 
 
 def test_three_stages_are_run_and_told(sparkform: Command, stack: Path, runs) -> None:
     ran = sparkform("prove", stack, "--yes")
     assert ran.code == 0, ran.err
-    models = [one["services"]["qwen"]["model"] for one in runs]
+    models = [stage_run["services"]["qwen"]["model"] for stage_run in runs]
     assert models == ["Qwen/Qwen3-8B", "nvidia/Qwen3-8B-FP8", "Qwen/Qwen3-32B"]
-    assert {one["stack"] for one in runs} == {"cli"}
+    assert {stage_run["stack"] for stage_run in runs} == {"cli"}
     assert ran.out.count(f"pass: {ANSWERS}") == 3
 
 
@@ -60,7 +60,7 @@ def test_the_first_failure_ends_it(sparkform: Command, stack: Path, runs) -> Non
 
 def test_the_small_models_may_be_named(sparkform: Command, stack: Path, runs) -> None:
     sparkform("prove", stack, "--yes", "--plain", "tiny/llama", "--fp8", "tiny/llama-fp8")
-    models = [one["services"]["qwen"]["model"] for one in runs]
+    models = [stage_run["services"]["qwen"]["model"] for stage_run in runs]
     assert models[:2] == ["tiny/llama", "tiny/llama-fp8"]
 
 

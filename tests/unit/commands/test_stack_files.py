@@ -13,35 +13,38 @@ from typing import Any
 
 import pytest
 
-from sparkform.commands.declared import load
+from sparkform.commands.declared import load_declared_stack
 from sparkform.commands.plan import command
-from sparkform.commands.plan.report import report
+from sparkform.commands.plan.report import build_report
 from sparkform.fabric.network import plan_network
 from sparkform.launch.plan import plan_launches
 from sparkform.report.recording import load_facts
-from tests.support.constructed import FOLDER, FROM, MARK, text
+from tests.support.constructed import FOLDER, MARK, SOURCE_RECORDINGS, render_recording
 
 ROOT = Path(__file__).parents[3]
-STACKS = tuple(FROM)
+STACKS = tuple(SOURCE_RECORDINGS)
 
 
-def golden(stack: str) -> Path:
+def get_golden_path(stack: str) -> Path:
     return FOLDER / f"{stack}.plan.json"
 
 
-def planned(stack: str) -> dict[str, Any]:
+def plan_stack_file(stack: str) -> dict[str, Any]:
     """What `sparkform plan` says, and each service's launches."""
-    declared, found = load(ROOT / f"Pulumi.{stack}.yaml"), load_facts(FOLDER / f"{stack}.json")
-    said = report(command.planned(declared, found))
-    network, problems = plan_network(declared.spec, found.documents)
-    launches = plan_launches(declared.spec, network, found.documents)
+    declared, observation = (
+        load_declared_stack(ROOT / f"Pulumi.{stack}.yaml"),
+        load_facts(FOLDER / f"{stack}.json"),
+    )
+    plan_report = build_report(command.plan_stack(declared, observation))
+    network, problems = plan_network(declared.declaration, observation.reports)
+    launches = plan_launches(declared.declaration, network, observation.reports)
     assert not [*problems, *launches.problems]
     services = {name: [asdict(rank) for rank in ranks] for name, ranks in launches.services.items()}
-    return json.loads(json.dumps({**said, "launches": services}))  # type: ignore[no-any-return]
+    return json.loads(json.dumps({**plan_report, "launches": services}))  # type: ignore[no-any-return]
 
 
-def written(stack: str) -> str:
-    return json.dumps(planned(stack), indent=1, ensure_ascii=False) + "\n"
+def render_plan(stack: str) -> str:
+    return json.dumps(plan_stack_file(stack), indent=1, ensure_ascii=False) + "\n"
 
 
 def test_every_stack_file_has_constructed_facts() -> None:
@@ -52,19 +55,21 @@ def test_every_stack_file_has_constructed_facts() -> None:
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_constructed_facts_are_what_the_command_writes_and_say_what_they_are(stack) -> None:
-    found = (FOLDER / f"{stack}.json").read_text()
-    assert found == text(stack), "run `python -m tests.support.constructed`"
-    assert json.loads(found)["constructed"] == MARK
+    written_facts = (FOLDER / f"{stack}.json").read_text()
+    assert written_facts == render_recording(stack), "run `python -m tests.support.constructed`"
+    assert json.loads(written_facts)["constructed"] == MARK
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_the_plan_is_the_golden_one(stack) -> None:
-    assert written(stack) == golden(stack).read_text(), "read what changed, then write it anew"
+    assert render_plan(stack) == get_golden_path(stack).read_text(), (
+        "read what changed, then write it anew"
+    )
 
 
 @pytest.mark.parametrize("stack", STACKS)
 def test_no_rule_refuses_the_stack_on_these_machines(stack) -> None:
-    severities = {one["severity"] for one in planned(stack)["violations"]}
+    severities = {violation["severity"] for violation in plan_stack_file(stack)["violations"]}
     assert severities <= {"advisory"}
 
 
@@ -74,10 +79,12 @@ def test_a_changed_value_in_a_stack_file_changes_the_plan(tmp_path) -> None:
     changed = (ROOT / "Pulumi.spark.yaml").read_text().replace("index: 1", "index: 5")
     file = tmp_path / "Pulumi.spark.yaml"
     file.write_text(changed)
-    said = report(command.planned(load(file), load_facts(FOLDER / "spark.json")))
-    assert json.loads(golden("spark").read_text())["nodes"] != said["nodes"]
+    plan_report = build_report(
+        command.plan_stack(load_declared_stack(file), load_facts(FOLDER / "spark.json"))
+    )
+    assert json.loads(get_golden_path("spark").read_text())["nodes"] != plan_report["nodes"]
 
 
 if __name__ == "__main__":
     for each in STACKS:
-        golden(each).write_text(written(each))
+        get_golden_path(each).write_text(render_plan(each))

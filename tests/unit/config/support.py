@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sparkform.config import Spec, parse_config
+from sparkform.config import Declaration, parse_config
 from sparkform.errors import InputError, Problem
 
 ROOT = Path(__file__).parents[3]
@@ -22,9 +22,12 @@ ECDSA = (
 )
 
 
-def cluster(nodes: int = 2, /, **changes: Any) -> dict[str, Any]:
+def build_cluster(nodes: int = 2, /, **changes: Any) -> dict[str, Any]:
     """A cluster block; `changes` replace its keys."""
-    listed = [{"name": f"spark-{at + 1}", "host": f"10.0.0.{at + 1}"} for at in range(nodes)]
+    listed = [
+        {"name": f"spark-{position + 1}", "host": f"10.0.0.{position + 1}"}
+        for position in range(nodes)
+    ]
     topology = {1: "none", 2: "direct", 3: "ring"}.get(nodes, "switch")
     return {"user": "nvidia", "nodes": listed, "fabric": {"topology": topology}} | changes
 
@@ -52,7 +55,7 @@ def vllm(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def problems(block: object, services: object = None) -> list[Problem]:
+def find_problems(block: object, services: object = None) -> list[Problem]:
     """Every problem of a declaration; none if it is good."""
     try:
         parse_config(block, services)
@@ -61,23 +64,23 @@ def problems(block: object, services: object = None) -> list[Problem]:
     return []
 
 
-def the_problem(block: object, services: object = None) -> Problem:
+def find_problem(block: object, services: object = None) -> Problem:
     """The only problem of a declaration."""
-    found = problems(block, services)
-    assert len(found) == 1, [str(problem) for problem in found]
-    return found[0]
+    reported = find_problems(block, services)
+    assert len(reported) == 1, [str(problem) for problem in reported]
+    return reported[0]
 
 
-def with_node(at: int, nodes: int = 2, **changes: Any) -> dict[str, Any]:
+def build_changed_cluster(position: int, nodes: int = 2, **changes: Any) -> dict[str, Any]:
     """A cluster of which one node is changed."""
-    block = copy.deepcopy(cluster(nodes))
-    block["nodes"][at] |= changes
+    block = copy.deepcopy(build_cluster(nodes))
+    block["nodes"][position] |= changes
     return block
 
 
-def spec(block: object, services: object = None) -> Spec:
+def build_declaration(block: object, services: object = None) -> Declaration:
     """The spec of a declaration that must be good."""
-    found = problems(block, services)
-    if found:
-        pytest.fail("\n".join(map(str, found)))
+    reported = find_problems(block, services)
+    if reported:
+        pytest.fail("\n".join(map(str, reported)))
     return parse_config(block, services)

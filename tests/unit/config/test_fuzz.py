@@ -17,26 +17,26 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkform.config import Spec, load_stack, parse_config
+from sparkform.config import Declaration, load_stack, parse_config
 from sparkform.errors import InputError, Problem
 from tests.unit.config.support import STACKS
-from tests.unit.config.test_reference import all_keys
+from tests.unit.config.test_reference import read_all_keys
 
 FUZZ = settings(max_examples=int(os.environ.get("SPARKFORM_FUZZ_EXAMPLES", "40")))
 CANARY = "v1:CANARY"
 ROOTS = ("cluster", "services", "config", "Pulumi.fuzz.yaml")
 
-Place = tuple[Any, Any]
+Position = tuple[Any, Any]
 
 
-def bases() -> list[dict[str, Any]]:
+def load_bases() -> list[dict[str, Any]]:
     """The good files, and the reference file with all keys on that can be on together."""
-    full = all_keys(STACKS[0].read_text())
+    full = read_all_keys(STACKS[0].read_text())
     full["sparkform:services"]["qwen"].pop("revision")
     return [{"config": full}, *(yaml.safe_load(path.read_text()) for path in STACKS)]
 
 
-BASES = bases()
+BASES = load_bases()
 
 scalars = st.one_of(
     st.none(),
@@ -58,57 +58,57 @@ junk = st.recursive(
 secure = st.just({"secure": CANARY})
 
 
-def places(value: Any) -> Iterator[Place]:
+def list_positions(value: Any) -> Iterator[Position]:
     """Each container below `value` with one of its keys or positions."""
     keys = list(value) if isinstance(value, dict) else range(len(value))
     for key in keys:
         yield value, key
         if isinstance(value[key], dict | list):
-            yield from places(value[key])
+            yield from list_positions(value[key])
 
 
-def delete(place: Place, _: Any) -> None:
-    del place[0][place[1]]
+def delete(position: Position, _: Any) -> None:
+    del position[0][position[1]]
 
 
-def replace(place: Place, new: Any) -> None:
-    place[0][place[1]] = new
+def replace(position: Position, new: Any) -> None:
+    position[0][position[1]] = new
 
 
-def rename(place: Place, new: Any) -> None:
-    container, key = place
+def rename(position: Position, new: Any) -> None:
+    container, key = position
     name = new if isinstance(new, str | int | float | bool) else f"{key}x"
     if isinstance(container, dict):
         container[name] = container.pop(key)
 
 
-def duplicate(place: Place, _: Any) -> None:
-    container, key = place
+def duplicate(position: Position, _: Any) -> None:
+    container, key = position
     if isinstance(container, list):
         container.append(copy.deepcopy(container[key]))
     else:
         container[f"{key}2"] = copy.deepcopy(container[key])
 
 
-def nest(place: Place, _: Any) -> None:
-    container, key = place
+def nest(position: Position, _: Any) -> None:
+    container, key = position
     for _level in range(60):
         container[key] = [container[key]]
 
 
-def widen(place: Place, _: Any) -> None:
-    container, key = place
+def widen(position: Position, _: Any) -> None:
+    container, key = position
     is_block = isinstance(container[key], dict | list)
     container[key] = [container[key]] * (9 if is_block else 300)
 
 
-def add(place: Place, new: Any) -> None:
-    container, key = place
+def add(position: Position, new: Any) -> None:
+    container, key = position
     if isinstance(container[key], dict):
         container[key]["extra"] = new
 
 
-CHANGES: list[Callable[[Place, Any], None]] = [
+CHANGES: list[Callable[[Position, Any], None]] = [
     delete, replace, replace, replace, rename, duplicate, nest, widen, add,
 ]  # fmt: skip
 
@@ -124,22 +124,22 @@ class NoAliases(yaml.SafeDumper):
 
 
 @st.composite
-def broken_data(draw: st.DrawFn) -> str:
+def draw_broken_data(draw: st.DrawFn) -> str:
     """A good file with one to three places changed, as YAML text."""
     document = copy.deepcopy(draw(st.sampled_from(BASES)))
     for _ in range(draw(st.integers(1, 3))):
-        found = list(places(document))
-        if not found:
+        positions = list(list_positions(document))
+        if not positions:
             break
         change = draw(st.sampled_from(CHANGES))
         # A drawn value may be drawn again, so that only a copy may be changed.
         new = copy.deepcopy(draw(st.one_of(junk, secure)))
-        change(draw(st.sampled_from(found)), new)
+        change(draw(st.sampled_from(positions)), new)
     return yaml.dump(document, Dumper=NoAliases, allow_unicode=draw(st.booleans()))
 
 
 @st.composite
-def broken_text(draw: st.DrawFn) -> str:
+def draw_broken_text(draw: st.DrawFn) -> str:
     """A good file with a stretch of its text cut, doubled, or overwritten."""
     text = draw(st.sampled_from(STACKS)).read_text()
     start = draw(st.integers(0, len(text)))
@@ -158,7 +158,7 @@ def broken_text(draw: st.DrawFn) -> str:
 def assert_sound(problem: Problem) -> None:
     text = str(problem)
     assert problem.path.startswith(ROOTS)
-    assert problem.what != "is not accepted", "an error of pydantic's has no words of ours"
+    assert problem.message != "is not accepted", "an error of pydantic's has no words of ours"
     assert text.isprintable()
     assert text.startswith(f"{problem.path}: ")
     assert "CANARY" not in text
@@ -170,7 +170,7 @@ def assert_refused(refusal: InputError) -> None:
         assert_sound(problem)
 
 
-def judge(load: Callable[[Path], Spec], path: Path, text: str) -> bool:
+def judge(load: Callable[[Path], Declaration], path: Path, text: str) -> bool:
     """Whether the file loads; fails unless it does or is refused as it should be."""
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     try:
@@ -178,8 +178,8 @@ def judge(load: Callable[[Path], Spec], path: Path, text: str) -> bool:
     except InputError as refusal:
         assert_refused(refusal)
         return False
-    plain = declared.plain()
-    assert parse_config(plain["cluster"], plain["services"]) == declared
+    dumped = declared.to_plain()
+    assert parse_config(dumped["cluster"], dumped["services"]) == declared
     return True
 
 
@@ -189,13 +189,13 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @FUZZ
-@given(text=broken_data())
+@given(text=draw_broken_data())
 def test_a_file_with_changed_values_loads_or_is_refused_with_paths(file: Path, text: str) -> None:
     judge(load_stack, file, text)
 
 
 @FUZZ
-@given(text=broken_text())
+@given(text=draw_broken_text())
 def test_a_file_with_changed_text_loads_or_is_refused_with_paths(file: Path, text: str) -> None:
     judge(load_stack, file, text)
 
@@ -213,11 +213,11 @@ def test_any_data_at_all_is_refused_with_paths(cluster: Any, services: Any) -> N
 def test_an_encrypted_value_anywhere_below_a_block_is_refused(data: st.DataObject) -> None:
     config = copy.deepcopy(data.draw(st.sampled_from(BASES)))["config"]
     below = [config["sparkform:cluster"], config["sparkform:services"]]
-    found = [place for block in below for place in places(block)]
-    replace(data.draw(st.sampled_from(found)), {"secure": CANARY})
+    positions = [position for block in below for position in list_positions(block)]
+    replace(data.draw(st.sampled_from(positions)), {"secure": CANARY})
     with pytest.raises(InputError) as caught:
         parse_config(*below)
-    assert "holds an encrypted value" in [problem.what for problem in caught.value.problems]
+    assert "holds an encrypted value" in [problem.message for problem in caught.value.problems]
 
 
 def test_the_good_files_load(file: Path) -> None:
@@ -225,7 +225,7 @@ def test_the_good_files_load(file: Path) -> None:
 
 
 def test_a_loader_that_raises_anything_else_would_be_found(file: Path) -> None:
-    def broken(path: Path) -> Spec:
+    def broken(path: Path) -> Declaration:
         raise KeyError(path.name)
 
     with pytest.raises(KeyError):
@@ -235,9 +235,9 @@ def test_a_loader_that_raises_anything_else_would_be_found(file: Path) -> None:
 @pytest.mark.parametrize(
     "problem",
     [
-        Problem(path="", what="is wrong"),
-        Problem(path="cluster.user", what="is\nwrong"),
-        Problem(path="cluster.user", what="is wrong", got=CANARY),
+        Problem(path="", message="is wrong"),
+        Problem(path="cluster.user", message="is\nwrong"),
+        Problem(path="cluster.user", message="is wrong", got=CANARY),
     ],
 )
 def test_a_problem_without_a_path_or_with_a_secret_would_be_found(problem: Problem) -> None:

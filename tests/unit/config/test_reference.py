@@ -12,8 +12,8 @@ import pytest
 from sparkform.config import SECRET_KEYS, load_stack
 from sparkform.config.cluster import Cluster
 from sparkform.config.parse import parse_config
-from sparkform.config.reference import reference, when_absent
-from sparkform.config.section import Section, keys_of, section_in
+from sparkform.config.reference import describe_default, render_reference
+from sparkform.config.section import Section, find_section, get_fields_by_key
 from sparkform.config.service import TrtllmService, VllmService
 from sparkform.config.stack_yaml import read_yaml
 from sparkform.errors import InputError
@@ -23,7 +23,7 @@ REFERENCE = ROOT / "Pulumi.spark.yaml"
 OPTIONAL = re.compile(r"^(\s*)#(?=[^\s#])", re.MULTILINE)
 
 
-def all_keys(text: str) -> dict[str, Any]:
+def read_all_keys(text: str) -> dict[str, Any]:
     """The configuration of a reference file with its optional keys switched on."""
     document = read_yaml(OPTIONAL.sub(r"\1", text))
     assert isinstance(document, dict)
@@ -32,45 +32,49 @@ def all_keys(text: str) -> dict[str, Any]:
     return config
 
 
-def model_paths(model: type[Section], at: str) -> Iterator[str]:
+def list_model_paths(model: type[Section], parent: str) -> Iterator[str]:
     """The path of every key of a block and of the blocks inside, list items as []."""
-    for key, field in keys_of(model).items():
-        yield f"{at}.{key}"
-        inner = section_in(field.annotation)
+    for key, field in get_fields_by_key(model).items():
+        yield f"{parent}.{key}"
+        inner = find_section(field.annotation)
         if inner is not None:
-            yield from model_paths(inner, f"{at}.{key}")
+            yield from list_model_paths(inner, f"{parent}.{key}")
 
 
-def file_paths(value: object, at: str) -> Iterator[str]:
+def list_file_paths(value: object, parent: str) -> Iterator[str]:
     """The path of every key in plain data, whatever a list item's position."""
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield f"{at}.{key}"
-            yield from file_paths(item, f"{at}.{key}")
+            yield f"{parent}.{key}"
+            yield from list_file_paths(item, f"{parent}.{key}")
     elif isinstance(value, list):
         for item in value:
-            yield from file_paths(item, at)
+            yield from list_file_paths(item, parent)
 
 
-def missing_keys(text: str) -> set[str]:
+def find_missing_keys(text: str) -> set[str]:
     """Keys of the models that a reference file does not show."""
-    config = all_keys(text)
+    config = read_all_keys(text)
     services = config["sparkform:services"]
     blocks: list[tuple[type[Section], Any, str]] = [
         (Cluster, config["sparkform:cluster"], "cluster"),
         (TrtllmService, services["qwen"], "qwen"),
     ]
-    own = set(keys_of(VllmService)) - set(keys_of(TrtllmService)) | {"moeBackend"}
-    shown = set(file_paths(services.get("gpt-oss"), "gpt-oss"))
-    wanted = {path for path in model_paths(VllmService, "gpt-oss") if path.split(".")[1] in own}
-    missing = wanted - shown
+    vllm_keys = set(get_fields_by_key(VllmService)) - set(get_fields_by_key(TrtllmService)) | {
+        "moeBackend"
+    }
+    shown = set(list_file_paths(services.get("gpt-oss"), "gpt-oss"))
+    expected = {
+        path for path in list_model_paths(VllmService, "gpt-oss") if path.split(".")[1] in vllm_keys
+    }
+    missing = expected - shown
     for model, block, name in blocks:
-        missing |= set(model_paths(model, name)) - set(file_paths(block, name))
+        missing |= set(list_model_paths(model, name)) - set(list_file_paths(block, name))
     return missing | {key for key in SECRET_KEYS if f"sparkform:{key}" not in config}
 
 
 def test_the_reference_file_shows_every_key_of_the_models() -> None:
-    assert missing_keys(REFERENCE.read_text()) == set()
+    assert find_missing_keys(REFERENCE.read_text()) == set()
 
 
 @pytest.mark.parametrize(
@@ -87,46 +91,50 @@ def test_the_reference_file_shows_every_key_of_the_models() -> None:
 def test_a_key_taken_out_of_the_reference_file_is_missed(line: str, path: str) -> None:
     text = REFERENCE.read_text()
     assert text.count(line) == 1
-    assert missing_keys(text.replace(line, "")) == {path}
+    assert find_missing_keys(text.replace(line, "")) == {path}
 
 
 def test_switched_on_all_at_once_only_the_keys_that_exclude_each_other_are_refused() -> None:
-    config = all_keys(REFERENCE.read_text())
+    config = read_all_keys(REFERENCE.read_text())
     with pytest.raises(InputError) as caught:
         parse_config(config["sparkform:cluster"], config["sparkform:services"])
     assert {problem.path for problem in caught.value.problems} == {"services.qwen.revision"}
 
 
-def shown_defaults(value: Any, model: type[Section], text: str) -> Iterator[tuple[str, Any, Any]]:
+def list_shown_defaults(
+    value: Any, model: type[Section], text: str
+) -> Iterator[tuple[str, Any, Any]]:
     """Key, shown value and default of each optional key that has a plain default."""
-    for key, field in keys_of(model).items():
-        block = section_in(field.annotation)
+    for key, field in get_fields_by_key(model).items():
+        block = find_section(field.annotation)
         if key not in value:
             continue
         if block is not None and isinstance(value[key], dict):
-            yield from shown_defaults(value[key], block, text)
-        elif block is None and when_absent(field).startswith("`") and f"#{key}:" in text:
+            yield from list_shown_defaults(value[key], block, text)
+        elif block is None and describe_default(field).startswith("`") and f"#{key}:" in text:
             default = field.get_default(call_default_factory=True, validated_data={})
             yield key, value[key], list(default) if isinstance(default, tuple) else default
 
 
 def test_an_optional_key_with_a_default_shows_it() -> None:
     text = REFERENCE.read_text()
-    config = all_keys(text)
+    config = read_all_keys(text)
     blocks: list[tuple[Any, type[Section]]] = [
         (config["sparkform:cluster"], Cluster),
         (config["sparkform:services"]["qwen"], TrtllmService),
         (config["sparkform:services"]["gpt-oss"], VllmService),
     ]
-    found = [row for block, model in blocks for row in shown_defaults(block, model, text)]
-    assert len(found) > 15
-    assert [row for row in found if row[1] != row[2]] == []
+    defaults = [row for block, model in blocks for row in list_shown_defaults(block, model, text)]
+    assert len(defaults) > 15
+    assert [row for row in defaults if row[1] != row[2]] == []
 
 
 def test_the_docs_are_what_the_models_say() -> None:
     page = (ROOT / "docs" / "configuration.md").read_text()
-    assert page == reference(), "run `python -m sparkform.config.reference > docs/configuration.md`"
-    for path in (*model_paths(Cluster, ""), *model_paths(TrtllmService, "")):
+    assert page == render_reference(), (
+        "run `python -m sparkform.config.reference > docs/configuration.md`"
+    )
+    for path in (*list_model_paths(Cluster, ""), *list_model_paths(TrtllmService, "")):
         assert f"| `{path.rsplit('.', 1)[1]}` |" in page
 
 

@@ -6,8 +6,14 @@ from typing import Any
 
 import pytest
 
-from sparkform.config import SECRET_KEYS, encrypted_blocks
-from tests.unit.config.support import cluster, problems, the_problem, trtllm, with_node
+from sparkform.config import SECRET_KEYS, check_encrypted_blocks
+from tests.unit.config.support import (
+    build_changed_cluster,
+    build_cluster,
+    find_problem,
+    find_problems,
+    trtllm,
+)
 
 CIPHER = {"secure": "v1:AAABADQXFlU0mxbTgNyl39UfVg=="}
 
@@ -15,30 +21,40 @@ CIPHER = {"secure": "v1:AAABADQXFlU0mxbTgNyl39UfVg=="}
 @pytest.mark.parametrize(
     ("block", "services", "path", "key"),
     [
-        (with_node(1, hostKey=CIPHER), None, "cluster.nodes[1].hostKey", "KEY"),
-        (cluster(sshKeyPassphrase=CIPHER), None, "cluster.sshKeyPassphrase", "sshKeyPassphrase"),
+        (build_changed_cluster(1, hostKey=CIPHER), None, "cluster.nodes[1].hostKey", "KEY"),
         (
-            cluster(),
+            build_cluster(sshKeyPassphrase=CIPHER),
+            None,
+            "cluster.sshKeyPassphrase",
+            "sshKeyPassphrase",
+        ),
+        (
+            build_cluster(),
             {"q": trtllm(environment={"HF_TOKEN": CIPHER})},
             "services.q.environment.HF_TOKEN",
             "hfToken",
         ),
-        (cluster(), {"q": trtllm(apiKey=CIPHER)}, "services.q.apiKey", "apiKey"),
-        (cluster(), {"q": trtllm(extraArgs=["--x", CIPHER])}, "services.q.extraArgs[1]", "KEY"),
-        (cluster(), {"q": CIPHER}, "services.q", "KEY"),
-        (cluster(fabric=CIPHER), None, "cluster.fabric", "KEY"),
+        (build_cluster(), {"q": trtllm(apiKey=CIPHER)}, "services.q.apiKey", "apiKey"),
+        (
+            build_cluster(),
+            {"q": trtllm(extraArgs=["--x", CIPHER])},
+            "services.q.extraArgs[1]",
+            "KEY",
+        ),
+        (build_cluster(), {"q": CIPHER}, "services.q", "KEY"),
+        (build_cluster(fabric=CIPHER), None, "cluster.fabric", "KEY"),
     ],
 )
 def test_an_encrypted_value_below_a_block_is_refused_with_the_key_to_use(
     block: Any, services: Any, path: str, key: str
 ) -> None:
-    problem = the_problem(block, services)
-    assert (problem.path, problem.what) == (path, "holds an encrypted value")
+    problem = find_problem(block, services)
+    assert (problem.path, problem.message) == (path, "holds an encrypted value")
     assert f"sparkform:{key}`" in (problem.remedy or "")
 
 
 @pytest.mark.parametrize(
-    ("written", "meant"),
+    ("unknown_key", "secret_key"),
     [
         ("hfToken", "hfToken"),
         ("huggingFaceToken", "hfToken"),
@@ -48,11 +64,11 @@ def test_an_encrypted_value_below_a_block_is_refused_with_the_key_to_use(
     ],
 )
 def test_a_plain_secret_under_an_unknown_key_is_sent_to_its_place_and_not_repeated(
-    written: str, meant: str
+    unknown_key: str, secret_key: str
 ) -> None:
-    problem = the_problem(cluster(**{written: "hf_canary"}))
+    problem = find_problem(build_cluster(**{unknown_key: "hf_canary"}))
     assert problem.remedy is not None
-    assert f"--secret sparkform:{meant}`" in problem.remedy
+    assert f"--secret sparkform:{secret_key}`" in problem.remedy
     assert "hf_canary" not in str(problem)
 
 
@@ -68,20 +84,20 @@ def test_a_plain_secret_under_an_unknown_key_is_sent_to_its_place_and_not_repeat
 def test_no_message_repeats_what_people_put_into_environments_arguments_and_unknown_keys(
     service: dict[str, Any],
 ) -> None:
-    text = "\n".join(map(str, problems(cluster(), {"qwen": service})))
+    text = "\n".join(map(str, find_problems(build_cluster(), {"qwen": service})))
     assert text
     assert "700700700" not in text
 
 
 def test_a_message_about_another_value_does_repeat_it() -> None:
-    assert "700700700" in str(the_problem(cluster(), {"qwen": trtllm(port=700700700)}))
+    assert "700700700" in str(find_problem(build_cluster(), {"qwen": trtllm(port=700700700)}))
 
 
 def test_a_block_that_pulumi_decrypted_is_refused_by_its_name() -> None:
-    found = list(encrypted_blocks({"sparkform:hfToken", "sparkform:services"}))
-    assert [problem.path for problem in found] == ["services"]
-    assert all(f"sparkform:{key}" in (found[0].allowed or "") for key in SECRET_KEYS)
+    reported = list(check_encrypted_blocks({"sparkform:hfToken", "sparkform:services"}))
+    assert [problem.path for problem in reported] == ["services"]
+    assert all(f"sparkform:{key}" in (reported[0].allowed or "") for key in SECRET_KEYS)
 
 
 def test_secrets_at_their_own_keys_are_no_problem() -> None:
-    assert not list(encrypted_blocks({f"sparkform:{key}" for key in SECRET_KEYS}))
+    assert not list(check_encrypted_blocks({f"sparkform:{key}" for key in SECRET_KEYS}))

@@ -23,21 +23,23 @@ encryptionsalt: v1:abc
 """
 
 
-def refused(path: Path) -> list[str]:
+def load_refused(path: Path) -> list[str]:
     with pytest.raises(InputError) as caught:
         load_stack(path)
     return [str(problem) for problem in caught.value.problems]
 
 
-def written(folder: Path, text: str | bytes) -> Path:
+def write_stack_file(folder: Path, text: str | bytes) -> Path:
     path = folder / "Pulumi.test.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path
 
 
 def test_a_good_file_loads_and_other_programs_keys_are_theirs(tmp_path: Path) -> None:
-    assert load_stack(written(tmp_path, GOOD)).head.name == "spark-1"
-    assert load_stack(str(written(tmp_path, b"\xef\xbb\xbf" + GOOD.encode()))).services == {}
+    assert load_stack(write_stack_file(tmp_path, GOOD)).head.name == "spark-1"
+    assert (
+        load_stack(str(write_stack_file(tmp_path, b"\xef\xbb\xbf" + GOOD.encode()))).services == {}
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,33 +70,33 @@ def test_a_good_file_loads_and_other_programs_keys_are_theirs(tmp_path: Path) ->
 def test_a_file_that_cannot_be_read_is_refused_with_its_line(
     tmp_path: Path, text: str | bytes, expected: str
 ) -> None:
-    (message,) = refused(written(tmp_path, text))
+    (message,) = load_refused(write_stack_file(tmp_path, text))
     assert message.startswith(expected)
 
 
 def test_a_yaml_error_shows_no_piece_of_the_file(tmp_path: Path) -> None:
-    (message,) = refused(written(tmp_path, "config:\n  token: [hf_canary\n"))
+    (message,) = load_refused(write_stack_file(tmp_path, "config:\n  token: [hf_canary\n"))
     assert "hf_canary" not in message
 
 
 @pytest.mark.parametrize("name", ["missing.yaml", "", "a\0b"])
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
-    (message,) = refused(tmp_path / name)
+    (message,) = load_refused(tmp_path / name)
     shown = str(tmp_path / name).replace("\0", "\\x00")
     assert message.startswith(f"{shown}: cannot be read: ")
 
 
 def test_unknown_top_level_keys_and_plain_secrets_come_with_all_else(tmp_path: Path) -> None:
     text = GOOD.replace("{secure: v1:abc}", "hf_canary").replace("user: nvidia", "user: Root")
-    found = refused(
-        written(
+    messages = load_refused(
+        write_stack_file(
             tmp_path,
             text + "",
         )
     )
-    assert [message.split(":")[0] for message in found] == ["config.sparkform", "cluster.user"]
-    assert not any("hf_canary" in message for message in found)
-    (message,) = refused(written(tmp_path, GOOD.replace(":hfToken", ":hfTken")))
+    assert [message.split(":")[0] for message in messages] == ["config.sparkform", "cluster.user"]
+    assert not any("hf_canary" in message for message in messages)
+    (message,) = load_refused(write_stack_file(tmp_path, GOOD.replace(":hfToken", ":hfTken")))
     assert message.endswith("did you mean sparkform:hfToken?")
 
 

@@ -9,13 +9,13 @@ import pytest
 from tests.unit.config.support import (
     ECDSA,
     ED25519,
-    cluster,
-    problems,
-    spec,
-    the_problem,
+    build_changed_cluster,
+    build_cluster,
+    build_declaration,
+    find_problem,
+    find_problems,
     trtllm,
     vllm,
-    with_node,
 )
 
 REFUSED: list[tuple[str, Any, str, str]] = [
@@ -61,13 +61,13 @@ REFUSED: list[tuple[str, Any, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "what", "got"), REFUSED)
+@pytest.mark.parametrize(("key", "value", "message", "got"), REFUSED)
 def test_a_wrong_value_is_refused_at_its_path_in_plain_words(
-    key: str, value: Any, what: str, got: str
+    key: str, value: Any, message: str, got: str
 ) -> None:
-    problem = the_problem(with_node(1, **{key: value}))
+    problem = find_problem(build_changed_cluster(1, **{key: value}))
     assert problem.path == f"cluster.nodes[1].{key}"
-    assert problem.what.startswith(what)
+    assert problem.message.startswith(message)
     assert not got or problem.got == got
 
 
@@ -87,14 +87,14 @@ ACCEPTED: list[tuple[str, Any, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("key", "value", "kept"), ACCEPTED)
-def test_a_right_value_is_kept_in_its_clean_form(key: str, value: Any, kept: Any) -> None:
-    node = spec(with_node(1, **{key: value})).cluster.nodes[1].plain()
-    assert node[key] == (list(kept) if isinstance(kept, tuple) else kept)
+@pytest.mark.parametrize(("key", "value", "clean"), ACCEPTED)
+def test_a_right_value_is_kept_in_its_clean_form(key: str, value: Any, clean: Any) -> None:
+    node = build_declaration(build_changed_cluster(1, **{key: value})).cluster.nodes[1].to_plain()
+    assert node[key] == (list(clean) if isinstance(clean, tuple) else clean)
 
 
 @pytest.mark.parametrize(
-    ("pool", "what"),
+    ("pool", "message"),
     [
         ("192.168.100.1/22", "is not an IPv4 network in the form 192.168.100.0/22"),
         ("192.168.100.0/26", "has the wrong size"),
@@ -105,26 +105,29 @@ def test_a_right_value_is_kept_in_its_clean_form(key: str, value: Any, kept: Any
         (3232261120, "must be text: put it in quotes"),
     ],
 )
-def test_a_pool_must_be_a_private_network_of_a_useful_size(pool: Any, what: str) -> None:
-    problem = the_problem(cluster(fabric={"topology": "direct", "pool": pool}))
-    assert (problem.path, problem.what) == ("cluster.fabric.pool", what)
+def test_a_pool_must_be_a_private_network_of_a_useful_size(pool: Any, message: str) -> None:
+    problem = find_problem(build_cluster(fabric={"topology": "direct", "pool": pool}))
+    assert (problem.path, problem.message) == ("cluster.fabric.pool", message)
 
 
 @pytest.mark.parametrize("mtu", [1499, 9001, "jumbo", 1500.5, True])
 def test_an_mtu_outside_what_the_ports_carry_is_refused_with_the_reason(mtu: Any) -> None:
-    problem = the_problem(cluster(fabric={"topology": "direct", "mtu": mtu}))
+    problem = find_problem(build_cluster(fabric={"topology": "direct", "mtu": mtu}))
     assert problem.path == "cluster.fabric.mtu"
     assert problem.allowed == "an integer from 1500 to 9000, or inherit"
     assert "RoCE" in (problem.because or "")
 
 
-@pytest.mark.parametrize(("mtu", "kept"), [(1500, 1500), (9000.0, 9000), ("inherit", "inherit")])
-def test_an_mtu_within_reach_is_kept(mtu: Any, kept: Any) -> None:
-    assert spec(cluster(fabric={"topology": "direct", "mtu": mtu})).fabric_mtu == kept
+@pytest.mark.parametrize(("mtu", "clean"), [(1500, 1500), (9000.0, 9000), ("inherit", "inherit")])
+def test_an_mtu_within_reach_is_kept(mtu: Any, clean: Any) -> None:
+    assert (
+        build_declaration(build_cluster(fabric={"topology": "direct", "mtu": mtu})).fabric_mtu
+        == clean
+    )
 
 
 def test_an_unquoted_version_is_refused_because_yaml_shortens_it() -> None:
-    problem = the_problem(cluster(expected={"cuda": 13.10}))
+    problem = find_problem(build_cluster(expected={"cuda": 13.10}))
     assert str(problem) == (
         "cluster.expected.cuda: must be text: put it in quotes (got 13.1); allowed: a version in "
         "quotes, like '580.95'; because without quotes YAML reads 12.10 as the number 12.1"
@@ -155,39 +158,47 @@ def test_an_unquoted_version_is_refused_because_yaml_shortens_it() -> None:
     ],
 )
 def test_a_wrong_value_in_a_service_is_refused_at_its_path(key: str, value: Any, path: str) -> None:
-    assert the_problem(cluster(), {"qwen": trtllm(**{key: value})}).path == f"services.qwen.{path}"
+    assert (
+        find_problem(build_cluster(), {"qwen": trtllm(**{key: value})}).path
+        == f"services.qwen.{path}"
+    )
 
 
 def test_the_good_services_are_good() -> None:
-    assert not problems(cluster(), {"a": trtllm(), "b": vllm(nodes=["spark-2"])})
+    assert not find_problems(build_cluster(), {"a": trtllm(), "b": vllm(nodes=["spark-2"])})
 
 
 def test_a_closed_choice_offers_the_near_name() -> None:
-    problem = the_problem(cluster(fabric={"topology": "swich"}))
+    problem = find_problem(build_cluster(fabric={"topology": "swich"}))
     assert problem.remedy == "did you mean switch?"
     assert problem.allowed == "direct, ring, switch, none"
 
 
 @pytest.mark.parametrize("count", [0, 9])
 def test_a_cluster_has_one_to_eight_nodes(count: int) -> None:
-    problem = the_problem(cluster(count))
+    problem = find_problem(build_cluster(count))
     assert (problem.path, problem.got) == ("cluster.nodes", f"a list of {count}")
 
 
 def test_a_waiver_without_a_reason_is_refused() -> None:
-    found = problems(cluster(waive=[{"rule": "world-size"}, {"rule": "tp-heads", "reason": " "}]))
-    assert [(problem.path, problem.what) for problem in found] == [
+    reported = find_problems(
+        build_cluster(waive=[{"rule": "world-size"}, {"rule": "tp-heads", "reason": " "}])
+    )
+    assert [(problem.path, problem.message) for problem in reported] == [
         ("cluster.waive[0].reason", "is missing"),
         ("cluster.waive[1].reason", "is empty"),
     ]
 
 
 def test_an_integer_too_long_to_print_is_refused_all_the_same() -> None:
-    problem = the_problem(with_node(1, port=10**5000))
-    assert (problem.what, problem.got) == ("is out of range", "a very large number")
+    problem = find_problem(build_changed_cluster(1, port=10**5000))
+    assert (problem.message, problem.got) == ("is out of range", "a very large number")
 
 
 def test_a_service_cannot_be_named_as_our_own_units_are() -> None:
-    assert problems(cluster(), {"rollbacks": vllm()}) == []
-    found = the_problem(cluster(), {"rollback": vllm()})
-    assert (found.path, found.what) == ("services.rollback", "the name is not a name for a service")
+    assert find_problems(build_cluster(), {"rollbacks": vllm()}) == []
+    problem = find_problem(build_cluster(), {"rollback": vllm()})
+    assert (problem.path, problem.message) == (
+        "services.rollback",
+        "the name is not a name for a service",
+    )

@@ -4,29 +4,49 @@ from __future__ import annotations
 
 from typing import Any
 
-from sparkform.config import Spec
+from sparkform.config import Declaration
 from sparkform.doctor import Check, diagnose
 from sparkform.report.rack_report import Observation
-from tests.support.recorded import STACK, SWARM, UP, Key, changed, program_of, rack_spec, recording
+from tests.support.recorded import (
+    STACK,
+    SWARM,
+    UP,
+    Key,
+    build_rack_declaration,
+    change_report,
+    get_recorded_agent,
+    load_recording,
+)
 
 
-def checks_of(seen: Observation, spec: Spec | None = None) -> tuple[Check, ...]:
-    return diagnose(spec or rack_spec(**SWARM), STACK, seen, program_of(recording(UP)))
+def diagnose_recording(
+    observation: Observation, declaration: Declaration | None = None
+) -> tuple[Check, ...]:
+    return diagnose(
+        declaration or build_rack_declaration(**SWARM),
+        STACK,
+        observation,
+        get_recorded_agent(load_recording(UP)),
+    )
 
 
-def rows(checks: tuple[Check, ...], node: str | None, name: str) -> list[Check]:
+def list_rows(checks: tuple[Check, ...], node: str | None, name: str) -> list[Check]:
     return [check for check in checks if (check.node, check.name) == (node, name)]
 
 
-def row(checks: tuple[Check, ...], node: str | None, name: str) -> Check:
-    (found,) = rows(checks, node, name)
-    return found
+def get_row(checks: tuple[Check, ...], node: str | None, name: str) -> Check:
+    (check,) = list_rows(checks, node, name)
+    return check
 
 
-def after_change(place: list[Key], value: Any, spec: Spec | None = None) -> tuple[Check, ...]:
+def diagnose_change(
+    key_path: list[Key], value: Any, declaration: Declaration | None = None
+) -> tuple[Check, ...]:
     """The healthy rack with one value of spark-2 changed."""
-    return checks_of(changed(recording(UP), "spark-2", place, value), spec)
+    return diagnose_recording(
+        change_report(load_recording(UP), "spark-2", key_path, value), declaration
+    )
 
 
-def not_ok(checks: tuple[Check, ...]) -> set[tuple[str | None, str, str]]:
-    return {(one.node, one.name, one.status) for one in checks if one.status != "ok"}
+def list_problem_rows(checks: tuple[Check, ...]) -> set[tuple[str | None, str, str]]:
+    return {(check.node, check.name, check.status) for check in checks if check.status != "ok"}

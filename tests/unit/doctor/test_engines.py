@@ -6,20 +6,27 @@ from typing import Any
 
 import pytest
 
-from sparkform.config import Spec
-from sparkform.doctor import Check, with_probes
-from sparkform.plan.targets import targets
+from sparkform.config import Declaration
+from sparkform.doctor import Check, add_probes
+from sparkform.plan.targets import list_targets
 from sparkform.report.rack_report import Observation
-from tests.support.recorded import SWARM, UP, changed, rack_spec, recording, silent
-from tests.unit.doctor.support import checks_of, row, rows
+from tests.support.recorded import (
+    SWARM,
+    UP,
+    build_rack_declaration,
+    change_report,
+    load_recording,
+    silence_node,
+)
+from tests.unit.doctor.support import diagnose_recording, get_row, list_rows
 
 TOKEN = "4be1c0de00aa-3"
-ANSWERED = {"url": "http://10.87.153.11:8000", "status": 200, "text": "Hi", "took_s": 0.2}
+COMPLETION = {"url": "http://10.87.153.11:8000", "status": 200, "text": "Hi", "took_s": 0.2}
 NAME = "service qwen"
 
 
-def serving(**changes: Any) -> Spec:
-    cluster = rack_spec(**SWARM).cluster
+def build_serving_rack(**changes: Any) -> Declaration:
+    cluster = build_rack_declaration(**SWARM).cluster
     block = {
         "engine": "vllm",
         "runtime": "container",
@@ -28,11 +35,13 @@ def serving(**changes: Any) -> Spec:
         "port": 8000,
         "tensorParallel": 2,
     }
-    return Spec.model_validate({"cluster": cluster, "services": {"qwen": {**block, **changes}}})
+    return Declaration.model_validate(
+        {"cluster": cluster, "services": {"qwen": {**block, **changes}}}
+    )
 
 
-def rank(number: int, **changes: Any) -> dict[str, Any]:
-    found = {
+def build_rank_state(number: int, **changes: Any) -> dict[str, Any]:
+    rank_state = {
         "kind": "container",
         "name": f"sparkform-qwen-{number}",
         "rank": number,
@@ -41,120 +50,160 @@ def rank(number: int, **changes: Any) -> dict[str, Any]:
         "ending": None,
         "last": [],
     }
-    return {**found, **changes}
+    return {**rank_state, **changes}
 
 
-def looked(ranks: list[Any], completion: Any = None, **changes: Any) -> dict[str, Any]:
-    found = {"ranks": ranks, "completion": completion, "not_placed": {}, "kept": []}
-    return {"qwen": {**found, **changes}}
+def build_ready_state(ranks: list[Any], completion: Any = None, **changes: Any) -> dict[str, Any]:
+    service_state = {"ranks": ranks, "completion": completion, "not_placed": {}, "kept": []}
+    return {"qwen": {**service_state, **changes}}
 
 
-def seen(first: Any, second: Any) -> Observation:
-    one = changed(recording(UP), "spark-1", ["steps", "ready"], first)
-    return changed(one, "spark-2", ["steps", "ready"], second)
+def record_ready_states(spark_1: Any, spark_2: Any) -> Observation:
+    observation = change_report(load_recording(UP), "spark-1", ["steps", "ready"], spark_1)
+    return change_report(observation, "spark-2", ["steps", "ready"], spark_2)
 
 
-def judged(first: Any, second: Any) -> tuple[Check, ...]:
-    return checks_of(seen(first, second), serving())
+def diagnose_ready_states(spark_1: Any, spark_2: Any) -> tuple[Check, ...]:
+    return diagnose_recording(record_ready_states(spark_1, spark_2), build_serving_rack())
 
 
-def asked_of(spec: Spec) -> dict[str, Any]:
+def list_ready_requests(declaration: Declaration) -> dict[str, Any]:
     """By node, what the step is asked about the only service."""
-    asked: dict[str, Any] = {
-        one.name: one.steps["ready"] for one in with_probes(targets(spec), spec)
+    step_requests: dict[str, Any] = {
+        target.name: target.steps["ready"]
+        for target in add_probes(list_targets(declaration), declaration)
     }
-    return {node: found["services"][0] for node, found in asked.items()}
+    return {node: step_request["services"][0] for node, step_request in step_requests.items()}
 
 
 def test_each_node_is_asked_for_its_ranks_and_the_first_for_a_token() -> None:
-    asked = asked_of(serving())
-    one, two = asked["spark-1"], asked["spark-2"]
-    assert (one["asks"], two["asks"]) == (True, False)
-    assert one["port"] == 8000
-    assert one["swarm_names"] == []
+    requests = list_ready_requests(build_serving_rack())
+    spark_1, spark_2 = requests["spark-1"], requests["spark-2"]
+    assert (spark_1["asks"], spark_2["asks"]) == (True, False)
+    assert spark_1["port"] == 8000
+    assert spark_1["swarm_names"] == []
 
 
 def test_a_swarms_head_is_asked_for_every_rank() -> None:
-    asked = asked_of(serving(runtime="swarm"))
-    assert asked["spark-1"]["swarm_names"] == ["sparkform-qwen-0", "sparkform-qwen-1"]
-    assert asked["spark-2"]["swarm_names"] == []
+    requests = list_ready_requests(build_serving_rack(runtime="swarm"))
+    assert requests["spark-1"]["swarm_names"] == ["sparkform-qwen-0", "sparkform-qwen-1"]
+    assert requests["spark-2"]["swarm_names"] == []
 
 
 def test_nodes_without_a_service_are_asked_nothing() -> None:
-    spec = rack_spec(**SWARM)
-    assert not any("ready" in one.steps for one in with_probes(targets(spec), spec))
+    declaration = build_rack_declaration(**SWARM)
+    assert not any(
+        "ready" in target.steps for target in add_probes(list_targets(declaration), declaration)
+    )
 
 
 def test_a_service_that_answers_is_well() -> None:
-    checks = judged(looked([rank(0)], ANSWERED), looked([rank(1)]))
-    said = [one.message for one in rows(checks, "spark-1", NAME)]
-    assert said == [
+    checks = diagnose_ready_states(
+        build_ready_state([build_rank_state(0)], COMPLETION),
+        build_ready_state([build_rank_state(1)]),
+    )
+    messages = [check.message for check in list_rows(checks, "spark-1", NAME)]
+    assert messages == [
         "rank 0 runs as sparkform-qwen-0, token 4be1c0de…-3",
         "http://10.87.153.11:8000 completes one token in 0.2 s",
     ]
-    assert {one.status for one in checks if one.name == NAME} == {"ok"}
+    assert {check.status for check in checks if check.name == NAME} == {"ok"}
 
 
 def test_a_dead_rank_is_named_with_its_exit_code_and_last_lines() -> None:
-    dead = rank(1, alive=False, ending="exit code 137 (SIGKILL)", last=["one", "", "two"])
-    found = row(judged(looked([rank(0)], ANSWERED), looked([dead])), "spark-2", NAME)
-    assert found.status == "fail"
-    assert found.message == (
+    dead = build_rank_state(
+        1, alive=False, ending="exit code 137 (SIGKILL)", last=["one", "", "two"]
+    )
+    check = get_row(
+        diagnose_ready_states(
+            build_ready_state([build_rank_state(0)], COMPLETION), build_ready_state([dead])
+        ),
+        "spark-2",
+        NAME,
+    )
+    assert check.status == "fail"
+    assert check.message == (
         "rank 1 is dead, sparkform-qwen-1: exit code 137 (SIGKILL)\n| one\n| two"
     )
-    assert "pulumi up" in str(found.fix)
+    assert "pulumi up" in str(check.fix)
 
 
 def test_a_missing_rank_names_the_log_that_was_kept() -> None:
-    missing = looked([], kept=["/var/log/sparkform/qwen/a.log"])
-    found = row(judged(looked([rank(0)], ANSWERED), missing), "spark-2", NAME)
-    assert (found.status, found.message) == (
+    missing = build_ready_state([], kept=["/var/log/sparkform/qwen/a.log"])
+    check = get_row(
+        diagnose_ready_states(build_ready_state([build_rank_state(0)], COMPLETION), missing),
+        "spark-2",
+        NAME,
+    )
+    assert (check.status, check.message) == (
         "fail",
         "rank 1 has no engine here; the last log is /var/log/sparkform/qwen/a.log",
     )
 
 
 def test_ranks_of_different_starts_are_a_fault_of_the_rack() -> None:
-    other = rank(1, token="4be1c0de00aa-2")
-    found = row(judged(looked([rank(0)], ANSWERED), looked([other])), None, NAME)
-    assert found.status == "fail"
-    assert "spark-1 4be1c0de00aa-3, spark-2 4be1c0de00aa-2" in found.message
+    older_rank = build_rank_state(1, token="4be1c0de00aa-2")
+    check = get_row(
+        diagnose_ready_states(
+            build_ready_state([build_rank_state(0)], COMPLETION), build_ready_state([older_rank])
+        ),
+        None,
+        NAME,
+    )
+    assert check.status == "fail"
+    assert "spark-1 4be1c0de00aa-3, spark-2 4be1c0de00aa-2" in check.message
 
 
 @pytest.mark.parametrize(
     ("status", "fix"), [(0, "sparkform logs"), (401, "the key out again"), (500, "pulumi up")]
 )
 def test_an_api_without_a_completion_fails(status: int, fix: str) -> None:
-    completion = {**ANSWERED, "status": status, "text": "why"}
-    found = rows(judged(looked([rank(0)], completion), looked([rank(1)])), "spark-1", NAME)[1]
-    assert found.status == "fail"
-    assert "why" in found.message
-    assert fix in str(found.fix)
+    completion = {**COMPLETION, "status": status, "text": "why"}
+    check = list_rows(
+        diagnose_ready_states(
+            build_ready_state([build_rank_state(0)], completion),
+            build_ready_state([build_rank_state(1)]),
+        ),
+        "spark-1",
+        NAME,
+    )[1]
+    assert check.status == "fail"
+    assert "why" in check.message
+    assert fix in str(check.fix)
 
 
 def test_swarms_own_reason_is_told() -> None:
-    said = {"sparkform-qwen-1": "no suitable node (insufficient resources on 1 node)"}
-    checks = judged(looked([rank(0)], ANSWERED, not_placed=said), looked([]))
-    assert any("no suitable node" in one.message for one in rows(checks, "spark-1", NAME))
+    not_placed = {"sparkform-qwen-1": "no suitable node (insufficient resources on 1 node)"}
+    checks = diagnose_ready_states(
+        build_ready_state([build_rank_state(0)], COMPLETION, not_placed=not_placed),
+        build_ready_state([]),
+    )
+    assert any("no suitable node" in check.message for check in list_rows(checks, "spark-1", NAME))
 
 
 def test_an_engine_of_no_declared_service_is_told() -> None:
-    stranger = {
+    container = {
         "id": "1",
         "name": "sparkform-old-0",
         "image": "a",
         "state": "running",
         "labels": {"sparkform.service": "old"},
     }
-    one = changed(recording(UP), "spark-2", ["facts", "containers"], [stranger])
-    found = row(checks_of(one), "spark-2", "engines")
-    assert found.status == "warn"
-    assert "service old" in found.message
+    observation = change_report(load_recording(UP), "spark-2", ["facts", "containers"], [container])
+    check = get_row(diagnose_recording(observation), "spark-2", "engines")
+    assert check.status == "warn"
+    assert "service old" in check.message
 
 
 @pytest.mark.parametrize("names", [None, ["spark-1", "spark-2"]])
 def test_a_silent_node_of_a_service_does_not_keep_doctor_from_judging(names) -> None:
-    found = silent(seen(looked([rank(0)], ANSWERED), looked([rank(1)])), "spark-2")
-    checks = checks_of(found, serving(nodes=names))
-    assert row(checks, "spark-2", "login").status == "fail"
-    assert [one.status for one in rows(checks, "spark-1", NAME)] == ["ok", "ok"]
+    observation = silence_node(
+        record_ready_states(
+            build_ready_state([build_rank_state(0)], COMPLETION),
+            build_ready_state([build_rank_state(1)]),
+        ),
+        "spark-2",
+    )
+    checks = diagnose_recording(observation, build_serving_rack(nodes=names))
+    assert get_row(checks, "spark-2", "login").status == "fail"
+    assert [check.status for check in list_rows(checks, "spark-1", NAME)] == ["ok", "ok"]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from sparkform.doctor.versions import at_least
+from sparkform.doctor.versions import is_at_least
 
 
 @pytest.mark.parametrize(
-    ("found", "floor", "holds"),
+    ("version", "floor", "holds"),
     [
         ("580.142", "580.95", True),
         ("580.95", "580.142", False),
@@ -19,5 +19,5 @@ from sparkform.doctor.versions import at_least
         ("unknown", "1", None),
     ],
 )
-def test_parts_are_compared_one_by_one(found: str, floor: str, holds: bool | None) -> None:
-    assert at_least(found, floor) is holds
+def test_parts_are_compared_one_by_one(version: str, floor: str, holds: bool | None) -> None:
+    assert is_at_least(version, floor) is holds

@@ -6,24 +6,26 @@ from ipaddress import IPv4Network
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkform.fabric.addressing import FabricAddress, fabric_addresses, overlapping
-from sparkform.fabric.topology import Port, Topology, cables
+from sparkform.fabric.addressing import FabricAddress, assign_addresses, find_overlaps
+from sparkform.fabric.topology import Port, Topology, build_cables
 
 POOL = IPv4Network("192.168.100.0/22")
 
 
-def plan(
+def assign(
     topology: Topology, count: int, port: Port = 0, pool: IPv4Network = POOL
 ) -> dict[tuple[str, int, str], FabricAddress]:
     nodes = [f"spark-{number + 1}" for number in range(count)]
-    laid = cables(topology, nodes, dict.fromkeys(nodes, port))
+    rack_cables = build_cables(topology, nodes, dict.fromkeys(nodes, port))
     subnets = tuple(pool.subnets(prefixlen_diff=3))
-    found = fabric_addresses(laid, subnets, {node: index for index, node in enumerate(nodes)})
-    return {(entry.node, entry.port, entry.half): entry for entry in found}
+    addresses = assign_addresses(
+        rack_cables, subnets, {node: index for index, node in enumerate(nodes)}
+    )
+    return {(entry.node, entry.port, entry.half): entry for entry in addresses}
 
 
 def test_two_sparks_on_one_cable_get_one_subnet_a_half() -> None:
-    entries = plan("direct", 2)
+    entries = assign("direct", 2)
     assert {key: str(entry.address) for key, entry in entries.items()} == {
         ("spark-1", 0, "A"): "192.168.100.10/25",
         ("spark-1", 0, "B"): "192.168.100.138/25",
@@ -33,7 +35,7 @@ def test_two_sparks_on_one_cable_get_one_subnet_a_half() -> None:
 
 
 def test_a_ring_gives_every_node_four_addresses_and_follows_nvidias_cabling() -> None:
-    entries = plan("ring", 3)
+    entries = assign("ring", 3)
     assert len(entries) == 12
     assert [entry.cable for key, entry in entries.items() if key[2] == "A"] == [
         "spark-1:0-spark-2:1",
@@ -46,21 +48,21 @@ def test_a_ring_gives_every_node_four_addresses_and_follows_nvidias_cabling() ->
 
 
 def test_a_third_spark_behind_the_switch_moves_nothing() -> None:
-    two, three = plan("switch", 2), plan("switch", 3)
+    two, three = assign("switch", 2), assign("switch", 3)
     assert {key: entry.address for key, entry in two.items()}.items() <= {
         key: entry.address for key, entry in three.items()
     }.items()
 
 
 def test_direct_and_switch_share_their_addresses() -> None:
-    direct, switch = plan("direct", 2), plan("switch", 2)
+    direct, switch = assign("direct", 2), assign("switch", 2)
     assert {key: entry.address for key, entry in direct.items()} == {
         key: entry.address for key, entry in switch.items()
     }
 
 
 def test_one_node_needs_no_fabric() -> None:
-    assert plan("none", 1) == {}
+    assert assign("none", 1) == {}
 
 
 pools = st.integers(16, 24).flatmap(
@@ -79,7 +81,7 @@ shapes = st.one_of(
 def test_no_node_has_two_interfaces_in_one_subnet_and_no_address_is_given_twice(
     pool: IPv4Network, shape: tuple[Topology, int]
 ) -> None:
-    entries = plan(*shape, pool=pool).values()
+    entries = assign(*shape, pool=pool).values()
     assert max(Counter((entry.node, entry.address.network) for entry in entries).values()) == 1
     assert max(Counter(entry.address.ip for entry in entries).values()) == 1
     assert all(entry.address.network.subnet_of(pool) for entry in entries)
@@ -87,7 +89,7 @@ def test_no_node_has_two_interfaces_in_one_subnet_and_no_address_is_given_twice(
 
 @given(shape=shapes)
 def test_peers_see_each_other_on_the_same_half_and_subnet(shape: tuple[Topology, int]) -> None:
-    entries = plan(*shape)
+    entries = assign(*shape)
     by_address = {(entry.node, entry.address): entry for entry in entries.values()}
     for entry in entries.values():
         for node, address in entry.peers:
@@ -99,4 +101,4 @@ def test_peers_see_each_other_on_the_same_half_and_subnet(shape: tuple[Topology,
 
 def test_an_overlap_is_named_and_the_default_route_is_none() -> None:
     home, other, default = map(IPv4Network, ("192.168.101.0/24", "10.0.0.0/8", "0.0.0.0/0"))
-    assert overlapping(POOL, [home, other, default]) == (home,)
+    assert find_overlaps(POOL, [home, other, default]) == (home,)

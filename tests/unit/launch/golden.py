@@ -6,37 +6,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from sparkform.config import Spec
-from sparkform.launch.readable import readable
-from tests.unit.launch.racks import NODES, on, planned, trt, vll
+from sparkform.config import Declaration
+from sparkform.launch.readable import render_launches
+from tests.unit.launch.racks import NODE_COUNTS, build_trtllm, build_vllm, on, plan_rack_launches
 
 FOLDER = Path(__file__).parent / "golden"
 RUNTIMES = {"trtllm": ("swarm", "container"), "vllm": ("swarm", "container", "native")}
-KEY = frozenset({"apiKey"})
+API_KEY = frozenset({"apiKey"})
 
-Case = tuple[str, Spec, frozenset[str]]
+GoldenCase = tuple[str, Declaration, frozenset[str]]
 
 
-def cases() -> Iterator[Case]:
+def list_cases() -> Iterator[GoldenCase]:
     """Name, declaration, and the secrets that the stack has."""
-    for topology in NODES:
+    for topology in NODE_COUNTS:
         for runtime in RUNTIMES["trtllm"]:
-            declared = on(topology, qwen=trt(topology, runtime=runtime))
-            yield f"trtllm-{runtime}-{topology}", declared, frozenset()
+            declaration = on(topology, qwen=build_trtllm(topology, runtime=runtime))
+            yield f"trtllm-{runtime}-{topology}", declaration, frozenset()
         for runtime in RUNTIMES["vllm"]:
-            declared = on(topology, oss=vll(topology, runtime=runtime))
-            yield f"vllm-{runtime}-{topology}", declared, KEY
-    yield from _further()
+            declaration = on(topology, oss=build_vllm(topology, runtime=runtime))
+            yield f"vllm-{runtime}-{topology}", declaration, API_KEY
+    yield from _list_further_cases()
 
 
-def _further() -> Iterator[Case]:
-    ray = vll("direct", launcher="ray")
-    yield "vllm-container-direct-ray", on("direct", oss=ray), KEY
-    native = vll("direct", launcher="ray", runtime="native")
-    yield "vllm-native-direct-ray", on("direct", oss=native), KEY
-    copies = vll("direct", tensorParallel=1, dataParallel=2)
+def _list_further_cases() -> Iterator[GoldenCase]:
+    ray = build_vllm("direct", launcher="ray")
+    yield "vllm-container-direct-ray", on("direct", oss=ray), API_KEY
+    native = build_vllm("direct", launcher="ray", runtime="native")
+    yield "vllm-native-direct-ray", on("direct", oss=native), API_KEY
+    copies = build_vllm("direct", tensorParallel=1, dataParallel=2)
     yield "vllm-container-direct-copies", on("direct", oss=copies), frozenset()
-    every = vll(
+    all_options = build_vllm(
         "none",
         quantization="mxfp4",
         kvCacheDtype="fp8",
@@ -52,8 +52,8 @@ def _further() -> Iterator[Case]:
         environment={"NCCL_DEBUG": "WARN", "VLLM_USE_V1": "1"},
         image="vllm/vllm-openai:v0.26.0-aarch64-cu129-ubuntu2404",
     )
-    yield "vllm-container-none-every-key", on("none", oss=every), KEY
-    graphs = trt(
+    yield "vllm-container-none-every-key", on("none", oss=all_options), API_KEY
+    trtllm_options = build_trtllm(
         "direct",
         image="nvcr.io/nvidia/tensorrt-llm/release:1.3.0rc13",
         cudaGraph=False,
@@ -69,25 +69,25 @@ def _further() -> Iterator[Case]:
         environment={"TLLM_LOG_LEVEL": "INFO"},
         extraArgs=["--num_postprocess_workers", "2"],
     )
-    yield "trtllm-container-direct-every-key", on("direct", qwen=graphs), frozenset()
+    yield "trtllm-container-direct-every-key", on("direct", qwen=trtllm_options), frozenset()
 
 
-def text(case: Case) -> str:
+def render_case(case: GoldenCase) -> str:
     """What the case's file holds."""
-    _, declared, secrets = case
-    plan = planned(declared, secrets=secrets)
+    _, declaration, secrets = case
+    plan = plan_rack_launches(declaration, secrets=secrets)
     assert plan.problems == (), [str(problem) for problem in plan.problems]
     (launches,) = plan.services.values()
-    return readable(launches) + "\n"
+    return render_launches(launches) + "\n"
 
 
-def write() -> None:
+def write_golden_files() -> None:
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.txt"):
         old.unlink()
-    for case in cases():
-        (FOLDER / f"{case[0]}.txt").write_text(text(case))
+    for case in list_cases():
+        (FOLDER / f"{case[0]}.txt").write_text(render_case(case))
 
 
 if __name__ == "__main__":
-    write()
+    write_golden_files()

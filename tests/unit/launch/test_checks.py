@@ -4,105 +4,111 @@ from dataclasses import replace
 
 import pytest
 
-from sparkform.launch import Launch, digest
-from sparkform.launch.checks import port_clashes, ranks_differ, secrets_shown
-from tests.unit.launch.racks import on, planned, trt, vll
+from sparkform.launch import Launch, hash_launches
+from sparkform.launch.checks import find_port_clashes, find_rank_differences, find_shown_secrets
+from tests.unit.launch.racks import build_trtllm, build_vllm, on, plan_rack_launches
 
-OWN = {"VLLM_HOST_IP", "NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME", "NCCL_IB_HCA"}
+PER_NODE_NAMES = {"VLLM_HOST_IP", "NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME", "NCCL_IB_HCA"}
 
 
-def pair() -> tuple[Launch, Launch]:
-    first, second = planned(on("direct", oss=vll("direct"))).services["oss"]
-    return first, second
+def plan_pair() -> tuple[Launch, Launch]:
+    head, worker = plan_rack_launches(on("direct", oss=build_vllm("direct"))).services["oss"]
+    return head, worker
 
 
 def test_planned_ranks_do_not_differ() -> None:
-    assert list(ranks_differ(pair(), OWN)) == []
+    assert list(find_rank_differences(plan_pair(), PER_NODE_NAMES)) == []
 
 
 def test_a_planted_variable_is_found() -> None:
-    first, second = pair()
-    planted = replace(second, environment={**second.environment, "NCCL_ALGO": "Ring"})
-    (problem,) = ranks_differ((first, planted), OWN)
-    assert problem.what == "ranks 0 (spark-1) and 1 (spark-2) differ in NCCL_ALGO"
+    head, worker = plan_pair()
+    planted = replace(worker, environment={**worker.environment, "NCCL_ALGO": "Ring"})
+    (problem,) = find_rank_differences((head, planted), PER_NODE_NAMES)
+    assert problem.message == "ranks 0 (spark-1) and 1 (spark-2) differ in NCCL_ALGO"
 
 
 def test_a_planted_argument_is_found() -> None:
-    first, second = pair()
-    planted = replace(second, argv=(*second.argv, "--enforce-eager"))
-    (problem,) = ranks_differ((first, planted), OWN)
-    assert "their arguments" in problem.what
+    head, worker = plan_pair()
+    planted = replace(worker, argv=(*worker.argv, "--enforce-eager"))
+    (problem,) = find_rank_differences((head, planted), PER_NODE_NAMES)
+    assert "their arguments" in problem.message
 
 
 @pytest.mark.parametrize("change", [{"image": "other:1"}, {"devices": ()}, {"ulimits": {}}])
 def test_a_planted_container_setting_is_found(change: dict[str, object]) -> None:
-    first, second = pair()
-    (problem,) = ranks_differ((first, replace(second, **change)), OWN)  # type: ignore[arg-type]
-    assert problem.what.endswith(next(iter(change)))
+    head, worker = plan_pair()
+    (problem,) = find_rank_differences((head, replace(worker, **change)), PER_NODE_NAMES)  # type: ignore[arg-type]
+    assert problem.message.endswith(next(iter(change)))
 
 
 def test_a_planted_file_is_found() -> None:
-    first, second = pair()
-    planted = replace(second, files=(replace(second.files[0], text="exit 1\n"),))
-    (problem,) = ranks_differ((first, planted), OWN)
-    assert problem.what.endswith("/etc/sparkform/start")
+    head, worker = plan_pair()
+    planted = replace(worker, files=(replace(worker.files[0], text="exit 1\n"),))
+    (problem,) = find_rank_differences((head, planted), PER_NODE_NAMES)
+    assert problem.message.endswith("/etc/sparkform/start")
 
 
 def test_two_services_on_one_port_of_one_node_clash() -> None:
-    spec = on(
+    declaration = on(
         "direct",
-        one=vll("none", nodes=["spark-1"], port=29501),
-        two=vll("direct"),
+        one=build_vllm("none", nodes=["spark-1"], port=29501),
+        two=build_vllm("direct"),
     )
-    (problem,) = planned(spec).problems
-    assert "port 29501 on spark-1 (rendezvous) is taken by service one (API)" in problem.what
+    (problem,) = plan_rack_launches(declaration).problems
+    assert "port 29501 on spark-1 (rendezvous) is taken by service one (API)" in problem.message
 
 
 def test_services_on_different_nodes_do_not_clash() -> None:
-    spec = on("direct", one=vll("none", nodes=["spark-1"]), two=vll("none", nodes=["spark-2"]))
-    assert planned(spec).problems == ()
+    declaration = on(
+        "direct",
+        one=build_vllm("none", nodes=["spark-1"]),
+        two=build_vllm("none", nodes=["spark-2"]),
+    )
+    assert plan_rack_launches(declaration).problems == ()
 
 
 def test_a_launch_clashes_with_itself() -> None:
-    (problem,) = planned(on("direct", oss=vll("direct", port=29501))).problems
-    assert "is taken by service oss (API)" in problem.what
+    (problem,) = plan_rack_launches(on("direct", oss=build_vllm("direct", port=29501))).problems
+    assert "is taken by service oss (API)" in problem.message
 
 
 def test_loopback_addresses_do_not_meet() -> None:
-    first, second = pair()
-    one = replace(first, ports=(replace(first.ports[0], address="127.0.0.1"),))
-    two = replace(second, node=first.node, ports=(replace(first.ports[0], address="10.0.0.11"),))
-    assert list(port_clashes((one, two))) == []
+    head, worker = plan_pair()
+    loopback_launch = replace(head, ports=(replace(head.ports[0], address="127.0.0.1"),))
+    management_launch = replace(
+        worker, node=head.node, ports=(replace(head.ports[0], address="10.0.0.11"),)
+    )
+    assert list(find_port_clashes((loopback_launch, management_launch))) == []
 
 
 def test_a_planted_secret_is_found_by_value_and_by_looks() -> None:
-    first, _ = pair()
-    by_value = replace(first, argv=(*first.argv, "correct horse"))
-    by_looks = replace(first, argv=(*first.argv, "nvapi-" + "x" * 20))
-    assert list(secrets_shown((first,), ["correct horse"])) == []
-    assert len(list(secrets_shown((by_value,), ["correct horse"]))) == 1
-    assert len(list(secrets_shown((by_looks,)))) == 1
+    head, _ = plan_pair()
+    by_value = replace(head, argv=(*head.argv, "correct horse"))
+    by_looks = replace(head, argv=(*head.argv, "nvapi-" + "x" * 20))
+    assert list(find_shown_secrets((head,), ["correct horse"])) == []
+    assert len(list(find_shown_secrets((by_value,), ["correct horse"]))) == 1
+    assert len(list(find_shown_secrets((by_looks,)))) == 1
 
 
 def test_the_digest_follows_content_alone() -> None:
-    launches, again = pair(), pair()
-    assert digest(launches) == digest(again)
+    launches, replanned = plan_pair(), plan_pair()
+    assert hash_launches(launches) == hash_launches(replanned)
     reworded = replace(launches[0], unproven=("new words",))
-    assert digest((reworded, launches[1])) == digest(launches)
-    assert digest(launches[::-1]) != digest(launches)
+    assert hash_launches((reworded, launches[1])) == hash_launches(launches)
+    assert hash_launches(launches[::-1]) != hash_launches(launches)
 
 
 @pytest.mark.parametrize(
     "change", [{"gpuMemoryUtilization": 0.79}, {"port": 8001}, {"environment": {"A": "1"}}]
 )
 def test_a_changed_declaration_changes_the_digest(change: dict[str, object]) -> None:
-    before = planned(on("direct", oss=vll("direct"))).services["oss"]
-    after = planned(on("direct", oss=vll("direct", **change))).services["oss"]
-    assert digest(before) != digest(after)
+    before = plan_rack_launches(on("direct", oss=build_vllm("direct"))).services["oss"]
+    after = plan_rack_launches(on("direct", oss=build_vllm("direct", **change))).services["oss"]
+    assert hash_launches(before) != hash_launches(after)
 
 
 def test_models_that_arrive_do_not_change_the_digest() -> None:
-    from tests.unit.launch.racks import document
+    from tests.unit.launch.racks import build_report
 
     path = "/var/lib/sparkform/models/hub/models--openai--gpt-oss-120b/snapshots/0"
     model = {
@@ -114,11 +120,15 @@ def test_models_that_arrive_do_not_change_the_digest() -> None:
         "complete": True,
         "missing": [],
     }
-    found = {"spark-1": document(0, models=[model]), "spark-2": document(1)}
-    spec = on("direct", oss=vll("direct"))
-    assert digest(planned(spec, found).services["oss"]) == digest(planned(spec).services["oss"])
+    reports = {"spark-1": build_report(0, models=[model]), "spark-2": build_report(1)}
+    declaration = on("direct", oss=build_vllm("direct"))
+    assert hash_launches(plan_rack_launches(declaration, reports).services["oss"]) == hash_launches(
+        plan_rack_launches(declaration).services["oss"]
+    )
 
 
 def test_a_world_that_is_not_the_number_of_nodes_is_refused() -> None:
-    (problem,) = planned(on("direct", qwen=trt("direct", tensorParallel=1))).problems
+    (problem,) = plan_rack_launches(
+        on("direct", qwen=build_trtllm("direct", tensorParallel=1))
+    ).problems
     assert problem.got == "1 x 1 x 1 = 1 for 2 nodes"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.launch.golden import FOLDER, Case, cases, text
+from tests.unit.launch.golden import FOLDER, GoldenCase, list_cases, render_case
 
-CASES = list(cases())
+CASES = list(list_cases())
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case[0]))
-def test_a_launch_is_as_its_golden_file_says(case: Case) -> None:
-    assert text(case) == (FOLDER / f"{case[0]}.txt").read_text(), (
+def test_a_launch_is_as_its_golden_file_says(case: GoldenCase) -> None:
+    assert render_case(case) == (FOLDER / f"{case[0]}.txt").read_text(), (
         "if the change was meant: python -m tests.unit.launch.golden"
     )
 
@@ -23,13 +23,13 @@ def test_every_golden_file_has_a_case() -> None:
 def test_every_engine_runtime_and_topology_has_a_case() -> None:
     runs = ("trtllm-swarm", "trtllm-container", "vllm-swarm", "vllm-container", "vllm-native")
     topologies = ("none", "direct", "ring", "switch")
-    wanted = {f"{run}-{topology}" for run in runs for topology in topologies}
-    assert wanted <= {name for name, _, _ in CASES}
+    expected = {f"{run}-{topology}" for run in runs for topology in topologies}
+    assert expected <= {name for name, _, _ in CASES}
 
 
 def test_a_changed_declaration_is_seen_by_the_comparison() -> None:
-    name, declared, secrets = CASES[0]
-    service = next(iter(declared.services))
-    changed = declared.services[service].model_copy(update={"port": 9999})
-    other = declared.model_copy(update={"services": {service: changed}})
-    assert text((name, other, secrets)) != (FOLDER / f"{name}.txt").read_text()
+    name, declaration, secrets = CASES[0]
+    service = next(iter(declaration.services))
+    changed = declaration.services[service].model_copy(update={"port": 9999})
+    changed_declaration = declaration.model_copy(update={"services": {service: changed}})
+    assert render_case((name, changed_declaration, secrets)) != (FOLDER / f"{name}.txt").read_text()

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from sparkform.launch.trtllm_keys import DATA, allowed_keys, has_option, key_problems
-from sparkform.launch.versions import Version, parse, tag_version
+from sparkform.launch.trtllm_keys import DATA, find_allowed_keys, find_key_problems, has_option
+from sparkform.launch.versions import Version, parse_tag_version, parse_version
 
 IMAGE = "nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
 
@@ -23,36 +23,37 @@ IMAGE = "nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
     ],
 )
 def test_a_tag_tells_its_version_or_none(image: str, version: str | None) -> None:
-    found = tag_version(image)
-    assert (str(found) if found else None) == version
+    parsed = parse_tag_version(image)
+    assert (str(parsed) if parsed else None) == version
 
 
 def test_candidates_come_before_their_release() -> None:
     texts = ["1.2.0rc3", "1.2.0rc10", "1.2.0", "1.2.1", "1.3.0rc5", "1.3.0rc5.post1", "1.3.0"]
-    versions = [parse(text) for text in texts]
+    versions = [parse_version(text) for text in texts]
     assert versions == sorted(version for version in versions if version)
 
 
 def test_a_key_that_no_reference_has_is_refused() -> None:
-    (problem,) = key_problems("qwen", IMAGE, {"allreduce_strategy": "NCCL", "ring": 1})
-    assert "does not know ring in its engine file" in problem.what
+    (problem,) = find_key_problems("qwen", IMAGE, {"allreduce_strategy": "NCCL", "ring": 1})
+    assert "does not know ring in its engine file" in problem.message
 
 
 def test_an_inner_key_that_no_source_has_is_refused() -> None:
-    (problem,) = key_problems("qwen", IMAGE, {"kv_cache_config": {"dtype": "auto", "type": 1}})
-    assert "kv_cache_config.type" in problem.what
+    (problem,) = find_key_problems("qwen", IMAGE, {"kv_cache_config": {"dtype": "auto", "type": 1}})
+    assert "kv_cache_config.type" in problem.message
 
 
 def test_a_later_key_is_refused_in_an_earlier_image() -> None:
     assert (
-        list(key_problems("qwen", IMAGE.replace("1.2.1", "1.3.0rc13"), {"pp_partition": [1]})) == []
+        list(find_key_problems("qwen", IMAGE.replace("1.2.1", "1.3.0rc13"), {"pp_partition": [1]}))
+        == []
     )
-    assert len(list(key_problems("qwen", IMAGE, {"pp_partition": [1]}))) == 1
+    assert len(list(find_key_problems("qwen", IMAGE, {"pp_partition": [1]}))) == 1
 
 
 def test_versions_outside_the_sources_have_no_keys() -> None:
-    assert allowed_keys(Version(1, 1, 0)) is None
-    assert allowed_keys(Version(2, 0, 0)) is None
+    assert find_allowed_keys(Version(1, 1, 0)) is None
+    assert find_allowed_keys(Version(2, 0, 0)) is None
 
 
 def test_the_served_name_is_an_option_since_its_release() -> None:
@@ -69,5 +70,5 @@ def test_every_list_of_the_data_names_its_source() -> None:
         *document["options"],
     ]
     assert all(len(row["source"]) > 20 for row in rows)
-    names = {one["name"] for one in document["snapshots"]}
+    names = {snapshot["name"] for snapshot in document["snapshots"]}
     assert all(set(row["snapshots"]) <= names for row in document["versions"])

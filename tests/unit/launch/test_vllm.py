@@ -7,72 +7,76 @@ import pytest
 
 from sparkform.errors import Problem
 from sparkform.launch import Launch
-from tests.unit.launch.racks import document, on, planned, vll
+from tests.unit.launch.racks import build_report, build_vllm, on, plan_rack_launches
 
-KEY = frozenset({"apiKey"})
+API_KEY = frozenset({"apiKey"})
 
 
-def launches(topology: str, secrets: frozenset[str] = KEY, **changes: Any) -> tuple[Launch, ...]:
-    plan = planned(on(topology, oss=vll(topology, **changes)), secrets=secrets)
+def plan_service(
+    topology: str, secrets: frozenset[str] = API_KEY, **changes: Any
+) -> tuple[Launch, ...]:
+    plan = plan_rack_launches(on(topology, oss=build_vllm(topology, **changes)), secrets=secrets)
     assert plan.problems == (), [str(problem) for problem in plan.problems]
     return plan.services["oss"]
 
 
-def problems(topology: str, **changes: Any) -> list[Problem]:
-    return list(planned(on(topology, oss=vll(topology, **changes))).problems)
+def list_problems(topology: str, **changes: Any) -> list[Problem]:
+    return list(plan_rack_launches(on(topology, oss=build_vllm(topology, **changes))).problems)
 
 
 def value(launch: Launch, option: str) -> str:
     return launch.argv[launch.argv.index(option) + 1]
 
 
-def start(launch: Launch) -> str:
+def get_start_script(launch: Launch) -> str:
     return next(file.text for file in launch.files if file.path.endswith("/start"))
 
 
 @pytest.mark.parametrize("topology", ["direct", "ring", "switch"])
 def test_ranks_are_numbered_and_all_but_the_first_are_headless(topology: str) -> None:
-    ranks = launches(topology)
-    assert [value(one, "--node-rank") for one in ranks] == [str(at) for at in range(len(ranks))]
-    assert ["--headless" in one.argv for one in ranks] == [False] + [True] * (len(ranks) - 1)
-    assert {value(one, "--master-addr") for one in ranks} == {"10.0.0.11"}
-    assert {value(one, "--nnodes") for one in ranks} == {str(len(ranks))}
+    ranks = plan_service(topology)
+    assert [value(launch, "--node-rank") for launch in ranks] == [
+        str(number) for number in range(len(ranks))
+    ]
+    assert ["--headless" in launch.argv for launch in ranks] == [False] + [True] * (len(ranks) - 1)
+    assert {value(launch, "--master-addr") for launch in ranks} == {"10.0.0.11"}
+    assert {value(launch, "--nnodes") for launch in ranks} == {str(len(ranks))}
 
 
 def test_one_node_has_no_place_among_others() -> None:
-    (only,) = launches("none")
-    assert not {"--nnodes", "--node-rank", "--headless", "--master-addr"} & set(only.argv)
+    (launch,) = plan_service("none")
+    assert not {"--nnodes", "--node-rank", "--headless", "--master-addr"} & set(launch.argv)
 
 
 def test_copies_meet_at_the_head() -> None:
-    for one in launches("direct", tensorParallel=1, dataParallel=2):
-        assert value(one, "--data-parallel-size") == "2"
-        assert value(one, "--data-parallel-address") == "10.0.0.11"
+    for launch in plan_service("direct", tensorParallel=1, dataParallel=2):
+        assert value(launch, "--data-parallel-size") == "2"
+        assert value(launch, "--data-parallel-address") == "10.0.0.11"
 
 
 def test_only_the_rank_that_answers_is_given_the_api_key() -> None:
-    head, worker = launches("direct")
+    head, worker = plan_service("direct")
     assert [secret.secret for secret in head.secrets] == ["apiKey"]
-    assert "VLLM_API_KEY" in start(head)
+    assert "VLLM_API_KEY" in get_start_script(head)
     assert worker.secrets == ()
-    assert "VLLM_API_KEY" not in start(worker)
-    assert launches("direct", frozenset())[0].secrets == ()
+    assert "VLLM_API_KEY" not in get_start_script(worker)
+    assert plan_service("direct", frozenset())[0].secrets == ()
 
 
 @pytest.mark.parametrize("runtime", ["swarm", "container", "native"])
 def test_a_secret_is_a_path_and_never_an_argument_or_a_variable(runtime: str) -> None:
-    (only,) = launches("none", runtime=runtime)
-    (secret,) = only.secrets
+    (launch,) = plan_service("none", runtime=runtime)
+    (secret,) = launch.secrets
     assert secret.mode == "0400"
-    assert f'"$(cat {secret.path})"' in start(only)
-    assert "VLLM_API_KEY" not in only.environment
-    assert not [argument for argument in only.argv if "api-key" in argument]
+    assert f'"$(cat {secret.path})"' in get_start_script(launch)
+    assert "VLLM_API_KEY" not in launch.environment
+    assert not [argument for argument in launch.argv if "api-key" in argument]
 
 
 def test_an_engine_runs_offline_and_is_given_no_token() -> None:
-    (only,) = launches("none", frozenset({"apiKey", "hfToken"}))
-    assert only.environment["HF_HUB_OFFLINE"] == "1"
-    assert [secret.secret for secret in only.secrets] == ["apiKey"]
+    (launch,) = plan_service("none", frozenset({"apiKey", "hfToken"}))
+    assert launch.environment["HF_HUB_OFFLINE"] == "1"
+    assert [secret.secret for secret in launch.secrets] == ["apiKey"]
 
 
 def test_an_existing_cache_is_used_where_it_is() -> None:
@@ -86,35 +90,37 @@ def test_an_existing_cache_is_used_where_it_is() -> None:
         "complete": True,
         "missing": [],
     }
-    found = {"spark-1": document(0, models=[model]), "spark-2": document(1)}
-    first, second = planned(on("direct", oss=vll("direct")), found).services["oss"]
-    assert first.mounts[0].source == "/var/lib/sparkform/models"
-    assert second.mounts[0].source == "/var/lib/sparkform/models/hub"
-    assert first.mounts[0].target == second.mounts[0].target == "/models/hub"
+    reports = {"spark-1": build_report(0, models=[model]), "spark-2": build_report(1)}
+    head, worker = plan_rack_launches(on("direct", oss=build_vllm("direct")), reports).services[
+        "oss"
+    ]
+    assert head.mounts[0].source == "/var/lib/sparkform/models"
+    assert worker.mounts[0].source == "/var/lib/sparkform/models/hub"
+    assert head.mounts[0].target == worker.mounts[0].target == "/models/hub"
 
 
 def test_a_local_path_is_the_same_argument_on_all_ranks() -> None:
     for runtime, argument in (("container", "/models/big"), ("native", "/srv/big")):
         changes: dict[str, Any] = {"model": None, "modelPath": "/srv/big", "servedName": "big"}
-        for one in launches("direct", runtime=runtime, **changes):
-            assert argument in one.argv
-            assert "HF_HUB_CACHE" not in one.environment
+        for launch in plan_service("direct", runtime=runtime, **changes):
+            assert argument in launch.argv
+            assert "HF_HUB_CACHE" not in launch.environment
 
 
 def test_a_fetched_draft_is_found_beside_a_model_at_a_path() -> None:
     draft = {"method": "eagle3", "tokens": 3, "model": "acme/draft"}
     local: dict[str, Any] = {"model": None, "modelPath": "/srv/big", "servedName": "big"}
     changes = local | {"speculative": draft}
-    (only,) = launches("none", **changes)
-    assert [one.target for one in only.mounts[:2]] == ["/models/big", "/models/hub"]
-    assert only.environment["HF_HUB_CACHE"] == "/models/hub"
-    (native,) = launches("none", runtime="native", **changes)
+    (launch,) = plan_service("none", **changes)
+    assert [mount.target for mount in launch.mounts[:2]] == ["/models/big", "/models/hub"]
+    assert launch.environment["HF_HUB_CACHE"] == "/models/hub"
+    (native,) = plan_service("none", runtime="native", **changes)
     assert native.environment["HF_HUB_CACHE"].endswith("/hub")
 
 
 def test_speculation_is_one_argument_without_blanks() -> None:
-    (only,) = launches("none", speculative={"method": "mtp", "tokens": 2})
-    text = value(only, "--speculative-config")
+    (launch,) = plan_service("none", speculative={"method": "mtp", "tokens": 2})
+    text = value(launch, "--speculative-config")
     assert json.loads(text) == {"method": "mtp", "num_speculative_tokens": 2}
     assert " " not in text
 
@@ -123,47 +129,49 @@ def test_speculation_is_one_argument_without_blanks() -> None:
     "argument", ["--tensor-parallel-size=2", "-tp", "--max_model_len", "--node-rank", "--headless"]
 )
 def test_a_planned_option_is_not_given_again(argument: str) -> None:
-    (problem,) = problems("direct", extraArgs=[argument])
-    assert "again, which is planned as" in problem.what
+    (problem,) = list_problems("direct", extraArgs=[argument])
+    assert "again, which is planned as" in problem.message
 
 
 @pytest.mark.parametrize("argument", ["--api-key=abc", "--api_key", "--hf-token"])
 def test_a_secret_argument_is_refused(argument: str) -> None:
-    (problem,) = problems("none", extraArgs=[argument])
-    assert problem.what == "looks like a secret"
+    (problem,) = list_problems("none", extraArgs=[argument])
+    assert problem.message == "looks like a secret"
     assert "abc" not in str(problem)
 
 
 def test_an_image_that_is_too_old_for_an_option_is_refused() -> None:
-    (problem,) = problems("none", image="vllm/vllm-openai:v0.16.0", moeBackend="marlin")
-    assert problem.what == "has no --moe-backend, which the service needs"
-    assert problems("none", image="vllm/vllm-openai:v0.17.0", moeBackend="marlin") == []
-    assert problems("none", image="nvcr.io/nvidia/vllm:26.02-py3", moeBackend="marlin") == []
+    (problem,) = list_problems("none", image="vllm/vllm-openai:v0.16.0", moeBackend="marlin")
+    assert problem.message == "has no --moe-backend, which the service needs"
+    assert list_problems("none", image="vllm/vllm-openai:v0.17.0", moeBackend="marlin") == []
+    assert list_problems("none", image="nvcr.io/nvidia/vllm:26.02-py3", moeBackend="marlin") == []
 
 
 def test_ray_runs_the_engine_on_the_head_only() -> None:
-    head, worker = launches("direct", launcher="ray")
+    head, worker = plan_service("direct", launcher="ray")
     assert value(head, "--distributed-executor-backend") == "ray"
     assert worker.argv[:2] == ("ray", "start")
     assert value(worker, "--address") == "10.0.0.11:6379"
     assert value(worker, "--node-ip-address") == "10.0.0.12"
-    for one in (head, worker):
-        assert one.environment["RAY_memory_monitor_refresh_ms"] == "0"
-        (kept,) = [file.text for file in one.files if file.path.endswith(".json")]
-        assert {"NCCL_SOCKET_IFNAME", "VLLM_API_KEY", "VLLM_HOST_IP"} <= set(json.loads(kept))
-    assert "--object-store-memory 1073741824" in start(head)
+    for launch in (head, worker):
+        assert launch.environment["RAY_memory_monitor_refresh_ms"] == "0"
+        (carry_over_file,) = [file.text for file in launch.files if file.path.endswith(".json")]
+        assert {"NCCL_SOCKET_IFNAME", "VLLM_API_KEY", "VLLM_HOST_IP"} <= set(
+            json.loads(carry_over_file)
+        )
+    assert "--object-store-memory 1073741824" in get_start_script(head)
     assert value(worker, "--object-store-memory") == "1073741824"
 
 
 def test_ray_and_copies_are_refused() -> None:
-    (problem,) = problems("direct", launcher="ray", tensorParallel=1, dataParallel=2)
+    (problem,) = list_problems("direct", launcher="ray", tensorParallel=1, dataParallel=2)
     assert problem.path == "services.oss.launcher"
 
 
 @pytest.mark.parametrize("launcher", ["mp", "ray"])
 def test_rdma_in_swarm_is_asked_for_and_marked_as_unproven(launcher: str) -> None:
-    for one in launches("direct", runtime="swarm", launcher=launcher):
-        assert one.environment["NVIDIA_MOFED"] == "enabled"
-        assert "never reported from a Spark" in one.unproven[0]
-    (alone,) = launches("none", runtime="swarm")
+    for launch in plan_service("direct", runtime="swarm", launcher=launcher):
+        assert launch.environment["NVIDIA_MOFED"] == "enabled"
+        assert "never reported from a Spark" in launch.unproven[0]
+    (alone,) = plan_service("none", runtime="swarm")
     assert ("NVIDIA_MOFED" in alone.environment, alone.unproven) == (False, ())

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from sparkform.errors import InputError
 from sparkform.models.config_reader import read_shape
 from sparkform.models.config_schema import TextConfig
-from sparkform.models.model_facts import FACT_KEYS, estimated_shape, read_facts
+from sparkform.models.model_facts import FACT_KEYS, estimate_shape, read_facts
 from sparkform.models.quantisation_reader import read_quantisation
-from sparkform.sizing.fit import Demand, Memory, fit_over_nodes
+from sparkform.sizing.fit import Demand, NodeMemory, fit_over_node_counts
 
 REAL = json.loads((Path(__file__).parent / "data" / "configs.json").read_text())
 BASES = [case["config"].get("text_config", case["config"]) for case in REAL]
@@ -34,7 +34,7 @@ VALUES = st.one_of(
     st.lists(st.integers(-1, 3), max_size=4),
     st.dictionaries(st.sampled_from(["a", "quant_method", "bits"]), st.integers(), max_size=2),
 )
-MEMORY = Memory(usable_gib=119.7, fraction=0.85, runtime_gib=6)
+MEMORY = NodeMemory(usable_gib=119.7, fraction=0.85, runtime_gib=6)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
@@ -52,7 +52,9 @@ def test_a_mutated_config_is_read_or_refused(
         quantisation = read_quantisation(config, shape, "config.json")
     except InputError:
         return
-    answers = fit_over_nodes(Demand(shape=shape, quantisation=quantisation), MEMORY, range(1, 4))
+    answers = fit_over_node_counts(
+        Demand(shape=shape, quantisation=quantisation), MEMORY, range(1, 4)
+    )
     assert len(answers) == 3
 
 
@@ -65,7 +67,7 @@ def test_a_mutated_config_is_read_or_refused(
 )
 def test_mutated_facts_are_read_or_refused(document: dict[str, Any]) -> None:
     try:
-        shape = estimated_shape(read_facts(document, "facts.json"), "x")
+        shape = estimate_shape(read_facts(document, "facts.json"), "x")
     except InputError:
         return
     assert shape.blocks

@@ -12,11 +12,11 @@ from sparkform.errors import InputError
 from sparkform.models.config_reader import read_shape
 from sparkform.models.config_schema import load_json_object
 from sparkform.models.shape import (
-    Shape,
-    active_parameters,
-    kv_elements_beyond_windows,
-    kv_elements_per_token,
-    total_parameters,
+    ModelShape,
+    count_active_parameters,
+    count_kv_elements_beyond_windows,
+    count_kv_elements_per_token,
+    count_parameters,
 )
 
 REAL = json.loads((Path(__file__).parent / "data" / "configs.json").read_text())
@@ -32,52 +32,52 @@ SMALL: dict[str, Any] = {
 }
 
 
-def small(**changes: Any) -> Shape:
+def read_small(**changes: Any) -> ModelShape:
     return read_shape(SMALL | changes, "config.json")
 
 
-def windows(shape: Shape) -> list[int]:
+def list_windows(shape: ModelShape) -> list[int]:
     return [block.mixer.window_tokens for block in shape.blocks if block.mixer]
 
 
-def mixtures(shape: Shape) -> list[bool]:
+def list_mixtures(shape: ModelShape) -> list[bool]:
     return [bool(block.feed_forward and block.feed_forward.experts) for block in shape.blocks]
 
 
 @pytest.mark.parametrize("case", REAL, ids=lambda case: case["name"])
 def test_a_real_config_gives_the_published_parameter_count(case: dict[str, Any]) -> None:
     shape = read_shape(case["config"], case["name"])
-    assert total_parameters(shape) == pytest.approx(case["published"], rel=0.01)
+    assert count_parameters(shape) == pytest.approx(case["published"], rel=0.01)
 
 
 def test_dense_grouped_query_attention_is_counted_by_hand() -> None:
-    shape = small()
+    shape = read_small()
     attention = 64 * 64 + 2 * 64 * 16 + 64 * 64
     layer = attention + 3 * 64 * 128 + 2 * 64
-    assert total_parameters(shape) == 4 * layer + 2 * 1000 * 64
-    assert active_parameters(shape) == 4 * layer + 1000 * 64
-    assert kv_elements_per_token(shape) == 4 * 2 * 2 * 8
+    assert count_parameters(shape) == 4 * layer + 2 * 1000 * 64
+    assert count_active_parameters(shape) == 4 * layer + 1000 * 64
+    assert count_kv_elements_per_token(shape) == 4 * 2 * 2 * 8
 
 
 def test_a_tied_embedding_is_stored_once_and_read_all_the_same() -> None:
-    tied, untied = small(tie_word_embeddings=True), small(tie_word_embeddings=False)
-    assert total_parameters(untied) - total_parameters(tied) == 1000 * 64
-    assert active_parameters(untied) == active_parameters(tied)
+    tied, untied = read_small(tie_word_embeddings=True), read_small(tie_word_embeddings=False)
+    assert count_parameters(untied) - count_parameters(tied) == 1000 * 64
+    assert count_active_parameters(untied) == count_active_parameters(tied)
 
 
 def test_gemma_ties_its_embedding_without_saying_so() -> None:
-    assert small(model_type="gemma2").head == 0
+    assert read_small(model_type="gemma2").head == 0
 
 
 def test_latent_attention_caches_one_latent_and_one_rope_key() -> None:
-    shape = small(
+    shape = read_small(
         kv_lora_rank=32, q_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=8
     )
-    assert kv_elements_per_token(shape) == 4 * (32 + 4)
+    assert count_kv_elements_per_token(shape) == 4 * (32 + 4)
 
 
 def test_a_sparse_indexer_limits_what_a_step_reads_but_not_what_is_kept() -> None:
-    shape = small(
+    shape = read_small(
         kv_lora_rank=32,
         qk_nope_head_dim=8,
         qk_rope_head_dim=4,
@@ -88,15 +88,15 @@ def test_a_sparse_indexer_limits_what_a_step_reads_but_not_what_is_kept() -> Non
     )
     mixer = shape.blocks[0].mixer
     assert mixer
-    assert mixer.cached_entries(100) == 100
-    assert mixer.read_entries(100) == 16
+    assert mixer.count_cached_entries(100) == 100
+    assert mixer.count_read_entries(100) == 16
 
 
 def test_layer_types_place_the_windows() -> None:
     kinds = ["sliding_attention", "full_attention"] * 2
-    shape = small(layer_types=kinds, sliding_window=128)
-    assert windows(shape) == [128, 0, 128, 0]
-    assert kv_elements_beyond_windows(shape) == kv_elements_per_token(shape) / 2
+    shape = read_small(layer_types=kinds, sliding_window=128)
+    assert list_windows(shape) == [128, 0, 128, 0]
+    assert count_kv_elements_beyond_windows(shape) == count_kv_elements_per_token(shape) / 2
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_layer_types_place_the_windows() -> None:
 def test_windows_stand_where_the_model_class_puts_them(
     changes: dict[str, Any], expected: list[int]
 ) -> None:
-    assert windows(small(**changes)) == expected
+    assert list_windows(read_small(**changes)) == expected
 
 
 MIXTURE = {"num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
@@ -141,7 +141,7 @@ MIXTURE = {"num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 
 def test_experts_stand_where_the_config_puts_them(
     changes: dict[str, Any], expected: list[bool]
 ) -> None:
-    assert mixtures(small(**MIXTURE, **changes)) == expected
+    assert list_mixtures(read_small(**MIXTURE, **changes)) == expected
 
 
 @pytest.mark.parametrize(
@@ -155,13 +155,13 @@ def test_experts_stand_where_the_config_puts_them(
     ],
 )
 def test_shared_experts_are_as_wide_as_the_config_says(changes: dict[str, Any], width: int) -> None:
-    part = small(**MIXTURE, **changes).blocks[0].feed_forward
+    part = read_small(**MIXTURE, **changes).blocks[0].feed_forward
     assert part
     assert part.shared == 3 * 64 * width
 
 
 def test_a_state_space_model_keeps_a_state_instead_of_a_cache() -> None:
-    shape = small(
+    shape = read_small(
         model_type="nemotron_h",
         hybrid_override_pattern="ME*-",
         mlp_hidden_act="relu2",
@@ -178,14 +178,14 @@ def test_a_state_space_model_keeps_a_state_instead_of_a_cache() -> None:
     state = shape.blocks[0].mixer
     assert state
     assert state.state_bytes == 8 * 16 * 32 * 4 + (128 + 2 * 2 * 32) * 3 * 2
-    assert state.cached_entries(10_000) == 0
-    plain = shape.blocks[3].feed_forward
-    assert plain
-    assert plain.dense == 2 * 64 * 128
+    assert state.count_cached_entries(10_000) == 0
+    dense = shape.blocks[3].feed_forward
+    assert dense
+    assert dense.dense == 2 * 64 * 128
 
 
 def test_gated_delta_layers_stand_between_full_attention() -> None:
-    shape = small(
+    shape = read_small(
         full_attention_interval=4,
         linear_num_key_heads=2,
         linear_num_value_heads=4,
@@ -198,14 +198,14 @@ def test_gated_delta_layers_stand_between_full_attention() -> None:
 
 
 def test_a_first_generation_state_space_has_no_heads() -> None:
-    shape = small(attn_layer_period=4, attn_layer_offset=3, mamba_d_state=16, mamba_expand=2)
+    shape = read_small(attn_layer_period=4, attn_layer_offset=3, mamba_d_state=16, mamba_expand=2)
     first = shape.blocks[0].mixer
     assert first
     assert first.state_bytes == 128 * 16 * 4 + 128 * 3 * 2
 
 
 def test_compressed_caches_hold_a_window_and_one_entry_for_many_tokens() -> None:
-    shape = small(
+    shape = read_small(
         compress_ratios=[0, 4, 128, 4],
         sliding_window=16,
         q_lora_rank=16,
@@ -214,7 +214,7 @@ def test_compressed_caches_hold_a_window_and_one_entry_for_many_tokens() -> None
         index_topk=32,
         num_key_value_heads=1,
     )
-    entries = [block.mixer.cached_entries(1024) for block in shape.blocks if block.mixer]
+    entries = [block.mixer.count_cached_entries(1024) for block in shape.blocks if block.mixer]
     assert entries == [16, 16 + 256, 16 + 8, 16 + 256]
 
 
@@ -226,7 +226,7 @@ def test_a_vision_wrapper_is_read_by_its_text_config() -> None:
         "vision_config": {"depth": 2, "hidden_size": 32, "intermediate_size": 64},
     }
     shape = read_shape(wrapped, "config.json")
-    assert shape.blocks == small().blocks
+    assert shape.blocks == read_small().blocks
     assert shape.vision == 2 * (4 * 32 * 32 + 2 * 32 * 64) + 32 * 64
 
 
@@ -269,7 +269,7 @@ def test_a_structure_that_cannot_be_read_is_refused_and_never_guessed(
     changes: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(InputError, match=sentence):
-        small(**changes)
+        read_small(**changes)
 
 
 @pytest.mark.parametrize(

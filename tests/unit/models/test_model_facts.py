@@ -3,18 +3,22 @@ from __future__ import annotations
 import pytest
 
 from sparkform.catalogue import store
-from sparkform.catalogue.describe import catalogue_shape
+from sparkform.catalogue.describe import read_catalogue_shape
 from sparkform.errors import InputError
 from sparkform.models.model_facts import (
-    ModelFacts,
-    estimated_shape,
-    facts_of_row,
-    facts_quantisation,
+    ShapeFacts,
+    derive_quantisation,
+    estimate_shape,
     read_facts,
+    read_row_facts,
 )
-from sparkform.models.shape import active_parameters, kv_elements_per_token, total_parameters
+from sparkform.models.shape import (
+    count_active_parameters,
+    count_kv_elements_per_token,
+    count_parameters,
+)
 
-MIXTURE = ModelFacts(
+MIXTURE = ShapeFacts(
     parameters=116.83e9,
     active_parameters=5.1e9,
     layers=36,
@@ -28,20 +32,20 @@ MIXTURE = ModelFacts(
 
 
 def test_an_estimated_shape_has_the_totals_that_were_given() -> None:
-    shape = estimated_shape(MIXTURE, "x")
-    assert total_parameters(shape) == pytest.approx(116.83e9, rel=1e-3)
-    assert active_parameters(shape) == pytest.approx(5.1e9, rel=1e-3)
-    assert kv_elements_per_token(shape) == 36 * 2 * 8 * 64
+    shape = estimate_shape(MIXTURE, "x")
+    assert count_parameters(shape) == pytest.approx(116.83e9, rel=1e-3)
+    assert count_active_parameters(shape) == pytest.approx(5.1e9, rel=1e-3)
+    assert count_kv_elements_per_token(shape) == 36 * 2 * 8 * 64
     assert shape.notes == ()
 
 
 def test_a_dense_model_has_no_experts() -> None:
-    shape = estimated_shape(ModelFacts(parameters=8e9), "x")
-    assert total_parameters(shape) == active_parameters(shape) == pytest.approx(8e9, rel=1e-3)
+    shape = estimate_shape(ShapeFacts(parameters=8e9), "x")
+    assert count_parameters(shape) == count_active_parameters(shape) == pytest.approx(8e9, rel=1e-3)
 
 
 def test_what_was_not_given_is_estimated_and_said() -> None:
-    shape = estimated_shape(ModelFacts(parameters=100e9, active_parameters=5e9), "x")
+    shape = estimate_shape(ShapeFacts(parameters=100e9, active_parameters=5e9), "x")
     text = " ".join(shape.notes)
     assert "layers not given" in text
     assert "experts not given" in text
@@ -50,14 +54,14 @@ def test_what_was_not_given_is_estimated_and_said() -> None:
 
 @pytest.mark.parametrize("name", ["llama-3.1-8b", "qwen2.5-32b", "llama-3.3-70b", "qwen3-14b"])
 def test_the_estimated_depth_of_a_dense_model_is_near_the_true_one(name: str) -> None:
-    shape = catalogue_shape(store.named(name))
-    guess = estimated_shape(ModelFacts(parameters=float(total_parameters(shape))), "x")
+    shape = read_catalogue_shape(store.named(name))
+    guess = estimate_shape(ShapeFacts(parameters=float(count_parameters(shape))), "x")
     assert len(guess.blocks) == pytest.approx(len(shape.blocks), rel=0.3)
 
 
 def test_without_parameters_nothing_is_estimated() -> None:
     with pytest.raises(InputError, match="parameters: is missing"):
-        estimated_shape(ModelFacts(layers=32), "x")
+        estimate_shape(ShapeFacts(layers=32), "x")
 
 
 def test_facts_use_the_names_of_the_stack_file_and_refuse_others() -> None:
@@ -68,18 +72,18 @@ def test_facts_use_the_names_of_the_stack_file_and_refuse_others() -> None:
 
 def test_the_facts_of_a_row_stand_among_other_keys_and_gaps() -> None:
     row = {"id": "S1", "value": 3, "parameters": 8e9, "layers": None}
-    assert facts_of_row(row) == ModelFacts(parameters=8e9)
+    assert read_row_facts(row) == ShapeFacts(parameters=8e9)
 
 
 def test_given_weight_bits_replace_those_of_the_method() -> None:
-    shape = estimated_shape(MIXTURE, "x")
-    found = facts_quantisation(MIXTURE, shape, "nvfp4")
-    assert (found.name, found.bits_of("experts")) == ("nvfp4", 4.25)
+    shape = estimate_shape(MIXTURE, "x")
+    quantisation = derive_quantisation(MIXTURE, shape, "nvfp4")
+    assert (quantisation.name, quantisation.get_bits("experts")) == ("nvfp4", 4.25)
 
 
 @pytest.mark.parametrize(
     ("bits", "name"), [(16, "bf16"), (8, "fp8"), (4.25, "int4"), (None, "bf16")]
 )
 def test_weight_bits_alone_name_a_quantisation(bits: float | None, name: str) -> None:
-    facts = ModelFacts(parameters=8e9, weight_bits=bits)
-    assert facts_quantisation(facts, estimated_shape(facts, "x"), None).name == name
+    facts = ShapeFacts(parameters=8e9, weight_bits=bits)
+    assert derive_quantisation(facts, estimate_shape(facts, "x"), None).name == name

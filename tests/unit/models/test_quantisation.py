@@ -10,9 +10,9 @@ import pytest
 
 from sparkform.errors import InputError
 from sparkform.models.config_reader import read_shape
-from sparkform.models.quantisation import METHODS, Quantisation, method_named, quantised
+from sparkform.models.quantisation import METHODS, Quantisation, find_method, plan_quantisation
 from sparkform.models.quantisation_reader import read_quantisation
-from sparkform.models.shape import Shape
+from sparkform.models.shape import ModelShape
 
 REAL = json.loads((Path(__file__).parent / "data" / "quantisations.json").read_text())
 LLAMA = {
@@ -25,26 +25,26 @@ LLAMA = {
 }
 
 
-def read(declared: dict[str, Any], **changes: Any) -> Quantisation:
+def read_declared(declared: dict[str, Any], **changes: Any) -> Quantisation:
     config = {**LLAMA, **changes, "quantization_config": declared}
     return read_quantisation(config, read_shape(config, "config.json"), "config.json")
 
 
-def shape_of(case: dict[str, Any]) -> Shape:
+def read_case_shape(case: dict[str, Any]) -> ModelShape:
     return read_shape(case["config"], case["name"])
 
 
 @pytest.mark.parametrize("case", REAL, ids=lambda case: case["name"])
 def test_a_real_quantisation_is_read_role_by_role(case: dict[str, Any]) -> None:
-    found = read_quantisation(case["config"], shape_of(case), case["name"])
+    quantisation = read_quantisation(case["config"], read_case_shape(case), case["name"])
     for role, bits in case["expected"].items():
-        assert found.bits_of(role) == pytest.approx(bits, abs=0.01), role
+        assert quantisation.get_bits(role) == pytest.approx(bits, abs=0.01), role
 
 
 def test_without_a_quantization_config_weights_have_16_bits() -> None:
-    found = read_quantisation(LLAMA, read_shape(LLAMA, "config.json"), "config.json")
-    assert found.name == "bf16"
-    assert found.bits_of("dense") == 16
+    quantisation = read_quantisation(LLAMA, read_shape(LLAMA, "config.json"), "config.json")
+    assert quantisation.name == "bf16"
+    assert quantisation.get_bits("dense") == 16
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_without_a_quantization_config_weights_have_16_bits() -> None:
 def test_scales_are_counted_with_the_weights(
     declared: dict[str, Any], name: str, bits: float
 ) -> None:
-    found = read(declared)
-    assert found.name == name
-    assert found.bits_of("dense") == pytest.approx(bits)
-    assert found.bits_of("attention") == pytest.approx(bits)
-    assert found.bits_of("embedding") == 16
-    assert found.bits_of("head") == 16
+    quantisation = read_declared(declared)
+    assert quantisation.name == name
+    assert quantisation.get_bits("dense") == pytest.approx(bits)
+    assert quantisation.get_bits("attention") == pytest.approx(bits)
+    assert quantisation.get_bits("embedding") == 16
+    assert quantisation.get_bits("head") == 16
 
 
 @pytest.mark.parametrize(
@@ -118,9 +118,11 @@ def test_scales_are_counted_with_the_weights(
 def test_what_a_checkpoint_leaves_out_keeps_16_bits_and_nothing_else_does(
     pattern: str, attention_bits: float
 ) -> None:
-    found = read({"quant_method": "modelopt", "quant_algo": "NVFP4", "ignore": [pattern]})
-    assert found.bits_of("attention") == pytest.approx(attention_bits)
-    assert found.bits_of("dense") == pytest.approx(4.5)
+    quantisation = read_declared(
+        {"quant_method": "modelopt", "quant_algo": "NVFP4", "ignore": [pattern]}
+    )
+    assert quantisation.get_bits("attention") == pytest.approx(attention_bits)
+    assert quantisation.get_bits("dense") == pytest.approx(4.5)
 
 
 def test_mixed_precision_gives_each_role_its_own_bits() -> None:
@@ -129,11 +131,11 @@ def test_mixed_precision_gives_each_role_its_own_bits() -> None:
         for index in range(4)
         for module, algorithm in (("self_attn.q_proj", "FP8"), ("mlp.gate_proj", "NVFP4"))
     } | {"lm_head": {"quant_algo": "W4A16_NVFP4"}}
-    found = read({"quant_algo": "MIXED_PRECISION", "quantized_layers": layers})
-    assert found.bits_of("attention") == pytest.approx(8, abs=0.01)
-    assert found.bits_of("dense") == 4.5
-    assert found.bits_of("head") == 4.5
-    assert found.name == "nvfp4"
+    quantisation = read_declared({"quant_algo": "MIXED_PRECISION", "quantized_layers": layers})
+    assert quantisation.get_bits("attention") == pytest.approx(8, abs=0.01)
+    assert quantisation.get_bits("dense") == 4.5
+    assert quantisation.get_bits("head") == 4.5
+    assert quantisation.name == "nvfp4"
 
 
 @pytest.mark.parametrize(
@@ -146,22 +148,22 @@ def test_mixed_precision_gives_each_role_its_own_bits() -> None:
 )
 def test_an_unknown_method_is_refused_and_not_taken_for_16_bits(declared: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="allowed"):
-        read(declared)
+        read_declared(declared)
 
 
 @pytest.mark.parametrize(
     ("name", "method"), [("AWQ", "int4"), ("fp4", "nvfp4"), ("bfloat16", "bf16"), (" fp8 ", "fp8")]
 )
 def test_common_names_lead_to_their_method(name: str, method: str) -> None:
-    assert method_named(name).name == method
+    assert find_method(name).name == method
 
 
 def test_a_quantisation_that_does_not_exist_is_refused_with_near_names() -> None:
     with pytest.raises(InputError, match="did you mean nvfp4"):
-        method_named("nvfp5")
+        find_method("nvfp5")
 
 
 def test_mxfp4_converts_only_experts_where_there_are_any() -> None:
-    mixture = quantised(METHODS["mxfp4"], mixture=True)
-    assert (mixture.bits_of("experts"), mixture.bits_of("attention")) == (4.25, 16)
-    assert quantised(METHODS["mxfp4"], mixture=False).bits_of("attention") == 4.25
+    mixture = plan_quantisation(METHODS["mxfp4"], mixture=True)
+    assert (mixture.get_bits("experts"), mixture.get_bits("attention")) == (4.25, 16)
+    assert plan_quantisation(METHODS["mxfp4"], mixture=False).get_bits("attention") == 4.25

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.fake_network import OTHER_TOOL, networked
-from tests.support.fake_spark import FakeSpark, spark
-from tests.support.fake_swarm import FakeCluster, member
+from tests.support.fake_network import OTHER_TOOL, add_network
+from tests.support.fake_spark import FakeSpark, build_spark
+from tests.support.fake_swarm import FakeCluster, add_member
 
 
 @pytest.fixture(autouse=True)
-def _no_waiting_for_the_disk(monkeypatch) -> None:
+def _skip_fsync(monkeypatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda handle: None)
 
 
@@ -25,10 +25,10 @@ def _no_waiting_for_the_disk(monkeypatch) -> None:
 def patience(monkeypatch) -> list[float]:
     """A clock that runs only by sleeping: what waits for a minute takes no time here."""
     slept: list[float] = []
-    begin, today = time.monotonic(), time.time()
+    started_s, now_s = time.monotonic(), time.time()
     monkeypatch.setattr(time, "sleep", slept.append)
-    monkeypatch.setattr(time, "monotonic", lambda: begin + sum(slept))
-    monkeypatch.setattr(time, "time", lambda: today + sum(slept))
+    monkeypatch.setattr(time, "monotonic", lambda: started_s + sum(slept))
+    monkeypatch.setattr(time, "time", lambda: now_s + sum(slept))
     return slept
 
 
@@ -44,18 +44,18 @@ def make(tmp_path: Path) -> Iterator[Callable[[], FakeSpark]]:
 
     with tempfile.TemporaryDirectory(dir=base, prefix="sparkform-test-") as folder:
 
-        def one() -> FakeSpark:
-            found = spark(Path(folder) / str(next(numbers)))
-            found.system.put("/etc/netplan/40-cx7.yaml", OTHER_TOOL, 0o600)
-            found.network = networked(found)
-            found.network.apply([], "")
-            found.member = member(found, FakeCluster(), "spark-1", "10.0.0.1")
-            return found
+        def build() -> FakeSpark:
+            spark = build_spark(Path(folder) / str(next(numbers)))
+            spark.system.put("/etc/netplan/40-cx7.yaml", OTHER_TOOL, 0o600)
+            spark.network = add_network(spark)
+            spark.network.apply([], "")
+            spark.member = add_member(spark, FakeCluster(), "spark-1", "10.0.0.1")
+            return spark
 
-        yield one
+        yield build
 
 
 @pytest.fixture
-def one(make) -> FakeSpark:
-    found: FakeSpark = make()
-    return found
+def spark(make) -> FakeSpark:
+    spark: FakeSpark = make()
+    return spark

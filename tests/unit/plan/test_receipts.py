@@ -57,10 +57,10 @@ def test_once_applied_a_step_hands_on_its_receipt_byte_for_byte(want, have) -> N
     assert again.document == applied.document
 
 
-@given(want=documents, other=documents)
-def test_a_changed_want_or_a_drift_always_makes_a_new_document(want, other) -> None:
+@given(want=documents, other_want=documents)
+def test_a_changed_want_or_a_drift_always_makes_a_new_document(want, other_want) -> None:
     receipt = parse_receipt(decide(OWNER, want, None, None).document)
     assert receipt is not None
-    if other != want:
-        assert decide(OWNER, want, other, receipt).document != receipt.text
-        assert decide(OWNER, other, other, receipt).document != receipt.text
+    if other_want != want:
+        assert decide(OWNER, want, other_want, receipt).document != receipt.text
+        assert decide(OWNER, other_want, other_want, receipt).document != receipt.text

@@ -7,16 +7,17 @@ from typing import Any
 
 import pytest
 
-from node.steps.launch_files import proof
-from sparkform.config import Spec, parse_config
-from sparkform.plan.launch_differences import differing, options, summary
-from sparkform.plan.outputs import outputs
-from sparkform.plan.rack import RackPlan, plan_rack
-from sparkform.plan.secrets import Secrets
-from sparkform.plan.service_steps import requests
-from sparkform.report.facts import NodeDocument
-from tests.support.planning import STACK, declared, installed, recorded
-from tests.unit.plan.test_groups import launch
+from node.steps.launch_files import compute_proof
+from sparkform.config import Declaration, parse_config
+from sparkform.plan.launch_differences import describe_differences, options, summarize_launch
+from sparkform.plan.outputs import build_outputs
+from sparkform.plan.rack import plan_rack
+from sparkform.plan.rack_plan import RackPlan
+from sparkform.plan.secrets import StackSecrets
+from sparkform.plan.service_steps import list_requests
+from sparkform.report.facts import NodeReport
+from tests.support.planning import STACK, build_declaration, get_agent_sha256, load_reports
+from tests.unit.plan.test_groups import build_launch
 
 SERVICE = {
     "engine": "vllm",
@@ -30,114 +31,123 @@ SERVICE = {
 }
 KEY, SALT = "sk-not-a-real-key", bytes(16)
 SECRET = "/var/lib/sparkform/services/qwen/secrets/api-key"
-NO_SECRETS = Secrets()
-BROUGHT = {"image", "model", "offer", "spread_key", "hub_client"}
-Documents = dict[str, NodeDocument]
+NO_SECRETS = StackSecrets()
+TRANSFER_STEPS = {"image", "model", "offer", "spread_key", "hub_client"}
+Reports = dict[str, NodeReport]
 
 
-def spec_of(**keys: Any) -> Spec:
-    return spec_with({"qwen": SERVICE | keys})
+def build_service_declaration(**keys: Any) -> Declaration:
+    return build_declaration_with({"qwen": SERVICE | keys})
 
 
-def spec_with(services: dict[str, Any]) -> Spec:
-    return parse_config(declared("direct", 2).cluster.plain(), services)
+def build_declaration_with(services: dict[str, Any]) -> Declaration:
+    return parse_config(build_declaration("direct", 2).cluster.to_plain(), services)
 
 
-def plan_of(spec: Spec, documents: Documents, secrets: Secrets = NO_SECRETS) -> RackPlan:
-    made = plan_rack(spec, documents, STACK, installed(recorded("direct-2-up")), secrets)
-    assert made.problems == ()
-    return made
+def build_plan(
+    declaration: Declaration, reports: Reports, secrets: StackSecrets = NO_SECRETS
+) -> RackPlan:
+    plan = plan_rack(
+        declaration, reports, STACK, get_agent_sha256(load_reports("direct-2-up")), secrets
+    )
+    assert plan.problems == ()
+    return plan
 
 
-def with_steps(document: NodeDocument, **steps: Any) -> NodeDocument:
-    named = {name.replace("__", ":"): seen for name, seen in steps.items()}
-    return document.model_copy(update={"steps": {**document.steps, **named}})
+def add_states(report: NodeReport, **steps: Any) -> NodeReport:
+    named = {name.replace("__", ":"): state for name, state in steps.items()}
+    return report.model_copy(update={"steps": {**report.steps, **named}})
 
 
-def with_receipts(document: NodeDocument, receipts: dict[str, str]) -> NodeDocument:
-    return document.model_copy(update={"receipts": {**document.receipts, **receipts}})
+def add_receipts(report: NodeReport, receipts: dict[str, str]) -> NodeReport:
+    return report.model_copy(update={"receipts": {**report.receipts, **receipts}})
 
 
-def after_up(plan: RackPlan, documents: Documents) -> Documents:
+def apply_plan(plan: RackPlan, reports: Reports) -> Reports:
     """As the nodes report it once the plan was carried out."""
     service = plan.services["qwen"]
-    found = dict(documents)
+    applied = dict(reports)
     for step in service.steps:
         receipts = {step.step: step.decision.document}
-        found[step.node] = with_receipts(found[step.node], receipts)
-    for one in service.launches:
-        files = json.loads(service.before[-1].steps[one.node].decision.document)["want"]["files"]
-        hashed = {
-            file["path"]: {"mode": file["mode"], "sha256": sha(file["text"])} for file in files
+        applied[step.node] = add_receipts(applied[step.node], receipts)
+    for launch in service.launches:
+        files = json.loads(service.preparation[-1].steps[launch.node].decision.document)["want"][
+            "files"
+        ]
+        digests = {
+            file["path"]: {"mode": file["mode"], "sha256": hash_text(file["text"])}
+            for file in files
         }
         member = {
             "kind": "container",
-            "rank": str(one.rank),
+            "rank": str(launch.rank),
             "token": service.token,
             "alive": True,
         }
-        found[one.node] = with_steps(
-            found[one.node],
+        applied[launch.node] = add_states(
+            applied[launch.node],
             slot__qwen={"members": [member]},
-            launch_files__qwen={"files": hashed, "secrets": {}},
+            launch_files__qwen={"files": digests, "secrets": {}},
         )
-    return found
+    return applied
 
 
-def sha(text: str) -> str:
+def hash_text(text: str) -> str:
     import hashlib
 
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def changing(plan: RackPlan) -> set[str]:
+def list_changing(plan: RackPlan) -> set[str]:
     """Without what brings models and images, which has tests of its own."""
     return {
-        f"{one.node} {one.step}"
-        for one in plan.steps
-        if not one.decision.in_sync and one.step.partition(":")[0] not in BROUGHT
+        f"{step.node} {step.step}"
+        for step in plan.steps
+        if not step.decision.in_sync and step.step.partition(":")[0] not in TRANSFER_STEPS
     }
 
 
 @pytest.fixture
-def up() -> Documents:
-    documents = recorded("direct-2-up")
-    return after_up(plan_of(spec_of(), documents), documents)
+def up() -> Reports:
+    reports = load_reports("direct-2-up")
+    return apply_plan(build_plan(build_service_declaration(), reports), reports)
 
 
 def test_a_new_service_is_files_slots_group_and_ready_and_nothing_of_the_rack() -> None:
-    plan = plan_of(spec_of(), recorded("direct-2-up"))
+    plan = build_plan(build_service_declaration(), load_reports("direct-2-up"))
     on_both = {
-        f"spark-{at} {kind}:qwen" for at in (1, 2) for kind in ("launch_files", "slot", "ready")
+        f"spark-{number} {kind}:qwen"
+        for number in (1, 2)
+        for kind in ("launch_files", "slot", "ready")
     }
-    assert changing(plan) == {*on_both, "spark-1 group:qwen"}
+    assert list_changing(plan) == {*on_both, "spark-1 group:qwen"}
     assert plan.services["qwen"].lines == ("service qwen: does not run, will be started",)
 
 
-def test_a_service_that_runs_as_declared_changes_nothing(up: Documents) -> None:
-    plan = plan_of(spec_of(), up)
-    assert (changing(plan), plan.services["qwen"].lines) == (set(), ())
+def test_a_service_that_runs_as_declared_changes_nothing(up: Reports) -> None:
+    plan = build_plan(build_service_declaration(), up)
+    assert (list_changing(plan), plan.services["qwen"].lines) == (set(), ())
 
 
-def test_a_changed_setting_changes_the_service_alone_and_is_named(up: Documents) -> None:
-    plan = plan_of(spec_of(maxSeqLen=4096), up)
+def test_a_changed_setting_changes_the_service_alone_and_is_named(up: Reports) -> None:
+    plan = build_plan(build_service_declaration(maxSeqLen=4096), up)
     assert plan.services["qwen"].lines == ("service qwen: --max-model-len is unset, will be 4096",)
-    assert {one.partition(":")[2] for one in changing(plan)} == {"qwen"}
+    assert {step.partition(":")[2] for step in list_changing(plan)} == {"qwen"}
 
 
-def test_a_longer_wait_for_the_answer_restarts_nothing(up: Documents) -> None:
-    plan = plan_of(spec_of(readyTimeoutSeconds=60), up)
-    assert changing(plan) == {"spark-1 ready:qwen", "spark-2 ready:qwen"}
+def test_a_longer_wait_for_the_answer_restarts_nothing(up: Reports) -> None:
+    plan = build_plan(build_service_declaration(readyTimeoutSeconds=60), up)
+    assert list_changing(plan) == {"spark-1 ready:qwen", "spark-2 ready:qwen"}
     assert plan.services["qwen"].lines == ()
 
 
 def test_a_step_that_disturbs_a_serving_node_says_so_and_renews_the_service(
-    up: Documents,
+    up: Reports,
 ) -> None:
-    seen: Any = json.loads(json.dumps(up["spark-2"].steps["docker_daemon"]))
-    seen["default_runtime"] = "runc"
-    up["spark-2"] = with_steps(up["spark-2"], docker_daemon=seen)
-    plan = plan_of(spec_of(), up)
+    state: Any = json.loads(json.dumps(up["spark-2"].steps["docker_daemon"]))
+    state["default_runtime"] = "runc"
+    up["spark-2"] = add_states(up["spark-2"], docker_daemon=state)
+    plan = build_plan(build_service_declaration(), up)
     step = plan.nodes["spark-2"]["docker_daemon"]
     assert step.lines[-1].endswith("; this stops service qwen")
     assert json.loads(step.decision.document)["stops"] == ["qwen"]
@@ -145,64 +155,74 @@ def test_a_step_that_disturbs_a_serving_node_says_so_and_renews_the_service(
     assert plan.services["qwen"].lines == (f"service qwen: {because}",)
 
 
-def test_a_step_that_disturbs_nothing_leaves_the_service_alone(up: Documents) -> None:
-    seen = {"NCCL_IB_DISABLE": "1", "NCCL_IB_GID_INDEX": None}
-    up["spark-2"] = with_steps(up["spark-2"], nccl_conf=seen)
-    assert changing(plan_of(spec_of(), up)) == {"spark-2 nccl_conf"}
+def test_a_step_that_disturbs_nothing_leaves_the_service_alone(up: Reports) -> None:
+    state = {"NCCL_IB_DISABLE": "1", "NCCL_IB_GID_INDEX": None}
+    up["spark-2"] = add_states(up["spark-2"], nccl_conf=state)
+    assert list_changing(build_plan(build_service_declaration(), up)) == {"spark-2 nccl_conf"}
 
 
 def test_a_step_on_a_node_that_serves_nothing_stops_nothing() -> None:
-    documents = recorded("direct-2-up")
-    seen: Any = json.loads(json.dumps(documents["spark-2"].steps["docker_daemon"]))
-    documents["spark-2"] = with_steps(documents["spark-2"], docker_daemon=seen | {"dockerd": "x"})
-    step = plan_of(spec_of(), documents).nodes["spark-2"]["docker_daemon"]
+    reports = load_reports("direct-2-up")
+    state: Any = json.loads(json.dumps(reports["spark-2"].steps["docker_daemon"]))
+    reports["spark-2"] = add_states(reports["spark-2"], docker_daemon=state | {"dockerd": "x"})
+    step = build_plan(build_service_declaration(), reports).nodes["spark-2"]["docker_daemon"]
     assert "stops" not in json.loads(step.decision.document)
     assert "this stops" not in " ".join(step.lines)
 
 
-def with_key(up: Documents, value: str) -> Documents:
-    seen: Any = json.loads(json.dumps(up["spark-1"].steps["launch_files:qwen"]))
-    proven = {"mode": "0400", "salt": SALT.hex(), "proof": proof(value, SALT)}
+def add_key(up: Reports, value: str) -> Reports:
+    state: Any = json.loads(json.dumps(up["spark-1"].steps["launch_files:qwen"]))
+    proven = {"mode": "0400", "salt": SALT.hex(), "proof": compute_proof(value, SALT)}
     return {
         **up,
-        "spark-1": with_steps(
-            up["spark-1"], launch_files__qwen=seen | {"secrets": {SECRET: proven}}
+        "spark-1": add_states(
+            up["spark-1"], launch_files__qwen=state | {"secrets": {SECRET: proven}}
         ),
     }
 
 
-def with_the_key_set() -> tuple[Secrets, Documents]:
-    secrets, documents = Secrets(frozenset({"apiKey"}), {"apiKey": KEY}), recorded("direct-2-up")
-    return secrets, after_up(plan_of(spec_of(), documents, secrets), documents)
+def apply_with_key() -> tuple[StackSecrets, Reports]:
+    secrets, reports = (
+        StackSecrets(frozenset({"apiKey"}), {"apiKey": KEY}),
+        load_reports("direct-2-up"),
+    )
+    return secrets, apply_plan(build_plan(build_service_declaration(), reports, secrets), reports)
 
 
 def test_another_api_key_renews_the_service_and_the_same_one_does_not() -> None:
-    secrets, up = with_the_key_set()
-    assert changing(plan_of(spec_of(), with_key(up, KEY), secrets)) == set()
-    plan = plan_of(spec_of(), with_key(up, "sk-another"), secrets)
+    secrets, up = apply_with_key()
+    assert (
+        list_changing(build_plan(build_service_declaration(), add_key(up, KEY), secrets)) == set()
+    )
+    plan = build_plan(build_service_declaration(), add_key(up, "sk-another"), secrets)
     assert plan.services["qwen"].lines == (
         "service qwen: apiKey differs, will be started anew with it",
     )
 
 
 def test_who_has_no_value_to_compare_takes_the_key_for_the_same() -> None:
-    secrets, up = with_the_key_set()
-    unknown = Secrets(secrets.names)
-    assert changing(plan_of(spec_of(), with_key(up, "sk-another"), unknown)) == set()
+    secrets, up = apply_with_key()
+    unknown = StackSecrets(secrets.names)
+    assert (
+        list_changing(build_plan(build_service_declaration(), add_key(up, "sk-another"), unknown))
+        == set()
+    )
 
 
 def test_two_services_on_one_node_are_refused() -> None:
-    one = {**SERVICE, "nodes": ["spark-1"], "tensorParallel": 1}
-    spec = spec_with({"qwen": one, "gemma": {**one, "port": 8001}})
-    (problem,) = plan_rack(spec, recorded("direct-2-up"), STACK, "any").problems
+    service = {**SERVICE, "nodes": ["spark-1"], "tensorParallel": 1}
+    declaration = build_declaration_with({"qwen": service, "gemma": {**service, "port": 8001}})
+    (problem,) = plan_rack(declaration, load_reports("direct-2-up"), STACK, "any").problems
     assert str(problem).startswith("services.gemma.nodes: spark-1 runs service qwen already; ")
 
 
 def test_a_service_in_the_swarm_has_a_slot_on_the_head_that_ends_only_its_own() -> None:
-    one = {**SERVICE, "runtime": "swarm", "nodes": ["spark-2"], "tensorParallel": 1}
-    plan = plan_of(spec_with({"qwen": one}), recorded("direct-2-up"))
+    step = {**SERVICE, "runtime": "swarm", "nodes": ["spark-2"], "tensorParallel": 1}
+    plan = build_plan(build_declaration_with({"qwen": step}), load_reports("direct-2-up"))
     slots = plan.services["qwen"].slot.steps
-    ranks = {node: json.loads(one.decision.document)["want"]["rank"] for node, one in slots.items()}
+    ranks = {
+        node: json.loads(step.decision.document)["want"]["rank"] for node, step in slots.items()
+    }
     assert ranks == {"spark-1": None, "spark-2": 0}
     assert plan.docker_nodes == ("spark-1",)
     assert plan.swarm is not None
@@ -218,70 +238,80 @@ def test_launch_keys_come_before_those_who_trust_them() -> None:
         "port": 8000,
         "tensorParallel": 2,
     }
-    service = plan_of(spec_with({"qwen": block}), recorded("direct-2-up")).services["qwen"]
-    kinds = [stage.kind for stage in service.before if stage.steps]
+    service = build_plan(
+        build_declaration_with({"qwen": block}), load_reports("direct-2-up")
+    ).services["qwen"]
+    kinds = [stage.kind for stage in service.preparation if stage.steps]
     assert kinds == ["launch_keys", "launch_peers", "launch_files"]
     wants = {
-        node: json.loads(one.decision.document)["want"]
-        for node, one in service.before[kinds.index("launch_peers") - len(kinds)].steps.items()
+        node: json.loads(step.decision.document)["want"]
+        for node, step in service.preparation[
+            kinds.index("launch_peers") - len(kinds)
+        ].steps.items()
     }
     assert wants["spark-2"]["kind"] == "authorized_keys"
     assert list(wants["spark-1"]["hosts"].values()) == ["spark-2"]
 
 
 def test_nodes_are_asked_about_the_services_that_they_have_a_part_in() -> None:
-    one = {**SERVICE, "nodes": ["spark-2"], "tensorParallel": 1}
-    spec = spec_with({"qwen": one})
-    assert requests(spec, "spark-2")["slot:qwen"]["service"] == "qwen"
-    assert "launch_files:qwen" in requests(spec, "spark-2")
+    service = {**SERVICE, "nodes": ["spark-2"], "tensorParallel": 1}
+    declaration = build_declaration_with({"qwen": service})
+    assert list_requests(declaration, "spark-2")["slot:qwen"]["service"] == "qwen"
+    assert "launch_files:qwen" in list_requests(declaration, "spark-2")
     # It may have run there before.
-    assert list(requests(spec, "spark-1")) == ["slot:qwen"]
+    assert list(list_requests(declaration, "spark-1")) == ["slot:qwen"]
 
 
-def test_the_outputs_name_the_first_services_url(up: Documents) -> None:
-    spec = spec_of()
-    told: Any = outputs(spec, plan_of(spec, up), up, [], {"qwen": {"decodeTokS": 12.5}})
-    base = told["apiUrl"]
+def test_the_outputs_name_the_first_services_url(up: Reports) -> None:
+    declaration = build_service_declaration()
+    values: Any = build_outputs(
+        declaration, build_plan(declaration, up), up, [], {"qwen": {"decodeTokS": 12.5}}
+    )
+    base = values["apiUrl"]
     assert base.endswith(":8000/v1")
-    assert told["services"]["qwen"]["modelsUrl"] == f"{base}/models"
-    assert told["services"]["qwen"]["predicted"] == {"decodeTokS": 12.5}
+    assert values["services"]["qwen"]["modelsUrl"] == f"{base}/models"
+    assert values["services"]["qwen"]["predicted"] == {"decodeTokS": 12.5}
 
 
 def test_without_services_the_outputs_say_so() -> None:
-    spec, documents = declared("direct", 2), recorded("direct-2-up")
-    told = outputs(spec, plan_of(spec, documents), documents, [], {})
-    assert (told["services"], told["apiUrl"]) == ({}, None)
+    declaration, reports = build_declaration("direct", 2), load_reports("direct-2-up")
+    values = build_outputs(declaration, build_plan(declaration, reports), reports, [], {})
+    assert (values["services"], values["apiUrl"]) == ({}, None)
 
 
 def test_a_launch_that_differs_is_told_apart_by_options_variables_and_files() -> None:
-    before = summary(launch(argv=("serve", "m", "--port", "1"), environment={"A": "1"}))
-    now = summary(launch(argv=("serve", "m", "--port", "2", "--fast"), environment={"B": "2"}))
-    assert differing(before, now) == [
+    before = summarize_launch(
+        build_launch(argv=("serve", "m", "--port", "1"), environment={"A": "1"})
+    )
+    after = summarize_launch(
+        build_launch(argv=("serve", "m", "--port", "2", "--fast"), environment={"B": "2"})
+    )
+    assert describe_differences(before, after) == [
         "--port is 1, will be 2",
         "--fast is unset, will be set",
         "B is unset, will be 2",
         "A is 1, will be unset",
     ]
-    assert differing(now, now) == []
-    assert differing({}, now) == []
+    assert describe_differences(after, after) == []
+    assert describe_differences({}, after) == []
 
 
 MPIRUN = ("mpirun", "--mca", "plm_rsh_agent", "/etc/ssh", "-x", "A", "trtllm-serve")
 
 
 def test_of_a_long_command_only_what_differs_is_said() -> None:
-    before = summary(launch(argv=(*MPIRUN, "acme/first", "--port", "1")))
-    now = summary(launch(argv=(*MPIRUN, "acme/second", "--port", "1", "--fast")))
-    assert differing(before, now) == [
+    before = summarize_launch(build_launch(argv=(*MPIRUN, "acme/first", "--port", "1")))
+    after = summarize_launch(build_launch(argv=(*MPIRUN, "acme/second", "--port", "1", "--fast")))
+    assert describe_differences(before, after) == [
         "command is acme/first, will be acme/second",
         "--fast is unset, will be set",
     ]
 
 
 def test_what_no_word_tells_is_still_said_to_differ() -> None:
-    assert differing(summary(launch()), summary(launch(stop_grace_s=9))) == [
-        "how it is started differs"
-    ]
+    assert describe_differences(
+        summarize_launch(build_launch()), summarize_launch(build_launch(stop_grace_s=9))
+    ) == ["how it is started differs"]
 
 
 def test_an_option_with_several_values_keeps_them_all() -> None:

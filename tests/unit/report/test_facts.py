@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from node.facts import NAMES
-from sparkform.report.facts import Facts, NodeDocument
-from sparkform.report.rack_report import NodeError, NodeReport, Observation
+from sparkform.report.facts import Facts, NodeReport
+from sparkform.report.rack_report import NodeError, Observation, QueryResult
 from tests.unit.ssh import samples
 
 
@@ -51,15 +51,15 @@ documents = st.fixed_dictionaries(
 
 @given(documents)
 def test_an_observation_survives_the_way_through_a_file(document: dict[str, Any]) -> None:
-    report = NodeReport(document=NodeDocument.model_validate_json(json.dumps(document)))
-    seen = Observation(nodes={"spark-1": report})
-    assert Observation.model_validate_json(seen.model_dump_json()) == seen
+    result = QueryResult(document=NodeReport.model_validate_json(json.dumps(document)))
+    observation = Observation(nodes={"spark-1": result})
+    assert Observation.model_validate_json(observation.model_dump_json()) == observation
 
 
 def test_keys_of_a_newer_node_program_are_passed_over() -> None:
-    newer = samples.document(version=2, news=[1])
+    newer = samples.build_document(version=2, news=[1])
     newer["facts"] = {"gpu": None, "weather": "fine"}
-    assert NodeDocument.model_validate_json(json.dumps(newer)).facts == Facts()
+    assert NodeReport.model_validate_json(json.dumps(newer)).facts == Facts()
 
 
 @pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_keys_of_a_newer_node_program_are_passed_over() -> None:
 )
 def test_a_value_of_another_type_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        NodeDocument.model_validate_json(json.dumps(samples.document(**change)))
+        NodeReport.model_validate_json(json.dumps(samples.build_document(**change)))
 
 
 def test_a_report_holds_either_a_document_or_an_error() -> None:
-    document = NodeDocument.model_validate_json(samples.printed())
+    document = NodeReport.model_validate_json(samples.print_document())
     error = NodeError(kind="frozen", what="w", remedy="r")
-    for both in ({}, {"document": document, "error": error}):
+    for fields in ({}, {"document": document, "error": error}):
         with pytest.raises(ValidationError):
-            NodeReport(**both)  # type: ignore[arg-type]
+            QueryResult(**fields)  # type: ignore[arg-type]

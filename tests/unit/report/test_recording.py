@@ -9,25 +9,26 @@ from pathlib import Path
 import pytest
 
 from sparkform.errors import InputError
-from sparkform.report.facts import NodeDocument
-from sparkform.report.rack_report import NodeError, NodeReport, Observation
+from sparkform.report.facts import NodeReport
+from sparkform.report.rack_report import NodeError, Observation, QueryResult
 from sparkform.report.recording import load_facts, save_facts
 from tests.unit.ssh import samples
 
-SEEN = Observation(
+OBSERVATION = Observation(
     nodes={
-        "spark-1": NodeReport(
-            document=NodeDocument.model_validate_json(samples.printed()), host_key="ssh-ed25519 A"
+        "spark-1": QueryResult(
+            document=NodeReport.model_validate_json(samples.print_document()),
+            host_key="ssh-ed25519 A",
         ),
-        "spark-2": NodeReport(error=NodeError(kind="frozen", what="w", remedy="r")),
+        "spark-2": QueryResult(error=NodeError(kind="frozen", what="w", remedy="r")),
     }
 )
 
 
 def test_what_is_saved_is_loaded_and_only_its_owner_may_read_it(tmp_path: Path) -> None:
     path = tmp_path / "facts.json"
-    save_facts(SEEN, path)
-    assert load_facts(path) == SEEN
+    save_facts(OBSERVATION, path)
+    assert load_facts(path) == OBSERVATION
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path]
 
@@ -43,12 +44,12 @@ def test_a_save_that_fails_leaves_the_old_file_and_no_draft(
 
     monkeypatch.setattr("os.replace", replace)
     with pytest.raises(OSError, match="full"):
-        save_facts(SEEN, path)
+        save_facts(OBSERVATION, path)
     assert (path.read_text(), list(tmp_path.iterdir())) == ("old", [path])
 
 
-def damaged(**changes: object) -> bytes:
-    return json.dumps({**SEEN.model_dump(mode="json"), **changes}).encode()
+def damage(**changes: object) -> bytes:
+    return json.dumps({**OBSERVATION.model_dump(mode="json"), **changes}).encode()
 
 
 BAD = {
@@ -57,9 +58,9 @@ BAD = {
     "text": (b"hello", "is not JSON"),
     "deep": (b"[" * 100_000, "is not JSON"),
     "list": (b"[]", "is not recorded facts of this version"),
-    "newer": (damaged(format=2), "(got 2); allowed: format 1"),
-    "node": (damaged(nodes={"spark-1": {"document": {"version": "x"}}}), "nodes.spark-1.document"),
-    "neither": (damaged(nodes={"spark-1": {}}), "either document or error"),
+    "newer": (damage(format=2), "(got 2); allowed: format 1"),
+    "node": (damage(nodes={"spark-1": {"document": {"version": "x"}}}), "nodes.spark-1.document"),
+    "neither": (damage(nodes={"spark-1": {}}), "either document or error"),
 }
 
 
@@ -76,15 +77,15 @@ def test_a_bad_file_is_bad_input_that_names_the_file(name: str, tmp_path: Path) 
 
 
 def test_what_proves_a_secret_is_not_recorded(tmp_path: Path) -> None:
-    document = SEEN.nodes["spark-1"].document
+    document = OBSERVATION.nodes["spark-1"].document
     assert document is not None
     proven = {"secrets": {"/key": {"mode": "0400", "salt": "00", "proof": "abc"}}}
     steps = {**document.steps, "launch_files:qwen": proven}
-    seen = Observation(
-        nodes={"spark-1": NodeReport(document=document.model_copy(update={"steps": steps}))}
+    observation = Observation(
+        nodes={"spark-1": QueryResult(document=document.model_copy(update={"steps": steps}))}
     )
     path = tmp_path / "facts.json"
-    save_facts(seen, path)
-    assert load_facts(path).documents["spark-1"].steps["launch_files:qwen"] == {
+    save_facts(observation, path)
+    assert load_facts(path).reports["spark-1"].steps["launch_files:qwen"] == {
         "secrets": {"/key": {"mode": "0400"}}
     }

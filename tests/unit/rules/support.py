@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Any
 
 from sparkform.config import Cluster, Fabric, Node, Swarm, load_stack
-from sparkform.config.section import keys_of
+from sparkform.config.section import get_fields_by_key
 from sparkform.config.service import ENGINES
 from sparkform.config.stack_yaml import read_yaml
-from sparkform.report.facts import NodeDocument
+from sparkform.report.facts import NodeReport
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
-from sparkform.rules.outcome import Verdict
-from sparkform.rules.stack_secrets import secret_names
+from sparkform.rules.outcome import RulesVerdict
+from sparkform.rules.stack_secrets import list_secret_names
 
 DATA = Path(__file__).parents[2] / "data"
 
 
 @dataclass(frozen=True)
-class Case:
+class StackCase:
     """A stack file that is a good one with one change."""
 
     path: Path
@@ -33,74 +33,85 @@ class Case:
     rule: str
 
 
-def cases(folder: str) -> list[Case]:
+def list_cases(folder: str) -> list[StackCase]:
     return [read_case(path) for path in sorted((DATA / folder).glob("*.yaml"))]
 
 
-def read_case(path: Path) -> Case:
-    found = dict(re.findall(r"^# (\w+): (.+)$", path.read_text(), re.MULTILINE))
-    return Case(path, DATA / "good" / found["good"], found["change"], found["rule"])
+def read_case(path: Path) -> StackCase:
+    header = dict(re.findall(r"^# (\w+): (.+)$", path.read_text(), re.MULTILINE))
+    return StackCase(path, DATA / "good" / header["good"], header["change"], header["rule"])
 
 
-def context(path: Path, **changes: Any) -> Context:
-    given: dict[str, Any] = {"spec": load_stack(path), "secrets": secret_names(path)}
-    return Context(**(given | changes))
+def build_context(path: Path, **changes: Any) -> Context:
+    context_fields: dict[str, Any] = {
+        "declaration": load_stack(path),
+        "secrets": list_secret_names(path),
+    }
+    return Context(**(context_fields | changes))
 
 
-def verdict(path: Path, **changes: Any) -> Verdict:
-    return evaluate(context(path, **changes)) if changes else _plain_verdict(path)
+def evaluate_stack(path: Path, **changes: Any) -> RulesVerdict:
+    return evaluate(build_context(path, **changes)) if changes else _evaluate_unchanged(path)
 
 
 @cache
-def _plain_verdict(path: Path) -> Verdict:
-    return evaluate(context(path))
+def _evaluate_unchanged(path: Path) -> RulesVerdict:
+    return evaluate(build_context(path))
 
 
 KEYS = {
-    key for model in (Node, Fabric, Swarm, Cluster, *ENGINES.values()) for key in keys_of(model)
+    key
+    for model in (Node, Fabric, Swarm, Cluster, *ENGINES.values())
+    for key in get_fields_by_key(model)
 }
 
 
 def is_pasteable(remedy: str) -> bool:
     """Whether a stack file takes a remedy as it stands: known keys with values, or a comment."""
-    read = read_yaml(remedy)
-    if read is None:
+    remedy_keys = read_yaml(remedy)
+    if remedy_keys is None:
         return remedy.startswith("# ")
-    return isinstance(read, dict) and set(read) <= KEYS
+    return isinstance(remedy_keys, dict) and set(remedy_keys) <= KEYS
 
 
-def refusing(found: Verdict) -> set[str]:
-    return {one.rule for one in found.refusals}
+def list_refused(verdict: RulesVerdict) -> set[str]:
+    return {violation.rule for violation in verdict.refusals}
 
 
-def warning(found: Verdict) -> set[str]:
-    return {one.rule for one in found.warnings}
+def list_warned(verdict: RulesVerdict) -> set[str]:
+    return {violation.rule for violation in verdict.warnings}
 
 
-def leaves(value: object, at: str = "") -> Iterator[tuple[str, object]]:
+def list_leaves(value: object, path: str = "") -> Iterator[tuple[str, object]]:
     """Every plain value of a document with its path."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from leaves(item, f"{at}.{key}" if at else str(key))
+            yield from list_leaves(item, f"{path}.{key}" if path else str(key))
     elif isinstance(value, list):
         for position, item in enumerate(value):
-            yield from leaves(item, f"{at}[{position}]")
+            yield from list_leaves(item, f"{path}[{position}]")
     else:
-        yield at, value
+        yield path, value
 
 
-def changed_paths(first: object, second: object) -> set[str]:
+def list_changed_paths(document: object, other_document: object) -> set[str]:
     """The paths at which two documents differ."""
-    mine, other = dict(leaves(first)), dict(leaves(second))
-    return {path for path in mine.keys() | other.keys() if mine.get(path) != other.get(path)}
+    values, other_values = dict(list_leaves(document)), dict(list_leaves(other_document))
+    return {
+        path
+        for path in values.keys() | other_values.keys()
+        if values.get(path) != other_values.get(path)
+    }
 
 
 @cache
-def document(path: Path) -> Any:
+def read_document(path: Path) -> Any:
     return read_yaml(path.read_text())
 
 
-def interface(name: str, port: int | None, half: str | None, **changes: Any) -> dict[str, Any]:
+def build_interface(
+    name: str, port: int | None, half: str | None, **changes: Any
+) -> dict[str, Any]:
     return {
         "name": name,
         "state": "up",
@@ -119,17 +130,17 @@ def interface(name: str, port: int | None, half: str | None, **changes: Any) -> 
     } | changes
 
 
-def facts(at: int) -> dict[str, Any]:
+def build_facts(number: int) -> dict[str, Any]:
     """What a healthy Spark with two cabled ports reports."""
     gib = 1024 * 1024
     fabric = [
-        interface(f"en{half_name}s0f{port}np{port}", port, half)
+        build_interface(f"en{half_name}s0f{port}np{port}", port, half)
         for port in (0, 1)
         for half, half_name in (("A", "p1"), ("B", "P2p1"))
     ]
     return {
         "host": {
-            "hostname": f"spark-{at}",
+            "hostname": f"spark-{number}",
             "kernel": "6.17.0-1031-nvidia",
             "architecture": "aarch64",
             "os": "Ubuntu",
@@ -154,13 +165,16 @@ def facts(at: int) -> dict[str, Any]:
             "passwordless_sudo": True,
         },
         "logind": {"remove_ipc": True},
-        "interfaces": [interface("enP7s7", None, None, addresses=[f"10.0.0.{at}/24"]), *fabric],
+        "interfaces": [
+            build_interface("enP7s7", None, None, addresses=[f"10.0.0.{number}/24"]),
+            *fabric,
+        ],
         "routes": [
             {
                 "destination": "default",
                 "gateway": "10.0.0.254",
                 "interface": "enP7s7",
-                "source": f"10.0.0.{at}",
+                "source": f"10.0.0.{number}",
                 "metric": 100,
                 "table": "main",
             },
@@ -170,28 +184,30 @@ def facts(at: int) -> dict[str, Any]:
     }
 
 
-def documents(
-    nodes: int, first: Mapping[str, Any] | None = None, second: Mapping[str, Any] | None = None
-) -> dict[str, NodeDocument]:
+def build_reports(
+    nodes: int, spark_1: Mapping[str, Any] | None = None, spark_2: Mapping[str, Any] | None = None
+) -> dict[str, NodeReport]:
     """All nodes' documents; `first` and `second` replace facts of those nodes."""
-    made = {}
-    for at, change in zip(range(1, nodes + 1), chain((first, second), repeat(None)), strict=False):
-        found = facts(at) | dict(change or {})
-        made[f"spark-{at}"] = NodeDocument.model_validate(
+    reports = {}
+    for number, change in zip(
+        range(1, nodes + 1), chain((spark_1, spark_2), repeat(None)), strict=False
+    ):
+        node_facts = build_facts(number) | dict(change or {})
+        reports[f"spark-{number}"] = NodeReport.model_validate(
             {
                 "version": 1,
                 "unix_time_s": 0.0,
-                "facts": _tuples(found),
+                "facts": _to_tuples(node_facts),
                 "steps": {},
                 "receipts": {},
                 "unreadable": (),
             }
         )
-    return made
+    return reports
 
 
-def _tuples(value: Any) -> Any:
+def _to_tuples(value: Any) -> Any:
     """Lists as tuples, which strict models want outside of JSON."""
     if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
+        return {key: _to_tuples(item) for key, item in value.items()}
+    return tuple(_to_tuples(item) for item in value) if isinstance(value, list) else value

@@ -12,8 +12,8 @@ from sparkform.config import parse_config
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.setting_sources import SOURCES
-from tests.unit.config.support import cluster, trtllm, vllm
-from tests.unit.rules.support import DATA, document, documents
+from tests.unit.config.support import build_cluster, trtllm, vllm
+from tests.unit.rules.support import DATA, build_reports, read_document
 
 OPTIONS = sorted({one for table in SOURCES.values() for s in table.values() for one in s.options})
 VARIABLES = [
@@ -37,7 +37,7 @@ IMAGES = ["a", "a:latest", "host:5000/a/b:1.3.0rc10", "nvcr.io/nvidia/vllm:26.05
           "nvcr.io/nvidia/tensorrt-llm/release:1.3.0rc24"]  # fmt: skip
 
 
-def service(make: Any) -> st.SearchStrategy[dict[str, Any]]:
+def draw_service(make: Any) -> st.SearchStrategy[dict[str, Any]]:
     ranks = st.integers(1, 8)
     return st.builds(
         lambda **changes: make(**changes),
@@ -57,22 +57,26 @@ def service(make: Any) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @given(
-    block=st.one_of(service(trtllm), service(vllm)),
+    block=st.one_of(draw_service(trtllm), draw_service(vllm)),
     nodes=st.integers(2, 8),
     observed=st.sampled_from([None, 0, 2, 8]),
 )
 def test_every_rule_answers(block: dict[str, Any], nodes: int, observed: int | None) -> None:
-    spec = parse_config(cluster(nodes), {"one": block})
-    looked = None if observed is None else documents(observed)
-    found = evaluate(Context(spec=spec, documents=looked, secrets=frozenset()))
-    assert all(one.message.endswith(".") for one in found.violations)
+    declaration = parse_config(build_cluster(nodes), {"one": block})
+    reports = None if observed is None else build_reports(observed)
+    verdict = evaluate(Context(declaration=declaration, reports=reports, secrets=frozenset()))
+    assert all(violation.message.endswith(".") for violation in verdict.violations)
 
 
 @pytest.mark.parametrize("path", sorted((DATA / "dangerous").glob("*.yaml"))[:20], ids=str)
 def test_a_verdict_does_not_depend_on_the_order_of_keys(path: Any) -> None:
-    config = document(path)["config"]
+    config = read_document(path)["config"]
     services = config["sparkform:services"]
-    turned = {name: dict(reversed(block.items())) for name, block in services.items()}
-    first = evaluate(Context(spec=parse_config(config["sparkform:cluster"], services)))
-    second = evaluate(Context(spec=parse_config(config["sparkform:cluster"], turned)))
-    assert {one.rule for one in first.violations} == {one.rule for one in second.violations}
+    reversed_services = {name: dict(reversed(block.items())) for name, block in services.items()}
+    verdict = evaluate(Context(declaration=parse_config(config["sparkform:cluster"], services)))
+    reversed_verdict = evaluate(
+        Context(declaration=parse_config(config["sparkform:cluster"], reversed_services))
+    )
+    assert {violation.rule for violation in verdict.violations} == {
+        violation.rule for violation in reversed_verdict.violations
+    }

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sparkform.commands import main
-from sparkform.report.rack_report import NodeReport, Observation
+from sparkform.report.rack_report import Observation, QueryResult
 from sparkform.report.recording import save_facts
-from tests.unit.rules.support import DATA, documents
+from tests.unit.rules.support import DATA, build_reports
 
 GOOD = DATA / "good" / "trtllm-two-nodes-swarm.yaml"
 BAD = DATA / "dangerous" / "trt-graphs-with-auto.yaml"
@@ -20,34 +20,34 @@ KEYS = {"rule", "severity", "path", "message", "evidence", "remedy"}
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    def command(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["sparkform", *map(str, words)])
+    def run_command(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["sparkform", *map(str, arguments)])
         monkeypatch.setenv("COLUMNS", "160")
-        with pytest.raises(SystemExit) as left:
+        with pytest.raises(SystemExit) as exit_info:
             main()
-        said = capsys.readouterr()
-        code = left.value.code
-        return int(code or 0), said.out, said.err
+        captured = capsys.readouterr()
+        code = exit_info.value.code
+        return int(code or 0), captured.out, captured.err
 
-    return command
+    return run_command
 
 
 def test_a_mandatory_violation_exits_with_1_and_is_json(run: Any) -> None:
     code, out, _ = run("check", BAD, "--json")
-    found = json.loads(out)
+    violations = json.loads(out)
     assert code == 1
-    assert all(set(one) == KEYS for one in found)
-    assert found[0]["rule"] == "trt-graph-auto-allreduce"
-    assert found[0]["severity"] == "mandatory"
-    assert found[0]["path"] == "services.qwen.allReduce"
-    assert found[0]["remedy"] == "allReduce: NCCL"
-    assert "8781" in found[0]["evidence"]
+    assert all(set(violation) == KEYS for violation in violations)
+    assert violations[0]["rule"] == "trt-graph-auto-allreduce"
+    assert violations[0]["severity"] == "mandatory"
+    assert violations[0]["path"] == "services.qwen.allReduce"
+    assert violations[0]["remedy"] == "allReduce: NCCL"
+    assert "8781" in violations[0]["evidence"]
 
 
 def test_advice_exits_with_0_and_what_was_not_judged_is_no_json(run: Any) -> None:
     code, out, err = run("check", GOOD, "--json")
     assert code == 0
-    assert [one["rule"] for one in json.loads(out)] == ["swarm-rdma-unproven"]
+    assert [violation["rule"] for violation in json.loads(out)] == ["swarm-rdma-unproven"]
     assert "not judged: swarm-toolkit: the container toolkit of spark-1 is not known" in err
 
 
@@ -61,17 +61,19 @@ def test_people_get_the_sentence_and_the_remedy(run: Any) -> None:
 
 
 def test_recorded_facts_are_looked_at(run: Any, tmp_path: Path) -> None:
-    nodes = documents(2, {"container_toolkit": {"version": "1.17.0"}})
-    recorded = tmp_path / "facts.json"
-    reports = {name: NodeReport(document=document) for name, document in nodes.items()}
-    save_facts(Observation(nodes=reports), recorded)
-    code, out, _ = run("check", GOOD, "--facts", recorded, "--json")
+    node_reports = build_reports(2, {"container_toolkit": {"version": "1.17.0"}})
+    path = tmp_path / "facts.json"
+    reports = {
+        name: QueryResult(document=node_report) for name, node_report in node_reports.items()
+    }
+    save_facts(Observation(nodes=reports), path)
+    code, out, _ = run("check", GOOD, "--facts", path, "--json")
     assert code == 1
-    assert "swarm-toolkit" in {one["rule"] for one in json.loads(out)}
+    assert "swarm-toolkit" in {violation["rule"] for violation in json.loads(out)}
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("config: {}", "sparkform:cluster"),
         ("][", "is not a stack file"),
@@ -80,13 +82,13 @@ def test_recorded_facts_are_looked_at(run: Any, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_bad_input_exits_with_2_and_no_traceback(
-    run: Any, tmp_path: Path, text: str, said: str
+    run: Any, tmp_path: Path, text: str, expected: str
 ) -> None:
     stack = tmp_path / "Pulumi.x.yaml"
     stack.write_text(text)
     code, out, err = run("check", stack, "--json")
     assert (code, out) == (2, "")
-    assert said in err
+    assert expected in err
     assert "Traceback" not in err
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.rules.support import refusing, verdict, warning
+from tests.unit.rules.support import evaluate_stack, list_refused, list_warned
 
 ROOT = Path(__file__).parents[3]
 ADVISORIES = {
@@ -21,6 +21,6 @@ def test_every_stack_file_is_listed() -> None:
 
 @pytest.mark.parametrize("name", ADVISORIES)
 def test_a_stack_file_has_no_mandatory_violation_and_the_listed_advisories(name: str) -> None:
-    found = verdict(ROOT / name)
-    assert refusing(found) == set()
-    assert warning(found) == ADVISORIES[name]
+    rules_verdict = evaluate_stack(ROOT / name)
+    assert list_refused(rules_verdict) == set()
+    assert list_warned(rules_verdict) == ADVISORIES[name]

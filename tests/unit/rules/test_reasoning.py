@@ -9,11 +9,13 @@ import pytest
 from sparkform.config import parse_config
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
-from tests.support.recorded import rack_spec
+from tests.support.recorded import build_rack_declaration
 
 
-def remedies(model: str, **more: Any) -> list[str]:
-    cluster = rack_spec().cluster.model_dump(by_alias=True, exclude_none=True, mode="json")
+def list_remedies(model: str, **changes: Any) -> list[str]:
+    cluster = build_rack_declaration().cluster.model_dump(
+        by_alias=True, exclude_none=True, mode="json"
+    )
     service = {
         "engine": "vllm",
         "runtime": "native",
@@ -21,10 +23,12 @@ def remedies(model: str, **more: Any) -> list[str]:
         "tensorParallel": 2,
         "gpuMemoryUtilization": 0.8,
         "port": 8000,
-        **more,
+        **changes,
     }
-    found = evaluate(Context(spec=parse_config(cluster, {"one": service}))).violations
-    return [one.remedy for one in found if one.rule == "vllm-reasoning-parser"]
+    violations = evaluate(Context(declaration=parse_config(cluster, {"one": service}))).violations
+    return [
+        violation.remedy for violation in violations if violation.rule == "vllm-reasoning-parser"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -40,9 +44,9 @@ def remedies(model: str, **more: Any) -> list[str]:
     ],
 )
 def test_a_model_that_thinks_is_given_its_parser(model, parser) -> None:
-    assert remedies(model) == [f"reasoningParser: {parser}"]
-    assert remedies(model, reasoningParser=parser) == []
-    assert remedies(model, extraArgs=[f"--reasoning-parser={parser}"]) == []
+    assert list_remedies(model) == [f"reasoningParser: {parser}"]
+    assert list_remedies(model, reasoningParser=parser) == []
+    assert list_remedies(model, extraArgs=[f"--reasoning-parser={parser}"]) == []
 
 
 @pytest.mark.parametrize(
@@ -60,9 +64,14 @@ def test_a_model_that_thinks_is_given_its_parser(model, parser) -> None:
     ],
 )
 def test_a_model_that_answers_at_once_needs_none(model) -> None:
-    assert remedies(model) == []
+    assert list_remedies(model) == []
 
 
 def test_thinking_that_is_switched_off_needs_no_parser() -> None:
-    given = '{"enable_thinking": false}'
-    assert remedies("Qwen/Qwen3-8B", extraArgs=["--default-chat-template-kwargs", given]) == []
+    template_arguments = '{"enable_thinking": false}'
+    assert (
+        list_remedies(
+            "Qwen/Qwen3-8B", extraArgs=["--default-chat-template-kwargs", template_arguments]
+        )
+        == []
+    )

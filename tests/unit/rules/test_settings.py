@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-from sparkform.rules.arguments import Argument, read_arguments
+from sparkform.rules.arguments import Argument, parse_arguments
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
-from sparkform.rules.images import read_image, version_of
-from sparkform.rules.settings import Settings, read_settings
-from tests.unit.config.support import cluster, spec, trtllm, vllm
+from sparkform.rules.images import parse_image, parse_version
+from sparkform.rules.settings import ServiceSettings, read_settings
+from tests.unit.config.support import build_cluster, build_declaration, trtllm, vllm
 
 
-def settings(block: dict[str, Any], nodes: int = 2) -> Settings:
-    made = spec(cluster(nodes), {"one": block})
-    return read_settings(made.services["one"], "one")
+def read_block(block: dict[str, Any], nodes: int = 2) -> ServiceSettings:
+    declaration = build_declaration(build_cluster(nodes), {"one": block})
+    return read_settings(declaration.services["one"], "one")
 
 
 @pytest.mark.parametrize(
-    ("words", "wanted"),
+    ("arguments", "expected"),
     [
         (["--a", "b"], [("a", "b", 0)]),
         (["--a=b"], [("a", "b", 0)]),
@@ -39,8 +39,10 @@ def settings(block: dict[str, Any], nodes: int = 2) -> Settings:
         (["--c", "{broken"], [("c", "{broken", 0)]),
     ],
 )  # fmt: skip
-def test_arguments_are_read(words: list[str], wanted: list[tuple[str, str | None, int]]) -> None:
-    assert list(read_arguments(words)) == [Argument(*one) for one in wanted]
+def test_arguments_are_read(
+    arguments: list[str], expected: list[tuple[str, str | None, int]]
+) -> None:
+    assert list(parse_arguments(arguments)) == [Argument(*fields) for fields in expected]
 
 
 @pytest.mark.parametrize(
@@ -62,9 +64,9 @@ def test_arguments_are_read(words: list[str], wanted: list[tuple[str, str | None
 def test_an_argument_wins_over_the_declaration(
     block: dict[str, Any], name: str, value: int, path: str
 ) -> None:
-    found = settings(block).get(name)
-    assert found is not None
-    assert (found.whole, found.path) == (value, path)
+    setting = read_block(block).find(name)
+    assert setting is not None
+    assert (setting.integer, setting.path) == (value, path)
 
 
 @pytest.mark.parametrize(
@@ -77,34 +79,40 @@ def test_an_argument_wins_over_the_declaration(
     ],
 )
 def test_an_unambiguous_beginning_is_the_option(word: str, name: str, is_meant: bool) -> None:
-    assert (settings(vllm(extraArgs=[word])).get(name) is not None) is is_meant
+    assert (read_block(vllm(extraArgs=[word])).find(name) is not None) is is_meant
 
 
 def test_a_variable_counts_where_nothing_else_is_given() -> None:
-    given = {"VLLM_ATTENTION_BACKEND": "FLASHINFER"}
-    assert settings(vllm(environment=given)).text("attention_backend") == "flashinfer"
-    both = vllm(environment=given, extraArgs=["--attention-backend", "TRITON"])
-    assert settings(both).text("attention_backend") == "triton"
+    environment = {"VLLM_ATTENTION_BACKEND": "FLASHINFER"}
+    assert read_block(vllm(environment=environment)).get_text("attention_backend") == "flashinfer"
+    both = vllm(environment=environment, extraArgs=["--attention-backend", "TRITON"])
+    assert read_block(both).get_text("attention_backend") == "triton"
 
 
 def test_flags_are_read_with_and_without_a_no() -> None:
-    for words, is_on in ((["--enforce-eager"], True), (["--no-enforce-eager"], False)):
-        found = settings(vllm(extraArgs=words)).get("enforce_eager")
-        assert found is not None
-        assert found.is_on is is_on
+    for arguments, is_on in ((["--enforce-eager"], True), (["--no-enforce-eager"], False)):
+        setting = read_block(vllm(extraArgs=arguments)).find("enforce_eager")
+        assert setting is not None
+        assert setting.is_on is is_on
 
 
 def test_what_an_engine_does_not_know_is_not_given() -> None:
-    assert settings(vllm()).get("cuda_graph") is None
-    assert settings(trtllm()).get("linear_backend") is None
+    assert read_block(vllm()).find("cuda_graph") is None
+    assert read_block(trtllm()).find("linear_backend") is None
 
 
 def test_a_default_that_is_written_out_is_no_declaration() -> None:
     """The policies get all defaults written out, and must find the same as the command."""
-    plain = spec(cluster(), {"one": trtllm(tensorParallel=2)}).services["one"].plain()
-    again = spec(cluster(), {"one": plain | {"extraArgs": ["--pp_size", "1"]}})
-    found = evaluate(Context(spec=again))
-    assert "trt-cli-yaml-dup" not in {one.rule for one in found.violations}
+    block = (
+        build_declaration(build_cluster(), {"one": trtllm(tensorParallel=2)})
+        .services["one"]
+        .to_plain()
+    )
+    declaration = build_declaration(
+        build_cluster(), {"one": block | {"extraArgs": ["--pp_size", "1"]}}
+    )
+    verdict = evaluate(Context(declaration=declaration))
+    assert "trt-cli-yaml-dup" not in {violation.rule for violation in verdict.violations}
 
 
 # The one meaning in every place that can say it.
@@ -160,31 +168,41 @@ MEANINGS: list[tuple[str, dict[str, Any], list[dict[str, Any]]]] = [
 def test_a_rule_looks_at_the_meaning(
     rule: str, block: dict[str, Any], change: dict[str, Any]
 ) -> None:
-    def rules(service: dict[str, Any]) -> set[str]:
-        found = evaluate(Context(spec=spec(cluster(), {"one": service})))
-        return {one.rule for one in found.violations}
+    def list_rules(service: dict[str, Any]) -> set[str]:
+        verdict = evaluate(
+            Context(declaration=build_declaration(build_cluster(), {"one": service}))
+        )
+        return {violation.rule for violation in verdict.violations}
 
-    assert rule in rules(block | change)
-    assert rule not in rules(block)
+    assert rule in list_rules(block | change)
+    assert rule not in list_rules(block)
 
 
 def test_graphs_with_auto_are_fine_on_one_node_and_without_graphs() -> None:
-    def rules(nodes: int, **changes: Any) -> set[str]:
+    def list_rules(nodes: int, **changes: Any) -> set[str]:
         service = trtllm(tensorParallel=nodes, allReduce="AUTO") | changes
-        found = evaluate(Context(spec=spec(cluster(nodes), {"one": service})))
-        return {one.rule for one in found.refusals}
+        verdict = evaluate(
+            Context(declaration=build_declaration(build_cluster(nodes), {"one": service}))
+        )
+        return {violation.rule for violation in verdict.refusals}
 
-    assert "trt-graph-auto-allreduce" in rules(2)
-    assert "trt-graph-auto-allreduce" not in rules(1)
-    assert "trt-graph-auto-allreduce" not in rules(2, cudaGraph=False)
+    assert "trt-graph-auto-allreduce" in list_rules(2)
+    assert "trt-graph-auto-allreduce" not in list_rules(1)
+    assert "trt-graph-auto-allreduce" not in list_rules(2, cudaGraph=False)
 
 
 def test_the_autotuner_off_makes_a_bad_image_a_warning() -> None:
     image = "nvcr.io/nvidia/tensorrt-llm/release:1.3.0rc12"
     for tuner, severity in ((True, "mandatory"), (False, "advisory")):
         service = trtllm(image=image, autotuner=tuner)
-        found = evaluate(Context(spec=spec(cluster(), {"one": service})))
-        weights = [one.severity for one in found.violations if one.rule == "trt-multinode-image"]
+        verdict = evaluate(
+            Context(declaration=build_declaration(build_cluster(), {"one": service}))
+        )
+        weights = [
+            violation.severity
+            for violation in verdict.violations
+            if violation.rule == "trt-multinode-image"
+        ]
         assert weights == [severity]
 
 
@@ -195,14 +213,14 @@ def test_the_autotuner_off_makes_a_bad_image_a_warning() -> None:
 )  # fmt: skip
 def test_the_bad_images_have_an_end(tag: str, is_bad: bool) -> None:
     service = trtllm(image=f"nvcr.io/nvidia/tensorrt-llm/release:{tag}")
-    found = evaluate(Context(spec=spec(cluster(), {"one": service})))
-    assert ("trt-multinode-image" in {one.rule for one in found.refusals}) is is_bad
+    verdict = evaluate(Context(declaration=build_declaration(build_cluster(), {"one": service})))
+    assert ("trt-multinode-image" in {violation.rule for violation in verdict.refusals}) is is_bad
 
 
 def test_an_image_whose_version_cannot_be_told_is_not_judged() -> None:
     service = trtllm(image="registry.local:5000/trtllm:spark-single-gpu-dev")
-    found = evaluate(Context(spec=spec(cluster(), {"one": service})))
-    assert "trt-multinode-image" in {one.rule for one in found.skipped}
+    verdict = evaluate(Context(declaration=build_declaration(build_cluster(), {"one": service})))
+    assert "trt-multinode-image" in {skipped.rule for skipped in verdict.skipped}
 
 
 @pytest.mark.parametrize(
@@ -216,11 +234,11 @@ def test_an_image_whose_version_cannot_be_told_is_not_judged() -> None:
 def test_an_image_reference_is_taken_apart(
     text: str, name: str, tag: str | None, digest: str | None
 ) -> None:
-    found = read_image(text)
-    assert (found.name, found.tag, found.digest) == (name, tag, digest)
+    reference = parse_image(text)
+    assert (reference.name, reference.tag, reference.digest) == (name, tag, digest)
 
 
 def test_versions_sort_as_they_were_released() -> None:
     order = ["1.2.0rc1", "1.2.0rc10", "1.2.0", "1.2.1", "1.3.0rc5", "1.3.0rc13", "1.3.0"]
-    versions = [version_of(text) for text in order]
+    versions = [parse_version(text) for text in order]
     assert versions == sorted(versions)

@@ -11,18 +11,18 @@ import pytest
 
 from tests.unit.rules.support import (
     DATA,
-    Case,
-    cases,
-    changed_paths,
-    document,
+    StackCase,
+    evaluate_stack,
     is_pasteable,
+    list_cases,
+    list_changed_paths,
+    list_refused,
+    list_warned,
     read_case,
-    refusing,
-    verdict,
-    warning,
+    read_document,
 )
 
-DANGEROUS, ADVISED = cases("dangerous"), cases("advised")
+DANGEROUS, ADVISED = list_cases("dangerous"), list_cases("advised")
 GOOD = sorted((DATA / "good").glob("*.yaml"))
 WORKS = sorted((DATA / "works").glob("*.yaml"))
 
@@ -35,65 +35,65 @@ SHOWN = re.findall(
 )
 
 
-def name(case: Case | Path) -> str:
-    return (case.path if isinstance(case, Case) else case).stem
+def get_name(case: StackCase | Path) -> str:
+    return (case.path if isinstance(case, StackCase) else case).stem
 
 
-def wrong_changes(case: Case) -> set[str]:
+def list_wrong_changes(case: StackCase) -> set[str]:
     """The paths in which a case differs from its good stack, besides the one it names."""
-    first, second = document(case.good)["config"], document(case.path)["config"]
-    found = changed_paths(flat(first), flat(second))
-    wanted = case.change
+    good_config, config = read_document(case.good)["config"], read_document(case.path)["config"]
+    paths = list_changed_paths(flatten_config(good_config), flatten_config(config))
+    named_path = case.change
     return {
         path
-        for path in found
-        if path != wanted and not path.startswith((f"{wanted}.", f"{wanted}["))
+        for path in paths
+        if path != named_path and not path.startswith((f"{named_path}.", f"{named_path}["))
     }
 
 
-def flat(config: dict[str, Any]) -> dict[str, Any]:
+def flatten_config(config: dict[str, Any]) -> dict[str, Any]:
     """The config with the paths that messages use: services.NAME.key."""
     return {key.removeprefix("sparkform:"): value for key, value in config.items()}
 
 
-@pytest.mark.parametrize("case", DANGEROUS, ids=name)
-def test_a_dangerous_stack_is_refused_by_its_rule(case: Case) -> None:
-    assert case.rule in refusing(verdict(case.path))
-    assert case.rule not in refusing(verdict(case.good)), "the good stack is not"
+@pytest.mark.parametrize("case", DANGEROUS, ids=get_name)
+def test_a_dangerous_stack_is_refused_by_its_rule(case: StackCase) -> None:
+    assert case.rule in list_refused(evaluate_stack(case.path))
+    assert case.rule not in list_refused(evaluate_stack(case.good)), "the good stack is not"
 
 
-@pytest.mark.parametrize("case", ADVISED, ids=name)
-def test_an_advised_stack_is_warned_of_by_its_rule(case: Case) -> None:
-    assert case.rule in warning(verdict(case.path))
-    assert case.rule not in warning(verdict(case.good)), "the good stack is not"
+@pytest.mark.parametrize("case", ADVISED, ids=get_name)
+def test_an_advised_stack_is_warned_of_by_its_rule(case: StackCase) -> None:
+    assert case.rule in list_warned(evaluate_stack(case.path))
+    assert case.rule not in list_warned(evaluate_stack(case.good)), "the good stack is not"
 
 
-@pytest.mark.parametrize("case", DANGEROUS + ADVISED, ids=name)
-def test_a_case_differs_from_its_good_stack_in_one_key(case: Case) -> None:
-    assert wrong_changes(case) == set()
+@pytest.mark.parametrize("case", DANGEROUS + ADVISED, ids=get_name)
+def test_a_case_differs_from_its_good_stack_in_one_key(case: StackCase) -> None:
+    assert list_wrong_changes(case) == set()
 
 
 def test_a_second_change_is_found(tmp_path: Path) -> None:
     case = DANGEROUS[0]
     planted = tmp_path / "planted.yaml"
     planted.write_text(case.path.read_text().replace("user: nvidia", "user: somebody"))
-    assert wrong_changes(read_case(planted)) == {"cluster.user"}
+    assert list_wrong_changes(read_case(planted)) == {"cluster.user"}
 
 
-@pytest.mark.parametrize("path", GOOD, ids=name)
+@pytest.mark.parametrize("path", GOOD, ids=get_name)
 def test_a_good_stack_is_not_refused(path: Path) -> None:
-    assert [str(one) for one in verdict(path).refusals] == []
+    assert [str(violation) for violation in evaluate_stack(path).refusals] == []
 
 
-@pytest.mark.parametrize("path", WORKS, ids=name)
+@pytest.mark.parametrize("path", WORKS, ids=get_name)
 def test_a_recipe_that_works_is_not_refused(path: Path) -> None:
-    assert [str(one) for one in verdict(path).refusals] == []
+    assert [str(violation) for violation in evaluate_stack(path).refusals] == []
 
 
-@pytest.mark.parametrize("case", DANGEROUS + ADVISED, ids=name)
-def test_a_remedy_can_be_pasted(case: Case) -> None:
-    for one in verdict(case.path).violations:
-        assert is_pasteable(one.remedy), one.remedy
+@pytest.mark.parametrize("case", DANGEROUS + ADVISED, ids=get_name)
+def test_a_remedy_can_be_pasted(case: StackCase) -> None:
+    for violation in evaluate_stack(case.path).violations:
+        assert is_pasteable(violation.remedy), violation.remedy
 
 
 def test_a_remedy_in_prose_is_found() -> None:
@@ -105,7 +105,9 @@ def test_only_these_working_recipes_need_a_waiver() -> None:
     """Two builds pad heads for TP=3, and one first light ran over sockets, which is what
     ib-disabled is about: it worked, at 62 % of the speed."""
     waived = {
-        path.stem.split("-")[0]: {one.rule for one in verdict(path).warnings if one.waived}
+        path.stem.split("-")[0]: {
+            violation.rule for violation in evaluate_stack(path).warnings if violation.waived
+        }
         for path in WORKS
     }
     assert {number: rules for number, rules in waived.items() if rules} == {
@@ -127,14 +129,16 @@ def test_all_working_recipes_of_our_engines_are_there() -> None:
 
 def test_a_violation_says_where_why_and_what_to_write() -> None:
     for case in DANGEROUS + ADVISED:
-        for one in verdict(case.path).violations:
-            assert one.message.startswith(("The service must ", "The cluster must ")), one
-            assert one.message.endswith("."), one
-            assert "\n" not in one.message
-            assert one.remedy, one
-            assert one.evidence, one
-            assert one.path.startswith(("services.", "cluster.")), one
-            assert set(one.document()) == {
+        for violation in evaluate_stack(case.path).violations:
+            assert violation.message.startswith(("The service must ", "The cluster must ")), (
+                violation
+            )
+            assert violation.message.endswith("."), violation
+            assert "\n" not in violation.message
+            assert violation.remedy, violation
+            assert violation.evidence, violation
+            assert violation.path.startswith(("services.", "cluster.")), violation
+            assert set(violation.to_json()) == {
                 "rule",
                 "severity",
                 "path",
@@ -142,4 +146,4 @@ def test_a_violation_says_where_why_and_what_to_write() -> None:
                 "evidence",
                 "remedy",
             }
-            json.dumps(one.document())
+            json.dumps(violation.to_json())

@@ -9,11 +9,11 @@ import pytest
 from pydantic import TypeAdapter
 
 from sparkform.rules import registry
-from sparkform.rules.groups.reported import Report, reports
+from sparkform.rules.groups.reported import ReportedFailure, load_reported_failures
 from sparkform.rules.setting_sources import SOURCES
-from sparkform.rules.story import functions, page, story_of
-from sparkform.rules.table import read_table, table
-from tests.unit.rules.support import cases
+from sparkform.rules.story import find_story, list_rule_functions, render_page
+from sparkform.rules.table import load_table, parse_table
+from tests.unit.rules.support import list_cases
 from tests.unit.rules.test_with_facts import CASES
 
 ROOT = Path(__file__).parents[3]
@@ -23,7 +23,7 @@ BY_AN_IMAGE = "nccl-soak"
 HEADER = "id,severity,engines,source\n"
 
 
-def differences(code: set[str], rows: set[str], docs: str) -> list[str]:
+def list_differences(code: set[str], rows: set[str], docs: str) -> list[str]:
     """What stands in one of the three and not in the others."""
     return [
         *(f"{rule} has a row and no function" for rule in sorted(rows - code)),
@@ -34,12 +34,12 @@ def differences(code: set[str], rows: set[str], docs: str) -> list[str]:
 
 def test_code_table_and_docs_agree() -> None:
     docs = (ROOT / "docs" / "rules.md").read_text()
-    assert differences(set(functions()), set(table()), docs) == []
+    assert list_differences(set(list_rule_functions()), set(load_table()), docs) == []
 
 
 def test_a_planted_difference_is_found() -> None:
     docs = "\n### a\n"
-    assert differences({"a", "b"}, {"a", "c"}, docs) == [
+    assert list_differences({"a", "b"}, {"a", "c"}, docs) == [
         "c has a row and no function",
         "b has a function and no row",
         "c is not in the docs",
@@ -47,26 +47,26 @@ def test_a_planted_difference_is_found() -> None:
 
 
 def test_the_docs_are_what_the_command_writes() -> None:
-    assert (ROOT / "docs" / "rules.md").read_text() == page(), (
+    assert (ROOT / "docs" / "rules.md").read_text() == render_page(), (
         "run `python -m sparkform.rules.story > docs/rules.md`"
     )
 
 
 def test_every_rule_has_a_case_that_breaks_it_and_one_that_does_not() -> None:
-    shown = {case.rule for folder in ("dangerous", "advised") for case in cases(folder)}
+    shown = {case.rule for folder in ("dangerous", "advised") for case in list_cases(folder)}
     shown |= {case.rule for case in CASES} | {BY_AN_IMAGE}
-    assert set(table()) - shown == set()
+    assert set(load_table()) - shown == set()
 
 
 def test_no_rule_stands_in_two_scopes() -> None:
     scopes = (registry.SERVICE_RULES, registry.RACK_RULES, registry.STACK_RULES)
-    assert sum(map(len, scopes)) == len(functions())
-    assert all(table()[rule].engines == "none" for rule in registry.RACK_RULES)
+    assert sum(map(len, scopes)) == len(list_rule_functions())
+    assert all(load_table()[rule].engines == "none" for rule in registry.RACK_RULES)
 
 
-@pytest.mark.parametrize("rule", table())
+@pytest.mark.parametrize("rule", load_table())
 def test_every_rule_has_a_story_and_sources(rule: str) -> None:
-    story = story_of(rule)
+    story = find_story(rule)
     assert len(story.text) > 60
     assert story.text.splitlines()[0].endswith((".", ":")), "the first sentence fits on its line"
     assert all(len(source) > 5 for source in story.sources)
@@ -74,18 +74,27 @@ def test_every_rule_has_a_story_and_sources(rule: str) -> None:
 
 def test_every_reported_failure_is_well_formed() -> None:
     """The program takes the rows as they are; here they are held to their types."""
-    rows = [asdict(one) for one in reports()]
-    assert TypeAdapter(list[Report]).validate_python(rows) == list(reports())
-    for one in reports():
-        for name in (*one.settings, *one.above, *one.unless):
-            assert name in SOURCES[one.engine], f"{one.id} asks for {name}"
-        patterns = [*one.images, *one.models, *one.settings.values(), *one.variables.values()]
+    rows = [asdict(failure) for failure in load_reported_failures()]
+    assert TypeAdapter(list[ReportedFailure]).validate_python(rows) == list(
+        load_reported_failures()
+    )
+    for failure in load_reported_failures():
+        for name in (*failure.settings, *failure.above, *failure.unless):
+            assert name in SOURCES[failure.engine], f"{failure.id} asks for {name}"
+        patterns = [
+            *failure.images,
+            *failure.models,
+            *failure.settings.values(),
+            *failure.variables.values(),
+        ]
         assert all(text == text.lower() for text in patterns), "compared in lower case"
 
 
 def test_every_reported_failure_has_a_source_and_an_id_of_its_own() -> None:
-    assert all(len(one.source) > 10 for one in reports())
-    assert len({one.id for one in reports()}) == len(reports())
+    assert all(len(failure.source) > 10 for failure in load_reported_failures())
+    assert len({failure.id for failure in load_reported_failures()}) == len(
+        load_reported_failures()
+    )
 
 
 @pytest.mark.parametrize(
@@ -100,4 +109,4 @@ def test_every_reported_failure_has_a_source_and_an_id_of_its_own() -> None:
 )
 def test_a_damaged_table_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"columns|damaged|twice"):
-        read_table(text)
+        parse_table(text)

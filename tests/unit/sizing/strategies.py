@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from sparkform.models.quantisation import METHODS, quantised
-from sparkform.models.shape import Block, FeedForward, Mixer, Shape
+from sparkform.models.quantisation import METHODS, plan_quantisation
+from sparkform.models.shape import Block, FeedForward, Mixer, ModelShape
 
 METHOD_NAMES = ("bf16", "fp8", "int8", "int4", "nvfp4", "mxfp4")
 
@@ -67,7 +67,7 @@ blocks = st.builds(
     st.one_of(dense, experts),
 )
 shapes = st.builds(
-    lambda kinds, repeats, tied: Shape(
+    lambda kinds, repeats, tied: ModelShape(
         name="random",
         hidden_size=512,
         embedding=2**24,
@@ -82,5 +82,5 @@ shapes = st.builds(
 )
 methods = st.sampled_from(METHOD_NAMES)
 quantisations = st.builds(
-    lambda name, mixture: quantised(METHODS[name], mixture=mixture), methods, st.booleans()
+    lambda name, mixture: plan_quantisation(METHODS[name], mixture=mixture), methods, st.booleans()
 )

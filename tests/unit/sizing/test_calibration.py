@@ -9,18 +9,18 @@ import pytest
 
 from benchmarks.speed_rows import load_rows
 from sparkform.catalogue import store
-from sparkform.catalogue.describe import as_served_by, describe, describe_row
+from sparkform.catalogue.describe import apply_image, describe_model, describe_row
 from sparkform.errors import InputError
-from sparkform.sizing.calibration import calibration, machine
-from sparkform.sizing.node_memory import known_engine
-from sparkform.sizing.row_request import model_of_row, predict_row, traffic_of_row
+from sparkform.sizing.calibration import build_machine, load_calibration
+from sparkform.sizing.node_memory import require_engine
+from sparkform.sizing.row_request import build_row_model, build_row_traffic, predict_row
 from sparkform.sizing.split import Cut
-from sparkform.sizing.throughput import Traffic, predict
+from sparkform.sizing.throughput import Traffic, predict_speed
 from sparkform.sizing.throughput_load import (
-    Model,
-    compute_width,
-    experts_touched,
-    slowest_stage_share,
+    ServedModel,
+    estimate_touched_experts,
+    get_compute_width,
+    get_slowest_stage_share,
 )
 
 DOCUMENT = json.loads((store.DATA / "throughput.json").read_text())
@@ -29,8 +29,8 @@ ROWS = load_rows()
 
 def test_the_stored_errors_are_those_of_the_stored_parameters() -> None:
     """A changed model or row without a new fit is found here."""
-    parameters = calibration().parameters
-    misses = [abs(row.predicted(parameters) / row.measured - 1) for row in ROWS]
+    parameters = load_calibration().parameters
+    misses = [abs(row.predict(parameters) / row.measured - 1) for row in ROWS]
     stored = DOCUMENT["errors"]["seen"]["all"]
     assert stored["rows"] == len(misses)
     assert stored["median"] == pytest.approx(median(misses), abs=2e-3)
@@ -58,36 +58,39 @@ def test_the_goal_holds_with_each_model_left_out() -> None:
 def test_a_planted_error_in_a_parameter_is_seen_in_the_errors() -> None:
     from dataclasses import replace
 
-    worse = replace(calibration().parameters, layer_s=2e-3)
-    misses = [abs(row.predicted(worse) / row.measured - 1) for row in ROWS]
+    worse = replace(load_calibration().parameters, layer_s=2e-3)
+    misses = [abs(row.predict(worse) / row.measured - 1) for row in ROWS]
     assert median(misses) > 2 * DOCUMENT["errors"]["seen"]["all"]["median"]
 
 
 def test_all_parameters_are_physical() -> None:
-    found = calibration().parameters
+    parameters = load_calibration().parameters
     shares = [
-        *found.dense_efficiency.values(),
-        *found.expert_efficiency.values(),
-        *found.prefill_efficiency.values(),
-        *found.engine_expert_factor.values(),
-        found.cache_efficiency,
-        found.routing_spread,
+        *parameters.dense_efficiency.values(),
+        *parameters.expert_efficiency.values(),
+        *parameters.prefill_efficiency.values(),
+        *parameters.engine_expert_factor.values(),
+        parameters.cache_efficiency,
+        parameters.routing_spread,
     ]
     assert all(0 < share <= 1 for share in shares)
-    assert min(found.layer_s, found.step_s, found.sequence_s, found.first_token_s) > 0
+    assert (
+        min(parameters.layer_s, parameters.step_s, parameters.sequence_s, parameters.first_token_s)
+        > 0
+    )
 
 
 def test_every_class_with_a_spread_has_enough_rows_and_reaches_both_ways() -> None:
-    for name, spread in calibration().spreads.items():
+    for name, spread in load_calibration().spreads.items():
         assert spread.rows >= 5, name
         assert spread.low <= 1 <= spread.high, name
 
 
 def test_a_row_of_the_catalogue_and_its_command_agree() -> None:
     row = {"model": "openai/gpt-oss-120b", "quant": "mxfp4", "tp": 2, "concurrency": 8}
-    subject = describe("openai/gpt-oss-120b", config=None, facts=None, quant="mxfp4")
+    subject = describe_model("openai/gpt-oss-120b", config=None, facts=None, quant="mxfp4")
     assert describe_row(row) == subject
-    prediction = predict_row(subject, row, machine())
+    prediction = predict_row(subject, row, build_machine())
     assert prediction.decode_low_tok_s <= prediction.speed.decode_tok_s
     assert prediction.decode_high_tok_s >= prediction.speed.decode_tok_s
     assert prediction.speed.decode_tok_s == 8 * prediction.speed.per_request_tok_s
@@ -99,12 +102,12 @@ def test_a_row_without_a_known_handle_uses_its_own_facts() -> None:
 
 
 def test_an_image_that_converts_more_runs_faster() -> None:
-    subject = describe("openai/gpt-oss-120b", config=None, facts=None, quant=None)
-    converted = as_served_by(subject, "vllm-node-mxfp4")
-    assert as_served_by(subject, "some/other:image") == subject
+    subject = describe_model("openai/gpt-oss-120b", config=None, facts=None, quant=None)
+    converted = apply_image(subject, "vllm-node-mxfp4")
+    assert apply_image(subject, "some/other:image") == subject
     row = {"concurrency": 1}
-    plain = predict_row(subject, row, machine()).speed.decode_tok_s
-    assert predict_row(converted, row, machine()).speed.decode_tok_s > 1.2 * plain
+    unconverted = predict_row(subject, row, build_machine()).speed.decode_tok_s
+    assert predict_row(converted, row, build_machine()).speed.decode_tok_s > 1.2 * unconverted
 
 
 @pytest.mark.parametrize(
@@ -117,71 +120,71 @@ def test_an_image_that_converts_more_runs_faster() -> None:
     ],
 )
 def test_a_row_that_makes_no_sense_is_refused(row: dict[str, object], sentence: str) -> None:
-    subject = describe("qwen3-8b", config=None, facts=None, quant=None)
+    subject = describe_model("qwen3-8b", config=None, facts=None, quant=None)
     with pytest.raises(InputError, match=sentence):
-        model_of_row(subject, row)
+        build_row_model(subject, row)
 
 
 def test_gaps_in_a_row_mean_one_or_the_usual_lengths() -> None:
-    traffic = traffic_of_row({"concurrency": None, "prompt_tokens": None, "dp": None})
+    traffic = build_row_traffic({"concurrency": None, "prompt_tokens": None, "dp": None})
     assert (traffic.concurrency, traffic.replicas, traffic.prompt_tokens) == (1, 1, 128)
 
 
 def test_unknown_links_and_engines_are_refused() -> None:
     with pytest.raises(InputError, match="direct"):
-        machine("carrier-pigeon")
+        build_machine("carrier-pigeon")
     with pytest.raises(InputError, match="vllm, trtllm"):
-        known_engine("sglang")
+        require_engine("sglang")
 
 
 @pytest.mark.parametrize(("tokens", "expected"), [(0, 0.0), (1, 4.0), (1e6, 128.0), (2, 7.875)])
 def test_experts_touched_grow_from_those_of_one_token_to_all(
     tokens: float, expected: float
 ) -> None:
-    assert experts_touched(128, 4, tokens) == pytest.approx(expected)
+    assert estimate_touched_experts(128, 4, tokens) == pytest.approx(expected)
 
 
-def model(cut: Cut) -> Model:
-    subject = describe("llama-3.1-8b", config=None, facts=None, quant=None)
-    return Model(shape=subject.shape, quantisation=subject.quantisation, cut=cut)
+def build_model(cut: Cut) -> ServedModel:
+    subject = describe_model("llama-3.1-8b", config=None, facts=None, quant=None)
+    return ServedModel(shape=subject.shape, quantisation=subject.quantisation, cut=cut)
 
 
 def test_a_pipeline_gives_one_request_nothing_and_many_the_sum_of_its_stages() -> None:
-    parameters = calibration().parameters
+    parameters = load_calibration().parameters
 
-    def rate(of: Model, concurrency: int) -> float:
+    def predict_rate(of: ServedModel, concurrency: int) -> float:
         traffic = Traffic(concurrency=concurrency, prompt_tokens=64, output_tokens=2)
-        return predict(of, traffic, machine(), parameters).decode_tok_s
+        return predict_speed(of, traffic, build_machine(), parameters).decode_tok_s
 
-    one = model(Cut(tensor_parallel=1, pipeline_parallel=1))
-    two = model(Cut(tensor_parallel=1, pipeline_parallel=2))
-    assert rate(two, 1) == pytest.approx(rate(one, 1), rel=0.02)
-    assert rate(two, 2) == pytest.approx(2 * rate(one, 1), rel=0.02)
-    assert slowest_stage_share(two) == 0.5
+    single_stage = build_model(Cut(tensor_parallel=1, pipeline_parallel=1))
+    two_stages = build_model(Cut(tensor_parallel=1, pipeline_parallel=2))
+    assert predict_rate(two_stages, 1) == pytest.approx(predict_rate(single_stage, 1), rel=0.02)
+    assert predict_rate(two_stages, 2) == pytest.approx(2 * predict_rate(single_stage, 1), rel=0.02)
+    assert get_slowest_stage_share(two_stages) == 0.5
 
 
 def test_replicas_share_the_requests() -> None:
-    parameters = calibration().parameters
-    one = model(Cut(tensor_parallel=1, pipeline_parallel=1))
+    parameters = load_calibration().parameters
+    single_node = build_model(Cut(tensor_parallel=1, pipeline_parallel=1))
 
-    def rate(concurrency: int, replicas: int) -> float:
+    def predict_rate(concurrency: int, replicas: int) -> float:
         traffic = Traffic(
             concurrency=concurrency, prompt_tokens=64, output_tokens=2, replicas=replicas
         )
-        return predict(one, traffic, machine(), parameters).decode_tok_s
+        return predict_speed(single_node, traffic, build_machine(), parameters).decode_tok_s
 
-    assert rate(8, 2) == pytest.approx(2 * rate(4, 1))
-    assert rate(1, 2) == rate(1, 1)
+    assert predict_rate(8, 2) == pytest.approx(2 * predict_rate(4, 1))
+    assert predict_rate(1, 2) == predict_rate(1, 1)
 
 
 def test_a_longer_prompt_waits_longer_for_its_first_token() -> None:
-    parameters = calibration().parameters
-    one = model(Cut(tensor_parallel=1, pipeline_parallel=1))
+    parameters = load_calibration().parameters
+    single_node = build_model(Cut(tensor_parallel=1, pipeline_parallel=1))
     waits = [
-        predict(
-            one,
+        predict_speed(
+            single_node,
             Traffic(concurrency=1, prompt_tokens=length, output_tokens=2),
-            machine(),
+            build_machine(),
             parameters,
         ).ttft_s
         for length in (1, 512, 4096, 32768)
@@ -195,6 +198,6 @@ def test_a_longer_prompt_waits_longer_for_its_first_token() -> None:
     [("vllm", "nvfp4", "16bit"), ("trtllm", "nvfp4", "4bit"), ("trtllm", "fp8", "8bit")],
 )
 def test_the_engine_decides_in_which_width_it_computes(engine: str, quant: str, width: str) -> None:
-    subject = describe("llama-3.1-8b", config=None, facts=None, quant=quant)
-    served = model_of_row(subject, {"engine": engine})
-    assert compute_width(served) == width
+    subject = describe_model("llama-3.1-8b", config=None, facts=None, quant=quant)
+    served = build_row_model(subject, {"engine": engine})
+    assert get_compute_width(served) == width

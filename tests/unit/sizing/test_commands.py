@@ -29,7 +29,7 @@ NODE_KEYS = {
 PREDICT_KEYS = {"decode_tok_s", "per_request_tok_s", "ttft_s", "bound", "range"}
 
 
-class Answer:
+class CommandAnswer:
     def __init__(self, code: int, out: str, err: str) -> None:
         self.code, self.out, self.err = code, out, err
 
@@ -40,12 +40,12 @@ class Answer:
 
 @pytest.fixture
 def sparkform(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
-    def run(*arguments: str) -> Answer:
+    def run(*arguments: str) -> CommandAnswer:
         monkeypatch.setattr(sys, "argv", ["sparkform", *arguments])
         with pytest.raises(SystemExit) as ended:
             main()
         captured = capsys.readouterr()
-        return Answer(int(ended.value.code or 0), captured.out, captured.err)
+        return CommandAnswer(int(ended.value.code or 0), captured.out, captured.err)
 
     return run
 
@@ -70,11 +70,11 @@ def test_fit_answers_for_one_to_eight_nodes(sparkform: Any) -> None:
 
 def test_fit_takes_one_node_count_a_context_and_a_cache_type(sparkform: Any) -> None:
     arguments = ("fit", "llama-3.1-405b", "--nodes", "3", "--context", "65536", "--json")
-    plain = sparkform(*arguments).document["per_nodes"]
+    default = sparkform(*arguments).document["per_nodes"]
     small = sparkform(*arguments, "--kv-cache", "fp8", "--batch", "4").document
-    assert [row["nodes"] for row in plain] == [3]
+    assert [row["nodes"] for row in default] == [3]
     assert small["kv_bytes_per_token"] == 258048
-    assert plain[0]["fits"]
+    assert default[0]["fits"]
 
 
 def test_fit_says_which_quantisation_would_fit(sparkform: Any) -> None:
@@ -145,9 +145,11 @@ def test_predict_takes_rows_and_gives_them_back_with_a_prediction(
     assert [row["id"] for row in document] == list("abcdef")
     assert document[0]["value"] == 13.9
     assert set(document[0]["predicted"]) == set(document[1]["predicted"]) == PREDICT_KEYS
-    for row, word in zip(document[2:], ("parameters", "engine", "quantisation", "tp"), strict=True):
+    for row, phrase in zip(
+        document[2:], ("parameters", "engine", "quantisation", "tp"), strict=True
+    ):
         assert row["predicted"] is None
-        assert word in row["problem"]
+        assert phrase in row["problem"]
 
 
 def test_a_row_and_its_command_give_the_same(sparkform: Any, tmp_path: Path) -> None:
@@ -192,9 +194,9 @@ def test_recommend_prefers_replicas_at_many_requests(sparkform: Any) -> None:
 
 def test_recommend_never_offers_another_release_of_the_same_shape(sparkform: Any) -> None:
     document = sparkform("recommend", "llama-3.3-70b", "--nodes", "2", "--json").document
-    ways = [item["way"] for item in document["rejected"]]
-    assert ways
-    assert not any("Llama-3.1" in way for way in ways)
+    rejected_ways = [item["way"] for item in document["rejected"]]
+    assert rejected_ways
+    assert not any("Llama-3.1" in rejected_way for rejected_way in rejected_ways)
 
 
 def test_recommend_says_with_exit_1_that_nothing_fits(sparkform: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.doc_tables import DOCS, TABLES, rewritten
+from benchmarks.doc_tables import DOCS, TABLES, rewrite_tables
 
 REMEDY = "run `python -m benchmarks.doc_tables`"
 
@@ -12,22 +12,22 @@ REMEDY = "run `python -m benchmarks.doc_tables`"
 @pytest.mark.parametrize("name", TABLES)
 def test_the_tables_are_up_to_date(name: str) -> None:
     text = (DOCS / name).read_text()
-    assert rewritten(text, TABLES[name]) == text, REMEDY
+    assert rewrite_tables(text, TABLES[name]) == text, REMEDY
 
 
 def test_a_planted_figure_in_a_table_is_found() -> None:
     text = (DOCS / "sizes.md").read_text()
     planted = text.replace("lacks 5.3 GiB", "lacks 0.3 GiB")
     assert planted != text
-    assert rewritten(planted, TABLES["sizes.md"]) == text
+    assert rewrite_tables(planted, TABLES["sizes.md"]) == text
 
 
 def test_a_lost_marker_is_told() -> None:
     with pytest.raises(LookupError, match="sizes"):
-        rewritten("no table here", TABLES["sizes.md"])
+        rewrite_tables("no table here", TABLES["sizes.md"])
 
 
 def test_every_rejected_claim_stands_in_the_corrections() -> None:
     text = (DOCS / "corrections.md").read_text()
-    for words in ("trt-dgx-spark", "benchmark-spark", "80 to 120", "20 to 40", "119.33"):
-        assert words in text
+    for phrase in ("trt-dgx-spark", "benchmark-spark", "80 to 120", "20 to 40", "119.33"):
+        assert phrase in text

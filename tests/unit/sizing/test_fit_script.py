@@ -11,13 +11,13 @@ from benchmarks.fit_throughput import (
     GROUPS,
     NAMES,
     SHARES,
-    errors,
-    logit,
-    parameters_at,
-    residuals,
-    spread_of,
-    spreads,
-    starting_point,
+    build_parameters,
+    compute_errors,
+    compute_logit,
+    compute_residuals,
+    compute_spread,
+    compute_spreads,
+    get_starting_point,
 )
 from benchmarks.speed_rows import load_rows
 
@@ -25,56 +25,60 @@ ROWS = load_rows()
 
 
 def test_the_starting_point_is_that_of_the_priors() -> None:
-    parameters = parameters_at(starting_point())
+    parameters = build_parameters(get_starting_point())
     assert parameters.dense_efficiency["16bit"] == pytest.approx(SHARES["dense 16bit"][0])
     assert parameters.step_s == pytest.approx(AMOUNTS["step_s"][0])
     assert parameters.engine_expert_factor["vllm"] == 1.0
 
 
 def test_shares_stay_shares_however_far_the_fit_runs() -> None:
-    far = parameters_at([30.0] * len(SHARES) + [-30.0] * len(AMOUNTS))
+    far = build_parameters([30.0] * len(SHARES) + [-30.0] * len(AMOUNTS))
     assert all(0 < share <= 1 for share in far.dense_efficiency.values())
     assert far.step_s > 0
 
 
 def test_residuals_are_logarithms_weighed_by_the_size_of_the_family() -> None:
     row = next(row for row in ROWS if row.source["id"] == "S065")
-    point = starting_point()
-    alone = residuals(point, [row])
-    twice = residuals(point, [row, row])
-    expected = math.log(row.predicted(parameters_at(point)) / row.measured)
-    assert alone[0] == pytest.approx(expected)
+    point = get_starting_point()
+    single = compute_residuals(point, [row])
+    twice = compute_residuals(point, [row, row])
+    expected = math.log(row.predict(build_parameters(point)) / row.measured)
+    assert single[0] == pytest.approx(expected)
     assert twice[0] == pytest.approx(expected / math.sqrt(2))
 
 
 def test_priors_pull_only_what_has_moved() -> None:
-    pulls = residuals(starting_point(), [])
+    pulls = compute_residuals(get_starting_point(), [])
     assert pulls[: len(NAMES)] == [0.0] * len(NAMES)
-    moved = starting_point()
+    moved = get_starting_point()
     moved[0] += 1.0
-    assert residuals(moved, [])[0] > 0
+    assert compute_residuals(moved, [])[0] > 0
     assert len(pulls) == len(NAMES) + sum(len(group) for group in GROUPS)
 
 
 def test_a_perfect_prediction_has_no_error_and_a_planted_one_has() -> None:
     perfect = {row.source["id"]: row.measured for row in ROWS}
-    assert errors(ROWS, perfect)["median"] == 0
-    wrong = {name: 2 * value for name, value in perfect.items()}
-    assert errors(ROWS, wrong) == {"rows": len(ROWS), "median": 1.0, "within_40_percent": 0.0}
+    assert compute_errors(ROWS, perfect)["median"] == 0
+    doubled = {name: 2 * value for name, value in perfect.items()}
+    assert compute_errors(ROWS, doubled) == {
+        "rows": len(ROWS),
+        "median": 1.0,
+        "within_40_percent": 0.0,
+    }
 
 
 def test_a_spread_holds_eight_of_ten_and_the_prediction_itself() -> None:
-    spread = spread_of([0.5, *([0.9] * 4), *([1.1] * 4), 2.0])
+    spread = compute_spread([0.5, *([0.9] * 4), *([1.1] * 4), 2.0])
     assert 0.5 < spread.low <= 0.9
     assert 1.1 <= spread.high < 2.0
-    assert spread_of([1.2, 1.3, 1.4]).low == 1.0
+    assert compute_spread([1.2, 1.3, 1.4]).low == 1.0
 
 
 def test_a_class_of_one_model_gets_no_spread_of_its_own() -> None:
-    found = spreads(ROWS, {row.source["id"]: row.measured for row in ROWS})
-    assert "mixture 16bit" not in found
-    assert {"all", "dense 16bit"} <= set(found)
+    class_spreads = compute_spreads(ROWS, {row.source["id"]: row.measured for row in ROWS})
+    assert "mixture 16bit" not in class_spreads
+    assert {"all", "dense 16bit"} <= set(class_spreads)
 
 
 def test_logits_are_the_inverse_of_shares() -> None:
-    assert 1 / (1 + math.exp(-logit(0.3))) == pytest.approx(0.3)
+    assert 1 / (1 + math.exp(-compute_logit(0.3))) == pytest.approx(0.3)

@@ -23,43 +23,43 @@ Program = Callable[[Process], Awaitable[None]]
 
 
 @functools.cache
-def key(algorithm: str = "ssh-ed25519", number: int = 0) -> asyncssh.SSHKey:
+def generate_key(algorithm: str = "ssh-ed25519", number: int = 0) -> asyncssh.SSHKey:
     """One key for each number; made once, for an RSA key takes its time."""
     return asyncssh.generate_private_key(algorithm)
 
 
-def public(found: asyncssh.SSHKey) -> str:
-    return " ".join(found.export_public_key("openssh").decode().split()[:2])
+def format_public_key(private_key: asyncssh.SSHKey) -> str:
+    return " ".join(private_key.export_public_key("openssh").decode().split()[:2])
 
 
 @dataclass
-class Node:
+class LoopbackNode:
     """The running server: where it is, how often it was logged in to and asked to run something."""
 
     port: int = 0
     connections: int = 0
     commands: list[str] = field(default_factory=list)
 
-    def target(self, folder: Path, **changes: object) -> Target:
+    def build_target(self, folder: Path, **changes: object) -> Target:
         """A target that would reach it with success, changed as asked."""
-        known = folder / "known_hosts"
+        known_hosts = folder / "known_hosts"
         identity = folder / "identity"
         if not identity.exists():
-            identity.write_bytes(key(number=1).export_private_key("openssh"))
-        sound = Target(
+            identity.write_bytes(generate_key(number=1).export_private_key("openssh"))
+        base = Target(
             name="spark-1",
             host="127.0.0.1",
             port=self.port,
             user=USER,
-            host_key=public(key()),
-            known_hosts_file=known,
+            host_key=format_public_key(generate_key()),
+            known_hosts_file=known_hosts,
             identity_file=identity,
         )
-        return replace(sound, **changes)  # type: ignore[arg-type]
+        return replace(base, **changes)  # type: ignore[arg-type]
 
 
 class _Server(asyncssh.SSHServer):
-    def __init__(self, node: Node, jumps: bool) -> None:
+    def __init__(self, node: LoopbackNode, jumps: bool) -> None:
         self.node, self.jumps = node, jumps
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
@@ -72,7 +72,9 @@ class _Server(asyncssh.SSHServer):
         return True
 
     def validate_public_key(self, username: str, offered: asyncssh.SSHKey) -> bool:
-        return username == USER and public(offered) == public(key(number=1))
+        return username == USER and format_public_key(offered) == format_public_key(
+            generate_key(number=1)
+        )
 
     def connection_requested(
         self, dest_host: str, dest_port: int, orig_host: str, orig_port: int
@@ -81,11 +83,11 @@ class _Server(asyncssh.SSHServer):
 
 
 @contextlib.asynccontextmanager
-async def serving(
+async def run_server(
     program: Program, host_keys: tuple[asyncssh.SSHKey, ...] = (), jumps: bool = False
-) -> AsyncIterator[Node]:
+) -> AsyncIterator[LoopbackNode]:
     """A server that runs `program` for each command."""
-    node = Node()
+    node = LoopbackNode()
 
     async def handle(process: Process) -> None:
         node.commands.append(process.command or "")
@@ -95,7 +97,7 @@ async def serving(
         lambda: _Server(node, jumps),
         "127.0.0.1",
         0,
-        server_host_keys=list(host_keys or (key(),)),
+        server_host_keys=list(host_keys or (generate_key(),)),
         process_factory=handle,
         encoding=None,
         agent_forwarding=False,
@@ -108,7 +110,7 @@ async def serving(
         await server.wait_closed()
 
 
-def answering(out: bytes = b"", err: bytes = b"", exit_status: int = 0) -> Program:
+def answer(out: bytes = b"", err: bytes = b"", exit_status: int = 0) -> Program:
     """Takes the program that is sent, then prints and ends."""
 
     async def run(process: Process) -> None:
@@ -120,15 +122,15 @@ def answering(out: bytes = b"", err: bytes = b"", exit_status: int = 0) -> Progr
     return run
 
 
-async def hanging(process: Process) -> None:
+async def hang(process: Process) -> None:
     await asyncio.sleep(30)
 
 
-async def dropping(process: Process) -> None:
+async def drop_connection(process: Process) -> None:
     process.channel.get_connection().abort()
 
 
-async def really_running(process: Process) -> None:
+async def run_here(process: Process) -> None:
     """Runs the command here, without sudo and with this Python."""
     text = (process.command or "").replace("sudo -n -- python3", sys.executable)
     child = await asyncio.create_subprocess_shell(
@@ -144,7 +146,7 @@ async def really_running(process: Process) -> None:
 
 
 @contextlib.asynccontextmanager
-async def tcp(closes: bool) -> AsyncIterator[int]:
+async def open_port(closes: bool) -> AsyncIterator[int]:
     """A port that accepts and says nothing, or accepts and closes."""
     release = asyncio.Event()
 
@@ -164,25 +166,27 @@ async def tcp(closes: bool) -> AsyncIterator[int]:
 
 
 @contextlib.contextmanager
-def agent(path: Path, keys: Sequence[asyncssh.SSHKey]) -> Iterator[str]:
+def run_agent(path: Path, keys: Sequence[asyncssh.SSHKey]) -> Iterator[str]:
     """A real ssh-agent that holds these keys; its socket."""
-    with subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL) as child:
+    with subprocess.Popen(
+        ["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL
+    ) as process:
         try:
-            while not _listens(path):
+            while not _is_listening(path):
                 time.sleep(0.02)
-            asyncio.run(_add(path, keys))
+            asyncio.run(_add_keys(path, keys))
             yield str(path)
         finally:
-            child.terminate()
+            process.terminate()
 
 
-def _listens(path: Path) -> bool:
+def _is_listening(path: Path) -> bool:
     """The socket is there a moment before the agent listens at it."""
-    with socket.socket(socket.AF_UNIX) as door:
-        return door.connect_ex(str(path)) == 0
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
 
 
-async def _add(path: Path, keys: Sequence[asyncssh.SSHKey]) -> None:
+async def _add_keys(path: Path, keys: Sequence[asyncssh.SSHKey]) -> None:
     client = await asyncssh.connect_agent(str(path))
     await client.add_keys(keys)
     client.close()

@@ -22,39 +22,39 @@ def test_the_same_sources_give_the_same_bytes_whenever_and_wherever(tmp_path: Pa
     for path in copy.rglob("*"):
         os.utime(path, (time.time() - 1e6, 1e9))
         path.chmod(0o777)
-    assert agent.zipapp(copy) == agent.zipapp()
+    assert agent.build_zipapp(copy) == agent.build_zipapp()
 
 
 def test_another_source_gives_other_bytes(tmp_path: Path) -> None:
     copy = tmp_path / "node"
     shutil.copytree(agent.SOURCES, copy)
     (copy / "observe.py").write_text("changed = True\n")
-    assert agent.zipapp(copy) != agent.zipapp()
+    assert agent.build_zipapp(copy) != agent.build_zipapp()
 
 
 def test_it_holds_every_module_and_nothing_compiled() -> None:
-    names = zipfile.ZipFile(io.BytesIO(agent.zipapp())).namelist()
+    names = zipfile.ZipFile(io.BytesIO(agent.build_zipapp())).namelist()
     modules = {f"node/{path.relative_to(agent.SOURCES)}" for path in agent.SOURCES.rglob("*.py")}
     assert set(names) == {"__main__.py", *modules}
 
 
 def test_it_travels_in_a_resource_at_a_third_of_its_size_at_most_and_arrives_whole() -> None:
-    sent = agent.packed(agent.zipapp())
-    assert len(sent) < len(agent.zipapp()) / 3
-    assert bz2.decompress(base64.b64decode(sent)) == agent.zipapp()
+    sent = agent.pack_zipapp(agent.build_zipapp())
+    assert len(sent) < len(agent.build_zipapp()) / 3
+    assert bz2.decompress(base64.b64decode(sent)) == agent.build_zipapp()
 
 
 def test_it_runs_out_of_a_pipe_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-I", "-c", agent.BOOTSTRAP, "wrong-verb"],
-        input=agent.zipapp(),
+        input=agent.build_zipapp(),
         capture_output=True,
         cwd=tmp_path,
         timeout=20,
         check=False,
     )
-    assert done.returncode == 2
-    assert b"The verbs are" in done.stderr
+    assert result.returncode == 2
+    assert b"The verbs are" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 

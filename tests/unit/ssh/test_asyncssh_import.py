@@ -14,9 +14,9 @@ import os, sys
 from sparkform.ssh import asyncssh_import
 before = dict(os.environ)
 if sys.argv[1] == "ours":
-    with asyncssh_import._no_programs():
+    with asyncssh_import._hide_programs():
         {SEARCH}
-    asyncssh_import.load()
+    asyncssh_import.load_asyncssh()
     assert "asyncssh" in sys.modules
 else:
     {SEARCH}
@@ -24,7 +24,7 @@ assert dict(os.environ) == before
 """
 
 
-def compilers_run(folder: Path, way: str) -> set[str]:
+def list_started_compilers(folder: Path, way: str) -> set[str]:
     """Which of two planted programs were started by the search."""
     for name in ("gcc", "ld"):
         (folder / name).write_text(f"#!/bin/sh\n: > {folder}/ran-{name}\nexit 1\n")
@@ -35,8 +35,8 @@ def compilers_run(folder: Path, way: str) -> set[str]:
 
 
 def test_a_search_by_compiler_is_found_by_this_test(tmp_path: Path) -> None:
-    assert compilers_run(tmp_path, "plain") == {"ran-gcc", "ran-ld"}
+    assert list_started_compilers(tmp_path, "plain") == {"ran-gcc", "ran-ld"}
 
 
 def test_our_import_runs_no_compiler(tmp_path: Path) -> None:
-    assert compilers_run(tmp_path, "ours") == set()
+    assert list_started_compilers(tmp_path, "ours") == set()

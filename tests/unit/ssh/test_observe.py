@@ -14,53 +14,53 @@ from typing import Any
 import asyncssh
 import pytest
 
-from sparkform.report.rack_report import NodeReport
+from sparkform.report.rack_report import QueryResult
 from sparkform.ssh import observe, session
 from sparkform.ssh.observe import observe_all
 from sparkform.ssh.target import Target
 from tests.unit.ssh import samples
 from tests.unit.ssh.ssh_node import (
     USER,
-    answering,
-    dropping,
-    hanging,
-    key,
-    public,
-    really_running,
-    serving,
-    tcp,
+    answer,
+    drop_connection,
+    format_public_key,
+    generate_key,
+    hang,
+    open_port,
+    run_here,
+    run_server,
 )
 
 SHORT_S = 0.3
 # Long enough to log in on a busy machine, for what happens after that.
 LOGIN_S = 1.5
-SOUND = answering(samples.printed())
+SOUND = answer(samples.print_document())
 
 
 def run(scenario: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(scenario)
 
 
-async def one(target: Target, limit_s: float = 5.0) -> NodeReport:
+async def query_one(target: Target, limit_s: float = 5.0) -> QueryResult:
     return (await observe_all([target], limit_s)).nodes[target.name]
 
 
 def test_a_node_is_asked_once_and_its_document_comes_back(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with serving(SOUND) as node:
-            report = await one(node.target(tmp_path))
+        async with run_server(SOUND) as node:
+            report = await query_one(node.build_target(tmp_path))
             assert (node.connections, len(node.commands)) == (1, 1)
             assert report.document is not None
-            assert report.document.receipts == samples.document()["receipts"]
-            assert report.host_key == public(key())
+            assert report.document.receipts == samples.build_document()["receipts"]
+            assert report.host_key == format_public_key(generate_key())
 
     run(scenario())
 
 
 def test_the_facts_program_that_is_sent_really_runs_there(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with serving(really_running) as node:
-            report = await one(node.target(tmp_path, user=USER), limit_s=8.0)
+        async with run_server(run_here) as node:
+            report = await query_one(node.build_target(tmp_path, user=USER), limit_s=8.0)
             assert report.error is None
             assert report.document is not None
             assert report.document.facts.host is not None
@@ -73,10 +73,10 @@ def test_the_facts_program_that_is_sent_really_runs_there(tmp_path: Path) -> Non
 
 def test_a_thread_of_its_own_serves_callers_that_are_inside_an_event_loop(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with serving(SOUND) as node:
-            target = node.target(tmp_path)
-            found = await asyncio.to_thread(observe.observe, [target])
-            assert found.nodes["spark-1"].error is None
+        async with run_server(SOUND) as node:
+            target = node.build_target(tmp_path)
+            observation = await asyncio.to_thread(observe.observe, [target])
+            assert observation.nodes["spark-1"].error is None
 
     run(scenario())
 
@@ -100,8 +100,8 @@ ANSWERS = {
     "failed (silent)": (b"", b"", 1),
     "damaged": (b"Welcome to your Spark!\n", b"", 0),
     "damaged (nothing)": (b"", b"", 0),
-    "damaged (cut short)": (samples.printed()[:200], b"", 0),
-    "damaged (types)": (samples.printed(version="1"), b"", 0),
+    "damaged (cut short)": (samples.print_document()[:200], b"", 0),
+    "damaged (types)": (samples.print_document(version="1"), b"", 0),
 }
 
 
@@ -109,8 +109,8 @@ ANSWERS = {
 def test_an_answer_that_is_no_document_has_its_own_error(name: str, tmp_path: Path) -> None:
     async def scenario() -> None:
         out, err, exit_status = ANSWERS[name]
-        async with serving(answering(out, err, exit_status)) as node:
-            report = await one(node.target(tmp_path))
+        async with run_server(answer(out, err, exit_status)) as node:
+            report = await query_one(node.build_target(tmp_path))
             assert report.error is not None
             assert report.error.kind == name.split()[0]
             assert "`" in report.error.remedy
@@ -120,29 +120,31 @@ def test_an_answer_that_is_no_document_has_its_own_error(name: str, tmp_path: Pa
 
 def test_words_that_a_login_script_prints_before_the_document_do_no_harm(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with serving(answering(b"Welcome!\n\n" + samples.printed())) as node:
-            assert (await one(node.target(tmp_path))).error is None
+        async with run_server(answer(b"Welcome!\n\n" + samples.print_document())) as node:
+            assert (await query_one(node.build_target(tmp_path))).error is None
 
     run(scenario())
 
 
-def kind(report: NodeReport) -> str:
+def get_error_kind(report: QueryResult) -> str:
     assert report.error is not None
     return report.error.kind
 
 
 def test_a_command_that_never_ends_is_a_time_out(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with serving(hanging) as node:
-            assert kind(await one(node.target(tmp_path), LOGIN_S)) == "timeout"
+        async with run_server(hang) as node:
+            assert (
+                get_error_kind(await query_one(node.build_target(tmp_path), LOGIN_S)) == "timeout"
+            )
 
     run(scenario())
 
 
 def test_a_connection_lost_during_the_command_is_dropped(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with serving(dropping) as node:
-            assert kind(await one(node.target(tmp_path))) == "dropped"
+        async with run_server(drop_connection) as node:
+            assert get_error_kind(await query_one(node.build_target(tmp_path))) == "dropped"
 
     run(scenario())
 
@@ -152,9 +154,9 @@ def test_a_port_that_is_silent_or_closes_is_told_apart(
     closes: bool, expected: str, tmp_path: Path
 ) -> None:
     async def scenario() -> None:
-        async with tcp(closes) as port, serving(SOUND) as node:
-            report = await one(node.target(tmp_path, port=port), SHORT_S)
-            assert kind(report) == expected
+        async with open_port(closes) as port, run_server(SOUND) as node:
+            report = await query_one(node.build_target(tmp_path, port=port), SHORT_S)
+            assert get_error_kind(report) == expected
 
     run(scenario())
 
@@ -165,45 +167,45 @@ def test_silence_is_reported_before_the_limit_and_cuts_nothing_else_short(
     monkeypatch.setattr(session, "GREETING_LIMIT_S", SHORT_S)
 
     async def scenario() -> None:
-        async with tcp(closes=False) as port, serving(hanging) as node:
-            silent = await one(node.target(tmp_path, port=port), 30)
-            assert kind(silent) == "frozen"
+        async with open_port(closes=False) as port, run_server(hang) as node:
+            silent = await query_one(node.build_target(tmp_path, port=port), 30)
+            assert get_error_kind(silent) == "frozen"
             assert silent.duration_s < 15
             assert f"said nothing for {SHORT_S:g} s" in str(silent.error and silent.error.what)
-            slow = await one(node.target(tmp_path), LOGIN_S)
-            assert kind(slow) == "timeout"
+            slow = await query_one(node.build_target(tmp_path), LOGIN_S)
+            assert get_error_kind(slow) == "timeout"
             assert slow.duration_s >= LOGIN_S
 
     run(scenario())
 
 
 @contextlib.contextmanager
-def full_backlog() -> Any:
+def fill_backlog() -> Any:
     """A port whose queue is full: the kernel drops further connection requests, as a dead host."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
         for _ in range(2):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
             with contextlib.suppress(BlockingIOError):
-                waiting.connect(listener.getsockname())
+                client.connect(listener.getsockname())
         yield listener.getsockname()[1]
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+def find_free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def test_a_host_that_does_not_answer_is_unreachable(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with serving(SOUND) as node:
-            with full_backlog() as port:
-                report = await one(node.target(tmp_path, port=port), SHORT_S)
-                assert kind(report) == "unreachable"
+        async with run_server(SOUND) as node:
+            with fill_backlog() as port:
+                report = await query_one(node.build_target(tmp_path, port=port), SHORT_S)
+                assert get_error_kind(report) == "unreachable"
 
     run(scenario())
 
@@ -225,29 +227,33 @@ def test_what_the_network_says_is_translated(
         raise failure
 
     async def scenario() -> None:
-        async with serving(SOUND) as node:
+        async with run_server(SOUND) as node:
             monkeypatch.setattr(asyncssh, "connect", connect)
-            assert kind(await one(node.target(tmp_path))) == expected
+            assert get_error_kind(await query_one(node.build_target(tmp_path))) == expected
 
     run(scenario())
 
 
 def test_all_nodes_errors_stand_in_one_report_within_the_limit(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with serving(SOUND) as sound, serving(hanging) as slow, tcp(closes=False) as silent:
-            base = sound.target(tmp_path)
+        async with (
+            run_server(SOUND) as sound,
+            run_server(hang) as slow,
+            open_port(closes=False) as silent,
+        ):
+            base = sound.build_target(tmp_path)
             targets = [
                 base,
                 replace(base, name="slow", port=slow.port),
                 replace(base, name="silent", port=silent),
-                replace(base, name="off", port=free_port()),
-                replace(base, name="stranger", host_key=public(key(number=7))),
+                replace(base, name="off", port=find_free_port()),
+                replace(base, name="stranger", host_key=format_public_key(generate_key(number=7))),
             ]
             started = time.monotonic()
-            found = await observe_all(targets, LOGIN_S)
+            observation = await observe_all(targets, LOGIN_S)
             assert time.monotonic() - started < 10
-            assert set(found.documents) == {"spark-1"}
-            assert {name: error.kind for name, error in found.errors.items()} == {
+            assert set(observation.reports) == {"spark-1"}
+            assert {name: error.kind for name, error in observation.errors.items()} == {
                 "slow": "timeout",
                 "silent": "frozen",
                 "off": "refused",

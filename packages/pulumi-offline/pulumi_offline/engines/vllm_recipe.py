@@ -46,7 +46,7 @@ def machine_problems(system: str, machine: str, has_python: bool, has_venv: bool
         found.append(
             Problem(
                 path="ENGINE=vllm",
-                what="is for Linux on x86-64",
+                message="is for Linux on x86-64",
                 got=f"{system} on {machine}",
                 because=because,
             )
@@ -55,7 +55,7 @@ def machine_problems(system: str, machine: str, has_python: bool, has_venv: bool
         what = "cannot make environments" if has_python else "is not there"
         remedy = "install Debian 12's python3.11 and python3.11-venv, and run `make setup` again"
         because = "the nodes of a rack run the environment with the Python at that path"
-        found.append(Problem(path=str(PYTHON), what=what, because=because, remedy=remedy))
+        found.append(Problem(path=str(PYTHON), message=what, because=because, remedy=remedy))
     return found
 
 

@@ -183,7 +183,7 @@ def build(machine: Machine, module: Path, target: Path) -> None:
     listed = run(["go", "list", "-m", "-f", "{{.Dir}}", SDK], module, machine.environment)
     source = Path(listed.strip().splitlines()[-1], EXECUTOR)
     if not source.is_file():
-        raise InputError([Problem(path=str(source), what="is missing from the SDK's Go module")])
+        raise InputError([Problem(path=str(source), message="is missing from the SDK's Go module")])
     shutil.copyfile(source, target / source.name)
 
 

@@ -32,7 +32,7 @@ def make(machine: Machine) -> str:
             [
                 Problem(
                     path=str(layout.passphrase),
-                    what="is gone, and these stacks were sealed with it",
+                    message="is gone, and these stacks were sealed with it",
                     got=", ".join(path.stem for path in sealed),
                     remedy="put it back, or remove .pulumi-state with `rack-down` done first",
                 )

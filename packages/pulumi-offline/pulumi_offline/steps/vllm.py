@@ -87,7 +87,7 @@ def look_at_llama(machine: Machine, folder: Path) -> None:
     run(python, machine.layout.root, {**machine.environment, **own})
     if not list((folder / recipe.KNOWN_MODELS).rglob("*.json")):
         what = "kept nothing of what it found out of its models"
-        raise InputError([Problem(path=str(folder), what=what)])
+        raise InputError([Problem(path=str(folder), message=what)])
 
 
 def move_script(script: Path, folder: Path) -> None:

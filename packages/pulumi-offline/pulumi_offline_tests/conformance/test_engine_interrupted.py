@@ -12,16 +12,16 @@ import pytest
 from pulumi_offline_tests.conformance.ssh_server import SshServer
 from pulumi_offline_tests.conformance.stack import Stack
 from pulumi_offline_tests.conformance.waiting import wait_until
-from tests.support.processes import left_after, marked, new_mark
+from tests.support.processes import create_mark, list_marked, list_remaining
 
 OWN_END_LIMIT_S = 5.0
 
 
 @pytest.fixture
 def mark() -> Iterator[dict[str, str]]:
-    made = new_mark()
+    made = create_mark()
     yield made
-    for process in marked(made):
+    for process in list_marked(made):
         subprocess.run(["kill", "-KILL", str(process)])
 
 
@@ -45,7 +45,7 @@ def test_ctrl_c_waits_for_the_command_and_keeps_its_result(
     assert engine.wait(timeout=20) != 0
     assert (tmp_path / "ended").exists()
     assert stack.resources()["step"]["outputs"]["stdout"] == "done"
-    assert left_after(mark, OWN_END_LIMIT_S) == {}
+    assert list_remaining(mark, OWN_END_LIMIT_S) == {}
     after = stack.up()
     assert "2 unchanged" in after, after
     stack.project.good("destroy", "--yes", "--skip-preview")
@@ -57,12 +57,12 @@ def test_after_a_kill_the_command_runs_on_and_our_processes_end(
     engine = busy_engine(stack, server, tmp_path, mark)
     engine.kill()
     engine.wait()
-    left = left_after(mark, OWN_END_LIMIT_S)
+    left = list_remaining(mark, OWN_END_LIMIT_S)
     assert not (tmp_path / "ended").exists()
     # The official plugin stays until its command ends; the stand-in goes at once.
     assert all("pulumi-resource-command" in command for command in left.values()), left
     wait_until(tmp_path / "ended", timeout_s=10)
-    assert left_after(mark, OWN_END_LIMIT_S) == {}
+    assert list_remaining(mark, OWN_END_LIMIT_S) == {}
 
 
 def test_after_a_kill_the_next_up_needs_a_cancel_and_then_works(

@@ -9,14 +9,14 @@ def missing(system: str, user_id: int, has_pulumi: bool) -> list[Problem]:
     """Everything that stands in the way, at once."""
     found = []
     if system != "Linux":
-        found.append(Problem(path="demo", what="runs on Linux only", got=system))
+        found.append(Problem(path="demo", message="runs on Linux only", got=system))
     if user_id != 0:
         because = "simulated Sparks are containers with a network of their own"
         remedy = "run it again with sudo"
-        found.append(Problem(path="demo", what="needs root", because=because, remedy=remedy))
+        found.append(Problem(path="demo", message="needs root", because=because, remedy=remedy))
     if not has_pulumi:
         what = "finds no Pulumi in .toolchain"
-        found.append(Problem(path="demo", what=what, remedy="run `make setup` first"))
+        found.append(Problem(path="demo", message=what, remedy="run `make setup` first"))
     return found
 
 
@@ -24,6 +24,6 @@ def rack_in_use(name: str) -> Problem:
     """A rack of that name is another demo's, or was left by one that was killed."""
     return Problem(
         path="demo",
-        what=f"a rack {name} is up already",
+        message=f"a rack {name} is up already",
         remedy=f"wait for the other demo, or run `python -m sparkrack down --name {name}`",
     )

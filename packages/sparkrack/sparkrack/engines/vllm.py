@@ -33,7 +33,7 @@ def require() -> None:
             [
                 Problem(
                     path="vllm",
-                    what="is not set up on this machine",
+                    message="is not set up on this machine",
                     remedy="run `make setup ENGINE=vllm` (6 GB), then bring the rack up anew",
                 )
             ]

@@ -85,7 +85,7 @@ def test_the_service_of_the_demo_is_one_that_the_spec_takes() -> None:
     cluster = {"user": "nvidia", "nodes": nodes, "fabric": {"topology": "direct"}}
     block = served.declaration("10.87.7.1:5000/vllm-cpu:0.32.0", "c" * 40)
     spec = parse_config(cluster, {"tiny": block})
-    assert spec.served_name("tiny") == "sparkform/tiny-llama"
+    assert spec.get_served_name("tiny") == "sparkform/tiny-llama"
     made = yaml.safe_load(yaml.safe_dump(block["modelFacts"]))
     for key, ours in (("layers", "num_hidden_layers"), ("heads", "num_attention_heads")):
         assert made[key] == tiny_llama.SHAPE[ours]

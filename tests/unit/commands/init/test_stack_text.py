@@ -8,20 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkform.commands.init.logins import Login
-from sparkform.commands.init.node_names import node_names
-from sparkform.commands.init.proposal import describe, propose
-from sparkform.commands.init.stack_text import Newcomer, scalar, stack_text
-from sparkform.commands.init.topology import Detected
-from sparkform.config import Spec, load_stack
+from sparkform.commands.init.logins import NodeLogin
+from sparkform.commands.init.node_names import choose_node_names
+from sparkform.commands.init.proposal import describe_machine, propose_nodes
+from sparkform.commands.init.stack_text import NewNode, render_scalar, render_stack_file
+from sparkform.commands.init.topology import DetectedTopology
+from sparkform.config import Declaration, load_stack
 from sparkform.config.stack_yaml import read_yaml
-from tests.support.recorded import changed, recording
+from tests.support.recorded import change_report, load_recording
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIFRqga9NJX5YJaz2i22pDBcROTqDkpoMuPwAr3Dq4j6U"
-NOTHING = Detected("none", (), ())
+NOTHING = DetectedTopology("none", (), ())
 
 
-def written(folder: Path, text: str) -> Spec:
+def load_written(folder: Path, text: str) -> Declaration:
     file = folder / "Pulumi.rack.yaml"
     file.write_text(text)
     return load_stack(file)
@@ -29,17 +29,17 @@ def written(folder: Path, text: str) -> Spec:
 
 def test_what_was_given_and_seen_is_what_is_read_back(tmp_path: Path) -> None:
     nodes = [
-        Newcomer("spark-1", Login("nvidia", "10.0.0.11"), KEY, "NVIDIA GB10"),
-        Newcomer("spark-2", Login("ada", "fd00::12", 2222), KEY, "NVIDIA GB10"),
+        NewNode("spark-1", NodeLogin("nvidia", "10.0.0.11"), KEY, "NVIDIA GB10"),
+        NewNode("spark-2", NodeLogin("ada", "fd00::12", 2222), KEY, "NVIDIA GB10"),
     ]
-    detected = Detected("direct", ("spark-1: QSFP port 0 has a link",), ("one cable",))
-    text = stack_text(nodes, detected, "~/.ssh/id_ed25519", "gate.example")
-    spec = written(tmp_path, text)
-    first, second = spec.nodes
+    detected = DetectedTopology("direct", ("spark-1: QSFP port 0 has a link",), ("one cable",))
+    text = render_stack_file(nodes, detected, "~/.ssh/id_ed25519", "gate.example")
+    declaration = load_written(tmp_path, text)
+    first, second = declaration.nodes
     assert (first.user, first.host, first.port, first.host_key) == ("nvidia", "10.0.0.11", 22, KEY)
     assert (second.user, second.host, second.port, second.index) == ("ada", "fd00::12", 2222, 1)
-    assert spec.cluster.fabric.topology == "direct"
-    assert (spec.cluster.identity_file, spec.cluster.proxy_jump) == (
+    assert declaration.cluster.fabric.topology == "direct"
+    assert (declaration.cluster.identity_file, declaration.cluster.proxy_jump) == (
         "~/.ssh/id_ed25519",
         "gate.example",
     )
@@ -49,26 +49,30 @@ def test_what_was_given_and_seen_is_what_is_read_back(tmp_path: Path) -> None:
 
 def test_names_that_yaml_takes_for_something_else_stay_names(tmp_path: Path) -> None:
     for name in ("1e3", "true", "null", "12", "0x1f"):
-        login = Login("nvidia", name if name != "0x1f" else "spark")
-        text = stack_text([Newcomer(name, login, KEY, "")], NOTHING, None, None)
-        assert written(tmp_path, text).head.name == name
+        login = NodeLogin("nvidia", name if name != "0x1f" else "spark")
+        text = render_stack_file([NewNode(name, login, KEY, "")], NOTHING, None, None)
+        assert load_written(tmp_path, text).head.name == name
 
 
 @given(st.text())
 def test_any_text_survives_as_a_scalar(text: str) -> None:
     try:
-        read = read_yaml(f"key: {scalar(text)}\n")
+        parsed = read_yaml(f"key: {render_scalar(text)}\n")
     except ValueError:
-        pytest.fail(f"{text!r} was written as {scalar(text)}")
-    assert read == {"key": text}
+        pytest.fail(f"{text!r} was written as {render_scalar(text)}")
+    assert parsed == {"key": text}
 
 
 @given(st.text(), st.text())
-def test_what_a_machine_calls_itself_never_leaves_its_comment(machine: str, seen: str) -> None:
-    nodes = [Newcomer("spark-1", Login("nvidia", "h"), KEY, machine)]
-    text = stack_text(nodes, Detected("none", (seen,), ()), None, None)
-    plain = stack_text([Newcomer("spark-1", Login("nvidia", "h"), KEY, "x")], NOTHING, None, None)
-    assert read_yaml(text) == read_yaml(plain)
+def test_what_a_machine_calls_itself_never_leaves_its_comment(
+    machine: str, observation: str
+) -> None:
+    nodes = [NewNode("spark-1", NodeLogin("nvidia", "h"), KEY, machine)]
+    text = render_stack_file(nodes, DetectedTopology("none", (observation,), ()), None, None)
+    expected = render_stack_file(
+        [NewNode("spark-1", NodeLogin("nvidia", "h"), KEY, "x")], NOTHING, None, None
+    )
+    assert read_yaml(text) == read_yaml(expected)
 
 
 @pytest.mark.parametrize(
@@ -83,29 +87,31 @@ def test_what_a_machine_calls_itself_never_leaves_its_comment(machine: str, seen
 def test_machines_keep_their_names_where_all_of_them_fit(
     hostnames: list[str | None], names: tuple[str, ...]
 ) -> None:
-    assert node_names(hostnames) == names
+    assert choose_node_names(hostnames) == names
 
 
 def test_a_recorded_rack_is_proposed_as_it_is() -> None:
-    documents = recording("direct-untouched").documents
-    logins = [Login("nvidia", f"10.87.153.{at}") for at in (11, 12)]
-    by_login = dict(zip(map(str, logins), documents.values(), strict=True))
+    reports = load_recording("direct-untouched").reports
+    logins = [NodeLogin("nvidia", f"10.87.153.{last_part}") for last_part in (11, 12)]
+    by_login = dict(zip(map(str, logins), reports.values(), strict=True))
     keys = dict.fromkeys(by_login, KEY)
-    nodes, detected, warnings = propose(logins, by_login, keys)
-    assert [one.name for one in nodes] == ["spark-1", "spark-2"]
+    nodes, detected, warnings = propose_nodes(logins, by_login, keys)
+    assert [node.name for node in nodes] == ["spark-1", "spark-2"]
     assert (detected.topology, warnings) == ("direct", ())
     assert nodes[0].machine == "NVIDIA GB10, 23.5 GiB, DGX OS 7.5.0, driver 580.142"
 
 
 def test_a_node_of_another_stack_and_one_without_interfaces_are_warned_of() -> None:
-    seen = changed(recording("direct-untouched"), "spark-1", ["facts", "claim"], "spark/lab")
-    seen = changed(seen, "spark-1", ["facts", "interfaces"], None)
-    seen = changed(seen, "spark-1", ["facts", "gpu"], None)
-    login = Login("nvidia", "10.87.153.11")
-    found = {str(login): seen.documents["spark-1"]}
-    _, _, warnings = propose([login], found, {str(login): KEY})
+    observation = change_report(
+        load_recording("direct-untouched"), "spark-1", ["facts", "claim"], "spark/lab"
+    )
+    observation = change_report(observation, "spark-1", ["facts", "interfaces"], None)
+    observation = change_report(observation, "spark-1", ["facts", "gpu"], None)
+    login = NodeLogin("nvidia", "10.87.153.11")
+    reports = {str(login): observation.reports["spark-1"]}
+    _, _, warnings = propose_nodes([login], reports, {str(login): KEY})
     assert warnings == (
         "spark-1 belongs to stack spark/lab already; `pulumi up` will refuse it",
         "the interfaces of spark-1 could not be read; topology is a guess",
     )
-    assert describe(found[str(login)]).startswith("no GPU found")
+    assert describe_machine(reports[str(login)]).startswith("no GPU found")

@@ -8,29 +8,29 @@ import pytest
 import yaml
 
 from sparkform.catalogue import store
-from sparkform.commands.prove.proof import Outcome, prove, seen
-from sparkform.commands.prove.stack_file import with_services
-from sparkform.commands.prove.stages import Models, Stage, models_for, stages
-from sparkform.config import Spec, parse_config
+from sparkform.commands.prove.proof import StageOutcome, find_telling_line, prove_stages
+from sparkform.commands.prove.stack_file import replace_services
+from sparkform.commands.prove.stages import ProofStage, SmallModels, find_small_models, list_stages
+from sparkform.config import Declaration, parse_config
 from sparkform.errors import InputError
-from tests.unit.launch.racks import on, trt, vll
+from tests.unit.launch.racks import build_trtllm, build_vllm, on
 
-MODELS = Models("Qwen/Qwen3-8B", "nvidia/Qwen3-8B-FP8")
+MODELS = SmallModels("Qwen/Qwen3-8B", "nvidia/Qwen3-8B-FP8")
 ANSWERS = "qwen rank 0: ready, http://10.0.0.1:8000 answers (9 s)"
 
 
-def declared() -> Spec:
-    own = vll("direct", extraArgs=["--enable-expert-parallel"], gpuMemoryUtilization=0.8)
-    return on("direct", big=own | {"model": "Qwen/Qwen3-32B", "servedName": "big"})
+def build_declaration() -> Declaration:
+    block = build_vllm("direct", extraArgs=["--enable-expert-parallel"], gpuMemoryUtilization=0.8)
+    return on("direct", big=block | {"model": "Qwen/Qwen3-32B", "servedName": "big"})
 
 
-def stage_services(spec: Spec, service: str = "big") -> list[dict[str, Any]]:
-    return [dict(one.services) for one in stages(spec, service, MODELS)]
+def list_stage_services(declaration: Declaration, service: str = "big") -> list[dict[str, Any]]:
+    return [dict(stage.services) for stage in list_stages(declaration, service, MODELS)]
 
 
 def test_the_small_models_run_on_the_first_node_alone() -> None:
-    one, two, _ = stage_services(declared())
-    for block, model in ((one["big"], MODELS.plain), (two["big"], MODELS.fp8)):
+    first, second, _ = list_stage_services(build_declaration())
+    for block, model in ((first["big"], MODELS.unquantised), (second["big"], MODELS.fp8)):
         assert (block["model"], block["nodes"]) == (model, ["spark-1"])
         assert "tensorParallel" not in block
         assert "extraArgs" not in block
@@ -39,71 +39,77 @@ def test_the_small_models_run_on_the_first_node_alone() -> None:
 
 
 def test_the_last_stage_is_the_declaration() -> None:
-    spec = declared()
-    last = stage_services(spec)[2]
-    assert parse_config(spec.cluster.plain(), last) == spec
+    declaration = build_declaration()
+    last = list_stage_services(declaration)[2]
+    assert parse_config(declaration.cluster.to_plain(), last) == declaration
 
 
-@pytest.mark.parametrize("make", [vll, trt])
+@pytest.mark.parametrize("make", [build_vllm, build_trtllm])
 @pytest.mark.parametrize("topology", ["none", "direct", "ring", "switch"])
 def test_every_stage_is_a_valid_stack(make, topology) -> None:
-    spec = on(topology, big=make(topology))
-    for services in stage_services(spec):
-        parse_config(spec.cluster.plain(), services)
+    declaration = on(topology, big=make(topology))
+    for services in list_stage_services(declaration):
+        parse_config(declaration.cluster.to_plain(), services)
 
 
 @pytest.mark.parametrize("engine", ["vllm", "trtllm"])
 def test_the_catalogue_has_the_small_models_of_each_engine(engine: str) -> None:
-    found = models_for(engine)
-    plain, fp8 = store.named(found.plain), store.named(found.fp8)
-    assert plain.model.name == fp8.model.name
-    assert (plain.checkpoint.quant, fp8.checkpoint.quant) == ("bf16", "fp8")
-    assert engine in plain.checkpoint.engines
+    models = find_small_models(engine)
+    unquantised, fp8 = store.named(models.unquantised), store.named(models.fp8)
+    assert unquantised.model.name == fp8.model.name
+    assert (unquantised.checkpoint.quant, fp8.checkpoint.quant) == ("bf16", "fp8")
+    assert engine in unquantised.checkpoint.engines
     assert engine in fp8.checkpoint.engines
 
 
 def test_a_model_without_a_licence_to_accept_comes_first() -> None:
-    assert store.named(models_for("vllm").plain).checkpoint.gated is False
+    assert store.named(find_small_models("vllm").unquantised).checkpoint.gated is False
 
 
 def test_an_engine_without_small_models_is_said(monkeypatch) -> None:
-    monkeypatch.setattr(store, "models", lambda: [])
+    monkeypatch.setattr(store, "list_models", lambda: [])
     with pytest.raises(InputError, match="--plain and --fp8"):
-        models_for("vllm")
+        find_small_models("vllm")
 
 
-def outcomes(*passed: bool) -> tuple[list[str], list[str]]:
+def run_stages(*passed: bool) -> tuple[list[str], list[str]]:
     """The words of the results, and the names of the stages that were run."""
-    left, ran = list(passed), []
+    remaining, ran = list(passed), []
 
-    def run(stage: Stage) -> Outcome:
+    def run(stage: ProofStage) -> StageOutcome:
         ran.append(stage.name)
-        return Outcome(left.pop(0), (), 1.0)
+        return StageOutcome(remaining.pop(0), (), 1.0)
 
-    found = list(prove(stages(declared(), "big", MODELS), run))
-    return [one.word for one in found], ran
+    results = list(prove_stages(list_stages(build_declaration(), "big", MODELS), run))
+    return [result.status for result in results], ran
 
 
 def test_nothing_is_run_after_the_first_failure() -> None:
-    assert outcomes(True, True, True)[0] == ["pass", "pass", "pass"]
-    assert outcomes(True, False) == (["pass", "fail", "not run"], ["one node", "fp8"])
-    assert outcomes(False) == (["fail", "not run", "not run"], ["one node"])
+    assert run_stages(True, True, True)[0] == ["pass", "pass", "pass"]
+    assert run_stages(True, False) == (["pass", "fail", "not run"], ["one node", "fp8"])
+    assert run_stages(False) == (["fail", "not run", "not run"], ["one node"])
 
 
 def test_the_telling_line_is_picked() -> None:
-    stage = stages(declared(), "big", MODELS)[0]
+    stage = list_stages(build_declaration(), "big", MODELS)[0]
     lines = ("spark-1 host_ready: …", ANSWERS, "Outputs:")
-    (won, *_) = prove([stage], lambda one: Outcome(True, lines, 1.0))
-    assert seen(won) == ANSWERS
-    told = ("update failed", "service big: rank 0 on spark-1: it hangs [silence]", "  | last")
-    lost, later = prove([stage, stage], lambda one: Outcome(False, told, 1.0))
-    assert seen(lost) == told[1]
-    assert seen(later) == "an earlier stage failed"
-    failed = Outcome(False, ("Updating (lab):", "error: no space left", "Resources:"), 1.0)
-    (full, *_) = prove([stage], lambda one: failed)
-    assert seen(full) == "error: no space left"
-    (mute, *_) = prove([stage], lambda one: Outcome(False, (), 1.0))
-    assert seen(mute) == "nothing was said"
+    (won, *_) = prove_stages([stage], lambda proof_stage: StageOutcome(True, lines, 1.0))
+    assert find_telling_line(won) == ANSWERS
+    failure_lines = (
+        "update failed",
+        "service big: rank 0 on spark-1: it hangs [silence]",
+        "  | last",
+    )
+    lost, later = prove_stages(
+        [stage, stage], lambda proof_stage: StageOutcome(False, failure_lines, 1.0)
+    )
+    assert find_telling_line(lost) == failure_lines[1]
+    assert find_telling_line(later) == "an earlier stage failed"
+    failed = StageOutcome(False, ("Updating (lab):", "error: no space left", "Resources:"), 1.0)
+    (full, *_) = prove_stages([stage], lambda proof_stage: failed)
+    assert find_telling_line(full) == "error: no space left"
+    (mute, *_) = prove_stages([stage], lambda proof_stage: StageOutcome(False, (), 1.0))
+    assert find_telling_line(mute) == "nothing was said"
 
 
 def test_only_the_services_of_a_stack_file_are_replaced() -> None:
@@ -113,7 +119,7 @@ config:
   sparkform:services: {old: {port: 1}}
   sparkform:hfToken: {secure: v1:abc}
 """
-    changed = yaml.safe_load(with_services(text, {"new": {"port": 2}}))
+    changed = yaml.safe_load(replace_services(text, {"new": {"port": 2}}))
     before = yaml.safe_load(text)
     before["config"]["sparkform:services"] = {"new": {"port": 2}}
     assert changed == before
@@ -121,4 +127,4 @@ config:
 
 def test_a_text_that_is_no_stack_file_is_refused() -> None:
     with pytest.raises(InputError):
-        with_services("just a word", {})
+        replace_services("just a word", {})

@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent / "cases"
 
 
 @dataclass(frozen=True)
-class Case:
+class FactCase:
     """`source` names where the input was seen, or starts with "constructed"."""
 
     fact: str
@@ -28,10 +28,10 @@ class Case:
         return importlib.import_module(f"node.facts.{self.fact}")
 
 
-def load(path: Path) -> Case:
+def load_case(path: Path) -> FactCase:
     data = json.loads(path.read_text())
     assert set(data) in ({"source", "input", "expected"}, {"source", "input", "unreadable"}), path
-    return Case(
+    return FactCase(
         path.parent.name,
         path.stem,
         data["source"],
@@ -41,4 +41,4 @@ def load(path: Path) -> Case:
     )
 
 
-CASES = [load(path) for path in sorted(FOLDER.glob("*/*.json"))]
+CASES = [load_case(path) for path in sorted(FOLDER.glob("*/*.json"))]

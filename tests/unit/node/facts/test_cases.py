@@ -8,19 +8,19 @@ from collections import Counter
 import pytest
 
 from node.facts import NAMES
-from node.facts.reading import Unreadable
-from tests.unit.node.facts.cases import CASES, Case
+from node.facts.reading import UnreadableFact
+from tests.unit.node.facts.cases import CASES, FactCase
 
 # No tool prints this file; what stands in a stock one is a claim without a recording.
 WITHOUT_A_RECORDING = {"nccl_conf"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.fact}-{case.name}")
-def test_a_parser_reads_a_case_as_recorded(case: Case) -> None:
+def test_a_parser_reads_a_case_as_recorded(case: FactCase) -> None:
     if case.unreadable is None:
         assert case.module.parse(**case.input) == case.expected
     else:
-        with pytest.raises(Unreadable) as raised:
+        with pytest.raises(UnreadableFact) as raised:
             case.module.parse(**case.input)
         assert str(raised.value) == case.unreadable
 
@@ -38,14 +38,14 @@ def test_every_case_belongs_to_a_fact_and_names_its_source() -> None:
 
 
 def test_every_tool_has_at_least_one_real_recording() -> None:
-    seen = {case.fact for case in CASES if not case.source.startswith("constructed")}
-    assert set(NAMES) - seen == WITHOUT_A_RECORDING
+    recorded = {case.fact for case in CASES if not case.source.startswith("constructed")}
+    assert set(NAMES) - recorded == WITHOUT_A_RECORDING
 
 
 def test_no_secret_in_an_input_reaches_a_fact() -> None:
     planted = [case for case in CASES if "CANARY" in json.dumps(case.input)]
-    told = [
+    leaking = [
         case.name for case in planted if "CANARY" in json.dumps([case.expected, case.unreadable])
     ]
     assert {case.fact for case in planted} == {"docker", "netplan", "nccl_conf", "native_units"}
-    assert told == []
+    assert leaking == []

@@ -15,26 +15,26 @@ from typing import Any
 
 import pytest
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.facts import NAMES
-from node.facts.reading import Look, Request, Unreadable
-from node.host.system import COMMAND_NOT_FOUND, TIMED_OUT, Result, System
+from node.facts.reading import FactReader, Request, UnreadableFact
+from node.host.system import COMMAND_NOT_FOUND, TIMED_OUT, CommandResult, System
 from node.state import lock
 from node.verbs import observe
 
-Script = Callable[[Sequence[str]], Result]
+Script = Callable[[Sequence[str]], CommandResult]
 
 
-def nothing_installed(argv: Sequence[str]) -> Result:
-    return Result(COMMAND_NOT_FOUND, "", f"{argv[0]}: not found")
+def fail_as_missing(argv: Sequence[str]) -> CommandResult:
+    return CommandResult(COMMAND_NOT_FOUND, "", f"{argv[0]}: not found")
 
 
 @dataclass(frozen=True)
-class Scripted(System):
+class ScriptedSystem(System):
     """A machine below a folder whose commands are a function."""
 
-    script: Script = nothing_installed
-    asked: list[tuple[str, ...]] = field(default_factory=list)
+    script: Script = fail_as_missing
+    calls: list[tuple[str, ...]] = field(default_factory=list)
 
     def run(
         self,
@@ -42,141 +42,141 @@ class Scripted(System):
         stdin: str = "",
         timeout_s: float = 10,
         environment: Mapping[str, str] | None = None,
-    ) -> Result:
-        self.asked.append(tuple(argv))
+    ) -> CommandResult:
+        self.calls.append(tuple(argv))
         return self.script(argv)
 
 
-def look(root: Path, script: Script = nothing_installed) -> Look:
-    return Look(Scripted(root, script), time.monotonic() + 5)
+def build_reader(root: Path, script: Script = fail_as_missing) -> FactReader:
+    return FactReader(ScriptedSystem(root, script), time.monotonic() + 5)
 
 
-def only(value: object) -> dict[str, Any]:
+def get_only(value: object) -> dict[str, Any]:
     assert isinstance(value, list)
-    (found,) = value
-    assert isinstance(found, dict)
-    return found
+    (entry,) = value
+    assert isinstance(entry, dict)
+    return entry
 
 
 def test_an_empty_machine_gives_a_whole_document_of_nulls_with_reasons(tmp_path: Path) -> None:
-    document = observe.observe(Scripted(tmp_path), Request())
+    document = observe.observe(ScriptedSystem(tmp_path), Request())
     facts = document["facts"]
     assert isinstance(facts, dict)
     assert set(facts) == {*NAMES, "claim"}
-    told = {item["what"] for item in document["unreadable"]}  # type: ignore[attr-defined]
+    unreadable = {item["what"] for item in document["unreadable"]}  # type: ignore[attr-defined]
     # Without a file there is nothing to read, which is an answer.
     readable = {"models", "netplan", "nccl_conf", "native_units", "claim"}
-    assert {name for name in facts if f"fact {name}" not in told} == readable
+    assert {name for name in facts if f"fact {name}" not in unreadable} == readable
     assert document["receipts"] == {}
 
 
 def test_the_verb_prints_one_line_of_plain_ascii(tmp_path: Path) -> None:
     (tmp_path / "var/lib/sparkform/receipts").mkdir(parents=True)
     (tmp_path / "var/lib/sparkform/receipts/nccl_conf.json").write_bytes(b"\xff\xc3\xa9")
-    lines = observe.main(Scripted(tmp_path), ['{"user": "nvidia"}'], "")
+    lines = observe.main(ScriptedSystem(tmp_path), ['{"user": "nvidia"}'], "")
     assert len(lines) == 1
     assert lines[0].isascii()
     assert json.loads(lines[0])["receipts"] == {"nccl_conf": "?é"}
 
 
 def test_what_a_step_under_way_leaves_is_seen_and_not_its_middle(tmp_path: Path) -> None:
-    system, begun = Scripted(tmp_path), threading.Event()
+    system, started = ScriptedSystem(tmp_path), threading.Event()
     receipts = tmp_path / "var/lib/sparkform/receipts"
     receipts.mkdir(parents=True)
 
-    def step() -> None:
-        with lock.held(system, "apply nccl_conf"):
-            begun.set()
+    def run_step() -> None:
+        with lock.hold(system, "apply nccl_conf"):
+            started.set()
             time.sleep(0.5)
             (receipts / "nccl_conf.json").write_text("written")
 
-    running = threading.Thread(target=step)
+    running = threading.Thread(target=run_step)
     running.start()
-    assert begun.wait(10)
-    found = observe.observe(system, Request(budget_s=20))
+    assert started.wait(10)
+    document = observe.observe(system, Request(budget_s=20))
     running.join()
-    assert found["receipts"] == {"nccl_conf": "written"}
+    assert document["receipts"] == {"nccl_conf": "written"}
 
 
 def test_a_request_that_is_no_json_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refusal):
-        observe.main(Scripted(tmp_path), ["{"], "")
+    with pytest.raises(StepError):
+        observe.main(ScriptedSystem(tmp_path), ["{"], "")
 
 
 def test_a_reading_that_hangs_is_named_and_keeps_no_other_back() -> None:
     release = threading.Event()
     started = time.monotonic()
-    found = observe.collect(
+    findings = observe.collect_results(
         {"fact slow": lambda: release.wait(20), "fact quick": lambda: 1},
         time.monotonic() + 1,
     )
     release.set()
     assert time.monotonic() - started < 15
-    assert [(item.what, item.value, item.why) for item in found] == [
+    assert [(item.name, item.value, item.error) for item in findings] == [
         ("fact slow", None, "no answer in time"),
         ("fact quick", 1, None),
     ]
 
 
 @pytest.mark.parametrize(
-    ("failure", "why"),
+    ("failure", "reason"),
     [
-        (Unreadable("nvidia-smi: not found"), "nvidia-smi: not found"),
+        (UnreadableFact("nvidia-smi: not found"), "nvidia-smi: not found"),
         (KeyError("password=CANARY"), "failed with KeyError"),
     ],
     ids=["said", "defect"],
 )
 def test_a_reading_that_fails_is_told_without_quoting_foreign_text(
-    failure: Exception, why: str
+    failure: Exception, reason: str
 ) -> None:
     def read() -> object:
         raise failure
 
-    assert observe.attempt("fact x", read) == observe.Finding("fact x", None, why)
+    assert observe.read_guarded("fact x", read) == observe.ReadResult("fact x", None, reason)
 
 
 def test_a_value_that_is_no_json_is_a_failed_reading() -> None:
-    assert observe.attempt("fact x", lambda: float("nan")).why == "failed with ValueError"
+    assert observe.read_guarded("fact x", lambda: float("nan")).error == "failed with ValueError"
 
 
 def test_a_step_is_asked_with_its_own_words_over_the_shared_ones() -> None:
     request = observe.parse_request(
         {"user": "nvidia", "interfaces": ["eth1", 3], "steps": {"swarm": {"user": "other"}}}
     )
-    assert observe.step_request(request, "swarm")["user"] == "other"
-    assert observe.step_request(request, "nccl_conf")["user"] == "nvidia"
-    assert observe.step_request(request, "nccl_conf")["interfaces"] == ["eth1"]
+    assert observe.build_step_request(request, "swarm")["user"] == "other"
+    assert observe.build_step_request(request, "nccl_conf")["user"] == "nvidia"
+    assert observe.build_step_request(request, "nccl_conf")["interfaces"] == ["eth1"]
 
 
 @pytest.mark.parametrize("damaged", [{"budget_s": "x", "user": 1}, {"budget_s": [], "steps": 3}])
 def test_a_damaged_request_falls_back_to_what_is_usual(damaged: Mapping[str, object]) -> None:
     request = observe.parse_request(damaged)
     assert (request.user, request.budget_s) == ("root", 5.0)
-    assert observe.step_request(request, "swarm")["user"] == "root"
+    assert observe.build_step_request(request, "swarm")["user"] == "root"
 
 
 @pytest.mark.parametrize(
-    ("result", "why"),
+    ("result", "reason"),
     [
-        (Result(COMMAND_NOT_FOUND, "", "tool: not found"), "tool: not found"),
-        (Result(TIMED_OUT, "", "tool: no answer within 5 s"), "tool: no answer within 5 s"),
-        (Result(9, "No devices were found\n", ""), "tool: exit 9: No devices were found"),
-        (Result(1, "", ""), "tool: exit 1"),
+        (CommandResult(COMMAND_NOT_FOUND, "", "tool: not found"), "tool: not found"),
+        (CommandResult(TIMED_OUT, "", "tool: no answer within 5 s"), "tool: no answer within 5 s"),
+        (CommandResult(9, "No devices were found\n", ""), "tool: exit 9: No devices were found"),
+        (CommandResult(1, "", ""), "tool: exit 1"),
     ],
     ids=["missing", "slow", "said on stdout", "silent"],
 )
-def test_a_command_that_fails_says_how(result: Result, why: str, tmp_path: Path) -> None:
-    with pytest.raises(Unreadable) as raised:
-        look(tmp_path, lambda argv: result).command("tool")
-    assert str(raised.value) == why
+def test_a_command_that_fails_says_how(result: CommandResult, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFact) as raised:
+        build_reader(tmp_path, lambda argv: result).command("tool")
+    assert str(raised.value) == reason
 
 
 def test_a_command_that_may_not_be_run_is_unreadable(tmp_path: Path) -> None:
-    def script(argv: Sequence[str]) -> Result:
+    def script(argv: Sequence[str]) -> CommandResult:
         raise PermissionError(13, "Permission denied")
 
-    with pytest.raises(Unreadable, match="tool: Permission denied"):
-        look(tmp_path, script).command("tool")
+    with pytest.raises(UnreadableFact, match="tool: Permission denied"):
+        build_reader(tmp_path, script).command("tool")
 
 
 def test_files_are_found_by_pattern_and_told_with_mode_and_owner(tmp_path: Path) -> None:
@@ -184,15 +184,15 @@ def test_files_are_found_by_pattern_and_told_with_mode_and_owner(tmp_path: Path)
     folder.mkdir(parents=True)
     (folder / "40.yaml").write_text("a")
     (folder / "40.yaml").chmod(0o600)
-    seen = look(tmp_path)
-    assert seen.names("/etc/netplan/*.yaml") == ["/etc/netplan/40.yaml"]
-    assert seen.guarded("/etc/netplan/40.yaml").mode == "0600"
-    assert seen.texts(["/etc/netplan/40.yaml", "/etc/none", "/etc/netplan"]) == {
+    reader = build_reader(tmp_path)
+    assert reader.list_paths("/etc/netplan/*.yaml") == ["/etc/netplan/40.yaml"]
+    assert reader.read_guarded("/etc/netplan/40.yaml").mode == "0600"
+    assert reader.read_files(["/etc/netplan/40.yaml", "/etc/none", "/etc/netplan"]) == {
         "/etc/netplan/40.yaml": "a"
     }
 
 
-class _Engine(http.server.BaseHTTPRequestHandler):
+class _DockerHandler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = b'{"ServerVersion": "29"}' if self.path == "/info" else b"no such page"
         self.send_response(200 if self.path == "/info" else 404)
@@ -203,7 +203,7 @@ class _Engine(http.server.BaseHTTPRequestHandler):
         """Tests print nothing."""
 
 
-class _EngineServer(socketserver.UnixStreamServer):
+class _DockerServer(socketserver.UnixStreamServer):
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         request, _ = super().get_request()
         return request, ("local", 0)
@@ -212,7 +212,7 @@ class _EngineServer(socketserver.UnixStreamServer):
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "run").mkdir()
-    server = _EngineServer(str(tmp_path / "run/docker.sock"), _Engine)
+    server = _DockerServer(str(tmp_path / "run/docker.sock"), _DockerHandler)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield tmp_path
@@ -222,14 +222,14 @@ def engine(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_docker_engine_is_asked_over_its_socket(engine: Path) -> None:
-    assert look(engine).engine("/info") == {"ServerVersion": "29"}
-    with pytest.raises(Unreadable, match="GET /nodes answered 404"):
-        look(engine).engine("/nodes")
+    assert build_reader(engine).engine("/info") == {"ServerVersion": "29"}
+    with pytest.raises(UnreadableFact, match="GET /nodes answered 404"):
+        build_reader(engine).engine("/nodes")
 
 
 def test_a_docker_engine_that_does_not_run_is_unreadable(tmp_path: Path) -> None:
-    with pytest.raises(Unreadable, match="docker does not answer"):
-        look(tmp_path).engine("/info")
+    with pytest.raises(UnreadableFact, match="docker does not answer"):
+        build_reader(tmp_path).engine("/info")
 
 
 def test_a_model_folder_is_listed_with_links_and_unfinished_parts(tmp_path: Path) -> None:
@@ -244,9 +244,9 @@ def test_a_model_folder_is_listed_with_links_and_unfinished_parts(tmp_path: Path
     (snapshot / "config.json").symlink_to("../../blobs/1")
     (snapshot / "model.safetensors").symlink_to("../../blobs/2")
     (snapshot / "tokenizer.json").symlink_to("../../blobs/gone")
-    found = only(models.read(look(tmp_path), Request(model_directory="/m")))
-    assert (found["handle"], found["bytes"], found["complete"]) == ("org/name", 9, False)
-    assert found["missing"] == ["tokenizer.json"]
+    model = get_only(models.read(build_reader(tmp_path), Request(model_directory="/m")))
+    assert (model["handle"], model["bytes"], model["complete"]) == ("org/name", 9, False)
+    assert model["missing"] == ["tokenizer.json"]
 
 
 def test_a_model_directory_too_slow_to_list_is_unreadable(tmp_path: Path) -> None:
@@ -254,8 +254,8 @@ def test_a_model_directory_too_slow_to_list_is_unreadable(tmp_path: Path) -> Non
 
     (tmp_path / "m").mkdir()
     (tmp_path / "m/file").write_text("")
-    late = Look(Scripted(tmp_path), time.monotonic() - 1)
-    with pytest.raises(Unreadable, match="too slow"):
+    late = FactReader(ScriptedSystem(tmp_path), time.monotonic() - 1)
+    with pytest.raises(UnreadableFact, match="too slow"):
         models.read(late, Request(model_directory="/m"))
 
 
@@ -263,10 +263,10 @@ def test_the_disk_of_a_folder_that_is_not_there_yet_is_its_parents(tmp_path: Pat
     from node.facts import disk
 
     (tmp_path / "var/lib").mkdir(parents=True)
-    system = Scripted(tmp_path)
-    with pytest.raises(Unreadable):
-        disk.read(Look(system, time.monotonic() + 5), Request(model_directory="/var/lib/a/b"))
-    assert system.asked == [("df", "-P", "-B1", str(tmp_path / "var/lib"))]
+    system = ScriptedSystem(tmp_path)
+    with pytest.raises(UnreadableFact):
+        disk.read(FactReader(system, time.monotonic() + 5), Request(model_directory="/var/lib/a/b"))
+    assert system.calls == [("df", "-P", "-B1", str(tmp_path / "var/lib"))]
 
 
 def test_roce_devices_are_read_from_sysfs_without_the_empty_gids(tmp_path: Path) -> None:
@@ -283,10 +283,10 @@ def test_roce_devices_are_read_from_sysfs_without_the_empty_gids(tmp_path: Path)
     (port / "gid_attrs/ndevs/5").write_text("enp1s0f0np0\n")
     (port / "state").write_text("4: ACTIVE\n")
     (net / "address").write_text("4c:bb:47:00:00:01\n")
-    texts = hca.texts(look(tmp_path))
+    texts = hca.read_sysfs(build_reader(tmp_path))
     assert not any(path.endswith("gids/0") for path in texts)
-    assert hca.by_interface(texts) == {
-        "enp1s0f0np0": hca.Device("rocep1s0f0", "ACTIVE", ("192.168.100.10",))
+    assert hca.map_by_interface(texts) == {
+        "enp1s0f0np0": hca.HcaDevice("rocep1s0f0", "ACTIVE", ("192.168.100.10",))
     }
 
 
@@ -297,6 +297,6 @@ def test_netplans_folders_hide_each_others_files_of_the_same_name(tmp_path: Path
     for folder, mtu in (("lib", 1500), ("etc", 9000)):
         (tmp_path / folder / "netplan").mkdir(parents=True)
         (tmp_path / folder / "netplan/40.yaml").write_text(text % mtu)
-    found = only(netplan.read(look(tmp_path), Request()))
-    assert found["path"] == "/etc/netplan/40.yaml"
-    assert found["interfaces"] == {"enp1s0f0np0": {"mtu": 9000}}
+    file_facts = get_only(netplan.read(build_reader(tmp_path), Request()))
+    assert file_facts["path"] == "/etc/netplan/40.yaml"
+    assert file_facts["interfaces"] == {"enp1s0f0np0": {"mtu": 9000}}

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from node.facts.reading import Unreadable
-from tests.unit.node.facts.cases import CASES, Case
+from node.facts.reading import UnreadableFact
+from tests.unit.node.facts.cases import CASES, FactCase
 
 # Many cases with few examples each: about 350 damaged answers in a run of the unit tier.
 EXAMPLES = settings().max_examples // 5
@@ -31,56 +31,56 @@ _JSON = st.recursive(
 )
 
 
-def damaged(draw: st.DrawFn, value: Any) -> Any:
+def damage(draw: st.DrawFn, value: Any) -> Any:
     """The same shape with texts cut, mixed with noise, and engine answers replaced in places."""
     if isinstance(value, str):
         start, end = (draw(st.integers(0, len(value))) for _ in range(2))
         return value[:start] + draw(_NOISE) + value[end:]
     if isinstance(value, list):
-        return [damaged(draw, item) if draw(st.booleans()) else item for item in value]
+        return [damage(draw, item) if draw(st.booleans()) else item for item in value]
     if isinstance(value, dict):
-        return {key: damaged(draw, item) for key, item in value.items()}
+        return {key: damage(draw, item) for key, item in value.items()}
     return value
 
 
-def scrambled(draw: st.DrawFn, value: Any) -> Any:
+def scramble(draw: st.DrawFn, value: Any) -> Any:
     """An engine's answer in which any part may be of any type."""
     if draw(st.integers(0, 9)) == 0:
         return draw(_JSON)
     if isinstance(value, list):
-        return [scrambled(draw, item) for item in value]
+        return [scramble(draw, item) for item in value]
     if isinstance(value, dict):
-        return {key: scrambled(draw, item) for key, item in value.items()}
+        return {key: scramble(draw, item) for key, item in value.items()}
     return value
 
 
 ENGINE_INPUTS = {"info", "nodes", "containers", "services"}
 
 
-def check(parse: Callable[..., object], inputs: dict[str, Any]) -> None:
+def check_parser(parse: Callable[..., object], inputs: dict[str, Any]) -> None:
     try:
-        found = parse(**inputs)
-    except Unreadable:
+        fact = parse(**inputs)
+    except UnreadableFact:
         return
-    json.dumps(found, allow_nan=False)
+    json.dumps(fact, allow_nan=False)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.fact}-{case.name}")
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_a_damaged_answer_never_breaks_a_parser(case: Case, data: st.DataObject) -> None:
+def test_a_damaged_answer_never_breaks_a_parser(case: FactCase, data: st.DataObject) -> None:
     @st.composite
-    def inputs(draw: st.DrawFn) -> dict[str, Any]:
+    def draw_inputs(draw: st.DrawFn) -> dict[str, Any]:
         return {
-            name: scrambled(draw, value) if name in ENGINE_INPUTS else damaged(draw, value)
+            name: scramble(draw, value) if name in ENGINE_INPUTS else damage(draw, value)
             for name, value in copy.deepcopy(case.input).items()
         }
 
-    check(case.module.parse, data.draw(inputs()))
+    check_parser(case.module.parse, data.draw(draw_inputs()))
 
 
 @pytest.mark.parametrize("planted", [int, float, json.loads], ids=["int", "nan", "json"])
 def test_a_parser_that_trips_over_damage_is_found(planted: Callable[[str], object]) -> None:
     text = "nan" if planted is float else "{"
     with pytest.raises(ValueError, match=r"."):
-        check(lambda text: planted(text), {"text": text})
+        check_parser(lambda text: planted(text), {"text": text})

@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.files import Unmerged, lines
+from node.files import Reverted, lines
 
 PARTS = st.lists(st.sampled_from(["A=1", "# a", "", "B=2", " C = 3", "é"]), max_size=6)
 ENDS = st.sampled_from(["\n", "\r\n"])
@@ -13,44 +13,44 @@ TAILS = st.sampled_from(["", "last=1"])
 
 @given(TEXTS, TAILS, st.data())
 def test_a_line_replaced_or_taken_out_comes_back_byte_for_byte(text, tail, data) -> None:
-    found = lines.split(text + tail)
-    if not found:
+    all_lines = lines.split_lines(text + tail)
+    if not all_lines:
         return
-    index = data.draw(st.integers(0, len(found) - 1))
+    index = data.draw(st.integers(0, len(all_lines) - 1))
     new = data.draw(st.sampled_from(["NEW=1", None]))
-    edit = lines.replaced(found, index, new)
-    merged = lines.merge(text + tail, [edit])
-    assert len(lines.split(merged)) == len(found) - (new is None)
-    rest = lines.unmerge(merged, [edit])
-    assert rest.left == []
-    if found.count(found[index]) == 1 and found.count(edit["follows"] or "") <= 1:
-        assert rest.text == text + tail
+    edit = lines.plan_replacement(all_lines, index, new)
+    merged = lines.apply_edits(text + tail, [edit])
+    assert len(lines.split_lines(merged)) == len(all_lines) - (new is None)
+    reverted = lines.revert_edits(merged, [edit])
+    assert reverted.kept == []
+    if all_lines.count(all_lines[index]) == 1 and all_lines.count(edit["follows"] or "") <= 1:
+        assert reverted.text == text + tail
 
 
 @given(TEXTS, TAILS)
 def test_a_line_added_goes_again_and_what_others_added_stays(text, tail) -> None:
-    edit = lines.added("OURS=1\n")
-    merged = lines.merge(text + tail, [edit])
-    assert lines.split(merged)[-1] == "OURS=1\n"
+    edit = lines.plan_addition("OURS=1\n")
+    merged = lines.apply_edits(text + tail, [edit])
+    assert lines.split_lines(merged)[-1] == "OURS=1\n"
     between = merged + "THEIRS=1\n"
-    rest = lines.unmerge(between, [edit])
-    assert rest.text == between.replace("OURS=1\n", "")
+    reverted = lines.revert_edits(between, [edit])
+    assert reverted.text == between.replace("OURS=1\n", "")
 
 
 def test_an_old_line_does_not_come_back_beside_somebodys_new_one() -> None:
-    found = lines.split("NCCL_IB_GID_INDEX=3\nOTHER=1\n")
-    edit = lines.replaced(found, 0, None, key="NCCL_IB_GID_INDEX=")
-    rest = lines.unmerge("OTHER=1\nNCCL_IB_GID_INDEX=5\n", [edit])
-    assert rest.text == "OTHER=1\nNCCL_IB_GID_INDEX=5\n"
-    assert rest.left == ["NCCL_IB_GID_INDEX=3"]
+    all_lines = lines.split_lines("NCCL_IB_GID_INDEX=3\nOTHER=1\n")
+    edit = lines.plan_replacement(all_lines, 0, None, key="NCCL_IB_GID_INDEX=")
+    reverted = lines.revert_edits("OTHER=1\nNCCL_IB_GID_INDEX=5\n", [edit])
+    assert reverted.text == "OTHER=1\nNCCL_IB_GID_INDEX=5\n"
+    assert reverted.kept == ["NCCL_IB_GID_INDEX=3"]
 
 
 def test_a_line_that_others_changed_since_is_left_and_named() -> None:
-    edit = lines.replaced(["A=1\n"], 0, "A=0")
-    rest = lines.unmerge("A=2\n", [edit])
-    assert (rest.text, rest.left) == ("A=2\n", ["A=1"])
+    edit = lines.plan_replacement(["A=1\n"], 0, "A=0")
+    reverted = lines.revert_edits("A=2\n", [edit])
+    assert (reverted.text, reverted.kept) == ("A=2\n", ["A=1"])
 
 
 def test_a_line_that_others_put_back_already_needs_no_word() -> None:
-    edit = lines.replaced(["A=1\n"], 0, "A=0")
-    assert lines.unmerge("A=1\n", [edit]) == Unmerged("A=1\n", [])
+    edit = lines.plan_replacement(["A=1\n"], 0, "A=0")
+    assert lines.revert_edits("A=1\n", [edit]) == Reverted("A=1\n", [])

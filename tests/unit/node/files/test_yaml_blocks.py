@@ -27,9 +27,9 @@ NAMES = ["enp1s0f0np0", "enP2p1s0f0np0", "enP7s7"]
 
 
 def test_a_key_is_cut_with_all_its_lines_and_nothing_else() -> None:
-    rest, edit = yaml_blocks.take_out(FILE, HALF_A)
-    assert "half A" not in rest
-    assert "# the other half" in rest
+    remaining, edit = yaml_blocks.cut_key(FILE, HALF_A)
+    assert "half A" not in remaining
+    assert "# the other half" in remaining
     assert edit["before"] == "".join(FILE.splitlines(keepends=True)[5:9])
 
 
@@ -37,28 +37,30 @@ def test_a_key_is_cut_with_all_its_lines_and_nothing_else() -> None:
 def test_keys_cut_in_any_order_come_back_in_value(order, count) -> None:
     text, edits = FILE, []
     for name in order[:count]:
-        text, edit = yaml_blocks.take_out(text, ["network", "ethernets", name])
+        text, edit = yaml_blocks.cut_key(text, ["network", "ethernets", name])
         edits.append(edit)
     assert set(order[:count]).isdisjoint(yaml.safe_load(text)["network"].get("ethernets", {}))
-    rest = yaml_blocks.unmerge(text + "\n# theirs\n", edits)
-    assert rest.left == []
-    assert yaml.safe_load(rest.text or "") == yaml.safe_load(FILE)
-    assert "# theirs" in (rest.text or "")
+    reverted = yaml_blocks.revert_edits(text + "\n# theirs\n", edits)
+    assert reverted.kept == []
+    assert yaml.safe_load(reverted.text or "") == yaml.safe_load(FILE)
+    assert "# theirs" in (reverted.text or "")
 
 
 def test_the_last_key_takes_its_empty_parent_along_but_never_the_renderer() -> None:
     text = FILE
     for name in NAMES:
-        text, _ = yaml_blocks.take_out(text, ["network", "ethernets", name])
+        text, _ = yaml_blocks.cut_key(text, ["network", "ethernets", name])
     assert yaml.safe_load(text) == {"network": {"version": 2, "renderer": "NetworkManager"}}
 
 
 def test_a_key_that_others_wrote_anew_is_left_and_named() -> None:
-    rest, edit = yaml_blocks.take_out(FILE, HALF_A)
-    anew = rest.replace("  ethernets:\n", "  ethernets:\n    enp1s0f0np0: {dhcp4: true}\n")
-    found = yaml_blocks.unmerge(anew, [edit])
-    assert found.text == anew
-    assert found.left == ["network.ethernets.enp1s0f0np0 (others wrote it anew)"]
+    remaining, edit = yaml_blocks.cut_key(FILE, HALF_A)
+    rewritten = remaining.replace(
+        "  ethernets:\n", "  ethernets:\n    enp1s0f0np0: {dhcp4: true}\n"
+    )
+    reverted = yaml_blocks.revert_edits(rewritten, [edit])
+    assert reverted.text == rewritten
+    assert reverted.kept == ["network.ethernets.enp1s0f0np0 (others wrote it anew)"]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +74,7 @@ def test_a_key_that_others_wrote_anew_is_left_and_named() -> None:
 )
 def test_what_cannot_be_cut_by_lines_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"network|alias"):
-        yaml_blocks.take_out(text, HALF_A)
+        yaml_blocks.cut_key(text, HALF_A)
 
 
 def test_damaged_yaml_is_said_in_one_line() -> None:

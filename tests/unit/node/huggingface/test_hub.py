@@ -14,7 +14,7 @@ from node.host import digests
 from node.host.system import System
 from node.huggingface import cache, download, environment, look, record
 from node.huggingface.lock import LOCK
-from node.huggingface.look import Found, Wanted
+from node.huggingface.look import HubFile, HubModel
 
 COMMIT = 40 * "c"
 ROOT = "/models/hub/models--acme--a"
@@ -32,7 +32,7 @@ def test_every_wheel_of_the_lock_has_a_hash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said", "has_token", "words"),
+    ("error", "message", "has_token", "sentence"),
     [
         ("GatedRepoError", "", False, "is gated and no token was given. Accept its terms at"),
         ("GatedRepoError", "", True, "the owner of sparkform:hfToken has no access"),
@@ -42,9 +42,9 @@ def test_every_wheel_of_the_lock_has_a_hash() -> None:
         ("ConnectionError", "no\nroute", True, "cannot be asked for at H/a/b: ConnectionError: no"),
     ],
 )
-def test_each_error_of_the_client_says_what_to_do(error, said, has_token, words) -> None:
-    answer = {"error": error, "said": said}
-    assert words in look.words(answer, "a/b", "v9", "H/a/b", has_token=has_token)
+def test_each_error_of_the_client_says_what_to_do(error, message, has_token, sentence) -> None:
+    answer = {"error": error, "said": message}
+    assert sentence in look.format_error(answer, "a/b", "v9", "H/a/b", has_token=has_token)
 
 
 @pytest.fixture
@@ -68,45 +68,45 @@ def machine(tmp_path: Path) -> System:
 
 def test_a_whole_model_is_found_by_its_branch(machine: System) -> None:
     want = {"cache": "/models/hub", "handle": "acme/a"}
-    assert settled_model.local_commit(machine, want) == COMMIT
-    assert settled_model.local_commit(machine, {**want, "revision": "v1"}) is None
-    assert settled_model.damaged(machine, ROOT, COMMIT, None) == []
+    assert settled_model.find_local_commit(machine, want) == COMMIT
+    assert settled_model.find_local_commit(machine, {**want, "revision": "v1"}) is None
+    assert settled_model.find_damaged(machine, ROOT, COMMIT, None) == []
 
 
 def test_a_damaged_file_is_found_by_its_own_name(machine: System) -> None:
     weights = machine.path(f"{ROOT}/snapshots/{COMMIT}/a.safetensors")
     weights.write_bytes(b"Weights")
-    (bad,) = settled_model.damaged(machine, ROOT, COMMIT, None)
-    assert bad.startswith("blobs/")
+    (damaged_path,) = settled_model.find_damaged(machine, ROOT, COMMIT, None)
+    assert damaged_path.startswith("blobs/")
 
 
 @pytest.mark.parametrize("name", ["config.json", "a.safetensors"])
 def test_a_model_without_one_of_its_files_is_not_whole(machine: System, name: str) -> None:
     blob = os.path.realpath(machine.path(f"{ROOT}/snapshots/{COMMIT}/{name}"))
     os.unlink(blob)
-    assert not settled_model.looks_whole(machine, ROOT, COMMIT)
+    assert not settled_model.is_complete(machine, ROOT, COMMIT)
 
 
 def test_an_index_that_names_a_missing_shard_is_not_whole(machine: System) -> None:
     index = f"{ROOT}/snapshots/{COMMIT}/model.safetensors.index.json"
     machine.write(index, '{"weight_map": {"x": "b.safetensors"}}')
-    assert not settled_model.looks_whole(machine, ROOT, COMMIT)
+    assert not settled_model.is_complete(machine, ROOT, COMMIT)
 
 
 def test_a_record_tells_a_file_that_was_touched(machine: System) -> None:
-    parts = {
-        one.name: record.Part(one.place, one.size, one.mtime_ns, "sha256:0")
-        for one in cache.files(machine, ROOT, COMMIT)
+    files = {
+        file.name: record.VerifiedFile(file.path, file.size, file.mtime_ns, "sha256:0")
+        for file in cache.list_files(machine, ROOT, COMMIT)
     }
-    known = record.Record("acme/a", ROOT, "main", COMMIT, parts)
-    assert record.changed(machine, known) == []
+    known_record = record.ModelRecord("acme/a", ROOT, "main", COMMIT, files)
+    assert record.list_changed_files(machine, known_record) == []
     os.utime(machine.path(f"{ROOT}/snapshots/{COMMIT}/config.json"))
-    assert record.changed(machine, known) == ["config.json"]
+    assert record.list_changed_files(machine, known_record) == ["config.json"]
 
 
 def test_what_is_still_to_come_counts_begun_files(machine: System) -> None:
-    found = Found(COMMIT, {"a": Wanted(10, f"sha256:{64 * 'a'}"), "b": Wanted(5, "git:b")})
-    assert download.missing(machine, ROOT, found) == 15
+    model = HubModel(COMMIT, {"a": HubFile(10, f"sha256:{64 * 'a'}"), "b": HubFile(5, "git:b")})
+    assert download.count_missing_bytes(machine, ROOT, model) == 15
     machine.path(f"{ROOT}/blobs/{64 * 'a'}.incomplete").write_bytes(b"1234")
     machine.path(f"{ROOT}/blobs/b").write_bytes(b"12345")
-    assert download.missing(machine, ROOT, found) == 6
+    assert download.count_missing_bytes(machine, ROOT, model) == 6

@@ -25,12 +25,12 @@ def test_the_examples_hold(module) -> None:
     ],
 )
 def test_a_reference_has_a_registry_and_a_version(text, repository, version, registry) -> None:
-    found = reference.parse(text)
-    assert (found.repository, found.version, found.registry) == (repository, version, registry)
+    parsed = reference.parse_reference(text)
+    assert (parsed.repository, parsed.version, parsed.registry) == (repository, version, registry)
 
 
 @pytest.mark.parametrize(
-    ("said", "has_password", "words"),
+    ("message", "has_password", "sentence"),
     [
         ("unauthorized: authentication required", False, "set its key with"),
         ("denied: requested access", True, "does not accept sparkform:registryPassword"),
@@ -40,14 +40,16 @@ def test_a_reference_has_a_registry_and_a_version(text, repository, version, reg
         ("something else", False, "cannot be pulled: something else"),
     ],
 )
-def test_each_refusal_of_a_registry_says_what_to_do(said, has_password, words) -> None:
-    found = reference.words("nvcr.io/a/b:1", said, "linux/arm64", has_password=has_password)
-    assert words in found
+def test_each_refusal_of_a_registry_says_what_to_do(message, has_password, sentence) -> None:
+    error = reference.format_pull_error(
+        "nvcr.io/a/b:1", message, "linux/arm64", has_password=has_password
+    )
+    assert sentence in error
 
 
 def test_the_password_is_in_the_header_and_in_no_reference() -> None:
     import base64
 
-    header = reference.credentials("nvcr.io", "secret")
+    header = reference.encode_credentials("nvcr.io", "secret")
     assert b'"password": "secret"' in base64.urlsafe_b64decode(header)
     assert "secret" not in header

@@ -6,17 +6,21 @@ from typing import Any
 
 import pytest
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.python import atomic_tree, packages
 from node.steps import STEPS, native_guard, native_nccl, native_venv
-from tests.support.fake_python import PYTHON, SITE, line, with_python
-from tests.support.fake_spark import FakeSpark, claim
-from tests.support.node_steps import lives, picture, run_apply, undo_all
+from tests.support.fake_python import PYTHON, SITE, add_python, build_lock_line
+from tests.support.fake_spark import FakeSpark, claim_node
+from tests.support.node_steps import run_apply, run_lives, take_snapshot, undo_all
 
 pytestmark = pytest.mark.usefixtures("patience")
 
-LOCK = line("vllm", "0.32.0") + line("torch-c-dlpack-ext", "0.1.5") + line("transformers", "5.19.0")
-NCCL = line("nvidia-nccl-cu13", "2.30.7")
+LOCK = (
+    build_lock_line("vllm", "0.32.0")
+    + build_lock_line("torch-c-dlpack-ext", "0.1.5")
+    + build_lock_line("transformers", "5.19.0")
+)
+NCCL = build_lock_line("nvidia-nccl-cu13", "2.30.7")
 VENV: dict[str, Any] = {
     "path": native_venv.PATH,
     "python": PYTHON,
@@ -38,230 +42,239 @@ LIBRARY = {"nvidia-nccl-cu13": "nvidia/nccl/lib/libnccl.so.2"}
 
 def machine(make) -> FakeSpark:
     """A Spark with Python, on which systemd reads its units again and forgets nothing."""
-    one: FakeSpark = make()
-    with_python(one, LIBRARY)
-    claim(one)
-    return one
+    spark: FakeSpark = make()
+    add_python(spark, LIBRARY)
+    claim_node(spark)
+    return spark
 
 
-def ready_for(make, step: str) -> FakeSpark:
+def prepare_spark(make, step: str) -> FakeSpark:
     """NCCL comes after the environment, whose pip fetches it."""
-    one = machine(make)
+    spark = machine(make)
     if step == "native_nccl":
-        run_apply(one.system, "native_venv", VENV)
-    return one
+        run_apply(spark.system, "native_venv", VENV)
+    return spark
 
 
-def applied(one: FakeSpark, step: str) -> list[str]:
-    claim(one)
-    return run_apply(one.system, step, WANTS[step])
+def apply_step(spark: FakeSpark, step: str) -> list[str]:
+    claim_node(spark)
+    return run_apply(spark.system, step, WANTS[step])
 
 
-def difference(one: FakeSpark, step: str) -> list[str]:
-    found, want = STEPS[step], WANTS[step]
-    return found.differences(found.narrow(found.observe(one.system, want), want), want)
+def list_differences(spark: FakeSpark, step: str) -> list[str]:
+    step_module, want = STEPS[step], WANTS[step]
+    return step_module.compare(
+        step_module.narrow(step_module.observe(spark.system, want), want), want
+    )
 
 
-def tree(want: dict[str, Any] = VENV) -> str:
-    return atomic_tree.folder("native_venv", f"{want['python']}\n{want['lock']}")
+def get_tree_path(want: dict[str, Any] = VENV) -> str:
+    return atomic_tree.get_tree_folder("native_venv", f"{want['python']}\n{want['lock']}")
 
 
 @pytest.mark.parametrize("step", WANTS)
 def test_apply_brings_what_is_wanted_and_a_second_one_finds_nothing_to_do(make, step) -> None:
-    one = ready_for(make, step)
-    assert difference(one, step)
-    assert applied(one, step)
-    assert difference(one, step) == []
-    before = picture(one)
-    assert applied(one, step) == ["nothing to do"]
-    assert picture(one) == before
+    spark = prepare_spark(make, step)
+    assert list_differences(spark, step)
+    assert apply_step(spark, step)
+    assert list_differences(spark, step) == []
+    before = take_snapshot(spark)
+    assert apply_step(spark, step) == ["nothing to do"]
+    assert take_snapshot(spark) == before
 
 
 @pytest.mark.parametrize("step", WANTS)
 def test_undo_gives_the_machine_back(make, step) -> None:
-    one = ready_for(make, step)
-    applied(one, step)
-    undo_all(one.system)
+    spark = prepare_spark(make, step)
+    apply_step(spark, step)
+    undo_all(spark.system)
     fresh = make()
-    with_python(fresh)
-    assert picture(one) == picture(fresh)
+    add_python(fresh)
+    assert take_snapshot(spark) == take_snapshot(fresh)
 
 
 @pytest.mark.parametrize("step", WANTS)
 def test_an_apply_killed_anywhere_converges_and_still_goes_back(make, step) -> None:
     fresh = make()
-    with_python(fresh)
-    before = picture(fresh)
-    for one in lives(lambda: ready_for(make, step), lambda one: applied(one, step)):
-        applied(one, step)
-        assert difference(one, step) == []
-        undo_all(one.system)
-        assert picture(one) == before
+    add_python(fresh)
+    before = take_snapshot(fresh)
+    for spark in run_lives(
+        lambda: prepare_spark(make, step), lambda spark: apply_step(spark, step)
+    ):
+        apply_step(spark, step)
+        assert list_differences(spark, step) == []
+        undo_all(spark.system)
+        assert take_snapshot(spark) == before
 
 
 @pytest.mark.parametrize("step", WANTS)
 def test_an_apply_killed_anywhere_is_undone_without_another_apply(make, step) -> None:
     fresh = make()
-    with_python(fresh)
-    before = picture(fresh)
-    for one in lives(lambda: ready_for(make, step), lambda one: applied(one, step)):
-        undo_all(one.system)
-        assert picture(one) == before
+    add_python(fresh)
+    before = take_snapshot(fresh)
+    for spark in run_lives(
+        lambda: prepare_spark(make, step), lambda spark: apply_step(spark, step)
+    ):
+        undo_all(spark.system)
+        assert take_snapshot(spark) == before
 
 
 def test_an_undo_killed_anywhere_is_finished_by_the_next(make) -> None:
     fresh = make()
-    with_python(fresh)
-    before = picture(fresh)
+    add_python(fresh)
+    before = take_snapshot(fresh)
 
-    def done() -> FakeSpark:
-        one = machine(make)
+    def prepare() -> FakeSpark:
+        spark = machine(make)
         for step in WANTS:
-            applied(one, step)
-        return one
+            apply_step(spark, step)
+        return spark
 
-    for one in lives(done, lambda one: undo_all(one.system)):
-        undo_all(one.system)
-        assert picture(one) == before
+    for spark in run_lives(prepare, lambda spark: undo_all(spark.system)):
+        undo_all(spark.system)
+        assert take_snapshot(spark) == before
 
 
 def test_a_killed_installation_is_never_shown_and_goes_on_with_what_is_there(make) -> None:
     """Nothing stands at the path before the tree is whole, and whole packages are kept."""
-    shown, kept = [], []
-    for one in lives(lambda: machine(make), lambda one: applied(one, "native_venv")):
-        is_shown = one.system.link_target(native_venv.PATH) is not None
-        there = packages.installed(one.system, f"{tree()}/{SITE}").versions
-        shown.append(is_shown and there != packages.versions(LOCK))
-        one.python.fetched.clear()
-        applied(one, "native_venv")
-        kept.append(set(there) & set(one.python.fetched))
-    assert not any(shown)
-    assert not any(kept)
+    shown_too_early, fetched_again = [], []
+    for spark in run_lives(lambda: machine(make), lambda spark: apply_step(spark, "native_venv")):
+        is_shown = spark.system.read_link(native_venv.PATH) is not None
+        versions = packages.list_installed(spark.system, f"{get_tree_path()}/{SITE}").versions
+        shown_too_early.append(is_shown and versions != packages.parse_versions(LOCK))
+        spark.python.fetched.clear()
+        apply_step(spark, "native_venv")
+        fetched_again.append(set(versions) & set(spark.python.fetched))
+    assert not any(shown_too_early)
+    assert not any(fetched_again)
 
 
 def test_a_package_removed_by_hand_is_drift_and_alone_is_fetched_again(make) -> None:
-    one = machine(make)
-    applied(one, "native_venv")
-    one.python.fetched.clear()
-    one.system.remove_tree(f"{tree()}/{SITE}/transformers-5.19.0.dist-info")
-    assert difference(one, "native_venv") == ["transformers is missing, will be 5.19.0"]
-    assert disturbance(one) == "host"
-    applied(one, "native_venv")
-    assert one.python.fetched == ["transformers"]
-    assert difference(one, "native_venv") == []
+    spark = machine(make)
+    apply_step(spark, "native_venv")
+    spark.python.fetched.clear()
+    spark.system.remove_tree(f"{get_tree_path()}/{SITE}/transformers-5.19.0.dist-info")
+    assert list_differences(spark, "native_venv") == ["transformers is missing, will be 5.19.0"]
+    assert get_disturbance(spark) == "host"
+    apply_step(spark, "native_venv")
+    assert spark.python.fetched == ["transformers"]
+    assert list_differences(spark, "native_venv") == []
 
 
 def test_other_versions_and_more_packages_than_the_lock_are_drift_too(make) -> None:
-    one = machine(make)
-    applied(one, "native_venv")
-    one.system.remove_tree(f"{tree()}/{SITE}/vllm-0.32.0.dist-info")
-    one.system.put(f"{tree()}/{SITE}/vllm-0.31.0.dist-info/INSTALLER", "pip")
-    one.system.put(f"{tree()}/{SITE}/Flash_Attn-2.8.dist-info/INSTALLER", "pip")
-    assert difference(one, "native_venv") == [
+    spark = machine(make)
+    apply_step(spark, "native_venv")
+    spark.system.remove_tree(f"{get_tree_path()}/{SITE}/vllm-0.32.0.dist-info")
+    spark.system.put(f"{get_tree_path()}/{SITE}/vllm-0.31.0.dist-info/INSTALLER", "pip")
+    spark.system.put(f"{get_tree_path()}/{SITE}/Flash_Attn-2.8.dist-info/INSTALLER", "pip")
+    assert list_differences(spark, "native_venv") == [
         "vllm is 0.31.0, will be 0.32.0",
         "flash-attn 2.8 is not in the lock, will be removed",
     ]
-    applied(one, "native_venv")
-    assert difference(one, "native_venv") == []
+    apply_step(spark, "native_venv")
+    assert list_differences(spark, "native_venv") == []
 
 
 def test_of_many_packages_that_differ_the_first_few_are_named() -> None:
-    old = "".join(line(f"p{number}", "1.0") for number in range(9))
-    said = packages.phrases(old, old.replace("1.0", "2.0"))
-    assert said[0] == "p0 is 1.0, will be 2.0"
-    assert said[5:] == ["and 4 more packages differ"]
+    old = "".join(build_lock_line(f"p{number}", "1.0") for number in range(9))
+    phrases = packages.format_differences(old, old.replace("1.0", "2.0"))
+    assert phrases[0] == "p0 is 1.0, will be 2.0"
+    assert phrases[5:] == ["and 4 more packages differ"]
     few = "".join(old.splitlines(keepends=True)[:6])
-    assert len(packages.phrases(few, few.replace("1.0", "2.0"))) == 6
+    assert len(packages.format_differences(few, few.replace("1.0", "2.0"))) == 6
 
 
 def test_a_changed_link_is_drift_and_put_right(make) -> None:
-    one = machine(make)
-    applied(one, "native_venv")
-    place = f"{tree()}/{SITE}/nvidia/nccl"
-    one.system.remove(place)
-    one.system.link(place, "/usr/lib")
-    assert difference(one, "native_venv") == [
+    spark = machine(make)
+    apply_step(spark, "native_venv")
+    path = f"{get_tree_path()}/{SITE}/nvidia/nccl"
+    spark.system.remove(path)
+    spark.system.link(path, "/usr/lib")
+    assert list_differences(spark, "native_venv") == [
         "link nvidia/nccl is /usr/lib, will be /opt/sparkform/nccl"
     ]
-    applied(one, "native_venv")
-    assert one.system.link_target(place) == native_nccl.PATH
+    apply_step(spark, "native_venv")
+    assert spark.system.read_link(path) == native_nccl.PATH
 
 
-def disturbance(one: FakeSpark) -> str:
+def get_disturbance(spark: FakeSpark) -> str:
     want = WANTS["native_venv"]
-    return native_venv.disturbs(
-        native_venv.narrow(native_venv.observe(one.system, want), want), want
+    return native_venv.get_disturbance(
+        native_venv.narrow(native_venv.observe(spark.system, want), want), want
     )
 
 
 def test_a_new_lock_replaces_the_tree_and_the_old_one_goes(make) -> None:
-    one = machine(make)
-    applied(one, "native_venv")
-    newer = {**VENV, "lock": LOCK.replace(line("vllm", "0.32.0"), line("vllm", "0.33.0"))}
-    run_apply(one.system, "native_venv", newer, run=2)
-    assert one.system.link_target(native_venv.PATH) == tree(newer)
-    assert one.system.state(tree()) is None
+    spark = machine(make)
+    apply_step(spark, "native_venv")
+    newer = {
+        **VENV,
+        "lock": LOCK.replace(build_lock_line("vllm", "0.32.0"), build_lock_line("vllm", "0.33.0")),
+    }
+    run_apply(spark.system, "native_venv", newer, run=2)
+    assert spark.system.read_link(native_venv.PATH) == get_tree_path(newer)
+    assert spark.system.get_state(get_tree_path()) is None
 
 
 def test_what_others_put_at_the_path_is_seen_as_theirs_and_never_touched(make) -> None:
-    one = machine(make)
-    one.system.put(f"{native_venv.PATH}/{SITE}/vllm-0.26.0.dist-info/INSTALLER", "pip")
-    before = picture(one)
-    seen = native_venv.observe(one.system, {})
-    assert seen["foreign"] is True
-    assert seen["packages"] == {"vllm": "0.26.0"}
-    with pytest.raises(Refusal, match="made by others and is left as it is"):
-        applied(one, "native_venv")
-    undo_all(one.system)
+    spark = machine(make)
+    spark.system.put(f"{native_venv.PATH}/{SITE}/vllm-0.26.0.dist-info/INSTALLER", "pip")
+    before = take_snapshot(spark)
+    observed = native_venv.observe(spark.system, {})
+    assert observed["foreign"] is True
+    assert observed["packages"] == {"vllm": "0.26.0"}
+    with pytest.raises(StepError, match="made by others and is left as it is"):
+        apply_step(spark, "native_venv")
+    undo_all(spark.system)
     fresh = machine(make)
     fresh.system.put(f"{native_venv.PATH}/{SITE}/vllm-0.26.0.dist-info/INSTALLER", "pip")
     undo_all(fresh.system)
-    assert picture(one) == picture(fresh)
-    assert before != picture(fresh), "the control: a claim shows in the picture"
+    assert take_snapshot(spark) == take_snapshot(fresh)
+    assert before != take_snapshot(fresh), "the control: a claim shows in the picture"
 
 
 def test_too_little_room_is_said_before_a_byte_is_fetched(make) -> None:
-    one = machine(make)
-    with pytest.raises(Refusal, match=r"need 1048576\.0 GiB below /opt/sparkform/trees"):
-        run_apply(one.system, "native_venv", {**VENV, "free_bytes": 2**50})
-    assert one.python.fetched == []
-    assert one.system.state(tree()) is None
+    spark = machine(make)
+    with pytest.raises(StepError, match=r"need 1048576\.0 GiB below /opt/sparkform/trees"):
+        run_apply(spark.system, "native_venv", {**VENV, "free_bytes": 2**50})
+    assert spark.python.fetched == []
+    assert spark.system.get_state(get_tree_path()) is None
 
 
 def test_a_wheel_with_another_digest_is_refused(make) -> None:
-    one = machine(make)
+    spark = machine(make)
     planted = LOCK.replace("sha256:vllm-0.32.0", "sha256:planted")
-    with pytest.raises(Refusal, match="DO NOT MATCH THE HASHES"):
-        run_apply(one.system, "native_venv", {**VENV, "lock": planted})
-    assert one.system.link_target(native_venv.PATH) is None
+    with pytest.raises(StepError, match="DO NOT MATCH THE HASHES"):
+        run_apply(spark.system, "native_venv", {**VENV, "lock": planted})
+    assert spark.system.read_link(native_venv.PATH) is None
 
 
 def test_a_node_without_ensurepip_is_told_which_package_brings_it(make) -> None:
-    one = machine(make)
-    one.system.remove(f"/usr/lib/python{PYTHON}/ensurepip/__init__.py")
-    with pytest.raises(Refusal, match=r"apt-get install python3\.12-venv"):
-        applied(one, "native_venv")
+    spark = machine(make)
+    spark.system.remove(f"/usr/lib/python{PYTHON}/ensurepip/__init__.py")
+    with pytest.raises(StepError, match=r"apt-get install python3\.12-venv"):
+        apply_step(spark, "native_venv")
 
 
 def test_nccl_without_its_library_is_drift(make) -> None:
-    one = ready_for(make, "native_nccl")
-    applied(one, "native_nccl")
-    target = one.system.link_target(native_nccl.PATH)
-    one.system.remove(f"{target}/{native_nccl.LIBRARY}")
-    assert difference(one, "native_nccl") == ["nvidia-nccl-cu13 is missing, will be 2.30.7"]
-    applied(one, "native_nccl")
-    assert difference(one, "native_nccl") == []
+    spark = prepare_spark(make, "native_nccl")
+    apply_step(spark, "native_nccl")
+    target = spark.system.read_link(native_nccl.PATH)
+    spark.system.remove(f"{target}/{native_nccl.LIBRARY}")
+    assert list_differences(spark, "native_nccl") == ["nvidia-nccl-cu13 is missing, will be 2.30.7"]
+    apply_step(spark, "native_nccl")
+    assert list_differences(spark, "native_nccl") == []
 
 
 def test_the_guard_is_vllms_own_switch_in_a_drop_in_that_systemd_reads(make) -> None:
-    one = machine(make)
-    applied(one, "native_guard:qwen")
+    spark = machine(make)
+    apply_step(spark, "native_guard:qwen")
     path = f"/etc/systemd/system/sparkform-qwen.service.d/{native_guard.NAME}"
-    text = one.system.read(path) or ""
+    text = spark.system.read(path) or ""
     assert "Environment=VLLM_DISABLED_KERNELS=CutlassFp8BlockScaledMMKernel\n" in text
-    assert ["systemctl", "daemon-reload"] in one.system.script.calls
-    one.system.write(path, text.replace("Block", "Other"))
-    assert difference(one, "native_guard:qwen") == [
+    assert ["systemctl", "daemon-reload"] in spark.system.script.calls
+    spark.system.write(path, text.replace("Block", "Other"))
+    assert list_differences(spark, "native_guard:qwen") == [
         "VLLM_DISABLED_KERNELS is CutlassFp8OtherScaledMMKernel, "
         "will be CutlassFp8BlockScaledMMKernel"
     ]

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.host.paths import SERVICES
 from node.state import document
 from node.steps import STEPS, launch_files, slot
 from node.verbs import apply, clear, undo
-from tests.support.fake_ranks import MADE_S, SSH, FakeRanks, ranks
-from tests.support.fake_spark import FakeSpark, claim
-from tests.support.node_steps import document as document_of
-from tests.support.node_steps import lives, owner_of, picture, run_apply, undo_all
+from tests.support.fake_ranks import MADE_S, SSH, FakeRanks, add_ranks
+from tests.support.fake_spark import FakeSpark, claim_node
+from tests.support.node_steps import build_document as document_of
+from tests.support.node_steps import format_owner, run_apply, run_lives, take_snapshot, undo_all
 
 pytestmark = pytest.mark.usefixtures("patience")
 
@@ -46,207 +46,220 @@ MEMBER = {
 }
 
 
-def slot_want(token: str = "today-1", rank: int | None = 0) -> dict[str, Any]:
+def build_slot_want(token: str = "today-1", rank: int | None = 0) -> dict[str, Any]:
     return {"service": "qwen", "token": token, "rank": rank, "ports": [PORT], "launch": None}
 
 
 @pytest.fixture
-def there(one: FakeSpark) -> FakeRanks:
-    claim(one)
-    return ranks(one)
+def fake_ranks(spark: FakeSpark) -> FakeRanks:
+    claim_node(spark)
+    return add_ranks(spark)
 
 
-def take_slot(there: FakeRanks, **want: Any) -> list[str]:
-    return run_apply(there.one.system, "slot:qwen", slot_want(**want))
+def take_slot(fake_ranks: FakeRanks, **want: Any) -> list[str]:
+    return run_apply(fake_ranks.spark.system, "slot:qwen", build_slot_want(**want))
 
 
-def mode(there: FakeRanks, path: str) -> int | None:
-    state = there.one.system.state(path)
+def mode(fake_ranks: FakeRanks, path: str) -> int | None:
+    state = fake_ranks.spark.system.get_state(path)
     return state.mode if state else None
 
 
-def undo_slot(there: FakeRanks, token: str) -> list[str]:
-    text = json.dumps({"owner": owner_of("slot:qwen"), "want": slot_want(token)})
-    return undo.main(there.one.system, ["slot:qwen"], text)
+def undo_slot(fake_ranks: FakeRanks, token: str) -> list[str]:
+    text = json.dumps({"owner": format_owner("slot:qwen"), "want": build_slot_want(token)})
+    return undo.main(fake_ranks.spark.system, ["slot:qwen"], text)
 
 
-def test_a_slot_ends_every_rank_of_older_runs_and_says_which(there: FakeRanks) -> None:
-    there.container("old", token="gone-7")
-    there.service("older", token="gone-3")
-    said = take_slot(there)
-    assert said == [
+def test_a_slot_ends_every_rank_of_older_runs_and_says_which(fake_ranks: FakeRanks) -> None:
+    fake_ranks.add_container("old", token="gone-7")
+    fake_ranks.add_service("older", token="gone-3")
+    messages = take_slot(fake_ranks)
+    assert messages == [
         "service older: removed",
         "container old: removed",
         "secret older-secrets: removed",
         "config older-configs: removed",
     ]
-    assert there.state() == [{}, {}, {"secrets": {}, "configs": {}}, {}]
-    assert there.stopped == ["old"]
+    assert fake_ranks.read_state() == [{}, {}, {"secrets": {}, "configs": {}}, {}]
+    assert fake_ranks.stopped == ["old"]
 
 
-def test_a_slot_gives_back_the_shared_memory_of_the_ranks_that_it_ends(there: FakeRanks) -> None:
+def test_a_slot_gives_back_the_shared_memory_of_the_ranks_that_it_ends(
+    fake_ranks: FakeRanks,
+) -> None:
     written = {"nccl-aB3dEf": MADE_S + 9, "nccl-before": MADE_S - 9, "mine": MADE_S + 9}
     for name, at_s in written.items():
-        there.one.system.put(f"/dev/shm/{name}", "x")
-        os.utime(there.one.system.path(f"/dev/shm/{name}"), (at_s, at_s))
-    there.container("running")
-    take_slot(there)
-    assert "nccl-aB3dEf" in there.one.system.names("/dev/shm"), "its own run goes on"
-    take_slot(there, token="today-2")
-    assert there.one.system.names("/dev/shm") == ["mine", "nccl-before"]
+        fake_ranks.spark.system.put(f"/dev/shm/{name}", "x")
+        os.utime(fake_ranks.spark.system.path(f"/dev/shm/{name}"), (at_s, at_s))
+    fake_ranks.add_container("running")
+    take_slot(fake_ranks)
+    assert "nccl-aB3dEf" in fake_ranks.spark.system.list_names("/dev/shm"), "its own run goes on"
+    take_slot(fake_ranks, token="today-2")
+    assert fake_ranks.spark.system.list_names("/dev/shm") == ["mine", "nccl-before"]
 
 
-def test_a_slot_keeps_the_ranks_of_its_own_run(there: FakeRanks) -> None:
-    there.container("running")
-    there.sockets = SSH + 'tcp LISTEN 0 9 *:8000 *:* users:(("python",pid=9,fd=3))\n'
-    assert take_slot(there) == ["nothing to do"]
-    assert list(there.containers) == ["running"]
+def test_a_slot_keeps_the_ranks_of_its_own_run(fake_ranks: FakeRanks) -> None:
+    fake_ranks.add_container("running")
+    fake_ranks.sockets = SSH + 'tcp LISTEN 0 9 *:8000 *:* users:(("python",pid=9,fd=3))\n'
+    assert take_slot(fake_ranks) == ["nothing to do"]
+    assert list(fake_ranks.containers) == ["running"]
 
 
-def test_a_node_runs_one_engine_so_that_of_another_service_ends_too(there: FakeRanks) -> None:
-    there.container("other", service="gemma", token="x-1")
-    there.service("elsewhere", service="gemma", token="x-1")
-    take_slot(there)
-    assert (list(there.containers), list(there.services)) == ([], ["elsewhere"])
+def test_a_node_runs_one_engine_so_that_of_another_service_ends_too(fake_ranks: FakeRanks) -> None:
+    fake_ranks.add_container("other", service="gemma", token="x-1")
+    fake_ranks.add_service("elsewhere", service="gemma", token="x-1")
+    take_slot(fake_ranks)
+    assert (list(fake_ranks.containers), list(fake_ranks.services)) == ([], ["elsewhere"])
 
 
-def test_a_manager_without_a_rank_ends_nothing_of_another_service(there: FakeRanks) -> None:
-    there.container("other", service="gemma", token="x-1")
-    take_slot(there, rank=None)
-    assert list(there.containers) == ["other"]
+def test_a_manager_without_a_rank_ends_nothing_of_another_service(fake_ranks: FakeRanks) -> None:
+    fake_ranks.add_container("other", service="gemma", token="x-1")
+    take_slot(fake_ranks, rank=None)
+    assert list(fake_ranks.containers) == ["other"]
 
 
-def test_a_port_that_somebody_holds_is_named_with_its_holder(there: FakeRanks) -> None:
-    there.sockets = SSH + 'tcp LISTEN 0 9 *:8000 *:* users:(("jupyter",pid=9,fd=3))\n'
-    with pytest.raises(Refusal, match=r"Port 8000 \(API\) is held by jupyter at \*"):
-        take_slot(there)
+def test_a_port_that_somebody_holds_is_named_with_its_holder(fake_ranks: FakeRanks) -> None:
+    fake_ranks.sockets = SSH + 'tcp LISTEN 0 9 *:8000 *:* users:(("jupyter",pid=9,fd=3))\n'
+    with pytest.raises(StepError, match=r"Port 8000 \(API\) is held by jupyter at \*"):
+        take_slot(fake_ranks)
 
 
-def test_a_slot_whose_dockerd_is_silent_is_refused_not_taken_for_empty(there: FakeRanks) -> None:
-    from node.host.system import Answer
+def test_a_slot_whose_dockerd_is_silent_is_refused_not_taken_for_empty(
+    fake_ranks: FakeRanks,
+) -> None:
+    from node.host.system import HttpAnswer
 
     ping = ("GET", "/_ping")
-    there.one.system.script.requests[ping] = lambda method, path, body: Answer(0, "refused")
-    with pytest.raises(Refusal, match="is not known"):
-        take_slot(there)
+    fake_ranks.spark.system.script.requests[ping] = lambda method, path, body: HttpAnswer(
+        0, "refused"
+    )
+    with pytest.raises(StepError, match="is not known"):
+        take_slot(fake_ranks)
 
 
-def test_deleting_an_older_run_leaves_the_newer_one_alone(there: FakeRanks) -> None:
-    take_slot(there, token="today-1")
-    take_slot(there, token="today-2")
-    there.container("new", token="today-2")
-    assert undo_slot(there, "today-1") == ["slot:qwen: nothing is left of that run"]
-    assert list(there.containers) == ["new"]
-    assert undo_slot(there, "today-2") == ["container new: removed"]
-    assert undo_slot(there, "today-2") == ["slot:qwen: nothing of it is on this node"]
+def test_deleting_an_older_run_leaves_the_newer_one_alone(fake_ranks: FakeRanks) -> None:
+    take_slot(fake_ranks, token="today-1")
+    take_slot(fake_ranks, token="today-2")
+    fake_ranks.add_container("new", token="today-2")
+    assert undo_slot(fake_ranks, "today-1") == ["slot:qwen: nothing is left of that run"]
+    assert list(fake_ranks.containers) == ["new"]
+    assert undo_slot(fake_ranks, "today-2") == ["container new: removed"]
+    assert undo_slot(fake_ranks, "today-2") == ["slot:qwen: nothing of it is on this node"]
 
 
-def test_destroy_ends_ranks_that_a_killed_run_started(there: FakeRanks) -> None:
-    take_slot(there)
-    there.container("unrecorded", token="today-2")
-    there.service("unrecorded", token="today-2")
-    undo_all(there.one.system)
-    assert there.state() == [{}, {}, {"secrets": {}, "configs": {}}, {}]
+def test_destroy_ends_ranks_that_a_killed_run_started(fake_ranks: FakeRanks) -> None:
+    take_slot(fake_ranks)
+    fake_ranks.add_container("unrecorded", token="today-2")
+    fake_ranks.add_service("unrecorded", token="today-2")
+    undo_all(fake_ranks.spark.system)
+    assert fake_ranks.read_state() == [{}, {}, {"secrets": {}, "configs": {}}, {}]
 
 
-def test_clearing_a_service_ends_the_run_that_is_there(there: FakeRanks) -> None:
-    there.container("running")
-    assert clear.main(there.one.system, ["qwen"], "") == ["container running: removed"]
-    said = clear.main(there.one.system, ["qwen"], "")
-    assert said == ["nothing of service qwen is on this node"]
+def test_clearing_a_service_ends_the_run_that_is_there(fake_ranks: FakeRanks) -> None:
+    fake_ranks.add_container("running")
+    assert clear.main(fake_ranks.spark.system, ["qwen"], "") == ["container running: removed"]
+    messages = clear.main(fake_ranks.spark.system, ["qwen"], "")
+    assert messages == ["nothing of service qwen is on this node"]
 
 
-def test_what_a_step_disturbs_is_stopped_before_it_and_kept(there: FakeRanks) -> None:
-    there.container("running")
-    there.container("other", service="gemma")
+def test_what_a_step_disturbs_is_stopped_before_it_and_kept(fake_ranks: FakeRanks) -> None:
+    fake_ranks.add_container("running")
+    fake_ranks.add_container("other", service="gemma")
     text = json.loads(document_of("nccl_conf", {"NCCL_IB_DISABLE": "0"}))
-    wanted = document.parse(json.dumps({**text, "stops": ["qwen"]}))
-    said = apply.apply(there.one.system, "nccl_conf", wanted)
-    assert said[0] == "container running: stopped"
-    assert (there.stopped, sorted(there.containers)) == (["running"], ["other", "running"])
+    parsed = document.parse(json.dumps({**text, "stops": ["qwen"]}))
+    messages = apply.apply_step(fake_ranks.spark.system, "nccl_conf", parsed)
+    assert messages[0] == "container running: stopped"
+    assert (fake_ranks.stopped, sorted(fake_ranks.containers)) == (
+        ["running"],
+        ["other", "running"],
+    )
 
 
-def test_a_unit_is_started_with_its_mark_and_found_by_it(there: FakeRanks) -> None:
-    run_apply(there.one.system, "member:qwen", MEMBER)
-    seen = slot.observe(there.one.system, {"service": "qwen"})
-    (member,) = seen["members"]
+def test_a_unit_is_started_with_its_mark_and_found_by_it(fake_ranks: FakeRanks) -> None:
+    run_apply(fake_ranks.spark.system, "member:qwen", MEMBER)
+    have = slot.observe(fake_ranks.spark.system, {"service": "qwen"})
+    (member,) = have["members"]
     assert (member["kind"], member["token"], member["alive"]) == ("unit", "today-1", True)
-    there.units.clear()
-    (dead,) = slot.observe(there.one.system, {"service": "qwen"})["members"]
+    fake_ranks.units.clear()
+    (dead,) = slot.observe(fake_ranks.spark.system, {"service": "qwen"})["members"]
     assert dead["alive"] is False
-    take_slot(there, token="today-2")
-    assert slot.observe(there.one.system, {"service": "qwen"}) == {"members": []}
+    take_slot(fake_ranks, token="today-2")
+    assert slot.observe(fake_ranks.spark.system, {"service": "qwen"}) == {"members": []}
 
 
-def test_files_are_written_with_their_modes_and_secrets_are_roots_alone(there: FakeRanks) -> None:
-    system = there.one.system
+def test_files_are_written_with_their_modes_and_secrets_are_roots_alone(
+    fake_ranks: FakeRanks,
+) -> None:
+    system = fake_ranks.spark.system
     run_apply(system, "launch_files:qwen", FILES, json.dumps({"apiKey": KEY}))
-    assert (system.read(START), mode(there, START)) == ("#!/bin/sh\n", 0o555)
-    assert (system.read(SECRET), mode(there, SECRET)) == (KEY, 0o400)
-    assert mode(there, SECRET.rpartition("/")[0]) == 0o700
+    assert (system.read(START), mode(fake_ranks, START)) == ("#!/bin/sh\n", 0o555)
+    assert (system.read(SECRET), mode(fake_ranks, SECRET)) == (KEY, 0o400)
+    assert mode(fake_ranks, SECRET.rpartition("/")[0]) == 0o700
 
 
-def test_no_secret_is_in_what_is_observed_or_recorded(there: FakeRanks) -> None:
-    system = there.one.system
+def test_no_secret_is_in_what_is_observed_or_recorded(fake_ranks: FakeRanks) -> None:
+    system = fake_ranks.spark.system
     run_apply(system, "launch_files:qwen", FILES, json.dumps({"apiKey": KEY}))
-    seen = launch_files.observe(system, {"service": "qwen"})
-    assert KEY not in json.dumps(seen)
+    have = launch_files.observe(system, {"service": "qwen"})
+    assert KEY not in json.dumps(have)
     holders = [
         path for path in system.root.rglob("*") if path.is_file() and KEY in path.read_text()
     ]
     assert holders == [system.path(SECRET)]
 
 
-def test_a_proof_fits_its_secret_and_no_other(there: FakeRanks) -> None:
-    system = there.one.system
+def test_a_proof_fits_its_secret_and_no_other(fake_ranks: FakeRanks) -> None:
+    system = fake_ranks.spark.system
     run_apply(system, "launch_files:qwen", FILES, json.dumps({"apiKey": KEY}))
-    one = launch_files.observe(system, {"service": "qwen"})["secrets"][SECRET]
-    salt = bytes.fromhex(one["salt"])
-    assert launch_files.proof(KEY, salt) == one["proof"]
-    assert launch_files.proof(f"{KEY}x", salt) != one["proof"]
+    entry = launch_files.observe(system, {"service": "qwen"})["secrets"][SECRET]
+    salt = bytes.fromhex(entry["salt"])
+    assert launch_files.compute_proof(KEY, salt) == entry["proof"]
+    assert launch_files.compute_proof(f"{KEY}x", salt) != entry["proof"]
 
 
-def test_a_secret_that_does_not_arrive_is_named(there: FakeRanks) -> None:
-    with pytest.raises(Refusal, match="apiKey did not arrive"):
-        run_apply(there.one.system, "launch_files:qwen", FILES)
+def test_a_secret_that_does_not_arrive_is_named(fake_ranks: FakeRanks) -> None:
+    with pytest.raises(StepError, match="apiKey did not arrive"):
+        run_apply(fake_ranks.spark.system, "launch_files:qwen", FILES)
 
 
-def test_an_edited_file_is_drift_and_one_of_an_older_launch_is_removed(there: FakeRanks) -> None:
-    system = there.one.system
+def test_an_edited_file_is_drift_and_one_of_an_older_launch_is_removed(
+    fake_ranks: FakeRanks,
+) -> None:
+    system = fake_ranks.spark.system
     run_apply(system, "launch_files:qwen", FILES, json.dumps({"apiKey": KEY}))
     system.put(START, "#!/bin/sh\nfalse\n", 0o555)
     system.put(f"{SERVICES}/qwen/files/engine.yaml", "old: true\n")
-    seen = launch_files.narrow(launch_files.observe(system, {"service": "qwen"}), FILES)
-    assert launch_files.differences(seen, FILES) == [
+    have = launch_files.narrow(launch_files.observe(system, {"service": "qwen"}), FILES)
+    assert launch_files.compare(have, FILES) == [
         f"{START} is changed, will be written",
         f"{SERVICES}/qwen/files/engine.yaml is of an older launch, will be removed",
     ]
     run_apply(system, "launch_files:qwen", FILES, json.dumps({"apiKey": KEY}), run=2)
-    found = launch_files.narrow(launch_files.observe(system, {"service": "qwen"}), FILES)
-    assert found == FILES
+    have_after = launch_files.narrow(launch_files.observe(system, {"service": "qwen"}), FILES)
+    assert have_after == FILES
 
 
 def test_a_private_key_is_made_once_and_its_public_half_is_all_that_is_printed(
-    there: FakeRanks,
+    fake_ranks: FakeRanks,
 ) -> None:
-    first = run_apply(there.one.system, "launch_keys:qwen", KEYS)
-    assert [one[:16] for one in first] == ["ssh-ed25519 AAAA"]
-    assert run_apply(there.one.system, "launch_keys:qwen", KEYS, run=2) == first
-    assert mode(there, CLIENT) == 0o600
+    first_output = run_apply(fake_ranks.spark.system, "launch_keys:qwen", KEYS)
+    assert [line[:16] for line in first_output] == ["ssh-ed25519 AAAA"]
+    assert run_apply(fake_ranks.spark.system, "launch_keys:qwen", KEYS, run=2) == first_output
+    assert mode(fake_ranks, CLIENT) == 0o600
 
 
-def test_a_peers_key_that_is_another_today_differs(there: FakeRanks) -> None:
-    system, step = there.one.system, STEPS["launch_peers:qwen"]
+def test_a_peers_key_that_is_another_today_differs(fake_ranks: FakeRanks) -> None:
+    system, step = fake_ranks.spark.system, STEPS["launch_peers:qwen"]
     run_apply(system, "launch_peers:qwen", PEERS, json.dumps({"spark-2": "ssh-ed25519 AAAA"}))
-    seen = step.observe(system, {"service": "qwen"})
-    same = step.narrow({**seen, "keys": {"spark-2": "ssh-ed25519 AAAA"}}, PEERS)
-    other = step.narrow({**seen, "keys": {"spark-2": "ssh-ed25519 BBBB"}}, PEERS)
-    assert step.differences(same, PEERS) == []
-    assert step.differences(other, PEERS) == [f"{KNOWN} lacks the key of spark-2, will be written"]
+    have = step.observe(system, {"service": "qwen"})
+    same_key = step.narrow({**have, "keys": {"spark-2": "ssh-ed25519 AAAA"}}, PEERS)
+    other_key = step.narrow({**have, "keys": {"spark-2": "ssh-ed25519 BBBB"}}, PEERS)
+    assert step.compare(same_key, PEERS) == []
+    assert step.compare(other_key, PEERS) == [f"{KNOWN} lacks the key of spark-2, will be written"]
 
 
 STORIES = {
-    "slot:qwen": (slot_want(), ""),
+    "slot:qwen": (build_slot_want(), ""),
     "member:qwen": (MEMBER, ""),
     "launch_files:qwen": (FILES, json.dumps({"apiKey": KEY})),
     "launch_keys:qwen": (KEYS, ""),
@@ -258,28 +271,28 @@ STORIES = {
 def test_killed_at_any_effect_a_step_converges_and_undo_gives_the_machine_back(
     step: str, make: Any
 ) -> None:
-    def fresh() -> FakeSpark:
-        found: FakeSpark = make()
-        ranks(found).container("old", token="gone-1")
-        return found
+    def build_spark() -> FakeSpark:
+        fake_spark: FakeSpark = make()
+        add_ranks(fake_spark).add_container("old", token="gone-1")
+        return fake_spark
 
-    def act(found: FakeSpark) -> None:
-        claim(found)
+    def apply_step(fake_spark: FakeSpark) -> None:
+        claim_node(fake_spark)
         want, secret = STORIES[step]
-        run_apply(found.system, step, want, secret)
+        run_apply(fake_spark.system, step, want, secret)
 
-    def without_ranks(found: FakeSpark) -> object:
-        clear_all(found)
-        return picture(found)
+    def picture_without_ranks(fake_spark: FakeSpark) -> object:
+        remove_old_container(fake_spark)
+        return take_snapshot(fake_spark)
 
-    before = without_ranks(fresh())
-    for found in lives(fresh, act):
-        if found.system.state("/var/lib/sparkform") is not None:
-            undo_all(found.system)
-        assert without_ranks(found) == before
+    picture_before = picture_without_ranks(build_spark())
+    for fake_spark in run_lives(build_spark, apply_step):
+        if fake_spark.system.get_state("/var/lib/sparkform") is not None:
+            undo_all(fake_spark.system)
+        assert picture_without_ranks(fake_spark) == picture_before
 
 
-def clear_all(found: FakeSpark) -> None:
+def remove_old_container(fake_spark: FakeSpark) -> None:
     """The container that the test began with is nobody's to give back."""
-    answer = found.system.script.requests[("*", "*")]
+    answer = fake_spark.system.script.requests[("*", "*")]
     answer("DELETE", "/containers/old", None)

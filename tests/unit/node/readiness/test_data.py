@@ -8,7 +8,7 @@ import pytest
 
 from node.ranks import signatures, stages
 from node.ranks.signatures import SIGNATURES, Signature
-from sparkform.rules.table import table
+from sparkform.rules.table import load_table
 
 # Lines as published: TensorRT-LLM's issues 2953, 8474 and 12715, vLLM's issues 1801 and 42354,
 # NCCL's issues 1267 and 2213, and the texts of the sources that the rows name.
@@ -120,39 +120,39 @@ STAGES = [
 ]
 
 
-def finds(engine: str, line: str, over_rdma: bool = True) -> Signature | None:
-    return signatures.first(signatures.of(engine, over_rdma), line)
+def find_signature(engine: str, line: str, over_rdma: bool = True) -> Signature | None:
+    return signatures.find_first(signatures.list_for(engine, over_rdma), line)
 
 
-@pytest.mark.parametrize(("engine", "line", "place"), FATAL)
-def test_a_fatal_line_is_known(engine: str, line: str, place: int) -> None:
-    found = finds(engine, line)
-    assert found is not None
-    assert (found.id, found.final) == (IDS[place], True)
+@pytest.mark.parametrize(("engine", "line", "index"), FATAL)
+def test_a_fatal_line_is_known(engine: str, line: str, index: int) -> None:
+    signature = find_signature(engine, line)
+    assert signature is not None
+    assert (signature.id, signature.final) == (IDS[index], True)
 
 
 def test_each_final_signature_has_a_line_that_shows_it() -> None:
-    shown = {(finds(engine, line), engine) for engine, line, _ in FATAL}
-    ids = {found.id for found, _ in shown if found}
-    assert {one.id for one in SIGNATURES if one.final} == ids
+    shown = {(find_signature(engine, line), engine) for engine, line, _ in FATAL}
+    ids = {signature.id for signature, _ in shown if signature}
+    assert {signature.id for signature in SIGNATURES if signature.final} == ids
 
 
 @pytest.mark.parametrize("line", HARMLESS)
 @pytest.mark.parametrize("engine", ["vllm", "trtllm"])
 def test_a_harmless_line_is_none(engine: str, line: str) -> None:
-    found = finds(engine, line)
-    assert found is None or not found.final
+    signature = find_signature(engine, line)
+    assert signature is None or not signature.final
 
 
 @pytest.mark.parametrize(("line", "stage"), STAGES)
 def test_a_stage_is_recognised(line: str, stage: str | None) -> None:
-    assert stages.stage(line) == stage
+    assert stages.find_stage(line) == stage
 
 
 def test_no_stage_line_is_taken_for_the_end() -> None:
     for line, _ in STAGES:
         for engine in ("vllm", "trtllm"):
-            assert finds(engine, line) is None, line
+            assert find_signature(engine, line) is None, line
 
 
 @pytest.mark.parametrize(
@@ -170,18 +170,24 @@ def test_what_comes_while_nothing_moves_is_no_sign_of_life(line: str) -> None:
 
 
 def test_every_row_names_a_rule_of_the_table_its_source_and_a_way_out() -> None:
-    for one in SIGNATURES:
-        re.compile(one.pattern)
-        assert one.rule is None or one.rule in table(), one.id
-        assert one.rule is None or any(map(table()[one.rule].concerns, one.engines)), one.id
-        assert len(one.remedy) > 10, one.id
-        assert len(one.source) > 10, one.id
-        assert one.engines, one.id
+    for signature in SIGNATURES:
+        re.compile(signature.pattern)
+        assert signature.rule is None or signature.rule in load_table(), signature.id
+        assert signature.rule is None or any(
+            map(load_table()[signature.rule].applies_to, signature.engines)
+        ), signature.id
+        assert len(signature.remedy) > 10, signature.id
+        assert len(signature.source) > 10, signature.id
+        assert signature.engines, signature.id
     for stage in stages.STAGES:
         re.compile(stage.pattern)
         assert stage.source
 
 
 def test_an_id_stands_once_an_engine_and_weight() -> None:
-    seen = [(one.id, engine, one.final) for one in SIGNATURES for engine in one.engines]
-    assert len(seen) == len(set(seen))
+    keys = [
+        (signature.id, engine, signature.final)
+        for signature in SIGNATURES
+        for engine in signature.engines
+    ]
+    assert len(keys) == len(set(keys))

@@ -9,19 +9,19 @@ import struct
 import pytest
 
 from node.host.paths import STATE
-from node.host.system import Answer
+from node.host.system import HttpAnswer
 from node.ranks import frames
 from node.readiness import interruption, probe, tasks
 from node.readiness.interruption import Interruption
-from node.readiness.probe import Reply
+from node.readiness.probe import CompletionReply
 from node.steps import ready
-from tests.support.fake_engine import frame
+from tests.support.fake_engine import build_frame
 
 
 def test_frames_become_lines_with_their_times() -> None:
     long = "x" * 300
-    data = frame(1.5, "first") + frame(2, f"10%\r20%\r{long}")
-    assert [(line.cursor[-11:], line.text) for line in frames.lines(data, False)] == [
+    data = build_frame(1.5, "first") + build_frame(2, f"10%\r20%\r{long}")
+    assert [(line.cursor[-11:], line.text) for line in frames.parse_lines(data, False)] == [
         (".500000000Z", "first"),
         (".000000000Z", "10%"),
         (".000000000Z", "20%"),
@@ -30,17 +30,17 @@ def test_frames_become_lines_with_their_times() -> None:
 
 
 def test_a_frame_that_is_cut_short_is_read_as_far_as_it_came() -> None:
-    data = frame(1, "whole") + struct.pack(">BxxxL", 1, 500)[:5]
-    assert [line.text for line in frames.lines(data, False)] == ["whole"]
+    data = build_frame(1, "whole") + struct.pack(">BxxxL", 1, 500)[:5]
+    assert [line.text for line in frames.parse_lines(data, False)] == ["whole"]
 
 
 def test_a_terminals_log_has_no_frames() -> None:
     data = b"2025-11-21T11:05:20.000000000Z hello\r\n2025-11-21T11:05:21.000000000Z there\r\n"
-    assert [line.text for line in frames.lines(data, True)] == ["hello", "there"]
+    assert [line.text for line in frames.parse_lines(data, True)] == ["hello", "there"]
 
 
 @pytest.mark.parametrize(
-    ("newest", "said"),
+    ("newest", "message"),
     [
         ({"State": "rejected", "Err": "No such image: qwen:1"}, "No such image: qwen:1"),
         (
@@ -51,15 +51,15 @@ def test_a_terminals_log_has_no_frames() -> None:
         ({"State": "pending", "Err": ""}, None),
     ],
 )
-def test_swarm_says_of_the_newest_task_why_it_does_not_run(newest, said) -> None:
-    old = {"CreatedAt": "2025-11-21T10:00:00Z", "Status": {"State": "rejected", "Err": "old"}}
-    new = {"CreatedAt": "2025-11-21T11:00:00Z", "Status": newest}
-    assert tasks.latest_error([new, old]) == said
-    assert tasks.latest_error([]) is None
+def test_swarm_says_of_the_newest_task_why_it_does_not_run(newest, message) -> None:
+    old_task = {"CreatedAt": "2025-11-21T10:00:00Z", "Status": {"State": "rejected", "Err": "old"}}
+    new_task = {"CreatedAt": "2025-11-21T11:00:00Z", "Status": newest}
+    assert tasks.find_latest_error([new_task, old_task]) == message
+    assert tasks.find_latest_error([]) is None
 
 
 def test_signals_are_noted_and_ended_output_too(monkeypatch) -> None:
-    before = {one: signal.getsignal(one) for one in interruption.SIGNALS}
+    handlers_before = {number: signal.getsignal(number) for number in interruption.SIGNALS}
     monkeypatch.setattr(interruption, "is_unread", lambda: False)
     try:
         noted, quiet = Interruption(), Interruption()
@@ -68,16 +68,16 @@ def test_signals_are_noted_and_ended_output_too(monkeypatch) -> None:
         monkeypatch.setattr(interruption, "is_unread", lambda: True)
         assert Interruption().reason == "its output is read no more"
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in handlers_before.items():
+            signal.signal(number, handler)
 
 
 def test_doctor_is_told_of_ranks_and_of_one_token(engine, monkeypatch) -> None:
-    engine.one.system.put(f"{STATE}/services/qwen/secrets/api_key", "open-sesame")
+    engine.spark.system.put(f"{STATE}/services/qwen/secrets/api_key", "open-sesame")
     engine.lines = [(-1, f"line {number} open-sesame") for number in range(20)]
-    engine.dies = (-1, 139)
-    monkeypatch.setattr(probe, "complete", lambda question: Reply(0, "refused"))
-    asked = {
+    engine.death = (-1, 139)
+    monkeypatch.setattr(probe, "request_completion", lambda question: CompletionReply(0, "refused"))
+    request_value = {
         "service": "qwen",
         "asks": True,
         "served_name": "m",
@@ -87,21 +87,23 @@ def test_doctor_is_told_of_ranks_and_of_one_token(engine, monkeypatch) -> None:
         "key_file": "/nowhere",
         "swarm_names": [],
     }
-    seen = ready.observe(engine.one.system, {"services": [asked]})
-    (rank,) = seen["qwen"]["ranks"]
+    have = ready.observe(engine.spark.system, {"services": [request_value]})
+    (rank,) = have["qwen"]["ranks"]
     assert (rank["rank"], rank["alive"], rank["ending"]) == (0, False, "exit code 139 (SIGSEGV)")
     assert rank["last"] == [f"line {number} (hidden)" for number in range(10, 20)]
-    completion = seen["qwen"]["completion"]
+    completion = have["qwen"]["completion"]
     assert (completion["url"], completion["text"]) == ("http://10.0.0.1:8000", "refused")
-    assert ready.observe(engine.one.system, {}) == {}
+    assert ready.observe(engine.spark.system, {}) == {}
 
 
 @pytest.mark.parametrize("own_is_there", [True, False])
 def test_the_head_says_why_swarm_starts_no_other(engine, failure, own_is_there) -> None:
     engine.removed = not own_is_there
     newest = {"CreatedAt": "1", "Status": {"State": "rejected", "Err": "No such image: qwen:1"}}
-    engine.one.system.script.requests[("GET", "/tasks")] = lambda *asked: Answer(200, [newest])
-    said = failure(runtime="swarm")
-    assert "[not-placed]" in said
-    assert "seen: No such image: qwen:1" in said
+    engine.spark.system.script.requests[("GET", "/tasks")] = lambda *arguments: HttpAnswer(
+        200, [newest]
+    )
+    report = failure(runtime="swarm")
+    assert "[not-placed]" in report
+    assert "seen: No such image: qwen:1" in report
     assert engine.second < 4

@@ -11,32 +11,32 @@ from dataclasses import replace
 import pytest
 
 from node.readiness import peers
-from node.readiness.judge import Failure
-from node.readiness.wanted import Wanted, parse
+from node.readiness.judge import StartFailure
+from node.readiness.wanted import WatchTarget, parse
 from tests.unit.node.readiness.conftest import WANT
 
-FAILURE = Failure("dead-rank", "it has ended", "look", "exit code 1", 1, "spark-2")
+FAILURE = StartFailure("dead-rank", "it has ended", "look", "exit code 1", 1, "spark-2")
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
 
 
 @pytest.fixture
-def pair(monkeypatch) -> tuple[Wanted, Wanted]:
+def pair(monkeypatch) -> tuple[WatchTarget, WatchTarget]:
     monkeypatch.setattr(peers, "ASK_PAUSE_S", 0.02)
     monkeypatch.setattr(peers, "ASK_TIMEOUT_S", 5.0)
     member = WANT["members"][0]
     want = {
         **WANT,
         "members": [member, {**member, "rank": 1, "node": "spark-2"}],
-        "url": f"http://10.0.0.1:{free_port()}",
+        "url": f"http://10.0.0.1:{find_free_port()}",
     }
     return parse(want, "spark-1"), parse(want, "spark-2")
 
 
-def soon(condition: Callable[[], object]) -> bool:
+def wait_for(condition: Callable[[], object]) -> bool:
     deadline = time.monotonic() + 20
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -45,17 +45,17 @@ def soon(condition: Callable[[], object]) -> bool:
 
 def test_the_head_hears_of_a_workers_failure_and_the_worker_waits_for_that(pair) -> None:
     head, worker = map(peers.start, pair)
-    peers.tell(worker, pair[1], FAILURE)
+    peers.notify(worker, pair[1], FAILURE)
     peers.linger(worker, pair[1])
-    assert soon(lambda: head.heard == FAILURE)
+    assert wait_for(lambda: head.peer_failure == FAILURE)
     head.closed.set()
 
 
 def test_a_worker_hears_of_the_heads_failure(pair) -> None:
     head, worker = map(peers.start, pair)
     failure = replace(FAILURE, rank=0, node="spark-1")
-    peers.tell(head, pair[0], failure)
-    assert soon(lambda: worker.heard == failure)
+    peers.notify(head, pair[0], failure)
+    assert wait_for(lambda: worker.peer_failure == failure)
     peers.linger(worker, pair[1])
     peers.linger(head, pair[0])
 
@@ -63,44 +63,52 @@ def test_a_worker_hears_of_the_heads_failure(pair) -> None:
 def test_the_head_knows_when_a_worker_last_showed_progress(pair) -> None:
     head, worker = map(peers.start, pair)
     worker.own_sign_s = time.monotonic() - 30
-    assert soon(lambda: head.sign_s > 0)
+    assert wait_for(lambda: head.sign_s > 0)
     assert 29 < time.monotonic() - head.sign_s < 45
     worker.own_sign_s = time.monotonic()
-    assert soon(lambda: time.monotonic() - head.sign_s < 15)
+    assert wait_for(lambda: time.monotonic() - head.sign_s < 15)
     for channel in (head, worker):
         channel.closed.set()
 
 
 def test_another_token_is_neither_told_nor_heard(pair) -> None:
     worker = peers.start(pair[1])
-    worker.own = FAILURE
-    stranger = peers.Channel("another")
-    stranger.own = replace(FAILURE, what="planted")
-    peers._ask(stranger, ("127.0.0.1", pair[1].port))
-    assert (stranger.heard, worker.heard) == (None, None)
-    assert not worker.told.is_set()
-    peers._ask(peers.Channel(pair[1].token), ("127.0.0.1", pair[1].port))
-    assert soon(worker.told.is_set), "its own token must reach it, or this test proves nothing"
+    worker.own_failure = FAILURE
+    stranger = peers.PeerChannel("another")
+    stranger.own_failure = replace(FAILURE, what="planted")
+    peers._query(stranger, ("127.0.0.1", pair[1].port))
+    assert (stranger.peer_failure, worker.peer_failure) == (None, None)
+    assert not worker.delivered.is_set()
+    peers._query(peers.PeerChannel(pair[1].token), ("127.0.0.1", pair[1].port))
+    assert wait_for(worker.delivered.is_set), (
+        "its own token must reach it, or this test proves nothing"
+    )
     worker.closed.set()
 
 
 def test_a_worker_outlives_what_is_no_question(pair) -> None:
     worker = peers.start(pair[1])
-    own = json.dumps({"token": pair[1].token}).encode()
-    for text in (b"", b"GET / HTTP/1.1\r\n\r\n\n", b"[]\n", b'{"token": 1}\n', own + b"\n"):
+    token_message = json.dumps({"token": pair[1].token}).encode()
+    for text in (
+        b"",
+        b"GET / HTTP/1.1\r\n\r\n\n",
+        b"[]\n",
+        b'{"token": 1}\n',
+        token_message + b"\n",
+    ):
         with socket.create_connection(("127.0.0.1", pair[1].port)) as line:
             line.sendall(text)
-    asking = peers.Channel(pair[1].token)
-    worker.own = FAILURE
-    peers._ask(asking, ("127.0.0.1", pair[1].port))
-    assert asking.heard == FAILURE
+    channel = peers.PeerChannel(pair[1].token)
+    worker.own_failure = FAILURE
+    peers._query(channel, ("127.0.0.1", pair[1].port))
+    assert channel.peer_failure == FAILURE
     worker.closed.set()
 
 
 def test_a_taken_port_leaves_the_watch_alone(pair) -> None:
     with socket.create_server(("127.0.0.1", pair[1].port)):
         channel = peers.start(pair[1])
-    channel.own = FAILURE
-    began = time.monotonic()
+    channel.own_failure = FAILURE
+    started_s = time.monotonic()
     peers.linger(channel, pair[1])
-    assert time.monotonic() - began < peers.TELL_LIMIT_S / 2
+    assert time.monotonic() - started_s < peers.NOTIFY_LIMIT_S / 2

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from node.readiness import probe
-from node.readiness.probe import Probe, Question
+from node.readiness.probe import CompletionProbe, CompletionRequest
 
 CHAT = {"choices": [{"message": {"content": "Hello"}}]}
 PLAIN = {"choices": [{"text": "there"}]}
 SERVED = 'vllm:request_success_total{engine="0",finished_reason="length"} 1.0\n'
 
 
-class Api:
+class FakeApi:
     """Answers by path; what was asked is kept."""
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class Api:
         self.asked: list[tuple[str, str | None, Any]] = []
         api = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class ApiHandler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 self.reply(None)
 
@@ -43,36 +43,36 @@ class Api:
             def log_message(self, format: str, *arguments: Any) -> None:
                 """Not a word."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), ApiHandler)
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_port}"
 
-    def question(self, key: str | None = None) -> Question:
-        return Question(self.url, "Qwen/Qwen3-8B", key, 2.0)
+    def build_request(self, key: str | None = None) -> CompletionRequest:
+        return CompletionRequest(self.url, "Qwen/Qwen3-8B", key, 2.0)
 
 
 @pytest.fixture
-def api(monkeypatch) -> Iterator[Api]:
+def api(monkeypatch) -> Iterator[FakeApi]:
     monkeypatch.setattr(probe, "PAUSE_S", 0.01)
-    made = Api()
-    made.answers["/v1/models"] = (200, "{}")
-    made.answers["/v1/chat/completions"] = (200, json.dumps(CHAT))
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+    fake_api = FakeApi()
+    fake_api.answers["/v1/models"] = (200, "{}")
+    fake_api.answers["/v1/chat/completions"] = (200, json.dumps(CHAT))
+    yield fake_api
+    fake_api.server.shutdown()
+    fake_api.server.server_close()
 
 
-def asked_once(api: Api, key: str | None = None, is_witness: bool = False) -> Probe:
-    made = Probe(api.question(key), is_witness)
-    made.run()
-    return made
+def poll_once(api: FakeApi, key: str | None = None, is_witness: bool = False) -> CompletionProbe:
+    completion_probe = CompletionProbe(api.build_request(key), is_witness)
+    completion_probe.poll()
+    return completion_probe
 
 
 def test_one_token_is_asked_for_by_chat(api) -> None:
-    assert asked_once(api).answer == "Hello"
+    assert poll_once(api).answer == "Hello"
     path, _, body = api.asked[-1]
     assert path == "/v1/chat/completions"
     assert (body["model"], body["max_tokens"]) == ("Qwen/Qwen3-8B", 1)
@@ -82,18 +82,18 @@ def test_one_token_is_asked_for_by_chat(api) -> None:
 def test_a_model_without_chat_template_is_asked_for_a_plain_completion(api, status) -> None:
     api.answers["/v1/chat/completions"] = (status, "default chat template is no longer allowed")
     api.answers["/v1/completions"] = (200, json.dumps(PLAIN))
-    assert asked_once(api).answer == "there"
+    assert poll_once(api).answer == "there"
 
 
 def test_the_key_goes_in_a_header(api) -> None:
-    assert asked_once(api, "open-sesame").answer == "Hello"
+    assert poll_once(api, "open-sesame").answer == "Hello"
     assert {key for _, key, _ in api.asked} == {"Bearer open-sesame"}
     assert "open-sesame" not in repr([(path, body) for path, _, body in api.asked])
 
 
 def test_a_refused_key_is_final(api) -> None:
     api.answers["/v1/models"] = (401, "Unauthorized")
-    refusal = asked_once(api).refusal
+    refusal = poll_once(api).refusal
     assert refusal is not None
     assert "answers 401" in refusal
 
@@ -106,12 +106,12 @@ def test_a_server_that_is_not_open_yet_is_asked_again(api) -> None:
             return next(replies) if path == "/v1/models" else super().get(path, default)
 
     api.answers = Later(api.answers)
-    assert asked_once(api).answer == "Hello"
+    assert poll_once(api).answer == "Hello"
 
 
 def test_three_server_errors_in_a_row_are_final(api) -> None:
     api.answers["/v1/chat/completions"] = (500, "EngineDeadError")
-    refusal = asked_once(api).refusal
+    refusal = poll_once(api).refusal
     assert refusal is not None
     assert "500: EngineDeadError" in refusal
     assert len([path for path, _, _ in api.asked if "chat" in path]) == 3
@@ -119,22 +119,22 @@ def test_three_server_errors_in_a_row_are_final(api) -> None:
 
 def test_a_page_of_something_else_is_no_answer(api) -> None:
     api.answers["/v1/chat/completions"] = (200, "<html>It works!</html>")
-    refusal = asked_once(api).refusal
+    refusal = poll_once(api).refusal
     assert refusal is not None
     assert "no completion in the answer" in refusal
 
 
 def test_nobody_there_is_no_refusal() -> None:
-    reply = probe.complete(Question("http://127.0.0.1:9", "m", None, 1.0))
+    reply = probe.request_completion(CompletionRequest("http://127.0.0.1:9", "m", None, 1.0))
     assert reply.status == 0
 
 
 def test_a_witness_without_the_key_sees_that_somebody_was_answered(api) -> None:
     api.answers["/metrics"] = (200, SERVED)
-    assert asked_once(api, is_witness=True).answer == ""
+    assert poll_once(api, is_witness=True).answer == ""
     assert {key for _, key, _ in api.asked} == {None}
 
 
 def test_a_witness_waits_as_long_as_nobody_was_answered(api) -> None:
     api.answers["/metrics"] = (200, SERVED.replace("1.0", "0.0"))
-    assert Probe(api.question(), is_witness=True).attempt().status == 0
+    assert CompletionProbe(api.build_request(), is_witness=True).attempt().status == 0

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from node.errors import Refusal
+from node.errors import StepError
 from node.ranks import log_archive
 from node.readiness import peers, waiting
 from node.state import lock, receipts
-from tests.unit.node.readiness.conftest import WANT, answers
+from tests.unit.node.readiness.conftest import WANT, schedule_answer
 
 LOADING = "Loading safetensors checkpoint shards:  {}% Completed | 2/5 [00:10<00:15,  5.1s/it]"
 
 
-def second_of(engine) -> float:
+def get_stop_second(engine) -> float:
     """When the engine was ended."""
     assert engine.stopped_s is not None, "the engine was not ended"
     return float(engine.stopped_s)
@@ -29,7 +29,7 @@ def test_progress_is_said_once_a_stage_and_the_answer_ends_the_wait(
         (6, "INFO Dynamo bytecode transform time: 3.2 s"),
         (8, "INFO: Application startup complete."),
     ]
-    answers(monkeypatch, engine, 9)
+    schedule_answer(monkeypatch, engine, 9)
     assert run() == ["qwen rank 0: ready, http://10.0.0.1:8000 answers (9 s)"]
     assert capsys.readouterr().out.splitlines() == [
         "qwen rank 0: loading (1 s)",
@@ -44,12 +44,12 @@ def test_a_stage_that_another_rank_in_the_same_log_comes_to_later_is_not_said_ag
     engine, run, monkeypatch, capsys
 ) -> None:
     compiling = "INFO Dynamo bytecode transform time: 3.2 s"
-    own, other = (
+    own_lines, other_lines = (
         [(1, LOADING.format(40)), (2, compiling)],
         [(3, LOADING.format(40)), (4, compiling)],
     )
-    engine.lines = [*own, *other]
-    answers(monkeypatch, engine, 6)
+    engine.lines = [*own_lines, *other_lines]
+    schedule_answer(monkeypatch, engine, 6)
     run()
     assert capsys.readouterr().out.splitlines() == [
         "qwen rank 0: loading, 40 % (1 s)",
@@ -58,35 +58,35 @@ def test_a_stage_that_another_rank_in_the_same_log_comes_to_later_is_not_said_ag
 
 
 def test_the_receipt_is_kept_once_it_answers_and_not_before(engine, run, monkeypatch) -> None:
-    engine.dies = (2, 1)
-    with pytest.raises(Refusal):
+    engine.death = (2, 1)
+    with pytest.raises(StepError):
         run()
-    assert "ready:qwen" not in receipts.read_all(engine.one.system)
-    engine.dies = None
-    answers(monkeypatch, engine, 3)
+    assert "ready:qwen" not in receipts.read_all(engine.spark.system)
+    engine.death = None
+    schedule_answer(monkeypatch, engine, 3)
     run()
-    assert "ready:qwen" in receipts.read_all(engine.one.system)
+    assert "ready:qwen" in receipts.read_all(engine.spark.system)
 
 
 def test_a_final_signature_ends_it_at_once_with_rule_and_remedy(engine, failure) -> None:
     line = "NotImplementedError: TRTLLMGenFusedMoE does not support SM120 and above."
     engine.lines = [(5, line)]
-    said = failure(engine="trtllm").splitlines()
-    assert said[0] == (
+    report = failure(engine="trtllm").splitlines()
+    assert report[0] == (
         "service qwen: rank 0 on spark-1: the TRTLLM kernels of mixture-of-experts layers do not "
         "exist for a GB10 [no-sm120-experts, rule trt-moe-backend]"
     )
-    assert said[1:3] == [f"seen: {line}", "what to do: moeBackend: CUTLASS"]
-    assert second_of(engine) - 5 < 2
+    assert report[1:3] == [f"seen: {line}", "what to do: moeBackend: CUTLASS"]
+    assert get_stop_second(engine) - 5 < 2
 
 
 def test_a_dead_engine_is_said_with_its_exit_code_and_last_thirty_lines(engine, failure) -> None:
     engine.lines = [(1, f"line {number}") for number in range(50)]
-    engine.dies = (4, 3)
-    said = failure().splitlines()
-    assert "[dead-rank]" in said[0]
-    assert said[1] == "seen: exit code 3"
-    assert said[-30:] == [f"  | line {number}" for number in range(20, 50)]
+    engine.death = (4, 3)
+    report = failure().splitlines()
+    assert "[dead-rank]" in report[0]
+    assert report[1] == "seen: exit code 3"
+    assert report[-30:] == [f"  | line {number}" for number in range(20, 50)]
     assert engine.stopped_s is None, "what is dead is not stopped"
 
 
@@ -98,9 +98,9 @@ def test_the_last_error_of_a_dead_engine_is_said(engine, failure) -> None:
         (2, "(EngineCore pid=22) Worker proc VllmWorker-0 died unexpectedly (exit code: 0)"),
         (2, "shutting down"),
     ]
-    said = failure().splitlines()
-    assert said[2] == "last error here: torch.InductorError: InvalidCxxCompiler: No compiler"
-    assert [line for line in said if line.startswith("last error")] == [said[2]]
+    report = failure().splitlines()
+    assert report[2] == "last error here: torch.InductorError: InvalidCxxCompiler: No compiler"
+    assert [line for line in report if line.startswith("last error")] == [report[2]]
 
 
 def test_an_error_that_is_the_symptom_is_said_once(engine, failure) -> None:
@@ -110,75 +110,75 @@ def test_an_error_that_is_the_symptom_is_said_once(engine, failure) -> None:
 
 def test_a_very_long_line_is_quoted_in_part_and_kept_whole(engine, failure) -> None:
     long = "x" * 100_000
-    engine.lines, engine.dies = [(1, long)], (2, 1)
+    engine.lines, engine.death = [(1, long)], (2, 1)
     assert len(failure()) < 2000
-    (name,) = log_archive.names(engine.one.system, "qwen")
-    assert long in engine.one.system.read(f"/var/log/sparkform/qwen/{name}")
+    (name,) = log_archive.list_logs(engine.spark.system, "qwen")
+    assert long in engine.spark.system.read(f"/var/log/sparkform/qwen/{name}")
 
 
 def test_last_words_of_a_dead_engine_explain_it(engine, failure) -> None:
     engine.lines = [(4, "vllm serve: error: unrecognized arguments: --fast")]
-    engine.dies = (4, 2)
+    engine.death = (4, 2)
     assert "[unknown-option, rule unseen-settings]" in failure()
 
 
 def test_the_kernels_kill_is_told_from_others(engine, failure) -> None:
-    engine.dies, engine.killed_for_memory = (4, 137), True
+    engine.death, engine.killed_for_memory = (4, 137), True
     assert "[out-of-memory, rule mem-fit]" in failure()
 
 
 def test_silence_ends_it_and_counts_from_the_last_line(engine, failure) -> None:
     engine.lines = [(30, "INFO Starting to load model Qwen/Qwen3-8B...")]
-    said = failure(silence_timeout_s=60)
-    assert "[silence]" in said
-    assert "seen: the last stage was: loading" in said
-    assert 90 < second_of(engine) < 92
+    report = failure(silence_timeout_s=60)
+    assert "[silence]" in report
+    assert "seen: the last stage was: loading" in report
+    assert 90 < get_stop_second(engine) < 92
 
 
 def test_a_worker_leaves_silence_to_the_head(engine, failure, monkeypatch) -> None:
-    monkeypatch.setattr(peers, "TELL_LIMIT_S", 0.1)
+    monkeypatch.setattr(peers, "NOTIFY_LIMIT_S", 0.1)
     members = [{**WANT["members"][0], "rank": 1}, {**WANT["members"][0], "node": "spark-9"}]
     assert "[not-ready]" in failure(members=members, silence_timeout_s=20, ready_timeout_s=90)
-    assert 90 < second_of(engine) < 92
+    assert 90 < get_stop_second(engine) < 92
 
 
 def test_another_ranks_progress_counts_for_the_head(engine, failure, monkeypatch) -> None:
-    class Loading(peers.Channel):
+    class LoadingPeer(peers.PeerChannel):
         def __getattribute__(self, name: str) -> object:
             if name == "sign_s":
-                return min(engine.began_s + engine.second, engine.began_s + 100)
+                return min(engine.created_s + engine.second, engine.created_s + 100)
             return super().__getattribute__(name)
 
-    monkeypatch.setattr(peers, "start", lambda wanted: Loading(wanted.token))
+    monkeypatch.setattr(peers, "start", lambda target: LoadingPeer(target.token))
     assert "[silence]" in failure(silence_timeout_s=60)
-    assert 160 < second_of(engine) < 162
+    assert 160 < get_stop_second(engine) < 162
 
 
 def test_what_an_engine_repeats_while_it_hangs_is_no_progress(engine, failure) -> None:
     hangs = "INFO [shm_broadcast.py:501] No available shared memory broadcast block found in 60 s"
     engine.lines = [(second, hangs) for second in range(10, 200, 10)]
     failure(silence_timeout_s=60)
-    assert 60 < second_of(engine) < 62
+    assert 60 < get_stop_second(engine) < 62
 
 
 def test_memory_that_moves_is_progress(engine, failure) -> None:
     engine.memory = lambda second: int(min(second, 100) * 50 * 2**20)
     failure(silence_timeout_s=60)
-    assert 150 < second_of(engine) < 170
+    assert 150 < get_stop_second(engine) < 170
 
 
 def test_a_start_that_chatters_for_ever_ends_at_its_time_limit(engine, failure) -> None:
     engine.lines = [(second, f"still at it {second}") for second in range(200)]
     assert "[not-ready]" in failure(ready_timeout_s=100)
-    assert 100 < second_of(engine) < 102
+    assert 100 < get_stop_second(engine) < 102
 
 
 def test_an_api_that_refuses_ends_it(engine, failure, monkeypatch) -> None:
-    answers(monkeypatch, engine, 5, "http://10.0.0.1:8000 answers 401: Unauthorized")
-    said = failure()
-    assert "[no-completion]" in said
-    assert "answers 401" in said
-    assert second_of(engine) < 7
+    schedule_answer(monkeypatch, engine, 5, "http://10.0.0.1:8000 answers 401: Unauthorized")
+    report = failure()
+    assert "[no-completion]" in report
+    assert "answers 401" in report
+    assert get_stop_second(engine) < 7
 
 
 def test_a_member_that_never_comes_is_said(engine, failure) -> None:
@@ -206,70 +206,70 @@ def test_an_engine_of_another_token_is_left_alone(engine, failure) -> None:
 
 def test_the_whole_log_is_kept_for_root_only(engine, failure) -> None:
     engine.lines = [(1, f"line {number}") for number in range(50)]
-    engine.dies = (4, 1)
-    said = failure()
-    (name,) = log_archive.names(engine.one.system, "qwen")
+    engine.death = (4, 1)
+    report = failure()
+    (name,) = log_archive.list_logs(engine.spark.system, "qwen")
     path = f"/var/log/sparkform/qwen/{name}"
-    assert f"kept in {path}; the last 30 lines:" in said
-    text = engine.one.system.read(path)
+    assert f"kept in {path}; the last 30 lines:" in report
+    text = engine.spark.system.read(path)
     assert [line for line in text.splitlines() if line.startswith("line")] == [
         f"line {number}" for number in range(50)
     ]
-    assert engine.one.system.state(path).mode == 0o600
-    assert engine.one.system.state("/var/log/sparkform").mode == 0o700
+    assert engine.spark.system.get_state(path).mode == 0o600
+    assert engine.spark.system.get_state("/var/log/sparkform").mode == 0o700
 
 
 def test_secrets_are_shown_nowhere(engine, failure) -> None:
     key = "open-sesame-77"
-    engine.one.system.put("/var/lib/sparkform/services/qwen/secrets/api_key", key)
+    engine.spark.system.put("/var/lib/sparkform/services/qwen/secrets/api_key", key)
     token = "hf_" + "a" * 24
     engine.lines = [(1, f"api_key={key} token={token}")]
-    engine.dies = (2, 1)
-    said = failure()
-    (name,) = log_archive.names(engine.one.system, "qwen")
-    text = engine.one.system.read(f"/var/log/sparkform/qwen/{name}")
-    for shown in (said, text):
+    engine.death = (2, 1)
+    report = failure()
+    (name,) = log_archive.list_logs(engine.spark.system, "qwen")
+    text = engine.spark.system.read(f"/var/log/sparkform/qwen/{name}")
+    for shown in (report, text):
         assert "api_key=(hidden) token=(hidden)" in shown
         assert key not in shown
         assert token not in shown
 
 
 def test_an_interrupted_watch_leaves_the_engine_alone(engine, failure, monkeypatch) -> None:
-    class Interrupted:
+    class SigintAtFive:
         @property
         def reason(self) -> str | None:
             return "SIGINT" if engine.second > 5 else None
 
-    monkeypatch.setattr(waiting, "Interruption", Interrupted)
-    said = failure()
-    assert "(SIGINT)" in said
-    assert "goes on starting" in said
+    monkeypatch.setattr(waiting, "Interruption", SigintAtFive)
+    report = failure()
+    assert "(SIGINT)" in report
+    assert "goes on starting" in report
     assert engine.second < 7
     assert engine.stopped_s is None
-    assert "ready:qwen" not in receipts.read_all(engine.one.system)
+    assert "ready:qwen" not in receipts.read_all(engine.spark.system)
 
 
 def test_other_steps_work_while_it_waits(engine, run, monkeypatch) -> None:
-    held = []
+    lock_seconds = []
 
-    def look_at_lock(second: float) -> int:
-        with lock.held(engine.one.system, "another step", wait_s=0):
-            held.append(second)
+    def take_lock(second: float) -> int:
+        with lock.hold(engine.spark.system, "another step", wait_s=0):
+            lock_seconds.append(second)
         return 0
 
-    engine.memory = look_at_lock
-    answers(monkeypatch, engine, 12)
+    engine.memory = take_lock
+    schedule_answer(monkeypatch, engine, 12)
     run()
-    assert held
+    assert lock_seconds
 
 
 def test_a_unit_is_followed_and_killed_where_it_does_not_end(engine, failure) -> None:
-    engine.in_unit()
+    engine.run_in_unit()
     engine.lines = [(5, "*** SIGSEGV received at time=1775734074 on cpu 19 ***"), (9, "late")]
     unit = {**WANT["members"][0], "unit": "sparkform-qwen.service"}
-    said = failure(members=[unit], runtime="native")
-    assert "[segmentation-fault, rule nccl-soak]" in said
-    assert second_of(engine) - 5 < 5
+    report = failure(members=[unit], runtime="native")
+    assert "[segmentation-fault, rule nccl-soak]" in report
+    assert get_stop_second(engine) - 5 < 5
 
 
 def test_the_same_rank_is_told_sockets_only_where_it_wanted_rdma(engine, failure) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from node.errors import Refusal
-from node.host.system import COMMAND_NOT_FOUND, Answer, Result
+from node.errors import StepError
+from node.host.system import COMMAND_NOT_FOUND, CommandResult, HttpAnswer
 from node.steps import docker_daemon, host_ready, nccl_conf
 from tests.support.fake_spark import (
     GPU,
@@ -16,12 +16,12 @@ from tests.support.fake_spark import (
     STOCK_FSTAB,
     STOCK_TOOLKIT,
     FakeSpark,
-    claim,
+    claim_node,
 )
 from tests.support.node_steps import run_apply, undo_all
 
 DAEMON = "/etc/docker/daemon.json"
-WANT = dict(docker_daemon.wanted(GPU))
+WANT = dict(docker_daemon.build_want(GPU))
 NCCL = {"NCCL_IB_DISABLE": "0", "NCCL_IB_GID_INDEX": None}
 HOST = {
     "user": "nvidia",
@@ -36,19 +36,19 @@ HOST = {
 }
 
 
-def phrases(step: Any, one: FakeSpark, want: Any) -> Any:
-    return step.differences(step.narrow(step.observe(one.system, want), want), want)
+def describe_differences(step: Any, spark: FakeSpark, want: Any) -> Any:
+    return step.compare(step.narrow(step.observe(spark.system, want), want), want)
 
 
 @pytest.fixture
-def ready(one):
-    claim(one)
-    run_apply(one.system, "docker_daemon", WANT)
-    return one
+def docker_spark(spark):
+    claim_node(spark)
+    run_apply(spark.system, "docker_daemon", WANT)
+    return spark
 
 
-def test_what_a_fresh_dgx_os_lacks_is_said_by_key(one) -> None:
-    assert phrases(docker_daemon, one, WANT) == [
+def test_what_a_fresh_dgx_os_lacks_is_said_by_key(spark) -> None:
+    assert describe_differences(docker_daemon, spark, WANT) == [
         "default-runtime is unset, will be nvidia",
         f"node-generic-resources is unset, will be NVIDIA_GPU={GPU}",
         "default-ulimits.memlock is unset, will be unlimited",
@@ -57,120 +57,125 @@ def test_what_a_fresh_dgx_os_lacks_is_said_by_key(one) -> None:
     ]
 
 
-def test_a_stale_gpu_is_repaired_and_other_resources_stay(one) -> None:
-    claim(one)
+def test_a_stale_gpu_is_repaired_and_other_resources_stay(spark) -> None:
+    claim_node(spark)
     tree = {**json.loads(STOCK_DAEMON), "node-generic-resources": ["FPGA=1", "NVIDIA_GPU=GPU-old"]}
-    one.system.put(DAEMON, json.dumps(tree))
-    assert f"node-generic-resources is NVIDIA_GPU=GPU-old, will be NVIDIA_GPU={GPU}" in phrases(
-        docker_daemon, one, WANT
+    spark.system.put(DAEMON, json.dumps(tree))
+    assert (
+        f"node-generic-resources is NVIDIA_GPU=GPU-old, will be NVIDIA_GPU={GPU}"
+        in describe_differences(docker_daemon, spark, WANT)
     )
-    run_apply(one.system, "docker_daemon", WANT)
-    found = json.loads(one.system.read(DAEMON))
-    assert found["node-generic-resources"] == ["FPGA=1", f"NVIDIA_GPU={GPU}"]
+    run_apply(spark.system, "docker_daemon", WANT)
+    daemon = json.loads(spark.system.read(DAEMON))
+    assert daemon["node-generic-resources"] == ["FPGA=1", f"NVIDIA_GPU={GPU}"]
 
 
-def test_dockerd_is_restarted_once_and_not_without_need(ready) -> None:
-    assert ready.restarts == 1
-    run_apply(ready.system, "docker_daemon", WANT, run=2)
-    assert ready.restarts == 1
+def test_dockerd_is_restarted_once_and_not_without_need(docker_spark) -> None:
+    assert docker_spark.restarts == 1
+    run_apply(docker_spark.system, "docker_daemon", WANT, run=2)
+    assert docker_spark.restarts == 1
 
 
-def test_a_dockerd_that_has_not_read_its_file_is_restarted(ready) -> None:
-    ready.running = json.loads(STOCK_DAEMON)
-    assert phrases(docker_daemon, ready, WANT) == [
+def test_a_dockerd_that_has_not_read_its_file_is_restarted(docker_spark) -> None:
+    docker_spark.running = json.loads(STOCK_DAEMON)
+    assert describe_differences(docker_daemon, docker_spark, WANT) == [
         "dockerd has not read its files, will be restarted"
     ]
-    run_apply(ready.system, "docker_daemon", WANT, run=2)
-    assert phrases(docker_daemon, ready, WANT) == []
+    run_apply(docker_spark.system, "docker_daemon", WANT, run=2)
+    assert describe_differences(docker_daemon, docker_spark, WANT) == []
 
 
-def test_only_the_toolkits_file_needs_no_restart(ready) -> None:
-    ready.system.put(docker_daemon.TOOLKIT, STOCK_TOOLKIT)
-    seen = docker_daemon.observe(ready.system, WANT)
-    assert docker_daemon.disturbs(docker_daemon.narrow(seen, WANT), WANT) == "none"
-    run_apply(ready.system, "docker_daemon", WANT, run=2)
-    assert ready.restarts == 1
-    assert phrases(docker_daemon, ready, WANT) == []
+def test_only_the_toolkits_file_needs_no_restart(docker_spark) -> None:
+    docker_spark.system.put(docker_daemon.TOOLKIT, STOCK_TOOLKIT)
+    observed = docker_daemon.observe(docker_spark.system, WANT)
+    assert docker_daemon.get_disturbance(docker_daemon.narrow(observed, WANT), WANT) == "none"
+    run_apply(docker_spark.system, "docker_daemon", WANT, run=2)
+    assert docker_spark.restarts == 1
+    assert describe_differences(docker_daemon, docker_spark, WANT) == []
 
 
-def test_a_dockerd_that_does_not_start_with_our_keys_gets_its_file_back(one, patience) -> None:
-    claim(one)
-    one.docker_starts = False
-    with pytest.raises(Refusal, match="dockerd did not come back"):
-        run_apply(one.system, "docker_daemon", WANT)
-    assert one.system.read(DAEMON) == STOCK_DAEMON
-    one.docker_starts = True
-    undo_all(one.system)
-    assert one.running == json.loads(STOCK_DAEMON)
+def test_a_dockerd_that_does_not_start_with_our_keys_gets_its_file_back(spark, patience) -> None:
+    claim_node(spark)
+    spark.docker_starts = False
+    with pytest.raises(StepError, match="dockerd did not come back"):
+        run_apply(spark.system, "docker_daemon", WANT)
+    assert spark.system.read(DAEMON) == STOCK_DAEMON
+    spark.docker_starts = True
+    undo_all(spark.system)
+    assert spark.running == json.loads(STOCK_DAEMON)
 
 
-def test_a_dockerd_that_never_answers_is_given_up(one, patience) -> None:
-    claim(one)
-    one.system.script.requests[("GET", "/_ping")] = lambda method, path, body: Answer(0, "refused")
-    with pytest.raises(Refusal, match="unknown runtime"):
-        run_apply(one.system, "docker_daemon", WANT)
+def test_a_dockerd_that_never_answers_is_given_up(spark, patience) -> None:
+    claim_node(spark)
+    spark.system.script.requests[("GET", "/_ping")] = lambda method, path, body: HttpAnswer(
+        0, "refused"
+    )
+    with pytest.raises(StepError, match="unknown runtime"):
+        run_apply(spark.system, "docker_daemon", WANT)
     assert sum(patience) > 60
 
 
-def test_a_damaged_daemon_json_is_left_as_it_is(one) -> None:
-    claim(one)
-    one.system.put(DAEMON, "{,}")
-    assert phrases(docker_daemon, one, WANT)[0].startswith(f"{DAEMON} cannot be read: ")
-    with pytest.raises(Refusal, match="left as it is"):
-        run_apply(one.system, "docker_daemon", WANT)
-    assert one.system.read(DAEMON) == "{,}"
-
-
-def test_a_missing_toolkit_is_named_before_anything_changes(one) -> None:
-    claim(one)
-    one.system.script.commands[("nvidia-container-runtime", "--version")] = lambda argv, stdin: (
-        Result(COMMAND_NOT_FOUND, "", "")
+def test_a_damaged_daemon_json_is_left_as_it_is(spark) -> None:
+    claim_node(spark)
+    spark.system.put(DAEMON, "{,}")
+    assert describe_differences(docker_daemon, spark, WANT)[0].startswith(
+        f"{DAEMON} cannot be read: "
     )
-    with pytest.raises(Refusal, match="install nvidia-container-toolkit"):
-        run_apply(one.system, "docker_daemon", WANT)
-    assert one.system.read(DAEMON) == STOCK_DAEMON
+    with pytest.raises(StepError, match="left as it is"):
+        run_apply(spark.system, "docker_daemon", WANT)
+    assert spark.system.read(DAEMON) == "{,}"
 
 
-def test_without_swarm_the_gpu_is_not_offered_and_an_admins_own_offer_stays(one) -> None:
-    claim(one)
-    want = dict(docker_daemon.wanted(None))
+def test_a_missing_toolkit_is_named_before_anything_changes(spark) -> None:
+    claim_node(spark)
+    spark.system.script.commands[("nvidia-container-runtime", "--version")] = lambda argv, stdin: (
+        CommandResult(COMMAND_NOT_FOUND, "", "")
+    )
+    with pytest.raises(StepError, match="install nvidia-container-toolkit"):
+        run_apply(spark.system, "docker_daemon", WANT)
+    assert spark.system.read(DAEMON) == STOCK_DAEMON
+
+
+def test_without_swarm_the_gpu_is_not_offered_and_an_admins_own_offer_stays(spark) -> None:
+    claim_node(spark)
+    want = dict(docker_daemon.build_want(None))
     tree = {"node-generic-resources": ["NVIDIA_GPU=theirs"]}
-    one.system.put(DAEMON, json.dumps(tree))
-    run_apply(one.system, "docker_daemon", want)
-    found = json.loads(one.system.read(DAEMON))
-    assert found["node-generic-resources"] == ["NVIDIA_GPU=theirs"]
-    assert one.system.read(docker_daemon.TOOLKIT) == STOCK_TOOLKIT
+    spark.system.put(DAEMON, json.dumps(tree))
+    run_apply(spark.system, "docker_daemon", want)
+    daemon = json.loads(spark.system.read(DAEMON))
+    assert daemon["node-generic-resources"] == ["NVIDIA_GPU=theirs"]
+    assert spark.system.read(docker_daemon.TOOLKIT) == STOCK_TOOLKIT
 
 
-def test_live_restore_is_left_alone(one) -> None:
-    claim(one)
-    one.system.put(DAEMON, json.dumps({**json.loads(STOCK_DAEMON), "live-restore": True}))
-    run_apply(one.system, "docker_daemon", WANT)
-    assert json.loads(one.system.read(DAEMON))["live-restore"] is True
+def test_live_restore_is_left_alone(spark) -> None:
+    claim_node(spark)
+    spark.system.put(DAEMON, json.dumps({**json.loads(STOCK_DAEMON), "live-restore": True}))
+    run_apply(spark.system, "docker_daemon", WANT)
+    assert json.loads(spark.system.read(DAEMON))["live-restore"] is True
 
 
-def test_nccl_that_is_switched_off_is_the_line_of_the_preview(one) -> None:
-    assert phrases(nccl_conf, one, NCCL) == ["NCCL_IB_DISABLE is 1, will be 0"]
+def test_nccl_that_is_switched_off_is_the_line_of_the_preview(spark) -> None:
+    assert describe_differences(nccl_conf, spark, NCCL) == ["NCCL_IB_DISABLE is 1, will be 0"]
 
 
-def test_the_pin_that_hangs_goes_and_comments_stay(one) -> None:
-    claim(one)
-    one.system.put("/etc/nccl.conf", "# why\nNCCL_IB_GID_INDEX = 3 # pinned\nNCCL_DEBUG=INFO\n")
-    assert phrases(nccl_conf, one, NCCL) == ["NCCL_IB_GID_INDEX is 3, will be unset"]
-    run_apply(one.system, "nccl_conf", NCCL)
-    assert one.system.read("/etc/nccl.conf") == "# why\nNCCL_DEBUG=INFO\n"
+def test_the_pin_that_hangs_goes_and_comments_stay(spark) -> None:
+    claim_node(spark)
+    spark.system.put("/etc/nccl.conf", "# why\nNCCL_IB_GID_INDEX = 3 # pinned\nNCCL_DEBUG=INFO\n")
+    assert describe_differences(nccl_conf, spark, NCCL) == ["NCCL_IB_GID_INDEX is 3, will be unset"]
+    run_apply(spark.system, "nccl_conf", NCCL)
+    assert spark.system.read("/etc/nccl.conf") == "# why\nNCCL_DEBUG=INFO\n"
 
 
-def test_a_key_that_is_not_set_is_as_wanted_and_no_file_is_made(one) -> None:
-    claim(one)
-    one.system.path("/etc/nccl.conf").unlink()
-    assert phrases(nccl_conf, one, NCCL) == []
-    assert run_apply(one.system, "nccl_conf", NCCL) == ["nothing to do"]
-    assert one.system.read("/etc/nccl.conf") is None
+def test_a_key_that_is_not_set_is_as_wanted_and_no_file_is_made(spark) -> None:
+    claim_node(spark)
+    spark.system.path("/etc/nccl.conf").unlink()
+    assert describe_differences(nccl_conf, spark, NCCL) == []
+    assert run_apply(spark.system, "nccl_conf", NCCL) == ["nothing to do"]
+    assert spark.system.read("/etc/nccl.conf") is None
 
 
-def test_what_a_fresh_host_lacks_is_said_thing_by_thing(one) -> None:
-    assert phrases(host_ready, one, HOST) == [
+def test_what_a_fresh_host_lacks_is_said_thing_by_thing(spark) -> None:
+    assert describe_differences(host_ready, spark, HOST) == [
         "nvidia is not in group docker, will be added",
         "linger of nvidia is off, will be on",
         "locked memory of nvidia is unset, will be unlimited",
@@ -179,37 +184,41 @@ def test_what_a_fresh_host_lacks_is_said_thing_by_thing(one) -> None:
     ]
 
 
-def test_swap_is_off_now_and_after_a_reboot_and_comes_back_by_undo(one) -> None:
-    claim(one)
-    run_apply(one.system, "host_ready", HOST)
-    assert "# switched off by sparkform: /swap.img" in one.system.read("/etc/fstab")
-    one.system.put("/etc/fstab", one.system.read("/etc/fstab") + "/dev/sdb /data ext4 noauto 0 0\n")
-    undo_all(one.system)
-    assert one.system.read("/etc/fstab") == STOCK_FSTAB + "/dev/sdb /data ext4 noauto 0 0\n"
-    assert "/swap.img" in one.system.read("/proc/swaps")
+def test_swap_is_off_now_and_after_a_reboot_and_comes_back_by_undo(spark) -> None:
+    claim_node(spark)
+    run_apply(spark.system, "host_ready", HOST)
+    assert "# switched off by sparkform: /swap.img" in spark.system.read("/etc/fstab")
+    spark.system.put(
+        "/etc/fstab", spark.system.read("/etc/fstab") + "/dev/sdb /data ext4 noauto 0 0\n"
+    )
+    undo_all(spark.system)
+    assert spark.system.read("/etc/fstab") == STOCK_FSTAB + "/dev/sdb /data ext4 noauto 0 0\n"
+    assert "/swap.img" in spark.system.read("/proc/swaps")
 
 
-def test_swap_stays_where_nobody_asked_for_less(one) -> None:
-    claim(one)
-    run_apply(one.system, "host_ready", {**HOST, "swap": None})
-    assert one.system.read("/etc/fstab") == STOCK_FSTAB
+def test_swap_stays_where_nobody_asked_for_less(spark) -> None:
+    claim_node(spark)
+    run_apply(spark.system, "host_ready", {**HOST, "swap": None})
+    assert spark.system.read("/etc/fstab") == STOCK_FSTAB
 
 
-def test_a_model_directory_that_is_somebodys_cache_keeps_its_mode(one) -> None:
-    claim(one)
-    one.system.path("/srv/models").mkdir(parents=True, mode=0o700)
-    one.system.path("/srv/models").chmod(0o700)
+def test_a_model_directory_that_is_somebodys_cache_keeps_its_mode(spark) -> None:
+    claim_node(spark)
+    spark.system.path("/srv/models").mkdir(parents=True, mode=0o700)
+    spark.system.path("/srv/models").chmod(0o700)
     want = {**HOST, "model_directory_mode": None, "model_directory_owner": None}
-    run_apply(one.system, "host_ready", want)
-    assert one.system.state("/srv/models").mode == 0o700
-    assert phrases(host_ready, one, HOST) == ["mode of /srv/models is 0700, will be 0775"]
+    run_apply(spark.system, "host_ready", want)
+    assert spark.system.get_state("/srv/models").mode == 0o700
+    assert describe_differences(host_ready, spark, HOST) == [
+        "mode of /srv/models is 0700, will be 0775"
+    ]
 
 
-def test_a_user_that_does_not_exist_and_a_group_that_does_not_are_named(one) -> None:
-    claim(one)
-    one.groups.pop("docker")
-    with pytest.raises(Refusal, match="no group docker; install Docker first"):
-        run_apply(one.system, "host_ready", HOST)
+def test_a_user_that_does_not_exist_and_a_group_that_does_not_are_named(spark) -> None:
+    claim_node(spark)
+    spark.groups.pop("docker")
+    with pytest.raises(StepError, match="no group docker; install Docker first"):
+        run_apply(spark.system, "host_ready", HOST)
     want = {**HOST, "docker_group": False, "linger": False, "model_directory_owner": "nobody2"}
-    with pytest.raises(Refusal, match="no user nobody2"):
-        run_apply(one.system, "host_ready", want)
+    with pytest.raises(StepError, match="no user nobody2"):
+        run_apply(spark.system, "host_ready", want)

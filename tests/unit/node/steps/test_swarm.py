@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from node.docker import membership
-from node.errors import Refusal
+from node.errors import StepError
 from node.host import docker_api
 from node.host.system import System
 from node.steps import swarm, swarm_labels, swarm_token
-from tests.support.fake_spark import FakeSpark, claim, spark
-from tests.support.fake_swarm import FakeCluster, FakeMember, member
+from tests.support.fake_spark import FakeSpark, build_spark, claim_node
+from tests.support.fake_swarm import FakeCluster, FakeMember, add_member
 from tests.support.node_steps import run_apply, undo_all
 
-HEAD = dict(swarm.wanted_head("10.0.0.1", "10.201.0.0/16", take_over=False))
-WORKER = dict(swarm.wanted_worker("10.0.0.2", "10.0.0.1", take_over=False))
+HEAD = dict(swarm.build_head_want("10.0.0.1", "10.201.0.0/16", take_over=False))
+WORKER = dict(swarm.build_worker_want("10.0.0.2", "10.0.0.1", take_over=False))
 LABELS = {
     "nodes": {"spark-1": {"sparkform.node": "spark-1"}, "spark-2": {"sparkform.node": "spark-2"}},
     "away": [],
@@ -27,106 +27,114 @@ Pair = tuple[FakeMember, FakeMember]
 
 @pytest.fixture
 def pair(tmp_path) -> Pair:
-    world = FakeCluster()
+    cluster = FakeCluster()
 
-    def one(number: int) -> FakeMember:
-        found = spark(tmp_path / str(number))
-        claim(found)
-        return member(found, world, f"spark-{number}", f"10.0.0.{number}")
+    def build_member(number: int) -> FakeMember:
+        spark = build_spark(tmp_path / str(number))
+        claim_node(spark)
+        return add_member(spark, cluster, f"spark-{number}", f"10.0.0.{number}")
 
-    return one(1), one(2)
+    return build_member(1), build_member(2)
 
 
-def secret_of(head: FakeMember) -> str:
-    return run_apply(head.one.system, "swarm_token", {"cluster": None})[0]
+def read_join_secret(head: FakeMember) -> str:
+    return run_apply(head.spark.system, "swarm_token", {"cluster": None})[0]
 
 
 @pytest.fixture
 def formed(pair: Pair) -> Pair:
     head, worker = pair
-    run_apply(head.one.system, "swarm", HEAD)
-    run_apply(worker.one.system, "swarm", WORKER, secret_of(head))
+    run_apply(head.spark.system, "swarm", HEAD)
+    run_apply(worker.spark.system, "swarm", WORKER, read_join_secret(head))
     return pair
 
 
-def phrases(step: Any, one: FakeSpark, want: Any, **more: object) -> list[str]:
-    seen = {**step.observe(one.system, want), **more}
-    found: list[str] = step.differences(step.narrow(seen, want), want)
-    return found
+def describe_differences(step: Any, spark: FakeSpark, want: Any, **extra: object) -> list[str]:
+    observed = {**step.observe(spark.system, want), **extra}
+    messages: list[str] = step.compare(step.narrow(observed, want), want)
+    return messages
 
 
 def test_a_rack_without_a_swarm_is_told_what_will_be(pair: Pair) -> None:
     head, worker = pair
-    assert phrases(swarm, head.one, HEAD) == ["in no Swarm, will start one at 10.0.0.1"]
-    assert phrases(swarm, worker.one, WORKER) == ["in no Swarm, will join the one of 10.0.0.1:2377"]
+    assert describe_differences(swarm, head.spark, HEAD) == [
+        "in no Swarm, will start one at 10.0.0.1"
+    ]
+    assert describe_differences(swarm, worker.spark, WORKER) == [
+        "in no Swarm, will join the one of 10.0.0.1:2377"
+    ]
 
 
 def test_head_and_worker_end_in_one_swarm_with_our_address_pool(formed: Pair) -> None:
     head, worker = formed
     assert (head.manager, head.pool, worker.manager) == (True, "10.201.0.0/16", False)
     assert worker.cluster == head.cluster
-    assert phrases(swarm, head.one, HEAD) == []
-    assert phrases(swarm, worker.one, WORKER) == []
+    assert describe_differences(swarm, head.spark, HEAD) == []
+    assert describe_differences(swarm, worker.spark, WORKER) == []
 
 
 def test_the_token_is_in_a_requests_body_and_in_no_argv_or_file(formed: Pair) -> None:
     head, worker = formed
-    token = json.loads(secret_of(head))["join_token"]
-    assert worker.joined_with[0]["JoinToken"] == token
-    for one in formed:
-        assert token not in json.dumps(one.one.system.script.calls)
-        files = [path for path in one.one.system.root.rglob("*") if path.is_file()]
+    token = json.loads(read_join_secret(head))["join_token"]
+    assert worker.join_requests[0]["JoinToken"] == token
+    for node in formed:
+        assert token not in json.dumps(node.spark.system.script.calls)
+        files = [path for path in node.spark.system.root.rglob("*") if path.is_file()]
         assert files
         assert all(token.encode() not in path.read_bytes() for path in files)
 
 
 def test_the_token_step_prints_the_same_as_long_as_the_swarm_is_the_same(formed: Pair) -> None:
     head, _ = formed
-    assert secret_of(head) == secret_of(head)
+    assert read_join_secret(head) == read_join_secret(head)
     want = {"cluster": head.cluster}
-    assert phrases(swarm_token, head.one, want) == []
-    other = {"cluster": "another"}
-    assert phrases(swarm_token, head.one, other) == [f"cluster is {head.cluster}, will be another"]
+    assert describe_differences(swarm_token, head.spark, want) == []
+    other_want = {"cluster": "another"}
+    assert describe_differences(swarm_token, head.spark, other_want) == [
+        f"cluster is {head.cluster}, will be another"
+    ]
 
 
 def test_a_worker_has_no_token_to_give(formed: Pair) -> None:
-    with pytest.raises(Refusal, match="no manager of a Swarm"):
-        run_apply(formed[1].one.system, "swarm_token", {"cluster": None})
+    with pytest.raises(StepError, match="no manager of a Swarm"):
+        run_apply(formed[1].spark.system, "swarm_token", {"cluster": None})
 
 
 def test_a_worker_without_a_token_is_refused(pair: Pair) -> None:
-    with pytest.raises(Refusal, match="join token is missing"):
-        run_apply(pair[1].one.system, "swarm", WORKER)
+    with pytest.raises(StepError, match="join token is missing"):
+        run_apply(pair[1].spark.system, "swarm", WORKER)
 
 
 def test_a_worker_that_left_is_joined_again(formed: Pair) -> None:
     head, worker = formed
     worker.leave(None)
-    assert phrases(swarm, worker.one, WORKER) == ["in no Swarm, will join the one of 10.0.0.1:2377"]
-    run_apply(worker.one.system, "swarm", WORKER, secret_of(head), run=2)
+    assert describe_differences(swarm, worker.spark, WORKER) == [
+        "in no Swarm, will join the one of 10.0.0.1:2377"
+    ]
+    run_apply(worker.spark.system, "swarm", WORKER, read_join_secret(head), run=2)
     assert worker.cluster == head.cluster
 
 
 def test_a_node_in_another_swarm_is_refused_with_its_id(pair: Pair) -> None:
     _, worker = pair
     worker.init({"AdvertiseAddr": "10.0.0.2", "DefaultAddrPool": ["10.0.0.0/8"]})
-    assert phrases(swarm, worker.one, WORKER) == [
+    assert describe_differences(swarm, worker.spark, WORKER) == [
         f"in Swarm {worker.cluster}, which is not ours: refused without swarm.takeOver"
     ]
-    with pytest.raises(Refusal, match=f"is in Swarm {worker.cluster}, which is not ours"):
-        run_apply(worker.one.system, "swarm", WORKER, '{"join_token": "a-b-c"}')
+    with pytest.raises(StepError, match=f"is in Swarm {worker.cluster}, which is not ours"):
+        run_apply(worker.spark.system, "swarm", WORKER, '{"join_token": "a-b-c"}')
 
 
 def test_with_leave_to_take_over_it_leaves_the_other_and_undo_says_what_is_lost(pair: Pair) -> None:
     head, worker = pair
-    run_apply(head.one.system, "swarm", HEAD)
+    run_apply(head.spark.system, "swarm", HEAD)
     worker.init({"AdvertiseAddr": "10.0.0.2", "DefaultAddrPool": ["10.0.0.0/8"]})
-    other = worker.cluster
+    other_cluster = worker.cluster
     want = {**WORKER, "take_over": True}
-    said = run_apply(worker.one.system, "swarm", want, secret_of(head))
-    assert said == [f"left Swarm {other}", "worker at 10.0.0.2"]
-    lost = f"Swarm {other}, where this node was before, cannot be joined again from here"
-    assert lost in undo_all(worker.one.system)
+    messages = run_apply(worker.spark.system, "swarm", want, read_join_secret(head))
+    assert messages == [f"left Swarm {other_cluster}", "worker at 10.0.0.2"]
+    warning = f"Swarm {other_cluster}, where this node was before, cannot be joined again from here"
+    assert warning in undo_all(worker.spark.system)
     assert worker.cluster is None
 
 
@@ -134,24 +142,24 @@ def test_a_head_that_was_made_anew_gets_its_worker_back(formed: Pair) -> None:
     """The same address, another cluster: only the cluster's id tells."""
     head, worker = formed
     head.leave(None)
-    run_apply(head.one.system, "swarm", HEAD, run=2)
-    assert phrases(swarm, worker.one, WORKER, head_cluster=head.cluster) != []
-    run_apply(worker.one.system, "swarm", WORKER, secret_of(head), run=2)
+    run_apply(head.spark.system, "swarm", HEAD, run=2)
+    assert describe_differences(swarm, worker.spark, WORKER, head_cluster=head.cluster) != []
+    run_apply(worker.spark.system, "swarm", WORKER, read_join_secret(head), run=2)
     assert worker.cluster == head.cluster
 
 
 def test_the_head_changes_places_with_its_worker(formed: Pair) -> None:
     first, second = formed
-    head = dict(swarm.wanted_head("10.0.0.2", "10.201.0.0/16", take_over=False))
-    worker = dict(swarm.wanted_worker("10.0.0.1", "10.0.0.2", take_over=False))
-    assert phrases(swarm, second.one, head) == [
+    head = dict(swarm.build_head_want("10.0.0.2", "10.201.0.0/16", take_over=False))
+    worker = dict(swarm.build_worker_want("10.0.0.1", "10.0.0.2", take_over=False))
+    assert describe_differences(swarm, second.spark, head) == [
         "in the Swarm of 10.0.0.1:2377, will leave it and start one at 10.0.0.2"
     ]
-    assert phrases(swarm, first.one, worker) == [
+    assert describe_differences(swarm, first.spark, worker) == [
         "head of the Swarm at 10.0.0.1, will leave it and join the one of 10.0.0.2:2377"
     ]
-    run_apply(second.one.system, "swarm", head, run=2)
-    run_apply(first.one.system, "swarm", worker, secret_of(second), run=2)
+    run_apply(second.spark.system, "swarm", head, run=2)
+    run_apply(first.spark.system, "swarm", worker, read_join_secret(second), run=2)
     assert (first.manager, second.manager) == (False, True)
     assert first.cluster == second.cluster
 
@@ -162,19 +170,19 @@ def test_undo_waits_for_a_dockerd_that_starts_without_its_manager(
     _, worker = formed
     get = docker_api.get
 
-    def late(system: System, path: str) -> object:
+    def get_late(system: System, path: str) -> object:
         return get(system, path) if sum(patience) > 20 else None
 
-    monkeypatch.setattr(membership, "get", late)
-    assert "left the Swarm" in undo_all(worker.one.system)
+    monkeypatch.setattr(membership, "get", get_late)
+    assert "left the Swarm" in undo_all(worker.spark.system)
 
 
 def test_undo_says_that_dockerd_is_gone(
     formed: Pair, patience: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(membership, "get", lambda system, path: None)
-    with pytest.raises(Refusal, match="dockerd does not answer"):
-        undo_all(formed[1].one.system)
+    with pytest.raises(StepError, match="dockerd does not answer"):
+        undo_all(formed[1].spark.system)
     assert sum(patience) >= membership.ANSWER_S
 
 
@@ -183,7 +191,7 @@ def test_undo_leaves_a_swarm_only_when_its_networks_are_made(formed: Pair, patie
     head, _ = formed
     patience.append(60)  # long after the join
     head.unmade = 5
-    undo_all(head.one.system)
+    undo_all(head.spark.system)
     assert head.left_unmade == 0
     assert (head.cluster, head.networks) == (None, ["bridge", "host", "none"])
 
@@ -191,21 +199,23 @@ def test_undo_leaves_a_swarm_only_when_its_networks_are_made(formed: Pair, patie
 def test_undo_removes_a_bridge_that_is_still_in_use_for_a_moment(formed: Pair, patience) -> None:
     head, _ = formed
     head.in_use = 5
-    assert "network docker_gwbridge: removed" in undo_all(head.one.system)
+    assert "network docker_gwbridge: removed" in undo_all(head.spark.system)
     assert head.networks == ["bridge", "host", "none"]
 
 
 def test_undo_names_a_bridge_that_stays_in_use(formed: Pair, patience) -> None:
     head, _ = formed
     head.in_use = 1000
-    said = "network docker_gwbridge: left, because Docker says: network docker_gwbridge has active"
-    assert any(line.startswith(said) for line in undo_all(head.one.system))
+    message = (
+        "network docker_gwbridge: left, because Docker says: network docker_gwbridge has active"
+    )
+    assert any(line.startswith(message) for line in undo_all(head.spark.system))
 
 
 def test_live_restore_is_left_alone_and_named(pair: Pair) -> None:
     pair[0].live_restore = True
-    with pytest.raises(Refusal, match="live-restore"):
-        run_apply(pair[0].one.system, "swarm", HEAD)
+    with pytest.raises(StepError, match="live-restore"):
+        run_apply(pair[0].spark.system, "swarm", HEAD)
     assert pair[0].cluster is None
 
 
@@ -213,88 +223,88 @@ def test_undo_leaves_a_swarm_that_others_joined_alone(formed: Pair) -> None:
     _, worker = formed
     worker.leave(None)
     worker.init({"AdvertiseAddr": "10.0.0.2", "DefaultAddrPool": ["10.0.0.0/8"]})
-    theirs = worker.cluster
-    said = undo_all(worker.one.system)
-    assert f"Swarm {theirs}: left as it is, because others joined it" in said
-    assert worker.cluster == theirs
+    other_cluster = worker.cluster
+    messages = undo_all(worker.spark.system)
+    assert f"Swarm {other_cluster}: left as it is, because others joined it" in messages
+    assert worker.cluster == other_cluster
 
 
 def test_labels_are_set_and_others_labels_stay(formed: Pair) -> None:
     head, _ = formed
-    nodes = head.world.nodes[str(head.cluster)]
+    nodes = head.registry.nodes[str(head.cluster)]
     nodes[1]["Spec"]["Labels"] = {"rack": "left"}
-    assert phrases(swarm_labels, head.one, LABELS) == [
+    assert describe_differences(swarm_labels, head.spark, LABELS) == [
         "label sparkform.node of spark-1 is unset, will be spark-1",
         "label sparkform.node of spark-2 is unset, will be spark-2",
     ]
-    run_apply(head.one.system, "swarm_labels", LABELS)
+    run_apply(head.spark.system, "swarm_labels", LABELS)
     assert nodes[1]["Spec"]["Labels"] == {"rack": "left", "sparkform.node": "spark-2"}
-    assert phrases(swarm_labels, head.one, LABELS) == []
+    assert describe_differences(swarm_labels, head.spark, LABELS) == []
 
 
 def test_a_node_that_joined_anew_is_labelled_and_its_old_entry_goes(formed: Pair) -> None:
     head, worker = formed
-    run_apply(head.one.system, "swarm_labels", LABELS)
+    run_apply(head.spark.system, "swarm_labels", LABELS)
     worker.leave(None)
-    run_apply(worker.one.system, "swarm", WORKER, secret_of(head), run=2)
-    run_apply(head.one.system, "swarm_labels", LABELS, run=2)
-    nodes = head.world.nodes[str(head.cluster)]
+    run_apply(worker.spark.system, "swarm", WORKER, read_join_secret(head), run=2)
+    run_apply(head.spark.system, "swarm_labels", LABELS, run=2)
+    nodes = head.registry.nodes[str(head.cluster)]
     assert [node["Description"]["Hostname"] for node in nodes] == ["spark-1", "spark-2"]
     assert nodes[1]["Status"]["State"] == "ready"
 
 
 def test_a_node_that_is_wanted_no_longer_is_drained_and_removed(formed: Pair) -> None:
     head, _ = formed
-    run_apply(head.one.system, "swarm_labels", LABELS)
+    run_apply(head.spark.system, "swarm_labels", LABELS)
     alone = {**LABELS, "nodes": {"spark-1": {"sparkform.node": "spark-1"}}}
-    assert phrases(swarm_labels, head.one, alone) == [
+    assert describe_differences(swarm_labels, head.spark, alone) == [
         "spark-2 is in the Swarm, will be removed from it"
     ]
-    seen = swarm_labels.narrow(swarm_labels.observe(head.one.system, alone), alone)
-    assert swarm_labels.disturbs(seen, alone) == "docker"
-    run_apply(head.one.system, "swarm_labels", alone, run=2)
-    assert len(head.world.nodes[str(head.cluster)]) == 1
+    observed = swarm_labels.narrow(swarm_labels.observe(head.spark.system, alone), alone)
+    assert swarm_labels.get_disturbance(observed, alone) == "docker"
+    run_apply(head.spark.system, "swarm_labels", alone, run=2)
+    assert len(head.registry.nodes[str(head.cluster)]) == 1
 
 
 def test_a_node_that_is_away_is_neither_asked_for_nor_removed(formed: Pair) -> None:
     head, worker = formed
-    run_apply(head.one.system, "swarm_labels", LABELS)
+    run_apply(head.spark.system, "swarm_labels", LABELS)
     worker.leave(None)
     away = {**LABELS, "nodes": {"spark-1": {"sparkform.node": "spark-1"}}, "away": ["spark-2"]}
-    assert phrases(swarm_labels, head.one, away) == []
-    run_apply(head.one.system, "swarm_labels", away, run=2)
-    assert len(head.world.nodes[str(head.cluster)]) == 2
+    assert describe_differences(swarm_labels, head.spark, away) == []
+    run_apply(head.spark.system, "swarm_labels", away, run=2)
+    assert len(head.registry.nodes[str(head.cluster)]) == 2
 
 
 def test_a_node_that_somebody_else_added_is_not_ours_to_remove(formed: Pair) -> None:
     head, _ = formed
-    head.world.add(str(head.cluster), "laptop")
-    run_apply(head.one.system, "swarm_labels", LABELS)
-    assert phrases(swarm_labels, head.one, LABELS) == []
-    assert len(head.world.nodes[str(head.cluster)]) == 3
+    head.registry.add(str(head.cluster), "laptop")
+    run_apply(head.spark.system, "swarm_labels", LABELS)
+    assert describe_differences(swarm_labels, head.spark, LABELS) == []
+    assert len(head.registry.nodes[str(head.cluster)]) == 3
 
 
 def test_a_node_that_is_missing_is_named(formed: Pair, patience) -> None:
     head, worker = formed
     worker.leave(None)
-    with pytest.raises(Refusal, match="Not in the Swarm, or down: spark-2"):
-        run_apply(head.one.system, "swarm_labels", LABELS)
+    with pytest.raises(StepError, match="Not in the Swarm, or down: spark-2"):
+        run_apply(head.spark.system, "swarm_labels", LABELS)
 
 
 def test_undoing_the_labels_alone_puts_them_back(formed: Pair) -> None:
     from node.verbs import undo
-    from tests.support.node_steps import owner_of
+    from tests.support.node_steps import format_owner
 
     head, _ = formed
-    run_apply(head.one.system, "swarm_labels", LABELS)
-    owner = json.dumps({"owner": owner_of("swarm_labels")})
-    undo.main(head.one.system, ["swarm_labels"], owner)
-    labels = [node["Spec"]["Labels"] for node in head.world.nodes[str(head.cluster)]]
+    run_apply(head.spark.system, "swarm_labels", LABELS)
+    owner = json.dumps({"owner": format_owner("swarm_labels")})
+    undo.main(head.spark.system, ["swarm_labels"], owner)
+    labels = [node["Spec"]["Labels"] for node in head.registry.nodes[str(head.cluster)]]
     assert labels == [{}, {}]
 
 
 def test_the_fake_swarm_refuses_what_it_does_not_know(pair: Pair) -> None:
     """The control of the tests above: an unknown request is an error, not an empty answer."""
-    ask: Callable[..., object] = pair[0].one.system.ask
+    ask: Callable[..., object] = pair[0].spark.system.request
     with pytest.raises(AssertionError, match="does not know"):
         ask("/run/docker.sock", "POST", "/swarm/unknown")

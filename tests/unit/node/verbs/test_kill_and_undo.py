@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from node.host.system import Answer
-from node.network.link_config import Wish
+from node.host.system import HttpAnswer
+from node.network.link_config import LinkConfig
 from node.state import document
 from node.steps import STEPS, docker_daemon, fabric_address, swarm
 from node.verbs import install
 from tests.support.fake_network import HALF_A, HALF_B
-from tests.support.fake_spark import GPU, FakeSpark, claim
+from tests.support.fake_spark import GPU, FakeSpark, claim_node
 from tests.support.fake_system import Killed
-from tests.support.node_steps import document as document_of
-from tests.support.node_steps import lives, picture, run_apply, undo_all
+from tests.support.node_steps import build_document as document_of
+from tests.support.node_steps import run_apply, run_lives, take_snapshot, undo_all
 
 MODELS = "/srv/models"
 HOST_READY: dict[str, Any] = {
@@ -33,133 +33,135 @@ HOST_READY: dict[str, Any] = {
     "model_directory_owner": "nvidia",
 }
 FABRIC = {
-    HALF_A: Wish(addresses=["192.168.100.10/25"], mtu=9000),
-    HALF_B: Wish(addresses=["192.168.100.138/25"], mtu=9000),
+    HALF_A: LinkConfig(addresses=["192.168.100.10/25"], mtu=9000),
+    HALF_B: LinkConfig(addresses=["192.168.100.138/25"], mtu=9000),
 }
 WANTS: dict[str, dict[str, Any]] = {
     "nccl_conf": {"NCCL_IB_DISABLE": "0", "NCCL_IB_GID_INDEX": None},
-    "docker_daemon": dict(docker_daemon.wanted(GPU)),
+    "docker_daemon": dict(docker_daemon.build_want(GPU)),
     "host_ready": HOST_READY,
-    "fabric_address": dict(fabric_address.wanted(FABRIC, take_over=True)),
-    "swarm": dict(swarm.wanted_head("10.0.0.1", "10.201.0.0/16", take_over=False)),
+    "fabric_address": dict(fabric_address.build_want(FABRIC, take_over=True)),
+    "swarm": dict(swarm.build_head_want("10.0.0.1", "10.201.0.0/16", take_over=False)),
 }
 
 
 pytestmark = pytest.mark.usefixtures("patience")
 
 
-def applied(one: FakeSpark, step: str) -> list[str]:
-    claim(one)
-    return run_apply(one.system, step, WANTS[step])
+def apply_step(spark: FakeSpark, step: str) -> list[str]:
+    claim_node(spark)
+    return run_apply(spark.system, step, WANTS[step])
 
 
-def difference(one: FakeSpark, step: str) -> list[str]:
-    found, want = STEPS[step], WANTS[step]
-    return found.differences(found.narrow(found.observe(one.system, want), want), want)
+def list_differences(spark: FakeSpark, step: str) -> list[str]:
+    step_module, want = STEPS[step], WANTS[step]
+    return step_module.compare(
+        step_module.narrow(step_module.observe(spark.system, want), want), want
+    )
 
 
 @pytest.mark.parametrize("step", WANTS)
 def test_apply_brings_what_is_wanted_and_a_second_one_finds_nothing_to_do(make, step) -> None:
-    one = make()
-    assert difference(one, step)
-    assert len(applied(one, step)) > 0
-    assert difference(one, step) == []
-    before = picture(one)
+    spark = make()
+    assert list_differences(spark, step)
+    assert len(apply_step(spark, step)) > 0
+    assert list_differences(spark, step) == []
+    original_snapshot = take_snapshot(spark)
     # The head says each time which network its services must name.
-    assert applied(one, step) in (["nothing to do"], ["host network swarmhost"])
-    assert picture(one) == before
+    assert apply_step(spark, step) in (["nothing to do"], ["host network swarmhost"])
+    assert take_snapshot(spark) == original_snapshot
 
 
 @pytest.mark.parametrize("step", WANTS)
 def test_undo_gives_the_machine_back(make, step) -> None:
-    before = picture(make())
-    one = make()
-    applied(one, step)
-    assert picture(one) != before
-    undo_all(one.system)
-    assert picture(one) == before
+    original_snapshot = take_snapshot(make())
+    spark = make()
+    apply_step(spark, step)
+    assert take_snapshot(spark) != original_snapshot
+    undo_all(spark.system)
+    assert take_snapshot(spark) == original_snapshot
 
 
 @pytest.mark.parametrize("step", WANTS)
 def test_an_apply_killed_anywhere_converges_and_still_goes_back(make, step) -> None:
-    before = picture(make())
-    for one in lives(make, lambda one: applied(one, step)):
-        applied(one, step)
-        assert difference(one, step) == []
-        undo_all(one.system)
-        assert picture(one) == before
+    original_snapshot = take_snapshot(make())
+    for spark in run_lives(make, lambda spark: apply_step(spark, step)):
+        apply_step(spark, step)
+        assert list_differences(spark, step) == []
+        undo_all(spark.system)
+        assert take_snapshot(spark) == original_snapshot
 
 
 @pytest.mark.parametrize("step", WANTS)
 def test_an_apply_killed_anywhere_is_undone_without_another_apply(make, step) -> None:
-    before = picture(make())
-    for one in lives(make, lambda one: applied(one, step)):
-        undo_all(one.system)
-        assert picture(one) == before
+    original_snapshot = take_snapshot(make())
+    for spark in run_lives(make, lambda spark: apply_step(spark, step)):
+        undo_all(spark.system)
+        assert take_snapshot(spark) == original_snapshot
 
 
 @pytest.mark.parametrize("step", WANTS)
 def test_an_undo_killed_anywhere_is_finished_by_the_next(make, step) -> None:
-    before = picture(make())
+    original_snapshot = take_snapshot(make())
 
-    def done() -> FakeSpark:
-        one: FakeSpark = make()
-        applied(one, step)
-        return one
+    def build_applied() -> FakeSpark:
+        spark: FakeSpark = make()
+        apply_step(spark, step)
+        return spark
 
-    for one in lives(done, lambda one: undo_all(one.system)):
-        undo_all(one.system)
-        assert picture(one) == before
+    for spark in run_lives(build_applied, lambda spark: undo_all(spark.system)):
+        undo_all(spark.system)
+        assert take_snapshot(spark) == original_snapshot
 
 
 def test_a_swarm_that_dockerd_goes_on_to_join_after_the_kill_is_left_too(make, monkeypatch) -> None:
     """dockerd does not stop with the client that asked it: the node joins a moment later."""
-    one = make()
-    before = picture(one)
-    answer, begun = one.member.init, []
+    spark = make()
+    original_snapshot = take_snapshot(spark)
+    answer, requests = spark.member.init, []
 
-    def slow(body: Any) -> Answer:
-        begun.append(body)
+    def slow(body: Any) -> HttpAnswer:
+        requests.append(body)
         raise Killed
 
-    monkeypatch.setattr(one.member, "init", slow)
+    monkeypatch.setattr(spark.member, "init", slow)
     with suppress(Killed):
-        applied(one, "swarm")
-    monkeypatch.setattr(time, "sleep", lambda pause_s: answer(begun.pop()) if begun else None)
-    undo_all(one.system)
-    if begun:
-        answer(begun.pop())
-    assert picture(one) == before
+        apply_step(spark, "swarm")
+    monkeypatch.setattr(time, "sleep", lambda pause_s: answer(requests.pop()) if requests else None)
+    undo_all(spark.system)
+    if requests:
+        answer(requests.pop())
+    assert take_snapshot(spark) == original_snapshot
 
 
 def test_an_install_killed_anywhere_is_done_again_and_goes_without_a_trace(make) -> None:
-    before = picture(make())
+    original_snapshot = take_snapshot(make())
     digest = hashlib.sha256(b"program").hexdigest()
-    wanted = document.parse(document_of("anchor", {"sha256": digest}))
+    step_document = document.parse(document_of("anchor", {"sha256": digest}))
 
-    def act(one: FakeSpark) -> None:
-        install.install(one.system, wanted, b"program")
+    def install_agent(spark: FakeSpark) -> None:
+        install.install(spark.system, step_document, b"program")
 
-    for one in lives(make, act):
-        act(one)
-        assert install.observe(one.system) == wanted.want
-        undo_all(one.system)
-        assert picture(one) == before
-    for one in lives(make, act):
-        undo_all(one.system)
-        assert picture(one) == before
+    for spark in run_lives(make, install_agent):
+        install_agent(spark)
+        assert install.observe(spark.system) == step_document.want
+        undo_all(spark.system)
+        assert take_snapshot(spark) == original_snapshot
+    for spark in run_lives(make, install_agent):
+        undo_all(spark.system)
+        assert take_snapshot(spark) == original_snapshot
 
 
 def test_the_kill_loop_finds_a_step_that_changes_first_and_records_later(make) -> None:
     """The control: a change that nobody recorded is seen by the same comparison."""
-    before = picture(make())
+    original_snapshot = take_snapshot(make())
 
-    def careless(one: FakeSpark) -> None:
-        claim(one)
-        one.system.write("/etc/planted", "x")
+    def careless(spark: FakeSpark) -> None:
+        claim_node(spark)
+        spark.system.write("/etc/planted", "x")
 
-    found = []
-    for one in lives(make, careless):
-        undo_all(one.system)
-        found.append(picture(one) == before)
-    assert False in found
+    are_restored = []
+    for spark in run_lives(make, careless):
+        undo_all(spark.system)
+        are_restored.append(take_snapshot(spark) == original_snapshot)
+    assert False in are_restored

@@ -7,7 +7,7 @@ import types
 import pytest
 
 from node import __main__ as program
-from node.steps import NAMES, STEPS
+from node.steps import STEP_NAMES, STEPS
 
 
 @pytest.fixture(autouse=True)
@@ -16,30 +16,32 @@ def _empty_stdin(monkeypatch) -> None:
 
 
 def test_an_unknown_verb_is_misuse(capsys) -> None:
-    assert program.main(["remove"]) == program.MISUSED
+    assert program.main(["remove"]) == program.USAGE_ERROR
     assert "apply, undo, install" in capsys.readouterr().err
 
 
-def test_a_refusal_is_one_sentence_and_code_one(one, capsys) -> None:
-    assert program.main(["apply", "gpu"], one.system) == program.REFUSED
+def test_a_refusal_is_one_sentence_and_code_one(spark, capsys) -> None:
+    assert program.main(["apply", "gpu"], spark.system) == program.FAILED
     captured = capsys.readouterr()
     assert captured.err.startswith("`apply` needs one step out of")
     assert "Traceback" not in captured.err
 
 
-def test_a_machine_that_cannot_be_written_to_is_said_in_its_words(one, capsys, monkeypatch) -> None:
-    def full(*arguments: object) -> list[str]:
+def test_a_machine_that_cannot_be_written_to_is_said_in_its_words(
+    spark, capsys, monkeypatch
+) -> None:
+    def fail_full(*arguments: object) -> list[str]:
         raise OSError(28, "No space left on device", "/var/lib/sparkform")
 
-    monkeypatch.setitem(sys.modules, "node.verbs.apply", types.SimpleNamespace(main=full))
-    assert program.main(["apply", "swarm"], one.system) == program.REFUSED
+    monkeypatch.setitem(sys.modules, "node.verbs.apply", types.SimpleNamespace(main=fail_full))
+    assert program.main(["apply", "swarm"], spark.system) == program.FAILED
     assert "No space left on device" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", STEP_NAMES)
 def test_every_step_offers_what_the_verbs_and_the_planner_call(name: str) -> None:
     step = STEPS[name]
-    for function in ("observe", "narrow", "differences", "disturbs", "apply"):
+    for function in ("observe", "narrow", "compare", "get_disturbance", "apply"):
         assert callable(getattr(step, function))
 
 
@@ -47,4 +49,4 @@ def test_what_is_no_step_is_not_in_the_registry() -> None:
     assert "gpu" not in STEPS
     with pytest.raises(KeyError):
         STEPS["gpu"]
-    assert len(STEPS) == len(list(STEPS)) == len(NAMES)
+    assert len(STEPS) == len(list(STEPS)) == len(STEP_NAMES)
