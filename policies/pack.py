@@ -20,10 +20,10 @@ from pulumi_policy import (
 )
 
 from policies.judgement import find_input_problems, find_stack_violations, find_violations
+from sparkform.rules.explanation import find_explanation
 from sparkform.rules.outcome import ADVISORY, MANDATORY, Severity, Violation
 from sparkform.rules.props import RACK_TYPE, SERVICE_TYPE
 from sparkform.rules.registry import RACK_RULES, SERVICE_RULES, STACK_RULES
-from sparkform.rules.story import find_story
 from sparkform.rules.table import EITHER, load_table
 
 ENFORCEMENT_LEVELS: Mapping[Severity, EnforcementLevel] = {
@@ -119,7 +119,7 @@ def _list_levels(rule: str) -> Iterator[tuple[str, Severity]]:
 
 
 def _describe_rule(rule: str) -> str:
-    return find_story(rule).text.splitlines()[0]
+    return find_explanation(rule).text.splitlines()[0]
 
 
 def _report_unreadable(args: ResourceValidationArgs, report: ReportViolation) -> None:

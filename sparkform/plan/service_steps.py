@@ -16,7 +16,7 @@ from node.host.plain import as_mapping
 from node.steps.launch_peers import add_public_keys
 from sparkform.config import Declaration
 from sparkform.fabric.network import Network, Reports
-from sparkform.launch.places import get_service_folder, get_unit_name
+from sparkform.launch.paths import get_service_folder, get_unit_name
 from sparkform.launch.records import Launch, LaunchFile
 from sparkform.plan import native_steps
 from sparkform.plan.launch_differences import summarize_launch

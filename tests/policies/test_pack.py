@@ -99,7 +99,7 @@ def test_most_groups_have_such_a_case() -> None:
 def test_advice_is_reported_by_an_advisory_policy(case: StackCase) -> None:
     name = case.rule if case.rule in POLICIES_BY_NAME else ""
     policies = [policy for policy in (name, f"{case.rule}-advice") if policy in POLICIES_BY_NAME]
-    advisory = [policy for policy in policies if level(policy) == EnforcementLevel.ADVISORY]
+    advisory = [policy for policy in policies if get_level(policy) == EnforcementLevel.ADVISORY]
     assert [
         message
         for policy in advisory
@@ -107,7 +107,7 @@ def test_advice_is_reported_by_an_advisory_policy(case: StackCase) -> None:
     ]
 
 
-def level(policy: str) -> EnforcementLevel | None:
+def get_level(policy: str) -> EnforcementLevel | None:
     return POLICIES_BY_NAME[policy].enforcement_level
 
 
@@ -117,7 +117,7 @@ def test_every_rule_is_a_policy_of_its_weight() -> None:
     assert len(POLICIES_BY_NAME) == len(POLICIES), "names are unique"
     for rule in rules:
         severity = load_table()[rule].default_severity
-        assert level(rule) == EnforcementLevel(severity)
+        assert get_level(rule) == EnforcementLevel(severity)
         assert POLICIES_BY_NAME[rule].description
 
 
@@ -133,7 +133,7 @@ def test_a_waived_rule_is_a_warning_with_its_reason() -> None:
     assert validate_resource("trt-graph-auto-allreduce", dangerous) == []
     (message,) = validate_resource("waived-rules", dangerous)
     assert "waived: We look for a fault." in message
-    assert level("waived-rules") == EnforcementLevel.ADVISORY
+    assert get_level("waived-rules") == EnforcementLevel.ADVISORY
 
 
 @pytest.mark.parametrize(

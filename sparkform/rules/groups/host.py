@@ -43,10 +43,10 @@ def check_remove_ipc(service: ServiceView) -> Iterator[RuleOutcome]:
         facts = report.facts if report else None
         if facts is None or facts.logind is None or facts.login is None:
             reason = f"logind's settings on {node.name} are not known"
-            yield RuleSkip(path=service.path("runtime"), reason=reason)
+            yield RuleSkip(path=service.get_path("runtime"), reason=reason)
         elif facts.logind.remove_ipc and not facts.login.linger:
             yield RuleFinding(
-                path=service.path("runtime"),
+                path=service.get_path("runtime"),
                 message=f"The service must outlive logins on {node.name}, where RemoveIPC "
                 f"destroys the semaphores of {facts.login.user}.",
                 remedy=f"# sudo loginctl enable-linger {facts.login.user}",

@@ -25,7 +25,7 @@ def check_image_pinned(service: ServiceView) -> Iterator[RuleOutcome]:
         return
     is_floating = image.is_floating
     yield RuleFinding(
-        path=service.path("image"),
+        path=service.get_path("image"),
         message="The service must name its image by digest, as "
         + ("this tag means other bytes each day." if is_floating else "tags can be pushed again."),
         remedy=f"image: {image.tagged}@sha256:…  # docker buildx imagetools inspect {image.tagged}",
@@ -40,13 +40,13 @@ def check_image_architecture(service: ServiceView) -> Iterator[RuleOutcome]:
     arm64 = service.find_image_figure("arm64")
     if arm64 is False or OTHER_ARCHITECTURE.search(service.image.tag or ""):
         yield RuleFinding(
-            path=service.path("image"),
+            path=service.get_path("image"),
             message="The service must use an image for linux/arm64, which this one is not.",
             remedy="image: a tag for several architectures or for aarch64",
         )
     elif arm64 is None:
         reason = f"the catalogue does not know {service.image.tagged}"
-        yield RuleSkip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.get_path("image"), reason=reason)
 
 
 def check_moving_scripts(service: ServiceView) -> Iterator[RuleOutcome]:
@@ -56,7 +56,7 @@ def check_moving_scripts(service: ServiceView) -> Iterator[RuleOutcome]:
     """
     texts = [(setting.path, str(setting.value)) for setting in service.variables.values()]
     texts += [
-        (service.path(f"extraArgs[{position}]"), argument)
+        (service.get_path(f"extraArgs[{position}]"), argument)
         for position, argument in enumerate(service.block.extra_args)
     ]
     for path, text in texts:

@@ -26,7 +26,7 @@ def check_context_length(service: ServiceView) -> Iterator[RuleOutcome]:
     model_context = model_context or service.block.model_facts.max_position
     if model_context is None:
         yield RuleSkip(
-            path=service.path("maxSeqLen"), reason="the model's longest context is unknown"
+            path=service.get_path("maxSeqLen"), reason="the model's longest context is unknown"
         )
     elif context > model_context:
         yield RuleFinding(
@@ -49,7 +49,7 @@ def check_empty_values(service: ServiceView) -> Iterator[RuleOutcome]:
     for position, argument in enumerate(service.block.extra_args):
         if not argument.strip() or argument.rstrip().endswith("="):
             yield _build_empty_finding(
-                service.path(f"extraArgs[{position}]"), argument or "an argument"
+                service.get_path(f"extraArgs[{position}]"), argument or "an argument"
             )
 
 

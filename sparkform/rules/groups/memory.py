@@ -97,7 +97,7 @@ def check_memory_fit(service: ServiceView) -> Iterator[RuleOutcome]:
         fit = fit_on(service, node)
         if fit is None:
             reason = "neither catalogue nor modelFacts.parameters tell its size"
-            yield RuleSkip(path=service.path("model"), reason=reason)
+            yield RuleSkip(path=service.get_path("model"), reason=reason)
             return
         if not fit.fits and fit.reason not in reasons:
             reasons.add(fit.reason)
@@ -121,12 +121,12 @@ def check_container_overhead(service: ServiceView) -> Iterator[RuleOutcome]:
         return
     fit = fit_on(service, service.nodes[0])
     if fit is None:
-        yield RuleSkip(path=service.path("model"), reason="the model's size is not known")
+        yield RuleSkip(path=service.get_path("model"), reason="the model's size is not known")
         return
     risk = _get_memory(service, service.nodes[0]).container_risk_gib
     if fit.fits and fit.free_gib < risk:
         yield RuleFinding(
-            path=service.path("runtime"),
+            path=service.get_path("runtime"),
             message=f"The service must have more than {fit.free_gib:.1f} GiB a node for its "
             f"cache or run natively, as containers were seen to leave {risk:g} GiB less.",
             remedy="runtime: native",
@@ -152,7 +152,7 @@ def check_declared_weights(service: ServiceView) -> Iterator[RuleOutcome]:
     if declared < MIN_DECLARED_SHARE * catalogue_parameters * catalogue_bits / 8:
         key = "parameters" if facts.parameters else "weightBits"
         yield RuleFinding(
-            path=service.path(f"modelFacts.{key}"),
+            path=service.get_path(f"modelFacts.{key}"),
             message=f"The service must not count on {declared / 1e9:.0f} GB of weights, as the "
             f"catalogue's figures for this model come to "
             f"{catalogue_parameters * catalogue_bits / 8e9:.0f} GB.",

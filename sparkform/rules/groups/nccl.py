@@ -111,7 +111,7 @@ def check_buffer_size(service: ServiceView) -> Iterator[RuleOutcome]:
         yield _build_buffer_finding(size.path, "# take NCCL_BUFFSIZE out of environment")
     texts = [(setting.path, str(setting.value)) for setting in service.variables.values()]
     texts += [
-        (service.path(f"extraArgs[{position}]"), word)
+        (service.get_path(f"extraArgs[{position}]"), word)
         for position, word in enumerate(service.block.extra_args)
     ]
     for path, text in texts:

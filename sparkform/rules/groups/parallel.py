@@ -46,7 +46,7 @@ def check_tensor_heads(service: ServiceView) -> Iterator[RuleOutcome]:
         return
     facts = service.block.model_facts
     if service.shape is None or (_is_estimated(service) and facts.heads is None):
-        yield RuleSkip(path=service.path("model"), reason="the model's heads are not known")
+        yield RuleSkip(path=service.get_path("model"), reason="the model's heads are not known")
         return
     if not allows_tensor_parallel(service.shape, ranks):
         valid = [
@@ -77,7 +77,7 @@ def check_pipeline_layers(service: ServiceView) -> Iterator[RuleOutcome]:
     if stages == 1:
         return
     if service.shape is None or (_is_estimated(service) and not service.block.model_facts.layers):
-        yield RuleSkip(path=service.path("model"), reason="the model's layers are not known")
+        yield RuleSkip(path=service.get_path("model"), reason="the model's layers are not known")
         return
     layers = len(service.shape.blocks)
     if layers % stages == 0:

@@ -95,7 +95,7 @@ def _find_path(report: ReportedFailure, service: ServiceView) -> str:
         return service.variables[name].path
     for name in (*report.settings, *report.above):
         return service.settings.get_path(name)
-    return service.path("image")
+    return service.get_path("image")
 
 
 SERVICE_RULES = {"known-failure": check_known_failures}

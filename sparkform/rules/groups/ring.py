@@ -14,7 +14,7 @@ FABRIC_INTERFACES = 4
 FABRIC_PREFIXES = ("enp1s0f", "enP2p1s0f")
 
 
-def environment(service: ServiceView) -> Iterator[RuleOutcome]:
+def check_ring_environment(service: ServiceView) -> Iterator[RuleOutcome]:
     """On a ring no subnet is common to all, so that NCCL must route by subnet on all four devices.
 
     NCCL_IB_SUBNET_AWARE_ROUTING=1 (NCCL 2.30 or newer), NCCL_NET_PLUGIN=none, all four devices, and
@@ -72,12 +72,12 @@ def _check_nccl_version(service: ServiceView) -> Iterator[RuleOutcome]:
     version = service.find_image_figure("nccl_version")
     if version is None:
         reason = f"the catalogue does not know which NCCL {service.image.tagged} has"
-        yield RuleSkip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.get_path("image"), reason=reason)
         return
     parts = tuple(int(part) for part in str(version).split(".")[:2])
     if parts < MIN_NCCL:
         yield RuleFinding(
-            path=service.path("image"),
+            path=service.get_path("image"),
             message=f"The service must bring NCCL 2.30 or newer on a ring, and has {version}.",
             remedy="image: one with NCCL 2.30.7",
         )
@@ -116,5 +116,5 @@ def check_ring_cabling(context: Context) -> Iterator[RuleOutcome]:
             )
 
 
-SERVICE_RULES = {"ring-env": environment}
+SERVICE_RULES = {"ring-env": check_ring_environment}
 RACK_RULES = {"ring-cabling": check_ring_cabling}

@@ -38,8 +38,8 @@ def check_plain_secrets(service: ServiceView) -> Iterator[RuleOutcome]:
     reported_positions: set[int] = set()
     for argument in service.settings.arguments:
         is_secret = argument.option in SECRET_OPTIONS or TOKEN.search(argument.value or "")
-        if is_secret and argument.at not in reported_positions:
-            reported_positions.add(argument.at)
+        if is_secret and argument.position not in reported_positions:
+            reported_positions.add(argument.position)
             yield _build_secret_finding(
                 service.settings.get_argument_path(argument), argument.option
             )

@@ -10,7 +10,7 @@ from sparkform.rules.outcome import RuleFinding, RuleOutcome, RuleSkip
 MIN_TOOLKIT = (1, 19)
 
 
-def toolkit(service: ServiceView) -> Iterator[RuleOutcome]:
+def check_toolkit_version(service: ServiceView) -> Iterator[RuleOutcome]:
     """NVIDIA's container toolkit ignores Swarm's GPU below 1.19 in its default mode.
 
     `swarm-resource` has no effect with just-in-time CDI, which became the default; the service
@@ -23,10 +23,10 @@ def toolkit(service: ServiceView) -> Iterator[RuleOutcome]:
         installed = report.facts.container_toolkit if report else None
         if installed is None:
             reason = f"the container toolkit of {node.name} is not known"
-            yield RuleSkip(path=service.path("runtime"), reason=reason)
+            yield RuleSkip(path=service.get_path("runtime"), reason=reason)
         elif _parse_version(installed.version) < MIN_TOOLKIT:
             yield RuleFinding(
-                path=service.path("runtime"),
+                path=service.get_path("runtime"),
                 message="The service must have NVIDIA's container toolkit 1.19 or newer for Swarm, "
                 f"and {node.name} has {installed.version}, which gives it no GPU.",
                 remedy="runtime: container  # or sudo apt-get install nvidia-container-toolkit",
@@ -47,14 +47,14 @@ def check_swarm_rdma(service: ServiceView) -> Iterator[RuleOutcome]:
     """
     if service.block.runtime == "swarm" and service.spans_nodes:
         yield RuleFinding(
-            path=service.path("runtime"),
+            path=service.get_path("runtime"),
             message="The service must prove its RoCE under Swarm by `sparkform prove`, as nobody "
             "has reported it to work.",
             remedy="runtime: container",
         )
 
 
-def devices(service: ServiceView) -> Iterator[RuleOutcome]:
+def check_rdma_devices(service: ServiceView) -> Iterator[RuleOutcome]:
     """Ranks on several nodes need /dev/infiniband and locked memory in their containers.
 
     In Swarm the nvidia runtime gives them to a service with NVIDIA_MOFED=enabled, which the launch
@@ -85,7 +85,7 @@ def check_swarm_shared_memory(service: ServiceView) -> Iterator[RuleOutcome]:
     """
     if service.block.runtime == "swarm" and service.block.engine == "vllm":
         yield RuleFinding(
-            path=service.path("runtime"),
+            path=service.get_path("runtime"),
             message="The service must be watched for a lack of shared memory, which Swarm cannot "
             "raise for vLLM.",
             remedy="runtime: container",
@@ -93,8 +93,8 @@ def check_swarm_shared_memory(service: ServiceView) -> Iterator[RuleOutcome]:
 
 
 SERVICE_RULES = {
-    "swarm-toolkit": toolkit,
+    "swarm-toolkit": check_toolkit_version,
     "swarm-rdma-unproven": check_swarm_rdma,
-    "docker-rdma": devices,
+    "docker-rdma": check_rdma_devices,
     "docker-shm": check_swarm_shared_memory,
 }

@@ -120,7 +120,7 @@ def check_graph_batch_size(service: ServiceView) -> Iterator[RuleOutcome]:
     limit = service.settings.get_integer("max_batch_size")
     if graph_batch_size is not None and limit is not None and graph_batch_size > limit:
         yield RuleFinding(
-            path=service.path("cudaGraph.maxBatchSize"),
+            path=service.get_path("cudaGraph.maxBatchSize"),
             message=f"The service must not record CUDA graphs for {graph_batch_size} requests "
             f"at once, as "
             f"maxBatchSize allows {limit}.",

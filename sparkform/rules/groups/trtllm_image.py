@@ -22,7 +22,7 @@ LOW_PRECISION_BITS = 8.5
 def _skip_unversioned(service: ServiceView) -> Iterator[RuleSkip]:
     if service.image is not None and service.version is None:
         reason = "the image's tag does not tell TensorRT-LLM's version"
-        yield RuleSkip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.get_path("image"), reason=reason)
 
 
 def check_multinode_image(service: ServiceView) -> Iterator[RuleOutcome]:
@@ -42,7 +42,7 @@ def check_multinode_image(service: ServiceView) -> Iterator[RuleOutcome]:
     autotuner = service.settings.find("autotuner")
     is_tuned = autotuner is None or autotuner.is_on
     yield RuleFinding(
-        path=service.path("image"),
+        path=service.get_path("image"),
         message="The service must not run on several nodes with TensorRT-LLM 1.3.0rc6 to rc18, "
         + (
             "whose autotuner crashes or hangs two Sparks at warm-up."
@@ -61,7 +61,7 @@ def check_multinode_unproven(service: ServiceView) -> Iterator[RuleOutcome]:
     """
     if service.spans_nodes and service.version is not None and service.version > LAST_BAD:
         yield RuleFinding(
-            path=service.path("image"),
+            path=service.get_path("image"),
             message="The service must be tried with care on several nodes with this image: its fix "
             "for two Sparks is in the code, but no report of a success was found.",
             remedy=GOOD_IMAGE,
@@ -75,7 +75,7 @@ def check_gpt_oss_image(service: ServiceView) -> Iterator[RuleOutcome]:
     yield from _skip_unversioned(service)
     if service.version is not None and service.version < FIRST_GPT_OSS:
         yield RuleFinding(
-            path=service.path("image"),
+            path=service.get_path("image"),
             message="The service must use TensorRT-LLM 1.2.0rc1 or newer for gpt-oss, as older "
             "ones have no kernels of it for GB10.",
             remedy=GOOD_IMAGE,
@@ -93,7 +93,7 @@ def check_nemotron_image(service: ServiceView) -> Iterator[RuleOutcome]:
     reason = NEMOTRON_BAD_VERSIONS.get(service.version) if service.version else None
     if reason:
         yield RuleFinding(
-            path=service.path("image"),
+            path=service.get_path("image"),
             message=f"The service must load Nemotron-3-Super with another image, as {reason}.",
             remedy="image: nvcr.io/nvidia/tensorrt-llm/release:1.3.0rc13",
         )
@@ -103,7 +103,7 @@ def check_rc20_qwen3(service: ServiceView) -> Iterator[RuleOutcome]:
     """1.3.0rc20's release notes name Qwen3: its autotuner fails to set up a CUTLASS kernel."""
     if service.version == RC20 and "qwen3" in service.model:
         yield RuleFinding(
-            path=service.path("image"),
+            path=service.get_path("image"),
             message="The service must not tune Qwen3 with 1.3.0rc20, whose release notes tell of a "
             "failure in the autotuner's grouped GEMM.",
             remedy="autotuner: false",
@@ -119,12 +119,12 @@ def check_rc24_experts(service: ServiceView) -> Iterator[RuleOutcome]:
         return
     subject = service.subject
     if subject is None:
-        yield RuleSkip(path=service.path("model"), reason="the model's shape is not known")
+        yield RuleSkip(path=service.get_path("model"), reason="the model's shape is not known")
     elif subject.quantisation.get_bits("experts") <= LOW_PRECISION_BITS and any(
         block.feed_forward and block.feed_forward.experts for block in subject.shape.blocks
     ):
         yield RuleFinding(
-            path=service.path("image"),
+            path=service.get_path("image"),
             message="The service must not run low-precision experts over several ranks with "
             "1.3.0rc24, whose release notes tell of a loss of accuracy.",
             remedy=GOOD_IMAGE,

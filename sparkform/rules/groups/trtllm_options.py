@@ -205,7 +205,7 @@ def check_launcher_arguments(service: ServiceView) -> Iterator[RuleOutcome]:
     for position, argument in enumerate(service.block.extra_args):
         if any(character in argument for character in " \t\"'{}"):
             yield RuleFinding(
-                path=service.path(f"extraArgs[{position}]"),
+                path=service.get_path(f"extraArgs[{position}]"),
                 message="The service must pass arguments without blanks, quotes and JSON on "
                 "several nodes, as trtllm-llmapi-launch splits its command at blanks.",
                 remedy='extraArgs: ["--option", "value"]',

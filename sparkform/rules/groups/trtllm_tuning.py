@@ -59,7 +59,7 @@ def check_max_num_tokens(service: ServiceView) -> Iterator[RuleOutcome]:
     limit = service.settings.get_integer("max_seq_len")
     if limit is None:
         yield RuleFinding(
-            path=service.path("maxSeqLen"),
+            path=service.get_path("maxSeqLen"),
             message="The service must say its longest context by maxSeqLen, which maxNumTokens is "
             "not.",
             remedy="maxSeqLen: 32768",
@@ -88,7 +88,7 @@ def check_gpt_oss_encodings(service: ServiceView) -> Iterator[RuleOutcome]:
     if "DISABLE_HARMONY_ADAPTER" in variables and variables["DISABLE_HARMONY_ADAPTER"].is_on:
         return
     yield RuleFinding(
-        path=service.path("environment.TIKTOKEN_ENCODINGS_BASE"),
+        path=service.get_path("environment.TIKTOKEN_ENCODINGS_BASE"),
         message="The service must find the token encodings of gpt-oss on the node, or its first "
         "request needs the internet.",
         remedy="environment: {TIKTOKEN_ENCODINGS_BASE: /tiktoken_encodings}",

@@ -110,7 +110,7 @@ def check_equal_ranks(service: ServiceView) -> Iterator[RuleOutcome]:
     if len(set(revisions.values())) > 1:
         revision_list = ", ".join(f"{name} {revision}" for name, revision in revisions.items())
         yield RuleFinding(
-            path=service.path("revision"),
+            path=service.get_path("revision"),
             message=f"The service must load the same weights on all nodes, which hold "
             f"{revision_list}.",
             remedy=f"revision: {next(iter(revisions.values()))}",

@@ -24,7 +24,7 @@ def check_ray_in_image(service: ServiceView) -> Iterator[RuleOutcome]:
     has_ray = service.find_image_figure("ray")
     if has_ray is None and service.image.name != NGC_VLLM_IMAGE:
         reason = f"the catalogue does not know whether {service.image.tagged} has Ray"
-        yield RuleSkip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.get_path("image"), reason=reason)
     elif has_ray is False or (has_ray is None and (service.image.tag or "") >= "26.05"):
         yield RuleFinding(
             path=service.settings.get_path("launcher"),
@@ -43,7 +43,7 @@ def check_ray_memory_monitor(service: ServiceView) -> Iterator[RuleOutcome]:
     monitor = service.variables.get("RAY_memory_monitor_refresh_ms")
     if _uses_ray(service) and monitor is not None and monitor.number != 0:
         yield RuleFinding(
-            path=service.path("environment.RAY_memory_monitor_refresh_ms"),
+            path=service.get_path("environment.RAY_memory_monitor_refresh_ms"),
             message="The service must switch Ray's memory monitor off, or Ray kills its workers "
             "once the node's memory is 95 % full.",
             remedy='environment: {RAY_memory_monitor_refresh_ms: "0"}',

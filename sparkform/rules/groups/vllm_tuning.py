@@ -161,7 +161,7 @@ def check_nvfp4_kernels(service: ServiceView) -> Iterator[RuleOutcome]:
     if service.settings.get_text("linear_backend") in FAST_FP4_KERNELS:
         return
     yield RuleFinding(
-        path=service.path("model"),
+        path=service.get_path("model"),
         message="The service must be measured against an INT4 checkpoint, as vLLM builds differ "
         "in whether NVFP4 runs on fast kernels of GB10.",
         remedy="moeBackend: marlin  # or a checkpoint in AWQ",
@@ -180,10 +180,10 @@ def check_nccl_hang(service: ServiceView) -> Iterator[RuleOutcome]:
     version = service.find_image_figure("nccl_version")
     if version is None:
         reason = f"the catalogue does not know which NCCL {service.image.tagged} has"
-        yield RuleSkip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.get_path("image"), reason=reason)
     elif str(version).startswith(BAD_NCCL):
         yield RuleFinding(
-            path=service.path("image"),
+            path=service.get_path("image"),
             message=f"The service must run a newer NCCL than {BAD_NCCL}, which hangs several nodes "
             "after about half an hour of load.",
             remedy="environment: {VLLM_NCCL_SO_PATH: /usr/lib/aarch64-linux-gnu/libnccl.so.2}",
