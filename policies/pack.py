@@ -34,20 +34,13 @@ COMPONENT_TYPES = (SERVICE_TYPE, RACK_TYPE)
 ViolationFilter = Callable[[Violation], bool]
 
 
-def _format_violation(violation: Violation) -> str:
-    return (
-        f"{violation.path}: {violation.to_json()['message']} "
-        f"Write: {violation.remedy} (evidence: {violation.evidence})"
-    )
-
-
 def _validate_component(
     is_chosen: ViolationFilter,
 ) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if args.resource_type in COMPONENT_TYPES:
             for violation in filter(is_chosen, find_violations(args.resource_type, args.props)):
-                report(_format_violation(violation), None)
+                report(str(violation), None)
 
     return validate
 
@@ -62,7 +55,7 @@ def _validate_stack(
         for violation in filter(
             is_chosen, find_stack_violations([resource.props for resource in services])
         ):
-            report(_format_violation(violation), _find_urn(violation, services))
+            report(str(violation), _find_urn(violation, services))
 
     return validate
 

@@ -1,7 +1,7 @@
 """Where each engine takes a setting from: its key in the stack file, its options, its variables.
 
 Options: tensorrt_llm/commands/serve.py (trtllm-serve) and vllm/config (vllm serve).
-Names as `arguments.normalize_option` gives them. The engine does not read `fake_variables`; they are
+Names as `arguments.normalize_option` gives them. Engines do not read `fake_variables`; they are
 listed so that a rule sees what their author meant.
 """
 

@@ -26,8 +26,12 @@ def check_image_pinned(service: ServiceView) -> Iterator[RuleOutcome]:
     is_floating = image.is_floating
     yield RuleFinding(
         path=service.get_path("image"),
-        message="The service must name its image by digest, as "
-        + ("this tag means other bytes each day." if is_floating else "tags can be pushed again."),
+        message=(
+            f"{image.tagged} is a moving tag: nodes can run different images."
+            if is_floating
+            else f"{image.tagged} has no digest: the tag can be pushed again, and nodes can "
+            "run different images."
+        ),
         remedy=f"image: {image.tagged}@sha256:…  # docker buildx imagetools inspect {image.tagged}",
         severity=MANDATORY if is_floating else ADVISORY,
     )
@@ -41,7 +45,7 @@ def check_image_architecture(service: ServiceView) -> Iterator[RuleOutcome]:
     if arm64 is False or OTHER_ARCHITECTURE.search(service.image.tag or ""):
         yield RuleFinding(
             path=service.get_path("image"),
-            message="The service must use an image for linux/arm64, which this one is not.",
+            message="The image is not built for linux/arm64 and does not start on a Spark.",
             remedy="image: a tag for several architectures or for aarch64",
         )
     elif arm64 is None:
@@ -63,8 +67,10 @@ def check_moving_scripts(service: ServiceView) -> Iterator[RuleOutcome]:
         if MOVING_SCRIPT.search(text):
             yield RuleFinding(
                 path=path,
-                message="The service must not fetch a script from a branch at its start, as the "
-                "branch changes and the node may have no internet.",
+                message=(
+                    "A script is fetched from a branch at start: it fails without internet, "
+                    "and the branch can change."
+                ),
                 remedy="# bake the script into the image",
             )
 

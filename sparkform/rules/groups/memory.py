@@ -103,8 +103,7 @@ def check_memory_fit(service: ServiceView) -> Iterator[RuleOutcome]:
             reasons.add(fit.reason)
             yield RuleFinding(
                 path=service.settings.get_path("max_seq_len"),
-                message="The service must fit into the memory of its nodes, and on "
-                f"{node.name} {fit.reason}.",
+                message=f"The model does not fit into the memory of {node.name}: {fit.reason}.",
                 remedy=f"maxSeqLen: {fit.max_context}"
                 if fit.max_context
                 else "model: the handle of a smaller or more quantised checkpoint, or more nodes",
@@ -127,8 +126,10 @@ def check_container_overhead(service: ServiceView) -> Iterator[RuleOutcome]:
     if fit.fits and fit.free_gib < risk:
         yield RuleFinding(
             path=service.get_path("runtime"),
-            message=f"The service must have more than {fit.free_gib:.1f} GiB a node for its "
-            f"cache or run natively, as containers were seen to leave {risk:g} GiB less.",
+            message=(
+                f"{fit.free_gib:.1f} GiB a node is left for the cache, and containers were "
+                f"seen to leave {risk:g} GiB less than native engines."
+            ),
             remedy="runtime: native",
         )
 
@@ -153,9 +154,11 @@ def check_declared_weights(service: ServiceView) -> Iterator[RuleOutcome]:
         key = "parameters" if facts.parameters else "weightBits"
         yield RuleFinding(
             path=service.get_path(f"modelFacts.{key}"),
-            message=f"The service must not count on {declared / 1e9:.0f} GB of weights, as the "
-            f"catalogue's figures for this model come to "
-            f"{catalogue_parameters * catalogue_bits / 8e9:.0f} GB.",
+            message=(
+                f"modelFacts come to {declared / 1e9:.0f} GB of weights; the catalogue's "
+                "figures for this model come to "
+                f"{catalogue_parameters * catalogue_bits / 8e9:.0f} GB."
+            ),
             remedy="# take modelFacts out",
         )
 
@@ -191,9 +194,10 @@ def check_shared_memory(context: Context) -> Iterator[RuleOutcome]:
             claim_list = ", ".join(f"{service.name} {claim:.1f}" for service, claim in claims)
             yield RuleFinding(
                 path=services[-1].settings.get_path("memory_fraction"),
-                message=f"The service must share {node.name} with others, whose claims "
-                f"({claim_list} "
-                f"GiB) are more than {MAX_SHARED_CLAIM:.0%} of its {total:.1f} GiB.",
+                message=(
+                    f"The services on {node.name} claim more than {MAX_SHARED_CLAIM:.0%} of its "
+                    f"{total:.1f} GiB: {claim_list} GiB."
+                ),
                 remedy="nodes: [another node]  # or smaller shares",
             )
 

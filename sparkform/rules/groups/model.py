@@ -34,8 +34,10 @@ def check_model_staged(service: ServiceView) -> Iterator[RuleOutcome]:
         ):
             yield RuleFinding(
                 path=path,
-                message=f"The service must find its model on {node.name}, where it may not "
-                "download and the model is not complete.",
+                message=(
+                    f"The model is not complete on {node.name}, and the service does not "
+                    "download it."
+                ),
                 remedy=f"models: [{service.block.model}]  # under cluster first, or take "
                 f"{OFFLINE[0]} out of environment",
             )
@@ -54,7 +56,7 @@ def check_gated_token(service: ServiceView) -> Iterator[RuleOutcome]:
     elif gated and "hfToken" not in (service.context.secrets or ()):
         yield RuleFinding(
             path=service.get_path("model"),
-            message="The service must have a Hugging Face token for this gated model.",
+            message="The model is gated, and the stack has no Hugging Face token.",
             remedy="# run `pulumi config set --secret sparkform:hfToken`",
         )
 

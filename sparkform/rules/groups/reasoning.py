@@ -45,8 +45,9 @@ def check_reasoning_parser(service: ServiceView) -> Iterator[RuleOutcome]:
         return
     yield RuleFinding(
         path=service.get_path("reasoningParser"),
-        message="The service must name the parser of its model's thoughts, or they stand in the "
-        "answer with their tags.",
+        message=(
+            "The model's thoughts and their tags appear in the answer: no reasoning parser is set."
+        ),
         remedy=f"reasoningParser: {parser}",
     )
 

@@ -48,8 +48,10 @@ def check_ring_environment(service: ServiceView) -> Iterator[RuleOutcome]:
 def _build_routing_finding(path: str, remedy: str) -> RuleFinding:
     return RuleFinding(
         path=path,
-        message="The service must let NCCL route over all four devices of a ring and meet over the "
-        "management network, which this prevents.",
+        message=(
+            "NCCL cannot route over the ring with this setting: it needs all four "
+            "devices, and a bootstrap over the management network."
+        ),
         remedy=remedy,
     )
 
@@ -59,8 +61,7 @@ def _check_merged_devices(service: ServiceView) -> Iterator[RuleOutcome]:
     if setting is not None and setting.text != "0":
         yield RuleFinding(
             path=setting.path,
-            message="The service must measure what merged devices do on a ring, as sources "
-            "disagree.",
+            message="Merged devices on a ring are unproven: sources disagree.",
             remedy='environment: {NCCL_IB_MERGE_NICS: "0"}',
             severity=ADVISORY,
         )
@@ -78,7 +79,7 @@ def _check_nccl_version(service: ServiceView) -> Iterator[RuleOutcome]:
     if parts < MIN_NCCL:
         yield RuleFinding(
             path=service.get_path("image"),
-            message=f"The service must bring NCCL 2.30 or newer on a ring, and has {version}.",
+            message=f"The image has NCCL {version}, and a ring needs NCCL 2.30 or newer.",
             remedy="image: one with NCCL 2.30.7",
         )
 
@@ -109,8 +110,10 @@ def check_ring_cabling(context: Context) -> Iterator[RuleOutcome]:
             )
             yield RuleFinding(
                 path=path,
-                message="The cluster must be cabled as a ring, and on "
-                f"{node.name} there is no link at {' and '.join(unlinked) or 'its QSFP ports'}.",
+                message=(
+                    f"{node.name} has no link at {' and '.join(unlinked) or 'its QSFP ports'}: "
+                    "a ring needs both ports."
+                ),
                 remedy="# cable port 0 of each Spark to port 1 of the next, or fabric: "
                 "{topology: switch}",
             )

@@ -50,8 +50,7 @@ def _build_secret_finding(path: str, name: str) -> RuleFinding:
     key = next((key for part, key in SECRET_KEYS_BY_NAME.items() if part in folded), "hfToken")
     return RuleFinding(
         path=path,
-        message="The service must get its secrets from the stack's secret keys, as this is stored "
-        "and shown in plain.",
+        message="The secret is stored and shown in plain text here.",
         remedy=f"# run `pulumi config set --secret sparkform:{key}` and take it out here",
     )
 

@@ -27,8 +27,10 @@ def check_toolkit_version(service: ServiceView) -> Iterator[RuleOutcome]:
         elif _parse_version(installed.version) < MIN_TOOLKIT:
             yield RuleFinding(
                 path=service.get_path("runtime"),
-                message="The service must have NVIDIA's container toolkit 1.19 or newer for Swarm, "
-                f"and {node.name} has {installed.version}, which gives it no GPU.",
+                message=(
+                    f"NVIDIA Container Toolkit {installed.version} of {node.name} gives a Swarm "
+                    "service no GPU; 1.19 or newer is needed."
+                ),
                 remedy="runtime: container  # or sudo apt-get install nvidia-container-toolkit",
             )
 
@@ -48,8 +50,7 @@ def check_swarm_rdma(service: ServiceView) -> Iterator[RuleOutcome]:
     if service.block.runtime == "swarm" and service.spans_nodes:
         yield RuleFinding(
             path=service.get_path("runtime"),
-            message="The service must prove its RoCE under Swarm by `sparkform prove`, as nobody "
-            "has reported it to work.",
+            message="RoCE from a Swarm service is unproven on Sparks.",
             remedy="runtime: container",
         )
 
@@ -65,15 +66,17 @@ def check_rdma_devices(service: ServiceView) -> Iterator[RuleOutcome]:
         if mofed is not None and mofed.text != "enabled":
             yield RuleFinding(
                 path=mofed.path,
-                message="The service must get the RDMA devices, which this keeps from it.",
+                message="NVIDIA_MOFED keeps the RDMA devices from the service.",
                 remedy="# take NVIDIA_MOFED out of environment",
             )
         visible_devices = service.variables.get("NVIDIA_VISIBLE_DEVICES")
         if visible_devices is not None and visible_devices.text in ("void", "none"):
             yield RuleFinding(
                 path=visible_devices.path,
-                message="The service must run under the nvidia runtime, which this switches off, "
-                "and with it the RDMA devices.",
+                message=(
+                    "NVIDIA_VISIBLE_DEVICES switches the nvidia runtime off, and with it the "
+                    "RDMA devices."
+                ),
                 remedy="# take NVIDIA_VISIBLE_DEVICES out of environment",
             )
 
@@ -86,8 +89,7 @@ def check_swarm_shared_memory(service: ServiceView) -> Iterator[RuleOutcome]:
     if service.block.runtime == "swarm" and service.block.engine == "vllm":
         yield RuleFinding(
             path=service.get_path("runtime"),
-            message="The service must be watched for a lack of shared memory, which Swarm cannot "
-            "raise for vLLM.",
+            message="vLLM can run out of shared memory in Swarm, which cannot raise it.",
             remedy="runtime: container",
         )
 

@@ -11,8 +11,8 @@ from sparkform.rules.outcome import ADVISORY, MANDATORY, RuleFinding, RuleOutcom
 FIRST_BAD, LAST_BAD = parse_version("1.3.0rc6"), parse_version("1.3.0rc18")
 FIRST_GPT_OSS = parse_version("1.2.0rc1")
 NEMOTRON_BAD_VERSIONS = {
-    parse_version("1.3.0rc15"): "1.3.0rc15 hangs while it loads it",
-    parse_version("1.2.0rc6"): "1.2.0rc6 locks the kernel up while it maps it",
+    parse_version("1.3.0rc15"): "1.3.0rc15 hangs while it loads Nemotron-3-Super",
+    parse_version("1.2.0rc6"): "1.2.0rc6 locks the kernel up while it maps Nemotron-3-Super",
 }
 RC20, RC24 = parse_version("1.3.0rc20"), parse_version("1.3.0rc24")
 GOOD_IMAGE = "image: nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
@@ -43,11 +43,11 @@ def check_multinode_image(service: ServiceView) -> Iterator[RuleOutcome]:
     is_tuned = autotuner is None or autotuner.is_on
     yield RuleFinding(
         path=service.get_path("image"),
-        message="The service must not run on several nodes with TensorRT-LLM 1.3.0rc6 to rc18, "
-        + (
-            "whose autotuner crashes or hangs two Sparks at warm-up."
+        message=(
+            "TensorRT-LLM 1.3.0rc6 to rc18 crash or hang several Sparks in the autotuner's warm-up."
             if is_tuned
-            else "and that the autotuner is off makes it likely, not proven, to work."
+            else "TensorRT-LLM 1.3.0rc6 to rc18 are unproven on several Sparks, even with "
+            "the autotuner off."
         ),
         remedy=GOOD_IMAGE + ("" if is_tuned else " (or keep it, and watch the first start)"),
         severity=MANDATORY if is_tuned else ADVISORY,
@@ -62,8 +62,10 @@ def check_multinode_unproven(service: ServiceView) -> Iterator[RuleOutcome]:
     if service.spans_nodes and service.version is not None and service.version > LAST_BAD:
         yield RuleFinding(
             path=service.get_path("image"),
-            message="The service must be tried with care on several nodes with this image: its fix "
-            "for two Sparks is in the code, but no report of a success was found.",
+            message=(
+                "TensorRT-LLM's fix for several Sparks is unproven in this version: no "
+                "report of a success was found."
+            ),
             remedy=GOOD_IMAGE,
         )
 
@@ -76,8 +78,7 @@ def check_gpt_oss_image(service: ServiceView) -> Iterator[RuleOutcome]:
     if service.version is not None and service.version < FIRST_GPT_OSS:
         yield RuleFinding(
             path=service.get_path("image"),
-            message="The service must use TensorRT-LLM 1.2.0rc1 or newer for gpt-oss, as older "
-            "ones have no kernels of it for GB10.",
+            message="TensorRT-LLM before 1.2.0rc1 has no kernels for gpt-oss on GB10.",
             remedy=GOOD_IMAGE,
         )
 
@@ -94,7 +95,7 @@ def check_nemotron_image(service: ServiceView) -> Iterator[RuleOutcome]:
     if reason:
         yield RuleFinding(
             path=service.get_path("image"),
-            message=f"The service must load Nemotron-3-Super with another image, as {reason}.",
+            message=f"TensorRT-LLM {reason}.",
             remedy="image: nvcr.io/nvidia/tensorrt-llm/release:1.3.0rc13",
         )
 
@@ -104,8 +105,10 @@ def check_rc20_qwen3(service: ServiceView) -> Iterator[RuleOutcome]:
     if service.version == RC20 and "qwen3" in service.model:
         yield RuleFinding(
             path=service.get_path("image"),
-            message="The service must not tune Qwen3 with 1.3.0rc20, whose release notes tell of a "
-            "failure in the autotuner's grouped GEMM.",
+            message=(
+                "TensorRT-LLM 1.3.0rc20 fails to tune Qwen3: its release notes name the "
+                "autotuner's grouped GEMM."
+            ),
             remedy="autotuner: false",
         )
 
@@ -125,8 +128,10 @@ def check_rc24_experts(service: ServiceView) -> Iterator[RuleOutcome]:
     ):
         yield RuleFinding(
             path=service.get_path("image"),
-            message="The service must not run low-precision experts over several ranks with "
-            "1.3.0rc24, whose release notes tell of a loss of accuracy.",
+            message=(
+                "TensorRT-LLM 1.3.0rc24 loses accuracy with low-precision experts over "
+                "several ranks, as its release notes say."
+            ),
             remedy=GOOD_IMAGE,
         )
 
