@@ -9,16 +9,18 @@ from typing import NoReturn
 
 import yaml
 
+from sparkform.config.declaration import Declaration
+from sparkform.config.formatting import format_value
 from sparkform.config.parse import parse_config
 from sparkform.config.secret_keys import SECRET_KEYS, describe_plain_secret, is_secure
-from sparkform.config.shape import format_value
-from sparkform.config.spec import Declaration
 from sparkform.config.stack_yaml import read_yaml
 from sparkform.errors import InputError, Problem
 
 LARGEST_BYTES = 256 * 1024
 NAMESPACE = "sparkform:"
 BLOCKS = ("cluster", "services")
+MODELINE = "# yaml-language-server: $schema=sparkform/config/schema.json"
+"""The first line of a stack file in the project's folder, by which editors find its schema."""
 
 
 def load_stack(path: str | Path) -> Declaration:
