@@ -18,7 +18,7 @@ MOST_PROBLEMS = 100
 
 
 def parse_config(cluster: object, services: object = None) -> Declaration:
-    """The spec that the values of `sparkform:cluster` and `sparkform:services` declare.
+    """The declaration that the values of `sparkform:cluster` and `sparkform:services` declare.
 
     Both are plain data as YAML or JSON give it; numbers may be floats. No services: the rack only.
     Raises InputError with every problem.

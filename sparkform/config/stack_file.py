@@ -24,7 +24,7 @@ MODELINE = "# yaml-language-server: $schema=sparkform/config/schema.json"
 
 
 def load_stack(path: str | Path) -> Declaration:
-    """The spec of a stack file, Pulumi.<stack>.yaml.
+    """The declaration of a stack file, Pulumi.<stack>.yaml.
 
     Raises InputError with every problem: unreadable or no YAML (with the line), no `config:`,
     unknown sparkform keys, secrets in plain, and all that `parse_config` finds.
