@@ -1,4 +1,4 @@
-"""What a user declares: `parse_config` and `load_stack` make a Declaration or raise every problem."""
+"""What a user declares: `parse_config` and `load_stack` make it, or raise every problem."""
 
 from __future__ import annotations
 
