@@ -58,7 +58,7 @@ def _list_conflicts(system: System, uses: list[Mapping[str, Any]]) -> list[str]:
 
 def _overlaps(address: str, other_address: str) -> bool:
     """
-    >>> _overlaps("*", "10.0.0.1"), _meet("127.0.0.1", "10.0.0.1"), _meet("10.0.0.1", "0.0.0.0")
+    >>> _overlaps("*", "10.0.0.1"), _overlaps("127.0.0.1", "10.0.0.1"), _overlaps("10.0.0.1", "0.0.0.0")
     (True, False, True)
     """
     return address == other_address or address in ANY_ADDRESS or other_address in ANY_ADDRESS
