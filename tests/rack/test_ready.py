@@ -302,7 +302,7 @@ def test_a_dead_rank_ends_the_other_node_too(nodes: RackHandle, dead: str, other
 
 
 def test_a_unit_that_hangs_is_killed_and_its_journal_kept(nodes: RackHandle) -> None:
-    engines.start_unit(nodes, "spark-1", Plan("stubborn", lines=["one", "two"]))
+    engines.start_unit(nodes, "spark-1", TOKEN, Plan("stubborn", lines=["one", "two"]))
     found = watch(nodes, "spark-1", want(nodes, 1, runtime="native"))
     assert "[silence]" in found.err
     assert "  | two" in found.err
@@ -313,7 +313,7 @@ def test_a_unit_that_hangs_is_killed_and_its_journal_kept(nodes: RackHandle) -> 
 
 
 def test_a_unit_answers(nodes: RackHandle) -> None:
-    engines.start_unit(nodes, "spark-1", Plan())
+    engines.start_unit(nodes, "spark-1", TOKEN, Plan())
     found = watch(nodes, "spark-1", want(nodes, 1, runtime="native"))
     assert found.code == 0, found.err
 
