@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 
-from node.steps import spread_key
+from node.steps import transfer_key
 from node.steps.model import FetchSource
 from sparkform.fabric.network import Network, Reports
 from sparkform.plan.steps import PlannedStep, StackName, hold_step, plan_step
@@ -40,10 +40,10 @@ class PlanContext:
     def plan_key(self, node: str) -> PlannedStep:
         """The step that makes the key by which those know each other that fetch from `node`."""
         if not self.is_present(node):
-            return hold_step(node, "spread_key")
-        want = spread_key.build_want()
-        have = spread_key.narrow(self.get_state(node, "spread_key"), want)
-        return self.plan_step(node, "spread_key", want, have, spread_key.compare(have, want))
+            return hold_step(node, "transfer_key")
+        want = transfer_key.build_want()
+        have = transfer_key.narrow(self.get_state(node, "transfer_key"), want)
+        return self.plan_step(node, "transfer_key", want, have, transfer_key.compare(have, want))
 
 
 def list_addresses(network: Network, node: str) -> tuple[IPv4Interface, ...]:

@@ -44,7 +44,7 @@ class SwarmPlan:
 
 @dataclass(frozen=True)
 class RackPlan:
-    """`nodes` maps each node to its own steps, the anchor first. `images` by service; `keys` by the
+    """`nodes` maps each node to its own steps, the agent first. `images` by service; `keys` by the
     node from which others fetch models or images."""
 
     network: Network

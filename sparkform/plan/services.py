@@ -17,7 +17,7 @@ from sparkform.plan.service_steps import (
     MEMBER,
     PREPARATION,
     READY,
-    SLOT,
+    STOP_PREVIOUS,
     ServiceInputs,
     ServiceStepKind,
 )
@@ -45,14 +45,14 @@ class ServicePlan:
     models: tuple[str, ...]
     token: str
     preparation: tuple[StepStage, ...]
-    slot: StepStage
+    stop_previous: StepStage
     members: StepStage
     after: tuple[StepStage, ...]
     lines: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:
-        stages = (*self.preparation, self.slot, self.members, *self.after)
+        stages = (*self.preparation, self.stop_previous, self.members, *self.after)
         return tuple(step for stage in stages for step in stage.steps.values())
 
 
@@ -73,14 +73,14 @@ class ServicePlanner:
     ) -> ServicePlan:
         """`stopping` are the steps of today that stop the service."""
         run = self._decide_run(preparation, stopping_steps)
-        stop_previous, members = self._plan_stages((SLOT, MEMBER), run.token)
+        stop_previous, members = self._plan_stages((STOP_PREVIOUS, MEMBER), run.token)
         group = self._plan_stage(GROUP, run.token)
         return ServicePlan(
             launches=self.inputs.launches,
             models=self.inputs.declaration.services[self.inputs.service].fetched_models,
             token=run.token,
             preparation=preparation,
-            slot=stop_previous,
+            stop_previous=stop_previous,
             members=members,
             after=(group, self._with_checked_steps(group)._plan_stage(READY, run.token)),
             lines=tuple(f"service {self.inputs.service}: {line}" for line in run.lines),
@@ -134,11 +134,11 @@ class ServicePlanner:
         return decide_run(inputs.launches, state, self._describe_differences(), stopped)
 
     def _describe_differences(self) -> list[str]:
-        """What differs from the launches that the slots keep, each phrase once."""
+        """What differs from the launches that `stop_previous` keeps, each phrase once."""
         phrases: dict[str, None] = {}
         for launch in self.inputs.launches:
             receipt = _get_receipt_want(
-                self.inputs.reports, launch.node, SLOT.get_step_name(launch.service)
+                self.inputs.reports, launch.node, STOP_PREVIOUS.get_step_name(launch.service)
             )
             phrases |= dict.fromkeys(
                 describe_differences(as_mapping(receipt.get("launch")), summarize_launch(launch))
@@ -148,13 +148,15 @@ class ServicePlanner:
 
 def get_service_state(service: str, reports: Reports, head: str) -> ServiceState:
     """What the nodes report of a service, those that it has left included."""
-    step = SLOT.get_step_name(service)
+    step = STOP_PREVIOUS.get_step_name(service)
     objects = [
         rank_object for node in reports for rank_object in _list_rank_objects(node, reports, step)
     ]
-    slot_tokens = [str(_get_receipt_want(reports, node, step).get("token", "")) for node in reports]
+    recorded_tokens = [
+        str(_get_receipt_want(reports, node, step).get("token", "")) for node in reports
+    ]
     completed = _get_receipt_want(reports, head, GROUP.get_step_name(service)).get("token")
-    used_tokens = tuple(token for token in [*slot_tokens, str(completed or "")] if token)
+    used_tokens = tuple(token for token in [*recorded_tokens, str(completed or "")] if token)
     return ServiceState(tuple(objects), used_tokens, str(completed) if completed else None)
 
 
