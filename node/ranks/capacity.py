@@ -32,7 +32,7 @@ def await_memory(system: System) -> None:
 
 
 def require_ports(system: System, port_uses: Iterable[Mapping[str, Any]]) -> None:
-    """Raises StepError that names who holds which. `wanted`: number, address and purpose of each."""
+    """Raises StepError that names who holds which. A use: number, address and purpose."""
     deadline, uses = time.monotonic() + PORT_LIMIT_S, list(port_uses)
     while conflicts := _list_conflicts(system, uses):
         if time.monotonic() > deadline:
