@@ -47,7 +47,7 @@ def build_models(plan: ModelsPlan, context: TransferContext, secret: Secret) -> 
     token = _build_secret_line(secret(HF_TOKEN), "hf_token")
     transfers: TransferSteps = {}
     for handle, model in plan.transfers.items():
-        dependencies = TransferDependencies("host_ready", clients[model.source], token)
+        dependencies = TransferDependencies("prerequisites", clients[model.source], token)
         transfers |= _create_transfer(context, model, f"model:{handle}", dependencies)
     return transfers
 

@@ -11,7 +11,7 @@ from node.state import claim, document, lock, manifest, receipts
 from node.state.manifest import Manifest
 from node.steps import STEPS
 
-ANSWERING_STEPS = ("swarm_token", "swarm_network", "launch_keys", "spread_key")
+ANSWERING_STEPS = ("swarm_token", "swarm_network", "launch_keys", "transfer_key")
 """Steps whose output another step reads: nothing else may stand in it."""
 
 UNLOCKED_STEPS = ("hub_client", "model", "image", "offer", "ready")

@@ -114,7 +114,7 @@ def _describe_moved_ranks(launches: Sequence[Launch], state: ServiceState) -> It
 
 
 def _is_declared(rank_object: RankObject, launches: Sequence[Launch]) -> bool:
-    """What is left on a node that the service has left is ended with that node's slot."""
+    """What is left on a node that the service has left is ended by `stop_previous` there."""
     return any(_is_in_place(rank_object, launch) for launch in launches)
 
 

@@ -10,7 +10,7 @@ from sparkform.fabric.network import Reports
 from sparkform.plan.disturbance import ServicesByNode
 from sparkform.report.receipts import parse_receipt
 
-SLOT, GROUP = "slot", "group"
+STOP_PREVIOUS, GROUP = "stop_previous", "group"
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,15 @@ class ServiceState:
 
 def get_service_state(service: str, reports: Reports, head: str) -> ServiceState:
     """What the nodes report of a service, those that it has left included."""
-    step = f"{SLOT}:{service}"
+    step = f"{STOP_PREVIOUS}:{service}"
     objects = [
         rank_object for node in reports for rank_object in _list_rank_objects(node, reports, step)
     ]
-    slot_tokens = [str(get_receipt_want(reports, node, step).get("token", "")) for node in reports]
+    recorded_tokens = [
+        str(get_receipt_want(reports, node, step).get("token", "")) for node in reports
+    ]
     completed = get_receipt_want(reports, head, f"{GROUP}:{service}").get("token")
-    used_tokens = tuple(token for token in [*slot_tokens, str(completed or "")] if token)
+    used_tokens = tuple(token for token in [*recorded_tokens, str(completed or "")] if token)
     return ServiceState(tuple(objects), used_tokens, str(completed) if completed else None)
 
 

@@ -1,6 +1,6 @@
 """The steps of one service, in order: which there are, on which nodes, and what each wants. Pure.
 
-PREPARATION brings what a rank is started with; the slot ends what runs; then the ranks start
+PREPARATION brings what a rank is started with; `stop_previous` ends what runs; then the ranks start
 (natively by a step of theirs), are recorded as a group, and are waited for until they are ready. A
 new kind of step is one entry here.
 """
@@ -127,15 +127,15 @@ def _build_files_want(launch: Launch) -> Json:
     }
 
 
-def _plan_slot(inputs: ServiceInputs, token: str) -> Wants:
+def _plan_stop_previous(inputs: ServiceInputs, token: str) -> Wants:
     """On each node of a rank; for Swarm on the head too, which alone can end Swarm services."""
     ranks = {launch.node: launch for launch in inputs.launches}
     is_swarm = inputs.launches[0].runtime == "swarm"
     nodes = dict.fromkeys([*((inputs.context.declaration.head.name,) if is_swarm else ()), *ranks])
-    return {node: _build_slot_want(inputs.service, token, ranks.get(node)) for node in nodes}
+    return {node: _build_stop_want(inputs.service, token, ranks.get(node)) for node in nodes}
 
 
-def _build_slot_want(service: str, token: str, launch: Launch | None) -> Json:
+def _build_stop_want(service: str, token: str, launch: Launch | None) -> Json:
     ports = launch.ports if launch else ()
     return {
         "service": service,
@@ -206,11 +206,11 @@ PREPARATION: Sequence[ServiceStepKind] = (
     LAUNCH_PEERS,
     LAUNCH_FILES,
 )
-SLOT = ServiceStepKind(service_state.SLOT, _plan_slot)
+STOP_PREVIOUS = ServiceStepKind(service_state.STOP_PREVIOUS, _plan_stop_previous)
 MEMBER = ServiceStepKind("member", _plan_member)
 GROUP = ServiceStepKind(service_state.GROUP, _plan_group)
 READY = ServiceStepKind("ready", _plan_ready)
-QUERIED = (GUARD, LAUNCH_KEYS, LAUNCH_PEERS, LAUNCH_FILES, SLOT, MEMBER)
+QUERIED = (GUARD, LAUNCH_KEYS, LAUNCH_PEERS, LAUNCH_FILES, STOP_PREVIOUS, MEMBER)
 """Kinds that look at a node on behalf of a service."""
 
 
@@ -231,4 +231,4 @@ def _list_queried_kinds(
     declaration: Declaration, service: str, node: str
 ) -> Sequence[ServiceStepKind]:
     has_rank = node in [member.name for member in declaration.list_service_nodes(service)]
-    return QUERIED if has_rank else (SLOT,)
+    return QUERIED if has_rank else (STOP_PREVIOUS,)

@@ -19,7 +19,7 @@ from sparkform.plan.service_steps import (
     MEMBER,
     PREPARATION,
     READY,
-    SLOT,
+    STOP_PREVIOUS,
     ServiceInputs,
     ServiceStepKind,
 )
@@ -43,14 +43,14 @@ class ServicePlan:
     models: tuple[str, ...]
     token: str
     preparation: tuple[StepStage, ...]
-    slot: StepStage
+    stop_previous: StepStage
     members: StepStage
     after: tuple[StepStage, ...]
     lines: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:
-        stages = (*self.preparation, self.slot, self.members, *self.after)
+        stages = (*self.preparation, self.stop_previous, self.members, *self.after)
         return tuple(step for stage in stages for step in stage.steps.values())
 
 
@@ -81,14 +81,14 @@ class _ServicePlanner:
         """`stopping_steps` are the steps of the rack that stop the service."""
         preparation = self._plan_stages(PREPARATION, "")
         run = self._decide_run(preparation, stopping_steps)
-        slot, members, group = self._plan_stages((SLOT, MEMBER, GROUP), run.token)
+        stop_previous, members, group = self._plan_stages((STOP_PREVIOUS, MEMBER, GROUP), run.token)
         ready = self._with_checked_steps(group)._plan_stage(READY, run.token)
         return ServicePlan(
             launches=self.inputs.launches,
             models=self.inputs.declared.fetched_models,
             token=run.token,
             preparation=preparation,
-            slot=slot,
+            stop_previous=stop_previous,
             members=members,
             after=(group, ready),
             lines=tuple(f"service {self.inputs.service}: {line}" for line in run.lines),
@@ -135,10 +135,10 @@ class _ServicePlanner:
         )
 
     def _describe_launch_differences(self) -> list[str]:
-        """What differs from the launches that the slots keep, each phrase once."""
+        """What differs from the launches that `stop_previous` keeps, each phrase once."""
         phrases: dict[str, None] = {}
         for launch in self.inputs.launches:
-            step = SLOT.get_step_name(launch.service)
+            step = STOP_PREVIOUS.get_step_name(launch.service)
             started = get_receipt_want(self.inputs.context.reports, launch.node, step).get("launch")
             differences = describe_differences(as_mapping(started), summarize_launch(launch))
             phrases |= dict.fromkeys(differences)

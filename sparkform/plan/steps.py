@@ -12,7 +12,7 @@ STATELESS_PHRASES = {
     "fabric_confirm": "will be confirmed by a fresh login",
     "swarm_token": "will be read",
     "swarm_network": "will be read",
-    "slot": "will be made free",
+    "stop_previous": "will be made free",
     "member": "will be started anew",
     "group": "will be recorded as started",
     "ready": "will be asked for one token",

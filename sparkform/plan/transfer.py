@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 
-from node.steps import offer, spread_key
+from node.steps import offer, transfer_key
 from node.steps.model import FetchSource
 from sparkform.fabric.network import Network
 from sparkform.plan.context import PlanContext
 from sparkform.plan.steps import PlannedStep, hold_step
 from sparkform.report.receipts import Json
 
-KEY = "spread_key"
+KEY = "transfer_key"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def plan_keys(context: PlanContext, transfers: Iterable[Transfer]) -> dict[str, 
     each other."""
     sources = dict.fromkeys(transfer.source for transfer in transfers if transfer.offer)
     return {
-        node: context.plan_step(node, KEY, spread_key.build_want())
+        node: context.plan_step(node, KEY, transfer_key.build_want())
         if context.is_present(node)
         else hold_step(node, KEY)
         for node in sources

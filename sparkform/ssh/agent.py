@@ -1,7 +1,7 @@
 """The node program as a zipapp, made in memory from the package `node` beside this one.
 
 The same sources give the same bytes everywhere: names sorted, one fixed time, no compression (the
-deflate streams of two zlib versions differ). Its sha256 is what the anchor compares.
+deflate streams of two zlib versions differ). Its sha256 is what the agent compares.
 """
 
 from __future__ import annotations
@@ -52,6 +52,6 @@ def pack_zipapp(program: bytes) -> str:
     """The zipapp as it travels in a resource: bzip2 in base64, under a third of its size.
 
     A stack's state and the log of each run hold it several times a node. Not deflate: zlib and
-    zlib-ng give different bytes, and an anchor would differ between two control machines.
+    zlib-ng give different bytes, and an agent would differ between two control machines.
     """
     return base64.b64encode(bz2.compress(program)).decode("ascii")
