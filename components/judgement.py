@@ -16,7 +16,7 @@ from components.rack import Rack
 from sparkform.config import Declaration
 from sparkform.fabric.network import Reports
 from sparkform.plan.rack_plan import RackPlan
-from sparkform.rules.context import Context, list_ranks
+from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.figures import estimate_services
 
@@ -35,13 +35,12 @@ def judge_run(
     declaration: Declaration, reports: Reports, secrets: frozenset[str], plan: RackPlan
 ) -> JudgedRun:
     """Register the components and log every warning. Raises RunError with all that is refused."""
-    ranks = {name: list_ranks(launches) for name, launches in plan.launches.items()}
     context = Context(
         declaration=declaration,
         reports=reports,
         secrets=secrets,
-        planned_network=plan.network,
-        ranks=ranks,
+        network=plan.network,
+        launches=plan.launches,
     )
     verdict = evaluate(context)
     rack = Rack(declaration, secrets)

@@ -39,12 +39,15 @@ def read_context(stack: Path, facts: Path | None) -> Context:
     from sparkform.rules.stack_secrets import list_secret_names
 
     declaration = load_stack(stack)
-    reports = None
+    reports, network = None, None
     if facts is not None:
+        from sparkform.fabric.network import plan_network
         from sparkform.report.recording import load_facts
 
         reports = load_facts(facts).reports
-    return Context(declaration=declaration, reports=reports, secrets=list_secret_names(stack))
+        network, _ = plan_network(declaration, reports)
+    secrets = list_secret_names(stack)
+    return Context(declaration=declaration, reports=reports, network=network, secrets=secrets)
 
 
 def _print_json(verdict: RulesVerdict) -> None:

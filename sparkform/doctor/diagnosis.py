@@ -69,7 +69,7 @@ def _check_rules(
     declaration: Declaration, reports: dict[str, NodeReport], plan: RackPlan
 ) -> Iterator[Check]:
     """What the rules say of the declaration on these machines."""
-    context = Context(declaration=declaration, reports=reports, planned_network=plan.network)
+    context = Context(declaration=declaration, reports=reports, network=plan.network)
     verdict = evaluate(context)
     statuses: dict[str, Status] = {MANDATORY: "fail", ADVISORY: "warn"}
     for violation in verdict.violations:

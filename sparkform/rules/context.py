@@ -23,58 +23,25 @@ GIB_IN_KIB = 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlannedRank:
-    """One planned member of a service, as the launch makes it. `restart` is Docker's policy."""
-
-    node: str
-    arguments: tuple[str, ...]
-    environment: Mapping[str, str]
-    image: str | None = None
-    restart: str = "none"
-
-
-def list_ranks(launches: Sequence[Launch]) -> tuple[PlannedRank, ...]:
-    """A service's launches as the rules look at them. None of them restarts by itself."""
-    return tuple(
-        PlannedRank(
-            node=launch.node,
-            arguments=launch.argv,
-            environment=launch.environment,
-            image=launch.image,
-        )
-        for launch in launches
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class Context:
     """`reports` holds what each node reported; None where no node was observed.
 
-    `secrets` are the names of the secrets that the stack has, None if that is not known.
-    `planned_network` and `ranks` (each service's planned members) come from the rack's plan, None
-    where nothing is planned.
+    `network` is planned from those reports, None without them. `launches` are each service's
+    planned ranks, empty where none are planned. `secrets` are the names of the secrets that the
+    stack has, None if that is not known.
     """
 
     declaration: Declaration
     reports: Mapping[str, NodeReport] | None = None
+    network: Network | None = None
+    launches: Mapping[str, Sequence[Launch]] = field(default_factory=dict)
     secrets: frozenset[str] | None = None
-    planned_network: Network | None = None
-    ranks: Mapping[str, Sequence[PlannedRank]] | None = None
     catalogue: RulesCatalogue = field(default_factory=PackagedCatalogue)
 
     @cached_property
     def services(self) -> tuple[ServiceView, ...]:
         """All services in the order of the stack file."""
         return tuple(ServiceView(self, name) for name in self.declaration.services)
-
-    @cached_property
-    def network(self) -> Network | None:
-        """The rack's addresses as planned; None where no node was observed."""
-        if self.planned_network is not None or self.reports is None:
-            return self.planned_network
-        from sparkform.fabric.network import plan_network
-
-        return plan_network(self.declaration, self.reports)[0]
 
     @property
     def topology(self) -> str:
@@ -116,6 +83,11 @@ class ServiceView:
     def spans_nodes(self) -> bool:
         """Whether its ranks talk over the fabric."""
         return len(self.nodes) > 1
+
+    @property
+    def launches(self) -> Sequence[Launch]:
+        """Its planned ranks; empty where none are planned."""
+        return self.context.launches.get(self.name, ())
 
     @cached_property
     def settings(self) -> ServiceSettings:

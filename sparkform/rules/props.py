@@ -14,6 +14,7 @@ from sparkform.config import Declaration, parse_config
 from sparkform.rules.context import Context
 
 if TYPE_CHECKING:
+    from sparkform.fabric.network import Network
     from sparkform.report.facts import NodeReport
 
 SERVICE_TYPE = "sparkform:index:InferenceService"
@@ -51,11 +52,19 @@ def read_props(
     services = plain_props.get("services", {})
     if type_name == SERVICE_TYPE:
         services = {str(plain_props.get("name", "service")): plain_props.get("service")}
+    declaration = parse_config(plain_props.get("cluster"), services)
     return Context(
-        declaration=parse_config(plain_props.get("cluster"), services),
+        declaration=declaration,
         reports=reports,
+        network=_plan_network(declaration, reports) if reports else None,
         secrets=frozenset(plain_props.get("secrets", ())),
     )
+
+
+def _plan_network(declaration: Declaration, reports: Mapping[str, NodeReport]) -> Network:
+    from sparkform.fabric.network import plan_network
+
+    return plan_network(declaration, reports)[0]
 
 
 def to_plain_props(props: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def plan_stack(declared: DeclaredStack, observation: Observation) -> StackPlan:
     from sparkform.errors import InputError
     from sparkform.plan.rack import plan_rack
     from sparkform.plan.secrets import StackSecrets
-    from sparkform.rules.context import Context, list_ranks
+    from sparkform.rules.context import Context
     from sparkform.rules.evaluate import evaluate
     from sparkform.rules.figures import estimate_services
     from sparkform.rules.stack_secrets import list_secret_names
@@ -77,13 +77,12 @@ def plan_stack(declared: DeclaredStack, observation: Observation) -> StackPlan:
     rack_plan = plan_rack(declared.declaration, observation.reports, declared.name, sha256, secrets)
     if rack_plan.problems:
         raise InputError(rack_plan.problems)
-    ranks = {name: list_ranks(launches) for name, launches in rack_plan.launches.items()}
     context = Context(
         declaration=declared.declaration,
         reports=observation.reports,
         secrets=names,
-        planned_network=rack_plan.network,
-        ranks=ranks,
+        network=rack_plan.network,
+        launches=rack_plan.launches,
     )
     return StackPlan(
         declared.name,

@@ -3,42 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from node.network.netplan import OUR_FILE
 from sparkform.config import EffectiveNode
+from sparkform.config.effective import JUMBO_MTU
 from sparkform.rules.context import Context
 from sparkform.rules.groups.nccl import check_interface_names
 from sparkform.rules.outcome import ADVISORY, RuleFinding, RuleOutcome, RuleSkip
 
 if TYPE_CHECKING:
-    from sparkform.report.facts import Interface, NodeReport
-
-JUMBO_MTU = 9000
-OUR_NETPLAN_FILE = "/etc/netplan/60-sparkform.yaml"
+    from sparkform.fabric.network import FabricInterface
+    from sparkform.report.facts import Facts, Interface
 
 
-def _list_observed_nodes(
-    context: Context, path: str
-) -> Iterator[tuple[EffectiveNode, NodeReport] | RuleSkip]:
-    """The nodes that were looked at, and a skip for each that was not."""
+@dataclass(frozen=True)
+class ObservedNode:
+    """A node whose interfaces are known, with the addresses that are planned for its fabric."""
+
+    node: EffectiveNode
+    facts: Facts
+    interfaces: tuple[Interface, ...]
+    planned: tuple[FabricInterface, ...]
+
+    @property
+    def planned_names(self) -> set[str]:
+        return {interface.name for interface in self.planned}
+
+    @property
+    def our_netplan_names(self) -> set[str]:
+        """The interfaces of our own netplan file, whose addresses the next apply replaces."""
+        files = [file for file in self.facts.netplan or () if file.path == OUR_FILE]
+        return {name for file in files for name in file.interfaces}
+
+
+def _list_observed_nodes(context: Context, path: str) -> Iterator[ObservedNode | RuleSkip]:
+    """The nodes whose interfaces are known, and a skip for each other one."""
     for node in context.declaration.active_nodes:
         report = context.find_report(node.name)
-        if report is None or report.facts.interfaces is None:
+        interfaces = report.facts.interfaces if report else None
+        if report is None or interfaces is None or context.network is None:
             yield RuleSkip(path=path, reason=f"the interfaces of {node.name} are not known")
         else:
-            yield node, report
+            planned = context.network.fabric.get(node.name, ())
+            yield ObservedNode(node, report.facts, interfaces, planned)
 
 
 def _list_ipv4(interface: Interface) -> list[IPv4Interface]:
     return [IPv4Interface(text) for text in interface.addresses if ":" not in text]
-
-
-def _list_our_netplan_interfaces(report: NodeReport) -> set[str]:
-    """The interfaces of our own netplan file, whose addresses the next apply replaces."""
-    files = report.facts.netplan or ()
-    return {name for file in files if file.path == OUR_NETPLAN_FILE for name in file.interfaces}
 
 
 def check_address_pools(context: Context) -> Iterator[RuleOutcome]:
@@ -46,61 +61,53 @@ def check_address_pools(context: Context) -> Iterator[RuleOutcome]:
 
     NVIDIA's own ring addresses (192.168.0.0 to 192.168.5.0) collide with a common home network.
     """
-    pools = [("cluster.swarm.addressPool", context.declaration.cluster.swarm.address_pool)]
-    if not context.declaration.swarm_enabled:
-        pools = []
+    cluster, pools = context.declaration.cluster, []
+    if context.declaration.swarm_enabled:
+        pools.append(("cluster.swarm.addressPool", cluster.swarm.address_pool))
     if context.topology != "none":
-        pools.append(("cluster.fabric.pool", context.declaration.cluster.fabric.pool))
-    network_plan = context.network
+        pools.append(("cluster.fabric.pool", cluster.fabric.pool))
     for path, pool in pools:
         for observed in _list_observed_nodes(context, path):
-            if isinstance(observed, RuleSkip) or network_plan is None:
-                yield (
-                    observed
-                    if isinstance(observed, RuleSkip)
-                    else RuleSkip(path=path, reason="no facts")
-                )
-                continue
-            node, report = observed
-            fabric_names = {interface.name for interface in network_plan.fabric.get(node.name, ())}
-            fabric_names |= _list_our_netplan_interfaces(report)
-            # Docker's own bridges of a Swarm lie in its pool, and are the pool at work.
-            ignored_names = fabric_names | {"docker_gwbridge"}
-            for overlapping_network in _find_overlapping(IPv4Network(pool), report, ignored_names):
-                yield RuleFinding(
-                    path=path,
-                    message=(
-                        f"{pool} overlaps {overlapping_network} of {node.name}: packets leave "
-                        "through the wrong interface."
-                    ),
-                    remedy=f"{path.rpartition('.')[2]}: a private network that no node has",
-                )
+            if isinstance(observed, RuleSkip):
+                yield observed
+            else:
+                yield from _check_pool(path, IPv4Network(pool), observed)
 
 
-def _find_overlapping(
-    pool: IPv4Network, report: NodeReport, ignored_names: set[str]
-) -> tuple[IPv4Network, ...]:
+def _check_pool(path: str, pool: IPv4Network, observed: ObservedNode) -> Iterator[RuleOutcome]:
     from sparkform.fabric.addressing import find_overlaps
 
-    return find_overlaps(pool, _list_other_networks(report, ignored_names))
+    if observed.facts.routes is None:
+        yield RuleSkip(path=path, reason=f"the routes of {observed.node.name} are not known")
+    for network in find_overlaps(pool, _list_other_networks(observed)):
+        yield RuleFinding(
+            path=path,
+            message=(
+                f"{pool} overlaps {network} of {observed.node.name}: packets leave through the "
+                "wrong interface."
+            ),
+            remedy=f"{path.rpartition('.')[2]}: a private network that no node has",
+        )
 
 
-def _list_other_networks(report: NodeReport, ignored_names: set[str]) -> list[IPv4Network]:
-    interfaces, routes = report.facts.interfaces or (), report.facts.routes or ()
-    interface_networks = [
+def _list_other_networks(observed: ObservedNode) -> list[IPv4Network]:
+    """Networks of a node that are not of the fabric as we set it. Docker's own bridge of a Swarm
+    lies in its pool, and is the pool at work."""
+    ignored_names = {*observed.planned_names, *observed.our_netplan_names, "docker_gwbridge"}
+    networks = {
         address.network
-        for interface in interfaces
+        for interface in observed.interfaces
         if interface.name not in ignored_names
         for address in _list_ipv4(interface)
-    ]
-    routed_networks = [
+    }
+    networks |= {
         IPv4Network(route.destination)
-        for route in routes
+        for route in observed.facts.routes or ()
         if route.interface not in ignored_names
         and route.destination not in (None, "default")
         and ":" not in str(route.destination)
-    ]
-    return sorted({*interface_networks, *routed_networks})
+    }
+    return sorted(networks)
 
 
 def check_twin_subnets(context: Context) -> Iterator[RuleOutcome]:
@@ -111,30 +118,13 @@ def check_twin_subnets(context: Context) -> Iterator[RuleOutcome]:
     """
     if context.topology == "none":
         return
-    network_plan = context.network
     for observed in _list_observed_nodes(context, "cluster.fabric.pool"):
-        if isinstance(observed, RuleSkip) or network_plan is None:
-            yield (
-                observed
-                if isinstance(observed, RuleSkip)
-                else RuleSkip(path="cluster.fabric", reason="no facts")
-            )
+        if isinstance(observed, RuleSkip):
+            yield observed
             continue
-        node, report = observed
-        networks = {
-            interface.name: {address.network for address in _list_ipv4(interface)}
-            for interface in report.facts.interfaces or ()
-            if interface.port is not None
-            and interface.name not in _list_our_netplan_interfaces(report)
-        }
-        for interface in network_plan.fabric.get(node.name, ()):
-            networks[interface.name] = {interface.planned.address.network}
-        for (name, subnets), (other_name, other_subnets) in combinations(networks.items(), 2):
-            if any(
-                subnet.overlaps(other_subnet)
-                for subnet in subnets
-                for other_subnet in other_subnets
-            ):
+        node, subnets = observed.node, _list_fabric_subnets(observed)
+        for (name, subnet), (other_name, other_subnet) in combinations(subnets, 2):
+            if name != other_name and subnet.overlaps(other_subnet):
                 yield RuleFinding(
                     path=f"cluster.nodes[{node.position}].interfaces",
                     message=(
@@ -145,6 +135,19 @@ def check_twin_subnets(context: Context) -> Iterator[RuleOutcome]:
                 )
 
 
+def _list_fabric_subnets(observed: ObservedNode) -> list[tuple[str, IPv4Network]]:
+    """Interface and subnet: those that stay as they are, and those that are planned."""
+    replaced_names = observed.planned_names | observed.our_netplan_names
+    subnets = {
+        (interface.name, address.network): None
+        for interface in observed.interfaces
+        if interface.port is not None and interface.name not in replaced_names
+        for address in _list_ipv4(interface)
+    }
+    planned = {(entry.name, entry.planned.address.network): None for entry in observed.planned}
+    return [*subnets, *planned]
+
+
 def check_interfaces_exist(context: Context) -> Iterator[RuleOutcome]:
     """Interfaces and devices that a stack names must be there and have a link.
 
@@ -153,58 +156,46 @@ def check_interfaces_exist(context: Context) -> Iterator[RuleOutcome]:
     """
     for service in context.services:
         yield from check_interface_names(service)
-    yield from _check_declared_interfaces(context)
-
-
-def _check_declared_interfaces(context: Context) -> Iterator[RuleOutcome]:
-    inherits = context.declaration.fabric_mtu == "inherit" and context.topology != "none"
-    if not inherits and not any(node.interfaces for node in context.declaration.active_nodes):
+    inherits_mtu = context.declaration.fabric_mtu == "inherit" and context.topology != "none"
+    if not inherits_mtu and not any(node.interfaces for node in context.declaration.active_nodes):
         return
     for observed in _list_observed_nodes(context, "cluster.nodes"):
         if isinstance(observed, RuleSkip):
             yield observed
             continue
-        node, report = observed
-        interfaces = {interface.name: interface for interface in report.facts.interfaces or ()}
-        path = f"cluster.nodes[{node.position}].interfaces"
-        for name in node.interfaces or ():
-            if name not in interfaces or not interfaces[name].carrier:
-                yield RuleFinding(
-                    path=path,
-                    message=f"{name} of {node.name} is missing or has no link.",
-                    remedy="# take interfaces out of the node",
-                )
-        yield from _check_mtu(context, node, interfaces)
+        yield from _check_declared_interfaces(observed)
+        if inherits_mtu:
+            yield from _check_mtu(observed)
 
 
-def _check_mtu(
-    context: Context, node: EffectiveNode, interfaces: dict[str, Interface]
-) -> Iterator[RuleOutcome]:
+def _check_declared_interfaces(observed: ObservedNode) -> Iterator[RuleOutcome]:
+    linked_names = {interface.name for interface in observed.interfaces if interface.carrier}
+    for name in observed.node.interfaces or ():
+        if name not in linked_names:
+            yield RuleFinding(
+                path=f"cluster.nodes[{observed.node.position}].interfaces",
+                message=f"{name} of {observed.node.name} is missing or has no link.",
+                remedy="# take interfaces out of the node",
+            )
+
+
+def _check_mtu(observed: ObservedNode) -> Iterator[RuleOutcome]:
     """With MTU inherit nothing raises it, and RoCE packets stay at 1,024 bytes."""
-    if context.declaration.fabric_mtu != "inherit" or context.topology == "none":
-        return
-    fabric = context.network.fabric.get(node.name, ()) if context.network else ()
-    small_names = [
+    names = [
         interface.name
-        for interface in fabric
-        if (interfaces[interface.name].mtu or JUMBO_MTU) < JUMBO_MTU
+        for interface in observed.interfaces
+        if interface.name in observed.planned_names and (interface.mtu or JUMBO_MTU) < JUMBO_MTU
     ]
-    if small_names:
+    if names:
         yield RuleFinding(
             path="cluster.fabric.mtu",
             message=(
-                f"The MTU of {', '.join(small_names)} of {node.name} is below {JUMBO_MTU}: "
-                "RoCE packets stay small."
+                f"The MTU of {', '.join(names)} of {observed.node.name} is below {JUMBO_MTU}: RoCE "
+                "packets stay small."
             ),
-            remedy="fabric: {mtu: 9000}  # if the switch passes 9216",
+            remedy=f"fabric: {{mtu: {JUMBO_MTU}}}  # if the switch passes 9216",
             severity=ADVISORY,
         )
-
-
-def _find_management_address(node: EffectiveNode, report: NodeReport) -> IPv4Interface | None:
-    from sparkform.fabric.network import find_management_address
-
-    return find_management_address(node, report)
 
 
 def check_swarm_network(context: Context) -> Iterator[RuleOutcome]:
@@ -219,20 +210,16 @@ def check_swarm_network(context: Context) -> Iterator[RuleOutcome]:
         if isinstance(observed, RuleSkip):
             yield observed
             continue
-        node, report = observed
-        management_address = _find_management_address(node, report)
-        on_fabric = {
-            str(address.ip)
-            for interface in report.facts.interfaces or ()
-            if interface.port is not None
-            for address in _list_ipv4(interface)
-        }
-        if management_address is not None and str(management_address.ip) in on_fabric:
+        node = observed.node
+        management = context.network.management.get(node.name) if context.network else None
+        ports = [interface for interface in observed.interfaces if interface.port is not None]
+        fabric_addresses = {address.ip for port in ports for address in _list_ipv4(port)}
+        if management is not None and management.ip in fabric_addresses:
             yield RuleFinding(
                 path=f"cluster.nodes[{node.position}].managementAddress",
                 message=(
-                    f"Swarm would use {management_address.ip} of {node.name}, an address of its "
-                    "QSFP ports, and breaks when the fabric changes."
+                    f"Swarm would use {management.ip} of {node.name}, an address of its QSFP "
+                    "ports, and breaks when the fabric changes."
                 ),
                 remedy="managementAddress: the address of enP7s7",
             )

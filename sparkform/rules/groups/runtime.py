@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from sparkform.rules.context import ServiceView
@@ -9,6 +10,9 @@ from sparkform.rules.outcome import RuleFinding, RuleOutcome
 
 ENDLESS_POLICIES = ("always", "unless-stopped", "any", "on-failure")
 LOOPBACK = ("127.", "localhost", "::1")
+UNIT_RESTART = re.compile(r"^Restart=(.+)$", re.MULTILINE)
+"""In the systemd unit of a native rank."""
+
 PROBE_NAMES = ("health", "probe", "ready")
 
 
@@ -28,8 +32,12 @@ def check_restart_policy(service: ServiceView) -> Iterator[RuleOutcome]:
         for name, setting in service.variables.items()
         if name.lower().endswith("restart_policy")
     ]
-    ranks = (service.context.ranks or {}).get(service.name, ())
-    policies += [(service.base_path, rank.restart) for rank in ranks]
+    policies += [
+        (service.base_path, policy)
+        for launch in service.launches
+        for file in launch.files
+        for policy in UNIT_RESTART.findall(file.text)
+    ]
     for path, policy in policies:
         # on-failure:3 has an end, on-failure alone has none.
         if policy.strip().lower() in ENDLESS_POLICIES:

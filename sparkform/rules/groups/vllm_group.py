@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sparkform.rules.context import ServiceView
 from sparkform.rules.outcome import RuleFinding, RuleOutcome
+
+if TYPE_CHECKING:
+    from sparkform.launch import Launch
 
 RANK_SETTINGS = ("nodes", "node_rank", "headless", "master_address")
 """What the launch gives each rank; in extraArgs every rank would get the same."""
@@ -125,34 +129,31 @@ RANK_OPTIONS = frozenset(("--node-rank", "--headless", "--host", "--port", "--da
 
 
 def _check_equal_launches(service: ServiceView) -> Iterator[RuleOutcome]:
-    ranks = (service.context.ranks or {}).get(service.name, ())
-    for rank in ranks[1:]:
-        # A worker whose program is another one (an SSH server, Ray) has arguments of its own.
-        is_same_program = rank.arguments[:1] == ranks[0].arguments[:1]
-        rank_arguments, head_arguments = (
-            (rank.arguments, ranks[0].arguments) if is_same_program else ((), ())
-        )
-        for trait, rank_values, head_values in (
-            (
-                "arguments",
-                _list_shared_arguments(rank_arguments),
-                _list_shared_arguments(head_arguments),
-            ),
-            ("variables", set(rank.environment), set(ranks[0].environment)),
-            ("image", {rank.image}, {ranks[0].image}),
-        ):
-            if rank_values != head_values:
-                difference_list = ", ".join(
-                    sorted(str(value) for value in rank_values ^ head_values)
-                )
-                yield RuleFinding(
-                    path=service.base_path,
-                    message=(
-                        f"The {trait} of {rank.node} and {ranks[0].node} differ, which hangs the "
-                        f"start: {difference_list}."
-                    ),
-                    remedy="# give the setting once, for the whole service",
-                )
+    for worker in service.launches[1:]:
+        head = service.launches[0]
+        for trait, differences in _list_differences(head, worker):
+            yield RuleFinding(
+                path=service.base_path,
+                message=(
+                    f"The {trait} of {worker.node} and {head.node} differ, which hangs the start: "
+                    f"{', '.join(sorted(differences))}."
+                ),
+                remedy="# give the setting once, for the whole service",
+            )
+
+
+def _list_differences(head: Launch, worker: Launch) -> Iterator[tuple[str, set[str]]]:
+    """What only one of the two has, by trait. Values of variables may differ, names may not."""
+    # A worker whose program is another one (an SSH server, Ray) has arguments of its own.
+    if worker.argv[:1] == head.argv[:1]:
+        arguments = _list_shared_arguments(worker.argv) ^ _list_shared_arguments(head.argv)
+        if arguments:
+            yield "arguments", arguments
+    variables = {*worker.environment} ^ {*head.environment}
+    if variables:
+        yield "variables", variables
+    if worker.image != head.image:
+        yield "images", {str(worker.image), str(head.image)}
 
 
 def _list_shared_arguments(arguments: tuple[str, ...]) -> set[str]:

@@ -14,6 +14,7 @@ from sparkform.config import Cluster, Fabric, Node, Swarm, load_stack
 from sparkform.config.section import get_fields_by_key
 from sparkform.config.service import ENGINES
 from sparkform.config.stack_yaml import read_yaml
+from sparkform.fabric.network import plan_network
 from sparkform.report.facts import NodeReport
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
@@ -47,7 +48,11 @@ def build_context(path: Path, **changes: Any) -> Context:
         "declaration": load_stack(path),
         "secrets": list_secret_names(path),
     }
-    return Context(**(context_fields | changes))
+    context_fields |= changes
+    if context_fields.get("reports") is not None:
+        declaration, reports = context_fields["declaration"], context_fields["reports"]
+        context_fields["network"] = plan_network(declaration, reports)[0]
+    return Context(**context_fields)
 
 
 def evaluate_stack(path: Path, **changes: Any) -> RulesVerdict:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkform.config import parse_config
+from sparkform.fabric.network import plan_network
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.setting_sources import SOURCES
@@ -64,7 +65,11 @@ def draw_service(make: Any) -> st.SearchStrategy[dict[str, Any]]:
 def test_every_rule_answers(block: dict[str, Any], nodes: int, observed: int | None) -> None:
     declaration = parse_config(build_cluster(nodes), {"one": block})
     reports = None if observed is None else build_reports(observed)
-    verdict = evaluate(Context(declaration=declaration, reports=reports, secrets=frozenset()))
+    network = None if reports is None else plan_network(declaration, reports)[0]
+    context = Context(
+        declaration=declaration, reports=reports, network=network, secrets=frozenset()
+    )
+    verdict = evaluate(context)
     assert all(violation.message.endswith(".") for violation in verdict.violations)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from sparkform.catalogue.schema import Figure, ImageFigures
 from sparkform.config import Declaration, load_stack, parse_config
-from sparkform.rules.context import PlannedRank
+from sparkform.launch.records import Launch, LaunchFile
 from sparkform.rules.images import ImageReference
 from sparkform.rules.knowledge import PackagedCatalogue
 from tests.unit.rules.support import (
@@ -321,26 +321,40 @@ def test_the_nccl_of_an_image_decides(rule: str, good: str, bad: str, sound: str
     }
 
 
-def build_ranks(**changes: Any) -> dict[str, tuple[PlannedRank, PlannedRank]]:
-    head = PlannedRank(
+def build_launches(**changes: Any) -> dict[str, tuple[Launch, Launch]]:
+    """Two ranks as planned, the second with these fields changed."""
+    head = Launch(
+        service="minimax",
+        name="minimax-0",
         node="spark-1",
-        arguments=("--max-model-len", "65536", "--node-rank", "0"),
-        environment={"VLLM_HOST_IP": "10.0.0.1"},
+        rank=0,
+        role="head",
+        engine="vllm",
+        runtime="container",
         image="vllm@sha256:1",
+        entrypoint=("/bin/sh",),
+        argv=("vllm", "--max-model-len", "65536", "--node-rank", "0"),
+        environment={"VLLM_HOST_IP": "10.0.0.1"},
     )
-    worker_fields = {
-        "node": "spark-2",
-        "arguments": ("--max-model-len", "65536", "--node-rank=1", "--headless"),
-        "environment": {"VLLM_HOST_IP": "10.0.0.2"},
-        "image": "vllm@sha256:1",
-    }
-    return {"minimax": (head, PlannedRank(**(worker_fields | changes)))}
+    worker = replace(
+        head,
+        node="spark-2",
+        rank=1,
+        argv=("vllm", "--max-model-len", "65536", "--node-rank=1", "--headless"),
+        environment={"VLLM_HOST_IP": "10.0.0.2"},
+    )
+    return {"minimax": (head, replace(worker, **changes))}
+
+
+def build_unit(policy: str) -> tuple[LaunchFile, ...]:
+    text = f"[Service]\nRestart={policy}\n"
+    return (LaunchFile(path="/etc/systemd/system/sparkform-minimax.service", text=text),)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"arguments": ("--max-model-len", "32768", "--node-rank", "1", "--headless")},
+        {"argv": ("vllm", "--max-model-len", "32768", "--node-rank", "1", "--headless")},
         {"environment": {"VLLM_HOST_IP": "10.0.0.2", "GLM_EP": "1"}},
         {"image": "vllm@sha256:2"},
     ],
@@ -348,17 +362,17 @@ def build_ranks(**changes: Any) -> dict[str, tuple[PlannedRank, PlannedRank]]:
 def test_with_ranks_that_differ_the_launch_is_refused(change: dict[str, Any]) -> None:
     """B011 of the reports: a start that hangs after the weights without an error."""
     path = DATA / "good" / f"{TWO}.yaml"
-    assert "ranks-differ" in list_refused(evaluate_stack(path, ranks=build_ranks(**change)))
-    assert "ranks-differ" not in list_refused(evaluate_stack(path, ranks=build_ranks()))
+    assert "ranks-differ" in list_refused(evaluate_stack(path, launches=build_launches(**change)))
+    assert "ranks-differ" not in list_refused(evaluate_stack(path, launches=build_launches()))
 
 
 def test_a_planned_restart_without_end_is_refused() -> None:
     path = DATA / "good" / f"{TWO}.yaml"
     assert "unbounded-restart" in list_refused(
-        evaluate_stack(path, ranks=build_ranks(restart="always"))
+        evaluate_stack(path, launches=build_launches(files=build_unit("always")))
     )
     assert "unbounded-restart" not in list_refused(
-        evaluate_stack(path, ranks=build_ranks(restart="on-failure:3"))
+        evaluate_stack(path, launches=build_launches(files=build_unit("no")))
     )
 
 
