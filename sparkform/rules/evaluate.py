@@ -62,38 +62,32 @@ def build_verdict(
     """Findings weighed by the table and the waivers; what was said twice is said once."""
     distinct = dict.fromkeys(outcomes)
     violations = [
-        _build_violation(load_table()[rule_id], one, waivers)
-        for rule_id, one in distinct
-        if is_finding(one)
+        _build_violation(load_table()[rule_id], outcome, waivers)
+        for rule_id, outcome in distinct
+        if isinstance(outcome, RuleFinding)
     ]
-    order = list(load_table())
-    return RulesVerdict(
-        violations=tuple(
-            sorted(violations, key=lambda one: (one.severity != MANDATORY, order.index(one.rule)))
-        ),
-        skipped=tuple(
-            SkippedRule(rule=rule_id, path=one.path, reason=one.reason)
-            for rule_id, one in distinct
-            if isinstance(one, RuleSkip)
-        ),
+    skipped = tuple(
+        SkippedRule(rule=rule_id, path=outcome.path, reason=outcome.reason)
+        for rule_id, outcome in distinct
+        if isinstance(outcome, RuleSkip)
     )
+    return RulesVerdict(violations=tuple(sorted(violations, key=_get_order)), skipped=skipped)
 
 
-def is_finding(outcome: RuleOutcome) -> bool:
-    """Whether a rule found something, rather than that it cannot tell."""
-    return isinstance(outcome, RuleFinding)
+def _get_order(violation: Violation) -> tuple[bool, int]:
+    """Mandatory violations first, then in the order of the table."""
+    return violation.severity != MANDATORY, list(load_table()).index(violation.rule)
 
 
-def _build_violation(row: RuleRow, outcome: RuleOutcome, waivers: Mapping[str, str]) -> Violation:
-    assert isinstance(outcome, RuleFinding)
-    severity = outcome.severity or row.default_severity
+def _build_violation(row: RuleRow, finding: RuleFinding, waivers: Mapping[str, str]) -> Violation:
+    severity = finding.severity or row.default_severity
     reason = waivers.get(row.id) if severity == MANDATORY else None
     return Violation(
         rule=row.id,
         severity=severity if reason is None else ADVISORY,
-        path=outcome.path,
-        message=outcome.message,
-        evidence=outcome.evidence or row.source,
-        remedy=outcome.remedy,
+        path=finding.path,
+        message=finding.message,
+        evidence=finding.evidence or row.source,
+        remedy=finding.remedy,
         waived=reason,
     )

@@ -1,4 +1,4 @@
-"""Whether a node can get at the weights."""
+"""Whether a node can get at the weights, and what the model was made for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,38 @@ from sparkform.rules.outcome import RuleFinding, RuleOutcome, RuleSkip
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
+CONTEXT_OPTIONS = ("rope_scaling", "hf_overrides", "rope_theta", "rope_parameters")
+"""Options by which a user says how positions beyond the trained ones are made."""
+
+
+def check_context_length(service: ServiceView) -> Iterator[RuleOutcome]:
+    """Beyond the positions that a model was trained for, its answers fall apart.
+
+    Engines refuse such a start unless VLLM_ALLOW_LONG_MAX_MODEL_LEN or
+    TLLM_ALLOW_LONG_MAX_MODEL_LEN is set, which changes the refusal and not the model.
+    """
+    context = service.settings.get_integer("max_seq_len")
+    if context is None or any(
+        argument.option.split(".")[0] in CONTEXT_OPTIONS for argument in service.settings.arguments
+    ):
+        return
+    model_context = service.shape.max_position if service.shape else None
+    model_context = model_context or service.block.model_facts.max_position
+    if model_context is None:
+        yield RuleSkip(
+            path=service.get_path("maxSeqLen"), reason="the model's longest context is unknown"
+        )
+    elif context > model_context:
+        yield RuleFinding(
+            path=service.settings.get_path("max_seq_len"),
+            message=(
+                f"A context of {context} tokens exceeds the {model_context} that the model "
+                "was trained for."
+            ),
+            remedy=f"maxSeqLen: {model_context}",
+        )
+
+
 def check_model_staged(service: ServiceView) -> Iterator[RuleOutcome]:
     """An engine that may not download finds only what lies on its own node.
 
@@ -17,7 +49,7 @@ def check_model_staged(service: ServiceView) -> Iterator[RuleOutcome]:
     """
     offline = [service.variables[name] for name in OFFLINE if name in service.variables]
     is_local = service.block.model_path is not None
-    path = next((one.path for one in offline if one.is_on), None)
+    path = next((setting.path for setting in offline if setting.is_on), None)
     if path is None and not is_local:
         return
     path = path or service.get_path("modelPath")
@@ -27,10 +59,10 @@ def check_model_staged(service: ServiceView) -> Iterator[RuleOutcome]:
         if models is None:
             yield RuleSkip(path=path, reason=f"the models on {node.name} are not known")
         elif is_local and not (service.block.model_path or "").startswith(node.model_directory):
-            yield RuleSkip(path=path, reason="it lies outside the model directory")
+            yield RuleSkip(path=path, reason="the path is outside the model directory")
         elif not any(
-            one.complete and service.model in (one.handle.lower(), one.path.lower())
-            for one in models
+            model.complete and service.model in (model.handle.lower(), model.path.lower())
+            for model in models
         ):
             yield RuleFinding(
                 path=path,
@@ -61,4 +93,8 @@ def check_gated_token(service: ServiceView) -> Iterator[RuleOutcome]:
         )
 
 
-SERVICE_RULES = {"model-staged": check_model_staged, "gated-token": check_gated_token}
+SERVICE_RULES = {
+    "context-exceeds-model": check_context_length,
+    "model-staged": check_model_staged,
+    "gated-token": check_gated_token,
+}

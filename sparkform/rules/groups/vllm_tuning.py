@@ -57,6 +57,7 @@ def check_memory_utilization(service: ServiceView) -> Iterator[RuleOutcome]:
 
 def _check_available_memory(service: ServiceView, share: float, path: str) -> Iterator[RuleOutcome]:
     """Each node's MemAvailable against the share of its total, unless a service runs there."""
+    is_serving = _is_serving(service)
     for node in service.nodes:
         report = service.context.find_report(node.name)
         memory = report.facts.memory if report else None
@@ -67,7 +68,11 @@ def _check_available_memory(service: ServiceView, share: float, path: str) -> It
             share * memory.total_kib / GIB_IN_KIB,
             memory.available_kib / GIB_IN_KIB,
         )
-        if wanted_gib + MARGIN_GIB > free_gib and not _is_serving(service):
+        if wanted_gib + MARGIN_GIB <= free_gib or is_serving:
+            continue
+        if is_serving is None:
+            yield RuleSkip(path=path, reason="whether the service runs already is not known")
+        else:
             yield RuleFinding(
                 path=path,
                 message=(
@@ -79,19 +84,23 @@ def _check_available_memory(service: ServiceView, share: float, path: str) -> It
             )
 
 
-def _is_serving(service: ServiceView) -> bool:
+def _is_serving(service: ServiceView) -> bool | None:
     """Whether engines of ours hold memory of its nodes, which `stop_previous` gives back first.
 
-    A native engine is known by its API's port.
+    A native engine is known by its API's port. None where a node could not tell.
     """
     reports = [service.context.find_report(node.name) for node in service.nodes]
     node_facts = [report.facts for report in reports if report is not None]
     port = service.settings.get_integer("port")
-    return any(
-        entry.state == "running" and TOKEN in entry.labels
+    if any(
+        container.state == "running" and TOKEN in container.labels
         for facts in node_facts
-        for entry in facts.containers or ()
-    ) or any(entry.port == port for facts in node_facts for entry in facts.ports or ())
+        for container in facts.containers or ()
+    ) or any(listener.port == port for facts in node_facts for listener in facts.ports or ()):
+        return True
+    is_native = service.block.runtime == "native"
+    answers = [facts.ports if is_native else facts.containers for facts in node_facts]
+    return None if None in answers else False
 
 
 def _compute_share(free_gib: float, total_kib: int) -> float:

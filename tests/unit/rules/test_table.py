@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 
 from sparkform.rules import registry
 from sparkform.rules.explanation import find_explanation, list_rule_functions, render_page
-from sparkform.rules.groups.reported import ReportedFailure, load_reported_failures
+from sparkform.rules.groups.known_failures import ReportedFailure, load_reported_failures
 from sparkform.rules.setting_sources import SOURCES
 from sparkform.rules.table import load_table, parse_table
 from tests.unit.rules.support import list_cases

@@ -388,3 +388,25 @@ def test_two_groups_on_the_same_nodes_need_two_master_ports() -> None:
             DATA / "good" / f"{TWO}.yaml", declaration=declaration_of_both
         )
         assert ("ports" in list_refused(rules_verdict)) is is_refused
+
+
+@pytest.mark.parametrize(
+    ("service", "unread"), [({}, "containers"), ({"runtime": "native", "image": None}, "ports")]
+)
+def test_a_service_that_may_run_already_is_not_refused_for_its_memory(
+    service: dict[str, Any], unread: str
+) -> None:
+    low = {"memory": MEMORY | {"available_kib": 8 * GIB_IN_KIB}, "ports": []}
+    case = FactCase("vllm-util", TWO, 2, {}, service=service)
+    path, declaration = DATA / "good" / f"{TWO}.yaml", build_stack(case)
+    for facts, is_refused in ((low, True), (low | {unread: None}, False)):
+        reports = build_reports(2, facts, facts)
+        rules_verdict = evaluate_stack(path, declaration=declaration, reports=reports)
+        assert ("vllm-util" in list_refused(rules_verdict)) is is_refused
+
+
+def test_a_node_with_unread_routes_is_not_judged_for_its_pool() -> None:
+    reports = build_reports(2, {"routes": None})
+    skipped = evaluate_stack(DATA / "good" / f"{TWO}.yaml", reports=reports).skipped
+    reasons = {entry.reason for entry in skipped if entry.rule == "pool-overlap"}
+    assert reasons == {"the routes of spark-1 are not known"}

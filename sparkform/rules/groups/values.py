@@ -1,42 +1,11 @@
-"""The model's own limits, and values that are empty or cannot be seen."""
+"""Values that are empty, or that no rule can see."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from sparkform.rules.context import ServiceView
-from sparkform.rules.outcome import RuleFinding, RuleOutcome, RuleSkip
-
-CONTEXT_OPTIONS = ("rope_scaling", "hf_overrides", "rope_theta", "rope_parameters")
-"""Options by which a user says how positions beyond the trained ones are made."""
-
-
-def check_context_length(service: ServiceView) -> Iterator[RuleOutcome]:
-    """Beyond the positions that a model was trained for, its answers fall apart.
-
-    Engines refuse such a start unless VLLM_ALLOW_LONG_MAX_MODEL_LEN or
-    TLLM_ALLOW_LONG_MAX_MODEL_LEN is set, which changes the refusal and not the model.
-    """
-    context = service.settings.get_integer("max_seq_len")
-    if context is None or any(
-        argument.option.split(".")[0] in CONTEXT_OPTIONS for argument in service.settings.arguments
-    ):
-        return
-    model_context = service.shape.max_position if service.shape else None
-    model_context = model_context or service.block.model_facts.max_position
-    if model_context is None:
-        yield RuleSkip(
-            path=service.get_path("maxSeqLen"), reason="the model's longest context is unknown"
-        )
-    elif context > model_context:
-        yield RuleFinding(
-            path=service.settings.get_path("max_seq_len"),
-            message=(
-                f"A context of {context} tokens exceeds the {model_context} that the model "
-                "was trained for."
-            ),
-            remedy=f"maxSeqLen: {model_context}",
-        )
+from sparkform.rules.outcome import RuleFinding, RuleOutcome
 
 
 def check_empty_values(service: ServiceView) -> Iterator[RuleOutcome]:
@@ -83,7 +52,6 @@ def check_unseen_settings(service: ServiceView) -> Iterator[RuleOutcome]:
 
 
 SERVICE_RULES = {
-    "context-exceeds-model": check_context_length,
     "empty-value": check_empty_values,
     "unseen-settings": check_unseen_settings,
 }
