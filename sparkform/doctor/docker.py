@@ -6,11 +6,8 @@ from collections.abc import Iterator
 
 from node.host.plain import as_list, as_mapping
 from sparkform.doctor.check import Check, NodeView
-from sparkform.doctor.versions import is_at_least
-
-MIN_SWARM_TOOLKIT = "1.19"
-"""Before it `swarm-resource` is ignored in the default mode (nvidia-container-toolkit issue 1599,
-fixed by 1600): Swarm then places a task on the GPU and the container gets none."""
+from sparkform.rules.groups.swarm import MIN_TOOLKIT
+from sparkform.versions import is_at_least
 
 RUNTIME = "nvidia"
 
@@ -38,7 +35,7 @@ def check_toolkit(view: NodeView) -> Iterator[Check]:
         return
     if (
         not view.declaration.swarm_enabled
-        or is_at_least(toolkit_facts.version, MIN_SWARM_TOOLKIT) is True
+        or is_at_least(toolkit_facts.version, MIN_TOOLKIT) is True
     ):
         yield view.ok("container toolkit", toolkit_facts.version)
     else:
@@ -46,9 +43,7 @@ def check_toolkit(view: NodeView) -> Iterator[Check]:
             f"{toolkit_facts.version} ignores swarm-resource: a Swarm service would get no GPU"
         )
         fix = "`sudo apt update && sudo apt install nvidia-container-toolkit`, then `pulumi up`"
-        yield view.fail(
-            "container toolkit", f"{message}; {MIN_SWARM_TOOLKIT} or newer is needed", fix
-        )
+        yield view.fail("container toolkit", f"{message}; {MIN_TOOLKIT} or newer is needed", fix)
 
 
 def check_swarm(view: NodeView) -> Iterator[Check]:

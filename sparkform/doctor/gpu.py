@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkform.doctor.check import Check, NodeView
-from sparkform.doctor.versions import is_at_least
+from sparkform.versions import is_at_least
 
 SPARK_COMPUTE_CAPABILITY = "12.1"
 """Compute capability of GB10 (sm_121; NVIDIA CUDA GPUs list)."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkform.doctor.check import Check, NodeView
-from sparkform.doctor.versions import is_at_least
 from sparkform.report.facts import Space
+from sparkform.versions import is_at_least
 
 KIB_PER_GIB = 1024**2
 BYTES_PER_GIB = 1024**3

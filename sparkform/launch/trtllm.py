@@ -24,7 +24,7 @@ from sparkform.launch.request import EngineRank, LaunchRequest
 from sparkform.launch.trtllm_file import ENGINE_FILE_OPTIONS, build_engine_settings, render_yaml
 from sparkform.launch.trtllm_keys import find_key_problems, has_option
 from sparkform.launch.trtllm_mpi import plan_mpi_ranks
-from sparkform.launch.versions import parse_tag_version
+from sparkform.versions import parse_tag_version
 
 ALIASES = {
     "--tensor_parallel_size": "--tp_size",

@@ -13,8 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from packaging.version import Version
+
 from sparkform.errors import Problem
-from sparkform.launch.versions import Version, parse_tag_version, parse_version
+from sparkform.versions import parse_tag_version
 
 DATA = Path(__file__).parent / "data" / "trtllm_keys.json"
 
@@ -31,7 +33,7 @@ def find_allowed_keys(version: Version) -> frozenset[str] | None:
         snapshot["name"]: frozenset(snapshot["keys"]) for snapshot in _load_data()["snapshots"]
     }
     for row in _load_data()["versions"]:
-        if _parse_version(row["since"]) <= version < _parse_version(row["below"]):
+        if Version(row["since"]) <= version < Version(row["below"]):
             nearby_snapshots = [snapshots[name] for name in row["snapshots"]]
             return frozenset(_load_data()["committed"]["keys"]) | frozenset.intersection(
                 *nearby_snapshots
@@ -48,7 +50,7 @@ def describe_known_versions() -> str:
 def has_option(version: Version, option: str) -> bool:
     """Whether trtllm-serve of that version has an option that came later than others."""
     rows = {option_row["option"]: option_row for option_row in _load_data()["options"]}
-    return version >= _parse_version(rows[option]["since"])
+    return version >= Version(rows[option]["since"])
 
 
 def find_key_problems(
@@ -83,10 +85,3 @@ def _list_unknown_keys(engine_file: Mapping[str, object], allowed: frozenset[str
             yield key
         elif isinstance(value, dict) and key in nested:
             yield from (f"{key}.{inner}" for inner in value if inner not in nested[key]["keys"])
-
-
-def _parse_version(text: str) -> Version:
-    version = parse_version(text)
-    if version is None:
-        raise ValueError(f"{text} is not a version")
-    return version

@@ -13,7 +13,6 @@ from sparkform.launch.members import ServiceMember
 from sparkform.launch.paths import NCCL_LIBRARIES, SYSTEM_PATH, VIRTUALENV
 from sparkform.launch.records import LaunchFile, PortUse
 from sparkform.launch.request import EngineRank, LaunchRequest
-from sparkform.launch.versions import parse_tag_version
 from sparkform.launch.vllm_options import (
     ALIASES,
     DATA_PARALLEL_PORT,
@@ -24,6 +23,7 @@ from sparkform.launch.vllm_options import (
     fold_option,
 )
 from sparkform.launch.vllm_ray import plan_ray_ranks
+from sparkform.versions import parse_tag_version
 
 
 def plan_ranks(request: LaunchRequest, declared: VllmService) -> tuple[EngineRank, ...]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 
+from packaging.version import Version
+
 from sparkform.config import Speculative, VllmService
 from sparkform.launch.arguments import format_options
 from sparkform.launch.members import ServiceMember
 from sparkform.launch.request import LaunchRequest
-from sparkform.launch.versions import Version
 
 MASTER_PORT = 29501
 """vLLM's own default (vllm/config/parallel.py)."""
@@ -22,9 +23,9 @@ DATA_PARALLEL_PORT = 29550
 """vLLM's own default of --data-parallel-rpc-port."""
 
 FIRST_VERSIONS = {
-    "--nnodes": Version(0, 11, 1),
-    "--node-rank": Version(0, 11, 1),
-    "--moe-backend": Version(0, 17, 0),
+    "--nnodes": Version("0.11.1"),
+    "--node-rank": Version("0.11.1"),
+    "--moe-backend": Version("0.17.0"),
 }
 """First version that was seen with an option. `--nnodes`: vLLM's own notes of 0.11.1
 (its releases); `--moe-backend`: not in 0.16.0, in 0.17.0."""

@@ -19,8 +19,8 @@ from sparkform.config import Declaration, EffectiveNode
 from sparkform.errors import Problem
 from sparkform.fabric.network import Reports
 from sparkform.launch.paths import get_unit_name
-from sparkform.launch.versions import parse_version
 from sparkform.report.facts import NodeReport
+from sparkform.versions import find_version
 
 VENV, NCCL, GUARD = "native_venv", "native_nccl", "native_guard"
 GIB = 2**30
@@ -81,10 +81,10 @@ def list_guarded_kernels(packages: Mapping[str, str]) -> tuple[str, ...]:
     """Kernels that this vLLM must not choose on a GB10; none where its version is not known."""
     version = packages.get("vllm")
     build = f"{version} {packages.get('torch')}"
-    parsed = parse_version(version or "")
-    if version is None or parsed is None or parsed[:2] == (0, 1):
+    parsed = find_version(version or "")
+    if version is None or parsed is None or parsed.release[:2] == (0, 1):
         return ()
-    is_old = parsed[:3] < native_packages.FIRST_WITHOUT_GUARD
+    is_old = parsed.release < native_packages.FIRST_WITHOUT_GUARD
     return native_packages.GUARDED_KERNELS if is_old or native_packages.BROKEN_CUDA in build else ()
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from packaging.version import Version
+
 from sparkform.config import AnyService, Declaration, EffectiveNode
 from sparkform.models.shape import ModelShape
-from sparkform.rules.images import ImageReference, ImageVersion, parse_image
+from sparkform.rules.images import ImageReference, parse_image
 from sparkform.rules.knowledge import PackagedCatalogue, RulesCatalogue
 from sparkform.rules.settings import ServiceSettings, Setting, read_settings, read_variables
 
@@ -109,7 +111,7 @@ class ServiceView:
         return parse_image(self.block.image) if self.block.image else None
 
     @property
-    def version(self) -> ImageVersion | None:
+    def version(self) -> Version | None:
         """The engine's version as the image's tag tells it."""
         return self.image.version if self.image else None
 

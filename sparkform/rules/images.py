@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(?:\.?rc(\d+))?(?:[.-].*)?")
-RELEASE_RANK = 10_000
-"""Stands for "no release candidate", so that 1.3.0 sorts after 1.3.0rc99."""
+from packaging.version import Version
+
+from sparkform.versions import parse_tag_version
 
 FLOATING_TAG = re.compile(r"latest|nightly|main|dev|edge", re.IGNORECASE)
-
-ImageVersion = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True)
@@ -36,13 +34,10 @@ class ImageReference:
         return self.tag is None or FLOATING_TAG.search(f"{self.name}:{self.tag}") is not None
 
     @property
-    def version(self) -> ImageVersion | None:
-        """The version that the tag starts with: 1.3.0rc10 as (1, 3, 0, 10), 1.3.0 sorts last."""
-        match = VERSION.fullmatch(self.tag or "")
-        if match is None:
-            return None
-        major, minor, patch = (int(part) for part in match.groups()[:3])
-        return major, minor, patch, int(match.group(4)) if match.group(4) else RELEASE_RANK
+    def version(self) -> Version | None:
+        """The version in the tag, without .post, which is a later build of the same release."""
+        version = parse_tag_version(self.text)
+        return Version(str(version).partition(".post")[0]) if version else None
 
 
 def parse_image(text: str) -> ImageReference:
@@ -51,11 +46,3 @@ def parse_image(text: str) -> ImageReference:
     head, slash, name_and_tag = reference.rpartition("/")
     name_and_tag, _, tag = name_and_tag.partition(":")
     return ImageReference(text, head + slash + name_and_tag, tag or None, digest or None)
-
-
-def parse_version(text: str) -> ImageVersion:
-    """The version that a rule names. Raises ValueError for what is none."""
-    version = ImageReference(text, "", text, None).version
-    if version is None:
-        raise ValueError(text)
-    return version

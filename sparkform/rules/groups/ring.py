@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.groups.nccl import BOOTSTRAP_VARIABLES, covers
 from sparkform.rules.outcome import ADVISORY, RuleFinding, RuleOutcome, RuleSkip
+from sparkform.versions import is_at_least
 
-MIN_NCCL = (2, 30)
+MIN_NCCL = "2.30"
 RING_DEVICES = ("rocep1s0f0", "roceP2p1s0f0", "rocep1s0f1", "roceP2p1s0f1")
 FABRIC_INTERFACES = 4
 FABRIC_PREFIXES = ("enp1s0f", "enP2p1s0f")
@@ -75,11 +76,10 @@ def _check_nccl_version(service: ServiceView) -> Iterator[RuleOutcome]:
         reason = f"the catalogue does not know which NCCL {service.image.tagged} has"
         yield RuleSkip(path=service.get_path("image"), reason=reason)
         return
-    parts = tuple(int(part) for part in str(version).split(".")[:2])
-    if parts < MIN_NCCL:
+    if is_at_least(str(version), MIN_NCCL) is False:
         yield RuleFinding(
             path=service.get_path("image"),
-            message=f"The image has NCCL {version}, and a ring needs NCCL 2.30 or newer.",
+            message=f"The image has NCCL {version}, and a ring needs NCCL {MIN_NCCL} or newer.",
             remedy="image: one with NCCL 2.30.7",
         )
 

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 
 from sparkform.rules.context import ServiceView
 from sparkform.rules.outcome import RuleFinding, RuleOutcome, RuleSkip
+from sparkform.versions import is_at_least
 
-MIN_TOOLKIT = (1, 19)
+MIN_TOOLKIT = "1.19"
+"""Before it `swarm-resource` is ignored in the default mode (nvidia-container-toolkit issue 1599,
+fixed by 1600): Swarm then places a task on the GPU and the container gets none."""
 
 
 def check_toolkit_version(service: ServiceView) -> Iterator[RuleOutcome]:
@@ -21,23 +24,19 @@ def check_toolkit_version(service: ServiceView) -> Iterator[RuleOutcome]:
     for node in service.nodes:
         report = service.context.find_report(node.name)
         installed = report.facts.container_toolkit if report else None
-        if installed is None:
+        has_swarm_gpus = is_at_least(installed.version, MIN_TOOLKIT) if installed else None
+        if installed is None or has_swarm_gpus is None:
             reason = f"the container toolkit of {node.name} is not known"
             yield RuleSkip(path=service.get_path("runtime"), reason=reason)
-        elif _parse_version(installed.version) < MIN_TOOLKIT:
+        elif not has_swarm_gpus:
             yield RuleFinding(
                 path=service.get_path("runtime"),
                 message=(
                     f"NVIDIA Container Toolkit {installed.version} of {node.name} gives a Swarm "
-                    "service no GPU; 1.19 or newer is needed."
+                    f"service no GPU; {MIN_TOOLKIT} or newer is needed."
                 ),
                 remedy="runtime: container  # or sudo apt-get install nvidia-container-toolkit",
             )
-
-
-def _parse_version(text: str) -> tuple[int, ...]:
-    digits = (part for part in text.split("-")[0].split("."))
-    return tuple(int(part) for part in digits if part.isdigit())[:2]
 
 
 def check_swarm_rdma(service: ServiceView) -> Iterator[RuleOutcome]:

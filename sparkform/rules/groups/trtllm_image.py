@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from packaging.version import Version
+
 from sparkform.rules.context import ServiceView
-from sparkform.rules.images import parse_version
 from sparkform.rules.outcome import ADVISORY, MANDATORY, RuleFinding, RuleOutcome, RuleSkip
 
-FIRST_BAD, LAST_BAD = parse_version("1.3.0rc6"), parse_version("1.3.0rc18")
-FIRST_GPT_OSS = parse_version("1.2.0rc1")
+FIRST_BAD, LAST_BAD = Version("1.3.0rc6"), Version("1.3.0rc18")
+FIRST_GPT_OSS = Version("1.2.0rc1")
 NEMOTRON_BAD_VERSIONS = {
-    parse_version("1.3.0rc15"): "1.3.0rc15 hangs while it loads Nemotron-3-Super",
-    parse_version("1.2.0rc6"): "1.2.0rc6 locks the kernel up while it maps Nemotron-3-Super",
+    Version("1.3.0rc15"): "1.3.0rc15 hangs while it loads Nemotron-3-Super",
+    Version("1.2.0rc6"): "1.2.0rc6 locks the kernel up while it maps Nemotron-3-Super",
 }
-RC20, RC24 = parse_version("1.3.0rc20"), parse_version("1.3.0rc24")
+RC20, RC24 = Version("1.3.0rc20"), Version("1.3.0rc24")
 GOOD_IMAGE = "image: nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
 LOW_PRECISION_BITS = 8.5
 

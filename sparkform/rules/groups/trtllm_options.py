@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
+from packaging.version import Version
+
 from sparkform.rules.arguments import Argument
 from sparkform.rules.context import ServiceView
-from sparkform.rules.images import ImageVersion, parse_version
 from sparkform.rules.outcome import RuleFinding, RuleOutcome
 from sparkform.rules.setting_sources import TRTLLM_SOURCES
 
@@ -49,9 +50,9 @@ KNOWN_OPTIONS = frozenset(
     )
 )
 # The same source: what came with a later version.
-FIRST_VERSIONS: dict[str, ImageVersion] = {
-    "served_model_name": parse_version("1.3.0rc7"),
-    "kv_cache_dtype": parse_version("1.3.0rc7"),
+FIRST_VERSIONS: dict[str, Version] = {
+    "served_model_name": Version("1.3.0rc7"),
+    "kv_cache_dtype": Version("1.3.0rc7"),
     **dict.fromkeys(
         (
             "tensor_parallel_size",
@@ -62,7 +63,7 @@ FIRST_VERSIONS: dict[str, ImageVersion] = {
             "free_gpu_memory_fraction",
             "config",
         ),
-        parse_version("1.3.0rc1"),
+        Version("1.3.0rc1"),
     ),
 }
 ENGINE_FILE_OPTIONS = ("extra_llm_api_options", "config")

@@ -3,9 +3,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from packaging.version import Version
 
 from sparkform.launch.trtllm_keys import DATA, find_allowed_keys, find_key_problems, has_option
-from sparkform.launch.versions import Version, parse_tag_version, parse_version
+from sparkform.versions import find_version, parse_tag_version
 
 IMAGE = "nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
 
@@ -29,7 +30,7 @@ def test_a_tag_tells_its_version_or_none(image: str, version: str | None) -> Non
 
 def test_candidates_come_before_their_release() -> None:
     texts = ["1.2.0rc3", "1.2.0rc10", "1.2.0", "1.2.1", "1.3.0rc5", "1.3.0rc5.post1", "1.3.0"]
-    versions = [parse_version(text) for text in texts]
+    versions = [find_version(text) for text in texts]
     assert versions == sorted(version for version in versions if version)
 
 
@@ -52,13 +53,13 @@ def test_a_later_key_is_refused_in_an_earlier_image() -> None:
 
 
 def test_versions_outside_the_sources_have_no_keys() -> None:
-    assert find_allowed_keys(Version(1, 1, 0)) is None
-    assert find_allowed_keys(Version(2, 0, 0)) is None
+    assert find_allowed_keys(Version("1.1.0")) is None
+    assert find_allowed_keys(Version("2.0.0")) is None
 
 
 def test_the_served_name_is_an_option_since_its_release() -> None:
-    assert not has_option(Version(1, 3, 0, 6), "--served_model_name")
-    assert has_option(Version(1, 3, 0, 7), "--served_model_name")
+    assert not has_option(Version("1.3.0rc6"), "--served_model_name")
+    assert has_option(Version("1.3.0rc7"), "--served_model_name")
 
 
 def test_every_list_of_the_data_names_its_source() -> None:

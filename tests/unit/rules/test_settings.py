@@ -9,7 +9,7 @@ import pytest
 from sparkform.rules.arguments import Argument, parse_arguments
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
-from sparkform.rules.images import parse_image, parse_version
+from sparkform.rules.images import parse_image
 from sparkform.rules.settings import ServiceSettings, read_settings
 from tests.unit.config.support import build_cluster, build_declaration, trtllm, vllm
 
@@ -240,5 +240,5 @@ def test_an_image_reference_is_taken_apart(
 
 def test_versions_sort_as_they_were_released() -> None:
     order = ["1.2.0rc1", "1.2.0rc10", "1.2.0", "1.2.1", "1.3.0rc5", "1.3.0rc13", "1.3.0"]
-    versions = [parse_version(text) for text in order]
-    assert versions == sorted(versions)
+    versions = [parse_image(f"trtllm:{tag}").version for tag in order]
+    assert versions == sorted(version for version in versions if version)

@@ -7,11 +7,12 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from pulumi_offline.engines import vllm_recipe
 from sparkform.errors import InputError
 from sparkform.launch.paths import VIRTUALENV
-from sparkform.launch.versions import Version, parse_tag_version
+from sparkform.versions import parse_tag_version
 from sparkrack import commands
 from sparkrack.engines import catalogue, images, native, tiny, vllm
 from sparkrack.engines.catalogue import EngineName
@@ -38,9 +39,9 @@ def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_product_reads_the_version_that_the_stand_in_has() -> None:
     made = catalogue.recipe(EngineName.TRTLLM, "1.3.0rc5")
-    assert parse_tag_version(made.reference) == Version(1, 3, 0, 5)
+    assert parse_tag_version(made.reference) == Version("1.3.0rc5")
     assert made.environment["TRTLLM_STAND_IN_VERSION"] == "1.3.0rc5"
-    assert parse_tag_version(catalogue.VLLM_CPU) == Version(0, 32, 0)
+    assert parse_tag_version(catalogue.VLLM_CPU) == Version("0.32.0")
 
 
 def test_an_image_is_named_by_all_that_it_is_made_of(tmp_path: Path) -> None:

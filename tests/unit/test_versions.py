@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sparkform.doctor.versions import is_at_least
+from sparkform.versions import is_at_least
 
 
 @pytest.mark.parametrize(
