@@ -134,7 +134,9 @@ def test_a_stop_is_made_anew_for_each_run_and_begins_by_clearing_the_node(
     for name in STOP_STEPS:
         inputs = container.found[name].inputs
         document = json.loads(inputs["stdin"])
-        assert inputs["triggers"] == [document["want"]["token"]]
+        teardown = f"{name.partition('-stop_previous')[0]}-teardown-id"
+        assert inputs["triggers"] == [document["want"]["token"], teardown]
+        assert container.found[name].deletes_first is None
         assert "node.pyz clear qwen < /dev/null && " in inputs["create"]
         assert "clear" not in inputs["update"]
 
@@ -143,7 +145,9 @@ def test_no_other_step_is_made_anew_for_a_run(container: RegistrationMonitor) ->
     other_commands = [
         command for command in container.list_commands() if command.name not in STOP_STEPS
     ]
-    assert not any("triggers" in command.inputs for command in other_commands)
+    for command in other_commands:
+        if "triggers" in command.inputs:
+            assert command.inputs["triggers"] == [f"{command.name[:7]}-teardown-id"]
 
 
 def test_the_group_follows_the_ranks_and_the_wait_follows_the_group(
