@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from node.ranks.service_objects import CONTAINER, SWARM_SERVICE, UNIT
+from node.ranks.rank import CONTAINER, SWARM_SERVICE, UNIT
 from sparkform.launch.records import Launch, Runtime, hash_launches
 from sparkform.plan.service_state import RankObject, ServiceState
 
