@@ -61,7 +61,7 @@ def _require_platform(journal: Manifest, text: str) -> None:
 def receive_from_peer(journal: Manifest, want: Json, secret: Json) -> list[str]:
     """The others. Raises Refusal with what to do."""
     system, source_fields, service = journal.system, want["source"], want["service"]
-    source = receive.TransferSource(
+    source = receive.SourceConnection(
         source_fields["node"],
         source_fields["addresses"],
         source_fields["own"],
@@ -85,7 +85,7 @@ def receive_from_peer(journal: Manifest, want: Json, secret: Json) -> list[str]:
 
 
 def _receive_and_load(
-    journal: Manifest, want: Json, source: receive.TransferSource, bundle: Bundle
+    journal: Manifest, want: Json, source: receive.SourceConnection, bundle: Bundle
 ) -> str:
     """Its file travels like a model's, and goes once the engine has the image."""
     system, folder_path = journal.system, get_transfer_folder(want["service"], "in")

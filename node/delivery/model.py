@@ -73,7 +73,7 @@ def receive_from_peer(journal: Manifest, want: Json, secret: Json) -> list[str]:
 
 def _receive(journal: Manifest, want: Json, secret: Json) -> list[str]:
     system, source_fields = journal.system, want["source"]
-    source = receive.TransferSource(
+    source = receive.SourceConnection(
         source_fields["node"],
         source_fields["addresses"],
         source_fields["own"],

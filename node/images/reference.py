@@ -14,7 +14,7 @@ DENIED_PHRASES = ("unauthorized", "denied", "no basic auth credentials", "authen
 
 
 @dataclass(frozen=True)
-class ImageReference:
+class PullTarget:
     """`version` is the tag, or the digest where there is one."""
 
     repository: str
@@ -27,10 +27,10 @@ class ImageReference:
         return first if has_host else "docker.io"
 
 
-def parse_reference(text: str) -> ImageReference:
+def parse_reference(text: str) -> PullTarget:
     """
     >>> parse_reference("nvcr.io/nvidia/vllm:26.01-py3")
-    ImageReference(repository='nvcr.io/nvidia/vllm', version='26.01-py3')
+    PullTarget(repository='nvcr.io/nvidia/vllm', version='26.01-py3')
     >>> parse_reference("10.0.0.1:5000/a@sha256:00").version
     'sha256:00'
     """
@@ -38,7 +38,7 @@ def parse_reference(text: str) -> ImageReference:
     head, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:
         head, tag = name, "latest"
-    return ImageReference(head, digest or tag)
+    return PullTarget(head, digest or tag)
 
 
 def to_local_name(text: str) -> str:

@@ -28,7 +28,7 @@ PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True)
-class TransferSource:
+class SourceConnection:
     """How to reach the source: its addresses in this node's networks, and the key."""
 
     who: str
@@ -52,7 +52,7 @@ class TransferSource:
         raise ConnectionLost("; ".join(failures) or "no address of it is known")
 
 
-def fetch_offer(source: TransferSource, name: str) -> Bundle:
+def fetch_offer(source: SourceConnection, name: str) -> Bundle:
     """What the source offers under that name. Raises Refusal where it does not answer."""
     try:
         return bundle.build_from_fields(source.post("/parcel", name=name))
@@ -64,7 +64,11 @@ class Receiver:
     """One parcel on its way to `root`. `has` says which files are right already."""
 
     def __init__(
-        self, source: TransferSource, bundle: Bundle, root: Path, is_present: Callable[[str], bool]
+        self,
+        source: SourceConnection,
+        bundle: Bundle,
+        root: Path,
+        is_present: Callable[[str], bool],
     ) -> None:
         self.source, self.bundle, self.key = source, bundle, source.key
         finished = {path for path in bundle.items if is_present(path)}

@@ -57,9 +57,9 @@ class LoopbackSource:
         text = Bundle(NAME, str(self.root), self.items).to_json()
         self.system.write(f"{offers.FOLDER}/{quote(NAME, safe='')}", text)
 
-    def source(self, receiver: str = "spark-2", key: str = KEY) -> receive.TransferSource:
+    def source(self, receiver: str = "spark-2", key: str = KEY) -> receive.SourceConnection:
         port = self.server.server_address[1]
-        return receive.TransferSource("spark-1", ["127.0.0.1"], LOOPBACK, port, key, receiver)
+        return receive.SourceConnection("spark-1", ["127.0.0.1"], LOOPBACK, port, key, receiver)
 
 
 @pytest.fixture
