@@ -1,4 +1,4 @@
-"""What is ours in a file that others write too: how it goes in, and how only it comes out again.
+"""Formats of files that others write too: our entries go in, and only they come out again.
 
 Each format has `unmerge(text, edits) -> Unmerged`; an edit is the plain JSON value that the
 manifest holds, with what was there before us and what we put there.
