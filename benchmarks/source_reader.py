@@ -41,18 +41,33 @@ def read_tree(path: Path) -> ast.Module | None:
 
 def measure_module(path: str, tree: ast.Module, any_names: frozenset[str]) -> ModuleMeasures:
     """`any_names`: `Any` and its aliases under the names that the module has for them."""
-    scopes = [node for node in ast.walk(tree) if isinstance(node, Scope)]
+    names: set[tuple[int, str]] = set()
+    functions = []
+    nodes: list[tuple[ast.AST, int]] = [(tree, 0)]
+    while nodes:
+        node, scope = nodes.pop()
+        if isinstance(node, Definition):
+            functions.append(_measure_function(path, node, any_names))
+        elif name := get_bound_name(node):
+            names.add((scope, name))
+        inner = id(node) if isinstance(node, Scope) else scope
+        nodes += [(child, inner) for child in ast.iter_child_nodes(node)]
     return ModuleMeasures(
         path=path,
         lines=max((node.end_lineno or 0 for node in tree.body), default=0),
-        names=Counter(name for scope in scopes for name in set(list_bound_names(scope))),
+        names=Counter(name for _, name in names),
         classes=tuple(node.name for node in tree.body if isinstance(node, ast.ClassDef)),
-        functions=tuple(
-            _measure_function(path, node, any_names)
-            for node in ast.walk(tree)
-            if isinstance(node, Definition)
-        ),
+        functions=tuple(functions),
     )
+
+
+def get_bound_name(node: ast.AST) -> str | None:
+    """The parameter, variable or field that a node binds in its scope, if it binds one."""
+    if isinstance(node, ast.Name):
+        return node.id if isinstance(node.ctx, ast.Store) else None
+    if isinstance(node, ast.arg):
+        return node.arg
+    return node.name if isinstance(node, ast.ExceptHandler) else None
 
 
 def _measure_function(path: str, node: Definition, any_names: frozenset[str]) -> FunctionMeasures:
@@ -69,21 +84,6 @@ def _measure_function(path: str, node: Definition, any_names: frozenset[str]) ->
 def _is_decorated_away(node: Definition) -> bool:
     texts = [ast.unparse(decorator) for decorator in node.decorator_list]
     return any(word in text for text in texts for word in UNASKED_DECORATORS)
-
-
-def list_bound_names(scope: Scope) -> Iterator[str]:
-    """Parameters, variables and fields of one scope, comprehensions included."""
-    if isinstance(scope, Definition | ast.Lambda):
-        yield from (argument.arg for argument in _list_arguments(scope.args))
-    bodies: list[ast.AST] = [scope.body] if isinstance(scope, ast.Lambda) else [*scope.body]
-    while bodies:
-        node = bodies.pop()
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
-        elif isinstance(node, ast.ExceptHandler) and node.name:
-            yield node.name
-        if not isinstance(node, Scope):
-            bodies.extend(ast.iter_child_nodes(node))
 
 
 def _list_arguments(arguments: ast.arguments) -> Iterator[ast.arg]:
@@ -117,7 +117,7 @@ def names_any(annotation: ast.AST, any_names: frozenset[str]) -> bool:
 def find_any_aliases(trees: Mapping[str, ast.Module]) -> dict[str, frozenset[str]]:
     """For each module the names under which it has `Any`: its own aliases and imported ones."""
     names: dict[str, set[str]] = {path: {"Any", "typing.Any"} for path in trees}
-    modules = {path.removesuffix(".py").replace("/", "."): path for path in trees}
+    modules = {_get_module_name(path): path for path in trees}
     has_grown = True
     while has_grown:
         before = sum(map(len, names.values()))
@@ -144,13 +144,13 @@ def _list_imported_aliases(
 ) -> Iterator[str]:
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.module:
-            source = _find_module(node.module, modules)
+            source = modules.get(node.module)
             for alias in node.names:
                 if source and alias.name in names[source]:
                     yield alias.asname or alias.name
 
 
-def _find_module(name: str, modules: Mapping[str, str]) -> str | None:
-    """The file of a module; packages of packages/ are named from their own folder on."""
-    matching = (path for module, path in modules.items() if f".{module}".endswith(f".{name}"))
-    return modules.get(name) or next(matching, None)
+def _get_module_name(path: str) -> str:
+    """As it is imported: a project in packages/ is named from its own folder on."""
+    parts = path.removesuffix(".py").removesuffix("/__init__").split("/")
+    return ".".join(parts[2:] if parts[0] == "packages" else parts)
