@@ -85,7 +85,9 @@ class TransferBench:
         offer = self.source.read_receipt(f"offer:model-{to_slug(self.handle)}")
         self.source.run(f"{PROGRAM} apply offer:model-{to_slug(self.handle)}", offer)
         documents = [self._build_document(node) for node in receivers]
-        key = json.dumps({"spread_key": self.source.run("sudo cat /var/lib/sparkform/spread/key")})
+        key = json.dumps(
+            {"transfer_key": self.source.run("sudo cat /var/lib/sparkform/spread/key")}
+        )
         started = time.monotonic()
         with ThreadPoolExecutor(len(receivers)) as pool:
             outputs = list(

@@ -1,8 +1,8 @@
-"""WayBack, NodeAnchor and HostStep: the only makers of remote.Command.
+"""Teardown, NodeAgent and HostStep: the only makers of remote.Command.
 
 Each is a command on a node whose standard input is the document that the planner decided on. The
-anchor installs the node program and claims the node. What comes before it, the way back, gives the
-node back when it is deleted, so the anchor and every step are `deleted_with` it: a step whose
+agent installs the node program and claims the node. What comes before it, the teardown, gives the
+node back when it is deleted, so the agent and every step are `deleted_with` it: a step whose
 creation was killed is in no state, and only the node's own manifest can take it back.
 """
 

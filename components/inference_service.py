@@ -59,7 +59,7 @@ def build_service(component: InferenceService, plan: ServicePlan, context: Servi
     for stage in plan.preparation:
         created[stage.kind] = builder.create_stage(stage, dependencies, created)
         dependencies = [*dependencies, *created[stage.kind].values()]
-    stop_steps = builder.create_stage(plan.slot, dependencies, created, plan.token)
+    stop_steps = builder.create_stage(plan.stop_previous, dependencies, created, plan.token)
     members = [*builder.create_ranks(stop_steps), *builder.create_native_ranks(stop_steps)]
     for stage in plan.after:
         members = [*members, *builder.create_stage(stage, members, created).values()]
@@ -111,7 +111,7 @@ class _Builder:
         return ranks
 
     def create_native_ranks(self, stop_steps: Mapping[str, HostStep]) -> list[pulumi.Resource]:
-        """The ranks that systemd runs, each deleted with its node's slot."""
+        """The ranks that systemd runs, each deleted with its node's `stop_previous`."""
         return [
             self.context.rack.nodes[node].create_step(
                 planned,

@@ -1,7 +1,7 @@
 """What every rank of a service has, whatever runs it: its labels, and what it comes and goes with.
 
-Every rank is made anew with its slot and with nothing else: `replace_with` and `deleted_with` name
-it (docs/design/ranks-and-tokens.md). None restarts by itself.
+Every rank is made anew with its `stop_previous` and with nothing else: `replace_with` and
+`deleted_with` name it (docs/design/ranks-and-tokens.md). None restarts by itself.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ class Run:
         }
 
     def options(self, node: str, provider: docker.Provider) -> pulumi.ResourceOptions:
-        """After every slot of the service; replaced and removed with that of node `slot`."""
+        """After every `stop_previous` of the service; replaced and removed with that of `node`."""
         return pulumi.ResourceOptions(
             parent=self.parent,
             provider=provider,
             depends_on=list(self.stop_steps.values()),
             deleted_with=self.stop_steps[node],
             replace_with=[self.stop_steps[node]],
-            # The slot has made room: what is gone already must not be asked to go first.
+            # `stop_previous` has made room: what is gone already must not be asked to go first.
             delete_before_replace=False,
         )
 

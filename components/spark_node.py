@@ -13,12 +13,12 @@ from components.host_step import HostStep, NodeAgent, Teardown
 from sparkform.plan.steps import PlannedStep
 
 AFTER = {"fabric_confirm": "fabric_address"}
-"""Steps of one node that wait for another one; the rest wait for the anchor alone."""
+"""Steps of one node that wait for another one; the rest wait for the agent alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SparkNodeArgs:
-    """`declared` is the plain spec of the node, which policies read; `steps` the anchor first."""
+    """`declared` is the plain spec of the node, which policies read; `steps` the agent first."""
 
     declared: Mapping[str, Any]
     steps: Mapping[str, PlannedStep]
@@ -38,10 +38,10 @@ class SparkNode(pulumi.ComponentResource):
         super().__init__("sparkform:index:SparkNode", name, dict(args.declared), opts)
         self.connection = args.connection
         planned, options = dict(args.steps), pulumi.ResourceOptions(parent=self)
-        agent = planned.pop("anchor")
-        teardown = Teardown(f"{name}-way-back", agent, args.connection, options)
+        agent = planned.pop("agent")
+        teardown = Teardown(f"{name}-teardown", agent, args.connection, options)
         self.agent = NodeAgent(
-            f"{name}-anchor", agent, args.program, teardown, args.connection, options
+            f"{name}-agent", agent, args.program, teardown, args.connection, options
         )
         self.steps = {}
         for step, planned_step in planned.items():

@@ -66,7 +66,7 @@ def receive_from_peer(journal: Manifest, want: Json, secret: Json) -> list[str]:
         source_fields["addresses"],
         source_fields["own"],
         PORT,
-        secret["spread_key"],
+        secret["transfer_key"],
     )
     bundle = receive.fetch_offer(source, f"image:{service}")
     if docker_images.get_image_id(system, want["name"]) == bundle.about["id"]:

@@ -78,7 +78,7 @@ def _receive(journal: Manifest, want: Json, secret: Json) -> list[str]:
         source_fields["addresses"],
         source_fields["own"],
         PORT,
-        secret["spread_key"],
+        secret["transfer_key"],
     )
     bundle = receive.fetch_offer(source, f"model:{cache.to_slug(want['handle'])}")
     root = system.path(cache.get_model_folder(want["cache"], want["handle"]))

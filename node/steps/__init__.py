@@ -30,7 +30,7 @@ class StepModule(Protocol):
 
 
 STEP_NAMES = (
-    "host_ready",
+    "prerequisites",
     "docker_daemon",
     "nccl_conf",
     "fabric_address",
@@ -43,7 +43,7 @@ STEP_NAMES = (
     "launch_keys",
     "launch_peers",
     "launch_files",
-    "slot",
+    "stop_previous",
     "member",
     "group",
     "ready",
@@ -52,7 +52,7 @@ STEP_NAMES = (
     "native_guard",
     "hub_client",
     "model",
-    "spread_key",
+    "transfer_key",
     "offer",
     "image",
 )

@@ -13,7 +13,8 @@ from node.changes import members as kind
 from node.host.daemons import run_checked
 from node.host.labels import PREFIX
 from node.host.system import System
-from node.ranks import service_objects
+from node.ranks.rank import RANK_LABELS
+from node.ranks.units import list_units, mark_unit
 from node.state.manifest import Manifest
 
 START_LIMIT_S = 60
@@ -23,10 +24,10 @@ Json = Mapping[str, Any]
 def observe(system: System, request: Json) -> dict[str, Any]:
     """`token`: that of the unit that runs for the service that asks, null where none does."""
     service = request.get("service")
-    units = [
-        unit for unit in service_objects.units(system) if unit.service == service and unit.alive
+    tokens = [
+        unit.token for unit in list_units(system) if unit.service == service and unit.is_running
     ]
-    return {"token": units[0].token if units else None}
+    return {"token": tokens[0] if tokens else None}
 
 
 def narrow(observed: Json, want: Json) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def get_disturbance(have: Json, want: Json) -> str:
 def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
     """Starting a unit that runs already changes nothing. Raises Refusal."""
     kind.record(manifest, want["service"])
-    labels = {label: str(want[label.removeprefix(PREFIX)]) for label in service_objects.OF_A_RANK}
-    service_objects.mark(manifest.system, want["service"], want["unit"], labels)
+    labels = {label: str(want[label.removeprefix(PREFIX)]) for label in RANK_LABELS}
+    mark_unit(manifest.system, want["service"], want["unit"], labels)
     run_checked(manifest.system, ["systemctl", "start", want["unit"]], timeout_s=START_LIMIT_S)
     return [f"unit {want['unit']}: started"]

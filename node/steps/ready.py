@@ -2,7 +2,7 @@
 
 want: {"service", "token", "engine", "runtime", "members": [{"rank", "node", "container" or "unit",
 "management_address"}], "url", "served_name", "ready_timeout_s", "silence_timeout_s", "key_file",
-"over_rdma", "checked": {step: {"owner", "run"}}} (node.readiness.wanted). The head's node, that of
+"over_rdma", "checked": {step: {"owner", "run"}}} (node.readiness.target). The head's node, that of
 rank 0, asks for one token over the public address; the others see that it was given. The step
 changes nothing that the node's lock guards, and does not hold it: it may wait for an hour.
 """
@@ -22,14 +22,14 @@ __all__ = ["apply", "compare", "get_disturbance", "narrow", "observe"]
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     """It has no state of its own; but who asks for it gets the engines looked at."""
-    from node.readiness import look
+    from node.readiness import query
 
-    return look.query(system, request)
+    return query.query(system, request)
 
 
 def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
     """Raises Refusal with the failure, what to do, and the log's end; the engine is then gone."""
-    from node.readiness.waiting import wait_until_ready
+    from node.readiness.starting import wait_until_ready
 
     return wait_until_ready(manifest.system, want, get_node(manifest.owner))
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from node.errors import StepError
 from node.host.system import System
-from node.ranks import member_ends
+from node.ranks.stopping import stop_ranks
 from node.state import claim, document, lock, manifest, receipts
 from node.state.manifest import Manifest
 from node.steps import STEPS
 
-ANSWERING_STEPS = ("swarm_token", "swarm_network", "launch_keys", "spread_key")
+ANSWERING_STEPS = ("swarm_token", "swarm_network", "launch_keys", "transfer_key")
 """Steps whose output another step reads: nothing else may stand in it."""
 
 UNLOCKED_STEPS = ("hub_client", "model", "image", "offer", "ready")
@@ -49,7 +49,7 @@ def _stop_engines(system: System, services: Sequence[str]) -> list[str]:
     """What the step disturbs ends in order before it does."""
     if not services:
         return []
-    return member_ends.stop(system, lambda member: member.service in services)
+    return stop_ranks(system, lambda item: item.service in services)
 
 
 def _apply_without_lock(

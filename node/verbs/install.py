@@ -18,7 +18,7 @@ from node.errors import StepError
 from node.host.paths import LIBRARY, LOCK, MANIFEST, STATE, ZIPAPP
 from node.host.system import System, get_draft_path
 from node.state import claim, document, lock, receipts
-from node.verbs.self_removal import ANCHOR
+from node.verbs.self_removal import AGENT
 
 AGENT_MISSING = (
     f"{ZIPAPP} is gone, and only it can take back what {MANIFEST} records. "
@@ -83,12 +83,12 @@ def install(system: System, step_document: document.StepDocument, zipapp: bytes)
         system.path(folder).parent.mkdir(parents=True, exist_ok=True)
         system.make_directory(folder, 0o755)
     with lock.hold(system, f"install for {step_document.owner}"):
-        previous_owner = receipts.read_owner(system, ANCHOR)
+        previous_owner = receipts.read_owner(system, AGENT)
         claim.require_free(system, step_document.owner)
         # First the program, which can take back all that follows.
         system.write(ZIPAPP, zipapp.decode("utf-8", "surrogateescape"), 0o755)
         claim.take(system, step_document.owner)
-        receipts.write(system, ANCHOR, step_document.text)
+        receipts.write(system, AGENT, step_document.text)
     messages = (
         [f"taken over from {previous_owner}"]
         if previous_owner not in (None, step_document.owner)

@@ -29,7 +29,7 @@ from node.host.system import System
 from node.state import claim, lock, receipts
 from node.steps import STEPS
 from node.verbs import install
-from node.verbs.self_removal import ANCHOR
+from node.verbs.self_removal import AGENT
 
 VERSION = 1
 DEFAULT_REQUEST = Request()
@@ -109,11 +109,11 @@ def build_step_readings(system: System, request: Request) -> dict[str, Reading]:
 
     instances = [name for name in to_mapping(request.raw.get("steps")) if _is_instance(name)]
     readings = {f"step {name}": build(name) for name in [*STEPS, *instances]}
-    return {f"step {ANCHOR}": lambda: install.observe(system), **readings}
+    return {f"step {AGENT}": lambda: install.observe(system), **readings}
 
 
 def _is_instance(step: str) -> bool:
-    """`slot:qwen` is looked at beside the step of that module, where the request names it."""
+    """`member:qwen` is observed beside the step of that module, where the request names it."""
     return ":" in step and step.partition(":")[0] in STEPS
 
 

@@ -6,7 +6,7 @@ from node.host import paths
 from node.host.system import System
 from node.ranks import log_archive
 
-ANCHOR = "anchor"
+AGENT = "agent"
 
 
 def remove_agent(system: System) -> list[str]:

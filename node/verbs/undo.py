@@ -32,7 +32,7 @@ ALL_FLAG = "--all"
 
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
-    """`undo STEP` with its owner on stdin; `undo --all`, with the anchor's owner or by hand."""
+    """`undo STEP` with its owner on stdin; `undo --all`, with the agent's owner or by hand."""
     if len(arguments) != 1:
         raise StepError(f"`undo` needs one step, or {ALL_FLAG}.")
     owner = document.parse_owner(stdin)
@@ -85,7 +85,7 @@ def _undo_older_run(manifest: Manifest, entries: Sequence[ManifestEntry], token:
 
 def undo_all(system: System, owner: str | None) -> list[str]:
     """Undo everything, then remove the node program itself."""
-    current_owner = receipts.read_owner(system, self_removal.ANCHOR)
+    current_owner = receipts.read_owner(system, self_removal.AGENT)
     if owner is not None and current_owner not in (None, owner):
         return [f"This node belongs to {current_owner} now, left as it is."]
     stack = claim.read_owner(system)

@@ -1,6 +1,6 @@
 """What differs between the launch that a rank was started with and today's, in words. Pure.
 
-A node's slot keeps a summary of its rank's launch, with digests in place of long texts.
+A node's `stop_previous` keeps a summary of its rank's launch, with digests in place of long texts.
 """
 
 from __future__ import annotations

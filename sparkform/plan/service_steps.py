@@ -1,8 +1,8 @@
 """The steps of one service, in order: which there are, on which nodes, and what each wants. Pure.
 
-BEFORE come those that bring what a rank is started with; the slot ends what runs; then the ranks
-start (natively by a step of theirs), are recorded as a group, and are waited for until they are
-ready. A new kind of step is one row.
+PREPARATION brings what a rank is started with; `stop_previous` ends what runs; then the ranks start
+(natively by a step of theirs), are recorded as a group, and are waited for until they are ready. A
+new kind of step is one entry here.
 """
 
 from __future__ import annotations
@@ -10,55 +10,57 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
 
 from node.host.plain import as_mapping
 from node.steps.launch_peers import add_public_keys
-from sparkform.config import Declaration
-from sparkform.fabric.network import Network, Reports
+from sparkform.config import AnyService, Declaration
 from sparkform.launch.places import get_service_folder, get_unit_name
 from sparkform.launch.records import Launch, LaunchFile
-from sparkform.plan import native_steps
+from sparkform.plan import native_steps, service_state
+from sparkform.plan.context import PlanContext
 from sparkform.plan.launch_differences import summarize_launch
 from sparkform.plan.readiness import build_ready_want
-from sparkform.plan.steps import StackName
+from sparkform.report.receipts import Json
 
-Wants = Mapping[str, Mapping[str, Any]]
+Wants = Mapping[str, Json]
 """By node."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceInputs:
-    """What a service's steps follow from. `checked` are the runs of the steps that a step AFTER
-    makes sure of."""
+    """What a service's steps follow from. `checked` names the runs of the steps that the last stage
+    verifies."""
 
-    declaration: Declaration
-    stack: StackName
-    network: Network
-    reports: Reports
+    context: PlanContext
     service: str
     launches: tuple[Launch, ...]
-    checked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    checked: Mapping[str, Json] = field(default_factory=dict)
 
     @property
-    def owner(self) -> str:
-        return f"{self.stack.project}/{self.stack.stack}"
+    def declared(self) -> AnyService:
+        """The service as the stack file declares it."""
+        return self.context.declaration.services[self.service]
 
 
 @dataclass(frozen=True)
 class ServiceStepKind:
-    """One kind of step. `wants` gets the token of the service's run; those BEFORE get none.
-    `beside` adds what other nodes report to what a node sees. A step `of_node` is one for all that
-    the node ever serves."""
+    """One kind of step. `wants` gets the token of the service's run; those of PREPARATION get none.
+    `add_other_nodes` adds what other nodes report to what a node reports. A shared step is one for
+    all services of its node."""
 
     kind: str
     wants: Callable[[ServiceInputs, str], Wants]
-    add_other_nodes: Callable[[ServiceInputs, Mapping[str, Any]], Mapping[str, Any]] | None = None
+    add_other_nodes: Callable[[ServiceInputs, Json], Json] | None = None
     is_shared: bool = False
 
     def get_step_name(self, service: str) -> str:
         """The step's name on a node."""
         return self.kind if self.is_shared else f"{self.kind}:{service}"
+
+    def get_state(self, inputs: ServiceInputs, node: str) -> Json:
+        """What the rack reports of the step on a node."""
+        state = inputs.context.get_state(node, self.get_step_name(inputs.service))
+        return self.add_other_nodes(inputs, state) if self.add_other_nodes else state
 
 
 def get_node_path(launch: Launch, file: LaunchFile) -> str:
@@ -94,19 +96,13 @@ def _plan_launch_peers(inputs: ServiceInputs, token: str) -> Wants:
     }
 
 
-def _add_public_keys(inputs: ServiceInputs, state: Mapping[str, Any]) -> Mapping[str, Any]:
+def _add_public_keys(inputs: ServiceInputs, state: Json) -> Json:
     """By node, as far as they are made."""
-    step = LAUNCH_KEYS.get_step_name(inputs.service)
-    wants = _plan_launch_keys(inputs, "")
-    keys = {
-        node: as_mapping(as_mapping(inputs.reports[node].steps.get(step)).get("keys")).get(
-            want["path"]
-        )
-        for node, want in wants.items()
-    }
-    return add_public_keys(
-        state, {node: as_mapping(node_key).get("public") for node, node_key in keys.items()}
-    )
+    step, public_keys = LAUNCH_KEYS.get_step_name(inputs.service), {}
+    for node, want in _plan_launch_keys(inputs, "").items():
+        keys = as_mapping(inputs.context.get_state(node, step).get("keys"))
+        public_keys[node] = as_mapping(keys.get(str(want["path"]))).get("public")
+    return add_public_keys(state, public_keys)
 
 
 def _plan_launch_files(inputs: ServiceInputs, token: str) -> Wants:
@@ -116,7 +112,7 @@ def _plan_launch_files(inputs: ServiceInputs, token: str) -> Wants:
     return {node: want for node, want in wants.items() if want["files"] or want["secrets"]}
 
 
-def _build_files_want(launch: Launch) -> Mapping[str, Any]:
+def _build_files_want(launch: Launch) -> Json:
     files = () if launch.runtime == "swarm" else launch.files
     return {
         "service": launch.service,
@@ -131,15 +127,15 @@ def _build_files_want(launch: Launch) -> Mapping[str, Any]:
     }
 
 
-def _plan_slot(inputs: ServiceInputs, token: str) -> Wants:
+def _plan_stop_previous(inputs: ServiceInputs, token: str) -> Wants:
     """On each node of a rank; for Swarm on the head too, which alone can end Swarm services."""
     ranks = {launch.node: launch for launch in inputs.launches}
     is_swarm = inputs.launches[0].runtime == "swarm"
-    nodes = dict.fromkeys([*((inputs.declaration.head.name,) if is_swarm else ()), *ranks])
-    return {node: _build_slot_want(inputs.service, token, ranks.get(node)) for node in nodes}
+    nodes = dict.fromkeys([*((inputs.context.declaration.head.name,) if is_swarm else ()), *ranks])
+    return {node: _build_stop_want(inputs.service, token, ranks.get(node)) for node in nodes}
 
 
-def _build_slot_want(service: str, token: str, launch: Launch | None) -> Mapping[str, Any]:
+def _build_stop_want(service: str, token: str, launch: Launch | None) -> Json:
     ports = launch.ports if launch else ()
     return {
         "service": service,
@@ -159,7 +155,7 @@ def _plan_member(inputs: ServiceInputs, token: str) -> Wants:
             "service": inputs.service,
             "token": token,
             "rank": launch.rank,
-            "owner": inputs.owner,
+            "owner": str(inputs.context.stack),
             "unit": get_unit_name(inputs.service),
         }
         for launch in inputs.launches
@@ -171,20 +167,23 @@ def _plan_native(kind: str) -> Callable[[ServiceInputs, str], Wants]:
     """The step of that kind, on the nodes that need it."""
 
     def plan_wants(inputs: ServiceInputs, token: str) -> Wants:
-        planned = native_steps.plan_native_wants(inputs.declaration, inputs.service, inputs.reports)
+        planned = native_steps.plan_native_wants(
+            inputs.context.declaration, inputs.service, inputs.context.reports
+        )
         native_wants = {node: _find_kind(kind, steps) for node, steps in planned.items()}
         return {node: want for node, want in native_wants.items() if want is not None}
 
     return plan_wants
 
 
-def _find_kind(kind: str, steps: Wants) -> Mapping[str, Any] | None:
+def _find_kind(kind: str, steps: Wants) -> Json | None:
     return next((want for step, want in steps.items() if step.partition(":")[0] == kind), None)
 
 
 def _plan_ready(inputs: ServiceInputs, token: str) -> Wants:
+    context, launches = inputs.context, inputs.launches
     want = build_ready_want(
-        inputs.declaration, inputs.service, inputs.launches, inputs.network, token, inputs.checked
+        context.declaration, inputs.service, launches, context.network, token, inputs.checked
     )
     return {launch.node: want for launch in inputs.launches}
 
@@ -192,7 +191,7 @@ def _plan_ready(inputs: ServiceInputs, token: str) -> Wants:
 def _plan_group(inputs: ServiceInputs, token: str) -> Wants:
     ranks = [launch.rank for launch in inputs.launches]
     want = {"service": inputs.service, "token": token, "ranks": ranks}
-    return {inputs.declaration.head.name: want}
+    return {inputs.context.declaration.head.name: want}
 
 
 LAUNCH_KEYS = ServiceStepKind("launch_keys", _plan_launch_keys)
@@ -207,11 +206,11 @@ PREPARATION: Sequence[ServiceStepKind] = (
     LAUNCH_PEERS,
     LAUNCH_FILES,
 )
-SLOT = ServiceStepKind("slot", _plan_slot)
+STOP_PREVIOUS = ServiceStepKind(service_state.STOP_PREVIOUS, _plan_stop_previous)
 MEMBER = ServiceStepKind("member", _plan_member)
-GROUP = ServiceStepKind("group", _plan_group)
+GROUP = ServiceStepKind(service_state.GROUP, _plan_group)
 READY = ServiceStepKind("ready", _plan_ready)
-QUERIED = (GUARD, LAUNCH_KEYS, LAUNCH_PEERS, LAUNCH_FILES, SLOT, MEMBER)
+QUERIED = (GUARD, LAUNCH_KEYS, LAUNCH_PEERS, LAUNCH_FILES, STOP_PREVIOUS, MEMBER)
 """Kinds that look at a node on behalf of a service."""
 
 
@@ -231,8 +230,5 @@ def list_requests(declaration: Declaration, node: str) -> dict[str, Mapping[str,
 def _list_queried_kinds(
     declaration: Declaration, service: str, node: str
 ) -> Sequence[ServiceStepKind]:
-    return (
-        QUERIED
-        if node in [service_node.name for service_node in declaration.list_service_nodes(service)]
-        else (SLOT,)
-    )
+    has_rank = node in [member.name for member in declaration.list_service_nodes(service)]
+    return QUERIED if has_rank else (STOP_PREVIOUS,)

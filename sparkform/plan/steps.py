@@ -12,7 +12,7 @@ STATELESS_PHRASES = {
     "fabric_confirm": "will be confirmed by a fresh login",
     "swarm_token": "will be read",
     "swarm_network": "will be read",
-    "slot": "will be made free",
+    "stop_previous": "will be made free",
     "member": "will be started anew",
     "group": "will be recorded as started",
     "ready": "will be asked for one token",
@@ -27,8 +27,11 @@ class StackName:
     project: str
     stack: str
 
+    def __str__(self) -> str:
+        return f"{self.project}/{self.stack}"
+
     def owner(self, node: str, step: str) -> str:
-        return f"{self.project}/{self.stack}/{node}/{step}"
+        return f"{self}/{node}/{step}"
 
 
 @dataclass(frozen=True)

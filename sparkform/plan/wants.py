@@ -13,14 +13,14 @@ from typing import Any
 
 from node.host.labels import PREFIX
 from node.network.link_config import LinkConfig
-from node.steps import docker_daemon, fabric_address, host_ready, swarm
+from node.steps import docker_daemon, fabric_address, prerequisites, swarm
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.fabric.network import FabricInterface, Network
 from sparkform.report.facts import NodeReport
 
 Want = Mapping[str, Any]
-AGENT = "anchor"
-HOST_STEPS = ("host_ready", "docker_daemon", "nccl_conf")
+AGENT = "agent"
+HOST_STEPS = ("prerequisites", "docker_daemon", "nccl_conf")
 FABRIC_STEPS = ("fabric_address", "fabric_confirm")
 LABEL = f"{PREFIX}node"
 """Label of a Swarm node: its name in the stack file, which services place their ranks by."""
@@ -50,7 +50,7 @@ def plan_node_wants(
 ) -> dict[str, Want]:
     """The steps that concern nothing but the node itself."""
     wants: dict[str, Want] = {
-        "host_ready": _build_prerequisites_want(declaration, inputs.node),
+        "prerequisites": _build_prerequisites_want(declaration, inputs.node),
         "docker_daemon": docker_daemon.build_want(_find_gpu_uuid(declaration, inputs.report)),
         "nccl_conf": NCCL_CONF,
     }
@@ -83,7 +83,7 @@ def _build_prerequisites_want(declaration: Declaration, node: EffectiveNode) -> 
     is_ours = (
         node.model_directory == type(declaration.cluster).model_fields["model_directory"].default
     )
-    return host_ready.Want(
+    return prerequisites.Want(
         user=node.user,
         docker_group=True,
         linger=True,

@@ -1,4 +1,4 @@
-"""`remote.Command` is made in host_step.py alone, so that every command has its anchor."""
+"""`remote.Command` is made in host_step.py alone, so that every command has its agent."""
 
 from __future__ import annotations
 

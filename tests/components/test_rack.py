@@ -73,7 +73,7 @@ def register_away() -> RegistrationMonitor:
 
 
 def list_steps(record: RegistrationMonitor) -> list[Registered]:
-    suffixes = ("-way-back", "-anchor")
+    suffixes = ("-teardown", "-agent")
     return [
         registered
         for registered in record.list_commands()
@@ -85,27 +85,27 @@ def get_node(registered: Registered) -> str:
     return "-".join(registered.name.split("-")[:2])
 
 
-def test_every_step_waits_for_its_nodes_anchor_and_goes_with_its_way_back(
+def test_every_step_waits_for_its_nodes_agent_and_goes_with_its_teardown(
     switch: RegistrationMonitor,
 ) -> None:
     assert len(list_steps(switch)) == 3 * 7 + 2
     for step in list_steps(switch):
-        assert step.deleted_with == f"{get_node(step)}-way-back"
-        assert f"{get_node(step)}-anchor" in step.depends_on
+        assert step.deleted_with == f"{get_node(step)}-teardown"
+        assert f"{get_node(step)}-agent" in step.depends_on
 
 
-def test_the_way_back_is_known_before_anything_is_done_and_goes_last(
+def test_the_teardown_is_known_before_anything_is_done_and_goes_last(
     switch: RegistrationMonitor,
 ) -> None:
     for number in (1, 2, 3):
         teardown, agent = (
-            switch.found[f"spark-{number}-way-back"],
-            switch.found[f"spark-{number}-anchor"],
+            switch.found[f"spark-{number}-teardown"],
+            switch.found[f"spark-{number}-agent"],
         )
         assert (teardown.depends_on, teardown.deleted_with) == (frozenset(), "")
         assert teardown.inputs["create"] == teardown.inputs["update"] == "cat > /dev/null"
         assert "node.pyz undo --all" in teardown.inputs["delete"]
-        assert json.loads(teardown.inputs["stdin"])["owner"].endswith(f"/spark-{number}/anchor")
+        assert json.loads(teardown.inputs["stdin"])["owner"].endswith(f"/spark-{number}/agent")
         assert agent.depends_on == {teardown.name}
         assert agent.deleted_with == teardown.name
 
@@ -119,9 +119,9 @@ def test_resources_stand_below_the_component_that_they_belong_to(
         if get_node(command) == "spark-2"
     }
     assert parents == {
-        "spark-2-way-back": "spark-2",
-        "spark-2-anchor": "spark-2",
-        "spark-2-host_ready": "spark-2",
+        "spark-2-teardown": "spark-2",
+        "spark-2-agent": "spark-2",
+        "spark-2-prerequisites": "spark-2",
         "spark-2-docker_daemon": "spark-2",
         "spark-2-nccl_conf": "spark-2",
         "spark-2-fabric_address": "spark-2",
@@ -224,4 +224,4 @@ def test_each_step_that_differs_says_so_on_its_resource(caplog: pytest.LogCaptur
     caplog.set_level(logging.INFO)
     register_untouched("direct", 2)
     messages = [record.getMessage() for record in caplog.records]
-    assert "spark-2 anchor: the node program is not installed, will be" in messages
+    assert "spark-2 agent: node agent is not installed, will be installed" in messages

@@ -93,14 +93,14 @@ def list_ranks(record: RegistrationMonitor) -> list[Registered]:
     return [record.found[f"qwen-rank-{rank}"] for rank in (0, 1)]
 
 
-STOP_STEPS = {"spark-1-slot-qwen", "spark-2-slot-qwen"}
+STOP_STEPS = {"spark-1-stop_previous-qwen", "spark-2-stop_previous-qwen"}
 
 
-def test_every_rank_waits_for_all_slots_and_comes_and_goes_with_its_own(
+def test_every_rank_waits_for_all_stops_and_comes_and_goes_with_its_own(
     container: RegistrationMonitor,
 ) -> None:
     for rank, registered in enumerate(list_ranks(container)):
-        stop_step = f"spark-{rank + 1}-slot-qwen"
+        stop_step = f"spark-{rank + 1}-stop_previous-qwen"
         assert registered.depends_on >= STOP_STEPS
         assert registered.deleted_with == stop_step
         assert registered.replace_with == {stop_step}
@@ -110,7 +110,7 @@ def test_every_rank_waits_for_all_slots_and_comes_and_goes_with_its_own(
         )
 
 
-def test_swarm_ranks_and_their_files_come_and_go_with_the_heads_slot(
+def test_swarm_ranks_and_their_files_come_and_go_with_the_heads_stop(
     swarm: RegistrationMonitor,
 ) -> None:
     stored = [
@@ -121,14 +121,14 @@ def test_swarm_ranks_and_their_files_come_and_go_with_the_heads_slot(
     assert len(stored) == 2 + 2 + 1
     for registered in stored:
         assert (registered.deleted_with, registered.provider) == (
-            "spark-1-slot-qwen",
+            "spark-1-stop_previous-qwen",
             "spark-1-docker",
         )
-        assert registered.replace_with == {"spark-1-slot-qwen"}
+        assert registered.replace_with == {"spark-1-stop_previous-qwen"}
         assert registered.deletes_first is False
 
 
-def test_a_slot_is_made_anew_for_each_run_and_begins_by_clearing_the_node(
+def test_a_stop_is_made_anew_for_each_run_and_begins_by_clearing_the_node(
     container: RegistrationMonitor,
 ) -> None:
     for name in STOP_STEPS:
@@ -155,7 +155,7 @@ def test_the_group_follows_the_ranks_and_the_wait_follows_the_group(
         assert "spark-1-group-qwen" in registered[f"spark-{number}-ready-qwen"].depends_on
 
 
-def test_slots_stand_on_the_rack_and_on_the_launchs_files(container: RegistrationMonitor) -> None:
+def test_stops_stand_on_the_rack_and_on_the_launchs_files(container: RegistrationMonitor) -> None:
     for name in STOP_STEPS:
         dependencies = container.found[name].depends_on
         assert {"spark-1-launch_files-qwen", "spark-2-launch_files-qwen"} <= dependencies
@@ -167,7 +167,9 @@ def test_ranks_bear_the_labels_by_which_they_are_found(container: RegistrationMo
         labels = {item["label"]: item["value"] for item in registered.inputs["labels"]}
         assert labels["sparkform.rank"] == str(rank)
         assert (labels["sparkform.service"], labels["sparkform.owner"]) == ("qwen", "sparkform/rec")
-        token = json.loads(container.found["spark-1-slot-qwen"].inputs["stdin"])["want"]["token"]
+        token = json.loads(container.found["spark-1-stop_previous-qwen"].inputs["stdin"])["want"][
+            "token"
+        ]
         assert labels["sparkform.token"] == token
 
 

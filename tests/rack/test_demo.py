@@ -79,7 +79,7 @@ def test_the_demo_shows_drift_mends_it_and_leaves_nothing(name: str, tmp_path: P
     assert time.monotonic() - started < SHOWN_LIMIT_S
     shown = chapters(done.stdout)
     assert (
-        "spark-1 anchor: the node program is not installed, will be"
+        "spark-1 agent: node agent is not installed, will be installed"
         in shown["What differs on two untouched machines"]
     )
     made = int(re.findall(r"\+ (\d+) created", shown["Make it so"])[-1])
@@ -122,7 +122,7 @@ def test_an_interrupt_takes_everything_down(name: str, tmp_path: Path) -> None:
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
-            if "host_ready creating" in line:
+            if "prerequisites creating" in line:
                 break
         assert inventory.containers(name) != []
         assert processes_that_name(str(tmp_path)) != []

@@ -55,9 +55,9 @@ JOINED = (f"open {MANIFEST}", 2, 0)  # made, and not yet in the manifest
 ON_EACH = [
     [
         Point(("install",), moved(ZIPAPP)),
-        Point(("install",), moved(f"{RECEIPTS}/anchor.json")),
+        Point(("install",), moved(f"{RECEIPTS}/agent.json")),
     ],
-    step("host_ready", ("run loginctl enable-linger", 1, 0)),
+    step("prerequisites", ("run loginctl enable-linger", 1, 0)),
     step(
         "docker_daemon",
         (moved("/etc/docker/daemon.json"), 1, 0),

@@ -139,7 +139,7 @@ def test_no_services_stop_every_engine_and_keep_the_rack(served: Served) -> None
     block, served.deployment.services = served.deployment.services, {}
     done = served.deployment.up()
     assert not served.answers_now()
-    assert done.operations[f"{served.head}-anchor"] == "same"
+    assert done.operations[f"{served.head}-agent"] == "same"
     assert served.deployment.up().changed == set()
     served.deployment.services = block
     served.up()

@@ -77,7 +77,7 @@ def served(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 def of_the_host(done: PulumiOutcome) -> set[str]:
     """Steps that changed and belong to nothing that a model or a service needs."""
-    parts = ("model", "offer", "tiny", "hub_client", "spread_key")
+    parts = ("model", "offer", "tiny", "hub_client", "transfer_key")
     return {name for name in done.changed_steps if not any(part in name for part in parts)}
 
 

@@ -30,7 +30,7 @@ import sys, time
 sys.path.insert(0, "{ZIPAPP}")
 from node.state import lock
 from node.host.system import System
-with lock.hold(System(), "apply host_ready for lab/other/spark-2/host_ready"):
+with lock.hold(System(), "apply prerequisites for lab/other/spark-2/prerequisites"):
     time.sleep(22)
 """
 
@@ -117,7 +117,7 @@ def test_who_holds_a_node_is_said_as_soon_as_one_waits_for_it(
     done = deployed.run("up", "--yes", "--skip-preview")
     machines.must("spark-2", "rm /tmp/hold.py")
     assert (done.exit_code, done.errors) == (0, [])
-    who = "waits: The node is held by apply host_ready for lab/other/spark-2/host_ready since"
+    who = "waits: The node is held by apply prerequisites for lab/other/spark-2/prerequisites since"
     assert [line for line in done.printed if who in line]
 
 
@@ -138,7 +138,7 @@ def test_what_a_killed_run_left_waiting_gives_up(
     wait_until(lambda: not runs_on(machines, "/tmp/hold.py"), "the holder does not end", 30)
     machines.must("spark-2", "rm /tmp/hold.py")
     deployed.recover()
-    assert deployed.up().changed == {"spark-2-host_ready"}
+    assert deployed.up().changed == {"spark-2-prerequisites"}
 
 
 def test_a_newer_program_undoes_what_an_older_one_did_from_the_backend_alone(
@@ -152,7 +152,7 @@ def test_a_newer_program_undoes_what_an_older_one_did_from_the_backend_alone(
         "spark-1", f"base64 -d | sudo tee {ZIPAPP} > /dev/null", base64.b64encode(newer).decode()
     )
     said = deployed.preview().messages
-    assert said == ["spark-1 anchor: the node program is of another version, will be replaced"]
+    assert said == ["spark-1 agent: node agent will be upgraded"]
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -40,7 +40,7 @@ def build_declaration(topology: str, count: int, **cluster: Any) -> Declaration:
 
 def get_agent_sha256(reports: Mapping[str, NodeReport]) -> str:
     """The sha256 of the node program that the recording was made with."""
-    (sha256,) = {str(_to_mapping(report.steps["anchor"])["sha256"]) for report in reports.values()}
+    (sha256,) = {str(_to_mapping(report.steps["agent"])["sha256"]) for report in reports.values()}
     return sha256
 
 

@@ -44,7 +44,7 @@ def silence_node(observation: Observation, node: str, kind: str = "unreachable")
 
 def get_recorded_agent(observation: Observation) -> str:
     """The digest of the node program that was there: later ones would be drift."""
-    agents = [report.steps.get("anchor") for report in observation.reports.values()]
+    agents = [report.steps.get("agent") for report in observation.reports.values()]
     digests = [agent["sha256"] for agent in agents if isinstance(agent, dict)]
     return str(digests[0])
 

@@ -65,5 +65,5 @@ class Serving:
 
     def has_restarted(self, outcome: PulumiOutcome) -> bool:
         """The service was made anew, and nothing of the rack was touched."""
-        slots = {name for name in outcome.changed_steps if "-slot-" in name}
-        return bool(slots) and all(self.name in name for name in outcome.changed_steps)
+        stop_steps = {name for name in outcome.changed_steps if "-stop_previous-" in name}
+        return bool(stop_steps) and all(self.name in name for name in outcome.changed_steps)

@@ -27,7 +27,7 @@ TYPES_TO_COME = {
     "node/images": 0.12,
     "node/network": 0.59,
     "node/readiness": 0.15,
-    "node/steps": 0.77,
+    "node/steps": 0.78,
     "policies": 0.24,
     "sparkform/catalogue": 0.2,
     "sparkform/commands": 0.17,

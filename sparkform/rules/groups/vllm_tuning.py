@@ -80,7 +80,7 @@ def _check_available_memory(service: ServiceView, share: float, path: str) -> It
 
 
 def _is_serving(service: ServiceView) -> bool:
-    """Whether engines of ours hold memory of its nodes, which their slots give back first.
+    """Whether engines of ours hold memory of its nodes, which `stop_previous` gives back first.
 
     A native engine is known by its API's port.
     """

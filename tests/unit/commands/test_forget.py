@@ -79,9 +79,9 @@ def test_a_machine_that_is_on_is_not_forgotten_unless_that_is_said(
     ran = sparkform("forget", stack, "spark-2", "--yes")
     assert ran.code == 2
     assert "spark-2 is still there: [127.0.0.1]:1 refuses connections" in ran.err
-    assert "spark-2-anchor" in list_names(state)
+    assert "spark-2-agent" in list_names(state)
     assert sparkform("forget", stack, "spark-2", "--yes", "--even-if-it-answers").code == 0
-    assert "spark-2-anchor" not in list_names(state)
+    assert "spark-2-agent" not in list_names(state)
 
 
 def test_a_node_that_answers_is_told_to_be_given_back_in_order(

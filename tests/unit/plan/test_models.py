@@ -69,7 +69,7 @@ def test_the_first_node_downloads_and_the_others_fetch_over_the_fabric(
     declaration = build_declaration(topology, count, models=[HANDLE])
     plan = build_plan(declaration, load_reports(f"{topology}-{count}-up"))
     head = list_wants(plan, "spark-1")
-    assert set(head) == {"hub_client", "spread_key", f"model:{SLUG}", f"offer:model-{SLUG}"}
+    assert set(head) == {"hub_client", "transfer_key", f"model:{SLUG}", f"offer:model-{SLUG}"}
     assert head[f"model:{SLUG}"]["source"]["kind"] == "hub"
     listen = head[f"offer:model-{SLUG}"]["listen"]
     for node in declaration.nodes[1:]:

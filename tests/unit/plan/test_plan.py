@@ -43,9 +43,9 @@ def test_a_rack_that_is_up_is_in_sync_and_hands_its_receipts_on(topology: str, c
         assert step.decision.document == reports[step.node].receipts[step.step]
 
 
-def test_a_newer_node_program_changes_the_anchors_and_nothing_else() -> None:
+def test_a_newer_node_program_changes_the_agents_and_nothing_else() -> None:
     plan = build_plan(build_declaration("direct", 2), load_reports("direct-2-up"), "newer")
-    assert {step.step for step in plan.steps if not step.decision.in_sync} == {"anchor"}
+    assert {step.step for step in plan.steps if not step.decision.in_sync} == {"agent"}
 
 
 def test_each_node_is_owned_by_this_stack_and_step() -> None:

@@ -17,7 +17,7 @@ from sparkform.plan.secrets import StackSecrets
 from sparkform.plan.service_steps import list_requests
 from sparkform.report.facts import NodeReport
 from tests.support.planning import STACK, build_declaration, get_agent_sha256, load_reports
-from tests.unit.plan.test_groups import build_launch
+from tests.unit.plan.test_runs import build_launch
 
 SERVICE = {
     "engine": "vllm",
@@ -32,7 +32,7 @@ SERVICE = {
 KEY, SALT = "sk-not-a-real-key", bytes(16)
 SECRET = "/var/lib/sparkform/services/qwen/secrets/api-key"
 NO_SECRETS = StackSecrets()
-TRANSFER_STEPS = {"image", "model", "offer", "spread_key", "hub_client"}
+TRANSFER_STEPS = {"image", "model", "offer", "transfer_key", "hub_client"}
 Reports = dict[str, NodeReport]
 
 
@@ -86,7 +86,7 @@ def apply_plan(plan: RackPlan, reports: Reports) -> Reports:
         }
         applied[launch.node] = add_states(
             applied[launch.node],
-            slot__qwen={"members": [member]},
+            stop_previous__qwen={"members": [member]},
             launch_files__qwen={"files": digests, "secrets": {}},
         )
     return applied
@@ -113,12 +113,12 @@ def up() -> Reports:
     return apply_plan(build_plan(build_service_declaration(), reports), reports)
 
 
-def test_a_new_service_is_files_slots_group_and_ready_and_nothing_of_the_rack() -> None:
+def test_a_new_service_is_files_stops_group_and_ready_and_nothing_of_the_rack() -> None:
     plan = build_plan(build_service_declaration(), load_reports("direct-2-up"))
     on_both = {
         f"spark-{number} {kind}:qwen"
         for number in (1, 2)
-        for kind in ("launch_files", "slot", "ready")
+        for kind in ("launch_files", "stop_previous", "ready")
     }
     assert list_changing(plan) == {*on_both, "spark-1 group:qwen"}
     assert plan.services["qwen"].lines == ("service qwen: does not run, will be started",)
@@ -216,12 +216,13 @@ def test_two_services_on_one_node_are_refused() -> None:
     assert str(problem).startswith("services.gemma.nodes: spark-1 runs service qwen already; ")
 
 
-def test_a_service_in_the_swarm_has_a_slot_on_the_head_that_ends_only_its_own() -> None:
+def test_a_service_in_the_swarm_has_a_stop_on_the_head_that_ends_only_its_own() -> None:
     step = {**SERVICE, "runtime": "swarm", "nodes": ["spark-2"], "tensorParallel": 1}
     plan = build_plan(build_declaration_with({"qwen": step}), load_reports("direct-2-up"))
-    slots = plan.services["qwen"].slot.steps
+    stop_steps = plan.services["qwen"].stop_previous.steps
     ranks = {
-        node: json.loads(step.decision.document)["want"]["rank"] for node, step in slots.items()
+        node: json.loads(step.decision.document)["want"]["rank"]
+        for node, step in stop_steps.items()
     }
     assert ranks == {"spark-1": None, "spark-2": 0}
     assert plan.docker_nodes == ("spark-1",)
@@ -256,10 +257,10 @@ def test_launch_keys_come_before_those_who_trust_them() -> None:
 def test_nodes_are_asked_about_the_services_that_they_have_a_part_in() -> None:
     service = {**SERVICE, "nodes": ["spark-2"], "tensorParallel": 1}
     declaration = build_declaration_with({"qwen": service})
-    assert list_requests(declaration, "spark-2")["slot:qwen"]["service"] == "qwen"
+    assert list_requests(declaration, "spark-2")["stop_previous:qwen"]["service"] == "qwen"
     assert "launch_files:qwen" in list_requests(declaration, "spark-2")
     # It may have run there before.
-    assert list(list_requests(declaration, "spark-1")) == ["slot:qwen"]
+    assert list(list_requests(declaration, "spark-1")) == ["stop_previous:qwen"]
 
 
 def test_the_outputs_name_the_first_services_url(up: Reports) -> None:

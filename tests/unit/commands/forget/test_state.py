@@ -49,8 +49,8 @@ def test_all_of_the_node_goes_and_all_of_the_others_stays(state: dict[str, Any])
     assert removed == set(forgotten.names)
     assert removed == {
         "spark-2",
-        "spark-2-anchor",
-        "spark-2-host_ready",
+        "spark-2-agent",
+        "spark-2-prerequisites",
         "spark-2-docker_daemon",
         "spark-2-nccl_conf",
         "spark-2-fabric_address",
@@ -77,8 +77,8 @@ def test_the_exported_document_itself_is_not_touched(state: dict[str, Any]) -> N
 def test_a_node_whose_name_begins_like_another_ones_is_another_node(state: dict[str, Any]) -> None:
     text = json.dumps(state).replace("spark-1", "spark-2-swarm")
     forgotten = remove_node(json.loads(text), "spark-2")
-    assert "spark-2-swarm-anchor" in list_names(forgotten.document)
-    assert "spark-2-anchor" not in list_names(forgotten.document)
+    assert "spark-2-swarm-agent" in list_names(forgotten.document)
+    assert "spark-2-agent" not in list_names(forgotten.document)
 
 
 def test_a_link_goes_with_its_last_end(state: dict[str, Any]) -> None:

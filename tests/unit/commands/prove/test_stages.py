@@ -92,7 +92,7 @@ def test_nothing_is_run_after_the_first_failure() -> None:
 
 def test_the_telling_line_is_picked() -> None:
     stage = list_stages(build_declaration(), "big", MODELS)[0]
-    lines = ("spark-1 host_ready: …", ANSWERS, "Outputs:")
+    lines = ("spark-1 prerequisites: …", ANSWERS, "Outputs:")
     (won, *_) = prove_stages([stage], lambda proof_stage: StageOutcome(True, lines, 1.0))
     assert find_telling_line(won) == ANSWERS
     failure_lines = (

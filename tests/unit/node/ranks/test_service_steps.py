@@ -10,8 +10,9 @@ import pytest
 
 from node.errors import StepError
 from node.host.paths import SERVICES
+from node.ranks import stopping
 from node.state import document
-from node.steps import STEPS, launch_files, slot
+from node.steps import STEPS, launch_files, stop_previous
 from node.verbs import apply, clear, undo
 from tests.support.fake_ranks import MADE_S, SSH, FakeRanks, add_ranks
 from tests.support.fake_spark import FakeSpark, claim_node
@@ -46,7 +47,7 @@ MEMBER = {
 }
 
 
-def build_slot_want(token: str = "today-1", rank: int | None = 0) -> dict[str, Any]:
+def build_stop_want(token: str = "today-1", rank: int | None = 0) -> dict[str, Any]:
     return {"service": "qwen", "token": token, "rank": rank, "ports": [PORT], "launch": None}
 
 
@@ -56,8 +57,8 @@ def fake_ranks(spark: FakeSpark) -> FakeRanks:
     return add_ranks(spark)
 
 
-def take_slot(fake_ranks: FakeRanks, **want: Any) -> list[str]:
-    return run_apply(fake_ranks.spark.system, "slot:qwen", build_slot_want(**want))
+def take_stop_previous(fake_ranks: FakeRanks, **want: Any) -> list[str]:
+    return run_apply(fake_ranks.spark.system, "stop_previous:qwen", build_stop_want(**want))
 
 
 def mode(fake_ranks: FakeRanks, path: str) -> int | None:
@@ -65,15 +66,15 @@ def mode(fake_ranks: FakeRanks, path: str) -> int | None:
     return state.mode if state else None
 
 
-def undo_slot(fake_ranks: FakeRanks, token: str) -> list[str]:
-    text = json.dumps({"owner": format_owner("slot:qwen"), "want": build_slot_want(token)})
-    return undo.main(fake_ranks.spark.system, ["slot:qwen"], text)
+def undo_stop_previous(fake_ranks: FakeRanks, token: str) -> list[str]:
+    text = json.dumps({"owner": format_owner("stop_previous:qwen"), "want": build_stop_want(token)})
+    return undo.main(fake_ranks.spark.system, ["stop_previous:qwen"], text)
 
 
-def test_a_slot_ends_every_rank_of_older_runs_and_says_which(fake_ranks: FakeRanks) -> None:
+def test_a_stop_ends_every_rank_of_older_runs_and_says_which(fake_ranks: FakeRanks) -> None:
     fake_ranks.add_container("old", token="gone-7")
     fake_ranks.add_service("older", token="gone-3")
-    messages = take_slot(fake_ranks)
+    messages = take_stop_previous(fake_ranks)
     assert messages == [
         "service older: removed",
         "container old: removed",
@@ -84,7 +85,7 @@ def test_a_slot_ends_every_rank_of_older_runs_and_says_which(fake_ranks: FakeRan
     assert fake_ranks.stopped == ["old"]
 
 
-def test_a_slot_gives_back_the_shared_memory_of_the_ranks_that_it_ends(
+def test_a_stop_gives_back_the_shared_memory_of_the_ranks_that_it_ends(
     fake_ranks: FakeRanks,
 ) -> None:
     written = {"nccl-aB3dEf": MADE_S + 9, "nccl-before": MADE_S - 9, "mine": MADE_S + 9}
@@ -92,63 +93,91 @@ def test_a_slot_gives_back_the_shared_memory_of_the_ranks_that_it_ends(
         fake_ranks.spark.system.put(f"/dev/shm/{name}", "x")
         os.utime(fake_ranks.spark.system.path(f"/dev/shm/{name}"), (at_s, at_s))
     fake_ranks.add_container("running")
-    take_slot(fake_ranks)
+    take_stop_previous(fake_ranks)
     assert "nccl-aB3dEf" in fake_ranks.spark.system.list_names("/dev/shm"), "its own run goes on"
-    take_slot(fake_ranks, token="today-2")
+    take_stop_previous(fake_ranks, token="today-2")
     assert fake_ranks.spark.system.list_names("/dev/shm") == ["mine", "nccl-before"]
 
 
-def test_a_slot_keeps_the_ranks_of_its_own_run(fake_ranks: FakeRanks) -> None:
+def test_a_stop_keeps_the_ranks_of_its_own_run(fake_ranks: FakeRanks) -> None:
     fake_ranks.add_container("running")
     fake_ranks.sockets = SSH + 'tcp LISTEN 0 9 *:8000 *:* users:(("python",pid=9,fd=3))\n'
-    assert take_slot(fake_ranks) == ["nothing to do"]
+    assert take_stop_previous(fake_ranks) == ["nothing to do"]
     assert list(fake_ranks.containers) == ["running"]
 
 
 def test_a_node_runs_one_engine_so_that_of_another_service_ends_too(fake_ranks: FakeRanks) -> None:
     fake_ranks.add_container("other", service="gemma", token="x-1")
     fake_ranks.add_service("elsewhere", service="gemma", token="x-1")
-    take_slot(fake_ranks)
+    take_stop_previous(fake_ranks)
     assert (list(fake_ranks.containers), list(fake_ranks.services)) == ([], ["elsewhere"])
 
 
 def test_a_manager_without_a_rank_ends_nothing_of_another_service(fake_ranks: FakeRanks) -> None:
     fake_ranks.add_container("other", service="gemma", token="x-1")
-    take_slot(fake_ranks, rank=None)
+    take_stop_previous(fake_ranks, rank=None)
     assert list(fake_ranks.containers) == ["other"]
 
 
 def test_a_port_that_somebody_holds_is_named_with_its_holder(fake_ranks: FakeRanks) -> None:
     fake_ranks.sockets = SSH + 'tcp LISTEN 0 9 *:8000 *:* users:(("jupyter",pid=9,fd=3))\n'
     with pytest.raises(StepError, match=r"Port 8000 \(API\) is held by jupyter at \*"):
-        take_slot(fake_ranks)
+        take_stop_previous(fake_ranks)
 
 
-def test_a_slot_whose_dockerd_is_silent_is_refused_not_taken_for_empty(
+def test_a_stop_whose_dockerd_is_silent_is_refused_not_taken_for_empty(
     fake_ranks: FakeRanks,
 ) -> None:
-    from node.host.system import HttpAnswer
+    fake_ranks.silence()
+    with pytest.raises(StepError, match="which ranks run on this node is unknown"):
+        take_stop_previous(fake_ranks)
 
-    ping = ("GET", "/_ping")
-    fake_ranks.spark.system.script.requests[ping] = lambda method, path, body: HttpAnswer(
-        0, "refused"
-    )
-    with pytest.raises(StepError, match="is not known"):
-        take_slot(fake_ranks)
+
+def test_ranks_of_a_silent_dockerd_are_unknown_and_not_absent(fake_ranks: FakeRanks) -> None:
+    system = fake_ranks.spark.system
+    run_apply(system, "member:qwen", MEMBER)
+    fake_ranks.silence()
+    have = stop_previous.observe(system, {"service": "qwen"})
+    assert [member["kind"] for member in have["members"]] == ["unit"]
+    assert have["unknown"] == "Docker does not answer (refused)"
+
+
+def test_nothing_is_undone_or_cleared_while_dockerd_is_silent(fake_ranks: FakeRanks) -> None:
+    take_stop_previous(fake_ranks)
+    fake_ranks.add_container("running")
+    fake_ranks.silence()
+    with pytest.raises(StepError, match="Docker does not answer"):
+        undo_stop_previous(fake_ranks, "today-1")
+    with pytest.raises(StepError, match="Docker does not answer"):
+        clear.main(fake_ranks.spark.system, ["qwen"], "")
+    assert list(fake_ranks.containers) == ["running"]
+
+
+def test_a_step_that_repairs_dockerd_stops_the_units_that_it_can(fake_ranks: FakeRanks) -> None:
+    run_apply(fake_ranks.spark.system, "member:qwen", MEMBER)
+    fake_ranks.silence()
+    assert stopping.stop_ranks(fake_ranks.spark.system, lambda item: True) == [
+        "unit sparkform-qwen.service: stopped",
+        "Docker does not answer (refused): containers are left as they are",
+    ]
 
 
 def test_deleting_an_older_run_leaves_the_newer_one_alone(fake_ranks: FakeRanks) -> None:
-    take_slot(fake_ranks, token="today-1")
-    take_slot(fake_ranks, token="today-2")
+    take_stop_previous(fake_ranks, token="today-1")
+    take_stop_previous(fake_ranks, token="today-2")
     fake_ranks.add_container("new", token="today-2")
-    assert undo_slot(fake_ranks, "today-1") == ["slot:qwen: nothing is left of that run"]
+    assert undo_stop_previous(fake_ranks, "today-1") == [
+        "stop_previous:qwen: nothing is left of that run"
+    ]
     assert list(fake_ranks.containers) == ["new"]
-    assert undo_slot(fake_ranks, "today-2") == ["container new: removed"]
-    assert undo_slot(fake_ranks, "today-2") == ["slot:qwen: nothing of it is on this node"]
+    assert undo_stop_previous(fake_ranks, "today-2") == ["container new: removed"]
+    assert undo_stop_previous(fake_ranks, "today-2") == [
+        "stop_previous:qwen: nothing of it is on this node"
+    ]
 
 
 def test_destroy_ends_ranks_that_a_killed_run_started(fake_ranks: FakeRanks) -> None:
-    take_slot(fake_ranks)
+    take_stop_previous(fake_ranks)
     fake_ranks.add_container("unrecorded", token="today-2")
     fake_ranks.add_service("unrecorded", token="today-2")
     undo_all(fake_ranks.spark.system)
@@ -177,14 +206,14 @@ def test_what_a_step_disturbs_is_stopped_before_it_and_kept(fake_ranks: FakeRank
 
 def test_a_unit_is_started_with_its_mark_and_found_by_it(fake_ranks: FakeRanks) -> None:
     run_apply(fake_ranks.spark.system, "member:qwen", MEMBER)
-    have = slot.observe(fake_ranks.spark.system, {"service": "qwen"})
+    have = stop_previous.observe(fake_ranks.spark.system, {"service": "qwen"})
     (member,) = have["members"]
     assert (member["kind"], member["token"], member["alive"]) == ("unit", "today-1", True)
     fake_ranks.units.clear()
-    (dead,) = slot.observe(fake_ranks.spark.system, {"service": "qwen"})["members"]
+    (dead,) = stop_previous.observe(fake_ranks.spark.system, {"service": "qwen"})["members"]
     assert dead["alive"] is False
-    take_slot(fake_ranks, token="today-2")
-    assert slot.observe(fake_ranks.spark.system, {"service": "qwen"}) == {"members": []}
+    take_stop_previous(fake_ranks, token="today-2")
+    assert stop_previous.observe(fake_ranks.spark.system, {"service": "qwen"}) == {"members": []}
 
 
 def test_files_are_written_with_their_modes_and_secrets_are_roots_alone(
@@ -259,7 +288,7 @@ def test_a_peers_key_that_is_another_today_differs(fake_ranks: FakeRanks) -> Non
 
 
 STORIES = {
-    "slot:qwen": (build_slot_want(), ""),
+    "stop_previous:qwen": (build_stop_want(), ""),
     "member:qwen": (MEMBER, ""),
     "launch_files:qwen": (FILES, json.dumps({"apiKey": KEY})),
     "launch_keys:qwen": (KEYS, ""),

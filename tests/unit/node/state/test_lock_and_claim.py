@@ -215,7 +215,7 @@ def test_a_damaged_document_is_refused_without_repeating_it(text: str) -> None:
 
 
 def test_an_unknown_step_is_refused_with_the_known_ones(spark) -> None:
-    with pytest.raises(StepError, match="host_ready, docker_daemon, nccl_conf"):
+    with pytest.raises(StepError, match="prerequisites, docker_daemon, nccl_conf"):
         apply.main(spark.system, ["gpu"], "")
 
 
@@ -224,7 +224,7 @@ def build_document(
 ) -> document.StepDocument:
     text = json.dumps(
         {
-            "owner": f"{stack}/{node}/anchor",
+            "owner": f"{stack}/{node}/agent",
             "want": {"sha256": hashlib.sha256(zipapp).hexdigest()},
             "have": None,
             "run": 1,
@@ -242,10 +242,10 @@ def test_install_puts_the_program_in_its_place_and_claims_the_node(tmp_path) -> 
     install.install(system, build_document(zipapp), zipapp)
     assert system.path(ZIPAPP).read_bytes() == zipapp
     assert claim.read_owner(system) == "spark/demo"
-    assert receipts.read_all(system) == {"anchor": build_document(zipapp).text}
+    assert receipts.read_all(system) == {"agent": build_document(zipapp).text}
     assert install.observe(system) == build_document(zipapp).want
     messages = install.install(system, build_document(zipapp, node="desk"), zipapp)
-    assert messages[0] == "taken over from spark/demo/spark-1/anchor"
+    assert messages[0] == "taken over from spark/demo/spark-1/agent"
 
 
 def test_install_leaves_another_stacks_node_alone(tmp_path) -> None:

@@ -15,7 +15,7 @@ from node.changes import process as process_kind
 from node.host.paths import TRANSFER_KEY
 from node.host.system import HttpAnswer
 from node.state.manifest import Manifest
-from node.steps import image, model, offer, spread_key
+from node.steps import image, model, offer, transfer_key
 from node.steps.model import FetchSource
 from tests.support.fake_spark import claim_node
 from tests.support.fake_system import FakeSystem, Script
@@ -108,11 +108,11 @@ def test_each_state_of_an_image_has_its_words(images, state, messages) -> None:
 def test_the_key_stays_the_same_until_it_is_undone(make) -> None:
     snapshot, spark = take_snapshot(make()), make()
     claim_node(spark)
-    (line,) = run_apply(spark.system, "spread_key", spread_key.build_want())
-    key = json.loads(line)["spread_key"]
+    (line,) = run_apply(spark.system, "transfer_key", transfer_key.build_want())
+    key = json.loads(line)["transfer_key"]
     assert len(key) == 64
     assert spark.system.get_state(TRANSFER_KEY).mode == 0o600
-    assert run_apply(spark.system, "spread_key", spread_key.build_want(), run=2) == [line]
+    assert run_apply(spark.system, "transfer_key", transfer_key.build_want(), run=2) == [line]
     receipts = spark.system.path("/var/lib/sparkform/receipts")
     assert not [path for path in receipts.iterdir() if key in path.read_text()]
     undo_all(spark.system)

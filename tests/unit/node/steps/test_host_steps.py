@@ -1,4 +1,4 @@
-"""docker_daemon, nccl_conf and host_ready: the words of a preview, and what they leave alone."""
+"""docker_daemon, nccl_conf and prerequisites: the words of a preview, and what they leave alone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from node.errors import StepError
 from node.host.system import COMMAND_NOT_FOUND, CommandResult, HttpAnswer
-from node.steps import docker_daemon, host_ready, nccl_conf
+from node.steps import docker_daemon, nccl_conf, prerequisites
 from tests.support.fake_spark import (
     GPU,
     STOCK_DAEMON,
@@ -175,7 +175,7 @@ def test_a_key_that_is_not_set_is_as_wanted_and_no_file_is_made(spark) -> None:
 
 
 def test_what_a_fresh_host_lacks_is_said_thing_by_thing(spark) -> None:
-    assert describe_differences(host_ready, spark, HOST) == [
+    assert describe_differences(prerequisites, spark, HOST) == [
         "nvidia is not in group docker, will be added",
         "linger of nvidia is off, will be on",
         "locked memory of nvidia is unset, will be unlimited",
@@ -186,7 +186,7 @@ def test_what_a_fresh_host_lacks_is_said_thing_by_thing(spark) -> None:
 
 def test_swap_is_off_now_and_after_a_reboot_and_comes_back_by_undo(spark) -> None:
     claim_node(spark)
-    run_apply(spark.system, "host_ready", HOST)
+    run_apply(spark.system, "prerequisites", HOST)
     assert "# switched off by sparkform: /swap.img" in spark.system.read("/etc/fstab")
     spark.system.put(
         "/etc/fstab", spark.system.read("/etc/fstab") + "/dev/sdb /data ext4 noauto 0 0\n"
@@ -198,7 +198,7 @@ def test_swap_is_off_now_and_after_a_reboot_and_comes_back_by_undo(spark) -> Non
 
 def test_swap_stays_where_nobody_asked_for_less(spark) -> None:
     claim_node(spark)
-    run_apply(spark.system, "host_ready", {**HOST, "swap": None})
+    run_apply(spark.system, "prerequisites", {**HOST, "swap": None})
     assert spark.system.read("/etc/fstab") == STOCK_FSTAB
 
 
@@ -207,9 +207,9 @@ def test_a_model_directory_that_is_somebodys_cache_keeps_its_mode(spark) -> None
     spark.system.path("/srv/models").mkdir(parents=True, mode=0o700)
     spark.system.path("/srv/models").chmod(0o700)
     want = {**HOST, "model_directory_mode": None, "model_directory_owner": None}
-    run_apply(spark.system, "host_ready", want)
+    run_apply(spark.system, "prerequisites", want)
     assert spark.system.get_state("/srv/models").mode == 0o700
-    assert describe_differences(host_ready, spark, HOST) == [
+    assert describe_differences(prerequisites, spark, HOST) == [
         "mode of /srv/models is 0700, will be 0775"
     ]
 
@@ -218,7 +218,7 @@ def test_a_user_that_does_not_exist_and_a_group_that_does_not_are_named(spark) -
     claim_node(spark)
     spark.groups.pop("docker")
     with pytest.raises(StepError, match="no group docker; install Docker first"):
-        run_apply(spark.system, "host_ready", HOST)
+        run_apply(spark.system, "prerequisites", HOST)
     want = {**HOST, "docker_group": False, "linger": False, "model_directory_owner": "nobody2"}
     with pytest.raises(StepError, match="no user nobody2"):
-        run_apply(spark.system, "host_ready", want)
+        run_apply(spark.system, "prerequisites", want)

@@ -21,7 +21,7 @@ from tests.support.node_steps import build_document as document_of
 from tests.support.node_steps import run_apply, run_lives, take_snapshot, undo_all
 
 MODELS = "/srv/models"
-HOST_READY: dict[str, Any] = {
+PREREQUISITES: dict[str, Any] = {
     "user": "nvidia",
     "docker_group": True,
     "linger": True,
@@ -39,7 +39,7 @@ FABRIC = {
 WANTS: dict[str, dict[str, Any]] = {
     "nccl_conf": {"NCCL_IB_DISABLE": "0", "NCCL_IB_GID_INDEX": None},
     "docker_daemon": dict(docker_daemon.build_want(GPU)),
-    "host_ready": HOST_READY,
+    "prerequisites": PREREQUISITES,
     "fabric_address": dict(fabric_address.build_want(FABRIC, take_over=True)),
     "swarm": dict(swarm.build_head_want("10.0.0.1", "10.201.0.0/16", take_over=False)),
 }
@@ -137,7 +137,7 @@ def test_a_swarm_that_dockerd_goes_on_to_join_after_the_kill_is_left_too(make, m
 def test_an_install_killed_anywhere_is_done_again_and_goes_without_a_trace(make) -> None:
     original_snapshot = take_snapshot(make())
     digest = hashlib.sha256(b"program").hexdigest()
-    step_document = document.parse(document_of("anchor", {"sha256": digest}))
+    step_document = document.parse(document_of("agent", {"sha256": digest}))
 
     def install_agent(spark: FakeSpark) -> None:
         install.install(spark.system, step_document, b"program")

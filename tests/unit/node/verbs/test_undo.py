@@ -100,20 +100,20 @@ def test_a_renamed_node_keeps_what_its_old_name_would_undo(spark) -> None:
     assert spark.system.read("/etc/nccl.conf") == STOCK_NCCL
 
 
-def test_a_renamed_nodes_anchor_does_not_take_the_node_down(spark) -> None:
+def test_a_renamed_nodes_agent_does_not_take_the_node_down(spark) -> None:
     claim_node(spark)
     run_apply(spark.system, "nccl_conf", NCCL)
-    anchor = json.dumps({"owner": format_owner("anchor", "desk")})
-    spark.system.put(f"{STATE}/receipts/anchor.json", anchor)
-    messages = undo.main(spark.system, ["--all"], json.dumps({"owner": format_owner("anchor")}))
-    assert messages == ["This node belongs to spark/demo/desk/anchor now, left as it is."]
+    agent = json.dumps({"owner": format_owner("agent", "desk")})
+    spark.system.put(f"{STATE}/receipts/agent.json", agent)
+    messages = undo.main(spark.system, ["--all"], json.dumps({"owner": format_owner("agent")}))
+    assert messages == ["This node belongs to spark/demo/desk/agent now, left as it is."]
     assert spark.system.get_state(STATE) is not None
 
 
 def test_another_stack_undoes_nothing(spark) -> None:
     claim_node(spark)
     run_apply(spark.system, "nccl_conf", NCCL)
-    other_owner = json.dumps({"owner": "spark/other/spark-1/anchor"})
+    other_owner = json.dumps({"owner": "spark/other/spark-1/agent"})
     assert "belongs to stack spark/demo" in undo.main(spark.system, ["--all"], other_owner)[0]
     assert spark.system.read(MANIFEST)
 
@@ -168,7 +168,7 @@ def test_models_that_somebody_put_there_are_not_removed(spark) -> None:
         "model_directory_mode": "0775",
         "model_directory_owner": "nvidia",
     }
-    run_apply(spark.system, "host_ready", want)
+    run_apply(spark.system, "prerequisites", want)
     spark.system.put(f"{models}/llama/config.json", "{}")
     messages = undo_all(spark.system)
     assert f"{models}: left, because 1 things are in it" in messages

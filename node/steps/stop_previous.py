@@ -10,25 +10,36 @@ step may be applied again under a service that runs. `launch` sums up what the r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from node.changes import members as kind
-from node.errors import StepError
-from node.host.paths import DOCKER_SOCKET
 from node.host.system import System
-from node.ranks import capacity, member_ends, service_objects
-from node.ranks.service_objects import Member
+from node.ranks import capacity
+from node.ranks.finding import find_ranks
+from node.ranks.rank import CONTAINER, UNIT, NodeRanks, Rank
+from node.ranks.stopping import ServiceObject, remove_ranks
 from node.state.manifest import Manifest
 
 Json = Mapping[str, Any]
 
 
 def observe(system: System, request: Json) -> dict[str, Any]:
-    """`members`: the ranks of the service that asks, as this node has them."""
+    """`members`: the ranks of the service that asks, as this node has them. `unknown`, where
+    Docker does not answer: why there may be others."""
     service = str(request.get("service", ""))
-    members = service_objects.of(system, service) if service else []
-    return {"members": [asdict(member) for member in members]}
+    found = find_ranks(system, service) if service else NodeRanks(())
+    unknown = {} if found.unknown is None else {"unknown": found.unknown}
+    return {"members": [_describe_rank(rank) for rank in found.ranks], **unknown}
+
+
+def _describe_rank(rank: Rank) -> dict[str, Any]:
+    return {
+        "kind": rank.kind,
+        "name": rank.name,
+        "rank": rank.rank,
+        "token": rank.token,
+        "alive": rank.is_running,
+    }
 
 
 def narrow(observed: Json, want: Json) -> dict[str, Any]:
@@ -55,27 +66,19 @@ def get_disturbance(have: Json, want: Json) -> str:
 
 def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
     system = manifest.system
-    _require_docker(system)
+    find_ranks(system).require_known()
     kind.record(manifest, want["service"])
-    messages = member_ends.remove(system, lambda member: _must_stop(member, want))
+    messages = remove_ranks(system, lambda item: _must_stop(item, want))
     if messages:
         capacity.await_memory(system)
-    if not any(member.alive for member in service_objects.of(system, want["service"])):
+    ranks = find_ranks(system, want["service"]).require_known()
+    if not any(rank.is_running for rank in ranks):
         capacity.require_ports(system, want["ports"])
     return messages
 
 
-def _must_stop(member: Member, want: Json) -> bool:
+def _must_stop(item: ServiceObject, want: Json) -> bool:
     """A manager sees the whole Swarm: of other services only what runs on this node is meant."""
-    if member.service == want["service"]:
-        return bool(member.token != want["token"])
-    return want["rank"] is not None and member.kind in (
-        service_objects.CONTAINER,
-        service_objects.UNIT,
-    )
-
-
-def _require_docker(system: System) -> None:
-    """Without an answer nobody knows what runs."""
-    if not system.request(DOCKER_SOCKET, "GET", "/_ping", timeout_s=30).ok:
-        raise StepError("dockerd does not answer, so what runs on this node is not known.")
+    if item.service == want["service"]:
+        return bool(item.token != want["token"])
+    return want["rank"] is not None and item.kind in (CONTAINER, UNIT)

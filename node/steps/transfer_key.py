@@ -45,11 +45,11 @@ def get_disturbance(have: Json, want: Json) -> str:
 
 
 def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
-    """One line of JSON and no other: {"spread_key"}. Its resource's output is secret."""
+    """One line of JSON and no other: {"transfer_key"}. Its resource's output is secret."""
     system = manifest.system
     if system.get_state(TRANSFER_KEY) is None:
         directory.make_parents(manifest, TRANSFERS)
         tree.record(manifest, TRANSFERS)
         system.make_directory(TRANSFERS, 0o700)
         system.write(TRANSFER_KEY, os.urandom(KEY_BYTES).hex(), 0o600)
-    return [json.dumps({"spread_key": system.read(TRANSFER_KEY)})]
+    return [json.dumps({"transfer_key": system.read(TRANSFER_KEY)})]
