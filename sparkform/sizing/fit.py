@@ -80,7 +80,7 @@ class Demand:
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """The answer for one number of nodes. `free_gib` is for the cache; negative: what is missing."""
+    """The answer for a number of nodes. `free_gib` is for the cache; negative: what is missing."""
 
     nodes: int
     tensor_parallel: int
