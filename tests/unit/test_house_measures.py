@@ -28,7 +28,7 @@ TYPES_TO_COME = {
     "node/network": 0.59,
     "node/readiness": 0.15,
     "node/steps": 0.78,
-    "policies": 0.24,
+    "policies": 0.26,
     "sparkform/catalogue": 0.2,
     "sparkform/commands": 0.17,
     "sparkform/commands/forget": 0.46,
