@@ -9,7 +9,7 @@ from sparkrack.engines import catalogue, vllm
 from sparkrack.host import RackError, ask, must
 from sparkrack.layout import SimulatedNode, SimulatedRack
 
-VIRTUALENV_PATH = "/opt/sparkform/vllm"  # sparkform/launch/places.py, VIRTUALENV
+VIRTUALENV_PATH = "/opt/sparkform/vllm"  # sparkform/launch/paths.py, VIRTUALENV
 
 
 def render_python_wrapper() -> str:
