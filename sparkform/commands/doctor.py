@@ -81,7 +81,7 @@ def print_checks(checks: Sequence[Check], took_s: float) -> None:
     for check in checks:
         counts[check.status] += 1
     summary = ", ".join(f"{count} {status}" for status, count in counts.items())
-    screen.print(f"{summary}; looked and judged in {took_s:.1f} s.")
+    screen.print(f"{summary}; completed in {took_s:.1f} s.")
 
 
 def build_node_table(node: str | None, checks: Sequence[Check]) -> Table:

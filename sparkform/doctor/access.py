@@ -6,42 +6,42 @@ from collections.abc import Iterator
 
 from sparkform.doctor.check import Check, NodeView
 
-FACTS_WITH_OWN_ROW = ("fact gpu", "fact docker", "step fabric_check")
-"""Facts whose absence is a finding of its own elsewhere."""
+ITEMS_WITH_OWN_ROW = ("fact gpu", "fact docker", "step fabric_check")
+"""Items that say "unknown" in a row of their own."""
 
 
 def check_login(view: NodeView) -> Iterator[Check]:
-    host_key_note = "its host key is the declared one"
+    host_key_note = "host key matches the declared one"
     if view.node.host_key is None:
-        host_key_note = "its host key stands in known_hosts; `hostKey` would pin it for everybody"
+        host_key_note = "host key from known_hosts (`hostKey` pins it for everybody)"
     duration = f"{view.query.duration_s:.1f} s"
-    yield view.ok(
-        "login", f"{view.node.user} logs in, sudo asks nothing ({duration}); {host_key_note}"
-    )
+    message = f"SSH and passwordless sudo OK for {view.node.user} ({duration}); {host_key_note}"
+    yield view.ok("login", message)
 
 
 def check_claim(view: NodeView) -> Iterator[Check]:
     """The node's own record of its stack (node.state.claim)."""
-    node_claim = view.facts.claim
-    if node_claim is None:
-        yield view.ok("claim", f"free: the first `pulumi up` makes it part of {view.stack_claim}")
-    elif node_claim == view.stack_claim:
-        yield view.ok("claim", f"part of {node_claim}")
+    owner = view.facts.claim
+    if not view.was_read("fact claim"):
+        return
+    if owner is None:
+        yield view.ok("claim", f"free; the first `pulumi up` adds it to {view.stack_claim}")
+    elif owner == view.stack_claim:
+        yield view.ok("claim", f"belongs to this stack, {owner}")
     else:
-        fix = f"`pulumi destroy` in {node_claim}, or leave the node out of this stack file"
-        yield view.fail("claim", f"belongs to stack {node_claim}; this is {view.stack_claim}", fix)
+        fix = f"`pulumi destroy` in {owner}, or leave the node out of this stack file"
+        yield view.fail("claim", f"belongs to stack {owner}, not to {view.stack_claim}", fix)
 
 
-def check_unreadable(view: NodeView) -> Iterator[Check]:
+def check_unread(view: NodeView) -> Iterator[Check]:
     """A row for each reason: one dead daemon hides several facts."""
-    reasons: dict[str, list[str]] = {}
+    items: dict[str, list[str]] = {}
     for unread in view.report.unreadable:
-        if unread.what not in FACTS_WITH_OWN_ROW:
-            reasons.setdefault(unread.why, []).append(unread.what)
-    for reason, names in reasons.items():
-        fix = "mend what is said above, or run the named tool on the node by hand"
-        yield view.warn("not read", f"{', '.join(names)}: {reason}", fix)
+        if unread.what not in ITEMS_WITH_OWN_ROW:
+            items.setdefault(unread.why, []).append(unread.what)
+    for reason, names in items.items():
+        yield view.unknown("not read", f"{', '.join(names)}: {reason}")
 
 
 CHECKS = (check_login, check_claim)
-FINAL_CHECKS = (check_unreadable,)
+FINAL_CHECKS = (check_unread,)

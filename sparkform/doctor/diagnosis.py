@@ -10,6 +10,8 @@ from sparkform.doctor import access, docker, drift, engines, gpu, machine, requi
 from sparkform.doctor.check import Check, NodeCheck, NodeView, Status
 from sparkform.doctor.fabric import check_fabric
 from sparkform.doctor.native import check_native
+from sparkform.fabric.network import Reports
+from sparkform.plan.problems import list_unread_items
 from sparkform.plan.rack import plan_rack
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.steps import StackName
@@ -34,52 +36,61 @@ def diagnose(
 ) -> tuple[Check, ...]:
     """Every row, node by node in the order of the stack file, the rack as a whole last."""
     reports = observation.reports
-    reachable = mark_missing_away(declaration, observation)
-    plan = plan_rack(reachable, reports, stack, program_sha256)
+    plan = plan_rack(select_plannable(declaration, reports), reports, stack, program_sha256)
     checks: list[Check] = []
     for node in declaration.nodes:
         if node.name in reports:
             query = observation.nodes[node.name]
-            view = NodeView(reachable, stack, plan, node, query, reports[node.name])
+            view = NodeView(declaration, stack, plan, node, query, reports[node.name])
             checks += _check_node(view, reports)
         else:
             checks.append(_check_missing_node(node, observation))
-    rows = _check_rules(reachable, reports, plan)
-    return (*checks, *_check_rack(declaration, plan, reports), *rows)
+    checks += _check_rack(declaration, plan, reports)
+    return (*checks, *_check_rules(declaration, reports, plan))
 
 
-def mark_missing_away(declaration: Declaration, observation: Observation) -> Declaration:
-    """The rack as far as it answered: planned as if the others were away.
+def select_plannable(declaration: Declaration, reports: Reports) -> Declaration:
+    """The declaration as far as it can be planned: nodes of which too little was read are away,
+    services that need them are left out.
 
     Without the head nothing can be said about the Swarm that it leads.
     """
-    present = set(observation.reports)
+    known = {name for name, report in reports.items() if _is_plannable(declaration, report)}
     nodes = [
-        node.model_copy(update={"away": node.name not in present})
+        node.model_copy(update={"away": node.away or node.name not in known})
         for node in declaration.cluster.nodes
     ]
     changes: dict[str, object] = {"nodes": tuple(nodes)}
-    if declaration.head.name not in present:
+    if declaration.head.name not in known:
         changes["swarm"] = declaration.cluster.swarm.model_copy(update={"enabled": False})
+    services = {
+        name: service
+        for name, service in declaration.services.items()
+        if known.issuperset(node.name for node in declaration.list_service_nodes(name))
+    }
     cluster = declaration.cluster.model_copy(update=changes)
-    return Declaration.model_validate({"cluster": cluster, "services": declaration.services})
+    return Declaration.model_validate({"cluster": cluster, "services": services})
 
 
-def _check_rules(
-    declaration: Declaration, reports: dict[str, NodeReport], plan: RackPlan
-) -> Iterator[Check]:
+def _is_plannable(declaration: Declaration, report: NodeReport) -> bool:
+    facts: list[object] = [report.facts.interfaces, report.facts.routes]
+    if declaration.swarm_enabled:
+        facts.append(report.facts.gpu)
+    return None not in facts and not list_unread_items(report)
+
+
+def _check_rules(declaration: Declaration, reports: Reports, plan: RackPlan) -> Iterator[Check]:
     """What the rules say of the declaration on these machines."""
     context = Context(declaration=declaration, reports=reports, network=plan.network)
     verdict = evaluate(context)
     statuses: dict[str, Status] = {MANDATORY: "fail", ADVISORY: "warn"}
     for violation in verdict.violations:
+        name, status = f"rule {violation.rule}", statuses[violation.severity]
         message = f"{violation.path}: {violation.message} ({violation.evidence})"
-        yield Check(
-            None, f"rule {violation.rule}", statuses[violation.severity], message, violation.remedy
-        )
+        yield Check(None, name, status, message, violation.instruction)
 
 
-def _check_node(view: NodeView, reports: dict[str, NodeReport]) -> Iterator[Check]:
+def _check_node(view: NodeView, reports: Reports) -> Iterator[Check]:
     for check in CHECKS_BEFORE_FABRIC:
         yield from check(view)
     yield from check_fabric(view, reports)
@@ -91,16 +102,14 @@ def _check_node(view: NodeView, reports: dict[str, NodeReport]) -> Iterator[Chec
 def _check_missing_node(node: EffectiveNode, observation: Observation) -> Check:
     query = observation.nodes.get(node.name)
     if node.away:
-        return Check(node.name, "login", "ok", "away: not contacted, by declaration")
+        return Check(node.name, "login", "ok", "away by declaration; not contacted")
     if query is None or query.error is None:
         fix = "record the facts again with this stack file"
         return Check(node.name, "login", "fail", "is not among the recorded facts", fix)
     return Check(node.name, "login", "fail", query.error.what, query.error.remedy)
 
 
-def _check_rack(
-    declaration: Declaration, plan: RackPlan, reports: dict[str, NodeReport]
-) -> Iterator[Check]:
+def _check_rack(declaration: Declaration, plan: RackPlan, reports: Reports) -> Iterator[Check]:
     for problem in plan.problems:
         fix = problem.remedy or "change the stack file"
         message = str(problem).removesuffix(f"; {problem.remedy}")
@@ -109,7 +118,7 @@ def _check_rack(
     yield from engines.check_start_tokens(declaration, reports)
 
 
-def _check_host_names(reports: dict[str, NodeReport]) -> Iterator[Check]:
+def _check_host_names(reports: Reports) -> Iterator[Check]:
     """Docker knows nodes by host name: two of one name cannot be told apart in a Swarm."""
     hosts = {
         name: report.facts.host.hostname for name, report in reports.items() if report.facts.host
@@ -119,5 +128,7 @@ def _check_host_names(reports: dict[str, NodeReport]) -> Iterator[Check]:
             twins = ", ".join(
                 name for name, node_hostname in hosts.items() if node_hostname == hostname
             )
-            fix = "`sudo hostnamectl set-hostname NAME` on all but one, then reboot it"
-            yield Check(None, "host names", "fail", f"{twins} all call themselves {hostname}", fix)
+            fix = "`sudo hostnamectl set-hostname NAME` on all but one, then reboot"
+            yield Check(
+                None, "host names", "fail", f"{twins} have the same host name {hostname}", fix
+            )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from node.host.plain import as_list, as_mapping
 from sparkform.doctor.check import Check, NodeView
+from sparkform.report.facts import SwarmNode
 from sparkform.rules.groups.swarm import MIN_TOOLKIT
 from sparkform.versions import is_at_least
 
@@ -13,12 +14,10 @@ RUNTIME = "nvidia"
 
 
 def check_docker(view: NodeView) -> Iterator[Check]:
-    docker_facts = view.facts.docker
+    """A dockerd that cannot be queried fails: nothing starts on it."""
+    docker_facts, reason = view.facts.docker, view.find_unread_reason("fact docker")
     if docker_facts is None:
-        reasons = [one.why for one in view.report.unreadable if one.what == "fact docker"]
-        why = reasons[0] if reasons else "it does not answer"
-        fix = "`sudo systemctl enable --now docker`; `sudo journalctl -u docker -n 30`"
-        yield view.fail("docker", f"dockerd: {why}", fix)
+        yield view.unknown("docker", reason or "the node did not report it", "fail")
     elif RUNTIME not in docker_facts.runtimes:
         fix = "`sudo apt install nvidia-container-toolkit`, then `pulumi up`"
         yield view.fail("docker", f"{docker_facts.version} without the runtime {RUNTIME}", fix)
@@ -30,58 +29,58 @@ def check_docker(view: NodeView) -> Iterator[Check]:
 
 
 def check_toolkit(view: NodeView) -> Iterator[Check]:
-    toolkit_facts = view.facts.container_toolkit
-    if toolkit_facts is None:
+    toolkit = view.facts.container_toolkit
+    if toolkit is None:
         return
-    if (
-        not view.declaration.swarm_enabled
-        or is_at_least(toolkit_facts.version, MIN_TOOLKIT) is True
-    ):
-        yield view.ok("container toolkit", toolkit_facts.version)
+    name, version = "container toolkit", toolkit.version
+    has_swarm_gpus = is_at_least(version, MIN_TOOLKIT)
+    if has_swarm_gpus or not view.declaration.swarm_enabled:
+        yield view.ok(name, version)
+    elif has_swarm_gpus is None:
+        yield view.unknown(name, f"{version} is no version; Swarm needs {MIN_TOOLKIT} or newer")
     else:
-        message = (
-            f"{toolkit_facts.version} ignores swarm-resource: a Swarm service would get no GPU"
-        )
+        message = f"{version} ignores swarm-resource: a Swarm service gets no GPU"
         fix = "`sudo apt update && sudo apt install nvidia-container-toolkit`, then `pulumi up`"
-        yield view.fail("container toolkit", f"{message}; {MIN_TOOLKIT} or newer is needed", fix)
+        yield view.fail(name, f"{message}; {MIN_TOOLKIT} or newer is needed", fix)
 
 
 def check_swarm(view: NodeView) -> Iterator[Check]:
     """Whose Swarm it is in. Where it should be is a step, and so are its labels."""
-    swarm_state = as_mapping(view.report.steps.get("swarm"))
-    cluster = swarm_state.get("cluster")
     if not view.declaration.swarm_enabled or view.facts.swarm is None:
         return
+    if "swarm" not in view.report.steps or not view.was_read("step swarm"):
+        return
+    swarm_state = as_mapping(view.report.steps["swarm"])
+    cluster = swarm_state.get("cluster")
     if cluster is None:
-        yield view.ok("swarm", "in none; `pulumi up` starts or joins it")
+        yield view.ok("swarm", "not in a Swarm; `pulumi up` starts or joins it")
     elif cluster in as_list(swarm_state.get("made")):
         yield view.ok("swarm", f"{swarm_state.get('role')} in {cluster}")
     elif view.declaration.cluster.swarm.take_over:
-        yield view.warn("swarm", f"in Swarm {cluster} of others, to be left", "`pulumi up`")
+        yield view.warn("swarm", f"in foreign Swarm {cluster}, which it will leave", "`pulumi up`")
     else:
         fix = "`docker swarm leave` on the node, or cluster.swarm.takeOver: true"
-        yield view.fail("swarm", f"in Swarm {cluster}, which is not ours", fix)
+        yield view.fail("swarm", f"in foreign Swarm {cluster}", fix)
 
 
 def check_swarm_members(view: NodeView) -> Iterator[Check]:
     """What the head's Swarm says of its members: down ones get no work."""
-    swarm_facts = view.facts.swarm
-    if not view.node.is_head or swarm_facts is None or not swarm_facts.nodes:
+    swarm = view.facts.swarm
+    if not view.node.is_head or swarm is None or not swarm.nodes:
         return
-    unready = [
-        member
-        for member in swarm_facts.nodes
-        if member.state != "ready" or member.availability != "active"
-    ]
-    for member in unready:
-        message = f"{member.hostname} is {member.state}, availability {member.availability}"
-        fix = (
-            f"on {member.hostname}: `sudo systemctl restart docker`; gone for good: `docker "
-            f"node rm`"
-        )
-        yield view.fail("swarm members", message, fix)
-    if not unready:
-        yield view.ok("swarm members", f"{len(swarm_facts.nodes)}, all ready")
+    rows = [row for member in swarm.nodes for row in _check_member(view, member)]
+    yield from rows or [view.ok("swarm members", f"{len(swarm.nodes)}, all ready")]
+
+
+def _check_member(view: NodeView, member: SwarmNode) -> Iterator[Check]:
+    """Nothing for a member that is ready."""
+    name, hostname = "swarm members", member.hostname
+    if member.state is None or member.availability is None:
+        yield view.unknown(name, f"the Swarm does not say how {hostname} is")
+    elif (member.state, member.availability) != ("ready", "active"):
+        message = f"{hostname} is {member.state}, availability {member.availability}"
+        fix = f"on {hostname}: `sudo systemctl restart docker`; gone for good: `docker node rm`"
+        yield view.fail(name, message, fix)
 
 
 CHECKS = (check_docker, check_toolkit, check_swarm, check_swarm_members)

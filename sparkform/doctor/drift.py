@@ -17,24 +17,35 @@ PROBED_STEPS = ("fabric_check", "ready")
 
 def check_steps(view: NodeView) -> Iterator[Check]:
     """A row a step. On a node that this stack has, a difference is drift; else it is yet to do."""
-    node_steps = [
-        step for step in view.plan.steps if step.node == view.node.name and _is_checked(view, step)
+    steps = [
+        step for step in view.plan.steps if step.node == view.node.name and _is_known(view, step)
     ]
-    changing = [step for step in node_steps if not step.is_held and not step.decision.in_sync]
-    report_difference, name = (view.fail, "drift") if view.is_claimed else (view.warn, "to do")
+    changing = [step for step in steps if _is_changing(view, step)]
+    add_row, name = (view.fail, "drift") if view.is_claimed else (view.warn, "to do")
     for step in changing:
-        yield report_difference(name, "\n".join(step.lines), "`pulumi up`")
-    if node_steps and not changing:
-        suffix = (
-            " (some wait for a node that is away)" if any(one.is_held for one in node_steps) else ""
-        )
-        yield view.ok("steps", f"{len(node_steps)} looked at, all as planned{suffix}")
+        yield add_row(name, "\n".join(step.lines), "`pulumi up`")
+    if steps and not changing and view.is_planned:
+        is_held = any(step.is_held for step in steps)
+        suffix = " (some are deferred: a required node is away)" if is_held else ""
+        yield view.ok("steps", f"{len(steps)} checked, all as planned{suffix}")
 
 
-def _is_checked(view: NodeView, step: PlannedStep) -> bool:
+def _is_changing(view: NodeView, step: PlannedStep) -> bool:
+    """Where nodes are missing from the plan, a step that differs only in its record may do so
+    because of them."""
+    if step.is_held or step.decision.in_sync:
+        return False
+    return step.differs or view.is_plan_whole
+
+
+def _is_known(view: NodeView, step: PlannedStep) -> bool:
+    """Whether the node's state of a step was read, so that a difference means something."""
     name = step.step.partition(":")[0]
-    is_docker_unknown = view.facts.docker is None and name in STEPS_NEEDING_DOCKER
-    return name not in PROBED_STEPS and not is_docker_unknown
+    if name in PROBED_STEPS or not view.was_read(f"step {step.step}"):
+        return False
+    if not view.was_read(f"step {name}") or not view.was_read("receipts"):
+        return False
+    return view.facts.docker is not None or name not in STEPS_NEEDING_DOCKER
 
 
 def check_netplan(view: NodeView) -> Iterator[Check]:
@@ -42,10 +53,9 @@ def check_netplan(view: NodeView) -> Iterator[Check]:
     address_state = as_mapping(view.report.steps.get("fabric_address"))
     for entry in map(as_mapping, as_list(address_state.get("others"))):
         if entry.get("obstacle"):
-            names = ", ".join(as_list(entry.get("interfaces")))
-            message = f"{entry.get('path')} also sets {names} and cannot be taken over: "
-            fix = f"take these entries out of {entry.get('path')} by hand"
-            yield view.fail("netplan", f"{message}{entry['obstacle']}", fix)
+            path, names = entry.get("path"), ", ".join(as_list(entry.get("interfaces")))
+            message = f"{path} also sets {names} and cannot be taken over: {entry['obstacle']}"
+            yield view.fail("netplan", message, f"take these entries out of {path} by hand")
 
 
 CHECKS = (check_netplan, check_steps)

@@ -1,25 +1,26 @@
 """The services' engines: who runs, who died and how, whose token, and one completion a service.
 
-A node is asked while it is observed (node.readiness.look), as for the packets of the fabric.
+A node is asked while it is observed (node.readiness.query), as for the packets of the fabric.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from node.host.labels import SERVICE
-from node.host.plain import as_list, as_mapping
 from sparkform.config import Declaration
 from sparkform.doctor.check import Check, NodeView
+from sparkform.doctor.service_state import (
+    CompletionState,
+    RankState,
+    ServiceState,
+    read_service_state,
+)
 from sparkform.launch.paths import get_api_key_path
 from sparkform.report.facts import NodeReport
 
-STEP = "ready"
 RESTART_FIX = "`pulumi up` starts the whole service again"
-DENIED_STATUSES = (401, 403)
-TOKEN_DIGITS = 8
-Json = Mapping[str, Any]
+OK, NO_ANSWER, DENIED_STATUSES = 200, 0, (401, 403)
 
 
 def build_ready_request(declaration: Declaration, node: str) -> dict[str, object]:
@@ -58,79 +59,66 @@ def _list_nodes(declaration: Declaration, service: str) -> list[str]:
 
 def check_engines(view: NodeView) -> Iterator[Check]:
     """A row for each service that has a rank on this node, and for engines of no service."""
-    ready_state = as_mapping(view.report.steps.get(STEP))
     for service in view.declaration.services:
-        if view.node.name in _list_nodes(view.declaration, service) and service in ready_state:
-            yield from _check_service(view, service, as_mapping(ready_state[service]))
+        if view.node.name in _list_nodes(view.declaration, service):
+            state = read_service_state(view.report, service)
+            if isinstance(state, str):
+                yield view.unknown(f"service {service}", state)
+            elif state is not None:
+                yield from _check_service(view, service, state)
     yield from _check_undeclared_engines(view)
 
 
-def _check_service(view: NodeView, service: str, service_state: Json) -> Iterator[Check]:
+def _check_service(view: NodeView, service: str, state: ServiceState) -> Iterator[Check]:
     name, rank = f"service {service}", _list_nodes(view.declaration, service).index(view.node.name)
-    rank_states = [as_mapping(rank_state) for rank_state in as_list(service_state.get("ranks"))]
-    live = [rank_state for rank_state in rank_states if rank_state.get("alive")]
-    dead = [rank_state for rank_state in rank_states if not rank_state.get("alive")]
+    live = [rank_state for rank_state in state.ranks if rank_state.is_alive]
     for rank_state in live:
-        yield view.ok(name, f"rank {rank} runs as {rank_state['name']}{_format_token(rank_state)}")
+        token = f", token {rank_state.short_token}" if rank_state.short_token else ""
+        yield view.ok(name, f"rank {rank} runs as {rank_state.name}{token}")
     if not live:
-        yield from (_fail_dead_rank(view, name, rank, rank_state) for rank_state in dead)
-        if not dead:
-            yield _report_missing_rank(view, name, rank, service_state)
-    for reason in as_mapping(service_state.get("not_placed")).values():
-        yield view.fail(
-            name, f"Swarm says: {reason}", f"see the rows of Swarm's nodes; {RESTART_FIX}"
-        )
-    if live and service_state.get("completion"):
-        yield _check_completion(view, name, as_mapping(service_state["completion"]))
+        yield from (_fail_dead_rank(view, name, rank, rank_state) for rank_state in state.ranks)
+        if not state.ranks:
+            yield _report_missing_rank(view, name, rank, state)
+    for reason in state.not_placed.values():
+        yield view.fail(name, f"Swarm: {reason}", f"see the rows of Swarm's nodes; {RESTART_FIX}")
+    if live and state.completion:
+        yield _check_completion(view, name, state.completion)
 
 
-def _format_token(rank: Json) -> str:
-    """The digest shortened; its count whole, as it tells one start from the next."""
-    digest, _, count = str(rank.get("token") or "").rpartition("-")
-    return f", token {digest[:TOKEN_DIGITS]}…-{count}" if digest else ""
-
-
-def _fail_dead_rank(view: NodeView, name: str, rank: int, rank_state: Json) -> Check:
-    last_lines = [line for line in as_list(rank_state.get("last")) if str(line).strip()]
-    log_tail = "".join(f"\n| {line}" for line in last_lines)
-    message = f"rank {rank} is dead, {rank_state['name']}: {rank_state['ending']}{log_tail}"
+def _fail_dead_rank(view: NodeView, name: str, rank: int, rank_state: RankState) -> Check:
+    log_tail = "".join(f"\n| {line}" for line in rank_state.last if line.strip())
+    message = f"rank {rank} is dead, {rank_state.name}: {rank_state.ending}{log_tail}"
     return view.fail(name, message, f"`sparkform logs` shows all of it; {RESTART_FIX}")
 
 
-def _report_missing_rank(view: NodeView, name: str, rank: int, service_state: Json) -> Check:
-    logs = as_list(service_state.get("kept"))
-    message = f"rank {rank} has no engine here" + (f"; the last log is {logs[-1]}" if logs else "")
+def _report_missing_rank(view: NodeView, name: str, rank: int, state: ServiceState) -> Check:
+    if state.unknown is not None:
+        return view.unknown(name, state.unknown)
+    log_note = f"; the last log is {state.kept[-1]}" if state.kept else ""
+    message = f"rank {rank} has no engine here{log_note}"
     if view.is_claimed:
         return view.fail(name, message, RESTART_FIX)
     return view.warn(name, message, "`pulumi up` starts it")
 
 
-def _check_completion(view: NodeView, name: str, completion: Json) -> Check:
-    if completion["status"] == 200:
-        return view.ok(name, f"{completion['url']} completes one token in {completion['took_s']} s")
-    if completion["status"] == 0:
-        message = (
-            f"{completion['url']} gives no answer within {completion['took_s']} s: "
-            f"{completion['text']}"
-        )
+def _check_completion(view: NodeView, name: str, completion: CompletionState) -> Check:
+    url, status = completion.url, completion.status
+    if status == OK:
+        return view.ok(name, f"{url} completes one token in {completion.took_s:g} s")
+    if status == NO_ANSWER:
+        message = f"{url} does not answer within {completion.took_s:g} s: {completion.text}"
         fix = f"it may still be starting or hang: `sparkform logs --follow`; {RESTART_FIX}"
         return view.fail(name, message, fix)
-    message = (
-        f"{completion['url']} answers {completion['status']} to a completion: {completion['text']}"
-    )
-    fix = (
-        "`pulumi up` hands the key out again"
-        if completion["status"] in DENIED_STATUSES
-        else RESTART_FIX
-    )
-    return view.fail(name, message, fix)
+    is_denied = status in DENIED_STATUSES
+    fix = "`pulumi up` distributes the API key again" if is_denied else RESTART_FIX
+    return view.fail(name, f"{url} answers {status} to a completion: {completion.text}", fix)
 
 
 def _check_undeclared_engines(view: NodeView) -> Iterator[Check]:
     for container in view.facts.containers or ():
         service = container.labels.get(SERVICE)
         if service is not None and service not in view.declaration.services:
-            message = f"{container.name} is of service {service}, which is not declared"
+            message = f"{container.name} belongs to service {service}, which is not declared"
             yield view.warn(
                 "engines", message, "`pulumi up` removes it, or `sudo docker rm --force`"
             )
@@ -144,16 +132,16 @@ def check_start_tokens(
         tokens = dict(_list_tokens(service, reports))
         if len(set(tokens.values())) > 1:
             token_list = ", ".join(f"{node} {token}" for node, token in sorted(tokens.items()))
-            message = f"its ranks are of different starts: {token_list}"
+            message = f"ranks are from different starts: {token_list}"
             yield Check(None, f"service {service}", "fail", message, RESTART_FIX)
 
 
 def _list_tokens(service: str, reports: Mapping[str, NodeReport]) -> Iterator[tuple[str, str]]:
     for node, report in reports.items():
-        service_state = as_mapping(as_mapping(report.steps.get(STEP)).get(service))
-        for rank_state in map(as_mapping, as_list(service_state.get("ranks"))):
-            if rank_state.get("alive") and rank_state.get("token"):
-                yield node, str(rank_state["token"])
+        state = read_service_state(report, service)
+        for rank_state in state.ranks if isinstance(state, ServiceState) else ():
+            if rank_state.is_alive and rank_state.token:
+                yield node, rank_state.token
 
 
 CHECKS = (check_engines,)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sparkform.doctor.check import Check, NodeView
+from sparkform.doctor.check import Check, NodeView, check_floor
 from sparkform.report.facts import Space
-from sparkform.versions import is_at_least
 
 KIB_PER_GIB = 1024**2
 BYTES_PER_GIB = 1024**3
@@ -34,8 +33,8 @@ def check_system(view: NodeView) -> Iterator[Check]:
     if host.architecture == ARCHITECTURE:
         yield view.ok("system", message)
     else:
-        fix = f"arm64 images need {ARCHITECTURE}; on another machine give images for it"
-        yield view.warn("system", f"{message}: not a DGX Spark's {ARCHITECTURE}", fix)
+        fix = f"declare images for this architecture: arm64 images need {ARCHITECTURE}"
+        yield view.warn("system", f"{message}: a DGX Spark is {ARCHITECTURE}", fix)
 
 
 def check_dgx_os(view: NodeView) -> Iterator[Check]:
@@ -43,14 +42,12 @@ def check_dgx_os(view: NodeView) -> Iterator[Check]:
     if host is None:
         return
     if host.dgx_os is None:
-        fix = "nothing, if this is no DGX OS on purpose"
-        report = view.fail if floor else view.warn
-        yield report("dgx os", "/etc/dgx-release names no version", fix)
-    elif floor and is_at_least(host.dgx_os, floor) is not True:
-        fix = "`sudo apt update && sudo apt dist-upgrade && sudo reboot`, or DGX Dashboard"
-        yield view.fail("dgx os", f"{host.dgx_os} is older than {floor}, which is expected", fix)
+        fix = "none needed if this is not DGX OS on purpose"
+        add_row = view.fail if floor else view.warn
+        yield add_row("dgx os", "/etc/dgx-release names no version", fix)
     else:
-        yield view.ok("dgx os", host.dgx_os + (f", {floor} or newer is expected" if floor else ""))
+        fix = "`sudo apt update && sudo apt dist-upgrade && sudo reboot`, or DGX Dashboard"
+        yield check_floor(view, "dgx os", host.dgx_os, floor, fix)
 
 
 def check_memory(view: NodeView) -> Iterator[Check]:
@@ -78,7 +75,7 @@ def check_swap(view: NodeView) -> Iterator[Check]:
     elif view.declaration.cluster.swap_off:
         yield view.warn("swap", f"on ({paths}), declared off", "`pulumi up`")
     else:
-        reason = "a Spark that swaps under an engine hangs, where without swap the engine is ended"
+        reason = "a Spark that swaps hangs; without swap the kernel ends the engine instead"
         yield view.warn("swap", f"on ({paths}); {reason}", "set cluster.swapOff: true")
 
 
@@ -105,15 +102,17 @@ def check_clock(view: NodeView) -> Iterator[Check]:
     """The skew against this machine counts; a daemon that keeps it is the way to have none."""
     clock_facts, skew = view.facts.clock, view.query.clock_skew_s
     if skew is not None and abs(skew) > CLOCK_WARN_S:
-        report = view.fail if abs(skew) > CLOCK_FAIL_S else view.warn
-        fix = "`sudo timedatectl set-ntp true`; or is it this machine's clock that is wrong?"
-        yield report("clock", f"{skew:+.1f} s against this machine", fix)
+        add_row = view.fail if abs(skew) > CLOCK_FAIL_S else view.warn
+        fix = "`sudo timedatectl set-ntp true`; check this machine's clock too"
+        yield add_row("clock", f"{skew:+.1f} s against this machine", fix)
     elif clock_facts is not None and not clock_facts.synchronized:
         fix = "`sudo timedatectl set-ntp true`; `timedatectl timesync-status` shows the server"
-        yield view.warn("clock", "right now, but nothing keeps it so (not synchronized)", fix)
+        yield view.warn("clock", "correct now, but not synchronized", fix)
     elif clock_facts is not None:
         skew_note = "" if skew is None else f", {skew:+.1f} s against this machine"
-        yield view.ok("clock", f"kept by {clock_facts.daemon or 'a time daemon'}{skew_note}")
+        yield view.ok(
+            "clock", f"synchronized by {clock_facts.daemon or 'a time daemon'}{skew_note}"
+        )
 
 
 def check_shared_memory(view: NodeView) -> Iterator[Check]:
@@ -123,16 +122,16 @@ def check_shared_memory(view: NodeView) -> Iterator[Check]:
     if logind is None or login is None:
         return
     if not logind.remove_ipc:
-        yield view.ok("logout", "logind leaves shared memory alone (RemoveIPC=no)")
+        yield view.ok("logout", "logind keeps shared memory (RemoveIPC=no)")
     elif login.linger:
-        yield view.ok("logout", f"{login.user} lingers, so RemoveIPC takes nothing away")
+        yield view.ok("logout", f"{login.user} lingers: RemoveIPC does not apply")
     else:
         message = (
             f"logind removes the shared memory of {login.user} at logout (RemoveIPC, no linger)"
         )
         fix = f"`pulumi up`, or by hand `sudo loginctl enable-linger {login.user}`"
-        report = view.fail if view.is_claimed else view.warn
-        yield report("logout", message, fix)
+        add_row = view.fail if view.is_claimed else view.warn
+        yield add_row("logout", message, fix)
 
 
 CHECKS = (

@@ -35,9 +35,12 @@ def check_native(view: NodeView) -> Iterator[Check]:
     }
     if not native_services:
         return
-    yield check_packages(view)
-    yield from check_compilers(view)
-    units = {one.unit: one for one in view.facts.native_units or ()}
+    if view.was_read(f"step {VENV}"):
+        yield check_packages(view)
+        yield from check_compilers(view)
+    if view.facts.native_units is None:
+        return
+    units = {unit.unit: unit for unit in view.facts.native_units}
     for name, declared in native_services.items():
         unit = units.get(get_unit_name(name))
         planned = [
@@ -58,9 +61,9 @@ def check_packages(view: NodeView) -> Check:
         if package in virtualenv.packages
     )
     if "vllm" not in virtualenv.packages:
-        report = view.fail if view.is_claimed else view.warn
-        return report("native packages", f"no vLLM at {native_venv.PATH}", UP_FIX)
-    origin = "made by others, used as it is" if virtualenv.is_foreign else "of the lock"
+        add_row = view.fail if view.is_claimed else view.warn
+        return add_row("native packages", f"no vLLM at {native_venv.PATH}", UP_FIX)
+    origin = "foreign, used as it is" if virtualenv.is_foreign else "of the lock"
     return view.ok("native packages", f"{versions} ({len(virtualenv.packages)} packages, {origin})")
 
 
@@ -79,13 +82,13 @@ def check_nccl(view: NodeView, service: str, unit: NativeUnit) -> Check:
     """One copy, and ours: torch looks in its own environment before LD_LIBRARY_PATH."""
     name, loaded = f"nccl {service}", ", ".join(unit.nccl)
     if not unit.nccl:
-        return view.ok(
-            name, "none is loaded, as by an engine that runs on one node or still starts"
-        )
+        return view.ok(name, "not loaded: the engine runs on one node or is still starting")
     if len(unit.nccl) > 1:
-        return view.fail(name, f"several are loaded: {loaded}", f"take all but one away; {UP_FIX}")
+        return view.fail(name, f"several are loaded: {loaded}", f"remove all but one; {UP_FIX}")
+    if not view.was_read(f"step {VENV}"):
+        return view.unknown(name, f"{loaded} is loaded; whose environment it is was not read")
     if environment(view.report).is_foreign:
-        return view.ok(name, f"{loaded}, of an environment that others made")
+        return view.ok(name, f"{loaded}, of a foreign environment")
     if not loaded.startswith(f"{TREES}/{NCCL}-"):
         return view.fail(name, f"{loaded} is loaded, not the one at {native_nccl.PATH}", UP_FIX)
     return view.ok(name, f"{_format_nccl_version(view)} is loaded from {loaded}")
@@ -117,25 +120,25 @@ def check_variables(view: NodeView, unit: NativeUnit, planned: list[Launch]) -> 
             differences += [f"{name} is missing" for name in missing]
             yield view.fail(row_name, "; ".join(differences), UP_FIX)
         else:
-            yield view.ok(
-                row_name, f"{len(expected)} looked at in the running process, all as planned"
-            )
+            message = f"{len(expected)} checked in the running process, all as planned"
+            yield view.ok(row_name, message)
 
 
 def check_port(
     view: NodeView, service: str, declared: Service, unit: NativeUnit | None, planned: list[Launch]
 ) -> Iterator[Check]:
     """The API's port on the node that answers: open with the engine, free without it."""
-    if not any(one.rank == 0 for one in planned):
+    if view.facts.ports is None or not any(launch.rank == 0 for launch in planned):
         return
-    listeners = [one for one in view.facts.ports or () if one.port == declared.port]
-    owners = ", ".join(sorted({one.process or "another user's process" for one in listeners}))
+    listeners = [listener for listener in view.facts.ports if listener.port == declared.port]
+    processes = {listener.process or "another user's process" for listener in listeners}
+    owners = ", ".join(sorted(processes))
     is_up, row_name = unit is not None and unit.active, f"port {service}"
     if is_up and listeners:
-        yield view.ok(row_name, f"{declared.port} is open, by {owners}")
+        yield view.ok(row_name, f"{declared.port} is open by {owners}")
     elif is_up:
         fix = "it opens when the model is loaded: `sparkform logs` shows how far it is"
-        yield view.warn(row_name, f"the engine runs, and {declared.port} is not open yet", fix)
+        yield view.warn(row_name, f"the engine runs, but {declared.port} is not open yet", fix)
     elif listeners:
-        fix = f"end {owners}, or give the service another port"
+        fix = f"stop {owners}, or give the service another port"
         yield view.fail(row_name, f"{declared.port} is taken by {owners}", fix)

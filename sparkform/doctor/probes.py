@@ -9,21 +9,50 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TypedDict
+
+from pydantic import Field
 
 from node.host.plain import as_list, as_mapping
 from node.network.fabric_probe import HalfProbe, match_ends
 from sparkform.config import Declaration
-from sparkform.doctor import engines
+from sparkform.doctor import engines, service_state
 from sparkform.fabric.addressing import FabricAddress, assign_addresses
 from sparkform.fabric.links import list_witnesses
 from sparkform.fabric.network import Network
 from sparkform.fabric.topology import Cable, Port, build_cables
-from sparkform.report.facts import NodeReport
+from sparkform.report.facts import NodeReport, ReportModel
 from sparkform.ssh.target import Target
 
 STEP = "fabric_check"
-Json = Mapping[str, Any]
+
+
+class Half(TypedDict):
+    """One half of a link in `fabric_check`'s want. `mtu` None: as the port has it."""
+
+    node: str
+    cable: str
+    interface: str
+    address: str
+    peer: str
+    peer_interface: str
+    peer_address: str
+    mtu: int | None
+    speed_mbps: int
+
+
+ProbedHalf = tuple[Half, HalfProbe]
+
+
+class ProbeAnswer(ReportModel):
+    """What a node says of the packets between two addresses (node.network.fabric_query)."""
+
+    address: str
+    peer_address: str
+    route: str | None = None
+    small: bool | None = None
+    jumbo: bool | None = None
+    neighbours: list[str] = Field(default_factory=list)
 
 
 def add_probes(targets: Iterable[Target], declaration: Declaration) -> list[Target]:
@@ -35,7 +64,7 @@ def add_probes(targets: Iterable[Target], declaration: Declaration) -> list[Targ
 def _add_probes(target: Target, declaration: Declaration) -> Target:
     requests = {
         STEP: build_probe_request(declaration, target.name),
-        engines.STEP: engines.build_ready_request(declaration, target.name),
+        service_state.STEP: engines.build_ready_request(declaration, target.name),
     }
     step_requests = {step: step_request for step, step_request in requests.items() if step_request}
     return replace(target, steps={**target.steps, **step_requests}) if step_requests else target
@@ -47,17 +76,17 @@ def build_probe_request(declaration: Declaration, node: str) -> dict[str, object
     The ports do not matter: the subnets of direct and switch are the same for both, and a ring
     uses both.
     """
-    names = [one.name for one in sorted(declaration.nodes, key=lambda one: one.index)]
+    indexes = {member.name: member.index for member in declaration.nodes}
+    names = sorted(indexes, key=indexes.__getitem__)
     ports: dict[str, Port] = dict.fromkeys(names, 0)
     rack_cables = build_cables(declaration.cluster.fabric.topology, names, ports)
-    indexes = {one.name: one.index for one in declaration.nodes}
     addresses = assign_addresses(rack_cables, declaration.fabric_subnets, indexes)
     probes = [
         {"address": address, "peer_address": peer, "mtu": get_wanted_mtu(declaration)}
         for cable in rack_cables
         for address, peer in _list_address_pairs(cable, node, rack_cables, addresses)
     ]
-    other_addresses = [str(one.address.ip) for one in addresses if one.node != node]
+    other_addresses = [str(entry.address.ip) for entry in addresses if entry.node != node]
     return {"probes": probes, "known_addresses": other_addresses} if probes else {}
 
 
@@ -78,34 +107,41 @@ def _list_address_pairs(
     ]
 
 
-def build_probe(half: Json, report: NodeReport, ends: Json) -> HalfProbe:
-    """One half of a link as `node.network.fabric_verdict` judges it.
+def probe_halves(
+    halves: Iterable[Half], report: NodeReport, ends: Mapping[str, str]
+) -> list[ProbedHalf]:
+    """Each half of a link as `node.network.fabric_verdict` judges it.
 
-    `half` is that of `fabric_check`'s want, `ends` maps hardware addresses to "<node> <interface>".
+    `halves` are those of `fabric_check`'s want, `ends` maps hardware addresses to
+    "<node> <interface>". The report's interfaces were read.
     """
-    interface = {one.name: one for one in report.facts.interfaces or ()}.get(half["interface"])
+    return [(half, build_probe(half, report, ends)) for half in halves]
+
+
+def build_probe(half: Half, report: NodeReport, ends: Mapping[str, str]) -> HalfProbe:
+    interfaces = {interface.name: interface for interface in report.facts.interfaces or ()}
+    interface = interfaces.get(half["interface"])
     if interface is None:
         return HalfProbe(exists=False)
     answer = _find_answer(half, report)
     has_gid = half["address"] in interface.gid_addresses if interface.hca else None
     return HalfProbe(
         carrier=interface.carrier,
-        mtu=interface.mtu or 0,
-        addresses=tuple(one.partition("/")[0] for one in interface.addresses),
+        mtu=interface.mtu or half["mtu"] or 0,
+        addresses=tuple(address.partition("/")[0] for address in interface.addresses),
         speed_mbps=interface.speed_mbps,
-        route=answer.get("route") or half["interface"],
-        small=answer.get("small"),
-        jumbo=answer.get("jumbo"),
+        route=answer.route or half["interface"],
+        small=answer.small,
+        jumbo=answer.jumbo,
         gid=has_gid,
-        neighbours=match_ends(as_list(answer.get("neighbours")), ends),
+        neighbours=match_ends(answer.neighbours, ends),
     )
 
 
-def _find_answer(half: Json, report: NodeReport) -> Json:
-    """The node's own answer about this half, empty where it has none."""
+def _find_answer(half: Half, report: NodeReport) -> ProbeAnswer:
+    """The node's own answer about this half, an empty one where it has none."""
     answers = as_list(as_mapping(report.steps.get(STEP)).get("probes"))
-    pair = (half["address"], half["peer_address"])
-    matching = (
-        answer for answer in answers if (answer.get("address"), answer.get("peer_address")) == pair
-    )
-    return as_mapping(next(matching, None))
+    for answer in map(ProbeAnswer.model_validate, answers):
+        if (answer.address, answer.peer_address) == (half["address"], half["peer_address"]):
+            return answer
+    return ProbeAnswer(address=half["address"], peer_address=half["peer_address"])

@@ -1,6 +1,6 @@
 """Which ports must be open between which addresses, and what already sits on them. Pure.
 
-A firewall is not managed: these are the words for whoever manages it. Ports: Docker's Swarm
+A firewall is not managed: these rows are for whoever manages it. Ports: Docker's Swarm
 tutorial ("open protocols and ports"); the rest is in the stack file.
 """
 
@@ -48,15 +48,15 @@ def list_required_ports(view: NodeView) -> Iterator[RequiredPort]:
     yield RequiredPort(
         ANYWHERE, "tcp", str(view.node.port), "SSH, from the machine that runs Pulumi"
     )
-    addresses = view.plan.network.management
+    management = view.plan.network.management
     other_addresses = {
-        name: str(one.ip) for name, one in addresses.items() if name != view.node.name
+        name: str(address.ip) for name, address in management.items() if name != view.node.name
     }
     if view.declaration.swarm_enabled:
         for address in other_addresses.values():
             if view.node.is_head:
                 yield RequiredPort(address, "tcp", SWARM_MANAGER, "Swarm manager")
-            yield from (RequiredPort(address, *one) for one in SWARM_PORTS)
+            yield from (RequiredPort(address, *port) for port in SWARM_PORTS)
     yield from _list_service_ports(view, other_addresses)
     yield from _list_fabric_ports(view)
 
@@ -83,19 +83,17 @@ def _list_fabric_ports(view: NodeView) -> Iterator[RequiredPort]:
 
 
 def check_firewall(view: NodeView) -> Iterator[Check]:
-    firewall_facts = view.facts.firewall
-    if firewall_facts is None:
+    firewall = view.facts.firewall
+    if firewall is None or not view.is_planned:
         return
     required = list(dict.fromkeys(list_required_ports(view)))
     required_list = ", ".join(map(str, required))
-    if not firewall_facts.active:
-        yield view.ok(
-            "firewall", f"turns nothing away; on the way here must be open: {required_list}"
-        )
+    if not firewall.active:
+        yield view.ok("firewall", f"no node firewall; open upstream: {required_list}")
         return
-    message = "; ".join([*firewall_facts.because, f"it must let in {required_list}"])
-    fix = "; ".join(dict.fromkeys(required_port.command for required_port in required))
-    yield view.warn("firewall", message, f"unless these are open already: {fix}")
+    message = "; ".join([*firewall.because, f"must be open: {required_list}"])
+    commands = "; ".join(dict.fromkeys(required_port.command for required_port in required))
+    yield view.warn("firewall", message, f"unless they are open already: {commands}")
 
 
 def check_occupied_ports(view: NodeView) -> Iterator[Check]:
@@ -105,16 +103,10 @@ def check_occupied_ports(view: NodeView) -> Iterator[Check]:
     swarm_ports = {(protocol, int(port)) for protocol, port, _ in SWARM_PORTS}
     swarm_ports |= {("tcp", int(SWARM_MANAGER))} if view.node.is_head else set()
     for listener in view.facts.ports or ():
-        if (listener.protocol, listener.port) in swarm_ports and listener.process not in (
-            None,
-            "dockerd",
-        ):
-            message = (
-                f"{listener.port}/{listener.protocol} is taken by {listener.process}, "
-                f"Swarm needs it"
-            )
-            fix = f"end {listener.process}, or give it another port"
-            yield view.fail("ports", message, fix)
+        port, process = (listener.protocol, listener.port), listener.process
+        if port in swarm_ports and process not in (None, "dockerd"):
+            message = f"{listener.port}/{listener.protocol} is taken by {process}; Swarm needs it"
+            yield view.fail("ports", message, f"stop {process}, or give it another port")
 
 
 CHECKS = (check_firewall, check_occupied_ports)

@@ -11,6 +11,29 @@ from sparkform.plan.context import PlanContext
 from sparkform.plan.models import list_required_models
 from sparkform.plan.native_steps import find_native_problems
 from sparkform.plan.steps import StackName
+from sparkform.report.facts import NodeReport, UnreadableItem
+
+ITEMS_TO_PLAN_FROM = (
+    *("fact interfaces", "fact routes", "receipts"),
+    *("step fabric_address", "step swarm", "step swarm_labels", "step native_venv"),
+)
+"""What a node is planned from: where one was not read, it must not be taken for absent."""
+
+
+def list_unread_items(report: NodeReport) -> list[UnreadableItem]:
+    return [item for item in report.unreadable if item.what in ITEMS_TO_PLAN_FROM]
+
+
+def find_unread_items(declaration: Declaration, reports: Reports) -> Iterator[Problem]:
+    """One problem for each item without which a node cannot be planned."""
+    for node in declaration.active_nodes:
+        for item in list_unread_items(reports[node.name]) if node.name in reports else ():
+            yield Problem(
+                path=f"cluster.nodes[{node.position}]",
+                message=f"{item.what} of {node.name} is unknown: {item.why}",
+                because="the node is planned from it",
+                remedy="run it again, or declare the node with `away: true`",
+            )
 
 
 def find_problems(context: PlanContext) -> Iterator[Problem]:
@@ -42,8 +65,18 @@ def find_foreign_claims(
 def find_missing_gpus(declaration: Declaration, reports: Reports) -> Iterator[Problem]:
     """Swarm places work on a GPU by its UUID: without one there is nothing to offer."""
     for node in declaration.active_nodes:
-        facts = reports[node.name].facts if node.name in reports else None
-        if declaration.swarm_enabled and facts and not (facts.gpu and facts.gpu.gpus):
+        report = reports.get(node.name)
+        if report is None or not declaration.swarm_enabled:
+            continue
+        gpu_facts, reason = report.facts.gpu, report.find_unread_reason("fact gpu")
+        if gpu_facts is None:
+            yield Problem(
+                path=f"cluster.nodes[{node.position}]",
+                message=f"the GPU of {node.name} is unknown: {reason or 'not reported'}",
+                because="Swarm places work on it by its UUID",
+                remedy="run `nvidia-smi` on the node, or declare the node with `away: true`",
+            )
+        elif not gpu_facts.gpus:
             yield Problem(
                 path=f"cluster.nodes[{node.position}]",
                 message=f"{node.name} shows no GPU",

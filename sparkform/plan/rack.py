@@ -13,7 +13,7 @@ from sparkform.plan.images import plan_images
 from sparkform.plan.links import plan_links
 from sparkform.plan.models import plan_models
 from sparkform.plan.nodes import plan_nodes
-from sparkform.plan.problems import find_problems
+from sparkform.plan.problems import find_problems, find_unread_items
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.secrets import NO_SECRETS, StackSecrets
 from sparkform.plan.service_state import get_service_state, list_services_by_node
@@ -35,6 +35,9 @@ def plan_rack(
     `agent_sha256` is that of the agent that goes with this version.
     """
     network, network_problems = plan_network(declaration, reports)
+    unread = tuple(find_unread_items(declaration, reports))
+    if unread:
+        return RackPlan(network, problems=unread)
     context = PlanContext(declaration, network, reports, stack)
     problems = (*network_problems, *find_problems(context))
     if problems:

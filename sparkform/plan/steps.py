@@ -38,7 +38,8 @@ class StackName:
 class PlannedStep:
     """What the resource of a step carries, and what its preview says.
 
-    A held step stays as Pulumi knows it, whatever it would carry: its node, or one that it
+    `differs`: the machine is not as it should be; a step can also be out of sync in its record
+    alone. A held step stays as Pulumi knows it, whatever it would carry: its node, or one that it
     concerns, is away.
     """
 
@@ -47,6 +48,7 @@ class PlannedStep:
     decision: Decision
     lines: tuple[str, ...]
     is_held: bool = False
+    differs: bool = False
 
 
 def hold_step(node: str, step: str) -> PlannedStep:
@@ -73,9 +75,8 @@ def plan_step(
     phrases = list(differences) or [
         STATELESS_PHRASES.get(_get_kind(step)) or _describe_unrecorded(owner, recorded_owner)
     ]
-    return PlannedStep(
-        node, step, decision, tuple(f"{node} {step}: {phrase}" for phrase in phrases)
-    )
+    lines = tuple(f"{node} {step}: {phrase}" for phrase in phrases)
+    return PlannedStep(node, step, decision, lines, differs=bool(differences))
 
 
 def _get_kind(step: str) -> str:

@@ -268,3 +268,8 @@ class NodeReport(ReportModel):
     receipts: dict[str, str]
     next_run: int = 0
     unreadable: tuple[UnreadableItem, ...]
+
+    def find_unread_reason(self, item: str) -> str | None:
+        """Why "fact NAME" or "step NAME" was not read; None where it was, or was not asked."""
+        reasons = (unread.why for unread in self.unreadable if unread.what == item)
+        return next(reasons, None)

@@ -45,10 +45,10 @@ def _list_observed_nodes(context: Context, path: str) -> Iterator[ObservedNode |
     for node in context.declaration.active_nodes:
         report = context.find_report(node.name)
         interfaces = report.facts.interfaces if report else None
-        if report is None or interfaces is None or context.network is None:
+        planned = context.network.fabric.get(node.name) if context.network else None
+        if report is None or interfaces is None or planned is None:
             yield RuleSkip(path=path, reason=f"the interfaces of {node.name} are not known")
         else:
-            planned = context.network.fabric.get(node.name, ())
             yield ObservedNode(node, report.facts, interfaces, planned)
 
 

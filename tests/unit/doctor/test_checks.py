@@ -45,7 +45,7 @@ CASES: list[tuple[str, list[Key], Any, str, str, str]] = [
         "fail",
         "19 GiB of 252 free at /var/lib/docker",
     ),
-    ("clock kept", ["clock", "synchronized"], True, "clock", "ok", "kept by a time daemon"),
+    ("clock kept", ["clock", "synchronized"], True, "clock", "ok", "synchronized by a time daemon"),
     ("no linger", ["login", "linger"], False, "logout", "fail", "removes the shared memory"),
     (
         "another GPU",
@@ -53,9 +53,9 @@ CASES: list[tuple[str, list[Key], Any, str, str, str]] = [
         "12.0",
         "gpu",
         "warn",
-        "compute capability 12.0: not a DGX Spark's 12.1",
+        "compute capability 12.0: a DGX Spark has 12.1",
     ),
-    ("no GPU", ["gpu", "gpus"], [], "gpu", "fail", "no GPU: nvidia-smi lists none"),
+    ("no GPU", ["gpu", "gpus"], [], "gpu", "fail", "nvidia-smi lists no GPU"),
     (
         "no runtime",
         ["docker", "runtimes"],
@@ -158,7 +158,7 @@ def test_a_foreign_swarm_fails_unless_it_may_be_taken_over() -> None:
     key_path: list[Key] = ["steps", "swarm", "made"]
     check = get_row(diagnose_change(key_path, []), "spark-2", "swarm")
     assert check.status == "fail"
-    assert "which is not ours" in check.message
+    assert "in foreign Swarm" in check.message
     declaration = build_rack_declaration(swarm={"enabled": True, "takeOver": True})
     assert get_row(diagnose_change(key_path, [], declaration), "spark-2", "swarm").status == "warn"
 
@@ -173,7 +173,7 @@ def test_swarms_port_in_the_hands_of_another_program_fails() -> None:
     listener = {"protocol": "tcp", "address": "*", "port": 7946, "process": "java"}
     checks = diagnose_change(["facts", "ports"], [listener])
     assert (
-        get_row(checks, "spark-2", "ports").message == "7946/tcp is taken by java, Swarm needs it"
+        get_row(checks, "spark-2", "ports").message == "7946/tcp is taken by java; Swarm needs it"
     )
     dockerd_checks = diagnose_change(["facts", "ports"], [{**listener, "process": "dockerd"}])
     assert list_rows(dockerd_checks, "spark-2", "ports") == []

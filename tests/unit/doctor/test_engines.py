@@ -155,7 +155,8 @@ def test_ranks_of_different_starts_are_a_fault_of_the_rack() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "fix"), [(0, "sparkform logs"), (401, "the key out again"), (500, "pulumi up")]
+    ("status", "fix"),
+    [(0, "sparkform logs"), (401, "distributes the API key again"), (500, "pulumi up")],
 )
 def test_an_api_without_a_completion_fails(status: int, fix: str) -> None:
     completion = {**COMPLETION, "status": status, "text": "why"}

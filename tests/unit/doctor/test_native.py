@@ -53,6 +53,7 @@ def record_sparks(**venv: Any) -> Observation:
         observation = change_report(observation, node, ["steps", "native_venv"], {**VENV, **venv})
         nccl_state = {"path": native_nccl.PATH, "packages": {"nvidia-nccl-cu13": "2.30.7"}}
         observation = change_report(observation, node, ["steps", "native_nccl"], nccl_state)
+        observation = change_report(observation, node, ["facts", "native_units"], [])
     return observation
 
 
@@ -85,7 +86,7 @@ def test_versions_are_shown_with_whose_they_are() -> None:
         NODE,
         "native packages",
     )
-    assert "made by others, used as it is" in foreign_check.message
+    assert "foreign, used as it is" in foreign_check.message
 
 
 def test_a_node_without_vllm_fails_with_the_way_to_get_it() -> None:
@@ -114,7 +115,7 @@ def test_missing_compilers_name_the_packages_that_bring_them() -> None:
         ([OUR_NCCL], "ok", f"2.30.7 is loaded from {OUR_NCCL}"),
         ([TORCH_NCCL], "fail", f"{TORCH_NCCL} is loaded, not the one at /opt/sparkform/nccl"),
         ([OUR_NCCL, TORCH_NCCL], "fail", "several are loaded"),
-        ([], "ok", "none is loaded"),
+        ([], "ok", "not loaded"),
     ],
 )
 def test_the_nccl_that_is_loaded_is_the_one_that_was_installed(nccl, status, expected) -> None:

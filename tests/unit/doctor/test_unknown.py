@@ -1,0 +1,97 @@
+"""What was not read is unknown: no row takes it for absent, and none says how to mend it."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from sparkform.config import Declaration
+from sparkform.doctor import Check
+from sparkform.report.facts import Facts, NodeReport, UnreadableItem
+from sparkform.report.rack_report import Observation
+from tests.unit.doctor.support import diagnose_recording, list_rows
+from tests.unit.doctor.test_engines import (
+    COMPLETION,
+    build_rank_state,
+    build_ready_state,
+    build_serving_rack,
+    record_ready_states,
+)
+from tests.unit.doctor.test_native import build_native_stack, record_sparks
+
+REASON = "no answer in time"
+RACKS: dict[str, tuple[Observation, Declaration]] = {
+    "container": (
+        record_ready_states(
+            build_ready_state([build_rank_state(0)], COMPLETION),
+            build_ready_state([build_rank_state(1)]),
+        ),
+        build_serving_rack(),
+    ),
+    "native": (record_sparks(), build_native_stack()),
+}
+
+
+def list_items(report: NodeReport) -> list[str]:
+    """Everything that a node can fail to read."""
+    facts = [f"fact {name}" for name in Facts.model_fields]
+    return [*facts, *(f"step {name}" for name in report.steps), "receipts"]
+
+
+def unread(observation: Observation, node: str, item: str) -> Observation:
+    """The same query, in which the node could not read one item: null, with its reason."""
+    result = observation.nodes[node]
+    assert result.document is not None
+    report, (kind, _, name) = result.document, item.partition(" ")
+    changes: dict[str, object] = {
+        "unreadable": (*report.unreadable, UnreadableItem(what=item, why=REASON))
+    }
+    if kind == "fact":
+        changes["facts"] = report.facts.model_copy(update={name: None})
+    elif kind == "step":
+        changes["steps"] = {**report.steps, name: None}
+    else:
+        changes["receipts"] = {}
+    document = report.model_copy(update=changes)
+    nodes = {**observation.nodes, node: result.model_copy(update={"document": document})}
+    return observation.model_copy(update={"nodes": nodes})
+
+
+@cache
+def list_known_rows(rack: str) -> frozenset[tuple[str | None, str]]:
+    return frozenset((row.node, row.message) for row in diagnose_recording(*RACKS[rack]))
+
+
+def list_new_rows(rack: str, node: str, item: str) -> list[Check]:
+    observation, declaration = RACKS[rack]
+    known = list_known_rows(rack)
+    rows = diagnose_recording(unread(observation, node, item), declaration)
+    return [row for row in rows if (row.node, row.message) not in known]
+
+
+@pytest.mark.parametrize(("rack", "node"), [("container", "spark-1"), ("native", "spark-2")])
+def test_an_item_that_was_not_read_is_unknown_and_nothing_else_fails(rack: str, node: str) -> None:
+    observation, _ = RACKS[rack]
+    for item in list_items(observation.reports[node]):
+        rows = list_new_rows(rack, node, item)
+        assert [row for row in rows if row.node == node and REASON in row.message], item
+        for row in rows:
+            is_unknown = row.message.startswith("unknown: ")
+            assert is_unknown or row.status == "ok", (item, row)
+            assert not is_unknown or row.fix is None, (item, row)
+
+
+def test_an_absent_gpu_and_an_empty_swarm_are_still_faults() -> None:
+    """The control: what was read and is not there fails, and says what to do."""
+    observation, declaration = RACKS["container"]
+    report = observation.reports["spark-2"]
+    assert report.facts.gpu is not None
+    empty = report.facts.gpu.model_copy(update={"gpus": ()})
+    document = report.model_copy(update={"facts": report.facts.model_copy(update={"gpu": empty})})
+    result = observation.nodes["spark-2"].model_copy(update={"document": document})
+    nodes = {**observation.nodes, "spark-2": result}
+    checks = diagnose_recording(observation.model_copy(update={"nodes": nodes}), declaration)
+    (row,) = list_rows(checks, "spark-2", "gpu")
+    assert (row.status, row.message) == ("fail", "nvidia-smi lists no GPU")
+    assert row.fix is not None
