@@ -154,7 +154,7 @@ def _fabric_port(node: Node, port: Port, shape: Shape) -> dict[str, object]:
 
 
 def ports_document(node: Node, shape: Shape) -> list[dict[str, object]]:
-    """What the node's own rack/ports.py reads: /etc/rack/ports.json."""
+    """What the node's own ports program reads: /etc/rack/ports.json."""
     fabric = [_fabric_port(node, port, shape) for port in fabric_ports(node.index)]
     return [_management_port(node), *fabric]
 
