@@ -10,7 +10,7 @@ from sparkform.catalogue import store
 from sparkform.catalogue.store import CatalogueEntry
 from sparkform.errors import InputError, Problem
 from sparkform.models.config_reader import read_shape
-from sparkform.models.config_schema import load_json_object
+from sparkform.models.json_input import load_json_object
 from sparkform.models.model_facts import (
     ShapeFacts,
     derive_quantisation,
