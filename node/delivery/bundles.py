@@ -15,11 +15,11 @@ from node.state.manifest import Manifest
 from node.transfer.bundle import Bundle, Item
 
 
-def build_for_step(journal: Manifest, name: str) -> Bundle:
+def build_for_step(manifest: Manifest, name: str) -> Bundle:
     """`name` is the step's: `model:<slug>` or `image:<service>`. Raises StepError for none."""
-    system, (kind, _, instance) = journal.system, name.partition(":")
+    system, (kind, _, instance) = manifest.system, name.partition(":")
     if kind == "image":
-        return image.build_image_bundle(journal, _read_want(system, name))
+        return image.build_image_bundle(manifest, _read_want(system, name))
     known_model = _list_models(system).get(instance)
     if known_model is None:
         raise StepError(f"This node has no content of {name}; run `pulumi up` again.")

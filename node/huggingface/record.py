@@ -48,10 +48,10 @@ def get_record_path(handle: str) -> str:
     return f"{VERIFIED_MODELS}/{cache.to_slug(handle)}.json"
 
 
-def write_record(journal: Manifest, record: ModelRecord) -> None:
+def write_record(manifest: Manifest, record: ModelRecord) -> None:
     text = json.dumps(asdict(record), sort_keys=True) + "\n"
-    if journal.system.read(get_record_path(record.handle)) != text:
-        file.write(journal, file.FileChange(get_record_path(record.handle), text))
+    if manifest.system.read(get_record_path(record.handle)) != text:
+        file.write(manifest, file.FileChange(get_record_path(record.handle), text))
 
 
 def read_record(system: System, handle: str) -> ModelRecord | None:

@@ -54,7 +54,7 @@ def describe_model(
         return _describe_from_config(name, config, quant)
     if facts:
         return describe_from_facts(name, read_facts(load_json_object(facts), str(facts)), quant)
-    return describe_from_catalogue(store.named(name), quant, by_name=name)
+    return describe_from_catalogue(store.get_entry(name), quant, by_name=name)
 
 
 def describe_row(row: Mapping[str, object]) -> DescribedModel:

@@ -31,7 +31,7 @@ GB = 1e9
 
 
 def read_shape(name: str) -> ModelShape:
-    return read_catalogue_shape(store.named(name))
+    return read_catalogue_shape(store.get_entry(name))
 
 
 def compute_gigabytes(name: str, method: str) -> float:
