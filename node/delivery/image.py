@@ -15,7 +15,7 @@ from node.huggingface.download import require_space
 from node.images import docker_images
 from node.state.manifest import Manifest
 from node.transfer import receive
-from node.transfer.bundle import Bundle, Item
+from node.transfer.bundle import Bundle, ImageContent, Item
 
 Json = Mapping[str, Any]
 FILE = "image.tar"
@@ -69,17 +69,18 @@ def receive_from_peer(manifest: Manifest, want: Json, secret: Json) -> list[str]
         secret["transfer_key"],
     )
     bundle = receive.fetch_offer(source, f"image:{service}")
-    if docker_images.get_image_id(system, want["name"]) == bundle.about["id"]:
-        return [f"{want['name']}: is {_shorten(bundle.about['id'])} already"]
+    if bundle.image is None:
+        raise StepError(f"{source.node} offers no image as {bundle.name}.")
+    if docker_images.get_image_id(system, want["name"]) == bundle.image.identity:
+        return [f"{want['name']}: is {_shorten(bundle.image.identity)} already"]
     image.record(manifest, want["name"])
     summary = _receive_and_load(manifest, want, source, bundle)
     identity = docker_images.get_image_id(system, want["name"])
-    if identity != bundle.about["id"]:
+    if identity != bundle.image.identity:
         raise StepError(
             f"{want['name']} is {_shorten(identity)} here after loading and "
-            f"{_shorten(bundle.about['id'])} on {source_fields['node']}: their Docker Engines "
-            f"store images "
-            "in different ways. Bring both to one version."
+            f"{_shorten(bundle.image.identity)} on {source.node}: their Docker Engines store "
+            "images in different ways. Bring both to one version."
         )
     return [f"{want['name']}: received {summary}", f"{want['name']}: is {_shorten(identity)}"]
 
@@ -124,5 +125,5 @@ def build_image_bundle(manifest: Manifest, want: Json) -> Bundle:
     file = system.path(f"{folder_path}/{FILE}")
     docker_images.command(system, "save", "--output", str(file), want["name"])
     item = Item(file.stat().st_size, digests.hash_file(file, digests.SHA256))
-    metadata = {"id": details.identity, "temporary": True}
-    return Bundle(f"image:{want['service']}", folder_path, {FILE: item}, metadata)
+    content = ImageContent(details.identity)
+    return Bundle(f"image:{want['service']}", folder_path, {FILE: item}, image=content)

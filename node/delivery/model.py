@@ -15,7 +15,7 @@ from node.host.paths import TRANSFER_PORT as PORT
 from node.huggingface import cache, download, hub_query, record
 from node.state.manifest import Manifest
 from node.transfer import receive
-from node.transfer.bundle import Bundle
+from node.transfer.bundle import Bundle, ModelContent
 
 Json = Mapping[str, Any]
 
@@ -82,13 +82,15 @@ def _receive(manifest: Manifest, want: Json, secret: Json) -> list[str]:
     )
     bundle = receive.fetch_offer(source, f"model:{cache.to_slug(want['handle'])}")
     root = system.path(cache.get_model_folder(want["cache"], want["handle"]))
+    if bundle.model is None:
+        raise StepError(f"{source.node} offers no model as {bundle.name}.")
     present = _find_present(root, bundle)
     receiver = receive.Receiver(source, bundle, root, present.__contains__)
     missing_bytes = receiver.count_missing_bytes()
     download.require_space(system, want["cache"], missing_bytes, want["handle"])
     summary = receiver.run()
-    _link_snapshot(root, bundle)
-    verified = _record_verified(manifest, want, bundle.about["commit"])
+    _link_snapshot(root, bundle.model)
+    verified = _record_verified(manifest, want, bundle.model.commit)
     return [*([f"{want['handle']}: received {summary}"] if missing_bytes else []), verified]
 
 
@@ -106,10 +108,10 @@ def _has_size(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
 
 
-def _link_snapshot(root: Path, bundle: Bundle) -> None:
+def _link_snapshot(root: Path, content: ModelContent) -> None:
     """Create the model's own names for the files, as the source has them."""
-    top = root / "snapshots" / bundle.about["commit"]
-    for name, target in bundle.about["links"].items():
+    top = root / "snapshots" / content.commit
+    for name, target in content.links.items():
         link = top / name
         link.parent.mkdir(parents=True, exist_ok=True)
         if not link.is_symlink() or os.readlink(link) != target:

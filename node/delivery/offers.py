@@ -76,7 +76,7 @@ def remove_offer(system: System, name: str) -> None:
     """Remove the offer, and a file that was made for it."""
     text = read_text(system, name)
     offered = bundle.parse_bundle(text) if text else None
-    if offered and offered.about.get("temporary"):
+    if offered and offered.image:
         shutil.rmtree(system.path(offered.root), ignore_errors=True)
     system.remove(_get_path(name))
 
