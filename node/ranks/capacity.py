@@ -10,34 +10,34 @@ from node.errors import StepError
 from node.facts import memory, ports
 from node.host.plain import as_list, as_mapping
 from node.host.system import System
+from node.host.waiting import PAUSE_S, wait_until, wait_while
 
 # The driver gives an engine's memory back in pieces after its end.
 MEMORY_LIMIT_S = 60.0
 STEADY_KIB = 128 * 1024
 PORT_LIMIT_S = 10.0
-PAUSE_S = 0.5
 ANY_ADDRESS = ("0.0.0.0", "::", "*")
 
 
 def await_memory(system: System) -> None:
     """Until available memory grows no more; at most a minute, after which the engine's own check
     decides."""
-    deadline, available_before = time.monotonic() + MEMORY_LIMIT_S, _read_available_kib(system)
-    while time.monotonic() < deadline:
-        time.sleep(PAUSE_S)
-        available_now = _read_available_kib(system)
-        if available_now - available_before < STEADY_KIB:
-            return
-        available_before = available_now
+    readings = [_read_available_kib(system)]
+
+    def is_steady() -> bool:
+        readings.append(_read_available_kib(system))
+        return readings[-1] - readings[-2] < STEADY_KIB
+
+    time.sleep(PAUSE_S)
+    wait_until(is_steady, MEMORY_LIMIT_S)
 
 
 def require_ports(system: System, port_uses: Iterable[Mapping[str, Any]]) -> None:
     """Raises StepError that names who holds which. A use: number, address and purpose."""
-    deadline, uses = time.monotonic() + PORT_LIMIT_S, list(port_uses)
-    while conflicts := _list_conflicts(system, uses):
-        if time.monotonic() > deadline:
-            raise StepError("\n".join(conflicts))
-        time.sleep(PAUSE_S)
+    uses = list(port_uses)
+    conflicts = wait_while(lambda: _list_conflicts(system, uses), PORT_LIMIT_S)
+    if conflicts:
+        raise StepError("\n".join(conflicts))
 
 
 def _list_conflicts(system: System, uses: list[Mapping[str, Any]]) -> list[str]:

@@ -207,7 +207,7 @@ def test_undo_names_a_bridge_that_stays_in_use(formed: Pair, patience) -> None:
     head, _ = formed
     head.in_use = 1000
     message = (
-        "network docker_gwbridge: left, because Docker says: network docker_gwbridge has active"
+        "network docker_gwbridge: kept, Docker refuses: network docker_gwbridge has active"
     )
     assert any(line.startswith(message) for line in undo_all(head.spark.system))
 
