@@ -41,7 +41,7 @@ WantedBy=multi-user.target
 """
 
 
-LinkSettings = Mapping[str, Mapping[str, list[object]]]
+LinkSettings = Mapping[str, links.LinkValues]
 """By link: every MTU and address that this program set on it."""
 
 
@@ -70,13 +70,13 @@ def install_boot_unit(step_manifest: Manifest) -> list[str]:
 
 
 def arm(
-    system: System, owner: str, paths: Iterable[str], links_before: Sequence[links.Link]
+    system: System, owner: str, paths: Iterable[str], links_before: Sequence[links.HostLink]
 ) -> None:
     """Keep the last confirmed state of these files and links, and start the timer. Armed already:
     what is kept stays, because the newer state was never confirmed."""
     earlier = pending_change.read_state(system) or {"files": {}, "links": {}}
     files = {path: _take_snapshot(system, path) for path in paths} | earlier["files"]
-    link_states = {link.name: links.runtime(system, link) for link in links_before} | earlier[
+    link_states = {link.name: links.capture_state(system, link) for link in links_before} | earlier[
         "links"
     ]
     record = {"owner": owner, "files": files, "links": link_states}
@@ -111,10 +111,10 @@ def roll_back(system: System, at_boot: bool, our_settings: LinkSettings) -> list
 
 
 def _restore_links(
-    system: System, states: Mapping[str, Mapping[str, object]], our_settings: LinkSettings
+    system: System, states: Mapping[str, links.LinkState], our_settings: LinkSettings
 ) -> None:
-    nothing_set: dict[str, list[object]] = {"mtu": [], "addresses": []}
-    pairs = [(state, our_settings.get(name, nothing_set)) for name, state in states.items()]
+    nothing = links.LinkValues(mtu=[], addresses=[])
+    pairs = [(states[name], our_settings.get(name, nothing)) for name in states]
     for state, set_by_us in pairs:
         links.remove_our_addresses(system, state, set_by_us)
     daemons.apply_netplan(system)

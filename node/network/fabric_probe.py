@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 
-from node.host.links import Link
+from node.host.links import HostLink
 from node.host.plain import as_list, as_mapping
 from node.host.system import System
 from node.network.halves import ProbeTarget
@@ -48,7 +48,7 @@ class HalfProbe:
 
 
 def probe_half(
-    system: System, half: ProbeTarget, links: Mapping[str, Link], ends: KnownEnds
+    system: System, half: ProbeTarget, links: Mapping[str, HostLink], ends: KnownEnds
 ) -> HalfProbe:
     """Ask in the order in which one thing needs the other."""
     link = links.get(half["interface"])

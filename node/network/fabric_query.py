@@ -51,7 +51,7 @@ def _parse_probe(probe: object) -> ProbeTarget:
 def _query_probe(
     system: System,
     target: ProbeTarget,
-    links_now: Mapping[str, links.Link],
+    links_now: Mapping[str, links.HostLink],
     addresses: tuple[str, ...],
 ) -> PeerAnswer:
     name = _find_interface(links_now, target["address"])
@@ -77,7 +77,7 @@ def _build_answer(
     )
 
 
-def _find_interface(links_now: Mapping[str, links.Link], address: str) -> str | None:
+def _find_interface(links_now: Mapping[str, links.HostLink], address: str) -> str | None:
     for name, link in links_now.items():
         if address in [cidr.partition("/")[0] for cidr in link.ipv4]:
             return name

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TypedDict
 
 from node.host.differences import format_change
-from node.host.links import Link
+from node.host.links import HostLink
 
 
 class LinkConfig(TypedDict):
@@ -25,7 +25,7 @@ class LinkReport(TypedDict):
     carrier: bool
 
 
-def describe_link(link: Link) -> LinkReport:
+def describe_link(link: HostLink) -> LinkReport:
     return LinkReport(addresses=link.ipv4, mtu=link.mtu, up=link.up, carrier=link.carrier)
 
 
@@ -56,7 +56,7 @@ def list_differences(name: str, have: LinkConfig | None, config: LinkConfig) -> 
     return differences
 
 
-def list_unmet(links: Mapping[str, Link], configs: Mapping[str, LinkConfig]) -> list[str]:
+def list_unmet(links: Mapping[str, HostLink], configs: Mapping[str, LinkConfig]) -> list[str]:
     """What a link with a cable lacks yet. One without gets its addresses with the cable."""
     return [
         phrase
