@@ -18,7 +18,7 @@ PORT_LIMIT_S = 10.0
 ANY_ADDRESS = ("0.0.0.0", "::", "*")
 
 
-class PortUse(TypedDict):
+class PortDemand(TypedDict):
     number: int
     address: str
     purpose: str
@@ -37,7 +37,7 @@ def await_memory(system: System) -> None:
     wait_until(is_steady, MEMORY_LIMIT_S)
 
 
-def require_ports(system: System, port_uses: Iterable[PortUse]) -> None:
+def require_ports(system: System, port_uses: Iterable[PortDemand]) -> None:
     """Raises StepError that names who holds which."""
     uses = list(port_uses)
     conflicts = wait_while(lambda: _list_conflicts(system, uses), PORT_LIMIT_S)
@@ -45,7 +45,7 @@ def require_ports(system: System, port_uses: Iterable[PortUse]) -> None:
         raise StepError("\n".join(conflicts))
 
 
-def _list_conflicts(system: System, uses: list[PortUse]) -> list[str]:
+def _list_conflicts(system: System, uses: list[PortDemand]) -> list[str]:
     if not uses:
         return []
     listening = system.run(["ss", "-H", "-l", "-n", "-t", "-u", "-p"]).out
