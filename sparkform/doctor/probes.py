@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TypedDict
 
 from pydantic import Field
 
 from node.host.plain import as_list, as_mapping
 from node.network.fabric_probe import HalfProbe, match_ends
+from node.network.halves import LinkHalf
 from sparkform.config import Declaration
 from sparkform.doctor import engines, service_state
 from sparkform.fabric.addressing import FabricAddress, assign_addresses
@@ -27,21 +27,7 @@ from sparkform.ssh.target import Target
 STEP = "fabric_check"
 
 
-class Half(TypedDict):
-    """One half of a link in `fabric_check`'s want. `mtu` None: as the port has it."""
-
-    node: str
-    cable: str
-    interface: str
-    address: str
-    peer: str
-    peer_interface: str
-    peer_address: str
-    mtu: int | None
-    speed_mbps: int
-
-
-ProbedHalf = tuple[Half, HalfProbe]
+ProbedHalf = tuple[LinkHalf, HalfProbe]
 
 
 class ProbeAnswer(ReportModel):
@@ -108,7 +94,7 @@ def _list_address_pairs(
 
 
 def probe_halves(
-    halves: Iterable[Half], report: NodeReport, ends: Mapping[str, str]
+    halves: Iterable[LinkHalf], report: NodeReport, ends: Mapping[str, str]
 ) -> list[ProbedHalf]:
     """Each half of a link as `node.network.fabric_verdict` judges it.
 
@@ -118,7 +104,7 @@ def probe_halves(
     return [(half, build_probe(half, report, ends)) for half in halves]
 
 
-def build_probe(half: Half, report: NodeReport, ends: Mapping[str, str]) -> HalfProbe:
+def build_probe(half: LinkHalf, report: NodeReport, ends: Mapping[str, str]) -> HalfProbe:
     interfaces = {interface.name: interface for interface in report.facts.interfaces or ()}
     interface = interfaces.get(half["interface"])
     if interface is None:
@@ -138,7 +124,7 @@ def build_probe(half: Half, report: NodeReport, ends: Mapping[str, str]) -> Half
     )
 
 
-def _find_answer(half: Half, report: NodeReport) -> ProbeAnswer:
+def _find_answer(half: LinkHalf, report: NodeReport) -> ProbeAnswer:
     """The node's own answer about this half, an empty one where it has none."""
     answers = as_list(as_mapping(report.steps.get(STEP)).get("probes"))
     for answer in map(ProbeAnswer.model_validate, answers):
