@@ -22,7 +22,7 @@ def describe_link(link: Link) -> dict[str, Any]:
     return {"addresses": link.ipv4, "mtu": link.mtu, "up": link.up, "carrier": link.carrier}
 
 
-def narrow_to_config(link: Json | None, config: Json) -> dict[str, Any] | None:
+def narrow_to_config(link: Json | None, config: Json) -> LinkConfig | None:
     """The interface in its wish's terms: an address that others added is theirs.
 
     Without a carrier its addresses are not there: the renderer took them away and brings them back
@@ -32,7 +32,7 @@ def narrow_to_config(link: Json | None, config: Json) -> dict[str, Any] | None:
         return None
     addresses = link["addresses"] if link["carrier"] else config["addresses"]
     configured = [address for address in config["addresses"] if address in addresses]
-    return {"addresses": configured, "mtu": None if config["mtu"] is None else link["mtu"]}
+    return LinkConfig(addresses=configured, mtu=None if config["mtu"] is None else link["mtu"])
 
 
 def list_differences(name: str, have: Json | None, config: Json) -> list[str]:

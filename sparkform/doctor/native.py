@@ -18,7 +18,7 @@ from sparkform.fabric.network import Reports
 from sparkform.launch.places import get_unit_name
 from sparkform.launch.plan import plan_launches
 from sparkform.launch.records import Launch
-from sparkform.plan.native_steps import NCCL, VENV, environment
+from sparkform.plan.native_steps import environment
 from sparkform.report.facts import NativeUnit
 
 SHOWN_PACKAGES = ("vllm", "torch", "triton", "transformers", "ray")
@@ -67,7 +67,7 @@ def check_packages(view: NodeView) -> Check:
 
 def check_compilers(view: NodeView) -> Iterator[Check]:
     """Triton compiles a C module as it starts (vllm-gb10: python3.12-dev)."""
-    venv_state = as_mapping(view.document.steps.get(VENV))
+    venv_state = as_mapping(view.document.steps.get(native_venv.STEP))
     python = venv_state.get("python") or known.PYTHON
     missing = as_list(as_mapping(venv_state.get("missing")).get(python))
     if missing:
@@ -87,13 +87,13 @@ def check_nccl(view: NodeView, service: str, unit: NativeUnit) -> Check:
         return view.fail(name, f"several are loaded: {loaded}", f"take all but one away; {UP_FIX}")
     if environment(view.document).is_foreign:
         return view.ok(name, f"{loaded}, of an environment that others made")
-    if not loaded.startswith(f"{TREES}/{NCCL}-"):
+    if not loaded.startswith(f"{TREES}/{native_nccl.STEP}-"):
         return view.fail(name, f"{loaded} is loaded, not the one at {native_nccl.PATH}", UP_FIX)
     return view.ok(name, f"{_format_nccl_version(view)} is loaded from {loaded}")
 
 
 def _format_nccl_version(view: NodeView) -> str:
-    packages = as_mapping(as_mapping(view.document.steps.get(NCCL)).get("packages"))
+    packages = as_mapping(as_mapping(view.document.steps.get(native_nccl.STEP)).get("packages"))
     versions = [str(version) for version in packages.values()]
     return ", ".join(versions) or "an unknown version"
 

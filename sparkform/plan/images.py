@@ -8,13 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from node.host.plain import as_mapping
 from node.images.reference import parse_reference, to_local_name
-from node.steps import image, offer
+from node.steps import image
 from sparkform.launch.records import Launch
-from sparkform.plan.peers import PlanContext, choose_source, list_addresses
+from sparkform.plan.peers import PlanContext, choose_source
 from sparkform.plan.steps import PlannedStep, hold_step
-from sparkform.report.receipts import Json
 
 
 @dataclass(frozen=True)
@@ -104,9 +102,9 @@ class _ImagePlanner:
         node = launch.node
         if not (self.context.is_present(node) and self.context.is_present(self.source)):
             return hold_step(node, self.step)
-        want: Json = dict(self._build_want(launch))
-        have = image.narrow(self._get_state(node), want)
-        return self.context.plan_step(node, self.step, want, have, image.compare(have, want))
+        want = self._build_want(launch)
+        have = image.SPEC.narrow(self._read_observed(node), want)
+        return self.context.plan_step(node, self.step, image.SPEC, want, have)
 
     def _build_want(self, launch: Launch) -> image.Want:
         return image.Want(
@@ -118,26 +116,12 @@ class _ImagePlanner:
             state=image.PRESENT,
         )
 
-    def _get_state(self, node: str) -> Json:
-        source_images = as_mapping(self.context.get_state(self.source, "image").get("images"))
-        identity = source_images.get(self.name)
-        return image.compare_with_source(
-            self.context.get_state(node, "image"), self.name, self.source, identity
-        )
+    def _read_observed(self, node: str) -> image.Observed:
+        """All nodes must have the image that the source has."""
+        identity = self.context.read_observed(self.source, image.SPEC).images.get(self.name)
+        observed = self.context.read_observed(node, image.SPEC)
+        return image.compare_with_source(observed, self.name, self.source, identity)
 
     def _plan_offer(self, receivers: Mapping[str, PlannedStep]) -> PlannedStep:
         step = f"offer:image-{self.service}"
-        if not self.context.is_present(self.source):
-            return hold_step(self.source, step)
-        listen = [str(address.ip) for address in list_addresses(self.context.network, self.source)]
-        want = offer.build_want(
-            self.step,
-            listen,
-            {
-                receiver: step_of_receiver.decision.run
-                for receiver, step_of_receiver in receivers.items()
-            },
-        )
-        waiting = [node for node, address in receivers.items() if not address.decision.in_sync]
-        have = offer.remove_receivers(want, waiting)
-        return self.context.plan_step(self.source, step, want, have, offer.compare(have, want))
+        return self.context.plan_offer(self.source, step, self.step, receivers)

@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from node.host.plain import as_mapping
 from node.huggingface.cache import to_slug
-from node.steps import hub_client, model, offer
+from node.steps import hub_client, model
 from sparkform.catalogue.store import list_models as catalogue
 from sparkform.config import Declaration
 from sparkform.errors import Problem
 from sparkform.launch.members import get_cache_folder
-from sparkform.plan.peers import PlanContext, choose_source, list_addresses
+from sparkform.plan.peers import PlanContext, choose_source
 from sparkform.plan.steps import PlannedStep, hold_step
-from sparkform.report.receipts import Json
 
 MAIN = "main"
 
@@ -103,11 +101,12 @@ def plan_models(declaration: Declaration, context: PlanContext) -> ModelsPlan:
 
 
 def _plan_client(context: PlanContext, node: str) -> PlannedStep:
-    want = hub_client.build_want()
+    spec = hub_client.SPEC
     if not context.is_present(node):
-        return hold_step(node, "hub_client")
-    have = hub_client.narrow(context.get_state(node, "hub_client"), want)
-    return context.plan_step(node, "hub_client", want, have, hub_client.compare(have, want))
+        return hold_step(node, spec.name)
+    want = hub_client.build_want()
+    have = spec.narrow(context.read_observed(node, spec), want)
+    return context.plan_step(node, spec.name, spec, want, have)
 
 
 @dataclass(frozen=True)
@@ -136,9 +135,9 @@ class _ModelPlanner:
         """A node that is away keeps what is known of it, and so do those that fetch from it."""
         if not (self.context.is_present(node) and self.context.is_present(self.source)):
             return hold_step(node, self.step)
-        want: Json = dict(self._build_want(node))
-        have = model.narrow(self._get_state(node), want)
-        return self.context.plan_step(node, self.step, want, have, model.compare(have, want))
+        want = self._build_want(node)
+        have = model.SPEC.narrow(self._read_observed(node), want)
+        return self.context.plan_step(node, self.step, model.SPEC, want, have)
 
     def _build_want(self, node: str) -> model.Want:
         node_config = self.declaration.get_node(node)
@@ -153,32 +152,17 @@ class _ModelPlanner:
             state=model.VERIFIED,
         )
 
-    def _get_state(self, node: str) -> Json:
+    def _read_observed(self, node: str) -> model.Observed:
         """All nodes must have the commit that the source has."""
-        state = self.context.get_state(node, "model")
-        source_models = as_mapping(self.context.get_state(self.source, "model").get("models"))
-        commit = as_mapping(source_models.get(self.required.handle)).get("commit")
-        return model.compare_with_source(state, self.required.handle, self.source, commit)
+        handle, source = self.required.handle, self.source
+        source_model = self.context.read_observed(source, model.SPEC).models.get(handle)
+        commit = source_model.commit if source_model else None
+        observed = self.context.read_observed(node, model.SPEC)
+        return model.compare_with_source(observed, handle, source, commit)
 
     def _plan_offer(self, receivers: Mapping[str, PlannedStep]) -> PlannedStep:
         step = f"offer:model-{to_slug(self.required.handle)}"
-        if not self.context.is_present(self.source):
-            return hold_step(self.source, step)
-        want = offer.build_want(
-            name=self.step,
-            listen=[
-                str(receiver_step.ip)
-                for receiver_step in list_addresses(self.context.network, self.source)
-            ],
-            receivers={
-                node: receiver_step.decision.run for node, receiver_step in receivers.items()
-            },
-        )
-        waiting = [
-            node for node, receiver_step in receivers.items() if not receiver_step.decision.in_sync
-        ]
-        have = offer.remove_receivers(want, waiting)
-        return self.context.plan_step(self.source, step, want, have, offer.compare(have, want))
+        return self.context.plan_offer(self.source, step, self.step, receivers)
 
 
 def find_pinned_revision(handle: str) -> str | None:

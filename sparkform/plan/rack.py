@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from node.steps import STEPS
-from node.steps.swarm import add_head_cluster
+from node.steps import (
+    HaveT,
+    ObservedT,
+    StepSpec,
+    WantT,
+    fabric_check,
+    swarm,
+    swarm_labels,
+    swarm_network,
+    swarm_token,
+)
 from sparkform.config import Declaration
 from sparkform.fabric.links import build_check_want, build_run_reference, list_partners
 from sparkform.fabric.network import Network, Reports, plan_network
@@ -27,7 +36,7 @@ from sparkform.plan.services import (
     get_service_state,
     list_services_by_node,
 )
-from sparkform.plan.steps import PlannedStep, StackName, hold_step, plan_step
+from sparkform.plan.steps import PlannedStep, StackName, describe_step, hold_step, plan_step
 from sparkform.plan.wants import (
     AGENT,
     LABEL,
@@ -35,7 +44,6 @@ from sparkform.plan.wants import (
     build_labels_want,
     build_swarm_want,
     list_node_steps,
-    plan_node_wants,
 )
 from sparkform.report.facts import NodeReport
 from sparkform.report.receipts import Json
@@ -138,23 +146,24 @@ class _RackPlanner:
 
     def _plan_node_steps(self, node: str) -> dict[str, PlannedStep]:
         if not self._is_present(node):
-            return {step: hold_step(node, step) for step in list_node_steps(self.declaration)}
-        inputs = NodeInputs(self.declaration.get_node(node), self.reports[node])
+            has_fabric = self.declaration.cluster.fabric.topology != "none"
+            names = [AGENT, *(step.spec.name for step in list_node_steps(has_fabric))]
+            return {name: hold_step(node, name) for name in names}
+        declared, fabric = self.declaration.get_node(node), self.network.fabric[node]
         steps = {AGENT: self._plan_agent(node)}
-        for step, want in plan_node_wants(
-            self.declaration, inputs, self.network.fabric[node]
-        ).items():
-            steps[step] = self._plan_step(node, step, want)
-        if "fabric_address" in steps:
-            confirmed = {"fabric_address": steps["fabric_address"].decision.run}
-            steps["fabric_confirm"] = self._plan_step(node, "fabric_confirm", confirmed)
+        for step in list_node_steps(bool(fabric)):
+            runs = {name: planned.decision.run for name, planned in steps.items()}
+            inputs = NodeInputs(self.declaration, declared, self.reports[node], fabric, runs)
+            name = step.spec.name
+            steps[name] = self._plan_step(node, name, step.spec, step.build_want(inputs))
         return steps
 
     def _plan_agent(self, node: str) -> PlannedStep:
         want = {"sha256": self.program_sha256}
         have = self.reports[node].steps.get(AGENT)
-        differences = [] if have == want else [_describe_agent_difference(have)]
-        return self._decide_step(node, AGENT, want, have, differences)
+        phrases = [] if have == want else [_describe_agent_difference(have)]
+        receipt = self.reports[node].receipts.get(AGENT)
+        return describe_step(self.stack, node, AGENT, want, have, receipt, phrases)
 
     def _plan_link(self, cable: Cable, nodes: Mapping[str, Mapping[str, PlannedStep]]) -> LinkPlan:
         runs = {
@@ -172,8 +181,9 @@ class _RackPlanner:
             return hold_step(node, step)
         mtu = None if self.declaration.fabric_mtu == "inherit" else self.declaration.fabric_mtu
         addressed_by = {name: runs[name] for name in concerned}
-        want = build_check_want(cable, node, self.network, self.reports, mtu, addressed_by)
-        return self._plan_step(node, step, want)
+        document = build_check_want(cable, node, self.network, self.reports, mtu, addressed_by)
+        want = fabric_check.SPEC.parse_want(document)
+        return self._plan_step(node, step, fabric_check.SPEC, want)
 
     def _plan_swarm(self, serves: ServicesByNode) -> SwarmPlan:
         head = self.declaration.head.name
@@ -182,9 +192,13 @@ class _RackPlanner:
             for node in self.declaration.nodes
         }
         run = members[head].decision.run
-        token = self._plan_step(head, "swarm_token", {"cluster": None, "swarm": run})
+        token = self._plan_step(head, "swarm_token", swarm_token.SPEC, swarm_token.Want(None, run))
         is_used = any(service.runtime == "swarm" for service in self.declaration.services.values())
-        network = self._plan_step(head, "swarm_network", {"swarm": run}) if is_used else None
+        network = (
+            self._plan_step(head, "swarm_network", swarm_network.SPEC, swarm_network.Want(run))
+            if is_used
+            else None
+        )
         return SwarmPlan(members, token, self._plan_labels(members), network)
 
     def _plan_labels(self, members: Mapping[str, PlannedStep]) -> PlannedStep:
@@ -193,7 +207,7 @@ class _RackPlanner:
         }
         runs = {hostnames[node]: members[node].decision.run for node in hostnames}
         want = build_labels_want(hostnames, self._list_hostnames_away(), runs)
-        return self._plan_step(self.declaration.head.name, "swarm_labels", want)
+        return self._plan_step(self.declaration.head.name, "swarm_labels", swarm_labels.SPEC, want)
 
     def _list_hostnames_away(self) -> list[str]:
         """By the label that they were given: nobody can ask them now."""
@@ -209,32 +223,35 @@ class _RackPlanner:
     def _plan_member(self, node: str) -> PlannedStep:
         if not self._is_present(node):
             return hold_step(node, "swarm")
-        state = _to_mapping(self.reports[node].steps.get("swarm"))
-        if node != self.declaration.head.name:
-            head_state = _to_mapping(self.reports[self.declaration.head.name].steps.get("swarm"))
-            cluster = head_state.get("cluster")
-            state = add_head_cluster(state, str(cluster) if cluster else None)
+        observed = self._read_observed(node, "swarm", swarm.SPEC)
+        head = self.declaration.head.name
+        if node != head:
+            cluster = self._read_observed(head, "swarm", swarm.SPEC).cluster
+            observed = swarm.add_head_cluster(observed, cluster)
         want = build_swarm_want(self.declaration, self.declaration.get_node(node), self.network)
-        return self._plan_narrowed(node, "swarm", want, state)
+        return self._plan_narrowed(node, "swarm", swarm.SPEC, want, observed)
 
-    def _plan_step(self, node: str, step: str, want: Json) -> PlannedStep:
-        return self._plan_narrowed(
-            node, step, want, _to_mapping(self.reports[node].steps.get(step))
-        )
+    def _plan_step(
+        self, node: str, step: str, spec: StepSpec[WantT, ObservedT, HaveT], want: WantT
+    ) -> PlannedStep:
+        return self._plan_narrowed(node, step, spec, want, self._read_observed(node, step, spec))
 
-    def _plan_narrowed(self, node: str, step: str, want: Json, state: Json) -> PlannedStep:
-        have = STEPS[step].narrow(state, want)
-        return self._decide_step(node, step, want, have, STEPS[step].compare(have, want))
-
-    def _decide_step(
-        self, node: str, step: str, want: Json, have: object, differences: list[str]
+    def _plan_narrowed(
+        self,
+        node: str,
+        step: str,
+        spec: StepSpec[WantT, ObservedT, HaveT],
+        want: WantT,
+        observed: ObservedT,
     ) -> PlannedStep:
         receipt = self.reports[node].receipts.get(step)
-        return plan_step(self.stack, node, step, want, have, receipt, differences)
+        have = spec.narrow(observed, want)
+        return plan_step(self.stack, node, step, spec, want, have, receipt)
 
-
-def _to_mapping(value: object) -> Json:
-    return value if isinstance(value, dict) else {}
+    def _read_observed(
+        self, node: str, step: str, spec: StepSpec[WantT, ObservedT, HaveT]
+    ) -> ObservedT:
+        return spec.read_observed(self.reports[node].steps.get(step))
 
 
 def _get_hostname(node: str, report: NodeReport) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from node.host.plain import as_list, as_mapping
+from node.state.document import parse_token
+from node.steps import HaveT, ObservedT, StepSpec, WantT, stop_previous
 from sparkform.fabric.links import build_run_reference
 from sparkform.fabric.network import Reports
 from sparkform.launch.records import Launch
-from sparkform.plan.disturbance import ServicesByNode, get_disturbance
+from sparkform.plan.disturbance import ServicesByNode
 from sparkform.plan.groups import RankObject, ServiceRun, ServiceState, decide_run
 from sparkform.plan.launch_differences import describe_differences, summarize_launch
 from sparkform.plan.service_steps import (
@@ -18,14 +20,26 @@ from sparkform.plan.service_steps import (
     PREPARATION,
     READY,
     STOP_PREVIOUS,
+    AnyKind,
     ServiceInputs,
     ServiceStepKind,
 )
 from sparkform.plan.steps import PlannedStep
-from sparkform.report.receipts import Json, parse_receipt
+from sparkform.report.receipts import parse_receipt
 
-StepMaker = Callable[[str, str, Json, Json], PlannedStep]
-"""Node, step, want and what is seen to the planned step."""
+
+class StepMaker(Protocol):
+    """Decides a step from what it wants and what the node observes of it."""
+
+    def __call__(
+        self,
+        node: str,
+        step: str,
+        spec: StepSpec[WantT, ObservedT, HaveT],
+        want: WantT,
+        observed: ObservedT,
+        /,
+    ) -> PlannedStep: ...
 
 
 @dataclass(frozen=True)
@@ -95,24 +109,23 @@ class ServicePlanner:
         }
         return replace(self, inputs=replace(self.inputs, checked=checked))
 
-    def _plan_stages(self, kinds: Iterable[ServiceStepKind], token: str) -> tuple[StepStage, ...]:
+    def _plan_stages(self, kinds: Iterable[AnyKind], token: str) -> tuple[StepStage, ...]:
         return tuple(self._plan_stage(kind, token) for kind in kinds)
 
-    def _plan_stage(self, kind: ServiceStepKind, token: str) -> StepStage:
-        step = kind.get_step_name(self.inputs.service)
+    def _plan_stage(self, kind: ServiceStepKind[WantT, ObservedT], token: str) -> StepStage:
         wants = kind.wants(self.inputs, token)
         return StepStage(
-            kind.kind, {node: self._plan_step(kind, node, step, wants[node]) for node in wants}
+            kind.kind, {node: self._plan_step(kind, node, want) for node, want in wants.items()}
         )
 
-    def _plan_step(self, kind: ServiceStepKind, node: str, step: str, want: Json) -> PlannedStep:
-        state = as_mapping(self.inputs.reports[node].steps.get(step))
-        return self.make_step(
-            node,
-            step,
-            want,
-            kind.add_other_nodes(self.inputs, state) if kind.add_other_nodes else state,
-        )
+    def _plan_step(
+        self, kind: ServiceStepKind[WantT, ObservedT], node: str, want: WantT
+    ) -> PlannedStep:
+        step = kind.get_step_name(self.inputs.service)
+        observed = kind.spec.read_observed(self.inputs.reports[node].steps.get(step))
+        if kind.add_other_nodes:
+            observed = kind.add_other_nodes(self.inputs, observed)
+        return self.make_step(node, step, kind.spec, want, observed)
 
     def _decide_run(
         self, preparation: tuple[StepStage, ...], stopping_steps: Sequence[PlannedStep]
@@ -124,7 +137,7 @@ class ServicePlanner:
             f"and started again"
             for disturbing_step in [
                 *stopping_steps,
-                *(step for step in preparation_steps if get_disturbance(step) != "none"),
+                *(step for step in preparation_steps if step.disturbance != "none"),
             ]
         ]
         stopped += [
@@ -137,27 +150,23 @@ class ServicePlanner:
         """What differs from the launches that `stop_previous` keeps, each phrase once."""
         phrases: dict[str, None] = {}
         for launch in self.inputs.launches:
-            receipt = _get_receipt_want(
-                self.inputs.reports, launch.node, STOP_PREVIOUS.get_step_name(launch.service)
-            )
-            phrases |= dict.fromkeys(
-                describe_differences(as_mapping(receipt.get("launch")), summarize_launch(launch))
-            )
+            recorded = _read_stop_want(self.inputs.reports, launch.node, launch.service)
+            summary = recorded.launch if recorded else None
+            phrases |= dict.fromkeys(describe_differences(summary or {}, summarize_launch(launch)))
         return list(phrases)
 
 
 def get_service_state(service: str, reports: Reports, head: str) -> ServiceState:
     """What the nodes report of a service, those that it has left included."""
-    step = STOP_PREVIOUS.get_step_name(service)
     objects = [
-        rank_object for node in reports for rank_object in _list_rank_objects(node, reports, step)
+        rank_object
+        for node in reports
+        for rank_object in _list_rank_objects(node, reports, service)
     ]
-    recorded_tokens = [
-        str(_get_receipt_want(reports, node, step).get("token", "")) for node in reports
-    ]
-    completed = _get_receipt_want(reports, head, GROUP.get_step_name(service)).get("token")
-    used_tokens = tuple(token for token in [*recorded_tokens, str(completed or "")] if token)
-    return ServiceState(tuple(objects), used_tokens, str(completed) if completed else None)
+    stop_step, group_step = STOP_PREVIOUS.get_step_name(service), GROUP.get_step_name(service)
+    completed = _read_token(reports, head, group_step)
+    tokens = [*(_read_token(reports, node, stop_step) for node in reports), completed]
+    return ServiceState(tuple(objects), tuple(filter(None, tokens)), completed)
 
 
 def list_services_by_node(services: Mapping[str, ServiceState], reports: Reports) -> ServicesByNode:
@@ -168,31 +177,26 @@ def list_services_by_node(services: Mapping[str, ServiceState], reports: Reports
     }
 
 
-def _list_rank_objects(node: str, reports: Reports, step: str) -> list[RankObject]:
-    if node not in reports:
-        return []
-    rank_objects = map(
-        as_mapping, as_list(as_mapping(reports[node].steps.get(step)).get("members"))
-    )
+def _list_rank_objects(node: str, reports: Reports, service: str) -> list[RankObject]:
+    step = STOP_PREVIOUS.get_step_name(service)
+    observed = stop_previous.SPEC.read_observed(reports[node].steps.get(step))
     return [
-        RankObject(
-            node,
-            str(rank_object["kind"]),
-            _parse_rank(rank_object),
-            str(rank_object["token"]),
-            bool(rank_object["alive"]),
-        )
-        for rank_object in rank_objects
+        RankObject(node, rank.kind, _parse_rank(rank.rank), rank.token, rank.alive)
+        for rank in observed.members
     ]
 
 
-def _parse_rank(member: Mapping[str, object]) -> int:
-    rank = str(member["rank"])
+def _parse_rank(rank: str) -> int:
     return int(rank) if rank.isdigit() else -1
 
 
-def _get_receipt_want(reports: Reports, node: str, step: str) -> Mapping[str, object]:
-    """The want of the step's receipt; empty where there is none."""
-    text = reports[node].receipts.get(step) if node in reports else None
-    receipt = parse_receipt(text)
-    return as_mapping(receipt.want) if receipt else {}
+def _read_token(reports: Reports, node: str, step: str) -> str | None:
+    """Of the step's receipt, whichever version wrote it: a token must never name two runs."""
+    return parse_token(reports[node].receipts.get(step, "")) if node in reports else None
+
+
+def _read_stop_want(reports: Reports, node: str, service: str) -> stop_previous.Want | None:
+    """Of the receipt of `stop_previous`; None where there is none."""
+    step = STOP_PREVIOUS.get_step_name(service)
+    receipt = parse_receipt(reports[node].receipts.get(step) if node in reports else None)
+    return stop_previous.SPEC.read_want(receipt.want) if receipt else None
