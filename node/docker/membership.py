@@ -82,7 +82,7 @@ def parse(info: object, certificate: str | None) -> Membership:
 
 
 def init(system: System, address: str, pool: str) -> None:
-    """Start a Swarm of one manager. Raises Refusal."""
+    """Start a Swarm of one manager. Raises StepError."""
     body = {
         "ListenAddr": f"{address}:{PORT}",
         "AdvertiseAddr": address,
@@ -99,7 +99,7 @@ def init(system: System, address: str, pool: str) -> None:
 
 
 def join(system: System, address: str, manager: str, token: str) -> None:
-    """Join as a worker. Raises Refusal. The token is in the request's body, in no argv."""
+    """Join as a worker. Raises StepError. The token is in the request's body, in no argv."""
     body = {
         "ListenAddr": f"{address}:{PORT}",
         "AdvertiseAddr": address,

@@ -27,7 +27,7 @@ def apply_change(
 ) -> list[str]:
     """Write the files and bring the links to their wishes; `released` are links that we give up.
 
-    Raises Refusal where it does not work out: then the network is as it was, in files and links.
+    Raises StepError where it does not work out: then the network is as it was, in files and links.
     """
     messages = _prepare(manifest, [file_change.path for file_change in files], configs, released)
     try:

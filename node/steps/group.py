@@ -7,18 +7,12 @@ for.
 
 from __future__ import annotations
 
-import json
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from node.errors import StepError
-from node.host.docker_api import get
-from node.host.plain import as_list, as_mapping
 from node.host.system import System
-from node.ranks import service_objects
-from node.ranks.service_objects import Member
+from node.host.waiting import wait_while
+from node.ranks.finding import find_swarm_ranks
 from node.state.manifest import Manifest
 from node.steps import (
     Nothing,
@@ -30,8 +24,6 @@ from node.steps import (
 )
 
 START_LIMIT_S = 120.0
-PAUSE_S = 0.5
-ENDED_STATES = ("complete", "failed", "rejected", "shutdown", "orphaned")
 
 
 @dataclass(frozen=True)
@@ -45,42 +37,20 @@ class Want:
 
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     """Raises StepError with the Swarm's reason for each rank that it does not start."""
-    deadline = time.monotonic() + START_LIMIT_S
-    while waiting := _find_waiting(manifest.system, want.token):
-        if time.monotonic() > deadline:
-            raise StepError(
-                "\n".join(_describe_delay(manifest.system, member) for member in waiting)
-            )
-        time.sleep(PAUSE_S)
+    delays = wait_while(lambda: _list_delays(manifest.system, want.token), START_LIMIT_S)
+    if delays:
+        raise StepError("\n".join(f"{delay} (after {START_LIMIT_S:g} s)" for delay in delays))
     ranks = ", ".join(map(str, want.ranks))
     return [f"service {want.service}: started (rank {ranks})"]
 
 
-def _find_waiting(system: System, token: str) -> list[Member]:
+def _list_delays(system: System, token: str) -> list[str]:
     """The Swarm's ranks that have not been started. One that has ended is not waited for."""
-    members = [
-        member
-        for member in service_objects.swarm_services(system)
-        if member.token == token and not member.alive
-    ]
-    return [
-        member
-        for member in members
-        if _read_task_status(system, member).get("State") not in ENDED_STATES
-    ]
-
-
-def _describe_delay(system: System, member: Member) -> str:
-    status = _read_task_status(system, member)
-    reason = status.get("Err") or status.get("Message") or "no reason given"
-    return f"{member.name} was not started within {START_LIMIT_S:g} s: {reason}"
-
-
-def _read_task_status(system: System, member: Member) -> Mapping[str, object]:
-    """The status of a service's only task (Docker Engine API, TaskList)."""
-    filters = quote(json.dumps({"service": [member.id]}))
-    tasks = as_list(get(system, f"/tasks?filters={filters}"))
-    return as_mapping(as_mapping(tasks[0] if tasks else {}).get("Status"))
+    swarm = find_swarm_ranks(system)
+    if swarm.unknown is not None:
+        return [swarm.unknown]
+    waiting = [rank for rank in swarm.ranks if rank.token == token and not rank.is_started]
+    return [f"{rank.name} is not started: {rank.message}" for rank in waiting]
 
 
 SPEC = StepSpec(

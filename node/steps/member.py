@@ -11,7 +11,7 @@ from node.changes import members
 from node.host import labels
 from node.host.daemons import run_checked
 from node.host.system import System
-from node.ranks import service_objects
+from node.ranks.units import list_units, mark_unit
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 
@@ -37,12 +37,12 @@ class Observed:
 
 
 def observe(system: System, request: StepRequest) -> Observed:
-    units = [
-        unit
-        for unit in service_objects.units(system)
-        if unit.service == request.service and unit.alive
+    tokens = [
+        unit.token
+        for unit in list_units(system)
+        if unit.service == request.service and unit.is_running
     ]
-    return Observed(units[0].token if units else None)
+    return Observed(tokens[0] if tokens else None)
 
 
 def narrow(observed: Observed, want: Want) -> Want:
@@ -62,7 +62,7 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
         labels.TOKEN: str(want.token),
         labels.OWNER: want.owner,
     }
-    service_objects.mark(manifest.system, want.service, want.unit, values)
+    mark_unit(manifest.system, want.service, want.unit, values)
     run_checked(manifest.system, ["systemctl", "start", want.unit], timeout_s=START_LIMIT_S)
     return [f"unit {want.unit}: started"]
 

@@ -48,14 +48,14 @@ class Want:
 
 def observe(system: System, request: StepRequest) -> dict[str, object]:
     """It has no state of its own; but who asks for it gets the engines looked at."""
-    from node.readiness import look
+    from node.readiness import query
 
-    return dict(look.query(system, request.raw))
+    return dict(query.query(system, request.raw))
 
 
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     """Raises StepError with the failure, what to do, and the log's end; the engine is then gone."""
-    from node.readiness.waiting import wait_until_ready
+    from node.readiness.starting import wait_until_ready
 
     return wait_until_ready(manifest.system, to_fields(want), get_node(manifest.owner))
 

@@ -9,14 +9,15 @@ runs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from node.changes import members
-from node.errors import StepError
-from node.host.paths import DOCKER_SOCKET
 from node.host.system import System
-from node.ranks import capacity, member_ends, service_objects
-from node.ranks.service_objects import Member
+from node.host.typed_json import OMITTED, to_fields
+from node.ranks import capacity
+from node.ranks.finding import find_ranks
+from node.ranks.rank import CONTAINER, UNIT, NodeRanks, Rank
+from node.ranks.stopping import ServiceObject, remove_ranks
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 
@@ -44,26 +45,31 @@ class Want:
 
 @dataclass(frozen=True)
 class ObservedRank:
-    """One rank, or one of its files in the Swarm (node.ranks.service_objects)."""
+    """One rank, or what the Swarm has of it (node.ranks.rank)."""
 
     kind: str
+    name: str
+    rank: int | None
     token: str
-    rank: str
     alive: bool
 
 
 @dataclass(frozen=True)
 class Observed:
-    """The ranks of the service that asks, as this node has them."""
+    """`members`: the ranks of the service that asks, as this node has them. `unknown`, where Docker
+    does not answer: why there may be others."""
 
     members: tuple[ObservedRank, ...] = ()
+    unknown: str | None = field(default=None, metadata=OMITTED)
 
 
 def observe(system: System, request: StepRequest) -> Observed:
-    found = service_objects.of(system, request.service) if request.service else []
-    return Observed(
-        tuple(ObservedRank(rank.kind, rank.token, rank.rank, rank.alive) for rank in found)
-    )
+    found = find_ranks(system, request.service) if request.service else NodeRanks(())
+    return Observed(tuple(map(_describe_rank, found.ranks)), found.unknown)
+
+
+def _describe_rank(rank: Rank) -> ObservedRank:
+    return ObservedRank(rank.kind, rank.name, rank.rank, rank.token, rank.is_running)
 
 
 def narrow(observed: Observed, want: Want) -> Want:
@@ -80,30 +86,22 @@ def compare(have: Want, want: Want) -> list[str]:
 
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     system = manifest.system
-    _require_docker(system)
+    find_ranks(system).require_known()
     members.record(manifest, want.service)
-    messages = member_ends.remove(system, lambda member: _must_stop(member, want))
+    messages = remove_ranks(system, lambda item: _must_stop(item, want))
     if messages:
         capacity.await_memory(system)
-    if not any(member.alive for member in service_objects.of(system, want.service)):
-        capacity.require_ports(system, map(asdict, want.ports))
+    ranks = find_ranks(system, want.service).require_known()
+    if not any(rank.is_running for rank in ranks):
+        capacity.require_ports(system, map(to_fields, want.ports))
     return messages
 
 
-def _must_stop(member: Member, want: Want) -> bool:
+def _must_stop(item: ServiceObject, want: Want) -> bool:
     """A manager sees the whole Swarm: of other services only what runs on this node is meant."""
-    if member.service == want.service:
-        return member.token != want.token
-    return want.rank is not None and member.kind in (
-        service_objects.CONTAINER,
-        service_objects.UNIT,
-    )
-
-
-def _require_docker(system: System) -> None:
-    """Without an answer nobody knows what runs."""
-    if not system.request(DOCKER_SOCKET, "GET", "/_ping", timeout_s=30).ok:
-        raise StepError("dockerd does not answer, so what runs on this node is not known.")
+    if item.service == want.service:
+        return item.token != want.token
+    return want.rank is not None and item.kind in (CONTAINER, UNIT)
 
 
 SPEC = StepSpec(

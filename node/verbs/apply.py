@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from node.errors import StepError
 from node.host.system import System
-from node.ranks import member_ends
+from node.ranks.stopping import stop_ranks
 from node.state import claim, document, lock, manifest, receipts
 from node.state.document import StepDocument
 from node.state.manifest import Manifest
@@ -68,7 +68,7 @@ def _stop_engines(system: System, services: Sequence[str]) -> list[str]:
     """What the step disturbs ends in order before it does."""
     if not services:
         return []
-    return member_ends.stop(system, lambda member: member.service in services)
+    return stop_ranks(system, lambda item: item.service in services)
 
 
 def _take_over(system: System, step: str, owner: str) -> list[str]:

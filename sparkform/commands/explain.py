@@ -13,17 +13,17 @@ def command(
     ],
 ) -> None:
     """Tell why a rule exists, how much it weighs, and where that was read."""
-    from node.ranks.signatures import SIGNATURES
+    from node.ranks.signatures import load_signatures
     from sparkform.rules.table import load_table
 
-    if rule not in load_table() and any(signature.id == rule for signature in SIGNATURES):
+    if rule not in load_table() and any(signature.id == rule for signature in load_signatures()):
         _print_signatures(rule)
         return
     _print_story(rule)
 
 
 def _print_story(rule: str) -> None:
-    from node.ranks.signatures import SIGNATURES
+    from node.ranks.signatures import load_signatures
     from sparkform.rules.story import find_story
 
     story = find_story(rule)
@@ -37,7 +37,7 @@ def _print_story(rule: str) -> None:
             "\nTo run in spite of it:\n  sparkform:cluster:\n    waive:\n"
             f"      - rule: {story.row.id}\n        reason: why it does not hold here"
         )
-    shown = [signature for signature in SIGNATURES if signature.rule == rule]
+    shown = [signature for signature in load_signatures() if signature.rule == rule]
     for signature in shown:
         print(
             f"\nIn the log of {' and '.join(signature.engines)} ({signature.id}):\n  "
@@ -47,9 +47,9 @@ def _print_story(rule: str) -> None:
 
 def _print_signatures(id: str) -> None:
     """Engines print the same words for different causes: each row is told."""
-    from node.ranks.signatures import SIGNATURES
+    from node.ranks.signatures import load_signatures
 
-    for signature in (signature for signature in SIGNATURES if signature.id == id):
+    for signature in (signature for signature in load_signatures() if signature.id == id):
         ends = "ends a start at once" if signature.final else "explains a death that follows"
         print(f"{signature.id} ({' and '.join(signature.engines)}; a line in the log, {ends})\n")
         print(

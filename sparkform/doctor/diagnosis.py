@@ -44,7 +44,8 @@ def diagnose(
             checks += _check_node(view, reports)
         else:
             checks.append(_check_missing_node(node, observation))
-    return (*checks, *_check_rack(declaration, plan, reports), *_check_rules(reachable, reports))
+    rows = _check_rules(reachable, reports, plan)
+    return (*checks, *_check_rack(declaration, plan, reports), *rows)
 
 
 def mark_missing_away(declaration: Declaration, observation: Observation) -> Declaration:
@@ -64,9 +65,12 @@ def mark_missing_away(declaration: Declaration, observation: Observation) -> Dec
     return Declaration.model_validate({"cluster": cluster, "services": declaration.services})
 
 
-def _check_rules(declaration: Declaration, reports: dict[str, NodeReport]) -> Iterator[Check]:
+def _check_rules(
+    declaration: Declaration, reports: dict[str, NodeReport], plan: RackPlan
+) -> Iterator[Check]:
     """What the rules say of the declaration on these machines."""
-    verdict = evaluate(Context(declaration=declaration, reports=reports))
+    context = Context(declaration=declaration, reports=reports, planned_network=plan.network)
+    verdict = evaluate(context)
     statuses: dict[str, Status] = {MANDATORY: "fail", ADVISORY: "warn"}
     for violation in verdict.violations:
         message = f"{violation.path}: {violation.message} ({violation.evidence})"
@@ -79,7 +83,7 @@ def _check_node(view: NodeView, reports: dict[str, NodeReport]) -> Iterator[Chec
     for check in CHECKS_BEFORE_FABRIC:
         yield from check(view)
     yield from check_fabric(view, reports)
-    yield from check_native(view, reports)
+    yield from check_native(view)
     for check in CHECKS_AFTER_FABRIC:
         yield from check(view)
 

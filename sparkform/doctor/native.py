@@ -14,9 +14,7 @@ from node.steps import native_nccl, native_venv
 from sparkform.catalogue import native_packages as known
 from sparkform.config import Service
 from sparkform.doctor.check import Check, NodeView
-from sparkform.fabric.network import Reports
 from sparkform.launch.places import get_unit_name
-from sparkform.launch.plan import plan_launches
 from sparkform.launch.records import Launch
 from sparkform.plan.native_steps import environment
 from sparkform.report.facts import NativeUnit
@@ -27,7 +25,7 @@ SHOWN_PACKAGES = ("vllm", "torch", "triton", "transformers", "ray")
 UP_FIX = "`pulumi up`"
 
 
-def check_native(view: NodeView, reports: Reports) -> Iterator[Check]:
+def check_native(view: NodeView) -> Iterator[Check]:
     """Nothing for a node that no native service runs on."""
     native_services = {
         name: declared
@@ -39,11 +37,12 @@ def check_native(view: NodeView, reports: Reports) -> Iterator[Check]:
         return
     yield check_packages(view)
     yield from check_compilers(view)
-    launches = plan_launches(view.declaration, view.plan.network, reports).services
     units = {one.unit: one for one in view.facts.native_units or ()}
     for name, declared in native_services.items():
         unit = units.get(get_unit_name(name))
-        planned = [one for one in launches.get(name, ()) if one.node == view.node.name]
+        planned = [
+            launch for launch in view.plan.launches.get(name, ()) if launch.node == view.node.name
+        ]
         if unit and unit.active:
             yield check_nccl(view, name, unit)
             yield from check_variables(view, unit, planned)

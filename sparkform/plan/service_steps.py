@@ -1,8 +1,8 @@
 """The steps of one service, in order: which there are, on which nodes, and what each wants. Pure.
 
-PREPARATION are those that bring what a rank is started with; `stop_previous` ends what runs; then
-the ranks start (natively by a step of theirs), are recorded as a group, and are waited for until
-they are ready. A new kind of step is one row.
+PREPARATION brings what a rank is started with; `stop_previous` ends what runs; then the ranks start
+(natively by a step of theirs), are recorded as a group, and are waited for until they are ready. A
+new kind of step is one entry here.
 """
 
 from __future__ import annotations
@@ -28,39 +28,36 @@ from node.steps import (
     stop_previous,
 )
 from node.steps.launch_files import WantedFile, WantedSecret
-from sparkform.config import Declaration
-from sparkform.fabric.network import Network, Reports
+from sparkform.config import AnyService, Declaration
 from sparkform.launch.places import get_service_folder, get_unit_name
 from sparkform.launch.records import Launch, LaunchFile
 from sparkform.plan import native_steps
+from sparkform.plan.context import PlanContext
 from sparkform.plan.launch_differences import summarize_launch
 from sparkform.plan.readiness import build_ready_want
-from sparkform.plan.steps import StackName
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceInputs:
-    """What a service's steps follow from. `checked` are the runs of the steps that a step AFTER
-    makes sure of."""
+    """What a service's steps follow from. `checked` names the runs of the steps that the last stage
+    verifies."""
 
-    declaration: Declaration
-    stack: StackName
-    network: Network
-    reports: Reports
+    context: PlanContext
     service: str
     launches: tuple[Launch, ...]
     checked: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
-    def owner(self) -> str:
-        return f"{self.stack.project}/{self.stack.stack}"
+    def declared(self) -> AnyService:
+        """The service as the stack file declares it."""
+        return self.context.declaration.services[self.service]
 
 
 @dataclass(frozen=True)
 class ServiceStepKind(Generic[WantT, ObservedT]):
     """One kind of step. `wants`, by node, gets the token of the service's run; those of PREPARATION
-    get none. `add_other_nodes` adds what other nodes report to what a node observes. A step that
-    `is_shared` is one for all that the node ever serves."""
+    get none. `add_other_nodes` adds what other nodes report to what a node reports. A shared step
+    is one for all services of its node."""
 
     spec: StepSpec[WantT, ObservedT, Any]
     wants: Callable[[ServiceInputs, str], Mapping[str, WantT]]
@@ -74,6 +71,12 @@ class ServiceStepKind(Generic[WantT, ObservedT]):
     def get_step_name(self, service: str) -> str:
         """The step's name on a node."""
         return self.kind if self.is_shared else f"{self.kind}:{service}"
+
+    def read_observed(self, inputs: ServiceInputs, node: str) -> ObservedT:
+        """What the rack reports of the step on a node."""
+        step = self.get_step_name(inputs.service)
+        observed = inputs.context.read_observed(node, self.spec, step)
+        return self.add_other_nodes(inputs, observed) if self.add_other_nodes else observed
 
 
 def get_node_path(launch: Launch, file: LaunchFile) -> str:
@@ -109,11 +112,10 @@ def _add_public_keys(
     inputs: ServiceInputs, observed: launch_peers.Observed
 ) -> launch_peers.Observed:
     """By node, as far as they are made."""
-    step = LAUNCH_KEYS.get_step_name(inputs.service)
     keys = {}
     for node, want in _plan_launch_keys(inputs, "").items():
-        observed_keys = launch_keys.SPEC.read_observed(inputs.reports[node].steps.get(step)).keys
-        keys[node] = observed_keys[want.path].public if want.path in observed_keys else None
+        pairs = LAUNCH_KEYS.read_observed(inputs, node).keys
+        keys[node] = pairs[want.path].public if want.path in pairs else None
     return launch_peers.add_public_keys(observed, keys)
 
 
@@ -137,7 +139,7 @@ def _plan_stop_previous(inputs: ServiceInputs, token: str) -> dict[str, stop_pre
     """On each node of a rank; for Swarm on the head too, which alone can end Swarm services."""
     ranks = {launch.node: launch for launch in inputs.launches}
     is_swarm = inputs.launches[0].runtime == "swarm"
-    nodes = dict.fromkeys([*((inputs.declaration.head.name,) if is_swarm else ()), *ranks])
+    nodes = dict.fromkeys([*((inputs.context.declaration.head.name,) if is_swarm else ()), *ranks])
     return {node: _build_stop_want(inputs.service, token, ranks.get(node)) for node in nodes}
 
 
@@ -156,7 +158,7 @@ def _plan_member(inputs: ServiceInputs, token: str) -> dict[str, member.Want]:
             service=inputs.service,
             token=token,
             rank=launch.rank,
-            owner=inputs.owner,
+            owner=str(inputs.context.stack),
             unit=get_unit_name(inputs.service),
         )
         for launch in inputs.launches
@@ -168,7 +170,9 @@ def _plan_native(want_type: type[WantT]) -> Callable[[ServiceInputs, str], Mappi
     """The step with such a want, on the nodes that need it."""
 
     def plan_wants(inputs: ServiceInputs, token: str) -> dict[str, WantT]:
-        planned = native_steps.plan_native_wants(inputs.declaration, inputs.service, inputs.reports)
+        planned = native_steps.plan_native_wants(
+            inputs.context.declaration, inputs.service, inputs.context.reports
+        )
         return {
             node: want
             for node, wants in planned.items()
@@ -180,15 +184,16 @@ def _plan_native(want_type: type[WantT]) -> Callable[[ServiceInputs, str], Mappi
 
 
 def _plan_ready(inputs: ServiceInputs, token: str) -> dict[str, ready.Want]:
+    context, launches = inputs.context, inputs.launches
     want = build_ready_want(
-        inputs.declaration, inputs.service, inputs.launches, inputs.network, token, inputs.checked
+        context.declaration, inputs.service, launches, context.network, token, inputs.checked
     )
     return {launch.node: want for launch in inputs.launches}
 
 
 def _plan_group(inputs: ServiceInputs, token: str) -> dict[str, group.Want]:
     ranks = tuple(launch.rank for launch in inputs.launches)
-    return {inputs.declaration.head.name: group.Want(inputs.service, token, ranks)}
+    return {inputs.context.declaration.head.name: group.Want(inputs.service, token, ranks)}
 
 
 AnyKind = ServiceStepKind[Any, Any]
@@ -233,8 +238,5 @@ def list_requests(declaration: Declaration, node: str) -> dict[str, Mapping[str,
 
 
 def _list_queried_kinds(declaration: Declaration, service: str, node: str) -> Sequence[AnyKind]:
-    return (
-        QUERIED
-        if node in [service_node.name for service_node in declaration.list_service_nodes(service)]
-        else (STOP_PREVIOUS,)
-    )
+    has_rank = node in [member.name for member in declaration.list_service_nodes(service)]
+    return QUERIED if has_rank else (STOP_PREVIOUS,)

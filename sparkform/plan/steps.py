@@ -17,8 +17,11 @@ class StackName:
     project: str
     stack: str
 
+    def __str__(self) -> str:
+        return f"{self.project}/{self.stack}"
+
     def owner(self, node: str, step: str) -> str:
-        return f"{self.project}/{self.stack}/{node}/{step}"
+        return f"{self}/{node}/{step}"
 
 
 @dataclass(frozen=True)

@@ -224,4 +224,4 @@ def test_each_step_that_differs_says_so_on_its_resource(caplog: pytest.LogCaptur
     caplog.set_level(logging.INFO)
     register_untouched("direct", 2)
     messages = [record.getMessage() for record in caplog.records]
-    assert "spark-2 agent: the node program is not installed, will be" in messages
+    assert "spark-2 agent: node agent is not installed, will be installed" in messages

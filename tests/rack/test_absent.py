@@ -111,7 +111,7 @@ def test_it_is_set_up_once_it_is_there(
     machines.mend("off", "spark-2")
     deployment.cluster["nodes"] = nodes
     done = deployment.up()
-    assert "spark-2 agent: the node program is not installed, will be" in done.messages
+    assert "spark-2 agent: node agent is not installed, will be installed" in done.messages
     unconcerned = {"spark-1-swarm_labels", "spark-1-fabric_check-0"}
     assert {name for name in done.changed_steps if name.startswith("spark-1")} == unconcerned
     assert deployment.up().changed == set()

@@ -79,7 +79,7 @@ def test_the_demo_shows_drift_mends_it_and_leaves_nothing(name: str, tmp_path: P
     assert time.monotonic() - started < SHOWN_LIMIT_S
     shown = chapters(done.stdout)
     assert (
-        "spark-1 agent: the node program is not installed, will be"
+        "spark-1 agent: node agent is not installed, will be installed"
         in shown["What differs on two untouched machines"]
     )
     made = int(re.findall(r"\+ (\d+) created", shown["Make it so"])[-1])

@@ -234,7 +234,7 @@ def test_a_rank_that_is_killed_is_said_so(nodes: RackHandle) -> None:
     engines.kill_later(nodes, "spark-1", 0, 3)
     found = watch(nodes, "spark-1", want(nodes, 1, silence_timeout_s=60))
     assert "[dead-rank]" in found.err
-    assert "seen: exit code 137 (SIGKILL)" in found.err
+    assert "symptom: exit code 137 (SIGKILL)" in found.err
     took_s = found.ended_s - engines.read_symptom_s(nodes, "spark-1")
     print(f"killed: {took_s:.1f} s from symptom to error")
     assert took_s < LIMIT_S
@@ -249,7 +249,7 @@ def test_shared_memory_of_a_killed_engine_is_given_back_and_no_other(nodes: Rack
     engine = Plan("stubborn", symptom_line=MOE, shares=True, options="--ipc host")
     engines.start_container(nodes, "spark-1", 0, TOKEN, engine)
     found = watch(nodes, "spark-1", want(nodes, 1, engine="trtllm"))
-    assert "it had left 16 MiB shared" in found.err
+    assert "16 MiB of shared memory freed" in found.err
     assert nodes.must("spark-1", "ls /dev/shm") == before
     # Not a pattern that this very command line matches.
     nodes.must("spark-1", "pkill -f 'held = [S]'")
@@ -302,7 +302,7 @@ def test_a_dead_rank_ends_the_other_node_too(nodes: RackHandle, dead: str, other
 
 
 def test_a_unit_that_hangs_is_killed_and_its_journal_kept(nodes: RackHandle) -> None:
-    engines.start_unit(nodes, "spark-1", Plan("stubborn", lines=["one", "two"]))
+    engines.start_unit(nodes, "spark-1", TOKEN, Plan("stubborn", lines=["one", "two"]))
     found = watch(nodes, "spark-1", want(nodes, 1, runtime="native"))
     assert "[silence]" in found.err
     assert "  | two" in found.err
@@ -313,7 +313,7 @@ def test_a_unit_that_hangs_is_killed_and_its_journal_kept(nodes: RackHandle) -> 
 
 
 def test_a_unit_answers(nodes: RackHandle) -> None:
-    engines.start_unit(nodes, "spark-1", Plan())
+    engines.start_unit(nodes, "spark-1", TOKEN, Plan())
     found = watch(nodes, "spark-1", want(nodes, 1, runtime="native"))
     assert found.code == 0, found.err
 

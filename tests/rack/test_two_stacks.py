@@ -152,7 +152,7 @@ def test_a_newer_program_undoes_what_an_older_one_did_from_the_backend_alone(
         "spark-1", f"base64 -d | sudo tee {ZIPAPP} > /dev/null", base64.b64encode(newer).decode()
     )
     said = deployed.preview().messages
-    assert said == ["spark-1 agent: the node program is of another version, will be replaced"]
+    assert said == ["spark-1 agent: node agent will be upgraded"]
 
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

@@ -77,11 +77,13 @@ def plan_stack(declared: DeclaredStack, observation: Observation) -> StackPlan:
     rack_plan = plan_rack(declared.declaration, observation.reports, declared.name, sha256, secrets)
     if rack_plan.problems:
         raise InputError(rack_plan.problems)
-    ranks = {
-        name: list_ranks(service_plan.launches) for name, service_plan in rack_plan.services.items()
-    }
+    ranks = {name: list_ranks(launches) for name, launches in rack_plan.launches.items()}
     context = Context(
-        declaration=declared.declaration, reports=observation.reports, secrets=names, ranks=ranks
+        declaration=declared.declaration,
+        reports=observation.reports,
+        secrets=names,
+        planned_network=rack_plan.network,
+        ranks=ranks,
     )
     return StackPlan(
         declared.name,

@@ -13,7 +13,6 @@ from sparkform.rules.groups.nccl import check_interface_names
 from sparkform.rules.outcome import ADVISORY, RuleFinding, RuleOutcome, RuleSkip
 
 if TYPE_CHECKING:
-    from sparkform.fabric.network import Network
     from sparkform.report.facts import Interface, NodeReport
 
 JUMBO_MTU = 9000
@@ -42,12 +41,6 @@ def _list_our_netplan_interfaces(report: NodeReport) -> set[str]:
     return {name for file in files if file.path == OUR_NETPLAN_FILE for name in file.interfaces}
 
 
-def _plan_network(context: Context) -> Network:
-    from sparkform.fabric.network import plan_network
-
-    return plan_network(context.declaration, context.reports or {})[0]
-
-
 def check_address_pools(context: Context) -> Iterator[RuleOutcome]:
     """A pool that a node already routes elsewhere sends the fabric's packets out of the wrong port.
 
@@ -58,7 +51,7 @@ def check_address_pools(context: Context) -> Iterator[RuleOutcome]:
         pools = []
     if context.topology != "none":
         pools.append(("cluster.fabric.pool", context.declaration.cluster.fabric.pool))
-    network_plan = _plan_network(context) if pools and context.reports else None
+    network_plan = context.network
     for path, pool in pools:
         for observed in _list_observed_nodes(context, path):
             if isinstance(observed, RuleSkip) or network_plan is None:
@@ -116,7 +109,7 @@ def check_twin_subnets(context: Context) -> Iterator[RuleOutcome]:
     """
     if context.topology == "none":
         return
-    network_plan = _plan_network(context) if context.reports else None
+    network_plan = context.network
     for observed in _list_observed_nodes(context, "cluster.fabric.pool"):
         if isinstance(observed, RuleSkip) or network_plan is None:
             yield (
@@ -187,7 +180,7 @@ def _check_mtu(
     """With MTU inherit nothing raises it, and RoCE packets stay at 1,024 bytes."""
     if context.declaration.fabric_mtu != "inherit" or context.topology == "none":
         return
-    fabric = _plan_network(context).fabric.get(node.name, ())
+    fabric = context.network.fabric.get(node.name, ()) if context.network else ()
     small_names = [
         interface.name
         for interface in fabric

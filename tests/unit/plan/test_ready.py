@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from node.readiness.wanted import parse
+from node.readiness.target import parse
 from sparkform.config import Declaration
 from sparkform.fabric.network import plan_network
 from sparkform.plan.readiness import build_ready_want

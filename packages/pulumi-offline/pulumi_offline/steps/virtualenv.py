@@ -19,7 +19,7 @@ GIB = 1024**3
 PROJECTS = {
     ".": "sparkform",
     "packages/sparkrack": "sparkrack",
-    "packages/pulumi-offline": "pulumi-offline",
+    "packages/pulumi-offline": "offline-pulumi",
 }
 """The projects of the repository by folder: one lock for all of them."""
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pulumi_offline.layout import PACKAGE
 from pulumi_offline_tests.conformance_docker.dockerd import Dockerd, find
 from pulumi_offline_tests.plugin_process import ROOT
 
@@ -24,7 +25,7 @@ def asking_registry(dockerd: Dockerd, folder: Path) -> Iterator[Path]:
     network = f"--net=/proc/{dockerd.pid}/ns/net"
     module = "pulumi_offline_tests.conformance_docker.registry"
     command = [find("nsenter", "util-linux"), network, sys.executable, "-m", module]
-    with subprocess.Popen([*command, str(PORT), str(asked)], cwd=ROOT) as process:
+    with subprocess.Popen([*command, str(PORT), str(asked)], cwd=ROOT / PACKAGE.parent) as process:
         try:
             deadline = time.monotonic() + START_LIMIT_S
             while not asked.exists():

@@ -10,6 +10,7 @@ import pytest
 
 from node.errors import StepError
 from node.host.paths import SERVICES
+from node.ranks import stopping
 from node.state import document
 from node.steps import STEPS, launch_files, stop_previous
 from node.verbs import apply, clear, undo
@@ -127,14 +128,38 @@ def test_a_port_that_somebody_holds_is_named_with_its_holder(fake_ranks: FakeRan
 def test_a_stop_whose_dockerd_is_silent_is_refused_not_taken_for_empty(
     fake_ranks: FakeRanks,
 ) -> None:
-    from node.host.system import HttpAnswer
-
-    ping = ("GET", "/_ping")
-    fake_ranks.spark.system.script.requests[ping] = lambda method, path, body: HttpAnswer(
-        0, "refused"
-    )
-    with pytest.raises(StepError, match="is not known"):
+    fake_ranks.silence()
+    with pytest.raises(StepError, match="which ranks run on this node is unknown"):
         take_stop_previous(fake_ranks)
+
+
+def test_ranks_of_a_silent_dockerd_are_unknown_and_not_absent(fake_ranks: FakeRanks) -> None:
+    system = fake_ranks.spark.system
+    run_apply(system, "member:qwen", MEMBER)
+    fake_ranks.silence()
+    have = stop_previous.observe(system, {"service": "qwen"})
+    assert [member["kind"] for member in have["members"]] == ["unit"]
+    assert have["unknown"] == "Docker does not answer (refused)"
+
+
+def test_nothing_is_undone_or_cleared_while_dockerd_is_silent(fake_ranks: FakeRanks) -> None:
+    take_stop_previous(fake_ranks)
+    fake_ranks.add_container("running")
+    fake_ranks.silence()
+    with pytest.raises(StepError, match="Docker does not answer"):
+        undo_stop_previous(fake_ranks, "today-1")
+    with pytest.raises(StepError, match="Docker does not answer"):
+        clear.main(fake_ranks.spark.system, ["qwen"], "")
+    assert list(fake_ranks.containers) == ["running"]
+
+
+def test_a_step_that_repairs_dockerd_stops_the_units_that_it_can(fake_ranks: FakeRanks) -> None:
+    run_apply(fake_ranks.spark.system, "member:qwen", MEMBER)
+    fake_ranks.silence()
+    assert stopping.stop_ranks(fake_ranks.spark.system, lambda item: True) == [
+        "unit sparkform-qwen.service: stopped",
+        "Docker does not answer (refused): containers are left as they are",
+    ]
 
 
 def test_deleting_an_older_run_leaves_the_newer_one_alone(fake_ranks: FakeRanks) -> None:

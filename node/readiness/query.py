@@ -5,7 +5,8 @@ request: {"services": [{"service", "asks", "served_name", "bind", "address", "po
 addresses at `address`; null: the one behind the default route. `swarm_names`: this node's manager
 is asked why they do not run. The answer: {service: {"ranks": [{"kind", "name", "rank", "token",
 "alive", "ending", "last"}], "completion": null or {"url", "status", "text", "took_s"},
-"not_placed": {Swarm name: why}, "kept": [paths]}}.
+"not_placed": {Swarm name: why}, "kept": [paths]}}; "unknown" beside "ranks" where Docker does not
+answer: why there may be others.
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from node.host.plain import as_list
 from node.host.system import System
-from node.ranks import log_archive, members
-from node.ranks.running import Engine, ending
-from node.readiness import probe, tasks
+from node.ranks import log_archive
+from node.ranks.finding import find_local_ranks, find_swarm_ranks, read_log
+from node.ranks.rank import Rank, format_exit
+from node.readiness import probe
 
 LAST_LINES = 10
 ASK_TIMEOUT_S = 3.5
@@ -43,9 +45,11 @@ def query(system: System, request: Json) -> dict[str, Any]:
 def _query_service(system: System, request: Json) -> dict[str, Any]:
     service = str(request["service"])
     secrets = log_archive.read_secrets(system, service)
-    ranks = members.find(system, service)
+    found = find_local_ranks(system, service)
+    unknown = {} if found.unknown is None else {"unknown": found.unknown}
     return {
-        "ranks": [_describe_rank(system, rank, secrets) for rank in ranks],
+        "ranks": [_describe_rank(system, rank, secrets) for rank in found.ranks if rank.is_started],
+        **unknown,
         "completion": _request_completion(system, request, secrets) if request["asks"] else None,
         "not_placed": _list_not_placed(system, request["swarm_names"]),
         "kept": [
@@ -55,15 +59,15 @@ def _query_service(system: System, request: Json) -> dict[str, Any]:
     }
 
 
-def _describe_rank(system: System, engine: Engine, secrets: tuple[str, ...]) -> dict[str, Any]:
-    lines = [] if engine.alive else members.read_log(system, engine)
+def _describe_rank(system: System, rank: Rank, secrets: tuple[str, ...]) -> dict[str, Any]:
+    lines = read_log(system, rank) if rank.has_ended else []
     return {
-        "kind": engine.kind,
-        "name": engine.name,
-        "rank": engine.rank,
-        "token": engine.token,
-        "alive": engine.alive,
-        "ending": None if engine.alive else ending(engine),
+        "kind": rank.kind,
+        "name": rank.name,
+        "rank": rank.rank,
+        "token": rank.token,
+        "alive": not rank.has_ended,
+        "ending": format_exit(rank) if rank.has_ended else None,
         "last": [log_archive.hide_secrets(line.text, secrets) for line in lines[-LAST_LINES:]],
     }
 
@@ -99,6 +103,10 @@ def find_own_address() -> str:
         return str(probe_socket.getsockname()[0])
 
 
-def _list_not_placed(system: System, names: list[str]) -> dict[str, str]:
-    reasons = {name: tasks.query_task_error(system, name) for name in names}
-    return {name: reason for name, reason in reasons.items() if reason}
+def _list_not_placed(system: System, names: Sequence[str]) -> dict[str, str]:
+    """Empty on a node whose Swarm has none of these."""
+    if not names:
+        return {}
+    ranks = find_swarm_ranks(system).ranks
+    errors = {rank.name: rank.placement_error for rank in ranks if rank.name in names}
+    return {name: error for name, error in errors.items() if error}

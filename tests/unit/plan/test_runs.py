@@ -7,9 +7,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.ranks.service_objects import CONTAINER, SWARM_SERVICE
+from node.ranks.rank import CONTAINER, SWARM_SERVICE
 from sparkform.launch.records import Launch, Runtime, hash_launches
-from sparkform.plan.groups import RankObject, ServiceState, decide_run
+from sparkform.plan.runs import decide_run
+from sparkform.plan.service_state import RankObject, ServiceState
 
 
 def build_launch(rank: int = 0, runtime: Runtime = "container", **fields: object) -> Launch:
