@@ -46,13 +46,16 @@ def parse(cls: type[T], value: object, path: str) -> T:
 def parse_known(cls: type[T], value: object) -> T:
     """As `parse`, for what another version may have written: what does not fit has its default.
 
-    Every field of the dataclass has entry.
+    Every field of the dataclass has one. A plain `dict` takes what is there.
     """
+    known = value if isinstance(value, dict) else {}
+    if cls is dict:
+        return cls(known)  # type: ignore[call-arg]
     values = {}
     for entry in _list_fields(cls):
-        if isinstance(value, dict) and entry.key in value:
+        if entry.key in known:
             try:
-                values[entry.name] = entry.convert(value[entry.key], entry.key)
+                values[entry.name] = entry.convert(known[entry.key], entry.key)
             except ShapeError:
                 continue
     return cls(**values)

@@ -147,8 +147,8 @@ def compare(have: Have, want: Want) -> list[str]:
         if state.path not in wanted:
             messages.append(f"{state.path} is of an older launch, will be removed")
         elif state != wanted[state.path]:
-            problem = "is missing" if state.mode is None else "has changed"
-            messages.append(f"{state.path} {problem}, will be written")
+            problem = "missing" if state.mode is None else "changed"
+            messages.append(f"{state.path} is {problem}, will be written")
     return messages
 
 

@@ -105,9 +105,9 @@ def test_a_change_that_cuts_management_is_taken_back_by_the_node(
             cut_s = seconds_until(lambda: can_log_in(nodes, HOST), COME_BACK_S)
             assert engine.wait(RUN_LIMIT_S) != 0
     assert cut_s > LIMIT_S / 2, "something else than the timer gave the way in back"
-    assert "The node took the network change back at" in deployment.read_output()
+    assert "Network rolled back at" in deployment.read_output()
     assert fabric_addresses(nodes) == []
-    assert f"{HOST} fabric_address: the last change was taken back" in left_to_do(deployment)
+    assert f"{HOST} fabric_address: network rolled back at" in left_to_do(deployment)
     converges_and_goes_back(deployment, nodes, before)
 
 
@@ -123,5 +123,5 @@ def test_after_a_power_cut_before_the_confirmation_the_node_starts_with_the_old_
             nodes.mend("off", HOST)
             assert engine.wait(RUN_LIMIT_S) != 0
     assert fabric_addresses(nodes) == []
-    assert f"{HOST} fabric_address: the last change was taken back" in left_to_do(deployment)
+    assert f"{HOST} fabric_address: network rolled back at" in left_to_do(deployment)
     converges_and_goes_back(deployment, nodes, before)

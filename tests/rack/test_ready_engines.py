@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from node.host.typed_json import to_fields
 from sparkform.plan.readiness import build_ready_want
 from sparkrack.engines import catalogue, loading, tiny, vllm
 from tests.rack.conftest import RackFactory
@@ -149,7 +150,7 @@ def test_real_vllm_is_ready_on_two_nodes(with_vllm: RackHandle) -> None:
     ranks = plan.launches["tiny"]
     want = build_ready_want(plan.declaration, "tiny", ranks, plan.network, TOKEN, {})
     with start_ranks(with_vllm, ranks):
-        found = watch_all(with_vllm, want)
+        found = watch_all(with_vllm, to_fields(want))
     print(found["spark-1"].out)
     assert {host: one.code for host, one in found.items()} == {"spark-1": 0, "spark-2": 0}, found
     assert "loading" in found["spark-1"].out
