@@ -1,4 +1,4 @@
-"""The program: what is declared, what is there, what differs, and the resources that carry it."""
+"""The program: read the declaration, observe, plan, judge, and build the resources."""
 
 from __future__ import annotations
 

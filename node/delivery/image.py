@@ -21,12 +21,12 @@ FILE = "image.tar"
 
 
 def get_transfer_folder(service: str, direction: str) -> str:
-    """Where an image lies as a file while it travels: `way` is `out` or `in`."""
+    """The folder of an image's file while it is transferred: `direction` is `out` or `in`."""
     return f"{STATE}/image-{direction}-{service}"
 
 
 def pull_from_registry(journal: Manifest, want: Json, secret: Json) -> list[str]:
-    """The source. Raises Refusal with what to do."""
+    """On the source. Raises StepError with what to do."""
     system, text, messages = journal.system, want["image"], []
     if docker_images.get_image_id(system, text) is None:
         image.record(journal, text)
@@ -47,7 +47,7 @@ def pull_from_registry(journal: Manifest, want: Json, secret: Json) -> list[str]
 
 
 def _require_platform(journal: Manifest, text: str) -> None:
-    """A registry hands out an image of one platform to everybody."""
+    """A registry sends an image of one platform to any machine."""
     document = docker_images.inspect(journal.system, text) or {}
     architecture = docker_images.get_architecture()
     if document.get("Architecture") not in (None, "", architecture):
@@ -59,9 +59,9 @@ def _require_platform(journal: Manifest, text: str) -> None:
 
 
 def receive_from_peer(journal: Manifest, want: Json, secret: Json) -> list[str]:
-    """The others. Raises Refusal with what to do."""
+    """On the receivers. Raises StepError with what to do."""
     system, source_fields, service = journal.system, want["source"], want["service"]
-    source = receive.TransferSource(
+    source = receive.SourceConnection(
         source_fields["node"],
         source_fields["addresses"],
         source_fields["own"],
@@ -85,9 +85,9 @@ def receive_from_peer(journal: Manifest, want: Json, secret: Json) -> list[str]:
 
 
 def _receive_and_load(
-    journal: Manifest, want: Json, source: receive.TransferSource, bundle: Bundle
+    journal: Manifest, want: Json, source: receive.SourceConnection, bundle: Bundle
 ) -> str:
-    """Its file travels like a model's, and goes once the engine has the image."""
+    """Its file is transferred like a model's, and removed once Docker has the image."""
     system, folder_path = journal.system, get_transfer_folder(want["service"], "in")
     tree.record(journal, folder_path)
     if system.get_state(folder_path) is None:
@@ -112,14 +112,14 @@ def _shorten(identity: str | None) -> str:
 
 
 def build_image_bundle(journal: Manifest, want: Json) -> Bundle:
-    """The image as a file, for those who fetch it. Raises Refusal."""
+    """Save the image as a file, for the receivers. Raises StepError."""
     from node.host import digests
     from node.transfer.bundle import Item
 
     system, folder_path = journal.system, get_transfer_folder(want["service"], "out")
     identity = docker_images.get_image_id(system, want["name"])
     if identity is None:
-        raise StepError(f"{want['name']} is gone from this node; run `pulumi up` again.")
+        raise StepError(f"{want['name']} is no longer on this node; run `pulumi up` again.")
     size = int((docker_images.inspect(system, want["name"]) or {}).get("Size", 0))
     require_space(system, STATE, size, want["name"])
     tree.record(journal, folder_path)

@@ -1,4 +1,4 @@
-"""Brings a model to this node: from the hub, or from the node that has it."""
+"""Brings a model to this node: from the hub, or from another node."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Json = Mapping[str, Any]
 
 
 def download_from_hub(journal: Manifest, want: Json, secret: Json) -> list[str]:
-    """The source: download what is not here and right. Raises Refusal."""
+    """On the source: download files that are missing or damaged. Raises StepError."""
     with _own_new_files(journal, want):
         return _download(journal, want, secret)
 
@@ -37,12 +37,12 @@ def _download(journal: Manifest, want: Json, secret: Json) -> list[str]:
     download.require_space(system, want["cache"], missing_bytes, want["handle"])
     summary = download.download(system, want, hub_model, token)
     if download.remove_mismatches(system, root, hub_model):
-        # A part that an earlier, interrupted run left may have been damaged: once more, from none.
+        # What an earlier, interrupted run left may have been damaged: download it again.
         summary = download.download(system, want, hub_model, token)
         mismatched = download.remove_mismatches(system, root, hub_model)
         if mismatched:
             raise StepError(
-                f"{', '.join(mismatched)} of {want['handle']} came twice with wrong contents."
+                f"{', '.join(mismatched)} of {want['handle']} arrived twice with wrong digests."
             )
     return [
         f"{want['handle']}: downloaded {summary}",
@@ -51,7 +51,7 @@ def _download(journal: Manifest, want: Json, secret: Json) -> list[str]:
 
 
 def _drop_damaged(journal: Manifest, want: Json, commit: str) -> list[str]:
-    """Files that are not what they should be, removed so that they come again."""
+    """Remove files with a wrong digest, so that they are fetched again; returns their paths."""
     root = cache.get_model_folder(want["cache"], want["handle"])
     known_record = record.read_record(journal.system, want["handle"])
     damaged = settled_model.find_damaged(journal.system, root, commit, known_record)
@@ -62,18 +62,18 @@ def _drop_damaged(journal: Manifest, want: Json, commit: str) -> list[str]:
 
 def _record_verified(journal: Manifest, want: Json, commit: str) -> str:
     verified = settled_model.record_verified(journal, want, commit)
-    return f"{want['handle']}: {len(verified.parts)} files verified at commit {commit[:8]}"
+    return f"{want['handle']}: {len(verified.files)} files verified at commit {commit[:8]}"
 
 
 def receive_from_peer(journal: Manifest, want: Json, secret: Json) -> list[str]:
-    """The others: fetch from the source what is not here and right. Raises Refusal."""
+    """On the receivers: fetch files that are missing or damaged. Raises StepError."""
     with _own_new_files(journal, want):
         return _receive(journal, want, secret)
 
 
 def _receive(journal: Manifest, want: Json, secret: Json) -> list[str]:
     system, source_fields = journal.system, want["source"]
-    source = receive.TransferSource(
+    source = receive.SourceConnection(
         source_fields["node"],
         source_fields["addresses"],
         source_fields["own"],
@@ -93,7 +93,7 @@ def _receive(journal: Manifest, want: Json, secret: Json) -> list[str]:
 
 
 def _find_present(root: Path, bundle: Bundle) -> set[str]:
-    """Files that are here with the right bytes: they are not sent again."""
+    """Files that are present with the right digest: they are not fetched again."""
     candidates = {
         path: item.digest
         for path, item in bundle.items.items()
@@ -107,7 +107,7 @@ def _has_size(path: Path, size: int) -> bool:
 
 
 def _link_snapshot(root: Path, bundle: Bundle) -> None:
-    """The model's own names for the files, as the source has them."""
+    """Create the model's own names for the files, as the source has them."""
     top = root / "snapshots" / bundle.about["commit"]
     for name, target in bundle.about["links"].items():
         link = top / name
@@ -119,7 +119,7 @@ def _link_snapshot(root: Path, bundle: Bundle) -> None:
 
 @contextmanager
 def _own_new_files(journal: Manifest, want: Json) -> Iterator[None]:
-    """What comes is the user's, as if the client had brought it; what was there keeps its owner."""
+    """New files get the user as owner, as if the client had written them; others keep theirs."""
     root = journal.system.path(cache.get_model_folder(want["cache"], want["handle"]))
     before = set(_list_below(root))
     yield

@@ -57,13 +57,13 @@ def install_boot_unit(step_manifest: Manifest) -> list[str]:
 
 
 def arm(
-    system: System, owner: str, paths: Iterable[str], links_before: Sequence[links.Link]
+    system: System, owner: str, paths: Iterable[str], links_before: Sequence[links.HostLink]
 ) -> None:
     """Keep the last confirmed state of these files and links, and start the timer. Armed already:
     what is kept stays, because the newer state was never confirmed."""
     earlier = pending_change.read_state(system) or {"files": {}, "links": {}}
     files = {path: _take_snapshot(system, path) for path in paths} | earlier["files"]
-    link_states = {link.name: links.runtime(system, link) for link in links_before} | earlier[
+    link_states = {link.name: links.capture_state(system, link) for link in links_before} | earlier[
         "links"
     ]
     record = {"owner": owner, "files": files, "links": link_states}
@@ -77,9 +77,11 @@ def arm(
     )
 
 
-def roll_back(system: System, at_boot: bool, ours: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def roll_back(
+    system: System, at_boot: bool, our_values: Mapping[str, links.LinkValues]
+) -> list[str]:
     """Restore the files and, on a running network, the links. The record goes last, so that a roll
-    back that is killed is done again. `ours`: by link, what the manifest says that we set."""
+    back that is killed is done again. `our_values`: by link, what the manifest says that we set."""
     snapshot = pending_change.read_state(system)
     if snapshot is None:
         return ["nothing to take back"]
@@ -88,7 +90,7 @@ def roll_back(system: System, at_boot: bool, ours: Mapping[str, Mapping[str, Any
     if at_boot:
         daemons.generate_netplan(system)
     else:
-        _restore_links(system, snapshot["links"], ours)
+        _restore_links(system, snapshot["links"], our_values)
     time_text = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     system.write(
         ROLLED_BACK_NETWORK, json.dumps({"when": time_text, "owner": snapshot["owner"]}), 0o600
@@ -98,9 +100,10 @@ def roll_back(system: System, at_boot: bool, ours: Mapping[str, Mapping[str, Any
 
 
 def _restore_links(
-    system: System, states: Mapping[str, Any], ours: Mapping[str, Mapping[str, Any]]
+    system: System, states: Mapping[str, Any], our_values: Mapping[str, links.LinkValues]
 ) -> None:
-    pairs = [(states[name], ours.get(name, {"mtu": [], "addresses": []})) for name in states]
+    nothing = links.LinkValues(mtu=[], addresses=[])
+    pairs = [(states[name], our_values.get(name, nothing)) for name in states]
     for state, set_by_us in pairs:
         links.remove_our_addresses(system, state, set_by_us)
     daemons.apply_netplan(system)
@@ -122,7 +125,7 @@ def _restore_file(system: System, path: str, snapshot: Mapping[str, Any] | None)
         system.write(path, snapshot["text"], snapshot["mode"], (snapshot["uid"], snapshot["gid"]))
 
 
-def list_our_link_settings(system: System) -> Mapping[str, Mapping[str, Any]]:
+def list_our_link_settings(system: System) -> Mapping[str, links.LinkValues]:
     """By link, what the manifest says that this program set on it."""
     entries = [
         entry for entry in manifest.read(system) if (entry.step, entry.kind) == (STEP, link.KIND)

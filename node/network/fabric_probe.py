@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
-from node.host.links import Link
+from node.host.links import HostLink
 from node.host.plain import as_list, as_mapping
 from node.host.system import System
 
@@ -40,7 +40,7 @@ class HalfProbe:
     neighbours: tuple[str, ...] = ()
 
 
-def probe_half(system: System, half: Json, links: Mapping[str, Link], want: Json) -> HalfProbe:
+def probe_half(system: System, half: Json, links: Mapping[str, HostLink], want: Json) -> HalfProbe:
     """Ask in the order in which one thing needs the other."""
     link = links.get(half["interface"])
     if link is None:

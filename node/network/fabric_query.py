@@ -43,7 +43,10 @@ def query_probes(system: System, request: Json) -> dict[str, Any]:
 
 
 def _query_probe(
-    system: System, request: Json, links_now: Mapping[str, links.Link], known_addresses: list[str]
+    system: System,
+    request: Json,
+    links_now: Mapping[str, links.HostLink],
+    known_addresses: list[str],
 ) -> dict[str, Any]:
     name = _find_interface(links_now, request["address"])
     identity = {
@@ -67,7 +70,7 @@ def _query_probe(
     }
 
 
-def _find_interface(links_now: Mapping[str, links.Link], address: str) -> str | None:
+def _find_interface(links_now: Mapping[str, links.HostLink], address: str) -> str | None:
     for name, link in links_now.items():
         if address in [cidr.partition("/")[0] for cidr in link.ipv4]:
             return name

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from node.host.differences import format_change
-from node.host.links import Link
+from node.host.links import HostLink
 
 Json = Mapping[str, Any]
 
@@ -18,7 +18,7 @@ class LinkConfig(TypedDict):
     mtu: int | None
 
 
-def describe_link(link: Link) -> dict[str, Any]:
+def describe_link(link: HostLink) -> dict[str, Any]:
     return {"addresses": link.ipv4, "mtu": link.mtu, "up": link.up, "carrier": link.carrier}
 
 
@@ -49,7 +49,7 @@ def list_differences(name: str, have: Json | None, config: Json) -> list[str]:
     return differences
 
 
-def list_unmet(links: Mapping[str, Link], configs: Mapping[str, Json]) -> list[str]:
+def list_unmet(links: Mapping[str, HostLink], configs: Mapping[str, Json]) -> list[str]:
     """What a link with a cable lacks yet. One without gets its addresses with the cable."""
     return [
         phrase

@@ -131,7 +131,9 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     return change.apply_change(manifest, _plan_files(system, have, want), want.interfaces, released)
 
 
-def _require_applicable(have: Have, want: Want, current_links: Mapping[str, links.Link]) -> None:
+def _require_applicable(
+    have: Have, want: Want, current_links: Mapping[str, links.HostLink]
+) -> None:
     missing = [name for name in want.interfaces if name not in current_links]
     if missing:
         raise StepError(f"This node has no interface {', '.join(missing)}; `ip link` lists them.")
@@ -158,7 +160,7 @@ def _plan_files(system: System, have: Have, want: Want) -> list[file.FileChange]
 
 
 def _find_claims(
-    system: System, current_links: Mapping[str, links.Link], names: set[str]
+    system: System, current_links: Mapping[str, links.HostLink], names: set[str]
 ) -> list[NetplanClaim]:
     macs = {name: link.mac for name, link in current_links.items() if name != "lo"}
     path_by_name = {

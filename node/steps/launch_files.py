@@ -78,7 +78,7 @@ class Observed:
 
 
 @dataclass(frozen=True)
-class FileState:
+class LaunchedFile:
     """A file with its wanted text, or with the digest of another; a secret with its name."""
 
     path: str
@@ -93,8 +93,8 @@ class Have:
     """What the node has of the service's files, those of an older launch included."""
 
     service: str
-    files: tuple[FileState, ...]
-    secrets: tuple[FileState, ...]
+    files: tuple[LaunchedFile, ...]
+    secrets: tuple[LaunchedFile, ...]
 
 
 def observe(system: System, request: StepRequest) -> Observed:
@@ -115,29 +115,29 @@ def narrow(observed: Observed, want: Want) -> Have:
     wanted_files = {wanted.path for wanted in want.files}
     files = [_narrow_file(wanted, observed.files.get(wanted.path)) for wanted in want.files]
     files += [
-        FileState(path, found.mode, sha256=found.sha256)
+        LaunchedFile(path, found.mode, sha256=found.sha256)
         for path, found in observed.files.items()
         if path not in wanted_files
     ]
     wanted_secrets = {wanted.path for wanted in want.secrets}
     secrets = [
-        FileState(
+        LaunchedFile(
             wanted.path,
             observed.secrets.get(wanted.path, ObservedSecret()).mode,
             secret=wanted.secret,
         )
         for wanted in want.secrets
     ]
-    secrets += [FileState(path) for path in observed.secrets if path not in wanted_secrets]
+    secrets += [LaunchedFile(path) for path in observed.secrets if path not in wanted_secrets]
     return Have(want.service, tuple(files), tuple(secrets))
 
 
-def _narrow_file(wanted: WantedFile, observed: ObservedFile | None) -> FileState:
+def _narrow_file(wanted: WantedFile, observed: ObservedFile | None) -> LaunchedFile:
     if observed is None:
-        return FileState(wanted.path)
+        return LaunchedFile(wanted.path)
     if observed == ObservedFile(wanted.mode, _compute_sha256(wanted.text)):
-        return FileState(wanted.path, wanted.mode, wanted.text)
-    return FileState(wanted.path, observed.mode, sha256=observed.sha256)
+        return LaunchedFile(wanted.path, wanted.mode, wanted.text)
+    return LaunchedFile(wanted.path, observed.mode, sha256=observed.sha256)
 
 
 def compare(have: Have, want: Want) -> list[str]:
@@ -152,10 +152,12 @@ def compare(have: Have, want: Want) -> list[str]:
     return messages
 
 
-def _list_wanted(want: Want) -> dict[str, FileState]:
+def _list_wanted(want: Want) -> dict[str, LaunchedFile]:
     """By path: what there is where all is as wanted."""
-    states = [FileState(wanted.path, wanted.mode, wanted.text) for wanted in want.files]
-    states += [FileState(wanted.path, wanted.mode, secret=wanted.secret) for wanted in want.secrets]
+    states = [LaunchedFile(wanted.path, wanted.mode, wanted.text) for wanted in want.files]
+    states += [
+        LaunchedFile(wanted.path, wanted.mode, secret=wanted.secret) for wanted in want.secrets
+    ]
     return {state.path: state for state in states}
 
 

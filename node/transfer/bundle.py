@@ -1,4 +1,4 @@
-"""What is sent: files with sizes and digests, and what the receiver must know of them."""
+"""A bundle: files with sizes and digests, and what the receiver must know of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from node.errors import StepError
 
 @dataclass(frozen=True)
 class Item:
-    """One file: bytes, and its digest as node.digests writes it."""
+    """One file: size in bytes, and its digest as node.host.digests writes it."""
 
     size: int
     digest: str
@@ -41,10 +41,12 @@ def parse_bundle(text: str) -> Bundle:
 
 
 def build_from_fields(fields: dict[str, Any]) -> Bundle:
-    """Raises Refusal where a place would lead out of the folder that it is for."""
+    """Raises StepError where a path leads out of the folder."""
     items = {path: Item(**item) for path, item in fields.pop("items").items()}
     for path in items:
         parts = PurePosixPath(path).parts
         if not parts or path.startswith("/") or ".." in parts:
-            raise StepError(f"{fields['name']} holds a file that leads out of its folder: {path}")
+            raise StepError(
+                f"{fields['name']} contains a path that leads out of its folder: {path}"
+            )
     return Bundle(items=items, **fields)

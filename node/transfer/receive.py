@@ -1,4 +1,4 @@
-"""Fetch a parcel from its source or from one that is fetching it, and hand it on meanwhile."""
+"""Fetch a bundle from its source or from another receiver, and serve it to the next meanwhile."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from node.transfer.server import TransferServer
 from node.transfer.streams import Sender, Streams
 
 LINGER_S = 20.0
-"""A next one that has gone without a word is not waited for any longer."""
+"""A next receiver that is silent is not waited for any longer."""
 PAUSE_S = 0.5
 PATIENCE_S = 60.0
-"""Without a byte for so long, the transfer is given up."""
+"""Without a byte for so long, the transfer fails."""
 
 
 @dataclass(frozen=True)
-class TransferSource:
-    """How to reach the source: its addresses in this node's networks, and the key."""
+class SourceConnection:
+    """How `receiver`, this node, reaches the source: its addresses in our networks, and the key."""
 
-    who: str
+    node: str
     addresses: Sequence[str]
-    own: Sequence[str]
+    own_addresses: Sequence[str]
     port: int
     key: str
-    me: str = field(default_factory=lambda: os.uname().nodename)
+    receiver: str = field(default_factory=lambda: os.uname().nodename)
 
     def post(self, route: str, **document: object) -> dict[str, Any]:
-        """By the first address that answers. Raises Lost, Refusal."""
+        """The answer of the first address that answers. Raises ConnectionLost, StepError."""
         failures = []
         for address in self.addresses:
             client = TransferClient(self.key, address, self.port)
@@ -49,22 +49,26 @@ class TransferSource:
                 failures.append(str(error))
             finally:
                 client.close()
-        raise ConnectionLost("; ".join(failures) or "no address of it is known")
+        raise ConnectionLost("; ".join(failures) or "it has no known address")
 
 
-def fetch_offer(source: TransferSource, name: str) -> Bundle:
-    """What the source offers under that name. Raises Refusal where it does not answer."""
+def fetch_offer(source: SourceConnection, name: str) -> Bundle:
+    """The bundle that the source offers under that name. Raises StepError."""
     try:
-        return bundle.build_from_fields(source.post("/parcel", name=name))
+        return bundle.build_from_fields(source.post("/bundle", name=name))
     except ConnectionLost as error:
         raise StepError(f"{name} cannot be fetched: {error}. Run `pulumi up` again.") from None
 
 
 class Receiver:
-    """One parcel on its way to `root`. `has` says which files are right already."""
+    """One bundle on its way to `root`. `is_present` says which files need not be fetched."""
 
     def __init__(
-        self, source: TransferSource, bundle: Bundle, root: Path, is_present: Callable[[str], bool]
+        self,
+        source: SourceConnection,
+        bundle: Bundle,
+        root: Path,
+        is_present: Callable[[str], bool],
     ) -> None:
         self.source, self.bundle, self.key = source, bundle, source.key
         finished = {path for path in bundle.items if is_present(path)}
@@ -79,16 +83,16 @@ class Receiver:
         """Bytes still to come."""
         return self.bundle.bytes - self.incoming.count_received()
 
-    def build_answer(self, what: str, document: Mapping[str, Any]) -> str | None:
-        """Only the source knows the chain."""
+    def build_answer(self, route: str, document: Mapping[str, Any]) -> str | None:
+        """Only the source answers: it knows the chain."""
         return None
 
-    def holding(self, name: str, path: str) -> ReadableBundle | None:
+    def find_readable(self, name: str, path: str) -> ReadableBundle | None:
         is_known = name == self.bundle.name and path in self.bundle.items
         return self.incoming if is_known else None
 
     def run(self) -> str:
-        """Returns how much came and how fast. Raises Refusal; what has come stays."""
+        """Returns how much arrived and how fast. Raises StepError; what has arrived stays."""
         servers = self._start_servers()
         progress = TransferProgress(
             self._get_subject(), self.bundle.bytes, self.incoming.count_received()
@@ -105,8 +109,8 @@ class Receiver:
         return progress.summarize()
 
     def _start_servers(self) -> list[TransferServer]:
-        """At each own address, with one port for all."""
-        first, *more = (str(IPv4Interface(interface).ip) for interface in self.source.own)
+        """One at each own address, with one port for all."""
+        first, *more = (str(IPv4Interface(interface).ip) for interface in self.source.own_addresses)
         servers = [TransferServer(first, 0, self)]
         servers += [TransferServer(address, servers[0].server_address[1], self) for address in more]
         for server in servers:
@@ -117,7 +121,7 @@ class Receiver:
         return str(self.bundle.about.get("handle") or self.bundle.name)
 
     def _fetch(self, port: int, progress: TransferProgress) -> None:
-        """Round after round, until all is here and right: a giver may go away in the middle."""
+        """Round after round, until all is present and right: a sender may fail in the middle."""
         missing_before, progress_s = self.count_missing_bytes(), time.monotonic()
         while self.unfinished:
             sender = self._join_chain(port)
@@ -128,48 +132,51 @@ class Receiver:
             if self.count_missing_bytes() < missing_before:
                 missing_before, progress_s = self.count_missing_bytes(), time.monotonic()
             if self.unfinished and time.monotonic() - progress_s > PATIENCE_S:
-                raise StepError(f"{self._get_subject()} does not come from {sender.node}: {reason}")
+                raise StepError(
+                    f"{self._get_subject()} was not received from {sender.node}: {reason}"
+                )
             time.sleep(PAUSE_S if self.unfinished else 0)
 
     def _check_round(self, sender: Sender, mismatched: Sequence[str]) -> None:
-        """One who did not give all is not asked again; the source gives a file twice at most."""
+        """A receiver that did not send all is avoided; the source may send a wrong file once."""
         if not self.unfinished:
             return
-        if sender.node != self.source.who:
+        if sender.node != self.source.node:
             self._avoided.add(sender.node)
         elif repeated := sorted(self._mismatched_before.intersection(mismatched)):
             raise StepError(
-                f"{', '.join(repeated)} of {self._get_subject()} came from {sender.node} "
-                f"twice with wrong "
-                "contents. Run `pulumi up` again: the source is read and compared, too."
+                f"{', '.join(repeated)} of {self._get_subject()} arrived from {sender.node} twice "
+                "with wrong digests. Run `pulumi up` again: the source verifies its copy, too."
             )
         else:
             self._mismatched_before |= set(mismatched)
 
     def _join_chain(self, port: int) -> Sender:
         location = {
-            "addresses": list(self.source.own),
+            "addresses": list(self.source.own_addresses),
             "port": port,
             "avoid": sorted(self._avoided),
         }
         name = self.bundle.name
         try:
-            answer = self.source.post("/join", name=name, who=self.source.me, **location)
+            answer = self.source.post("/join", name=name, receiver=self.source.receiver, **location)
         except ConnectionLost as error:
-            raise StepError(f"{name}: {self.source.who} has gone: {error}") from None
+            raise StepError(
+                f"{name}: {self.source.node} does not answer any more: {error}"
+            ) from None
         if answer["at"] is None:
-            return Sender(self.source.who, self.source.addresses, self.source.port, self.key)
-        addresses = select_reachable(answer["at"]["addresses"], self.source.own)
+            return Sender(self.source.node, self.source.addresses, self.source.port, self.key)
+        addresses = select_reachable(answer["at"]["addresses"], self.source.own_addresses)
         if not addresses:
-            self._avoided.add(answer["who"])
+            self._avoided.add(answer["node"])
             return self._join_chain(port)
-        return Sender(answer["who"], addresses, answer["at"]["port"], self.key)
+        return Sender(answer["node"], addresses, answer["at"]["port"], self.key)
 
     def _serve_until_free(self, servers: Sequence[TransferServer]) -> None:
-        """Until those who fetch from here have all, too."""
+        """Until the receivers that fetch from here have all, too."""
         while min(server.get_idle_s() for server in servers) < LINGER_S:
             try:
-                document = {"name": self.bundle.name, "who": self.source.me}
+                document = {"name": self.bundle.name, "receiver": self.source.receiver}
                 if self.source.post("/done", **document)["free"]:
                     return
             except ConnectionLost:

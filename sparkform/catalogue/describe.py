@@ -44,7 +44,9 @@ def describe_model(
         raise InputError(
             [
                 Problem(
-                    path="--config, --model-facts", message="exclude each other", remedy="give one"
+                    path="--config, --model-facts",
+                    message="are mutually exclusive",
+                    remedy="give one",
                 )
             ]
         )

@@ -89,7 +89,7 @@ def estimate_shape(facts: ShapeFacts, name: str) -> ModelShape:
                 Problem(
                     path=f"{name}: parameters",
                     message="is missing",
-                    because="neither size nor speed can be told without it",
+                    because="neither size nor speed can be computed without it",
                 )
             ]
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from node.state.document import parse_token
+from node.host.plain import as_mapping
 from node.steps import group, stop_previous
 from sparkform.fabric.network import Reports
 from sparkform.plan.disturbance import ServicesByNode
@@ -80,4 +80,6 @@ def _list_rank_objects(node: str, reports: Reports, service: str) -> list[RankOb
 
 def _read_token(reports: Reports, node: str, step: str) -> str | None:
     """Of the step's receipt, whichever version wrote it: a token must never name two runs."""
-    return parse_token(reports[node].receipts.get(step, "")) if node in reports else None
+    receipt = parse_receipt(reports[node].receipts.get(step) if node in reports else None)
+    token = as_mapping(receipt.want).get("token") if receipt else None
+    return token if isinstance(token, str) else None

@@ -29,7 +29,7 @@ from node.steps import (
 )
 from node.steps.launch_files import WantedFile, WantedSecret
 from sparkform.config import AnyService, Declaration
-from sparkform.launch.places import get_service_folder, get_unit_name
+from sparkform.launch.paths import get_service_folder, get_unit_name
 from sparkform.launch.records import Launch, LaunchFile
 from sparkform.plan import native_steps
 from sparkform.plan.context import PlanContext

@@ -202,11 +202,11 @@ def test_what_the_hub_does_not_hand_out_is_said_before_a_byte_is_moved(
     repository = hub.add(machines.rack, handle, Source(shards=1, shard_mib=8), gated=True)
     hub.let(machines.rack, stranger, ["acme/other"])
     stack.cluster["models"] = [handle]
-    assert "acme/gated is gated and no token was given. Accept" in refused(stack, machines, handle)
-    set_secret(stack, "hfToken", "hf_wrong")
-    assert "The hub does not know the token of sparkform:hfToken" in refused(
+    assert "acme/gated is gated and sparkform:hfToken is not set. Accept" in refused(
         stack, machines, handle
     )
+    set_secret(stack, "hfToken", "hf_wrong")
+    assert "The hub rejects the token of sparkform:hfToken" in refused(stack, machines, handle)
     set_secret(stack, "hfToken", stranger)
     assert "the owner of sparkform:hfToken has no access" in refused(stack, machines, handle)
 
@@ -250,6 +250,6 @@ def test_a_full_disk_is_said_and_made_up_for(machines: RackHandle, stack: Deploy
         assert run.wait(120) != 0
     machines.mend("disk-full", "spark-1")
     hub.pace(machines.rack, 0)
-    assert "full; make room" in stack.read_output() or "No space left" in stack.read_output()
+    assert "full; free some space" in stack.read_output() or "No space left" in stack.read_output()
     stack.up()
     assert whole(repository, contents(machines, "spark-2", handle))

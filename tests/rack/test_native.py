@@ -124,7 +124,7 @@ def kill_in_the_middle(rack: RackHandle) -> None:
         left = rack.must(HOST, KILL)
         run.wait(30)
     assert left == "", "a pip goes on in the folder that the next run works in"
-    assert said == f"{BATCH_LINES} of {len(WHEELS)} packages are there\n"
+    assert said == f"installed {BATCH_LINES} of {len(WHEELS)} packages\n"
 
 
 def test_killed_in_the_middle_it_shows_nothing_and_goes_on_where_it_was(deployed) -> None:
@@ -135,7 +135,7 @@ def test_killed_in_the_middle_it_shows_nothing_and_goes_on_where_it_was(deployed
     written = deployed.must(HOST, f"stat -c %Y.%i {first}")
     time.sleep(1)
     said = apply(deployed, "native_venv", WANT)
-    assert f"of {len(WHEELS)} packages are there" not in said
+    assert f"of {len(WHEELS)} packages" not in said
     assert deployed.must(HOST, f"stat -c %Y.%i {first}") == written
     assert difference(deployed, "native_venv", WANT) == []
     shown = f"{native_venv.PATH}/bin/python -c 'import tiny_0, tiny_27; print(tiny_27.VERSION)'"
@@ -155,7 +155,7 @@ def test_a_package_removed_by_hand_is_drift_and_put_back_alone(deployed) -> None
     deployed.must(HOST, f"{pip} uninstall --yes --quiet --root-user-action ignore tiny-3")
     assert difference(deployed, "native_venv", WANT) == ["tiny-3 is missing, will be 1.0"]
     said = apply(deployed, "native_venv", WANT)
-    assert "1 of 1 packages are there" in said
+    assert "installed 1 of 1 packages" in said
     assert difference(deployed, "native_venv", WANT) == []
     assert apply(deployed, "native_venv", WANT) == "nothing to do\n"
 

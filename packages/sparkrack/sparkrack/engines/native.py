@@ -9,7 +9,7 @@ from sparkrack.engines import catalogue, vllm
 from sparkrack.host import RackError, ask, must
 from sparkrack.layout import Node, Rack
 
-PLACE = "/opt/sparkform/vllm"  # sparkform/launch/places.py, VIRTUALENV
+PLACE = "/opt/sparkform/vllm"  # sparkform/launch/paths.py, VIRTUALENV
 
 
 def python_wrapper() -> str:

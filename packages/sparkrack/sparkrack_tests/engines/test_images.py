@@ -10,7 +10,7 @@ import pytest
 
 from pulumi_offline.engines import vllm_recipe
 from sparkform.errors import InputError
-from sparkform.launch.places import VIRTUALENV
+from sparkform.launch.paths import VIRTUALENV
 from sparkform.launch.versions import Version, parse_tag_version
 from sparkrack import commands
 from sparkrack.engines import catalogue, images, native, tiny, vllm

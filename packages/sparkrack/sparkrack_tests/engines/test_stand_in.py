@@ -18,7 +18,7 @@ from sparkrack.engines.trtllm.rootfs.usr.lib.trtllm_stand_in import (
     serve,
 )
 from sparkrack.engines.trtllm.rootfs.usr.lib.trtllm_stand_in.refusals import Refusal
-from tests.unit.launch.racks import build_trtllm, on, plan_rack_launches
+from tests.unit.launch.racks import build_trtllm, declare_rack, plan_rack_launches
 
 pytestmark = pytest.mark.usefixtures("stand_in")
 
@@ -52,7 +52,9 @@ def test_real_variables_pass() -> None:
 
 @pytest.mark.parametrize("topology", ["none", "direct"])
 def test_what_the_product_plans_is_taken(topology: str) -> None:
-    launch = plan_rack_launches(on(topology, qwen=build_trtllm(topology))).services["qwen"][0]
+    launch = plan_rack_launches(declare_rack(topology, qwen=build_trtllm(topology))).services[
+        "qwen"
+    ][0]
     words = launch.argv[launch.argv.index("trtllm-serve") + 1 :]
     given = parsed(*words)
     (text,) = [file.text for file in launch.files if file.path.endswith("engine.yaml")]

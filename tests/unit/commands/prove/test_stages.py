@@ -13,7 +13,7 @@ from sparkform.commands.prove.stack_file import replace_services
 from sparkform.commands.prove.stages import ProofStage, SmallModels, find_small_models, list_stages
 from sparkform.config import Declaration, parse_config
 from sparkform.errors import InputError
-from tests.unit.launch.racks import build_trtllm, build_vllm, on
+from tests.unit.launch.racks import build_trtllm, build_vllm, declare_rack
 
 MODELS = SmallModels("Qwen/Qwen3-8B", "nvidia/Qwen3-8B-FP8")
 ANSWERS = "qwen rank 0: ready, http://10.0.0.1:8000 answers (9 s)"
@@ -21,7 +21,7 @@ ANSWERS = "qwen rank 0: ready, http://10.0.0.1:8000 answers (9 s)"
 
 def build_declaration() -> Declaration:
     block = build_vllm("direct", extraArgs=["--enable-expert-parallel"], gpuMemoryUtilization=0.8)
-    return on("direct", big=block | {"model": "Qwen/Qwen3-32B", "servedName": "big"})
+    return declare_rack("direct", big=block | {"model": "Qwen/Qwen3-32B", "servedName": "big"})
 
 
 def list_stage_services(declaration: Declaration, service: str = "big") -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ def test_the_last_stage_is_the_declaration() -> None:
 @pytest.mark.parametrize("make", [build_vllm, build_trtllm])
 @pytest.mark.parametrize("topology", ["none", "direct", "ring", "switch"])
 def test_every_stage_is_a_valid_stack(make, topology) -> None:
-    declaration = on(topology, big=make(topology))
+    declaration = declare_rack(topology, big=make(topology))
     for services in list_stage_services(declaration):
         parse_config(declaration.cluster.to_plain(), services)
 

@@ -34,16 +34,26 @@ def test_every_wheel_of_the_lock_has_a_hash() -> None:
 @pytest.mark.parametrize(
     ("error", "message", "has_token", "sentence"),
     [
-        ("GatedRepoError", "", False, "is gated and no token was given. Accept its terms at"),
+        (
+            "GatedRepoError",
+            "",
+            False,
+            "is gated and sparkform:hfToken is not set. Accept its terms at",
+        ),
         ("GatedRepoError", "", True, "the owner of sparkform:hfToken has no access"),
-        ("RepositoryNotFoundError", "", False, "wrong or it is private, and no token was given"),
+        (
+            "RepositoryNotFoundError",
+            "",
+            False,
+            "wrong or it is private, and sparkform:hfToken is not set",
+        ),
         ("RevisionNotFoundError", "", True, "has no revision v9"),
-        ("HfHubHTTPError", "401 Invalid credentials in", True, "does not know the token"),
-        ("ConnectionError", "no\nroute", True, "cannot be asked for at H/a/b: ConnectionError: no"),
+        ("HfHubHTTPError", "401 Invalid credentials in", True, "rejects the token"),
+        ("ConnectionError", "no\nroute", True, "cannot be queried at H/a/b: ConnectionError: no"),
     ],
 )
 def test_each_error_of_the_client_says_what_to_do(error, message, has_token, sentence) -> None:
-    answer = {"error": error, "said": message}
+    answer = {"error": error, "message": message}
     assert sentence in look.format_error(answer, "a/b", "v9", "H/a/b", has_token=has_token)
 
 

@@ -57,9 +57,9 @@ class LoopbackSource:
         text = Bundle(NAME, str(self.root), self.items).to_json()
         self.system.write(f"{offers.FOLDER}/{quote(NAME, safe='')}", text)
 
-    def source(self, receiver: str = "spark-2", key: str = KEY) -> receive.TransferSource:
+    def source(self, receiver: str = "spark-2", key: str = KEY) -> receive.SourceConnection:
         port = self.server.server_address[1]
-        return receive.TransferSource("spark-1", ["127.0.0.1"], LOOPBACK, port, key, receiver)
+        return receive.SourceConnection("spark-1", ["127.0.0.1"], LOOPBACK, port, key, receiver)
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_a_source_that_sends_wrong_bytes_twice_is_refused(
     loopback_source: LoopbackSource, tmp_path: Path
 ) -> None:
     (loopback_source.root / "blobs" / "small").write_bytes(b"bad")
-    with pytest.raises(StepError, match=r"blobs/small .* came from spark-1 twice with wrong"):
+    with pytest.raises(StepError, match=r"blobs/small .* arrived from spark-1 twice with wrong"):
         build_receiver(loopback_source, tmp_path / "b").run()
 
 
@@ -179,13 +179,13 @@ def test_a_giver_that_does_not_answer_is_left_for_the_source(
 ) -> None:
     """It joined and died: the next one is sent to it and finds nobody there."""
     dead_receiver = {"addresses": LOOPBACK, "port": 1, "avoid": []}
-    loopback_source.source("spark-9").post("/join", name=NAME, who="spark-9", **dead_receiver)
+    loopback_source.source("spark-9").post("/join", name=NAME, receiver="spark-9", **dead_receiver)
     build_receiver(loopback_source, tmp_path / "b").run()
     assert is_complete(loopback_source, tmp_path / "b")
 
 
 def test_one_without_the_key_gets_nothing(loopback_source: LoopbackSource) -> None:
-    with pytest.raises(StepError, match="its key is of another stack"):
+    with pytest.raises(StepError, match="its transfer key is of another stack"):
         fetch_offer(loopback_source.source(key="another key"), NAME)
 
 
@@ -193,13 +193,13 @@ def test_an_answer_of_one_without_the_key_is_not_taken(
     loopback_source: LoopbackSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("node.transfer.signing.sign_answer", lambda *arguments: os.urandom(8).hex())
-    with pytest.raises(StepError, match="answers without the key"):
+    with pytest.raises(StepError, match="answers without this stack's transfer key"):
         fetch_offer(loopback_source.source(), NAME)
 
 
 def test_what_is_not_offered_is_said(loopback_source: LoopbackSource) -> None:
     with pytest.raises(
-        StepError, match=r"model:other cannot be fetched: .* does not offer this now"
+        StepError, match=r"model:other cannot be fetched: .* does not offer this at the moment"
     ):
         fetch_offer(loopback_source.source(), "model:other")
 
