@@ -1,7 +1,8 @@
 """`observe REQUEST`: everything that the control side decides by, as one line of JSON.
 
     {"version": 1, "unix_time_s": 1763712000.5, "facts": {…}, "steps": {step: have},
-     "receipts": {step: text}, "unreadable": [{"what": "fact gpu", "why": "nvidia-smi: not found"}]}
+     "receipts": {step: text}, "next_run": 214748364801,
+     "unreadable": [{"what": "fact gpu", "why": "nvidia-smi: not found"}]}
 
 REQUEST is JSON: {"user", "model_directory", "interfaces", "budget_s", "steps": {step: {…}}}, each
 key optional; a step's observe gets its own mapping over the shared keys. All facts and steps are
@@ -28,6 +29,7 @@ from node.host.cached_system import CachedSystem
 from node.host.system import System
 from node.host.typed_json import to_fields
 from node.state import claim, lock, receipts
+from node.state.next_run import compute_next_run
 from node.steps import STEPS, StepRequest
 from node.verbs import install
 from node.verbs.self_removal import AGENT
@@ -81,6 +83,7 @@ def observe(system: System, request: Request) -> dict[str, object]:
         **build_fact_readings(FactReader(cached_system, deadline), request),
         **build_step_readings(cached_system, request),
         "receipts": lambda: receipts.read_all(cached_system),
+        "next_run": lambda: compute_next_run(cached_system),
     }
     results = collect_results(readings, deadline)
     values = {result.name: result.value for result in results}
@@ -90,6 +93,7 @@ def observe(system: System, request: Request) -> dict[str, object]:
         "facts": {**_select_prefix(values, "fact "), "claim": values["fact claim"]},
         "steps": _select_prefix(values, "step "),
         "receipts": values["receipts"] or {},
+        "next_run": values["next_run"] or 0,
         "unreadable": [
             {"what": result.name, "why": result.error} for result in results if result.error
         ],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from node.steps import HaveT, ObservedT, StepSpec, WantT
 from sparkform.config import Declaration
 from sparkform.fabric.network import Network, Reports
-from sparkform.plan.steps import PlannedStep, StackName, plan_step
+from sparkform.plan.steps import PlannedStep, StackName, StepRecord, plan_step
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,9 @@ class PlanContext:
         step: str | None = None,
     ) -> PlannedStep:
         """The step where `have` is known already."""
-        name = step or spec.name
-        receipt = self.reports[node].receipts.get(name)
-        return plan_step(self.stack, node, name, spec, want, have, receipt)
+        return plan_step(self.get_record(node, step or spec.name), spec, want, have)
+
+    def get_record(self, node: str, step: str) -> StepRecord:
+        report = self.reports[node]
+        receipt = report.receipts.get(step)
+        return StepRecord(self.stack.owner(node, step), node, step, receipt, report.next_run)

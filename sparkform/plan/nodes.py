@@ -43,11 +43,10 @@ def _plan_node(context: PlanContext, node: str, agent_sha256: str) -> dict[str, 
 
 
 def _plan_agent(context: PlanContext, node: str, agent_sha256: str) -> PlannedStep:
-    want, report = {"sha256": agent_sha256}, context.reports[node]
-    have = as_mapping(report.steps.get(AGENT))
+    want = {"sha256": agent_sha256}
+    have = as_mapping(context.reports[node].steps.get(AGENT))
     phrases = [] if have == want else [_describe_agent_difference(have)]
-    receipt = report.receipts.get(AGENT)
-    return describe_step(context.stack, node, AGENT, want, have, receipt, phrases)
+    return describe_step(context.get_record(node, AGENT), want, have, phrases)
 
 
 def _describe_agent_difference(have: Mapping[str, object]) -> str:

@@ -47,41 +47,41 @@ def hold_step(node: str, step: str) -> PlannedStep:
     return PlannedStep(node, step, Decision("", "", None, 0, ""), (), is_held=True)
 
 
+@dataclass(frozen=True)
+class StepRecord:
+    """One step on one node: whose it is to be, the receipt that the node keeps, and the node's
+    number for a new document."""
+
+    owner: str
+    node: str
+    step: str
+    receipt: str | None
+    next_run: int
+
+
 def plan_step(
-    stack: StackName,
-    node: str,
-    step: str,
-    spec: StepSpec[WantT, ObservedT, HaveT],
-    want: WantT,
-    have: HaveT,
-    receipt: str | None,
+    record: StepRecord, spec: StepSpec[WantT, ObservedT, HaveT], want: WantT, have: HaveT
 ) -> PlannedStep:
     """A step in sync says nothing and disturbs nothing."""
     phrases = [*spec.compare(have, want)] or ([spec.phrase] if spec.phrase else [])
-    planned = describe_step(stack, node, step, want, have, receipt, phrases)
+    planned = describe_step(record, want, have, phrases)
     if planned.decision.in_sync:
         return planned
     return replace(planned, disturbance=spec.get_disturbance(have, want))
 
 
 def describe_step(
-    stack: StackName,
-    node: str,
-    step: str,
-    want: object,
-    have: object,
-    receipt: str | None,
-    phrases: Sequence[str],
+    record: StepRecord, want: object, have: object, phrases: Sequence[str]
 ) -> PlannedStep:
     """`phrases`: what differs, or what the step will do where nothing does."""
-    owner = stack.owner(node, step)
-    parsed = parse_receipt(receipt)
-    decision = decide(owner, to_fields(want), to_json(have), parsed)
+    receipt = parse_receipt(record.receipt)
+    decision = decide(record.owner, to_fields(want), to_json(have), receipt, record.next_run)
     if decision.in_sync:
-        return PlannedStep(node, step, decision, (), want, have)
-    shown = list(phrases) or [_describe_unrecorded(owner, parsed.owner if parsed else None)]
-    lines = tuple(f"{node} {step}: {phrase}" for phrase in shown)
-    return PlannedStep(node, step, decision, lines, want, have)
+        return PlannedStep(record.node, record.step, decision, (), want, have)
+    recorded_owner = receipt.owner if receipt else None
+    shown = list(phrases) or [_describe_unrecorded(record.owner, recorded_owner)]
+    lines = tuple(f"{record.node} {record.step}: {phrase}" for phrase in shown)
+    return PlannedStep(record.node, record.step, decision, lines, want, have)
 
 
 def _describe_unrecorded(owner: str, recorded_owner: str | None) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkrack.login import USER
-from sparkrack.paths import identity_file
+from sparkrack.paths import get_identity_file
 from tests.support.rack import RackHandle
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ class Bench:
 
     @property
     def identity(self) -> str:
-        return str(identity_file(self.rack.rack.name))
+        return str(get_identity_file(self.rack.rack.name))
 
     def run(self, *words: object) -> Ran:
         environment = {**os.environ, "HOME": str(self.folder), "PYTHONPATH": str(ROOT)}

@@ -96,11 +96,8 @@ def test_a_node_that_was_never_there_is_put_off(
 ) -> None:
     deployment.cluster["nodes"] = away(nodes)
     done = deployment.up()
-    assert "spark-2 agent: put off until every node that it concerns is there" in done.messages
-    assert (
-        "spark-1 fabric_check:0: put off until every node that it concerns is there"
-        in done.messages
-    )
+    assert "spark-2 agent: deferred: a required node is away" in done.messages
+    assert "spark-1 fabric_check:0: deferred: a required node is away" in done.messages
     again = deployment.up()
     assert (again.changed, again.messages) == (set(), [])
 

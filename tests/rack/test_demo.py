@@ -17,7 +17,7 @@ import pytest
 from sparkrack import daemon, inventory
 from sparkrack.demo import served
 from sparkrack.engines import tiny_llama
-from sparkrack.layout import panel_name
+from sparkrack.layout import get_panel_name
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
 
@@ -57,9 +57,9 @@ def processes_that_name(text: str) -> list[str]:
 
 
 def assert_nothing_is_left(name: str, temporary: Path) -> None:
-    assert panel_name(name) not in inventory.panels()
+    assert get_panel_name(name) not in inventory.list_panels()
     # The rack's own dockerd ends with the last rack.
-    assert not daemon.is_running() or inventory.containers(name) == []
+    assert not daemon.is_running() or inventory.list_containers(name) == []
     assert processes_that_name(str(temporary)) == []
     assert list(temporary.iterdir()) == []
 
@@ -95,7 +95,7 @@ def test_the_demo_shows_drift_mends_it_and_leaves_nothing(name: str, tmp_path: P
 
 
 def test_the_demo_asks_a_real_engine(name: str, tmp_path: Path) -> None:
-    if not served.available():
+    if not served.is_available():
         pytest.skip("needs `make setup ENGINE=vllm`")
     done = subprocess.run(
         [sys.executable, "-m", "sparkrack.demo", "--name", name],
@@ -124,7 +124,7 @@ def test_an_interrupt_takes_everything_down(name: str, tmp_path: Path) -> None:
         for line in process.stdout:
             if "prerequisites creating" in line:
                 break
-        assert inventory.containers(name) != []
+        assert inventory.list_containers(name) != []
         assert processes_that_name(str(tmp_path)) != []
         process.send_signal(signal.SIGINT)
         process.stdout.read()

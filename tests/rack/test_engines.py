@@ -32,7 +32,7 @@ def direct(rack: RackFactory) -> RackHandle:
 
 
 def prepared(made: RackHandle) -> RackHandle:
-    loading.load(made.rack, catalogue.trtllm(), print)
+    loading.load(made.rack, catalogue.build_trtllm_recipe(), print)
     hub = "/var/lib/sparkform/models/hub/models--" + tiny.HANDLE.replace("/", "--")
     for host in made.hosts:
         made.must(host, f"sudo mkdir -p {hub}/refs {hub}/snapshots/none")
@@ -43,10 +43,10 @@ def prepared(made: RackHandle) -> RackHandle:
 
 @pytest.fixture
 def with_vllm(direct: RackHandle) -> RackHandle:
-    if vllm.installed() is None:
+    if vllm.find_installed() is None:
         pytest.skip("needs `make setup ENGINE=vllm`")
-    loading.load(direct.rack, catalogue.vllm_cpu(), print)
-    native.lay(direct.rack)
+    loading.load(direct.rack, catalogue.build_vllm_recipe(), print)
+    native.install(direct.rack)
     tiny.place(direct.rack, print)
     return direct
 
@@ -75,7 +75,7 @@ def wait_for(what: Any, limit_s: float) -> float:
 def reference(text: str, tokens: int) -> dict[str, Any]:
     """What transformers says on the same weights, on this machine."""
     model = tiny.ensure(print)
-    argv = [*tiny.python(), str(tiny.GENERATOR), "say", str(model), str(tokens), text]
+    argv = [*tiny.build_python_command(), str(tiny.GENERATOR), "say", str(model), str(tokens), text]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=True)
     said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return said

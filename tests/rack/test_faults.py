@@ -16,7 +16,7 @@ import pytest
 from sparkform.errors import InputError
 from sparkrack import inventory
 from sparkrack.ports import FABRIC_DEVICES
-from sparkrack.status import faults_of
+from sparkrack.status import list_faults
 from tests.rack.conftest import RackFactory
 from tests.support.rack import RackHandle, address, wired_pairs
 
@@ -35,8 +35,8 @@ def direct(rack: RackFactory) -> RackHandle:
 
 
 def marks(made: RackHandle, hostname: str) -> list[str]:
-    _, found = inventory.need(made.rack.name)
-    return next(faults_of(node) for node in found if node.hostname == hostname)
+    _, found = inventory.find_rack(made.rack.name)
+    return next(list_faults(node) for node in found if node.hostname == hostname)
 
 
 def carriers(made: RackHandle, device: str) -> list[bool]:
@@ -150,7 +150,7 @@ def test_a_node_without_power_is_gone_and_its_cable_is_dark(direct: RackHandle) 
 def test_a_node_that_is_shut_down_from_inside_stays_off(direct: RackHandle) -> None:
     direct.ask("spark-2", "sudo poweroff")
     deadline = time.monotonic() + 60
-    while "exited" not in {node.state for node in inventory.need(direct.rack.name)[1]}:
+    while "exited" not in {node.state for node in inventory.find_rack(direct.rack.name)[1]}:
         assert time.monotonic() < deadline
         time.sleep(1)
     time.sleep(3)  # Docker would have started it again by now

@@ -35,8 +35,8 @@ def stack(machines: RackHandle, tmp_path: Path) -> Iterator[Deployment]:
 def publish(machines: RackHandle, name: str, port: int = registry.PORT) -> tuple[str, str]:
     """The tiny engine in a registry and on no node; its reference and its digest."""
     tiny_engine.install(machines)
-    reference = f"{registry.address(machines.rack, port)}/{name}"
-    secret = registry.password_file(machines.rack.name).read_text()
+    reference = f"{registry.get_address(machines.rack, port)}/{name}"
+    secret = registry.get_password_file(machines.rack.name).read_text()
     login = f"docker login -u '{registry.USER}' --password-stdin {reference.partition('/')[0]}"
     push = f"docker push {reference} | sed -n 's/.*digest: \\(sha256:[0-9a-f]*\\).*/\\1/p'"
     script = f"docker tag {tiny_engine.IMAGE} {reference}; {login} > /dev/null 2>&1; {push}"
@@ -92,7 +92,7 @@ def test_an_image_that_a_digest_pins_has_one_name_on_all_nodes(
 
 def test_what_a_registry_does_not_hand_out_is_said(machines: RackHandle, stack: Deployment) -> None:
     reference, _ = publish(machines, "private:1", registry.PRIVATE_PORT)
-    other = f"{registry.address(machines.rack)}/tiny:none"
+    other = f"{registry.get_address(machines.rack)}/tiny:none"
     refused = [
         (other, None, f"has no {other}: the name or the tag is wrong"),
         (reference, None, "pulumi config set --secret sparkform:registryPassword"),
@@ -105,7 +105,7 @@ def test_what_a_registry_does_not_hand_out_is_said(machines: RackHandle, stack: 
         failed = stack.run("up", "--yes", "--skip-preview")
         assert failed.exit_code != 0
         assert words in " ".join(" ".join(failed.errors).split())
-    password = registry.password_file(machines.rack.name).read_text()
+    password = registry.get_password_file(machines.rack.name).read_text()
     set_secret(stack, "registryPassword", password)
     stack.up()
     assert len(identities(machines, reference)) == 1

@@ -13,24 +13,24 @@ import pytest
 from sparkform.errors import InputError
 from sparkrack import daemon, inventory, lifecycle, login
 from sparkrack.host import RackError
-from sparkrack.layout import Rack
-from sparkrack.paths import reserved
-from sparkrack.shape import Fabric, Renderer, Shape
+from sparkrack.layout import SimulatedRack
+from sparkrack.paths import list_reserved
+from sparkrack.shape import RackFabric, RackShape, Renderer
 from tests.support import leftovers
 
 pytestmark = pytest.mark.rack
 
-ALONE = Shape(1, Fabric.NONE, Renderer.NETWORKD)
+ALONE = RackShape(1, RackFabric.NONE, Renderer.NETWORKD)
 
 
 @pytest.fixture
 def name(prepared: None) -> Iterator[str]:
     unique = f"l{uuid.uuid4().hex[:8]}"
     yield unique
-    lifecycle.down(unique)
+    lifecycle.take_down(unique)
 
 
-def left(name: str, rack: Rack, before: set[str]) -> set[str]:
+def left(name: str, rack: SimulatedRack, before: set[str]) -> set[str]:
     """New since `before` and of this rack: others may start their own meanwhile."""
     third = rack.subnet.network_address.packed[2]
     new = leftovers.list_everything(name) - before
@@ -56,10 +56,10 @@ def planted(name: str) -> Iterator[None]:
 
 def test_down_leaves_nothing_and_a_planted_leftover_is_found(name: str) -> None:
     before = leftovers.list_everything(name)
-    rack = lifecycle.up(name, ALONE, print)
+    rack = lifecycle.bring_up(name, ALONE, print)
     there = {thing.split()[0] for thing in left(name, rack, before)}
     assert {"link", "route", "container", "volume", "file", "mount"} <= there
-    lifecycle.down(name)
+    lifecycle.take_down(name)
     with planted(name):
         assert left(name, rack, before) == {
             f"link {name}plant",
@@ -71,10 +71,10 @@ def test_down_leaves_nothing_and_a_planted_leftover_is_found(name: str) -> None:
 
 
 def test_the_daemon_runs_on_only_where_someone_else_needs_it(name: str) -> None:
-    lifecycle.up(name, ALONE, print)
-    lifecycle.down(name)
+    lifecycle.bring_up(name, ALONE, print)
+    lifecycle.take_down(name)
     with daemon.lock():
-        needed = reserved() or inventory.containers() if daemon.is_running() else []
+        needed = list_reserved() or inventory.list_containers() if daemon.is_running() else []
         assert needed or not daemon.is_running() or not daemon.is_ours()
 
 
@@ -85,27 +85,27 @@ def test_a_failed_up_removes_what_it_made(name: str, monkeypatch: pytest.MonkeyP
     before = leftovers.list_everything(name)
     monkeypatch.setattr(login, "wait", never)
     with pytest.raises(RackError, match="gave no login"):
-        lifecycle.up(name, ALONE, print)
+        lifecycle.bring_up(name, ALONE, print)
     assert {thing for thing in leftovers.list_everything(name) - before if name in thing} == set()
 
 
 def test_a_second_up_changes_nothing_and_another_shape_is_refused(name: str) -> None:
-    first = lifecycle.up(name, ALONE, print)
-    (container,) = inventory.containers(name)
-    assert lifecycle.up(name, ALONE, print) == first
-    assert inventory.containers(name) == [container]
+    first = lifecycle.bring_up(name, ALONE, print)
+    (container,) = inventory.list_containers(name)
+    assert lifecycle.bring_up(name, ALONE, print) == first
+    assert inventory.list_containers(name) == [container]
     with pytest.raises(InputError, match="is up with another shape"):
-        lifecycle.up(name, Shape(2, Fabric.DIRECT), print)
-    assert inventory.containers(name) == [container]
+        lifecycle.bring_up(name, RackShape(2, RackFabric.DIRECT), print)
+    assert inventory.list_containers(name) == [container]
 
 
 def test_a_rack_that_was_left_half_made_is_named_and_down_removes_it(name: str) -> None:
     before = leftovers.list_everything(name)
-    rack = lifecycle.up(name, ALONE, print)
+    rack = lifecycle.bring_up(name, ALONE, print)
     subprocess.run(["docker", "rm", "--force", f"{name}-spark-1"], check=True, capture_output=True)
     with pytest.raises(InputError, match="left half-made"):
-        lifecycle.up(name, ALONE, print)
-    lifecycle.down(name)
+        lifecycle.bring_up(name, ALONE, print)
+    lifecycle.take_down(name)
     assert left(name, rack, before) == set()
 
 
@@ -115,16 +115,16 @@ def test_too_little_disk_is_told_before_anything_is_made(
     before = leftovers.list_everything(name)
     monkeypatch.setattr(lifecycle, "NODE_DISK_GIB", 10**6)
     with pytest.raises(RackError, match="a rack of 1 needs"):
-        lifecycle.up(name, ALONE, print)
+        lifecycle.bring_up(name, ALONE, print)
     assert {thing for thing in leftovers.list_everything(name) - before if name in thing} == set()
 
 
 def test_racks_stand_side_by_side(name: str) -> None:
-    first = lifecycle.up(name, ALONE, print)
-    second = lifecycle.up(f"{name}b", ALONE, print)
+    first = lifecycle.bring_up(name, ALONE, print)
+    second = lifecycle.bring_up(f"{name}b", ALONE, print)
     try:
         assert not first.subnet.overlaps(second.subnet)
-        assert {name, f"{name}b"} <= set(inventory.racks())
+        assert {name, f"{name}b"} <= set(inventory.list_racks())
     finally:
-        lifecycle.down(f"{name}b")
-    assert name in inventory.racks()
+        lifecycle.take_down(f"{name}b")
+    assert name in inventory.list_racks()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sparkrack import hub
-from sparkrack.hub import Source
-from sparkrack.hub.content import Repository
+from sparkrack.hub import ModelSource
+from sparkrack.hub.content import HubRepository
 from tests.rack.conftest import RackFactory
 from tests.rack.test_secrets import set_secret
 from tests.support.deployment import Deployment
@@ -38,9 +38,9 @@ def stack(machines: RackHandle, tmp_path: Path) -> Iterator[Deployment]:
     """A stack of its own for each test, and no model before or after it."""
     deployment = Deployment.on(machines, tmp_path)
     deployment.cluster["keepModels"] = False
-    hub.pace(machines.rack, 0)
+    hub.set_pace(machines.rack, 0)
     yield deployment
-    hub.pace(machines.rack, 0)
+    hub.set_pace(machines.rack, 0)
     deployment.destroy()
 
 
@@ -55,14 +55,14 @@ def contents(machines: RackHandle, host: str, handle: str) -> dict[str, str]:
     return {name: digest for digest, name in (line.split() for line in lines)}
 
 
-def whole(repository: Repository, found: dict[str, str]) -> bool:
+def whole(repository: HubRepository, found: dict[str, str]) -> bool:
     large = {one.path: one.sha256 for one in repository.files if one.sha256}
     return set(found) == {one.path for one in repository.files} and large.items() <= found.items()
 
 
 def downloads(machines: RackHandle, handle: str) -> list[str]:
     """Requests for files of a model: method, target, range, status."""
-    return [line for line in hub.requests(machines.rack) if f"GET /{handle}/resolve" in line]
+    return [line for line in hub.list_requests(machines.rack) if f"GET /{handle}/resolve" in line]
 
 
 def await_on(machines: RackHandle, host: str, script: str, limit_s: float = 120) -> str:
@@ -78,7 +78,7 @@ def test_a_model_is_downloaded_once_and_spread_and_then_left_alone(
     machines: RackHandle, stack: Deployment
 ) -> None:
     handle = "acme/once"
-    repository = hub.add(machines.rack, handle, Source(shards=3, shard_mib=24))
+    repository = hub.add(machines.rack, handle, ModelSource(shards=3, shard_mib=24))
     stack.cluster["models"] = [handle]
     assert [line for line in stack.preview().messages if "acme" in line] == [
         "spark-1 model:acme--once: acme/once is missing, will be downloaded",
@@ -119,7 +119,7 @@ def test_what_destroy_leaves_is_the_model_and_nothing_else(
     machines: RackHandle, stack: Deployment
 ) -> None:
     handle = "acme/kept"
-    repository = hub.add(machines.rack, handle, Source(shards=1, shard_mib=8))
+    repository = hub.add(machines.rack, handle, ModelSource(shards=1, shard_mib=8))
     stack.cluster |= {"models": [handle], "keepModels": True}
     stack.up()
     gone = stack.destroy()
@@ -146,16 +146,16 @@ def test_a_download_that_was_killed_goes_on_where_it_was(
     machines: RackHandle, stack: Deployment
 ) -> None:
     handle = "acme/long"
-    repository = hub.add(machines.rack, handle, Source(shards=1, shard_mib=48))
+    repository = hub.add(machines.rack, handle, ModelSource(shards=1, shard_mib=48))
     stack.cluster["models"] = [handle]
-    hub.pace(machines.rack, 2 * 1024 * 1024)
+    hub.set_pace(machines.rack, 2 * 1024 * 1024)
     with stack.start("up") as run:
         begun = f"test $(stat -c %s {root(handle)}/blobs/*.incomplete) -gt 4000000"
         await_on(machines, "spark-1", begun)
         machines.must("spark-1", "sudo kill -KILL $(pgrep -f '[a]pply model:acme--long' | tail -1)")
         assert run.wait(120) != 0
     await_on(machines, "spark-1", "! pgrep -f 'hub/bin/h[f]'")
-    hub.pace(machines.rack, 0)
+    hub.set_pace(machines.rack, 0)
     stack.up()
     ranges = [line.split()[2] for line in downloads(machines, handle)]
     assert [one for one in ranges if one.startswith("bytes=") and not one.startswith("bytes=0-")]
@@ -166,7 +166,7 @@ def test_a_transfer_that_was_killed_goes_on_where_it_was(
     machines: RackHandle, stack: Deployment
 ) -> None:
     handle = "acme/sent"
-    repository = hub.add(machines.rack, handle, Source(shards=2, shard_mib=64))
+    repository = hub.add(machines.rack, handle, ModelSource(shards=2, shard_mib=64))
     stack.cluster["models"] = [handle]
     machines.break_("slow-link", "40mbit")
     try:
@@ -199,8 +199,8 @@ def test_what_the_hub_does_not_hand_out_is_said_before_a_byte_is_moved(
     machines: RackHandle, stack: Deployment
 ) -> None:
     handle, token, stranger = "acme/gated", "hf_" + 20 * "a", "hf_" + 20 * "b"
-    repository = hub.add(machines.rack, handle, Source(shards=1, shard_mib=8), gated=True)
-    hub.let(machines.rack, stranger, ["acme/other"])
+    repository = hub.add(machines.rack, handle, ModelSource(shards=1, shard_mib=8), gated=True)
+    hub.grant_access(machines.rack, stranger, ["acme/other"])
     stack.cluster["models"] = [handle]
     assert "acme/gated is gated and sparkform:hfToken is not set. Accept" in refused(
         stack, machines, handle
@@ -210,9 +210,9 @@ def test_what_the_hub_does_not_hand_out_is_said_before_a_byte_is_moved(
     set_secret(stack, "hfToken", stranger)
     assert "the owner of sparkform:hfToken has no access" in refused(stack, machines, handle)
 
-    hub.let(machines.rack, token, [handle])
+    hub.grant_access(machines.rack, token, [handle])
     set_secret(stack, "hfToken", token)
-    hub.pace(machines.rack, 4 * 1024 * 1024)
+    hub.set_pace(machines.rack, 4 * 1024 * 1024)
     since = time.time()
     with watch_processes() as watch:
         stack.up()
@@ -231,25 +231,25 @@ def test_a_model_that_cannot_fit_is_refused_with_what_it_needs(
     machines: RackHandle, stack: Deployment
 ) -> None:
     handle = "acme/huge"
-    hub.add(machines.rack, handle, Source(shards=1, shard_mib=8))
-    hub.claim_size(machines.rack, handle, 10**15)
+    hub.add(machines.rack, handle, ModelSource(shards=1, shard_mib=8))
+    hub.set_model_size(machines.rack, handle, 10**15)
     stack.cluster["models"] = [handle]
     assert "acme/huge needs 931322.6 GiB more in" in refused(stack, machines, handle)
 
 
 def test_a_full_disk_is_said_and_made_up_for(machines: RackHandle, stack: Deployment) -> None:
     handle = "acme/full"
-    repository = hub.add(machines.rack, handle, Source(shards=1, shard_mib=16))
+    repository = hub.add(machines.rack, handle, ModelSource(shards=1, shard_mib=16))
     stack.cluster["models"] = []
     stack.up()
     stack.cluster["models"] = [handle]
-    hub.pace(machines.rack, 1024 * 1024)
+    hub.set_pace(machines.rack, 1024 * 1024)
     with stack.start("up") as run:
         await_on(machines, "spark-1", f"ls {root(handle)}/blobs/*.incomplete")
         machines.break_("disk-full", "spark-1")
         assert run.wait(120) != 0
     machines.mend("disk-full", "spark-1")
-    hub.pace(machines.rack, 0)
+    hub.set_pace(machines.rack, 0)
     assert "full; free some space" in stack.read_output() or "No space left" in stack.read_output()
     stack.up()
     assert whole(repository, contents(machines, "spark-2", handle))

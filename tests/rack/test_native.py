@@ -112,7 +112,7 @@ def difference(rack: RackHandle, step: str, want: dict[str, Any]) -> list[str]:
 
 def kill_in_the_middle(rack: RackHandle) -> None:
     """SIGKILL for the program once the first part is there; its pip goes with it."""
-    argv = login.ssh_command(
+    argv = login.build_ssh_command(
         rack.rack.name, rack.node(HOST), [f"sudo python3 {ZIPAPP} apply native_venv"]
     )
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:

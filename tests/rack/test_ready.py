@@ -349,7 +349,7 @@ def session(nodes: RackHandle, wanted: dict[str, Any]) -> subprocess.Popen[str]:
     """A watch in an SSH session of its own."""
     document = {"owner": "spark/demo/spark-1/ready:qwen", "have": None, "run": 1, "want": wanted}
     command = f"sudo python3 {PROGRAM} apply ready:qwen"
-    argv = login.ssh_command(nodes.rack.name, nodes.node("spark-1"), [command])
+    argv = login.build_ssh_command(nodes.rack.name, nodes.node("spark-1"), [command])
     process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdin is not None
     process.stdin.write(json.dumps(document))

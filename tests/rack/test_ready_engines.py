@@ -43,7 +43,7 @@ FAULTS = {
 @pytest.fixture(scope="module")
 def nodes(rack: RackFactory) -> RackHandle:
     made = rack(nodes=2, fabric="direct")
-    loading.load(made.rack, catalogue.trtllm(), print)
+    loading.load(made.rack, catalogue.build_trtllm_recipe(), print)
     hub = "/var/lib/sparkform/models/hub/models--" + tiny.HANDLE.replace("/", "--")
     for host in made.hosts:
         made.must(host, f"sudo mkdir -p {hub}/refs {hub}/snapshots/none")
@@ -137,9 +137,9 @@ def test_an_api_that_never_completes_is_ended_after_the_declared_silence(
 
 @pytest.fixture
 def with_vllm(nodes: RackHandle) -> RackHandle:
-    if vllm.installed() is None:
+    if vllm.find_installed() is None:
         pytest.skip("needs `make setup ENGINE=vllm`")
-    loading.load(nodes.rack, catalogue.vllm_cpu(), print)
+    loading.load(nodes.rack, catalogue.build_vllm_recipe(), print)
     tiny.place(nodes.rack, print)
     return nodes
 

@@ -14,7 +14,7 @@ import pytest
 
 from sparkrack import hub
 from sparkrack.engines import catalogue, loading
-from sparkrack.hub import Source
+from sparkrack.hub import ModelSource
 from tests.rack.command_line import MAIN
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import ROOT, Deployment, PulumiOutcome
@@ -40,9 +40,9 @@ UP_LIMIT_S = 60.0
 @pytest.fixture(scope="module")
 def nodes(rack: RackFactory) -> RackHandle:
     made = rack(nodes=2, fabric="direct")
-    loading.load(made.rack, catalogue.trtllm(), print)
+    loading.load(made.rack, catalogue.build_trtllm_recipe(), print)
     for handle in (PLAIN, FP8):
-        hub.add(made.rack, handle, Source(shards=1, shard_mib=8))
+        hub.add(made.rack, handle, ModelSource(shards=1, shard_mib=8))
     return made
 
 

@@ -108,15 +108,19 @@ def served(
     request: pytest.FixtureRequest, rack: RackFactory, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     case: Case = request.param
-    if vllm.installed() is None:
+    if vllm.find_installed() is None:
         pytest.skip("its model is made by `make setup ENGINE=vllm`")
     made = rack(nodes=case.nodes, fabric=case.fabric)
-    hub.add(made.rack, tiny.HANDLE, hub.Source(tiny.ensure(print)))
+    hub.add(made.rack, tiny.HANDLE, hub.ModelSource(tiny.ensure(print)))
     image = None
     if case.runtime == "native":
-        native.lay(made.rack)
+        native.install(made.rack)
     else:
-        recipe = catalogue.trtllm() if case.engine == "trtllm" else catalogue.vllm_cpu()
+        recipe = (
+            catalogue.build_trtllm_recipe()
+            if case.engine == "trtllm"
+            else catalogue.build_vllm_recipe()
+        )
         image = registry.publish(made.rack, images.ensure(recipe, print), recipe.reference)
     before = compute_digest(made)
     deployment = Deployment.on(made, tmp_path_factory.mktemp(str(case)))

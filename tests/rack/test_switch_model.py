@@ -10,7 +10,7 @@ import pytest
 
 from sparkrack import hub
 from sparkrack.engines import catalogue, loading
-from sparkrack.hub import Source
+from sparkrack.hub import ModelSource
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment, PulumiOutcome
 from tests.support.rack import RackHandle
@@ -53,9 +53,9 @@ class Served:
 @pytest.fixture(scope="module")
 def served(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     made = rack(nodes=2, fabric="direct")
-    loading.load(made.rack, catalogue.trtllm(), print)
+    loading.load(made.rack, catalogue.build_trtllm_recipe(), print)
     for handle in (FIRST, SECOND):
-        hub.add(made.rack, handle, Source(shards=1, shard_mib=8))
+        hub.add(made.rack, handle, ModelSource(shards=1, shard_mib=8))
     deployment = Deployment.on(made, tmp_path_factory.mktemp("switch"))
     deployment.declare_memory()
     deployment.services = {

@@ -32,7 +32,7 @@ def configured(made: RackHandle) -> RackHandle:
 
 
 def cabled(made: RackHandle) -> set[tuple[str, str]]:
-    ports = [port for segment in made.rack.shape.segments() for port in segment.ports]
+    ports = [port for segment in made.rack.shape.build_segments() for port in segment.ports]
     return {(f"spark-{port.node}", port.device) for port in ports}
 
 
@@ -47,7 +47,7 @@ def test_fabric_ports_have_no_address_before_anyone_configures_them(made: RackHa
 
 
 def test_netplan_apply_sets_addresses_and_mtu(configured: RackHandle) -> None:
-    for segment in configured.rack.shape.segments():
+    for segment in configured.rack.shape.build_segments():
         for port in segment.ports:
             host = f"spark-{port.node}"
             assert configured.addresses(host, port.device) == [address(configured.rack, port)]

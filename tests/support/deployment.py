@@ -58,7 +58,7 @@ class PulumiOutcome:
 
 def read_cluster_block(rack: RackHandle) -> dict[str, Any]:
     """The block that declares all of a rack's nodes."""
-    stack_document: Any = stackfile.document(*inventory.need(rack.rack.name))
+    stack_document: Any = stackfile.build_document(*inventory.find_rack(rack.rack.name))
     cluster: dict[str, Any] = stack_document["config"]["sparkform:cluster"]
     return cluster
 

@@ -10,10 +10,10 @@ import yaml
 
 from sparkrack import breakage, inventory, lifecycle, login
 from sparkrack.cabling import Segment
-from sparkrack.layout import Node, Rack, node_named
+from sparkrack.layout import SimulatedNode, SimulatedRack, find_node
 from sparkrack.netplan import NETPLAN_NAMES
 from sparkrack.ports import Port
-from sparkrack.shape import Shape
+from sparkrack.shape import RackShape
 
 JUMBO_PAYLOAD = 8972  # a frame of MTU 9000 without 20 bytes of IP and 8 of ICMP
 
@@ -22,19 +22,19 @@ JUMBO_PAYLOAD = 8972  # a frame of MTU 9000 without 20 bytes of IP and 8 of ICMP
 class RackHandle:
     """A rack that is up. `ask` and `must` go through SSH, as the product does."""
 
-    rack: Rack
+    rack: SimulatedRack
 
     @property
     def hosts(self) -> list[str]:
         return [node.hostname for node in self.rack.nodes]
 
-    def node(self, hostname: str) -> Node:
-        return node_named(self.rack, hostname)
+    def node(self, hostname: str) -> SimulatedNode:
+        return find_node(self.rack, hostname)
 
     def ask(
         self, hostname: str, script: str, stdin: str = "", timeout_s: float = 90
     ) -> subprocess.CompletedProcess[str]:
-        argv = login.ssh_command(self.rack.name, self.node(hostname), [script])
+        argv = login.build_ssh_command(self.rack.name, self.node(hostname), [script])
         return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout_s)
 
     def must(self, hostname: str, script: str, stdin: str = "") -> str:
@@ -43,10 +43,10 @@ class RackHandle:
         return answer.stdout
 
     def break_(self, what: str, *words: str) -> None:
-        breakage.break_it(*inventory.need(self.rack.name), what, list(words))
+        breakage.break_it(*inventory.find_rack(self.rack.name), what, list(words))
 
     def mend(self, what: str, *words: str) -> None:
-        breakage.mend_it(*inventory.need(self.rack.name), what, list(words))
+        breakage.mend_it(*inventory.find_rack(self.rack.name), what, list(words))
 
     def links(self, hostname: str) -> dict[str, set[str]]:
         """Device -> flags, as LOWER_UP (carrier) or NO-CARRIER."""
@@ -77,15 +77,15 @@ class RackHandle:
         return self.ask(f"spark-{port.node}", script).returncode == 0
 
 
-def start(name: str, shape: Shape) -> RackHandle:
-    return RackHandle(lifecycle.up(name, shape, print))
+def start(name: str, shape: RackShape) -> RackHandle:
+    return RackHandle(lifecycle.bring_up(name, shape, print))
 
 
-def wired_pairs(rack: Rack) -> list[tuple[Port, Port]]:
+def wired_pairs(rack: SimulatedRack) -> list[tuple[Port, Port]]:
     """Every two ports that must hear each other: cable ends, and like halves behind a switch."""
     return [
         (first, second)
-        for segment in rack.shape.segments()
+        for segment in rack.shape.build_segments()
         for first in segment.ports
         for second in segment.ports
         if first < second and first.half == second.half
@@ -98,12 +98,12 @@ def subnet_number(segments: list[Segment], port: Port) -> int:
     return index if segments[index].is_cable else index + "ab".index(port.half)
 
 
-def address(rack: Rack, port: Port) -> str:
-    return f"192.168.{100 + subnet_number(rack.shape.segments(), port)}.{10 + port.node}"
+def address(rack: SimulatedRack, port: Port) -> str:
+    return f"192.168.{100 + subnet_number(rack.shape.build_segments(), port)}.{10 + port.node}"
 
 
-def fabric_netplan(rack: Rack, node: Node, mtu: int) -> dict[str, object]:
-    cabled = [port for segment in rack.shape.segments() for port in segment.ports]
+def fabric_netplan(rack: SimulatedRack, node: SimulatedNode, mtu: int) -> dict[str, object]:
+    cabled = [port for segment in rack.shape.build_segments() for port in segment.ports]
     ethernets = {
         port.device: {
             "dhcp4": False,

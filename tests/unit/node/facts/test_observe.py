@@ -20,6 +20,7 @@ from node.facts import NAMES
 from node.facts.reading import FactReader, Request, UnreadableFact
 from node.host.system import COMMAND_NOT_FOUND, TIMED_OUT, CommandResult, System
 from node.state import lock
+from node.state.next_run import compute_next_run
 from node.verbs import observe
 
 Script = Callable[[Sequence[str]], CommandResult]
@@ -68,6 +69,7 @@ def test_an_empty_machine_gives_a_whole_document_of_nulls_with_reasons(tmp_path:
     readable = {"models", "netplan", "nccl_conf", "native_units", "claim"}
     assert {name for name in facts if f"fact {name}" not in unreadable} == readable
     assert document["receipts"] == {}
+    assert document["next_run"] == compute_next_run(System(tmp_path))
 
 
 def test_the_verb_prints_one_line_of_plain_ascii(tmp_path: Path) -> None:
