@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from node.changes import action, file
 from node.errors import StepError
 from node.host import links
+from node.host.plain import as_mapping
 from node.host.system import System
 from node.network import change, netplan
 from node.network.link_config import (
     LinkConfig,
+    LinkReport,
     describe_link,
     list_differences,
     narrow_to_config,
@@ -41,10 +43,9 @@ class Want:
 
 @dataclass(frozen=True)
 class Observed:
-    """`interfaces`: {name: {"addresses", "mtu", "up", "carrier"}}. `rolled_back`: when the node
-    rolled the last change back."""
+    """`rolled_back`: when the node rolled the last change back."""
 
-    interfaces: Mapping[str, Settings] = field(default_factory=dict)
+    interfaces: Mapping[str, LinkReport] = field(default_factory=dict)
     file: Mapping[str, Settings] = field(default_factory=dict)
     others: tuple[NetplanClaim, ...] = ()
     rolled_back: str | None = None
@@ -76,11 +77,12 @@ def observe(system: System, request: StepRequest) -> Observed:
     """Every QSFP half, and what the request names besides; keys of netplan files only."""
     current_links = links.read_links(system)
     names = {name for name in current_links if netplan.is_fabric(name)} | {*request.interfaces}
+    ethernets = netplan.parse_our_ethernets(system.read(netplan.OUR_FILE))
     return Observed(
         interfaces={
             name: describe_link(current_links[name]) for name in sorted(names & set(current_links))
         },
-        file=netplan.parse_our_ethernets(system.read(netplan.OUR_FILE)),
+        file={name: as_mapping(settings) for name, settings in ethernets.items()},
         others=tuple(_find_claims(system, current_links, names)),
         rolled_back=pending_change.read_rollback(system),
     )

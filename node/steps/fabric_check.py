@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from node.errors import StepError
 from node.host import links
 from node.host.system import System
-from node.host.typed_json import to_fields
 from node.network import fabric_probe, fabric_query, fabric_verdict, netplan
+from node.network.halves import LinkHalf
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec, find_no_difference, keep_want
 
@@ -28,27 +28,12 @@ PAUSE_S = 1.0
 
 
 @dataclass(frozen=True)
-class WantedHalf:
-    """One half of a cable. `mtu` (bytes) and `speed_mbps` null: as found."""
-
-    node: str
-    cable: str
-    interface: str
-    address: str
-    peer: str
-    peer_interface: str
-    peer_address: str
-    mtu: int | None
-    speed_mbps: int | None
-
-
-@dataclass(frozen=True)
 class Want:
     """`via`: cable or switch. `planned`: the interfaces that this node uses for any cable.
     `known_addresses`: other nodes' addresses. `ends`: {hardware address: "<node> <interface>"}.
     `checked`: {node: {"owner", "run"} of its fabric_address}, which makes it run again."""
 
-    halves: tuple[WantedHalf, ...]
+    halves: tuple[LinkHalf, ...]
     via: str
     planned: tuple[str, ...]
     known_addresses: tuple[str, ...]
@@ -58,7 +43,7 @@ class Want:
 
 def observe(system: System, request: StepRequest) -> dict[str, object]:
     """It has no state of its own; a request for it tries packets (node.network.fabric_query)."""
-    return fabric_query.query_probes(system, request.raw)
+    return {**fabric_query.query_probes(system, request.raw)}
 
 
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
@@ -70,19 +55,19 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
             raise StepError("\n".join(verdict.sentence for verdict in verdicts))
         previous = verdicts
         time.sleep(PAUSE_S)
-    return [f"cable {half.cable}: {half.interface} passes" for half in want.halves]
+    return [f"cable {half['cable']}: {half['interface']} passes" for half in want.halves]
 
 
 def check_halves(system: System, want: Want) -> list[fabric_verdict.LinkVerdict]:
     """One for each half that is not as wanted, as it is seen now."""
     from concurrent.futures import ThreadPoolExecutor
 
-    current_links, document = links.read_links(system), to_fields(want)
-    halves = [to_fields(half) for half in want.halves]
-    with ThreadPoolExecutor(max_workers=max(1, len(halves))) as pool:
+    current_links = links.read_links(system)
+    ends = fabric_probe.KnownEnds(want.known_addresses, want.ends)
+    with ThreadPoolExecutor(max_workers=max(1, len(want.halves))) as pool:
         probes = list(
             pool.map(
-                lambda half: fabric_probe.probe_half(system, half, current_links, document), halves
+                lambda half: fabric_probe.probe_half(system, half, current_links, ends), want.halves
             )
         )
     fabric_links = [link for name, link in sorted(current_links.items()) if netplan.is_fabric(name)]
@@ -91,7 +76,7 @@ def check_halves(system: System, want: Want) -> list[fabric_verdict.LinkVerdict]
         off=tuple(link.name for link in fabric_links if not link.up),
         planned=want.planned,
     )
-    return fabric_verdict.judge_halves(list(zip(halves, probes, strict=True)), ports, want.via)
+    return fabric_verdict.judge_halves(list(zip(want.halves, probes, strict=True)), ports, want.via)
 
 
 SPEC = StepSpec(

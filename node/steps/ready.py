@@ -50,7 +50,7 @@ def observe(system: System, request: StepRequest) -> dict[str, object]:
     """It has no state of its own; but who asks for it gets the engines looked at."""
     from node.readiness import query
 
-    return dict(query.query(system, request.raw))
+    return {**query.query(system, request.raw)}
 
 
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:

@@ -13,22 +13,14 @@ from dataclasses import dataclass, field, replace
 
 from node.changes import members
 from node.host.system import System
-from node.host.typed_json import OMITTED, to_fields
+from node.host.typed_json import OMITTED
 from node.ranks import capacity
+from node.ranks.capacity import PortDemand
 from node.ranks.finding import find_ranks
 from node.ranks.rank import CONTAINER, UNIT, NodeRanks, Rank
 from node.ranks.stopping import ServiceObject, remove_ranks
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
-
-
-@dataclass(frozen=True)
-class Port:
-    """A port that the rank will listen on."""
-
-    number: int
-    address: str
-    purpose: str
 
 
 @dataclass(frozen=True)
@@ -39,7 +31,7 @@ class Want:
     service: str
     token: str
     rank: int | None
-    ports: tuple[Port, ...]
+    ports: tuple[PortDemand, ...]
     launch: Mapping[str, object] | None
 
 
@@ -93,7 +85,7 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
         capacity.await_memory(system)
     ranks = find_ranks(system, want.service).require_known()
     if not any(rank.is_running for rank in ranks):
-        capacity.require_ports(system, map(to_fields, want.ports))
+        capacity.require_ports(system, want.ports)
     return messages
 
 

@@ -23,7 +23,7 @@ from importlib import import_module
 
 from node import facts
 from node.errors import StepError
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_decimal, to_list, to_mapping, to_text
 from node.host.cached_system import CachedSystem
 from node.host.system import System
@@ -35,7 +35,7 @@ from node.verbs import install
 from node.verbs.self_removal import AGENT
 
 VERSION = 1
-DEFAULT_REQUEST = Request()
+DEFAULT_REQUEST = FactRequest()
 # In the middle of a step there may be no default route, or no dockerd: nothing to decide by. Most
 # steps are done within seconds; a longer one is looked at as it stands.
 SETTLE_SHARE = 0.5
@@ -61,11 +61,11 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     return [json.dumps(json.loads(text.encode("utf-8", "replace")))]
 
 
-def parse_request(raw: Mapping[str, object]) -> Request:
+def parse_request(raw: Mapping[str, object]) -> FactRequest:
     """What is missing or of another type has its default."""
     budget_s = raw.get("budget_s")
     interfaces = [text for text in map(to_text, to_list(raw.get("interfaces"))) if text]
-    return Request(
+    return FactRequest(
         user=to_text(raw.get("user")) or DEFAULT_REQUEST.user,
         model_directory=to_text(raw.get("model_directory")) or DEFAULT_REQUEST.model_directory,
         interfaces=tuple(interfaces),
@@ -74,7 +74,7 @@ def parse_request(raw: Mapping[str, object]) -> Request:
     )
 
 
-def observe(system: System, request: Request) -> dict[str, object]:
+def observe(system: System, request: FactRequest) -> dict[str, object]:
     """The whole document. Never raises for what the machine does."""
     deadline = time.monotonic() + request.budget_s
     lock.await_release(system, request.budget_s * SETTLE_SHARE)
@@ -100,7 +100,7 @@ def observe(system: System, request: Request) -> dict[str, object]:
     }
 
 
-def build_fact_readings(context: FactReader, request: Request) -> dict[str, Reading]:
+def build_fact_readings(context: FactReader, request: FactRequest) -> dict[str, Reading]:
     def build(name: str) -> Reading:
         return lambda: import_module(f"node.facts.{name}").read(context, request)
 
@@ -108,7 +108,7 @@ def build_fact_readings(context: FactReader, request: Request) -> dict[str, Read
     return {**readings, "fact claim": lambda: claim.read_owner(context.system)}
 
 
-def build_step_readings(system: System, request: Request) -> dict[str, Reading]:
+def build_step_readings(system: System, request: FactRequest) -> dict[str, Reading]:
     def build(name: str) -> Reading:
         return lambda: to_fields(STEPS[name].observe(system, build_step_request(request, name)))
 
@@ -122,7 +122,7 @@ def _is_instance(step: str) -> bool:
     return ":" in step and step in STEPS
 
 
-def build_step_request(request: Request, step: str) -> StepRequest:
+def build_step_request(request: FactRequest, step: str) -> StepRequest:
     """The shared keys, and over them what is asked of this step."""
     keys = to_mapping(to_mapping(request.raw.get("steps")).get(step))
     interfaces = keys.get("interfaces", list(request.interfaces))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Generic
 
+from node.ranks.capacity import PortDemand
 from node.steps import (
     ObservedT,
     StepSpec,
@@ -147,7 +148,8 @@ def _build_stop_want(service: str, token: str, launch: Launch | None) -> stop_pr
     if launch is None:
         return stop_previous.Want(service, token, None, (), None)
     ports = tuple(
-        stop_previous.Port(port.number, port.address, port.purpose) for port in launch.ports
+        PortDemand(number=port.number, address=port.address, purpose=port.purpose)
+        for port in launch.ports
     )
     return stop_previous.Want(service, token, launch.rank, ports, summarize_launch(launch))
 

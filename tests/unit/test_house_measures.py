@@ -18,15 +18,13 @@ ANY_AT_MOST = 0.1
 STEP_CLASSES = frozenset({"Want", "Have", "Observed"})
 """The one family of equal names: each step's module has its own desired and observed state."""
 
-NAMES_TO_COME = frozenset({"Request"})
+NAMES_TO_COME: frozenset[str] = frozenset()
 
 TYPES_TO_COME = {
     "node/delivery": 0.31,
     "node/files": 0.19,
     "node/host": 0.12,
     "node/images": 0.12,
-    "node/network": 0.59,
-    "node/readiness": 0.15,
     "node/steps": 0.78,
     "policies": 0.26,
     "sparkform/catalogue": 0.2,
