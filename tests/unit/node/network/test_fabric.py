@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ import yaml
 
 from node.errors import StepError
 from node.host.paths import ARMED_NETWORK
-from node.network import netplan
+from node.network import change, netplan
 from node.network.link_config import LinkConfig
 from node.state import pending_change
 from node.steps import STEPS, fabric_address, fabric_confirm, is_same
@@ -198,7 +199,11 @@ def test_a_change_that_does_not_take_effect_is_taken_back_at_once(spark, patienc
 def test_a_link_without_a_cable_is_not_waited_for(spark) -> None:
     claim_node(spark)
     spark.network.links[HALF_B]["carrier"] = False
+    started = time.monotonic()
     run_apply(spark.system, "fabric_address", WANT)
+    assert time.monotonic() - started < change.SETTLE_S
+    assert "192.168.100.10/25" in spark.network.links[HALF_A]["addresses"]
+    assert spark.system.read(ARMED_NETWORK) is not None
 
 
 def test_addresses_that_went_with_the_cable_are_no_drift(confirmed) -> None:
