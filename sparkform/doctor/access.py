@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from node.steps import STEPS
 from sparkform.doctor.check import Check, NodeView
 
-ITEMS_WITH_OWN_ROW = ("fact gpu", "fact docker", "step fabric_check")
-"""Items that say "unknown" in a row of their own."""
+ITEMS_WITH_OWN_ROW = ("fact gpu", "fact docker")
+"""Facts that say "unknown" in a row of their own."""
 
 
 def check_login(view: NodeView) -> Iterator[Check]:
@@ -37,10 +38,16 @@ def check_unread(view: NodeView) -> Iterator[Check]:
     """A row for each reason: one dead daemon hides several facts."""
     items: dict[str, list[str]] = {}
     for unread in view.report.unreadable:
-        if unread.what not in ITEMS_WITH_OWN_ROW:
+        if not _has_own_row(unread.what):
             items.setdefault(unread.why, []).append(unread.what)
     for reason, names in items.items():
         yield view.unknown("not read", f"{', '.join(names)}: {reason}")
+
+
+def _has_own_row(item: str) -> bool:
+    """`fact NAME` or `step NAME`."""
+    spec = STEPS.get(item.removeprefix("step "))
+    return item in ITEMS_WITH_OWN_ROW or (spec is not None and spec.has_absence_row)
 
 
 CHECKS = (check_login, check_claim)

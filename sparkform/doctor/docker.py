@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from node.host.plain import as_list, as_mapping
+from node.steps import swarm
 from sparkform.doctor.check import Check, NodeView
 from sparkform.report.facts import SwarmNode
 from sparkform.rules.groups.swarm import MIN_TOOLKIT
@@ -48,14 +48,15 @@ def check_swarm(view: NodeView) -> Iterator[Check]:
     """Whose Swarm it is in. Where it should be is a step, and so are its labels."""
     if not view.declaration.swarm_enabled or view.facts.swarm is None:
         return
-    if "swarm" not in view.report.steps or not view.was_read("step swarm"):
+    spec = swarm.SPEC
+    observed = spec.read_observed(view.report.steps.get(spec.name))
+    if observed.unknown is not None or not view.was_read(f"step {spec.name}"):
         return
-    swarm_state = as_mapping(view.report.steps["swarm"])
-    cluster = swarm_state.get("cluster")
+    cluster = observed.cluster
     if cluster is None:
         yield view.ok("swarm", "not in a Swarm; `pulumi up` starts or joins it")
-    elif cluster in as_list(swarm_state.get("made")):
-        yield view.ok("swarm", f"{swarm_state.get('role')} in {cluster}")
+    elif cluster in observed.made:
+        yield view.ok("swarm", f"{observed.role} in {cluster}")
     elif view.declaration.cluster.swarm.take_over:
         yield view.warn("swarm", f"in foreign Swarm {cluster}, which it will leave", "`pulumi up`")
     else:
@@ -65,11 +66,11 @@ def check_swarm(view: NodeView) -> Iterator[Check]:
 
 def check_swarm_members(view: NodeView) -> Iterator[Check]:
     """What the head's Swarm says of its members: down ones get no work."""
-    swarm = view.facts.swarm
-    if not view.node.is_head or swarm is None or not swarm.nodes:
+    swarm_facts = view.facts.swarm
+    if not view.node.is_head or swarm_facts is None or not swarm_facts.nodes:
         return
-    rows = [row for member in swarm.nodes for row in _check_member(view, member)]
-    yield from rows or [view.ok("swarm members", f"{len(swarm.nodes)}, all ready")]
+    rows = [row for member in swarm_facts.nodes for row in _check_member(view, member)]
+    yield from rows or [view.ok("swarm members", f"{len(swarm_facts.nodes)}, all ready")]
 
 
 def _check_member(view: NodeView, member: SwarmNode) -> Iterator[Check]:

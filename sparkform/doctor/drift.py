@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from node.host.plain import as_list, as_mapping
+from node.steps import STEPS, fabric_address, get_kind, is_same
 from sparkform.doctor.check import Check, NodeView
 from sparkform.plan.steps import PlannedStep
-
-STEPS_NEEDING_DOCKER = ("docker_daemon", "swarm", "swarm_token", "swarm_labels")
-"""Steps of which nothing can be said while dockerd is silent, which is a row of its own."""
-
-PROBED_STEPS = ("fabric_check", "ready")
-"""They have no state: the rows of cables and services say what they would find."""
 
 
 def check_steps(view: NodeView) -> Iterator[Check]:
@@ -35,27 +29,29 @@ def _is_changing(view: NodeView, step: PlannedStep) -> bool:
     because of them."""
     if step.is_held or step.decision.in_sync:
         return False
-    return step.differs or view.is_plan_whole
+    return view.is_plan_whole or not is_same(step.have, step.want)
 
 
 def _is_known(view: NodeView, step: PlannedStep) -> bool:
     """Whether the node's state of a step was read, so that a difference means something."""
-    name = step.step.partition(":")[0]
-    if name in PROBED_STEPS or not view.was_read(f"step {step.step}"):
+    if not all(
+        map(view.was_read, (f"step {step.step}", f"step {get_kind(step.step)}", "receipts"))
+    ):
         return False
-    if not view.was_read(f"step {name}") or not view.was_read("receipts"):
-        return False
-    return view.facts.docker is not None or name not in STEPS_NEEDING_DOCKER
+    spec = STEPS.get(step.step)
+    if spec is None:
+        return True
+    return not spec.is_probe and not (spec.needs_docker and view.facts.docker is None)
 
 
 def check_netplan(view: NodeView) -> Iterator[Check]:
     """Entries of other tools about our interfaces that cannot be taken over."""
-    address_state = as_mapping(view.report.steps.get("fabric_address"))
-    for entry in map(as_mapping, as_list(address_state.get("others"))):
-        if entry.get("obstacle"):
-            path, names = entry.get("path"), ", ".join(as_list(entry.get("interfaces")))
-            message = f"{path} also sets {names} and cannot be taken over: {entry['obstacle']}"
-            yield view.fail("netplan", message, f"take these entries out of {path} by hand")
+    spec = fabric_address.SPEC
+    for claim in spec.read_observed(view.report.steps.get(spec.name)).others:
+        if claim.obstacle:
+            names = ", ".join(claim.interfaces)
+            message = f"{claim.path} also sets {names} and cannot be taken over: {claim.obstacle}"
+            yield view.fail("netplan", message, f"remove these entries from {claim.path} by hand")
 
 
 CHECKS = (check_netplan, check_steps)
