@@ -8,9 +8,9 @@ from ipaddress import IPv4Interface, IPv4Network
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from node.network.netplan import OUR_FILE
+from node.host.paths import NETPLAN_FILE
 from sparkform.config import EffectiveNode
-from sparkform.config.effective import JUMBO_MTU
+from sparkform.config.values import JUMBO_MTU
 from sparkform.rules.context import Context
 from sparkform.rules.groups.nccl import check_interface_names
 from sparkform.rules.outcome import ADVISORY, RuleFinding, RuleOutcome, RuleSkip
@@ -36,7 +36,7 @@ class ObservedNode:
     @property
     def our_netplan_names(self) -> set[str]:
         """The interfaces of our own netplan file, whose addresses the next apply replaces."""
-        files = [file for file in self.facts.netplan or () if file.path == OUR_FILE]
+        files = [file for file in self.facts.netplan or () if file.path == NETPLAN_FILE]
         return {name for file in files for name in file.interfaces}
 
 
