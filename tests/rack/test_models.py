@@ -132,7 +132,8 @@ def test_what_destroy_leaves_is_the_model_and_nothing_else(
     assert [
         line for line in stack.preview().messages if "model:" in line and "offer" not in line
     ] == [
-        f"{host} model:acme--kept: acme/kept is there, will be verified" for host in machines.hosts
+        f"{host} model:acme--kept: acme/kept is present, will be verified"
+        for host in machines.hosts
     ]
     assert not [line for line in stack.up().printed if "received" in line]
     assert len(list_downloads(machines, handle)) == before

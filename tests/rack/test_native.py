@@ -107,8 +107,9 @@ def apply(rack: RackHandle, step: str, want: dict[str, Any]) -> str:
 
 def list_differences(rack: RackHandle, step: str, want: dict[str, Any]) -> list[str]:
     """What the program would say of this step, by what the node reports now."""
-    have = json.loads(rack.must(HOST, f"sudo python3 {ZIPAPP} observe"))["steps"][step]
-    return STEPS[step].compare(STEPS[step].narrow(have, want), want)
+    spec, report = STEPS[step], json.loads(rack.must(HOST, f"sudo python3 {ZIPAPP} observe"))
+    parsed = spec.parse_want(want)
+    return spec.compare(spec.narrow(spec.read_observed(report["steps"][step]), parsed), parsed)
 
 
 def kill_in_the_middle(rack: RackHandle) -> None:
