@@ -6,6 +6,8 @@ import re
 
 from packaging.version import Version
 
+__all__ = ["Version", "find_version", "is_at_least", "parse_tag_version"]
+
 THREE_PARTS = re.compile(r"(?<![0-9.])v?(\d+\.\d+\.\d+(?:\.?rc\d+)?(?:\.post\d+)?)(?![0-9])")
 NUMBERS = re.compile(r"\d+(?:\.\d+)*", re.ASCII)
 

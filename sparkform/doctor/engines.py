@@ -10,14 +10,14 @@ from collections.abc import Iterator, Mapping
 from node.host.labels import SERVICE
 from sparkform.config import Declaration
 from sparkform.doctor.check import Check, NodeView
-from sparkform.doctor.service_state import (
-    CompletionState,
-    RankState,
-    ServiceState,
-    read_service_state,
-)
 from sparkform.launch.paths import get_api_key_path
 from sparkform.report.facts import NodeReport
+from sparkform.report.probe_reports import (
+    CompletionReport,
+    RankReport,
+    ServiceReport,
+    read_service_report,
+)
 
 RESTART_FIX = "`pulumi up` starts the whole service again"
 OK, NO_ANSWER, DENIED_STATUSES = 200, 0, (401, 403)
@@ -61,7 +61,7 @@ def check_engines(view: NodeView) -> Iterator[Check]:
     """A row for each service that has a rank on this node, and for engines of no service."""
     for service in view.declaration.services:
         if view.node.name in _list_nodes(view.declaration, service):
-            state = read_service_state(view.report, service)
+            state = read_service_report(view.report, service)
             if isinstance(state, str):
                 yield view.unknown(f"service {service}", state)
             elif state is not None:
@@ -69,7 +69,7 @@ def check_engines(view: NodeView) -> Iterator[Check]:
     yield from _check_undeclared_engines(view)
 
 
-def _check_service(view: NodeView, service: str, state: ServiceState) -> Iterator[Check]:
+def _check_service(view: NodeView, service: str, state: ServiceReport) -> Iterator[Check]:
     name, rank = f"service {service}", _list_nodes(view.declaration, service).index(view.node.name)
     live = [rank_state for rank_state in state.ranks if rank_state.is_alive]
     for rank_state in live:
@@ -85,13 +85,13 @@ def _check_service(view: NodeView, service: str, state: ServiceState) -> Iterato
         yield _check_completion(view, name, state.completion)
 
 
-def _fail_dead_rank(view: NodeView, name: str, rank: int, rank_state: RankState) -> Check:
+def _fail_dead_rank(view: NodeView, name: str, rank: int, rank_state: RankReport) -> Check:
     log_tail = "".join(f"\n| {line}" for line in rank_state.last if line.strip())
     message = f"rank {rank} is dead, {rank_state.name}: {rank_state.ending}{log_tail}"
     return view.fail(name, message, f"`sparkform logs` shows all of it; {RESTART_FIX}")
 
 
-def _report_missing_rank(view: NodeView, name: str, rank: int, state: ServiceState) -> Check:
+def _report_missing_rank(view: NodeView, name: str, rank: int, state: ServiceReport) -> Check:
     if state.unknown is not None:
         return view.unknown(name, state.unknown)
     log_note = f"; the last log is {state.kept[-1]}" if state.kept else ""
@@ -101,7 +101,7 @@ def _report_missing_rank(view: NodeView, name: str, rank: int, state: ServiceSta
     return view.warn(name, message, "`pulumi up` starts it")
 
 
-def _check_completion(view: NodeView, name: str, completion: CompletionState) -> Check:
+def _check_completion(view: NodeView, name: str, completion: CompletionReport) -> Check:
     url, status = completion.url, completion.status
     if status == OK:
         return view.ok(name, f"{url} completes one token in {completion.took_s:g} s")
@@ -138,8 +138,8 @@ def check_start_tokens(
 
 def _list_tokens(service: str, reports: Mapping[str, NodeReport]) -> Iterator[tuple[str, str]]:
     for node, report in reports.items():
-        state = read_service_state(report, service)
-        for rank_state in state.ranks if isinstance(state, ServiceState) else ():
+        state = read_service_report(report, service)
+        for rank_state in state.ranks if isinstance(state, ServiceReport) else ():
             if rank_state.is_alive and rank_state.token:
                 yield node, rank_state.token
 

@@ -10,35 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from pydantic import Field
-
 from node.host.plain import as_list, as_mapping
 from node.network.fabric_probe import HalfProbe, match_ends
 from node.network.halves import LinkHalf
 from sparkform.config import Declaration
-from sparkform.doctor import engines, service_state
+from sparkform.doctor import engines
 from sparkform.fabric.addressing import FabricAddress, assign_addresses
 from sparkform.fabric.links import list_witnesses
 from sparkform.fabric.network import Network
 from sparkform.fabric.topology import Cable, Port, build_cables
-from sparkform.report.facts import NodeReport, ReportModel
+from sparkform.report import probe_reports
+from sparkform.report.facts import NodeReport
+from sparkform.report.probe_reports import PacketReport
 from sparkform.ssh.target import Target
 
 STEP = "fabric_check"
 
 
 ProbedHalf = tuple[LinkHalf, HalfProbe]
-
-
-class ProbeAnswer(ReportModel):
-    """What a node says of the packets between two addresses (node.network.fabric_query)."""
-
-    address: str
-    peer_address: str
-    route: str | None = None
-    small: bool | None = None
-    jumbo: bool | None = None
-    neighbours: list[str] = Field(default_factory=list)
 
 
 def add_probes(targets: Iterable[Target], declaration: Declaration) -> list[Target]:
@@ -50,7 +39,7 @@ def add_probes(targets: Iterable[Target], declaration: Declaration) -> list[Targ
 def _add_probes(target: Target, declaration: Declaration) -> Target:
     requests = {
         STEP: build_probe_request(declaration, target.name),
-        service_state.STEP: engines.build_ready_request(declaration, target.name),
+        probe_reports.READY: engines.build_ready_request(declaration, target.name),
     }
     step_requests = {step: step_request for step, step_request in requests.items() if step_request}
     return replace(target, steps={**target.steps, **step_requests}) if step_requests else target
@@ -124,10 +113,10 @@ def build_probe(half: LinkHalf, report: NodeReport, ends: Mapping[str, str]) -> 
     )
 
 
-def _find_answer(half: LinkHalf, report: NodeReport) -> ProbeAnswer:
+def _find_answer(half: LinkHalf, report: NodeReport) -> PacketReport:
     """The node's own answer about this half, an empty one where it has none."""
     answers = as_list(as_mapping(report.steps.get(STEP)).get("probes"))
-    for answer in map(ProbeAnswer.model_validate, answers):
+    for answer in map(PacketReport.model_validate, answers):
         if (answer.address, answer.peer_address) == (half["address"], half["peer_address"]):
             return answer
-    return ProbeAnswer(address=half["address"], peer_address=half["peer_address"])
+    return PacketReport(address=half["address"], peer_address=half["peer_address"])

@@ -13,10 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from packaging.version import Version
-
 from sparkform.errors import Problem
-from sparkform.versions import parse_tag_version
+from sparkform.versions import Version, parse_tag_version
 
 DATA = Path(__file__).parent / "data" / "trtllm_keys.json"
 

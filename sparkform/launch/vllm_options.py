@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import json
 
-from packaging.version import Version
-
 from sparkform.config import Speculative, VllmService
 from sparkform.launch.arguments import format_options
 from sparkform.launch.members import ServiceMember
 from sparkform.launch.request import LaunchRequest
+from sparkform.versions import Version
 
 MASTER_PORT = 29501
 """vLLM's own default (vllm/config/parallel.py)."""

@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from packaging.version import Version
-
 from sparkform.config import AnyService, Declaration, EffectiveNode
 from sparkform.models.shape import ModelShape
 from sparkform.rules.images import ImageReference, parse_image
 from sparkform.rules.knowledge import PackagedCatalogue, RulesCatalogue
 from sparkform.rules.settings import ServiceSettings, Setting, read_settings, read_variables
+from sparkform.versions import Version
 
 if TYPE_CHECKING:
     from sparkform.catalogue.describe import DescribedModel

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from packaging.version import Version
-
-from sparkform.versions import parse_tag_version
+from sparkform.versions import Version, parse_tag_version
 
 FLOATING_TAG = re.compile(r"latest|nightly|main|dev|edge", re.IGNORECASE)
 

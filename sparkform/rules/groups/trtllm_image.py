@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from packaging.version import Version
-
 from sparkform.rules.context import ServiceView
 from sparkform.rules.outcome import ADVISORY, MANDATORY, RuleFinding, RuleOutcome, RuleSkip
+from sparkform.versions import Version
 
 FIRST_BAD, LAST_BAD = Version("1.3.0rc6"), Version("1.3.0rc18")
 FIRST_GPT_OSS = Version("1.2.0rc1")

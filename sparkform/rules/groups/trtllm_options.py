@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 
-from packaging.version import Version
-
 from sparkform.rules.arguments import Argument
 from sparkform.rules.context import ServiceView
 from sparkform.rules.outcome import RuleFinding, RuleOutcome
 from sparkform.rules.setting_sources import TRTLLM_SOURCES
+from sparkform.versions import Version
 
 # tensorrt_llm/commands/serve.py of about 2026-01; short names as `normal` has them.
 KNOWN_OPTIONS = frozenset(

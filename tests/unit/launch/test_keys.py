@@ -3,10 +3,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from packaging.version import Version
 
 from sparkform.launch.trtllm_keys import DATA, find_allowed_keys, find_key_problems, has_option
-from sparkform.versions import find_version, parse_tag_version
+from sparkform.versions import Version, find_version, parse_tag_version
 
 IMAGE = "nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
 

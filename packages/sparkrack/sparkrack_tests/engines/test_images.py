@@ -7,12 +7,11 @@ from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
-from packaging.version import Version
 
 from pulumi_offline.engines import vllm_recipe
 from sparkform.errors import InputError
 from sparkform.launch.paths import VIRTUALENV
-from sparkform.versions import parse_tag_version
+from sparkform.versions import Version, parse_tag_version
 from sparkrack import commands
 from sparkrack.engines import catalogue, images, native, tiny, vllm
 from sparkrack.engines.catalogue import EngineName

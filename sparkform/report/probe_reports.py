@@ -1,4 +1,4 @@
-"""What a node says of its engines while it is observed (node.readiness.query), typed."""
+"""What a node answers to the probes of `sparkform doctor` while it is observed, typed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,22 @@ from pydantic import Field, ValidationError
 
 from sparkform.report.facts import NodeReport, ReportModel
 
-STEP = "ready"
+READY = "ready"
 TOKEN_DIGITS = 8
 
 
-class RankState(ReportModel):
+class PacketReport(ReportModel):
+    """What a node says of the packets between two addresses (node.network.fabric_query)."""
+
+    address: str
+    peer_address: str
+    route: str | None = None
+    small: bool | None = None
+    jumbo: bool | None = None
+    neighbours: list[str] = Field(default_factory=list)
+
+
+class RankReport(ReportModel):
     """One rank: alive, or `ending` says how it ended and `last` holds its last lines."""
 
     name: str
@@ -26,7 +37,7 @@ class RankState(ReportModel):
         return f"{digest[:TOKEN_DIGITS]}…-{count}" if digest else ""
 
 
-class CompletionState(ReportModel):
+class CompletionReport(ReportModel):
     """The answer to one token's request. `status` 0: none came within `took_s`."""
 
     url: str
@@ -35,22 +46,22 @@ class CompletionState(ReportModel):
     took_s: float
 
 
-class ServiceState(ReportModel):
-    """One service on one node. `unknown`: why there may be other ranks than `ranks`."""
+class ServiceReport(ReportModel):
+    """One service on one node (node.readiness.query). `unknown`: why there may be more ranks."""
 
-    ranks: list[RankState]
+    ranks: list[RankReport]
     unknown: str | None = None
-    completion: CompletionState | None = None
+    completion: CompletionReport | None = None
     not_placed: dict[str, str] = Field(default_factory=dict)
     kept: list[str] = Field(default_factory=list)
 
 
-def read_service_state(report: NodeReport, service: str) -> ServiceState | str | None:
+def read_service_report(report: NodeReport, service: str) -> ServiceReport | str | None:
     """None where the node was not asked; a reason where its answer is none of ours."""
-    states = report.steps.get(STEP)
+    states = report.steps.get(READY)
     if not isinstance(states, dict) or service not in states:
         return None
     try:
-        return ServiceState.model_validate(states[service])
+        return ServiceReport.model_validate(states[service])
     except ValidationError as error:
         return f"the node returned invalid output ({error.error_count()} errors)"
