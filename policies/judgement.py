@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from sparkform.errors import InputError
 from sparkform.report.facts import NodeReport
@@ -22,19 +21,19 @@ from sparkform.rules.waivers import find_waiver_problems, list_waiver_reasons
 CACHED_VERDICTS = 64
 
 
-def find_violations(type_name: str, props: Mapping[str, Any]) -> tuple[Violation, ...]:
+def find_violations(type_name: str, props: Mapping[str, object]) -> tuple[Violation, ...]:
     """All violations of a component, none if its props cannot be read (see `problems`)."""
     result = _judge_props(type_name, _serialize_props(props))
     return () if isinstance(result, str) else result
 
 
-def find_input_problems(type_name: str, props: Mapping[str, Any]) -> str | None:
+def find_input_problems(type_name: str, props: Mapping[str, object]) -> str | None:
     """Why the props cannot be judged, None if they can."""
     result = _judge_props(type_name, _serialize_props(props))
     return result if isinstance(result, str) else None
 
 
-def find_stack_violations(services: Iterable[Mapping[str, Any]]) -> tuple[Violation, ...]:
+def find_stack_violations(services: Iterable[Mapping[str, object]]) -> tuple[Violation, ...]:
     """What the services of a stack do to each other; their components' props together."""
     props = [
         service_props
@@ -56,7 +55,7 @@ def find_stack_violations(services: Iterable[Mapping[str, Any]]) -> tuple[Violat
     ).violations
 
 
-def _serialize_props(props: Mapping[str, Any]) -> str:
+def _serialize_props(props: Mapping[str, object]) -> str:
     return json.dumps(to_plain_props(props), sort_keys=True)
 
 

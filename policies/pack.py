@@ -7,11 +7,11 @@ name. Where findings weigh differently, the lighter ones are a policy of their o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
 
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
+    PolicyResource,
     ReportViolation,
     ResourceValidationArgs,
     ResourceValidationPolicy,
@@ -60,7 +60,7 @@ def _validate_stack(
     return validate
 
 
-def _find_urn(violation: Violation, services: list[Any]) -> str | None:
+def _find_urn(violation: Violation, services: list[PolicyResource]) -> str | None:
     urns = (
         resource.urn
         for resource in services

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from node.host.plain import as_list, as_mapping
 from node.network.fabric_probe import HalfProbe, match_ends
 from node.network.halves import LinkHalf
 from sparkform.config import Declaration
@@ -21,10 +20,10 @@ from sparkform.fabric.network import Network
 from sparkform.fabric.topology import Cable, Port, build_cables
 from sparkform.report import probe_reports
 from sparkform.report.facts import NodeReport
-from sparkform.report.probe_reports import PacketReport
+from sparkform.report.probe_reports import PACKETS, PacketReport, list_packet_reports
 from sparkform.ssh.target import Target
 
-STEP = "fabric_check"
+STEP = PACKETS
 
 
 ProbedHalf = tuple[LinkHalf, HalfProbe]
@@ -115,8 +114,7 @@ def build_probe(half: LinkHalf, report: NodeReport, ends: Mapping[str, str]) -> 
 
 def _find_answer(half: LinkHalf, report: NodeReport) -> PacketReport:
     """The node's own answer about this half, an empty one where it has none."""
-    answers = as_list(as_mapping(report.steps.get(STEP)).get("probes"))
-    for answer in map(PacketReport.model_validate, answers):
+    for answer in list_packet_reports(report):
         if (answer.address, answer.peer_address) == (half["address"], half["peer_address"]):
             return answer
     return PacketReport(address=half["address"], peer_address=half["peer_address"])

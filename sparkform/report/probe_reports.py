@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from sparkform.report.facts import NodeReport, ReportModel
 
-READY = "ready"
+PACKETS, READY = "fabric_check", "ready"
+"""The steps that are asked."""
+
 TOKEN_DIGITS = 8
 
 
@@ -54,6 +56,21 @@ class ServiceReport(ReportModel):
     completion: CompletionReport | None = None
     not_placed: dict[str, str] = Field(default_factory=dict)
     kept: list[str] = Field(default_factory=list)
+
+
+def list_packet_reports(report: NodeReport) -> list[PacketReport]:
+    """Empty where the node was not asked; what is none of ours is left out."""
+    answer = report.steps.get(PACKETS)
+    probes = answer.get("probes") if isinstance(answer, dict) else None
+    entries = map(_read_packets, probes if isinstance(probes, list) else ())
+    return [entry for entry in entries if entry is not None]
+
+
+def _read_packets(probe: JsonValue) -> PacketReport | None:
+    try:
+        return PacketReport.model_validate(probe)
+    except ValidationError:
+        return None
 
 
 def read_service_report(report: NodeReport, service: str) -> ServiceReport | str | None:

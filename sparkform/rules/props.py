@@ -8,7 +8,7 @@ Readers take what Pulumi makes of it: numbers as floats, mappings and lists of i
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sparkform.config import Declaration, parse_config
 from sparkform.rules.context import Context
@@ -23,7 +23,7 @@ RACK_TYPE = "sparkform:index:Rack"
 
 def build_service_props(
     declaration: Declaration, service: str, secrets: Collection[str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The props of one service's component. `secrets` are names. Raises KeyError."""
     return {
         "name": service,
@@ -33,7 +33,7 @@ def build_service_props(
     }
 
 
-def build_rack_props(declaration: Declaration, secrets: Collection[str]) -> dict[str, Any]:
+def build_rack_props(declaration: Declaration, secrets: Collection[str]) -> dict[str, object]:
     """The props of the rack's component."""
     return {
         "cluster": declaration.cluster.to_plain(),
@@ -44,12 +44,12 @@ def build_rack_props(declaration: Declaration, secrets: Collection[str]) -> dict
 
 def read_props(
     type_name: str,
-    props: Mapping[str, Any],
+    props: Mapping[str, object],
     reports: Mapping[str, NodeReport] | None = None,
 ) -> Context:
     """What the rules may look at. Raises InputError for props that declare nothing valid."""
     plain_props = to_plain_props(props)
-    services = plain_props.get("services", {})
+    services, secrets = plain_props.get("services", {}), plain_props.get("secrets")
     if type_name == SERVICE_TYPE:
         services = {str(plain_props.get("name", "service")): plain_props.get("service")}
     declaration = parse_config(plain_props.get("cluster"), services)
@@ -57,7 +57,7 @@ def read_props(
         declaration=declaration,
         reports=reports,
         network=_plan_network(declaration, reports) if reports else None,
-        secrets=frozenset(plain_props.get("secrets", ())),
+        secrets=frozenset(map(str, secrets)) if isinstance(secrets, list) else frozenset(),
     )
 
 
@@ -67,7 +67,7 @@ def _plan_network(declaration: Declaration, reports: Mapping[str, NodeReport]) -
     return plan_network(declaration, reports)[0]
 
 
-def to_plain_props(props: Mapping[str, Any]) -> dict[str, Any]:
+def to_plain_props(props: Mapping[str, object]) -> dict[str, object]:
     """Mappings as dicts and sequences as lists, all the way down."""
     return {str(key): _to_plain(props[key]) for key in props}
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 from pulumi_policy import (
@@ -20,7 +19,7 @@ from pulumi_policy import (
 from pulumi_policy.proxy import unknown_checking_proxy
 
 from policies.pack import POLICIES
-from sparkform.config import load_stack
+from sparkform.config import Declaration, load_stack
 from sparkform.report.rack_report import Observation, QueryResult
 from sparkform.report.recording import save_facts
 from sparkform.rules.props import (
@@ -40,7 +39,10 @@ URN = "urn:pulumi:dev::rack::sparkform:index:InferenceService::one"
 OPTIONS = cast(PolicyResourceOptions, None)
 
 
-def to_floats(value: Any) -> Any:
+Props = dict[str, object]
+
+
+def to_floats(value: object) -> object:
     """Numbers as the engine hands them on."""
     if isinstance(value, dict):
         return {key: to_floats(item) for key, item in value.items()}
@@ -49,17 +51,28 @@ def to_floats(value: Any) -> Any:
     return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def build_props(path: Path, **cluster: Any) -> dict[str, Any]:
+def build_props(path: Path, **cluster: object) -> Props:
+    """The props of a stack's first service, with these keys of its cluster replaced."""
     declaration = load_stack(path)
-    new_props = build_service_props(
-        declaration, next(iter(declaration.services)), list_secret_names(path)
-    )
-    new_props["cluster"] |= cluster
-    return cast(dict[str, Any], to_floats(new_props))
+    name = next(iter(declaration.services))
+    service_props = build_service_props(declaration, name, list_secret_names(path))
+    changed = {"cluster": {**declaration.cluster.to_plain(), **cluster}}
+    return cast(Props, to_floats(service_props | changed))
+
+
+def build_floats(declaration: Declaration) -> Props:
+    """The props of a rack, as the engine hands them on."""
+    return cast(Props, to_floats(build_rack_props(declaration, ())))
+
+
+def change_service(props: Props, **changes: object) -> Props:
+    """The props of the second service, with these keys of its block replaced."""
+    service = cast(Props, props["service"])
+    return props | {"name": "second", "service": service | changes}
 
 
 def validate_resource(
-    policy: str, resource_props: Mapping[str, Any], type_name: str = SERVICE_TYPE
+    policy: str, resource_props: Props, type_name: str = SERVICE_TYPE
 ) -> list[str]:
     messages: list[str] = []
     args = ResourceValidationArgs(
@@ -142,7 +155,7 @@ def test_a_waived_rule_is_a_warning_with_its_reason() -> None:
         ({"nodes": []}, "cluster.nodes"),
     ],
 )
-def test_props_that_cannot_be_read_are_refused(change: dict[str, Any], expected: str) -> None:
+def test_props_that_cannot_be_read_are_refused(change: Props, expected: str) -> None:
     resource_props = build_props(DATA / "good" / "trtllm-two-nodes.yaml", **change)
     (message,) = validate_resource("readable-props", resource_props)
     assert expected in message
@@ -159,9 +172,7 @@ def test_props_come_back_as_the_declaration_that_they_were_made_of() -> None:
         reread = read_props(SERVICE_TYPE, build_props(path)).declaration
         assert reread.cluster == declaration.cluster
         assert reread.services[name].to_plain() == declaration.services[name].to_plain()
-        rack_declaration = read_props(
-            RACK_TYPE, to_floats(build_rack_props(declaration, ()))
-        ).declaration
+        rack_declaration = read_props(RACK_TYPE, build_floats(declaration)).declaration
         assert rack_declaration.cluster == declaration.cluster
         assert set(rack_declaration.services) == set(declaration.services)
 
@@ -170,7 +181,7 @@ def test_the_rack_is_judged_by_the_facts_that_the_run_replays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declaration = load_stack(DATA / "good" / "vllm-two-nodes.yaml")
-    given_props = to_floats(build_rack_props(declaration, ()))
+    given_props = build_floats(declaration)
     host = build_reports(1)["spark-1"].facts.host
     assert host is not None
     path = tmp_path / "facts.json"
@@ -189,7 +200,7 @@ def test_the_rack_is_judged_by_the_facts_that_the_run_replays(
     assert "RDMA cannot register memory with kernel 7.0.0-1019-nvidia of spark-1." in message
 
 
-def validate_stack(policy: str, services: list[Mapping[str, Any]]) -> list[tuple[str, str | None]]:
+def validate_stack(policy: str, services: list[Props]) -> list[tuple[str, str | None]]:
     messages: list[tuple[str, str | None]] = []
     resources = [
         PolicyResource(
@@ -213,16 +224,11 @@ def validate_stack(policy: str, services: list[Mapping[str, Any]]) -> list[tuple
 
 def test_services_are_judged_against_each_other() -> None:
     first_props = build_props(DATA / "good" / "vllm-two-nodes.yaml")
-    second_props = first_props | {
-        "name": "second",
-        "service": first_props["service"] | {"port": 8001.0},
-    }
+    second_props = change_service(first_props, port=8001.0)
     ((message, urn),) = validate_stack("ports", [first_props, second_props])
     assert "Port 29501 is taken by vLLM's group of minimax." in message
     assert urn == f"{URN}-second"
-    other_port_props = second_props | {
-        "service": second_props["service"] | {"extraArgs": ["--master-port", "29502"]}
-    }
+    other_port_props = change_service(second_props, extraArgs=["--master-port", "29502"])
     assert validate_stack("ports", [first_props, other_port_props]) == []
     assert validate_stack("ports", []) == []
     assert validate_stack("ports", [{"name": "not ours"}]) == [], "readable-props speaks of it"

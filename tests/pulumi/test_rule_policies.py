@@ -41,7 +41,7 @@ def build_program(stack: Path, second: dict[str, object] | None = None, end: str
         ["sparkform:index:InferenceService", name, service_props],
     ]
     if second is not None:
-        second_service = service_props["service"] | second
+        second_service = {**declaration.service_to_plain(name), **second}
         second_props = service_props | {"name": "second", "service": second_service}
         declared.append(["sparkform:index:InferenceService", "second", second_props])
     return PROGRAM.format(declared=json.dumps(declared), end=end)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sparkform.config import Declaration
 from sparkform.doctor import Check, diagnose
 from sparkform.report.rack_report import Observation
@@ -40,7 +38,7 @@ def get_row(checks: tuple[Check, ...], node: str | None, name: str) -> Check:
 
 
 def diagnose_change(
-    key_path: list[Key], value: Any, declaration: Declaration | None = None
+    key_path: list[Key], value: object, declaration: Declaration | None = None
 ) -> tuple[Check, ...]:
     """The healthy rack with one value of spark-2 changed."""
     return diagnose_recording(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from tests.support.recorded import (
@@ -26,7 +24,7 @@ SOUND_PROBLEMS = list_problem_rows(diagnose_recording(load_recording(UP)))
 GIB = 1024**3
 FACTS: list[Key] = ["facts"]
 
-CASES: list[tuple[str, list[Key], Any, str, str, str]] = [
+CASES: list[tuple[str, list[Key], object, str, str, str]] = [
     ("claimed by others", ["claim"], "spark/lab", "claim", "fail", "belongs to stack spark/lab"),
     ("no DGX OS", ["host", "dgx_os"], None, "dgx os", "warn", "names no version"),
     (
@@ -90,7 +88,7 @@ CASES: list[tuple[str, list[Key], Any, str, str, str]] = [
     ids=[case[0] for case in CASES],
 )
 def test_a_fact_that_is_not_as_it_should_be_is_its_row(
-    key_path: list[Key], value: Any, name: str, status: str, expected: str
+    key_path: list[Key], value: object, name: str, status: str, expected: str
 ) -> None:
     name_rows = list_rows(diagnose_change([*FACTS, *key_path], value), "spark-2", name)
     matching = [check for check in name_rows if expected in check.message]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import pytest
 
@@ -10,6 +10,7 @@ from sparkform.config import Declaration
 from sparkform.doctor import Check, add_probes
 from sparkform.plan.targets import list_targets
 from sparkform.report.rack_report import Observation
+from tests.support.node_reports import Fields
 from tests.support.recorded import (
     SWARM,
     UP,
@@ -25,7 +26,7 @@ COMPLETION = {"url": "http://10.87.153.11:8000", "status": 200, "text": "Hi", "t
 ROW_NAME = "service qwen"
 
 
-def build_serving_rack(**changes: Any) -> Declaration:
+def build_serving_rack(**changes: object) -> Declaration:
     cluster = build_rack_declaration(**SWARM).cluster
     block = {
         "engine": "vllm",
@@ -40,7 +41,7 @@ def build_serving_rack(**changes: Any) -> Declaration:
     )
 
 
-def build_rank_state(number: int, **changes: Any) -> dict[str, Any]:
+def build_rank_state(number: int, **changes: object) -> Fields:
     rank_state = {
         "kind": "container",
         "name": f"sparkform-qwen-{number}",
@@ -53,27 +54,26 @@ def build_rank_state(number: int, **changes: Any) -> dict[str, Any]:
     return {**rank_state, **changes}
 
 
-def build_ready_state(ranks: list[Any], completion: Any = None, **changes: Any) -> dict[str, Any]:
+def build_ready_state(ranks: list[object], completion: object = None, **changes: object) -> Fields:
     service_state = {"ranks": ranks, "completion": completion, "not_placed": {}, "kept": []}
     return {"qwen": {**service_state, **changes}}
 
 
-def record_ready_states(spark_1: Any, spark_2: Any) -> Observation:
+def record_ready_states(spark_1: object, spark_2: object) -> Observation:
     observation = change_report(load_recording(UP), "spark-1", ["steps", "ready"], spark_1)
     return change_report(observation, "spark-2", ["steps", "ready"], spark_2)
 
 
-def diagnose_ready_states(spark_1: Any, spark_2: Any) -> tuple[Check, ...]:
+def diagnose_ready_states(spark_1: object, spark_2: object) -> tuple[Check, ...]:
     return diagnose_recording(record_ready_states(spark_1, spark_2), build_serving_rack())
 
 
-def list_ready_requests(declaration: Declaration) -> dict[str, Any]:
+def list_ready_requests(declaration: Declaration) -> dict[str, Fields]:
     """By node, what the step is asked about the only service."""
-    step_requests: dict[str, Any] = {
-        target.name: target.steps["ready"]
-        for target in add_probes(list_targets(declaration), declaration)
-    }
-    return {node: step_request["services"][0] for node, step_request in step_requests.items()}
+    requests = {}
+    for target in add_probes(list_targets(declaration), declaration):
+        (requests[target.name],) = cast(list[Fields], target.steps["ready"]["services"])
+    return requests
 
 
 def test_each_node_is_asked_for_its_ranks_and_the_first_for_a_token() -> None:

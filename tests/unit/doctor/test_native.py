@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from node.steps import native_nccl
@@ -19,7 +17,7 @@ NODE, UNIT = "spark-1", "sparkform-qwen.service"
 OUR_NCCL = "/opt/sparkform/trees/native_nccl-1f0c33d2a4b5/nvidia/nccl/lib/libnccl.so.2"
 TORCH_NCCL = "/opt/sparkform/vllm/lib/python3.12/site-packages/nvidia/nccl/lib/libnccl.so.2"
 PACKAGES = {"vllm": "0.32.0", "torch": "2.13.0", "triton": "3.7.1", "transformers": "5.19.0"}
-VENV: dict[str, Any] = {
+VENV: dict[str, object] = {
     "path": "/opt/sparkform/vllm",
     "foreign": False,
     "python": "3.12",
@@ -45,7 +43,7 @@ def build_native_stack() -> Declaration:
     return parse_config(cluster, {"qwen": service})
 
 
-def record_sparks(**venv: Any) -> Observation:
+def record_sparks(**venv: object) -> Observation:
     """The rack that is up, with a Spark's system and native packages."""
     observation = load_recording(UP)
     for node in ("spark-1", "spark-2"):

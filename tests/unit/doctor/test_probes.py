@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import pytest
 
@@ -13,6 +13,7 @@ from sparkform.fabric.links import build_check_want, list_partners, list_witness
 from sparkform.fabric.network import plan_network
 from sparkform.plan.targets import list_targets
 from sparkform.report.facts import NodeReport
+from tests.support.node_reports import Fields
 from tests.support.recorded import UP, build_rack_declaration, change_report, load_recording
 
 RACKS = [("direct-untouched", "direct", 2), ("ring-untouched", "ring", 3)]
@@ -32,10 +33,10 @@ def test_what_is_asked_is_what_is_judged_and_all_that_the_step_would_try(
             if node in [end.node for end in cable.ends]:
                 witness_nodes = list_witnesses(cable, node, network)
                 assert set(list_partners(cable, node, network)) <= set(witness_nodes)
-                runs: dict[str, Any] = {one: {} for one in (node, *witness_nodes)}
+                runs: dict[str, Fields] = {name: {} for name in (node, *witness_nodes)}
                 want = build_check_want(cable, node, network, reports, 9000, runs)
                 planned |= {(half["address"], half["peer_address"]) for half in want["halves"]}
-        probes: Any = build_probe_request(declaration, node)["probes"]
+        probes = cast(list[Fields], build_probe_request(declaration, node)["probes"])
         assert {(one["address"], one["peer_address"]) for one in probes} == planned
         assert planned
 
@@ -66,7 +67,7 @@ HALF: LinkHalf = {
 }
 
 
-def build_report(**answer: Any) -> NodeReport:
+def build_report(**answer: object) -> NodeReport:
     """spark-1 of the sound rack with another answer about half A."""
     probe_answer = {"address": HALF["address"], "peer_address": HALF["peer_address"], **answer}
     observation = change_report(

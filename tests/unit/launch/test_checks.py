@@ -114,7 +114,7 @@ def test_a_changed_declaration_changes_the_digest(change: dict[str, object]) -> 
 
 
 def test_models_that_arrive_do_not_change_the_digest() -> None:
-    from tests.unit.launch.racks import build_report
+    from tests.unit.launch.racks import build_spark
 
     path = "/var/lib/sparkform/models/hub/models--openai--gpt-oss-120b/snapshots/0"
     model = {
@@ -126,7 +126,7 @@ def test_models_that_arrive_do_not_change_the_digest() -> None:
         "complete": True,
         "missing": [],
     }
-    reports = {"spark-1": build_report(0, models=[model]), "spark-2": build_report(1)}
+    reports = {"spark-1": build_spark(0, models=[model]), "spark-2": build_spark(1)}
     declaration = declare_rack("direct", oss=build_vllm("direct"))
     assert hash_launches(plan_rack_launches(declaration, reports).services["oss"]) == hash_launches(
         plan_rack_launches(declaration).services["oss"]

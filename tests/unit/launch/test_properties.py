@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +12,7 @@ from sparkform.launch import Launch, plan_launches, serialize_launches
 from sparkform.launch.checks import drop_rank_options, find_shown_secrets
 from tests.unit.launch.racks import (
     NODE_COUNTS,
-    build_report,
+    build_spark,
     build_trtllm,
     build_vllm,
     declare_rack,
@@ -36,7 +35,7 @@ VALUES = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1,
 @dataclass(frozen=True)
 class LaunchCase:
     topology: str
-    service: dict[str, Any]
+    service: dict[str, object]
     management: tuple[str, ...]
 
 
@@ -45,7 +44,7 @@ def draw_cases(draw: st.DrawFn) -> LaunchCase:
     topology = draw(st.sampled_from(list(NODE_COUNTS)))
     engine = draw(st.sampled_from(["trtllm", "vllm"]))
     runtimes = ["swarm", "container"] + (["native"] if engine == "vllm" else [])
-    changes: dict[str, Any] = {
+    changes: dict[str, object] = {
         "runtime": draw(st.sampled_from(runtimes)),
         "port": draw(st.integers(3000, 4000)),
         "environment": draw(st.dictionaries(NAMES, VALUES, max_size=3)),
@@ -61,7 +60,7 @@ def draw_cases(draw: st.DrawFn) -> LaunchCase:
 def plan_case(case: LaunchCase) -> tuple[Launch, ...]:
     declaration = declare_rack(case.topology, one=case.service)
     reports = {
-        f"spark-{position + 1}": build_report(position, name)
+        f"spark-{position + 1}": build_spark(position, name)
         for position, name in enumerate(case.management)
     }
     network, problems = plan_network(declaration, reports)
@@ -91,7 +90,7 @@ def test_every_named_device_and_interface_is_the_node_s_own(case: LaunchCase) ->
         if "NCCL_IB_HCA" not in launch.environment:
             assert len(case.management) == 1
             continue
-        facts = build_report(launch.rank, case.management[launch.rank]).facts.interfaces or ()
+        facts = build_spark(launch.rank, case.management[launch.rank]).facts.interfaces or ()
         devices = {interface.hca for interface in facts if interface.hca}
         names = {interface.name for interface in facts}
         exact, listed = launch.environment["NCCL_IB_HCA"][0], launch.environment["NCCL_IB_HCA"][1:]
@@ -118,7 +117,7 @@ def test_a_planted_secret_never_gets_into_a_launch(case: LaunchCase, secret: str
     for planted in ({"environment": {"PLANTED": secret}}, {"extraArgs": ["--note", secret]}):
         declaration = declare_rack(case.topology, one=case.service | planted)
         reports = {
-            f"spark-{position + 1}": build_report(position, name)
+            f"spark-{position + 1}": build_spark(position, name)
             for position, name in enumerate(case.management)
         }
         network, _ = plan_network(declaration, reports)

@@ -10,14 +10,14 @@ from sparkform.launch import Launch
 from tests.unit.launch.racks import build_trtllm, declare_rack, plan_rack_launches
 
 
-def plan_service(topology: str, **changes: Any) -> tuple[Launch, ...]:
+def plan_service(topology: str, **changes: object) -> tuple[Launch, ...]:
     plan = plan_rack_launches(declare_rack(topology, qwen=build_trtllm(topology, **changes)))
     assert plan.problems == (), [str(problem) for problem in plan.problems]
     return plan.services["qwen"]
 
 
 def list_problems(
-    topology: str, secrets: frozenset[str] = frozenset(), **changes: Any
+    topology: str, secrets: frozenset[str] = frozenset(), **changes: object
 ) -> list[Problem]:
     return list(
         plan_rack_launches(
@@ -27,6 +27,7 @@ def list_problems(
 
 
 def read_engine_file(launch: Launch) -> dict[str, Any]:
+    """TensorRT-LLM's own keys, whatever they hold."""
     (text,) = [file.text for file in launch.files if file.path.endswith("engine.yaml")]
     loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded

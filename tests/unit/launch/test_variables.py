@@ -7,8 +7,8 @@ from sparkform.errors import Problem
 from sparkform.launch import Launch
 from tests.unit.config.support import STACKS
 from tests.unit.launch.racks import (
-    build_report,
-    build_reports,
+    build_spark,
+    build_sparks,
     build_trtllm,
     build_vllm,
     declare_rack,
@@ -38,7 +38,7 @@ def test_one_node_needs_no_network_variables() -> None:
 
 
 def test_each_rank_names_its_own_interfaces_and_address() -> None:
-    reports = {"spark-1": build_report(0), "spark-2": build_report(1, management="wlP9s9")}
+    reports = {"spark-1": build_spark(0), "spark-2": build_spark(1, management="wlP9s9")}
     plan = plan_rack_launches(declare_rack("direct", oss=build_vllm("direct")), reports)
     head, worker = (launch.environment for launch in plan.services["oss"])
     assert (head["GLOO_SOCKET_IFNAME"], worker["GLOO_SOCKET_IFNAME"]) == ("enP7s7", "wlP9s9")
@@ -47,7 +47,7 @@ def test_each_rank_names_its_own_interfaces_and_address() -> None:
 
 
 def test_mpi_s_daemons_know_all_management_interfaces_and_each_rank_its_own() -> None:
-    reports = {"spark-1": build_report(0), "spark-2": build_report(1, management="wlP9s9")}
+    reports = {"spark-1": build_spark(0), "spark-2": build_spark(1, management="wlP9s9")}
     plan = plan_rack_launches(declare_rack("direct", qwen=build_trtllm("direct")), reports)
     for launch, interface_name in zip(plan.services["qwen"], ("enP7s7", "wlP9s9"), strict=True):
         assert launch.environment["OMPI_MCA_btl_tcp_if_include"] == interface_name
@@ -77,12 +77,12 @@ def test_no_gid_index_is_ever_pinned(topology: str) -> None:
 
 
 def test_a_missing_roce_device_is_refused_because_nccl_would_not() -> None:
-    reports = build_reports(2)
+    reports = build_sparks(2)
     interfaces = [
         interface.model_dump() | {"hca": None}
         for interface in reports["spark-2"].facts.interfaces or ()
     ]
-    reports["spark-2"] = build_report(
+    reports["spark-2"] = build_spark(
         1, interfaces=[_to_lists(interface) for interface in interfaces]
     )
     (problem,) = plan_rack_launches(

@@ -1,19 +1,20 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
 from sparkform.errors import Problem
 from sparkform.launch import Launch
-from tests.unit.launch.racks import build_report, build_vllm, declare_rack, plan_rack_launches
+from tests.support.node_reports import Fields
+from tests.unit.launch.racks import build_spark, build_vllm, declare_rack, plan_rack_launches
 
 API_KEY = frozenset({"apiKey"})
+LOCAL_MODEL: Fields = {"model": None, "modelPath": "/srv/big", "servedName": "big"}
 
 
 def plan_service(
-    topology: str, secrets: frozenset[str] = API_KEY, **changes: Any
+    topology: str, /, secrets: frozenset[str] = API_KEY, **changes: object
 ) -> tuple[Launch, ...]:
     plan = plan_rack_launches(
         declare_rack(topology, oss=build_vllm(topology, **changes)), secrets=secrets
@@ -22,7 +23,7 @@ def plan_service(
     return plan.services["oss"]
 
 
-def list_problems(topology: str, **changes: Any) -> list[Problem]:
+def list_problems(topology: str, **changes: object) -> list[Problem]:
     return list(
         plan_rack_launches(declare_rack(topology, oss=build_vllm(topology, **changes))).problems
     )
@@ -94,7 +95,7 @@ def test_an_existing_cache_is_used_where_it_is() -> None:
         "complete": True,
         "missing": [],
     }
-    reports = {"spark-1": build_report(0, models=[model]), "spark-2": build_report(1)}
+    reports = {"spark-1": build_spark(0, models=[model]), "spark-2": build_spark(1)}
     head, worker = plan_rack_launches(
         declare_rack("direct", oss=build_vllm("direct")), reports
     ).services["oss"]
@@ -105,20 +106,18 @@ def test_an_existing_cache_is_used_where_it_is() -> None:
 
 def test_a_local_path_is_the_same_argument_on_all_ranks() -> None:
     for runtime, argument in (("container", "/models/big"), ("native", "/srv/big")):
-        changes: dict[str, Any] = {"model": None, "modelPath": "/srv/big", "servedName": "big"}
-        for launch in plan_service("direct", runtime=runtime, **changes):
+        for launch in plan_service("direct", API_KEY, runtime=runtime, **LOCAL_MODEL):
             assert argument in launch.argv
             assert "HF_HUB_CACHE" not in launch.environment
 
 
 def test_a_fetched_draft_is_found_beside_a_model_at_a_path() -> None:
     draft = {"method": "eagle3", "tokens": 3, "model": "acme/draft"}
-    local: dict[str, Any] = {"model": None, "modelPath": "/srv/big", "servedName": "big"}
-    changes = local | {"speculative": draft}
-    (launch,) = plan_service("none", **changes)
+    changes = LOCAL_MODEL | {"speculative": draft}
+    (launch,) = plan_service("none", API_KEY, **changes)
     assert [mount.target for mount in launch.mounts[:2]] == ["/models/big", "/models/hub"]
     assert launch.environment["HF_HUB_CACHE"] == "/models/hub"
-    (native,) = plan_service("none", runtime="native", **changes)
+    (native,) = plan_service("none", API_KEY, runtime="native", **changes)
     assert native.environment["HF_HUB_CACHE"].endswith("/hub")
 
 

@@ -12,7 +12,7 @@ from sparkform.config import Declaration
 from sparkform.fabric.network import plan_network
 from sparkform.plan.readiness import build_ready_want
 from tests.unit.launch.racks import (
-    build_reports,
+    build_sparks,
     build_trtllm,
     build_vllm,
     declare_rack,
@@ -23,7 +23,7 @@ KEY = frozenset({"apiKey"})
 
 
 def build_want(declaration: Declaration, count: int, secrets: frozenset[str] = frozenset()) -> Any:
-    reports = build_reports(count)
+    reports = build_sparks(count)
     plan = plan_rack_launches(declaration, reports, secrets=secrets)
     assert plan.problems == (), [str(problem) for problem in plan.problems]
     network, _ = plan_network(declaration, reports)

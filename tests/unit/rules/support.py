@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
-from itertools import chain, repeat
 from pathlib import Path
-from typing import Any
+from typing import cast
 
-from sparkform.config import Cluster, Fabric, Node, Swarm, load_stack
+from sparkform.config import Cluster, Declaration, Fabric, Node, Swarm, load_stack
 from sparkform.config.section import get_fields_by_key
 from sparkform.config.service import ENGINES
 from sparkform.config.stack_yaml import read_yaml
 from sparkform.fabric.network import plan_network
+from sparkform.launch import Launch
 from sparkform.report.facts import NodeReport
-from sparkform.rules.context import Context
+from sparkform.rules.context import GIB_IN_KIB, Context
 from sparkform.rules.evaluate import evaluate
+from sparkform.rules.knowledge import RulesCatalogue
 from sparkform.rules.outcome import RulesVerdict
 from sparkform.rules.stack_secrets import list_secret_names
+from tests.support.node_reports import Fields, build_interfaces, build_report, build_route
 
 DATA = Path(__file__).parents[2] / "data"
 
@@ -43,25 +45,37 @@ def read_case(path: Path) -> StackCase:
     return StackCase(path, DATA / "good" / header["good"], header["change"], header["rule"])
 
 
-def build_context(path: Path, **changes: Any) -> Context:
-    context_fields: dict[str, Any] = {
-        "declaration": load_stack(path),
-        "secrets": list_secret_names(path),
-    }
-    context_fields |= changes
-    if context_fields.get("reports") is not None:
-        declaration, reports = context_fields["declaration"], context_fields["reports"]
-        context_fields["network"] = plan_network(declaration, reports)[0]
-    return Context(**context_fields)
+def evaluate_stack(
+    path: Path,
+    declaration: Declaration | None = None,
+    reports: Mapping[str, NodeReport] | None = None,
+    launches: Mapping[str, Sequence[Launch]] | None = None,
+    catalogue: RulesCatalogue | None = None,
+) -> RulesVerdict:
+    """What the rules say of a stack file, with what is given in the place of what it declares."""
+    if declaration is None and reports is None and launches is None and catalogue is None:
+        return _evaluate_unchanged(path)
+    context = _build_context(path)
+    declared = declaration or context.declaration
+    network = None if reports is None else plan_network(declared, reports)[0]
+    changed = replace(
+        context,
+        declaration=declared,
+        reports=reports,
+        network=network,
+        launches=launches or {},
+        catalogue=catalogue or context.catalogue,
+    )
+    return evaluate(changed)
 
 
-def evaluate_stack(path: Path, **changes: Any) -> RulesVerdict:
-    return evaluate(build_context(path, **changes)) if changes else _evaluate_unchanged(path)
+def _build_context(path: Path) -> Context:
+    return Context(declaration=load_stack(path), secrets=list_secret_names(path))
 
 
 @cache
 def _evaluate_unchanged(path: Path) -> RulesVerdict:
-    return evaluate(build_context(path))
+    return evaluate(_build_context(path))
 
 
 KEYS = {
@@ -110,109 +124,63 @@ def list_changed_paths(document: object, other_document: object) -> set[str]:
 
 
 @cache
-def read_document(path: Path) -> Any:
-    return read_yaml(path.read_text())
+def read_config(path: Path) -> Fields:
+    """The values of a stack file, by `sparkform:` key."""
+    document = read_yaml(path.read_text())
+    assert isinstance(document, dict)
+    return cast(Fields, document["config"])
 
 
-def build_interface(
-    name: str, port: int | None, half: str | None, **changes: Any
-) -> dict[str, Any]:
-    return {
-        "name": name,
-        "state": "up",
-        "carrier": True,
-        "speed_mbps": 200000,
-        "mtu": 9000,
-        "mac": None,
-        "kind": None,
-        "driver": "mlx5_core" if half else "r8127",
-        "addresses": [],
-        "port": port,
-        "half": half,
-        "hca": f"roce{name.removeprefix('en').removesuffix(f'np{port}')}" if half else None,
-        "rdma_state": "ACTIVE" if half else None,
-        "gid_addresses": [],
-    } | changes
+MEMORY: Fields = {
+    "total_kib": int(119.7 * GIB_IN_KIB),
+    "available_kib": 114 * GIB_IN_KIB,
+    "swap_total_kib": 0,
+    "swap_free_kib": 0,
+    "swaps": [],
+}
+LOGIN: Fields = {
+    "user": "nvidia",
+    "uid": 1000,
+    "groups": ["docker"],
+    "linger": True,
+    "passwordless_sudo": True,
+}
+HOST: Fields = {
+    "hostname": "spark",
+    "kernel": "6.17.0-1031-nvidia",
+    "architecture": "aarch64",
+    "os": "Ubuntu",
+    "os_id": "ubuntu",
+    "os_version": "24.04",
+    "dgx_name": None,
+    "dgx_os": None,
+}
 
 
-def build_facts(number: int) -> dict[str, Any]:
+def build_facts(number: int) -> Fields:
     """What a healthy Spark with two cabled ports reports."""
-    gib = 1024 * 1024
-    fabric = [
-        build_interface(f"en{half_name}s0f{port}np{port}", port, half)
-        for port in (0, 1)
-        for half, half_name in (("A", "p1"), ("B", "P2p1"))
-    ]
+    address = f"10.0.0.{number}"
     return {
-        "host": {
-            "hostname": f"spark-{number}",
-            "kernel": "6.17.0-1031-nvidia",
-            "architecture": "aarch64",
-            "os": "Ubuntu",
-            "os_id": "ubuntu",
-            "os_version": "24.04",
-            "dgx_name": None,
-            "dgx_os": None,
-        },
+        "host": HOST | {"hostname": f"spark-{number}"},
         "container_toolkit": {"version": "1.19.0"},
-        "memory": {
-            "total_kib": int(119.7 * gib),
-            "available_kib": 114 * gib,
-            "swap_total_kib": 0,
-            "swap_free_kib": 0,
-            "swaps": [],
-        },
-        "login": {
-            "user": "nvidia",
-            "uid": 1000,
-            "groups": ["docker"],
-            "linger": True,
-            "passwordless_sudo": True,
-        },
+        "memory": MEMORY,
+        "login": LOGIN,
         "logind": {"remove_ipc": True},
-        "interfaces": [
-            build_interface("enP7s7", None, None, addresses=[f"10.0.0.{number}/24"]),
-            *fabric,
-        ],
-        "routes": [
-            {
-                "destination": "default",
-                "gateway": "10.0.0.254",
-                "interface": "enP7s7",
-                "source": f"10.0.0.{number}",
-                "metric": 100,
-                "table": "main",
-            },
-        ],
+        "interfaces": build_interfaces(address),
+        "routes": [build_route(address)],
         "containers": [],
         "models": [],
     }
 
 
 def build_reports(
-    nodes: int, spark_1: Mapping[str, Any] | None = None, spark_2: Mapping[str, Any] | None = None
+    nodes: int,
+    spark_1: Mapping[str, object] | None = None,
+    spark_2: Mapping[str, object] | None = None,
 ) -> dict[str, NodeReport]:
-    """All nodes' documents; `first` and `second` replace facts of those nodes."""
-    reports = {}
-    for number, change in zip(
-        range(1, nodes + 1), chain((spark_1, spark_2), repeat(None)), strict=False
-    ):
-        node_facts = build_facts(number) | dict(change or {})
-        reports[f"spark-{number}"] = NodeReport.model_validate(
-            {
-                "version": 1,
-                "unix_time_s": 0.0,
-                "facts": _to_tuples(node_facts),
-                "steps": {},
-                "receipts": {},
-                "unreadable": (),
-            }
-        )
-    return reports
-
-
-def _to_tuples(value: Any) -> Any:
-    """Lists as tuples, which strict models want outside of JSON."""
-    if isinstance(value, dict):
-        return {key: _to_tuples(item) for key, item in value.items()}
-    return tuple(_to_tuples(item) for item in value) if isinstance(value, list) else value
+    """All nodes' reports; `spark_1` and `spark_2` replace facts of those nodes."""
+    changes = {1: spark_1 or {}, 2: spark_2 or {}}
+    return {
+        f"spark-{number}": build_report({**build_facts(number), **changes.get(number, {})})
+        for number in range(1, nodes + 1)
+    }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -13,8 +15,9 @@ from sparkform.fabric.network import plan_network
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.setting_sources import SOURCES
+from tests.support.node_reports import Fields
 from tests.unit.config.support import build_cluster, trtllm, vllm
-from tests.unit.rules.support import DATA, build_reports, read_document
+from tests.unit.rules.support import DATA, build_reports, read_config
 
 OPTIONS = sorted({one for table in SOURCES.values() for s in table.values() for one in s.options})
 VARIABLES = [
@@ -38,7 +41,7 @@ IMAGES = ["a", "a:latest", "host:5000/a/b:1.3.0rc10", "nvcr.io/nvidia/vllm:26.05
           "nvcr.io/nvidia/tensorrt-llm/release:1.3.0rc24"]  # fmt: skip
 
 
-def draw_service(make: Any) -> st.SearchStrategy[dict[str, Any]]:
+def draw_service(make: Callable[..., Fields]) -> st.SearchStrategy[dict[str, object]]:
     ranks = st.integers(1, 8)
     return st.builds(
         lambda **changes: make(**changes),
@@ -62,7 +65,7 @@ def draw_service(make: Any) -> st.SearchStrategy[dict[str, Any]]:
     nodes=st.integers(2, 8),
     observed=st.sampled_from([None, 0, 2, 8]),
 )
-def test_every_rule_answers(block: dict[str, Any], nodes: int, observed: int | None) -> None:
+def test_every_rule_answers(block: dict[str, object], nodes: int, observed: int | None) -> None:
     declaration = parse_config(build_cluster(nodes), {"one": block})
     reports = None if observed is None else build_reports(observed)
     network = None if reports is None else plan_network(declaration, reports)[0]
@@ -74,9 +77,9 @@ def test_every_rule_answers(block: dict[str, Any], nodes: int, observed: int | N
 
 
 @pytest.mark.parametrize("path", sorted((DATA / "dangerous").glob("*.yaml"))[:20], ids=str)
-def test_a_verdict_does_not_depend_on_the_order_of_keys(path: Any) -> None:
-    config = read_document(path)["config"]
-    services = config["sparkform:services"]
+def test_a_verdict_does_not_depend_on_the_order_of_keys(path: Path) -> None:
+    config = read_config(path)
+    services = cast(dict[str, Fields], config["sparkform:services"])
     reversed_services = {name: dict(reversed(block.items())) for name, block in services.items()}
     verdict = evaluate(Context(declaration=parse_config(config["sparkform:cluster"], services)))
     reversed_verdict = evaluate(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,11 +15,14 @@ from tests.unit.rules.support import DATA, build_reports
 
 GOOD = DATA / "good" / "trtllm-two-nodes-swarm.yaml"
 BAD = DATA / "dangerous" / "trt-graphs-with-auto.yaml"
+Run = Callable[..., tuple[int, str, str]]
+"""`sparkform` with these arguments: exit code, stdout and stderr."""
+
 KEYS = {"rule", "severity", "path", "message", "evidence", "remedy"}
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     def run_command(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.argv", ["sparkform", *map(str, arguments)])
         monkeypatch.setenv("COLUMNS", "160")
@@ -32,7 +35,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
     return run_command
 
 
-def test_a_mandatory_violation_exits_with_1_and_is_json(run: Any) -> None:
+def test_a_mandatory_violation_exits_with_1_and_is_json(run: Run) -> None:
     code, out, _ = run("check", BAD, "--json")
     violations = json.loads(out)
     assert code == 1
@@ -44,14 +47,14 @@ def test_a_mandatory_violation_exits_with_1_and_is_json(run: Any) -> None:
     assert "8781" in violations[0]["evidence"]
 
 
-def test_advice_exits_with_0_and_what_was_not_judged_is_no_json(run: Any) -> None:
+def test_advice_exits_with_0_and_what_was_not_judged_is_no_json(run: Run) -> None:
     code, out, err = run("check", GOOD, "--json")
     assert code == 0
     assert [violation["rule"] for violation in json.loads(out)] == ["swarm-rdma-unproven"]
     assert "not judged: swarm-toolkit: the container toolkit of spark-1 is not known" in err
 
 
-def test_people_get_the_sentence_and_the_remedy(run: Any) -> None:
+def test_people_get_the_sentence_and_the_remedy(run: Run) -> None:
     code, out, _ = run("check", BAD)
     flat = " ".join(out.replace("│", " ").split())
     assert code == 1
@@ -60,7 +63,7 @@ def test_people_get_the_sentence_and_the_remedy(run: Any) -> None:
     assert "1 mandatory, 0 advisory" in flat
 
 
-def test_recorded_facts_are_looked_at(run: Any, tmp_path: Path) -> None:
+def test_recorded_facts_are_looked_at(run: Run, tmp_path: Path) -> None:
     node_reports = build_reports(2, {"container_toolkit": {"version": "1.17.0"}})
     path = tmp_path / "facts.json"
     reports = {
@@ -82,7 +85,7 @@ def test_recorded_facts_are_looked_at(run: Any, tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_bad_input_exits_with_2_and_no_traceback(
-    run: Any, tmp_path: Path, text: str, expected: str
+    run: Run, tmp_path: Path, text: str, expected: str
 ) -> None:
     stack = tmp_path / "Pulumi.x.yaml"
     stack.write_text(text)
@@ -92,13 +95,13 @@ def test_bad_input_exits_with_2_and_no_traceback(
     assert "Traceback" not in err
 
 
-def test_a_missing_stack_file_is_bad_input(run: Any, tmp_path: Path) -> None:
+def test_a_missing_stack_file_is_bad_input(run: Run, tmp_path: Path) -> None:
     code, _, err = run("check", tmp_path / "none.yaml")
     assert code == 2
     assert "cannot be read" in err
 
 
-def test_a_rule_is_explained_with_its_sources_and_how_to_waive_it(run: Any) -> None:
+def test_a_rule_is_explained_with_its_sources_and_how_to_waive_it(run: Run) -> None:
     code, out, _ = run("explain", "trt-graph-auto-allreduce")
     assert code == 0
     assert out.startswith("trt-graph-auto-allreduce (mandatory; services of TensorRT-LLM)")
@@ -106,23 +109,23 @@ def test_a_rule_is_explained_with_its_sources_and_how_to_waive_it(run: Any) -> N
     assert "- rule: trt-graph-auto-allreduce" in out
 
 
-def test_a_rule_tells_the_lines_in_logs_that_point_to_it(run: Any) -> None:
+def test_a_rule_tells_the_lines_in_logs_that_point_to_it(run: Run) -> None:
     assert "In the log of trtllm (no-sm120-experts):" in run("explain", "trt-moe-backend")[1]
     assert "In the log" not in run("explain", "vllm-eager")[1]
 
 
-def test_a_line_of_a_log_is_explained_by_its_id_for_each_engine(run: Any) -> None:
+def test_a_line_of_a_log_is_explained_by_its_id_for_each_engine(run: Run) -> None:
     code, out, _ = run("explain", "double-free")
     assert code == 0
     assert "trtllm; a line in the log, ends a start at once" in out
     assert "Rule: `sparkform explain nccl-soak`" in out
 
 
-def test_an_advisory_rule_is_explained_without_a_waiver(run: Any) -> None:
+def test_an_advisory_rule_is_explained_without_a_waiver(run: Run) -> None:
     assert "waive" not in run("explain", "vllm-eager")[1]
 
 
-def test_near_names_are_offered_for_an_unknown_rule(run: Any) -> None:
+def test_near_names_are_offered_for_an_unknown_rule(run: Run) -> None:
     code, _, err = run("explain", "trt-moe-backends")
     assert code == 2
     assert "did you mean trt-moe-backend" in err

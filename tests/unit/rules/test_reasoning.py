@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from sparkform.config import parse_config
@@ -12,7 +10,7 @@ from sparkform.rules.evaluate import evaluate
 from tests.support.recorded import build_rack_declaration
 
 
-def list_remedies(model: str, **changes: Any) -> list[str]:
+def list_remedies(model: str, **changes: object) -> list[str]:
     cluster = build_rack_declaration().cluster.model_dump(
         by_alias=True, exclude_none=True, mode="json"
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from sparkform.rules.arguments import Argument, parse_arguments
@@ -14,7 +12,7 @@ from sparkform.rules.settings import ServiceSettings, read_settings
 from tests.unit.config.support import build_cluster, build_declaration, trtllm, vllm
 
 
-def read_block(block: dict[str, Any], nodes: int = 2) -> ServiceSettings:
+def read_block(block: dict[str, object], nodes: int = 2) -> ServiceSettings:
     declaration = build_declaration(build_cluster(nodes), {"one": block})
     return read_settings(declaration.services["one"], "one")
 
@@ -62,7 +60,7 @@ def test_arguments_are_read(
     ],
 )  # fmt: skip
 def test_an_argument_wins_over_the_declaration(
-    block: dict[str, Any], name: str, value: int, path: str
+    block: dict[str, object], name: str, value: int, path: str
 ) -> None:
     setting = read_block(block).find(name)
     assert setting is not None
@@ -116,7 +114,7 @@ def test_a_default_that_is_written_out_is_no_declaration() -> None:
 
 
 # The one meaning in every place that can say it.
-MEANINGS: list[tuple[str, dict[str, Any], list[dict[str, Any]]]] = [
+MEANINGS: list[tuple[str, dict[str, object], list[dict[str, object]]]] = [
     ("trt-graph-auto-allreduce", trtllm(), [
         {"allReduce": "AUTO"},
         {"extraArgs": ["--allreduce_strategy", "AUTO"]},
@@ -166,9 +164,9 @@ MEANINGS: list[tuple[str, dict[str, Any], list[dict[str, Any]]]] = [
     [(rule, block, change) for rule, block, changes in MEANINGS for change in changes],
 )
 def test_a_rule_looks_at_the_meaning(
-    rule: str, block: dict[str, Any], change: dict[str, Any]
+    rule: str, block: dict[str, object], change: dict[str, object]
 ) -> None:
-    def list_rules(service: dict[str, Any]) -> set[str]:
+    def list_rules(service: dict[str, object]) -> set[str]:
         verdict = evaluate(
             Context(declaration=build_declaration(build_cluster(), {"one": service}))
         )
@@ -179,7 +177,7 @@ def test_a_rule_looks_at_the_meaning(
 
 
 def test_graphs_with_auto_are_fine_on_one_node_and_without_graphs() -> None:
-    def list_rules(nodes: int, **changes: Any) -> set[str]:
+    def list_rules(nodes: int, **changes: object) -> set[str]:
         service = trtllm(tensorParallel=nodes, allReduce="AUTO") | changes
         verdict = evaluate(
             Context(declaration=build_declaration(build_cluster(nodes), {"one": service}))

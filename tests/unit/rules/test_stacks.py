@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,7 +18,7 @@ from tests.unit.rules.support import (
     list_refused,
     list_warned,
     read_case,
-    read_document,
+    read_config,
 )
 
 DANGEROUS, ADVISED = list_cases("dangerous"), list_cases("advised")
@@ -41,7 +40,7 @@ def get_name(case: StackCase | Path) -> str:
 
 def list_wrong_changes(case: StackCase) -> set[str]:
     """The paths in which a case differs from its good stack, besides the one it names."""
-    good_config, config = read_document(case.good)["config"], read_document(case.path)["config"]
+    good_config, config = read_config(case.good), read_config(case.path)
     paths = list_changed_paths(flatten_config(good_config), flatten_config(config))
     named_path = case.change
     return {
@@ -51,7 +50,7 @@ def list_wrong_changes(case: StackCase) -> set[str]:
     }
 
 
-def flatten_config(config: dict[str, Any]) -> dict[str, Any]:
+def flatten_config(config: dict[str, object]) -> dict[str, object]:
     """The config with the paths that messages use: services.NAME.key."""
     return {key.removeprefix("sparkform:"): value for key, value in config.items()}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from sparkform.errors import InputError
@@ -15,7 +13,7 @@ from tests.unit.config.support import build_cluster, build_declaration, trtllm
 REASON = "We look for a fault."
 
 
-def evaluate_waived(*rules: str, **changes: Any) -> RulesVerdict:
+def evaluate_waived(*rules: str, **changes: object) -> RulesVerdict:
     waive = [{"rule": rule, "reason": REASON} for rule in rules]
     service = trtllm(allReduce="AUTO") | changes
     return evaluate(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,12 +10,15 @@ import pytest
 from sparkform.catalogue.schema import Figure, ImageFigures
 from sparkform.config import Declaration, load_stack, parse_config
 from sparkform.launch.records import Launch, LaunchFile
+from sparkform.rules.context import GIB_IN_KIB
 from sparkform.rules.images import ImageReference
 from sparkform.rules.knowledge import PackagedCatalogue
+from tests.support.node_reports import Fields, build_interface, build_interfaces, build_route
 from tests.unit.rules.support import (
     DATA,
-    build_facts,
-    build_interface,
+    HOST,
+    LOGIN,
+    MEMORY,
     build_reports,
     evaluate_stack,
     is_pasteable,
@@ -24,9 +26,9 @@ from tests.unit.rules.support import (
     list_warned,
 )
 
-GIB_IN_KIB = 1024 * 1024
 TWO, RING, SWARM = "vllm-two-nodes", "vllm-ring", "trtllm-two-nodes-swarm"
-REVISION = {"revision": "abc", "path": "/m", "layout": "cache", "bytes": 1, "missing": []}
+INTERFACES, ROUTE = build_interfaces("10.0.0.1"), build_route("10.0.0.1")
+REVISION: Fields = {"revision": "abc", "path": "/m", "layout": "cache", "bytes": 1, "missing": []}
 
 
 @dataclass(frozen=True)
@@ -36,36 +38,35 @@ class FactCase:
     rule: str
     good: str
     nodes: int
-    change: Mapping[str, Any]
-    service: Mapping[str, Any] = field(default_factory=dict)
-    cluster: Mapping[str, Any] = field(default_factory=dict)
-    sound: Mapping[str, Any] = field(default_factory=dict)
+    change: Fields
+    service: Fields = field(default_factory=dict)
+    cluster: Fields = field(default_factory=dict)
+    sound: Fields = field(default_factory=dict)
     advisory: bool = False
 
 
-def unlink_ports(*ports: int) -> list[dict[str, Any]]:
+def unlink_ports(*ports: int) -> list[Fields]:
     return [
         interface | {"carrier": interface["carrier"] and interface["port"] not in ports}
-        for interface in build_facts(1)["interfaces"]
+        for interface in INTERFACES
     ]
 
 
-def set_addresses(**addresses: str) -> list[dict[str, Any]]:
+def set_addresses(**addresses: str) -> list[Fields]:
     return [
         interface | {"addresses": [addresses[interface["name"]]]}
         if interface["name"] in addresses
         else interface
-        for interface in build_facts(1)["interfaces"]
+        for interface in INTERFACES
     ]
 
 
-def build_models(revision: str) -> list[dict[str, Any]]:
+def build_models(revision: str) -> list[Fields]:
     return [
         REVISION | {"handle": "nvidia/MiniMax-M2.7-NVFP4", "revision": revision, "complete": True}
     ]
 
 
-MEMORY = build_facts(1)["memory"]
 CASES = [
     FactCase("vllm-util", TWO, 2, {"memory": MEMORY | {"available_kib": 101 * GIB_IN_KIB}}),
     FactCase("mem-fit", TWO, 2, {"memory": MEMORY | {"total_kib": 60 * GIB_IN_KIB}}),
@@ -88,7 +89,7 @@ CASES = [
         "ifname-exists",
         TWO,
         2,
-        {"interfaces": [one | {"mtu": 1500} for one in build_facts(1)["interfaces"]]},
+        {"interfaces": [one | {"mtu": 1500} for one in INTERFACES]},
         cluster={"fabric": {"topology": "direct", "mtu": "inherit"}},
         advisory=True,
     ),
@@ -98,8 +99,8 @@ CASES = [
         2,
         {
             "interfaces": [
-                *build_facts(1)["interfaces"],
-                build_interface("wlP9s9", None, None, addresses=["192.168.101.7/24"]),
+                *INTERFACES,
+                build_interface("wlP9s9", addresses=["192.168.101.7/24"]),
             ]
         },
     ),
@@ -109,9 +110,8 @@ CASES = [
         2,
         {
             "routes": [
-                *build_facts(1)["routes"],
-                build_facts(1)["routes"][0]
-                | {"destination": "10.201.7.0/24", "interface": "tun0", "source": None},
+                ROUTE,
+                ROUTE | {"destination": "10.201.7.0/24", "interface": "tun0", "source": None},
             ]
         },
     ),
@@ -127,9 +127,7 @@ CASES = [
         2,
         {
             "interfaces": set_addresses(enp1s0f1np1="172.30.0.1/24"),
-            "routes": [
-                build_facts(1)["routes"][0] | {"interface": "enp1s0f1np1", "source": "172.30.0.1"}
-            ],
+            "routes": [ROUTE | {"interface": "enp1s0f1np1", "source": "172.30.0.1"}],
         },
     ),
     FactCase("ring-cabling", RING, 3, {"interfaces": unlink_ports(1)}),
@@ -137,14 +135,14 @@ CASES = [
         "kernel-cma",
         TWO,
         2,
-        {"host": build_facts(1)["host"] | {"kernel": "7.0.0-1019-nvidia"}},
+        {"host": HOST | {"kernel": "7.0.0-1019-nvidia"}},
         advisory=True,
     ),
     FactCase(
         "removeipc",
         "vllm-one-node",
         1,
-        {"login": build_facts(1)["login"] | {"linger": False}},
+        {"login": LOGIN | {"linger": False}},
         service={"runtime": "native", "image": None},
         advisory=True,
     ),
@@ -174,7 +172,7 @@ def build_stack(case: FactCase) -> Declaration:
     return parse_config(declaration.cluster.to_plain() | dict(case.cluster), {name: plain_block})
 
 
-def list_broken_rules(case: FactCase, change: Mapping[str, Any]) -> set[str]:
+def list_broken_rules(case: FactCase, change: Fields) -> set[str]:
     node_reports = build_reports(case.nodes)
     node_reports["spark-1"] = build_reports(1, change)["spark-1"]
     if case.sound and "spark-2" in node_reports:
@@ -239,7 +237,7 @@ def test_what_our_own_netplan_file_named_before_is_no_overlap() -> None:
             enp1s0f0np0="192.168.100.10/25", enP2p1s0f0np0="192.168.100.138/25"
         )
     ]
-    file: dict[str, Any] = {
+    file: Fields = {
         "path": "/etc/netplan/60-sparkform.yaml", "mode": "0600", "owner": "root:root",
         "sha256": "", "renderer": None, "interfaces": {"enp1s0f0np0": {}, "enP2p1s0f0np0": {}},
         "members": {}, "error": None,
@@ -265,7 +263,7 @@ def test_what_our_own_netplan_file_named_before_is_no_overlap() -> None:
 
 
 def test_a_running_service_does_not_count_as_a_lack_of_memory() -> None:
-    low = {"memory": MEMORY | {"available_kib": 8 * GIB_IN_KIB}}
+    low: Fields = {"memory": MEMORY | {"available_kib": 8 * GIB_IN_KIB}}
     container = {"id": "1", "name": "web", "image": "i", "state": "running", "labels": {}}
     running = container | {"labels": {"sparkform.token": "abc-1"}}
     port = {"protocol": "tcp", "address": "0.0.0.0", "port": 8000, "process": "vllm"}
@@ -394,9 +392,9 @@ def test_two_groups_on_the_same_nodes_need_two_master_ports() -> None:
     ("service", "unread"), [({}, "containers"), ({"runtime": "native", "image": None}, "ports")]
 )
 def test_a_service_that_may_run_already_is_not_refused_for_its_memory(
-    service: dict[str, Any], unread: str
+    service: Fields, unread: str
 ) -> None:
-    low = {"memory": MEMORY | {"available_kib": 8 * GIB_IN_KIB}, "ports": []}
+    low: Fields = {"memory": MEMORY | {"available_kib": 8 * GIB_IN_KIB}, "ports": []}
     case = FactCase("vllm-util", TWO, 2, {}, service=service)
     path, declaration = DATA / "good" / f"{TWO}.yaml", build_stack(case)
     for facts, is_refused in ((low, True), (low | {unread: None}, False)):
