@@ -75,10 +75,10 @@ def _build_secret_problem(path: str, name: str) -> Problem:
 
 
 def _build_clash_problem(path: str, planned: Variable) -> Problem:
-    shown = "the node's own" if planned.per_node else planned.value
+    displayed = "the node's own" if planned.per_node else planned.value
     return Problem(
         path=path,
-        message=f"is set here and planned as {planned.name}={shown}",
+        message=f"is set here and planned as {planned.name}={displayed}",
         because="all ranks must agree on it, and each node's own value is known from its facts",
         remedy="leave it out",
     )

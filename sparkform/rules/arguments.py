@@ -22,10 +22,10 @@ class Argument:
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[Argument, ...]:
-    """The options of `words`: `--a b`, `--a=b`, and `--a b` in one word by mistake.
+    """The options of `arguments`: `--a b`, `--a=b`, and `--a b` in one argument by mistake.
 
     JSON objects are taken apart: `--a {"b": 1}` also counts as `--a.b 1`, which is vLLM's own
-    second spelling. A word that belongs to no option has the empty option.
+    second spelling. An argument that belongs to no option has the empty option.
     """
     return tuple(
         part
@@ -37,7 +37,7 @@ def parse_arguments(arguments: Sequence[str]) -> tuple[Argument, ...]:
 def _parse_options(arguments: Sequence[str]) -> Iterator[Argument]:
     position = 0
     while position < len(arguments):
-        option, value = _split_word(arguments[position])
+        option, value = _split_argument(arguments[position])
         start = position
         if (
             option
@@ -51,19 +51,19 @@ def _parse_options(arguments: Sequence[str]) -> Iterator[Argument]:
         position += 1
 
 
-def _is_option(word: str) -> bool:
-    return OPTION.match(word) is not None
+def _is_option(argument: str) -> bool:
+    return OPTION.match(argument) is not None
 
 
-def _split_word(word: str) -> tuple[str, str | None]:
-    """An option and the value in the same word; no option: the word is the value."""
-    level = SHORT_WITH_LEVEL.fullmatch(word)
+def _split_argument(argument: str) -> tuple[str, str | None]:
+    """An option and the value in the same argument; no option: the argument is the value."""
+    level = SHORT_WITH_LEVEL.fullmatch(argument)
     if level:
         return "o", level.group(1)
-    match = OPTION.match(word)
+    match = OPTION.match(argument)
     if match is None:
-        return "", word
-    remainder = word[match.end() :]
+        return "", argument
+    remainder = argument[match.end() :]
     value = remainder[1:].strip() if remainder[:1] in ("=", " ") else remainder or None
     return normalize_option(match.group()), value
 

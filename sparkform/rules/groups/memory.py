@@ -70,10 +70,10 @@ def fit_on(service: ServiceView, node: EffectiveNode) -> Fit | None:
 
 def _explain_missing_cache(demand: Demand, cut: Cut, cache_gib: float, share: float) -> str:
     profile = build_cache_profile(demand.shape, cut)
-    needed = profile.compute_bytes(demand.wanted_context, CACHE_BYTES[demand.cache]) / GIB
+    needed_gib = profile.compute_bytes(demand.wanted_context, CACHE_BYTES[demand.cache]) / GIB
     return (
-        f"{demand.wanted_context} tokens of cache need {needed:.1f} GiB, and {share:g} of what the "
-        f"weights leave is {cache_gib:.1f} GiB"
+        f"{demand.wanted_context} tokens of cache need {needed_gib:.1f} GiB, and {share:g} of what "
+        f"the weights leave is {cache_gib:.1f} GiB"
     )
 
 

@@ -26,7 +26,7 @@ def parse_name_list(text: str) -> tuple[str, ...]:
     return tuple(name.split(":")[0].strip() for name in listed if name.strip())
 
 
-def covers(text: str, device: str) -> bool:
+def is_listed(text: str, device: str) -> bool:
     """Whether a list of NCCL's names a device; without `=` a name stands for all it begins."""
     names = parse_name_list(text)
     return device in names or (not text.startswith("=") and device.startswith(names))
@@ -114,8 +114,8 @@ def check_buffer_size(service: ServiceView) -> Iterator[RuleOutcome]:
         yield _build_buffer_finding(size.path, "# take NCCL_BUFFSIZE out of environment")
     texts = [(setting.path, str(setting.value)) for setting in service.variables.values()]
     texts += [
-        (service.get_path(f"extraArgs[{position}]"), word)
-        for position, word in enumerate(service.block.extra_args)
+        (service.get_path(f"extraArgs[{position}]"), argument)
+        for position, argument in enumerate(service.block.extra_args)
     ]
     for path, text in texts:
         sizes = [int(gib) for gib in TEST_SIZE.findall(text)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkform.rules.context import Context, ServiceView
-from sparkform.rules.groups.nccl import BOOTSTRAP_VARIABLES, covers
+from sparkform.rules.groups.nccl import BOOTSTRAP_VARIABLES, is_listed
 from sparkform.rules.outcome import ADVISORY, RuleFinding, RuleOutcome, RuleSkip
 from sparkform.versions import is_at_least
 
@@ -32,7 +32,7 @@ def check_ring_environment(service: ServiceView) -> Iterator[RuleOutcome]:
             )
     devices = variables.get("NCCL_IB_HCA")
     if devices is not None and not all(
-        covers(str(devices.value), device) for device in RING_DEVICES
+        is_listed(str(devices.value), device) for device in RING_DEVICES
     ):
         yield _build_routing_finding(
             devices.path, f"environment: {{NCCL_IB_HCA: '={','.join(RING_DEVICES)}'}}"

@@ -179,16 +179,14 @@ def test_swarms_port_in_the_hands_of_another_program_fails() -> None:
 
 def test_a_half_without_a_roce_device_or_with_a_dead_one_fails() -> None:
     spark = load_recording(UP).reports["spark-2"].facts.interfaces or ()
-    at = [one.name for one in spark].index("enp1s0f0np0")
-    place: list[Key] = ["facts", "interfaces", at]
-    gone = list_rows(diagnose_change([*place, "hca"], None), "spark-2", "rdma")
-    assert [one.message for one in gone if one.status == "fail"] == [
-        "enp1s0f0np0 has no RoCE device"
-    ]
-    down = list_rows(diagnose_change([*place, "rdma_state"], "DOWN"), "spark-2", "rdma")
-    assert [one.message for one in down if one.status == "fail"] == [
-        "rocep1s0f0 of enp1s0f0np0 is DOWN"
-    ]
+    index = [interface.name for interface in spark].index("enp1s0f0np0")
+    keys: list[Key] = ["facts", "interfaces", index]
+    for change, message in (
+        (diagnose_change([*keys, "hca"], None), "enp1s0f0np0 has no RoCE device"),
+        (diagnose_change([*keys, "rdma_state"], "DOWN"), "rocep1s0f0 of enp1s0f0np0 is DOWN"),
+    ):
+        rows = list_rows(change, "spark-2", "rdma")
+        assert [row.message for row in rows if row.status == "fail"] == [message]
 
 
 def test_a_netplan_entry_that_cannot_be_taken_over_fails() -> None:
@@ -205,5 +203,5 @@ def test_a_netplan_entry_that_cannot_be_taken_over_fails() -> None:
 
 def test_one_changed_value_makes_no_other_row_of_the_other_node() -> None:
     checks = diagnose_change(["facts", "claim"], "spark/lab")
-    spark_1_rows = {one for one in list_problem_rows(checks) if one[0] == "spark-1"}
-    assert spark_1_rows == {one for one in SOUND_PROBLEMS if one[0] == "spark-1"}
+    spark_1_rows = {row for row in list_problem_rows(checks) if row[0] == "spark-1"}
+    assert spark_1_rows == {row for row in SOUND_PROBLEMS if row[0] == "spark-1"}

@@ -37,7 +37,7 @@ def test_what_is_asked_is_what_is_judged_and_all_that_the_step_would_try(
                 want = build_check_want(cable, node, network, reports, 9000, runs)
                 planned |= {(half["address"], half["peer_address"]) for half in want["halves"]}
         probes = cast(list[Fields], build_probe_request(declaration, node)["probes"])
-        assert {(one["address"], one["peer_address"]) for one in probes} == planned
+        assert {(probe["address"], probe["peer_address"]) for probe in probes} == planned
         assert planned
 
 

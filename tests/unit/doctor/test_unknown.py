@@ -39,7 +39,7 @@ def list_items(report: NodeReport) -> list[str]:
     return [*facts, *(f"step {name}" for name in report.steps), "receipts"]
 
 
-def unread(observation: Observation, node: str, item: str) -> Observation:
+def hide_item(observation: Observation, node: str, item: str) -> Observation:
     """The same query, in which the node could not read one item: null, with its reason."""
     result = observation.nodes[node]
     assert result.document is not None
@@ -66,7 +66,7 @@ def list_known_rows(rack: str) -> frozenset[tuple[str | None, str]]:
 def list_new_rows(rack: str, node: str, item: str) -> list[Check]:
     observation, declaration = RACKS[rack]
     known = list_known_rows(rack)
-    rows = diagnose_recording(unread(observation, node, item), declaration)
+    rows = diagnose_recording(hide_item(observation, node, item), declaration)
     return [row for row in rows if (row.node, row.message) not in known]
 
 

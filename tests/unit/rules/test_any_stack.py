@@ -19,7 +19,9 @@ from tests.support.node_reports import Fields
 from tests.unit.config.support import build_cluster, trtllm, vllm
 from tests.unit.rules.support import DATA, build_reports, read_config
 
-OPTIONS = sorted({one for table in SOURCES.values() for s in table.values() for one in s.options})
+OPTIONS = sorted(
+    {option for table in SOURCES.values() for source in table.values() for option in source.options}
+)
 VARIABLES = [
     "NCCL_IB_HCA", "NCCL_IB_DISABLE", "NCCL_SOCKET_IFNAME", "NCCL_BUFFSIZE", "NCCL_NET",
     "NCCL_IB_MERGE_NICS", "VLLM_HOST_IP", "RAY_memory_monitor_refresh_ms", "NVIDIA_MOFED",
@@ -27,8 +29,8 @@ VARIABLES = [
 ]  # fmt: skip
 VALUES = ["", "0", "1", "-1", "=", "^", ":,=", "8K", "1.5k", "1e99", "auto", "{", "[]", "{}",
           '{"a": {"b": null}}', "expandable_segments:True", "ray://x", "/health"]  # fmt: skip
-WORDS = [*(f"--{one}" for one in OPTIONS), *(f"--{one}=" for one in OPTIONS[:8]), *VALUES,
-         "-", "--", "--=", "-O", "-O3", "-tp", "--no-enforce-eager"]  # fmt: skip
+WORDS = [*(f"--{option}" for option in OPTIONS), *(f"--{option}=" for option in OPTIONS[:8]),
+         *VALUES, "-", "--", "--=", "-O", "-O3", "-tp", "--no-enforce-eager"]  # fmt: skip
 FACTS = [
     {},
     {"parameters": 1},

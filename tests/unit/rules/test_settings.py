@@ -68,7 +68,7 @@ def test_an_argument_wins_over_the_declaration(
 
 
 @pytest.mark.parametrize(
-    ("word", "name", "is_meant"),
+    ("argument", "name", "is_meant"),
     [
         ("--gpu-mem=0.5", "memory_fraction", True),
         ("--max_model=5", "max_seq_len", True),
@@ -76,15 +76,15 @@ def test_an_argument_wins_over_the_declaration(
         ("--gpu-memory-utilization-of-mine=0.5", "memory_fraction", False),
     ],
 )
-def test_an_unambiguous_beginning_is_the_option(word: str, name: str, is_meant: bool) -> None:
-    assert (read_block(vllm(extraArgs=[word])).find(name) is not None) is is_meant
+def test_an_unambiguous_beginning_is_the_option(argument: str, name: str, is_meant: bool) -> None:
+    assert (read_block(vllm(extraArgs=[argument])).find(name) is not None) is is_meant
 
 
 def test_a_variable_counts_where_nothing_else_is_given() -> None:
     environment = {"VLLM_ATTENTION_BACKEND": "FLASHINFER"}
     assert read_block(vllm(environment=environment)).get_text("attention_backend") == "flashinfer"
-    both = vllm(environment=environment, extraArgs=["--attention-backend", "TRITON"])
-    assert read_block(both).get_text("attention_backend") == "triton"
+    with_argument = vllm(environment=environment, extraArgs=["--attention-backend", "TRITON"])
+    assert read_block(with_argument).get_text("attention_backend") == "triton"
 
 
 def test_flags_are_read_with_and_without_a_no() -> None:

@@ -24,10 +24,10 @@ def evaluate_waived(*rules: str, **changes: object) -> RulesVerdict:
 def test_a_waived_rule_warns_with_its_reason() -> None:
     verdict = evaluate_waived("trt-graph-auto-allreduce")
     assert verdict.refusals == ()
-    (one,) = [one for one in verdict.warnings if one.waived]
-    assert one.rule == "trt-graph-auto-allreduce"
-    assert one.to_json()["message"].endswith(f"(waived: {REASON})")
-    assert one.to_json()["severity"] == "advisory"
+    (waived,) = [warning for warning in verdict.warnings if warning.waived]
+    assert waived.rule == "trt-graph-auto-allreduce"
+    assert waived.to_json()["message"].endswith(f"(waived: {REASON})")
+    assert waived.to_json()["severity"] == "advisory"
 
 
 def test_other_rules_still_refuse() -> None:

@@ -89,7 +89,7 @@ CASES = [
         "ifname-exists",
         TWO,
         2,
-        {"interfaces": [one | {"mtu": 1500} for one in INTERFACES]},
+        {"interfaces": [interface | {"mtu": 1500} for interface in INTERFACES]},
         cluster={"fabric": {"topology": "direct", "mtu": "inherit"}},
         advisory=True,
     ),
