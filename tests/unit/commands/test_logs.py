@@ -131,6 +131,6 @@ def test_ctrl_c_ends_it_without_a_word(sparkform: Command, stack, monkeypatch) -
     def interrupted(*arguments: Any) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sparkform.ssh.following.follow", interrupted)
+    monkeypatch.setattr("sparkform.commands.logs.command.follow", interrupted)
     ran = sparkform("logs", stack([22], qwen=VLLM), "--follow")
     assert (ran.code, ran.out, ran.err) == (0, "", "")

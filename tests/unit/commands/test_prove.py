@@ -55,7 +55,7 @@ def test_the_first_failure_ends_it(sparkform: Command, stack: Path, runs) -> Non
     assert len(runs) == 2
     assert f"fail: {HANGS}" in ran.out
     assert "not run: an earlier stage failed" in ran.out
-    assert "`pulumi up` goes on" in ran.out
+    assert "`pulumi up` starts the declared services" in ran.out
 
 
 def test_the_small_models_may_be_named(sparkform: Command, stack: Path, runs) -> None:
