@@ -56,6 +56,12 @@ Link = Annotated[
 HardwareName = Annotated[
     str, typer.Option("--hardware", help="Assume nodes of gb10-128 or gb10-64.")
 ]
+Context = Annotated[
+    int | None, typer.Option("--context", help="Require sequences of this many tokens.")
+]
+Concurrency = Annotated[
+    int, typer.Option("--concurrency", help="Assume this many requests at once.")
+]
 
 RUNTIMES = ("container", "swarm", "native")
 FINDINGS = 1

@@ -27,9 +27,7 @@ def run(
     model_facts: options.ModelFactsFile = None,
     quant: options.Quant = None,
     nodes: Annotated[int | None, typer.Option(help="Try one node count instead of 1 to 8.")] = None,
-    context: Annotated[
-        int | None, typer.Option(help="Require sequences of this many tokens.")
-    ] = None,
+    context: options.Context = None,
     batch_size: Annotated[int, typer.Option(help="Require this many sequences at once.")] = 1,
     kv_cache: options.KvCache = "auto",
     engine: options.Engine = "vllm",

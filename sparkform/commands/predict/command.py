@@ -24,24 +24,31 @@ from sparkform.sizing.row_request import load_request_rows
 LARGEST_CONCURRENCY = 65536
 LARGEST_PROMPT = 16 * 2**20
 
+OptionalModelName = Annotated[
+    str | None,
+    typer.Argument(metavar="MODEL", help="Take a model by its handle or catalogue name."),
+]
+RowsFile = Annotated[
+    Path | None, typer.Option("--batch", help="Predict each row of a JSON file instead of MODEL.")
+]
+TensorParallel = Annotated[
+    int | None, typer.Option("--tp", help="Set the tensor parallelism instead of choosing it.")
+]
+PipelineParallel = Annotated[
+    int | None, typer.Option("--pp", help="Set the pipeline parallelism instead of choosing it.")
+]
+
 
 def run(
-    model: Annotated[
-        str | None,
-        typer.Argument(metavar="MODEL", help="Take a model by its handle or catalogue name."),
-    ] = None,
+    model: OptionalModelName = None,
     config: options.ConfigFile = None,
     model_facts: options.ModelFactsFile = None,
     quant: options.Quant = None,
     engine: options.Engine = "vllm",
     nodes: Annotated[int, typer.Option(help="Assume a service of this many nodes.")] = 1,
-    tp: Annotated[
-        int | None, typer.Option(help="Set the tensor parallelism instead of choosing it.")
-    ] = None,
-    pp: Annotated[
-        int | None, typer.Option(help="Set the pipeline parallelism instead of choosing it.")
-    ] = None,
-    concurrency: Annotated[int, typer.Option(help="Assume this many requests at once.")] = 1,
+    tp: TensorParallel = None,
+    pp: PipelineParallel = None,
+    concurrency: options.Concurrency = 1,
     prompt: Annotated[int | None, typer.Option(help="Assume prompts of this many tokens.")] = None,
     output: Annotated[int | None, typer.Option(help="Assume answers of this many tokens.")] = None,
     kv_cache: options.KvCache = "auto",
@@ -49,9 +56,7 @@ def run(
     image: Annotated[
         str | None, typer.Option(help="Assume an image, as some convert weights.")
     ] = None,
-    batch: Annotated[
-        Path | None, typer.Option(help="Predict each row of a JSON file instead of MODEL.")
-    ] = None,
+    batch: RowsFile = None,
     as_json: options.AsJson = False,
 ) -> None:
     """With a file of rows the answer is JSON in any case."""

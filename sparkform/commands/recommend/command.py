@@ -37,10 +37,8 @@ def run(
     model_facts: options.ModelFactsFile = None,
     quant: options.Quant = None,
     nodes: Annotated[int, typer.Option(help="Use at most this many nodes.")] = 1,
-    context: Annotated[
-        int | None, typer.Option(help="Require sequences of this many tokens.")
-    ] = None,
-    concurrency: Annotated[int, typer.Option(help="Assume this many requests at once.")] = 1,
+    context: options.Context = None,
+    concurrency: options.Concurrency = 1,
     link: options.Link = "direct",
     hardware: options.HardwareName = "gb10-128",
     as_json: options.AsJson = False,
