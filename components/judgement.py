@@ -35,8 +35,14 @@ def judge_run(
     declaration: Declaration, reports: Reports, secrets: frozenset[str], plan: RackPlan
 ) -> JudgedRun:
     """Register the components and log every warning. Raises RunError with all that is refused."""
-    ranks = {name: list_ranks(service.launches) for name, service in plan.services.items()}
-    context = Context(declaration=declaration, reports=reports, secrets=secrets, ranks=ranks)
+    ranks = {name: list_ranks(launches) for name, launches in plan.launches.items()}
+    context = Context(
+        declaration=declaration,
+        reports=reports,
+        secrets=secrets,
+        planned_network=plan.network,
+        ranks=ranks,
+    )
     verdict = evaluate(context)
     rack = Rack(declaration, secrets)
     options = pulumi.ResourceOptions(parent=rack)

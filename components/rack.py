@@ -9,18 +9,19 @@ import pulumi
 from pulumi_command import remote
 
 from components.host_step import HostStep
-from components.models import (
+from components.roce_link import RoceLink
+from components.spark_node import SparkNode, SparkNodeArgs
+from components.swarm_membership import SwarmMembership
+from components.transfer import (
     Secret,
     TransferSteps,
     build_images,
     build_models,
     build_transfer_context,
 )
-from components.roce_link import RoceLink
-from components.spark_node import SparkNode, SparkNodeArgs
-from components.swarm_membership import SwarmMembership
 from sparkform.config import Declaration
-from sparkform.plan.rack_plan import RackPlan, SwarmPlan
+from sparkform.plan.rack_plan import RackPlan
+from sparkform.plan.swarm import SwarmPlan
 from sparkform.rules.props import RACK_TYPE, build_rack_props
 
 NAME = "rack"

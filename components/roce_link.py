@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pulumi
 
 from components.spark_node import SparkNode
-from sparkform.plan.rack_plan import LinkPlan
+from sparkform.plan.links import LinkPlan
 
 
 class RoceLink(pulumi.ComponentResource):

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node.ranks import member_ends, service_objects
+from node.ranks.stopping import remove_ranks
+from node.ranks.units import unmark_unit
 from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "members"
@@ -19,14 +20,14 @@ def record(manifest: Manifest, service: str) -> None:
 def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     """All of them, whichever run started them."""
     service = entries[0].subject
-    messages = member_ends.remove(manifest.system, lambda member: member.service == service)
+    messages = remove_ranks(manifest.system, lambda item: item.service == service)
     # A run that was killed before it had marked its unit.
-    service_objects.unmark(manifest.system, service)
+    unmark_unit(manifest.system, service)
     return messages
 
 
 def undo_token(manifest: Manifest, service: str, token: str) -> list[str]:
     """Those of one run, where a newer run has taken the service over."""
-    return member_ends.remove(
-        manifest.system, lambda member: (member.service, member.token) == (service, token)
+    return remove_ranks(
+        manifest.system, lambda item: (item.service, item.token) == (service, token)
     )

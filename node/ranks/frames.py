@@ -10,13 +10,13 @@ import re
 import struct
 from collections.abc import Iterator
 
-from node.ranks.running import Line
+from node.ranks.rank import LogLine
 
 HEADER = struct.Struct(">BxxxL")
 BREAKS = re.compile(r"[\r\n]+")
 
 
-def parse_lines(data: bytes, has_terminal: bool) -> list[Line]:
+def parse_lines(data: bytes, has_terminal: bool) -> list[LogLine]:
     """Progress bars go back to the start of their line: each of their states is a line here."""
     messages = data.splitlines() if has_terminal else _split_messages(data)
     return [line for message in messages for line in _split_lines(message)]
@@ -31,7 +31,7 @@ def _split_messages(data: bytes) -> Iterator[bytes]:
         offset += length
 
 
-def _split_lines(message: bytes) -> Iterator[Line]:
+def _split_lines(message: bytes) -> Iterator[LogLine]:
     stamp, _, text = message.decode("utf-8", "replace").partition(" ")
     for part in BREAKS.split(text.strip("\r\n")):
-        yield Line(stamp, part)
+        yield LogLine(stamp, part)

@@ -1,10 +1,19 @@
-"""How far an engine has come, read from its log. Data; `source` says where each line was read."""
+"""How far an engine has come, read from its log by stages.csv.
+
+`source` says where each line was read. vLLM was read at 0.32.0; TensorRT-LLM from a whole start of
+1.1.0rc3 on a Spark, published by its user (gpt-oss-120b, 2025-12-20), and from
+tensorrt_llm/_torch/pyexecutor/model_engine.py.
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
+from node.ranks.tables import read_table
+
+COLUMNS = ("stage", "pattern", "source")
 PERCENT_STEP = 10
 
 
@@ -12,72 +21,16 @@ PERCENT_STEP = 10
 class StartStage:
     """`pattern` is searched in each line; a group in it is a percentage."""
 
+    stage: str
     pattern: str
-    text: str
     source: str
 
 
-# vLLM was read at 0.32.0. TensorRT-LLM: a whole start of 1.1.0rc3 on a Spark, published by its
-# user (gpt-oss-120b, 2025-12-20), and tensorrt_llm/_torch/pyexecutor/model_engine.py.
-STAGES: tuple[StartStage, ...] = (
-    StartStage(
-        r"Fetching \d+ files:\s+(\d+)%", "downloading", "huggingface_hub/_snapshot_download.py"
-    ),
-    StartStage(
-        r"Loading (?:safetensors|pt|np_cache) checkpoint shards:\s+(\d+)% Completed",
-        "loading",
-        "vllm/model_executor/model_loader/weight_utils.py",
-    ),
-    StartStage(r"Multi-thread loading (?:pt checkpoint )?shards:\s+(\d+)%", "loading", "same file"),
-    StartStage(
-        r"Loading (?:safetensors )?weights(?: concurrently| in parallel)?:\s+(\d+)%",
-        "loading",
-        "tensorrt_llm/_torch/models/modeling_utils.py; the published start",
-    ),
-    StartStage(r"Starting to load model ", "loading", "vllm/v1/worker/gpu_model_runner.py"),
-    StartStage(
-        r"Prefetching [\d.]+GB checkpoint files",
-        "loading",
-        "tensorrt_llm/_torch/models/checkpoints/hf/weight_loader.py",
-    ),
-    StartStage(
-        r"Model loading took|Model init total --",
-        "loaded",
-        "vllm/v1/worker/gpu_model_runner.py; tensorrt_llm/_torch/pyexecutor/model_engine.py",
-    ),
-    StartStage(
-        r"Dynamo bytecode transform time|Compiling a graph for compile range"
-        r"|Using cache directory: .*torch\.compile|Warming up model for the compilation",
-        "compiling",
-        "vllm/compilation/backends.py; vllm/v1/worker/cpu/model_runner.py",
-    ),
-    StartStage(
-        r"Autotuning process starts|Running autotuner warmup",
-        "tuning kernels",
-        "flashinfer autotuner.py; tensorrt_llm/_torch/pyexecutor/model_engine.py",
-    ),
-    StartStage(
-        r"Capturing CUDA graphs[^:]*:\s+(\d+)%",
-        "recording CUDA graphs",
-        "vllm/v1/worker/gpu_model_runner.py",
-    ),
-    StartStage(
-        r"Creating CUDA graph instances for \d+ batch sizes",
-        "recording CUDA graphs",
-        "tensorrt_llm/_torch/pyexecutor/model_engine.py",
-    ),
-    StartStage(
-        r"JIT kernel warmup starting|Warming up FlashInfer|Run warmup with \d+ tokens"
-        r"|init engine \(profile, create kv cache, warmup model\)",
-        "warming up",
-        "vllm/model_executor/warmup/kernel_warmup.py; vllm/v1/engine/core.py; model_engine.py",
-    ),
-    StartStage(
-        r"Application startup complete|Uvicorn running on",
-        "the server is open",
-        "uvicorn, which serves both engines' APIs",
-    ),
-)
+@cache
+def load_stages() -> tuple[StartStage, ...]:
+    """All rows, in the table's order, which is that in which they are tried."""
+    return tuple(StartStage(**row) for row in read_table("stages.csv", COLUMNS))
+
 
 # Lines that come while nothing moves: vLLM says the first each minute while it hangs, the second
 # every ten seconds while it serves nobody, and the third answers our own question.
@@ -93,10 +46,10 @@ def find_stage(line: str) -> str | None:
     >>> find_stage("Loading weights:  47%|████▋     | 376/801 [00:21<00:24, 17.29it/s]")
     'loading, 40 %'
     """
-    for start_stage in STAGES:
-        match = re.search(start_stage.pattern, line)
+    for row in load_stages():
+        match = re.search(row.pattern, line)
         if match:
-            return start_stage.text + (_format_percent(match[1]) if match.groups() else "")
+            return row.stage + (_format_percent(match[1]) if match.groups() else "")
     return None
 
 

@@ -1,102 +1,138 @@
-"""Ranks that run as systemd units: one a service and node, read from the journal."""
+"""Ranks that run as systemd units: one a service and node, read from the journal.
+
+A unit has no labels, so the step that starts it leaves them beside it, in a folder that a reboot
+empties, as it stops the unit.
+"""
 
 from __future__ import annotations
 
-import time
+import json
+from collections.abc import Mapping
 
 from node.errors import StepError
+from node.host.plain import as_mapping
 from node.host.system import System
+from node.host.waiting import wait_until
 from node.ranks.frames import BREAKS
-from node.ranks.running import Engine, Line
+from node.ranks.rank import UNIT, LogLine, Rank, State, parse_labels
 
+MARKS = "/run/sparkform/members"
 PROPERTIES = (
     *("LoadState", "ActiveState", "Result", "ExecMainCode", "ExecMainStatus"),
     *("ExecMainStartTimestamp", "InvocationID", "MemoryCurrent"),
 )
-ALIVE = ("active", "activating", "reloading", "deactivating")
+STATES: dict[str, State] = {
+    "active": "running",
+    "activating": "running",
+    "reloading": "running",
+    "deactivating": "stopping",
+}
+"""ActiveState to ours; the others (inactive, failed) are of a unit that has ended."""
+
 CURSOR = "-- cursor: "
 BY_SIGNAL = ("2", "3")
 """ExecMainCode: CLD_KILLED and CLD_DUMPED of waitid(2); the status is then a signal's number."""
 
-STOP_GRACE_S = 2.0
 KILL_LIMIT_S = 5.0
 PAUSE_S = 0.2
 
 
-def get_unit_name(service: str) -> str:
-    return f"sparkform-{service}.service"
+def list_units(system: System) -> list[Rank]:
+    """Every unit that was marked since the node booted."""
+    ranks = (_find_unit(system, service) for service in system.list_names(MARKS))
+    return [rank for rank in ranks if rank]
 
 
-def find(system: System, service: str) -> list[Engine]:
-    """The service's unit, if it has run since the node booted; empty without one."""
-    found = _show(system, get_unit_name(service))
-    if found.get("LoadState") != "loaded" or not found.get("InvocationID"):
-        return []
-    return [parse(service, found)]
-
-
-def look(system: System, engine: Engine) -> Engine | None:
+def refresh_unit(system: System, rank: Rank) -> Rank | None:
     """The same run as it is now; None where another has taken its place."""
-    found = find(system, engine.service)
-    return found[0] if found and found[0].handle == engine.handle else None
+    unit = _find_unit(system, rank.service)
+    return unit if unit and unit.id == rank.id else None
 
 
-def parse(service: str, found: dict[str, str]) -> Engine:
-    status = int(found.get("ExecMainStatus") or 0)
-    by_signal = found.get("ExecMainCode") in BY_SIGNAL
-    alive = found.get("ActiveState") in ALIVE
-    return Engine(
-        kind="unit",
-        service=service,
-        name=get_unit_name(service),
-        handle=found["InvocationID"],
-        rank=None,
-        token=None,
-        alive=alive,
-        started_s=float(found.get("ExecMainStartTimestamp", "").lstrip("@") or 0),
-        exit_code=None if alive else status + (128 if by_signal else 0),
-        killed_for_memory=found.get("Result") == "oom-kill",
+def mark_unit(system: System, service: str, unit: str, labels: Mapping[str, str]) -> None:
+    """Say whose unit of a service this is, before it is started."""
+    system.path(MARKS).mkdir(parents=True, exist_ok=True)
+    system.write(f"{MARKS}/{service}", json.dumps({"unit": unit, **labels}))
+
+
+def unmark_unit(system: System, service: str) -> None:
+    system.remove(f"{MARKS}/{service}")
+    system.remove_directory(MARKS)
+    system.remove_directory(MARKS.rpartition("/")[0])
+
+
+def parse_unit(unit: str, mark: Mapping[str, object], properties: Mapping[str, str]) -> Rank | None:
+    """Of a mark and what `systemctl show` prints. A unit without an invocation never started."""
+    labels = parse_labels(mark)
+    if labels is None:
+        return None
+    is_started = properties.get("LoadState") == "loaded" and properties.get("InvocationID")
+    state = STATES.get(properties.get("ActiveState", ""), "ended") if is_started else "created"
+    status = int(properties.get("ExecMainStatus") or 0)
+    by_signal = properties.get("ExecMainCode") in BY_SIGNAL
+    return Rank(
+        kind=UNIT,
+        runtime="native",
+        labels=labels,
+        name=unit,
+        id=properties.get("InvocationID", ""),
+        state=state,
+        started_s=float(properties.get("ExecMainStartTimestamp", "").lstrip("@") or 0),
+        exit_code=status + (128 if by_signal else 0) if state == "ended" else None,
+        killed_for_memory=properties.get("Result") == "oom-kill",
     )
 
 
-def read_log(system: System, engine: Engine, cursor: str) -> list[Line]:
+def read_log(system: System, rank: Rank, cursor: str) -> list[LogLine]:
     """What this run has printed after `cursor`; "" for all of it."""
     command = ["journalctl", "--quiet", "--no-pager", "--output", "cat", "--show-cursor"]
     after = [f"--after-cursor={cursor}"] if cursor else []
-    run = f"_SYSTEMD_INVOCATION_ID={engine.handle}"
-    said = system.run([*command, *after, run], timeout_s=30)
-    body, _, tail = said.out.rpartition(CURSOR)
-    here = tail.strip() or cursor
-    texts = [part for part in BREAKS.split(body) if part]
-    return [Line(here, text) for text in texts]
+    result = system.run([*command, *after, f"_SYSTEMD_INVOCATION_ID={rank.id}"], timeout_s=30)
+    body, _, tail = result.out.rpartition(CURSOR)
+    next_cursor = tail.strip() or cursor
+    return [LogLine(next_cursor, text) for text in BREAKS.split(body) if text]
 
 
-def memory_bytes(system: System, engine: Engine) -> int | None:
+def read_memory_bytes(system: System, rank: Rank) -> int | None:
     """What its control group holds."""
-    text = _show(system, engine.name).get("MemoryCurrent", "")
+    text = _read_properties(system, rank.name).get("MemoryCurrent", "")
     return int(text) if text.isdigit() else None
 
 
-def stop(system: System, engine: Engine) -> None:
-    """Gone when this returns. Raises Refusal where systemd cannot do it."""
-    system.run(["systemctl", "stop", "--no-block", engine.name])
-    if _is_gone(system, engine, STOP_GRACE_S):
+def stop_unit(system: System, rank: Rank, grace_s: float) -> None:
+    """Gone when this returns: killed after the grace. Raises StepError."""
+    system.run(["systemctl", "stop", "--no-block", rank.name])
+    if _await_end(system, rank, grace_s):
         return
-    system.run(["systemctl", "kill", "--signal=SIGKILL", engine.name])
-    if not _is_gone(system, engine, KILL_LIMIT_S):
-        raise StepError(f"{engine.name} does not end, even after SIGKILL.")
+    system.run(["systemctl", "kill", "--signal=SIGKILL", rank.name])
+    if not _await_end(system, rank, KILL_LIMIT_S):
+        raise StepError(f"{rank.name} is still running after SIGKILL.")
 
 
-def _is_gone(system: System, engine: Engine, limit_s: float) -> bool:
-    deadline = time.monotonic() + limit_s
-    while (now := look(system, engine)) is not None and now.alive:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(PAUSE_S)
-    return True
+def remove_unit(system: System, rank: Rank) -> None:
+    """A unit that failed stays listed until its state is reset."""
+    system.run(["systemctl", "reset-failed", rank.name])
+    unmark_unit(system, rank.service)
 
 
-def _show(system: System, unit: str) -> dict[str, str]:
+def _await_end(system: System, rank: Rank, limit_s: float) -> bool:
+    def has_ended() -> bool:
+        unit = refresh_unit(system, rank)
+        return unit is None or unit.has_ended
+
+    return wait_until(has_ended, limit_s, PAUSE_S)
+
+
+def _find_unit(system: System, service: str) -> Rank | None:
+    try:
+        mark = as_mapping(json.loads(system.read(f"{MARKS}/{service}") or ""))
+    except ValueError:
+        return None
+    unit = str(mark.get("unit", ""))
+    return parse_unit(unit, mark, _read_properties(system, unit)) if unit else None
+
+
+def _read_properties(system: System, unit: str) -> dict[str, str]:
     names = ",".join(PROPERTIES)
-    said = system.run(["systemctl", "show", "--timestamp=unix", f"--property={names}", unit])
-    return dict(line.split("=", 1) for line in said.out.splitlines() if "=" in line)
+    result = system.run(["systemctl", "show", "--timestamp=unix", f"--property={names}", unit])
+    return dict(line.split("=", 1) for line in result.out.splitlines() if "=" in line)

@@ -25,4 +25,4 @@ class Interruption:
     def reason(self) -> str | None:
         if self._signal is not None:
             return signal.Signals(self._signal).name
-        return "its output is read no more" if is_unread() else None
+        return "client disconnected" if is_unread() else None

@@ -12,14 +12,15 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
-from node.readiness.judge import StartFailure
-from node.readiness.wanted import WatchTarget
+from node.readiness.failure import StartFailure
+from node.readiness.target import WatchTarget
 
 ASK_PAUSE_S = 1.5
 ASK_TIMEOUT_S = 1.0
@@ -33,14 +34,14 @@ LONGEST = 65536
 class PeerChannel:
     """What this watch knows from the others, and what it has to tell them.
 
-    `own_sign_s` and `sign_s`, of this rank and of the others: when one last showed progress.
+    `own_progress_s` and `peer_progress_s`: when this rank, and another one, last showed progress.
     """
 
     token: str
     peer_failure: StartFailure | None = None
     own_failure: StartFailure | None = None
-    own_sign_s: float = field(default_factory=time.monotonic)
-    sign_s: float = 0.0
+    own_progress_s: float = field(default_factory=time.monotonic)
+    peer_progress_s: float = 0.0
     delivered: threading.Event = field(default_factory=threading.Event)
     closed: threading.Event = field(default_factory=threading.Event)
 
@@ -56,14 +57,16 @@ class PeerChannel:
             raise ValueError("of another service")
         if not isinstance(message.get("silent_s"), int | float):
             raise ValueError("of another version")
-        self.sign_s = max(self.sign_s, time.monotonic() - float(message["silent_s"]))
+        self.peer_progress_s = max(
+            self.peer_progress_s, time.monotonic() - float(message["silent_s"])
+        )
         if isinstance(message.get("failed"), dict) and self.peer_failure is None:
             self.peer_failure = _parse_failure(message["failed"])
 
     def build_message(self) -> bytes:
         message = {
             "token": self.token,
-            "silent_s": round(time.monotonic() - self.own_sign_s, 1),
+            "silent_s": round(time.monotonic() - self.own_progress_s, 1),
             "failed": asdict(self.own_failure) if self.own_failure else None,
         }
         return json.dumps(message).encode() + b"\n"
@@ -147,9 +150,10 @@ def _read_line(connection: socket.socket) -> bytes:
     return data
 
 
-def _parse_failure(fields: dict[str, Any]) -> StartFailure:
+def _parse_failure(fields: Mapping[str, object]) -> StartFailure:
     """Raises ValueError where it is not one."""
-    try:
-        return StartFailure(**fields)
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+    names = {field.name for field in dataclass_fields(StartFailure)}
+    if set(fields) != names:
+        raise ValueError("of another version")
+    values: Any = fields
+    return StartFailure(**values)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from node.errors import StepError
 from node.host.system import System
-from node.ranks import member_ends
+from node.ranks.stopping import remove_ranks
 from node.state import lock
 
 
@@ -16,5 +16,5 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
         raise StepError("`clear` needs the name of one service.")
     service = arguments[0]
     with lock.hold(system, f"clear {service}"):
-        messages = member_ends.remove(system, lambda member: member.service == service)
+        messages = remove_ranks(system, lambda item: item.service == service)
     return messages or [f"nothing of service {service} is on this node"]

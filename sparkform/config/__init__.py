@@ -1,4 +1,4 @@
-"""What a user declares: `parse_config` and `load_stack` make it, or raise every problem."""
+"""What a user declares: a stack file becomes a Declaration or a list of all its problems."""
 
 from __future__ import annotations
 

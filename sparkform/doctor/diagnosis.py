@@ -39,12 +39,13 @@ def diagnose(
     checks: list[Check] = []
     for node in declaration.nodes:
         if node.name in reports:
-            report = observation.nodes[node.name]
-            view = NodeView(reachable, stack, plan, node, report, reports[node.name])
+            query = observation.nodes[node.name]
+            view = NodeView(reachable, stack, plan, node, query, reports[node.name])
             checks += _check_node(view, reports)
         else:
             checks.append(_check_missing_node(node, observation))
-    return (*checks, *_check_rack(declaration, plan, reports), *_check_rules(reachable, reports))
+    rows = _check_rules(reachable, reports, plan)
+    return (*checks, *_check_rack(declaration, plan, reports), *rows)
 
 
 def mark_missing_away(declaration: Declaration, observation: Observation) -> Declaration:
@@ -64,9 +65,12 @@ def mark_missing_away(declaration: Declaration, observation: Observation) -> Dec
     return Declaration.model_validate({"cluster": cluster, "services": declaration.services})
 
 
-def _check_rules(declaration: Declaration, reports: dict[str, NodeReport]) -> Iterator[Check]:
+def _check_rules(
+    declaration: Declaration, reports: dict[str, NodeReport], plan: RackPlan
+) -> Iterator[Check]:
     """What the rules say of the declaration on these machines."""
-    verdict = evaluate(Context(declaration=declaration, reports=reports))
+    context = Context(declaration=declaration, reports=reports, planned_network=plan.network)
+    verdict = evaluate(context)
     statuses: dict[str, Status] = {MANDATORY: "fail", ADVISORY: "warn"}
     for violation in verdict.violations:
         message = f"{violation.path}: {violation.message} ({violation.evidence})"
@@ -79,19 +83,19 @@ def _check_node(view: NodeView, reports: dict[str, NodeReport]) -> Iterator[Chec
     for check in CHECKS_BEFORE_FABRIC:
         yield from check(view)
     yield from check_fabric(view, reports)
-    yield from check_native(view, reports)
+    yield from check_native(view)
     for check in CHECKS_AFTER_FABRIC:
         yield from check(view)
 
 
 def _check_missing_node(node: EffectiveNode, observation: Observation) -> Check:
-    report = observation.nodes.get(node.name)
+    query = observation.nodes.get(node.name)
     if node.away:
         return Check(node.name, "login", "ok", "away: not contacted, by declaration")
-    if report is None or report.error is None:
+    if query is None or query.error is None:
         fix = "record the facts again with this stack file"
         return Check(node.name, "login", "fail", "is not among the recorded facts", fix)
-    return Check(node.name, "login", "fail", report.error.what, report.error.remedy)
+    return Check(node.name, "login", "fail", query.error.what, query.error.remedy)
 
 
 def _check_rack(

@@ -6,42 +6,12 @@ The node of rank 0 pulls it and builds the layer; the others get it from there, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from node.host.plain import as_mapping
 from node.images.reference import parse_reference, to_local_name
-from node.steps import image, offer
+from node.steps import image
 from sparkform.launch.records import Launch
-from sparkform.plan.peers import PlanContext, choose_source, list_addresses
-from sparkform.plan.steps import PlannedStep, hold_step
-from sparkform.report.receipts import Json
-
-
-@dataclass(frozen=True)
-class ImagePlan:
-    """One service's image. `steps` by node, the source first; `offer` runs on it in between."""
-
-    service: str
-    name: str
-    source: str
-    steps: Mapping[str, PlannedStep]
-    offer: PlannedStep | None
-
-    @property
-    def all_steps(self) -> tuple[PlannedStep, ...]:
-        return (*self.steps.values(), *([self.offer] if self.offer else []))
-
-
-def plan_images(
-    launches: Mapping[str, Sequence[Launch]], context: PlanContext
-) -> dict[str, ImagePlan]:
-    """By service; native ones have none."""
-    planned = {
-        service: plan_image(service_launches, context)
-        for service, service_launches in launches.items()
-    }
-    return {service: plan for service, plan in planned.items() if plan}
-
+from sparkform.plan.context import PlanContext
+from sparkform.plan.transfer import Transfer, TransferPlanner, choose_source
 
 NO_REGISTRY = "sparkform.invalid"
 """A host that no network has (RFC 2606)."""
@@ -68,76 +38,43 @@ def format_swarm_name(name: str) -> str:
     return f"{NO_REGISTRY}/{reference.repository.replace(':', '-')}:{reference.version}"
 
 
-def plan_image(launches: Sequence[Launch], context: PlanContext) -> ImagePlan | None:
-    """The steps for all ranks of one service; None where it runs without an image."""
-    name = get_started_image(launches[0]) if launches else None
-    return _ImagePlanner(tuple(launches), name, context).plan() if name else None
+def plan_images(
+    context: PlanContext, launches: Mapping[str, Sequence[Launch]]
+) -> dict[str, Transfer]:
+    """By service; native ones have none."""
+    return {
+        service: _plan_image(context, ranks)
+        for service, ranks in launches.items()
+        if ranks and get_started_image(ranks[0])
+    }
 
 
-@dataclass(frozen=True)
-class _ImagePlanner:
-    """One service."""
+def _plan_image(context: PlanContext, launches: Sequence[Launch]) -> Transfer:
+    by_node = {launch.node: launch for launch in launches}
+    source, name = launches[0].node, str(get_started_image(launches[0]))
+    return TransferPlanner(
+        context,
+        image.SPEC,
+        step=f"image:{launches[0].service}",
+        nodes=tuple(by_node),
+        build_want=lambda node: _build_want(context, by_node[node], name, source),
+        read_observed=lambda node: _read_observed(context, name, source, node),
+    ).plan()
 
-    launches: tuple[Launch, ...]
-    name: str
-    context: PlanContext
 
-    @property
-    def service(self) -> str:
-        return self.launches[0].service
+def _build_want(context: PlanContext, launch: Launch, name: str, source: str) -> image.Want:
+    return image.Want(
+        service=launch.service,
+        image=launch.image or "",
+        name=name,
+        layer=launch.layer.dockerfile if launch.layer else None,
+        source=choose_source(context.network, source, launch.node),
+        state=image.PRESENT,
+    )
 
-    @property
-    def source(self) -> str:
-        return self.launches[0].node
 
-    @property
-    def step(self) -> str:
-        return f"image:{self.service}"
-
-    def plan(self) -> ImagePlan:
-        steps = {launch.node: self._plan_step(launch) for launch in self.launches}
-        receivers = {node: step for node, step in steps.items() if node != self.source}
-        offer_step = self._plan_offer(receivers) if receivers else None
-        return ImagePlan(self.service, self.name, self.source, steps, offer_step)
-
-    def _plan_step(self, launch: Launch) -> PlannedStep:
-        node = launch.node
-        if not (self.context.is_present(node) and self.context.is_present(self.source)):
-            return hold_step(node, self.step)
-        want: Json = dict(self._build_want(launch))
-        have = image.narrow(self._get_state(node), want)
-        return self.context.plan_step(node, self.step, want, have, image.compare(have, want))
-
-    def _build_want(self, launch: Launch) -> image.Want:
-        return image.Want(
-            service=self.service,
-            image=launch.image or "",
-            name=self.name,
-            layer=launch.layer.dockerfile if launch.layer else None,
-            source=choose_source(self.context.network, self.source, launch.node),
-            state=image.PRESENT,
-        )
-
-    def _get_state(self, node: str) -> Json:
-        source_images = as_mapping(self.context.get_state(self.source, "image").get("images"))
-        identity = source_images.get(self.name)
-        return image.compare_with_source(
-            self.context.get_state(node, "image"), self.name, self.source, identity
-        )
-
-    def _plan_offer(self, receivers: Mapping[str, PlannedStep]) -> PlannedStep:
-        step = f"offer:image-{self.service}"
-        if not self.context.is_present(self.source):
-            return hold_step(self.source, step)
-        listen = [str(address.ip) for address in list_addresses(self.context.network, self.source)]
-        want = offer.build_want(
-            self.step,
-            listen,
-            {
-                receiver: step_of_receiver.decision.run
-                for receiver, step_of_receiver in receivers.items()
-            },
-        )
-        waiting = [node for node, address in receivers.items() if not address.decision.in_sync]
-        have = offer.remove_receivers(want, waiting)
-        return self.context.plan_step(self.source, step, want, have, offer.compare(have, want))
+def _read_observed(context: PlanContext, name: str, source: str, node: str) -> image.Observed:
+    """All nodes must have the image that the source has."""
+    identity = context.read_observed(source, image.SPEC).images.get(name)
+    observed = context.read_observed(node, image.SPEC)
+    return image.compare_with_source(observed, name, source, identity)

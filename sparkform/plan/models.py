@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from node.host.plain import as_mapping
 from node.huggingface.cache import to_slug
-from node.steps import hub_client, model, offer
-from sparkform.catalogue.store import list_models as catalogue
+from node.steps import hub_client, model
+from sparkform.catalogue.store import list_models
 from sparkform.config import Declaration
 from sparkform.errors import Problem
 from sparkform.launch.members import get_cache_folder
-from sparkform.plan.peers import PlanContext, choose_source, list_addresses
+from sparkform.plan.context import PlanContext
 from sparkform.plan.steps import PlannedStep, hold_step
-from sparkform.report.receipts import Json
+from sparkform.plan.transfer import Transfer, TransferPlanner, choose_source
 
 MAIN = "main"
 
@@ -33,28 +32,18 @@ class RequiredModel:
 
 
 @dataclass(frozen=True)
-class ModelPlan:
-    """One model. `steps` by node, the source first; `offer` runs on the source in between."""
-
-    handle: str
-    source: str
-    steps: Mapping[str, PlannedStep]
-    offer: PlannedStep | None
-
-
-@dataclass(frozen=True)
 class ModelsPlan:
-    """`clients` are steps that several models share, by the node that they are on."""
+    """`transfers` by handle. `clients` by source: the steps that install the download client."""
 
-    models: tuple[ModelPlan, ...] = ()
+    transfers: Mapping[str, Transfer] = field(default_factory=dict)
     clients: Mapping[str, PlannedStep] = field(default_factory=dict)
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:
-        steps = [*self.clients.values()]
-        for model_plan in self.models:
-            steps += [*model_plan.steps.values(), *([model_plan.offer] if model_plan.offer else [])]
-        return tuple(steps)
+        transfer_steps = [
+            step for transfer in self.transfers.values() for step in transfer.all_steps
+        ]
+        return (*self.clients.values(), *transfer_steps)
 
 
 def list_required_models(declaration: Declaration) -> tuple[list[RequiredModel], list[Problem]]:
@@ -92,98 +81,59 @@ def _list_named_models(declaration: Declaration) -> Iterator[RequiredModel]:
         )
 
 
-def plan_models(declaration: Declaration, context: PlanContext) -> ModelsPlan:
+def plan_models(context: PlanContext) -> ModelsPlan:
     """The steps of every model."""
-    models = tuple(
-        _ModelPlanner(declaration, context, required).plan()
-        for required in list_required_models(declaration)[0]
-    )
-    sources = dict.fromkeys(model.source for model in models)
-    return ModelsPlan(models, {node: _plan_client(context, node) for node in sources})
+    transfers = {
+        required.handle: _plan_model(context, required)
+        for required in list_required_models(context.declaration)[0]
+    }
+    sources = dict.fromkeys(transfer.source for transfer in transfers.values())
+    return ModelsPlan(transfers, {node: _plan_client(context, node) for node in sources})
 
 
 def _plan_client(context: PlanContext, node: str) -> PlannedStep:
-    want = hub_client.build_want()
     if not context.is_present(node):
-        return hold_step(node, "hub_client")
-    have = hub_client.narrow(context.get_state(node, "hub_client"), want)
-    return context.plan_step(node, "hub_client", want, have, hub_client.compare(have, want))
+        return hold_step(node, hub_client.SPEC.name)
+    return context.plan_step(node, hub_client.SPEC, hub_client.build_want())
 
 
-@dataclass(frozen=True)
-class _ModelPlanner:
-    """One model."""
+def _plan_model(context: PlanContext, required: RequiredModel) -> Transfer:
+    source = required.nodes[0]
+    return TransferPlanner(
+        context,
+        model.SPEC,
+        step=f"model:{to_slug(required.handle)}",
+        nodes=required.nodes,
+        build_want=lambda node: _build_want(context, required, node),
+        read_observed=lambda node: _read_observed(context, required.handle, source, node),
+    ).plan()
 
-    declaration: Declaration
-    context: PlanContext
-    required: RequiredModel
 
-    @property
-    def source(self) -> str:
-        return self.required.nodes[0]
+def _build_want(context: PlanContext, required: RequiredModel, node: str) -> model.Want:
+    declared = context.declaration.get_node(node)
+    return model.Want(
+        handle=required.handle,
+        revision=required.revision,
+        fetch=required.revision or find_pinned_revision(required.handle) or MAIN,
+        cache=get_cache_folder(declared, context.reports),
+        user=declared.user,
+        keep=context.declaration.cluster.keep_models,
+        source=choose_source(context.network, required.nodes[0], node),
+        state=model.VERIFIED,
+    )
 
-    @property
-    def step(self) -> str:
-        return f"model:{to_slug(self.required.handle)}"
 
-    def plan(self) -> ModelPlan:
-        steps = {node: self._plan_step(node) for node in self.required.nodes}
-        receivers = {node: step for node, step in steps.items() if node != self.source}
-        offer_step = self._plan_offer(receivers) if receivers else None
-        return ModelPlan(self.required.handle, self.source, steps, offer_step)
-
-    def _plan_step(self, node: str) -> PlannedStep:
-        """A node that is away keeps what is known of it, and so do those that fetch from it."""
-        if not (self.context.is_present(node) and self.context.is_present(self.source)):
-            return hold_step(node, self.step)
-        want: Json = dict(self._build_want(node))
-        have = model.narrow(self._get_state(node), want)
-        return self.context.plan_step(node, self.step, want, have, model.compare(have, want))
-
-    def _build_want(self, node: str) -> model.Want:
-        node_config = self.declaration.get_node(node)
-        return model.Want(
-            handle=self.required.handle,
-            revision=self.required.revision,
-            fetch=self.required.revision or find_pinned_revision(self.required.handle) or MAIN,
-            cache=get_cache_folder(node_config, self.context.reports),
-            user=node_config.user,
-            keep=self.declaration.cluster.keep_models,
-            source=choose_source(self.context.network, self.source, node),
-            state=model.VERIFIED,
-        )
-
-    def _get_state(self, node: str) -> Json:
-        """All nodes must have the commit that the source has."""
-        state = self.context.get_state(node, "model")
-        source_models = as_mapping(self.context.get_state(self.source, "model").get("models"))
-        commit = as_mapping(source_models.get(self.required.handle)).get("commit")
-        return model.compare_with_source(state, self.required.handle, self.source, commit)
-
-    def _plan_offer(self, receivers: Mapping[str, PlannedStep]) -> PlannedStep:
-        step = f"offer:model-{to_slug(self.required.handle)}"
-        if not self.context.is_present(self.source):
-            return hold_step(self.source, step)
-        want = offer.build_want(
-            name=self.step,
-            listen=[
-                str(receiver_step.ip)
-                for receiver_step in list_addresses(self.context.network, self.source)
-            ],
-            receivers={
-                node: receiver_step.decision.run for node, receiver_step in receivers.items()
-            },
-        )
-        waiting = [
-            node for node, receiver_step in receivers.items() if not receiver_step.decision.in_sync
-        ]
-        have = offer.remove_receivers(want, waiting)
-        return self.context.plan_step(self.source, step, want, have, offer.compare(have, want))
+def _read_observed(context: PlanContext, handle: str, source: str, node: str) -> model.Observed:
+    """All nodes must have the commit that the source has."""
+    source_model = context.read_observed(source, model.SPEC).models.get(handle)
+    commit = source_model.commit if source_model else None
+    observed = context.read_observed(node, model.SPEC)
+    return model.compare_with_source(observed, handle, source, commit)
 
 
 def find_pinned_revision(handle: str) -> str | None:
     """The revision that the catalogue knows of a checkpoint; None where it knows none."""
-    for entry in catalogue():
+    for entry in list_models():
         for checkpoint in entry.checkpoints:
             if checkpoint.handle == handle:
                 return checkpoint.revision

@@ -7,52 +7,28 @@ from dataclasses import dataclass, field
 
 from sparkform.errors import Problem
 from sparkform.fabric.network import Network
-from sparkform.fabric.topology import Cable
-from sparkform.plan.images import ImagePlan
+from sparkform.launch import Launch
+from sparkform.plan.links import LinkPlan
 from sparkform.plan.models import ModelsPlan
-from sparkform.plan.services import (
-    ServicePlan,
-)
+from sparkform.plan.nodes import NodeSteps
+from sparkform.plan.services import ServicePlan
 from sparkform.plan.steps import PlannedStep
-
-CHECK = "fabric_check"
-"""One instance a port: on a ring each node checks two cables."""
-
-
-@dataclass(frozen=True)
-class LinkPlan:
-    """One cable and its check from each end."""
-
-    cable: Cable
-    checks: Mapping[str, PlannedStep]
-
-
-@dataclass(frozen=True)
-class SwarmPlan:
-    """`members` holds every node, the head included; `network` is for services in the Swarm."""
-
-    members: Mapping[str, PlannedStep]
-    token: PlannedStep
-    labels: PlannedStep
-    network: PlannedStep | None = None
-
-    @property
-    def steps(self) -> tuple[PlannedStep, ...]:
-        steps = (*self.members.values(), self.token, self.labels)
-        return (*steps, self.network) if self.network else steps
+from sparkform.plan.swarm import SwarmPlan
+from sparkform.plan.transfer import Transfer
 
 
 @dataclass(frozen=True)
 class RackPlan:
-    """`nodes` maps each node to its own steps, the agent first. `images` by service; `keys` by the
-    node from which others fetch models or images."""
+    """`nodes` maps each node to its own steps, the agent first; `launches` each service to those of
+    its ranks. `images` by service; `keys` by the node from which others fetch models or images."""
 
     network: Network
-    nodes: Mapping[str, Mapping[str, PlannedStep]]
+    launches: Mapping[str, tuple[Launch, ...]] = field(default_factory=dict)
+    nodes: Mapping[str, NodeSteps] = field(default_factory=dict)
     links: tuple[LinkPlan, ...] = ()
     swarm: SwarmPlan | None = None
     models: ModelsPlan = field(default_factory=ModelsPlan)
-    images: Mapping[str, ImagePlan] = field(default_factory=dict)
+    images: Mapping[str, Transfer] = field(default_factory=dict)
     keys: Mapping[str, PlannedStep] = field(default_factory=dict)
     services: Mapping[str, ServicePlan] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
@@ -73,9 +49,7 @@ class RackPlan:
     def docker_nodes(self) -> tuple[str, ...]:
         """The nodes on which Docker is asked to start ranks: for the Swarm's, the head."""
         names: dict[str, None] = {}
-        for launch in (
-            rank_launch for service in self.services.values() for rank_launch in service.launches
-        ):
+        for launch in (launch for ranks in self.launches.values() for launch in ranks):
             if launch.runtime == "container":
                 names[launch.node] = None
             if launch.runtime == "swarm" and self.swarm:

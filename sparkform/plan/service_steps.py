@@ -1,8 +1,8 @@
 """The steps of one service, in order: which there are, on which nodes, and what each wants. Pure.
 
-PREPARATION are those that bring what a rank is started with; `stop_previous` ends what runs; then
-the ranks start (natively by a step of theirs), are recorded as a group, and are waited for until
-they are ready. A new kind of step is one row.
+PREPARATION brings what a rank is started with; `stop_previous` ends what runs; then the ranks start
+(natively by a step of theirs), are recorded as a group, and are waited for until they are ready. A
+new kind of step is one entry here.
 """
 
 from __future__ import annotations
@@ -10,55 +10,74 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, Generic
 
-from node.host.plain import as_mapping
-from node.steps.launch_peers import add_public_keys
-from sparkform.config import Declaration
-from sparkform.fabric.network import Network, Reports
-from sparkform.launch.places import get_service_folder, get_unit_name
+from node.ranks.capacity import PortDemand
+from node.steps import (
+    ObservedT,
+    StepSpec,
+    WantT,
+    group,
+    launch_files,
+    launch_keys,
+    launch_peers,
+    member,
+    native_guard,
+    native_nccl,
+    native_venv,
+    ready,
+    stop_previous,
+)
+from node.steps.launch_files import WantedFile, WantedSecret
+from sparkform.config import AnyService, Declaration
+from sparkform.launch.paths import get_service_folder, get_unit_name
 from sparkform.launch.records import Launch, LaunchFile
 from sparkform.plan import native_steps
+from sparkform.plan.context import PlanContext
 from sparkform.plan.launch_differences import summarize_launch
 from sparkform.plan.readiness import build_ready_want
-from sparkform.plan.steps import StackName
-
-Wants = Mapping[str, Mapping[str, Any]]
-"""By node."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceInputs:
-    """What a service's steps follow from. `checked` are the runs of the steps that a step AFTER
-    makes sure of."""
+    """What a service's steps follow from. `checked` names the runs of the steps that the last stage
+    verifies."""
 
-    declaration: Declaration
-    stack: StackName
-    network: Network
-    reports: Reports
+    context: PlanContext
     service: str
     launches: tuple[Launch, ...]
-    checked: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    checked: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
     @property
-    def owner(self) -> str:
-        return f"{self.stack.project}/{self.stack.stack}"
+    def declared(self) -> AnyService:
+        """The service as the stack file declares it."""
+        return self.context.declaration.services[self.service]
 
 
 @dataclass(frozen=True)
-class ServiceStepKind:
-    """One kind of step. `wants` gets the token of the service's run; those BEFORE get none.
-    `beside` adds what other nodes report to what a node sees. A step `of_node` is one for all that
-    the node ever serves."""
+class ServiceStepKind(Generic[WantT, ObservedT]):
+    """One kind of step. `wants`, by node, gets the token of the service's run; those of PREPARATION
+    get none. `add_other_nodes` adds what other nodes report to what a node reports. A shared step
+    is one for all services of its node."""
 
-    kind: str
-    wants: Callable[[ServiceInputs, str], Wants]
-    add_other_nodes: Callable[[ServiceInputs, Mapping[str, Any]], Mapping[str, Any]] | None = None
+    spec: StepSpec[WantT, ObservedT, Any]
+    wants: Callable[[ServiceInputs, str], Mapping[str, WantT]]
+    add_other_nodes: Callable[[ServiceInputs, ObservedT], ObservedT] | None = None
     is_shared: bool = False
+
+    @property
+    def kind(self) -> str:
+        return self.spec.name
 
     def get_step_name(self, service: str) -> str:
         """The step's name on a node."""
         return self.kind if self.is_shared else f"{self.kind}:{service}"
+
+    def read_observed(self, inputs: ServiceInputs, node: str) -> ObservedT:
+        """What the rack reports of the step on a node."""
+        step = self.get_step_name(inputs.service)
+        observed = inputs.context.read_observed(node, self.spec, step)
+        return self.add_other_nodes(inputs, observed) if self.add_other_nodes else observed
 
 
 def get_node_path(launch: Launch, file: LaunchFile) -> str:
@@ -69,149 +88,141 @@ def get_node_path(launch: Launch, file: LaunchFile) -> str:
     return f"{get_service_folder(launch.service)}/files/{PurePosixPath(file.path).name}"
 
 
-def _plan_launch_keys(inputs: ServiceInputs, token: str) -> Wants:
+def _plan_launch_keys(inputs: ServiceInputs, token: str) -> dict[str, launch_keys.Want]:
     """A rank has one private key: the head's is a client's, a worker's is its host's."""
     return {
-        launch.node: {"service": inputs.service, "path": key.source, "mode": key.mode}
+        launch.node: launch_keys.Want(inputs.service, key.source, key.mode)
         for launch in inputs.launches
         for key in launch.keys
         if not key.speaks_for
     }
 
 
-def _plan_launch_peers(inputs: ServiceInputs, token: str) -> Wants:
+def _plan_launch_peers(inputs: ServiceInputs, token: str) -> dict[str, launch_peers.Want]:
     return {
-        launch.node: {
-            "service": inputs.service,
-            "path": key.source,
-            "mode": key.mode,
-            "kind": key.kind,
-            "hosts": dict(key.speaks_for),
-        }
+        launch.node: launch_peers.Want(
+            inputs.service, key.source, key.mode, key.kind, dict(key.speaks_for)
+        )
         for launch in inputs.launches
         for key in launch.keys
         if key.speaks_for
     }
 
 
-def _add_public_keys(inputs: ServiceInputs, state: Mapping[str, Any]) -> Mapping[str, Any]:
+def _add_public_keys(
+    inputs: ServiceInputs, observed: launch_peers.Observed
+) -> launch_peers.Observed:
     """By node, as far as they are made."""
-    step = LAUNCH_KEYS.get_step_name(inputs.service)
-    wants = _plan_launch_keys(inputs, "")
-    keys = {
-        node: as_mapping(as_mapping(inputs.reports[node].steps.get(step)).get("keys")).get(
-            want["path"]
-        )
-        for node, want in wants.items()
-    }
-    return add_public_keys(
-        state, {node: as_mapping(node_key).get("public") for node, node_key in keys.items()}
-    )
+    keys = {}
+    for node, want in _plan_launch_keys(inputs, "").items():
+        pairs = LAUNCH_KEYS.read_observed(inputs, node).keys
+        keys[node] = pairs[want.path].public if want.path in pairs else None
+    return launch_peers.add_public_keys(observed, keys)
 
 
-def _plan_launch_files(inputs: ServiceInputs, token: str) -> Wants:
+def _plan_launch_files(inputs: ServiceInputs, token: str) -> dict[str, launch_files.Want]:
     """Swarm carries files by itself. Its secrets it never tells again: a node's copy is what tells
     whether the stack's is another one."""
     wants = {launch.node: _build_files_want(launch) for launch in inputs.launches}
-    return {node: want for node, want in wants.items() if want["files"] or want["secrets"]}
+    return {node: want for node, want in wants.items() if want.files or want.secrets}
 
 
-def _build_files_want(launch: Launch) -> Mapping[str, Any]:
+def _build_files_want(launch: Launch) -> launch_files.Want:
     files = () if launch.runtime == "swarm" else launch.files
-    return {
-        "service": launch.service,
-        "files": [
-            {"path": get_node_path(launch, file), "mode": file.mode, "text": file.text}
-            for file in files
-        ],
-        "secrets": [
-            {"secret": file.secret, "path": file.source, "mode": file.mode}
-            for file in launch.secrets
-        ],
-    }
+    return launch_files.Want(
+        launch.service,
+        tuple(WantedFile(get_node_path(launch, file), file.mode, file.text) for file in files),
+        tuple(WantedSecret(file.secret, file.source, file.mode) for file in launch.secrets),
+    )
 
 
-def _plan_stop_previous(inputs: ServiceInputs, token: str) -> Wants:
+def _plan_stop_previous(inputs: ServiceInputs, token: str) -> dict[str, stop_previous.Want]:
     """On each node of a rank; for Swarm on the head too, which alone can end Swarm services."""
     ranks = {launch.node: launch for launch in inputs.launches}
     is_swarm = inputs.launches[0].runtime == "swarm"
-    nodes = dict.fromkeys([*((inputs.declaration.head.name,) if is_swarm else ()), *ranks])
+    nodes = dict.fromkeys([*((inputs.context.declaration.head.name,) if is_swarm else ()), *ranks])
     return {node: _build_stop_want(inputs.service, token, ranks.get(node)) for node in nodes}
 
 
-def _build_stop_want(service: str, token: str, launch: Launch | None) -> Mapping[str, Any]:
-    ports = launch.ports if launch else ()
-    return {
-        "service": service,
-        "token": token,
-        "rank": launch.rank if launch else None,
-        "ports": [
-            {"number": port.number, "address": port.address, "purpose": port.purpose}
-            for port in ports
-        ],
-        "launch": summarize_launch(launch) if launch else None,
-    }
+def _build_stop_want(service: str, token: str, launch: Launch | None) -> stop_previous.Want:
+    if launch is None:
+        return stop_previous.Want(service, token, None, (), None)
+    ports = tuple(
+        PortDemand(number=port.number, address=port.address, purpose=port.purpose)
+        for port in launch.ports
+    )
+    return stop_previous.Want(service, token, launch.rank, ports, summarize_launch(launch))
 
 
-def _plan_member(inputs: ServiceInputs, token: str) -> Wants:
+def _plan_member(inputs: ServiceInputs, token: str) -> dict[str, member.Want]:
     return {
-        launch.node: {
-            "service": inputs.service,
-            "token": token,
-            "rank": launch.rank,
-            "owner": inputs.owner,
-            "unit": get_unit_name(inputs.service),
-        }
+        launch.node: member.Want(
+            service=inputs.service,
+            token=token,
+            rank=launch.rank,
+            owner=str(inputs.context.stack),
+            unit=get_unit_name(inputs.service),
+        )
         for launch in inputs.launches
         if launch.runtime == "native"
     }
 
 
-def _plan_native(kind: str) -> Callable[[ServiceInputs, str], Wants]:
-    """The step of that kind, on the nodes that need it."""
+def _plan_native(want_type: type[WantT]) -> Callable[[ServiceInputs, str], Mapping[str, WantT]]:
+    """The step with such a want, on the nodes that need it."""
 
-    def plan_wants(inputs: ServiceInputs, token: str) -> Wants:
-        planned = native_steps.plan_native_wants(inputs.declaration, inputs.service, inputs.reports)
-        native_wants = {node: _find_kind(kind, steps) for node, steps in planned.items()}
-        return {node: want for node, want in native_wants.items() if want is not None}
+    def plan_wants(inputs: ServiceInputs, token: str) -> dict[str, WantT]:
+        planned = native_steps.plan_native_wants(
+            inputs.context.declaration, inputs.service, inputs.context.reports
+        )
+        return {
+            node: want
+            for node, wants in planned.items()
+            for want in wants.values()
+            if isinstance(want, want_type)
+        }
 
     return plan_wants
 
 
-def _find_kind(kind: str, steps: Wants) -> Mapping[str, Any] | None:
-    return next((want for step, want in steps.items() if step.partition(":")[0] == kind), None)
-
-
-def _plan_ready(inputs: ServiceInputs, token: str) -> Wants:
+def _plan_ready(inputs: ServiceInputs, token: str) -> dict[str, ready.Want]:
+    context, launches = inputs.context, inputs.launches
     want = build_ready_want(
-        inputs.declaration, inputs.service, inputs.launches, inputs.network, token, inputs.checked
+        context.declaration, inputs.service, launches, context.network, token, inputs.checked
     )
     return {launch.node: want for launch in inputs.launches}
 
 
-def _plan_group(inputs: ServiceInputs, token: str) -> Wants:
-    ranks = [launch.rank for launch in inputs.launches]
-    want = {"service": inputs.service, "token": token, "ranks": ranks}
-    return {inputs.declaration.head.name: want}
+def _plan_group(inputs: ServiceInputs, token: str) -> dict[str, group.Want]:
+    ranks = tuple(launch.rank for launch in inputs.launches)
+    return {inputs.context.declaration.head.name: group.Want(inputs.service, token, ranks)}
 
 
-LAUNCH_KEYS = ServiceStepKind("launch_keys", _plan_launch_keys)
-LAUNCH_PEERS = ServiceStepKind("launch_peers", _plan_launch_peers, _add_public_keys)
-LAUNCH_FILES = ServiceStepKind("launch_files", _plan_launch_files)
-GUARD = ServiceStepKind(native_steps.GUARD, _plan_native(native_steps.GUARD))
-PREPARATION: Sequence[ServiceStepKind] = (
-    ServiceStepKind(native_steps.VENV, _plan_native(native_steps.VENV), is_shared=True),
-    ServiceStepKind(native_steps.NCCL, _plan_native(native_steps.NCCL), is_shared=True),
+AnyKind = ServiceStepKind[Any, Any]
+LAUNCH_KEYS = ServiceStepKind(launch_keys.SPEC, _plan_launch_keys)
+LAUNCH_PEERS = ServiceStepKind(launch_peers.SPEC, _plan_launch_peers, _add_public_keys)
+LAUNCH_FILES = ServiceStepKind(launch_files.SPEC, _plan_launch_files)
+GUARD = ServiceStepKind(native_guard.SPEC, _plan_native(native_guard.Want))
+PREPARATION: Sequence[AnyKind] = (
+    ServiceStepKind(native_venv.SPEC, _plan_native(native_venv.Want), is_shared=True),
+    ServiceStepKind(native_nccl.SPEC, _plan_native(native_nccl.Want), is_shared=True),
     GUARD,
     LAUNCH_KEYS,
     LAUNCH_PEERS,
     LAUNCH_FILES,
 )
-STOP_PREVIOUS = ServiceStepKind("stop_previous", _plan_stop_previous)
-MEMBER = ServiceStepKind("member", _plan_member)
-GROUP = ServiceStepKind("group", _plan_group)
-READY = ServiceStepKind("ready", _plan_ready)
-QUERIED = (GUARD, LAUNCH_KEYS, LAUNCH_PEERS, LAUNCH_FILES, STOP_PREVIOUS, MEMBER)
+STOP_PREVIOUS = ServiceStepKind(stop_previous.SPEC, _plan_stop_previous)
+MEMBER = ServiceStepKind(member.SPEC, _plan_member)
+GROUP = ServiceStepKind(group.SPEC, _plan_group)
+READY = ServiceStepKind(ready.SPEC, _plan_ready)
+QUERIED: Sequence[AnyKind] = (
+    GUARD,
+    LAUNCH_KEYS,
+    LAUNCH_PEERS,
+    LAUNCH_FILES,
+    STOP_PREVIOUS,
+    MEMBER,
+)
 """Kinds that look at a node on behalf of a service."""
 
 
@@ -228,11 +239,6 @@ def list_requests(declaration: Declaration, node: str) -> dict[str, Mapping[str,
     }
 
 
-def _list_queried_kinds(
-    declaration: Declaration, service: str, node: str
-) -> Sequence[ServiceStepKind]:
-    return (
-        QUERIED
-        if node in [service_node.name for service_node in declaration.list_service_nodes(service)]
-        else (STOP_PREVIOUS,)
-    )
+def _list_queried_kinds(declaration: Declaration, service: str, node: str) -> Sequence[AnyKind]:
+    has_rank = node in [member.name for member in declaration.list_service_nodes(service)]
+    return QUERIED if has_rank else (STOP_PREVIOUS,)

@@ -1,31 +1,30 @@
-"""Every declared service as steps and a token, decided from launches and facts. Pure."""
+"""Every declared service as steps and a token, decided from launches and reports. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from node.host.plain import as_list, as_mapping
+from node.steps import ObservedT, WantT
 from sparkform.fabric.links import build_run_reference
-from sparkform.fabric.network import Reports
 from sparkform.launch.records import Launch
-from sparkform.plan.disturbance import ServicesByNode, get_disturbance
-from sparkform.plan.groups import RankObject, ServiceRun, ServiceState, decide_run
+from sparkform.plan.context import PlanContext
+from sparkform.plan.disturbance import list_stopping_steps
 from sparkform.plan.launch_differences import describe_differences, summarize_launch
+from sparkform.plan.runs import ServiceRun, decide_run
+from sparkform.plan.secrets import StackSecrets
+from sparkform.plan.service_state import get_service_state, read_started_launch
 from sparkform.plan.service_steps import (
     GROUP,
     MEMBER,
     PREPARATION,
     READY,
     STOP_PREVIOUS,
+    AnyKind,
     ServiceInputs,
     ServiceStepKind,
 )
 from sparkform.plan.steps import PlannedStep
-from sparkform.report.receipts import Json, parse_receipt
-
-StepMaker = Callable[[str, str, Json, Json], PlannedStep]
-"""Node, step, want and what is seen to the planned step."""
 
 
 @dataclass(frozen=True)
@@ -56,143 +55,100 @@ class ServicePlan:
         return tuple(step for stage in stages for step in stage.steps.values())
 
 
+def plan_services(
+    context: PlanContext,
+    launches: Mapping[str, tuple[Launch, ...]],
+    rack_steps: Sequence[PlannedStep],
+    secrets: StackSecrets,
+) -> dict[str, ServicePlan]:
+    """By name. `rack_steps` are those of the rack itself, some of which may stop a service."""
+    return {
+        name: _ServicePlanner(
+            ServiceInputs(context=context, service=name, launches=ranks),
+            secrets.list_stale(ranks, context.reports),
+        ).plan(list_stopping_steps(name, rack_steps))
+        for name, ranks in launches.items()
+    }
+
+
 @dataclass(frozen=True)
-class ServicePlanner:
-    """Plans one service: `stale` are the secrets that its nodes have otherwise than the stack."""
+class _ServicePlanner:
+    """Plans one service. `stale_secrets` are those of which its nodes have an older value."""
 
     inputs: ServiceInputs
-    make_step: StepMaker
     stale_secrets: Collection[str] = ()
 
-    def plan_preparation(self) -> tuple[StepStage, ...]:
-        """The steps that bring what a rank is started with."""
-        return self._plan_stages(PREPARATION, "")
-
-    def plan(
-        self, preparation: tuple[StepStage, ...], stopping_steps: Sequence[PlannedStep]
-    ) -> ServicePlan:
-        """`stopping` are the steps of today that stop the service."""
+    def plan(self, stopping_steps: Sequence[PlannedStep]) -> ServicePlan:
+        """`stopping_steps` are the steps of the rack that stop the service."""
+        preparation = self._plan_stages(PREPARATION, "")
         run = self._decide_run(preparation, stopping_steps)
-        stop_previous, members = self._plan_stages((STOP_PREVIOUS, MEMBER), run.token)
-        group = self._plan_stage(GROUP, run.token)
+        stop_previous, members, group = self._plan_stages((STOP_PREVIOUS, MEMBER, GROUP), run.token)
+        ready = self._with_checked_steps(group)._plan_stage(READY, run.token)
         return ServicePlan(
             launches=self.inputs.launches,
-            models=self.inputs.declaration.services[self.inputs.service].fetched_models,
+            models=self.inputs.declared.fetched_models,
             token=run.token,
             preparation=preparation,
             stop_previous=stop_previous,
             members=members,
-            after=(group, self._with_checked_steps(group)._plan_stage(READY, run.token)),
+            after=(group, ready),
             lines=tuple(f"service {self.inputs.service}: {line}" for line in run.lines),
         )
 
-    def _with_checked_steps(self, started: StepStage) -> ServicePlanner:
-        """The planner of what makes sure of these steps: it runs again when they do."""
-        owner = self.inputs.stack.owner
+    def _with_checked_steps(self, stage: StepStage) -> _ServicePlanner:
+        """The planner of a stage that verifies these steps: it runs again when they do."""
+        owner = self.inputs.context.stack.owner
         checked = {
             f"{node} {step.step}": build_run_reference(owner(node, step.step), step.decision)
-            for node, step in started.steps.items()
+            for node, step in stage.steps.items()
         }
         return replace(self, inputs=replace(self.inputs, checked=checked))
 
-    def _plan_stages(self, kinds: Iterable[ServiceStepKind], token: str) -> tuple[StepStage, ...]:
+    def _plan_stages(self, kinds: Iterable[AnyKind], token: str) -> tuple[StepStage, ...]:
         return tuple(self._plan_stage(kind, token) for kind in kinds)
 
-    def _plan_stage(self, kind: ServiceStepKind, token: str) -> StepStage:
-        step = kind.get_step_name(self.inputs.service)
-        wants = kind.wants(self.inputs, token)
-        return StepStage(
-            kind.kind, {node: self._plan_step(kind, node, step, wants[node]) for node in wants}
-        )
-
-    def _plan_step(self, kind: ServiceStepKind, node: str, step: str, want: Json) -> PlannedStep:
-        state = as_mapping(self.inputs.reports[node].steps.get(step))
-        return self.make_step(
-            node,
-            step,
-            want,
-            kind.add_other_nodes(self.inputs, state) if kind.add_other_nodes else state,
-        )
+    def _plan_stage(self, kind: ServiceStepKind[WantT, ObservedT], token: str) -> StepStage:
+        context, step = self.inputs.context, kind.get_step_name(self.inputs.service)
+        steps = {
+            node: context.plan_step(
+                node, kind.spec, want, step=step, observed=kind.read_observed(self.inputs, node)
+            )
+            for node, want in kind.wants(self.inputs, token).items()
+        }
+        return StepStage(kind.kind, steps)
 
     def _decide_run(
-        self, preparation: tuple[StepStage, ...], stopping_steps: Sequence[PlannedStep]
+        self, preparation: Sequence[StepStage], stopping_steps: Sequence[PlannedStep]
     ) -> ServiceRun:
-        inputs = self.inputs
-        preparation_steps = [step for stage in preparation for step in stage.steps.values()]
-        stopped = [
-            f"{disturbing_step.node} {disturbing_step.step} changes, so it is stopped first "
-            f"and started again"
-            for disturbing_step in [
-                *stopping_steps,
-                *(step for step in preparation_steps if get_disturbance(step) != "none"),
-            ]
+        prepared = [step for stage in preparation for step in stage.steps.values()]
+        disturbing = [step for step in prepared if step.disturbance != "none"]
+        stop_reasons = [
+            f"{step.node} {step.step} changes, so it is stopped first and started again"
+            for step in (*stopping_steps, *disturbing)
         ]
-        stopped += [
+        stop_reasons += [
             f"{secret} differs, will be started anew with it" for secret in self.stale_secrets
         ]
-        state = get_service_state(inputs.service, inputs.reports, inputs.declaration.head.name)
-        return decide_run(inputs.launches, state, self._describe_differences(), stopped)
+        context = self.inputs.context
+        state = get_service_state(
+            self.inputs.service, context.reports, context.declaration.head.name
+        )
+        differences = self._describe_launch_differences()
+        return decide_run(
+            self.inputs.launches, state, differences, stop_reasons, self._compute_next_run()
+        )
 
-    def _describe_differences(self) -> list[str]:
+    def _compute_next_run(self) -> int:
+        """It differs wherever that of one node does: the sum of those of all that take part."""
+        head = self.inputs.context.declaration.head.name
+        nodes = {head, *(launch.node for launch in self.inputs.launches)}
+        return sum(self.inputs.context.reports[node].next_run for node in nodes)
+
+    def _describe_launch_differences(self) -> list[str]:
         """What differs from the launches that `stop_previous` keeps, each phrase once."""
         phrases: dict[str, None] = {}
         for launch in self.inputs.launches:
-            receipt = _get_receipt_want(
-                self.inputs.reports, launch.node, STOP_PREVIOUS.get_step_name(launch.service)
-            )
-            phrases |= dict.fromkeys(
-                describe_differences(as_mapping(receipt.get("launch")), summarize_launch(launch))
-            )
+            started = read_started_launch(self.inputs.context.reports, launch.node, launch.service)
+            differences = describe_differences(started, summarize_launch(launch))
+            phrases |= dict.fromkeys(differences)
         return list(phrases)
-
-
-def get_service_state(service: str, reports: Reports, head: str) -> ServiceState:
-    """What the nodes report of a service, those that it has left included."""
-    step = STOP_PREVIOUS.get_step_name(service)
-    objects = [
-        rank_object for node in reports for rank_object in _list_rank_objects(node, reports, step)
-    ]
-    recorded_tokens = [
-        str(_get_receipt_want(reports, node, step).get("token", "")) for node in reports
-    ]
-    completed = _get_receipt_want(reports, head, GROUP.get_step_name(service)).get("token")
-    used_tokens = tuple(token for token in [*recorded_tokens, str(completed or "")] if token)
-    return ServiceState(tuple(objects), used_tokens, str(completed) if completed else None)
-
-
-def list_services_by_node(services: Mapping[str, ServiceState], reports: Reports) -> ServicesByNode:
-    """By node: the services of which something runs on it."""
-    return {
-        node: tuple(name for name, state in services.items() if state.is_running_on(node))
-        for node in reports
-    }
-
-
-def _list_rank_objects(node: str, reports: Reports, step: str) -> list[RankObject]:
-    if node not in reports:
-        return []
-    rank_objects = map(
-        as_mapping, as_list(as_mapping(reports[node].steps.get(step)).get("members"))
-    )
-    return [
-        RankObject(
-            node,
-            str(rank_object["kind"]),
-            _parse_rank(rank_object),
-            str(rank_object["token"]),
-            bool(rank_object["alive"]),
-        )
-        for rank_object in rank_objects
-    ]
-
-
-def _parse_rank(member: Mapping[str, object]) -> int:
-    rank = str(member["rank"])
-    return int(rank) if rank.isdigit() else -1
-
-
-def _get_receipt_want(reports: Reports, node: str, step: str) -> Mapping[str, object]:
-    """The want of the step's receipt; empty where there is none."""
-    text = reports[node].receipts.get(step) if node in reports else None
-    receipt = parse_receipt(text)
-    return as_mapping(receipt.want) if receipt else {}

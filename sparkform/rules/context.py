@@ -15,6 +15,7 @@ from sparkform.rules.settings import ServiceSettings, Setting, read_settings, re
 
 if TYPE_CHECKING:
     from sparkform.catalogue.describe import DescribedModel
+    from sparkform.fabric.network import Network
     from sparkform.launch import Launch
     from sparkform.report.facts import NodeReport  # it imports the SSH client
 
@@ -47,15 +48,17 @@ def list_ranks(launches: Sequence[Launch]) -> tuple[PlannedRank, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """`documents` holds what each node reported; None: nobody looked.
+    """`reports` holds what each node reported; None where no node was observed.
 
-    `secrets` are the names of the secrets that the stack has, None if that is not known. `ranks`
-    are each service's planned members, None where launches are not planned.
+    `secrets` are the names of the secrets that the stack has, None if that is not known.
+    `planned_network` and `ranks` (each service's planned members) come from the rack's plan, None
+    where nothing is planned.
     """
 
     declaration: Declaration
     reports: Mapping[str, NodeReport] | None = None
     secrets: frozenset[str] | None = None
+    planned_network: Network | None = None
     ranks: Mapping[str, Sequence[PlannedRank]] | None = None
     catalogue: RulesCatalogue = field(default_factory=PackagedCatalogue)
 
@@ -63,6 +66,15 @@ class Context:
     def services(self) -> tuple[ServiceView, ...]:
         """All services in the order of the stack file."""
         return tuple(ServiceView(self, name) for name in self.declaration.services)
+
+    @cached_property
+    def network(self) -> Network | None:
+        """The rack's addresses as planned; None where no node was observed."""
+        if self.planned_network is not None or self.reports is None:
+            return self.planned_network
+        from sparkform.fabric.network import plan_network
+
+        return plan_network(self.declaration, self.reports)[0]
 
     @property
     def topology(self) -> str:
@@ -91,7 +103,7 @@ class ServiceView:
         """Its path in the stack file."""
         return f"services.{self.name}"
 
-    def path(self, key: str) -> str:
+    def get_path(self, key: str) -> str:
         """The path of one of its keys."""
         return f"{self.base_path}.{key}"
 
@@ -131,7 +143,7 @@ class ServiceView:
 
     def find_image_figure(self, figure: str) -> object:
         """What the catalogue knows of its image, None if nothing."""
-        image = self.context.catalogue.image(self.image) if self.image else None
+        image = self.context.catalogue.find_image(self.image) if self.image else None
         figure_entry = image.figures.get(figure) if image else None
         return figure_entry.value if figure_entry else None
 

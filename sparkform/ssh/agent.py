@@ -14,6 +14,8 @@ import zipfile
 from pathlib import Path
 
 SOURCES = Path(__file__).parents[2] / "node"
+# Modules, and the tables beside them.
+SUFFIXES = (".py", ".csv")
 # The oldest time that a zip can hold.
 _TIME = (1980, 1, 1, 0, 0, 0)
 _MAIN = "import sys\nfrom node.__main__ import main\nsys.exit(main(sys.argv[1:]))\n"
@@ -37,7 +39,8 @@ def build_zipapp(sources: Path = SOURCES) -> bytes:
     """The bytes of the zipapp that holds the package in `sources`."""
     texts = {
         f"node/{path.relative_to(sources).as_posix()}": path.read_bytes()
-        for path in sources.rglob("*.py")
+        for path in sources.rglob("*")
+        if path.suffix in SUFFIXES
     }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:

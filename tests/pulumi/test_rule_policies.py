@@ -31,96 +31,101 @@ for token, name, props in json.loads({declared!r}):
 """
 
 
-def program(stack: Path, second: dict[str, object] | None = None, end: str = "") -> str:
+def build_program(stack: Path, second: dict[str, object] | None = None, end: str = "") -> str:
     """A program that registers a stack's components with their props and no children."""
-    spec = load_stack(stack)
-    name = next(iter(spec.services))
-    first = build_service_props(spec, name, ())
+    declaration = load_stack(stack)
+    name = next(iter(declaration.services))
+    service_props = build_service_props(declaration, name, ())
     declared = [
-        ["sparkform:index:Rack", "rack", build_rack_props(spec, ())],
-        ["sparkform:index:InferenceService", name, first],
+        ["sparkform:index:Rack", "rack", build_rack_props(declaration, ())],
+        ["sparkform:index:InferenceService", name, service_props],
     ]
     if second is not None:
-        other = first | {"name": "second", "service": first["service"] | second}
-        declared.append(["sparkform:index:InferenceService", "second", other])
+        second_service = service_props["service"] | second
+        second_props = service_props | {"name": "second", "service": second_service}
+        declared.append(["sparkform:index:InferenceService", "second", second_props])
     return PROGRAM.format(declared=json.dumps(declared), end=end)
 
 
 @pytest.fixture
-def checked(project: Project) -> Project:
+def project_with_pack(project: Project) -> Project:
     """A project whose pack finds this tree's own packages."""
     project.extra["PYTHONPATH"] = str(ROOT)
     return project
 
 
-def policies_of(said: str) -> str:
+def find_policies(output: str) -> str:
     """What stands under `Policies:`."""
-    return said.split("\nPolicies:\n")[1].split("\nDiagnostics:\n")[0]
+    return output.split("\nPolicies:\n")[1].split("\nDiagnostics:\n")[0]
 
 
-def flat(text: str) -> str:
+def join_lines(text: str) -> str:
     return " ".join(text.split())
 
 
-def preview(project: Project, *options: str | Path) -> tuple[int, str]:
-    done = project.run("preview", "--policy-pack", PACK, *options)
-    return done.returncode, done.stdout
+def run_preview(project: Project, *options: str | Path) -> tuple[int, str]:
+    result = project.run("preview", "--policy-pack", PACK, *options)
+    return result.returncode, result.stdout
 
 
-def test_graphs_with_auto_are_refused_with_sentence_and_remedy(checked: Project) -> None:
-    checked.program(program(BAD))
-    code, said = preview(checked)
-    told = flat(policies_of(said))
+def test_graphs_with_auto_are_refused_with_sentence_and_remedy(project_with_pack: Project) -> None:
+    project_with_pack.program(build_program(BAD))
+    code, output = run_preview(project_with_pack)
+    policies = join_lines(find_policies(output))
     assert code != 0
-    assert "[mandatory]" in told
-    assert "trt-graph-auto-allreduce" in told
-    assert "The service must not combine CUDA graphs with allReduce AUTO on several nodes" in told
-    assert "Write: allReduce: NCCL" in told
+    assert "[mandatory]" in policies
+    assert "trt-graph-auto-allreduce" in policies
+    assert "CUDA graphs with allReduce AUTO hang or corrupt results on several nodes." in policies
+    assert "Set `allReduce: NCCL`." in policies
 
 
-def test_with_nccl_the_preview_passes(checked: Project) -> None:
-    checked.program(program(GOOD))
-    code, said = preview(checked)
-    assert code == 0, said
-    assert "must not combine" not in said
-    assert "sparkform@v" in said, "the pack was asked"
+def test_with_nccl_the_preview_passes(project_with_pack: Project) -> None:
+    project_with_pack.program(build_program(GOOD))
+    code, output = run_preview(project_with_pack)
+    assert code == 0, output
+    assert "hang or corrupt" not in output
+    assert "sparkform@v" in output, "the pack was asked"
 
 
 def test_a_waiver_shows_its_warning_and_lets_the_preview_pass(
-    checked: Project, tmp_path: Path
+    project_with_pack: Project, tmp_path: Path
 ) -> None:
     waived = tmp_path / "Pulumi.waived.yaml"
     waiver = "    waive: [{rule: trt-graph-auto-allreduce, reason: We look for a fault.}]"
     waived.write_text(BAD.read_text().replace("    fabric:", f"{waiver}\n    fabric:"))
-    checked.program(program(waived))
-    code, said = preview(checked)
-    assert code == 0, said
-    told = flat(policies_of(said))
-    assert "[advisory]" in told
-    assert "waived-rules" in told
-    assert "(waived: We look for a fault.)" in told
+    project_with_pack.program(build_program(waived))
+    code, output = run_preview(project_with_pack)
+    assert code == 0, output
+    policies = join_lines(find_policies(output))
+    assert "[advisory]" in policies
+    assert "waived-rules" in policies
+    assert "(waived: We look for a fault.)" in policies
 
 
 def test_the_violation_is_shown_when_the_program_registers_and_then_fails(
-    checked: Project,
+    project_with_pack: Project,
 ) -> None:
-    checked.program(program(BAD, end="raise SystemExit('refused by the rules')"))
-    code, said = preview(checked)
+    project_with_pack.program(build_program(BAD, end="raise SystemExit('refused by the rules')"))
+    code, output = run_preview(project_with_pack)
     assert code != 0
-    assert "Write: allReduce: NCCL" in flat(policies_of(said))
+    assert "Set `allReduce: NCCL`." in join_lines(find_policies(output))
 
 
-def test_policy_config_changes_a_rules_weight(checked: Project, tmp_path: Path) -> None:
+def test_policy_config_changes_a_rules_weight(project_with_pack: Project, tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"trt-graph-auto-allreduce": "advisory"}))
-    checked.program(program(BAD))
-    code, said = preview(checked, "--policy-pack-config", config)
-    assert code == 0, said
-    assert "must not combine" in flat(policies_of(said))
+    project_with_pack.program(build_program(BAD))
+    code, output = run_preview(project_with_pack, "--policy-pack-config", config)
+    assert code == 0, output
+    assert "hang or corrupt" in join_lines(find_policies(output))
 
 
-def test_two_services_that_clash_are_refused_by_the_stack_policy(checked: Project) -> None:
-    checked.program(program(GOOD, second={"port": 8356}))
-    code, said = preview(checked)
+def test_two_services_that_clash_are_refused_by_the_stack_policy(
+    project_with_pack: Project,
+) -> None:
+    project_with_pack.program(build_program(GOOD, second={"port": 8356}))
+    code, output = run_preview(project_with_pack)
     assert code != 0
-    assert "The service must not open port 2233 on nodes where" in flat(policies_of(said))
+    assert "Port 2233 is taken by the container's SSH server of" in join_lines(
+        find_policies(output)
+    )

@@ -14,13 +14,15 @@ import yaml
 
 from sparkform.report.recording import FACTS_VARIABLE
 from tests.support.constructed import FOLDER, SOURCE_RECORDINGS
-from tests.support.deployment import ROOT, Deployment, PulumiOutcome
+from tests.support.deployment import ROOT, Deployment
 
 STACKS = tuple(SOURCE_RECORDINGS)
 
 
 @pytest.fixture
-def deployed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch) -> Deployment:
+def deployment(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Deployment:
     """The stack of that file on a state of its own; only its facts are at hand."""
     stack: str = request.param
     monkeypatch.setenv(FACTS_VARIABLE, str(FOLDER / f"{stack}.json"))
@@ -28,34 +30,36 @@ def deployed(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch) -> Dep
     (tmp_path / "state").mkdir()
     shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
     cluster, services = declared["sparkform:cluster"], declared["sparkform:services"]
-    made = Deployment(tmp_path, cluster, stack, services=services)
-    done = made.pulumi("stack", "init", stack, "--no-select", "--cwd", str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    return made
+    deployment = Deployment(tmp_path, cluster, stack, services=services)
+    result = deployment.run_pulumi("stack", "init", stack, "--no-select", "--cwd", str(tmp_path))
+    assert result.returncode == 0, result.stderr
+    return deployment
 
 
-def planned(stack: str) -> list[str]:
+def read_planned_lines(stack: str) -> list[str]:
     """Every line of the golden plan, sorted."""
-    found = json.loads((FOLDER / f"{stack}.plan.json").read_text())
-    return sorted(line for one in (*found["services"], *found["steps"]) for line in one["lines"])
+    plan = json.loads((FOLDER / f"{stack}.plan.json").read_text())
+    return sorted(line for row in (*plan["services"], *plan["steps"]) for line in row["lines"])
 
 
-@pytest.mark.parametrize("deployed", STACKS, indirect=True)
-def test_a_stack_file_previews_without_any_machine_as_its_golden_plan_says(deployed) -> None:
-    done: PulumiOutcome = deployed.preview()
-    assert done.messages == planned(deployed.stack)
-    assert set(done.operations.values()) == {"create"}
+@pytest.mark.parametrize("deployment", STACKS, indirect=True)
+def test_a_stack_file_previews_without_any_machine_as_its_golden_plan_says(
+    deployment: Deployment,
+) -> None:
+    outcome = deployment.preview()
+    assert outcome.messages == read_planned_lines(deployment.stack)
+    assert set(outcome.operations.values()) == {"create"}
 
 
-@pytest.mark.parametrize("deployed", STACKS[:1], indirect=True)
-def test_up_is_refused_with_recorded_facts(deployed) -> None:
-    done: PulumiOutcome = deployed.run("up", "--yes", "--skip-preview")
-    assert done.exit_code != 0
-    assert "recorded facts are for previews only" in "\n".join(done.errors)
+@pytest.mark.parametrize("deployment", STACKS[:1], indirect=True)
+def test_up_is_refused_with_recorded_facts(deployment: Deployment) -> None:
+    outcome = deployment.run("up", "--yes", "--skip-preview")
+    assert outcome.exit_code != 0
+    assert "recorded facts are for previews only" in "\n".join(outcome.errors)
 
 
-@pytest.mark.parametrize("deployed", STACKS[:1], indirect=True)
-def test_another_address_shows_in_the_preview(deployed) -> None:
+@pytest.mark.parametrize("deployment", STACKS[:1], indirect=True)
+def test_another_address_shows_in_the_preview(deployment: Deployment) -> None:
     """The control: the comparison sees one changed value."""
-    deployed.cluster["nodes"][1]["index"] = 5
-    assert deployed.preview().said != planned("spark")
+    deployment.cluster["nodes"][1]["index"] = 5
+    assert deployment.preview().messages != read_planned_lines("spark")

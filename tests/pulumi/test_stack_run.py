@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ import pytest
 from pulumi_offline_tests.project import ROOT, Project
 from sparkform.commands.prove.proof import StageOutcome
 from sparkform.commands.prove.stack_run import run_up
+
+RunStage = Callable[..., tuple[StageOutcome, list[str]]]
 
 PROGRAM = """
     services = pulumi.Config("sparkform").require_object("services")
@@ -19,34 +22,34 @@ PROGRAM = """
 
 
 @pytest.fixture
-def run(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def run_stage(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> RunStage:
     """An `up` with a configuration file that stands elsewhere."""
     project.program(PROGRAM)
     for name in ("HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE"):
         monkeypatch.setenv(name, project.environment[name])
 
-    def one(services: str, stack: str = "dev") -> tuple[StageOutcome, list[str]]:
+    def run_services(services: str, stack: str = "dev") -> tuple[StageOutcome, list[str]]:
         file, shown = tmp_path / "stage.yaml", list[str]()
         file.write_text(f"config:\n  sparkform:services: {{{services}: 1}}\n")
         return run_up(project.folder, ROOT / ".toolchain", stack, file, shown.append), shown
 
-    return one
+    return run_services
 
 
-def test_the_stage_s_own_configuration_is_used_and_its_lines_are_shown(run) -> None:
-    outcome, shown = run("good")
+def test_the_stage_s_own_configuration_is_used_and_its_lines_are_shown(run_stage: RunStage) -> None:
+    outcome, shown = run_stage("good")
     assert outcome.passed
-    assert outcome.seen == ("qwen rank 0: ready, good answers",)
-    assert shown == list(outcome.seen)
+    assert outcome.lines == ("qwen rank 0: ready, good answers",)
+    assert shown == list(outcome.lines)
 
 
-def test_a_failure_is_an_outcome_with_the_programs_words(run) -> None:
-    outcome, _ = run("bad")
+def test_a_failure_is_an_outcome_with_the_programs_words(run_stage: RunStage) -> None:
+    outcome, _ = run_stage("bad")
     assert not outcome.passed
-    assert outcome.seen[:2] == ("service qwen: it hangs [silence]", "seen: nothing")
+    assert outcome.lines[:2] == ("service qwen: it hangs [silence]", "seen: nothing")
 
 
-def test_a_missing_stack_is_told_in_pulumis_words(run) -> None:
-    outcome, _ = run("good", "nowhere")
+def test_a_missing_stack_is_told_in_pulumis_words(run_stage: RunStage) -> None:
+    outcome, _ = run_stage("good", "nowhere")
     assert not outcome.passed
-    assert "no stack named 'nowhere' found" in " ".join(outcome.seen)
+    assert "no stack named 'nowhere' found" in " ".join(outcome.lines)

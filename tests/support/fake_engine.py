@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from node.host.system import CommandResult, HttpAnswer
+from node.ranks import units
 from tests.support.fake_spark import FakeSpark
 from tests.support.fake_system import SUCCESS
 
@@ -72,10 +73,11 @@ class FakeEngine:
             ("GET", f"{container_path}/stats"): self.read_stats,
             ("POST", f"{container_path}/stop"): self.stop,
         }
-        self.spark.system.script.commands[("systemctl", "show")] = show_no_unit
         return self
 
     def run_in_unit(self) -> FakeEngine:
+        labels = {"sparkform.service": "qwen", "sparkform.rank": "0", "sparkform.token": self.token}
+        units.mark_unit(self.spark.system, "qwen", "sparkform-qwen.service", labels)
         self.spark.system.script.requests[("GET", "/containers/json")] = lambda *arguments: (
             HttpAnswer(200, [])
         )
@@ -148,7 +150,3 @@ class FakeEngine:
     def kill_unit(self, argv: list[str], stdin: str) -> CommandResult:
         self.stopped_s = self.second
         return SUCCESS
-
-
-def show_no_unit(argv: list[str], stdin: str) -> CommandResult:
-    return CommandResult(0, "LoadState=not-found\nInvocationID=\n", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,11 +61,13 @@ class FakeRanks:
         """GET lists, POST stops, DELETE removes."""
         kind, _, path_rest = path.partition("?")[0].lstrip("/").partition("/")
         shelf = {"containers": self.containers, "services": self.services, **self.stores}[kind]
-        if method == "GET":
-            return HttpAnswer(200, list(shelf.values()))
         id = path_rest.partition("/")[0]
+        if method == "GET" and id in ("", "json"):
+            return HttpAnswer(200, list(shelf.values()))
         if id not in shelf:
             return NOT_FOUND
+        if method == "GET":
+            return HttpAnswer(200, _describe_container(shelf[id]))
         if method == "DELETE":
             del shelf[id]
             return HttpAnswer(204, None)
@@ -72,10 +75,30 @@ class FakeRanks:
         self.stopped.append(id)
         return HttpAnswer(204, None)
 
+    def silence(self) -> None:
+        """dockerd does not answer any more."""
+        requests = self.spark.system.script.requests
+        requests |= dict.fromkeys(requests, lambda *arguments: HttpAnswer(0, "refused"))
+
+    def list_tasks(self, method: str, path: str, body: object) -> HttpAnswer:
+        """One of each service."""
+        states = {
+            id: "running" if service["ServiceStatus"]["RunningTasks"] else "preparing"
+            for id, service in self.services.items()
+        }
+        tasks = [
+            {"ServiceID": id, "CreatedAt": "1", "Status": {"State": state}}
+            for id, state in states.items()
+        ]
+        return HttpAnswer(200, tasks)
+
     def run_systemctl(self, argv: list[str], stdin: str) -> CommandResult:
         verb, unit = argv[1], argv[-1]
-        if verb == "is-active":
-            return CommandResult(0, self.units.get(unit, "inactive") + "\n", "")
+        if verb == "show":
+            state = self.units.get(unit, "inactive")
+            run = "1f0c" if unit in self.units else ""
+            lines = ("LoadState=loaded", f"ActiveState={state}", f"InvocationID={run}")
+            return CommandResult(0, "\n".join(lines), "")
         if verb == "start":
             self.units[unit] = "active"
         if verb == "stop":
@@ -90,14 +113,26 @@ def add_ranks(spark: FakeSpark) -> FakeRanks:
     script = spark.system.script
     listed = ("/containers/json", "/services", "/secrets", "/configs")
     script.requests |= {("GET", path): fake_ranks.answer for path in listed}
+    script.requests[("GET", "/tasks")] = fake_ranks.list_tasks
     script.requests[("*", "*")] = fake_ranks.answer
-    for verb in ("is-active", "start", "stop", "reset-failed", "daemon-reload"):
+    for verb in ("show", "start", "stop", "reset-failed", "daemon-reload"):
         script.commands[("systemctl", verb)] = fake_ranks.run_systemctl
     script.commands[("ss",)] = lambda argv, stdin: CommandResult(0, fake_ranks.sockets, "")
     script.commands[("ssh-keygen",)] = lambda argv, stdin: _run_keygen(spark, argv)
     spark.system.put("/proc/meminfo", MEMORY)
     spark.extra_states.append(lambda: json.dumps(fake_ranks.read_state(), sort_keys=True))
     return fake_ranks
+
+
+def _describe_container(entry: dict[str, Any]) -> dict[str, Any]:
+    """As GET /containers/ID/json gives what GET /containers/json lists."""
+    started_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(entry["Created"]))
+    return {
+        "Id": entry["Id"],
+        "Name": entry["Names"][0],
+        "State": {"Status": entry["State"], "StartedAt": started_at, "ExitCode": 0},
+        "Config": {"Labels": entry["Labels"]},
+    }
 
 
 def _run_keygen(spark: FakeSpark, argv: list[str]) -> CommandResult:

@@ -10,10 +10,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from node.ranks.units import MARKS
 from tests.support.rack import RackHandle
+from tests.support.waiting import wait_until
 
 FOLDER = "/var/tmp/engine"
 PORT = 8000
+START_LIMIT_S = 30.0
 PROGRAM = r"""
 import ctypes, faulthandler, http.server, json, os, signal, socket, sys, time
 
@@ -100,6 +103,7 @@ RUN = f"--network host --ulimit memlock=65536 {MOUNTS} -v {FOLDER}:{FOLDER} empt
 COMMAND = f"/usr/bin/python3 -u {FOLDER}/engine.py"
 CHAT = json.dumps({"choices": [{"message": {"content": "Hello"}}]})
 COMPLETES = {"/v1/models": [200, "{}"], "/v1/chat/completions": [200, CHAT]}
+UNIT_NAME = "sparkform-qwen.service"
 UNIT = f"""[Service]
 Type=exec
 ExecStart={COMMAND}
@@ -173,9 +177,29 @@ def kill_later(rack: RackHandle, host: str, rank: int, after_s: float) -> None:
     rack.must(host, f"sudo sh -c '(sleep {after_s}; {kill}) > /dev/null 2>&1 &'")
 
 
-def start_unit(rack: RackHandle, host: str, engine_plan: Plan) -> None:
+def await_end(rack: RackHandle, host: str, engine_plan: Plan) -> None:
+    """Until the engine serves, or does what its plan ends with."""
+    serves = f"ss -Hltn 'sport = :{PORT}' | grep -q ."
+    reached = serves if engine_plan.end == "serve" else f"test -e {FOLDER}/symptom"
+    wait_until(
+        lambda: rack.ask(host, reached).returncode == 0,
+        f"{host}: the engine does not come to {engine_plan.end}",
+        START_LIMIT_S,
+    )
+
+
+def is_running(rack: RackHandle, host: str, rank: int) -> bool:
+    inspect = f"sudo docker inspect -f '{{{{.State.Running}}}}' sparkform-qwen-{rank}"
+    return rack.ask(host, inspect).stdout.strip() == "true"
+
+
+def start_unit(rack: RackHandle, host: str, token: str, engine_plan: Plan) -> None:
+    """A unit with the mark that the step `member` leaves beside it."""
     write_plan(rack, host, engine_plan)
-    unit_path = "/run/systemd/system/sparkform-qwen.service"
+    values = {"service": "qwen", "rank": "0", "token": token}
+    mark = {"unit": UNIT_NAME, **{f"sparkform.{name}": value for name, value in values.items()}}
+    rack.must(host, f"sudo install -D -m 0600 /dev/stdin {MARKS}/qwen", json.dumps(mark))
+    unit_path = f"/run/systemd/system/{UNIT_NAME}"
     rack.must(host, f"sudo install -D -m 0644 /dev/stdin {unit_path}", UNIT)
     rack.must(host, "sudo systemctl daemon-reload && sudo systemctl start sparkform-qwen")
 
@@ -186,7 +210,7 @@ def clear(rack: RackHandle, host: str) -> None:
         host,
         "sudo docker ps -aq --filter label=sparkform.service | xargs -r sudo docker rm -f;"
         "sudo systemctl stop sparkform-qwen; sudo systemctl reset-failed sparkform-qwen;"
-        "sudo rm -rf /run/systemd/system/sparkform-qwen.service /var/log/sparkform; true",
+        f"sudo rm -rf /run/systemd/system/{UNIT_NAME} {MARKS} /var/log/sparkform; true",
     )
 
 

@@ -1,4 +1,4 @@
-"""`sparkform explain`: the story of a rule and its sources, or of a line in an engine's log."""
+"""`sparkform explain`: why a rule exists, with its sources, or of a line in an engine's log."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from node.ranks.signatures import SIGNATURES
-from sparkform.rules.story import find_story
+from node.ranks.signatures import load_signatures
+from sparkform.rules.explanation import find_explanation
 from sparkform.rules.table import load_table
 
 
@@ -18,25 +18,25 @@ def run(
     ],
 ) -> None:
     """A rule comes before a signature of the same name."""
-    if rule not in load_table() and any(signature.id == rule for signature in SIGNATURES):
+    if rule not in load_table() and any(signature.id == rule for signature in load_signatures()):
         _print_signatures(rule)
         return
-    _print_story(rule)
+    _print_explanation(rule)
 
 
-def _print_story(rule: str) -> None:
-    story = find_story(rule)
-    print(f"{story.row.id} ({story.row.severity}; {story.engines})\n")
-    print(story.text)
+def _print_explanation(rule: str) -> None:
+    explanation = find_explanation(rule)
+    print(f"{explanation.row.id} ({explanation.row.severity}; {explanation.engines})\n")
+    print(explanation.text)
     print("\nSources:")
-    for source in story.sources:
+    for source in explanation.sources:
         print(f"  {source}")
-    if story.row.can_refuse:
+    if explanation.row.can_refuse:
         print(
             "\nTo waive it:\n  sparkform:cluster:\n    waive:\n"
-            f"      - rule: {story.row.id}\n        reason: why it does not hold here"
+            f"      - rule: {explanation.row.id}\n        reason: why it does not hold here"
         )
-    for signature in SIGNATURES:
+    for signature in load_signatures():
         if signature.rule == rule:
             engines = " and ".join(signature.engines)
             print(f"\nIn the log of {engines} ({signature.id}):\n  {signature.pattern}")
@@ -44,7 +44,7 @@ def _print_story(rule: str) -> None:
 
 def _print_signatures(id: str) -> None:
     """Engines print the same words for different causes: each row is printed."""
-    for signature in SIGNATURES:
+    for signature in load_signatures():
         if signature.id != id:
             continue
         effect = "ends a start at once" if signature.final else "explains a death that follows"

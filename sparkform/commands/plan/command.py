@@ -63,7 +63,8 @@ def plan_stack(declared: DeclaredStack, observation: Observation) -> StackPlan:
         declaration=declared.declaration,
         reports=observation.reports,
         secrets=names,
-        ranks={name: list_ranks(plan.launches) for name, plan in rack_plan.services.items()},
+        planned_network=rack_plan.network,
+        ranks={name: list_ranks(launches) for name, launches in rack_plan.launches.items()},
     )
     return StackPlan(
         declared.full_name,

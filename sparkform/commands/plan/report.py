@@ -12,7 +12,6 @@ from typing import Literal
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.fabric.network import FabricInterface
 from sparkform.launch import Launch
-from sparkform.plan.disturbance import get_disturbance
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.readiness import build_api_url
 from sparkform.plan.steps import PlannedStep
@@ -187,7 +186,7 @@ def _build_step_row(step: PlannedStep) -> StepRow:
         node=step.node,
         step=step.step,
         state=get_step_state(step),
-        disturbs=get_disturbance(step),
+        disturbs=step.disturbance,
         lines=step.lines,
     )
 

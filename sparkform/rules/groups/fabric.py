@@ -13,7 +13,6 @@ from sparkform.rules.groups.nccl import check_interface_names
 from sparkform.rules.outcome import ADVISORY, RuleFinding, RuleOutcome, RuleSkip
 
 if TYPE_CHECKING:
-    from sparkform.fabric.network import Network
     from sparkform.report.facts import Interface, NodeReport
 
 JUMBO_MTU = 9000
@@ -42,12 +41,6 @@ def _list_our_netplan_interfaces(report: NodeReport) -> set[str]:
     return {name for file in files if file.path == OUR_NETPLAN_FILE for name in file.interfaces}
 
 
-def _plan_network(context: Context) -> Network:
-    from sparkform.fabric.network import plan_network
-
-    return plan_network(context.declaration, context.reports or {})[0]
-
-
 def check_address_pools(context: Context) -> Iterator[RuleOutcome]:
     """A pool that a node already routes elsewhere sends the fabric's packets out of the wrong port.
 
@@ -58,7 +51,7 @@ def check_address_pools(context: Context) -> Iterator[RuleOutcome]:
         pools = []
     if context.topology != "none":
         pools.append(("cluster.fabric.pool", context.declaration.cluster.fabric.pool))
-    network_plan = _plan_network(context) if pools and context.reports else None
+    network_plan = context.network
     for path, pool in pools:
         for observed in _list_observed_nodes(context, path):
             if isinstance(observed, RuleSkip) or network_plan is None:
@@ -76,8 +69,10 @@ def check_address_pools(context: Context) -> Iterator[RuleOutcome]:
             for overlapping_network in _find_overlapping(IPv4Network(pool), report, ignored_names):
                 yield RuleFinding(
                     path=path,
-                    message=f"The cluster must have a pool of its own, and {pool} overlaps "
-                    f"{overlapping_network} of {node.name}.",
+                    message=(
+                        f"{pool} overlaps {overlapping_network} of {node.name}: packets leave "
+                        "through the wrong interface."
+                    ),
                     remedy=f"{path.rpartition('.')[2]}: a private network that no node has",
                 )
 
@@ -116,7 +111,7 @@ def check_twin_subnets(context: Context) -> Iterator[RuleOutcome]:
     """
     if context.topology == "none":
         return
-    network_plan = _plan_network(context) if context.reports else None
+    network_plan = context.network
     for observed in _list_observed_nodes(context, "cluster.fabric.pool"):
         if isinstance(observed, RuleSkip) or network_plan is None:
             yield (
@@ -142,8 +137,10 @@ def check_twin_subnets(context: Context) -> Iterator[RuleOutcome]:
             ):
                 yield RuleFinding(
                     path=f"cluster.nodes[{node.position}].interfaces",
-                    message="The cluster must have each fabric interface of a node in a subnet of "
-                    f"its own, and {name} and {other_name} of {node.name} share one.",
+                    message=(
+                        f"{name} and {other_name} of {node.name} are in one subnet: NCCL's answers "
+                        "leave through the wrong one."
+                    ),
                     remedy=f"# take the address off {other_name}: sudo rm its file in /etc/netplan",
                 )
 
@@ -174,8 +171,7 @@ def _check_declared_interfaces(context: Context) -> Iterator[RuleOutcome]:
             if name not in interfaces or not interfaces[name].carrier:
                 yield RuleFinding(
                     path=path,
-                    message=f"The cluster must use interfaces that are up, and {name} of "
-                    f"{node.name} is not.",
+                    message=f"{name} of {node.name} is missing or has no link.",
                     remedy="# take interfaces out of the node",
                 )
         yield from _check_mtu(context, node, interfaces)
@@ -187,7 +183,7 @@ def _check_mtu(
     """With MTU inherit nothing raises it, and RoCE packets stay at 1,024 bytes."""
     if context.declaration.fabric_mtu != "inherit" or context.topology == "none":
         return
-    fabric = _plan_network(context).fabric.get(node.name, ())
+    fabric = context.network.fabric.get(node.name, ()) if context.network else ()
     small_names = [
         interface.name
         for interface in fabric
@@ -196,8 +192,10 @@ def _check_mtu(
     if small_names:
         yield RuleFinding(
             path="cluster.fabric.mtu",
-            message="The cluster must measure with larger packets, as the MTU of "
-            f"{', '.join(small_names)} of {node.name} is below {JUMBO_MTU}.",
+            message=(
+                f"The MTU of {', '.join(small_names)} of {node.name} is below {JUMBO_MTU}: "
+                "RoCE packets stay small."
+            ),
             remedy="fabric: {mtu: 9000}  # if the switch passes 9216",
             severity=ADVISORY,
         )
@@ -232,8 +230,10 @@ def check_swarm_network(context: Context) -> Iterator[RuleOutcome]:
         if management_address is not None and str(management_address.ip) in on_fabric:
             yield RuleFinding(
                 path=f"cluster.nodes[{node.position}].managementAddress",
-                message="The cluster must form its Swarm over the management network, and "
-                f"{management_address.ip} of {node.name} is an address of its QSFP ports.",
+                message=(
+                    f"Swarm would use {management_address.ip} of {node.name}, an address of its "
+                    "QSFP ports, and breaks when the fabric changes."
+                ),
                 remedy="managementAddress: the address of enP7s7",
             )
 

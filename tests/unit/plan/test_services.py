@@ -17,7 +17,7 @@ from sparkform.plan.secrets import StackSecrets
 from sparkform.plan.service_steps import list_requests
 from sparkform.report.facts import NodeReport
 from tests.support.planning import STACK, build_declaration, get_agent_sha256, load_reports
-from tests.unit.plan.test_groups import build_launch
+from tests.unit.plan.test_runs import build_launch
 
 SERVICE = {
     "engine": "vllm",
@@ -80,7 +80,8 @@ def apply_plan(plan: RackPlan, reports: Reports) -> Reports:
         }
         member = {
             "kind": "container",
-            "rank": str(launch.rank),
+            "name": launch.name,
+            "rank": launch.rank,
             "token": service.token,
             "alive": True,
         }

@@ -13,6 +13,7 @@ import time
 import zipfile
 from pathlib import Path
 
+from node.ranks import signatures, stages
 from sparkform.ssh import agent
 
 
@@ -32,10 +33,12 @@ def test_another_source_gives_other_bytes(tmp_path: Path) -> None:
     assert agent.build_zipapp(copy) != agent.build_zipapp()
 
 
-def test_it_holds_every_module_and_nothing_compiled() -> None:
+def test_it_holds_every_module_and_table_and_nothing_compiled() -> None:
     names = zipfile.ZipFile(io.BytesIO(agent.build_zipapp())).namelist()
-    modules = {f"node/{path.relative_to(agent.SOURCES)}" for path in agent.SOURCES.rglob("*.py")}
-    assert set(names) == {"__main__.py", *modules}
+    paths = [*agent.SOURCES.rglob("*.py"), *agent.SOURCES.rglob("*.csv")]
+    sources = {f"node/{path.relative_to(agent.SOURCES)}" for path in paths}
+    assert set(names) == {"__main__.py", *sources}
+    assert "node/ranks/signatures.csv" in names
 
 
 def test_it_travels_in_a_resource_at_a_third_of_its_size_at_most_and_arrives_whole() -> None:
@@ -56,6 +59,20 @@ def test_it_runs_out_of_a_pipe_and_leaves_nothing_behind(tmp_path: Path) -> None
     assert result.returncode == 2
     assert b"The verbs are" in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_its_tables_are_read_out_of_the_zip(tmp_path: Path) -> None:
+    program = tmp_path / "node.pyz"
+    program.write_bytes(agent.build_zipapp())
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from node.ranks import signatures, stages\n"
+        "print(len(signatures.load_signatures()), len(stages.load_stages()))"
+    )
+    command = [sys.executable, "-I", "-c", code, str(program)]
+    output = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout
+    counts = (len(signatures.load_signatures()), len(stages.load_stages()))
+    assert output.split() == [str(count) for count in counts]
 
 
 def test_the_bootstrap_has_nothing_that_a_login_shell_would_change() -> None:

@@ -92,7 +92,7 @@ def test_secrets_are_hidden(engine, print_logs) -> None:
 
 def test_a_unit_has_its_journal(engine, print_logs) -> None:
     engine.run_in_unit()
-    assert print_logs(lines=1) == ["qwen | line 4"]
+    assert print_logs(lines=1) == ["qwen/0 | line 4"]
 
 
 def test_a_damaged_request_is_refused(engine) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from node.errors import StepError
 from node.host.paths import STATE
-from node.readiness import peers, probe, waiting
+from node.readiness import peers, probe, starting
 from node.readiness.probe import CompletionProbe, CompletionRequest
 from tests.support.fake_engine import TOKEN, FakeEngine
 from tests.support.fake_spark import FakeSpark, claim_node
@@ -62,7 +62,7 @@ def engine(spark: FakeSpark, patience: list[float], monkeypatch) -> FakeEngine:
     spark.system.put("/proc/meminfo", "MemTotal: 1 kB\nMemAvailable:   52428800 kB\n")
     fake_engine = FakeEngine(spark).run_in_container()
     schedule_answer(monkeypatch, fake_engine, None)
-    monkeypatch.setattr(waiting, "Interruption", lambda: NeverInterrupted())
+    monkeypatch.setattr(starting, "Interruption", lambda: NeverInterrupted())
     monkeypatch.setattr(peers, "start", lambda target: peers.PeerChannel(target.token))
     return fake_engine
 

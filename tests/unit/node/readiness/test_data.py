@@ -7,7 +7,7 @@ import re
 import pytest
 
 from node.ranks import signatures, stages
-from node.ranks.signatures import SIGNATURES, Signature
+from node.ranks.signatures import Signature, load_signatures
 from sparkform.rules.table import load_table
 
 # Lines as published: TensorRT-LLM's issues 2953, 8474 and 12715, vLLM's issues 1801 and 42354,
@@ -134,7 +134,7 @@ def test_a_fatal_line_is_known(engine: str, line: str, index: int) -> None:
 def test_each_final_signature_has_a_line_that_shows_it() -> None:
     shown = {(find_signature(engine, line), engine) for engine, line, _ in FATAL}
     ids = {signature.id for signature, _ in shown if signature}
-    assert {signature.id for signature in SIGNATURES if signature.final} == ids
+    assert {signature.id for signature in load_signatures() if signature.final} == ids
 
 
 @pytest.mark.parametrize("line", HARMLESS)
@@ -170,7 +170,7 @@ def test_what_comes_while_nothing_moves_is_no_sign_of_life(line: str) -> None:
 
 
 def test_every_row_names_a_rule_of_the_table_its_source_and_a_way_out() -> None:
-    for signature in SIGNATURES:
+    for signature in load_signatures():
         re.compile(signature.pattern)
         assert signature.rule is None or signature.rule in load_table(), signature.id
         assert signature.rule is None or any(
@@ -179,7 +179,7 @@ def test_every_row_names_a_rule_of_the_table_its_source_and_a_way_out() -> None:
         assert len(signature.remedy) > 10, signature.id
         assert len(signature.source) > 10, signature.id
         assert signature.engines, signature.id
-    for stage in stages.STAGES:
+    for stage in stages.load_stages():
         re.compile(stage.pattern)
         assert stage.source
 
@@ -187,7 +187,7 @@ def test_every_row_names_a_rule_of_the_table_its_source_and_a_way_out() -> None:
 def test_an_id_stands_once_an_engine_and_weight() -> None:
     keys = [
         (signature.id, engine, signature.final)
-        for signature in SIGNATURES
+        for signature in load_signatures()
         for engine in signature.engines
     ]
     assert len(keys) == len(set(keys))

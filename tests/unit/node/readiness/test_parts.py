@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import struct
+from typing import Any
 
 import pytest
 
 from node.host.paths import STATE
 from node.host.system import HttpAnswer
-from node.ranks import frames
-from node.readiness import interruption, probe, tasks
+from node.ranks import frames, swarm_services
+from node.readiness import interruption, probe
 from node.readiness.interruption import Interruption
 from node.readiness.probe import CompletionReply
-from node.steps import ready
-from tests.support.fake_engine import build_frame
+from node.steps import StepRequest, ready
+from tests.support.fake_engine import TOKEN, build_frame
 
 
 def test_frames_become_lines_with_their_times() -> None:
@@ -39,6 +40,11 @@ def test_a_terminals_log_has_no_frames() -> None:
     assert [line.text for line in frames.parse_lines(data, True)] == ["hello", "there"]
 
 
+def find_error(tasks: list[Any]) -> str | None:
+    newest = swarm_services.find_newest_tasks([{**task, "ServiceID": "s0"} for task in tasks])
+    return swarm_services.find_placement_error(newest.get("s0", {}))
+
+
 @pytest.mark.parametrize(
     ("newest", "message"),
     [
@@ -54,8 +60,8 @@ def test_a_terminals_log_has_no_frames() -> None:
 def test_swarm_says_of_the_newest_task_why_it_does_not_run(newest, message) -> None:
     old_task = {"CreatedAt": "2025-11-21T10:00:00Z", "Status": {"State": "rejected", "Err": "old"}}
     new_task = {"CreatedAt": "2025-11-21T11:00:00Z", "Status": newest}
-    assert tasks.find_latest_error([new_task, old_task]) == message
-    assert tasks.find_latest_error([]) is None
+    assert find_error([new_task, old_task]) == message
+    assert find_error([]) is None
 
 
 def test_signals_are_noted_and_ended_output_too(monkeypatch) -> None:
@@ -66,7 +72,7 @@ def test_signals_are_noted_and_ended_output_too(monkeypatch) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         assert (noted.reason, quiet.reason) == (None, "SIGTERM")
         monkeypatch.setattr(interruption, "is_unread", lambda: True)
-        assert Interruption().reason == "its output is read no more"
+        assert Interruption().reason == "client disconnected"
     finally:
         for number, handler in handlers_before.items():
             signal.signal(number, handler)
@@ -87,23 +93,27 @@ def test_doctor_is_told_of_ranks_and_of_one_token(engine, monkeypatch) -> None:
         "key_file": "/nowhere",
         "swarm_names": [],
     }
-    have = ready.observe(engine.spark.system, {"services": [request_value]})
+    have: Any = ready.observe(engine.spark.system, StepRequest(raw={"services": [request_value]}))
     (rank,) = have["qwen"]["ranks"]
     assert (rank["rank"], rank["alive"], rank["ending"]) == (0, False, "exit code 139 (SIGSEGV)")
     assert rank["last"] == [f"line {number} (hidden)" for number in range(10, 20)]
     completion = have["qwen"]["completion"]
     assert (completion["url"], completion["text"]) == ("http://10.0.0.1:8000", "refused")
-    assert ready.observe(engine.spark.system, {}) == {}
+    assert ready.observe(engine.spark.system, StepRequest()) == {}
 
 
 @pytest.mark.parametrize("own_is_there", [True, False])
 def test_the_head_says_why_swarm_starts_no_other(engine, failure, own_is_there) -> None:
     engine.removed = not own_is_there
-    newest = {"CreatedAt": "1", "Status": {"State": "rejected", "Err": "No such image: qwen:1"}}
-    engine.spark.system.script.requests[("GET", "/tasks")] = lambda *arguments: HttpAnswer(
-        200, [newest]
-    )
+    labels = {"sparkform.service": "qwen", "sparkform.rank": "0", "sparkform.token": TOKEN}
+    service = {"ID": "s0", "Spec": {"Name": "sparkform-qwen-0", "Labels": labels}}
+    status = {"State": "rejected", "Err": "No such image: qwen:1"}
+    newest = {"ServiceID": "s0", "CreatedAt": "1", "Status": status}
+    engine.spark.system.script.requests |= {
+        ("GET", "/services"): lambda *arguments: HttpAnswer(200, [service]),
+        ("GET", "/tasks"): lambda *arguments: HttpAnswer(200, [newest]),
+    }
     report = failure(runtime="swarm")
     assert "[not-placed]" in report
-    assert "seen: No such image: qwen:1" in report
+    assert "symptom: No such image: qwen:1" in report
     assert engine.second < 4

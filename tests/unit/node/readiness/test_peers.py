@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 
 from node.readiness import peers
-from node.readiness.judge import StartFailure
-from node.readiness.wanted import WatchTarget, parse
+from node.readiness.failure import StartFailure
+from node.readiness.target import WatchTarget, parse
 from tests.unit.node.readiness.conftest import WANT
 
 FAILURE = StartFailure("dead-rank", "it has ended", "look", "exit code 1", 1, "spark-2")
@@ -62,11 +62,11 @@ def test_a_worker_hears_of_the_heads_failure(pair) -> None:
 
 def test_the_head_knows_when_a_worker_last_showed_progress(pair) -> None:
     head, worker = map(peers.start, pair)
-    worker.own_sign_s = time.monotonic() - 30
-    assert wait_for(lambda: head.sign_s > 0)
-    assert 29 < time.monotonic() - head.sign_s < 45
-    worker.own_sign_s = time.monotonic()
-    assert wait_for(lambda: time.monotonic() - head.sign_s < 15)
+    worker.own_progress_s = time.monotonic() - 30
+    assert wait_for(lambda: head.peer_progress_s > 0)
+    assert 29 < time.monotonic() - head.peer_progress_s < 45
+    worker.own_progress_s = time.monotonic()
+    assert wait_for(lambda: time.monotonic() - head.peer_progress_s < 15)
     for channel in (head, worker):
         channel.closed.set()
 
@@ -75,7 +75,7 @@ def test_another_token_is_neither_told_nor_heard(pair) -> None:
     worker = peers.start(pair[1])
     worker.own_failure = FAILURE
     stranger = peers.PeerChannel("another")
-    stranger.own_failure = replace(FAILURE, what="planted")
+    stranger.own_failure = replace(FAILURE, summary="planted")
     peers._query(stranger, ("127.0.0.1", pair[1].port))
     assert (stranger.peer_failure, worker.peer_failure) == (None, None)
     assert not worker.delivered.is_set()

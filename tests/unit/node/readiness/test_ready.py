@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from node.errors import StepError
+from node.host.system import HttpAnswer
 from node.ranks import log_archive
-from node.readiness import peers, waiting
+from node.readiness import peers, starting
 from node.state import lock, receipts
 from tests.unit.node.readiness.conftest import WANT, schedule_answer
 
@@ -76,7 +77,7 @@ def test_a_final_signature_ends_it_at_once_with_rule_and_remedy(engine, failure)
         "service qwen: rank 0 on spark-1: the TRTLLM kernels of mixture-of-experts layers do not "
         "exist for a GB10 [no-sm120-experts, rule trt-moe-backend]"
     )
-    assert report[1:3] == [f"seen: {line}", "what to do: moeBackend: CUTLASS"]
+    assert report[1:3] == [f"symptom: {line}", "what to do: moeBackend: CUTLASS"]
     assert get_stop_second(engine) - 5 < 2
 
 
@@ -85,7 +86,7 @@ def test_a_dead_engine_is_said_with_its_exit_code_and_last_thirty_lines(engine, 
     engine.death = (4, 3)
     report = failure().splitlines()
     assert "[dead-rank]" in report[0]
-    assert report[1] == "seen: exit code 3"
+    assert report[1] == "symptom: exit code 3"
     assert report[-30:] == [f"  | line {number}" for number in range(20, 50)]
     assert engine.stopped_s is None, "what is dead is not stopped"
 
@@ -131,7 +132,7 @@ def test_silence_ends_it_and_counts_from_the_last_line(engine, failure) -> None:
     engine.lines = [(30, "INFO Starting to load model Qwen/Qwen3-8B...")]
     report = failure(silence_timeout_s=60)
     assert "[silence]" in report
-    assert "seen: the last stage was: loading" in report
+    assert "symptom: stage: loading" in report
     assert 90 < get_stop_second(engine) < 92
 
 
@@ -145,7 +146,7 @@ def test_a_worker_leaves_silence_to_the_head(engine, failure, monkeypatch) -> No
 def test_another_ranks_progress_counts_for_the_head(engine, failure, monkeypatch) -> None:
     class LoadingPeer(peers.PeerChannel):
         def __getattribute__(self, name: str) -> object:
-            if name == "sign_s":
+            if name == "peer_progress_s":
                 return min(engine.created_s + engine.second, engine.created_s + 100)
             return super().__getattribute__(name)
 
@@ -197,6 +198,28 @@ def test_an_engine_that_others_remove_ends_it_and_nothing_is_stopped(engine, fai
     assert engine.stopped_s is None
 
 
+def test_a_dockerd_that_is_silent_for_a_while_ends_nothing(engine, run, monkeypatch) -> None:
+    """A restart of dockerd with live restore: the engine runs on."""
+    requests = engine.spark.system.script.requests
+    spoken = dict(requests)
+
+    def answer(method: str, path: str, body: object) -> HttpAnswer:
+        is_silent = 3 < engine.second < 30
+        answer = spoken[method, path.partition("?")[0]]
+        return HttpAnswer(0, "refused") if is_silent else answer(method, path, body)
+
+    requests |= {key: answer for key in spoken if key[1].startswith("/containers")}
+    schedule_answer(monkeypatch, engine, 40)
+    assert run() == ["qwen rank 0: ready, http://10.0.0.1:8000 answers (40 s)"]
+
+
+def test_a_dockerd_that_stays_silent_is_named(engine, failure) -> None:
+    silent = ("GET", "/containers/json")
+    engine.spark.system.script.requests[silent] = lambda *arguments: HttpAnswer(0, "refused")
+    assert "symptom: stage: none; Docker does not answer (refused)" in failure()
+    assert engine.stopped_s is None
+
+
 def test_an_engine_of_another_token_is_left_alone(engine, failure) -> None:
     engine.token = "4be1-2"
     engine.lines = [(1, "free(): double free detected in tcache 2")]
@@ -240,10 +263,10 @@ def test_an_interrupted_watch_leaves_the_engine_alone(engine, failure, monkeypat
         def reason(self) -> str | None:
             return "SIGINT" if engine.second > 5 else None
 
-    monkeypatch.setattr(waiting, "Interruption", SigintAtFive)
+    monkeypatch.setattr(starting, "Interruption", SigintAtFive)
     report = failure()
     assert "(SIGINT)" in report
-    assert "goes on starting" in report
+    assert "keeps starting" in report
     assert engine.second < 7
     assert engine.stopped_s is None
     assert "ready:qwen" not in receipts.read_all(engine.spark.system)

@@ -72,5 +72,5 @@ def test_what_a_process_has_open_stays(spark, write_segment) -> None:
 def test_a_failed_start_gives_it_back_and_says_so(engine, failure) -> None:
     engine.spark.system.put(f"/dev/shm/{SEGMENT}", "x" * 2**20)
     engine.death = (2, 1)
-    assert "it had left 1 MiB shared" in failure()
+    assert "1 MiB of shared memory freed" in failure()
     assert list_segments(engine.spark) == []

@@ -1,8 +1,8 @@
 """The ranks of a service as one: whether they run as declared, and the token of their next run.
 
-A token is `<digest of all launches>-<n>`, a label on each rank. It is passed again where every rank
-runs under it, it is today's, and the run that started it came to its end; else the next n is taken,
-so that a token never names two runs. Pure.
+A token is `<digest of all launches>-<run>`, a label on each rank. It is passed again where every
+rank runs under it, it is today's, and the run that started it came to its end. Else a run that was
+never named before is taken, so that a token never names two. Pure.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from node.ranks.service_objects import CONTAINER, SWARM_SERVICE, UNIT
+from node.ranks.rank import CONTAINER, SWARM_SERVICE, UNIT
 from sparkform.launch.records import Launch, Runtime, hash_launches
+from sparkform.plan.service_state import RankObject, ServiceState
 
 RANK_OBJECT_KINDS: Mapping[Runtime, tuple[str, ...]] = {
     "container": (CONTAINER,),
@@ -19,32 +20,6 @@ RANK_OBJECT_KINDS: Mapping[Runtime, tuple[str, ...]] = {
     "native": (UNIT,),
 }
 """What of a rank must be there, and run, by runtime."""
-
-
-@dataclass(frozen=True)
-class RankObject:
-    """One thing of a rank that a node, or the Swarm, has."""
-
-    node: str
-    kind: str
-    rank: int
-    token: str
-    is_alive: bool
-
-
-@dataclass(frozen=True)
-class ServiceState:
-    """A service as the nodes report it. `used` are all tokens that any of them has recorded;
-    `completed` is that of the last run whose ranks were all started."""
-
-    objects: tuple[RankObject, ...] = ()
-    used_tokens: tuple[str, ...] = ()
-    completed_token: str | None = None
-
-    def is_running_on(self, node: str) -> bool:
-        return any(
-            rank_object.is_alive and rank_object.node == node for rank_object in self.objects
-        )
 
 
 @dataclass(frozen=True)
@@ -60,9 +35,13 @@ def decide_run(
     state: ServiceState,
     differences: Sequence[str],
     stop_reasons: Sequence[str],
+    next_run: int,
 ) -> ServiceRun:
-    """`differing` are words for what differs in the launch, `stopped` for what stops it today."""
-    launch_digest = hash_launches(launches)
+    """`differences` say what differs in the launch, `stop_reasons` what stops the service now.
+
+    `next_run` follows from what the service's nodes have recorded (node/state/next_run.py).
+    """
+    digest = hash_launches(launches)
     running_tokens = {
         rank_object.token
         for rank_object in state.objects
@@ -70,17 +49,15 @@ def decide_run(
     }
     missing_ranks = tuple(_describe_missing_ranks(launches, state))
     (token,) = running_tokens if len(running_tokens) == 1 else (None,)
-    is_today = token is not None and token.rpartition("-")[0] == launch_digest
+    is_today = token is not None and token.rpartition("-")[0] == digest
     if is_today and not missing_ranks and not stop_reasons and token == state.completed_token:
         return ServiceRun(str(token))
     reasons = [
         *stop_reasons,
-        *_explain_new_run(
-            launches, state, missing_ranks, running_tokens, launch_digest, differences
-        ),
+        *_explain_new_run(launches, state, missing_ranks, running_tokens, digest, differences),
     ]
     lines = reasons or ["was started by a run that did not end, will be started anew"]
-    return ServiceRun(f"{launch_digest}-{_get_next_number(state)}", tuple(lines))
+    return ServiceRun(f"{digest}-{next_run}", tuple(lines))
 
 
 def _explain_new_run(
@@ -88,7 +65,7 @@ def _explain_new_run(
     state: ServiceState,
     missing_ranks: Sequence[str],
     running_tokens: set[str],
-    launch_digest: str,
+    digest: str,
     differences: Sequence[str],
 ) -> list[str]:
     if not state.objects:
@@ -97,7 +74,7 @@ def _explain_new_run(
     moved_ranks = list(_describe_moved_ranks(launches, state))
     if moved_ranks:
         return moved_ranks
-    if any(token.rpartition("-")[0] != launch_digest for token in running_tokens):
+    if any(token.rpartition("-")[0] != digest for token in running_tokens):
         return list(differences) or ["its launch differs, will be stopped and started anew"]
     suffix = " with the rest" if len(launches) > 1 else ""
     if missing_ranks:
@@ -148,9 +125,3 @@ def _is_declared(rank_object: RankObject, launches: Sequence[Launch]) -> bool:
 def _is_in_place(rank_object: RankObject, launch: Launch) -> bool:
     """A manager reports the Swarm's services, wherever their containers are."""
     return rank_object.kind == SWARM_SERVICE or rank_object.node == launch.node
-
-
-def _get_next_number(state: ServiceState) -> int:
-    tokens = [*(token.token for token in state.objects), *state.used_tokens]
-    numbers = [token.rpartition("-")[2] for token in tokens]
-    return max((int(number) for number in numbers if number.isdigit()), default=0) + 1

@@ -1,4 +1,4 @@
-"""Nodes that cannot be worked on as they are: found before anything is done. Pure."""
+"""Declarations that do not fit these machines: found before anything is planned. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,27 @@ from collections.abc import Iterator
 from sparkform.config import Declaration
 from sparkform.errors import Problem
 from sparkform.fabric.network import Reports
+from sparkform.plan.context import PlanContext
+from sparkform.plan.models import list_required_models
+from sparkform.plan.native_steps import find_native_problems
 from sparkform.plan.steps import StackName
+
+
+def find_problems(context: PlanContext) -> Iterator[Problem]:
+    """All of them at once, those of the network excepted."""
+    declaration, reports = context.declaration, context.reports
+    yield from find_foreign_claims(declaration, reports, context.stack)
+    yield from find_missing_gpus(declaration, reports)
+    yield from find_shared_nodes(declaration)
+    yield from find_native_problems(declaration, reports)
+    yield from list_required_models(declaration)[1]
 
 
 def find_foreign_claims(
     declaration: Declaration, reports: Reports, stack: StackName
 ) -> Iterator[Problem]:
     """One problem for each node that is claimed, and not by this stack."""
-    stack_name = f"{stack.project}/{stack.stack}"
+    stack_name = str(stack)
     for node in declaration.active_nodes:
         claim = reports[node.name].facts.claim if node.name in reports else None
         if claim not in (None, stack_name):

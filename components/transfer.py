@@ -10,20 +10,20 @@ import pulumi
 
 from components.host_step import HostStep
 from components.spark_node import SparkNode
-from sparkform.plan.images import ImagePlan
-from sparkform.plan.models import ModelPlan, ModelsPlan
+from sparkform.plan.models import ModelsPlan
 from sparkform.plan.steps import PlannedStep
+from sparkform.plan.transfer import Transfer
 
 HF_TOKEN = "hfToken"
 REGISTRY_PASSWORD = "registryPassword"
 Secret = Callable[[str], "pulumi.Output[str] | None"]
 TransferSteps = dict[tuple[str, str], HostStep]
-"""The step that has brought something, by node and by `model:<handle>` or `image:<service>`."""
+"""The step that brings something, by node and by `model:<handle>` or `image:<service>`."""
 
 
 @dataclass(frozen=True)
 class TransferContext:
-    """What spreading stands on: the nodes, the fabric between them, by source the step that tells
+    """What transfers stand on: the nodes, the fabric between them, by source the step that prints
     the key."""
 
     nodes: Mapping[str, SparkNode]
@@ -36,7 +36,7 @@ def build_transfer_context(
     fabric: Sequence[pulumi.Resource],
     keys: Mapping[str, PlannedStep],
 ) -> TransferContext:
-    """Registers the steps that tell the keys."""
+    """Registers the steps that print the keys."""
     options = pulumi.ResourceOptions(additional_secret_outputs=["stdout"])
     return TransferContext(nodes, fabric, _create_steps(keys, nodes, options))
 
@@ -46,14 +46,14 @@ def build_models(plan: ModelsPlan, context: TransferContext, secret: Secret) -> 
     clients = _create_steps(plan.clients, context.nodes, pulumi.ResourceOptions())
     token = _build_secret_line(secret(HF_TOKEN), "hf_token")
     transfers: TransferSteps = {}
-    for model in plan.models:
+    for handle, model in plan.transfers.items():
         dependencies = TransferDependencies("prerequisites", clients[model.source], token)
-        transfers |= _create_transfer(context, model, f"model:{model.handle}", dependencies)
+        transfers |= _create_transfer(context, model, f"model:{handle}", dependencies)
     return transfers
 
 
 def build_images(
-    plans: Mapping[str, ImagePlan], context: TransferContext, secret: Secret
+    plans: Mapping[str, Transfer], context: TransferContext, secret: Secret
 ) -> TransferSteps:
     """Register every image's steps. dockerd's own settings come before."""
     password = _build_secret_line(secret(REGISTRY_PASSWORD), "registry_password")
@@ -68,7 +68,7 @@ def build_images(
 
 @dataclass(frozen=True)
 class TransferDependencies:
-    """What comes before: on each node its `own` step, on the source one more, and the line of
+    """What comes before: on each node its step `node_step`, on the source one more, and the line of
     secrets for the source."""
 
     node_step: str
@@ -84,7 +84,7 @@ def _create_steps(
 
 def _create_transfer(
     context: TransferContext,
-    plan: ModelPlan | ImagePlan,
+    plan: Transfer,
     name: str,
     dependencies: TransferDependencies,
 ) -> TransferSteps:
@@ -121,7 +121,7 @@ def _create_step(
 
 
 def _build_secret_line(value: pulumi.Output[str] | None, name: str) -> pulumi.Output[str] | None:
-    """The line of secrets of a step that asks somebody outside."""
+    """The line of secrets of a step that fetches from outside the rack."""
     if value is None:
         return None
     return pulumi.Output.secret(value.apply(lambda text: json.dumps({name: text})))

@@ -1,0 +1,70 @@
+"""From the start of a service's ranks until it answers or is ended: one watch on each node."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from node.errors import StepError
+from node.host.system import System
+from node.ranks import log_archive, signatures
+from node.readiness import abort, peers, probe
+from node.readiness.failure import RankIdentity, StartFailure
+from node.readiness.interruption import Interruption
+from node.readiness.judge import Limits, WatchState
+from node.readiness.target import WatchTarget, parse
+from node.readiness.watch import RankWatch, run_watch
+from node.state.lock import print_now
+
+
+def wait_until_ready(system: System, want: Mapping[str, Any], node: str) -> list[str]:
+    """Raises StepError with the failure, what to do, and the log's end; the engine is then gone."""
+    target = parse(want, node)
+    if target.is_loopback and not target.is_head:
+        return [f"{target.service}: listens on its head node only and is probed there"]
+    watch = _start_watch(system, target)
+    try:
+        outcome = run_watch(watch)
+        if isinstance(outcome, StartFailure):
+            raise abort.abort(watch, outcome)
+    finally:
+        watch.channel.closed.set()
+        watch.probe.closed.set()
+    return [f"{watch.name}: ready, {target.url} answers ({int(outcome.took_s)} s)"]
+
+
+def _start_watch(system: System, target: WatchTarget) -> RankWatch:
+    key = _read_key(system, target)
+    request = probe.CompletionRequest(target.url, target.served_name, key, target.silence_timeout_s)
+    has_no_key = target.key_file is not None and not target.is_head
+    return RankWatch(
+        system=system,
+        target=target,
+        report=print_now,
+        channel=peers.start(target),
+        probe=probe.start(request, has_no_key),
+        interruption=Interruption(),
+        secrets=(*log_archive.read_secrets(system, target.service), *([key] if key else [])),
+        state=_create_state(target, time.monotonic()),
+    )
+
+
+def _create_state(target: WatchTarget, now_s: float) -> WatchState:
+    local = target.local_rank
+    return WatchState(
+        identity=RankIdentity(target.service, local.rank, local.node),
+        limits=Limits(target.ready_timeout_s, target.silence_timeout_s),
+        signatures=signatures.list_for(target.engine, target.over_rdma),
+        started_s=now_s,
+        progress_s=now_s,
+    )
+
+
+def _read_key(system: System, target: WatchTarget) -> str | None:
+    if target.key_file is None or not target.is_head:
+        return None
+    key = (system.read(target.key_file) or "").strip()
+    if not key:
+        raise StepError(f"{target.key_file} is missing or empty; `pulumi up` writes it again.")
+    return key

@@ -1,0 +1,55 @@
+"""The steps that concern one node alone: agent, host settings, fabric addresses. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from node.host.plain import as_mapping
+from sparkform.plan.context import PlanContext
+from sparkform.plan.disturbance import ServicesByNode, mark_stopped_services
+from sparkform.plan.steps import PlannedStep, describe_step, hold_step
+from sparkform.plan.wants import AGENT, NodeInputs, list_node_steps
+
+NodeSteps = Mapping[str, PlannedStep]
+"""By step name, in the order in which they can run; the agent first."""
+
+
+def plan_nodes(
+    context: PlanContext, agent_sha256: str, serving: ServicesByNode
+) -> dict[str, NodeSteps]:
+    """By node name. `agent_sha256` is that of the agent that goes with this version."""
+    return {
+        node.name: {
+            name: mark_stopped_services(step, serving)
+            for name, step in _plan_node(context, node.name, agent_sha256).items()
+        }
+        for node in context.declaration.nodes
+    }
+
+
+def _plan_node(context: PlanContext, node: str, agent_sha256: str) -> dict[str, PlannedStep]:
+    if not context.is_present(node):
+        has_fabric = context.declaration.cluster.fabric.topology != "none"
+        names = [AGENT, *(step.spec.name for step in list_node_steps(has_fabric))]
+        return {name: hold_step(node, name) for name in names}
+    declared, report = context.declaration.get_node(node), context.reports[node]
+    fabric = context.network.fabric[node]
+    steps = {AGENT: _plan_agent(context, node, agent_sha256)}
+    for step in list_node_steps(bool(fabric)):
+        runs = {name: planned.decision.run for name, planned in steps.items()}
+        inputs = NodeInputs(context.declaration, declared, report, fabric, runs)
+        steps[step.spec.name] = context.plan_step(node, step.spec, step.build_want(inputs))
+    return steps
+
+
+def _plan_agent(context: PlanContext, node: str, agent_sha256: str) -> PlannedStep:
+    want = {"sha256": agent_sha256}
+    have = as_mapping(context.reports[node].steps.get(AGENT))
+    phrases = [] if have == want else [_describe_agent_difference(have)]
+    return describe_step(context.get_record(node, AGENT), want, have, phrases)
+
+
+def _describe_agent_difference(have: Mapping[str, object]) -> str:
+    if not have.get("sha256"):
+        return "node agent is not installed, will be installed"
+    return "node agent will be upgraded"
