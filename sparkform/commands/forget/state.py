@@ -17,7 +17,7 @@ LINK = "sparkform:index:RoceLink"
 MEMBER = "sparkform:index:SwarmMembership"
 
 
-class Resource(TypedDict, total=False):
+class StateResource(TypedDict, total=False):
     """A resource of Pulumi's state, as far as it is read here. `urn` and `type` are always there.
 
     The other keys hold URNs, but for `inputs`: what was declared.
@@ -34,11 +34,11 @@ class Resource(TypedDict, total=False):
 
 
 class PendingOperation(TypedDict):
-    resource: Resource
+    resource: StateResource
 
 
 class StateDeployment(TypedDict, total=False):
-    resources: list[Resource] | None
+    resources: list[StateResource] | None
     pending_operations: list[PendingOperation] | None
 
 
@@ -75,7 +75,7 @@ def find_nodes(document: StateDocument) -> dict[str, Mapping[str, object]]:
     return {parse_name(item["urn"]): item.get("inputs") or {} for item in components}
 
 
-def list_resources(document: StateDocument) -> list[Resource]:
+def list_resources(document: StateDocument) -> list[StateResource]:
     deployment = document.get("deployment") or {}
     return list(deployment.get("resources") or [])
 
@@ -99,7 +99,7 @@ def remove_node(document: StateDocument, node: str) -> ForgottenNode:
     return ForgottenNode({**document, "deployment": deployment}, tuple(order))
 
 
-def _find_node_resources(resources: Sequence[Resource], node: str) -> frozenset[str]:
+def _find_node_resources(resources: Sequence[StateResource], node: str) -> frozenset[str]:
     """The URNs of the node's component and of all that is attached to it, directly or not."""
     removed = {resource["urn"] for resource in resources if _is_node_resource(resource, node)}
     size = -1
@@ -109,25 +109,25 @@ def _find_node_resources(resources: Sequence[Resource], node: str) -> frozenset[
     return frozenset(removed | _find_empty_links(resources, removed))
 
 
-def _is_node_resource(resource: Resource, node: str) -> bool:
+def _is_node_resource(resource: StateResource, node: str) -> bool:
     if resource["type"] == NODE:
         return parse_name(resource["urn"]) == node
     is_member = resource["type"] == MEMBER
     return is_member and (resource.get("inputs") or {}).get("node") == node
 
 
-def _is_attached(resource: Resource, removed: set[str]) -> bool:
+def _is_attached(resource: StateResource, removed: set[str]) -> bool:
     return resource.get("parent") in removed or resource.get("deletedWith") in removed
 
 
-def _find_empty_links(resources: Sequence[Resource], removed: set[str]) -> set[str]:
+def _find_empty_links(resources: Sequence[StateResource], removed: set[str]) -> set[str]:
     """Links of which no end is left."""
     parents = {resource.get("parent") for resource in resources if resource["urn"] not in removed}
     links = {resource["urn"] for resource in resources if resource["type"] == LINK}
     return {urn for urn in links if urn not in parents}
 
 
-def _remove_references(resource: Resource, removed: frozenset[str]) -> Resource:
+def _remove_references(resource: StateResource, removed: frozenset[str]) -> StateResource:
     cleaned = resource.copy()
     if "dependencies" in cleaned:
         cleaned["dependencies"] = _exclude(cleaned["dependencies"], removed)

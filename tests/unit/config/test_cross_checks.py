@@ -28,7 +28,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (build_changed_cluster(1, host="10.0.0.1"), "cluster.nodes[1].host", "is the same as that of"),
     (build_changed_cluster(1, index=0), "cluster.nodes[1].index", "is the same as that of"),
     (build_changed_cluster(0, index=1), "cluster.nodes[1].index", "is the same as that of"),
-    (build_changed_cluster(0, away=True), "cluster.nodes[0].away", "takes the head away"),
+    (build_changed_cluster(0, away=True), "cluster.nodes[0].away", "marks the head as away"),
     (build_changed_cluster(2, 3, index=5), "cluster.nodes[2].index", "is too large for a ring"),
     (
         build_changed_cluster(2, 3, qsfpPort=0),
@@ -48,12 +48,12 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (
         build_changed_cluster(0, interfaces=["a", "a"]),
         "cluster.nodes[0].interfaces",
-        "names an interface",
+        "repeats an interface",
     ),
     (
         build_changed_cluster(0, interfaces=["a", "b"], qsfpPort=1),
         "cluster.nodes[0].qsfpPort",
-        "is given",
+        "conflicts with interfaces",
     ),
     (
         build_changed_cluster(1, host="192.168.101.9"),
@@ -135,12 +135,12 @@ def both(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 
 
 SERVICES: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
-    (build_cluster(), {"q": trtllm(nodes=["spark-3"])}, "services.q.nodes[0]", "is no node"),
+    (build_cluster(), {"q": trtllm(nodes=["spark-3"])}, "services.q.nodes[0]", "is not a node"),
     (
         build_cluster(),
         {"q": trtllm(nodes=["spark-1"] * 2)},
         "services.q.nodes[1]",
-        "is named twice",
+        "is repeated",
     ),
     (
         build_changed_cluster(1, away=True),
@@ -152,29 +152,34 @@ SERVICES: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
         build_cluster(2, fabric=build_fabric("none")),
         {"q": trtllm()},
         "services.q.nodes",
-        "are several",
+        "lists several",
     ),
     (
         build_cluster(swarm={"enabled": False}),
         {"q": trtllm()},
         "services.q.runtime",
-        "is swarm, and",
+        "is swarm, but",
     ),
-    (build_cluster(), {"q": trtllm(port=2377)}, "services.q.port", "is taken"),
-    (build_cluster(), {"q": trtllm(port=22)}, "services.q.port", "is taken"),
-    (build_cluster(), both(vllm(), vllm()), "services.two.port", "is the port of service one"),
+    (build_cluster(), {"q": trtllm(port=2377)}, "services.q.port", "is in use"),
+    (build_cluster(), {"q": trtllm(port=22)}, "services.q.port", "is in use"),
+    (build_cluster(), both(vllm(), vllm()), "services.two.port", "is also the port of service one"),
     (
         build_cluster(),
         both(vllm(bind="10.0.0.1"), vllm(nodes=["spark-1"])),
         "services.two.port",
-        "is the port of service one",
+        "is also the port of service one",
     ),
-    (build_cluster(), {"q": trtllm(runtime="native")}, "services.q.image", "is given with runtime"),
+    (
+        build_cluster(),
+        {"q": trtllm(runtime="native")},
+        "services.q.image",
+        "is not allowed with runtime",
+    ),
     (
         build_cluster(),
         {"q": trtllm(revision="v1", modelPath="/m")},
         "services.q.revision",
-        "is given",
+        "is not allowed",
     ),
 ]
 

@@ -227,7 +227,7 @@ def test_an_encrypted_value_anywhere_below_a_block_is_refused(data: st.DataObjec
     replace(data.draw(st.sampled_from(positions)), {"secure": CANARY})
     with pytest.raises(InputError) as caught:
         parse_config(*below)
-    assert "holds an encrypted value" in [problem.message for problem in caught.value.problems]
+    assert "contains an encrypted value" in [problem.message for problem in caught.value.problems]
 
 
 def test_the_good_files_load(file: Path) -> None:

@@ -49,7 +49,7 @@ def test_an_encrypted_value_below_a_block_is_refused_with_the_key_to_use(
     block: Any, services: Any, path: str, key: str
 ) -> None:
     problem = find_problem(block, services)
-    assert (problem.path, problem.message) == (path, "holds an encrypted value")
+    assert (problem.path, problem.message) == (path, "contains an encrypted value")
     assert f"sparkform:{key}`" in (problem.remedy or "")
 
 
