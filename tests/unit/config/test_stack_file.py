@@ -131,7 +131,7 @@ SCALARS: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("text", "value"), SCALARS)
-def test_a_scalar_means_what_pulumi_takes_it_for(text: str, value: Any) -> None:
+def test_a_scalar_means_what_pulumi_takes_it_for(text: str, value: object) -> None:
     read = read_yaml(f"a: {text}")
     assert read == {"a": value}
     assert isinstance(read, dict)

@@ -68,7 +68,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
 
 @pytest.mark.parametrize(("key", "value", "message", "got"), REFUSED)
 def test_a_wrong_value_is_refused_at_its_path_in_plain_words(
-    key: str, value: Any, message: str, got: str
+    key: str, value: object, message: str, got: str
 ) -> None:
     problem = find_problem(build_changed_cluster(1, **{key: value}))
     assert problem.path == f"cluster.nodes[1].{key}"
@@ -93,7 +93,7 @@ ACCEPTED: list[tuple[str, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("key", "value", "clean"), ACCEPTED)
-def test_a_right_value_is_kept_in_its_clean_form(key: str, value: Any, clean: Any) -> None:
+def test_a_right_value_is_kept_in_its_clean_form(key: str, value: object, clean: object) -> None:
     node = build_declaration(build_changed_cluster(1, **{key: value})).cluster.nodes[1].to_plain()
     assert node[key] == (list(clean) if isinstance(clean, tuple) else clean)
 
@@ -110,13 +110,13 @@ def test_a_right_value_is_kept_in_its_clean_form(key: str, value: Any, clean: An
         (3232261120, "must be text: put it in quotes"),
     ],
 )
-def test_a_pool_must_be_a_private_network_of_a_useful_size(pool: Any, message: str) -> None:
+def test_a_pool_must_be_a_private_network_of_a_useful_size(pool: object, message: str) -> None:
     problem = find_problem(build_cluster(fabric={"topology": "direct", "pool": pool}))
     assert (problem.path, problem.message) == ("cluster.fabric.pool", message)
 
 
 @pytest.mark.parametrize("mtu", [1499, 9001, "jumbo", 1500.5, True])
-def test_an_mtu_outside_what_the_ports_carry_is_refused_with_the_reason(mtu: Any) -> None:
+def test_an_mtu_outside_what_the_ports_carry_is_refused_with_the_reason(mtu: object) -> None:
     problem = find_problem(build_cluster(fabric={"topology": "direct", "mtu": mtu}))
     assert problem.path == "cluster.fabric.mtu"
     assert problem.allowed == "an integer from 1500 to 9000, or inherit"
@@ -124,7 +124,7 @@ def test_an_mtu_outside_what_the_ports_carry_is_refused_with_the_reason(mtu: Any
 
 
 @pytest.mark.parametrize(("mtu", "clean"), [(1500, 1500), (9000.0, 9000), ("inherit", "inherit")])
-def test_an_mtu_within_reach_is_kept(mtu: Any, clean: Any) -> None:
+def test_an_mtu_within_reach_is_kept(mtu: object, clean: object) -> None:
     assert (
         build_declaration(build_cluster(fabric={"topology": "direct", "mtu": mtu})).fabric_mtu
         == clean
@@ -162,7 +162,9 @@ def test_an_unquoted_version_is_refused_because_yaml_shortens_it() -> None:
         ("engine", "TRTLLM", "engine"),
     ],
 )
-def test_a_wrong_value_in_a_service_is_refused_at_its_path(key: str, value: Any, path: str) -> None:
+def test_a_wrong_value_in_a_service_is_refused_at_its_path(
+    key: str, value: object, path: str
+) -> None:
     assert (
         find_problem(build_cluster(), {"qwen": trtllm(**{key: value})}).path
         == f"services.qwen.{path}"
