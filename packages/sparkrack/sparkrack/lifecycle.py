@@ -10,7 +10,7 @@ from sparkform.errors import InputError, Problem
 from sparkrack import build, commands, companions, daemon, inventory, limits, login, panel, staging
 from sparkrack.host import Notify, RackError, must
 from sparkrack.inventory import NodeContainer
-from sparkrack.keys import KeyPair, make_host_keys, make_key
+from sparkrack.keys import SshKeyPair, make_host_keys, make_key
 from sparkrack.layout import (
     SimulatedNode,
     SimulatedRack,
@@ -33,14 +33,14 @@ def reserve(name: str, shape: RackShape) -> SimulatedRack:
     return rack
 
 
-def write_login_key(name: str) -> KeyPair:
+def write_login_key(name: str) -> SshKeyPair:
     key = make_key("ssh-ed25519", f"rack {name}")
     files = {"id_ed25519": (key.private, 0o600), "id_ed25519.pub": (key.public + "\n", 0o644)}
     staging.write(get_rack_folder(name), files, [])
     return key
 
 
-def make_node(node: SimulatedNode, rack: SimulatedRack, image: str, key: KeyPair) -> str:
+def make_node(node: SimulatedNode, rack: SimulatedRack, image: str, key: SshKeyPair) -> str:
     """Create and power on one node; returns its known_hosts line."""
     host_keys = make_host_keys(node.hostname)
     stage = get_rack_folder(rack.name) / node.hostname
@@ -77,7 +77,7 @@ def find_standing(name: str, shape: RackShape) -> SimulatedRack | None:
             [
                 Problem(
                     path="--name",
-                    message=f"a rack {name} is up with another shape",
+                    message=f"rack {name} is running with another shape",
                     got=str(shape),
                     allowed=str(existing.shape),
                     remedy=remedy,
@@ -91,7 +91,7 @@ def find_standing(name: str, shape: RackShape) -> SimulatedRack | None:
         or get_panel_name(name) in inventory.list_panels()
         or get_rack_folder(name).exists()
     ):
-        message = f"a rack {name} is being made, or was left half-made"
+        message = f"rack {name} is being created, or was left incomplete"
         remedy = f"wait for it, or run `python -m sparkrack down --name {name}`"
         raise InputError([Problem(path="--name", message=message, remedy=remedy)])
     return None
@@ -109,7 +109,7 @@ def check_disk(shape: RackShape) -> None:
     if free_gib < needed_gib:
         raise RackError(
             f"{root} has {free_gib:.1f} GiB free and a rack of {shape.nodes} needs "
-            f"{needed_gib:g} GiB; free some, or make fewer nodes"
+            f"{needed_gib:g} GiB; free some space, or use fewer nodes"
         )
 
 

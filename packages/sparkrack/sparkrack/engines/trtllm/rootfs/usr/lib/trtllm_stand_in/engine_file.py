@@ -25,11 +25,11 @@ def read(path: str | None) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise Refusal(f"yaml.scanner.ScannerError: {error}") from None
     if not isinstance(content, dict):
-        raise Refusal(f"stand-in: {path} holds no mapping")
+        raise Refusal(f"stand-in: {path} is not a mapping")
     return content
 
 
-def check(content: Mapping[str, Any], version: knowledge.Version) -> None:
+def check(content: Mapping[str, object], version: knowledge.Version) -> None:
     """Raises Refusal with every key and value that the version does not take."""
     known = knowledge.read_document("keys")
     allowed = knowledge.list_engine_keys(version)

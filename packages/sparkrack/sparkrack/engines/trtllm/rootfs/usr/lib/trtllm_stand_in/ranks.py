@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from . import start_up
@@ -33,7 +34,7 @@ class Ranks:
         self.rank: int = self._world.Get_rank()
         self.size: int = self._world.Get_size()
 
-    def send(self, task: dict[str, Any]) -> None:
+    def send(self, task: Mapping[str, object]) -> None:
         """Give every worker its part of a task."""
         for worker in range(1, self.size):
             self._world.send(task, dest=worker, tag=TASK)
@@ -44,7 +45,7 @@ class Ranks:
         message: dict[str, Any] = self._world.recv(source=source, tag=tag)
         return message
 
-    def report(self, status: dict[str, Any]) -> None:
+    def report(self, status: Mapping[str, object]) -> None:
         self._world.send(status, dest=0, tag=STATUS)
 
     def add_up(self, size_bytes: int) -> None:
@@ -54,7 +55,7 @@ class Ranks:
         self._world.Allreduce(values, total, op=self._mpi.SUM)
         expected = self.size * (self.size + 1) / 2
         if total[0] != expected or total[-1] != expected:
-            raise Refusal(f"stand-in: an all-reduce gave {total[0]}, not {expected}")
+            raise Refusal(f"stand-in: an all-reduce returned {total[0]}, not {expected}")
 
 
 def run_part(rank: int, task: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +100,7 @@ def lead(ranks: Ranks, listener: socket.socket) -> None:
 def _lead_task(ranks: Ranks, task: dict[str, Any]) -> dict[str, Any]:
     wanted = task.get("order", {}).get("world", ranks.size)
     if wanted != ranks.size:
-        return {"failed": f"{wanted} ranks are asked for and mpirun started {ranks.size}"}
+        return {"failed": f"{wanted} ranks are required and mpirun started {ranks.size}"}
     ranks.send(task)
     statuses = [run_part(0, task)]
     statuses += [ranks.receive(worker, STATUS) for worker in range(1, ranks.size)]
