@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from node.steps import native_nccl
+from node.host.paths import NCCL_FOLDER
 from sparkform.config import Declaration, parse_config
 from sparkform.doctor import Check
 from sparkform.fabric.network import plan_network
@@ -22,7 +22,7 @@ VENV: dict[str, object] = {
     "foreign": False,
     "python": "3.12",
     "packages": PACKAGES,
-    "links": {"nvidia/nccl": native_nccl.PATH},
+    "links": {"nvidia/nccl": NCCL_FOLDER},
     "free_bytes": 2**40,
     "missing": {"3.12": []},
 }
@@ -49,7 +49,7 @@ def record_sparks(**venv: object) -> Observation:
     for node in ("spark-1", "spark-2"):
         observation = change_report(observation, node, ["facts", "host", "architecture"], "aarch64")
         observation = change_report(observation, node, ["steps", "native_venv"], {**VENV, **venv})
-        nccl_state = {"path": native_nccl.PATH, "packages": {"nvidia-nccl-cu13": "2.30.7"}}
+        nccl_state = {"path": NCCL_FOLDER, "packages": {"nvidia-nccl-cu13": "2.30.7"}}
         observation = change_report(observation, node, ["steps", "native_nccl"], nccl_state)
         observation = change_report(observation, node, ["facts", "native_units"], [])
     return observation
