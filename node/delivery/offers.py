@@ -6,7 +6,6 @@ import fcntl
 import os
 import shutil
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote, unquote
@@ -19,6 +18,7 @@ from node.host.paths import STATE
 from node.host.paths import TRANSFER_PORT as PORT
 from node.host.progress import format_size
 from node.host.system import System
+from node.host.waiting import wait_until
 from node.state.manifest import Manifest
 from node.transfer import bundle
 
@@ -39,15 +39,15 @@ def hold_offers(system: System) -> Iterator[None]:
         os.close(handle)
 
 
-def add_offer(journal: Manifest, name: str, listen: Sequence[str]) -> list[str]:
+def add_offer(manifest: Manifest, name: str, listen: Sequence[str]) -> list[str]:
     """Offer what the step `name` has brought to this node. Raises StepError where it is missing."""
-    system = journal.system
-    process.record(journal)
-    bundle = bundles.build_for_step(journal, name)
-    unit.record(journal, UNIT)
+    system = manifest.system
+    process.record(manifest)
+    bundle = bundles.build_for_step(manifest, name)
+    unit.record(manifest, UNIT)
     with hold_offers(system):
         if system.get_state(FOLDER) is None:
-            tree.record(journal, FOLDER)
+            tree.record(manifest, FOLDER)
             system.make_directory(FOLDER, 0o700)
         system.write(_get_path(name), bundle.to_json(), 0o600)
         if not _is_active(system):
@@ -76,7 +76,7 @@ def remove_offer(system: System, name: str) -> None:
     """Remove the offer, and a file that was made for it."""
     text = read_text(system, name)
     offered = bundle.parse_bundle(text) if text else None
-    if offered and offered.about.get("temporary"):
+    if offered and offered.image:
         shutil.rmtree(system.path(offered.root), ignore_errors=True)
     system.remove(_get_path(name))
 
@@ -98,9 +98,10 @@ def _start_server(system: System, listen: Sequence[str]) -> None:
     program = os.path.abspath(sys.argv[0])
     command = ["systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "--service-type=exec"]
     run_checked(system, [*command, "python3", program, "spread", str(PORT), *listen], timeout_s=30)
-    deadline = time.monotonic() + READY_S
-    while str(PORT) not in system.run(["ss", "-Hltn", f"sport = :{PORT}"]).out:
-        if time.monotonic() > deadline:
-            log = system.run(["journalctl", "-u", UNIT, "-n", "3", "-o", "cat", "--no-pager"])
-            raise StepError(f"{UNIT} does not listen on port {PORT}: {log.out.strip()}")
-        time.sleep(PAUSE_S)
+    if not wait_until(lambda: _is_listening(system), READY_S, PAUSE_S):
+        log = system.run(["journalctl", "-u", UNIT, "-n", "3", "-o", "cat", "--no-pager"])
+        raise StepError(f"{UNIT} does not listen on port {PORT}: {log.out.strip()}")
+
+
+def _is_listening(system: System) -> bool:
+    return str(PORT) in system.run(["ss", "-Hltn", f"sport = :{PORT}"]).out

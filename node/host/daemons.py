@@ -8,12 +8,12 @@ from node.errors import StepError
 from node.host import netplan_renderer
 from node.host.paths import DOCKER_SOCKET
 from node.host.system import CommandResult, System
+from node.host.waiting import wait_until
 
 # dockerd stops its containers first, each with ten seconds of grace.
 RESTART_LIMIT_S = 150.0
 ANSWER_LIMIT_S = 60.0
 NETPLAN_LIMIT_S = 35.0
-PAUSE_S = 0.5
 RETRY_PAUSE_S = 3.0
 
 
@@ -32,12 +32,9 @@ def restart_docker(system: System) -> str:
 
 
 def _wait_for_docker(system: System) -> bool:
-    deadline = time.monotonic() + ANSWER_LIMIT_S
-    while not system.request(DOCKER_SOCKET, "GET", "/_ping", timeout_s=5).ok:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(PAUSE_S)
-    return True
+    return wait_until(
+        lambda: system.request(DOCKER_SOCKET, "GET", "/_ping", timeout_s=5).ok, ANSWER_LIMIT_S
+    )
 
 
 def generate_netplan(system: System) -> None:

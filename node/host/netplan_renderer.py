@@ -8,16 +8,14 @@ address for good (seen with netplan 0.106 and NetworkManager 1.42).
 
 from __future__ import annotations
 
-import time
-
 from node.errors import StepError
 from node.host.system import System
+from node.host.waiting import wait_while
 
 NETWORKD_FILES = "/run/systemd/network"
 MANAGER_FILES = "/run/NetworkManager/system-connections"
 START_LIMIT_S = 60.0
 SETTLE_S = 30.0
-PAUSE_S = 0.5
 
 
 def wait_for_renderers(system: System) -> None:
@@ -27,12 +25,9 @@ def wait_for_renderers(system: System) -> None:
     if not _list_profiles(system):
         return
     _start_unit(system, "NetworkManager.service")
-    deadline = time.monotonic() + SETTLE_S
-    while unread := _list_unread_profiles(system):
-        if time.monotonic() > deadline:
-            raise StepError(f"NetworkManager does not load netplan's {', '.join(unread)}.")
-        system.run(["nmcli", "connection", "reload"])
-        time.sleep(PAUSE_S)
+    unread = wait_while(lambda: _reload_unread_profiles(system), SETTLE_S)
+    if unread:
+        raise StepError(f"NetworkManager does not load netplan's {', '.join(unread)}.")
 
 
 def _is_for_networkd(name: str) -> bool:
@@ -47,6 +42,13 @@ def _start_unit(system: System, unit: str) -> None:
 
 def _list_profiles(system: System) -> list[str]:
     return [name for name in system.list_names(MANAGER_FILES) if name.startswith("netplan-")]
+
+
+def _reload_unread_profiles(system: System) -> list[str]:
+    unread = _list_unread_profiles(system)
+    if unread:
+        system.run(["nmcli", "connection", "reload"])
+    return unread
 
 
 def _list_unread_profiles(system: System) -> list[str]:

@@ -23,18 +23,19 @@ from importlib import import_module
 
 from node import facts
 from node.errors import StepError
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_decimal, to_list, to_mapping, to_text
 from node.host.cached_system import CachedSystem
 from node.host.system import System
+from node.host.typed_json import to_fields
 from node.state import claim, lock, receipts
 from node.state.next_run import compute_next_run
-from node.steps import STEPS
+from node.steps import STEPS, StepRequest
 from node.verbs import install
 from node.verbs.self_removal import AGENT
 
 VERSION = 1
-DEFAULT_REQUEST = Request()
+DEFAULT_REQUEST = FactRequest()
 # In the middle of a step there may be no default route, or no dockerd: nothing to decide by. Most
 # steps are done within seconds; a longer one is looked at as it stands.
 SETTLE_SHARE = 0.5
@@ -60,11 +61,11 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     return [json.dumps(json.loads(text.encode("utf-8", "replace")))]
 
 
-def parse_request(raw: Mapping[str, object]) -> Request:
+def parse_request(raw: Mapping[str, object]) -> FactRequest:
     """What is missing or of another type has its default."""
     budget_s = raw.get("budget_s")
     interfaces = [text for text in map(to_text, to_list(raw.get("interfaces"))) if text]
-    return Request(
+    return FactRequest(
         user=to_text(raw.get("user")) or DEFAULT_REQUEST.user,
         model_directory=to_text(raw.get("model_directory")) or DEFAULT_REQUEST.model_directory,
         interfaces=tuple(interfaces),
@@ -73,7 +74,7 @@ def parse_request(raw: Mapping[str, object]) -> Request:
     )
 
 
-def observe(system: System, request: Request) -> dict[str, object]:
+def observe(system: System, request: FactRequest) -> dict[str, object]:
     """The whole document. Never raises for what the machine does."""
     deadline = time.monotonic() + request.budget_s
     lock.await_release(system, request.budget_s * SETTLE_SHARE)
@@ -99,7 +100,7 @@ def observe(system: System, request: Request) -> dict[str, object]:
     }
 
 
-def build_fact_readings(context: FactReader, request: Request) -> dict[str, Reading]:
+def build_fact_readings(context: FactReader, request: FactRequest) -> dict[str, Reading]:
     def build(name: str) -> Reading:
         return lambda: import_module(f"node.facts.{name}").read(context, request)
 
@@ -107,9 +108,9 @@ def build_fact_readings(context: FactReader, request: Request) -> dict[str, Read
     return {**readings, "fact claim": lambda: claim.read_owner(context.system)}
 
 
-def build_step_readings(system: System, request: Request) -> dict[str, Reading]:
+def build_step_readings(system: System, request: FactRequest) -> dict[str, Reading]:
     def build(name: str) -> Reading:
-        return lambda: STEPS[name].observe(system, build_step_request(request, name))
+        return lambda: to_fields(STEPS[name].observe(system, build_step_request(request, name)))
 
     instances = [name for name in to_mapping(request.raw.get("steps")) if _is_instance(name)]
     readings = {f"step {name}": build(name) for name in [*STEPS, *instances]}
@@ -118,17 +119,21 @@ def build_step_readings(system: System, request: Request) -> dict[str, Reading]:
 
 def _is_instance(step: str) -> bool:
     """`member:qwen` is observed beside the step of that module, where the request names it."""
-    return ":" in step and step.partition(":")[0] in STEPS
+    return ":" in step and step in STEPS
 
 
-def build_step_request(request: Request, step: str) -> dict[str, object]:
+def build_step_request(request: FactRequest, step: str) -> StepRequest:
     """The shared keys, and over them what is asked of this step."""
-    shared = {
-        "user": request.user,
-        "model_directory": request.model_directory,
-        "interfaces": list(request.interfaces),
-    }
-    return {**shared, **to_mapping(to_mapping(request.raw.get("steps")).get(step))}
+    keys = to_mapping(to_mapping(request.raw.get("steps")).get(step))
+    interfaces = keys.get("interfaces", list(request.interfaces))
+    return StepRequest(
+        user=to_text(keys.get("user")) or request.user,
+        model_directory=to_text(keys.get("model_directory")) or request.model_directory,
+        interfaces=tuple(text for text in map(to_text, to_list(interfaces)) if text),
+        service=to_text(keys.get("service")),
+        unit=to_text(keys.get("unit")),
+        raw=keys,
+    )
 
 
 def collect_results(readings: Mapping[str, Reading], deadline: float) -> list[ReadResult]:

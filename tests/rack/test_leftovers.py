@@ -30,15 +30,15 @@ def name(prepared: None) -> Iterator[str]:
     lifecycle.take_down(unique)
 
 
-def left(name: str, rack: SimulatedRack, before: set[str]) -> set[str]:
+def list_left(name: str, rack: SimulatedRack, before: set[str]) -> set[str]:
     """New since `before` and of this rack: others may start their own meanwhile."""
     third = rack.subnet.network_address.packed[2]
     new = leftovers.list_everything(name) - before
-    return {thing for thing in new if leftovers.is_of_rack(thing, name, third)}
+    return {leftover for leftover in new if leftovers.is_of_rack(leftover, name, third)}
 
 
 @contextmanager
-def planted(name: str) -> Iterator[None]:
+def plant_leftovers(name: str) -> Iterator[None]:
     """One leftover of each kind that needs no Docker."""
     subprocess.run(["ip", "link", "add", f"{name}plant", "type", "bridge"], check=True)
     subprocess.run(["ip", "netns", "add", f"{name}plant"], check=True)
@@ -57,36 +57,40 @@ def planted(name: str) -> Iterator[None]:
 def test_down_leaves_nothing_and_a_planted_leftover_is_found(name: str) -> None:
     before = leftovers.list_everything(name)
     rack = lifecycle.bring_up(name, ALONE, print)
-    there = {thing.split()[0] for thing in left(name, rack, before)}
-    assert {"link", "route", "container", "volume", "file", "mount"} <= there
+    kinds = {leftover.split()[0] for leftover in list_left(name, rack, before)}
+    assert {"link", "route", "container", "volume", "file", "mount"} <= kinds
     lifecycle.take_down(name)
-    with planted(name):
-        assert left(name, rack, before) == {
+    with plant_leftovers(name):
+        assert list_left(name, rack, before) == {
             f"link {name}plant",
             f"file /run/netns/{name}plant",
             f"mount /run/netns/{name}plant",
             f"process {sys.executable} -c import time; time.sleep(60) {name}plant",
         }
-    assert left(name, rack, before) == set()
+    assert list_left(name, rack, before) == set()
 
 
 def test_the_daemon_runs_on_only_where_someone_else_needs_it(name: str) -> None:
     lifecycle.bring_up(name, ALONE, print)
     lifecycle.take_down(name)
     with daemon.lock():
-        needed = list_reserved() or inventory.list_containers() if daemon.is_running() else []
-        assert needed or not daemon.is_running() or not daemon.is_ours()
+        others_running = (
+            list_reserved() or inventory.list_containers() if daemon.is_running() else []
+        )
+        assert others_running or not daemon.is_running() or not daemon.is_ours()
 
 
 def test_a_failed_up_removes_what_it_made(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(rack: str, node: object) -> None:
+    def refuse_login(rack: str, node: object) -> None:
         raise RackError("spark-1 gave no login")
 
     before = leftovers.list_everything(name)
-    monkeypatch.setattr(login, "wait", never)
+    monkeypatch.setattr(login, "wait", refuse_login)
     with pytest.raises(RackError, match="gave no login"):
         lifecycle.bring_up(name, ALONE, print)
-    assert {thing for thing in leftovers.list_everything(name) - before if name in thing} == set()
+    assert {
+        leftover for leftover in leftovers.list_everything(name) - before if name in leftover
+    } == set()
 
 
 def test_a_second_up_changes_nothing_and_another_shape_is_refused(name: str) -> None:
@@ -106,7 +110,7 @@ def test_a_rack_that_was_left_half_made_is_named_and_down_removes_it(name: str) 
     with pytest.raises(InputError, match="left half-made"):
         lifecycle.bring_up(name, ALONE, print)
     lifecycle.take_down(name)
-    assert left(name, rack, before) == set()
+    assert list_left(name, rack, before) == set()
 
 
 def test_too_little_disk_is_told_before_anything_is_made(
@@ -116,7 +120,9 @@ def test_too_little_disk_is_told_before_anything_is_made(
     monkeypatch.setattr(lifecycle, "NODE_DISK_GIB", 10**6)
     with pytest.raises(RackError, match="a rack of 1 needs"):
         lifecycle.bring_up(name, ALONE, print)
-    assert {thing for thing in leftovers.list_everything(name) - before if name in thing} == set()
+    assert {
+        leftover for leftover in leftovers.list_everything(name) - before if name in leftover
+    } == set()
 
 
 def test_racks_stand_side_by_side(name: str) -> None:

@@ -21,7 +21,7 @@ LINUX_DEFAULT = 128  # fs.inotify.max_user_instances: fs/notify/inotify/inotify_
 
 
 @contextmanager
-def held(instances: int) -> Iterator[None]:
+def hold_instances(instances: int) -> Iterator[None]:
     """That many inotify instances, or all that are left where these are fewer."""
     libc = ctypes.CDLL(None)
     opened = [fd for fd in (libc.inotify_init1(0) for _ in range(instances)) if fd >= 0]
@@ -36,10 +36,10 @@ def test_a_node_boots_where_the_default_of_inotify_instances_is_used_up(prepared
     name = f"i{uuid.uuid4().hex[:8]}"
     shape = RackShape(1, RackFabric.NONE, Renderer.NETWORK_MANAGER)
     try:
-        with held(LINUX_DEFAULT):
-            made = RackHandle(lifecycle.bring_up(name, shape, print))
-            assert made.must("spark-1", "systemctl is-system-running") == "running\n"
-            made.must("spark-1", "sudo udevadm settle && sudo netplan apply")
+        with hold_instances(LINUX_DEFAULT):
+            machine = RackHandle(lifecycle.bring_up(name, shape, print))
+            assert machine.must("spark-1", "systemctl is-system-running") == "running\n"
+            machine.must("spark-1", "sudo udevadm settle && sudo netplan apply")
     finally:
         lifecycle.take_down(name)
 
