@@ -59,9 +59,9 @@ def format_set_command(key: str) -> str:
 
 
 def check_encrypted_blocks(secret_keys: Collection[str]) -> Iterator[Problem]:
-    """One problem for each block of which Pulumi says that it holds something encrypted.
+    """One problem for each block that contains something encrypted.
 
-    Pulumi decrypts before a program runs, so that a program cannot see `secure:`; it is told only
+    Pulumi decrypts before a program runs, so that a program cannot see `secure:`; it gets only
     the names of the keys that hold such a value somewhere, like `sparkform:cluster`.
     """
     for block in ("cluster", "services"):
