@@ -36,8 +36,10 @@ def guess_secret_key(key: str) -> str | None:
 
 
 def is_secure(value: object) -> bool:
-    """Whether Pulumi takes this for an encrypted value: a mapping with the one key `secure`."""
-    return isinstance(value, dict) and list(value) == [ENCRYPTED_KEY]
+    """Whether Pulumi takes this for an encrypted value: a mapping of `secure` alone to text."""
+    if not isinstance(value, dict) or list(value) != [ENCRYPTED_KEY]:
+        return False
+    return isinstance(value[ENCRYPTED_KEY], str)
 
 
 def describe_nested_secret(location: Location) -> Problem:
