@@ -1,4 +1,4 @@
-"""Fact `firewall`: would this node turn away a connection to a port of ours.
+"""Fact `firewall`: does this node reject connections to our ports.
 
     {"active": true, "because": ["ip filter INPUT: policy drop"]}
 

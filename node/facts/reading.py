@@ -1,4 +1,4 @@
-"""How a fact looks at the machine: files, folders, commands, the Docker engine; all read-only."""
+"""How a fact reads the machine: files, folders, commands, the Docker engine; nothing is changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class UnreadableFact(Exception):
 
 @dataclass(frozen=True)
 class FactRequest:
-    """What the control side tells the node before it looks.
+    """What the control side requests of a node.
 
     `raw` is the whole request, for the steps; `budget_s` bounds the run in seconds.
     """
@@ -34,7 +34,7 @@ class FactRequest:
 
 @dataclass(frozen=True)
 class GuardedFile:
-    """What may be told of a file that may hold secrets, beside the text for the parser."""
+    """A file that may hold secrets: its text is for the parser alone."""
 
     text: str
     mode: str

@@ -1,4 +1,4 @@
-"""Turns text from tools into plain values. Nothing here raises anything but UnreadableFact."""
+"""Turns text from tools into plain values. Raises nothing but UnreadableFact."""
 
 from __future__ import annotations
 

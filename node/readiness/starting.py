@@ -1,4 +1,4 @@
-"""From the start of a service's ranks until it answers or is ended: one watch on each node."""
+"""From the start of a service's ranks until it answers or is stopped: one watch on each node."""
 
 from __future__ import annotations
 

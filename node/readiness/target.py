@@ -1,4 +1,4 @@
-"""What the step `ready` is asked to wait for."""
+"""The service that the step `ready` waits for."""
 
 from __future__ import annotations
 
