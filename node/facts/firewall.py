@@ -36,7 +36,7 @@ def read(reader: FactReader, request: FactRequest) -> FirewallFact:
 
 def parse(nft: str | None, iptables: str | None) -> FirewallFact:
     if nft is None and iptables is None:
-        raise UnreadableFact("neither nft nor iptables answers")
+        raise UnreadableFact("nft and iptables both failed")
     because = [*_find_nft_reasons(nft), *_find_iptables_reasons(iptables or "")]
     return {"active": bool(because), "because": sorted(set(because))}
 

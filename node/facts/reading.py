@@ -123,9 +123,9 @@ class FactReader:
         """The Docker engine's answer to GET `path`, as JSON values."""
         answer = self.system.request(DOCKER_SOCKET, "GET", path, timeout_s=self.get_remaining_s())
         if answer.status == 0:
-            raise UnreadableFact(f"docker does not answer ({answer.body})")
+            raise UnreadableFact(f"Docker does not answer ({answer.body})")
         if not answer.ok:
-            raise UnreadableFact(f"docker: GET {path} answered {answer.status}")
+            raise UnreadableFact(f"docker: GET {path} returned {answer.status}")
         return answer.body
 
 

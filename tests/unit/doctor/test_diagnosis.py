@@ -82,7 +82,7 @@ def test_a_gpu_that_fell_off_and_a_dead_dockerd_fail_once_each() -> None:
     assert get_row(checks, "spark-1", "docker").status == "fail"
     assert list_rows(checks, "spark-1", "drift") == []
     assert get_row(checks, "spark-1", "not read").message.startswith(
-        "fact swarm, fact containers, fact services: docker does not answer"
+        "fact swarm, fact containers, fact services: Docker does not answer"
     )
 
 
