@@ -12,14 +12,14 @@ from node.host.system import System
 from node.huggingface import cache, record
 from node.state import receipts
 from node.state.manifest import Manifest
-from node.transfer.bundle import Bundle, Item
+from node.transfer.bundle import Bundle, Item, ModelContent
 
 
-def build_for_step(journal: Manifest, name: str) -> Bundle:
+def build_for_step(manifest: Manifest, name: str) -> Bundle:
     """`name` is the step's: `model:<slug>` or `image:<service>`. Raises StepError for none."""
-    system, (kind, _, instance) = journal.system, name.partition(":")
+    system, (kind, _, instance) = manifest.system, name.partition(":")
     if kind == "image":
-        return image.build_image_bundle(journal, _read_want(system, name))
+        return image.build_image_bundle(manifest, _read_want(system, name))
     known_model = _list_models(system).get(instance)
     if known_model is None:
         raise StepError(f"This node has no content of {name}; run `pulumi up` again.")
@@ -57,13 +57,8 @@ def build_model_bundle(system: System, name: str, known_model: record.ModelRecor
         if (target := _read_link(system, f"{top}/{file}")) is not None
     }
     items = {part.path: Item(part.size, part.digest) for part in known_model.files.values()}
-    metadata: dict[str, Any] = {
-        "handle": known_model.handle,
-        "commit": known_model.commit,
-        "revision": known_model.revision,
-        "links": links,
-    }
-    return Bundle(name, known_model.root, items, metadata)
+    content = ModelContent(known_model.handle, known_model.commit, known_model.revision, links)
+    return Bundle(name, known_model.root, items, model=content)
 
 
 def _read_link(system: System, path: str) -> str | None:

@@ -39,15 +39,15 @@ def hold_offers(system: System) -> Iterator[None]:
         os.close(handle)
 
 
-def add_offer(journal: Manifest, name: str, listen: Sequence[str]) -> list[str]:
+def add_offer(manifest: Manifest, name: str, listen: Sequence[str]) -> list[str]:
     """Offer what the step `name` has brought to this node. Raises StepError where it is missing."""
-    system = journal.system
-    process.record(journal)
-    bundle = bundles.build_for_step(journal, name)
-    unit.record(journal, UNIT)
+    system = manifest.system
+    process.record(manifest)
+    bundle = bundles.build_for_step(manifest, name)
+    unit.record(manifest, UNIT)
     with hold_offers(system):
         if system.get_state(FOLDER) is None:
-            tree.record(journal, FOLDER)
+            tree.record(manifest, FOLDER)
             system.make_directory(FOLDER, 0o700)
         system.write(_get_path(name), bundle.to_json(), 0o600)
         if not _is_active(system):
@@ -76,7 +76,7 @@ def remove_offer(system: System, name: str) -> None:
     """Remove the offer, and a file that was made for it."""
     text = read_text(system, name)
     offered = bundle.parse_bundle(text) if text else None
-    if offered and offered.about.get("temporary"):
+    if offered and offered.image:
         shutil.rmtree(system.path(offered.root), ignore_errors=True)
     system.remove(_get_path(name))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from node.host import digests
@@ -39,8 +40,6 @@ def is_complete(system: System, root: str, commit: str) -> bool:
 
 
 def _list_indexed_shards(system: System, top: str, names: set[str]) -> list[str]:
-    import json
-
     shards: list[str] = []
     for name in names:
         if name.endswith(".index.json"):
@@ -69,18 +68,18 @@ def find_damaged(
     return digests.find_mismatches(system.path(root), expected, lambda count: None)
 
 
-def record_verified(journal: Manifest, want: Mapping[str, str], commit: str) -> record.ModelRecord:
+def record_verified(manifest: Manifest, want: Mapping[str, str], commit: str) -> record.ModelRecord:
     """Record the model as verified, and write the commit of its revision."""
     root = cache.get_model_folder(want["cache"], want["handle"])
-    cache.write_ref(journal.system, root, get_revision(want), commit)
+    cache.write_ref(manifest.system, root, get_revision(want), commit)
     files = {
         file.name: record.VerifiedFile(
-            file.path, file.size, file.mtime_ns, _get_digest(journal.system, root, file)
+            file.path, file.size, file.mtime_ns, _get_digest(manifest.system, root, file)
         )
-        for file in cache.list_files(journal.system, root, commit)
+        for file in cache.list_files(manifest.system, root, commit)
     }
     verified = record.ModelRecord(want["handle"], root, get_revision(want), commit, files)
-    record.write_record(journal, verified)
+    record.write_record(manifest, verified)
     return verified
 
 

@@ -29,12 +29,12 @@ def read_installed_digest(system: System) -> str | None:
     return (system.read(DIGEST_FILE) or "").strip() or None
 
 
-def install(journal: Manifest) -> None:
+def install(manifest: Manifest) -> None:
     """Install the client from scratch. Raises StepError with the reason."""
-    directory.make_parents(journal, FOLDER)
-    tree.record(journal, FOLDER)
-    tree.remove(journal.system, FOLDER)
-    system = journal.system
+    directory.make_parents(manifest, FOLDER)
+    tree.record(manifest, FOLDER)
+    tree.remove(manifest.system, FOLDER)
+    system = manifest.system
     created = system.run(["python3", "-m", "venv", FOLDER], timeout_s=INSTALL_LIMIT_S)
     if created.code:
         raise StepError(f"{NO_VENV} ({get_last_line(created)})")

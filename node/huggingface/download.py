@@ -14,7 +14,7 @@ from node.host.progress import TransferProgress, format_size
 from node.host.system import System
 from node.huggingface import cache, environment
 from node.huggingface.client import HF
-from node.huggingface.look import HubModel
+from node.huggingface.hub_query import HubModel
 
 SPARE_BYTES = 1024**3
 """Stays free beside the model: an engine writes logs and kernels."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from node.changes import file
 from node.host.paths import VERIFIED_MODELS
-from node.host.plain import as_mapping
 from node.host.system import System
+from node.host.typed_json import parse, to_json
 from node.huggingface import cache
 from node.state.manifest import Manifest
 
@@ -48,10 +48,10 @@ def get_record_path(handle: str) -> str:
     return f"{VERIFIED_MODELS}/{cache.to_slug(handle)}.json"
 
 
-def write_record(journal: Manifest, record: ModelRecord) -> None:
-    text = json.dumps(asdict(record), sort_keys=True) + "\n"
-    if journal.system.read(get_record_path(record.handle)) != text:
-        file.write(journal, file.FileChange(get_record_path(record.handle), text))
+def write_record(manifest: Manifest, record: ModelRecord) -> None:
+    text = json.dumps(to_json(record), sort_keys=True) + "\n"
+    if manifest.system.read(get_record_path(record.handle)) != text:
+        file.write(manifest, file.FileChange(get_record_path(record.handle), text))
 
 
 def read_record(system: System, handle: str) -> ModelRecord | None:
@@ -84,8 +84,6 @@ def _read_size_and_time(system: System, path: str) -> tuple[int, int] | None:
 
 def _parse_record(text: str | None) -> ModelRecord | None:
     try:
-        fields = as_mapping(json.loads(text or ""))
-        files = {name: VerifiedFile(**file) for name, file in fields.pop("files").items()}
-        return ModelRecord(files=files, **fields)
-    except (ValueError, KeyError, TypeError):
+        return parse(ModelRecord, json.loads(text or ""), "record")
+    except ValueError:
         return None

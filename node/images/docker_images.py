@@ -6,7 +6,7 @@ import http.client
 import json
 import platform
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from node.errors import StepError
@@ -32,15 +32,28 @@ def list_names(system: System) -> dict[str, str]:
     return ids
 
 
-def inspect(system: System, text: str) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class ImageDetails:
+    """`architecture` is "" where the image does not say it; size in bytes."""
+
+    identity: str
+    architecture: str
+    size: int
+
+
+def inspect(system: System, text: str) -> ImageDetails | None:
+    """None where Docker does not have the image."""
     document = as_mapping(get(system, f"/images/{quote(text, safe='/:@')}/json"))
-    return document or None
+    if not document:
+        return None
+    architecture = document.get("Architecture") or ""
+    return ImageDetails(str(document["Id"]), str(architecture), int(document.get("Size") or 0))
 
 
 def get_image_id(system: System, text: str) -> str | None:
     """The image's id; None where Docker does not have it."""
-    document = inspect(system, text)
-    return str(document["Id"]) if document else None
+    details = inspect(system, text)
+    return details.identity if details else None
 
 
 def pull(system: System, text: str, password: str | None) -> str:
@@ -101,7 +114,7 @@ def _follow_progress(response: http.client.HTTPResponse, progress: TransferProgr
     return None
 
 
-def _read_events(response: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
+def _read_events(response: http.client.HTTPResponse) -> Iterator[dict[str, object]]:
     for line in response:
         if line.strip():
             yield as_mapping(json.loads(line))

@@ -57,17 +57,17 @@ def get_tree_folder(step: str, recipe: str) -> str:
 
 
 def install_tree(
-    journal: Manifest, path: str, recipe: str, subfolder: str, build: BuildTree
+    manifest: Manifest, path: str, recipe: str, subfolder: str, build: BuildTree
 ) -> list[str]:
     """Build the recipe's tree, link it at `path`, then remove the trees that it replaces.
 
     `inside` is the part of the tree that the link points to, with its slash; "" for the whole.
     Raises StepError where others have put something at the path.
     """
-    if find_tree(journal.system, journal.step, path).is_foreign:
+    if find_tree(manifest.system, manifest.step, path).is_foreign:
         raise StepError(f"{path} was not made by sparkform and stays as it is; move it away first.")
-    target = get_tree_folder(journal.step, recipe)
-    tree.make(journal, target)
+    target = get_tree_folder(manifest.step, recipe)
+    tree.make(manifest, target)
     messages = build(target)
-    messages += symlink.ensure(journal, path, f"{target}{subfolder}")
-    return messages + tree.remove_others(journal, target)
+    messages += symlink.ensure(manifest, path, f"{target}{subfolder}")
+    return messages + tree.remove_others(manifest, target)

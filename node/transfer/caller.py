@@ -8,11 +8,12 @@ import os
 import socket
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from node.errors import StepError
+from node.host.typed_json import to_json
 from node.transfer import signing
+from node.transfer.messages import TransferRequest
 
 TIMEOUT_S = 30.0
 BUFFER_BYTES = 4 * 1024 * 1024
@@ -29,9 +30,9 @@ class TransferClient:
         self._key, self.endpoint = key, f"{address}:{port}"
         self._connection = http.client.HTTPConnection(address, port, timeout=TIMEOUT_S)
 
-    def post(self, route: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    def post(self, route: str, request: TransferRequest) -> object:
         """The JSON answer. Raises ConnectionLost; StepError where the two sides have other keys."""
-        body = json.dumps(document).encode()
+        body = json.dumps(to_json(request)).encode()
         response, signature = self._send_request("POST", route, body, {})
         text = self._read_body(response)
         self._check_status(response.status, route)
@@ -41,8 +42,7 @@ class TransferClient:
             raise StepError(
                 f"{self.endpoint} answers without this stack's transfer key; nothing was received."
             )
-        answer: dict[str, Any] = json.loads(text)
-        return answer
+        return json.loads(text)
 
     def get_range(self, name: str, path: str, start: int, end: int) -> http.client.HTTPResponse:
         """A response whose body is these bytes, not yet read. Raises ConnectionLost."""

@@ -17,7 +17,7 @@ class ChainMember:
     """A receiver: where it serves, from which one it fetches (None: the source), how far it is."""
 
     name: str
-    addresses: list[str]
+    addresses: tuple[str, ...]
     port: int
     upstream: str | None
     has_all: bool = False
@@ -33,7 +33,7 @@ class Chain:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def join(
-        self, name: str, addresses: list[str], port: int, avoid: Collection[str]
+        self, name: str, addresses: tuple[str, ...], port: int, avoid: Collection[str]
     ) -> ChainMember | None:
         """The receiver that `name` fetches from; None: the source. `avoid`: those that failed."""
         with self._lock:

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from node.errors import StepError
 from node.host.progress import TransferProgress
-from node.transfer import bundle
-from node.transfer.bundle import Bundle
+from node.host.typed_json import ShapeError, parse
+from node.transfer.bundle import Bundle, read_bundle
 from node.transfer.caller import ConnectionLost, TransferClient
 from node.transfer.checks import DigestChecks
 from node.transfer.holding import IncomingBundle, ReadableBundle
+from node.transfer.messages import DoneAnswer, JoinAnswer, TransferRequest
 from node.transfer.server import TransferServer
 from node.transfer.streams import Sender, Streams
 
+AnswerT = TypeVar("AnswerT")
 LINGER_S = 20.0
 """A next receiver that is silent is not waited for any longer."""
 PAUSE_S = 0.5
@@ -38,24 +40,31 @@ class SourceConnection:
     key: str
     receiver: str = field(default_factory=lambda: os.uname().nodename)
 
-    def post(self, route: str, **document: object) -> dict[str, Any]:
+    def post(self, route: str, request: TransferRequest) -> object:
         """The answer of the first address that answers. Raises ConnectionLost, StepError."""
         failures = []
         for address in self.addresses:
             client = TransferClient(self.key, address, self.port)
             try:
-                return client.post(route, document)
+                return client.post(route, request)
             except ConnectionLost as error:
                 failures.append(str(error))
             finally:
                 client.close()
         raise ConnectionLost("; ".join(failures) or "it has no known address")
 
+    def query(self, route: str, request: TransferRequest, kind: type[AnswerT]) -> AnswerT:
+        """As `post`, for an answer of that type."""
+        try:
+            return parse(kind, self.post(route, request), "answer")
+        except ShapeError as error:
+            raise StepError(f"Cannot read the answer of {self.node}: {error}") from None
+
 
 def fetch_offer(source: SourceConnection, name: str) -> Bundle:
     """The bundle that the source offers under that name. Raises StepError."""
     try:
-        return bundle.build_from_fields(source.post("/bundle", name=name))
+        return read_bundle(source.post("/bundle", TransferRequest(name)))
     except ConnectionLost as error:
         raise StepError(f"{name} cannot be fetched: {error}. Run `pulumi up` again.") from None
 
@@ -83,7 +92,7 @@ class Receiver:
         """Bytes still to come."""
         return self.bundle.bytes - self.incoming.count_received()
 
-    def build_answer(self, route: str, document: Mapping[str, Any]) -> str | None:
+    def build_answer(self, route: str, request: TransferRequest) -> str | None:
         """Only the source answers: it knows the chain."""
         return None
 
@@ -94,9 +103,8 @@ class Receiver:
     def run(self) -> str:
         """Returns how much arrived and how fast. Raises StepError; what has arrived stays."""
         servers = self._start_servers()
-        progress = TransferProgress(
-            self._get_subject(), self.bundle.bytes, self.incoming.count_received()
-        )
+        received = self.incoming.count_received()
+        progress = TransferProgress(self.bundle.subject, self.bundle.bytes, received)
         try:
             self._fetch(servers[0].server_address[1], progress)
             self._serve_until_free(servers)
@@ -117,9 +125,6 @@ class Receiver:
             server.start()
         return servers
 
-    def _get_subject(self) -> str:
-        return str(self.bundle.about.get("handle") or self.bundle.name)
-
     def _fetch(self, port: int, progress: TransferProgress) -> None:
         """Round after round, until all is present and right: a sender may fail in the middle."""
         missing_before, progress_s = self.count_missing_bytes(), time.monotonic()
@@ -133,7 +138,7 @@ class Receiver:
                 missing_before, progress_s = self.count_missing_bytes(), time.monotonic()
             if self.unfinished and time.monotonic() - progress_s > PATIENCE_S:
                 raise StepError(
-                    f"{self._get_subject()} was not received from {sender.node}: {reason}"
+                    f"{self.bundle.subject} was not received from {sender.node}: {reason}"
                 )
             time.sleep(PAUSE_S if self.unfinished else 0)
 
@@ -145,39 +150,35 @@ class Receiver:
             self._avoided.add(sender.node)
         elif repeated := sorted(self._mismatched_before.intersection(mismatched)):
             raise StepError(
-                f"{', '.join(repeated)} of {self._get_subject()} arrived from {sender.node} twice "
+                f"{', '.join(repeated)} of {self.bundle.subject} arrived from {sender.node} twice "
                 "with wrong digests. Run `pulumi up` again: the source verifies its copy, too."
             )
         else:
             self._mismatched_before |= set(mismatched)
 
     def _join_chain(self, port: int) -> Sender:
-        location = {
-            "addresses": list(self.source.own_addresses),
-            "port": port,
-            "avoid": sorted(self._avoided),
-        }
-        name = self.bundle.name
+        source, name = self.source, self.bundle.name
+        request = TransferRequest(
+            name, source.receiver, tuple(source.own_addresses), port, tuple(sorted(self._avoided))
+        )
         try:
-            answer = self.source.post("/join", name=name, receiver=self.source.receiver, **location)
+            answer = source.query("/join", request, JoinAnswer)
         except ConnectionLost as error:
-            raise StepError(
-                f"{name}: {self.source.node} does not answer any more: {error}"
-            ) from None
-        if answer["at"] is None:
-            return Sender(self.source.node, self.source.addresses, self.source.port, self.key)
-        addresses = select_reachable(answer["at"]["addresses"], self.source.own_addresses)
+            raise StepError(f"{name}: {source.node} does not answer any more: {error}") from None
+        if answer.node is None:
+            return Sender(source.node, source.addresses, source.port, self.key)
+        addresses = select_reachable(answer.addresses, source.own_addresses)
         if not addresses:
-            self._avoided.add(answer["node"])
+            self._avoided.add(answer.node)
             return self._join_chain(port)
-        return Sender(answer["node"], addresses, answer["at"]["port"], self.key)
+        return Sender(answer.node, addresses, answer.port, self.key)
 
     def _serve_until_free(self, servers: Sequence[TransferServer]) -> None:
         """Until the receivers that fetch from here have all, too."""
         while min(server.get_idle_s() for server in servers) < LINGER_S:
             try:
-                document = {"name": self.bundle.name, "receiver": self.source.receiver}
-                if self.source.post("/done", **document)["free"]:
+                request = TransferRequest(self.bundle.name, self.source.receiver)
+                if self.source.query("/done", request, DoneAnswer).free:
                     return
             except ConnectionLost:
                 return

@@ -11,14 +11,15 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
+from node.host.typed_json import parse
 from node.transfer import signing
 from node.transfer.holding import ReadableBundle
+from node.transfer.messages import TransferRequest
 
 RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 BODY_LIMIT_BYTES = 64 * 1024
@@ -31,7 +32,7 @@ class BundleProvider(Protocol):
 
     key: str
 
-    def build_answer(self, route: str, document: Mapping[str, Any]) -> str | None:
+    def build_answer(self, route: str, request: TransferRequest) -> str | None:
         """JSON for /bundle, /join and /done; None where there is none."""
 
     def find_readable(self, name: str, path: str) -> ReadableBundle | None: ...
@@ -83,7 +84,11 @@ class TransferHandler(BaseHTTPRequestHandler):
         signature = self._verify_signature(body)
         if signature is None:
             return self._refuse(HTTPStatus.FORBIDDEN)
-        text = self._server.provider.build_answer(self.path, json.loads(body))
+        try:
+            request = parse(TransferRequest, json.loads(body), "request")
+        except ValueError:
+            return self._refuse(HTTPStatus.BAD_REQUEST)
+        text = self._server.provider.build_answer(self.path, request)
         if text is None:
             return self._refuse(HTTPStatus.NOT_FOUND)
         self._send_answer(text.encode(), signature)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from node.delivery import offers
 from node.host.paths import TRANSFER_KEY
 from node.host.system import System
-from node.transfer import bundle
-from node.transfer.bundle import Bundle
+from node.host.typed_json import to_json
+from node.transfer.bundle import Bundle, parse_bundle
 from node.transfer.chain import Chain
 from node.transfer.holding import CompleteBundle, ReadableBundle
+from node.transfer.messages import DoneAnswer, JoinAnswer, TransferRequest
 from node.transfer.server import TransferServer
 
 PAUSE_S = 1.0
@@ -37,30 +37,22 @@ class TransferSource:
 
     def get_bundle(self, name: str) -> Bundle | None:
         text = offers.read_text(self._system, name)
-        return bundle.parse_bundle(text) if text else None
+        return parse_bundle(text) if text else None
 
-    def build_answer(self, route: str, request: Mapping[str, Any]) -> str | None:
-        bundle = self.get_bundle(str(request.get("name")))
+    def build_answer(self, route: str, request: TransferRequest) -> str | None:
+        bundle = self.get_bundle(request.name)
         if bundle is None:
             return None
-        chain = self._get_chain(bundle)
         if route == "/bundle":
             return bundle.to_json()
+        chain, receiver = self._get_chain(bundle), request.receiver
         if route == "/join":
-            receiver = (
-                request["receiver"],
-                request["addresses"],
-                request["port"],
-                request["avoid"],
-            )
-            sender = chain.join(*receiver)
-            address = {"addresses": sender.addresses, "port": sender.port} if sender else None
-            return json.dumps({"node": sender.name if sender else None, "at": address})
-        return (
-            json.dumps({"free": chain.mark_complete(request["receiver"])})
-            if route == "/done"
-            else None
-        )
+            sender = chain.join(receiver, request.addresses, request.port, request.avoid)
+            address = (sender.name, sender.addresses, sender.port) if sender else ()
+            return json.dumps(to_json(JoinAnswer(*address)))
+        if route == "/done":
+            return json.dumps(to_json(DoneAnswer(chain.mark_complete(receiver))))
+        return None
 
     def find_readable(self, name: str, path: str) -> ReadableBundle | None:
         bundle = self.get_bundle(name)

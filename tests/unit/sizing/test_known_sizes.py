@@ -31,7 +31,7 @@ GB = 1e9
 
 
 def read_shape(name: str) -> ModelShape:
-    return read_catalogue_shape(store.named(name))
+    return read_catalogue_shape(store.get_entry(name))
 
 
 def compute_gigabytes(name: str, method: str) -> float:
@@ -59,7 +59,7 @@ def fit_model(name: str, nodes: int, quant: str | None = None, **demand_options:
         ("llama-3.1-405b", 516_096),
     ],
 )
-def test_the_cache_of_a_token_is_that_of_the_fact_sheet(name: str, bytes_a_token: int) -> None:
+def test_the_cache_of_a_token_is_that_of_the_published_shape(name: str, bytes_a_token: int) -> None:
     assert count_kv_elements_per_token(read_shape(name)) * 2 == bytes_a_token
 
 

@@ -55,7 +55,7 @@ def test_every_stage_is_a_valid_stack(make, topology) -> None:
 @pytest.mark.parametrize("engine", ["vllm", "trtllm"])
 def test_the_catalogue_has_the_small_models_of_each_engine(engine: str) -> None:
     models = find_small_models(engine)
-    unquantised, fp8 = store.named(models.unquantised), store.named(models.fp8)
+    unquantised, fp8 = store.get_entry(models.unquantised), store.get_entry(models.fp8)
     assert unquantised.model.name == fp8.model.name
     assert (unquantised.checkpoint.quant, fp8.checkpoint.quant) == ("bf16", "fp8")
     assert engine in unquantised.checkpoint.engines
@@ -63,7 +63,7 @@ def test_the_catalogue_has_the_small_models_of_each_engine(engine: str) -> None:
 
 
 def test_a_model_without_a_licence_to_accept_comes_first() -> None:
-    assert store.named(find_small_models("vllm").unquantised).checkpoint.gated is False
+    assert store.get_entry(find_small_models("vllm").unquantised).checkpoint.gated is False
 
 
 def test_an_engine_without_small_models_is_said(monkeypatch) -> None:

@@ -17,6 +17,7 @@ from node.errors import StepError
 from node.host.system import System
 from node.transfer import bundle, holding, receive
 from node.transfer.bundle import Bundle, Item
+from node.transfer.messages import TransferRequest
 from node.transfer.receive import Receiver, fetch_offer
 from node.transfer.server import TransferServer
 from node.verbs.spread import TransferSource
@@ -178,8 +179,8 @@ def test_a_giver_that_does_not_answer_is_left_for_the_source(
     loopback_source: LoopbackSource, tmp_path: Path
 ) -> None:
     """It joined and died: the next one is sent to it and finds nobody there."""
-    dead_receiver = {"addresses": LOOPBACK, "port": 1, "avoid": []}
-    loopback_source.source("spark-9").post("/join", name=NAME, receiver="spark-9", **dead_receiver)
+    dead_receiver = TransferRequest(NAME, "spark-9", tuple(LOOPBACK), port=1)
+    loopback_source.source("spark-9").post("/join", dead_receiver)
     build_receiver(loopback_source, tmp_path / "b").run()
     assert is_complete(loopback_source, tmp_path / "b")
 
@@ -208,10 +209,21 @@ def test_what_is_not_offered_is_said(loopback_source: LoopbackSource) -> None:
 def test_a_place_outside_the_folder_is_refused(path: str) -> None:
     fields = json.loads(Bundle(NAME, "/x", {path: Item(1, "sha256:0")}).to_json())
     with pytest.raises(StepError, match="leads out of its folder"):
-        bundle.build_from_fields(fields)
+        bundle.read_bundle(fields)
 
 
 def test_segments_cover_a_file_exactly() -> None:
     for size in (0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 7 * SEGMENT):
         count = holding.count_segments(size)
         assert sum(holding.get_segment_size(size, index) for index in range(count)) == size
+
+
+@pytest.mark.parametrize("document", [{}, {"name": 7}, []])
+def test_a_request_of_another_form_is_refused_and_the_server_goes_on(
+    loopback_source: LoopbackSource, document: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.transfer.caller.to_json", lambda request: document)
+    with pytest.raises(StepError, match="status 400"):
+        fetch_offer(loopback_source.source(), NAME)
+    monkeypatch.undo()
+    assert fetch_offer(loopback_source.source(), NAME).name == NAME

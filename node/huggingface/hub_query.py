@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from node.errors import StepError
 from node.host.daemons import get_last_line
@@ -14,6 +13,7 @@ from node.huggingface import environment
 from node.huggingface.client import PYTHON
 
 LIMIT_S = 120.0
+MESSAGE_LIMIT = 300
 PROGRAM = """\
 import json, sys
 from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
@@ -54,6 +54,14 @@ class HubModel:
         return sum(file.size for file in self.files.values())
 
 
+@dataclass(frozen=True)
+class HubError:
+    """The client's exception by its class name, and its message."""
+
+    kind: str
+    message: str
+
+
 def query_model(system: System, handle: str, revision: str, token: str | None) -> HubModel:
     """Raises StepError with what to do where the hub denies the model."""
     argv = [PYTHON, "-I", "-c", PROGRAM, handle, revision]
@@ -65,29 +73,28 @@ def query_model(system: System, handle: str, revision: str, token: str | None) -
         raise StepError(f"The hub client failed: {get_last_line(result)}") from None
     if "error" in answer:
         url = f"{environment.get_endpoint(system)}/{handle}"
-        raise StepError(format_error(answer, handle, revision, url, has_token=token is not None))
+        error = HubError(answer["error"], str(answer["message"]))
+        raise StepError(format_error(error, handle, revision, url, has_token=token is not None))
     files = {name: HubFile(**file) for name, file in answer["files"].items()}
     return HubModel(answer["commit"], files)
 
 
-def format_error(
-    answer: Mapping[str, Any], handle: str, revision: str, url: str, *, has_token: bool
-) -> str:
+def format_error(error: HubError, handle: str, revision: str, url: str, *, has_token: bool) -> str:
     """The client's error as a sentence for the user, with what to do. Pure."""
-    error, text = answer["error"], " ".join(str(answer["message"]).split())[:300]
-    if "Invalid credentials" in text:
+    if "Invalid credentials" in error.message:
         return (
             "The hub rejects the token in sparkform:hfToken. Create a new one in the hub's "
             "settings under Access Tokens, then `pulumi config set --secret sparkform:hfToken`."
         )
-    if error == "GatedRepoError":
+    if error.kind == "GatedRepoError":
         return _format_gated(handle, url, has_token)
-    if error == "RepositoryNotFoundError":
+    if error.kind == "RepositoryNotFoundError":
         hint = "" if has_token else ", and sparkform:hfToken is not set"
         return f"The hub has no model {handle}: the handle is wrong or it is private{hint}."
-    if error == "RevisionNotFoundError":
+    if error.kind == "RevisionNotFoundError":
         return f"{handle} has no revision {revision}; {url}/commits/main lists what it has."
-    return f"{handle} cannot be queried at {url}: {error}: {text}"
+    message = " ".join(error.message.split())[:MESSAGE_LIMIT]
+    return f"{handle} cannot be queried at {url}: {error.kind}: {message}"
 
 
 def _format_gated(handle: str, url: str, has_token: bool) -> str:
