@@ -47,7 +47,9 @@ def test_the_unreal_variable_against_cuda_graphs_is_refused() -> None:
 
 
 def test_real_variables_pass() -> None:
-    arguments.check_variables({"TLLM_LOG_LEVEL": "", "TRTLLM_ENABLE_PDL": "1", "NCCL_NET": "IB"})
+    real = {"TLLM_LOG_LEVEL": "", "TRTLLM_ENABLE_PDL": "1", "NCCL_NET": "IB"}
+    assert arguments.list_unknown_variables(real) == []
+    assert arguments.list_unknown_variables({**real, "TRTLLM_UNREAL": ""}) == ["TRTLLM_UNREAL"]
 
 
 @pytest.mark.parametrize("topology", ["none", "direct"])
