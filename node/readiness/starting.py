@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from node.errors import StepError
+from node.host.output import print_now
 from node.host.system import System
 from node.ranks import log_archive, signatures
 from node.readiness import abort, peers, probe
@@ -14,7 +15,6 @@ from node.readiness.judge import Limits, WatchState
 from node.readiness.target import WatchTarget, find_target
 from node.readiness.want import Want
 from node.readiness.watch import RankWatch, run_watch
-from node.state.lock import print_now
 
 
 def wait_until_ready(system: System, want: Want, node: str) -> list[str]:
