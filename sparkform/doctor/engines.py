@@ -93,7 +93,7 @@ def _fail_dead_rank(view: NodeView, name: str, rank: int, rank_state: RankReport
 
 def _report_missing_rank(view: NodeView, name: str, rank: int, state: ServiceReport) -> Check:
     if state.unknown is not None:
-        return view.unknown(name, state.unknown)
+        return view.unknown(name, f"the state of rank {rank}: {state.unknown}", "fail")
     log_note = f"; the last log is {state.kept[-1]}" if state.kept else ""
     message = f"rank {rank} has no engine here{log_note}"
     if view.is_claimed:

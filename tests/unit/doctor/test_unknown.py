@@ -42,8 +42,8 @@ def list_items(report: NodeReport) -> list[str]:
 def hide_item(observation: Observation, node: str, item: str) -> Observation:
     """The same query, in which the node could not read one item: null, with its reason."""
     result = observation.nodes[node]
-    assert result.document is not None
-    report, (kind, _, name) = result.document, item.partition(" ")
+    assert result.report is not None
+    report, (kind, _, name) = result.report, item.partition(" ")
     changes: dict[str, object] = {
         "unreadable": (*report.unreadable, UnreadableItem(what=item, why=REASON))
     }
@@ -53,8 +53,8 @@ def hide_item(observation: Observation, node: str, item: str) -> Observation:
         changes["steps"] = {**report.steps, name: None}
     else:
         changes["receipts"] = {}
-    document = report.model_copy(update=changes)
-    nodes = {**observation.nodes, node: result.model_copy(update={"document": document})}
+    new_report = report.model_copy(update=changes)
+    nodes = {**observation.nodes, node: result.model_copy(update={"report": new_report})}
     return observation.model_copy(update={"nodes": nodes})
 
 
@@ -88,8 +88,8 @@ def test_an_absent_gpu_and_an_empty_swarm_are_still_faults() -> None:
     report = observation.reports["spark-2"]
     assert report.facts.gpu is not None
     empty = report.facts.gpu.model_copy(update={"gpus": ()})
-    document = report.model_copy(update={"facts": report.facts.model_copy(update={"gpu": empty})})
-    result = observation.nodes["spark-2"].model_copy(update={"document": document})
+    new_report = report.model_copy(update={"facts": report.facts.model_copy(update={"gpu": empty})})
+    result = observation.nodes["spark-2"].model_copy(update={"report": new_report})
     nodes = {**observation.nodes, "spark-2": result}
     checks = diagnose_recording(observation.model_copy(update={"nodes": nodes}), declaration)
     (row,) = list_rows(checks, "spark-2", "gpu")
