@@ -93,7 +93,7 @@ def test_what_it_does_not_know_is_refused_in_so_many_words(
     plugin: Plugin, inputs: dict[str, object], named: str
 ) -> None:
     (failure,) = plugin.check(inputs).failures
-    assert failure.reason.startswith("the stand-in does not know ")
+    assert failure.reason.startswith("the stand-in does not support ")
     assert named in failure.reason
 
 
@@ -103,7 +103,7 @@ def test_other_resources_of_the_official_plugin_are_refused_by_name(
 ) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         plugin.check({}, urn=URN.replace("remote:Command", kind))
-    assert caught.value.details() == f"the stand-in does not know command:{kind}"
+    assert caught.value.details() == f"the stand-in does not support command:{kind}"
 
 
 def test_a_line_at_which_the_official_plugin_hangs_is_an_error_that_says_so(

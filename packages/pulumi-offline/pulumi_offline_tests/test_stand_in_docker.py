@@ -67,38 +67,50 @@ def test_it_says_what_it_is_once_a_run(plugin: DockerPlugin) -> None:
             service(taskSpec=task(containerSpec=spec(sysctl={}))),
             "'taskSpec.containerSpec.sysctl'",
         ),
-        ("RemoteImage", {"name": "x", "build": {}}, "'build'"),
+        *(
+            ("Container", container(**{name: {}}), f"'{name}'")
+            for name in ("healthcheck", "hosts", "rm", "shmSize", "volumes", "workingDir")
+        ),
+        ("Service", service(endpointSpec={}), "'endpointSpec'"),
+        ("Service", service(mode={"global": True}), "'mode.global'"),
+        (
+            "Service",
+            service(taskSpec=task(networksAdvanceds=[{"name": "host"}])),
+            "'taskSpec.networksAdvanceds[0].name'",
+        ),
+        ("ServiceConfig", {"name": "x", "dataRaw": "x"}, "'dataRaw'"),
     ],
 )
 def test_what_it_does_not_know_is_refused_in_so_many_words(
     plugin: DockerPlugin, kind: str, inputs: dict[str, Any], named: str
 ) -> None:
     reasons = [reason for _, reason in plugin.refusals(kind, inputs)]
-    assert any(item.startswith(f"the stand-in does not know {named}") for item in reasons), reasons
+    assert any(item.startswith(f"the stand-in does not support {named}") for item in reasons), (
+        reasons
+    )
 
 
-@pytest.mark.parametrize("kind", ["image:Image", "volume:Volume", "tag:Tag", "plugin:Plugin"])
+@pytest.mark.parametrize(
+    "kind", ["image:Image", "remoteImage:RemoteImage", "network:Network", "volume:Volume"]
+)
 def test_other_resources_of_the_official_plugin_are_refused_by_name(
     plugin: DockerPlugin, kind: str
 ) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         plugin.check(f"docker:index/{kind}", {})
-    assert caught.value.details() == f"the stand-in does not know docker:index/{kind}"
+    assert caught.value.details() == f"the stand-in does not support docker:index/{kind}"
 
 
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"host": "tcp://127.0.0.1:2375"}, "the stand-in does not know hosts such as 'tcp://"),
-        ({"host": "unix:///var/run/docker.sock"}, "the stand-in does not know hosts such as"),
+        ({"host": "tcp://127.0.0.1:2375"}, "the stand-in does not support hosts such as 'tcp://"),
+        ({"host": "unix:///var/run/docker.sock"}, "the stand-in does not support hosts such as"),
         ({}, "the stand-in needs the provider's 'host'"),
         ({"host": "ssh://a:b@h"}, "may have neither a password nor a query"),
         ({"host": "ssh://h:port"}, "is not of the form ssh://user@host:port"),
-        ({**NOWHERE, "certPath": "/x"}, "does not know the provider's 'certPath'"),
-        (
-            {**NOWHERE, "registryAuth": [{"address": "r", "configFile": "x"}]},
-            "does not know the provider's 'registryAuth.configFile'",
-        ),
+        ({**NOWHERE, "certPath": "/x"}, "does not support the provider's 'certPath'"),
+        ({**NOWHERE, "registryAuth": []}, "does not support the provider's 'registryAuth'"),
     ],
 )
 def test_other_ways_to_a_daemon_are_refused(
@@ -111,24 +123,22 @@ def test_other_ways_to_a_daemon_are_refused(
 
 def test_wrong_kinds_of_values_are_refused(plugin: DockerPlugin) -> None:
     """The official plugin takes a text for a number, and a program would lean on it."""
-    wrong = container(mustRun="true", stopTimeout=1.5, envs="A=1", logOpts={"a": 1})
+    wrong = container(mustRun="true", destroyGraceSeconds=1.5, envs="A=1", logOpts={"a": 1})
     reasons = " ".join(reason for _, reason in plugin.refusals("Container", wrong))
     for told in (
         "'mustRun' must be a boolean",
-        "'stopTimeout' must be an integer",
-        "'envs' must be a strings",
+        "'destroyGraceSeconds' must be an integer",
+        "'envs' must be a list of strings",
         "'logOpts.a' must be a string",
     ):
         assert told in reasons
 
 
 def test_no_failure_leaves_a_traceback_or_a_secret_behind(plugin: DockerPlugin) -> None:
-    login = {"address": "registry.example", "username": "u", "password": "never-to-be-seen"}
-    plugin.configure({**NOWHERE, "registryAuth": [login]})
     told = []
     for kind, inputs in [
         ("Secret", {"name": "s", "data": encoded("hush")}),
-        ("RemoteImage", {"name": "registry.example/x:1"}),
+        ("Service", service()),
         ("Container", container()),
     ]:
         with pytest.raises(grpc.RpcError) as caught:
@@ -137,7 +147,7 @@ def test_no_failure_leaves_a_traceback_or_a_secret_behind(plugin: DockerPlugin) 
     own_words = plugin.running.stderr_path.read_text()
     said = "\n".join([*told, own_words, *(line.message for line in plugin.running.log.lines)])
     assert said.count("Connection refused") == 3, "the control: texts are looked at"
-    for secret in ("hush", encoded("hush"), "never-to-be-seen"):
+    for secret in ("hush", encoded("hush")):
         assert secret not in said
     assert "Unexpected" not in said
     assert own_words == ""
@@ -182,5 +192,5 @@ def test_logins_of_whoever_runs_it_are_not_used(node: Node, tmp_path: Path) -> N
     environment = {"HOME": str(home), "DOCKER_CONFIG": str(home / ".docker")}
     with running_plugin(tmp_path, node.config(), environment, STAND_IN) as plugin:
         with pytest.raises(grpc.RpcError) as caught:
-            plugin.create("RemoteImage", {"name": f"127.0.0.1:{free_port()}/x:1"})
+            plugin.create("Container", container(image=f"127.0.0.1:{free_port()}/x:1"))
         assert "connection refused" in caught.value.details()

@@ -1,4 +1,4 @@
-"""The plugin counts as pulumi-command 1.2.1 for the engine, and refuses what it does not know."""
+"""The plugin counts as pulumi-command 1.2.1 for the engine, and refuses anything unsupported."""
 
 from __future__ import annotations
 

@@ -17,8 +17,6 @@ from pulumi_offline_tests.plugin_process import Started, find_plugin, started
 NAME, VERSION = "docker", "5.2.0"
 TYPES = {
     "Container": "docker:index/container:Container",
-    "Network": "docker:index/network:Network",
-    "RemoteImage": "docker:index/remoteImage:RemoteImage",
     "Secret": "docker:index/secret:Secret",
     "Service": "docker:index/service:Service",
     "ServiceConfig": "docker:index/serviceConfig:ServiceConfig",

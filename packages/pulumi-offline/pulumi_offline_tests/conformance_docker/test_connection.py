@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import grpc  # type: ignore[import-untyped]
 import pytest
@@ -14,8 +11,7 @@ import pytest
 from pulumi_offline_tests.conformance.ssh_server import free_port, make_key
 from pulumi_offline_tests.conformance_docker.node import Node
 from pulumi_offline_tests.conformance_docker.plugin import DockerPlugin, running_plugin
-from pulumi_offline_tests.conformance_docker.registry import PORT, asking_registry
-from pulumi_offline_tests.conformance_docker.specs import container, encoded, service, spec, task
+from pulumi_offline_tests.conformance_docker.specs import container, encoded
 
 SECRET = {"name": "s", "data": encoded("x")}
 
@@ -93,33 +89,6 @@ def test_many_things_share_a_few_connections(node: Node, fresh: DockerPlugin) ->
     for index in range(10):
         fresh.create("Secret", {**SECRET, "name": f"s{index}"})
     assert node.server.log.count("Accepted publickey") - before <= 2
-
-
-LOGIN = {"address": f"127.0.0.1:{PORT}", "username": "me", "password": "pw-1"}
-IMAGE = f"127.0.0.1:{PORT}/x:1"
-
-
-@pytest.mark.parametrize(
-    ("kind", "inputs"),
-    [
-        ("RemoteImage", {"name": IMAGE}),
-        ("Container", container(image=IMAGE)),
-        ("Service", service(taskSpec=task(containerSpec=spec(image=IMAGE)))),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_a_registrys_login_comes_from_the_providers_configuration(
-    node: Node, fresh: DockerPlugin, tmp_path: Path, kind: str, inputs: dict[str, Any]
-) -> None:
-    login = base64.b64encode(b"me:pw-1").decode()
-    with asking_registry(node.dockerd, tmp_path) as asked:
-        for registry_auth, seen in [([LOGIN], True), ([], False)]:
-            asked.write_text("")
-            fresh.configure(node.config(registryAuth=registry_auth))
-            with suppress(grpc.RpcError):
-                fresh.delete(fresh.create(kind, inputs))
-            assert "/v2/" in asked.read_text()
-            assert (f"Basic {login}" in asked.read_text()) == seen
 
 
 def test_an_old_daemons_version_of_the_interface_is_spoken(node: Node, fresh: DockerPlugin) -> None:

@@ -44,12 +44,9 @@ def with_change(**change: Any) -> dict[str, Any]:
         {"labels": [{"label": "token", "value": UNKNOWN}]},
         {"mounts": FULL["mounts"][:1]},
         {"mounts": None},
-        {"volumes": None},
-        {"volumes": [{"hostPath": "/var", "containerPath": "/v"}, FULL["volumes"][1]]},
         {"devices": [{"hostPath": "/dev/null"}]},
         {"ulimits": [{"name": "nofile", "soft": 1, "hard": 2000}]},
         {"ulimits": None},
-        {"hosts": [{"host": "spark-2", "ip": "192.0.2.3"}]},
         {"logOpts": {"max-size": "20m"}},
         {"logOpts": None},
         {"networkMode": "none"},
@@ -57,9 +54,6 @@ def with_change(**change: Any) -> dict[str, Any]:
         {"ipcMode": "private"},
         {"runtime": "nvidia"},
         {"user": "1"},
-        {"workingDir": "/"},
-        {"stopTimeout": 6},
-        {"shmSize": 64},
     ],
     ids=str,
 )
@@ -75,11 +69,9 @@ def test_these_make_a_new_container(
     [
         {"mustRun": False},
         {"restart": "always"},
-        {"rm": True},
         {"destroyGraceSeconds": 4},
         {"destroyGraceSeconds": None},
         {"start": False},
-        {"healthcheck": {**FULL["healthcheck"], "interval": "2m0s"}},
         {
             "mounts": [
                 {"type": "bind", "source": "/var", "target": "/models", "readOnly": True},
@@ -104,19 +96,13 @@ def test_these_are_updates(plugin: DockerPlugin, made: Made, change: dict[str, A
         {"envs": None},
         {"envs": UNKNOWN},
         {"labels": None},
-        {"healthcheck": None},
         {"logDriver": None},
         {"runtime": None},
         {"ipcMode": None},
         {"user": None},
-        {"workingDir": None},
-        {"stopTimeout": None},
-        {"shmSize": None},
-        {"name": None},
         # The order of these means nothing.
         {"envs": FULL["envs"][::-1]},
         {"mounts": FULL["mounts"][::-1]},
-        {"volumes": FULL["volumes"][::-1]},
         {"devices": FULL["devices"][::-1]},
     ],
     ids=str,
@@ -136,12 +122,3 @@ def test_a_changed_place_is_named(plugin: DockerPlugin, made: Made) -> None:
     assert set(response.detailedDiff) == {"command[0]", "image"}
     kinds = {item.kind for item in response.detailedDiff.values()}
     assert kinds == {response.detailedDiff["image"].UPDATE_REPLACE}
-
-
-def test_one_with_a_made_up_name_is_deleted_first_all_the_same(
-    shared_node: Node, plugin: DockerPlugin
-) -> None:
-    unnamed = plugin.create("Container", container(name=None))
-    response = plugin.diff(unnamed, container(name=None, user="1"))
-    plugin.delete(unnamed)
-    assert decision(response) == REPLACED

@@ -46,15 +46,6 @@ def test_each_change_replaces(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_with_a_made_up_name_can_be_made_before_the_old_one_goes(
-    node: Node, plugin: DockerPlugin, kind: str
-) -> None:
-    made = plugin.create(kind, {"data": encoded("a")})
-    response = plugin.diff(made, {"data": encoded("b")})
-    assert decision(response) == "replace, create first"
-
-
-@pytest.mark.parametrize("kind", KINDS)
 def test_a_name_that_is_taken_fails_the_create(node: Node, plugin: DockerPlugin, kind: str) -> None:
     plugin.create(kind, INPUTS)
     with pytest.raises(grpc.RpcError) as caught:
@@ -70,13 +61,3 @@ def test_a_delete_of_what_is_missing_fails(node: Node, plugin: DockerPlugin, kin
     with pytest.raises(grpc.RpcError) as caught:
         plugin.delete(made)
     assert f"{made.id} not found" in caught.value.details()
-
-
-def test_a_config_may_be_given_as_it_is(node: Node, plugin: DockerPlugin) -> None:
-    raw = {"name": "raw", "dataRaw": "fast: true"}
-    made = plugin.create("ServiceConfig", raw)
-    assert node.docker.inspect_config(made.id)["Spec"]["Data"] == encoded("fast: true")
-    refreshed = plugin.refreshed(made)
-    assert refreshed
-    assert refreshed.state["dataRaw"] == "fast: true"
-    assert decision(plugin.diff(refreshed, raw)) == "same"

@@ -13,13 +13,13 @@ from pulumi_offline.plugins.command.lines import LineTooLong
 from pulumi_offline.plugins.command.retry import DialError, Patience
 from pulumi_offline.plugins.command.run import CommandError, run
 from pulumi_offline.plugins.common.engine_log import ResourceLog
-from pulumi_offline.plugins.common.refusal import Context, refuse
+from pulumi_offline.plugins.common.refusal import CallContext, refuse
 
 FAILURES = (DialError, ChannelError, CommandError, LineTooLong)
 
 
 async def attempt(
-    command: RemoteCommand, patience: Patience, log: ResourceLog, context: Context
+    command: RemoteCommand, patience: Patience, log: ResourceLog, context: CallContext
 ) -> Printed:
     """What the command printed; ends the call with the reason where it failed.
 

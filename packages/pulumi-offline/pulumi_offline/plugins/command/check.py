@@ -97,7 +97,7 @@ def object_problems(
             yield from value_problems(reveal(item), by_name[key], prefix + key)
         else:
             path = prefix + key
-            yield path, f"the stand-in does not know '{path}'"
+            yield path, f"the stand-in does not support '{path}'"
 
 
 def value_problems(value: Property, field: Field, path: str) -> Iterator[tuple[str, str]]:
@@ -106,7 +106,10 @@ def value_problems(value: Property, field: Field, path: str) -> Iterator[tuple[s
     if not isinstance(value, KINDS[field.kind]):
         yield path, f"Field '{path}' must be a {field.kind}; got a {type(value).__name__} instead"
     elif field.choices and value not in field.choices:
-        yield path, f"the stand-in does not know the {path} '{value}'; it knows {field.choices}"
+        yield (
+            path,
+            f"the stand-in does not support the {path} '{value}'; it supports {field.choices}",
+        )
     elif isinstance(value, dict) and field.kind == "strings":
         for key, item in value.items():
             yield from value_problems(item, Field(key), f"{path}.{key}")

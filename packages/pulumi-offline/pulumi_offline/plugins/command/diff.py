@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pulumi_offline.plugins.command.schema import INPUTS
-from pulumi_offline.plugins.common.differences import Change, Difference
-from pulumi_offline.plugins.common.paths import Path, notation
+from pulumi_offline.plugins.common.differences import ChangeKind, Difference
+from pulumi_offline.plugins.common.paths import PropertyPath, format_path
 from pulumi_offline.plugins.common.values import Properties, Property, is_same
 
 REPLACING = frozenset(field.name for field in INPUTS if field.replaces)
@@ -21,7 +21,7 @@ def differences(old: Properties, new: Properties, ignored: Properties) -> list[D
     """
     compared = {key: item for key, item in {**new, **ignored}.items() if not is_internal(key)}
     return [
-        Difference(str(path[0]), notation(path), change, notation(path) in REPLACING)
+        Difference(str(path[0]), format_path(path), change, format_path(path) in REPLACING)
         for path, change in object_changes(old, compared, ())
     ]
 
@@ -30,14 +30,16 @@ def is_internal(key: str) -> bool:
     return key == "version" or key.startswith("__")
 
 
-def object_changes(old: Properties, new: Properties, path: Path) -> Iterator[tuple[Path, Change]]:
+def object_changes(
+    old: Properties, new: Properties, path: PropertyPath
+) -> Iterator[tuple[PropertyPath, ChangeKind]]:
     for key in old.keys() | new.keys():
         yield from value_changes(old.get(key), new.get(key), (*path, key))
 
 
 def list_changes(
-    old: Sequence[Property], new: Sequence[Property], path: Path
-) -> Iterator[tuple[Path, Change]]:
+    old: Sequence[Property], new: Sequence[Property], path: PropertyPath
+) -> Iterator[tuple[PropertyPath, ChangeKind]]:
     for index, (before, after) in enumerate(zip(old, new, strict=False)):
         yield from value_changes(before, after, (*path, index))
     for index in range(len(old), len(new)):
@@ -46,7 +48,9 @@ def list_changes(
         yield (*path, index), "DELETE"
 
 
-def value_changes(old: Property, new: Property, path: Path) -> Iterator[tuple[Path, Change]]:
+def value_changes(
+    old: Property, new: Property, path: PropertyPath
+) -> Iterator[tuple[PropertyPath, ChangeKind]]:
     match old, new:
         case dict(), dict():
             yield from object_changes(old, new, path)

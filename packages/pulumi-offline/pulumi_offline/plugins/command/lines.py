@@ -50,7 +50,7 @@ class LineLog:
         """
         while (line := await self.waiting.get()) is not None:
             if not self.too_long:
-                await self.log.status(line.removesuffix(b"\r").decode(errors="replace"))
+                await self.log.show_status(line.removesuffix(b"\r").decode(errors="replace"))
         if self.too_long:
             raise LineTooLong(
                 f"a printed line has {LONGEST_LINE_BYTES} bytes or more: the official plugin "

@@ -24,11 +24,11 @@ from pulumi_offline.plugins.command.command import (
 from pulumi_offline.plugins.command.diff import differences
 from pulumi_offline.plugins.command.retry import Patience
 from pulumi_offline.plugins.command.schema import package_schema
-from pulumi_offline.plugins.common.differences import diff_response
+from pulumi_offline.plugins.common.differences import build_diff_response
 from pulumi_offline.plugins.common.engine_log import ResourceLog
 from pulumi_offline.plugins.common.protocol import engine_pb2_grpc, provider_pb2
-from pulumi_offline.plugins.common.refusal import Context, known_resource
-from pulumi_offline.plugins.common.stand_in import Identity, StandIn
+from pulumi_offline.plugins.common.refusal import CallContext, require_known_type
+from pulumi_offline.plugins.common.stand_in import StandIn, StandInIdentity
 from pulumi_offline.plugins.common.values import Properties, read_struct, write_struct
 
 # pulumi-go-provider's mark in a provider's inputs, kept so that a state fits both plugins.
@@ -48,17 +48,17 @@ class CommandProvider(StandIn):
     """`command:remote:Command` as pulumi-command 1.2.1 has it."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session.engine, Identity(VERSION, BANNER, package_schema()))
+        super().__init__(session.engine, StandInIdentity(VERSION, BANNER, package_schema()))
         self.session = session
 
     async def CheckConfig(
-        self, request: provider_pb2.CheckRequest, context: Context
+        self, request: provider_pb2.CheckRequest, context: CallContext
     ) -> provider_pb2.CheckResponse:
         inputs: Properties = {**read_struct(request.news), **FRAMEWORK_MARK}
         return provider_pb2.CheckResponse(inputs=write_struct(inputs))
 
     async def Configure(
-        self, request: provider_pb2.ConfigureRequest, context: Context
+        self, request: provider_pb2.ConfigureRequest, context: CallContext
     ) -> provider_pb2.ConfigureResponse:
         self.session.sends_old_inputs = request.sends_old_inputs
         await self.introduce()
@@ -67,9 +67,9 @@ class CommandProvider(StandIn):
         )
 
     async def Check(
-        self, request: provider_pb2.CheckRequest, context: Context
+        self, request: provider_pb2.CheckRequest, context: CallContext
     ) -> provider_pb2.CheckResponse:
-        await known_resource(request.urn, {RESOURCE}, context)
+        await require_known_type(request.urn, {RESOURCE}, context)
         inputs, failures = checked(read_struct(request.news))
         return provider_pb2.CheckResponse(
             inputs=write_struct(inputs),
@@ -80,19 +80,19 @@ class CommandProvider(StandIn):
         )
 
     async def Diff(
-        self, request: provider_pb2.DiffRequest, context: Context
+        self, request: provider_pb2.DiffRequest, context: CallContext
     ) -> provider_pb2.DiffResponse:
-        await known_resource(request.urn, {RESOURCE}, context)
+        await require_known_type(request.urn, {RESOURCE}, context)
         state = read_struct(request.olds)
         sent = self.session.sends_old_inputs
         old = read_struct(request.old_inputs) if sent else inputs_in(state)
         ignored = {key: state[key] for key in request.ignoreChanges if key in state}
-        return diff_response(differences(old, read_struct(request.news), ignored))
+        return build_diff_response(differences(old, read_struct(request.news), ignored))
 
     async def Create(
-        self, request: provider_pb2.CreateRequest, context: Context
+        self, request: provider_pb2.CreateRequest, context: CallContext
     ) -> provider_pb2.CreateResponse:
-        await known_resource(request.urn, {RESOURCE}, context)
+        await require_known_type(request.urn, {RESOURCE}, context)
         inputs = settled(read_struct(request.properties))
         if request.preview:
             state = state_before_create(inputs)
@@ -105,9 +105,9 @@ class CommandProvider(StandIn):
         )
 
     async def Update(
-        self, request: provider_pb2.UpdateRequest, context: Context
+        self, request: provider_pb2.UpdateRequest, context: CallContext
     ) -> provider_pb2.UpdateResponse:
-        await known_resource(request.urn, {RESOURCE}, context)
+        await require_known_type(request.urn, {RESOURCE}, context)
         old = read_struct(request.olds)
         inputs = settled(read_struct(request.news))
         inputs |= {key: old[key] for key in request.ignoreChanges if key in old}
@@ -119,24 +119,24 @@ class CommandProvider(StandIn):
         return provider_pb2.UpdateResponse(properties=write_struct(state))
 
     async def Delete(
-        self, request: provider_pb2.DeleteRequest, context: Context
+        self, request: provider_pb2.DeleteRequest, context: CallContext
     ) -> empty_pb2.Empty:
-        await known_resource(request.urn, {RESOURCE}, context)
+        await require_known_type(request.urn, {RESOURCE}, context)
         state = read_struct(request.properties)
         command = command_text(state, "delete")
         await self._state(request, inputs_in(state), command, previous_output(state), context)
         return empty_pb2.Empty()
 
     async def Read(
-        self, request: provider_pb2.ReadRequest, context: Context
+        self, request: provider_pb2.ReadRequest, context: CallContext
     ) -> provider_pb2.ReadResponse:
         """A command has nothing to read: the state is answered as it came."""
-        await known_resource(request.urn, {RESOURCE}, context)
+        await require_known_type(request.urn, {RESOURCE}, context)
         return provider_pb2.ReadResponse(
             id=request.id, properties=request.properties, inputs=request.inputs
         )
 
-    async def Cancel(self, request: empty_pb2.Empty, context: Context) -> empty_pb2.Empty:
+    async def Cancel(self, request: empty_pb2.Empty, context: CallContext) -> empty_pb2.Empty:
         """Ends the waiting for nodes that do not answer; commands under way run to their end."""
         self.session.cancelled.set()
         return empty_pb2.Empty()
@@ -149,7 +149,7 @@ class CommandProvider(StandIn):
         inputs: Properties,
         command: str | None,
         previous: Printed,
-        context: Context,
+        context: CallContext,
     ) -> Properties:
         """The state after a run, or the same outputs as before where there is nothing to run."""
         if command is None:

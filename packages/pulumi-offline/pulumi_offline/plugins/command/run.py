@@ -86,7 +86,7 @@ async def set_variables(channel: AskingChannel, command: RemoteCommand, log: Res
 
 
 async def report_refused(name: str, severity: Severity, log: ResourceLog) -> None:
-    await log.say(severity, REFUSED.format(name=name))
+    await log.write(severity, REFUSED.format(name=name))
 
 
 def failure_of(output: Output, lost: Exception | None) -> str | None:

@@ -4,89 +4,48 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
-from pulumi_offline.plugins.docker.daemon import Daemon, DaemonError, Missing, words
-from pulumi_offline.plugins.docker.kind import Change, Plain
+from pulumi_offline.plugins.docker.daemon import (
+    Daemon,
+    DaemonError,
+    NotFoundError,
+    prefix_errors,
+)
 
 
-def ensure_image(daemon: Daemon, name: str, platform: str = "") -> Plain:
-    """The image, pulled if the node does not have it. Raises DaemonError."""
-    found = find_image(daemon, name)
-    if found is not None:
-        return found
-    said = pull(daemon, name, platform)
-    found = find_image(daemon, name)
-    if found is None:
-        reason = next(pull_errors(said), "the registry gave no reason")
+def ensure_image(daemon: Daemon, name: str) -> None:
+    """Pulls the image if the node does not have it. Raises DaemonError."""
+    if has_image(daemon, name):
+        return
+    output = pull_image(daemon, name)
+    if not has_image(daemon, name):
+        reason = next(list_pull_errors(output), "the registry gave no reason")
         raise DaemonError(f"unable to find or pull image {name}: {reason}")
-    return found
 
 
-def find_image(daemon: Daemon, name: str) -> Plain | None:
+def has_image(daemon: Daemon, name: str) -> bool:
     try:
-        with daemon.asked() as client:
-            found: Plain = client.inspect_image(name)
-            return found
-    except Missing:
-        return None
+        with daemon.connect() as client:
+            client.inspect_image(name)
+            return True
+    except NotFoundError:
+        return False
 
 
-def pull(daemon: Daemon, name: str, platform: str) -> str:
-    """What the daemon said while it pulled: one JSON document a line."""
-    doing = f"unable to pull image {name}: error pulling image {name}: "
-    with words(doing), daemon.asked() as client:
-        said: str = client.pull(name, platform=platform or None)
-        return said
+def pull_image(daemon: Daemon, name: str) -> str:
+    """What the daemon prints while it pulls: one JSON document a line."""
+    prefix = f"unable to pull image {name}: error pulling image {name}: "
+    with prefix_errors(prefix), daemon.connect() as client:
+        output: str = client.pull(name)
+        return output
 
 
-def pull_errors(said: str) -> Iterator[str]:
+def list_pull_errors(output: str) -> Iterator[str]:
     """The errors among the lines: a pull that fails late answers 200 all the same."""
-    for line in said.splitlines():
+    for line in output.splitlines():
         try:
-            document: Any = json.loads(line)
+            document: object = json.loads(line)
         except ValueError:
             continue
         if isinstance(document, dict) and "error" in document:
             yield str(document["error"])
-
-
-def repo_digest(name: str, digests: list[str]) -> str:
-    """The digest under which a registry knows the image, of several the one with its name."""
-    bare = name.partition(":")[0]
-    fitting = (digest for digest in digests if digest.startswith(bare))
-    return next(fitting, digests[0] if digests else "")
-
-
-class RemoteImages:
-    """`docker:index/remoteImage:RemoteImage`."""
-
-    def create(self, daemon: Daemon, desired: Plain) -> str:
-        with words("Unable to read Docker image into resource: "):
-            found = ensure_image(daemon, desired["name"], desired.get("platform", ""))
-        return str(found["Id"]) + str(desired["name"])
-
-    def read(self, daemon: Daemon, thing_id: str, before: Plain) -> Plain | None:
-        found = find_image(daemon, before["name"])
-        if found is None:
-            return None
-        digest = repo_digest(before["name"], found.get("RepoDigests") or [])
-        image_id = found["Id"]
-        return {
-            **before,
-            "id": image_id + before["name"],
-            "imageId": image_id,
-            "repoDigest": digest,
-        }
-
-    def update(self, daemon: Daemon, thing_id: str, change: Change) -> Plain:
-        self.create(daemon, change.desired)
-        found = self.read(daemon, thing_id, change.desired)
-        return found if found is not None else change.desired
-
-    def delete(self, daemon: Daemon, thing_id: str, before: Plain) -> None:
-        """Nothing where it is to be kept, or is gone."""
-        if before.get("keepLocally") or find_image(daemon, before["name"]) is None:
-            return
-        with words("Unable to remove Docker image: "), daemon.asked() as client:
-            client.remove_image(before["name"], force=bool(before.get("forceRemove")))

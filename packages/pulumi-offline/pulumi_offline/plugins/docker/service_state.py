@@ -2,185 +2,108 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pulumi_offline.plugins.docker.container_state import build_mount_state
+from pulumi_offline.plugins.docker.documents import (
+    Document,
+    Json,
+    get_document,
+    get_integer,
+    get_text,
+    list_documents,
+    list_texts,
+)
+from pulumi_offline.plugins.docker.durations import format_short_duration
 
-from pulumi_offline.plugins.docker.container_state import mount_state
-from pulumi_offline.plugins.docker.durations import short_text
 
-Plain = dict[str, Any]
-
-
-def service_state(found: Plain) -> Plain:
-    spec = found["Spec"]
+def build_service_state(inspected: Document) -> Document:
+    spec = get_document(inspected, "Spec")
     return {
-        "id": found["ID"],
+        "id": inspected["ID"],
         "name": spec["Name"],
-        "labels": label_list(spec.get("Labels")),
-        "taskSpec": task_state(spec["TaskTemplate"]),
-        "mode": mode_state(spec.get("Mode", {})),
-        "endpointSpec": endpoint_state(found),
+        "labels": build_label_state(spec),
+        "taskSpec": build_task_state(get_document(spec, "TaskTemplate")),
+        "mode": build_mode_state(get_document(spec, "Mode")),
     }
 
 
-def label_list(found: dict[str, str] | None) -> list[Plain]:
-    return [{"label": key, "value": value} for key, value in sorted((found or {}).items())]
+def build_label_state(spec: Document) -> list[Json]:
+    labels = get_document(spec, "Labels")
+    return [{"label": name, "value": value} for name, value in sorted(labels.items())]
 
 
-def task_state(task: Plain) -> Plain:
+def build_task_state(task: Document) -> Document:
+    networks = list_documents(task, "Networks")
+    placement = get_document(task, "Placement")
     return {
-        "containerSpec": container_spec_state(task["ContainerSpec"]),
-        "resources": resources_state(task.get("Resources") or {}),
-        "restartPolicy": restart_state(task.get("RestartPolicy")),
-        "placement": placement_state(task.get("Placement") or {}),
-        "forceUpdate": task.get("ForceUpdate", 0),
-        "runtime": task.get("Runtime", ""),
-        "networksAdvanceds": [network_state(item) for item in task.get("Networks") or []],
-        "logDriver": driver_state(task.get("LogDriver")),
+        "containerSpec": build_spec_state(get_document(task, "ContainerSpec")),
+        "resources": build_resources_state(get_document(task, "Resources")),
+        "restartPolicy": build_restart_state(get_document(task, "RestartPolicy")),
+        "placement": {"constraints": placement.get("Constraints") or []},
+        "networksAdvanceds": [{"id": network["Target"]} for network in networks],
+        "logDriver": build_driver_state(get_document(task, "LogDriver")),
     }
 
 
-def container_spec_state(spec: Plain) -> Plain:
-    pairs = [text.partition("=") for text in spec.get("Env") or [] if text]
+def build_spec_state(spec: Document) -> Document:
+    variables = [text.partition("=") for text in list_texts(spec, "Env") if text]
     return {
         "image": spec["Image"],
-        "labels": label_list(spec.get("Labels")),
+        "labels": build_label_state(spec),
         "commands": spec.get("Command") or [],
         "args": spec.get("Args") or [],
-        "env": {key: value for key, _, value in pairs},
-        "dir": spec.get("Dir", ""),
+        "env": {name: value for name, _, value in variables},
         "user": spec.get("User", ""),
-        "mounts": [mount_state(item) for item in spec.get("Mounts") or []],
-        "stopGracePeriod": duration_state(spec.get("StopGracePeriod")),
-        "healthcheck": healthcheck_state(spec.get("Healthcheck")),
-        "hosts": [host_state(item) for item in spec.get("Hosts") or []],
-        "secrets": [stored_state(item, "secret", "Secret") for item in spec.get("Secrets") or []],
-        "configs": [stored_state(item, "config", "Config") for item in spec.get("Configs") or []],
+        "mounts": [build_mount_state(item) for item in list_documents(spec, "Mounts")],
+        "stopGracePeriod": build_duration_state(spec, "StopGracePeriod"),
+        "secrets": build_stored_state(spec, "secret", "Secret"),
+        "configs": build_stored_state(spec, "config", "Config"),
         "isolation": spec.get("Isolation") or None,
-        "init": spec.get("Init"),
     }
 
 
-def duration_state(duration_ns: int | None) -> str | None:
-    return None if duration_ns is None else short_text(duration_ns)
-
-
-def healthcheck_state(found: Plain | None) -> Plain | None:
-    if found is None:
+def build_duration_state(document: Document, key: str) -> str | None:
+    if document.get(key) is None:
         return None
-    return {
-        "tests": found.get("Test") or [],
-        "interval": short_text(found.get("Interval", 0)),
-        "timeout": short_text(found.get("Timeout", 0)),
-        "startPeriod": short_text(found.get("StartPeriod", 0)),
-        "retries": found.get("Retries", 0),
-    }
+    return format_short_duration(get_integer(document, key))
 
 
-def host_state(entry: str) -> Plain:
-    address, _, name = entry.partition(" ")
-    return {"ip": address, "host": name}
-
-
-def stored_state(found: Plain, kind: str, prefix: str) -> Plain:
-    file = found["File"]
-    return {
-        f"{kind}Id": found[f"{prefix}ID"],
-        f"{kind}Name": found.get(f"{prefix}Name", ""),
-        "fileName": file["Name"],
-        "fileUid": file.get("UID", ""),
-        "fileGid": file.get("GID", ""),
-        "fileMode": file.get("Mode", 0),
-    }
-
-
-def resources_state(found: Plain) -> Plain:
-    made: Plain = {}
-    if limits := found.get("Limits"):
-        made["limits"] = shares_state(limits)
-    if reserved := found.get("Reservations"):
-        generic = generic_state(reserved.get("GenericResources") or [])
-        made["reservation"] = {**shares_state(reserved), **generic}
-    return made
-
-
-def shares_state(found: Plain) -> Plain:
-    return {"nanoCpus": found.get("NanoCPUs", 0), "memoryBytes": found.get("MemoryBytes", 0)}
-
-
-def generic_state(found: list[Plain]) -> Plain:
-    if not found:
-        return {}
-    named = [item["NamedResourceSpec"] for item in found if item.get("NamedResourceSpec")]
-    counted = [item["DiscreteResourceSpec"] for item in found if item.get("DiscreteResourceSpec")]
-    return {
-        "genericResources": {
-            "namedResourcesSpecs": [f"{item['Kind']}={item['Value']}" for item in named],
-            "discreteResourcesSpecs": [f"{item['Kind']}={item['Value']}" for item in counted],
+def build_stored_state(spec: Document, kind: str, prefix: str) -> list[Json]:
+    return [
+        {
+            f"{kind}Id": item[f"{prefix}ID"],
+            f"{kind}Name": item.get(f"{prefix}Name", ""),
+            "fileName": get_document(item, "File")["Name"],
+            "fileUid": get_text(get_document(item, "File"), "UID"),
+            "fileGid": get_text(get_document(item, "File"), "GID"),
+            "fileMode": get_integer(get_document(item, "File"), "Mode"),
         }
-    }
+        for item in list_documents(spec, f"{prefix}s")
+    ]
 
 
-def restart_state(found: Plain | None) -> Plain | None:
-    if found is None:
+def build_resources_state(resources: Document) -> Document:
+    reserved = list_documents(get_document(resources, "Reservations"), "GenericResources")
+    discrete = [get_document(item, "DiscreteResourceSpec") for item in reserved]
+    texts: list[Json] = [f"{item['Kind']}={item['Value']}" for item in discrete if item]
+    if not texts:
+        return {}
+    return {"reservation": {"genericResources": {"discreteResourcesSpecs": texts}}}
+
+
+def build_restart_state(policy: Document) -> Document | None:
+    if not policy:
         return None
     return {
-        "condition": found.get("Condition") or None,
-        "delay": duration_state(found.get("Delay")),
-        "maxAttempts": found.get("MaxAttempts"),
-        "window": duration_state(found.get("Window")),
+        "condition": policy.get("Condition") or None,
+        "delay": build_duration_state(policy, "Delay"),
+        "window": build_duration_state(policy, "Window"),
     }
 
 
-def placement_state(found: Plain) -> Plain:
-    return {
-        "constraints": found.get("Constraints") or [],
-        "maxReplicas": found.get("MaxReplicas", 0),
-        "platforms": [
-            {"architecture": item.get("Architecture", ""), "os": item.get("OS", "")}
-            for item in found.get("Platforms") or []
-        ],
-    }
+def build_driver_state(driver: Document) -> Document | None:
+    return {"name": driver["Name"], "options": driver.get("Options") or {}} if driver else None
 
 
-def network_state(found: Plain) -> Plain:
-    options = found.get("DriverOpts") or {}
-    return {
-        "id": found["Target"],
-        "name": "",
-        "aliases": found.get("Aliases") or [],
-        "driverOpts": [f"{key}={value}" for key, value in options.items()],
-    }
-
-
-def driver_state(found: Plain | None) -> Plain | None:
-    if found is None:
-        return None
-    return {"name": found["Name"], "options": found.get("Options") or {}}
-
-
-def mode_state(found: Plain) -> Plain:
-    made: Plain = {"global": "Global" in found}
-    if replicated := found.get("Replicated"):
-        made["replicated"] = {"replicas": replicated["Replicas"]}
-    return made
-
-
-def endpoint_state(found: Plain) -> Plain:
-    """From the endpoint as it is; a service that the Swarm has not taken up yet has only a plan."""
-    endpoint = found.get("Endpoint") or {}
-    planned = found["Spec"].get("EndpointSpec") or {}
-    actual = (endpoint.get("Spec") or {}).get("Mode")
-    ports = endpoint.get("Ports") if actual else planned.get("Ports")
-    return {
-        "mode": actual or planned.get("Mode", ""),
-        "ports": [
-            {
-                "name": port.get("Name", ""),
-                "protocol": port.get("Protocol", ""),
-                "targetPort": port.get("TargetPort", 0),
-                "publishedPort": port.get("PublishedPort", 0),
-                "publishMode": port.get("PublishMode", ""),
-            }
-            for port in ports or []
-        ],
-    }
+def build_mode_state(mode: Document) -> Document:
+    replicated = get_document(mode, "Replicated")
+    return {"replicated": {"replicas": replicated["Replicas"]}} if replicated else {}
