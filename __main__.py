@@ -1,8 +1,14 @@
-"""The program: what is declared, what is there, what differs, and the resources that carry it."""
+"""The program: read the declaration, observe, plan, judge, and build the resources."""
 
 from __future__ import annotations
 
+import signal
+
+# Pulumi ends a failed run by SIGINT, and Ctrl-C is one: end at once, without a traceback.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import hashlib
+import sys
 
 import pulumi
 
@@ -18,43 +24,37 @@ from sparkform.plan.rack import plan_rack
 from sparkform.plan.steps import StackName
 from sparkform.ssh.agent import build_zipapp, pack_zipapp
 
+EXPLAINED = 32  # by which Pulumi knows that the program has said why it ends
+
 
 def main() -> None:
     config = pulumi.Config("sparkform")
-    passphrase, program, secrets = (
-        config.get("sshKeyPassphrase"),
-        build_zipapp(),
-        read_stack_secrets(config),
-    )
+    stack = StackName(pulumi.get_project(), pulumi.get_stack())
+    passphrase, secrets = config.get("sshKeyPassphrase"), read_stack_secrets(config)
     declaration = read_declaration(config)
     observation = observe_nodes(declaration, passphrase)
-    stack = StackName(pulumi.get_project(), pulumi.get_stack())
-    sha256 = hashlib.sha256(program).hexdigest()
+    agent = build_zipapp()
+    sha256 = hashlib.sha256(agent).hexdigest()
     plan = plan_rack(declaration, observation.reports, stack, sha256, secrets)
     verdict = judge_run(declaration, observation.reports, secrets.names, plan)
     connections = build_connections(declaration, observation.nodes, passphrase)
-    resources = build_rack(
-        verdict.rack, declaration, plan, pack_zipapp(program), connections, config.get_secret
+    rack = build_rack(
+        verdict.rack, declaration, plan, pack_zipapp(agent), connections, config.get_secret
     )
-    context = ServiceContext(
-        rack=resources,
-        head=declaration.head.name,
-        owner=f"{stack.project}/{stack.stack}",
-        docker=create_docker_providers(
-            declaration, observation.nodes, plan.docker_nodes, verdict.rack
-        ),
-        secret=config.require_secret,
+    docker = create_docker_providers(
+        declaration, observation.nodes, plan.docker_nodes, verdict.rack
     )
+    context = ServiceContext(rack, declaration.head.name, str(stack), docker, config.require_secret)
     for name, service in plan.services.items():
         build_service(verdict.services[name], service, context)
-    values = build_outputs(
-        declaration, plan, observation.reports, verdict.warnings, verdict.figures
-    )
-    for name, value in values.items():
+    warnings, figures = verdict.warnings, verdict.figures
+    outputs = build_outputs(declaration, plan, observation.reports, warnings, figures)
+    for name, value in outputs.items():
         pulumi.export(name, value)
 
 
 try:
     main()
-except InputError as error:
-    raise pulumi.RunError(str(error)) from None
+except (InputError, pulumi.RunError) as error:
+    pulumi.log.error(str(error))
+    sys.exit(EXPLAINED)

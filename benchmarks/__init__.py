@@ -1,1 +1,1 @@
-"""Speed, measured side by side and printed as ratios."""
+"""Speed beside other tools, the fit of the speed model, and the measures of the code."""

@@ -25,11 +25,11 @@ from benchmarks.our_side import is_unchanged
 from sparkrack import lifecycle
 from sparkrack.demo.stack import CHECKOUT, RackStack
 from sparkrack.host import must
-from sparkrack.layout import Rack
-from sparkrack.login import ssh_command
-from sparkrack.shape import Fabric, Shape
+from sparkrack.layout import SimulatedRack
+from sparkrack.login import build_ssh_command
+from sparkrack.shape import RackFabric, RackShape
 
-FABRICS = {1: Fabric.NONE, 2: Fabric.DIRECT, 4: Fabric.SWITCH}
+FABRICS = {1: RackFabric.NONE, 2: RackFabric.DIRECT, 4: RackFabric.SWITCH}
 DEPLOYS = {
     "pyinfra, files": pyinfra_side.FILES_ONLY,
     "pyinfra, all": pyinfra_side.FILES_AND_FACTS,
@@ -41,7 +41,7 @@ PYINFRA_VERSION = "3.10.0"
 class IdleBench:
     """A rack with a deployed stack, and pyinfra beside it."""
 
-    rack: Rack
+    rack: SimulatedRack
     stack: RackStack
     pyinfra: pyinfra_side.Pyinfra
 
@@ -50,8 +50,8 @@ class IdleBench:
         return [node.container for node in self.rack.nodes]
 
     def run_up(self) -> MeasuredCommand:
-        argv = self.stack.argv("up", "--yes", "--skip-preview")
-        return measure(argv, CHECKOUT, self.stack.environment(), self.containers)
+        argv = self.stack.build_argv("up", "--yes", "--skip-preview")
+        return measure(argv, CHECKOUT, self.stack.build_environment(), self.containers)
 
     def run_deploy(self, deploys: tuple[str, ...]) -> MeasuredCommand:
         argv = self.pyinfra.argv(deploys)
@@ -67,24 +67,24 @@ class IdleBench:
 
 
 @contextmanager
-def hold_rack(nodes: int) -> Iterator[Rack]:
+def hold_rack(nodes: int) -> Iterator[SimulatedRack]:
     """A rack of this name and number, with a line in each nccl.conf that has to be mended."""
     name = f"bench-{nodes}"
-    rack = lifecycle.up(name, Shape(nodes, FABRICS[nodes]), typer.echo)
+    rack = lifecycle.bring_up(name, RackShape(nodes, FABRICS[nodes]), typer.echo)
     try:
         for node in rack.nodes:
             script = "echo NCCL_IB_DISABLE=1 | sudo tee /etc/nccl.conf"
-            must(ssh_command(name, node, [script]))
+            must(build_ssh_command(name, node, [script]))
         yield rack
     finally:
-        lifecycle.down(name)
+        lifecycle.take_down(name)
 
 
-def deploy_stack(rack: Rack, folder: Path, program: Path) -> tuple[IdleBench, Sample]:
+def deploy_stack(rack: SimulatedRack, folder: Path, program: Path) -> tuple[IdleBench, Sample]:
     """The stack on the rack after its first `up`, and what that took."""
     stack = RackStack(folder, rack.name)
     stack.prepare()
-    measure(stack.init_argv(), folder, stack.environment(), [])
+    measure(stack.init_argv(), folder, stack.build_environment(), [])
     stack.declare(rack.name)
     bench = IdleBench(
         rack, stack, pyinfra_side.Pyinfra(program, folder / "pyinfra" / "inventory.py")

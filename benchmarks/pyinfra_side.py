@@ -12,9 +12,9 @@ from typing import Any
 
 from node.host.paths import MANIFEST, STATE
 from sparkrack.host import must
-from sparkrack.layout import Node, Rack
-from sparkrack.login import USER, ssh_command
-from sparkrack.paths import identity_file, known_hosts_file
+from sparkrack.layout import SimulatedNode, SimulatedRack
+from sparkrack.login import USER, build_ssh_command
+from sparkrack.paths import get_identity_file, get_known_hosts_file
 
 HERE = Path(__file__).parent
 FILES_ONLY = ("pyinfra_deploy.py",)
@@ -45,7 +45,7 @@ def install(folder: Path, version: str) -> Path:
     return folder / "bin" / "pyinfra"
 
 
-def write_inventory(folder: Path, rack: Rack) -> Path:
+def write_inventory(folder: Path, rack: SimulatedRack) -> Path:
     """Each node with the files that sparkform keeps there, byte for byte as they are now."""
     hosts = [
         (node.hostname, _build_host_data(folder / node.hostname, rack, node)) for node in rack.nodes
@@ -55,13 +55,13 @@ def write_inventory(folder: Path, rack: Rack) -> Path:
     return inventory
 
 
-def _build_host_data(folder: Path, rack: Rack, node: Node) -> dict[str, Any]:
+def _build_host_data(folder: Path, rack: SimulatedRack, node: SimulatedNode) -> dict[str, Any]:
     folder.mkdir(parents=True)
     return {
         "ssh_hostname": str(node.address),
         "ssh_user": USER,
-        "ssh_key": str(identity_file(rack.name)),
-        "ssh_known_hosts_file": str(known_hosts_file(rack.name)),
+        "ssh_key": str(get_identity_file(rack.name)),
+        "ssh_known_hosts_file": str(get_known_hosts_file(rack.name)),
         "ssh_strict_host_key_checking": "yes",
         "ssh_allow_agent": False,
         "ssh_look_for_keys": False,
@@ -74,15 +74,17 @@ def _build_host_data(folder: Path, rack: Rack, node: Node) -> dict[str, Any]:
     }
 
 
-def _save_kept_file(folder: Path, rack: Rack, node: Node, path: str) -> dict[str, str]:
+def _save_kept_file(
+    folder: Path, rack: SimulatedRack, node: SimulatedNode, path: str
+) -> dict[str, str]:
     mode, user, group = _run_on_node(rack, node, f"sudo stat -c '%a %U %G' {path}").split()
     source = folder / path.strip("/").replace("/", "_")
     source.write_text(_run_on_node(rack, node, f"sudo cat {path}"))
     return {"source": str(source), "path": path, "mode": mode, "user": user, "group": group}
 
 
-def _run_on_node(rack: Rack, node: Node, script: str) -> str:
-    return must(ssh_command(rack.name, node, [script]))
+def _run_on_node(rack: SimulatedRack, node: SimulatedNode, script: str) -> str:
+    return must(build_ssh_command(rack.name, node, [script]))
 
 
 def list_kept_paths(manifest: str) -> list[str]:

@@ -30,7 +30,7 @@ class _PrivateKey:
 def build_connections(
     declaration: Declaration, results: Mapping[str, QueryResult], passphrase: str | None
 ) -> dict[str, remote.ConnectionArgs]:
-    """By node name. A node that is away is not dialled: what is put off runs on the head."""
+    """By node name. A node that is away is not dialled: what is deferred runs on the head."""
     connections = {
         node.name: connection(build_target(declaration, node, passphrase), results[node.name])
         for node in declaration.active_nodes

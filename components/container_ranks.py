@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pulumi_docker as docker
 
-from components.ranks import LOG_LIMITS, Run, format_member_name, get_member_image
+from components.ranks import LOG_LIMITS, RankRun, format_member_name, get_member_image
 from sparkform.launch.records import Launch
 from sparkform.plan.service_steps import get_node_path
 
@@ -12,7 +12,7 @@ ALL_GPUS = "NVIDIA_VISIBLE_DEVICES=all"
 """What an image may leave unsaid. In the Swarm the generic resource says it."""
 
 
-def create_container(launch: Launch, run: Run, provider: docker.Provider) -> docker.Container:
+def create_container(launch: Launch, run: RankRun, provider: docker.Provider) -> docker.Container:
     """One rank as a plain container on its own node."""
     return docker.Container(
         f"{launch.service}-rank-{launch.rank}",
@@ -40,7 +40,7 @@ def create_container(launch: Launch, run: Run, provider: docker.Provider) -> doc
         destroy_grace_seconds=launch.stop_grace_s,
         log_driver="json-file",
         log_opts=LOG_LIMITS,
-        opts=run.options(launch.node, provider),
+        opts=run.build_rank_options(launch.node, provider),
     )
 
 

@@ -1,15 +1,16 @@
-"""Teardown, NodeAgent and HostStep: the only makers of remote.Command.
+"""Commands on nodes: one maker of `remote.Command`, and three thin resources on it.
 
-Each is a command on a node whose standard input is the document that the planner decided on. The
-agent installs the node program and claims the node. What comes before it, the teardown, gives the
-node back when it is deleted, so the agent and every step are `deleted_with` it: a step whose
-creation was killed is in no state, and only the node's own manifest can take it back.
+Each runs the agent on a node; its standard input is the document that the planner decided on.
+`Teardown` comes first, and its deletion gives the node back; `NodeAgent` installs the agent and
+claims the node; `HostStep` is one step. Agent and steps are `deleted_with` the teardown: a step
+whose creation was killed is in no state, and only the node's own manifest can take it back.
 """
 
 from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -22,63 +23,79 @@ from sparkform.plan.steps import PlannedStep, StackName
 INSTALL = f"sudo -n python3 -c {shlex.quote(BOOTSTRAP)}"
 GIVE_BACK = f"sudo -n sh -c {shlex.quote(TEARDOWN)}"
 
-
-LOG_STDOUT = remote.Logging.STDOUT
-"""A line for each thing done goes to the user; a refusal is in the error anyway."""
-
 HELD_INPUTS = ["connection", "create", "update", "delete", "stdin"]
-"""A held step keeps what Pulumi knows of it."""
+"""What a held resource keeps as Pulumi knows it."""
 
-DEFERRED = "put off until every node that it concerns is there"
+DEFERRED = "deferred: a required node is away"
 
 
-@dataclass(frozen=True)
-class _Commands:
-    """What a resource runs to bring its step about and to take it back."""
+@dataclass(frozen=True, kw_only=True)
+class NodeCommand:
+    """What a resource runs on its node. `create` is run instead of `update` the first time, and
+    again where `triggers` change: the resource is replaced then."""
 
-    apply: str
-    undo: str
+    update: str
+    delete: str
     stdin: pulumi.Input[str] | None
+    create: str | None = None
+    triggers: Sequence[pulumi.Input[str]] = ()
 
 
-class Teardown(remote.Command):
-    """First to come, last to go: its deletion gives the node back, and its creation does nothing.
-
-    So Pulumi knows it before anything is done on the node. What is killed or fails from then on is
-    in no state, the installation of the node program included, and is taken back all the same.
-    """
+class _NodeResource(remote.Command):
+    """The one maker of commands. What is planned for an absent node is held."""
 
     def __init__(
         self,
         name: str,
         planned: PlannedStep,
+        command: NodeCommand,
         connection: remote.ConnectionArgs,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        owner = StackName(pulumi.get_project(), pulumi.get_stack()).owner(
-            planned.node, planned.step
-        )
-        stdin = json.dumps({"owner": owner})
-        commands = _defer(planned) or _Commands(DRAIN_STDIN, GIVE_BACK, stdin)
+        command = _defer(planned, command.triggers) if planned.is_held else command
+        prints_secret = bool(opts.additional_secret_outputs)
+        held = pulumi.ResourceOptions(ignore_changes=HELD_INPUTS if planned.is_held else None)
         super().__init__(
             name,
             connection=connection,
-            create=commands.apply,
-            update=commands.apply,
-            delete=commands.undo,
-            stdin=commands.stdin,
+            create=command.create or command.update,
+            update=command.update,
+            delete=command.delete,
+            stdin=command.stdin,
+            triggers=list(command.triggers) or None,
             add_previous_output_in_env=False,
-            logging=LOG_STDOUT,
-            opts=pulumi.ResourceOptions.merge(
-                opts, pulumi.ResourceOptions(ignore_changes=_list_ignored(planned))
-            ),
+            # What fails is in the error anyway.
+            logging=remote.Logging.NONE if prints_secret else remote.Logging.STDOUT,
+            opts=pulumi.ResourceOptions.merge(held, opts),
         )
 
 
-class NodeAgent(remote.Command):
-    """The node program on a node and this stack's claim on it, before every step.
+class Teardown(_NodeResource):
+    """First to come, last to go: its deletion gives the node back, and its creation does nothing.
 
-    `program` is the node program as it travels: sparkform.ssh.agent.packed.
+    So Pulumi knows it before anything is done on the node. What is killed or fails from then on is
+    in no state, the installation of the agent included, and is taken back all the same. Where it is
+    replaced, the node is given back first, and then everything on it is made again.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        agent: PlannedStep,
+        connection: remote.ConnectionArgs,
+        opts: pulumi.ResourceOptions,
+    ) -> None:
+        stack = StackName(pulumi.get_project(), pulumi.get_stack())
+        stdin = json.dumps({"owner": stack.owner(agent.node, agent.step)})
+        command = NodeCommand(update=DRAIN_STDIN, delete=GIVE_BACK, stdin=stdin)
+        super().__init__(name, agent, command, connection, _merge(opts, _delete_first()))
+
+
+class NodeAgent(_NodeResource):
+    """The agent on a node and this stack's claim on it, before every step.
+
+    `program` is the agent as it travels: sparkform.ssh.agent.pack_zipapp. Its deletion does
+    nothing: the teardown's takes it back, and a replacement installs over what is there.
     """
 
     def __init__(
@@ -90,35 +107,24 @@ class NodeAgent(remote.Command):
         connection: remote.ConnectionArgs,
         opts: pulumi.ResourceOptions,
     ) -> None:
-        stdin = f"{planned.decision.document}\n{program}"
-        commands = _defer(planned) or _Commands(INSTALL, GIVE_BACK, stdin)
-        super().__init__(
-            name,
-            connection=connection,
-            create=commands.apply,
-            update=commands.apply,
-            delete=commands.undo,
-            stdin=commands.stdin,
-            add_previous_output_in_env=False,
-            logging=LOG_STDOUT,
-            opts=pulumi.ResourceOptions.merge(
-                opts,
-                pulumi.ResourceOptions(
-                    deleted_with=teardown,
-                    depends_on=[teardown],
-                    ignore_changes=_list_ignored(planned),
-                ),
-            ),
+        command = NodeCommand(
+            update=INSTALL,
+            delete=DRAIN_STDIN,
+            stdin=f"{planned.decision.document}\n{program}",
+            triggers=[teardown.id],
         )
+        order = pulumi.ResourceOptions(deleted_with=teardown, depends_on=[teardown])
+        super().__init__(name, planned, command, connection, _merge(order, _delete_first(), opts))
         self.teardown = teardown
         _log_lines(planned, self)
 
 
-class HostStep(remote.Command):
+class HostStep(_NodeResource):
     """One step on one node.
 
-    With a `token` it is for one run of a service: for another run it is replaced, which begins by
-    ending whatever there is of the service on the node. Its deletion leaves a newer run alone.
+    Where it is replaced, it is undone first. With a `token` it is for one run of a service: for
+    another run it is replaced by one that begins by ending whatever there is of the service on the
+    node, and the deletion of the old one leaves the newer run alone.
     """
 
     def __init__(
@@ -131,60 +137,58 @@ class HostStep(remote.Command):
         secret: pulumi.Output[str] | None = None,
         token: str | None = None,
     ) -> None:
-        commands = _defer(planned) or _build_step_commands(planned, secret)
-        super().__init__(
-            name,
-            connection=connection,
-            create=_create_anew(planned, commands.apply) if token else commands.apply,
-            update=commands.apply,
-            delete=commands.undo,
-            stdin=commands.stdin,
-            triggers=[token] if token else None,
-            add_previous_output_in_env=False,
-            logging=remote.Logging.NONE if opts.additional_secret_outputs else LOG_STDOUT,
-            opts=pulumi.ResourceOptions.merge(
-                pulumi.ResourceOptions(
-                    deleted_with=agent.teardown,
-                    depends_on=[agent],
-                    ignore_changes=_list_ignored(planned),
-                ),
-                opts,
-            ),
+        document = planned.decision.document
+        apply = _run_agent(f"apply {planned.step}")
+        command = NodeCommand(
+            create=_apply_anew(planned, apply) if token else None,
+            update=apply,
+            delete=_undo(planned.step),
+            stdin=document if secret is None else pulumi.Output.concat(document, "\n", secret),
+            triggers=[*([token] if token else []), agent.teardown.id],
         )
+        order = pulumi.ResourceOptions(deleted_with=agent.teardown, depends_on=[agent])
+        replacement = pulumi.ResourceOptions() if token else _delete_first()
+        super().__init__(name, planned, command, connection, _merge(order, replacement, opts))
         _log_lines(planned, self)
 
 
-def _create_anew(planned: PlannedStep, apply: str) -> str:
+def _apply_anew(planned: PlannedStep, apply: str) -> str:
     """Ranks that run under the same token, of which Pulumi knows nothing, must not stay."""
     service = planned.step.partition(":")[2]
-    return f"{_build_agent_command(f'clear {service}')} < /dev/null && {apply}"
+    return f"{_run_agent(f'clear {service}')} < /dev/null && {apply}"
 
 
-def _build_step_commands(planned: PlannedStep, secret: pulumi.Output[str] | None) -> _Commands:
-    document = planned.decision.document
-    return _Commands(
-        apply=_build_agent_command(f"apply {planned.step}"),
-        undo=_build_agent_command(f"undo {planned.step}"),
-        stdin=document if secret is None else pulumi.Output.concat(document, "\n", secret),
-    )
-
-
-def _defer(planned: PlannedStep) -> _Commands | None:
-    """What a held step runs where Pulumi does not know it yet: nothing, on a node that is there.
-    Once all its nodes are, the step differs from this in all that HELD names, and is applied."""
-    if not planned.is_held:
-        return None
-    return _Commands(
-        f"echo {shlex.quote(f'{planned.node} {planned.step}: {DEFERRED}')}", "true", None
-    )
-
-
-def _build_agent_command(arguments: str) -> str:
+def _run_agent(arguments: str) -> str:
     return f"sudo -n python3 {ZIPAPP} {arguments}"
 
 
-def _list_ignored(planned: PlannedStep) -> list[str] | None:
-    return HELD_INPUTS if planned.is_held else None
+def _undo(step: str) -> str:
+    """Without an agent nothing of the step is there: the node was given back by hand."""
+    script = f"if [ -e {ZIPAPP} ]; then exec python3 {ZIPAPP} undo {step}; else {DRAIN_STDIN}; fi"
+    return f"sudo -n sh -c {shlex.quote(script)}"
+
+
+def _defer(planned: PlannedStep, triggers: Sequence[pulumi.Input[str]]) -> NodeCommand:
+    """What a held resource runs where Pulumi does not know it yet: nothing, on a node that is
+    there. Once all its nodes are, it differs from this in all of HELD_INPUTS, and is applied."""
+    message = f"{planned.node} {planned.step}: {DEFERRED}"
+    return NodeCommand(
+        update=f"echo {shlex.quote(message)}", delete="true", stdin=None, triggers=triggers
+    )
+
+
+def _delete_first() -> pulumi.ResourceOptions:
+    """Where Pulumi is asked to replace what does not differ (`--replace`, `state taint`): else the
+    deletion of the old one would undo what the new one has just made."""
+    return pulumi.ResourceOptions(delete_before_replace=True)
+
+
+def _merge(*options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """Later ones win."""
+    merged = pulumi.ResourceOptions()
+    for option in options:
+        merged = pulumi.ResourceOptions.merge(merged, option)
+    return merged
 
 
 def _log_lines(planned: PlannedStep, resource: pulumi.Resource) -> None:

@@ -11,7 +11,7 @@ import pulumi_docker as docker
 from components.container_ranks import create_container
 from components.host_step import HostStep
 from components.rack import RackResources
-from components.ranks import Run, Secret
+from components.ranks import RankRun, Secret
 from components.swarm_ranks import create_swarm_service
 from sparkform.config import Declaration
 from sparkform.plan.services import ServicePlan, StepStage
@@ -100,7 +100,14 @@ class _Builder:
     def create_ranks(self, stop_steps: Mapping[str, HostStep]) -> list[pulumi.Resource]:
         """The ranks that Docker runs."""
         context = self.context
-        run = Run(self.plan.token, context.owner, stop_steps, self.component, context.head)
+        run = RankRun(
+            token=self.plan.token,
+            is_new=bool(self.plan.lines),
+            owner=context.owner,
+            stop_steps=stop_steps,
+            parent=self.component,
+            head=context.head,
+        )
         ranks: list[pulumi.Resource] = []
         for launch in self.plan.launches:
             if launch.runtime == "container":

@@ -24,10 +24,14 @@ Secret = Callable[[str], pulumi.Output[str]]
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run of a service: what its ranks are labelled with, and what they come and go with."""
+class RankRun:
+    """One run of a service: what its ranks are labelled with, and what they come and go with.
+
+    `is_new` where the ranks are started by this run of Pulumi: they run under no token yet.
+    """
 
     token: str
+    is_new: bool
     owner: str
     stop_steps: Mapping[str, pulumi.Resource]
     parent: pulumi.Resource
@@ -41,7 +45,7 @@ class Run:
             labels.OWNER: self.owner,
         }
 
-    def options(self, node: str, provider: docker.Provider) -> pulumi.ResourceOptions:
+    def build_options(self, node: str, provider: docker.Provider) -> pulumi.ResourceOptions:
         """After every `stop_previous` of the service; replaced and removed with that of `node`."""
         return pulumi.ResourceOptions(
             parent=self.parent,
@@ -51,6 +55,14 @@ class Run:
             replace_with=[self.stop_steps[node]],
             # `stop_previous` has made room: what is gone already must not be asked to go first.
             delete_before_replace=False,
+        )
+
+    def build_rank_options(self, node: str, provider: docker.Provider) -> pulumi.ResourceOptions:
+        """Those of a rank itself. One that runs as declared is only replaced because Pulumi is
+        asked to (`--replace`, `state taint`): it is there, and its name is free once it is gone."""
+        return pulumi.ResourceOptions.merge(
+            self.build_options(node, provider),
+            pulumi.ResourceOptions(delete_before_replace=not self.is_new),
         )
 
 

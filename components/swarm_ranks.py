@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 import pulumi
 import pulumi_docker as docker
 
-from components.ranks import LOG_LIMITS, Run, Secret, format_member_name, get_member_image
+from components.ranks import LOG_LIMITS, RankRun, Secret, format_member_name, get_member_image
 from sparkform.launch.records import Launch, Mount
 from sparkform.plan.wants import LABEL
 
@@ -21,13 +21,13 @@ AT_ONCE = "0s"
 
 def create_swarm_service(
     launch: Launch,
-    run: Run,
+    run: RankRun,
     provider: docker.Provider,
     network: pulumi.Input[str],
     secret: Secret,
 ) -> docker.Service:
     """One rank as a service of one task, placed on its node by label and by the GPU."""
-    options = run.options(run.head, provider)
+    options = run.build_options(run.head, provider)
     labels = run.build_labels(launch)
     return docker.Service(
         f"{launch.service}-rank-{launch.rank}",
@@ -60,7 +60,7 @@ def create_swarm_service(
             networks_advanceds=[docker.ServiceTaskSpecNetworksAdvancedArgs(id=network)],
             log_driver=docker.ServiceTaskSpecLogDriverArgs(name="json-file", options=LOG_LIMITS),
         ),
-        opts=options,
+        opts=run.build_rank_options(run.head, provider),
     )
 
 

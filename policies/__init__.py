@@ -1,1 +1,1 @@
-"""The policy pack: adapters of sparkform.rules."""
+"""The policy pack: sparkform.rules as Pulumi policies."""

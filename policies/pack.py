@@ -20,10 +20,10 @@ from pulumi_policy import (
 )
 
 from policies.judgement import find_input_problems, find_stack_violations, find_violations
+from sparkform.rules.explanation import find_explanation
 from sparkform.rules.outcome import ADVISORY, MANDATORY, Severity, Violation
 from sparkform.rules.props import RACK_TYPE, SERVICE_TYPE
 from sparkform.rules.registry import RACK_RULES, SERVICE_RULES, STACK_RULES
-from sparkform.rules.story import find_story
 from sparkform.rules.table import EITHER, load_table
 
 ENFORCEMENT_LEVELS: Mapping[Severity, EnforcementLevel] = {
@@ -34,20 +34,13 @@ COMPONENT_TYPES = (SERVICE_TYPE, RACK_TYPE)
 ViolationFilter = Callable[[Violation], bool]
 
 
-def _format_violation(violation: Violation) -> str:
-    return (
-        f"{violation.path}: {violation.to_json()['message']} "
-        f"Write: {violation.remedy} (evidence: {violation.evidence})"
-    )
-
-
 def _validate_component(
     is_chosen: ViolationFilter,
 ) -> Callable[[ResourceValidationArgs, ReportViolation], None]:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         if args.resource_type in COMPONENT_TYPES:
             for violation in filter(is_chosen, find_violations(args.resource_type, args.props)):
-                report(_format_violation(violation), None)
+                report(str(violation), None)
 
     return validate
 
@@ -62,7 +55,7 @@ def _validate_stack(
         for violation in filter(
             is_chosen, find_stack_violations([resource.props for resource in services])
         ):
-            report(_format_violation(violation), _find_urn(violation, services))
+            report(str(violation), _find_urn(violation, services))
 
     return validate
 
@@ -119,7 +112,7 @@ def _list_levels(rule: str) -> Iterator[tuple[str, Severity]]:
 
 
 def _describe_rule(rule: str) -> str:
-    return find_story(rule).text.splitlines()[0]
+    return find_explanation(rule).text.splitlines()[0]
 
 
 def _report_unreadable(args: ResourceValidationArgs, report: ReportViolation) -> None:

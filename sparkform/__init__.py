@@ -1,1 +1,1 @@
-"""The control side: spec, facts, catalogue, planner and rules. Imports no Pulumi."""
+"""The control side: declaration, reports, plan, rules and commands."""

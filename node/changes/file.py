@@ -122,7 +122,7 @@ def _remove_our_edits(
         action.mark_all_due(manifest)
         _write_remainder(manifest.system, path, unmerged.text, original is not None)
         messages = [f"{path}: taken out what is ours; the rest was changed by others and stays"]
-    return messages + [f"{path}: left {name}, which others changed" for name in unmerged.kept]
+    return messages + [f"{path}: left {name}, which others changed" for name in unmerged.changed]
 
 
 def _undo_whole_file(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 
 from node.host.system import System
+from node.host.waiting import wait_while
 from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "process"
@@ -29,9 +29,7 @@ def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     for signal_number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.kill(pid, signal_number)
-        deadline = time.monotonic() + GRACE_S
-        while _is_running(manifest.system, pid, entries[-1]) and time.monotonic() < deadline:
-            time.sleep(PAUSE_S)
+        wait_while(lambda: _is_running(manifest.system, pid, entries[-1]), GRACE_S, PAUSE_S)
     return [f"an interrupted run of {manifest.step}: ended"]
 
 

@@ -10,6 +10,7 @@ from node.errors import StepError
 from node.host.docker_api import get_message
 from node.host.paths import DOCKER_SOCKET
 from node.host.system import System
+from node.host.waiting import wait_until, wait_while
 from node.state.manifest import Manifest, ManifestEntry
 
 KIND = "swarm"
@@ -21,7 +22,6 @@ JOIN_LIMIT_S = 25.0
 # there too: it waits 5 s for that before it calls the Swarm left (moby, DaemonLeavesCluster).
 COMPLETE_LIMIT_S = 15.0
 RELEASE_LIMIT_S = 20.0
-PAUSE_S = 0.5
 
 
 def record_start(manifest: Manifest, current: membership.Membership, head: str) -> None:
@@ -61,9 +61,8 @@ def await_join(manifest: Manifest) -> None:
 
 
 def _await_complete(system: System, limit_s: float) -> None:
-    deadline = time.monotonic() + limit_s
-    while time.monotonic() < deadline and not membership.is_complete(system):
-        time.sleep(PAUSE_S)
+    if limit_s > 0:
+        wait_until(lambda: membership.is_complete(system), limit_s)
 
 
 def is_recorded(manifest: Manifest, cluster: str | None) -> bool:
@@ -101,14 +100,15 @@ def _had_bridge(entries: Sequence[ManifestEntry]) -> bool:
 
 def _remove_bridge(manifest: Manifest) -> list[str]:
     """Docker refuses as long as the ingress network is being taken down."""
-    deadline = time.monotonic() + RELEASE_LIMIT_S
-    while BRIDGE in membership.list_networks(manifest.system):
-        answer = manifest.system.request(
-            DOCKER_SOCKET, "DELETE", f"/networks/{BRIDGE}", timeout_s=30
-        )
-        if answer.ok:
-            return [f"network {BRIDGE}: removed"]
-        if time.monotonic() > deadline:
-            return [f"network {BRIDGE}: left, because Docker says: {get_message(answer.body)}"]
-        time.sleep(PAUSE_S)
-    return []
+    system = manifest.system
+    if BRIDGE not in membership.list_networks(system):
+        return []
+
+    def try_to_remove() -> str | None:
+        """Docker's reason against it; null where the bridge is gone."""
+        answer = system.request(DOCKER_SOCKET, "DELETE", f"/networks/{BRIDGE}", timeout_s=30)
+        is_gone = answer.ok or BRIDGE not in membership.list_networks(system)
+        return None if is_gone else get_message(answer.body)
+
+    reason = wait_while(try_to_remove, RELEASE_LIMIT_S)
+    return [f"network {BRIDGE}: " + (f"kept, Docker refuses: {reason}" if reason else "removed")]

@@ -51,4 +51,4 @@ def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
 
 def _require_absent(system: System, path: str) -> None:
     if system.get_state(path) is not None:
-        raise StepError(f"{path} was made by others and is left as it is; move it away first.")
+        raise StepError(f"{path} was not made by sparkform and stays as it is; move it away first.")

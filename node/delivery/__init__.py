@@ -1,1 +1,1 @@
-"""Brings models and images to a node: from a hub, a registry, or a node that has them."""
+"""Brings models and images to a node: from the hub, a registry or another node."""

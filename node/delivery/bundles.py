@@ -1,4 +1,4 @@
-"""What a step's outcome on this node is as a parcel."""
+"""Builds the bundle of what a step has brought to this node."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from node.host.system import System
 from node.huggingface import cache, record
 from node.state import receipts
 from node.state.manifest import Manifest
-from node.transfer.bundle import Bundle, Item
+from node.transfer.bundle import Bundle, Item, ModelContent
 
 
-def build_for_step(journal: Manifest, name: str) -> Bundle:
-    """`name` is the step's: `model:<slug>` or `image:<service>`. Raises Refusal for none."""
-    system, (kind, _, instance) = journal.system, name.partition(":")
+def build_for_step(manifest: Manifest, name: str) -> Bundle:
+    """`name` is the step's: `model:<slug>` or `image:<service>`. Raises StepError for none."""
+    system, (kind, _, instance) = manifest.system, name.partition(":")
     if kind == "image":
-        return image.build_image_bundle(journal, _read_want(system, name))
+        return image.build_image_bundle(manifest, _read_want(system, name))
     known_model = _list_models(system).get(instance)
     if known_model is None:
-        raise StepError(f"This node does not have what {name} brings; run `pulumi up` again.")
+        raise StepError(f"This node has no content of {name}; run `pulumi up` again.")
     return build_model_bundle(system, name, known_model)
 
 
 def _read_want(system: System, name: str) -> dict[str, Any]:
-    """What the step was last applied for, by its receipt."""
+    """The want that the step was last applied with, by its receipt."""
     try:
         want: dict[str, Any] = json.loads(receipts.read_all(system).get(name, ""))["want"]
     except (ValueError, KeyError):
@@ -43,26 +43,22 @@ def _list_models(system: System) -> dict[str, record.ModelRecord]:
 
 
 def build_model_bundle(system: System, name: str, known_model: record.ModelRecord) -> Bundle:
-    """The files that the snapshot's names lead to, and those names as links or as files."""
+    """The files that the names of the snapshot lead to, and the names that are links."""
     changed = record.list_changed_files(system, known_model)
     if changed:
+        files = ", ".join(changed[:3])
         raise StepError(
-            f"{', '.join(changed[:3])} of {known_model.handle} changed just now; try again."
+            f"{files} of {known_model.handle} changed meanwhile; run `pulumi up` again."
         )
     top = cache.get_snapshot_folder(known_model.root, known_model.commit)
     links = {
         file: target
-        for file in known_model.parts
+        for file in known_model.files
         if (target := _read_link(system, f"{top}/{file}")) is not None
     }
-    items = {part.place: Item(part.size, part.digest) for part in known_model.parts.values()}
-    metadata: dict[str, Any] = {
-        "handle": known_model.handle,
-        "commit": known_model.commit,
-        "revision": known_model.revision,
-        "links": links,
-    }
-    return Bundle(name, known_model.root, items, metadata)
+    items = {part.path: Item(part.size, part.digest) for part in known_model.files.values()}
+    content = ModelContent(known_model.handle, known_model.commit, known_model.revision, links)
+    return Bundle(name, known_model.root, items, model=content)
 
 
 def _read_link(system: System, path: str) -> str | None:

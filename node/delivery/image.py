@@ -8,37 +8,38 @@ from typing import Any
 
 from node.changes import image, tree
 from node.errors import StepError
+from node.host import digests
 from node.host.paths import STATE
 from node.host.paths import TRANSFER_PORT as PORT
 from node.huggingface.download import require_space
 from node.images import docker_images
 from node.state.manifest import Manifest
 from node.transfer import receive
-from node.transfer.bundle import Bundle
+from node.transfer.bundle import Bundle, ImageContent, Item
 
 Json = Mapping[str, Any]
 FILE = "image.tar"
 
 
 def get_transfer_folder(service: str, direction: str) -> str:
-    """Where an image lies as a file while it travels: `way` is `out` or `in`."""
+    """The folder of an image's file while it is transferred: `direction` is `out` or `in`."""
     return f"{STATE}/image-{direction}-{service}"
 
 
-def pull_from_registry(journal: Manifest, want: Json, secret: Json) -> list[str]:
-    """The source. Raises Refusal with what to do."""
-    system, text, messages = journal.system, want["image"], []
+def pull_from_registry(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+    """On the source. Raises StepError with what to do."""
+    system, text, messages = manifest.system, want["image"], []
     if docker_images.get_image_id(system, text) is None:
-        image.record(journal, text)
+        image.record(manifest, text)
         summary = docker_images.pull(system, text, secret.get("registry_password"))
         messages.append(f"{text}: pulled {summary}")
-    _require_platform(journal, text)
+    _require_platform(manifest, text)
     if want["layer"] and docker_images.get_image_id(system, want["name"]) is None:
-        image.record(journal, want["name"])
+        image.record(manifest, want["name"])
         docker_images.build_image(system, want["name"], want["layer"])
         messages.append(f"{want['name']}: built upon {text}")
     elif docker_images.get_image_id(system, want["name"]) is None:
-        image.record(journal, want["name"])
+        image.record(manifest, want["name"])
         docker_images.command(system, "tag", text, want["name"])
     return [
         *messages,
@@ -46,22 +47,21 @@ def pull_from_registry(journal: Manifest, want: Json, secret: Json) -> list[str]
     ]
 
 
-def _require_platform(journal: Manifest, text: str) -> None:
-    """A registry hands out an image of one platform to everybody."""
-    document = docker_images.inspect(journal.system, text) or {}
+def _require_platform(manifest: Manifest, text: str) -> None:
+    """A registry sends an image of one platform to any machine."""
+    details = docker_images.inspect(manifest.system, text)
     architecture = docker_images.get_architecture()
-    if document.get("Architecture") not in (None, "", architecture):
+    if details and details.architecture not in ("", architecture):
         raise StepError(
-            f"{text} is built for {document['Architecture']} and this node is {architecture}; "
-            f"choose an image "
-            f"with a build for {docker_images.get_platform()}."
+            f"{text} is built for {details.architecture} and this node is {architecture}; choose "
+            f"an image with a build for {docker_images.get_platform()}."
         )
 
 
-def receive_from_peer(journal: Manifest, want: Json, secret: Json) -> list[str]:
-    """The others. Raises Refusal with what to do."""
-    system, source_fields, service = journal.system, want["source"], want["service"]
-    source = receive.TransferSource(
+def receive_from_peer(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+    """On the receivers. Raises StepError with what to do."""
+    system, source_fields, service = manifest.system, want["source"], want["service"]
+    source = receive.SourceConnection(
         source_fields["node"],
         source_fields["addresses"],
         source_fields["own"],
@@ -69,27 +69,28 @@ def receive_from_peer(journal: Manifest, want: Json, secret: Json) -> list[str]:
         secret["transfer_key"],
     )
     bundle = receive.fetch_offer(source, f"image:{service}")
-    if docker_images.get_image_id(system, want["name"]) == bundle.about["id"]:
-        return [f"{want['name']}: is {_shorten(bundle.about['id'])} already"]
-    image.record(journal, want["name"])
-    summary = _receive_and_load(journal, want, source, bundle)
+    if bundle.image is None:
+        raise StepError(f"{source.node} offers no image as {bundle.name}.")
+    if docker_images.get_image_id(system, want["name"]) == bundle.image.identity:
+        return [f"{want['name']}: is {_shorten(bundle.image.identity)} already"]
+    image.record(manifest, want["name"])
+    summary = _receive_and_load(manifest, want, source, bundle)
     identity = docker_images.get_image_id(system, want["name"])
-    if identity != bundle.about["id"]:
+    if identity != bundle.image.identity:
         raise StepError(
             f"{want['name']} is {_shorten(identity)} here after loading and "
-            f"{_shorten(bundle.about['id'])} on {source_fields['node']}: their Docker Engines "
-            f"store images "
-            "in different ways. Bring both to one version."
+            f"{_shorten(bundle.image.identity)} on {source.node}: their Docker Engines store "
+            "images in different ways. Bring both to one version."
         )
     return [f"{want['name']}: received {summary}", f"{want['name']}: is {_shorten(identity)}"]
 
 
 def _receive_and_load(
-    journal: Manifest, want: Json, source: receive.TransferSource, bundle: Bundle
+    manifest: Manifest, want: Json, source: receive.SourceConnection, bundle: Bundle
 ) -> str:
-    """Its file travels like a model's, and goes once the engine has the image."""
-    system, folder_path = journal.system, get_transfer_folder(want["service"], "in")
-    tree.record(journal, folder_path)
+    """Its file is transferred like a model's, and removed once Docker has the image."""
+    system, folder_path = manifest.system, get_transfer_folder(want["service"], "in")
+    tree.record(manifest, folder_path)
     if system.get_state(folder_path) is None:
         system.make_directory(folder_path, 0o700)
     receiver = receive.Receiver(source, bundle, system.path(folder_path), lambda name: False)
@@ -111,22 +112,18 @@ def _shorten(identity: str | None) -> str:
     return (identity or "missing").removeprefix("sha256:")[:12]
 
 
-def build_image_bundle(journal: Manifest, want: Json) -> Bundle:
-    """The image as a file, for those who fetch it. Raises Refusal."""
-    from node.host import digests
-    from node.transfer.bundle import Item
-
-    system, folder_path = journal.system, get_transfer_folder(want["service"], "out")
-    identity = docker_images.get_image_id(system, want["name"])
-    if identity is None:
-        raise StepError(f"{want['name']} is gone from this node; run `pulumi up` again.")
-    size = int((docker_images.inspect(system, want["name"]) or {}).get("Size", 0))
-    require_space(system, STATE, size, want["name"])
-    tree.record(journal, folder_path)
+def build_image_bundle(manifest: Manifest, want: Json) -> Bundle:
+    """Save the image as a file, for the receivers. Raises StepError."""
+    system, folder_path = manifest.system, get_transfer_folder(want["service"], "out")
+    details = docker_images.inspect(system, want["name"])
+    if details is None:
+        raise StepError(f"{want['name']} is no longer on this node; run `pulumi up` again.")
+    require_space(system, STATE, details.size, want["name"])
+    tree.record(manifest, folder_path)
     if system.get_state(folder_path) is None:
         system.make_directory(folder_path, 0o700)
     file = system.path(f"{folder_path}/{FILE}")
     docker_images.command(system, "save", "--output", str(file), want["name"])
     item = Item(file.stat().st_size, digests.hash_file(file, digests.SHA256))
-    metadata = {"id": identity, "temporary": True}
-    return Bundle(f"image:{want['service']}", folder_path, {FILE: item}, metadata)
+    content = ImageContent(details.identity)
+    return Bundle(f"image:{want['service']}", folder_path, {FILE: item}, image=content)

@@ -1,4 +1,4 @@
-"""Brings a model to this node: from the hub, or from the node that has it."""
+"""Brings a model to this node: from the hub, or from another node."""
 
 from __future__ import annotations
 
@@ -12,68 +12,68 @@ from node.delivery import settled_model
 from node.errors import StepError
 from node.host import digests, users
 from node.host.paths import TRANSFER_PORT as PORT
-from node.huggingface import cache, download, look, record
+from node.huggingface import cache, download, hub_query, record
 from node.state.manifest import Manifest
 from node.transfer import receive
-from node.transfer.bundle import Bundle
+from node.transfer.bundle import Bundle, ModelContent
 
 Json = Mapping[str, Any]
 
 
-def download_from_hub(journal: Manifest, want: Json, secret: Json) -> list[str]:
-    """The source: download what is not here and right. Raises Refusal."""
-    with _own_new_files(journal, want):
-        return _download(journal, want, secret)
+def download_from_hub(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+    """On the source: download files that are missing or damaged. Raises StepError."""
+    with _own_new_files(manifest, want):
+        return _download(manifest, want, secret)
 
 
-def _download(journal: Manifest, want: Json, secret: Json) -> list[str]:
-    system, root = journal.system, cache.get_model_folder(want["cache"], want["handle"])
+def _download(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+    system, root = manifest.system, cache.get_model_folder(want["cache"], want["handle"])
     local_commit = settled_model.find_local_commit(system, want)
-    if local_commit and not _drop_damaged(journal, want, local_commit):
-        return [_record_verified(journal, want, local_commit)]
+    if local_commit and not _drop_damaged(manifest, want, local_commit):
+        return [_record_verified(manifest, want, local_commit)]
     token = secret.get("hf_token")
-    hub_model = look.query_model(system, want["handle"], local_commit or want["fetch"], token)
+    hub_model = hub_query.query_model(system, want["handle"], local_commit or want["fetch"], token)
     missing_bytes = download.count_missing_bytes(system, root, hub_model)
     download.require_space(system, want["cache"], missing_bytes, want["handle"])
     summary = download.download(system, want, hub_model, token)
     if download.remove_mismatches(system, root, hub_model):
-        # A part that an earlier, interrupted run left may have been damaged: once more, from none.
+        # What an earlier, interrupted run left may have been damaged: download it again.
         summary = download.download(system, want, hub_model, token)
         mismatched = download.remove_mismatches(system, root, hub_model)
         if mismatched:
             raise StepError(
-                f"{', '.join(mismatched)} of {want['handle']} came twice with wrong contents."
+                f"{', '.join(mismatched)} of {want['handle']} arrived twice with wrong digests."
             )
     return [
         f"{want['handle']}: downloaded {summary}",
-        _record_verified(journal, want, hub_model.commit),
+        _record_verified(manifest, want, hub_model.commit),
     ]
 
 
-def _drop_damaged(journal: Manifest, want: Json, commit: str) -> list[str]:
-    """Files that are not what they should be, removed so that they come again."""
+def _drop_damaged(manifest: Manifest, want: Json, commit: str) -> list[str]:
+    """Remove files with a wrong digest, so that they are fetched again; returns their paths."""
     root = cache.get_model_folder(want["cache"], want["handle"])
-    known_record = record.read_record(journal.system, want["handle"])
-    damaged = settled_model.find_damaged(journal.system, root, commit, known_record)
+    known_record = record.read_record(manifest.system, want["handle"])
+    damaged = settled_model.find_damaged(manifest.system, root, commit, known_record)
     for path in damaged:
-        journal.system.path(f"{root}/{path}").unlink(missing_ok=True)
+        manifest.system.path(f"{root}/{path}").unlink(missing_ok=True)
     return damaged
 
 
-def _record_verified(journal: Manifest, want: Json, commit: str) -> str:
-    verified = settled_model.record_verified(journal, want, commit)
-    return f"{want['handle']}: {len(verified.parts)} files verified at commit {commit[:8]}"
+def _record_verified(manifest: Manifest, want: Json, commit: str) -> str:
+    verified = settled_model.record_verified(manifest, want, commit)
+    return f"{want['handle']}: {len(verified.files)} files verified at commit {commit[:8]}"
 
 
-def receive_from_peer(journal: Manifest, want: Json, secret: Json) -> list[str]:
-    """The others: fetch from the source what is not here and right. Raises Refusal."""
-    with _own_new_files(journal, want):
-        return _receive(journal, want, secret)
+def receive_from_peer(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+    """On the receivers: fetch files that are missing or damaged. Raises StepError."""
+    with _own_new_files(manifest, want):
+        return _receive(manifest, want, secret)
 
 
-def _receive(journal: Manifest, want: Json, secret: Json) -> list[str]:
-    system, source_fields = journal.system, want["source"]
-    source = receive.TransferSource(
+def _receive(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+    system, source_fields = manifest.system, want["source"]
+    source = receive.SourceConnection(
         source_fields["node"],
         source_fields["addresses"],
         source_fields["own"],
@@ -82,18 +82,20 @@ def _receive(journal: Manifest, want: Json, secret: Json) -> list[str]:
     )
     bundle = receive.fetch_offer(source, f"model:{cache.to_slug(want['handle'])}")
     root = system.path(cache.get_model_folder(want["cache"], want["handle"]))
+    if bundle.model is None:
+        raise StepError(f"{source.node} offers no model as {bundle.name}.")
     present = _find_present(root, bundle)
     receiver = receive.Receiver(source, bundle, root, present.__contains__)
     missing_bytes = receiver.count_missing_bytes()
     download.require_space(system, want["cache"], missing_bytes, want["handle"])
     summary = receiver.run()
-    _link_snapshot(root, bundle)
-    verified = _record_verified(journal, want, bundle.about["commit"])
+    _link_snapshot(root, bundle.model)
+    verified = _record_verified(manifest, want, bundle.model.commit)
     return [*([f"{want['handle']}: received {summary}"] if missing_bytes else []), verified]
 
 
 def _find_present(root: Path, bundle: Bundle) -> set[str]:
-    """Files that are here with the right bytes: they are not sent again."""
+    """Files that are present with the right digest: they are not fetched again."""
     candidates = {
         path: item.digest
         for path, item in bundle.items.items()
@@ -106,10 +108,10 @@ def _has_size(path: Path, size: int) -> bool:
     return path.is_file() and path.stat().st_size == size
 
 
-def _link_snapshot(root: Path, bundle: Bundle) -> None:
-    """The model's own names for the files, as the source has them."""
-    top = root / "snapshots" / bundle.about["commit"]
-    for name, target in bundle.about["links"].items():
+def _link_snapshot(root: Path, content: ModelContent) -> None:
+    """Create the model's own names for the files, as the source has them."""
+    top = root / "snapshots" / content.commit
+    for name, target in content.links.items():
         link = top / name
         link.parent.mkdir(parents=True, exist_ok=True)
         if not link.is_symlink() or os.readlink(link) != target:
@@ -118,12 +120,12 @@ def _link_snapshot(root: Path, bundle: Bundle) -> None:
 
 
 @contextmanager
-def _own_new_files(journal: Manifest, want: Json) -> Iterator[None]:
-    """What comes is the user's, as if the client had brought it; what was there keeps its owner."""
-    root = journal.system.path(cache.get_model_folder(want["cache"], want["handle"]))
+def _own_new_files(manifest: Manifest, want: Json) -> Iterator[None]:
+    """New files get the user as owner, as if the client had written them; others keep theirs."""
+    root = manifest.system.path(cache.get_model_folder(want["cache"], want["handle"]))
     before = set(_list_below(root))
     yield
-    uid, gid = users.get_user_ids(journal.system, want["user"])
+    uid, gid = users.get_user_ids(manifest.system, want["user"])
     for path in set(_list_below(root)) - before:
         os.lchown(path, uid, gid)
 

@@ -1,4 +1,4 @@
-"""What this node offers to others, as files that its server reads, and the start of that server."""
+"""Offers of this node, as files that its transfer server reads, and the start of that server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import fcntl
 import os
 import shutil
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote, unquote
@@ -19,6 +18,7 @@ from node.host.paths import STATE
 from node.host.paths import TRANSFER_PORT as PORT
 from node.host.progress import format_size
 from node.host.system import System
+from node.host.waiting import wait_until
 from node.state.manifest import Manifest
 from node.transfer import bundle
 
@@ -30,7 +30,7 @@ PAUSE_S = 0.1
 
 @contextmanager
 def hold_offers(system: System) -> Iterator[None]:
-    """Held while an offer comes or the server decides to end, so that neither misses the other."""
+    """Held while an offer is added or the server decides to end, so neither misses the other."""
     handle = os.open(system.path(STATE), os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -39,15 +39,15 @@ def hold_offers(system: System) -> Iterator[None]:
         os.close(handle)
 
 
-def add_offer(journal: Manifest, name: str, listen: Sequence[str]) -> list[str]:
-    """Offer what the step `name` has brought to this node. Raises Refusal where it has not."""
-    system = journal.system
-    process.record(journal)
-    bundle = bundles.build_for_step(journal, name)
-    unit.record(journal, UNIT)
+def add_offer(manifest: Manifest, name: str, listen: Sequence[str]) -> list[str]:
+    """Offer what the step `name` has brought to this node. Raises StepError where it is missing."""
+    system = manifest.system
+    process.record(manifest)
+    bundle = bundles.build_for_step(manifest, name)
+    unit.record(manifest, UNIT)
     with hold_offers(system):
         if system.get_state(FOLDER) is None:
-            tree.record(journal, FOLDER)
+            tree.record(manifest, FOLDER)
             system.make_directory(FOLDER, 0o700)
         system.write(_get_path(name), bundle.to_json(), 0o600)
         if not _is_active(system):
@@ -64,7 +64,7 @@ def read_text(system: System, name: str) -> str | None:
 
 
 def get_stamp(system: System, name: str) -> str:
-    """Differs for each time that the parcel was offered."""
+    """A text that differs for each time that the bundle was offered."""
     try:
         status = os.stat(system.path(_get_path(name)))
     except FileNotFoundError:
@@ -73,10 +73,10 @@ def get_stamp(system: System, name: str) -> str:
 
 
 def remove_offer(system: System, name: str) -> None:
-    """A file that was made for the offer goes with it."""
+    """Remove the offer, and a file that was made for it."""
     text = read_text(system, name)
     offered = bundle.parse_bundle(text) if text else None
-    if offered and offered.about.get("temporary"):
+    if offered and offered.image:
         shutil.rmtree(system.path(offered.root), ignore_errors=True)
     system.remove(_get_path(name))
 
@@ -94,13 +94,14 @@ def _is_active(system: System) -> bool:
 
 
 def _start_server(system: System, listen: Sequence[str]) -> None:
-    """Bound to those addresses only; gone for systemd, too, once it has ended."""
+    """Bound to those addresses only; `--collect` lets systemd forget the unit when it ends."""
     program = os.path.abspath(sys.argv[0])
     command = ["systemd-run", "--quiet", "--collect", f"--unit={UNIT}", "--service-type=exec"]
     run_checked(system, [*command, "python3", program, "spread", str(PORT), *listen], timeout_s=30)
-    deadline = time.monotonic() + READY_S
-    while str(PORT) not in system.run(["ss", "-Hltn", f"sport = :{PORT}"]).out:
-        if time.monotonic() > deadline:
-            log = system.run(["journalctl", "-u", UNIT, "-n", "3", "-o", "cat", "--no-pager"])
-            raise StepError(f"{UNIT} does not listen at port {PORT}: {log.out.strip()}")
-        time.sleep(PAUSE_S)
+    if not wait_until(lambda: _is_listening(system), READY_S, PAUSE_S):
+        log = system.run(["journalctl", "-u", UNIT, "-n", "3", "-o", "cat", "--no-pager"])
+        raise StepError(f"{UNIT} does not listen on port {PORT}: {log.out.strip()}")
+
+
+def _is_listening(system: System) -> bool:
+    return str(PORT) in system.run(["ss", "-Hltn", f"sport = :{PORT}"]).out

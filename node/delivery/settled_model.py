@@ -1,7 +1,8 @@
-"""A model that is on this node: read once, compared with its own digests, and recorded."""
+"""A complete model on this node: read once, compared with its digests, and recorded."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 
 from node.host import digests
@@ -16,19 +17,19 @@ MAIN = "main"
 
 
 def get_revision(want: Mapping[str, object]) -> str:
-    """What an engine asks the cache for: the declared revision, or the main branch."""
+    """The revision that an engine reads from the cache: the declared one, or the main branch."""
     return str(want.get("revision") or MAIN)
 
 
 def find_local_commit(system: System, want: Mapping[str, str]) -> str | None:
-    """The commit that is wanted and looks whole here, by its file names alone."""
+    """The wanted commit, where it is complete by its file names."""
     root = cache.get_model_folder(want["cache"], want["handle"])
     commit = cache.resolve_commit(system, root, get_revision(want))
     return commit if commit and is_complete(system, root, commit) else None
 
 
 def is_complete(system: System, root: str, commit: str) -> bool:
-    """A config, weights, each file that an index names, and no link that leads nowhere."""
+    """Whether there are config, weights and each file that an index names, and no dangling link."""
     names = {file.name for file in cache.list_files(system, root, commit)}
     if cache.list_dangling_links(system, root, commit) or not names.intersection(CONFIGS):
         return False
@@ -39,15 +40,13 @@ def is_complete(system: System, root: str, commit: str) -> bool:
 
 
 def _list_indexed_shards(system: System, top: str, names: set[str]) -> list[str]:
-    import json
-
     shards: list[str] = []
     for name in names:
         if name.endswith(".index.json"):
             try:
                 index = as_mapping(json.loads(system.read(f"{top}/{name}") or ""))
             except ValueError:
-                return ["an index that can be read"]
+                return ["a readable index"]
             shards += {str(shard) for shard in as_mapping(index.get("weight_map")).values()}
     return shards
 
@@ -55,9 +54,9 @@ def _list_indexed_shards(system: System, top: str, names: set[str]) -> list[str]
 def find_damaged(
     system: System, root: str, commit: str, known_record: record.ModelRecord | None
 ) -> list[str]:
-    """Places whose bytes are not what their name or an earlier record says."""
+    """Paths of files whose digest is not that of their name or of an earlier record."""
     known_digests = (
-        {known_file.place: known_file.digest for known_file in known_record.parts.values()}
+        {known_file.path: known_file.digest for known_file in known_record.files.values()}
         if known_record
         else {}
     )
@@ -69,22 +68,22 @@ def find_damaged(
     return digests.find_mismatches(system.path(root), expected, lambda count: None)
 
 
-def record_verified(journal: Manifest, want: Mapping[str, str], commit: str) -> record.ModelRecord:
-    """Record the model as verified, and let its revision name the commit."""
+def record_verified(manifest: Manifest, want: Mapping[str, str], commit: str) -> record.ModelRecord:
+    """Record the model as verified, and write the commit of its revision."""
     root = cache.get_model_folder(want["cache"], want["handle"])
-    cache.write_ref(journal.system, root, get_revision(want), commit)
+    cache.write_ref(manifest.system, root, get_revision(want), commit)
     files = {
         file.name: record.VerifiedFile(
-            file.path, file.size, file.mtime_ns, _get_digest(journal.system, root, file)
+            file.path, file.size, file.mtime_ns, _get_digest(manifest.system, root, file)
         )
-        for file in cache.list_files(journal.system, root, commit)
+        for file in cache.list_files(manifest.system, root, commit)
     }
     verified = record.ModelRecord(want["handle"], root, get_revision(want), commit, files)
-    record.write_record(journal, verified)
+    record.write_record(manifest, verified)
     return verified
 
 
 def _get_digest(system: System, root: str, file: cache.CachedFile) -> str:
-    """A file without such a name is taken as it is: there is nothing to compare it with."""
+    """A file without a digest in its name is hashed as it is: there is nothing to compare it to."""
     named = digests.parse_blob_digest(file.path)
     return named or digests.hash_file(system.path(f"{root}/{file.path}"), digests.SHA256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from node.errors import StepError
 from node.host.docker_api import get, send
 from node.host.plain import as_list, as_mapping
 from node.host.system import System
+from node.host.waiting import wait_until
 
 PORT = 2377
 ACTIVE, INACTIVE = "active", "inactive"
@@ -21,7 +21,6 @@ SETTLE_S = 60.0
 # A dockerd that starts while its Swarm's manager is gone says nothing for 20 s (moby,
 # daemon/cluster/cluster.go, swarmConnectTimeout; seen so with 20.10).
 ANSWER_S = 30.0
-PAUSE_S = 0.5
 # The size of each network cut from the pool, in bits; Docker's own default.
 SUBNET_SIZE = 24
 
@@ -54,10 +53,7 @@ def read(system: System) -> Membership | None:
 
 def read_when_ready(system: System) -> Membership | None:
     """As `read`, but a dockerd that is about to answer is waited for."""
-    deadline = time.monotonic() + ANSWER_S
-    while (membership := read(system)) is None and time.monotonic() < deadline:
-        time.sleep(PAUSE_S)
-    return membership
+    return wait_until(lambda: read(system), ANSWER_S)
 
 
 def parse(info: object, certificate: str | None) -> Membership:
@@ -115,7 +111,7 @@ def leave(system: System) -> None:
     """Leave; a manager among several steps down first, so that the others keep their majority."""
     membership = read_when_ready(system)
     if membership is None:
-        raise StepError("dockerd does not answer, so the node cannot leave its Swarm.")
+        raise StepError("Docker does not answer, so the node cannot leave its Swarm.")
     if membership.state == INACTIVE:
         return
     if membership.manager and len(membership.managers) > 1:
@@ -148,14 +144,12 @@ def _step_down(system: System, node_id: str) -> None:
 
 
 def _await(system: System, reached: Callable[[Membership], bool], action: str) -> None:
-    deadline = time.monotonic() + SETTLE_S
-    while True:
+    def has_reached() -> bool:
         membership = read(system)
-        if membership is not None and reached(membership):
-            return
-        if time.monotonic() > deadline:
-            raise StepError(f"The node did not {action} within {SETTLE_S:g} s.")
-        time.sleep(PAUSE_S)
+        return membership is not None and reached(membership)
+
+    if not wait_until(has_reached, SETTLE_S):
+        raise StepError(f"The node did not {action} within {SETTLE_S:g} s.")
 
 
 def _read_certificate(system: System, info: dict[str, object]) -> str | None:

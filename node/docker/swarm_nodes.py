@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from node.host.docker_api import get, send
 from node.host.plain import as_list, as_mapping
@@ -24,7 +23,7 @@ class SwarmNodeRecord:
     availability: str
     labels: dict[str, str]
     version: int
-    spec: Mapping[str, Any]
+    spec: Mapping[str, object]
 
 
 def read(system: System) -> list[SwarmNodeRecord]:

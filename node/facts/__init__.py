@@ -1,7 +1,7 @@
 """What a node tells about itself: one small module a fact, `read` looks and `parse` decides.
 
-Every `parse` is pure: text in, plain JSON values out, or Unreadable with the reason. NAMES is the
-order of the document; docs/node.md describes each value.
+Every `parse` is pure: text in, plain JSON values out, or UnreadableFact with the reason. NAMES is
+the order of the document; docs/node.md describes each value.
 """
 
 from __future__ import annotations

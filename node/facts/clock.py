@@ -10,8 +10,9 @@ from the document's `unix_time_s`.
 from __future__ import annotations
 
 import re
+from typing import TypedDict
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_assignments, parse_decimal
 
 _UNITS_S = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
@@ -20,15 +21,21 @@ _PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(us|ms|min|s|h|d)", re.ASCII)
 _CHRONY_CELLS, _CHRONY_OFFSET = 14, 4
 
 
-def read(reader: FactReader, request: Request) -> object:
+class ClockFact(TypedDict):
+    synchronized: bool
+    daemon: str | None
+    offset_s: float | None
+
+
+def read(reader: FactReader, request: FactRequest) -> ClockFact:
     return parse(
-        timedatectl=reader.command("timedatectl", "show"),
+        timedatectl=reader.run_command("timedatectl", "show"),
         timesync=reader.run_command_or_none("timedatectl", "timesync-status"),
         chrony=reader.run_command_or_none("chronyc", "-c", "tracking"),
     )
 
 
-def parse(timedatectl: str, timesync: str | None, chrony: str | None) -> object:
+def parse(timedatectl: str, timesync: str | None, chrony: str | None) -> ClockFact:
     state = parse_assignments(timedatectl).get("NTPSynchronized")
     if state not in ("yes", "no"):
         raise UnreadableFact("timedatectl: no NTPSynchronized in the answer")

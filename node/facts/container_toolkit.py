@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
+from typing import TypedDict
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 
 _VERSION = re.compile(r"CLI version ([0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.~-]*)", re.ASCII)
 
 
-def read(reader: FactReader, request: Request) -> object:
-    return parse(version=reader.command("nvidia-ctk", "--version"))
+class ToolkitFact(TypedDict):
+    version: str
 
 
-def parse(version: str) -> object:
+def read(reader: FactReader, request: FactRequest) -> ToolkitFact:
+    return parse(version=reader.run_command("nvidia-ctk", "--version"))
+
+
+def parse(version: str) -> ToolkitFact:
     match = _VERSION.search(version)
     if not match:
         raise UnreadableFact("nvidia-ctk: no version in the answer")

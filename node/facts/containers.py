@@ -8,16 +8,26 @@ A container is ours when a label starts with `sparkform.`; other labels are not 
 
 from __future__ import annotations
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from typing import TypedDict
+
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import to_list, to_mapping, to_text
 from node.host.labels import PREFIX
 
 
-def read(reader: FactReader, request: Request) -> object:
-    return parse(containers=reader.engine("/containers/json?all=1"))
+class ContainerFact(TypedDict):
+    id: str | None
+    name: str | None
+    image: str | None
+    state: str | None
+    labels: dict[str, str]
 
 
-def parse(containers: object) -> object:
+def read(reader: FactReader, request: FactRequest) -> list[ContainerFact]:
+    return parse(containers=reader.query_docker("/containers/json?all=1"))
+
+
+def parse(containers: object) -> list[ContainerFact]:
     if not isinstance(containers, list):
         raise UnreadableFact("docker: no list of containers in the engine's answer")
     entries = [_parse_container(to_mapping(item)) for item in containers]
@@ -32,7 +42,7 @@ def select_our_labels(value: object) -> dict[str, str]:
     }
 
 
-def _parse_container(item: dict[str, object]) -> dict[str, object]:
+def _parse_container(item: dict[str, object]) -> ContainerFact:
     names = to_list(item.get("Names"))
     name = to_text(names[0]) if names else None
     return {

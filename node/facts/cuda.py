@@ -7,21 +7,27 @@ it), `toolkit` the one installed under /usr/local/cuda, null where there is none
 from __future__ import annotations
 
 import re
+from typing import TypedDict
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_json, to_mapping, to_text
 
 _BANNER = re.compile(r"CUDA (?:UMD )?Version\s*:\s*([0-9]+(?:\.[0-9]+)*)", re.ASCII)
 
 
-def read(reader: FactReader, request: Request) -> object:
+class CudaFact(TypedDict):
+    driver: str
+    toolkit: str | None
+
+
+def read(reader: FactReader, request: FactRequest) -> CudaFact:
     return parse(
-        banner=reader.command("nvidia-smi"),
+        banner=reader.run_command("nvidia-smi"),
         version_json=reader.read_file_or_none("/usr/local/cuda/version.json"),
     )
 
 
-def parse(banner: str, version_json: str | None) -> object:
+def parse(banner: str, version_json: str | None) -> CudaFact:
     match = _BANNER.search(banner)
     if not match:
         raise UnreadableFact("nvidia-smi: no CUDA version in the banner")

@@ -9,15 +9,31 @@ Only these keys are passed on: the engine's own answer also holds proxy addresse
 
 from __future__ import annotations
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from typing import TypedDict
+
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import to_list, to_mapping, to_text
 
 
-def read(reader: FactReader, request: Request) -> object:
-    return parse(info=reader.engine("/info"))
+class ResourceFact(TypedDict):
+    kind: str
+    value: str
 
 
-def parse(info: object) -> object:
+class DockerFact(TypedDict):
+    version: str
+    runtimes: list[str]
+    default_runtime: str | None
+    generic_resources: list[ResourceFact]
+    root_directory: str | None
+    live_restore: bool
+
+
+def read(reader: FactReader, request: FactRequest) -> DockerFact:
+    return parse(info=reader.query_docker("/info"))
+
+
+def parse(info: object) -> DockerFact:
     engine = to_mapping(info)
     version = to_text(engine.get("ServerVersion"))
     if version is None:
@@ -32,9 +48,9 @@ def parse(info: object) -> object:
     }
 
 
-def parse_generic_resources(value: object) -> list[dict[str, str]]:
+def parse_generic_resources(value: object) -> list[ResourceFact]:
     """Named (NVIDIA_GPU=<uuid>) and counted (NVIDIA_GPU=2) resources, as kind and value."""
-    resources = []
+    resources: list[ResourceFact] = []
     for item in map(to_mapping, to_list(value)):
         spec = to_mapping(item.get("NamedResourceSpec") or item.get("DiscreteResourceSpec"))
         kind, amount = to_text(spec.get("Kind")), spec.get("Value")

@@ -12,8 +12,9 @@ or rejects without asking for a source address or a connection state. Bans of si
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypedDict
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_json, to_list, to_mapping
 
 _VERDICTS = {"drop", "reject"}
@@ -21,14 +22,19 @@ _TARGETS = {"DROP", "REJECT"}
 _NARROW_OPTIONS = {"-s", "--source", "--ctstate", "--state", "--match-set"}
 
 
-def read(reader: FactReader, request: Request) -> object:
+class FirewallFact(TypedDict):
+    active: bool
+    because: list[str]
+
+
+def read(reader: FactReader, request: FactRequest) -> FirewallFact:
     return parse(
         nft=reader.run_command_or_none("nft", "-j", "list", "ruleset"),
         iptables=reader.run_command_or_none("iptables", "-S"),
     )
 
 
-def parse(nft: str | None, iptables: str | None) -> object:
+def parse(nft: str | None, iptables: str | None) -> FirewallFact:
     if nft is None and iptables is None:
         raise UnreadableFact("neither nft nor iptables answers")
     because = [*_find_nft_reasons(nft), *_find_iptables_reasons(iptables or "")]
@@ -83,9 +89,9 @@ def _get_xt_name(step: dict[str, object]) -> object:
 
 
 def _is_nft_narrow(step: dict[str, object]) -> bool:
-    left = to_mapping(to_mapping(to_mapping(step.get("match")).get("left")))
-    source = to_mapping(left.get("payload")).get("field") == "saddr"
-    state = to_mapping(left.get("ct")).get("key") == "state"
+    operand = to_mapping(to_mapping(to_mapping(step.get("match")).get("left")))
+    source = to_mapping(operand.get("payload")).get("field") == "saddr"
+    state = to_mapping(operand.get("ct")).get("key") == "state"
     return source or state or _get_xt_name(step) in ("set", "conntrack", "state")
 
 
@@ -106,7 +112,7 @@ def _find_iptables_reasons(iptables: str) -> Iterator[str]:
 
 
 def _find_target(rule: list[str]) -> str | None:
-    positions = [position for position, word in enumerate(rule[:-1]) if word in ("-j", "-g")]
+    positions = [position for position, option in enumerate(rule[:-1]) if option in ("-j", "-g")]
     return rule[positions[0] + 1] if positions else None
 
 

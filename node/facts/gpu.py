@@ -9,19 +9,31 @@ GB10 reports no memory of its own ([N/A]); memory is fact `memory`.
 from __future__ import annotations
 
 import re
+from typing import TypedDict
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 
 FIELDS = ("uuid", "compute_cap", "driver_version", "name")
 _UUID = re.compile(r"GPU-[0-9A-Fa-f-]{8,}", re.ASCII)
 
 
-def read(reader: FactReader, request: Request) -> object:
+class GpuEntry(TypedDict):
+    name: str
+    uuid: str
+    compute_capability: str
+
+
+class GpuFact(TypedDict):
+    driver: str
+    gpus: list[GpuEntry]
+
+
+def read(reader: FactReader, request: FactRequest) -> GpuFact:
     query = f"--query-gpu={','.join(FIELDS)}"
-    return parse(query=reader.command("nvidia-smi", query, "--format=csv,noheader"))
+    return parse(query=reader.run_command("nvidia-smi", query, "--format=csv,noheader"))
 
 
-def parse(query: str) -> object:
+def parse(query: str) -> GpuFact:
     rows = [row for row in map(_parse_row, query.splitlines()) if row]
     if not rows:
         raise UnreadableFact("nvidia-smi: no GPU in the answer")

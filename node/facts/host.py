@@ -10,19 +10,32 @@ several), else the factory image (DGX_SWBUILD_VERSION). No /etc/dgx-release: bot
 
 from __future__ import annotations
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from typing import TypedDict
+
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_assignments
 
 
-def read(reader: FactReader, request: Request) -> object:
+class HostFact(TypedDict):
+    hostname: str
+    kernel: str
+    architecture: str
+    os: str | None
+    os_id: str | None
+    os_version: str | None
+    dgx_name: str | None
+    dgx_os: str | None
+
+
+def read(reader: FactReader, request: FactRequest) -> HostFact:
     return parse(
         os_release=reader.read_file("/etc/os-release"),
         dgx_release=reader.read_file_or_none("/etc/dgx-release"),
-        uname=reader.command("uname", "-n", "-r", "-m"),
+        uname=reader.run_command("uname", "-n", "-r", "-m"),
     )
 
 
-def parse(os_release: str, dgx_release: str | None, uname: str) -> object:
+def parse(os_release: str, dgx_release: str | None, uname: str) -> HostFact:
     cells = uname.split()
     if len(cells) != 3:
         raise UnreadableFact("uname: expected host name, kernel release and machine")

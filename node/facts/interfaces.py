@@ -14,9 +14,10 @@ Ends of container links (veth in a bridge) are left out.
 from __future__ import annotations
 
 import re
+from typing import TypedDict
 
 from node.facts import hca
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import (
     parse_assignments,
     parse_json,
@@ -31,9 +32,26 @@ _DEVICES = "/sys/class/net/*/device/uevent"
 _SPEEDS = "/sys/class/net/*/speed"
 
 
-def read(reader: FactReader, request: Request) -> object:
+class InterfaceFact(TypedDict):
+    name: str
+    state: str
+    carrier: bool
+    speed_mbps: int | None
+    mtu: int | None
+    mac: str | None
+    kind: str | None
+    driver: str | None
+    addresses: list[str]
+    port: int | None
+    half: str | None
+    hca: str | None
+    rdma_state: str | None
+    gid_addresses: list[str]
+
+
+def read(reader: FactReader, request: FactRequest) -> list[InterfaceFact]:
     return parse(
-        links=reader.command("ip", "-j", "-d", "address", "show"),
+        links=reader.run_command("ip", "-j", "-d", "address", "show"),
         sysfs={
             **reader.read_files(reader.list_paths(_SPEEDS) + reader.list_paths(_DEVICES)),
             **hca.read_sysfs(reader),
@@ -41,7 +59,7 @@ def read(reader: FactReader, request: Request) -> object:
     )
 
 
-def parse(links: str, sysfs: dict[str, str]) -> object:
+def parse(links: str, sysfs: dict[str, str]) -> list[InterfaceFact]:
     links_value = parse_json(links, "ip address")
     if not isinstance(links_value, list):
         raise UnreadableFact("ip address: expected a list")
@@ -64,7 +82,7 @@ def parse_port_and_half(name: str) -> tuple[int | None, str | None]:
 
 def _parse_interface(
     link: dict[str, object], sysfs: dict[str, str], devices: dict[str, hca.HcaDevice]
-) -> dict[str, object]:
+) -> InterfaceFact:
     name = str(link["ifname"])
     flags = to_list(link.get("flags"))
     port, half = parse_port_and_half(name)

@@ -10,25 +10,34 @@ remembers a password for minutes, and the next run would fail.
 from __future__ import annotations
 
 import re
+from typing import TypedDict
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 
 _ID = re.compile(r"uid=([0-9]+)\(([^)]*)\) gid=[0-9]+\(([^)]*)\)(?: groups=(.*))?", re.ASCII)
 _GROUP = re.compile(r"[0-9]+\(([^)]+)\)", re.ASCII)
 _RULE = re.compile(r"\([^)]*\)\s*((?:[A-Z_]+:\s*)*)ALL\s*", re.ASCII)
 
 
-def read(reader: FactReader, request: Request) -> object:
+class LoginFact(TypedDict):
+    user: str
+    uid: int
+    groups: list[str]
+    linger: bool
+    passwordless_sudo: bool
+
+
+def read(reader: FactReader, request: FactRequest) -> LoginFact:
     user = request.user
     return parse(
         user=user,
-        identity=reader.command("id", "--", user),
+        identity=reader.run_command("id", "--", user),
         sudo=reader.run_command_or_none("sudo", "-n", "-l", "-U", user),
         linger=bool(reader.list_paths(f"/var/lib/systemd/linger/{user}")),
     )
 
 
-def parse(user: str, identity: str, sudo: str | None, linger: bool) -> object:
+def parse(user: str, identity: str, sudo: str | None, linger: bool) -> LoginFact:
     match = _ID.match(identity.strip())
     if not match or len(match.group(1)) > 10:
         raise UnreadableFact("id: no user in the answer")

@@ -5,16 +5,22 @@ With it on, logind deletes a user's shared memory at logout, under a running eng
 
 from __future__ import annotations
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from typing import TypedDict
+
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 
 OBJECT = ("org.freedesktop.login1", "/org/freedesktop/login1", "org.freedesktop.login1.Manager")
 
 
-def read(reader: FactReader, request: Request) -> object:
-    return parse(answer=reader.command("busctl", "get-property", *OBJECT, "RemoveIPC"))
+class LogindFact(TypedDict):
+    remove_ipc: bool
 
 
-def parse(answer: str) -> object:
+def read(reader: FactReader, request: FactRequest) -> LogindFact:
+    return parse(answer=reader.run_command("busctl", "get-property", *OBJECT, "RemoveIPC"))
+
+
+def parse(answer: str) -> LogindFact:
     values = {"b true": True, "b false": False}
     if answer.strip() not in values:
         raise UnreadableFact("busctl: no truth value for RemoveIPC")

@@ -6,27 +6,43 @@
 
 from __future__ import annotations
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from typing import TypedDict
+
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_number
 
-FIELDS = {
-    "total_kib": "MemTotal",
-    "available_kib": "MemAvailable",
-    "swap_total_kib": "SwapTotal",
-    "swap_free_kib": "SwapFree",
-}
+FIELDS = ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")
 
 
-def read(reader: FactReader, request: Request) -> object:
+class SwapDevice(TypedDict):
+    path: str
+    size_kib: int
+
+
+class MemoryFact(TypedDict):
+    total_kib: int
+    available_kib: int
+    swap_total_kib: int
+    swap_free_kib: int
+    swaps: list[SwapDevice]
+
+
+def read(reader: FactReader, request: FactRequest) -> MemoryFact:
     return parse(meminfo=reader.read_file("/proc/meminfo"), swaps=reader.read_file("/proc/swaps"))
 
 
-def parse(meminfo: str, swaps: str) -> object:
-    sizes = {field: _parse_kib(meminfo, name) for field, name in FIELDS.items()}
-    missing = [FIELDS[field] for field, size in sizes.items() if size is None]
+def parse(meminfo: str, swaps: str) -> MemoryFact:
+    sizes = {name: size for name in FIELDS if (size := _parse_kib(meminfo, name)) is not None}
+    missing = [name for name in FIELDS if name not in sizes]
     if missing:
         raise UnreadableFact(f"/proc/meminfo: no {', '.join(missing)}")
-    return {**sizes, "swaps": [swap for swap in map(_parse_swap, swaps.splitlines()[1:]) if swap]}
+    return {
+        "total_kib": sizes["MemTotal"],
+        "available_kib": sizes["MemAvailable"],
+        "swap_total_kib": sizes["SwapTotal"],
+        "swap_free_kib": sizes["SwapFree"],
+        "swaps": [swap for swap in map(_parse_swap, swaps.splitlines()[1:]) if swap],
+    }
 
 
 def _parse_kib(meminfo: str, name: str) -> int | None:
@@ -37,7 +53,7 @@ def _parse_kib(meminfo: str, name: str) -> int | None:
     return None
 
 
-def _parse_swap(line: str) -> dict[str, object] | None:
+def _parse_swap(line: str) -> SwapDevice | None:
     cells = line.split()
     size = parse_number(cells[2]) if len(cells) == 5 else None
     return None if size is None else {"path": cells[0], "size_kib": size}

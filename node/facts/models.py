@@ -17,8 +17,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_json, to_mapping
 
 CONFIGS = ("config.json", "params.json")
@@ -39,7 +40,17 @@ class ModelFolder:
     unfinished: str
 
 
-def read(reader: FactReader, request: Request) -> object:
+class ModelFact(TypedDict):
+    handle: str
+    revision: str | None
+    path: str
+    layout: str
+    bytes: int
+    complete: bool
+    missing: list[str]
+
+
+def read(reader: FactReader, request: FactRequest) -> list[ModelFact]:
     root = reader.get_path(request.model_directory)
     sizes = dict(_walk_files(root, reader)) if root.is_dir() else {}
     index_names = [name for name in sizes if name.endswith((".index.json", "config.json.metadata"))]
@@ -52,7 +63,7 @@ def read(reader: FactReader, request: Request) -> object:
     )
 
 
-def parse(directory: str, sizes: dict[str, int | None], texts: dict[str, str]) -> object:
+def parse(directory: str, sizes: dict[str, int | None], texts: dict[str, str]) -> list[ModelFact]:
     """`sizes`: bytes by path below `directory`, null for a link that leads nowhere."""
     return [
         _describe_model(directory, model_folder, sizes, texts)
@@ -62,7 +73,7 @@ def parse(directory: str, sizes: dict[str, int | None], texts: dict[str, str]) -
 
 def _describe_model(
     directory: str, model_folder: ModelFolder, sizes: dict[str, int | None], texts: dict[str, str]
-) -> dict[str, object]:
+) -> ModelFact:
     start = f"{model_folder.folder}/"
     own_files = {name[len(start) :]: size for name, size in sizes.items() if name.startswith(start)}
     files = {name: size for name, size in own_files.items() if not name.startswith(".cache/")}

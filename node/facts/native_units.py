@@ -10,8 +10,9 @@ NCCL libraries that any process of the unit has mapped, each once: two are one t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TypedDict
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 
 UNITS = "/etc/systemd/system"
 ROLLBACK_UNIT = "sparkform-rollback"
@@ -31,24 +32,35 @@ PASSED_NAMES = frozenset(
 LIBRARY = "/libnccl.so"
 
 
-def read(reader: FactReader, request: Request) -> object:
+class NativeUnitFact(TypedDict):
+    unit: str
+    active: bool
+    environment: dict[str, str]
+    nccl: list[str]
+
+
+def read(reader: FactReader, request: FactRequest) -> list[NativeUnitFact]:
     paths = reader.list_paths(f"{UNITS}/sparkform-*.service")
     units = [path.rpartition("/")[2] for path in paths]
     engine_units = [unit for unit in units if not unit.startswith(ROLLBACK_UNIT)]
     if not engine_units:
         return []
-    shown = reader.command("systemctl", "show", f"--property={','.join(PROPERTIES)}", *engine_units)
-    blocks = _parse_blocks(shown)
+    show_output = reader.run_command(
+        "systemctl", "show", f"--property={','.join(PROPERTIES)}", *engine_units
+    )
+    blocks = _parse_blocks(show_output)
     return parse(
-        shown,
+        show_output,
         environ={block["Id"]: _read_environ(reader, block) for block in blocks},
         maps={block["Id"]: _read_maps(reader, block) for block in blocks},
     )
 
 
-def parse(shown: str, environ: Mapping[str, str], maps: Mapping[str, Sequence[str]]) -> object:
+def parse(
+    show_output: str, environ: Mapping[str, str], maps: Mapping[str, Sequence[str]]
+) -> list[NativeUnitFact]:
     """`environ` and `maps` by unit: texts of /proc/PID/environ and of /proc/PID/maps."""
-    if not _parse_blocks(shown):
+    if not _parse_blocks(show_output):
         raise UnreadableFact("systemctl: its answer names no unit")
     return [
         {
@@ -57,7 +69,7 @@ def parse(shown: str, environ: Mapping[str, str], maps: Mapping[str, Sequence[st
             "environment": _select_environment(environ.get(block["Id"], "")),
             "nccl": _find_libraries(maps.get(block["Id"], ())),
         }
-        for block in _parse_blocks(shown)
+        for block in _parse_blocks(show_output)
     ]
 
 
@@ -65,9 +77,9 @@ def is_passed_on(name: str) -> bool:
     return name in PASSED_NAMES or name.startswith(PASSED_PREFIXES)
 
 
-def _parse_blocks(shown: str) -> list[dict[str, str]]:
+def _parse_blocks(show_output: str) -> list[dict[str, str]]:
     """One mapping for each unit: `systemctl show` parts them by empty lines."""
-    blocks = [block.splitlines() for block in shown.split("\n\n")]
+    blocks = [block.splitlines() for block in show_output.split("\n\n")]
     units = [dict(line.split("=", 1) for line in lines if "=" in line) for lines in blocks]
     return [unit for unit in units if "Id" in unit]
 

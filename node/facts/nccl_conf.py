@@ -11,22 +11,32 @@ from __future__ import annotations
 
 import hashlib
 import re
+from typing import TypedDict
 
-from node.facts.reading import FactReader, Request
+from node.facts.reading import FactReader, FactRequest
 from node.facts.values import parse_assignments
 
 PATH = "/etc/nccl.conf"
 _NAME = re.compile(r"NCCL_[A-Z0-9_]{1,60}", re.ASCII)
 
 
-def read(reader: FactReader, request: Request) -> object:
+class NcclConfFact(TypedDict):
+    path: str
+    exists: bool
+    mode: str | None
+    owner: str | None
+    sha256: str | None
+    keys: dict[str, str]
+
+
+def read(reader: FactReader, request: FactRequest) -> NcclConfFact:
     if reader.read_file_or_none(PATH) is None:
         return parse(text=None, mode=None, owner=None)
     facts = reader.read_guarded(PATH)
     return parse(text=facts.text, mode=facts.mode, owner=facts.owner)
 
 
-def parse(text: str | None, mode: str | None, owner: str | None) -> object:
+def parse(text: str | None, mode: str | None, owner: str | None) -> NcclConfFact:
     data = None if text is None else text.encode("utf-8", "surrogateescape")
     return {
         "path": PATH,

@@ -17,9 +17,10 @@ import fnmatch
 import hashlib
 import re
 from dataclasses import asdict
+from typing import TypedDict
 
 from node.facts.interfaces import parse_port_and_half
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import to_list, to_mapping, to_text
 
 FOLDERS = ("/lib/netplan", "/etc/netplan", "/run/netplan")
@@ -31,7 +32,18 @@ _GROUPS = ("bonds", "bridges", "vlans", "vrfs")
 _HCA_LINKS = "/sys/class/infiniband/*/device/net/*"
 
 
-def read(reader: FactReader, request: Request) -> object:
+class NetplanFact(TypedDict):
+    path: str
+    mode: str
+    owner: str
+    sha256: str
+    renderer: str | None
+    interfaces: dict[str, dict[str, object]]
+    members: dict[str, list[str]]
+    error: str | None
+
+
+def read(reader: FactReader, request: FactRequest) -> list[NetplanFact]:
     winners: dict[str, str] = {}
     for folder in FOLDERS:
         winners.update(
@@ -46,14 +58,16 @@ def read(reader: FactReader, request: Request) -> object:
     )
 
 
-def parse(files: dict[str, dict[str, str]], fabric: list[str], macs: dict[str, str]) -> object:
+def parse(
+    files: dict[str, dict[str, str]], fabric: list[str], macs: dict[str, str]
+) -> list[NetplanFact]:
     reports = [_parse_file(path, facts, set(fabric), macs) for path, facts in files.items()]
     return [item for item in reports if item["interfaces"] or item["members"] or item["error"]]
 
 
 def _parse_file(
     path: str, facts: dict[str, str], fabric: set[str], macs: dict[str, str]
-) -> dict[str, object]:
+) -> NetplanFact:
     text = facts["text"]
     network, error = _parse_network(text)
     interfaces, identities = _find_interfaces(network, fabric, macs)

@@ -6,19 +6,27 @@
 from __future__ import annotations
 
 import re
+from typing import TypedDict
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_number
 
 _PROCESS = re.compile(r'users:\(\("([^"]+)"')
 _PROTOCOLS = {"tcp", "udp"}
 
 
-def read(reader: FactReader, request: Request) -> object:
-    return parse(sockets=reader.command("ss", "-H", "-l", "-n", "-t", "-u", "-p"))
+class PortFact(TypedDict):
+    protocol: str
+    address: str
+    port: int
+    process: str | None
 
 
-def parse(sockets: str) -> object:
+def read(reader: FactReader, request: FactRequest) -> list[PortFact]:
+    return parse(sockets=reader.run_command("ss", "-H", "-l", "-n", "-t", "-u", "-p"))
+
+
+def parse(sockets: str) -> list[PortFact]:
     lines = [line for line in sockets.splitlines() if line.strip()]
     ports = [port for port in map(_parse_port, lines) if port]
     if lines and not ports:
@@ -26,7 +34,7 @@ def parse(sockets: str) -> object:
     return ports
 
 
-def _parse_port(line: str) -> dict[str, object] | None:
+def _parse_port(line: str) -> PortFact | None:
     cells = line.split(None, 6)
     if len(cells) < 6 or cells[0] not in _PROTOCOLS:
         return None

@@ -19,7 +19,7 @@ class UnreadableFact(Exception):
 
 
 @dataclass(frozen=True)
-class Request:
+class FactRequest:
     """What the control side tells the node before it looks.
 
     `raw` is the whole request, for the steps; `budget_s` bounds the run in seconds.
@@ -52,7 +52,7 @@ class FactReader:
         return max(0.1, self.deadline - time.monotonic())
 
     def read_file(self, path: str) -> str:
-        """The file's text; Unreadable where there is none or the kernel refuses."""
+        """The file's text; UnreadableFact where there is none or the kernel refuses."""
         text = self.read_file_or_none(path)
         if text is None:
             raise UnreadableFact(f"{path}: no such file")
@@ -101,8 +101,8 @@ class FactReader:
     def get_path(self, path: str) -> Path:
         return self.system.path(path)
 
-    def command(self, *argv: str) -> str:
-        """What a command prints; Unreadable where it is missing, slow or fails."""
+    def run_command(self, *argv: str) -> str:
+        """What a command prints; UnreadableFact where it is missing, slow or fails."""
         result = self.run(*argv)
         if result.code != 0:
             raise UnreadableFact(_format_failure(argv[0], result))
@@ -119,7 +119,7 @@ class FactReader:
         except OSError as error:
             raise UnreadableFact(f"{argv[0]}: {error.strerror}") from error
 
-    def engine(self, path: str) -> object:
+    def query_docker(self, path: str) -> object:
         """The Docker engine's answer to GET `path`, as JSON values."""
         answer = self.system.request(DOCKER_SOCKET, "GET", path, timeout_s=self.get_remaining_s())
         if answer.status == 0:

@@ -8,17 +8,28 @@ Routes to the node itself and broadcasts are left out.
 
 from __future__ import annotations
 
-from node.facts.reading import FactReader, Request, UnreadableFact
+from typing import TypedDict
+
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_json, parse_number, to_mapping, to_text
 
 _LOCAL_TYPES = {"local", "broadcast", "multicast", "anycast"}
 
 
-def read(reader: FactReader, request: Request) -> object:
-    return parse(routes=reader.command("ip", "-j", "-4", "route", "show", "table", "all"))
+class RouteFact(TypedDict):
+    destination: str | None
+    gateway: str | None
+    interface: str | None
+    source: str | None
+    metric: int | None
+    table: str
 
 
-def parse(routes: str) -> object:
+def read(reader: FactReader, request: FactRequest) -> list[RouteFact]:
+    return parse(routes=reader.run_command("ip", "-j", "-4", "route", "show", "table", "all"))
+
+
+def parse(routes: str) -> list[RouteFact]:
     routes_value = parse_json(routes or "[]", "ip route")
     if not isinstance(routes_value, list):
         raise UnreadableFact("ip route: expected a list")
@@ -30,7 +41,7 @@ def parse(routes: str) -> object:
     ]
 
 
-def _parse_route(item: dict[str, object]) -> dict[str, object]:
+def _parse_route(item: dict[str, object]) -> RouteFact:
     return {
         "destination": to_text(item.get("dst")),
         "gateway": to_text(item.get("gateway")),

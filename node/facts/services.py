@@ -6,26 +6,37 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from node.facts.containers import select_our_labels
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.swarm import is_manager
 from node.facts.values import parse_number, to_mapping, to_text
 
 
-def read(reader: FactReader, request: Request) -> object:
-    if not is_manager(reader.engine("/info")):
+class ServiceFact(TypedDict):
+    id: str | None
+    name: str | None
+    image: str | None
+    running: int | None
+    desired: int | None
+    labels: dict[str, str]
+
+
+def read(reader: FactReader, request: FactRequest) -> list[ServiceFact]:
+    if not is_manager(reader.query_docker("/info")):
         return []
-    return parse(services=reader.engine("/services?status=true"))
+    return parse(services=reader.query_docker("/services?status=true"))
 
 
-def parse(services: object) -> object:
+def parse(services: object) -> list[ServiceFact]:
     if not isinstance(services, list):
         raise UnreadableFact("docker: no list of services in the engine's answer")
     entries = [_parse_service(to_mapping(item)) for item in services]
     return [service for service in entries if service["labels"]]
 
 
-def _parse_service(item: dict[str, object]) -> dict[str, object]:
+def _parse_service(item: dict[str, object]) -> ServiceFact:
     spec, status = to_mapping(item.get("Spec")), to_mapping(item.get("ServiceStatus"))
     container = to_mapping(to_mapping(spec.get("TaskTemplate")).get("ContainerSpec"))
     return {

@@ -13,18 +13,43 @@ the node's certificate, whose organisation it is (docs.docker.com, "How PKI work
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from node.docker.swarm_certificate import CERTIFICATE, parse_cluster_id
-from node.facts.docker import parse_generic_resources
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.docker import ResourceFact, parse_generic_resources
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import to_list, to_mapping, to_text
 
 
-def read(reader: FactReader, request: Request) -> object:
-    info = reader.engine("/info")
+class SwarmNodeFact(TypedDict):
+    id: str | None
+    hostname: str | None
+    role: str | None
+    availability: str | None
+    state: str | None
+    address: str | None
+    leader: bool
+    labels: dict[str, str]
+    generic_resources: list[ResourceFact]
+
+
+class SwarmFact(TypedDict):
+    state: str
+    node_id: str | None
+    cluster_id: str | None
+    manager: bool
+    address: str | None
+    managers: list[str]
+    error: str | None
+    nodes: list[SwarmNodeFact] | None
+
+
+def read(reader: FactReader, request: FactRequest) -> SwarmFact:
+    info = reader.query_docker("/info")
     root = to_text(to_mapping(info).get("DockerRootDir")) or "/var/lib/docker"
     return parse(
         info=info,
-        nodes=reader.engine("/nodes") if is_manager(info) else None,
+        nodes=reader.query_docker("/nodes") if is_manager(info) else None,
         certificate=reader.read_file_or_none(f"{root}/{CERTIFICATE}"),
     )
 
@@ -33,7 +58,7 @@ def is_manager(info: object) -> bool:
     return to_mapping(to_mapping(info).get("Swarm")).get("ControlAvailable") is True
 
 
-def parse(info: object, nodes: object, certificate: str | None) -> object:
+def parse(info: object, nodes: object, certificate: str | None) -> SwarmFact:
     swarm = to_mapping(to_mapping(info).get("Swarm"))
     state = to_text(swarm.get("LocalNodeState"))
     if state is None:
@@ -58,7 +83,7 @@ def _parse_addresses(managers: object) -> list[str]:
     return sorted(address for address in addresses if address)
 
 
-def _parse_node(node: dict[str, object]) -> dict[str, object]:
+def _parse_node(node: dict[str, object]) -> SwarmNodeFact:
     spec, status = to_mapping(node.get("Spec")), to_mapping(node.get("Status"))
     description = to_mapping(node.get("Description"))
     resources = to_mapping(description.get("Resources"))

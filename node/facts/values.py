@@ -1,4 +1,4 @@
-"""Turns text from tools into plain values. Nothing here raises anything but Unreadable."""
+"""Turns text from tools into plain values. Nothing here raises anything but UnreadableFact."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 def parse_json(text: str, tool: str) -> object:
-    """The JSON value in `text`; Unreadable names the tool, not the text."""
+    """The JSON value in `text`; UnreadableFact names the tool, not the text."""
     try:
         value: object = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):

@@ -1,6 +1,6 @@
-"""What is ours in a file that others write too: how it goes in, and how only it comes out again.
+"""Formats of files that others write too: our entries go in, and only they come out again.
 
-Each format has `unmerge(text, edits) -> Unmerged`; an edit is the plain JSON value that the
+Each format has `revert_edits(text, edits) -> Reverted`; an edit is the plain JSON value that the
 manifest holds, with what was there before us and what we put there.
 """
 
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Reverted:
-    """The text without what is ours; None when nothing else is left. `left`: what others own."""
+    """The text without our entries; None when nothing else is left. `changed`: entries of ours that
+    others have changed since, which stay."""
 
     text: str | None
-    kept: list[str]
+    changed: list[str]

@@ -1,45 +1,45 @@
-"""Single keys of a JSON file: others' keys, their order and the indentation stay. Pure."""
+"""Single keys of a JSON file: other keys, their order and the indentation stay. Pure."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from node.files import Reverted
 from node.host.plain import as_list
 
-Tree = dict[str, Any]
+Tree = dict[str, object]
 
 
 class JsonEdit(TypedDict):
-    """One key. With a `prefix` it is not the whole list at `path` that is ours, but its items that
-    begin so. `before` and `after` are [] for absent and [value] for present. `depth`: how many
-    levels of the path were there before us."""
+    """One key. With a `prefix` only the items of the list at `path` that begin with it are ours.
+    `before` and `after` are [] for absent and [value] for present. `depth`: how many levels of
+    the path existed before us."""
 
     path: list[str]
     prefix: str | None
-    before: list[Any]
-    after: list[Any]
+    before: list[object]
+    after: list[object]
     depth: int
 
 
 def parse(text: str | None) -> Tree:
-    """Raises ValueError where the text is not one JSON object."""
+    """An empty text is an empty object. Raises ValueError where it is not one JSON object."""
     tree = json.loads(text) if text and text.strip() else {}
     if not isinstance(tree, dict):
         raise ValueError("it is not a JSON object")
     return tree
 
 
-def get_items(tree: Tree, path: Sequence[str], prefix: str | None = None) -> list[Any]:
+def get_items(tree: Tree, path: Sequence[str], prefix: str | None = None) -> list[object]:
     """[value], or [] where there is none.
 
     >>> get_items({"a": ["x=1", "y=2"]}, ["a"], "x=")
     [['x=1']]
     """
-    node: Any = tree
+    node: object = tree
     for name in path:
         if not isinstance(node, dict) or name not in node:
             return []
@@ -53,7 +53,7 @@ def get_items(tree: Tree, path: Sequence[str], prefix: str | None = None) -> lis
 def plan_edit(
     tree: Tree, path: Sequence[str], value: object, prefix: str | None = None
 ) -> JsonEdit:
-    """What setting the key would change; nothing is changed yet."""
+    """The edit that sets the key; nothing is changed yet."""
     depth = sum(1 for n in range(1, len(path) + 1) if get_items(tree, path[:n]))
     before = get_items(tree, path, prefix)
     return JsonEdit(path=list(path), prefix=prefix, before=before, after=[value], depth=depth)
@@ -71,19 +71,19 @@ def revert_edits(text: str, edits: Sequence[JsonEdit]) -> Reverted:
         tree = parse(text)
     except ValueError as error:
         return Reverted(text, [f"everything, because {error}"])
-    kept = []
+    changed = []
     for edit in reversed(edits):
         current = get_items(tree, edit["path"], edit["prefix"])
         if current == edit["after"]:
             _set_value(tree, edit, edit["before"])
             _prune(tree, edit)
         elif current != edit["before"]:
-            kept.append(".".join(edit["path"]))
-    return Reverted(dump_like(tree, text) if tree else None, kept)
+            changed.append(".".join(edit["path"]))
+    return Reverted(dump_like(tree, text) if tree else None, changed)
 
 
 def dump_like(tree: Tree, sample: str | None) -> str:
-    """JSON text indented as `like` is, ending as it does."""
+    """JSON text with the indentation and the end of `sample`."""
     indented = re.search(r"^([ \t]+)\S", sample or "", re.MULTILINE)
     one_line = bool(sample) and sample is not None and "\n" not in sample.strip()
     indent = None if one_line else (indented.group(1) if indented else "    ")
@@ -91,22 +91,23 @@ def dump_like(tree: Tree, sample: str | None) -> str:
     return json.dumps(tree, indent=indent, ensure_ascii=False) + end
 
 
-def _set_value(tree: Tree, edit: JsonEdit, value: list[Any]) -> None:
+def _set_value(tree: Tree, edit: JsonEdit, value: list[object]) -> None:
     *parents, last = edit["path"]
     node = tree
     for name in parents:
-        if not isinstance(node.get(name), dict):
-            node[name] = {}
-        node = node[name]
+        child = node.get(name)
+        if not isinstance(child, dict):
+            child = node[name] = {}
+        node = child
     if edit["prefix"] is not None:
-        value = _replace_items(node.get(last), edit["prefix"], value[0] if value else [])
+        value = _replace_items(node.get(last), edit["prefix"], as_list(value[0]) if value else [])
     if value:
         node[last] = value[0]
     else:
         node.pop(last, None)
 
 
-def _replace_items(current: object, prefix: str, replacement: list[Any]) -> list[Any]:
+def _replace_items(current: object, prefix: str, replacement: list[object]) -> list[object]:
     current_items = as_list(current)
     foreign = [item for item in current_items if not _is_ours(item, prefix)]
     first = next(
@@ -117,7 +118,7 @@ def _replace_items(current: object, prefix: str, replacement: list[Any]) -> list
 
 
 def _prune(tree: Tree, edit: JsonEdit) -> None:
-    """Take out the parents that only our key had called for."""
+    """Remove the parents that only our key had needed."""
     for length in range(len(edit["path"]) - 1, edit["depth"], -1):
         if get_items(tree, edit["path"][:length]) == [{}]:
             _set_value(

@@ -1,4 +1,4 @@
-"""Single lines of a text file: every other line, comments included, stays as it is. Pure."""
+"""Single lines of a text file: all other lines, comments included, stay as they are. Pure."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ TOP = ""
 
 
 class LineEdit(TypedDict):
-    """One line. `before` None: we added it; `after` None: we took it out. `follows` is the line
-    above it ("" for none), which tells where a line that we took out belongs; None is the end.
-    `key`: how a line begins that says the same, so that no old one comes back beside a new one."""
+    """One line. `before` None: we added it; `after` None: we removed it. `follows` is the line
+    above it ("" for none), which says where a removed line belongs; None is the end. `key`: how a
+    line with the same setting begins, so that no old one comes back beside a new one."""
 
     before: str | None
     after: str | None
@@ -29,7 +29,7 @@ def split_lines(text: str | None) -> list[str]:
 def plan_replacement(
     lines: Sequence[str], index: int, new: str | None, key: str | None = None
 ) -> LineEdit:
-    """The edit that replaces line `index` (its line end stays), or takes it out."""
+    """The edit that replaces line `index` (its line end stays), or removes it."""
     old = lines[index]
     follows = lines[index - 1] if index else TOP
     end = old[len(old.rstrip("\r\n")) :]
@@ -49,16 +49,16 @@ def apply_edits(text: str | None, edits: Sequence[LineEdit]) -> str:
 
 
 def revert_edits(text: str, edits: Sequence[LineEdit]) -> Reverted:
-    lines, kept = split_lines(text), []
+    lines, changed = split_lines(text), []
     for edit in reversed(edits):
         before, after = edit["before"], edit["after"]
         if after is not None and after not in lines:
-            kept += [before.strip()] if before is not None and before not in lines else []
+            changed += [before.strip()] if before is not None and before not in lines else []
         elif after is None and edit["key"] and _has_key(lines, edit["key"]):
-            kept.append((before or "").strip())
+            changed.append((before or "").strip())
         else:
             _swap(lines, after, before, edit["follows"])
-    return Reverted("".join(lines) or None, kept)
+    return Reverted("".join(lines) or None, changed)
 
 
 def _swap(lines: list[str], old: str | None, new: str | None, follows: str | None) -> None:

@@ -1,6 +1,6 @@
-"""One top-level key of a TOML file, by lines: a key below the first table would belong to it. Pure.
+"""One top-level key of a TOML file, by lines: below the first table it would belong to it. Pure.
 
-Python 3.10 has no TOML reader, and no reader writes back comments, so the lines themselves are
+Python 3.10 has no TOML parser, and no parser writes comments back, so the lines themselves are
 edited. The text before the first `[table]` line is what TOML calls top level.
 """
 
@@ -22,7 +22,8 @@ def get_value(text: str | None, key: str) -> str | None:
 
 
 def plan_edit(text: str | None, key: str, value: str) -> list[lines.LineEdit]:
-    """No edit where it says so already. A line that has it commented out is where it belongs."""
+    """The edit that sets the key, in the place of a line that has it, commented out or not; none
+    where the key has that value already."""
     if get_value(text, key) == value:
         return []
     all_lines, new = lines.split_lines(text), f'{key} = "{value}"'

@@ -1,11 +1,12 @@
-"""Blocks of lines in a YAML file: a key with all below it goes out or in, the rest keeps its form.
+"""Blocks of lines in a YAML file: a key and all below it is cut or put back, the rest stays.
 
 Netplan files are written by people and by tools, with comments; loading and dumping them would
-rewrite all of it. PyYAML says where a key stands; the lines themselves are cut and put back.
+rewrite everything. PyYAML says where a key stands; the lines themselves are cut and put back.
 """
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class BlockEdit(TypedDict):
-    """One key's lines: `before` what we took out, `after` what we put in; None for nothing."""
+    """One key's lines: `before` those that we cut, `after` those that we inserted; or None."""
 
     path: list[str]
     before: str | None
@@ -35,7 +36,7 @@ def load(text: str) -> object:
 
 
 def _select_loader() -> type[yaml.SafeLoader]:
-    """The one of libyaml where PyYAML was built with it (as in Ubuntu): ten times as fast."""
+    """libyaml's where PyYAML was built with it (as in Ubuntu): ten times as fast."""
     import yaml
 
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -60,39 +61,39 @@ def cut_key(text: str, path: Sequence[str]) -> tuple[str, BlockEdit]:
     lines = text.splitlines(keepends=True)
     remaining = "".join(lines[:first] + lines[last + 1 :])
     if load(remaining) != _remove_key(load(text), removed_path):
-        raise ValueError(f"{'.'.join(path)} cannot be cut out of it by lines")
+        raise ValueError(f"{'.'.join(path)} cannot be removed line by line")
     return remaining, BlockEdit(
         path=removed_path, before="".join(lines[first : last + 1]), after=None
     )
 
 
 def revert_edits(text: str, edits: Sequence[BlockEdit]) -> Reverted:
-    """What we put in goes where it is still as we wrote it; what we took out comes back where
-    nobody has written that key anew."""
-    kept = []
+    """Blocks that we inserted are removed where they are still as we wrote them; blocks that we cut
+    come back where nobody has written that key again."""
+    changed = []
     for edit in reversed(edits):
         try:
             text = _revert_edit(text, edit)
         except ValueError as error:
-            kept.append(f"{'.'.join(edit['path'])} ({error})")
-    return Reverted(text if _has_content(text) else None, kept)
+            changed.append(f"{'.'.join(edit['path'])} ({error})")
+    return Reverted(text if _has_content(text) else None, changed)
 
 
 def _revert_edit(text: str, edit: BlockEdit) -> str:
     current = get_value(load(text), edit["path"])
     if edit["after"] is not None:
         if current is not None and current != _load_block_value(edit["after"]):
-            raise ValueError("others changed it")
+            raise ValueError("changed by others")
         return text if current is None else cut_key(text, edit["path"])[0]
     if current is not None:
-        raise ValueError("others wrote it anew")
+        raise ValueError("rewritten by others")
     return _insert_block(text, edit["path"], edit["before"] or "")
 
 
 def _insert_block(text: str, path: Sequence[str], block: str) -> str:
     node = _find_mapping(text, path[:-1])
     if node is None or not node.value or node.flow_style:
-        raise ValueError("the key above it is gone")
+        raise ValueError("its parent key is missing")
     start = node.value[0][0].start_mark
     lines = text.splitlines(keepends=True)
     lines[start.line : start.line] = _indent_block(block, start.column)
@@ -124,7 +125,7 @@ def _remove_key(tree: object, path: Sequence[str]) -> object:
 def _find_span(text: str, path: Sequence[str]) -> tuple[int, int]:
     parent = _find_mapping(text, path[:-1])
     if parent is None or parent.flow_style:
-        raise ValueError(f"{'.'.join(path)} stands in braces")
+        raise ValueError(f"{'.'.join(path)} is in flow style")
     for key, value in parent.value:
         if key.value == path[-1]:
             return key.start_mark.line, max(key.start_mark.line, _get_last_line(value))
@@ -145,7 +146,7 @@ def _list_nodes(child: yaml.Node | tuple[yaml.Node, yaml.Node]) -> Sequence[yaml
 
 
 def _find_mapping(text: str, path: Sequence[str]) -> yaml.MappingNode | None:
-    """The mapping there, with the places of its keys; None where there is no mapping."""
+    """The mapping at the path, with the positions of its keys; None where there is none."""
     import yaml
 
     node: yaml.Node | None = yaml.compose(text, Loader=_select_loader())
@@ -156,11 +157,9 @@ def _find_mapping(text: str, path: Sequence[str]) -> yaml.MappingNode | None:
 
 
 def _load_block_value(block: str) -> object:
-    import textwrap
-
     return next(iter(as_mapping(load(textwrap.dedent(block))).values()), None)
 
 
 def _has_content(text: str) -> bool:
-    """False where only netplan's frame is left."""
+    """False where only netplan's version and renderer are left."""
     return bool(set(as_mapping(get_value(load(text), ["network"]))) - {"version", "renderer"})

@@ -1,1 +1,1 @@
-"""The machine under a node: files, commands, sockets, users, links, and how values are said."""
+"""The machine under a node: files, commands, sockets, users, links, and how values are shown."""

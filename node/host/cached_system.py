@@ -1,7 +1,7 @@
-"""One look at a machine: a question that several readings have is asked once.
+"""A System that runs each command and each GET request once and gives all callers its answer.
 
-`GET /info` alone costs dockerd two child processes each time, and six readings want it. It also
-keeps the document consistent: what two facts say of Docker comes from one answer.
+`GET /info` alone costs dockerd two child processes each time, and six facts need it. It also keeps
+the report consistent: what two facts say of Docker comes from one answer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Response = TypeVar("Response")
 
 @dataclass(frozen=True)
 class CachedSystem(System):
-    """`machine` as it is now; for reading only, and for one run of `observe`."""
+    """`machine`, read once; for one run of `observe`, which changes nothing."""
 
     machine: System = field(default_factory=System)
     _answers: dict[Hashable, Any] = field(default_factory=dict, init=False)

@@ -1,14 +1,13 @@
-"""How a value that differs is said: the same words in preview, in `up` and in `doctor`. Pure."""
+"""How a value that differs is shown: alike in preview, in `up` and in `doctor`. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 
 def format_value(value: object) -> str:
     """
-    >>> format_value(None), shown(["a", "b"]), shown(True), shown(9000)
+    >>> format_value(None), format_value(["a", "b"]), format_value(True), format_value(9000)
     ('unset', 'a, b', 'yes', '9000')
     """
     if value is None or value == []:
@@ -29,7 +28,7 @@ def format_change(name: str, have: object, want: object) -> str:
 
 
 def list_changes(
-    have: Mapping[str, Any], want: Mapping[str, Any], names: Iterable[str]
+    have: Mapping[str, object], want: Mapping[str, object], names: Iterable[str]
 ) -> list[str]:
     """One phrase for each of these names whose values differ."""
     return [

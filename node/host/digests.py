@@ -1,4 +1,4 @@
-"""Whether a file's bytes are what they should be: by sha256, or as git names a text."""
+"""Digests of files: by sha256, or as git names a blob; and files whose digest is another."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 SHA256, GIT = "sha256", "git"
 CHUNK_BYTES = 4 * 1024 * 1024
-# Hashing gives up Python's lock; more readers than this only fight for the disk.
+# Hashing releases the interpreter lock; more readers than this only compete for the disk.
 READERS = 4
 ProgressCallback = Callable[[int], None]
 
@@ -29,14 +29,14 @@ def parse_blob_digest(path: str) -> str | None:
 
 
 def new_hash(digest: str, size: int) -> hashlib._Hash:
-    """The hash to feed a file of that size to. git puts a head before the text."""
+    """A hash that a file of that size is fed to. git puts a header before the content."""
     if digest.startswith(f"{GIT}:"):
         return hashlib.sha1(b"blob %d\0" % size, usedforsecurity=False)
     return hashlib.sha256()
 
 
 def hash_file(path: Path, kind: str, on_bytes: ProgressCallback = lambda size: None) -> str:
-    """`kind` is a digest of the wanted kind, or the kind alone. `told` gets bytes read."""
+    """`kind`: a digest of that kind, or the kind alone. `on_bytes` gets the count of each chunk."""
     hasher = new_hash(f"{kind}:", path.stat().st_size)
     with path.open("rb") as file:
         for chunk in read_chunks(file.read):
@@ -53,9 +53,9 @@ def read_chunks(read: Callable[[int], bytes]) -> Iterator[bytes]:
 def find_mismatches(
     root: Path, expected: Mapping[str, str], on_bytes: ProgressCallback
 ) -> list[str]:
-    """Of these places below `root`, those whose bytes have another digest, or are not there."""
+    """Of these paths below `root`, those with another digest and those that do not exist."""
 
-    def is_right(path: str) -> bool:
+    def matches_digest(path: str) -> bool:
         digest = expected[path]
         try:
             return hash_file(root / path, digest.partition(":")[0], on_bytes) == digest
@@ -64,5 +64,5 @@ def find_mismatches(
 
     paths = list(expected)
     with ThreadPoolExecutor(READERS) as readers:
-        matches: Iterable[bool] = list(readers.map(is_right, paths))
+        matches: Iterable[bool] = list(readers.map(matches_digest, paths))
     return [path for path, is_match in zip(paths, matches, strict=True) if not is_match]

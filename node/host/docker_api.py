@@ -8,7 +8,7 @@ from node.host.system import System
 
 
 def get(system: System, path: str, timeout_s: float = 10) -> object:
-    """The answer's JSON, or None where there is none."""
+    """The JSON of the answer; None where Docker does not answer or refuses."""
     answer = system.request(DOCKER_SOCKET, "GET", path, timeout_s=timeout_s)
     return answer.body if answer.ok else None
 
@@ -16,7 +16,7 @@ def get(system: System, path: str, timeout_s: float = 10) -> object:
 def send(
     system: System, method: str, path: str, body: object = None, timeout_s: float = 60
 ) -> object:
-    """Change something. Raises Refusal with the engine's own message."""
+    """A request that changes something. Raises StepError with Docker's own message."""
     answer = system.request(DOCKER_SOCKET, method, path, body, timeout_s)
     if not answer.ok:
         raise StepError(f"Docker says: {get_message(answer.body)}")

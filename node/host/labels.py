@@ -1,4 +1,4 @@
-"""Labels by which everything of a service is found again, whatever runs it."""
+"""Labels that mark everything of a service, whatever runs it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ PREFIX = "sparkform."
 SERVICE = f"{PREFIX}service"
 RANK = f"{PREFIX}rank"
 TOKEN = f"{PREFIX}token"
-"""Of one run of the whole service."""
+"""One for each run of a service: all of its ranks carry it."""
 
 OWNER = f"{PREFIX}owner"
-"""The stack."""
+"""The stack: PROJECT/STACK."""

@@ -1,12 +1,11 @@
-"""Network links as they run: read by `ip -j`, and a few of them set back by `ip` and `sysctl`."""
+"""Network links at run time: read by `ip -j`, put back by `ip` and `sysctl`."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import TypedDict
 
 from node.host.daemons import get_last_line
 from node.host.plain import as_list, as_mapping
@@ -24,7 +23,7 @@ SYSCTLS = (
 
 
 @dataclass(frozen=True)
-class Link:
+class HostLink:
     """`addresses` with prefix length, IPv4 and IPv6; `mtu` in bytes; `up` as the admin set it."""
 
     name: str
@@ -39,7 +38,26 @@ class Link:
         return sorted(address for address in self.addresses if ":" not in address)
 
 
-def read_links(system: System) -> dict[str, Link]:
+class LinkState(TypedDict):
+    """A link as the manifest records it; `sysctls` by name, null where the kernel has none."""
+
+    name: str
+    mac: str
+    mtu: int
+    up: bool
+    carrier: bool
+    addresses: list[str]
+    sysctls: dict[str, str | None]
+
+
+class LinkValues(TypedDict):
+    """All that we ever set on a link."""
+
+    mtu: list[int]
+    addresses: list[str]
+
+
+def read_links(system: System) -> dict[str, HostLink]:
     """Every link by name; empty where `ip` is missing."""
     result = system.run(["ip", "-j", "address", "show"])
     try:
@@ -50,7 +68,7 @@ def read_links(system: System) -> dict[str, Link]:
         return {}
 
 
-def _parse_link(document: object) -> Link:
+def _parse_link(document: object) -> HostLink:
     fields = as_mapping(document)
     flags = as_list(fields.get("flags"))
     addresses = [
@@ -60,7 +78,7 @@ def _parse_link(document: object) -> Link:
     ]
     # A veth's name carries its peer's: enp1s0f0np0@if7.
     name = str(fields["ifname"]).partition("@")[0]
-    return Link(
+    return HostLink(
         name=name,
         mac=str(fields.get("address", "")),
         mtu=int(fields["mtu"]),
@@ -70,17 +88,23 @@ def _parse_link(document: object) -> Link:
     )
 
 
-def runtime(system: System, link: Link) -> dict[str, Any]:
-    """What a link has that no file holds, as plain JSON, to be put back by `restore`."""
+def capture_state(system: System, link: HostLink) -> LinkState:
+    """What a link has that no file holds, to be put back by `restore`."""
     values = {name: _read_sysctl(system, link.name, name) for name in SYSCTLS}
-    return {**asdict(link), "addresses": list(link.addresses), "sysctls": values}
+    return LinkState(
+        name=link.name,
+        mac=link.mac,
+        mtu=link.mtu,
+        up=link.up,
+        carrier=link.carrier,
+        addresses=list(link.addresses),
+        sysctls=values,
+    )
 
 
-def remove_our_addresses(
-    system: System, before: Mapping[str, Any], our_values: Mapping[str, Any]
-) -> list[str]:
-    """Remove from a link the addresses that came with us. This comes before `netplan apply`:
-    NetworkManager makes a profile of its own for a link that has an address nobody declares."""
+def remove_our_addresses(system: System, before: LinkState, our_values: LinkValues) -> list[str]:
+    """Remove from a link the addresses that we added. This comes before `netplan apply`:
+    NetworkManager makes a profile of its own for a link with an address that nobody declares."""
     link = read_links(system).get(before["name"])
     removed = (
         [address for address in link.addresses if _is_ours(address, before, our_values)]
@@ -91,9 +115,9 @@ def remove_our_addresses(
     return [message for command in commands for message in _run(system, command)]
 
 
-def restore(system: System, before: Mapping[str, Any], our_values: Mapping[str, Any]) -> list[str]:
-    """Put a link back. `ours` is {"mtu": [...], "addresses": [...]}: all that we ever set on it;
-    what others have set since stays. A link that is gone is nothing to restore."""
+def restore(system: System, before: LinkState, our_values: LinkValues) -> list[str]:
+    """Put a link back into its recorded state. What others have set since stays; a link that no
+    longer exists is skipped."""
     name = before["name"]
     messages = remove_our_addresses(system, before, our_values)
     link = read_links(system).get(name)
@@ -106,30 +130,30 @@ def restore(system: System, before: Mapping[str, Any], our_values: Mapping[str, 
     return messages + [message for command in commands for message in _run(system, command)]
 
 
-def _is_ours(address: str, before: Mapping[str, Any], our_values: Mapping[str, Any]) -> bool:
-    """One that we set, or the link-local one that the kernel gave the link because we used it."""
+def _is_ours(address: str, before: LinkState, our_values: LinkValues) -> bool:
+    """One that we set, or the link-local one that the kernel adds to a link that we bring up."""
     is_link_local = address.startswith("fe80:") and bool(our_values["addresses"])
     return address not in before["addresses"] and (
         address in our_values["addresses"] or is_link_local
     )
 
 
-def _build_address_commands(link: Link, before: Mapping[str, Any]) -> list[list[str]]:
-    """A link that was down had no address to lose."""
+def _build_address_commands(link: HostLink, before: LinkState) -> list[list[str]]:
+    """For addresses that the link has lost; one that was down had none."""
     missing = [
         address for address in before["addresses"] if address not in link.addresses and before["up"]
     ]
     return [["ip", "address", "add", address, "dev", link.name] for address in missing]
 
 
-def _build_state_commands(link: Link, before: Mapping[str, Any]) -> list[list[str]]:
+def _build_state_commands(link: HostLink, before: LinkState) -> list[list[str]]:
     foreign = [address for address in link.ipv4 if address not in before["addresses"]]
     if link.up == before["up"] or (link.up and foreign):
         return []
     return [["ip", "link", "set", "dev", link.name, "up" if before["up"] else "down"]]
 
 
-def _build_sysctl_commands(system: System, before: Mapping[str, Any]) -> list[list[str]]:
+def _build_sysctl_commands(system: System, before: LinkState) -> list[list[str]]:
     name = before["name"]
     return [
         ["sysctl", "-q", "-w", f"net/{_get_sysctl_path(name, key)}={value}"]
@@ -154,7 +178,7 @@ def _get_sysctl_path(link: str, name: str) -> str:
 
 def _run(system: System, command: list[str]) -> list[str]:
     result = system.run(command)
-    # The renderer may be as quick as we are: what is there already, or gone already, is right.
+    # The renderer may have done it first: an address that exists or is gone already is right.
     if result.code and not re.search("File exists|Cannot assign|already assigned", result.err):
         return [f"`{' '.join(command)}` failed: {get_last_line(result)}"]
     return [" ".join(command)]

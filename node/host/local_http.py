@@ -1,4 +1,4 @@
-"""One HTTP request over a local socket, for the Docker Engine, which speaks nothing else."""
+"""One HTTP request over a Unix socket, which is how the Docker Engine is reached."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class LocalConnection(http.client.HTTPConnection):
 def request(
     socket_path: str, method: str, path: str, body: object, timeout_s: float
 ) -> tuple[int, object]:
-    """Status and body (JSON where it is that); status 0 with the reason where nothing answers."""
+    """Status and body, parsed where it is JSON; status 0 with the reason where nothing answers."""
     connection = LocalConnection(socket_path, timeout_s)
     text = None if body is None else json.dumps(body)
     try:
@@ -39,7 +39,7 @@ def request(
 
 
 def fetch(socket_path: str, path: str, timeout_s: float) -> bytes | None:
-    """The body of a GET as it came; None where nothing answers or the answer is a refusal."""
+    """The body of a GET, byte for byte; None where nothing answers or the status is not 200."""
     connection = LocalConnection(socket_path, timeout_s)
     try:
         connection.request("GET", path)

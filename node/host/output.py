@@ -1,4 +1,4 @@
-"""Whether anybody still reads what this run prints."""
+"""Whether the client of this run still reads what it prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the node program keeps what it knows. `undo --all` leaves none of these behind."""
+"""Paths of the agent's own files. `undo --all` leaves none of them behind."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ BACKUPS = f"{STATE}/backups"
 TRANSFERS = f"{STATE}/spread"
 TRANSFER_KEY = f"{TRANSFERS}/key"
 TRANSFER_PORT = 7677
-"""Where the source of a model or an image listens: no service that is known on a Spark has it."""
+"""Where the source of a model or an image listens; no known service on a Spark uses this port."""
 
 VERIFIED_MODELS = f"{STATE}/verified"
 """Records of models that were verified, one a model."""
 
 ARMED_NETWORK = f"{STATE}/network-armed.json"
 ROLLED_BACK_NETWORK = f"{STATE}/network-rolled-back.json"
-SERVICES = f"{STATE}/services"
 
 LOGS = "/var/log/sparkform"
 """Logs of engines that were ended, a folder a service."""

@@ -1,4 +1,4 @@
-"""How far something large is, said every few seconds for people who wait."""
+"""The progress of a long transfer, printed every few seconds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Output = Callable[[str], None]
 
 def format_size(count: float) -> str:
     """
-    >>> format_size(3 * 1024**3), size(700 * 1024**2), size(1000)
+    >>> format_size(3 * 1024**3), format_size(700 * 1024**2), format_size(1000)
     ('3.0 GiB', '700 MiB', '1 MiB')
     """
     return f"{count / GIB:.1f} GiB" if count >= GIB else f"{max(1, round(count / MIB))} MiB"
@@ -24,7 +24,7 @@ def print_line(line: str) -> None:
 
 
 class TransferProgress:
-    """Bytes done out of `total`; `had` of them were there before. May be told by many threads."""
+    """Bytes done out of `total`; `already` of them were present before. Safe for many threads."""
 
     def __init__(
         self, subject: str, total: int, already: int = 0, output: Output = print_line
@@ -35,7 +35,7 @@ class TransferProgress:
         self._lock = threading.Lock()
 
     def set_total(self, total: int) -> None:
-        """The whole has turned out to be so large."""
+        """Correct the total, which is known only later."""
         with self._lock:
             self._total = max(total, 1)
 
@@ -45,7 +45,7 @@ class TransferProgress:
         self._report_if_due()
 
     def set_done(self, done_bytes: int) -> None:
-        """So many are done in all."""
+        """Set how many bytes are done in all."""
         with self._lock:
             self._done_bytes = done_bytes
         self._report_if_due()
@@ -68,7 +68,7 @@ class TransferProgress:
         return self._done_bytes > self._already
 
     def summarize(self) -> str:
-        """How much came, and how fast."""
+        """How much arrived, in what time and how fast."""
         now = time.monotonic()
         return (
             f"{format_size(self._done_bytes - self._already)} in {now - self._started:.0f} "

@@ -1,4 +1,4 @@
-"""The one way in which code on a node touches the machine: files, commands, local sockets."""
+"""The one way in which code on a node reaches the machine: files, commands, local sockets."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DISCARD_PORT = 9
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command answered. A missing tool is code 127 and a time-out 124, as in a shell."""
+    """Exit code and output of a command; 127 is a missing tool, 124 a time-out, as in a shell."""
 
     code: int
     out: str
@@ -30,7 +30,7 @@ class CommandResult:
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """What an HTTP server answered; status 0 where nothing did, with the reason as body."""
+    """Status and body of an HTTP answer; status 0, with the reason as body, where none came."""
 
     status: int
     body: object
@@ -52,13 +52,13 @@ class FileState:
 
 @lru_cache(maxsize=1024)
 def _resolve_below(root: Path, absolute: str) -> Path:
-    """Taking a path apart costs as much as opening it, and one verb names the same ones often."""
+    """Splitting a path costs as much as opening it, and one verb uses the same paths often."""
     return root / absolute.lstrip("/")
 
 
 @dataclass(frozen=True)
 class System:
-    """A machine. Tests give another `root` and override `run` and `ask`."""
+    """A machine. Tests give another `root` and override `run` and `request`."""
 
     root: Path = Path("/")
 
@@ -96,7 +96,7 @@ class System:
     def write(
         self, absolute: str, text: str, mode: int = 0o644, owner: tuple[int, int] | None = None
     ) -> None:
-        """Replace the file as a whole: either the old text or the new one is ever seen.
+        """Replace the file as a whole: readers see the old text or the new one, nothing between.
 
         A symbolic link stays one: the file that it names is replaced.
         """
@@ -116,7 +116,7 @@ class System:
         _sync_directory(target.parent)
 
     def append(self, absolute: str, text: str) -> None:
-        """Add to the file's end; on the disk when this returns."""
+        """Append to the file; the text is on the disk when this returns."""
         target = self.path(absolute)
         handle = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
@@ -127,7 +127,7 @@ class System:
         _sync_directory(target.parent)
 
     def remove(self, absolute: str) -> None:
-        """Remove the file, if there is one, and what an interrupted write left beside it."""
+        """Remove the file, if it exists, and what an interrupted write left beside it."""
         target = self.path(absolute)
         target.unlink(missing_ok=True)
         self.drop_draft(absolute)
@@ -146,16 +146,16 @@ class System:
         os.chmod(self.path(absolute), mode)
 
     def remove_directory(self, absolute: str) -> None:
-        """Remove it where it is empty; anything in it stays, and so does it."""
+        """Remove the directory where it is empty, else leave it as it is."""
         if self.path(absolute).is_dir() and not self.list_names(absolute):
             self.path(absolute).rmdir()
 
     def remove_tree(self, absolute: str) -> None:
-        """Remove a directory with all that is in it; a link in it goes, not what it points to."""
+        """Remove a directory with its content; links in it are removed, not their targets."""
         shutil.rmtree(self.path(absolute))
 
     def get_free_bytes(self, absolute: str) -> int:
-        """What a file below this path may take, on the file system of its nearest parent."""
+        """Bytes that are free for a file at this path, on the file system of its nearest parent."""
         path = self.path(absolute)
         while not path.exists():
             path = path.parent
@@ -193,19 +193,20 @@ class System:
         return CommandResult(completed.returncode, completed.stdout, completed.stderr)
 
     def probe_neighbours(self, interface: str, addresses: Sequence[str]) -> None:
-        """One empty datagram to the discard port of each address, out of this interface whatever
-        the routes say: who hears it tells its hardware address. Needs root. Never raises."""
+        """Send one empty datagram to the discard port of each address, out of this interface
+        whatever the routes say: a neighbour that gets it answers with its hardware address.
+        Needs root. Never raises."""
         with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as probe_socket:
             probe_socket.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
             for address in addresses:
-                # An earlier datagram that nobody took may be reported by a later call.
+                # An earlier datagram that was not delivered may be reported by a later call.
                 with contextlib.suppress(OSError):
                     probe_socket.sendto(b"", (address, DISCARD_PORT))
 
     def start(
         self, argv: Sequence[str], environment: Mapping[str, str], output: IO[bytes]
     ) -> subprocess.Popen[bytes]:
-        """Start what takes long, to be watched; all that it says goes to a file."""
+        """Start a long command without waiting for it; all its output goes to a file."""
         return subprocess.Popen(
             argv, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
@@ -220,14 +221,14 @@ class System:
         return HttpAnswer(status, content)
 
     def fetch(self, socket_path: str, path: str, timeout_s: float = 30) -> bytes | None:
-        """What a local socket's HTTP server has there, byte for byte; None where it has nothing."""
+        """The body of a GET to a local socket, byte for byte; None where there is none."""
         from node.host.local_http import fetch
 
         return fetch(str(self.path(socket_path)), path, timeout_s)
 
 
 def get_draft_path(target: Path) -> Path:
-    """Where a write prepares its text. The name is fixed, so that a killed write can be cleared."""
+    """Where a write prepares its text. The name is fixed, so a killed write can be cleaned up."""
     return target.with_name(f".{target.name}.sparkform-draft")
 
 

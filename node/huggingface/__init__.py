@@ -1,1 +1,1 @@
-"""Models out of a Hugging Face hub: the client, what it fetches, and how a cache is read."""
+"""Models of a Hugging Face hub: the client, the download, and the cache on the disk."""

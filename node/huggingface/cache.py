@@ -20,7 +20,7 @@ UNFINISHED = ".incomplete"
 
 @dataclass(frozen=True)
 class CachedFile:
-    """`name` as the model's own, `place` below the model's folder; sizes in bytes."""
+    """`name` is the model's own, `path` lies below the model's folder; size in bytes."""
 
     name: str
     path: str
@@ -41,7 +41,7 @@ def to_slug(handle: str) -> str:
 
 
 def resolve_commit(system: System, root: str, revision: str) -> str | None:
-    """The commit that a branch, a tag or a commit names here."""
+    """The commit that a branch, a tag or a commit names in this cache."""
     if COMMIT.fullmatch(revision):
         return revision
     commit = (system.read(f"{root}/refs/{revision}") or "").strip()
@@ -53,14 +53,14 @@ def get_snapshot_folder(root: str, commit: str) -> str:
 
 
 def list_files(system: System, root: str, commit: str) -> list[CachedFile]:
-    """What a snapshot holds, by name. A link that leads nowhere is left out."""
+    """The files of a snapshot, by name. Dangling links are left out."""
     top = get_snapshot_folder(root, commit)
     cached = (_read_cached_file(system, root, top, name) for name in _walk_names(system, top))
     return sorted((file for file in cached if file), key=lambda file: file.name)
 
 
 def list_dangling_links(system: System, root: str, commit: str) -> list[str]:
-    """Links of a snapshot that lead nowhere: files that are still to come."""
+    """Dangling links of a snapshot: files that have not arrived."""
     top = system.path(get_snapshot_folder(root, commit))
     return [
         name
@@ -70,12 +70,12 @@ def list_dangling_links(system: System, root: str, commit: str) -> list[str]:
 
 
 def has_unfinished(system: System, root: str) -> bool:
-    """Whether some file has begun to come and is not whole."""
+    """Whether some file has arrived in part."""
     return any(name.endswith(UNFINISHED) for name in system.list_names(f"{root}/blobs"))
 
 
 def write_ref(system: System, root: str, revision: str, commit: str) -> None:
-    """Let a branch or tag name a commit, as the client does for the one that it was asked for."""
+    """Write the commit of a branch or tag, as the client does for what it downloads."""
     if not COMMIT.fullmatch(revision) and resolve_commit(system, root, revision) != commit:
         folder_state = system.get_state(root)
         owner = (folder_state.uid, folder_state.gid) if folder_state else None

@@ -15,7 +15,7 @@ FOLDER = "/opt/sparkform/hub"
 PYTHON = f"{FOLDER}/bin/python"
 HF = f"{FOLDER}/bin/hf"
 DIGEST_FILE = f"{FOLDER}/lock.sha256"
-"""Written last: an installation that was cut short has none."""
+"""Written last: an interrupted installation has none."""
 INSTALL_LIMIT_S = 600.0
 NO_VENV = "python3 cannot make a virtual environment; run `sudo apt install python3-venv`"
 
@@ -29,12 +29,12 @@ def read_installed_digest(system: System) -> str | None:
     return (system.read(DIGEST_FILE) or "").strip() or None
 
 
-def install(journal: Manifest) -> None:
-    """Make it anew. Raises Refusal where Python or the package index does not play along."""
-    directory.make_parents(journal, FOLDER)
-    tree.record(journal, FOLDER)
-    tree.remove(journal.system, FOLDER)
-    system = journal.system
+def install(manifest: Manifest) -> None:
+    """Install the client from scratch. Raises StepError with the reason."""
+    directory.make_parents(manifest, FOLDER)
+    tree.record(manifest, FOLDER)
+    tree.remove(manifest.system, FOLDER)
+    system = manifest.system
     created = system.run(["python3", "-m", "venv", FOLDER], timeout_s=INSTALL_LIMIT_S)
     if created.code:
         raise StepError(f"{NO_VENV} ({get_last_line(created)})")
@@ -42,5 +42,5 @@ def install(journal: Manifest) -> None:
     argv = [PYTHON, "-m", "pip", "install", *flags, "--requirement", "/dev/stdin"]
     installation = system.run(argv, stdin=LOCK, timeout_s=INSTALL_LIMIT_S)
     if installation.code:
-        raise StepError(f"The hub's client cannot be installed: {get_last_line(installation)}")
+        raise StepError(f"The hub client cannot be installed: {get_last_line(installation)}")
     system.write(DIGEST_FILE, get_lock_digest() + "\n")

@@ -14,15 +14,15 @@ from node.host.progress import TransferProgress, format_size
 from node.host.system import System
 from node.huggingface import cache, environment
 from node.huggingface.client import HF
-from node.huggingface.look import HubModel
+from node.huggingface.hub_query import HubModel
 
 SPARE_BYTES = 1024**3
-"""What must stay free beside the model: an engine writes logs and kernels."""
+"""Stays free beside the model: an engine writes logs and kernels."""
 PAUSE_S = 0.5
 
 
 def count_missing_bytes(system: System, root: str, model: HubModel) -> int:
-    """Bytes still to come: what neither a blob nor the unfinished part of one holds."""
+    """Bytes that neither a blob nor the unfinished part of one holds."""
     blobs = system.path(f"{root}/blobs")
     total = 0
     for file in model.files.values():
@@ -40,19 +40,18 @@ def _get_size(path: os.PathLike[str]) -> int:
 
 
 def require_space(system: System, folder: str, needed: int, subject: str) -> None:
-    """Raises Refusal before anything is moved where it cannot fit."""
+    """Raises StepError where `needed` bytes do not fit into the folder."""
     free = shutil.disk_usage(system.path(folder)).free
     if needed and needed + SPARE_BYTES > free:
         raise StepError(
-            f"{subject} needs {format_size(needed)} more in {folder}, beside "
-            f"{format_size(SPARE_BYTES)} that must "
-            f"stay free, and {format_size(free)} are free. Make room, or set modelDirectory "
-            f"elsewhere."
+            f"{subject} needs {format_size(needed)} in {folder}, {format_size(SPARE_BYTES)} must "
+            f"stay free, and {format_size(free)} are free. Free some space, or set modelDirectory "
+            "elsewhere."
         )
 
 
 def download(system: System, want: Mapping[str, str], model: HubModel, token: str | None) -> str:
-    """Download what is missing; returns how much came. Raises Refusal with the client's words."""
+    """Download what is missing; returns how much. Raises StepError with the client's output."""
     root = cache.get_model_folder(want["cache"], want["handle"])
     missing_bytes = count_missing_bytes(system, root, model)
     progress = TransferProgress(want["handle"], model.bytes, model.bytes - missing_bytes)
@@ -83,7 +82,7 @@ def download(system: System, want: Mapping[str, str], model: HubModel, token: st
 
 
 def _build_user_prefix(uid: int, gid: int) -> list[str]:
-    """As that user, and gone when this program is: nobody would watch it any more."""
+    """Run as that user, and end when this program ends: nothing would watch the client then."""
     return [
         "setpriv",
         "--reuid",
@@ -99,19 +98,19 @@ def _build_user_prefix(uid: int, gid: int) -> list[str]:
 def _format_failure(output: str, want: Mapping[str, str]) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if "No space left on device" in output:
-        return f"{want['cache']} is full; make room and run `pulumi up`, which goes on from here."
-    return f"The download of {want['handle']} failed: {' '.join(lines[-2:])[-400:] or 'no word'}"
+        return f"{want['cache']} is full; free some space and run `pulumi up`, which resumes."
+    return f"The download of {want['handle']} failed: {' '.join(lines[-2:])[-400:] or 'no output'}"
 
 
 def _remove_locks(system: System, want: Mapping[str, str]) -> None:
-    """The client leaves empty lock files for ever."""
+    """The client never removes its empty lock files."""
     locks = f"{want['cache']}/.locks"
     shutil.rmtree(system.path(cache.get_model_folder(locks, want["handle"])), ignore_errors=True)
     system.remove_directory(locks)
 
 
 def remove_mismatches(system: System, root: str, model: HubModel) -> list[str]:
-    """Names of files whose bytes are not what the hub says; they are removed."""
+    """Remove files with another digest than the hub names; returns their names and missing ones."""
     paths = {cached.name: cached.path for cached in cache.list_files(system, root, model.commit)}
     missing = [name for name in model.files if name not in paths]
     expected = {paths[name]: file.digest for name, file in model.files.items() if name in paths}

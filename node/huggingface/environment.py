@@ -1,4 +1,4 @@
-"""The environment of the hub's client: what the machine says of hub and proxies, and the token."""
+"""The environment of the hub client: the machine's settings of hub and proxies, and the token."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PASSED_VARIABLES = (
 )
 PUBLIC_HUB = "https://huggingface.co"
 ABSENT_HOME = "/nonexistent"
-"""A home that is not there: the client finds no token of somebody else's, and leaves nothing."""
+"""A home that does not exist: the client finds nobody else's token there and leaves nothing."""
 
 
 def parse_machine_wide(text: str | None) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""What was verified of a model, so that a look need not read it again: sizes and times of files.
+"""Records of verified models: sizes and times of files, so that they need not be read again.
 
-A record lies on the node for each model that a step has brought or found whole. A file whose size
-or time differs from it has changed since, and is read and compared again by the next apply.
+The node has a record of each model that a step has downloaded, received or found complete. A file
+with another size or time has changed since, and the next apply reads and compares it again.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from node.changes import file
 from node.host.paths import VERIFIED_MODELS
-from node.host.plain import as_mapping
 from node.host.system import System
+from node.host.typed_json import parse, to_json
 from node.huggingface import cache
 from node.state.manifest import Manifest
 
 
 @dataclass(frozen=True)
 class VerifiedFile:
-    """One file: where it lies below the model's folder, and what it must be."""
+    """One file: its path below the model's folder, and what it must be."""
 
-    place: str
+    path: str
     size: int
     mtime_ns: int
     digest: str
@@ -31,27 +31,27 @@ class VerifiedFile:
 
 @dataclass(frozen=True)
 class ModelRecord:
-    """`revision` is what was asked for, `parts` by the model's own file names."""
+    """`revision` is the declared one or the main branch; `files` by the model's own file names."""
 
     handle: str
     root: str
     revision: str
     commit: str
-    parts: Mapping[str, VerifiedFile]
+    files: Mapping[str, VerifiedFile]
 
     @property
     def bytes(self) -> int:
-        return sum(part.size for part in self.parts.values())
+        return sum(part.size for part in self.files.values())
 
 
 def get_record_path(handle: str) -> str:
     return f"{VERIFIED_MODELS}/{cache.to_slug(handle)}.json"
 
 
-def write_record(journal: Manifest, record: ModelRecord) -> None:
-    text = json.dumps(asdict(record), sort_keys=True) + "\n"
-    if journal.system.read(get_record_path(record.handle)) != text:
-        file.write(journal, file.FileChange(get_record_path(record.handle), text))
+def write_record(manifest: Manifest, record: ModelRecord) -> None:
+    text = json.dumps(to_json(record), sort_keys=True) + "\n"
+    if manifest.system.read(get_record_path(record.handle)) != text:
+        file.write(manifest, file.FileChange(get_record_path(record.handle), text))
 
 
 def read_record(system: System, handle: str) -> ModelRecord | None:
@@ -65,11 +65,11 @@ def list_records(system: System) -> list[ModelRecord]:
 
 
 def list_changed_files(system: System, record: ModelRecord) -> list[str]:
-    """The model's files that are not as they were when they were verified."""
+    """The model's files that have changed since they were verified."""
     top = cache.get_snapshot_folder(record.root, record.commit)
     return [
         name
-        for name, file in record.parts.items()
+        for name, file in record.files.items()
         if _read_size_and_time(system, f"{top}/{name}") != (file.size, file.mtime_ns)
     ]
 
@@ -84,8 +84,6 @@ def _read_size_and_time(system: System, path: str) -> tuple[int, int] | None:
 
 def _parse_record(text: str | None) -> ModelRecord | None:
     try:
-        fields = as_mapping(json.loads(text or ""))
-        parts = {name: VerifiedFile(**file) for name, file in fields.pop("parts").items()}
-        return ModelRecord(parts=parts, **fields)
-    except (ValueError, KeyError, TypeError):
+        return parse(ModelRecord, json.loads(text or ""), "record")
+    except ValueError:
         return None

@@ -1,1 +1,1 @@
-"""Container images on a node: pulled from a registry, built upon, or loaded from another node."""
+"""Container images on a node: references, and pull, build, save and load through Docker."""

@@ -1,4 +1,4 @@
-"""Images in the node's own Docker Engine: what is there, pull, build, save, load, tag, remove."""
+"""Images in the node's Docker Engine: list, inspect, pull, build, save, load and tag."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import http.client
 import json
 import platform
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
 from node.errors import StepError
@@ -24,7 +24,7 @@ LONG_S = 3600.0
 
 
 def list_names(system: System) -> dict[str, str]:
-    """Image id by each name, with a tag or with a digest, under which the engine knows it."""
+    """Image ids by name, with a tag or a digest."""
     ids = {}
     for image in as_list(get(system, "/images/json")):
         for name in [*as_list(image.get("RepoTags")), *as_list(image.get("RepoDigests"))]:
@@ -32,21 +32,34 @@ def list_names(system: System) -> dict[str, str]:
     return ids
 
 
-def inspect(system: System, text: str) -> dict[str, Any] | None:
+@dataclass(frozen=True)
+class ImageDetails:
+    """`architecture` is "" where the image does not say it; size in bytes."""
+
+    identity: str
+    architecture: str
+    size: int
+
+
+def inspect(system: System, text: str) -> ImageDetails | None:
+    """None where Docker does not have the image."""
     document = as_mapping(get(system, f"/images/{quote(text, safe='/:@')}/json"))
-    return document or None
+    if not document:
+        return None
+    architecture = document.get("Architecture") or ""
+    return ImageDetails(str(document["Id"]), str(architecture), int(document.get("Size") or 0))
 
 
 def get_image_id(system: System, text: str) -> str | None:
-    """The image's id; None where the engine does not have it."""
-    document = inspect(system, text)
-    return str(document["Id"]) if document else None
+    """The image's id; None where Docker does not have it."""
+    details = inspect(system, text)
+    return details.identity if details else None
 
 
 def pull(system: System, text: str, password: str | None) -> str:
-    """Pull it; with the password only where the registry asks for one. Returns how much came.
+    """Pull it, with the password only where the registry demands one. Returns how much arrived.
 
-    Raises Refusal with what to do."""
+    Raises StepError with what to do."""
     progress = TransferProgress(text, 1)
     error = _pull(system, text, None, progress)
     if error and reference.is_denied(error) and password:
@@ -57,7 +70,7 @@ def pull(system: System, text: str, password: str | None) -> str:
         raise StepError(
             reference.format_pull_error(text, error, get_platform(), has_password=has_password)
         )
-    return progress.summarize() if progress.has_moved() else "(all of its layers were here)"
+    return progress.summarize() if progress.has_moved() else "(all layers present)"
 
 
 def get_platform() -> str:
@@ -65,12 +78,12 @@ def get_platform() -> str:
 
 
 def get_architecture() -> str:
-    """The kernel's name for it in Docker's (Go's) words."""
+    """The processor architecture, by Docker's name for it."""
     return {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
 
 
 def _pull(system: System, text: str, auth: str | None, progress: TransferProgress) -> str | None:
-    """None where it worked, else the engine's words."""
+    """Docker's error message; None for success."""
     image_reference = reference.parse_reference(text)
     query = urlencode({"fromImage": image_reference.repository, "tag": image_reference.version})
     headers = {"X-Registry-Auth": auth} if auth else {}
@@ -88,7 +101,7 @@ def _pull(system: System, text: str, auth: str | None, progress: TransferProgres
 
 
 def _follow_progress(response: http.client.HTTPResponse, progress: TransferProgress) -> str | None:
-    """One JSON document a line; each layer says how much of it has come."""
+    """One JSON document a line; each layer reports how much of it has arrived."""
     sizes: dict[str, tuple[int, int]] = {}
     for event in _read_events(response):
         if "error" in event:
@@ -101,23 +114,23 @@ def _follow_progress(response: http.client.HTTPResponse, progress: TransferProgr
     return None
 
 
-def _read_events(response: http.client.HTTPResponse) -> Iterator[dict[str, Any]]:
+def _read_events(response: http.client.HTTPResponse) -> Iterator[dict[str, object]]:
     for line in response:
         if line.strip():
             yield as_mapping(json.loads(line))
 
 
 def build_image(system: System, name: str, dockerfile: str) -> None:
-    """Build it without a context. Raises Refusal with the last words."""
+    """Build it without a context. Raises StepError with the last output."""
     # A build that fails must not leave a container that holds the image.
     argv = ["docker", "build", "--force-rm", "--network", "host", "--tag", name, "-"]
     result = system.run(argv, stdin=dockerfile, timeout_s=LONG_S)
     if result.code:
-        raise StepError(f"The layer {name} cannot be built: {get_last_line(result)}")
+        raise StepError(f"{name} cannot be built: {get_last_line(result)}")
 
 
 def command(system: System, *arguments: str) -> None:
-    """A docker command that has to succeed. Raises Refusal."""
+    """Run a docker command that must succeed. Raises StepError."""
     result = system.run(["docker", *arguments], timeout_s=LONG_S)
     if result.code:
         raise StepError(f"`docker {' '.join(arguments[:2])}` failed: {get_last_line(result)}")

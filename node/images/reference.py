@@ -1,4 +1,4 @@
-"""Image references taken apart, and the registry's errors in words. Pure."""
+"""Image references parsed, and the registry's errors as sentences. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import json
 from dataclasses import dataclass
 
 REGISTRY_USER = "$oauthtoken"
-"""The user's name for NVIDIA's registry (NGC user guide, "Docker login"); others take it or not."""
+"""The user name for NVIDIA's registry (NGC user guide, "Docker login"); others may ignore it."""
 PINNED_REPOSITORY = "sparkform/pinned"
 DENIED_PHRASES = ("unauthorized", "denied", "no basic auth credentials", "authentication required")
 
 
 @dataclass(frozen=True)
-class ImageReference:
+class PullTarget:
     """`version` is the tag, or the digest where there is one."""
 
     repository: str
@@ -27,10 +27,10 @@ class ImageReference:
         return first if has_host else "docker.io"
 
 
-def parse_reference(text: str) -> ImageReference:
+def parse_reference(text: str) -> PullTarget:
     """
     >>> parse_reference("nvcr.io/nvidia/vllm:26.01-py3")
-    ImageReference(repository='nvcr.io/nvidia/vllm', version='26.01-py3')
+    PullTarget(repository='nvcr.io/nvidia/vllm', version='26.01-py3')
     >>> parse_reference("10.0.0.1:5000/a@sha256:00").version
     'sha256:00'
     """
@@ -38,12 +38,12 @@ def parse_reference(text: str) -> ImageReference:
     head, colon, tag = name.rpartition(":")
     if not colon or "/" in tag:
         head, tag = name, "latest"
-    return ImageReference(head, digest or tag)
+    return PullTarget(head, digest or tag)
 
 
 def to_local_name(text: str) -> str:
-    """The name by which every node has the image: a digest is lost where an image is loaded from
-    another node, so an image that is pinned by one gets a name of its own, the same everywhere.
+    """The name of the image on every node: loading an image from another node loses its digest, so
+    an image that is pinned by one gets a name of its own, the same everywhere.
 
     >>> to_local_name("a/b:1")
     'a/b:1'
@@ -70,7 +70,7 @@ def format_pull_error(text: str, message: str, machine: str, *, has_password: bo
     lower, registry = message.lower(), parse_reference(text).registry
     if is_denied(message) and not has_password:
         return (
-            f"{registry} does not hand out {text} to everybody: set its key with "
+            f"{registry} denies {text} without credentials: set its key with "
             "`pulumi config set --secret sparkform:registryPassword`, or correct the name."
         )
     if is_denied(message):
@@ -78,7 +78,7 @@ def format_pull_error(text: str, message: str, machine: str, *, has_password: bo
     if "no matching manifest" in lower or "does not match the specified platform" in lower:
         return f"{text} has no build for {machine}; choose one that runs on it."
     if "manifest unknown" in lower or "not found" in lower or "manifest for" in lower:
-        return f"{registry} has no {text}: the name or the tag is wrong, or it was taken away."
+        return f"{registry} has no {text}: the name or the tag is wrong, or it was removed."
     if "no space left" in lower:
-        return f"Docker's disk is full; make room for {text} and run `pulumi up` again."
+        return f"Docker's disk is full; free some space for {text} and run `pulumi up` again."
     return f"{text} cannot be pulled: {message}"

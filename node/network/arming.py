@@ -1,4 +1,4 @@
-"""A network change takes itself back unless somebody who logs in afresh confirms it.
+"""A network change is rolled back unless a fresh login confirms it.
 
 Before the change, the files and link states of the last confirmed network are kept, and a timer
 is started; a unit does the same at boot, for a power cut. Both call the verb `rollback`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 from node.changes import action, file, link, symlink
 from node.host import daemons, links
@@ -24,7 +24,7 @@ BOOT_UNIT = "sparkform-rollback-boot.service"
 UNITS = "/etc/systemd/system"
 # Before the network comes up, so that it comes up with the restored files.
 BOOT_TEXT = f"""[Unit]
-Description=Take back a network change that nobody confirmed
+Description=Roll back a network change that was not confirmed
 ConditionPathExists={ARMED_NETWORK}
 DefaultDependencies=no
 RequiresMountsFor=/var/lib/sparkform /usr/local/lib/sparkform /etc/netplan
@@ -39,6 +39,19 @@ ExecStart=/usr/bin/python3 {ZIPAPP} rollback --boot
 [Install]
 WantedBy=multi-user.target
 """
+
+
+LinkSettings = Mapping[str, links.LinkValues]
+"""By link: every MTU and address that this program set on it."""
+
+
+class FileSnapshot(TypedDict):
+    """A file before the change."""
+
+    text: str
+    mode: int
+    uid: int
+    gid: int
 
 
 def install_boot_unit(step_manifest: Manifest) -> list[str]:
@@ -57,13 +70,13 @@ def install_boot_unit(step_manifest: Manifest) -> list[str]:
 
 
 def arm(
-    system: System, owner: str, paths: Iterable[str], links_before: Sequence[links.Link]
+    system: System, owner: str, paths: Iterable[str], links_before: Sequence[links.HostLink]
 ) -> None:
     """Keep the last confirmed state of these files and links, and start the timer. Armed already:
     what is kept stays, because the newer state was never confirmed."""
     earlier = pending_change.read_state(system) or {"files": {}, "links": {}}
     files = {path: _take_snapshot(system, path) for path in paths} | earlier["files"]
-    link_states = {link.name: links.runtime(system, link) for link in links_before} | earlier[
+    link_states = {link.name: links.capture_state(system, link) for link in links_before} | earlier[
         "links"
     ]
     record = {"owner": owner, "files": files, "links": link_states}
@@ -77,30 +90,31 @@ def arm(
     )
 
 
-def roll_back(system: System, at_boot: bool, ours: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def roll_back(system: System, at_boot: bool, our_settings: LinkSettings) -> list[str]:
     """Restore the files and, on a running network, the links. The record goes last, so that a roll
-    back that is killed is done again. `ours`: by link, what the manifest says that we set."""
+    back that is killed is done again. `our_settings`: by link, what we set on it."""
     snapshot = pending_change.read_state(system)
     if snapshot is None:
-        return ["nothing to take back"]
+        return ["no network change pending"]
     for path, file_before in snapshot["files"].items():
         _restore_file(system, path, file_before)
     if at_boot:
         daemons.generate_netplan(system)
     else:
-        _restore_links(system, snapshot["links"], ours)
+        _restore_links(system, snapshot["links"], our_settings)
     time_text = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
     system.write(
         ROLLED_BACK_NETWORK, json.dumps({"when": time_text, "owner": snapshot["owner"]}), 0o600
     )
     pending_change.disarm(system)
-    return [f"network taken back to what was confirmed last: {', '.join(snapshot['files'])}"]
+    return [f"network rolled back to the last confirmed state: {', '.join(snapshot['files'])}"]
 
 
 def _restore_links(
-    system: System, states: Mapping[str, Any], ours: Mapping[str, Mapping[str, Any]]
+    system: System, states: Mapping[str, links.LinkState], our_settings: LinkSettings
 ) -> None:
-    pairs = [(states[name], ours.get(name, {"mtu": [], "addresses": []})) for name in states]
+    nothing = links.LinkValues(mtu=[], addresses=[])
+    pairs = [(states[name], our_settings.get(name, nothing)) for name in states]
     for state, set_by_us in pairs:
         links.remove_our_addresses(system, state, set_by_us)
     daemons.apply_netplan(system)
@@ -108,21 +122,21 @@ def _restore_links(
         links.restore(system, state, set_by_us)
 
 
-def _take_snapshot(system: System, path: str) -> dict[str, Any] | None:
+def _take_snapshot(system: System, path: str) -> FileSnapshot | None:
     text, status = system.read(path), system.get_state(path)
     if text is None or status is None:
         return None
-    return {"text": text, "mode": status.mode, "uid": status.uid, "gid": status.gid}
+    return FileSnapshot(text=text, mode=status.mode, uid=status.uid, gid=status.gid)
 
 
-def _restore_file(system: System, path: str, snapshot: Mapping[str, Any] | None) -> None:
+def _restore_file(system: System, path: str, snapshot: FileSnapshot | None) -> None:
     if snapshot is None:
         system.remove(path)
     elif system.read(path) != snapshot["text"]:
         system.write(path, snapshot["text"], snapshot["mode"], (snapshot["uid"], snapshot["gid"]))
 
 
-def list_our_link_settings(system: System) -> Mapping[str, Mapping[str, Any]]:
+def list_our_link_settings(system: System) -> LinkSettings:
     """By link, what the manifest says that this program set on it."""
     entries = [
         entry for entry in manifest.read(system) if (entry.step, entry.kind) == (STEP, link.KIND)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 
 from node.changes import action, addresses, armed, file, link
@@ -10,13 +9,13 @@ from node.errors import StepError
 from node.host import links
 from node.host.daemons import generate_netplan
 from node.host.system import System
+from node.host.waiting import wait_while
 from node.network import arming
 from node.network.link_config import LinkConfig, list_unmet
 from node.state.manifest import Manifest
 
 # networkd and NetworkManager answer `netplan apply` before the links are done.
 SETTLE_S = 20.0
-PAUSE_S = 0.5
 
 
 def apply_change(
@@ -25,7 +24,7 @@ def apply_change(
     configs: Mapping[str, LinkConfig],
     released: Sequence[str],
 ) -> list[str]:
-    """Write the files and bring the links to their wishes; `released` are links that we give up.
+    """Write the files and configure the links; `released` are links that we give up.
 
     Raises StepError where it does not work out: then the network is as it was, in files and links.
     """
@@ -40,10 +39,13 @@ def apply_change(
         messages += action.perform_due(manifest, action.APPLY_NETPLAN)
         _tidy(manifest, configs, released)
         _await_configs(manifest.system, configs)
-    except StepError as refusal:
+    except StepError as error:
         arming.roll_back(manifest.system, False, arming.list_our_link_settings(manifest.system))
-        raise StepError(f"{refusal} The network is as it was before.") from None
-    return [*messages, f"waits {arming.LIMIT_S} s for its confirmation"]
+        raise StepError(f"{error} The network is as it was before.") from None
+    return [
+        *messages,
+        f"network change pending: rolled back in {arming.LIMIT_S} s unless confirmed",
+    ]
 
 
 def _prepare(
@@ -72,17 +74,15 @@ def _tidy(manifest: Manifest, configs: Mapping[str, LinkConfig], released: Seque
         if not entries or name not in links_now:
             continue
         config = configs.get(name, LinkConfig(addresses=[], mtu=None))
-        ours, mtu = link.list_our_values(entries), str(entries[0].facts["before"]["mtu"])
+        our_values, mtu = link.list_our_values(entries), str(entries[0].facts["before"]["mtu"])
         for address in links_now[name].ipv4:
-            if address in ours["addresses"] and address not in config["addresses"]:
+            if address in our_values["addresses"] and address not in config["addresses"]:
                 manifest.system.run(["ip", "address", "del", address, "dev", name])
-        if config["mtu"] is None and links_now[name].mtu in ours["mtu"]:
+        if config["mtu"] is None and links_now[name].mtu in our_values["mtu"]:
             manifest.system.run(["ip", "link", "set", "dev", name, "mtu", mtu])
 
 
 def _await_configs(system: System, configs: Mapping[str, LinkConfig]) -> None:
-    deadline = time.monotonic() + SETTLE_S
-    while differences := list_unmet(links.read_links(system), configs):
-        if time.monotonic() > deadline:
-            raise StepError(f"After `netplan apply`: {'; '.join(differences)}.")
-        time.sleep(PAUSE_S)
+    unmet = wait_while(lambda: list_unmet(links.read_links(system), configs), SETTLE_S)
+    if unmet:
+        raise StepError(f"After `netplan apply`: {'; '.join(unmet)}.")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any
 
-from node.host.links import Link
+from node.host.links import HostLink
 from node.host.plain import as_list, as_mapping
 from node.host.system import System
+from node.network.halves import ProbeTarget
 
 # An IPv4 header and an ICMP header.
 PING_OVERHEAD_BYTES = 28
@@ -19,7 +19,14 @@ SMALL_MTU = 1500
 # Over a cable an answer takes less than a millisecond.
 ANSWER_S = 0.5
 INFINIBAND = "/sys/class/infiniband"
-Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class KnownEnds:
+    """Addresses of other nodes, and whose hardware addresses are known: "<node> <interface>"."""
+
+    addresses: tuple[str, ...] = ()
+    macs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,9 @@ class HalfProbe:
     neighbours: tuple[str, ...] = ()
 
 
-def probe_half(system: System, half: Json, links: Mapping[str, Link], want: Json) -> HalfProbe:
+def probe_half(
+    system: System, half: ProbeTarget, links: Mapping[str, HostLink], ends: KnownEnds
+) -> HalfProbe:
     """Ask in the order in which one thing needs the other."""
     link = links.get(half["interface"])
     if link is None:
@@ -53,16 +62,16 @@ def probe_half(system: System, half: Json, links: Mapping[str, Link], want: Json
     )
     if not link.carrier or half["address"] not in result.addresses:
         return result
-    return _probe_peer(system, half, result, want)
+    return _probe_peer(system, half, result, ends)
 
 
-def _probe_peer(system: System, half: Json, result: HalfProbe, want: Json) -> HalfProbe:
+def _probe_peer(system: System, half: ProbeTarget, result: HalfProbe, ends: KnownEnds) -> HalfProbe:
     interface, peer = half["interface"], half["peer_address"]
     sizes = (SMALL_MTU, half["mtu"] or result.mtu)
-    system.probe_neighbours(interface, want["known_addresses"])
+    system.probe_neighbours(interface, ends.addresses)
     with ThreadPoolExecutor(max_workers=len(sizes)) as pool:
         small, jumbo = pool.map(lambda mtu: ping(system, interface, peer, mtu), sizes)
-    neighbours = () if small else match_ends(list_neighbour_macs(system, interface), want["ends"])
+    neighbours = () if small else match_ends(list_neighbour_macs(system, interface), ends.macs)
     return HalfProbe(
         carrier=True,
         mtu=result.mtu,
@@ -101,7 +110,7 @@ def parse_macs(text: str) -> tuple[str, ...]:
     return tuple(sorted({str(mac) for mac in macs if mac}))
 
 
-def match_ends(macs: Sequence[str], ends: Json) -> tuple[str, ...]:
+def match_ends(macs: Sequence[str], ends: Mapping[str, str]) -> tuple[str, ...]:
     """Hardware addresses to the known ends among them. Pure."""
     return tuple(sorted({str(ends[mac]) for mac in macs if mac in ends}))
 
@@ -109,7 +118,7 @@ def match_ends(macs: Sequence[str], ends: Json) -> tuple[str, ...]:
 def _find_route_interface(system: System, address: str) -> str | None:
     result = system.run(["ip", "-j", "route", "get", address])
     try:
-        routes: Sequence[Any] = as_list(json.loads(result.out or "[]"))
+        routes = as_list(json.loads(result.out or "[]"))
     except ValueError:
         return None
     return as_mapping(routes[0]).get("dev") if routes else None

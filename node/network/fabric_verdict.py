@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from node.network.fabric_probe import HalfProbe
+from node.network.halves import LinkHalf
 
-Json = Mapping[str, Any]
-HalfProbes = Sequence[tuple[Json, HalfProbe]]
+HalfProbes = Sequence[tuple[LinkHalf, HalfProbe]]
 SWITCH = "switch"
 
 
@@ -43,13 +42,13 @@ def judge_halves(probes: HalfProbes, ports: Ports, via: str) -> list[LinkVerdict
     return list(verdict_by_cause.values())
 
 
-def _format_half(half: Json) -> str:
+def _format_half(half: LinkHalf) -> str:
     interface, peer_end = half["interface"], f"{half['peer']} {half['peer_interface']}"
     return f"cable {half['cable']}, {half['node']} {interface} to {peer_end}"
 
 
 def _find_cause(
-    half: Json, probe: HalfProbe, probes: HalfProbes, ports: Ports, via: str
+    half: LinkHalf, probe: HalfProbe, probes: HalfProbes, ports: Ports, via: str
 ) -> LinkVerdict | None:
     if not probe.exists:
         missing = f"this node has no interface {half['interface']}; `ip link` lists what it has"
@@ -61,7 +60,7 @@ def _find_cause(
     return _check_own_end(half, probe) or _check_far_end(half, probe, probes, via)
 
 
-def _explain_no_link(half: Json, ports: Ports, via: str) -> LinkVerdict:
+def _explain_no_link(half: LinkHalf, ports: Ports, via: str) -> LinkVerdict:
     port = parse_port(half["interface"])
     twin = next((interface for interface in ports.linked if parse_port(interface) == port), None)
     if twin:
@@ -83,7 +82,7 @@ def _explain_no_link(half: Json, ports: Ports, via: str) -> LinkVerdict:
     return LinkVerdict(f"no link: the cable is out at one end{elsewhere}, or {far_end} is off")
 
 
-def _check_own_end(half: Json, probe: HalfProbe) -> LinkVerdict | None:
+def _check_own_end(half: LinkHalf, probe: HalfProbe) -> LinkVerdict | None:
     if probe.route != half["interface"]:
         return LinkVerdict(
             f"the route to {half['peer_address']} leaves by {probe.route}; another network of this "
@@ -103,7 +102,7 @@ def _check_own_end(half: Json, probe: HalfProbe) -> LinkVerdict | None:
 
 
 def _check_far_end(
-    half: Json, probe: HalfProbe, probes: HalfProbes, via: str
+    half: LinkHalf, probe: HalfProbe, probes: HalfProbes, via: str
 ) -> LinkVerdict | None:
     if probe.small is False:
         return _find_wrong_end(half, probe, via) or LinkVerdict(_explain_no_answer(half, probes))
@@ -112,7 +111,7 @@ def _check_far_end(
     return None
 
 
-def _find_wrong_end(half: Json, probe: HalfProbe, via: str) -> LinkVerdict | None:
+def _find_wrong_end(half: LinkHalf, probe: HalfProbe, via: str) -> LinkVerdict | None:
     """Told by whose hardware addresses answer. Of the peer only another port counts, since a node
     answers for all its addresses on any link that hears; behind a switch all links hear."""
     peer, peer_interface = half["peer"], half["peer_interface"]
@@ -131,7 +130,7 @@ def _find_wrong_end(half: Json, probe: HalfProbe, via: str) -> LinkVerdict | Non
     return None
 
 
-def _explain_no_answer(half: Json, probes: HalfProbes) -> str:
+def _explain_no_answer(half: LinkHalf, probes: HalfProbes) -> str:
     peer, peer_interface = half["peer"], half["peer_interface"]
     if _is_twin_answering(half, probes):
         return (
@@ -144,7 +143,7 @@ def _explain_no_answer(half: Json, probes: HalfProbes) -> str:
     )
 
 
-def _is_twin_answering(half: Json, probes: HalfProbes) -> bool:
+def _is_twin_answering(half: LinkHalf, probes: HalfProbes) -> bool:
     return any(
         other_half["cable"] == half["cable"] and other_half["peer"] == half["peer"] and probe.small
         for other_half, probe in probes
@@ -152,7 +151,7 @@ def _is_twin_answering(half: Json, probes: HalfProbes) -> bool:
     )
 
 
-def _explain_lost_jumbo(half: Json, probe: HalfProbe, probes: HalfProbes, via: str) -> str:
+def _explain_lost_jumbo(half: LinkHalf, probe: HalfProbe, probes: HalfProbes, via: str) -> str:
     size = half["mtu"] or probe.mtu
     lost = f"packets of {size} bytes are lost, small ones pass"
     if via != SWITCH:

@@ -1,14 +1,12 @@
-"""An interface against its wish, addresses and MTU, and how that is said. Pure."""
+"""An interface against its configuration, addresses and MTU, and how that is phrased. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from node.host.differences import format_change
-from node.host.links import Link
-
-Json = Mapping[str, Any]
+from node.host.links import HostLink
 
 
 class LinkConfig(TypedDict):
@@ -18,12 +16,21 @@ class LinkConfig(TypedDict):
     mtu: int | None
 
 
-def describe_link(link: Link) -> dict[str, Any]:
-    return {"addresses": link.ipv4, "mtu": link.mtu, "up": link.up, "carrier": link.carrier}
+class LinkReport(TypedDict):
+    """One interface as it is; `up` as the admin set it, `carrier` as the cable says."""
+
+    addresses: list[str]
+    mtu: int
+    up: bool
+    carrier: bool
 
 
-def narrow_to_config(link: Json | None, config: Json) -> dict[str, Any] | None:
-    """The interface in its wish's terms: an address that others added is theirs.
+def describe_link(link: HostLink) -> LinkReport:
+    return LinkReport(addresses=link.ipv4, mtu=link.mtu, up=link.up, carrier=link.carrier)
+
+
+def narrow_to_config(link: LinkReport | None, config: LinkConfig) -> LinkConfig | None:
+    """The interface in its configuration's terms: an address that others added is theirs.
 
     Without a carrier its addresses are not there: the renderer took them away and brings them back
     with the carrier. That is the cable's state, or the far node's, and no drift of this interface.
@@ -35,8 +42,8 @@ def narrow_to_config(link: Json | None, config: Json) -> dict[str, Any] | None:
     return {"addresses": configured, "mtu": None if config["mtu"] is None else link["mtu"]}
 
 
-def list_differences(name: str, have: Json | None, config: Json) -> list[str]:
-    """`have` in the wish's terms."""
+def list_differences(name: str, have: LinkConfig | None, config: LinkConfig) -> list[str]:
+    """`have` in the configuration's terms."""
     if have is None:
         return [f"interface {name} is missing"]
     differences = []
@@ -49,7 +56,7 @@ def list_differences(name: str, have: Json | None, config: Json) -> list[str]:
     return differences
 
 
-def list_unmet(links: Mapping[str, Link], configs: Mapping[str, Json]) -> list[str]:
+def list_unmet(links: Mapping[str, HostLink], configs: Mapping[str, LinkConfig]) -> list[str]:
     """What a link with a cable lacks yet. One without gets its addresses with the cable."""
     return [
         phrase

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 from node.files import yaml_blocks
 from node.host.plain import as_list, as_mapping
+from node.network.link_config import LinkConfig
 
 OUR_FILE = "/etc/netplan/60-sparkform.yaml"
 FOLDER = "/etc/netplan"
@@ -45,14 +45,14 @@ def is_fabric(name: str) -> bool:
     return FABRIC_NAME.fullmatch(name) is not None
 
 
-def build_ethernets(interfaces: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    """What our file says of each interface: {"addresses": [...], "mtu": n or None} each.
+def build_ethernets(interfaces: Mapping[str, LinkConfig]) -> dict[str, dict[str, object]]:
+    """What our file says of each interface.
 
     No DHCP, no router advertisements, no link-local addresses: an address that we do not know of
     would be a second one on the fabric. Optional: boot does not wait for a cable. No renderer: the
     machine's own (NetworkManager on DGX OS) takes it.
     """
-    fixed = {
+    fixed: dict[str, object] = {
         "dhcp4": False,
         "dhcp6": False,
         "accept-ra": False,
@@ -70,7 +70,7 @@ def build_ethernets(interfaces: Mapping[str, Mapping[str, Any]]) -> dict[str, di
 
 
 def render_file(
-    our_ethernets: Mapping[str, Mapping[str, Any]], current: str | None = None
+    our_ethernets: Mapping[str, Mapping[str, object]], current: str | None = None
 ) -> tuple[str, list[yaml_blocks.BlockEdit]]:
     """Our file, and its parts as edits, should others write to it. What others have written to it
     already stays in it."""
@@ -86,34 +86,35 @@ def render_file(
 
 def _merge_foreign_entries(text: str, current: str | None) -> str:
     try:
-        theirs = as_mapping(as_mapping(yaml_blocks.load(current or "")).get("network"))
+        network = as_mapping(as_mapping(yaml_blocks.load(current or "")).get("network"))
     except ValueError:
         return text
     links = {
         name: entry
-        for name, entry in as_mapping(theirs.get("ethernets")).items()
+        for name, entry in as_mapping(network.get("ethernets")).items()
         if not is_fabric(name)
     }
     foreign = {
-        name: entry for name, entry in theirs.items() if name not in ("version", "ethernets")
+        name: entry for name, entry in network.items() if name not in ("version", "ethernets")
     }
     if not links and not foreign:
         return text
     import yaml
 
-    ours = as_mapping(as_mapping(yaml_blocks.load(text))["network"])
-    merged = {**ours, **foreign, "ethernets": {**ours["ethernets"], **links}}
+    our_network = as_mapping(as_mapping(yaml_blocks.load(text))["network"])
+    ethernets = {**our_network["ethernets"], **links}
+    merged = {**our_network, **foreign, "ethernets": ethernets}
     return HEADER + yaml.safe_dump({"network": merged}, sort_keys=False)
 
 
-def _render_block(name: str, settings: Mapping[str, Any]) -> str:
+def _render_block(name: str, settings: Mapping[str, object]) -> str:
     import yaml
 
     body = yaml.safe_dump({name: dict(settings)}, sort_keys=False)
     return "".join(f"    {line}\n" for line in body.splitlines())
 
 
-def parse_our_ethernets(text: str | None) -> dict[str, Any]:
+def parse_our_ethernets(text: str | None) -> dict[str, object]:
     """What our file says of fabric interfaces; empty where it is missing or damaged."""
     try:
         tree = yaml_blocks.load(text or "")
@@ -124,11 +125,11 @@ def parse_our_ethernets(text: str | None) -> dict[str, Any]:
 
 
 def find_claims(
-    path: str, text: str, macs: Mapping[str, str], ours: Iterable[str]
+    path: str, text: str, macs: Mapping[str, str], interfaces: Iterable[str]
 ) -> list[NetplanClaim]:
-    """What one file of another writer says of `ours`. `macs`: every interface of the machine with
-    its hardware address, for entries that match by pattern or address."""
-    our_interfaces = set(ours)
+    """What one file of another writer says of our interfaces. `macs`: every interface of the
+    machine with its hardware address, for entries that match by pattern or address."""
+    our_interfaces = set(interfaces)
     try:
         network = as_mapping(yaml_blocks.get_value(yaml_blocks.load(text), ["network"]))
     except ValueError as error:
@@ -144,18 +145,18 @@ def find_claims(
     return ethernet_claims + _find_combined_claims(path, network, our_interfaces)
 
 
-def narrow_claim(claim: NetplanClaim, ours: set[str]) -> NetplanClaim | None:
-    """The claim as far as it is about `ours`; None where it is not. One that is about other
+def narrow_claim(claim: NetplanClaim, our_interfaces: set[str]) -> NetplanClaim | None:
+    """The claim as far as it is about our interfaces; None where it is not. One that is about other
     interfaces too cannot be cut out: they would lose their settings."""
-    outside = sorted(set(claim.interfaces) - ours)
+    outside = sorted(set(claim.interfaces) - our_interfaces)
     if set(claim.interfaces) <= set(outside):
         return None
     too = f"it is about {', '.join(outside)} too" if outside else None
-    inside = tuple(interface for interface in claim.interfaces if interface in ours)
+    inside = tuple(interface for interface in claim.interfaces if interface in our_interfaces)
     return NetplanClaim(claim.path, claim.key, inside, claim.obstacle or too)
 
 
-def match_interfaces(ident: str, entry: Mapping[str, Any], macs: Mapping[str, str]) -> set[str]:
+def match_interfaces(ident: str, entry: Mapping[str, object], macs: Mapping[str, str]) -> set[str]:
     """The interfaces that an entry is about: by its `match`, else by its own name."""
     match = as_mapping(entry.get("match"))
     if not match:
@@ -171,7 +172,7 @@ def match_interfaces(ident: str, entry: Mapping[str, Any], macs: Mapping[str, st
 
 
 def _find_combined_claims(
-    path: str, network: Mapping[str, Any], our_interfaces: set[str]
+    path: str, network: Mapping[str, object], our_interfaces: set[str]
 ) -> list[NetplanClaim]:
     combined_claims = []
     for kind in COMBINING_KINDS:

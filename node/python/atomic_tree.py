@@ -1,9 +1,9 @@
-"""A tree that is made out of sight and shows itself by a link once it is whole.
+"""A tree that is built out of sight and installed by a link once it is complete.
 
     /opt/sparkform/vllm -> /opt/sparkform/trees/native_venv-1f0c33d2
 
-A virtual environment holds its own path, so it is made where it stays and not renamed afterwards.
-An unfinished tree is seen by nobody, and the next run goes on with it.
+A virtual environment contains its own path, so it is built where it stays and never renamed. An
+unfinished tree is used by nothing, and the next run continues it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BuildTree = Callable[[str], list[str]]
 
 @dataclass(frozen=True)
 class InstalledTree:
-    """What stands at a path: nothing, a tree of this step's own, or something of others."""
+    """What is at a path: nothing, a tree of this step, or something of others."""
 
     path: str
     target: str | None
@@ -33,7 +33,7 @@ class InstalledTree:
 
     @property
     def folder(self) -> str:
-        """Where its files lie."""
+        """The folder with its files."""
         return self.target or self.path
 
     @property
@@ -42,7 +42,7 @@ class InstalledTree:
 
 
 def find_tree(system: System, step: str, path: str) -> InstalledTree:
-    """What is at the path, by what `step` recorded."""
+    """What is at the path, by what the manifest has of `step`."""
     target = system.read_link(path)
     targets = [
         entry.facts["target"] for entry in Manifest(system, step, "").list_for(symlink.KIND, path)
@@ -52,22 +52,22 @@ def find_tree(system: System, step: str, path: str) -> InstalledTree:
 
 
 def get_tree_folder(step: str, recipe: str) -> str:
-    """Where the tree of a recipe lies: another recipe never builds into it. Pure."""
+    """The folder of a recipe's tree; each recipe has another. Pure."""
     return f"{TREES}/{step}-{hashlib.sha256(recipe.encode()).hexdigest()[:DIGITS]}"
 
 
 def install_tree(
-    journal: Manifest, path: str, recipe: str, subfolder: str, build: BuildTree
+    manifest: Manifest, path: str, recipe: str, subfolder: str, build: BuildTree
 ) -> list[str]:
-    """Build the recipe's tree, show it at `path`, then drop the trees that it replaces.
+    """Build the recipe's tree, link it at `path`, then remove the trees that it replaces.
 
     `inside` is the part of the tree that the link points to, with its slash; "" for the whole.
-    Raises Refusal where others have put something at the path.
+    Raises StepError where others have put something at the path.
     """
-    if find_tree(journal.system, journal.step, path).is_foreign:
-        raise StepError(f"{path} was made by others and is left as it is; move it away first.")
-    target = get_tree_folder(journal.step, recipe)
-    tree.make(journal, target)
+    if find_tree(manifest.system, manifest.step, path).is_foreign:
+        raise StepError(f"{path} was not made by sparkform and stays as it is; move it away first.")
+    target = get_tree_folder(manifest.step, recipe)
+    tree.make(manifest, target)
     messages = build(target)
-    messages += symlink.ensure(journal, path, f"{target}{subfolder}")
-    return messages + tree.remove_others(journal, target)
+    messages += symlink.ensure(manifest, path, f"{target}{subfolder}")
+    return messages + tree.remove_others(manifest, target)

@@ -1,4 +1,4 @@
-"""Python packages: what a lock names and what a folder of them holds. Pure but for `installed`.
+"""Python packages: those of a lock and those in a folder. Pure but for `list_installed`.
 
 A lock has one line a package, `name==version --hash=sha256:...` (pip's requirements format); lines
 that begin with `#` are comments.
@@ -19,12 +19,12 @@ INSTALLER = "INSTALLER"
 TOOLS = frozenset({"pip"})
 
 NAMED_LIMIT = 5
-"""Packages that are named when more of them differ."""
+"""How many packages are named where more differ."""
 
 
 @dataclass(frozen=True)
 class InstalledPackages:
-    """Packages by name, and the metadata folders of those that were left half installed."""
+    """Versions by name, and the metadata folders of packages whose installation was interrupted."""
 
     versions: Mapping[str, str]
     unfinished: tuple[str, ...] = ()
@@ -48,13 +48,13 @@ def parse_version(line: str) -> str:
 
 
 def render_lock(package_versions: Mapping[str, str]) -> str:
-    """What was found, as lines of a lock without hashes."""
+    """Versions as lines of a lock without hashes."""
     return "".join(f"{name}=={package_versions[name]}\n" for name in sorted(package_versions))
 
 
 def list_installed(system: System, folder: str) -> InstalledPackages:
     """The packages in a folder, by the names of their metadata folders alone: thousands of files
-    are not read at every look."""
+    are not read at every observation."""
     package_versions, unfinished = {}, []
     for name in system.list_names(folder):
         if not name.endswith(INFO):
@@ -79,7 +79,7 @@ def has_pip(system: System, folder: str) -> bool:
 
 
 def format_differences(have: str, want: str) -> list[str]:
-    """One for each package that differs, the first few; a new lock may change a hundred."""
+    """A phrase for each package that differs, the first few; a new lock may change a hundred."""
     installed_versions, locked_versions = parse_versions(have), parse_versions(want)
     phrases = [
         f"{name} is {installed_versions.get(name, 'missing')}, will be {locked_versions[name]}"
@@ -99,10 +99,10 @@ def format_differences(have: str, want: str) -> list[str]:
 
 
 def _normalize_name(text: str) -> str:
-    """Names are compared in the form of PEP 503."""
+    """The name in the form of PEP 503."""
     return re.sub(r"[-_.]+", "-", text.strip()).lower()
 
 
 def _normalize_version(text: str) -> str:
-    """Leading zeros of a number mean nothing (PEP 440); wheels drop them or not."""
+    """Without leading zeros of numbers, which mean nothing (PEP 440) and which some wheels drop."""
     return re.sub(r"(?<![\d.])0+(?=\d)|(?<=\.)0+(?=\d)", "", text.strip().lower())

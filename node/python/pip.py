@@ -1,4 +1,4 @@
-"""pip of a virtual environment, held to a lock: every file must have the digest that it names.
+"""pip of a virtual environment, with a lock: every file must have the digest that it names.
 
 Where the files come from is pip's own matter: the index of its configuration (/etc/pip.conf), which
 may be a mirror, or a folder (`no-index`, `find-links`) on a node that reaches none.
@@ -22,11 +22,11 @@ INSTALL = (
     *("--progress-bar", "off", "--quiet"),
 )
 DIES_WITH_US = ("setpriv", "--pdeathsig", "KILL")
-"""The kernel ends pip with the program that started it: a killed run frees the node's lock, and the
-next one must not meet a pip in the same folder (prctl(2), PR_SET_PDEATHSIG)."""
+"""The kernel ends pip with the program that started it: a killed run frees the node's lock, and no
+pip of it may work on in the same folder (prctl(2), PR_SET_PDEATHSIG)."""
 
 BATCH_LINES = 12
-"""Lines of a lock that are fetched at once: what a killed run has to fetch again."""
+"""Lines of a lock that are installed at once: what a killed run has to fetch again."""
 
 FETCH_LIMIT_S = 3600.0
 REMOVE_LIMIT_S = 300.0
@@ -35,7 +35,7 @@ REMOVE_LIMIT_S = 300.0
 def install(
     system: System, python: str, lines: Sequence[str], target: str | None = None
 ) -> list[str]:
-    """Install these lines of a lock, part by part, and say so as it goes. Raises Refusal."""
+    """Install these lines of a lock in batches, and print the progress. Raises StepError."""
     installed_count = 0
     for batch in split_batches(lines):
         _run_pip(
@@ -46,7 +46,7 @@ def install(
             "\n".join(batch) + "\n",
         )
         installed_count += len(batch)
-        print_now(f"{installed_count} of {len(lines)} packages are there")
+        print_now(f"installed {installed_count} of {len(lines)} packages")
     return [f"{len(lines)} packages installed"] if lines else []
 
 
@@ -58,7 +58,7 @@ def uninstall(system: System, python: str, names: Sequence[str]) -> list[str]:
 
 
 def split_batches(lines: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Pure."""
+    """Batches of BATCH_LINES lines. Pure."""
     for start in range(0, len(lines), BATCH_LINES):
         yield lines[start : start + BATCH_LINES]
 

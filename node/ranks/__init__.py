@@ -1,1 +1,1 @@
-"""The engines that run on a node: containers and units by their labels and names, their logs."""
+"""The ranks that run on a node: containers and units by their labels, and their logs."""

@@ -3,56 +3,59 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import TypedDict
 
 from node.errors import StepError
 from node.facts import memory, ports
-from node.host.plain import as_list, as_mapping
 from node.host.system import System
+from node.host.waiting import PAUSE_S, wait_until, wait_while
 
 # The driver gives an engine's memory back in pieces after its end.
 MEMORY_LIMIT_S = 60.0
 STEADY_KIB = 128 * 1024
 PORT_LIMIT_S = 10.0
-PAUSE_S = 0.5
 ANY_ADDRESS = ("0.0.0.0", "::", "*")
+
+
+class PortDemand(TypedDict):
+    number: int
+    address: str
+    purpose: str
 
 
 def await_memory(system: System) -> None:
     """Until available memory grows no more; at most a minute, after which the engine's own check
     decides."""
-    deadline, available_before = time.monotonic() + MEMORY_LIMIT_S, _read_available_kib(system)
-    while time.monotonic() < deadline:
-        time.sleep(PAUSE_S)
-        available_now = _read_available_kib(system)
-        if available_now - available_before < STEADY_KIB:
-            return
-        available_before = available_now
+    readings = [_read_available_kib(system)]
+
+    def is_steady() -> bool:
+        readings.append(_read_available_kib(system))
+        return readings[-1] - readings[-2] < STEADY_KIB
+
+    time.sleep(PAUSE_S)
+    wait_until(is_steady, MEMORY_LIMIT_S)
 
 
-def require_ports(system: System, port_uses: Iterable[Mapping[str, Any]]) -> None:
-    """Raises StepError that names who holds which. A use: number, address and purpose."""
-    deadline, uses = time.monotonic() + PORT_LIMIT_S, list(port_uses)
-    while conflicts := _list_conflicts(system, uses):
-        if time.monotonic() > deadline:
-            raise StepError("\n".join(conflicts))
-        time.sleep(PAUSE_S)
+def require_ports(system: System, port_uses: Iterable[PortDemand]) -> None:
+    """Raises StepError that names who holds which."""
+    uses = list(port_uses)
+    conflicts = wait_while(lambda: _list_conflicts(system, uses), PORT_LIMIT_S)
+    if conflicts:
+        raise StepError("\n".join(conflicts))
 
 
-def _list_conflicts(system: System, uses: list[Mapping[str, Any]]) -> list[str]:
+def _list_conflicts(system: System, uses: list[PortDemand]) -> list[str]:
     if not uses:
         return []
     listening = system.run(["ss", "-H", "-l", "-n", "-t", "-u", "-p"]).out
-    sockets = [as_mapping(socket) for socket in as_list(ports.parse(listening))]
-    tcp_sockets = [socket for socket in sockets if socket.get("protocol") == "tcp"]
+    tcp_sockets = [socket for socket in ports.parse(listening) if socket["protocol"] == "tcp"]
     return [
-        f"Port {use['number']} ({use['purpose']}) is held by {socket.get('process') or 'somebody'} "
-        f"at {socket.get('address')}: `sudo ss -lntp` shows it; end it, or choose another port."
+        f"Port {use['number']} ({use['purpose']}) is held by {socket['process'] or 'a process'} "
+        f"at {socket['address']}: `sudo ss -lntp` shows it; end it, or choose another port."
         for use in uses
         for socket in tcp_sockets
-        if socket.get("port") == use["number"]
-        and _overlaps(str(socket.get("address")), use["address"])
+        if socket["port"] == use["number"] and _overlaps(socket["address"], use["address"])
     ]
 
 
@@ -67,6 +70,4 @@ def _overlaps(address: str, other_address: str) -> bool:
 
 
 def _read_available_kib(system: System) -> int:
-    fields = as_mapping(memory.parse(system.read("/proc/meminfo") or "", ""))
-    available = fields.get("available_kib")
-    return available if isinstance(available, int) else 0
+    return memory.parse(system.read("/proc/meminfo") or "", "")["available_kib"]

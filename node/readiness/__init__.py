@@ -1,1 +1,1 @@
-"""Waiting for a service to answer: watched, judged, and ended safely where it cannot."""
+"""The wait until a service answers: watched, judged, and ended where it cannot answer."""

@@ -12,10 +12,11 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from dataclasses import fields as dataclass_fields
 from typing import Any
 
 from node.readiness.failure import StartFailure
@@ -149,9 +150,10 @@ def _read_line(connection: socket.socket) -> bytes:
     return data
 
 
-def _parse_failure(fields: dict[str, Any]) -> StartFailure:
+def _parse_failure(fields: Mapping[str, object]) -> StartFailure:
     """Raises ValueError where it is not one."""
-    try:
-        return StartFailure(**fields)
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+    names = {field.name for field in dataclass_fields(StartFailure)}
+    if set(fields) != names:
+        raise ValueError("of another version")
+    values: Any = fields
+    return StartFailure(**values)

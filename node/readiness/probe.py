@@ -14,7 +14,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 PAUSE_S = 1.0
 CONNECT_TIMEOUT_S = 2.0
@@ -93,7 +92,7 @@ def start(completion_request: CompletionRequest, is_witness: bool) -> Completion
 
 def request_completion(completion_request: CompletionRequest) -> CompletionReply:
     """One token, by chat, or by plain completion where the model has no chat template."""
-    body: dict[str, Any] = {"model": completion_request.served_name, "max_tokens": 1}
+    body: dict[str, object] = {"model": completion_request.served_name, "max_tokens": 1}
     chat = {**body, "messages": [{"role": "user", "content": "Hi"}]}
     reply = _send_request(
         completion_request, "/v1/chat/completions", chat, completion_request.timeout_s
@@ -129,7 +128,7 @@ def _witness(completion_request: CompletionRequest) -> CompletionReply:
 def _send_request(
     completion_request: CompletionRequest,
     path: str,
-    body: Mapping[str, Any] | None,
+    body: Mapping[str, object] | None,
     timeout_s: float,
 ) -> CompletionReply:
     headers = {"Content-Type": "application/json"}

@@ -1,12 +1,6 @@
 """What `doctor` asks of a node's engines: which ranks are there, how dead ones ended, one token.
 
-request: {"services": [{"service", "asks", "served_name", "bind", "address", "port", "key_file",
-"swarm_names"}]}. `asks` where this node is to ask for the token, at `bind`, or where that means all
-addresses at `address`; null: the one behind the default route. `swarm_names`: this node's manager
-is asked why they do not run. The answer: {service: {"ranks": [{"kind", "name", "rank", "token",
-"alive", "ending", "last"}], "completion": null or {"url", "status", "text", "took_s"},
-"not_placed": {Swarm name: why}, "kept": [paths]}}; "unknown" beside "ranks" where Docker does not
-answer: why there may be others.
+request: {"services": [ServiceQuery]}.
 """
 
 from __future__ import annotations
@@ -15,7 +9,7 @@ import ipaddress
 import socket
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 from node.host.plain import as_list
 from node.host.system import System
@@ -31,35 +25,73 @@ ASK_TIMEOUT_S = 3.5
 UNREACHABLE_ADDRESS = ("192.0.2.1", 9)
 """An address of nobody (RFC 5737): the way there is the default route. Nothing is sent."""
 
-Json = Mapping[str, Any]
+
+class ServiceQuery(TypedDict):
+    """`asks` where this node is to ask for the token, at `bind`, or where that means all addresses
+    at `address`; null: the one behind the default route. `swarm_names`: this node's manager is
+    asked why they do not run."""
+
+    service: str
+    asks: bool
+    served_name: str
+    bind: str
+    address: str | None
+    port: int
+    key_file: str
+    swarm_names: list[str]
 
 
-def query(system: System, request: Json) -> dict[str, Any]:
-    """Empty where nothing is asked."""
-    return {
-        service_request["service"]: _query_service(system, service_request)
-        for service_request in as_list(request.get("services"))
-    }
+class RankAnswer(TypedDict):
+    """`ending` and the `last` lines are of a rank that has ended."""
+
+    kind: str
+    name: str
+    rank: int | None
+    token: str
+    alive: bool
+    ending: str | None
+    last: list[str]
 
 
-def _query_service(system: System, request: Json) -> dict[str, Any]:
-    service = str(request["service"])
+class CompletionAnswer(TypedDict):
+    url: str
+    status: int
+    text: str
+    took_s: float
+
+
+class ServiceAnswer(TypedDict):
+    """`unknown`: why there may be other ranks, where Docker does not answer. `not_placed`: why, by
+    Swarm name. `kept`: paths of kept logs."""
+
+    ranks: list[RankAnswer]
+    unknown: str | None
+    completion: CompletionAnswer | None
+    not_placed: dict[str, str]
+    kept: list[str]
+
+
+def query(system: System, request: Mapping[str, object]) -> dict[str, ServiceAnswer]:
+    """By service; empty where nothing is asked."""
+    services: list[ServiceQuery] = as_list(request.get("services"))
+    return {service["service"]: _query_service(system, service) for service in services}
+
+
+def _query_service(system: System, request: ServiceQuery) -> ServiceAnswer:
+    service = request["service"]
     secrets = log_archive.read_secrets(system, service)
-    found = find_local_ranks(system, service)
-    unknown = {} if found.unknown is None else {"unknown": found.unknown}
+    local = find_local_ranks(system, service)
+    folder = log_archive.get_folder(service)
     return {
-        "ranks": [_describe_rank(system, rank, secrets) for rank in found.ranks if rank.is_started],
-        **unknown,
+        "ranks": [_describe_rank(system, rank, secrets) for rank in local.ranks if rank.is_started],
+        "unknown": local.unknown,
         "completion": _request_completion(system, request, secrets) if request["asks"] else None,
         "not_placed": _list_not_placed(system, request["swarm_names"]),
-        "kept": [
-            f"{log_archive.get_folder(service)}/{name}"
-            for name in log_archive.list_logs(system, service)
-        ],
+        "kept": [f"{folder}/{name}" for name in log_archive.list_logs(system, service)],
     }
 
 
-def _describe_rank(system: System, rank: Rank, secrets: tuple[str, ...]) -> dict[str, Any]:
+def _describe_rank(system: System, rank: Rank, secrets: tuple[str, ...]) -> RankAnswer:
     lines = read_log(system, rank) if rank.has_ended else []
     return {
         "kind": rank.kind,
@@ -72,7 +104,9 @@ def _describe_rank(system: System, rank: Rank, secrets: tuple[str, ...]) -> dict
     }
 
 
-def _request_completion(system: System, request: Json, secrets: tuple[str, ...]) -> dict[str, Any]:
+def _request_completion(
+    system: System, request: ServiceQuery, secrets: tuple[str, ...]
+) -> CompletionAnswer:
     key = (system.read(request["key_file"]) or "").strip()
     url = f"http://{_get_host(request)}:{request['port']}"
     started_s = time.monotonic()
@@ -86,7 +120,7 @@ def _request_completion(system: System, request: Json, secrets: tuple[str, ...])
     }
 
 
-def _get_host(request: Json) -> str:
+def _get_host(request: ServiceQuery) -> str:
     bind = ipaddress.ip_address(request["bind"])
     if bind.is_unspecified:
         return str(request["address"] or find_own_address())

@@ -23,7 +23,7 @@ class RankEndpoint:
 
 @dataclass(frozen=True)
 class WatchTarget:
-    """A service and its members by rank. `here` is this node's own member.
+    """A service and its ranks. `local_rank` is that of this node.
 
     `url` is the API's public address without a path. `key_file` holds the API's key, on the node
     of rank 0 only. `over_rdma`: several ranks that are to talk over RDMA.
@@ -61,16 +61,15 @@ class WatchTarget:
 
 
 def parse(want: Mapping[str, Any], node: str) -> WatchTarget:
-    """Raises KeyError where the want is of another version, or names no member of this node."""
-    members = tuple(_parse_rank(rank) for rank in want["members"])
-    local_ranks = {rank.node: rank for rank in members}[node]
+    """Raises KeyError where the want is of another version, or names no rank of this node."""
+    ranks = tuple(map(_parse_rank, want["members"]))
     return WatchTarget(
         service=want["service"],
         token=want["token"],
         engine=want["engine"],
         runtime=want["runtime"],
-        ranks=members,
-        local_rank=local_ranks,
+        ranks=ranks,
+        local_rank={rank.node: rank for rank in ranks}[node],
         url=want["url"],
         served_name=want["served_name"],
         ready_timeout_s=float(want["ready_timeout_s"]),
@@ -80,6 +79,6 @@ def parse(want: Mapping[str, Any], node: str) -> WatchTarget:
     )
 
 
-def _parse_rank(member: Mapping[str, Any]) -> RankEndpoint:
-    name = member.get("container") or member.get("unit") or ""
-    return RankEndpoint(int(member["rank"]), member["node"], name, member["management_address"])
+def _parse_rank(rank: Mapping[str, Any]) -> RankEndpoint:
+    name = rank.get("container") or rank.get("unit") or ""
+    return RankEndpoint(rank["rank"], rank["node"], name, rank["management_address"])

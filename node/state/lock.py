@@ -13,6 +13,7 @@ from node.errors import StepError
 from node.host.output import is_unread
 from node.host.paths import LOCK, STATE
 from node.host.system import System
+from node.host.waiting import wait_while
 
 # A dockerd restart may take two minutes and a network change half of one.
 WAIT_S = 180.0
@@ -61,9 +62,7 @@ def hold(
 
 def await_release(system: System, limit_s: float) -> None:
     """Wait until nobody holds the lock, or for `limit_s`. Takes nothing and makes nothing."""
-    deadline = time.monotonic() + limit_s
-    while _is_held(system) and time.monotonic() < deadline:
-        time.sleep(POLL_S)
+    wait_while(lambda: _is_held(system), limit_s, POLL_S)
 
 
 def _is_held(system: System) -> bool:

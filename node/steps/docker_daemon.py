@@ -78,7 +78,7 @@ def observe(system: System, request: Json) -> dict[str, Any]:
     observed: dict[str, Any] = {
         "default_runtime": _find_value(tree, "default-runtime"),
         "runtime_path": _find_value(tree, "runtimes", "nvidia", "path"),
-        "generic_resource": ", ".join(resources[0]) if resources else None,
+        "generic_resource": ", ".join(map(str, as_list(resources[0]))) if resources else None,
         "memlock_bytes": _read_ulimit(tree, "memlock"),
         "stack_bytes": _read_ulimit(tree, "stack"),
         "swarm_resource": toml_top.get_value(system.read(TOOLKIT), "swarm-resource"),

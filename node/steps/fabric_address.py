@@ -116,7 +116,9 @@ def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
     )
 
 
-def _require_applicable(have: Json, want: Json, current_links: Mapping[str, links.Link]) -> None:
+def _require_applicable(
+    have: Json, want: Json, current_links: Mapping[str, links.HostLink]
+) -> None:
     missing = [name for name in want["interfaces"] if name not in current_links]
     if missing:
         raise StepError(f"This node has no interface {', '.join(missing)}; `ip link` lists them.")
@@ -145,7 +147,7 @@ def _plan_files(system: System, have: Json, want: Json) -> list[file.FileChange]
 
 
 def _find_claims(
-    system: System, current_links: Mapping[str, links.Link], names: set[str]
+    system: System, current_links: Mapping[str, links.HostLink], names: set[str]
 ) -> list[netplan.NetplanClaim]:
     macs = {name: link.mac for name, link in current_links.items() if name != "lo"}
     path_by_name = {

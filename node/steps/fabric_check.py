@@ -36,7 +36,7 @@ __all__ = ["apply", "compare", "get_disturbance", "narrow", "observe"]
 
 def observe(system: System, request: Json) -> dict[str, Any]:
     """It has no state of its own; a request for it tries packets (node.network.fabric_query)."""
-    return fabric_query.query_probes(system, request)
+    return {**fabric_query.query_probes(system, request)}
 
 
 def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
@@ -59,10 +59,11 @@ def check_halves(system: System, want: Json) -> list[fabric_verdict.LinkVerdict]
     """One for each half that is not as wanted, as it is seen now."""
     current_links = links.read_links(system)
     halves = want["halves"]
+    ends = fabric_probe.KnownEnds(tuple(want["known_addresses"]), want["ends"])
     with ThreadPoolExecutor(max_workers=max(1, len(halves))) as pool:
         probes = list(
             pool.map(
-                lambda half: fabric_probe.probe_half(system, half, current_links, want), halves
+                lambda half: fabric_probe.probe_half(system, half, current_links, ends), halves
             )
         )
     fabric_links = [link for name, link in sorted(current_links.items()) if netplan.is_fabric(name)]

@@ -24,7 +24,7 @@ def observe(system: System, request: Json) -> dict[str, Any]:
     """It has no state of its own; but who asks for it gets the engines looked at."""
     from node.readiness import query
 
-    return query.query(system, request)
+    return {**query.query(system, request)}
 
 
 def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:

@@ -9,7 +9,6 @@ that left and joined again stands twice in Docker's list: the older entry goes.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,12 +19,12 @@ from node.errors import StepError
 from node.host.differences import format_change
 from node.host.labels import PREFIX
 from node.host.system import System
+from node.host.waiting import wait_while
 from node.state.manifest import Manifest
 
 # Docker gives a task ten seconds to end, an engine may ask for more.
 DRAIN_S = 60.0
 READY_S = 30.0
-PAUSE_S = 0.5
 Json = Mapping[str, Any]
 
 
@@ -86,15 +85,16 @@ def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
 
 def _await_ready(system: System, names: list[str]) -> dict[str, SwarmNodeRecord]:
     """A node that has just joined is ready a moment later. Raises Refusal."""
-    deadline = time.monotonic() + READY_S
-    while True:
-        ready_nodes = _find_current(swarm_nodes.read(system))
-        missing = [name for name in names if name not in ready_nodes]
-        if not missing:
-            return ready_nodes
-        if time.monotonic() > deadline:
-            raise StepError(f"Not in the Swarm, or down: {', '.join(missing)} (`docker node ls`).")
-        time.sleep(PAUSE_S)
+    ready_nodes: dict[str, SwarmNodeRecord] = {}
+
+    def list_missing() -> list[str]:
+        ready_nodes.update(_find_current(swarm_nodes.read(system)))
+        return [name for name in names if name not in ready_nodes]
+
+    missing = wait_while(list_missing, READY_S)
+    if missing:
+        raise StepError(f"Not in the Swarm, or down: {', '.join(missing)} (`docker node ls`).")
+    return ready_nodes
 
 
 def _find_current(nodes: list[SwarmNodeRecord]) -> dict[str, SwarmNodeRecord]:
@@ -130,9 +130,7 @@ def _remove(system: System, node: SwarmNodeRecord) -> list[str]:
 
 
 def _await_drained(system: System, node: SwarmNodeRecord) -> None:
-    deadline = time.monotonic() + DRAIN_S
-    while swarm_nodes.count_tasks(system, node) and time.monotonic() < deadline:
-        time.sleep(PAUSE_S)
+    wait_while(lambda: swarm_nodes.count_tasks(system, node), DRAIN_S)
 
 
 def _get_our_labels(node: SwarmNodeRecord) -> dict[str, str]:

@@ -1,50 +1,80 @@
-"""What is sent: files with sizes and digests, and what the receiver must know of them."""
+"""A bundle: files with sizes and digests, and what the receiver must know of them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
 
 from node.errors import StepError
+from node.host import typed_json
 
 
 @dataclass(frozen=True)
 class Item:
-    """One file: bytes, and its digest as node.digests writes it."""
+    """One file: size in bytes, and its digest as node.host.digests writes it."""
 
     size: int
     digest: str
 
 
 @dataclass(frozen=True)
+class ModelContent:
+    """A model at one commit. `links` are its own file names, and where each of them leads."""
+
+    handle: str
+    commit: str
+    revision: str
+    links: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ImageContent:
+    """An image, saved as a file that is removed with the offer."""
+
+    identity: str
+
+
+@dataclass(frozen=True)
 class Bundle:
-    """`items` by place below `root`; `about` is for the step that receives it."""
+    """`items` by path below `root`; `model` or `image` says what they are."""
 
     name: str
     root: str
     items: Mapping[str, Item]
-    about: Mapping[str, Any] = field(default_factory=dict)
+    model: ModelContent | None = None
+    image: ImageContent | None = None
 
     @property
     def bytes(self) -> int:
         return sum(item.size for item in self.items.values())
 
+    @property
+    def subject(self) -> str:
+        """What a person calls it."""
+        return self.model.handle if self.model else self.name
+
     def to_json(self) -> str:
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(typed_json.to_json(self), sort_keys=True)
 
 
 def parse_bundle(text: str) -> Bundle:
-    return build_from_fields(json.loads(text))
+    """Raises StepError where it is no bundle."""
+    try:
+        return read_bundle(json.loads(text))
+    except ValueError as error:
+        raise StepError(f"Cannot read an offer: {error}") from None
 
 
-def build_from_fields(fields: dict[str, Any]) -> Bundle:
-    """Raises Refusal where a place would lead out of the folder that it is for."""
-    items = {path: Item(**item) for path, item in fields.pop("items").items()}
-    for path in items:
+def read_bundle(value: object) -> Bundle:
+    """Raises StepError where it is no bundle, or a path leads out of the folder."""
+    try:
+        bundle = typed_json.parse(Bundle, value, "bundle")
+    except typed_json.ShapeError as error:
+        raise StepError(f"Cannot read an offer: {error}") from None
+    for path in bundle.items:
         parts = PurePosixPath(path).parts
         if not parts or path.startswith("/") or ".." in parts:
-            raise StepError(f"{fields['name']} holds a file that leads out of its folder: {path}")
-    return Bundle(items=items, **fields)
+            raise StepError(f"{bundle.name} contains a path that leads out of its folder: {path}")
+    return bundle

@@ -1,4 +1,4 @@
-"""The receiver's side of a conversation: signed requests over one kept connection."""
+"""The receiver's side of a transfer: signed requests over one connection that stays open."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ import os
 import socket
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from node.errors import StepError
+from node.host.typed_json import to_json
 from node.transfer import signing
+from node.transfer.messages import TransferRequest
 
 TIMEOUT_S = 30.0
 BUFFER_BYTES = 4 * 1024 * 1024
 
 
 class ConnectionLost(Exception):
-    """The other side does not answer, or went away in the middle."""
+    """The other side does not answer, or closed the connection in the middle."""
 
 
 class TransferClient:
-    """One connection to one address. Not for several threads."""
+    """One connection to one address, for one thread."""
 
     def __init__(self, key: str, address: str, port: int) -> None:
         self._key, self.endpoint = key, f"{address}:{port}"
         self._connection = http.client.HTTPConnection(address, port, timeout=TIMEOUT_S)
 
-    def post(self, route: str, document: Mapping[str, Any]) -> dict[str, Any]:
-        """One JSON answer. Raises Lost; Refusal where one of both sides has not the key."""
-        body = json.dumps(document).encode()
+    def post(self, route: str, request: TransferRequest) -> object:
+        """The JSON answer. Raises ConnectionLost; StepError where the two sides have other keys."""
+        body = json.dumps(to_json(request)).encode()
         response, signature = self._send_request("POST", route, body, {})
         text = self._read_body(response)
         self._check_status(response.status, route)
@@ -39,19 +40,18 @@ class TransferClient:
             response.getheader(signing.HEADER), signing.sign_answer(self._key, signature, text)
         ):
             raise StepError(
-                f"{self.endpoint} answers without the key of this stack; nothing was taken."
+                f"{self.endpoint} answers without this stack's transfer key; nothing was received."
             )
-        answer: dict[str, Any] = json.loads(text)
-        return answer
+        return json.loads(text)
 
     def get_range(self, name: str, path: str, start: int, end: int) -> http.client.HTTPResponse:
-        """The head of an answer whose body is these bytes. Raises Lost."""
-        target = "/file?" + urlencode({"name": name, "place": path}, quote_via=quote)
+        """A response whose body is these bytes, not yet read. Raises ConnectionLost."""
+        target = "/file?" + urlencode({"name": name, "path": path}, quote_via=quote)
         headers = {"Range": f"bytes={start}-{end - 1}"}
         response, _ = self._send_request("GET", target, b"", headers)
         if response.status != HTTPStatus.PARTIAL_CONTENT:
             self._read_body(response)
-            raise ConnectionLost(f"{self.endpoint} has no {path} (status {response.status})")
+            raise ConnectionLost(f"{self.endpoint} does not have {path} (status {response.status})")
         return response
 
     def close(self) -> None:
@@ -83,16 +83,16 @@ class TransferClient:
     def _check_status(self, status: int, route: str) -> None:
         if status == HTTPStatus.FORBIDDEN:
             raise StepError(
-                f"{self.endpoint} does not know this node: its key is of another stack."
+                f"{self.endpoint} denies this node: its transfer key is of another stack."
             )
         if status != HTTPStatus.OK:
             raise ConnectionLost(
-                f"{self.endpoint} does not offer this now ({route}: status {status})"
+                f"{self.endpoint} does not offer this at the moment ({route}: status {status})"
             )
 
 
 def read_into(response: http.client.HTTPResponse, buffer: memoryview) -> int:
-    """Read some bytes; 0 at the end. Raises Lost where the connection breaks."""
+    """Read some bytes; 0 at the end. Raises ConnectionLost where the connection breaks."""
     try:
         return response.readinto(buffer)
     except (OSError, http.client.HTTPException) as error:

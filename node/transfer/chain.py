@@ -1,7 +1,7 @@
-"""Who fetches from whom: each one that joins gets the last one of the chain before it.
+"""Who fetches from whom: each receiver that joins gets the last one of the chain before it.
 
 A chain loads each link once, however many receive; the source sends one copy only. The order is
-that of joining, so nobody needs to know beforehand who will come.
+that of joining, so the receivers need not be known beforehand.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 @dataclass
 class ChainMember:
-    """A receiver: where it serves, from whom it fetches (None: from the source), how far it is."""
+    """A receiver: where it serves, from which one it fetches (None: the source), how far it is."""
 
     name: str
-    addresses: list[str]
+    addresses: tuple[str, ...]
     port: int
     upstream: str | None
     has_all: bool = False
@@ -26,16 +26,16 @@ class ChainMember:
 
 @dataclass
 class Chain:
-    """The receivers of one parcel. All methods may be called by many threads."""
+    """The receivers of one bundle. Safe for many threads."""
 
     members: dict[str, ChainMember] = field(default_factory=dict)
     last_contact_s: float = field(default_factory=time.monotonic)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def join(
-        self, name: str, addresses: list[str], port: int, avoid: Collection[str]
+        self, name: str, addresses: tuple[str, ...], port: int, avoid: Collection[str]
     ) -> ChainMember | None:
-        """From whom `name` fetches; None for the source. `avoid`: those who did not answer it."""
+        """The receiver that `name` fetches from; None: the source. `avoid`: those that failed."""
         with self._lock:
             self.last_contact_s = time.monotonic()
             self.members.pop(name, None)
@@ -52,7 +52,7 @@ class Chain:
             return upstream_member
 
     def mark_complete(self, name: str) -> bool:
-        """Told by a receiver that has all; returns whether nobody fetches from it any more."""
+        """`name` has all; returns whether no other receiver fetches from it any more."""
         with self._lock:
             self.last_contact_s = time.monotonic()
             member = self.members.get(name)
@@ -66,7 +66,7 @@ class Chain:
             return member.has_left
 
     def is_over(self) -> bool:
-        """Whether all who came have what they came for."""
+        """Whether all receivers that joined have all and have left."""
         with self._lock:
             return bool(self.members) and all(member.has_left for member in self.members.values())
 
@@ -81,7 +81,7 @@ class Chain:
         )
 
     def _fetches_from(self, candidate: ChainMember, name: str) -> bool:
-        """Whether the giver itself gets it from `name`, which would be a circle."""
+        """Whether the candidate itself fetches from `name`, which would be a circle."""
         upstream = candidate.upstream
         while upstream is not None:
             if upstream == name:

@@ -1,7 +1,7 @@
-"""Reads along while files come, compares each with its digest, and gives the right ones their name.
+"""Reads files while they arrive, compares each with its digest, and renames those that match.
 
-Reading along takes the bytes out of memory, where they have just been put, and ends with the last
-byte: nothing is read again once all has come.
+This reads the bytes out of memory, where they have just been written, and ends with the last byte:
+nothing is read again once all has arrived.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NOTE_EVERY_S = 2.0
 
 
 class DigestChecks:
-    """One round, beside its streams. Files that are right leave `left`."""
+    """One round, beside its streams. Files with the right digest leave `missing`."""
 
     def __init__(
         self, incoming: IncomingBundle, missing: dict[str, Item], streams: Streams
@@ -33,7 +33,7 @@ class DigestChecks:
         self.mismatched: list[str] = []
 
     def run(self) -> str | None:
-        """Until all is here, or the streams have ended; returns why they ended early."""
+        """Run until all is present or the streams have ended; returns why they ended early."""
         self._streams.start()
         readers = [threading.Thread(target=self._run_reader, daemon=True) for _ in range(READERS)]
         for reader in readers:

@@ -1,7 +1,7 @@
-"""What a node holds of a parcel: all of it, or what has come so far.
+"""The files of a bundle on a node: all of them, or what has arrived so far.
 
-A file is fetched in segments that stand side by side in it. `available` waits for bytes that are
-still to come, so whoever reads along (the next node, the comparison) needs to know nothing else.
+A file is fetched in segments that stand side by side in it. `count_available` waits for
+bytes that are still to come, so readers (the next node, the digests) need to know nothing else.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ WAIT_S = 1.0
 
 
 class ReadableBundle(Protocol):
-    """What a server needs of it."""
+    """What a server needs of a bundle."""
 
     def path(self, path: str) -> Path: ...
     def count_available(self, path: str, offset: int) -> int:
-        """Bytes that can be read from `offset` on; 0 where none will come any more."""
+        """Bytes that can be read from `offset` on; 0 where no more will arrive."""
 
 
 class CompleteBundle:
-    """A parcel that is on the disk as a whole."""
+    """A bundle that is on the disk as a whole."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
@@ -43,7 +43,7 @@ class CompleteBundle:
 
 def count_segments(size: int) -> int:
     """
-    >>> count_segments(0), segments(1), segments(SEGMENT_BYTES + 1)
+    >>> count_segments(0), count_segments(1), count_segments(SEGMENT_BYTES + 1)
     (1, 1, 2)
     """
     return max(1, -(-size // SEGMENT_BYTES))
@@ -54,7 +54,7 @@ def get_segment_size(size: int, index: int) -> int:
 
 
 class IncomingBundle:
-    """A parcel on its way to this node. All methods may be called by many threads."""
+    """A bundle on its way to this node. Safe for many threads."""
 
     def __init__(self, root: Path, items: Mapping[str, Item], finished: set[str]) -> None:
         self._root, self._items = root, items
@@ -68,7 +68,7 @@ class IncomingBundle:
         return self._root / f"notes{UNFINISHED}"
 
     def path(self, path: str) -> Path:
-        """Where its bytes are at this moment."""
+        """The file that has its bytes at this moment."""
         final = self._root / path
         return final if path in self._finished else final.with_name(final.name + UNFINISHED)
 
@@ -76,7 +76,7 @@ class IncomingBundle:
         return self.wait_for_bytes(path, offset, self._over)
 
     def wait_for_bytes(self, path: str, offset: int, over: threading.Event) -> int:
-        """As `available`, for as long as one round of fetching is not over."""
+        """As `count_available`, for as long as one round of fetching is not over."""
         with self._changed:
             while True:
                 available = self._count_readable(path, offset)
@@ -92,7 +92,7 @@ class IncomingBundle:
         return max(0, received[index] - segment_offset) if index < len(received) else 0
 
     def get_received(self, path: str, index: int) -> int:
-        """Bytes of a segment that are here."""
+        """Bytes of a segment that are present."""
         return self._received[path][index]
 
     def add(self, path: str, index: int, count: int) -> None:
@@ -101,7 +101,7 @@ class IncomingBundle:
             self._changed.notify_all()
 
     def finish(self, path: str) -> None:
-        """The file is right: it gets its own name."""
+        """The digest is right: the file gets its own name."""
         with self._changed:
             draft = self.path(path)
             os.replace(draft, self._root / path)
@@ -109,26 +109,26 @@ class IncomingBundle:
             self._changed.notify_all()
 
     def reset(self, path: str) -> None:
-        """The file is wrong: it begins anew."""
+        """The digest is wrong: the file is fetched again."""
         with self._changed:
             self._received[path] = [0] * len(self._received[path])
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Nothing more will come."""
+        """No more bytes will arrive."""
         self._over.set()
         with self._changed:
             self._changed.notify_all()
 
     def count_received(self) -> int:
-        """Bytes that are here already."""
+        """Bytes that are present, of finished and unfinished files."""
         finished_bytes = sum(self._items[path].size for path in self._finished)
         return finished_bytes + sum(
             sum(received) for path, received in self._received.items() if path not in self._finished
         )
 
     def save_progress(self) -> None:
-        """Keep on the disk how far it is, so that a run after a kill goes on from there."""
+        """Save the progress on the disk, so that a run after a kill resumes from there."""
         self._progress_file.parent.mkdir(parents=True, exist_ok=True)
         draft = self._progress_file.with_name(f"new-{self._progress_file.name}")
         draft.write_text(json.dumps(self._received))

@@ -1,70 +1,83 @@
-"""Fetch a parcel from its source or from one that is fetching it, and hand it on meanwhile."""
+"""Fetch a bundle from its source or from another receiver, and serve it to the next meanwhile."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from node.errors import StepError
 from node.host.progress import TransferProgress
-from node.transfer import bundle
-from node.transfer.bundle import Bundle
+from node.host.typed_json import ShapeError, parse
+from node.transfer.bundle import Bundle, read_bundle
 from node.transfer.caller import ConnectionLost, TransferClient
 from node.transfer.checks import DigestChecks
 from node.transfer.holding import IncomingBundle, ReadableBundle
+from node.transfer.messages import DoneAnswer, JoinAnswer, TransferRequest
 from node.transfer.server import TransferServer
 from node.transfer.streams import Sender, Streams
 
+AnswerT = TypeVar("AnswerT")
 LINGER_S = 20.0
-"""A next one that has gone without a word is not waited for any longer."""
+"""A next receiver that is silent is not waited for any longer."""
 PAUSE_S = 0.5
 PATIENCE_S = 60.0
-"""Without a byte for so long, the transfer is given up."""
+"""Without a byte for so long, the transfer fails."""
 
 
 @dataclass(frozen=True)
-class TransferSource:
-    """How to reach the source: its addresses in this node's networks, and the key."""
+class SourceConnection:
+    """How `receiver`, this node, reaches the source: its addresses in our networks, and the key."""
 
-    who: str
+    node: str
     addresses: Sequence[str]
-    own: Sequence[str]
+    own_addresses: Sequence[str]
     port: int
     key: str
-    me: str = field(default_factory=lambda: os.uname().nodename)
+    receiver: str = field(default_factory=lambda: os.uname().nodename)
 
-    def post(self, route: str, **document: object) -> dict[str, Any]:
-        """By the first address that answers. Raises Lost, Refusal."""
+    def post(self, route: str, request: TransferRequest) -> object:
+        """The answer of the first address that answers. Raises ConnectionLost, StepError."""
         failures = []
         for address in self.addresses:
             client = TransferClient(self.key, address, self.port)
             try:
-                return client.post(route, document)
+                return client.post(route, request)
             except ConnectionLost as error:
                 failures.append(str(error))
             finally:
                 client.close()
-        raise ConnectionLost("; ".join(failures) or "no address of it is known")
+        raise ConnectionLost("; ".join(failures) or "it has no known address")
+
+    def query(self, route: str, request: TransferRequest, kind: type[AnswerT]) -> AnswerT:
+        """As `post`, for an answer of that type."""
+        try:
+            return parse(kind, self.post(route, request), "answer")
+        except ShapeError as error:
+            raise StepError(f"Cannot read the answer of {self.node}: {error}") from None
 
 
-def fetch_offer(source: TransferSource, name: str) -> Bundle:
-    """What the source offers under that name. Raises Refusal where it does not answer."""
+def fetch_offer(source: SourceConnection, name: str) -> Bundle:
+    """The bundle that the source offers under that name. Raises StepError."""
     try:
-        return bundle.build_from_fields(source.post("/parcel", name=name))
+        return read_bundle(source.post("/bundle", TransferRequest(name)))
     except ConnectionLost as error:
         raise StepError(f"{name} cannot be fetched: {error}. Run `pulumi up` again.") from None
 
 
 class Receiver:
-    """One parcel on its way to `root`. `has` says which files are right already."""
+    """One bundle on its way to `root`. `is_present` says which files need not be fetched."""
 
     def __init__(
-        self, source: TransferSource, bundle: Bundle, root: Path, is_present: Callable[[str], bool]
+        self,
+        source: SourceConnection,
+        bundle: Bundle,
+        root: Path,
+        is_present: Callable[[str], bool],
     ) -> None:
         self.source, self.bundle, self.key = source, bundle, source.key
         finished = {path for path in bundle.items if is_present(path)}
@@ -79,20 +92,19 @@ class Receiver:
         """Bytes still to come."""
         return self.bundle.bytes - self.incoming.count_received()
 
-    def build_answer(self, what: str, document: Mapping[str, Any]) -> str | None:
-        """Only the source knows the chain."""
+    def build_answer(self, route: str, request: TransferRequest) -> str | None:
+        """Only the source answers: it knows the chain."""
         return None
 
-    def holding(self, name: str, path: str) -> ReadableBundle | None:
+    def find_readable(self, name: str, path: str) -> ReadableBundle | None:
         is_known = name == self.bundle.name and path in self.bundle.items
         return self.incoming if is_known else None
 
     def run(self) -> str:
-        """Returns how much came and how fast. Raises Refusal; what has come stays."""
+        """Returns how much arrived and how fast. Raises StepError; what has arrived stays."""
         servers = self._start_servers()
-        progress = TransferProgress(
-            self._get_subject(), self.bundle.bytes, self.incoming.count_received()
-        )
+        received = self.incoming.count_received()
+        progress = TransferProgress(self.bundle.subject, self.bundle.bytes, received)
         try:
             self._fetch(servers[0].server_address[1], progress)
             self._serve_until_free(servers)
@@ -105,19 +117,16 @@ class Receiver:
         return progress.summarize()
 
     def _start_servers(self) -> list[TransferServer]:
-        """At each own address, with one port for all."""
-        first, *more = (str(IPv4Interface(interface).ip) for interface in self.source.own)
+        """One at each own address, with one port for all."""
+        first, *more = (str(IPv4Interface(interface).ip) for interface in self.source.own_addresses)
         servers = [TransferServer(first, 0, self)]
         servers += [TransferServer(address, servers[0].server_address[1], self) for address in more]
         for server in servers:
             server.start()
         return servers
 
-    def _get_subject(self) -> str:
-        return str(self.bundle.about.get("handle") or self.bundle.name)
-
     def _fetch(self, port: int, progress: TransferProgress) -> None:
-        """Round after round, until all is here and right: a giver may go away in the middle."""
+        """Round after round, until all is present and right: a sender may fail in the middle."""
         missing_before, progress_s = self.count_missing_bytes(), time.monotonic()
         while self.unfinished:
             sender = self._join_chain(port)
@@ -128,49 +137,48 @@ class Receiver:
             if self.count_missing_bytes() < missing_before:
                 missing_before, progress_s = self.count_missing_bytes(), time.monotonic()
             if self.unfinished and time.monotonic() - progress_s > PATIENCE_S:
-                raise StepError(f"{self._get_subject()} does not come from {sender.node}: {reason}")
+                raise StepError(
+                    f"{self.bundle.subject} was not received from {sender.node}: {reason}"
+                )
             time.sleep(PAUSE_S if self.unfinished else 0)
 
     def _check_round(self, sender: Sender, mismatched: Sequence[str]) -> None:
-        """One who did not give all is not asked again; the source gives a file twice at most."""
+        """A receiver that did not send all is avoided; the source may send a wrong file once."""
         if not self.unfinished:
             return
-        if sender.node != self.source.who:
+        if sender.node != self.source.node:
             self._avoided.add(sender.node)
         elif repeated := sorted(self._mismatched_before.intersection(mismatched)):
             raise StepError(
-                f"{', '.join(repeated)} of {self._get_subject()} came from {sender.node} "
-                f"twice with wrong "
-                "contents. Run `pulumi up` again: the source is read and compared, too."
+                f"{', '.join(repeated)} of {self.bundle.subject} arrived from {sender.node} twice "
+                "with wrong digests. Run `pulumi up` again: the source verifies its copy, too."
             )
         else:
             self._mismatched_before |= set(mismatched)
 
     def _join_chain(self, port: int) -> Sender:
-        location = {
-            "addresses": list(self.source.own),
-            "port": port,
-            "avoid": sorted(self._avoided),
-        }
-        name = self.bundle.name
+        source, name = self.source, self.bundle.name
+        request = TransferRequest(
+            name, source.receiver, tuple(source.own_addresses), port, tuple(sorted(self._avoided))
+        )
         try:
-            answer = self.source.post("/join", name=name, who=self.source.me, **location)
+            answer = source.query("/join", request, JoinAnswer)
         except ConnectionLost as error:
-            raise StepError(f"{name}: {self.source.who} has gone: {error}") from None
-        if answer["at"] is None:
-            return Sender(self.source.who, self.source.addresses, self.source.port, self.key)
-        addresses = select_reachable(answer["at"]["addresses"], self.source.own)
+            raise StepError(f"{name}: {source.node} does not answer any more: {error}") from None
+        if answer.node is None:
+            return Sender(source.node, source.addresses, source.port, self.key)
+        addresses = select_reachable(answer.addresses, source.own_addresses)
         if not addresses:
-            self._avoided.add(answer["who"])
+            self._avoided.add(answer.node)
             return self._join_chain(port)
-        return Sender(answer["who"], addresses, answer["at"]["port"], self.key)
+        return Sender(answer.node, addresses, answer.port, self.key)
 
     def _serve_until_free(self, servers: Sequence[TransferServer]) -> None:
-        """Until those who fetch from here have all, too."""
+        """Until the receivers that fetch from here have all, too."""
         while min(server.get_idle_s() for server in servers) < LINGER_S:
             try:
-                document = {"name": self.bundle.name, "who": self.source.me}
-                if self.source.post("/done", **document)["free"]:
+                request = TransferRequest(self.bundle.name, self.source.receiver)
+                if self.source.query("/done", request, DoneAnswer).free:
                     return
             except ConnectionLost:
                 return

@@ -1,8 +1,8 @@
-"""Serves files of parcels, whole or still coming, to those who have the key.
+"""Serves files of bundles, complete or still arriving, to nodes that have the key.
 
-POST /parcel {"name"}              the parcel                               (source)
-POST /join, /done {"name", "who"}  a place in the chain, and leave from it  (source)
-GET  /file?name=N&place=P          bytes, with Range                        (source, receivers)
+POST /bundle {"name"}                   the bundle                        (source)
+POST /join, /done {"name", "receiver"}  enter the chain; leave it         (source)
+GET  /file?name=N&path=P                bytes, with Range                 (source, receivers)
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 from urllib.parse import parse_qs, urlsplit
 
+from node.host.typed_json import parse
 from node.transfer import signing
 from node.transfer.holding import ReadableBundle
+from node.transfer.messages import TransferRequest
 
 RANGE = re.compile(r"bytes=(\d+)-(\d+)")
 BODY_LIMIT_BYTES = 64 * 1024
@@ -27,18 +28,18 @@ SILENCE_S = 60.0
 
 
 class BundleProvider(Protocol):
-    """What a server hands out."""
+    """What a server serves."""
 
     key: str
 
-    def build_answer(self, what: str, document: Mapping[str, Any]) -> str | None:
-        """JSON for /parcel, /join and /done; None where there is none."""
+    def build_answer(self, route: str, request: TransferRequest) -> str | None:
+        """JSON for /bundle, /join and /done; None where there is none."""
 
-    def holding(self, name: str, path: str) -> ReadableBundle | None: ...
+    def find_readable(self, name: str, path: str) -> ReadableBundle | None: ...
 
 
 class TransferServer(ThreadingHTTPServer):
-    """Listens at one address. `idle_s` tells for how long nobody has been sent bytes."""
+    """Listens at one address."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -48,7 +49,7 @@ class TransferServer(ThreadingHTTPServer):
         super().__init__((address, port), TransferHandler)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A receiver that goes away in the middle is its own affair."""
+        """A receiver that disconnects is no error of ours."""
 
     def mark_sent(self) -> None:
         self._sent_s = time.monotonic()
@@ -61,7 +62,7 @@ class TransferServer(ThreadingHTTPServer):
 
 
 class TransferHandler(BaseHTTPRequestHandler):
-    """One connection; several requests on it."""
+    """One connection with any number of requests."""
 
     protocol_version = "HTTP/1.1"
     timeout = SILENCE_S
@@ -75,7 +76,7 @@ class TransferHandler(BaseHTTPRequestHandler):
         query = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         if signature is None:
             return self._refuse(HTTPStatus.FORBIDDEN)
-        self._send_file(query.get("name", ""), query.get("place", ""))
+        self._send_file(query.get("name", ""), query.get("path", ""))
 
     def do_POST(self) -> None:
         content_length = int(self.headers.get("Content-Length") or 0)
@@ -83,13 +84,17 @@ class TransferHandler(BaseHTTPRequestHandler):
         signature = self._verify_signature(body)
         if signature is None:
             return self._refuse(HTTPStatus.FORBIDDEN)
-        text = self._server.provider.build_answer(self.path, json.loads(body))
+        try:
+            request = parse(TransferRequest, json.loads(body), "request")
+        except ValueError:
+            return self._refuse(HTTPStatus.BAD_REQUEST)
+        text = self._server.provider.build_answer(self.path, request)
         if text is None:
             return self._refuse(HTTPStatus.NOT_FOUND)
         self._send_answer(text.encode(), signature)
 
     def _verify_signature(self, body: bytes) -> str | None:
-        """The request's signature; None where it is not of one who has the key."""
+        """The request's signature; None where it is not valid."""
         key, headers = self._server.provider.key, dict(self.headers)
         expected = signing.sign_request(key, self.command, self.path, headers, body)
         return expected if signing.is_valid(headers.get(signing.HEADER), expected) else None
@@ -109,12 +114,12 @@ class TransferHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def _send_file(self, name: str, path: str) -> None:
-        readable = self._server.provider.holding(name, path)
+        readable = self._server.provider.find_readable(name, path)
         byte_range = RANGE.fullmatch(self.headers.get("Range") or "")
         if readable is None or byte_range is None:
             return self._refuse(HTTPStatus.NOT_FOUND)
         start, end = int(byte_range[1]), int(byte_range[2]) + 1
-        # The first bytes may be still to come; a head that promises them must wait for them.
+        # The first bytes may not have arrived yet; a head that promises them must wait for them.
         if not readable.count_available(path, start):
             return self._refuse(HTTPStatus.SERVICE_UNAVAILABLE)
         self.send_response(HTTPStatus.PARTIAL_CONTENT)
@@ -133,4 +138,4 @@ class TransferHandler(BaseHTTPRequestHandler):
                 self._server.mark_sent()
 
     def log_message(self, format: str, *arguments: object) -> None:
-        """The source's unit has nothing to say of each request."""
+        """Requests are not logged."""

@@ -1,4 +1,4 @@
-"""Several streams from one giver at once, over all its addresses, into the places of the files."""
+"""Several streams from one sender at once, over all its addresses, into the files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from node.transfer.caller import ConnectionLost, TransferClient, read_into
 from node.transfer.holding import SEGMENT_BYTES, IncomingBundle, count_segments, get_segment_size
 
 STREAMS_PER_ADDRESS = 4
-"""One Python thread moves some GB/s at most; a Spark's port has two halves of 100 Gb/s each."""
+"""One Python thread moves a few GB/s at most; a Spark's port has two halves of 100 Gb/s each."""
 BUFFER_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Sender:
-    """Who is fetched from, and how it is reached."""
+    """A node to fetch from, and how it is reached."""
 
     node: str
     addresses: Sequence[str]
@@ -35,7 +35,7 @@ class FileSegment:
 
 
 class Streams:
-    """One round of fetching. `lost` says why it ended early."""
+    """One round of fetching. `failure` says why it ended early."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Streams:
         ]
 
     def start(self) -> None:
-        """Make room for every file, and begin."""
+        """Create every file with its size, and start."""
         for path, size in self._sizes.items():
             draft = self._incoming.path(path)
             draft.parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,9 @@ class Streams:
             while start < end and not self.over.is_set():
                 count = read_into(response, buffer[: end - start])
                 if not count:
-                    raise ConnectionLost(f"{client.endpoint} ended in the middle of {task.path}")
+                    raise ConnectionLost(
+                        f"{client.endpoint} closed the connection in the middle of {task.path}"
+                    )
                 _write(handle, buffer[:count], start)
                 start += count
                 self._incoming.add(task.path, task.index, count)

@@ -1,7 +1,8 @@
 """`observe REQUEST`: everything that the control side decides by, as one line of JSON.
 
     {"version": 1, "unix_time_s": 1763712000.5, "facts": {…}, "steps": {step: have},
-     "receipts": {step: text}, "unreadable": [{"what": "fact gpu", "why": "nvidia-smi: not found"}]}
+     "receipts": {step: text}, "next_run": 214748364801,
+     "unreadable": [{"what": "fact gpu", "why": "nvidia-smi: not found"}]}
 
 REQUEST is JSON: {"user", "model_directory", "interfaces", "budget_s", "steps": {step: {…}}}, each
 key optional; a step's observe gets its own mapping over the shared keys. All facts and steps are
@@ -22,17 +23,18 @@ from importlib import import_module
 
 from node import facts
 from node.errors import StepError
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_decimal, to_list, to_mapping, to_text
 from node.host.cached_system import CachedSystem
 from node.host.system import System
 from node.state import claim, lock, receipts
+from node.state.next_run import compute_next_run
 from node.steps import STEPS
 from node.verbs import install
 from node.verbs.self_removal import AGENT
 
 VERSION = 1
-DEFAULT_REQUEST = Request()
+DEFAULT_REQUEST = FactRequest()
 # In the middle of a step there may be no default route, or no dockerd: nothing to decide by. Most
 # steps are done within seconds; a longer one is looked at as it stands.
 SETTLE_SHARE = 0.5
@@ -58,11 +60,11 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     return [json.dumps(json.loads(text.encode("utf-8", "replace")))]
 
 
-def parse_request(raw: Mapping[str, object]) -> Request:
+def parse_request(raw: Mapping[str, object]) -> FactRequest:
     """What is missing or of another type has its default."""
     budget_s = raw.get("budget_s")
     interfaces = [text for text in map(to_text, to_list(raw.get("interfaces"))) if text]
-    return Request(
+    return FactRequest(
         user=to_text(raw.get("user")) or DEFAULT_REQUEST.user,
         model_directory=to_text(raw.get("model_directory")) or DEFAULT_REQUEST.model_directory,
         interfaces=tuple(interfaces),
@@ -71,7 +73,7 @@ def parse_request(raw: Mapping[str, object]) -> Request:
     )
 
 
-def observe(system: System, request: Request) -> dict[str, object]:
+def observe(system: System, request: FactRequest) -> dict[str, object]:
     """The whole document. Never raises for what the machine does."""
     deadline = time.monotonic() + request.budget_s
     lock.await_release(system, request.budget_s * SETTLE_SHARE)
@@ -80,6 +82,7 @@ def observe(system: System, request: Request) -> dict[str, object]:
         **build_fact_readings(FactReader(cached_system, deadline), request),
         **build_step_readings(cached_system, request),
         "receipts": lambda: receipts.read_all(cached_system),
+        "next_run": lambda: compute_next_run(cached_system),
     }
     results = collect_results(readings, deadline)
     values = {result.name: result.value for result in results}
@@ -89,13 +92,14 @@ def observe(system: System, request: Request) -> dict[str, object]:
         "facts": {**_select_prefix(values, "fact "), "claim": values["fact claim"]},
         "steps": _select_prefix(values, "step "),
         "receipts": values["receipts"] or {},
+        "next_run": values["next_run"] or 0,
         "unreadable": [
             {"what": result.name, "why": result.error} for result in results if result.error
         ],
     }
 
 
-def build_fact_readings(context: FactReader, request: Request) -> dict[str, Reading]:
+def build_fact_readings(context: FactReader, request: FactRequest) -> dict[str, Reading]:
     def build(name: str) -> Reading:
         return lambda: import_module(f"node.facts.{name}").read(context, request)
 
@@ -103,7 +107,7 @@ def build_fact_readings(context: FactReader, request: Request) -> dict[str, Read
     return {**readings, "fact claim": lambda: claim.read_owner(context.system)}
 
 
-def build_step_readings(system: System, request: Request) -> dict[str, Reading]:
+def build_step_readings(system: System, request: FactRequest) -> dict[str, Reading]:
     def build(name: str) -> Reading:
         return lambda: STEPS[name].observe(system, build_step_request(request, name))
 
@@ -117,7 +121,7 @@ def _is_instance(step: str) -> bool:
     return ":" in step and step.partition(":")[0] in STEPS
 
 
-def build_step_request(request: Request, step: str) -> dict[str, object]:
+def build_step_request(request: FactRequest, step: str) -> dict[str, object]:
     """The shared keys, and over them what is asked of this step."""
     shared = {
         "user": request.user,

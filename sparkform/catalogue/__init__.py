@@ -1,1 +1,1 @@
-"""Models, hardware, images and presets: data files with a source for each figure."""
+"""Models, hardware, images and known issues: data files with a source for each figure."""

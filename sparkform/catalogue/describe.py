@@ -10,7 +10,7 @@ from sparkform.catalogue import store
 from sparkform.catalogue.store import CatalogueEntry
 from sparkform.errors import InputError, Problem
 from sparkform.models.config_reader import read_shape
-from sparkform.models.config_schema import load_json_object
+from sparkform.models.json_input import load_json_object
 from sparkform.models.model_facts import (
     ShapeFacts,
     derive_quantisation,
@@ -44,7 +44,9 @@ def describe_model(
         raise InputError(
             [
                 Problem(
-                    path="--config, --model-facts", message="exclude each other", remedy="give one"
+                    path="--config, --model-facts",
+                    message="are mutually exclusive",
+                    remedy="give one",
                 )
             ]
         )
@@ -52,7 +54,7 @@ def describe_model(
         return _describe_from_config(name, config, quant)
     if facts:
         return describe_from_facts(name, read_facts(load_json_object(facts), str(facts)), quant)
-    return describe_from_catalogue(store.named(name), quant, by_name=name)
+    return describe_from_catalogue(store.get_entry(name), quant, by_name=name)
 
 
 def describe_row(row: Mapping[str, object]) -> DescribedModel:

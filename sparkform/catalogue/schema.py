@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -39,7 +39,7 @@ class ShapeFigures(FrozenRecord):
 
     source: Source
     verified: bool = True
-    config: dict[str, Any]
+    config: dict[str, object]
 
 
 class PublishedParameters(FrozenRecord):
@@ -85,9 +85,9 @@ class CatalogueModel(FrozenRecord):
     figures: list[ShapeFigures] = Field(min_length=1)
     checkpoints: list[Checkpoint] = Field(min_length=1)
 
-    def merge_config(self) -> dict[str, Any]:
+    def merge_config(self) -> dict[str, object]:
         """All sources' keys together, in the form of a config.json."""
-        merged: dict[str, Any] = {}
+        merged: dict[str, object] = {}
         for figures in self.figures:
             merged.update(figures.config)
         return merged

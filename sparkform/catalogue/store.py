@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sparkform.catalogue.schema import (
     CatalogueModel,
     Checkpoint,
+    FrozenRecord,
     HardwareFigures,
     ImageFigures,
     KnownIssue,
@@ -20,6 +21,7 @@ from sparkform.errors import InputError, Problem
 
 DATA = Path(__file__).parent / "data"
 DEFAULT_HARDWARE = "gb10-128"
+Record = TypeVar("Record", bound=FrozenRecord)
 
 
 class CatalogueEntry(NamedTuple):
@@ -29,26 +31,37 @@ class CatalogueEntry(NamedTuple):
     checkpoint: Checkpoint
 
 
+class StoredModel(NamedTuple):
+    """A model's file, not validated yet: one command needs one model of many."""
+
+    name: str
+    handles: tuple[str, ...]
+    document: Mapping[str, object]
+
+
 @cache
-def _load_model_documents() -> tuple[dict[str, Any], ...]:
-    folder = DATA / "models"
-    paths = sorted((path for path in folder.iterdir()), key=lambda path: path.name)
-    return tuple(json.loads(path.read_text(encoding="utf-8")) for path in paths)
+def _load_models() -> tuple[StoredModel, ...]:
+    paths = sorted((DATA / "models").iterdir(), key=lambda path: path.name)
+    documents = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return tuple(
+        StoredModel(
+            document["name"],
+            tuple(checkpoint["handle"] for checkpoint in document["checkpoints"]),
+            document,
+        )
+        for document in documents
+    )
 
 
 def list_models() -> list[CatalogueModel]:
     """All models, validated."""
-    return [CatalogueModel.model_validate(document) for document in _load_model_documents()]
+    return [CatalogueModel.model_validate(model.document) for model in _load_models()]
 
 
 def list_names() -> list[str]:
-    """Every handle and model name that `find` takes."""
-    handles = [
-        checkpoint["handle"]
-        for document in _load_model_documents()
-        for checkpoint in document["checkpoints"]
-    ]
-    return [*handles, *(document["name"] for document in _load_model_documents())]
+    """Every handle and model name that `find_entry` takes."""
+    handles = [handle for model in _load_models() for handle in model.handles]
+    return [*handles, *(model.name for model in _load_models())]
 
 
 def find_entry(name: str) -> CatalogueEntry | None:
@@ -58,25 +71,23 @@ def find_entry(name: str) -> CatalogueEntry | None:
 
 
 @cache
-def _index_names() -> dict[str, tuple[dict[str, Any], int]]:
+def _index_names() -> dict[str, tuple[StoredModel, int]]:
     """Where each name leads: whole handles first, then models' names, then handles' last parts."""
-    locations: dict[str, tuple[dict[str, Any], int]] = {}
     checkpoints = [
-        (document, index, checkpoint["handle"].lower())
-        for document in _load_model_documents()
-        for index, checkpoint in enumerate(document["checkpoints"])
+        (model, index, handle.lower())
+        for model in _load_models()
+        for index, handle in enumerate(model.handles)
     ]
-    for document, index, handle in checkpoints:
-        locations[handle] = (document, index)
-    for document in _load_model_documents():
-        locations.setdefault(document["name"], (document, 0))
-    for document, index, handle in checkpoints:
-        locations.setdefault(handle.rpartition("/")[2], (document, index))
+    locations = {handle: (model, index) for model, index, handle in checkpoints}
+    for model in _load_models():
+        locations.setdefault(model.name, (model, 0))
+    for model, index, handle in checkpoints:
+        locations.setdefault(handle.rpartition("/")[2], (model, index))
     return locations
 
 
-def named(name: str, path: str = "MODEL") -> CatalogueEntry:
-    """Like `find`. Raises InputError with near names where the catalogue has none."""
+def get_entry(name: str, path: str = "MODEL") -> CatalogueEntry:
+    """As `find_entry`. Raises InputError with near names where the catalogue has none."""
     entry = find_entry(name)
     if entry is None:
         raise InputError([build_unknown_model_problem(name, path)])
@@ -102,39 +113,38 @@ def suggest_names(name: str, known_names: Iterable[str]) -> list[str]:
     return [by_lower[item] for item in difflib.get_close_matches(name.lower(), by_lower, n=3)]
 
 
-def _build_entry(document: dict[str, Any], index: int) -> CatalogueEntry:
-    model = CatalogueModel.model_validate(document)
+def _build_entry(stored: StoredModel, index: int) -> CatalogueEntry:
+    model = CatalogueModel.model_validate(stored.document)
     return CatalogueEntry(model, model.checkpoints[index])
 
 
-def _load_documents(name: str) -> list[dict[str, Any]]:
-    documents: list[dict[str, Any]] = json.loads((DATA / name).read_text(encoding="utf-8"))
-    return documents
+def _load_list(name: str, kind: type[Record]) -> list[Record]:
+    documents = json.loads((DATA / name).read_text(encoding="utf-8"))
+    return [kind.model_validate(document) for document in documents]
 
 
 def get_hardware(name: str = DEFAULT_HARDWARE) -> HardwareFigures:
     """One machine's figures. Raises InputError for a name that the catalogue does not have."""
-    by_name = {document["name"]: document for document in _load_documents("hardware.json")}
+    by_name = {hardware.name: hardware for hardware in list_hardware()}
     if name not in by_name:
         problem = Problem(
             path="--hardware", message="is not known", got=name, allowed=", ".join(by_name)
         )
         raise InputError([problem])
-    return HardwareFigures.model_validate(by_name[name])
+    return by_name[name]
 
 
-def list_hardware() -> list[HardwareFigures]:
-    """Every machine and link that the catalogue has figures of."""
-    return [
-        HardwareFigures.model_validate(document) for document in _load_documents("hardware.json")
-    ]
+@cache
+def list_hardware() -> tuple[HardwareFigures, ...]:
+    """Every machine, link and engine that the catalogue has figures of."""
+    return tuple(_load_list("hardware.json", HardwareFigures))
 
 
 def list_images() -> list[ImageFigures]:
     """The container images with their known properties."""
-    return [ImageFigures.model_validate(document) for document in _load_documents("images.json")]
+    return _load_list("images.json", ImageFigures)
 
 
 def list_known_issues() -> list[KnownIssue]:
     """The defects that the rules and their documents speak of."""
-    return [KnownIssue.model_validate(document) for document in _load_documents("issues.json")]
+    return _load_list("issues.json", KnownIssue)

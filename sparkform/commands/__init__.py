@@ -1,4 +1,4 @@
-"""The `sparkform` command: one module a subcommand, and only the one that is asked for is read."""
+"""The `sparkform` command: one module or folder a subcommand, imported when it is called."""
 
 from __future__ import annotations
 

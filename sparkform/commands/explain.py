@@ -24,9 +24,9 @@ def command(
 
 def _print_story(rule: str) -> None:
     from node.ranks.signatures import load_signatures
-    from sparkform.rules.story import find_story
+    from sparkform.rules.explanation import find_explanation
 
-    story = find_story(rule)
+    story = find_explanation(rule)
     print(f"{story.row.id} ({story.row.severity}; {story.engines})\n")
     print(story.text)
     print("\nSources:")

@@ -1,8 +1,9 @@
-"""What a user declares: `parse_config` and `load_stack` make a Spec or raise every problem."""
+"""What a user declares: a stack file becomes a Declaration or a list of all its problems."""
 
 from __future__ import annotations
 
 from sparkform.config.cluster import Cluster, Expected, Fabric, Node, Swarm, Waiver
+from sparkform.config.declaration import Declaration
 from sparkform.config.effective import FIRST_HOST, EffectiveNode, find_host_address
 from sparkform.config.parse import parse_config
 from sparkform.config.secret_keys import SECRET_KEYS, check_encrypted_blocks
@@ -15,7 +16,6 @@ from sparkform.config.service import (
     TrtllmService,
     VllmService,
 )
-from sparkform.config.spec import Declaration
 from sparkform.config.stack_file import load_stack
 
 __all__ = [

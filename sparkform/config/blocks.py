@@ -3,41 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from sparkform.config.draft import Located, read_section
-from sparkform.config.kinds import SERVICE_NAME
-from sparkform.config.paths import Location, format_path
-from sparkform.config.problems import describe_refusal
-from sparkform.config.section import get_fields_by_key
+from sparkform.config.formatting import Location, format_path
+from sparkform.config.section import Section, get_fields_by_key
 from sparkform.config.service import ENGINES, Service
-from sparkform.config.shape import Refused, choice_shape
+from sparkform.config.values import ServiceName
 from sparkform.errors import Problem
 
-ENGINE = choice_shape(tuple(ENGINES))
+
+class ServiceNames(Section):
+    """The services by their names alone."""
+
+    services: Mapping[ServiceName, object]
 
 
 def read_services(
-    services: Mapping[Any, object],
+    services: Mapping[object, object],
 ) -> tuple[dict[str, Service | None], list[Located]]:
     """All services by name, None for one that could not be read, and every problem."""
     blocks: dict[str, Service | None] = {}
-    located_problems: list[Located] = []
+    _, located_problems = read_section(ServiceNames, {"services": services}, ())
     for name, value in services.items():
         location: Location = ("services", str(name))
-        located_problems += [
-            (location, problem) for problem in _check_service_name(name, format_path(location))
-        ]
         blocks[str(name)], problems = _read_service(value, location)
         located_problems += problems
     return blocks, located_problems
-
-
-def _check_service_name(name: object, path: str) -> Iterator[Problem]:
-    try:
-        SERVICE_NAME.read(name)
-    except Refused as refused:
-        yield describe_refusal(path, f"the name {refused}", SERVICE_NAME, name)
 
 
 def _read_service(value: object, location: Location) -> tuple[Service | None, list[Located]]:
@@ -46,26 +37,13 @@ def _read_service(value: object, location: Location) -> tuple[Service | None, li
     engine = value.get("engine")
     if isinstance(engine, str) and engine in ENGINES:
         block, problems = read_section(ENGINES[engine], value, location)
-        return block, problems + list(_check_key_combinations(value, location))
+        return block, [*problems, *_check_key_combinations(value, location)]
     # Without an engine only the common keys can be judged.
-    engine_keys = {key for model in ENGINES.values() for key in get_fields_by_key(model)} - set(
-        get_fields_by_key(Service)
-    )
-    common = {key: item for key, item in value.items() if key not in engine_keys}
+    common_keys = set(get_fields_by_key(Service))
+    engine_keys = {key for model in ENGINES.values() for key in get_fields_by_key(model)}
+    common = {key: item for key, item in value.items() if key not in engine_keys - common_keys}
     _, problems = read_section(Service, common, location)
-    return None, [
-        _describe_engine_problem(value, location),
-        *problems,
-        *_check_key_combinations(value, location),
-    ]
-
-
-def _describe_engine_problem(value: Mapping[str, object], service_location: Location) -> Located:
-    location = (*service_location, "engine")
-    path = format_path(location)
-    if "engine" not in value:
-        return location, Problem(path=path, message="is missing", allowed=ENGINE.allowed)
-    return location, describe_refusal(path, "is not a known engine", ENGINE, value["engine"])
+    return None, [*problems, *_check_key_combinations(value, location)]
 
 
 def _check_key_combinations(value: Mapping[str, object], location: Location) -> Iterator[Located]:

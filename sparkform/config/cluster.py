@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sparkform.config import kinds
+from sparkform.config import values
 from sparkform.config.section import Section
 
 MOST_NODES = 8
@@ -15,36 +15,36 @@ MOST_NODES = 8
 class Node(Section):
     """One Spark, as declared; `EffectiveNode` is the same with all defaults filled in."""
 
-    name: kinds.NodeName = Field(description="Its name in previews, resources and services.")
-    host: kinds.HostName = Field(
+    name: values.NodeName = Field(description="Its name in previews, resources and services.")
+    host: values.HostName = Field(
         description="Where the machine that runs Pulumi reaches it over SSH."
     )
-    index: kinds.Index | None = Field(
+    index: values.Index | None = Field(
         None,
         description="Sets its fabric addresses: 10 + index is their last part. Give it before "
         "nodes are removed or reordered, so that the others keep theirs.",
         json_schema_extra={"absent": "its position, from 0"},
     )
-    port: kinds.Port = Field(22, description="SSH port.")
-    host_key: kinds.HostKey | None = Field(
+    port: values.Port = Field(22, description="SSH port.")
+    host_key: values.HostKey | None = Field(
         None,
         description="Public host key of its SSH server.",
         json_schema_extra={"absent": "known_hosts is asked"},
     )
-    management_address: kinds.Address | None = Field(
+    management_address: values.Address | None = Field(
         None,
         description="The address by which the nodes reach each other outside the fabric.",
         json_schema_extra={"absent": "the address behind its default route"},
     )
-    user: kinds.UserName | None = Field(
+    user: values.UserName | None = Field(
         None,
         description="Login on this node.",
         json_schema_extra={"absent": "cluster.user"},
     )
-    qsfp_port: kinds.QsfpPort = Field(
+    qsfp_port: values.QsfpPort = Field(
         "auto", description="The QSFP port that the cable is in: 0 is the one next to the RJ45."
     )
-    interfaces: Annotated[tuple[kinds.InterfaceName, ...], Field(min_length=2, max_length=4)] | (
+    interfaces: Annotated[tuple[values.InterfaceName, ...], Field(min_length=2, max_length=4)] | (
         None
     ) = Field(
         None,
@@ -52,17 +52,17 @@ class Node(Section):
         "port; on a ring of port 0, then of port 1.",
         json_schema_extra={"absent": "detected"},
     )
-    memory_gib: kinds.Gibibytes | None = Field(
+    memory_gib: values.Gibibytes | None = Field(
         None,
         description="Overrides the memory that planning counts on, in GiB.",
         json_schema_extra={"absent": "as the node reports"},
     )
-    model_directory: kinds.NodePath | None = Field(
+    model_directory: values.NodePath | None = Field(
         None,
         description="Where this node keeps models.",
         json_schema_extra={"absent": "cluster.modelDirectory"},
     )
-    away: kinds.Flag = Field(
+    away: values.Flag = Field(
         False,
         description="The node is off or out for repair: it is not contacted, what is known of it "
         "stays, and no service may use it.",
@@ -72,16 +72,16 @@ class Node(Section):
 class Fabric(Section):
     """The RoCE network between the nodes."""
 
-    topology: kinds.Topology = Field(
+    topology: values.Topology = Field(
         description="How the QSFP ports are cabled: two nodes directly, three in a ring (port 0 "
         "of each to port 1 of the next), up to eight on a switch, or not at all."
     )
-    pool: kinds.FabricPool = Field(
+    pool: values.FabricPool = Field(
         "192.168.100.0/22",
         description="The addresses of the fabric, cut into 8 equal subnets. It must be free on "
         "all nodes.",
     )
-    mtu: kinds.Mtu | None = Field(
+    mtu: values.Mtu | None = Field(
         None,
         description="Packet size on the fabric interfaces; inherit leaves it as it is.",
         json_schema_extra={"absent": "9000 with direct and ring, inherit with switch and none"},
@@ -91,15 +91,15 @@ class Fabric(Section):
 class Swarm(Section):
     """Docker Swarm over the nodes."""
 
-    enabled: kinds.Flag | None = Field(
+    enabled: values.Flag | None = Field(
         None,
         description="Whether the nodes form a Swarm.",
         json_schema_extra={"absent": "true if some service has runtime swarm"},
     )
-    take_over: kinds.Flag = Field(
+    take_over: values.Flag = Field(
         False, description="Lets a node leave a Swarm that is not ours, to join this one."
     )
-    address_pool: kinds.SwarmPool = Field(
+    address_pool: values.SwarmPool = Field(
         "10.201.0.0/16",
         description="The addresses of Swarm's own networks. It must be free on all nodes.",
     )
@@ -108,13 +108,13 @@ class Swarm(Section):
 class Expected(Section):
     """Version floors that each node is held to."""
 
-    driver: kinds.Version | None = Field(
+    driver: values.Version | None = Field(
         None, description="NVIDIA driver, at least.", json_schema_extra={"absent": "not checked"}
     )
-    cuda: kinds.Version | None = Field(
+    cuda: values.Version | None = Field(
         None, description="CUDA, at least.", json_schema_extra={"absent": "not checked"}
     )
-    dgx_os: kinds.Version | None = Field(
+    dgx_os: values.Version | None = Field(
         None, description="DGX OS release, at least.", json_schema_extra={"absent": "not checked"}
     )
 
@@ -122,30 +122,30 @@ class Expected(Section):
 class Waiver(Section):
     """A mandatory rule that becomes a warning, printed on each run."""
 
-    rule: kinds.RuleName = Field(description="The rule's name.")
-    reason: kinds.Text = Field(description="Why it does not hold here.")
+    rule: values.RuleName = Field(description="The rule's name.")
+    reason: values.Text = Field(description="Why it does not hold here.")
 
 
 class Cluster(Section):
     """The rack."""
 
-    user: kinds.UserName = Field(description="Login on all nodes; it needs sudo without password.")
-    identity_file: kinds.ControlPath | None = Field(
+    user: values.UserName = Field(description="Login on all nodes; it needs sudo without password.")
+    identity_file: values.ControlPath | None = Field(
         None,
         description="Private SSH key, used when the agent has none that fits.",
         json_schema_extra={"absent": "the SSH agent only"},
     )
-    known_hosts_file: kinds.ControlPath | None = Field(
+    known_hosts_file: values.ControlPath | None = Field(
         None,
         description="File of accepted host keys, for nodes without hostKey.",
         json_schema_extra={"absent": "~/.ssh/known_hosts"},
     )
-    proxy_jump: kinds.ProxyJump | None = Field(
+    proxy_jump: values.ProxyJump | None = Field(
         None,
         description="Jump host on the way to the nodes.",
         json_schema_extra={"absent": "the nodes are reached directly"},
     )
-    model_directory: kinds.NodePath = Field(
+    model_directory: values.NodePath = Field(
         "/var/lib/sparkform/models",
         description="Where the nodes keep models; may be an existing cache or an NFS path.",
     )
@@ -158,13 +158,13 @@ class Cluster(Section):
         json_schema_extra={"absent": "topology: none"},
     )
     swarm: Swarm = Field(default_factory=Swarm, description="Docker Swarm over the nodes.")
-    models: tuple[kinds.ModelHandle, ...] = Field(
+    models: tuple[values.ModelHandle, ...] = Field(
         (), description="Models that are fetched and spread ahead, without a service."
     )
-    keep_models: kinds.Flag = Field(
+    keep_models: values.Flag = Field(
         True, description="Whether models that nothing names any more stay on disk."
     )
-    swap_off: kinds.Flag = Field(False, description="Whether swap is switched off on the nodes.")
+    swap_off: values.Flag = Field(False, description="Whether swap is switched off on the nodes.")
     expected: Expected = Field(
         default_factory=Expected, description="Version floors that each node is held to."
     )

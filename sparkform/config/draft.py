@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from sparkform.config.cluster import Fabric, Node, Swarm
 from sparkform.config.effective import resolve_index
-from sparkform.config.paths import Location
+from sparkform.config.formatting import Location
 from sparkform.config.problems import translate_errors
 from sparkform.config.section import Section
 from sparkform.config.service import Service

@@ -1,4 +1,4 @@
-"""From what Pulumi or a stack file holds to a Spec, or to every problem in it at once."""
+"""From what Pulumi or a stack file holds to a Declaration, or to every problem in it at once."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator
 from sparkform.config.blocks import read_services
 from sparkform.config.checks import check_draft
 from sparkform.config.cluster import Cluster
+from sparkform.config.declaration import Declaration
 from sparkform.config.draft import Located, build_draft, read_section
-from sparkform.config.paths import Location
-from sparkform.config.shape import format_value
-from sparkform.config.spec import Declaration
+from sparkform.config.formatting import Location, format_value
 from sparkform.config.unclean import find_unclean_values
 from sparkform.errors import InputError, Problem
 
@@ -19,7 +18,7 @@ MOST_PROBLEMS = 100
 
 
 def parse_config(cluster: object, services: object = None) -> Declaration:
-    """The spec that the values of `sparkform:cluster` and `sparkform:services` declare.
+    """The declaration that the values of `sparkform:cluster` and `sparkform:services` declare.
 
     Both are plain data as YAML or JSON give it; numbers may be floats. No services: the rack only.
     Raises InputError with every problem.

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-import types
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Union, get_args, get_origin
+from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
 from sparkform.config.checks import CHECKS
 from sparkform.config.cluster import Cluster
+from sparkform.config.field_types import describe_allowed, get_field_type
 from sparkform.config.secret_keys import SECRET_KEYS
 from sparkform.config.section import Section, find_section, get_fields_by_key
 from sparkform.config.service import Service, TrtllmService, VllmService
-from sparkform.config.shape import Choice, Shape
 
 HEAD = """\
 # Configuration
@@ -33,25 +31,6 @@ BLOCKS: tuple[tuple[str, type[Section], type[Section] | None], ...] = (
     ("sparkform:services: engine trtllm only", TrtllmService, Service),
     ("sparkform:services: engine vllm only", VllmService, Service),
 )
-
-
-def describe_allowed(annotation: object, metadata: tuple[object, ...] = ()) -> str:
-    """What a field of this annotation takes, in words."""
-    for mark in metadata:
-        if isinstance(mark, Shape):
-            return mark.allowed
-        if isinstance(mark, Choice):
-            return " or ".join(str(option) for option in get_args(annotation))
-    origin, parts = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return describe_allowed(parts[0], parts[1:])
-    if origin in (Union, types.UnionType):
-        return " or ".join(describe_allowed(part) for part in parts if part is not type(None))
-    if origin is tuple:
-        return f"a list of: {describe_allowed(parts[0])}"
-    if origin is Mapping:
-        return f"a mapping: {describe_allowed(parts[0])} → {describe_allowed(parts[1])}"
-    return "a block, see below" if find_section(annotation) else ""
 
 
 def describe_default(field: FieldInfo) -> str:
@@ -74,7 +53,7 @@ def render_rows(model: type[Section], below: type[Section] | None) -> Iterator[s
         if key not in inherited:
             cells = (
                 f"`{key}`",
-                describe_allowed(field.annotation, tuple(field.metadata)),
+                describe_allowed(get_field_type(field)),
                 describe_default(field),
                 field.description or "",
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from sparkform.config.paths import Location, format_path
+from sparkform.config.formatting import Location, format_path
 from sparkform.errors import Problem
 
 SECRET_KEYS = {
@@ -14,6 +14,9 @@ SECRET_KEYS = {
     "sshKeyPassphrase": "the passphrase of cluster.identityFile",
 }
 """The top-level secret keys and what each is for."""
+
+ENCRYPTED_KEY = "secure"
+"""Under which Pulumi keeps what it has encrypted."""
 
 WHY_TOP_LEVEL = "what stands below cluster and services is stored and shown in plain"
 
@@ -34,7 +37,7 @@ def guess_secret_key(key: str) -> str | None:
 
 def is_secure(value: object) -> bool:
     """Whether Pulumi takes this for an encrypted value: a mapping with the one key `secure`."""
-    return isinstance(value, dict) and list(value) == ["secure"]
+    return isinstance(value, dict) and list(value) == [ENCRYPTED_KEY]
 
 
 def describe_nested_secret(location: Location) -> Problem:

@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 from pydantic.config import JsonDict
 
-from sparkform.config import kinds
+from sparkform.config import values
 from sparkform.config.section import Section
-from sparkform.config.shape import Choice
 
 CATALOGUE: JsonDict = {"absent": "as the catalogue says"}
 
@@ -21,36 +20,36 @@ class ModelFacts(Section):
     A rule that needs a missing figure is skipped and says so.
     """
 
-    parameters: kinds.Count | None = Field(
+    parameters: values.Count | None = Field(
         None, description="All parameters.", json_schema_extra=CATALOGUE
     )
-    active_parameters: kinds.Count | None = Field(
+    active_parameters: values.Count | None = Field(
         None, description="Parameters that one token uses.", json_schema_extra=CATALOGUE
     )
-    layers: kinds.Count | None = Field(
+    layers: values.Count | None = Field(
         None, description="Transformer layers.", json_schema_extra=CATALOGUE
     )
-    heads: kinds.Count | None = Field(
+    heads: values.Count | None = Field(
         None, description="Attention heads.", json_schema_extra=CATALOGUE
     )
-    kv_heads: kinds.Count | None = Field(
+    kv_heads: values.Count | None = Field(
         None, description="Key and value heads.", json_schema_extra=CATALOGUE
     )
-    head_dim: kinds.Count | None = Field(
+    head_dim: values.Count | None = Field(
         None, description="Width of one head.", json_schema_extra=CATALOGUE
     )
-    weight_bits: kinds.WeightBits | None = Field(
+    weight_bits: values.WeightBits | None = Field(
         None,
         description="Bits a weight, scales included (4.5 for NVFP4).",
         json_schema_extra=CATALOGUE,
     )
-    experts: kinds.CountOrNone | None = Field(
+    experts: values.CountOrNone | None = Field(
         None, description="Experts of each layer; 0 in a dense model.", json_schema_extra=CATALOGUE
     )
-    experts_per_token: kinds.CountOrNone | None = Field(
+    experts_per_token: values.CountOrNone | None = Field(
         None, description="Experts that one token uses.", json_schema_extra=CATALOGUE
     )
-    max_position: kinds.Count | None = Field(
+    max_position: values.Count | None = Field(
         None,
         description="Longest context that the model was made for, in tokens.",
         json_schema_extra=CATALOGUE,
@@ -60,17 +59,17 @@ class ModelFacts(Section):
 class CudaGraph(Section):
     """CUDA graphs, recorded for batches up to a size."""
 
-    max_batch_size: kinds.Count = Field(description="Largest batch that a graph is recorded for.")
+    max_batch_size: values.Count = Field(description="Largest batch that a graph is recorded for.")
 
 
 class Speculative(Section):
     """Speculative decoding: a draft proposes tokens that the model checks."""
 
-    method: kinds.Token = Field(
+    method: values.Token = Field(
         description="vLLM's name of the method: mtp, eagle3, ngram, draft_model ..."
     )
-    tokens: kinds.Count = Field(description="Tokens that are proposed at once.")
-    model: kinds.ModelHandle | None = Field(
+    tokens: values.Count = Field(description="Tokens that are proposed at once.")
+    model: values.ModelHandle | None = Field(
         None,
         description="The draft model.",
         json_schema_extra={"absent": "the method needs none"},
@@ -80,25 +79,26 @@ class Speculative(Section):
 class Service(Section):
     """One served model: the keys of both engines."""
 
-    runtime: kinds.Runtime = Field(
+    engine: Literal["trtllm", "vllm"] = Field(description="The engine.")
+    runtime: values.Runtime = Field(
         description="What starts the engine: a Swarm service, a plain container or a systemd unit."
     )
-    image: kinds.Image | None = Field(
+    image: values.Image | None = Field(
         None,
         description="Container image. A digest keeps all nodes on the same bytes.",
         json_schema_extra={"absent": "only with runtime native"},
     )
-    model: kinds.ModelHandle | None = Field(
+    model: values.ModelHandle | None = Field(
         None,
         description="Hugging Face handle of the model.",
         json_schema_extra={"absent": "only with modelPath"},
     )
-    revision: kinds.Revision | None = Field(
+    revision: values.Revision | None = Field(
         None,
         description="Commit, tag or branch of the model's repository.",
         json_schema_extra={"absent": "the repository's main branch"},
     )
-    model_path: kinds.NodePath | None = Field(
+    model_path: values.NodePath | None = Field(
         None,
         description="Where the model lies on the nodes already; nothing is fetched.",
         json_schema_extra={"absent": "fetched into the model directory"},
@@ -107,57 +107,57 @@ class Service(Section):
         default_factory=ModelFacts,
         description="The model's shape, for one that the catalogue does not know.",
     )
-    served_name: kinds.ModelHandle | None = Field(
+    served_name: values.ModelHandle | None = Field(
         None,
         description="The name under which the API serves it.",
         json_schema_extra={"absent": "model, or else the service's name"},
     )
-    nodes: Annotated[tuple[kinds.NodeName, ...], Field(min_length=1, max_length=8)] | None = Field(
+    nodes: Annotated[tuple[values.NodeName, ...], Field(min_length=1, max_length=8)] | None = Field(
         None,
         description="Names of the nodes that it runs on; the first one answers.",
         json_schema_extra={"absent": "all nodes that are not away"},
     )
-    tensor_parallel: kinds.Ranks = Field(1, description="Ranks that share each layer.")
-    pipeline_parallel: kinds.Ranks = Field(1, description="Ranks that share the layers out.")
-    data_parallel: kinds.Ranks = Field(1, description="Copies of the model.")
-    max_batch_size: kinds.Count | None = Field(
+    tensor_parallel: values.Ranks = Field(1, description="Ranks that share each layer.")
+    pipeline_parallel: values.Ranks = Field(1, description="Ranks that share the layers out.")
+    data_parallel: values.Ranks = Field(1, description="Copies of the model.")
+    max_batch_size: values.Count | None = Field(
         None,
         description="Most requests at once.",
         json_schema_extra={"absent": "the engine's own"},
     )
-    max_seq_len: kinds.Count | None = Field(
+    max_seq_len: values.Count | None = Field(
         None,
         description="Longest context of a request, in tokens.",
         json_schema_extra={"absent": "the model's own"},
     )
-    kv_cache_dtype: kinds.Token = Field("auto", description="Type of the KV cache: auto, fp8 ...")
-    trust_remote_code: kinds.Flag = Field(
+    kv_cache_dtype: values.Token = Field("auto", description="Type of the KV cache: auto, fp8 ...")
+    trust_remote_code: values.Flag = Field(
         False, description="Lets the model's repository run its own Python code."
     )
-    reasoning_parser: kinds.Token | None = Field(
+    reasoning_parser: values.Token | None = Field(
         None,
         description="The engine's parser of reasoning tokens.",
         json_schema_extra={"absent": "none"},
     )
-    tool_parser: kinds.Token | None = Field(
+    tool_parser: values.Token | None = Field(
         None,
         description="The engine's parser of tool calls.",
         json_schema_extra={"absent": "none"},
     )
-    bind: kinds.ListenAddress = Field("0.0.0.0", description="Address that the API listens on.")
-    port: kinds.Port = Field(description="Port of the API.")
-    environment: Mapping[kinds.VariableName, kinds.VariableValue] = Field(
+    bind: values.ListenAddress = Field("0.0.0.0", description="Address that the API listens on.")
+    port: values.Port = Field(description="Port of the API.")
+    environment: Mapping[values.VariableName, values.VariableValue] = Field(
         default_factory=dict,
         description="Further environment variables of all ranks. No secrets: they are stored in "
         "plain.",
     )
-    extra_args: tuple[kinds.Argument, ...] = Field(
+    extra_args: tuple[values.Argument, ...] = Field(
         (), description="Further arguments of the engine's command. No secrets."
     )
-    ready_timeout_seconds: kinds.Seconds = Field(
+    ready_timeout_seconds: values.Seconds = Field(
         3600, description="Longest wait for the first answer."
     )
-    silence_timeout_seconds: kinds.Seconds = Field(
+    silence_timeout_seconds: values.Seconds = Field(
         600, description="Longest wait without a sign of progress."
     )
 
@@ -173,68 +173,65 @@ class Service(Section):
         return tuple(handle for handle in (main, self.draft_model) if handle)
 
 
-GRAPH_FLAG, GRAPH_BLOCK = "flag", "block"
-
-
-def _graph_form(value: object) -> str:
-    return GRAPH_BLOCK if isinstance(value, dict | CudaGraph) else GRAPH_FLAG
+def _get_graph_tag(value: object) -> str:
+    return "block" if isinstance(value, dict | CudaGraph) else "flag"
 
 
 class TrtllmService(Service):
     """A model served by TensorRT-LLM."""
 
-    engine: Annotated[Literal["trtllm"], Choice()] = Field(description="The engine.")
-    max_num_tokens: kinds.Count | None = Field(
+    engine: Literal["trtllm"] = Field(description="The engine.")
+    max_num_tokens: values.Count | None = Field(
         None,
         description="Token budget of one scheduler step; not the context length.",
         json_schema_extra={"absent": "the engine's own (8192)"},
     )
-    free_gpu_memory_fraction: kinds.Fraction | None = Field(
+    free_gpu_memory_fraction: values.Fraction | None = Field(
         None,
         description="Share of what is free after the weights that the KV cache takes.",
         json_schema_extra={"absent": "the engine's own (0.9)"},
     )
     cuda_graph: Annotated[
-        Annotated[kinds.Flag, Tag(GRAPH_FLAG)] | Annotated[CudaGraph, Tag(GRAPH_BLOCK)],
-        Discriminator(_graph_form),
+        Annotated[values.Flag, Tag("flag")] | Annotated[CudaGraph, Tag("block")],
+        Discriminator(_get_graph_tag),
     ] = Field(True, description="CUDA graphs: off, on, or on up to a batch size.")
-    all_reduce: kinds.AllReduce | None = Field(
+    all_reduce: values.AllReduce | None = Field(
         None,
         description="How ranks sum their parts.",
         json_schema_extra={"absent": "NCCL on several nodes, AUTO on one"},
     )
-    moe_backend: kinds.Token | None = Field(
+    moe_backend: values.Token | None = Field(
         None,
         description="Kernels of mixture-of-experts layers: CUTLASS, TRITON ...",
         json_schema_extra={"absent": "the engine's own"},
     )
-    attention_backend: kinds.Token | None = Field(
+    attention_backend: values.Token | None = Field(
         None,
         description="Kernels of attention: TRTLLM, FLASHINFER, VANILLA.",
         json_schema_extra={"absent": "the engine's own (TRTLLM)"},
     )
-    autotuner: kinds.Flag = Field(True, description="Whether kernels are tuned at start.")
+    autotuner: values.Flag = Field(True, description="Whether kernels are tuned at start.")
 
 
 class VllmService(Service):
     """A model served by vLLM."""
 
-    engine: Annotated[Literal["vllm"], Choice()] = Field(description="The engine.")
-    gpu_memory_utilization: kinds.Fraction | None = Field(
+    engine: Literal["vllm"] = Field(description="The engine.")
+    gpu_memory_utilization: values.Fraction | None = Field(
         None,
         description="Share of all memory, the system's included, that the engine may take.",
         json_schema_extra={"absent": "the engine's own (0.92)"},
     )
-    launcher: kinds.Launcher = Field(
+    launcher: values.Launcher = Field(
         "mp", description="What joins the ranks of several nodes: vLLM itself or Ray."
     )
-    enforce_eager: kinds.Flag = Field(False, description="Runs without CUDA graphs.")
-    quantization: kinds.Token | None = Field(
+    enforce_eager: values.Flag = Field(False, description="Runs without CUDA graphs.")
+    quantization: values.Token | None = Field(
         None,
         description="Overrides the quantisation that the checkpoint names.",
         json_schema_extra={"absent": "as the checkpoint says"},
     )
-    moe_backend: kinds.Token | None = Field(
+    moe_backend: values.Token | None = Field(
         None,
         description="Kernels of mixture-of-experts layers: marlin, triton ...",
         json_schema_extra={"absent": "the engine's own"},

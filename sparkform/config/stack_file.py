@@ -9,20 +9,22 @@ from typing import NoReturn
 
 import yaml
 
+from sparkform.config.declaration import Declaration
+from sparkform.config.formatting import format_value
 from sparkform.config.parse import parse_config
 from sparkform.config.secret_keys import SECRET_KEYS, describe_plain_secret, is_secure
-from sparkform.config.shape import format_value
-from sparkform.config.spec import Declaration
 from sparkform.config.stack_yaml import read_yaml
 from sparkform.errors import InputError, Problem
 
 LARGEST_BYTES = 256 * 1024
 NAMESPACE = "sparkform:"
 BLOCKS = ("cluster", "services")
+MODELINE = "# yaml-language-server: $schema=sparkform/config/schema.json"
+"""The first line of a stack file in the project's folder, by which editors find its schema."""
 
 
 def load_stack(path: str | Path) -> Declaration:
-    """The spec of a stack file, Pulumi.<stack>.yaml.
+    """The declaration of a stack file, Pulumi.<stack>.yaml.
 
     Raises InputError with every problem: unreadable or no YAML (with the line), no `config:`,
     unknown sparkform keys, secrets in plain, and all that `parse_config` finds.

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from sparkform.config.paths import Location, format_path
+from sparkform.config.formatting import Location, format_path, format_value
 from sparkform.config.secret_keys import describe_nested_secret, is_secure
-from sparkform.config.shape import format_value
 from sparkform.errors import Problem
 
 DEEPEST = 12

@@ -1,4 +1,4 @@
-"""What is wrong with a rack: live facts against the declaration and the plan. Pure."""
+"""What is wrong with a rack: the reports against the declaration and the plan. Pure."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ def check_login(view: NodeView) -> Iterator[Check]:
     host_key_note = "its host key is the declared one"
     if view.node.host_key is None:
         host_key_note = "its host key stands in known_hosts; `hostKey` would pin it for everybody"
-    duration = f"{view.report.duration_s:.1f} s"
+    duration = f"{view.query.duration_s:.1f} s"
     yield view.ok(
         "login", f"{view.node.user} logs in, sudo asks nothing ({duration}); {host_key_note}"
     )
@@ -35,7 +35,7 @@ def check_claim(view: NodeView) -> Iterator[Check]:
 def check_unreadable(view: NodeView) -> Iterator[Check]:
     """A row for each reason: one dead daemon hides several facts."""
     reasons: dict[str, list[str]] = {}
-    for unread in view.document.unreadable:
+    for unread in view.report.unreadable:
         if unread.what not in FACTS_WITH_OWN_ROW:
             reasons.setdefault(unread.why, []).append(unread.what)
     for reason, names in reasons.items():

@@ -34,12 +34,12 @@ class NodeView:
     stack: StackName
     plan: RackPlan
     node: EffectiveNode
-    report: QueryResult
-    document: NodeReport
+    query: QueryResult
+    report: NodeReport
 
     @property
     def facts(self) -> Facts:
-        return self.document.facts
+        return self.report.facts
 
     @property
     def stack_claim(self) -> str:

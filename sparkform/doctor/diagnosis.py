@@ -39,8 +39,8 @@ def diagnose(
     checks: list[Check] = []
     for node in declaration.nodes:
         if node.name in reports:
-            report = observation.nodes[node.name]
-            view = NodeView(reachable, stack, plan, node, report, reports[node.name])
+            query = observation.nodes[node.name]
+            view = NodeView(reachable, stack, plan, node, query, reports[node.name])
             checks += _check_node(view, reports)
         else:
             checks.append(_check_missing_node(node, observation))
@@ -89,13 +89,13 @@ def _check_node(view: NodeView, reports: dict[str, NodeReport]) -> Iterator[Chec
 
 
 def _check_missing_node(node: EffectiveNode, observation: Observation) -> Check:
-    report = observation.nodes.get(node.name)
+    query = observation.nodes.get(node.name)
     if node.away:
         return Check(node.name, "login", "ok", "away: not contacted, by declaration")
-    if report is None or report.error is None:
+    if query is None or query.error is None:
         fix = "record the facts again with this stack file"
         return Check(node.name, "login", "fail", "is not among the recorded facts", fix)
-    return Check(node.name, "login", "fail", report.error.what, report.error.remedy)
+    return Check(node.name, "login", "fail", query.error.what, query.error.remedy)
 
 
 def _check_rack(

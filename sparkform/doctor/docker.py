@@ -15,10 +15,10 @@ fixed by 1600): Swarm then places a task on the GPU and the container gets none.
 RUNTIME = "nvidia"
 
 
-def docker(view: NodeView) -> Iterator[Check]:
+def check_docker(view: NodeView) -> Iterator[Check]:
     docker_facts = view.facts.docker
     if docker_facts is None:
-        reasons = [one.why for one in view.document.unreadable if one.what == "fact docker"]
+        reasons = [one.why for one in view.report.unreadable if one.what == "fact docker"]
         why = reasons[0] if reasons else "it does not answer"
         fix = "`sudo systemctl enable --now docker`; `sudo journalctl -u docker -n 30`"
         yield view.fail("docker", f"dockerd: {why}", fix)
@@ -32,7 +32,7 @@ def docker(view: NodeView) -> Iterator[Check]:
         yield view.ok("docker", f"{docker_facts.version} with the runtime {RUNTIME}")
 
 
-def toolkit(view: NodeView) -> Iterator[Check]:
+def check_toolkit(view: NodeView) -> Iterator[Check]:
     toolkit_facts = view.facts.container_toolkit
     if toolkit_facts is None:
         return
@@ -53,7 +53,7 @@ def toolkit(view: NodeView) -> Iterator[Check]:
 
 def check_swarm(view: NodeView) -> Iterator[Check]:
     """Whose Swarm it is in. Where it should be is a step, and so are its labels."""
-    swarm_state = as_mapping(view.document.steps.get("swarm"))
+    swarm_state = as_mapping(view.report.steps.get("swarm"))
     cluster = swarm_state.get("cluster")
     if not view.declaration.swarm_enabled or view.facts.swarm is None:
         return
@@ -89,4 +89,4 @@ def check_swarm_members(view: NodeView) -> Iterator[Check]:
         yield view.ok("swarm members", f"{len(swarm_facts.nodes)}, all ready")
 
 
-CHECKS = (docker, toolkit, check_swarm, check_swarm_members)
+CHECKS = (check_docker, check_toolkit, check_swarm, check_swarm_members)

@@ -39,7 +39,7 @@ def _is_checked(view: NodeView, step: PlannedStep) -> bool:
 
 def check_netplan(view: NodeView) -> Iterator[Check]:
     """Entries of other tools about our interfaces that cannot be taken over."""
-    address_state = as_mapping(view.document.steps.get("fabric_address"))
+    address_state = as_mapping(view.report.steps.get("fabric_address"))
     for entry in map(as_mapping, as_list(address_state.get("others"))):
         if entry.get("obstacle"):
             names = ", ".join(as_list(entry.get("interfaces")))

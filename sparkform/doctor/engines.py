@@ -12,7 +12,7 @@ from node.host.labels import SERVICE
 from node.host.plain import as_list, as_mapping
 from sparkform.config import Declaration
 from sparkform.doctor.check import Check, NodeView
-from sparkform.launch.places import get_api_key_path
+from sparkform.launch.paths import get_api_key_path
 from sparkform.report.facts import NodeReport
 
 STEP = "ready"
@@ -56,9 +56,9 @@ def _list_nodes(declaration: Declaration, service: str) -> list[str]:
     return [node.name for node in declaration.list_service_nodes(service)]
 
 
-def engines(view: NodeView) -> Iterator[Check]:
+def check_engines(view: NodeView) -> Iterator[Check]:
     """A row for each service that has a rank on this node, and for engines of no service."""
-    ready_state = as_mapping(view.document.steps.get(STEP))
+    ready_state = as_mapping(view.report.steps.get(STEP))
     for service in view.declaration.services:
         if view.node.name in _list_nodes(view.declaration, service) and service in ready_state:
             yield from _check_service(view, service, as_mapping(ready_state[service]))
@@ -156,4 +156,4 @@ def _list_tokens(service: str, reports: Mapping[str, NodeReport]) -> Iterator[tu
                 yield node, str(rank_state["token"])
 
 
-CHECKS = (engines,)
+CHECKS = (check_engines,)

@@ -62,9 +62,7 @@ def _check_cable(view: NodeView, cable: Cable, reports: Documents) -> Iterator[C
         return
     runs: dict[str, Json] = {one: {} for one in (name, *witness_nodes)}
     want = build_check_want(cable, name, network, reports, get_wanted_mtu(view.declaration), runs)
-    half_probes = [
-        (half, build_probe(half, view.document, want["ends"])) for half in want["halves"]
-    ]
+    half_probes = [(half, build_probe(half, view.report, want["ends"])) for half in want["halves"]]
     verdicts = fabric_verdict.judge_halves(half_probes, _list_ports(view), want["via"])
     sentences = [one.sentence for one in verdicts]
     yield from (
@@ -89,7 +87,7 @@ def _report_sound_cable(view: NodeView, cable: Cable, half_probes: HalfProbes) -
     speeds = {probe.speed_mbps for _, probe in half_probes}
     speed = f"{min(one or 0 for one in speeds)} Mb/s a half, " if None not in speeds else ""
     if any(probe.small is None for _, probe in half_probes):
-        reasons = [one.why for one in view.document.unreadable if one.what == f"step {STEP}"]
+        reasons = [one.why for one in view.report.unreadable if one.what == f"step {STEP}"]
         reason = reasons[0] if reasons else "the recorded facts hold no try"
         message = f"{cable.name}: {speed}links are there; packets were not tried ({reason})"
         return view.warn("cable", message, "run `sparkform doctor` with the nodes again")

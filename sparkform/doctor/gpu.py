@@ -11,10 +11,10 @@ SPARK_COMPUTE_CAPABILITY = "12.1"
 """Compute capability of GB10 (sm_121; NVIDIA CUDA GPUs list)."""
 
 
-def gpu(view: NodeView) -> Iterator[Check]:
+def check_gpu(view: NodeView) -> Iterator[Check]:
     gpu_facts = view.facts.gpu
     if gpu_facts is None or not gpu_facts.gpus:
-        reasons = [one.why for one in view.document.unreadable if one.what == "fact gpu"]
+        reasons = [one.why for one in view.report.unreadable if one.what == "fact gpu"]
         reason = reasons[0] if reasons else "nvidia-smi lists none"
         fix = "`nvidia-smi` on the node; `sudo dmesg | grep -i nvrm`; a reboot if it fell off"
         yield view.fail("gpu", f"no GPU: {reason}", fix)
@@ -52,4 +52,4 @@ def _check_floor(view: NodeView, name: str, version: str, floor: str | None, fix
     return view.fail(name, f"{version} is older than {floor}, which is expected", fix)
 
 
-CHECKS = (gpu, check_driver, check_cuda)
+CHECKS = (check_gpu, check_driver, check_cuda)

@@ -103,7 +103,7 @@ def _check_space(view: NodeView, space: Space) -> Check:
 
 def check_clock(view: NodeView) -> Iterator[Check]:
     """The skew against this machine counts; a daemon that keeps it is the way to have none."""
-    clock_facts, skew = view.facts.clock, view.report.clock_skew_s
+    clock_facts, skew = view.facts.clock, view.query.clock_skew_s
     if skew is not None and abs(skew) > CLOCK_WARN_S:
         report = view.fail if abs(skew) > CLOCK_FAIL_S else view.warn
         fix = "`sudo timedatectl set-ntp true`; or is it this machine's clock that is wrong?"

@@ -14,7 +14,7 @@ from node.steps import native_nccl, native_venv
 from sparkform.catalogue import native_packages as known
 from sparkform.config import Service
 from sparkform.doctor.check import Check, NodeView
-from sparkform.launch.places import get_unit_name
+from sparkform.launch.paths import get_unit_name
 from sparkform.launch.records import Launch
 from sparkform.plan.native_steps import NCCL, VENV, environment
 from sparkform.report.facts import NativeUnit
@@ -46,12 +46,12 @@ def check_native(view: NodeView) -> Iterator[Check]:
         if unit and unit.active:
             yield check_nccl(view, name, unit)
             yield from check_variables(view, unit, planned)
-        yield from port(view, name, declared, unit, planned)
+        yield from check_port(view, name, declared, unit, planned)
 
 
 def check_packages(view: NodeView) -> Check:
     """The versions that are there, and whose environment it is."""
-    virtualenv = environment(view.document)
+    virtualenv = environment(view.report)
     versions = ", ".join(
         f"{package} {virtualenv.packages[package]}"
         for package in SHOWN_PACKAGES
@@ -66,7 +66,7 @@ def check_packages(view: NodeView) -> Check:
 
 def check_compilers(view: NodeView) -> Iterator[Check]:
     """Triton compiles a C module as it starts (vllm-gb10: python3.12-dev)."""
-    venv_state = as_mapping(view.document.steps.get(VENV))
+    venv_state = as_mapping(view.report.steps.get(VENV))
     python = venv_state.get("python") or known.PYTHON
     missing = as_list(as_mapping(venv_state.get("missing")).get(python))
     if missing:
@@ -84,7 +84,7 @@ def check_nccl(view: NodeView, service: str, unit: NativeUnit) -> Check:
         )
     if len(unit.nccl) > 1:
         return view.fail(name, f"several are loaded: {loaded}", f"take all but one away; {UP_FIX}")
-    if environment(view.document).is_foreign:
+    if environment(view.report).is_foreign:
         return view.ok(name, f"{loaded}, of an environment that others made")
     if not loaded.startswith(f"{TREES}/{NCCL}-"):
         return view.fail(name, f"{loaded} is loaded, not the one at {native_nccl.PATH}", UP_FIX)
@@ -92,7 +92,7 @@ def check_nccl(view: NodeView, service: str, unit: NativeUnit) -> Check:
 
 
 def _format_nccl_version(view: NodeView) -> str:
-    packages = as_mapping(as_mapping(view.document.steps.get(NCCL)).get("packages"))
+    packages = as_mapping(as_mapping(view.report.steps.get(NCCL)).get("packages"))
     versions = [str(version) for version in packages.values()]
     return ", ".join(versions) or "an unknown version"
 
@@ -122,7 +122,7 @@ def check_variables(view: NodeView, unit: NativeUnit, planned: list[Launch]) -> 
             )
 
 
-def port(
+def check_port(
     view: NodeView, service: str, declared: Service, unit: NativeUnit | None, planned: list[Launch]
 ) -> Iterator[Check]:
     """The API's port on the node that answers: open with the engine, free without it."""

@@ -1,1 +1,1 @@
-"""Which port is cabled to which, and the addresses of every half of every port. Pure."""
+"""Topology, cables, and the addresses of every half of every port. Pure."""

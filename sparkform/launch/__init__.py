@@ -1,4 +1,4 @@
-"""What each rank of a service is started with (docs/design/launches.md). Pure."""
+"""What each rank of a service is started with: command, environment and files. Pure."""
 
 from __future__ import annotations
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sparkform.launch.native import build_native_files
-from sparkform.launch.places import CONTAINER_KEYS, get_keys_folder
+from sparkform.launch.paths import CONTAINER_KEYS, get_keys_folder
 from sparkform.launch.records import Launch, Mount
-from sparkform.launch.request import EngineRank, Request
+from sparkform.launch.request import EngineRank, LaunchRequest
 from sparkform.launch.variables import merge_variables
 
 STOP_GRACE_S = 5
@@ -20,7 +20,7 @@ SHARED_MEMORY_BYTES = 16 * 1024**3
 others set (mark-ramsey-ri/vllm-dgx-spark start_cluster.sh@0e64364). Only what is used counts."""
 
 
-def build_launch(request: Request, rank: EngineRank) -> Launch:
+def build_launch(request: LaunchRequest, rank: EngineRank) -> Launch:
     """One rank, complete."""
     declared = request.declared
     environment = merge_variables(rank.variables, declared.environment)
@@ -55,7 +55,7 @@ def build_launch(request: Request, rank: EngineRank) -> Launch:
     )
 
 
-def _build_mounts(request: Request, rank: EngineRank) -> tuple[Mount, ...]:
+def _build_mounts(request: LaunchRequest, rank: EngineRank) -> tuple[Mount, ...]:
     """A native rank sees the node as it is."""
     if request.is_native:
         return ()

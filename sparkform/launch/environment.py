@@ -2,10 +2,11 @@
 
 Bootstrap and control go over the management network in every topology: a ring has no fabric network
 that all nodes share, and the fabric is for data. Data go over the RoCE devices that NCCL_IB_HCA
-lists, exactly those ("="): NCCL reads a plain list as prefixes, and drops to sockets without a word
-where nothing matches (kharkevich spark-pulse, docs/cluster-evidence.md 0.7). NCCL_NET=IB makes it
-fail instead. No GID index: it moves with link events, and a pinned one then hangs (tonyd2wild's
-DeepSeek-v4-Flash repository for two Sparks, issues 38 and 40). Variables by topology:
+lists, exactly those ("="): NCCL reads a plain list as prefixes, and falls back to sockets silently
+where nothing matches (kharkevich-engineering-lab/spark-pulse: docs/cluster-evidence.md 0.7).
+NCCL_NET=IB makes it fail instead. No GID index: it moves with link events, and a pinned one then
+hangs (tonyd2wild's DeepSeek-v4-Flash repository for two Sparks, issues 38 and 40). Variables by
+topology:
 NVIDIA/dgx-spark-playbooks@0db7c14, spark_cluster_setup.py;
 spark-arena/sparkrun@0041b8f, orchestration/infiniband.py.
 """

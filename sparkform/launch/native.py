@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sparkform.launch.places import get_service_folder, get_unit_name
+from sparkform.launch.paths import get_service_folder, get_unit_name
 from sparkform.launch.records import LaunchFile, SecretFile
-from sparkform.launch.request import EngineRank, Request
+from sparkform.launch.request import EngineRank, LaunchRequest
 
 UNIT_FOLDER = "/etc/systemd/system"
 MAX_OPEN_FILES = 1048576
@@ -18,7 +18,7 @@ MAX_OPEN_FILES = 1048576
 
 
 def build_native_files(
-    request: Request, rank: EngineRank, environment: Mapping[str, str], stop_grace_s: int
+    request: LaunchRequest, rank: EngineRank, environment: Mapping[str, str], stop_grace_s: int
 ) -> tuple[LaunchFile, ...]:
     """The unit is not enabled: after a reboot the group is down, and `up` starts it as one."""
     path = f"{UNIT_FOLDER}/{get_unit_name(request.service)}"
@@ -30,7 +30,7 @@ def build_native_files(
     )
 
 
-def render_unit(request: Request, rank: EngineRank, stop_grace_s: int) -> str:
+def render_unit(request: LaunchRequest, rank: EngineRank, stop_grace_s: int) -> str:
     """The systemd unit of one rank."""
     member = rank.member
     credentials = "".join(f"{_render_credential(secret)}\n" for secret in rank.secrets)
@@ -83,5 +83,5 @@ def _render_credential(secret: SecretFile) -> str:
     return f"LoadCredential={name}:{secret.source}"
 
 
-def _get_environment_path(request: Request) -> str:
+def _get_environment_path(request: LaunchRequest) -> str:
     return f"{get_service_folder(request.service)}/environment"

@@ -14,7 +14,7 @@ from sparkform.launch.checks import find_port_clashes, find_rank_differences, fi
 from sparkform.launch.environment import list_per_node_names
 from sparkform.launch.members import plan_members
 from sparkform.launch.records import Launch
-from sparkform.launch.request import EngineRank, Request
+from sparkform.launch.request import EngineRank, LaunchRequest
 from sparkform.launch.variables import check_variables
 
 
@@ -50,7 +50,7 @@ def _plan_service(
     members, problems = plan_members(declaration, name, network, reports)
     if problems:
         return (), problems
-    request = Request(
+    request = LaunchRequest(
         service=name,
         declared=declaration.services[name],
         served_name=declaration.get_served_name(name),
@@ -74,14 +74,14 @@ def _plan_service(
     ]
 
 
-def _plan_ranks(request: Request) -> tuple[EngineRank, ...]:
+def _plan_ranks(request: LaunchRequest) -> tuple[EngineRank, ...]:
     declared = request.declared
     if isinstance(declared, TrtllmService):
         return trtllm.plan_ranks(request, declared)
     return vllm.plan_ranks(request, declared)
 
 
-def _find_engine_problems(request: Request) -> Iterator[Problem]:
+def _find_engine_problems(request: LaunchRequest) -> Iterator[Problem]:
     declared = request.declared
     if isinstance(declared, TrtllmService):
         yield from trtllm.find_problems(request, declared)
@@ -89,7 +89,7 @@ def _find_engine_problems(request: Request) -> Iterator[Problem]:
         yield from vllm.find_problems(request, declared)
 
 
-def _find_world_problems(request: Request) -> Iterator[Problem]:
+def _find_world_problems(request: LaunchRequest) -> Iterator[Problem]:
     """A Spark has one GPU, so there is one rank a node."""
     declared = request.declared
     parallel_sizes = (declared.tensor_parallel, declared.pipeline_parallel, declared.data_parallel)

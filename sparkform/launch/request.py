@@ -8,7 +8,7 @@ from sparkform.config import AnyService
 from sparkform.fabric.topology import Topology
 from sparkform.launch.environment import Variable
 from sparkform.launch.members import ServiceMember
-from sparkform.launch.places import (
+from sparkform.launch.paths import (
     CONTAINER_FOLDER,
     CONTAINER_SECRETS,
     get_api_key_path,
@@ -25,7 +25,7 @@ MOFED_UNPROVEN = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class LaunchRequest:
     """One service with all that its launch follows from.
 
     `secrets` are the names of the stack's top-level secrets that are set.

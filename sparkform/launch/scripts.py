@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sparkform.launch.places import CONTAINER_FOLDER, CONTAINER_KEYS
+from sparkform.launch.paths import CONTAINER_FOLDER, CONTAINER_KEYS
 
 SCRIPT_HEADER = """#!/bin/sh
 # Written by sparkform; changes are lost.

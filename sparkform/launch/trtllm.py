@@ -20,7 +20,7 @@ from sparkform.launch.arguments import (
 )
 from sparkform.launch.environment import COMPILER_VARIABLES
 from sparkform.launch.records import LaunchFile, PortUse
-from sparkform.launch.request import EngineRank, Request
+from sparkform.launch.request import EngineRank, LaunchRequest
 from sparkform.launch.trtllm_file import ENGINE_FILE_OPTIONS, build_engine_settings, render_yaml
 from sparkform.launch.trtllm_keys import find_key_problems, has_option
 from sparkform.launch.trtllm_mpi import plan_mpi_ranks
@@ -35,7 +35,7 @@ ALIASES = {
 LOOPBACK = ("127.0.0.1", "::1")
 
 
-def plan_ranks(request: Request, declared: TrtllmService) -> tuple[EngineRank, ...]:
+def plan_ranks(request: LaunchRequest, declared: TrtllmService) -> tuple[EngineRank, ...]:
     """Every rank of the service."""
     if request.has_several_ranks:
         command = build_serve_command(request, declared)
@@ -57,14 +57,14 @@ def plan_ranks(request: Request, declared: TrtllmService) -> tuple[EngineRank, .
     )
 
 
-def build_serve_command(request: Request, declared: TrtllmService) -> tuple[str, ...]:
+def build_serve_command(request: LaunchRequest, declared: TrtllmService) -> tuple[str, ...]:
     """trtllm-serve with its arguments; what can stand in the engine file stands there."""
     options = _build_options(request, declared)
     model = request.locate_weights(request.head).argument
     return ("trtllm-serve", model, *flatten_options(options), *declared.extra_args)
 
 
-def _build_options(request: Request, declared: TrtllmService) -> dict[str, str | None]:
+def _build_options(request: LaunchRequest, declared: TrtllmService) -> dict[str, str | None]:
     return format_options(
         {
             "--backend": "pytorch",
@@ -82,7 +82,7 @@ def _build_options(request: Request, declared: TrtllmService) -> dict[str, str |
     )
 
 
-def find_problems(request: Request, declared: TrtllmService) -> Iterator[Problem]:
+def find_problems(request: LaunchRequest, declared: TrtllmService) -> Iterator[Problem]:
     """What this engine cannot do as declared."""
     path = f"services.{request.service}"
     if request.is_native:
@@ -111,7 +111,7 @@ def find_problems(request: Request, declared: TrtllmService) -> Iterator[Problem
     yield from _find_argument_problems(request, declared)
 
 
-def _find_argument_problems(request: Request, declared: TrtllmService) -> Iterator[Problem]:
+def _find_argument_problems(request: LaunchRequest, declared: TrtllmService) -> Iterator[Problem]:
     options = _build_options(request, declared)
     yield from check_extra_arguments(request.service, declared.extra_args, options, ALIASES)
     for position, argument in enumerate(declared.extra_args):
@@ -128,7 +128,9 @@ def _find_argument_problems(request: Request, declared: TrtllmService) -> Iterat
         yield from check_launcher_splitting(request.service, command, declared.extra_args)
 
 
-def _find_name_problems(request: Request, declared: TrtllmService, path: str) -> Iterator[Problem]:
+def _find_name_problems(
+    request: LaunchRequest, declared: TrtllmService, path: str
+) -> Iterator[Problem]:
     """Older images call a model by its handle, or by the name of its folder."""
     default_name = declared.model if not declared.model_path else request.served_name
     if _can_rename(declared) or (
@@ -164,15 +166,15 @@ def _can_rename(declared: TrtllmService) -> bool:
     return version is not None and has_option(version, "--served_model_name")
 
 
-def _get_engine_file_path(request: Request) -> str:
+def _get_engine_file_path(request: LaunchRequest) -> str:
     return f"{request.folder}/engine.yaml"
 
 
-def _build_engine_settings(request: Request, declared: TrtllmService) -> Mapping[str, object]:
+def _build_engine_settings(request: LaunchRequest, declared: TrtllmService) -> Mapping[str, object]:
     return build_engine_settings(declared, request.all_reduce or "AUTO")
 
 
-def _build_engine_file(request: Request, declared: TrtllmService) -> LaunchFile:
+def _build_engine_file(request: LaunchRequest, declared: TrtllmService) -> LaunchFile:
     return LaunchFile(
         path=_get_engine_file_path(request),
         text=render_yaml(_build_engine_settings(request, declared)),

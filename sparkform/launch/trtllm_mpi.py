@@ -18,9 +18,9 @@ from sparkform.launch.environment import (
     build_nccl_variables,
 )
 from sparkform.launch.members import ServiceMember
-from sparkform.launch.places import CONTAINER_FOLDER, CONTAINER_KEYS, get_keys_folder
+from sparkform.launch.paths import CONTAINER_FOLDER, CONTAINER_KEYS, get_keys_folder
 from sparkform.launch.records import ImageLayer, KeyFile, KeyKind, LaunchFile, PortUse
-from sparkform.launch.request import EngineRank, Request
+from sparkform.launch.request import EngineRank, LaunchRequest
 
 SSH_PORT = 2233
 """As in NVIDIA's playbook (trtllm-mn-entrypoint.sh)."""
@@ -30,7 +30,7 @@ LAYER_UNPROVEN = ("an SSH server added to NVIDIA's image as a layer: NVIDIA adds
 
 
 def plan_mpi_ranks(
-    request: Request, command: tuple[str, ...], head_files: tuple[LaunchFile, ...]
+    request: LaunchRequest, command: tuple[str, ...], head_files: tuple[LaunchFile, ...]
 ) -> tuple[EngineRank, ...]:
     """`command` is trtllm-serve with its arguments; only rank 0 runs it and needs its files."""
     head, *workers = (_build_variables(request, member) for member in request.members)
@@ -66,7 +66,7 @@ def plan_mpi_ranks(
     )
 
 
-def _list_exported_names(request: Request, variables: tuple[Variable, ...]) -> list[str]:
+def _list_exported_names(request: LaunchRequest, variables: tuple[Variable, ...]) -> list[str]:
     """The names of all variables, planned or declared."""
     return sorted({variable.name for variable in variables} | set(request.declared.environment))
 
@@ -107,7 +107,7 @@ def build_image_layer(image: str) -> ImageLayer:
     return ImageLayer(reference=f"sparkform/launch:{name}", dockerfile=dockerfile)
 
 
-def _build_variables(request: Request, member: ServiceMember) -> tuple[Variable, ...]:
+def _build_variables(request: LaunchRequest, member: ServiceMember) -> tuple[Variable, ...]:
     return (
         *request.locate_weights(member).variables,
         *COMPILER_VARIABLES,
@@ -125,7 +125,7 @@ def _build_shared_files() -> tuple[LaunchFile, ...]:
     )
 
 
-def _build_head_files(request: Request) -> tuple[LaunchFile, ...]:
+def _build_head_files(request: LaunchRequest) -> tuple[LaunchFile, ...]:
     hosts = "".join(f"{member.address} slots=1\n" for member in request.members)
     start = scripts.join_script(
         scripts.IMAGE_ENTRYPOINT,
@@ -151,7 +151,7 @@ def _build_worker_files(member: ServiceMember) -> tuple[LaunchFile, ...]:
     )
 
 
-def _build_head_keys(request: Request) -> tuple[KeyFile, ...]:
+def _build_head_keys(request: LaunchRequest) -> tuple[KeyFile, ...]:
     hosts = {f"[{worker.address}]:{SSH_PORT}": worker.node for worker in request.members[1:]}
     return (
         _build_key(request, "client_key", "0600", {}),
@@ -159,14 +159,16 @@ def _build_head_keys(request: Request) -> tuple[KeyFile, ...]:
     )
 
 
-def _build_worker_keys(request: Request, member: ServiceMember) -> tuple[KeyFile, ...]:
+def _build_worker_keys(request: LaunchRequest, member: ServiceMember) -> tuple[KeyFile, ...]:
     return (
         _build_key(request, "host_key", "0600", {}),
         _build_key(request, "authorized_keys", "0644", {request.head.address: request.head.node}),
     )
 
 
-def _build_key(request: Request, kind: KeyKind, mode: str, speaks_for: dict[str, str]) -> KeyFile:
+def _build_key(
+    request: LaunchRequest, kind: KeyKind, mode: str, speaks_for: dict[str, str]
+) -> KeyFile:
     return KeyFile(
         kind=kind,
         path=f"{CONTAINER_KEYS}/{kind}",
@@ -176,6 +178,6 @@ def _build_key(request: Request, kind: KeyKind, mode: str, speaks_for: dict[str,
     )
 
 
-def _build_head_ports(request: Request) -> tuple[PortUse, ...]:
+def _build_head_ports(request: LaunchRequest) -> tuple[PortUse, ...]:
     declared = request.declared
     return (PortUse(number=declared.port, address=declared.bind, purpose="API"),)

@@ -10,9 +10,9 @@ from sparkform.launch import scripts
 from sparkform.launch.arguments import check_extra_arguments, flatten_options
 from sparkform.launch.environment import MOFED_VARIABLES, Variable, build_nccl_variables
 from sparkform.launch.members import ServiceMember
-from sparkform.launch.places import NCCL_LIBRARIES, SYSTEM_PATH, VIRTUALENV
+from sparkform.launch.paths import NCCL_LIBRARIES, SYSTEM_PATH, VIRTUALENV
 from sparkform.launch.records import LaunchFile, PortUse
-from sparkform.launch.request import EngineRank, Request
+from sparkform.launch.request import EngineRank, LaunchRequest
 from sparkform.launch.versions import parse_tag_version
 from sparkform.launch.vllm_options import (
     ALIASES,
@@ -20,13 +20,13 @@ from sparkform.launch.vllm_options import (
     FIRST_VERSIONS,
     MASTER_PORT,
     build_rank_options,
+    build_shared_options,
     fold_option,
-    options,
 )
 from sparkform.launch.vllm_ray import plan_ray_ranks
 
 
-def plan_ranks(request: Request, declared: VllmService) -> tuple[EngineRank, ...]:
+def plan_ranks(request: LaunchRequest, declared: VllmService) -> tuple[EngineRank, ...]:
     """Every rank of the service."""
     if request.has_several_ranks and declared.launcher == "ray":
         command = (*build_program(request), *build_arguments(request, declared, {}))
@@ -35,7 +35,7 @@ def plan_ranks(request: Request, declared: VllmService) -> tuple[EngineRank, ...
     return tuple(_plan_rank(request, declared, member) for member in request.members)
 
 
-def _plan_rank(request: Request, declared: VllmService, member: ServiceMember) -> EngineRank:
+def _plan_rank(request: LaunchRequest, declared: VllmService, member: ServiceMember) -> EngineRank:
     rank_options = (
         build_rank_options(request, declared, member) if request.has_several_ranks else {}
     )
@@ -55,7 +55,7 @@ def _plan_rank(request: Request, declared: VllmService, member: ServiceMember) -
     )
 
 
-def build_program(request: Request) -> tuple[str, ...]:
+def build_program(request: LaunchRequest) -> tuple[str, ...]:
     """Natively by the virtual environment's Python: its scripts hold the path they were made at."""
     if request.is_native:
         return (f"{VIRTUALENV}/bin/python", "-m", "vllm.entrypoints.cli.main", "serve")
@@ -63,15 +63,15 @@ def build_program(request: Request) -> tuple[str, ...]:
 
 
 def build_arguments(
-    request: Request, declared: VllmService, rank_options: dict[str, str | None]
+    request: LaunchRequest, declared: VllmService, rank_options: dict[str, str | None]
 ) -> tuple[str, ...]:
     """The model, what is the same on all ranks, this rank's place, and the user's own."""
     model = request.locate_weights(request.head).argument
-    merged_options = options(request, declared) | rank_options
+    merged_options = build_shared_options(request, declared) | rank_options
     return (model, *flatten_options(merged_options), *declared.extra_args)
 
 
-def _build_variables(request: Request, member: ServiceMember) -> tuple[Variable, ...]:
+def _build_variables(request: LaunchRequest, member: ServiceMember) -> tuple[Variable, ...]:
     """VLLM_HOST_IP on several nodes: without it vLLM takes the address of any interface. Natively
     the path leads to the environment's ninja, which FlashInfer calls by name to compile kernels
     (flashinfer/jit/cpp_ext.py, 0.7.0); CUDA's compiler it finds in /usr/local/cuda."""
@@ -93,7 +93,7 @@ def _build_variables(request: Request, member: ServiceMember) -> tuple[Variable,
     )
 
 
-def _build_ports(request: Request, declared: VllmService) -> tuple[PortUse, ...]:
+def _build_ports(request: LaunchRequest, declared: VllmService) -> tuple[PortUse, ...]:
     api = PortUse(number=declared.port, address=declared.bind, purpose="API")
     if not request.has_several_ranks:
         return (api,)
@@ -103,13 +103,13 @@ def _build_ports(request: Request, declared: VllmService) -> tuple[PortUse, ...]
     return (api, master, *((copies,) if declared.data_parallel > 1 else ()))
 
 
-def find_problems(request: Request, declared: VllmService) -> Iterator[Problem]:
+def find_problems(request: LaunchRequest, declared: VllmService) -> Iterator[Problem]:
     """What this engine cannot do as declared."""
     head_options = (
         build_rank_options(request, declared, request.head) if request.has_several_ranks else {}
     )
     # A worker's place has one option more than the head's.
-    planned = options(request, declared) | head_options | {"--headless": None}
+    planned = build_shared_options(request, declared) | head_options | {"--headless": None}
     extra_arguments = tuple(map(fold_option, declared.extra_args))
     yield from check_extra_arguments(request.service, extra_arguments, planned, ALIASES)
     version = parse_tag_version(declared.image or "")
@@ -125,7 +125,7 @@ def find_problems(request: Request, declared: VllmService) -> Iterator[Problem]:
     yield from _find_ray_problems(request, declared)
 
 
-def _find_ray_problems(request: Request, declared: VllmService) -> Iterator[Problem]:
+def _find_ray_problems(request: LaunchRequest, declared: VllmService) -> Iterator[Problem]:
     if declared.launcher == "ray" and request.has_several_ranks and declared.data_parallel > 1:
         yield Problem(
             path=f"services.{request.service}.launcher",

@@ -12,7 +12,7 @@ import json
 from sparkform.config import Speculative, VllmService
 from sparkform.launch.arguments import format_options
 from sparkform.launch.members import ServiceMember
-from sparkform.launch.request import Request
+from sparkform.launch.request import LaunchRequest
 from sparkform.launch.versions import Version
 
 MASTER_PORT = 29501
@@ -41,7 +41,7 @@ ALIASES = {
 }
 
 
-def options(request: Request, declared: VllmService) -> dict[str, str | None]:
+def build_shared_options(request: LaunchRequest, declared: VllmService) -> dict[str, str | None]:
     """What every rank is given."""
     executor = declared.launcher if request.has_several_ranks else None
     copies = declared.data_parallel
@@ -72,7 +72,7 @@ def options(request: Request, declared: VllmService) -> dict[str, str | None]:
 
 
 def build_rank_options(
-    request: Request, declared: VllmService, member: ServiceMember
+    request: LaunchRequest, declared: VllmService, member: ServiceMember
 ) -> dict[str, str | None]:
     """Where this rank stands among the others, by vLLM's own launcher.
 

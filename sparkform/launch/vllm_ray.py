@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from sparkform.launch import scripts
 from sparkform.launch.environment import Variable, list_per_node_names
 from sparkform.launch.members import ServiceMember
-from sparkform.launch.places import VIRTUALENV
+from sparkform.launch.paths import VIRTUALENV
 from sparkform.launch.records import LaunchFile, PortUse
-from sparkform.launch.request import EngineRank, Request
+from sparkform.launch.request import EngineRank, LaunchRequest
 
 RAY_PORT = 6379
 OBJECT_STORE_BYTES = 1024**3
@@ -27,7 +27,7 @@ COUNT_NODES_SCRIPT = (
 
 
 def plan_ray_ranks(
-    request: Request, command: tuple[str, ...], variables: Sequence[tuple[Variable, ...]]
+    request: LaunchRequest, command: tuple[str, ...], variables: Sequence[tuple[Variable, ...]]
 ) -> tuple[EngineRank, ...]:
     """`command` is `vllm serve` with its arguments, `variables` those of each member."""
     head, *workers = (
@@ -64,7 +64,7 @@ def plan_ray_ranks(
     )
 
 
-def build_ray_start(request: Request, member: ServiceMember) -> tuple[str, ...]:
+def build_ray_start(request: LaunchRequest, member: ServiceMember) -> tuple[str, ...]:
     """What every Ray node is started with."""
     python = (f"{VIRTUALENV}/bin/python", "-m", "ray.scripts.scripts")
     return (
@@ -80,14 +80,16 @@ def build_ray_start(request: Request, member: ServiceMember) -> tuple[str, ...]:
     )
 
 
-def _build_ray_variables(request: Request) -> tuple[Variable, ...]:
+def _build_ray_variables(request: LaunchRequest) -> tuple[Variable, ...]:
     return (
         Variable("RAY_memory_monitor_refresh_ms", "0", overridable=True),
         Variable("VLLM_CONFIG_ROOT", request.folder),
     )
 
 
-def _build_non_carry_over_file(request: Request, variables: tuple[Variable, ...]) -> LaunchFile:
+def _build_non_carry_over_file(
+    request: LaunchRequest, variables: tuple[Variable, ...]
+) -> LaunchFile:
     """vLLM copies NCCL_*, VLLM_* and others from the head to all; this file names those that each
     node keeps for itself (vllm/ray/ray_env.py, 0.32.0)."""
     names = sorted({*list_per_node_names(variables), "VLLM_API_KEY"})
@@ -95,7 +97,7 @@ def _build_non_carry_over_file(request: Request, variables: tuple[Variable, ...]
     return LaunchFile(path=path, text=json.dumps(names) + "\n")
 
 
-def _build_head_start(request: Request) -> LaunchFile:
+def _build_head_start(request: LaunchRequest) -> LaunchFile:
     options = ("--head", "--port", str(RAY_PORT), "--include-dashboard", "false")
     start = " ".join((*build_ray_start(request, request.head), *options))
     python = f"{VIRTUALENV}/bin/python" if request.is_native else "python3"
@@ -119,7 +121,7 @@ done
     return LaunchFile(path=request.start_script, text=text, mode="0555", own=True)
 
 
-def _build_worker_start(request: Request) -> LaunchFile:
+def _build_worker_start(request: LaunchRequest) -> LaunchFile:
     """`ray start --block` ends when the head is not there yet, so it waits for its port."""
     host, port = request.head.address, RAY_PORT
     python = f"{VIRTUALENV}/bin/python" if request.is_native else "python3"
@@ -141,11 +143,11 @@ done
     return LaunchFile(path=request.start_script, text=text, mode="0555", own=True)
 
 
-def _get_head_endpoint(request: Request) -> str:
+def _get_head_endpoint(request: LaunchRequest) -> str:
     return f"{request.head.address}:{RAY_PORT}"
 
 
-def _build_head_ports(request: Request) -> tuple[PortUse, ...]:
+def _build_head_ports(request: LaunchRequest) -> tuple[PortUse, ...]:
     declared = request.declared
     return (
         PortUse(number=declared.port, address=declared.bind, purpose="API"),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sparkform.config import AnyService
 from sparkform.launch.environment import Variable
 from sparkform.launch.members import ServiceMember
-from sparkform.launch.places import CONTAINER_MODELS
+from sparkform.launch.paths import CONTAINER_MODELS
 from sparkform.launch.records import Mount
 
 OFFLINE_VARIABLES = (Variable("HF_HUB_OFFLINE", "1"), Variable("TRANSFORMERS_OFFLINE", "1"))

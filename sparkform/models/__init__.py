@@ -1,1 +1,1 @@
-"""What a model is made of: its shape, its quantisation, and how config.json states them. Pure."""
+"""What a model is made of: shape and quantisation, from config.json or a few facts. Pure."""

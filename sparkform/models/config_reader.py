@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from sparkform.errors import InputError, Problem
-from sparkform.models.config_schema import JsonObject, TextConfig, VisionConfig, parse_text_config
+from sparkform.models.config_schema import TextConfig, VisionConfig, parse_text_config
+from sparkform.models.json_input import JsonObject
 from sparkform.models.layer_plan import MixerName, PlannedLayer, plan_layers
 from sparkform.models.mixer_reader import read_mixer
 from sparkform.models.shape import Block, FeedForward, ModelShape

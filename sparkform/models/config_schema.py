@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import (
@@ -17,14 +15,15 @@ from pydantic import (
 )
 
 from sparkform.errors import InputError, Problem
+from sparkform.models.json_input import JsonObject, list_problems
 
-JsonObject = Mapping[str, object]
 # Far beyond any model; keeps a slip of the pen from taking all memory.
 MOST_LAYERS = 10_000
 LARGEST_SIZE = 2**31
 Count = Annotated[int, Field(ge=0, le=LARGEST_SIZE)]
 Size = Annotated[int, Field(ge=1, le=LARGEST_SIZE)]
 TEXT_CONFIGS = ("text_config", "language_config", "llm_config", "thinker_config")
+BECAUSE = "the shape cannot be computed without it"
 UNREADABLE = {
     "block_configs": "its layers differ one by one (a searched architecture)",
     "is_encoder_decoder": "it is an encoder-decoder model",
@@ -217,34 +216,4 @@ def parse_text_config(config: JsonObject, path: str) -> TextConfig:
     try:
         return TextConfig.model_validate(part)
     except ValidationError as error:
-        raise InputError(_list_problems(error, path)) from None
-
-
-def _list_problems(error: ValidationError, path: str) -> list[Problem]:
-    return [
-        Problem(
-            path=f"{path}: {'.'.join(str(part) for part in item['loc'])}",
-            message=item["msg"][:1].lower() + item["msg"][1:],
-            got=None if item["type"] == "missing" else repr(item["input"])[:60],
-            because="the shape cannot be computed without it",
-        )
-        for item in error.errors(include_url=False)
-    ]
-
-
-def load_json_object(path: Path) -> JsonObject:
-    """Read a JSON object from a file. Raises InputError for anything else."""
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError([Problem(path=str(path), message=f"cannot be read: {reason}")]) from None
-    except ValueError as error:
-        problem = Problem(path=str(path), message="is not JSON", because=str(error))
-        raise InputError([problem]) from None
-    if not isinstance(document, dict):
-        problem = Problem(
-            path=str(path), message="is not a JSON object", got=type(document).__name__
-        )
-        raise InputError([problem])
-    return document
+        raise InputError(list_problems(error, path, because=BECAUSE)) from None

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from sparkform.errors import InputError, Problem
-from sparkform.models.config_schema import JsonObject
+from sparkform.models.json_input import JsonObject, list_problems
 from sparkform.models.quantisation import METHODS, Quantisation, find_method, plan_quantisation
 from sparkform.models.shape import Block, FeedForward, Mixer, ModelShape, is_mixture
 
@@ -60,17 +60,7 @@ def read_facts(document: JsonObject, path: str) -> ShapeFacts:
         return ShapeFacts.model_validate(document)
     except ValidationError as error:
         allowed = ", ".join(to_camel(key) for key in FACT_KEYS)
-        raise InputError(
-            [
-                Problem(
-                    path=f"{path}: {item['loc'][0] if item['loc'] else ''}",
-                    message=item["msg"][:1].lower() + item["msg"][1:],
-                    got=repr(item["input"])[:60],
-                    allowed=allowed if item["type"] == "extra_forbidden" else None,
-                )
-                for item in error.errors(include_url=False)
-            ]
-        ) from None
+        raise InputError(list_problems(error, path, allowed_keys=allowed)) from None
 
 
 def read_row_facts(row: Mapping[str, object]) -> ShapeFacts:
@@ -89,7 +79,7 @@ def estimate_shape(facts: ShapeFacts, name: str) -> ModelShape:
                 Problem(
                     path=f"{name}: parameters",
                     message="is missing",
-                    because="neither size nor speed can be told without it",
+                    because="neither size nor speed can be computed without it",
                 )
             ]
         )

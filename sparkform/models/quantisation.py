@@ -90,7 +90,7 @@ def find_method(name: str, path: str = "--quant") -> Method:
         [
             Problem(
                 path=path,
-                message="is not a quantisation that sparkform knows",
+                message="is not a known quantisation",
                 got=name,
                 allowed=", ".join(known_names),
                 remedy=f"did you mean {' or '.join(suggestions)}?" if suggestions else None,

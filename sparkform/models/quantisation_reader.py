@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkform.errors import InputError, Problem
-from sparkform.models.config_schema import JsonObject, get_text_part
+from sparkform.models.config_schema import get_text_part
+from sparkform.models.json_input import JsonObject
 from sparkform.models.module_patterns import ModulePatterns, list_modules
 from sparkform.models.quantisation import (
     CONVERTED,

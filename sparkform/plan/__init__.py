@@ -1,1 +1,1 @@
-"""Pure planning: from spec and facts to steps and launches."""
+"""Pure planning: from the declaration and the reports to steps and launches."""

@@ -42,5 +42,6 @@ class PlanContext:
         self, node: str, step: str, want: Json, have: object, differences: Sequence[str]
     ) -> PlannedStep:
         """The step where `have` is known already; `differences` say how it differs from `want`."""
-        receipt = self.reports[node].receipts.get(step)
-        return plan_step(self.stack, node, step, want, have, receipt, differences)
+        report = self.reports[node]
+        receipt = report.receipts.get(step)
+        return plan_step(self.stack, node, step, want, have, receipt, report.next_run, differences)

@@ -18,7 +18,7 @@ from sparkform.catalogue import native_packages
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.errors import Problem
 from sparkform.fabric.network import Reports
-from sparkform.launch.places import get_unit_name
+from sparkform.launch.paths import get_unit_name
 from sparkform.launch.versions import parse_version
 from sparkform.report.facts import NodeReport
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sparkform.config import Declaration
 from sparkform.fabric.network import Network
-from sparkform.launch.places import get_unit_name
+from sparkform.launch.paths import get_unit_name
 from sparkform.launch.records import Launch
 
 Want = Mapping[str, Any]

@@ -1,8 +1,8 @@
 """The ranks of a service as one: whether they run as declared, and the token of their next run.
 
-A token is `<digest of all launches>-<n>`, a label on each rank. It is passed again where every rank
-runs under it, it is today's, and the run that started it came to its end; else the next n is taken,
-so that a token never names two runs. Pure.
+A token is `<digest of all launches>-<run>`, a label on each rank. It is passed again where every
+rank runs under it, it is today's, and the run that started it came to its end. Else a run that was
+never named before is taken, so that a token never names two. Pure.
 """
 
 from __future__ import annotations
@@ -35,8 +35,12 @@ def decide_run(
     state: ServiceState,
     differences: Sequence[str],
     stop_reasons: Sequence[str],
+    next_run: int,
 ) -> ServiceRun:
-    """`differences` say what differs in the launch, `stop_reasons` what stops the service now."""
+    """`differences` say what differs in the launch, `stop_reasons` what stops the service now.
+
+    `next_run` follows from what the service's nodes have recorded (node/state/next_run.py).
+    """
     digest = hash_launches(launches)
     running_tokens = {
         rank_object.token
@@ -53,7 +57,7 @@ def decide_run(
         *_explain_new_run(launches, state, missing_ranks, running_tokens, digest, differences),
     ]
     lines = reasons or ["was started by a run that did not end, will be started anew"]
-    return ServiceRun(f"{digest}-{_get_next_number(state)}", tuple(lines))
+    return ServiceRun(f"{digest}-{next_run}", tuple(lines))
 
 
 def _explain_new_run(
@@ -121,9 +125,3 @@ def _is_declared(rank_object: RankObject, launches: Sequence[Launch]) -> bool:
 def _is_in_place(rank_object: RankObject, launch: Launch) -> bool:
     """A manager reports the Swarm's services, wherever their containers are."""
     return rank_object.kind == SWARM_SERVICE or rank_object.node == launch.node
-
-
-def _get_next_number(state: ServiceState) -> int:
-    tokens = [*(token.token for token in state.objects), *state.used_tokens]
-    numbers = [token.rpartition("-")[2] for token in tokens]
-    return max((int(number) for number in numbers if number.isdigit()), default=0) + 1

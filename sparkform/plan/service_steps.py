@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from node.host.plain import as_mapping
 from node.steps.launch_peers import add_public_keys
 from sparkform.config import AnyService, Declaration
-from sparkform.launch.places import get_service_folder, get_unit_name
+from sparkform.launch.paths import get_service_folder, get_unit_name
 from sparkform.launch.records import Launch, LaunchFile
 from sparkform.plan import native_steps, service_state
 from sparkform.plan.context import PlanContext

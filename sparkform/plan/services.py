@@ -130,9 +130,16 @@ class _ServicePlanner:
         state = get_service_state(
             self.inputs.service, context.reports, context.declaration.head.name
         )
+        differences = self._describe_launch_differences()
         return decide_run(
-            self.inputs.launches, state, self._describe_launch_differences(), stop_reasons
+            self.inputs.launches, state, differences, stop_reasons, self._compute_next_run()
         )
+
+    def _compute_next_run(self) -> int:
+        """It differs wherever that of one node does: the sum of those of all that take part."""
+        head = self.inputs.context.declaration.head.name
+        nodes = {head, *(launch.node for launch in self.inputs.launches)}
+        return sum(self.inputs.context.reports[node].next_run for node in nodes)
 
     def _describe_launch_differences(self) -> list[str]:
         """What differs from the launches that `stop_previous` keeps, each phrase once."""

@@ -60,12 +60,13 @@ def plan_step(
     want: Json,
     have: object,
     receipt: str | None,
+    next_run: int,
     differences: Sequence[str],
 ) -> PlannedStep:
     """`differences` are the words for have against want; a step in sync says nothing."""
     owner = stack.owner(node, step)
     parsed = parse_receipt(receipt)
-    decision = decide(owner, want, have, parsed)
+    decision = decide(owner, want, have, parsed, next_run)
     if decision.in_sync:
         return PlannedStep(node, step, decision, ())
     recorded_owner = parsed.owner if parsed else None

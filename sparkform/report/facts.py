@@ -255,11 +255,16 @@ class UnreadableItem(ReportModel):
 
 
 class NodeReport(ReportModel):
-    """The one JSON document that `node.pyz observe` prints."""
+    """The one JSON document that `node.pyz observe` prints.
+
+    `next_run` is the number that new documents for the node carry (node/state/next_run.py); 0 in a
+    recording that does not say, from which nothing is ever applied.
+    """
 
     version: int
     unix_time_s: float
     facts: Facts
     steps: dict[str, JsonValue]
     receipts: dict[str, str]
+    next_run: int = 0
     unreadable: tuple[UnreadableItem, ...]

@@ -1,8 +1,8 @@
 """Whether a step is in sync, and the document that its resource carries. Pure.
 
 A node keeps a receipt a step: the exact document that it last applied. A step in sync hands that
-text on byte for byte, so Pulumi sees no change; any other gets a new document, so Pulumi updates
-exactly that step (docs/architecture.md, "How a step lives").
+text on byte for byte, so Pulumi sees no change; any other gets a document that was never given
+out before, so Pulumi updates exactly that step (docs/architecture.md, "How a step lives").
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a step's resource carries; `run` counts this decision in once it is carried out."""
+    """What a step's resource carries; `run` is the number in its document."""
 
     document: str
     run: int
@@ -47,10 +47,15 @@ def parse_receipt(text: str | None) -> Receipt | None:
     return Receipt(owner, want, run, text)
 
 
-def decide(owner: str, want: Json, have: object, receipt: Receipt | None) -> Decision:
-    """In sync: what is equals what should be, and the node's receipt says that we made it so."""
+def decide(
+    owner: str, want: Json, have: object, receipt: Receipt | None, next_run: int
+) -> Decision:
+    """In sync: what is equals what should be, and the node's receipt says that we made it so.
+
+    `next_run` is the node's number for new documents. It does not follow from the receipt: a node
+    that has lost it would be given a document that Pulumi has already, and stay as it is for ever.
+    """
     if receipt and have == want and receipt.want == want and receipt.owner == owner:
         return Decision(receipt.text, receipt.run, in_sync=True)
-    run = receipt.run + 1 if receipt else 1
-    document = {"owner": owner, "want": want, "have": have, "run": run}
-    return Decision(json.dumps(document, sort_keys=True), run, in_sync=False)
+    document = {"owner": owner, "want": want, "have": have, "run": next_run}
+    return Decision(json.dumps(document, sort_keys=True), next_run, in_sync=False)

@@ -1,1 +1,1 @@
-"""What is known to break, one small module a rule group."""
+"""What is known to break, with evidence and remedy, one small module a rule group."""

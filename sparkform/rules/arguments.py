@@ -14,11 +14,11 @@ SHORT_WITH_LEVEL = re.compile(r"-O([0-3])")
 
 @dataclass(frozen=True)
 class Argument:
-    """One option without its dashes, `_` and `-` taken for the same. `at` is its position."""
+    """One option without its dashes, `_` and `-` taken for the same. `position` is its index."""
 
     option: str
     value: str | None
-    at: int
+    position: int
 
 
 def parse_arguments(arguments: Sequence[str]) -> tuple[Argument, ...]:
@@ -83,6 +83,6 @@ def _expand_json(argument: Argument) -> Iterator[Argument]:
         return
     for key, value in content.items() if isinstance(content, dict) else ():
         text = value if isinstance(value, str) else json.dumps(value)
-        inner = Argument(f"{argument.option}.{normalize_option(str(key))}", text, argument.at)
+        inner = Argument(f"{argument.option}.{normalize_option(str(key))}", text, argument.position)
         yield inner
         yield from _expand_json(inner)

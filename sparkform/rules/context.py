@@ -103,7 +103,7 @@ class ServiceView:
         """Its path in the stack file."""
         return f"services.{self.name}"
 
-    def path(self, key: str) -> str:
+    def get_path(self, key: str) -> str:
         """The path of one of its keys."""
         return f"{self.base_path}.{key}"
 
@@ -143,7 +143,7 @@ class ServiceView:
 
     def find_image_figure(self, figure: str) -> object:
         """What the catalogue knows of its image, None if nothing."""
-        image = self.context.catalogue.image(self.image) if self.image else None
+        image = self.context.catalogue.find_image(self.image) if self.image else None
         figure_entry = image.figures.get(figure) if image else None
         return figure_entry.value if figure_entry else None
 

@@ -19,10 +19,10 @@ class RulesCatalogue(Protocol):
     def find_subject(self, service: AnyService) -> DescribedModel | None:
         """The model as it is served, None without enough figures."""
 
-    def gated(self, service: AnyService) -> bool | None:
+    def needs_token(self, service: AnyService) -> bool | None:
         """Whether its weights need a token, None if that is not known."""
 
-    def image(self, reference: ImageReference) -> ImageFigures | None:
+    def find_image(self, reference: ImageReference) -> ImageFigures | None:
         """What is known of an image, None if nothing is."""
 
     def get_memory(self, engine: str, runtime: str, usable_gib: float | None) -> NodeMemory:
@@ -48,7 +48,7 @@ class PackagedCatalogue:
             service.model or "modelFacts", facts, _find_quantisation(service)
         )
 
-    def gated(self, service: AnyService) -> bool | None:
+    def needs_token(self, service: AnyService) -> bool | None:
         from sparkform.catalogue import store
 
         entry = store.find_entry(service.model) if service.model else None
@@ -57,7 +57,7 @@ class PackagedCatalogue:
         # Every repository of this owner asks for the licence (model pages of Llama 3 and 4).
         return True if (service.model or "").startswith("meta-llama/") else None
 
-    def image(self, reference: ImageReference) -> ImageFigures | None:
+    def find_image(self, reference: ImageReference) -> ImageFigures | None:
         return _load_images().get(reference.tagged)
 
     def get_memory(self, engine: str, runtime: str, usable_gib: float | None) -> NodeMemory:

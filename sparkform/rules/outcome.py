@@ -14,8 +14,9 @@ ADVISORY: Severity = "advisory"
 class RuleFinding:
     """One place that breaks a rule.
 
-    `message` is one sentence that begins "The service must" or "The cluster must", `remedy` can be
-    pasted into the stack file. `severity` and `evidence` only where they differ from the table's.
+    `message` is one sentence in the present tense that says what breaks. `remedy` can be pasted
+    into the stack file: keys with values, or a comment that says what to do. `severity` and
+    `evidence` only where they differ from the table's.
     """
 
     path: str
@@ -56,9 +57,16 @@ class Violation:
             document["message"] = f"{self.message} (waived: {waived})"
         return document
 
+    @property
+    def instruction(self) -> str:
+        """The remedy as a sentence."""
+        if self.remedy.startswith("# "):
+            return f"{self.remedy[2:3].upper()}{self.remedy[3:]}."
+        return f"Set `{self.remedy}`."
+
     def __str__(self) -> str:
         message = self.to_json()["message"]
-        return f"{self.path}: {message} [{self.rule}] {self.remedy} ({self.evidence})"
+        return f"{self.path}: {message} {self.instruction} [{self.rule}] ({self.evidence})"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,8 @@
 """Where each engine takes a setting from: its key in the stack file, its options, its variables.
 
 Options: tensorrt_llm/commands/serve.py (trtllm-serve) and vllm/config (vllm serve).
-Names as `arguments.normal` gives them. A name in `unreal` is not read by the engine;
-it is listed so that a rule sees what its author meant.
+Names as `arguments.normalize_option` gives them. Engines do not read `fake_variables`; they are
+listed so that a rule sees what their author meant.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class SettingSource:
     attribute: str | None = None
     options: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
-    unreal: tuple[str, ...] = ()
+    fake_variables: tuple[str, ...] = ()
 
 
 TRTLLM_SOURCES: dict[str, SettingSource] = {
@@ -78,7 +78,7 @@ TRTLLM_SOURCES: dict[str, SettingSource] = {
         key="allReduce",
         attribute="all_reduce",
         options=("allreduce_strategy",),
-        unreal=("TRTLLM_ALLREDUCE_STRATEGY",),
+        fake_variables=("TRTLLM_ALLREDUCE_STRATEGY",),
     ),
     "autotuner": SettingSource(
         key="autotuner", attribute="autotuner", options=("enable_autotuner",)

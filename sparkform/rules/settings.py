@@ -85,7 +85,7 @@ class ServiceSettings:
         declared = self._read_declared(source)
         if declared is not None:
             yield declared
-        for variable in (*source.variables, *source.unreal):
+        for variable in (*source.variables, *source.fake_variables):
             if variable in self.block.environment:
                 yield Setting(
                     self.block.environment[variable], f"{self.base_path}.environment.{variable}"
@@ -122,7 +122,7 @@ class ServiceSettings:
 
     def get_argument_path(self, argument: Argument) -> str:
         """The place of an argument in the stack file."""
-        return f"{self.base_path}.extraArgs[{argument.at}]"
+        return f"{self.base_path}.extraArgs[{argument.position}]"
 
     def _list_matching(self, source: SettingSource) -> Iterator[Argument]:
         negated = tuple(f"no_{option}" for option in source.options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from sparkform.catalogue import store
 from sparkform.catalogue.describe import DescribedModel, describe_from_catalogue
@@ -78,10 +77,10 @@ def find_recommended_image(engine: str, nodes: int) -> str:
     raise LookupError(f"the catalogue recommends no image of {engine} for {nodes} nodes")
 
 
-def build_service_block(chosen: Candidate, request: ServingRequest) -> dict[str, Any]:
+def build_service_block(chosen: Candidate, request: ServingRequest) -> dict[str, object]:
     """The content of a service in a stack file; keys as in the spec."""
     runtime = _choose_runtime(chosen)
-    block: dict[str, Any] = {"engine": chosen.offer.engine, "runtime": runtime}
+    block: dict[str, object] = {"engine": chosen.offer.engine, "runtime": runtime}
     if runtime != "native":
         block["image"] = find_recommended_image(chosen.offer.engine, chosen.cut.nodes)
     block |= {

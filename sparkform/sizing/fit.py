@@ -42,8 +42,8 @@ class NodeMemory:
     """One node's memory for one service.
 
     `usable_gib` is what the operating system shows; `fraction` of it is the service's; the engine
-    itself takes `runtime_gib` of that. `container_risk_gib` is how much less a container was seen
-    to leave (0 for a native service): it is warned of, not subtracted.
+    itself takes `runtime_gib` of that. `container_risk_gib` is how much less a container may
+    leave (0 for a native service): a warning names it, nothing subtracts it.
     """
 
     usable_gib: float
@@ -69,7 +69,7 @@ class Demand:
 
     @property
     def wanted_context(self) -> int:
-        """The context that decides `fits`: the asked one, or 2,048 tokens."""
+        """The context that decides `fits`: the requested one, or 2,048 tokens."""
         return self.context or min(DEFAULT_CONTEXT, self.longest_context)
 
     @property
@@ -80,7 +80,7 @@ class Demand:
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """The answer for one number of nodes. `free_gib` is the room for the cache, or what lacks."""
+    """The answer for a number of nodes. `free_gib` is for the cache; negative: what is missing."""
 
     nodes: int
     tensor_parallel: int
@@ -162,7 +162,7 @@ def _format_reason(demand: Demand, memory: NodeMemory, free_gib: float, needed_g
         f"{memory.usable_gib:.1f} GiB x {memory.fraction:g} - {memory.runtime_gib:g} GiB runtime"
     )
     if free_gib <= 0:
-        return f"the weights lack {-free_gib:.1f} GiB a node of {limit}"
+        return f"the weights need {-free_gib:.1f} GiB a node more than {limit}"
     if needed_gib > free_gib:
         return (
             f"{demand.batch} x {demand.wanted_context} tokens of cache need {needed_gib:.1f} GiB "
@@ -171,8 +171,8 @@ def _format_reason(demand: Demand, memory: NodeMemory, free_gib: float, needed_g
     sentence = f"{free_gib:.1f} GiB a node for the cache"
     if free_gib < memory.container_risk_gib:
         sentence += (
-            f"; a container was once seen to leave {memory.container_risk_gib:g} GiB less "
-            "(unverified): runtime native avoids it"
+            f"; a container may leave {memory.container_risk_gib:g} GiB less (unverified), which "
+            "runtime native avoids"
         )
     return sentence
 
@@ -187,7 +187,7 @@ def _build_impossible(demand: Demand, nodes: int) -> Fit:
         max_context=0,
         max_batch=0,
         fits=False,
-        reason=f"no cut of {len(demand.shape.blocks)} layers over {nodes} nodes is allowed",
+        reason=f"{len(demand.shape.blocks)} layers cannot be split over {nodes} nodes",
     )
 
 

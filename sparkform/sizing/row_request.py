@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, ValidationError
 
 from sparkform.catalogue.describe import DescribedModel
 from sparkform.errors import InputError, Problem
+from sparkform.models.json_input import list_problems, load_json
 from sparkform.sizing.calibration import load_calibration
 from sparkform.sizing.fit import get_cache_element_bytes
 from sparkform.sizing.node_memory import require_engine
@@ -50,16 +50,7 @@ def _parse_request(row: Mapping[str, object]) -> RowRequest:
     try:
         return RowRequest.model_validate(row)
     except ValidationError as error:
-        raise InputError(
-            [
-                Problem(
-                    path=f"row {row.get('id', '')}: {item['loc'][0]}",
-                    message=item["msg"][:1].lower() + item["msg"][1:],
-                    got=repr(item["input"])[:60],
-                )
-                for item in error.errors(include_url=False)
-            ]
-        ) from None
+        raise InputError(list_problems(error, f"row {row.get('id', '')}")) from None
 
 
 def build_row_model(subject: DescribedModel, row: Mapping[str, object]) -> ServedModel:
@@ -96,20 +87,12 @@ def predict_row(
     return add_range(model, speed, fitted_model.spreads)
 
 
-def load_request_rows(path: Path) -> list[dict[str, Any]]:
+def load_request_rows(path: Path) -> list[dict[str, object]]:
     """A JSON list of rows. Raises InputError for anything else."""
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            [Problem(path=str(path), message=f"cannot be read: {error.strerror or error}")]
-        ) from None
-    except ValueError as error:
-        problem = Problem(path=str(path), message="is not JSON", because=str(error))
-        raise InputError([problem]) from None
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        problem = Problem(
-            path=str(path), message="is not a list of rows", allowed="a JSON list of objects"
-        )
-        raise InputError([problem])
-    return rows
+    rows = load_json(path)
+    if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+        return rows
+    problem = Problem(
+        path=str(path), message="is not a list of rows", allowed="a JSON list of objects"
+    )
+    raise InputError([problem])

@@ -1,1 +1,1 @@
-"""One login and one exec a node, all nodes at once, with checked host keys."""
+"""Logins to nodes: one exec each, all at once, with checked host keys."""

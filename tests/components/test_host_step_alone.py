@@ -53,8 +53,8 @@ def test_a_planted_command_is_found(planted: str) -> None:
     assert list(find_commands(ast.parse(planted))) == [2]
 
 
-def test_the_maker_is_found_too() -> None:
-    assert len(list(find_commands(ast.parse(MAKER.read_text())))) == 3
+def test_the_one_maker_is_found_too() -> None:
+    assert len(list(find_commands(ast.parse(MAKER.read_text())))) == 1
 
 
 @pytest.mark.parametrize("path", OTHER_MODULES, ids=lambda path: str(path.relative_to(ROOT)))

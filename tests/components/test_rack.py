@@ -108,6 +108,25 @@ def test_the_teardown_is_known_before_anything_is_done_and_goes_last(
         assert json.loads(teardown.inputs["stdin"])["owner"].endswith(f"/spark-{number}/agent")
         assert agent.depends_on == {teardown.name}
         assert agent.deleted_with == teardown.name
+        assert agent.inputs["delete"] == "cat > /dev/null"
+
+
+def test_what_is_replaced_is_deleted_first_and_all_of_a_node_with_its_teardown(
+    switch: RegistrationMonitor,
+) -> None:
+    for command in switch.list_commands():
+        assert command.deletes_first is True
+        if not command.name.endswith("-teardown"):
+            assert command.inputs["triggers"] == [f"{get_node(command)}-teardown-id"]
+
+
+def test_a_step_is_undone_by_the_agent_and_without_one_there_is_nothing_to_undo(
+    switch: RegistrationMonitor,
+) -> None:
+    delete = switch.found["spark-1-nccl_conf"].inputs["delete"]
+    program = "/usr/local/lib/sparkform/node.pyz"
+    script = f"if [ -e {program} ]; then exec python3 {program} undo nccl_conf; "
+    assert delete == f"sudo -n sh -c '{script}else cat > /dev/null; fi'"
 
 
 def test_resources_stand_below_the_component_that_they_belong_to(

@@ -15,12 +15,13 @@ from components.docker_hosts import build_ssh_options
 from components.inference_service import InferenceService, ServiceContext, build_service
 from components.rack import Rack, build_rack
 from sparkform.config import Declaration
+from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.secrets import StackSecrets
 from sparkform.report.rack_report import QueryResult
 from sparkform.ssh.target import Target
 from tests.support.planning import load_reports
 from tests.support.registrations import Registered, RegistrationMonitor, record_registrations
-from tests.unit.plan.test_services import build_plan, build_service_declaration
+from tests.unit.plan.test_services import apply_plan, build_plan, build_service_declaration
 
 KEY = "sk-not-a-real-key"
 HOST_KEY = "ssh-ed25519 AAAAC3Nz"
@@ -33,14 +34,16 @@ REPORT = QueryResult.model_validate(
 )
 
 
+SECRETS = StackSecrets(frozenset({"apiKey"}), {"apiKey": KEY})
+
+
 def register(**keys: Any) -> RegistrationMonitor:
     """What a service on two nodes asks for, in a stack that has a key."""
     declaration = build_service_declaration(**keys)
-    plan = build_plan(
-        declaration,
-        load_reports("direct-2-up"),
-        StackSecrets(frozenset({"apiKey"}), {"apiKey": KEY}),
-    )
+    return register_plan(declaration, build_plan(declaration, load_reports("direct-2-up"), SECRETS))
+
+
+def register_plan(declaration: Declaration, plan: RackPlan) -> RegistrationMonitor:
     with record_registrations() as record:
 
         @pulumi.runtime.test  # type: ignore[untyped-decorator]
@@ -110,6 +113,16 @@ def test_every_rank_waits_for_all_stops_and_comes_and_goes_with_its_own(
         )
 
 
+def test_a_rank_that_runs_as_declared_is_deleted_first_where_pulumi_is_asked_to_replace_it() -> (
+    None
+):
+    declaration, reports = build_service_declaration(), load_reports("direct-2-up")
+    up = apply_plan(build_plan(declaration, reports, SECRETS), reports)
+    running = register_plan(declaration, build_plan(declaration, up, SECRETS))
+    assert [registered.deletes_first for registered in list_ranks(running)] == [True, True]
+    assert {running.found[name].deletes_first for name in STOP_STEPS} == {None}
+
+
 def test_swarm_ranks_and_their_files_come_and_go_with_the_heads_stop(
     swarm: RegistrationMonitor,
 ) -> None:
@@ -134,7 +147,9 @@ def test_a_stop_is_made_anew_for_each_run_and_begins_by_clearing_the_node(
     for name in STOP_STEPS:
         inputs = container.found[name].inputs
         document = json.loads(inputs["stdin"])
-        assert inputs["triggers"] == [document["want"]["token"]]
+        teardown = f"{name.partition('-stop_previous')[0]}-teardown-id"
+        assert inputs["triggers"] == [document["want"]["token"], teardown]
+        assert container.found[name].deletes_first is None
         assert "node.pyz clear qwen < /dev/null && " in inputs["create"]
         assert "clear" not in inputs["update"]
 
@@ -143,7 +158,9 @@ def test_no_other_step_is_made_anew_for_a_run(container: RegistrationMonitor) ->
     other_commands = [
         command for command in container.list_commands() if command.name not in STOP_STEPS
     ]
-    assert not any("triggers" in command.inputs for command in other_commands)
+    for command in other_commands:
+        if "triggers" in command.inputs:
+            assert command.inputs["triggers"] == [f"{command.name[:7]}-teardown-id"]
 
 
 def test_the_group_follows_the_ranks_and_the_wait_follows_the_group(

@@ -75,17 +75,15 @@ def test_graphs_with_auto_are_refused_with_sentence_and_remedy(project_with_pack
     assert code != 0
     assert "[mandatory]" in policies
     assert "trt-graph-auto-allreduce" in policies
-    assert (
-        "The service must not combine CUDA graphs with allReduce AUTO on several nodes" in policies
-    )
-    assert "Write: allReduce: NCCL" in policies
+    assert "CUDA graphs with allReduce AUTO hang or corrupt results on several nodes." in policies
+    assert "Set `allReduce: NCCL`." in policies
 
 
 def test_with_nccl_the_preview_passes(project_with_pack: Project) -> None:
     project_with_pack.program(build_program(GOOD))
     code, output = run_preview(project_with_pack)
     assert code == 0, output
-    assert "must not combine" not in output
+    assert "hang or corrupt" not in output
     assert "sparkform@v" in output, "the pack was asked"
 
 
@@ -110,7 +108,7 @@ def test_the_violation_is_shown_when_the_program_registers_and_then_fails(
     project_with_pack.program(build_program(BAD, end="raise SystemExit('refused by the rules')"))
     code, output = run_preview(project_with_pack)
     assert code != 0
-    assert "Write: allReduce: NCCL" in join_lines(find_policies(output))
+    assert "Set `allReduce: NCCL`." in join_lines(find_policies(output))
 
 
 def test_policy_config_changes_a_rules_weight(project_with_pack: Project, tmp_path: Path) -> None:
@@ -119,7 +117,7 @@ def test_policy_config_changes_a_rules_weight(project_with_pack: Project, tmp_pa
     project_with_pack.program(build_program(BAD))
     code, output = run_preview(project_with_pack, "--policy-pack-config", config)
     assert code == 0, output
-    assert "must not combine" in join_lines(find_policies(output))
+    assert "hang or corrupt" in join_lines(find_policies(output))
 
 
 def test_two_services_that_clash_are_refused_by_the_stack_policy(
@@ -128,4 +126,6 @@ def test_two_services_that_clash_are_refused_by_the_stack_policy(
     project_with_pack.program(build_program(GOOD, second={"port": 8356}))
     code, output = run_preview(project_with_pack)
     assert code != 0
-    assert "The service must not open port 2233 on nodes where" in join_lines(find_policies(output))
+    assert "Port 2233 is taken by the container's SSH server of" in join_lines(
+        find_policies(output)
+    )

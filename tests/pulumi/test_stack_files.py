@@ -31,7 +31,7 @@ def deployment(
     shutil.copy(ROOT / "Pulumi.yaml", tmp_path)
     cluster, services = declared["sparkform:cluster"], declared["sparkform:services"]
     deployment = Deployment(tmp_path, cluster, stack, services=services)
-    result = deployment.pulumi("stack", "init", stack, "--no-select", "--cwd", str(tmp_path))
+    result = deployment.run_pulumi("stack", "init", stack, "--no-select", "--cwd", str(tmp_path))
     assert result.returncode == 0, result.stderr
     return deployment
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sparkrack.login import USER
-from sparkrack.paths import identity_file
+from sparkrack.paths import get_identity_file
 from tests.support.rack import RackHandle
 
 ROOT = Path(__file__).parents[2]
@@ -24,18 +24,18 @@ FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
 
 @dataclass(frozen=True)
-class Ran:
+class CliResult:
     code: int
     out: str
     err: str
     took_s: float
 
-    def json(self) -> Any:
+    def parse_json(self) -> Any:
         return json.loads(self.out)
 
 
 @dataclass(frozen=True)
-class Bench:
+class RackProject:
     """A rack and a project folder for it."""
 
     rack: RackHandle
@@ -51,14 +51,14 @@ class Bench:
 
     @property
     def identity(self) -> str:
-        return str(identity_file(self.rack.rack.name))
+        return str(get_identity_file(self.rack.rack.name))
 
-    def run(self, *words: object) -> Ran:
+    def run(self, *arguments: object) -> CliResult:
         environment = {**os.environ, "HOME": str(self.folder), "PYTHONPATH": str(ROOT)}
         environment.pop("SSH_AUTH_SOCK", None)
         started = time.monotonic()
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", MAIN, *map(str, words)],
+        result = subprocess.run(
+            [sys.executable, "-P", "-c", MAIN, *map(str, arguments)],
             cwd=self.folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -68,35 +68,39 @@ class Bench:
             check=False,
         )
         took_s = time.monotonic() - started
-        return Ran(done.returncode, done.stdout, done.stderr, took_s)
+        return CliResult(result.returncode, result.stdout, result.stderr, took_s)
 
-    def init(self) -> Ran:
+    def init(self) -> CliResult:
         """With the fingerprints that the nodes themselves tell."""
-        accepted = [word for one in self.fingerprints() for word in ("--accept", one)]
+        accepted = [
+            argument
+            for fingerprint in self.read_fingerprints()
+            for argument in ("--accept", fingerprint)
+        ]
         options = ["--identity-file", self.identity, "--stack", "lab", *accepted]
         return self.run("init", *self.logins, *options)
 
-    def fingerprints(self) -> list[str]:
+    def read_fingerprints(self) -> list[str]:
         """As an operator reads them on each node's console."""
-        asked = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
-        return [FINGERPRINT.findall(self.rack.must(one, asked))[0] for one in self.rack.hosts]
+        command = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
+        return [FINGERPRINT.findall(self.rack.must(host, command))[0] for host in self.rack.hosts]
 
-    def checks(self) -> tuple[Ran, list[dict[str, Any]]]:
-        ran = self.run("doctor", self.stack, "--json")
-        return ran, ran.json()["checks"]
+    def run_doctor(self) -> tuple[CliResult, list[dict[str, Any]]]:
+        result = self.run("doctor", self.stack, "--json")
+        return result, result.parse_json()["checks"]
 
-    def address_fabric(self) -> None:
+    def assign_addresses(self) -> None:
         """The planned addresses and MTU, by hand: what `pulumi up` sets."""
-        plan = self.run("plan", self.stack, "--json").json()
+        plan = self.run("plan", self.stack, "--json").parse_json()
         mtu = 9000 if plan["fabric"]["mtu"] == "inherit" else plan["fabric"]["mtu"]
         for node in plan["nodes"]:
-            for one in node["fabric"]:
-                name = one["interface"]
+            for port in node["fabric"]:
+                name = port["interface"]
                 self.rack.must(node["name"], f"sudo ip link set {name} up mtu {mtu}")
-                address = f"{one['address']} dev {name}"
+                address = f"{port['address']} dev {name}"
                 self.rack.must(node["name"], f"sudo ip address replace {address}")
 
 
-def bench(rack: RackHandle, folder: Path) -> Bench:
+def create_project(rack: RackHandle, folder: Path) -> RackProject:
     (folder / "Pulumi.yaml").write_text("name: sparkform\nruntime: python\n")
-    return Bench(rack, folder)
+    return RackProject(rack, folder)

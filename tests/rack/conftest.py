@@ -12,7 +12,7 @@ import pytest
 
 from sparkrack import lifecycle
 from sparkrack.prepare import prepare
-from sparkrack.shape import Fabric, Renderer, Shape
+from sparkrack.shape import RackFabric, RackShape, Renderer
 from tests.support.digest import Digest, compute_digest
 from tests.support.rack import RackHandle, start
 
@@ -25,7 +25,7 @@ def prepared() -> None:
     prepare(print)
 
 
-def rack_name(module: str, shape: Shape) -> str:
+def build_rack_name(module: str, shape: RackShape) -> str:
     """Differs by checkout, module and shape, so that runs side by side do not meet."""
     seed = f"{Path.cwd()} {module} {shape.to_label()}"
     return f"t{hashlib.sha256(seed.encode()).hexdigest()[:8]}"
@@ -36,7 +36,7 @@ class RackFactory:
     """Makes a rack, or hands out the one of that shape; the last one made is the only one up."""
 
     module: str
-    there: dict[Shape, tuple[str, RackHandle]] = field(default_factory=dict)
+    current: dict[RackShape, tuple[str, RackHandle]] = field(default_factory=dict)
 
     def __call__(
         self,
@@ -46,25 +46,25 @@ class RackFactory:
         rate: str | None = None,
         cabling: str | None = None,
     ) -> RackHandle:
-        shape = Shape(nodes, Fabric(fabric), Renderer(renderer), rate, cabling)
-        if shape not in self.there:
+        shape = RackShape(nodes, RackFabric(fabric), Renderer(renderer), rate, cabling)
+        if shape not in self.current:
             self.take_down()
-            name = rack_name(self.module, shape)
-            lifecycle.down(name)
-            self.there[shape] = (name, start(name, shape))
-        return self.there[shape][1]
+            name = build_rack_name(self.module, shape)
+            lifecycle.take_down(name)
+            self.current[shape] = (name, start(name, shape))
+        return self.current[shape][1]
 
     def take_down(self) -> None:
-        for name, _ in self.there.values():
-            lifecycle.down(name)
-        self.there.clear()
+        for name, _ in self.current.values():
+            lifecycle.take_down(name)
+        self.current.clear()
 
 
 @pytest.fixture(scope="module")
 def rack(prepared: None, request: pytest.FixtureRequest) -> Iterator[RackFactory]:
-    made = RackFactory(request.node.nodeid)
-    yield made
-    made.take_down()
+    factory = RackFactory(request.node.nodeid)
+    yield factory
+    factory.take_down()
 
 
 @pytest.fixture(scope="module")

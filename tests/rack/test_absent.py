@@ -25,7 +25,7 @@ pytestmark = pytest.mark.rack
 REPORT_LIMIT_S = 20.0
 DARK_LIMIT_S = 60.0
 ED25519 = "/etc/ssh/ssh_host_ed25519_key"
-KEPT = "/root/kept"
+BACKUP = "/root/kept"
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +38,24 @@ def deployment(
     machines: RackHandle, untouched: Digest, tmp_path_factory: pytest.TempPathFactory
 ) -> Deployment:
     """Nothing is up yet."""
-    made = Deployment.on(machines, tmp_path_factory.mktemp("deployment"))
-    made.cluster["swarm"] = {"enabled": True}
-    return made
+    deployment = Deployment.create(machines, tmp_path_factory.mktemp("deployment"))
+    deployment.cluster["swarm"] = {"enabled": True}
+    return deployment
 
 
 @pytest.fixture
-def nodes(machines: RackHandle) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = read_cluster_block(machines)["nodes"]
-    return found
+def node_blocks(machines: RackHandle) -> list[dict[str, Any]]:
+    blocks: list[dict[str, Any]] = read_cluster_block(machines)["nodes"]
+    return blocks
 
 
-def away(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [nodes[0], {**nodes[1], "away": True}]
+def declare_away(node_blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [node_blocks[0], {**node_blocks[1], "away": True}]
 
 
-def on_spark_2(machines: RackHandle, script: str) -> str:
+def run_on_spark_2(machines: RackHandle, script: str) -> str:
     """Past SSH, for what SSH itself is about."""
-    container = machines.node("spark-2").container
+    container = machines.find_node("spark-2").container
     return must(["docker", "exec", container, "sh", "-c", script])
 
 
@@ -64,7 +64,7 @@ def switch_off(machines: RackHandle, host: str) -> None:
     for the node, and refuses connections, as no machine without power would."""
     machines.break_("off", host)
     deadline = time.monotonic() + DARK_LIMIT_S
-    while ask(["ping", "-c", "1", "-W", "1", str(machines.node(host).address)]).code == 0:
+    while ask(["ping", "-c", "1", "-W", "1", str(machines.find_node(host).address)]).code == 0:
         assert time.monotonic() < deadline, f"{host} is off and still answers"
         time.sleep(1)
 
@@ -77,53 +77,50 @@ def test_frozen_and_switched_off_stand_in_one_report_within_10_s(
     started = time.monotonic()
     observe(list_targets(parse_config(deployment.cluster, {})))
     took_s = time.monotonic() - started
-    seen = deployment.run("preview")
+    outcome = deployment.run("preview")
     machines.mend("freeze", "spark-1")
 
     assert took_s < REPORT_LIMIT_S
-    assert seen.exit_code != 0
-    report = seen.errors[0]
-    first, second = (str(machines.node(host).address) for host in machines.hosts)
+    assert outcome.exit_code != 0
+    report = outcome.errors[0]
+    first, second = (str(machines.find_node(host).address) for host in machines.hosts)
     assert f"spark-1: {first} accepts connections but said nothing for 6 s" in report
     assert "switch the node off and on at its power button" in report
     assert f"spark-2: {second} does not answer" in report
     assert "declared with `away: true`" in report
-    assert "Traceback" not in "".join(seen.errors)
+    assert "Traceback" not in "".join(outcome.errors)
 
 
 def test_a_node_that_was_never_there_is_put_off(
-    deployment: Deployment, nodes: list[dict[str, Any]]
+    deployment: Deployment, node_blocks: list[dict[str, Any]]
 ) -> None:
-    deployment.cluster["nodes"] = away(nodes)
-    done = deployment.up()
-    assert "spark-2 agent: put off until every node that it concerns is there" in done.messages
-    assert (
-        "spark-1 fabric_check:0: put off until every node that it concerns is there"
-        in done.messages
-    )
+    deployment.cluster["nodes"] = declare_away(node_blocks)
+    outcome = deployment.up()
+    assert "spark-2 agent: deferred: a required node is away" in outcome.messages
+    assert "spark-1 fabric_check:0: deferred: a required node is away" in outcome.messages
     again = deployment.up()
     assert (again.changed, again.messages) == (set(), [])
 
 
 def test_it_is_set_up_once_it_is_there(
-    deployment: Deployment, machines: RackHandle, nodes: list[dict[str, Any]]
+    deployment: Deployment, machines: RackHandle, node_blocks: list[dict[str, Any]]
 ) -> None:
     machines.mend("off", "spark-2")
-    deployment.cluster["nodes"] = nodes
-    done = deployment.up()
-    assert "spark-2 agent: node agent is not installed, will be installed" in done.messages
+    deployment.cluster["nodes"] = node_blocks
+    outcome = deployment.up()
+    assert "spark-2 agent: node agent is not installed, will be installed" in outcome.messages
     unconcerned = {"spark-1-swarm_labels", "spark-1-fabric_check-0"}
-    assert {name for name in done.changed_steps if name.startswith("spark-1")} == unconcerned
+    assert {name for name in outcome.changed_steps if name.startswith("spark-1")} == unconcerned
     assert deployment.up().changed == set()
     members = machines.must("spark-1", "sudo docker node ls --format '{{.Hostname}} {{.Status}}'")
     assert sorted(members.split("\n")) == ["", "spark-1 Ready", "spark-2 Ready"]
 
 
 def test_a_node_that_goes_away_keeps_what_is_known_of_it(
-    deployment: Deployment, machines: RackHandle, nodes: list[dict[str, Any]]
+    deployment: Deployment, machines: RackHandle, node_blocks: list[dict[str, Any]]
 ) -> None:
     switch_off(machines, "spark-2")
-    deployment.cluster["nodes"] = away(nodes)
+    deployment.cluster["nodes"] = declare_away(node_blocks)
     # The head keeps its place in the Swarm for it; nothing else is done anywhere.
     assert deployment.preview().changed_steps == {"spark-1-swarm_labels"}
     assert deployment.up().changed_steps == {"spark-1-swarm_labels"}
@@ -135,37 +132,40 @@ def test_a_node_that_goes_away_keeps_what_is_known_of_it(
 def test_destroy_gives_back_who_is_there_and_says_who_is_not(
     deployment: Deployment, machines: RackHandle, untouched: Digest
 ) -> None:
-    done = deployment.run("destroy", "--yes", "--skip-preview")
-    assert done.exit_code != 0
-    assert f"dial tcp {machines.node('spark-2').address}:22" in "\n".join(done.errors)
+    outcome = deployment.run("destroy", "--yes", "--skip-preview")
+    assert outcome.exit_code != 0
+    assert f"dial tcp {machines.find_node('spark-2').address}:22" in "\n".join(outcome.errors)
     machines.mend("off", "spark-2")
-    left = list_changes(untouched, compute_digest(machines))
-    assert {line.partition(":")[0] for line in left} == {"spark-2"}
+    changes = list_changes(untouched, compute_digest(machines))
+    assert {line.partition(":")[0] for line in changes} == {"spark-2"}
 
 
 def test_destroy_again_gives_back_the_node_that_has_returned(
-    deployment: Deployment, machines: RackHandle, untouched: Digest, nodes: list[dict[str, Any]]
+    deployment: Deployment,
+    machines: RackHandle,
+    untouched: Digest,
+    node_blocks: list[dict[str, Any]],
 ) -> None:
-    deployment.cluster["nodes"] = nodes
+    deployment.cluster["nodes"] = node_blocks
     deployment.destroy()
     assert list_changes(untouched, compute_digest(machines)) == []
 
 
-def fingerprint(machines: RackHandle) -> str:
-    return on_spark_2(machines, f"ssh-keygen -lf {ED25519}.pub").split()[1]
+def read_fingerprint(machines: RackHandle) -> str:
+    return run_on_spark_2(machines, f"ssh-keygen -lf {ED25519}.pub").split()[1]
 
 
 def test_a_changed_host_key_is_shown_beside_the_known_one(
     deployment: Deployment, machines: RackHandle
 ) -> None:
-    known = fingerprint(machines)
-    on_spark_2(machines, f"mkdir {KEPT} && mv {ED25519}* {KEPT} && ssh-keygen -qA")
-    on_spark_2(machines, "systemctl restart ssh")
-    offered = fingerprint(machines)
-    seen = deployment.run("preview")
-    on_spark_2(machines, f"mv {KEPT}/* /etc/ssh && rmdir {KEPT} && systemctl restart ssh")
+    known = read_fingerprint(machines)
+    run_on_spark_2(machines, f"mkdir {BACKUP} && mv {ED25519}* {BACKUP} && ssh-keygen -qA")
+    run_on_spark_2(machines, "systemctl restart ssh")
+    offered = read_fingerprint(machines)
+    outcome = deployment.run("preview")
+    run_on_spark_2(machines, f"mv {BACKUP}/* /etc/ssh && rmdir {BACKUP} && systemctl restart ssh")
 
     assert known != offered
-    (report,) = [text for text in seen.errors if "has changed" in text]
+    (report,) = [text for text in outcome.errors if "has changed" in text]
     assert f"known is ssh-ed25519 {known}, it offers ssh-ed25519 {offered}" in report
     assert "Only if it was installed anew" in report

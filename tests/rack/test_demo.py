@@ -17,7 +17,7 @@ import pytest
 from sparkrack import daemon, inventory
 from sparkrack.demo import served
 from sparkrack.engines import tiny_llama
-from sparkrack.layout import panel_name
+from sparkrack.layout import get_panel_name
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
 
@@ -33,99 +33,113 @@ def name(prepared: None) -> str:
     return f"d{hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]}"
 
 
-def argv(name: str) -> list[str]:
+def build_argv(name: str) -> list[str]:
     return [sys.executable, "-m", "sparkrack.demo", "--no-engine", "--name", name]
 
 
-def environment(temporary: Path) -> dict[str, str]:
+def build_environment(temporary: Path) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(temporary)}
 
 
-def chapters(output: str) -> dict[str, str]:
+def split_chapters(output: str) -> dict[str, str]:
     """Text by the title above it."""
     parts = output.split("\n=== ")[1:]
     return {part.partition(" ===\n")[0]: part.partition(" ===\n")[2] for part in parts}
 
 
-def processes_that_name(text: str) -> list[str]:
+def list_processes(text: str) -> list[str]:
     """Command lines of processes of this machine that hold `text`."""
-    found = []
+    command_lines = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         with contextlib.suppress(OSError):
-            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-    return [line for line in found if text in line]
+            command_lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in command_lines if text in line]
 
 
 def assert_nothing_is_left(name: str, temporary: Path) -> None:
-    assert panel_name(name) not in inventory.panels()
+    assert get_panel_name(name) not in inventory.list_panels()
     # The rack's own dockerd ends with the last rack.
-    assert not daemon.is_running() or inventory.containers(name) == []
-    assert processes_that_name(str(temporary)) == []
+    assert not daemon.is_running() or inventory.list_containers(name) == []
+    assert list_processes(str(temporary)) == []
     assert list(temporary.iterdir()) == []
 
 
 def test_the_demo_shows_drift_mends_it_and_leaves_nothing(name: str, tmp_path: Path) -> None:
     before = sorted(path.name for path in ROOT.iterdir())
     started = time.monotonic()
-    done = subprocess.run(
-        argv(name),
+    result = subprocess.run(
+        build_argv(name),
         cwd=ROOT,
-        env=environment(tmp_path),
+        env=build_environment(tmp_path),
         capture_output=True,
         text=True,
         timeout=RUN_LIMIT_S,
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr
     assert time.monotonic() - started < SHOWN_LIMIT_S
-    shown = chapters(done.stdout)
+    chapters_shown = split_chapters(result.stdout)
     assert (
         "spark-1 agent: node agent is not installed, will be installed"
-        in shown["What differs on two untouched machines"]
+        in chapters_shown["What differs on two untouched machines"]
     )
-    made = int(re.findall(r"\+ (\d+) created", shown["Make it so"])[-1])
-    assert MENDED in shown["What differs now"]
-    assert f"~ 1 to update\n    {made - 1} unchanged" in shown["What differs now"]
-    assert f"~ 1 updated\n    {made - 1} unchanged" in shown["Mend that and nothing else"]
-    assert f"Resources:\n    {made} unchanged" in shown["Once more: nothing is left to do"]
-    assert f"- {made} deleted" in shown["Give the machines back"]
-    assert "sparkform init" in shown["With real Sparks"]
-    assert "No engine was started" in shown["With real Sparks"]
+    resource_count = int(re.findall(r"\+ (\d+) created", chapters_shown["Make it so"])[-1])
+    assert MENDED in chapters_shown["What differs now"]
+    assert (
+        f"~ 1 to update\n    {resource_count - 1} unchanged" in chapters_shown["What differs now"]
+    )
+    assert (
+        f"~ 1 updated\n    {resource_count - 1} unchanged"
+        in chapters_shown["Mend that and nothing else"]
+    )
+    assert (
+        f"Resources:\n    {resource_count} unchanged"
+        in chapters_shown["Once more: nothing is left to do"]
+    )
+    assert f"- {resource_count} deleted" in chapters_shown["Give the machines back"]
+    assert "sparkform init" in chapters_shown["With real Sparks"]
+    assert "No engine was started" in chapters_shown["With real Sparks"]
     assert sorted(path.name for path in ROOT.iterdir()) == before
     assert_nothing_is_left(name, tmp_path)
 
 
 def test_the_demo_asks_a_real_engine(name: str, tmp_path: Path) -> None:
-    if not served.available():
+    if not served.is_available():
         pytest.skip("needs `make setup ENGINE=vllm`")
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "sparkrack.demo", "--name", name],
         cwd=ROOT,
-        env=environment(tmp_path),
+        env=build_environment(tmp_path),
         capture_output=True,
         text=True,
         timeout=RUN_LIMIT_S,
     )
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr
-    shown = chapters(done.stdout)
-    (asked,) = [text for title, text in shown.items() if title.startswith("Ask it: http://10.87.")]
+    assert result.returncode == 0, result.stdout[-3000:] + result.stderr
+    chapters_shown = split_chapters(result.stdout)
+    (dialogue,) = [
+        text for title, text in chapters_shown.items() if title.startswith("Ask it: http://10.87.")
+    ]
     answers = dict(tiny_llama.DIALOGUES)
-    assert asked.splitlines()[:2] == [served.QUESTION, answers[served.QUESTION]]
-    assert shown["What stands now, as Mermaid text"].startswith("flowchart LR")
-    assert MENDED in shown["What differs now"]
-    assert "The engine was real vLLM" in shown["With real Sparks"]
+    assert dialogue.splitlines()[:2] == [served.QUESTION, answers[served.QUESTION]]
+    assert chapters_shown["What stands now, as Mermaid text"].startswith("flowchart LR")
+    assert MENDED in chapters_shown["What differs now"]
+    assert "The engine was real vLLM" in chapters_shown["With real Sparks"]
     assert_nothing_is_left(name, tmp_path)
 
 
 def test_an_interrupt_takes_everything_down(name: str, tmp_path: Path) -> None:
     with subprocess.Popen(
-        argv(name), cwd=ROOT, env=environment(tmp_path), stdout=subprocess.PIPE, text=True
+        build_argv(name),
+        cwd=ROOT,
+        env=build_environment(tmp_path),
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if "prerequisites creating" in line:
                 break
-        assert inventory.containers(name) != []
-        assert processes_that_name(str(tmp_path)) != []
+        assert inventory.list_containers(name) != []
+        assert list_processes(str(tmp_path)) != []
         process.send_signal(signal.SIGINT)
         process.stdout.read()
         assert process.wait(timeout=120) == 130

@@ -94,51 +94,53 @@ DRIFTS = [
 
 
 @pytest.fixture(scope="module")
-def deployed(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    made = rack(nodes=2, fabric="direct")
-    deployment = Deployment.on(made, tmp_path_factory.mktemp("deployment"))
+def deployment(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    machines = rack(nodes=2, fabric="direct")
+    deployment = Deployment.create(machines, tmp_path_factory.mktemp("deployment"))
     deployment.cluster["swarm"] = {"enabled": True}
     deployment.up()
     return deployment
 
 
 @pytest.fixture(scope="module")
-def nodes(rack: RackFactory) -> RackHandle:
+def machines(rack: RackFactory) -> RackHandle:
     return rack(nodes=2, fabric="direct")
 
 
-def expected(lines: tuple[str, ...], nodes: RackHandle) -> list[str]:
+def build_expected_lines(lines: tuple[str, ...], machines: RackHandle) -> list[str]:
     """Lines with this rack's own GPU and addresses."""
-    gpu = nodes.must("spark-2", "nvidia-smi --query-gpu=uuid --format=csv,noheader").strip()
-    head = str(nodes.node("spark-1").address)
+    gpu = machines.must("spark-2", "nvidia-smi --query-gpu=uuid --format=csv,noheader").strip()
+    head = str(machines.find_node("spark-1").address)
     return sorted(line.replace("GPU-UUID", gpu).replace("HEAD", head) for line in lines)
 
 
 @pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.name)
 def test_drift_is_said_and_only_that_step_runs_each_time_anew(
-    drift: Drift, deployed: Deployment, nodes: RackHandle
+    drift: Drift, deployment: Deployment, machines: RackHandle
 ) -> None:
     for _ in range(2):
-        nodes.must("spark-2", drift.script, drift.stdin)
-        seen = deployed.preview()
-        assert seen.messages == expected(drift.lines, nodes)
-        assert seen.changed == drift.steps
-        assert deployed.up().changed == drift.steps
-        assert deployed.preview().changed == set()
+        machines.must("spark-2", drift.script, drift.stdin)
+        preview = deployment.preview()
+        assert preview.messages == build_expected_lines(drift.lines, machines)
+        assert preview.changed == drift.steps
+        assert deployment.up().changed == drift.steps
+        assert deployment.preview().changed == set()
 
 
-def test_a_removed_label_is_said_and_set_again(deployed: Deployment, nodes: RackHandle) -> None:
-    nodes.must("spark-1", "sudo docker node update --label-rm sparkform.node spark-2")
+def test_a_removed_label_is_said_and_set_again(
+    deployment: Deployment, machines: RackHandle
+) -> None:
+    machines.must("spark-1", "sudo docker node update --label-rm sparkform.node spark-2")
     line = "spark-1 swarm_labels: label sparkform.node of spark-2 is unset, will be spark-2"
-    assert deployed.preview().messages == [line]
-    assert deployed.up().changed == {"spark-1-swarm_labels"}
-    assert deployed.preview().changed == set()
+    assert deployment.preview().messages == [line]
+    assert deployment.up().changed == {"spark-1-swarm_labels"}
+    assert deployment.preview().changed == set()
 
 
 def test_a_saved_plan_is_what_up_then_does(
-    deployed: Deployment, nodes: RackHandle, tmp_path: Path
+    deployment: Deployment, machines: RackHandle, tmp_path: Path
 ) -> None:
     plan = tmp_path / "plan.json"
-    nodes.must("spark-2", "echo NCCL_IB_DISABLE=1 | sudo tee -a /etc/nccl.conf")
-    planned = deployed.preview(f"--save-plan={plan}")
-    assert deployed.up(f"--plan={plan}").changed == planned.changed == {"spark-2-nccl_conf"}
+    machines.must("spark-2", "echo NCCL_IB_DISABLE=1 | sudo tee -a /etc/nccl.conf")
+    planned = deployment.preview(f"--save-plan={plan}")
+    assert deployment.up(f"--plan={plan}").changed == planned.changed == {"spark-2-nccl_conf"}

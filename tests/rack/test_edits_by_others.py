@@ -64,35 +64,35 @@ LABEL_OF = f"docker node inspect --format '{{{{index .Spec.Labels \"{LABEL}\"}}}
 
 
 @pytest.fixture(params=["networkmanager", "networkd"])
-def nodes(request: pytest.FixtureRequest, rack: RackFactory) -> RackHandle:
-    made = rack(nodes=2, fabric="direct", renderer=request.param)
-    for host in made.hosts:
-        made.must(host, FRESH, NCCL_BEFORE)
-    return made
+def machines(request: pytest.FixtureRequest, rack: RackFactory) -> RackHandle:
+    machines = rack(nodes=2, fabric="direct", renderer=request.param)
+    for host in machines.hosts:
+        machines.must(host, FRESH, NCCL_BEFORE)
+    return machines
 
 
-def edit(nodes: RackHandle, host: str) -> None:
+def edit(machines: RackHandle, host: str) -> None:
     """As people and other tools do it, between `up` and `destroy`."""
-    nodes.must(host, "sudo python3 -", ADD_MIRROR)
-    nodes.must(host, "sudo useradd --create-home someone && sudo gpasswd --add someone docker")
-    nodes.must(host, f"sudo tee -a {NCCL}", NCCL_LINE)
-    nodes.must(host, f"sudo install -m 0600 /dev/stdin {NETPLAN}", NETPLAN_TEXT)
-    nodes.must(host, RUN_CONTAINER)
+    machines.must(host, "sudo python3 -", ADD_MIRROR)
+    machines.must(host, "sudo useradd --create-home someone && sudo gpasswd --add someone docker")
+    machines.must(host, f"sudo tee -a {NCCL}", NCCL_LINE)
+    machines.must(host, f"sudo install -m 0600 /dev/stdin {NETPLAN}", NETPLAN_TEXT)
+    machines.must(host, RUN_CONTAINER)
 
 
-def text(nodes: RackHandle, path: str) -> dict[str, str]:
-    return {host: nodes.must(host, f"sudo cat {path}") for host in nodes.hosts}
+def read_texts(machines: RackHandle, path: str) -> dict[str, str]:
+    return {host: machines.must(host, f"sudo cat {path}") for host in machines.hosts}
 
 
-def on_each(nodes: RackHandle, before: dict[str, str], edited: Callable[[str], str]) -> object:
-    return {host: edited(before[host]) for host in nodes.hosts}
+def edit_each(machines: RackHandle, before: dict[str, str], edited: Callable[[str], str]) -> object:
+    return {host: edited(before[host]) for host in machines.hosts}
 
 
-def with_mirror(daemon: str) -> str:
+def add_mirror(daemon: str) -> str:
     return json.dumps({**MIRROR, **json.loads(daemon)}, indent=4)
 
 
-def with_member(group_file: str) -> str:
+def add_member(group_file: str) -> str:
     """As useradd and gpasswd leave it."""
     lines = [
         f"{line}someone" if line.startswith("docker:") else line for line in group_file.split()
@@ -100,33 +100,33 @@ def with_member(group_file: str) -> str:
     return "\n".join([*lines, "someone:x:1001:\n"])
 
 
-def differing(before: Digest, after: Digest) -> set[str]:
+def list_differing(before: Digest, after: Digest) -> set[str]:
     """What differs on any node, without the values."""
     return {line.split(": ")[1] for line in list_changes(before, after)}
 
 
 def test_edits_of_others_are_no_drift_and_outlive_destroy(
-    nodes: RackHandle, tmp_path: Path
+    machines: RackHandle, tmp_path: Path
 ) -> None:
-    before = compute_digest(nodes)
-    daemon, group = text(nodes, DAEMON), text(nodes, "/etc/group")
-    deployment = Deployment.on(nodes, tmp_path)
+    before = compute_digest(machines)
+    daemon, group = read_texts(machines, DAEMON), read_texts(machines, "/etc/group")
+    deployment = Deployment.create(machines, tmp_path)
     deployment.cluster["swarm"] = {"enabled": True}
     deployment.up()
-    for host in nodes.hosts:
-        edit(nodes, host)
-    nodes.must("spark-1", f"sudo docker node update --label-add {LABEL}=7 spark-2")
+    for host in machines.hosts:
+        edit(machines, host)
+    machines.must("spark-1", f"sudo docker node update --label-add {LABEL}=7 spark-2")
 
     assert deployment.preview().messages == []
-    nodes.must("spark-1", "sudo docker node update --label-rm sparkform.node spark-2")
+    machines.must("spark-1", "sudo docker node update --label-rm sparkform.node spark-2")
     assert deployment.up().changed == {"spark-1-swarm_labels"}
-    assert nodes.must("spark-1", f"sudo {LABEL_OF}") == "7\n"
+    assert machines.must("spark-1", f"sudo {LABEL_OF}") == "7\n"
 
     deployment.destroy()
-    assert differing(before, compute_digest(nodes)) == THEIRS
-    assert text(nodes, DAEMON) == on_each(nodes, daemon, with_mirror)
-    assert set(text(nodes, NCCL).values()) == {NCCL_BEFORE + NCCL_LINE}
-    assert set(text(nodes, NETPLAN).values()) == {NETPLAN_TEXT}
-    assert text(nodes, "/etc/group") == on_each(nodes, group, with_member)
-    for host in nodes.hosts:
-        assert nodes.must(host, "sudo docker ps --format '{{.Names}}'") == "theirs\n"
+    assert list_differing(before, compute_digest(machines)) == THEIRS
+    assert read_texts(machines, DAEMON) == edit_each(machines, daemon, add_mirror)
+    assert set(read_texts(machines, NCCL).values()) == {NCCL_BEFORE + NCCL_LINE}
+    assert set(read_texts(machines, NETPLAN).values()) == {NETPLAN_TEXT}
+    assert read_texts(machines, "/etc/group") == edit_each(machines, group, add_member)
+    for host in machines.hosts:
+        assert machines.must(host, "sudo docker ps --format '{{.Names}}'") == "theirs\n"

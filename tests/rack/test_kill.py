@@ -36,44 +36,44 @@ UP, DESTROY = "up", "destroy"
 PIN = "echo NCCL_IB_DISABLE=1 | sudo tee /etc/nccl.conf"
 
 
-def moved(path: str) -> str:
+def describe_move(path: str) -> str:
     """The moment before a written draft takes its place."""
     folder, _, name = path.rpartition("/")
     return f"os.rename {folder}/.{name}."
 
 
-def step(name: str, *moments: tuple[str, int, int]) -> list[Point]:
+def list_points(name: str, *moments: tuple[str, int, int]) -> list[Point]:
     """Moments as (text of an effect, which of them, how many effects later), and one more: all is
     done, and nobody was told."""
-    words = ("apply", name)
-    unsaid = Point(words, moved(f"{RECEIPTS}/{name}.json"))
-    return [*(Point(words, *moment) for moment in moments), unsaid]
+    run = ("apply", name)
+    unsaid = Point(run, describe_move(f"{RECEIPTS}/{name}.json"))
+    return [*(Point(run, *moment) for moment in moments), unsaid]
 
 
 RECORDED = (f"open {MANIFEST}", 1, 1)  # in the manifest, and not yet made
 JOINED = (f"open {MANIFEST}", 2, 0)  # made, and not yet in the manifest
-ON_EACH = [
+NODE_POINTS = [
     [
-        Point(("install",), moved(ZIPAPP)),
-        Point(("install",), moved(f"{RECEIPTS}/agent.json")),
+        Point(("install",), describe_move(ZIPAPP)),
+        Point(("install",), describe_move(f"{RECEIPTS}/agent.json")),
     ],
-    step("prerequisites", ("run loginctl enable-linger", 1, 0)),
-    step(
+    list_points("prerequisites", ("run loginctl enable-linger", 1, 0)),
+    list_points(
         "docker_daemon",
-        (moved("/etc/docker/daemon.json"), 1, 0),
+        (describe_move("/etc/docker/daemon.json"), 1, 0),
         ("run systemctl restart docker.service", 1, 0),
     ),
-    step("nccl_conf", (moved("/etc/nccl.conf"), 1, 0)),
-    step(
+    list_points("nccl_conf", (describe_move("/etc/nccl.conf"), 1, 0)),
+    list_points(
         "fabric_address",
-        (moved("/etc/netplan/60-sparkform.yaml"), 1, 0),
+        (describe_move("/etc/netplan/60-sparkform.yaml"), 1, 0),
         ("run netplan apply", 1, 0),
     ),
-    step("fabric_confirm", (f"os.remove {ARMED_NETWORK}", 1, 0)),
-    step("fabric_check:0", ("run ping", 1, 0)),
-    step("swarm", RECORDED, JOINED),
+    list_points("fabric_confirm", (f"os.remove {ARMED_NETWORK}", 1, 0)),
+    list_points("fabric_check:0", ("run ping", 1, 0)),
+    list_points("swarm", RECORDED, JOINED),
 ]
-GOING_BACK = [
+DESTROY_POINTS = [
     Point(("undo", "--all"), text)
     for text in (
         "run netplan apply",
@@ -83,65 +83,67 @@ GOING_BACK = [
         f"os.rmdir {LIBRARY}",
     )
 ]
-ON_THE_HEAD = [step("swarm_token"), step("swarm_labels", RECORDED, JOINED)]
+HEAD_POINTS = [list_points("swarm_token"), list_points("swarm_labels", RECORDED, JOINED)]
 
 
 @dataclass(frozen=True)
-class Round:
+class KillRound:
     """`command` is killed, `then` must succeed."""
 
     host: str
     point: Point
     kind: str
     command: str
-    then: str
+    recovery: str
 
     def __str__(self) -> str:
-        return f"{self.host}-{'-'.join(self.point.words)}-{self.kind}-{self.then}"
+        return f"{self.host}-{'-'.join(self.point.run)}-{self.kind}-{self.recovery}"
 
 
-def resources() -> list[tuple[str, list[Point]]]:
+def list_resources() -> list[tuple[str, list[Point]]]:
     """Each resource that does something on a node, with its moments."""
-    return [*product(HOSTS, ON_EACH), *product(HOSTS[:1], ON_THE_HEAD)]
+    return [*product(HOSTS, NODE_POINTS), *product(HOSTS[:1], HEAD_POINTS)]
 
 
-def every_round() -> list[Round]:
-    ways = list(product(KINDS, (UP, DESTROY)))
-    ups = [(host, point) for host, points in resources() for point in points]
-    downs = list(product(HOSTS, GOING_BACK))
+def list_rounds() -> list[KillRound]:
+    combinations = list(product(KINDS, (UP, DESTROY)))
+    ups = [(host, point) for host, points in list_resources() for point in points]
+    downs = list(product(HOSTS, DESTROY_POINTS))
     return [
-        Round(host, point, kind, command, then)
-        for command, places in ((UP, ups), (DESTROY, downs))
-        for (host, point), (kind, then) in product(places, ways)
+        KillRound(host, point, kind, command, recovery)
+        for command, pairs in ((UP, ups), (DESTROY, downs))
+        for (host, point), (kind, recovery) in product(pairs, combinations)
     ]
 
 
-def one_round_each() -> list[Round]:
+def choose_rounds() -> list[KillRound]:
     """Nodes, moments, kinds and ways on in turn."""
-    hosts, kinds, ways = cycle(HOSTS), cycle(KINDS), cycle((UP, UP, DESTROY, DESTROY))
-    steps = [(next(hosts), points) for points in ON_EACH]
-    steps += [(HOSTS[0], points) for points in ON_THE_HEAD]
+    hosts, kinds, recoveries = cycle(HOSTS), cycle(KINDS), cycle((UP, UP, DESTROY, DESTROY))
+    steps = [(next(hosts), points) for points in NODE_POINTS]
+    steps += [(HOSTS[0], points) for points in HEAD_POINTS]
     ups = [
-        Round(host, points[number % len(points)], next(kinds), UP, next(ways))
+        KillRound(host, points[number % len(points)], next(kinds), UP, next(recoveries))
         for number, (host, points) in enumerate(steps)
     ]
     downs = [
-        Round(host, GOING_BACK[number], KINDS[number], DESTROY, DESTROY)
+        KillRound(host, DESTROY_POINTS[number], KINDS[number], DESTROY, DESTROY)
         for number, host in enumerate(HOSTS)
     ]
     return ups + downs
 
 
-def marked_rounds() -> list[ParameterSet]:
-    chosen = one_round_each()
+def mark_rounds() -> list[ParameterSet]:
+    chosen = choose_rounds()
     return [
-        pytest.param(one, id=str(one), marks=[] if one in chosen else pytest.mark.rounds)
-        for one in every_round()
+        pytest.param(
+            kill_round, id=str(kill_round), marks=[] if kill_round in chosen else pytest.mark.rounds
+        )
+        for kill_round in list_rounds()
     ]
 
 
 @dataclass(frozen=True)
-class Ground:
+class PristineRack:
     """A rack as it was before anything came, and a stack for it."""
 
     nodes: RackHandle
@@ -149,27 +151,27 @@ class Ground:
     before: Digest
 
     @classmethod
-    def on(cls, nodes: RackHandle, folder: Path) -> Ground:
+    def create(cls, nodes: RackHandle, folder: Path) -> PristineRack:
         for host in nodes.hosts:
             nodes.must(host, PIN)
-        deployment = Deployment.on(nodes, folder)
+        deployment = Deployment.create(nodes, folder)
         deployment.cluster["swarm"] = {"enabled": True}
         return cls(nodes, deployment, compute_digest(nodes))
 
 
 @dataclass
-class Grounds:
+class PristineRacks:
     """One ground for all rounds, until one fails: a failure in one round is none in the next."""
 
     rack: RackFactory
     folders: pytest.TempPathFactory
-    current: Ground | None = None
+    current: PristineRack | None = None
 
     @contextmanager
-    def given(self) -> Iterator[Ground]:
+    def hold(self) -> Iterator[PristineRack]:
         if self.current is None:
             nodes = self.rack(nodes=len(HOSTS), fabric="direct")
-            self.current = Ground.on(nodes, self.folders.mktemp("deployment"))
+            self.current = PristineRack.create(nodes, self.folders.mktemp("deployment"))
         try:
             yield self.current
         except BaseException:
@@ -179,8 +181,8 @@ class Grounds:
 
 
 @pytest.fixture(scope="module")
-def grounds(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> Grounds:
-    return Grounds(rack, tmp_path_factory)
+def pristine_racks(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> PristineRacks:
+    return PristineRacks(rack, tmp_path_factory)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -194,20 +196,25 @@ def tally(request: pytest.FixtureRequest) -> Iterator[list[str]]:
         print(f"\n{len(struck)} injection points, each reached and killed at:\n  {lines}")
 
 
-@pytest.mark.parametrize("one", marked_rounds())
+@pytest.mark.parametrize("kill_round", mark_rounds())
 def test_after_a_kill_the_rack_comes_to_what_is_declared_and_back_to_what_it_was(
-    one: Round, grounds: Grounds, tally: list[str]
+    kill_round: KillRound, pristine_racks: PristineRacks, tally: list[str]
 ) -> None:
-    with grounds.given() as ground:
-        deployment = ground.deployment
-        if one.command == DESTROY:
+    with pristine_racks.hold() as pristine:
+        deployment = pristine.deployment
+        if kill_round.command == DESTROY:
             deployment.up()
-        victim = Victim(deployment, ground.nodes, one.host)
-        effect = victim.strike(one.command, one.point, one.kind, one.then)
-        tally.append(f"{one.host} {' '.join(one.point.words)}, {one.kind}, before: {effect}")
-        if one.then == UP:
+        victim = Victim(deployment, pristine.nodes, kill_round.host)
+        effect = victim.kill_and_recover(
+            kill_round.command, kill_round.point, kill_round.kind, kill_round.recovery
+        )
+        tally.append(
+            f"{kill_round.host} {' '.join(kill_round.point.run)}, {kill_round.kind}, "
+            f"before: {effect}"
+        )
+        if kill_round.recovery == UP:
             assert deployment.up().changed == set()
             deployment.destroy()
-        assert list_changes(ground.before, compute_digest(ground.nodes)) == [], (
+        assert list_changes(pristine.before, compute_digest(pristine.nodes)) == [], (
             deployment.read_output()
         )

@@ -17,27 +17,27 @@ SHAPES = [("none", 1), ("direct", 2), ("ring", 3), ("switch", 3)]
 
 
 @pytest.fixture(params=SHAPES, ids=lambda shape: shape[0])
-def made(request: pytest.FixtureRequest, rack: RackFactory) -> RackHandle:
+def machines(request: pytest.FixtureRequest, rack: RackFactory) -> RackHandle:
     fabric, nodes = request.param
     return rack(nodes=nodes, fabric=fabric)
 
 
 def test_up_is_done_once_and_destroy_gives_the_machines_back(
-    made: RackHandle, tmp_path: Path
+    machines: RackHandle, tmp_path: Path
 ) -> None:
-    before = compute_digest(made)
-    with plant_file(made):
-        assert list_changes(before, compute_digest(made)), (
+    before = compute_digest(machines)
+    with plant_file(machines):
+        assert list_changes(before, compute_digest(machines)), (
             "the digest must see a change, or it proves nothing"
         )
-    deployment = Deployment.on(made, tmp_path)
+    deployment = Deployment.create(machines, tmp_path)
     deployment.cluster["swarm"] = {"enabled": True}
 
     first = deployment.up()
     assert set(first.operations.values()) == {"create"}
     assert deployment.up().changed == set()
     assert deployment.preview().messages == []
-    assert list_changes(before, compute_digest(made)), "nothing was set up"
+    assert list_changes(before, compute_digest(machines)), "nothing was set up"
 
     deployment.destroy()
-    assert list_changes(before, compute_digest(made)) == []
+    assert list_changes(before, compute_digest(machines)) == []

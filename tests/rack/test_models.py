@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sparkrack import hub
-from sparkrack.hub import Source
-from sparkrack.hub.content import Repository
+from sparkrack.hub import ModelSource
+from sparkrack.hub.content import HubRepository
 from tests.rack.conftest import RackFactory
 from tests.rack.test_secrets import set_secret
 from tests.support.deployment import Deployment
@@ -36,33 +36,36 @@ def machines(rack: RackFactory) -> RackHandle:
 @pytest.fixture
 def stack(machines: RackHandle, tmp_path: Path) -> Iterator[Deployment]:
     """A stack of its own for each test, and no model before or after it."""
-    deployment = Deployment.on(machines, tmp_path)
+    deployment = Deployment.create(machines, tmp_path)
     deployment.cluster["keepModels"] = False
-    hub.pace(machines.rack, 0)
+    hub.set_pace(machines.rack, 0)
     yield deployment
-    hub.pace(machines.rack, 0)
+    hub.set_pace(machines.rack, 0)
     deployment.destroy()
 
 
-def root(handle: str) -> str:
+def get_root(handle: str) -> str:
     return f"{MODELS}/models--{handle.replace('/', '--')}"
 
 
-def contents(machines: RackHandle, host: str, handle: str) -> dict[str, str]:
+def read_contents(machines: RackHandle, host: str, handle: str) -> dict[str, str]:
     """sha256 by name of what an engine sees of a model."""
-    script = f"cd {root(handle)}/snapshots/* && sha256sum *"
+    script = f"cd {get_root(handle)}/snapshots/* && sha256sum *"
     lines = machines.must(host, script).splitlines()
     return {name: digest for digest, name in (line.split() for line in lines)}
 
 
-def whole(repository: Repository, found: dict[str, str]) -> bool:
-    large = {one.path: one.sha256 for one in repository.files if one.sha256}
-    return set(found) == {one.path for one in repository.files} and large.items() <= found.items()
+def is_complete(repository: HubRepository, digests: dict[str, str]) -> bool:
+    large = {file.path: file.sha256 for file in repository.files if file.sha256}
+    return (
+        set(digests) == {file.path for file in repository.files}
+        and large.items() <= digests.items()
+    )
 
 
-def downloads(machines: RackHandle, handle: str) -> list[str]:
+def list_downloads(machines: RackHandle, handle: str) -> list[str]:
     """Requests for files of a model: method, target, range, status."""
-    return [line for line in hub.requests(machines.rack) if f"GET /{handle}/resolve" in line]
+    return [line for line in hub.list_requests(machines.rack) if f"GET /{handle}/resolve" in line]
 
 
 def await_on(machines: RackHandle, host: str, script: str, limit_s: float = 120) -> str:
@@ -78,26 +81,25 @@ def test_a_model_is_downloaded_once_and_spread_and_then_left_alone(
     machines: RackHandle, stack: Deployment
 ) -> None:
     handle = "acme/once"
-    repository = hub.add(machines.rack, handle, Source(shards=3, shard_mib=24))
+    repository = hub.add(machines.rack, handle, ModelSource(shards=3, shard_mib=24))
     stack.cluster["models"] = [handle]
     assert [line for line in stack.preview().messages if "acme" in line] == [
         "spark-1 model:acme--once: acme/once is missing, will be downloaded",
         "spark-1 offer:model-acme--once: model:acme--once will be offered to spark-2",
         "spark-2 model:acme--once: acme/once is missing, will be copied from spark-1",
     ]
-    done = stack.up()
-    assert [line for line in done.printed if "acme/once: received 72 MiB" in line]
+    outcome = stack.up()
+    assert [line for line in outcome.printed if "acme/once: received 72 MiB" in line]
     for host in machines.hosts:
-        assert whole(repository, contents(machines, host, handle))
-        assert machines.must(host, f"cat {root(handle)}/refs/main") == repository.commit
-        assert machines.must(host, f"find {root(handle)} ! -user nvidia") == ""
-    assert len(downloads(machines, handle)) == len(repository.files)
+        assert is_complete(repository, read_contents(machines, host, handle))
+        assert machines.must(host, f"cat {get_root(handle)}/refs/main") == repository.commit
+        assert machines.must(host, f"find {get_root(handle)} ! -user nvidia") == ""
+    assert len(list_downloads(machines, handle)) == len(repository.files)
     assert stack.up().changed == set()
-    damage = (
-        f"cd {root(handle)}/snapshots/* && printf x | sudo dd of=model-00001-of-00003.safetensors"
-    )
+    shard = f"{get_root(handle)}/snapshots/*/model-00001-of-00003.safetensors"
+    damage = f"printf x | sudo dd of=$(echo {shard})"
     machines.must("spark-2", f"{damage} bs=1 seek=1000 conv=notrunc")
-    assert not whole(repository, contents(machines, "spark-2", handle))
+    assert not is_complete(repository, read_contents(machines, "spark-2", handle))
     assert [line for line in stack.preview().messages if "spark-2 model" in line] == [
         "spark-2 model:acme--once: acme/once has changed in model-00001-of-00003.safetensors, "
         "will be copied from spark-1"
@@ -105,72 +107,76 @@ def test_a_model_is_downloaded_once_and_spread_and_then_left_alone(
     mended = stack.up()
     assert mended.changed_steps == {"spark-1-offer-model-acme--once", "spark-2-model-acme--once"}
     assert [line for line in mended.printed if "acme/once: received 24 MiB" in line]
-    assert whole(repository, contents(machines, "spark-2", handle))
+    assert is_complete(repository, read_contents(machines, "spark-2", handle))
 
     # A file of the source itself: the hub is asked for that one alone, and spark-2 for none.
     machines.must("spark-1", f"{damage} bs=1 seek=1000 conv=notrunc")
-    before = len(downloads(machines, handle))
+    before = len(list_downloads(machines, handle))
     stack.up()
-    assert whole(repository, contents(machines, "spark-1", handle))
-    assert len(downloads(machines, handle)) == before + 1
+    assert is_complete(repository, read_contents(machines, "spark-1", handle))
+    assert len(list_downloads(machines, handle)) == before + 1
 
 
 def test_what_destroy_leaves_is_the_model_and_nothing_else(
     machines: RackHandle, stack: Deployment
 ) -> None:
     handle = "acme/kept"
-    repository = hub.add(machines.rack, handle, Source(shards=1, shard_mib=8))
+    repository = hub.add(machines.rack, handle, ModelSource(shards=1, shard_mib=8))
     stack.cluster |= {"models": [handle], "keepModels": True}
     stack.up()
-    gone = stack.destroy()
-    assert f"model {handle}: kept in {root(handle)}, as keepModels says" in gone.printed
-    left = "ls -d /opt/sparkform* /run/sparkform* /var/lib/sparkform/* || true"
+    outcome = stack.destroy()
+    assert f"model {handle}: kept in {get_root(handle)}, as keepModels says" in outcome.printed
+    list_folders = "ls -d /opt/sparkform* /run/sparkform* /var/lib/sparkform/* || true"
     for host in machines.hosts:
-        assert machines.must(host, left).split() == ["/var/lib/sparkform/models"]
-        assert whole(repository, contents(machines, host, handle))
+        assert machines.must(host, list_folders).split() == ["/var/lib/sparkform/models"]
+        assert is_complete(repository, read_contents(machines, host, handle))
     # It is used where it is: read once and recorded, asked for nowhere.
-    before = len(downloads(machines, handle))
+    before = len(list_downloads(machines, handle))
     assert [
         line for line in stack.preview().messages if "model:" in line and "offer" not in line
     ] == [
         f"{host} model:acme--kept: acme/kept is there, will be verified" for host in machines.hosts
     ]
     assert not [line for line in stack.up().printed if "received" in line]
-    assert len(downloads(machines, handle)) == before
+    assert len(list_downloads(machines, handle)) == before
     for host in machines.hosts:
-        machines.must(host, f"sudo rm -r {root(handle)}")
+        machines.must(host, f"sudo rm -r {get_root(handle)}")
 
 
 def test_a_download_that_was_killed_goes_on_where_it_was(
     machines: RackHandle, stack: Deployment
 ) -> None:
     handle = "acme/long"
-    repository = hub.add(machines.rack, handle, Source(shards=1, shard_mib=48))
+    repository = hub.add(machines.rack, handle, ModelSource(shards=1, shard_mib=48))
     stack.cluster["models"] = [handle]
-    hub.pace(machines.rack, 2 * 1024 * 1024)
+    hub.set_pace(machines.rack, 2 * 1024 * 1024)
     with stack.start("up") as run:
-        begun = f"test $(stat -c %s {root(handle)}/blobs/*.incomplete) -gt 4000000"
-        await_on(machines, "spark-1", begun)
+        has_begun = f"test $(stat -c %s {get_root(handle)}/blobs/*.incomplete) -gt 4000000"
+        await_on(machines, "spark-1", has_begun)
         machines.must("spark-1", "sudo kill -KILL $(pgrep -f '[a]pply model:acme--long' | tail -1)")
         assert run.wait(120) != 0
     await_on(machines, "spark-1", "! pgrep -f 'hub/bin/h[f]'")
-    hub.pace(machines.rack, 0)
+    hub.set_pace(machines.rack, 0)
     stack.up()
-    ranges = [line.split()[2] for line in downloads(machines, handle)]
-    assert [one for one in ranges if one.startswith("bytes=") and not one.startswith("bytes=0-")]
-    assert whole(repository, contents(machines, "spark-2", handle))
+    ranges = [line.split()[2] for line in list_downloads(machines, handle)]
+    assert [
+        requested_range
+        for requested_range in ranges
+        if requested_range.startswith("bytes=") and not requested_range.startswith("bytes=0-")
+    ]
+    assert is_complete(repository, read_contents(machines, "spark-2", handle))
 
 
 def test_a_transfer_that_was_killed_goes_on_where_it_was(
     machines: RackHandle, stack: Deployment
 ) -> None:
     handle = "acme/sent"
-    repository = hub.add(machines.rack, handle, Source(shards=2, shard_mib=64))
+    repository = hub.add(machines.rack, handle, ModelSource(shards=2, shard_mib=64))
     stack.cluster["models"] = [handle]
     machines.break_("slow-link", "40mbit")
     try:
         with stack.start("up") as run:
-            notes = f"{root(handle)}/notes.spread.incomplete"
+            notes = f"{get_root(handle)}/notes.spread.incomplete"
             count = f"import json; print(sum(map(sum, json.load(open('{notes}')).values())))"
             enough = f'test $(python3 -c "{count}") -gt 30000000'
             await_on(machines, "spark-2", enough)
@@ -179,18 +185,18 @@ def test_a_transfer_that_was_killed_goes_on_where_it_was(
             assert run.wait(120) != 0
     finally:
         machines.mend("slow-link")
-    done = stack.up()
-    (came,) = [line for line in done.printed if "acme/sent: received" in line]
-    assert int(came.split()[2]) < 105, "what had come was sent again"
-    assert whole(repository, contents(machines, "spark-2", handle))
+    outcome = stack.up()
+    (received_line,) = [line for line in outcome.printed if "acme/sent: received" in line]
+    assert int(received_line.split()[2]) < 105, "what had come was sent again"
+    assert is_complete(repository, read_contents(machines, "spark-2", handle))
 
 
-def refused(stack: Deployment, machines: RackHandle, handle: str) -> str:
+def expect_refusal(stack: Deployment, machines: RackHandle, handle: str) -> str:
     """Why `up` fails; nothing of the model has been moved by then."""
-    before = len(downloads(machines, handle))
+    before = len(list_downloads(machines, handle))
     failed = stack.run("up", "--yes", "--skip-preview")
     assert failed.exit_code != 0
-    assert len(downloads(machines, handle)) == before
+    assert len(list_downloads(machines, handle)) == before
     return " ".join(" ".join(failed.errors).split())
 
 
@@ -198,20 +204,22 @@ def test_what_the_hub_does_not_hand_out_is_said_before_a_byte_is_moved(
     machines: RackHandle, stack: Deployment
 ) -> None:
     handle, token, stranger = "acme/gated", "hf_" + 20 * "a", "hf_" + 20 * "b"
-    repository = hub.add(machines.rack, handle, Source(shards=1, shard_mib=8), gated=True)
-    hub.let(machines.rack, stranger, ["acme/other"])
+    repository = hub.add(machines.rack, handle, ModelSource(shards=1, shard_mib=8), gated=True)
+    hub.grant_access(machines.rack, stranger, ["acme/other"])
     stack.cluster["models"] = [handle]
-    assert "acme/gated is gated and no token was given. Accept" in refused(stack, machines, handle)
+    assert "acme/gated is gated and sparkform:hfToken is not set. Accept" in expect_refusal(
+        stack, machines, handle
+    )
     set_secret(stack, "hfToken", "hf_wrong")
-    assert "The hub does not know the token of sparkform:hfToken" in refused(
+    assert "The hub rejects the token of sparkform:hfToken" in expect_refusal(
         stack, machines, handle
     )
     set_secret(stack, "hfToken", stranger)
-    assert "the owner of sparkform:hfToken has no access" in refused(stack, machines, handle)
+    assert "the owner of sparkform:hfToken has no access" in expect_refusal(stack, machines, handle)
 
-    hub.let(machines.rack, token, [handle])
+    hub.grant_access(machines.rack, token, [handle])
     set_secret(stack, "hfToken", token)
-    hub.pace(machines.rack, 4 * 1024 * 1024)
+    hub.set_pace(machines.rack, 4 * 1024 * 1024)
     since = time.time()
     with watch_processes() as watch:
         stack.up()
@@ -222,7 +230,7 @@ def test_what_the_hub_does_not_hand_out_is_said_before_a_byte_is_moved(
     for host in machines.hosts:
         assert not scan_files(machines, host, since, needles)
         assert not scan_journal(machines, host, needles)
-    assert whole(repository, contents(machines, "spark-2", handle))
+    assert is_complete(repository, read_contents(machines, "spark-2", handle))
     assert stack.up().changed == set()
 
 
@@ -230,25 +238,25 @@ def test_a_model_that_cannot_fit_is_refused_with_what_it_needs(
     machines: RackHandle, stack: Deployment
 ) -> None:
     handle = "acme/huge"
-    hub.add(machines.rack, handle, Source(shards=1, shard_mib=8))
-    hub.claim_size(machines.rack, handle, 10**15)
+    hub.add(machines.rack, handle, ModelSource(shards=1, shard_mib=8))
+    hub.set_model_size(machines.rack, handle, 10**15)
     stack.cluster["models"] = [handle]
-    assert "acme/huge needs 931322.6 GiB more in" in refused(stack, machines, handle)
+    assert "acme/huge needs 931322.6 GiB more in" in expect_refusal(stack, machines, handle)
 
 
 def test_a_full_disk_is_said_and_made_up_for(machines: RackHandle, stack: Deployment) -> None:
     handle = "acme/full"
-    repository = hub.add(machines.rack, handle, Source(shards=1, shard_mib=16))
+    repository = hub.add(machines.rack, handle, ModelSource(shards=1, shard_mib=16))
     stack.cluster["models"] = []
     stack.up()
     stack.cluster["models"] = [handle]
-    hub.pace(machines.rack, 1024 * 1024)
+    hub.set_pace(machines.rack, 1024 * 1024)
     with stack.start("up") as run:
-        await_on(machines, "spark-1", f"ls {root(handle)}/blobs/*.incomplete")
+        await_on(machines, "spark-1", f"ls {get_root(handle)}/blobs/*.incomplete")
         machines.break_("disk-full", "spark-1")
         assert run.wait(120) != 0
     machines.mend("disk-full", "spark-1")
-    hub.pace(machines.rack, 0)
-    assert "full; make room" in stack.read_output() or "No space left" in stack.read_output()
+    hub.set_pace(machines.rack, 0)
+    assert "full; free some space" in stack.read_output() or "No space left" in stack.read_output()
     stack.up()
-    assert whole(repository, contents(machines, "spark-2", handle))
+    assert is_complete(repository, read_contents(machines, "spark-2", handle))

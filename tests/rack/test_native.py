@@ -31,7 +31,7 @@ from tests.support.tiny_wheels import Wheel, build_lock, pack_wheels
 pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 HOST, PYTHON = "spark-1", "3.11"
-BROUGHT = (Path(f"/usr/lib/python{PYTHON}/ensurepip"), Path("/usr/share/python-wheels"))
+PYTHON_FOLDERS = (Path(f"/usr/lib/python{PYTHON}/ensurepip"), Path("/usr/share/python-wheels"))
 """What Debian's python3-venv brings: the node's image has no environments of its own."""
 
 PIP_CONF = "[global]\nno-index = true\nfind-links = /srv/wheels\n"
@@ -58,12 +58,12 @@ pgrep --full --list-full -- '[-]m [p]ip' || true
 FOLDER = f"{native_venv.PATH}/lib/python{PYTHON}/site-packages"
 
 
-def folders(paths: tuple[Path, ...]) -> bytes:
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as archive:
+def pack_folders(paths: tuple[Path, ...]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
         for path in paths:
             archive.add(path, str(path))
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def unpack(rack: RackHandle, content: bytes, where: str) -> None:
@@ -72,108 +72,116 @@ def unpack(rack: RackHandle, content: bytes, where: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def node(rack: RackFactory) -> RackHandle:
+def machine(rack: RackFactory) -> RackHandle:
     """One node with pip and a folder of wheels."""
-    missing = [str(path) for path in BROUGHT if not path.exists()]
+    missing = [str(path) for path in PYTHON_FOLDERS if not path.exists()]
     if missing:
         pytest.skip(f"this machine has no {', '.join(missing)} to give to the node")
-    made = rack(1, "none")
-    unpack(made, folders(BROUGHT), "/")
-    unpack(made, pack_wheels([*WHEELS, NCCL]), "/srv/wheels")
-    made.must(HOST, "sudo tee /etc/pip.conf", PIP_CONF)
-    return made
+    machine = rack(1, "none")
+    unpack(machine, pack_folders(PYTHON_FOLDERS), "/")
+    unpack(machine, pack_wheels([*WHEELS, NCCL]), "/srv/wheels")
+    machine.must(HOST, "sudo tee /etc/pip.conf", PIP_CONF)
+    return machine
 
 
 @pytest.fixture(scope="module")
-def deployed(node: RackHandle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackHandle]:
+def prepared_machine(
+    machine: RackHandle, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RackHandle]:
     """The node program is installed; destroyed afterwards, the node is what it was."""
-    before = compute_digest(node)
-    made = Deployment.on(node, tmp_path_factory.mktemp("stack"))
-    made.up()
-    yield node
-    made.destroy()
-    assert list_changes(before, compute_digest(node)) == []
+    before = compute_digest(machine)
+    deployment = Deployment.create(machine, tmp_path_factory.mktemp("stack"))
+    deployment.up()
+    yield machine
+    deployment.destroy()
+    assert list_changes(before, compute_digest(machine)) == []
 
 
-def document(step: str, want: dict[str, Any]) -> str:
+def build_document(step: str, want: dict[str, Any]) -> str:
     owner = f"sparkform/{STACK}/{HOST}/{step}"
     return json.dumps({"owner": owner, "want": want, "have": None, "run": 1})
 
 
 def apply(rack: RackHandle, step: str, want: dict[str, Any]) -> str:
-    return rack.must(HOST, f"sudo python3 {ZIPAPP} apply {step}", document(step, want))
+    return rack.must(HOST, f"sudo python3 {ZIPAPP} apply {step}", build_document(step, want))
 
 
-def difference(rack: RackHandle, step: str, want: dict[str, Any]) -> list[str]:
+def list_differences(rack: RackHandle, step: str, want: dict[str, Any]) -> list[str]:
     """What the program would say of this step, by what the node reports now."""
-    seen = json.loads(rack.must(HOST, f"sudo python3 {ZIPAPP} observe"))["steps"][step]
-    return STEPS[step].compare(STEPS[step].narrow(seen, want), want)
+    have = json.loads(rack.must(HOST, f"sudo python3 {ZIPAPP} observe"))["steps"][step]
+    return STEPS[step].compare(STEPS[step].narrow(have, want), want)
 
 
 def kill_in_the_middle(rack: RackHandle) -> None:
     """SIGKILL for the program once the first part is there; its pip goes with it."""
-    argv = login.ssh_command(
-        rack.rack.name, rack.node(HOST), [f"sudo python3 {ZIPAPP} apply native_venv"]
+    argv = login.build_ssh_command(
+        rack.rack.name, rack.find_node(HOST), [f"sudo python3 {ZIPAPP} apply native_venv"]
     )
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdin
         assert run.stdout
-        run.stdin.write(document("native_venv", WANT))
+        run.stdin.write(build_document("native_venv", WANT))
         run.stdin.close()
-        said = run.stdout.readline()
-        left = rack.must(HOST, KILL)
+        first_line = run.stdout.readline()
+        running = rack.must(HOST, KILL)
         run.wait(30)
-    assert left == "", "a pip goes on in the folder that the next run works in"
-    assert said == f"{BATCH_LINES} of {len(WHEELS)} packages are there\n"
+    assert running == "", "a pip goes on in the folder that the next run works in"
+    assert first_line == f"installed {BATCH_LINES} of {len(WHEELS)} packages\n"
 
 
-def test_killed_in_the_middle_it_shows_nothing_and_goes_on_where_it_was(deployed) -> None:
-    kill_in_the_middle(deployed)
-    assert deployed.ask(HOST, f"test -e {native_venv.PATH}").returncode != 0
+def test_killed_in_the_middle_it_shows_nothing_and_goes_on_where_it_was(prepared_machine) -> None:
+    kill_in_the_middle(prepared_machine)
+    assert prepared_machine.ask(HOST, f"test -e {native_venv.PATH}").returncode != 0
     trees = "/opt/sparkform/trees/native_venv-*"
     first = f"{trees}/lib/python{PYTHON}/site-packages/tiny_0-1.0.dist-info/INSTALLER"
-    written = deployed.must(HOST, f"stat -c %Y.%i {first}")
+    written = prepared_machine.must(HOST, f"stat -c %Y.%i {first}")
     time.sleep(1)
-    said = apply(deployed, "native_venv", WANT)
-    assert f"of {len(WHEELS)} packages are there" not in said
-    assert deployed.must(HOST, f"stat -c %Y.%i {first}") == written
-    assert difference(deployed, "native_venv", WANT) == []
-    shown = f"{native_venv.PATH}/bin/python -c 'import tiny_0, tiny_27; print(tiny_27.VERSION)'"
-    assert deployed.must(HOST, shown) == "1.0\n"
+    output = apply(prepared_machine, "native_venv", WANT)
+    assert f"of {len(WHEELS)} packages" not in output
+    assert prepared_machine.must(HOST, f"stat -c %Y.%i {first}") == written
+    assert list_differences(prepared_machine, "native_venv", WANT) == []
+    print_version = (
+        f"{native_venv.PATH}/bin/python -c 'import tiny_0, tiny_27; print(tiny_27.VERSION)'"
+    )
+    assert prepared_machine.must(HOST, print_version) == "1.0\n"
 
 
-def test_nccl_lies_apart_and_is_found_where_torch_looks(deployed) -> None:
-    apply(deployed, "native_nccl", NCCL_WANT)
-    assert difference(deployed, "native_nccl", NCCL_WANT) == []
-    found = deployed.must(HOST, f"cat {FOLDER}/nvidia/nccl/lib/libnccl.so.2")
-    assert found == "no library\n"
-    assert deployed.must(HOST, f"cat {native_nccl.PATH}/lib/libnccl.so.2") == found
+def test_nccl_lies_apart_and_is_found_where_torch_looks(prepared_machine) -> None:
+    apply(prepared_machine, "native_nccl", NCCL_WANT)
+    assert list_differences(prepared_machine, "native_nccl", NCCL_WANT) == []
+    library = prepared_machine.must(HOST, f"cat {FOLDER}/nvidia/nccl/lib/libnccl.so.2")
+    assert library == "no library\n"
+    assert prepared_machine.must(HOST, f"cat {native_nccl.PATH}/lib/libnccl.so.2") == library
 
 
-def test_a_package_removed_by_hand_is_drift_and_put_back_alone(deployed) -> None:
+def test_a_package_removed_by_hand_is_drift_and_put_back_alone(prepared_machine) -> None:
     pip = f"sudo {native_venv.PATH}/bin/python -m pip"
-    deployed.must(HOST, f"{pip} uninstall --yes --quiet --root-user-action ignore tiny-3")
-    assert difference(deployed, "native_venv", WANT) == ["tiny-3 is missing, will be 1.0"]
-    said = apply(deployed, "native_venv", WANT)
-    assert "1 of 1 packages are there" in said
-    assert difference(deployed, "native_venv", WANT) == []
-    assert apply(deployed, "native_venv", WANT) == "nothing to do\n"
+    prepared_machine.must(HOST, f"{pip} uninstall --yes --quiet --root-user-action ignore tiny-3")
+    assert list_differences(prepared_machine, "native_venv", WANT) == [
+        "tiny-3 is missing, will be 1.0"
+    ]
+    output = apply(prepared_machine, "native_venv", WANT)
+    assert "installed 1 of 1 packages" in output
+    assert list_differences(prepared_machine, "native_venv", WANT) == []
+    assert apply(prepared_machine, "native_venv", WANT) == "nothing to do\n"
 
 
-def test_a_package_installed_by_hand_is_drift_and_goes(deployed) -> None:
+def test_a_package_installed_by_hand_is_drift_and_goes(prepared_machine) -> None:
     extra = Wheel("by-hand", "2.0")
-    unpack(deployed, pack_wheels([extra]), "/srv/more")
+    unpack(prepared_machine, pack_wheels([extra]), "/srv/more")
     pip = f"sudo {native_venv.PATH}/bin/python -m pip"
     options = "--quiet --root-user-action ignore --no-index --find-links /srv/more"
-    deployed.must(HOST, f"{pip} install {options} by-hand")
-    said = ["by-hand 2.0 is not in the lock, will be removed"]
-    assert difference(deployed, "native_venv", WANT) == said
-    apply(deployed, "native_venv", WANT)
-    assert difference(deployed, "native_venv", WANT) == []
-    deployed.must(HOST, "sudo rm -r /srv/more")
+    prepared_machine.must(HOST, f"{pip} install {options} by-hand")
+    differences = ["by-hand 2.0 is not in the lock, will be removed"]
+    assert list_differences(prepared_machine, "native_venv", WANT) == differences
+    apply(prepared_machine, "native_venv", WANT)
+    assert list_differences(prepared_machine, "native_venv", WANT) == []
+    prepared_machine.must(HOST, "sudo rm -r /srv/more")
 
 
-def test_a_running_unit_is_told_with_its_variables_and_without_its_secrets(deployed) -> None:
+def test_a_running_unit_is_told_with_its_variables_and_without_its_secrets(
+    prepared_machine,
+) -> None:
     """A process of that environment which maps the library, as an engine does."""
     maps = f"import mmap,time; f=open('{native_nccl.PATH}/lib/libnccl.so.2','rb'); "
     maps += "m=mmap.mmap(f.fileno(),0,prot=mmap.PROT_READ); time.sleep(300)"
@@ -183,14 +191,16 @@ User=nvidia
 Environment=NCCL_IB_DISABLE=0 VLLM_API_KEY=CANARY
 ExecStart={native_venv.PATH}/bin/python -c "{maps}"
 """
-    deployed.must(HOST, f"sudo tee /etc/systemd/system/{unit}", text)
-    deployed.must(HOST, f"sudo systemctl daemon-reload && sudo systemctl start {unit} && sleep 1")
-    said = deployed.must(HOST, f"sudo python3 {ZIPAPP} observe")
-    deployed.must(HOST, f"sudo systemctl stop {unit}; sudo rm /etc/systemd/system/{unit}")
-    deployed.must(HOST, "sudo systemctl daemon-reload")
-    (found,) = json.loads(said)["facts"]["native_units"]
-    assert found["active"] is True
-    assert found["environment"] == {"NCCL_IB_DISABLE": "0"}
-    assert [path.rpartition("/")[2] for path in found["nccl"]] == ["libnccl.so.2"]
-    assert "/opt/sparkform/trees/native_nccl-" in found["nccl"][0]
-    assert "CANARY" not in said
+    prepared_machine.must(HOST, f"sudo tee /etc/systemd/system/{unit}", text)
+    prepared_machine.must(
+        HOST, f"sudo systemctl daemon-reload && sudo systemctl start {unit} && sleep 1"
+    )
+    report = prepared_machine.must(HOST, f"sudo python3 {ZIPAPP} observe")
+    prepared_machine.must(HOST, f"sudo systemctl stop {unit}; sudo rm /etc/systemd/system/{unit}")
+    prepared_machine.must(HOST, "sudo systemctl daemon-reload")
+    (unit_report,) = json.loads(report)["facts"]["native_units"]
+    assert unit_report["active"] is True
+    assert unit_report["environment"] == {"NCCL_IB_DISABLE": "0"}
+    assert [path.rpartition("/")[2] for path in unit_report["nccl"]] == ["libnccl.so.2"]
+    assert "/opt/sparkform/trees/native_nccl-" in unit_report["nccl"][0]
+    assert "CANARY" not in report

@@ -33,24 +33,24 @@ COME_BACK_S = LIMIT_S + 30
 
 
 @pytest.fixture(scope="module", params=RENDERERS)
-def nodes(request: pytest.FixtureRequest, rack: RackFactory) -> RackHandle:
+def machines(request: pytest.FixtureRequest, rack: RackFactory) -> RackHandle:
     return rack(nodes=2, fabric="direct", renderer=request.param)
 
 
 @pytest.fixture
-def deployment(nodes: RackHandle, tmp_path: Path) -> Deployment:
-    return Deployment.on(nodes, tmp_path)
+def deployment(machines: RackHandle, tmp_path: Path) -> Deployment:
+    return Deployment.create(machines, tmp_path)
 
 
 @pytest.fixture(autouse=True)
-def before(nodes: RackHandle) -> Digest:
-    return compute_digest(nodes)
+def before(machines: RackHandle) -> Digest:
+    return compute_digest(machines)
 
 
 @contextmanager
-def logging_in_from(address: str, rack: RackHandle, host: str) -> Iterator[None]:
+def log_in_from(address: str, rack: RackHandle, host: str) -> Iterator[None]:
     """Every connection from this machine to the node bears this source address."""
-    node = f"{rack.node(host).address}/32"
+    node = f"{rack.find_node(host).address}/32"
     route = [node, "dev", rack.rack.host_link, "src", address]
     subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"], check=True)
     try:
@@ -69,7 +69,7 @@ def can_log_in(rack: RackHandle, host: str) -> bool:
         return False
 
 
-def seconds_until(reached: Callable[[], bool], limit_s: float) -> float:
+def measure_until(reached: Callable[[], bool], limit_s: float) -> float:
     started = time.monotonic()
     while not reached():
         assert time.monotonic() < started + limit_s
@@ -77,51 +77,55 @@ def seconds_until(reached: Callable[[], bool], limit_s: float) -> float:
     return time.monotonic() - started
 
 
-def left_to_do(deployment: Deployment) -> list[str]:
+def list_remaining(deployment: Deployment) -> list[str]:
     """What preview says of the addresses of the node, without the time of day."""
     lines = deployment.preview().lines[f"{HOST}-fabric_address"]
     return [line.partition(" at 2")[0] for line in lines]
 
 
-def fabric_addresses(rack: RackHandle) -> list[str]:
-    return [one for name in ("enp1s0f0np0", "enP2p1s0f0np0") for one in rack.addresses(HOST, name)]
+def list_fabric_addresses(rack: RackHandle) -> list[str]:
+    return [
+        address
+        for name in ("enp1s0f0np0", "enP2p1s0f0np0")
+        for address in rack.read_addresses(HOST, name)
+    ]
 
 
-def converges_and_goes_back(deployment: Deployment, nodes: RackHandle, before: Digest) -> None:
+def assert_converges(deployment: Deployment, machines: RackHandle, before: Digest) -> None:
     deployment.up()
-    assert len(fabric_addresses(nodes)) == 2
+    assert len(list_fabric_addresses(machines)) == 2
     assert deployment.up().changed == set()
     deployment.destroy()
-    assert list_changes(before, compute_digest(nodes)) == []
+    assert list_changes(before, compute_digest(machines)) == []
 
 
 def test_a_change_that_cuts_management_is_taken_back_by_the_node(
-    nodes: RackHandle, deployment: Deployment, before: Digest
+    machines: RackHandle, deployment: Deployment, before: Digest
 ) -> None:
-    with logging_in_from(ADDRESS_IN_POOL, nodes, HOST):
-        assert can_log_in(nodes, HOST)
+    with log_in_from(ADDRESS_IN_POOL, machines, HOST):
+        assert can_log_in(machines, HOST)
         with deployment.start("up") as engine:
-            seconds_until(lambda: not can_log_in(nodes, HOST), limit_s=60)
-            cut_s = seconds_until(lambda: can_log_in(nodes, HOST), COME_BACK_S)
+            measure_until(lambda: not can_log_in(machines, HOST), limit_s=60)
+            cut_s = measure_until(lambda: can_log_in(machines, HOST), COME_BACK_S)
             assert engine.wait(RUN_LIMIT_S) != 0
     assert cut_s > LIMIT_S / 2, "something else than the timer gave the way in back"
     assert "The node took the network change back at" in deployment.read_output()
-    assert fabric_addresses(nodes) == []
-    assert f"{HOST} fabric_address: the last change was taken back" in left_to_do(deployment)
-    converges_and_goes_back(deployment, nodes, before)
+    assert list_fabric_addresses(machines) == []
+    assert f"{HOST} fabric_address: the last change was taken back" in list_remaining(deployment)
+    assert_converges(deployment, machines, before)
 
 
 def test_after_a_power_cut_before_the_confirmation_the_node_starts_with_the_old_network(
-    nodes: RackHandle, deployment: Deployment, before: Digest
+    machines: RackHandle, deployment: Deployment, before: Digest
 ) -> None:
-    with plant_stand_in(nodes, HOST) as pause:
-        pause.order(Point(("apply", "fabric_confirm"), f"os.remove {ARMED_NETWORK}"))
+    with plant_stand_in(machines, HOST) as pause:
+        pause.write_order(Point(("apply", "fabric_confirm"), f"os.remove {ARMED_NETWORK}"))
         with deployment.start("up") as engine:
             pause.await_stop(engine)
-            assert len(fabric_addresses(nodes)) == 2
-            nodes.break_("off", HOST)
-            nodes.mend("off", HOST)
+            assert len(list_fabric_addresses(machines)) == 2
+            machines.break_("off", HOST)
+            machines.mend("off", HOST)
             assert engine.wait(RUN_LIMIT_S) != 0
-    assert fabric_addresses(nodes) == []
-    assert f"{HOST} fabric_address: the last change was taken back" in left_to_do(deployment)
-    converges_and_goes_back(deployment, nodes, before)
+    assert list_fabric_addresses(machines) == []
+    assert f"{HOST} fabric_address: the last change was taken back" in list_remaining(deployment)
+    assert_converges(deployment, machines, before)

@@ -12,7 +12,7 @@ import pytest
 from sparkform.plan.readiness import build_ready_want
 from sparkrack.engines import catalogue, loading, tiny, vllm
 from tests.rack.conftest import RackFactory
-from tests.rack.test_ready import LIMIT_S, claimed, watch_all
+from tests.rack.test_ready import LIMIT_S, claim_nodes, run_watches
 from tests.support.launching import TOKEN, StartedService, plan_observed_rack, start_ranks
 from tests.support.rack import RackHandle
 
@@ -40,116 +40,122 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def nodes(rack: RackFactory) -> RackHandle:
-    made = rack(nodes=2, fabric="direct")
-    loading.load(made.rack, catalogue.trtllm(), print)
+def machines(rack: RackFactory) -> RackHandle:
+    machines = rack(nodes=2, fabric="direct")
+    loading.load(machines.rack, catalogue.build_trtllm_recipe(), print)
     hub = "/var/lib/sparkform/models/hub/models--" + tiny.HANDLE.replace("/", "--")
-    for host in made.hosts:
-        made.must(host, f"sudo mkdir -p {hub}/refs {hub}/snapshots/none")
-        made.must(host, f"printf none | sudo tee {hub}/refs/main")
-        made.must(host, f"echo '{{}}' | sudo tee {hub}/snapshots/none/config.json")
-    claimed(made)
-    return made
+    for host in machines.hosts:
+        machines.must(host, f"sudo mkdir -p {hub}/refs {hub}/snapshots/none")
+        machines.must(host, f"printf none | sudo tee {hub}/refs/main")
+        machines.must(host, f"echo '{{}}' | sudo tee {hub}/snapshots/none/config.json")
+    claim_nodes(machines)
+    return machines
 
 
 @pytest.fixture
-def told(nodes: RackHandle) -> Iterator[Any]:
-    yield lambda host, fault: nodes.break_("engine", host, fault)
-    for host in nodes.hosts:
-        nodes.mend("engine", host)
+def set_fault(machines: RackHandle) -> Iterator[Any]:
+    yield lambda host, fault: machines.break_("engine", host, fault)
+    for host in machines.hosts:
+        machines.mend("engine", host)
 
 
-def want_of(nodes: RackHandle, service: dict[str, Any]) -> tuple[Any, Any]:
+def plan_want(machines: RackHandle, service: dict[str, Any]) -> tuple[Any, Any]:
     """The planned ranks, and the planned want."""
-    plan = plan_observed_rack(nodes, tiny={**service, "silenceTimeoutSeconds": SILENCE_S})
+    plan = plan_observed_rack(machines, tiny={**service, "silenceTimeoutSeconds": SILENCE_S})
     ranks = plan.launches["tiny"]
     return ranks, build_ready_want(plan.declaration, "tiny", ranks, plan.network, TOKEN, {})
 
 
-def symptom_s(group: StartedService, text: str) -> float:
+def read_symptom_time(group: StartedService, text: str) -> float:
     """When the line was printed (Unix time), by dockerd's clock."""
     name = f"sparkform-tiny-{group.head.rank}"
-    log = group.root(group.head, f"docker logs --timestamps {name} 2>&1")
+    log = group.run_as_root(group.head, f"docker logs --timestamps {name} 2>&1")
     stamp = next(line.partition(" ")[0] for line in log.splitlines() if text in line)
-    whole, _, rest = stamp.rstrip("Z").partition(".")
-    return calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float(f"0.{rest}")
+    seconds, _, fraction = stamp.rstrip("Z").partition(".")
+    return calendar.timegm(time.strptime(seconds, "%Y-%m-%dT%H:%M:%S")) + float(f"0.{fraction}")
 
 
-def assert_ended(nodes: RackHandle) -> None:
-    for host in nodes.hosts:
+def assert_ended(machines: RackHandle) -> None:
+    for host in machines.hosts:
         running = "sudo docker ps -q --filter label=sparkform.service"
-        assert nodes.must(host, running) == "", host
-        assert nodes.must(host, "sudo ls /var/log/sparkform/tiny")
+        assert machines.must(host, running) == "", host
+        assert machines.must(host, "sudo ls /var/log/sparkform/tiny")
 
 
-def test_the_stand_in_is_ready_on_two_nodes(nodes: RackHandle) -> None:
-    ranks, want = want_of(nodes, STAND_IN)
-    with start_ranks(nodes, ranks):
-        found = watch_all(nodes, want)
-    print(found["spark-1"].out)
-    assert {host: one.code for host, one in found.items()} == {"spark-1": 0, "spark-2": 0}, found
-    assert "tiny rank 0: loading" in found["spark-1"].out
-    assert "tiny rank 0: the server is open" in found["spark-1"].out
+def test_the_stand_in_is_ready_on_two_nodes(machines: RackHandle) -> None:
+    ranks, want = plan_want(machines, STAND_IN)
+    with start_ranks(machines, ranks):
+        results = run_watches(machines, want)
+    print(results["spark-1"].out)
+    assert {host: result.code for host, result in results.items()} == {
+        "spark-1": 0,
+        "spark-2": 0,
+    }, results
+    assert "tiny rank 0: loading" in results["spark-1"].out
+    assert "tiny rank 0: the server is open" in results["spark-1"].out
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_of_the_stand_in_is_named_and_ended(
-    nodes: RackHandle, told: Any, fault: str
+    machines: RackHandle, set_fault: Any, fault: str
 ) -> None:
-    said, line = FAULTS[fault]
-    told("spark-2", fault)
-    ranks, want = want_of(nodes, STAND_IN)
-    with start_ranks(nodes, ranks) as group:
-        found = watch_all(nodes, want)
-        ended_s = max(one.ended_s for one in found.values())
-        took_s = ended_s - symptom_s(group, line)
-        assert_ended(nodes)
-    for host, one in found.items():
-        assert said in one.err.splitlines()[0], f"{host}: {one.err}"
+    message, line = FAULTS[fault]
+    set_fault("spark-2", fault)
+    ranks, want = plan_want(machines, STAND_IN)
+    with start_ranks(machines, ranks) as group:
+        results = run_watches(machines, want)
+        ended_s = max(result.ended_s for result in results.values())
+        took_s = ended_s - read_symptom_time(group, line)
+        assert_ended(machines)
+    for host, result in results.items():
+        assert message in result.err.splitlines()[0], f"{host}: {result.err}"
     print(f"stand-in, {fault}: {took_s:.1f} s from symptom to both errors")
     assert took_s < LIMIT_S
 
 
 def test_a_stand_in_that_hangs_is_ended_after_the_declared_silence(
-    nodes: RackHandle, told: Any
+    machines: RackHandle, set_fault: Any
 ) -> None:
-    told("spark-2", "hang")
-    ranks, want = want_of(nodes, STAND_IN)
-    with start_ranks(nodes, ranks):
-        found = watch_all(nodes, want)
-        assert_ended(nodes)
-    assert all("[silence]" in one.err for one in found.values()), found
+    set_fault("spark-2", "hang")
+    ranks, want = plan_want(machines, STAND_IN)
+    with start_ranks(machines, ranks):
+        results = run_watches(machines, want)
+        assert_ended(machines)
+    assert all("[silence]" in result.err for result in results.values()), results
 
 
 def test_an_api_that_never_completes_is_ended_after_the_declared_silence(
-    nodes: RackHandle, told: Any
+    machines: RackHandle, set_fault: Any
 ) -> None:
     """/health and /v1/models say 200, as vLLM's did while it hung (vllm issue 31588)."""
-    told("spark-1", "hang-after-ready")
-    ranks, want = want_of(nodes, STAND_IN)
-    with start_ranks(nodes, ranks):
-        found = watch_all(nodes, want)
-        assert_ended(nodes)
-    assert found["spark-1"].code == 1
-    assert "tiny rank 0: the server is open" in found["spark-1"].out
+    set_fault("spark-1", "hang-after-ready")
+    ranks, want = plan_want(machines, STAND_IN)
+    with start_ranks(machines, ranks):
+        results = run_watches(machines, want)
+        assert_ended(machines)
+    assert results["spark-1"].code == 1
+    assert "tiny rank 0: the server is open" in results["spark-1"].out
 
 
 @pytest.fixture
-def with_vllm(nodes: RackHandle) -> RackHandle:
-    if vllm.installed() is None:
+def vllm_machines(machines: RackHandle) -> RackHandle:
+    if vllm.find_installed() is None:
         pytest.skip("needs `make setup ENGINE=vllm`")
-    loading.load(nodes.rack, catalogue.vllm_cpu(), print)
-    tiny.place(nodes.rack, print)
-    return nodes
+    loading.load(machines.rack, catalogue.build_vllm_recipe(), print)
+    tiny.place(machines.rack, print)
+    return machines
 
 
-def test_real_vllm_is_ready_on_two_nodes(with_vllm: RackHandle) -> None:
+def test_real_vllm_is_ready_on_two_nodes(vllm_machines: RackHandle) -> None:
     service = {**VLLM, "tensorParallel": 2, "silenceTimeoutSeconds": 120}
-    plan = plan_observed_rack(with_vllm, tiny=service)
+    plan = plan_observed_rack(vllm_machines, tiny=service)
     ranks = plan.launches["tiny"]
     want = build_ready_want(plan.declaration, "tiny", ranks, plan.network, TOKEN, {})
-    with start_ranks(with_vllm, ranks):
-        found = watch_all(with_vllm, want)
-    print(found["spark-1"].out)
-    assert {host: one.code for host, one in found.items()} == {"spark-1": 0, "spark-2": 0}, found
-    assert "loading" in found["spark-1"].out
+    with start_ranks(vllm_machines, ranks):
+        results = run_watches(vllm_machines, want)
+    print(results["spark-1"].out)
+    assert {host: result.code for host, result in results.items()} == {
+        "spark-1": 0,
+        "spark-2": 0,
+    }, results
+    assert "loading" in results["spark-1"].out

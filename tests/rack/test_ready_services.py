@@ -14,7 +14,7 @@ import pytest
 
 from sparkrack import hub
 from sparkrack.engines import catalogue, loading
-from sparkrack.hub import Source
+from sparkrack.hub import ModelSource
 from tests.rack.command_line import MAIN
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import ROOT, Deployment, PulumiOutcome
@@ -38,73 +38,73 @@ UP_LIMIT_S = 60.0
 
 
 @pytest.fixture(scope="module")
-def nodes(rack: RackFactory) -> RackHandle:
-    made = rack(nodes=2, fabric="direct")
-    loading.load(made.rack, catalogue.trtllm(), print)
+def machines(rack: RackFactory) -> RackHandle:
+    machines = rack(nodes=2, fabric="direct")
+    loading.load(machines.rack, catalogue.build_trtllm_recipe(), print)
     for handle in (PLAIN, FP8):
-        hub.add(made.rack, handle, Source(shards=1, shard_mib=8))
-    return made
+        hub.add(machines.rack, handle, ModelSource(shards=1, shard_mib=8))
+    return machines
 
 
 @pytest.fixture
-def deployment(nodes: RackHandle, tmp_path: Path) -> Iterator[Deployment]:
-    made = Deployment.on(nodes, tmp_path)
-    made.declare_memory()
-    made.services = {"tiny": dict(SERVICE)}
-    yield made
-    for host in nodes.hosts:
-        nodes.mend("engine", host)
-    made.destroy()
+def deployment(machines: RackHandle, tmp_path: Path) -> Iterator[Deployment]:
+    deployment = Deployment.create(machines, tmp_path)
+    deployment.declare_memory()
+    deployment.services = {"tiny": dict(SERVICE)}
+    yield deployment
+    for host in machines.hosts:
+        machines.mend("engine", host)
+    deployment.destroy()
 
 
-def ran(deployment: Deployment) -> tuple[PulumiOutcome, float]:
+def run_up(deployment: Deployment) -> tuple[PulumiOutcome, float]:
     began = time.monotonic()
-    done = deployment.run("up", "--yes", "--skip-preview")
-    return done, time.monotonic() - began
+    outcome = deployment.run("up", "--yes", "--skip-preview")
+    return outcome, time.monotonic() - began
 
 
-def engines_on(nodes: RackHandle) -> list[str]:
+def list_engine_hosts(machines: RackHandle) -> list[str]:
     running = "sudo docker ps -q --filter label=sparkform.service"
-    return [host for host in nodes.hosts if nodes.must(host, running)]
+    return [host for host in machines.hosts if machines.must(host, running)]
 
 
 def test_progress_is_told_and_a_second_up_changes_nothing(
-    deployment: Deployment, nodes: RackHandle
+    deployment: Deployment, machines: RackHandle
 ) -> None:
-    done, took_s = ran(deployment)
-    assert done.exit_code == 0, done.errors
+    outcome, took_s = run_up(deployment)
+    assert outcome.exit_code == 0, outcome.errors
     print(f"up with the stand-in: {took_s:.1f} s")
-    told = "\n".join(done.printed)
-    assert "tiny rank 0: the server is open" in told
-    assert "tiny rank 0: ready, http://" in told
-    assert "tiny rank 1: ready, http://" in told
+    output = "\n".join(outcome.printed)
+    assert "tiny rank 0: the server is open" in output
+    assert "tiny rank 0: ready, http://" in output
+    assert "tiny rank 1: ready, http://" in output
     assert deployment.up().changed == set()
 
 
 def test_a_start_that_fails_is_said_and_one_up_mends_it(
-    deployment: Deployment, nodes: RackHandle
+    deployment: Deployment, machines: RackHandle
 ) -> None:
     deployment.services = {}
     deployment.up()
-    nodes.break_("engine", "spark-1", "missing-kernel")
+    machines.break_("engine", "spark-1", "missing-kernel")
     deployment.services = {"tiny": dict(SERVICE)}
-    failed, took_s = ran(deployment)
+    failed, took_s = run_up(deployment)
     print(f"up that fails: {took_s:.1f} s")
     assert failed.exit_code != 0
-    said = "\n".join(failed.errors)
-    assert "[no-sm120-experts, rule trt-moe-backend]" in said
-    assert "what to do: moeBackend: CUTLASS" in said
-    assert re.search(r"the last \d+ lines:\n  \| ", said)
-    assert engines_on(nodes) == []
+    errors = "\n".join(failed.errors)
+    assert "[no-sm120-experts, rule trt-moe-backend]" in errors
+    assert "what to do: moeBackend: CUTLASS" in errors
+    assert re.search(r"the last \d+ lines:\n  \| ", errors)
+    assert list_engine_hosts(machines) == []
     assert took_s < UP_LIMIT_S
-    nodes.mend("engine", "spark-1")
-    mended, _ = ran(deployment)
+    machines.mend("engine", "spark-1")
+    mended, _ = run_up(deployment)
     assert mended.exit_code == 0, mended.errors
-    assert engines_on(nodes) == nodes.hosts
+    assert list_engine_hosts(machines) == machines.hosts
     assert deployment.up().changed == set()
 
 
-def prove(deployment: Deployment, *words: str) -> subprocess.CompletedProcess[str]:
+def prove(deployment: Deployment, *arguments: str) -> subprocess.CompletedProcess[str]:
     """In a folder that is a project of its own: the stack file beside the program."""
     deployment.write_stack_file()
     for name in ("__main__.py", ".venv", ".toolchain"):
@@ -114,7 +114,7 @@ def prove(deployment: Deployment, *words: str) -> subprocess.CompletedProcess[st
     environment = {**deployment.environment, "PYTHONPATH": str(ROOT)}
     environment["PATH"] = f"{ROOT / '.toolchain' / 'bin'}:{os.environ['PATH']}"
     return subprocess.run(
-        [sys.executable, "-P", "-c", MAIN, "prove", str(file), "--yes", *words],
+        [sys.executable, "-P", "-c", MAIN, "prove", str(file), "--yes", *arguments],
         cwd=deployment.folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -128,21 +128,21 @@ def prove(deployment: Deployment, *words: str) -> subprocess.CompletedProcess[st
 MODELS = ("--plain", PLAIN, "--fp8", FP8)
 
 
-def test_a_service_is_proved_in_three_stages(deployment: Deployment, nodes: RackHandle) -> None:
+def test_a_service_is_proved_in_three_stages(deployment: Deployment, machines: RackHandle) -> None:
     began = time.monotonic()
-    done = prove(deployment, *MODELS)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = prove(deployment, *MODELS)
+    assert result.returncode == 0, result.stdout + result.stderr
     print(f"proof: {time.monotonic() - began:.0f} s")
-    print(done.stdout[-900:])
-    assert done.stdout.count("pass: tiny rank 0: ready, http://") == 3
+    print(result.stdout[-900:])
+    assert result.stdout.count("pass: tiny rank 0: ready, http://") == 3
     assert deployment.up().changed == set(), "the last stage is the declaration"
 
 
-def test_a_proof_ends_at_the_first_failure(deployment: Deployment, nodes: RackHandle) -> None:
-    nodes.break_("engine", "spark-1", "attention-sinks")
-    done = prove(deployment, *MODELS)
-    assert done.returncode == 1
-    assert "fail: service tiny: rank 0 on spark-1" in done.stdout
-    assert done.stdout.count("not run: an earlier stage failed") == 2
-    assert "=== fp8" not in done.stdout
-    assert engines_on(nodes) == []
+def test_a_proof_ends_at_the_first_failure(deployment: Deployment, machines: RackHandle) -> None:
+    machines.break_("engine", "spark-1", "attention-sinks")
+    result = prove(deployment, *MODELS)
+    assert result.returncode == 1
+    assert "fail: service tiny: rank 0 on spark-1" in result.stdout
+    assert result.stdout.count("not run: an earlier stage failed") == 2
+    assert "=== fp8" not in result.stdout
+    assert list_engine_hosts(machines) == []

@@ -36,10 +36,10 @@ PLANTED_FILES = {"/var/lib/sparkform/receipts/swarm_labels.json"}
 
 
 @dataclass(frozen=True)
-class Evidence:
+class SecretEvidence:
     """What was found where; of a node's files, the paths."""
 
-    places: dict[str, set[str]]
+    findings: dict[str, set[str]]
     files: dict[str, dict[str, set[str]]]
     known: frozenset[str]
 
@@ -50,30 +50,36 @@ def machines(rack: RackFactory) -> RackHandle:
 
 
 @pytest.fixture(scope="module")
-def evidence(machines: RackHandle, tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+def evidence(machines: RackHandle, tmp_path_factory: pytest.TempPathFactory) -> SecretEvidence:
     folder = tmp_path_factory.mktemp("deployment")
     since = time.time()
     texts = {key: f"{key}{secrets.token_hex(20)}" for key in KEYS}
     texts[CANARY] = f"canary{secrets.token_hex(20)}"
-    deployment = Deployment.on(machines, folder)
+    deployment = Deployment.create(machines, folder)
     deployment.cluster["swarm"] = {"enabled": True}
     deployment.cluster["identityFile"] = str(
-        locked_key(deployment, tmp_path_factory.mktemp("key"), texts["sshKeyPassphrase"])
+        lock_key(deployment, tmp_path_factory.mktemp("key"), texts["sshKeyPassphrase"])
     )
     for key in KEYS:
         set_secret(deployment, key, texts[key])
 
     with watch_processes() as watch:
-        said = [raw(deployment, "up", "--yes", "--skip-preview")]
-        plant(machines, texts[CANARY])
-        said += [raw(deployment, "preview"), raw(deployment, "up", "--yes", "--skip-preview")]
-    said += [raw(deployment, "stack", "output", "--json"), raw(deployment, "stack", "export")]
+        outputs = [run_raw(deployment, "up", "--yes", "--skip-preview")]
+        plant_canary(machines, texts[CANARY])
+        outputs += [
+            run_raw(deployment, "preview"),
+            run_raw(deployment, "up", "--yes", "--skip-preview"),
+        ]
+    outputs += [
+        run_raw(deployment, "stack", "output", "--json"),
+        run_raw(deployment, "stack", "export"),
+    ]
 
     texts["join token"] = machines.must("spark-1", "sudo docker swarm join-token -q worker").strip()
     texts["private key"] = Path(deployment.cluster["identityFile"]).read_text().splitlines()[2]
     needles = Needles(texts)
-    places = {
-        "what pulumi says": needles.find_in("".join(said).encode()),
+    findings = {
+        "what pulumi says": needles.find_in("".join(outputs).encode()),
         "state": scan_folder(folder / "state", needles),
         "command lines": needles.find_in(b"\n".join(watch.arguments)),
         "environments on nodes": needles.find_in(b"\n".join(watch.environments)),
@@ -83,10 +89,10 @@ def evidence(machines: RackHandle, tmp_path_factory: pytest.TempPathFactory) -> 
         "docker of spark-2": scan_docker(machines, "spark-2", needles),
     }
     files = {host: scan_files(machines, host, since, needles) for host in machines.hosts}
-    return Evidence(places, files, frozenset(texts))
+    return SecretEvidence(findings, files, frozenset(texts))
 
 
-def locked_key(deployment: Deployment, folder: Path, passphrase: str) -> Path:
+def lock_key(deployment: Deployment, folder: Path, passphrase: str) -> Path:
     """The rack's login key behind a passphrase, so that this one is really used."""
     path = folder / "identity"
     shutil.copy(deployment.cluster["identityFile"], path)
@@ -97,7 +103,7 @@ def locked_key(deployment: Deployment, folder: Path, passphrase: str) -> Path:
 def set_secret(deployment: Deployment, key: str, text: str) -> None:
     arguments = ("--stack", deployment.stack, "--config-file", str(deployment.stack_file))
     argv = deployment.build_argv("config", "set", "--secret", f"sparkform:{key}", *arguments)
-    done = subprocess.run(
+    result = subprocess.run(
         argv,
         input=text,
         cwd=deployment.folder,
@@ -105,20 +111,20 @@ def set_secret(deployment: Deployment, key: str, text: str) -> None:
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
+    assert result.returncode == 0, result.stderr
 
 
-def raw(deployment: Deployment, *arguments: str) -> str:
+def run_raw(deployment: Deployment, *arguments: str) -> str:
     """All that a run prints. Everything but `stack` takes the stack file and tells its events."""
     deployment.write_stack_file()
     events = ("--config-file", str(deployment.stack_file), "--json")
-    more = () if arguments[0] == "stack" else events
-    done = deployment.pulumi(*arguments, "--stack", deployment.stack, *more)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    options = () if arguments[0] == "stack" else events
+    result = deployment.run_pulumi(*arguments, "--stack", deployment.stack, *options)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout + result.stderr
 
 
-def plant(machines: RackHandle, canary: str) -> None:
+def plant_canary(machines: RackHandle, canary: str) -> None:
     """In each place. It comes on stdin, so that no command line holds it but the one that shall."""
     label = 'read word; sudo docker node update --label-add "sparkform.node=$word" spark-2'
     machines.must("spark-1", label, canary)
@@ -131,27 +137,31 @@ def plant(machines: RackHandle, canary: str) -> None:
     machines.must("spark-2", "read WORD; export WORD; exec sh -c 'sleep 5; :' $WORD", canary)
 
 
-def test_no_secret_is_in_what_pulumi_says_and_keeps(evidence: Evidence) -> None:
-    assert evidence.places["what pulumi says"] == {CANARY}
-    assert evidence.places["state"] == {CANARY}
+def test_no_secret_is_in_what_pulumi_says_and_keeps(evidence: SecretEvidence) -> None:
+    assert evidence.findings["what pulumi says"] == {CANARY}
+    assert evidence.findings["state"] == {CANARY}
 
 
-def test_no_secret_is_on_a_command_line_or_in_an_environment_on_a_node(evidence: Evidence) -> None:
-    assert evidence.places["command lines"] == {CANARY}
-    assert evidence.places["environments on nodes"] == {CANARY}
+def test_no_secret_is_on_a_command_line_or_in_an_environment_on_a_node(
+    evidence: SecretEvidence,
+) -> None:
+    assert evidence.findings["command lines"] == {CANARY}
+    assert evidence.findings["environments on nodes"] == {CANARY}
 
 
 @pytest.mark.parametrize("suffix", ["", " of spark-2"])
-def test_no_secret_is_in_a_journal_or_shown_by_docker(evidence: Evidence, suffix: str) -> None:
-    assert evidence.places[f"journal{suffix}"] == {CANARY}
-    assert evidence.places[f"docker{suffix}"] == {CANARY}
+def test_no_secret_is_in_a_journal_or_shown_by_docker(
+    evidence: SecretEvidence, suffix: str
+) -> None:
+    assert evidence.findings[f"journal{suffix}"] == {CANARY}
+    assert evidence.findings[f"docker{suffix}"] == {CANARY}
 
 
-def test_no_secret_is_in_a_file_of_a_node(evidence: Evidence) -> None:
+def test_no_secret_is_in_a_file_of_a_node(evidence: SecretEvidence) -> None:
     assert evidence.files["spark-1"].pop(CANARY) >= PLANTED_FILES
     assert evidence.files["spark-2"].pop(CANARY)
     assert evidence.files == {"spark-1": {}, "spark-2": {}}
 
 
-def test_every_secret_was_looked_for(evidence: Evidence) -> None:
+def test_every_secret_was_looked_for(evidence: SecretEvidence) -> None:
     assert evidence.known == {*KEYS, CANARY, "join token", "private key"}

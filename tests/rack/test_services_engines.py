@@ -15,7 +15,7 @@ import pytest
 
 from sparkrack import hub, registry
 from sparkrack.engines import catalogue, images, native, tiny, tiny_llama, vllm
-from tests.rack.command_line import Bench
+from tests.rack.command_line import RackProject
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment, PulumiOutcome
 from tests.support.digest import compute_digest, list_changes, plant_file
@@ -32,7 +32,7 @@ ANSWER_BYTES = 50_000
 
 
 @dataclass(frozen=True)
-class Case:
+class EngineCase:
     """One row of the table of engines, runtimes and racks."""
 
     engine: str
@@ -56,142 +56,148 @@ class Case:
     def expected(self) -> str:
         return ANSWER if self.engine == "vllm" else "I am the TensorRT-LLM stand-in"
 
-    def block(self, image: str | None) -> dict[str, Any]:
+    def build_block(self, image: str | None) -> dict[str, Any]:
         """The service; a rank a node where it is split, else the first node alone."""
         common = {"model": tiny.HANDLE, "maxBatchSize": 4, "maxSeqLen": 256}
-        own = {"port": 8000, self.fraction: 0.3}
-        placed = {self.split: self.nodes} if self.split else {"nodes": ["spark-1"]}
-        found = {"engine": self.engine, "runtime": self.runtime, **common, **own, **placed}
-        return {**found, **({"image": image} if image else {})}
+        settings = {"port": 8000, self.fraction: 0.3}
+        placement = {self.split: self.nodes} if self.split else {"nodes": ["spark-1"]}
+        block = {"engine": self.engine, "runtime": self.runtime, **common, **settings, **placement}
+        return {**block, **({"image": image} if image else {})}
 
 
 CASES = [
-    Case("trtllm", "container", 2, "direct"),
-    Case("trtllm", "swarm", 2, "direct", "tensorParallel"),
-    Case("vllm", "container", 2, "direct"),
-    Case("vllm", "container", 2, "direct", "tensorParallel"),
-    Case("vllm", "native", 2, "direct", "tensorParallel"),
-    Case("trtllm", "container", 3, "switch", "pipelineParallel"),
+    EngineCase("trtllm", "container", 2, "direct"),
+    EngineCase("trtllm", "swarm", 2, "direct", "tensorParallel"),
+    EngineCase("vllm", "container", 2, "direct"),
+    EngineCase("vllm", "container", 2, "direct", "tensorParallel"),
+    EngineCase("vllm", "native", 2, "direct", "tensorParallel"),
+    EngineCase("trtllm", "container", 3, "switch", "pipelineParallel"),
 ]
 
 
 @dataclass
-class Served(Serving):
+class EngineServing(Serving):
     """A stack with one service of a real engine, or of the stand-in for TensorRT-LLM."""
 
-    case: Case
+    case: EngineCase
 
-    def chat(self) -> str | None:
+    def request_chat(self) -> str | None:
         """The answer's text, None where there is none."""
         message = {"role": "user", "content": QUESTION}
         body = {"model": tiny.HANDLE, "messages": [message], "max_tokens": 64, "temperature": 0}
         url = f"http://{self.rack.rack.nodes[0].address}:8000/v1/chat/completions"
         curl = f"curl -sS -m 20 -H 'Content-Type: application/json' {url} -d @-"
-        done = self.rack.ask("spark-1", curl, json.dumps(body))
-        answer = json.loads(done.stdout) if done.stdout.startswith("{") else {}
-        found: str | None = None
+        result = self.rack.ask("spark-1", curl, json.dumps(body))
+        answer = json.loads(result.stdout) if result.stdout.startswith("{") else {}
+        text: str | None = None
         if "choices" in answer:
-            found = answer["choices"][0]["message"]["content"]
-        return found
+            text = answer["choices"][0]["message"]["content"]
+        return text
 
-    def up(self, **keys: Any) -> PulumiOutcome:
+    def apply(self, **keys: Any) -> PulumiOutcome:
         """With these keys of the service's block set; it then answers, and nothing is left."""
         self.deployment.services[NAME] |= keys
-        done = self.deployment.up()
-        assert (self.chat() or "").startswith(self.case.expected)
+        outcome = self.deployment.up()
+        assert (self.request_chat() or "").startswith(self.case.expected)
         assert self.deployment.up().changed == set()
-        return done
+        return outcome
 
 
 @pytest.fixture(scope="module", params=CASES, ids=str)
-def served(
+def serving(
     request: pytest.FixtureRequest, rack: RackFactory, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Served]:
-    case: Case = request.param
-    if vllm.installed() is None:
+) -> Iterator[EngineServing]:
+    case: EngineCase = request.param
+    if vllm.find_installed() is None:
         pytest.skip("its model is made by `make setup ENGINE=vllm`")
-    made = rack(nodes=case.nodes, fabric=case.fabric)
-    hub.add(made.rack, tiny.HANDLE, hub.Source(tiny.ensure(print)))
+    machines = rack(nodes=case.nodes, fabric=case.fabric)
+    hub.add(machines.rack, tiny.HANDLE, hub.ModelSource(tiny.ensure(print)))
     image = None
     if case.runtime == "native":
-        native.lay(made.rack)
+        native.install(machines.rack)
     else:
-        recipe = catalogue.trtllm() if case.engine == "trtllm" else catalogue.vllm_cpu()
-        image = registry.publish(made.rack, images.ensure(recipe, print), recipe.reference)
-    before = compute_digest(made)
-    deployment = Deployment.on(made, tmp_path_factory.mktemp(str(case)))
+        recipe = (
+            catalogue.build_trtllm_recipe()
+            if case.engine == "trtllm"
+            else catalogue.build_vllm_recipe()
+        )
+        image = registry.publish(machines.rack, images.ensure(recipe, print), recipe.reference)
+    before = compute_digest(machines)
+    deployment = Deployment.create(machines, tmp_path_factory.mktemp(str(case)))
     deployment.cluster["keepModels"] = False
     deployment.declare_memory()
-    deployment.services = {NAME: case.block(image)}
-    yield Served(made, deployment, NAME, case.runtime, case.ranks, before, case)
+    deployment.services = {NAME: case.build_block(image)}
+    yield EngineServing(machines, deployment, NAME, case.runtime, case.ranks, before, case)
     deployment.destroy()
 
 
-def test_up_answers_and_a_second_up_changes_nothing(served: Served) -> None:
+def test_up_answers_and_a_second_up_changes_nothing(serving: EngineServing) -> None:
     started = time.monotonic()
-    served.up()
-    print(f"{served.case}: two ups took {time.monotonic() - started:.0f} s")
+    serving.apply()
+    print(f"{serving.case}: two ups took {time.monotonic() - started:.0f} s")
 
 
-def test_an_answer_crosses_the_interface_that_the_plan_names(served: Served) -> None:
-    if served.case.engine != "vllm" or served.ranks == 1:
+def test_an_answer_crosses_the_interface_that_the_plan_names(serving: EngineServing) -> None:
+    if serving.case.engine != "vllm" or serving.ranks == 1:
         pytest.skip("one rank alone, or a stand-in whose ranks are silent once it serves")
-    ranks = list_launches(served.rack, **{NAME: served.deployment.services[NAME]})[NAME]
-    before = [sent_bytes(served, one.node) for one in ranks]
-    assert served.chat() == ANSWER
+    ranks = list_launches(serving.rack, **{NAME: serving.deployment.services[NAME]})[NAME]
+    before = [read_sent_bytes(serving, launch.node) for launch in ranks]
+    assert serving.request_chat() == ANSWER
     for launch, sent in zip(ranks, before, strict=True):
-        now = sent_bytes(served, launch.node)
+        now = read_sent_bytes(serving, launch.node)
         more = {name: now[name] - sent[name] for name in now}
-        print(f"{served.case}: rank {launch.rank} sent {more}")
-        named = launch.environment["GLOO_SOCKET_IFNAME"]
-        assert more.pop(named) > ANSWER_BYTES
+        print(f"{serving.case}: rank {launch.rank} sent {more}")
+        interface = launch.environment["GLOO_SOCKET_IFNAME"]
+        assert more.pop(interface) > ANSWER_BYTES
         assert all(bytes_ < ANSWER_BYTES for bytes_ in more.values())
 
 
-def sent_bytes(served: Served, host: str) -> dict[str, int]:
+def read_sent_bytes(serving: EngineServing, host: str) -> dict[str, int]:
     """By interface, since it came up."""
-    said = served.rack.must(host, "grep . /sys/class/net/*/statistics/tx_bytes")
-    rows = (line.split("/", 5) for line in said.splitlines())
-    found = {row[4]: int(row[5].rpartition(":")[2]) for row in rows}
-    return {name: count for name, count in found.items() if name.startswith("en")}
+    listing = serving.rack.must(host, "grep . /sys/class/net/*/statistics/tx_bytes")
+    rows = (line.split("/", 5) for line in listing.splitlines())
+    counts = {row[4]: int(row[5].rpartition(":")[2]) for row in rows}
+    return {name: count for name, count in counts.items() if name.startswith("en")}
 
 
-def test_a_dead_rank_ends_the_answers_and_is_one_up(served: Served) -> None:
-    served.kill()
+def test_a_dead_rank_ends_the_answers_and_is_one_up(serving: EngineServing) -> None:
+    serving.kill()
     deadline = time.monotonic() + DEAD_LIMIT_S
-    while served.chat() is not None:
+    while serving.request_chat() is not None:
         assert time.monotonic() < deadline, "it answers without its last rank"
-    assert f"rank {served.last_rank[0]} " in doctor_on(served)
-    assert served.has_restarted(served.up())
+    assert f"rank {serving.last_rank[0]} " in run_doctor(serving)
+    assert serving.has_restarted(serving.apply())
 
 
-def doctor_on(served: Served) -> str:
+def run_doctor(serving: EngineServing) -> str:
     """What doctor finds wrong with the service, all nodes together."""
-    bench = Bench(served.rack, served.deployment.folder)
-    checks = bench.run("doctor", served.deployment.stack_file, "--json").json()["checks"]
-    wrong = [one for one in checks if one["status"] == "fail" and NAME in one["name"]]
-    return "\n".join(one["message"] for one in wrong)
+    project = RackProject(serving.rack, serving.deployment.folder)
+    checks = project.run("doctor", serving.deployment.stack_file, "--json").parse_json()["checks"]
+    failed_checks = [
+        check for check in checks if check["status"] == "fail" and NAME in check["name"]
+    ]
+    return "\n".join(check["message"] for check in failed_checks)
 
 
-def test_another_memory_fraction_restarts_the_service_only(served: Served) -> None:
-    assert served.has_restarted(served.up(**{served.case.fraction: 0.25}))
+def test_another_memory_fraction_restarts_the_service_only(serving: EngineServing) -> None:
+    assert serving.has_restarted(serving.apply(**{serving.case.fraction: 0.25}))
 
 
-def test_what_is_gone_and_changed_meanwhile_is_one_up(served: Served) -> None:
-    served.remove()
-    assert served.has_restarted(served.up(**{served.case.fraction: 0.3}))
+def test_what_is_gone_and_changed_meanwhile_is_one_up(serving: EngineServing) -> None:
+    serving.remove()
+    assert serving.has_restarted(serving.apply(**{serving.case.fraction: 0.3}))
 
 
-def test_drift_that_stops_it_says_so_and_starts_it_again(served: Served) -> None:
-    _, host = served.last_rank
-    served.forget_runtime(host)
-    said = served.deployment.preview().messages
-    assert [one for one in said if one.endswith(f"; this stops service {NAME}")]
-    assert f"{host}-docker_daemon" in served.up().changed
+def test_drift_that_stops_it_says_so_and_starts_it_again(serving: EngineServing) -> None:
+    _, host = serving.last_rank
+    serving.forget_runtime(host)
+    messages = serving.deployment.preview().messages
+    assert [line for line in messages if line.endswith(f"; this stops service {NAME}")]
+    assert f"{host}-docker_daemon" in serving.apply().changed
 
 
-def test_destroy_gives_the_machines_back(served: Served) -> None:
-    with plant_file(served.rack):
-        assert list_changes(served.before, compute_digest(served.rack)), "the digest sees nothing"
-    served.deployment.destroy()
-    assert list_changes(served.before, compute_digest(served.rack)) == []
+def test_destroy_gives_the_machines_back(serving: EngineServing) -> None:
+    with plant_file(serving.rack):
+        assert list_changes(serving.before, compute_digest(serving.rack)), "the digest sees nothing"
+    serving.deployment.destroy()
+    assert list_changes(serving.before, compute_digest(serving.rack)) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.rack.conftest import RackFactory
-from tests.rack.test_secrets import raw, set_secret
+from tests.rack.test_secrets import run_raw, set_secret
 from tests.support import tiny_engine
 from tests.support.deployment import Deployment
 from tests.support.rack import RackHandle
@@ -27,8 +27,8 @@ pytestmark = pytest.mark.rack
 
 HOST = "spark-1"
 KEY, CANARY = "apiKey", "canary"
-OURS = "/var/lib/sparkform/services/qwen/secrets/api-key"
-DOCKERS = "/var/lib/docker/containers/"
+KEY_FILE = "/var/lib/sparkform/services/qwen/secrets/api-key"
+SECRET_MOUNTS = "/var/lib/docker/containers/"
 """Where dockerd mounts a Swarm secret, in memory, for the task that may read it."""
 
 PLANT = """
@@ -42,23 +42,23 @@ echo "$word" | sudo tee /etc/planted > /dev/null
 
 
 @dataclass(frozen=True)
-class Evidence:
+class KeyEvidence:
     """What was found where, and of the node's files the paths."""
 
-    places: dict[str, set[str]]
+    findings: dict[str, set[str]]
     files: dict[str, set[str]]
 
 
 @dataclass(frozen=True)
-class Keyed:
+class KeyedService:
     """A service with a key, up."""
 
     rack: RackHandle
     deployment: Deployment
     key: str
-    evidence: Evidence
+    evidence: KeyEvidence
 
-    def asked_with(self, key: str) -> str:
+    def request_with(self, key: str) -> str:
         """The status of an answer."""
         script = (
             "read key; curl -s -o /dev/null -w '%{http_code}' -H \"Authorization: Bearer $key\" "
@@ -67,64 +67,71 @@ class Keyed:
 
 
 @pytest.fixture(scope="module", params=["container", "swarm"])
-def keyed(
+def service(
     request: pytest.FixtureRequest, rack: RackFactory, tmp_path_factory: pytest.TempPathFactory
-) -> Keyed:
+) -> KeyedService:
     machines = rack(nodes=1, fabric="none")
     tiny_engine.install(machines)
     folder = tmp_path_factory.mktemp("keyed")
-    deployment = Deployment.on(machines, folder)
+    deployment = Deployment.create(machines, folder)
     deployment.cluster["nodes"][0]["memoryGib"] = 119
     deployment.services = {"qwen": tiny_engine.build_service(request.param)}
     texts = {name: f"{name}{secrets.token_hex(20)}" for name in (KEY, CANARY)}
     set_secret(deployment, KEY, texts[KEY])
     since = time.time()
     with watch_processes() as watch:
-        said = [raw(deployment, "up", "--yes", "--skip-preview")]
+        outputs = [run_raw(deployment, "up", "--yes", "--skip-preview")]
         machines.must(HOST, PLANT.format(image=tiny_engine.IMAGE), texts[CANARY])
-        said += [raw(deployment, "preview"), raw(deployment, "up", "--yes", "--skip-preview")]
-    said += [raw(deployment, "stack", "output", "--json"), texts[CANARY]]
+        outputs += [
+            run_raw(deployment, "preview"),
+            run_raw(deployment, "up", "--yes", "--skip-preview"),
+        ]
+    outputs += [run_raw(deployment, "stack", "output", "--json"), texts[CANARY]]
     needles = Needles(texts)
-    places = {
-        "what pulumi says": needles.find_in("".join(said).encode()),
+    findings = {
+        "what pulumi says": needles.find_in("".join(outputs).encode()),
         "state": scan_folder(folder / "state", needles),
         "command lines": needles.find_in(b"\n".join(watch.arguments)),
         "journal": scan_journal(machines, HOST, needles),
         "docker": scan_docker(machines, HOST, needles),
     }
-    return Keyed(
+    return KeyedService(
         machines,
         deployment,
         texts[KEY],
-        Evidence(places, scan_files(machines, HOST, since, needles)),
+        KeyEvidence(findings, scan_files(machines, HOST, since, needles)),
     )
 
 
-def test_the_service_asks_for_its_key(keyed: Keyed) -> None:
-    assert (keyed.asked_with(keyed.key), keyed.asked_with("another")) == ("200", "401")
+def test_the_service_asks_for_its_key(service: KeyedService) -> None:
+    assert (service.request_with(service.key), service.request_with("another")) == ("200", "401")
 
 
-def test_the_key_is_in_no_words_no_state_no_command_and_not_shown_by_docker(keyed: Keyed) -> None:
-    found = keyed.evidence.places
+def test_the_key_is_in_no_words_no_state_no_command_and_not_shown_by_docker(
+    service: KeyedService,
+) -> None:
+    findings = service.evidence.findings
     # Pulumi keeps secrets encrypted, and the canary was never given to it.
-    assert found.pop("state") == set()
-    assert found == {place: {CANARY} for place in found}
+    assert findings.pop("state") == set()
+    assert findings == {place: {CANARY} for place in findings}
 
 
-def test_the_key_is_in_roots_own_file_and_where_docker_hands_it_over(keyed: Keyed) -> None:
-    assert "/etc/planted" in keyed.evidence.files[CANARY]
-    holders = keyed.evidence.files[KEY]
-    assert OURS in holders
-    assert {path for path in holders if not path.startswith((OURS, DOCKERS))} == set()
-    mode = keyed.rack.must(HOST, f"sudo stat -c '%a %U' {OURS} {Path(OURS).parent}").split("\n")
+def test_the_key_is_in_roots_own_file_and_where_docker_hands_it_over(service: KeyedService) -> None:
+    assert "/etc/planted" in service.evidence.files[CANARY]
+    holders = service.evidence.files[KEY]
+    assert KEY_FILE in holders
+    assert {path for path in holders if not path.startswith((KEY_FILE, SECRET_MOUNTS))} == set()
+    mode = service.rack.must(
+        HOST, f"sudo stat -c '%a %U' {KEY_FILE} {Path(KEY_FILE).parent}"
+    ).split("\n")
     assert mode[:2] == ["400 root", "700 root"]
 
 
-def test_another_key_is_one_up_that_says_why(keyed: Keyed) -> None:
-    other = f"{KEY}{secrets.token_hex(20)}"
-    set_secret(keyed.deployment, KEY, other)
-    done = keyed.deployment.up()
-    assert "service qwen: apiKey differs, will be started anew with it" in done.messages
-    assert (keyed.asked_with(other), keyed.asked_with(keyed.key)) == ("200", "401")
-    assert keyed.deployment.up().changed == set()
-    keyed.deployment.destroy()
+def test_another_key_is_one_up_that_says_why(service: KeyedService) -> None:
+    new_key = f"{KEY}{secrets.token_hex(20)}"
+    set_secret(service.deployment, KEY, new_key)
+    outcome = service.deployment.up()
+    assert "service qwen: apiKey differs, will be started anew with it" in outcome.messages
+    assert (service.request_with(new_key), service.request_with(service.key)) == ("200", "401")
+    assert service.deployment.up().changed == set()
+    service.deployment.destroy()

@@ -28,44 +28,44 @@ tar --create --directory /tmp/image . | docker import - tiny:1 > /dev/null
 
 
 @pytest.fixture(scope="module")
-def swarm(rack: RackFactory) -> RackHandle:
-    made = rack(nodes=2, fabric="direct")
-    head = made.rack.nodes[0]
-    for host in made.hosts:
-        made.must(host, f"sudo python3 - {host}", DECLARE_GPU)
-        made.must(host, "sudo systemctl restart docker")
-        made.must(host, MAKE_IMAGE)
-    made.must(head.hostname, f"docker swarm init --advertise-addr {head.address}")
-    token = made.must(head.hostname, "docker swarm join-token --quiet worker").strip()
-    made.must("spark-2", f"docker swarm join --token {token} {head.address}:2377")
-    return made
+def swarm_machines(rack: RackFactory) -> RackHandle:
+    machines = rack(nodes=2, fabric="direct")
+    head = machines.rack.nodes[0]
+    for host in machines.hosts:
+        machines.must(host, f"sudo python3 - {host}", DECLARE_GPU)
+        machines.must(host, "sudo systemctl restart docker")
+        machines.must(host, MAKE_IMAGE)
+    machines.must(head.hostname, f"docker swarm init --advertise-addr {head.address}")
+    token = machines.must(head.hostname, "docker swarm join-token --quiet worker").strip()
+    machines.must("spark-2", f"docker swarm join --token {token} {head.address}:2377")
+    return machines
 
 
-def tasks(made: RackHandle, service: str) -> list[tuple[str, str]]:
+def list_tasks(machines: RackHandle, service: str) -> list[tuple[str, str]]:
     """Node ("" while it waits for one) and state of each task."""
-    listed = made.must("spark-1", f"docker service ps --format '{{{{json .}}}}' {service}")
+    listed = machines.must("spark-1", f"docker service ps --format '{{{{json .}}}}' {service}")
     rows = [json.loads(line) for line in listed.splitlines()]
     return sorted((row["Node"], row["CurrentState"].split()[0]) for row in rows)
 
 
-def test_one_task_runs_on_each_gpu_and_a_third_waits(swarm: RackHandle) -> None:
+def test_one_task_runs_on_each_gpu_and_a_third_waits(swarm_machines: RackHandle) -> None:
     options = "--detach --no-resolve-image --network host --generic-resource NVIDIA_GPU=1"
-    swarm.must(
+    swarm_machines.must(
         "spark-1", f"docker service create --name s --replicas 3 {options} tiny:1 /bin/sleep 600"
     )
     wanted = [("", "Pending"), ("spark-1", "Running"), ("spark-2", "Running")]
     deadline = time.monotonic() + PLACE_TIMEOUT_S
-    while (seen := tasks(swarm, "s")) != wanted and time.monotonic() < deadline:
+    while (current := list_tasks(swarm_machines, "s")) != wanted and time.monotonic() < deadline:
         time.sleep(1)
-    assert seen == wanted
+    assert current == wanted
 
 
-def test_the_swarm_survives_a_reboot_of_a_worker(swarm: RackHandle) -> None:
-    swarm.break_("reboot", "spark-2")
-    swarm.mend("reboot", "spark-2")
+def test_the_swarm_survives_a_reboot_of_a_worker(swarm_machines: RackHandle) -> None:
+    swarm_machines.break_("reboot", "spark-2")
+    swarm_machines.mend("reboot", "spark-2")
     listing = "docker node ls --format '{{.Hostname}} {{.Status}}'"
     wanted = ["spark-1 Ready", "spark-2 Ready"]
     deadline = time.monotonic() + PLACE_TIMEOUT_S
-    while sorted(swarm.must("spark-1", listing).splitlines()) != wanted:
+    while sorted(swarm_machines.must("spark-1", listing).splitlines()) != wanted:
         assert time.monotonic() < deadline
         time.sleep(1)

@@ -58,7 +58,7 @@ class PulumiOutcome:
 
 def read_cluster_block(rack: RackHandle) -> dict[str, Any]:
     """The block that declares all of a rack's nodes."""
-    stack_document: Any = stackfile.document(*inventory.need(rack.rack.name))
+    stack_document: Any = stackfile.build_document(*inventory.find_rack(rack.rack.name))
     cluster: dict[str, Any] = stack_document["config"]["sparkform:cluster"]
     return cluster
 
@@ -73,13 +73,13 @@ class Deployment:
     services: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def on(cls, rack: RackHandle, folder: Path, stack: str = STACK) -> Deployment:
+    def create(cls, rack: RackHandle, folder: Path, stack: str = STACK) -> Deployment:
         deployment = cls(folder, read_cluster_block(rack), stack)
         (folder / "state").mkdir()
         # In a folder of its own: `stack init` writes the stack file beside Pulumi.yaml.
         shutil.copy(ROOT / "Pulumi.yaml", folder)
-        made_stack = deployment.pulumi("stack", "init", stack, "--no-select", "--cwd", str(folder))
-        assert made_stack.returncode == 0, made_stack.stderr
+        result = deployment.run_pulumi("stack", "init", stack, "--no-select", "--cwd", str(folder))
+        assert result.returncode == 0, result.stderr
         return deployment
 
     def declare_memory(self) -> None:
@@ -114,7 +114,7 @@ class Deployment:
         stack_document = {**existing, "config": {**existing.get("config", {}), **config}}
         self.stack_file.write_text(yaml.safe_dump(stack_document, sort_keys=False))
 
-    def pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run_pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             self.build_argv(*arguments),
             cwd=ROOT,
@@ -131,7 +131,7 @@ class Deployment:
     def run(self, command: str, *flags: str) -> PulumiOutcome:
         """`preview`, `up` or `destroy`; what it said is judged by the caller."""
         self.write_stack_file()
-        result = self.pulumi(*self.build_stack_command(command, "--json", *flags))
+        result = self.run_pulumi(*self.build_stack_command(command, "--json", *flags))
         return parse_outcome(result.returncode, result.stdout)
 
     @contextmanager
@@ -173,7 +173,7 @@ class Deployment:
             ["cancel", "--yes", "--stack", self.stack],
             self.build_stack_command(*cleared),
         ):
-            result = self.pulumi(*arguments)
+            result = self.run_pulumi(*arguments)
             assert result.returncode == 0, result.stdout + result.stderr
 
     def read_output(self) -> str:

@@ -43,7 +43,7 @@ class Script:
         if self.count_effect():
             raise Killed
 
-    def command(self, argv: Sequence[str]) -> Command:
+    def find_command(self, argv: Sequence[str]) -> Command:
         for length in range(len(argv), 0, -1):
             command = self.commands.get(tuple(argv[:length]))
             if command:
@@ -120,7 +120,7 @@ class FakeSystem(System):
     ) -> CommandResult:
         self.script.survive_effect()
         self.script.calls.append(list(argv))
-        return self.script.command(argv)(list(argv), stdin)
+        return self.script.find_command(argv)(list(argv), stdin)
 
     def probe_neighbours(self, interface: str, addresses: Sequence[str]) -> None:
         self.script.calls.append(["knock", interface, *addresses])

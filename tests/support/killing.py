@@ -40,11 +40,11 @@ class Victim:
     rack: RackHandle
     host: str
 
-    def strike(self, command: str, point: Point, kind: str, recovery: str) -> str:
+    def kill_and_recover(self, command: str, point: Point, kind: str, recovery: str) -> str:
         """Kill `command` there, then carry out `then`, which must succeed. Returns the effect that
         did not come about."""
         with plant_stand_in(self.rack, self.host) as pause:
-            pause.order(point)
+            pause.write_order(point)
             with self.deployment.start(command) as engine:
                 stop = self._await_stop(pause, engine)
                 KILLS[kind](engine, pause, stop)

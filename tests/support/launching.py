@@ -66,14 +66,14 @@ class StartedService:
     def head(self) -> Launch:
         return self.ranks[0]
 
-    def root(self, launch: Launch, script: str, stdin: str = "") -> str:
+    def run_as_root(self, launch: Launch, script: str, stdin: str = "") -> str:
         return self.rack.must(launch.node, f"sudo sh -ec {shlex.quote(script)}", stdin)
 
     def read_log(self, launch: Launch) -> str:
         name = f"sparkform-{launch.service}"
         if launch.runtime == "native":
-            return self.root(launch, f"journalctl -u {name} --no-pager -o cat")
-        return self.root(launch, f"docker logs {name}-{launch.rank} 2>&1")
+            return self.run_as_root(launch, f"journalctl -u {name} --no-pager -o cat")
+        return self.run_as_root(launch, f"docker logs {name}-{launch.rank} 2>&1")
 
     def read_logs(self) -> str:
         parts = (f"== {launch.name}\n{self.read_log(launch)[-60000:]}" for launch in self.ranks)
@@ -81,7 +81,7 @@ class StartedService:
 
     def request(self, path: str, body: Mapping[str, Any] | None = None, limit_s: float = 60) -> Any:
         """One request at the head's management address; None where nothing answers."""
-        node = self.rack.node(self.head.node)
+        node = self.rack.find_node(self.head.node)
         url = f"http://{node.address}:{self.head.ports[0].number}{path}"
         curl = f"curl -sS -m {limit_s} -H 'Content-Type: application/json' {url}"
         script = f"{curl} -d @-" if body is not None else curl
@@ -97,7 +97,7 @@ class StartedService:
             time.sleep(PAUSE_S)
         return time.monotonic() - started
 
-    def chat(self, text: str, tokens: int) -> str:
+    def request_chat(self, text: str, tokens: int) -> str:
         message = {"role": "user", "content": text}
         body = {"model": self.head_name, "messages": [message], "max_tokens": tokens}
         answer = self.request("/v1/chat/completions", {**body, "temperature": 0})
@@ -122,9 +122,9 @@ class StartedService:
     def kill(self, launch: Launch) -> None:
         name = f"sparkform-{launch.service}"
         if launch.runtime == "native":
-            self.root(launch, f"systemctl kill -s KILL {name}")
+            self.run_as_root(launch, f"systemctl kill -s KILL {name}")
         else:
-            self.root(launch, f"docker kill {name}-{launch.rank}")
+            self.run_as_root(launch, f"docker kill {name}-{launch.rank}")
 
 
 @contextmanager
@@ -149,7 +149,7 @@ def _get_folder(launch: Launch) -> str:
 
 
 def _write(group: StartedService, launch: Launch, path: str, text: str, mode: str) -> None:
-    group.root(launch, f"install -D -m {mode} /dev/stdin {path}", text)
+    group.run_as_root(launch, f"install -D -m {mode} /dev/stdin {path}", text)
 
 
 def _start_container(group: StartedService, launch: Launch) -> None:
@@ -170,13 +170,15 @@ def _start_container(group: StartedService, launch: Launch) -> None:
     options += [f"--env={name}={value}" for name, value in launch.environment.items()]
     entry, *first = launch.entrypoint
     command = ["docker", "run", "--detach", *options, f"--entrypoint={entry}", launch.image or ""]
-    group.root(launch, shlex.join([*command, *first, *launch.argv]))
+    group.run_as_root(launch, shlex.join([*command, *first, *launch.argv]))
 
 
 def _start_unit(group: StartedService, launch: Launch) -> None:
     for file in launch.files:
         _write(group, launch, file.path, file.text, file.mode)
-    group.root(launch, f"systemctl daemon-reload; systemctl start sparkform-{launch.service}")
+    group.run_as_root(
+        launch, f"systemctl daemon-reload; systemctl start sparkform-{launch.service}"
+    )
 
 
 def _make_keys(group: StartedService) -> None:
@@ -188,7 +190,9 @@ def _make_keys(group: StartedService) -> None:
                 source = key.source
                 make = f"mkdir -p -m 0700 $(dirname {source}); rm -f {source} {source}.pub"
                 quiet = f"ssh-keygen -q -t ed25519 -N '' -f {source}; cat {source}.pub"
-                public[launch.node][key.kind] = group.root(launch, f"{make}; {quiet}").strip()
+                public[launch.node][key.kind] = group.run_as_root(
+                    launch, f"{make}; {quiet}"
+                ).strip()
     for launch in group.ranks:
         for key in launch.keys:
             if key.kind == "known_hosts":
@@ -202,9 +206,13 @@ def _make_keys(group: StartedService) -> None:
 def _remove(group: StartedService, launch: Launch) -> None:
     name = f"sparkform-{launch.service}"
     if launch.runtime == "native":
-        group.root(launch, f"systemctl stop {name} || true; systemctl reset-failed {name} || true")
-        group.root(launch, "rm -f " + " ".join(file.path for file in launch.files))
-        group.root(launch, "systemctl daemon-reload")
+        group.run_as_root(
+            launch, f"systemctl stop {name} || true; systemctl reset-failed {name} || true"
+        )
+        group.run_as_root(launch, "rm -f " + " ".join(file.path for file in launch.files))
+        group.run_as_root(launch, "systemctl daemon-reload")
     else:
-        group.root(launch, f"docker rm --force {name}-{launch.rank} || true")
-    group.root(launch, f"rm -rf {_get_folder(launch)} /var/lib/sparkform/services/{launch.service}")
+        group.run_as_root(launch, f"docker rm --force {name}-{launch.rank} || true")
+    group.run_as_root(
+        launch, f"rm -rf {_get_folder(launch)} /var/lib/sparkform/services/{launch.service}"
+    )

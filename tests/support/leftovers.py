@@ -39,7 +39,7 @@ def list_files() -> set[str]:
     return {f"file {path}" for folder in FOLDERS for path in Path(folder).rglob("*")}
 
 
-def mounts() -> set[str]:
+def list_mounts() -> set[str]:
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     return {f"mount {line.split()[4]}" for line in lines}
 
@@ -69,7 +69,7 @@ def list_everything(rack: str) -> set[str]:
         list_routes(),
         list_docker_objects(),
         list_files(),
-        mounts(),
+        list_mounts(),
         list_firewall_rules(),
         list_processes(rack),
     )

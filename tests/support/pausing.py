@@ -24,7 +24,7 @@ class Point:
     """Which run of the node program (verb and step), and before which of its effects: `later`
     effects after the one that is the `times`-th to hold `text`."""
 
-    words: tuple[str, ...]
+    run: tuple[str, ...]
     text: str
     times: int = 1
     later: int = 0
@@ -45,7 +45,7 @@ class Pause:
     rack: RackHandle
     host: str
 
-    def order(self, point: Point) -> None:
+    def write_order(self, point: Point) -> None:
         """Stop the next run that this is about."""
         folder = pausing_python.FOLDER
         script = f"rm -rf {folder}; mkdir -p {folder}; cat > {pausing_python.ORDER}"
@@ -92,12 +92,12 @@ class Pause:
             return None
 
     def _get_first_process(self) -> int:
-        container = self.rack.node(self.host).container
+        container = self.rack.find_node(self.host).container
         command = [commands.DOCKER, "inspect", "--format={{.State.Pid}}", container]
         return int(subprocess.check_output(command, text=True))
 
     def _run_in_node(self, script: str, stdin: str = "") -> None:
-        prefix = [commands.DOCKER, "exec", "-i", self.rack.node(self.host).container]
+        prefix = [commands.DOCKER, "exec", "-i", self.rack.find_node(self.host).container]
         subprocess.run([*prefix, "sh", "-ec", script], input=stdin, text=True, check=True)
 
 

@@ -70,7 +70,7 @@ def take_order(arguments: list[str]) -> EffectWatch | None:
             order = json.load(file)
     except OSError:
         return None
-    if arguments != order["words"]:
+    if arguments != order["run"]:
         return None
     os.remove(ORDER)
     return EffectWatch(order["text"], order["times"], order["later"])

@@ -6,81 +6,87 @@ import time
 
 from sparkform.errors import InputError, Problem
 from sparkrack import commands, faults, login, panel
-from sparkrack.fault_actions import Action, AwaitLogin, Darken, Reboot, Run
+from sparkrack.fault_actions import Action, AwaitLogin, Darken, Reboot, RunCommand
 from sparkrack.host import RackError, ask, must
-from sparkrack.inventory import Found
-from sparkrack.layout import Node, Rack
+from sparkrack.inventory import NodeContainer
+from sparkrack.layout import SimulatedNode, SimulatedRack
 
 REBOOT_TIMEOUT_S = 120
 
 
-def started_at(node: Node) -> str:
+def read_start_time(node: SimulatedNode) -> str:
     return must([commands.DOCKER, "inspect", "--format={{.State.StartedAt}}", node.container])
 
 
-def reboot(node: Node) -> None:
+def reboot(node: SimulatedNode) -> None:
     """The command dies with the node, so its answer says nothing; the next start does."""
-    before = started_at(node)
-    ask(commands.in_node(node, ["systemctl", "reboot"]))
+    before = read_start_time(node)
+    ask(commands.build_node_command(node, ["systemctl", "reboot"]))
     deadline = time.monotonic() + REBOOT_TIMEOUT_S
-    while started_at(node) == before:
+    while read_start_time(node) == before:
         if time.monotonic() > deadline:
             raise RackError(f"{node.hostname} did not reboot within {REBOOT_TIMEOUT_S} s")
         time.sleep(0.3)
 
 
-def perform(rack: Rack, action: Action) -> None:
+def perform(rack: SimulatedRack, action: Action) -> None:
     match action:
-        case Run(argv):
+        case RunCommand(argv):
             must(argv)
         case Reboot(node):
             reboot(node)
         case AwaitLogin(node):
             login.wait(rack.name, node)
         case Darken(ends):
-            panel.darken(rack, ends)
+            panel.cut_carrier(rack, ends)
 
 
-def states(found: list[Found], hostnames: list[str]) -> set[str]:
-    return {node.state for node in found if node.hostname in hostnames}
+def list_states(containers: list[NodeContainer], hostnames: list[str]) -> set[str]:
+    return {node.state for node in containers if node.hostname in hostnames}
 
 
-def refuse_state(what: str, hostnames: list[str], seen: set[str], needed: str) -> None:
-    if seen - {needed}:
+def refuse_state(
+    fault_name: str, hostnames: list[str], current_states: set[str], required_state: str
+) -> None:
+    if current_states - {required_state}:
         raise InputError(
             [
                 Problem(
-                    path=what,
+                    path=fault_name,
                     message=f"cannot act on {', '.join(hostnames)}",
-                    got=", ".join(sorted(seen)),
-                    allowed=needed,
+                    got=", ".join(sorted(current_states)),
+                    allowed=required_state,
                     remedy="see `python -m sparkrack status`, and mend `off` or `freeze` first",
                 )
             ]
         )
 
 
-def break_it(rack: Rack, found: list[Found], what: str, words: list[str]) -> None:
+def break_it(
+    rack: SimulatedRack, containers: list[NodeContainer], fault_name: str, arguments: list[str]
+) -> None:
     """Breaking what is broken already changes nothing."""
-    actions = faults.to_break(rack, what, words)
-    hostnames = faults.hosts_meant(rack, what, words)
-    seen = states(found, hostnames)
-    broken = faults.FAULTS[faults.find(what, words)[0]].broken
-    if broken != faults.RUNNING and seen == {broken}:
+    actions = faults.plan_break(rack, fault_name, arguments)
+    hostnames = faults.find_hosts(rack, fault_name, arguments)
+    current_states = list_states(containers, hostnames)
+    broken = faults.FAULTS[faults.find_fault(fault_name, arguments)[0]].broken
+    if broken != faults.RUNNING and current_states == {broken}:
         return
-    refuse_state(what, hostnames, seen, faults.RUNNING)
+    refuse_state(fault_name, hostnames, current_states, faults.RUNNING)
     for action in actions:
         perform(rack, action)
 
 
-def mend_it(rack: Rack, found: list[Found], what: str, words: list[str]) -> None:
+def mend_it(
+    rack: SimulatedRack, containers: list[NodeContainer], fault_name: str, arguments: list[str]
+) -> None:
     """Mending what is whole changes nothing."""
-    actions = faults.to_mend(rack, what, words)
-    hostnames = faults.hosts_meant(rack, what, words)
-    seen = states(found, hostnames)
-    broken = faults.FAULTS[faults.find(what, words)[0]].broken
-    if broken != faults.RUNNING and seen == {faults.RUNNING}:
+    actions = faults.plan_mend(rack, fault_name, arguments)
+    hostnames = faults.find_hosts(rack, fault_name, arguments)
+    current_states = list_states(containers, hostnames)
+    broken = faults.FAULTS[faults.find_fault(fault_name, arguments)[0]].broken
+    if broken != faults.RUNNING and current_states == {faults.RUNNING}:
         return
-    refuse_state(what, hostnames, seen, broken)
+    refuse_state(fault_name, hostnames, current_states, broken)
     for action in actions:
         perform(rack, action)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 
 from sparkrack import commands, debian
-from sparkrack.content import digest, tree_parts
-from sparkrack.host import ask, must
-from sparkrack.paths import PACKAGE, cache_folder, package_list
+from sparkrack.content import hash_parts, list_tree_parts
+from sparkrack.host import Notify, ask, must
+from sparkrack.paths import PACKAGE, cache_folder, read_package_list
 
 IMAGE = "sparkform-rack-node"
 BASE_IMAGE = "sparkform-rack-base"
@@ -20,21 +19,22 @@ PACKAGES = PACKAGE / "image" / "packages.txt"
 SETUP = PACKAGE / "image" / "setup.sh"
 
 
-def base_digest() -> str:
-    return debian.packages_digest(package_list(PACKAGES))
+def compute_base_digest() -> str:
+    return debian.hash_packages(read_package_list(PACKAGES))
 
 
-def image_name() -> str:
-    overlay_parts = [part for folder in OVERLAYS for part in tree_parts(folder)]
-    return f"{IMAGE}:{digest([base_digest().encode(), SETUP.read_bytes(), *overlay_parts])}"
+def get_image_name() -> str:
+    overlay_parts = [part for folder in OVERLAYS for part in list_tree_parts(folder)]
+    digest = hash_parts([compute_base_digest().encode(), SETUP.read_bytes(), *overlay_parts])
+    return f"{IMAGE}:{digest}"
 
 
-def base_name() -> str:
-    return f"{BASE_IMAGE}:{base_digest()}"
+def get_base_name() -> str:
+    return f"{BASE_IMAGE}:{compute_base_digest()}"
 
 
-def base_file() -> Path:
-    return cache_folder() / f"rack-base-{base_digest()}.tar"
+def get_base_file() -> Path:
+    return cache_folder() / f"rack-base-{compute_base_digest()}.tar"
 
 
 def has_image(name: str) -> bool:
@@ -46,7 +46,7 @@ def make_image() -> None:
     builder = f"sparkform-rack-build-{uuid.uuid4().hex[:8]}"
     docker = commands.DOCKER
     shell = ["sh", "-e", "/var/lib/rack-setup.sh"]
-    must([docker, "create", f"--name={builder}", "--network=none", base_name(), *shell])
+    must([docker, "create", f"--name={builder}", "--network=none", get_base_name(), *shell])
     try:
         for folder in OVERLAYS:
             if folder.is_dir():
@@ -54,19 +54,19 @@ def make_image() -> None:
         must([docker, "cp", str(SETUP), f"{builder}:/var/lib/rack-setup.sh"])
         must([docker, "start", "--attach", builder])
         entry = f'ENTRYPOINT ["{INIT}"]'
-        must([docker, "commit", f"--change={entry}", "--change=CMD []", builder, image_name()])
+        must([docker, "commit", f"--change={entry}", "--change=CMD []", builder, get_image_name()])
     finally:
         ask([docker, "rm", "--force", "--volumes", builder])
 
 
-def ensure_image(say: Callable[[str], None]) -> str:
+def ensure_image(notify: Notify) -> str:
     """The image for this content, built only where it is not there yet. dockerd must run."""
-    if has_image(image_name()):
-        return image_name()
-    if not has_image(base_name()):
-        if not base_file().exists():
-            debian.make_tar(base_file(), package_list(PACKAGES), NEEDED_DISK_GIB, say)
-        must([commands.DOCKER, "import", str(base_file()), base_name()])
-    say("laying the rack's files over the base image")
+    if has_image(get_image_name()):
+        return get_image_name()
+    if not has_image(get_base_name()):
+        if not get_base_file().exists():
+            debian.make_tar(get_base_file(), read_package_list(PACKAGES), NEEDED_DISK_GIB, notify)
+        must([commands.DOCKER, "import", str(get_base_file()), get_base_name()])
+    notify("laying the rack's files over the base image")
     make_image()
-    return image_name()
+    return get_image_name()

@@ -33,7 +33,7 @@ class Segment:
         return self.name != SWITCH
 
 
-def cable_text(fabric: str, nodes: int) -> str:
+def render_cabling(fabric: str, nodes: int) -> str:
     """The cabling of NVIDIA's playbooks for a topology, in the written form."""
     match fabric:
         case "direct":
@@ -47,65 +47,65 @@ def cable_text(fabric: str, nodes: int) -> str:
             return ""
 
 
-def pairs(text: str) -> list[str]:
+def split_pairs(text: str) -> list[str]:
     lines = (line.split("#")[0] for line in text.splitlines())
     return [pair for line in lines for pair in re.split(r"[,\s]+", line) if pair]
 
 
-def ends_of(pair: str) -> list[list[Port]]:
+def parse_pair(pair: str) -> list[list[Port]]:
     """One list for each segment that the pair makes: two for whole ports, one for a half.
 
     Raises ValueError where the pair is not of the form.
     """
-    found = PAIR.fullmatch(pair)
-    if found is None:
+    match = PAIR.fullmatch(pair)
+    if match is None:
         raise ValueError(pair)
-    node, qsfp, half, *other = found.groups()
-    if other[0] is None:
-        return [[Port(int(node), int(qsfp), each)] for each in half or HALVES]
-    if half != other[2]:
+    node, qsfp, half, *far_end = match.groups()
+    if far_end[0] is None:
+        return [[Port(int(node), int(qsfp), side)] for side in half or HALVES]
+    if half != far_end[2]:
         raise ValueError(pair)
     return [
-        [Port(int(node), int(qsfp), each), Port(int(other[0]), int(other[1]), each)]
-        for each in half or HALVES
+        [Port(int(node), int(qsfp), side), Port(int(far_end[0]), int(far_end[1]), side)]
+        for side in half or HALVES
     ]
 
 
-def segments(text: str) -> list[Segment]:
+def build_segments(text: str) -> list[Segment]:
     """Wire a cabling that `problems` found nothing wrong with."""
-    wired = [(pair, ports) for pair in pairs(text) for ports in ends_of(pair)]
+    wired = [(pair, ports) for pair in split_pairs(text) for ports in parse_pair(pair)]
     cables = [tuple(ports) for pair, ports in wired if not pair.endswith(SWITCH)]
     switched = [port for pair, ports in wired if pair.endswith(SWITCH) for port in ports]
-    found = [Segment(f"cable{index}", ports) for index, ports in enumerate(cables)]
-    return [*found, Segment(SWITCH, tuple(switched))] if switched else found
+    cable_segments = [Segment(f"cable{index}", ports) for index, ports in enumerate(cables)]
+    return [*cable_segments, Segment(SWITCH, tuple(switched))] if switched else cable_segments
 
 
-def far_ends(wired: Iterable[Segment], port: Port) -> list[Port]:
+def find_far_ends(wired: Iterable[Segment], port: Port) -> list[Port]:
     """The ports that lose their carrier together with this one: the other end of its cable."""
     return [
-        other
+        far_port
         for segment in wired
         if segment.is_cable and port in segment.ports
-        for other in segment.ports
-        if other != port
+        for far_port in segment.ports
+        if far_port != port
     ]
 
 
-def segment_of(wired: Iterable[Segment], port: Port) -> Segment | None:
+def find_segment(wired: Iterable[Segment], port: Port) -> Segment | None:
     return next((segment for segment in wired if port in segment.ports), None)
 
 
-def _syntax_problem(pair: str) -> Problem | None:
+def _check_syntax(pair: str) -> Problem | None:
     try:
-        ends_of(pair)
+        parse_pair(pair)
     except ValueError:
         return Problem(path="--cabling", message="is not a cable", got=pair, allowed=PAIR_FORM)
     return None
 
 
-def _port_problems(ports: Sequence[Port], nodes: int) -> list[Problem]:
-    strangers = sorted({port.node for port in ports if not 1 <= port.node <= nodes})
-    twice = sorted(port for port, count in Counter(ports).items() if count > 1)
+def _check_ports(ports: Sequence[Port], nodes: int) -> list[Problem]:
+    unknown_nodes = sorted({port.node for port in ports if not 1 <= port.node <= nodes})
+    reused_ports = sorted(port for port, count in Counter(ports).items() if count > 1)
     return [
         Problem(
             path="--cabling",
@@ -113,7 +113,7 @@ def _port_problems(ports: Sequence[Port], nodes: int) -> list[Problem]:
             got=f"spark-{node}",
             allowed=f"spark-1 to spark-{nodes}",
         )
-        for node in strangers
+        for node in unknown_nodes
     ] + [
         Problem(
             path="--cabling",
@@ -121,15 +121,15 @@ def _port_problems(ports: Sequence[Port], nodes: int) -> list[Problem]:
             got=str(port),
             because="a QSFP port takes one cable",
         )
-        for port in twice
+        for port in reused_ports
     ]
 
 
-def problems(text: str, nodes: int) -> list[Problem]:
+def check_cabling(text: str, nodes: int) -> list[Problem]:
     """Everything wrong with a written cabling, at once."""
-    syntax = [problem for pair in pairs(text) if (problem := _syntax_problem(pair))]
-    if syntax:
-        return syntax
-    return _port_problems(
-        [p for pair in pairs(text) for ends in ends_of(pair) for p in ends], nodes
+    syntax_problems = [problem for pair in split_pairs(text) if (problem := _check_syntax(pair))]
+    if syntax_problems:
+        return syntax_problems
+    return _check_ports(
+        [p for pair in split_pairs(text) for ends in parse_pair(pair) for p in ends], nodes
     )

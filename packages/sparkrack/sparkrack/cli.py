@@ -27,8 +27,15 @@ from sparkrack import (
 from sparkrack.engines import catalogue, loading, native
 from sparkrack.engines.catalogue import EngineName
 from sparkrack.host import RackError
-from sparkrack.layout import node_named
-from sparkrack.shape import Fabric, Renderer, Shape, default_nodes, name_problems, problems
+from sparkrack.layout import find_node
+from sparkrack.shape import (
+    RackFabric,
+    RackShape,
+    Renderer,
+    check_name,
+    check_shape,
+    get_default_nodes,
+)
 
 BAD_INPUT = 2
 app = typer.Typer(
@@ -40,27 +47,27 @@ app = typer.Typer(
 Name = Annotated[str, typer.Option("--name", help="which rack; several stand side by side")]
 
 
-def say(line: str) -> None:
+def print_status(line: str) -> None:
     typer.echo(line, err=True)
 
 
 @contextmanager
-def plain_errors() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """What a user can mend ends with its sentences and exit code 2."""
     try:
         yield
     except (InputError, RackError) as error:
-        say(str(error))
+        print_status(str(error))
         raise typer.Exit(BAD_INPUT) from None
 
 
-def check(name: str, shape: Shape | None = None) -> None:
-    found = [*name_problems(name), *(problems(shape) if shape else [])]
-    if found:
-        raise InputError(found)
+def check_input(name: str, shape: RackShape | None = None) -> None:
+    input_problems = [*check_name(name), *(check_shape(shape) if shape else [])]
+    if input_problems:
+        raise InputError(input_problems)
 
 
-def need_root() -> None:
+def require_root() -> None:
     if os.geteuid() != 0:
         because = "network namespaces and Docker need it"
         remedy = "run it again with sudo"
@@ -69,25 +76,27 @@ def need_root() -> None:
         )
 
 
-def cabling_text(value: str | None) -> str | None:
+def read_cabling(value: str | None) -> str | None:
     """A file's text, or the pairs themselves."""
     if value is None:
         return None
     text = Path(value).read_text() if Path(value).is_file() else value
-    return ",".join(cabling.pairs(text))
+    return ",".join(cabling.split_pairs(text))
 
 
 @app.command("prepare")
 def prepare_command() -> None:
     """Install missing Debian packages and build the node image (once for each content)."""
-    with plain_errors():
-        need_root()
-        prepare.prepare(say)
+    with report_errors():
+        require_root()
+        prepare.prepare(print_status)
 
 
 @app.command()
 def up(
-    fabric: Annotated[Fabric, typer.Option(help="how the nodes are cabled")] = Fabric.DIRECT,
+    fabric: Annotated[
+        RackFabric, typer.Option(help="how the nodes are cabled")
+    ] = RackFabric.DIRECT,
     nodes: Annotated[int | None, typer.Option(help="default: the fewest that fit")] = None,
     cabling: Annotated[
         str | None, typer.Option(help="own cabling: a file, or pairs as spark-1:0-spark-2:1,…")
@@ -101,40 +110,40 @@ def up(
     name: Name = "rack",
 ) -> None:
     """Start a rack; without effect where it is up already."""
-    count = default_nodes(fabric) if nodes is None else nodes
-    with plain_errors():
-        shape = Shape(count, fabric, renderer, rate, cabling_text(cabling))
-        check(name, shape)
-        need_root()
+    count = get_default_nodes(fabric) if nodes is None else nodes
+    with report_errors():
+        shape = RackShape(count, fabric, renderer, rate, read_cabling(cabling))
+        check_input(name, shape)
+        require_root()
         prepare.check_packages()
-        rack = lifecycle.up(name, shape, say)
-        typer.echo(status.table(rack, inventory.containers(name)))
+        rack = lifecycle.bring_up(name, shape, print_status)
+        typer.echo(status.render_table(rack, inventory.list_containers(name)))
 
 
 @app.command()
 def down(name: Name = "rack") -> None:
     """Remove a rack and all that it made; without effect where there is none."""
-    with plain_errors():
-        check(name)
-        need_root()
-        lifecycle.down(name)
+    with report_errors():
+        check_input(name)
+        require_root()
+        lifecycle.take_down(name)
 
 
 @app.command("status")
-def status_command() -> None:
+def show_status() -> None:
     """Every rack that is up."""
-    with plain_errors():
-        need_root()
-        typer.echo(status.all_racks())
+    with report_errors():
+        require_root()
+        typer.echo(status.render_all())
 
 
 @app.command("stack")
-def stack_command(name: Name = "rack") -> None:
+def print_stack_file(name: Name = "rack") -> None:
     """Print a stack file for the rack, with host keys."""
-    with plain_errors():
-        check(name)
-        need_root()
-        typer.echo(stackfile.text(*inventory.need(name)), nl=False)
+    with report_errors():
+        check_input(name)
+        require_root()
+        typer.echo(stackfile.render(*inventory.find_rack(name)), nl=False)
 
 
 @app.command(context_settings={"ignore_unknown_options": True})
@@ -142,37 +151,37 @@ def ssh(
     node: str, command: Annotated[list[str] | None, typer.Argument()] = None, name: Name = "rack"
 ) -> None:
     """Log in to a node as its user, or run a command there."""
-    with plain_errors():
-        check(name)
-        need_root()
-        rack, _ = inventory.need(name)
-        argv = login.ssh_command(name, node_named(rack, node), command or [])
+    with report_errors():
+        check_input(name)
+        require_root()
+        rack, _ = inventory.find_rack(name)
+        argv = login.build_ssh_command(name, find_node(rack, node), command or [])
     sys.stdout.flush()
     os.execvp(argv[0], argv)
 
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="WORDS")]
-FAULT_HELP = "\b\n" + faults.usage()
+FAULT_HELP = "\b\n" + faults.format_usage()
 
 
 @app.command("break", help=f"Break something.\n\n{FAULT_HELP}")
 def break_command(what: str, words: Words = None, name: Name = "rack") -> None:
-    with plain_errors():
-        check(name)
-        need_root()
-        breakage.break_it(*inventory.need(name), what, words or [])
+    with report_errors():
+        check_input(name)
+        require_root()
+        breakage.break_it(*inventory.find_rack(name), what, words or [])
 
 
 @app.command("mend", help=f"Take a fault back; values may be left out.\n\n{FAULT_HELP}")
 def mend_command(what: str, words: Words = None, name: Name = "rack") -> None:
-    with plain_errors():
-        check(name)
-        need_root()
-        breakage.mend_it(*inventory.need(name), what, words or [])
+    with report_errors():
+        check_input(name)
+        require_root()
+        breakage.mend_it(*inventory.find_rack(name), what, words or [])
 
 
 @app.command("engine")
-def engine_command(
+def load_engine(
     engine: EngineName,
     version: Annotated[
         str, typer.Option(help="which version of TensorRT-LLM the stand-in stands in for")
@@ -180,18 +189,18 @@ def engine_command(
     name: Name = "rack",
 ) -> None:
     """Build an engine's image and load it into the nodes; prints the name that it has there."""
-    with plain_errors():
-        check(name)
-        need_root()
-        rack, _ = inventory.need(name)
-        reference = loading.load(rack, catalogue.recipe(engine, version), say)
+    with report_errors():
+        check_input(name)
+        require_root()
+        rack, _ = inventory.find_rack(name)
+        reference = loading.load(rack, catalogue.build_recipe(engine, version), print_status)
         if engine is EngineName.VLLM:
-            native.lay(rack)
+            native.install(rack)
         typer.echo(reference)
 
 
 @app.command("model")
-def model_command(
+def add_model(
     handle: Annotated[str, typer.Argument(help="owner/name")],
     folder: Annotated[Path | None, typer.Option(help="its files; default: random weights")] = None,
     shards: Annotated[int, typer.Option(help="weight files, where they are random")] = 2,
@@ -201,13 +210,13 @@ def model_command(
     name: Name = "rack",
 ) -> None:
     """Put a model into the rack's hub; prints its commit."""
-    with plain_errors():
-        check(name)
-        need_root()
-        rack, _ = inventory.need(name)
-        typer.echo(hub.add(rack, handle, hub.Source(folder, shards, shard_mib), gated).commit)
+    with report_errors():
+        check_input(name)
+        require_root()
+        rack, _ = inventory.find_rack(name)
+        typer.echo(hub.add(rack, handle, hub.ModelSource(folder, shards, shard_mib), gated).commit)
         if token:
-            hub.let(rack, token, [handle])
+            hub.grant_access(rack, token, [handle])
 
 
 def main() -> None:

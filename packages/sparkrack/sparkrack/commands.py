@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sparkrack.engines import vllm
-from sparkrack.layout import HOST_END, LABEL_NAME, LABEL_NODE, MANAGEMENT_SEGMENT, Node, Rack
-from sparkrack.shape import Shape
+from sparkrack.layout import (
+    HOST_END,
+    LABEL_NAME,
+    LABEL_NODE,
+    MANAGEMENT_SEGMENT,
+    SimulatedNode,
+    SimulatedRack,
+)
+from sparkrack.shape import RackShape
 
 DOCKER = "docker"
 PANEL_IN_NODE = "/var/lib/rack/panel"
@@ -25,24 +32,24 @@ PRIVILEGES = (
 )
 
 
-def create_node(node: Node, image: str, labels: dict[str, str]) -> list[str]:
+def create_node(node: SimulatedNode, image: str, labels: dict[str, str]) -> list[str]:
     """`docker create`: a reboot from inside (exit not 0) starts it again, a power cut does not."""
-    marks = [f"--label={key}={value}" for key, value in labels.items()]
-    volume_marks = ",".join(f"volume-label={LABEL_NAME}={v}" for v in [labels[LABEL_NAME]])
+    label_options = [f"--label={key}={value}" for key, value in labels.items()]
+    volume_labels = ",".join(f"volume-label={LABEL_NAME}={v}" for v in [labels[LABEL_NAME]])
     return [
         *(DOCKER, "create", f"--name={node.container}", f"--hostname={node.hostname}"),
-        *marks,
+        *label_options,
         *PRIVILEGES,
         *("--network=none", "--restart=on-failure", "--env=container=docker", "--tty"),
         *("--tmpfs=/run", "--tmpfs=/tmp:exec", "--shm-size=1g"),
-        f"--mount=type=volume,src={node.docker_volume},dst=/var/lib/docker,{volume_marks}",
+        f"--mount=type=volume,src={node.docker_volume},dst=/var/lib/docker,{volume_labels}",
         f"--volume=/run/netns/rack-{node.rack}:{PANEL_IN_NODE}",
-        *vllm.mounts(),
+        *vllm.list_mounts(),
         image,
     ]
 
 
-def in_node(node: Node, argv: Sequence[str]) -> list[str]:
+def build_node_command(node: SimulatedNode, argv: Sequence[str]) -> list[str]:
     return [DOCKER, "exec", node.container, *argv]
 
 
@@ -56,7 +63,7 @@ def list_volumes(name: str) -> list[str]:
     return [DOCKER, "volume", "ls", "--quiet", f"--filter=label={LABEL_NAME}={name}"]
 
 
-def bridge(name: str, forward_mask: str) -> list[str]:
+def build_bridge_lines(name: str, forward_mask: str) -> list[str]:
     """`ip -batch` lines of one wire: no spanning tree, no snooping, no delay."""
     options = f"forward_delay 0 stp_state 0 mcast_snooping 0 group_fwd_mask {forward_mask}"
     return [
@@ -65,15 +72,18 @@ def bridge(name: str, forward_mask: str) -> list[str]:
     ]
 
 
-def panel_links(shape: Shape) -> list[str]:
+def build_panel_lines(shape: RackShape) -> list[str]:
     """`ip -batch` lines that make every wire of a rack, run in its panel."""
     wires = [
-        (segment.name, LLDP_PASSES if segment.is_cable else "0") for segment in shape.segments()
+        (segment.name, LLDP_PASSES if segment.is_cable else "0")
+        for segment in shape.build_segments()
     ]
-    return [line for wire in [(MANAGEMENT_SEGMENT, "0"), *wires] for line in bridge(*wire)]
+    return [
+        line for wire in [(MANAGEMENT_SEGMENT, "0"), *wires] for line in build_bridge_lines(*wire)
+    ]
 
 
-def host_leg(rack: Rack) -> list[list[str]]:
+def build_host_leg(rack: SimulatedRack) -> list[list[str]]:
     """The host's leg in the management network, from outside the panel."""
     link, panel = rack.host_link, rack.panel
     return [
@@ -84,7 +94,7 @@ def host_leg(rack: Rack) -> list[list[str]]:
     ]
 
 
-def panel_settings() -> list[str]:
+def build_panel_settings() -> list[str]:
     """A panel is copper: no addresses of its own, and no packet filter on its bridges."""
     bridges = [
         f"net.bridge.bridge-nf-call-{table}=0" for table in ("iptables", "ip6tables", "arptables")
@@ -92,5 +102,5 @@ def panel_settings() -> list[str]:
     return ["sysctl", "-q", "-e", "-w", "net.ipv6.conf.default.disable_ipv6=1", *bridges]
 
 
-def in_panel(panel: str, argv: Iterable[str]) -> list[str]:
+def build_panel_command(panel: str, argv: Iterable[str]) -> list[str]:
     return ["ip", "netns", "exec", panel, *argv]

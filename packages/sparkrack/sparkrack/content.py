@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 
-def digest(parts: Iterable[bytes]) -> str:
-    total = hashlib.sha256()
+def hash_parts(parts: Iterable[bytes]) -> str:
+    hasher = hashlib.sha256()
     for part in parts:
-        total.update(len(part).to_bytes(8) + part)
-    return total.hexdigest()[:16]
+        hasher.update(len(part).to_bytes(8) + part)
+    return hasher.hexdigest()[:16]
 
 
-def tree_parts(folder: Path) -> list[bytes]:
+def list_tree_parts(folder: Path) -> list[bytes]:
     """Name, mode and bytes of each file below a folder: everything that an image takes from it."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() or path.is_symlink())
     return [

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sparkrack import commands
 from sparkrack.host import RackError, ask, must
-from sparkrack.paths import reserved, runtime_folder
+from sparkrack.paths import get_runtime_folder, list_reserved
 
 MARK = "sparkform.rack.dockerd=started-by-the-rack"
 # A daemon for nodes that are wired by hand needs no bridge, no packet filter and no forwarding:
@@ -42,8 +42,8 @@ def lock() -> Iterator[None]:
         os.close(handle)
 
 
-def log_file() -> Path:
-    return runtime_folder() / "dockerd.log"
+def get_log_file() -> Path:
+    return get_runtime_folder() / "dockerd.log"
 
 
 def is_running() -> bool:
@@ -77,7 +77,7 @@ def ensure() -> None:
     """Start dockerd where none answers. Raises RackError with the end of its log."""
     if is_running():
         return
-    log = log_file()
+    log = get_log_file()
     log.parent.mkdir(parents=True, exist_ok=True)
     pid = spawn(COMMAND, log)
     deadline = time.monotonic() + START_TIMEOUT_S
@@ -90,7 +90,7 @@ def ensure() -> None:
 
 def release() -> None:
     """Stop the daemon that the rack started, once nothing runs in it and no rack is on its way."""
-    if reserved() or not is_running() or not is_ours():
+    if list_reserved() or not is_running() or not is_ours():
         return
     if must([commands.DOCKER, "ps", "--all", "--quiet"]).strip():
         return
@@ -101,4 +101,4 @@ def release() -> None:
         if time.monotonic() > deadline:
             raise RackError(f"dockerd (process {pid}) did not stop; stop it by hand")
         time.sleep(0.2)
-    log_file().unlink(missing_ok=True)
+    get_log_file().unlink(missing_ok=True)

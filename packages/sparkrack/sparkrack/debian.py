@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from sparkrack.content import digest
-from sparkrack.host import RackError, must
+from sparkrack.content import hash_parts
+from sparkrack.host import Notify, RackError, must
 
 SUITE = "bookworm"
 RECIPE = "1"  # raise it when the commands below change what comes out
@@ -16,23 +16,23 @@ BUILD_TIMEOUT_S = 1800.0
 DROPPED_PATHS = ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*", "/usr/share/info/*")
 
 
-def packages_digest(packages: Sequence[str]) -> str:
+def hash_packages(packages: Sequence[str]) -> str:
     """Names what `make_tar` makes of these packages."""
-    return digest([RECIPE.encode(), SUITE.encode(), *(name.encode() for name in packages)])
+    return hash_parts([RECIPE.encode(), SUITE.encode(), *(name.encode() for name in packages)])
 
 
-def apt_sources(targets: str) -> str:
+def select_apt_sources(targets: str) -> str:
     """The lines of `apt-get indextargets` that serve the suite. Raises RackError for none."""
-    found = [line for line in targets.splitlines() if line.split()[2].split("-")[0] == SUITE]
-    if not found:
+    source_lines = [line for line in targets.splitlines() if line.split()[2].split("-")[0] == SUITE]
+    if not source_lines:
         raise RackError(
             f"the machine's apt sources serve no Debian {SUITE}, of which the nodes are made; "
             "add one and run `apt-get update`"
         )
-    return "\n".join(dict.fromkeys(found)) + "\n"
+    return "\n".join(dict.fromkeys(source_lines)) + "\n"
 
 
-def bootstrap_command(target: Path, packages: Sequence[str]) -> list[str]:
+def build_bootstrap_command(target: Path, packages: Sequence[str]) -> list[str]:
     """mmdebstrap with apt's own solver; the sources come on standard input."""
     dropped = [f"--dpkgopt=path-exclude={path}" for path in DROPPED_PATHS]
     return [
@@ -43,9 +43,7 @@ def bootstrap_command(target: Path, packages: Sequence[str]) -> list[str]:
     ]
 
 
-def make_tar(
-    target: Path, packages: Sequence[str], needed_gib: float, say: Callable[[str], None]
-) -> None:
+def make_tar(target: Path, packages: Sequence[str], needed_gib: float, notify: Notify) -> None:
     """Build under another name and rename: a broken build never looks like a cached one.
 
     Raises RackError with the free space where less than `needed_gib` is left.
@@ -57,13 +55,13 @@ def make_tar(
             f"{target.parent} has {free_gib:.1f} GiB free and the image needs "
             f"{needed_gib:g} GiB; free some, or point XDG_CACHE_HOME elsewhere"
         )
-    say(f"building a base image of Debian {SUITE} (about a minute, kept in {target})")
+    notify(f"building a base image of Debian {SUITE} (about a minute, kept in {target})")
     form = "deb $(REPO_URI) $(RELEASE) $(COMPONENT)"
     targets = must(["apt-get", "indextargets", "--format", form, "Created-By: Packages"])
     partial = target.with_suffix(f".{os.getpid()}.tar")
     try:
-        command = bootstrap_command(partial, packages)
-        must(command, stdin=apt_sources(targets), timeout_s=BUILD_TIMEOUT_S)
+        command = build_bootstrap_command(partial, packages)
+        must(command, stdin=select_apt_sources(targets), timeout_s=BUILD_TIMEOUT_S)
         partial.rename(target)
     finally:
         partial.unlink(missing_ok=True)

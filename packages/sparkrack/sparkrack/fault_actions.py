@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 
 from sparkrack import commands
-from sparkrack.layout import Node
+from sparkrack.layout import SimulatedNode
 
 LASTING = "/etc/rack/faults"
 UNTIL_REBOOT = "/run/rack/faults"
@@ -19,7 +19,7 @@ DISK_PROGRAM = "/usr/local/lib/rack/disk-full"
 
 
 @dataclass(frozen=True)
-class Run:
+class RunCommand:
     """A command on the machine under the rack."""
 
     argv: list[str]
@@ -29,12 +29,12 @@ class Run:
 class Reboot:
     """`systemctl reboot` in the node; over when the next boot has begun."""
 
-    node: Node
+    node: SimulatedNode
 
 
 @dataclass(frozen=True)
 class AwaitLogin:
-    node: Node
+    node: SimulatedNode
 
 
 @dataclass(frozen=True)
@@ -44,20 +44,20 @@ class Darken:
     ends: list[str]
 
 
-Action = Run | Reboot | AwaitLogin | Darken
+Action = RunCommand | Reboot | AwaitLogin | Darken
 
 
-def in_shell(node: Node, script: str) -> Run:
-    return Run(commands.in_node(node, ["sh", "-ec", script]))
+def run_in_shell(node: SimulatedNode, script: str) -> RunCommand:
+    return RunCommand(commands.build_node_command(node, ["sh", "-ec", script]))
 
 
-def mark(place: str, name: str) -> str:
-    return f"mkdir -p {place} && touch {place}/{name}"
+def mark(folder: str, name: str) -> str:
+    return f"mkdir -p {folder} && touch {folder}/{name}"
 
 
-def unmark(place: str, name: str) -> str:
-    return f"rm -f {place}/{name}"
+def unmark(folder: str, name: str) -> str:
+    return f"rm -f {folder}/{name}"
 
 
-def set_port(node: Node, device: str, key: str, value: object) -> str:
+def set_port(node: SimulatedNode, device: str, key: str, value: object) -> str:
     return f"python3 -I {PORTS_PROGRAM} set {device} {key} '{json.dumps(value)}'"

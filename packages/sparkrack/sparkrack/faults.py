@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from sparkform.errors import InputError, Problem
 from sparkrack import network_faults, node_faults
 from sparkrack.fault_actions import Action
-from sparkrack.layout import Rack
+from sparkrack.layout import SimulatedRack
 
 RUNNING = "running"
-Plan = Callable[[Rack, list[str]], list[Action]]
+Plan = Callable[[SimulatedRack, list[str]], list[Action]]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Fault:
     @property
     def mend_takes(self) -> tuple[str, ...]:
         """To mend, no value is needed: only what is meant."""
-        return tuple(word for word in self.takes if word in ("NODE", "IF"))
+        return tuple(name for name in self.takes if name in ("NODE", "IF"))
 
 
 FAULTS = {
@@ -99,51 +99,53 @@ FAULTS = {
 }
 
 
-def usage() -> str:
+def format_usage() -> str:
     return "\n".join(
-        f"  {' '.join([what, *fault.takes]):24}{fault.help}" for what, fault in FAULTS.items()
+        f"  {' '.join([name, *fault.takes]):24}{fault.help}" for name, fault in FAULTS.items()
     )
 
 
-def hosts_meant(rack: Rack, what: str, words: list[str]) -> list[str]:
+def find_hosts(rack: SimulatedRack, fault_name: str, arguments: list[str]) -> list[str]:
     """The nodes that must be there to be acted on: one, or all of the rack."""
-    name, rest = find(what, words)
-    return rest[:1] if "NODE" in FAULTS[name].takes else [node.hostname for node in rack.nodes]
+    name, remaining = find_fault(fault_name, arguments)
+    return remaining[:1] if "NODE" in FAULTS[name].takes else [node.hostname for node in rack.nodes]
 
 
-def find(what: str, words: list[str]) -> tuple[str, list[str]]:
+def find_fault(fault_name: str, arguments: list[str]) -> tuple[str, list[str]]:
     """The name of the fault, which may have two words, and the words that are left.
 
     Raises InputError with the names that there are.
     """
-    two_words = " ".join([what, *words[:1]])
+    two_words = " ".join([fault_name, *arguments[:1]])
     if two_words in FAULTS:
-        return two_words, words[1:]
-    if what in FAULTS:
-        return what, words
+        return two_words, arguments[1:]
+    if fault_name in FAULTS:
+        return fault_name, arguments
     allowed = ", ".join(FAULTS)
-    raise InputError([Problem(path="WHAT", message="is no fault", got=what, allowed=allowed)])
+    raise InputError([Problem(path="WHAT", message="is no fault", got=fault_name, allowed=allowed)])
 
 
-def need_words(what: str, words: list[str], takes: tuple[str, ...]) -> None:
-    if len(words) != len(takes):
-        got = " ".join(words) or "nothing"
+def require_arguments(fault_name: str, arguments: list[str], takes: tuple[str, ...]) -> None:
+    if len(arguments) != len(takes):
+        given_text = " ".join(arguments) or "nothing"
         allowed = " ".join(takes) or "nothing"
         raise InputError(
-            [Problem(path=what, message="takes other words", got=got, allowed=allowed)]
+            [Problem(path=fault_name, message="takes other words", got=given_text, allowed=allowed)]
         )
 
 
-def to_break(rack: Rack, what: str, words: list[str]) -> list[Action]:
-    name, rest = find(what, words)
-    need_words(name, rest, FAULTS[name].takes)
-    return FAULTS[name].breaks(rack, rest)
+def plan_break(rack: SimulatedRack, fault_name: str, arguments: list[str]) -> list[Action]:
+    name, remaining = find_fault(fault_name, arguments)
+    require_arguments(name, remaining, FAULTS[name].takes)
+    return FAULTS[name].breaks(rack, remaining)
 
 
-def to_mend(rack: Rack, what: str, words: list[str]) -> list[Action]:
+def plan_mend(rack: SimulatedRack, fault_name: str, arguments: list[str]) -> list[Action]:
     """Takes the words of the break, of which the values may be left out."""
-    name, rest = find(what, words)
+    name, remaining = find_fault(fault_name, arguments)
     fault = FAULTS[name]
-    given = rest[: len(fault.mend_takes)] if len(rest) == len(fault.takes) else rest
-    need_words(name, given, fault.mend_takes)
-    return fault.mends(rack, given)
+    mend_arguments = (
+        remaining[: len(fault.mend_takes)] if len(remaining) == len(fault.takes) else remaining
+    )
+    require_arguments(name, mend_arguments, fault.mend_takes)
+    return fault.mends(rack, mend_arguments)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from node.host.system import CommandResult, System
 
 DEFAULT_TIMEOUT_S = 120.0
+Notify = Callable[[str], None]
+"""Takes one line of progress."""
 
 
 class RackError(Exception):
@@ -24,6 +26,6 @@ def must(argv: Sequence[str], stdin: str = "", timeout_s: float = DEFAULT_TIMEOU
     """Run and return what it printed. Raises RackError with the command's own words."""
     result = ask(argv, stdin, timeout_s)
     if result.code:
-        said = (result.err or result.out).strip() or f"exit code {result.code}"
-        raise RackError(f"`{' '.join(argv[:4])} …` failed: {said}")
+        message = (result.err or result.out).strip() or f"exit code {result.code}"
+        raise RackError(f"`{' '.join(argv[:4])} …` failed: {message}")
     return result.out

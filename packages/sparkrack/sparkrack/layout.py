@@ -9,8 +9,8 @@ from ipaddress import IPv4Address, IPv4Network
 
 from sparkform.errors import InputError, Problem
 from sparkrack import cabling, shims
-from sparkrack.ports import MANAGEMENT_DEVICE, Port, fabric_ports
-from sparkrack.shape import Shape
+from sparkrack.ports import MANAGEMENT_DEVICE, Port, list_fabric_ports
+from sparkrack.shape import RackShape
 
 SUBNETS = [IPv4Network(f"10.87.{third}.0/24") for third in range(256)]
 FIRST_HOST_PART = 11
@@ -25,7 +25,7 @@ LABEL_HOST_KEY = "sparkform.rack.host-key"
 
 
 @dataclass(frozen=True)
-class Node:
+class SimulatedNode:
     """One simulated Spark. `index` counts from 1."""
 
     rack: str
@@ -59,19 +59,21 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Rack:
+class SimulatedRack:
     name: str
     subnet: IPv4Network
-    shape: Shape
+    shape: RackShape
 
     @property
-    def nodes(self) -> list[Node]:
-        return [Node(self.name, index, self.subnet) for index in range(1, self.shape.nodes + 1)]
+    def nodes(self) -> list[SimulatedNode]:
+        return [
+            SimulatedNode(self.name, index, self.subnet) for index in range(1, self.shape.nodes + 1)
+        ]
 
     @property
     def panel(self) -> str:
         """The network namespace that holds the cables."""
-        return panel_name(self.name)
+        return get_panel_name(self.name)
 
     @property
     def host_link(self) -> str:
@@ -83,7 +85,7 @@ class Rack:
         return self.subnet[1]
 
 
-def node_named(rack: Rack, hostname: str) -> Node:
+def find_node(rack: SimulatedRack, hostname: str) -> SimulatedNode:
     """Raises InputError with the names that there are."""
     for node in rack.nodes:
         if node.hostname == hostname:
@@ -100,18 +102,18 @@ def node_named(rack: Rack, hostname: str) -> Node:
     )
 
 
-def panel_name(rack: str) -> str:
+def get_panel_name(rack: str) -> str:
     return f"rack-{rack}"
 
 
-def choose_subnet(name: str, taken: Collection[IPv4Network]) -> IPv4Network:
+def choose_subnet(name: str, used_subnets: Collection[IPv4Network]) -> IPv4Network:
     """The same name gets the same subnet as long as it is free.
 
     Raises InputError when nothing of 10.87.0.0/16 is free.
     """
     start = hashlib.sha256(name.encode()).digest()[0]
     for subnet in SUBNETS[start:] + SUBNETS[:start]:
-        if not any(subnet.overlaps(other) for other in taken):
+        if not any(subnet.overlaps(used_subnet) for used_subnet in used_subnets):
             return subnet
     raise InputError(
         [
@@ -125,7 +127,7 @@ def choose_subnet(name: str, taken: Collection[IPv4Network]) -> IPv4Network:
     )
 
 
-def _management_port(node: Node) -> dict[str, object]:
+def _describe_management_port(node: SimulatedNode) -> dict[str, object]:
     return {
         "device": MANAGEMENT_DEVICE,
         "mac": node.management_mac,
@@ -138,28 +140,28 @@ def _management_port(node: Node) -> dict[str, object]:
     }
 
 
-def _fabric_port(node: Node, port: Port, shape: Shape) -> dict[str, object]:
-    wired = shape.segments()
-    segment = cabling.segment_of(wired, port)
+def _describe_fabric_port(node: SimulatedNode, port: Port, shape: RackShape) -> dict[str, object]:
+    wired = shape.build_segments()
+    segment = cabling.find_segment(wired, port)
     return {
         "device": port.device,
-        "mac": shims.mac_addresses(node.index)[port.roce_device],
+        "mac": shims.build_mac_addresses(node.index)[port.roce_device],
         "panel": port.panel_end,
         "segment": segment.name if segment else None,
-        "far": [other.panel_end for other in cabling.far_ends(wired, port)],
+        "far": [far_port.panel_end for far_port in cabling.find_far_ends(wired, port)],
         "state": "up",
         "rate": shape.rate,
         "mtu": None,
     }
 
 
-def ports_document(node: Node, shape: Shape) -> list[dict[str, object]]:
+def build_ports_document(node: SimulatedNode, shape: RackShape) -> list[dict[str, object]]:
     """What the node's own rack/ports.py reads: /etc/rack/ports.json."""
-    fabric = [_fabric_port(node, port, shape) for port in fabric_ports(node.index)]
-    return [_management_port(node), *fabric]
+    fabric = [_describe_fabric_port(node, port, shape) for port in list_fabric_ports(node.index)]
+    return [_describe_management_port(node), *fabric]
 
 
-def labels(rack: Rack, node: Node, host_key: str) -> dict[str, str]:
+def build_labels(rack: SimulatedRack, node: SimulatedNode, host_key: str) -> dict[str, str]:
     """All that is known of a rack; there is no state file."""
     return {
         LABEL_NAME: rack.name,

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from sparkform.errors import InputError, Problem
 from sparkrack import build, commands, companions, daemon, inventory, limits, login, panel, staging
-from sparkrack.host import RackError, must
-from sparkrack.inventory import Found
+from sparkrack.host import Notify, RackError, must
+from sparkrack.inventory import NodeContainer
 from sparkrack.keys import KeyPair, make_host_keys, make_key
-from sparkrack.layout import Node, Rack, choose_subnet, labels, panel_name
-from sparkrack.paths import known_hosts_file, rack_folder, runtime_folder
-from sparkrack.shape import Shape
+from sparkrack.layout import (
+    SimulatedNode,
+    SimulatedRack,
+    build_labels,
+    choose_subnet,
+    get_panel_name,
+)
+from sparkrack.paths import get_known_hosts_file, get_rack_folder, get_runtime_folder
+from sparkrack.shape import RackShape
 
-Say = Callable[[str], None]
 NODE_DISK_GIB = 0.5  # room for logs, a model of a few MB and tiny images; an idle node takes 0.02
 
 
-def reserve(name: str, shape: Shape) -> Rack:
+def reserve(name: str, shape: RackShape) -> SimulatedRack:
     """Take a subnet and make the panel: from then on the name is in use."""
-    rack = Rack(name, choose_subnet(name, inventory.routed_subnets()), shape)
-    rack_folder(name).mkdir(parents=True)
+    rack = SimulatedRack(name, choose_subnet(name, inventory.list_routed_subnets()), shape)
+    get_rack_folder(name).mkdir(parents=True)
     panel.make(rack)
     companions.start(rack)
     return rack
@@ -32,40 +36,42 @@ def reserve(name: str, shape: Shape) -> Rack:
 def write_login_key(name: str) -> KeyPair:
     key = make_key("ssh-ed25519", f"rack {name}")
     files = {"id_ed25519": (key.private, 0o600), "id_ed25519.pub": (key.public + "\n", 0o644)}
-    staging.write(rack_folder(name), files, [])
+    staging.write(get_rack_folder(name), files, [])
     return key
 
 
-def make_node(node: Node, rack: Rack, image: str, key: KeyPair) -> str:
+def make_node(node: SimulatedNode, rack: SimulatedRack, image: str, key: KeyPair) -> str:
     """Create and power on one node; returns its known_hosts line."""
     host_keys = make_host_keys(node.hostname)
-    stage = rack_folder(rack.name) / node.hostname
-    staging.write(stage, staging.node_files(node, rack, key, host_keys), staging.masked_units(rack))
+    stage = get_rack_folder(rack.name) / node.hostname
+    staging.write(
+        stage, staging.build_node_files(node, rack, key, host_keys), staging.list_masked_units(rack)
+    )
     host_key = " ".join(host_keys["ed25519"].public.split()[:2])
-    must(commands.create_node(node, image, labels(rack, node, host_key)))
+    must(commands.create_node(node, image, build_labels(rack, node, host_key)))
     must([commands.DOCKER, "cp", f"{stage}/.", f"{node.container}:/"])
     shutil.rmtree(stage)
     must([commands.DOCKER, "start", node.container])
     return f"{node.address} {host_key}\n"
 
 
-def make_nodes(rack: Rack, image: str, say: Say, started: float) -> None:
+def make_nodes(rack: SimulatedRack, image: str, notify: Notify, started: float) -> None:
     key = write_login_key(rack.name)
     with ThreadPoolExecutor(max_workers=len(rack.nodes)) as pool:
         lines = list(pool.map(lambda node: make_node(node, rack, image, key), rack.nodes))
-        known_hosts_file(rack.name).write_text("".join(lines))
+        get_known_hosts_file(rack.name).write_text("".join(lines))
         list(pool.map(lambda node: login.wait(rack.name, node), rack.nodes))
-        say(f"{rack.name}: SSH answers on every node after {time.monotonic() - started:.1f} s")
+        notify(f"{rack.name}: SSH answers on every node after {time.monotonic() - started:.1f} s")
         list(pool.map(lambda node: login.wait_booted(rack.name, node), rack.nodes))
 
 
-def standing(name: str, shape: Shape) -> Rack | None:
+def find_standing(name: str, shape: RackShape) -> SimulatedRack | None:
     """The rack of that name if it is up as it was asked for.
 
     Raises InputError where it has another shape or is not whole.
     """
-    found = inventory.containers(name)
-    if found and (there := inventory.rack_of(found)).shape != shape:
+    containers = inventory.list_containers(name)
+    if containers and (existing := inventory.restore_rack(containers)).shape != shape:
         remedy = f"run `python -m sparkrack down --name {name}` first, or take another name"
         raise InputError(
             [
@@ -73,26 +79,30 @@ def standing(name: str, shape: Shape) -> Rack | None:
                     path="--name",
                     message=f"a rack {name} is up with another shape",
                     got=str(shape),
-                    allowed=str(there.shape),
+                    allowed=str(existing.shape),
                     remedy=remedy,
                 )
             ]
         )
-    if is_whole(found, shape):
-        return inventory.rack_of(found)
-    if found or panel_name(name) in inventory.panels() or rack_folder(name).exists():
-        what = f"a rack {name} is being made, or was left half-made"
+    if is_complete(containers, shape):
+        return inventory.restore_rack(containers)
+    if (
+        containers
+        or get_panel_name(name) in inventory.list_panels()
+        or get_rack_folder(name).exists()
+    ):
+        message = f"a rack {name} is being made, or was left half-made"
         remedy = f"wait for it, or run `python -m sparkrack down --name {name}`"
-        raise InputError([Problem(path="--name", message=what, remedy=remedy)])
+        raise InputError([Problem(path="--name", message=message, remedy=remedy)])
     return None
 
 
-def is_whole(found: list[Found], shape: Shape) -> bool:
+def is_complete(containers: list[NodeContainer], shape: RackShape) -> bool:
     """A node that someone broke is part of the rack; one that never started is not."""
-    return len(found) == shape.nodes and all(node.state != "created" for node in found)
+    return len(containers) == shape.nodes and all(node.state != "created" for node in containers)
 
 
-def check_disk(shape: Shape) -> None:
+def check_disk(shape: RackShape) -> None:
     root = must([commands.DOCKER, "info", "--format={{.DockerRootDir}}"]).strip()
     free_gib = shutil.disk_usage(root).free / 2**30
     needed_gib = NODE_DISK_GIB * shape.nodes
@@ -103,62 +113,64 @@ def check_disk(shape: Shape) -> None:
         )
 
 
-def claim(name: str, shape: Shape, say: Say) -> tuple[Rack, str]:
+def prepare_rack(name: str, shape: RackShape, notify: Notify) -> tuple[SimulatedRack, str]:
     """Reserve the name and have the image; undone where it fails."""
     try:
         check_disk(shape)
         limits.ensure()
-        image = build.ensure_image(say)
-        companions.ensure_wheels(say)
+        image = build.ensure_image(notify)
+        companions.ensure_wheels(notify)
         return reserve(name, shape), image
     except BaseException:
         remove(name)
         raise
 
 
-def up(name: str, shape: Shape, say: Say) -> Rack:
+def bring_up(name: str, shape: RackShape, notify: Notify) -> SimulatedRack:
     """Make the rack, or find it as it was asked for."""
     started = time.monotonic()
     with daemon.lock():
         daemon.ensure()
         try:
-            if there := standing(name, shape):
-                return there
+            if existing := find_standing(name, shape):
+                return existing
         except InputError:
             daemon.release()
             raise
-        rack, image = claim(name, shape, say)
+        rack, image = prepare_rack(name, shape, notify)
     try:
-        make_nodes(rack, image, say, started)
+        make_nodes(rack, image, notify, started)
     except BaseException:
         with daemon.lock():
             remove(name)
         raise
-    say(f"{name}: booted after {time.monotonic() - started:.1f} s")
+    notify(f"{name}: booted after {time.monotonic() - started:.1f} s")
     return rack
 
 
 def remove(name: str) -> None:
     """Everything of one rack, and after the last one the daemon and the limit that were its own."""
     if daemon.is_running():
-        if found := inventory.containers(name):
-            must([commands.DOCKER, "rm", "--force", "--volumes", *(n.container for n in found)])
+        if containers := inventory.list_containers(name):
+            must(
+                [commands.DOCKER, "rm", "--force", "--volumes", *(n.container for n in containers)]
+            )
         if volumes := must(commands.list_volumes(name)).split():
             must([commands.DOCKER, "volume", "rm", "--force", *volumes])
     companions.stop(name)
     panel.remove(name)
-    shutil.rmtree(rack_folder(name), ignore_errors=True)
+    shutil.rmtree(get_rack_folder(name), ignore_errors=True)
     limits.release()
     daemon.release()
     tidy_runtime_folder()
 
 
 def tidy_runtime_folder() -> None:
-    for folder in (runtime_folder(), runtime_folder().parent):
+    for folder in (get_runtime_folder(), get_runtime_folder().parent):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
-def down(name: str) -> None:
+def take_down(name: str) -> None:
     with daemon.lock():
         remove(name)

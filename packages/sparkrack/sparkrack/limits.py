@@ -13,38 +13,38 @@ from __future__ import annotations
 from pathlib import Path
 
 from sparkrack.host import must
-from sparkrack.paths import reserved, runtime_folder
+from sparkrack.paths import get_runtime_folder, list_reserved
 
 SETTING = Path("/proc/sys/fs/inotify/max_user_instances")
 # A limit, nothing that is set aside: 20 for each of the 400 idle nodes (64 MiB) that 24 GiB hold.
 NEEDED = 8000
 
 
-def before_file() -> Path:
+def get_before_file() -> Path:
     """What the limit was. It is there as long as the limit is the rack's."""
-    return runtime_folder() / "inotify-instances-before"
+    return get_runtime_folder() / "inotify-instances-before"
 
 
 def ensure() -> None:
     """Raise the limit where it is too low. Raises RackError where the kernel refuses."""
-    found = current()
-    if found >= NEEDED:
+    limit = read_limit()
+    if limit >= NEEDED:
         return
-    before_file().parent.mkdir(parents=True, exist_ok=True)
-    before_file().write_text(f"{found}\n")
+    get_before_file().parent.mkdir(parents=True, exist_ok=True)
+    get_before_file().write_text(f"{limit}\n")
     set_limit(NEEDED)
 
 
 def release() -> None:
     """Put the limit back once no rack is left; one that somebody else has set since stays."""
-    if not before_file().exists() or reserved():
+    if not get_before_file().exists() or list_reserved():
         return
-    if current() == NEEDED:
-        set_limit(int(before_file().read_text()))
-    before_file().unlink()
+    if read_limit() == NEEDED:
+        set_limit(int(get_before_file().read_text()))
+    get_before_file().unlink()
 
 
-def current() -> int:
+def read_limit() -> int:
     return int(SETTING.read_text())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import yaml
 
-from sparkrack.layout import Node, Rack
+from sparkrack.layout import SimulatedNode, SimulatedRack
 from sparkrack.ports import MANAGEMENT_DEVICE
 from sparkrack.shape import Renderer
 
@@ -16,7 +16,7 @@ MANAGEMENT_FILES = {
 }
 
 
-def management_file(node: Node, rack: Rack) -> tuple[str, str]:
+def build_management_file(node: SimulatedNode, rack: SimulatedRack) -> tuple[str, str]:
     """Name and text of the file for the management port: a static address and the default route."""
     renderer = rack.shape.renderer
     port = {

@@ -6,100 +6,113 @@ from collections.abc import Callable
 
 from sparkform.errors import InputError, Problem
 from sparkrack import cabling
-from sparkrack.fault_actions import LASTING, UNTIL_REBOOT, Action, in_shell, mark, set_port, unmark
-from sparkrack.layout import Node, Rack, node_named
-from sparkrack.ports import Port, fabric_ports
-from sparkrack.shape import rate_problems
+from sparkrack.fault_actions import (
+    LASTING,
+    UNTIL_REBOOT,
+    Action,
+    mark,
+    run_in_shell,
+    set_port,
+    unmark,
+)
+from sparkrack.layout import SimulatedNode, SimulatedRack, find_node
+from sparkrack.ports import Port, list_fabric_ports
+from sparkrack.shape import check_rate
 
 MTU_RANGE = range(68, 65536)  # what the kernel takes for a veth
 
 
-def port_named(node: Node, device: str) -> Port:
+def find_port(node: SimulatedNode, device: str) -> Port:
     """Raises InputError with the fabric ports that a Spark has."""
-    for port in fabric_ports(node.index):
+    for port in list_fabric_ports(node.index):
         if port.device == device:
             return port
-    names = ", ".join(port.device for port in fabric_ports(node.index))
+    names = ", ".join(port.device for port in list_fabric_ports(node.index))
     raise InputError([Problem(path="IF", message="is no fabric port", got=device, allowed=names)])
 
 
-def mtu_value(text: str) -> int:
+def parse_mtu(text: str) -> int:
     if text.isdecimal() and int(text) in MTU_RANGE:
         return int(text)
     allowed = f"{MTU_RANGE[0]} to {MTU_RANGE[-1]}"
     raise InputError([Problem(path="N", message="is not an MTU", got=text, allowed=allowed)])
 
 
-def link_ends(rack: Rack, hostname: str, device: str) -> list[tuple[Node, Port]]:
+def find_link_ends(
+    rack: SimulatedRack, hostname: str, device: str
+) -> list[tuple[SimulatedNode, Port]]:
     """A cable is dark at both ends; a switch keeps its other ports."""
-    port = port_named(node_named(rack, hostname), device)
-    ports = [port, *cabling.far_ends(rack.shape.segments(), port)]
+    port = find_port(find_node(rack, hostname), device)
+    ports = [port, *cabling.find_far_ends(rack.shape.build_segments(), port)]
     return [(rack.nodes[end.node - 1], end) for end in ports]
 
 
-def link_state(
-    rack: Rack, words: list[str], state: str, marking: Callable[[str, str], str]
+def change_link_state(
+    rack: SimulatedRack, arguments: list[str], state: str, mark_command: Callable[[str, str], str]
 ) -> list[Action]:
     return [
-        in_shell(
+        run_in_shell(
             node,
             f"{set_port(node, port.device, 'state', state)}"
-            f" && {marking(LASTING, f'link-down-{port.device}')}",
+            f" && {mark_command(LASTING, f'link-down-{port.device}')}",
         )
-        for node, port in link_ends(rack, *words)
+        for node, port in find_link_ends(rack, *arguments)
     ]
 
 
-def break_link(rack: Rack, words: list[str]) -> list[Action]:
-    return link_state(rack, words, "down", mark)
+def break_link(rack: SimulatedRack, arguments: list[str]) -> list[Action]:
+    return change_link_state(rack, arguments, "down", mark)
 
 
-def mend_link(rack: Rack, words: list[str]) -> list[Action]:
-    return link_state(rack, words, "up", unmark)
+def mend_link(rack: SimulatedRack, arguments: list[str]) -> list[Action]:
+    return change_link_state(rack, arguments, "up", unmark)
 
 
-def break_mtu(rack: Rack, words: list[str]) -> list[Action]:
+def break_mtu(rack: SimulatedRack, arguments: list[str]) -> list[Action]:
     """In the node, until it reboots; the first break remembers what was there."""
-    hostname, device, value = words
-    node, mtu = node_named(rack, hostname), mtu_value(value)
-    port = port_named(node, device)
+    hostname, device, value = arguments
+    node, mtu = find_node(rack, hostname), parse_mtu(value)
+    port = find_port(node, device)
     before = f"{UNTIL_REBOOT}/mtu-{port.device}"
     remember = (
         f"mkdir -p {UNTIL_REBOOT}; test -e {before} || cat /sys/class/net/{device}/mtu > {before}"
     )
-    return [in_shell(node, f"{remember}; ip link set {device} mtu {mtu}")]
+    return [run_in_shell(node, f"{remember}; ip link set {device} mtu {mtu}")]
 
 
-def mend_mtu(rack: Rack, words: list[str]) -> list[Action]:
-    node = node_named(rack, words[0])
-    port = port_named(node, words[1])
+def mend_mtu(rack: SimulatedRack, arguments: list[str]) -> list[Action]:
+    node = find_node(rack, arguments[0])
+    port = find_port(node, arguments[1])
     before = f"{UNTIL_REBOOT}/mtu-{port.device}"
     back = f"ip link set {port.device} mtu $(cat {before})"
-    return [in_shell(node, f"if test -e {before}; then {back}; rm {before}; fi")]
+    return [run_in_shell(node, f"if test -e {before}; then {back}; rm {before}; fi")]
 
 
-def all_ports(rack: Rack, key: str, value: object, marking: str) -> list[Action]:
+def change_all_ports(
+    rack: SimulatedRack, key: str, value: object, mark_command: str
+) -> list[Action]:
     return [
-        in_shell(node, f"{set_port(node, 'all', key, value)} && {marking}") for node in rack.nodes
+        run_in_shell(node, f"{set_port(node, 'all', key, value)} && {mark_command}")
+        for node in rack.nodes
     ]
 
 
-def break_switch_mtu(rack: Rack, words: list[str]) -> list[Action]:
-    if not any(not segment.is_cable for segment in rack.shape.segments()):
-        what = f"the rack {rack.name} has no switch"
-        raise InputError([Problem(path="mtu switch", message=what, got=str(rack.shape))])
-    return all_ports(rack, "mtu", mtu_value(words[0]), mark(LASTING, "switch-mtu"))
+def break_switch_mtu(rack: SimulatedRack, arguments: list[str]) -> list[Action]:
+    if not any(not segment.is_cable for segment in rack.shape.build_segments()):
+        message = f"the rack {rack.name} has no switch"
+        raise InputError([Problem(path="mtu switch", message=message, got=str(rack.shape))])
+    return change_all_ports(rack, "mtu", parse_mtu(arguments[0]), mark(LASTING, "switch-mtu"))
 
 
-def mend_switch_mtu(rack: Rack, words: list[str]) -> list[Action]:
-    return all_ports(rack, "mtu", None, unmark(LASTING, "switch-mtu"))
+def mend_switch_mtu(rack: SimulatedRack, arguments: list[str]) -> list[Action]:
+    return change_all_ports(rack, "mtu", None, unmark(LASTING, "switch-mtu"))
 
 
-def break_rate(rack: Rack, words: list[str]) -> list[Action]:
-    if found := rate_problems(words[0], "RATE"):
-        raise InputError(found)
-    return all_ports(rack, "rate", words[0], mark(LASTING, "slow-link"))
+def break_rate(rack: SimulatedRack, arguments: list[str]) -> list[Action]:
+    if problems := check_rate(arguments[0], "RATE"):
+        raise InputError(problems)
+    return change_all_ports(rack, "rate", arguments[0], mark(LASTING, "slow-link"))
 
 
-def mend_rate(rack: Rack, words: list[str]) -> list[Action]:
-    return all_ports(rack, "rate", rack.shape.rate, unmark(LASTING, "slow-link"))
+def mend_rate(rack: SimulatedRack, arguments: list[str]) -> list[Action]:
+    return change_all_ports(rack, "rate", rack.shape.rate, unmark(LASTING, "slow-link"))

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from sparkrack import commands
 from sparkrack.host import ask, must
-from sparkrack.layout import HOST_END, Rack, panel_name
+from sparkrack.layout import HOST_END, SimulatedRack, get_panel_name
 
 
-def make(rack: Rack) -> None:
+def make(rack: SimulatedRack) -> None:
     must(["ip", "netns", "add", rack.panel])
-    must(commands.in_panel(rack.panel, commands.panel_settings()))
-    lines = "\n".join(commands.panel_links(rack.shape)) + "\n"
+    must(commands.build_panel_command(rack.panel, commands.build_panel_settings()))
+    lines = "\n".join(commands.build_panel_lines(rack.shape)) + "\n"
     must(["ip", "-netns", rack.panel, "-batch", "-"], stdin=lines)
-    for command in commands.host_leg(rack):
+    for command in commands.build_host_leg(rack):
         must(command)
 
 
@@ -21,11 +21,11 @@ def remove(name: str) -> None:
 
     The host's leg goes first: the kernel takes the links of a namespace away in its own time.
     """
-    ask(["ip", "-netns", panel_name(name), "link", "del", HOST_END])
-    ask(["ip", "netns", "del", panel_name(name)])
+    ask(["ip", "-netns", get_panel_name(name), "link", "del", HOST_END])
+    ask(["ip", "netns", "del", get_panel_name(name)])
 
 
-def darken(rack: Rack, ends: list[str]) -> None:
+def cut_carrier(rack: SimulatedRack, ends: list[str]) -> None:
     """Take the carrier from ends whose cable's other node has no power."""
     for end in ends:
         ask(["ip", "-netns", rack.panel, "link", "set", end, "down"])

@@ -15,35 +15,35 @@ def cache_folder() -> Path:
     return Path(base) / "sparkform"
 
 
-def runtime_folder() -> Path:
+def get_runtime_folder() -> Path:
     return Path("/run/sparkform/rack")
 
 
-def reserved() -> list[str]:
+def list_reserved() -> list[str]:
     """The racks that are up, being made or left half-made: each has a folder from the first on."""
-    folder = runtime_folder()
+    folder = get_runtime_folder()
     return (
         sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.exists() else []
     )
 
 
-def rack_folder(name: str) -> Path:
-    return runtime_folder() / name
+def get_rack_folder(name: str) -> Path:
+    return get_runtime_folder() / name
 
 
-def companions_folder(name: str) -> Path:
+def get_companions_folder(name: str) -> Path:
     """What a rack's hub and registry hold: models may be too large for /run, which is memory."""
     return Path("/var/tmp/sparkform-rack") / name
 
 
-def identity_file(name: str) -> Path:
-    return rack_folder(name) / "id_ed25519"
+def get_identity_file(name: str) -> Path:
+    return get_rack_folder(name) / "id_ed25519"
 
 
-def known_hosts_file(name: str) -> Path:
-    return rack_folder(name) / "known_hosts"
+def get_known_hosts_file(name: str) -> Path:
+    return get_rack_folder(name) / "known_hosts"
 
 
-def package_list(file: Path) -> list[str]:
+def read_package_list(file: Path) -> list[str]:
     lines = (line.split("#")[0].strip() for line in file.read_text().splitlines())
     return [line for line in lines if line]

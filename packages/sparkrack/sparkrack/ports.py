@@ -52,6 +52,6 @@ class Port:
         return f"spark-{self.node}:{self.qsfp}{self.half}"
 
 
-def fabric_ports(node: int) -> list[Port]:
+def list_fabric_ports(node: int) -> list[Port]:
     """All four fabric netdevs of a node: they exist whether or not a cable is in."""
     return [Port(node, qsfp, half) for qsfp, half in FABRIC_DEVICES]

@@ -10,8 +10,8 @@ import bcrypt
 
 from sparkrack import commands
 from sparkrack.host import ask, must
-from sparkrack.layout import Rack
-from sparkrack.paths import companions_folder
+from sparkrack.layout import SimulatedRack
+from sparkrack.paths import get_companions_folder
 
 PORT = 5000
 PRIVATE_PORT = 5001
@@ -20,54 +20,54 @@ USER = "$oauthtoken"
 PUSH_TIMEOUT_S = 600.0
 
 
-def address(rack: Rack, port: int = PORT) -> str:
+def get_address(rack: SimulatedRack, port: int = PORT) -> str:
     """The first part of an image's reference."""
     return f"{rack.host_address}:{port}"
 
 
-def password_file(name: str) -> Path:
-    return companions_folder(name) / "registry-password"
+def get_password_file(name: str) -> Path:
+    return get_companions_folder(name) / "registry-password"
 
 
 def write_password(name: str) -> None:
     """A new password for the one registry that asks for it."""
     password = os.urandom(12).hex()
     hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
-    password_file(name).write_text(password)
-    (companions_folder(name) / "htpasswd").write_text(f"{USER}:{hashed}\n")
+    get_password_file(name).write_text(password)
+    (get_companions_folder(name) / "htpasswd").write_text(f"{USER}:{hashed}\n")
 
 
-def settings(rack: Rack, port: int) -> dict[str, object]:
+def build_settings(rack: SimulatedRack, port: int) -> dict[str, object]:
     """docker-registry's own configuration."""
-    folder = companions_folder(rack.name)
-    found: dict[str, object] = {
+    folder = get_companions_folder(rack.name)
+    document: dict[str, object] = {
         "version": "0.1",
         "log": {"level": "warn"},
         "storage": {
             "filesystem": {"rootdirectory": str(folder / f"registry-{port}")},
             "delete": {"enabled": True},
         },
-        "http": {"addr": address(rack, port)},
+        "http": {"addr": get_address(rack, port)},
     }
     if port == PRIVATE_PORT:
-        found["auth"] = {"htpasswd": {"realm": "rack", "path": str(folder / "htpasswd")}}
-    return found
+        document["auth"] = {"htpasswd": {"realm": "rack", "path": str(folder / "htpasswd")}}
+    return document
 
 
-def settings_file(rack: Rack, port: int) -> Path:
+def write_settings(rack: SimulatedRack, port: int) -> Path:
     """Written; JSON is YAML."""
-    file = companions_folder(rack.name) / f"registry-{port}.json"
-    file.write_text(json.dumps(settings(rack, port), indent=1))
+    file = get_companions_folder(rack.name) / f"registry-{port}.json"
+    file.write_text(json.dumps(build_settings(rack, port), indent=1))
     return file
 
 
-def publish(rack: Rack, image: str, name: str, port: int = PORT) -> str:
+def publish(rack: SimulatedRack, image: str, name: str, port: int = PORT) -> str:
     """Push an image of this machine's Docker as `name` (path:tag); returns its reference.
 
     The first node's dockerd pushes it and forgets it: this machine's own trusts no such registry.
     """
-    reference, node = f"{address(rack, port)}/{name}", rack.nodes[0]
-    inner = commands.in_node(node, ["docker"])
+    reference, node = f"{get_address(rack, port)}/{name}", rack.nodes[0]
+    inner = commands.build_node_command(node, ["docker"])
     load = f"docker save {image} | docker exec --interactive {node.container} docker load --quiet"
     must(["sh", "-c", load], timeout_s=PUSH_TIMEOUT_S)
     try:
@@ -78,14 +78,17 @@ def publish(rack: Rack, image: str, name: str, port: int = PORT) -> str:
     return reference
 
 
-def _push(rack: Rack, reference: str, port: int) -> None:
+def _push(rack: SimulatedRack, reference: str, port: int) -> None:
     node = rack.nodes[0]
     if port == PORT:
-        must(commands.in_node(node, ["docker", "push", reference]), timeout_s=PUSH_TIMEOUT_S)
+        must(
+            commands.build_node_command(node, ["docker", "push", reference]),
+            timeout_s=PUSH_TIMEOUT_S,
+        )
         return
-    login = f"docker login --username '{USER}' --password-stdin {address(rack, port)}"
+    login = f"docker login --username '{USER}' --password-stdin {get_address(rack, port)}"
     script = f"export DOCKER_CONFIG=/tmp/rack-push; {login} && docker push {reference}; code=$?; "
     script += "rm -r /tmp/rack-push; exit $code"
-    secret = password_file(rack.name).read_text()
+    secret = get_password_file(rack.name).read_text()
     inside = ["docker", "exec", "--interactive", node.container, "sh", "-c", script]
     must(inside, stdin=secret, timeout_s=PUSH_TIMEOUT_S)

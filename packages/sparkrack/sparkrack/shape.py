@@ -15,7 +15,7 @@ RATE_FORM = re.compile(r"[1-9][0-9]*(kbit|mbit|gbit)")
 MOST_NODES = 8  # what a stack file may declare (design: cluster.nodes, 1 to 8)
 
 
-class Fabric(StrEnum):
+class RackFabric(StrEnum):
     DIRECT = "direct"
     RING = "ring"
     SWITCH = "switch"
@@ -28,19 +28,19 @@ class Renderer(StrEnum):
 
 
 NODE_COUNTS = {
-    Fabric.DIRECT: range(2, 3),
-    Fabric.RING: range(3, 4),
-    Fabric.SWITCH: range(2, MOST_NODES + 1),
-    Fabric.NONE: range(1, MOST_NODES + 1),
+    RackFabric.DIRECT: range(2, 3),
+    RackFabric.RING: range(3, 4),
+    RackFabric.SWITCH: range(2, MOST_NODES + 1),
+    RackFabric.NONE: range(1, MOST_NODES + 1),
 }
 
 
 @dataclass(frozen=True)
-class Shape:
+class RackShape:
     """The whole of a rack's description: kept on its containers, compared on a second `up`."""
 
     nodes: int
-    fabric: Fabric
+    fabric: RackFabric
     renderer: Renderer = Renderer.NETWORK_MANAGER
     rate: str | None = None
     cabling: str | None = None
@@ -48,20 +48,20 @@ class Shape:
     @property
     def cable_text(self) -> str:
         """The written cabling: the user's own, or that of the topology."""
-        return self.cabling or wires.cable_text(self.fabric, self.nodes)
+        return self.cabling or wires.render_cabling(self.fabric, self.nodes)
 
-    def segments(self) -> list[wires.Segment]:
-        return wires.segments(self.cable_text)
+    def build_segments(self) -> list[wires.Segment]:
+        return wires.build_segments(self.cable_text)
 
     def to_label(self) -> str:
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
-    def from_label(cls, text: str) -> Shape:
+    def from_label(cls, text: str) -> RackShape:
         stored = json.loads(text)
         return cls(
             nodes=stored["nodes"],
-            fabric=Fabric(stored["fabric"]),
+            fabric=RackFabric(stored["fabric"]),
             renderer=Renderer(stored["renderer"]),
             rate=stored["rate"],
             cabling=stored["cabling"],
@@ -74,7 +74,7 @@ class Shape:
         return " ".join([f"{nodes}, {self.fabric}, {self.renderer}", *extras])
 
 
-def rate_problems(rate: str, path: str) -> list[Problem]:
+def check_rate(rate: str, path: str) -> list[Problem]:
     if RATE_FORM.fullmatch(rate):
         return []
     return [
@@ -87,7 +87,7 @@ def rate_problems(rate: str, path: str) -> list[Problem]:
     ]
 
 
-def _count_problem(shape: Shape) -> Problem | None:
+def _check_count(shape: RackShape) -> Problem | None:
     allowed = NODE_COUNTS[shape.fabric]
     if shape.nodes in allowed:
         return None
@@ -99,23 +99,23 @@ def _count_problem(shape: Shape) -> Problem | None:
     )
 
 
-def name_problems(name: str) -> list[Problem]:
+def check_name(name: str) -> list[Problem]:
     if NAME_FORM.fullmatch(name):
         return []
     allowed = "a small letter, then at most 15 small letters, digits or hyphens"
     return [Problem(path="--name", message="is not a rack's name", got=name, allowed=allowed)]
 
 
-def problems(shape: Shape) -> list[Problem]:
+def check_shape(shape: RackShape) -> list[Problem]:
     """Everything wrong with what was asked, at once."""
-    count = _count_problem(shape)
+    count = _check_count(shape)
     return [
         *([count] if count else []),
-        *(rate_problems(shape.rate, "--rate") if shape.rate is not None else []),
-        *(wires.problems(shape.cabling, shape.nodes) if shape.cabling is not None else []),
+        *(check_rate(shape.rate, "--rate") if shape.rate is not None else []),
+        *(wires.check_cabling(shape.cabling, shape.nodes) if shape.cabling is not None else []),
     ]
 
 
-def default_nodes(fabric: Fabric) -> int:
+def get_default_nodes(fabric: RackFabric) -> int:
     """The smallest rack of a topology."""
     return NODE_COUNTS[fabric][0]

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import yaml
 
-from sparkrack.inventory import Found
-from sparkrack.layout import Node, Rack
+from sparkrack.inventory import NodeContainer
+from sparkrack.layout import SimulatedNode, SimulatedRack
 from sparkrack.login import USER
-from sparkrack.paths import identity_file
+from sparkrack.paths import get_identity_file
 
 
-def _node(node: Node, found: Found) -> dict[str, object]:
-    return {"name": node.hostname, "host": str(node.address), "hostKey": found.host_key}
+def _describe_node(node: SimulatedNode, container: NodeContainer) -> dict[str, object]:
+    return {"name": node.hostname, "host": str(node.address), "hostKey": container.host_key}
 
 
-def document(rack: Rack, found: list[Found]) -> dict[str, object]:
+def build_document(rack: SimulatedRack, containers: list[NodeContainer]) -> dict[str, object]:
     cluster: dict[str, object] = {
         "user": USER,
-        "identityFile": str(identity_file(rack.name)),
-        "nodes": [_node(node, seen) for node, seen in zip(rack.nodes, found, strict=True)],
+        "identityFile": str(get_identity_file(rack.name)),
+        "nodes": [
+            _describe_node(node, container)
+            for node, container in zip(rack.nodes, containers, strict=True)
+        ],
         "fabric": {"topology": str(rack.shape.fabric)},
     }
     return {"config": {"sparkform:cluster": cluster, "sparkform:services": {}}}
 
 
-def text(rack: Rack, found: list[Found]) -> str:
-    return yaml.safe_dump(document(rack, found), sort_keys=False, width=200)
+def render(rack: SimulatedRack, containers: list[NodeContainer]) -> str:
+    return yaml.safe_dump(build_document(rack, containers), sort_keys=False, width=200)

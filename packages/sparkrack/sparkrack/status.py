@@ -5,8 +5,8 @@ from __future__ import annotations
 from sparkrack import commands, daemon, inventory
 from sparkrack.fault_actions import LASTING, UNTIL_REBOOT
 from sparkrack.host import ask
-from sparkrack.inventory import Found
-from sparkrack.layout import Rack
+from sparkrack.inventory import NodeContainer
+from sparkrack.layout import SimulatedRack
 
 UNKNOWN = "-"
 
@@ -17,20 +17,22 @@ def parse_memory(stats: str) -> dict[str, str]:
     return {name: usage.split(" / ")[0] for name, usage in rows}
 
 
-def memory(found: list[Found]) -> dict[str, str]:
+def read_memory(containers: list[NodeContainer]) -> dict[str, str]:
     form = "--format={{.Name}}\t{{.MemUsage}}"
-    names = [node.container for node in found]
+    names = [node.container for node in containers]
     return parse_memory(ask([commands.DOCKER, "stats", "--no-stream", form, *names]).out)
 
 
-def row(rack: Rack, node: Found, used: dict[str, str], faults: list[str]) -> str:
+def format_row(
+    rack: SimulatedRack, node: NodeContainer, used: dict[str, str], faults: list[str]
+) -> str:
     address = next(str(n.address) for n in rack.nodes if n.hostname == node.hostname)
     broken = ", ".join(faults) or UNKNOWN
     memory_used = used.get(node.container, UNKNOWN)
     return f"  {node.hostname:9}{address:15}{node.state:10}{memory_used:12}{broken}"
 
 
-def faults_of(node: Found) -> list[str]:
+def list_faults(node: NodeContainer) -> list[str]:
     """The faults that lie in the node's own files; none while it is off or frozen."""
     if node.state != "running":
         return []
@@ -38,16 +40,19 @@ def faults_of(node: Found) -> list[str]:
     return [line for line in listed.splitlines() if line and not line.endswith(":")]
 
 
-def table(rack: Rack, found: list[Found]) -> str:
-    used = memory(found)
+def render_table(rack: SimulatedRack, containers: list[NodeContainer]) -> str:
+    used = read_memory(containers)
     head = f"{rack.name}: {rack.shape}; management {rack.subnet}"
     columns = f"  {'node':9}{'address':15}{'state':10}{'memory':12}faults"
-    return "\n".join([head, columns, *(row(rack, n, used, faults_of(n)) for n in found)])
+    return "\n".join(
+        [head, columns, *(format_row(rack, n, used, list_faults(n)) for n in containers)]
+    )
 
 
-def all_racks() -> str:
-    if not daemon.is_running() or not inventory.racks():
+def render_all() -> str:
+    if not daemon.is_running() or not inventory.list_racks():
         return "no rack is up"
     return "\n".join(
-        table(rack, inventory.containers(name)) for name, rack in sorted(inventory.racks().items())
+        render_table(rack, inventory.list_containers(name))
+        for name, rack in sorted(inventory.list_racks().items())
     )

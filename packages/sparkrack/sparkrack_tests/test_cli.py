@@ -8,39 +8,40 @@ import pytest
 from typer.testing import CliRunner
 
 from sparkrack import cli, daemon, lifecycle, prepare
-from sparkrack.layout import Rack
-from sparkrack.shape import Shape
+from sparkrack.host import Notify
+from sparkrack.layout import SimulatedRack
+from sparkrack.shape import RackShape
 
 
 @pytest.fixture(autouse=True)
-def untouched(monkeypatch: pytest.MonkeyPatch) -> list[Shape]:
+def shapes(monkeypatch: pytest.MonkeyPatch) -> list[RackShape]:
     """The shapes that would have been made; no test here may reach the machine."""
-    made: list[Shape] = []
+    started: list[RackShape] = []
 
-    def up(name: str, shape: Shape, say: lifecycle.Say) -> Rack:
-        made.append(shape)
+    def bring_up(name: str, shape: RackShape, notify: Notify) -> SimulatedRack:
+        started.append(shape)
         raise SystemExit(0)
 
-    monkeypatch.setattr(lifecycle, "up", up)
+    monkeypatch.setattr(lifecycle, "bring_up", bring_up)
     monkeypatch.setattr(daemon, "is_running", lambda: False)
-    monkeypatch.setattr(prepare, "missing_packages", list)
+    monkeypatch.setattr(prepare, "find_missing_packages", list)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    return made
+    return started
 
 
-def answer(*words: str) -> tuple[int, str]:
-    result = CliRunner().invoke(cli.app, list(words))
+def run_command(*argv: str) -> tuple[int, str]:
+    result = CliRunner().invoke(cli.app, list(argv))
     return result.exit_code, result.output
 
 
-def test_good_words_reach_the_rack(untouched: list[Shape]) -> None:
-    assert answer("up", "--fabric", "ring", "--renderer", "networkd")[0] == 0
-    (shape,) = untouched
+def test_good_words_reach_the_rack(shapes: list[RackShape]) -> None:
+    assert run_command("up", "--fabric", "ring", "--renderer", "networkd")[0] == 0
+    (shape,) = shapes
     assert (shape.nodes, shape.fabric, shape.renderer) == (3, "ring", "networkd")
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("argv", "sentence"),
     [
         (["up", "--nodes", "3"], "--nodes: does not fit the fabric direct (got 3)"),
         (["up", "--name", "My Rack"], "--name: is not a rack's name (got My Rack)"),
@@ -54,36 +55,36 @@ def test_good_words_reach_the_rack(untouched: list[Shape]) -> None:
         (["mend", "off", "spark-1", "--name", "gone"], "is no rack that is up"),
     ],
 )
-def test_bad_words_are_named(words: list[str], sentence: str, untouched: list[Shape]) -> None:
-    code, output = answer(*words)
+def test_bad_words_are_named(argv: list[str], sentence: str, shapes: list[RackShape]) -> None:
+    code, output = run_command(*argv)
     assert code == 2
     assert sentence in output
     assert "Traceback" not in output
-    assert untouched == []
+    assert shapes == []
 
 
 def test_without_root_nothing_starts(
-    monkeypatch: pytest.MonkeyPatch, untouched: list[Shape]
+    monkeypatch: pytest.MonkeyPatch, shapes: list[RackShape]
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert answer("up") == (
+    assert run_command("up") == (
         2,
         "rack: needs root; because network namespaces and Docker need it; run it again with sudo\n",
     )
-    assert untouched == []
+    assert shapes == []
 
 
 def test_missing_packages_are_named(
-    monkeypatch: pytest.MonkeyPatch, untouched: list[Shape]
+    monkeypatch: pytest.MonkeyPatch, shapes: list[RackShape]
 ) -> None:
-    monkeypatch.setattr(prepare, "missing_packages", lambda: ["docker.io", "mmdebstrap"])
-    code, output = answer("up")
+    monkeypatch.setattr(prepare, "find_missing_packages", lambda: ["docker.io", "mmdebstrap"])
+    code, output = run_command("up")
     assert code == 2
     assert output == (
         "rack: needs the Debian packages docker.io, mmdebstrap; run `python -m sparkrack prepare`\n"
     )
-    assert untouched == []
+    assert shapes == []
 
 
 def test_the_status_of_nothing_is_said() -> None:
-    assert answer("status") == (0, "no rack is up\n")
+    assert run_command("status") == (0, "no rack is up\n")

@@ -6,13 +6,13 @@ import pytest
 
 from sparkform.errors import InputError
 from sparkrack import faults
-from sparkrack.fault_actions import AwaitLogin, Darken, Reboot, Run
-from sparkrack.layout import Rack
-from sparkrack.shape import Fabric, Shape
+from sparkrack.fault_actions import AwaitLogin, Darken, Reboot, RunCommand
+from sparkrack.layout import SimulatedRack
+from sparkrack.shape import RackFabric, RackShape
 
 SUBNET = IPv4Network("10.87.7.0/24")
-DIRECT = Rack("r", SUBNET, Shape(2, Fabric.DIRECT, rate="1gbit"))
-SWITCH = Rack("r", SUBNET, Shape(2, Fabric.SWITCH))
+DIRECT = SimulatedRack("r", SUBNET, RackShape(2, RackFabric.DIRECT, rate="1gbit"))
+SWITCH = SimulatedRack("r", SUBNET, RackShape(2, RackFabric.SWITCH))
 
 EXAMPLES = {
     "link-down": ["spark-1", "enp1s0f0np0"],
@@ -27,9 +27,9 @@ EXAMPLES = {
 }
 
 
-def scripts(rack: Rack, what: str, words: list[str]) -> list[str]:
-    actions = faults.to_break(rack, what, words)
-    return [action.argv[-1] for action in actions if isinstance(action, Run)]
+def list_scripts(rack: SimulatedRack, fault_name: str, arguments: list[str]) -> list[str]:
+    actions = faults.plan_break(rack, fault_name, arguments)
+    return [action.argv[-1] for action in actions if isinstance(action, RunCommand)]
 
 
 def test_every_fault_has_an_example_here() -> None:
@@ -38,53 +38,53 @@ def test_every_fault_has_an_example_here() -> None:
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_every_fault_can_be_broken_and_mended_with_the_same_words(name: str) -> None:
-    what, *first = name.split()
-    words = [*first, *EXAMPLES[name]]
-    assert faults.to_break(SWITCH, what, words)
-    assert faults.to_mend(SWITCH, what, words)
+    fault_name, *first = name.split()
+    arguments = [*first, *EXAMPLES[name]]
+    assert faults.plan_break(SWITCH, fault_name, arguments)
+    assert faults.plan_mend(SWITCH, fault_name, arguments)
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_to_mend_no_value_is_needed(name: str) -> None:
-    what, *first = name.split()
-    kept = [word for word in EXAMPLES[name] if word.startswith(("spark", "en"))]
-    assert faults.to_mend(SWITCH, what, [*first, *kept])
+    fault_name, *first = name.split()
+    targets = [argument for argument in EXAMPLES[name] if argument.startswith(("spark", "en"))]
+    assert faults.plan_mend(SWITCH, fault_name, [*first, *targets])
 
 
 def test_a_cable_goes_dark_at_both_ends() -> None:
-    actions = faults.to_break(DIRECT, "link-down", ["spark-2", "enP2p1s0f0np0"])
-    containers = [action.argv[2] for action in actions if isinstance(action, Run)]
+    actions = faults.plan_break(DIRECT, "link-down", ["spark-2", "enP2p1s0f0np0"])
+    containers = [action.argv[2] for action in actions if isinstance(action, RunCommand)]
     assert containers == ["r-spark-2", "r-spark-1"]
 
 
 def test_behind_a_switch_only_one_port_goes_dark() -> None:
-    assert len(faults.to_break(SWITCH, "link-down", ["spark-2", "enP2p1s0f0np0"])) == 1
+    assert len(faults.plan_break(SWITCH, "link-down", ["spark-2", "enP2p1s0f0np0"])) == 1
 
 
 def test_mending_a_slow_link_gives_back_the_rate_of_the_rack() -> None:
     (script, _) = [
-        a.argv[-1] for a in faults.to_mend(DIRECT, "slow-link", []) if isinstance(a, Run)
+        a.argv[-1] for a in faults.plan_mend(DIRECT, "slow-link", []) if isinstance(a, RunCommand)
     ]
     assert """set all rate '"1gbit"'""" in script
 
 
 def test_a_node_without_power_darkens_the_far_ends_of_its_cables() -> None:
-    assert faults.to_break(DIRECT, "off", ["spark-1"])[-1] == Darken(["n2p0a", "n2p0b"])
+    assert faults.plan_break(DIRECT, "off", ["spark-1"])[-1] == Darken(["n2p0a", "n2p0b"])
 
 
 def test_a_reboot_is_broken_by_one_action_and_mended_by_waiting() -> None:
     node = DIRECT.nodes[0]
-    assert faults.to_break(DIRECT, "reboot", ["spark-1"]) == [Reboot(node)]
-    assert faults.to_mend(DIRECT, "reboot", ["spark-1"]) == [AwaitLogin(node)]
+    assert faults.plan_break(DIRECT, "reboot", ["spark-1"]) == [Reboot(node)]
+    assert faults.plan_mend(DIRECT, "reboot", ["spark-1"]) == [AwaitLogin(node)]
 
 
 def test_an_engine_is_told_its_fault_in_a_file_of_its_node() -> None:
-    (script,) = scripts(DIRECT, "engine", ["spark-2", "slow:5"])
+    (script,) = list_scripts(DIRECT, "engine", ["spark-2", "slow:5"])
     assert "echo slow:5 > /etc/rack/faults/engine" in script
 
 
 @pytest.mark.parametrize(
-    ("what", "words", "sentence"),
+    ("fault_name", "arguments", "sentence"),
     [
         ("melt", [], "WHAT: is no fault (got melt); allowed: link-down"),
         ("off", [], "off: takes other words (got nothing); allowed: NODE"),
@@ -96,7 +96,9 @@ def test_an_engine_is_told_its_fault_in_a_file_of_its_node() -> None:
         ("engine", ["spark-1", "gremlins"], "engine: is no fault (got gremlins)"),
     ],
 )
-def test_a_fault_that_cannot_be_is_refused(what: str, words: list[str], sentence: str) -> None:
+def test_a_fault_that_cannot_be_is_refused(
+    fault_name: str, arguments: list[str], sentence: str
+) -> None:
     with pytest.raises(InputError) as caught:
-        faults.to_break(DIRECT, what, words)
+        faults.plan_break(DIRECT, fault_name, arguments)
     assert sentence in str(caught.value)

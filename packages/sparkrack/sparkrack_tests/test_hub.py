@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sparkrack.hub import answers, wheels
-from sparkrack.hub.content import claim, generate, grant, load, publish
+from sparkrack.hub.content import generate, grant, load, publish, set_file_sizes
 
 OPEN, GATED = "acme/open", "acme/gated"
 
@@ -23,35 +23,35 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def asked(folder: Path, target: str, token: str = "", **headers: str) -> answers.Answer:
-    given = {"authorization": f"Bearer {token}"} if token else {}
-    return answers.answer(folder, target, {**given, **headers})
+def request(folder: Path, target: str, token: str = "", **headers: str) -> answers.HubResponse:
+    authorization = {"authorization": f"Bearer {token}"} if token else {}
+    return answers.answer(folder, target, {**authorization, **headers})
 
 
 @pytest.mark.parametrize("revision", ["main", "v1"])
 def test_a_revision_names_a_commit_and_files_with_sizes_and_digests(folder, revision) -> None:
-    found = asked(folder, f"/api/models/{OPEN}/revision/{revision}?blobs=true")
-    document = json.loads(found.body)
+    response = request(folder, f"/api/models/{OPEN}/revision/{revision}?blobs=true")
+    document = json.loads(response.body)
     repository = load(folder, OPEN)
     assert repository is not None
     assert document["sha"] == repository.commit
-    assert {one["rfilename"] for one in document["siblings"]} == {
-        one.path for one in repository.files
+    assert {file["rfilename"] for file in document["siblings"]} == {
+        file.path for file in repository.files
     }
-    assert sum("lfs" in one for one in document["siblings"]) == 2
+    assert sum("lfs" in file for file in document["siblings"]) == 2
 
 
 def test_a_file_has_the_headers_that_the_client_keeps_it_by(folder: Path) -> None:
     repository = load(folder, OPEN)
     assert repository is not None
     path = f"/{OPEN}/resolve/{repository.commit}/model-00001-of-00002.safetensors"
-    found = asked(folder, path)
-    assert found.headers["X-Repo-Commit"] == repository.commit
-    assert found.headers["X-Linked-Size"] == "1000"
-    part = asked(folder, path, range="bytes=990-")
+    response = request(folder, path)
+    assert response.headers["X-Repo-Commit"] == repository.commit
+    assert response.headers["X-Linked-Size"] == "1000"
+    part = request(folder, path, range="bytes=990-")
     assert (part.status, part.start, part.length) == (206, 990, 10)
     assert part.headers["Content-Range"] == "bytes 990-999/1000"
-    assert asked(folder, path, range="bytes=1000-").status == 416
+    assert request(folder, path, range="bytes=1000-").status == 416
 
 
 @pytest.mark.parametrize(
@@ -69,16 +69,16 @@ def test_a_file_has_the_headers_that_the_client_keeps_it_by(folder: Path) -> Non
     ],
 )
 def test_refusals_have_the_real_hubs_codes(folder, target, token, status, code) -> None:
-    found = asked(folder, target, token)
-    assert found.status == status
-    assert found.headers.get("X-Error-Code") == code
+    response = request(folder, target, token)
+    assert response.status == status
+    assert response.headers.get("X-Error-Code") == code
 
 
 def test_a_size_can_be_claimed_that_no_disk_holds(folder: Path) -> None:
-    claim(folder, OPEN, 10**15)
+    set_file_sizes(folder, OPEN, 10**15)
     repository = load(folder, OPEN)
     assert repository is not None
-    assert sum(one.size for one in repository.files) > 2 * 10**15
+    assert sum(file.size for file in repository.files) > 2 * 10**15
 
 
 def test_wheels_are_listed_by_their_projects_name(tmp_path: Path) -> None:

@@ -8,23 +8,29 @@ from hypothesis import strategies as st
 
 from sparkform.errors import InputError
 from sparkrack import commands, shims
-from sparkrack.layout import SUBNETS, Node, Rack, choose_subnet, ports_document
-from sparkrack.netplan import management_file
-from sparkrack.shape import Fabric, Renderer, Shape, name_problems, problems
+from sparkrack.layout import (
+    SUBNETS,
+    SimulatedNode,
+    SimulatedRack,
+    build_ports_document,
+    choose_subnet,
+)
+from sparkrack.netplan import build_management_file
+from sparkrack.shape import RackFabric, RackShape, Renderer, check_name, check_shape
 
 SUBNET = IPv4Network("10.87.7.0/24")
 NAMES = st.from_regex(r"\A[a-z][a-z0-9-]{0,15}\Z")
 
 
-def rack_of(fabric: Fabric, nodes: int, name: str = "rack") -> Rack:
-    return Rack(name, SUBNET, Shape(nodes, fabric))
+def build_rack(fabric: RackFabric, nodes: int, name: str = "rack") -> SimulatedRack:
+    return SimulatedRack(name, SUBNET, RackShape(nodes, fabric))
 
 
 @given(NAMES, st.sampled_from(SUBNETS))
 def test_every_interface_name_fits_the_kernel(name: str, subnet: IPv4Network) -> None:
-    rack = Rack(name, subnet, Shape(8, Fabric.SWITCH))
-    ends = [port["panel"] for node in rack.nodes for port in ports_document(node, rack.shape)]
-    segments = [segment.name for segment in rack.shape.segments()]
+    rack = SimulatedRack(name, subnet, RackShape(8, RackFabric.SWITCH))
+    ends = [port["panel"] for node in rack.nodes for port in build_ports_document(node, rack.shape)]
+    segments = [segment.name for segment in rack.shape.build_segments()]
     assert all(len(str(link)) <= 15 for link in [rack.host_link, *ends, *segments])
 
 
@@ -41,68 +47,73 @@ def test_a_full_machine_is_named() -> None:
 
 
 def test_both_ends_of_a_cable_know_each_other() -> None:
-    rack = rack_of(Fabric.DIRECT, 2)
-    first, second = (ports_document(node, rack.shape) for node in rack.nodes)
+    rack = build_rack(RackFabric.DIRECT, 2)
+    first, second = (build_ports_document(node, rack.shape) for node in rack.nodes)
     assert first[1]["far"] == [second[1]["panel"]] == ["n2p0a"]
     assert first[1]["segment"] == second[1]["segment"] == "cable0"
     assert first[3]["segment"] is None
 
 
 def test_a_port_has_the_address_that_its_roce_device_tells() -> None:
-    rack = rack_of(Fabric.DIRECT, 2)
-    document = ports_document(rack.nodes[1], rack.shape)
+    rack = build_rack(RackFabric.DIRECT, 2)
+    document = build_ports_document(rack.nodes[1], rack.shape)
     macs = {port["device"]: port["mac"] for port in document}
-    assert macs["enP2p1s0f1np1"] == shims.mac_addresses(2)["roceP2p1s0f1"]
+    assert macs["enP2p1s0f1np1"] == shims.build_mac_addresses(2)["roceP2p1s0f1"]
 
 
 @pytest.mark.parametrize(
-    ("renderer", "file", "word"),
+    ("renderer", "file", "renderer_name"),
     [
         (Renderer.NETWORKD, "50-cloud-init.yaml", "networkd"),
         (Renderer.NETWORK_MANAGER, "01-network-manager-all.yaml", "NetworkManager"),
     ],
 )
 def test_the_management_file_is_that_of_the_renderer(
-    renderer: Renderer, file: str, word: str
+    renderer: Renderer, file: str, renderer_name: str
 ) -> None:
-    rack = Rack("rack", SUBNET, Shape(1, Fabric.NONE, renderer))
-    name, text = management_file(rack.nodes[0], rack)
+    rack = SimulatedRack("rack", SUBNET, RackShape(1, RackFabric.NONE, renderer))
+    name, text = build_management_file(rack.nodes[0], rack)
     assert name == file
-    assert f"renderer: {word}\n" in text
+    assert f"renderer: {renderer_name}\n" in text
     assert "10.87.7.11/24" in text
 
 
 def test_a_shape_survives_its_label() -> None:
-    shape = Shape(2, Fabric.DIRECT, Renderer.NETWORKD, "1gbit", "spark-1:0-spark-2:1")
-    assert Shape.from_label(shape.to_label()) == shape
+    shape = RackShape(2, RackFabric.DIRECT, Renderer.NETWORKD, "1gbit", "spark-1:0-spark-2:1")
+    assert RackShape.from_label(shape.to_label()) == shape
 
 
 @pytest.mark.parametrize(
     ("shape", "sentence"),
     [
-        (Shape(3, Fabric.DIRECT), "does not fit the fabric direct (got 3); allowed: 2"),
-        (Shape(2, Fabric.RING), "does not fit the fabric ring (got 2); allowed: 3"),
-        (Shape(9, Fabric.SWITCH), "does not fit the fabric switch (got 9); allowed: 2 to 8"),
-        (Shape(0, Fabric.NONE), "does not fit the fabric none (got 0); allowed: 1 to 8"),
-        (Shape(1, Fabric.NONE, rate="fast"), "--rate: is not a link rate (got fast)"),
+        (RackShape(3, RackFabric.DIRECT), "does not fit the fabric direct (got 3); allowed: 2"),
+        (RackShape(2, RackFabric.RING), "does not fit the fabric ring (got 2); allowed: 3"),
+        (
+            RackShape(9, RackFabric.SWITCH),
+            "does not fit the fabric switch (got 9); allowed: 2 to 8",
+        ),
+        (RackShape(0, RackFabric.NONE), "does not fit the fabric none (got 0); allowed: 1 to 8"),
+        (RackShape(1, RackFabric.NONE, rate="fast"), "--rate: is not a link rate (got fast)"),
     ],
 )
-def test_a_shape_that_cannot_be_is_refused(shape: Shape, sentence: str) -> None:
-    (problem,) = problems(shape)
+def test_a_shape_that_cannot_be_is_refused(shape: RackShape, sentence: str) -> None:
+    (problem,) = check_shape(shape)
     assert sentence in str(problem)
 
 
 def test_everything_wrong_with_a_shape_is_told_at_once() -> None:
-    assert len(problems(Shape(3, Fabric.DIRECT, rate="x", cabling="y"))) == 3
+    assert len(check_shape(RackShape(3, RackFabric.DIRECT, rate="x", cabling="y"))) == 3
 
 
 @pytest.mark.parametrize("name", ["", "Rack", "9", "a_b", "a" * 17])
 def test_a_name_that_docker_or_the_kernel_would_refuse_is_refused(name: str) -> None:
-    assert name_problems(name)
+    assert check_name(name)
 
 
 def test_nodes_are_created_with_all_labels_and_no_network() -> None:
-    argv = commands.create_node(Node("r", 1, SUBNET), "image:1", {"sparkform.rack.name": "r"})
+    argv = commands.create_node(
+        SimulatedNode("r", 1, SUBNET), "image:1", {"sparkform.rack.name": "r"}
+    )
     assert "--label=sparkform.rack.name=r" in argv
     assert "--network=none" in argv
     assert "--privileged" not in argv

@@ -15,10 +15,10 @@ import sparkrack
 PROGRAM = Path(sparkrack.__file__).parent / "image/rootfs/usr/local/lib/rack/ports.py"
 
 
-def port(own: str, far: str) -> dict[str, Any]:
+def build_port(panel_end: str, far: str) -> dict[str, Any]:
     return {
-        "device": f"dev-{own}",
-        "panel": own,
+        "device": f"dev-{panel_end}",
+        "panel": panel_end,
         "far": [far],
         "segment": "cable0",
         "state": "up",
@@ -36,9 +36,9 @@ class Panel:
 
     def run(self, argv: list[str], lines: list[str] | None = None) -> str:
         for line in lines or []:
-            words = line.split()
-            if words[-1] in ("up", "down"):
-                self.up[words[2]] = words[-1] == "up"
+            fields = line.split()
+            if fields[-1] in ("up", "down"):
+                self.up[fields[2]] = fields[-1] == "up"
         return "[]"
 
 
@@ -57,23 +57,23 @@ def ports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 def test_an_old_look_takes_no_carrier_from_a_node_that_came_in_between(
     ports: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    panel, looked, other_is_done = Panel(), threading.Event(), threading.Event()
+    panel, listed, other_is_done = Panel(), threading.Event(), threading.Event()
 
-    def ends_in_panel() -> set[str]:
-        found = set(panel.present)
-        if "b" not in found:
-            looked.set()
+    def list_panel_ends() -> set[str]:
+        ends = set(panel.present)
+        if "b" not in ends:
+            listed.set()
             other_is_done.wait(0.2)
-        return found
+        return ends
 
     monkeypatch.setattr(ports, "run", panel.run)
-    monkeypatch.setattr(ports, "ends_in_panel", ends_in_panel)
+    monkeypatch.setattr(ports, "list_panel_ends", list_panel_ends)
     panel.present.add("a")
-    first = threading.Thread(target=ports.apply, args=([port("a", "b")],))
+    first = threading.Thread(target=ports.apply, args=([build_port("a", "b")],))
     first.start()
-    assert looked.wait(5)
+    assert listed.wait(5)
     panel.present.add("b")
-    ports.apply([port("b", "a")])
+    ports.apply([build_port("b", "a")])
     other_is_done.set()
     first.join()
     assert panel.up == {"a": True, "b": True}

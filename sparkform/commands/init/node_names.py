@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sparkform.config.kinds import LABEL
+from sparkform.config.values import DNS_LABEL
 
 
 def choose_node_names(hostnames: Sequence[str | None]) -> tuple[str, ...]:
@@ -15,7 +15,7 @@ def choose_node_names(hostnames: Sequence[str | None]) -> tuple[str, ...]:
     (('spark-a', 'spark-b'), ('spark-1', 'spark-2'))
     """
     names = [(hostname or "").partition(".")[0].lower() for hostname in hostnames]
-    fit = all(re.fullmatch(LABEL, name) for name in names)
+    fit = all(re.fullmatch(DNS_LABEL, name) for name in names)
     if fit and len(set(names)) == len(names):
         return tuple(names)
     return tuple(f"spark-{index + 1}" for index in range(len(names)))

@@ -10,6 +10,7 @@ import yaml
 
 from sparkform.commands.init.logins import NodeLogin
 from sparkform.commands.init.topology import DetectedTopology
+from sparkform.config.stack_file import MODELINE
 from sparkform.config.stack_yaml import read_yaml
 
 
@@ -32,6 +33,7 @@ def render_stack_file(
     """The whole file. The first node is the head, its user the rack's."""
     user = nodes[0].login.user
     lines = [
+        MODELINE,
         "# Written by `sparkform init` from what the nodes reported; yours to edit from now on.",
         "# Every key: docs/configuration.md.",
         "config:",

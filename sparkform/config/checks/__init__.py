@@ -1,4 +1,4 @@
-"""Checks across keys. Each takes a draft, so that an unreadable part silences only itself."""
+"""Checks across keys. Each takes a draft, so an unreadable part silences only itself."""
 
 from __future__ import annotations
 

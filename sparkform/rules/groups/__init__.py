@@ -1,1 +1,1 @@
-"""One module a rule group. A rule is a generator over what it may look at."""
+"""One module a rule group; a rule is a generator of violations."""

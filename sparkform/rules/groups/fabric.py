@@ -69,8 +69,10 @@ def check_address_pools(context: Context) -> Iterator[RuleOutcome]:
             for overlapping_network in _find_overlapping(IPv4Network(pool), report, ignored_names):
                 yield RuleFinding(
                     path=path,
-                    message=f"The cluster must have a pool of its own, and {pool} overlaps "
-                    f"{overlapping_network} of {node.name}.",
+                    message=(
+                        f"{pool} overlaps {overlapping_network} of {node.name}: packets leave "
+                        "through the wrong interface."
+                    ),
                     remedy=f"{path.rpartition('.')[2]}: a private network that no node has",
                 )
 
@@ -135,8 +137,10 @@ def check_twin_subnets(context: Context) -> Iterator[RuleOutcome]:
             ):
                 yield RuleFinding(
                     path=f"cluster.nodes[{node.position}].interfaces",
-                    message="The cluster must have each fabric interface of a node in a subnet of "
-                    f"its own, and {name} and {other_name} of {node.name} share one.",
+                    message=(
+                        f"{name} and {other_name} of {node.name} are in one subnet: NCCL's answers "
+                        "leave through the wrong one."
+                    ),
                     remedy=f"# take the address off {other_name}: sudo rm its file in /etc/netplan",
                 )
 
@@ -167,8 +171,7 @@ def _check_declared_interfaces(context: Context) -> Iterator[RuleOutcome]:
             if name not in interfaces or not interfaces[name].carrier:
                 yield RuleFinding(
                     path=path,
-                    message=f"The cluster must use interfaces that are up, and {name} of "
-                    f"{node.name} is not.",
+                    message=f"{name} of {node.name} is missing or has no link.",
                     remedy="# take interfaces out of the node",
                 )
         yield from _check_mtu(context, node, interfaces)
@@ -189,8 +192,10 @@ def _check_mtu(
     if small_names:
         yield RuleFinding(
             path="cluster.fabric.mtu",
-            message="The cluster must measure with larger packets, as the MTU of "
-            f"{', '.join(small_names)} of {node.name} is below {JUMBO_MTU}.",
+            message=(
+                f"The MTU of {', '.join(small_names)} of {node.name} is below {JUMBO_MTU}: "
+                "RoCE packets stay small."
+            ),
             remedy="fabric: {mtu: 9000}  # if the switch passes 9216",
             severity=ADVISORY,
         )
@@ -225,8 +230,10 @@ def check_swarm_network(context: Context) -> Iterator[RuleOutcome]:
         if management_address is not None and str(management_address.ip) in on_fabric:
             yield RuleFinding(
                 path=f"cluster.nodes[{node.position}].managementAddress",
-                message="The cluster must form its Swarm over the management network, and "
-                f"{management_address.ip} of {node.name} is an address of its QSFP ports.",
+                message=(
+                    f"Swarm would use {management_address.ip} of {node.name}, an address of its "
+                    "QSFP ports, and breaks when the fabric changes."
+                ),
                 remedy="managementAddress: the address of enP7s7",
             )
 

@@ -24,8 +24,7 @@ def check_kernel(context: Context) -> Iterator[RuleOutcome]:
         elif host.kernel.startswith(BAD_KERNELS):
             yield RuleFinding(
                 path=path,
-                message=f"The cluster must run another kernel than {host.kernel} on {node.name}, "
-                "with which RDMA cannot register memory.",
+                message=f"RDMA cannot register memory with kernel {host.kernel} of {node.name}.",
                 remedy="# sudo apt-get install linux-image-6.17.0-1031-nvidia",
             )
 
@@ -43,12 +42,14 @@ def check_remove_ipc(service: ServiceView) -> Iterator[RuleOutcome]:
         facts = report.facts if report else None
         if facts is None or facts.logind is None or facts.login is None:
             reason = f"logind's settings on {node.name} are not known"
-            yield RuleSkip(path=service.path("runtime"), reason=reason)
+            yield RuleSkip(path=service.get_path("runtime"), reason=reason)
         elif facts.logind.remove_ipc and not facts.login.linger:
             yield RuleFinding(
-                path=service.path("runtime"),
-                message=f"The service must outlive logins on {node.name}, where RemoveIPC "
-                f"destroys the semaphores of {facts.login.user}.",
+                path=service.get_path("runtime"),
+                message=(
+                    f"The last logout of {facts.login.user} on {node.name} destroys the "
+                    "engine's semaphores: RemoveIPC is on and the user does not linger."
+                ),
                 remedy=f"# sudo loginctl enable-linger {facts.login.user}",
             )
 

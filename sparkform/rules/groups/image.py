@@ -25,9 +25,13 @@ def check_image_pinned(service: ServiceView) -> Iterator[RuleOutcome]:
         return
     is_floating = image.is_floating
     yield RuleFinding(
-        path=service.path("image"),
-        message="The service must name its image by digest, as "
-        + ("this tag means other bytes each day." if is_floating else "tags can be pushed again."),
+        path=service.get_path("image"),
+        message=(
+            f"{image.tagged} is a moving tag: nodes can run different images."
+            if is_floating
+            else f"{image.tagged} has no digest: the tag can be pushed again, and nodes can "
+            "run different images."
+        ),
         remedy=f"image: {image.tagged}@sha256:…  # docker buildx imagetools inspect {image.tagged}",
         severity=MANDATORY if is_floating else ADVISORY,
     )
@@ -40,13 +44,13 @@ def check_image_architecture(service: ServiceView) -> Iterator[RuleOutcome]:
     arm64 = service.find_image_figure("arm64")
     if arm64 is False or OTHER_ARCHITECTURE.search(service.image.tag or ""):
         yield RuleFinding(
-            path=service.path("image"),
-            message="The service must use an image for linux/arm64, which this one is not.",
+            path=service.get_path("image"),
+            message="The image is not built for linux/arm64 and does not start on a Spark.",
             remedy="image: a tag for several architectures or for aarch64",
         )
     elif arm64 is None:
         reason = f"the catalogue does not know {service.image.tagged}"
-        yield RuleSkip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.get_path("image"), reason=reason)
 
 
 def check_moving_scripts(service: ServiceView) -> Iterator[RuleOutcome]:
@@ -56,15 +60,17 @@ def check_moving_scripts(service: ServiceView) -> Iterator[RuleOutcome]:
     """
     texts = [(setting.path, str(setting.value)) for setting in service.variables.values()]
     texts += [
-        (service.path(f"extraArgs[{position}]"), argument)
+        (service.get_path(f"extraArgs[{position}]"), argument)
         for position, argument in enumerate(service.block.extra_args)
     ]
     for path, text in texts:
         if MOVING_SCRIPT.search(text):
             yield RuleFinding(
                 path=path,
-                message="The service must not fetch a script from a branch at its start, as the "
-                "branch changes and the node may have no internet.",
+                message=(
+                    "A script is fetched from a branch at start: it fails without internet, "
+                    "and the branch can change."
+                ),
                 remedy="# bake the script into the image",
             )
 

@@ -26,13 +26,15 @@ def check_context_length(service: ServiceView) -> Iterator[RuleOutcome]:
     model_context = model_context or service.block.model_facts.max_position
     if model_context is None:
         yield RuleSkip(
-            path=service.path("maxSeqLen"), reason="the model's longest context is unknown"
+            path=service.get_path("maxSeqLen"), reason="the model's longest context is unknown"
         )
     elif context > model_context:
         yield RuleFinding(
             path=service.settings.get_path("max_seq_len"),
-            message=f"The service must not promise {context} tokens of context, as the model was "
-            f"made for {model_context}.",
+            message=(
+                f"A context of {context} tokens exceeds the {model_context} that the model "
+                "was trained for."
+            ),
             remedy=f"maxSeqLen: {model_context}",
         )
 
@@ -49,15 +51,14 @@ def check_empty_values(service: ServiceView) -> Iterator[RuleOutcome]:
     for position, argument in enumerate(service.block.extra_args):
         if not argument.strip() or argument.rstrip().endswith("="):
             yield _build_empty_finding(
-                service.path(f"extraArgs[{position}]"), argument or "an argument"
+                service.get_path(f"extraArgs[{position}]"), argument or "an argument"
             )
 
 
 def _build_empty_finding(path: str, name: str) -> RuleFinding:
     return RuleFinding(
         path=path,
-        message=f"The service must give {name} a value or leave it out, as engines do not take "
-        "empty for absent.",
+        message=f"{name} is empty, and engines do not treat an empty value as absent.",
         remedy="# take it out",
     )
 
@@ -76,8 +77,7 @@ def check_unseen_settings(service: ServiceView) -> Iterator[RuleOutcome]:
     for path in paths + ([file.path] if file else []):
         yield RuleFinding(
             path=path,
-            message="The service must say its settings in the stack file, as no rule sees what "
-            "this file holds.",
+            message="No rule checks the settings in this file.",
             remedy="# give the file's settings as keys, extraArgs or environment",
         )
 

@@ -97,14 +97,13 @@ def check_memory_fit(service: ServiceView) -> Iterator[RuleOutcome]:
         fit = fit_on(service, node)
         if fit is None:
             reason = "neither catalogue nor modelFacts.parameters tell its size"
-            yield RuleSkip(path=service.path("model"), reason=reason)
+            yield RuleSkip(path=service.get_path("model"), reason=reason)
             return
         if not fit.fits and fit.reason not in reasons:
             reasons.add(fit.reason)
             yield RuleFinding(
                 path=service.settings.get_path("max_seq_len"),
-                message="The service must fit into the memory of its nodes, and on "
-                f"{node.name} {fit.reason}.",
+                message=f"The model does not fit into the memory of {node.name}: {fit.reason}.",
                 remedy=f"maxSeqLen: {fit.max_context}"
                 if fit.max_context
                 else "model: the handle of a smaller or more quantised checkpoint, or more nodes",
@@ -121,14 +120,16 @@ def check_container_overhead(service: ServiceView) -> Iterator[RuleOutcome]:
         return
     fit = fit_on(service, service.nodes[0])
     if fit is None:
-        yield RuleSkip(path=service.path("model"), reason="the model's size is not known")
+        yield RuleSkip(path=service.get_path("model"), reason="the model's size is not known")
         return
     risk = _get_memory(service, service.nodes[0]).container_risk_gib
     if fit.fits and fit.free_gib < risk:
         yield RuleFinding(
-            path=service.path("runtime"),
-            message=f"The service must have more than {fit.free_gib:.1f} GiB a node for its "
-            f"cache or run natively, as containers were seen to leave {risk:g} GiB less.",
+            path=service.get_path("runtime"),
+            message=(
+                f"{fit.free_gib:.1f} GiB a node is left for the cache, and containers were "
+                f"seen to leave {risk:g} GiB less than native engines."
+            ),
             remedy="runtime: native",
         )
 
@@ -152,10 +153,12 @@ def check_declared_weights(service: ServiceView) -> Iterator[RuleOutcome]:
     if declared < MIN_DECLARED_SHARE * catalogue_parameters * catalogue_bits / 8:
         key = "parameters" if facts.parameters else "weightBits"
         yield RuleFinding(
-            path=service.path(f"modelFacts.{key}"),
-            message=f"The service must not count on {declared / 1e9:.0f} GB of weights, as the "
-            f"catalogue's figures for this model come to "
-            f"{catalogue_parameters * catalogue_bits / 8e9:.0f} GB.",
+            path=service.get_path(f"modelFacts.{key}"),
+            message=(
+                f"modelFacts come to {declared / 1e9:.0f} GB of weights; the catalogue's "
+                "figures for this model come to "
+                f"{catalogue_parameters * catalogue_bits / 8e9:.0f} GB."
+            ),
             remedy="# take modelFacts out",
         )
 
@@ -191,9 +194,10 @@ def check_shared_memory(context: Context) -> Iterator[RuleOutcome]:
             claim_list = ", ".join(f"{service.name} {claim:.1f}" for service, claim in claims)
             yield RuleFinding(
                 path=services[-1].settings.get_path("memory_fraction"),
-                message=f"The service must share {node.name} with others, whose claims "
-                f"({claim_list} "
-                f"GiB) are more than {MAX_SHARED_CLAIM:.0%} of its {total:.1f} GiB.",
+                message=(
+                    f"The services on {node.name} claim more than {MAX_SHARED_CLAIM:.0%} of its "
+                    f"{total:.1f} GiB: {claim_list} GiB."
+                ),
                 remedy="nodes: [another node]  # or smaller shares",
             )
 

@@ -20,7 +20,7 @@ def check_model_staged(service: ServiceView) -> Iterator[RuleOutcome]:
     path = next((one.path for one in offline if one.is_on), None)
     if path is None and not is_local:
         return
-    path = path or service.path("modelPath")
+    path = path or service.get_path("modelPath")
     for node in service.nodes:
         report = service.context.find_report(node.name)
         models = report.facts.models if report else None
@@ -34,8 +34,10 @@ def check_model_staged(service: ServiceView) -> Iterator[RuleOutcome]:
         ):
             yield RuleFinding(
                 path=path,
-                message=f"The service must find its model on {node.name}, where it may not "
-                "download and the model is not complete.",
+                message=(
+                    f"The model is not complete on {node.name}, and the service does not "
+                    "download it."
+                ),
                 remedy=f"models: [{service.block.model}]  # under cluster first, or take "
                 f"{OFFLINE[0]} out of environment",
             )
@@ -45,16 +47,16 @@ def check_gated_token(service: ServiceView) -> Iterator[RuleOutcome]:
     """A gated repository answers only to a token of somebody who accepted its licence."""
     if service.block.model is None:
         return
-    gated = service.context.catalogue.gated(service.block)
+    gated = service.context.catalogue.needs_token(service.block)
     if gated is None:
         reason = "the catalogue does not know whether its weights need a token"
-        yield RuleSkip(path=service.path("model"), reason=reason)
+        yield RuleSkip(path=service.get_path("model"), reason=reason)
     elif gated and service.context.secrets is None:
-        yield RuleSkip(path=service.path("model"), reason="the stack's secrets are not known")
+        yield RuleSkip(path=service.get_path("model"), reason="the stack's secrets are not known")
     elif gated and "hfToken" not in (service.context.secrets or ()):
         yield RuleFinding(
-            path=service.path("model"),
-            message="The service must have a Hugging Face token for this gated model.",
+            path=service.get_path("model"),
+            message="The model is gated, and the stack has no Hugging Face token.",
             remedy="# run `pulumi config set --secret sparkform:hfToken`",
         )
 

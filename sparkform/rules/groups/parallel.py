@@ -24,9 +24,11 @@ def check_world_size(service: ServiceView) -> Iterator[RuleOutcome]:
     if product != len(service.nodes):
         yield RuleFinding(
             path=service.settings.get_path("tensor_parallel"),
-            message="The service must have one rank on each of its nodes, and "
-            f"{ranks['tensor_parallel']} x {ranks['pipeline_parallel']} x "
-            f"{ranks['data_parallel']} ranks on {len(service.nodes)} is another number.",
+            message=(
+                f"{ranks['tensor_parallel']} x {ranks['pipeline_parallel']} x "
+                f"{ranks['data_parallel']} ranks do not match {len(service.nodes)} nodes: "
+                "each node runs one rank."
+            ),
             remedy=f"nodes: [{', '.join(node.name for node in service.nodes[:product])}]"
             if product < len(service.nodes)
             else f"tensorParallel: {len(service.nodes)}",
@@ -46,7 +48,7 @@ def check_tensor_heads(service: ServiceView) -> Iterator[RuleOutcome]:
         return
     facts = service.block.model_facts
     if service.shape is None or (_is_estimated(service) and facts.heads is None):
-        yield RuleSkip(path=service.path("model"), reason="the model's heads are not known")
+        yield RuleSkip(path=service.get_path("model"), reason="the model's heads are not known")
         return
     if not allows_tensor_parallel(service.shape, ranks):
         valid = [
@@ -56,8 +58,10 @@ def check_tensor_heads(service: ServiceView) -> Iterator[RuleOutcome]:
         ]
         yield RuleFinding(
             path=service.settings.get_path("tensor_parallel"),
-            message=f"The service must cut the model's heads into equal parts, which {ranks} ranks "
-            f"do not; {', '.join(map(str, valid))} would.",
+            message=(
+                f"The model's heads cannot be split over {ranks} ranks; "
+                f"{', '.join(map(str, valid))} are possible."
+            ),
             remedy=f"tensorParallel: "
             f"{max((candidate for candidate in valid if candidate < ranks), default=1)}"
             if ranks != 3
@@ -77,7 +81,7 @@ def check_pipeline_layers(service: ServiceView) -> Iterator[RuleOutcome]:
     if stages == 1:
         return
     if service.shape is None or (_is_estimated(service) and not service.block.model_facts.layers):
-        yield RuleSkip(path=service.path("model"), reason="the model's layers are not known")
+        yield RuleSkip(path=service.get_path("model"), reason="the model's layers are not known")
         return
     layers = len(service.shape.blocks)
     if layers % stages == 0:
@@ -85,8 +89,12 @@ def check_pipeline_layers(service: ServiceView) -> Iterator[RuleOutcome]:
     is_empty = layers < stages
     yield RuleFinding(
         path=service.settings.get_path("pipeline_parallel"),
-        message=f"The service must cut {layers} layers into {stages} stages "
-        + ("of at least one layer each." if is_empty else "of equal length to lose no time."),
+        message=(
+            f"{layers} layers cannot fill {stages} pipeline stages."
+            if is_empty
+            else f"{layers} layers do not divide into {stages} equal pipeline stages: all "
+            "wait for the longest."
+        ),
         remedy="pipelineParallel: 1" if is_empty else "pipelineParallel: 2  # or accept it",
         severity=MANDATORY if is_empty else ADVISORY,
     )
@@ -100,8 +108,10 @@ def check_ring_tensor(service: ServiceView) -> Iterator[RuleOutcome]:
     if service.context.topology == "ring" and service.count_ranks("tensor_parallel") == 3:
         yield RuleFinding(
             path=service.settings.get_path("tensor_parallel"),
-            message="The service must not split layers over a ring of three, as the heads of no "
-            "known model divide by three.",
+            message=(
+                "Tensor parallelism over a ring of three fails at start: the heads of no "
+                "known model divide by three."
+            ),
             remedy=PADDING,
         )
 
@@ -112,8 +122,10 @@ def check_draft_with_pipeline(service: ServiceView) -> Iterator[RuleOutcome]:
     if speculation is not None and service.count_ranks("pipeline_parallel") > 1:
         yield RuleFinding(
             path=speculation.path,
-            message="The service must not speculate with pipeline parallelism, which draft models "
-            "do not support.",
+            message=(
+                "Draft models do not support pipeline parallelism: the start fails with "
+                "NotImplementedError."
+            ),
             remedy="tensorParallel: 2  # with pipelineParallel: 1, or no speculative block",
         )
 
@@ -130,8 +142,10 @@ def check_405b_on_two_nodes(service: ServiceView) -> Iterator[RuleOutcome]:
     if context is None or context > MAX_CONTEXT_OF_405B or requests != 1:
         yield RuleFinding(
             path=service.settings.get_path("max_seq_len"),
-            message="The service must run a 405B model on two nodes with at most "
-            f"{MAX_CONTEXT_OF_405B} tokens and one request, as its weights fill both.",
+            message=(
+                f"A 405B model fills two nodes with its weights: only {MAX_CONTEXT_OF_405B} "
+                "tokens and one request fit."
+            ),
             remedy=f"maxSeqLen: {MAX_CONTEXT_OF_405B}  # and maxBatchSize: 1, or three nodes",
         )
 

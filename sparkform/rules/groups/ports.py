@@ -40,8 +40,7 @@ def check_port_clashes(context: Context) -> Iterator[RuleOutcome]:
             if api in inner_ports:
                 yield RuleFinding(
                     path=service.settings.get_path("port"),
-                    message=f"The service must have a port of its own, and {api} is "
-                    f"{inner_ports[api]} of {other_service.name}.",
+                    message=f"Port {api} is taken by {inner_ports[api]} of {other_service.name}.",
                     remedy="port: 8000",
                 )
         for other_service in services[:position]:
@@ -54,9 +53,11 @@ def check_port_clashes(context: Context) -> Iterator[RuleOutcome]:
             if shared_ports:
                 yield RuleFinding(
                     path=service.settings.get_path("master_port"),
-                    message=f"The service must not open port {shared_ports[0]} on nodes where "
-                    f"{other_service.name} has it for "
-                    f"{list_inner_ports(other_service)[shared_ports[0]]}.",
+                    message=(
+                        f"Port {shared_ports[0]} is taken by "
+                        f"{list_inner_ports(other_service)[shared_ports[0]]} of "
+                        f"{other_service.name}."
+                    ),
                     remedy='extraArgs: ["--master-port", "29502"]',
                 )
 

@@ -44,9 +44,10 @@ def check_reasoning_parser(service: ServiceView) -> Iterator[RuleOutcome]:
     if parser is None or is_given or THINKING_OFF.search(" ".join(declared.extra_args)):
         return
     yield RuleFinding(
-        path=service.path("reasoningParser"),
-        message="The service must name the parser of its model's thoughts, or they stand in the "
-        "answer with their tags.",
+        path=service.get_path("reasoningParser"),
+        message=(
+            "The model's thoughts and their tags appear in the answer: no reasoning parser is set."
+        ),
         remedy=f"reasoningParser: {parser}",
     )
 

@@ -23,7 +23,7 @@ class ReportedFailure:
 
     id: str
     engine: str
-    must: str
+    message: str
     remedy: str
     source: str
     images: Sequence[str] = ("*",)
@@ -52,7 +52,7 @@ def check_known_failures(service: ServiceView) -> Iterator[RuleOutcome]:
         if report.engine == service.block.engine and _matches_service(report, service):
             yield RuleFinding(
                 path=_find_path(report, service),
-                message=f"The service must {report.must}.",
+                message=report.message,
                 remedy=report.remedy,
                 evidence=report.source,
             )
@@ -95,7 +95,7 @@ def _find_path(report: ReportedFailure, service: ServiceView) -> str:
         return service.variables[name].path
     for name in (*report.settings, *report.above):
         return service.settings.get_path(name)
-    return service.path("image")
+    return service.get_path("image")
 
 
 SERVICE_RULES = {"known-failure": check_known_failures}

@@ -14,7 +14,7 @@ FABRIC_INTERFACES = 4
 FABRIC_PREFIXES = ("enp1s0f", "enP2p1s0f")
 
 
-def environment(service: ServiceView) -> Iterator[RuleOutcome]:
+def check_ring_environment(service: ServiceView) -> Iterator[RuleOutcome]:
     """On a ring no subnet is common to all, so that NCCL must route by subnet on all four devices.
 
     NCCL_IB_SUBNET_AWARE_ROUTING=1 (NCCL 2.30 or newer), NCCL_NET_PLUGIN=none, all four devices, and
@@ -48,8 +48,10 @@ def environment(service: ServiceView) -> Iterator[RuleOutcome]:
 def _build_routing_finding(path: str, remedy: str) -> RuleFinding:
     return RuleFinding(
         path=path,
-        message="The service must let NCCL route over all four devices of a ring and meet over the "
-        "management network, which this prevents.",
+        message=(
+            "NCCL cannot route over the ring with this setting: it needs all four "
+            "devices, and a bootstrap over the management network."
+        ),
         remedy=remedy,
     )
 
@@ -59,8 +61,7 @@ def _check_merged_devices(service: ServiceView) -> Iterator[RuleOutcome]:
     if setting is not None and setting.text != "0":
         yield RuleFinding(
             path=setting.path,
-            message="The service must measure what merged devices do on a ring, as sources "
-            "disagree.",
+            message="Merged devices on a ring are unproven: sources disagree.",
             remedy='environment: {NCCL_IB_MERGE_NICS: "0"}',
             severity=ADVISORY,
         )
@@ -72,13 +73,13 @@ def _check_nccl_version(service: ServiceView) -> Iterator[RuleOutcome]:
     version = service.find_image_figure("nccl_version")
     if version is None:
         reason = f"the catalogue does not know which NCCL {service.image.tagged} has"
-        yield RuleSkip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.get_path("image"), reason=reason)
         return
     parts = tuple(int(part) for part in str(version).split(".")[:2])
     if parts < MIN_NCCL:
         yield RuleFinding(
-            path=service.path("image"),
-            message=f"The service must bring NCCL 2.30 or newer on a ring, and has {version}.",
+            path=service.get_path("image"),
+            message=f"The image has NCCL {version}, and a ring needs NCCL 2.30 or newer.",
             remedy="image: one with NCCL 2.30.7",
         )
 
@@ -109,12 +110,14 @@ def check_ring_cabling(context: Context) -> Iterator[RuleOutcome]:
             )
             yield RuleFinding(
                 path=path,
-                message="The cluster must be cabled as a ring, and on "
-                f"{node.name} there is no link at {' and '.join(unlinked) or 'its QSFP ports'}.",
+                message=(
+                    f"{node.name} has no link at {' and '.join(unlinked) or 'its QSFP ports'}: "
+                    "a ring needs both ports."
+                ),
                 remedy="# cable port 0 of each Spark to port 1 of the next, or fabric: "
                 "{topology: switch}",
             )
 
 
-SERVICE_RULES = {"ring-env": environment}
+SERVICE_RULES = {"ring-env": check_ring_environment}
 RACK_RULES = {"ring-cabling": check_ring_cabling}

@@ -35,8 +35,10 @@ def check_restart_policy(service: ServiceView) -> Iterator[RuleOutcome]:
         if policy.strip().lower() in ENDLESS_POLICIES:
             yield RuleFinding(
                 path=path,
-                message="The service must not restart without an end, as each failed start leaks "
-                "memory until the node stops answering.",
+                message=(
+                    "Restarts have no limit: each failed start leaks memory until the node "
+                    "stops answering."
+                ),
                 remedy="# take the restart policy out",
             )
 
@@ -50,8 +52,9 @@ def check_bind_address(service: ServiceView) -> Iterator[RuleOutcome]:
     if host is not None and host.text.startswith(LOOPBACK):
         yield RuleFinding(
             path=host.path,
-            message="The service must listen where its users and its readiness check are, which is "
-            "not its own node's loopback address.",
+            message=(
+                "The API listens on loopback only: clients and the readiness check cannot reach it."
+            ),
             remedy="bind: 0.0.0.0",
         )
 
@@ -75,8 +78,7 @@ def check_liveness_probe(service: ServiceView) -> Iterator[RuleOutcome]:
         if "/health" in value:
             yield RuleFinding(
                 path=path,
-                message="The service must be probed by a completion, as /health stays at 200 "
-                "while the engine hangs.",
+                message="/health answers 200 while the engine hangs: the probe does not notice.",
                 remedy="# take the probe out; `sparkform doctor` asks for one token",
             )
 

@@ -38,8 +38,8 @@ def check_plain_secrets(service: ServiceView) -> Iterator[RuleOutcome]:
     reported_positions: set[int] = set()
     for argument in service.settings.arguments:
         is_secret = argument.option in SECRET_OPTIONS or TOKEN.search(argument.value or "")
-        if is_secret and argument.at not in reported_positions:
-            reported_positions.add(argument.at)
+        if is_secret and argument.position not in reported_positions:
+            reported_positions.add(argument.position)
             yield _build_secret_finding(
                 service.settings.get_argument_path(argument), argument.option
             )
@@ -50,8 +50,7 @@ def _build_secret_finding(path: str, name: str) -> RuleFinding:
     key = next((key for part, key in SECRET_KEYS_BY_NAME.items() if part in folded), "hfToken")
     return RuleFinding(
         path=path,
-        message="The service must get its secrets from the stack's secret keys, as this is stored "
-        "and shown in plain.",
+        message="The secret is stored and shown in plain text here.",
         remedy=f"# run `pulumi config set --secret sparkform:{key}` and take it out here",
     )
 

@@ -10,7 +10,7 @@ from sparkform.rules.outcome import RuleFinding, RuleOutcome, RuleSkip
 MIN_TOOLKIT = (1, 19)
 
 
-def toolkit(service: ServiceView) -> Iterator[RuleOutcome]:
+def check_toolkit_version(service: ServiceView) -> Iterator[RuleOutcome]:
     """NVIDIA's container toolkit ignores Swarm's GPU below 1.19 in its default mode.
 
     `swarm-resource` has no effect with just-in-time CDI, which became the default; the service
@@ -23,12 +23,14 @@ def toolkit(service: ServiceView) -> Iterator[RuleOutcome]:
         installed = report.facts.container_toolkit if report else None
         if installed is None:
             reason = f"the container toolkit of {node.name} is not known"
-            yield RuleSkip(path=service.path("runtime"), reason=reason)
+            yield RuleSkip(path=service.get_path("runtime"), reason=reason)
         elif _parse_version(installed.version) < MIN_TOOLKIT:
             yield RuleFinding(
-                path=service.path("runtime"),
-                message="The service must have NVIDIA's container toolkit 1.19 or newer for Swarm, "
-                f"and {node.name} has {installed.version}, which gives it no GPU.",
+                path=service.get_path("runtime"),
+                message=(
+                    f"NVIDIA Container Toolkit {installed.version} of {node.name} gives a Swarm "
+                    "service no GPU; 1.19 or newer is needed."
+                ),
                 remedy="runtime: container  # or sudo apt-get install nvidia-container-toolkit",
             )
 
@@ -47,14 +49,13 @@ def check_swarm_rdma(service: ServiceView) -> Iterator[RuleOutcome]:
     """
     if service.block.runtime == "swarm" and service.spans_nodes:
         yield RuleFinding(
-            path=service.path("runtime"),
-            message="The service must prove its RoCE under Swarm by `sparkform prove`, as nobody "
-            "has reported it to work.",
+            path=service.get_path("runtime"),
+            message="RoCE from a Swarm service is unproven on Sparks.",
             remedy="runtime: container",
         )
 
 
-def devices(service: ServiceView) -> Iterator[RuleOutcome]:
+def check_rdma_devices(service: ServiceView) -> Iterator[RuleOutcome]:
     """Ranks on several nodes need /dev/infiniband and locked memory in their containers.
 
     In Swarm the nvidia runtime gives them to a service with NVIDIA_MOFED=enabled, which the launch
@@ -65,15 +66,17 @@ def devices(service: ServiceView) -> Iterator[RuleOutcome]:
         if mofed is not None and mofed.text != "enabled":
             yield RuleFinding(
                 path=mofed.path,
-                message="The service must get the RDMA devices, which this keeps from it.",
+                message="NVIDIA_MOFED keeps the RDMA devices from the service.",
                 remedy="# take NVIDIA_MOFED out of environment",
             )
         visible_devices = service.variables.get("NVIDIA_VISIBLE_DEVICES")
         if visible_devices is not None and visible_devices.text in ("void", "none"):
             yield RuleFinding(
                 path=visible_devices.path,
-                message="The service must run under the nvidia runtime, which this switches off, "
-                "and with it the RDMA devices.",
+                message=(
+                    "NVIDIA_VISIBLE_DEVICES switches the nvidia runtime off, and with it the "
+                    "RDMA devices."
+                ),
                 remedy="# take NVIDIA_VISIBLE_DEVICES out of environment",
             )
 
@@ -85,16 +88,15 @@ def check_swarm_shared_memory(service: ServiceView) -> Iterator[RuleOutcome]:
     """
     if service.block.runtime == "swarm" and service.block.engine == "vllm":
         yield RuleFinding(
-            path=service.path("runtime"),
-            message="The service must be watched for a lack of shared memory, which Swarm cannot "
-            "raise for vLLM.",
+            path=service.get_path("runtime"),
+            message="vLLM can run out of shared memory in Swarm, which cannot raise it.",
             remedy="runtime: container",
         )
 
 
 SERVICE_RULES = {
-    "swarm-toolkit": toolkit,
+    "swarm-toolkit": check_toolkit_version,
     "swarm-rdma-unproven": check_swarm_rdma,
-    "docker-rdma": devices,
+    "docker-rdma": check_rdma_devices,
     "docker-shm": check_swarm_shared_memory,
 }

@@ -48,8 +48,7 @@ def check_graphs_with_auto(service: ServiceView) -> Iterator[RuleOutcome]:
     if service.spans_nodes and has_graphs(service) and _get_strategy(service) == "AUTO":
         yield RuleFinding(
             path=service.settings.get_path("all_reduce"),
-            message="The service must not combine CUDA graphs with allReduce AUTO on several "
-            "nodes, as ranks then hang or answer wrongly under graph capture.",
+            message="CUDA graphs with allReduce AUTO hang or corrupt results on several nodes.",
             remedy="allReduce: NCCL",
         )
 
@@ -60,8 +59,9 @@ def check_allreduce_name(service: ServiceView) -> Iterator[RuleOutcome]:
         if setting.text.upper() not in STRATEGIES:
             yield RuleFinding(
                 path=setting.path,
-                message="The service must name an all-reduce strategy that TensorRT-LLM has: "
-                f"{', '.join(STRATEGIES)}.",
+                message=(
+                    f"TensorRT-LLM has no such all-reduce strategy; it has {', '.join(STRATEGIES)}."
+                ),
                 remedy="allReduce: NCCL",
             )
 
@@ -78,8 +78,11 @@ def check_allreduce_between_nodes(service: ServiceView) -> Iterator[RuleOutcome]
     is_fatal = strategy in NVLINK_STRATEGIES
     yield RuleFinding(
         path=service.settings.get_path("all_reduce"),
-        message=f"The service must not use allReduce {strategy} between nodes, "
-        + ("which needs NVLink." if is_fatal else "which nobody has reported to work there."),
+        message=(
+            f"allReduce {strategy} needs NVLink, which does not connect Sparks."
+            if is_fatal
+            else f"allReduce {strategy} is unproven between Sparks."
+        ),
         remedy="allReduce: NCCL",
         severity=MANDATORY if is_fatal else ADVISORY,
     )
@@ -103,8 +106,7 @@ def check_graphs_off(service: ServiceView) -> Iterator[RuleOutcome]:
     if paths and has_graphs(service):
         yield RuleFinding(
             path=paths[0],
-            message="The service must switch CUDA graphs off by cudaGraph, as TensorRT-LLM does "
-            "not read this and would record them.",
+            message="TensorRT-LLM does not read this setting and records CUDA graphs.",
             remedy="cudaGraph: false",
         )
 
@@ -120,10 +122,11 @@ def check_graph_batch_size(service: ServiceView) -> Iterator[RuleOutcome]:
     limit = service.settings.get_integer("max_batch_size")
     if graph_batch_size is not None and limit is not None and graph_batch_size > limit:
         yield RuleFinding(
-            path=service.path("cudaGraph.maxBatchSize"),
-            message=f"The service must not record CUDA graphs for {graph_batch_size} requests "
-            f"at once, as "
-            f"maxBatchSize allows {limit}.",
+            path=service.get_path("cudaGraph.maxBatchSize"),
+            message=(
+                f"CUDA graphs for {graph_batch_size} requests exceed maxBatchSize {limit}: "
+                "the engine refuses to start."
+            ),
             remedy=f"cudaGraph: {{maxBatchSize: {limit}}}",
         )
 

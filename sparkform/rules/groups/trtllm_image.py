@@ -11,8 +11,8 @@ from sparkform.rules.outcome import ADVISORY, MANDATORY, RuleFinding, RuleOutcom
 FIRST_BAD, LAST_BAD = parse_version("1.3.0rc6"), parse_version("1.3.0rc18")
 FIRST_GPT_OSS = parse_version("1.2.0rc1")
 NEMOTRON_BAD_VERSIONS = {
-    parse_version("1.3.0rc15"): "1.3.0rc15 hangs while it loads it",
-    parse_version("1.2.0rc6"): "1.2.0rc6 locks the kernel up while it maps it",
+    parse_version("1.3.0rc15"): "1.3.0rc15 hangs while it loads Nemotron-3-Super",
+    parse_version("1.2.0rc6"): "1.2.0rc6 locks the kernel up while it maps Nemotron-3-Super",
 }
 RC20, RC24 = parse_version("1.3.0rc20"), parse_version("1.3.0rc24")
 GOOD_IMAGE = "image: nvcr.io/nvidia/tensorrt-llm/release:1.2.1"
@@ -22,7 +22,7 @@ LOW_PRECISION_BITS = 8.5
 def _skip_unversioned(service: ServiceView) -> Iterator[RuleSkip]:
     if service.image is not None and service.version is None:
         reason = "the image's tag does not tell TensorRT-LLM's version"
-        yield RuleSkip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.get_path("image"), reason=reason)
 
 
 def check_multinode_image(service: ServiceView) -> Iterator[RuleOutcome]:
@@ -42,12 +42,12 @@ def check_multinode_image(service: ServiceView) -> Iterator[RuleOutcome]:
     autotuner = service.settings.find("autotuner")
     is_tuned = autotuner is None or autotuner.is_on
     yield RuleFinding(
-        path=service.path("image"),
-        message="The service must not run on several nodes with TensorRT-LLM 1.3.0rc6 to rc18, "
-        + (
-            "whose autotuner crashes or hangs two Sparks at warm-up."
+        path=service.get_path("image"),
+        message=(
+            "TensorRT-LLM 1.3.0rc6 to rc18 crash or hang several Sparks in the autotuner's warm-up."
             if is_tuned
-            else "and that the autotuner is off makes it likely, not proven, to work."
+            else "TensorRT-LLM 1.3.0rc6 to rc18 are unproven on several Sparks, even with "
+            "the autotuner off."
         ),
         remedy=GOOD_IMAGE + ("" if is_tuned else " (or keep it, and watch the first start)"),
         severity=MANDATORY if is_tuned else ADVISORY,
@@ -61,9 +61,11 @@ def check_multinode_unproven(service: ServiceView) -> Iterator[RuleOutcome]:
     """
     if service.spans_nodes and service.version is not None and service.version > LAST_BAD:
         yield RuleFinding(
-            path=service.path("image"),
-            message="The service must be tried with care on several nodes with this image: its fix "
-            "for two Sparks is in the code, but no report of a success was found.",
+            path=service.get_path("image"),
+            message=(
+                "TensorRT-LLM's fix for several Sparks is unproven in this version: no "
+                "report of a success was found."
+            ),
             remedy=GOOD_IMAGE,
         )
 
@@ -75,9 +77,8 @@ def check_gpt_oss_image(service: ServiceView) -> Iterator[RuleOutcome]:
     yield from _skip_unversioned(service)
     if service.version is not None and service.version < FIRST_GPT_OSS:
         yield RuleFinding(
-            path=service.path("image"),
-            message="The service must use TensorRT-LLM 1.2.0rc1 or newer for gpt-oss, as older "
-            "ones have no kernels of it for GB10.",
+            path=service.get_path("image"),
+            message="TensorRT-LLM before 1.2.0rc1 has no kernels for gpt-oss on GB10.",
             remedy=GOOD_IMAGE,
         )
 
@@ -93,8 +94,8 @@ def check_nemotron_image(service: ServiceView) -> Iterator[RuleOutcome]:
     reason = NEMOTRON_BAD_VERSIONS.get(service.version) if service.version else None
     if reason:
         yield RuleFinding(
-            path=service.path("image"),
-            message=f"The service must load Nemotron-3-Super with another image, as {reason}.",
+            path=service.get_path("image"),
+            message=f"TensorRT-LLM {reason}.",
             remedy="image: nvcr.io/nvidia/tensorrt-llm/release:1.3.0rc13",
         )
 
@@ -103,9 +104,11 @@ def check_rc20_qwen3(service: ServiceView) -> Iterator[RuleOutcome]:
     """1.3.0rc20's release notes name Qwen3: its autotuner fails to set up a CUTLASS kernel."""
     if service.version == RC20 and "qwen3" in service.model:
         yield RuleFinding(
-            path=service.path("image"),
-            message="The service must not tune Qwen3 with 1.3.0rc20, whose release notes tell of a "
-            "failure in the autotuner's grouped GEMM.",
+            path=service.get_path("image"),
+            message=(
+                "TensorRT-LLM 1.3.0rc20 fails to tune Qwen3: its release notes name the "
+                "autotuner's grouped GEMM."
+            ),
             remedy="autotuner: false",
         )
 
@@ -119,14 +122,16 @@ def check_rc24_experts(service: ServiceView) -> Iterator[RuleOutcome]:
         return
     subject = service.subject
     if subject is None:
-        yield RuleSkip(path=service.path("model"), reason="the model's shape is not known")
+        yield RuleSkip(path=service.get_path("model"), reason="the model's shape is not known")
     elif subject.quantisation.get_bits("experts") <= LOW_PRECISION_BITS and any(
         block.feed_forward and block.feed_forward.experts for block in subject.shape.blocks
     ):
         yield RuleFinding(
-            path=service.path("image"),
-            message="The service must not run low-precision experts over several ranks with "
-            "1.3.0rc24, whose release notes tell of a loss of accuracy.",
+            path=service.get_path("image"),
+            message=(
+                "TensorRT-LLM 1.3.0rc24 loses accuracy with low-precision experts over "
+                "several ranks, as its release notes say."
+            ),
             remedy=GOOD_IMAGE,
         )
 

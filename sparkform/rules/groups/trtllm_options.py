@@ -85,8 +85,7 @@ def check_removed_backend(service: ServiceView) -> Iterator[RuleOutcome]:
     if service.settings.get_text("backend") in REMOVED_BACKENDS:
         yield RuleFinding(
             path=service.settings.get_path("backend"),
-            message="The service must use the PyTorch backend, as the TensorRT one fails on Spark "
-            "and is gone since 1.3.0rc21.",
+            message="The TensorRT backend fails on Spark and was removed in 1.3.0rc21.",
             remedy='extraArgs: ["--backend", "pytorch"]',
         )
 
@@ -96,8 +95,9 @@ def check_autodeploy(service: ServiceView) -> Iterator[RuleOutcome]:
     if service.settings.get_text("backend") == "_autodeploy":
         yield RuleFinding(
             path=service.settings.get_path("backend"),
-            message="The service must not use the AutoDeploy backend, which hangs with CUDA graphs "
-            "and is deprecated since 1.3.0rc21.",
+            message=(
+                "The AutoDeploy backend hangs with CUDA graphs and is deprecated since 1.3.0rc21."
+            ),
             remedy='extraArgs: ["--backend", "pytorch"]',
         )
 
@@ -123,7 +123,7 @@ def check_fake_knobs(service: ServiceView) -> Iterator[RuleOutcome]:
 def _build_fake_finding(path: str, name: str, remedy: str) -> RuleFinding:
     return RuleFinding(
         path=path,
-        message=f"The service must not rely on {name}, which trtllm-serve does not have.",
+        message=f"trtllm-serve has no {name}.",
         remedy=remedy,
     )
 
@@ -149,8 +149,10 @@ def check_known_options(service: ServiceView) -> Iterator[RuleOutcome]:
         elif service.version is not None and service.version < first_version:
             yield RuleFinding(
                 path=service.settings.get_argument_path(argument),
-                message=f"The service must not pass --{argument.option}, which came with a later "
-                "version of TensorRT-LLM than its image has.",
+                message=(
+                    f"--{argument.option} came with a later version of TensorRT-LLM than the "
+                    "image has: the start fails."
+                ),
                 remedy="image: nvcr.io/nvidia/tensorrt-llm/release:1.3.0rc13",
             )
 
@@ -162,8 +164,7 @@ def _build_unknown_finding(service: ServiceView, argument: Argument) -> RuleFind
     )
     return RuleFinding(
         path=service.settings.get_argument_path(argument),
-        message="The service must pass only options that trtllm-serve has, and "
-        f"--{argument.option} is none.",
+        message=f"trtllm-serve has no option --{argument.option}: the start fails.",
         remedy=remedy,
     )
 
@@ -180,17 +181,20 @@ def check_duplicate_settings(service: ServiceView) -> Iterator[RuleOutcome]:
             if argument.option in source.options and service.settings.is_declared(name):
                 yield RuleFinding(
                     path=service.settings.get_argument_path(argument),
-                    message=f"The service must not give {source.key} and --{argument.option} "
-                    f"both, as "
-                    "TensorRT-LLM's versions disagree which one counts.",
+                    message=(
+                        f"{source.key} and --{argument.option} set the same value, and "
+                        "TensorRT-LLM's versions disagree which one counts."
+                    ),
                     remedy=f"{source.key}: {argument.value}",
                 )
     for argument in service.settings.arguments:
         if argument.option in ENGINE_FILE_OPTIONS:
             yield RuleFinding(
                 path=service.settings.get_argument_path(argument),
-                message="The service must not bring an engine file of its own beside the one that "
-                "is written from its keys.",
+                message=(
+                    "A second engine file conflicts with the one that is written from the "
+                    "service's keys."
+                ),
                 remedy="maxBatchSize: 4  # and the other keys that the file holds",
             )
 
@@ -205,9 +209,11 @@ def check_launcher_arguments(service: ServiceView) -> Iterator[RuleOutcome]:
     for position, argument in enumerate(service.block.extra_args):
         if any(character in argument for character in " \t\"'{}"):
             yield RuleFinding(
-                path=service.path(f"extraArgs[{position}]"),
-                message="The service must pass arguments without blanks, quotes and JSON on "
-                "several nodes, as trtllm-llmapi-launch splits its command at blanks.",
+                path=service.get_path(f"extraArgs[{position}]"),
+                message=(
+                    "trtllm-llmapi-launch splits its command at blanks and drops quotes: this "
+                    "argument arrives in pieces."
+                ),
                 remedy='extraArgs: ["--option", "value"]',
             )
 

@@ -20,8 +20,7 @@ def check_moe_backend(service: ServiceView) -> Iterator[RuleOutcome]:
     if backend in UNSUPPORTED_MOE_BACKENDS or backend.startswith("megamoe"):
         yield RuleFinding(
             path=service.settings.get_path("moe_backend"),
-            message=f"The service must not use the expert kernels {backend.upper()}, which have no "
-            "code for GB10.",
+            message=f"The expert kernels {backend.upper()} have no code for GB10.",
             remedy="moeBackend: CUTLASS",
         )
 
@@ -32,8 +31,7 @@ def check_gpt_oss_attention(service: ServiceView) -> Iterator[RuleOutcome]:
     if backend == "flashinfer" and "gpt-oss" in service.model:
         yield RuleFinding(
             path=service.settings.get_path("attention_backend"),
-            message="The service must run gpt-oss with TRTLLM attention, as FLASHINFER fails with "
-            "it on SM120.",
+            message="gpt-oss with FLASHINFER attention fails on SM120.",
             remedy="attentionBackend: TRTLLM",
         )
 
@@ -44,8 +42,10 @@ def check_host_cache(service: ServiceView) -> Iterator[RuleOutcome]:
     if size is not None and (size.number or 0) > 0:
         yield RuleFinding(
             path=size.path,
-            message="The service must not offload its cache to host memory, which on a Spark is "
-            "the GPU's own memory.",
+            message=(
+                "Offloading the cache to host memory gains nothing: on a Spark it is the "
+                "GPU's own memory."
+            ),
             remedy="# take the option out of extraArgs",
         )
 
@@ -59,9 +59,8 @@ def check_max_num_tokens(service: ServiceView) -> Iterator[RuleOutcome]:
     limit = service.settings.get_integer("max_seq_len")
     if limit is None:
         yield RuleFinding(
-            path=service.path("maxSeqLen"),
-            message="The service must say its longest context by maxSeqLen, which maxNumTokens is "
-            "not.",
+            path=service.get_path("maxSeqLen"),
+            message="maxSeqLen is not set, and maxNumTokens does not limit the context.",
             remedy="maxSeqLen: 32768",
         )
         return
@@ -70,8 +69,9 @@ def check_max_num_tokens(service: ServiceView) -> Iterator[RuleOutcome]:
     if budget is not None and requests is not None and budget > limit * requests:
         yield RuleFinding(
             path=service.settings.get_path("max_num_tokens"),
-            message=f"The service must not plan steps of {budget} tokens, as {requests} requests "
-            f"of {limit} tokens never need them.",
+            message=(
+                f"maxNumTokens {budget} is more than {requests} requests of {limit} tokens can use."
+            ),
             remedy=f"maxNumTokens: {limit * requests}",
         )
 
@@ -88,9 +88,8 @@ def check_gpt_oss_encodings(service: ServiceView) -> Iterator[RuleOutcome]:
     if "DISABLE_HARMONY_ADAPTER" in variables and variables["DISABLE_HARMONY_ADAPTER"].is_on:
         return
     yield RuleFinding(
-        path=service.path("environment.TIKTOKEN_ENCODINGS_BASE"),
-        message="The service must find the token encodings of gpt-oss on the node, or its first "
-        "request needs the internet.",
+        path=service.get_path("environment.TIKTOKEN_ENCODINGS_BASE"),
+        message="gpt-oss loads its token encodings from the internet at the first request.",
         remedy="environment: {TIKTOKEN_ENCODINGS_BASE: /tiktoken_encodings}",
     )
 
@@ -110,8 +109,10 @@ def check_memory_fraction(service: ServiceView) -> Iterator[RuleOutcome]:
     if share is not None and share > limit:
         yield RuleFinding(
             path=service.settings.get_path("memory_fraction"),
-            message=f"The service must leave more than {1 - share:.0%} of the free memory to what "
-            "grows while it serves.",
+            message=(
+                f"The cache takes {share:.0%} of the free memory: too little is left for "
+                "memory that grows while serving."
+            ),
             remedy="freeGpuMemoryFraction: 0.8",
         )
 
@@ -124,8 +125,7 @@ def check_pipeline_between_nodes(service: ServiceView) -> Iterator[RuleOutcome]:
     if service.spans_nodes and service.count_ranks("pipeline_parallel") > 1:
         yield RuleFinding(
             path=service.settings.get_path("pipeline_parallel"),
-            message="The service must be tried with care with pipeline parallelism, which nobody "
-            "has reported to work with TensorRT-LLM over Sparks.",
+            message="Pipeline parallelism of TensorRT-LLM over Sparks is unproven.",
             remedy="tensorParallel: 2  # on two nodes",
         )
 
@@ -140,11 +140,10 @@ def check_three_nodes(service: ServiceView) -> Iterator[RuleOutcome]:
     is_split = service.count_ranks("tensor_parallel") == 3
     yield RuleFinding(
         path=service.settings.get_path("tensor_parallel" if is_split else "pipeline_parallel"),
-        message="The service must not run TensorRT-LLM "
-        + (
-            "with TP=3, which divides the heads of no known model."
+        message=(
+            "TensorRT-LLM with TP=3 does not start: the heads of no known model divide by three."
             if is_split
-            else "on three nodes without a trial, as no recipe for it was found."
+            else "TensorRT-LLM on three nodes is unproven: no recipe was found."
         ),
         remedy="engine: vllm  # with tensorParallel: 1 and pipelineParallel: 3",
         severity=MANDATORY if is_split else ADVISORY,

@@ -33,22 +33,20 @@ def check_rendezvous(service: ServiceView) -> Iterator[RuleOutcome]:
     if launcher is not None and launcher.text not in ("mp", "ray"):
         yield RuleFinding(
             path=launcher.path,
-            message=f"The service must join its nodes by mp or ray, and {launcher.text} joins "
-            "none.",
+            message=f"The launcher {launcher.text} does not join nodes; mp and ray do.",
             remedy="launcher: mp",
         )
     if node_count is not None and service.settings.get_text("launcher") == "ray":
         yield RuleFinding(
             path=node_count.path,
-            message="The service must join its nodes by Ray or by --nnodes, not by both.",
+            message="--nnodes and Ray are both set: vLLM waits for the wrong one.",
             remedy="launcher: mp",
         )
     address = service.variables.get("RAY_ADDRESS")
     if address is not None and address.text.startswith("ray://"):
         yield RuleFinding(
             path=address.path,
-            message="The service must run inside the Ray cluster, as Ray's client mode cannot "
-            "carry ranks on several nodes.",
+            message="Ray's client mode cannot carry ranks on several nodes.",
             remedy="launcher: mp",
         )
 
@@ -66,8 +64,10 @@ def check_rank_roles(service: ServiceView) -> Iterator[RuleOutcome]:
     for path in dict.fromkeys(paths):
         yield RuleFinding(
             path=path,
-            message="The service must leave rank, role and master address to its launch, as this "
-            "gives every rank the same.",
+            message=(
+                "Every rank gets the same rank, role or master address from this: the "
+                "start hangs or the head stops answering."
+            ),
             remedy="# take it out of extraArgs or environment",
         )
 
@@ -84,8 +84,10 @@ def check_host_addresses(service: ServiceView) -> Iterator[RuleOutcome]:
         if name in service.variables:
             yield RuleFinding(
                 path=service.variables[name].path,
-                message=f"The service must not give all nodes the same {name}, by which they tell "
-                "each other apart.",
+                message=(
+                    f"{name} is the same on all nodes: ranks connect to themselves and wait "
+                    "forever."
+                ),
                 remedy=f"# take {name} out of environment",
             )
 
@@ -110,9 +112,11 @@ def check_equal_ranks(service: ServiceView) -> Iterator[RuleOutcome]:
     if len(set(revisions.values())) > 1:
         revision_list = ", ".join(f"{name} {revision}" for name, revision in revisions.items())
         yield RuleFinding(
-            path=service.path("revision"),
-            message=f"The service must load the same weights on all nodes, which hold "
-            f"{revision_list}.",
+            path=service.get_path("revision"),
+            message=(
+                "The nodes hold different revisions of the model, which hangs the start: "
+                f"{revision_list}."
+            ),
             remedy=f"revision: {next(iter(revisions.values()))}",
         )
 
@@ -143,8 +147,10 @@ def _check_equal_launches(service: ServiceView) -> Iterator[RuleOutcome]:
                 )
                 yield RuleFinding(
                     path=service.base_path,
-                    message=f"The service must start all ranks alike, and the {trait} of "
-                    f"{rank.node} and {ranks[0].node} differ: {difference_list}.",
+                    message=(
+                        f"The {trait} of {rank.node} and {ranks[0].node} differ, which hangs the "
+                        f"start: {difference_list}."
+                    ),
                     remedy="# give the setting once, for the whole service",
                 )
 

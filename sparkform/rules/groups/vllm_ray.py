@@ -24,12 +24,11 @@ def check_ray_in_image(service: ServiceView) -> Iterator[RuleOutcome]:
     has_ray = service.find_image_figure("ray")
     if has_ray is None and service.image.name != NGC_VLLM_IMAGE:
         reason = f"the catalogue does not know whether {service.image.tagged} has Ray"
-        yield RuleSkip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.get_path("image"), reason=reason)
     elif has_ray is False or (has_ray is None and (service.image.tag or "") >= "26.05"):
         yield RuleFinding(
             path=service.settings.get_path("launcher"),
-            message="The service must not be joined by Ray with this image, which comes without "
-            "it.",
+            message="The image has no Ray.",
             remedy="launcher: mp",
         )
 
@@ -43,9 +42,11 @@ def check_ray_memory_monitor(service: ServiceView) -> Iterator[RuleOutcome]:
     monitor = service.variables.get("RAY_memory_monitor_refresh_ms")
     if _uses_ray(service) and monitor is not None and monitor.number != 0:
         yield RuleFinding(
-            path=service.path("environment.RAY_memory_monitor_refresh_ms"),
-            message="The service must switch Ray's memory monitor off, or Ray kills its workers "
-            "once the node's memory is 95 % full.",
+            path=service.get_path("environment.RAY_memory_monitor_refresh_ms"),
+            message=(
+                "Ray's memory monitor kills workers once the node's memory is 95 % full, "
+                "which a loaded model always makes it."
+            ),
             remedy='environment: {RAY_memory_monitor_refresh_ms: "0"}',
         )
 
@@ -55,8 +56,7 @@ def check_ray_on_ring(service: ServiceView) -> Iterator[RuleOutcome]:
     if _uses_ray(service) and service.context.topology == "ring":
         yield RuleFinding(
             path=service.settings.get_path("launcher"),
-            message="The service must not be joined by Ray on a ring, whose nodes have no fabric "
-            "address in common.",
+            message="Ray cannot join a ring: its nodes have no fabric address in common.",
             remedy="launcher: mp",
         )
 
@@ -66,7 +66,7 @@ def check_ray_copies(service: ServiceView) -> Iterator[RuleOutcome]:
     if _uses_ray(service) and service.count_ranks("data_parallel") > 1:
         yield RuleFinding(
             path=service.settings.get_path("data_parallel"),
-            message="The service must not run copies of the model by Ray.",
+            message="Ray cannot run copies of the model over several Sparks.",
             remedy="launcher: mp",
         )
 

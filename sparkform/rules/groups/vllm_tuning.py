@@ -35,8 +35,7 @@ def check_memory_utilization(service: ServiceView) -> Iterator[RuleOutcome]:
     if share is None:
         yield RuleFinding(
             path=path,
-            message="The service must say its share of memory, as vLLM's own default of 0.92 does "
-            "not start or crashes on a Spark.",
+            message="vLLM's default memory share of 0.92 does not start or crashes on a Spark.",
             remedy="gpuMemoryUtilization: 0.8",
         )
         return
@@ -45,11 +44,11 @@ def check_memory_utilization(service: ServiceView) -> Iterator[RuleOutcome]:
         is_too_much = share > MOST_UTILIZATION
         yield RuleFinding(
             path=path,
-            message=f"The service must take less than {share:g} of the memory: "
-            + (
-                "shares above 0.90 have crashed on Sparks."
+            message=(
+                f"A memory share of {share:g} is too large: shares above 0.90 have crashed "
+                "on Sparks."
                 if is_too_much
-                else "above 0.85 only machines that were just started have it free."
+                else f"A memory share of {share:g} is free only on a Spark that was just started."
             ),
             remedy="gpuMemoryUtilization: 0.85",
             severity=MANDATORY if is_too_much else ADVISORY,
@@ -71,9 +70,10 @@ def _check_available_memory(service: ServiceView, share: float, path: str) -> It
         if wanted_gib + MARGIN_GIB > free_gib and not _is_serving(service):
             yield RuleFinding(
                 path=path,
-                message=f"The service must ask for less memory, as its share is "
-                f"{wanted_gib:.1f} GiB "
-                f"and {node.name} has {free_gib:.1f} GiB available.",
+                message=(
+                    f"vLLM's share is {wanted_gib:.1f} GiB and {node.name} has {free_gib:.1f} "
+                    "GiB available: vLLM refuses to start."
+                ),
                 remedy=f"gpuMemoryUtilization: {_compute_share(free_gib, memory.total_kib):g}",
                 severity=MANDATORY,
             )
@@ -108,8 +108,7 @@ def check_enforce_eager(service: ServiceView) -> Iterator[RuleOutcome]:
     if setting is not None and setting.is_on:
         yield RuleFinding(
             path=setting.path,
-            message="The service must not run without CUDA graphs for longer than a search for a "
-            "fault takes, as decoding is slower.",
+            message="Decoding without CUDA graphs is slower.",
             remedy="enforceEager: false",
         )
 
@@ -129,8 +128,9 @@ def check_allocator(service: ServiceView) -> Iterator[RuleOutcome]:
         elif _compute_weights_gib(service) > HEAVY_GIB:
             yield RuleFinding(
                 path=setting.path,
-                message="The service must not use expandable segments with weights above "
-                f"{HEAVY_GIB:.0f} GiB, which has reset a node.",
+                message=(
+                    f"Expandable segments with weights above {HEAVY_GIB:.0f} GiB have reset a node."
+                ),
                 remedy=f"environment: {{{name}: expandable_segments:False}}",
             )
 
@@ -161,9 +161,8 @@ def check_nvfp4_kernels(service: ServiceView) -> Iterator[RuleOutcome]:
     if service.settings.get_text("linear_backend") in FAST_FP4_KERNELS:
         return
     yield RuleFinding(
-        path=service.path("model"),
-        message="The service must be measured against an INT4 checkpoint, as vLLM builds differ "
-        "in whether NVFP4 runs on fast kernels of GB10.",
+        path=service.get_path("model"),
+        message="vLLM builds differ in whether NVFP4 runs on fast kernels of GB10.",
         remedy="moeBackend: marlin  # or a checkpoint in AWQ",
     )
 
@@ -180,12 +179,11 @@ def check_nccl_hang(service: ServiceView) -> Iterator[RuleOutcome]:
     version = service.find_image_figure("nccl_version")
     if version is None:
         reason = f"the catalogue does not know which NCCL {service.image.tagged} has"
-        yield RuleSkip(path=service.path("image"), reason=reason)
+        yield RuleSkip(path=service.get_path("image"), reason=reason)
     elif str(version).startswith(BAD_NCCL):
         yield RuleFinding(
-            path=service.path("image"),
-            message=f"The service must run a newer NCCL than {BAD_NCCL}, which hangs several nodes "
-            "after about half an hour of load.",
+            path=service.get_path("image"),
+            message=f"NCCL {BAD_NCCL} hangs several nodes after about half an hour of load.",
             remedy="environment: {VLLM_NCCL_SO_PATH: /usr/lib/aarch64-linux-gnu/libnccl.so.2}",
         )
 

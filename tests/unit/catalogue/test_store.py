@@ -20,18 +20,18 @@ from sparkform.errors import InputError
 def test_a_model_is_found_by_handle_by_its_name_and_by_the_handles_last_part(
     name: str, handle: str
 ) -> None:
-    assert store.named(name).checkpoint.handle == handle
+    assert store.get_entry(name).checkpoint.handle == handle
 
 
 def test_an_unknown_model_is_refused_with_near_names() -> None:
     with pytest.raises(InputError, match=r"did you mean openai/gpt-oss-120b") as caught:
-        store.named("openai/gpt-os-120b")
+        store.get_entry("openai/gpt-os-120b")
     assert "--config" in str(caught.value)
 
 
 def test_a_name_like_nothing_is_refused_without_an_offer() -> None:
     with pytest.raises(InputError) as caught:
-        store.named("zzzzzz")
+        store.get_entry("zzzzzz")
     assert "did you mean" not in str(caught.value)
 
 

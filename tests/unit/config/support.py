@@ -79,7 +79,7 @@ def build_changed_cluster(position: int, nodes: int = 2, **changes: Any) -> dict
 
 
 def build_declaration(block: object, services: object = None) -> Declaration:
-    """The spec of a declaration that must be good."""
+    """A declaration that must be good."""
     reported = find_problems(block, services)
     if reported:
         pytest.fail("\n".join(map(str, reported)))

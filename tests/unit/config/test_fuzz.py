@@ -18,8 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparkform.config import Declaration, load_stack, parse_config
+from sparkform.config.stack_yaml import read_yaml
 from sparkform.errors import InputError, Problem
 from tests.unit.config.support import STACKS
+from tests.unit.config.test_json_schema import VALIDATOR as SCHEMA
 from tests.unit.config.test_reference import read_all_keys
 
 FUZZ = settings(max_examples=int(os.environ.get("SPARKFORM_FUZZ_EXAMPLES", "40")))
@@ -170,6 +172,13 @@ def assert_refused(refusal: InputError) -> None:
         assert_sound(problem)
 
 
+def assert_valid_by_schema(text: str) -> None:
+    """Editors must not mark what loads. The keys of other programs need not be text."""
+    document: Any = read_yaml(text.removeprefix("\ufeff"))
+    config = {key: value for key, value in document["config"].items() if isinstance(key, str)}
+    assert list(SCHEMA.iter_errors({"config": config})) == []
+
+
 def judge(load: Callable[[Path], Declaration], path: Path, text: str) -> bool:
     """Whether the file loads; fails unless it does or is refused as it should be."""
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
@@ -180,6 +189,7 @@ def judge(load: Callable[[Path], Declaration], path: Path, text: str) -> bool:
         return False
     dumped = declared.to_plain()
     assert parse_config(dumped["cluster"], dumped["services"]) == declared
+    assert_valid_by_schema(text)
     return True
 
 

@@ -22,7 +22,7 @@ from tests.unit.doctor.support import diagnose_recording, get_row, list_rows
 
 TOKEN = "4be1c0de00aa-3"
 COMPLETION = {"url": "http://10.87.153.11:8000", "status": 200, "text": "Hi", "took_s": 0.2}
-NAME = "service qwen"
+ROW_NAME = "service qwen"
 
 
 def build_serving_rack(**changes: Any) -> Declaration:
@@ -102,12 +102,12 @@ def test_a_service_that_answers_is_well() -> None:
         build_ready_state([build_rank_state(0)], COMPLETION),
         build_ready_state([build_rank_state(1)]),
     )
-    messages = [check.message for check in list_rows(checks, "spark-1", NAME)]
+    messages = [check.message for check in list_rows(checks, "spark-1", ROW_NAME)]
     assert messages == [
         "rank 0 runs as sparkform-qwen-0, token 4be1c0de…-3",
         "http://10.87.153.11:8000 completes one token in 0.2 s",
     ]
-    assert {check.status for check in checks if check.name == NAME} == {"ok"}
+    assert {check.status for check in checks if check.name == ROW_NAME} == {"ok"}
 
 
 def test_a_dead_rank_is_named_with_its_exit_code_and_last_lines() -> None:
@@ -119,7 +119,7 @@ def test_a_dead_rank_is_named_with_its_exit_code_and_last_lines() -> None:
             build_ready_state([build_rank_state(0)], COMPLETION), build_ready_state([dead])
         ),
         "spark-2",
-        NAME,
+        ROW_NAME,
     )
     assert check.status == "fail"
     assert check.message == (
@@ -133,7 +133,7 @@ def test_a_missing_rank_names_the_log_that_was_kept() -> None:
     check = get_row(
         diagnose_ready_states(build_ready_state([build_rank_state(0)], COMPLETION), missing),
         "spark-2",
-        NAME,
+        ROW_NAME,
     )
     assert (check.status, check.message) == (
         "fail",
@@ -148,7 +148,7 @@ def test_ranks_of_different_starts_are_a_fault_of_the_rack() -> None:
             build_ready_state([build_rank_state(0)], COMPLETION), build_ready_state([older_rank])
         ),
         None,
-        NAME,
+        ROW_NAME,
     )
     assert check.status == "fail"
     assert "spark-1 4be1c0de00aa-3, spark-2 4be1c0de00aa-2" in check.message
@@ -165,7 +165,7 @@ def test_an_api_without_a_completion_fails(status: int, fix: str) -> None:
             build_ready_state([build_rank_state(1)]),
         ),
         "spark-1",
-        NAME,
+        ROW_NAME,
     )[1]
     assert check.status == "fail"
     assert "why" in check.message
@@ -178,7 +178,9 @@ def test_swarms_own_reason_is_told() -> None:
         build_ready_state([build_rank_state(0)], COMPLETION, not_placed=not_placed),
         build_ready_state([]),
     )
-    assert any("no suitable node" in check.message for check in list_rows(checks, "spark-1", NAME))
+    assert any(
+        "no suitable node" in check.message for check in list_rows(checks, "spark-1", ROW_NAME)
+    )
 
 
 def test_an_engine_of_no_declared_service_is_told() -> None:
@@ -206,4 +208,4 @@ def test_a_silent_node_of_a_service_does_not_keep_doctor_from_judging(names) -> 
     )
     checks = diagnose_recording(observation, build_serving_rack(nodes=names))
     assert get_row(checks, "spark-2", "login").status == "fail"
-    assert [check.status for check in list_rows(checks, "spark-1", NAME)] == ["ok", "ok"]
+    assert [check.status for check in list_rows(checks, "spark-1", ROW_NAME)] == ["ok", "ok"]

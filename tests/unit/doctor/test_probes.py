@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from node.network import fabric_verdict
+from node.network.halves import LinkHalf
 from sparkform.doctor.probes import add_probes, build_probe, build_probe_request
 from sparkform.fabric.links import build_check_want, list_partners, list_witnesses
 from sparkform.fabric.network import plan_network
@@ -52,7 +53,7 @@ def test_the_request_stands_beside_what_other_steps_are_asked() -> None:
     assert set(target.steps) == {"fabric_address", "fabric_check"}
 
 
-HALF = {
+HALF: LinkHalf = {
     "node": "spark-1",
     "cable": "spark-1:0-spark-2:0",
     "interface": "enp1s0f0np0",

@@ -7,8 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sparkform.config import Declaration
-from sparkform.launch.readable import render_launches
-from tests.unit.launch.racks import NODE_COUNTS, build_trtllm, build_vllm, on, plan_rack_launches
+from sparkform.launch.render import render_launches
+from tests.unit.launch.racks import (
+    NODE_COUNTS,
+    build_trtllm,
+    build_vllm,
+    declare_rack,
+    plan_rack_launches,
+)
 
 FOLDER = Path(__file__).parent / "golden"
 RUNTIMES = {"trtllm": ("swarm", "container"), "vllm": ("swarm", "container", "native")}
@@ -21,21 +27,21 @@ def list_cases() -> Iterator[GoldenCase]:
     """Name, declaration, and the secrets that the stack has."""
     for topology in NODE_COUNTS:
         for runtime in RUNTIMES["trtllm"]:
-            declaration = on(topology, qwen=build_trtllm(topology, runtime=runtime))
+            declaration = declare_rack(topology, qwen=build_trtllm(topology, runtime=runtime))
             yield f"trtllm-{runtime}-{topology}", declaration, frozenset()
         for runtime in RUNTIMES["vllm"]:
-            declaration = on(topology, oss=build_vllm(topology, runtime=runtime))
+            declaration = declare_rack(topology, oss=build_vllm(topology, runtime=runtime))
             yield f"vllm-{runtime}-{topology}", declaration, API_KEY
     yield from _list_further_cases()
 
 
 def _list_further_cases() -> Iterator[GoldenCase]:
     ray = build_vllm("direct", launcher="ray")
-    yield "vllm-container-direct-ray", on("direct", oss=ray), API_KEY
+    yield "vllm-container-direct-ray", declare_rack("direct", oss=ray), API_KEY
     native = build_vllm("direct", launcher="ray", runtime="native")
-    yield "vllm-native-direct-ray", on("direct", oss=native), API_KEY
+    yield "vllm-native-direct-ray", declare_rack("direct", oss=native), API_KEY
     copies = build_vllm("direct", tensorParallel=1, dataParallel=2)
-    yield "vllm-container-direct-copies", on("direct", oss=copies), frozenset()
+    yield "vllm-container-direct-copies", declare_rack("direct", oss=copies), frozenset()
     all_options = build_vllm(
         "none",
         quantization="mxfp4",
@@ -52,7 +58,7 @@ def _list_further_cases() -> Iterator[GoldenCase]:
         environment={"NCCL_DEBUG": "WARN", "VLLM_USE_V1": "1"},
         image="vllm/vllm-openai:v0.26.0-aarch64-cu129-ubuntu2404",
     )
-    yield "vllm-container-none-every-key", on("none", oss=all_options), API_KEY
+    yield "vllm-container-none-every-key", declare_rack("none", oss=all_options), API_KEY
     trtllm_options = build_trtllm(
         "direct",
         image="nvcr.io/nvidia/tensorrt-llm/release:1.3.0rc13",
@@ -69,7 +75,11 @@ def _list_further_cases() -> Iterator[GoldenCase]:
         environment={"TLLM_LOG_LEVEL": "INFO"},
         extraArgs=["--num_postprocess_workers", "2"],
     )
-    yield "trtllm-container-direct-every-key", on("direct", qwen=trtllm_options), frozenset()
+    yield (
+        "trtllm-container-direct-every-key",
+        declare_rack("direct", qwen=trtllm_options),
+        frozenset(),
+    )
 
 
 def render_case(case: GoldenCase) -> str:

@@ -90,7 +90,7 @@ def plan_rack_launches(
     return plan_launches(declaration, network, observed, secrets)
 
 
-def on(topology: str, **services: Any) -> Declaration:
+def declare_rack(topology: str, **services: Any) -> Declaration:
     """A rack of that topology with these services."""
     block = build_cluster(NODE_COUNTS[topology], fabric={"topology": topology})
     return build_declaration(block, services)

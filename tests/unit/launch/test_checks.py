@@ -6,13 +6,15 @@ import pytest
 
 from sparkform.launch import Launch, hash_launches
 from sparkform.launch.checks import find_port_clashes, find_rank_differences, find_shown_secrets
-from tests.unit.launch.racks import build_trtllm, build_vllm, on, plan_rack_launches
+from tests.unit.launch.racks import build_trtllm, build_vllm, declare_rack, plan_rack_launches
 
 PER_NODE_NAMES = {"VLLM_HOST_IP", "NCCL_SOCKET_IFNAME", "GLOO_SOCKET_IFNAME", "NCCL_IB_HCA"}
 
 
 def plan_pair() -> tuple[Launch, Launch]:
-    head, worker = plan_rack_launches(on("direct", oss=build_vllm("direct"))).services["oss"]
+    head, worker = plan_rack_launches(declare_rack("direct", oss=build_vllm("direct"))).services[
+        "oss"
+    ]
     return head, worker
 
 
@@ -49,7 +51,7 @@ def test_a_planted_file_is_found() -> None:
 
 
 def test_two_services_on_one_port_of_one_node_clash() -> None:
-    declaration = on(
+    declaration = declare_rack(
         "direct",
         one=build_vllm("none", nodes=["spark-1"], port=29501),
         two=build_vllm("direct"),
@@ -59,7 +61,7 @@ def test_two_services_on_one_port_of_one_node_clash() -> None:
 
 
 def test_services_on_different_nodes_do_not_clash() -> None:
-    declaration = on(
+    declaration = declare_rack(
         "direct",
         one=build_vllm("none", nodes=["spark-1"]),
         two=build_vllm("none", nodes=["spark-2"]),
@@ -68,7 +70,9 @@ def test_services_on_different_nodes_do_not_clash() -> None:
 
 
 def test_a_launch_clashes_with_itself() -> None:
-    (problem,) = plan_rack_launches(on("direct", oss=build_vllm("direct", port=29501))).problems
+    (problem,) = plan_rack_launches(
+        declare_rack("direct", oss=build_vllm("direct", port=29501))
+    ).problems
     assert "is taken by service oss (API)" in problem.message
 
 
@@ -102,8 +106,10 @@ def test_the_digest_follows_content_alone() -> None:
     "change", [{"gpuMemoryUtilization": 0.79}, {"port": 8001}, {"environment": {"A": "1"}}]
 )
 def test_a_changed_declaration_changes_the_digest(change: dict[str, object]) -> None:
-    before = plan_rack_launches(on("direct", oss=build_vllm("direct"))).services["oss"]
-    after = plan_rack_launches(on("direct", oss=build_vllm("direct", **change))).services["oss"]
+    before = plan_rack_launches(declare_rack("direct", oss=build_vllm("direct"))).services["oss"]
+    after = plan_rack_launches(declare_rack("direct", oss=build_vllm("direct", **change))).services[
+        "oss"
+    ]
     assert hash_launches(before) != hash_launches(after)
 
 
@@ -121,7 +127,7 @@ def test_models_that_arrive_do_not_change_the_digest() -> None:
         "missing": [],
     }
     reports = {"spark-1": build_report(0, models=[model]), "spark-2": build_report(1)}
-    declaration = on("direct", oss=build_vllm("direct"))
+    declaration = declare_rack("direct", oss=build_vllm("direct"))
     assert hash_launches(plan_rack_launches(declaration, reports).services["oss"]) == hash_launches(
         plan_rack_launches(declaration).services["oss"]
     )
@@ -129,6 +135,6 @@ def test_models_that_arrive_do_not_change_the_digest() -> None:
 
 def test_a_world_that_is_not_the_number_of_nodes_is_refused() -> None:
     (problem,) = plan_rack_launches(
-        on("direct", qwen=build_trtllm("direct", tensorParallel=1))
+        declare_rack("direct", qwen=build_trtllm("direct", tensorParallel=1))
     ).problems
     assert problem.got == "1 x 1 x 1 = 1 for 2 nodes"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkform.launch.native import render_environment_file, render_exec_line
-from tests.unit.launch.racks import build_vllm, on, plan_rack_launches
+from tests.unit.launch.racks import build_vllm, declare_rack, plan_rack_launches
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")))
 
@@ -33,7 +33,8 @@ def test_systemd_reads_back_every_variable(value: str) -> None:
 
 def test_a_unit_runs_as_the_user_and_never_restarts_alone() -> None:
     plan = plan_rack_launches(
-        on("direct", oss=build_vllm("direct", runtime="native")), secrets=frozenset({"apiKey"})
+        declare_rack("direct", oss=build_vllm("direct", runtime="native")),
+        secrets=frozenset({"apiKey"}),
     )
     head, worker = plan.services["oss"]
     for launch in (head, worker):
@@ -48,16 +49,16 @@ def test_a_unit_runs_as_the_user_and_never_restarts_alone() -> None:
 
 
 def test_the_environment_file_holds_the_launch_s_environment() -> None:
-    (launch,) = plan_rack_launches(on("none", oss=build_vllm("none", runtime="native"))).services[
-        "oss"
-    ]
+    (launch,) = plan_rack_launches(
+        declare_rack("none", oss=build_vllm("none", runtime="native"))
+    ).services["oss"]
     text = next(file.text for file in launch.files if file.path.endswith("/environment"))
     assert text == "".join(f'{name}="{value}"\n' for name, value in launch.environment.items())
 
 
 def test_a_native_rank_runs_the_same_arguments_as_a_container() -> None:
     def list_serve_arguments(runtime: str) -> list[tuple[str, ...]]:
-        plan = plan_rack_launches(on("direct", oss=build_vllm("direct", runtime=runtime)))
+        plan = plan_rack_launches(declare_rack("direct", oss=build_vllm("direct", runtime=runtime)))
         return [launch.argv[launch.argv.index("serve") :] for launch in plan.services["oss"]]
 
     assert (

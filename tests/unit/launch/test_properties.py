@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from sparkform.fabric.network import plan_network
 from sparkform.launch import Launch, plan_launches, serialize_launches
 from sparkform.launch.checks import drop_rank_options, find_shown_secrets
-from tests.unit.launch.racks import NODE_COUNTS, build_report, build_trtllm, build_vllm, on
+from tests.unit.launch.racks import (
+    NODE_COUNTS,
+    build_report,
+    build_trtllm,
+    build_vllm,
+    declare_rack,
+)
 
 PER_NODE_NAMES = {
     "GLOO_SOCKET_IFNAME",
@@ -53,7 +59,7 @@ def draw_cases(draw: st.DrawFn) -> LaunchCase:
 
 
 def plan_case(case: LaunchCase) -> tuple[Launch, ...]:
-    declaration = on(case.topology, one=case.service)
+    declaration = declare_rack(case.topology, one=case.service)
     reports = {
         f"spark-{position + 1}": build_report(position, name)
         for position, name in enumerate(case.management)
@@ -110,7 +116,7 @@ def test_a_launch_is_the_same_text_each_time(case: LaunchCase) -> None:
 def test_a_planted_secret_never_gets_into_a_launch(case: LaunchCase, secret: str) -> None:
     """As a variable, or as an argument: refused, and not repeated by the refusal."""
     for planted in ({"environment": {"PLANTED": secret}}, {"extraArgs": ["--note", secret]}):
-        declaration = on(case.topology, one=case.service | planted)
+        declaration = declare_rack(case.topology, one=case.service | planted)
         reports = {
             f"spark-{position + 1}": build_report(position, name)
             for position, name in enumerate(case.management)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sparkform.launch import scripts
-from sparkform.launch.places import CONTAINER_FOLDER
+from sparkform.launch.paths import CONTAINER_FOLDER
 from tests.unit.launch.golden import list_cases
 from tests.unit.launch.racks import plan_rack_launches
 

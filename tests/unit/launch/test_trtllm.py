@@ -7,11 +7,11 @@ import yaml
 
 from sparkform.errors import Problem
 from sparkform.launch import Launch
-from tests.unit.launch.racks import build_trtllm, on, plan_rack_launches
+from tests.unit.launch.racks import build_trtllm, declare_rack, plan_rack_launches
 
 
 def plan_service(topology: str, **changes: Any) -> tuple[Launch, ...]:
-    plan = plan_rack_launches(on(topology, qwen=build_trtllm(topology, **changes)))
+    plan = plan_rack_launches(declare_rack(topology, qwen=build_trtllm(topology, **changes)))
     assert plan.problems == (), [str(problem) for problem in plan.problems]
     return plan.services["qwen"]
 
@@ -21,7 +21,7 @@ def list_problems(
 ) -> list[Problem]:
     return list(
         plan_rack_launches(
-            on(topology, qwen=build_trtllm(topology, **changes)), secrets=secrets
+            declare_rack(topology, qwen=build_trtllm(topology, **changes)), secrets=secrets
         ).problems
     )
 
@@ -32,7 +32,7 @@ def read_engine_file(launch: Launch) -> dict[str, Any]:
     return loaded
 
 
-def options(launch: Launch) -> set[str]:
+def list_options(launch: Launch) -> set[str]:
     return {argument for argument in launch.argv if argument.startswith("--")}
 
 
@@ -63,7 +63,7 @@ def test_no_setting_stands_in_the_file_and_on_the_command_line() -> None:
         head = plan_service(topology, maxNumTokens=8192)[0]
         keys = {f"--{key}" for key in read_engine_file(head)}
         nested = {f"--{key}" for key in read_engine_file(head)["kv_cache_config"]}
-        assert not options(head) & (keys | nested)
+        assert not list_options(head) & (keys | nested)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tests.unit.launch.racks import (
     build_reports,
     build_trtllm,
     build_vllm,
-    on,
+    declare_rack,
     plan_rack_launches,
 )
 
@@ -19,12 +19,14 @@ TOKEN = "hf_" + "aB3dE5gH7jK9mN1pQ"
 
 
 def plan_problem(**changes: object) -> Problem:
-    (problem,) = plan_rack_launches(on("direct", oss=build_vllm("direct", **changes))).problems
+    (problem,) = plan_rack_launches(
+        declare_rack("direct", oss=build_vllm("direct", **changes))
+    ).problems
     return problem
 
 
 def plan_service(topology: str, **changes: object) -> tuple[Launch, ...]:
-    plan = plan_rack_launches(on(topology, oss=build_vllm(topology, **changes)))
+    plan = plan_rack_launches(declare_rack(topology, oss=build_vllm(topology, **changes)))
     assert plan.problems == ()
     return plan.services["oss"]
 
@@ -37,7 +39,7 @@ def test_one_node_needs_no_network_variables() -> None:
 
 def test_each_rank_names_its_own_interfaces_and_address() -> None:
     reports = {"spark-1": build_report(0), "spark-2": build_report(1, management="wlP9s9")}
-    plan = plan_rack_launches(on("direct", oss=build_vllm("direct")), reports)
+    plan = plan_rack_launches(declare_rack("direct", oss=build_vllm("direct")), reports)
     head, worker = (launch.environment for launch in plan.services["oss"])
     assert (head["GLOO_SOCKET_IFNAME"], worker["GLOO_SOCKET_IFNAME"]) == ("enP7s7", "wlP9s9")
     assert (head["NCCL_SOCKET_IFNAME"], worker["NCCL_SOCKET_IFNAME"]) == ("enP7s7", "wlP9s9")
@@ -46,7 +48,7 @@ def test_each_rank_names_its_own_interfaces_and_address() -> None:
 
 def test_mpi_s_daemons_know_all_management_interfaces_and_each_rank_its_own() -> None:
     reports = {"spark-1": build_report(0), "spark-2": build_report(1, management="wlP9s9")}
-    plan = plan_rack_launches(on("direct", qwen=build_trtllm("direct")), reports)
+    plan = plan_rack_launches(declare_rack("direct", qwen=build_trtllm("direct")), reports)
     for launch, interface_name in zip(plan.services["qwen"], ("enP7s7", "wlP9s9"), strict=True):
         assert launch.environment["OMPI_MCA_btl_tcp_if_include"] == interface_name
         assert launch.environment["OMPI_MCA_oob_tcp_if_include"] == "enP7s7,wlP9s9"
@@ -83,7 +85,9 @@ def test_a_missing_roce_device_is_refused_because_nccl_would_not() -> None:
     reports["spark-2"] = build_report(
         1, interfaces=[_to_lists(interface) for interface in interfaces]
     )
-    (problem,) = plan_rack_launches(on("direct", oss=build_vllm("direct")), reports).problems
+    (problem,) = plan_rack_launches(
+        declare_rack("direct", oss=build_vllm("direct")), reports
+    ).problems
     assert problem.path == "cluster.nodes[1].interfaces"
     assert problem.got == "none for enp1s0f0np0, enP2p1s0f0np0"
 
@@ -93,7 +97,7 @@ def _to_lists(interface: dict[str, object]) -> dict[str, object]:
 
 
 def test_an_address_that_no_interface_has_is_refused() -> None:
-    declaration = on("direct", oss=build_vllm("direct"))
+    declaration = declare_rack("direct", oss=build_vllm("direct"))
     nodes = [
         declaration.cluster.nodes[0].model_copy(update={"management_address": "10.9.9.9"}),
         declaration.cluster.nodes[1],

@@ -7,7 +7,7 @@ import pytest
 
 from sparkform.errors import Problem
 from sparkform.launch import Launch
-from tests.unit.launch.racks import build_report, build_vllm, on, plan_rack_launches
+from tests.unit.launch.racks import build_report, build_vllm, declare_rack, plan_rack_launches
 
 API_KEY = frozenset({"apiKey"})
 
@@ -15,16 +15,20 @@ API_KEY = frozenset({"apiKey"})
 def plan_service(
     topology: str, secrets: frozenset[str] = API_KEY, **changes: Any
 ) -> tuple[Launch, ...]:
-    plan = plan_rack_launches(on(topology, oss=build_vllm(topology, **changes)), secrets=secrets)
+    plan = plan_rack_launches(
+        declare_rack(topology, oss=build_vllm(topology, **changes)), secrets=secrets
+    )
     assert plan.problems == (), [str(problem) for problem in plan.problems]
     return plan.services["oss"]
 
 
 def list_problems(topology: str, **changes: Any) -> list[Problem]:
-    return list(plan_rack_launches(on(topology, oss=build_vllm(topology, **changes))).problems)
+    return list(
+        plan_rack_launches(declare_rack(topology, oss=build_vllm(topology, **changes))).problems
+    )
 
 
-def value(launch: Launch, option: str) -> str:
+def get_option(launch: Launch, option: str) -> str:
     return launch.argv[launch.argv.index(option) + 1]
 
 
@@ -35,12 +39,12 @@ def get_start_script(launch: Launch) -> str:
 @pytest.mark.parametrize("topology", ["direct", "ring", "switch"])
 def test_ranks_are_numbered_and_all_but_the_first_are_headless(topology: str) -> None:
     ranks = plan_service(topology)
-    assert [value(launch, "--node-rank") for launch in ranks] == [
+    assert [get_option(launch, "--node-rank") for launch in ranks] == [
         str(number) for number in range(len(ranks))
     ]
     assert ["--headless" in launch.argv for launch in ranks] == [False] + [True] * (len(ranks) - 1)
-    assert {value(launch, "--master-addr") for launch in ranks} == {"10.0.0.11"}
-    assert {value(launch, "--nnodes") for launch in ranks} == {str(len(ranks))}
+    assert {get_option(launch, "--master-addr") for launch in ranks} == {"10.0.0.11"}
+    assert {get_option(launch, "--nnodes") for launch in ranks} == {str(len(ranks))}
 
 
 def test_one_node_has_no_place_among_others() -> None:
@@ -50,8 +54,8 @@ def test_one_node_has_no_place_among_others() -> None:
 
 def test_copies_meet_at_the_head() -> None:
     for launch in plan_service("direct", tensorParallel=1, dataParallel=2):
-        assert value(launch, "--data-parallel-size") == "2"
-        assert value(launch, "--data-parallel-address") == "10.0.0.11"
+        assert get_option(launch, "--data-parallel-size") == "2"
+        assert get_option(launch, "--data-parallel-address") == "10.0.0.11"
 
 
 def test_only_the_rank_that_answers_is_given_the_api_key() -> None:
@@ -91,9 +95,9 @@ def test_an_existing_cache_is_used_where_it_is() -> None:
         "missing": [],
     }
     reports = {"spark-1": build_report(0, models=[model]), "spark-2": build_report(1)}
-    head, worker = plan_rack_launches(on("direct", oss=build_vllm("direct")), reports).services[
-        "oss"
-    ]
+    head, worker = plan_rack_launches(
+        declare_rack("direct", oss=build_vllm("direct")), reports
+    ).services["oss"]
     assert head.mounts[0].source == "/var/lib/sparkform/models"
     assert worker.mounts[0].source == "/var/lib/sparkform/models/hub"
     assert head.mounts[0].target == worker.mounts[0].target == "/models/hub"
@@ -120,7 +124,7 @@ def test_a_fetched_draft_is_found_beside_a_model_at_a_path() -> None:
 
 def test_speculation_is_one_argument_without_blanks() -> None:
     (launch,) = plan_service("none", speculative={"method": "mtp", "tokens": 2})
-    text = value(launch, "--speculative-config")
+    text = get_option(launch, "--speculative-config")
     assert json.loads(text) == {"method": "mtp", "num_speculative_tokens": 2}
     assert " " not in text
 
@@ -149,10 +153,10 @@ def test_an_image_that_is_too_old_for_an_option_is_refused() -> None:
 
 def test_ray_runs_the_engine_on_the_head_only() -> None:
     head, worker = plan_service("direct", launcher="ray")
-    assert value(head, "--distributed-executor-backend") == "ray"
+    assert get_option(head, "--distributed-executor-backend") == "ray"
     assert worker.argv[:2] == ("ray", "start")
-    assert value(worker, "--address") == "10.0.0.11:6379"
-    assert value(worker, "--node-ip-address") == "10.0.0.12"
+    assert get_option(worker, "--address") == "10.0.0.11:6379"
+    assert get_option(worker, "--node-ip-address") == "10.0.0.12"
     for launch in (head, worker):
         assert launch.environment["RAY_memory_monitor_refresh_ms"] == "0"
         (carry_over_file,) = [file.text for file in launch.files if file.path.endswith(".json")]
@@ -160,7 +164,7 @@ def test_ray_runs_the_engine_on_the_head_only() -> None:
             json.loads(carry_over_file)
         )
     assert "--object-store-memory 1073741824" in get_start_script(head)
-    assert value(worker, "--object-store-memory") == "1073741824"
+    assert get_option(worker, "--object-store-memory") == "1073741824"
 
 
 def test_ray_and_copies_are_refused() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from sparkform.errors import InputError
 from sparkform.models.config_reader import read_shape
-from sparkform.models.config_schema import load_json_object
+from sparkform.models.json_input import load_json_object
 from sparkform.models.shape import (
     ModelShape,
     count_active_parameters,

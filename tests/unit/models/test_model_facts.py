@@ -54,7 +54,7 @@ def test_what_was_not_given_is_estimated_and_said() -> None:
 
 @pytest.mark.parametrize("name", ["llama-3.1-8b", "qwen2.5-32b", "llama-3.3-70b", "qwen3-14b"])
 def test_the_estimated_depth_of_a_dense_model_is_near_the_true_one(name: str) -> None:
-    shape = read_catalogue_shape(store.named(name))
+    shape = read_catalogue_shape(store.get_entry(name))
     guess = estimate_shape(ShapeFacts(parameters=float(count_parameters(shape))), "x")
     assert len(guess.blocks) == pytest.approx(len(shape.blocks), rel=0.3)
 

@@ -10,7 +10,13 @@ from node.readiness.target import parse
 from sparkform.config import Declaration
 from sparkform.fabric.network import plan_network
 from sparkform.plan.readiness import build_ready_want
-from tests.unit.launch.racks import build_reports, build_trtllm, build_vllm, on, plan_rack_launches
+from tests.unit.launch.racks import (
+    build_reports,
+    build_trtllm,
+    build_vllm,
+    declare_rack,
+    plan_rack_launches,
+)
 
 KEY = frozenset({"apiKey"})
 
@@ -24,7 +30,7 @@ def build_want(declaration: Declaration, count: int, secrets: frozenset[str] = f
 
 
 def test_every_member_is_named_with_its_node_and_address() -> None:
-    want = build_want(on("direct", oss=build_vllm("direct")), 2)
+    want = build_want(declare_rack("direct", oss=build_vllm("direct")), 2)
     assert want["members"] == [
         {
             "rank": 0,
@@ -43,7 +49,7 @@ def test_every_member_is_named_with_its_node_and_address() -> None:
 
 
 def test_a_native_member_is_its_unit() -> None:
-    want = build_want(on("none", oss=build_vllm("none", runtime="native", image=None)), 1)
+    want = build_want(declare_rack("none", oss=build_vllm("none", runtime="native", image=None)), 1)
     assert want["members"][0]["unit"] == "sparkform-oss.service"
 
 
@@ -57,13 +63,13 @@ def test_a_native_member_is_its_unit() -> None:
     ],
 )
 def test_the_address_is_the_one_that_others_reach(bind: str, url: str) -> None:
-    want = build_want(on("none", oss=build_vllm("none", bind=bind, port=8000)), 1)
+    want = build_want(declare_rack("none", oss=build_vllm("none", bind=bind, port=8000)), 1)
     assert want["url"] == url
     assert parse(want, "spark-1").is_loopback == (bind in ("127.0.0.1", "::1"))
 
 
 def test_the_key_is_named_by_its_file_and_only_where_there_is_one() -> None:
-    declaration = on("direct", oss=build_vllm("direct"))
+    declaration = declare_rack("direct", oss=build_vllm("direct"))
     assert build_want(declaration, 2)["key_file"] is None
     path = build_want(declaration, 2, KEY)["key_file"]
     assert path.startswith("/var/lib/sparkform/services/oss/secrets/")
@@ -74,9 +80,9 @@ def test_the_key_is_named_by_its_file_and_only_where_there_is_one() -> None:
     [({}, True), ({"NCCL_IB_DISABLE": "1"}, False), ({"NCCL_NET": "Socket"}, False)],
 )
 def test_sockets_are_a_fault_only_where_nobody_asked_for_them(variables, over_rdma) -> None:
-    declaration = on("direct", oss=build_vllm("direct", environment=variables))
+    declaration = declare_rack("direct", oss=build_vllm("direct", environment=variables))
     assert build_want(declaration, 2)["over_rdma"] is over_rdma
 
 
 def test_one_rank_alone_needs_no_rdma() -> None:
-    assert build_want(on("none", oss=build_trtllm("none")), 1)["over_rdma"] is False
+    assert build_want(declare_rack("none", oss=build_trtllm("none")), 1)["over_rdma"] is False

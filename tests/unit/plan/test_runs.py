@@ -30,6 +30,7 @@ def build_launch(rank: int = 0, runtime: Runtime = "container", **fields: object
     return replace(base, **fields)  # type: ignore[arg-type]
 
 
+NEXT_RUN = 5
 TWO_LAUNCHES = (build_launch(0), build_launch(1))
 LAUNCH_DIGEST = hash_launches(TWO_LAUNCHES)
 
@@ -43,18 +44,18 @@ def build_running_state(token: str = f"{LAUNCH_DIGEST}-4") -> ServiceState:
 
 
 def test_ranks_that_run_under_todays_token_keep_it_and_nothing_is_said() -> None:
-    group = decide_run(TWO_LAUNCHES, build_running_state(), [], [])
+    group = decide_run(TWO_LAUNCHES, build_running_state(), [], [], NEXT_RUN)
     assert (group.token, group.lines) == (f"{LAUNCH_DIGEST}-4", ())
 
 
-def test_a_service_that_never_ran_begins_with_the_first_token() -> None:
-    group = decide_run(TWO_LAUNCHES, ServiceState(), [], [])
+def test_a_service_that_never_ran_begins_with_the_run_that_its_nodes_name() -> None:
+    group = decide_run(TWO_LAUNCHES, ServiceState(), [], [], 1)
     assert (group.token, group.lines) == (f"{LAUNCH_DIGEST}-1", ("does not run, will be started",))
 
 
 def test_one_rank_that_is_gone_starts_all_again() -> None:
     state = replace(build_running_state(), objects=(build_object(0, f"{LAUNCH_DIGEST}-4"),))
-    group = decide_run(TWO_LAUNCHES, state, [], [])
+    group = decide_run(TWO_LAUNCHES, state, [], [], NEXT_RUN)
     line = "rank 1 on spark-2 is gone, will be started again with the rest"
     assert (group.token, group.lines) == (f"{LAUNCH_DIGEST}-5", (line,))
 
@@ -67,14 +68,14 @@ def test_one_rank_that_has_ended_starts_all_again() -> None:
             build_object(1, f"{LAUNCH_DIGEST}-4", is_alive=False),
         ),
     )
-    (line,) = decide_run(TWO_LAUNCHES, state, [], []).lines
+    (line,) = decide_run(TWO_LAUNCHES, state, [], [], NEXT_RUN).lines
     assert line == "rank 1 on spark-2 has ended, will be started again with the rest"
 
 
 def test_ranks_that_have_all_ended_are_each_named() -> None:
     ended = tuple(build_object(rank, f"{LAUNCH_DIGEST}-4", is_alive=False) for rank in (0, 1))
     assert decide_run(
-        TWO_LAUNCHES, replace(build_running_state(), objects=ended), [], []
+        TWO_LAUNCHES, replace(build_running_state(), objects=ended), [], [], NEXT_RUN
     ).lines == (
         "rank 0 on spark-1 has ended, will be started again with the rest",
         "rank 1 on spark-2 has ended, will be started again with the rest",
@@ -86,20 +87,20 @@ def test_ranks_of_two_runs_are_no_service() -> None:
         build_running_state(),
         objects=(build_object(0, f"{LAUNCH_DIGEST}-4"), build_object(1, f"{LAUNCH_DIGEST}-3")),
     )
-    (line,) = decide_run(TWO_LAUNCHES, state, [], []).lines
+    (line,) = decide_run(TWO_LAUNCHES, state, [], [], NEXT_RUN).lines
     assert line == "its ranks are of several runs, will be started anew"
 
 
 def test_a_rank_on_another_node_does_not_count() -> None:
     stray = RankObject("spark-9", CONTAINER, 1, f"{LAUNCH_DIGEST}-4", True)
     state = replace(build_running_state(), objects=(build_object(0, f"{LAUNCH_DIGEST}-4"), stray))
-    assert decide_run(TWO_LAUNCHES, state, [], []).token == f"{LAUNCH_DIGEST}-5"
+    assert decide_run(TWO_LAUNCHES, state, [], [], NEXT_RUN).token == f"{LAUNCH_DIGEST}-5"
 
 
 def test_a_rank_that_moves_says_where_from_and_where_to() -> None:
     stray = RankObject("spark-9", CONTAINER, 1, "older-4", True)
     state = replace(build_running_state(), objects=(build_object(0, "older-4"), stray))
-    (line,) = decide_run(TWO_LAUNCHES, state, [], []).lines
+    (line,) = decide_run(TWO_LAUNCHES, state, [], [], NEXT_RUN).lines
     assert line == "rank 1 runs on spark-9, will run on spark-2"
 
 
@@ -107,21 +108,27 @@ def test_what_is_left_on_a_node_that_is_no_longer_used_renews_nothing() -> None:
     stray = RankObject("spark-9", CONTAINER, 2, "older-1", True)
     running = build_running_state()
     state = replace(running, objects=(*running.objects, stray))
-    assert decide_run(TWO_LAUNCHES, state, [], []).lines == ()
+    assert decide_run(TWO_LAUNCHES, state, [], [], NEXT_RUN).lines == ()
 
 
 def test_another_launch_is_said_in_the_words_of_its_difference() -> None:
-    group = decide_run(TWO_LAUNCHES, build_running_state("older-4"), ["--port is 1, will be 2"], [])
+    group = decide_run(
+        TWO_LAUNCHES, build_running_state("older-4"), ["--port is 1, will be 2"], [], NEXT_RUN
+    )
     assert (group.token, group.lines) == (f"{LAUNCH_DIGEST}-5", ("--port is 1, will be 2",))
 
 
 def test_what_stops_the_service_today_starts_it_again() -> None:
-    group = decide_run(TWO_LAUNCHES, build_running_state(), [], ["spark-2 docker_daemon changes"])
+    group = decide_run(
+        TWO_LAUNCHES, build_running_state(), [], ["spark-2 docker_daemon changes"], NEXT_RUN
+    )
     assert (group.token, group.lines) == (f"{LAUNCH_DIGEST}-5", ("spark-2 docker_daemon changes",))
 
 
 def test_a_run_that_was_killed_before_it_ended_is_not_taken_for_whole() -> None:
-    group = decide_run(TWO_LAUNCHES, replace(build_running_state(), completed_token=None), [], [])
+    group = decide_run(
+        TWO_LAUNCHES, replace(build_running_state(), completed_token=None), [], [], NEXT_RUN
+    )
     assert group.token == f"{LAUNCH_DIGEST}-5"
     assert "did not end" in group.lines[0]
 
@@ -133,12 +140,14 @@ def test_in_the_swarm_the_service_and_its_container_must_both_be_there() -> None
     # A manager reports every service of the Swarm, wherever it runs.
     services = tuple(RankObject("spark-1", SWARM_SERVICE, rank, token, True) for rank in (0, 1))
     running = ServiceState((*containers, *services), (token,), token)
-    assert decide_run(ranks, running, [], []).token == token
+    assert decide_run(ranks, running, [], [], NEXT_RUN).token == token
     for objects in (containers, services, (*containers, services[0])):
-        assert decide_run(ranks, replace(running, objects=objects), [], []).token != token
+        assert decide_run(ranks, replace(running, objects=objects), [], [], NEXT_RUN).token != token
 
 
-TOKENS = st.builds("{}-{}".format, st.sampled_from([LAUNCH_DIGEST, "older"]), st.integers(1, 9))
+TOKENS = st.builds(
+    "{}-{}".format, st.sampled_from([LAUNCH_DIGEST, "older"]), st.integers(1, 4) | st.integers(6, 9)
+)
 OBJECTS = st.builds(build_object, st.integers(0, 1), TOKENS, st.booleans())
 STATES = st.builds(
     ServiceState,
@@ -150,7 +159,7 @@ STATES = st.builds(
 
 @given(STATES, st.booleans())
 def test_a_token_is_passed_again_or_was_never_used(state: ServiceState, is_stopped: bool) -> None:
-    group = decide_run(TWO_LAUNCHES, state, [], ["something"] if is_stopped else [])
+    group = decide_run(TWO_LAUNCHES, state, [], ["something"] if is_stopped else [], NEXT_RUN)
     used = {rank_object.token for rank_object in state.objects} | set(state.used_tokens)
     assert group.token.startswith(f"{LAUNCH_DIGEST}-")
     assert bool(group.lines) == (group.token not in used)

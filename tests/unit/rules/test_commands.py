@@ -55,7 +55,7 @@ def test_people_get_the_sentence_and_the_remedy(run: Any) -> None:
     code, out, _ = run("check", BAD)
     flat = " ".join(out.replace("│", " ").split())
     assert code == 1
-    assert "The service must not combine CUDA graphs with allReduce AUTO" in flat
+    assert "CUDA graphs with allReduce AUTO hang or corrupt results on several nodes." in flat
     assert "allReduce: NCCL" in flat
     assert "1 mandatory, 0 advisory" in flat
 

@@ -9,9 +9,9 @@ import pytest
 from pydantic import TypeAdapter
 
 from sparkform.rules import registry
+from sparkform.rules.explanation import find_explanation, list_rule_functions, render_page
 from sparkform.rules.groups.reported import ReportedFailure, load_reported_failures
 from sparkform.rules.setting_sources import SOURCES
-from sparkform.rules.story import find_story, list_rule_functions, render_page
 from sparkform.rules.table import load_table, parse_table
 from tests.unit.rules.support import list_cases
 from tests.unit.rules.test_with_facts import CASES
@@ -48,7 +48,7 @@ def test_a_planted_difference_is_found() -> None:
 
 def test_the_docs_are_what_the_command_writes() -> None:
     assert (ROOT / "docs" / "rules.md").read_text() == render_page(), (
-        "run `python -m sparkform.rules.story > docs/rules.md`"
+        "run `python -m sparkform.rules.explanation > docs/rules.md`"
     )
 
 
@@ -66,7 +66,7 @@ def test_no_rule_stands_in_two_scopes() -> None:
 
 @pytest.mark.parametrize("rule", load_table())
 def test_every_rule_has_a_story_and_sources(rule: str) -> None:
-    story = find_story(rule)
+    story = find_explanation(rule)
     assert len(story.text) > 60
     assert story.text.splitlines()[0].endswith((".", ":")), "the first sentence fits on its line"
     assert all(len(source) > 5 for source in story.sources)

@@ -300,7 +300,7 @@ class KnownNccl(PackagedCatalogue):
     def __init__(self, version: str) -> None:
         self.version = version
 
-    def image(self, reference: ImageReference) -> ImageFigures:
+    def find_image(self, reference: ImageReference) -> ImageFigures:
         figure = Figure(value=self.version, source="planted for this test")
         return ImageFigures(
             reference=reference.tagged, engine="vllm", figures={"nccl_version": figure}

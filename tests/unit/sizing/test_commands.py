@@ -81,7 +81,7 @@ def test_fit_says_which_quantisation_would_fit(sparkform: Any) -> None:
     answer = sparkform("fit", "meta-llama/Llama-3.3-70B-Instruct", "--nodes", "1", "--json")
     row = answer.document["per_nodes"][0]
     assert not row["fits"]
-    assert "lack" in row["reason"]
+    assert "need" in row["reason"]
     assert {"fp8", "nvfp4", "int4"} <= set(row["quants_that_fit"])
     assert "bf16" not in row["quants_that_fit"]
 
@@ -171,7 +171,7 @@ def test_recommend_gives_a_service_block_that_fits_with_reasons(sparkform: Any) 
     assert service["allReduce"] == "NCCL"
     assert service["image"].endswith("1.2.1")
     assert document["reasons"]
-    assert any("lack" in item["reason"] for item in document["rejected"])
+    assert any("need" in item["reason"] for item in document["rejected"])
 
 
 def test_recommend_prints_a_block_that_can_be_pasted(sparkform: Any) -> None:

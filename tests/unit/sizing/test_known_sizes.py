@@ -31,7 +31,7 @@ GB = 1e9
 
 
 def read_shape(name: str) -> ModelShape:
-    return read_catalogue_shape(store.named(name))
+    return read_catalogue_shape(store.get_entry(name))
 
 
 def compute_gigabytes(name: str, method: str) -> float:
@@ -59,7 +59,7 @@ def fit_model(name: str, nodes: int, quant: str | None = None, **demand_options:
         ("llama-3.1-405b", 516_096),
     ],
 )
-def test_the_cache_of_a_token_is_that_of_the_fact_sheet(name: str, bytes_a_token: int) -> None:
+def test_the_cache_of_a_token_is_that_of_the_published_shape(name: str, bytes_a_token: int) -> None:
     assert count_kv_elements_per_token(read_shape(name)) * 2 == bytes_a_token
 
 
@@ -132,7 +132,7 @@ def test_two_nodes_lack_memory_for_the_405b() -> None:
     answer = fit_model("llama-3.1-405b", 2, "int4")
     assert not answer.fits
     assert answer.weights_gib_per_node == pytest.approx(101.1, abs=0.1)
-    assert "lack 5.3 GiB" in answer.reason
+    assert "need 5.3 GiB a node more" in answer.reason
 
 
 def test_a_397b_in_4_bits_fits_two_nodes_at_the_fraction_of_its_recipe() -> None:
@@ -237,7 +237,7 @@ def test_a_model_that_cannot_be_cut_over_the_nodes_says_so() -> None:
     demand = Demand(shape=subject.shape, quantisation=subject.quantisation)
     answer = find_best_fit(demand, get_node_memory("vllm"), 25)
     assert not answer.fits
-    assert "no cut of 24 layers" in answer.reason
+    assert "24 layers cannot be split" in answer.reason
 
 
 def test_the_units_are_kept_apart() -> None:

@@ -123,7 +123,7 @@ def test_the_bound_says_what_takes_the_time() -> None:
     from sparkform.catalogue import store
     from sparkform.catalogue.describe import read_catalogue_shape
 
-    shape = read_catalogue_shape(store.named("qwen3-8b"))
+    shape = read_catalogue_shape(store.get_entry("qwen3-8b"))
     model = ServedModel(
         shape=shape, quantisation=plan_quantisation(METHODS["nvfp4"], mixture=False), cut=ONE_NODE
     )

@@ -19,17 +19,17 @@ import typer
 from sparkform.errors import InputError
 from sparkrack import daemon, inventory, lifecycle, prepare
 from sparkrack.demo import served
-from sparkrack.demo.needs import missing, rack_in_use
-from sparkrack.demo.running import DemoError, Interrupted, interrupts, uninterrupted
+from sparkrack.demo.needs import describe_rack_in_use, find_missing
+from sparkrack.demo.running import DemoError, Interrupted, ignore_interrupts, raise_on_interrupt
 from sparkrack.demo.stack import PULUMI, RackStack
 from sparkrack.demo.story import Story
-from sparkrack.host import RackError
-from sparkrack.layout import Rack
-from sparkrack.shape import Fabric, Shape, name_problems
+from sparkrack.host import Notify, RackError
+from sparkrack.layout import SimulatedRack
+from sparkrack.shape import RackFabric, RackShape, check_name
 
-Publish = Callable[[Rack, Callable[[str], None]], served.Service | None]
+Publish = Callable[[SimulatedRack, Notify], served.DemoService | None]
 NAME = "demo"
-SHAPE = Shape(2, Fabric.DIRECT)
+SHAPE = RackShape(2, RackFabric.DIRECT)
 SHOWN, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 AFTERWORD = """
@@ -48,7 +48,7 @@ No engine was started. `make setup ENGINE=vllm` installs real vLLM for CPUs (6 G
 `make demo` then shows it answering, cut in two over both nodes."""
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     print(line, flush=True)
 
 
@@ -57,55 +57,61 @@ def main(
     engine: Annotated[bool, typer.Option(help="serve with the engine that is set up here")] = True,
 ) -> None:
     """Two simulated Sparks: set up, asked, broken, previewed, mended, given back."""
-    raise typer.Exit(ended(name, served.publish if engine and served.available() else nothing))
+    raise typer.Exit(
+        run_demo(name, served.publish if engine and served.is_available() else publish_nothing)
+    )
 
 
-def nothing(rack: Rack, say: Callable[[str], None]) -> None:
+def publish_nothing(rack: SimulatedRack, notify: Notify) -> None:
     """Publish no engine: the stack then declares nodes only."""
 
 
-def ended(name: str, publish: Publish = nothing) -> int:
+def run_demo(name: str, publish: Publish = publish_nothing) -> int:
     """Show it; returns the exit code."""
     try:
-        with interrupts():
+        with raise_on_interrupt():
             _show(name, publish)
     except InputError as error:
-        return _ended(str(error), BAD_INPUT)
+        return _print_end(str(error), BAD_INPUT)
     except (DemoError, RackError) as error:
-        return _ended(str(error), FAILED)
+        return _print_end(str(error), FAILED)
     except Interrupted:
-        return _ended("interrupted; the rack is down and nothing is left", INTERRUPTED)
-    say(AFTERWORD.format(engine=WITHOUT_ENGINE if publish is nothing else WITH_ENGINE))
+        return _print_end("interrupted; the rack is down and nothing is left", INTERRUPTED)
+    print_line(
+        AFTERWORD.format(engine=WITHOUT_ENGINE if publish is publish_nothing else WITH_ENGINE)
+    )
     return SHOWN
 
 
-def _ended(line: str, code: int) -> int:
+def _print_end(line: str, code: int) -> int:
     print(line, file=sys.stderr, flush=True)
     return code
 
 
 def _show(name: str, publish: Publish) -> None:
-    needs = missing(os.uname().sysname, os.geteuid(), PULUMI.is_file())
-    if problems := [*name_problems(name), *needs]:
+    needs = find_missing(os.uname().sysname, os.geteuid(), PULUMI.is_file())
+    if problems := [*check_name(name), *needs]:
         raise InputError(problems)
-    say("=== Two simulated DGX Sparks, one cable (docs/rack.md says what of them is real) ===")
-    prepare.prepare(say)
-    if daemon.is_running() and inventory.containers(name):
-        raise InputError([rack_in_use(name)])
-    with standing(name) as rack, tempfile.TemporaryDirectory(prefix="sparkform-demo-") as folder:
-        Story(rack, RackStack(Path(folder), name), say, publish(rack, say)).tell()
+    print_line(
+        "=== Two simulated DGX Sparks, one cable (docs/rack.md says what of them is real) ==="
+    )
+    prepare.prepare(print_line)
+    if daemon.is_running() and inventory.list_containers(name):
+        raise InputError([describe_rack_in_use(name)])
+    with hold_rack(name) as rack, tempfile.TemporaryDirectory(prefix="sparkform-demo-") as folder:
+        Story(rack, RackStack(Path(folder), name), print_line, publish(rack, print_line)).run()
 
 
 @contextmanager
-def standing(name: str) -> Iterator[Rack]:
+def hold_rack(name: str) -> Iterator[SimulatedRack]:
     """The rack, down again whatever happens. An `up` that fails removes what it made."""
-    rack = lifecycle.up(name, SHAPE, say)
+    rack = lifecycle.bring_up(name, SHAPE, print_line)
     try:
         yield rack
     finally:
-        with uninterrupted():
-            say("\n=== Taking the rack down ===")
-            lifecycle.down(name)
+        with ignore_interrupts():
+            print_line("\n=== Taking the rack down ===")
+            lifecycle.take_down(name)
 
 
 if __name__ == "__main__":

@@ -5,22 +5,22 @@ from __future__ import annotations
 from sparkform.errors import Problem
 
 
-def missing(system: str, user_id: int, has_pulumi: bool) -> list[Problem]:
+def find_missing(system: str, user_id: int, has_pulumi: bool) -> list[Problem]:
     """Everything that stands in the way, at once."""
-    found = []
+    problems = []
     if system != "Linux":
-        found.append(Problem(path="demo", message="runs on Linux only", got=system))
+        problems.append(Problem(path="demo", message="runs on Linux only", got=system))
     if user_id != 0:
         because = "simulated Sparks are containers with a network of their own"
         remedy = "run it again with sudo"
-        found.append(Problem(path="demo", message="needs root", because=because, remedy=remedy))
+        problems.append(Problem(path="demo", message="needs root", because=because, remedy=remedy))
     if not has_pulumi:
-        what = "finds no Pulumi in .toolchain"
-        found.append(Problem(path="demo", message=what, remedy="run `make setup` first"))
-    return found
+        message = "finds no Pulumi in .toolchain"
+        problems.append(Problem(path="demo", message=message, remedy="run `make setup` first"))
+    return problems
 
 
-def rack_in_use(name: str) -> Problem:
+def describe_rack_in_use(name: str) -> Problem:
     """A rack of that name is another demo's, or was left by one that was killed."""
     return Problem(
         path="demo",

@@ -29,30 +29,30 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> No
     """
     process = None
     try:
-        with _held():
+        with _hold_interrupts():
             process = subprocess.Popen(
                 argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, process_group=0
             )
         code = process.wait()
     except Interrupted:
         if process:
-            _end(process)
+            _end_process(process)
         raise
     if code:
         raise DemoError(f"`pulumi {argv[1]}` ended with exit code {code}; its words are above")
 
 
-def answer(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
+def read_output(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:
     """What the command prints, which the user does not see. Raises DemoError where it fails."""
-    done = subprocess.run(
+    result = subprocess.run(
         argv, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
-    if done.returncode:
-        raise DemoError(f"`pulumi {argv[1]}` failed: {done.stderr.strip()}")
-    return done.stdout
+    if result.returncode:
+        raise DemoError(f"`pulumi {argv[1]}` failed: {result.stderr.strip()}")
+    return result.stdout
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end_process(process: subprocess.Popen[bytes]) -> None:
     """Ask once, wait, then kill what remains of the group."""
     process.send_signal(signal.SIGINT)
     with suppress(subprocess.TimeoutExpired):
@@ -63,7 +63,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def interrupts() -> Iterator[None]:
+def raise_on_interrupt() -> Iterator[None]:
     """SIGINT and SIGTERM raise Interrupted, as often as they come."""
 
     def interrupt(number: int, frame: object) -> None:
@@ -78,11 +78,11 @@ def interrupts() -> Iterator[None]:
 
 
 @contextmanager
-def _held() -> Iterator[None]:
+def _hold_interrupts() -> Iterator[None]:
     """An interrupt waits until the end: one in the middle of a start would leave an orphan."""
-    came: list[int] = []
+    pending: list[int] = []
     before = {
-        number: signal.signal(number, lambda number, _frame: came.append(number))
+        number: signal.signal(number, lambda number, _frame: pending.append(number))
         for number in SIGNALS
     }
     try:
@@ -90,12 +90,12 @@ def _held() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for each in came:
-            signal.raise_signal(each)
+        for pending_number in pending:
+            signal.raise_signal(pending_number)
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def ignore_interrupts() -> Iterator[None]:
     """For taking down: a second Ctrl-C must not leave half a rack, nor reach what it runs."""
     before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
     try:

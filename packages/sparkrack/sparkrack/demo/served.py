@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sparkrack import hub, registry
 from sparkrack.demo.running import DemoError
 from sparkrack.engines import catalogue, images, tiny, vllm
-from sparkrack.layout import Rack
+from sparkrack.host import Notify
+from sparkrack.layout import SimulatedRack
 
 NAME = "tiny"
 QUESTION = "What is a DGX Spark?"
@@ -31,7 +32,7 @@ FACTS = {
 
 
 @dataclass(frozen=True)
-class Service:
+class DemoService:
     """What the stack file declares, and what is asked of it once it is up."""
 
     block: Mapping[str, Any]
@@ -41,31 +42,31 @@ class Service:
         return str(self.block["model"])
 
 
-def available() -> bool:
+def is_available() -> bool:
     """Whether a real engine was set up on this machine."""
-    return vllm.installed() is not None
+    return vllm.find_installed() is not None
 
 
-def publish(rack: Rack, say: Callable[[str], None]) -> Service:
+def publish(rack: SimulatedRack, notify: Notify) -> DemoService:
     """Put engine and model where the rack's nodes fetch them: its registry and its hub."""
-    local = images.ensure(catalogue.vllm_cpu(), say)
-    image = with_digest(rack, registry.publish(rack, local, catalogue.VLLM_CPU))
-    folder = tiny.ensure(say)
-    revision = hub.add(rack, tiny.HANDLE, hub.Source(folder)).commit
-    say(f"engine {image} and model {tiny.HANDLE} are in the rack's own registry and hub")
-    return Service(declaration(image, revision))
+    local = images.ensure(catalogue.build_vllm_recipe(), notify)
+    image = pin_digest(rack, registry.publish(rack, local, catalogue.VLLM_CPU))
+    folder = tiny.ensure(notify)
+    revision = hub.add(rack, tiny.HANDLE, hub.ModelSource(folder)).commit
+    notify(f"engine {image} and model {tiny.HANDLE} are in the rack's own registry and hub")
+    return DemoService(build_service_block(image, revision))
 
 
-def with_digest(rack: Rack, reference: str) -> str:
+def pin_digest(rack: SimulatedRack, reference: str) -> str:
     """The reference with the digest that the rack's registry has for it: a tag can move."""
     name, _, tag = reference.partition("/")[2].rpartition(":")
-    url = f"http://{registry.address(rack)}/v2/{name}/manifests/{tag}"
-    asked = urllib.request.Request(url, method="HEAD", headers={"Accept": MANIFEST})
-    with urllib.request.urlopen(asked, timeout=ANSWER_LIMIT_S) as response:
+    url = f"http://{registry.get_address(rack)}/v2/{name}/manifests/{tag}"
+    request = urllib.request.Request(url, method="HEAD", headers={"Accept": MANIFEST})
+    with urllib.request.urlopen(request, timeout=ANSWER_LIMIT_S) as response:
         return f"{reference}@{response.headers['Docker-Content-Digest']}"
 
 
-def declaration(image: str, revision: str) -> dict[str, Any]:
+def build_service_block(image: str, revision: str) -> dict[str, Any]:
     """The service's block of the stack file. 0.3 of the memory: all nodes share one machine's."""
     return {
         "engine": "vllm",
@@ -82,16 +83,16 @@ def declaration(image: str, revision: str) -> dict[str, Any]:
     }
 
 
-def question(service: Service) -> dict[str, Any]:
+def build_question(service: DemoService) -> dict[str, Any]:
     message = {"role": "user", "content": QUESTION}
     return {"model": service.model, "messages": [message], "max_tokens": TOKENS, "temperature": 0}
 
 
-def ask(url: str, service: Service) -> str:
+def ask(url: str, service: DemoService) -> str:
     """A chat completion at the stack's apiUrl. Raises DemoError where none comes."""
     request = urllib.request.Request(
         f"{url}/chat/completions",
-        data=json.dumps(question(service)).encode(),
+        data=json.dumps(build_question(service)).encode(),
         headers={"Content-Type": "application/json"},
     )
     try:

@@ -31,11 +31,11 @@ class RackStack:
     def file(self) -> Path:
         return self.folder / f"Pulumi.{self.name}.yaml"
 
-    def environment(self, outside: Mapping[str, str] = os.environ) -> dict[str, str]:
+    def build_environment(self, outside: Mapping[str, str] = os.environ) -> dict[str, str]:
         """No variable of another Pulumi, a backend and a passphrase of its own."""
-        kept = {key: value for key, value in outside.items() if not key.startswith("PULUMI_")}
+        inherited = {key: value for key, value in outside.items() if not key.startswith("PULUMI_")}
         return {
-            **kept,
+            **inherited,
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": self.passphrase,
         }
@@ -44,12 +44,12 @@ class RackStack:
         """Run in `folder`: Pulumi writes the stack file beside the project file that it finds."""
         return [str(PULUMI), "stack", "init", self.name, "--no-select", "--non-interactive"]
 
-    def argv(self, command: str, *flags: str) -> list[str]:
+    def build_argv(self, command: str, *flags: str) -> list[str]:
         """`preview`, `up` or `destroy`, to be run in the checkout."""
         stack = ("--stack", self.name, "--config-file", str(self.file))
         return [str(PULUMI), command, *stack, *flags, "--non-interactive"]
 
-    def output_argv(self) -> list[str]:
+    def build_output_argv(self) -> list[str]:
         """All outputs as JSON, to be run in the checkout."""
         return [str(PULUMI), "stack", "output", "--json", "--stack", self.name, "--non-interactive"]
 
@@ -60,15 +60,17 @@ class RackStack:
 
     def declare(self, rack: str, service: Mapping[str, Any] | None = None) -> None:
         """Write nodes and service into the stack file; the salt that `stack init` wrote stays."""
-        kept: dict[str, Any] = yaml.safe_load(self.file.read_text()) if self.file.exists() else {}
+        existing: dict[str, Any] = (
+            yaml.safe_load(self.file.read_text()) if self.file.exists() else {}
+        )
         document = {
-            **(kept or {}),
-            **declaration(stackfile.document(*inventory.need(rack)), service),
+            **(existing or {}),
+            **build_config(stackfile.build_document(*inventory.find_rack(rack)), service),
         }
         self.file.write_text(yaml.safe_dump(document, sort_keys=False))
 
 
-def declaration(
+def build_config(
     rack_document: Mapping[str, Any], service: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """The rack's own stack file with a service; without one a Swarm is asked for, so that there is

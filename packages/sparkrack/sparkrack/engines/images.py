@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sparkrack import commands, debian
 from sparkrack.build import has_image
-from sparkrack.content import digest, tree_parts
-from sparkrack.host import ask, must
-from sparkrack.paths import PACKAGE, cache_folder, package_list
+from sparkrack.content import hash_parts, list_tree_parts
+from sparkrack.host import Notify, ask, must
+from sparkrack.paths import PACKAGE, cache_folder, read_package_list
 
 PACKAGES = PACKAGE / "engines" / "packages.txt"
 BASE_IMAGE = "sparkform-rack-engine-base"
 NEEDED_DISK_GIB = 1.5  # twice a base tar of 0.3 GiB, and the images made of it
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Recipe:
     @property
     def changes(self) -> list[str]:
         """The instructions for `docker commit --change`."""
-        entry = ", ".join(f'"{word}"' for word in self.entrypoint)
+        entry = ", ".join(f'"{argument}"' for argument in self.entrypoint)
         settings = [f"ENV {name}={value}" for name, value in self.environment.items()]
         return [*settings, f"ENTRYPOINT [{entry}]", "CMD []", "WORKDIR /"]
 
@@ -45,7 +43,9 @@ class Recipe:
         """A digest of all that the image is made of."""
         files = [path.encode() + file.read_bytes() for path, file in self.files.items()]
         changes = [change.encode() for change in self.changes]
-        return digest([base_name().encode(), *tree_parts(self.overlay), *files, *changes])
+        return hash_parts(
+            [get_base_name().encode(), *list_tree_parts(self.overlay), *files, *changes]
+        )
 
     @property
     def local_name(self) -> str:
@@ -53,34 +53,34 @@ class Recipe:
         return f"sparkform-rack-engine:{self.content}"
 
 
-def base_name() -> str:
-    return f"{BASE_IMAGE}:{debian.packages_digest(package_list(PACKAGES))}"
+def get_base_name() -> str:
+    return f"{BASE_IMAGE}:{debian.hash_packages(read_package_list(PACKAGES))}"
 
 
-def base_file() -> Path:
-    return cache_folder() / f"rack-engine-base-{base_name().partition(':')[2]}.tar"
+def get_base_file() -> Path:
+    return cache_folder() / f"rack-engine-base-{get_base_name().partition(':')[2]}.tar"
 
 
-def ensure(recipe: Recipe, say: Say) -> str:
+def ensure(recipe: Recipe, notify: Notify) -> str:
     """The image's name on this machine, built only where it is not there yet. dockerd must run."""
     if not has_image(recipe.local_name):
-        ensure_base(say)
-        say(f"laying the files of {recipe.reference} over the engines' base image")
+        ensure_base(notify)
+        notify(f"laying the files of {recipe.reference} over the engines' base image")
         _make(recipe)
     return recipe.local_name
 
 
-def ensure_base(say: Say) -> None:
-    if has_image(base_name()):
+def ensure_base(notify: Notify) -> None:
+    if has_image(get_base_name()):
         return
-    if not base_file().exists():
-        debian.make_tar(base_file(), package_list(PACKAGES), NEEDED_DISK_GIB, say)
-    must([commands.DOCKER, "import", str(base_file()), base_name()])
+    if not get_base_file().exists():
+        debian.make_tar(get_base_file(), read_package_list(PACKAGES), NEEDED_DISK_GIB, notify)
+    must([commands.DOCKER, "import", str(get_base_file()), get_base_name()])
 
 
 def _make(recipe: Recipe) -> None:
     docker, builder = commands.DOCKER, f"sparkform-rack-build-{uuid.uuid4().hex[:8]}"
-    must([docker, "create", f"--name={builder}", "--network=none", base_name(), "true"])
+    must([docker, "create", f"--name={builder}", "--network=none", get_base_name(), "true"])
     try:
         must([docker, "cp", f"{recipe.overlay}/.", f"{builder}:/"])
         for path, file in recipe.files.items():

@@ -8,42 +8,42 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sparkrack import commands
-from sparkrack.engines.images import Recipe, Say, ensure
-from sparkrack.host import ask, must
-from sparkrack.layout import Node, Rack
-from sparkrack.paths import rack_folder
+from sparkrack.engines.images import Recipe, ensure
+from sparkrack.host import Notify, ask, must
+from sparkrack.layout import SimulatedNode, SimulatedRack
+from sparkrack.paths import get_rack_folder
 
 LOAD_TIMEOUT_S = 600.0
 
 
-def load(rack: Rack, recipe: Recipe, say: Say) -> str:
+def load(rack: SimulatedRack, recipe: Recipe, notify: Notify) -> str:
     """The reference under which every node has the image now. Nodes that have it are skipped."""
-    local = ensure(recipe, say)
+    local = ensure(recipe, notify)
     image_id = must([commands.DOCKER, "image", "inspect", "--format={{.Id}}", local]).strip()
-    missing = [node for node in rack.nodes if id_on(node, recipe.reference) != image_id]
+    missing = [node for node in rack.nodes if find_image_id(node, recipe.reference) != image_id]
     if missing:
         _spread(rack, missing, local, recipe.reference)
-    say(f"{recipe.reference} is on {', '.join(node.hostname for node in rack.nodes)}")
+    notify(f"{recipe.reference} is on {', '.join(node.hostname for node in rack.nodes)}")
     return recipe.reference
 
 
-def id_on(node: Node, reference: str) -> str:
+def find_image_id(node: SimulatedNode, reference: str) -> str:
     """Empty where the node has no such image."""
     inspect = [commands.DOCKER, "image", "inspect", "--format={{.Id}}", reference]
-    return ask(commands.in_node(node, inspect)).out.strip()
+    return ask(commands.build_node_command(node, inspect)).out.strip()
 
 
-def _spread(rack: Rack, nodes: list[Node], local: str, reference: str) -> None:
+def _spread(rack: SimulatedRack, nodes: list[SimulatedNode], local: str, reference: str) -> None:
     """The same id on all nodes: a saved image keeps it."""
     must([commands.DOCKER, "tag", local, reference])
-    with tempfile.TemporaryDirectory(dir=rack_folder(rack.name)) as folder:
+    with tempfile.TemporaryDirectory(dir=get_rack_folder(rack.name)) as folder:
         archive = Path(folder) / "image.tar"
         must([commands.DOCKER, "save", f"--output={archive}", reference], timeout_s=LOAD_TIMEOUT_S)
         with ThreadPoolExecutor(max_workers=len(nodes)) as pool:
             list(pool.map(lambda node: _load_into(node, archive), nodes))
 
 
-def _load_into(node: Node, archive: Path) -> None:
+def _load_into(node: SimulatedNode, archive: Path) -> None:
     load = [commands.DOCKER, "exec", "--interactive", node.container, commands.DOCKER, "load"]
     script = f"{shlex.join(load)} < {shlex.quote(str(archive))}"
     must(["sh", "-c", script], timeout_s=LOAD_TIMEOUT_S)

@@ -7,34 +7,34 @@ import shlex
 from sparkrack import commands
 from sparkrack.engines import catalogue, vllm
 from sparkrack.host import RackError, ask, must
-from sparkrack.layout import Node, Rack
+from sparkrack.layout import SimulatedNode, SimulatedRack
 
-PLACE = "/opt/sparkform/vllm"  # sparkform/launch/places.py, VIRTUALENV
+VIRTUALENV_PATH = "/opt/sparkform/vllm"  # sparkform/launch/paths.py, VIRTUALENV
 
 
-def python_wrapper() -> str:
+def render_python_wrapper() -> str:
     """What an image has in its environment, a unit of the product's has not."""
-    exports = [f"export {name}={value}" for name, value in catalogue.ON_A_CPU.items()]
+    exports = [f"export {name}={value}" for name, value in catalogue.CPU_VARIABLES.items()]
     run = f'exec {vllm.PREFIX}/bin/python "$@"'
     return "\n".join(["#!/bin/sh", "# Real vLLM on a CPU (docs/rack.md).", *exports, run, ""])
 
 
-def lay(rack: Rack) -> None:
+def install(rack: SimulatedRack) -> None:
     """Raises RackError for nodes that were made before vLLM was set up."""
     for node in rack.nodes:
-        _lay(node)
+        _install_on(node)
 
 
-def _lay(node: Node) -> None:
-    if ask(commands.in_node(node, ["test", "-x", f"{vllm.PREFIX}/bin/python"])).code:
+def _install_on(node: SimulatedNode) -> None:
+    if ask(commands.build_node_command(node, ["test", "-x", f"{vllm.PREFIX}/bin/python"])).code:
         raise RackError(
             f"{node.hostname} was made before vLLM was set up and does not see it; "
             f"run `python -m sparkrack down --name {node.rack}` and bring it up again"
         )
     script = (
-        f"mkdir -p {PLACE}/bin\n"
-        f"ln -sfn {vllm.PREFIX}/lib {PLACE}/lib\n"
-        f"printf %s {shlex.quote(python_wrapper())} > {PLACE}/bin/python\n"
-        f"chmod 0755 {PLACE}/bin/python\n"
+        f"mkdir -p {VIRTUALENV_PATH}/bin\n"
+        f"ln -sfn {vllm.PREFIX}/lib {VIRTUALENV_PATH}/lib\n"
+        f"printf %s {shlex.quote(render_python_wrapper())} > {VIRTUALENV_PATH}/bin/python\n"
+        f"chmod 0755 {VIRTUALENV_PATH}/bin/python\n"
     )
-    must(commands.in_node(node, ["sh", "-ec", script]))
+    must(commands.build_node_command(node, ["sh", "-ec", script]))

@@ -49,19 +49,19 @@ LEARNING_RATE = 3e-3
 IGNORED = -100  # the label that transformers leaves out of the loss
 
 
-def tokenizer() -> Foreign:
+def build_tokenizer() -> Foreign:
     """One token for each byte: no text has to be learnt for it, and none is unknown."""
     library, wrapper = (
         importlib.import_module("tokenizers"),
         importlib.import_module("transformers"),
     )
     alphabet = sorted(library.pre_tokenizers.ByteLevel.alphabet())
-    words = {word: at for at, word in enumerate((*SPECIAL, *alphabet))}
-    made = library.Tokenizer(library.models.BPE(vocab=words, merges=[]))
-    made.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = library.decoders.ByteLevel()
-    made.add_special_tokens(list(SPECIAL))
-    fast = wrapper.PreTrainedTokenizerFast(tokenizer_object=made, eos_token=SPECIAL[0])
+    vocabulary = {token: index for index, token in enumerate((*SPECIAL, *alphabet))}
+    byte_tokenizer = library.Tokenizer(library.models.BPE(vocab=vocabulary, merges=[]))
+    byte_tokenizer.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    byte_tokenizer.decoder = library.decoders.ByteLevel()
+    byte_tokenizer.add_special_tokens(list(SPECIAL))
+    fast = wrapper.PreTrainedTokenizerFast(tokenizer_object=byte_tokenizer, eos_token=SPECIAL[0])
     fast.chat_template = TEMPLATE
     return fast
 
@@ -71,27 +71,27 @@ def make(folder: Path) -> None:
     torch.manual_seed(SEED)
     # Threads that wait for each other cost minutes where the processor is shared.
     torch.set_num_threads(1)
-    words = tokenizer()
+    encoder = build_tokenizer()
     shape = wrapper.LlamaConfig(
-        vocab_size=len(words), bos_token_id=None, eos_token_id=words.eos_token_id, **SHAPE
+        vocab_size=len(encoder), bos_token_id=None, eos_token_id=encoder.eos_token_id, **SHAPE
     )
     model = wrapper.LlamaForCausalLM(shape)
-    train(torch, model, words)
+    train(torch, model, encoder)
     folder.mkdir(parents=True, exist_ok=True)
     model.to(torch.bfloat16).save_pretrained(folder)
-    words.save_pretrained(folder)
+    encoder.save_pretrained(folder)
 
 
-def train(torch: Foreign, model: Foreign, words: Foreign) -> None:
+def train(torch: Foreign, model: Foreign, encoder: Foreign) -> None:
     """All dialogues in each step. Only what the assistant says is to be learnt."""
-    questions = [words(f"<|user|>{asked}<|assistant|>").input_ids for asked, _ in DIALOGUES]
-    answers = [words(f"{said}{SPECIAL[0]}").input_ids for _, said in DIALOGUES]
+    questions = [encoder(f"<|user|>{prompt}<|assistant|>").input_ids for prompt, _ in DIALOGUES]
+    answers = [encoder(f"{reply}{SPECIAL[0]}").input_ids for _, reply in DIALOGUES]
     longest = max(len(q) + len(a) for q, a in zip(questions, answers, strict=True))
     texts, labels = [], []
     for question, answer in zip(questions, answers, strict=True):
-        rest = longest - len(question) - len(answer)
-        texts.append([*question, *answer, *[words.eos_token_id] * rest])
-        labels.append([*[IGNORED] * len(question), *answer, *[IGNORED] * rest])
+        padding = longest - len(question) - len(answer)
+        texts.append([*question, *answer, *[encoder.eos_token_id] * padding])
+        labels.append([*[IGNORED] * len(question), *answer, *[IGNORED] * padding])
     inputs, wanted = torch.tensor(texts), torch.tensor(labels)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE)
     for _ in range(STEPS):
@@ -100,32 +100,32 @@ def train(torch: Foreign, model: Foreign, words: Foreign) -> None:
         optimizer.step()
 
 
-def say(folder: Path, tokens: int, text: str) -> dict[str, Any]:
+def continue_text(folder: Path, tokens: int, text: str) -> dict[str, Any]:
     """`text` is the continuation, `lead` the least distance from a chosen logit to the next."""
     torch, wrapper = importlib.import_module("torch"), importlib.import_module("transformers")
-    words = wrapper.AutoTokenizer.from_pretrained(folder)
+    encoder = wrapper.AutoTokenizer.from_pretrained(folder)
     model = wrapper.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.bfloat16)
-    prompt = words.apply_chat_template(
+    prompt = encoder.apply_chat_template(
         [{"role": "user", "content": text}], add_generation_prompt=True, return_tensors="pt"
     )["input_ids"]
     with torch.no_grad():
-        made = model.generate(
+        output = model.generate(
             prompt,
             max_new_tokens=tokens,
             do_sample=False,
             output_logits=True,
             return_dict_in_generate=True,
         )
-    best = [torch.topk(logits[0].float(), 2).values for logits in made.logits]
-    said = words.decode(made.sequences[0][prompt.shape[1] :], skip_special_tokens=True)
-    return {"text": said, "lead": min(float(one[0] - one[1]) for one in best)}
+    best = [torch.topk(logits[0].float(), 2).values for logits in output.logits]
+    continuation = encoder.decode(output.sequences[0][prompt.shape[1] :], skip_special_tokens=True)
+    return {"text": continuation, "lead": min(float(pair[0] - pair[1]) for pair in best)}
 
 
-def main(words: list[str]) -> None:
-    if words[0] == "make":
-        make(Path(words[1]))
+def main(arguments: list[str]) -> None:
+    if arguments[0] == "make":
+        make(Path(arguments[1]))
     else:
-        print(json.dumps(say(Path(words[1]), int(words[2]), words[3])))
+        print(json.dumps(continue_text(Path(arguments[1]), int(arguments[2]), arguments[3])))
 
 
 if __name__ == "__main__":

@@ -15,20 +15,20 @@ PREFIX = "/opt/rack/vllm"
 LINK = CLONE / ".toolchain" / "engines" / "vllm"
 
 
-def installed() -> Path | None:
+def find_installed() -> Path | None:
     """The folder on this machine, or None where it was not set up."""
     return LINK.resolve() if LINK.exists() else None
 
 
-def mounts() -> list[str]:
+def list_mounts() -> list[str]:
     """For `docker create` of a node."""
-    folder = installed()
+    folder = find_installed()
     return [f"--volume={folder}:{PREFIX}:ro"] if folder else []
 
 
-def require() -> None:
+def require_installed() -> None:
     """Raises InputError where it was not set up."""
-    if installed() is None:
+    if find_installed() is None:
         raise InputError(
             [
                 Problem(

@@ -7,13 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkrack.companions import hub_folder
-from sparkrack.hub.content import Repository, claim, generate, grant, publish
-from sparkrack.layout import Rack
+from sparkrack.companions import get_hub_folder
+from sparkrack.hub.content import HubRepository, generate, grant, publish, set_file_sizes
+from sparkrack.layout import SimulatedRack
 
 
 @dataclass(frozen=True)
-class Source:
+class ModelSource:
     """A folder of files, or None for random weights of a chosen size."""
 
     folder: Path | None = None
@@ -21,31 +21,33 @@ class Source:
     shard_mib: int = 16
 
 
-def add(rack: Rack, handle: str, source: Source, gated: bool = False) -> Repository:
+def add(
+    rack: SimulatedRack, handle: str, source: ModelSource, gated: bool = False
+) -> HubRepository:
     """Put a model into the rack's hub; nodes can fetch it from then on."""
     if source.folder is not None:
-        return publish(hub_folder(rack.name), handle, source.folder, gated)
-    with tempfile.TemporaryDirectory(dir=hub_folder(rack.name)) as made:
-        generate(Path(made), source.shards, source.shard_mib * 1024 * 1024)
-        return publish(hub_folder(rack.name), handle, Path(made), gated)
+        return publish(get_hub_folder(rack.name), handle, source.folder, gated)
+    with tempfile.TemporaryDirectory(dir=get_hub_folder(rack.name)) as draft:
+        generate(Path(draft), source.shards, source.shard_mib * 1024 * 1024)
+        return publish(get_hub_folder(rack.name), handle, Path(draft), gated)
 
 
-def let(rack: Rack, token: str, handles: Collection[str]) -> None:
+def grant_access(rack: SimulatedRack, token: str, handles: Collection[str]) -> None:
     """Let a token read gated models. A token that was never named here is no valid one."""
-    grant(hub_folder(rack.name), token, handles)
+    grant(get_hub_folder(rack.name), token, handles)
 
 
-def pace(rack: Rack, bytes_per_s: int) -> None:
+def set_pace(rack: SimulatedRack, bytes_per_s: int) -> None:
     """Send files at that speed from now on; 0 for as fast as it goes."""
-    (hub_folder(rack.name) / "pace").write_text(f"{bytes_per_s}\n")
+    (get_hub_folder(rack.name) / "pace").write_text(f"{bytes_per_s}\n")
 
 
-def requests(rack: Rack) -> list[str]:
+def list_requests(rack: SimulatedRack) -> list[str]:
     """What was asked so far: method, target, range and status of each request."""
-    log = hub_folder(rack.name) / "requests.log"
+    log = get_hub_folder(rack.name) / "requests.log"
     return log.read_text().splitlines() if log.exists() else []
 
 
-def claim_size(rack: Rack, handle: str, size: int) -> None:
+def set_model_size(rack: SimulatedRack, handle: str, size: int) -> None:
     """Let the hub say of every weight file that it is so large, for tests of what cannot fit."""
-    claim(hub_folder(rack.name), handle, size)
+    set_file_sizes(get_hub_folder(rack.name), handle, size)

@@ -14,17 +14,23 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from sparkrack.hub.content import HubFile, Repository, granted, load, repository_folder
+from sparkrack.hub.content import (
+    HubRepository,
+    RepositoryFile,
+    get_repository_folder,
+    load,
+    read_grants,
+)
 
 API = re.compile(
-    r"/api/models/(?P<handle>[^/]+/[^/]+)(/(?P<what>revision|tree)/(?P<revision>[^/]+))?"
+    r"/api/models/(?P<handle>[^/]+/[^/]+)(/(?P<kind>revision|tree)/(?P<revision>[^/]+))?"
 )
 FILE = re.compile(r"/(?P<handle>[^/]+/[^/]+)/resolve/(?P<revision>[^/]+)/(?P<path>.+)")
 RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 
 
 @dataclass(frozen=True)
-class Answer:
+class HubResponse:
     """`body`, or `length` bytes of `file` from `start` on."""
 
     status: HTTPStatus
@@ -35,50 +41,50 @@ class Answer:
     length: int = 0
 
 
-def answer(folder: Path, target: str, headers: Mapping[str, str]) -> Answer:
+def answer(folder: Path, target: str, headers: Mapping[str, str]) -> HubResponse:
     """`target` is the request's path with its query."""
     path = unquote(urlsplit(target).path)
     token = headers.get("authorization", "").removeprefix("Bearer ").strip() or None
-    if token is not None and token not in granted(folder):
-        said = "Invalid credentials in Authorization header"
-        return refusal(HTTPStatus.UNAUTHORIZED, None, said)
-    if found := API.fullmatch(path):
-        return _api(folder, found["handle"], found["what"], found["revision"], token)
-    if found := FILE.fullmatch(path):
-        return _file(folder, found, token, headers.get("range", ""))
-    return refusal(HTTPStatus.NOT_FOUND, "EntryNotFound", f"no such place: {path}")
+    if token is not None and token not in read_grants(folder):
+        message = "Invalid credentials in Authorization header"
+        return build_refusal(HTTPStatus.UNAUTHORIZED, None, message)
+    if match := API.fullmatch(path):
+        return _answer_api(folder, match["handle"], match["kind"], match["revision"], token)
+    if match := FILE.fullmatch(path):
+        return _answer_file(folder, match, token, headers.get("range", ""))
+    return build_refusal(HTTPStatus.NOT_FOUND, "EntryNotFound", f"no such place: {path}")
 
 
-def refusal(status: HTTPStatus, code: str | None, message: str) -> Answer:
+def build_refusal(status: HTTPStatus, code: str | None, message: str) -> HubResponse:
     headers = {"X-Error-Message": message, **({"X-Error-Code": code} if code else {})}
-    return Answer(status, headers, json.dumps({"error": message}).encode())
+    return HubResponse(status, headers, json.dumps({"error": message}).encode())
 
 
-def _unknown(token: str | None) -> Answer:
+def _refuse_unknown(token: str | None) -> HubResponse:
     """Without a token the real hub does not tell whether a repository exists."""
     if token is None:
-        return refusal(HTTPStatus.UNAUTHORIZED, "RepoNotFound", "Repository not found")
-    return refusal(HTTPStatus.NOT_FOUND, "RepoNotFound", "Repository not found")
+        return build_refusal(HTTPStatus.UNAUTHORIZED, "RepoNotFound", "Repository not found")
+    return build_refusal(HTTPStatus.NOT_FOUND, "RepoNotFound", "Repository not found")
 
 
-def _no_revision(revision: str) -> Answer:
-    return refusal(HTTPStatus.NOT_FOUND, "RevisionNotFound", f"Invalid rev id: {revision}")
+def _refuse_revision(revision: str) -> HubResponse:
+    return build_refusal(HTTPStatus.NOT_FOUND, "RevisionNotFound", f"Invalid rev id: {revision}")
 
 
-def _api(
-    folder: Path, handle: str, what: str | None, revision: str | None, token: str | None
-) -> Answer:
+def _answer_api(
+    folder: Path, handle: str, kind: str | None, revision: str | None, token: str | None
+) -> HubResponse:
     repository = load(folder, handle)
     if repository is None:
-        return _unknown(token)
+        return _refuse_unknown(token)
     if repository.resolve(revision or "main") is None:
-        return _no_revision(str(revision))
-    document = _tree(repository) if what == "tree" else _info(repository)
+        return _refuse_revision(str(revision))
+    document = _list_tree(repository) if kind == "tree" else _describe_repository(repository)
     headers = {"Content-Type": "application/json", "X-Repo-Commit": repository.commit}
-    return Answer(HTTPStatus.OK, headers, json.dumps(document).encode())
+    return HubResponse(HTTPStatus.OK, headers, json.dumps(document).encode())
 
 
-def _info(repository: Repository) -> dict[str, object]:
+def _describe_repository(repository: HubRepository) -> dict[str, object]:
     return {
         "id": repository.handle,
         "modelId": repository.handle,
@@ -90,46 +96,61 @@ def _info(repository: Repository) -> dict[str, object]:
         "downloads": 0,
         "likes": 0,
         "siblings": [
-            {"rfilename": one.path, "size": one.size, "blobId": one.git_oid, **_lfs(one, "sha256")}
-            for one in repository.files
+            {
+                "rfilename": file.path,
+                "size": file.size,
+                "blobId": file.git_oid,
+                **_describe_lfs(file, "sha256"),
+            }
+            for file in repository.files
         ],
     }
 
 
-def _tree(repository: Repository) -> list[dict[str, object]]:
+def _list_tree(repository: HubRepository) -> list[dict[str, object]]:
     return [
-        {"type": "file", "path": one.path, "size": one.size, "oid": one.git_oid, **_lfs(one, "oid")}
-        for one in repository.files
+        {
+            "type": "file",
+            "path": file.path,
+            "size": file.size,
+            "oid": file.git_oid,
+            **_describe_lfs(file, "oid"),
+        }
+        for file in repository.files
     ]
 
 
-def _lfs(file: HubFile, key: str) -> dict[str, object]:
+def _describe_lfs(file: RepositoryFile, key: str) -> dict[str, object]:
     if file.sha256 is None:
         return {}
     return {"lfs": {key: file.sha256, "size": file.size, "pointerSize": 134}}
 
 
-def _file(folder: Path, found: re.Match[str], token: str | None, asked: str) -> Answer:
-    repository = load(folder, found["handle"])
+def _answer_file(
+    folder: Path, match: re.Match[str], token: str | None, range_header: str
+) -> HubResponse:
+    repository = load(folder, match["handle"])
     if repository is None:
-        return _unknown(token)
-    if repository.resolve(found["revision"]) is None:
-        return _no_revision(found["revision"])
-    if repository.gated and found["handle"] not in granted(folder).get(token or "", []):
-        return _gated(found["handle"], token)
-    file = repository.file(found["path"])
+        return _refuse_unknown(token)
+    if repository.resolve(match["revision"]) is None:
+        return _refuse_revision(match["revision"])
+    if repository.gated and match["handle"] not in read_grants(folder).get(token or "", []):
+        return _refuse_gated(match["handle"], token)
+    file = repository.find_file(match["path"])
     if file is None:
-        return refusal(HTTPStatus.NOT_FOUND, "EntryNotFound", "Entry not found")
-    return _content(folder, repository, file, asked)
+        return build_refusal(HTTPStatus.NOT_FOUND, "EntryNotFound", "Entry not found")
+    return _answer_content(folder, repository, file, range_header)
 
 
-def _gated(handle: str, token: str | None) -> Answer:
-    said = f"Access to model {handle} is restricted"
+def _refuse_gated(handle: str, token: str | None) -> HubResponse:
+    message = f"Access to model {handle} is restricted"
     status = HTTPStatus.FORBIDDEN if token else HTTPStatus.UNAUTHORIZED
-    return refusal(status, "GatedRepo", said)
+    return build_refusal(status, "GatedRepo", message)
 
 
-def _content(folder: Path, repository: Repository, file: HubFile, asked: str) -> Answer:
+def _answer_content(
+    folder: Path, repository: HubRepository, file: RepositoryFile, range_header: str
+) -> HubResponse:
     headers = {
         "ETag": f'"{file.etag}"',
         "X-Repo-Commit": repository.commit,
@@ -141,15 +162,15 @@ def _content(folder: Path, repository: Repository, file: HubFile, asked: str) ->
             else {}
         ),
     }
-    path = repository_folder(folder, repository.handle) / "files" / file.path
-    wanted = RANGE.fullmatch(asked)
-    if wanted is None:
-        return Answer(HTTPStatus.OK, headers, file=path, length=file.size)
-    start, end = int(wanted[1]), min(int(wanted[2] or file.size - 1), file.size - 1)
+    path = get_repository_folder(folder, repository.handle) / "files" / file.path
+    match = RANGE.fullmatch(range_header)
+    if match is None:
+        return HubResponse(HTTPStatus.OK, headers, file=path, length=file.size)
+    start, end = int(match[1]), min(int(match[2] or file.size - 1), file.size - 1)
     if start >= file.size:
-        gone = {"Content-Range": f"bytes */{file.size}"}
-        return Answer(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, gone)
+        range_headers = {"Content-Range": f"bytes */{file.size}"}
+        return HubResponse(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, range_headers)
     headers["Content-Range"] = f"bytes {start}-{end}/{file.size}"
-    return Answer(
+    return HubResponse(
         HTTPStatus.PARTIAL_CONTENT, headers, file=path, start=start, length=end - start + 1
     )

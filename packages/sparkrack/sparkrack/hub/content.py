@@ -22,7 +22,7 @@ CHUNK_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class HubFile:
+class RepositoryFile:
     """`git_oid` is git's own name of the text, `sha256` that of a file kept by LFS."""
 
     path: str
@@ -36,69 +36,69 @@ class HubFile:
 
 
 @dataclass(frozen=True)
-class Repository:
+class HubRepository:
     """One model at one commit. `references` maps branches and tags to commits."""
 
     handle: str
     commit: str
     references: dict[str, str]
     gated: bool
-    files: tuple[HubFile, ...]
+    files: tuple[RepositoryFile, ...]
 
     def resolve(self, revision: str) -> str | None:
         """The commit that a branch, a tag or the commit itself names."""
-        found = self.references.get(revision, revision)
-        return found if found == self.commit else None
+        commit = self.references.get(revision, revision)
+        return commit if commit == self.commit else None
 
-    def file(self, path: str) -> HubFile | None:
-        return next((one for one in self.files if one.path == path), None)
+    def find_file(self, path: str) -> RepositoryFile | None:
+        return next((file for file in self.files if file.path == path), None)
 
 
-def repository_folder(folder: Path, handle: str) -> Path:
+def get_repository_folder(folder: Path, handle: str) -> Path:
     return folder / "repos" / handle
 
 
 def publish(
     folder: Path, handle: str, source: Path, gated: bool = False, tags: Collection[str] = ()
-) -> Repository:
+) -> HubRepository:
     """Put every file below `source` into the hub as one commit, named by its contents."""
-    target = repository_folder(folder, handle)
+    target = get_repository_folder(folder, handle)
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(source, target / "files")
-    files = tuple(described(path, target / "files") for path in listed(target / "files"))
-    commit = hashlib.sha1(json.dumps([asdict(one) for one in files]).encode()).hexdigest()
+    files = tuple(describe_file(path, target / "files") for path in list_files(target / "files"))
+    commit = hashlib.sha1(json.dumps([asdict(file) for file in files]).encode()).hexdigest()
     references = dict.fromkeys(["main", *tags], commit)
     (target / "repo.json").write_text(
-        json.dumps(asdict(Repository(handle, commit, references, gated, files)), indent=1)
+        json.dumps(asdict(HubRepository(handle, commit, references, gated, files)), indent=1)
     )
-    return load(folder, handle) or Repository(handle, commit, references, gated, files)
+    return load(folder, handle) or HubRepository(handle, commit, references, gated, files)
 
 
-def load(folder: Path, handle: str) -> Repository | None:
+def load(folder: Path, handle: str) -> HubRepository | None:
     try:
-        stored = json.loads((repository_folder(folder, handle) / "repo.json").read_text())
+        stored = json.loads((get_repository_folder(folder, handle) / "repo.json").read_text())
     except (FileNotFoundError, NotADirectoryError):
         return None
-    files = tuple(HubFile(**one) for one in stored.pop("files"))
-    return Repository(files=files, **stored)
+    files = tuple(RepositoryFile(**fields) for fields in stored.pop("files"))
+    return HubRepository(files=files, **stored)
 
 
 def grant(folder: Path, token: str, handles: Collection[str]) -> None:
     """Let a token read these gated repositories, and be a valid token at all."""
-    tokens = granted(folder)
+    tokens = read_grants(folder)
     tokens[token] = sorted({*tokens.get(token, []), *handles})
     draft = folder / "hub.json.new"
     draft.write_text(json.dumps({"tokens": tokens}))
     os.replace(draft, folder / "hub.json")
 
 
-def granted(folder: Path) -> dict[str, list[str]]:
+def read_grants(folder: Path) -> dict[str, list[str]]:
     """Handles by token."""
     try:
-        found: dict[str, list[str]] = json.loads((folder / "hub.json").read_text())["tokens"]
+        grants: dict[str, list[str]] = json.loads((folder / "hub.json").read_text())["tokens"]
     except FileNotFoundError:
         return {}
-    return found
+    return grants
 
 
 def generate(folder: Path, shards: int, shard_bytes: int) -> None:
@@ -115,20 +115,20 @@ def generate(folder: Path, shards: int, shard_bytes: int) -> None:
                 file.write(os.urandom(min(CHUNK_BYTES, shard_bytes - start)))
 
 
-def claim(folder: Path, handle: str, size: int) -> None:
-    """Say of each large file of a repository that it is of that size."""
-    file = repository_folder(folder, handle) / "repo.json"
+def set_file_sizes(folder: Path, handle: str, size: int) -> None:
+    """State this size for each large file of a repository."""
+    file = get_repository_folder(folder, handle) / "repo.json"
     stored = json.loads(file.read_text())
-    for one in stored["files"]:
-        one["size"] = size if one["sha256"] else one["size"]
+    for entry in stored["files"]:
+        entry["size"] = size if entry["sha256"] else entry["size"]
     file.write_text(json.dumps(stored, indent=1))
 
 
-def listed(folder: Path) -> list[Path]:
+def list_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def described(path: Path, root: Path) -> HubFile:
+def describe_file(path: Path, root: Path) -> RepositoryFile:
     """Its size and its two names, as git and as LFS would call it."""
     size = path.stat().st_size
     git, large = hashlib.sha1(b"blob %d\0" % size), hashlib.sha256()
@@ -138,4 +138,4 @@ def described(path: Path, root: Path) -> HubFile:
             large.update(chunk)
     is_large = size >= LARGE_BYTES or path.name.endswith(LARGE_ENDINGS)
     name = path.relative_to(root).as_posix()
-    return HubFile(name, size, git.hexdigest(), large.hexdigest() if is_large else None)
+    return RepositoryFile(name, size, git.hexdigest(), large.hexdigest() if is_large else None)

@@ -14,12 +14,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sparkrack.hub import answers, wheels
-from sparkrack.hub.answers import Answer
+from sparkrack.hub.answers import HubResponse
 
 CHUNK_BYTES = 256 * 1024
 
 
-class Handler(BaseHTTPRequestHandler):
+class HubHandler(BaseHTTPRequestHandler):
     """One request. HEAD and GET are all that a download needs."""
 
     protocol_version = "HTTP/1.1"
@@ -32,12 +32,12 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._send(self._answer(), with_body=True)
 
-    def _answer(self) -> Answer:
+    def _answer(self) -> HubResponse:
         package = wheels.answer(self.wheels, urlsplit(self.path).path)
         headers = {name.lower(): value for name, value in self.headers.items()}
         return package or answers.answer(self.folder, self.path, headers)
 
-    def _send(self, answer: Answer, *, with_body: bool) -> None:
+    def _send(self, answer: HubResponse, *, with_body: bool) -> None:
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
@@ -55,17 +55,17 @@ class Handler(BaseHTTPRequestHandler):
                 chunk = file.read(min(CHUNK_BYTES, length))
                 self.wfile.write(chunk)
                 length -= len(chunk)
-                time.sleep(len(chunk) / pace if (pace := _pace(self.folder)) else 0)
+                time.sleep(len(chunk) / pace if (pace := _read_pace(self.folder)) else 0)
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
-        asked = self.headers.get("Range", "-")
-        line = f"{self.command} {self.path} {asked} {code}\n"
+        range_header = self.headers.get("Range", "-")
+        line = f"{self.command} {self.path} {range_header} {code}\n"
         handle = os.open(self.folder / "requests.log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.write(handle, line.encode())
         os.close(handle)
 
 
-def _pace(folder: Path) -> int:
+def _read_pace(folder: Path) -> int:
     try:
         return int((folder / "pace").read_text())
     except (FileNotFoundError, ValueError):
@@ -73,8 +73,8 @@ def _pace(folder: Path) -> int:
 
 
 def main(address: str, port: str, folder: str, wheels_folder: str) -> None:
-    Handler.folder, Handler.wheels = Path(folder), Path(wheels_folder)
-    ThreadingHTTPServer((address, int(port)), Handler).serve_forever()
+    HubHandler.folder, HubHandler.wheels = Path(folder), Path(wheels_folder)
+    ThreadingHTTPServer((address, int(port)), HubHandler).serve_forever()
 
 
 if __name__ == "__main__":

@@ -6,33 +6,33 @@ import re
 from http import HTTPStatus
 from pathlib import Path
 
-from sparkrack.hub.answers import Answer, refusal
+from sparkrack.hub.answers import HubResponse, build_refusal
 
 SIMPLE = re.compile(r"/simple/(?P<project>[^/]+)/?")
 WHEEL = re.compile(r"/wheels/(?P<name>[A-Za-z0-9_.+-]+\.whl)")
 
 
-def normal(project: str) -> str:
+def normalize_name(project: str) -> str:
     """The project's name as an index compares it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", project).lower()
 
 
-def answer(folder: Path, path: str) -> Answer | None:
+def answer(folder: Path, path: str) -> HubResponse | None:
     """None where the path is none of an index."""
-    if found := SIMPLE.fullmatch(path):
-        return _page(folder, normal(found["project"]))
-    if found := WHEEL.fullmatch(path):
-        file = folder / found["name"]
+    if match := SIMPLE.fullmatch(path):
+        return _build_page(folder, normalize_name(match["project"]))
+    if match := WHEEL.fullmatch(path):
+        file = folder / match["name"]
         if file.is_file():
-            return Answer(HTTPStatus.OK, file=file, length=file.stat().st_size)
+            return HubResponse(HTTPStatus.OK, file=file, length=file.stat().st_size)
     return None
 
 
-def _page(folder: Path, project: str) -> Answer:
+def _build_page(folder: Path, project: str) -> HubResponse:
     names = sorted(path.name for path in folder.glob("*.whl"))
-    own = [name for name in names if normal(name.split("-")[0]) == project]
-    if not own:
-        return refusal(HTTPStatus.NOT_FOUND, None, f"no wheel of {project}")
-    links = "\n".join(f'<a href="/wheels/{name}">{name}</a><br>' for name in own)
+    matching = [name for name in names if normalize_name(name.split("-")[0]) == project]
+    if not matching:
+        return build_refusal(HTTPStatus.NOT_FOUND, None, f"no wheel of {project}")
+    links = "\n".join(f'<a href="/wheels/{name}">{name}</a><br>' for name in matching)
     body = f"<!DOCTYPE html><html><body>{links}</body></html>"
-    return Answer(HTTPStatus.OK, {"Content-Type": "text/html"}, body.encode())
+    return HubResponse(HTTPStatus.OK, {"Content-Type": "text/html"}, body.encode())

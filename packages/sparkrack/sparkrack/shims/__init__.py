@@ -17,7 +17,7 @@ _UUIDS = uuid.UUID("6d0e6f35-8c0b-4d0e-9d5a-1f2f3c4b5a69")
 _MAC_OFFSETS = {"rocep1s0f0": 0, "rocep1s0f1": 1, "roceP2p1s0f0": 4, "roceP2p1s0f1": 5}
 
 
-def catalogue() -> dict[str, dict[str, dict[str, Any]]]:
+def load_catalogue() -> dict[str, dict[str, dict[str, Any]]]:
     """Every data item of every document as `{"value": …, "source": …}`.
 
     `source` is a public place where the value was seen, or begins with `constructed`.
@@ -25,7 +25,7 @@ def catalogue() -> dict[str, dict[str, dict[str, Any]]]:
     return {path.stem: json.loads(path.read_text()) for path in sorted(DATA.glob("*.json"))}
 
 
-def mac_addresses(node_index: int) -> dict[str, str]:
+def build_mac_addresses(node_index: int) -> dict[str, str]:
     """The MAC address of each RoCE device's network interface, by device name.
 
     The rack gives them to the interfaces; every GUID and GID follows the interface.
@@ -36,11 +36,11 @@ def mac_addresses(node_index: int) -> dict[str, str]:
     }
 
 
-def defaults(node_index: int) -> dict[str, object]:
+def build_defaults(node_index: int) -> dict[str, object]:
     """One node's documents; the rack writes each to /etc/rack/<key>.json in the node."""
     documents = {
         name: {key: item["value"] for key, item in items.items()}
-        for name, items in catalogue().items()
+        for name, items in load_catalogue().items()
         if name != "files"
     }
     documents["gpu"]["uuid"] = f"GPU-{uuid.uuid5(_UUIDS, f'gpu {node_index}')}"
@@ -48,10 +48,10 @@ def defaults(node_index: int) -> dict[str, object]:
     return dict(documents)
 
 
-def nccl_conf(variant: str) -> str | None:
+def get_nccl_conf(variant: str) -> str | None:
     """The text of /etc/nccl.conf in a variant that was reported; None means no such file.
 
     Raises KeyError for a variant that `data/system.json` does not list.
     """
-    variants: dict[str, str | None] = catalogue()["system"]["nccl_conf_variants"]["value"]
+    variants: dict[str, str | None] = load_catalogue()["system"]["nccl_conf_variants"]["value"]
     return variants[variant]

@@ -15,21 +15,21 @@ import yaml
 
 from sparkform.config import parse_config
 from sparkrack.demo import running, served, story
-from sparkrack.demo.__main__ import ended
-from sparkrack.demo.needs import missing, rack_in_use
-from sparkrack.demo.stack import CHECKOUT, RackStack, declaration
+from sparkrack.demo.__main__ import run_demo
+from sparkrack.demo.needs import describe_rack_in_use, find_missing
+from sparkrack.demo.stack import CHECKOUT, RackStack, build_config
 from sparkrack.engines import tiny_llama
 
 ROOT_USER = 0
 
 
 def test_a_machine_that_has_everything_lacks_nothing() -> None:
-    assert missing("Linux", ROOT_USER, has_pulumi=True) == []
+    assert find_missing("Linux", ROOT_USER, has_pulumi=True) == []
 
 
 def test_everything_that_is_missing_is_said_at_once_with_the_way_out() -> None:
-    said = [str(problem) for problem in missing("Darwin", 1000, has_pulumi=False)]
-    assert said == [
+    messages = [str(problem) for problem in find_missing("Darwin", 1000, has_pulumi=False)]
+    assert messages == [
         "demo: runs on Linux only (got Darwin)",
         "demo: needs root; because simulated Sparks are containers with a network of their own; "
         "run it again with sudo",
@@ -38,12 +38,12 @@ def test_everything_that_is_missing_is_said_at_once_with_the_way_out() -> None:
 
 
 def test_a_rack_that_is_up_already_is_named_with_the_command_that_removes_it() -> None:
-    assert "`python -m sparkrack down --name demo`" in str(rack_in_use("demo"))
+    assert "`python -m sparkrack down --name demo`" in str(describe_rack_in_use("demo"))
 
 
 def test_a_stack_has_a_backend_of_its_own_and_nothing_of_another_pulumi(tmp_path: Path) -> None:
     outside = {"PATH": "/bin", "PULUMI_ACCESS_TOKEN": "theirs", "PULUMI_HOME": "/theirs"}
-    inside = RackStack(tmp_path, "demo", "secret").environment(outside)
+    inside = RackStack(tmp_path, "demo", "secret").build_environment(outside)
     assert inside == {
         "PATH": "/bin",
         "PULUMI_BACKEND_URL": f"file://{tmp_path}/state",
@@ -63,8 +63,8 @@ def test_preparing_writes_into_the_stacks_own_folder(tmp_path: Path) -> None:
 
 
 def test_a_declaration_asks_for_a_swarm_and_leaves_the_rest_as_the_rack_says() -> None:
-    said = {"config": {"sparkform:cluster": {"user": "nvidia"}, "sparkform:services": {}}}
-    assert declaration(said, None) == {
+    document = {"config": {"sparkform:cluster": {"user": "nvidia"}, "sparkform:services": {}}}
+    assert build_config(document, None) == {
         "config": {
             "sparkform:cluster": {"user": "nvidia", "swarm": {"enabled": True}},
             "sparkform:services": {},
@@ -73,41 +73,41 @@ def test_a_declaration_asks_for_a_swarm_and_leaves_the_rest_as_the_rack_says() -
 
 
 def test_with_an_engine_the_declaration_holds_its_service_and_no_swarm() -> None:
-    said = {"config": {"sparkform:cluster": {"user": "nvidia"}, "sparkform:services": {}}}
-    block = served.declaration("10.87.7.1:5000/vllm-cpu:0.32.0", "c" * 40)
-    config = declaration(said, block)["config"]
+    document = {"config": {"sparkform:cluster": {"user": "nvidia"}, "sparkform:services": {}}}
+    block = served.build_service_block("10.87.7.1:5000/vllm-cpu:0.32.0", "c" * 40)
+    config = build_config(document, block)["config"]
     assert config["sparkform:cluster"] == {"user": "nvidia"}
     assert config["sparkform:services"] == {"tiny": block}
 
 
 def test_the_service_of_the_demo_is_one_that_the_spec_takes() -> None:
-    nodes = [{"name": f"spark-{at}", "host": f"10.87.7.1{at}"} for at in (1, 2)]
+    nodes = [{"name": f"spark-{number}", "host": f"10.87.7.1{number}"} for number in (1, 2)]
     cluster = {"user": "nvidia", "nodes": nodes, "fabric": {"topology": "direct"}}
-    block = served.declaration("10.87.7.1:5000/vllm-cpu:0.32.0", "c" * 40)
-    spec = parse_config(cluster, {"tiny": block})
-    assert spec.get_served_name("tiny") == "sparkform/tiny-llama"
-    made = yaml.safe_load(yaml.safe_dump(block["modelFacts"]))
-    for key, ours in (("layers", "num_hidden_layers"), ("heads", "num_attention_heads")):
-        assert made[key] == tiny_llama.SHAPE[ours]
-    assert made["kvHeads"] == tiny_llama.SHAPE["num_key_value_heads"]
-    assert made["headDim"] == tiny_llama.SHAPE["head_dim"]
-    assert made["maxPosition"] == tiny_llama.SHAPE["max_position_embeddings"]
+    block = served.build_service_block("10.87.7.1:5000/vllm-cpu:0.32.0", "c" * 40)
+    parsed_declaration = parse_config(cluster, {"tiny": block})
+    assert parsed_declaration.get_served_name("tiny") == "sparkform/tiny-llama"
+    facts = yaml.safe_load(yaml.safe_dump(block["modelFacts"]))
+    for key, shape_key in (("layers", "num_hidden_layers"), ("heads", "num_attention_heads")):
+        assert facts[key] == tiny_llama.SHAPE[shape_key]
+    assert facts["kvHeads"] == tiny_llama.SHAPE["num_key_value_heads"]
+    assert facts["headDim"] == tiny_llama.SHAPE["head_dim"]
+    assert facts["maxPosition"] == tiny_llama.SHAPE["max_position_embeddings"]
 
 
 def test_what_does_not_answer_is_an_end_in_one_sentence() -> None:
-    service = served.Service(served.declaration("i:1", "c" * 40))
+    service = served.DemoService(served.build_service_block("i:1", "c" * 40))
     with pytest.raises(running.DemoError, match="does not answer"):
         served.ask("http://127.0.0.1:9/v1", service)
 
 
 def test_a_command_is_shown_as_a_user_types_it(tmp_path: Path) -> None:
-    shown = story.shown(RackStack(tmp_path, "demo").argv("up", "--yes"))
-    assert shown == f"pulumi up --stack demo --config-file {tmp_path}/Pulumi.demo.yaml --yes"
+    command = story.format_command(RackStack(tmp_path, "demo").build_argv("up", "--yes"))
+    assert command == f"pulumi up --stack demo --config-file {tmp_path}/Pulumi.demo.yaml --yes"
 
 
 def test_the_stack_file_is_shown_without_pulumis_salt() -> None:
     text = yaml.safe_dump({"config": {"a": 1}, "encryptionsalt": "v1:x"})
-    assert yaml.safe_load(story.without_salt(text)) == {"config": {"a": 1}}
+    assert yaml.safe_load(story.remove_salt(text)) == {"config": {"a": 1}}
 
 
 def test_a_command_that_fails_is_named_with_its_exit_code(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ INTERRUPTED = textwrap.dedent("""
     from sparkrack.demo import running
     script = "trap 'echo told; exit 1' INT; echo started; while :; do sleep 0.05; done"
     try:
-        with running.interrupts():
+        with running.raise_on_interrupt():
             running.run(["/bin/sh", "-c", script], Path("/"), os.environ)
     except running.Interrupted:
         print("ended", flush=True)
@@ -152,21 +152,21 @@ def test_an_interrupt_in_the_middle_of_a_start_leaves_no_orphan(
         return started[0]
 
     monkeypatch.setattr(subprocess, "Popen", interrupted_start)
-    with running.interrupts(), pytest.raises(running.Interrupted):
+    with running.raise_on_interrupt(), pytest.raises(running.Interrupted):
         running.run(["/bin/sleep", "60"], tmp_path, os.environ)
     assert started[0].poll() == -signal.SIGINT
 
 
 def test_a_second_interrupt_does_not_reach_the_taking_down() -> None:
-    with running.interrupts():
-        with running.uninterrupted():
+    with running.raise_on_interrupt():
+        with running.ignore_interrupts():
             os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(running.Interrupted):
             os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_bad_input_ends_with_2_and_sentences(capsys: pytest.CaptureFixture[str]) -> None:
-    assert ended("Not a name") == 2
+    assert run_demo("Not a name") == 2
     assert "is not a rack's name (got Not a name)" in capsys.readouterr().err
 
 
@@ -174,5 +174,5 @@ def test_without_root_it_ends_with_2(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert ended("demo") == 2
+    assert run_demo("demo") == 2
     assert "demo: needs root" in capsys.readouterr().err

@@ -10,15 +10,15 @@ import pytest
 
 from pulumi_offline.engines import vllm_recipe
 from sparkform.errors import InputError
-from sparkform.launch.places import VIRTUALENV
+from sparkform.launch.paths import VIRTUALENV
 from sparkform.launch.versions import Version, parse_tag_version
 from sparkrack import commands
 from sparkrack.engines import catalogue, images, native, tiny, vllm
 from sparkrack.engines.catalogue import EngineName
-from sparkrack.layout import Rack
-from sparkrack.shape import Fabric, Shape
+from sparkrack.layout import SimulatedRack
+from sparkrack.shape import RackFabric, RackShape
 
-RACK = Rack("r", IPv4Network("10.87.7.0/24"), Shape(2, Fabric.DIRECT))
+RACK = SimulatedRack("r", IPv4Network("10.87.7.0/24"), RackShape(2, RackFabric.DIRECT))
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_product_reads_the_version_that_the_stand_in_has() -> None:
-    made = catalogue.recipe(EngineName.TRTLLM, "1.3.0rc5")
-    assert parse_tag_version(made.reference) == Version(1, 3, 0, 5)
-    assert made.environment["TRTLLM_STAND_IN_VERSION"] == "1.3.0rc5"
+    stand_in_recipe = catalogue.build_recipe(EngineName.TRTLLM, "1.3.0rc5")
+    assert parse_tag_version(stand_in_recipe.reference) == Version(1, 3, 0, 5)
+    assert stand_in_recipe.environment["TRTLLM_STAND_IN_VERSION"] == "1.3.0rc5"
     assert parse_tag_version(catalogue.VLLM_CPU) == Version(0, 32, 0)
 
 
@@ -64,28 +64,28 @@ def test_entry_and_environment_are_as_docker_takes_them() -> None:
 
 @pytest.mark.usefixtures("nothing_installed")
 def test_without_vllm_everything_that_needs_it_says_how_to_get_it() -> None:
-    assert vllm.mounts() == []
-    for asked in (catalogue.vllm_cpu, tiny.revision):
+    assert vllm.list_mounts() == []
+    for build in (catalogue.build_vllm_recipe, tiny.compute_revision):
         with pytest.raises(InputError, match="run `make setup ENGINE=vllm`"):
-            asked()
+            build()
 
 
 def test_a_node_sees_vllm_read_only_where_its_scripts_look_for_it(installed: Path) -> None:
     line = commands.create_node(RACK.nodes[0], "image", {"sparkform.rack.name": "r"})
     assert f"--volume={installed}:{vllm_recipe.PREFIX}:ro" in line
-    assert catalogue.vllm_cpu().environment["RACK_MOUNT"] == vllm_recipe.PREFIX
-    script = catalogue.vllm_cpu().overlay / "usr" / "local" / "bin" / "vllm"
+    assert catalogue.build_vllm_recipe().environment["RACK_MOUNT"] == vllm_recipe.PREFIX
+    script = catalogue.build_vllm_recipe().overlay / "usr" / "local" / "bin" / "vllm"
     assert f"exec {vllm_recipe.PREFIX}/bin/python" in script.read_text()
 
 
 def test_native_services_find_it_where_the_product_looks() -> None:
-    assert native.PLACE == VIRTUALENV
-    for name, value in catalogue.ON_A_CPU.items():
-        assert f"export {name}={value}\n" in native.python_wrapper()
-    assert native.python_wrapper().endswith(f'exec {vllm.PREFIX}/bin/python "$@"\n')
+    assert native.VIRTUALENV_PATH == VIRTUALENV
+    for name, value in catalogue.CPU_VARIABLES.items():
+        assert f"export {name}={value}\n" in native.render_python_wrapper()
+    assert native.render_python_wrapper().endswith(f'exec {vllm.PREFIX}/bin/python "$@"\n')
 
 
 @pytest.mark.usefixtures("installed")
 def test_the_models_revision_has_the_form_of_a_commit() -> None:
-    assert len(tiny.revision()) == 40
-    assert set(tiny.revision()) <= set("0123456789abcdef")
+    assert len(tiny.compute_revision()) == 40
+    assert set(tiny.compute_revision()) <= set("0123456789abcdef")

@@ -18,27 +18,27 @@ from sparkrack.engines.trtllm.rootfs.usr.lib.trtllm_stand_in import (
     serve,
 )
 from sparkrack.engines.trtllm.rootfs.usr.lib.trtllm_stand_in.refusals import Refusal
-from tests.unit.launch.racks import build_trtllm, on, plan_rack_launches
+from tests.unit.launch.racks import build_trtllm, declare_rack, plan_rack_launches
 
 pytestmark = pytest.mark.usefixtures("stand_in")
 
-RELEASE = knowledge.parse("1.2.1")
+RELEASE = knowledge.parse_version("1.2.1")
 
 
-def parsed(*words: str, version: str = "1.2.1") -> arguments.Arguments:
-    return arguments.parse(words, knowledge.parse(version))
+def parse_words(*argv: str, version: str = "1.2.1") -> arguments.Arguments:
+    return arguments.parse(argv, knowledge.parse_version(version))
 
 
 # A public analysis (docs/corrections.md) tells readers to use these three; none of them is real.
 def test_the_unreal_quantization_option_is_refused_as_click_refuses_it() -> None:
     with pytest.raises(Refusal, match="Error: No such option: --quantization") as caught:
-        parsed("meta-llama/Llama-3.1-8B-Instruct", "--quantization", "FP8")
+        parse_words("meta-llama/Llama-3.1-8B-Instruct", "--quantization", "FP8")
     assert caught.value.code == 2
 
 
 def test_the_unreal_all_reduce_option_is_refused() -> None:
     with pytest.raises(Refusal, match="No such option: --allreduce_strategy"):
-        parsed("m", "--allreduce_strategy", "RING")
+        parse_words("m", "--allreduce_strategy", "RING")
 
 
 def test_the_unreal_variable_against_cuda_graphs_is_refused() -> None:
@@ -52,27 +52,28 @@ def test_real_variables_pass() -> None:
 
 @pytest.mark.parametrize("topology", ["none", "direct"])
 def test_what_the_product_plans_is_taken(topology: str) -> None:
-    launch = plan_rack_launches(on(topology, qwen=build_trtllm(topology))).services["qwen"][0]
-    words = launch.argv[launch.argv.index("trtllm-serve") + 1 :]
-    given = parsed(*words)
+    plan = plan_rack_launches(declare_rack(topology, qwen=build_trtllm(topology)))
+    launch = plan.services["qwen"][0]
+    argv = launch.argv[launch.argv.index("trtllm-serve") + 1 :]
+    options = parse_words(*argv)
     (text,) = [file.text for file in launch.files if file.path.endswith("engine.yaml")]
     content = yaml.safe_load(text)
     engine_file.check(content, RELEASE)
-    order = serve.order_of(given, content)
-    assert given.world == {"none": 1, "direct": 2}[topology]
-    assert given.values["--host"] == "0.0.0.0"
+    order = serve.build_order(options, content)
+    assert options.world == {"none": 1, "direct": 2}[topology]
+    assert options.values["--host"] == "0.0.0.0"
     assert order.autotuner
     assert not order.cuda_graphs or content["cuda_graph_config"]
 
 
 def test_values_may_follow_an_equals_sign_and_long_names_mean_the_same() -> None:
-    given = parsed("serve", "m", "--tensor_parallel_size=2", "--pp_size", "3")
-    assert given.world == 6
-    assert given.model == "m"
+    options = parse_words("serve", "m", "--tensor_parallel_size=2", "--pp_size", "3")
+    assert options.world == 6
+    assert options.model == "m"
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("argv", "sentence"),
     [
         ((), "Missing argument 'MODEL'."),
         (("m", "n"), "Got unexpected extra argument (n)"),
@@ -82,22 +83,22 @@ def test_values_may_follow_an_equals_sign_and_long_names_mean_the_same() -> None
         (("m", "--trust_remote_code=1"), "does not take a value"),
     ],
 )
-def test_bad_command_lines_end_with_clicks_sentence(words: tuple[str, ...], sentence: str) -> None:
+def test_bad_command_lines_end_with_clicks_sentence(argv: tuple[str, ...], sentence: str) -> None:
     with pytest.raises(Refusal, match=re.escape(sentence)):
-        parsed(*words)
+        parse_words(*argv)
 
 
 def test_options_depend_on_the_version() -> None:
-    assert parsed("m", "--served_model_name", "n", version="1.3.0rc7").served_name == "n"
+    assert parse_words("m", "--served_model_name", "n", version="1.3.0rc7").served_name == "n"
     with pytest.raises(Refusal, match="No such option"):
-        parsed("m", "--served_model_name", "n", version="1.3.0rc5")
+        parse_words("m", "--served_model_name", "n", version="1.3.0rc5")
     with pytest.raises(Refusal, match="Invalid value for '--backend'"):
-        parsed("m", "--backend", "tensorrt", version="1.3.0rc21")
+        parse_words("m", "--backend", "tensorrt", version="1.3.0rc21")
 
 
 def test_a_version_that_nothing_is_known_of_is_refused() -> None:
     with pytest.raises(Refusal, match="nothing is known"):
-        parsed("m", version="0.17.0")
+        parse_words("m", version="0.17.0")
 
 
 def test_an_unknown_key_is_refused_as_pydantic_words_it() -> None:
@@ -116,57 +117,57 @@ def test_a_value_that_is_no_all_reduce_strategy_is_refused() -> None:
 
 
 def test_graphs_are_on_without_the_key_and_off_with_null() -> None:
-    given = parsed("m")
-    assert serve.order_of(given, {}).cuda_graphs
-    assert not serve.order_of(given, {"cuda_graph_config": None}).cuda_graphs
+    options = parse_words("m")
+    assert serve.build_order(options, {}).cuda_graphs
+    assert not serve.build_order(options, {"cuda_graph_config": None}).cuda_graphs
 
 
 def test_a_model_that_is_not_on_the_node_ends_the_start(tmp_path: Path) -> None:
     cache = {"HF_HUB_CACHE": str(tmp_path)}
     with pytest.raises(Refusal, match="LocalEntryNotFoundError"):
-        machine.model_folder("tiny/one", "main", cache)
+        machine.find_model_folder("tiny/one", "main", cache)
     snapshot = tmp_path / "models--tiny--one" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
     references = tmp_path / "models--tiny--one" / "refs"
     references.mkdir()
     (references / "main").write_text("abc")
     with pytest.raises(Refusal, match=r"config\.json"):
-        machine.model_folder("tiny/one", "main", cache)
+        machine.find_model_folder("tiny/one", "main", cache)
     (snapshot / "config.json").write_text("{}")
-    assert machine.model_folder("tiny/one", "main", cache) == snapshot
-    assert machine.model_folder("tiny/one", "abc", cache) == snapshot
+    assert machine.find_model_folder("tiny/one", "main", cache) == snapshot
+    assert machine.find_model_folder("tiny/one", "abc", cache) == snapshot
 
 
 def test_faults_come_with_the_reported_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(faults, "PANEL", tmp_path / "engine")
-    assert faults.told() == ("", faults.DEFAULT_PHASE_S)
+    assert faults.read_fault() == ("", faults.DEFAULT_PHASE_S)
     monkeypatch.setenv(faults.VARIABLE, "hang:5")
-    assert faults.told() == ("hang", 5.0)
+    assert faults.read_fault() == ("hang", 5.0)
     (tmp_path / "engine").write_text("missing-kernel\n")
-    assert faults.told()[0] == "missing-kernel", "the panel wins"
+    assert faults.read_fault()[0] == "missing-kernel", "the panel wins"
     with pytest.raises(Refusal, match="does not support SM120 and above"):
         faults.fail_in_warm_up("missing-kernel")
     (tmp_path / "engine").write_text("gremlins")
     with pytest.raises(Refusal, match="is no fault"):
-        faults.told()
+        faults.read_fault()
 
 
 def test_every_answer_says_that_no_model_is_behind_it() -> None:
     request = {"messages": [{"role": "user", "content": "hi"}], "max_tokens": 3}
-    answer = answers.completion(request, "m", "1.2.1", {"ranks": ["spark-1"]})
+    answer = answers.build_completion(request, "m", "1.2.1", {"ranks": ["spark-1"]})
     assert answer["choices"][0]["message"]["content"] == "I am the"
     assert answer["stand_in"]["for"] == "TensorRT-LLM 1.2.1"
-    assert answers.completion({"prompt": "x"}, "m", "1.2.1", {})["choices"][0]["text"]
-    assert answers.version_answer("1.2.1")["stand_in"]
-    assert answers.tokens_asked({"max_tokens": 0}) > 0
+    assert answers.build_completion({"prompt": "x"}, "m", "1.2.1", {})["choices"][0]["text"]
+    assert answers.describe_version("1.2.1")["stand_in"]
+    assert answers.count_tokens({"max_tokens": 0}) > 0
 
 
 def test_each_snapshot_of_options_names_its_source() -> None:
-    known = knowledge.document("options")
-    names = {one["name"] for one in known["snapshots"]}
+    known = knowledge.read_document("options")
+    names = {snapshot["name"] for snapshot in known["snapshots"]}
     assert {row["snapshot"] for row in known["versions"]} <= names
-    for one in known["snapshots"]:
-        assert "NVIDIA/TensorRT-LLM" in one["source"]
-        assert one["verified"] or one["note"]
+    for snapshot in known["snapshots"]:
+        assert "NVIDIA/TensorRT-LLM" in snapshot["source"]
+        assert snapshot["verified"] or snapshot["note"]

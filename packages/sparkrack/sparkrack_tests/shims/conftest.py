@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from sparkrack.shims import ROOTFS, defaults
+from sparkrack.shims import ROOTFS, build_defaults
 from sparkrack.shims.rootfs.usr.lib.rack.rack_shims import links, sysview, watch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class ProgramResult:
     """What a program gave back."""
 
     returncode: int
@@ -29,12 +29,12 @@ class Answer:
     stderr: str
 
 
-class Node:
+class ShimNode:
     """The files of one node and its shims."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for name, document in defaults(0).items():
+        for name, document in build_defaults(0).items():
             self.write(f"etc/rack/{name}.json", json.dumps(document))
         self.edit("gpu", query_time_s=0.0)
         self.edit("hca", gid_table_length=16)  # 255 files a port take half a second to write
@@ -48,7 +48,7 @@ class Node:
     def read(self, name: str) -> str:
         return (self.root / name).read_text()
 
-    def document(self, name: str) -> dict[str, Any]:
+    def read_document(self, name: str) -> dict[str, Any]:
         data: dict[str, Any] = json.loads(self.read(f"etc/rack/{name}.json"))
         return data
 
@@ -57,7 +57,7 @@ class Node:
         data = json.loads(path.read_text()) if path.exists() else {}
         self.write(f"etc/rack/{name}.json", json.dumps(data | changes))
 
-    def run(self, program: str, *arguments: str, stdin: str = "") -> Answer:
+    def run(self, program: str, *arguments: str, stdin: str = "") -> ProgramResult:
         """Run a program's own file in this process: a new Python for each would take minutes."""
         path, argv, inputs = list(sys.path), sys.argv, sys.stdin
         out, errors = io.StringIO(), io.StringIO()
@@ -73,39 +73,41 @@ class Node:
         finally:
             sys.path[:], sys.argv, sys.stdin = path, argv, inputs
         assert isinstance(code, int)
-        return Answer(returncode=code, stdout=out.getvalue(), stderr=errors.getvalue())
+        return ProgramResult(returncode=code, stdout=out.getvalue(), stderr=errors.getvalue())
 
-    def spawn(self, program: str, *arguments: str, path: str | None = None) -> Answer:
+    def spawn(self, program: str, *arguments: str, path: str | None = None) -> ProgramResult:
         """Run a program as the node does, in a process of its own."""
         environment = {"RACK_SHIMS_ROOT": str(self.root), "PATH": path or os.environ["PATH"]}
         command = [str(ROOTFS / program), *arguments]
-        done = subprocess.run(
+        result = subprocess.run(
             command, capture_output=True, text=True, env=environment, timeout=20, check=False
         )
-        return Answer(returncode=done.returncode, stdout=done.stdout, stderr=done.stderr)
+        return ProgramResult(
+            returncode=result.returncode, stdout=result.stdout, stderr=result.stderr
+        )
 
     def show_links(self, changed: Mapping[str, Mapping[str, Any]]) -> None:
         """Write the view of /sys for these links; every other interface has no cable."""
-        data = self.document("hca")
-        found = {}
+        data = self.read_document("hca")
+        present = {}
         for position, entry in enumerate(data["devices"].values()):
             name = entry["interface"]
             facts = changed.get(name, {})
-            link = links.Link(
+            link = links.NetworkInterface(
                 name=name,
                 mac=facts.get("mac", f"02:57:00:00:00:{position:02x}"),
                 mtu=facts.get("mtu", 1500),
                 carrier=facts.get("carrier", False),
                 addresses=tuple(facts.get("addresses", ())),
             )
-            found[name] = link
+            present[name] = link
             self.write(f"sys/class/net/{name}/mtu", f"{link.mtu}\n")
             self.write(f"sys/class/net/{name}/carrier", f"{int(link.carrier)}\n")
-        tables = watch.next_tables({}, data["devices"], found, data["gid_table_length"])
-        sysview.write(data, self.document("system"), found, tables)
+        tables = watch.compute_next_tables({}, data["devices"], present, data["gid_table_length"])
+        sysview.write(data, self.read_document("system"), present, tables)
 
 
 @pytest.fixture
-def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Node:
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ShimNode:
     monkeypatch.setenv("RACK_SHIMS_ROOT", str(tmp_path))
-    return Node(tmp_path)
+    return ShimNode(tmp_path)

@@ -6,20 +6,20 @@ import time
 
 import pytest
 
-from sparkrack_tests.shims.conftest import Node
+from sparkrack_tests.shims.conftest import ShimNode
 
 SMI = "usr/bin/nvidia-smi"
 QUERY = "--query-gpu=uuid"
 
 
-def test_an_edit_of_the_node_is_seen_at_the_next_call(node: Node) -> None:
+def test_an_edit_of_the_node_is_seen_at_the_next_call(node: ShimNode) -> None:
     before = node.run(SMI, "-L").stdout
     node.edit("gpu", uuid="GPU-11111111-2222-3333-4444-555555555555")
     assert node.run(SMI, "-L").stdout != before
     assert "GPU-11111111-2222-3333-4444-555555555555" in node.run(SMI, "-q").stdout
 
 
-def test_it_takes_as_long_as_the_data_says(node: Node) -> None:
+def test_it_takes_as_long_as_the_data_says(node: ShimNode) -> None:
     node.edit("gpu", query_time_s=0.2)
     started = time.monotonic()
     node.run(SMI, "-L")
@@ -27,55 +27,55 @@ def test_it_takes_as_long_as_the_data_says(node: Node) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["-L"], ["-q"], [QUERY, "--format=csv"]])
-def test_a_gpu_that_is_gone_is_not_found(node: Node, arguments: list[str]) -> None:
+def test_a_gpu_that_is_gone_is_not_found(node: ShimNode, arguments: list[str]) -> None:
     assert node.run(SMI, *arguments).returncode == 0
     node.write("etc/rack/faults/gpu-gone", "")
     answer = node.run(SMI, *arguments)
     assert (answer.returncode, answer.stdout) == (6, "No devices were found\n")
 
 
-def test_the_driver_still_tells_its_version_when_the_gpu_is_gone(node: Node) -> None:
+def test_the_driver_still_tells_its_version_when_the_gpu_is_gone(node: ShimNode) -> None:
     node.write("etc/rack/faults/gpu-gone", "")
     assert "DRIVER version      : 580.142" in node.run(SMI, "--version").stdout
 
 
-def test_another_gpu_than_the_first_is_not_found(node: Node) -> None:
+def test_another_gpu_than_the_first_is_not_found(node: ShimNode) -> None:
     assert node.run(SMI, "-i", "0", "-L").returncode == 0
     assert node.run(SMI, "-i", "1", "-L").returncode == 6
 
 
-def test_noheader_and_nounits_leave_out_only_what_they_say(node: Node) -> None:
+def test_noheader_and_nounits_leave_out_only_what_they_say(node: ShimNode) -> None:
     query = "--query-gpu=power.draw,memory.total,clocks.sm"
-    both = node.run(SMI, query, "--format=csv").stdout
-    assert both == (
+    with_units = node.run(SMI, query, "--format=csv").stdout
+    assert with_units == (
         "power.draw [W], memory.total [MiB], clocks.sm [MHz]\n3.74 W, [N/A], 2418 MHz\n"
     )
-    assert node.run(SMI, query, "--format=csv,noheader").stdout == both.splitlines()[1] + "\n"
+    assert node.run(SMI, query, "--format=csv,noheader").stdout == with_units.splitlines()[1] + "\n"
     assert node.run(SMI, query, "--format=csv,nounits").stdout == (
         "power.draw [W], memory.total [MiB], clocks.sm [MHz]\n3.74, [N/A], 2418\n"
     )
 
 
-def test_one_section_of_the_log_is_given_alone(node: Node) -> None:
+def test_one_section_of_the_log_is_given_alone(node: ShimNode) -> None:
     text = node.run(SMI, "-q", "-d", "MEMORY").stdout
     assert "FB Memory Usage" in text
     assert "Temperature" not in text
 
 
-def test_no_process_is_listed(node: Node) -> None:
+def test_no_process_is_listed(node: ShimNode) -> None:
     answer = node.run(SMI, "--query-compute-apps=pid,used_memory", "--format=csv")
     assert answer.stdout == "pid, used_gpu_memory [MiB]\n"
 
 
 @pytest.mark.parametrize("arguments", [["-pm", "1"], ["-q", "-x"], ["-lgc", "0,2000"], ["topo"]])
 def test_what_the_shim_does_not_know_is_an_error_and_no_answer(
-    node: Node, arguments: list[str]
+    node: ShimNode, arguments: list[str]
 ) -> None:
     answer = node.run(SMI, *arguments)
     assert (answer.returncode, answer.stdout) == (125, "")
     assert answer.stderr.startswith("rack shim nvidia-smi: does not know ")
 
 
-def test_a_damaged_data_file_is_no_answer_either(node: Node) -> None:
+def test_a_damaged_data_file_is_no_answer_either(node: ShimNode) -> None:
     node.write("etc/rack/gpu.json", "{")
     assert node.run(SMI, "-L").returncode != 0

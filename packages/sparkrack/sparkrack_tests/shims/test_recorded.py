@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from sparkrack_tests.shims.conftest import Node
+from sparkrack_tests.shims.conftest import ShimNode
 
 RECORDINGS = sorted((Path(__file__).parent / "recorded").glob("*.json"))
 
 
-def same(recording: dict[str, Any], printed: str) -> bool:
+def matches_recording(recording: dict[str, Any], printed: str) -> bool:
     expected, lines = recording["output"], printed.removesuffix("\n").split("\n")
     match recording["part"]:
         case "all":
@@ -34,12 +34,12 @@ def same(recording: dict[str, Any], printed: str) -> bool:
 def test_a_difference_of_one_character_is_found() -> None:
     recording = json.loads((RECORDINGS[0].parent / "smi_listing.json").read_text())
     text = "\n".join(recording["output"]) + "\n"
-    assert same(recording, text)
-    assert not same(recording, text.replace("GB10", "GB20"))
+    assert matches_recording(recording, text)
+    assert not matches_recording(recording, text.replace("GB10", "GB20"))
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
-def test_the_program_answers_as_recorded(node: Node, path: Path) -> None:
+def test_the_program_answers_as_recorded(node: ShimNode, path: Path) -> None:
     recording = json.loads(path.read_text())
     for name, changes in recording["data"].items():
         node.edit(name, **changes)
@@ -48,7 +48,7 @@ def test_the_program_answers_as_recorded(node: Node, path: Path) -> None:
     answer = node.run(recording["program"], *recording["arguments"])
     assert answer.stderr == ""
     assert answer.returncode == recording.get("exit_code", 0)
-    assert same(recording, answer.stdout), answer.stdout
+    assert matches_recording(recording, answer.stdout), answer.stdout
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)

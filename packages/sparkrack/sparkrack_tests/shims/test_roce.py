@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sparkrack.shims.rootfs.usr.lib.rack.rack_shims import gids, hca, links, machine
-from sparkrack_tests.shims.conftest import Node
+from sparkrack_tests.shims.conftest import ShimNode
 
 MAC = "4c:bb:47:e8:9f:39"
 LOCAL = "fe80:0000:0000:0000:4ebb:47ff:fee8:9f39"
@@ -39,10 +39,10 @@ def test_the_kernels_own_link_local_address_adds_no_entry() -> None:
 
 def test_an_index_drifts_when_addresses_come_back_in_another_order() -> None:
     first = gids.update({}, MAC, [A, B], 255)
-    gone = gids.update(first, MAC, [B], 255)
-    assert sorted(gone) == [0, 1, 4, 5]
-    taken = gids.update(gone, MAC, [V6, B], 255)
-    again = gids.update(taken, MAC, [V6, B, A], 255)
+    shrunk = gids.update(first, MAC, [B], 255)
+    assert sorted(shrunk) == [0, 1, 4, 5]
+    refilled = gids.update(shrunk, MAC, [V6, B], 255)
+    again = gids.update(refilled, MAC, [V6, B, A], 255)
     assert first[3] == again[7] == (MAPPED_A, gids.V2)
 
 
@@ -59,7 +59,7 @@ def test_after_any_history_every_address_stands_once_in_each_version(
     for addresses in history:
         table = gids.update(table, MAC, addresses, 255)
     last = history[-1] if history else []
-    expected = {(gids.address_gid(a), kind) for a in last for kind in (gids.V1, gids.V2)}
+    expected = {(gids.compute_address_gid(a), kind) for a in last for kind in (gids.V1, gids.V2)}
     entries = [entry for index, entry in table.items() if index > 1]
     assert len(entries) == len(set(entries))
     assert set(entries) == expected
@@ -69,10 +69,10 @@ def test_after_any_history_every_address_stands_once_in_each_version(
     ("mtu", "expected"), [(9000, 4096), (1500, 1024), (4191, 2048), (4192, 4096), (68, 256)]
 )
 def test_the_roce_mtu_is_the_largest_that_fits(mtu: int, expected: int) -> None:
-    assert hca.roce_mtu(mtu)[0] == expected
+    assert hca.compute_roce_mtu(mtu)[0] == expected
 
 
-def test_a_cable_makes_a_port_active(node: Node) -> None:
+def test_a_cable_makes_a_port_active(node: ShimNode) -> None:
     node.show_links({"enp1s0f0np0": {"carrier": True, "addresses": [A]}})
     assert node.read(f"{PORT}/state") == "4: ACTIVE\n"
     assert node.read(f"{PORT}/phys_state") == "5: LinkUp\n"
@@ -81,7 +81,7 @@ def test_a_cable_makes_a_port_active(node: Node) -> None:
     assert node.read(f"{PORT}/gid_attrs/ndevs/3") == "enp1s0f0np0\n"
 
 
-def test_no_cable_makes_it_down_and_its_address_gone_empties_the_entry(node: Node) -> None:
+def test_no_cable_makes_it_down_and_its_address_gone_empties_the_entry(node: ShimNode) -> None:
     node.show_links({"enp1s0f0np0": {"carrier": True, "addresses": [A]}})
     node.show_links({})
     assert node.read(f"{PORT}/state") == "1: DOWN\n"
@@ -90,7 +90,7 @@ def test_no_cable_makes_it_down_and_its_address_gone_empties_the_entry(node: Nod
     assert node.read(f"{PORT}/gid_attrs/types/1") == "RoCE v2\n"
 
 
-def test_the_device_leads_to_its_interface_and_its_pci_address(node: Node) -> None:
+def test_the_device_leads_to_its_interface_and_its_pci_address(node: ShimNode) -> None:
     node.show_links({})
     device = node.root / "sys/class/infiniband/roceP2p1s0f1/device"
     assert [path.name for path in (device / "net").iterdir()] == ["enP2p1s0f1np1"]
@@ -98,13 +98,13 @@ def test_the_device_leads_to_its_interface_and_its_pci_address(node: Node) -> No
     assert (device / "vendor").read_text() == "0x15b3\n"
 
 
-def test_the_machine_says_what_it_is(node: Node) -> None:
+def test_the_machine_says_what_it_is(node: ShimNode) -> None:
     node.show_links({})
     assert node.read("sys/class/dmi/id/product_name") == "NVIDIA_DGX_Spark\n"
     assert node.read("etc/dgx-release").startswith('DGX_NAME="DGX Spark"\n')
 
 
-def test_a_changed_data_file_changes_the_view(node: Node) -> None:
+def test_a_changed_data_file_changes_the_view(node: ShimNode) -> None:
     node.show_links({})
     node.edit("system", ota_updates=[["7.6.0", "today"]])
     node.edit("hca", firmware_version="28.47.1088")
@@ -113,7 +113,7 @@ def test_a_changed_data_file_changes_the_view(node: Node) -> None:
     assert node.read("sys/class/infiniband/rocep1s0f0/fw_ver") == "28.47.1088\n"
 
 
-def test_ibstat_has_the_form_of_a_connectx_7_ethernet_port(node: Node) -> None:
+def test_ibstat_has_the_form_of_a_connectx_7_ethernet_port(node: ShimNode) -> None:
     node.show_links({"enp1s0f0np0": {"carrier": True, "mac": MAC}})
     answer = node.run("usr/sbin/ibstat", "rocep1s0f0").stdout
     assert answer == (
@@ -138,14 +138,14 @@ def test_ibstat_has_the_form_of_a_connectx_7_ethernet_port(node: Node) -> None:
         ("usr/local/cuda/bin/nvcc", ["x.cu"]),
     ],
 )
-def test_an_unknown_option_is_an_error(node: Node, program: str, arguments: list[str]) -> None:
+def test_an_unknown_option_is_an_error(node: ShimNode, program: str, arguments: list[str]) -> None:
     node.show_links({})
     answer = node.run(program, *arguments)
     assert answer.returncode == 125
     assert "does not know" in answer.stderr
 
 
-def test_without_roce_devices_the_tools_say_so(node: Node) -> None:
+def test_without_roce_devices_the_tools_say_so(node: ShimNode) -> None:
     assert node.run("usr/bin/ibdev2netdev").returncode == 255
     assert node.run("usr/bin/ibv_devinfo").returncode == 255
     assert node.run("usr/bin/show_gids").stdout.endswith("n_gids_found=0\n")
@@ -168,20 +168,20 @@ IP_ANSWER = json.dumps(
 
 
 def test_links_are_read_from_ip_with_addresses_in_its_order() -> None:
-    found = links.parse(IP_ANSWER)
-    assert found["enp1s0f0np0"] == links.Link(
+    interfaces = links.parse(IP_ANSWER)
+    assert interfaces["enp1s0f0np0"] == links.NetworkInterface(
         name="enp1s0f0np0", mac=MAC, mtu=9000, carrier=True, addresses=(A, V6)
     )
-    assert not found["enp1s0f1np1"].carrier
+    assert not interfaces["enp1s0f1np1"].carrier
 
 
 VETH = "Settings for x:\n\tSpeed: 10000Mb/s\n\tDuplex: Full\n\tPort: Twisted Pair\n\tPHYAD: 0\n"
 
 
-def test_ethtool_shows_the_speed_of_the_cable_and_keeps_other_lines(node: Node) -> None:
-    up = links.Link(name="x", mac=MAC, mtu=1500, carrier=True)
-    text = machine.settings(VETH, node.document("hca"), up)
+def test_ethtool_shows_the_speed_of_the_cable_and_keeps_other_lines(node: ShimNode) -> None:
+    up = links.NetworkInterface(name="x", mac=MAC, mtu=1500, carrier=True)
+    text = machine.rewrite_settings(VETH, node.read_document("hca"), up)
     assert "\tSpeed: 200000Mb/s\n" in text
     assert "\tPHYAD: 0\n" in text
-    down = links.Link(name="x", mac=MAC, mtu=1500, carrier=False)
-    assert "\tSpeed: Unknown!\n" in machine.settings(VETH, node.document("hca"), down)
+    down = links.NetworkInterface(name="x", mac=MAC, mtu=1500, carrier=False)
+    assert "\tSpeed: Unknown!\n" in machine.rewrite_settings(VETH, node.read_document("hca"), down)

@@ -14,7 +14,7 @@ import pytest
 
 from sparkrack.shims import ROOTFS
 from sparkrack.shims.rootfs.usr.lib.rack.rack_shims import runtime
-from sparkrack_tests.shims.conftest import Node
+from sparkrack_tests.shims.conftest import ShimNode
 
 RUNTIME = "usr/bin/nvidia-container-runtime"
 CONFIG = "etc/nvidia-container-runtime/config.toml"
@@ -23,7 +23,7 @@ CONFIG = "etc/nvidia-container-runtime/config.toml"
 class Toolkit:
     """A node with a runc that only records how it was called."""
 
-    def __init__(self, node: Node, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, node: ShimNode, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.node, self.bundle, self.bin = node, folder / "bundle", folder / "bin"
         self.bundle.mkdir()
         self.bin.mkdir()
@@ -32,15 +32,15 @@ class Toolkit:
         runc.chmod(0o755)
         self.called = folder / "called"
         node.write(CONFIG, (ROOTFS / CONFIG).read_text())
-        self.uuid = node.document("gpu")["uuid"]
+        self.uuid = node.read_document("gpu")["uuid"]
         monkeypatch.setenv("PATH", f"{self.bin}:{os.environ['PATH']}")
         monkeypatch.setattr(os, "execv", self.run_and_end)
 
     @staticmethod
     def run_and_end(path: str, arguments: list[str]) -> None:
         """What execv does, without giving this process away."""
-        done = subprocess.run([path, *arguments[1:]], timeout=20, check=False)
-        raise SystemExit(done.returncode)
+        result = subprocess.run([path, *arguments[1:]], timeout=20, check=False)
+        raise SystemExit(result.returncode)
 
     def create(self, *env: str) -> tuple[int, str, dict[str, Any]]:
         spec = {"process": {"env": list(env)}, "root": {"path": "rootfs"}}
@@ -54,7 +54,7 @@ class Toolkit:
 
 @pytest.fixture
 def toolkit(
-    node: Node, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    node: ShimNode, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Toolkit:
     return Toolkit(node, tmp_path_factory.mktemp("toolkit"), monkeypatch)
 
@@ -140,12 +140,12 @@ def test_a_gpu_that_is_gone_fails_the_container(toolkit: Toolkit) -> None:
 
 
 def test_rdma_devices_come_with_the_mofed_request_only(toolkit: Toolkit) -> None:
-    def paths(*env: str) -> set[str]:
+    def list_paths(*env: str) -> set[str]:
         spec = toolkit.create("NVIDIA_VISIBLE_DEVICES=all", *env)[2]
         return {device["path"] for device in spec["linux"]["devices"]}
 
-    assert "/dev/infiniband/uverbs0" not in paths()
-    assert "/dev/infiniband/uverbs0" in paths("NVIDIA_MOFED=enabled")
+    assert "/dev/infiniband/uverbs0" not in list_paths()
+    assert "/dev/infiniband/uverbs0" in list_paths("NVIDIA_MOFED=enabled")
 
 
 def test_unprivileged_requests_can_be_switched_off(toolkit: Toolkit) -> None:
@@ -158,7 +158,7 @@ def test_a_limit_above_the_machines_own_is_cut_down_and_no_other() -> None:
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     high = {"type": "RLIMIT_NOFILE", "hard": 2**64 - 1, "soft": 2**64 - 1}
     low = {"type": "RLIMIT_NOFILE", "hard": most - 1, "soft": 7}
-    spec = runtime.within_limits({"process": {"rlimits": [high, dict(low)]}})
+    spec = runtime.clamp_limits({"process": {"rlimits": [high, dict(low)]}})
     assert spec["process"]["rlimits"] == [{**high, "hard": most, "soft": most}, low]
 
 
@@ -171,8 +171,11 @@ def test_a_mode_that_the_shim_does_not_know_is_refused(toolkit: Toolkit) -> None
 
 
 def test_an_old_cuda_image_gets_all_devices_unasked() -> None:
-    assert runtime.requested_devices({"CUDA_VERSION": "9.0"}, []) == ["all"]
-    assert runtime.requested_devices({"CUDA_VERSION": "9.0", "NVIDIA_REQUIRE_CUDA": "x"}, []) == []
+    assert runtime.list_requested_devices({"CUDA_VERSION": "9.0"}, []) == ["all"]
+    assert (
+        runtime.list_requested_devices({"CUDA_VERSION": "9.0", "NVIDIA_REQUIRE_CUDA": "x"}, [])
+        == []
+    )
 
 
 def test_the_versions_are_those_of_the_data(toolkit: Toolkit) -> None:
@@ -214,9 +217,9 @@ def test_the_hook_refuses_a_device_of_another_machine(toolkit: Toolkit) -> None:
 
 
 def test_an_image_of_the_racks_own_gets_the_folder_that_it_asks_for() -> None:
-    asked = {"process": {"env": ["RACK_MOUNT=/opt/rack/vllm"]}}
-    for spec, expected in ((asked, True), ({}, False)):
-        mounts = runtime.with_gpu(dict(spec), {})["mounts"]
-        found = [mount for mount in mounts if mount["source"] == "/opt/rack/vllm"]
-        assert bool(found) is expected
-        assert all("ro" in mount["options"] for mount in found)
+    asking_spec = {"process": {"env": ["RACK_MOUNT=/opt/rack/vllm"]}}
+    for spec, expected in ((asking_spec, True), ({}, False)):
+        mounts = runtime.add_gpu(dict(spec), {})["mounts"]
+        engine_mounts = [mount for mount in mounts if mount["source"] == "/opt/rack/vllm"]
+        assert bool(engine_mounts) is expected
+        assert all("ro" in mount["options"] for mount in engine_mounts)

@@ -14,6 +14,7 @@ from sparkform.commands.init.proposal import describe_machine, propose_nodes
 from sparkform.commands.init.stack_text import NewNode, render_scalar, render_stack_file
 from sparkform.commands.init.topology import DetectedTopology
 from sparkform.config import Declaration, load_stack
+from sparkform.config.stack_file import MODELINE
 from sparkform.config.stack_yaml import read_yaml
 from tests.support.recorded import change_report, load_recording
 
@@ -43,6 +44,7 @@ def test_what_was_given_and_seen_is_what_is_read_back(tmp_path: Path) -> None:
         "~/.ssh/id_ed25519",
         "gate.example",
     )
+    assert text.splitlines()[0] == MODELINE
     assert "# Seen: spark-1: QSFP port 0 has a link." in text
     assert "# Assumed, not seen: one cable." in text
 

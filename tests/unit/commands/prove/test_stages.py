@@ -13,7 +13,7 @@ from sparkform.commands.prove.stack_file import replace_services
 from sparkform.commands.prove.stages import ProofStage, SmallModels, find_small_models, list_stages
 from sparkform.config import Declaration, parse_config
 from sparkform.errors import InputError
-from tests.unit.launch.racks import build_trtllm, build_vllm, on
+from tests.unit.launch.racks import build_trtllm, build_vllm, declare_rack
 
 MODELS = SmallModels("Qwen/Qwen3-8B", "nvidia/Qwen3-8B-FP8")
 ANSWERS = "qwen rank 0: ready, http://10.0.0.1:8000 answers (9 s)"
@@ -21,7 +21,7 @@ ANSWERS = "qwen rank 0: ready, http://10.0.0.1:8000 answers (9 s)"
 
 def build_declaration() -> Declaration:
     block = build_vllm("direct", extraArgs=["--enable-expert-parallel"], gpuMemoryUtilization=0.8)
-    return on("direct", big=block | {"model": "Qwen/Qwen3-32B", "servedName": "big"})
+    return declare_rack("direct", big=block | {"model": "Qwen/Qwen3-32B", "servedName": "big"})
 
 
 def list_stage_services(declaration: Declaration, service: str = "big") -> list[dict[str, Any]]:
@@ -47,7 +47,7 @@ def test_the_last_stage_is_the_declaration() -> None:
 @pytest.mark.parametrize("make", [build_vllm, build_trtllm])
 @pytest.mark.parametrize("topology", ["none", "direct", "ring", "switch"])
 def test_every_stage_is_a_valid_stack(make, topology) -> None:
-    declaration = on(topology, big=make(topology))
+    declaration = declare_rack(topology, big=make(topology))
     for services in list_stage_services(declaration):
         parse_config(declaration.cluster.to_plain(), services)
 
@@ -55,7 +55,7 @@ def test_every_stage_is_a_valid_stack(make, topology) -> None:
 @pytest.mark.parametrize("engine", ["vllm", "trtllm"])
 def test_the_catalogue_has_the_small_models_of_each_engine(engine: str) -> None:
     models = find_small_models(engine)
-    unquantised, fp8 = store.named(models.unquantised), store.named(models.fp8)
+    unquantised, fp8 = store.get_entry(models.unquantised), store.get_entry(models.fp8)
     assert unquantised.model.name == fp8.model.name
     assert (unquantised.checkpoint.quant, fp8.checkpoint.quant) == ("bf16", "fp8")
     assert engine in unquantised.checkpoint.engines
@@ -63,7 +63,7 @@ def test_the_catalogue_has_the_small_models_of_each_engine(engine: str) -> None:
 
 
 def test_a_model_without_a_licence_to_accept_comes_first() -> None:
-    assert store.named(find_small_models("vllm").unquantised).checkpoint.gated is False
+    assert store.get_entry(find_small_models("vllm").unquantised).checkpoint.gated is False
 
 
 def test_an_engine_without_small_models_is_said(monkeypatch) -> None:

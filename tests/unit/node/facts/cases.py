@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent / "cases"
 
 
 @dataclass(frozen=True)
-class FactCase:
+class RecordedCase:
     """`source` names where the input was seen, or starts with "constructed"."""
 
     fact: str
@@ -28,10 +28,10 @@ class FactCase:
         return importlib.import_module(f"node.facts.{self.fact}")
 
 
-def load_case(path: Path) -> FactCase:
+def load_case(path: Path) -> RecordedCase:
     data = json.loads(path.read_text())
     assert set(data) in ({"source", "input", "expected"}, {"source", "input", "unreadable"}), path
-    return FactCase(
+    return RecordedCase(
         path.parent.name,
         path.stem,
         data["source"],

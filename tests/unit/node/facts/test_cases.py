@@ -9,14 +9,14 @@ import pytest
 
 from node.facts import NAMES
 from node.facts.reading import UnreadableFact
-from tests.unit.node.facts.cases import CASES, FactCase
+from tests.unit.node.facts.cases import CASES, RecordedCase
 
 # No tool prints this file; what stands in a stock one is a claim without a recording.
 WITHOUT_A_RECORDING = {"nccl_conf"}
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.fact}-{case.name}")
-def test_a_parser_reads_a_case_as_recorded(case: FactCase) -> None:
+def test_a_parser_reads_a_case_as_recorded(case: RecordedCase) -> None:
     if case.unreadable is None:
         assert case.module.parse(**case.input) == case.expected
     else:

@@ -17,9 +17,10 @@ import pytest
 
 from node.errors import StepError
 from node.facts import NAMES
-from node.facts.reading import FactReader, Request, UnreadableFact
+from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.host.system import COMMAND_NOT_FOUND, TIMED_OUT, CommandResult, System
 from node.state import lock
+from node.state.next_run import compute_next_run
 from node.verbs import observe
 
 Script = Callable[[Sequence[str]], CommandResult]
@@ -59,7 +60,7 @@ def get_only(value: object) -> dict[str, Any]:
 
 
 def test_an_empty_machine_gives_a_whole_document_of_nulls_with_reasons(tmp_path: Path) -> None:
-    document = observe.observe(ScriptedSystem(tmp_path), Request())
+    document = observe.observe(ScriptedSystem(tmp_path), FactRequest())
     facts = document["facts"]
     assert isinstance(facts, dict)
     assert set(facts) == {*NAMES, "claim"}
@@ -68,6 +69,7 @@ def test_an_empty_machine_gives_a_whole_document_of_nulls_with_reasons(tmp_path:
     readable = {"models", "netplan", "nccl_conf", "native_units", "claim"}
     assert {name for name in facts if f"fact {name}" not in unreadable} == readable
     assert document["receipts"] == {}
+    assert document["next_run"] == compute_next_run(System(tmp_path))
 
 
 def test_the_verb_prints_one_line_of_plain_ascii(tmp_path: Path) -> None:
@@ -93,7 +95,7 @@ def test_what_a_step_under_way_leaves_is_seen_and_not_its_middle(tmp_path: Path)
     running = threading.Thread(target=run_step)
     running.start()
     assert started.wait(10)
-    document = observe.observe(system, Request(budget_s=20))
+    document = observe.observe(system, FactRequest(budget_s=20))
     running.join()
     assert document["receipts"] == {"nccl_conf": "written"}
 
@@ -167,7 +169,7 @@ def test_a_damaged_request_falls_back_to_what_is_usual(damaged: Mapping[str, obj
 )
 def test_a_command_that_fails_says_how(result: CommandResult, reason: str, tmp_path: Path) -> None:
     with pytest.raises(UnreadableFact) as raised:
-        build_reader(tmp_path, lambda argv: result).command("tool")
+        build_reader(tmp_path, lambda argv: result).run_command("tool")
     assert str(raised.value) == reason
 
 
@@ -176,7 +178,7 @@ def test_a_command_that_may_not_be_run_is_unreadable(tmp_path: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
     with pytest.raises(UnreadableFact, match="tool: Permission denied"):
-        build_reader(tmp_path, script).command("tool")
+        build_reader(tmp_path, script).run_command("tool")
 
 
 def test_files_are_found_by_pattern_and_told_with_mode_and_owner(tmp_path: Path) -> None:
@@ -222,14 +224,14 @@ def engine(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_docker_engine_is_asked_over_its_socket(engine: Path) -> None:
-    assert build_reader(engine).engine("/info") == {"ServerVersion": "29"}
+    assert build_reader(engine).query_docker("/info") == {"ServerVersion": "29"}
     with pytest.raises(UnreadableFact, match="GET /nodes answered 404"):
-        build_reader(engine).engine("/nodes")
+        build_reader(engine).query_docker("/nodes")
 
 
 def test_a_docker_engine_that_does_not_run_is_unreadable(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFact, match="docker does not answer"):
-        build_reader(tmp_path).engine("/info")
+        build_reader(tmp_path).query_docker("/info")
 
 
 def test_a_model_folder_is_listed_with_links_and_unfinished_parts(tmp_path: Path) -> None:
@@ -244,7 +246,7 @@ def test_a_model_folder_is_listed_with_links_and_unfinished_parts(tmp_path: Path
     (snapshot / "config.json").symlink_to("../../blobs/1")
     (snapshot / "model.safetensors").symlink_to("../../blobs/2")
     (snapshot / "tokenizer.json").symlink_to("../../blobs/gone")
-    model = get_only(models.read(build_reader(tmp_path), Request(model_directory="/m")))
+    model = get_only(models.read(build_reader(tmp_path), FactRequest(model_directory="/m")))
     assert (model["handle"], model["bytes"], model["complete"]) == ("org/name", 9, False)
     assert model["missing"] == ["tokenizer.json"]
 
@@ -256,7 +258,7 @@ def test_a_model_directory_too_slow_to_list_is_unreadable(tmp_path: Path) -> Non
     (tmp_path / "m/file").write_text("")
     late = FactReader(ScriptedSystem(tmp_path), time.monotonic() - 1)
     with pytest.raises(UnreadableFact, match="too slow"):
-        models.read(late, Request(model_directory="/m"))
+        models.read(late, FactRequest(model_directory="/m"))
 
 
 def test_the_disk_of_a_folder_that_is_not_there_yet_is_its_parents(tmp_path: Path) -> None:
@@ -265,7 +267,9 @@ def test_the_disk_of_a_folder_that_is_not_there_yet_is_its_parents(tmp_path: Pat
     (tmp_path / "var/lib").mkdir(parents=True)
     system = ScriptedSystem(tmp_path)
     with pytest.raises(UnreadableFact):
-        disk.read(FactReader(system, time.monotonic() + 5), Request(model_directory="/var/lib/a/b"))
+        disk.read(
+            FactReader(system, time.monotonic() + 5), FactRequest(model_directory="/var/lib/a/b")
+        )
     assert system.calls == [("df", "-P", "-B1", str(tmp_path / "var/lib"))]
 
 
@@ -297,6 +301,6 @@ def test_netplans_folders_hide_each_others_files_of_the_same_name(tmp_path: Path
     for folder, mtu in (("lib", 1500), ("etc", 9000)):
         (tmp_path / folder / "netplan").mkdir(parents=True)
         (tmp_path / folder / "netplan/40.yaml").write_text(text % mtu)
-    file_facts = get_only(netplan.read(build_reader(tmp_path), Request()))
+    file_facts = get_only(netplan.read(build_reader(tmp_path), FactRequest()))
     assert file_facts["path"] == "/etc/netplan/40.yaml"
     assert file_facts["interfaces"] == {"enp1s0f0np0": {"mtu": 9000}}

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from node.facts.reading import UnreadableFact
-from tests.unit.node.facts.cases import CASES, FactCase
+from tests.unit.node.facts.cases import CASES, RecordedCase
 
 # Many cases with few examples each: about 350 damaged answers in a run of the unit tier.
 EXAMPLES = settings().max_examples // 5
@@ -68,7 +68,7 @@ def check_parser(parse: Callable[..., object], inputs: dict[str, Any]) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.fact}-{case.name}")
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
-def test_a_damaged_answer_never_breaks_a_parser(case: FactCase, data: st.DataObject) -> None:
+def test_a_damaged_answer_never_breaks_a_parser(case: RecordedCase, data: st.DataObject) -> None:
     @st.composite
     def draw_inputs(draw: st.DrawFn) -> dict[str, Any]:
         return {

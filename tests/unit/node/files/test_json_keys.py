@@ -35,7 +35,7 @@ def test_what_was_merged_comes_out_again_and_leaves_the_rest(tree, path, value, 
     merged = json_keys.apply_edits(text, [edit])
     assert json_keys.get_items(json.loads(merged), path) == [value]
     reverted = json_keys.revert_edits(merged, [edit])
-    assert reverted.kept == []
+    assert reverted.changed == []
     assert json.loads(reverted.text or "{}") == tree
 
 
@@ -72,7 +72,7 @@ def test_only_our_kind_of_item_in_a_list_is_ours() -> None:
 def test_a_key_that_others_changed_since_is_left_and_named() -> None:
     edit = json_keys.plan_edit({}, ["default-runtime"], "nvidia")
     reverted = json_keys.revert_edits('{"default-runtime": "crun"}', [edit])
-    assert reverted.kept == ["default-runtime"]
+    assert reverted.changed == ["default-runtime"]
     assert json.loads(reverted.text or "") == {"default-runtime": "crun"}
 
 

@@ -22,7 +22,7 @@ def test_a_line_replaced_or_taken_out_comes_back_byte_for_byte(text, tail, data)
     merged = lines.apply_edits(text + tail, [edit])
     assert len(lines.split_lines(merged)) == len(all_lines) - (new is None)
     reverted = lines.revert_edits(merged, [edit])
-    assert reverted.kept == []
+    assert reverted.changed == []
     if all_lines.count(all_lines[index]) == 1 and all_lines.count(edit["follows"] or "") <= 1:
         assert reverted.text == text + tail
 
@@ -42,13 +42,13 @@ def test_an_old_line_does_not_come_back_beside_somebodys_new_one() -> None:
     edit = lines.plan_replacement(all_lines, 0, None, key="NCCL_IB_GID_INDEX=")
     reverted = lines.revert_edits("OTHER=1\nNCCL_IB_GID_INDEX=5\n", [edit])
     assert reverted.text == "OTHER=1\nNCCL_IB_GID_INDEX=5\n"
-    assert reverted.kept == ["NCCL_IB_GID_INDEX=3"]
+    assert reverted.changed == ["NCCL_IB_GID_INDEX=3"]
 
 
 def test_a_line_that_others_changed_since_is_left_and_named() -> None:
     edit = lines.plan_replacement(["A=1\n"], 0, "A=0")
     reverted = lines.revert_edits("A=2\n", [edit])
-    assert (reverted.text, reverted.kept) == ("A=2\n", ["A=1"])
+    assert (reverted.text, reverted.changed) == ("A=2\n", ["A=1"])
 
 
 def test_a_line_that_others_put_back_already_needs_no_word() -> None:

@@ -41,7 +41,7 @@ def test_keys_cut_in_any_order_come_back_in_value(order, count) -> None:
         edits.append(edit)
     assert set(order[:count]).isdisjoint(yaml.safe_load(text)["network"].get("ethernets", {}))
     reverted = yaml_blocks.revert_edits(text + "\n# theirs\n", edits)
-    assert reverted.kept == []
+    assert reverted.changed == []
     assert yaml.safe_load(reverted.text or "") == yaml.safe_load(FILE)
     assert "# theirs" in (reverted.text or "")
 
@@ -60,7 +60,7 @@ def test_a_key_that_others_wrote_anew_is_left_and_named() -> None:
     )
     reverted = yaml_blocks.revert_edits(rewritten, [edit])
     assert reverted.text == rewritten
-    assert reverted.kept == ["network.ethernets.enp1s0f0np0 (others wrote it anew)"]
+    assert reverted.changed == ["network.ethernets.enp1s0f0np0 (rewritten by others)"]
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,9 @@ import pytest
 from node.delivery import settled_model
 from node.host import digests
 from node.host.system import System
-from node.huggingface import cache, download, environment, look, record
+from node.huggingface import cache, download, environment, hub_query, record
+from node.huggingface.hub_query import HubFile, HubModel
 from node.huggingface.lock import LOCK
-from node.huggingface.look import HubFile, HubModel
 
 COMMIT = 40 * "c"
 ROOT = "/models/hub/models--acme--a"
@@ -32,19 +32,29 @@ def test_every_wheel_of_the_lock_has_a_hash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "message", "has_token", "sentence"),
+    ("kind", "message", "has_token", "sentence"),
     [
-        ("GatedRepoError", "", False, "is gated and no token was given. Accept its terms at"),
+        (
+            "GatedRepoError",
+            "",
+            False,
+            "is gated and sparkform:hfToken is not set. Accept its terms at",
+        ),
         ("GatedRepoError", "", True, "the owner of sparkform:hfToken has no access"),
-        ("RepositoryNotFoundError", "", False, "wrong or it is private, and no token was given"),
+        (
+            "RepositoryNotFoundError",
+            "",
+            False,
+            "wrong or it is private, and sparkform:hfToken is not set",
+        ),
         ("RevisionNotFoundError", "", True, "has no revision v9"),
-        ("HfHubHTTPError", "401 Invalid credentials in", True, "does not know the token"),
-        ("ConnectionError", "no\nroute", True, "cannot be asked for at H/a/b: ConnectionError: no"),
+        ("HfHubHTTPError", "401 Invalid credentials in", True, "rejects the token"),
+        ("ConnectionError", "no\nroute", True, "cannot be queried at H/a/b: ConnectionError: no"),
     ],
 )
-def test_each_error_of_the_client_says_what_to_do(error, message, has_token, sentence) -> None:
-    answer = {"error": error, "said": message}
-    assert sentence in look.format_error(answer, "a/b", "v9", "H/a/b", has_token=has_token)
+def test_each_error_of_the_client_says_what_to_do(kind, message, has_token, sentence) -> None:
+    error = hub_query.HubError(kind, message)
+    assert sentence in hub_query.format_error(error, "a/b", "v9", "H/a/b", has_token=has_token)
 
 
 @pytest.fixture

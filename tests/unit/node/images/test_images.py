@@ -36,7 +36,7 @@ def test_a_reference_has_a_registry_and_a_version(text, repository, version, reg
         ("denied: requested access", True, "does not accept sparkform:registryPassword"),
         ("no matching manifest for linux/arm64", False, "has no build for linux/arm64"),
         ("manifest for x not found: manifest unknown", False, "has no nvcr.io/a/b:1"),
-        ("write /x: no space left on device", False, "disk is full; make room"),
+        ("write /x: no space left on device", False, "disk is full; free some space"),
         ("something else", False, "cannot be pulled: something else"),
     ],
 )

@@ -141,7 +141,7 @@ def test_a_change_that_nobody_confirms_is_taken_back_and_cannot_be_confirmed_lat
 
 def test_a_confirmed_change_is_not_taken_back(confirmed) -> None:
     assert confirmed.network.timers == []
-    assert rollback.main(confirmed.system, [], "") == ["nothing to take back"]
+    assert rollback.main(confirmed.system, [], "") == ["no network change pending"]
     assert list_differences(confirmed) == []
 
 

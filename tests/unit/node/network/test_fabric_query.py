@@ -42,7 +42,7 @@ def build_cabled(root: Path, answers: bool, largest: int = 9000) -> FakeSpark:
     return node
 
 
-def get_probe(answer: dict[str, Any]) -> dict[str, Any]:
+def get_probe(answer: Any) -> dict[str, Any]:
     (probe,) = answer["probes"]
     return dict(probe)
 

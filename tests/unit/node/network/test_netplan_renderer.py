@@ -37,7 +37,7 @@ def test_network_manager_that_has_read_all_is_asked_and_left_alone(spark) -> Non
 def test_network_manager_that_never_reads_is_named(spark, patience) -> None:
     spark.network.is_blind = True
     spark.system.script.commands[("nmcli", "connection", "reload")] = lambda argv, stdin: SUCCESS
-    with pytest.raises(StepError, match=r"has not read netplan-enP7s7\.nmconnection"):
+    with pytest.raises(StepError, match=r"does not load netplan's netplan-enP7s7\.nmconnection"):
         daemons.apply_netplan(spark.system)
     assert sum(patience) >= netplan_renderer.SETTLE_S
 

@@ -223,7 +223,7 @@ def test_what_others_put_at_the_path_is_seen_as_theirs_and_never_touched(make) -
     observed = native_venv.observe(spark.system, {})
     assert observed["foreign"] is True
     assert observed["packages"] == {"vllm": "0.26.0"}
-    with pytest.raises(StepError, match="made by others and is left as it is"):
+    with pytest.raises(StepError, match="not made by sparkform and stays as it is"):
         apply_step(spark, "native_venv")
     undo_all(spark.system)
     fresh = machine(make)

@@ -97,7 +97,7 @@ def test_only_the_toolkits_file_needs_no_restart(docker_spark) -> None:
 def test_a_dockerd_that_does_not_start_with_our_keys_gets_its_file_back(spark, patience) -> None:
     claim_node(spark)
     spark.docker_starts = False
-    with pytest.raises(StepError, match="dockerd did not come back"):
+    with pytest.raises(StepError, match="dockerd does not answer after its restart"):
         run_apply(spark.system, "docker_daemon", WANT)
     assert spark.system.read(DAEMON) == STOCK_DAEMON
     spark.docker_starts = True

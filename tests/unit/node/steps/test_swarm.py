@@ -206,9 +206,7 @@ def test_undo_removes_a_bridge_that_is_still_in_use_for_a_moment(formed: Pair, p
 def test_undo_names_a_bridge_that_stays_in_use(formed: Pair, patience) -> None:
     head, _ = formed
     head.in_use = 1000
-    message = (
-        "network docker_gwbridge: left, because Docker says: network docker_gwbridge has active"
-    )
+    message = "network docker_gwbridge: kept, Docker refuses: network docker_gwbridge has active"
     assert any(line.startswith(message) for line in undo_all(head.spark.system))
 
 

@@ -20,7 +20,7 @@ EVENTS = st.lists(
 
 
 def join_chain(chain: Chain, name: str, *avoid: str) -> str | None:
-    upstream = chain.join(name, ["10.0.0.1/24"], 1, avoid)
+    upstream = chain.join(name, ("10.0.0.1/24",), 1, avoid)
     return upstream.name if upstream else None
 
 

@@ -17,6 +17,7 @@ from node.errors import StepError
 from node.host.system import System
 from node.transfer import bundle, holding, receive
 from node.transfer.bundle import Bundle, Item
+from node.transfer.messages import TransferRequest
 from node.transfer.receive import Receiver, fetch_offer
 from node.transfer.server import TransferServer
 from node.verbs.spread import TransferSource
@@ -57,9 +58,9 @@ class LoopbackSource:
         text = Bundle(NAME, str(self.root), self.items).to_json()
         self.system.write(f"{offers.FOLDER}/{quote(NAME, safe='')}", text)
 
-    def source(self, receiver: str = "spark-2", key: str = KEY) -> receive.TransferSource:
+    def source(self, receiver: str = "spark-2", key: str = KEY) -> receive.SourceConnection:
         port = self.server.server_address[1]
-        return receive.TransferSource("spark-1", ["127.0.0.1"], LOOPBACK, port, key, receiver)
+        return receive.SourceConnection("spark-1", ["127.0.0.1"], LOOPBACK, port, key, receiver)
 
 
 @pytest.fixture
@@ -170,7 +171,7 @@ def test_a_source_that_sends_wrong_bytes_twice_is_refused(
     loopback_source: LoopbackSource, tmp_path: Path
 ) -> None:
     (loopback_source.root / "blobs" / "small").write_bytes(b"bad")
-    with pytest.raises(StepError, match=r"blobs/small .* came from spark-1 twice with wrong"):
+    with pytest.raises(StepError, match=r"blobs/small .* arrived from spark-1 twice with wrong"):
         build_receiver(loopback_source, tmp_path / "b").run()
 
 
@@ -178,14 +179,14 @@ def test_a_giver_that_does_not_answer_is_left_for_the_source(
     loopback_source: LoopbackSource, tmp_path: Path
 ) -> None:
     """It joined and died: the next one is sent to it and finds nobody there."""
-    dead_receiver = {"addresses": LOOPBACK, "port": 1, "avoid": []}
-    loopback_source.source("spark-9").post("/join", name=NAME, who="spark-9", **dead_receiver)
+    dead_receiver = TransferRequest(NAME, "spark-9", tuple(LOOPBACK), port=1)
+    loopback_source.source("spark-9").post("/join", dead_receiver)
     build_receiver(loopback_source, tmp_path / "b").run()
     assert is_complete(loopback_source, tmp_path / "b")
 
 
 def test_one_without_the_key_gets_nothing(loopback_source: LoopbackSource) -> None:
-    with pytest.raises(StepError, match="its key is of another stack"):
+    with pytest.raises(StepError, match="its transfer key is of another stack"):
         fetch_offer(loopback_source.source(key="another key"), NAME)
 
 
@@ -193,13 +194,13 @@ def test_an_answer_of_one_without_the_key_is_not_taken(
     loopback_source: LoopbackSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("node.transfer.signing.sign_answer", lambda *arguments: os.urandom(8).hex())
-    with pytest.raises(StepError, match="answers without the key"):
+    with pytest.raises(StepError, match="answers without this stack's transfer key"):
         fetch_offer(loopback_source.source(), NAME)
 
 
 def test_what_is_not_offered_is_said(loopback_source: LoopbackSource) -> None:
     with pytest.raises(
-        StepError, match=r"model:other cannot be fetched: .* does not offer this now"
+        StepError, match=r"model:other cannot be fetched: .* does not offer this at the moment"
     ):
         fetch_offer(loopback_source.source(), "model:other")
 
@@ -208,10 +209,21 @@ def test_what_is_not_offered_is_said(loopback_source: LoopbackSource) -> None:
 def test_a_place_outside_the_folder_is_refused(path: str) -> None:
     fields = json.loads(Bundle(NAME, "/x", {path: Item(1, "sha256:0")}).to_json())
     with pytest.raises(StepError, match="leads out of its folder"):
-        bundle.build_from_fields(fields)
+        bundle.read_bundle(fields)
 
 
 def test_segments_cover_a_file_exactly() -> None:
     for size in (0, 1, SEGMENT - 1, SEGMENT, SEGMENT + 1, 7 * SEGMENT):
         count = holding.count_segments(size)
         assert sum(holding.get_segment_size(size, index) for index in range(count)) == size
+
+
+@pytest.mark.parametrize("document", [{}, {"name": 7}, []])
+def test_a_request_of_another_form_is_refused_and_the_server_goes_on(
+    loopback_source: LoopbackSource, document: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.transfer.caller.to_json", lambda request: document)
+    with pytest.raises(StepError, match="status 400"):
+        fetch_offer(loopback_source.source(), NAME)
+    monkeypatch.undo()
+    assert fetch_offer(loopback_source.source(), NAME).name == NAME

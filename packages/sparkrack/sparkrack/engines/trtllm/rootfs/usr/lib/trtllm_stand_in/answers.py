@@ -11,36 +11,36 @@ WORDS = TEXT.split()
 DEFAULT_TOKENS = 16
 
 
-def tokens_asked(request: Mapping[str, Any]) -> int:
+def count_tokens(request: Mapping[str, Any]) -> int:
     """At least one; a word counts as a token."""
-    given = request.get("max_completion_tokens") or request.get("max_tokens") or DEFAULT_TOKENS
-    return max(1, min(int(given), len(WORDS)))
+    requested = request.get("max_completion_tokens") or request.get("max_tokens") or DEFAULT_TOKENS
+    return max(1, min(int(requested), len(WORDS)))
 
 
-def completion(
-    request: Mapping[str, Any], served_name: str, version: str, taken: Mapping[str, Any]
+def build_completion(
+    request: Mapping[str, Any], served_name: str, version: str, step_report: Mapping[str, Any]
 ) -> dict[str, Any]:
     """A chat completion where messages were sent, else a text completion."""
-    tokens = tokens_asked(request)
+    tokens = count_tokens(request)
     text = " ".join(WORDS[:tokens])
     is_chat = "messages" in request
-    said = {"message": {"role": "assistant", "content": text}} if is_chat else {"text": text}
+    reply = {"message": {"role": "assistant", "content": text}} if is_chat else {"text": text}
     return {
         "id": f"stand-in-{time.time_ns():x}",
         "object": "chat.completion" if is_chat else "text_completion",
         "created": int(time.time()),
         "model": served_name,
         "system_fingerprint": "trtllm-stand-in",
-        "stand_in": {"for": f"TensorRT-LLM {version}", **taken},
-        "choices": [{"index": 0, **said, "finish_reason": "length"}],
+        "stand_in": {"for": f"TensorRT-LLM {version}", **step_report},
+        "choices": [{"index": 0, **reply, "finish_reason": "length"}],
         "usage": {"prompt_tokens": 1, "completion_tokens": tokens, "total_tokens": 1 + tokens},
     }
 
 
-def models(served_name: str) -> dict[str, Any]:
+def list_models(served_name: str) -> dict[str, Any]:
     entry = {"id": served_name, "object": "model", "created": 0, "owned_by": "trtllm-stand-in"}
     return {"object": "list", "data": [entry]}
 
 
-def version_answer(version: str) -> dict[str, Any]:
+def describe_version(version: str) -> dict[str, Any]:
     return {"version": version, "stand_in": True, "name": "trtllm-stand-in"}

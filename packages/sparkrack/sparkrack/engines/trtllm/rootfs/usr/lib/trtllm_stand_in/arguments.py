@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from . import knowledge
-from .refusals import Refusal, bad_usage
+from .refusals import Refusal, build_usage_error
 
 FIRST_NAME = {
     "--tensor_parallel_size": "--tp_size",
@@ -27,13 +27,13 @@ class Arguments:
     model: str
     values: Mapping[str, str]
 
-    def number(self, option: str, default: int) -> int:
+    def get_number(self, option: str, default: int) -> int:
         return int(self.values.get(option, default))
 
     @property
     def world(self) -> int:
         """How many ranks the engine needs."""
-        sizes = (self.number(option, 1) for option in ("--tp_size", "--pp_size", "--cp_size"))
+        sizes = (self.get_number(option, 1) for option in ("--tp_size", "--pp_size", "--cp_size"))
         total = 1
         for size in sizes:
             total *= size
@@ -42,60 +42,68 @@ class Arguments:
     @property
     def served_name(self) -> str:
         """A folder is served under its own name."""
-        given = self.values.get("--served_model_name")
-        return given or (self.model.rpartition("/")[2] if self.model[0] == "/" else self.model)
+        declared_name = self.values.get("--served_model_name")
+        return declared_name or (
+            self.model.rpartition("/")[2] if self.model[0] == "/" else self.model
+        )
 
 
-def parse(words: Sequence[str], version: knowledge.Version) -> Arguments:
+def parse(argv: Sequence[str], version: knowledge.Version) -> Arguments:
     """Raises Refusal with click's own sentence."""
-    with_value, flags = knowledge.options(version)
-    left = list(words[1:] if words[:1] == ("serve",) or words[:1] == ["serve"] else words)
+    with_value, flags = knowledge.list_options(version)
+    remaining = list(argv[1:] if argv[:1] == ("serve",) or argv[:1] == ["serve"] else argv)
     positional: list[str] = []
     values: dict[str, str] = {}
-    while left:
-        word = left.pop(0)
-        if not word.startswith("-"):
-            positional.append(word)
+    while remaining:
+        argument = remaining.pop(0)
+        if not argument.startswith("-"):
+            positional.append(argument)
             continue
-        name, equals, value = word.partition("=")
+        name, equals, value = argument.partition("=")
         if name not in with_value | flags:
-            raise bad_usage(f"No such option: {name}")
-        values[FIRST_NAME.get(name, name)] = _value(name, value if equals else None, left, flags)
+            raise build_usage_error(f"No such option: {name}")
+        values[FIRST_NAME.get(name, name)] = _take_value(
+            name, value if equals else None, remaining, flags
+        )
     _check(positional, values, version)
     return Arguments(positional[0], values)
 
 
-def _value(name: str, given: str | None, left: list[str], flags: Collection[str]) -> str:
+def _take_value(
+    name: str, inline_value: str | None, remaining: list[str], flags: Collection[str]
+) -> str:
     if name in flags:
-        if given is not None:
-            raise bad_usage(f"Option '{name}' does not take a value.")
+        if inline_value is not None:
+            raise build_usage_error(f"Option '{name}' does not take a value.")
         return "true"
-    if given is not None:
-        return given
-    if not left:
-        raise bad_usage(f"Option '{name}' requires an argument.")
-    return left.pop(0)
+    if inline_value is not None:
+        return inline_value
+    if not remaining:
+        raise build_usage_error(f"Option '{name}' requires an argument.")
+    return remaining.pop(0)
 
 
 def _check(
     positional: Sequence[str], values: Mapping[str, str], version: knowledge.Version
 ) -> None:
     if not positional:
-        raise bad_usage("Missing argument 'MODEL'.")
+        raise build_usage_error("Missing argument 'MODEL'.")
     if len(positional) > 1:
-        raise bad_usage(f"Got unexpected extra argument ({positional[1]})")
+        raise build_usage_error(f"Got unexpected extra argument ({positional[1]})")
     for option in WHOLE_NUMBERS:
         if not values.get(option, "0").isdigit():
-            raise bad_usage(
+            raise build_usage_error(
                 f"Invalid value for '{option}': '{values[option]}' is not a valid integer."
             )
-    for option, choice in knowledge.document("options")["choices"].items():
+    for option, choice in knowledge.read_document("options")["choices"].items():
         if option in values and values[option] not in choice["allowed"]:
-            raise bad_usage(
+            raise build_usage_error(
                 f"Invalid value for '{option}': '{values[option]}' is not one of these."
             )
-    if values.get("--backend") in GONE_BACKENDS and version >= knowledge.parse(BACKEND_GONE_SINCE):
-        raise bad_usage(
+    if values.get("--backend") in GONE_BACKENDS and version >= knowledge.parse_version(
+        BACKEND_GONE_SINCE
+    ):
+        raise build_usage_error(
             f"Invalid value for '--backend': '{values['--backend']}' is not one of these."
         )
 
@@ -105,12 +113,12 @@ def check_variables(environment: Collection[str]) -> None:
 
     Raises Refusal: the stand-in would rather say so.
     """
-    known = knowledge.document("options")["variables"]["known"]
-    ours = "TRTLLM_STAND_IN_"
+    known = knowledge.read_document("options")["variables"]["known"]
+    own_prefix = "TRTLLM_STAND_IN_"
     for name in sorted(environment):
         if (
             name.startswith(("TRTLLM_", "TLLM_"))
             and name not in known
-            and not name.startswith(ours)
+            and not name.startswith(own_prefix)
         ):
             raise Refusal(f"stand-in: TensorRT-LLM reads no variable {name} and would ignore it")

@@ -31,32 +31,32 @@ def read(path: str | None) -> dict[str, Any]:
 
 def check(content: Mapping[str, Any], version: knowledge.Version) -> None:
     """Raises Refusal with every key and value that the version does not take."""
-    known = knowledge.document("keys")
-    allowed = knowledge.engine_keys(version)
-    found = [_extra(key, value) for key, value in content.items() if key not in allowed]
+    known = knowledge.read_document("keys")
+    allowed = knowledge.list_engine_keys(version)
+    messages = [_describe_extra(key, value) for key, value in content.items() if key not in allowed]
     for key, nested in known["nested"].items():
         inside = content.get(key)
         if isinstance(inside, dict):
-            found += [
-                _extra(f"{key}.{name}", value)
+            messages += [
+                _describe_extra(f"{key}.{name}", value)
                 for name, value in inside.items()
                 if name not in nested["keys"]
             ]
-    for key, choice in knowledge.document("options")["engine_file_choices"].items():
+    for key, choice in knowledge.read_document("options")["engine_file_choices"].items():
         if key in content and content[key] not in choice["allowed"]:
-            allowed_text = ", ".join(f"'{one}'" for one in choice["allowed"])
-            found.append(
+            allowed_text = ", ".join(f"'{option}'" for option in choice["allowed"])
+            messages.append(
                 f"{key}\n  Input should be {allowed_text} [type=literal_error, "
                 f"input_value={content[key]!r}]"
             )
-    if found:
-        errors = "error" if len(found) == 1 else "errors"
+    if messages:
+        errors = "error" if len(messages) == 1 else "errors"
         head = "pydantic_core._pydantic_core.ValidationError:"
         raise Refusal(
-            "\n".join([f"{head} {len(found)} validation {errors} for TorchLlmArgs", *found])
+            "\n".join([f"{head} {len(messages)} validation {errors} for TorchLlmArgs", *messages])
         )
 
 
-def _extra(key: str, value: object) -> str:
+def _describe_extra(key: str, value: object) -> str:
     kind = f"input_value={value!r}, input_type={type(value).__name__}"
     return f"{key}\n  Extra inputs are not permitted [type=extra_forbidden, {kind}]"

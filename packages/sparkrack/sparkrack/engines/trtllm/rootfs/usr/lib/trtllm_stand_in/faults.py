@@ -35,11 +35,11 @@ TEXTS = {
         "RuntimeError: NCCL error: unhandled system error"
     ),
 }
-OTHERS = ("hang", "hang-after-ready", "double-free", "dead-rank", "socket-fallback", "slow")
-NAMES = (*TEXTS, *OTHERS)
+ACTIONS = ("hang", "hang-after-ready", "double-free", "dead-rank", "socket-fallback", "slow")
+NAMES = (*TEXTS, *ACTIONS)
 
 
-def told() -> tuple[str, float]:
+def read_fault() -> tuple[str, float]:
     """The fault and the seconds of each phase of the start, as `slow:5`. The panel wins.
 
     Raises Refusal for a fault that there is not.
@@ -56,7 +56,7 @@ def fail_in_warm_up(name: str) -> None:
     if name in TEXTS:
         raise Refusal(TEXTS[name])
     if name == "double-free":
-        double_free()
+        free_twice()
     if name == "dead-rank":
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -67,7 +67,7 @@ def hang() -> None:
         time.sleep(3600)
 
 
-def double_free() -> None:
+def free_twice() -> None:
     """A real one: the C library finds it and aborts the process (issue 2953's text)."""
     library = ctypes.CDLL(None)
     library.malloc.restype = ctypes.c_void_p

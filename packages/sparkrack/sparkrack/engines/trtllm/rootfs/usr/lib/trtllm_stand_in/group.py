@@ -17,20 +17,20 @@ KEY = "TLLM_SPAWN_PROXY_PROCESS_IPC_HMAC_KEY"
 CONNECT_LIMIT_S = 60.0
 
 
-class Group(Protocol):
+class RankGroup(Protocol):
     """All ranks of the engine."""
 
-    def begin(self, order: start_up.Order) -> None:
+    def begin(self, order: start_up.RankOrder) -> None:
         """Start every rank. Raises Refusal with what a rank said."""
 
-    def step(self, tokens: int) -> dict[str, Any]:
+    def run_step(self, tokens: int) -> dict[str, Any]:
         """Let every rank take part in an answer; returns who did."""
 
 
-class Alone:
+class SingleRank:
     """One rank, in the server's own process."""
 
-    def begin(self, order: start_up.Order) -> None:
+    def begin(self, order: start_up.RankOrder) -> None:
         if order.world > 1:
             raise Refusal(
                 f"stand-in: {order.world} ranks are asked for, and this is one process on one GPU; "
@@ -38,23 +38,23 @@ class Alone:
             )
         start_up.begin(0, order)
 
-    def step(self, tokens: int) -> dict[str, Any]:
-        start_up.step()
+    def run_step(self, tokens: int) -> dict[str, Any]:
+        start_up.apply_serving_fault()
         return {"ranks": [os.uname().nodename], "all_reduce_bytes": 0}
 
 
-class Led:
+class LedRanks:
     """Several ranks: the leader is rank 0 and speaks MPI, this speaks to the leader."""
 
     def __init__(self) -> None:
         host, port = os.environ[ADDRESS].removeprefix("tcp://").rsplit(":", 1)
         self._lock = threading.Lock()
-        self._stream = _connected(host, int(port)).makefile("rw")
+        self._stream = _connect(host, int(port)).makefile("rw")
 
-    def begin(self, order: start_up.Order) -> None:
-        self._ask({"do": "begin", "order": order.plain()})
+    def begin(self, order: start_up.RankOrder) -> None:
+        self._ask({"do": "begin", "order": order.to_json()})
 
-    def step(self, tokens: int) -> dict[str, Any]:
+    def run_step(self, tokens: int) -> dict[str, Any]:
         return self._ask({"do": "step", "tokens": tokens})
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class Led:
         return answer
 
 
-def _connected(host: str, port: int) -> socket.socket:
+def _connect(host: str, port: int) -> socket.socket:
     deadline = time.monotonic() + CONNECT_LIMIT_S
     while True:
         try:
@@ -78,5 +78,5 @@ def _connected(host: str, port: int) -> socket.socket:
             time.sleep(0.2)
 
 
-def of_this_process() -> Group:
-    return Led() if ADDRESS in os.environ else Alone()
+def create_group() -> RankGroup:
+    return LedRanks() if ADDRESS in os.environ else SingleRank()

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Mapping
 
 from . import group, ranks
-from .start_up import say
+from .start_up import print_line
 
 FIRST_PORT = 10012
 LAST_PORT = 11012
@@ -27,16 +27,16 @@ MPI_VARIABLES = (
 )
 
 
-def own_rank(environment: Mapping[str, str]) -> int:
+def read_rank(environment: Mapping[str, str]) -> int:
     return next((int(environment[name]) for name in RANK_VARIABLES if name in environment), 0)
 
 
-def without_mpi(environment: Mapping[str, str]) -> dict[str, str]:
+def remove_mpi_variables(environment: Mapping[str, str]) -> dict[str, str]:
     """A process that shares them would start MPI a second time."""
     return {k: v for k, v in environment.items() if not k.startswith(MPI_VARIABLES)}
 
 
-def free_listener() -> socket.socket:
+def open_listener() -> socket.socket:
     for port in range(FIRST_PORT, LAST_PORT):
         listener = socket.socket()
         try:
@@ -59,20 +59,20 @@ def run_beside(command: list[str], environment: dict[str, str]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def main(words: list[str]) -> int:
-    rank = own_rank(os.environ)
-    say(f"mpi_rank: {rank}")
+def main(arguments: list[str]) -> int:
+    rank = read_rank(os.environ)
+    print_line(f"mpi_rank: {rank}")
     if rank:
         size = os.environ["OMPI_COMM_WORLD_SIZE"]
-        say(f"rank{rank} run mgmn worker node with mpi_world_size: {size} ...")
+        print_line(f"rank{rank} run mgmn worker node with mpi_world_size: {size} ...")
         ranks.work(ranks.Ranks())
         return 0
-    listener = free_listener()
+    listener = open_listener()
     os.environ[group.ADDRESS] = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
     os.environ[group.KEY] = secrets.token_hex(32)
-    command = " ".join(words).split()
-    say(f"rank0 run {' '.join(command)} in background")
-    run_beside(command, without_mpi(os.environ))
+    command = " ".join(arguments).split()
+    print_line(f"rank0 run {' '.join(command)} in background")
+    run_beside(command, remove_mpi_variables(os.environ))
     ranks.lead(ranks.Ranks(), listener)
     return 0
 

@@ -22,7 +22,7 @@ def check(world: int, model: str, revision: str, environment: Mapping[str, str])
         raise Refusal("ValueError: No GPU devices found on the node")
     if world > 1:
         check_rdma(environment)
-    return model_folder(model, revision, environment)
+    return find_model_folder(model, revision, environment)
 
 
 def check_rdma(environment: Mapping[str, str]) -> None:
@@ -31,7 +31,7 @@ def check_rdma(environment: Mapping[str, str]) -> None:
         raise Refusal("NCCL WARN Error: network IB not found.\nNCCL error: invalid usage")
 
 
-def model_folder(model: str, revision: str, environment: Mapping[str, str]) -> Path:
+def find_model_folder(model: str, revision: str, environment: Mapping[str, str]) -> Path:
     """A folder, or a handle in the Hugging Face cache."""
     folder = Path(model) if model.startswith("/") else _snapshot(model, revision, environment)
     if not (folder / "config.json").is_file():

@@ -49,38 +49,38 @@ class Ranks:
 
     def add_up(self, size_bytes: int) -> None:
         """A real all-reduce; raises Refusal where the sum is not that of all ranks."""
-        mine = array.array("d", [self.rank + 1.0]) * (size_bytes // DOUBLE_BYTES)
-        total = array.array("d", [0.0]) * len(mine)
-        self._world.Allreduce(mine, total, op=self._mpi.SUM)
+        values = array.array("d", [self.rank + 1.0]) * (size_bytes // DOUBLE_BYTES)
+        total = array.array("d", [0.0]) * len(values)
+        self._world.Allreduce(values, total, op=self._mpi.SUM)
         expected = self.size * (self.size + 1) / 2
         if total[0] != expected or total[-1] != expected:
             raise Refusal(f"stand-in: an all-reduce gave {total[0]}, not {expected}")
 
 
-def part(rank: int, task: dict[str, Any]) -> dict[str, Any]:
+def run_part(rank: int, task: dict[str, Any]) -> dict[str, Any]:
     """What one rank does of a task before all add up."""
     host = os.uname().nodename
     try:
         if task["do"] == "begin":
-            start_up.begin(rank, start_up.Order(**task["order"]))
+            start_up.begin(rank, start_up.RankOrder(**task["order"]))
         else:
-            start_up.step()
+            start_up.apply_serving_fault()
     except Refusal as refusal:
-        start_up.say(str(refusal))
+        start_up.print_line(str(refusal))
         return {"host": host, "failed": f"rank {rank} on {host}: {refusal}"}
     return {"host": host}
 
 
-def size_bytes(task: dict[str, Any]) -> int:
+def compute_size_bytes(task: dict[str, Any]) -> int:
     return BEGIN_BYTES if task["do"] == "begin" else BYTES_A_TOKEN * int(task["tokens"])
 
 
 def work(ranks: Ranks) -> None:
     """A worker, until mpirun ends it or the leader says so."""
     while (task := ranks.receive(0, TASK))["do"] != "stop":
-        ranks.report(part(ranks.rank, task))
+        ranks.report(run_part(ranks.rank, task))
         if ranks.receive(0, TASK)["do"] == "add_up":
-            ranks.add_up(size_bytes(task))
+            ranks.add_up(compute_size_bytes(task))
 
 
 def lead(ranks: Ranks, listener: socket.socket) -> None:
@@ -92,22 +92,22 @@ def lead(ranks: Ranks, listener: socket.socket) -> None:
                 task = json.loads(line)
                 if task.pop("key") != os.environ[KEY]:
                     break
-                stream.write(json.dumps(_led(ranks, task)) + "\n")
+                stream.write(json.dumps(_lead_task(ranks, task)) + "\n")
                 stream.flush()
 
 
-def _led(ranks: Ranks, task: dict[str, Any]) -> dict[str, Any]:
+def _lead_task(ranks: Ranks, task: dict[str, Any]) -> dict[str, Any]:
     wanted = task.get("order", {}).get("world", ranks.size)
     if wanted != ranks.size:
         return {"failed": f"{wanted} ranks are asked for and mpirun started {ranks.size}"}
     ranks.send(task)
-    statuses = [part(0, task)]
+    statuses = [run_part(0, task)]
     statuses += [ranks.receive(worker, STATUS) for worker in range(1, ranks.size)]
     failed = [status["failed"] for status in statuses if "failed" in status]
     if failed:
         ranks.send({"do": "leave"})
         return {"failed": "\n".join(failed)}
     ranks.send({"do": "add_up"})
-    ranks.add_up(size_bytes(task))
+    ranks.add_up(compute_size_bytes(task))
     hosts = [status["host"] for status in statuses]
-    return {"ranks": hosts, "all_reduce_bytes": size_bytes(task)}
+    return {"ranks": hosts, "all_reduce_bytes": compute_size_bytes(task)}

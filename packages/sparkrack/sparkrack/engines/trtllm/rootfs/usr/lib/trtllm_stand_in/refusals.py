@@ -13,6 +13,6 @@ class Refusal(Exception):
         self.code = code
 
 
-def bad_usage(sentence: str) -> Refusal:
+def build_usage_error(sentence: str) -> Refusal:
     """As click words it, which the real program is made with."""
     return Refusal(f"{USAGE}\nError: {sentence}", 2)

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from . import answers, knowledge
-from .group import Group
+from .group import RankGroup
 from .refusals import Refusal
 
 COMPLETIONS = ("/v1/completions", "/v1/chat/completions")
@@ -19,14 +19,14 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, served_name: str, group: Group) -> None:
+    def __init__(self, host: str, port: int, served_name: str, group: RankGroup) -> None:
         self.served_name, self.group = served_name, group
-        super().__init__((host, port), Handler, bind_and_activate=False)
+        super().__init__((host, port), StandInHandler, bind_and_activate=False)
         try:
             self.server_bind()
         except OSError as error:
-            said = f"Failed to bind socket to {host}:{port}: {error}"
-            raise Refusal(f"RuntimeError: {said}") from None
+            message = f"Failed to bind socket to {host}:{port}: {error}"
+            raise Refusal(f"RuntimeError: {message}") from None
 
     def server_bind(self) -> None:
         """Without the name look-up of the library's own, which may wait for a name server."""
@@ -35,17 +35,17 @@ class Server(ThreadingHTTPServer):
         self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
 
 
-class Handler(BaseHTTPRequestHandler):
+class StandInHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Server
 
     def do_GET(self) -> None:
-        version = knowledge.version_text()
+        version = knowledge.get_version_text()
         known: dict[str, Any] = {
             "/health": {},
             "/metrics": [],
-            "/version": answers.version_answer(version),
-            "/v1/models": answers.models(self.server.served_name),
+            "/version": answers.describe_version(version),
+            "/v1/models": answers.list_models(self.server.served_name),
         }
         if self.path in known:
             self._answer(200, known[self.path])
@@ -58,13 +58,15 @@ class Handler(BaseHTTPRequestHandler):
             return self._answer(404, {"detail": "Not Found"})
         try:
             request = json.loads(text)
-            taken = self.server.group.step(answers.tokens_asked(request))
+            step_report = self.server.group.run_step(answers.count_tokens(request))
         except (ValueError, AttributeError) as error:
             return self._answer(400, {"object": "error", "message": f"bad request: {error}"})
         except Refusal as refusal:
             return self._answer(500, {"object": "error", "message": str(refusal)})
-        version = knowledge.version_text()
-        self._answer(200, answers.completion(request, self.server.served_name, version, taken))
+        version = knowledge.get_version_text()
+        self._answer(
+            200, answers.build_completion(request, self.server.served_name, version, step_report)
+        )
 
     def _answer(self, code: int, content: object) -> None:
         text = json.dumps(content).encode()

@@ -12,7 +12,7 @@ from . import faults, knowledge, machine
 
 
 @dataclass(frozen=True)
-class Order:
+class RankOrder:
     """What the server asks of every rank."""
 
     model: str
@@ -21,52 +21,54 @@ class Order:
     cuda_graphs: bool
     autotuner: bool
 
-    def plain(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def begin(rank: int, order: Order) -> None:
+def begin(rank: int, order: RankOrder) -> None:
     """Load and warm up. Raises Refusal; a told fault may end or stop the process.
 
     The lines are those of 1.2.0rc2 and later; a progress bar there is a line here.
     """
-    say(f"trtllm-stand-in: rank {rank} of {order.world} on {os.uname().nodename}: no TensorRT-LLM")
-    say(f"[TensorRT-LLM] TensorRT LLM version: {knowledge.version_text()}")
-    fault, phase_s = faults.told()
+    print_line(
+        f"trtllm-stand-in: rank {rank} of {order.world} on {os.uname().nodename}: no TensorRT-LLM"
+    )
+    print_line(f"[TensorRT-LLM] TensorRT LLM version: {knowledge.get_version_text()}")
+    fault, phase_s = faults.read_fault()
     folder = machine.check(order.world, order.model, order.revision, os.environ)
     weights = sorted(path.name for path in folder.glob("*.safetensors")) or ["none"]
-    for done in range(len(weights) + 1):
-        percent = 100 * done // len(weights)
-        bar = f"{percent:3}%|{'█' * (percent // 10):10}| {done}/{len(weights)}"
-        say(f"Loading safetensors weights in parallel: {bar}")
+    for loaded in range(len(weights) + 1):
+        percent = 100 * loaded // len(weights)
+        bar = f"{percent:3}%|{'█' * (percent // 10):10}| {loaded}/{len(weights)}"
+        print_line(f"Loading safetensors weights in parallel: {bar}")
         time.sleep(phase_s)
         if fault == "hang":
             faults.hang()
-    say(f"Model init total -- {phase_s:.2f}s")
+    print_line(f"Model init total -- {phase_s:.2f}s")
     _warm_up(order, fault, phase_s)
 
 
-def _warm_up(order: Order, fault: str, phase_s: float) -> None:
+def _warm_up(order: RankOrder, fault: str, phase_s: float) -> None:
     if order.autotuner:
-        say("[Autotuner] Autotuning process starts ...")
+        print_line("[Autotuner] Autotuning process starts ...")
     if fault == "socket-fallback":
-        say("NCCL INFO NET/IB : No device found.")
-        say("NCCL INFO Using network Socket")
+        print_line("NCCL INFO NET/IB : No device found.")
+        print_line("NCCL INFO Using network Socket")
     faults.fail_in_warm_up(fault)
     time.sleep(phase_s)
     if order.autotuner:
-        say("[Autotuner] Autotuning process ends")
+        print_line("[Autotuner] Autotuning process ends")
     if order.cuda_graphs:
-        say("Creating CUDA graph instances for 1 batch sizes.")
+        print_line("Creating CUDA graph instances for 1 batch sizes.")
 
 
-def step() -> None:
+def apply_serving_fault() -> None:
     """What a told fault does to a rank that serves already."""
-    fault, _ = faults.told()
+    fault, _ = faults.read_fault()
     if fault == "hang-after-ready":
         faults.hang()
     if fault == "dead-rank":

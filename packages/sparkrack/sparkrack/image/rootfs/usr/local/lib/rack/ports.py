@@ -29,7 +29,7 @@ SETTINGS = ("state", "rate", "mtu")
 Port = dict[str, Any]
 
 
-def creation(ports: Iterable[Port]) -> list[str]:
+def build_creation_lines(ports: Iterable[Port]) -> list[str]:
     """`ip -batch` lines for the node's side."""
     return [
         f"link add {port['device']} address {port['mac']}"
@@ -44,7 +44,7 @@ def is_lit(port: Port, present: set[str]) -> bool:
     return cabled and all(far in present for far in port["far"])
 
 
-def wiring(ports: Iterable[Port], present: set[str]) -> list[str]:
+def build_wiring_lines(ports: Iterable[Port], present: set[str]) -> list[str]:
     """`ip -batch` lines for the panel; `present` names the ends that are in it."""
     lines: list[str] = []
     for port in ports:
@@ -55,7 +55,7 @@ def wiring(ports: Iterable[Port], present: set[str]) -> list[str]:
     return lines
 
 
-def shaping(ports: Iterable[Port], shaped: set[str]) -> list[str]:
+def build_shaping_lines(ports: Iterable[Port], shaped: set[str]) -> list[str]:
     """`tc -batch` lines; `shaped` names the ends that have a TBF from before.
 
     The bucket holds 512 KiB, 4 ms at 1 Gbit/s: smaller ones cannot keep up with a coarse timer.
@@ -77,33 +77,33 @@ def run(argv: list[str], lines: list[str] | None = None) -> str:
     return subprocess.run(argv, input=text, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def in_panel(*argv: str) -> list[str]:
+def build_panel_command(*argv: str) -> list[str]:
     return ["nsenter", f"--net={PANEL}", *argv]
 
 
-def ends_in_panel() -> set[str]:
-    return {link["ifname"] for link in json.loads(run(in_panel("ip", "-json", "link")))}
+def list_panel_ends() -> set[str]:
+    return {link["ifname"] for link in json.loads(run(build_panel_command("ip", "-json", "link")))}
 
 
-def shaped_ends() -> set[str]:
-    qdiscs = json.loads(run(in_panel("tc", "-json", "qdisc", "show")))
+def list_shaped_ends() -> set[str]:
+    qdiscs = json.loads(run(build_panel_command("tc", "-json", "qdisc", "show")))
     return {qdisc["dev"] for qdisc in qdiscs if qdisc["kind"] == "tbf"}
 
 
 def remove_stale(ports: list[Port]) -> None:
     """After a reboot the kernel takes the old ends away in its own time."""
-    own = {port["panel"] for port in ports}
+    node_ends = {port["panel"] for port in ports}
     deadline = time.monotonic() + STALE_PORTS_TIMEOUT_S
-    while stale := own & ends_in_panel():
+    while stale := node_ends & list_panel_ends():
         for end in stale:
-            subprocess.run(in_panel("ip", "link", "del", end), stderr=subprocess.DEVNULL)
+            subprocess.run(build_panel_command("ip", "link", "del", end), stderr=subprocess.DEVNULL)
         if time.monotonic() > deadline:
             raise TimeoutError(f"{', '.join(sorted(stale))} of the last boot still in the panel")
         time.sleep(0.05)
 
 
 @contextmanager
-def alone_at_panel() -> Iterator[None]:
+def lock_panel() -> Iterator[None]:
     """Nodes start together: none may switch off, by an old look, what another just switched on."""
     with open(PANEL) as panel:
         fcntl.flock(panel, fcntl.LOCK_EX)
@@ -111,25 +111,30 @@ def alone_at_panel() -> Iterator[None]:
 
 
 def apply(ports: list[Port]) -> None:
-    with alone_at_panel():
-        run(in_panel("ip", "-batch", "-"), wiring(ports, ends_in_panel()))
-        run(in_panel("tc", "-batch", "-"), shaping(ports, shaped_ends()))
+    with lock_panel():
+        run(build_panel_command("ip", "-batch", "-"), build_wiring_lines(ports, list_panel_ends()))
+        run(
+            build_panel_command("tc", "-batch", "-"), build_shaping_lines(ports, list_shaped_ends())
+        )
 
 
 def plug(ports: list[Port]) -> None:
     remove_stale(ports)
-    run(["ip", "-batch", "-"], creation(ports))
+    run(["ip", "-batch", "-"], build_creation_lines(ports))
     apply(ports)
 
 
 def unplug(ports: list[Port]) -> None:
     """The far ends of cables lose their carrier when this node loses power."""
-    with alone_at_panel():
-        far = {end for port in ports for end in port["far"]} & ends_in_panel()
-        run(in_panel("ip", "-batch", "-"), [f"link set {end} down" for end in sorted(far)])
+    with lock_panel():
+        far = {end for port in ports for end in port["far"]} & list_panel_ends()
+        run(
+            build_panel_command("ip", "-batch", "-"),
+            [f"link set {end} down" for end in sorted(far)],
+        )
 
 
-def changed(ports: list[Port], device: str, key: str, value: object) -> list[Port]:
+def change_setting(ports: list[Port], device: str, key: str, value: object) -> list[Port]:
     if key not in SETTINGS:
         raise KeyError(f"a port has no setting {key}, only {', '.join(SETTINGS)}")
     fabric = [port for port in ports if port["device"] != "enP7s7"]
@@ -153,7 +158,7 @@ def main(arguments: list[str]) -> None:
         case ["unplug"]:
             unplug(ports)
         case ["set", device, key, value]:
-            ports = changed(ports, device, key, json.loads(value))
+            ports = change_setting(ports, device, key, json.loads(value))
             save(ports)
             apply(ports)
         case _:

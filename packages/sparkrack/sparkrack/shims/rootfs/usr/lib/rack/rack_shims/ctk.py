@@ -49,38 +49,38 @@ BOOLEANS = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
+class _CtkParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         node.refuse("nvidia-ctk", message)
 
 
 def main(arguments: list[str]) -> int:
     if arguments in (["--version"], ["-v"]):
-        print(f"NVIDIA Container Toolkit CLI version {toolkit.version_text()}")
+        print(f"NVIDIA Container Toolkit CLI version {toolkit.render_version()}")
         return 0
-    parser = _Parser(prog="nvidia-ctk", add_help=False, allow_abbrev=False)
+    parser = _CtkParser(prog="nvidia-ctk", add_help=False, allow_abbrev=False)
     parser.add_argument("--quiet", action="store_true")
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser)
-    _config_parser(commands.add_parser("config", add_help=False))
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=_CtkParser)
+    _add_config_options(commands.add_parser("config", add_help=False))
     runtime = commands.add_parser("runtime", add_help=False)
-    actions = runtime.add_subparsers(dest="action", required=True, parser_class=_Parser)
-    _runtime_parser(actions.add_parser("configure", add_help=False))
+    actions = runtime.add_subparsers(dest="action", required=True, parser_class=_CtkParser)
+    _add_runtime_options(actions.add_parser("configure", add_help=False))
     options = parser.parse_args(arguments)
     try:
-        return _config(options) if options.command == "config" else _configure(options)
+        return _run_config(options) if options.command == "config" else _configure(options)
     except (OSError, ValueError) as error:
-        toolkit.log("error", str(error))
+        toolkit.write_log("error", str(error))
         return 1
 
 
-def _config_parser(parser: argparse.ArgumentParser) -> None:
+def _add_config_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config-file", "--config", "-c", default=toolkit.CONFIG)
     parser.add_argument("--set", action="append", default=[])
     parser.add_argument("--in-place", "-i", action="store_true")
     parser.add_argument("--output", "-o", default="")
 
 
-def _runtime_parser(parser: argparse.ArgumentParser) -> None:
+def _add_runtime_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runtime", default="docker")
     parser.add_argument("--config", default="/etc/docker/daemon.json")
     parser.add_argument("--dry-run", action="store_true")
@@ -92,9 +92,9 @@ def _runtime_parser(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--cdi.enabled", "--cdi.enable", "--enable-cdi", action="store_true")
 
 
-def _config(options: argparse.Namespace) -> int:
+def _run_config(options: argparse.Namespace) -> int:
     try:
-        text = node.path(options.config_file).read_text()
+        text = node.resolve_path(options.config_file).read_text()
     except FileNotFoundError:
         node.refuse("nvidia-ctk", f"what to write when {options.config_file} does not exist")
     try:
@@ -104,22 +104,22 @@ def _config(options: argparse.Namespace) -> int:
             f"unable to create config: failed to load specified config file: {error}"
         ) from error
     for setting in options.set:
-        toml_text.set_key(tree, *_key_and_value(setting))
+        toml_text.set_key(tree, *_parse_setting(setting))
     written = toml_text.dump(tree)
     target = options.config_file if options.in_place else options.output
     if target:
-        node.path(target).parent.mkdir(parents=True, exist_ok=True)
-        node.path(target).write_text(written)
+        node.resolve_path(target).parent.mkdir(parents=True, exist_ok=True)
+        node.resolve_path(target).write_text(written)
     else:
         print(written, end="")
     return 0
 
 
-def _key_and_value(setting: str) -> tuple[str, Any]:
+def _parse_setting(setting: str) -> tuple[str, Any]:
     key, equals, value = setting.partition("=")
     start = f"invalid --set option {setting}: "
     if key not in SCHEMA:
-        field = _first_undefined(key)
+        field = _find_undefined(key)
         raise ValueError(f'{start}invalid config option: undefined field: "{field}"')
     if not equals and SCHEMA[key] is bool:
         return key, True
@@ -136,7 +136,7 @@ def _key_and_value(setting: str) -> tuple[str, Any]:
     return key, value
 
 
-def _first_undefined(key: str) -> str:
+def _find_undefined(key: str) -> str:
     """The part of a dotted key at which the real program stops looking."""
     parts = key.split(".")
     for depth, part in enumerate(parts):
@@ -149,13 +149,13 @@ def _first_undefined(key: str) -> str:
 def _configure(options: argparse.Namespace) -> int:
     if options.runtime != "docker":
         node.refuse("nvidia-ctk", f"--runtime={options.runtime}")
-    path = node.path(options.config)
+    path = node.resolve_path(options.config)
     daemon: dict[str, Any] = {}
     if path.exists():
-        toolkit.log("info", f"Loading config from {options.config}")
+        toolkit.write_log("info", f"Loading config from {options.config}")
         daemon = json.loads(path.read_text())
     else:
-        toolkit.log("info", "Config file does not exist; using empty config")
+        toolkit.write_log("info", "Config file does not exist; using empty config")
     daemon.setdefault("runtimes", {})[options.nvidia_runtime_name] = {
         "path": options.nvidia_runtime_path,
         "args": [],
@@ -170,6 +170,6 @@ def _configure(options: argparse.Namespace) -> int:
         return 0
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
-    toolkit.log("info", f"Wrote updated config to {options.config}")
-    toolkit.log("info", "It is recommended that docker daemon be restarted.")
+    toolkit.write_log("info", f"Wrote updated config to {options.config}")
+    toolkit.write_log("info", "It is recommended that docker daemon be restarted.")
     return 0

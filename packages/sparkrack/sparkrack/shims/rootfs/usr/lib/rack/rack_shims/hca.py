@@ -9,26 +9,26 @@ from collections.abc import Callable
 from typing import Any
 
 from . import gids
-from .links import Link
+from .links import NetworkInterface
 
 # include/rdma/ib_addr.h, iboe_get_mtu: what RoCE adds to a packet.
 ROCE_OVERHEAD_BYTES = 96
 ROCE_MTUS = ((4096, 5), (2048, 4), (1024, 3), (512, 2), (256, 1))
 
 
-def guid(mac: str) -> str:
+def build_guid(mac: str) -> str:
     """A ConnectX GUID: the MAC address with 03:00 in the middle, as four groups."""
     octets = mac.split(":")
     full = [*octets[:3], "03", "00", *octets[3:]]
     return ":".join(full[index] + full[index + 1] for index in (0, 2, 4, 6))
 
 
-def roce_mtu(mtu: int) -> tuple[int, int]:
+def compute_roce_mtu(mtu: int) -> tuple[int, int]:
     """The RoCE MTU (bytes, code) that an interface MTU allows; 256 is the least."""
     return next((pair for pair in ROCE_MTUS if pair[0] <= mtu - ROCE_OVERHEAD_BYTES), ROCE_MTUS[-1])
 
 
-def device_files(data: dict[str, Any], name: str, macs: dict[str, str]) -> dict[str, str]:
+def build_device_files(data: dict[str, Any], name: str, macs: dict[str, str]) -> dict[str, str]:
     """Path below the device's folder → text, for what the cable does not change.
 
     `macs` has the MAC address of each device's interface; all devices name the first one's GUID
@@ -41,8 +41,8 @@ def device_files(data: dict[str, Any], name: str, macs: dict[str, str]) -> dict[
         "hw_rev": data["hardware_version"],
         "node_type": "1: CA",
         "node_desc": name,
-        "node_guid": guid(macs[name]),
-        "sys_image_guid": guid(macs[min(data["devices"], key=_pci(data))]),
+        "node_guid": build_guid(macs[name]),
+        "sys_image_guid": build_guid(macs[min(data["devices"], key=_get_pci(data))]),
         "ports/1/link_layer": "Ethernet",
         "ports/1/cap_mask": data["capability_mask"],
         "ports/1/lid": "0x0",
@@ -54,11 +54,13 @@ def device_files(data: dict[str, Any], name: str, macs: dict[str, str]) -> dict[
     }
 
 
-def _pci(data: dict[str, Any]) -> Callable[[str], str]:
+def _get_pci(data: dict[str, Any]) -> Callable[[str], str]:
     return lambda name: str(data["devices"][name]["pci"])
 
 
-def port_files(data: dict[str, Any], link: Link | None, table: gids.Table) -> dict[str, str]:
+def build_port_files(
+    data: dict[str, Any], link: NetworkInterface | None, table: gids.Table
+) -> dict[str, str]:
     """Path → text for what follows the link: state, rate and the GID table.
 
     An empty place of the table has a gid of zeros and no type and no netdev file: the kernel
@@ -79,6 +81,6 @@ def port_files(data: dict[str, Any], link: Link | None, table: gids.Table) -> di
     return files
 
 
-def speed(data: dict[str, Any], link: Link) -> str:
+def format_speed(data: dict[str, Any], link: NetworkInterface) -> str:
     """The text of /sys/class/net/<interface>/speed in Mb/s; a port without carrier says -1."""
     return str(data["speed_mbps"] if link.carrier else -1)

@@ -14,13 +14,13 @@ from . import gids, hca, node
 STATES = {"ACTIVE": "PORT_ACTIVE (4)", "DOWN": "PORT_DOWN (1)"}
 
 
-def devices() -> list[Path]:
+def list_devices() -> list[Path]:
     """The RoCE devices in the order of `ls`."""
-    folder = node.path("/sys/class/infiniband")
+    folder = node.resolve_path("/sys/class/infiniband")
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def text(folder: Path, name: str) -> str:
+def read_text(folder: Path, name: str) -> str:
     """One sysfs file without its newline; empty when the kernel would fail to read it."""
     try:
         return (folder / name).read_text().strip()
@@ -28,18 +28,18 @@ def text(folder: Path, name: str) -> str:
         return ""
 
 
-def netdev(device: Path) -> str:
-    return text(device, "ports/1/gid_attrs/ndevs/0")
+def find_netdev(device: Path) -> str:
+    return read_text(device, "ports/1/gid_attrs/ndevs/0")
 
 
 def ibdev2netdev(arguments: list[str]) -> int:
     if arguments:
         node.refuse("ibdev2netdev", " ".join(arguments))
-    if not node.path("/sys/class/infiniband").is_dir():
+    if not node.resolve_path("/sys/class/infiniband").is_dir():
         return 255
-    for device in devices():
-        interface = netdev(device)
-        carrier = text(node.path(f"/sys/class/net/{interface}"), "carrier")
+    for device in list_devices():
+        interface = find_netdev(device)
+        carrier = read_text(node.resolve_path(f"/sys/class/net/{interface}"), "carrier")
         if interface:
             print(f"{device.name} port 1 ==> {interface} ({'Up' if carrier == '1' else 'Down'})")
     return 0
@@ -50,38 +50,38 @@ def show_gids(arguments: list[str]) -> int:
     print("---\t----\t-----\t---\t\t\t\t\t------------  \t---\t---")
     rows = [
         row
-        for device in devices()
+        for device in list_devices()
         if not arguments or device.name in arguments
-        for row in _gid_rows(device)
+        for row in _list_gid_rows(device)
     ]
     print("".join(row + "\n" for row in rows), end="")
     print(f"n_gids_found={len(rows)}")
     return 0
 
 
-def _gid_rows(device: Path) -> list[str]:
+def _list_gid_rows(device: Path) -> list[str]:
     port = device / "ports/1"
     indexes = sorted((path.name for path in (port / "gids").iterdir()), key=int)
     rows = []
     for index in indexes:
-        gid = text(port, f"gids/{index}")
+        gid = read_text(port, f"gids/{index}")
         if gid == gids.EMPTY:
             continue
-        version = text(port, f"gid_attrs/types/{index}").rpartition(" ")[2]
+        version = read_text(port, f"gid_attrs/types/{index}").rpartition(" ")[2]
         start = f"{device.name}\t1\t{index}\t{gid}\t"
-        middle = f"{_ipv4(gid)}  \t" if gid.startswith("0000") else "\t\t"
-        rows.append(f"{start}{middle}{version}\t{text(port, f'gid_attrs/ndevs/{index}')}")
+        middle = f"{_format_ipv4(gid)}  \t" if gid.startswith("0000") else "\t\t"
+        rows.append(f"{start}{middle}{version}\t{read_text(port, f'gid_attrs/ndevs/{index}')}")
     return rows
 
 
-def _ipv4(gid: str) -> str:
+def _format_ipv4(gid: str) -> str:
     octets = bytes.fromhex(gid.replace(":", ""))[-4:]
     return ".".join(map(str, octets))
 
 
 def ibstat(arguments: list[str]) -> int:
     """`ibstat [-l] [CA]`."""
-    names = [device.name for device in devices()]
+    names = [device.name for device in list_devices()]
     if arguments == ["-l"]:
         print("\n".join(names))
         return 0
@@ -90,35 +90,35 @@ def ibstat(arguments: list[str]) -> int:
     if arguments and arguments[0] not in names:
         print(f"ibpanic: [1] main: '{arguments[0]}' IB device can't be found: (No such device)")
         return 255
-    for device in devices():
+    for device in list_devices():
         if not arguments or device.name in arguments:
-            print(_ibstat_device(device))
+            print(_render_ibstat(device))
     return 0
 
 
-def _ibstat_device(device: Path) -> str:
+def _render_ibstat(device: Path) -> str:
     port = device / "ports/1"
-    node_guid = "0x" + text(device, "node_guid").replace(":", "")
-    system_guid = "0x" + text(device, "sys_image_guid").replace(":", "")
-    port_guid = "0x" + "".join(text(port, "gids/0").split(":")[4:])
+    node_guid = "0x" + read_text(device, "node_guid").replace(":", "")
+    system_guid = "0x" + read_text(device, "sys_image_guid").replace(":", "")
+    port_guid = "0x" + "".join(read_text(port, "gids/0").split(":")[4:])
     lines = [
         f"CA '{device.name}'",
-        f"\tCA type: {text(device, 'hca_type')}",
+        f"\tCA type: {read_text(device, 'hca_type')}",
         "\tNumber of ports: 1",
-        f"\tFirmware version: {text(device, 'fw_ver')}",
-        f"\tHardware version: {text(device, 'hw_rev')}",
+        f"\tFirmware version: {read_text(device, 'fw_ver')}",
+        f"\tHardware version: {read_text(device, 'hw_rev')}",
         f"\tNode GUID: {node_guid}",
         f"\tSystem image GUID: {system_guid}",
         "\tPort 1:",
-        f"\t\tState: {text(port, 'state').rpartition(' ')[2].capitalize()}",
-        f"\t\tPhysical state: {text(port, 'phys_state').rpartition(' ')[2]}",
-        f"\t\tRate: {text(port, 'rate').split(' ')[0]}",
+        f"\t\tState: {read_text(port, 'state').rpartition(' ')[2].capitalize()}",
+        f"\t\tPhysical state: {read_text(port, 'phys_state').rpartition(' ')[2]}",
+        f"\t\tRate: {read_text(port, 'rate').split(' ')[0]}",
         "\t\tBase lid: 0",
         "\t\tLMC: 0",
         "\t\tSM lid: 0",
-        f"\t\tCapability mask: {text(port, 'cap_mask')}",
+        f"\t\tCapability mask: {read_text(port, 'cap_mask')}",
         f"\t\tPort GUID: {port_guid}",
-        f"\t\tLink layer: {text(port, 'link_layer')}",
+        f"\t\tLink layer: {read_text(port, 'link_layer')}",
     ]
     return "\n".join(lines)
 
@@ -128,45 +128,45 @@ def ibv_devices(arguments: list[str]) -> int:
         node.refuse("ibv_devices", " ".join(arguments))
     print("    device          \t   node GUID")
     print("    ------          \t----------------")
-    for device in devices():
-        print(f"    {device.name:<16}\t{text(device, 'node_guid').replace(':', '')}")
+    for device in list_devices():
+        print(f"    {device.name:<16}\t{read_text(device, 'node_guid').replace(':', '')}")
     return 0
 
 
 def ibv_devinfo(arguments: list[str]) -> int:
     """`ibv_devinfo [-l] [-d DEVICE]`."""
-    found = devices()
+    all_devices = list_devices()
     if arguments == ["-l"]:
-        print(f"{len(found)} HCAs found:")
-        print("".join(f"\t{device.name}\n" for device in found))
+        print(f"{len(all_devices)} HCAs found:")
+        print("".join(f"\t{device.name}\n" for device in all_devices))
         return 0
     if arguments and (len(arguments) != 2 or arguments[0] != "-d"):
         node.refuse("ibv_devinfo", " ".join(arguments))
-    chosen = [device for device in found if not arguments or device.name == arguments[1]]
+    chosen = [device for device in all_devices if not arguments or device.name == arguments[1]]
     if not chosen:
         print(f"IB device '{arguments[1]}' wasn't found" if arguments else "No IB devices found")
         return 255
     for device in chosen:
-        print(_devinfo(device))
+        print(_render_devinfo(device))
     return 0
 
 
-def _devinfo(device: Path) -> str:
+def _render_devinfo(device: Path) -> str:
     port = device / "ports/1"
-    mtu = text(node.path(f"/sys/class/net/{netdev(device)}"), "mtu")
-    active, code = hca.roce_mtu(int(mtu or 0))
-    vendor_part = int(text(device, "hca_type").removeprefix("MT"))
-    state = text(port, "state").rpartition(" ")[2]
+    mtu = read_text(node.resolve_path(f"/sys/class/net/{find_netdev(device)}"), "mtu")
+    active, code = hca.compute_roce_mtu(int(mtu or 0))
+    vendor_part = int(read_text(device, "hca_type").removeprefix("MT"))
+    state = read_text(port, "state").rpartition(" ")[2]
     lines = [
         f"hca_id:\t{device.name}",
         "\ttransport:\t\t\tInfiniBand (0)",
-        f"\tfw_ver:\t\t\t\t{text(device, 'fw_ver')}",
-        f"\tnode_guid:\t\t\t{text(device, 'node_guid')}",
-        f"\tsys_image_guid:\t\t\t{text(device, 'sys_image_guid')}",
+        f"\tfw_ver:\t\t\t\t{read_text(device, 'fw_ver')}",
+        f"\tnode_guid:\t\t\t{read_text(device, 'node_guid')}",
+        f"\tsys_image_guid:\t\t\t{read_text(device, 'sys_image_guid')}",
         "\tvendor_id:\t\t\t0x02c9",
         f"\tvendor_part_id:\t\t\t{vendor_part}",
-        f"\thw_ver:\t\t\t\t0x{text(device, 'hw_rev')}",
-        f"\tboard_id:\t\t\t{text(device, 'board_id')}",
+        f"\thw_ver:\t\t\t\t0x{read_text(device, 'hw_rev')}",
+        f"\tboard_id:\t\t\t{read_text(device, 'board_id')}",
         "\tphys_port_cnt:\t\t\t1",
         "\t\tport:\t1",
         f"\t\t\tstate:\t\t\t{STATES[state]}",
@@ -175,6 +175,6 @@ def _devinfo(device: Path) -> str:
         "\t\t\tsm_lid:\t\t\t0",
         "\t\t\tport_lid:\t\t0",
         "\t\t\tport_lmc:\t\t0x00",
-        f"\t\t\tlink_layer:\t\t{text(port, 'link_layer')}",
+        f"\t\t\tlink_layer:\t\t{read_text(port, 'link_layer')}",
     ]
     return "\n".join(lines) + "\n"

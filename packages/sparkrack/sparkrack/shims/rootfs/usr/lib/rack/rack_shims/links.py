@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Link:
+class NetworkInterface:
     """One network interface. `carrier` is what the kernel says of the cable."""
 
     name: str
@@ -18,23 +18,23 @@ class Link:
     addresses: tuple[str, ...] = ()
 
 
-def parse(text: str) -> dict[str, Link]:
+def parse(text: str) -> dict[str, NetworkInterface]:
     """The interfaces in an answer of `ip -json address show`, by name."""
-    return {entry["ifname"]: _link(entry) for entry in json.loads(text) if "ifname" in entry}
+    return {entry["ifname"]: _parse_entry(entry) for entry in json.loads(text) if "ifname" in entry}
 
 
-def read() -> dict[str, Link]:
+def read() -> dict[str, NetworkInterface]:
     answer = subprocess.run(
         ["ip", "-json", "address", "show"], capture_output=True, text=True, check=True, timeout=10
     )
     return parse(answer.stdout)
 
 
-def _link(entry: dict[str, object]) -> Link:
+def _parse_entry(entry: dict[str, object]) -> NetworkInterface:
     flags, infos = entry.get("flags", []), entry.get("addr_info", [])
     assert isinstance(flags, list)
     assert isinstance(infos, list)
-    return Link(
+    return NetworkInterface(
         name=str(entry["ifname"]),
         mac=str(entry.get("address", "00:00:00:00:00:00")),
         mtu=int(str(entry.get("mtu", 0))),

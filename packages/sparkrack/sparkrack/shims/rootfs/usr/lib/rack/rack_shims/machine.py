@@ -21,7 +21,7 @@ DMI_KEYWORDS = {
 }
 
 
-def dgx_release(system: dict[str, Any]) -> str:
+def render_dgx_release(system: dict[str, Any]) -> str:
     """/etc/dgx-release: the factory image first, then one block an update."""
     names = (
         *(("DGX_NAME", "dgx_name"), ("DGX_PRETTY_NAME", "dgx_pretty_name")),
@@ -35,7 +35,7 @@ def dgx_release(system: dict[str, Any]) -> str:
     return text
 
 
-def dmi(system: dict[str, Any]) -> dict[str, str]:
+def build_dmi(system: dict[str, Any]) -> dict[str, str]:
     """File name in /sys/class/dmi/id → text; version fields that nobody recorded are left out."""
     unrecorded = {
         key: value for key, value in system["dmi_unrecorded"].items() if value != "constructed"
@@ -50,13 +50,13 @@ def dmidecode(arguments: list[str]) -> int:
     if os.geteuid() != 0:
         print("/sys/firmware/dmi/tables/smbios_entry_point: Permission denied")
         return 1
-    print(dmi(node.document("system"))[DMI_KEYWORDS[arguments[1]]])
+    print(build_dmi(node.read_document("system"))[DMI_KEYWORDS[arguments[1]]])
     return 0
 
 
 def fwupdmgr(arguments: list[str]) -> int:
     """`fwupdmgr --version`, `get-devices`, `get-upgrades`, `get-history`."""
-    system = node.document("system")
+    system = node.read_document("system")
     verb = next((argument for argument in arguments if not argument.startswith("-")), "")
     if arguments == ["--version"]:
         print(f"runtime   org.freedesktop.fwupd         {system['fwupd_version']}")
@@ -78,7 +78,7 @@ def fwupdmgr(arguments: list[str]) -> int:
 def nvcc(arguments: list[str]) -> int:
     if arguments not in (["--version"], ["-V"]):
         node.refuse("nvcc", " ".join(arguments) or "no input")
-    release = node.document("system")["cuda_release"]
+    release = node.read_document("system")["cuda_release"]
     print(
         "nvcc: NVIDIA (R) Cuda compiler driver\n"
         "Copyright (c) 2005-2025 NVIDIA Corporation\n"
@@ -91,20 +91,20 @@ def nvcc(arguments: list[str]) -> int:
 
 def ethtool(arguments: list[str]) -> int:
     """Debian's ethtool; for a fabric interface the lines that a ConnectX-7 says otherwise."""
-    data = node.document("hca")
+    data = node.read_document("hca")
     devices = {entry["interface"]: entry for entry in data["devices"].values()}
     if arguments[:1] == ["-i"] and len(arguments) == 2 and arguments[1] in devices:
-        print(_driver_text(data, devices[arguments[1]]["pci"]))
+        print(_render_driver(data, devices[arguments[1]]["pci"]))
         return 0
     if len(arguments) != 1 or arguments[0] not in devices:
         os.execv(REAL_ETHTOOL, ["ethtool", *arguments])
     answer = subprocess.run([REAL_ETHTOOL, arguments[0]], capture_output=True, text=True)
     link = links.read().get(arguments[0])
-    print(settings(answer.stdout, data, link), end="")
+    print(rewrite_settings(answer.stdout, data, link), end="")
     return answer.returncode
 
 
-def settings(text: str, data: dict[str, Any], link: links.Link | None) -> str:
+def rewrite_settings(text: str, data: dict[str, Any], link: links.NetworkInterface | None) -> str:
     """The answer of `ethtool IF` with the port's own speed, port type and negotiation."""
     up = link is not None and link.carrier
     replaced = {
@@ -120,7 +120,7 @@ def settings(text: str, data: dict[str, Any], link: links.Link | None) -> str:
     return "".join(lines)
 
 
-def _driver_text(data: dict[str, Any], pci: str) -> str:
+def _render_driver(data: dict[str, Any], pci: str) -> str:
     return (
         "driver: mlx5_core\n"
         f"version: {os.uname().release}\n"

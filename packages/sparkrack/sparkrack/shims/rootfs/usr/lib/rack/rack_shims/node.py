@@ -10,25 +10,25 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 
-def path(name: str) -> Path:
+def resolve_path(name: str) -> Path:
     """An absolute path of the node; RACK_SHIMS_ROOT puts it below another folder for tests."""
     return Path(os.environ.get("RACK_SHIMS_ROOT", "/")) / name.lstrip("/")
 
 
-def document(name: str) -> dict[str, Any]:
+def read_document(name: str) -> dict[str, Any]:
     """One data file of this node, read anew at each call so that a test can edit it."""
-    data: dict[str, Any] = json.loads(path(f"/etc/rack/{name}.json").read_text())
+    data: dict[str, Any] = json.loads(resolve_path(f"/etc/rack/{name}.json").read_text())
     return data
 
 
-def gpu_is_gone() -> bool:
+def is_gpu_gone() -> bool:
     """The rack's fault `gpu-gone`: the driver is loaded and finds no device."""
-    return path("/etc/rack/faults/gpu-gone").exists()
+    return resolve_path("/etc/rack/faults/gpu-gone").exists()
 
 
-def refuse(program: str, what: str) -> NoReturn:
+def refuse(program: str, subject: str) -> NoReturn:
     """The real program would answer this; the shim does not know the answer and says so."""
-    print(f"rack shim {program}: does not know {what}", file=sys.stderr)
+    print(f"rack shim {program}: does not know {subject}", file=sys.stderr)
     raise SystemExit(125)
 
 

@@ -31,36 +31,36 @@ class RuntimeFault(Exception):
     """The container cannot be made; the text is the real runtime's."""
 
 
-def environment(spec: dict[str, Any]) -> dict[str, str]:
+def read_environment(spec: dict[str, Any]) -> dict[str, str]:
     pairs = (entry.partition("=") for entry in spec.get("process", {}).get("env", []))
     return {name: value for name, _, value in pairs}
 
 
-def version_tuple(version: str) -> tuple[int, ...]:
+def parse_version(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("-")[0].split("."))
 
 
-def mode(config: dict[str, Any], version: str) -> str:
+def choose_mode(config: dict[str, Any], version: str) -> str:
     """The runtime mode; `auto` is `legacy` before 1.18 and `jit-cdi` since."""
     chosen = str(config.get("nvidia-container-runtime", {}).get("mode", "auto"))
     if chosen != "auto":
         return chosen
-    return "jit-cdi" if version_tuple(version) >= (1, 18) else "legacy"
+    return "jit-cdi" if parse_version(version) >= (1, 18) else "legacy"
 
 
-def device_variables(config: dict[str, Any], version: str) -> list[str]:
+def list_device_variables(config: dict[str, Any], version: str) -> list[str]:
     """The names of the variables that may name devices before NVIDIA_VISIBLE_DEVICES does.
 
     Only a top-level `swarm-resource` counts, and toolkit 1.18 ignores it in its default mode
     (NVIDIA/nvidia-container-toolkit issue 1599, mended in 1.19.0).
     """
-    if mode(config, version) == "jit-cdi" and version_tuple(version) < (1, 19):
+    if choose_mode(config, version) == "jit-cdi" and parse_version(version) < (1, 19):
         return []
     names = str(config.get("swarm-resource", "")).split(",")
     return [name.strip() for name in names if name.strip()]
 
 
-def requested_devices(env: dict[str, str], preferred: list[str]) -> list[str]:
+def list_requested_devices(env: dict[str, str], preferred: list[str]) -> list[str]:
     """What a container asks for; an empty list means no GPU."""
     chosen = [name for name in preferred if name in env] or [VISIBLE]
     values = [part.strip() for name in chosen for part in env.get(name, "").split(",")]
@@ -88,7 +88,7 @@ def check_devices(devices: list[str], uuid: str) -> None:
         raise RuntimeFault(f"{start}invalid device ID: {device}")
 
 
-def with_gpu(spec: dict[str, Any], devices: dict[str, list[int]]) -> dict[str, Any]:
+def add_gpu(spec: dict[str, Any], devices: dict[str, list[int]]) -> dict[str, Any]:
     """The spec with device files, nvidia-smi and NVIDIA_VISIBLE_DEVICES=void."""
     linux = spec.setdefault("linux", {})
     rules = linux.setdefault("resources", {}).setdefault("devices", [])
@@ -98,44 +98,44 @@ def with_gpu(spec: dict[str, Any], devices: dict[str, list[int]]) -> dict[str, A
         rules.append({"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"})
     options = ["ro", "nosuid", "nodev", "rbind", "rprivate"]
     present = {mount["destination"] for mount in spec.setdefault("mounts", [])}
-    asked = environment(spec).get(ASKED_MOUNT)
+    extra_mount = read_environment(spec).get(ASKED_MOUNT)
     spec["mounts"] += [
         {"destination": path, "type": "bind", "source": path, "options": options}
-        for path in (*MOUNTS, *([asked] if asked else []))
+        for path in (*MOUNTS, *([extra_mount] if extra_mount else []))
         if path not in present
     ]
     process = spec.setdefault("process", {})
-    kept = [entry for entry in process.get("env", []) if not entry.startswith(VISIBLE + "=")]
-    process["env"] = [*kept, f"{VISIBLE}=void"]
+    variables = [entry for entry in process.get("env", []) if not entry.startswith(VISIBLE + "=")]
+    process["env"] = [*variables, f"{VISIBLE}=void"]
     return spec
 
 
-def within_limits(spec: dict[str, Any]) -> dict[str, Any]:
+def clamp_limits(spec: dict[str, Any]) -> dict[str, Any]:
     """The spec with no limit above this process's own: a simulated node may not raise any."""
     for limit in spec.get("process", {}).get("rlimits") or []:
-        _, most = resource.getrlimit(getattr(resource, limit["type"]))
-        if most != resource.RLIM_INFINITY:
-            limit["hard"] = min(limit["hard"], most)
+        _, ceiling = resource.getrlimit(getattr(resource, limit["type"]))
+        if ceiling != resource.RLIM_INFINITY:
+            limit["hard"] = min(limit["hard"], ceiling)
             limit["soft"] = min(limit["soft"], limit["hard"])
     return spec
 
 
-def modified(spec: dict[str, Any]) -> dict[str, Any]:
+def modify_spec(spec: dict[str, Any]) -> dict[str, Any]:
     """The spec as this node's toolkit would leave it; raises RuntimeFault."""
-    config, toolkit_data = toolkit.config(), node.document("toolkit")
+    config, toolkit_data = toolkit.read_config(), node.read_document("toolkit")
     version = toolkit_data["version"]
-    if mode(config, version) not in ("jit-cdi", "legacy"):
-        node.refuse("nvidia-container-runtime", f"mode {mode(config, version)}")
-    env = environment(spec)
-    devices = requested_devices(env, device_variables(config, version))
+    if choose_mode(config, version) not in ("jit-cdi", "legacy"):
+        node.refuse("nvidia-container-runtime", f"mode {choose_mode(config, version)}")
+    env = read_environment(spec)
+    devices = list_requested_devices(env, list_device_variables(config, version))
     if not devices or not _may_ask(config, spec):
         return spec
-    if node.gpu_is_gone():
+    if node.is_gpu_gone():
         raise RuntimeFault("failed to get device handle from index: Not Found")
-    check_devices(devices, node.document("gpu")["uuid"])
-    files = node.document("devices")
+    check_devices(devices, node.read_document("gpu")["uuid"])
+    files = node.read_document("devices")
     extra = files["infiniband"] if env.get("NVIDIA_MOFED") == "enabled" else {}
-    return with_gpu(spec, files["nvidia"] | extra)
+    return add_gpu(spec, files["nvidia"] | extra)
 
 
 def _may_ask(config: dict[str, Any], spec: dict[str, Any]) -> bool:
@@ -144,7 +144,7 @@ def _may_ask(config: dict[str, Any], spec: dict[str, Any]) -> bool:
     return bool(allowed) or "CAP_SYS_ADMIN" in bounding
 
 
-def option(arguments: list[str], *names: str) -> str | None:
+def find_option(arguments: list[str], *names: str) -> str | None:
     """The value of an option in an argument list of runc, as `--name value` or `--name=value`."""
     for index, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
@@ -153,10 +153,10 @@ def option(arguments: list[str], *names: str) -> str | None:
     return None
 
 
-def _log_for_caller(arguments: list[str], message: str) -> None:
+def _report_to_caller(arguments: list[str], message: str) -> None:
     """containerd shows its user what a runtime left in the file of `--log`, as JSON."""
-    toolkit.log("error", message)
-    path = option(arguments, "--log", "-log")
+    toolkit.write_log("error", message)
+    path = find_option(arguments, "--log", "-log")
     if path is not None:
         now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
         entry = {"level": "error", "msg": message, "time": now}
@@ -164,28 +164,30 @@ def _log_for_caller(arguments: list[str], message: str) -> None:
             log.write(json.dumps(entry) + "\n")
 
 
-def bundle(arguments: list[str]) -> Path:
+def find_bundle(arguments: list[str]) -> Path:
     """The bundle folder of a `create` call; the working directory without --bundle."""
-    return Path(option(arguments, "--bundle", "-bundle", "-b") or Path.cwd())
+    return Path(find_option(arguments, "--bundle", "-bundle", "-b") or Path.cwd())
 
 
 def main(arguments: list[str]) -> int:
     if "--version" in arguments:
-        spec_version = node.document("toolkit")["oci_spec_version"]
-        print("NVIDIA Container Runtime version " + toolkit.version_text())
+        spec_version = node.read_document("toolkit")["oci_spec_version"]
+        print("NVIDIA Container Runtime version " + toolkit.render_version())
         print(f"spec: {spec_version}\n", flush=True)
     elif "create" in arguments:
-        path = bundle(arguments) / "config.json"
+        path = find_bundle(arguments) / "config.json"
         try:
-            spec = modified(within_limits(json.loads(path.read_text())))
+            spec = modify_spec(clamp_limits(json.loads(path.read_text())))
         except (RuntimeFault, OSError, ValueError) as error:
-            _log_for_caller(arguments, str(error))
+            _report_to_caller(arguments, str(error))
             return 1
         path.write_text(json.dumps(spec))
-    names = toolkit.config().get("nvidia-container-runtime", {}).get("runtimes", ["runc", "crun"])
-    low_level = next((found for name in names if (found := shutil.which(name))), None)
+    names = (
+        toolkit.read_config().get("nvidia-container-runtime", {}).get("runtimes", ["runc", "crun"])
+    )
+    low_level = next((program for name in names if (program := shutil.which(name))), None)
     if low_level is None:
-        toolkit.log("error", f"no runtime binary found from candidate list: {names}")
+        toolkit.write_log("error", f"no runtime binary found from candidate list: {names}")
         return 1
     sys.stdout.flush()
     os.execv(low_level, [low_level, *arguments])

@@ -17,7 +17,7 @@ BAD_ARGUMENT, NOT_FOUND = 2, 6
 FORMATS = {"csv", "noheader", "nounits"}
 
 
-class _Parser(argparse.ArgumentParser):
+class _SmiParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         node.refuse("nvidia-smi", message)
 
@@ -27,11 +27,11 @@ def main(arguments: list[str]) -> int:
     if arguments == ["topo", "-m"]:
         options = argparse.Namespace(topology=True)
     else:
-        options = _parser().parse_args(arguments)
-    gpu = node.document("gpu")
+        options = _build_parser().parse_args(arguments)
+    gpu = node.read_document("gpu")
     text, code = (
         ("No devices were found\n", NOT_FOUND)
-        if node.gpu_is_gone() and not getattr(options, "version", False)
+        if node.is_gpu_gone() and not getattr(options, "version", False)
         else _answer(options)
     )
     time.sleep(max(0.0, gpu["query_time_s"] - (time.monotonic() - started)))
@@ -39,8 +39,8 @@ def main(arguments: list[str]) -> int:
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="nvidia-smi", add_help=False, allow_abbrev=False)
+def _build_parser() -> argparse.ArgumentParser:
+    parser = _SmiParser(prog="nvidia-smi", add_help=False, allow_abbrev=False)
     parser.add_argument("-L", "--list-gpus", dest="listing", action="store_true")
     parser.add_argument("-q", "--query", dest="log", action="store_true")
     parser.add_argument("-a", dest="log", action="store_true")
@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _answer(options: argparse.Namespace) -> tuple[str, int]:
-    gpu = node.document("gpu")
+    gpu = node.read_document("gpu")
     now = datetime.datetime.now()
     if getattr(options, "topology", False):
         return smi_text.TOPOLOGY, 0
@@ -63,16 +63,16 @@ def _answer(options: argparse.Namespace) -> tuple[str, int]:
     if options.fields or options.apps:
         return _query(options, now)
     if options.version:
-        return smi_text.versions(gpu), 0
+        return smi_text.render_versions(gpu), 0
     if options.listing:
-        return smi_text.listing(gpu), 0
+        return smi_text.render_listing(gpu), 0
     if options.log:
-        return _log(options, now)
-    return smi_text.table(gpu, now), 0
+        return _answer_log(options, now)
+    return smi_text.render_table(gpu, now), 0
 
 
 def _query(options: argparse.Namespace, now: datetime.datetime) -> tuple[str, int]:
-    gpu = node.document("gpu")
+    gpu = node.read_document("gpu")
     formats = set(options.format.split(","))
     if "csv" not in formats or not formats <= FORMATS:
         node.refuse("nvidia-smi", f"--format={options.format}")
@@ -81,14 +81,14 @@ def _query(options: argparse.Namespace, now: datetime.datetime) -> tuple[str, in
         names = [units.get(name.strip(), name.strip()) for name in options.apps.split(",")]
         return ("" if "noheader" in formats else ", ".join(names) + "\n"), 0
     fields = [name.strip() for name in options.fields.split(",")]
-    unknown = smi_text.first_unknown(fields, gpu)
+    unknown = smi_text.find_unknown(fields, gpu)
     if unknown is not None:
         return f'Field "{unknown}" is not a valid field to query.\n\n', BAD_ARGUMENT
-    return smi_text.csv(gpu, fields, formats, now), 0
+    return smi_text.render_csv(gpu, fields, formats, now), 0
 
 
-def _log(options: argparse.Namespace, now: datetime.datetime) -> tuple[str, int]:
+def _answer_log(options: argparse.Namespace, now: datetime.datetime) -> tuple[str, int]:
     chosen = {name.strip().upper() for name in options.display.split(",") if name.strip()}
-    if not chosen <= smi_log.displays():
+    if not chosen <= smi_log.list_displays():
         node.refuse("nvidia-smi", f"-d {options.display}")
-    return smi_log.log(node.document("gpu"), now, chosen), 0
+    return smi_log.render_log(node.read_document("gpu"), now, chosen), 0

@@ -60,7 +60,7 @@ NEVER_AVAILABLE = (
 )
 
 
-def values(gpu: dict[str, Any], now: datetime.datetime) -> dict[str, str]:
+def build_values(gpu: dict[str, Any], now: datetime.datetime) -> dict[str, str]:
     """Every known field with its value, without unit."""
     bus = gpu["pci_bus_id"]
     return (
@@ -91,11 +91,11 @@ def values(gpu: dict[str, Any], now: datetime.datetime) -> dict[str, str]:
             "pcie.link.width.current": str(gpu["pcie_width"]["current"]),
             "pcie.link.width.max": str(gpu["pcie_width"]["max"]),
         }
-        | _measured(gpu)
+        | _list_measured(gpu)
     )
 
 
-def _measured(gpu: dict[str, Any]) -> dict[str, str]:
+def _list_measured(gpu: dict[str, Any]) -> dict[str, str]:
     power = f"{gpu['power_draw_w']:.2f}"
     sm_mhz = str(gpu["clock_sm_mhz"])
     return {

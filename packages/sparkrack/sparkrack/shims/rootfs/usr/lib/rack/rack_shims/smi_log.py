@@ -12,16 +12,16 @@ Section = tuple[str, "str | list[Section]"]
 WIDTH = 55  # column of the colon, seen in `nvidia-smi -q` of a DGX Spark with driver 580.142
 
 
-def log(gpu: dict[str, Any], now: datetime.datetime, displays: set[str]) -> str:
+def render_log(gpu: dict[str, Any], now: datetime.datetime, displays: set[str]) -> str:
     """The answer of `nvidia-smi -q [-d SECTION,…]`; no displays means every section."""
     head: list[Section] = [
         ("Timestamp", now.strftime("%a %b %e %H:%M:%S %Y")),
         ("Driver Version", gpu["driver_version"]),
         ("CUDA Version", gpu["cuda_version"]),
     ]
-    chosen = _product(gpu) if not displays else []
+    chosen = _describe_product(gpu) if not displays else []
     chosen += [
-        section for name, section in _sections(gpu).items() if not displays or name in displays
+        section for name, section in _list_sections(gpu).items() if not displays or name in displays
     ]
     return (
         "\n==============NVSMI LOG==============\n\n"
@@ -34,7 +34,7 @@ def log(gpu: dict[str, Any], now: datetime.datetime, displays: set[str]) -> str:
     )
 
 
-def displays() -> set[str]:
+def list_displays() -> set[str]:
     """The names that `-d` takes here."""
     return {"MEMORY", "UTILIZATION", "TEMPERATURE", "POWER", "CLOCK", "COMPUTE"}
 
@@ -50,7 +50,7 @@ def _render(sections: list[Section], depth: int) -> str:
     return text
 
 
-def _product(gpu: dict[str, Any]) -> list[Section]:
+def _describe_product(gpu: dict[str, Any]) -> list[Section]:
     generation = {key: str(value) for key, value in gpu["pcie_generation"].items()}
     bus = gpu["pci_bus_id"]
     return [
@@ -101,7 +101,7 @@ def _product(gpu: dict[str, Any]) -> list[Section]:
     ]
 
 
-def _sections(gpu: dict[str, Any]) -> dict[str, Section]:
+def _list_sections(gpu: dict[str, Any]) -> dict[str, Section]:
     usage = [(name, "N/A") for name in ("Total", "Reserved", "Used", "Free")]
     clocks = [
         ("Graphics", f"{gpu['clock_sm_mhz']} MHz"),

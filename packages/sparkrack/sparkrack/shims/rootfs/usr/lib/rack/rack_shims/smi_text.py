@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from .smi_fields import ALIASES, NOT_AVAILABLE, UNITS, values
+from .smi_fields import ALIASES, NOT_AVAILABLE, UNITS, build_values
 
 RULE = "+" + "-" * 41 + "+" + "-" * 24 + "+" + "-" * 22 + "+"
 FULL_RULE = "+" + "-" * 89 + "+"
@@ -38,7 +38,7 @@ within a NUMA node
 """
 
 
-def table(gpu: dict[str, Any], now: datetime.datetime) -> str:
+def render_table(gpu: dict[str, Any], now: datetime.datetime) -> str:
     """The plain answer of `nvidia-smi`."""
     driver, power = gpu["driver_version"], f"{gpu['power_draw_w']:.0f}W"
     persistence = "On" if gpu["persistence_mode"] == "Enabled" else "Off"
@@ -62,12 +62,12 @@ def table(gpu: dict[str, Any], now: datetime.datetime) -> str:
     return "\n".join(lines) + "\n"
 
 
-def listing(gpu: dict[str, Any]) -> str:
+def render_listing(gpu: dict[str, Any]) -> str:
     """The answer of `nvidia-smi -L`."""
     return f"GPU 0: {gpu['name']} (UUID: {gpu['uuid']})\n"
 
 
-def versions(gpu: dict[str, Any]) -> str:
+def render_versions(gpu: dict[str, Any]) -> str:
     """The answer of `nvidia-smi --version`."""
     return (
         f"NVIDIA-SMI version  : {gpu['driver_version']}\n"
@@ -77,15 +77,17 @@ def versions(gpu: dict[str, Any]) -> str:
     )
 
 
-def first_unknown(fields: list[str], gpu: dict[str, Any]) -> str | None:
+def find_unknown(fields: list[str], gpu: dict[str, Any]) -> str | None:
     """The first field of a query that nvidia-smi does not have."""
-    known = values(gpu, datetime.datetime.min)
+    known = build_values(gpu, datetime.datetime.min)
     return next((name for name in fields if ALIASES.get(name, name) not in known), None)
 
 
-def csv(gpu: dict[str, Any], fields: list[str], options: set[str], now: datetime.datetime) -> str:
+def render_csv(
+    gpu: dict[str, Any], fields: list[str], options: set[str], now: datetime.datetime
+) -> str:
     """The answer of `nvidia-smi --query-gpu=FIELDS --format=csv[,noheader][,nounits]`."""
-    known = values(gpu, now)
+    known = build_values(gpu, now)
     names = [ALIASES.get(name, name) for name in fields]
     header = [
         f"{field} [{UNITS[name]}]" if name in UNITS else field

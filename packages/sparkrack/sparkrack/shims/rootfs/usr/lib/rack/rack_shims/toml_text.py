@@ -25,7 +25,7 @@ COMMENTED_DEFAULTS: dict[str, Any] = {
 
 def dump(tree: dict[str, Any]) -> str:
     """The text of a config tree."""
-    return _table(tree, "").lstrip("\n")
+    return _render_table(tree, "").lstrip("\n")
 
 
 def set_key(tree: dict[str, Any], key: str, value: object) -> None:
@@ -36,9 +36,9 @@ def set_key(tree: dict[str, Any], key: str, value: object) -> None:
     tree[name] = value
 
 
-def _table(tree: dict[str, Any], path: str) -> str:
+def _render_table(tree: dict[str, Any], path: str) -> str:
     lines = {
-        key: f"{key} = {_value(value)}"
+        key: f"{key} = {_render_value(value)}"
         for key, value in tree.items()
         if not isinstance(value, dict)
     }
@@ -46,16 +46,16 @@ def _table(tree: dict[str, Any], path: str) -> str:
     for full, default in COMMENTED_DEFAULTS.items():
         table, _, key = full.rpartition(".")
         if table == path and key not in tree:
-            lines[key] = f"#{key} = {_value(default)}"
+            lines[key] = f"#{key} = {_render_value(default)}"
     header = f"\n[{path}]\n" if path else ""
     text = header + "".join(lines[key] + "\n" for key in sorted(lines))
     tables = sorted(key for key, value in tree.items() if isinstance(value, dict))
-    return text + "".join(_table(tree[key], prefix + key) for key in tables)
+    return text + "".join(_render_table(tree[key], prefix + key) for key in tables)
 
 
-def _value(value: object) -> str:
+def _render_value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list):
-        return "[" + ", ".join(map(_value, value)) + "]"
+        return "[" + ", ".join(map(_render_value, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

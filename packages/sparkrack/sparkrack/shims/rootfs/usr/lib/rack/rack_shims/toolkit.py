@@ -12,20 +12,20 @@ from . import node
 CONFIG = "/etc/nvidia-container-runtime/config.toml"
 
 
-def config() -> dict[str, Any]:
+def read_config() -> dict[str, Any]:
     """The toolkit's config; a missing file means the defaults, broken TOML raises ValueError."""
     try:
-        return tomllib.loads(node.path(CONFIG).read_text())
+        return tomllib.loads(node.resolve_path(CONFIG).read_text())
     except FileNotFoundError:
         return {}
 
 
-def version_text() -> str:
-    data = node.document("toolkit")
+def render_version() -> str:
+    data = node.read_document("toolkit")
     return f"{data['version']}\ncommit: {data['commit']}"
 
 
-def log(level: str, message: str) -> None:
+def write_log(level: str, message: str) -> None:
     """One line on stderr as the toolkit's log library writes it without a terminal."""
     now = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
     escaped = message.replace("\\", "\\\\").replace('"', '\\"')

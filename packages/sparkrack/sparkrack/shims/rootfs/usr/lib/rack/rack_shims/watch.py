@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> int:
     if arguments not in ([], ["once"]):
         node.refuse("rack-shims", " ".join(arguments))
     sysview.mount()
-    sysview.make_device_files(node.document("devices"))
+    sysview.make_device_files(node.read_document("devices"))
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as events:
         events.bind((0, RTMGRP))
         tables = refresh({})
@@ -36,28 +36,28 @@ def main(arguments: list[str]) -> int:
 
 def refresh(tables: dict[str, gids.Table]) -> dict[str, gids.Table]:
     """One pass: read links and data, carry the GID tables on, write the view."""
-    data, found = node.document("hca"), links.read()
-    tables = next_tables(tables, data["devices"], found, data["gid_table_length"])
-    sysview.write(data, node.document("system"), found, tables)
+    data, present = node.read_document("hca"), links.read()
+    tables = compute_next_tables(tables, data["devices"], present, data["gid_table_length"])
+    sysview.write(data, node.read_document("system"), present, tables)
     return tables
 
 
-def next_tables(
+def compute_next_tables(
     tables: dict[str, gids.Table],
     devices: dict[str, dict[str, str]],
-    found: dict[str, links.Link],
+    present: dict[str, links.NetworkInterface],
     length: int,
 ) -> dict[str, gids.Table]:
     """The GID table of each device whose interface exists, grown from the table before."""
     return {
         name: gids.update(
             tables.get(name, {}),
-            found[entry["interface"]].mac,
-            found[entry["interface"]].addresses,
+            present[entry["interface"]].mac,
+            present[entry["interface"]].addresses,
             length,
         )
         for name, entry in devices.items()
-        if entry["interface"] in found
+        if entry["interface"] in present
     }
 
 
@@ -69,15 +69,15 @@ def _tell_systemd(state: str) -> None:
 
 
 def _watch(events: socket.socket, tables: dict[str, gids.Table]) -> None:
-    seen = _data_times()
+    earlier = _read_data_times()
     while True:
         ready, _, _ = select.select([events], [], [], DATA_PERIOD_S)
         if ready:
             time.sleep(SETTLE_S)
             _drain(events)
-        times = _data_times()
-        if ready or times != seen:
-            seen, tables = times, refresh(tables)
+        times = _read_data_times()
+        if ready or times != earlier:
+            earlier, tables = times, refresh(tables)
 
 
 def _drain(events: socket.socket) -> None:
@@ -90,5 +90,7 @@ def _drain(events: socket.socket) -> None:
     events.setblocking(True)
 
 
-def _data_times() -> dict[str, int]:
-    return {entry.name: entry.stat().st_mtime_ns for entry in os.scandir(node.path("/etc/rack"))}
+def _read_data_times() -> dict[str, int]:
+    return {
+        entry.name: entry.stat().st_mtime_ns for entry in os.scandir(node.resolve_path("/etc/rack"))
+    }

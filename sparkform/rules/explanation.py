@@ -22,7 +22,7 @@ INTRODUCTION = """\
 # Rules
 
 What `sparkform check`, the program and the policy pack refuse or warn of. Written by
-`python -m sparkform.rules.story`; the sources are those of `sparkform/rules/rules.csv`, the
+`python -m sparkform.rules.explanation`; the sources are those of `sparkform/rules/rules.csv`, the
 sentences those of the rules' functions. A mandatory rule stops a run unless `cluster.waive` names
 it with a reason; an advisory one is told on each run. A rule that lacks a fact or a figure is
 skipped and says so.
@@ -30,7 +30,7 @@ skipped and says so.
 
 
 @dataclass(frozen=True)
-class RuleStory:
+class RuleExplanation:
     """A rule's row with the text that goes with it."""
 
     row: RuleRow
@@ -52,11 +52,11 @@ def list_rule_functions() -> Mapping[str, Callable[..., object]]:
     return {**SERVICE_RULES, **RACK_RULES, **STACK_RULES}
 
 
-def find_story(rule: str) -> RuleStory:
+def find_explanation(rule: str) -> RuleExplanation:
     """The story of a rule. Raises InputError with near names for an unknown one."""
     if rule not in load_table():
         raise InputError([build_unknown_rule_problem(rule, "RULE")])
-    return RuleStory(load_table()[rule], inspect.getdoc(list_rule_functions()[rule]) or "")
+    return RuleExplanation(load_table()[rule], inspect.getdoc(list_rule_functions()[rule]) or "")
 
 
 def render_page() -> str:
@@ -73,10 +73,10 @@ def _render_sections() -> Iterator[str]:
         yield f"\n## {heading.removesuffix('.')}\n"
         for name in ("SERVICE_RULES", "RACK_RULES", "STACK_RULES"):
             for rule in getattr(group, name, {}):
-                yield from _render_section(find_story(rule))
+                yield from _render_section(find_explanation(rule))
 
 
-def _render_section(story: RuleStory) -> Iterator[str]:
+def _render_section(story: RuleExplanation) -> Iterator[str]:
     yield f"\n### {story.row.id}\n\n{story.row.severity}, {story.engines}\n\n"
     for paragraph in story.text.split("\n\n"):
         yield textwrap.fill(" ".join(paragraph.split()), 100) + "\n\n"

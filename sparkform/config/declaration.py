@@ -5,7 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator
 
 from sparkform.config.cluster import Cluster
 from sparkform.config.effective import (
@@ -17,13 +19,14 @@ from sparkform.config.effective import (
 )
 from sparkform.config.section import Section
 from sparkform.config.service import AnyService, TrtllmService
+from sparkform.config.values import ServiceName
 
 
 class Declaration(Section):
     """A valid stack file. Made by `parse_config` and `load_stack`, which also check across keys."""
 
     cluster: Cluster
-    services: Mapping[str, AnyService]
+    services: Mapping[ServiceName, Annotated[AnyService, Discriminator("engine")]]
 
     @cached_property
     def nodes(self) -> tuple[EffectiveNode, ...]:
