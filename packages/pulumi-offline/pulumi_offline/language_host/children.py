@@ -56,7 +56,7 @@ class Child:
         self._interrupted.set()
         self._signal(signal.SIGKILL)
 
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         return self._process.poll() is None
 
     def wait(self) -> int:
@@ -99,11 +99,11 @@ class Children:
         return code
 
     def interrupt(self) -> None:
-        for child in self._listed():
+        for child in self._list():
             child.interrupt()
 
     def kill(self) -> None:
-        for child in self._listed():
+        for child in self._list():
             child.kill()
 
     def stop(self, grace_s: float) -> None:
@@ -112,11 +112,11 @@ class Children:
             self._closed = True
         self.interrupt()
         deadline = time.monotonic() + grace_s
-        while time.monotonic() < deadline and any(child.running() for child in self._listed()):
+        while time.monotonic() < deadline and any(child.is_running() for child in self._list()):
             time.sleep(0.05)
         self.kill()
 
-    def _listed(self) -> list[Child]:
+    def _list(self) -> list[Child]:
         with self._lock:
             return list(self._running)
 

@@ -17,10 +17,12 @@ from pulumi_offline.language_host.protocol import language_pb2
 
 POLICY_PACK = "analyzer"
 
-Output = language_pb2.RunPluginResponse
+PluginOutput = language_pb2.RunPluginResponse
 
 
-def plugin_arguments(request: language_pb2.RunPluginRequest, python: Interpreter) -> list[str]:
+def build_plugin_arguments(
+    request: language_pb2.RunPluginRequest, python: Interpreter
+) -> list[str]:
     """The command line of a policy pack or plugin, as the official host builds it.
 
     Raises RefusedError for a plugin without a __main__.py: it would have to be built first.
@@ -36,20 +38,22 @@ def plugin_arguments(request: language_pb2.RunPluginRequest, python: Interpreter
     return [str(python.executable), folder, *request.args]
 
 
-def plugin_variables(request: language_pb2.RunPluginRequest, python: Interpreter) -> dict[str, str]:
+def build_plugin_variables(
+    request: language_pb2.RunPluginRequest, python: Interpreter
+) -> dict[str, str]:
     """The engine's variables with the virtual environment activated in them."""
     sent = dict(entry.split("=", 1) for entry in request.env if "=" in entry)
-    return python.variables({**os.environ, **sent})
+    return python.build_variables({**os.environ, **sent})
 
 
-def outputs(child: Child, proxy: PolicyProxy | None = None) -> Iterator[Output]:
+def stream_output(child: Child, proxy: PolicyProxy | None = None) -> Iterator[PluginOutput]:
     """What a process writes, as it comes, until both its streams have ended.
 
     With a `proxy` the first line is not for the engine: it is the port that the proxy waits for.
     """
-    queue: SimpleQueue[Output | None] = SimpleQueue()
+    queue: SimpleQueue[PluginOutput | None] = SimpleQueue()
 
-    def pump(stream: IO[bytes], as_output: Callable[[bytes], Output]) -> None:
+    def pump(stream: IO[bytes], as_output: Callable[[bytes], PluginOutput]) -> None:
         while chunk := os.read(stream.fileno(), CHUNK_BYTES):
             queue.put(as_output(chunk))
 
@@ -57,13 +61,13 @@ def outputs(child: Child, proxy: PolicyProxy | None = None) -> Iterator[Output]:
         try:
             if proxy:
                 attach_when_ready(proxy, child.stdout)
-            pump(child.stdout, lambda chunk: Output(stdout=chunk))
+            pump(child.stdout, lambda chunk: PluginOutput(stdout=chunk))
         finally:
             queue.put(None)
 
     def pump_stderr() -> None:
         try:
-            pump(child.stderr, lambda chunk: Output(stderr=chunk))
+            pump(child.stderr, lambda chunk: PluginOutput(stderr=chunk))
         finally:
             queue.put(None)
 

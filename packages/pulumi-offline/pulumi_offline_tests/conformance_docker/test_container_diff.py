@@ -8,24 +8,28 @@ from typing import Any
 import pytest
 
 from pulumi_offline_tests.conformance.values import UNKNOWN
-from pulumi_offline_tests.conformance_docker.node import Node
-from pulumi_offline_tests.conformance_docker.plugin import DockerPlugin, Made
-from pulumi_offline_tests.conformance_docker.specs import changed, container, decision
+from pulumi_offline_tests.conformance_docker.node import DockerNode
+from pulumi_offline_tests.conformance_docker.plugin import CreatedResource, DockerPlugin
+from pulumi_offline_tests.conformance_docker.specs import (
+    build_container,
+    list_changed,
+    read_decision,
+)
 from pulumi_offline_tests.conformance_docker.test_container import FULL
 
 REPLACED = "replace, delete first"
 
 
 @pytest.fixture(scope="module")
-def made(shared_node: Node, plugin: DockerPlugin) -> Iterator[Made]:
+def resource(shared_node: DockerNode, plugin: DockerPlugin) -> Iterator[CreatedResource]:
     """A container that uses each input; the tests here only compare with it."""
     full = plugin.create("Container", {**FULL, "name": "compared"})
     yield full
     plugin.delete(full)
 
 
-def with_change(**change: Any) -> dict[str, Any]:
-    return container(**{**FULL, "name": "compared", **change})
+def build_changed(**change: Any) -> dict[str, Any]:
+    return build_container(**{**FULL, "name": "compared", **change})
 
 
 @pytest.mark.parametrize(
@@ -58,10 +62,10 @@ def with_change(**change: Any) -> dict[str, Any]:
     ids=str,
 )
 def test_these_make_a_new_container(
-    plugin: DockerPlugin, made: Made, change: dict[str, Any]
+    plugin: DockerPlugin, resource: CreatedResource, change: dict[str, Any]
 ) -> None:
-    response = plugin.diff(made, with_change(**change))
-    assert (decision(response), changed(response)) == (REPLACED, set(change))
+    response = plugin.diff(resource, build_changed(**change))
+    assert (read_decision(response), list_changed(response)) == (REPLACED, set(change))
 
 
 @pytest.mark.parametrize(
@@ -81,9 +85,11 @@ def test_these_make_a_new_container(
     ],
     ids=str,
 )
-def test_these_are_updates(plugin: DockerPlugin, made: Made, change: dict[str, Any]) -> None:
-    response = plugin.diff(made, with_change(**change))
-    assert (decision(response), changed(response)) == ("update", set(change))
+def test_these_are_updates(
+    plugin: DockerPlugin, resource: CreatedResource, change: dict[str, Any]
+) -> None:
+    response = plugin.diff(resource, build_changed(**change))
+    assert (read_decision(response), list_changed(response)) == ("update", set(change))
 
 
 @pytest.mark.parametrize(
@@ -107,18 +113,20 @@ def test_these_are_updates(plugin: DockerPlugin, made: Made, change: dict[str, A
     ],
     ids=str,
 )
-def test_these_are_no_difference(plugin: DockerPlugin, made: Made, change: dict[str, Any]) -> None:
-    assert decision(plugin.diff(made, with_change(**change))) == "same"
+def test_these_are_no_difference(
+    plugin: DockerPlugin, resource: CreatedResource, change: dict[str, Any]
+) -> None:
+    assert read_decision(plugin.diff(resource, build_changed(**change))) == "same"
 
 
-def test_an_ignored_change_is_none(plugin: DockerPlugin, made: Made) -> None:
-    both = with_change(image="busybox:2", restart="always")
-    response = plugin.diff(made, both, ignore=["image"])
-    assert (decision(response), changed(response)) == ("update", {"restart"})
+def test_an_ignored_change_is_none(plugin: DockerPlugin, resource: CreatedResource) -> None:
+    changed_inputs = build_changed(image="busybox:2", restart="always")
+    response = plugin.diff(resource, changed_inputs, ignore=["image"])
+    assert (read_decision(response), list_changed(response)) == ("update", {"restart"})
 
 
-def test_a_changed_place_is_named(plugin: DockerPlugin, made: Made) -> None:
-    response = plugin.diff(made, with_change(command=["2000"], image="busybox:2"))
+def test_a_changed_place_is_named(plugin: DockerPlugin, resource: CreatedResource) -> None:
+    response = plugin.diff(resource, build_changed(command=["2000"], image="busybox:2"))
     assert set(response.detailedDiff) == {"command[0]", "image"}
     kinds = {item.kind for item in response.detailedDiff.values()}
     assert kinds == {response.detailedDiff["image"].UPDATE_REPLACE}

@@ -6,25 +6,25 @@ import grpc  # type: ignore[import-untyped]
 import pytest
 
 from pulumi_offline_tests.conformance.values import is_secret, reveal
-from pulumi_offline_tests.conformance_docker.node import Node
+from pulumi_offline_tests.conformance_docker.node import DockerNode
 from pulumi_offline_tests.conformance_docker.plugin import DockerPlugin
-from pulumi_offline_tests.conformance_docker.specs import changed, decision, encoded
+from pulumi_offline_tests.conformance_docker.specs import encode_base64, list_changed, read_decision
 
 KINDS = ["Secret", "ServiceConfig"]
-INPUTS = {"name": "x", "data": encoded("hush"), "labels": [{"label": "a", "value": "b"}]}
+INPUTS = {"name": "x", "data": encode_base64("hush"), "labels": [{"label": "a", "value": "b"}]}
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_is_made_read_and_taken_away(node: Node, plugin: DockerPlugin, kind: str) -> None:
-    made = plugin.create(kind, INPUTS)
-    assert reveal(made.state["data"]) == encoded("hush")
-    assert is_secret(made.state["data"]) == (kind == "Secret")
-    refreshed = plugin.refreshed(made)
+def test_one_is_made_read_and_taken_away(node: DockerNode, plugin: DockerPlugin, kind: str) -> None:
+    resource = plugin.create(kind, INPUTS)
+    assert reveal(resource.state["data"]) == encode_base64("hush")
+    assert is_secret(resource.state["data"]) == (kind == "Secret")
+    refreshed = plugin.refresh(resource)
     assert refreshed
     assert refreshed.state["name"] == "x"
-    assert decision(plugin.diff(refreshed, INPUTS)) == "same"
-    plugin.delete(made)
-    assert plugin.refreshed(made) is None
+    assert read_decision(plugin.diff(refreshed, INPUTS)) == "same"
+    plugin.delete(resource)
+    assert plugin.refresh(resource) is None
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -32,21 +32,26 @@ def test_one_is_made_read_and_taken_away(node: Node, plugin: DockerPlugin, kind:
     "change",
     [
         {"name": "y"},
-        {"data": encoded("other")},
+        {"data": encode_base64("other")},
         {"labels": [{"label": "a", "value": "c"}]},
         {"labels": []},
     ],
     ids=str,
 )
 def test_each_change_replaces(
-    node: Node, plugin: DockerPlugin, kind: str, change: dict[str, object]
+    node: DockerNode, plugin: DockerPlugin, kind: str, change: dict[str, object]
 ) -> None:
     response = plugin.diff(plugin.create(kind, INPUTS), {**INPUTS, **change})
-    assert (decision(response), changed(response)) == ("replace, delete first", set(change))
+    assert (read_decision(response), list_changed(response)) == (
+        "replace, delete first",
+        set(change),
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_name_that_is_taken_fails_the_create(node: Node, plugin: DockerPlugin, kind: str) -> None:
+def test_a_name_that_is_taken_fails_the_create(
+    node: DockerNode, plugin: DockerPlugin, kind: str
+) -> None:
     plugin.create(kind, INPUTS)
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create(kind, INPUTS)
@@ -55,9 +60,11 @@ def test_a_name_that_is_taken_fails_the_create(node: Node, plugin: DockerPlugin,
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_delete_of_what_is_missing_fails(node: Node, plugin: DockerPlugin, kind: str) -> None:
-    made = plugin.create(kind, INPUTS)
-    plugin.delete(made)
+def test_a_delete_of_what_is_missing_fails(
+    node: DockerNode, plugin: DockerPlugin, kind: str
+) -> None:
+    resource = plugin.create(kind, INPUTS)
+    plugin.delete(resource)
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.delete(made)
-    assert f"{made.id} not found" in caught.value.details()
+        plugin.delete(resource)
+    assert f"{resource.id} not found" in caught.value.details()

@@ -134,8 +134,8 @@ def test_what_a_registry_knows_of_an_image_is_pinned() -> None:
 
 
 def test_a_pull_that_fails_late_tells_why() -> None:
-    said = '{"status": "Pulling"}\nnot json\n{"error": "no space left", "errorDetail": {}}\n'
-    assert list(list_pull_errors(said)) == ["no space left"]
+    output = '{"status": "Pulling"}\nnot json\n{"error": "no space left", "errorDetail": {}}\n'
+    assert list(list_pull_errors(output)) == ["no space left"]
     assert list(list_pull_errors('{"status": "done"}')) == []
 
 
@@ -150,7 +150,7 @@ def test_the_schema_names_each_type_that_it_refers_to() -> None:
     assert secret == {"type": "string", "secret": True}
 
 
-@pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda one: str(one.token))
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda resource: str(resource.token))
 def test_a_create_of_nothing_plans_all_that_the_daemon_fills_in(resource: Any) -> None:
     computed = {field.name for field in resource.fields if field.computed}
     assert set(plan_state(resource, {}, None)) == computed | {"id"}

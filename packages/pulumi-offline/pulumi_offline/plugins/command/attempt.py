@@ -8,14 +8,14 @@ import grpc  # type: ignore[import-untyped]
 
 from pulumi_offline.plugins.command.channel import ChannelError
 from pulumi_offline.plugins.command.command import Printed, RemoteCommand
-from pulumi_offline.plugins.command.dialling import Dialler
-from pulumi_offline.plugins.command.lines import LineTooLong
+from pulumi_offline.plugins.command.dialling import NodeDialler
+from pulumi_offline.plugins.command.lines import LineTooLongError
 from pulumi_offline.plugins.command.retry import DialError, Patience
 from pulumi_offline.plugins.command.run import CommandError, run
 from pulumi_offline.plugins.common.engine_log import ResourceLog
 from pulumi_offline.plugins.common.refusal import CallContext, refuse
 
-FAILURES = (DialError, ChannelError, CommandError, LineTooLong)
+FAILURES = (DialError, ChannelError, CommandError, LineTooLongError)
 
 
 async def attempt(
@@ -25,7 +25,7 @@ async def attempt(
 
     The run goes on if the engine gives up on the call: a command on a node is never cut short.
     """
-    running = asyncio.create_task(run(command, Dialler(patience, log)))
+    running = asyncio.create_task(run(command, NodeDialler(patience, log)))
     running.add_done_callback(lose_late_failure)
     try:
         return await asyncio.shield(running)

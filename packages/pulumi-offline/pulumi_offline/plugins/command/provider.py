@@ -10,20 +10,20 @@ from dataclasses import dataclass, field
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 
 from pulumi_offline.plugins.command import BANNER, RESOURCE, VERSION
-from pulumi_offline.plugins.command.check import checked, settled
+from pulumi_offline.plugins.command.check import check_inputs, settle_inputs
 from pulumi_offline.plugins.command.command import (
     Printed,
-    command_text,
-    inputs_in,
-    previous_output,
-    remote_command,
-    state_after,
-    state_before_create,
-    state_before_update,
+    build_command,
+    build_state,
+    find_command,
+    plan_create,
+    plan_update,
+    read_previous_output,
+    select_inputs,
 )
-from pulumi_offline.plugins.command.diff import differences
+from pulumi_offline.plugins.command.diff import find_differences
 from pulumi_offline.plugins.command.retry import Patience
-from pulumi_offline.plugins.command.schema import package_schema
+from pulumi_offline.plugins.command.schema import render_schema
 from pulumi_offline.plugins.common.differences import build_diff_response
 from pulumi_offline.plugins.common.engine_log import ResourceLog
 from pulumi_offline.plugins.common.protocol import engine_pb2_grpc, provider_pb2
@@ -36,7 +36,7 @@ FRAMEWORK_MARK = {"__pulumi-go-provider-version": "1.2.0"}
 
 
 @dataclass
-class Session:
+class PluginSession:
     """What lasts from the plugin's start to its end."""
 
     engine: engine_pb2_grpc.EngineStub
@@ -47,8 +47,8 @@ class Session:
 class CommandProvider(StandIn):
     """`command:remote:Command` as pulumi-command 1.2.1 has it."""
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session.engine, StandInIdentity(VERSION, BANNER, package_schema()))
+    def __init__(self, session: PluginSession) -> None:
+        super().__init__(session.engine, StandInIdentity(VERSION, BANNER, render_schema()))
         self.session = session
 
     async def CheckConfig(
@@ -70,7 +70,7 @@ class CommandProvider(StandIn):
         self, request: provider_pb2.CheckRequest, context: CallContext
     ) -> provider_pb2.CheckResponse:
         await require_known_type(request.urn, {RESOURCE}, context)
-        inputs, failures = checked(read_struct(request.news))
+        inputs, failures = check_inputs(read_struct(request.news))
         return provider_pb2.CheckResponse(
             inputs=write_struct(inputs),
             failures=[
@@ -85,20 +85,20 @@ class CommandProvider(StandIn):
         await require_known_type(request.urn, {RESOURCE}, context)
         state = read_struct(request.olds)
         sent = self.session.sends_old_inputs
-        old = read_struct(request.old_inputs) if sent else inputs_in(state)
+        old = read_struct(request.old_inputs) if sent else select_inputs(state)
         ignored = {key: state[key] for key in request.ignoreChanges if key in state}
-        return build_diff_response(differences(old, read_struct(request.news), ignored))
+        return build_diff_response(find_differences(old, read_struct(request.news), ignored))
 
     async def Create(
         self, request: provider_pb2.CreateRequest, context: CallContext
     ) -> provider_pb2.CreateResponse:
         await require_known_type(request.urn, {RESOURCE}, context)
-        inputs = settled(read_struct(request.properties))
+        inputs = settle_inputs(read_struct(request.properties))
         if request.preview:
-            state = state_before_create(inputs)
+            state = plan_create(inputs)
         else:
-            command = command_text(inputs, "create")
-            state = await self._state(request, inputs, command, Printed(), context)
+            command = find_command(inputs, "create")
+            state = await self._run(request, inputs, command, Printed(), context)
         name = request.urn.rpartition("::")[2]
         return provider_pb2.CreateResponse(
             id=name + secrets.token_hex(4), properties=write_struct(state)
@@ -109,13 +109,13 @@ class CommandProvider(StandIn):
     ) -> provider_pb2.UpdateResponse:
         await require_known_type(request.urn, {RESOURCE}, context)
         old = read_struct(request.olds)
-        inputs = settled(read_struct(request.news))
+        inputs = settle_inputs(read_struct(request.news))
         inputs |= {key: old[key] for key in request.ignoreChanges if key in old}
         if request.preview:
-            state = state_before_update(inputs, old)
+            state = plan_update(inputs, old)
         else:
-            command = command_text(inputs, "update", "create")
-            state = await self._state(request, inputs, command, previous_output(old), context)
+            command = find_command(inputs, "update", "create")
+            state = await self._run(request, inputs, command, read_previous_output(old), context)
         return provider_pb2.UpdateResponse(properties=write_struct(state))
 
     async def Delete(
@@ -123,8 +123,10 @@ class CommandProvider(StandIn):
     ) -> empty_pb2.Empty:
         await require_known_type(request.urn, {RESOURCE}, context)
         state = read_struct(request.properties)
-        command = command_text(state, "delete")
-        await self._state(request, inputs_in(state), command, previous_output(state), context)
+        command = find_command(state, "delete")
+        await self._run(
+            request, select_inputs(state), command, read_previous_output(state), context
+        )
         return empty_pb2.Empty()
 
     async def Read(
@@ -141,7 +143,7 @@ class CommandProvider(StandIn):
         self.session.cancelled.set()
         return empty_pb2.Empty()
 
-    async def _state(
+    async def _run(
         self,
         request: provider_pb2.CreateRequest
         | provider_pb2.UpdateRequest
@@ -153,8 +155,8 @@ class CommandProvider(StandIn):
     ) -> Properties:
         """The state after a run, or the same outputs as before where there is nothing to run."""
         if command is None:
-            return state_after(inputs, previous)
-        remote = remote_command(inputs, command, previous, os.environ.get("SSH_AUTH_SOCK"))
+            return build_state(inputs, previous)
+        remote = build_command(inputs, command, previous, os.environ.get("SSH_AUTH_SOCK"))
         patience = Patience(self.session.cancelled, request.timeout or None)
         log = ResourceLog(self.session.engine, request.urn)
         from pulumi_offline.plugins.command.attempt import (
@@ -162,4 +164,4 @@ class CommandProvider(StandIn):
         )
 
         printed = await attempt(remote, patience, log, context)
-        return state_after(inputs, printed)
+        return build_state(inputs, printed)

@@ -181,13 +181,13 @@ def compare_unordered(
 
 
 def find_missing(
-    elements: list[Property], others: list[Property], field: DockerField
+    elements: list[Property], candidates: list[Property], field: DockerField
 ) -> list[Property]:
     """The elements that have no equal among the others."""
     return [
         element
         for element in elements
-        if not any(is_same_element(element, other, field) for other in others)
+        if not any(is_same_element(element, candidate, field) for candidate in candidates)
     ]
 
 

@@ -62,13 +62,13 @@ def keep_input_order(field: DockerField, state: Properties, inputs: Properties) 
     }
 
 
-def keep_value_order(field: DockerField | None, value: Property, given: Property) -> Property:
-    if field is None or given is None:
+def keep_value_order(field: DockerField | None, value: Property, input_value: Property) -> Property:
+    if field is None or input_value is None:
         return value
     if field.unordered:
-        return given
-    if field.kind == "object" and isinstance(value, dict) and isinstance(given, dict):
-        return keep_input_order(field, value, given)
+        return input_value
+    if field.kind == "object" and isinstance(value, dict) and isinstance(input_value, dict):
+        return keep_input_order(field, value, input_value)
     return value
 
 
