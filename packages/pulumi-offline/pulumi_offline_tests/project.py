@@ -16,8 +16,9 @@ PULUMI = ROOT / ".toolchain" / "bin" / "pulumi"
 RUN_LIMIT_S = 120.0
 
 # With an official Pulumi on PATH its own language host runs, and speaks and ends in its own way.
+OFFICIAL_HOST = (ROOT / ".toolchain" / "cli" / "pulumi").is_symlink()
 only_our_language_host = pytest.mark.skipif(
-    (ROOT / ".toolchain" / "cli" / "pulumi").is_symlink(),
+    OFFICIAL_HOST,
     reason="an official Pulumi is in use; this is about the language host of this clone",
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pulumi_offline_tests.project import Project
@@ -34,7 +36,8 @@ def test_a_violation_blocks_the_preview_and_stands_under_policies(project: Proje
     assert result.returncode != 0
     policies = result.stdout.split("\nPolicies:\n")[1].split("\nDiagnostics:\n")[0]
     assert "typer says that the Thing must have size 1 on dev" in policies
-    assert '{"tiny:colour": "blue"}' in policies, "the pack sees the stack's configuration"
+    configuration = json.loads(policies.split(", config ")[1].splitlines()[0])
+    assert configuration["tiny:colour"] == "blue", "the pack sees the stack's configuration"
 
 
 def test_the_same_preview_without_the_violation_passes(project: Project) -> None:

@@ -45,6 +45,11 @@ def run_setup(clone: Clone) -> dict[str, str]:
     return {pair[0]: pair[1] for pair in pairs}
 
 
+def list_unchanged(outcomes: dict[str, str]) -> set[str]:
+    """The steps that had nothing to do."""
+    return {name for name, outcome in outcomes.items() if outcome.startswith("unchanged")}
+
+
 def test_a_pulumi_on_path_is_used_and_nothing_is_built(clone: Clone) -> None:
     official = clone.plant_official()
     assert run_setup(clone)["pulumi"] == f"{official} is used as it is"
@@ -71,9 +76,10 @@ def test_a_wrapper_of_another_clone_is_not_taken_for_an_official_pulumi(clone: C
 
 def test_a_second_setup_repeats_nothing_and_takes_below_three_seconds(clone: Clone) -> None:
     plant_go(clone)
-    assert "unchanged" not in run_setup(clone).values()
+    assert not list_unchanged(run_setup(clone))
     started = time.monotonic()
-    assert set(run_setup(clone).values()) == {"unchanged"}
+    outcomes = run_setup(clone)
+    assert list_unchanged(outcomes) == outcomes.keys()
     assert time.monotonic() - started < 3.0
 
 
@@ -82,8 +88,8 @@ def test_only_the_step_whose_input_changed_is_repeated(clone: Clone) -> None:
     run_setup(clone)
     with (clone.layout.module / "tools.go").open("a") as file:
         file.write("// changed\n")
-    repeated = {name for name, outcome in run_setup(clone).items() if outcome != "unchanged"}
-    assert repeated == {"pulumi"}
+    outcomes = run_setup(clone)
+    assert outcomes.keys() - list_unchanged(outcomes) == {"pulumi"}
 
 
 def test_our_modules_are_compiled_and_again_when_one_has_changed(clone: Clone) -> None:
@@ -98,8 +104,8 @@ def test_our_modules_are_compiled_and_again_when_one_has_changed(clone: Clone) -
     module.write_text(f"{module.read_text()}CHANGED = True\n")
     # compileall goes by the second of the last change; Python, at import, by the size too.
     os.utime(module, (time.time() + 2, time.time() + 2))
-    repeated = {name for name, outcome in run_setup(clone).items() if outcome != "unchanged"}
-    assert repeated == {"bytecode"}
+    outcomes = run_setup(clone)
+    assert outcomes.keys() - list_unchanged(outcomes) == {"bytecode"}
     assert compiled.read_bytes() != first
 
 
@@ -108,6 +114,16 @@ def test_a_pulumi_that_appears_on_path_takes_the_place_of_the_built_one(clone: C
     run_setup(clone)
     official = clone.plant_official()
     assert run_setup(clone)["pulumi"] == f"{official} is used as it is"
+
+
+def test_an_official_pulumi_that_is_gone_is_named(clone: Clone) -> None:
+    plant_go(clone)
+    official = clone.plant_official()
+    run_setup(clone)
+    official.unlink()
+    assert run_setup(clone)["pulumi"] == (
+        f"3.259.0 built from Go modules (no pulumi on PATH; {official} was in use before)"
+    )
 
 
 def test_what_was_built_once_serves_another_clone_without_go(clone: Clone) -> None:
@@ -147,8 +163,10 @@ def test_a_stand_in_is_installed_under_a_name_that_says_so(clone: Clone) -> None
     plant_stand_in(clone)
     clone.plant_official()
     assert run_setup(clone)["plugins"] == (
-        "command 1.2.1 (stand-in: the official one is out of reach), docker 5.2.0 "
-        "(missing: the official one is out of reach and there is no stand-in)"
+        "command 1.2.1 (stand-in), docker 5.2.0 (missing); the official ones are out of reach"
+    )
+    assert run_setup(clone)["plugins"] == (
+        "unchanged: command 1.2.1 (stand-in), docker 5.2.0 (missing)"
     )
     path = clone.layout.home / "plugins" / "resource-command-v1.2.1"
     assert path.resolve().name == "resource-command-v1.2.1+stand-in"
@@ -181,6 +199,9 @@ def test_an_official_plugin_takes_the_place_of_a_stand_in(clone: Clone) -> None:
     )
     subprocess.run(["rm", clone.layout.toolchain / "stamps" / "plugins"], check=True)
     assert run_setup(clone)["plugins"] == "command 1.2.1 (official), docker 5.2.0 (official)"
+    assert run_setup(clone)["plugins"] == (
+        "unchanged: command 1.2.1 (official), docker 5.2.0 (official)"
+    )
     assert plugins.are_all_official(clone.machine)
     assert not list((clone.layout.home / "plugins").glob("*+stand-in"))
 

@@ -102,8 +102,8 @@ def test_with_a_packages_index_out_of_reach(clone: Clone) -> None:
         timeout=60,
     )
     assert "ended with exit code 1" in read_refusal(result)
-    assert not (clone.root / ".venv").is_symlink()
-    assert list((clone.layout.toolchain / "venvs").iterdir()) == []
+    assert not (clone.root / ".venv").exists()
+    assert list_half_made(clone) == []
 
 
 def test_a_virtual_environment_that_does_not_fit_stays_when_no_new_one_can_be_made(

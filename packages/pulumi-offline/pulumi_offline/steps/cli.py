@@ -54,6 +54,8 @@ def make(machine: Machine) -> str:
     """Use the pulumi on PATH if it is new enough and can run Python, else build one."""
     oldest = parse_pinned_pulumi(read_module(machine))
     candidate = examine(machine)
+    previous = machine.layout.cli / "pulumi"
+    official = f"; {previous.readlink()} was in use before" if previous.is_symlink() else ""
     with create_scratch_folder(machine.layout.toolchain) as folder:
         chosen = folder / "cli"
         chosen.mkdir()
@@ -64,7 +66,7 @@ def make(machine: Machine) -> str:
             origin = ensure_build(machine)
             place(machine, origin, chosen)
             reason = explain_build(candidate, oldest)
-            outcome = f"{format_version(oldest)} built from Go modules ({reason})"
+            outcome = f"{format_version(oldest)} built from Go modules ({reason}{official})"
         replace_folder(chosen, machine.layout.cli)
     return outcome
 

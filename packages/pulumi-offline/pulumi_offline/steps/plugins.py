@@ -67,24 +67,28 @@ def is_official(path: Path) -> bool:
 
 
 def make(machine: Machine) -> str:
-    """Get each plugin; once the site was out of reach, the rest is not asked for there."""
+    """Get each plugin; once the site is out of reach, it is not asked for the next one."""
     reachable = True
-    outcomes = []
     for name, version in list_required(machine).items():
         reachable = reachable and install_official(machine, name, version)
-        outcomes.append(
-            f"{name} {version} ({install_plugin(machine, name, version, reachable=reachable)})"
-        )
-    return ", ".join(outcomes)
+        if not reachable and has_stand_in(machine, name):
+            install_stand_in(machine, name, version)
+    reason = "" if reachable else "; the official ones are out of reach"
+    return f"{describe(machine)}{reason}"
 
 
-def install_plugin(machine: Machine, name: str, version: str, *, reachable: bool) -> str:
-    if reachable:
+def describe(machine: Machine) -> str:
+    """Each plugin in use: official, stand-in or missing."""
+    return ", ".join(
+        f"{name} {version} ({classify(get_folder(machine, name, version))})"
+        for name, version in list_required(machine).items()
+    )
+
+
+def classify(path: Path) -> str:
+    if is_official(path):
         return "official"
-    if has_stand_in(machine, name):
-        install_stand_in(machine, name, version)
-        return "stand-in: the official one is out of reach"
-    return "missing: the official one is out of reach and there is no stand-in"
+    return "stand-in" if path.exists() else "missing"
 
 
 def install_official(machine: Machine, name: str, version: str) -> bool:
