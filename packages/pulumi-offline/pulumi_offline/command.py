@@ -1,4 +1,4 @@
-"""The command line of the toolchain: which work is asked for, and how bad input is told."""
+"""The command line of the toolchain: what to do, and how bad input is reported."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="toolchain", description=__doc__)
     parser.add_argument("work", choices=["setup", "lock"])
     parser.add_argument("--engine", choices=sorted(ENGINES), help="a real engine for the rack")
-    # What asks politely for an end gets it with everything half-made removed.
+    # These signals end the work as Ctrl-C does, with everything half-made removed.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     arguments = parser.parse_args(argv)
@@ -59,6 +59,6 @@ def main(argv: Sequence[str]) -> int:
         print(describe_os_error(error), file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("interrupted; run the command again to go on", file=sys.stderr)
+        print("interrupted; run the command again to continue", file=sys.stderr)
         return INTERRUPTED
     return 0

@@ -36,7 +36,7 @@ def create_scratch_folder(parent: Path) -> Iterator[Path]:
 
 
 def replace_folder(new: Path, path: Path) -> None:
-    """Put the folder or link `made` to `path`, and remove what was there before."""
+    """Move the folder or link `new` to `path`, and remove what is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with create_scratch_folder(path.parent) as aside:
         if path.is_symlink() or path.exists():

@@ -58,4 +58,4 @@ def regenerate(machine: Machine, engine: str | None = None) -> None:
         ]
         run([uv, "pip", "compile", *wanted.arguments, *options], layout.root, variables)
         write_atomically(wanted.lock, output.read_text())
-    print(f"lock: {wanted.lock.name} is new; `make setup` installs it")
+    print(f"lock: {wanted.lock.name} updated; run `make setup` to install it")

@@ -34,7 +34,7 @@ def compute_digest(parts: Iterable[bytes]) -> str:
 def run(argv: Sequence[str | Path], folder: Path, variables: Mapping[str, str]) -> str:
     """Run a program to its end and return its output.
 
-    Raises InputError with the last lines of what it said when it fails.
+    Raises InputError with its last lines of output when it fails.
     """
     result = subprocess.run(
         argv,
@@ -50,6 +50,6 @@ def run(argv: Sequence[str | Path], folder: Path, variables: Mapping[str, str]) 
         tail = "\n".join(result.stdout.strip().splitlines()[-TAIL_LINES:])
         command = " ".join(map(str, argv[:4]))
         raise InputError(
-            [Problem(path=command, message=f"ended with exit code {result.returncode}:\n{tail}")]
+            [Problem(path=command, message=f"exited with code {result.returncode}:\n{tail}")]
         )
     return result.stdout

@@ -13,8 +13,8 @@ def check_version(version: tuple[int, int]) -> str:
     if OLDEST <= version <= NEWEST:
         return ""
     return (
-        "python: is of a version that sparkform is not tested with (got {}.{}); "
-        "allowed: 3.11 to 3.13; name another one: `make setup PYTHON=python3.12`"
+        "python: unsupported version (got {}.{}); "
+        "allowed: 3.11 to 3.13; choose another: `make setup PYTHON=python3.12`"
     ).format(*version)
 
 

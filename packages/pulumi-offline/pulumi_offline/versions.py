@@ -56,7 +56,7 @@ def explain_build(pulumi: FoundPulumi | None, oldest: Version) -> str:
     if pulumi.version is None or pulumi.version < oldest:
         version = format_version(pulumi.version) if pulumi.version else "an unknown version"
         return f"{pulumi.path} is {version}, older than {format_version(oldest)}"
-    return f"{pulumi.path} comes without pulumi-language-python"
+    return f"{pulumi.path} has no pulumi-language-python"
 
 
 def parse_required_go(module: str) -> Version:
@@ -80,7 +80,7 @@ def parse_pinned_pulumi(module: str) -> Version:
 def check_go(
     output: str | None, required: Version, environment: Mapping[str, str]
 ) -> Problem | None:
-    """What is wrong with the Go at hand; `said` is what `go version` prints, None without Go.
+    """What is wrong with the Go at hand; `output` is what `go version` prints, None without Go.
 
     A Go that may fetch a newer one of itself (GOTOOLCHAIN is not `local`) is good enough.
     """
@@ -91,13 +91,13 @@ def check_go(
     version = parse_version(output) if output else None
     if version is None:
         return Problem(
-            path="go", message="is not on PATH and is needed to build pulumi", remedy=remedy
+            path="go", message="not on PATH, and building pulumi requires it", remedy=remedy
         )
     updating = version >= SELF_UPDATING_GO and environment.get("GOTOOLCHAIN") != "local"
     if version >= required or updating:
         return None
     return Problem(
-        path="go", message="is too old to build pulumi", got=format_version(version), remedy=remedy
+        path="go", message="too old to build pulumi", got=format_version(version), remedy=remedy
     )
 
 
@@ -106,7 +106,7 @@ def check_disk(folder: Path, free_gib: float, needed_gib: float) -> Problem | No
         return None
     return Problem(
         path=str(folder),
-        message="has too little free space",
+        message="not enough free space",
         got=f"{free_gib:.1f} GiB",
         allowed=f"{needed_gib:g} GiB or more",
         remedy="free some, or point XDG_CACHE_HOME, GOCACHE, GOMODCACHE to a larger disk",

@@ -111,7 +111,7 @@ def test_a_missing_virtualenv_is_told_in_one_sentence(project: Project) -> None:
     project.configure(project.folder / "nowhere")
     result = project.run("preview")
     assert result.returncode != 0
-    assert f"{project.folder}/nowhere, which does not exist" in result.stdout
+    assert f"{project.folder}/nowhere does not exist" in result.stdout
     assert "Traceback" not in result.stdout
 
 

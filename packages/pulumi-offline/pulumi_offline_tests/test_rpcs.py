@@ -68,7 +68,7 @@ def test_what_is_not_served_is_told_in_a_sentence(channel: grpc.Channel, method:
     code, details = answer(channel, method)
     assert code == grpc.StatusCode.UNIMPLEMENTED
     assert details == (
-        f"the language host of this clone does not serve {method}; an official Pulumi on PATH does"
+        f"this clone's language host does not support {method}; an official Pulumi on PATH does"
     )
 
 

@@ -51,14 +51,14 @@ def test_half_made_things_are_found(clone: Clone) -> None:
 
 def test_without_go_and_pulumi(clone: Clone) -> None:
     output = read_refusal(clone.setup())
-    assert output.startswith("go: is not on PATH and is needed to build pulumi; install Go 1.25.11")
+    assert output.startswith("go: not on PATH, and building pulumi requires it; install Go 1.25.11")
     assert len(output.splitlines()) == 1
     assert list_half_made(clone) == []
 
 
 def test_with_a_go_that_is_too_old(clone: Clone) -> None:
     clone.plant("go", "echo go version go1.19.8 linux/amd64")
-    assert "go: is too old to build pulumi (got 1.19.8)" in read_refusal(clone.setup())
+    assert "go: too old to build pulumi (got 1.19.8)" in read_refusal(clone.setup())
     assert list_half_made(clone) == []
 
 
@@ -80,7 +80,7 @@ def test_with_too_little_disk(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(9 * GIB, 8 * GIB, GIB))
     with pytest.raises(InputError) as caught:
         set_up(clone.machine)
-    assert "has too little free space (got 1.0 GiB); allowed: 5 GiB or more" in str(caught.value)
+    assert "not enough free space (got 1.0 GiB); allowed: 5 GiB or more" in str(caught.value)
     assert list_half_made(clone) == []
 
 
@@ -101,7 +101,7 @@ def test_with_a_packages_index_out_of_reach(clone: Clone) -> None:
         text=True,
         timeout=60,
     )
-    assert "ended with exit code 1" in read_refusal(result)
+    assert "exited with code 1" in read_refusal(result)
     assert not (clone.root / ".venv").exists()
     assert list_half_made(clone) == []
 
@@ -148,7 +148,9 @@ def test_with_a_passphrase_lost_for_existing_stacks(clone: Clone) -> None:
     stacks.mkdir(parents=True)
     (stacks / "two-sparks.json").write_text("{}")
     output = read_refusal(clone.setup())
-    assert "passphrase: is gone, and these stacks were sealed with it (got two-sparks)" in output
+    assert (
+        "passphrase: missing, and existing stacks are encrypted with it (got two-sparks)" in output
+    )
     assert not clone.layout.passphrase.exists()
 
 
@@ -173,5 +175,5 @@ def test_an_interrupted_build_leaves_nothing_half_made(clone: Clone) -> None:
     os.killpg(process.pid, signal.SIGTERM)
     output = process.communicate(timeout=20)[1]
     assert process.returncode == 130
-    assert output == "interrupted; run the command again to go on\n"
+    assert output == "interrupted; run the command again to continue\n"
     assert list_half_made(clone) == []

@@ -44,17 +44,17 @@ def find_machine_problems(
     """Everything that stands in the way, at once. `has_venv`: Python can make environments."""
     problems = []
     if (system, machine) != ("Linux", "x86_64"):
-        because = "its lock names wheels for that machine alone"
+        because = "its lock names wheels for no other machine"
         problems.append(
             Problem(
                 path="ENGINE=vllm",
-                message="is for Linux on x86-64",
+                message="supported on Linux x86-64 only",
                 got=f"{system} on {machine}",
                 because=because,
             )
         )
     if not (has_python and has_venv):
-        message = "cannot make environments" if has_python else "is not there"
+        message = "cannot create virtual environments" if has_python else "not found"
         remedy = "install Debian 12's python3.11 and python3.11-venv, and run `make setup` again"
         because = "the nodes of a rack run the environment with the Python at that path"
         problems.append(Problem(path=str(PYTHON), message=message, because=because, remedy=remedy))

@@ -53,8 +53,8 @@ def find_in_virtualenv(folder: Path) -> Interpreter:
         return Interpreter(executable, folder)
     state = "is not a virtual environment" if folder.exists() else "does not exist"
     raise RefusedError(
-        f"the virtualenv option of the project names {folder}, which {state}; "
-        f"make it with `pulumi install`, or with `make setup` if it is this clone's .venv"
+        f"virtualenv {folder} {state}; run `pulumi install`, "
+        "or `make setup` if it is this clone's .venv"
     )
 
 

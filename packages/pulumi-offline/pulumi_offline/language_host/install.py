@@ -43,4 +43,4 @@ def run(
             yield InstallOutput(stdout=line)
     if process.returncode:
         command = " ".join(map(str, argv))
-        raise RefusedError(f"`{command}` ended with exit code {process.returncode}")
+        raise RefusedError(f"`{command}` exited with code {process.returncode}")

@@ -79,8 +79,8 @@ def find_plugin(
         return None
     if "parameterization" in declaration or "extensionParameterization" in declaration:
         raise RefusedError(
-            f"package {package} is parameterized, which the language host of this clone does not "
-            "know; put an official Pulumi on PATH"
+            f"package {package} is parameterized, which this clone's language host does not "
+            "support; put an official Pulumi on PATH"
         )
     name = str(declaration.get("name") or package.removeprefix("pulumi-"))
     chosen = str(declaration.get("version") or version)

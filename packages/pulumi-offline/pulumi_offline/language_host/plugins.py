@@ -32,8 +32,7 @@ def build_plugin_arguments(
         return [str(python.executable), "-u", "-m", "pulumi.policy", *request.args, folder]
     if not Path(folder, "__main__.py").is_file():
         raise RefusedError(
-            f"plugin {folder} has no __main__.py; "
-            "the language host of this clone knows no other form"
+            f"plugin {folder} has no __main__.py; this clone's language host runs no other form"
         )
     return [str(python.executable), folder, *request.args]
 

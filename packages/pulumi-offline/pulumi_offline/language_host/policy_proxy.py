@@ -23,16 +23,16 @@ GRPC_OPTIONS = (
     ("grpc.max_send_message_length", MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),
 )
-# Long enough for calls that wait for the pack to be told that it has ended.
+# Long enough for waiting calls to return that the pack has ended.
 CLOSE_GRACE_S = 1.0
-ENDED_EARLY = "the policy pack ended before it was ready; its output says why"
+ENDED_EARLY = "the policy pack exited before it was ready; see its output"
 SERVICE = analyzer_pb2.DESCRIPTOR.services_by_name["Analyzer"]
 
 Configuration = analyzer_pb2.AnalyzerStackConfigureRequest
 
 
 def build_policy_variables(configuration: Configuration | None) -> dict[str, str]:
-    """What pulumi_policy reads about the stack; nothing when the engine has told nothing."""
+    """What pulumi_policy reads about the stack; empty when the engine has sent nothing."""
     if configuration is None:
         return {}
     return {
@@ -70,7 +70,7 @@ class PolicyProxy:
         self._server.start()
 
     def wait_for_configuration(self) -> Configuration | None:
-        """Wait until the engine has told the configuration, or has asked something else first."""
+        """Wait until the engine has sent the configuration, or another call first."""
         return self._configuration.result()
 
     def attach(self, port: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pulumi_offline.language_host.protocol import language_pb2
 
-# The executor ends with this code when it has already told the user what is wrong.
+# The executor exits with this code when it has already reported what is wrong.
 ALREADY_EXPLAINED = 32
 
 
@@ -54,7 +54,7 @@ def build_run_response(code: int, *, interrupted: bool) -> language_pb2.RunRespo
     if interrupted or code == ALREADY_EXPLAINED:
         return language_pb2.RunResponse(bail=True)
     if code < 0:
-        return language_pb2.RunResponse(error=f"program was ended by signal {-code}")
+        return language_pb2.RunResponse(error=f"program killed by signal {-code}")
     if code > 0:
         return language_pb2.RunResponse(error=f"program exited with non-zero exit code: {code}")
     return language_pb2.RunResponse()

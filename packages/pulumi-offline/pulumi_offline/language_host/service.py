@@ -55,7 +55,7 @@ def build_refusal(method: str) -> Callable[[Any, Any, grpc.ServicerContext], Any
     def answer(_self: object, _request: object, context: grpc.ServicerContext) -> None:
         context.abort(
             grpc.StatusCode.UNIMPLEMENTED,
-            f"the language host of this clone does not serve {method}; "
+            f"this clone's language host does not support {method}; "
             "an official Pulumi on PATH does",
         )
 
@@ -218,5 +218,5 @@ for unserved_method in (
 def refuse_debugger(*, attach: bool) -> None:
     if attach:
         raise RefusedError(
-            "the language host of this clone cannot attach a debugger; an official Pulumi can"
+            "this clone's language host cannot attach a debugger; an official Pulumi can"
         )

@@ -92,7 +92,7 @@ def build_flags(machine: Machine) -> list[str]:
 
 
 def find_on_path(machine: Machine) -> Path | None:
-    """The first `pulumi` on PATH that is not a wrapper that such a setup has made."""
+    """The first `pulumi` on PATH that is not a wrapper of such a setup."""
     for folder in filter(None, machine.environment.get("PATH", "").split(os.pathsep)):
         candidate = Path(folder, "pulumi")
         if candidate.is_file() and os.access(candidate, os.X_OK) and not is_wrapper(candidate):
@@ -178,7 +178,7 @@ def query_go_version(machine: Machine) -> str | None:
 
 def build(machine: Machine, module: Path, target: Path) -> None:
     """Build in a copy of the module, so that Go can write nothing into the clone."""
-    print("pulumi: building it takes about 6 minutes the first time ...", flush=True)
+    print("pulumi: building from Go modules, about 6 minutes the first time ...", flush=True)
     module.mkdir()
     for name in MODULE_FILES:
         shutil.copy(machine.layout.module / name, module)

@@ -72,7 +72,7 @@ def make(machine: Machine) -> str:
     never its content.
     """
     if is_ready(machine):
-        return "as requirements.lock says"
+        return "already match requirements.lock"
     problem = check_disk(machine.layout.root, measure_free_gib(machine.layout.root), NEEDED_GIB)
     if problem:
         raise InputError([problem])

@@ -68,8 +68,8 @@ def can_make_environments() -> bool:
 
 
 def build(machine: Machine, folder: Path) -> None:
-    """Raises InputError with the last words of what failed."""
-    print("vllm: 3 GiB are downloaded and 6 GiB installed, 3 to 5 minutes ...", flush=True)
+    """Raises InputError with the last lines of the command that failed."""
+    print("vllm: downloading 3 GiB and installing 6 GiB, 3 to 5 minutes ...", flush=True)
     root, variables = machine.layout.root, machine.environment
     run([recipe.PYTHON, "-m", "venv", folder], root, variables)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
@@ -88,7 +88,7 @@ def inspect_llama(machine: Machine, folder: Path) -> None:
     python = [str(folder / "bin" / "python"), "-c", recipe.INSPECT_LLAMA]
     run(python, machine.layout.root, {**machine.environment, **settings})
     if not list((folder / recipe.KNOWN_MODELS).rglob("*.json")):
-        message = "kept nothing of what it found out of its models"
+        message = "vLLM wrote no cache of its models"
         raise InputError([Problem(path=str(folder), message=message)])
 
 

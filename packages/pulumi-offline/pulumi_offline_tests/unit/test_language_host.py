@@ -46,7 +46,7 @@ def test_the_virtual_environment_is_relative_to_the_project(options, virtualenv)
     [
         ({"virtualenv": 5.0}, "virtualenv option must be a string"),
         ({"toolchain": "uv"}, "toolchain option must be pip"),
-        ({"typechecker": "mypy"}, "typechecker option is not known"),
+        ({"typechecker": "mypy"}, "typechecker option is not supported"),
     ],
 )
 def test_an_option_is_never_ignored_in_silence(options, mention) -> None:
@@ -93,7 +93,7 @@ def test_no_config_value_is_on_the_command_line() -> None:
         (0, False, "", False),
         (1, False, "program exited with non-zero exit code: 1", False),
         (32, False, "", True),
-        (-9, False, "program was ended by signal 9", False),
+        (-9, False, "program killed by signal 9", False),
         (-2, True, "", True),
         (1, True, "", True),
     ],

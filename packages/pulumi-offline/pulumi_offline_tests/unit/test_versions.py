@@ -74,7 +74,7 @@ def test_without_a_pulumi_none_is_used() -> None:
         ),
         (
             FoundPulumi(Path("/b/pulumi"), OLDEST, False),
-            "/b/pulumi comes without pulumi-language-python",
+            "/b/pulumi has no pulumi-language-python",
         ),
     ],
 )
@@ -103,7 +103,7 @@ def test_a_go_is_good_enough_or_the_problem_is_told(output, toolchain, fragment)
 def test_too_little_disk_is_told_with_both_figures() -> None:
     assert check_disk(Path("/cache"), free_gib=5.0, needed_gib=5.0) is None
     assert str(check_disk(Path("/cache"), free_gib=1.25, needed_gib=5.0)).startswith(
-        "/cache: has too little free space (got 1.2 GiB); allowed: 5 GiB or more;"
+        "/cache: not enough free space (got 1.2 GiB); allowed: 5 GiB or more;"
     )
 
 

@@ -30,18 +30,18 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
         str(problem) for problem in recipe.find_machine_problems("Linux", "aarch64", False, False)
     ]
     assert len(fragments) == 2
-    assert "ENGINE=vllm: is for Linux on x86-64 (got Linux on aarch64)" in fragments[0]
+    assert "ENGINE=vllm: supported on Linux x86-64 only (got Linux on aarch64)" in fragments[0]
     assert "/usr/bin/python3.11: is not there" in fragments[1]
     assert "python3.11-venv" in fragments[1]
     (venv,) = recipe.find_machine_problems("Linux", "x86_64", True, False)
-    assert "cannot make environments" in str(venv)
+    assert "cannot create virtual environments" in str(venv)
 
 
 def test_too_little_disk_is_told_before_anything_is_downloaded(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vllm, "measure_free_gib", lambda _: 2.0)
-    with pytest.raises(InputError, match=r"too little free space \(got 2\.0 GiB\); allowed: 13"):
+    with pytest.raises(InputError, match=r"not enough free space \(got 2\.0 GiB\); allowed: 13"):
         vllm.make(machine)
     assert not vllm.get_entry(machine).exists()
 
@@ -132,5 +132,5 @@ def test_an_environment_must_find_a_model_and_keep_what_it_saw(
     if keeps:
         vllm.inspect_llama(machine, folder)
     else:
-        with pytest.raises(InputError, match="kept nothing"):
+        with pytest.raises(InputError, match="wrote no cache"):
             vllm.inspect_llama(machine, folder)

@@ -32,11 +32,11 @@ async def attempt(
     except FAILURES as error:
         await refuse(context, grpc.StatusCode.UNKNOWN, str(error))
     except UnicodeDecodeError:
-        text = "the command ran, but what it printed is not UTF-8 and cannot be kept"
+        text = "the command ran, but its output is not UTF-8 and cannot be stored"
         await refuse(context, grpc.StatusCode.INTERNAL, text)
 
 
 def lose_late_failure(running: asyncio.Task[Printed]) -> None:
-    """A run whose call is gone has nobody to tell; asyncio must not print its traceback."""
+    """The failure of a run whose call is gone goes nowhere; asyncio must not print it."""
     if not running.cancelled():
         running.exception()

@@ -78,7 +78,7 @@ async def connect_agent(path: str | None) -> asyncssh.SSHAgentClient | None:
 
 
 def parse_host_key(text: str) -> asyncssh.SSHKey:
-    """The public key in a hostKey input; words before the key, such as a host name, are let be.
+    """The public key in a hostKey input; anything before the key, such as a host name, is skipped.
 
     Raises DialError if there is none.
     """

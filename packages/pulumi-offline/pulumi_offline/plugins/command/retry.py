@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 class DialError(Exception):
-    """A connection that did not come about; the text is fit for a user and holds no secret."""
+    """A connection that failed; the text is fit for a user and holds no secret."""
 
 
 @dataclass(frozen=True)

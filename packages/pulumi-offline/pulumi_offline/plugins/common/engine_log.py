@@ -39,4 +39,4 @@ class ResourceLog:
             await self.engine.Log(request)
         except grpc.RpcError:
             # The engine may be gone or going; a lost display line must not fail a command.
-            print("the engine took no more log lines", file=sys.stderr)
+            print("the engine accepts no more log lines", file=sys.stderr)

@@ -79,7 +79,7 @@ class DockerOperations:
         bare_inputs = strip_marks(inputs)
         resource = self.read(resource_type, resource_id, bare_inputs)
         if resource is None:
-            raise OperationError(f"{resource_id} was created and is gone again")
+            raise OperationError(f"{resource_id} was created and disappeared")
         state = keep_input_order(resource_type.root, resource.state, bare_inputs)
         return StoredResource(resource.id, state)
 

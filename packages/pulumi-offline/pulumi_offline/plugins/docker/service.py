@@ -105,7 +105,7 @@ def pin_image(daemon: Daemon, template: Document) -> Document:
 
 
 def list_containers(daemon: Daemon, service: str) -> list[str]:
-    """The ids of a service's containers that were not told to end yet."""
+    """The ids of a service's containers that are not shutting down."""
     with daemon.connect() as client:
         tasks: list[Document] = client.tasks(filters={"service": service})
     states = [get_document(task, "Status") for task in tasks]
