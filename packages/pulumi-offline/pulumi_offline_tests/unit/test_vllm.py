@@ -31,7 +31,7 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
     ]
     assert len(fragments) == 2
     assert "ENGINE=vllm: supported on Linux x86-64 only (got Linux on aarch64)" in fragments[0]
-    assert "/usr/bin/python3.11: is not there" in fragments[1]
+    assert "/usr/bin/python3.11: not found" in fragments[1]
     assert "python3.11-venv" in fragments[1]
     (venv,) = recipe.find_machine_problems("Linux", "x86_64", True, False)
     assert "cannot create virtual environments" in str(venv)
