@@ -10,10 +10,8 @@ import pulumi
 from pulumi_command import remote
 
 from components.host_step import HostStep, NodeAgent, Teardown
+from node.steps import STEPS
 from sparkform.plan.steps import PlannedStep
-
-AFTER = {"fabric_confirm": "fabric_address"}
-"""Steps of one node that wait for another one; the rest wait for the agent alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +43,7 @@ class SparkNode(pulumi.ComponentResource):
         )
         self.steps = {}
         for step, planned_step in planned.items():
-            before = [self.steps[AFTER[step]]] if step in AFTER else []
+            before = [self.steps[name] for name in STEPS[step].after]
             self.steps[step] = self.create_step(
                 planned_step, pulumi.ResourceOptions(depends_on=before)
             )

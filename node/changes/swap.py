@@ -14,7 +14,7 @@ KIND = "swap"
 SWAPOFF_LIMIT_S = 170.0
 
 
-def devices(system: System) -> list[str]:
+def list_devices(system: System) -> list[str]:
     """Swap in use, by /proc/swaps: a head line, then one line each, path first."""
     lines = (system.read("/proc/swaps") or "").splitlines()[1:]
     return sorted(line.split()[0] for line in lines if line.strip())
@@ -22,7 +22,7 @@ def devices(system: System) -> list[str]:
 
 def switch_off(manifest: Manifest) -> list[str]:
     messages = []
-    for device in devices(manifest.system):
+    for device in list_devices(manifest.system):
         manifest.record(KIND, device, priority=_read_priority(manifest.system, device))
         run_checked(manifest.system, ["swapoff", device], timeout_s=SWAPOFF_LIMIT_S)
         messages.append(f"swap {device} switched off")
@@ -31,7 +31,7 @@ def switch_off(manifest: Manifest) -> list[str]:
 
 def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     device, priority = entries[0].subject, entries[0].facts["priority"]
-    if device in devices(manifest.system):
+    if device in list_devices(manifest.system):
         return []
     # A negative priority is the kernel's own choice and cannot be asked for.
     options = ["--priority", str(priority)] if priority >= 0 else []

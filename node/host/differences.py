@@ -10,11 +10,11 @@ def format_value(value: object) -> str:
     >>> format_value(None), format_value(["a", "b"]), format_value(True), format_value(9000)
     ('unset', 'a, b', 'yes', '9000')
     """
-    if value is None or value == []:
+    if value is None or value in ([], ()):
         return "unset"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return ", ".join(format_value(item) for item in value)
     return str(value)
 

@@ -1,8 +1,8 @@
 """Frozen dataclasses from JSON and back: the typed side of every document. Pure.
 
 A field's key is its name, unless its metadata say otherwise (`key`, OMITTED). Known types: str,
-int, float, bool, None, unions and literals of these, tuples, mappings with text keys, dataclasses,
-and `object` for a value that is passed on as it came.
+int, float, bool, None, unions and literals of these, tuples, lists, mappings with text keys,
+dataclasses, typed dictionaries, and `object` for a value that is passed on as it came.
 """
 
 from __future__ import annotations
@@ -120,9 +120,11 @@ def _build_converter(hint: type) -> Convert:
         return _build_union([_build_converter(argument) for argument in arguments])
     if origin is Literal:
         return _build_literal(arguments)
-    if origin is tuple:
-        return _build_tuple(_build_converter(arguments[0]))
-    if origin in (dict, abc.Mapping) or hint is dict or is_typeddict(hint):
+    if origin in (tuple, list):
+        return _build_array(origin, _build_converter(arguments[0]))
+    if is_typeddict(hint):
+        return _build_typed_dict(hint)
+    if origin in (dict, abc.Mapping) or hint is dict:
         return _build_mapping(_build_converter(arguments[1]) if arguments else None)
     if isinstance(hint, type) and is_dataclass(hint):
         return partial(_parse_nested, hint)
@@ -157,11 +159,34 @@ def _build_literal(allowed: tuple[object, ...]) -> Convert:
     return convert
 
 
-def _build_tuple(convert_item: Convert) -> Convert:
+def _build_array(
+    kind: type[tuple[object, ...]] | type[list[object]], convert_item: Convert
+) -> Convert:
     def convert(value: object, path: str) -> object:
         if not isinstance(value, list | tuple):
             raise ShapeError(f"{path}: must be an array (got {_name(value)})")
-        return tuple(convert_item(item, f"{path}[{at}]") for at, item in enumerate(value))
+        return kind(convert_item(item, f"{path}[{at}]") for at, item in enumerate(value))
+
+    return convert
+
+
+def _build_typed_dict(cls: type) -> Convert:
+    """All of its keys are required."""
+    converters: dict[str, Convert] = {}
+
+    def convert(value: object, path: str) -> object:
+        if not converters:
+            hints = get_type_hints(cls)
+            converters.update({name: _build_converter(hint) for name, hint in hints.items()})
+        if not isinstance(value, dict):
+            raise ShapeError(f"{path}: must be an object (got {_name(value)})")
+        missing = [name for name in converters if name not in value]
+        if missing:
+            raise ShapeError(f"{path}.{missing[0]}: is missing")
+        return {
+            name: convert_value(value[name], f"{path}.{name}")
+            for name, convert_value in converters.items()
+        }
 
     return convert
 

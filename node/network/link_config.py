@@ -39,7 +39,7 @@ def narrow_to_config(link: LinkReport | None, config: LinkConfig) -> LinkConfig 
         return None
     addresses = link["addresses"] if link["carrier"] else config["addresses"]
     configured = [address for address in config["addresses"] if address in addresses]
-    return {"addresses": configured, "mtu": None if config["mtu"] is None else link["mtu"]}
+    return LinkConfig(addresses=configured, mtu=None if config["mtu"] is None else link["mtu"])
 
 
 def list_differences(name: str, have: LinkConfig | None, config: LinkConfig) -> list[str]:

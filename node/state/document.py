@@ -5,23 +5,22 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from node.errors import StepError
 
 
 @dataclass(frozen=True)
 class StepDocument:
-    """`text` is the first line, byte for byte: it becomes the receipt. `secret` is in no file.
+    """`text` is the first line, byte for byte: it becomes the receipt. `secrets` are in no file.
 
     `stops` names the services whose engines on this node must end before the step is applied.
     """
 
     owner: str
-    want: Mapping[str, Any]
+    want: Mapping[str, object]
     run: int
     text: str
-    secret: Mapping[str, Any]
+    secrets: Mapping[str, str]
     stops: tuple[str, ...] = ()
 
 
@@ -35,7 +34,7 @@ def parse(stdin: str) -> StepDocument:
             want=dict(fields["want"]),
             run=int(fields["run"]),
             text=text,
-            secret=dict(json.loads(secret_line)) if secret_line.strip() else {},
+            secrets=_parse_secrets(secret_line),
             stops=tuple(map(str, fields.get("stops", ()))),
         )
     except (ValueError, KeyError, TypeError) as error:
@@ -43,6 +42,12 @@ def parse(stdin: str) -> StepDocument:
     if document.owner.count("/") != 3:
         raise StepError("The document's owner is not <project>/<stack>/<node>/<step>.")
     return document
+
+
+def _parse_secrets(line: str) -> dict[str, str]:
+    """By name; one without a text is as one that did not come."""
+    values = dict(json.loads(line)) if line.strip() else {}
+    return {str(name): value for name, value in values.items() if isinstance(value, str)}
 
 
 def parse_owner(stdin: str) -> str | None:

@@ -8,7 +8,7 @@ issue 57). Services know no ulimits: RDMA's locked memory comes from dockerd's d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from dataclasses import dataclass, field, fields, replace
 
 from node.changes import action, file
 from node.errors import StepError
@@ -17,17 +17,27 @@ from node.host import docker_api
 from node.host.differences import format_change
 from node.host.plain import as_list, as_mapping
 from node.host.system import COMMAND_NOT_FOUND, System
+from node.host.typed_json import OMITTED
 from node.state.manifest import Manifest
+from node.steps import Disturbance, Secrets, StepRequest, StepSpec
 
 DAEMON = "/etc/docker/daemon.json"
 TOOLKIT = "/etc/nvidia-container-runtime/config.toml"
 GPU_RESOURCE_PREFIX = "NVIDIA_GPU="
 UP_TO_DATE = "runs with its files"
 EMPTY_DAEMON = "{}\n"
-Json = Mapping[str, Any]
+KEY_NAMES = {
+    "default_runtime": "default-runtime",
+    "runtime_path": "runtimes.nvidia.path",
+    "generic_resource": "node-generic-resources",
+    "memlock_bytes": "default-ulimits.memlock",
+    "stack_bytes": "default-ulimits.stack",
+    "swarm_resource": "swarm-resource",
+}
 
 
-class Want(TypedDict):
+@dataclass(frozen=True)
+class Want:
     """The keys of the two files; null for one that is left alone. Limits in bytes, -1 for none."""
 
     default_runtime: str
@@ -39,14 +49,19 @@ class Want(TypedDict):
     dockerd: str
 
 
-KEY_NAMES = {
-    "default_runtime": "default-runtime",
-    "runtime_path": "runtimes.nvidia.path",
-    "generic_resource": "node-generic-resources",
-    "memlock_bytes": "default-ulimits.memlock",
-    "stack_bytes": "default-ulimits.stack",
-    "swarm_resource": "swarm-resource",
-}
+@dataclass(frozen=True)
+class Have:
+    """Null for a key that is unset. `dockerd`: whether the one that runs has read its files.
+    `unreadable`: why daemon.json could not be read."""
+
+    default_runtime: str | None = None
+    runtime_path: str | None = None
+    generic_resource: str | None = None
+    memlock_bytes: int | None = None
+    stack_bytes: int | None = None
+    swarm_resource: str | None = None
+    dockerd: str | None = None
+    unreadable: str | None = field(default=None, metadata=OMITTED)
 
 
 def build_want(gpu_uuid: str | None) -> Want:
@@ -62,99 +77,101 @@ def build_want(gpu_uuid: str | None) -> Want:
     )
 
 
-def observe(system: System, request: Json) -> dict[str, Any]:
-    """The owned keys of both files, and whether the dockerd that runs has read them.
-
-    Each is null where it is unset; `unreadable` says why daemon.json could not be read.
-    """
+def observe(system: System, request: StepRequest) -> Have:
+    """The owned keys of both files."""
     try:
         tree = json_keys.parse(system.read(DAEMON))
     except ValueError as error:
-        return {"unreadable": str(error)}
-    is_due = action.is_due(
-        Manifest(system, "docker_daemon", "").list_for(action.KIND, action.RESTART_DOCKER)
-    )
+        return Have(unreadable=str(error))
+    entries = Manifest(system, "docker_daemon", "").list_for(action.KIND, action.RESTART_DOCKER)
     resources = json_keys.get_items(tree, ["node-generic-resources"], GPU_RESOURCE_PREFIX)
-    observed: dict[str, Any] = {
-        "default_runtime": _find_value(tree, "default-runtime"),
-        "runtime_path": _find_value(tree, "runtimes", "nvidia", "path"),
-        "generic_resource": ", ".join(map(str, as_list(resources[0]))) if resources else None,
-        "memlock_bytes": _read_ulimit(tree, "memlock"),
-        "stack_bytes": _read_ulimit(tree, "stack"),
-        "swarm_resource": toml_top.get_value(system.read(TOOLKIT), "swarm-resource"),
-    }
-    observed["dockerd"] = _describe_daemon(docker_api.get(system, "/info"), observed, is_due)
-    return observed
+    have = Have(
+        default_runtime=_find_text(tree, "default-runtime"),
+        runtime_path=_find_text(tree, "runtimes", "nvidia", "path"),
+        generic_resource=", ".join(map(str, as_list(resources[0]))) if resources else None,
+        memlock_bytes=_read_ulimit(tree, "memlock"),
+        stack_bytes=_read_ulimit(tree, "stack"),
+        swarm_resource=toml_top.get_value(system.read(TOOLKIT), "swarm-resource"),
+    )
+    state = _describe_daemon(docker_api.get(system, "/info"), have, action.is_due(entries))
+    return replace(have, dockerd=state)
 
 
-def narrow(observed: Json, want: Json) -> dict[str, Any]:
-    if "unreadable" in observed:
-        return dict(observed)
-    return {name: None if want[name] is None else observed.get(name) for name in want}
+def narrow(observed: Have, want: Want) -> Have:
+    if observed.unreadable:
+        return observed
+    return replace(
+        observed,
+        generic_resource=want.generic_resource and observed.generic_resource,
+        swarm_resource=want.swarm_resource and observed.swarm_resource,
+    )
 
 
-def compare(have: Json, want: Json) -> list[str]:
-    if "unreadable" in have:
-        return [f"{DAEMON} cannot be read: {have['unreadable']}"]
+def _list_differing(have: Have, want: Want) -> list[str]:
+    """The names of the fields that differ."""
+    names = [member.name for member in fields(want)]
+    return [name for name in names if getattr(have, name) != getattr(want, name)]
+
+
+def compare(have: Have, want: Want) -> list[str]:
+    if have.unreadable:
+        return [f"{DAEMON} cannot be read: {have.unreadable}"]
     messages = [
         format_change(
-            KEY_NAMES[name], _format_limit(name, have.get(name)), _format_limit(name, want[name])
+            KEY_NAMES[name],
+            _format_limit(name, getattr(have, name)),
+            _format_limit(name, getattr(want, name)),
         )
-        for name in KEY_NAMES
-        if have.get(name) != want[name]
+        for name in _list_differing(have, want)
+        if name in KEY_NAMES
     ]
-    is_stale = have.get("dockerd") != want["dockerd"]
-    return messages + ([f"dockerd {have['dockerd']}, will be restarted"] if is_stale else [])
+    is_stale = have.dockerd != want.dockerd
+    return messages + ([f"dockerd {have.dockerd}, will be restarted"] if is_stale else [])
 
 
-def get_disturbance(have: Json, want: Json) -> str:
+def get_disturbance(have: Have, want: Want) -> Disturbance:
     """config.toml is read as each container starts; everything else needs a restart of dockerd."""
-    restart_keys = [
-        name for name in want if name != "swarm_resource" and have.get(name) != want[name]
-    ]
-    return "docker" if restart_keys else "none"
+    differing = [name for name in _list_differing(have, want) if name != "swarm_resource"]
+    return "docker" if differing else "none"
 
 
-def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
-    have = narrow(observe(manifest.system, want), want)
-    if "unreadable" in have:
-        raise StepError(
-            f"{DAEMON} is left as it is: {have['unreadable']}. Mend or remove it first."
-        )
-    if have == want:
+def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
+    have = narrow(observe(manifest.system, StepRequest()), want)
+    if have.unreadable:
+        raise StepError(f"{DAEMON} is left as it is: {have.unreadable}. Mend or remove it first.")
+    if not _list_differing(have, want):
         return []
     _require_runtime(manifest.system)
     old_text = manifest.system.read(DAEMON)
     edits = plan_daemon_edits(old_text, have, want)
-    if edits or have["dockerd"] != want["dockerd"]:
+    if edits or have.dockerd != want.dockerd:
         action.mark_due(manifest, action.RESTART_DOCKER)
     if edits:
         _write_daemon(manifest, json_keys.apply_edits(old_text, edits), edits)
-    messages = [f"{DAEMON}: {'.'.join(edit['path'])} set" for edit in edits] + _edit_toolkit(
-        manifest, want
-    )
-    return messages + _restart_docker(manifest, old_text, edits)
+    messages = [f"{DAEMON}: {'.'.join(edit['path'])} set" for edit in edits]
+    return messages + _edit_toolkit(manifest, want) + _restart_docker(manifest, old_text, edits)
 
 
-def plan_daemon_edits(text: str | None, have: Json, want: Json) -> list[json_keys.JsonEdit]:
+def plan_daemon_edits(text: str | None, have: Have, want: Want) -> list[json_keys.JsonEdit]:
     """What of daemon.json differs, as edits. Pure."""
     tree = json_keys.parse(text)
     settings: list[tuple[str, list[str], object, str | None]] = [
         ("runtime_path", ["runtimes", "nvidia"], _build_runtime(tree, want), None),
-        ("default_runtime", ["default-runtime"], want["default_runtime"], None),
-        ("memlock_bytes", *_build_ulimit("memlock", want["memlock_bytes"])),
-        ("stack_bytes", *_build_ulimit("stack", want["stack_bytes"])),
+        ("default_runtime", ["default-runtime"], want.default_runtime, None),
+        ("memlock_bytes", *_build_ulimit("memlock", want.memlock_bytes)),
+        ("stack_bytes", *_build_ulimit("stack", want.stack_bytes)),
         (
             "generic_resource",
             ["node-generic-resources"],
-            [want["generic_resource"]],
+            [want.generic_resource],
             GPU_RESOURCE_PREFIX,
         ),
     ]
+    differing = _list_differing(have, want)
     return [
         json_keys.plan_edit(tree, path, value, prefix)
         for name, path, value, prefix in settings
-        if have.get(name) != want[name]
+        if name in differing
     ]
 
 
@@ -175,16 +192,15 @@ def _write_daemon(manifest: Manifest, text: str, edits: list[json_keys.JsonEdit]
     file.write(manifest, file.FileChange(DAEMON, text, 0o644, file.JSON, edits))
 
 
-def _edit_toolkit(manifest: Manifest, want: Json) -> list[str]:
-    text, resource = manifest.system.read(TOOLKIT), want["swarm_resource"]
+def _edit_toolkit(manifest: Manifest, want: Want) -> list[str]:
+    text, resource = manifest.system.read(TOOLKIT), want.swarm_resource
     edits = toml_top.plan_edit(text, "swarm-resource", resource) if resource else []
     if not edits:
         return []
     if text is None:
         raise StepError(f"{TOOLKIT} is missing; install nvidia-container-toolkit 1.19 or newer.")
-    file.write(
-        manifest, file.FileChange(TOOLKIT, lines.apply_edits(text, edits), 0o644, file.LINES, edits)
-    )
+    new_text = lines.apply_edits(text, edits)
+    file.write(manifest, file.FileChange(TOOLKIT, new_text, 0o644, file.LINES, edits))
     return [f"{TOOLKIT}: swarm-resource set to {resource}"]
 
 
@@ -193,7 +209,7 @@ def _require_runtime(system: System) -> None:
         raise StepError("nvidia-container-runtime is missing; install nvidia-container-toolkit.")
 
 
-def _describe_daemon(info: object, observed: Json, is_due: bool) -> str:
+def _describe_daemon(info: object, have: Have, is_due: bool) -> str:
     """dockerd in want's words. `info` is what GET /info answers; its GenericResources are
     [{"NamedResourceSpec": {"Kind": ..., "Value": ...}}] (Docker Engine API, SystemInfo)."""
     if info is None:
@@ -204,21 +220,16 @@ def _describe_daemon(info: object, observed: Json, is_due: bool) -> str:
         for resource in as_list(docker_info.get("GenericResources"))
     ]
     running = [f"{resource.get('Kind')}={resource.get('Value')}" for resource in resources]
-    gpus = (
-        ", ".join(resource for resource in running if resource.startswith(GPU_RESOURCE_PREFIX))
-        or None
-    )
-    runtime = docker_info.get("DefaultRuntime")
-    is_current = (
-        runtime == (observed["default_runtime"] or "runc") and gpus == observed["generic_resource"]
-    )
-    return UP_TO_DATE if is_current and not is_due else "has not read its files"
+    gpus = ", ".join(name for name in running if name.startswith(GPU_RESOURCE_PREFIX)) or None
+    is_read = docker_info.get("DefaultRuntime") == (have.default_runtime or "runc")
+    is_current = is_read and gpus == have.generic_resource and not is_due
+    return UP_TO_DATE if is_current else "has not read its files"
 
 
-def _build_runtime(tree: Json, want: Json) -> object:
+def _build_runtime(tree: Mapping[str, object], want: Want) -> object:
     runtime = _find_value(tree, "runtimes", "nvidia")
     old_runtime = runtime if isinstance(runtime, dict) else {"args": []}
-    return {**old_runtime, "path": want["runtime_path"]}
+    return {**old_runtime, "path": want.runtime_path}
 
 
 def _build_ulimit(name: str, value: int) -> tuple[list[str], object, None]:
@@ -226,7 +237,7 @@ def _build_ulimit(name: str, value: int) -> tuple[list[str], object, None]:
     return ["default-ulimits", name], limit, None
 
 
-def _read_ulimit(tree: Json, name: str) -> int | None:
+def _read_ulimit(tree: Mapping[str, object], name: str) -> int | None:
     """The limit where soft and hard agree; a soft limit below the hard one counts as unset."""
     ulimit = _find_value(tree, "default-ulimits", name)
     if not isinstance(ulimit, dict) or ulimit.get("Hard") != ulimit.get("Soft"):
@@ -239,6 +250,24 @@ def _format_limit(name: str, value: object) -> object:
     return "unlimited" if name.endswith("_bytes") and value == -1 else value
 
 
-def _find_value(tree: Json, *path: str) -> object:
+def _find_text(tree: Mapping[str, object], *path: str) -> str | None:
+    value = _find_value(tree, *path)
+    return None if value is None else str(value)
+
+
+def _find_value(tree: Mapping[str, object], *path: str) -> object:
     match = json_keys.get_items(dict(tree), path)
     return match[0] if match else None
+
+
+SPEC = StepSpec(
+    name="docker_daemon",
+    want=Want,
+    observed=Have,
+    observe=observe,
+    narrow=narrow,
+    compare=compare,
+    apply=apply,
+    get_disturbance=get_disturbance,
+    needs_docker=True,
+)

@@ -1,33 +1,63 @@
 """Addresses and MTU of the fabric's interfaces: one netplan file of ours, others' entries adopted.
 
 A change is armed first (node.network.arming): unless `fabric_confirm` comes by a fresh login
-within 90 s, the node takes it back.
+within 90 s, the node rolls it back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from dataclasses import dataclass, field
 
 from node.changes import action, file
 from node.errors import StepError
 from node.host import links
+from node.host.plain import as_mapping
 from node.host.system import System
 from node.network import change, netplan
-from node.network.link_config import LinkConfig, list_differences, narrow_to_config
-from node.network.link_config import describe_link as seen_of
+from node.network.link_config import (
+    LinkConfig,
+    LinkReport,
+    describe_link,
+    list_differences,
+    narrow_to_config,
+)
+from node.network.netplan import NetplanClaim
 from node.state import pending_change
 from node.state.manifest import Manifest
+from node.steps import Disturbance, Secrets, StepRequest, StepSpec, is_same
 
-Json = Mapping[str, Any]
+Settings = Mapping[str, object]
 
 
-class Want(TypedDict):
+@dataclass(frozen=True)
+class Want:
     """`file`: our netplan file by interface. `others`: entries of other writers about them."""
 
-    interfaces: dict[str, LinkConfig]
-    file: dict[str, dict[str, Any]]
-    others: list[dict[str, Any]]
+    interfaces: Mapping[str, LinkConfig]
+    file: Mapping[str, Settings]
+    others: tuple[NetplanClaim, ...]
+    take_over: bool
+    rolled_back: str | None
+
+
+@dataclass(frozen=True)
+class Observed:
+    """`rolled_back`: when the node rolled the last change back."""
+
+    interfaces: Mapping[str, LinkReport] = field(default_factory=dict)
+    file: Mapping[str, Settings] = field(default_factory=dict)
+    others: tuple[NetplanClaim, ...] = ()
+    rolled_back: str | None = None
+
+
+@dataclass(frozen=True)
+class Have:
+    """As Want; null for an interface that is missing."""
+
+    interfaces: Mapping[str, LinkConfig | None]
+    file: Mapping[str, Settings]
+    others: tuple[NetplanClaim, ...]
     take_over: bool
     rolled_back: str | None
 
@@ -37,118 +67,103 @@ def build_want(interfaces: Mapping[str, LinkConfig], take_over: bool) -> Want:
     return Want(
         interfaces=dict(interfaces),
         file=netplan.build_ethernets(interfaces),
-        others=[],
+        others=(),
         take_over=take_over,
         rolled_back=None,
     )
 
 
-def observe(system: System, request: Json) -> dict[str, Any]:
-    """Every QSFP half, and what `request["interfaces"]` names besides; keys of netplan files only.
-
-    `interfaces`: {name: {"addresses", "mtu", "up", "carrier"}}; `others`: [{"path", "key",
-    "interfaces", "obstacle"}].
-    """
+def observe(system: System, request: StepRequest) -> Observed:
+    """Every QSFP half, and what the request names besides; keys of netplan files only."""
     current_links = links.read_links(system)
-    names = {name for name in current_links if netplan.is_fabric(name)}
-    names |= set(request.get("interfaces") or ())
-    return {
-        "interfaces": {
-            name: seen_of(current_links[name]) for name in sorted(names & set(current_links))
+    names = {name for name in current_links if netplan.is_fabric(name)} | {*request.interfaces}
+    ethernets = netplan.parse_our_ethernets(system.read(netplan.OUR_FILE))
+    return Observed(
+        interfaces={
+            name: describe_link(current_links[name]) for name in sorted(names & set(current_links))
         },
-        "file": netplan.parse_our_ethernets(system.read(netplan.OUR_FILE)),
-        "others": [
-            _to_json(netplan_claim) for netplan_claim in _find_claims(system, current_links, names)
-        ],
-        "rolled_back": pending_change.read_rollback(system),
-    }
-
-
-def narrow(observed: Json, want: Json) -> dict[str, Any]:
-    names = set(want["interfaces"])
-    return {
-        "interfaces": {
-            name: narrow_to_config(observed["interfaces"].get(name), link_config)
-            for name, link_config in want["interfaces"].items()
-        },
-        "file": dict(observed["file"]),
-        "others": [
-            _to_json(claim)
-            for entry in observed["others"]
-            if (claim := netplan.narrow_claim(_parse_claim(entry), names)) is not None
-        ],
-        "take_over": want["take_over"],
-        "rolled_back": observed["rolled_back"],
-    }
-
-
-def compare(have: Json, want: Json) -> list[str]:
-    messages = [
-        phrase
-        for name, link_config in want["interfaces"].items()
-        for phrase in list_differences(name, have["interfaces"].get(name), link_config)
-    ]
-    messages += _compare_files(have["file"], want["file"])
-    messages += [
-        f"{_format_claim(entry)}, {_describe_outcome(entry, want)}" for entry in have["others"]
-    ]
-    if have["rolled_back"]:
-        messages.append(
-            f"the last change was taken back at {have['rolled_back']}, will be made again"
-        )
-    return messages
-
-
-def get_disturbance(have: Json, want: Json) -> str:
-    return "none" if have == want else "fabric"
-
-
-def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
-    system = manifest.system
-    have = narrow(observe(system, want), want)
-    if have == want and not action.is_due(manifest.list_for(action.KIND, action.APPLY_NETPLAN)):
-        return []
-    current_links = links.read_links(system)
-    _require_applicable(have, want, current_links)
-    released = [name for name in have["file"] if name not in want["interfaces"]]
-    return change.apply_change(
-        manifest, _plan_files(system, have, want), want["interfaces"], released
+        file={name: as_mapping(settings) for name, settings in ethernets.items()},
+        others=tuple(_find_claims(system, current_links, names)),
+        rolled_back=pending_change.read_rollback(system),
     )
 
 
+def narrow(observed: Observed, want: Want) -> Have:
+    names = set(want.interfaces)
+    claims = [netplan.narrow_claim(claim, names) for claim in observed.others]
+    return Have(
+        interfaces={
+            name: narrow_to_config(observed.interfaces.get(name), config)
+            for name, config in want.interfaces.items()
+        },
+        file=dict(observed.file),
+        others=tuple(claim for claim in claims if claim is not None),
+        take_over=want.take_over,
+        rolled_back=observed.rolled_back,
+    )
+
+
+def compare(have: Have, want: Want) -> list[str]:
+    messages = [
+        phrase
+        for name, config in want.interfaces.items()
+        for phrase in list_differences(name, have.interfaces.get(name), config)
+    ]
+    messages += _compare_files(have.file, want.file)
+    messages += [
+        f"{netplan.format_claim(claim)}, {_describe_outcome(claim, want)}" for claim in have.others
+    ]
+    if have.rolled_back:
+        messages.append(f"network rolled back at {have.rolled_back}, will be changed again")
+    return messages
+
+
+def get_disturbance(have: Have, want: Want) -> Disturbance:
+    return "none" if is_same(have, want) else "fabric"
+
+
+def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
+    system = manifest.system
+    have = narrow(observe(system, StepRequest(interfaces=tuple(want.interfaces))), want)
+    entries = manifest.list_for(action.KIND, action.APPLY_NETPLAN)
+    if is_same(have, want) and not action.is_due(entries):
+        return []
+    _require_applicable(have, want, links.read_links(system))
+    released = [name for name in have.file if name not in want.interfaces]
+    return change.apply_change(manifest, _plan_files(system, have, want), want.interfaces, released)
+
+
 def _require_applicable(
-    have: Json, want: Json, current_links: Mapping[str, links.HostLink]
+    have: Have, want: Want, current_links: Mapping[str, links.HostLink]
 ) -> None:
-    missing = [name for name in want["interfaces"] if name not in current_links]
+    missing = [name for name in want.interfaces if name not in current_links]
     if missing:
         raise StepError(f"This node has no interface {', '.join(missing)}; `ip link` lists them.")
-    refused_entries = [
-        entry for entry in have["others"] if entry["obstacle"] or not want["take_over"]
-    ]
-    if refused_entries:
-        sentences = [f"{_format_claim(entry)}." for entry in refused_entries]
-        raise StepError("\n".join([*sentences, "Take those entries out, then run `pulumi up`."]))
+    refused = [claim for claim in have.others if claim.obstacle or not want.take_over]
+    if refused:
+        sentences = [f"{netplan.format_claim(claim)}." for claim in refused]
+        raise StepError("\n".join([*sentences, "Remove those entries, then run `pulumi up`."]))
 
 
-def _plan_files(system: System, have: Json, want: Json) -> list[file.FileChange]:
+def _plan_files(system: System, have: Have, want: Want) -> list[file.FileChange]:
     """Every file to write; one that says so already is none of them."""
-    own_text, edits = netplan.render_file(want["file"], system.read(netplan.OUR_FILE))
+    text, edits = netplan.render_file(want.file, system.read(netplan.OUR_FILE))
     files = []
-    if have["file"] != want["file"]:
-        files.append(file.FileChange(netplan.OUR_FILE, own_text, 0o600, file.YAML, edits))
-    for path in dict.fromkeys(entry["path"] for entry in have["others"]):
-        claims = [_parse_claim(entry) for entry in have["others"] if entry["path"] == path]
+    if have.file != want.file:
+        files.append(file.FileChange(netplan.OUR_FILE, text, 0o600, file.YAML, edits))
+    for path in dict.fromkeys(claim.path for claim in have.others):
+        claims = [claim for claim in have.others if claim.path == path]
         try:
-            text, edits_of_file = netplan.remove_claims(system.read(path) or "", claims)
+            other_text, cuts = netplan.remove_claims(system.read(path) or "", claims)
         except ValueError as error:
-            raise StepError(f"{path}: {error}. Take those entries out by hand.") from None
-        files.append(file.FileChange(path, text, 0o600, file.YAML, edits_of_file))
+            raise StepError(f"{path}: {error}. Remove those entries by hand.") from None
+        files.append(file.FileChange(path, other_text, 0o600, file.YAML, cuts))
     return files
 
 
 def _find_claims(
     system: System, current_links: Mapping[str, links.HostLink], names: set[str]
-) -> list[netplan.NetplanClaim]:
+) -> list[NetplanClaim]:
     macs = {name: link.mac for name, link in current_links.items() if name != "lo"}
     path_by_name = {
         name: f"{folder}/{name}" for folder in netplan.FOLDERS for name in system.list_names(folder)
@@ -162,11 +177,11 @@ def _find_claims(
     ]
 
 
-def _compare_files(have: Json, want: Json) -> list[str]:
+def _compare_files(have: Mapping[str, Settings], want: Mapping[str, Settings]) -> list[str]:
     if not have and want:
         return [f"{netplan.OUR_FILE} is missing, will be written"]
     messages = [
-        f"{netplan.OUR_FILE} does not set {name} so, will be written"
+        f"{netplan.OUR_FILE} sets {name} otherwise, will be written"
         for name in want
         if have.get(name) != want[name]
     ]
@@ -175,25 +190,17 @@ def _compare_files(have: Json, want: Json) -> list[str]:
     ]
 
 
-def _describe_outcome(entry: Json, want: Json) -> str:
-    return "will be taken over" if want["take_over"] and not entry["obstacle"] else "is refused"
+def _describe_outcome(claim: NetplanClaim, want: Want) -> str:
+    return "will be taken over" if want.take_over and not claim.obstacle else "is refused"
 
 
-def _to_json(claim: netplan.NetplanClaim) -> dict[str, Any]:
-    interfaces = list(claim.interfaces)
-    return {
-        "path": claim.path,
-        "key": list(claim.key),
-        "interfaces": interfaces,
-        "obstacle": claim.obstacle,
-    }
-
-
-def _parse_claim(entry: Json) -> netplan.NetplanClaim:
-    return netplan.NetplanClaim(
-        entry["path"], tuple(entry["key"]), tuple(entry["interfaces"]), entry["obstacle"]
-    )
-
-
-def _format_claim(entry: Json) -> str:
-    return netplan.format_claim(_parse_claim(entry))
+SPEC = StepSpec(
+    name="fabric_address",
+    want=Want,
+    observed=Observed,
+    observe=observe,
+    narrow=narrow,
+    compare=compare,
+    apply=apply,
+    get_disturbance=get_disturbance,
+)

@@ -1,51 +1,64 @@
-"""Somebody logged in afresh after the network change: it stays. Otherwise the node took it back.
+"""A fresh login after the network change confirms it. Otherwise the node rolls it back.
 
-want: {"fabric_address": the run that it confirms}. It has no state of its own, so the planner's
-number is what makes it run again.
+It has no state of its own, so the run of `fabric_address` is what makes it run again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
 
 from node.errors import StepError
 from node.host.system import System
+from node.host.typed_json import OMITTED
 from node.network import arming
 from node.state import pending_change
 from node.state.manifest import Manifest
-
-Json = Mapping[str, Any]
-
-
-def observe(system: System, request: Json) -> dict[str, Any]:
-    is_armed, rolled_back = (
-        pending_change.read_state(system) is not None,
-        pending_change.read_rollback(system),
-    )
-    return {"armed": is_armed, "rolled_back": rolled_back}
+from node.steps import Secrets, StepRequest, StepSpec
 
 
-def narrow(observed: Json, want: Json) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Want:
+    """`fabric_address`: the run that it confirms."""
+
+    fabric_address: int
+
+
+@dataclass(frozen=True)
+class Observed:
+    """`rolled_back`: when the node rolled the last change back, null where it did not."""
+
+    armed: bool = False
+    rolled_back: str | None = None
+
+
+@dataclass(frozen=True)
+class Have:
     """What is pending stands beside want's own terms, so that it differs from them."""
-    pending = {name: value for name, value in observed.items() if value}
-    return {**want, **pending}
+
+    fabric_address: int
+    armed: bool | None = field(default=None, metadata=OMITTED)
+    rolled_back: str | None = field(default=None, metadata=OMITTED)
 
 
-def compare(have: Json, want: Json) -> list[str]:
+def observe(system: System, request: StepRequest) -> Observed:
+    is_armed = pending_change.read_state(system) is not None
+    return Observed(is_armed, pending_change.read_rollback(system))
+
+
+def narrow(observed: Observed, want: Want) -> Have:
+    return Have(want.fabric_address, observed.armed or None, observed.rolled_back or None)
+
+
+def compare(have: Have, want: Want) -> list[str]:
     messages = []
-    if have.get("armed"):
-        messages.append("a network change waits, will be confirmed")
-    if have.get("rolled_back"):
-        messages.append(f"the network change was taken back at {have['rolled_back']}")
+    if have.armed:
+        messages.append("network change pending, will be confirmed")
+    if have.rolled_back:
+        messages.append(f"network rolled back at {have.rolled_back}")
     return messages
 
 
-def get_disturbance(have: Json, want: Json) -> str:
-    return "none"
-
-
-def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     system = manifest.system
     if pending_change.read_state(system) is not None:
         pending_change.disarm(system)
@@ -53,8 +66,20 @@ def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
     rolled_back = pending_change.read_rollback(system)
     if rolled_back is not None:
         raise StepError(
-            f"The node took the network change back at {rolled_back}, because nobody "
-            f"confirmed it within "
+            f"Network rolled back at {rolled_back}: the change was not confirmed within "
             f"{arming.LIMIT_S} s. `pulumi preview` shows what is left to do."
         )
     return []
+
+
+SPEC = StepSpec(
+    name="fabric_confirm",
+    want=Want,
+    observed=Observed,
+    observe=observe,
+    narrow=narrow,
+    compare=compare,
+    apply=apply,
+    phrase="will be confirmed by a fresh login",
+    after=("fabric_address",),
+)

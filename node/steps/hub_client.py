@@ -1,48 +1,58 @@
-"""Where models are downloaded: the real Hugging Face client, from pinned wheels with hashes.
-
-want: {"lock": sha256 of node.huggingface.lock.LOCK}.
-"""
+"""Where models are downloaded: the real Hugging Face client, from pinned wheels with hashes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 from node.changes import process
 from node.host.system import System
 from node.huggingface import client
 from node.huggingface.lock import CLIENT
 from node.state.manifest import Manifest
-
-Json = Mapping[str, Any]
-
-
-def build_want() -> dict[str, Any]:
-    return {"lock": client.get_lock_digest()}
+from node.steps import Secrets, StepRequest, StepSpec
 
 
-def observe(system: System, request: Json) -> dict[str, Any]:
-    return {"lock": client.read_installed_digest(system)}
+@dataclass(frozen=True)
+class Want:
+    """`lock`: sha256 of node.huggingface.lock.LOCK; null where no client is installed."""
+
+    lock: str | None = None
 
 
-def narrow(observed: Json, want: Json) -> dict[str, Any]:
-    return {"lock": observed.get("lock")}
+def build_want() -> Want:
+    return Want(client.get_lock_digest())
 
 
-def compare(have: Json, want: Json) -> list[str]:
-    if have.get("lock") == want["lock"]:
+def observe(system: System, request: StepRequest) -> Want:
+    return Want(client.read_installed_digest(system))
+
+
+def narrow(observed: Want, want: Want) -> Want:
+    return observed
+
+
+def compare(have: Want, want: Want) -> list[str]:
+    if have == want:
         return []
-    state = "is of another version" if have.get("lock") else "is missing"
-    return [f"the model hub's client {state}, {CLIENT} will be installed in {client.FOLDER}"]
+    state = "is of another version" if have.lock else "is missing"
+    return [f"the Hugging Face client {state}, {CLIENT} will be installed in {client.FOLDER}"]
 
 
-def get_disturbance(have: Json, want: Json) -> str:
-    return "none"
-
-
-def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
-    if observe(manifest.system, want) == want:
+def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
+    if client.read_installed_digest(manifest.system) == want.lock:
         return []
     process.record(manifest)
     client.install(manifest)
     return [f"{CLIENT} installed in {client.FOLDER}"]
+
+
+SPEC = StepSpec(
+    name="hub_client",
+    want=Want,
+    observed=Want,
+    observe=observe,
+    narrow=narrow,
+    compare=compare,
+    apply=apply,
+    holds_lock=False,
+)

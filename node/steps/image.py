@@ -7,19 +7,20 @@ where it has a tag, and a name of its own where it is pinned by a digest (node.i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from dataclasses import dataclass, field, replace
 
 from node.changes import process
-from node.host.plain import as_mapping
 from node.host.system import System
+from node.host.typed_json import OMITTED, to_fields
 from node.state.manifest import Manifest
+from node.steps import Secrets, StepRequest, StepSpec
 from node.steps.model import FetchSource
 
-Json = Mapping[str, Any]
-PRESENT = "there"
+PRESENT, MISSING = "there", "missing"
 
 
-class Want(TypedDict):
+@dataclass(frozen=True)
+class Want:
     """`layer` is the text of a Dockerfile, null for none; the source alone builds it."""
 
     service: str
@@ -30,52 +31,67 @@ class Want(TypedDict):
     state: str
 
 
-def observe(system: System, request: Json) -> dict[str, Any]:
-    """{"images": {name: id}}"""
+@dataclass(frozen=True)
+class Observed:
+    """`images`: name to id. `other`: how a name's id differs from the source's, which the control
+    side adds."""
+
+    images: Mapping[str, str] = field(default_factory=dict)
+    other: Mapping[str, str] | None = field(default=None, metadata=OMITTED)
+
+
+def observe(system: System, request: StepRequest) -> Observed:
     from node.images import docker_images
 
-    return {"images": docker_images.list_names(system)}
+    return Observed(docker_images.list_names(system))
 
 
 def compare_with_source(
-    observed: Json, name: str, source: str, identity: str | None
-) -> dict[str, Any]:
+    observed: Observed, name: str, source: str, identity: str | None
+) -> Observed:
     """What a node has, next to what the node has that it is to be equal to. Pure."""
-    images = as_mapping(observed.get("images"))
-    own_id = images.get(name)
-    if identity is None or own_id in (None, identity):
-        return dict(observed)
-    return {**observed, "other": {name: f"{_shorten(own_id)}, {source} has {_shorten(identity)}"}}
+    node_id = observed.images.get(name)
+    if identity is None or node_id in (None, identity):
+        return observed
+    other = f"{_shorten(node_id)}, {source} has {_shorten(identity)}"
+    return replace(observed, other={name: other})
 
 
-def narrow(observed: Json, want: Json) -> dict[str, Any]:
-    differing_id = as_mapping(observed.get("other")).get(want["name"])
-    is_present = want["name"] in as_mapping(observed.get("images"))
-    return {**want, "state": differing_id or (PRESENT if is_present else "missing")}
+def narrow(observed: Observed, want: Want) -> Want:
+    other = (observed.other or {}).get(want.name)
+    return replace(want, state=other or (PRESENT if want.name in observed.images else MISSING))
 
 
-def compare(have: Json, want: Json) -> list[str]:
-    if have.get("state") == want["state"]:
+def compare(have: Want, want: Want) -> list[str]:
+    if have.state == want.state:
         return []
-    source = want["source"]
-    method = "pulled" if source["kind"] == "hub" else f"copied from {source['node']}"
-    if want["layer"] and source["kind"] == "hub":
-        method = f"built upon {want['image']}"
-    return [f"image {want['name']} is {have.get('state')}, will be {method}"]
+    source = want.source
+    method = "pulled" if source.kind == "hub" else f"copied from {source.node}"
+    if want.layer and source.kind == "hub":
+        method = f"built upon {want.image}"
+    return [f"image {want.name} is {have.state}, will be {method}"]
 
 
-def get_disturbance(have: Json, want: Json) -> str:
-    return "none"
-
-
-def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
-    from node.delivery import image as bring
+def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
+    from node.delivery import image as delivery
 
     process.record(manifest)
-    if want["source"]["kind"] == "hub":
-        return bring.pull_from_registry(manifest, want, secret)
-    return bring.receive_from_peer(manifest, want, secret)
+    if want.source.kind == "hub":
+        return delivery.pull_from_registry(manifest, to_fields(want), secrets)
+    return delivery.receive_from_peer(manifest, to_fields(want), secrets)
 
 
-def _shorten(identity: object) -> str:
+def _shorten(identity: str | None) -> str:
     return str(identity).removeprefix("sha256:")[:12]
+
+
+SPEC = StepSpec(
+    name="image",
+    want=Want,
+    observed=Observed,
+    observe=observe,
+    narrow=narrow,
+    compare=compare,
+    apply=apply,
+    holds_lock=False,
+)

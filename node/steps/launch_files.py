@@ -1,8 +1,7 @@
 """What a rank is started with: its files, and its secrets in files that are root's alone.
 
-want: {"service", "files": [{"path", "mode", "text"}], "secrets": [{"secret", "path", "mode"}]};
-modes as text in octal. A secret's value comes in the line of secrets, by its name. Files that an
-older launch had and this one has not are removed.
+A secret's value comes in the line of secrets, by its name. Files that an older launch had and this
+one has not are removed.
 """
 
 from __future__ import annotations
@@ -10,114 +9,193 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
 
 from node.changes import action, file, secret_file
 from node.errors import StepError
 from node.host.paths import SERVICES
 from node.host.system import System
+from node.host.typed_json import OMITTED
 from node.state.manifest import Manifest
+from node.steps import Secrets, StepRequest, StepSpec
 
 UNITS = "/etc/systemd/system"
 # As slow as a login may be: what is told of a secret must be of no use for guessing it.
 SCRYPT_COST = {"n": 2**14, "r": 8, "p": 1}
 SALT_BYTES = 16
-Json = Mapping[str, Any]
 
 
-def observe(system: System, request: Json) -> dict[str, Any]:
-    """Modes and digests by path; of a secret a salted, slow digest that is another each time."""
-    service = request.get("service")
-    if not service:
-        return {"files": {}, "secrets": {}}
-    folder = f"{SERVICES}/{service}"
+@dataclass(frozen=True)
+class WantedFile:
+    """`mode`: octal text."""
+
+    path: str
+    mode: str
+    text: str
+
+
+@dataclass(frozen=True)
+class WantedSecret:
+    """A file with the stack's secret of that name."""
+
+    secret: str
+    path: str
+    mode: str
+
+
+@dataclass(frozen=True)
+class Want:
+    """What one rank is started with."""
+
+    service: str
+    files: tuple[WantedFile, ...]
+    secrets: tuple[WantedSecret, ...]
+
+
+@dataclass(frozen=True)
+class ObservedFile:
+    """Never its text."""
+
+    mode: str | None = None
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class ObservedSecret:
+    """A salted, slow digest that is another each time."""
+
+    mode: str | None = None
+    salt: str = ""
+    proof: str = ""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """By path."""
+
+    files: Mapping[str, ObservedFile] = field(default_factory=dict)
+    secrets: Mapping[str, ObservedSecret] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LaunchedFile:
+    """A file with its wanted text, or with the digest of another; a secret with its name."""
+
+    path: str
+    mode: str | None = None
+    text: str | None = field(default=None, metadata=OMITTED)
+    sha256: str | None = field(default=None, metadata=OMITTED)
+    secret: str | None = field(default=None, metadata=OMITTED)
+
+
+@dataclass(frozen=True)
+class Have:
+    """What the node has of the service's files, those of an older launch included."""
+
+    service: str
+    files: tuple[LaunchedFile, ...]
+    secrets: tuple[LaunchedFile, ...]
+
+
+def observe(system: System, request: StepRequest) -> Observed:
+    if not request.service:
+        return Observed()
+    folder = f"{SERVICES}/{request.service}"
     paths = [*_list_files(system, folder), *_list_files(system, f"{folder}/files")]
-    paths.append(f"{UNITS}/sparkform-{service}.service")
+    paths.append(f"{UNITS}/sparkform-{request.service}.service")
     secrets = _list_files(system, f"{folder}/secrets")
-    return {
-        "files": {path: _observe_file(system, path) for path in paths if system.get_state(path)},
-        "secrets": {path: _observe_secret(system, path) for path in secrets},
-    }
+    return Observed(
+        {path: _observe_file(system, path) for path in paths if system.get_state(path)},
+        {path: _observe_secret(system, path) for path in secrets},
+    )
 
 
-def narrow(observed: Json, want: Json) -> dict[str, Any]:
+def narrow(observed: Observed, want: Want) -> Have:
     """A file that is as wanted has its wanted text; one that is not wanted any more differs."""
-    wanted_files = {entry["path"]: entry for entry in want["files"]}
-    observed_files = observed.get("files", {})
-    files = [_narrow_file(entry, observed_files.get(entry["path"])) for entry in want["files"]]
+    wanted_files = {wanted.path for wanted in want.files}
+    files = [_narrow_file(wanted, observed.files.get(wanted.path)) for wanted in want.files]
     files += [
-        {"path": path, **entry}
-        for path, entry in observed_files.items()
+        LaunchedFile(path, found.mode, sha256=found.sha256)
+        for path, found in observed.files.items()
         if path not in wanted_files
     ]
-    observed_secrets = observed.get("secrets", {})
+    wanted_secrets = {wanted.path for wanted in want.secrets}
     secrets = [
-        {**entry, "mode": observed_secrets.get(entry["path"], {}).get("mode")}
-        for entry in want["secrets"]
+        LaunchedFile(
+            wanted.path,
+            observed.secrets.get(wanted.path, ObservedSecret()).mode,
+            secret=wanted.secret,
+        )
+        for wanted in want.secrets
     ]
-    wanted_secrets = {entry["path"] for entry in want["secrets"]}
-    secrets += [{"path": path} for path in observed_secrets if path not in wanted_secrets]
-    return {**want, "files": files, "secrets": secrets}
+    secrets += [LaunchedFile(path) for path in observed.secrets if path not in wanted_secrets]
+    return Have(want.service, tuple(files), tuple(secrets))
 
 
-def compare(have: Json, want: Json) -> list[str]:
-    wanted_entries = {entry["path"]: entry for entry in [*want["files"], *want["secrets"]]}
+def _narrow_file(wanted: WantedFile, observed: ObservedFile | None) -> LaunchedFile:
+    if observed is None:
+        return LaunchedFile(wanted.path)
+    if observed == ObservedFile(wanted.mode, _compute_sha256(wanted.text)):
+        return LaunchedFile(wanted.path, wanted.mode, wanted.text)
+    return LaunchedFile(wanted.path, observed.mode, sha256=observed.sha256)
+
+
+def compare(have: Have, want: Want) -> list[str]:
+    wanted = _list_wanted(want)
     messages = []
-    for entry in [*have["files"], *have["secrets"]]:
-        path = entry["path"]
-        if path not in wanted_entries:
-            messages.append(f"{path} is of an older launch, will be removed")
-        elif entry != wanted_entries[path]:
-            is_missing = entry.get("mode") is None
-            messages.append(f"{path} is {'missing' if is_missing else 'changed'}, will be written")
+    for state in [*have.files, *have.secrets]:
+        if state.path not in wanted:
+            messages.append(f"{state.path} is of an older launch, will be removed")
+        elif state != wanted[state.path]:
+            problem = "missing" if state.mode is None else "changed"
+            messages.append(f"{state.path} is {problem}, will be written")
     return messages
 
 
-def get_disturbance(have: Json, want: Json) -> str:
-    """What an engine was started with it has read: a file that is put right needs no restart."""
-    return "none"
+def _list_wanted(want: Want) -> dict[str, LaunchedFile]:
+    """By path: what there is where all is as wanted."""
+    states = [LaunchedFile(wanted.path, wanted.mode, wanted.text) for wanted in want.files]
+    states += [
+        LaunchedFile(wanted.path, wanted.mode, secret=wanted.secret) for wanted in want.secrets
+    ]
+    return {state.path: state for state in states}
 
 
-def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     system = manifest.system
-    have = narrow(observe(system, want), want)
+    have = narrow(observe(system, StepRequest(service=want.service)), want)
+    wanted = _list_wanted(want)
     messages = []
-    for entry in want["files"]:
-        if entry not in have["files"]:
-            _write(manifest, entry)
-            messages.append(f"{entry['path']}: written")
-    for entry in want["secrets"]:
-        messages += _write_secret(manifest, entry, secret)
-    wanted_paths = {entry["path"] for entry in [*want["files"], *want["secrets"]]}
-    for entry in [*have["files"], *have["secrets"]]:
-        if entry["path"] not in wanted_paths:
-            system.remove(entry["path"])
-            messages.append(f"{entry['path']}: removed")
+    for wanted_file in want.files:
+        if wanted[wanted_file.path] not in have.files:
+            _write(manifest, wanted_file)
+            messages.append(f"{wanted_file.path}: written")
+    for wanted_secret in want.secrets:
+        messages += _write_secret(manifest, wanted_secret, secrets)
+    for state in [*have.files, *have.secrets]:
+        if state.path not in wanted:
+            system.remove(state.path)
+            messages.append(f"{state.path}: removed")
     return messages + action.perform_due(manifest, action.RELOAD_SYSTEMD)
 
 
-def _write(manifest: Manifest, entry: Json) -> None:
-    if entry["path"].startswith(UNITS):
+def _write(manifest: Manifest, wanted: WantedFile) -> None:
+    if wanted.path.startswith(UNITS):
         action.mark_due(manifest, action.RELOAD_SYSTEMD)
-    mode = int(entry["mode"], 8)
-    file.write(manifest, file.FileChange(entry["path"], entry["text"], mode))
+    mode = int(wanted.mode, 8)
+    file.write(manifest, file.FileChange(wanted.path, wanted.text, mode))
     # A file that was there kept its mode.
-    manifest.system.set_owner(entry["path"], mode, 0, 0)
+    manifest.system.set_owner(wanted.path, mode, 0, 0)
 
 
-def _write_secret(manifest: Manifest, entry: Json, secret: Json) -> list[str]:
-    value = secret.get(entry["secret"])
+def _write_secret(manifest: Manifest, wanted: WantedSecret, secrets: Secrets) -> list[str]:
+    value, system = secrets.get(wanted.secret), manifest.system
     if not value:
-        raise StepError(
-            f"The stack's {entry['secret']} did not arrive; set it and run `pulumi up`."
-        )
-    if (
-        manifest.system.read(entry["path"]) == value
-        and _read_mode(manifest.system, entry) == entry["mode"]
-    ):
+        raise StepError(f"The stack's {wanted.secret} did not arrive; set it and run `pulumi up`.")
+    if system.read(wanted.path) == value and _read_mode(system, wanted.path) == wanted.mode:
         return []
-    secret_file.write(manifest, entry["path"], value, int(entry["mode"], 8))
-    return [f"{entry['path']}: written"]
+    secret_file.write(manifest, wanted.path, value, int(wanted.mode, 8))
+    return [f"{wanted.path}: written"]
 
 
 def _list_files(system: System, folder: str) -> list[str]:
@@ -126,42 +204,38 @@ def _list_files(system: System, folder: str) -> list[str]:
     return [path for path, state in states if state is not None and not state.is_directory]
 
 
-def _observe_file(system: System, path: str) -> dict[str, Any]:
-    return {
-        "mode": _read_mode(system, {"path": path}),
-        "sha256": _compute_sha256(system.read(path) or ""),
-    }
+def _observe_file(system: System, path: str) -> ObservedFile:
+    return ObservedFile(_read_mode(system, path), _compute_sha256(system.read(path) or ""))
 
 
-def _observe_secret(system: System, path: str) -> dict[str, Any]:
+def _observe_secret(system: System, path: str) -> ObservedSecret:
     salt = os.urandom(SALT_BYTES)
-    return {
-        "mode": _read_mode(system, {"path": path}),
-        "salt": salt.hex(),
-        "proof": compute_proof(system.read(path) or "", salt),
-    }
+    proof = compute_proof(system.read(path) or "", salt)
+    return ObservedSecret(_read_mode(system, path), salt.hex(), proof)
 
 
 def compute_proof(value: str, salt: bytes) -> str:
     """By which the control side tells whether a node has its secret. Pure."""
-    return hashlib.scrypt(value.encode("utf-8", "surrogateescape"), salt=salt, **SCRYPT_COST).hex()
+    encoded = value.encode("utf-8", "surrogateescape")
+    return hashlib.scrypt(encoded, salt=salt, **SCRYPT_COST).hex()
 
 
-def _narrow_file(entry: Json, observed_file: Json | None) -> dict[str, Any]:
-    if observed_file is None:
-        return {"path": entry["path"], "mode": None}
-    if (
-        observed_file["sha256"] == _compute_sha256(entry["text"])
-        and observed_file["mode"] == entry["mode"]
-    ):
-        return dict(entry)
-    return {"path": entry["path"], **observed_file}
-
-
-def _read_mode(system: System, entry: Json) -> str | None:
-    state = system.get_state(entry["path"])
+def _read_mode(system: System, path: str) -> str | None:
+    state = system.get_state(path)
     return f"{state.mode:04o}" if state else None
 
 
 def _compute_sha256(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+# What an engine was started with it has read: a file that is put right needs no restart.
+SPEC = StepSpec(
+    name="launch_files",
+    want=Want,
+    observed=Observed,
+    observe=observe,
+    narrow=narrow,
+    compare=compare,
+    apply=apply,
+)

@@ -1,7 +1,7 @@
 """One model on this node: from the hub, from a node that has it, or as it lies there already.
 
 A step is in sync when the node has a record of the model, verified, and no file has changed since.
-A model that is there whole is used as it is; it is read once and compared with its own digests.
+A model that is complete is used as it is; it is read once and compared with its own digests.
 """
 
 from __future__ import annotations
@@ -9,23 +9,27 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from fcntl import LOCK_EX, LOCK_NB, flock
-from typing import Any, Literal, TypedDict
+from typing import Literal
 
 from node.changes import directory, model, process
 from node.delivery import settled_model
 from node.errors import StepError
 from node.host import users
-from node.host.plain import as_mapping
 from node.host.system import System
+from node.host.typed_json import OMITTED, to_fields
 from node.huggingface import cache, record
 from node.state.manifest import Manifest
+from node.steps import Secrets, StepRequest, StepSpec
 
-Json = Mapping[str, Any]
 VERIFIED = "whole and verified"
+MISSING = "missing"
+UNVERIFIED = "not verified yet"
 
 
-class FetchSource(TypedDict):
+@dataclass(frozen=True)
+class FetchSource:
     """Where it comes from: the hub, or the node `node`, which answers at `addresses` (IPv4).
 
     `own` are this node's addresses in the same networks, for those who fetch from it in turn.
@@ -33,11 +37,12 @@ class FetchSource(TypedDict):
 
     kind: Literal["hub", "peer"]
     node: str
-    addresses: list[str]
-    own: list[str]
+    addresses: tuple[str, ...]
+    own: tuple[str, ...]
 
 
-class Want(TypedDict):
+@dataclass(frozen=True)
+class Want:
     """`revision`: declared, else null and the main branch; `fetch` is what the hub is asked for.
     `cache` is the folder of a Hugging Face cache, `keep` whether the model stays at undo."""
 
@@ -51,25 +56,42 @@ class Want(TypedDict):
     state: str
 
 
-def observe(system: System, request: Json) -> dict[str, Any]:
-    """{"models": {handle: {"root", "revision", "commit", "changed": [file, …]}}, "whole": […]}.
+@dataclass(frozen=True)
+class ModelState:
+    """A model that was verified. `changed`: files that differ since; `other`: how its commit
+    differs from the source's, which the control side adds."""
 
-    `whole`: folders of models in the request's directory that nobody has verified yet."""
-    records = {model_record.handle: model_record for model_record in record.list_records(system)}
+    root: str | None = None
+    revision: str | None = None
+    commit: str | None = None
+    changed: tuple[str, ...] = ()
+    other: str | None = field(default=None, metadata=OMITTED)
+
+
+@dataclass(frozen=True)
+class Observed:
+    """`models` by handle; `whole`: folders of complete models that nobody has verified yet."""
+
+    models: Mapping[str, ModelState] = field(default_factory=dict)
+    whole: tuple[str, ...] = ()
+
+
+def observe(system: System, request: StepRequest) -> Observed:
+    """Of all models in the request's directory, and of those that were recorded elsewhere."""
     models = {
-        handle: {
-            "root": model_record.root,
-            "revision": model_record.revision,
-            "commit": model_record.commit,
-            "changed": record.list_changed_files(system, model_record)[:3],
-        }
-        for handle, model_record in records.items()
+        recorded.handle: ModelState(
+            root=recorded.root,
+            revision=recorded.revision,
+            commit=recorded.commit,
+            changed=tuple(record.list_changed_files(system, recorded)[:3]),
+        )
+        for recorded in record.list_records(system)
     }
-    return {"models": models, "whole": list(_find_unrecorded(system, request["model_directory"]))}
+    return Observed(models, tuple(_find_unrecorded(system, request.model_directory)))
 
 
-def _find_unrecorded(system: System, directory_of_models: str) -> Iterator[str]:
-    for top in (f"{directory_of_models}/hub", directory_of_models):
+def _find_unrecorded(system: System, model_directory: str) -> Iterator[str]:
+    for top in (f"{model_directory}/hub", model_directory):
         for name in system.list_names(top):
             root = f"{top}/{name}"
             commit = cache.resolve_commit(system, root, settled_model.MAIN)
@@ -82,67 +104,59 @@ def _find_unrecorded(system: System, directory_of_models: str) -> Iterator[str]:
 
 
 def compare_with_source(
-    observed: Json, handle: str, source: str, commit: str | None
-) -> dict[str, Any]:
+    observed: Observed, handle: str, source: str, commit: str | None
+) -> Observed:
     """What a node has, next to what the node has that it is to be equal to. Pure."""
-    own_model = as_mapping(as_mapping(observed.get("models")).get(handle))
-    if commit is None or not own_model or own_model.get("commit") == commit:
-        return dict(observed)
-    differing_model = {
-        **own_model,
-        "other": f"{str(own_model.get('commit'))[:8]}, {source} has {commit[:8]}",
-    }
-    return {**observed, "models": {**as_mapping(observed.get("models")), handle: differing_model}}
+    state = observed.models.get(handle)
+    if commit is None or state is None or state.commit == commit:
+        return observed
+    other = f"{str(state.commit)[:8]}, {source} has {commit[:8]}"
+    return replace(observed, models={**observed.models, handle: replace(state, other=other)})
 
 
-def narrow(observed: Json, want: Json) -> dict[str, Any]:
-    return {**want, "state": _describe_state(observed, want)}
+def narrow(observed: Observed, want: Want) -> Want:
+    return replace(want, state=_describe_state(observed, want))
 
 
-def _describe_state(observed: Json, want: Json) -> str:
-    root = cache.get_model_folder(want["cache"], want["handle"])
-    model_state = as_mapping(as_mapping(observed.get("models")).get(want["handle"]))
-    if model_state.get("root") != root:
-        return "not verified yet" if root in (observed.get("whole") or []) else "missing"
-    if model_state.get("revision") != settled_model.get_revision(want):
-        return f"at revision {model_state.get('revision')}"
-    if model_state.get("other"):
-        return f"at {model_state['other']}"
-    changed = model_state.get("changed") or []
-    return f"changed in {', '.join(changed)}" if changed else VERIFIED
+def _describe_state(observed: Observed, want: Want) -> str:
+    root = cache.get_model_folder(want.cache, want.handle)
+    state = observed.models.get(want.handle, ModelState())
+    if state.root != root:
+        return UNVERIFIED if root in observed.whole else MISSING
+    if state.revision != (want.revision or settled_model.MAIN):
+        return f"at revision {state.revision}"
+    if state.other:
+        return f"at {state.other}"
+    return f"changed in {', '.join(state.changed)}" if state.changed else VERIFIED
 
 
-def compare(have: Json, want: Json) -> list[str]:
-    if have.get("state") == want["state"]:
+def compare(have: Want, want: Want) -> list[str]:
+    if have.state == want.state:
         return []
-    handle, source = want["handle"], want["source"]
-    method = "downloaded" if source["kind"] == "hub" else f"copied from {source['node']}"
-    if have.get("state") == "not verified yet":
-        return [f"{handle} is there, will be verified"]
-    verb = "has" if str(have.get("state")).startswith("changed") else "is"
-    return [f"{handle} {verb} {have.get('state')}, will be {method}"]
+    source = want.source
+    method = "downloaded" if source.kind == "hub" else f"copied from {source.node}"
+    if have.state == UNVERIFIED:
+        return [f"{want.handle} is present, will be verified"]
+    verb = "has" if have.state.startswith("changed") else "is"
+    return [f"{want.handle} {verb} {have.state}, will be {method}"]
 
 
-def get_disturbance(have: Json, want: Json) -> str:
-    return "none"
-
-
-def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     from node.delivery.model import download_from_hub, receive_from_peer
 
-    root = cache.get_model_folder(want["cache"], want["handle"])
+    system, root = manifest.system, cache.get_model_folder(want.cache, want.handle)
     process.record(manifest)
-    uid, gid = users.get_user_ids(manifest.system, want["user"])
-    if manifest.system.get_state(want["cache"]) is None:
-        directory.ensure(manifest, want["cache"], 0o755, uid, gid)
-    model.record(manifest, root, want["handle"], want["keep"])
-    if manifest.system.get_state(root) is None:
-        manifest.system.make_directory(root)
-        manifest.system.set_owner(root, 0o755, uid, gid)
-    with hold_model_lock(manifest.system, root, want["handle"]):
-        if want["source"]["kind"] == "hub":
-            return download_from_hub(manifest, want, secret)
-        return receive_from_peer(manifest, want, secret)
+    uid, gid = users.get_user_ids(system, want.user)
+    if system.get_state(want.cache) is None:
+        directory.ensure(manifest, want.cache, 0o755, uid, gid)
+    model.record(manifest, root, want.handle, want.keep)
+    if system.get_state(root) is None:
+        system.make_directory(root)
+        system.set_owner(root, 0o755, uid, gid)
+    with hold_model_lock(system, root, want.handle):
+        if want.source.kind == "hub":
+            return download_from_hub(manifest, to_fields(want), secrets)
+        return receive_from_peer(manifest, to_fields(want), secrets)
 
 
 @contextmanager
@@ -156,3 +170,15 @@ def hold_model_lock(system: System, root: str, handle: str) -> Iterator[None]:
         raise StepError(f"Another run is fetching {handle} at this moment; wait for it.") from None
     finally:
         os.close(root_descriptor)
+
+
+SPEC = StepSpec(
+    name="model",
+    want=Want,
+    observed=Observed,
+    observe=observe,
+    narrow=narrow,
+    compare=compare,
+    apply=apply,
+    holds_lock=False,
+)

@@ -1,37 +1,63 @@
 """Wait until a service answers, on each node that runs a rank of it; end it safely if it cannot.
 
-want: {"service", "token", "engine", "runtime", "members": [{"rank", "node", "container" or "unit",
-"management_address"}], "url", "served_name", "ready_timeout_s", "silence_timeout_s", "key_file",
-"over_rdma", "checked": {step: {"owner", "run"}}} (node.readiness.target). The head's node, that of
-rank 0, asks for one token over the public address; the others see that it was given. The step
-changes nothing that the node's lock guards, and does not hold it: it may wait for an hour.
+The head's node, that of rank 0, asks for one token over the public address; the others see that it
+was given. The step changes nothing that the node's lock guards, and does not hold it: it may wait
+for an hour.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
 
 from node.host.system import System
+from node.host.typed_json import OMITTED, to_fields
 from node.state.manifest import Manifest
-from node.steps.stateless import compare, get_disturbance, narrow
-
-Json = Mapping[str, Any]
-__all__ = ["apply", "compare", "get_disturbance", "narrow", "observe"]
+from node.steps import Secrets, StepRequest, StepSpec, find_no_difference, keep_want
 
 
-def observe(system: System, request: Json) -> dict[str, Any]:
+@dataclass(frozen=True)
+class WantedRank:
+    """A rank and its node; `container` or `unit`, by runtime."""
+
+    rank: int
+    node: str
+    management_address: str
+    container: str | None = field(default=None, metadata=OMITTED)
+    unit: str | None = field(default=None, metadata=OMITTED)
+
+
+@dataclass(frozen=True)
+class Want:
+    """`url`: the API's public address. `checked`: {step: {"owner", "run"}} of what it makes sure
+    of."""
+
+    service: str
+    token: str
+    engine: str
+    runtime: str
+    members: tuple[WantedRank, ...]
+    url: str
+    served_name: str
+    ready_timeout_s: float
+    silence_timeout_s: float
+    key_file: str | None
+    over_rdma: bool
+    checked: Mapping[str, Mapping[str, object]]
+
+
+def observe(system: System, request: StepRequest) -> dict[str, object]:
     """It has no state of its own; but who asks for it gets the engines looked at."""
     from node.readiness import query
 
-    return {**query.query(system, request)}
+    return {**query.query(system, request.raw)}
 
 
-def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
-    """Raises Refusal with the failure, what to do, and the log's end; the engine is then gone."""
+def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
+    """Raises StepError with the failure, what to do, and the log's end; the engine is then gone."""
     from node.readiness.starting import wait_until_ready
 
-    return wait_until_ready(manifest.system, want, get_node(manifest.owner))
+    return wait_until_ready(manifest.system, to_fields(want), get_node(manifest.owner))
 
 
 def get_node(owner: str) -> str:
@@ -40,3 +66,17 @@ def get_node(owner: str) -> str:
     'spark-1'
     """
     return owner.split("/")[2]
+
+
+SPEC = StepSpec(
+    name="ready",
+    want=Want,
+    observed=dict,
+    observe=observe,
+    narrow=keep_want,
+    compare=find_no_difference,
+    apply=apply,
+    phrase="will be probed with a one-token completion",
+    holds_lock=False,
+    is_probe=True,
+)

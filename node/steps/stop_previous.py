@@ -1,84 +1,108 @@
-"""Room for one rank of a service: whatever of an engine is on this node ends before it starts.
+"""Previous ranks stopped: whatever of an engine is on this node ends before a rank starts.
 
-want: {"service", "token", "rank", "ports": [{"number", "address", "purpose"}], "launch"}. The token
-names one run of the whole service, so a new one means that every rank ends and starts again. A node
-runs one engine (it has one GPU): where it has a rank, those of other services end too; `rank` is
-null on a manager that only ends the Swarm's part. What bears the wanted token stays, so that the
-step may be applied again under a service that runs. `launch` sums up what the rank is started with.
+The token names one run of the whole service, so a new one means that every rank ends and starts
+again. A node runs one engine (it has one GPU): where it has a rank, those of other services end
+too. What bears the wanted token stays, so that the step may be applied again under a service that
+runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from node.changes import members as kind
+from node.changes import members
 from node.host.system import System
+from node.host.typed_json import OMITTED
 from node.ranks import capacity
+from node.ranks.capacity import PortDemand
 from node.ranks.finding import find_ranks
 from node.ranks.rank import CONTAINER, UNIT, NodeRanks, Rank
 from node.ranks.stopping import ServiceObject, remove_ranks
 from node.state.manifest import Manifest
-
-Json = Mapping[str, Any]
-
-
-def observe(system: System, request: Json) -> dict[str, Any]:
-    """`members`: the ranks of the service that asks, as this node has them. `unknown`, where
-    Docker does not answer: why there may be others."""
-    service = str(request.get("service", ""))
-    found = find_ranks(system, service) if service else NodeRanks(())
-    unknown = {} if found.unknown is None else {"unknown": found.unknown}
-    return {"members": [_describe_rank(rank) for rank in found.ranks], **unknown}
+from node.steps import Secrets, StepRequest, StepSpec
 
 
-def _describe_rank(rank: Rank) -> dict[str, Any]:
-    return {
-        "kind": rank.kind,
-        "name": rank.name,
-        "rank": rank.rank,
-        "token": rank.token,
-        "alive": rank.is_running,
-    }
+@dataclass(frozen=True)
+class Want:
+    """`rank` is null on a manager that only ends the Swarm's part. `launch` sums up what the rank
+    is started with, for the control side."""
+
+    service: str
+    token: str
+    rank: int | None
+    ports: tuple[PortDemand, ...]
+    launch: Mapping[str, object] | None
 
 
-def narrow(observed: Json, want: Json) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ObservedRank:
+    """One rank, or what the Swarm has of it (node.ranks.rank)."""
+
+    kind: str
+    name: str
+    rank: int | None
+    token: str
+    alive: bool
+
+
+@dataclass(frozen=True)
+class Observed:
+    """`members`: the ranks of the service that asks, as this node has them. `unknown`, where Docker
+    does not answer: why there may be others."""
+
+    members: tuple[ObservedRank, ...] = ()
+    unknown: str | None = field(default=None, metadata=OMITTED)
+
+
+def observe(system: System, request: StepRequest) -> Observed:
+    found = find_ranks(system, request.service) if request.service else NodeRanks(())
+    return Observed(tuple(map(_describe_rank, found.ranks)), found.unknown)
+
+
+def _describe_rank(rank: Rank) -> ObservedRank:
+    return ObservedRank(rank.kind, rank.name, rank.rank, rank.token, rank.is_running)
+
+
+def narrow(observed: Observed, want: Want) -> Want:
     """A rank of another run differs; one that is missing is the business of whoever starts it."""
-    other_tokens = sorted(
-        {
-            member["token"]
-            for member in observed.get("members", [])
-            if member["token"] != want["token"]
-        }
-    )
-    return {**want, "token": ", ".join(other_tokens)} if other_tokens else dict(want)
+    others = sorted({rank.token for rank in observed.members if rank.token != want.token})
+    return replace(want, token=", ".join(others)) if others else want
 
 
-def compare(have: Json, want: Json) -> list[str]:
-    if have["token"] == want["token"]:
+def compare(have: Want, want: Want) -> list[str]:
+    if have.token == want.token:
         return []
-    return [f"what runs of service {want['service']} will be ended first"]
+    return [f"previous ranks of service {want.service} will be stopped"]
 
 
-def get_disturbance(have: Json, want: Json) -> str:
-    return "none"
-
-
-def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     system = manifest.system
     find_ranks(system).require_known()
-    kind.record(manifest, want["service"])
+    members.record(manifest, want.service)
     messages = remove_ranks(system, lambda item: _must_stop(item, want))
     if messages:
         capacity.await_memory(system)
-    ranks = find_ranks(system, want["service"]).require_known()
+    ranks = find_ranks(system, want.service).require_known()
     if not any(rank.is_running for rank in ranks):
-        capacity.require_ports(system, want["ports"])
+        capacity.require_ports(system, want.ports)
     return messages
 
 
-def _must_stop(item: ServiceObject, want: Json) -> bool:
+def _must_stop(item: ServiceObject, want: Want) -> bool:
     """A manager sees the whole Swarm: of other services only what runs on this node is meant."""
-    if item.service == want["service"]:
-        return bool(item.token != want["token"])
-    return want["rank"] is not None and item.kind in (CONTAINER, UNIT)
+    if item.service == want.service:
+        return item.token != want.token
+    return want.rank is not None and item.kind in (CONTAINER, UNIT)
+
+
+SPEC = StepSpec(
+    name="stop_previous",
+    want=Want,
+    observed=Observed,
+    observe=observe,
+    narrow=narrow,
+    compare=compare,
+    apply=apply,
+    phrase="previous ranks will be stopped",
+)

@@ -6,24 +6,26 @@ body: `docker swarm join` would show it to everybody who lists processes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, TypedDict
+from dataclasses import dataclass, field, replace
 
 from node.changes import swarm
 from node.docker import membership
 from node.errors import StepError
-from node.host.differences import list_changes
+from node.host.differences import format_change
 from node.host.docker_api import get
 from node.host.plain import as_mapping
 from node.host.system import System
+from node.host.typed_json import OMITTED
 from node.state.manifest import Manifest
+from node.steps import Disturbance, Secrets, StepRequest, StepSpec, is_same
 
 MANAGER, WORKER = "manager", "worker"
 OURS = "ours"
-Json = Mapping[str, Any]
+SILENT = "dockerd does not answer"
 
 
-class Want(TypedDict):
+@dataclass(frozen=True)
+class Want:
     """`head`: the head's address:port, null on the head itself, as `address_pool` is elsewhere."""
 
     role: str
@@ -32,6 +34,37 @@ class Want(TypedDict):
     address_pool: str | None
     cluster: str
     take_over: bool
+
+
+@dataclass(frozen=True)
+class Observed:
+    """`made`: the Swarms that this program started or joined here; `host_network`: the Swarm's id
+    of the host network, which services that use it must name. `unknown`: why nothing is known."""
+
+    state: str | None = None
+    role: str | None = None
+    address: str | None = None
+    heads: tuple[str, ...] = ()
+    address_pool: str | None = None
+    cluster: str | None = None
+    node_id: str | None = None
+    made: tuple[str, ...] = ()
+    host_network: str | None = None
+    unknown: str | None = field(default=None, metadata=OMITTED)
+    head_cluster: str | None = field(default=None, metadata=OMITTED)
+
+
+@dataclass(frozen=True)
+class Have:
+    """As Want, for what the node is in."""
+
+    role: str | None = None
+    address: str | None = None
+    head: str | None = None
+    address_pool: str | None = None
+    cluster: str | None = None
+    take_over: bool = False
+    unknown: str | None = field(default=None, metadata=OMITTED)
 
 
 def build_head_want(address: str, address_pool: str, take_over: bool) -> Want:
@@ -56,138 +89,154 @@ def build_worker_want(address: str, head_address: str, take_over: bool) -> Want:
     )
 
 
-def observe(system: System, request: Json) -> dict[str, Any]:
-    """`made`: the swarms that this program started or joined here; `host_network`: the swarm-scoped
-    id of the host network, which services that use it must name."""
+def observe(system: System, request: StepRequest) -> Observed:
     current = membership.read(system)
     if current is None:
-        return {"unknown": "dockerd does not answer", "made": [], "cluster": None, "role": None}
-    return {
-        "state": current.state,
-        "role": current.role,
-        "address": current.address,
-        "heads": list(current.managers),
-        "address_pool": current.pool,
-        "cluster": current.cluster,
-        "node_id": current.node_id,
-        "made": swarm.list_our_clusters(
-            Manifest(system, "swarm", "").list_for(swarm.KIND, swarm.SUBJECT), current
-        ),
-        "host_network": _read_host_network(system) if current.manager else None,
-    }
+        return Observed(unknown=SILENT)
+    entries = Manifest(system, "swarm", "").list_for(swarm.KIND, swarm.SUBJECT)
+    return Observed(
+        state=current.state,
+        role=current.role,
+        address=current.address,
+        heads=tuple(current.managers),
+        address_pool=current.pool,
+        cluster=current.cluster,
+        node_id=current.node_id,
+        made=tuple(swarm.list_our_clusters(entries, current)),
+        host_network=_read_host_network(system) if current.manager else None,
+    )
 
 
-def add_head_cluster(observed: Json, head_cluster: str | None) -> dict[str, Any]:
-    """What a worker sees, once it is known which swarm its head is in. Pure."""
-    return {**observed, "head_cluster": head_cluster}
+def add_head_cluster(observed: Observed, head_cluster: str | None) -> Observed:
+    """What a worker has, once it is known which Swarm its head is in. Pure."""
+    return replace(observed, head_cluster=head_cluster)
 
 
-def narrow(observed: Json, want: Json) -> dict[str, Any]:
-    if "unknown" in observed:
-        return {"unknown": observed["unknown"]}
-    is_head = want["role"] == MANAGER
-    heads = [] if observed["role"] == MANAGER else observed.get("heads") or []
-    return {
-        "role": observed["role"],
-        "address": observed.get("address"),
-        "head": _choose_head(heads, want["head"]),
-        "address_pool": observed.get("address_pool") if is_head else None,
-        "cluster": OURS if _is_ours(observed) else observed["cluster"],
-        "take_over": want["take_over"],
-    }
+def narrow(observed: Observed, want: Want) -> Have:
+    if observed.unknown:
+        return Have(unknown=observed.unknown)
+    heads = () if observed.role == MANAGER else observed.heads
+    return Have(
+        role=observed.role,
+        address=observed.address,
+        head=_choose_head(heads, want.head),
+        address_pool=observed.address_pool if want.role == MANAGER else None,
+        cluster=OURS if _is_ours(observed) else observed.cluster,
+        take_over=want.take_over,
+    )
 
 
-def _choose_head(heads: list[str], wanted_head: str | None) -> str | None:
+def _choose_head(heads: tuple[str, ...], wanted_head: str | None) -> str | None:
     """The wanted one where it is among them; else one that says where this node is instead."""
     return wanted_head if wanted_head in heads else next(iter(heads), None)
 
 
-def _is_ours(observed: Json) -> bool:
-    head = observed.get("head_cluster")
-    return observed["cluster"] in observed["made"] and head in (None, observed["cluster"])
+def _is_ours(observed: Observed) -> bool:
+    is_head_known = observed.head_cluster is not None
+    is_of_head = not is_head_known or observed.head_cluster == observed.cluster
+    return observed.cluster in observed.made and is_of_head
 
 
-def compare(have: Json, want: Json) -> list[str]:
-    if "unknown" in have:
-        return [f"{have['unknown']}, so its Swarm is not known; will be seen to once it does"]
-    action = (
-        f"join the one of {want['head']}" if want["head"] else f"start one at {want['address']}"
-    )
-    if have["role"] is None:
+def compare(have: Have, want: Want) -> list[str]:
+    if have.unknown:
+        return [f"Swarm membership unknown ({have.unknown}); will be set up once it does"]
+    action = f"join the one of {want.head}" if want.head else f"start one at {want.address}"
+    if have.role is None:
         return [f"in no Swarm, will {action}"]
-    if have["cluster"] != OURS:
-        if want["take_over"]:
-            return [f"in Swarm {have['cluster']}, will leave it and {action}"]
-        return [f"in Swarm {have['cluster']}, which is not ours: refused without swarm.takeOver"]
-    if (have["role"], have["head"]) != (want["role"], want["head"]):
+    if have.cluster != OURS:
+        if want.take_over:
+            return [f"in Swarm {have.cluster}, will leave it and {action}"]
+        return [f"in Swarm {have.cluster}, which is not ours: refused without swarm.takeOver"]
+    if (have.role, have.head) != (want.role, want.head):
         return [f"{_describe_role(have)}, will leave it and {action}"]
-    return list_changes(have, want, ["address", "address_pool"])
+    messages = []
+    if have.address != want.address:
+        messages.append(format_change("address", have.address, want.address))
+    if have.address_pool != want.address_pool:
+        messages.append(format_change("address_pool", have.address_pool, want.address_pool))
+    return messages
 
 
-def _describe_role(have: Json) -> str:
+def _describe_role(have: Have) -> str:
     """Where the head moves, the Swarm ends and another one starts."""
-    if have["role"] == MANAGER:
-        return f"head of the Swarm at {have['address']}"
-    return f"in the Swarm of {have['head']}"
+    if have.role == MANAGER:
+        return f"head of the Swarm at {have.address}"
+    return f"in the Swarm of {have.head}"
 
 
-def get_disturbance(have: Json, want: Json) -> str:
-    return "none" if have == want else "docker"
+def get_disturbance(have: Have, want: Want) -> Disturbance:
+    return "none" if is_same(have, want) else "docker"
 
 
-def apply(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     swarm.await_join(manifest)
-    observed = observe(manifest.system, want)
-    if want["role"] == WORKER:
-        observed = add_head_cluster(observed, secret.get("cluster"))
+    observed = observe(manifest.system, StepRequest())
+    if want.role == WORKER:
+        observed = add_head_cluster(observed, secrets.get("cluster"))
     have = narrow(observed, want)
-    messages = [] if have == want else _change_membership(manifest, have, want, observed, secret)
-    if not messages and not swarm.is_recorded(manifest, observed["cluster"]):
+    messages: list[str] = []
+    if not is_same(have, want):
+        messages = _change_membership(manifest, have, want, observed, secrets)
+    if not messages and not swarm.is_recorded(manifest, observed.cluster):
         swarm.record_joined(manifest)
-    network = _read_host_network(manifest.system) if want["role"] == MANAGER else None
+    network = _read_host_network(manifest.system) if want.role == MANAGER else None
     return messages + ([f"host network {network}"] if network else [])
 
 
 def _change_membership(
-    manifest: Manifest, have: Json, want: Json, observed: Json, secret: Json
+    manifest: Manifest, have: Have, want: Want, observed: Observed, secrets: Secrets
 ) -> list[str]:
     system = manifest.system
     current = membership.read(system)
     if current is None:
         raise StepError("dockerd does not answer; `journalctl -u docker` says why.")
     _require_changeable(current, want, observed)
-    swarm.record_start(manifest, current, want["head"] or f"{want['address']}:{membership.PORT}")
+    swarm.record_start(manifest, current, want.head or f"{want.address}:{membership.PORT}")
     messages = []
-    if have["role"] is not None:
+    if have.role is not None:
         membership.leave(system)
         messages.append(f"left Swarm {current.cluster}")
-    if want["role"] == MANAGER:
-        membership.init(system, want["address"], want["address_pool"])
+    if want.role == MANAGER:
+        membership.init(system, want.address, want.address_pool or "")
     else:
-        _join(system, want, secret)
+        _join(system, want, secrets)
     swarm.record_joined(manifest)
-    return [*messages, f"{want['role']} at {want['address']}"]
+    return [*messages, f"{want.role} at {want.address}"]
 
 
-def _require_changeable(current: membership.Membership, want: Json, observed: Json) -> None:
+def _require_changeable(current: membership.Membership, want: Want, observed: Observed) -> None:
     if current.live_restore:
         raise StepError(
-            "dockerd runs with live-restore, which Docker does not allow in a Swarm. Take it out "
-            "of /etc/docker/daemon.json and restart docker, or serve without Swarm."
+            "dockerd runs with live-restore, which Docker does not allow in a Swarm. Remove it "
+            "from /etc/docker/daemon.json and restart docker, or serve without Swarm."
         )
-    if current.role and current.cluster not in observed["made"] and not want["take_over"]:
+    if current.role and current.cluster not in observed.made and not want.take_over:
         raise StepError(
             f"This node is in Swarm {current.cluster}, which is not ours. Leave it with "
             "`docker swarm leave`, or set cluster.swarm.takeOver: true to have that done."
         )
 
 
-def _join(system: System, want: Json, secret: Json) -> None:
-    token = secret.get("join_token")
+def _join(system: System, want: Want, secrets: Secrets) -> None:
+    token = secrets.get("join_token")
     if not token:
         raise StepError("The join token is missing on stdin.")
-    membership.join(system, want["address"], want["head"], str(token))
+    membership.join(system, want.address, want.head or "", token)
 
 
 def _read_host_network(system: System) -> str | None:
-    return as_mapping(get(system, "/networks/host?scope=swarm")).get("Id")
+    network_id = as_mapping(get(system, "/networks/host?scope=swarm")).get("Id")
+    return str(network_id) if network_id else None
+
+
+SPEC = StepSpec(
+    name="swarm",
+    want=Want,
+    observed=Observed,
+    observe=observe,
+    narrow=narrow,
+    compare=compare,
+    apply=apply,
+    get_disturbance=get_disturbance,
+    needs_docker=True,
+)

@@ -2,47 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from node.errors import StepError
 from node.host.system import System
 from node.ranks.stopping import stop_ranks
 from node.state import claim, document, lock, manifest, receipts
+from node.state.document import StepDocument
 from node.state.manifest import Manifest
 from node.steps import STEPS
 
-ANSWERING_STEPS = ("swarm_token", "swarm_network", "launch_keys", "transfer_key")
-"""Steps whose output another step reads: nothing else may stand in it."""
-
-UNLOCKED_STEPS = ("hub_client", "model", "image", "offer", "ready")
-"""Steps that wait long and change nothing that the lock guards: others may work meanwhile."""
-
-HOLD_S_BY_STEP = {"native_venv": 7200.0, "native_nccl": 1800.0}
-"""Steps that fetch gigabytes while they hold the lock, and how long others wait for them: 3.6 GiB
-take an hour and a half at 6 Mbit/s."""
+Apply = Callable[[], list[str]]
 
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
-    """Lines that say what was done. Raises Refusal."""
+    """A line for each change. Raises StepError."""
     if len(arguments) != 1 or arguments[0] not in STEPS:
-        raise StepError(f"`apply` needs one step out of {', '.join(STEPS)}.")
+        raise StepError(f"`apply` needs one step: {', '.join(STEPS)}.")
     return apply_step(system, arguments[0], document.parse(stdin))
 
 
-def apply_step(system: System, step: str, step_document: document.StepDocument) -> list[str]:
-    if step.partition(":")[0] in UNLOCKED_STEPS:
-        return _apply_without_lock(system, step, step_document)
-    notify = lock.ignore if step.partition(":")[0] in ANSWERING_STEPS else lock.print_now
-    hold_s = HOLD_S_BY_STEP.get(step, 0.0)
-    with lock.hold(system, f"apply {step} for {step_document.owner}", notify=notify, hold_s=hold_s):
-        claim.require_claimed(system, step_document.owner)
-        messages = _take_over(system, step, step_document.owner)
-        messages += _stop_engines(system, step_document.stops)
-        messages += STEPS[step].apply(
-            Manifest(system, step, step_document.owner), step_document.want, step_document.secret
-        )
-        receipts.write(system, step, step_document.text)
+def apply_step(system: System, step: str, step_document: StepDocument) -> list[str]:
+    """The want is read before anything is done."""
+    spec = STEPS[step]
+    want = spec.parse_want(step_document.want)
+
+    def apply_want() -> list[str]:
+        return spec.apply(Manifest(system, step, step_document.owner), want, step_document.secrets)
+
+    if spec.holds_lock:
+        messages = _apply_under_lock(system, step, step_document, apply_want)
+    else:
+        messages = _apply_without_lock(system, step, step_document, apply_want)
     return messages or ["nothing to do"]
+
+
+def _apply_under_lock(
+    system: System, step: str, step_document: StepDocument, apply_want: Apply
+) -> list[str]:
+    spec, owner = STEPS[step], step_document.owner
+    notify = lock.ignore if spec.prints_answer else lock.print_now
+    with lock.hold(system, f"apply {step} for {owner}", notify=notify, hold_s=spec.hold_s):
+        claim.require_claimed(system, owner)
+        messages = _take_over(system, step, owner)
+        messages += _stop_engines(system, step_document.stops)
+        messages += apply_want()
+        receipts.write(system, step, step_document.text)
+    return messages
+
+
+def _apply_without_lock(
+    system: System, step: str, step_document: StepDocument, apply_want: Apply
+) -> list[str]:
+    owner = step_document.owner
+    with lock.hold(system, f"begin {step} for {owner}"):
+        claim.require_claimed(system, owner)
+        messages = _take_over(system, step, owner)
+    messages += apply_want()
+    with lock.hold(system, f"the receipt of {step} for {owner}"):
+        receipts.write(system, step, step_document.text)
+    return messages
 
 
 def _stop_engines(system: System, services: Sequence[str]) -> list[str]:
@@ -50,20 +69,6 @@ def _stop_engines(system: System, services: Sequence[str]) -> list[str]:
     if not services:
         return []
     return stop_ranks(system, lambda item: item.service in services)
-
-
-def _apply_without_lock(
-    system: System, step: str, step_document: document.StepDocument
-) -> list[str]:
-    with lock.hold(system, f"begin {step} for {step_document.owner}"):
-        claim.require_claimed(system, step_document.owner)
-        messages = _take_over(system, step, step_document.owner)
-    messages += STEPS[step].apply(
-        Manifest(system, step, step_document.owner), step_document.want, step_document.secret
-    )
-    with lock.hold(system, f"the receipt of {step} for {step_document.owner}"):
-        receipts.write(system, step, step_document.text)
-    return messages or ["nothing to do"]
 
 
 def _take_over(system: System, step: str, owner: str) -> list[str]:

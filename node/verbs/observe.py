@@ -27,9 +27,10 @@ from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_decimal, to_list, to_mapping, to_text
 from node.host.cached_system import CachedSystem
 from node.host.system import System
+from node.host.typed_json import to_fields
 from node.state import claim, lock, receipts
 from node.state.next_run import compute_next_run
-from node.steps import STEPS
+from node.steps import STEPS, StepRequest
 from node.verbs import install
 from node.verbs.self_removal import AGENT
 
@@ -109,7 +110,7 @@ def build_fact_readings(context: FactReader, request: FactRequest) -> dict[str, 
 
 def build_step_readings(system: System, request: FactRequest) -> dict[str, Reading]:
     def build(name: str) -> Reading:
-        return lambda: STEPS[name].observe(system, build_step_request(request, name))
+        return lambda: to_fields(STEPS[name].observe(system, build_step_request(request, name)))
 
     instances = [name for name in to_mapping(request.raw.get("steps")) if _is_instance(name)]
     readings = {f"step {name}": build(name) for name in [*STEPS, *instances]}
@@ -118,17 +119,21 @@ def build_step_readings(system: System, request: FactRequest) -> dict[str, Readi
 
 def _is_instance(step: str) -> bool:
     """`member:qwen` is observed beside the step of that module, where the request names it."""
-    return ":" in step and step.partition(":")[0] in STEPS
+    return ":" in step and step in STEPS
 
 
-def build_step_request(request: FactRequest, step: str) -> dict[str, object]:
+def build_step_request(request: FactRequest, step: str) -> StepRequest:
     """The shared keys, and over them what is asked of this step."""
-    shared = {
-        "user": request.user,
-        "model_directory": request.model_directory,
-        "interfaces": list(request.interfaces),
-    }
-    return {**shared, **to_mapping(to_mapping(request.raw.get("steps")).get(step))}
+    keys = to_mapping(to_mapping(request.raw.get("steps")).get(step))
+    interfaces = keys.get("interfaces", list(request.interfaces))
+    return StepRequest(
+        user=to_text(keys.get("user")) or request.user,
+        model_directory=to_text(keys.get("model_directory")) or request.model_directory,
+        interfaces=tuple(text for text in map(to_text, to_list(interfaces)) if text),
+        service=to_text(keys.get("service")),
+        unit=to_text(keys.get("unit")),
+        raw=keys,
+    )
 
 
 def collect_results(readings: Mapping[str, Reading], deadline: float) -> list[ReadResult]:

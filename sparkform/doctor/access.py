@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from node.steps import STEPS
 from sparkform.doctor.check import Check, NodeView
 
-FACTS_WITH_OWN_ROW = ("fact gpu", "fact docker", "step fabric_check")
+FACTS_WITH_OWN_ROW = ("fact gpu", "fact docker")
 """Facts whose absence is a finding of its own elsewhere."""
 
 
@@ -36,11 +37,17 @@ def check_unreadable(view: NodeView) -> Iterator[Check]:
     """A row for each reason: one dead daemon hides several facts."""
     reasons: dict[str, list[str]] = {}
     for unread in view.report.unreadable:
-        if unread.what not in FACTS_WITH_OWN_ROW:
+        if not _has_own_row(unread.what):
             reasons.setdefault(unread.why, []).append(unread.what)
     for reason, names in reasons.items():
         fix = "mend what is said above, or run the named tool on the node by hand"
         yield view.warn("not read", f"{', '.join(names)}: {reason}", fix)
+
+
+def _has_own_row(reading: str) -> bool:
+    """`fact NAME` or `step NAME`."""
+    spec = STEPS.get(reading.removeprefix("step "))
+    return reading in FACTS_WITH_OWN_ROW or (spec is not None and spec.has_absence_row)
 
 
 CHECKS = (check_login, check_claim)

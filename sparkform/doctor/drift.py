@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from node.host.plain import as_list, as_mapping
+from node.steps import STEPS, fabric_address
 from sparkform.doctor.check import Check, NodeView
 from sparkform.plan.steps import PlannedStep
-
-STEPS_NEEDING_DOCKER = ("docker_daemon", "swarm", "swarm_token", "swarm_labels")
-"""Steps of which nothing can be said while dockerd is silent, which is a row of its own."""
-
-PROBED_STEPS = ("fabric_check", "ready")
-"""They have no state: the rows of cables and services say what they would find."""
 
 
 def check_steps(view: NodeView) -> Iterator[Check]:
@@ -32,20 +26,21 @@ def check_steps(view: NodeView) -> Iterator[Check]:
 
 
 def _is_checked(view: NodeView, step: PlannedStep) -> bool:
-    name = step.step.partition(":")[0]
-    is_docker_unknown = view.facts.docker is None and name in STEPS_NEEDING_DOCKER
-    return name not in PROBED_STEPS and not is_docker_unknown
+    """A silent dockerd is a row of its own, and so is what a probe would find."""
+    spec = STEPS.get(step.step)
+    if spec is None:
+        return True
+    return not spec.is_probe and not (spec.needs_docker and view.facts.docker is None)
 
 
 def check_netplan(view: NodeView) -> Iterator[Check]:
     """Entries of other tools about our interfaces that cannot be taken over."""
-    address_state = as_mapping(view.report.steps.get("fabric_address"))
-    for entry in map(as_mapping, as_list(address_state.get("others"))):
-        if entry.get("obstacle"):
-            names = ", ".join(as_list(entry.get("interfaces")))
-            message = f"{entry.get('path')} also sets {names} and cannot be taken over: "
-            fix = f"take these entries out of {entry.get('path')} by hand"
-            yield view.fail("netplan", f"{message}{entry['obstacle']}", fix)
+    spec = fabric_address.SPEC
+    for claim in spec.read_observed(view.report.steps.get(spec.name)).others:
+        if claim.obstacle:
+            names = ", ".join(claim.interfaces)
+            message = f"{claim.path} also sets {names} and cannot be taken over: {claim.obstacle}"
+            yield view.fail("netplan", message, f"remove these entries from {claim.path} by hand")
 
 
 CHECKS = (check_netplan, check_steps)

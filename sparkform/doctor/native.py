@@ -16,7 +16,7 @@ from sparkform.config import Service
 from sparkform.doctor.check import Check, NodeView
 from sparkform.launch.paths import get_unit_name
 from sparkform.launch.records import Launch
-from sparkform.plan.native_steps import NCCL, VENV, environment
+from sparkform.plan.native_steps import environment
 from sparkform.report.facts import NativeUnit
 
 SHOWN_PACKAGES = ("vllm", "torch", "triton", "transformers", "ray")
@@ -66,7 +66,7 @@ def check_packages(view: NodeView) -> Check:
 
 def check_compilers(view: NodeView) -> Iterator[Check]:
     """Triton compiles a C module as it starts (vllm-gb10: python3.12-dev)."""
-    venv_state = as_mapping(view.report.steps.get(VENV))
+    venv_state = as_mapping(view.report.steps.get(native_venv.STEP))
     python = venv_state.get("python") or known.PYTHON
     missing = as_list(as_mapping(venv_state.get("missing")).get(python))
     if missing:
@@ -86,13 +86,13 @@ def check_nccl(view: NodeView, service: str, unit: NativeUnit) -> Check:
         return view.fail(name, f"several are loaded: {loaded}", f"take all but one away; {UP_FIX}")
     if environment(view.report).is_foreign:
         return view.ok(name, f"{loaded}, of an environment that others made")
-    if not loaded.startswith(f"{TREES}/{NCCL}-"):
+    if not loaded.startswith(f"{TREES}/{native_nccl.STEP}-"):
         return view.fail(name, f"{loaded} is loaded, not the one at {native_nccl.PATH}", UP_FIX)
     return view.ok(name, f"{_format_nccl_version(view)} is loaded from {loaded}")
 
 
 def _format_nccl_version(view: NodeView) -> str:
-    packages = as_mapping(as_mapping(view.report.steps.get(NCCL)).get("packages"))
+    packages = as_mapping(as_mapping(view.report.steps.get(native_nccl.STEP)).get("packages"))
     versions = [str(version) for version in packages.values()]
     return ", ".join(versions) or "an unknown version"
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from node.steps import STEPS
+from node.steps import HaveT, ObservedT, StepSpec, WantT
 from sparkform.config import Declaration
 from sparkform.fabric.network import Network, Reports
-from sparkform.plan.steps import PlannedStep, StackName, plan_step
-from sparkform.report.receipts import Json
+from sparkform.plan.steps import PlannedStep, StackName, StepRecord, plan_step
 
 
 @dataclass(frozen=True)
@@ -25,23 +23,42 @@ class PlanContext:
         """Whether the node is neither away nor unreachable: only then is anything planned on it."""
         return node in self.network.management
 
-    def get_state(self, node: str, step: str) -> Json:
-        """What a node reports of a step; empty where it reports nothing."""
-        state = self.reports[node].steps.get(step)
-        return state if isinstance(state, dict) else {}
+    def read_observed(
+        self, node: str, spec: StepSpec[WantT, ObservedT, HaveT], step: str | None = None
+    ) -> ObservedT:
+        """What a node reports of a step; where it reports nothing, what the step knows then."""
+        return spec.read_observed(self.reports[node].steps.get(step or spec.name))
 
-    def plan_step(self, node: str, step: str, want: Json, state: Json | None = None) -> PlannedStep:
+    def plan_step(
+        self,
+        node: str,
+        spec: StepSpec[WantT, ObservedT, HaveT],
+        want: WantT,
+        *,
+        step: str | None = None,
+        observed: ObservedT | None = None,
+    ) -> PlannedStep:
         """The step against what the node reports of it.
 
-        `state` takes the place of the report where what other nodes report belongs to it.
+        `step`: its name, for one of several of its kind. `observed` takes the place of the report
+        where what other nodes report belongs to it.
         """
-        have = STEPS[step].narrow(self.get_state(node, step) if state is None else state, want)
-        return self.decide_step(node, step, want, have, STEPS[step].compare(have, want))
+        state = self.read_observed(node, spec, step) if observed is None else observed
+        return self.decide_step(node, spec, want, spec.narrow(state, want), step=step)
 
     def decide_step(
-        self, node: str, step: str, want: Json, have: object, differences: Sequence[str]
+        self,
+        node: str,
+        spec: StepSpec[WantT, ObservedT, HaveT],
+        want: WantT,
+        have: HaveT,
+        *,
+        step: str | None = None,
     ) -> PlannedStep:
-        """The step where `have` is known already; `differences` say how it differs from `want`."""
+        """The step where `have` is known already."""
+        return plan_step(self.get_record(node, step or spec.name), spec, want, have)
+
+    def get_record(self, node: str, step: str) -> StepRecord:
         report = self.reports[node]
         receipt = report.receipts.get(step)
-        return plan_step(self.stack, node, step, want, have, receipt, report.next_run, differences)
+        return StepRecord(self.stack.owner(node, step), node, step, receipt, report.next_run)

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from node.host.plain import as_mapping
 from node.images.reference import parse_reference, to_local_name
 from node.steps import image
 from sparkform.launch.records import Launch
 from sparkform.plan.context import PlanContext
 from sparkform.plan.transfer import Transfer, TransferPlanner, choose_source
-from sparkform.report.receipts import Json
 
 NO_REGISTRY = "sparkform.invalid"
 """A host that no network has (RFC 2606)."""
@@ -56,10 +54,11 @@ def _plan_image(context: PlanContext, launches: Sequence[Launch]) -> Transfer:
     source, name = launches[0].node, str(get_started_image(launches[0]))
     return TransferPlanner(
         context,
+        image.SPEC,
         step=f"image:{launches[0].service}",
         nodes=tuple(by_node),
-        build_want=lambda node: {**_build_want(context, by_node[node], name, source)},
-        get_state=lambda node: _get_state(context, name, source, node),
+        build_want=lambda node: _build_want(context, by_node[node], name, source),
+        read_observed=lambda node: _read_observed(context, name, source, node),
     ).plan()
 
 
@@ -74,7 +73,8 @@ def _build_want(context: PlanContext, launch: Launch, name: str, source: str) ->
     )
 
 
-def _get_state(context: PlanContext, name: str, source: str, node: str) -> Json:
+def _read_observed(context: PlanContext, name: str, source: str, node: str) -> image.Observed:
     """All nodes must have the image that the source has."""
-    identity = as_mapping(context.get_state(source, "image").get("images")).get(name)
-    return image.compare_with_source(context.get_state(node, "image"), name, source, identity)
+    identity = context.read_observed(source, image.SPEC).images.get(name)
+    observed = context.read_observed(node, image.SPEC)
+    return image.compare_with_source(observed, name, source, identity)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from node.steps import fabric_check
 from sparkform.fabric.links import build_check_want, build_run_reference, list_partners
 from sparkform.fabric.topology import Cable, End
 from sparkform.plan.context import PlanContext
@@ -49,7 +50,7 @@ def _plan_check(
     if not all(map(context.is_present, concerned)):
         return hold_step(node, step)
     declared_mtu = context.declaration.fabric_mtu
-    want = build_check_want(
+    document = build_check_want(
         cable,
         node,
         context.network,
@@ -57,4 +58,5 @@ def _plan_check(
         mtu=None if declared_mtu == "inherit" else declared_mtu,
         runs={name: address_runs[name] for name in concerned},
     )
-    return context.plan_step(node, step, want)
+    spec = fabric_check.SPEC
+    return context.plan_step(node, spec, spec.parse_want(document), step=step)

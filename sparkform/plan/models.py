@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from node.host.plain import as_mapping
 from node.huggingface.cache import to_slug
 from node.steps import hub_client, model
 from sparkform.catalogue.store import list_models
@@ -18,9 +17,7 @@ from sparkform.launch.members import get_cache_folder
 from sparkform.plan.context import PlanContext
 from sparkform.plan.steps import PlannedStep, hold_step
 from sparkform.plan.transfer import Transfer, TransferPlanner, choose_source
-from sparkform.report.receipts import Json
 
-CLIENT = "hub_client"
 MAIN = "main"
 
 
@@ -96,18 +93,19 @@ def plan_models(context: PlanContext) -> ModelsPlan:
 
 def _plan_client(context: PlanContext, node: str) -> PlannedStep:
     if not context.is_present(node):
-        return hold_step(node, CLIENT)
-    return context.plan_step(node, CLIENT, hub_client.build_want())
+        return hold_step(node, hub_client.SPEC.name)
+    return context.plan_step(node, hub_client.SPEC, hub_client.build_want())
 
 
 def _plan_model(context: PlanContext, required: RequiredModel) -> Transfer:
     source = required.nodes[0]
     return TransferPlanner(
         context,
+        model.SPEC,
         step=f"model:{to_slug(required.handle)}",
         nodes=required.nodes,
-        build_want=lambda node: {**_build_want(context, required, node)},
-        get_state=lambda node: _get_state(context, required.handle, source, node),
+        build_want=lambda node: _build_want(context, required, node),
+        read_observed=lambda node: _read_observed(context, required.handle, source, node),
     ).plan()
 
 
@@ -125,11 +123,12 @@ def _build_want(context: PlanContext, required: RequiredModel, node: str) -> mod
     )
 
 
-def _get_state(context: PlanContext, handle: str, source: str, node: str) -> Json:
+def _read_observed(context: PlanContext, handle: str, source: str, node: str) -> model.Observed:
     """All nodes must have the commit that the source has."""
-    source_models = as_mapping(context.get_state(source, "model").get("models"))
-    commit = as_mapping(source_models.get(handle)).get("commit")
-    return model.compare_with_source(context.get_state(node, "model"), handle, source, commit)
+    source_model = context.read_observed(source, model.SPEC).models.get(handle)
+    commit = source_model.commit if source_model else None
+    observed = context.read_observed(node, model.SPEC)
+    return model.compare_with_source(observed, handle, source, commit)
 
 
 def find_pinned_revision(handle: str) -> str | None:

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from node.host.plain import as_mapping
 from node.python.packages import parse_versions
-from node.steps import native_nccl, native_venv
+from node.steps import native_guard, native_nccl, native_venv
 from sparkform.catalogue import native_packages
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.errors import Problem
@@ -22,9 +20,8 @@ from sparkform.launch.paths import get_unit_name
 from sparkform.launch.versions import parse_version
 from sparkform.report.facts import NodeReport
 
-VENV, NCCL, GUARD = "native_venv", "native_nccl", "native_guard"
 GIB = 2**30
-Want = Mapping[str, Any]
+Want = native_venv.Want | native_nccl.Want | native_guard.Want
 
 
 @dataclass(frozen=True)
@@ -54,27 +51,27 @@ def plan_native_node_wants(service: str, report: NodeReport) -> dict[str, Want]:
     found = environment(report)
     wants: dict[str, Want] = {}
     if not found.is_foreign:
-        wants = {VENV: build_venv_want(), NCCL: build_nccl_want()}
+        wants = {native_venv.STEP: build_venv_want(), native_nccl.STEP: build_nccl_want()}
     kernels = list_guarded_kernels(found.packages if found.is_foreign else _list_locked_packages())
     if kernels:
-        guard = {"service": service, "unit": get_unit_name(service), "kernels": list(kernels)}
-        wants[f"{GUARD}:{service}"] = guard
+        guard = native_guard.Want(service, get_unit_name(service), tuple(kernels))
+        wants[f"{native_guard.SPEC.name}:{service}"] = guard
     return wants
 
 
-def build_venv_want() -> Want:
-    return {
-        "path": native_venv.PATH,
-        "python": native_packages.PYTHON,
-        "lock": native_packages.read_lock(native_packages.PACKAGES),
-        "links": {native_venv.LINKS[0]: native_nccl.PATH},
-        "free_bytes": native_packages.PACKAGES_BYTES,
-    }
+def build_venv_want() -> native_venv.Want:
+    return native_venv.Want(
+        path=native_venv.PATH,
+        python=native_packages.PYTHON,
+        lock=native_packages.read_lock(native_packages.PACKAGES),
+        links={native_venv.LINKS[0]: native_nccl.PATH},
+        free_bytes=native_packages.PACKAGES_BYTES,
+    )
 
 
-def build_nccl_want() -> Want:
+def build_nccl_want() -> native_nccl.Want:
     lock = native_packages.read_lock(native_packages.NCCL)
-    return {"path": native_nccl.PATH, "lock": lock, "free_bytes": native_packages.NCCL_BYTES}
+    return native_nccl.Want(native_nccl.PATH, lock, native_packages.NCCL_BYTES)
 
 
 def list_guarded_kernels(packages: Mapping[str, str]) -> tuple[str, ...]:
@@ -90,11 +87,12 @@ def list_guarded_kernels(packages: Mapping[str, str]) -> tuple[str, ...]:
 
 def environment(report: NodeReport) -> PythonEnvironment:
     """What was observed at the place."""
-    state = as_mapping(report.steps.get(VENV))
-    packages = {
-        str(name): str(version) for name, version in as_mapping(state.get("packages")).items()
-    }
-    return PythonEnvironment(state.get("foreign") is True, packages)
+    observed = _read_venv(report)
+    return PythonEnvironment(observed.foreign, observed.packages)
+
+
+def _read_venv(report: NodeReport) -> native_venv.Observed:
+    return native_venv.SPEC.read_observed(report.steps.get(native_venv.STEP))
 
 
 def find_native_problems(declaration: Declaration, reports: Reports) -> Iterator[Problem]:
@@ -153,10 +151,10 @@ def _list_differing_packages(
 
 def _find_unfit_node(service: str, node: EffectiveNode, report: NodeReport) -> Iterator[Problem]:
     """What the lock needs and the node lacks, before a byte is fetched."""
-    state, host = as_mapping(report.steps.get(VENV)), report.facts.host
+    observed, host = _read_venv(report), report.facts.host
     path = f"services.{service}.runtime"
     alternative = f"or put a vLLM of your own at {native_venv.PATH}, which is then used as it is"
-    missing = as_mapping(state.get("missing"))
+    missing = observed.missing
     if host and host.architecture != native_packages.ARCHITECTURE:
         yield Problem(
             path=path,
@@ -174,7 +172,7 @@ def _find_unfit_node(service: str, node: EffectiveNode, report: NodeReport) -> I
             remedy=f"DGX OS 7 has it; {alternative}",
         )
     elif missing[native_packages.PYTHON]:
-        missing_packages = " ".join(map(str, missing[native_packages.PYTHON]))
+        missing_packages = " ".join(missing[native_packages.PYTHON])
         yield Problem(
             path=path,
             message=f"{node.name} lacks what the packages are installed and compiled with",
@@ -182,15 +180,15 @@ def _find_unfit_node(service: str, node: EffectiveNode, report: NodeReport) -> I
             remedy=f"`sudo apt-get install {missing_packages}` on {node.name}",
         )
     else:
-        yield from _find_full_disk(path, node, state)
+        yield from _find_full_disk(path, node, observed)
 
 
-def _find_full_disk(path: str, node: EffectiveNode, state: Mapping[str, Any]) -> Iterator[Problem]:
-    free_bytes, needed_bytes = (
-        state.get("free_bytes"),
-        native_packages.PACKAGES_BYTES + native_packages.NCCL_BYTES,
-    )
-    if state.get("path") is None and isinstance(free_bytes, int) and free_bytes < needed_bytes:
+def _find_full_disk(
+    path: str, node: EffectiveNode, observed: native_venv.Observed
+) -> Iterator[Problem]:
+    free_bytes = observed.free_bytes
+    needed_bytes = native_packages.PACKAGES_BYTES + native_packages.NCCL_BYTES
+    if observed.path is None and free_bytes is not None and free_bytes < needed_bytes:
         yield Problem(
             path=path,
             message=f"{node.name} has no room for the packages",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from node.host.plain import as_mapping
 from sparkform.plan.context import PlanContext
 from sparkform.plan.disturbance import ServicesByNode, mark_stopped_services
-from sparkform.plan.steps import PlannedStep, hold_step
-from sparkform.plan.wants import AGENT, NodeInputs, list_node_steps, plan_node_wants
+from sparkform.plan.steps import PlannedStep, describe_step, hold_step
+from sparkform.plan.wants import AGENT, NodeInputs, list_node_steps
 
 NodeSteps = Mapping[str, PlannedStep]
 """By step name, in the order in which they can run; the agent first."""
@@ -28,22 +29,24 @@ def plan_nodes(
 
 def _plan_node(context: PlanContext, node: str, agent_sha256: str) -> dict[str, PlannedStep]:
     if not context.is_present(node):
-        return {step: hold_step(node, step) for step in list_node_steps(context.declaration)}
-    inputs = NodeInputs(context.declaration.get_node(node), context.reports[node])
-    wants = plan_node_wants(context.declaration, inputs, context.network.fabric[node])
+        has_fabric = context.declaration.cluster.fabric.topology != "none"
+        names = [AGENT, *(step.spec.name for step in list_node_steps(has_fabric))]
+        return {name: hold_step(node, name) for name in names}
+    declared, report = context.declaration.get_node(node), context.reports[node]
+    fabric = context.network.fabric[node]
     steps = {AGENT: _plan_agent(context, node, agent_sha256)}
-    steps |= {step: context.plan_step(node, step, want) for step, want in wants.items()}
-    if "fabric_address" in steps:
-        confirmed = {"fabric_address": steps["fabric_address"].decision.run}
-        steps["fabric_confirm"] = context.plan_step(node, "fabric_confirm", confirmed)
+    for step in list_node_steps(bool(fabric)):
+        runs = {name: planned.decision.run for name, planned in steps.items()}
+        inputs = NodeInputs(context.declaration, declared, report, fabric, runs)
+        steps[step.spec.name] = context.plan_step(node, step.spec, step.build_want(inputs))
     return steps
 
 
 def _plan_agent(context: PlanContext, node: str, agent_sha256: str) -> PlannedStep:
     want = {"sha256": agent_sha256}
-    have = context.get_state(node, AGENT)
-    differences = [] if have == want else [_describe_agent_difference(have)]
-    return context.decide_step(node, AGENT, want, have, differences)
+    have = as_mapping(context.reports[node].steps.get(AGENT))
+    phrases = [] if have == want else [_describe_agent_difference(have)]
+    return describe_step(context.get_record(node, AGENT), want, have, phrases)
 
 
 def _describe_agent_difference(have: Mapping[str, object]) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
-from typing import Any
 
+from node.steps import ready
 from sparkform.config import Declaration
 from sparkform.fabric.network import Network
 from sparkform.launch.paths import get_unit_name
 from sparkform.launch.records import Launch
-
-Want = Mapping[str, Any]
 
 
 def build_ready_want(
@@ -20,28 +18,28 @@ def build_ready_want(
     launches: Sequence[Launch],
     network: Network,
     token: str,
-    checked: Mapping[str, Want],
-) -> Want:
+    checked: Mapping[str, Mapping[str, object]],
+) -> ready.Want:
     """The same want for every node of the service; each watches its own rank, in every runtime.
 
     `launches` by rank. `checked` holds the receipts ({"owner", "run"}) of the steps that the
     members came from, by step name.
     """
     service_config = declaration.services[service]
-    return {
-        "service": service,
-        "token": token,
-        "engine": service_config.engine,
-        "runtime": service_config.runtime,
-        "members": [_build_member(launch, network) for launch in launches],
-        "url": build_api_url(declaration, service, network),
-        "served_name": declaration.get_served_name(service),
-        "ready_timeout_s": service_config.ready_timeout_seconds,
-        "silence_timeout_s": service_config.silence_timeout_seconds,
-        "key_file": find_key_file(launches[0]),
-        "over_rdma": uses_rdma(launches),
-        "checked": dict(checked),
-    }
+    return ready.Want(
+        service=service,
+        token=token,
+        engine=service_config.engine,
+        runtime=service_config.runtime,
+        members=tuple(_build_member(launch, network) for launch in launches),
+        url=build_api_url(declaration, service, network),
+        served_name=declaration.get_served_name(service),
+        ready_timeout_s=service_config.ready_timeout_seconds,
+        silence_timeout_s=service_config.silence_timeout_seconds,
+        key_file=find_key_file(launches[0]),
+        over_rdma=uses_rdma(launches),
+        checked=dict(checked),
+    )
 
 
 def build_api_url(declaration: Declaration, service: str, network: Network) -> str:
@@ -68,9 +66,10 @@ def uses_rdma(launches: Sequence[Launch]) -> bool:
     return len(launches) > 1 and not by_sockets
 
 
-def _build_member(launch: Launch, network: Network) -> Want:
+def _build_member(launch: Launch, network: Network) -> ready.WantedRank:
     address = str(network.management[launch.node].ip)
-    member = {"rank": launch.rank, "node": launch.node, "management_address": address}
     if launch.runtime == "native":
-        return {**member, "unit": get_unit_name(launch.service)}
-    return {**member, "container": f"sparkform-{launch.name}"}
+        unit = get_unit_name(launch.service)
+        return ready.WantedRank(launch.rank, launch.node, address, unit=unit)
+    container = f"sparkform-{launch.name}"
+    return ready.WantedRank(launch.rank, launch.node, address, container=container)

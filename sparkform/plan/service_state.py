@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from node.host.plain import as_list, as_mapping
+from node.host.plain import as_mapping
+from node.steps import group, stop_previous
 from sparkform.fabric.network import Reports
 from sparkform.plan.disturbance import ServicesByNode
 from sparkform.report.receipts import parse_receipt
-
-STOP_PREVIOUS, GROUP = "stop_previous", "group"
 
 
 @dataclass(frozen=True)
@@ -41,16 +40,14 @@ class ServiceState:
 
 def get_service_state(service: str, reports: Reports, head: str) -> ServiceState:
     """What the nodes report of a service, those that it has left included."""
-    step = f"{STOP_PREVIOUS}:{service}"
     objects = [
-        rank_object for node in reports for rank_object in _list_rank_objects(node, reports, step)
+        rank_object
+        for node in reports
+        for rank_object in _list_rank_objects(node, reports, service)
     ]
-    recorded_tokens = [
-        str(get_receipt_want(reports, node, step).get("token", "")) for node in reports
-    ]
-    completed = get_receipt_want(reports, head, f"{GROUP}:{service}").get("token")
-    used_tokens = tuple(token for token in [*recorded_tokens, str(completed or "")] if token)
-    return ServiceState(tuple(objects), used_tokens, str(completed) if completed else None)
+    completed = _read_token(reports, head, f"{group.SPEC.name}:{service}")
+    tokens = [_read_token(reports, node, get_stop_step(service)) for node in reports]
+    return ServiceState(tuple(objects), tuple(filter(None, [*tokens, completed])), completed)
 
 
 def list_services_by_node(services: Mapping[str, ServiceState], reports: Reports) -> ServicesByNode:
@@ -61,31 +58,28 @@ def list_services_by_node(services: Mapping[str, ServiceState], reports: Reports
     }
 
 
-def _list_rank_objects(node: str, reports: Reports, step: str) -> list[RankObject]:
-    if node not in reports:
-        return []
-    rank_objects = map(
-        as_mapping, as_list(as_mapping(reports[node].steps.get(step)).get("members"))
-    )
+def read_started_launch(reports: Reports, node: str, service: str) -> Mapping[str, object]:
+    """The summary of the launch that the node's rank was started with; empty where unknown."""
+    text = reports[node].receipts.get(get_stop_step(service)) if node in reports else None
+    receipt = parse_receipt(text)
+    want = stop_previous.SPEC.read_want(receipt.want) if receipt else None
+    return (want.launch if want else None) or {}
+
+
+def get_stop_step(service: str) -> str:
+    return f"{stop_previous.SPEC.name}:{service}"
+
+
+def _list_rank_objects(node: str, reports: Reports, service: str) -> list[RankObject]:
+    observed = stop_previous.SPEC.read_observed(reports[node].steps.get(get_stop_step(service)))
     return [
-        RankObject(
-            node,
-            str(rank_object["kind"]),
-            _parse_rank(rank_object),
-            str(rank_object["token"]),
-            bool(rank_object["alive"]),
-        )
-        for rank_object in rank_objects
+        RankObject(node, rank.kind, -1 if rank.rank is None else rank.rank, rank.token, rank.alive)
+        for rank in observed.members
     ]
 
 
-def _parse_rank(member: Mapping[str, object]) -> int:
-    rank = str(member["rank"])
-    return int(rank) if rank.isdigit() else -1
-
-
-def get_receipt_want(reports: Reports, node: str, step: str) -> Mapping[str, object]:
-    """The want of the step's receipt; empty where there is none."""
-    text = reports[node].receipts.get(step) if node in reports else None
-    receipt = parse_receipt(text)
-    return as_mapping(receipt.want) if receipt else {}
+def _read_token(reports: Reports, node: str, step: str) -> str | None:
+    """Of the step's receipt, whichever version wrote it: a token must never name two runs."""
+    receipt = parse_receipt(reports[node].receipts.get(step) if node in reports else None)
+    token = as_mapping(receipt.want).get("token") if receipt else None
+    return token if isinstance(token, str) else None

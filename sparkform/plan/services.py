@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from node.host.plain import as_mapping
+from node.steps import ObservedT, WantT
 from sparkform.fabric.links import build_run_reference
 from sparkform.launch.records import Launch
 from sparkform.plan.context import PlanContext
-from sparkform.plan.disturbance import get_disturbance, list_stopping_steps
+from sparkform.plan.disturbance import list_stopping_steps
 from sparkform.plan.launch_differences import describe_differences, summarize_launch
 from sparkform.plan.runs import ServiceRun, decide_run
 from sparkform.plan.secrets import StackSecrets
-from sparkform.plan.service_state import get_receipt_want, get_service_state
+from sparkform.plan.service_state import get_service_state, read_started_launch
 from sparkform.plan.service_steps import (
     GROUP,
     MEMBER,
     PREPARATION,
     READY,
     STOP_PREVIOUS,
+    AnyKind,
     ServiceInputs,
     ServiceStepKind,
 )
@@ -103,13 +104,15 @@ class _ServicePlanner:
         }
         return replace(self, inputs=replace(self.inputs, checked=checked))
 
-    def _plan_stages(self, kinds: Iterable[ServiceStepKind], token: str) -> tuple[StepStage, ...]:
+    def _plan_stages(self, kinds: Iterable[AnyKind], token: str) -> tuple[StepStage, ...]:
         return tuple(self._plan_stage(kind, token) for kind in kinds)
 
-    def _plan_stage(self, kind: ServiceStepKind, token: str) -> StepStage:
+    def _plan_stage(self, kind: ServiceStepKind[WantT, ObservedT], token: str) -> StepStage:
         context, step = self.inputs.context, kind.get_step_name(self.inputs.service)
         steps = {
-            node: context.plan_step(node, step, want, kind.get_state(self.inputs, node))
+            node: context.plan_step(
+                node, kind.spec, want, step=step, observed=kind.read_observed(self.inputs, node)
+            )
             for node, want in kind.wants(self.inputs, token).items()
         }
         return StepStage(kind.kind, steps)
@@ -118,7 +121,7 @@ class _ServicePlanner:
         self, preparation: Sequence[StepStage], stopping_steps: Sequence[PlannedStep]
     ) -> ServiceRun:
         prepared = [step for stage in preparation for step in stage.steps.values()]
-        disturbing = [step for step in prepared if get_disturbance(step) != "none"]
+        disturbing = [step for step in prepared if step.disturbance != "none"]
         stop_reasons = [
             f"{step.node} {step.step} changes, so it is stopped first and started again"
             for step in (*stopping_steps, *disturbing)
@@ -145,8 +148,7 @@ class _ServicePlanner:
         """What differs from the launches that `stop_previous` keeps, each phrase once."""
         phrases: dict[str, None] = {}
         for launch in self.inputs.launches:
-            step = STOP_PREVIOUS.get_step_name(launch.service)
-            started = get_receipt_want(self.inputs.context.reports, launch.node, step).get("launch")
-            differences = describe_differences(as_mapping(started), summarize_launch(launch))
+            started = read_started_launch(self.inputs.context.reports, launch.node, launch.service)
+            differences = describe_differences(started, summarize_launch(launch))
             phrases |= dict.fromkeys(differences)
         return list(phrases)

@@ -3,21 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sparkform.report.receipts import Decision, Json, decide, parse_receipt
-
-STATELESS_PHRASES = {
-    "fabric_check": "will be tried with full-size packets",
-    "fabric_confirm": "will be confirmed by a fresh login",
-    "swarm_token": "will be read",
-    "swarm_network": "will be read",
-    "stop_previous": "will be made free",
-    "member": "will be started anew",
-    "group": "will be recorded as started",
-    "ready": "will be asked for one token",
-}
-"""What steps without a state of their own do when what they depend on has changed."""
+from node.host.typed_json import to_fields, to_json
+from node.steps import Disturbance, HaveT, ObservedT, StepSpec, WantT
+from sparkform.report.receipts import Decision, decide, parse_receipt
 
 
 @dataclass(frozen=True)
@@ -38,54 +28,66 @@ class StackName:
 class PlannedStep:
     """What the resource of a step carries, and what its preview says.
 
-    A held step stays as Pulumi knows it, whatever it would carry: its node, or one that it
-    concerns, is away.
+    `want` and `have` are the step's own (node.steps); a held step has neither. `disturbance`: what
+    running it disturbs. A held step stays as Pulumi knows it, whatever it would carry: its node, or
+    one that it concerns, is away.
     """
 
     node: str
     step: str
     decision: Decision
     lines: tuple[str, ...]
+    want: object = None
+    have: object = None
+    disturbance: Disturbance = "none"
     is_held: bool = False
 
 
 def hold_step(node: str, step: str) -> PlannedStep:
-    return PlannedStep(node, step, Decision("", 0, in_sync=True), (), is_held=True)
+    return PlannedStep(node, step, Decision("", "", None, 0, ""), (), is_held=True)
+
+
+@dataclass(frozen=True)
+class StepRecord:
+    """One step on one node: whose it is to be, the receipt that the node keeps, and the node's
+    number for a new document."""
+
+    owner: str
+    node: str
+    step: str
+    receipt: str | None
+    next_run: int
 
 
 def plan_step(
-    stack: StackName,
-    node: str,
-    step: str,
-    want: Json,
-    have: object,
-    receipt: str | None,
-    next_run: int,
-    differences: Sequence[str],
+    record: StepRecord, spec: StepSpec[WantT, ObservedT, HaveT], want: WantT, have: HaveT
 ) -> PlannedStep:
-    """`differences` are the words for have against want; a step in sync says nothing."""
-    owner = stack.owner(node, step)
-    parsed = parse_receipt(receipt)
-    decision = decide(owner, want, have, parsed, next_run)
+    """A step in sync says nothing and disturbs nothing."""
+    phrases = [*spec.compare(have, want)] or ([spec.phrase] if spec.phrase else [])
+    planned = describe_step(record, want, have, phrases)
+    if planned.decision.in_sync:
+        return planned
+    return replace(planned, disturbance=spec.get_disturbance(have, want))
+
+
+def describe_step(
+    record: StepRecord, want: object, have: object, phrases: Sequence[str]
+) -> PlannedStep:
+    """`phrases`: what differs, or what the step will do where nothing does."""
+    receipt = parse_receipt(record.receipt)
+    decision = decide(record.owner, to_fields(want), to_json(have), receipt, record.next_run)
     if decision.in_sync:
-        return PlannedStep(node, step, decision, ())
-    recorded_owner = parsed.owner if parsed else None
-    phrases = list(differences) or [
-        STATELESS_PHRASES.get(_get_kind(step)) or _describe_unrecorded(owner, recorded_owner)
-    ]
-    return PlannedStep(
-        node, step, decision, tuple(f"{node} {step}: {phrase}" for phrase in phrases)
-    )
-
-
-def _get_kind(step: str) -> str:
-    return step.partition(":")[0]
+        return PlannedStep(record.node, record.step, decision, (), want, have)
+    recorded_owner = receipt.owner if receipt else None
+    shown = list(phrases) or [_describe_unrecorded(record.owner, recorded_owner)]
+    lines = tuple(f"{record.node} {record.step}: {phrase}" for phrase in shown)
+    return PlannedStep(record.node, record.step, decision, lines, want, have)
 
 
 def _describe_unrecorded(owner: str, recorded_owner: str | None) -> str:
     """Nothing differs on the machine, only in what it has recorded."""
     if recorded_owner is None:
-        return "is as wanted, will be recorded as ours"
+        return "already in desired state; will be adopted"
     if recorded_owner != owner:
-        return f"belongs to {recorded_owner}, will belong to {owner}"
-    return "what it depends on changes, so it will be made sure of"
+        return f"owned by {recorded_owner}; will be owned by {owner}"
+    return "a dependency changes; will be re-verified"

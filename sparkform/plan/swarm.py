@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from node.steps.swarm import add_head_cluster
+from node.steps import swarm, swarm_labels, swarm_network, swarm_token
 from sparkform.plan.context import PlanContext
 from sparkform.plan.disturbance import ServicesByNode, mark_stopped_services
 from sparkform.plan.steps import PlannedStep, hold_step
@@ -42,9 +42,9 @@ def plan_swarm(context: PlanContext, serving: ServicesByNode) -> SwarmPlan | Non
     run = members[head].decision.run
     return SwarmPlan(
         members=members,
-        token=context.plan_step(head, "swarm_token", {"cluster": None, "swarm": run}),
+        token=context.plan_step(head, swarm_token.SPEC, swarm_token.Want(swarm=run)),
         labels=_plan_labels(context, members),
-        network=context.plan_step(head, "swarm_network", {"swarm": run})
+        network=context.plan_step(head, swarm_network.SPEC, swarm_network.Want(run))
         if any(service.runtime == "swarm" for service in services)
         else None,
     )
@@ -53,13 +53,13 @@ def plan_swarm(context: PlanContext, serving: ServicesByNode) -> SwarmPlan | Non
 def _plan_member(context: PlanContext, node: str) -> PlannedStep:
     if not context.is_present(node):
         return hold_step(node, "swarm")
-    head, state = context.declaration.head.name, context.get_state(node, "swarm")
+    head, observed = context.declaration.head.name, context.read_observed(node, swarm.SPEC)
     if node != head:
-        cluster = context.get_state(head, "swarm").get("cluster")
-        state = add_head_cluster(state, str(cluster) if cluster else None)
+        cluster = context.read_observed(head, swarm.SPEC).cluster
+        observed = swarm.add_head_cluster(observed, cluster)
     declared = context.declaration.get_node(node)
     want = build_swarm_want(context.declaration, declared, context.network)
-    return context.plan_step(node, "swarm", want, state)
+    return context.plan_step(node, swarm.SPEC, want, observed=observed)
 
 
 def _plan_labels(context: PlanContext, members: Members) -> PlannedStep:
@@ -68,17 +68,17 @@ def _plan_labels(context: PlanContext, members: Members) -> PlannedStep:
     }
     runs = {hostname: members[node].decision.run for node, hostname in hostnames.items()}
     want = build_labels_want(hostnames, _list_hostnames_away(context), runs)
-    return context.plan_step(context.declaration.head.name, "swarm_labels", want)
+    return context.plan_step(context.declaration.head.name, swarm_labels.SPEC, want)
 
 
 def _list_hostnames_away(context: PlanContext) -> list[str]:
     """By the label that they were given: they cannot be queried now."""
-    swarm = context.reports[context.declaration.head.name].facts.swarm
+    swarm_facts = context.reports[context.declaration.head.name].facts.swarm
     nodes = context.declaration.nodes
     away = {node.name for node in nodes if not context.is_present(node.name)}
     return sorted(
         swarm_node.hostname or ""
-        for swarm_node in (swarm.nodes if swarm else None) or ()
+        for swarm_node in (swarm_facts.nodes if swarm_facts else None) or ()
         if swarm_node.labels.get(LABEL) in away
     )
 

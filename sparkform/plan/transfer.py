@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
+from typing import Generic
 
-from node.steps import offer, transfer_key
+from node.steps import HaveT, ObservedT, StepSpec, WantT, offer, transfer_key
 from node.steps.model import FetchSource
 from sparkform.fabric.network import Network
 from sparkform.plan.context import PlanContext
 from sparkform.plan.steps import PlannedStep, hold_step
-from sparkform.report.receipts import Json
-
-KEY = "transfer_key"
 
 
 @dataclass(frozen=True)
@@ -34,18 +32,20 @@ class Transfer:
 
 
 @dataclass(frozen=True)
-class TransferPlanner:
+class TransferPlanner(Generic[WantT, ObservedT, HaveT]):
     """Plans one model or image.
 
     `step` is its step's name on every node, as in `model:acme--tiny`; `nodes` names the source
-    first. `build_want` and `get_state` give want and reported state of that step by node.
+    first. `build_want` and `read_observed` give what the step wants and what is reported of it, by
+    node.
     """
 
     context: PlanContext
+    spec: StepSpec[WantT, ObservedT, HaveT]
     step: str
     nodes: tuple[str, ...]
-    build_want: Callable[[str], Json]
-    get_state: Callable[[str], Json]
+    build_want: Callable[[str], WantT]
+    read_observed: Callable[[str], ObservedT]
 
     def plan(self) -> Transfer:
         steps = {node: self._plan_step(node) for node in self.nodes}
@@ -56,21 +56,22 @@ class TransferPlanner:
         """A node that is away keeps what is known of it, and so do those that fetch from it."""
         if not (self.context.is_present(node) and self.context.is_present(self.nodes[0])):
             return hold_step(node, self.step)
-        want = self.build_want(node)
-        return self.context.plan_step(node, self.step, want, self.get_state(node))
+        want, observed = self.build_want(node), self.read_observed(node)
+        return self.context.plan_step(node, self.spec, want, step=self.step, observed=observed)
 
     def _plan_offer(self, receivers: Mapping[str, PlannedStep]) -> PlannedStep:
         source, step = self.nodes[0], f"offer:{self.step.replace(':', '-')}"
         if not self.context.is_present(source):
             return hold_step(source, step)
-        want = offer.build_want(
+        addresses = list_addresses(self.context.network, source)
+        want = offer.Want(
             name=self.step,
-            listen=[str(address.ip) for address in list_addresses(self.context.network, source)],
+            listen=tuple(str(address.ip) for address in addresses),
             receivers={node: receiver.decision.run for node, receiver in receivers.items()},
         )
         waiting = [node for node, step in receivers.items() if not step.decision.in_sync]
         have = offer.remove_receivers(want, waiting)
-        return self.context.decide_step(source, step, want, have, offer.compare(have, want))
+        return self.context.decide_step(source, offer.SPEC, want, have, step=step)
 
 
 def plan_keys(context: PlanContext, transfers: Iterable[Transfer]) -> dict[str, PlannedStep]:
@@ -78,9 +79,9 @@ def plan_keys(context: PlanContext, transfers: Iterable[Transfer]) -> dict[str, 
     each other."""
     sources = dict.fromkeys(transfer.source for transfer in transfers if transfer.offer)
     return {
-        node: context.plan_step(node, KEY, transfer_key.build_want())
+        node: context.plan_step(node, transfer_key.SPEC, transfer_key.build_want())
         if context.is_present(node)
-        else hold_step(node, KEY)
+        else hold_step(node, transfer_key.SPEC.name)
         for node in sources
     }
 
@@ -112,10 +113,10 @@ def list_addresses_towards(network: Network, source: str, node: str) -> tuple[st
 def choose_source(network: Network, source: str, node: str) -> FetchSource:
     """Where `node` gets something from: the source itself from outside, the others from it."""
     if node == source:
-        return FetchSource(kind="hub", node=node, addresses=[], own=[])
+        return FetchSource(kind="hub", node=node, addresses=(), own=())
     return FetchSource(
         kind="peer",
         node=source,
-        addresses=list(list_addresses_towards(network, source, node)),
-        own=[str(address) for address in list_addresses(network, node)],
+        addresses=list_addresses_towards(network, source, node),
+        own=tuple(str(address) for address in list_addresses(network, node)),
     )

@@ -1,65 +1,64 @@
 """What each step of a node should be, from declaration and facts. Pure.
 
-The order of the mapping is the order in which a node's own steps can run; what other nodes must
-have done first is said by the components.
+The order of NODE_STEPS is the order in which a node's own steps can run; what other nodes must have
+done first is said by the components. A further step of every node is a row there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
-from typing import Any
 
 from node.host.labels import PREFIX
 from node.network.link_config import LinkConfig
-from node.steps import docker_daemon, fabric_address, prerequisites, swarm
+from node.steps import (
+    AnyStep,
+    docker_daemon,
+    fabric_address,
+    fabric_confirm,
+    nccl_conf,
+    prerequisites,
+    swarm,
+    swarm_labels,
+)
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.fabric.network import FabricInterface, Network
 from sparkform.report.facts import NodeReport
 
-Want = Mapping[str, Any]
 AGENT = "agent"
-HOST_STEPS = ("prerequisites", "docker_daemon", "nccl_conf")
-FABRIC_STEPS = ("fabric_address", "fabric_confirm")
 LABEL = f"{PREFIX}node"
 """Label of a Swarm node: its name in the stack file, which services place their ranks by."""
 
 OWN_MODEL_DIRECTORY_MODE = "0755"
 
-NCCL_CONF: Want = {"NCCL_IB_DISABLE": "0", "NCCL_IB_GID_INDEX": None}
-"""RDMA on, and no pinned GID index: an index moves after link events and then hangs."""
-
 
 @dataclass(frozen=True)
 class NodeInputs:
-    """One node that is there: as declared and as observed."""
+    """One node that is there: as declared and as observed. `runs`: of the steps before, by name."""
 
+    declaration: Declaration
     node: EffectiveNode
     report: NodeReport
+    fabric: tuple[FabricInterface, ...]
+    runs: Mapping[str, int]
 
 
-def list_node_steps(declaration: Declaration) -> tuple[str, ...]:
-    """The names of a node's own steps, which follow from the declaration alone."""
-    has_fabric = declaration.cluster.fabric.topology != "none"
-    return (AGENT, *HOST_STEPS, *(FABRIC_STEPS if has_fabric else ()))
+@dataclass(frozen=True)
+class NodeStep:
+    """A step that concerns nothing but the node itself, and what it wants there (the step's own
+    Want)."""
+
+    spec: AnyStep
+    build_want: Callable[[NodeInputs], object]
+    needs_fabric: bool = False
 
 
-def plan_node_wants(
-    declaration: Declaration, inputs: NodeInputs, fabric: tuple[FabricInterface, ...]
-) -> dict[str, Want]:
-    """The steps that concern nothing but the node itself."""
-    wants: dict[str, Want] = {
-        "prerequisites": _build_prerequisites_want(declaration, inputs.node),
-        "docker_daemon": docker_daemon.build_want(_find_gpu_uuid(declaration, inputs.report)),
-        "nccl_conf": NCCL_CONF,
-    }
-    if fabric:
-        wants["fabric_address"] = _build_fabric_address_want(declaration, fabric)
-    return wants
+def list_node_steps(has_fabric: bool) -> tuple[NodeStep, ...]:
+    return tuple(step for step in NODE_STEPS if has_fabric or not step.needs_fabric)
 
 
-def build_swarm_want(declaration: Declaration, node: EffectiveNode, network: Network) -> Want:
+def build_swarm_want(declaration: Declaration, node: EffectiveNode, network: Network) -> swarm.Want:
     """Start the Swarm on the head, join it elsewhere, by management address."""
     take_over = declaration.cluster.swarm.take_over
     address = _format_ip(network.management[node.name])
@@ -72,23 +71,22 @@ def build_swarm_want(declaration: Declaration, node: EffectiveNode, network: Net
 
 def build_labels_want(
     hostnames: Mapping[str, str], away: Sequence[str], runs: Mapping[str, int]
-) -> Want:
+) -> swarm_labels.Want:
     """`hostnames` by node name: Docker knows nodes by their host names. `runs` by host name."""
     labels = {hostname: {LABEL: name} for name, hostname in hostnames.items()}
-    return {"nodes": labels, "away": list(away), "members": dict(runs)}
+    return swarm_labels.Want(labels, tuple(away), dict(runs))
 
 
-def _build_prerequisites_want(declaration: Declaration, node: EffectiveNode) -> Want:
+def _build_prerequisites_want(inputs: NodeInputs) -> prerequisites.Want:
     """A directory that the user chose may be a cache or a share of others: its rights stay."""
-    is_ours = (
-        node.model_directory == type(declaration.cluster).model_fields["model_directory"].default
-    )
+    node, cluster = inputs.node, inputs.declaration.cluster
+    is_ours = node.model_directory == type(cluster).model_fields["model_directory"].default
     return prerequisites.Want(
         user=node.user,
         docker_group=True,
         linger=True,
         memlock="unlimited",
-        swap=[] if declaration.cluster.swap_off else None,
+        swap=() if cluster.swap_off else None,
         model_directory=node.model_directory,
         model_directory_exists=True,
         model_directory_mode=OWN_MODEL_DIRECTORY_MODE if is_ours else None,
@@ -96,22 +94,40 @@ def _build_prerequisites_want(declaration: Declaration, node: EffectiveNode) -> 
     )
 
 
-def _find_gpu_uuid(declaration: Declaration, report: NodeReport) -> str | None:
-    """The GPU that Swarm places work on; a rack without Swarm offers none."""
-    gpus = report.facts.gpu.gpus if report.facts.gpu else ()
-    return gpus[0].uuid if gpus and declaration.swarm_enabled else None
+def _build_docker_daemon_want(inputs: NodeInputs) -> docker_daemon.Want:
+    """Swarm places work on the node's GPU; a rack without Swarm offers none."""
+    gpus = inputs.report.facts.gpu.gpus if inputs.report.facts.gpu else ()
+    is_offered = bool(gpus) and inputs.declaration.swarm_enabled
+    return docker_daemon.build_want(gpus[0].uuid if is_offered else None)
 
 
-def _build_fabric_address_want(
-    declaration: Declaration, fabric: tuple[FabricInterface, ...]
-) -> Want:
-    mtu = None if declaration.fabric_mtu == "inherit" else declaration.fabric_mtu
+def _build_nccl_conf_want(inputs: NodeInputs) -> nccl_conf.Want:
+    """RDMA on, and no pinned GID index: an index moves after link events and then hangs."""
+    return nccl_conf.Want(ib_disable="0", ib_gid_index=None)
+
+
+def _build_fabric_address_want(inputs: NodeInputs) -> fabric_address.Want:
+    declared_mtu = inputs.declaration.fabric_mtu
+    mtu = None if declared_mtu == "inherit" else declared_mtu
     link_configs = {
         interface.name: LinkConfig(addresses=[str(interface.planned.address)], mtu=mtu)
-        for interface in fabric
+        for interface in inputs.fabric
     }
     return fabric_address.build_want(link_configs, take_over=True)
 
 
+def _build_fabric_confirm_want(inputs: NodeInputs) -> fabric_confirm.Want:
+    return fabric_confirm.Want(inputs.runs[fabric_address.SPEC.name])
+
+
 def _format_ip(address: IPv4Interface) -> str:
     return str(address.ip)
+
+
+NODE_STEPS = (
+    NodeStep(prerequisites.SPEC, _build_prerequisites_want),
+    NodeStep(docker_daemon.SPEC, _build_docker_daemon_want),
+    NodeStep(nccl_conf.SPEC, _build_nccl_conf_want),
+    NodeStep(fabric_address.SPEC, _build_fabric_address_want, needs_fabric=True),
+    NodeStep(fabric_confirm.SPEC, _build_fabric_confirm_want, needs_fabric=True),
+)

@@ -26,11 +26,30 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Decision:
-    """What a step's resource carries; `run` is the number in its document."""
+    """What a step's resource carries; `run` is the number in its document.
 
-    document: str
+    `receipt` is the node's own text where the step is in sync, else null. `stops`: the services
+    whose engines end before the step is applied.
+    """
+
+    owner: str
+    want: object
+    have: object
     run: int
-    in_sync: bool
+    receipt: str | None
+    stops: tuple[str, ...] = ()
+
+    @property
+    def in_sync(self) -> bool:
+        return self.receipt is not None
+
+    @property
+    def document(self) -> str:
+        if self.receipt is not None:
+            return self.receipt
+        fields = {"owner": self.owner, "want": self.want, "have": self.have, "run": self.run}
+        stops = {"stops": list(self.stops)} if self.stops else {}
+        return json.dumps({**fields, **stops}, sort_keys=True)
 
 
 def parse_receipt(text: str | None) -> Receipt | None:
@@ -56,6 +75,5 @@ def decide(
     that has lost it would be given a document that Pulumi has already, and stay as it is for ever.
     """
     if receipt and have == want and receipt.want == want and receipt.owner == owner:
-        return Decision(receipt.text, receipt.run, in_sync=True)
-    document = {"owner": owner, "want": want, "have": have, "run": next_run}
-    return Decision(json.dumps(document, sort_keys=True), next_run, in_sync=False)
+        return Decision(owner, want, have, receipt.run, receipt.text)
+    return Decision(owner, want, have, next_run, None)

@@ -18,6 +18,7 @@ from tests.rack.conftest import RackFactory
 from tests.support.deployment import Deployment, read_cluster_block
 from tests.support.digest import Digest, compute_digest, list_changes
 from tests.support.rack import RackHandle
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.rack
 
@@ -63,10 +64,8 @@ def switch_off(machines: RackHandle, host: str) -> None:
     """A busy kernel takes seconds to clear the network of a killed node away: till then it answers
     for the node, and refuses connections, as no machine without power would."""
     machines.break_("off", host)
-    deadline = time.monotonic() + DARK_LIMIT_S
-    while ask(["ping", "-c", "1", "-W", "1", str(machines.find_node(host).address)]).code == 0:
-        assert time.monotonic() < deadline, f"{host} is off and still answers"
-        time.sleep(1)
+    ping = ["ping", "-c", "1", "-W", "1", str(machines.find_node(host).address)]
+    wait_until(lambda: ask(ping).code != 0, f"{host} is off and still answers", DARK_LIMIT_S)
 
 
 def test_frozen_and_switched_off_stand_in_one_report_within_10_s(

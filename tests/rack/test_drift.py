@@ -76,7 +76,7 @@ DRIFTS = [
         frozenset({"spark-2-swarm", "spark-1-swarm_labels"}),
         (
             "spark-2 swarm: in no Swarm, will join the one of HEAD:2377",
-            "spark-1 swarm_labels: what it depends on changes, so it will be made sure of",
+            "spark-1 swarm_labels: a dependency changes; will be re-verified",
         ),
     ),
     Drift(

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
@@ -18,6 +17,7 @@ from tests.rack.command_line import MAIN, ROOT, RackProject, create_project
 from tests.rack.conftest import RackFactory
 from tests.support import scripted_engine as engines
 from tests.support.scripted_engine import PORT, Plan
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.rack
 
@@ -30,6 +30,7 @@ SERVICE = {
     "port": PORT,
     "tensorParallel": 2,
 }
+REMAIN_LIMIT_S = 10.0
 LINES = [f"line {number}" for number in range(5)]
 
 
@@ -59,7 +60,8 @@ def _clean(project: RackProject) -> Iterator[None]:
 def start_engines(project: RackProject, *plans: Plan) -> None:
     for rank, (host, plan) in enumerate(zip(project.rack.hosts, plans, strict=True)):
         engines.start_container(project.rack, host, rank, TOKEN, plan)
-    time.sleep(3)
+    for host, plan in zip(project.rack.hosts, plans, strict=True):
+        engines.await_end(project.rack, host, plan)
 
 
 def list_rows(project: RackProject, node: str | None) -> list[dict[str, Any]]:
@@ -105,6 +107,15 @@ def follow_logs(project: RackProject) -> Iterator[tuple[subprocess.Popen[str], I
             process.kill()
 
 
+def list_log_readers(project: RackProject) -> list[str]:
+    """Process ids on all nodes."""
+    return [
+        pid
+        for host in project.rack.hosts
+        for pid in project.rack.ask(host, "pgrep -f '^python3.* logs '").stdout.split()
+    ]
+
+
 def test_following_takes_up_what_starts_and_ctrl_c_leaves_nothing_running(
     project: RackProject,
 ) -> None:
@@ -117,9 +128,7 @@ def test_following_takes_up_what_starts_and_ctrl_c_leaves_nothing_running(
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 0
         assert output.read() == ""
-    time.sleep(2)
-    for host in project.rack.hosts:
-        assert project.rack.ask(host, "pgrep -f '^python3.* logs '").stdout == ""
+    wait_until(lambda: not list_log_readers(project), "a log reader goes on", REMAIN_LIMIT_S)
 
 
 def test_kept_logs_speak_where_no_engine_is(project: RackProject) -> None:
@@ -141,7 +150,9 @@ def test_doctor_finds_a_service_that_answers(project: RackProject) -> None:
 def test_doctor_names_a_dead_rank_with_exit_code_and_last_lines(project: RackProject) -> None:
     start_engines(project, Plan(lines=LINES), Plan("hang", lines=LINES))
     engines.kill_later(project.rack, "spark-2", 1, 0)
-    time.sleep(1)
+    wait_until(
+        lambda: not engines.is_running(project.rack, "spark-2", 1), "rank 1 lives", REMAIN_LIMIT_S
+    )
     (dead,) = list_rows(project, "spark-2")
     assert dead["status"] == "fail"
     assert "rank 1 is dead, sparkform-qwen-1: exit code 137 (SIGKILL)" in dead["message"]

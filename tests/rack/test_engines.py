@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from sparkrack.engines import catalogue, loading, native, tiny, vllm
 from tests.rack.conftest import RackFactory
 from tests.support.launching import StartedService, list_launches, start_ranks
 from tests.support.rack import RackHandle
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
 
@@ -64,14 +64,6 @@ def plan(rack: RackHandle, service: dict[str, Any], **changes: Any) -> Any:
     return ranks
 
 
-def wait_for(reached: Any, limit_s: float) -> float:
-    started = time.monotonic()
-    while not reached():
-        assert time.monotonic() - started < limit_s, "it did not come in time"
-        time.sleep(0.5)
-    return time.monotonic() - started
-
-
 def compute_reference(text: str, tokens: int) -> dict[str, Any]:
     """What transformers says on the same weights, on this machine."""
     model = tiny.ensure(print)
@@ -102,7 +94,9 @@ def test_a_dead_rank_ends_the_stand_in(machines: RackHandle) -> None:
     with start_ranks(machines, plan(machines, STAND_IN, tensorParallel=2)) as group:
         group.wait_ready()
         group.kill(group.ranks[1])
-        seconds = wait_for(lambda: not group.is_alive(group.head), DEATH_LIMIT_S)
+        seconds = wait_until(
+            lambda: not group.is_alive(group.head), "the head outlives its worker", DEATH_LIMIT_S
+        )
         print(f"stand-in: the head ended {seconds:.1f} s after its worker")
 
 
@@ -122,7 +116,7 @@ def test_the_stand_in_fails_as_told(
 ) -> None:
     set_fault("spark-2", fault)
     with start_ranks(machines, plan(machines, STAND_IN, tensorParallel=2)) as group:
-        wait_for(lambda: line in group.read_logs(), 30)
+        wait_until(lambda: line in group.read_logs(), f"no log holds: {line}", 30)
         assert group.request("/health", limit_s=2) is None
 
 
@@ -130,7 +124,8 @@ def test_a_container_without_its_rdma_device_is_refused(machines: RackHandle) ->
     ranks = plan(machines, STAND_IN, tensorParallel=2)
     bare_ranks = [type(rank)(**{**vars(rank), "devices": ()}) for rank in ranks]
     with start_ranks(machines, bare_ranks) as group:
-        wait_for(lambda: "NCCL WARN Error: network IB not found." in group.read_logs(), 30)
+        line = "NCCL WARN Error: network IB not found."
+        wait_until(lambda: line in group.read_logs(), f"no log holds: {line}", 30)
 
 
 def assert_equals_transformers(group: StartedService) -> None:

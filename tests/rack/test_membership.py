@@ -119,8 +119,8 @@ def test_a_renamed_node_changes_hands_and_nothing_else(
     deployment.cluster["nodes"] = [first, {**second, "name": "beta"}]
     before = compute_digest(machines)
     outcome = deployment.up()
-    owned = "sparkform/test/spark-2/nccl_conf, will belong to sparkform/test/beta/nccl_conf"
-    assert f"beta nccl_conf: belongs to {owned}" in outcome.messages
+    owned = "sparkform/test/spark-2/nccl_conf; will be owned by sparkform/test/beta/nccl_conf"
+    assert f"beta nccl_conf: owned by {owned}" in outcome.messages
     assert "spark-1 swarm_labels: label sparkform.node of spark-2 is spark-2, will be beta" in (
         outcome.messages
     )

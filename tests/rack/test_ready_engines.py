@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from node.host.typed_json import to_fields
 from sparkform.plan.readiness import build_ready_want
 from sparkrack.engines import catalogue, loading, tiny, vllm
 from tests.rack.conftest import RackFactory
@@ -63,7 +64,8 @@ def plan_want(machines: RackHandle, service: dict[str, Any]) -> tuple[Any, Any]:
     """The planned ranks, and the planned want."""
     plan = plan_observed_rack(machines, tiny={**service, "silenceTimeoutSeconds": SILENCE_S})
     ranks = plan.launches["tiny"]
-    return ranks, build_ready_want(plan.declaration, "tiny", ranks, plan.network, TOKEN, {})
+    want = build_ready_want(plan.declaration, "tiny", ranks, plan.network, TOKEN, {})
+    return ranks, to_fields(want)
 
 
 def read_symptom_time(group: StartedService, text: str) -> float:
@@ -152,7 +154,7 @@ def test_real_vllm_is_ready_on_two_nodes(vllm_machines: RackHandle) -> None:
     ranks = plan.launches["tiny"]
     want = build_ready_want(plan.declaration, "tiny", ranks, plan.network, TOKEN, {})
     with start_ranks(vllm_machines, ranks):
-        results = run_watches(vllm_machines, want)
+        results = run_watches(vllm_machines, to_fields(want))
     print(results["spark-1"].out)
     assert {host: result.code for host, result in results.items()} == {
         "spark-1": 0,

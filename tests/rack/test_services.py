@@ -5,7 +5,6 @@ The tests of one shape share a stack that is up; each leaves it up, and the last
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from tests.support import tiny_engine
 from tests.support.deployment import Deployment, PulumiOutcome
 from tests.support.digest import compute_digest, list_changes, plant_file
 from tests.support.serving import Serving
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.rack
 
@@ -38,16 +38,8 @@ class TinyServing(Serving):
         """With these keys of the service's block set."""
         self.deployment.services[NAME] |= keys
         outcome = self.deployment.up()
-        assert self.await_answer()
+        wait_until(self.is_answering, "the service does not answer", ANSWERS_S)
         return outcome
-
-    def await_answer(self) -> bool:
-        deadline = time.monotonic() + ANSWERS_S
-        while not self.is_answering():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(1)
-        return True
 
     def is_answering(self) -> bool:
         return tiny_engine.request_answer(self.rack, self.head).endswith("200")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
 from tests.rack.conftest import RackFactory
 from tests.support.rack import RackHandle
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.rack
 
@@ -54,10 +54,9 @@ def test_one_task_runs_on_each_gpu_and_a_third_waits(swarm_machines: RackHandle)
         "spark-1", f"docker service create --name s --replicas 3 {options} tiny:1 /bin/sleep 600"
     )
     wanted = [("", "Pending"), ("spark-1", "Running"), ("spark-2", "Running")]
-    deadline = time.monotonic() + PLACE_TIMEOUT_S
-    while (current := list_tasks(swarm_machines, "s")) != wanted and time.monotonic() < deadline:
-        time.sleep(1)
-    assert current == wanted
+    wait_until(
+        lambda: list_tasks(swarm_machines, "s") == wanted, f"never: {wanted}", PLACE_TIMEOUT_S
+    )
 
 
 def test_the_swarm_survives_a_reboot_of_a_worker(swarm_machines: RackHandle) -> None:
@@ -65,7 +64,8 @@ def test_the_swarm_survives_a_reboot_of_a_worker(swarm_machines: RackHandle) -> 
     swarm_machines.mend("reboot", "spark-2")
     listing = "docker node ls --format '{{.Hostname}} {{.Status}}'"
     wanted = ["spark-1 Ready", "spark-2 Ready"]
-    deadline = time.monotonic() + PLACE_TIMEOUT_S
-    while sorted(swarm_machines.must("spark-1", listing).splitlines()) != wanted:
-        assert time.monotonic() < deadline
-        time.sleep(1)
+    wait_until(
+        lambda: sorted(swarm_machines.must("spark-1", listing).splitlines()) == wanted,
+        f"never: {wanted}",
+        PLACE_TIMEOUT_S,
+    )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from node.host.paths import LOCK
 from node.host.system import System
+from node.host.typed_json import to_fields
+from node.steps import HaveT, ObservedT, StepRequest, StepSpec, WantT
 from node.verbs import apply, undo
 from tests.support.fake_spark import FakeSpark
 from tests.support.fake_system import Killed, read_tree
@@ -21,13 +23,27 @@ def format_owner(step: str, node: str = "spark-1") -> str:
     return f"spark/demo/{node}/{step}"
 
 
-def build_document(step: str, want: Mapping[str, Any], run: int = 1, node: str = "spark-1") -> str:
-    return json.dumps({"owner": format_owner(step, node), "want": want, "have": None, "run": run})
+def build_document(step: str, want: object, run: int = 1, node: str = "spark-1") -> str:
+    """`want`: the step's own, or its JSON."""
+    owner = format_owner(step, node)
+    return json.dumps({"owner": owner, "want": to_fields(want), "have": None, "run": run})
 
 
-def run_apply(
-    system: System, step: str, want: Mapping[str, Any], secret: str = "", run: int = 1
+def read_have(
+    spec: StepSpec[WantT, ObservedT, HaveT], system: System, want: WantT, **request: Any
+) -> HaveT:
+    """What there is now, in want's terms. `request`: fields of StepRequest."""
+    return spec.narrow(spec.observe(system, StepRequest(**request)), want)
+
+
+def list_differences(
+    spec: StepSpec[WantT, ObservedT, HaveT], system: System, want: WantT, **request: Any
 ) -> list[str]:
+    """What a preview says of the step."""
+    return spec.compare(read_have(spec, system, want, **request), want)
+
+
+def run_apply(system: System, step: str, want: object, secret: str = "", run: int = 1) -> list[str]:
     return apply.main(
         system, [step], build_document(step, want, run) + (f"\n{secret}" if secret else "")
     )

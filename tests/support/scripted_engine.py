@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from node.ranks.units import MARKS
 from tests.support.rack import RackHandle
+from tests.support.waiting import wait_until
 
 FOLDER = "/var/tmp/engine"
 PORT = 8000
+START_LIMIT_S = 30.0
 PROGRAM = r"""
 import ctypes, faulthandler, http.server, json, os, signal, socket, sys, time
 
@@ -173,6 +175,22 @@ def kill_later(rack: RackHandle, host: str, rank: int, after_s: float) -> None:
     killed from within. Returns at once."""
     kill = f"date +%s.%N > {FOLDER}/symptom; docker kill sparkform-qwen-{rank}"
     rack.must(host, f"sudo sh -c '(sleep {after_s}; {kill}) > /dev/null 2>&1 &'")
+
+
+def await_end(rack: RackHandle, host: str, engine_plan: Plan) -> None:
+    """Until the engine serves, or does what its plan ends with."""
+    serves = f"ss -Hltn 'sport = :{PORT}' | grep -q ."
+    reached = serves if engine_plan.end == "serve" else f"test -e {FOLDER}/symptom"
+    wait_until(
+        lambda: rack.ask(host, reached).returncode == 0,
+        f"{host}: the engine does not come to {engine_plan.end}",
+        START_LIMIT_S,
+    )
+
+
+def is_running(rack: RackHandle, host: str, rank: int) -> bool:
+    inspect = f"sudo docker inspect -f '{{{{.State.Running}}}}' sparkform-qwen-{rank}"
+    return rack.ask(host, inspect).stdout.strip() == "true"
 
 
 def start_unit(rack: RackHandle, host: str, token: str, engine_plan: Plan) -> None:

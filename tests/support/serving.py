@@ -19,7 +19,8 @@ path.write_text(json.dumps(settings, indent=4))
 KILL = {
     "container": "sudo docker kill sparkform-{name}-{rank}",
     "swarm": "sudo docker ps -q --filter label=sparkform.service | xargs sudo docker kill",
-    "native": "sudo systemctl kill -s KILL sparkform-{name}; sleep 1",
+    "native": "sudo systemctl kill -s KILL sparkform-{name}; "
+    "timeout 20 sh -c 'while systemctl is-active -q sparkform-{name}; do sleep 0.1; done'",
 }
 REMOVE = {
     "container": "sudo docker rm -f sparkform-{name}-{rank}",

@@ -1,4 +1,4 @@
-"""Wait for what is not told."""
+"""Wait for a condition that nothing announces."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from collections.abc import Callable
 PAUSE_S = 0.1
 
 
-def wait_until(reached: Callable[[], bool], otherwise: str, limit_s: float) -> None:
-    """Look again and again; the test fails with `otherwise` after `limit_s`."""
-    deadline = time.monotonic() + limit_s
+def wait_until(
+    reached: Callable[[], bool], otherwise: str, limit_s: float, pause_s: float = PAUSE_S
+) -> float:
+    """Poll until `reached`; returns the seconds it took. The test fails with `otherwise` after
+    `limit_s`."""
+    started = time.monotonic()
     while not reached():
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(PAUSE_S)
+        assert time.monotonic() - started < limit_s, otherwise
+        time.sleep(pause_s)
+    return time.monotonic() - started

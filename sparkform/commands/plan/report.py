@@ -13,7 +13,6 @@ from typing import Any
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.fabric.network import FabricInterface
 from sparkform.launch import Launch
-from sparkform.plan.disturbance import get_disturbance
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.readiness import build_api_url
 from sparkform.plan.steps import PlannedStep, StackName
@@ -92,7 +91,7 @@ def _describe_step(step: PlannedStep) -> Json:
         "node": step.node,
         "step": step.step,
         "state": get_step_state(step),
-        "disturbs": get_disturbance(step),
+        "disturbs": step.disturbance,
         "lines": list(step.lines),
     }
 

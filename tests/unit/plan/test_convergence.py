@@ -24,17 +24,17 @@ from node.host.system import System
 from node.state import receipts
 from node.state.document import parse
 from node.state.next_run import BOOT_ID, MACHINE_ID, compute_next_run
-from node.steps import STEPS
+from node.steps import HaveT, ObservedT, StepSpec, WantT, fabric_confirm, nccl_conf
 from node.verbs import apply, install, undo
-from sparkform.plan.steps import PlannedStep, StackName, plan_step
-from sparkform.report.receipts import Json
+from sparkform.plan.steps import PlannedStep, StackName, StepRecord, describe_step, plan_step
 from tests.support.fake_spark import build_spark
 from tests.support.fake_system import FakeSystem
+from tests.support.node_steps import read_have
 
 STACK, NODE = StackName("spark", "demo"), "spark-1"
 AGENT_ZIPAPP = b"an agent"
 AGENT_WANT = {"sha256": hashlib.sha256(AGENT_ZIPAPP).hexdigest()}
-NCCL_WANT = {"NCCL_IB_DISABLE": "0", "NCCL_IB_GID_INDEX": None}
+NCCL_WANT = nccl_conf.Want(ib_disable="0", ib_gid_index=None)
 DRIFT = "NCCL_IB_DISABLE=1\n"
 TEARDOWN, AGENT = "teardown", "agent"
 STEPS_AFTER_AGENT = ("nccl_conf", "fabric_confirm")
@@ -119,19 +119,22 @@ class Pulumi:
 
 
 def plan_node(system: System) -> dict[str, PlannedStep]:
-    steps = {AGENT: plan(system, AGENT, AGENT_WANT, dict(install.observe(system)))}
-    observed = STEPS["nccl_conf"].observe(system, NCCL_WANT)
-    have = STEPS["nccl_conf"].narrow(observed, NCCL_WANT)
-    steps["nccl_conf"] = plan(system, "nccl_conf", NCCL_WANT, have)
-    confirmed = {"fabric_address": steps["nccl_conf"].decision.run}
-    steps["fabric_confirm"] = plan(system, "fabric_confirm", confirmed, confirmed)
+    have = dict(install.observe(system))
+    phrases = [] if have == AGENT_WANT else ["differs"]
+    steps = {AGENT: describe_step(get_record(system, AGENT), AGENT_WANT, have, phrases)}
+    steps["nccl_conf"] = plan(system, nccl_conf.SPEC, NCCL_WANT)
+    confirmed = fabric_confirm.Want(steps["nccl_conf"].decision.run)
+    steps["fabric_confirm"] = plan(system, fabric_confirm.SPEC, confirmed)
     return steps
 
 
-def plan(system: System, step: str, want: Json, have: Json) -> PlannedStep:
+def plan(system: System, spec: StepSpec[WantT, ObservedT, HaveT], want: WantT) -> PlannedStep:
+    return plan_step(get_record(system, spec.name), spec, want, read_have(spec, system, want))
+
+
+def get_record(system: System, step: str) -> StepRecord:
     receipt = receipts.read_all(system).get(step)
-    differences = [] if have == want else ["differs"]
-    return plan_step(STACK, NODE, step, want, have, receipt, compute_next_run(system), differences)
+    return StepRecord(STACK.owner(NODE, step), NODE, step, receipt, compute_next_run(system))
 
 
 def list_documents(steps: dict[str, PlannedStep]) -> dict[str, str]:

@@ -7,13 +7,10 @@ from typing import Any
 import pytest
 
 from node.python.packages import parse_lock, parse_versions
-from node.steps import STEPS
+from node.steps import STEPS, is_same, native_guard
 from sparkform.catalogue import native_packages
 from sparkform.config import Declaration, parse_config
 from sparkform.plan.native_steps import (
-    GUARD,
-    NCCL,
-    VENV,
     find_native_problems,
     list_guarded_kernels,
     plan_native_wants,
@@ -56,7 +53,9 @@ def observe_machines(first: dict[str, Any], second: dict[str, Any] | None = None
         observation = change_report(
             observation, node, ["facts", "host", "architecture"], changes.pop("arch", "aarch64")
         )
-        observation = change_report(observation, node, ["steps", VENV], {**MACHINE, **changes})
+        observation = change_report(
+            observation, node, ["steps", "native_venv"], {**MACHINE, **changes}
+        )
     return observation
 
 
@@ -70,7 +69,7 @@ def list_problems(observation: Observation, declaration: Declaration | None = No
 def test_a_spark_gets_the_packages_and_then_nccl_and_needs_no_guard() -> None:
     wants = plan_native_wants(build_declaration(), "qwen", observe_machines({}).reports)
     assert list(wants) == ["spark-1", "spark-2"]
-    assert list(wants["spark-1"]) == [VENV, NCCL]
+    assert list(wants["spark-1"]) == ["native_venv", "native_nccl"]
     assert wants["spark-1"] == wants["spark-2"]
     assert list_problems(observe_machines({})) == []
 
@@ -87,9 +86,10 @@ def test_every_want_is_one_of_its_step_and_says_what_is_missing() -> None:
     for step, want in plan_native_wants(build_declaration(), "qwen", observe_machines({}).reports)[
         "spark-1"
     ].items():
-        have = STEPS[step].narrow({}, want)
-        assert have != want
-        assert len(STEPS[step].compare(have, want)) == 1
+        spec = STEPS[step]
+        have = spec.narrow(spec.read_observed(None), want)
+        assert not is_same(have, want)
+        assert len(spec.compare(have, want)) == 1
 
 
 def test_a_vllm_that_others_made_is_used_as_it_is() -> None:
@@ -122,8 +122,10 @@ def test_a_guard_belongs_to_the_unit_of_its_service() -> None:
     wants = plan_native_wants(build_declaration(), "qwen", observe_machines(changes).reports)[
         "spark-2"
     ]
-    assert list(wants) == [f"{GUARD}:qwen"]
-    assert wants[f"{GUARD}:qwen"]["unit"] == "sparkform-qwen.service"
+    assert list(wants) == ["native_guard:qwen"]
+    assert wants["native_guard:qwen"] == native_guard.Want(
+        "qwen", "sparkform-qwen.service", native_packages.GUARDED_KERNELS
+    )
 
 
 def test_unlike_packages_on_two_nodes_are_refused_with_their_names() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from node.host.typed_json import to_fields
 from node.readiness.target import parse
 from sparkform.config import Declaration
 from sparkform.fabric.network import plan_network
@@ -26,7 +27,8 @@ def build_want(declaration: Declaration, count: int, secrets: frozenset[str] = f
     plan = plan_rack_launches(declaration, reports, secrets=secrets)
     assert plan.problems == (), [str(problem) for problem in plan.problems]
     network, _ = plan_network(declaration, reports)
-    return build_ready_want(declaration, "oss", plan.services["oss"], network, "4be1-1", {})
+    want = build_ready_want(declaration, "oss", plan.services["oss"], network, "4be1-1", {})
+    return to_fields(want)
 
 
 def test_every_member_is_named_with_its_node_and_address() -> None:

@@ -80,7 +80,8 @@ def apply_plan(plan: RackPlan, reports: Reports) -> Reports:
         }
         member = {
             "kind": "container",
-            "rank": str(launch.rank),
+            "name": launch.name,
+            "rank": launch.rank,
             "token": service.token,
             "alive": True,
         }

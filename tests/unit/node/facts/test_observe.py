@@ -145,16 +145,16 @@ def test_a_step_is_asked_with_its_own_words_over_the_shared_ones() -> None:
     request = observe.parse_request(
         {"user": "nvidia", "interfaces": ["eth1", 3], "steps": {"swarm": {"user": "other"}}}
     )
-    assert observe.build_step_request(request, "swarm")["user"] == "other"
-    assert observe.build_step_request(request, "nccl_conf")["user"] == "nvidia"
-    assert observe.build_step_request(request, "nccl_conf")["interfaces"] == ["eth1"]
+    assert observe.build_step_request(request, "swarm").user == "other"
+    assert observe.build_step_request(request, "nccl_conf").user == "nvidia"
+    assert observe.build_step_request(request, "nccl_conf").interfaces == ("eth1",)
 
 
 @pytest.mark.parametrize("damaged", [{"budget_s": "x", "user": 1}, {"budget_s": [], "steps": 3}])
 def test_a_damaged_request_falls_back_to_what_is_usual(damaged: Mapping[str, object]) -> None:
     request = observe.parse_request(damaged)
     assert (request.user, request.budget_s) == ("root", 5.0)
-    assert observe.build_step_request(request, "swarm")["user"] == "root"
+    assert observe.build_step_request(request, "swarm").user == "root"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 from node.host.system import CommandResult
 from node.network import fabric_query
-from node.steps import fabric_check
+from node.steps import StepRequest, fabric_check
 from tests.support.fake_network import HALF_A, FakeNetwork, add_network
 from tests.support.fake_spark import FakeSpark, build_spark
 
@@ -49,11 +49,13 @@ def get_probe(answer: Any) -> dict[str, Any]:
 
 def test_nothing_is_sent_where_nothing_is_asked_for(tmp_path: Path) -> None:
     node = build_cabled(tmp_path, answers=True)
-    assert fabric_check.observe(node.system, {"interfaces": []}) == {}
+    assert fabric_check.observe(node.system, StepRequest(raw={"interfaces": []})) == {}
 
 
 def test_a_peer_that_answers_is_told_with_interface_and_route(tmp_path: Path) -> None:
-    probe = get_probe(fabric_check.observe(build_cabled(tmp_path, answers=True).system, REQUEST))
+    probe = get_probe(
+        fabric_check.observe(build_cabled(tmp_path, answers=True).system, StepRequest(raw=REQUEST))
+    )
     assert probe == {
         "address": OWN_ADDRESS,
         "peer_address": PEER_ADDRESS,

@@ -8,7 +8,8 @@ import pytest
 
 from node.errors import StepError
 from node.python import atomic_tree, packages
-from node.steps import STEPS, native_guard, native_nccl, native_venv
+from node.steps import STEPS, StepRequest, native_guard, native_nccl, native_venv
+from tests.support import node_steps
 from tests.support.fake_python import PYTHON, SITE, add_python, build_lock_line
 from tests.support.fake_spark import FakeSpark, claim_node
 from tests.support.node_steps import run_apply, run_lives, take_snapshot, undo_all
@@ -62,10 +63,9 @@ def apply_step(spark: FakeSpark, step: str) -> list[str]:
 
 
 def list_differences(spark: FakeSpark, step: str) -> list[str]:
-    step_module, want = STEPS[step], WANTS[step]
-    return step_module.compare(
-        step_module.narrow(step_module.observe(spark.system, want), want), want
-    )
+    spec = STEPS[step]
+    want = spec.parse_want(WANTS[step])
+    return node_steps.list_differences(spec, spark.system, want, unit="sparkform-qwen.service")
 
 
 def get_tree_path(want: dict[str, Any] = VENV) -> str:
@@ -198,10 +198,9 @@ def test_a_changed_link_is_drift_and_put_right(make) -> None:
 
 
 def get_disturbance(spark: FakeSpark) -> str:
-    want = WANTS["native_venv"]
-    return native_venv.get_disturbance(
-        native_venv.narrow(native_venv.observe(spark.system, want), want), want
-    )
+    spec = native_venv.SPEC
+    want = spec.parse_want(VENV)
+    return spec.get_disturbance(node_steps.read_have(spec, spark.system, want), want)
 
 
 def test_a_new_lock_replaces_the_tree_and_the_old_one_goes(make) -> None:
@@ -220,9 +219,9 @@ def test_what_others_put_at_the_path_is_seen_as_theirs_and_never_touched(make) -
     spark = machine(make)
     spark.system.put(f"{native_venv.PATH}/{SITE}/vllm-0.26.0.dist-info/INSTALLER", "pip")
     before = take_snapshot(spark)
-    observed = native_venv.observe(spark.system, {})
-    assert observed["foreign"] is True
-    assert observed["packages"] == {"vllm": "0.26.0"}
+    observed = native_venv.observe(spark.system, StepRequest())
+    assert observed.foreign is True
+    assert observed.packages == {"vllm": "0.26.0"}
     with pytest.raises(StepError, match="not made by sparkform and stays as it is"):
         apply_step(spark, "native_venv")
     undo_all(spark.system)
@@ -269,7 +268,7 @@ def test_nccl_without_its_library_is_drift(make) -> None:
 def test_the_guard_is_vllms_own_switch_in_a_drop_in_that_systemd_reads(make) -> None:
     spark = machine(make)
     apply_step(spark, "native_guard:qwen")
-    path = f"/etc/systemd/system/sparkform-qwen.service.d/{native_guard.NAME}"
+    path = f"/etc/systemd/system/sparkform-qwen.service.d/{native_guard.DROP_IN_NAME}"
     text = spark.system.read(path) or ""
     assert "Environment=VLLM_DISABLED_KERNELS=CutlassFp8BlockScaledMMKernel\n" in text
     assert ["systemctl", "daemon-reload"] in spark.system.script.calls

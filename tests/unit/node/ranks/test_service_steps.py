@@ -10,17 +10,27 @@ import pytest
 
 from node.errors import StepError
 from node.host.paths import SERVICES
+from node.host.typed_json import to_fields
 from node.ranks import stopping
 from node.state import document
-from node.steps import STEPS, launch_files, stop_previous
+from node.steps import StepRequest, is_same, launch_files, launch_peers, stop_previous
 from node.verbs import apply, clear, undo
 from tests.support.fake_ranks import MADE_S, SSH, FakeRanks, add_ranks
 from tests.support.fake_spark import FakeSpark, claim_node
 from tests.support.node_steps import build_document as document_of
-from tests.support.node_steps import format_owner, run_apply, run_lives, take_snapshot, undo_all
+from tests.support.node_steps import (
+    format_owner,
+    list_differences,
+    read_have,
+    run_apply,
+    run_lives,
+    take_snapshot,
+    undo_all,
+)
 
 pytestmark = pytest.mark.usefixtures("patience")
 
+QWEN = StepRequest(service="qwen")
 PORT = {"number": 8000, "address": "0.0.0.0", "purpose": "API"}
 KEY = "sk-not-a-real-key"
 START, SECRET = f"{SERVICES}/qwen/files/start", f"{SERVICES}/qwen/secrets/api-key"
@@ -137,9 +147,9 @@ def test_ranks_of_a_silent_dockerd_are_unknown_and_not_absent(fake_ranks: FakeRa
     system = fake_ranks.spark.system
     run_apply(system, "member:qwen", MEMBER)
     fake_ranks.silence()
-    have = stop_previous.observe(system, {"service": "qwen"})
-    assert [member["kind"] for member in have["members"]] == ["unit"]
-    assert have["unknown"] == "Docker does not answer (refused)"
+    have = stop_previous.observe(system, QWEN)
+    assert [member.kind for member in have.members] == ["unit"]
+    assert have.unknown == "Docker does not answer (refused)"
 
 
 def test_nothing_is_undone_or_cleared_while_dockerd_is_silent(fake_ranks: FakeRanks) -> None:
@@ -206,14 +216,14 @@ def test_what_a_step_disturbs_is_stopped_before_it_and_kept(fake_ranks: FakeRank
 
 def test_a_unit_is_started_with_its_mark_and_found_by_it(fake_ranks: FakeRanks) -> None:
     run_apply(fake_ranks.spark.system, "member:qwen", MEMBER)
-    have = stop_previous.observe(fake_ranks.spark.system, {"service": "qwen"})
-    (member,) = have["members"]
-    assert (member["kind"], member["token"], member["alive"]) == ("unit", "today-1", True)
+    have = stop_previous.observe(fake_ranks.spark.system, QWEN)
+    (member,) = have.members
+    assert (member.kind, member.token, member.alive) == ("unit", "today-1", True)
     fake_ranks.units.clear()
-    (dead,) = stop_previous.observe(fake_ranks.spark.system, {"service": "qwen"})["members"]
-    assert dead["alive"] is False
+    (dead,) = stop_previous.observe(fake_ranks.spark.system, QWEN).members
+    assert dead.alive is False
     take_stop_previous(fake_ranks, token="today-2")
-    assert stop_previous.observe(fake_ranks.spark.system, {"service": "qwen"}) == {"members": []}
+    assert stop_previous.observe(fake_ranks.spark.system, QWEN) == stop_previous.Observed()
 
 
 def test_files_are_written_with_their_modes_and_secrets_are_roots_alone(
@@ -229,8 +239,8 @@ def test_files_are_written_with_their_modes_and_secrets_are_roots_alone(
 def test_no_secret_is_in_what_is_observed_or_recorded(fake_ranks: FakeRanks) -> None:
     system = fake_ranks.spark.system
     run_apply(system, "launch_files:qwen", FILES, json.dumps({"apiKey": KEY}))
-    have = launch_files.observe(system, {"service": "qwen"})
-    assert KEY not in json.dumps(have)
+    have = launch_files.observe(system, QWEN)
+    assert KEY not in json.dumps(to_fields(have))
     holders = [
         path for path in system.root.rglob("*") if path.is_file() and KEY in path.read_text()
     ]
@@ -240,10 +250,10 @@ def test_no_secret_is_in_what_is_observed_or_recorded(fake_ranks: FakeRanks) -> 
 def test_a_proof_fits_its_secret_and_no_other(fake_ranks: FakeRanks) -> None:
     system = fake_ranks.spark.system
     run_apply(system, "launch_files:qwen", FILES, json.dumps({"apiKey": KEY}))
-    entry = launch_files.observe(system, {"service": "qwen"})["secrets"][SECRET]
-    salt = bytes.fromhex(entry["salt"])
-    assert launch_files.compute_proof(KEY, salt) == entry["proof"]
-    assert launch_files.compute_proof(f"{KEY}x", salt) != entry["proof"]
+    entry = launch_files.observe(system, QWEN).secrets[SECRET]
+    salt = bytes.fromhex(entry.salt)
+    assert launch_files.compute_proof(KEY, salt) == entry.proof
+    assert launch_files.compute_proof(f"{KEY}x", salt) != entry.proof
 
 
 def test_a_secret_that_does_not_arrive_is_named(fake_ranks: FakeRanks) -> None:
@@ -258,14 +268,13 @@ def test_an_edited_file_is_drift_and_one_of_an_older_launch_is_removed(
     run_apply(system, "launch_files:qwen", FILES, json.dumps({"apiKey": KEY}))
     system.put(START, "#!/bin/sh\nfalse\n", 0o555)
     system.put(f"{SERVICES}/qwen/files/engine.yaml", "old: true\n")
-    have = launch_files.narrow(launch_files.observe(system, {"service": "qwen"}), FILES)
-    assert launch_files.compare(have, FILES) == [
+    spec, want = launch_files.SPEC, launch_files.SPEC.parse_want(FILES)
+    assert list_differences(spec, system, want, service="qwen") == [
         f"{START} is changed, will be written",
         f"{SERVICES}/qwen/files/engine.yaml is of an older launch, will be removed",
     ]
     run_apply(system, "launch_files:qwen", FILES, json.dumps({"apiKey": KEY}), run=2)
-    have_after = launch_files.narrow(launch_files.observe(system, {"service": "qwen"}), FILES)
-    assert have_after == FILES
+    assert is_same(read_have(spec, system, want, service="qwen"), want)
 
 
 def test_a_private_key_is_made_once_and_its_public_half_is_all_that_is_printed(
@@ -278,13 +287,18 @@ def test_a_private_key_is_made_once_and_its_public_half_is_all_that_is_printed(
 
 
 def test_a_peers_key_that_is_another_today_differs(fake_ranks: FakeRanks) -> None:
-    system, step = fake_ranks.spark.system, STEPS["launch_peers:qwen"]
+    system, spec = fake_ranks.spark.system, launch_peers.SPEC
     run_apply(system, "launch_peers:qwen", PEERS, json.dumps({"spark-2": "ssh-ed25519 AAAA"}))
-    have = step.observe(system, {"service": "qwen"})
-    same_key = step.narrow({**have, "keys": {"spark-2": "ssh-ed25519 AAAA"}}, PEERS)
-    other_key = step.narrow({**have, "keys": {"spark-2": "ssh-ed25519 BBBB"}}, PEERS)
-    assert step.compare(same_key, PEERS) == []
-    assert step.compare(other_key, PEERS) == [f"{KNOWN} lacks the key of spark-2, will be written"]
+    observed, want = spec.observe(system, QWEN), spec.parse_want(PEERS)
+
+    def list_key_differences(key: str) -> list[str]:
+        compared = launch_peers.add_public_keys(observed, {"spark-2": key})
+        return spec.compare(spec.narrow(compared, want), want)
+
+    assert list_key_differences("ssh-ed25519 AAAA") == []
+    assert list_key_differences("ssh-ed25519 BBBB") == [
+        f"{KNOWN} lacks the key of spark-2, will be written"
+    ]
 
 
 STORIES = {

@@ -15,7 +15,7 @@ from node.ranks import frames, swarm_services
 from node.readiness import interruption, probe
 from node.readiness.interruption import Interruption
 from node.readiness.probe import CompletionReply
-from node.steps import ready
+from node.steps import StepRequest, ready
 from tests.support.fake_engine import TOKEN, build_frame
 
 
@@ -93,13 +93,13 @@ def test_doctor_is_told_of_ranks_and_of_one_token(engine, monkeypatch) -> None:
         "key_file": "/nowhere",
         "swarm_names": [],
     }
-    have = ready.observe(engine.spark.system, {"services": [request_value]})
+    have: Any = ready.observe(engine.spark.system, StepRequest(raw={"services": [request_value]}))
     (rank,) = have["qwen"]["ranks"]
     assert (rank["rank"], rank["alive"], rank["ending"]) == (0, False, "exit code 139 (SIGSEGV)")
     assert rank["last"] == [f"line {number} (hidden)" for number in range(10, 20)]
     completion = have["qwen"]["completion"]
     assert (completion["url"], completion["text"]) == ("http://10.0.0.1:8000", "refused")
-    assert ready.observe(engine.spark.system, {}) == {}
+    assert ready.observe(engine.spark.system, StepRequest()) == {}
 
 
 @pytest.mark.parametrize("own_is_there", [True, False])

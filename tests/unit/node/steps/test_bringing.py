@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,13 +23,13 @@ from tests.support.fake_spark import claim_node
 from tests.support.fake_system import FakeSystem, Script
 from tests.support.node_steps import run_apply, take_snapshot, undo_all
 
-HUB = FetchSource(kind="hub", node="spark-1", addresses=[], own=[])
-PEER = FetchSource(kind="peer", node="spark-1", addresses=["10.0.0.1"], own=["10.0.0.2/24"])
+HUB = FetchSource(kind="hub", node="spark-1", addresses=(), own=())
+PEER = FetchSource(kind="peer", node="spark-1", addresses=("10.0.0.1",), own=("10.0.0.2/24",))
 ROOT = "/m/hub/models--a--b"
 
 
-def build_want(source: FetchSource = HUB) -> dict[str, object]:
-    want = model.Want(
+def build_want(source: FetchSource = HUB) -> model.Want:
+    return model.Want(
         handle="a/b",
         revision=None,
         fetch="main",
@@ -37,23 +39,22 @@ def build_want(source: FetchSource = HUB) -> dict[str, object]:
         source=source,
         state=model.VERIFIED,
     )
-    return dict(want)
 
 
-def build_observed(**keys: object) -> dict[str, object]:
-    model_state = {"root": ROOT, "revision": "main", "commit": 40 * "a", "changed": [], **keys}
-    return {"models": {"a/b": model_state}, "whole": []}
+def build_observed(**changes: Any) -> model.Observed:
+    state = model.ModelState(root=ROOT, revision="main", commit=40 * "a")
+    return model.Observed({"a/b": replace(state, **changes)})
 
 
 @pytest.mark.parametrize(
     ("observed", "source", "messages"),
     [
-        ({}, HUB, ["a/b is missing, will be downloaded"]),
-        ({}, PEER, ["a/b is missing, will be copied from spark-1"]),
-        ({"whole": [ROOT]}, PEER, ["a/b is there, will be verified"]),
+        (model.Observed(), HUB, ["a/b is missing, will be downloaded"]),
+        (model.Observed(), PEER, ["a/b is missing, will be copied from spark-1"]),
+        (model.Observed(whole=(ROOT,)), PEER, ["a/b is present, will be verified"]),
         (build_observed(), HUB, []),
         (
-            build_observed(changed=["x"]),
+            build_observed(changed=("x",)),
             PEER,
             ["a/b has changed in x, will be copied from spark-1"],
         ),
@@ -70,7 +71,7 @@ def test_each_state_of_a_model_has_its_words(observed, source, messages) -> None
 
 def test_another_commit_than_the_sources_is_a_difference() -> None:
     compared = model.compare_with_source(build_observed(), "a/b", "spark-1", 40 * "b")
-    assert "at aaaaaaaa, spark-1 has bbbbbbbb" in str(model.narrow(compared, build_want())["state"])
+    assert "at aaaaaaaa, spark-1 has bbbbbbbb" in model.narrow(compared, build_want()).state
     assert (
         model.compare_with_source(build_observed(), "a/b", "spark-1", 40 * "a") == build_observed()
     )
@@ -78,7 +79,7 @@ def test_another_commit_than_the_sources_is_a_difference() -> None:
 
 
 def test_an_offer_differs_by_those_who_wait() -> None:
-    want = offer.build_want("model:a--b", ["10.0.0.1"], {"spark-2": 1, "spark-3": 4})
+    want = offer.Want("model:a--b", ("10.0.0.1",), {"spark-2": 1, "spark-3": 4})
     assert offer.remove_receivers(want, []) == want
     have = offer.remove_receivers(want, ["spark-3"])
     assert offer.compare(have, want) == ["model:a--b will be offered to spark-3"]
@@ -92,14 +93,13 @@ def test_an_offer_differs_by_those_who_wait() -> None:
     ],
 )
 def test_each_state_of_an_image_has_its_words(images, state, messages) -> None:
-    want = dict(
-        image.Want(service="s", image="n", name="n", layer=None, source=HUB, state=image.PRESENT)
-    )
-    have = image.narrow({"images": images}, want)
-    assert have["state"] == state
+    want = image.Want(service="s", image="n", name="n", layer=None, source=HUB, state=image.PRESENT)
+    have = image.narrow(image.Observed(images), want)
+    assert have.state == state
     assert image.compare(have, want) == messages
-    built_want = {**want, "layer": "FROM n"}
-    compared = image.compare_with_source({"images": {"n": "sha256:1"}}, "n", "spark-1", "sha256:2")
+    built_want = replace(want, layer="FROM n")
+    observed = image.Observed({"n": "sha256:1"})
+    compared = image.compare_with_source(observed, "n", "spark-1", "sha256:2")
     assert image.compare(image.narrow(compared, built_want), built_want) == [
         "image n is 1, spark-1 has 2, will be built upon n"
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,26 +19,27 @@ from tests.support.fake_spark import (
     FakeSpark,
     claim_node,
 )
-from tests.support.node_steps import run_apply, undo_all
+from tests.support.node_steps import list_differences, read_have, run_apply, undo_all
 
 DAEMON = "/etc/docker/daemon.json"
-WANT = dict(docker_daemon.build_want(GPU))
-NCCL = {"NCCL_IB_DISABLE": "0", "NCCL_IB_GID_INDEX": None}
-HOST = {
-    "user": "nvidia",
-    "docker_group": True,
-    "linger": True,
-    "memlock": "unlimited",
-    "swap": [],
-    "model_directory": "/srv/models",
-    "model_directory_exists": True,
-    "model_directory_mode": "0775",
-    "model_directory_owner": "nvidia",
-}
+WANT = docker_daemon.build_want(GPU)
+NCCL = nccl_conf.Want(ib_disable="0", ib_gid_index=None)
+HOST = prerequisites.Want(
+    user="nvidia",
+    docker_group=True,
+    linger=True,
+    memlock="unlimited",
+    swap=(),
+    model_directory="/srv/models",
+    model_directory_exists=True,
+    model_directory_mode="0775",
+    model_directory_owner="nvidia",
+)
 
 
-def describe_differences(step: Any, spark: FakeSpark, want: Any) -> Any:
-    return step.compare(step.narrow(step.observe(spark.system, want), want), want)
+def describe_differences(step: Any, spark: FakeSpark, want: object) -> list[str]:
+    request = {"user": HOST.user, "model_directory": HOST.model_directory}
+    return list_differences(step.SPEC, spark.system, want, **request)
 
 
 @pytest.fixture
@@ -87,8 +89,8 @@ def test_a_dockerd_that_has_not_read_its_file_is_restarted(docker_spark) -> None
 
 def test_only_the_toolkits_file_needs_no_restart(docker_spark) -> None:
     docker_spark.system.put(docker_daemon.TOOLKIT, STOCK_TOOLKIT)
-    observed = docker_daemon.observe(docker_spark.system, WANT)
-    assert docker_daemon.get_disturbance(docker_daemon.narrow(observed, WANT), WANT) == "none"
+    have = read_have(docker_daemon.SPEC, docker_spark.system, WANT)
+    assert docker_daemon.get_disturbance(have, WANT) == "none"
     run_apply(docker_spark.system, "docker_daemon", WANT, run=2)
     assert docker_spark.restarts == 1
     assert describe_differences(docker_daemon, docker_spark, WANT) == []
@@ -138,7 +140,7 @@ def test_a_missing_toolkit_is_named_before_anything_changes(spark) -> None:
 
 def test_without_swarm_the_gpu_is_not_offered_and_an_admins_own_offer_stays(spark) -> None:
     claim_node(spark)
-    want = dict(docker_daemon.build_want(None))
+    want = docker_daemon.build_want(None)
     tree = {"node-generic-resources": ["NVIDIA_GPU=theirs"]}
     spark.system.put(DAEMON, json.dumps(tree))
     run_apply(spark.system, "docker_daemon", want)
@@ -180,7 +182,7 @@ def test_what_a_fresh_host_lacks_is_said_thing_by_thing(spark) -> None:
         "linger of nvidia is off, will be on",
         "locked memory of nvidia is unset, will be unlimited",
         "swap is on (/swap.img), will be off",
-        "/srv/models is missing, will be made",
+        "/srv/models is missing, will be created",
     ]
 
 
@@ -198,7 +200,7 @@ def test_swap_is_off_now_and_after_a_reboot_and_comes_back_by_undo(spark) -> Non
 
 def test_swap_stays_where_nobody_asked_for_less(spark) -> None:
     claim_node(spark)
-    run_apply(spark.system, "prerequisites", {**HOST, "swap": None})
+    run_apply(spark.system, "prerequisites", replace(HOST, swap=None))
     assert spark.system.read("/etc/fstab") == STOCK_FSTAB
 
 
@@ -206,7 +208,7 @@ def test_a_model_directory_that_is_somebodys_cache_keeps_its_mode(spark) -> None
     claim_node(spark)
     spark.system.path("/srv/models").mkdir(parents=True, mode=0o700)
     spark.system.path("/srv/models").chmod(0o700)
-    want = {**HOST, "model_directory_mode": None, "model_directory_owner": None}
+    want = replace(HOST, model_directory_mode=None, model_directory_owner=None)
     run_apply(spark.system, "prerequisites", want)
     assert spark.system.get_state("/srv/models").mode == 0o700
     assert describe_differences(prerequisites, spark, HOST) == [
@@ -219,6 +221,6 @@ def test_a_user_that_does_not_exist_and_a_group_that_does_not_are_named(spark) -
     spark.groups.pop("docker")
     with pytest.raises(StepError, match="no group docker; install Docker first"):
         run_apply(spark.system, "prerequisites", HOST)
-    want = {**HOST, "docker_group": False, "linger": False, "model_directory_owner": "nobody2"}
+    want = replace(HOST, docker_group=False, linger=False, model_directory_owner="nobody2")
     with pytest.raises(StepError, match="no user nobody2"):
         run_apply(spark.system, "prerequisites", want)

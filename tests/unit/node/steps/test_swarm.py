@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,18 +11,16 @@ from node.docker import membership
 from node.errors import StepError
 from node.host import docker_api
 from node.host.system import System
-from node.steps import swarm, swarm_labels, swarm_token
+from node.steps import StepRequest, swarm, swarm_labels, swarm_token
 from tests.support.fake_spark import FakeSpark, build_spark, claim_node
 from tests.support.fake_swarm import FakeCluster, FakeMember, add_member
-from tests.support.node_steps import run_apply, undo_all
+from tests.support.node_steps import list_differences, read_have, run_apply, undo_all
 
-HEAD = dict(swarm.build_head_want("10.0.0.1", "10.201.0.0/16", take_over=False))
-WORKER = dict(swarm.build_worker_want("10.0.0.2", "10.0.0.1", take_over=False))
-LABELS = {
-    "nodes": {"spark-1": {"sparkform.node": "spark-1"}, "spark-2": {"sparkform.node": "spark-2"}},
-    "away": [],
-    "members": {},
-}
+HEAD = swarm.build_head_want("10.0.0.1", "10.201.0.0/16", take_over=False)
+WORKER = swarm.build_worker_want("10.0.0.2", "10.0.0.1", take_over=False)
+SPARK_1 = {"spark-1": {"sparkform.node": "spark-1"}}
+SPARK_2 = {"spark-2": {"sparkform.node": "spark-2"}}
+LABELS = swarm_labels.Want(nodes={**SPARK_1, **SPARK_2}, away=(), members={})
 Pair = tuple[FakeMember, FakeMember]
 
 
@@ -49,10 +48,8 @@ def formed(pair: Pair) -> Pair:
     return pair
 
 
-def describe_differences(step: Any, spark: FakeSpark, want: Any, **extra: object) -> list[str]:
-    observed = {**step.observe(spark.system, want), **extra}
-    messages: list[str] = step.compare(step.narrow(observed, want), want)
-    return messages
+def describe_differences(step: Any, spark: FakeSpark, want: object) -> list[str]:
+    return list_differences(step.SPEC, spark.system, want)
 
 
 def test_a_rack_without_a_swarm_is_told_what_will_be(pair: Pair) -> None:
@@ -87,9 +84,9 @@ def test_the_token_is_in_a_requests_body_and_in_no_argv_or_file(formed: Pair) ->
 def test_the_token_step_prints_the_same_as_long_as_the_swarm_is_the_same(formed: Pair) -> None:
     head, _ = formed
     assert read_join_secret(head) == read_join_secret(head)
-    want = {"cluster": head.cluster}
+    want = swarm_token.Want(head.cluster)
     assert describe_differences(swarm_token, head.spark, want) == []
-    other_want = {"cluster": "another"}
+    other_want = swarm_token.Want("another")
     assert describe_differences(swarm_token, head.spark, other_want) == [
         f"cluster is {head.cluster}, will be another"
     ]
@@ -130,7 +127,7 @@ def test_with_leave_to_take_over_it_leaves_the_other_and_undo_says_what_is_lost(
     run_apply(head.spark.system, "swarm", HEAD)
     worker.init({"AdvertiseAddr": "10.0.0.2", "DefaultAddrPool": ["10.0.0.0/8"]})
     other_cluster = worker.cluster
-    want = {**WORKER, "take_over": True}
+    want = replace(WORKER, take_over=True)
     messages = run_apply(worker.spark.system, "swarm", want, read_join_secret(head))
     assert messages == [f"left Swarm {other_cluster}", "worker at 10.0.0.2"]
     warning = f"Swarm {other_cluster}, where this node was before, cannot be joined again from here"
@@ -143,15 +140,17 @@ def test_a_head_that_was_made_anew_gets_its_worker_back(formed: Pair) -> None:
     head, worker = formed
     head.leave(None)
     run_apply(head.spark.system, "swarm", HEAD, run=2)
-    assert describe_differences(swarm, worker.spark, WORKER, head_cluster=head.cluster) != []
+    observed = swarm.observe(worker.spark.system, StepRequest())
+    compared = swarm.add_head_cluster(observed, head.cluster)
+    assert swarm.compare(swarm.narrow(compared, WORKER), WORKER) != []
     run_apply(worker.spark.system, "swarm", WORKER, read_join_secret(head), run=2)
     assert worker.cluster == head.cluster
 
 
 def test_the_head_changes_places_with_its_worker(formed: Pair) -> None:
     first, second = formed
-    head = dict(swarm.build_head_want("10.0.0.2", "10.201.0.0/16", take_over=False))
-    worker = dict(swarm.build_worker_want("10.0.0.1", "10.0.0.2", take_over=False))
+    head = swarm.build_head_want("10.0.0.2", "10.201.0.0/16", take_over=False)
+    worker = swarm.build_worker_want("10.0.0.1", "10.0.0.2", take_over=False)
     assert describe_differences(swarm, second.spark, head) == [
         "in the Swarm of 10.0.0.1:2377, will leave it and start one at 10.0.0.2"
     ]
@@ -254,12 +253,12 @@ def test_a_node_that_joined_anew_is_labelled_and_its_old_entry_goes(formed: Pair
 def test_a_node_that_is_wanted_no_longer_is_drained_and_removed(formed: Pair) -> None:
     head, _ = formed
     run_apply(head.spark.system, "swarm_labels", LABELS)
-    alone = {**LABELS, "nodes": {"spark-1": {"sparkform.node": "spark-1"}}}
+    alone = replace(LABELS, nodes=SPARK_1)
     assert describe_differences(swarm_labels, head.spark, alone) == [
         "spark-2 is in the Swarm, will be removed from it"
     ]
-    observed = swarm_labels.narrow(swarm_labels.observe(head.spark.system, alone), alone)
-    assert swarm_labels.get_disturbance(observed, alone) == "docker"
+    have = read_have(swarm_labels.SPEC, head.spark.system, alone)
+    assert swarm_labels.get_disturbance(have, alone) == "docker"
     run_apply(head.spark.system, "swarm_labels", alone, run=2)
     assert len(head.registry.nodes[str(head.cluster)]) == 1
 
@@ -268,7 +267,7 @@ def test_a_node_that_is_away_is_neither_asked_for_nor_removed(formed: Pair) -> N
     head, worker = formed
     run_apply(head.spark.system, "swarm_labels", LABELS)
     worker.leave(None)
-    away = {**LABELS, "nodes": {"spark-1": {"sparkform.node": "spark-1"}}, "away": ["spark-2"]}
+    away = replace(LABELS, nodes=SPARK_1, away=("spark-2",))
     assert describe_differences(swarm_labels, head.spark, away) == []
     run_apply(head.spark.system, "swarm_labels", away, run=2)
     assert len(head.registry.nodes[str(head.cluster)]) == 2

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from node.host.system import HttpAnswer
+from node.host.typed_json import to_fields
 from node.network.link_config import LinkConfig
 from node.state import document
 from node.steps import STEPS, docker_daemon, fabric_address, swarm
 from node.verbs import install
+from tests.support import node_steps
 from tests.support.fake_network import HALF_A, HALF_B
 from tests.support.fake_spark import GPU, FakeSpark, claim_node
 from tests.support.fake_system import Killed
@@ -36,12 +38,12 @@ FABRIC = {
     HALF_A: LinkConfig(addresses=["192.168.100.10/25"], mtu=9000),
     HALF_B: LinkConfig(addresses=["192.168.100.138/25"], mtu=9000),
 }
-WANTS: dict[str, dict[str, Any]] = {
+WANTS: dict[str, object] = {
     "nccl_conf": {"NCCL_IB_DISABLE": "0", "NCCL_IB_GID_INDEX": None},
-    "docker_daemon": dict(docker_daemon.build_want(GPU)),
+    "docker_daemon": docker_daemon.build_want(GPU),
     "prerequisites": PREREQUISITES,
-    "fabric_address": dict(fabric_address.build_want(FABRIC, take_over=True)),
-    "swarm": dict(swarm.build_head_want("10.0.0.1", "10.201.0.0/16", take_over=False)),
+    "fabric_address": fabric_address.build_want(FABRIC, take_over=True),
+    "swarm": swarm.build_head_want("10.0.0.1", "10.201.0.0/16", take_over=False),
 }
 
 
@@ -54,10 +56,10 @@ def apply_step(spark: FakeSpark, step: str) -> list[str]:
 
 
 def list_differences(spark: FakeSpark, step: str) -> list[str]:
-    step_module, want = STEPS[step], WANTS[step]
-    return step_module.compare(
-        step_module.narrow(step_module.observe(spark.system, want), want), want
-    )
+    spec = STEPS[step]
+    want = spec.parse_want(to_fields(WANTS[step]))
+    request = {"user": "nvidia", "model_directory": MODELS}
+    return node_steps.list_differences(spec, spark.system, want, **request)
 
 
 @pytest.mark.parametrize("step", WANTS)

@@ -14,7 +14,7 @@ from tests.support.fake_spark import GPU, STOCK_DAEMON, STOCK_NCCL, claim_node
 from tests.support.node_steps import build_document, format_owner, run_apply, undo_all
 
 NCCL = {"NCCL_IB_DISABLE": "0", "NCCL_IB_GID_INDEX": None}
-DAEMON = dict(docker_daemon.build_want(GPU))
+DAEMON = docker_daemon.build_want(GPU)
 
 
 def undo_step(spark, step: str, node: str = "spark-1") -> list[str]:

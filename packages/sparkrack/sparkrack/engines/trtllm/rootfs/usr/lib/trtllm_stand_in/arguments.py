@@ -17,6 +17,8 @@ FIRST_NAME = {
 }
 WHOLE_NUMBERS = ("--port", "--tp_size", "--pp_size", "--cp_size", "--max_batch_size")
 GONE_BACKENDS = ("tensorrt", "trt")
+OWN_PREFIXES = ("TRTLLM_", "TLLM_")
+STAND_IN_PREFIX = "TRTLLM_STAND_IN_"
 BACKEND_GONE_SINCE = "1.3.0rc21"  # NVIDIA/TensorRT-LLM, release notes
 
 
@@ -113,12 +115,17 @@ def check_variables(environment: Collection[str]) -> None:
 
     Raises Refusal: the stand-in would rather say so.
     """
+    for name in list_unknown_variables(environment):
+        raise Refusal(f"stand-in: TensorRT-LLM does not read {name} and would ignore it")
+
+
+def list_unknown_variables(environment: Collection[str]) -> list[str]:
+    """The engine's own variables that no version reads, sorted."""
     known = knowledge.read_document("options")["variables"]["known"]
-    own_prefix = "TRTLLM_STAND_IN_"
-    for name in sorted(environment):
-        if (
-            name.startswith(("TRTLLM_", "TLLM_"))
-            and name not in known
-            and not name.startswith(own_prefix)
-        ):
-            raise Refusal(f"stand-in: TensorRT-LLM reads no variable {name} and would ignore it")
+    return sorted(
+        name
+        for name in environment
+        if name.startswith(OWN_PREFIXES)
+        and name not in known
+        and not name.startswith(STAND_IN_PREFIX)
+    )
