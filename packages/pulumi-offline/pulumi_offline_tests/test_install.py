@@ -13,6 +13,15 @@ def test_install_makes_the_environment_that_the_project_names(project: Project) 
     assert (project.folder / "new" / "bin" / "python").exists()
 
 
+def test_install_runs_again_over_an_environment_that_exists(project: Project) -> None:
+    """As `pulumi install` does in a clone that `make setup` has prepared."""
+    project.configure(project.folder / "new")
+    (project.folder / "requirements.txt").write_text("")
+    project.run_well("install")
+    project.run_well("install")
+    assert not (ROOT / ".venv").is_symlink(), "python -m venv refuses a link"
+
+
 def test_install_tells_what_pip_says_when_a_package_is_not_to_be_had(project: Project) -> None:
     project.configure(project.folder / "new")
     project.extra = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}

@@ -163,7 +163,7 @@ def test_a_stand_in_is_installed_under_a_name_that_says_so(clone: Clone) -> None
     plant_stand_in(clone)
     clone.plant_official()
     assert run_setup(clone)["plugins"] == (
-        "command 1.2.1 (stand-in), docker 5.2.0 (missing); the official ones are out of reach"
+        "command 1.2.1 (stand-in), docker 5.2.0 (missing); out of reach: official command, docker"
     )
     assert run_setup(clone)["plugins"] == (
         "unchanged: command 1.2.1 (stand-in), docker 5.2.0 (missing)"
@@ -204,6 +204,15 @@ def test_an_official_plugin_takes_the_place_of_a_stand_in(clone: Clone) -> None:
     )
     assert plugins.are_all_official(clone.machine)
     assert not list((clone.layout.home / "plugins").glob("*+stand-in"))
+
+
+def test_an_official_plugin_stays_when_another_is_out_of_reach(clone: Clone) -> None:
+    plant_stand_in(clone)
+    clone.plant_official()
+    (clone.layout.home / "plugins" / "resource-docker-v5.2.0").mkdir(parents=True)
+    assert run_setup(clone)["plugins"] == (
+        "command 1.2.1 (stand-in), docker 5.2.0 (official); out of reach: official command"
+    )
 
 
 def test_a_site_that_says_nothing_does_not_hang_setup(

@@ -67,13 +67,17 @@ def is_official(path: Path) -> bool:
 
 
 def make(machine: Machine) -> str:
-    """Get each plugin; once the site is out of reach, it is not asked for the next one."""
-    reachable = True
+    """Get each plugin that is not official yet; a site that is out of reach is asked once."""
+    reachable, unreachable = True, []
     for name, version in list_required(machine).items():
+        if is_official(get_folder(machine, name, version)):
+            continue
         reachable = reachable and install_official(machine, name, version)
-        if not reachable and has_stand_in(machine, name):
-            install_stand_in(machine, name, version)
-    reason = "" if reachable else "; the official ones are out of reach"
+        if not reachable:
+            unreachable.append(name)
+            if has_stand_in(machine, name):
+                install_stand_in(machine, name, version)
+    reason = f"; out of reach: official {', '.join(unreachable)}" if unreachable else ""
     return f"{describe(machine)}{reason}"
 
 
@@ -97,8 +101,6 @@ def install_official(machine: Machine, name: str, version: str) -> bool:
     It installs into a home of its own, because it takes a stand-in for the plugin itself.
     """
     path = get_folder(machine, name, version)
-    if is_official(path):
-        return True
     with create_scratch_folder(machine.layout.toolchain) as home:
         settings = {
             "PULUMI_HOME": str(home),
@@ -126,11 +128,11 @@ def run_download(argv: list[str], variables: Mapping[str, str], watched: Path) -
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
-        size, growth_s = 0, time.monotonic()
-        while process.poll() is None and time.monotonic() - growth_s < SILENCE_S:
+        size, grown_at = 0, time.monotonic()
+        while process.poll() is None and time.monotonic() - grown_at < SILENCE_S:
             time.sleep(CHECK_S)
             now = measure_tree(watched)
-            size, growth_s = (now, time.monotonic()) if now != size else (size, growth_s)
+            size, grown_at = (now, time.monotonic()) if now != size else (size, grown_at)
         process.kill()
         return process.wait() == 0
 
