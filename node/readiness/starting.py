@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from node.errors import StepError
+from node.host.output import print_now
 from node.host.system import System
 from node.ranks import log_archive, signatures
 from node.readiness import abort, peers, probe
@@ -15,7 +16,6 @@ from node.readiness.interruption import Interruption
 from node.readiness.judge import Limits, WatchState
 from node.readiness.target import WatchTarget, parse
 from node.readiness.watch import RankWatch, run_watch
-from node.state.lock import print_now
 
 
 def wait_until_ready(system: System, want: Mapping[str, Any], node: str) -> list[str]:

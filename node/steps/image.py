@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from node.changes import process
+from node.delivery.source import FetchSource
 from node.host.system import System
-from node.host.typed_json import OMITTED, to_fields
+from node.host.typed_json import OMITTED
+from node.images.reference import shorten_id
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
-from node.steps.model import FetchSource
 
 PRESENT, MISSING = "there", "missing"
 
@@ -53,7 +54,7 @@ def compare_with_source(
     node_id = observed.images.get(name)
     if identity is None or node_id in (None, identity):
         return observed
-    other = f"{_shorten(node_id)}, {source} has {_shorten(identity)}"
+    other = f"{shorten_id(node_id)}, {source} has {shorten_id(identity)}"
     return replace(observed, other={name: other})
 
 
@@ -77,12 +78,8 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
 
     process.record(manifest)
     if want.source.kind == "hub":
-        return delivery.pull_from_registry(manifest, to_fields(want), secrets)
-    return delivery.receive_from_peer(manifest, to_fields(want), secrets)
-
-
-def _shorten(identity: str | None) -> str:
-    return str(identity).removeprefix("sha256:")[:12]
+        return delivery.pull_from_registry(manifest, want, secrets)
+    return delivery.receive_from_peer(manifest, want, secrets)
 
 
 SPEC = StepSpec(

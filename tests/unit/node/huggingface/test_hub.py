@@ -18,6 +18,7 @@ from node.huggingface.lock import LOCK
 
 COMMIT = 40 * "c"
 ROOT = "/models/hub/models--acme--a"
+LOCATION = cache.ModelLocation("acme/a", "/models/hub", "nvidia")
 
 
 @pytest.mark.parametrize("module", [cache, digests, environment])
@@ -77,9 +78,8 @@ def machine(tmp_path: Path) -> System:
 
 
 def test_a_whole_model_is_found_by_its_branch(machine: System) -> None:
-    want = {"cache": "/models/hub", "handle": "acme/a"}
-    assert settled_model.find_local_commit(machine, want) == COMMIT
-    assert settled_model.find_local_commit(machine, {**want, "revision": "v1"}) is None
+    assert settled_model.find_local_commit(machine, LOCATION, "main") == COMMIT
+    assert settled_model.find_local_commit(machine, LOCATION, "v1") is None
     assert settled_model.find_damaged(machine, ROOT, COMMIT, None) == []
 
 
