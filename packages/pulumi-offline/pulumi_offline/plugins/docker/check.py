@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pulumi_offline.plugins.common.values import Properties, Property, Unknown
-from pulumi_offline.plugins.docker.fields import Field, Kind, Resource
+from pulumi_offline.plugins.docker.fields import Kind, PropertyField, Resource
 
 DEFAULTS = "__defaults"
 KINDS: dict[Kind, type] = {
@@ -59,7 +59,7 @@ def list_default_names(properties: Properties) -> list[str]:
     return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
 
 
-def add_defaults(inputs: Properties, field: Field) -> Properties:
+def add_defaults(inputs: Properties, field: PropertyField) -> Properties:
     """An object with its defaults, and with the list of those that were used."""
     known = field.by_name
     used = {
@@ -72,7 +72,7 @@ def add_defaults(inputs: Properties, field: Field) -> Properties:
     return {**complete, **used, DEFAULTS: listed}
 
 
-def complete_value(value: Property, field: Field | None) -> Property:
+def complete_value(value: Property, field: PropertyField | None) -> Property:
     match value:
         case dict() if field and field.kind == "object":
             return add_defaults(value, field)
@@ -98,7 +98,7 @@ def problems(resource: Resource, inputs: Properties, name: str) -> Iterator[str]
 
 
 def list_object_problems(
-    inputs: Properties, field: Field, prefix: str
+    inputs: Properties, field: PropertyField, prefix: str
 ) -> Iterator[tuple[str, str]]:
     """Pairs of path and reason, for everything that is wrong below prefix."""
     known = field.by_name
@@ -116,7 +116,9 @@ def list_object_problems(
             yield from list_value_problems(item, document, prefix + key)
 
 
-def list_value_problems(value: Property, field: Field, path: str) -> Iterator[tuple[str, str]]:
+def list_value_problems(
+    value: Property, field: PropertyField, path: str
+) -> Iterator[tuple[str, str]]:
     if isinstance(value, Unknown):
         return
     if not isinstance(value, KINDS[field.kind]):
@@ -133,11 +135,13 @@ def list_value_problems(value: Property, field: Field, path: str) -> Iterator[tu
             yield from judge_value(value, field, path)
 
 
-def list_problems(value: list[Property], field: Field, path: str) -> Iterator[tuple[str, str]]:
+def list_problems(
+    value: list[Property], field: PropertyField, path: str
+) -> Iterator[tuple[str, str]]:
     if field.kind == "strings":
         yield from list_text_problems(list(enumerate(value)), path)
         return
-    element = Field(field.name, "object", fields=field.fields)
+    element = PropertyField(field.name, "object", fields=field.fields)
     for index, item in enumerate(value):
         yield from list_value_problems(item, element, f"{path}[{index}]")
 
@@ -150,7 +154,7 @@ def list_text_problems(
             yield path, f"'{path}.{key}' must be a string, not a {type(item).__name__}"
 
 
-def judge_value(value: str | float, field: Field, path: str) -> Iterator[tuple[str, str]]:
+def judge_value(value: str | float, field: PropertyField, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, float) and value != int(value):
         yield path, f"'{path}' must be an integer, not {value}"
     elif field.judge and (reason := field.judge(value if isinstance(value, str) else int(value))):

@@ -5,7 +5,7 @@ Source: the schema of pulumi-docker 5.2.0 and, for what a change means, terrafor
 
 from __future__ import annotations
 
-from pulumi_offline.plugins.docker.fields import Field, Resource
+from pulumi_offline.plugins.docker.fields import PropertyField, Resource
 from pulumi_offline.plugins.docker.judges import is_absolute, matches
 from pulumi_offline.plugins.docker.shared_fields import (
     build_duration_field,
@@ -17,54 +17,56 @@ from pulumi_offline.plugins.docker.shared_fields import (
 )
 
 VOLUME = (
-    Field("fromContainer", replaces=True),
-    Field("containerPath", replaces=True),
-    Field("hostPath", replaces=True, judge=is_absolute),
-    Field("volumeName", replaces=True),
-    Field("readOnly", "boolean", replaces=True),
-    Field("selinuxRelabel", replaces=True, judge=matches(r"^(z|Z)$")),
+    PropertyField("fromContainer", replaces=True),
+    PropertyField("containerPath", replaces=True),
+    PropertyField("hostPath", replaces=True, judge=is_absolute),
+    PropertyField("volumeName", replaces=True),
+    PropertyField("readOnly", "boolean", replaces=True),
+    PropertyField("selinuxRelabel", replaces=True, judge=matches(r"^(z|Z)$")),
 )
 DEVICE = (
-    Field("hostPath", required=True, replaces=True),
-    Field("containerPath", replaces=True),
-    Field("permissions", replaces=True, default="rwm"),
+    PropertyField("hostPath", required=True, replaces=True),
+    PropertyField("containerPath", replaces=True),
+    PropertyField("permissions", replaces=True, default="rwm"),
 )
 ULIMIT = (
-    Field("name", required=True, replaces=True),
-    Field("soft", "integer", required=True, replaces=True),
-    Field("hard", "integer", required=True, replaces=True),
+    PropertyField("name", required=True, replaces=True),
+    PropertyField("soft", "integer", required=True, replaces=True),
+    PropertyField("hard", "integer", required=True, replaces=True),
 )
 NETWORK_DATA = (
-    Field("networkName"),
-    Field("ipAddress"),
-    Field("ipPrefixLength", "integer"),
-    Field("gateway"),
-    Field("globalIpv6Address"),
-    Field("globalIpv6PrefixLength", "integer"),
-    Field("ipv6Gateway"),
-    Field("macAddress"),
+    PropertyField("networkName"),
+    PropertyField("ipAddress"),
+    PropertyField("ipPrefixLength", "integer"),
+    PropertyField("gateway"),
+    PropertyField("globalIpv6Address"),
+    PropertyField("globalIpv6PrefixLength", "integer"),
+    PropertyField("ipv6Gateway"),
+    PropertyField("macAddress"),
 )
 
 
-def build_list_field(name: str, fields: tuple[Field, ...]) -> Field:
-    return Field(name, "objects", unordered=True, replaces=True, fields=fields)
+def build_list_field(name: str, fields: tuple[PropertyField, ...]) -> PropertyField:
+    return PropertyField(name, "objects", unordered=True, replaces=True, fields=fields)
 
 
-def build_output_field(name: str, kind: str = "string", fields: tuple[Field, ...] = ()) -> Field:
+def build_output_field(
+    name: str, kind: str = "string", fields: tuple[PropertyField, ...] = ()
+) -> PropertyField:
     """What the daemon alone decides."""
     known = {"string", "integer", "boolean", "strings", "objects"}
     assert kind in known, kind
-    return Field(name, kind, computed=True, outputs_only=True, fields=fields)  # type: ignore[arg-type]
+    return PropertyField(name, kind, computed=True, outputs_only=True, fields=fields)  # type: ignore[arg-type]
 
 
 INPUTS = (
     build_name_field(),
-    Field("image", required=True, replaces=True),
-    Field("command", "strings", replaces=True, computed=True),
-    Field("entrypoints", "strings", replaces=True, computed=True),
-    Field("envs", "strings", replaces=True, computed=True, unordered=True),
-    Field("user", replaces=True, keeps_when_empty=True),
-    Field("workingDir", replaces=True, keeps_when_empty=True),
+    PropertyField("image", required=True, replaces=True),
+    PropertyField("command", "strings", replaces=True, computed=True),
+    PropertyField("entrypoints", "strings", replaces=True, computed=True),
+    PropertyField("envs", "strings", replaces=True, computed=True, unordered=True),
+    PropertyField("user", replaces=True, keeps_when_empty=True),
+    PropertyField("workingDir", replaces=True, keeps_when_empty=True),
     mounts(replaces=True, propagation=None),
     build_list_field("volumes", VOLUME),
     build_list_field("devices", DEVICE),
@@ -72,21 +74,23 @@ INPUTS = (
     build_hosts_field(),
     build_fixed_labels(computed=True),
     build_healthcheck_field(build_duration_field("startInterval", "0s")),
-    Field("networkMode", replaces=True, default="bridge"),
-    Field("ipcMode", replaces=True, computed=True),
-    Field("runtime", replaces=True, computed=True),
-    Field("shmSize", "integer", replaces=True, computed=True),
-    Field("logDriver", replaces=True, computed=True),
-    Field("logOpts", "map", replaces=True),
-    Field("restart", default="no", judge=matches(r"^(no|on-failure|always|unless-stopped)$")),
-    Field("start", "boolean", default=True),
-    Field("mustRun", "boolean", default=True),
-    Field("rm", "boolean"),
-    Field("removeVolumes", "boolean", default=True),
-    Field("stopTimeout", "integer", replaces=True, computed=True),
-    Field("destroyGraceSeconds", "integer"),
-    Field("waitTimeout", "integer", default=60),
-    Field("containerReadRefreshTimeoutMilliseconds", "integer", default=15000),
+    PropertyField("networkMode", replaces=True, default="bridge"),
+    PropertyField("ipcMode", replaces=True, computed=True),
+    PropertyField("runtime", replaces=True, computed=True),
+    PropertyField("shmSize", "integer", replaces=True, computed=True),
+    PropertyField("logDriver", replaces=True, computed=True),
+    PropertyField("logOpts", "map", replaces=True),
+    PropertyField(
+        "restart", default="no", judge=matches(r"^(no|on-failure|always|unless-stopped)$")
+    ),
+    PropertyField("start", "boolean", default=True),
+    PropertyField("mustRun", "boolean", default=True),
+    PropertyField("rm", "boolean"),
+    PropertyField("removeVolumes", "boolean", default=True),
+    PropertyField("stopTimeout", "integer", replaces=True, computed=True),
+    PropertyField("destroyGraceSeconds", "integer"),
+    PropertyField("waitTimeout", "integer", default=60),
+    PropertyField("containerReadRefreshTimeoutMilliseconds", "integer", default=15000),
 )
 OUTPUTS = (
     build_output_field("bridge"),

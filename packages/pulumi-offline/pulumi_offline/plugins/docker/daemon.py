@@ -13,8 +13,8 @@ from docker import auth as docker_auth
 from docker import errors as docker_errors
 from urllib3.exceptions import ReadTimeoutError
 
-from pulumi_offline.plugins.docker.dialling import DialledAdapter, Dialler
-from pulumi_offline.plugins.docker.settings import Login, Settings
+from pulumi_offline.plugins.docker.dialling import DaemonDialler, DialledAdapter
+from pulumi_offline.plugins.docker.settings import RegistryLogin, Settings
 
 # As docker's own client names the far end of a connection that a program has dialled.
 FAR_END = "http://docker.example.com:80"
@@ -47,7 +47,9 @@ class Logins(docker_auth.AuthConfig):  # type: ignore[misc]
 class Client(docker.APIClient):  # type: ignore[misc]
     """The library's client over a dialled connection, without the settings of who runs it."""
 
-    def __init__(self, dialler: Dialler, version: str, logins: dict[str, Login]) -> None:
+    def __init__(
+        self, dialler: DaemonDialler, version: str, logins: dict[str, RegistryLogin]
+    ) -> None:
         super().__init__(base_url=FAR_END, version=version, timeout=None)
         self.trust_env = False
         self.mount(FAR_END, DialledAdapter(dialler))
@@ -57,7 +59,7 @@ class Client(docker.APIClient):  # type: ignore[misc]
         )
 
 
-def build_auth_entry(login: Login) -> dict[str, str]:
+def build_auth_entry(login: RegistryLogin) -> dict[str, str]:
     return {"username": login.username, "password": login.password}
 
 
@@ -66,7 +68,7 @@ class Daemon:
     """One engine, connected to at the first need."""
 
     settings: Settings
-    dialler: Dialler
+    dialler: DaemonDialler
     _client: Client | None = None
     _connecting: threading.Lock = field(default_factory=threading.Lock)
 
@@ -113,7 +115,7 @@ def translate_errors(before: str) -> Iterator[None]:
 
 
 @contextmanager
-def report_dial_errors(dialler: Dialler) -> Iterator[None]:
+def report_dial_errors(dialler: DaemonDialler) -> Iterator[None]:
     """Turns the library's errors into sentences."""
     try:
         yield
@@ -132,7 +134,7 @@ def is_timeout(error: Exception) -> bool:
     return isinstance(error, requests.ReadTimeout) or isinstance(inner, ReadTimeoutError)
 
 
-def connect_failure(dialler: Dialler, error: Exception) -> str:
+def connect_failure(dialler: DaemonDialler, error: Exception) -> str:
     return f"error during connect: {dialler.read_last_output() or error}"
 
 

@@ -43,7 +43,7 @@ class Dial:
 
 
 @dataclass
-class Dialler:
+class DaemonDialler:
     """Makes connections with a command whose stdin and stdout are the far end's socket."""
 
     command: tuple[str, ...]
@@ -89,7 +89,7 @@ class Dialler:
 class DialledConnection(HTTPConnection):
     """A connection whose socket leads to ssh."""
 
-    def __init__(self, dialler: Dialler) -> None:
+    def __init__(self, dialler: DaemonDialler) -> None:
         super().__init__("docker.example.com")
         self.dialler = dialler
 
@@ -100,7 +100,7 @@ class DialledConnection(HTTPConnection):
 class DialledPool(HTTPConnectionPool):
     """Connections that are kept and used again."""
 
-    def __init__(self, dialler: Dialler) -> None:
+    def __init__(self, dialler: DaemonDialler) -> None:
         super().__init__("docker.example.com", maxsize=MOST_CONNECTIONS, block=True)
         self.dialler = dialler
 
@@ -111,7 +111,7 @@ class DialledPool(HTTPConnectionPool):
 class DialledAdapter(BaseHTTPAdapter):  # type: ignore[misc]
     """What Docker's library sends its requests through."""
 
-    def __init__(self, dialler: Dialler) -> None:
+    def __init__(self, dialler: DaemonDialler) -> None:
         super().__init__()
         self.pool = DialledPool(dialler)
 

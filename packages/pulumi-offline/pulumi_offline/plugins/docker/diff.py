@@ -13,7 +13,7 @@ from pulumi_offline.plugins.common.differences import Change, Difference
 from pulumi_offline.plugins.common.paths import Path, format_path
 from pulumi_offline.plugins.common.values import Properties, Property, Unknown, is_same
 from pulumi_offline.plugins.docker.check import list_default_names
-from pulumi_offline.plugins.docker.fields import Field, Resource
+from pulumi_offline.plugins.docker.fields import PropertyField, Resource
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def must_delete_first(resource: Resource, inputs: Properties, document: list[Dif
 
 
 def list_object_changes(
-    state: Properties, inputs: Properties, fields: tuple[Field, ...], path: Path
+    state: Properties, inputs: Properties, fields: tuple[PropertyField, ...], path: Path
 ) -> Iterator[Changed]:
     for field in fields:
         if field.outputs_only:
@@ -55,7 +55,7 @@ def list_object_changes(
         )
 
 
-def changes(old: Property, new: Property, field: Field, path: Path) -> Iterator[Changed]:
+def changes(old: Property, new: Property, field: PropertyField, path: Path) -> Iterator[Changed]:
     """What differs below one property; None stands for one that is left out."""
     if new is None and field.computed:
         return
@@ -73,14 +73,16 @@ def changes(old: Property, new: Property, field: Field, path: Path) -> Iterator[
             yield from list_scalar_change(old, new, field, path)
 
 
-def list_unknown_change(old: Property, field: Field, path: Path) -> Iterator[Changed]:
+def list_unknown_change(old: Property, field: PropertyField, path: Path) -> Iterator[Changed]:
     """A whole collection that is not known yet and that the daemon may fill in counts as kept."""
     if field.computed and field.kind in ("strings", "objects", "map", "object"):
         return
     yield Changed(path, "ADD" if is_zero(old, field) else "UPDATE", field.replaces)
 
 
-def list_scalar_change(old: Property, new: Property, field: Field, path: Path) -> Iterator[Changed]:
+def list_scalar_change(
+    old: Property, new: Property, field: PropertyField, path: Path
+) -> Iterator[Changed]:
     before, after = get_known_or_zero(old, field), get_known_or_zero(new, field)
     if is_same(before, after) or (field.keeps_when_empty and after == ""):
         return
@@ -93,17 +95,19 @@ def change_between(old: Property, new: Property) -> Change:
     return "DELETE" if new is None else "UPDATE"
 
 
-def get_known_or_zero(value: Property, field: Field) -> Property:
+def get_known_or_zero(value: Property, field: PropertyField) -> Property:
     if value is None:
         return float(0) if field.kind == "integer" else field.zero  # type: ignore[return-value]
     return value
 
 
-def is_zero(value: Property, field: Field) -> bool:
+def is_zero(value: Property, field: PropertyField) -> bool:
     return value is None or is_same(value, get_known_or_zero(None, field))
 
 
-def map_changes(old: Property, new: Property, field: Field, path: Path) -> Iterator[Changed]:
+def map_changes(
+    old: Property, new: Property, field: PropertyField, path: Path
+) -> Iterator[Changed]:
     before = old if isinstance(old, dict) else {}
     after = new if isinstance(new, dict) else {}
     if not before and after:
@@ -116,7 +120,7 @@ def map_changes(old: Property, new: Property, field: Field, path: Path) -> Itera
 
 
 def list_nested_changes(
-    old: Property, new: Property, field: Field, path: Path
+    old: Property, new: Property, field: PropertyField, path: Path
 ) -> Iterator[Changed]:
     """An object that comes or goes counts as a whole; one that stays is looked into."""
     before = old if isinstance(old, dict) else None
@@ -131,7 +135,9 @@ def list_nested_changes(
     yield Changed(path, "DELETE" if after is None else "ADD", replaces)
 
 
-def list_changes(old: Property, new: Property, field: Field, path: Path) -> Iterator[Changed]:
+def list_changes(
+    old: Property, new: Property, field: PropertyField, path: Path
+) -> Iterator[Changed]:
     before = old if isinstance(old, list) else []
     after = new if isinstance(new, list) else []
     if not before or not after:
@@ -143,7 +149,7 @@ def list_changes(old: Property, new: Property, field: Field, path: Path) -> Iter
 
 
 def list_whole_list_change(
-    before: list[Property], after: list[Property], field: Field, path: Path
+    before: list[Property], after: list[Property], field: PropertyField, path: Path
 ) -> Iterator[Changed]:
     if len(before) != len(after):
         yield Changed(
@@ -151,12 +157,12 @@ def list_whole_list_change(
         )
 
 
-def can_replace_inside(field: Field) -> bool:
+def can_replace_inside(field: PropertyField) -> bool:
     return any(inner.replaces for inner in field.fields)
 
 
 def list_ordered_changes(
-    before: list[Property], after: list[Property], field: Field, path: Path
+    before: list[Property], after: list[Property], field: PropertyField, path: Path
 ) -> Iterator[Changed]:
     counts = field.replaces and len(before) != len(after)
     for index in range(max(len(before), len(after))):
@@ -167,7 +173,7 @@ def list_ordered_changes(
 
 
 def set_changes(
-    before: list[Property], after: list[Property], field: Field, path: Path
+    before: list[Property], after: list[Property], field: PropertyField, path: Path
 ) -> Iterator[Changed]:
     """Elements are the same wherever they stand; the rest is paired by place."""
     counts = field.replaces and len(before) != len(after)
@@ -186,13 +192,13 @@ def set_changes(
             yield replace(document, replaces=replaces)
 
 
-def is_same_element(old: Property, new: Property, field: Field) -> bool:
+def is_same_element(old: Property, new: Property, field: PropertyField) -> bool:
     if isinstance(old, dict) and isinstance(new, dict):
         return not any(list_object_changes(old, new, field.fields, ()))
     return is_same(old, new)
 
 
-def must_replace_element(old: Property, new: Property, field: Field) -> bool:
+def must_replace_element(old: Property, new: Property, field: PropertyField) -> bool:
     """A changed element of a set goes and comes as a whole: each part of it that is set counts."""
     if field.kind == "strings":
         return field.replaces
@@ -205,7 +211,7 @@ def must_replace_element(old: Property, new: Property, field: Field) -> bool:
 
 
 def list_element_changes(
-    old: Property, new: Property, field: Field, path: Path
+    old: Property, new: Property, field: PropertyField, path: Path
 ) -> Iterator[Changed]:
     if isinstance(old, dict) and isinstance(new, dict):
         yield from list_object_changes(old, new, field.fields, path)

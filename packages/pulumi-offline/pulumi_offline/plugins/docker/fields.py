@@ -23,7 +23,7 @@ ZEROS: dict[Kind, object] = {
 
 
 @dataclass(frozen=True)
-class Field:
+class PropertyField:
     """One property, in the terms of the provider that the official plugin is made of.
 
     A `computed` property that the program leaves out keeps what the daemon made of it; any other
@@ -45,7 +45,7 @@ class Field:
     secret: bool = False
     judge: Judge | None = None
     at_most_one: tuple[str, ...] = ()
-    fields: tuple[Field, ...] = ()
+    fields: tuple[PropertyField, ...] = ()
 
     @property
     def zero(self) -> object:
@@ -53,7 +53,7 @@ class Field:
         return ZEROS[self.kind]
 
     @property
-    def by_name(self) -> dict[str, Field]:
+    def by_name(self) -> dict[str, PropertyField]:
         return {field.name: field for field in self.fields}
 
 
@@ -67,11 +67,11 @@ class Resource:
     """
 
     token: str
-    fields: tuple[Field, ...]
+    fields: tuple[PropertyField, ...]
     is_autonamed: bool = True
     deletes_first: bool = False
     one_of: tuple[str, ...] = ()
 
     @property
-    def root(self) -> Field:
-        return Field("", "object", fields=self.fields)
+    def root(self) -> PropertyField:
+        return PropertyField("", "object", fields=self.fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pulumi_offline.plugins.common.values import Properties, Property, Unknown
-from pulumi_offline.plugins.docker.fields import Field, Resource
+from pulumi_offline.plugins.docker.fields import PropertyField, Resource
 
 
 def plan_state(resource: Resource, inputs: Properties, state: Properties | None) -> Properties:
@@ -12,7 +12,7 @@ def plan_state(resource: Resource, inputs: Properties, state: Properties | None)
     return {**merge_object(resource.root, inputs, state), "id": made_id}
 
 
-def merge_object(field: Field, inputs: Properties, state: Properties | None) -> Properties:
+def merge_object(field: PropertyField, inputs: Properties, state: Properties | None) -> Properties:
     """An object of inputs with what the daemon filled in, as far as a state tells it."""
     result: Properties = {}
     for inner in field.fields:
@@ -27,13 +27,13 @@ def merge_object(field: Field, inputs: Properties, state: Properties | None) -> 
     return result
 
 
-def fill_value(field: Field, state: Properties | None) -> Property:
+def fill_value(field: PropertyField, state: Properties | None) -> Property:
     if not field.computed:
         return None
     return Unknown() if state is None else state.get(field.name)
 
 
-def merge_inside(field: Field, inputs: Property, state: Properties | None) -> Property:
+def merge_inside(field: PropertyField, inputs: Property, state: Properties | None) -> Property:
     before = None if state is None else state.get(field.name)
     match inputs:
         case dict() if field.kind == "object":
@@ -48,7 +48,9 @@ def build_desired(resource: Resource, inputs: Properties, state: Properties | No
     return merge_object(resource.root, inputs, state or {})
 
 
-def build_applied_state(field: Field, document: Properties, inputs: Properties) -> Properties:
+def build_applied_state(
+    field: PropertyField, document: Properties, inputs: Properties
+) -> Properties:
     """The state after a create or update: what was found, but unordered lists as they were given.
 
     So does the official plugin; the next refresh reads those lists from the daemon.
@@ -60,7 +62,9 @@ def build_applied_state(field: Field, document: Properties, inputs: Properties) 
     }
 
 
-def build_applied_value(field: Field | None, document: Property, inputs: Property) -> Property:
+def build_applied_value(
+    field: PropertyField | None, document: Property, inputs: Property
+) -> Property:
     if field is None or inputs is None:
         return document
     if field.unordered:

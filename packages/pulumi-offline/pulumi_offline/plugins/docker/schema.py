@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pulumi_offline.plugins.docker import PACKAGE, VERSION
-from pulumi_offline.plugins.docker.fields import Field, Resource
+from pulumi_offline.plugins.docker.fields import PropertyField, Resource
 from pulumi_offline.plugins.docker.other_fields import RESOURCES
 
 TEXTS = {"type": "string"}
@@ -51,11 +51,11 @@ def build_resource_shape(resource: Resource) -> Shape:
     }
 
 
-def build_shapes(prefix: str, fields: tuple[Field, ...]) -> Shape:
+def build_shapes(prefix: str, fields: tuple[PropertyField, ...]) -> Shape:
     return {field.name: build_shape(prefix, field) for field in fields}
 
 
-def build_shape(prefix: str, field: Field) -> Shape:
+def build_shape(prefix: str, field: PropertyField) -> Shape:
     inner = {"$ref": f"#/types/{build_type_token(prefix, field)}"}
     by_kind: dict[str, Shape] = {
         "map": {"type": "object", "additionalProperties": TEXTS},
@@ -67,7 +67,7 @@ def build_shape(prefix: str, field: Field) -> Shape:
     return {**by_kind.get(field.kind, {"type": field.kind}), **secret}
 
 
-def build_type_token(prefix: str, field: Field) -> str:
+def build_type_token(prefix: str, field: PropertyField) -> str:
     """A name that is made of the names on the way: docker:index/ContainerMount:ContainerMount."""
     name = prefix.rpartition(":")[2] + field.name[0].upper() + field.name[1:]
     return f"{PACKAGE}:index/{name}:{name}"
@@ -77,7 +77,7 @@ def list_object_types(resource: Resource) -> Iterator[tuple[str, Shape]]:
     yield from list_inner_types(resource.token, resource.fields)
 
 
-def list_inner_types(prefix: str, fields: tuple[Field, ...]) -> Iterator[tuple[str, Shape]]:
+def list_inner_types(prefix: str, fields: tuple[PropertyField, ...]) -> Iterator[tuple[str, Shape]]:
     for field in fields:
         if field.fields:
             token = build_type_token(prefix, field)

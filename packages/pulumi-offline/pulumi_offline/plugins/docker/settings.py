@@ -16,7 +16,7 @@ ENGINES_OWN = frozenset({"version", "pluginDownloadURL"})
 
 
 @dataclass(frozen=True)
-class Login:
+class RegistryLogin:
     """A login at one registry."""
 
     username: str
@@ -29,7 +29,7 @@ class Settings:
 
     host: str
     ssh: tuple[str, ...]
-    logins: dict[str, Login] = field(default_factory=dict)
+    logins: dict[str, RegistryLogin] = field(default_factory=dict)
 
 
 def to_plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def build_settings(config: Mapping[str, Any]) -> Settings:
     """The settings in a configuration that has no problems."""
     inputs = to_plain_config(config)
     logins = {
-        get_registry_name(login["address"]): Login(
+        get_registry_name(login["address"]): RegistryLogin(
             login.get("username", ""), login.get("password", "")
         )
         for login in inputs.get("registryAuth") or []

@@ -5,7 +5,7 @@ Source: the schema of pulumi-docker 5.2.0 and, for what a change means, terrafor
 
 from __future__ import annotations
 
-from pulumi_offline.plugins.docker.fields import Field, Resource
+from pulumi_offline.plugins.docker.fields import PropertyField, Resource
 from pulumi_offline.plugins.docker.judges import is_base64, matches, require_at_least
 from pulumi_offline.plugins.docker.shared_fields import (
     build_duration_field,
@@ -18,116 +18,116 @@ from pulumi_offline.plugins.docker.shared_fields import (
 )
 
 
-def build_stored_file_field(kind: str) -> Field:
+def build_stored_file_field(kind: str) -> PropertyField:
     """Secrets or configs, each as a file in the container."""
     inside = (
-        Field(f"{kind}Id", required=True),
-        Field(f"{kind}Name"),
-        Field("fileName", required=True),
-        Field("fileUid", default="0"),
-        Field("fileGid", default="0"),
-        Field("fileMode", "integer", default=0o444, judge=require_at_least(0)),
+        PropertyField(f"{kind}Id", required=True),
+        PropertyField(f"{kind}Name"),
+        PropertyField("fileName", required=True),
+        PropertyField("fileUid", default="0"),
+        PropertyField("fileGid", default="0"),
+        PropertyField("fileMode", "integer", default=0o444, judge=require_at_least(0)),
     )
-    return Field(f"{kind}s", "objects", unordered=True, fields=inside)
+    return PropertyField(f"{kind}s", "objects", unordered=True, fields=inside)
 
 
 CONTAINER_SPEC = (
-    Field("image", required=True),
-    Field(
+    PropertyField("image", required=True),
+    PropertyField(
         "labels",
         "objects",
         unordered=True,
         fields=label_fields(replaces=True),
     ),
-    Field("commands", "strings"),
-    Field("args", "strings"),
-    Field("env", "map"),
-    Field("dir"),
-    Field("user"),
+    PropertyField("commands", "strings"),
+    PropertyField("args", "strings"),
+    PropertyField("env", "map"),
+    PropertyField("dir"),
+    PropertyField("user"),
     mounts(replaces=False, propagation="rprivate"),
     build_duration_field("stopGracePeriod", computed=True),
     build_healthcheck_field(),
     build_hosts_field(),
     build_stored_file_field("secret"),
     build_stored_file_field("config"),
-    Field("isolation", default="default", judge=matches(r"^(default|process|hyperv)$")),
-    Field("init", "boolean", computed=True),
+    PropertyField("isolation", default="default", judge=matches(r"^(default|process|hyperv)$")),
+    PropertyField("init", "boolean", computed=True),
 )
 GENERIC_RESOURCES = (
-    Field("namedResourcesSpecs", "strings", unordered=True),
-    Field("discreteResourcesSpecs", "strings", unordered=True),
+    PropertyField("namedResourcesSpecs", "strings", unordered=True),
+    PropertyField("discreteResourcesSpecs", "strings", unordered=True),
 )
-SHARES = (Field("nanoCpus", "integer"), Field("memoryBytes", "integer"))
+SHARES = (PropertyField("nanoCpus", "integer"), PropertyField("memoryBytes", "integer"))
 RESOURCES = (
-    Field("limits", "object", fields=SHARES),
-    Field(
+    PropertyField("limits", "object", fields=SHARES),
+    PropertyField(
         "reservation",
         "object",
-        fields=(*SHARES, Field("genericResources", "object", fields=GENERIC_RESOURCES)),
+        fields=(*SHARES, PropertyField("genericResources", "object", fields=GENERIC_RESOURCES)),
     ),
 )
 RESTART_POLICY = (
-    Field("condition", judge=matches(r"^(none|on-failure|any)$")),
+    PropertyField("condition", judge=matches(r"^(none|on-failure|any)$")),
     build_duration_field("delay"),
-    Field("maxAttempts", "integer", judge=require_at_least(0)),
+    PropertyField("maxAttempts", "integer", judge=require_at_least(0)),
     build_duration_field("window"),
 )
-PLATFORM = (Field("architecture", required=True), Field("os", required=True))
+PLATFORM = (PropertyField("architecture", required=True), PropertyField("os", required=True))
 PLACEMENT = (
-    Field("constraints", "strings", unordered=True),
-    Field("maxReplicas", "integer", judge=require_at_least(0)),
-    Field("platforms", "objects", unordered=True, fields=PLATFORM),
+    PropertyField("constraints", "strings", unordered=True),
+    PropertyField("maxReplicas", "integer", judge=require_at_least(0)),
+    PropertyField("platforms", "objects", unordered=True, fields=PLATFORM),
 )
 NETWORK = (
-    Field("name", replaces=True),
-    Field("id", replaces=True),
-    Field("aliases", "strings", unordered=True, replaces=True),
-    Field("driverOpts", "strings", unordered=True, replaces=True),
+    PropertyField("name", replaces=True),
+    PropertyField("id", replaces=True),
+    PropertyField("aliases", "strings", unordered=True, replaces=True),
+    PropertyField("driverOpts", "strings", unordered=True, replaces=True),
 )
-LOG_DRIVER = (Field("name", required=True), Field("options", "map"))
+LOG_DRIVER = (PropertyField("name", required=True), PropertyField("options", "map"))
 TASK_SPEC = (
-    Field("containerSpec", "object", required=True, fields=CONTAINER_SPEC),
-    Field("resources", "object", computed=True, fields=RESOURCES),
-    Field("restartPolicy", "object", computed=True, fields=RESTART_POLICY),
-    Field("placement", "object", computed=True, fields=PLACEMENT),
-    Field("networksAdvanceds", "objects", unordered=True, fields=NETWORK),
-    Field("logDriver", "object", fields=LOG_DRIVER),
-    Field("forceUpdate", "integer", computed=True, judge=require_at_least(0)),
-    Field("runtime", computed=True, judge=matches(r"^(container|plugin)$")),
+    PropertyField("containerSpec", "object", required=True, fields=CONTAINER_SPEC),
+    PropertyField("resources", "object", computed=True, fields=RESOURCES),
+    PropertyField("restartPolicy", "object", computed=True, fields=RESTART_POLICY),
+    PropertyField("placement", "object", computed=True, fields=PLACEMENT),
+    PropertyField("networksAdvanceds", "objects", unordered=True, fields=NETWORK),
+    PropertyField("logDriver", "object", fields=LOG_DRIVER),
+    PropertyField("forceUpdate", "integer", computed=True, judge=require_at_least(0)),
+    PropertyField("runtime", computed=True, judge=matches(r"^(container|plugin)$")),
 )
 MODE = (
-    Field(
+    PropertyField(
         "replicated",
         "object",
         computed=True,
-        fields=(Field("replicas", "integer", default=1, judge=require_at_least(0)),),
+        fields=(PropertyField("replicas", "integer", default=1, judge=require_at_least(0)),),
     ),
-    Field("global", "boolean"),
+    PropertyField("global", "boolean"),
 )
 PORT = (
-    Field("name"),
-    Field("protocol", default="tcp", judge=matches(r"^(tcp|udp|sctp)$")),
-    Field("targetPort", "integer", required=True),
-    Field("publishedPort", "integer", computed=True),
-    Field("publishMode", default="ingress", judge=matches(r"^(host|ingress)$")),
+    PropertyField("name"),
+    PropertyField("protocol", default="tcp", judge=matches(r"^(tcp|udp|sctp)$")),
+    PropertyField("targetPort", "integer", required=True),
+    PropertyField("publishedPort", "integer", computed=True),
+    PropertyField("publishMode", default="ingress", judge=matches(r"^(host|ingress)$")),
 )
 ENDPOINT_SPEC = (
-    Field("mode", computed=True, judge=matches(r"^(vip|dnsrr)$")),
-    Field("ports", "objects", fields=PORT),
+    PropertyField("mode", computed=True, judge=matches(r"^(vip|dnsrr)$")),
+    PropertyField("ports", "objects", fields=PORT),
 )
 SERVICE = Resource(
     "docker:index/service:Service",
     (
         build_name_field(),
-        Field(
+        PropertyField(
             "labels",
             "objects",
             unordered=True,
             computed=True,
             fields=label_fields(replaces=False),
         ),
-        Field("taskSpec", "object", required=True, fields=TASK_SPEC),
-        Field(
+        PropertyField("taskSpec", "object", required=True, fields=TASK_SPEC),
+        PropertyField(
             "mode",
             "object",
             computed=True,
@@ -135,14 +135,14 @@ SERVICE = Resource(
             at_most_one=("replicated", "global"),
             fields=MODE,
         ),
-        Field("endpointSpec", "object", computed=True, fields=ENDPOINT_SPEC),
+        PropertyField("endpointSpec", "object", computed=True, fields=ENDPOINT_SPEC),
     ),
 )
 SECRET = Resource(
     "docker:index/secret:Secret",
     (
         build_name_field(),
-        Field("data", required=True, replaces=True, secret=True, judge=is_base64),
+        PropertyField("data", required=True, replaces=True, secret=True, judge=is_base64),
         build_fixed_labels(),
     ),
 )
@@ -150,8 +150,8 @@ SERVICE_CONFIG = Resource(
     "docker:index/serviceConfig:ServiceConfig",
     (
         build_name_field(),
-        Field("data", replaces=True, judge=is_base64),
-        Field("dataRaw", replaces=True),
+        PropertyField("data", replaces=True, judge=is_base64),
+        PropertyField("dataRaw", replaces=True),
         build_fixed_labels(),
     ),
     one_of=("data", "dataRaw"),

@@ -10,7 +10,7 @@ from pulumi_offline.plugins.docker.container import Containers
 from pulumi_offline.plugins.docker.container_body import Unusable
 from pulumi_offline.plugins.docker.container_fields import CONTAINER
 from pulumi_offline.plugins.docker.daemon import Daemon, DaemonError
-from pulumi_offline.plugins.docker.dialling import Dialler
+from pulumi_offline.plugins.docker.dialling import DaemonDialler
 from pulumi_offline.plugins.docker.fields import Resource
 from pulumi_offline.plugins.docker.image import RemoteImages
 from pulumi_offline.plugins.docker.kind import Change, HalfMade, Kind
@@ -61,7 +61,7 @@ class Work:
 
     @classmethod
     def open(cls, settings: Settings) -> Work:
-        return cls(Daemon(settings, Dialler(settings.ssh)))
+        return cls(Daemon(settings, DaemonDialler(settings.ssh)))
 
     def create(self, resource: Resource, inputs: Properties) -> Thing:
         """Raises PartlyMade where the thing was made and something after it failed."""
