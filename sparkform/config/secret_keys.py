@@ -36,8 +36,10 @@ def guess_secret_key(key: str) -> str | None:
 
 
 def is_secure(value: object) -> bool:
-    """Whether Pulumi takes this for an encrypted value: a mapping with the one key `secure`."""
-    return isinstance(value, dict) and list(value) == [ENCRYPTED_KEY]
+    """Whether Pulumi takes this for an encrypted value: a mapping of `secure` alone to text."""
+    if not isinstance(value, dict) or list(value) != [ENCRYPTED_KEY]:
+        return False
+    return isinstance(value[ENCRYPTED_KEY], str)
 
 
 def describe_nested_secret(location: Location) -> Problem:
@@ -46,7 +48,7 @@ def describe_nested_secret(location: Location) -> Problem:
     secret_key = next((guess for name in names if (guess := guess_secret_key(name))), None)
     return Problem(
         path=format_path(location),
-        message="holds an encrypted value",
+        message="contains an encrypted value",
         allowed=", ".join(f"sparkform:{key} ({use})" for key, use in SECRET_KEYS.items()),
         because=WHY_TOP_LEVEL,
         remedy=format_set_command(secret_key or "KEY"),
@@ -55,13 +57,13 @@ def describe_nested_secret(location: Location) -> Problem:
 
 def format_set_command(key: str) -> str:
     """The command that stores a secret under its top-level key."""
-    return f"use `pulumi config set --secret sparkform:{key}` and leave this value out"
+    return f"use `pulumi config set --secret sparkform:{key}` and remove this value"
 
 
 def check_encrypted_blocks(secret_keys: Collection[str]) -> Iterator[Problem]:
-    """One problem for each block of which Pulumi says that it holds something encrypted.
+    """One problem for each block that contains something encrypted.
 
-    Pulumi decrypts before a program runs, so that a program cannot see `secure:`; it is told only
+    Pulumi decrypts before a program runs, so that a program cannot see `secure:`; it gets only
     the names of the keys that hold such a value somewhere, like `sparkform:cluster`.
     """
     for block in ("cluster", "services"):

@@ -13,7 +13,7 @@ DEEPEST = 12
 
 
 def find_unclean_values(value: object, location: Location) -> Iterator[tuple[Location, Problem]]:
-    """Each unclean value below `at`, with its location; what lies below it is not looked at."""
+    """Each unclean value at `location` or below; what lies below such a value is not checked."""
     problem = _find_problem(value, location)
     if problem is not None:
         yield location, problem
@@ -43,11 +43,11 @@ def _find_problem(value: object, location: Location) -> Problem | None:
 
 def _find_fault(value: object, location: Location) -> tuple[str, str | None]:
     if value is None:
-        return "has no value", "give it one or leave the key out"
+        return "has no value", "give it one or remove the key"
     if len(location) > DEEPEST:
         return f"is nested deeper than {DEEPEST} levels", None
     if isinstance(value, float) and not math.isfinite(value):
         return "is not a finite number", None
     if not isinstance(value, str | bool | int | float | dict | list):
-        return f"is of a kind that a stack file cannot hold: {type(value).__name__}", None
+        return f"has a type that a stack file cannot contain: {type(value).__name__}", None
     return "", None

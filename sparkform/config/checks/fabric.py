@@ -37,10 +37,10 @@ def check_node_count(draft: Draft) -> Iterator[Problem]:
 
 
 def check_ring_indexes(draft: Draft) -> Iterator[Problem]:
-    """On a ring the index says which cable is which."""
+    """On a ring the index determines which cable leads where."""
     if draft.fabric is None or draft.fabric.topology != "ring":
         return
-    if len(draft.nodes) != NODES_OF["ring"]:  # node_count says so
+    if len(draft.nodes) != NODES_OF["ring"]:  # check_node_count reports it
         return
     for position, index in draft.enumerate_indexes():
         if index >= NODES_OF["ring"]:
@@ -75,7 +75,7 @@ def check_interface_counts(draft: Draft) -> Iterator[Problem]:
         names = node.interfaces or ()
         path = f"cluster.nodes[{position}].interfaces"
         if len(set(names)) != len(names):
-            yield Problem(path=path, message="names an interface twice", got=", ".join(names))
+            yield Problem(path=path, message="repeats an interface", got=", ".join(names))
         elif names and expected_count is not None and len(names) != expected_count:
             yield Problem(
                 path=path,

@@ -47,18 +47,18 @@ def test_a_good_file_loads_and_other_programs_keys_are_theirs(tmp_path: Path) ->
     [
         (
             "config:\n  sparkform:cluster:\n    user: a\n    user: b\n",
-            "Pulumi.test.yaml:4: is not a stack file that can be read: found a key that stands in "
-            "this mapping already",
+            "Pulumi.test.yaml:4: is not a readable stack file: found a key that is already in "
+            "this mapping",
         ),
-        ("config: [\n", "Pulumi.test.yaml:2: is not a stack file that can be read: did not f"),
-        ("config: {a: &x 1,\n b: *x}\n", "Pulumi.test.yaml:2: is not a stack file that can be"),
-        ("a: 1\n? [b]\n: 2\n", "Pulumi.test.yaml:2: is not a stack file that can be read: found"),
-        ("a:\n  !!python/name:os.system x\n", "Pulumi.test.yaml:2: is not a stack file that can"),
-        ("a: 1\nb: !!int c\n", "Pulumi.test.yaml:2: is not a stack file that can be read: expect"),
-        ("a: 1\n--- \nb: 2\n", "Pulumi.test.yaml:2: is not a stack file that can be read: but f"),
-        ("a: 1\nb: \x01\n", "Pulumi.test.yaml:2: holds a character that YAML does not allow"),
+        ("config: [\n", "Pulumi.test.yaml:2: is not a readable stack file: did not f"),
+        ("config: {a: &x 1,\n b: *x}\n", "Pulumi.test.yaml:2: is not a readable stack file"),
+        ("a: 1\n? [b]\n: 2\n", "Pulumi.test.yaml:2: is not a readable stack file: found"),
+        ("a:\n  !!python/name:os.system x\n", "Pulumi.test.yaml:2: is not a readable stack file"),
+        ("a: 1\nb: !!int c\n", "Pulumi.test.yaml:2: is not a readable stack file: expect"),
+        ("a: 1\n--- \nb: 2\n", "Pulumi.test.yaml:2: is not a readable stack file: but f"),
+        ("a: 1\nb: \x01\n", "Pulumi.test.yaml:2: contains a character that YAML does not allow"),
         (b"a: 1\nb: \xff\n", "Pulumi.test.yaml:2: is not UTF-8 text"),
-        ("[" * 5000, "Pulumi.test.yaml:1: is not a stack file that can be read: found nesting"),
+        ("[" * 5000, "Pulumi.test.yaml:1: is not a readable stack file: found nesting"),
         ("", "Pulumi.test.yaml: must be a mapping with the key config (got nothing)"),
         ("- 1\n", "Pulumi.test.yaml: must be a mapping with the key config (got a list of 1)"),
         ("config: 5\n", "Pulumi.test.yaml: config: must be a mapping with the key sparkform:clust"),
@@ -84,6 +84,12 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
     (message,) = load_refused(tmp_path / name)
     shown = str(tmp_path / name).replace("\0", "\\x00")
     assert message.startswith(f"{shown}: cannot be read: ")
+
+
+def test_a_secret_without_a_cipher_is_not_encrypted(tmp_path: Path) -> None:
+    text = GOOD.replace("{secure: v1:abc}", "{secure: null}")
+    (message,) = load_refused(write_stack_file(tmp_path, text))
+    assert message.startswith("config.sparkform:hfToken: is not encrypted")
 
 
 def test_unknown_top_level_keys_and_plain_secrets_come_with_all_else(tmp_path: Path) -> None:
@@ -131,7 +137,7 @@ SCALARS: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("text", "value"), SCALARS)
-def test_a_scalar_means_what_pulumi_takes_it_for(text: str, value: Any) -> None:
+def test_a_scalar_means_what_pulumi_takes_it_for(text: str, value: object) -> None:
     read = read_yaml(f"a: {text}")
     assert read == {"a": value}
     assert isinstance(read, dict)
