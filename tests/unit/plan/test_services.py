@@ -9,7 +9,7 @@ import pytest
 
 from node.steps.launch_files import compute_proof
 from sparkform.config import Declaration, parse_config
-from sparkform.plan.launch_differences import describe_differences, options, summarize_launch
+from sparkform.plan.launch_differences import describe_differences, parse_options, summarize_launch
 from sparkform.plan.outputs import build_outputs
 from sparkform.plan.rack import plan_rack
 from sparkform.plan.rack_plan import RackPlan
@@ -197,7 +197,7 @@ def test_another_api_key_renews_the_service_and_the_same_one_does_not() -> None:
     )
     plan = build_plan(build_service_declaration(), add_key(up, "sk-another"), secrets)
     assert plan.services["qwen"].lines == (
-        "service qwen: apiKey differs, will be started anew with it",
+        "service qwen: apiKey differs, will be restarted with it",
     )
 
 
@@ -313,8 +313,12 @@ def test_of_a_long_command_only_what_differs_is_said() -> None:
 def test_what_no_word_tells_is_still_said_to_differ() -> None:
     assert describe_differences(
         summarize_launch(build_launch()), summarize_launch(build_launch(stop_grace_s=9))
-    ) == ["how it is started differs"]
+    ) == ["its start differs"]
 
 
 def test_an_option_with_several_values_keeps_them_all() -> None:
-    assert options(["x", "--a", "1", "2", "--b"]) == {"command": "x", "--a": "1 2", "--b": "set"}
+    assert parse_options(["x", "--a", "1", "2", "--b"]) == {
+        "command": "x",
+        "--a": "1 2",
+        "--b": "set",
+    }
