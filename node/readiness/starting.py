@@ -1,10 +1,8 @@
-"""From the start of a service's ranks until it answers or is ended: one watch on each node."""
+"""From the start of a service's ranks until it answers or is stopped: one watch on each node."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from node.errors import StepError
 from node.host.output import print_now
@@ -14,13 +12,14 @@ from node.readiness import abort, peers, probe
 from node.readiness.failure import RankIdentity, StartFailure
 from node.readiness.interruption import Interruption
 from node.readiness.judge import Limits, WatchState
-from node.readiness.target import WatchTarget, parse
+from node.readiness.target import WatchTarget, find_target
+from node.readiness.want import Want
 from node.readiness.watch import RankWatch, run_watch
 
 
-def wait_until_ready(system: System, want: Mapping[str, Any], node: str) -> list[str]:
+def wait_until_ready(system: System, want: Want, node: str) -> list[str]:
     """Raises StepError with the failure, what to do, and the log's end; the engine is then gone."""
-    target = parse(want, node)
+    target = find_target(want, node)
     if target.is_loopback and not target.is_head:
         return [f"{target.service}: listens on its head node only and is probed there"]
     watch = _start_watch(system, target)

@@ -1,11 +1,12 @@
-"""What the step `ready` is asked to wait for."""
+"""The service that the step `ready` waits for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
+
+from node.errors import StepError
+from node.readiness.want import Want, WantedRank
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HTTP_PORT = 80
@@ -60,25 +61,28 @@ class WatchTarget:
         return urlsplit(self.url).hostname in LOOPBACK
 
 
-def parse(want: Mapping[str, Any], node: str) -> WatchTarget:
-    """Raises KeyError where the want is of another version, or names no rank of this node."""
-    ranks = tuple(map(_parse_rank, want["members"]))
+def find_target(want: Want, node: str) -> WatchTarget:
+    """Raises StepError where the want names no rank of this node."""
+    ranks = tuple(map(_find_endpoint, want.members))
+    local_ranks = [rank for rank in ranks if rank.node == node]
+    if not local_ranks:
+        raise StepError(f"Service {want.service} has no rank on {node}.")
     return WatchTarget(
-        service=want["service"],
-        token=want["token"],
-        engine=want["engine"],
-        runtime=want["runtime"],
+        service=want.service,
+        token=want.token,
+        engine=want.engine,
+        runtime=want.runtime,
         ranks=ranks,
-        local_rank={rank.node: rank for rank in ranks}[node],
-        url=want["url"],
-        served_name=want["served_name"],
-        ready_timeout_s=float(want["ready_timeout_s"]),
-        silence_timeout_s=float(want["silence_timeout_s"]),
-        key_file=want["key_file"],
-        over_rdma=bool(want["over_rdma"]),
+        local_rank=local_ranks[0],
+        url=want.url,
+        served_name=want.served_name,
+        ready_timeout_s=want.ready_timeout_s,
+        silence_timeout_s=want.silence_timeout_s,
+        key_file=want.key_file,
+        over_rdma=want.over_rdma,
     )
 
 
-def _parse_rank(rank: Mapping[str, Any]) -> RankEndpoint:
-    name = rank.get("container") or rank.get("unit") or ""
-    return RankEndpoint(rank["rank"], rank["node"], name, rank["management_address"])
+def _find_endpoint(rank: WantedRank) -> RankEndpoint:
+    name = rank.container or rank.unit or ""
+    return RankEndpoint(rank.rank, rank.node, name, rank.management_address)

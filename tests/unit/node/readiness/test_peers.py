@@ -10,9 +10,11 @@ from dataclasses import replace
 
 import pytest
 
+from node.host import typed_json
 from node.readiness import peers
 from node.readiness.failure import StartFailure
-from node.readiness.target import WatchTarget, parse
+from node.readiness.target import WatchTarget, find_target
+from node.readiness.want import Want
 from tests.unit.node.readiness.conftest import WANT
 
 FAILURE = StartFailure("dead-rank", "it has ended", "look", "exit code 1", 1, "spark-2")
@@ -33,7 +35,8 @@ def pair(monkeypatch) -> tuple[WatchTarget, WatchTarget]:
         "members": [member, {**member, "rank": 1, "node": "spark-2"}],
         "url": f"http://10.0.0.1:{find_free_port()}",
     }
-    return parse(want, "spark-1"), parse(want, "spark-2")
+    typed = typed_json.parse(Want, want, "want")
+    return find_target(typed, "spark-1"), find_target(typed, "spark-2")
 
 
 def wait_for(condition: Callable[[], object]) -> bool:
