@@ -130,6 +130,18 @@ def test_a_service_that_runs_as_declared_changes_nothing(up: Reports) -> None:
     assert (list_changing(plan), plan.services["qwen"].lines) == (set(), ())
 
 
+def test_a_service_whose_nodes_lost_all_that_they_recorded_gets_a_token_that_it_never_had() -> None:
+    declaration, bare = build_service_declaration(), load_reports("direct-2-up")
+    tokens = []
+    for next_run in (7, 9):
+        reports = {
+            name: report.model_copy(update={"next_run": next_run}) for name, report in bare.items()
+        }
+        tokens.append(build_plan(declaration, reports).services["qwen"].token)
+    assert len(set(tokens)) == 2
+    assert len({token.rpartition("-")[0] for token in tokens}) == 1
+
+
 def test_a_changed_setting_changes_the_service_alone_and_is_named(up: Reports) -> None:
     plan = build_plan(build_service_declaration(maxSeqLen=4096), up)
     assert plan.services["qwen"].lines == ("service qwen: --max-model-len is unset, will be 4096",)
