@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
 
 from node.delivery import image
+from node.delivery.wants import ImageWant
 from node.errors import StepError
+from node.host.plain import as_mapping
 from node.host.system import System
+from node.host.typed_json import parse
 from node.huggingface import cache, record
 from node.state import receipts
 from node.state.manifest import Manifest
@@ -19,20 +21,20 @@ def build_for_step(manifest: Manifest, name: str) -> Bundle:
     """`name` is the step's: `model:<slug>` or `image:<service>`. Raises StepError for none."""
     system, (kind, _, instance) = manifest.system, name.partition(":")
     if kind == "image":
-        return image.build_image_bundle(manifest, _read_want(system, name))
+        return image.build_image_bundle(manifest, _read_image_want(system, name))
     known_model = _list_models(system).get(instance)
     if known_model is None:
         raise StepError(f"This node has no content of {name}; run `pulumi up` again.")
     return build_model_bundle(system, name, known_model)
 
 
-def _read_want(system: System, name: str) -> dict[str, Any]:
+def _read_image_want(system: System, name: str) -> ImageWant:
     """The want that the step was last applied with, by its receipt."""
     try:
-        want: dict[str, Any] = json.loads(receipts.read_all(system).get(name, ""))["want"]
-    except (ValueError, KeyError):
+        document = as_mapping(json.loads(receipts.read_all(system).get(name, "")))
+        return parse(ImageWant, document.get("want"), "want")
+    except ValueError:
         raise StepError(f"This node has no receipt of {name}; run `pulumi up` again.") from None
-    return want
 
 
 def _list_models(system: System) -> dict[str, record.ModelRecord]:

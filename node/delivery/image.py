@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from typing import Any
 
 from node.changes import image, tree
+from node.delivery.wants import ImageWant
 from node.errors import StepError
 from node.host import digests
 from node.host.paths import STATE
@@ -17,7 +17,6 @@ from node.state.manifest import Manifest
 from node.transfer import receive
 from node.transfer.bundle import Bundle, ImageContent, Item
 
-Json = Mapping[str, Any]
 FILE = "image.tar"
 
 
@@ -26,24 +25,26 @@ def get_transfer_folder(service: str, direction: str) -> str:
     return f"{STATE}/image-{direction}-{service}"
 
 
-def pull_from_registry(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+def pull_from_registry(
+    manifest: Manifest, want: ImageWant, secrets: Mapping[str, str]
+) -> list[str]:
     """On the source. Raises StepError with what to do."""
-    system, text, messages = manifest.system, want["image"], []
+    system, text, messages = manifest.system, want.image, []
     if docker_images.get_image_id(system, text) is None:
         image.record(manifest, text)
-        summary = docker_images.pull(system, text, secret.get("registry_password"))
+        summary = docker_images.pull(system, text, secrets.get("registry_password"))
         messages.append(f"{text}: pulled {summary}")
     _require_platform(manifest, text)
-    if want["layer"] and docker_images.get_image_id(system, want["name"]) is None:
-        image.record(manifest, want["name"])
-        docker_images.build_image(system, want["name"], want["layer"])
-        messages.append(f"{want['name']}: built upon {text}")
-    elif docker_images.get_image_id(system, want["name"]) is None:
-        image.record(manifest, want["name"])
-        docker_images.command(system, "tag", text, want["name"])
+    if want.layer and docker_images.get_image_id(system, want.name) is None:
+        image.record(manifest, want.name)
+        docker_images.build_image(system, want.name, want.layer)
+        messages.append(f"{want.name}: built upon {text}")
+    elif docker_images.get_image_id(system, want.name) is None:
+        image.record(manifest, want.name)
+        docker_images.command(system, "tag", text, want.name)
     return [
         *messages,
-        f"{want['name']}: is {_shorten(docker_images.get_image_id(system, want['name']))}",
+        f"{want.name}: is {_shorten(docker_images.get_image_id(system, want.name))}",
     ]
 
 
@@ -58,44 +59,44 @@ def _require_platform(manifest: Manifest, text: str) -> None:
         )
 
 
-def receive_from_peer(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+def receive_from_peer(manifest: Manifest, want: ImageWant, secrets: Mapping[str, str]) -> list[str]:
     """On the receivers. Raises StepError with what to do."""
-    system, source_fields, service = manifest.system, want["source"], want["service"]
+    system, service = manifest.system, want.service
     source = receive.SourceConnection(
-        source_fields["node"],
-        source_fields["addresses"],
-        source_fields["own"],
+        want.source.node,
+        want.source.addresses,
+        want.source.own,
         PORT,
-        secret["transfer_key"],
+        secrets["transfer_key"],
     )
     bundle = receive.fetch_offer(source, f"image:{service}")
     if bundle.image is None:
         raise StepError(f"{source.node} offers no image as {bundle.name}.")
-    if docker_images.get_image_id(system, want["name"]) == bundle.image.identity:
-        return [f"{want['name']}: is {_shorten(bundle.image.identity)} already"]
-    image.record(manifest, want["name"])
+    if docker_images.get_image_id(system, want.name) == bundle.image.identity:
+        return [f"{want.name}: is {_shorten(bundle.image.identity)} already"]
+    image.record(manifest, want.name)
     summary = _receive_and_load(manifest, want, source, bundle)
-    identity = docker_images.get_image_id(system, want["name"])
+    identity = docker_images.get_image_id(system, want.name)
     if identity != bundle.image.identity:
         raise StepError(
-            f"{want['name']} is {_shorten(identity)} here after loading and "
+            f"{want.name} is {_shorten(identity)} here after loading and "
             f"{_shorten(bundle.image.identity)} on {source.node}: their Docker Engines store "
             "images in different ways. Bring both to one version."
         )
-    return [f"{want['name']}: received {summary}", f"{want['name']}: is {_shorten(identity)}"]
+    return [f"{want.name}: received {summary}", f"{want.name}: is {_shorten(identity)}"]
 
 
 def _receive_and_load(
-    manifest: Manifest, want: Json, source: receive.SourceConnection, bundle: Bundle
+    manifest: Manifest, want: ImageWant, source: receive.SourceConnection, bundle: Bundle
 ) -> str:
     """Its file is transferred like a model's, and removed once Docker has the image."""
-    system, folder_path = manifest.system, get_transfer_folder(want["service"], "in")
+    system, folder_path = manifest.system, get_transfer_folder(want.service, "in")
     tree.record(manifest, folder_path)
     if system.get_state(folder_path) is None:
         system.make_directory(folder_path, 0o700)
     receiver = receive.Receiver(source, bundle, system.path(folder_path), lambda name: False)
     # The file and what is unpacked from it.
-    require_space(system, STATE, 2 * receiver.count_missing_bytes(), want["name"])
+    require_space(system, STATE, 2 * receiver.count_missing_bytes(), want.name)
     summary = receiver.run()
     docker_images.command(
         system, "load", "--quiet", "--input", str(system.path(f"{folder_path}/{FILE}"))
@@ -112,18 +113,18 @@ def _shorten(identity: str | None) -> str:
     return (identity or "missing").removeprefix("sha256:")[:12]
 
 
-def build_image_bundle(manifest: Manifest, want: Json) -> Bundle:
+def build_image_bundle(manifest: Manifest, want: ImageWant) -> Bundle:
     """Save the image as a file, for the receivers. Raises StepError."""
-    system, folder_path = manifest.system, get_transfer_folder(want["service"], "out")
-    details = docker_images.inspect(system, want["name"])
+    system, folder_path = manifest.system, get_transfer_folder(want.service, "out")
+    details = docker_images.inspect(system, want.name)
     if details is None:
-        raise StepError(f"{want['name']} is no longer on this node; run `pulumi up` again.")
-    require_space(system, STATE, details.size, want["name"])
+        raise StepError(f"{want.name} is no longer on this node; run `pulumi up` again.")
+    require_space(system, STATE, details.size, want.name)
     tree.record(manifest, folder_path)
     if system.get_state(folder_path) is None:
         system.make_directory(folder_path, 0o700)
     file = system.path(f"{folder_path}/{FILE}")
-    docker_images.command(system, "save", "--output", str(file), want["name"])
+    docker_images.command(system, "save", "--output", str(file), want.name)
     item = Item(file.stat().st_size, digests.hash_file(file, digests.SHA256))
     content = ImageContent(details.identity)
-    return Bundle(f"image:{want['service']}", folder_path, {FILE: item}, image=content)
+    return Bundle(f"image:{want.service}", folder_path, {FILE: item}, image=content)

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from node.delivery import settled_model
+from node.delivery.wants import ModelWant
 from node.errors import StepError
 from node.host import digests, users
 from node.host.paths import TRANSFER_PORT as PORT
@@ -17,81 +17,80 @@ from node.state.manifest import Manifest
 from node.transfer import receive
 from node.transfer.bundle import Bundle, ModelContent
 
-Json = Mapping[str, Any]
 
-
-def download_from_hub(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+def download_from_hub(manifest: Manifest, want: ModelWant, secrets: Mapping[str, str]) -> list[str]:
     """On the source: download files that are missing or damaged. Raises StepError."""
     with _own_new_files(manifest, want):
-        return _download(manifest, want, secret)
+        return _download(manifest, want, secrets)
 
 
-def _download(manifest: Manifest, want: Json, secret: Json) -> list[str]:
-    system, root = manifest.system, cache.get_model_folder(want["cache"], want["handle"])
+def _download(manifest: Manifest, want: ModelWant, secrets: Mapping[str, str]) -> list[str]:
+    system, root = manifest.system, cache.get_model_folder(want.cache, want.handle)
     local_commit = settled_model.find_local_commit(system, want)
     if local_commit and not _drop_damaged(manifest, want, local_commit):
         return [_record_verified(manifest, want, local_commit)]
-    token = secret.get("hf_token")
-    hub_model = hub_query.query_model(system, want["handle"], local_commit or want["fetch"], token)
+    token = secrets.get("hf_token")
+    target = download.DownloadTarget(want.handle, want.cache, want.user)
+    hub_model = hub_query.query_model(system, want.handle, local_commit or want.fetch, token)
     missing_bytes = download.count_missing_bytes(system, root, hub_model)
-    download.require_space(system, want["cache"], missing_bytes, want["handle"])
-    summary = download.download(system, want, hub_model, token)
+    download.require_space(system, want.cache, missing_bytes, want.handle)
+    summary = download.download(system, target, hub_model, token)
     if download.remove_mismatches(system, root, hub_model):
         # What an earlier, interrupted run left may have been damaged: download it again.
-        summary = download.download(system, want, hub_model, token)
+        summary = download.download(system, target, hub_model, token)
         mismatched = download.remove_mismatches(system, root, hub_model)
         if mismatched:
             raise StepError(
-                f"{', '.join(mismatched)} of {want['handle']} arrived twice with wrong digests."
+                f"{', '.join(mismatched)} of {want.handle} arrived twice with wrong digests."
             )
     return [
-        f"{want['handle']}: downloaded {summary}",
+        f"{want.handle}: downloaded {summary}",
         _record_verified(manifest, want, hub_model.commit),
     ]
 
 
-def _drop_damaged(manifest: Manifest, want: Json, commit: str) -> list[str]:
+def _drop_damaged(manifest: Manifest, want: ModelWant, commit: str) -> list[str]:
     """Remove files with a wrong digest, so that they are fetched again; returns their paths."""
-    root = cache.get_model_folder(want["cache"], want["handle"])
-    known_record = record.read_record(manifest.system, want["handle"])
+    root = cache.get_model_folder(want.cache, want.handle)
+    known_record = record.read_record(manifest.system, want.handle)
     damaged = settled_model.find_damaged(manifest.system, root, commit, known_record)
     for path in damaged:
         manifest.system.path(f"{root}/{path}").unlink(missing_ok=True)
     return damaged
 
 
-def _record_verified(manifest: Manifest, want: Json, commit: str) -> str:
+def _record_verified(manifest: Manifest, want: ModelWant, commit: str) -> str:
     verified = settled_model.record_verified(manifest, want, commit)
-    return f"{want['handle']}: {len(verified.files)} files verified at commit {commit[:8]}"
+    return f"{want.handle}: {len(verified.files)} files verified at commit {commit[:8]}"
 
 
-def receive_from_peer(manifest: Manifest, want: Json, secret: Json) -> list[str]:
+def receive_from_peer(manifest: Manifest, want: ModelWant, secrets: Mapping[str, str]) -> list[str]:
     """On the receivers: fetch files that are missing or damaged. Raises StepError."""
     with _own_new_files(manifest, want):
-        return _receive(manifest, want, secret)
+        return _receive(manifest, want, secrets)
 
 
-def _receive(manifest: Manifest, want: Json, secret: Json) -> list[str]:
-    system, source_fields = manifest.system, want["source"]
+def _receive(manifest: Manifest, want: ModelWant, secrets: Mapping[str, str]) -> list[str]:
+    system = manifest.system
     source = receive.SourceConnection(
-        source_fields["node"],
-        source_fields["addresses"],
-        source_fields["own"],
+        want.source.node,
+        want.source.addresses,
+        want.source.own,
         PORT,
-        secret["transfer_key"],
+        secrets["transfer_key"],
     )
-    bundle = receive.fetch_offer(source, f"model:{cache.to_slug(want['handle'])}")
-    root = system.path(cache.get_model_folder(want["cache"], want["handle"]))
+    bundle = receive.fetch_offer(source, f"model:{cache.to_slug(want.handle)}")
+    root = system.path(cache.get_model_folder(want.cache, want.handle))
     if bundle.model is None:
         raise StepError(f"{source.node} offers no model as {bundle.name}.")
     present = _find_present(root, bundle)
     receiver = receive.Receiver(source, bundle, root, present.__contains__)
     missing_bytes = receiver.count_missing_bytes()
-    download.require_space(system, want["cache"], missing_bytes, want["handle"])
+    download.require_space(system, want.cache, missing_bytes, want.handle)
     summary = receiver.run()
     _link_snapshot(root, bundle.model)
     verified = _record_verified(manifest, want, bundle.model.commit)
-    return [*([f"{want['handle']}: received {summary}"] if missing_bytes else []), verified]
+    return [*([f"{want.handle}: received {summary}"] if missing_bytes else []), verified]
 
 
 def _find_present(root: Path, bundle: Bundle) -> set[str]:
@@ -120,12 +119,12 @@ def _link_snapshot(root: Path, content: ModelContent) -> None:
 
 
 @contextmanager
-def _own_new_files(manifest: Manifest, want: Json) -> Iterator[None]:
+def _own_new_files(manifest: Manifest, want: ModelWant) -> Iterator[None]:
     """New files get the user as owner, as if the client had written them; others keep theirs."""
-    root = manifest.system.path(cache.get_model_folder(want["cache"], want["handle"]))
+    root = manifest.system.path(cache.get_model_folder(want.cache, want.handle))
     before = set(_list_below(root))
     yield
-    uid, gid = users.get_user_ids(manifest.system, want["user"])
+    uid, gid = users.get_user_ids(manifest.system, want.user)
     for path in set(_list_below(root)) - before:
         os.lchown(path, uid, gid)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
+from node.delivery.wants import ModelWant
 from node.host import digests
 from node.host.plain import as_mapping
 from node.host.system import System
@@ -16,14 +16,14 @@ WEIGHTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth")
 MAIN = "main"
 
 
-def get_revision(want: Mapping[str, object]) -> str:
+def get_revision(want: ModelWant) -> str:
     """The revision that an engine reads from the cache: the declared one, or the main branch."""
-    return str(want.get("revision") or MAIN)
+    return want.revision or MAIN
 
 
-def find_local_commit(system: System, want: Mapping[str, str]) -> str | None:
+def find_local_commit(system: System, want: ModelWant) -> str | None:
     """The wanted commit, where it is complete by its file names."""
-    root = cache.get_model_folder(want["cache"], want["handle"])
+    root = cache.get_model_folder(want.cache, want.handle)
     commit = cache.resolve_commit(system, root, get_revision(want))
     return commit if commit and is_complete(system, root, commit) else None
 
@@ -68,9 +68,9 @@ def find_damaged(
     return digests.find_mismatches(system.path(root), expected, lambda count: None)
 
 
-def record_verified(manifest: Manifest, want: Mapping[str, str], commit: str) -> record.ModelRecord:
+def record_verified(manifest: Manifest, want: ModelWant, commit: str) -> record.ModelRecord:
     """Record the model as verified, and write the commit of its revision."""
-    root = cache.get_model_folder(want["cache"], want["handle"])
+    root = cache.get_model_folder(want.cache, want.handle)
     cache.write_ref(manifest.system, root, get_revision(want), commit)
     files = {
         file.name: record.VerifiedFile(
@@ -78,7 +78,7 @@ def record_verified(manifest: Manifest, want: Mapping[str, str], commit: str) ->
         )
         for file in cache.list_files(manifest.system, root, commit)
     }
-    verified = record.ModelRecord(want["handle"], root, get_revision(want), commit, files)
+    verified = record.ModelRecord(want.handle, root, get_revision(want), commit, files)
     record.write_record(manifest, verified)
     return verified
 

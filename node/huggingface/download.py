@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from dataclasses import dataclass
 
 from node.errors import StepError
 from node.host import digests, users
@@ -50,22 +50,31 @@ def require_space(system: System, folder: str, needed: int, subject: str) -> Non
         )
 
 
-def download(system: System, want: Mapping[str, str], model: HubModel, token: str | None) -> str:
+@dataclass(frozen=True)
+class DownloadTarget:
+    """Which model, into which Hugging Face cache, as which user's."""
+
+    handle: str
+    cache: str
+    user: str
+
+
+def download(system: System, target: DownloadTarget, model: HubModel, token: str | None) -> str:
     """Download what is missing; returns how much. Raises StepError with the client's output."""
-    root = cache.get_model_folder(want["cache"], want["handle"])
+    root = cache.get_model_folder(target.cache, target.handle)
     missing_bytes = count_missing_bytes(system, root, model)
-    progress = TransferProgress(want["handle"], model.bytes, model.bytes - missing_bytes)
+    progress = TransferProgress(target.handle, model.bytes, model.bytes - missing_bytes)
     argv = [
-        *_build_user_prefix(*users.get_user_ids(system, want["user"])),
+        *_build_user_prefix(*users.get_user_ids(system, target.user)),
         HF,
         "download",
-        want["handle"],
+        target.handle,
         "--revision",
         model.commit,
     ]
     with tempfile.TemporaryFile() as output:
         variables = environment.build_environment(system, token)
-        process = system.start([*argv, "--cache-dir", want["cache"]], variables, output)
+        process = system.start([*argv, "--cache-dir", target.cache], variables, output)
         try:
             while process.poll() is None:
                 time.sleep(PAUSE_S)
@@ -73,10 +82,10 @@ def download(system: System, want: Mapping[str, str], model: HubModel, token: st
         finally:
             process.kill()
             process.wait()
-            _remove_locks(system, want)
+            _remove_locks(system, target)
         if process.returncode:
             output.seek(0)
-            raise StepError(_format_failure(output.read().decode("utf-8", "replace"), want))
+            raise StepError(_format_failure(output.read().decode("utf-8", "replace"), target))
     progress.set_done(model.bytes)
     return progress.summarize()
 
@@ -95,17 +104,17 @@ def _build_user_prefix(uid: int, gid: int) -> list[str]:
     ]
 
 
-def _format_failure(output: str, want: Mapping[str, str]) -> str:
+def _format_failure(output: str, target: DownloadTarget) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if "No space left on device" in output:
-        return f"{want['cache']} is full; free some space and run `pulumi up`, which resumes."
-    return f"The download of {want['handle']} failed: {' '.join(lines[-2:])[-400:] or 'no output'}"
+        return f"{target.cache} is full; free some space and run `pulumi up`, which resumes."
+    return f"The download of {target.handle} failed: {' '.join(lines[-2:])[-400:] or 'no output'}"
 
 
-def _remove_locks(system: System, want: Mapping[str, str]) -> None:
+def _remove_locks(system: System, target: DownloadTarget) -> None:
     """The client never removes its empty lock files."""
-    locks = f"{want['cache']}/.locks"
-    shutil.rmtree(system.path(cache.get_model_folder(locks, want["handle"])), ignore_errors=True)
+    locks = f"{target.cache}/.locks"
+    shutil.rmtree(system.path(cache.get_model_folder(locks, target.handle)), ignore_errors=True)
     system.remove_directory(locks)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from typing import Any
 
 from node.errors import StepError
 from node.host.system import System
@@ -13,14 +11,14 @@ from node.readiness import abort, peers, probe
 from node.readiness.failure import RankIdentity, StartFailure
 from node.readiness.interruption import Interruption
 from node.readiness.judge import Limits, WatchState
-from node.readiness.target import WatchTarget, parse
+from node.readiness.target import ReadyWant, WatchTarget, build_target
 from node.readiness.watch import RankWatch, run_watch
 from node.state.lock import print_now
 
 
-def wait_until_ready(system: System, want: Mapping[str, Any], node: str) -> list[str]:
+def wait_until_ready(system: System, want: ReadyWant, node: str) -> list[str]:
     """Raises StepError with the failure, what to do, and the log's end; the engine is then gone."""
-    target = parse(want, node)
+    target = build_target(want, node)
     if target.is_loopback and not target.is_head:
         return [f"{target.service}: listens on its head node only and is probed there"]
     watch = _start_watch(system, target)

@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
+
+from node.host.typed_json import OMITTED
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HTTP_PORT = 80
+
+
+@dataclass(frozen=True)
+class WantedRank:
+    """A rank and its node; `container` or `unit`, by runtime."""
+
+    rank: int
+    node: str
+    management_address: str
+    container: str | None = field(default=None, metadata=OMITTED)
+    unit: str | None = field(default=None, metadata=OMITTED)
+
+
+@dataclass(frozen=True)
+class ReadyWant:
+    """`url`: the API's public address. `checked`: {step: {"owner", "run"}} of what it makes sure
+    of."""
+
+    service: str
+    token: str
+    engine: str
+    runtime: str
+    members: tuple[WantedRank, ...]
+    url: str
+    served_name: str
+    ready_timeout_s: float
+    silence_timeout_s: float
+    key_file: str | None
+    over_rdma: bool
+    checked: Mapping[str, Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -60,25 +91,25 @@ class WatchTarget:
         return urlsplit(self.url).hostname in LOOPBACK
 
 
-def parse(want: Mapping[str, Any], node: str) -> WatchTarget:
-    """Raises KeyError where the want is of another version, or names no rank of this node."""
-    ranks = tuple(map(_parse_rank, want["members"]))
+def build_target(want: ReadyWant, node: str) -> WatchTarget:
+    """Raises KeyError where the want names no rank of this node."""
+    ranks = tuple(map(_build_endpoint, want.members))
     return WatchTarget(
-        service=want["service"],
-        token=want["token"],
-        engine=want["engine"],
-        runtime=want["runtime"],
+        service=want.service,
+        token=want.token,
+        engine=want.engine,
+        runtime=want.runtime,
         ranks=ranks,
         local_rank={rank.node: rank for rank in ranks}[node],
-        url=want["url"],
-        served_name=want["served_name"],
-        ready_timeout_s=float(want["ready_timeout_s"]),
-        silence_timeout_s=float(want["silence_timeout_s"]),
-        key_file=want["key_file"],
-        over_rdma=bool(want["over_rdma"]),
+        url=want.url,
+        served_name=want.served_name,
+        ready_timeout_s=want.ready_timeout_s,
+        silence_timeout_s=want.silence_timeout_s,
+        key_file=want.key_file,
+        over_rdma=want.over_rdma,
     )
 
 
-def _parse_rank(rank: Mapping[str, Any]) -> RankEndpoint:
-    name = rank.get("container") or rank.get("unit") or ""
-    return RankEndpoint(rank["rank"], rank["node"], name, rank["management_address"])
+def _build_endpoint(rank: WantedRank) -> RankEndpoint:
+    name = rank.container or rank.unit or ""
+    return RankEndpoint(rank.rank, rank.node, name, rank.management_address)

@@ -10,25 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from node.changes import process
+from node.delivery.wants import ImageWant
 from node.host.system import System
-from node.host.typed_json import OMITTED, to_fields
+from node.host.typed_json import OMITTED
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
-from node.steps.model import FetchSource
 
 PRESENT, MISSING = "there", "missing"
 
 
-@dataclass(frozen=True)
-class Want:
-    """`layer` is the text of a Dockerfile, null for none; the source alone builds it."""
-
-    service: str
-    image: str
-    name: str
-    layer: str | None
-    source: FetchSource
-    state: str
+Want = ImageWant
 
 
 @dataclass(frozen=True)
@@ -77,8 +68,8 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
 
     process.record(manifest)
     if want.source.kind == "hub":
-        return delivery.pull_from_registry(manifest, to_fields(want), secrets)
-    return delivery.receive_from_peer(manifest, to_fields(want), secrets)
+        return delivery.pull_from_registry(manifest, want, secrets)
+    return delivery.receive_from_peer(manifest, want, secrets)
 
 
 def _shorten(identity: str | None) -> str:

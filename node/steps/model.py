@@ -11,14 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fcntl import LOCK_EX, LOCK_NB, flock
-from typing import Literal
 
 from node.changes import directory, model, process
 from node.delivery import settled_model
+from node.delivery.wants import ModelWant
 from node.errors import StepError
 from node.host import users
 from node.host.system import System
-from node.host.typed_json import OMITTED, to_fields
+from node.host.typed_json import OMITTED
 from node.huggingface import cache, record
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
@@ -28,32 +28,7 @@ MISSING = "missing"
 UNVERIFIED = "not verified yet"
 
 
-@dataclass(frozen=True)
-class FetchSource:
-    """Where it comes from: the hub, or the node `node`, which answers at `addresses` (IPv4).
-
-    `own` are this node's addresses in the same networks, for those who fetch from it in turn.
-    """
-
-    kind: Literal["hub", "peer"]
-    node: str
-    addresses: tuple[str, ...]
-    own: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Want:
-    """`revision`: declared, else null and the main branch; `fetch` is what the hub is asked for.
-    `cache` is the folder of a Hugging Face cache, `keep` whether the model stays at undo."""
-
-    handle: str
-    revision: str | None
-    fetch: str
-    cache: str
-    user: str
-    keep: bool
-    source: FetchSource
-    state: str
+Want = ModelWant
 
 
 @dataclass(frozen=True)
@@ -123,7 +98,7 @@ def _describe_state(observed: Observed, want: Want) -> str:
     state = observed.models.get(want.handle, ModelState())
     if state.root != root:
         return UNVERIFIED if root in observed.whole else MISSING
-    if state.revision != (want.revision or settled_model.MAIN):
+    if state.revision != settled_model.get_revision(want):
         return f"at revision {state.revision}"
     if state.other:
         return f"at {state.other}"
@@ -155,8 +130,8 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
         system.set_owner(root, 0o755, uid, gid)
     with hold_model_lock(system, root, want.handle):
         if want.source.kind == "hub":
-            return download_from_hub(manifest, to_fields(want), secrets)
-        return receive_from_peer(manifest, to_fields(want), secrets)
+            return download_from_hub(manifest, want, secrets)
+        return receive_from_peer(manifest, want, secrets)
 
 
 @contextmanager

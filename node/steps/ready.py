@@ -7,43 +7,12 @@ for an hour.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from node.host.system import System
-from node.host.typed_json import OMITTED, to_fields
+from node.readiness.target import ReadyWant
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec, find_no_difference, keep_want
 
-
-@dataclass(frozen=True)
-class WantedRank:
-    """A rank and its node; `container` or `unit`, by runtime."""
-
-    rank: int
-    node: str
-    management_address: str
-    container: str | None = field(default=None, metadata=OMITTED)
-    unit: str | None = field(default=None, metadata=OMITTED)
-
-
-@dataclass(frozen=True)
-class Want:
-    """`url`: the API's public address. `checked`: {step: {"owner", "run"}} of what it makes sure
-    of."""
-
-    service: str
-    token: str
-    engine: str
-    runtime: str
-    members: tuple[WantedRank, ...]
-    url: str
-    served_name: str
-    ready_timeout_s: float
-    silence_timeout_s: float
-    key_file: str | None
-    over_rdma: bool
-    checked: Mapping[str, Mapping[str, object]]
+Want = ReadyWant
 
 
 def observe(system: System, request: StepRequest) -> dict[str, object]:
@@ -57,7 +26,7 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     """Raises StepError with the failure, what to do, and the log's end; the engine is then gone."""
     from node.readiness.starting import wait_until_ready
 
-    return wait_until_ready(manifest.system, to_fields(want), get_node(manifest.owner))
+    return wait_until_ready(manifest.system, want, get_node(manifest.owner))
 
 
 def get_node(owner: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 
-from node.steps import ready
+from node.readiness.target import ReadyWant, WantedRank
 from sparkform.config import Declaration
 from sparkform.fabric.network import Network
 from sparkform.launch.paths import get_unit_name
@@ -19,14 +19,14 @@ def build_ready_want(
     network: Network,
     token: str,
     checked: Mapping[str, Mapping[str, object]],
-) -> ready.Want:
+) -> ReadyWant:
     """The same want for every node of the service; each watches its own rank, in every runtime.
 
     `launches` by rank. `checked` holds the receipts ({"owner", "run"}) of the steps that the
     members came from, by step name.
     """
     service_config = declaration.services[service]
-    return ready.Want(
+    return ReadyWant(
         service=service,
         token=token,
         engine=service_config.engine,
@@ -66,10 +66,10 @@ def uses_rdma(launches: Sequence[Launch]) -> bool:
     return len(launches) > 1 and not by_sockets
 
 
-def _build_member(launch: Launch, network: Network) -> ready.WantedRank:
+def _build_member(launch: Launch, network: Network) -> WantedRank:
     address = str(network.management[launch.node].ip)
     if launch.runtime == "native":
         unit = get_unit_name(launch.service)
-        return ready.WantedRank(launch.rank, launch.node, address, unit=unit)
+        return WantedRank(launch.rank, launch.node, address, unit=unit)
     container = f"sparkform-{launch.name}"
-    return ready.WantedRank(launch.rank, launch.node, address, container=container)
+    return WantedRank(launch.rank, launch.node, address, container=container)

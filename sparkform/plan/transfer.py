@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from typing import Generic
 
+from node.delivery.wants import FetchSource
 from node.steps import HaveT, ObservedT, StepSpec, WantT, offer, transfer_key
-from node.steps.model import FetchSource
 from sparkform.fabric.network import Network
 from sparkform.plan.context import PlanContext
 from sparkform.plan.steps import PlannedStep, hold_step

@@ -5,11 +5,13 @@ from __future__ import annotations
 import doctest
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from node.delivery import settled_model
+from node.delivery.wants import FetchSource, ModelWant
 from node.host import digests
 from node.host.system import System
 from node.huggingface import cache, download, environment, hub_query, record
@@ -77,9 +79,10 @@ def machine(tmp_path: Path) -> System:
 
 
 def test_a_whole_model_is_found_by_its_branch(machine: System) -> None:
-    want = {"cache": "/models/hub", "handle": "acme/a"}
+    source = FetchSource(kind="hub", node="spark-1", addresses=(), own=())
+    want = ModelWant("acme/a", None, "main", "/models/hub", "nvidia", True, source, "")
     assert settled_model.find_local_commit(machine, want) == COMMIT
-    assert settled_model.find_local_commit(machine, {**want, "revision": "v1"}) is None
+    assert settled_model.find_local_commit(machine, replace(want, revision="v1")) is None
     assert settled_model.find_damaged(machine, ROOT, COMMIT, None) == []
 
 

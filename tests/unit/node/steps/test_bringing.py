@@ -14,11 +14,11 @@ import pytest
 from node.changes import image as image_kind
 from node.changes import model as model_kind
 from node.changes import process as process_kind
+from node.delivery.wants import FetchSource
 from node.host.paths import TRANSFER_KEY
 from node.host.system import HttpAnswer
 from node.state.manifest import Manifest
 from node.steps import image, model, offer, transfer_key
-from node.steps.model import FetchSource
 from tests.support.fake_spark import claim_node
 from tests.support.fake_system import FakeSystem, Script
 from tests.support.node_steps import run_apply, take_snapshot, undo_all
