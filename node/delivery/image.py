@@ -65,7 +65,7 @@ def receive_from_peer(manifest: Manifest, want: ImageWant, secrets: Mapping[str,
     source = receive.SourceConnection(
         want.source.node,
         want.source.addresses,
-        want.source.own,
+        want.source.own_addresses,
         PORT,
         secrets["transfer_key"],
     )

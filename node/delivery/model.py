@@ -75,7 +75,7 @@ def _receive(manifest: Manifest, want: ModelWant, secrets: Mapping[str, str]) ->
     source = receive.SourceConnection(
         want.source.node,
         want.source.addresses,
-        want.source.own,
+        want.source.own_addresses,
         PORT,
         secrets["transfer_key"],
     )

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from node.host.typed_json import key
 
 
 @dataclass(frozen=True)
 class FetchSource:
     """Where it comes from: the hub, or the node `node`, which answers at `addresses` (IPv4).
 
-    `own` are this node's addresses in the same networks, for those who fetch from it in turn.
+    `own_addresses` are this node's in the same networks, for those who fetch from it in turn.
     """
 
     kind: Literal["hub", "peer"]
     node: str
     addresses: tuple[str, ...]
-    own: tuple[str, ...]
+    own_addresses: tuple[str, ...] = field(metadata=key("own"))
 
 
 @dataclass(frozen=True)

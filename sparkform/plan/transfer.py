@@ -113,10 +113,10 @@ def list_addresses_towards(network: Network, source: str, node: str) -> tuple[st
 def choose_source(network: Network, source: str, node: str) -> FetchSource:
     """Where `node` gets something from: the source itself from outside, the others from it."""
     if node == source:
-        return FetchSource(kind="hub", node=node, addresses=(), own=())
+        return FetchSource(kind="hub", node=node, addresses=(), own_addresses=())
     return FetchSource(
         kind="peer",
         node=source,
         addresses=list_addresses_towards(network, source, node),
-        own=tuple(str(address) for address in list_addresses(network, node)),
+        own_addresses=tuple(str(address) for address in list_addresses(network, node)),
     )

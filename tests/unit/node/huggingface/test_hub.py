@@ -79,7 +79,7 @@ def machine(tmp_path: Path) -> System:
 
 
 def test_a_whole_model_is_found_by_its_branch(machine: System) -> None:
-    source = FetchSource(kind="hub", node="spark-1", addresses=(), own=())
+    source = FetchSource(kind="hub", node="spark-1", addresses=(), own_addresses=())
     want = ModelWant("acme/a", None, "main", "/models/hub", "nvidia", True, source, "")
     assert settled_model.find_local_commit(machine, want) == COMMIT
     assert settled_model.find_local_commit(machine, replace(want, revision="v1")) is None
