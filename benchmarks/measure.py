@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from node.host.paths import DOCKER_SOCKET
 from node.host.system import System
 
-DOCKER_SOCKET = "/var/run/docker.sock"
 NANOSECONDS = 1e9
 RUN_LIMIT_S = 600.0
 

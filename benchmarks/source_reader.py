@@ -75,10 +75,15 @@ def _measure_function(path: str, node: Definition, any_names: frozenset[str]) ->
         path=path,
         name=node.name,
         lines=(node.end_lineno or node.lineno) - node.lineno + 1,
-        is_asked=not node.name.startswith(FIXED_PREFIXES) and not _is_decorated_away(node),
+        is_asked=not _has_fixed_name(node.name) and not _is_decorated_away(node),
         has_verb=begins_with_verb(node.name),
         has_any=any(names_any(annotation, any_names) for annotation in list_annotations(node)),
     )
+
+
+def _has_fixed_name(name: str) -> bool:
+    """A name in capitals is one of a remote procedure, set by its protocol."""
+    return name.startswith(FIXED_PREFIXES) or name[:1].isupper()
 
 
 def _is_decorated_away(node: Definition) -> bool:

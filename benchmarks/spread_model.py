@@ -26,10 +26,10 @@ from typing import Any
 import typer
 import yaml
 
+from node.host.paths import RECEIPTS, TRANSFER_KEY, VERIFIED_MODELS, ZIPAPP
 from node.huggingface.cache import to_slug
 
-RECEIPTS = "/var/lib/sparkform/receipts"
-PROGRAM = "sudo python3 /usr/local/lib/sparkform/node.pyz"
+PROGRAM = f"sudo python3 {ZIPAPP}"
 IPERF_S = 6
 RATE_GOAL, FANOUT_GOAL = 0.9, 1.2
 RECEIVED = re.compile(r"received .*, (\d+) MiB/s")
@@ -85,9 +85,7 @@ class TransferBench:
         offer = self.source.read_receipt(f"offer:model-{to_slug(self.handle)}")
         self.source.run(f"{PROGRAM} apply offer:model-{to_slug(self.handle)}", offer)
         documents = [self._build_document(node) for node in receivers]
-        key = json.dumps(
-            {"transfer_key": self.source.run("sudo cat /var/lib/sparkform/spread/key")}
-        )
+        key = json.dumps({"transfer_key": self.source.run(f"sudo cat {TRANSFER_KEY}")})
         started = time.monotonic()
         with ThreadPoolExecutor(len(receivers)) as pool:
             outputs = list(
@@ -110,7 +108,7 @@ class TransferBench:
     def _remove_model(self, node: SshNode) -> None:
         want = json.loads(node.read_receipt(self.step))["want"]
         root = f"{want['cache']}/models--{to_slug(self.handle)}"
-        node.run(f"sudo rm -r {root} /var/lib/sparkform/verified/{to_slug(self.handle)}.json; sync")
+        node.run(f"sudo rm -r {root} {VERIFIED_MODELS}/{to_slug(self.handle)}.json; sync")
 
     def measure_iperf(self, node: SshNode) -> float:
         """MiB/s from the source to one node, over all addresses that its step uses, at once."""

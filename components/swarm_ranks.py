@@ -55,7 +55,7 @@ def create_swarm_service(
                 condition="none", delay=AT_ONCE, window=AT_ONCE
             ),
             placement=docker.ServiceTaskSpecPlacementArgs(
-                constraints=[f"node.host.labels.{LABEL} == {launch.node}"]
+                constraints=[f"node.labels.{LABEL} == {launch.node}"]
             ),
             networks_advanceds=[docker.ServiceTaskSpecNetworksAdvancedArgs(id=network)],
             log_driver=docker.ServiceTaskSpecLogDriverArgs(name="json-file", options=LOG_LIMITS),

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from node.host.paths import DOCKER_SOCKET
+from node.host.paths import DOCKER_SOCKET, MODELS
 from node.host.system import COMMAND_NOT_FOUND, TIMED_OUT, CommandResult, System
 
 READ_LIMIT_BYTES = 4 * 1024 * 1024
@@ -26,7 +26,7 @@ class FactRequest:
     """
 
     user: str = "root"
-    model_directory: str = "/var/lib/sparkform/models"
+    model_directory: str = MODELS
     interfaces: tuple[str, ...] = ()
     budget_s: float = 5.0
     raw: dict[str, object] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from node.host.paths import MODELS
 from sparkform.config import values
 from sparkform.config.section import Section
 
@@ -146,7 +147,7 @@ class Cluster(Section):
         json_schema_extra={"absent": "the nodes are reached directly"},
     )
     model_directory: values.NodePath = Field(
-        "/var/lib/sparkform/models",
+        MODELS,
         description="Where the nodes keep models; may be an existing cache or an NFS path.",
     )
     nodes: Annotated[tuple[Node, ...], Field(min_length=1, max_length=MOST_NODES)] = Field(

@@ -9,12 +9,11 @@ from typing import Literal
 
 from sparkform.config.cluster import Cluster, Fabric, Node
 from sparkform.config.service import Service
+from sparkform.config.values import JUMBO_MTU
 
 SUBNETS = 8
 FIRST_HOST = 10
 """The last part of the address of index 0, as in NVIDIA's own connect-two-sparks page."""
-
-JUMBO_MTU = 9000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from sparkform.config import validators
 
 LONGEST_TEXT = 4096
 LARGEST_COUNT = 10**15
-SMALLEST_MTU, LARGEST_MTU = 1500, 9000
+SMALLEST_MTU, JUMBO_MTU = 1500, 9000
 
 
 @dataclass(frozen=True)
@@ -284,7 +284,7 @@ def _get_mtu_tag(value: object) -> str:
 # RoCE's own packets are at most 4096 bytes, which 9000 carries; the sources that
 # set an MTU at all set 9000, and 1500 is what every port starts with.
 Mtu = Annotated[
-    Annotated[int, Field(strict=True, ge=SMALLEST_MTU, le=LARGEST_MTU), FROM_FLOAT, Tag("bytes")]
+    Annotated[int, Field(strict=True, ge=SMALLEST_MTU, le=JUMBO_MTU), FROM_FLOAT, Tag("bytes")]
     | Annotated[Literal["inherit"], Tag("inherit")],
     Discriminator(_get_mtu_tag),
     Words(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from node.host.paths import SERVICES
+
 # Inside a container.
 CONTAINER_FOLDER = "/etc/sparkform"
 CONTAINER_KEYS = "/run/sparkform/keys"
@@ -9,7 +11,6 @@ CONTAINER_SECRETS = "/run/secrets"
 CONTAINER_MODELS = "/models"
 
 # On the node.
-SERVICES_FOLDER = "/var/lib/sparkform/services"
 VIRTUALENV = "/opt/sparkform/vllm"
 """The native vLLM's virtual environment, the same path on all nodes."""
 
@@ -23,17 +24,17 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 def get_service_folder(service: str) -> str:
     """A service's own folder on a node."""
-    return f"{SERVICES_FOLDER}/{service}"
+    return f"{SERVICES}/{service}"
 
 
 def get_keys_folder(service: str) -> str:
     """Root-only: the keys of the launch SSH of a service."""
-    return f"{SERVICES_FOLDER}/{service}/keys"
+    return f"{SERVICES}/{service}/keys"
 
 
 def get_secrets_folder(service: str) -> str:
     """Root-only: the secrets that a service's entrypoint reads."""
-    return f"{SERVICES_FOLDER}/{service}/secrets"
+    return f"{SERVICES}/{service}/secrets"
 
 
 def get_api_key_path(service: str) -> str:

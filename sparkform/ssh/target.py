@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from node.host.paths import MODELS
+
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
@@ -25,7 +27,7 @@ class Target:
     identity_file: Path | None = None
     passphrase: str | None = field(default=None, repr=False)
     proxy_jump: str | None = None
-    model_directory: str = "/var/lib/sparkform/models"
+    model_directory: str = MODELS
     interfaces: tuple[str, ...] = ()
     steps: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 

@@ -203,7 +203,7 @@ def test_a_swarm_rank_is_placed_by_label_with_one_gpu_on_the_swarms_host_network
     for rank, registered in enumerate(list_ranks(swarm)):
         task = registered.inputs["taskSpec"]
         assert task["placement"]["constraints"] == [
-            f"node.host.labels.sparkform.node == spark-{rank + 1}"
+            f"node.labels.sparkform.node == spark-{rank + 1}"
         ]
         generic = task["resources"]["reservation"]["genericResources"]
         assert generic == {"discreteResourcesSpecs": ["NVIDIA_GPU=1"]}

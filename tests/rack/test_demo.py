@@ -80,24 +80,24 @@ def test_the_demo_shows_drift_mends_it_and_leaves_nothing(name: str, tmp_path: P
     chapters_shown = split_chapters(result.stdout)
     assert (
         "spark-1 agent: node agent is not installed, will be installed"
-        in chapters_shown["What differs on two untouched machines"]
+        in chapters_shown["Preview on two untouched machines"]
     )
-    resource_count = int(re.findall(r"\+ (\d+) created", chapters_shown["Make it so"])[-1])
-    assert MENDED in chapters_shown["What differs now"]
+    resource_count = int(re.findall(r"\+ (\d+) created", chapters_shown["Deploy"])[-1])
+    assert MENDED in chapters_shown["Preview the drift"]
     assert (
-        f"~ 1 to update\n    {resource_count - 1} unchanged" in chapters_shown["What differs now"]
+        f"~ 1 to update\n    {resource_count - 1} unchanged" in chapters_shown["Preview the drift"]
     )
     assert (
         f"~ 1 updated\n    {resource_count - 1} unchanged"
-        in chapters_shown["Mend that and nothing else"]
+        in chapters_shown["Repair the drift and nothing else"]
     )
     assert (
         f"Resources:\n    {resource_count} unchanged"
-        in chapters_shown["Once more: nothing is left to do"]
+        in chapters_shown["Run up again: nothing to do"]
     )
-    assert f"- {resource_count} deleted" in chapters_shown["Give the machines back"]
-    assert "sparkform init" in chapters_shown["With real Sparks"]
-    assert "No engine was started" in chapters_shown["With real Sparks"]
+    assert f"- {resource_count} deleted" in chapters_shown["Destroy"]
+    assert "sparkform init" in chapters_shown["Next: your own Sparks"]
+    assert "No engine was started" in chapters_shown["Next: your own Sparks"]
     assert sorted(path.name for path in ROOT.iterdir()) == before
     assert_nothing_is_left(name, tmp_path)
 
@@ -116,13 +116,15 @@ def test_the_demo_asks_a_real_engine(name: str, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr
     chapters_shown = split_chapters(result.stdout)
     (dialogue,) = [
-        text for title, text in chapters_shown.items() if title.startswith("Ask it: http://10.87.")
+        text
+        for title, text in chapters_shown.items()
+        if title.startswith("Query the model: http://10.87.")
     ]
     answers = dict(tiny_llama.DIALOGUES)
     assert dialogue.splitlines()[:2] == [served.QUESTION, answers[served.QUESTION]]
-    assert chapters_shown["What stands now, as Mermaid text"].startswith("flowchart LR")
-    assert MENDED in chapters_shown["What differs now"]
-    assert "The engine was real vLLM" in chapters_shown["With real Sparks"]
+    assert chapters_shown["Topology, as Mermaid text"].startswith("flowchart LR")
+    assert MENDED in chapters_shown["Preview the drift"]
+    assert "The engine was real vLLM" in chapters_shown["Next: your own Sparks"]
     assert_nothing_is_left(name, tmp_path)
 
 

@@ -82,11 +82,11 @@ def test_the_daemon_runs_on_only_where_someone_else_needs_it(name: str) -> None:
 
 def test_a_failed_up_removes_what_it_made(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse_login(rack: str, node: object) -> None:
-        raise RackError("spark-1 gave no login")
+        raise RackError("spark-1: no login")
 
     before = leftovers.list_everything(name)
     monkeypatch.setattr(login, "wait", refuse_login)
-    with pytest.raises(RackError, match="gave no login"):
+    with pytest.raises(RackError, match="no login"):
         lifecycle.bring_up(name, ALONE, print)
     assert {
         leftover for leftover in leftovers.list_everything(name) - before if name in leftover
@@ -98,7 +98,7 @@ def test_a_second_up_changes_nothing_and_another_shape_is_refused(name: str) -> 
     (container,) = inventory.list_containers(name)
     assert lifecycle.bring_up(name, ALONE, print) == first
     assert inventory.list_containers(name) == [container]
-    with pytest.raises(InputError, match="is up with another shape"):
+    with pytest.raises(InputError, match="is running with another shape"):
         lifecycle.bring_up(name, RackShape(2, RackFabric.DIRECT), print)
     assert inventory.list_containers(name) == [container]
 
@@ -107,7 +107,7 @@ def test_a_rack_that_was_left_half_made_is_named_and_down_removes_it(name: str) 
     before = leftovers.list_everything(name)
     rack = lifecycle.bring_up(name, ALONE, print)
     subprocess.run(["docker", "rm", "--force", f"{name}-spark-1"], check=True, capture_output=True)
-    with pytest.raises(InputError, match="left half-made"):
+    with pytest.raises(InputError, match="left incomplete"):
         lifecycle.bring_up(name, ALONE, print)
     lifecycle.take_down(name)
     assert list_left(name, rack, before) == set()

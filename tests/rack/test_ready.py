@@ -109,7 +109,7 @@ CASES = {
     "ended": FailureCase(Plan("exit"), "exit code 3", "pulumi up", VLLM),
     "hang": FailureCase(Plan("stubborn"), "[silence]", "silenceTimeoutSeconds", VLLM),
     "no completion": FailureCase(
-        Plan(api=SERVER_ERROR), "[no-completion]", "see the kept log's end", VLLM
+        Plan(api=SERVER_ERROR), "[no-completion]", "see the end of the kept log", VLLM
     ),
 }
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pulumi_offline.layout import CLONE, Layout, cache_folder
-from pulumi_offline.lock import regenerate
+from pulumi_offline.lock import resolve_lock
 from pulumi_offline.setup import ENGINES, Machine, set_up
 from sparkform.errors import InputError, Problem
 
@@ -19,7 +19,7 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 
 
-def this_machine() -> Machine:
+def detect_machine() -> Machine:
     cache = cache_folder(os.environ, Path.home())
     return Machine(Layout(CLONE), dict(os.environ), cache)
 
@@ -32,7 +32,7 @@ REMEDIES = {
 }
 
 
-def unusable(error: OSError) -> Problem:
+def describe_os_error(error: OSError) -> Problem:
     """An error of the system, as the sentence that names the file and what to do."""
     return Problem(
         path=str(error.filename or "system"),
@@ -48,15 +48,15 @@ def main(argv: Sequence[str]) -> int:
     # What asks politely for an end gets it with everything half-made removed.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    asked = parser.parse_args(argv)
-    work = {"setup": set_up, "lock": regenerate}[asked.work]
+    requested = parser.parse_args(argv)
+    work = {"setup": set_up, "lock": resolve_lock}[requested.work]
     try:
-        work(this_machine(), asked.engine)
+        work(detect_machine(), requested.engine)
     except InputError as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
     except OSError as error:
-        print(unusable(error), file=sys.stderr)
+        print(describe_os_error(error), file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         print("interrupted; run the command again to go on", file=sys.stderr)

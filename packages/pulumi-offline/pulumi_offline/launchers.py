@@ -15,7 +15,7 @@ def write_executable(path: Path, text: str) -> None:
     write_atomically(path, text, mode=0o755)
 
 
-def module_launcher(layout: Layout, module: str, arguments: str = "") -> str:
+def render_module_launcher(layout: Layout, module: str, arguments: str = "") -> str:
     """A script that runs a module of this clone with .venv's Python.
 
     -P keeps the user's project folder, in which Pulumi starts it, off the import path.
@@ -25,12 +25,14 @@ def module_launcher(layout: Layout, module: str, arguments: str = "") -> str:
     return f'#!/bin/sh\n# {MARK}\nexec {python} -P {launch} {module} {arguments}"$@"\n'
 
 
-def language_host_launcher(layout: Layout) -> str:
+def render_language_host_launcher(layout: Layout) -> str:
     executor = shlex.quote(str(layout.cli / "pulumi-language-python-exec"))
-    return module_launcher(layout, "pulumi_offline.language_host", f"--use-executor {executor} ")
+    return render_module_launcher(
+        layout, "pulumi_offline.language_host", f"--use-executor {executor} "
+    )
 
 
-def pulumi_wrapper(layout: Layout, *, acquire_plugins: bool) -> str:
+def render_pulumi_wrapper(layout: Layout, *, acquire_plugins: bool) -> str:
     """The `pulumi` of this clone: it fills in what the user has not set, then becomes pulumi.
 
     The backend in the clone and its passphrase come together or not at all: a user's own backend

@@ -63,6 +63,6 @@ class Layout:
 
 def cache_folder(environment: Mapping[str, str], home: Path) -> Path:
     """The cache shared by all clones of a user (XDG base directory specification)."""
-    given = environment.get("XDG_CACHE_HOME", "")
-    base = Path(given) if given.startswith("/") else home / ".cache"
+    declared = environment.get("XDG_CACHE_HOME", "")
+    base = Path(declared) if declared.startswith("/") else home / ".cache"
     return base / "sparkform"

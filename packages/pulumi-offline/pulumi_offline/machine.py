@@ -23,7 +23,7 @@ class Machine:
     cache: Path
 
 
-def digest(parts: Iterable[bytes]) -> str:
+def compute_digest(parts: Iterable[bytes]) -> str:
     """A short content hash; the parts are kept apart, so that moving a byte changes it."""
     total = hashlib.sha256()
     for part in parts:
@@ -36,7 +36,7 @@ def run(argv: Sequence[str | Path], folder: Path, variables: Mapping[str, str]) 
 
     Raises InputError with the last lines of what it said when it fails.
     """
-    done = subprocess.run(
+    completed = subprocess.run(
         argv,
         cwd=folder,
         env=variables,
@@ -46,10 +46,10 @@ def run(argv: Sequence[str | Path], folder: Path, variables: Mapping[str, str]) 
         text=True,
         errors="replace",
     )
-    if done.returncode:
-        tail = "\n".join(done.stdout.strip().splitlines()[-TAIL_LINES:])
-        said = " ".join(map(str, argv[:4]))
+    if completed.returncode:
+        tail = "\n".join(completed.stdout.strip().splitlines()[-TAIL_LINES:])
+        command = " ".join(map(str, argv[:4]))
         raise InputError(
-            [Problem(path=said, message=f"ended with exit code {done.returncode}:\n{tail}")]
+            [Problem(path=command, message=f"ended with exit code {completed.returncode}:\n{tail}")]
         )
-    return done.stdout
+    return completed.stdout

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pulumi_offline.files import scratch, write_atomically
+from pulumi_offline.files import create_scratch, write_atomically
 from pulumi_offline.layout import CLONE, Layout
 from pulumi_offline.machine import run
 
@@ -34,24 +34,24 @@ HEADER = "# Written by `python -m pulumi_offline.native_lock`; do not change by 
 
 def main() -> None:
     layout = Layout(CLONE)
-    with scratch(layout.made) as folder:
-        binaries = _tools(folder)
-        pins = [*resolved(_compile(binaries, folder)), NCCL_WANTED]
+    with create_scratch(layout.made) as folder:
+        binaries = _install_tools(folder)
+        pins = [*list_resolved_pins(_compile(binaries, folder)), NCCL_WANTED]
         wheels = _fetch(binaries, folder, pins)
-        lines = dict(locked(wheels))
+        lines = dict(build_lock_lines(wheels))
     nccl = lines.pop(NCCL_NAME)
-    write_atomically(PACKAGES, document(PACKAGES, lines))
-    write_atomically(NCCL, document(NCCL, {NCCL_NAME: nccl}))
+    write_atomically(PACKAGES, render_document(PACKAGES, lines))
+    write_atomically(NCCL, render_document(NCCL, {NCCL_NAME: nccl}))
 
 
-def resolved(text: str) -> list[str]:
+def list_resolved_pins(text: str) -> list[str]:
     """The pins of a requirements text but for NCCL, which has a lock of its own. Pure."""
     lines = [line.strip() for line in text.splitlines()]
     pins = [line for line in lines if line and not line.startswith("#")]
     return [pin for pin in pins if not pin.startswith(f"{NCCL_NAME}==")]
 
 
-def locked(wheels: Iterable[Path]) -> Iterable[tuple[str, str]]:
+def build_lock_lines(wheels: Iterable[Path]) -> Iterable[tuple[str, str]]:
     """A line of the lock by package name."""
     for path in sorted(wheels):
         name, version = path.name.split("-")[:2]
@@ -60,7 +60,7 @@ def locked(wheels: Iterable[Path]) -> Iterable[tuple[str, str]]:
         yield name, f"{name}=={version} --hash=sha256:{digest}"
 
 
-def _tools(folder: Path) -> Path:
+def _install_tools(folder: Path) -> Path:
     run([sys.executable, "-m", "venv", folder / "venv"], folder, os.environ)
     pip: list[str | Path] = [folder / "venv/bin/python", "-m", "pip", "install", "--quiet", "uv"]
     run(pip, folder, os.environ)
@@ -68,26 +68,35 @@ def _tools(folder: Path) -> Path:
 
 
 def _compile(binaries: Path, folder: Path) -> str:
-    asked, made = folder / "asked.txt", folder / "pins.txt"
-    asked.write_text("\n".join(WANTED) + "\n")
+    requirements, pins = folder / "asked.txt", folder / "pins.txt"
+    requirements.write_text("\n".join(WANTED) + "\n")
     system = ("--python-platform", f"aarch64-manylinux_2_{GLIBC}", "--python-version", PYTHON)
     how = ("--only-binary", ":all:", "--no-annotate", "--no-header", "--quiet")
-    uv: list[str | Path] = [binaries / "uv", "pip", "compile", asked, *system, *how, "-o", made]
+    uv: list[str | Path] = [
+        binaries / "uv",
+        "pip",
+        "compile",
+        requirements,
+        *system,
+        *how,
+        "-o",
+        pins,
+    ]
     run(uv, folder, os.environ)
-    return made.read_text()
+    return pins.read_text()
 
 
 def _fetch(binaries: Path, folder: Path, pins: Iterable[str]) -> list[Path]:
     listed, wheels = folder / "listed.txt", folder / "wheels"
     listed.write_text("\n".join(pins) + "\n")
-    platforms = [word for one in PLATFORMS for word in ("--platform", one)]
+    platforms = [word for platform in PLATFORMS for word in ("--platform", platform)]
     how = ("--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--quiet")
     pip: list[str | Path] = [binaries / "python", "-m", "pip", "download", *how, *platforms]
     run([*pip, "--python-version", PYTHON, "-d", wheels, "-r", listed], folder, os.environ)
     return list(wheels.glob("*.whl"))
 
 
-def document(path: Path, lines: Mapping[str, str]) -> str:
+def render_document(path: Path, lines: Mapping[str, str]) -> str:
     """The comment that the file has, and the new lines."""
     comment = [line for line in path.read_text().splitlines() if line.startswith("#")]
     return "\n".join([*(comment or [HEADER]), *(lines[name] for name in sorted(lines))]) + "\n"

@@ -8,7 +8,7 @@ OLDEST = (3, 11)
 NEWEST = (3, 13)
 
 
-def refusal(version: tuple[int, int]) -> str:
+def format_refusal(version: tuple[int, int]) -> str:
     """A sentence when `version` (major, minor) is not supported, else an empty text."""
     if OLDEST <= version <= NEWEST:
         return ""
@@ -20,7 +20,7 @@ def refusal(version: tuple[int, int]) -> str:
 
 def enforce() -> None:
     """End the process with exit code 2 under a Python that is not supported."""
-    said = refusal(sys.version_info[:2])
-    if said:
-        sys.stderr.write(said + "\n")
+    message = format_refusal(sys.version_info[:2])
+    if message:
+        sys.stderr.write(message + "\n")
         sys.exit(2)

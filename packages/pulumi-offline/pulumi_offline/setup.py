@@ -17,27 +17,27 @@ __all__ = ["Machine", "Step", "set_up"]
 class Step:
     """One part of setup.
 
-    `key` is a content hash of everything that the step reads, `ready` says whether its result is
-    still there, and `make` makes it and returns the rest of the line that is printed.
+    `compute_key`: a content hash of everything that the step reads. `is_ready`: whether its result
+    is still there. `make`: make it, and return the rest of the line that is printed.
     """
 
     name: str
-    key: Callable[[Machine], str]
-    ready: Callable[[Machine], bool]
+    compute_key: Callable[[Machine], str]
+    is_ready: Callable[[Machine], bool]
     make: Callable[[Machine], str]
 
 
 STEPS = (
-    Step("packages", virtualenv.key, virtualenv.ready, virtualenv.make),
-    Step("bytecode", bytecode.key, bytecode.ready, bytecode.make),
-    Step("pulumi", cli.key, cli.ready, cli.make),
-    Step("plugins", plugins.key, plugins.ready, plugins.make),
-    Step("state", state.key, state.ready, state.make),
-    Step("wrapper", wrapper.key, wrapper.ready, wrapper.make),
+    Step("packages", virtualenv.compute_key, virtualenv.is_ready, virtualenv.make),
+    Step("bytecode", bytecode.compute_key, bytecode.is_ready, bytecode.make),
+    Step("pulumi", cli.compute_key, cli.is_ready, cli.make),
+    Step("plugins", plugins.compute_key, plugins.is_ready, plugins.make),
+    Step("state", state.compute_key, state.is_ready, state.make),
+    Step("wrapper", wrapper.compute_key, wrapper.is_ready, wrapper.make),
 )
 
 
-ENGINES = {"vllm": Step("vllm", vllm.key, vllm.ready, vllm.make)}
+ENGINES = {"vllm": Step("vllm", vllm.compute_key, vllm.is_ready, vllm.make)}
 
 
 def set_up(machine: Machine, engine: str | None = None) -> None:
@@ -46,18 +46,18 @@ def set_up(machine: Machine, engine: str | None = None) -> None:
     Raises InputError or OSError, with nothing left half-made.
     """
     for step in (*STEPS, *([ENGINES[engine]] if engine else [])):
-        print(f"{step.name}: {carry_out(step, machine)}", flush=True)
+        print(f"{step.name}: {run_step(step, machine)}", flush=True)
 
 
-def carry_out(step: Step, machine: Machine) -> str:
+def run_step(step: Step, machine: Machine) -> str:
     stamp = machine.layout.made / "stamps" / step.name
-    key = step.key(machine)
-    if stamped(stamp) == key and step.ready(machine):
+    key = step.compute_key(machine)
+    if read_stamp(stamp) == key and step.is_ready(machine):
         return "unchanged"
-    said = step.make(machine)
+    message = step.make(machine)
     write_atomically(stamp, key)
-    return said
+    return message
 
 
-def stamped(path: Path) -> str:
+def read_stamp(path: Path) -> str:
     return path.read_text() if path.exists() else ""

@@ -18,15 +18,15 @@ SELF_UPDATING_GO: Version = (1, 21, 0)
 
 def parse(text: str) -> Version | None:
     """The first x.y or x.y.z in `text`; a missing third part is 0."""
-    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
-    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+    match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
 
 
-def written(version: Version) -> str:
+def format_version(version: Version) -> str:
     return ".".join(map(str, version))
 
 
-def pins(lock: str) -> dict[str, str]:
+def parse_pins(lock: str) -> dict[str, str]:
     """Package name to version, from the text of a requirements.lock."""
     return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\\n]+)", lock, flags=re.MULTILINE))
 
@@ -40,55 +40,55 @@ class FoundPulumi:
     language_host: bool
 
 
-def usable(found: FoundPulumi | None, oldest: Version) -> bool:
+def is_usable(pulumi: FoundPulumi | None, oldest: Version) -> bool:
     return (
-        found is not None
-        and found.version is not None
-        and found.version >= oldest
-        and found.language_host
+        pulumi is not None
+        and pulumi.version is not None
+        and pulumi.version >= oldest
+        and pulumi.language_host
     )
 
 
-def why_built(found: FoundPulumi | None, oldest: Version) -> str:
+def explain_build(pulumi: FoundPulumi | None, oldest: Version) -> str:
     """The reason for building a CLI, for the line that setup prints. `found` is not usable."""
-    if found is None:
+    if pulumi is None:
         return "no pulumi on PATH"
-    if found.version is None or found.version < oldest:
-        said = written(found.version) if found.version else "an unknown version"
-        return f"{found.path} is {said}, older than {written(oldest)}"
-    return f"{found.path} comes without pulumi-language-python"
+    if pulumi.version is None or pulumi.version < oldest:
+        version_text = format_version(pulumi.version) if pulumi.version else "an unknown version"
+        return f"{pulumi.path} is {version_text}, older than {format_version(oldest)}"
+    return f"{pulumi.path} comes without pulumi-language-python"
 
 
-def required_go(module: str) -> Version:
+def read_required_go(module: str) -> Version:
     """The `go` line of a go.mod. Raises ValueError when there is none."""
-    found = re.search(r"^go (\S+)$", module, flags=re.MULTILINE)
-    version = parse(found[1]) if found else None
+    match = re.search(r"^go (\S+)$", module, flags=re.MULTILINE)
+    version = parse(match[1]) if match else None
     if version is None:
         raise ValueError("go.mod has no go line")
     return version
 
 
-def pinned_pulumi(module: str) -> Version:
+def read_pinned_pulumi(module: str) -> Version:
     """The version of the CLI that a go.mod pins. Raises ValueError when it pins none."""
-    found = re.search(r"github\.com/pulumi/pulumi/pkg/v3 v(\S+)", module)
-    version = parse(found[1]) if found else None
+    match = re.search(r"github\.com/pulumi/pulumi/pkg/v3 v(\S+)", module)
+    version = parse(match[1]) if match else None
     if version is None:
         raise ValueError("go.mod does not pin pulumi")
     return version
 
 
-def go_problem(
-    said: str | None, required: Version, environment: Mapping[str, str]
+def find_go_problem(
+    go_output: str | None, required: Version, environment: Mapping[str, str]
 ) -> Problem | None:
     """What is wrong with the Go at hand; `said` is what `go version` prints, None without Go.
 
     A Go that may fetch a newer one of itself (GOTOOLCHAIN is not `local`) is good enough.
     """
     remedy = (
-        f"install Go {written(required)} or newer, or an official Pulumi, "
+        f"install Go {format_version(required)} or newer, or an official Pulumi, "
         "and run `make setup` again"
     )
-    version = parse(said) if said else None
+    version = parse(go_output) if go_output else None
     if version is None:
         return Problem(
             path="go", message="is not on PATH and is needed to build pulumi", remedy=remedy
@@ -97,11 +97,11 @@ def go_problem(
     if version >= required or updating:
         return None
     return Problem(
-        path="go", message="is too old to build pulumi", got=written(version), remedy=remedy
+        path="go", message="is too old to build pulumi", got=format_version(version), remedy=remedy
     )
 
 
-def disk_problem(folder: Path, free_gib: float, needed_gib: float) -> Problem | None:
+def find_disk_problem(folder: Path, free_gib: float, needed_gib: float) -> Problem | None:
     if free_gib >= needed_gib:
         return None
     return Problem(
@@ -113,7 +113,7 @@ def disk_problem(folder: Path, free_gib: float, needed_gib: float) -> Problem | 
     )
 
 
-def unconditional_pins(lock: str) -> dict[str, str]:
+def parse_unconditional_pins(lock: str) -> dict[str, str]:
     """The pins of a requirements.lock that hold on every machine (no `;` marker)."""
     lines = (line for line in lock.splitlines() if ";" not in line)
-    return pins("\n".join(lines))
+    return parse_pins("\n".join(lines))

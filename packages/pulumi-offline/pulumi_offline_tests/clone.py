@@ -27,19 +27,19 @@ class Clone:
 
     @classmethod
     def in_folder(cls, folder: Path) -> Clone:
-        made = cls(folder)
-        made.root.mkdir(parents=True)
+        result = cls(folder)
+        result.root.mkdir(parents=True)
         for name in ("bin", "home", "cache"):
             (folder / name).mkdir()
         for name in COPIED:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-            copy(ROOT / name, made.root / name)
-        (made.root / "sparkform").mkdir()
+            copy(ROOT / name, result.root / name)
+        (result.root / "sparkform").mkdir()
         for name in ("__init__.py", "errors.py"):
-            shutil.copy(ROOT / "sparkform" / name, made.root / "sparkform")
-        shutil.rmtree(made.root / PACKAGE / "plugins", ignore_errors=True)
-        (made.root / ".venv").symlink_to((ROOT / ".venv").resolve())
-        return made
+            shutil.copy(ROOT / "sparkform" / name, result.root / "sparkform")
+        shutil.rmtree(result.root / PACKAGE / "plugins", ignore_errors=True)
+        (result.root / ".venv").symlink_to((ROOT / ".venv").resolve())
+        return result
 
     @property
     def root(self) -> Path:

@@ -10,7 +10,7 @@ from pulumi_offline_tests.project import Project
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A project with an empty program and the stack `dev`."""
-    made = Project(tmp_path / "project")
-    made.program("")
-    made.good("stack", "init", "dev")
-    return made
+    result = Project(tmp_path / "project")
+    result.program("")
+    result.good("stack", "init", "dev")
+    return result

@@ -37,9 +37,9 @@ def plugin_folder(home: str | None, name: str, version: str) -> Path:
 def find_plugin(name: str, version: str) -> Path:
     """The executable of the plugin under test; fails with the remedy if there is none."""
     folder = plugin_folder(os.environ.get("PULUMI_HOME"), name, version)
-    found = shutil.which(f"pulumi-resource-{name}", path=str(folder))
-    assert found, f"no {name} plugin in {folder}: run `make setup`, or set PULUMI_HOME"
-    return Path(found)
+    document = shutil.which(f"pulumi-resource-{name}", path=str(folder))
+    assert document, f"no {name} plugin in {folder}: run `make setup`, or set PULUMI_HOME"
+    return Path(document)
 
 
 @dataclass(frozen=True)

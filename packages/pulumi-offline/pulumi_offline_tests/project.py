@@ -71,9 +71,11 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")}
+        remaining = {
+            key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")
+        }
         return {
-            **kept,
+            **remaining,
             "HOME": str(self.folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "only for this test",
@@ -119,6 +121,6 @@ class Project:
             )
 
     def good(self, *arguments: str | Path) -> str:
-        done = self.run(*arguments)
-        assert done.returncode == 0, done.stdout
-        return done.stdout
+        completed = self.run(*arguments)
+        assert completed.returncode == 0, completed.stdout
+        return completed.stdout

@@ -26,9 +26,9 @@ BUSY = """
 
 @pytest.fixture
 def mark() -> Iterator[dict[str, str]]:
-    made = create_mark()
-    yield made
-    for process in list_marked(made):
+    result = create_mark()
+    yield result
+    for process in list_marked(result):
         subprocess.run(["kill", "-KILL", str(process)])
 
 
@@ -63,9 +63,9 @@ def test_ctrl_c_ends_program_and_pack_quietly(project: Project, mark: dict[str, 
     engine.send_signal(signal.SIGINT)
     assert list_remaining(mark, END_LIMIT_S) == {}
     assert engine.wait() != 0
-    said = (project.folder / "output").read_text()
-    assert "Traceback" not in said
-    assert "KeyboardInterrupt" not in said
+    message = (project.folder / "output").read_text()
+    assert "Traceback" not in message
+    assert "KeyboardInterrupt" not in message
 
 
 @only_our_language_host

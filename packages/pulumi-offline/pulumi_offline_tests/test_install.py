@@ -17,15 +17,15 @@ def test_install_tells_what_pip_says_when_a_package_is_not_to_be_had(project: Pr
     project.configure(project.folder / "new")
     project.extra = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
     (project.folder / "requirements.txt").write_text("no-such-package==1\n")
-    done = project.run("install")
-    assert done.returncode != 0
-    assert "No matching distribution found for no-such-package==1" in done.stdout
+    completed = project.run("install")
+    assert completed.returncode != 0
+    assert "No matching distribution found for no-such-package==1" in completed.stdout
 
 
 def test_about_names_the_projects_python_and_its_packages(project: Project) -> None:
-    told = json.loads(project.good("about", "--json"))
-    assert told["runtime"]["executable"] == str(ROOT / ".venv" / "bin" / "python")
-    assert told["runtime"]["version"].startswith("3.1")
-    names = {package["name"] for package in told["dependencies"]}
+    reported = json.loads(project.good("about", "--json"))
+    assert reported["runtime"]["executable"] == str(ROOT / ".venv" / "bin" / "python")
+    assert reported["runtime"]["version"].startswith("3.1")
+    names = {package["name"] for package in reported["dependencies"]}
     assert "sparkrack" in names
     assert not {"grpcio", "sparkform"} & names, "another package brings them"

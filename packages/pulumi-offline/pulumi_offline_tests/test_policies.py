@@ -30,28 +30,28 @@ PACK = """
 def test_a_violation_blocks_the_preview_and_stands_under_policies(project: Project) -> None:
     project.program("Thing('one', size=2)")
     project.good("config", "set", "colour", "blue")
-    done = project.run("preview", "--policy-pack", project.policy_pack(PACK))
-    assert done.returncode != 0
-    policies = done.stdout.split("\nPolicies:\n")[1].split("\nDiagnostics:\n")[0]
+    completed = project.run("preview", "--policy-pack", project.policy_pack(PACK))
+    assert completed.returncode != 0
+    policies = completed.stdout.split("\nPolicies:\n")[1].split("\nDiagnostics:\n")[0]
     assert "typer says that the Thing must have size 1 on dev" in policies
     assert '{"tiny:colour": "blue"}' in policies, "the pack sees the stack's configuration"
 
 
 def test_the_same_preview_without_the_violation_passes(project: Project) -> None:
     project.program("Thing('one', size=1)")
-    said = project.good("preview", "--policy-pack", project.policy_pack(PACK))
-    assert "must have size" not in said
-    assert "sizes@v" in said, "the pack was asked"
+    message = project.good("preview", "--policy-pack", project.policy_pack(PACK))
+    assert "must have size" not in message
+    assert "sizes@v" in message, "the pack was asked"
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_what_a_pack_writes_reaches_the_user(project: Project, stream: str) -> None:
-    said = project.good("preview", "--policy-pack", project.policy_pack(PACK))
-    assert f"written to {stream} by the pack" in said
+    message = project.good("preview", "--policy-pack", project.policy_pack(PACK))
+    assert f"written to {stream} by the pack" in message
 
 
 def test_a_pack_that_cannot_start_says_why(project: Project) -> None:
     pack = project.policy_pack("import no_such_package")
-    done = project.run("preview", "--policy-pack", pack)
-    assert done.returncode != 0
-    assert "No module named 'no_such_package'" in done.stdout
+    completed = project.run("preview", "--policy-pack", pack)
+    assert completed.returncode != 0
+    assert "No module named 'no_such_package'" in completed.stdout

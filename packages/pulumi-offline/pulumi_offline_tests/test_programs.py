@@ -29,8 +29,8 @@ SEEN = """
 
 
 def seen_in(project: Project) -> dict[str, object]:
-    found: dict[str, object] = json.loads((project.folder / "seen.json").read_text())
-    return found
+    document: dict[str, object] = json.loads((project.folder / "seen.json").read_text())
+    return document
 
 
 def bare_virtualenv(folder: Path, own_module: str) -> Path:
@@ -48,9 +48,9 @@ def test_a_program_gets_its_config_secrets_organization_and_parallelism(project:
     project.good("config", "set", "plain", "5")
     project.good("config", "set", "--secret", "secret", "hush-hush")
     project.good("up", "--yes", "--skip-preview", "--parallel", "7")
-    seen = seen_in(project)
-    command_line = str(seen.pop("command line"))
-    assert seen == {
+    previous = seen_in(project)
+    command_line = str(previous.pop("command line"))
+    assert previous == {
         "plain": "5",
         "secret": "hush-hush",
         "plain is secret": False,
@@ -78,25 +78,25 @@ def test_a_users_home_is_never_written(project: Project) -> None:
 
 
 def test_program_and_policy_pack_run_each_in_the_environment_it_names(project: Project) -> None:
-    ours = bare_virtualenv(project.folder / "for-program", "only_for_program")
-    theirs = bare_virtualenv(project.folder / "for-pack", "only_for_pack")
-    project.configure(ours)
+    our_items = bare_virtualenv(project.folder / "for-program", "only_for_program")
+    foreign = bare_virtualenv(project.folder / "for-pack", "only_for_pack")
+    project.configure(our_items)
     project.program("import only_for_program, sys\nprint('program in', sys.prefix)")
     pack = project.policy_pack(
         "import only_for_pack, sys\nprint('pack in', sys.prefix, file=sys.stderr)" + PASSING_PACK,
-        theirs,
+        foreign,
     )
-    said = project.good("preview", "--policy-pack", pack)
-    assert f"program in {ours}" in said
-    assert f"pack in {theirs}" in said
+    message = project.good("preview", "--policy-pack", pack)
+    assert f"program in {our_items}" in message
+    assert f"pack in {foreign}" in message
 
 
 def test_a_program_does_not_find_the_modules_of_another_environment(project: Project) -> None:
     bare_virtualenv(project.folder / "for-program", "only_for_program")
     project.program("import only_for_program")
-    done = project.run("preview")
-    assert done.returncode != 0
-    assert "No module named 'only_for_program'" in done.stdout
+    completed = project.run("preview")
+    assert completed.returncode != 0
+    assert "No module named 'only_for_program'" in completed.stdout
 
 
 def test_a_virtualenv_relative_to_the_project_file_is_found(project: Project) -> None:
@@ -109,42 +109,42 @@ def test_a_virtualenv_relative_to_the_project_file_is_found(project: Project) ->
 @only_our_language_host
 def test_a_missing_virtualenv_is_told_in_one_sentence(project: Project) -> None:
     project.configure(project.folder / "nowhere")
-    done = project.run("preview")
-    assert done.returncode != 0
-    assert f"{project.folder}/nowhere, which does not exist" in done.stdout
-    assert "Traceback" not in done.stdout
+    completed = project.run("preview")
+    assert completed.returncode != 0
+    assert f"{project.folder}/nowhere, which does not exist" in completed.stdout
+    assert "Traceback" not in completed.stdout
 
 
 @only_our_language_host
 def test_an_option_that_the_host_does_not_know_is_refused_by_name(project: Project) -> None:
     project.configure(toolchain="poetry")
-    done = project.run("preview")
-    assert done.returncode != 0
-    assert "toolchain option must be pip (got 'poetry')" in done.stdout
+    completed = project.run("preview")
+    assert completed.returncode != 0
+    assert "toolchain option must be pip (got 'poetry')" in completed.stdout
 
 
 def test_exit_code_32_ends_the_run_without_another_word(project: Project) -> None:
     project.program("import sys\nprint('said what is wrong')\nsys.exit(32)")
-    done = project.run("preview")
-    assert done.returncode != 0
-    assert "said what is wrong" in done.stdout
-    assert "exit code" not in done.stdout
+    completed = project.run("preview")
+    assert completed.returncode != 0
+    assert "said what is wrong" in completed.stdout
+    assert "exit code" not in completed.stdout
 
 
 def test_any_other_exit_code_is_told(project: Project) -> None:
     project.program("import sys\nsys.exit(3)")
-    done = project.run("preview")
-    assert done.returncode != 0
-    assert "program exited with non-zero exit code: 3" in done.stdout
+    completed = project.run("preview")
+    assert completed.returncode != 0
+    assert "program exited with non-zero exit code: 3" in completed.stdout
 
 
 def test_a_program_that_raises_shows_its_own_lines(project: Project) -> None:
     project.program("def bring():\n    raise ValueError('no such spark')\nbring()")
-    done = project.run("preview")
-    assert done.returncode != 0
-    assert "in bring" in done.stdout
-    assert "ValueError: no such spark" in done.stdout
-    assert "runpy" not in done.stdout, "frames above the program help nobody"
+    completed = project.run("preview")
+    assert completed.returncode != 0
+    assert "in bring" in completed.stdout
+    assert "ValueError: no such spark" in completed.stdout
+    assert "runpy" not in completed.stdout, "frames above the program help nobody"
 
 
 def test_what_a_program_starts_ends_with_it(project: Project) -> None:

@@ -14,7 +14,7 @@ from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc
 
 from pulumi_offline.layout import PACKAGE
-from pulumi_offline.versions import pins
+from pulumi_offline.versions import parse_pins
 from pulumi_offline_tests.project import ROOT
 
 SERVICE = language_pb2.DESCRIPTOR.services_by_name["LanguageRuntime"]
@@ -39,8 +39,8 @@ def channel() -> Iterator[grpc.Channel]:
     with subprocess.Popen(START, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as made:
-            yield made
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as result:
+            yield result
         process.terminate()
 
 
@@ -58,9 +58,9 @@ def answer(channel: grpc.Channel, method: str) -> tuple[grpc.StatusCode, str]:
 
 
 def info(**options: str) -> language_pb2.ProgramInfo:
-    made = language_pb2.ProgramInfo(root_directory=str(ROOT), program_directory=str(ROOT))
-    made.options.update(options)
-    return made
+    result = language_pb2.ProgramInfo(root_directory=str(ROOT), program_directory=str(ROOT))
+    result.options.update(options)
+    return result
 
 
 @pytest.mark.parametrize("method", sorted(UNSERVED))
@@ -83,18 +83,19 @@ def test_every_other_method_is_served(channel: grpc.Channel) -> None:
 
 def test_the_host_states_the_version_of_the_sdk(channel: grpc.Channel) -> None:
     stub = language_pb2_grpc.LanguageRuntimeStub(channel)
-    pinned = pins((ROOT / "requirements.lock").read_text())["pulumi"]
+    pinned = parse_pins((ROOT / "requirements.lock").read_text())["pulumi"]
     assert stub.GetPluginInfo(empty_pb2.Empty()).version == pinned
 
 
 def test_the_plugins_of_the_locked_packages_are_required(channel: grpc.Channel) -> None:
     stub = language_pb2_grpc.LanguageRuntimeStub(channel)
     request = language_pb2.GetRequiredPackagesRequest(info=info(virtualenv=".venv"))
-    found = {
-        one.name: (one.kind, one.version) for one in stub.GetRequiredPackages(request).packages
+    document = {
+        entry.name: (entry.kind, entry.version)
+        for entry in stub.GetRequiredPackages(request).packages
     }
-    pinned = pins((ROOT / "requirements.lock").read_text())
-    assert found == {
+    pinned = parse_pins((ROOT / "requirements.lock").read_text())
+    assert document == {
         "command": ("resource", f"v{pinned['pulumi-command']}"),
         "docker": ("resource", f"v{pinned['pulumi-docker']}"),
     }
@@ -116,16 +117,16 @@ def test_a_plugin_written_in_python_runs_and_its_end_is_told(
         "import os, sys\nprint('port', *sys.argv[1:], os.getcwd(), flush=True)\n"
         "print(os.environ['SENT'], file=sys.stderr)\nsys.exit(7)\n"
     )
-    made = language_pb2.ProgramInfo(root_directory=str(tmp_path), program_directory=str(tmp_path))
-    made.options.update({"virtualenv": str(ROOT / ".venv")})
+    result = language_pb2.ProgramInfo(root_directory=str(tmp_path), program_directory=str(tmp_path))
+    result.options.update({"virtualenv": str(ROOT / ".venv")})
     request = language_pb2.RunPluginRequest(
-        info=made, kind="resource", pwd="/", args=["engine:1"], env=["SENT=by the engine"]
+        info=result, kind="resource", pwd="/", args=["engine:1"], env=["SENT=by the engine"]
     )
     stub = language_pb2_grpc.LanguageRuntimeStub(channel)
-    said = list(stub.RunPlugin(request, timeout=CALL_LIMIT_S))
-    assert b"".join(one.stdout for one in said) == b"port engine:1 /\n"
-    assert b"".join(one.stderr for one in said) == b"by the engine\n"
-    assert [one.exitcode for one in said if one.HasField("exitcode")] == [7]
+    message = list(stub.RunPlugin(request, timeout=CALL_LIMIT_S))
+    assert b"".join(entry.stdout for entry in message) == b"port engine:1 /\n"
+    assert b"".join(entry.stderr for entry in message) == b"by the engine\n"
+    assert [entry.exitcode for entry in message if entry.HasField("exitcode")] == [7]
 
 
 def test_a_plugin_ends_when_the_engine_drops_its_call(
@@ -134,10 +135,10 @@ def test_a_plugin_ends_when_the_engine_drops_its_call(
     (tmp_path / "__main__.py").write_text(
         "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)\n"
     )
-    made = language_pb2.ProgramInfo(root_directory=str(tmp_path), program_directory=str(tmp_path))
-    made.options.update({"virtualenv": str(ROOT / ".venv")})
+    result = language_pb2.ProgramInfo(root_directory=str(tmp_path), program_directory=str(tmp_path))
+    result.options.update({"virtualenv": str(ROOT / ".venv")})
     stub = language_pb2_grpc.LanguageRuntimeStub(channel)
-    call = stub.RunPlugin(language_pb2.RunPluginRequest(info=made, kind="resource"))
+    call = stub.RunPlugin(language_pb2.RunPluginRequest(info=result, kind="resource"))
     process = int(next(iter(call)).stdout)
     status = Path("/proc", str(process), "stat")
     assert status.exists(), "it runs as long as the call lasts"

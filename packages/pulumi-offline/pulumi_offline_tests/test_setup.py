@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_offline.launchers import pulumi_wrapper
+from pulumi_offline.launchers import render_pulumi_wrapper
 from pulumi_offline.layout import PACKAGE
 from pulumi_offline.setup import set_up
 from pulumi_offline.steps import plugins
-from pulumi_offline.versions import parse, pinned_pulumi
+from pulumi_offline.versions import parse, read_pinned_pulumi
 from pulumi_offline_tests.clone import ROOT, Clone
 
 BUILDING_GO = """
@@ -39,9 +39,9 @@ def plant_go(clone: Clone) -> None:
 
 
 def lines(clone: Clone) -> dict[str, str]:
-    done = clone.setup()
-    assert done.returncode == 0, done.stderr
-    pairs = (line.split(": ", 1) for line in done.stdout.splitlines())
+    completed = clone.setup()
+    assert completed.returncode == 0, completed.stderr
+    pairs = (line.split(": ", 1) for line in completed.stdout.splitlines())
     return {pair[0]: pair[1] for pair in pairs}
 
 
@@ -64,7 +64,9 @@ def test_an_older_pulumi_on_path_is_told_and_not_used(clone: Clone) -> None:
 
 def test_a_wrapper_of_another_clone_is_not_taken_for_an_official_pulumi(clone: Clone) -> None:
     clone.plant_official()
-    (clone.folder / "bin" / "pulumi").write_text(pulumi_wrapper(clone.layout, acquire_plugins=True))
+    (clone.folder / "bin" / "pulumi").write_text(
+        render_pulumi_wrapper(clone.layout, acquire_plugins=True)
+    )
     plant_go(clone)
     assert "no pulumi on PATH" in lines(clone)["pulumi"]
 
@@ -82,7 +84,7 @@ def test_only_the_step_whose_input_changed_is_repeated(clone: Clone) -> None:
     lines(clone)
     with (clone.layout.module / "tools.go").open("a") as file:
         file.write("// changed\n")
-    repeated = {name for name, said in lines(clone).items() if said != "unchanged"}
+    repeated = {name for name, message in lines(clone).items() if message != "unchanged"}
     assert repeated == {"pulumi"}
 
 
@@ -98,7 +100,7 @@ def test_our_modules_are_compiled_and_again_when_one_has_changed(clone: Clone) -
     module.write_text(f"{module.read_text()}CHANGED = True\n")
     # compileall goes by the second of the last change; Python, at import, by the size too.
     os.utime(module, (time.time() + 2, time.time() + 2))
-    repeated = {name for name, said in lines(clone).items() if said != "unchanged"}
+    repeated = {name for name, message in lines(clone).items() if message != "unchanged"}
     assert repeated == {"bytecode"}
     assert compiled.read_bytes() != first
 
@@ -181,7 +183,7 @@ def test_an_official_plugin_takes_the_place_of_a_stand_in(clone: Clone) -> None:
     )
     subprocess.run(["rm", clone.layout.made / "stamps" / "plugins"], check=True)
     assert lines(clone)["plugins"] == "command 1.2.1 (official), docker 5.2.0 (official)"
-    assert plugins.all_official(clone.machine)
+    assert plugins.are_all_official(clone.machine)
     assert not list((clone.layout.home / "plugins").glob("*+stand-in"))
 
 
@@ -189,16 +191,16 @@ def test_a_site_that_says_nothing_does_not_hang_setup(
     clone: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clone.plant_official()
-    asked = clone.folder / "asked"
+    requested = clone.folder / "asked"
     clone.plant(
         "pulumi",
-        f'[ "$1" = version ] && echo v3.259.0 && exit 0\necho $4 >> {asked}\nexec sleep 600',
+        f'[ "$1" = version ] && echo v3.259.0 && exit 0\necho $4 >> {requested}\nexec sleep 600',
     )
     monkeypatch.setattr(plugins, "SILENCE_S", 1.0)
     started = time.monotonic()
     set_up(clone.machine)
     assert time.monotonic() - started < 5.0
-    assert asked.read_text() == "command\n", "the site is not asked again for docker"
+    assert requested.read_text() == "command\n", "the site is not asked again for docker"
 
 
 def test_a_slow_download_is_waited_for(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,18 +213,18 @@ def test_a_slow_download_is_waited_for(clone: Clone, monkeypatch: pytest.MonkeyP
     )
     monkeypatch.setattr(plugins, "SILENCE_S", 1.5)
     set_up(clone.machine)
-    assert plugins.all_official(clone.machine)
+    assert plugins.are_all_official(clone.machine)
 
 
 def test_the_real_cli_states_its_version() -> None:
-    done = subprocess.run(
+    completed = subprocess.run(
         [ROOT / ".toolchain" / "bin" / "pulumi", "version"],
         env={**os.environ, "HOME": "/nonexistent"},
         capture_output=True,
         text=True,
         check=True,
     )
-    oldest = pinned_pulumi((ROOT / PACKAGE / "cli" / "go.mod").read_text())
-    version = parse(done.stdout)
+    oldest = read_pinned_pulumi((ROOT / PACKAGE / "cli" / "go.mod").read_text())
+    version = parse(completed.stdout)
     assert version is not None
     assert version >= oldest

@@ -25,21 +25,21 @@ def clone(tmp_path: Path) -> Clone:
     return Clone.in_folder(tmp_path / "copy")
 
 
-def refusal(done: subprocess.CompletedProcess[str]) -> str:
+def refusal(completed: subprocess.CompletedProcess[str]) -> str:
     """The sentence of a refused setup, after checking that it is a refusal and no traceback."""
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr
+    assert completed.returncode == 2, completed.stdout + completed.stderr
+    assert "Traceback" not in completed.stderr
+    return completed.stderr
 
 
 def half_made(clone: Clone) -> list[str]:
     """What lies in the places where setup builds, except finished steps."""
-    places = [clone.layout.made, clone.cache]
+    locations = [clone.layout.made, clone.cache]
     return sorted(
         str(path.relative_to(clone.folder))
-        for place in places
-        if place.exists()
-        for path in place.iterdir()
+        for location in locations
+        if location.exists()
+        for path in location.iterdir()
         if path.name not in ("stamps", "home")
     )
 
@@ -50,9 +50,11 @@ def test_half_made_things_are_found(clone: Clone) -> None:
 
 
 def test_without_go_and_pulumi(clone: Clone) -> None:
-    said = refusal(clone.setup())
-    assert said.startswith("go: is not on PATH and is needed to build pulumi; install Go 1.25.11")
-    assert len(said.splitlines()) == 1
+    message = refusal(clone.setup())
+    assert message.startswith(
+        "go: is not on PATH and is needed to build pulumi; install Go 1.25.11"
+    )
+    assert len(message.splitlines()) == 1
     assert half_made(clone) == []
 
 
@@ -69,9 +71,9 @@ def test_with_a_build_that_fails(clone: Clone) -> None:
         'shift; while [ "$1" != -o ]; do shift; done; echo half > "$2"\n'
         "echo module lookup disabled; exit 1",
     )
-    said = refusal(clone.setup())
-    assert "go build" in said
-    assert "module lookup disabled" in said
+    message = refusal(clone.setup())
+    assert "go build" in message
+    assert "module lookup disabled" in message
     assert half_made(clone) == []
 
 
@@ -93,7 +95,7 @@ def test_all_problems_are_told_at_once(clone: Clone, monkeypatch: pytest.MonkeyP
 
 def test_with_a_packages_index_out_of_reach(clone: Clone) -> None:
     (clone.root / ".venv").unlink()
-    done = subprocess.run(
+    completed = subprocess.run(
         list(SETUP),
         cwd=clone.root,
         env={**clone.environment, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CACHE_DIR": ""},
@@ -101,7 +103,7 @@ def test_with_a_packages_index_out_of_reach(clone: Clone) -> None:
         text=True,
         timeout=60,
     )
-    assert "ended with exit code 1" in refusal(done)
+    assert "ended with exit code 1" in refusal(completed)
     assert not (clone.root / ".venv").is_symlink()
     assert list((clone.layout.made / "venvs").iterdir()) == []
 
@@ -111,7 +113,7 @@ def test_a_virtual_environment_that_does_not_fit_stays_when_no_new_one_can_be_ma
 ) -> None:
     (clone.root / ".venv").unlink()
     (clone.root / ".venv" / "mine").mkdir(parents=True)
-    done = subprocess.run(
+    completed = subprocess.run(
         list(SETUP),
         cwd=clone.root,
         env={**clone.environment, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CACHE_DIR": ""},
@@ -119,7 +121,7 @@ def test_a_virtual_environment_that_does_not_fit_stays_when_no_new_one_can_be_ma
         text=True,
         timeout=60,
     )
-    refusal(done)
+    refusal(completed)
     assert (clone.root / ".venv" / "mine").is_dir()
 
 
@@ -133,12 +135,12 @@ def without_override() -> list[str]:
 def test_in_a_read_only_folder(clone: Clone) -> None:
     clone.root.chmod(0o555)
     try:
-        said = refusal(clone.setup(*without_override()))
+        message = refusal(clone.setup(*without_override()))
     finally:
         clone.root.chmod(0o755)
-    assert "Permission denied" in said
-    assert str(clone.layout.made) in said
-    assert "make its folder writable" in said
+    assert "Permission denied" in message
+    assert str(clone.layout.made) in message
+    assert "make its folder writable" in message
     assert not clone.layout.made.exists()
 
 
@@ -147,8 +149,8 @@ def test_with_a_passphrase_lost_for_existing_stacks(clone: Clone) -> None:
     stacks = clone.layout.state / ".pulumi" / "stacks" / "rack"
     stacks.mkdir(parents=True)
     (stacks / "two-sparks.json").write_text("{}")
-    said = refusal(clone.setup())
-    assert "passphrase: is gone, and these stacks were sealed with it (got two-sparks)" in said
+    message = refusal(clone.setup())
+    assert "passphrase: is gone, and these stacks were sealed with it (got two-sparks)" in message
     assert not clone.layout.passphrase.exists()
 
 
@@ -171,7 +173,7 @@ def test_an_interrupted_build_leaves_nothing_half_made(clone: Clone) -> None:
     while not (clone.folder / "building").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGTERM)
-    said = process.communicate(timeout=20)[1]
+    message = process.communicate(timeout=20)[1]
     assert process.returncode == 130
-    assert said == "interrupted; run the command again to go on\n"
+    assert message == "interrupted; run the command again to go on\n"
     assert half_made(clone) == []

@@ -15,7 +15,7 @@ import pytest
 
 from pulumi_offline.layout import PACKAGE
 from pulumi_offline.plugins.command import BANNER
-from pulumi_offline.plugins.command.command import Printed, remote_command
+from pulumi_offline.plugins.command.command import Printed, build_remote_command
 from pulumi_offline.plugins.common.values import Properties, Secret
 from pulumi_offline_tests.conformance.engine import URN, Plugin, running_plugin
 from pulumi_offline_tests.conformance.ssh_server import (
@@ -110,9 +110,9 @@ def test_a_line_at_which_the_official_plugin_hangs_is_an_error_that_says_so(
     plugin: Plugin, server: SshServer
 ) -> None:
     command = "head -c 70000 /dev/zero | tr '\\0' a"
-    given = plugin.checked({"create": command, "connection": server.connection()})
+    inputs = plugin.checked({"create": command, "connection": server.connection()})
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.create(given)
+        plugin.create(inputs)
     assert "65536 bytes or more: the official plugin hangs" in caught.value.details()
 
 
@@ -129,18 +129,18 @@ def test_no_failure_leaves_a_traceback_or_a_secret_behind(
         server.connection(proxy=server.connection(port=free_port(), password=passphrase)),
         server.connection(),
     ]
-    told = []
+    reported = []
     for connection in failing:
-        given = plugin.checked({"create": "exit 1", "connection": connection})
+        inputs = plugin.checked({"create": "exit 1", "connection": connection})
         with pytest.raises(grpc.RpcError) as caught:
-            plugin.create(given)
-        told.append(str(caught.value.details()))
-    said = "\n".join([*told, plugin.own_words, *(line.message for line in plugin.log.lines)])
-    assert len(told) == len(failing)
-    assert "Process exited with status 1" in said, "the control: texts are looked at"
+            plugin.create(inputs)
+        reported.append(str(caught.value.details()))
+    message = "\n".join([*reported, plugin.own_words, *(line.message for line in plugin.log.lines)])
+    assert len(reported) == len(failing)
+    assert "Process exited with status 1" in message, "the control: texts are looked at"
     for secret in (passphrase, "junk-key-material", server.keys.login.splitlines()[2]):
-        assert secret not in said
-    assert "Unexpected" not in said
+        assert secret not in message
+    assert "Unexpected" not in message
     assert plugin.own_words == ""
 
 
@@ -169,8 +169,8 @@ def test_a_failure_after_the_engine_gave_up_leaves_no_traceback(
     plugin: Plugin, server: SshServer, tmp_path: Path
 ) -> None:
     command = f"touch {tmp_path}/began; sleep 1; touch {tmp_path}/ended; exit 1"
-    given = plugin.checked({"create": command, "connection": server.connection()})
-    call = plugin.create_call(given)
+    inputs = plugin.checked({"create": command, "connection": server.connection()})
+    call = plugin.create_call(inputs)
     for name in ("began", "ended"):
         wait_until(tmp_path / name)
         call.cancel()
@@ -187,7 +187,7 @@ def test_a_command_can_be_shown_without_its_secrets() -> None:
         "stdin": "stdin-1",
         "environment": {"A": "value-1"},
     }
-    shown = repr(remote_command(inputs, "true", Printed(), None))
-    assert "host='p'" in shown
+    revealed = repr(build_remote_command(inputs, "true", Printed(), None))
+    assert "host='p'" in revealed
     for secret in ("pw-1", "pw-2", "key-1", "stdin-1", "value-1"):
-        assert secret not in shown
+        assert secret not in revealed

@@ -87,7 +87,7 @@ def test_other_resources_of_the_official_plugin_are_refused_by_name(
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ({"host": "tcp://127.0.0.1:2375"}, "the stand-in does not know hosts such as 'tcp://"),
         ({"host": "unix:///var/run/docker.sock"}, "the stand-in does not know hosts such as"),
@@ -102,10 +102,10 @@ def test_other_resources_of_the_official_plugin_are_refused_by_name(
     ],
 )
 def test_other_ways_to_a_daemon_are_refused(
-    plugin: DockerPlugin, config: dict[str, Any], said: str
+    plugin: DockerPlugin, config: dict[str, Any], message: str
 ) -> None:
     (failure,) = plugin.check_config(config).failures
-    assert said in failure.reason
+    assert message in failure.reason
     assert "a:b" not in failure.reason
 
 
@@ -113,19 +113,19 @@ def test_wrong_kinds_of_values_are_refused(plugin: DockerPlugin) -> None:
     """The official plugin takes a text for a number, and a program would lean on it."""
     wrong = container(mustRun="true", stopTimeout=1.5, envs="A=1", logOpts={"a": 1})
     reasons = " ".join(reason for _, reason in plugin.refusals("Container", wrong))
-    for told in (
+    for reported in (
         "'mustRun' must be a boolean",
         "'stopTimeout' must be an integer",
         "'envs' must be a strings",
         "'logOpts.a' must be a string",
     ):
-        assert told in reasons
+        assert reported in reasons
 
 
 def test_no_failure_leaves_a_traceback_or_a_secret_behind(plugin: DockerPlugin) -> None:
     login = {"address": "registry.example", "username": "u", "password": "never-to-be-seen"}
     plugin.configure({**NOWHERE, "registryAuth": [login]})
-    told = []
+    reported = []
     for kind, inputs in [
         ("Secret", {"name": "s", "data": encoded("hush")}),
         ("RemoteImage", {"name": "registry.example/x:1"}),
@@ -133,13 +133,15 @@ def test_no_failure_leaves_a_traceback_or_a_secret_behind(plugin: DockerPlugin) 
     ]:
         with pytest.raises(grpc.RpcError) as caught:
             plugin.create(kind, inputs)
-        told.append(str(caught.value.details()))
+        reported.append(str(caught.value.details()))
     own_words = plugin.running.stderr_path.read_text()
-    said = "\n".join([*told, own_words, *(line.message for line in plugin.running.log.lines)])
-    assert said.count("Connection refused") == 3, "the control: texts are looked at"
+    message = "\n".join(
+        [*reported, own_words, *(line.message for line in plugin.running.log.lines)]
+    )
+    assert message.count("Connection refused") == 3, "the control: texts are looked at"
     for secret in ("hush", encoded("hush"), "never-to-be-seen"):
-        assert secret not in said
-    assert "Unexpected" not in said
+        assert secret not in message
+    assert "Unexpected" not in message
     assert own_words == ""
 
 
@@ -159,8 +161,8 @@ def test_it_ends_in_time_although_a_call_is_under_way(node: Node, tmp_path: Path
     config = node.config()
     with running_plugin(tmp_path, config, command=STAND_IN) as plugin:
         deaf = container(command=["sleep", "1000"], destroyGraceSeconds=60)
-        made = plugin.create("Container", deaf)
-        deleting = threading.Thread(target=failing_delete, args=(plugin, made))
+        result = plugin.create("Container", deaf)
+        deleting = threading.Thread(target=failing_delete, args=(plugin, result))
         deleting.start()
         time.sleep(1)
         plugin.running.process.terminate()
@@ -168,9 +170,9 @@ def test_it_ends_in_time_although_a_call_is_under_way(node: Node, tmp_path: Path
         deleting.join()
 
 
-def failing_delete(plugin: DockerPlugin, made: Any) -> None:
+def failing_delete(plugin: DockerPlugin, result: Any) -> None:
     with pytest.raises(grpc.RpcError):
-        plugin.delete(made)
+        plugin.delete(result)
 
 
 def test_logins_of_whoever_runs_it_are_not_used(node: Node, tmp_path: Path) -> None:

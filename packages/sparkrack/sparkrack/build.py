@@ -67,6 +67,6 @@ def ensure_image(notify: Notify) -> str:
         if not get_base_file().exists():
             debian.make_tar(get_base_file(), read_package_list(PACKAGES), NEEDED_DISK_GIB, notify)
         must([commands.DOCKER, "import", str(get_base_file()), get_base_name()])
-    notify("laying the rack's files over the base image")
+    notify("building the node image from the base image")
     make_image()
     return get_image_name()

@@ -99,7 +99,7 @@ def _check_syntax(pair: str) -> Problem | None:
     try:
         parse_pair(pair)
     except ValueError:
-        return Problem(path="--cabling", message="is not a cable", got=pair, allowed=PAIR_FORM)
+        return Problem(path="--cabling", message="invalid cable", got=pair, allowed=PAIR_FORM)
     return None
 
 
@@ -109,7 +109,7 @@ def _check_ports(ports: Sequence[Port], nodes: int) -> list[Problem]:
     return [
         Problem(
             path="--cabling",
-            message="names a node that the rack does not have",
+            message="unknown node",
             got=f"spark-{node}",
             allowed=f"spark-1 to spark-{nodes}",
         )
@@ -117,7 +117,7 @@ def _check_ports(ports: Sequence[Port], nodes: int) -> list[Problem]:
     ] + [
         Problem(
             path="--cabling",
-            message="uses a port twice",
+            message="port used twice",
             got=str(port),
             because="a QSFP port takes one cable",
         )

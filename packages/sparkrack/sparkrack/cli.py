@@ -42,9 +42,9 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Simulated DGX Sparks on this machine.",
+    help="Run simulated DGX Sparks on this machine.",
 )
-Name = Annotated[str, typer.Option("--name", help="which rack; several stand side by side")]
+Name = Annotated[str, typer.Option("--name", help="Name of the rack; several run side by side.")]
 
 
 def print_status(line: str) -> None:
@@ -70,7 +70,7 @@ def check_input(name: str, shape: RackShape | None = None) -> None:
 def require_root() -> None:
     if os.geteuid() != 0:
         because = "network namespaces and Docker need it"
-        remedy = "run it again with sudo"
+        remedy = "run again with sudo"
         raise InputError(
             [Problem(path="rack", message="needs root", because=because, remedy=remedy)]
         )
@@ -86,7 +86,7 @@ def read_cabling(value: str | None) -> str | None:
 
 @app.command("prepare")
 def prepare_command() -> None:
-    """Install missing Debian packages and build the node image (once for each content)."""
+    """Install missing Debian packages and build the node image."""
     with report_errors():
         require_root()
         prepare.prepare(print_status)
@@ -94,22 +94,23 @@ def prepare_command() -> None:
 
 @app.command()
 def up(
-    fabric: Annotated[
-        RackFabric, typer.Option(help="how the nodes are cabled")
-    ] = RackFabric.DIRECT,
-    nodes: Annotated[int | None, typer.Option(help="default: the fewest that fit")] = None,
+    fabric: Annotated[RackFabric, typer.Option(help="Cabling of the nodes.")] = RackFabric.DIRECT,
+    nodes: Annotated[
+        int | None,
+        typer.Option(help="Number of nodes; by default the fewest that the fabric allows."),
+    ] = None,
     cabling: Annotated[
-        str | None, typer.Option(help="own cabling: a file, or pairs as spark-1:0-spark-2:1,…")
+        str | None, typer.Option(help="Your own cabling: a file, or pairs as spark-1:0-spark-2:1,…")
     ] = None,
     renderer: Annotated[
-        Renderer, typer.Option(help="what netplan drives; DGX OS has NetworkManager")
+        Renderer, typer.Option(help="Renderer of netplan; DGX OS uses NetworkManager.")
     ] = Renderer.NETWORK_MANAGER,
     rate: Annotated[
-        str | None, typer.Option(help="link rate, as 1gbit; default: unlimited")
+        str | None, typer.Option(help="Link rate, as 1gbit; unlimited by default.")
     ] = None,
     name: Name = "rack",
 ) -> None:
-    """Start a rack; without effect where it is up already."""
+    """Start a rack; does nothing if it is running."""
     count = get_default_nodes(fabric) if nodes is None else nodes
     with report_errors():
         shape = RackShape(count, fabric, renderer, rate, read_cabling(cabling))
@@ -122,7 +123,7 @@ def up(
 
 @app.command()
 def down(name: Name = "rack") -> None:
-    """Remove a rack and all that it made; without effect where there is none."""
+    """Remove a rack and everything that it created; does nothing if there is none."""
     with report_errors():
         check_input(name)
         require_root()
@@ -131,7 +132,7 @@ def down(name: Name = "rack") -> None:
 
 @app.command("status")
 def show_status() -> None:
-    """Every rack that is up."""
+    """List the running racks."""
     with report_errors():
         require_root()
         typer.echo(status.render_all())
@@ -160,35 +161,36 @@ def ssh(
     os.execvp(argv[0], argv)
 
 
-Words = Annotated[list[str] | None, typer.Argument(metavar="WORDS")]
+FaultName = Annotated[str, typer.Argument(metavar="FAULT")]
+FaultArguments = Annotated[list[str] | None, typer.Argument(metavar="ARGUMENTS")]
 FAULT_HELP = "\b\n" + faults.format_usage()
 
 
-@app.command("break", help=f"Break something.\n\n{FAULT_HELP}")
-def break_command(what: str, words: Words = None, name: Name = "rack") -> None:
+@app.command("break", help=f"Inject a fault.\n\n{FAULT_HELP}")
+def break_command(fault: FaultName, arguments: FaultArguments = None, name: Name = "rack") -> None:
     with report_errors():
         check_input(name)
         require_root()
-        breakage.break_it(*inventory.find_rack(name), what, words or [])
+        breakage.break_it(*inventory.find_rack(name), fault, arguments or [])
 
 
-@app.command("mend", help=f"Take a fault back; values may be left out.\n\n{FAULT_HELP}")
-def mend_command(what: str, words: Words = None, name: Name = "rack") -> None:
+@app.command("mend", help=f"Remove a fault; its values may be omitted.\n\n{FAULT_HELP}")
+def mend_command(fault: FaultName, arguments: FaultArguments = None, name: Name = "rack") -> None:
     with report_errors():
         check_input(name)
         require_root()
-        breakage.mend_it(*inventory.find_rack(name), what, words or [])
+        breakage.mend_it(*inventory.find_rack(name), fault, arguments or [])
 
 
 @app.command("engine")
 def load_engine(
     engine: EngineName,
     version: Annotated[
-        str, typer.Option(help="which version of TensorRT-LLM the stand-in stands in for")
+        str, typer.Option(help="Version of TensorRT-LLM that the stand-in stands in for.")
     ] = catalogue.DEFAULT_TRTLLM,
     name: Name = "rack",
 ) -> None:
-    """Build an engine's image and load it into the nodes; prints the name that it has there."""
+    """Build an engine's image, load it into the nodes and print its name there."""
     with report_errors():
         check_input(name)
         require_root()
@@ -201,15 +203,19 @@ def load_engine(
 
 @app.command("model")
 def add_model(
-    handle: Annotated[str, typer.Argument(help="owner/name")],
-    folder: Annotated[Path | None, typer.Option(help="its files; default: random weights")] = None,
-    shards: Annotated[int, typer.Option(help="weight files, where they are random")] = 2,
-    shard_mib: Annotated[int, typer.Option(help="size of each, in MiB")] = 16,
-    gated: Annotated[bool, typer.Option("--gated", help="only for tokens that were given")] = False,
-    token: Annotated[str | None, typer.Option(help="let this token read it")] = None,
+    handle: Annotated[str, typer.Argument(help="OWNER/NAME of the model.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Folder with its files; random weights by default.")
+    ] = None,
+    shards: Annotated[int, typer.Option(help="Number of random weight files.")] = 2,
+    shard_mib: Annotated[int, typer.Option(help="Size of each random weight file, in MiB.")] = 16,
+    gated: Annotated[
+        bool, typer.Option("--gated", help="Require a token that has access.")
+    ] = False,
+    token: Annotated[str | None, typer.Option(help="Token that gets access.")] = None,
     name: Name = "rack",
 ) -> None:
-    """Put a model into the rack's hub; prints its commit."""
+    """Add a model to the rack's hub and print its commit."""
     with report_errors():
         check_input(name)
         require_root()

@@ -58,7 +58,7 @@ def ensure_wheels(notify: Notify) -> None:
     folder = get_wheels_folder()
     if folder.is_dir():
         return
-    notify("fetching the wheels of the model hub's client")
+    notify("downloading the wheels of the model hub's client")
     draft = folder.with_suffix(f".{os.getpid()}")
     draft.mkdir(parents=True)
     lock = draft / "lock.txt"

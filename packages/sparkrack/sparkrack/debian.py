@@ -26,7 +26,7 @@ def select_apt_sources(targets: str) -> str:
     source_lines = [line for line in targets.splitlines() if line.split()[2].split("-")[0] == SUITE]
     if not source_lines:
         raise RackError(
-            f"the machine's apt sources serve no Debian {SUITE}, of which the nodes are made; "
+            f"no apt source for Debian {SUITE}, which the nodes are made of; "
             "add one and run `apt-get update`"
         )
     return "\n".join(dict.fromkeys(source_lines)) + "\n"
@@ -53,9 +53,9 @@ def make_tar(target: Path, packages: Sequence[str], needed_gib: float, notify: N
     if free_gib < needed_gib:
         raise RackError(
             f"{target.parent} has {free_gib:.1f} GiB free and the image needs "
-            f"{needed_gib:g} GiB; free some, or point XDG_CACHE_HOME elsewhere"
+            f"{needed_gib:g} GiB; free some space, or set XDG_CACHE_HOME to another disk"
         )
-    notify(f"building a base image of Debian {SUITE} (about a minute, kept in {target})")
+    notify(f"building the base image of Debian {SUITE} (about a minute; cached in {target})")
     form = "deb $(REPO_URI) $(RELEASE) $(COMPONENT)"
     targets = must(["apt-get", "indextargets", "--format", form, "Created-By: Packages"])
     partial = target.with_suffix(f".{os.getpid()}.tar")

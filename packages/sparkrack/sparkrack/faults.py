@@ -35,7 +35,7 @@ FAULTS = {
         ("NODE", "IF"),
         network_faults.break_link,
         network_faults.mend_link,
-        "no carrier on the port, nor at the other end of its cable",
+        "no carrier at both ends of the cable",
     ),
     "mtu": Fault(
         ("NODE", "IF", "N"),
@@ -53,39 +53,39 @@ FAULTS = {
         ("RATE",),
         network_faults.break_rate,
         network_faults.mend_rate,
-        "every fabric link carries RATE, as 100mbit",
+        "limits every fabric link to RATE, as 100mbit",
     ),
     "reboot": Fault(
         ("NODE",),
         node_faults.break_reboot,
         node_faults.mend_reboot,
-        "`systemctl reboot`; mend waits until it is back",
+        "`systemctl reboot`; mend waits for a login",
     ),
     "sshd-stop": Fault(
-        ("NODE",), node_faults.break_sshd, node_faults.mend_sshd, "the SSH port refuses"
+        ("NODE",), node_faults.break_sshd, node_faults.mend_sshd, "port 22 refuses connections"
     ),
     "freeze": Fault(
         ("NODE",),
         node_faults.break_freeze,
         node_faults.mend_freeze,
-        "TCP connects and nothing answers",
+        "all processes stop; TCP connects, nothing answers",
         broken="paused",
     ),
     "off": Fault(
         ("NODE",),
         node_faults.break_off,
         node_faults.mend_off,
-        "the power is cut; mend switches on",
+        "cuts the power; mend switches it on",
         broken="exited",
     ),
     "disk-full": Fault(
-        ("NODE",), node_faults.break_disk, node_faults.mend_disk, "no write finds space"
+        ("NODE",), node_faults.break_disk, node_faults.mend_disk, "writes fail with no space left"
     ),
     "docker-stop": Fault(
         ("NODE",),
         node_faults.break_docker,
         node_faults.mend_docker,
-        "the node's dockerd is stopped",
+        "stops dockerd",
     ),
     "gpu-gone": Fault(
         ("NODE",), node_faults.break_gpu, node_faults.mend_gpu, "the driver finds no GPU"
@@ -94,7 +94,7 @@ FAULTS = {
         ("NODE", "FAULT"),
         node_faults.break_engine,
         node_faults.mend_engine,
-        "the TensorRT-LLM stand-in fails as told, e.g. hang",
+        "the TensorRT-LLM stand-in fails with FAULT, e.g. hang",
     ),
 }
 
@@ -122,7 +122,9 @@ def find_fault(fault_name: str, arguments: list[str]) -> tuple[str, list[str]]:
     if fault_name in FAULTS:
         return fault_name, arguments
     allowed = ", ".join(FAULTS)
-    raise InputError([Problem(path="WHAT", message="is no fault", got=fault_name, allowed=allowed)])
+    raise InputError(
+        [Problem(path="FAULT", message="unknown fault", got=fault_name, allowed=allowed)]
+    )
 
 
 def require_arguments(fault_name: str, arguments: list[str], takes: tuple[str, ...]) -> None:
@@ -130,7 +132,7 @@ def require_arguments(fault_name: str, arguments: list[str], takes: tuple[str, .
         given_text = " ".join(arguments) or "nothing"
         allowed = " ".join(takes) or "nothing"
         raise InputError(
-            [Problem(path=fault_name, message="takes other words", got=given_text, allowed=allowed)]
+            [Problem(path=fault_name, message="wrong arguments", got=given_text, allowed=allowed)]
         )
 
 

@@ -77,10 +77,10 @@ def find_rack(name: str) -> tuple[SimulatedRack, list[NodeContainer]]:
         [
             Problem(
                 path="--name",
-                message="is no rack that is up",
+                message="no such running rack",
                 got=name,
                 allowed=", ".join(names) or None,
-                remedy="`python -m sparkrack up` makes one",
+                remedy="start one with `python -m sparkrack up`",
             )
         ]
     )

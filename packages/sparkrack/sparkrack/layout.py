@@ -94,7 +94,7 @@ def find_node(rack: SimulatedRack, hostname: str) -> SimulatedNode:
         [
             Problem(
                 path="NODE",
-                message=f"is no node of the rack {rack.name}",
+                message=f"unknown node of rack {rack.name}",
                 got=hostname,
                 allowed=", ".join(node.hostname for node in rack.nodes),
             )
@@ -121,7 +121,7 @@ def choose_subnet(name: str, used_subnets: Collection[IPv4Network]) -> IPv4Netwo
                 path="10.87.0.0/16",
                 message="has no free /24 for the rack's management network",
                 because="the machine's routes and other racks use all of it",
-                remedy="take other racks down",
+                remedy="remove other racks",
             )
         ]
     )

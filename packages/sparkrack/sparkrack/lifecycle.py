@@ -77,7 +77,7 @@ def find_standing(name: str, shape: RackShape) -> SimulatedRack | None:
             [
                 Problem(
                     path="--name",
-                    message=f"a rack {name} is up with another shape",
+                    message=f"rack {name} is running with another shape",
                     got=str(shape),
                     allowed=str(existing.shape),
                     remedy=remedy,
@@ -91,7 +91,7 @@ def find_standing(name: str, shape: RackShape) -> SimulatedRack | None:
         or get_panel_name(name) in inventory.list_panels()
         or get_rack_folder(name).exists()
     ):
-        message = f"a rack {name} is being made, or was left half-made"
+        message = f"rack {name} is being created, or was left incomplete"
         remedy = f"wait for it, or run `python -m sparkrack down --name {name}`"
         raise InputError([Problem(path="--name", message=message, remedy=remedy)])
     return None
@@ -109,7 +109,7 @@ def check_disk(shape: RackShape) -> None:
     if free_gib < needed_gib:
         raise RackError(
             f"{root} has {free_gib:.1f} GiB free and a rack of {shape.nodes} needs "
-            f"{needed_gib:g} GiB; free some, or make fewer nodes"
+            f"{needed_gib:g} GiB; free some space, or use fewer nodes"
         )
 
 

@@ -35,7 +35,7 @@ def wait(rack: str, node: SimulatedNode, timeout_s: float = BOOT_TIMEOUT_S) -> N
     while (answer := ask(["ssh", "-n", "-oBatchMode=yes", *command[1:]], timeout_s=20)).code:
         if time.monotonic() > deadline:
             raise RackError(
-                f"{node.hostname} gave no login within {timeout_s:g} s: {answer.err.strip()}; "
+                f"{node.hostname}: no login within {timeout_s:g} s: {answer.err.strip()}; "
                 f"failed units: {', '.join(list_failed_units(node)) or 'none'}"
             )
         time.sleep(0.5)

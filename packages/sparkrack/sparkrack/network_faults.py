@@ -28,14 +28,14 @@ def find_port(node: SimulatedNode, device: str) -> Port:
         if port.device == device:
             return port
     names = ", ".join(port.device for port in list_fabric_ports(node.index))
-    raise InputError([Problem(path="IF", message="is no fabric port", got=device, allowed=names)])
+    raise InputError([Problem(path="IF", message="unknown fabric port", got=device, allowed=names)])
 
 
 def parse_mtu(text: str) -> int:
     if text.isdecimal() and int(text) in MTU_RANGE:
         return int(text)
     allowed = f"{MTU_RANGE[0]} to {MTU_RANGE[-1]}"
-    raise InputError([Problem(path="N", message="is not an MTU", got=text, allowed=allowed)])
+    raise InputError([Problem(path="N", message="invalid MTU", got=text, allowed=allowed)])
 
 
 def find_link_ends(
@@ -99,7 +99,7 @@ def change_all_ports(
 
 def break_switch_mtu(rack: SimulatedRack, arguments: list[str]) -> list[Action]:
     if not any(not segment.is_cable for segment in rack.shape.build_segments()):
-        message = f"the rack {rack.name} has no switch"
+        message = f"rack {rack.name} has no switch"
         raise InputError([Problem(path="mtu switch", message=message, got=str(rack.shape))])
     return change_all_ports(rack, "mtu", parse_mtu(arguments[0]), mark(LASTING, "switch-mtu"))
 

@@ -110,9 +110,9 @@ def break_engine(rack: SimulatedRack, arguments: list[str]) -> list[Action]:
     """The stand-in reads the file itself, when it starts and at each answer."""
     name, fault = arguments
     if fault.partition(":")[0] not in NAMES:
-        allowed = f"{', '.join(NAMES)}; with :SECONDS for each phase of the start"
+        allowed = f"{', '.join(NAMES)}; optionally with :SECONDS for each start phase"
         raise InputError(
-            [Problem(path="engine", message="is no fault", got=fault, allowed=allowed)]
+            [Problem(path="engine", message="unknown fault", got=fault, allowed=allowed)]
         )
     script = f"mkdir -p {LASTING} && echo {shlex.quote(fault)} > {LASTING}/engine"
     return [run_in_shell(find_node(rack, name), script)]

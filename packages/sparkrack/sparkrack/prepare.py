@@ -48,7 +48,7 @@ def install_packages(notify: Notify) -> None:
 
 def prepare(notify: Notify) -> None:
     if os.uname().sysname != "Linux":
-        raise RackError("the rack runs on Linux only; use a Linux machine")
+        raise RackError("the rack runs on Linux only")
     with daemon.lock():
         install_packages(notify)
         daemon.ensure()

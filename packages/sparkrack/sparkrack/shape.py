@@ -80,7 +80,7 @@ def check_rate(rate: str, path: str) -> list[Problem]:
     return [
         Problem(
             path=path,
-            message="is not a link rate",
+            message="invalid link rate",
             got=rate,
             allowed="a whole number of kbit, mbit or gbit, as 1gbit",
         )
@@ -103,7 +103,7 @@ def check_name(name: str) -> list[Problem]:
     if NAME_FORM.fullmatch(name):
         return []
     allowed = "a small letter, then at most 15 small letters, digits or hyphens"
-    return [Problem(path="--name", message="is not a rack's name", got=name, allowed=allowed)]
+    return [Problem(path="--name", message="invalid rack name", got=name, allowed=allowed)]
 
 
 def check_shape(shape: RackShape) -> list[Problem]:

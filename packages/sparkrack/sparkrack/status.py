@@ -51,7 +51,7 @@ def render_table(rack: SimulatedRack, containers: list[NodeContainer]) -> str:
 
 def render_all() -> str:
     if not daemon.is_running() or not inventory.list_racks():
-        return "no rack is up"
+        return "no rack is running"
     return "\n".join(
         render_table(rack, inventory.list_containers(name))
         for name, rack in sorted(inventory.list_racks().items())

@@ -22,7 +22,7 @@ def test_the_machines_own_mirrors_of_the_suite_are_used_once_each() -> None:
 
 
 def test_a_machine_without_the_suite_is_told_so() -> None:
-    with pytest.raises(RackError, match="serve no Debian bookworm"):
+    with pytest.raises(RackError, match="no apt source for Debian bookworm"):
         debian.select_apt_sources("deb http://mirror.test/debian/ trixie main\n")
 
 

@@ -48,12 +48,12 @@ def test_a_file_with_comments_reads_as_the_pairs_in_it() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("spark-1:2-spark-2:0", "--cabling: is not a cable (got spark-1:2-spark-2:0)"),
-        ("spark-1:0a-spark-2:0b", "--cabling: is not a cable (got spark-1:0a-spark-2:0b)"),
-        ("spark-1:0a-spark-2:0", "--cabling: is not a cable (got spark-1:0a-spark-2:0)"),
-        ("switch-spark-1:0", "--cabling: is not a cable (got switch-spark-1:0)"),
-        ("spark-1:0-spark-3:0", "a node that the rack does not have (got spark-3)"),
-        ("spark-1:0-spark-2:0,spark-1:0b-switch", "uses a port twice (got spark-1:0b)"),
+        ("spark-1:2-spark-2:0", "--cabling: invalid cable (got spark-1:2-spark-2:0)"),
+        ("spark-1:0a-spark-2:0b", "--cabling: invalid cable (got spark-1:0a-spark-2:0b)"),
+        ("spark-1:0a-spark-2:0", "--cabling: invalid cable (got spark-1:0a-spark-2:0)"),
+        ("switch-spark-1:0", "--cabling: invalid cable (got switch-spark-1:0)"),
+        ("spark-1:0-spark-3:0", "unknown node (got spark-3)"),
+        ("spark-1:0-spark-2:0,spark-1:0b-switch", "port used twice (got spark-1:0b)"),
     ],
 )
 def test_a_wrong_cabling_is_named(text: str, sentence: str) -> None:

@@ -44,15 +44,15 @@ def test_good_words_reach_the_rack(shapes: list[RackShape]) -> None:
     ("argv", "sentence"),
     [
         (["up", "--nodes", "3"], "--nodes: does not fit the fabric direct (got 3)"),
-        (["up", "--name", "My Rack"], "--name: is not a rack's name (got My Rack)"),
-        (["up", "--cabling", "spark-1:9"], "--cabling: is not a cable (got spark-1:9)"),
-        (["up", "--rate", "1"], "--rate: is not a link rate (got 1)"),
+        (["up", "--name", "My Rack"], "--name: invalid rack name (got My Rack)"),
+        (["up", "--cabling", "spark-1:9"], "--cabling: invalid cable (got spark-1:9)"),
+        (["up", "--rate", "1"], "--rate: invalid link rate (got 1)"),
         (["up", "--fabric", "star"], "'star' is not one of"),
-        (["down", "--name", "X"], "--name: is not a rack's name"),
-        (["stack", "--name", "gone"], "--name: is no rack that is up (got gone)"),
-        (["ssh", "spark-1", "--name", "gone"], "is no rack that is up"),
-        (["break", "off", "spark-1", "--name", "gone"], "is no rack that is up"),
-        (["mend", "off", "spark-1", "--name", "gone"], "is no rack that is up"),
+        (["down", "--name", "X"], "--name: invalid rack name"),
+        (["stack", "--name", "gone"], "--name: no such running rack (got gone)"),
+        (["ssh", "spark-1", "--name", "gone"], "no such running rack"),
+        (["break", "off", "spark-1", "--name", "gone"], "no such running rack"),
+        (["mend", "off", "spark-1", "--name", "gone"], "no such running rack"),
     ],
 )
 def test_bad_words_are_named(argv: list[str], sentence: str, shapes: list[RackShape]) -> None:
@@ -69,7 +69,7 @@ def test_without_root_nothing_starts(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert run_command("up") == (
         2,
-        "rack: needs root; because network namespaces and Docker need it; run it again with sudo\n",
+        "rack: needs root; because network namespaces and Docker need it; run again with sudo\n",
     )
     assert shapes == []
 
@@ -87,4 +87,4 @@ def test_missing_packages_are_named(
 
 
 def test_the_status_of_nothing_is_said() -> None:
-    assert run_command("status") == (0, "no rack is up\n")
+    assert run_command("status") == (0, "no rack is running\n")

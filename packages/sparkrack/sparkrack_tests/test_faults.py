@@ -86,14 +86,14 @@ def test_an_engine_is_told_its_fault_in_a_file_of_its_node() -> None:
 @pytest.mark.parametrize(
     ("fault_name", "arguments", "sentence"),
     [
-        ("melt", [], "WHAT: is no fault (got melt); allowed: link-down"),
-        ("off", [], "off: takes other words (got nothing); allowed: NODE"),
-        ("off", ["spark-3"], "NODE: is no node of the rack r (got spark-3)"),
-        ("link-down", ["spark-1", "eth0"], "IF: is no fabric port (got eth0)"),
-        ("mtu", ["spark-1", "enp1s0f0np0", "67"], "N: is not an MTU (got 67)"),
-        ("mtu", ["switch", "1500"], "the rack r has no switch"),
-        ("slow-link", ["slow"], "RATE: is not a link rate (got slow)"),
-        ("engine", ["spark-1", "gremlins"], "engine: is no fault (got gremlins)"),
+        ("melt", [], "FAULT: unknown fault (got melt); allowed: link-down"),
+        ("off", [], "off: wrong arguments (got nothing); allowed: NODE"),
+        ("off", ["spark-3"], "NODE: unknown node of rack r (got spark-3)"),
+        ("link-down", ["spark-1", "eth0"], "IF: unknown fabric port (got eth0)"),
+        ("mtu", ["spark-1", "enp1s0f0np0", "67"], "N: invalid MTU (got 67)"),
+        ("mtu", ["switch", "1500"], "rack r has no switch"),
+        ("slow-link", ["slow"], "RATE: invalid link rate (got slow)"),
+        ("engine", ["spark-1", "gremlins"], "engine: unknown fault (got gremlins)"),
     ],
 )
 def test_a_fault_that_cannot_be_is_refused(

@@ -93,7 +93,7 @@ def test_a_shape_survives_its_label() -> None:
             "does not fit the fabric switch (got 9); allowed: 2 to 8",
         ),
         (RackShape(0, RackFabric.NONE), "does not fit the fabric none (got 0); allowed: 1 to 8"),
-        (RackShape(1, RackFabric.NONE, rate="fast"), "--rate: is not a link rate (got fast)"),
+        (RackShape(1, RackFabric.NONE, rate="fast"), "--rate: invalid link rate (got fast)"),
     ],
 )
 def test_a_shape_that_cannot_be_is_refused(shape: RackShape, sentence: str) -> None:

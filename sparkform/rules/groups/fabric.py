@@ -7,16 +7,15 @@ from ipaddress import IPv4Interface, IPv4Network
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from node.host.paths import NETPLAN_FILE
 from sparkform.config import EffectiveNode
+from sparkform.config.values import JUMBO_MTU
 from sparkform.rules.context import Context
 from sparkform.rules.groups.nccl import check_interface_names
 from sparkform.rules.outcome import ADVISORY, RuleFinding, RuleOutcome, RuleSkip
 
 if TYPE_CHECKING:
     from sparkform.report.facts import Interface, NodeReport
-
-JUMBO_MTU = 9000
-OUR_NETPLAN_FILE = "/etc/netplan/60-sparkform.yaml"
 
 
 def _list_observed_nodes(
@@ -38,7 +37,7 @@ def _list_ipv4(interface: Interface) -> list[IPv4Interface]:
 def _list_our_netplan_interfaces(report: NodeReport) -> set[str]:
     """The interfaces of our own netplan file, whose addresses the next apply replaces."""
     files = report.facts.netplan or ()
-    return {name for file in files if file.path == OUR_NETPLAN_FILE for name in file.interfaces}
+    return {name for file in files if file.path == NETPLAN_FILE for name in file.interfaces}
 
 
 def check_address_pools(context: Context) -> Iterator[RuleOutcome]:

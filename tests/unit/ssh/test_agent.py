@@ -80,5 +80,5 @@ def test_the_bootstrap_has_nothing_that_a_login_shell_would_change() -> None:
 
 
 def test_importing_the_facts_does_not_import_the_ssh_library() -> None:
-    text = "import sys, sparkform.report; sys.exit('asyncssh' in sys.modules)"
+    text = "import sys, sparkform.ssh.observe; sys.exit('asyncssh' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", text], timeout=20, check=False).returncode == 0

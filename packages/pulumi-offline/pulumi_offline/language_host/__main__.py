@@ -23,7 +23,7 @@ STOP_GRACE_S = 2.5
 THREADS = 64
 
 
-def arguments(argv: list[str]) -> argparse.Namespace:
+def parse_arguments(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="pulumi-language-python")
     parser.add_argument("engine", help="address of the engine's RPC server")
     parser.add_argument("--use-executor", required=True, help="the pulumi-language-python-exec")
@@ -48,10 +48,10 @@ def wait_for_end(ended: threading.Event) -> None:
 
 
 def main() -> None:
-    given = arguments(sys.argv[1:])
+    options = parse_arguments(sys.argv[1:])
     ended = threading.Event()
     host = LanguageHost(
-        HostSettings(given.use_executor, given.engine, given.tracing), version("pulumi")
+        HostSettings(options.use_executor, options.engine, options.tracing), version("pulumi")
     )
     server = grpc.server(ThreadPoolExecutor(max_workers=THREADS), options=GRPC_OPTIONS)
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)

@@ -12,11 +12,11 @@ from pathlib import Path
 from pulumi_offline.language_host.options import RefusedError, RuntimeOptions
 
 
-def activated(variables: Mapping[str, str], virtualenv: Path) -> dict[str, str]:
+def activate(variables: Mapping[str, str], virtualenv: Path) -> dict[str, str]:
     """`variables` as they are after activating `virtualenv`: its bin folder first on PATH."""
-    kept = {name: value for name, value in variables.items() if name != "PYTHONHOME"}
+    inherited = {name: value for name, value in variables.items() if name != "PYTHONHOME"}
     folders = [str(virtualenv / "bin"), *filter(None, [variables.get("PATH")])]
-    return {**kept, "PATH": os.pathsep.join(folders), "VIRTUAL_ENV": str(virtualenv)}
+    return {**inherited, "PATH": os.pathsep.join(folders), "VIRTUAL_ENV": str(virtualenv)}
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,10 @@ class Interpreter:
     executable: Path
     virtualenv: Path | None
 
-    def variables(self, base: Mapping[str, str]) -> dict[str, str]:
-        return activated(base, self.virtualenv) if self.virtualenv else dict(base)
+    def build_variables(self, base: Mapping[str, str]) -> dict[str, str]:
+        return activate(base, self.virtualenv) if self.virtualenv else dict(base)
 
-    def site_packages(self) -> list[str]:
+    def list_site_packages(self) -> list[str]:
         """The folders in which the interpreter's installed packages lie."""
         if self.virtualenv:
             return [str(path) for path in self.virtualenv.glob("lib/python3*/site-packages")]
@@ -42,12 +42,12 @@ class Interpreter:
         return report.stdout.splitlines()
 
 
-def interpreter(options: RuntimeOptions) -> Interpreter:
+def find_interpreter(options: RuntimeOptions) -> Interpreter:
     """Find the Python that the options name. Raises RefusedError when there is none."""
-    return in_virtualenv(options.virtualenv) if options.virtualenv else ambient()
+    return find_in_virtualenv(options.virtualenv) if options.virtualenv else find_ambient()
 
 
-def in_virtualenv(folder: Path) -> Interpreter:
+def find_in_virtualenv(folder: Path) -> Interpreter:
     executable = folder / "bin" / "python"
     if executable.is_file():
         return Interpreter(executable, folder)
@@ -58,11 +58,11 @@ def in_virtualenv(folder: Path) -> Interpreter:
     )
 
 
-def ambient() -> Interpreter:
+def find_ambient() -> Interpreter:
     """The Python on PATH, or the one that PULUMI_PYTHON_CMD names, as the official host does."""
     wanted = os.environ.get("PULUMI_PYTHON_CMD")
     names = [wanted] if wanted else ["python3", "python"]
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found is None:
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program is None:
         raise RefusedError(f"no Python on PATH (looked for {', '.join(names)})")
-    return Interpreter(Path(found), None)
+    return Interpreter(Path(program), None)

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pulumi_offline.language_host.environment import Interpreter, ambient, in_virtualenv
+from pulumi_offline.language_host.environment import Interpreter, find_ambient, find_in_virtualenv
 from pulumi_offline.language_host.options import RefusedError, RuntimeOptions
 from pulumi_offline.language_host.protocol import language_pb2
 
@@ -23,8 +23,8 @@ def install(options: RuntimeOptions, folder: Path) -> Iterator[Output]:
     yield Output(stdout=b"Installing dependencies...\n\n")
     virtualenv = options.virtualenv
     if virtualenv and not (virtualenv / "bin" / "python").exists():
-        yield from run([ambient().executable, "-m", "venv", virtualenv], folder)
-    python = in_virtualenv(virtualenv) if virtualenv else ambient()
+        yield from run([find_ambient().executable, "-m", "venv", virtualenv], folder)
+    python = find_in_virtualenv(virtualenv) if virtualenv else find_ambient()
     if (folder / "requirements.txt").is_file():
         pip = [str(python.executable), "-m", "pip"]
         yield from run([*pip, "install", "-r", "requirements.txt"], folder, python)
@@ -34,7 +34,7 @@ def install(options: RuntimeOptions, folder: Path) -> Iterator[Output]:
 def run(
     argv: Sequence[str | Path], folder: Path, python: Interpreter | None = None
 ) -> Iterator[Output]:
-    variables = python.variables(os.environ) if python else dict(os.environ)
+    variables = python.build_variables(os.environ) if python else dict(os.environ)
     with subprocess.Popen(
         argv, cwd=folder, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     ) as process:
@@ -42,5 +42,5 @@ def run(
         for line in process.stdout:
             yield Output(stdout=line)
     if process.returncode:
-        said = " ".join(map(str, argv))
-        raise RefusedError(f"`{said}` ended with exit code {process.returncode}")
+        command = " ".join(map(str, argv))
+        raise RefusedError(f"`{command}` ended with exit code {process.returncode}")

@@ -33,90 +33,90 @@ class Plugin:
     server: str
 
 
-def normalised(name: str) -> str:
+def normalize_name(name: str) -> str:
     """The canonical form of a package name (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def required_name(requirement: str) -> str:
+def parse_required_name(requirement: str) -> str:
     """`grpcio<2,>=1.60; extra == "x"` is about `grpcio`."""
-    found = re.match(r"[A-Za-z0-9._-]+", requirement)
-    return normalised(found.group()) if found else ""
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    return normalize_name(match.group()) if match else ""
 
 
-def describe(found: Distribution) -> Package:
+def describe(distribution: Distribution) -> Package:
     needs = frozenset(
-        required_name(text) for text in found.requires or [] if "extra ==" not in text
+        parse_required_name(text) for text in distribution.requires or [] if "extra ==" not in text
     )
-    return Package(normalised(found.metadata["Name"]), found.version, needs)
+    return Package(normalize_name(distribution.metadata["Name"]), distribution.version, needs)
 
 
-def installed(site_packages: Sequence[str]) -> list[Package]:
+def list_installed(site_packages: Sequence[str]) -> list[Package]:
     """Every distribution in the folders, sorted by name."""
-    found = {
+    packages = {
         package.name: package for package in map(describe, distributions(path=list(site_packages)))
     }
-    return [found[name] for name in sorted(found)]
+    return [packages[name] for name in sorted(packages)]
 
 
-def top_level(packages: Iterable[Package]) -> list[Package]:
+def list_top_level(packages: Iterable[Package]) -> list[Package]:
     """The packages that no other one requires."""
     listed = list(packages)
     required = frozenset(name for package in listed for name in package.requires)
     return [package for package in listed if package.name not in required]
 
 
-def plugin_of(package: str, version: str, statement: dict[str, object] | None) -> Plugin | None:
+def build_plugin(package: str, version: str, statement: dict[str, object] | None) -> Plugin | None:
     """The plugin that `package` needs according to its pulumi-plugin.json, None if it needs none.
 
     A package named pulumi-* without a statement needs the plugin of its own name and version.
     Raises RefusedError for a parameterized package: no plugin here knows parameters.
     """
-    said = statement or {"resource": True}
-    if not said.get("resource"):
+    fields = statement or {"resource": True}
+    if not fields.get("resource"):
         return None
-    if "parameterization" in said or "extensionParameterization" in said:
+    if "parameterization" in fields or "extensionParameterization" in fields:
         raise RefusedError(
             f"package {package} is parameterized, which the language host of this clone does not "
             "know; put an official Pulumi on PATH"
         )
-    name = str(said.get("name") or package.removeprefix("pulumi-"))
-    chosen = str(said.get("version") or version)
-    return Plugin(name, f"v{chosen.removeprefix('v')}", str(said.get("server") or ""))
+    name = str(fields.get("name") or package.removeprefix("pulumi-"))
+    chosen = str(fields.get("version") or version)
+    return Plugin(name, f"v{chosen.removeprefix('v')}", str(fields.get("server") or ""))
 
 
-def statement_in(site_packages: Sequence[str], package: str) -> dict[str, object] | None:
+def read_statement(site_packages: Sequence[str], package: str) -> dict[str, object] | None:
     for folder in site_packages:
         path = Path(folder, package.replace("-", "_"), "pulumi-plugin.json")
         if path.is_file():
-            said: dict[str, object] = json.loads(path.read_text())
-            return said
+            statement: dict[str, object] = json.loads(path.read_text())
+            return statement
     return None
 
 
-def stated_names(site_packages: Sequence[str]) -> frozenset[str]:
+def list_stated_names(site_packages: Sequence[str]) -> frozenset[str]:
     """Names of the installed packages that say something about a plugin, or are named pulumi-*."""
     folders = [
         path.parent for site in site_packages for path in Path(site).glob("*/pulumi-plugin.json")
     ]
     named = [path for site in site_packages for path in Path(site).glob("pulumi_*-*.dist-info")]
     return frozenset(
-        [normalised(folder.name) for folder in folders]
-        + [normalised(path.name.split("-")[0]) for path in named]
+        [normalize_name(folder.name) for folder in folders]
+        + [normalize_name(path.name.split("-")[0]) for path in named]
     )
 
 
-def required_plugins(site_packages: Sequence[str]) -> list[Plugin]:
+def list_required_plugins(site_packages: Sequence[str]) -> list[Plugin]:
     """The plugins that the installed packages need, in order of package name."""
-    wanted = sorted(stated_names(site_packages) - WITHOUT_PLUGIN)
-    found = (
-        plugin_of(name, version_in(site_packages, name), statement_in(site_packages, name))
+    wanted = sorted(list_stated_names(site_packages) - WITHOUT_PLUGIN)
+    plugins = (
+        build_plugin(name, read_version(site_packages, name), read_statement(site_packages, name))
         for name in wanted
     )
-    return [plugin for plugin in found if plugin]
+    return [plugin for plugin in plugins if plugin]
 
 
-def version_in(site_packages: Sequence[str], package: str) -> str:
+def read_version(site_packages: Sequence[str], package: str) -> str:
     """Read from the folder name, because opening every METADATA file costs a start its time."""
     stem = package.replace("-", "_")
     for folder in site_packages:

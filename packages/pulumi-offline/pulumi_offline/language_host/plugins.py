@@ -20,7 +20,9 @@ POLICY_PACK = "analyzer"
 Output = language_pb2.RunPluginResponse
 
 
-def plugin_arguments(request: language_pb2.RunPluginRequest, python: Interpreter) -> list[str]:
+def build_plugin_arguments(
+    request: language_pb2.RunPluginRequest, python: Interpreter
+) -> list[str]:
     """The command line of a policy pack or plugin, as the official host builds it.
 
     Raises RefusedError for a plugin without a __main__.py: it would have to be built first.
@@ -36,13 +38,15 @@ def plugin_arguments(request: language_pb2.RunPluginRequest, python: Interpreter
     return [str(python.executable), folder, *request.args]
 
 
-def plugin_variables(request: language_pb2.RunPluginRequest, python: Interpreter) -> dict[str, str]:
+def build_plugin_variables(
+    request: language_pb2.RunPluginRequest, python: Interpreter
+) -> dict[str, str]:
     """The engine's variables with the virtual environment activated in them."""
     sent = dict(entry.split("=", 1) for entry in request.env if "=" in entry)
-    return python.variables({**os.environ, **sent})
+    return python.build_variables({**os.environ, **sent})
 
 
-def outputs(child: Child, proxy: PolicyProxy | None = None) -> Iterator[Output]:
+def stream_outputs(child: Child, proxy: PolicyProxy | None = None) -> Iterator[Output]:
     """What a process writes, as it comes, until both its streams have ended.
 
     With a `proxy` the first line is not for the engine: it is the port that the proxy waits for.

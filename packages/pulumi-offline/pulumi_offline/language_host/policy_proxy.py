@@ -31,7 +31,7 @@ SERVICE = analyzer_pb2.DESCRIPTOR.services_by_name["Analyzer"]
 Configuration = analyzer_pb2.AnalyzerStackConfigureRequest
 
 
-def policy_variables(configuration: Configuration | None) -> dict[str, str]:
+def build_policy_variables(configuration: Configuration | None) -> dict[str, str]:
     """What pulumi_policy reads about the stack; nothing when the engine has told nothing."""
     if configuration is None:
         return {}
@@ -52,7 +52,7 @@ class PolicyProxy:
         self._channel: Future[grpc.Channel] = Future()
         self._told = threading.Lock()
         self._server = grpc.server(ThreadPoolExecutor(max_workers=32), options=GRPC_OPTIONS)
-        answers = {"Handshake": self._greet, "ConfigureStack": self._configure}
+        answers = {"Handshake": self._answer_handshake, "ConfigureStack": self._configure}
         self._server.add_generic_rpc_handlers(
             [
                 grpc.method_handlers_generic_handler(
@@ -69,16 +69,16 @@ class PolicyProxy:
         self.port: int = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
 
-    def configuration(self) -> Configuration | None:
+    def await_configuration(self) -> Configuration | None:
         """Wait until the engine has told the configuration, or has asked something else first."""
         return self._configuration.result()
 
     def attach(self, port: int) -> None:
         """Send all calls, held ones too, to the pack on `port`."""
         channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=GRPC_OPTIONS)
-        told = self._configuration.result()
-        if told is not None:
-            self._tell(channel, told)
+        is_configured = self._configuration.result()
+        if is_configured is not None:
+            self._tell(channel, is_configured)
         self._channel.set_result(channel)
 
     def close(self) -> None:
@@ -88,12 +88,12 @@ class PolicyProxy:
             self._channel.set_exception(RuntimeError(ENDED_EARLY))
         self._server.stop(CLOSE_GRACE_S)
 
-    def _settle(self, told: Configuration | None) -> None:
+    def _settle(self, configuration: Configuration | None) -> None:
         with self._told:
             if not self._configuration.done():
-                self._configuration.set_result(told)
+                self._configuration.set_result(configuration)
 
-    def _greet(self, _request: bytes, _context: grpc.ServicerContext) -> bytes:
+    def _answer_handshake(self, _request: bytes, _context: grpc.ServicerContext) -> bytes:
         return b""
 
     def _configure(self, request: bytes, _context: grpc.ServicerContext) -> bytes:
@@ -111,9 +111,9 @@ class PolicyProxy:
             context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         return answer
 
-    def _tell(self, channel: grpc.Channel, told: Configuration) -> None:
+    def _tell(self, channel: grpc.Channel, reported: Configuration) -> None:
         try:
-            self._ask(channel, "ConfigureStack", told.SerializeToString())
+            self._ask(channel, "ConfigureStack", reported.SerializeToString())
         except grpc.RpcError as error:
             # Packs of an older pulumi_policy have only their environment, which is enough.
             if error.code() != grpc.StatusCode.UNIMPLEMENTED:

@@ -21,7 +21,7 @@ class HostSettings:
     tracing: str
 
 
-def program_arguments(request: language_pb2.RunRequest, settings: HostSettings) -> list[str]:
+def build_program_arguments(request: language_pb2.RunRequest, settings: HostSettings) -> list[str]:
     """The executor's arguments; a value that the engine left empty is left out."""
     named = {
         "monitor": request.monitor_address,
@@ -39,7 +39,9 @@ def program_arguments(request: language_pb2.RunRequest, settings: HostSettings) 
     return [settings.executor, *options, request.info.entry_point, *request.args]
 
 
-def program_variables(config: Mapping[str, str], secret_keys: Iterable[str]) -> dict[str, str]:
+def build_program_variables(
+    config: Mapping[str, str], secret_keys: Iterable[str]
+) -> dict[str, str]:
     """The stack's configuration as the SDK reads it: in the environment, never in argv."""
     return {
         "PULUMI_CONFIG": json.dumps(dict(config)),

@@ -14,17 +14,21 @@ from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from google.protobuf.json_format import MessageToDict  # type: ignore[import-untyped]
 
 from pulumi_offline.language_host import plugins
-from pulumi_offline.language_host.about import about
-from pulumi_offline.language_host.children import Child, Children, forward
-from pulumi_offline.language_host.environment import Interpreter, interpreter
+from pulumi_offline.language_host.about import describe_interpreter
+from pulumi_offline.language_host.children import Child, Children, copy_stream
+from pulumi_offline.language_host.environment import Interpreter, find_interpreter
 from pulumi_offline.language_host.install import install
 from pulumi_offline.language_host.options import RefusedError, RuntimeOptions, parse_options
-from pulumi_offline.language_host.packages import installed, required_plugins, top_level
-from pulumi_offline.language_host.policy_proxy import PolicyProxy, policy_variables
+from pulumi_offline.language_host.packages import (
+    list_installed,
+    list_required_plugins,
+    list_top_level,
+)
+from pulumi_offline.language_host.policy_proxy import PolicyProxy, build_policy_variables
 from pulumi_offline.language_host.program import (
     HostSettings,
-    program_arguments,
-    program_variables,
+    build_program_arguments,
+    build_program_variables,
     run_response,
 )
 from pulumi_offline.language_host.protocol import language_pb2, language_pb2_grpc, plugin_pb2
@@ -34,12 +38,12 @@ CANCEL_GRACE_S = 5.0
 DRAIN_S = 5.0
 
 
-def options_of(info: language_pb2.ProgramInfo) -> RuntimeOptions:
+def read_options(info: language_pb2.ProgramInfo) -> RuntimeOptions:
     return parse_options(Path(info.root_directory), MessageToDict(info.options))
 
 
 @contextlib.contextmanager
-def refusals(context: grpc.ServicerContext) -> Iterator[None]:
+def report_refusals(context: grpc.ServicerContext) -> Iterator[None]:
     """Turn what we refuse into the error that the user reads."""
     try:
         yield
@@ -47,7 +51,7 @@ def refusals(context: grpc.ServicerContext) -> Iterator[None]:
         context.abort(grpc.StatusCode.UNKNOWN, str(error))
 
 
-def unserved(method: str) -> Callable[[Any, Any, grpc.ServicerContext], Any]:
+def build_unserved(method: str) -> Callable[[Any, Any, grpc.ServicerContext], Any]:
     def answer(_self: object, _request: object, context: grpc.ServicerContext) -> None:
         context.abort(
             grpc.StatusCode.UNIMPLEMENTED,
@@ -85,22 +89,30 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def GetRequiredPackages(
         self, request: language_pb2.GetRequiredPackagesRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetRequiredPackagesResponse:
-        with refusals(context):
-            found = required_plugins(interpreter(options_of(request.info)).site_packages())
+        with report_refusals(context):
+            required = list_required_plugins(
+                find_interpreter(read_options(request.info)).list_site_packages()
+            )
         packages = [
             plugin_pb2.PackageDependency(
                 name=plugin.name, kind="resource", version=plugin.version, server=plugin.server
             )
-            for plugin in found
+            for plugin in required
         ]
         return language_pb2.GetRequiredPackagesResponse(packages=packages)
 
     def GetProgramDependencies(
         self, request: language_pb2.GetProgramDependenciesRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetProgramDependenciesResponse:
-        with refusals(context):
-            found = installed(interpreter(options_of(request.info)).site_packages())
-        listed = found if request.transitiveDependencies else top_level(found)
+        with report_refusals(context):
+            installed_packages = list_installed(
+                find_interpreter(read_options(request.info)).list_site_packages()
+            )
+        listed = (
+            installed_packages
+            if request.transitiveDependencies
+            else list_top_level(installed_packages)
+        )
         return language_pb2.GetProgramDependenciesResponse(
             dependencies=[
                 language_pb2.DependencyInfo(name=package.name, version=package.version)
@@ -111,8 +123,8 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def About(
         self, request: language_pb2.AboutRequest, context: grpc.ServicerContext
     ) -> language_pb2.AboutResponse:
-        with refusals(context):
-            return about(interpreter(options_of(request.info)))
+        with report_refusals(context):
+            return describe_interpreter(find_interpreter(read_options(request.info)))
 
     def Template(
         self, request: language_pb2.TemplateRequest, context: grpc.ServicerContext
@@ -123,17 +135,17 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def InstallDependencies(
         self, request: language_pb2.InstallDependenciesRequest, context: grpc.ServicerContext
     ) -> Iterator[language_pb2.InstallDependenciesResponse]:
-        with refusals(context):
-            yield from install(options_of(request.info), Path(request.info.program_directory))
+        with report_refusals(context):
+            yield from install(read_options(request.info), Path(request.info.program_directory))
 
     def Run(
         self, request: language_pb2.RunRequest, context: grpc.ServicerContext
     ) -> language_pb2.RunResponse:
-        with refusals(context):
+        with report_refusals(context):
             refuse_debugger(attach=request.attach_debugger)
-            child = self._start_program(request, interpreter(options_of(request.info)))
+            child = self._start_program(request, find_interpreter(read_options(request.info)))
         context.add_callback(child.interrupt)
-        streams = [forward(child.stdout, 1, child), forward(child.stderr, 2, child)]
+        streams = [copy_stream(child.stdout, 1, child), copy_stream(child.stderr, 2, child)]
         code = self._programs.finish(child)
         for stream in streams:
             stream.join(timeout=DRAIN_S)
@@ -142,11 +154,11 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def RunPlugin(
         self, request: language_pb2.RunPluginRequest, context: grpc.ServicerContext
     ) -> Iterator[plugins.Output]:
-        with refusals(context):
+        with report_refusals(context):
             refuse_debugger(attach=request.attach_debugger)
-            python = interpreter(options_of(request.info))
-            arguments = plugins.plugin_arguments(request, python)
-        variables = plugins.plugin_variables(request, python)
+            python = find_interpreter(read_options(request.info))
+            arguments = plugins.build_plugin_arguments(request, python)
+        variables = plugins.build_plugin_variables(request, python)
         if request.kind == plugins.POLICY_PACK:
             yield from self._run_policy_pack(request, context, arguments, variables)
         else:
@@ -162,10 +174,10 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return empty_pb2.Empty()
 
     def _start_program(self, request: language_pb2.RunRequest, python: Interpreter) -> Child:
-        told = program_variables(request.config, request.configSecretKeys)
+        stack_variables = build_program_variables(request.config, request.configSecretKeys)
         return self._programs.start(
-            [python.executable, *program_arguments(request, self._settings)],
-            {**python.variables(os.environ), **told},
+            [python.executable, *build_program_arguments(request, self._settings)],
+            {**python.build_variables(os.environ), **stack_variables},
             request.info.program_directory,
         )
 
@@ -179,9 +191,9 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         proxy = PolicyProxy()
         context.add_callback(proxy.close)
         yield plugins.Output(stdout=f"{proxy.port}\n".encode())
-        told = policy_variables(proxy.configuration())
+        stack_variables = build_policy_variables(proxy.await_configuration())
         folder = request.info.program_directory
-        child = self._plugins.start(arguments, {**variables, **told}, folder)
+        child = self._plugins.start(arguments, {**variables, **stack_variables}, folder)
         yield from self._stream(child, context, proxy)
         proxy.close()
 
@@ -189,7 +201,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         self, child: Child, context: grpc.ServicerContext, proxy: PolicyProxy | None = None
     ) -> Iterator[plugins.Output]:
         context.add_callback(child.kill)
-        yield from plugins.outputs(child, proxy)
+        yield from plugins.stream_outputs(child, proxy)
         code = self._plugins.finish(child)
         if code:
             yield plugins.Output(exitcode=code)
@@ -204,7 +216,7 @@ for unserved_method in (
     "Pack",
     "Link",
 ):
-    setattr(LanguageHost, unserved_method, unserved(unserved_method))
+    setattr(LanguageHost, unserved_method, build_unserved(unserved_method))
 
 
 def refuse_debugger(*, attach: bool) -> None:

@@ -8,23 +8,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pulumi_offline.machine import Machine, digest, run
+from pulumi_offline.machine import Machine, compute_digest, run
 
 FOLDERS = ("sparkform", "components", "node", "policies", "packages")
 
 
-def sources(root: Path) -> list[Path]:
+def list_sources(root: Path) -> list[Path]:
     """The modules that are there, in a fixed order."""
     return sorted(path for folder in FOLDERS for path in (root / folder).rglob("*.py"))
 
 
-def key(machine: Machine) -> str:
+def compute_key(machine: Machine) -> str:
     """Of what Python itself compares: each file's time and size."""
-    found = [(path, path.stat()) for path in sources(machine.layout.root)]
-    return digest([f"{path} {stat.st_mtime_ns} {stat.st_size}".encode() for path, stat in found])
+    entries = [(path, path.stat()) for path in list_sources(machine.layout.root)]
+    return compute_digest(
+        [f"{path} {stat.st_mtime_ns} {stat.st_size}".encode() for path, stat in entries]
+    )
 
 
-def ready(machine: Machine) -> bool:
+def is_ready(machine: Machine) -> bool:
     return (machine.layout.root / "sparkform" / "__pycache__").is_dir()
 
 
@@ -32,4 +34,4 @@ def make(machine: Machine) -> str:
     layout = machine.layout
     argv: list[str | Path] = [layout.virtualenv / "bin" / "python", "-m", "compileall", "-q"]
     run([*argv, *FOLDERS], layout.root, machine.environment)
-    return f"{len(sources(layout.root))} modules compiled"
+    return f"{len(list_sources(layout.root))} modules compiled"

@@ -8,20 +8,20 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from pulumi_offline.files import copy_or_link, replace_folder, scratch
-from pulumi_offline.launchers import MARK, language_host_launcher, write_executable
-from pulumi_offline.machine import Machine, digest, run
+from pulumi_offline.files import copy_or_link, create_scratch, replace_folder
+from pulumi_offline.launchers import MARK, render_language_host_launcher, write_executable
+from pulumi_offline.machine import Machine, compute_digest, run
 from pulumi_offline.versions import (
     FoundPulumi,
     Version,
-    disk_problem,
-    go_problem,
+    explain_build,
+    find_disk_problem,
+    find_go_problem,
+    format_version,
+    is_usable,
     parse,
-    pinned_pulumi,
-    required_go,
-    usable,
-    why_built,
-    written,
+    read_pinned_pulumi,
+    read_required_go,
 )
 from sparkform.errors import InputError, Problem
 
@@ -35,58 +35,62 @@ GIB = 1024**3
 VERSION_TIMEOUT_S = 20.0
 
 
-def key(machine: Machine) -> str:
+def compute_key(machine: Machine) -> str:
     """The build's inputs, and which pulumi is on PATH: a newer one there is noticed."""
-    found = on_path(machine)
-    status = found.stat() if found else None
-    seen = f"{found} {status.st_mtime_ns} {status.st_size}" if status else "none"
-    launcher = language_host_launcher(machine.layout)
-    return digest([cache_key(machine).encode(), seen.encode(), launcher.encode()])
+    program = find_on_path(machine)
+    status = program.stat() if program else None
+    program_state = f"{program} {status.st_mtime_ns} {status.st_size}" if status else "none"
+    launcher = render_language_host_launcher(machine.layout)
+    return compute_digest(
+        [compute_cache_key(machine).encode(), program_state.encode(), launcher.encode()]
+    )
 
 
-def ready(machine: Machine) -> bool:
+def is_ready(machine: Machine) -> bool:
     return (machine.layout.cli / "pulumi").exists()
 
 
 def make(machine: Machine) -> str:
     """Use the pulumi on PATH if it is new enough and can run Python, else build one."""
-    oldest = pinned_pulumi(module_text(machine))
-    found = examine(machine)
-    with scratch(machine.layout.made) as folder:
+    oldest = read_pinned_pulumi(read_module_text(machine))
+    pulumi = examine(machine)
+    with create_scratch(machine.layout.made) as folder:
         chosen = folder / "cli"
         chosen.mkdir()
-        if found and usable(found, oldest):
-            (chosen / "pulumi").symlink_to(found.path)
-            said = f"{found.path} is used as it is"
+        if pulumi and is_usable(pulumi, oldest):
+            (chosen / "pulumi").symlink_to(pulumi.path)
+            message = f"{pulumi.path} is used as it is"
         else:
-            origin = cached_build(machine)
-            place(machine, origin, chosen)
-            said = f"{written(oldest)} built from Go modules ({why_built(found, oldest)})"
+            origin = ensure_build(machine)
+            install_cli(machine, origin, chosen)
+            message = (
+                f"{format_version(oldest)} built from Go modules ({explain_build(pulumi, oldest)})"
+            )
         replace_folder(chosen, machine.layout.cli)
-    return said
+    return message
 
 
-def module_text(machine: Machine) -> str:
+def read_module_text(machine: Machine) -> str:
     return (machine.layout.module / "go.mod").read_text()
 
 
-def cache_key(machine: Machine) -> str:
+def compute_cache_key(machine: Machine) -> str:
     """What the built program depends on; the name of its folder in the cache."""
     module = machine.layout.module
     read = [(module / name).read_bytes() for name in MODULE_FILES]
     # One cache may serve machines of several kinds.
     kind = f"{platform.system()} {platform.machine()}"
-    return digest([*read, "\n".join(flags(machine)).encode(), kind.encode()])
+    return compute_digest([*read, "\n".join(build_flags(machine)).encode(), kind.encode()])
 
 
-def flags(machine: Machine) -> list[str]:
+def build_flags(machine: Machine) -> list[str]:
     """Without -X the CLI states no version, and plugins and projects cannot ask for one."""
-    version = written(pinned_pulumi(module_text(machine)))
+    version = format_version(read_pinned_pulumi(read_module_text(machine)))
     stated = f"-s -w -X {SDK}/go/common/version.Version={version}"
     return ["-mod=readonly", "-trimpath", "-ldflags", stated]
 
 
-def on_path(machine: Machine) -> Path | None:
+def find_on_path(machine: Machine) -> Path | None:
     """The first `pulumi` on PATH that is not a wrapper that such a setup has made."""
     for folder in filter(None, machine.environment.get("PATH", "").split(os.pathsep)):
         candidate = Path(folder, "pulumi")
@@ -101,21 +105,21 @@ def is_wrapper(path: Path) -> bool:
 
 
 def examine(machine: Machine) -> FoundPulumi | None:
-    path = on_path(machine)
+    path = find_on_path(machine)
     if path is None:
         return None
     beside = path.resolve().parent / "pulumi-language-python"
     host = beside.is_file() or shutil.which(beside.name, path=machine.environment.get("PATH"))
-    return FoundPulumi(path, asked_version(machine, path), bool(host))
+    return FoundPulumi(path, query_version(machine, path), bool(host))
 
 
-def asked_version(machine: Machine, path: Path) -> Version | None:
+def query_version(machine: Machine, path: Path) -> Version | None:
     """What the program answers to `version`, asked with a home of our own."""
-    own = {"PULUMI_HOME": str(machine.layout.home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    environment = {"PULUMI_HOME": str(machine.layout.home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
     try:
-        done = subprocess.run(
+        completed = subprocess.run(
             [path, "version"],
-            env={**machine.environment, **own},
+            env={**machine.environment, **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -123,26 +127,26 @@ def asked_version(machine: Machine, path: Path) -> Version | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return parse(done.stdout) if done.returncode == 0 else None
+    return parse(completed.stdout) if completed.returncode == 0 else None
 
 
-def cached_build(machine: Machine) -> Path:
+def ensure_build(machine: Machine) -> Path:
     """The folder in the cache with pulumi and its executor, built now if it is not there."""
-    entry = machine.cache / cache_key(machine)
+    entry = machine.cache / compute_cache_key(machine)
     if not entry.is_dir():
         refuse_unless_buildable(machine)
-        with scratch(machine.cache) as folder:
-            made = folder / "entry"
-            made.mkdir()
-            build(machine, folder / "module", made)
-            keep(made, entry)
+        with create_scratch(machine.cache) as folder:
+            build_folder = folder / "entry"
+            build_folder.mkdir()
+            build(machine, folder / "module", build_folder)
+            keep(build_folder, entry)
     return entry
 
 
-def keep(made: Path, entry: Path) -> None:
+def keep(build_folder: Path, entry: Path) -> None:
     """Another clone may have built the same entry in the meantime; then theirs stays."""
     try:
-        made.rename(entry)
+        build_folder.rename(entry)
     except OSError:
         if not entry.is_dir():
             raise
@@ -152,21 +156,23 @@ def refuse_unless_buildable(machine: Machine) -> None:
     machine.cache.mkdir(parents=True, exist_ok=True)
     free_gib = shutil.disk_usage(machine.cache).free / GIB
     found = [
-        go_problem(said_by_go(machine), required_go(module_text(machine)), machine.environment),
-        disk_problem(machine.cache, free_gib, NEEDED_GIB),
+        find_go_problem(
+            query_go(machine), read_required_go(read_module_text(machine)), machine.environment
+        ),
+        find_disk_problem(machine.cache, free_gib, NEEDED_GIB),
     ]
     problems = [problem for problem in found if problem]
     if problems:
         raise InputError(problems)
 
 
-def said_by_go(machine: Machine) -> str | None:
+def query_go(machine: Machine) -> str | None:
     """What the installed Go says of itself, without fetching another one to answer."""
     go = shutil.which("go", path=machine.environment.get("PATH"))
     if go is None:
         return None
-    own = {**machine.environment, "GOTOOLCHAIN": "local"}
-    return run([go, "version"], machine.layout.root, own)
+    environment = {**machine.environment, "GOTOOLCHAIN": "local"}
+    return run([go, "version"], machine.layout.root, environment)
 
 
 def build(machine: Machine, module: Path, target: Path) -> None:
@@ -176,7 +182,7 @@ def build(machine: Machine, module: Path, target: Path) -> None:
     for name in MODULE_FILES:
         shutil.copy(machine.layout.module / name, module)
     run(
-        ["go", "build", *flags(machine), "-o", target / "pulumi", PROGRAM],
+        ["go", "build", *build_flags(machine), "-o", target / "pulumi", PROGRAM],
         module,
         machine.environment,
     )
@@ -187,8 +193,10 @@ def build(machine: Machine, module: Path, target: Path) -> None:
     shutil.copyfile(source, target / source.name)
 
 
-def place(machine: Machine, origin: Path, folder: Path) -> None:
+def install_cli(machine: Machine, origin: Path, folder: Path) -> None:
     """Put the CLI, its executor and our language host side by side: that is where it looks."""
     copy_or_link(origin / "pulumi", folder / "pulumi")
     shutil.copyfile(origin / EXECUTOR.name, folder / EXECUTOR.name)
-    write_executable(folder / "pulumi-language-python", language_host_launcher(machine.layout))
+    write_executable(
+        folder / "pulumi-language-python", render_language_host_launcher(machine.layout)
+    )

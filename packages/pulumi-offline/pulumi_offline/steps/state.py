@@ -6,27 +6,27 @@ import secrets
 from pathlib import Path
 
 from pulumi_offline.files import write_atomically
-from pulumi_offline.machine import Machine, digest
+from pulumi_offline.machine import Machine, compute_digest
 from sparkform.errors import InputError, Problem
 
 OWNER_ONLY = 0o600
 
 
-def key(machine: Machine) -> str:
-    return digest([str(machine.layout.state).encode()])
+def compute_key(machine: Machine) -> str:
+    return compute_digest([str(machine.layout.state).encode()])
 
 
-def ready(machine: Machine) -> bool:
+def is_ready(machine: Machine) -> bool:
     return machine.layout.passphrase.is_file()
 
 
 def make(machine: Machine) -> str:
     """Make the passphrase once. Never a second one for stacks that the first one has sealed."""
     layout = machine.layout
-    if ready(machine):
+    if is_ready(machine):
         return "as it was"
     layout.state.mkdir(mode=0o700, exist_ok=True)
-    sealed = stack_files(layout.state)
+    sealed = list_stack_files(layout.state)
     if sealed:
         raise InputError(
             [
@@ -42,5 +42,5 @@ def make(machine: Machine) -> str:
     return "file backend .pulumi-state with a new passphrase, for rack stacks"
 
 
-def stack_files(state: Path) -> list[Path]:
+def list_stack_files(state: Path) -> list[Path]:
     return sorted((state / ".pulumi" / "stacks").rglob("*.json"))

@@ -9,21 +9,21 @@ import subprocess
 from pathlib import Path
 
 from pulumi_offline.engines import vllm_recipe as recipe
-from pulumi_offline.files import replace_folder, scratch
-from pulumi_offline.machine import Machine, digest, run
+from pulumi_offline.files import create_scratch, replace_folder
+from pulumi_offline.machine import Machine, compute_digest, run
 from pulumi_offline.steps.cli import keep
 from pulumi_offline.steps.virtualenv import free_gib
-from pulumi_offline.versions import disk_problem
+from pulumi_offline.versions import find_disk_problem
 from sparkform.errors import InputError, Problem
 
 
-def key(machine: Machine) -> str:
+def compute_key(machine: Machine) -> str:
     kind = f"{platform.system()} {platform.machine()} {recipe.PYTHON} {recipe.PREFIX}"
-    return digest([recipe.RECIPE, recipe.LOCK.read_bytes(), kind.encode()])
+    return compute_digest([recipe.RECIPE, recipe.LOCK.read_bytes(), kind.encode()])
 
 
-def entry(machine: Machine) -> Path:
-    return machine.cache / "engines" / f"vllm-{key(machine)}"
+def get_entry(machine: Machine) -> Path:
+    return machine.cache / "engines" / f"vllm-{compute_key(machine)}"
 
 
 def link(machine: Machine) -> Path:
@@ -31,36 +31,36 @@ def link(machine: Machine) -> Path:
     return machine.layout.made / "engines" / "vllm"
 
 
-def ready(machine: Machine) -> bool:
-    return link(machine).exists() and link(machine).resolve() == entry(machine).resolve()
+def is_ready(machine: Machine) -> bool:
+    return link(machine).exists() and link(machine).resolve() == get_entry(machine).resolve()
 
 
 def make(machine: Machine) -> str:
     """Build it once for all clones of this user, and link it into this one."""
-    made = entry(machine)
-    if not made.is_dir():
+    build_folder = get_entry(machine)
+    if not build_folder.is_dir():
         refuse_unless_buildable(machine)
-        with scratch(made.parent) as folder:
+        with create_scratch(build_folder.parent) as folder:
             build(machine, folder / "environment")
-            keep(folder / "environment", made)
-    with scratch(machine.layout.made) as folder:
-        (folder / "link").symlink_to(made)
+            keep(folder / "environment", build_folder)
+    with create_scratch(machine.layout.made) as folder:
+        (folder / "link").symlink_to(build_folder)
         replace_folder(folder / "link", link(machine))
-    return f"real vLLM on a CPU in {made}"
+    return f"real vLLM on a CPU in {build_folder}"
 
 
 def refuse_unless_buildable(machine: Machine) -> None:
     machine.cache.mkdir(parents=True, exist_ok=True)
     has_python = recipe.PYTHON.exists()
-    found = recipe.machine_problems(
-        platform.system(), platform.machine(), has_python, has_python and makes_environments()
+    machine_problems = recipe.list_machine_problems(
+        platform.system(), platform.machine(), has_python, has_python and can_make_environments()
     )
-    disk = disk_problem(machine.cache, free_gib(machine.cache), recipe.NEEDED_GIB)
-    if problems := [*found, *([disk] if disk else [])]:
+    disk = find_disk_problem(machine.cache, free_gib(machine.cache), recipe.NEEDED_GIB)
+    if problems := [*machine_problems, *([disk] if disk else [])]:
         raise InputError(problems)
 
 
-def makes_environments() -> bool:
+def can_make_environments() -> bool:
     command = [str(recipe.PYTHON), "-c", "import ensurepip, venv"]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
@@ -82,19 +82,19 @@ def build(machine: Machine, folder: Path) -> None:
 
 def look_at_llama(machine: Machine, folder: Path) -> None:
     """It must find itself, the CPU and a model before any rack is started on it."""
-    own = {"VLLM_CACHE_ROOT": str(folder / recipe.KNOWN_MODELS), "VLLM_NO_USAGE_STATS": "1"}
+    environment = {"VLLM_CACHE_ROOT": str(folder / recipe.KNOWN_MODELS), "VLLM_NO_USAGE_STATS": "1"}
     python = [str(folder / "bin" / "python"), "-c", recipe.LOOK_AT_LLAMA]
-    run(python, machine.layout.root, {**machine.environment, **own})
+    run(python, machine.layout.root, {**machine.environment, **environment})
     if not list((folder / recipe.KNOWN_MODELS).rglob("*.json")):
-        what = "kept nothing of what it found out of its models"
-        raise InputError([Problem(path=str(folder), message=what)])
+        message = "kept nothing of what it found out of its models"
+        raise InputError([Problem(path=str(folder), message=message)])
 
 
 def move_script(script: Path, folder: Path) -> None:
     if script.is_symlink() or not script.is_file() or not script.read_bytes().startswith(b"#!"):
         return
     mode = script.stat().st_mode
-    script.write_text(recipe.with_prefix(script.read_text(), folder))
+    script.write_text(recipe.set_prefix(script.read_text(), folder))
     os.chmod(script, mode)
 
 
@@ -104,4 +104,4 @@ def rename_distribution(folder: Path) -> None:
     target = packages / origin.name.replace(recipe.DISTRIBUTION, "vllm", 1)
     shutil.copytree(origin, target, ignore=shutil.ignore_patterns("RECORD"))
     with (origin / "METADATA").open() as lines:
-        (target / "METADATA").write_text(recipe.own_metadata(lines))
+        (target / "METADATA").write_text(recipe.rewrite_metadata(lines))

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from pulumi_offline.launchers import pulumi_wrapper, write_executable
-from pulumi_offline.machine import Machine, digest
-from pulumi_offline.steps.plugins import all_official
+from pulumi_offline.launchers import render_pulumi_wrapper, write_executable
+from pulumi_offline.machine import Machine, compute_digest
+from pulumi_offline.steps.plugins import are_all_official
 
 
-def text(machine: Machine) -> str:
-    return pulumi_wrapper(machine.layout, acquire_plugins=all_official(machine))
+def render_wrapper(machine: Machine) -> str:
+    return render_pulumi_wrapper(machine.layout, acquire_plugins=are_all_official(machine))
 
 
-def key(machine: Machine) -> str:
-    return digest([text(machine).encode()])
+def compute_key(machine: Machine) -> str:
+    return compute_digest([render_wrapper(machine).encode()])
 
 
-def ready(machine: Machine) -> bool:
+def is_ready(machine: Machine) -> bool:
     return machine.layout.wrapper.is_file()
 
 
 def make(machine: Machine) -> str:
-    write_executable(machine.layout.wrapper, text(machine))
+    write_executable(machine.layout.wrapper, render_wrapper(machine))
     return ".toolchain/bin/pulumi"

@@ -135,8 +135,8 @@ def running_plugin(
     command: Sequence[str | Path] = (),
 ) -> Iterator[Plugin]:
     """The installed plugin or another one, started as the engine starts it and configured."""
-    found = command or [find_plugin("command", "1.2.1")]
-    with started(found, folder, environment or {}) as running:
+    document = command or [find_plugin("command", "1.2.1")]
+    with started(document, folder, environment or {}) as running:
         plugin = Plugin(running.process, running.stub, running.log, running.stderr_path)
         plugin.configure()
         yield plugin

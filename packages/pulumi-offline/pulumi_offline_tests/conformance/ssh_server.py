@@ -19,9 +19,11 @@ HOST_KEY_KINDS = ("ed25519", "ecdsa", "rsa")
 
 def find_sshd() -> str:
     """The OpenSSH server; fails with the package's name where it is missing."""
-    found = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    assert found, "sshd is missing: install the package openssh-server (apt install openssh-server)"
-    return found
+    document = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    assert document, (
+        "sshd is missing: install the package openssh-server (apt install openssh-server)"
+    )
+    return document
 
 
 def free_port() -> int:
@@ -51,8 +53,8 @@ class Keys:
         return (self.folder / "login").read_text()
 
     def host_public(self, kind: str) -> str:
-        words = (self.folder / f"host_{kind}.pub").read_text().split()
-        return f"{words[0]} {words[1]}"
+        parts = (self.folder / f"host_{kind}.pub").read_text().split()
+        return f"{parts[0]} {parts[1]}"
 
 
 def make_keys(folder: Path) -> Keys:
@@ -77,7 +79,7 @@ class SshServer:
 
     def connection(self, **changes: Any) -> dict[str, Any]:
         """Connection inputs that log in; an entry that is changed to None is left out."""
-        given = {
+        inputs = {
             "host": "127.0.0.1",
             "port": self.port,
             "user": getpass.getuser(),
@@ -87,7 +89,7 @@ class SshServer:
             "perDialTimeout": 5,
             **changes,
         }
-        return {key: item for key, item in given.items() if item is not None}
+        return {key: item for key, item in inputs.items() if item is not None}
 
 
 def configuration(folder: Path, keys: Keys, port: int, host_keys: tuple[str, ...]) -> list[str]:

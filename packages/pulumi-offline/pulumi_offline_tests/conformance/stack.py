@@ -51,10 +51,10 @@ class Stack:
     def failing_up(self) -> str:
         """What an `up` says that must fail."""
         self.write()
-        done = self.project.run("up", "--yes", "--skip-preview")
-        assert done.returncode != 0, done.stdout
-        assert "Traceback" not in done.stdout
-        return done.stdout
+        completed = self.project.run("up", "--yes", "--skip-preview")
+        assert completed.returncode != 0, completed.stdout
+        assert "Traceback" not in completed.stdout
+        return completed.stdout
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """Name to state of the commands that the stack holds."""

@@ -27,14 +27,14 @@ def test_a_connection_gets_its_defaults(shared_plugin: Plugin) -> None:
 
 
 def test_a_value_that_was_given_is_kept_even_if_it_is_zero(shared_plugin: Plugin) -> None:
-    given = {
+    inputs = {
         "host": "h",
         "port": 1.0,
         "user": "u",
         "dialErrorLimit": 0.0,
         "perDialTimeout": 0.0,
     }
-    assert reveal(shared_plugin.checked({"connection": given})) == {"connection": given}
+    assert reveal(shared_plugin.checked({"connection": inputs})) == {"connection": inputs}
 
 
 def test_a_proxy_gets_the_same_defaults(shared_plugin: Plugin) -> None:
@@ -65,13 +65,13 @@ def test_the_connection_is_secret_as_a_whole_and_its_keys_once_more(shared_plugi
 
 
 def test_secrets_stay_secret(shared_plugin: Plugin) -> None:
-    given = {
+    inputs = {
         "connection": secret({"host": "h"}),
         "stdin": secret("s"),
         "environment": {"A": secret("a"), "B": "b"},
         "triggers": [secret("t"), "u"],
     }
-    checked = shared_plugin.checked(given)
+    checked = shared_plugin.checked(inputs)
     assert is_secret(checked["connection"])
     assert checked["stdin"] == secret("s")
     assert checked["environment"] == {"A": secret("a"), "B": "b"}
@@ -86,15 +86,15 @@ def test_refused_inputs_are_marked_secret_too(shared_plugin: Plugin) -> None:
 
 
 def test_unknown_inputs_stay_unknown(shared_plugin: Plugin) -> None:
-    given = {
+    inputs = {
         "create": UNKNOWN,
         "triggers": [UNKNOWN, "t"],
         "environment": {"A": UNKNOWN},
         "connection": {"host": UNKNOWN, "port": UNKNOWN, "privateKey": UNKNOWN},
     }
-    checked = shared_plugin.checked(given)
+    checked = shared_plugin.checked(inputs)
     connection = checked["connection"]["value"]
-    places = [
+    locations = [
         checked["create"],
         checked["triggers"][0],
         checked["environment"]["A"],
@@ -102,7 +102,7 @@ def test_unknown_inputs_stay_unknown(shared_plugin: Plugin) -> None:
         connection["port"],
         connection["privateKey"],
     ]
-    assert [is_unknown(place) for place in places] == [True] * len(places)
+    assert [is_unknown(location) for location in locations] == [True] * len(locations)
     assert is_secret(connection["privateKey"])
     assert connection["user"] == "root"
 

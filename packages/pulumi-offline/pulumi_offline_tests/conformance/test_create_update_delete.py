@@ -34,8 +34,8 @@ def ran(trace: Path) -> list[str]:
     return trace.read_text().split() if trace.exists() else []
 
 
-def inputs(plugin: Plugin, server: SshServer, **given: Any) -> dict[str, Any]:
-    return plugin.checked({"connection": server.connection(), **given})
+def inputs(plugin: Plugin, server: SshServer, **inputs_value: Any) -> dict[str, Any]:
+    return plugin.checked({"connection": server.connection(), **inputs_value})
 
 
 def failure(call: Any) -> str:
@@ -49,18 +49,20 @@ def failure(call: Any) -> str:
 def test_create_runs_once_and_keeps_what_was_printed(
     plugin: Plugin, server: SshServer, trace: Path
 ) -> None:
-    given = inputs(plugin, server, create=f"{add(trace, 'ran')}; echo out; echo err >&2")
-    state = plugin.create(given)
+    inputs_value = inputs(plugin, server, create=f"{add(trace, 'ran')}; echo out; echo err >&2")
+    state = plugin.create(inputs_value)
     assert ran(trace) == ["ran"]
     assert (state["stdout"], state["stderr"]) == ("out", "err")
-    assert {key: item for key, item in state.items() if key not in ("stdout", "stderr")} == given
+    assert {
+        key: item for key, item in state.items() if key not in ("stdout", "stderr")
+    } == inputs_value
 
 
 def test_the_id_is_made_of_the_name_and_differs_each_time(
     plugin: Plugin, server: SshServer
 ) -> None:
-    given = inputs(plugin, server, create="true")
-    ids = [plugin.create_call(given).result().id for _ in range(2)]
+    inputs_value = inputs(plugin, server, create="true")
+    ids = [plugin.create_call(inputs_value).result().id for _ in range(2)]
     assert [name.startswith("step") for name in ids] == [True, True]
     assert [len(name) for name in ids] == [12, 12]
     assert ids[0] != ids[1]
@@ -72,8 +74,8 @@ def test_one_closing_newline_is_cut_off_and_no_more(plugin: Plugin, server: SshS
 
 
 def test_without_create_nothing_is_run_and_nothing_is_dialled(plugin: Plugin) -> None:
-    given = plugin.checked({"connection": {"host": "127.0.0.1", "port": 1}, "delete": "true"})
-    state = plugin.create(given)
+    inputs = plugin.checked({"connection": {"host": "127.0.0.1", "port": 1}, "delete": "true"})
+    state = plugin.create(inputs)
     assert (state["stdout"], state["stderr"]) == ("", "")
 
 
@@ -98,8 +100,10 @@ def test_without_stdin_the_command_reads_an_end_at_once(plugin: Plugin, server: 
 def test_a_failed_create_is_an_error_with_the_status_and_all_that_was_printed(
     plugin: Plugin, server: SshServer, status: int
 ) -> None:
-    given = inputs(plugin, server, create=f"echo out; echo err >&2; exit {status}", logging="none")
-    text = failure(lambda: plugin.create(given))
+    inputs_value = inputs(
+        plugin, server, create=f"echo out; echo err >&2; exit {status}", logging="none"
+    )
+    text = failure(lambda: plugin.create(inputs_value))
     assert text.startswith(f"Process exited with status {status}: running ")
     assert '"echo out; echo err >&2; exit' in text
     assert sorted(text.splitlines()[1:]) == ["err", "out"]
@@ -189,8 +193,8 @@ def test_a_failed_update_is_an_error_without_partial_state(
 def test_delete_runs_delete_with_the_kept_stdin(
     plugin: Plugin, server: SshServer, trace: Path
 ) -> None:
-    given = inputs(plugin, server, create="true", delete=f"cat >> {trace}", stdin="word")
-    state = plugin.create(given)
+    inputs_value = inputs(plugin, server, create="true", delete=f"cat >> {trace}", stdin="word")
+    state = plugin.create(inputs_value)
     plugin.delete(state)
     assert ran(trace) == ["word"]
 
@@ -211,9 +215,11 @@ def test_a_failed_delete_is_an_error(plugin: Plugin, server: SshServer) -> None:
 def test_output_that_is_not_utf8_cannot_be_kept(
     plugin: Plugin, server: SshServer, trace: Path
 ) -> None:
-    given = inputs(plugin, server, create=rf"{add(trace, 'ran')}; printf '\377'", logging="none")
+    inputs_value = inputs(
+        plugin, server, create=rf"{add(trace, 'ran')}; printf '\377'", logging="none"
+    )
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.create(given)
+        plugin.create(inputs_value)
     assert caught.value.code() == grpc.StatusCode.INTERNAL
     assert "UTF-8" in caught.value.details()
     assert ran(trace) == ["ran"]

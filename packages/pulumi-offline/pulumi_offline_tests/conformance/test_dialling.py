@@ -18,10 +18,10 @@ from pulumi_offline_tests.conformance.values import from_struct
 
 def dialled(plugin: Plugin, **connection: object) -> tuple[str, float]:
     """The error of a create that cannot connect, and the seconds that it took."""
-    given = plugin.checked({"create": "true", "connection": {"user": "u", **connection}})
+    inputs = plugin.checked({"create": "true", "connection": {"user": "u", **connection}})
     start_s = time.monotonic()
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.create(given)
+        plugin.create(inputs)
     return str(caught.value.details()), time.monotonic() - start_s
 
 
@@ -95,8 +95,8 @@ def test_a_node_that_accepts_and_says_nothing_is_waited_for_whatever_the_limits(
 ) -> None:
     with silent_listener() as port:
         connection = {"host": "127.0.0.1", "port": port, "dialErrorLimit": 0, "perDialTimeout": 1}
-        given = plugin.checked({"create": "true", "connection": connection})
-        call = plugin.create_call(given)
+        inputs = plugin.checked({"create": "true", "connection": connection})
+        call = plugin.create_call(inputs)
         with pytest.raises(grpc.FutureTimeoutError):
             call.result(timeout=3)
         plugin.cancel()
@@ -107,13 +107,13 @@ def test_a_node_that_accepts_and_says_nothing_is_waited_for_whatever_the_limits(
 def test_a_node_that_comes_up_meanwhile_is_reached(plugin: Plugin, server: SshServer) -> None:
     """A relay that starts late stands for a node that boots."""
     port = free_port()
-    given = plugin.checked(
+    inputs = plugin.checked(
         {
             "create": "echo up",
             "connection": server.connection(port=port, dialErrorLimit=-1),
         }
     )
-    call = plugin.create_call(given)
+    call = plugin.create_call(inputs)
     plugin.log.wait_for("Dial 2/inf failed: retrying")
     relay = start_relay(server, port)
     try:
@@ -136,9 +136,9 @@ def test_cancelling_ends_the_dialling(plugin: Plugin) -> None:
 def test_the_time_given_to_a_resource_ends_the_dialling(plugin: Plugin) -> None:
     """What `custom_timeouts` sets."""
     connection = {"host": "127.0.0.1", "port": free_port(), "dialErrorLimit": -1}
-    given = plugin.checked({"create": "true", "connection": connection})
+    inputs = plugin.checked({"create": "true", "connection": connection})
     start_s = time.monotonic()
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.create(given, resource_timeout_s=1)
+        plugin.create(inputs, resource_timeout_s=1)
     assert caught.value.details() == "context deadline exceeded"
     assert 1 <= time.monotonic() - start_s < 4

@@ -19,9 +19,9 @@ OWN_END_LIMIT_S = 5.0
 
 @pytest.fixture
 def mark() -> Iterator[dict[str, str]]:
-    made = create_mark()
-    yield made
-    for process in list_marked(made):
+    result = create_mark()
+    yield result
+    for process in list_marked(result):
         subprocess.run(["kill", "-KILL", str(process)])
 
 
@@ -57,10 +57,10 @@ def test_after_a_kill_the_command_runs_on_and_our_processes_end(
     engine = busy_engine(stack, server, tmp_path, mark)
     engine.kill()
     engine.wait()
-    left = list_remaining(mark, OWN_END_LIMIT_S)
+    remaining = list_remaining(mark, OWN_END_LIMIT_S)
     assert not (tmp_path / "ended").exists()
     # The official plugin stays until its command ends; the stand-in goes at once.
-    assert all("pulumi-resource-command" in command for command in left.values()), left
+    assert all("pulumi-resource-command" in command for command in remaining.values()), remaining
     wait_until(tmp_path / "ended", timeout_s=10)
     assert list_remaining(mark, OWN_END_LIMIT_S) == {}
 

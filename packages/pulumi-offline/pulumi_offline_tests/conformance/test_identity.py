@@ -135,9 +135,9 @@ def test_good_inputs_have_no_failure(shared_plugin: Plugin) -> None:
 
 
 def test_a_resource_type_that_it_does_not_know_is_not_found(shared_plugin: Plugin) -> None:
-    other = URN.replace("remote:Command", "remote:Nothing")
+    peer = URN.replace("remote:Command", "remote:Nothing")
     with pytest.raises(grpc.RpcError) as caught:
-        shared_plugin.check({"connection": CONNECTION}, urn=other)
+        shared_plugin.check({"connection": CONNECTION}, urn=peer)
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
     assert "remote:Nothing" in caught.value.details()
 

@@ -21,10 +21,10 @@ def slow(plugin: Plugin, server: SshServer, folder: Path) -> dict[str, Any]:
 
 
 def test_commands_on_one_node_run_side_by_side(plugin: Plugin, server: SshServer) -> None:
-    given = plugin.checked({"create": "sleep 2; echo $$", "connection": server.connection()})
+    inputs = plugin.checked({"create": "sleep 2; echo $$", "connection": server.connection()})
     plugin.create(plugin.checked({"create": "true", "connection": server.connection()}))
     start_s = time.monotonic()
-    calls = [plugin.create_call(given, urn=f"{URN}-{number}") for number in range(16)]
+    calls = [plugin.create_call(inputs, urn=f"{URN}-{number}") for number in range(16)]
     printed = {from_struct(call.result().properties)["stdout"] for call in calls}
     assert len(printed) == 16
     assert time.monotonic() - start_s < 8, "16 commands of 2 s ran one after another"
@@ -57,8 +57,8 @@ def test_after_a_cancel_a_command_that_can_be_dialled_still_runs(
     plugin: Plugin, server: SshServer
 ) -> None:
     plugin.cancel()
-    given = plugin.checked({"create": "echo ran", "connection": server.connection()})
-    assert plugin.create(given)["stdout"] == "ran"
+    inputs = plugin.checked({"create": "echo ran", "connection": server.connection()})
+    assert plugin.create(inputs)["stdout"] == "ran"
 
 
 def test_the_time_given_to_a_resource_does_not_end_a_command(
@@ -93,9 +93,9 @@ def test_a_node_that_drops_the_connection_is_an_error(
     plugin: Plugin, server: SshServer, tmp_path: Path
 ) -> None:
     command = f"touch {tmp_path}/began; kill -9 $(ps -o ppid= -p $$); sleep 1"
-    given = plugin.checked({"create": command, "connection": server.connection()})
+    inputs = plugin.checked({"create": command, "connection": server.connection()})
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.create(given, timeout_s=20)
+        plugin.create(inputs, timeout_s=20)
     assert caught.value.code() == grpc.StatusCode.UNKNOWN
     assert "without exit status or exit signal" in caught.value.details()
 

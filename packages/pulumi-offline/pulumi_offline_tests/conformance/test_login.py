@@ -37,8 +37,8 @@ def plugin(shared_plugin: Plugin) -> Plugin:
 
 def create(plugin: Plugin, connection: dict[str, Any]) -> str:
     """What a command prints on a connection; raises grpc.RpcError."""
-    given = plugin.checked({"create": "echo reached", "connection": connection})
-    return str(plugin.create(given)["stdout"])
+    inputs = plugin.checked({"create": "echo reached", "connection": connection})
+    return str(plugin.create(inputs)["stdout"])
 
 
 def refusal(plugin: Plugin, connection: dict[str, Any]) -> str:
@@ -84,8 +84,8 @@ def test_an_rsa_host_key_fails_and_its_old_algorithm_is_named(
 
 
 def test_a_wrong_host_key_fails(plugin: Plugin, server: SshServer, tmp_path: Path) -> None:
-    other = make_key(tmp_path / "other").with_suffix(".pub").read_text()
-    text = refusal(plugin, server.connection(hostKey=other))
+    peer = make_key(tmp_path / "other").with_suffix(".pub").read_text()
+    text = refusal(plugin, server.connection(hostKey=peer))
     assert text.startswith("after 0 failed attempts: ssh: handshake failed:")
     assert "host key mismatch" in text
 
@@ -143,9 +143,9 @@ def test_login_keys_of_other_kinds_work(
     plugin: Plugin, keys: Keys, tmp_path: Path, kind: str
 ) -> None:
     with ssh_server(tmp_path / "sshd", keys) as server:
-        own = make_key(tmp_path / "own", kind)
-        (server.folder / "authorized_keys").write_text(own.with_suffix(".pub").read_text())
-        assert create(plugin, server.connection(privateKey=own.read_text())) == "reached"
+        environment = make_key(tmp_path / "own", kind)
+        (server.folder / "authorized_keys").write_text(environment.with_suffix(".pub").read_text())
+        assert create(plugin, server.connection(privateKey=environment.read_text())) == "reached"
 
 
 @pytest.mark.parametrize("form", ["RFC4716", "PEM"])
@@ -254,9 +254,9 @@ def test_a_proxy_is_passed_through(
 def test_a_proxy_with_a_wrong_host_key_is_not_passed(
     plugin: Plugin, server: SshServer, keys: Keys, tmp_path: Path
 ) -> None:
-    other = make_key(tmp_path / "other").with_suffix(".pub").read_text()
+    peer = make_key(tmp_path / "other").with_suffix(".pub").read_text()
     with ssh_server(tmp_path / "proxy", keys) as proxy:
-        text = refusal(plugin, server.connection(proxy=proxy.connection(hostKey=other)))
+        text = refusal(plugin, server.connection(proxy=proxy.connection(hostKey=peer)))
     assert text.startswith("proxy: after 0 failed attempts: ")
     assert "host key mismatch" in text
 
@@ -264,9 +264,9 @@ def test_a_proxy_with_a_wrong_host_key_is_not_passed(
 def test_behind_a_proxy_the_node_is_checked_too(
     plugin: Plugin, server: SshServer, keys: Keys, tmp_path: Path
 ) -> None:
-    other = make_key(tmp_path / "other").with_suffix(".pub").read_text()
+    peer = make_key(tmp_path / "other").with_suffix(".pub").read_text()
     with ssh_server(tmp_path / "proxy", keys) as proxy:
-        text = refusal(plugin, server.connection(hostKey=other, proxy=proxy.connection()))
+        text = refusal(plugin, server.connection(hostKey=peer, proxy=proxy.connection()))
     assert text.startswith("proxy: after 0 failed attempts: ")
     assert "host key mismatch" in text
 

@@ -25,20 +25,20 @@ def unknown_keys(state: dict[str, Any]) -> set[str]:
 def test_a_previewed_create_runs_nothing_and_knows_its_inputs(
     plugin: Plugin, server: SshServer, tmp_path: Path
 ) -> None:
-    given = plugin.checked(
+    inputs = plugin.checked(
         {"create": f"touch {tmp_path}/ran", "connection": server.connection(), "stdin": "s"}
     )
-    state = plugin.create(given, preview=True)
+    state = plugin.create(inputs, preview=True)
     assert not (tmp_path / "ran").exists()
     assert unknown_keys(state) == {"stdout", "stderr"}
-    assert {key: state[key] for key in given} == given
-    plugin.create(given)
+    assert {key: state[key] for key in inputs} == inputs
+    plugin.create(inputs)
     assert (tmp_path / "ran").exists(), "the control: without preview it runs"
 
 
 def test_a_previewed_create_keeps_unknown_inputs_unknown(shared_plugin: Plugin) -> None:
-    given = shared_plugin.checked({"create": UNKNOWN, "connection": {"host": UNKNOWN}})
-    state = shared_plugin.create(given, preview=True)
+    inputs = shared_plugin.checked({"create": UNKNOWN, "connection": {"host": UNKNOWN}})
+    state = shared_plugin.create(inputs, preview=True)
     assert unknown_keys(state) == {"create", "stdout", "stderr"}
     assert is_unknown(state["connection"]["value"]["host"])
     assert is_secret(state["connection"])

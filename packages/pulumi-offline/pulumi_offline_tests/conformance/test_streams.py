@@ -28,38 +28,38 @@ def noise(size: int) -> str:
 @pytest.mark.parametrize("size", [3 * MIB, 9 * MIB])
 def test_a_large_stdin_arrives_whole(plugin: Plugin, server: SshServer, size: int) -> None:
     text = noise(size)
-    given = {"create": "sha256sum", "stdin": text, "connection": server.connection()}
-    printed = plugin.create(plugin.checked(given))["stdout"]
+    inputs = {"create": "sha256sum", "stdin": text, "connection": server.connection()}
+    printed = plugin.create(plugin.checked(inputs))["stdout"]
     assert printed.split()[0] == hashlib.sha256(text.encode()).hexdigest()
 
 
 @pytest.mark.parametrize("size", [3 * MIB, 9 * MIB])
 def test_a_large_stdout_comes_back_whole(plugin: Plugin, server: SshServer, size: int) -> None:
-    given = {
+    inputs = {
         "create": f"yes 0123456789abcdef | head -c {size}; echo .",
         "logging": "none",
         "connection": server.connection(),
     }
-    printed = plugin.create(plugin.checked(given))["stdout"]
+    printed = plugin.create(plugin.checked(inputs))["stdout"]
     assert len(printed) == size + 1
     assert printed.endswith(".")
 
 
 def test_input_and_output_flow_at_the_same_time(plugin: Plugin, server: SshServer) -> None:
     text = noise(6 * MIB)
-    given = {"create": "cat", "stdin": text, "logging": "none", "connection": server.connection()}
-    assert plugin.create(plugin.checked(given))["stdout"] == text.removesuffix("\n")
+    inputs = {"create": "cat", "stdin": text, "logging": "none", "connection": server.connection()}
+    assert plugin.create(plugin.checked(inputs))["stdout"] == text.removesuffix("\n")
 
 
 def test_a_command_that_leaves_much_input_unread_fails_though_it_ends_well(
     plugin: Plugin, server: SshServer
 ) -> None:
-    given = {"create": "true", "stdin": noise(8 * MIB), "connection": server.connection()}
+    inputs = {"create": "true", "stdin": noise(8 * MIB), "connection": server.connection()}
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.create(plugin.checked(given))
+        plugin.create(plugin.checked(inputs))
     assert caught.value.details().startswith('EOF: running "true"')
 
 
 def test_a_command_may_leave_a_little_input_unread(plugin: Plugin, server: SshServer) -> None:
-    given = {"create": "true", "stdin": noise(MIB), "connection": server.connection()}
-    assert plugin.create(plugin.checked(given))["stdout"] == ""
+    inputs = {"create": "true", "stdin": noise(MIB), "connection": server.connection()}
+    assert plugin.create(plugin.checked(inputs))["stdout"] == ""

@@ -12,8 +12,8 @@ from pulumi_offline_tests.conformance.stack import Stack
 def traced(folder: Path, name: str, stdin: str, **more: Any) -> dict[str, Any]:
     """Inputs of a step that writes down each of its runs, with its stdin."""
     trace = folder / name
-    words = {"create": "create", "update": "update", "delete": "delete"}
-    commands = {key: f'echo "{word} $(cat)" | tee -a {trace}' for key, word in words.items()}
+    parts = {"create": "create", "update": "update", "delete": "delete"}
+    commands = {key: f'echo "{word} $(cat)" | tee -a {trace}' for key, word in parts.items()}
     return {**commands, "stdin": stdin, "add_previous_output_in_env": False, **more}
 
 
@@ -26,24 +26,24 @@ def two_nodes(
     stack: Stack, first: SshServer, second: SshServer, folder: Path
 ) -> dict[str, SshServer]:
     """Three steps, two on the first node and one on the second."""
-    places = {"one-a": first, "one-b": first, "two-a": second}
-    stack.steps = {name: (server, traced(folder, name, "v1")) for name, server in places.items()}
-    return places
+    locations = {"one-a": first, "one-b": first, "two-a": second}
+    stack.steps = {name: (server, traced(folder, name, "v1")) for name, server in locations.items()}
+    return locations
 
 
 def test_steps_are_made_kept_changed_one_by_one_and_taken_back(
     stack: Stack, server: SshServer, other_server: SshServer, tmp_path: Path
 ) -> None:
-    places = two_nodes(stack, server, other_server, tmp_path)
+    locations = two_nodes(stack, server, other_server, tmp_path)
     assert "4 created" in stack.up()
-    assert {name: runs(tmp_path, name) for name in places} == {
-        name: ["create v1"] for name in places
+    assert {name: runs(tmp_path, name) for name in locations} == {
+        name: ["create v1"] for name in locations
     }
 
     again = stack.up()
     assert "4 unchanged" in again
     assert "created" not in again
-    assert all(runs(tmp_path, name) == ["create v1"] for name in places)
+    assert all(runs(tmp_path, name) == ["create v1"] for name in locations)
 
     stack.steps["two-a"] = (other_server, traced(tmp_path, "two-a", "v2"))
     changed = stack.up()
@@ -64,9 +64,9 @@ def test_a_failed_create_says_why_and_is_tried_again_while_the_rest_stands(
     two_nodes(stack, server, other_server, tmp_path)
     good = stack.steps["two-a"]
     stack.steps["two-a"] = (other_server, {**good[1], "create": "echo no room >&2; exit 7"})
-    said = stack.failing_up()
-    assert "Process exited with status 7" in said
-    assert "no room" in said
+    message = stack.failing_up()
+    assert "Process exited with status 7" in message
+    assert "no room" in message
     assert sorted(stack.resources()) == ["one-a", "one-b"], "a failed create is not in the state"
 
     stack.steps["two-a"] = good
@@ -126,9 +126,9 @@ def test_a_preview_touches_no_node_and_names_what_would_change(
     stack.up()
     stack.steps = {"step": (server, traced(tmp_path, "step", "v2"))}
     stack.write()
-    shown = stack.project.good("preview", "--diff")
-    assert "1 to update" in shown
-    assert '"v1" => "v2"' in shown
+    revealed = stack.project.good("preview", "--diff")
+    assert "1 to update" in revealed
+    assert '"v1" => "v2"' in revealed
     assert runs(tmp_path, "step") == ["create v1"]
 
 
@@ -147,22 +147,24 @@ def test_the_login_key_stands_nowhere_in_plain(
     stack: Stack, server: SshServer, tmp_path: Path
 ) -> None:
     stack.steps = {"step": (server, traced(tmp_path, "step", "v1"))}
-    said = stack.up()
+    message = stack.up()
     line = server.keys.login.splitlines()[2]
     (stack.project.folder / "steps.json").unlink()
-    kept = b"".join(path.read_bytes() for path in stack.project.folder.rglob("*") if path.is_file())
-    assert line not in said
-    assert line.encode() not in kept
-    assert b'"v1"' in kept, "the control: what is not secret is found"
+    remaining = b"".join(
+        path.read_bytes() for path in stack.project.folder.rglob("*") if path.is_file()
+    )
+    assert line not in message
+    assert line.encode() not in remaining
+    assert b'"v1"' in remaining, "the control: what is not secret is found"
 
 
 def test_the_plugin_says_what_it_is(stack: Stack, server: SshServer) -> None:
     """Listed as a stand-in it must say so in each run, once; the official one says nothing."""
     stack.steps = {"step": (server, {"create": "true"})}
-    said = stack.up()
+    message = stack.up()
     listed = stack.project.good("plugin", "ls")
     assert "command" in listed
     # What is said while it runs is said once more in the summary.
-    summary = said.partition("Diagnostics:")[2]
+    summary = message.partition("Diagnostics:")[2]
     assert summary.count("stand-in for pulumi-command 1.2.1") == listed.count("1.2.1+stand-in")
     assert "1.2.1" in listed

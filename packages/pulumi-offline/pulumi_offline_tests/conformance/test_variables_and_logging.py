@@ -35,20 +35,20 @@ def test_a_variable_that_the_server_takes_reaches_the_command(
     plugin: Plugin, accepting: SshServer
 ) -> None:
     connection = accepting.connection()
-    given = {"create": SHOW, "environment": {"NAME": "a b"}, "connection": connection}
-    assert plugin.create(plugin.checked(given))["stdout"] == "[a b]"
+    inputs = {"create": SHOW, "environment": {"NAME": "a b"}, "connection": connection}
+    assert plugin.create(plugin.checked(inputs))["stdout"] == "[a b]"
 
 
 def test_a_variable_that_the_server_refuses_is_an_error_before_anything_is_run(
     plugin: Plugin, accepting: SshServer, tmp_path: Path
 ) -> None:
-    given = {
+    inputs = {
         "create": f"touch {tmp_path}/ran",
         "environment": {"OTHER": "x"},
         "connection": accepting.connection(),
     }
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.create(plugin.checked(given))
+        plugin.create(plugin.checked(inputs))
     assert 'could not set environment variable "OTHER"' in caught.value.details()
     assert not (tmp_path / "ran").exists()
     (line,) = said(plugin, "ERROR")
@@ -59,7 +59,7 @@ def test_update_and_delete_see_what_was_printed_before(
     plugin: Plugin, accepting: SshServer, tmp_path: Path
 ) -> None:
     connection = accepting.connection()
-    given = plugin.checked(
+    inputs = plugin.checked(
         {
             "create": "echo out; echo err >&2",
             "update": SHOW_PREVIOUS,
@@ -67,7 +67,7 @@ def test_update_and_delete_see_what_was_printed_before(
             "connection": connection,
         }
     )
-    state = plugin.update(plugin.create(given), given)
+    state = plugin.update(plugin.create(inputs), inputs)
     assert state["stdout"] == "[out][err]"
     plugin.delete(state)
     assert (tmp_path / "deleted").read_text() == "[[out][err]][]\n"
@@ -77,14 +77,14 @@ def test_update_and_delete_see_what_was_printed_before(
 def test_a_server_that_refuses_the_earlier_output_is_warned_about_and_the_command_runs(
     plugin: Plugin, server: SshServer
 ) -> None:
-    given = plugin.checked(
+    inputs = plugin.checked(
         {
             "create": "echo out; echo err >&2",
             "update": SHOW_PREVIOUS,
             "connection": server.connection(),
         }
     )
-    state = plugin.update(plugin.create(given), given)
+    state = plugin.update(plugin.create(inputs), inputs)
     assert state["stdout"] == "[][]"
     warnings = said(plugin, "WARNING")
     assert [line.partition(".")[0] for line in warnings] == [
@@ -94,13 +94,13 @@ def test_a_server_that_refuses_the_earlier_output_is_warned_about_and_the_comman
 
 
 def test_without_earlier_output_there_is_no_warning(plugin: Plugin, server: SshServer) -> None:
-    given = plugin.checked({"create": "true", "connection": server.connection()})
-    plugin.update(plugin.create(given), given)
+    inputs = plugin.checked({"create": "true", "connection": server.connection()})
+    plugin.update(plugin.create(inputs), inputs)
     assert said(plugin, "WARNING") == []
 
 
 def test_the_earlier_output_is_kept_back_on_request(plugin: Plugin, accepting: SshServer) -> None:
-    given = plugin.checked(
+    inputs = plugin.checked(
         {
             "create": "echo out",
             "update": SHOW_PREVIOUS,
@@ -108,18 +108,18 @@ def test_the_earlier_output_is_kept_back_on_request(plugin: Plugin, accepting: S
             "connection": accepting.connection(),
         }
     )
-    assert plugin.update(plugin.create(given), given)["stdout"] == "[][]"
+    assert plugin.update(plugin.create(inputs), inputs)["stdout"] == "[][]"
 
 
 def test_keeping_it_back_silences_the_warning(plugin: Plugin, server: SshServer) -> None:
-    given = plugin.checked(
+    inputs = plugin.checked(
         {
             "create": "echo out",
             "addPreviousOutputInEnv": False,
             "connection": server.connection(),
         }
     )
-    plugin.update(plugin.create(given), given)
+    plugin.update(plugin.create(inputs), inputs)
     assert said(plugin, "WARNING") == []
 
 
@@ -136,14 +136,14 @@ def test_keeping_it_back_silences_the_warning(plugin: Plugin, server: SshServer)
 def test_logging_chooses_what_is_shown_and_never_what_is_kept(
     plugin: Plugin, server: SshServer, logging: str | None, expected: list[str]
 ) -> None:
-    given = plugin.checked(
+    inputs = plugin.checked(
         {
             "create": "echo out; echo err >&2",
             "logging": logging,
             "connection": server.connection(),
         }
     )
-    state = plugin.create(given)
+    state = plugin.create(inputs)
     assert (state["stdout"], state["stderr"]) == ("out", "err")
     assert sorted(shown(plugin)) == expected
     assert all(line.ephemeral for line in plugin.log.about(URN))
@@ -163,20 +163,20 @@ def test_lines_are_shown_while_the_command_runs_in_their_order(
 
 
 def test_lines_of_a_failed_command_are_shown_too(plugin: Plugin, server: SshServer) -> None:
-    given = plugin.checked({"create": "echo why; exit 1", "connection": server.connection()})
+    inputs = plugin.checked({"create": "echo why; exit 1", "connection": server.connection()})
     with pytest.raises(grpc.RpcError):
-        plugin.create(given)
+        plugin.create(inputs)
     assert shown(plugin) == ["why"]
 
 
 def test_a_logged_line_of_64_kib_is_never_a_success(plugin: Plugin, server: SshServer) -> None:
     """The official plugin hangs there for good. The stand-in must not hide that, and says why."""
     command = "head -c 70000 /dev/zero | tr '\\0' a"
-    given = plugin.checked({"create": command, "connection": server.connection()})
+    inputs = plugin.checked({"create": command, "connection": server.connection()})
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.create(given, timeout_s=3)
-    told = "65536 bytes" in caught.value.details()
-    assert told or caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+        plugin.create(inputs, timeout_s=3)
+    reported = "65536 bytes" in caught.value.details()
+    assert reported or caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 @pytest.mark.parametrize(
@@ -186,5 +186,5 @@ def test_a_shorter_line_or_one_that_is_not_logged_is_no_trouble(
     plugin: Plugin, server: SshServer, length: int, logging: str
 ) -> None:
     command = f"head -c {length} /dev/zero | tr '\\0' a"
-    given = {"create": command, "logging": logging, "connection": server.connection()}
-    assert len(plugin.create(plugin.checked(given))["stdout"]) == length
+    inputs = {"create": command, "logging": logging, "connection": server.connection()}
+    assert len(plugin.create(plugin.checked(inputs))["stdout"]) == length

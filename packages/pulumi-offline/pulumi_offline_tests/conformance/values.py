@@ -32,8 +32,8 @@ def to_struct(properties: dict[str, Any]) -> struct_pb2.Struct:
 
 def from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
     """A property map as the plugin answered it, wrappers left as they came."""
-    plain: dict[str, Any] = json_format.MessageToDict(struct)
-    return plain
+    values: dict[str, Any] = json_format.MessageToDict(struct)
+    return values
 
 
 def is_unknown(value: Any) -> bool:

@@ -48,9 +48,9 @@ class Dockerd:
 
 
 def find(program: str, package: str) -> str:
-    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    assert found, f"{program} is missing: install the package {package} (apt install {package})"
-    return found
+    document = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    assert document, f"{program} is missing: install the package {package} (apt install {package})"
+    return document
 
 
 def command(folder: Path) -> list[str]:

@@ -116,53 +116,53 @@ class DockerPlugin:
         return from_struct(self.stub.Create(request, timeout=self.timeout_s).properties)
 
     def diff(
-        self, made: Made, inputs: dict[str, Any], ignore: Sequence[str] = ()
+        self, result: Made, inputs: dict[str, Any], ignore: Sequence[str] = ()
     ) -> provider_pb2.DiffResponse:
         """What a preview with these inputs, checked against the old ones, finds."""
         request = provider_pb2.DiffRequest(
-            id=made.id,
-            urn=urn(made.kind),
-            olds=to_struct(made.state),
-            old_inputs=to_struct(made.inputs),
-            news=to_struct(self.checked(made.kind, inputs, made.inputs)),
+            id=result.id,
+            urn=urn(result.kind),
+            olds=to_struct(result.state),
+            old_inputs=to_struct(result.inputs),
+            news=to_struct(self.checked(result.kind, inputs, result.inputs)),
             ignoreChanges=ignore,
         )
         response: provider_pb2.DiffResponse = self.stub.Diff(request, timeout=self.timeout_s)
         return response
 
-    def update(self, made: Made, inputs: dict[str, Any], *, preview: bool = False) -> Made:
-        checked = self.checked(made.kind, inputs, made.inputs)
+    def update(self, result: Made, inputs: dict[str, Any], *, preview: bool = False) -> Made:
+        checked = self.checked(result.kind, inputs, result.inputs)
         request = provider_pb2.UpdateRequest(
-            id=made.id,
-            urn=urn(made.kind),
-            olds=to_struct(made.state),
-            old_inputs=to_struct(made.inputs),
+            id=result.id,
+            urn=urn(result.kind),
+            olds=to_struct(result.state),
+            old_inputs=to_struct(result.inputs),
             news=to_struct(checked),
             preview=preview,
         )
         response = self.stub.Update(request, timeout=self.timeout_s)
-        return Made(made.kind, made.id, checked, from_struct(response.properties))
+        return Made(result.kind, result.id, checked, from_struct(response.properties))
 
-    def refreshed(self, made: Made) -> Made | None:
+    def refreshed(self, result: Made) -> Made | None:
         """The resource as a refresh keeps it, None where it is gone."""
         request = provider_pb2.ReadRequest(
-            id=made.id,
-            urn=urn(made.kind),
-            properties=to_struct(made.state),
-            inputs=to_struct(made.inputs),
+            id=result.id,
+            urn=urn(result.kind),
+            properties=to_struct(result.state),
+            inputs=to_struct(result.inputs),
         )
         response = self.stub.Read(request, timeout=self.timeout_s)
         if not response.id:
             return None
         read = from_struct(response.inputs), from_struct(response.properties)
-        return Made(made.kind, response.id, *read)
+        return Made(result.kind, response.id, *read)
 
-    def delete(self, made: Made) -> None:
+    def delete(self, result: Made) -> None:
         request = provider_pb2.DeleteRequest(
-            id=made.id,
-            urn=urn(made.kind),
-            properties=to_struct(made.state),
-            old_inputs=to_struct(made.inputs),
+            id=result.id,
+            urn=urn(result.kind),
+            properties=to_struct(result.state),
+            old_inputs=to_struct(result.inputs),
         )
         self.stub.Delete(request, timeout=self.timeout_s)
 
@@ -179,8 +179,8 @@ def running_plugin(
     command: Sequence[str | Path] = (),
 ) -> Iterator[DockerPlugin]:
     """The installed plugin or another one, started as the engine starts it and configured."""
-    found = command or [find_plugin(NAME, VERSION)]
-    with started(found, folder, environment or {}) as running:
+    document = command or [find_plugin(NAME, VERSION)]
+    with started(document, folder, environment or {}) as running:
         plugin = DockerPlugin(running)
         plugin.configure(config)
         yield plugin

@@ -21,28 +21,30 @@ START_LIMIT_S = 10
 @contextmanager
 def asking_registry(dockerd: Dockerd, folder: Path) -> Iterator[Path]:
     """A registry at 127.0.0.1:5000 of the engine's own network; the file holds what it was told."""
-    asked = folder / "asked"
+    requested = folder / "asked"
     network = f"--net=/proc/{dockerd.pid}/ns/net"
     module = "pulumi_offline_tests.conformance_docker.registry"
     command = [find("nsenter", "util-linux"), network, sys.executable, "-m", module]
-    with subprocess.Popen([*command, str(PORT), str(asked)], cwd=ROOT / PACKAGE.parent) as process:
+    with subprocess.Popen(
+        [*command, str(PORT), str(requested)], cwd=ROOT / PACKAGE.parent
+    ) as process:
         try:
             deadline = time.monotonic() + START_LIMIT_S
-            while not asked.exists():
+            while not requested.exists():
                 assert time.monotonic() < deadline, "the registry does not start"
                 time.sleep(0.05)
-            yield asked
+            yield requested
         finally:
             process.terminate()
 
 
-def serve(port: int, asked: Path) -> None:
+def serve(port: int, requested: Path) -> None:
     class Handler(http.server.BaseHTTPRequestHandler):
         """Asks for a login, and then has nothing."""
 
         def do_GET(self) -> None:
             login = self.headers.get("Authorization", "")
-            with asked.open("a") as file:
+            with requested.open("a") as file:
                 file.write(f"{self.path} {login}\n")
             self.send_response(404 if login else 401)
             self.send_header("WWW-Authenticate", 'Basic realm="registry"')
@@ -55,7 +57,7 @@ def serve(port: int, asked: Path) -> None:
             """Says nothing."""
 
     with http.server.HTTPServer(("127.0.0.1", port), Handler) as server:
-        asked.touch()
+        requested.touch()
         server.serve_forever()
 
 

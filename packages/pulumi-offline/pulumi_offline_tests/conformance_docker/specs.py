@@ -19,29 +19,29 @@ def encoded(text: str) -> str:
 
 def container(**changes: Any) -> Inputs:
     """A container that runs until it is stopped; an entry that is changed to None is left out."""
-    given = {
+    inputs = {
         "name": "engine",
         "image": "busybox:1",
         "command": ["sleep", "1000"],
         "networkMode": "host",
         **changes,
     }
-    return {key: item for key, item in given.items() if item is not None}
+    return {key: item for key, item in inputs.items() if item is not None}
 
 
 def service(**changes: Any) -> Inputs:
     """A service whose every part is in the form that the daemon gives back."""
-    given = {
+    inputs = {
         "name": "engine",
         "labels": [{"label": "token", "value": "abc-1"}],
         "taskSpec": task(),
         **changes,
     }
-    return {key: item for key, item in given.items() if item is not None}
+    return {key: item for key, item in inputs.items() if item is not None}
 
 
 def task(**changes: Any) -> Inputs:
-    given = {
+    inputs = {
         "containerSpec": spec(),
         "restartPolicy": {"condition": "none", "delay": "0s", "window": "0s"},
         "placement": {"constraints": ["node.role==manager"]},
@@ -50,11 +50,11 @@ def task(**changes: Any) -> Inputs:
         },
         **changes,
     }
-    return {key: item for key, item in given.items() if item is not None}
+    return {key: item for key, item in inputs.items() if item is not None}
 
 
 def spec(**changes: Any) -> Inputs:
-    given = {
+    inputs = {
         "image": "busybox:1",
         "commands": ["sleep"],
         "args": ["1000"],
@@ -62,7 +62,7 @@ def spec(**changes: Any) -> Inputs:
         "mounts": [{"type": "bind", "source": "/tmp", "target": "/models", "readOnly": True}],
         **changes,
     }
-    return {key: item for key, item in given.items() if item is not None}
+    return {key: item for key, item in inputs.items() if item is not None}
 
 
 def decision(response: provider_pb2.DiffResponse) -> str:

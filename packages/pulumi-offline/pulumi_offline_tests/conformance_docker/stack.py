@@ -50,10 +50,10 @@ class Stack:
     def failing(self, *arguments: str) -> str:
         """What a run says that must fail."""
         self.write()
-        done = self.project.run(*arguments)
-        assert done.returncode != 0, done.stdout
-        assert "Traceback" not in done.stdout
-        return done.stdout
+        completed = self.project.run(*arguments)
+        assert completed.returncode != 0, completed.stdout
+        assert "Traceback" not in completed.stdout
+        return completed.stdout
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """Name to state of the things that the stack holds."""

@@ -12,9 +12,9 @@ from pulumi_offline_tests.conformance_docker.specs import container, encoded, se
 
 
 def test_a_container_gets_the_defaults_that_are_not_zero(plugin: DockerPlugin) -> None:
-    given = plugin.checked("Container", {"name": "c", "image": "busybox:1"})
-    used = given.pop("__defaults")
-    assert {name: given[name] for name in used} == {
+    inputs = plugin.checked("Container", {"name": "c", "image": "busybox:1"})
+    used = inputs.pop("__defaults")
+    assert {name: inputs[name] for name in used} == {
         "containerReadRefreshTimeoutMilliseconds": 15000,
         "mustRun": True,
         "networkMode": "bridge",
@@ -23,29 +23,29 @@ def test_a_container_gets_the_defaults_that_are_not_zero(plugin: DockerPlugin) -
         "start": True,
         "waitTimeout": 60,
     }
-    assert set(given) == {"name", "image", *used}
+    assert set(inputs) == {"name", "image", *used}
 
 
 def test_defaults_inside_objects_are_listed_there(plugin: DockerPlugin) -> None:
     devices = [{"hostPath": "/dev/infiniband"}]
     health = {"tests": ["CMD", "true"], "interval": "10s"}
-    given = plugin.checked("Container", container(devices=devices, healthcheck=health))
-    (device,) = given["devices"]
+    inputs = plugin.checked("Container", container(devices=devices, healthcheck=health))
+    (device,) = inputs["devices"]
     assert device == {
         "hostPath": "/dev/infiniband",
         "permissions": "rwm",
         "__defaults": ["permissions"],
     }
-    assert given["healthcheck"]["startPeriod"] == "0s"
-    assert "interval" not in given["healthcheck"]["__defaults"]
+    assert inputs["healthcheck"]["startPeriod"] == "0s"
+    assert "interval" not in inputs["healthcheck"]["__defaults"]
 
 
 def test_a_file_of_a_secret_belongs_to_root_and_is_readable(plugin: DockerPlugin) -> None:
     secrets = [{"secretId": "x", "fileName": "/run/secrets/x"}]
-    given = plugin.checked("Service", service(taskSpec=task(containerSpec=spec(secrets=secrets))))
-    (secret,) = given["taskSpec"]["containerSpec"]["secrets"]
+    inputs = plugin.checked("Service", service(taskSpec=task(containerSpec=spec(secrets=secrets))))
+    (secret,) = inputs["taskSpec"]["containerSpec"]["secrets"]
     assert (secret["fileUid"], secret["fileGid"], secret["fileMode"]) == ("0", "0", 0o444)
-    assert given["taskSpec"]["containerSpec"]["isolation"] == "default"
+    assert inputs["taskSpec"]["containerSpec"]["isolation"] == "default"
 
 
 @pytest.mark.parametrize(
@@ -61,11 +61,11 @@ def test_a_file_of_a_secret_belongs_to_root_and_is_readable(plugin: DockerPlugin
 def test_what_has_no_name_gets_one_and_keeps_it(
     plugin: DockerPlugin, kind: str, inputs: dict[str, Any]
 ) -> None:
-    given = plugin.checked(kind, inputs)
-    assert given["name"].startswith("thing-")
-    assert len(given["name"]) == len("thing-") + 7
-    assert "name" in given["__defaults"]
-    assert plugin.checked(kind, inputs, {**given, "name": "older"})["name"] == "older"
+    inputs_value = plugin.checked(kind, inputs)
+    assert inputs_value["name"].startswith("thing-")
+    assert len(inputs_value["name"]) == len("thing-") + 7
+    assert "name" in inputs_value["__defaults"]
+    assert plugin.checked(kind, inputs, {**inputs_value, "name": "older"})["name"] == "older"
 
 
 def test_an_image_gets_no_name(plugin: DockerPlugin) -> None:
@@ -81,7 +81,7 @@ def test_the_data_of_a_secret_are_secret_and_those_of_a_config_are_not(
 
 
 @pytest.mark.parametrize(
-    ("kind", "inputs", "said"),
+    ("kind", "inputs", "message"),
     [
         ("Container", {"name": "c"}, '"image" is required'),
         ("Container", container(restart="never"), "'never' doesn't match the pattern"),
@@ -115,10 +115,12 @@ def test_the_data_of_a_secret_are_secret_and_those_of_a_config_are_not(
     ],
 )
 def test_wrong_inputs_are_refused_in_a_sentence(
-    plugin: DockerPlugin, kind: str, inputs: dict[str, Any], said: str
+    plugin: DockerPlugin, kind: str, inputs: dict[str, Any], message: str
 ) -> None:
     refusals = plugin.refusals(kind, inputs)
-    assert any(said in reason and "Examine values at" in reason for _, reason in refusals), refusals
+    assert any(message in reason and "Examine values at" in reason for _, reason in refusals), (
+        refusals
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,11 +148,11 @@ def test_the_providers_inputs_are_kept_in_one_form_and_logins_are_secret(
     login = {"username": "me", "address": "r", "password": "pw-1"}
     config = {"host": "ssh://h", "sshOpts": ["-o", "A=<b> é"], "registryAuth": [login]}
     response = plugin.check_config(config)
-    kept = from_struct(response.inputs)
-    assert (kept["host"], kept["sshOpts"]) == ("ssh://h", '["-o","A=\\u003cb\\u003e é"]')
-    assert is_secret(kept["registryAuth"])
+    remaining = from_struct(response.inputs)
+    assert (remaining["host"], remaining["sshOpts"]) == ("ssh://h", '["-o","A=\\u003cb\\u003e é"]')
+    assert is_secret(remaining["registryAuth"])
     expected = '[{"address":"r","password":"pw-1","username":"me"}]'
-    assert reveal(kept["registryAuth"]) == expected
+    assert reveal(remaining["registryAuth"]) == expected
 
 
 def test_a_host_that_is_not_known_yet_passes(plugin: DockerPlugin) -> None:
@@ -164,5 +166,5 @@ def test_an_unknown_key_of_the_provider_is_refused(plugin: DockerPlugin) -> None
 
 
 def test_inputs_that_are_not_known_yet_pass(plugin: DockerPlugin) -> None:
-    given = plugin.checked("Container", container(image=UNKNOWN, restart=UNKNOWN))
-    assert given["image"] == given["restart"] == UNKNOWN
+    inputs = plugin.checked("Container", container(image=UNKNOWN, restart=UNKNOWN))
+    assert inputs["image"] == inputs["restart"] == UNKNOWN

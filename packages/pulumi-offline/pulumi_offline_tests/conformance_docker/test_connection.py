@@ -36,11 +36,11 @@ def failure(plugin: DockerPlugin) -> str:
 def test_another_host_key_than_the_pinned_one_is_refused(
     node: Node, fresh: DockerPlugin, tmp_path: Path
 ) -> None:
-    other = make_key(tmp_path / "other").with_suffix(".pub").read_text().split()
-    fresh.configure(node.config(sshOpts=node.ssh_options(f"{other[0]} {other[1]}")))
-    said = failure(fresh)
-    assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in said
-    assert f"please make sure that {node.url} is reachable" in said
+    peer = make_key(tmp_path / "other").with_suffix(".pub").read_text().split()
+    fresh.configure(node.config(sshOpts=node.ssh_options(f"{peer[0]} {peer[1]}")))
+    message = failure(fresh)
+    assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in message
+    assert f"please make sure that {node.url} is reachable" in message
     assert node.docker.secrets() == []
 
 
@@ -58,10 +58,10 @@ def test_a_closed_port_is_told_with_the_command_that_failed(
 ) -> None:
     port = free_port()
     fresh.configure(node.config(host=f"ssh://root@127.0.0.1:{port}"))
-    said = failure(fresh)
-    assert "Connection refused" in said
-    assert f"command [ssh -l root -p {port} " in said
-    assert "-T -- 127.0.0.1 docker system dial-stdio] has exited with exit status 255" in said
+    message = failure(fresh)
+    assert "Connection refused" in message
+    assert f"command [ssh -l root -p {port} " in message
+    assert "-T -- 127.0.0.1 docker system dial-stdio] has exited with exit status 255" in message
 
 
 def test_a_refused_login_is_told(node: Node, fresh: DockerPlugin) -> None:
@@ -79,11 +79,11 @@ def test_a_read_and_a_delete_fail_too_where_the_daemon_cannot_be_reached(
     node: Node, fresh: DockerPlugin
 ) -> None:
     """Nothing is taken for gone because its node does not answer."""
-    made = fresh.create("Container", container())
+    result = fresh.create("Container", container())
     fresh.configure(node.config(host=f"ssh://root@127.0.0.1:{free_port()}"))
     for call in (fresh.refreshed, fresh.delete):
         with pytest.raises(grpc.RpcError) as caught:
-            call(made)
+            call(result)
         assert "Connection refused" in caught.value.details()
     assert len(node.docker.containers()) == 1
 
@@ -112,14 +112,14 @@ def test_a_registrys_login_comes_from_the_providers_configuration(
     node: Node, fresh: DockerPlugin, tmp_path: Path, kind: str, inputs: dict[str, Any]
 ) -> None:
     login = base64.b64encode(b"me:pw-1").decode()
-    with asking_registry(node.dockerd, tmp_path) as asked:
-        for registry_auth, seen in [([LOGIN], True), ([], False)]:
-            asked.write_text("")
+    with asking_registry(node.dockerd, tmp_path) as requested:
+        for registry_auth, previous in [([LOGIN], True), ([], False)]:
+            requested.write_text("")
             fresh.configure(node.config(registryAuth=registry_auth))
             with suppress(grpc.RpcError):
                 fresh.delete(fresh.create(kind, inputs))
-            assert "/v2/" in asked.read_text()
-            assert (f"Basic {login}" in asked.read_text()) == seen
+            assert "/v2/" in requested.read_text()
+            assert (f"Basic {login}" in requested.read_text()) == previous
 
 
 def test_an_old_daemons_version_of_the_interface_is_spoken(node: Node, fresh: DockerPlugin) -> None:

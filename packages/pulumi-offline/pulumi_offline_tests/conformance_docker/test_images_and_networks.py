@@ -21,19 +21,19 @@ def copied(node: Node) -> Node:
 
 
 def test_an_image_that_is_there_is_taken(copied: Node, plugin: DockerPlugin) -> None:
-    made = plugin.create("RemoteImage", IMAGE)
+    result = plugin.create("RemoteImage", IMAGE)
     image_id = copied.docker.inspect_image("busybox:copy")["Id"]
-    assert made.id == image_id + "busybox:copy"
-    assert (made.state["imageId"], made.state["repoDigest"]) == (image_id, "")
-    assert decision(plugin.diff(made, IMAGE)) == "same"
+    assert result.id == image_id + "busybox:copy"
+    assert (result.state["imageId"], result.state["repoDigest"]) == (image_id, "")
+    assert decision(plugin.diff(result, IMAGE)) == "same"
 
 
 def test_an_image_that_cannot_be_pulled_fails_the_create(node: Node, plugin: DockerPlugin) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create("RemoteImage", {"name": "127.0.0.1:1/none:1"})
-    said = caught.value.details()
-    assert "Unable to read Docker image into resource: unable to pull image" in said
-    assert "connection refused" in said
+    message = caught.value.details()
+    assert "Unable to read Docker image into resource: unable to pull image" in message
+    assert "connection refused" in message
 
 
 @pytest.mark.parametrize(
@@ -58,49 +58,49 @@ def test_changes_of_an_image(
 def test_delete_takes_the_name_away_unless_it_is_to_be_kept(
     copied: Node, plugin: DockerPlugin
 ) -> None:
-    kept = plugin.create("RemoteImage", {**IMAGE, "keepLocally": True})
-    plugin.delete(kept)
+    remaining = plugin.create("RemoteImage", {**IMAGE, "keepLocally": True})
+    plugin.delete(remaining)
     assert len(copied.docker.images("busybox:copy")) == 1
-    made = plugin.create("RemoteImage", IMAGE)
-    plugin.delete(made)
+    result = plugin.create("RemoteImage", IMAGE)
+    plugin.delete(result)
     assert copied.docker.images("busybox:copy") == []
     assert len(copied.docker.images("busybox:1")) == 1
-    plugin.delete(made)
-    assert plugin.refreshed(made) is None
+    plugin.delete(result)
+    assert plugin.refreshed(result) is None
 
 
 def test_an_update_of_an_image_only_writes_it_down(copied: Node, plugin: DockerPlugin) -> None:
-    made = plugin.create("RemoteImage", IMAGE)
-    updated = plugin.update(made, {**IMAGE, "keepLocally": True})
+    result = plugin.create("RemoteImage", IMAGE)
+    updated = plugin.update(result, {**IMAGE, "keepLocally": True})
     assert updated.state["keepLocally"] is True
-    assert updated.state["imageId"] == made.state["imageId"]
+    assert updated.state["imageId"] == result.state["imageId"]
 
 
 def test_a_network_is_made_read_and_taken_away(node: Node, plugin: DockerPlugin) -> None:
-    made = plugin.create("Network", NETWORK)
-    assert (made.state["scope"], made.state["internal"]) == ("local", False)
-    assert made.state["ipamConfigs"][0]["subnet"]
-    refreshed = plugin.refreshed(made)
+    result = plugin.create("Network", NETWORK)
+    assert (result.state["scope"], result.state["internal"]) == ("local", False)
+    assert result.state["ipamConfigs"][0]["subnet"]
+    refreshed = plugin.refreshed(result)
     assert refreshed
     assert decision(plugin.diff(refreshed, NETWORK)) == "same"
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create("Network", NETWORK)
     assert "network with name n already exists" in caught.value.details()
-    plugin.delete(made)
-    assert plugin.refreshed(made) is None
-    plugin.delete(made)
+    plugin.delete(result)
+    assert plugin.refreshed(result) is None
+    plugin.delete(result)
 
 
 def test_an_overlay_network_belongs_to_the_swarm(node: Node, plugin: DockerPlugin) -> None:
     overlay = {"name": "o", "driver": "overlay", "attachable": True}
-    made = plugin.create("Network", overlay)
-    assert (made.state["scope"], made.state["attachable"]) == ("swarm", True)
-    assert decision(plugin.diff(made, overlay)) == "same"
-    plugin.delete(made)
+    result = plugin.create("Network", overlay)
+    assert (result.state["scope"], result.state["attachable"]) == ("swarm", True)
+    assert decision(plugin.diff(result, overlay)) == "same"
+    plugin.delete(result)
 
 
 def test_each_change_of_a_network_replaces_it(node: Node, plugin: DockerPlugin) -> None:
-    made = plugin.create("Network", NETWORK)
-    response = plugin.diff(made, {**NETWORK, "internal": True})
-    plugin.delete(made)
+    result = plugin.create("Network", NETWORK)
+    response = plugin.diff(result, {**NETWORK, "internal": True})
+    plugin.delete(result)
     assert (decision(response), changed(response)) == ("replace, delete first", {"internal"})

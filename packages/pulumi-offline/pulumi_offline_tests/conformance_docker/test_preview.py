@@ -32,11 +32,11 @@ def test_what_the_daemon_fills_in_is_not_known_yet(plugin: DockerPlugin) -> None
 def test_a_preview_of_an_update_keeps_what_the_daemon_filled_in(
     node: Node, plugin: DockerPlugin
 ) -> None:
-    made = plugin.create("Service", service())
-    planned = plugin.update(made, service(labels=[]), preview=True)
+    result = plugin.create("Service", service())
+    planned = plugin.update(result, service(labels=[]), preview=True)
     assert planned.state["endpointSpec"]["mode"] == "vip"
     assert planned.state["mode"]["replicated"] == {"replicas": 1}
-    assert node.docker.inspect_service(made.id)["Spec"]["Labels"] == {"token": "abc-1"}
+    assert node.docker.inspect_service(result.id)["Spec"]["Labels"] == {"token": "abc-1"}
 
 
 def test_a_create_without_preview_is_the_control(node: Node, plugin: DockerPlugin) -> None:

@@ -25,8 +25,8 @@ RUN_LIMIT_S = 30
 def swarm_host_network(node: Node) -> str:
     """The id under which a Swarm knows the host's network."""
     client = node.docker
-    found = client._get(client._url("/networks/host"), params={"scope": "swarm"}).json()
-    network: str = found["Id"]
+    document = client._get(client._url("/networks/host"), params={"scope": "swarm"}).json()
+    network: str = document["Id"]
     return network
 
 
@@ -34,9 +34,9 @@ def wait_until_running(node: Node, name: str = "engine") -> dict[str, Any]:
     deadline = time.monotonic() + RUN_LIMIT_S
     while time.monotonic() < deadline:
         tasks = node.docker.tasks(filters={"service": name, "desired-state": "running"})
-        if [one["Status"]["State"] for one in tasks] == ["running"]:
-            found: dict[str, Any] = tasks[0]
-            return found
+        if [entry["Status"]["State"] for entry in tasks] == ["running"]:
+            document: dict[str, Any] = tasks[0]
+            return document
         time.sleep(0.1)
     raise AssertionError(f"no task of {name} runs after {RUN_LIMIT_S} s: {tasks}")
 
@@ -70,11 +70,11 @@ def test_a_service_is_made_as_described(node: Node, plugin: DockerPlugin) -> Non
         ),
         mode={"replicated": {"replicas": 1}},
     )
-    made = plugin.create("Service", inputs)
-    found = node.docker.inspect_service(made.id)["Spec"]
-    template = found["TaskTemplate"]
+    result = plugin.create("Service", inputs)
+    document = node.docker.inspect_service(result.id)["Spec"]
+    template = document["TaskTemplate"]
     inside = template["ContainerSpec"]
-    assert found["Labels"] == {"token": "abc-1"}
+    assert document["Labels"] == {"token": "abc-1"}
     assert (inside["Command"], inside["Args"], inside["Env"]) == (["sleep"], ["1000"], ["A=1"])
     assert (inside["Dir"], inside["User"], inside["Labels"]) == ("/tmp", "0", {"part": "1"})
     assert inside["StopGracePeriod"] == 10_000_000_000
@@ -90,19 +90,19 @@ def test_a_service_is_made_as_described(node: Node, plugin: DockerPlugin) -> Non
         {"DiscreteResourceSpec": {"Kind": "NVIDIA-GPU", "Value": 1}}
     ]
     container_id = wait_until_running(node)["Status"]["ContainerStatus"]["ContainerID"]
-    told = node.docker.exec_create(container_id, ["cat", "/run/secrets/token", "/etc/options"])
-    assert node.docker.exec_start(told["Id"]) == b"hushfast: true"
-    for inputs_now in (made, plugin.refreshed(made)):
+    reported = node.docker.exec_create(container_id, ["cat", "/run/secrets/token", "/etc/options"])
+    assert node.docker.exec_start(reported["Id"]) == b"hushfast: true"
+    for inputs_now in (result, plugin.refreshed(result)):
         assert inputs_now
         assert decision(plugin.diff(inputs_now, inputs)) == "same"
 
 
 def test_a_service_without_a_grace_period_gets_none(node: Node, plugin: DockerPlugin) -> None:
     """Its containers are killed at once: who wants them to end in peace says for how long."""
-    made = plugin.create("Service", service())
-    found = node.docker.inspect_service(made.id)["Spec"]["TaskTemplate"]["ContainerSpec"]
-    assert found["StopGracePeriod"] == 0
-    assert made.state["taskSpec"]["containerSpec"]["stopGracePeriod"] == "0s"
+    result = plugin.create("Service", service())
+    document = node.docker.inspect_service(result.id)["Spec"]["TaskTemplate"]["ContainerSpec"]
+    assert document["StopGracePeriod"] == 0
+    assert result.state["taskSpec"]["containerSpec"]["stopGracePeriod"] == "0s"
 
 
 def test_the_daemons_own_choices_are_outputs(node: Node, plugin: DockerPlugin) -> None:
@@ -121,16 +121,18 @@ def test_a_restart_policy_must_say_each_duration(
     policy = {"condition": "none", "delay": "0s", "window": "0s"}
     del policy[left_out]
     short = service(taskSpec=task(restartPolicy=policy))
-    made = plugin.create("Service", short)
-    assert set(plugin.diff(made, short).detailedDiff) >= {f"taskSpec.restartPolicy.{left_out}"}
-    assert decision(plugin.diff(made, short)) == "update"
+    result = plugin.create("Service", short)
+    assert set(plugin.diff(result, short).detailedDiff) >= {f"taskSpec.restartPolicy.{left_out}"}
+    assert decision(plugin.diff(result, short)) == "update"
 
 
 def test_durations_must_be_in_dockers_short_form(node: Node, plugin: DockerPlugin) -> None:
     """10m is what comes back for 10m0s and for 600s."""
-    for given, expected in [("10m", "same"), ("10m0s", "update"), ("600s", "update")]:
-        health = {"tests": ["CMD", "true"], "startPeriod": given, "interval": "1h"}
-        inputs = service(name=f"s{given}", taskSpec=task(containerSpec=spec(healthcheck=health)))
+    for inputs_value, expected in [("10m", "same"), ("10m0s", "update"), ("600s", "update")]:
+        health = {"tests": ["CMD", "true"], "startPeriod": inputs_value, "interval": "1h"}
+        inputs = service(
+            name=f"s{inputs_value}", taskSpec=task(containerSpec=spec(healthcheck=health))
+        )
         assert decision(plugin.diff(plugin.create("Service", inputs), inputs)) == expected
 
 
@@ -138,10 +140,10 @@ def test_a_network_by_name_or_local_id_is_replaced_after_each_refresh(
     node: Node, plugin: DockerPlugin
 ) -> None:
     swarm_id = swarm_host_network(node)
-    local_id = next(one["Id"] for one in node.docker.networks() if one["Name"] == "host")
+    local_id = next(entry["Id"] for entry in node.docker.networks() if entry["Name"] == "host")
     after_refresh = {}
-    for index, given in enumerate([{"id": swarm_id}, {"name": "host"}, {"id": local_id}]):
-        inputs = service(name=f"s{index}", taskSpec=task(networksAdvanceds=[given]))
+    for index, inputs_value in enumerate([{"id": swarm_id}, {"name": "host"}, {"id": local_id}]):
+        inputs = service(name=f"s{index}", taskSpec=task(networksAdvanceds=[inputs_value]))
         refreshed = plugin.refreshed(plugin.create("Service", inputs))
         assert refreshed
         after_refresh[index] = decision(plugin.diff(refreshed, inputs))
@@ -149,65 +151,65 @@ def test_a_network_by_name_or_local_id_is_replaced_after_each_refresh(
 
 
 def test_an_update_changes_the_service_in_place(node: Node, plugin: DockerPlugin) -> None:
-    made = plugin.create("Service", service())
-    other = service(
+    result = plugin.create("Service", service())
+    peer = service(
         labels=[{"label": "token", "value": "abc-2"}],
         taskSpec=task(containerSpec=spec(args=["2000"], env={"A": "2", "B": "3"})),
     )
-    updated = plugin.update(made, other)
-    found = node.docker.inspect_service(made.id)["Spec"]
-    assert found["Labels"] == {"token": "abc-2"}
-    assert found["TaskTemplate"]["ContainerSpec"]["Args"] == ["2000"]
-    assert sorted(found["TaskTemplate"]["ContainerSpec"]["Env"]) == ["A=2", "B=3"]
-    assert found["Mode"] == {"Replicated": {"Replicas": 1}}
-    assert decision(plugin.diff(updated, other)) == "same"
+    updated = plugin.update(result, peer)
+    document = node.docker.inspect_service(result.id)["Spec"]
+    assert document["Labels"] == {"token": "abc-2"}
+    assert document["TaskTemplate"]["ContainerSpec"]["Args"] == ["2000"]
+    assert sorted(document["TaskTemplate"]["ContainerSpec"]["Env"]) == ["A=2", "B=3"]
+    assert document["Mode"] == {"Replicated": {"Replicas": 1}}
+    assert decision(plugin.diff(updated, peer)) == "same"
 
 
 def test_a_name_that_is_taken_fails_the_create(node: Node, plugin: DockerPlugin) -> None:
     plugin.create("Service", service())
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create("Service", service())
-    said = caught.value.details()
-    assert "name conflicts with an existing object: service engine already exists" in said
+    message = caught.value.details()
+    assert "name conflicts with an existing object: service engine already exists" in message
 
 
 @pytest.mark.parametrize(
-    ("network", "said"),
+    ("network", "message"),
     [({"name": "none-such"}, "not found"), ({"aliases": ["x"]}, "'name' or 'id' must be")],
 )
 def test_a_network_that_cannot_be_found_fails_the_create(
-    node: Node, plugin: DockerPlugin, network: dict[str, Any], said: str
+    node: Node, plugin: DockerPlugin, network: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create("Service", service(taskSpec=task(networksAdvanceds=[network])))
-    assert said in caught.value.details()
+    assert message in caught.value.details()
     assert node.docker.services() == []
 
 
 def test_a_missing_service_is_gone_from_the_refreshed_state_but_fails_delete_and_update(
     node: Node, plugin: DockerPlugin
 ) -> None:
-    made = plugin.create("Service", service())
-    node.docker.remove_service(made.id)
-    assert plugin.refreshed(made) is None
+    result = plugin.create("Service", service())
+    node.docker.remove_service(result.id)
+    assert plugin.refreshed(result) is None
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.delete(made)
-    gone = f"Error response from daemon: service {made.id} not found"
-    assert f"Error deleting service with ID '{made.id}': {gone}" in caught.value.details()
+        plugin.delete(result)
+    removed = f"Error response from daemon: service {result.id} not found"
+    assert f"Error deleting service with ID '{result.id}': {removed}" in caught.value.details()
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.update(made, service(labels=[]))
-    assert gone in caught.value.details()
+        plugin.update(result, service(labels=[]))
+    assert removed in caught.value.details()
 
 
 def test_one_that_was_made_anew_under_its_name_is_taken_for_it(
     node: Node, plugin: DockerPlugin
 ) -> None:
-    made = plugin.create("Service", service())
-    node.docker.remove_service(made.id)
-    other = plugin.create("Service", service())
-    refreshed = plugin.refreshed(made)
+    result = plugin.create("Service", service())
+    node.docker.remove_service(result.id)
+    peer = plugin.create("Service", service())
+    refreshed = plugin.refreshed(result)
     assert refreshed
-    assert refreshed.id == other.id
+    assert refreshed.id == peer.id
 
 
 def test_delete_waits_for_the_containers_where_there_is_a_grace_period(
@@ -215,9 +217,9 @@ def test_delete_waits_for_the_containers_where_there_is_a_grace_period(
 ) -> None:
     heeding = "trap 'exit 0' TERM; while true; do sleep 0.1; done"
     container = spec(commands=["sh", "-c"], args=[heeding], stopGracePeriod="20s")
-    made = plugin.create("Service", service(taskSpec=task(containerSpec=container)))
+    result = plugin.create("Service", service(taskSpec=task(containerSpec=container)))
     wait_until_running(node)
-    plugin.delete(made)
+    plugin.delete(result)
     assert node.docker.services() == []
     assert node.docker.containers(all=True) == []
 
@@ -227,23 +229,25 @@ def test_a_container_that_outlives_its_grace_period_fails_the_delete_of_its_serv
 ) -> None:
     """The service is gone all the same, so that the next delete fails as well: a trap."""
     container = spec(stopGracePeriod="1s")
-    made = plugin.create("Service", service(taskSpec=task(containerSpec=container)))
+    result = plugin.create("Service", service(taskSpec=task(containerSpec=container)))
     wait_until_running(node)
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.delete(made)
+        plugin.delete(result)
     assert "error on wait for container with ID" in caught.value.details()
     assert "context deadline exceeded" in caught.value.details()
     assert node.docker.services() == []
 
 
 def test_drift_of_a_service_is_seen(node: Node, plugin: DockerPlugin) -> None:
-    made = plugin.create("Service", service())
-    found = node.docker.inspect_service(made.id)
+    result = plugin.create("Service", service())
+    document = node.docker.inspect_service(result.id)
     client = node.docker
-    url = client._url("/services/{0}/update?version={1}", made.id, str(found["Version"]["Index"]))
-    done = client._post_json(url, data={**found["Spec"], "Labels": {"token": "forged"}})
-    assert done.status_code == 200, done.text
-    refreshed = plugin.refreshed(made)
+    url = client._url(
+        "/services/{0}/update?version={1}", result.id, str(document["Version"]["Index"])
+    )
+    completed = client._post_json(url, data={**document["Spec"], "Labels": {"token": "forged"}})
+    assert completed.status_code == 200, completed.text
+    refreshed = plugin.refreshed(result)
     assert refreshed
     assert refreshed.inputs["labels"][0]["value"] == "forged"
     assert changed(plugin.diff(refreshed, service())) == {"labels"}

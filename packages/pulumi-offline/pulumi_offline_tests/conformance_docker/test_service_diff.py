@@ -21,9 +21,9 @@ def network(node: Node) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def made(shared_node: Node, plugin: DockerPlugin) -> Iterator[Made]:
     inputs = service(name="compared", taskSpec=task(**network(shared_node)))
-    one = plugin.create("Service", inputs)
-    yield one
-    plugin.delete(one)
+    entry = plugin.create("Service", inputs)
+    yield entry
+    plugin.delete(entry)
 
 
 LABEL = {"label": "token", "value": "abc-1"}

@@ -51,8 +51,8 @@ def test_things_are_made_kept_changed_one_by_one_and_taken_back(stack: Stack) ->
     changed = stack.up()
     assert "1 updated" in changed
     assert "7 unchanged" in changed
-    (found,) = stack.node.docker.services()
-    assert found["Spec"]["Labels"] == {"token": "abc-2"}
+    (document,) = stack.node.docker.services()
+    assert document["Spec"]["Labels"] == {"token": "abc-2"}
 
     stack.things["engine"] = ("Container", {**CONTAINER, "command": ["sleep", "2000"]})
     assert "1 replaced" in stack.up()
@@ -68,11 +68,11 @@ def test_things_are_made_kept_changed_one_by_one_and_taken_back(stack: Stack) ->
 
 def test_secret_data_are_never_in_plain_state_or_output(stack: Stack) -> None:
     stack.things = {"token": ("Secret", {"data": encoded("never to be seen")})}
-    said = stack.up()
+    message = stack.up()
     state = stack.project.good("stack", "export")
-    shown = stack.project.good("stack", "export", "--show-secrets")
-    assert encoded("never to be seen") in shown, "the control: it is there"
-    assert encoded("never to be seen") not in state + said
+    revealed = stack.project.good("stack", "export", "--show-secrets")
+    assert encoded("never to be seen") in revealed, "the control: it is there"
+    assert encoded("never to be seen") not in state + message
     stack.run("destroy", "--yes", "--skip-preview")
 
 
@@ -96,15 +96,15 @@ def test_a_missing_service_fails_destroy_and_a_missing_container_does_not(stack:
     stack.up()
     stack.node.docker.remove_container("engine", force=True)
     stack.node.docker.remove_service("ranks")
-    said = stack.failing("destroy", "--yes", "--skip-preview")
-    assert "Error deleting service with ID" in said
+    message = stack.failing("destroy", "--yes", "--skip-preview")
+    assert "Error deleting service with ID" in message
     assert list(stack.resources()) == ["ranks"]
 
 
 def test_a_container_that_did_not_start_is_in_the_state_and_is_replaced(stack: Stack) -> None:
     stack.things = {"engine": ("Container", {**CONTAINER, "command": ["/no-such-program"]})}
-    said = stack.failing("up", "--yes", "--skip-preview")
-    assert "Unable to start container" in said
+    message = stack.failing("up", "--yes", "--skip-preview")
+    assert "Unable to start container" in message
     assert list(stack.resources()) == ["engine"]
     stack.things = {"engine": ("Container", dict(CONTAINER))}
     assert "1 replaced" in stack.up()

@@ -16,15 +16,15 @@ INPUTS = {"name": "x", "data": encoded("hush"), "labels": [{"label": "a", "value
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_is_made_read_and_taken_away(node: Node, plugin: DockerPlugin, kind: str) -> None:
-    made = plugin.create(kind, INPUTS)
-    assert reveal(made.state["data"]) == encoded("hush")
-    assert is_secret(made.state["data"]) == (kind == "Secret")
-    refreshed = plugin.refreshed(made)
+    result = plugin.create(kind, INPUTS)
+    assert reveal(result.state["data"]) == encoded("hush")
+    assert is_secret(result.state["data"]) == (kind == "Secret")
+    refreshed = plugin.refreshed(result)
     assert refreshed
     assert refreshed.state["name"] == "x"
     assert decision(plugin.diff(refreshed, INPUTS)) == "same"
-    plugin.delete(made)
-    assert plugin.refreshed(made) is None
+    plugin.delete(result)
+    assert plugin.refreshed(result) is None
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -49,8 +49,8 @@ def test_each_change_replaces(
 def test_one_with_a_made_up_name_can_be_made_before_the_old_one_goes(
     node: Node, plugin: DockerPlugin, kind: str
 ) -> None:
-    made = plugin.create(kind, {"data": encoded("a")})
-    response = plugin.diff(made, {"data": encoded("b")})
+    result = plugin.create(kind, {"data": encoded("a")})
+    response = plugin.diff(result, {"data": encoded("b")})
     assert decision(response) == "replace, create first"
 
 
@@ -65,18 +65,18 @@ def test_a_name_that_is_taken_fails_the_create(node: Node, plugin: DockerPlugin,
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_delete_of_what_is_missing_fails(node: Node, plugin: DockerPlugin, kind: str) -> None:
-    made = plugin.create(kind, INPUTS)
-    plugin.delete(made)
+    result = plugin.create(kind, INPUTS)
+    plugin.delete(result)
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.delete(made)
-    assert f"{made.id} not found" in caught.value.details()
+        plugin.delete(result)
+    assert f"{result.id} not found" in caught.value.details()
 
 
 def test_a_config_may_be_given_as_it_is(node: Node, plugin: DockerPlugin) -> None:
     raw = {"name": "raw", "dataRaw": "fast: true"}
-    made = plugin.create("ServiceConfig", raw)
-    assert node.docker.inspect_config(made.id)["Spec"]["Data"] == encoded("fast: true")
-    refreshed = plugin.refreshed(made)
+    result = plugin.create("ServiceConfig", raw)
+    assert node.docker.inspect_config(result.id)["Spec"]["Data"] == encoded("fast: true")
+    refreshed = plugin.refreshed(result)
     assert refreshed
     assert refreshed.state["dataRaw"] == "fast: true"
     assert decision(plugin.diff(refreshed, raw)) == "same"

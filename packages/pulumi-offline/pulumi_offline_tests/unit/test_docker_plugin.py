@@ -7,13 +7,21 @@ from typing import Any
 
 import pytest
 
-from pulumi_offline.plugins.docker.durations import go_text, parse_duration, short_text
-from pulumi_offline.plugins.docker.image import pull_errors, repo_digest
+from pulumi_offline.plugins.docker.durations import (
+    format_go_duration,
+    format_short_duration,
+    parse_duration,
+)
+from pulumi_offline.plugins.docker.image import find_repo_digest, pull_errors
 from pulumi_offline.plugins.docker.other_fields import RESOURCES
-from pulumi_offline.plugins.docker.planned import planned
-from pulumi_offline.plugins.docker.schema import package_schema
-from pulumi_offline.plugins.docker.service_body import with_digest, with_tag
-from pulumi_offline.plugins.docker.settings import registry_name, settings, ssh_command
+from pulumi_offline.plugins.docker.planned import plan_state
+from pulumi_offline.plugins.docker.schema import build_package_schema
+from pulumi_offline.plugins.docker.service_body import add_digest, add_tag
+from pulumi_offline.plugins.docker.settings import (
+    build_settings,
+    build_ssh_command,
+    get_registry_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -61,12 +69,12 @@ def test_durations_are_read_as_go_reads_them(text: str, nanoseconds: int | None)
 def test_durations_are_written_as_go_and_docker_write_them(
     nanoseconds: int, long: str, short: str
 ) -> None:
-    assert (go_text(nanoseconds), short_text(nanoseconds)) == (long, short)
+    assert (format_go_duration(nanoseconds), format_short_duration(nanoseconds)) == (long, short)
     assert parse_duration(long) == parse_duration(short) == nanoseconds
 
 
 def test_ssh_is_called_as_dockers_own_client_calls_it() -> None:
-    assert ssh_command("ssh://me@spark-1:2222", ["-o", "IdentitiesOnly=yes"]) == (
+    assert build_ssh_command("ssh://me@spark-1:2222", ["-o", "IdentitiesOnly=yes"]) == (
         *("ssh", "-l", "me", "-p", "2222", "-o", "IdentitiesOnly=yes"),
         *("-o ConnectTimeout=30", "-T", "--", "spark-1", "docker system dial-stdio"),
     )
@@ -74,28 +82,28 @@ def test_ssh_is_called_as_dockers_own_client_calls_it() -> None:
 
 def test_ssh_options_of_the_user_win() -> None:
     options = ["-T", "-o", "ConnectTimeout=5"]
-    assert ssh_command("ssh://spark-1", options) == (
+    assert build_ssh_command("ssh://spark-1", options) == (
         *("ssh", *options, "--", "spark-1", "docker system dial-stdio"),
     )
 
 
 def test_a_socket_in_the_url_reaches_the_far_shell_quoted() -> None:
-    remote = ssh_command("ssh://spark-1/run/my docker.sock", [])[-1]
+    remote = build_ssh_command("ssh://spark-1/run/my docker.sock", [])[-1]
     assert remote == "docker '--host=unix:///run/my docker.sock' system dial-stdio"
 
 
 def test_settings_are_read_from_json_texts_and_hide_passwords() -> None:
     login = {"address": "https://registry.example:5000/v2/", "username": "u", "password": "pw-1"}
-    made = settings(
+    result = build_settings(
         {
             "host": "ssh://spark-1",
             "sshOpts": json.dumps(["-v"]),
             "registryAuth": json.dumps([login]),
         }
     )
-    assert "-v" in made.ssh
-    assert made.logins["registry.example:5000"].password == "pw-1"
-    assert "pw-1" not in repr(made)
+    assert "-v" in result.ssh
+    assert result.logins["registry.example:5000"].password == "pw-1"
+    assert "pw-1" not in repr(result)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +111,7 @@ def test_settings_are_read_from_json_texts_and_hide_passwords() -> None:
     [("r.example", "r.example"), ("http://r:5000", "r:5000"), ("https://r/v1/", "r")],
 )
 def test_a_registrys_name_is_its_address_without_the_rest(address: str, name: str) -> None:
-    assert registry_name(address) == name
+    assert get_registry_name(address) == name
 
 
 @pytest.mark.parametrize(
@@ -117,7 +125,7 @@ def test_a_registrys_name_is_its_address_without_the_rest(address: str, name: st
     ],
 )
 def test_an_image_of_a_service_always_has_a_tag(image: str, expected: str) -> None:
-    assert with_tag(image) == expected
+    assert add_tag(image) == expected
 
 
 def template(image: str) -> dict[str, Any]:
@@ -125,14 +133,14 @@ def template(image: str) -> dict[str, Any]:
 
 
 def test_what_a_registry_knows_of_an_image_is_pinned() -> None:
-    told = {
+    reported = {
         "Descriptor": {"digest": "sha256:1"},
         "Platforms": [
             {"architecture": "arm64", "os": "linux"},
             {"architecture": "arm", "os": "linux"},
         ],
     }
-    pinned = with_digest(template("r/x:1"), told)
+    pinned = add_digest(template("r/x:1"), reported)
     assert pinned["ContainerSpec"]["Image"] == "r/x:1@sha256:1"
     assert pinned["Placement"] == {
         "Constraints": ["a"],
@@ -141,25 +149,25 @@ def test_what_a_registry_knows_of_an_image_is_pinned() -> None:
             {"Architecture": "", "OS": "linux"},
         ],
     }
-    already = with_digest(template("r/x@sha256:2"), told)
+    already = add_digest(template("r/x@sha256:2"), reported)
     assert already["ContainerSpec"]["Image"] == "r/x@sha256:2"
 
 
 def test_of_several_digests_the_one_with_the_images_name_is_taken() -> None:
     digests = ["mirror/x@sha256:1", "x@sha256:2"]
-    assert repo_digest("x:1", digests) == "x@sha256:2"
-    assert repo_digest("other:1", digests) == "mirror/x@sha256:1"
-    assert repo_digest("x:1", []) == ""
+    assert find_repo_digest("x:1", digests) == "x@sha256:2"
+    assert find_repo_digest("other:1", digests) == "mirror/x@sha256:1"
+    assert find_repo_digest("x:1", []) == ""
 
 
 def test_a_pull_that_fails_late_tells_why() -> None:
-    said = '{"status": "Pulling"}\nnot json\n{"error": "no space left", "errorDetail": {}}\n'
-    assert list(pull_errors(said)) == ["no space left"]
+    message = '{"status": "Pulling"}\nnot json\n{"error": "no space left", "errorDetail": {}}\n'
+    assert list(pull_errors(message)) == ["no space left"]
     assert list(pull_errors('{"status": "done"}')) == []
 
 
 def test_the_schema_names_each_type_that_it_refers_to() -> None:
-    schema = json.loads(package_schema())
+    schema = json.loads(build_package_schema())
     assert set(schema["resources"]) == set(RESOURCES)
     text = json.dumps(schema)
     references = {part.split('"')[0] for part in text.split('"#/types/')[1:]}
@@ -172,4 +180,4 @@ def test_the_schema_names_each_type_that_it_refers_to() -> None:
 @pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda one: str(one.token))
 def test_a_create_of_nothing_plans_all_that_the_daemon_fills_in(resource: Any) -> None:
     computed = {field.name for field in resource.fields if field.computed}
-    assert set(planned(resource, {}, None)) == computed | {"id"}
+    assert set(plan_state(resource, {}, None)) == computed | {"id"}

@@ -7,14 +7,14 @@ import pytest
 
 from pulumi_offline.files import (
     copy_or_link,
+    count_tree_bytes,
+    create_scratch,
+    list_sizes,
     replace_folder,
-    scratch,
-    sizes,
-    tree_bytes,
     write_atomically,
 )
 from pulumi_offline.layout import cache_folder
-from pulumi_offline.machine import digest
+from pulumi_offline.machine import compute_digest
 
 
 def test_a_file_gets_its_mode_before_its_name(tmp_path: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
 def test_a_scratch_folder_is_gone_after_a_failure(tmp_path: Path) -> None:
     def fail_half_way() -> None:
-        with scratch(tmp_path) as folder:
+        with create_scratch(tmp_path) as folder:
             (folder / "half").write_text("made")
             raise RuntimeError
 
@@ -81,16 +81,16 @@ def test_the_size_of_a_folder_counts_its_files(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "file").write_text("12345")
     (tmp_path / "b").write_text("67")
-    assert tree_bytes(tmp_path) == 7
+    assert count_tree_bytes(tmp_path) == 7
 
 
 def test_a_file_that_vanishes_while_it_is_counted_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "there").write_text("123")
-    assert list(sizes(str(tmp_path), ["gone", "there"])) == [3]
+    assert list(list_sizes(str(tmp_path), ["gone", "there"])) == [3]
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("inputs", "expected"),
     [
         ({}, "/home/user/.cache/sparkform"),
         ({"XDG_CACHE_HOME": "/var/cache"}, "/var/cache/sparkform"),
@@ -99,10 +99,15 @@ def test_a_file_that_vanishes_while_it_is_counted_is_no_error(tmp_path: Path) ->
         ({"XDG_CACHE_HOME": "here"}, "/home/user/.cache/sparkform"),
     ],
 )
-def test_the_cache_lies_where_the_user_keeps_caches(given, expected) -> None:
-    assert cache_folder(given, Path("/home/user")) == Path(expected)
+def test_the_cache_lies_where_the_user_keeps_caches(inputs, expected) -> None:
+    assert cache_folder(inputs, Path("/home/user")) == Path(expected)
 
 
 def test_a_digest_changes_with_each_byte_and_each_border() -> None:
-    assert digest([b"ab", b"c"]) == digest([b"ab", b"c"])
-    assert len({digest([b"ab", b"c"]), digest([b"a", b"bc"]), digest([b"abc"])}) == 3
+    assert compute_digest([b"ab", b"c"]) == compute_digest([b"ab", b"c"])
+    assert (
+        len(
+            {compute_digest([b"ab", b"c"]), compute_digest([b"a", b"bc"]), compute_digest([b"abc"])}
+        )
+        == 3
+    )

@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-from pulumi_offline.language_host.environment import activated
+from pulumi_offline.language_host.environment import activate
 from pulumi_offline.language_host.options import RefusedError, parse_options
 from pulumi_offline.language_host.packages import (
     Package,
     Plugin,
-    installed,
-    plugin_of,
-    required_plugins,
-    top_level,
+    build_plugin,
+    list_installed,
+    list_required_plugins,
+    list_top_level,
 )
-from pulumi_offline.language_host.policy_proxy import Configuration, policy_variables
+from pulumi_offline.language_host.policy_proxy import Configuration, build_policy_variables
 from pulumi_offline.language_host.program import (
     HostSettings,
-    program_arguments,
-    program_variables,
+    build_program_arguments,
+    build_program_variables,
     run_response,
 )
 from pulumi_offline.language_host.protocol import language_pb2
@@ -56,12 +56,12 @@ def test_an_option_is_never_ignored_in_silence(options, word) -> None:
 
 def test_activation_puts_the_environment_first_and_drops_pythonhome() -> None:
     before = {"PATH": "/bin", "PYTHONHOME": "/x", "VIRTUAL_ENV": "/old", "LANG": "C"}
-    assert activated(before, Path("/v")) == {
+    assert activate(before, Path("/v")) == {
         "PATH": "/v/bin:/bin",
         "VIRTUAL_ENV": "/v",
         "LANG": "C",
     }
-    assert activated({}, Path("/v"))["PATH"] == "/v/bin", "an empty part would mean the folder"
+    assert activate({}, Path("/v"))["PATH"] == "/v/bin", "an empty part would mean the folder"
 
 
 def run_request(**fields: Any) -> language_pb2.RunRequest:
@@ -71,7 +71,7 @@ def run_request(**fields: Any) -> language_pb2.RunRequest:
 
 def test_the_executor_is_told_all_but_what_is_empty() -> None:
     request = run_request(monitor_address="m:1", parallel=7, dryRun=True, args=["one"])
-    assert program_arguments(request, HostSettings("/exec", "e:2", "")) == [
+    assert build_program_arguments(request, HostSettings("/exec", "e:2", "")) == [
         "/exec",
         *["--monitor", "m:1", "--engine", "e:2", "--project", "rack"],
         *["--root_directory", "/project", "--stack", "dev", "--dry_run", "true"],
@@ -81,8 +81,8 @@ def test_the_executor_is_told_all_but_what_is_empty() -> None:
 
 def test_no_config_value_is_on_the_command_line() -> None:
     request = run_request(config={"rack:token": "hush"}, configSecretKeys=["rack:token"])
-    assert "hush" not in str(program_arguments(request, HostSettings("/exec", "e:2", "")))
-    variables = program_variables(request.config, request.configSecretKeys)
+    assert "hush" not in str(build_program_arguments(request, HostSettings("/exec", "e:2", "")))
+    variables = build_program_variables(request.config, request.configSecretKeys)
     assert json.loads(variables["PULUMI_CONFIG"]) == {"rack:token": "hush"}
     assert json.loads(variables["PULUMI_CONFIG_SECRET_KEYS"]) == ["rack:token"]
 
@@ -106,15 +106,17 @@ def test_the_end_of_a_program_is_told_as_the_engine_wants_it(
 
 
 def test_a_policy_pack_gets_its_stack_by_variables() -> None:
-    told = Configuration(stack="dev", project="rack", organization="org", config={"rack:a": "1"})
-    assert policy_variables(told) == {
+    reported = Configuration(
+        stack="dev", project="rack", organization="org", config={"rack:a": "1"}
+    )
+    assert build_policy_variables(reported) == {
         "PULUMI_ORGANIZATION": "org",
         "PULUMI_PROJECT": "rack",
         "PULUMI_STACK": "dev",
         "PULUMI_DRY_RUN": "false",
         "PULUMI_CONFIG": '{"rack:a": "1"}',
     }
-    assert policy_variables(None) == {}
+    assert build_policy_variables(None) == {}
 
 
 @pytest.mark.parametrize(
@@ -128,12 +130,12 @@ def test_a_policy_pack_gets_its_stack_by_variables() -> None:
 )
 def test_a_package_says_which_plugin_it_needs(package, statement, plugin) -> None:
     expected = Plugin(*plugin) if isinstance(plugin, tuple) else plugin
-    assert plugin_of(package, "1.2.1", statement) == expected
+    assert build_plugin(package, "1.2.1", statement) == expected
 
 
 def test_a_parameterized_package_is_refused_by_name() -> None:
     with pytest.raises(RefusedError, match="package acme is parameterized"):
-        plugin_of("acme", "1.0", {"resource": True, "parameterization": {}})
+        build_plugin("acme", "1.0", {"resource": True, "parameterization": {}})
 
 
 def plant(site: Path, name: str, version: str, *requires: str) -> None:
@@ -152,7 +154,7 @@ def test_the_plugins_of_installed_packages_are_found(tmp_path: Path) -> None:
     plant(tmp_path, "acme", "3.0")
     (tmp_path / "acme").mkdir()
     (tmp_path / "acme" / "pulumi-plugin.json").write_text('{"resource": true, "name": "acme"}')
-    assert required_plugins([str(tmp_path)]) == [
+    assert list_required_plugins([str(tmp_path)]) == [
         Plugin("acme", "v3.0", ""),
         Plugin("command", "v1.2.1", ""),
     ]
@@ -162,6 +164,6 @@ def test_top_level_packages_are_those_that_no_other_needs(tmp_path: Path) -> Non
     plant(tmp_path, "pulumi", "3.259.0", "grpcio<2,>=1.60", 'debugpy; extra == "debug"')
     plant(tmp_path, "grpcio", "1.85.1")
     plant(tmp_path, "debugpy", "1.8")
-    found = installed([str(tmp_path)])
-    assert found[-1] == Package("pulumi", "3.259.0", frozenset({"grpcio"}))
-    assert [package.name for package in top_level(found)] == ["debugpy", "pulumi"]
+    document = list_installed([str(tmp_path)])
+    assert document[-1] == Package("pulumi", "3.259.0", frozenset({"grpcio"}))
+    assert [package.name for package in list_top_level(document)] == ["debugpy", "pulumi"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_offline.launchers import module_launcher, pulumi_wrapper
+from pulumi_offline.launchers import render_module_launcher, render_pulumi_wrapper
 from pulumi_offline.layout import PACKAGE, Layout
 
 OURS = {"PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE"}
@@ -14,34 +14,34 @@ OURS = {"PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE"}
 @pytest.fixture
 def layout(tmp_path: Path) -> Layout:
     """A clone in a folder with a space and a quote, whose pulumi prints its environment."""
-    made = Layout(tmp_path / "a user's clone")
-    made.cli.mkdir(parents=True)
-    (made.cli / "pulumi").write_text('#!/bin/sh\nenv\necho "arguments=$*"\n')
-    (made.cli / "pulumi").chmod(0o755)
-    return made
+    result = Layout(tmp_path / "a user's clone")
+    result.cli.mkdir(parents=True)
+    (result.cli / "pulumi").write_text('#!/bin/sh\nenv\necho "arguments=$*"\n')
+    (result.cli / "pulumi").chmod(0o755)
+    return result
 
 
 def told(layout: Layout, *, acquire_plugins: bool = True, **variables: str) -> dict[str, str]:
     script = layout.made / "wrapper"
-    script.write_text(pulumi_wrapper(layout, acquire_plugins=acquire_plugins))
-    done = subprocess.run(
+    script.write_text(render_pulumi_wrapper(layout, acquire_plugins=acquire_plugins))
+    completed = subprocess.run(
         ["sh", script, "up", "--yes"],
         env={"PATH": "/usr/bin:/bin", **variables},
         capture_output=True,
         text=True,
         check=True,
     )
-    lines = (line.split("=", 1) for line in done.stdout.splitlines())
+    lines = (line.split("=", 1) for line in completed.stdout.splitlines())
     return {pair[0]: pair[1] for pair in lines if len(pair) == 2}
 
 
 def test_the_wrapper_fills_in_home_backend_and_passphrase(layout: Layout) -> None:
-    seen = told(layout)
-    assert seen["PULUMI_HOME"] == str(layout.home)
-    assert seen["PULUMI_BACKEND_URL"] == f"file://{layout.state}"
-    assert seen["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(layout.passphrase)
-    assert seen["PULUMI_SKIP_UPDATE_CHECK"] == "true"
-    assert seen["arguments"] == "up --yes"
+    previous = told(layout)
+    assert previous["PULUMI_HOME"] == str(layout.home)
+    assert previous["PULUMI_BACKEND_URL"] == f"file://{layout.state}"
+    assert previous["PULUMI_CONFIG_PASSPHRASE_FILE"] == str(layout.passphrase)
+    assert previous["PULUMI_SKIP_UPDATE_CHECK"] == "true"
+    assert previous["arguments"] == "up --yes"
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_the_wrapper_fills_in_home_backend_and_passphrase(layout: Layout) -> Non
     [{"PULUMI_BACKEND_URL": "s3://mine"}, {"PULUMI_ACCESS_TOKEN": "token"}],
 )
 def test_a_backend_of_the_users_own_never_sees_our_passphrase(layout: Layout, variables) -> None:
-    seen = told(layout, **variables)
-    assert {name: seen[name] for name in OURS & set(seen)} == {
+    previous = told(layout, **variables)
+    assert {name: previous[name] for name in OURS & set(previous)} == {
         name: value for name, value in variables.items() if name in OURS
     }
 
@@ -78,9 +78,9 @@ def test_a_backend_in_the_project_file_wins(layout: Layout) -> None:
     ],
 )
 def test_a_passphrase_of_the_users_own_stays(layout: Layout, variables) -> None:
-    seen = told(layout, **variables)
-    assert variables.items() <= seen.items()
-    assert seen.get("PULUMI_CONFIG_PASSPHRASE_FILE") != str(layout.passphrase)
+    previous = told(layout, **variables)
+    assert variables.items() <= previous.items()
+    assert previous.get("PULUMI_CONFIG_PASSPHRASE_FILE") != str(layout.passphrase)
 
 
 def test_a_home_of_the_users_own_stays(layout: Layout) -> None:
@@ -100,7 +100,7 @@ def test_a_launcher_survives_spaces_and_quotes_in_the_path(layout: Layout) -> No
     python.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     python.chmod(0o755)
     script = layout.made / "launcher"
-    script.write_text(module_launcher(layout, "pulumi_offline.plugins.command"))
-    done = subprocess.run(["sh", script, "a b"], capture_output=True, text=True, check=True)
+    script.write_text(render_module_launcher(layout, "pulumi_offline.plugins.command"))
+    completed = subprocess.run(["sh", script, "a b"], capture_output=True, text=True, check=True)
     launch = str(layout.root / PACKAGE / "launch.py")
-    assert done.stdout.splitlines() == ["-P", launch, "pulumi_offline.plugins.command", "a b"]
+    assert completed.stdout.splitlines() == ["-P", launch, "pulumi_offline.plugins.command", "a b"]

@@ -7,15 +7,15 @@ import pytest
 from pulumi_offline.layout import PACKAGE
 from pulumi_offline.versions import (
     FoundPulumi,
-    disk_problem,
-    go_problem,
+    explain_build,
+    find_disk_problem,
+    find_go_problem,
+    is_usable,
     parse,
-    pinned_pulumi,
-    pins,
-    required_go,
-    unconditional_pins,
-    usable,
-    why_built,
+    parse_pins,
+    parse_unconditional_pins,
+    read_pinned_pulumi,
+    read_required_go,
 )
 
 ROOT = Path(__file__).parents[4]
@@ -53,15 +53,15 @@ def test_a_version_is_read_from_what_a_program_says(text, version) -> None:
 def test_a_pulumi_is_used_if_new_enough_and_able_to_run_python(
     version, language_host, expected
 ) -> None:
-    assert usable(FoundPulumi(Path("/bin/pulumi"), version, language_host), OLDEST) is expected
+    assert is_usable(FoundPulumi(Path("/bin/pulumi"), version, language_host), OLDEST) is expected
 
 
 def test_without_a_pulumi_none_is_used() -> None:
-    assert not usable(None, OLDEST)
+    assert not is_usable(None, OLDEST)
 
 
 @pytest.mark.parametrize(
-    ("found", "reason"),
+    ("document", "reason"),
     [
         (None, "no pulumi on PATH"),
         (
@@ -78,12 +78,12 @@ def test_without_a_pulumi_none_is_used() -> None:
         ),
     ],
 )
-def test_the_reason_for_building_is_told(found, reason) -> None:
-    assert why_built(found, OLDEST) == reason
+def test_the_reason_for_building_is_told(document, reason) -> None:
+    assert explain_build(document, OLDEST) == reason
 
 
 @pytest.mark.parametrize(
-    ("said", "toolchain", "word"),
+    ("message", "toolchain", "word"),
     [
         ("go version go1.25.11 linux/amd64", "local", None),
         ("go version go1.26.0 linux/amd64", "auto", None),
@@ -93,16 +93,16 @@ def test_the_reason_for_building_is_told(found, reason) -> None:
         (None, "auto", "not on PATH"),
     ],
 )
-def test_a_go_is_good_enough_or_the_problem_is_told(said, toolchain, word) -> None:
-    problem = go_problem(said, NEEDED_GO, {"GOTOOLCHAIN": toolchain})
+def test_a_go_is_good_enough_or_the_problem_is_told(message, toolchain, word) -> None:
+    problem = find_go_problem(message, NEEDED_GO, {"GOTOOLCHAIN": toolchain})
     assert problem is None if word is None else word in str(problem)
     if problem:
         assert "install Go 1.25.11 or newer, or an official Pulumi" in str(problem)
 
 
 def test_too_little_disk_is_told_with_both_figures() -> None:
-    assert disk_problem(Path("/cache"), free_gib=5.0, needed_gib=5.0) is None
-    assert str(disk_problem(Path("/cache"), free_gib=1.25, needed_gib=5.0)).startswith(
+    assert find_disk_problem(Path("/cache"), free_gib=5.0, needed_gib=5.0) is None
+    assert str(find_disk_problem(Path("/cache"), free_gib=1.25, needed_gib=5.0)).startswith(
         "/cache: has too little free space (got 1.2 GiB); allowed: 5 GiB or more;"
     )
 
@@ -112,22 +112,22 @@ def test_a_pin_with_a_marker_does_not_hold_on_every_machine() -> None:
         "# made by a tool\nattrs==26.1 \\\n    --hash=sha256:00\n    # via x==1\n"
         "colorama==0.4.6 ; sys_platform == 'win32' \\\n    --hash=sha256:11\n"
     )
-    assert pins(lock) == {"attrs": "26.1", "colorama": "0.4.6"}
-    assert unconditional_pins(lock) == {"attrs": "26.1"}
+    assert parse_pins(lock) == {"attrs": "26.1", "colorama": "0.4.6"}
+    assert parse_unconditional_pins(lock) == {"attrs": "26.1"}
 
 
 def test_the_built_cli_is_of_the_version_that_the_lock_pins_for_the_sdk() -> None:
     module = (ROOT / PACKAGE / "cli" / "go.mod").read_text()
     lock = (ROOT / "requirements.lock").read_text()
-    assert pinned_pulumi(module) == parse(pins(lock)["pulumi"])
+    assert read_pinned_pulumi(module) == parse(parse_pins(lock)["pulumi"])
 
 
 def test_a_module_that_says_nothing_is_refused() -> None:
-    assert required_go("module x\n\ngo 1.25.11\n") == NEEDED_GO
+    assert read_required_go("module x\n\ngo 1.25.11\n") == NEEDED_GO
     with pytest.raises(ValueError, match="no go line"):
-        required_go("module x\n")
+        read_required_go("module x\n")
     with pytest.raises(ValueError, match="does not pin"):
-        pinned_pulumi("module x\n\ngo 1.25.11\n")
+        read_pinned_pulumi("module x\n\ngo 1.25.11\n")
 
 
 def test_the_lock_names_no_host() -> None:

@@ -21,7 +21,7 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def built(machine: Machine) -> None:
-    name = f"{virtualenv.key(machine)}-11"
+    name = f"{virtualenv.compute_key(machine)}-11"
     packages = machine.layout.made / "venvs" / name / "lib" / "python3.11" / "site-packages"
     versions = {"rich": "13.0.0", **dict.fromkeys(virtualenv.PROJECTS.values(), "0.1.0")}
     for project, version in versions.items():
@@ -31,10 +31,10 @@ def built(machine: Machine) -> None:
 
 def test_what_was_built_for_this_project_is_kept(machine: Machine) -> None:
     built(machine)
-    assert virtualenv.ready(machine)
+    assert virtualenv.is_ready(machine)
 
 
 def test_a_new_package_of_the_project_has_the_environment_made_anew(machine: Machine) -> None:
     built(machine)
     (machine.layout.root / "pyproject.toml").write_text("[project]\n# one more package\n")
-    assert not virtualenv.ready(machine)
+    assert not virtualenv.is_ready(machine)

@@ -33,19 +33,19 @@ SHAPE = RackShape(2, RackFabric.DIRECT)
 SHOWN, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 AFTERWORD = """
-=== With real Sparks ===
+=== Next: your own Sparks ===
 {engine}
   export PATH=$PWD/.toolchain/bin:$PWD/.venv/bin:$PATH
-  sparkform init USER@HOST USER@HOST --stack home    looks at your nodes, writes Pulumi.home.yaml
-  sparkform recommend MODEL --nodes 2                a service for it, with reasons
+  sparkform init USER@HOST USER@HOST --stack home    discovers your nodes, writes Pulumi.home.yaml
+  sparkform recommend MODEL --nodes 2                suggests a service for it
   pulumi stack init home
-  pulumi preview --stack home                        says what differs; changes nothing
+  pulumi preview --stack home                        shows what differs; changes nothing
   pulumi up --stack home"""
 WITH_ENGINE = """\
 The engine was real vLLM on this machine's processors; on Sparks it is an image for the GB10."""
 WITHOUT_ENGINE = """\
 No engine was started. `make setup ENGINE=vllm` installs real vLLM for CPUs (6 GB, some minutes);
-`make demo` then shows it answering, cut in two over both nodes."""
+`make demo` then queries it, split across both nodes."""
 
 
 def print_line(line: str) -> None:
@@ -53,10 +53,10 @@ def print_line(line: str) -> None:
 
 
 def main(
-    name: Annotated[str, typer.Option(help="the rack's and the stack's")] = NAME,
-    engine: Annotated[bool, typer.Option(help="serve with the engine that is set up here")] = True,
+    name: Annotated[str, typer.Option(help="Name of the rack and of the stack.")] = NAME,
+    engine: Annotated[bool, typer.Option(help="Serve a model with the installed engine.")] = True,
 ) -> None:
-    """Two simulated Sparks: set up, asked, broken, previewed, mended, given back."""
+    """Show sparkform on two simulated Sparks: deploy, query, drift, preview, repair, destroy."""
     raise typer.Exit(
         run_demo(name, served.publish if engine and served.is_available() else publish_nothing)
     )
@@ -76,7 +76,7 @@ def run_demo(name: str, publish: Publish = publish_nothing) -> int:
     except (DemoError, RackError) as error:
         return _print_end(str(error), FAILED)
     except Interrupted:
-        return _print_end("interrupted; the rack is down and nothing is left", INTERRUPTED)
+        return _print_end("interrupted; the rack has been removed", INTERRUPTED)
     print_line(
         AFTERWORD.format(engine=WITHOUT_ENGINE if publish is publish_nothing else WITH_ENGINE)
     )
@@ -92,9 +92,7 @@ def _show(name: str, publish: Publish) -> None:
     needs = find_missing(os.uname().sysname, os.geteuid(), PULUMI.is_file())
     if problems := [*check_name(name), *needs]:
         raise InputError(problems)
-    print_line(
-        "=== Two simulated DGX Sparks, one cable (docs/rack.md says what of them is real) ==="
-    )
+    print_line("=== Two simulated DGX Sparks, one cable (what is real: docs/rack.md) ===")
     prepare.prepare(print_line)
     if daemon.is_running() and inventory.list_containers(name):
         raise InputError([describe_rack_in_use(name)])
@@ -110,7 +108,7 @@ def hold_rack(name: str) -> Iterator[SimulatedRack]:
         yield rack
     finally:
         with ignore_interrupts():
-            print_line("\n=== Taking the rack down ===")
+            print_line("\n=== Removing the rack ===")
             lifecycle.take_down(name)
 
 

@@ -39,7 +39,7 @@ def run(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> No
             _end_process(process)
         raise
     if code:
-        raise DemoError(f"`pulumi {argv[1]}` ended with exit code {code}; its words are above")
+        raise DemoError(f"`pulumi {argv[1]}` failed with exit code {code}; see its output above")
 
 
 def read_output(argv: Sequence[str], folder: Path, environment: Mapping[str, str]) -> str:

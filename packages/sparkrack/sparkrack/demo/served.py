@@ -53,7 +53,7 @@ def publish(rack: SimulatedRack, notify: Notify) -> DemoService:
     image = pin_digest(rack, registry.publish(rack, local, catalogue.VLLM_CPU))
     folder = tiny.ensure(notify)
     revision = hub.add(rack, tiny.HANDLE, hub.ModelSource(folder)).commit
-    notify(f"engine {image} and model {tiny.HANDLE} are in the rack's own registry and hub")
+    notify(f"published engine {image} to the rack's registry and model {tiny.HANDLE} to its hub")
     return DemoService(build_service_block(image, revision))
 
 

@@ -28,28 +28,28 @@ class Story:
 
     def run(self) -> None:
         self._declare()
-        self._print_chapter("What differs on two untouched machines")
+        self._print_chapter("Preview on two untouched machines")
         self._run_pulumi("preview")
-        self._print_chapter("Make it so")
+        self._print_chapter("Deploy")
         self._run_pulumi("up", *FIRST_UP)
         if self.service:
             self._ask(self.service)
-        self._print_chapter(f"Somebody turns RoCE off on {BROKEN_NODE}")
+        self._print_chapter(f"Someone disables RoCE on {BROKEN_NODE}")
         self._break()
-        self._print_chapter("What differs now")
+        self._print_chapter("Preview the drift")
         self._run_pulumi("preview")
-        self._print_chapter("Mend that and nothing else")
+        self._print_chapter("Repair the drift and nothing else")
         self._run_pulumi("up", *FIRST_UP)
-        self._print_chapter("Once more: nothing is left to do")
+        self._print_chapter("Run up again: nothing to do")
         self._run_pulumi("up", *FIRST_UP)
-        self._print_chapter("Give the machines back")
+        self._print_chapter("Destroy")
         self._run_pulumi("destroy", "--yes", "--skip-preview")
 
     def _ask(self, service: DemoService) -> None:
         outputs = json.loads(self._read_outputs())
-        self._print_chapter("What stands now, as Mermaid text")
+        self._print_chapter("Topology, as Mermaid text")
         self.notify(outputs["topology"])
-        self._print_chapter(f"Ask it: {outputs['apiUrl']}")
+        self._print_chapter(f"Query the model: {outputs['apiUrl']}")
         self.notify(f"{served.QUESTION}\n{served.ask(outputs['apiUrl'], service)}")
 
     def _declare(self) -> None:

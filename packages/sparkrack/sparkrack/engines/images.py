@@ -65,7 +65,7 @@ def ensure(recipe: Recipe, notify: Notify) -> str:
     """The image's name on this machine, built only where it is not there yet. dockerd must run."""
     if not has_image(recipe.local_name):
         ensure_base(notify)
-        notify(f"laying the files of {recipe.reference} over the engines' base image")
+        notify(f"building the image of {recipe.reference}")
         _make(recipe)
     return recipe.local_name
 

@@ -23,7 +23,7 @@ def load(rack: SimulatedRack, recipe: Recipe, notify: Notify) -> str:
     missing = [node for node in rack.nodes if find_image_id(node, recipe.reference) != image_id]
     if missing:
         _spread(rack, missing, local, recipe.reference)
-    notify(f"{recipe.reference} is on {', '.join(node.hostname for node in rack.nodes)}")
+    notify(f"loaded {recipe.reference} on {', '.join(node.hostname for node in rack.nodes)}")
     return recipe.reference
 
 

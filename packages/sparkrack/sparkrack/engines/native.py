@@ -28,8 +28,8 @@ def install(rack: SimulatedRack) -> None:
 def _install_on(node: SimulatedNode) -> None:
     if ask(commands.build_node_command(node, ["test", "-x", f"{vllm.PREFIX}/bin/python"])).code:
         raise RackError(
-            f"{node.hostname} was made before vLLM was set up and does not see it; "
-            f"run `python -m sparkrack down --name {node.rack}` and bring it up again"
+            f"{node.hostname} was created before vLLM was installed and does not mount it; "
+            f"run `python -m sparkrack down --name {node.rack}`, then start the rack again"
         )
     script = (
         f"mkdir -p {VIRTUALENV_PATH}/bin\n"

@@ -33,8 +33,8 @@ def require_installed() -> None:
             [
                 Problem(
                     path="vllm",
-                    message="is not set up on this machine",
-                    remedy="run `make setup ENGINE=vllm` (6 GB), then bring the rack up anew",
+                    message="is not installed on this machine",
+                    remedy="run `make setup ENGINE=vllm` (6 GB), then recreate the rack",
                 )
             ]
         )

@@ -32,8 +32,8 @@ def test_everything_that_is_missing_is_said_at_once_with_the_way_out() -> None:
     assert messages == [
         "demo: runs on Linux only (got Darwin)",
         "demo: needs root; because simulated Sparks are containers with a network of their own; "
-        "run it again with sudo",
-        "demo: finds no Pulumi in .toolchain; run `make setup` first",
+        "run again with sudo",
+        "demo: Pulumi is missing in .toolchain; run `make setup` first",
     ]
 
 
@@ -112,7 +112,7 @@ def test_the_stack_file_is_shown_without_pulumis_salt() -> None:
 
 def test_a_command_that_fails_is_named_with_its_exit_code(tmp_path: Path) -> None:
     running.run(["/bin/sh", "-c", "exit 0"], tmp_path, os.environ)
-    with pytest.raises(running.DemoError, match="ended with exit code 3"):
+    with pytest.raises(running.DemoError, match="failed with exit code 3"):
         running.run(["/bin/sh", "-c", "exit 3"], tmp_path, os.environ)
 
 
@@ -167,7 +167,7 @@ def test_a_second_interrupt_does_not_reach_the_taking_down() -> None:
 
 def test_bad_input_ends_with_2_and_sentences(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_demo("Not a name") == 2
-    assert "is not a rack's name (got Not a name)" in capsys.readouterr().err
+    assert "invalid rack name (got Not a name)" in capsys.readouterr().err
 
 
 def test_without_root_it_ends_with_2(

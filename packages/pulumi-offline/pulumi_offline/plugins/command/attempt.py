@@ -18,7 +18,7 @@ from pulumi_offline.plugins.common.refusal import Context, refuse
 FAILURES = (DialError, ChannelError, CommandError, LineTooLong)
 
 
-async def attempt(
+async def try_run(
     command: RemoteCommand, patience: Patience, log: ResourceLog, context: Context
 ) -> Printed:
     """What the command printed; ends the call with the reason where it failed.
@@ -26,7 +26,7 @@ async def attempt(
     The run goes on if the engine gives up on the call: a command on a node is never cut short.
     """
     running = asyncio.create_task(run(command, Dialler(patience, log)))
-    running.add_done_callback(lose_late_failure)
+    running.add_done_callback(ignore_late_failure)
     try:
         return await asyncio.shield(running)
     except FAILURES as error:
@@ -36,7 +36,7 @@ async def attempt(
         await refuse(context, grpc.StatusCode.INTERNAL, text)
 
 
-def lose_late_failure(running: asyncio.Task[Printed]) -> None:
+def ignore_late_failure(running: asyncio.Task[Printed]) -> None:
     """A run whose call is gone has nobody to tell; asyncio must not print its traceback."""
     if not running.cancelled():
         running.exception()

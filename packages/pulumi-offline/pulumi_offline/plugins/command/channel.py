@@ -92,7 +92,7 @@ class AskingChannel(SSHClientChannel[bytes]):
         await self._start_reading()
 
 
-def asking_channel(connection: asyncssh.SSHClientConnection) -> AskingChannel:
+def open_channel(connection: asyncssh.SSHClientConnection) -> AskingChannel:
     """A channel for bytes on a connection."""
     loop = asyncio.get_running_loop()
     return AskingChannel(connection, loop, "strict", None, "strict", WINDOW_BYTES, PACKET_BYTES)

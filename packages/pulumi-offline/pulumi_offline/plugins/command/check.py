@@ -43,15 +43,15 @@ class Failure:
     reason: str
 
 
-def checked(properties: Properties) -> tuple[Properties, list[Failure]]:
+def check_properties(properties: Properties) -> tuple[Properties, list[Failure]]:
     """Inputs with defaults and secret marks, or as they came but marked, and what is wrong."""
     settled = settle_object(properties, INPUTS)
-    failures = list(failures_of(settled))
-    complete = settled if failures else with_defaults(settled, INPUTS)
-    return with_secrets(complete, INPUTS), failures
+    failures = list(list_failures(settled))
+    complete = settled if failures else add_defaults(settled, INPUTS)
+    return mark_secrets(complete, INPUTS), failures
 
 
-def settled(properties: Properties) -> Properties:
+def settle_secrets(properties: Properties) -> Properties:
     """Inputs in which no secret is unknown (see EMPTY)."""
     return settle_object(properties, INPUTS)
 
@@ -78,12 +78,12 @@ def settle(value: Property, field: Field) -> Property:
             return value
 
 
-def failures_of(properties: Properties) -> Iterator[Failure]:
-    for path, reason in object_problems(properties, INPUTS, ""):
+def list_failures(properties: Properties) -> Iterator[Failure]:
+    for path, reason in list_object_problems(properties, INPUTS, ""):
         yield Failure(path.partition(".")[0], reason)
 
 
-def object_problems(
+def list_object_problems(
     properties: Properties, fields: tuple[Field, ...], prefix: str
 ) -> Iterator[tuple[str, str]]:
     """Pairs of path and reason, for everything that is wrong below prefix."""
@@ -94,13 +94,13 @@ def object_problems(
             yield path, f"Missing required field '{path}'"
     for key, item in properties.items():
         if key in by_name:
-            yield from value_problems(reveal(item), by_name[key], prefix + key)
+            yield from list_value_problems(reveal(item), by_name[key], prefix + key)
         else:
             path = prefix + key
             yield path, f"the stand-in does not know '{path}'"
 
 
-def value_problems(value: Property, field: Field, path: str) -> Iterator[tuple[str, str]]:
+def list_value_problems(value: Property, field: Field, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, Unknown):
         return
     if not isinstance(value, KINDS[field.kind]):
@@ -109,21 +109,21 @@ def value_problems(value: Property, field: Field, path: str) -> Iterator[tuple[s
         yield path, f"the stand-in does not know the {path} '{value}'; it knows {field.choices}"
     elif isinstance(value, dict) and field.kind == "strings":
         for key, item in value.items():
-            yield from value_problems(item, Field(key), f"{path}.{key}")
+            yield from list_value_problems(item, Field(key), f"{path}.{key}")
     elif isinstance(value, dict):
-        yield from object_problems(value, field.fields, f"{path}.")
+        yield from list_object_problems(value, field.fields, f"{path}.")
 
 
-def with_defaults(properties: Properties, fields: tuple[Field, ...]) -> Properties:
+def add_defaults(properties: Properties, fields: tuple[Field, ...]) -> Properties:
     """Absent inputs get their defaults, inside objects that are present too."""
     by_name = {field.name: field for field in fields}
-    given = {key: complete(item, by_name[key]) for key, item in properties.items()}
+    completed = {key: complete(item, by_name[key]) for key, item in properties.items()}
     defaults: Properties = {
         field.name: field.default
         for field in fields
-        if field.default is not None and field.name not in given
+        if field.default is not None and field.name not in completed
     }
-    return {**given, **defaults}
+    return {**completed, **defaults}
 
 
 def complete(value: Property, field: Field) -> Property:
@@ -131,14 +131,14 @@ def complete(value: Property, field: Field) -> Property:
         case Secret(element):
             return Secret(complete(element, field))
         case dict() if field.kind == "object":
-            return with_defaults(value, field.fields)
+            return add_defaults(value, field.fields)
         case float() if field.kind == "integer":
             return float(int(value))
         case _:
             return value
 
 
-def with_secrets(properties: Properties, fields: tuple[Field, ...]) -> Properties:
+def mark_secrets(properties: Properties, fields: tuple[Field, ...]) -> Properties:
     """Inputs that the schema calls secret are marked so, at every depth."""
     by_name = {field.name: field for field in fields}
     return {
@@ -154,7 +154,7 @@ def mark(value: Property, field: Field) -> Property:
         case Unknown():
             return Unknown(secret=value.secret or field.secret)
         case dict() if field.kind == "object":
-            inside: Property = with_secrets(value, field.fields)
+            inside: Property = mark_secrets(value, field.fields)
             return make_secret(inside) if field.secret else inside
         case _:
             return make_secret(value) if field.secret else value

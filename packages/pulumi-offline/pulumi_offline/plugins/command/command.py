@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pulumi_offline.plugins.command.check import settled, with_defaults
+from pulumi_offline.plugins.command.check import add_defaults, settle_secrets
 from pulumi_offline.plugins.command.schema import INPUTS
 from pulumi_offline.plugins.common.values import Properties, Unknown, is_same, reveal
 
@@ -57,76 +57,77 @@ LOGGED = {
 }
 
 
-def remote_command(
+def build_remote_command(
     properties: Properties, command: str, previous: Printed, default_agent: str | None
 ) -> RemoteCommand:
     """The run that inputs describe; default_agent is the plugin's own agent socket."""
-    plain: dict[str, Any] = reveal(with_defaults(properties, INPUTS))  # type: ignore[assignment]
-    wanted = plain.get("addPreviousOutputInEnv", True)
+    values: dict[str, Any] = reveal(add_defaults(properties, INPUTS))  # type: ignore[assignment]
+    wanted = values.get("addPreviousOutputInEnv", True)
     return RemoteCommand(
         command=command,
-        stdin=plain.get("stdin", ""),
-        environment=plain.get("environment", {}),
+        stdin=values.get("stdin", ""),
+        environment=values.get("environment", {}),
         previous=previous if wanted else Printed(),
-        logged=LOGGED[plain.get("logging", "stdoutAndStderr")],
-        endpoint=endpoint(plain["connection"], default_agent),
+        logged=LOGGED[values.get("logging", "stdoutAndStderr")],
+        endpoint=build_endpoint(values["connection"], default_agent),
     )
 
 
-def endpoint(plain: dict[str, Any], default_agent: str | None) -> Endpoint:
+def build_endpoint(values: dict[str, Any], default_agent: str | None) -> Endpoint:
     return Endpoint(
-        host=plain["host"],
-        port=int(plain["port"]),
-        user=plain["user"],
-        dial_error_limit=int(plain["dialErrorLimit"]),
-        dial_timeout_s=plain["perDialTimeout"],
-        host_key=plain.get("hostKey"),
-        private_key=plain.get("privateKey"),
-        private_key_password=plain.get("privateKeyPassword"),
-        password=plain.get("password"),
-        agent_socket_path=plain.get("agentSocketPath", default_agent),
-        proxy=endpoint(plain["proxy"], default_agent) if "proxy" in plain else None,
+        host=values["host"],
+        port=int(values["port"]),
+        user=values["user"],
+        dial_error_limit=int(values["dialErrorLimit"]),
+        dial_timeout_s=values["perDialTimeout"],
+        host_key=values.get("hostKey"),
+        private_key=values.get("privateKey"),
+        private_key_password=values.get("privateKeyPassword"),
+        password=values.get("password"),
+        agent_socket_path=values.get("agentSocketPath", default_agent),
+        proxy=build_endpoint(values["proxy"], default_agent) if "proxy" in values else None,
     )
 
 
-def command_text(properties: Properties, *names: str) -> str | None:
+def find_command_text(properties: Properties, *names: str) -> str | None:
     """The first of the named commands that the inputs hold."""
-    plain = (reveal(properties.get(name)) for name in names)
-    return next((text for text in plain if isinstance(text, str)), None)
+    values = (reveal(properties.get(name)) for name in names)
+    return next((text for text in values if isinstance(text, str)), None)
 
 
-def previous_output(state: Properties) -> Printed:
+def read_previous_output(state: Properties) -> Printed:
     """What the run before printed, from the state."""
     texts = (reveal(state.get(name)) for name in ("stdout", "stderr"))
     stdout, stderr = (text if isinstance(text, str) else "" for text in texts)
     return Printed(stdout, stderr)
 
 
-def inputs_in(state: Properties) -> Properties:
+def read_inputs(state: Properties) -> Properties:
     """The inputs that a state repeats."""
     return {key: item for key, item in state.items() if key in INPUT_NAMES}
 
 
-def state_after(inputs: Properties, printed: Printed) -> Properties:
+def build_state(inputs: Properties, printed: Printed) -> Properties:
     """The outputs of a run: its inputs again, and what it printed."""
     return {**inputs, "stdout": printed.stdout, "stderr": printed.stderr}
 
 
-def state_before_create(inputs: Properties) -> Properties:
+def preview_create(inputs: Properties) -> Properties:
     """The outputs of a create, at preview."""
     return {**inputs, "stdout": Unknown(), "stderr": Unknown()}
 
 
-def state_before_update(inputs: Properties, state: Properties) -> Properties:
+def preview_update(inputs: Properties, state: Properties) -> Properties:
     """The outputs of an update, at preview.
 
     What it will print is unknown if an input changed that the state holds. An input that is new
     counts as no change here: so decides the official plugin.
     """
     changed = any(
-        not is_same(inputs.get(key), item) for key, item in settled(inputs_in(state)).items()
+        not is_same(inputs.get(key), item)
+        for key, item in settle_secrets(read_inputs(state)).items()
     )
     unknown = changed or any(isinstance(inputs.get(key), Unknown) for key in INPUT_NAMES)
     if unknown:
-        return state_before_create(inputs)
-    return state_after(inputs, previous_output(state))
+        return preview_create(inputs)
+    return build_state(inputs, read_previous_output(state))

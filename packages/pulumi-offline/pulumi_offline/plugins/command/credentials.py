@@ -21,15 +21,15 @@ class Login:
     agent: asyncssh.SSHAgentClient | None
 
 
-async def login(endpoint: Endpoint) -> Login:
+async def build_login(endpoint: Endpoint) -> Login:
     """What an endpoint's inputs offer.
 
     One way of each kind is offered, in this order: the private key, the password, the agent's
     keys where there is no private key. An agent that does not answer is an error even where its
     keys are not needed. Raises DialError.
     """
-    own_key = private_key(endpoint) if endpoint.private_key is not None else None
-    agent = await agent_client(endpoint.agent_socket_path)
+    own_key = parse_private_key(endpoint) if endpoint.private_key is not None else None
+    agent = await open_agent(endpoint.agent_socket_path)
     keys = [own_key] if own_key else [] if agent is None else await agent.get_keys()
     by_password = ["password", "keyboard-interactive"] if endpoint.password is not None else []
     by_key = ["publickey"] if keys else []
@@ -37,23 +37,23 @@ async def login(endpoint: Endpoint) -> Login:
     return Login(tuple(keys), endpoint.password, ",".join(order) or "none", agent)
 
 
-def private_key(endpoint: Endpoint) -> asyncssh.SSHKey:
+def parse_private_key(endpoint: Endpoint) -> asyncssh.SSHKey:
     """The private key of the inputs. Raises DialError, also if a plain key has a password."""
     text, password = endpoint.private_key or "", endpoint.private_key_password
     try:
         key = asyncssh.import_private_key(text)
     except asyncssh.KeyEncryptionError:
-        return encrypted_key(text, password)
+        return parse_encrypted_key(text, password)
     except asyncssh.KeyImportError as error:
         if "passphrase" in str(error).lower():
-            return encrypted_key(text, password)
+            return parse_encrypted_key(text, password)
         raise DialError("the private key cannot be read: no key found") from None
     if password is not None:
         raise DialError("the private key has no password, but one is given")
     return key
 
 
-def encrypted_key(text: str, password: str | None) -> asyncssh.SSHKey:
+def parse_encrypted_key(text: str, password: str | None) -> asyncssh.SSHKey:
     if password is None:
         raise DialError("the private key is protected by a password, and none is given")
     try:
@@ -66,7 +66,7 @@ def encrypted_key(text: str, password: str | None) -> asyncssh.SSHKey:
     raise DialError("the private key's password is wrong")
 
 
-async def agent_client(path: str | None) -> asyncssh.SSHAgentClient | None:
+async def open_agent(path: str | None) -> asyncssh.SSHAgentClient | None:
     if not path:
         return None
     try:
@@ -77,16 +77,16 @@ async def agent_client(path: str | None) -> asyncssh.SSHAgentClient | None:
         ) from None
 
 
-def host_key(text: str) -> asyncssh.SSHKey:
+def parse_host_key(text: str) -> asyncssh.SSHKey:
     """The public key in a hostKey input; words before the key, such as a host name, are let be.
 
     Raises DialError if there is none.
     """
     for line in text.splitlines():
-        words = line.split()
-        for start in range(len(words)):
+        parts = line.split()
+        for start in range(len(parts)):
             try:
-                return asyncssh.import_public_key(" ".join(words[start : start + 2]))
+                return asyncssh.import_public_key(" ".join(parts[start : start + 2]))
             except asyncssh.KeyImportError:
                 continue
     raise DialError("failed to parse host key: no key found")

@@ -13,7 +13,7 @@ from typing import Any
 import asyncssh
 
 from pulumi_offline.plugins.command.command import Endpoint
-from pulumi_offline.plugins.command.credentials import Login, host_key, login
+from pulumi_offline.plugins.command.credentials import Login, build_login, parse_host_key
 from pulumi_offline.plugins.command.retry import DialError, Patience, dial_with_retry
 from pulumi_offline.plugins.common.engine_log import ResourceLog
 
@@ -28,40 +28,44 @@ class Dialler:
     @asynccontextmanager
     async def connection(self, endpoint: Endpoint) -> AsyncIterator[asyncssh.SSHClientConnection]:
         """A connection that is logged in. Raises DialError."""
-        async with signed_in(endpoint) as options:
+        async with hold_options(endpoint) as options:
             if endpoint.proxy is None:
-                opened = await self._dial("Dial", endpoint, lambda: straight(endpoint, options))
+                opened = await self._dial_with_retry(
+                    "Dial", endpoint, lambda: connect_directly(endpoint, options)
+                )
                 async with opened:
                     yield opened
                 return
-            async with self._proxy(endpoint.proxy) as proxy:
-                opened = await via_proxy(
-                    self._dial(
-                        "Dial from proxy", endpoint, lambda: through(proxy, endpoint, options)
+            async with self._open_proxy(endpoint.proxy) as proxy:
+                opened = await connect_via_proxy(
+                    self._dial_with_retry(
+                        "Dial from proxy",
+                        endpoint,
+                        lambda: connect_through(proxy, endpoint, options),
                     )
                 )
                 async with opened:
                     yield opened
 
     @asynccontextmanager
-    async def _proxy(self, proxy: Endpoint) -> AsyncIterator[asyncssh.SSHClientConnection]:
-        async with signed_in(proxy) as options:
-            opened = await via_proxy(
-                self._dial("Dial proxy", proxy, lambda: straight(proxy, options))
+    async def _open_proxy(self, proxy: Endpoint) -> AsyncIterator[asyncssh.SSHClientConnection]:
+        async with hold_options(proxy) as options:
+            opened = await connect_via_proxy(
+                self._dial_with_retry("Dial proxy", proxy, lambda: connect_directly(proxy, options))
             )
             async with opened:
                 yield opened
 
-    def _dial(
+    def _dial_with_retry(
         self,
-        what: str,
+        subject: str,
         endpoint: Endpoint,
         dial: Callable[[], Awaitable[asyncssh.SSHClientConnection]],
     ) -> Awaitable[asyncssh.SSHClientConnection]:
-        return dial_with_retry(what, endpoint.dial_error_limit, dial, self.patience, self.log)
+        return dial_with_retry(subject, endpoint.dial_error_limit, dial, self.patience, self.log)
 
 
-async def via_proxy(
+async def connect_via_proxy(
     opening: Awaitable[asyncssh.SSHClientConnection],
 ) -> asyncssh.SSHClientConnection:
     try:
@@ -71,10 +75,10 @@ async def via_proxy(
 
 
 @asynccontextmanager
-async def signed_in(endpoint: Endpoint) -> AsyncIterator[dict[str, Any]]:
+async def hold_options(endpoint: Endpoint) -> AsyncIterator[dict[str, Any]]:
     """asyncssh's options for an endpoint, while its agent is at hand."""
-    trusted = None if endpoint.host_key is None else host_key(endpoint.host_key)
-    offered = await login(endpoint)
+    trusted = None if endpoint.host_key is None else parse_host_key(endpoint.host_key)
+    offered = await build_login(endpoint)
     try:
         yield options(endpoint, offered, trusted)
     finally:
@@ -106,20 +110,22 @@ def options(endpoint: Endpoint, offered: Login, trusted: asyncssh.SSHKey | None)
     }
 
 
-async def straight(endpoint: Endpoint, options: dict[str, Any]) -> asyncssh.SSHClientConnection:
-    reached = await tcp_dial(endpoint)
+async def connect_directly(
+    endpoint: Endpoint, options: dict[str, Any]
+) -> asyncssh.SSHClientConnection:
+    reached = await dial_tcp(endpoint)
     opening = asyncssh.connect(endpoint.host, endpoint.port, sock=reached, **options)
-    return await handshake(opening, options.get("server_host_key_algs", ()))
+    return await run_handshake(opening, options.get("server_host_key_algs", ()))
 
 
-async def through(
+async def connect_through(
     proxy: asyncssh.SSHClientConnection, endpoint: Endpoint, options: dict[str, Any]
 ) -> asyncssh.SSHClientConnection:
     opening = asyncssh.connect(endpoint.host, endpoint.port, tunnel=proxy, **options)
-    return await handshake(opening, options.get("server_host_key_algs", ()))
+    return await run_handshake(opening, options.get("server_host_key_algs", ()))
 
 
-async def handshake(
+async def run_handshake(
     opening: Awaitable[asyncssh.SSHClientConnection], host_key_types: Sequence[str]
 ) -> asyncssh.SSHClientConnection:
     try:
@@ -130,16 +136,16 @@ async def handshake(
         reason = f"ssh: unable to authenticate ({error})"
     except (asyncssh.Error, OSError, ValueError) as error:
         # A server without a key of the type just hangs up, so the type must be named here.
-        asked = f" (asked for a host key of type {', '.join(host_key_types)})"
-        reason = f"{error}{asked if host_key_types else ''}"
+        requested = f" (asked for a host key of type {', '.join(host_key_types)})"
+        reason = f"{error}{requested if host_key_types else ''}"
     raise DialError(f"ssh: handshake failed: {reason}")
 
 
-async def tcp_dial(endpoint: Endpoint) -> socket.socket:
+async def dial_tcp(endpoint: Endpoint) -> socket.socket:
     """A TCP connection within the endpoint's dial limit; 0 is no limit. Raises DialError."""
     limit_s = endpoint.dial_timeout_s or None
     try:
-        return await asyncio.wait_for(first_answer(endpoint.host, endpoint.port), limit_s)
+        return await asyncio.wait_for(connect_first(endpoint.host, endpoint.port), limit_s)
     except socket.gaierror:
         raise DialError(f"dial tcp: lookup {endpoint.host}: no such host") from None
     except TimeoutError:
@@ -149,12 +155,12 @@ async def tcp_dial(endpoint: Endpoint) -> socket.socket:
         raise DialError(f"dial tcp {endpoint.host}:{endpoint.port}: connect: {reason}") from None
 
 
-async def first_answer(host: str, port: int) -> socket.socket:
+async def connect_first(host: str, port: int) -> socket.socket:
     """A socket connected to the first address of a host that takes the connection."""
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     last: OSError | None = None
-    for family, kind, protocol, _, address in found:
+    for family, kind, protocol, _, address in addresses:
         reached = socket.socket(family, kind, protocol)
         reached.setblocking(False)
         try:

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from pulumi_offline.plugins.command.schema import INPUTS
 from pulumi_offline.plugins.common.differences import Change, Difference
-from pulumi_offline.plugins.common.paths import Path, notation
+from pulumi_offline.plugins.common.paths import Path, format_path
 from pulumi_offline.plugins.common.values import Properties, Property, is_same
 
 REPLACING = frozenset(field.name for field in INPUTS if field.replaces)
 
 
-def differences(old: Properties, new: Properties, ignored: Properties) -> list[Difference]:
+def list_differences(old: Properties, new: Properties, ignored: Properties) -> list[Difference]:
     """What differs between old and new inputs, where ignored ones keep the given values.
 
     A change inside `triggers` is an update here: only a `triggers` that comes or goes as a whole
@@ -21,8 +21,8 @@ def differences(old: Properties, new: Properties, ignored: Properties) -> list[D
     """
     compared = {key: item for key, item in {**new, **ignored}.items() if not is_internal(key)}
     return [
-        Difference(str(path[0]), notation(path), change, notation(path) in REPLACING)
-        for path, change in object_changes(old, compared, ())
+        Difference(str(path[0]), format_path(path), change, format_path(path) in REPLACING)
+        for path, change in list_object_changes(old, compared, ())
     ]
 
 
@@ -30,26 +30,28 @@ def is_internal(key: str) -> bool:
     return key == "version" or key.startswith("__")
 
 
-def object_changes(old: Properties, new: Properties, path: Path) -> Iterator[tuple[Path, Change]]:
+def list_object_changes(
+    old: Properties, new: Properties, path: Path
+) -> Iterator[tuple[Path, Change]]:
     for key in old.keys() | new.keys():
-        yield from value_changes(old.get(key), new.get(key), (*path, key))
+        yield from list_value_changes(old.get(key), new.get(key), (*path, key))
 
 
 def list_changes(
     old: Sequence[Property], new: Sequence[Property], path: Path
 ) -> Iterator[tuple[Path, Change]]:
     for index, (before, after) in enumerate(zip(old, new, strict=False)):
-        yield from value_changes(before, after, (*path, index))
+        yield from list_value_changes(before, after, (*path, index))
     for index in range(len(old), len(new)):
         yield (*path, index), "ADD"
     for index in range(len(new), len(old)):
         yield (*path, index), "DELETE"
 
 
-def value_changes(old: Property, new: Property, path: Path) -> Iterator[tuple[Path, Change]]:
+def list_value_changes(old: Property, new: Property, path: Path) -> Iterator[tuple[Path, Change]]:
     match old, new:
         case dict(), dict():
-            yield from object_changes(old, new, path)
+            yield from list_object_changes(old, new, path)
         case list(), list():
             yield from list_changes(old, new, path)
         case _ if is_same(old, new):

@@ -30,9 +30,9 @@ class LineLog:
         """Data of one stream; what is not logged is passed over."""
         if stream not in self.logged:
             return
-        *complete, rest = (bytes(self.pending) + data).split(b"\n")
-        self.pending = bytearray(rest)
-        longest = max(len(line) for line in (*complete, rest))
+        *complete, remaining = (bytes(self.pending) + data).split(b"\n")
+        self.pending = bytearray(remaining)
+        longest = max(len(line) for line in (*complete, remaining))
         self.too_long = self.too_long or longest >= LONGEST_LINE_BYTES
         for line in complete:
             self.waiting.put_nowait(line)
@@ -50,7 +50,7 @@ class LineLog:
         """
         while (line := await self.waiting.get()) is not None:
             if not self.too_long:
-                await self.log.status(line.removesuffix(b"\r").decode(errors="replace"))
+                await self.log.show_status(line.removesuffix(b"\r").decode(errors="replace"))
         if self.too_long:
             raise LineTooLong(
                 f"a printed line has {LONGEST_LINE_BYTES} bytes or more: the official plugin "

@@ -10,24 +10,24 @@ from dataclasses import dataclass, field
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 
 from pulumi_offline.plugins.command import BANNER, RESOURCE, VERSION
-from pulumi_offline.plugins.command.check import checked, settled
+from pulumi_offline.plugins.command.check import check_properties, settle_secrets
 from pulumi_offline.plugins.command.command import (
     Printed,
-    command_text,
-    inputs_in,
-    previous_output,
-    remote_command,
-    state_after,
-    state_before_create,
-    state_before_update,
+    build_remote_command,
+    build_state,
+    find_command_text,
+    preview_create,
+    preview_update,
+    read_inputs,
+    read_previous_output,
 )
-from pulumi_offline.plugins.command.diff import differences
+from pulumi_offline.plugins.command.diff import list_differences
 from pulumi_offline.plugins.command.retry import Patience
-from pulumi_offline.plugins.command.schema import package_schema
+from pulumi_offline.plugins.command.schema import build_package_schema
 from pulumi_offline.plugins.common.differences import diff_response
 from pulumi_offline.plugins.common.engine_log import ResourceLog
 from pulumi_offline.plugins.common.protocol import engine_pb2_grpc, provider_pb2
-from pulumi_offline.plugins.common.refusal import Context, known_resource
+from pulumi_offline.plugins.common.refusal import Context, find_resource
 from pulumi_offline.plugins.common.stand_in import Identity, StandIn
 from pulumi_offline.plugins.common.values import Properties, read_struct, write_struct
 
@@ -48,7 +48,7 @@ class CommandProvider(StandIn):
     """`command:remote:Command` as pulumi-command 1.2.1 has it."""
 
     def __init__(self, session: Session) -> None:
-        super().__init__(session.engine, Identity(VERSION, BANNER, package_schema()))
+        super().__init__(session.engine, Identity(VERSION, BANNER, build_package_schema()))
         self.session = session
 
     async def CheckConfig(
@@ -61,7 +61,7 @@ class CommandProvider(StandIn):
         self, request: provider_pb2.ConfigureRequest, context: Context
     ) -> provider_pb2.ConfigureResponse:
         self.session.sends_old_inputs = request.sends_old_inputs
-        await self.introduce()
+        await self.print_banner()
         return provider_pb2.ConfigureResponse(
             acceptSecrets=True, supportsPreview=True, acceptResources=True, acceptOutputs=True
         )
@@ -69,8 +69,8 @@ class CommandProvider(StandIn):
     async def Check(
         self, request: provider_pb2.CheckRequest, context: Context
     ) -> provider_pb2.CheckResponse:
-        await known_resource(request.urn, {RESOURCE}, context)
-        inputs, failures = checked(read_struct(request.news))
+        await find_resource(request.urn, {RESOURCE}, context)
+        inputs, failures = check_properties(read_struct(request.news))
         return provider_pb2.CheckResponse(
             inputs=write_struct(inputs),
             failures=[
@@ -82,23 +82,23 @@ class CommandProvider(StandIn):
     async def Diff(
         self, request: provider_pb2.DiffRequest, context: Context
     ) -> provider_pb2.DiffResponse:
-        await known_resource(request.urn, {RESOURCE}, context)
+        await find_resource(request.urn, {RESOURCE}, context)
         state = read_struct(request.olds)
         sent = self.session.sends_old_inputs
-        old = read_struct(request.old_inputs) if sent else inputs_in(state)
+        old = read_struct(request.old_inputs) if sent else read_inputs(state)
         ignored = {key: state[key] for key in request.ignoreChanges if key in state}
-        return diff_response(differences(old, read_struct(request.news), ignored))
+        return diff_response(list_differences(old, read_struct(request.news), ignored))
 
     async def Create(
         self, request: provider_pb2.CreateRequest, context: Context
     ) -> provider_pb2.CreateResponse:
-        await known_resource(request.urn, {RESOURCE}, context)
-        inputs = settled(read_struct(request.properties))
+        await find_resource(request.urn, {RESOURCE}, context)
+        inputs = settle_secrets(read_struct(request.properties))
         if request.preview:
-            state = state_before_create(inputs)
+            state = preview_create(inputs)
         else:
-            command = command_text(inputs, "create")
-            state = await self._state(request, inputs, command, Printed(), context)
+            command = find_command_text(inputs, "create")
+            state = await self._build_state(request, inputs, command, Printed(), context)
         name = request.urn.rpartition("::")[2]
         return provider_pb2.CreateResponse(
             id=name + secrets.token_hex(4), properties=write_struct(state)
@@ -107,31 +107,35 @@ class CommandProvider(StandIn):
     async def Update(
         self, request: provider_pb2.UpdateRequest, context: Context
     ) -> provider_pb2.UpdateResponse:
-        await known_resource(request.urn, {RESOURCE}, context)
+        await find_resource(request.urn, {RESOURCE}, context)
         old = read_struct(request.olds)
-        inputs = settled(read_struct(request.news))
+        inputs = settle_secrets(read_struct(request.news))
         inputs |= {key: old[key] for key in request.ignoreChanges if key in old}
         if request.preview:
-            state = state_before_update(inputs, old)
+            state = preview_update(inputs, old)
         else:
-            command = command_text(inputs, "update", "create")
-            state = await self._state(request, inputs, command, previous_output(old), context)
+            command = find_command_text(inputs, "update", "create")
+            state = await self._build_state(
+                request, inputs, command, read_previous_output(old), context
+            )
         return provider_pb2.UpdateResponse(properties=write_struct(state))
 
     async def Delete(
         self, request: provider_pb2.DeleteRequest, context: Context
     ) -> empty_pb2.Empty:
-        await known_resource(request.urn, {RESOURCE}, context)
+        await find_resource(request.urn, {RESOURCE}, context)
         state = read_struct(request.properties)
-        command = command_text(state, "delete")
-        await self._state(request, inputs_in(state), command, previous_output(state), context)
+        command = find_command_text(state, "delete")
+        await self._build_state(
+            request, read_inputs(state), command, read_previous_output(state), context
+        )
         return empty_pb2.Empty()
 
     async def Read(
         self, request: provider_pb2.ReadRequest, context: Context
     ) -> provider_pb2.ReadResponse:
         """A command has nothing to read: the state is answered as it came."""
-        await known_resource(request.urn, {RESOURCE}, context)
+        await find_resource(request.urn, {RESOURCE}, context)
         return provider_pb2.ReadResponse(
             id=request.id, properties=request.properties, inputs=request.inputs
         )
@@ -141,7 +145,7 @@ class CommandProvider(StandIn):
         self.session.cancelled.set()
         return empty_pb2.Empty()
 
-    async def _state(
+    async def _build_state(
         self,
         request: provider_pb2.CreateRequest
         | provider_pb2.UpdateRequest
@@ -153,13 +157,13 @@ class CommandProvider(StandIn):
     ) -> Properties:
         """The state after a run, or the same outputs as before where there is nothing to run."""
         if command is None:
-            return state_after(inputs, previous)
-        remote = remote_command(inputs, command, previous, os.environ.get("SSH_AUTH_SOCK"))
+            return build_state(inputs, previous)
+        remote = build_remote_command(inputs, command, previous, os.environ.get("SSH_AUTH_SOCK"))
         patience = Patience(self.session.cancelled, request.timeout or None)
         log = ResourceLog(self.session.engine, request.urn)
         from pulumi_offline.plugins.command.attempt import (
-            attempt,  # asyncssh comes with the first run
+            try_run,  # asyncssh comes with the first run
         )
 
-        printed = await attempt(remote, patience, log, context)
-        return state_after(inputs, printed)
+        printed = await try_run(remote, patience, log, context)
+        return build_state(inputs, printed)

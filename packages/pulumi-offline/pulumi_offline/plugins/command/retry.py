@@ -46,7 +46,7 @@ class Patience:
 
 
 async def dial_with_retry(
-    what: str,
+    subject: str,
     error_limit: int,
     dial: Callable[[], Awaitable[Result]],
     patience: Patience,
@@ -67,6 +67,6 @@ async def dial_with_retry(
                 raise DialError(f"after {failed} failed attempts: {error}") from error
         failed += 1
         limit = "inf" if error_limit == UNLIMITED else error_limit
-        await log.status(f"{what} {failed}/{limit} failed: retrying")
+        await log.show_status(f"{subject} {failed}/{limit} failed: retrying")
         await patience.wait(delay_s, deadline_s)
         delay_s = min(delay_s * BACKOFF, LONGEST_DELAY_S)

@@ -12,7 +12,7 @@ from pulumi_offline.plugins.command.channel import (
     AskingChannel,
     ChannelError,
     Output,
-    asking_channel,
+    open_channel,
 )
 from pulumi_offline.plugins.command.command import Printed, RemoteCommand
 from pulumi_offline.plugins.command.dialling import Dialler
@@ -47,11 +47,11 @@ async def run(command: RemoteCommand, dialler: Dialler) -> Printed:
         lost = await ended
         lines.finish()
         await showing
-    failure = failure_of(output, lost)
+    failure = describe_failure(output, lost)
     if failure:
         printed = output.both.decode(errors="replace")
         raise CommandError(f"{failure}: running {json.dumps(command.command)}:\n{printed}")
-    return Printed(text(output.stdout), text(output.stderr))
+    return Printed(decode_output(output.stdout), decode_output(output.stderr))
 
 
 async def start(
@@ -60,7 +60,7 @@ async def start(
     command: RemoteCommand,
     log: ResourceLog,
 ) -> None:
-    channel = asking_channel(connection)
+    channel = open_channel(connection)
     try:
         await channel.open(output)
         await set_variables(channel, command, log)
@@ -86,10 +86,10 @@ async def set_variables(channel: AskingChannel, command: RemoteCommand, log: Res
 
 
 async def report_refused(name: str, severity: Severity, log: ResourceLog) -> None:
-    await log.say(severity, REFUSED.format(name=name))
+    await log.report(severity, REFUSED.format(name=name))
 
 
-def failure_of(output: Output, lost: Exception | None) -> str | None:
+def describe_failure(output: Output, lost: Exception | None) -> str | None:
     """Why the run counts as failed, if it does."""
     if output.signal is not None:
         number = getattr(signal, f"SIG{output.signal}") if output.signal in SIGNALS else 0
@@ -102,6 +102,6 @@ def failure_of(output: Output, lost: Exception | None) -> str | None:
     return "EOF" if output.unread else None
 
 
-def text(printed: bytearray) -> str:
+def decode_output(printed: bytearray) -> str:
     """Output as text, without one closing newline. Raises UnicodeDecodeError."""
     return printed.decode().removesuffix("\n")

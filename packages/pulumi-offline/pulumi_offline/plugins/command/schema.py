@@ -62,7 +62,7 @@ TYPES = {
 }
 
 
-def shape(field: Field) -> dict[str, object]:
+def build_shape(field: Field) -> dict[str, object]:
     """One property in the form of Pulumi's package schema."""
     shapes: dict[Kind, dict[str, object]] = {
         "strings": {"type": "object", "additionalProperties": {"type": "string"}},
@@ -78,26 +78,26 @@ def shape(field: Field) -> dict[str, object]:
     return {**shapes.get(field.kind, known), **{key: item for key, item in marks.items() if item}}
 
 
-def shapes(fields: tuple[Field, ...]) -> dict[str, object]:
-    return {field.name: shape(field) for field in fields}
+def build_shapes(fields: tuple[Field, ...]) -> dict[str, object]:
+    return {field.name: build_shape(field) for field in fields}
 
 
 def required(fields: tuple[Field, ...]) -> list[str]:
     return [field.name for field in fields if field.required]
 
 
-def object_type(fields: tuple[Field, ...]) -> dict[str, object]:
-    return {"type": "object", "properties": shapes(fields), "required": required(fields)}
+def build_object_type(fields: tuple[Field, ...]) -> dict[str, object]:
+    return {"type": "object", "properties": build_shapes(fields), "required": required(fields)}
 
 
-def package_schema() -> str:
+def build_package_schema() -> str:
     """The JSON that GetSchema answers."""
     logging = {"type": "string", "enum": [{"value": choice} for choice in LOGGING]}
     resource = {
         "description": "Runs a command on another machine over SSH (stand-in; docs/toolchain.md).",
-        "properties": shapes((*INPUTS, *OUTPUTS)),
+        "properties": build_shapes((*INPUTS, *OUTPUTS)),
         "required": required((*INPUTS, *OUTPUTS)),
-        "inputProperties": shapes(INPUTS),
+        "inputProperties": build_shapes(INPUTS),
         "requiredInputs": required(INPUTS),
     }
     return json.dumps(
@@ -109,8 +109,8 @@ def package_schema() -> str:
             "config": {},
             "provider": {},
             "types": {
-                TYPES["connection"]: object_type(CONNECTION),
-                TYPES["proxy"]: object_type(ENDPOINT),
+                TYPES["connection"]: build_object_type(CONNECTION),
+                TYPES["proxy"]: build_object_type(ENDPOINT),
                 TYPES["logging"]: logging,
             },
             "resources": {RESOURCE: resource},

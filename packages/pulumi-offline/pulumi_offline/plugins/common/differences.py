@@ -21,20 +21,20 @@ class Difference:
     replaces: bool
 
 
-def diff_response(found: Sequence[Difference]) -> provider_pb2.DiffResponse:
+def diff_response(differences: Sequence[Difference]) -> provider_pb2.DiffResponse:
     """The answer to Diff, with each place and whether it replaces."""
     kinds = provider_pb2.PropertyDiff.Kind
     return provider_pb2.DiffResponse(
         changes=provider_pb2.DiffResponse.DIFF_SOME
-        if found
+        if differences
         else provider_pb2.DiffResponse.DIFF_NONE,
         hasDetailedDiff=True,
-        diffs=sorted({difference.name for difference in found}),
-        replaces=sorted({difference.name for difference in found if difference.replaces}),
+        diffs=sorted({difference.name for difference in differences}),
+        replaces=sorted({difference.name for difference in differences if difference.replaces}),
         detailedDiff={
             difference.path: provider_pb2.PropertyDiff(
                 kind=kinds.Value(difference.change + ("_REPLACE" if difference.replaces else ""))
             )
-            for difference in found
+            for difference in differences
         },
     )

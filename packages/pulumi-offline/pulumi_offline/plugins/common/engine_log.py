@@ -20,11 +20,11 @@ class ResourceLog:
     engine: engine_pb2_grpc.EngineStub
     urn: str = ""
 
-    async def status(self, message: str) -> None:
+    async def show_status(self, message: str) -> None:
         """Shows a line while the resource is at work; it is gone from the final display."""
         await self._send("INFO", message, ephemeral=True)
 
-    async def say(self, severity: Severity, message: str) -> None:
+    async def report(self, severity: Severity, message: str) -> None:
         """Shows a line that stays."""
         await self._send(severity, message, ephemeral=False)
 

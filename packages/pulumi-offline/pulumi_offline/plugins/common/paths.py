@@ -8,12 +8,12 @@ Path = tuple[str | int, ...]
 PLAIN_KEY = re.compile(r"[A-Za-z0-9_]*")
 
 
-def notation(path: Path) -> str:
+def format_path(path: Path) -> str:
     """A path in Pulumi's notation: triggers[0].name, environment["A.b"]."""
-    return "".join(step(item, first=number == 0) for number, item in enumerate(path))
+    return "".join(format_step(item, first=number == 0) for number, item in enumerate(path))
 
 
-def step(item: str | int, *, first: bool) -> str:
+def format_step(item: str | int, *, first: bool) -> str:
     if isinstance(item, int):
         return f"[{item}]"
     if not PLAIN_KEY.fullmatch(item):

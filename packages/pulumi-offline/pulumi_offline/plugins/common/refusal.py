@@ -16,14 +16,14 @@ async def refuse(context: Context, code: grpc.StatusCode, text: str) -> NoReturn
     raise AssertionError("abort raises")
 
 
-def type_in(urn: str) -> str:
+def parse_type(urn: str) -> str:
     """The resource type that a URN names."""
     return urn.split("::")[2].rpartition("$")[2]
 
 
-async def known_resource(urn: str, known: Container[str], context: Context) -> str:
+async def find_resource(urn: str, known: Container[str], context: Context) -> str:
     """The resource type of a URN; refuses all but the known ones."""
-    found = type_in(urn)
-    if found not in known:
-        await refuse(context, grpc.StatusCode.NOT_FOUND, f"the stand-in does not know {found}")
-    return found
+    kind = parse_type(urn)
+    if kind not in known:
+        await refuse(context, grpc.StatusCode.NOT_FOUND, f"the stand-in does not know {kind}")
+    return kind

@@ -36,11 +36,11 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
         self.log = ResourceLog(engine)
         self.introduced = False
 
-    async def introduce(self) -> None:
+    async def print_banner(self) -> None:
         """Says once that this is a stand-in."""
         if not self.introduced:
             self.introduced = True
-            await self.log.say("INFO", self.identity.banner)
+            await self.log.report("INFO", self.identity.banner)
 
     async def GetPluginInfo(
         self, request: empty_pb2.Empty, context: Context
@@ -52,10 +52,10 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     ) -> provider_pb2.GetSchemaResponse:
         return provider_pb2.GetSchemaResponse(schema=self.identity.schema)
 
-    async def _unknown_call(self, request: Message, context: Context) -> NoReturn:
+    async def _refuse_call(self, request: Message, context: Context) -> NoReturn:
         call = type(request).__name__.removesuffix("Request")
         await refuse(context, grpc.StatusCode.UNIMPLEMENTED, f"the stand-in does not know {call}")
 
     # Of these the official plugins know at most Attach (for debuggers), Invoke and GetMapping.
-    Handshake = Parameterize = DiffConfig = GetMapping = GetMappings = _unknown_call
-    Invoke = Call = Construct = Attach = _unknown_call
+    Handshake = Parameterize = DiffConfig = GetMapping = GetMappings = _refuse_call
+    Invoke = Call = Construct = Attach = _refuse_call

@@ -31,19 +31,19 @@ class Asker:
     seed: bytes
 
 
-def checked(
+def check_resource(
     resource: Resource, news: Properties, olds: Properties, asker: Asker
 ) -> tuple[Properties, list[str]]:
     """Inputs with defaults, and what is wrong with them."""
-    named, made_up = with_name(resource, news, olds, asker)
-    complete = with_defaults(named, resource.root)
+    named, made_up = add_name(resource, news, olds, asker)
+    complete = add_defaults(named, resource.root)
     if made_up:
-        used: list[Property] = [*sorted([*default_names(complete), "name"])]
+        used: list[Property] = [*sorted([*list_default_names(complete), "name"])]
         complete[DEFAULTS] = used
     return complete, list(problems(resource, named, asker.name))
 
 
-def with_name(
+def add_name(
     resource: Resource, news: Properties, olds: Properties, asker: Asker
 ) -> tuple[Properties, bool]:
     """A name for what has none: its old one, else a new one; and whether it was made up."""
@@ -53,70 +53,70 @@ def with_name(
     return {**news, "name": olds.get("name", f"{asker.name}-{digits}")}, True
 
 
-def default_names(properties: Properties) -> list[str]:
+def list_default_names(properties: Properties) -> list[str]:
     """The inputs of an object that the program left to their defaults."""
     listed = properties.get(DEFAULTS)
     return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
 
 
-def with_defaults(given: Properties, field: Field) -> Properties:
+def add_defaults(inputs: Properties, field: Field) -> Properties:
     """An object with its defaults, and with the list of those that were used."""
     known = field.by_name
     used = {
-        inner.name: as_property(inner.default)
+        inner.name: to_property(inner.default)
         for inner in field.fields
-        if inner.default is not None and inner.name not in given
+        if inner.default is not None and inner.name not in inputs
     }
-    complete = {key: completed(item, known.get(key)) for key, item in given.items()}
+    complete = {key: complete_value(item, known.get(key)) for key, item in inputs.items()}
     listed: list[Property] = [*sorted(used)]
     return {**complete, **used, DEFAULTS: listed}
 
 
-def completed(value: Property, field: Field | None) -> Property:
+def complete_value(value: Property, field: Field | None) -> Property:
     match value:
         case dict() if field and field.kind == "object":
-            return with_defaults(value, field)
+            return add_defaults(value, field)
         case list() if field and field.kind == "objects":
-            return [
-                with_defaults(item, field) if isinstance(item, dict) else item for item in value
-            ]
+            return [add_defaults(item, field) if isinstance(item, dict) else item for item in value]
         case _:
             return value
 
 
-def as_property(value: str | int | bool) -> Property:
+def to_property(value: str | int | bool) -> Property:
     """Numbers are floats on the wire."""
     return float(value) if type(value) is int else value
 
 
-def problems(resource: Resource, given: Properties, name: str) -> Iterator[str]:
+def problems(resource: Resource, inputs: Properties, name: str) -> Iterator[str]:
     """Whole sentences, each with the place that it is about."""
-    for path, reason in object_problems(given, resource.root, ""):
+    for path, reason in list_object_problems(inputs, resource.root, ""):
         yield f"{reason}. Examine values at '{name}.{path}'."
-    present = [one for one in resource.one_of if one in given]
+    present = [entry for entry in resource.one_of if entry in inputs]
     if resource.one_of and len(present) != 1:
         wanted = " and ".join(resource.one_of)
         yield f"exactly one of {wanted} must be given. Examine values at '{name}'."
 
 
-def object_problems(given: Properties, field: Field, prefix: str) -> Iterator[tuple[str, str]]:
+def list_object_problems(
+    inputs: Properties, field: Field, prefix: str
+) -> Iterator[tuple[str, str]]:
     """Pairs of path and reason, for everything that is wrong below prefix."""
     known = field.by_name
-    if len([name for name in field.at_most_one if name in given]) > 1:
+    if len([name for name in field.at_most_one if name in inputs]) > 1:
         yield prefix.rstrip("."), f"Conflicting arguments: at most one of {field.at_most_one}"
     for inner in field.fields:
-        if inner.required and inner.name not in given:
+        if inner.required and inner.name not in inputs:
             path = prefix + inner.name
             yield path, f'Missing required argument. The argument "{path}" is required'
-    for key, item in given.items():
-        found = known.get(key)
-        if found is None or found.outputs_only:
+    for key, item in inputs.items():
+        document = known.get(key)
+        if document is None or document.outputs_only:
             yield prefix + key, f"the stand-in does not know '{prefix + key}'"
         else:
-            yield from value_problems(item, found, prefix + key)
+            yield from list_value_problems(item, document, prefix + key)
 
 
-def value_problems(value: Property, field: Field, path: str) -> Iterator[tuple[str, str]]:
+def list_value_problems(value: Property, field: Field, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, Unknown):
         return
     if not isinstance(value, KINDS[field.kind]):
@@ -124,25 +124,25 @@ def value_problems(value: Property, field: Field, path: str) -> Iterator[tuple[s
         return
     match value:
         case dict() if field.kind == "object":
-            yield from object_problems(value, field, f"{path}.")
+            yield from list_object_problems(value, field, f"{path}.")
         case dict():
-            yield from text_problems(list(value.items()), path)
+            yield from list_text_problems(list(value.items()), path)
         case list():
             yield from list_problems(value, field, path)
         case str() | float():
-            yield from judged(value, field, path)
+            yield from judge_value(value, field, path)
 
 
 def list_problems(value: list[Property], field: Field, path: str) -> Iterator[tuple[str, str]]:
     if field.kind == "strings":
-        yield from text_problems(list(enumerate(value)), path)
+        yield from list_text_problems(list(enumerate(value)), path)
         return
     element = Field(field.name, "object", fields=field.fields)
     for index, item in enumerate(value):
-        yield from value_problems(item, element, f"{path}[{index}]")
+        yield from list_value_problems(item, element, f"{path}[{index}]")
 
 
-def text_problems(
+def list_text_problems(
     items: Sequence[tuple[str | int, Property]], path: str
 ) -> Iterator[tuple[str, str]]:
     for key, item in items:
@@ -150,7 +150,7 @@ def text_problems(
             yield path, f"'{path}.{key}' must be a string, not a {type(item).__name__}"
 
 
-def judged(value: str | float, field: Field, path: str) -> Iterator[tuple[str, str]]:
+def judge_value(value: str | float, field: Field, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, float) and value != int(value):
         yield path, f"'{path}' must be an integer, not {value}"
     elif field.judge and (reason := field.judge(value if isinstance(value, str) else int(value))):

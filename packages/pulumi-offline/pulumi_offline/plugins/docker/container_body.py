@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pulumi_offline.plugins.docker.durations import nanoseconds
+from pulumi_offline.plugins.docker.durations import parse_nanoseconds
 
 Plain = dict[str, Any]
 
@@ -13,13 +13,13 @@ class Unusable(Exception):
     """Inputs that pass the check and that the official plugin refuses when it creates."""
 
 
-def labels(listed: list[Plain]) -> dict[str, str]:
+def build_labels(listed: list[Plain]) -> dict[str, str]:
     return {item["label"]: item["value"] for item in listed}
 
 
-def healthcheck(given: Plain | None) -> Plain | None:
+def build_healthcheck(inputs: Plain | None) -> Plain | None:
     """A health check with its durations in nanoseconds."""
-    if given is None:
+    if inputs is None:
         return None
     durations = {
         "Interval": "interval",
@@ -27,27 +27,29 @@ def healthcheck(given: Plain | None) -> Plain | None:
         "StartPeriod": "startPeriod",
         "StartInterval": "startInterval",
     }
-    times = {key: nanoseconds(given[name]) for key, name in durations.items() if name in given}
-    return {"Test": given.get("tests", []), "Retries": given.get("retries", 0), **times}
-
-
-def mount(given: Plain) -> Plain:
-    """One mount; options that belong to another type of mount are left out."""
-    made: Plain = {
-        "Type": given["type"],
-        "Target": given["target"],
-        "Source": given.get("source", ""),
-        "ReadOnly": given.get("readOnly", False),
+    times = {
+        key: parse_nanoseconds(inputs[name]) for key, name in durations.items() if name in inputs
     }
-    if given["type"] == "bind" and "bindOptions" in given:
-        made["BindOptions"] = {"Propagation": given["bindOptions"].get("propagation", "")}
-    if given["type"] == "tmpfs" and "tmpfsOptions" in given:
-        options = given["tmpfsOptions"]
-        made["TmpfsOptions"] = {
+    return {"Test": inputs.get("tests", []), "Retries": inputs.get("retries", 0), **times}
+
+
+def mount(inputs: Plain) -> Plain:
+    """One mount; options that belong to another type of mount are left out."""
+    result: Plain = {
+        "Type": inputs["type"],
+        "Target": inputs["target"],
+        "Source": inputs.get("source", ""),
+        "ReadOnly": inputs.get("readOnly", False),
+    }
+    if inputs["type"] == "bind" and "bindOptions" in inputs:
+        result["BindOptions"] = {"Propagation": inputs["bindOptions"].get("propagation", "")}
+    if inputs["type"] == "tmpfs" and "tmpfsOptions" in inputs:
+        options = inputs["tmpfsOptions"]
+        result["TmpfsOptions"] = {
             "SizeBytes": options.get("sizeBytes", 0),
             "Mode": options.get("mode", 0),
         }
-    return made
+    return result
 
 
 def bind(volume: Plain) -> str | None:
@@ -72,19 +74,19 @@ def bind(volume: Plain) -> str | None:
     return f"{name}:{path}:{access}" + (f",{relabel}" if relabel else "")
 
 
-def device(given: Plain) -> Plain:
+def build_device(inputs: Plain) -> Plain:
     return {
-        "PathOnHost": given["hostPath"],
-        "PathInContainer": given.get("containerPath") or given["hostPath"],
-        "CgroupPermissions": given["permissions"],
+        "PathOnHost": inputs["hostPath"],
+        "PathInContainer": inputs.get("containerPath") or inputs["hostPath"],
+        "CgroupPermissions": inputs["permissions"],
     }
 
 
-def ulimit(given: Plain) -> Plain:
-    return {"Name": given["name"], "Soft": given["soft"], "Hard": given["hard"]}
+def build_ulimit(inputs: Plain) -> Plain:
+    return {"Name": inputs["name"], "Soft": inputs["soft"], "Hard": inputs["hard"]}
 
 
-def container_body(inputs: Plain) -> Plain:
+def build_container_body(inputs: Plain) -> Plain:
     """Config and HostConfig. Raises Unusable."""
     command = inputs.get("command", [])
     if "" in command:
@@ -96,26 +98,26 @@ def container_body(inputs: Plain) -> Plain:
         "Env": inputs.get("envs", []),
         "User": inputs.get("user", ""),
         "WorkingDir": inputs.get("workingDir", ""),
-        "Labels": labels(inputs.get("labels", [])),
-        "Healthcheck": healthcheck(inputs.get("healthcheck")),
+        "Labels": build_labels(inputs.get("labels", [])),
+        "Healthcheck": build_healthcheck(inputs.get("healthcheck")),
         "StopTimeout": inputs.get("stopTimeout") or None,
         "Volumes": {
             volume["containerPath"]: {}
             for volume in inputs.get("volumes", [])
             if volume.get("containerPath")
         },
-        "HostConfig": host_config(inputs),
+        "HostConfig": build_host_config(inputs),
     }
     return {key: item for key, item in body.items() if item is not None}
 
 
-def host_config(inputs: Plain) -> Plain:
+def build_host_config(inputs: Plain) -> Plain:
     volumes = inputs.get("volumes", [])
     binds = [bound for volume in volumes if (bound := bind(volume)) is not None]
     return {
         "AutoRemove": inputs.get("rm", False),
         "Binds": binds,
-        "Devices": [device(item) for item in inputs.get("devices", [])],
+        "Devices": [build_device(item) for item in inputs.get("devices", [])],
         "ExtraHosts": [f"{item['host']}:{item['ip']}" for item in inputs.get("hosts", [])],
         # The official plugin always decides this, and no input of ours changes it.
         "Init": False,
@@ -126,6 +128,6 @@ def host_config(inputs: Plain) -> Plain:
         "RestartPolicy": {"Name": inputs["restart"], "MaximumRetryCount": 0},
         "Runtime": inputs.get("runtime", ""),
         "ShmSize": inputs.get("shmSize", 0) * 1024 * 1024,
-        "Ulimits": [ulimit(item) for item in inputs.get("ulimits", [])],
-        "VolumesFrom": [one["fromContainer"] for one in volumes if one.get("fromContainer")],
+        "Ulimits": [build_ulimit(item) for item in inputs.get("ulimits", [])],
+        "VolumesFrom": [entry["fromContainer"] for entry in volumes if entry.get("fromContainer")],
     }

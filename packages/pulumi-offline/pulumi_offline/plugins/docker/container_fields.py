@@ -8,12 +8,12 @@ from __future__ import annotations
 from pulumi_offline.plugins.docker.fields import Field, Resource
 from pulumi_offline.plugins.docker.judges import is_absolute, matches
 from pulumi_offline.plugins.docker.shared_fields import (
-    duration,
-    fixed_labels,
-    healthcheck,
-    hosts,
+    build_duration_field,
+    build_fixed_labels,
+    build_healthcheck_field,
+    build_hosts_field,
+    build_name_field,
     mounts,
-    name_field,
 )
 
 VOLUME = (
@@ -46,11 +46,11 @@ NETWORK_DATA = (
 )
 
 
-def several(name: str, fields: tuple[Field, ...]) -> Field:
+def build_list_field(name: str, fields: tuple[Field, ...]) -> Field:
     return Field(name, "objects", unordered=True, replaces=True, fields=fields)
 
 
-def output(name: str, kind: str = "string", fields: tuple[Field, ...] = ()) -> Field:
+def build_output_field(name: str, kind: str = "string", fields: tuple[Field, ...] = ()) -> Field:
     """What the daemon alone decides."""
     known = {"string", "integer", "boolean", "strings", "objects"}
     assert kind in known, kind
@@ -58,7 +58,7 @@ def output(name: str, kind: str = "string", fields: tuple[Field, ...] = ()) -> F
 
 
 INPUTS = (
-    name_field(),
+    build_name_field(),
     Field("image", required=True, replaces=True),
     Field("command", "strings", replaces=True, computed=True),
     Field("entrypoints", "strings", replaces=True, computed=True),
@@ -66,12 +66,12 @@ INPUTS = (
     Field("user", replaces=True, keeps_when_empty=True),
     Field("workingDir", replaces=True, keeps_when_empty=True),
     mounts(replaces=True, propagation=None),
-    several("volumes", VOLUME),
-    several("devices", DEVICE),
-    several("ulimits", ULIMIT),
-    hosts(),
-    fixed_labels(computed=True),
-    healthcheck(duration("startInterval", "0s")),
+    build_list_field("volumes", VOLUME),
+    build_list_field("devices", DEVICE),
+    build_list_field("ulimits", ULIMIT),
+    build_hosts_field(),
+    build_fixed_labels(computed=True),
+    build_healthcheck_field(build_duration_field("startInterval", "0s")),
     Field("networkMode", replaces=True, default="bridge"),
     Field("ipcMode", replaces=True, computed=True),
     Field("runtime", replaces=True, computed=True),
@@ -89,14 +89,14 @@ INPUTS = (
     Field("containerReadRefreshTimeoutMilliseconds", "integer", default=15000),
 )
 OUTPUTS = (
-    output("bridge"),
-    output("containerLogs"),
-    output("exitCode", "integer"),
-    output("hostname"),
-    output("init", "boolean"),
-    output("networkDatas", "objects", NETWORK_DATA),
-    output("platform"),
-    output("securityOpts", "strings"),
-    output("stopSignal"),
+    build_output_field("bridge"),
+    build_output_field("containerLogs"),
+    build_output_field("exitCode", "integer"),
+    build_output_field("hostname"),
+    build_output_field("init", "boolean"),
+    build_output_field("networkDatas", "objects", NETWORK_DATA),
+    build_output_field("platform"),
+    build_output_field("securityOpts", "strings"),
+    build_output_field("stopSignal"),
 )
 CONTAINER = Resource("docker:index/container:Container", (*INPUTS, *OUTPUTS), deletes_first=True)

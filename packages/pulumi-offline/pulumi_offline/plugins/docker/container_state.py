@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from pulumi_offline.plugins.docker.durations import go_text
+from pulumi_offline.plugins.docker.durations import format_go_duration
 
 Plain = dict[str, Any]
 MIB = 1024 * 1024
 
 
-def container_state(found: Plain, before: Plain) -> Plain:
+def read_container_state(document: Plain, before: Plain) -> Plain:
     """What a refresh keeps: environment and labels as given, the rest as the Engine has it."""
-    config, host = found["Config"], found["HostConfig"]
+    config, host = document["Config"], document["HostConfig"]
     return {
         **before,
-        **running_state(found, before),
-        **identity_state(found, before),
+        **read_running_state(document, before),
+        **read_identity_state(document, before),
         **process_state(config),
-        **placed_state(config, host),
-        "devices": [device_state(item, before) for item in host.get("Devices") or []]
+        **read_placed_state(config, host),
+        "devices": [read_device_state(item, before) for item in host.get("Devices") or []]
         if before.get("devices")
         else [],
-        "ulimits": [ulimit_state(item) for item in host.get("Ulimits") or []]
+        "ulimits": [read_ulimit_state(item) for item in host.get("Ulimits") or []]
         if before.get("ulimits")
         else [],
         "logOpts": host["LogConfig"].get("Config") or {} if before.get("logOpts") else {},
@@ -32,39 +32,39 @@ def container_state(found: Plain, before: Plain) -> Plain:
     }
 
 
-def running_state(found: Plain, before: Plain) -> Plain:
+def read_running_state(document: Plain, before: Plain) -> Plain:
     """A container that should run and does not: `mustRun` turns false, which is the drift."""
-    if found["State"]["Running"]:
+    if document["State"]["Running"]:
         return {}
     wanted = {"mustRun": False} if before.get("mustRun") else {}
-    return {"exitCode": found["State"]["ExitCode"], **wanted}
+    return {"exitCode": document["State"]["ExitCode"], **wanted}
 
 
-def identity_state(found: Plain, before: Plain) -> Plain:
+def read_identity_state(document: Plain, before: Plain) -> Plain:
     by_digest = str(before.get("image", "")).startswith("sha256:")
-    settings = found.get("NetworkSettings") or {}
+    settings = document.get("NetworkSettings") or {}
     return {
-        "id": found["Id"],
-        "name": found["Name"].lstrip("/"),
-        "image": found["Image"] if by_digest else found["Config"]["Image"],
-        "platform": found.get("Platform", ""),
+        "id": document["Id"],
+        "name": document["Name"].lstrip("/"),
+        "image": document["Image"] if by_digest else document["Config"]["Image"],
+        "platform": document.get("Platform", ""),
         "bridge": settings.get("Bridge", ""),
         "networkDatas": [
-            network_data(name, item) for name, item in (settings.get("Networks") or {}).items()
+            read_network_data(name, item) for name, item in (settings.get("Networks") or {}).items()
         ],
     }
 
 
-def network_data(name: str, found: Plain) -> Plain:
+def read_network_data(name: str, document: Plain) -> Plain:
     return {
         "networkName": name,
-        "ipAddress": found.get("IPAddress", ""),
-        "ipPrefixLength": found.get("IPPrefixLen", 0),
-        "gateway": found.get("Gateway", ""),
-        "globalIpv6Address": found.get("GlobalIPv6Address", ""),
-        "globalIpv6PrefixLength": found.get("GlobalIPv6PrefixLen", 0),
-        "ipv6Gateway": found.get("IPv6Gateway", ""),
-        "macAddress": found.get("MacAddress", ""),
+        "ipAddress": document.get("IPAddress", ""),
+        "ipPrefixLength": document.get("IPPrefixLen", 0),
+        "gateway": document.get("Gateway", ""),
+        "globalIpv6Address": document.get("GlobalIPv6Address", ""),
+        "globalIpv6PrefixLength": document.get("GlobalIPv6PrefixLen", 0),
+        "ipv6Gateway": document.get("IPv6Gateway", ""),
+        "macAddress": document.get("MacAddress", ""),
     }
 
 
@@ -75,28 +75,28 @@ def process_state(config: Plain) -> Plain:
         "hostname": config.get("Hostname", ""),
         "user": config.get("User", ""),
         "workingDir": config.get("WorkingDir", ""),
-        "healthcheck": healthcheck_state(config.get("Healthcheck")),
+        "healthcheck": read_healthcheck_state(config.get("Healthcheck")),
         "stopSignal": config.get("StopSignal", ""),
         "stopTimeout": config.get("StopTimeout") or 0,
     }
 
 
-def healthcheck_state(found: Plain | None) -> Plain | None:
-    if found is None:
+def read_healthcheck_state(document: Plain | None) -> Plain | None:
+    if document is None:
         return None
     return {
-        "tests": found.get("Test") or [],
-        "interval": go_text(found.get("Interval", 0)),
-        "timeout": go_text(found.get("Timeout", 0)),
-        "startPeriod": go_text(found.get("StartPeriod", 0)),
-        "startInterval": go_text(found.get("StartInterval", 0)),
-        "retries": found.get("Retries", 0),
+        "tests": document.get("Test") or [],
+        "interval": format_go_duration(document.get("Interval", 0)),
+        "timeout": format_go_duration(document.get("Timeout", 0)),
+        "startPeriod": format_go_duration(document.get("StartPeriod", 0)),
+        "startInterval": format_go_duration(document.get("StartInterval", 0)),
+        "retries": document.get("Retries", 0),
     }
 
 
-def placed_state(config: Plain, host: Plain) -> Plain:
+def read_placed_state(config: Plain, host: Plain) -> Plain:
     return {
-        "hosts": [host_state(item) for item in host.get("ExtraHosts") or []],
+        "hosts": [read_host_state(item) for item in host.get("ExtraHosts") or []],
         "init": bool(host.get("Init")),
         "ipcMode": host.get("IpcMode", ""),
         "logDriver": host["LogConfig"]["Type"],
@@ -110,39 +110,39 @@ def placed_state(config: Plain, host: Plain) -> Plain:
     }
 
 
-def host_state(entry: str) -> Plain:
+def read_host_state(entry: str) -> Plain:
     name, _, address = entry.partition(":")
     return {"host": name, "ip": address}
 
 
-def mount_state(found: Plain) -> Plain:
+def mount_state(document: Plain) -> Plain:
     options = {}
-    if bound := found.get("BindOptions"):
+    if bound := document.get("BindOptions"):
         options["bindOptions"] = {"propagation": bound.get("Propagation", "")}
-    if memory := found.get("TmpfsOptions"):
+    if memory := document.get("TmpfsOptions"):
         options["tmpfsOptions"] = {
             "sizeBytes": memory.get("SizeBytes", 0),
             "mode": memory.get("Mode", 0),
         }
     return {
-        "type": found["Type"],
-        "source": found.get("Source", ""),
-        "target": found["Target"],
-        "readOnly": found.get("ReadOnly", False),
+        "type": document["Type"],
+        "source": document.get("Source", ""),
+        "target": document["Target"],
+        "readOnly": document.get("ReadOnly", False),
         **options,
     }
 
 
-def device_state(found: Plain, before: Plain) -> Plain:
+def read_device_state(document: Plain, before: Plain) -> Plain:
     """A path in the container shows only where the program gave one."""
-    given = {item["hostPath"] for item in before.get("devices", []) if item.get("containerPath")}
-    inside = found["PathInContainer"] if found["PathOnHost"] in given else ""
+    inputs = {item["hostPath"] for item in before.get("devices", []) if item.get("containerPath")}
+    inside = document["PathInContainer"] if document["PathOnHost"] in inputs else ""
     return {
-        "hostPath": found["PathOnHost"],
+        "hostPath": document["PathOnHost"],
         "containerPath": inside,
-        "permissions": found["CgroupPermissions"],
+        "permissions": document["CgroupPermissions"],
     }
 
 
-def ulimit_state(found: Plain) -> Plain:
-    return {"name": found["Name"], "soft": found["Soft"], "hard": found["Hard"]}
+def read_ulimit_state(document: Plain) -> Plain:
+    return {"name": document["Name"], "soft": document["Soft"], "hard": document["Hard"]}

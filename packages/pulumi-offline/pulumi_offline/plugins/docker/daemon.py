@@ -52,10 +52,12 @@ class Client(docker.APIClient):  # type: ignore[misc]
         self.trust_env = False
         self.mount(FAR_END, DialledAdapter(dialler))
         self._general_configs: dict[str, str] = {}
-        self._auth_configs = Logins({"auths": {name: entry(one) for name, one in logins.items()}})
+        self._auth_configs = Logins(
+            {"auths": {name: build_auth_entry(entry_value) for name, entry_value in logins.items()}}
+        )
 
 
-def entry(login: Login) -> dict[str, str]:
+def build_auth_entry(login: Login) -> dict[str, str]:
     return {"username": login.username, "password": login.password}
 
 
@@ -79,17 +81,17 @@ class Daemon:
     def _connect(self) -> Client:
         logins = self.settings.logins
         host = self.settings.host
-        with words(UNREACHABLE.format(host)), told(self.dialler):
+        with translate_errors(UNREACHABLE.format(host)), report_dial_errors(self.dialler):
             spoken = Client(self.dialler, NEWEST_API, logins).version(api_version=False)[
                 "ApiVersion"
             ]
-        return Client(self.dialler, min(spoken, NEWEST_API, key=version_order), logins)
+        return Client(self.dialler, min(spoken, NEWEST_API, key=parse_version_order), logins)
 
     @contextmanager
-    def asked(self) -> Iterator[Client]:
+    def open_client(self) -> Iterator[Client]:
         """The client; whatever goes wrong with it is a DaemonError."""
         client = self.client
-        with told(self.dialler):
+        with report_dial_errors(self.dialler):
             yield client
 
     def close(self) -> None:
@@ -97,12 +99,12 @@ class Daemon:
         self.dialler.close()
 
 
-def version_order(version: str) -> tuple[int, ...]:
+def parse_version_order(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
 
 @contextmanager
-def words(before: str) -> Iterator[None]:
+def translate_errors(before: str) -> Iterator[None]:
     """Puts words before the sentence of a DaemonError."""
     try:
         yield
@@ -111,7 +113,7 @@ def words(before: str) -> Iterator[None]:
 
 
 @contextmanager
-def told(dialler: Dialler) -> Iterator[None]:
+def report_dial_errors(dialler: Dialler) -> Iterator[None]:
     """Turns the library's errors into sentences."""
     try:
         yield
@@ -131,7 +133,7 @@ def is_timeout(error: Exception) -> bool:
 
 
 def connect_failure(dialler: Dialler, error: Exception) -> str:
-    return f"error during connect: {dialler.last_words() or error}"
+    return f"error during connect: {dialler.read_last_output() or error}"
 
 
 def answer(error: docker_errors.APIError) -> str:

@@ -30,16 +30,16 @@ class Dial:
     process: subprocess.Popen[bytes]
     errors: IO[bytes]
 
-    def last_words(self) -> str:
+    def read_last_output(self) -> str:
         """Why ssh ended, once it did; empty while it runs or if it ended well."""
         try:
             code = self.process.wait(END_LIMIT_S)
         except subprocess.TimeoutExpired:
             return ""
         self.errors.seek(0)
-        said = self.errors.read().decode(errors="replace").strip()
+        message = self.errors.read().decode(errors="replace").strip()
         command = " ".join(map(str, self.process.args))  # type: ignore[arg-type]
-        return ENDED.format(command, code, said) if code else ""
+        return ENDED.format(command, code, message) if code else ""
 
 
 @dataclass
@@ -53,28 +53,28 @@ class Dialler:
 
     def dial(self) -> socket.socket:
         """A connected socket. Raises OSError if there is no ssh, or after close."""
-        ours, theirs = socket.socketpair()
+        our_items, foreign = socket.socketpair()
         errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the dial)
-        with theirs, self.lock:
+        with foreign, self.lock:
             if self.closed:
-                ours.close()
+                our_items.close()
                 raise ConnectionAbortedError("the plugin is ending")
             # A session of its own: Ctrl-C at the terminal is the engine's to pass on, not ssh's.
             process = subprocess.Popen(
                 self.command,
-                stdin=theirs.fileno(),
-                stdout=theirs.fileno(),
+                stdin=foreign.fileno(),
+                stdout=foreign.fileno(),
                 stderr=errors,
                 start_new_session=True,
             )
             self.dials.append(Dial(process, errors))
-        return ours
+        return our_items
 
-    def last_words(self) -> str:
+    def read_last_output(self) -> str:
         """What the latest ssh said that failed; connections that were closed end well."""
         with self.lock:
             latest = self.dials[-1:]
-        return "".join(dial.last_words() for dial in latest)
+        return "".join(dial.read_last_output() for dial in latest)
 
     def close(self) -> None:
         """Ends all connections; there are no new ones."""

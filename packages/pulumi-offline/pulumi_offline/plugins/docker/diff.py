@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from pulumi_offline.plugins.common.differences import Change, Difference
-from pulumi_offline.plugins.common.paths import Path, notation
+from pulumi_offline.plugins.common.paths import Path, format_path
 from pulumi_offline.plugins.common.values import Properties, Property, Unknown, is_same
-from pulumi_offline.plugins.docker.check import default_names
+from pulumi_offline.plugins.docker.check import list_default_names
 from pulumi_offline.plugins.docker.fields import Field, Resource
 
 
@@ -25,26 +25,26 @@ class Changed:
     replaces: bool
 
 
-def differences(
+def list_differences(
     resource: Resource, state: Properties, inputs: Properties, ignored: frozenset[str]
 ) -> list[Difference]:
     """What differs; top-level properties in `ignored` keep what the state holds."""
     compared = tuple(field for field in resource.fields if field.name not in ignored)
-    found = object_changes(state, inputs, compared, ())
+    document = list_object_changes(state, inputs, compared, ())
     return [
-        Difference(str(item.path[0]), notation(item.path), item.change, item.replaces)
-        for item in found
+        Difference(str(item.path[0]), format_path(item.path), item.change, item.replaces)
+        for item in document
     ]
 
 
-def deletes_first(resource: Resource, inputs: Properties, found: list[Difference]) -> bool:
+def must_delete_first(resource: Resource, inputs: Properties, document: list[Difference]) -> bool:
     """Whether a replacement has to wait for the delete: always where the name would clash."""
-    replaces = any(difference.replaces for difference in found)
-    has_fixed_name = resource.is_autonamed and "name" not in default_names(inputs)
+    replaces = any(difference.replaces for difference in document)
+    has_fixed_name = resource.is_autonamed and "name" not in list_default_names(inputs)
     return replaces and (resource.deletes_first or has_fixed_name)
 
 
-def object_changes(
+def list_object_changes(
     state: Properties, inputs: Properties, fields: tuple[Field, ...], path: Path
 ) -> Iterator[Changed]:
     for field in fields:
@@ -60,28 +60,28 @@ def changes(old: Property, new: Property, field: Field, path: Path) -> Iterator[
     if new is None and field.computed:
         return
     if isinstance(new, Unknown):
-        yield from unknown_change(old, field, path)
+        yield from list_unknown_change(old, field, path)
         return
     match field.kind:
         case "object":
-            yield from nested_changes(old, new, field, path)
+            yield from list_nested_changes(old, new, field, path)
         case "objects" | "strings":
             yield from list_changes(old, new, field, path)
         case "map":
             yield from map_changes(old, new, field, path)
         case _:
-            yield from scalar_change(old, new, field, path)
+            yield from list_scalar_change(old, new, field, path)
 
 
-def unknown_change(old: Property, field: Field, path: Path) -> Iterator[Changed]:
+def list_unknown_change(old: Property, field: Field, path: Path) -> Iterator[Changed]:
     """A whole collection that is not known yet and that the daemon may fill in counts as kept."""
     if field.computed and field.kind in ("strings", "objects", "map", "object"):
         return
     yield Changed(path, "ADD" if is_zero(old, field) else "UPDATE", field.replaces)
 
 
-def scalar_change(old: Property, new: Property, field: Field, path: Path) -> Iterator[Changed]:
-    before, after = known_or_zero(old, field), known_or_zero(new, field)
+def list_scalar_change(old: Property, new: Property, field: Field, path: Path) -> Iterator[Changed]:
+    before, after = get_known_or_zero(old, field), get_known_or_zero(new, field)
     if is_same(before, after) or (field.keeps_when_empty and after == ""):
         return
     yield Changed(path, change_between(old, new), field.replaces)
@@ -93,14 +93,14 @@ def change_between(old: Property, new: Property) -> Change:
     return "DELETE" if new is None else "UPDATE"
 
 
-def known_or_zero(value: Property, field: Field) -> Property:
+def get_known_or_zero(value: Property, field: Field) -> Property:
     if value is None:
         return float(0) if field.kind == "integer" else field.zero  # type: ignore[return-value]
     return value
 
 
 def is_zero(value: Property, field: Field) -> bool:
-    return value is None or is_same(value, known_or_zero(None, field))
+    return value is None or is_same(value, get_known_or_zero(None, field))
 
 
 def map_changes(old: Property, new: Property, field: Field, path: Path) -> Iterator[Changed]:
@@ -115,13 +115,15 @@ def map_changes(old: Property, new: Property, field: Field, path: Path) -> Itera
             yield Changed((*path, key), change, field.replaces)
 
 
-def nested_changes(old: Property, new: Property, field: Field, path: Path) -> Iterator[Changed]:
+def list_nested_changes(
+    old: Property, new: Property, field: Field, path: Path
+) -> Iterator[Changed]:
     """An object that comes or goes counts as a whole; one that stays is looked into."""
     before = old if isinstance(old, dict) else None
     after = new if isinstance(new, dict) else None
     if before is None and after is None:
         return
-    inside = list(object_changes(before or {}, after or {}, field.fields, path))
+    inside = list(list_object_changes(before or {}, after or {}, field.fields, path))
     if before is not None and after is not None:
         yield from inside
         return
@@ -133,33 +135,35 @@ def list_changes(old: Property, new: Property, field: Field, path: Path) -> Iter
     before = old if isinstance(old, list) else []
     after = new if isinstance(new, list) else []
     if not before or not after:
-        yield from whole_list_change(before, after, field, path)
+        yield from list_whole_list_change(before, after, field, path)
     elif field.unordered:
         yield from set_changes(before, after, field, path)
     else:
-        yield from ordered_changes(before, after, field, path)
+        yield from list_ordered_changes(before, after, field, path)
 
 
-def whole_list_change(
+def list_whole_list_change(
     before: list[Property], after: list[Property], field: Field, path: Path
 ) -> Iterator[Changed]:
     if len(before) != len(after):
-        yield Changed(path, "ADD" if after else "DELETE", field.replaces or replaces_inside(field))
+        yield Changed(
+            path, "ADD" if after else "DELETE", field.replaces or can_replace_inside(field)
+        )
 
 
-def replaces_inside(field: Field) -> bool:
+def can_replace_inside(field: Field) -> bool:
     return any(inner.replaces for inner in field.fields)
 
 
-def ordered_changes(
+def list_ordered_changes(
     before: list[Property], after: list[Property], field: Field, path: Path
 ) -> Iterator[Changed]:
     counts = field.replaces and len(before) != len(after)
     for index in range(max(len(before), len(after))):
         old = before[index] if index < len(before) else None
         new = after[index] if index < len(after) else None
-        for found in element_changes(old, new, field, (*path, index)):
-            yield replace(found, replaces=found.replaces or counts)
+        for document in list_element_changes(old, new, field, (*path, index)):
+            yield replace(document, replaces=document.replaces or counts)
 
 
 def set_changes(
@@ -167,24 +171,28 @@ def set_changes(
 ) -> Iterator[Changed]:
     """Elements are the same wherever they stand; the rest is paired by place."""
     counts = field.replaces and len(before) != len(after)
-    gone = [item for item in before if not any(same_element(item, one, field) for one in after)]
-    come = [item for item in after if not any(same_element(one, item, field) for one in before)]
-    places = [before.index(item) for item in gone] + [after.index(item) for item in come]
-    for index in sorted(set(places)):
-        old = before[index] if index < len(before) and before[index] in gone else None
+    removed = [
+        item for item in before if not any(is_same_element(item, entry, field) for entry in after)
+    ]
+    come = [
+        item for item in after if not any(is_same_element(entry, item, field) for entry in before)
+    ]
+    locations = [before.index(item) for item in removed] + [after.index(item) for item in come]
+    for index in sorted(set(locations)):
+        old = before[index] if index < len(before) and before[index] in removed else None
         new = after[index] if index < len(after) and after[index] in come else None
-        replaces = counts or element_replaces(old, new, field)
-        for found in element_changes(old, new, field, (*path, index)):
-            yield replace(found, replaces=replaces)
+        replaces = counts or must_replace_element(old, new, field)
+        for document in list_element_changes(old, new, field, (*path, index)):
+            yield replace(document, replaces=replaces)
 
 
-def same_element(old: Property, new: Property, field: Field) -> bool:
+def is_same_element(old: Property, new: Property, field: Field) -> bool:
     if isinstance(old, dict) and isinstance(new, dict):
-        return not any(object_changes(old, new, field.fields, ()))
+        return not any(list_object_changes(old, new, field.fields, ()))
     return is_same(old, new)
 
 
-def element_replaces(old: Property, new: Property, field: Field) -> bool:
+def must_replace_element(old: Property, new: Property, field: Field) -> bool:
     """A changed element of a set goes and comes as a whole: each part of it that is set counts."""
     if field.kind == "strings":
         return field.replaces
@@ -196,8 +204,10 @@ def element_replaces(old: Property, new: Property, field: Field) -> bool:
     )
 
 
-def element_changes(old: Property, new: Property, field: Field, path: Path) -> Iterator[Changed]:
+def list_element_changes(
+    old: Property, new: Property, field: Field, path: Path
+) -> Iterator[Changed]:
     if isinstance(old, dict) and isinstance(new, dict):
-        yield from object_changes(old, new, field.fields, path)
+        yield from list_object_changes(old, new, field.fields, path)
     elif not is_same(old, new):
-        yield Changed(path, change_between(old, new), field.replaces or replaces_inside(field))
+        yield Changed(path, change_between(old, new), field.replaces or can_replace_inside(field))

@@ -20,7 +20,7 @@ def matches(pattern: str) -> Judge:
     return judge
 
 
-def at_least(threshold: int) -> Judge:
+def require_at_least(threshold: int) -> Judge:
     def judge(value: str | int) -> str | None:
         return None if int(value) >= threshold else f"'{value}' cannot be lower than {threshold}"
 

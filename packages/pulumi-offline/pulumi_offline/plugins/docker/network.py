@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from pulumi_offline.plugins.docker.container_body import labels
-from pulumi_offline.plugins.docker.daemon import Daemon, DaemonError, Missing, words
+from pulumi_offline.plugins.docker.container_body import build_labels
+from pulumi_offline.plugins.docker.daemon import Daemon, DaemonError, Missing, translate_errors
 from pulumi_offline.plugins.docker.kind import Change, Plain
-from pulumi_offline.plugins.docker.service_state import label_list
-from pulumi_offline.plugins.docker.stored import found_or_none
+from pulumi_offline.plugins.docker.service_state import read_label_list
+from pulumi_offline.plugins.docker.stored import find_or_none
 
 # terraform-provider-docker: networkReadRefreshTimeout.
 READ_LIMIT_S = 30.0
@@ -22,28 +22,28 @@ class Networks:
     """`docker:index/network:Network`."""
 
     def create(self, daemon: Daemon, desired: Plain) -> str:
-        with words("Unable to create network: "), daemon.asked() as client:
-            made = client.create_network(
+        with translate_errors("Unable to create network: "), daemon.open_client() as client:
+            result = client.create_network(
                 desired["name"],
                 driver=desired.get("driver") or None,
                 options=desired.get("options"),
-                ipam=ipam(desired),
+                ipam=build_ipam(desired),
                 check_duplicate=True,
                 internal=desired.get("internal", False),
-                labels=labels(desired.get("labels", [])),
+                labels=build_labels(desired.get("labels", [])),
                 enable_ipv6=desired.get("ipv6", False),
                 attachable=desired.get("attachable", False),
                 ingress=desired.get("ingress", False),
             )
-            return str(made["Id"])
+            return str(result["Id"])
 
     def read(self, daemon: Daemon, thing_id: str, before: Plain) -> Plain | None:
         """Waits until the Swarm has given a new network its driver and addresses."""
         deadline = time.monotonic() + READ_LIMIT_S
         while True:
-            found = found_or_none(daemon, lambda client: client.inspect_network(thing_id))
-            if found is None or found["Driver"]:
-                return found and {**before, **network_state(found)}
+            document = find_or_none(daemon, lambda client: client.inspect_network(thing_id))
+            if document is None or document["Driver"]:
+                return document and {**before, **read_network_state(document)}
             if time.monotonic() > deadline:
                 raise DaemonError(f"network {thing_id} has no driver after {READ_LIMIT_S:g} s")
             time.sleep(READ_AGAIN_S)
@@ -61,7 +61,7 @@ class Networks:
 
     def _is_removed(self, daemon: Daemon, thing_id: str) -> bool:
         try:
-            with daemon.asked() as client:
+            with daemon.open_client() as client:
                 client.remove_network(thing_id)
         except Missing:
             return True
@@ -72,7 +72,7 @@ class Networks:
         return True
 
 
-def ipam(desired: Plain) -> Plain:
+def build_ipam(desired: Plain) -> Plain:
     configs = [
         {
             "Subnet": item.get("subnet", ""),
@@ -86,17 +86,17 @@ def ipam(desired: Plain) -> Plain:
     return {"Driver": desired["ipamDriver"], "Config": configs, "Options": options}
 
 
-def network_state(found: Plain) -> Plain:
-    addresses = found.get("IPAM") or {}
+def read_network_state(document: Plain) -> Plain:
+    addresses = document.get("IPAM") or {}
     return {
-        "id": found["Id"],
-        "name": found["Name"],
-        "labels": label_list(found.get("Labels")),
-        "driver": found["Driver"],
-        "internal": found["Internal"],
-        "attachable": found["Attachable"],
-        "ingress": found["Ingress"],
-        "ipv6": found["EnableIPv6"],
+        "id": document["Id"],
+        "name": document["Name"],
+        "labels": read_label_list(document.get("Labels")),
+        "driver": document["Driver"],
+        "internal": document["Internal"],
+        "attachable": document["Attachable"],
+        "ingress": document["Ingress"],
+        "ipv6": document["EnableIPv6"],
         "ipamDriver": addresses.get("Driver", ""),
         "ipamOptions": addresses.get("Options") or {},
         "ipamConfigs": [
@@ -108,6 +108,6 @@ def network_state(found: Plain) -> Plain:
             }
             for item in addresses.get("Config") or []
         ],
-        "options": found.get("Options") or {},
-        "scope": found["Scope"],
+        "options": document.get("Options") or {},
+        "scope": document["Scope"],
     }

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from pulumi_offline.plugins.docker.container_fields import CONTAINER
 from pulumi_offline.plugins.docker.fields import Field, Resource
-from pulumi_offline.plugins.docker.shared_fields import fixed_labels, name_field
+from pulumi_offline.plugins.docker.shared_fields import build_fixed_labels, build_name_field
 from pulumi_offline.plugins.docker.swarm_fields import SECRET, SERVICE, SERVICE_CONFIG
 
 REMOTE_IMAGE = Resource(
     "docker:index/remoteImage:RemoteImage",
     (
-        name_field(),
+        build_name_field(),
         Field("keepLocally", "boolean"),
         Field("forceRemove", "boolean"),
         Field("platform", replaces=True),
@@ -33,8 +33,8 @@ IPAM_CONFIG = (
 NETWORK = Resource(
     "docker:index/network:Network",
     (
-        name_field(),
-        fixed_labels(),
+        build_name_field(),
+        build_fixed_labels(),
         Field("driver", replaces=True, computed=True),
         Field("options", "map", replaces=True, computed=True),
         Field("internal", "boolean", replaces=True, computed=True),

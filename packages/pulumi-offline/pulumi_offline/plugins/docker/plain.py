@@ -12,23 +12,23 @@ from pulumi_offline.plugins.docker.fields import Resource
 OWN_KEYS = frozenset({DEFAULTS, "__meta", "__pulumi_raw_state_delta"})
 
 
-def plain(value: Property) -> Any:  # noqa: ANN401 (as JSON: what it is follows from the schema)
+def to_plain(value: Property) -> Any:  # noqa: ANN401 (as JSON: what it is follows from the schema)
     match value:
         case Secret(element):
-            return plain(element)
+            return to_plain(element)
         case bool():
             return value
         case float():
             return int(value)
         case dict():
-            return {key: plain(item) for key, item in value.items() if key not in OWN_KEYS}
+            return {key: to_plain(item) for key, item in value.items() if key not in OWN_KEYS}
         case list():
-            return [plain(item) for item in value]
+            return [to_plain(item) for item in value]
         case _:
             return value
 
 
-def as_wire(value: Any) -> Property:  # noqa: ANN401 (as JSON)
+def to_wire(value: Any) -> Property:  # noqa: ANN401 (as JSON)
     """Plain values as properties: numbers are floats, what is None is left out."""
     match value:
         case bool() | str():
@@ -36,27 +36,27 @@ def as_wire(value: Any) -> Property:  # noqa: ANN401 (as JSON)
         case int():
             return float(value)
         case dict():
-            return {key: as_wire(item) for key, item in value.items() if item is not None}
+            return {key: to_wire(item) for key, item in value.items() if item is not None}
         case list() | tuple():
-            return [as_wire(item) for item in value]
+            return [to_wire(item) for item in value]
         case _:
             return value  # type: ignore[no-any-return]
 
 
-def without_marks(value: Property) -> Property:
+def strip_marks(value: Property) -> Property:
     """Properties without the marks of secrets and the bookkeeping of defaults."""
     match value:
         case Secret(element):
-            return without_marks(element)
+            return strip_marks(element)
         case dict():
-            return {key: without_marks(item) for key, item in value.items() if key not in OWN_KEYS}
+            return {key: strip_marks(item) for key, item in value.items() if key not in OWN_KEYS}
         case list():
-            return [without_marks(item) for item in value]
+            return [strip_marks(item) for item in value]
         case _:
             return value
 
 
-def with_secrets(resource: Resource, properties: Properties) -> Properties:
+def mark_secrets(resource: Resource, properties: Properties) -> Properties:
     """Properties in which those that the schema calls secret are marked."""
     secret = {field.name for field in resource.fields if field.secret}
     return {

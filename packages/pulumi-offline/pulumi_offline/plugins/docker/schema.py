@@ -14,9 +14,9 @@ TEXTS = {"type": "string"}
 Shape = dict[str, Any]
 
 
-def package_schema() -> str:
+def build_package_schema() -> str:
     resources = RESOURCES.values()
-    types = {token: shape for one in resources for token, shape in object_types(one)}
+    types = {token: shape for entry in resources for token, shape in list_object_types(entry)}
     return json.dumps(
         {
             "name": PACKAGE,
@@ -24,14 +24,14 @@ def package_schema() -> str:
             "version": VERSION,
             "description": "A stand-in for pulumi-docker that knows what a launch needs.",
             "config": {},
-            "provider": {"inputProperties": provider_inputs()},
+            "provider": {"inputProperties": build_provider_inputs()},
             "types": types,
-            "resources": {one.token: resource_shape(one) for one in resources},
+            "resources": {entry.token: build_resource_shape(entry) for entry in resources},
         }
     )
 
 
-def provider_inputs() -> Shape:
+def build_provider_inputs() -> Shape:
     return {
         "host": TEXTS,
         "sshOpts": {"type": "array", "items": TEXTS},
@@ -39,24 +39,24 @@ def provider_inputs() -> Shape:
     }
 
 
-def resource_shape(resource: Resource) -> Shape:
+def build_resource_shape(resource: Resource) -> Shape:
     inputs = [field for field in resource.fields if not field.outputs_only]
     needed = [field.name for field in inputs if field.required]
     return {
         "description": "See docs/toolchain.md.",
-        "properties": shapes(resource.token, resource.fields),
+        "properties": build_shapes(resource.token, resource.fields),
         "required": needed,
-        "inputProperties": shapes(resource.token, tuple(inputs)),
+        "inputProperties": build_shapes(resource.token, tuple(inputs)),
         "requiredInputs": [name for name in needed if name != "name" or not resource.is_autonamed],
     }
 
 
-def shapes(prefix: str, fields: tuple[Field, ...]) -> Shape:
-    return {field.name: shape(prefix, field) for field in fields}
+def build_shapes(prefix: str, fields: tuple[Field, ...]) -> Shape:
+    return {field.name: build_shape(prefix, field) for field in fields}
 
 
-def shape(prefix: str, field: Field) -> Shape:
-    inner = {"$ref": f"#/types/{type_token(prefix, field)}"}
+def build_shape(prefix: str, field: Field) -> Shape:
+    inner = {"$ref": f"#/types/{build_type_token(prefix, field)}"}
     by_kind: dict[str, Shape] = {
         "map": {"type": "object", "additionalProperties": TEXTS},
         "strings": {"type": "array", "items": TEXTS},
@@ -67,21 +67,21 @@ def shape(prefix: str, field: Field) -> Shape:
     return {**by_kind.get(field.kind, {"type": field.kind}), **secret}
 
 
-def type_token(prefix: str, field: Field) -> str:
+def build_type_token(prefix: str, field: Field) -> str:
     """A name that is made of the names on the way: docker:index/ContainerMount:ContainerMount."""
     name = prefix.rpartition(":")[2] + field.name[0].upper() + field.name[1:]
     return f"{PACKAGE}:index/{name}:{name}"
 
 
-def object_types(resource: Resource) -> Iterator[tuple[str, Shape]]:
-    yield from inner_types(resource.token, resource.fields)
+def list_object_types(resource: Resource) -> Iterator[tuple[str, Shape]]:
+    yield from list_inner_types(resource.token, resource.fields)
 
 
-def inner_types(prefix: str, fields: tuple[Field, ...]) -> Iterator[tuple[str, Shape]]:
+def list_inner_types(prefix: str, fields: tuple[Field, ...]) -> Iterator[tuple[str, Shape]]:
     for field in fields:
         if field.fields:
-            token = type_token(prefix, field)
+            token = build_type_token(prefix, field)
             required = [inner.name for inner in field.fields if inner.required]
-            properties = shapes(token, field.fields)
+            properties = build_shapes(token, field.fields)
             yield token, {"type": "object", "properties": properties, "required": required}
-            yield from inner_types(token, field.fields)
+            yield from list_inner_types(token, field.fields)

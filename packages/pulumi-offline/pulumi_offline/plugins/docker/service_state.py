@@ -5,87 +5,91 @@ from __future__ import annotations
 from typing import Any
 
 from pulumi_offline.plugins.docker.container_state import mount_state
-from pulumi_offline.plugins.docker.durations import short_text
+from pulumi_offline.plugins.docker.durations import format_short_duration
 
 Plain = dict[str, Any]
 
 
-def service_state(found: Plain) -> Plain:
-    spec = found["Spec"]
+def read_service_state(document: Plain) -> Plain:
+    spec = document["Spec"]
     return {
-        "id": found["ID"],
+        "id": document["ID"],
         "name": spec["Name"],
-        "labels": label_list(spec.get("Labels")),
-        "taskSpec": task_state(spec["TaskTemplate"]),
-        "mode": mode_state(spec.get("Mode", {})),
-        "endpointSpec": endpoint_state(found),
+        "labels": read_label_list(spec.get("Labels")),
+        "taskSpec": read_task_state(spec["TaskTemplate"]),
+        "mode": read_mode_state(spec.get("Mode", {})),
+        "endpointSpec": read_endpoint_state(document),
     }
 
 
-def label_list(found: dict[str, str] | None) -> list[Plain]:
-    return [{"label": key, "value": value} for key, value in sorted((found or {}).items())]
+def read_label_list(document: dict[str, str] | None) -> list[Plain]:
+    return [{"label": key, "value": value} for key, value in sorted((document or {}).items())]
 
 
-def task_state(task: Plain) -> Plain:
+def read_task_state(task: Plain) -> Plain:
     return {
-        "containerSpec": container_spec_state(task["ContainerSpec"]),
-        "resources": resources_state(task.get("Resources") or {}),
+        "containerSpec": read_container_spec_state(task["ContainerSpec"]),
+        "resources": read_resources_state(task.get("Resources") or {}),
         "restartPolicy": restart_state(task.get("RestartPolicy")),
-        "placement": placement_state(task.get("Placement") or {}),
+        "placement": read_placement_state(task.get("Placement") or {}),
         "forceUpdate": task.get("ForceUpdate", 0),
         "runtime": task.get("Runtime", ""),
-        "networksAdvanceds": [network_state(item) for item in task.get("Networks") or []],
-        "logDriver": driver_state(task.get("LogDriver")),
+        "networksAdvanceds": [read_network_state(item) for item in task.get("Networks") or []],
+        "logDriver": read_driver_state(task.get("LogDriver")),
     }
 
 
-def container_spec_state(spec: Plain) -> Plain:
+def read_container_spec_state(spec: Plain) -> Plain:
     pairs = [text.partition("=") for text in spec.get("Env") or [] if text]
     return {
         "image": spec["Image"],
-        "labels": label_list(spec.get("Labels")),
+        "labels": read_label_list(spec.get("Labels")),
         "commands": spec.get("Command") or [],
         "args": spec.get("Args") or [],
         "env": {key: value for key, _, value in pairs},
         "dir": spec.get("Dir", ""),
         "user": spec.get("User", ""),
         "mounts": [mount_state(item) for item in spec.get("Mounts") or []],
-        "stopGracePeriod": duration_state(spec.get("StopGracePeriod")),
-        "healthcheck": healthcheck_state(spec.get("Healthcheck")),
-        "hosts": [host_state(item) for item in spec.get("Hosts") or []],
-        "secrets": [stored_state(item, "secret", "Secret") for item in spec.get("Secrets") or []],
-        "configs": [stored_state(item, "config", "Config") for item in spec.get("Configs") or []],
+        "stopGracePeriod": read_duration_state(spec.get("StopGracePeriod")),
+        "healthcheck": read_healthcheck_state(spec.get("Healthcheck")),
+        "hosts": [read_host_state(item) for item in spec.get("Hosts") or []],
+        "secrets": [
+            read_stored_state(item, "secret", "Secret") for item in spec.get("Secrets") or []
+        ],
+        "configs": [
+            read_stored_state(item, "config", "Config") for item in spec.get("Configs") or []
+        ],
         "isolation": spec.get("Isolation") or None,
         "init": spec.get("Init"),
     }
 
 
-def duration_state(duration_ns: int | None) -> str | None:
-    return None if duration_ns is None else short_text(duration_ns)
+def read_duration_state(duration_ns: int | None) -> str | None:
+    return None if duration_ns is None else format_short_duration(duration_ns)
 
 
-def healthcheck_state(found: Plain | None) -> Plain | None:
-    if found is None:
+def read_healthcheck_state(document: Plain | None) -> Plain | None:
+    if document is None:
         return None
     return {
-        "tests": found.get("Test") or [],
-        "interval": short_text(found.get("Interval", 0)),
-        "timeout": short_text(found.get("Timeout", 0)),
-        "startPeriod": short_text(found.get("StartPeriod", 0)),
-        "retries": found.get("Retries", 0),
+        "tests": document.get("Test") or [],
+        "interval": format_short_duration(document.get("Interval", 0)),
+        "timeout": format_short_duration(document.get("Timeout", 0)),
+        "startPeriod": format_short_duration(document.get("StartPeriod", 0)),
+        "retries": document.get("Retries", 0),
     }
 
 
-def host_state(entry: str) -> Plain:
+def read_host_state(entry: str) -> Plain:
     address, _, name = entry.partition(" ")
     return {"ip": address, "host": name}
 
 
-def stored_state(found: Plain, kind: str, prefix: str) -> Plain:
-    file = found["File"]
+def read_stored_state(document: Plain, kind: str, prefix: str) -> Plain:
+    file = document["File"]
     return {
-        f"{kind}Id": found[f"{prefix}ID"],
-        f"{kind}Name": found.get(f"{prefix}Name", ""),
+        f"{kind}Id": document[f"{prefix}ID"],
+        f"{kind}Name": document.get(f"{prefix}Name", ""),
         "fileName": file["Name"],
         "fileUid": file.get("UID", ""),
         "fileGid": file.get("GID", ""),
@@ -93,25 +97,27 @@ def stored_state(found: Plain, kind: str, prefix: str) -> Plain:
     }
 
 
-def resources_state(found: Plain) -> Plain:
-    made: Plain = {}
-    if limits := found.get("Limits"):
-        made["limits"] = shares_state(limits)
-    if reserved := found.get("Reservations"):
-        generic = generic_state(reserved.get("GenericResources") or [])
-        made["reservation"] = {**shares_state(reserved), **generic}
-    return made
+def read_resources_state(document: Plain) -> Plain:
+    result: Plain = {}
+    if limits := document.get("Limits"):
+        result["limits"] = read_shares_state(limits)
+    if reserved := document.get("Reservations"):
+        generic = read_generic_state(reserved.get("GenericResources") or [])
+        result["reservation"] = {**read_shares_state(reserved), **generic}
+    return result
 
 
-def shares_state(found: Plain) -> Plain:
-    return {"nanoCpus": found.get("NanoCPUs", 0), "memoryBytes": found.get("MemoryBytes", 0)}
+def read_shares_state(document: Plain) -> Plain:
+    return {"nanoCpus": document.get("NanoCPUs", 0), "memoryBytes": document.get("MemoryBytes", 0)}
 
 
-def generic_state(found: list[Plain]) -> Plain:
-    if not found:
+def read_generic_state(document: list[Plain]) -> Plain:
+    if not document:
         return {}
-    named = [item["NamedResourceSpec"] for item in found if item.get("NamedResourceSpec")]
-    counted = [item["DiscreteResourceSpec"] for item in found if item.get("DiscreteResourceSpec")]
+    named = [item["NamedResourceSpec"] for item in document if item.get("NamedResourceSpec")]
+    counted = [
+        item["DiscreteResourceSpec"] for item in document if item.get("DiscreteResourceSpec")
+    ]
     return {
         "genericResources": {
             "namedResourcesSpecs": [f"{item['Kind']}={item['Value']}" for item in named],
@@ -120,55 +126,55 @@ def generic_state(found: list[Plain]) -> Plain:
     }
 
 
-def restart_state(found: Plain | None) -> Plain | None:
-    if found is None:
+def restart_state(document: Plain | None) -> Plain | None:
+    if document is None:
         return None
     return {
-        "condition": found.get("Condition") or None,
-        "delay": duration_state(found.get("Delay")),
-        "maxAttempts": found.get("MaxAttempts"),
-        "window": duration_state(found.get("Window")),
+        "condition": document.get("Condition") or None,
+        "delay": read_duration_state(document.get("Delay")),
+        "maxAttempts": document.get("MaxAttempts"),
+        "window": read_duration_state(document.get("Window")),
     }
 
 
-def placement_state(found: Plain) -> Plain:
+def read_placement_state(document: Plain) -> Plain:
     return {
-        "constraints": found.get("Constraints") or [],
-        "maxReplicas": found.get("MaxReplicas", 0),
+        "constraints": document.get("Constraints") or [],
+        "maxReplicas": document.get("MaxReplicas", 0),
         "platforms": [
             {"architecture": item.get("Architecture", ""), "os": item.get("OS", "")}
-            for item in found.get("Platforms") or []
+            for item in document.get("Platforms") or []
         ],
     }
 
 
-def network_state(found: Plain) -> Plain:
-    options = found.get("DriverOpts") or {}
+def read_network_state(document: Plain) -> Plain:
+    options = document.get("DriverOpts") or {}
     return {
-        "id": found["Target"],
+        "id": document["Target"],
         "name": "",
-        "aliases": found.get("Aliases") or [],
+        "aliases": document.get("Aliases") or [],
         "driverOpts": [f"{key}={value}" for key, value in options.items()],
     }
 
 
-def driver_state(found: Plain | None) -> Plain | None:
-    if found is None:
+def read_driver_state(document: Plain | None) -> Plain | None:
+    if document is None:
         return None
-    return {"name": found["Name"], "options": found.get("Options") or {}}
+    return {"name": document["Name"], "options": document.get("Options") or {}}
 
 
-def mode_state(found: Plain) -> Plain:
-    made: Plain = {"global": "Global" in found}
-    if replicated := found.get("Replicated"):
-        made["replicated"] = {"replicas": replicated["Replicas"]}
-    return made
+def read_mode_state(document: Plain) -> Plain:
+    result: Plain = {"global": "Global" in document}
+    if replicated := document.get("Replicated"):
+        result["replicated"] = {"replicas": replicated["Replicas"]}
+    return result
 
 
-def endpoint_state(found: Plain) -> Plain:
+def read_endpoint_state(document: Plain) -> Plain:
     """From the endpoint as it is; a service that the Swarm has not taken up yet has only a plan."""
-    endpoint = found.get("Endpoint") or {}
-    planned = found["Spec"].get("EndpointSpec") or {}
+    endpoint = document.get("Endpoint") or {}
+    planned = document["Spec"].get("EndpointSpec") or {}
     actual = (endpoint.get("Spec") or {}).get("Mode")
     ports = endpoint.get("Ports") if actual else planned.get("Ports")
     return {

@@ -32,12 +32,12 @@ class Settings:
     logins: dict[str, Login] = field(default_factory=dict)
 
 
-def plain(config: Mapping[str, Any]) -> dict[str, Any]:
+def to_plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Lists and objects of a provider's configuration travel as JSON texts."""
-    return {key: item if key == "host" else decoded(item) for key, item in config.items()}
+    return {key: item if key == "host" else decode_item(item) for key, item in config.items()}
 
 
-def decoded(item: object) -> object:
+def decode_item(item: object) -> object:
     if not isinstance(item, str):
         return item
     try:
@@ -46,7 +46,7 @@ def decoded(item: object) -> object:
         return item
 
 
-def go_json(value: object) -> str:
+def encode_go_json(value: object) -> str:
     """As Go's encoding/json writes it: sorted, without blanks, and safe inside HTML."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     for character in "<>&\u2028\u2029":
@@ -54,21 +54,21 @@ def go_json(value: object) -> str:
     return text
 
 
-def problems(config: Mapping[str, Any]) -> Iterator[str]:
+def list_problems(config: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with a configuration; a value that is not known yet is passed over."""
     for key in sorted(config.keys() - KNOWN - ENGINES_OWN):
         yield f"the stand-in does not know the provider's '{key}'"
     if isinstance(host := config.get("host"), str):
-        yield from host_problems(host)
+        yield from list_host_problems(host)
     elif "host" not in config:
         yield "the stand-in needs the provider's 'host', of the form ssh://user@host:port"
-    for login in plain(config).get("registryAuth") or []:
+    for login in to_plain_config(config).get("registryAuth") or []:
         if isinstance(login, dict):
             for key in sorted(login.keys() - KNOWN_AUTH):
                 yield f"the stand-in does not know the provider's 'registryAuth.{key}'"
 
 
-def host_problems(host: str) -> Iterator[str]:
+def list_host_problems(host: str) -> Iterator[str]:
     url = urlsplit(host)
     if url.scheme != "ssh":
         yield f"the stand-in does not know hosts such as '{host}', but ssh://user@host:port only"
@@ -85,22 +85,26 @@ def has_port(url: SplitResult) -> bool:
         return False
 
 
-def settings(config: Mapping[str, Any]) -> Settings:
+def build_settings(config: Mapping[str, Any]) -> Settings:
     """The settings in a configuration that has no problems."""
-    given = plain(config)
+    inputs = to_plain_config(config)
     logins = {
-        registry_name(login["address"]): Login(login.get("username", ""), login.get("password", ""))
-        for login in given.get("registryAuth") or []
+        get_registry_name(login["address"]): Login(
+            login.get("username", ""), login.get("password", "")
+        )
+        for login in inputs.get("registryAuth") or []
     }
-    return Settings(given["host"], ssh_command(given["host"], given.get("sshOpts") or []), logins)
+    return Settings(
+        inputs["host"], build_ssh_command(inputs["host"], inputs.get("sshOpts") or []), logins
+    )
 
 
-def registry_name(address: str) -> str:
+def get_registry_name(address: str) -> str:
     """The registry's name in images: the address without scheme and path."""
     return address.removeprefix("https://").removeprefix("http://").partition("/")[0]
 
 
-def ssh_command(host: str, options: list[str]) -> tuple[str, ...]:
+def build_ssh_command(host: str, options: list[str]) -> tuple[str, ...]:
     """The command of docker's own client, to the word (docker/cli, cli/connhelper)."""
     url = urlsplit(host)
     timeout = [] if "ConnectTimeout" in "".join(options) else ["-o ConnectTimeout=30"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pulumi_offline.plugins.docker.fields import Field
-from pulumi_offline.plugins.docker.judges import at_least, is_duration, matches
+from pulumi_offline.plugins.docker.judges import is_duration, matches, require_at_least
 
 PROPAGATIONS = r"^(private|rprivate|shared|rshared|slave|rslave)$"
 
 
-def name_field() -> Field:
+def build_name_field() -> Field:
     return Field("name", required=True, replaces=True)
 
 
@@ -19,7 +19,7 @@ def label_fields(*, replaces: bool) -> tuple[Field, ...]:
     )
 
 
-def fixed_labels(*, computed: bool = False) -> Field:
+def build_fixed_labels(*, computed: bool = False) -> Field:
     """Labels that only a replacement changes."""
     inside = label_fields(replaces=True)
     return Field(
@@ -27,25 +27,25 @@ def fixed_labels(*, computed: bool = False) -> Field:
     )
 
 
-def host_fields() -> tuple[Field, ...]:
+def build_host_fields() -> tuple[Field, ...]:
     return (Field("ip", required=True, replaces=True), Field("host", required=True, replaces=True))
 
 
-def hosts() -> Field:
-    return Field("hosts", "objects", unordered=True, replaces=True, fields=host_fields())
+def build_hosts_field() -> Field:
+    return Field("hosts", "objects", unordered=True, replaces=True, fields=build_host_fields())
 
 
-def duration(name: str, default: str | None = None, *, computed: bool = False) -> Field:
+def build_duration_field(name: str, default: str | None = None, *, computed: bool = False) -> Field:
     return Field(name, default=default, computed=computed, judge=is_duration)
 
 
-def healthcheck(*extra: Field) -> Field:
+def build_healthcheck_field(*extra: Field) -> Field:
     inside = (
         Field("tests", "strings"),
-        duration("interval", "0s"),
-        duration("timeout", "0s"),
-        duration("startPeriod", "0s"),
-        Field("retries", "integer", judge=at_least(0)),
+        build_duration_field("interval", "0s"),
+        build_duration_field("timeout", "0s"),
+        build_duration_field("startPeriod", "0s"),
+        Field("retries", "integer", judge=require_at_least(0)),
         *extra,
     )
     return Field("healthcheck", "object", computed=True, fields=inside)

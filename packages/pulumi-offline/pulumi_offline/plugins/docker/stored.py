@@ -6,17 +6,17 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
-from pulumi_offline.plugins.docker.container_body import labels
+from pulumi_offline.plugins.docker.container_body import build_labels
 from pulumi_offline.plugins.docker.daemon import Client, Daemon, Missing
 from pulumi_offline.plugins.docker.kind import Change, Plain
-from pulumi_offline.plugins.docker.service_state import label_list
+from pulumi_offline.plugins.docker.service_state import read_label_list
 
 
-def found_or_none(daemon: Daemon, inspect: Callable[[Client], Any]) -> Plain | None:
+def find_or_none(daemon: Daemon, inspect: Callable[[Client], Any]) -> Plain | None:
     try:
-        with daemon.asked() as client:
-            found: Plain = inspect(client)
-            return found
+        with daemon.open_client() as client:
+            document: Plain = inspect(client)
+            return document
     except Missing:
         return None
 
@@ -26,19 +26,19 @@ class Secrets:
 
     def create(self, daemon: Daemon, desired: Plain) -> str:
         data = base64.b64decode(desired["data"])
-        with daemon.asked() as client:
-            named = labels(desired.get("labels", []))
+        with daemon.open_client() as client:
+            named = build_labels(desired.get("labels", []))
             return str(client.create_secret(desired["name"], data, labels=named)["ID"])
 
     def read(self, daemon: Daemon, thing_id: str, before: Plain) -> Plain | None:
-        found = found_or_none(daemon, lambda client: client.inspect_secret(thing_id))
-        return found and {**before, "id": found["ID"], "name": found["Spec"]["Name"]}
+        document = find_or_none(daemon, lambda client: client.inspect_secret(thing_id))
+        return document and {**before, "id": document["ID"], "name": document["Spec"]["Name"]}
 
     def update(self, daemon: Daemon, thing_id: str, change: Change) -> Plain:
         raise NotImplementedError("each change of a secret replaces it")
 
     def delete(self, daemon: Daemon, thing_id: str, before: Plain) -> None:
-        with daemon.asked() as client:
+        with daemon.open_client() as client:
             client.remove_secret(thing_id)
 
 
@@ -48,30 +48,30 @@ class ServiceConfigs:
     def create(self, daemon: Daemon, desired: Plain) -> str:
         raw = desired.get("dataRaw")
         data = base64.b64decode(desired["data"]) if raw is None else raw.encode()
-        with daemon.asked() as client:
-            named = labels(desired.get("labels", []))
+        with daemon.open_client() as client:
+            named = build_labels(desired.get("labels", []))
             return str(client.create_config(desired["name"], data, labels=named)["ID"])
 
     def read(self, daemon: Daemon, thing_id: str, before: Plain) -> Plain | None:
-        found = found_or_none(daemon, lambda client: client.inspect_config(thing_id))
-        return found and {**before, **config_state(found, before)}
+        document = find_or_none(daemon, lambda client: client.inspect_config(thing_id))
+        return document and {**before, **read_config_state(document, before)}
 
     def update(self, daemon: Daemon, thing_id: str, change: Change) -> Plain:
         raise NotImplementedError("each change of a config replaces it")
 
     def delete(self, daemon: Daemon, thing_id: str, before: Plain) -> None:
-        with daemon.asked() as client:
+        with daemon.open_client() as client:
             client.remove_config(thing_id)
 
 
-def config_state(found: Plain, before: Plain) -> Plain:
+def read_config_state(document: Plain, before: Plain) -> Plain:
     """The data in the form in which they were given."""
-    encoded = found["Spec"].get("Data", "")
+    encoded = document["Spec"].get("Data", "")
     raw = before.get("dataRaw")
     data = {"data": encoded} if raw is None else {"dataRaw": base64.b64decode(encoded).decode()}
     return {
-        "id": found["ID"],
-        "name": found["Spec"]["Name"],
-        "labels": label_list(found["Spec"].get("Labels")),
+        "id": document["ID"],
+        "name": document["Spec"]["Name"],
+        "labels": read_label_list(document["Spec"].get("Labels")),
         **data,
     }

@@ -6,19 +6,19 @@ Source: the schema of pulumi-docker 5.2.0 and, for what a change means, terrafor
 from __future__ import annotations
 
 from pulumi_offline.plugins.docker.fields import Field, Resource
-from pulumi_offline.plugins.docker.judges import at_least, is_base64, matches
+from pulumi_offline.plugins.docker.judges import is_base64, matches, require_at_least
 from pulumi_offline.plugins.docker.shared_fields import (
-    duration,
-    fixed_labels,
-    healthcheck,
-    hosts,
+    build_duration_field,
+    build_fixed_labels,
+    build_healthcheck_field,
+    build_hosts_field,
+    build_name_field,
     label_fields,
     mounts,
-    name_field,
 )
 
 
-def stored_file(kind: str) -> Field:
+def build_stored_file_field(kind: str) -> Field:
     """Secrets or configs, each as a file in the container."""
     inside = (
         Field(f"{kind}Id", required=True),
@@ -26,7 +26,7 @@ def stored_file(kind: str) -> Field:
         Field("fileName", required=True),
         Field("fileUid", default="0"),
         Field("fileGid", default="0"),
-        Field("fileMode", "integer", default=0o444, judge=at_least(0)),
+        Field("fileMode", "integer", default=0o444, judge=require_at_least(0)),
     )
     return Field(f"{kind}s", "objects", unordered=True, fields=inside)
 
@@ -45,11 +45,11 @@ CONTAINER_SPEC = (
     Field("dir"),
     Field("user"),
     mounts(replaces=False, propagation="rprivate"),
-    duration("stopGracePeriod", computed=True),
-    healthcheck(),
-    hosts(),
-    stored_file("secret"),
-    stored_file("config"),
+    build_duration_field("stopGracePeriod", computed=True),
+    build_healthcheck_field(),
+    build_hosts_field(),
+    build_stored_file_field("secret"),
+    build_stored_file_field("config"),
     Field("isolation", default="default", judge=matches(r"^(default|process|hyperv)$")),
     Field("init", "boolean", computed=True),
 )
@@ -68,14 +68,14 @@ RESOURCES = (
 )
 RESTART_POLICY = (
     Field("condition", judge=matches(r"^(none|on-failure|any)$")),
-    duration("delay"),
-    Field("maxAttempts", "integer", judge=at_least(0)),
-    duration("window"),
+    build_duration_field("delay"),
+    Field("maxAttempts", "integer", judge=require_at_least(0)),
+    build_duration_field("window"),
 )
 PLATFORM = (Field("architecture", required=True), Field("os", required=True))
 PLACEMENT = (
     Field("constraints", "strings", unordered=True),
-    Field("maxReplicas", "integer", judge=at_least(0)),
+    Field("maxReplicas", "integer", judge=require_at_least(0)),
     Field("platforms", "objects", unordered=True, fields=PLATFORM),
 )
 NETWORK = (
@@ -92,7 +92,7 @@ TASK_SPEC = (
     Field("placement", "object", computed=True, fields=PLACEMENT),
     Field("networksAdvanceds", "objects", unordered=True, fields=NETWORK),
     Field("logDriver", "object", fields=LOG_DRIVER),
-    Field("forceUpdate", "integer", computed=True, judge=at_least(0)),
+    Field("forceUpdate", "integer", computed=True, judge=require_at_least(0)),
     Field("runtime", computed=True, judge=matches(r"^(container|plugin)$")),
 )
 MODE = (
@@ -100,7 +100,7 @@ MODE = (
         "replicated",
         "object",
         computed=True,
-        fields=(Field("replicas", "integer", default=1, judge=at_least(0)),),
+        fields=(Field("replicas", "integer", default=1, judge=require_at_least(0)),),
     ),
     Field("global", "boolean"),
 )
@@ -118,7 +118,7 @@ ENDPOINT_SPEC = (
 SERVICE = Resource(
     "docker:index/service:Service",
     (
-        name_field(),
+        build_name_field(),
         Field(
             "labels",
             "objects",
@@ -141,18 +141,18 @@ SERVICE = Resource(
 SECRET = Resource(
     "docker:index/secret:Secret",
     (
-        name_field(),
+        build_name_field(),
         Field("data", required=True, replaces=True, secret=True, judge=is_base64),
-        fixed_labels(),
+        build_fixed_labels(),
     ),
 )
 SERVICE_CONFIG = Resource(
     "docker:index/serviceConfig:ServiceConfig",
     (
-        name_field(),
+        build_name_field(),
         Field("data", replaces=True, judge=is_base64),
         Field("dataRaw", replaces=True),
-        fixed_labels(),
+        build_fixed_labels(),
     ),
     one_of=("data", "dataRaw"),
 )

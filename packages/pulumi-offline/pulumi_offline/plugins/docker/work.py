@@ -16,8 +16,8 @@ from pulumi_offline.plugins.docker.image import RemoteImages
 from pulumi_offline.plugins.docker.kind import Change, HalfMade, Kind
 from pulumi_offline.plugins.docker.network import Networks
 from pulumi_offline.plugins.docker.other_fields import NETWORK, REMOTE_IMAGE
-from pulumi_offline.plugins.docker.plain import as_wire, plain, without_marks
-from pulumi_offline.plugins.docker.planned import applied, desired
+from pulumi_offline.plugins.docker.plain import strip_marks, to_plain, to_wire
+from pulumi_offline.plugins.docker.planned import build_applied_state, build_desired
 from pulumi_offline.plugins.docker.service import Services
 from pulumi_offline.plugins.docker.settings import Settings
 from pulumi_offline.plugins.docker.stored import Secrets, ServiceConfigs
@@ -48,9 +48,9 @@ class Thing:
 class PartlyMade(Failed):
     """A thing that was made before the failure."""
 
-    def __init__(self, thing: Thing, reason: str) -> None:
+    def __init__(self, remote_object: Thing, reason: str) -> None:
         super().__init__(reason)
-        self.thing = thing
+        self.thing = remote_object
 
 
 @dataclass(frozen=True)
@@ -60,47 +60,51 @@ class Work:
     daemon: Daemon
 
     @classmethod
-    def at(cls, settings: Settings) -> Work:
+    def open(cls, settings: Settings) -> Work:
         return cls(Daemon(settings, Dialler(settings.ssh)))
 
     def create(self, resource: Resource, inputs: Properties) -> Thing:
         """Raises PartlyMade where the thing was made and something after it failed."""
-        wanted = plain(desired(resource, inputs, None))
+        wanted = to_plain(build_desired(resource, inputs, None))
         try:
-            made = KINDS[resource.token].create(self.daemon, wanted)
+            result = KINDS[resource.token].create(self.daemon, wanted)
         except HalfMade as error:
-            raise PartlyMade(self._made(resource, error.made_id, inputs), str(error)) from error
+            raise PartlyMade(
+                self._build_object(resource, error.made_id, inputs), str(error)
+            ) from error
         except (DaemonError, Unusable) as error:
             raise Failed(str(error)) from error
-        return self._made(resource, made, inputs)
+        return self._build_object(resource, result, inputs)
 
-    def _made(self, resource: Resource, thing_id: str, inputs: Properties) -> Thing:
-        given = bare(inputs)
-        found = self.read(resource, thing_id, given)
-        if found is None:
+    def _build_object(self, resource: Resource, thing_id: str, inputs: Properties) -> Thing:
+        inputs_value = strip_inputs(inputs)
+        document = self.read(resource, thing_id, inputs_value)
+        if document is None:
             raise Failed(f"{thing_id} was made and is gone again")
-        return Thing(found.id, applied(resource.root, found.state, given))
+        return Thing(document.id, build_applied_state(resource.root, document.state, inputs_value))
 
     def read(self, resource: Resource, thing_id: str, state: Properties) -> Thing | None:
         """None where the thing is gone."""
         try:
-            found = KINDS[resource.token].read(self.daemon, thing_id, plain(state))
+            document = KINDS[resource.token].read(self.daemon, thing_id, to_plain(state))
         except DaemonError as error:
             raise Failed(str(error)) from error
-        return None if found is None else Thing(str(found["id"]), as_properties(found))
+        return None if document is None else Thing(str(document["id"]), to_properties(document))
 
-    def update(self, resource: Resource, thing: Thing, inputs: Properties) -> Properties:
-        wanted = desired(resource, inputs, thing.state)
-        change = Change(plain(thing.state), {**plain(wanted), "id": thing.id})
+    def update(self, resource: Resource, remote_object: Thing, inputs: Properties) -> Properties:
+        wanted = build_desired(resource, inputs, remote_object.state)
+        change = Change(to_plain(remote_object.state), {**to_plain(wanted), "id": remote_object.id})
         try:
-            found = KINDS[resource.token].update(self.daemon, thing.id, change)
+            document = KINDS[resource.token].update(self.daemon, remote_object.id, change)
         except (DaemonError, Unusable) as error:
             raise Failed(str(error)) from error
-        return applied(resource.root, as_properties(found), bare(inputs))
+        return build_applied_state(resource.root, to_properties(document), strip_inputs(inputs))
 
-    def delete(self, resource: Resource, thing: Thing) -> None:
+    def delete(self, resource: Resource, remote_object: Thing) -> None:
         try:
-            KINDS[resource.token].delete(self.daemon, thing.id, plain(thing.state))
+            KINDS[resource.token].delete(
+                self.daemon, remote_object.id, to_plain(remote_object.state)
+            )
         except DaemonError as error:
             raise Failed(str(error)) from error
 
@@ -108,12 +112,12 @@ class Work:
         self.daemon.close()
 
 
-def bare(inputs: Properties) -> Properties:
+def strip_inputs(inputs: Properties) -> Properties:
     """Inputs without marks and bookkeeping."""
-    stripped = without_marks(inputs)
+    stripped = strip_marks(inputs)
     return stripped if isinstance(stripped, dict) else {}
 
 
-def as_properties(found: dict[str, Any]) -> Properties:
-    made = as_wire(found)
-    return made if isinstance(made, dict) else {}
+def to_properties(document: dict[str, Any]) -> Properties:
+    result = to_wire(document)
+    return result if isinstance(result, dict) else {}

@@ -116,7 +116,7 @@ def check_variables(environment: Collection[str]) -> None:
     Raises Refusal: the stand-in would rather say so.
     """
     for name in list_unknown_variables(environment):
-        raise Refusal(f"stand-in: TensorRT-LLM reads no variable {name} and would ignore it")
+        raise Refusal(f"stand-in: TensorRT-LLM does not read {name} and would ignore it")
 
 
 def list_unknown_variables(environment: Collection[str]) -> list[str]:

@@ -25,7 +25,7 @@ def read(path: str | None) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise Refusal(f"yaml.scanner.ScannerError: {error}") from None
     if not isinstance(content, dict):
-        raise Refusal(f"stand-in: {path} holds no mapping")
+        raise Refusal(f"stand-in: {path} is not a mapping")
     return content
 
 

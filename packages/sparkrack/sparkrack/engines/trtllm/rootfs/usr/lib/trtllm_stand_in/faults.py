@@ -47,7 +47,7 @@ def read_fault() -> tuple[str, float]:
     text = PANEL.read_text() if PANEL.is_file() else os.environ.get(VARIABLE, "")
     name, _, seconds = text.strip().partition(":")
     if name and name not in NAMES:
-        raise Refusal(f"stand-in: {name} is no fault; there are {', '.join(NAMES)}")
+        raise Refusal(f"stand-in: unknown fault {name}; known: {', '.join(NAMES)}")
     return name, float(seconds) if seconds else DEFAULT_PHASE_S
 
 

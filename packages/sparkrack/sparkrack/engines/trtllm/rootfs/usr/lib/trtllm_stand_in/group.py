@@ -33,7 +33,7 @@ class SingleRank:
     def begin(self, order: start_up.RankOrder) -> None:
         if order.world > 1:
             raise Refusal(
-                f"stand-in: {order.world} ranks are asked for, and this is one process on one GPU; "
+                f"stand-in: {order.world} ranks are required, and this is one process on one GPU; "
                 "start it with mpirun and trtllm-llmapi-launch"
             )
         start_up.begin(0, order)
@@ -74,7 +74,7 @@ def _connect(host: str, port: int) -> socket.socket:
             return socket.create_connection((host, port))
         except OSError:
             if time.monotonic() > deadline:
-                raise Refusal("stand-in: the leader of the ranks does not answer") from None
+                raise Refusal("stand-in: no answer from the leader of the ranks") from None
             time.sleep(0.2)
 
 

@@ -26,7 +26,7 @@ def parse_version(text: str) -> Version:
     """A release comes after its candidates. Raises Refusal for another form."""
     match = FORM.fullmatch(text)
     if match is None:
-        raise Refusal(f"stand-in: {text} is no version of TensorRT-LLM")
+        raise Refusal(f"stand-in: {text} is not a version of TensorRT-LLM")
     major, minor, patch, candidate = match.groups()
     return int(major), int(minor), int(patch), int(candidate) if candidate else RELEASED
 
@@ -42,7 +42,7 @@ def find_row(rows: list[dict[str, Any]], version: Version) -> dict[str, Any]:
     for entry in rows:
         if parse_version(entry["since"]) <= version < parse_version(entry["below"]):
             return entry
-    raise Refusal(f"stand-in: nothing is known of TensorRT-LLM {get_version_text()}")
+    raise Refusal(f"stand-in: TensorRT-LLM {get_version_text()} is unknown")
 
 
 def list_options(version: Version) -> tuple[frozenset[str], frozenset[str]]:

@@ -54,7 +54,7 @@ class Ranks:
         self._world.Allreduce(values, total, op=self._mpi.SUM)
         expected = self.size * (self.size + 1) / 2
         if total[0] != expected or total[-1] != expected:
-            raise Refusal(f"stand-in: an all-reduce gave {total[0]}, not {expected}")
+            raise Refusal(f"stand-in: an all-reduce returned {total[0]}, not {expected}")
 
 
 def run_part(rank: int, task: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def lead(ranks: Ranks, listener: socket.socket) -> None:
 def _lead_task(ranks: Ranks, task: dict[str, Any]) -> dict[str, Any]:
     wanted = task.get("order", {}).get("world", ranks.size)
     if wanted != ranks.size:
-        return {"failed": f"{wanted} ranks are asked for and mpirun started {ranks.size}"}
+        return {"failed": f"{wanted} ranks are required and mpirun started {ranks.size}"}
     ranks.send(task)
     statuses = [run_part(0, task)]
     statuses += [ranks.receive(worker, STATUS) for worker in range(1, ranks.size)]
