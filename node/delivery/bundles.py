@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 
 from node.delivery import image
-from node.delivery.wants import ImageWant
 from node.errors import StepError
-from node.host.plain import as_mapping
 from node.host.system import System
 from node.host.typed_json import parse
 from node.huggingface import cache, record
@@ -17,22 +16,36 @@ from node.state.manifest import Manifest
 from node.transfer.bundle import Bundle, Item, ModelContent
 
 
+@dataclass(frozen=True)
+class ImageStep:
+    """What a receipt of an image's step says of it."""
+
+    service: str
+    name: str
+
+
+@dataclass(frozen=True)
+class ImageReceipt:
+    want: ImageStep
+
+
 def build_for_step(manifest: Manifest, name: str) -> Bundle:
     """`name` is the step's: `model:<slug>` or `image:<service>`. Raises StepError for none."""
     system, (kind, _, instance) = manifest.system, name.partition(":")
     if kind == "image":
-        return image.build_image_bundle(manifest, _read_image_want(system, name))
+        step = _read_image_step(system, name)
+        return image.build_image_bundle(manifest, step.service, step.name)
     known_model = _list_models(system).get(instance)
     if known_model is None:
         raise StepError(f"This node has no content of {name}; run `pulumi up` again.")
     return build_model_bundle(system, name, known_model)
 
 
-def _read_image_want(system: System, name: str) -> ImageWant:
-    """The want that the step was last applied with, by its receipt."""
+def _read_image_step(system: System, name: str) -> ImageStep:
+    """What the step was last applied with, by its receipt."""
     try:
-        document = as_mapping(json.loads(receipts.read_all(system).get(name, "")))
-        return parse(ImageWant, document.get("want"), "want")
+        document = json.loads(receipts.read_all(system).get(name, ""))
+        return parse(ImageReceipt, document, name).want
     except ValueError:
         raise StepError(f"This node has no receipt of {name}; run `pulumi up` again.") from None
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
 
 from node.changes import image, tree
-from node.delivery.wants import ImageWant
+from node.delivery.peer import connect_to_source
+from node.delivery.source import Secrets, WantedImage
 from node.errors import StepError
 from node.host import digests
 from node.host.paths import STATE
-from node.host.paths import TRANSFER_PORT as PORT
 from node.huggingface.download import require_space
 from node.images import docker_images
+from node.images.reference import shorten_id
 from node.state.manifest import Manifest
 from node.transfer import receive
 from node.transfer.bundle import Bundle, ImageContent, Item
@@ -25,27 +25,23 @@ def get_transfer_folder(service: str, direction: str) -> str:
     return f"{STATE}/image-{direction}-{service}"
 
 
-def pull_from_registry(
-    manifest: Manifest, want: ImageWant, secrets: Mapping[str, str]
-) -> list[str]:
+def pull_from_registry(manifest: Manifest, want: WantedImage, secrets: Secrets) -> list[str]:
     """On the source. Raises StepError with what to do."""
-    system, text, messages = manifest.system, want.image, []
-    if docker_images.get_image_id(system, text) is None:
-        image.record(manifest, text)
-        summary = docker_images.pull(system, text, secrets.get("registry_password"))
-        messages.append(f"{text}: pulled {summary}")
-    _require_platform(manifest, text)
-    if want.layer and docker_images.get_image_id(system, want.name) is None:
+    system, messages = manifest.system, []
+    if docker_images.get_image_id(system, want.image) is None:
+        image.record(manifest, want.image)
+        summary = docker_images.pull(system, want.image, secrets.get("registry_password"))
+        messages.append(f"{want.image}: pulled {summary}")
+    _require_platform(manifest, want.image)
+    if docker_images.get_image_id(system, want.name) is None:
         image.record(manifest, want.name)
-        docker_images.build_image(system, want.name, want.layer)
-        messages.append(f"{want.name}: built upon {text}")
-    elif docker_images.get_image_id(system, want.name) is None:
-        image.record(manifest, want.name)
-        docker_images.command(system, "tag", text, want.name)
-    return [
-        *messages,
-        f"{want.name}: is {_shorten(docker_images.get_image_id(system, want.name))}",
-    ]
+        if want.layer:
+            docker_images.build_image(system, want.name, want.layer)
+            messages.append(f"{want.name}: built upon {want.image}")
+        else:
+            docker_images.run_docker(system, "tag", want.image, want.name)
+    identity = docker_images.get_image_id(system, want.name)
+    return [*messages, f"{want.name}: is {shorten_id(identity)}"]
 
 
 def _require_platform(manifest: Manifest, text: str) -> None:
@@ -59,35 +55,30 @@ def _require_platform(manifest: Manifest, text: str) -> None:
         )
 
 
-def receive_from_peer(manifest: Manifest, want: ImageWant, secrets: Mapping[str, str]) -> list[str]:
+def receive_from_peer(manifest: Manifest, want: WantedImage, secrets: Secrets) -> list[str]:
     """On the receivers. Raises StepError with what to do."""
-    system, service = manifest.system, want.service
-    source = receive.SourceConnection(
-        want.source.node,
-        want.source.addresses,
-        want.source.own_addresses,
-        PORT,
-        secrets["transfer_key"],
-    )
-    bundle = receive.fetch_offer(source, f"image:{service}")
+    system = manifest.system
+    source = connect_to_source(want.source, secrets)
+    bundle = receive.fetch_offer(source, f"image:{want.service}")
     if bundle.image is None:
         raise StepError(f"{source.node} offers no image as {bundle.name}.")
-    if docker_images.get_image_id(system, want.name) == bundle.image.identity:
-        return [f"{want.name}: is {_shorten(bundle.image.identity)} already"]
+    offered = bundle.image.identity
+    if docker_images.get_image_id(system, want.name) == offered:
+        return [f"{want.name}: is {shorten_id(offered)} already"]
     image.record(manifest, want.name)
     summary = _receive_and_load(manifest, want, source, bundle)
     identity = docker_images.get_image_id(system, want.name)
-    if identity != bundle.image.identity:
+    if identity != offered:
         raise StepError(
-            f"{want.name} is {_shorten(identity)} here after loading and "
-            f"{_shorten(bundle.image.identity)} on {source.node}: their Docker Engines store "
-            "images in different ways. Bring both to one version."
+            f"{want.name} is {shorten_id(identity)} here after loading and {shorten_id(offered)} "
+            f"on {source.node}: their Docker Engines store images in different ways. Bring both "
+            "to one version."
         )
-    return [f"{want.name}: received {summary}", f"{want.name}: is {_shorten(identity)}"]
+    return [f"{want.name}: received {summary}", f"{want.name}: is {shorten_id(identity)}"]
 
 
 def _receive_and_load(
-    manifest: Manifest, want: ImageWant, source: receive.SourceConnection, bundle: Bundle
+    manifest: Manifest, want: WantedImage, source: receive.SourceConnection, bundle: Bundle
 ) -> str:
     """Its file is transferred like a model's, and removed once Docker has the image."""
     system, folder_path = manifest.system, get_transfer_folder(want.service, "in")
@@ -98,33 +89,25 @@ def _receive_and_load(
     # The file and what is unpacked from it.
     require_space(system, STATE, 2 * receiver.count_missing_bytes(), want.name)
     summary = receiver.run()
-    docker_images.command(
+    docker_images.run_docker(
         system, "load", "--quiet", "--input", str(system.path(f"{folder_path}/{FILE}"))
     )
     shutil.rmtree(system.path(folder_path))
     return summary
 
 
-def _shorten(identity: str | None) -> str:
-    """
-    >>> _shorten("sha256:0123456789abcdef")
-    '0123456789ab'
-    """
-    return (identity or "missing").removeprefix("sha256:")[:12]
-
-
-def build_image_bundle(manifest: Manifest, want: ImageWant) -> Bundle:
+def build_image_bundle(manifest: Manifest, service: str, name: str) -> Bundle:
     """Save the image as a file, for the receivers. Raises StepError."""
-    system, folder_path = manifest.system, get_transfer_folder(want.service, "out")
-    details = docker_images.inspect(system, want.name)
+    system, folder_path = manifest.system, get_transfer_folder(service, "out")
+    details = docker_images.inspect(system, name)
     if details is None:
-        raise StepError(f"{want.name} is no longer on this node; run `pulumi up` again.")
-    require_space(system, STATE, details.size, want.name)
+        raise StepError(f"{name} is no longer on this node; run `pulumi up` again.")
+    require_space(system, STATE, details.size, name)
     tree.record(manifest, folder_path)
     if system.get_state(folder_path) is None:
         system.make_directory(folder_path, 0o700)
     file = system.path(f"{folder_path}/{FILE}")
-    docker_images.command(system, "save", "--output", str(file), want.name)
+    docker_images.run_docker(system, "save", "--output", str(file), name)
     item = Item(file.stat().st_size, digests.hash_file(file, digests.SHA256))
     content = ImageContent(details.identity)
-    return Bundle(f"image:{want.service}", folder_path, {FILE: item}, image=content)
+    return Bundle(f"image:{service}", folder_path, {FILE: item}, image=content)

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import json
 
-from node.delivery.wants import ModelWant
 from node.host import digests
 from node.host.plain import as_mapping
 from node.host.system import System
 from node.huggingface import cache, record
+from node.huggingface.cache import ModelLocation
 from node.state.manifest import Manifest
 
 CONFIGS = ("config.json", "params.json")
 WEIGHTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth")
 MAIN = "main"
+"""The branch that is meant where no revision is declared."""
 
 
-def get_revision(want: ModelWant) -> str:
-    """The revision that an engine reads from the cache: the declared one, or the main branch."""
-    return want.revision or MAIN
-
-
-def find_local_commit(system: System, want: ModelWant) -> str | None:
-    """The wanted commit, where it is complete by its file names."""
-    root = cache.get_model_folder(want.cache, want.handle)
-    commit = cache.resolve_commit(system, root, get_revision(want))
-    return commit if commit and is_complete(system, root, commit) else None
+def find_local_commit(system: System, location: ModelLocation, revision: str) -> str | None:
+    """The commit of the revision, where it is complete by its file names."""
+    commit = cache.resolve_commit(system, location.root, revision)
+    return commit if commit and is_complete(system, location.root, commit) else None
 
 
 def is_complete(system: System, root: str, commit: str) -> bool:
@@ -68,17 +63,19 @@ def find_damaged(
     return digests.find_mismatches(system.path(root), expected, lambda count: None)
 
 
-def record_verified(manifest: Manifest, want: ModelWant, commit: str) -> record.ModelRecord:
+def record_verified(
+    manifest: Manifest, location: ModelLocation, revision: str, commit: str
+) -> record.ModelRecord:
     """Record the model as verified, and write the commit of its revision."""
-    root = cache.get_model_folder(want.cache, want.handle)
-    cache.write_ref(manifest.system, root, get_revision(want), commit)
+    system, root = manifest.system, location.root
+    cache.write_ref(system, root, revision, commit)
     files = {
         file.name: record.VerifiedFile(
-            file.path, file.size, file.mtime_ns, _get_digest(manifest.system, root, file)
+            file.path, file.size, file.mtime_ns, _get_digest(system, root, file)
         )
-        for file in cache.list_files(manifest.system, root, commit)
+        for file in cache.list_files(system, root, commit)
     }
-    verified = record.ModelRecord(want.handle, root, get_revision(want), commit, files)
+    verified = record.ModelRecord(location.handle, root, revision, commit, files)
     record.write_record(manifest, verified)
     return verified
 

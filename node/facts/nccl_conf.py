@@ -15,8 +15,8 @@ from typing import TypedDict
 
 from node.facts.reading import FactReader, FactRequest
 from node.facts.values import parse_assignments
+from node.host.paths import NCCL_CONF
 
-PATH = "/etc/nccl.conf"
 _NAME = re.compile(r"NCCL_[A-Z0-9_]{1,60}", re.ASCII)
 
 
@@ -30,16 +30,16 @@ class NcclConfFact(TypedDict):
 
 
 def read(reader: FactReader, request: FactRequest) -> NcclConfFact:
-    if reader.read_file_or_none(PATH) is None:
+    if reader.read_file_or_none(NCCL_CONF) is None:
         return parse(text=None, mode=None, owner=None)
-    facts = reader.read_guarded(PATH)
+    facts = reader.read_guarded(NCCL_CONF)
     return parse(text=facts.text, mode=facts.mode, owner=facts.owner)
 
 
 def parse(text: str | None, mode: str | None, owner: str | None) -> NcclConfFact:
     data = None if text is None else text.encode("utf-8", "surrogateescape")
     return {
-        "path": PATH,
+        "path": NCCL_CONF,
         "exists": text is not None,
         "mode": mode,
         "owner": owner,

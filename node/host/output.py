@@ -1,4 +1,4 @@
-"""Whether the client of this run still reads what it prints."""
+"""What a run prints, and whether its client still reads it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import select
 import sys
 
 CLOSED_EVENTS = select.POLLERR | select.POLLHUP | select.POLLNVAL
+
+
+def print_now(line: str) -> None:
+    """Print a line that must not wait in a buffer: people watch the progress of a run."""
+    print(line, flush=True)
 
 
 def is_unread() -> bool:

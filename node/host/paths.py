@@ -32,3 +32,11 @@ LOGS = "/var/log/sparkform"
 DOCKER_SOCKET = "/run/docker.sock"
 NETPLAN_FILE = "/etc/netplan/60-sparkform.yaml"
 """The one netplan file that is ours."""
+
+NCCL_CONF = "/etc/nccl.conf"
+SOFTWARE = "/opt/sparkform"
+VIRTUALENV = f"{SOFTWARE}/vllm"
+"""The native vLLM's virtual environment, the same path on all nodes."""
+
+NCCL_FOLDER = f"{SOFTWARE}/nccl"
+"""The NCCL of native engines."""

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from node.host.output import print_now
+
 REPORT_INTERVAL_S = 5.0
 GIB, MIB = 1024**3, 1024**2
 Output = Callable[[str], None]
@@ -19,15 +21,11 @@ def format_size(count: float) -> str:
     return f"{count / GIB:.1f} GiB" if count >= GIB else f"{max(1, round(count / MIB))} MiB"
 
 
-def print_line(line: str) -> None:
-    print(line, flush=True)
-
-
 class TransferProgress:
     """Bytes done out of `total`; `already` of them were present before. Safe for many threads."""
 
     def __init__(
-        self, subject: str, total: int, already: int = 0, output: Output = print_line
+        self, subject: str, total: int, already: int = 0, output: Output = print_now
     ) -> None:
         self._subject, self._total, self._output = subject, max(total, 1), output
         self._done_bytes, self._already = already, already

@@ -28,6 +28,19 @@ class CachedFile:
     mtime_ns: int
 
 
+@dataclass(frozen=True)
+class ModelLocation:
+    """A model in the cache `cache`, whose files belong to `user`."""
+
+    handle: str
+    cache: str
+    user: str
+
+    @property
+    def root(self) -> str:
+        return get_model_folder(self.cache, self.handle)
+
+
 def get_model_folder(cache: str, handle: str) -> str:
     """
     >>> get_model_folder("/models/hub", "Qwen/Qwen3-8B")

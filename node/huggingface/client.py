@@ -7,11 +7,12 @@ import hashlib
 from node.changes import directory, tree
 from node.errors import StepError
 from node.host.daemons import get_last_line
+from node.host.paths import SOFTWARE
 from node.host.system import System
 from node.huggingface.lock import LOCK
 from node.state.manifest import Manifest
 
-FOLDER = "/opt/sparkform/hub"
+FOLDER = f"{SOFTWARE}/hub"
 PYTHON = f"{FOLDER}/bin/python"
 HF = f"{FOLDER}/bin/hf"
 DIGEST_FILE = f"{FOLDER}/lock.sha256"

@@ -6,13 +6,13 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
 
 from node.errors import StepError
 from node.host import digests, users
 from node.host.progress import TransferProgress, format_size
 from node.host.system import System
 from node.huggingface import cache, environment
+from node.huggingface.cache import ModelLocation
 from node.huggingface.client import HF
 from node.huggingface.hub_query import HubModel
 
@@ -50,31 +50,22 @@ def require_space(system: System, folder: str, needed: int, subject: str) -> Non
         )
 
 
-@dataclass(frozen=True)
-class DownloadTarget:
-    """Which model, into which Hugging Face cache, as which user's."""
-
-    handle: str
-    cache: str
-    user: str
-
-
-def download(system: System, target: DownloadTarget, model: HubModel, token: str | None) -> str:
+def download(system: System, location: ModelLocation, model: HubModel, token: str | None) -> str:
     """Download what is missing; returns how much. Raises StepError with the client's output."""
-    root = cache.get_model_folder(target.cache, target.handle)
+    root = location.root
     missing_bytes = count_missing_bytes(system, root, model)
-    progress = TransferProgress(target.handle, model.bytes, model.bytes - missing_bytes)
+    progress = TransferProgress(location.handle, model.bytes, model.bytes - missing_bytes)
     argv = [
-        *_build_user_prefix(*users.get_user_ids(system, target.user)),
+        *_build_user_prefix(*users.get_user_ids(system, location.user)),
         HF,
         "download",
-        target.handle,
+        location.handle,
         "--revision",
         model.commit,
     ]
     with tempfile.TemporaryFile() as output:
         variables = environment.build_environment(system, token)
-        process = system.start([*argv, "--cache-dir", target.cache], variables, output)
+        process = system.start([*argv, "--cache-dir", location.cache], variables, output)
         try:
             while process.poll() is None:
                 time.sleep(PAUSE_S)
@@ -82,10 +73,10 @@ def download(system: System, target: DownloadTarget, model: HubModel, token: str
         finally:
             process.kill()
             process.wait()
-            _remove_locks(system, target)
+            _remove_locks(system, location)
         if process.returncode:
             output.seek(0)
-            raise StepError(_format_failure(output.read().decode("utf-8", "replace"), target))
+            raise StepError(_format_failure(output.read().decode("utf-8", "replace"), location))
     progress.set_done(model.bytes)
     return progress.summarize()
 
@@ -104,17 +95,17 @@ def _build_user_prefix(uid: int, gid: int) -> list[str]:
     ]
 
 
-def _format_failure(output: str, target: DownloadTarget) -> str:
+def _format_failure(output: str, location: ModelLocation) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if "No space left on device" in output:
-        return f"{target.cache} is full; free some space and run `pulumi up`, which resumes."
-    return f"The download of {target.handle} failed: {' '.join(lines[-2:])[-400:] or 'no output'}"
+        return f"{location.cache} is full; free some space and run `pulumi up`, which resumes."
+    return f"The download of {location.handle} failed: {' '.join(lines[-2:])[-400:] or 'no output'}"
 
 
-def _remove_locks(system: System, target: DownloadTarget) -> None:
+def _remove_locks(system: System, location: ModelLocation) -> None:
     """The client never removes its empty lock files."""
-    locks = f"{target.cache}/.locks"
-    shutil.rmtree(system.path(cache.get_model_folder(locks, target.handle)), ignore_errors=True)
+    locks = f"{location.cache}/.locks"
+    shutil.rmtree(system.path(cache.get_model_folder(locks, location.handle)), ignore_errors=True)
     system.remove_directory(locks)
 
 

@@ -129,7 +129,7 @@ def build_image(system: System, name: str, dockerfile: str) -> None:
         raise StepError(f"{name} cannot be built: {get_last_line(result)}")
 
 
-def command(system: System, *arguments: str) -> None:
+def run_docker(system: System, *arguments: str) -> None:
     """Run a docker command that must succeed. Raises StepError."""
     result = system.run(["docker", *arguments], timeout_s=LONG_S)
     if result.code:

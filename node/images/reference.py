@@ -55,6 +55,14 @@ def to_local_name(text: str) -> str:
     return f"{PINNED_REPOSITORY}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
+def shorten_id(identity: str | None) -> str:
+    """
+    >>> shorten_id("sha256:0123456789abcdef")
+    '0123456789ab'
+    """
+    return (identity or "missing").removeprefix("sha256:")[:12]
+
+
 def encode_credentials(registry: str, password: str) -> str:
     """The header X-Registry-Auth (Docker Engine API, "Authentication")."""
     document = {"username": REGISTRY_USER, "password": password, "serveraddress": registry}

@@ -15,7 +15,6 @@ from node.files import yaml_blocks
 from node.host.plain import as_list, as_mapping
 from node.network.link_config import LinkConfig
 
-OUR_FILE = "/etc/netplan/60-sparkform.yaml"
 FOLDER = "/etc/netplan"
 # Later folders hide earlier ones' files of the same name (netplan(5)).
 FOLDERS = ("/lib/netplan", "/run/netplan", FOLDER)

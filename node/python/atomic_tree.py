@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 from node.changes import symlink, tree
 from node.errors import StepError
+from node.host.paths import SOFTWARE
 from node.host.system import System
 from node.state.manifest import Manifest
 
-TREES = "/opt/sparkform/trees"
+TREES = f"{SOFTWARE}/trees"
 DIGITS = 12
 BuildTree = Callable[[str], list[str]]
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from node.errors import StepError
 from node.host.daemons import get_last_line
+from node.host.output import print_now
 from node.host.system import System
-from node.state.lock import print_now
 
 COMMON = ("--no-input", "--disable-pip-version-check")
 INSTALL = (

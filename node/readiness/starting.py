@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from node.errors import StepError
+from node.host.output import print_now
 from node.host.system import System
 from node.ranks import log_archive, signatures
 from node.readiness import abort, peers, probe
@@ -13,7 +14,6 @@ from node.readiness.interruption import Interruption
 from node.readiness.judge import Limits, WatchState
 from node.readiness.target import ReadyWant, WatchTarget, build_target
 from node.readiness.watch import RankWatch, run_watch
-from node.state.lock import print_now
 
 
 def wait_until_ready(system: System, want: ReadyWant, node: str) -> list[str]:

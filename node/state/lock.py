@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from node.errors import StepError
-from node.host.output import is_unread
+from node.host.output import is_unread, print_now
 from node.host.paths import LOCK, STATE
 from node.host.system import System
 from node.host.waiting import wait_while
@@ -24,11 +24,6 @@ NOTIFY_AFTER_S = 10.0
 # Who asked for it may be back with other wishes, and whoever waits gets the lock in no order.
 CLIENT_GONE = "Client disconnected; nothing changed."
 Notify = Callable[[str], None]
-
-
-def print_now(line: str) -> None:
-    """At once, while the verb still waits; all other lines come when it is done."""
-    print(line, flush=True)
 
 
 def ignore(line: str) -> None:

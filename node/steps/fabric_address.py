@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from node.changes import action, file
 from node.errors import StepError
 from node.host import links
+from node.host.paths import NETPLAN_FILE
 from node.host.plain import as_mapping
 from node.host.system import System
 from node.host.typed_json import key
@@ -78,7 +79,7 @@ def observe(system: System, request: StepRequest) -> Observed:
     """Every QSFP half, and what the request names besides; keys of netplan files only."""
     current_links = links.read_links(system)
     names = {name for name in current_links if netplan.is_fabric(name)} | {*request.interfaces}
-    ethernets = netplan.parse_our_ethernets(system.read(netplan.OUR_FILE))
+    ethernets = netplan.parse_our_ethernets(system.read(NETPLAN_FILE))
     return Observed(
         interfaces={
             name: describe_link(current_links[name]) for name in sorted(names & set(current_links))
@@ -148,10 +149,10 @@ def _require_applicable(
 
 def _plan_files(system: System, have: Have, want: Want) -> list[file.FileChange]:
     """Every file to write; one that says so already is none of them."""
-    text, edits = netplan.render_file(want.file, system.read(netplan.OUR_FILE))
+    text, edits = netplan.render_file(want.file, system.read(NETPLAN_FILE))
     files = []
     if have.file != want.file:
-        files.append(file.FileChange(netplan.OUR_FILE, text, 0o600, file.YAML, edits))
+        files.append(file.FileChange(NETPLAN_FILE, text, 0o600, file.YAML, edits))
     for path in dict.fromkeys(claim.path for claim in have.claims):
         claims = [claim for claim in have.claims if claim.path == path]
         try:
@@ -173,16 +174,16 @@ def _find_claims(
     return [
         claim
         for path in paths
-        if path != netplan.OUR_FILE
+        if path != NETPLAN_FILE
         for claim in netplan.find_claims(path, system.read(path) or "", macs, names)
     ]
 
 
 def _compare_files(have: Mapping[str, Settings], want: Mapping[str, Settings]) -> list[str]:
     if not have and want:
-        return [f"{netplan.OUR_FILE} is missing, will be written"]
+        return [f"{NETPLAN_FILE} is missing, will be written"]
     messages = [
-        f"{netplan.OUR_FILE} has other settings for {name}, will be written"
+        f"{NETPLAN_FILE} has other settings for {name}, will be written"
         for name in want
         if have.get(name) != want[name]
     ]

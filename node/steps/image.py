@@ -10,16 +10,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from node.changes import process
-from node.delivery.wants import ImageWant
+from node.delivery.source import FetchSource
 from node.host.system import System
 from node.host.typed_json import OMITTED, key
+from node.images.reference import shorten_id
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 
 PRESENT, MISSING = "there", "missing"
 
 
-Want = ImageWant
+@dataclass(frozen=True)
+class Want:
+    """`layer` is the text of a Dockerfile, null for none; the source alone builds it."""
+
+    service: str
+    image: str
+    name: str
+    layer: str | None
+    source: FetchSource
+    state: str
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ def compare_with_source(
     node_id = observed.images.get(name)
     if identity is None or node_id in (None, identity):
         return observed
-    mismatch = f"{_shorten(node_id)}, {source} has {_shorten(identity)}"
+    mismatch = f"{shorten_id(node_id)}, {source} has {shorten_id(identity)}"
     return replace(observed, mismatches={name: mismatch})
 
 
@@ -70,10 +80,6 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     if want.source.kind == "hub":
         return delivery.pull_from_registry(manifest, want, secrets)
     return delivery.receive_from_peer(manifest, want, secrets)
-
-
-def _shorten(identity: str | None) -> str:
-    return str(identity).removeprefix("sha256:")[:12]
 
 
 SPEC = StepSpec(

@@ -14,7 +14,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 
 from node.changes import directory, model, process
 from node.delivery import settled_model
-from node.delivery.wants import ModelWant
+from node.delivery.source import FetchSource
 from node.errors import StepError
 from node.host import users
 from node.host.system import System
@@ -28,7 +28,19 @@ MISSING = "missing"
 UNVERIFIED = "not verified yet"
 
 
-Want = ModelWant
+@dataclass(frozen=True)
+class Want:
+    """`revision`: declared, else null and the main branch; `fetch` is what the hub is asked for.
+    `cache` is the folder of a Hugging Face cache, `keep` whether the model stays at undo."""
+
+    handle: str
+    revision: str | None
+    fetch: str
+    cache: str
+    user: str
+    keep: bool
+    source: FetchSource
+    state: str
 
 
 @dataclass(frozen=True)
@@ -98,7 +110,7 @@ def _describe_state(observed: Observed, want: Want) -> str:
     state = observed.models.get(want.handle, ModelState())
     if state.root != root:
         return UNVERIFIED if root in observed.unverified else MISSING
-    if state.revision != settled_model.get_revision(want):
+    if state.revision != (want.revision or settled_model.MAIN):
         return f"at revision {state.revision}"
     if state.mismatch:
         return f"at {state.mismatch}"

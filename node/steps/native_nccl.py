@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from node.errors import StepError
+from node.host.paths import NCCL_FOLDER, VIRTUALENV
 from node.host.system import System
 from node.python import atomic_tree, packages, pip
 from node.state.manifest import Manifest
 from node.steps import Disturbance, Secrets, StepRequest, StepSpec, native_venv
 
 STEP = "native_nccl"
-PATH = "/opt/sparkform/nccl"
 PACKAGE_PATH = "/nvidia/nccl"
 """Where NVIDIA's package has it: `lib` and `include` lie there."""
 
@@ -44,11 +44,11 @@ class Observed:
 
 
 def observe(system: System, request: StepRequest) -> Observed:
-    tree = atomic_tree.find_tree(system, STEP, PATH)
+    tree = atomic_tree.find_tree(system, STEP, NCCL_FOLDER)
     root = (tree.target or "").removesuffix(PACKAGE_PATH)
     versions = packages.list_installed(system, root).versions if tree.is_ours else {}
     return Observed(
-        path=PATH if tree.exists else None,
+        path=NCCL_FOLDER if tree.exists else None,
         foreign=tree.is_foreign,
         packages=dict(versions),
         library=system.get_state(f"{tree.folder}/{LIBRARY}") is not None,
@@ -79,7 +79,7 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     system = manifest.system
     if narrow(observe(system, StepRequest()), want) == want:
         return []
-    environment = atomic_tree.find_tree(system, native_venv.STEP, native_venv.PATH)
+    environment = atomic_tree.find_tree(system, native_venv.STEP, VIRTUALENV)
     python = f"{environment.folder}/bin/python"
     if system.get_state(python) is None:
         raise StepError(f"{python} is missing, whose pip fetches NCCL; native_venv makes it.")
@@ -87,7 +87,9 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     def build(tree: str) -> list[str]:
         return _build(system, tree, python, want)
 
-    return atomic_tree.install_tree(manifest, want.path or PATH, want.lock, PACKAGE_PATH, build)
+    return atomic_tree.install_tree(
+        manifest, want.path or NCCL_FOLDER, want.lock, PACKAGE_PATH, build
+    )
 
 
 def _build(system: System, tree: str, python: str, want: Want) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from node.errors import StepError
 from node.host.daemons import get_last_line
 from node.host.differences import format_change
+from node.host.paths import VIRTUALENV
 from node.host.system import System
 from node.python import atomic_tree, packages, pip
 from node.python.packages import InstalledPackages
@@ -18,7 +19,6 @@ from node.state.manifest import Manifest
 from node.steps import Disturbance, Secrets, StepRequest, StepSpec, is_same
 
 STEP = "native_venv"
-PATH = "/opt/sparkform/vllm"
 MAKE_LIMIT_S = 300.0
 BYTES_PER_GIB = 1024**3
 LINKS = ("nvidia/nccl",)
@@ -66,12 +66,12 @@ def observe(system: System, request: StepRequest) -> Observed:
 
 
 def _observe_links(system: System, links: Iterable[str]) -> Observed:
-    tree = atomic_tree.find_tree(system, STEP, PATH)
+    tree = atomic_tree.find_tree(system, STEP, VIRTUALENV)
     python = _find_python_version(system, tree.folder)
     site = _get_site_packages(tree.folder, python)
     installed = packages.list_installed(system, site) if python else InstalledPackages({})
     return Observed(
-        path=PATH if tree.exists else None,
+        path=VIRTUALENV if tree.exists else None,
         foreign=tree.is_foreign,
         python=python,
         packages=dict(sorted(installed.versions.items())),

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from node.changes import file
 from node.files import lines
 from node.host.differences import format_change
+from node.host.paths import NCCL_CONF
 from node.host.system import System
 from node.host.typed_json import key
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 
-PATH = "/etc/nccl.conf"
 IB_DISABLE, IB_GID_INDEX = "NCCL_IB_DISABLE", "NCCL_IB_GID_INDEX"
 Settings = dict[str, str | None]
 
@@ -34,7 +34,7 @@ class Want:
 
 def observe(system: System, request: StepRequest) -> Want:
     """The owned keys that the file sets."""
-    settings = dict(filter(None, map(_parse_setting, lines.split_lines(system.read(PATH)))))
+    settings = dict(filter(None, map(_parse_setting, lines.split_lines(system.read(NCCL_CONF)))))
     return Want(settings.get(IB_DISABLE), settings.get(IB_GID_INDEX))
 
 
@@ -55,13 +55,13 @@ def compare(have: Want, want: Want) -> list[str]:
 
 
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
-    text = manifest.system.read(PATH)
+    text = manifest.system.read(NCCL_CONF)
     edits = plan_edits(text, _get_settings(want))
     if not edits:
         return []
     new_text = lines.apply_edits(text, edits)
-    file.write(manifest, file.FileChange(PATH, new_text, 0o644, file.LINES, edits))
-    return [f"{PATH}: {change}" for change in map(_format_edit, edits)]
+    file.write(manifest, file.FileChange(NCCL_CONF, new_text, 0o644, file.LINES, edits))
+    return [f"{NCCL_CONF}: {change}" for change in map(_format_edit, edits)]
 
 
 def plan_edits(text: str | None, wanted: Settings) -> list[lines.LineEdit]:

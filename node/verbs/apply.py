@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from node.errors import StepError
+from node.host.output import print_now
 from node.host.system import System
 from node.ranks.stopping import stop_ranks
 from node.state import claim, document, lock, manifest, receipts
@@ -41,7 +42,7 @@ def _apply_under_lock(
     system: System, step: str, step_document: StepDocument, apply_want: Apply
 ) -> list[str]:
     spec, owner = STEPS[step], step_document.owner
-    notify = lock.ignore if spec.prints_answer else lock.print_now
+    notify = lock.ignore if spec.prints_answer else print_now
     with lock.hold(system, f"apply {step} for {owner}", notify=notify, hold_s=spec.hold_s):
         claim.require_claimed(system, owner)
         messages = _take_over(system, step, owner)

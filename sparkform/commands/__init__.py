@@ -1,10 +1,11 @@
-"""The `sparkform` command: one module or folder a subcommand, imported when it is called."""
+"""The `sparkform` command: one folder a subcommand, and only the requested one is imported."""
 
 from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -13,53 +14,90 @@ from sparkform.errors import InputError
 if TYPE_CHECKING:
     from typer import Typer
 
-COMMANDS = {
-    "check": "check",
-    "explain": "explain",
-    "init": "init.command",
-    "plan": "plan.command",
-    "doctor": "doctor",
-    "logs": "logs",
-    "prove": "prove.command",
-    "forget": "forget.command",
-    "fit": "fit",
-    "models": "models.command",
-    "predict": "predict",
-    "recommend": "recommend",
+
+@dataclass(frozen=True)
+class Subcommand:
+    """What `sparkform --help` says of a subcommand. Exit code 2 is bad input for all of them."""
+
+    help: str
+    exit_codes: str = "0 done"
+
+
+SUBCOMMANDS = {
+    "check": Subcommand(
+        "Check a stack file against the rules.",
+        "0 no mandatory rule is violated, 1 at least one is",
+    ),
+    "explain": Subcommand("Explain a rule or a line of an engine's log, with its sources."),
+    "init": Subcommand("Contact nodes, detect their cabling and write a stack file."),
+    "plan": Subcommand(
+        "Show what `pulumi up` would do, without touching a node.",
+        "0 done, 1 a mandatory rule is violated",
+    ),
+    "doctor": Subcommand(
+        "Check every node against the plan, without changing anything.",
+        "0 no check failed, 1 at least one did",
+    ),
+    "logs": Subcommand(
+        "Show the logs of running engines, or the kept logs of ended ones.",
+        "0 done, 1 a node did not answer",
+    ),
+    "prove": Subcommand(
+        "Bring up a small model, then one in FP8, then the declared services.",
+        "0 all stages passed, 1 one failed",
+    ),
+    "forget": Subcommand("Remove a lost node from Pulumi's state.", "0 done, 1 not confirmed"),
+    "fit": Subcommand("Show what fits on 1 to 8 nodes: weights, cache and largest context."),
+    "models": Subcommand(
+        "List the catalogue, or the models on a stack's nodes.",
+        "0 done, 1 a node did not answer",
+    ),
+    "predict": Subcommand("Predict tokens per second and the time to the first token."),
+    "recommend": Subcommand(
+        "Recommend a service block for a model, with reasons.",
+        "0 done, 1 nothing fits",
+    ),
 }
-"""Each subcommand and its module in this package."""
+"""Each has a folder of its name, whose module `command` holds its function `run`."""
 
 OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 """Instead of 700: what imports make stays, and looking through it takes a twentieth of a start."""
 
 
-def build_application(names: Sequence[str]) -> Typer:
-    """The command line with these subcommands. Typer reads the signature of each that it has."""
+def build_application(imported: Collection[str]) -> Typer:
+    """The command line with all subcommands, of which those `imported` can be run."""
     import typer
 
     app = typer.Typer(
         name="sparkform",
-        help="Plan, check and look after a rack of DGX Sparks.",
+        help="Plan, check and operate a rack of DGX Sparks.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
     )
-    app.callback()(root)
-    for name in names:
-        app.command(name)(import_module(f"sparkform.commands.{COMMANDS[name]}").command)
+    for name, subcommand in SUBCOMMANDS.items():
+        function = import_run(name) if name in imported else skip_run
+        epilog = f"Exit codes: {subcommand.exit_codes}, 2 bad input."
+        app.command(name, help=subcommand.help, epilog=epilog)(function)
     return app
 
 
-def root() -> None:
-    """Keep the application a group of subcommands however many are registered."""
+def import_run(name: str) -> Callable[..., None]:
+    """The function of a subcommand. Typer reads its signature."""
+    run: Callable[..., None] = import_module(f"sparkform.commands.{name}.command").run
+    return run
+
+
+def skip_run() -> None:
+    """Stands for a subcommand that is only listed, which costs no import."""
 
 
 def main() -> None:
     """Run the command line. Exit codes: 0 ok, 1 findings, 2 bad input."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    requested = [name for name in sys.argv[1:2] if name in COMMANDS]
+    requested = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
     try:
-        build_application(requested or list(COMMANDS))()
+        build_application({requested})()
     except InputError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)

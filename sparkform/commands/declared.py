@@ -32,6 +32,11 @@ class DeclaredStack:
     name: StackName
     declaration: Declaration
 
+    @property
+    def full_name(self) -> str:
+        """`<project>/<stack>`, by which nodes know their owner."""
+        return f"{self.name.project}/{self.name.stack}"
+
 
 def load_declared_stack(file: Path) -> DeclaredStack:
     """Raises InputError with every problem of the names and of the declaration."""
@@ -59,7 +64,7 @@ def get_stack_name(file: Path) -> str:
         return match[1]
     problem = Problem(
         path=str(file),
-        message="is not named as Pulumi names stack files",
+        message="is not the name of a Pulumi stack file",
         got=file.name,
         allowed="Pulumi.<stack>.yaml",
         because="the nodes record which stack they belong to, and the name says which one it is",
@@ -76,9 +81,9 @@ def find_project(file: Path) -> tuple[str, Path]:
                 return _read_project_name(above / name), above
     problem = Problem(
         path=str(folder),
-        message="holds no Pulumi.yaml, nor does any folder above it",
+        message="contains no Pulumi.yaml, nor does any folder above it",
         because="the nodes record which project they belong to",
-        remedy="run this in the folder of the program",
+        remedy="run the command in the folder of the program",
     )
     raise InputError([problem])
 

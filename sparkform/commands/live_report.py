@@ -1,6 +1,6 @@
-"""Looking at the declared nodes, with the passphrase of the key where one is needed.
+"""Observing the declared nodes, with the passphrase of the key where one is needed.
 
-The agent and the plain key file come first. Only where a node lets nobody in and the file is
+The agent and the plain key file come first. Only where a node denies the login and the file is
 encrypted is a passphrase fetched: from the stack's configuration through `pulumi`, else from the
 terminal. It is never an argument or a variable of the environment (docs/design/observation.md).
 """
@@ -21,6 +21,7 @@ from sparkform.config import Declaration
 from sparkform.config.stack_yaml import read_yaml
 from sparkform.errors import InputError, Problem
 from sparkform.report.rack_report import Observation
+from sparkform.report.recording import load_facts
 from sparkform.ssh.observe import observe
 from sparkform.ssh.target import Target
 
@@ -28,8 +29,17 @@ CONFIG_KEY = "sparkform:sshKeyPassphrase"
 PassphraseSource = Callable[[], str | None]
 
 
+def load_or_observe(
+    declared: DeclaredStack, facts: Path | None, targets: Sequence[Target]
+) -> Observation:
+    """Recorded facts where a file of them is given, else what the targets report now."""
+    if facts is not None:
+        return load_facts(facts)
+    return observe_targets(targets, find_passphrase_source(declared))
+
+
 def observe_targets(targets: Sequence[Target], ask: PassphraseSource) -> Observation:
-    """Every node's document or error; nodes that need the passphrase are tried once more."""
+    """Every node's report or error; nodes that need the passphrase are tried once more."""
     first = observe(targets)
     locked = [target for target in targets if _is_locked(first, target)]
     passphrase = ask() if locked else None
@@ -59,7 +69,7 @@ def find_passphrase_source(declared: DeclaredStack) -> PassphraseSource:
 
 
 def prompt_passphrase(identity_file: str | None) -> str | None:
-    """None where nobody is there to be asked."""
+    """None where stdin is not a terminal."""
     if identity_file is None or not sys.stdin.isatty():
         return None
     answer: str = typer.prompt(f"Passphrase of {identity_file}", hide_input=True, err=True)

@@ -1,8 +1,13 @@
-"""Options that several subcommands share, and the checks of their numbers."""
+"""Arguments and options that several subcommands share, and the checks of their values.
+
+Each help text is an imperative sentence: `Print JSON.`
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
@@ -10,33 +15,57 @@ import typer
 
 from sparkform.errors import InputError, Problem
 
+StackFile = Annotated[
+    Path, typer.Argument(metavar="STACK.yaml", help="Read the stack file Pulumi.<stack>.yaml.")
+]
+RecordedFacts = Annotated[
+    Path | None,
+    typer.Option("--facts", help="Use recorded facts instead of contacting nodes."),
+]
+Yes = Annotated[bool, typer.Option("--yes", help="Skip the confirmation.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, as docs/commands.md describes.")]
+
 ModelName = Annotated[
-    str, typer.Argument(metavar="MODEL", help="A handle or a name of the catalogue.")
+    str,
+    typer.Argument(metavar="MODEL", help="Take a model by its handle or catalogue name."),
 ]
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="A Hugging Face config.json of any other model.")
+    Path | None,
+    typer.Option("--config", help="Describe any other model by its Hugging Face config.json."),
 ]
-FactsFile = Annotated[
-    Path | None, typer.Option("--model-facts", help="A JSON file with modelFacts.")
+ModelFactsFile = Annotated[
+    Path | None,
+    typer.Option("--model-facts", help="Describe any other model by a JSON file of modelFacts."),
 ]
 Quant = Annotated[
-    str | None, typer.Option("--quant", help="bf16, fp8, int8, int4 (awq, gptq), nvfp4 or mxfp4.")
+    str | None,
+    typer.Option(
+        "--quant", help="Assume weights in bf16, fp8, int8, int4 (awq, gptq), nvfp4 or mxfp4."
+    ),
 ]
-KvCache = Annotated[str, typer.Option("--kv-cache", help="auto, fp8 or nvfp4.")]
-Engine = Annotated[str, typer.Option("--engine", help="vllm or trtllm.")]
-Runtime = Annotated[str, typer.Option("--runtime", help="container, swarm or native.")]
-Link = Annotated[str, typer.Option("--link", help="direct, switch, ring or socket.")]
-HardwareName = Annotated[str, typer.Option("--hardware", help="gb10-128 or gb10-64.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+KvCache = Annotated[
+    str, typer.Option("--kv-cache", help="Assume a KV cache in auto, fp8 or nvfp4.")
+]
+Engine = Annotated[str, typer.Option("--engine", help="Assume the engine vllm or trtllm.")]
+Runtime = Annotated[
+    str, typer.Option("--runtime", help="Assume the runtime container, swarm or native.")
+]
+Link = Annotated[
+    str, typer.Option("--link", help="Assume nodes joined by direct, switch, ring or socket.")
+]
+HardwareName = Annotated[
+    str, typer.Option("--hardware", help="Assume nodes of gb10-128 or gb10-64.")
+]
+Context = Annotated[
+    int | None, typer.Option("--context", help="Require sequences of this many tokens.")
+]
+Concurrency = Annotated[
+    int, typer.Option("--concurrency", help="Assume this many requests at once.")
+]
 
 RUNTIMES = ("container", "swarm", "native")
-
-
-def print_json(answer: object) -> None:
-    """Print an answer for machines."""
-    import json
-
-    print(json.dumps(answer))
+FINDINGS = 1
+"""The exit code of a command that ran and found something wrong."""
 
 
 def require(*problems: Problem | None) -> None:
@@ -60,8 +89,6 @@ def check_range(path: str, value: float | None, low: float, high: float) -> Prob
 
 def check_choice(path: str, value: str, allowed: Iterable[str]) -> Problem | None:
     """A problem if a value is none of the allowed ones, with near ones offered."""
-    from difflib import get_close_matches
-
     names = list(allowed)
     if value in names:
         return None
@@ -76,12 +103,10 @@ def check_choice(path: str, value: str, allowed: Iterable[str]) -> Problem | Non
 
 
 def require_consent(command: str, question: str, yes: bool) -> None:
-    """Ask before what cannot be taken back. Raises InputError where nobody is there to be asked."""
-    import sys
-
+    """Ask before what cannot be undone. Raises InputError where stdin is not a terminal."""
     if yes:
         return
     if not sys.stdin.isatty():
-        remedy = "run it again with --yes"
-        require(Problem(path=command, message="nobody is there to say yes", remedy=remedy))
+        message = "confirmation required, but stdin is not a terminal"
+        require(Problem(path=command, message=message, remedy="run again with --yes"))
     typer.confirm(question, abort=True)

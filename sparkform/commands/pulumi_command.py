@@ -46,7 +46,9 @@ def run_pulumi(folder: Path, arguments: list[str], stdin: str = "") -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise InputError([_build_problem(f"did not run: {type(error).__name__}", None)]) from None
+        raise InputError(
+            [_build_problem(f"could not be run: {type(error).__name__}", None)]
+        ) from None
     if result.returncode != 0:
         message = result.stderr.strip() or result.stdout.strip() or "no message"
         raise InputError(
@@ -56,7 +58,7 @@ def run_pulumi(folder: Path, arguments: list[str], stdin: str = "") -> str:
 
 
 def _describe_missing() -> Problem:
-    return _build_problem("is not on PATH", f"`make setup` makes {BUILT}")
+    return _build_problem("is not on PATH", f"run `make setup`, which builds {BUILT}")
 
 
 def _build_problem(message: str, remedy: str | None) -> Problem:

@@ -51,7 +51,10 @@ def _check_key_combinations(value: Mapping[str, object], location: Location) -> 
     is_native = value.get("runtime") == "native"
     if is_native and "image" in value:
         yield _build_key_problem(
-            location, "image", "is given with runtime native", "a native engine runs in no image"
+            location,
+            "image",
+            "is not allowed with runtime native",
+            "it runs in no container",
         )
     if value.get("runtime") in ("swarm", "container") and "image" not in value:
         yield _build_key_problem(location, "image", "is missing", "the engine runs in a container")
@@ -61,7 +64,7 @@ def _check_key_combinations(value: Mapping[str, object], location: Location) -> 
         )
     if "revision" in value and "modelPath" in value:
         yield _build_key_problem(
-            location, "revision", "is given beside modelPath", "local files have no revision"
+            location, "revision", "is not allowed with modelPath", "local files have no revision"
         )
 
 

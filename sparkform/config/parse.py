@@ -45,7 +45,7 @@ def _check_mappings(cluster: object, services: object) -> Iterator[Problem]:
         yield Problem(
             path="cluster",
             message="is missing",
-            because="it says which machines there are",
+            because="it declares the machines",
             remedy="add sparkform:cluster to the stack file; `sparkform init` writes one",
         )
     for path, value in (("cluster", cluster), ("services", services)):

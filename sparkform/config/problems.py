@@ -142,7 +142,7 @@ def describe_unknown_key(path: str, key: str, section: type[Section]) -> Problem
         return _describe_other_engine(path, key, owner)
     secret = guess_secret_key(key)
     if secret:
-        message, remedy = "is a secret, which has no place here", format_set_command(secret)
+        message, remedy = "is a secret, which is not allowed here", format_set_command(secret)
         return Problem(path=path, message=message, because=WHY_TOP_LEVEL, remedy=remedy)
     known = list(get_fields_by_key(section))
     suggestions = get_close_matches(key, known, 3, cutoff=0.6)
@@ -157,7 +157,7 @@ def describe_unknown_key(path: str, key: str, section: type[Section]) -> Problem
 def _describe_other_engine(path: str, key: str, owner: str) -> Problem:
     engines = [engine for engine in ENGINES if engine != owner]
     counterpart = COUNTERPARTS.get(key)
-    remedy = f"with {engines[0]} the nearest is {counterpart}" if counterpart else "leave it out"
+    remedy = f"with {engines[0]} the nearest is {counterpart}" if counterpart else "remove it"
     return Problem(
         path=path,
         message=f"is a key of {owner}, which this service does not use",

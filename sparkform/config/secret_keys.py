@@ -46,7 +46,7 @@ def describe_nested_secret(location: Location) -> Problem:
     secret_key = next((guess for name in names if (guess := guess_secret_key(name))), None)
     return Problem(
         path=format_path(location),
-        message="holds an encrypted value",
+        message="contains an encrypted value",
         allowed=", ".join(f"sparkform:{key} ({use})" for key, use in SECRET_KEYS.items()),
         because=WHY_TOP_LEVEL,
         remedy=format_set_command(secret_key or "KEY"),
@@ -55,7 +55,7 @@ def describe_nested_secret(location: Location) -> Problem:
 
 def format_set_command(key: str) -> str:
     """The command that stores a secret under its top-level key."""
-    return f"use `pulumi config set --secret sparkform:{key}` and leave this value out"
+    return f"use `pulumi config set --secret sparkform:{key}` and remove this value"
 
 
 def check_encrypted_blocks(secret_keys: Collection[str]) -> Iterator[Problem]:

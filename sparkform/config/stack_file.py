@@ -71,9 +71,9 @@ def _describe_yaml_error(error: yaml.YAMLError, name: str, text: str) -> tuple[s
     """Where and what; never a snippet of the file, which may hold a secret."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         line = error.problem_mark.line + 1
-        return f"{name}:{line}", f"is not a stack file that can be read: {error.problem}"
+        return f"{name}:{line}", f"is not a readable stack file: {error.problem}"
     line = text.count("\n", 0, getattr(error, "position", 0)) + 1
-    return f"{name}:{line}", "holds a character that YAML does not allow"
+    return f"{name}:{line}", "contains a character that YAML does not allow"
 
 
 def _get_config(document: object, name: str) -> dict[str, object]:

@@ -72,7 +72,7 @@ class StackLoader(Composer, SafeConstructor, BaseResolver):
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
         if self.check_event(AliasEvent) or self.depth > DEEPEST:
             reason = "nesting that is too deep" if self.depth > DEEPEST else "an alias"
-            problem = f"found {reason}, which a stack file cannot have"
+            problem = f"found {reason}, which a stack file must not contain"
             mark = getattr(self.next_event, "start_mark", None)
             raise StackYamlError(problem=problem, problem_mark=mark)
         self.depth += 1
@@ -88,9 +88,9 @@ class StackLoader(Composer, SafeConstructor, BaseResolver):
         for key_node, value_node in node.value:
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, Hashable):
-                refuse("found a key that is a list or a mapping", key_node)
+                refuse("found a list or a mapping as a key", key_node)
             if key in result:
-                refuse("found a key that stands in this mapping already", key_node)
+                refuse("found a key that is already in this mapping", key_node)
             result[key] = self.construct_object(value_node, deep=deep)
         return result
 

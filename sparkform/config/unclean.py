@@ -43,11 +43,11 @@ def _find_problem(value: object, location: Location) -> Problem | None:
 
 def _find_fault(value: object, location: Location) -> tuple[str, str | None]:
     if value is None:
-        return "has no value", "give it one or leave the key out"
+        return "has no value", "give it one or remove the key"
     if len(location) > DEEPEST:
         return f"is nested deeper than {DEEPEST} levels", None
     if isinstance(value, float) and not math.isfinite(value):
         return "is not a finite number", None
     if not isinstance(value, str | bool | int | float | dict | list):
-        return f"is of a kind that a stack file cannot hold: {type(value).__name__}", None
+        return f"has a type that a stack file cannot contain: {type(value).__name__}", None
     return "", None

@@ -40,7 +40,7 @@ def find_text_fault(text: str) -> str | None:
     if not text.strip():
         return "is empty"
     if text != text.strip() or not text.isprintable():
-        return "has blanks at an end, line breaks or unprintable characters"
+        return "has blanks at its ends, line breaks or unprintable characters"
     return None
 
 
@@ -55,7 +55,7 @@ def require_one_line(text: str) -> str:
 def require_process_argument(text: str) -> str:
     """Text that is passed on as it is, empty or not, if a process argument can hold it."""
     if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise ValueError("holds a character that no process argument can")
+        raise ValueError("contains a character that a process argument cannot")
     return text
 
 
@@ -137,7 +137,7 @@ def read_host_key(text: str) -> str:
     if key_type not in HOST_KEY_TYPES:
         raise ValueError("is not a host key of a type that can be checked")
     if not encoded or _read_key_type(encoded[0]) != key_type:
-        raise ValueError("is damaged: its base64 part does not hold a key of that type")
+        raise ValueError("is damaged: its base64 part is not a key of that type")
     return f"{key_type} {encoded[0]}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from node.facts import native_units
+from node.host.paths import NCCL_FOLDER, VIRTUALENV
 from node.host.plain import as_list, as_mapping
 from node.python.atomic_tree import TREES
 from node.steps import native_nccl, native_venv
@@ -59,7 +60,7 @@ def check_packages(view: NodeView) -> Check:
     )
     if "vllm" not in virtualenv.packages:
         report = view.fail if view.is_claimed else view.warn
-        return report("native packages", f"no vLLM at {native_venv.PATH}", UP_FIX)
+        return report("native packages", f"no vLLM at {VIRTUALENV}", UP_FIX)
     origin = "made by others, used as it is" if virtualenv.is_foreign else "of the lock"
     return view.ok("native packages", f"{versions} ({len(virtualenv.packages)} packages, {origin})")
 
@@ -87,7 +88,7 @@ def check_nccl(view: NodeView, service: str, unit: NativeUnit) -> Check:
     if environment(view.report).is_foreign:
         return view.ok(name, f"{loaded}, of an environment that others made")
     if not loaded.startswith(f"{TREES}/{native_nccl.STEP}-"):
-        return view.fail(name, f"{loaded} is loaded, not the one at {native_nccl.PATH}", UP_FIX)
+        return view.fail(name, f"{loaded} is loaded, not the one at {NCCL_FOLDER}", UP_FIX)
     return view.ok(name, f"{_format_nccl_version(view)} is loaded from {loaded}")
 
 

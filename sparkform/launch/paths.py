@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.host.paths import SERVICES
+from node.host.paths import NCCL_FOLDER, SERVICES
 
 # Inside a container.
 CONTAINER_FOLDER = "/etc/sparkform"
@@ -11,10 +11,7 @@ CONTAINER_SECRETS = "/run/secrets"
 CONTAINER_MODELS = "/models"
 
 # On the node.
-VIRTUALENV = "/opt/sparkform/vllm"
-"""The native vLLM's virtual environment, the same path on all nodes."""
-
-NCCL_LIBRARIES = "/opt/sparkform/nccl/lib"
+NCCL_LIBRARIES = f"{NCCL_FOLDER}/lib"
 """The NCCL of native engines (step native_nccl). torch's own wheels look elsewhere first and are
 led here by a link; this is for builds that do not."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from node.host.paths import VIRTUALENV
 from sparkform.config import VllmService
 from sparkform.errors import Problem
 from sparkform.launch import scripts
 from sparkform.launch.arguments import check_extra_arguments, flatten_options
 from sparkform.launch.environment import MOFED_VARIABLES, Variable, build_nccl_variables
 from sparkform.launch.members import ServiceMember
-from sparkform.launch.paths import NCCL_LIBRARIES, SYSTEM_PATH, VIRTUALENV
+from sparkform.launch.paths import NCCL_LIBRARIES, SYSTEM_PATH
 from sparkform.launch.records import LaunchFile, PortUse
 from sparkform.launch.request import EngineRank, LaunchRequest
 from sparkform.launch.versions import parse_tag_version

@@ -11,10 +11,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from node.host.paths import VIRTUALENV
 from sparkform.launch import scripts
 from sparkform.launch.environment import Variable, list_per_node_names
 from sparkform.launch.members import ServiceMember
-from sparkform.launch.paths import VIRTUALENV
 from sparkform.launch.records import LaunchFile, PortUse
 from sparkform.launch.request import EngineRank, LaunchRequest
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from node.host.paths import NCCL_FOLDER, VIRTUALENV
 from node.python.packages import parse_versions
 from node.steps import native_guard, native_nccl, native_venv
 from sparkform.catalogue import native_packages
@@ -61,17 +62,17 @@ def plan_native_node_wants(service: str, report: NodeReport) -> dict[str, Want]:
 
 def build_venv_want() -> native_venv.Want:
     return native_venv.Want(
-        path=native_venv.PATH,
+        path=VIRTUALENV,
         python=native_packages.PYTHON,
         lock=native_packages.read_lock(native_packages.PACKAGES),
-        links={native_venv.LINKS[0]: native_nccl.PATH},
+        links={native_venv.LINKS[0]: NCCL_FOLDER},
         free_bytes=native_packages.PACKAGES_BYTES,
     )
 
 
 def build_nccl_want() -> native_nccl.Want:
     lock = native_packages.read_lock(native_packages.NCCL)
-    return native_nccl.Want(native_nccl.PATH, lock, native_packages.NCCL_BYTES)
+    return native_nccl.Want(NCCL_FOLDER, lock, native_packages.NCCL_BYTES)
 
 
 def list_guarded_kernels(packages: Mapping[str, str]) -> tuple[str, ...]:
@@ -128,7 +129,7 @@ def _find_unlike_packages(
                 message=f"would run other packages on {other_node} than on {first_node}",
                 got=f"{len(differences)} that differ: {examples}",
                 because="ranks with unlike packages fail to import, or compute other things",
-                remedy=f"make {native_venv.PATH} the same on both, or move it away on both: then "
+                remedy=f"make {VIRTUALENV} the same on both, or move it away on both: then "
                 "the packages of the lock are installed",
             )
 
@@ -153,7 +154,7 @@ def _find_unfit_node(service: str, node: EffectiveNode, report: NodeReport) -> I
     """What the lock needs and the node lacks, before a byte is fetched."""
     observed, host = _read_venv(report), report.facts.host
     path = f"services.{service}.runtime"
-    alternative = f"or put a vLLM of your own at {native_venv.PATH}, which is then used as it is"
+    alternative = f"or put a vLLM of your own at {VIRTUALENV}, which is then used as it is"
     missing = observed.missing
     if host and host.architecture != native_packages.ARCHITECTURE:
         yield Problem(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from typing import Generic
 
-from node.delivery.wants import FetchSource
+from node.delivery.source import FetchSource
 from node.steps import HaveT, ObservedT, StepSpec, WantT, offer, transfer_key
 from sparkform.fabric.network import Network
 from sparkform.plan.context import PlanContext
@@ -113,10 +113,10 @@ def list_addresses_towards(network: Network, source: str, node: str) -> tuple[st
 def choose_source(network: Network, source: str, node: str) -> FetchSource:
     """Where `node` gets something from: the source itself from outside, the others from it."""
     if node == source:
-        return FetchSource(kind="hub", node=node, addresses=(), own_addresses=())
+        return FetchSource(kind="hub", node=node, addresses=(), own=())
     return FetchSource(
         kind="peer",
         node=source,
         addresses=list_addresses_towards(network, source, node),
-        own_addresses=tuple(str(address) for address in list_addresses(network, node)),
+        own=tuple(str(address) for address in list_addresses(network, node)),
     )

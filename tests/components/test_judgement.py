@@ -46,7 +46,7 @@ def judge(services: dict[str, object], problems: list[Problem]) -> tuple[Registr
 def types(record: RegistrationMonitor) -> list[str]:
     return sorted(
         registered.type
-        for registered in record.found.values()
+        for registered in record.by_name.values()
         if registered.type.startswith("sparkform:")
     )
 

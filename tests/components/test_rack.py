@@ -99,8 +99,8 @@ def test_the_teardown_is_known_before_anything_is_done_and_goes_last(
 ) -> None:
     for number in (1, 2, 3):
         teardown, agent = (
-            switch.found[f"spark-{number}-teardown"],
-            switch.found[f"spark-{number}-agent"],
+            switch.by_name[f"spark-{number}-teardown"],
+            switch.by_name[f"spark-{number}-agent"],
         )
         assert (teardown.depends_on, teardown.deleted_with) == (frozenset(), "")
         assert teardown.inputs["create"] == teardown.inputs["update"] == "cat > /dev/null"
@@ -123,7 +123,7 @@ def test_what_is_replaced_is_deleted_first_and_all_of_a_node_with_its_teardown(
 def test_a_step_is_undone_by_the_agent_and_without_one_there_is_nothing_to_undo(
     switch: RegistrationMonitor,
 ) -> None:
-    delete = switch.found["spark-1-nccl_conf"].inputs["delete"]
+    delete = switch.by_name["spark-1-nccl_conf"].inputs["delete"]
     program = "/usr/local/lib/sparkform/node.pyz"
     script = f"if [ -e {program} ]; then exec python3 {program} undo nccl_conf; "
     assert delete == f"sudo -n sh -c '{script}else cat > /dev/null; fi'"
@@ -148,8 +148,8 @@ def test_resources_stand_below_the_component_that_they_belong_to(
         "spark-2-fabric_check-0": "spark-2.0-switch",
         "spark-2-swarm": "spark-2-swarm-member",
     }
-    assert switch.found["spark-1-swarm_token"].parent == "spark-1-swarm-member"
-    assert switch.found["spark-1-swarm_labels"].parent == "spark-1-swarm-member"
+    assert switch.by_name["spark-1-swarm_token"].parent == "spark-1-swarm-member"
+    assert switch.by_name["spark-1-swarm_labels"].parent == "spark-1-swarm-member"
 
 
 def test_the_network_is_confirmed_on_all_nodes_before_any_link_is_checked(
@@ -157,17 +157,17 @@ def test_the_network_is_confirmed_on_all_nodes_before_any_link_is_checked(
 ) -> None:
     confirmed = {f"spark-{number}-fabric_confirm" for number in (1, 2, 3)}
     for number in (1, 2, 3):
-        assert confirmed <= switch.found[f"spark-{number}-fabric_check-0"].depends_on
+        assert confirmed <= switch.by_name[f"spark-{number}-fabric_check-0"].depends_on
         assert (
             f"spark-{number}-fabric_address"
-            in switch.found[f"spark-{number}-fabric_confirm"].depends_on
+            in switch.by_name[f"spark-{number}-fabric_confirm"].depends_on
         )
 
 
 def test_the_head_starts_the_swarm_the_others_join_and_then_all_are_labelled(
     switch: RegistrationMonitor,
 ) -> None:
-    registered = switch.found
+    registered = switch.by_name
     for number in (1, 2, 3):
         assert f"spark-{number}-docker_daemon" in registered[f"spark-{number}-swarm"].depends_on
     assert "spark-1-swarm" in registered["spark-1-swarm_token"].depends_on
@@ -180,7 +180,7 @@ def test_the_head_starts_the_swarm_the_others_join_and_then_all_are_labelled(
 def test_the_join_token_is_secret_unlogged_and_on_the_joining_nodes_stdin_alone(
     switch: RegistrationMonitor,
 ) -> None:
-    token = switch.found["spark-1-swarm_token"]
+    token = switch.by_name["spark-1-swarm_token"]
     assert token.secret_outputs == {"stdout"}
     assert token.inputs["logging"] == "none"
     printed = "printed by spark-1-swarm_token"
@@ -220,13 +220,13 @@ def test_what_was_never_there_is_put_off_without_a_document() -> None:
 def test_the_same_resources_are_registered_whether_a_node_is_away_or_not(
     switch: RegistrationMonitor,
 ) -> None:
-    assert set(register_away().found) == set(switch.found)
+    assert set(register_away().by_name) == set(switch.by_name)
 
 
 def test_components_carry_plain_values(switch: RegistrationMonitor) -> None:
     inputs_by_name = {
         registered.name: registered.inputs
-        for registered in switch.found.values()
+        for registered in switch.by_name.values()
         if registered.type in COMPONENTS
     }
     assert len(inputs_by_name) == 3 + 3 + 3

@@ -93,7 +93,7 @@ def swarm() -> RegistrationMonitor:
 
 
 def list_ranks(record: RegistrationMonitor) -> list[Registered]:
-    return [record.found[f"qwen-rank-{rank}"] for rank in (0, 1)]
+    return [record.by_name[f"qwen-rank-{rank}"] for rank in (0, 1)]
 
 
 STOP_STEPS = {"spark-1-stop_previous-qwen", "spark-2-stop_previous-qwen"}
@@ -120,7 +120,7 @@ def test_a_rank_that_runs_as_declared_is_deleted_first_where_pulumi_is_asked_to_
     up = apply_plan(build_plan(declaration, reports, SECRETS), reports)
     running = register_plan(declaration, build_plan(declaration, up, SECRETS))
     assert [registered.deletes_first for registered in list_ranks(running)] == [True, True]
-    assert {running.found[name].deletes_first for name in STOP_STEPS} == {None}
+    assert {running.by_name[name].deletes_first for name in STOP_STEPS} == {None}
 
 
 def test_swarm_ranks_and_their_files_come_and_go_with_the_heads_stop(
@@ -128,7 +128,7 @@ def test_swarm_ranks_and_their_files_come_and_go_with_the_heads_stop(
 ) -> None:
     stored = [
         registered
-        for registered in swarm.found.values()
+        for registered in swarm.by_name.values()
         if registered.type.startswith("docker:index/s")
     ]
     assert len(stored) == 2 + 2 + 1
@@ -145,11 +145,11 @@ def test_a_stop_is_made_anew_for_each_run_and_begins_by_clearing_the_node(
     container: RegistrationMonitor,
 ) -> None:
     for name in STOP_STEPS:
-        inputs = container.found[name].inputs
+        inputs = container.by_name[name].inputs
         document = json.loads(inputs["stdin"])
         teardown = f"{name.partition('-stop_previous')[0]}-teardown-id"
         assert inputs["triggers"] == [document["want"]["token"], teardown]
-        assert container.found[name].deletes_first is None
+        assert container.by_name[name].deletes_first is None
         assert "node.pyz clear qwen < /dev/null && " in inputs["create"]
         assert "clear" not in inputs["update"]
 
@@ -166,7 +166,7 @@ def test_no_other_step_is_made_anew_for_a_run(container: RegistrationMonitor) ->
 def test_the_group_follows_the_ranks_and_the_wait_follows_the_group(
     container: RegistrationMonitor,
 ) -> None:
-    registered = container.found
+    registered = container.by_name
     assert {"qwen-rank-0", "qwen-rank-1"} <= registered["spark-1-group-qwen"].depends_on
     for number in (1, 2):
         assert "spark-1-group-qwen" in registered[f"spark-{number}-ready-qwen"].depends_on
@@ -174,7 +174,7 @@ def test_the_group_follows_the_ranks_and_the_wait_follows_the_group(
 
 def test_stops_stand_on_the_rack_and_on_the_launchs_files(container: RegistrationMonitor) -> None:
     for name in STOP_STEPS:
-        dependencies = container.found[name].depends_on
+        dependencies = container.by_name[name].depends_on
         assert {"spark-1-launch_files-qwen", "spark-2-launch_files-qwen"} <= dependencies
         assert {"spark-1-docker_daemon", "spark-2-fabric_confirm"} <= dependencies
 
@@ -184,7 +184,7 @@ def test_ranks_bear_the_labels_by_which_they_are_found(container: RegistrationMo
         labels = {item["label"]: item["value"] for item in registered.inputs["labels"]}
         assert labels["sparkform.rank"] == str(rank)
         assert (labels["sparkform.service"], labels["sparkform.owner"]) == ("qwen", "sparkform/rec")
-        token = json.loads(container.found["spark-1-stop_previous-qwen"].inputs["stdin"])["want"][
+        token = json.loads(container.by_name["spark-1-stop_previous-qwen"].inputs["stdin"])["want"][
             "token"
         ]
         assert labels["sparkform.token"] == token
@@ -222,7 +222,7 @@ def test_the_key_is_in_a_secret_and_on_the_standard_input_of_one_step_alone(
     ):
         holders = {
             registered.name
-            for registered in record.found.values()
+            for registered in record.by_name.values()
             if KEY in str(registered.inputs) or encoded in str(registered.inputs)
         }
         assert holders == expected

@@ -29,18 +29,18 @@ def run_stage(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         monkeypatch.setenv(name, project.environment[name])
 
     def run_services(services: str, stack: str = "dev") -> tuple[StageOutcome, list[str]]:
-        file, shown = tmp_path / "stage.yaml", list[str]()
+        file, printed = tmp_path / "stage.yaml", list[str]()
         file.write_text(f"config:\n  sparkform:services: {{{services}: 1}}\n")
-        return run_up(project.folder, ROOT / ".toolchain", stack, file, shown.append), shown
+        return run_up(project.folder, ROOT / ".toolchain", stack, file, printed.append), printed
 
     return run_services
 
 
 def test_the_stage_s_own_configuration_is_used_and_its_lines_are_shown(run_stage: RunStage) -> None:
-    outcome, shown = run_stage("good")
+    outcome, printed = run_stage("good")
     assert outcome.passed
     assert outcome.lines == ("qwen rank 0: ready, good answers",)
-    assert shown == list(outcome.lines)
+    assert printed == list(outcome.lines)
 
 
 def test_a_failure_is_an_outcome_with_the_programs_words(run_stage: RunStage) -> None:

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from node.host.paths import LOCK, ZIPAPP
+from node.host.paths import LOCK, NCCL_FOLDER, VIRTUALENV, ZIPAPP
 from node.python.pip import BATCH_LINES
-from node.steps import STEPS, native_nccl, native_venv
+from node.steps import STEPS
 from sparkrack import login
 from tests.rack.conftest import RackFactory
 from tests.support.deployment import STACK, Deployment
@@ -39,14 +39,14 @@ PIP_CONF = "[global]\nno-index = true\nfind-links = /srv/wheels\n"
 WHEELS = [Wheel(f"tiny-{number}", "1.0") for number in range(2 * BATCH_LINES + 4)]
 NCCL = Wheel("nvidia-nccl-cu13", "2.30.7", {"nvidia/nccl/lib/libnccl.so.2": "no library\n"})
 WANT: dict[str, Any] = {
-    "path": native_venv.PATH,
+    "path": VIRTUALENV,
     "python": PYTHON,
     "lock": build_lock(WHEELS),
-    "links": {"nvidia/nccl": native_nccl.PATH},
+    "links": {"nvidia/nccl": NCCL_FOLDER},
     "free_bytes": 2**20,
 }
 NCCL_WANT: dict[str, Any] = {
-    "path": native_nccl.PATH,
+    "path": NCCL_FOLDER,
     "lock": build_lock([NCCL]),
     "free_bytes": 2**20,
 }
@@ -54,7 +54,7 @@ KILL = f"""
 pid=$(sudo python3 -c 'import json; print(json.load(open("{LOCK}"))["pid"])')
 sudo kill -KILL $pid
 """
-FOLDER = f"{native_venv.PATH}/lib/python{PYTHON}/site-packages"
+FOLDER = f"{VIRTUALENV}/lib/python{PYTHON}/site-packages"
 
 
 def pack_folders(paths: tuple[Path, ...]) -> bytes:
@@ -135,7 +135,7 @@ def kill_in_the_middle(rack: RackHandle) -> None:
 
 def test_killed_in_the_middle_it_shows_nothing_and_goes_on_where_it_was(prepared_machine) -> None:
     kill_in_the_middle(prepared_machine)
-    assert prepared_machine.ask(HOST, f"test -e {native_venv.PATH}").returncode != 0
+    assert prepared_machine.ask(HOST, f"test -e {VIRTUALENV}").returncode != 0
     trees = "/opt/sparkform/trees/native_venv-*"
     first = f"{trees}/lib/python{PYTHON}/site-packages/tiny_0-1.0.dist-info/INSTALLER"
     written = prepared_machine.must(HOST, f"stat -c '%y %i' {first}")
@@ -143,9 +143,7 @@ def test_killed_in_the_middle_it_shows_nothing_and_goes_on_where_it_was(prepared
     assert f"of {len(WHEELS)} packages" not in output
     assert prepared_machine.must(HOST, f"stat -c '%y %i' {first}") == written
     assert list_differences(prepared_machine, "native_venv", WANT) == []
-    print_version = (
-        f"{native_venv.PATH}/bin/python -c 'import tiny_0, tiny_27; print(tiny_27.VERSION)'"
-    )
+    print_version = f"{VIRTUALENV}/bin/python -c 'import tiny_0, tiny_27; print(tiny_27.VERSION)'"
     assert prepared_machine.must(HOST, print_version) == "1.0\n"
 
 
@@ -154,11 +152,11 @@ def test_nccl_lies_apart_and_is_found_where_torch_looks(prepared_machine) -> Non
     assert list_differences(prepared_machine, "native_nccl", NCCL_WANT) == []
     library = prepared_machine.must(HOST, f"cat {FOLDER}/nvidia/nccl/lib/libnccl.so.2")
     assert library == "no library\n"
-    assert prepared_machine.must(HOST, f"cat {native_nccl.PATH}/lib/libnccl.so.2") == library
+    assert prepared_machine.must(HOST, f"cat {NCCL_FOLDER}/lib/libnccl.so.2") == library
 
 
 def test_a_package_removed_by_hand_is_drift_and_put_back_alone(prepared_machine) -> None:
-    pip = f"sudo {native_venv.PATH}/bin/python -m pip"
+    pip = f"sudo {VIRTUALENV}/bin/python -m pip"
     prepared_machine.must(HOST, f"{pip} uninstall --yes --quiet --root-user-action ignore tiny-3")
     assert list_differences(prepared_machine, "native_venv", WANT) == [
         "tiny-3 is missing, will be 1.0"
@@ -172,7 +170,7 @@ def test_a_package_removed_by_hand_is_drift_and_put_back_alone(prepared_machine)
 def test_a_package_installed_by_hand_is_drift_and_goes(prepared_machine) -> None:
     extra = Wheel("by-hand", "2.0")
     unpack(prepared_machine, pack_wheels([extra]), "/srv/more")
-    pip = f"sudo {native_venv.PATH}/bin/python -m pip"
+    pip = f"sudo {VIRTUALENV}/bin/python -m pip"
     options = "--quiet --root-user-action ignore --no-index --find-links /srv/more"
     prepared_machine.must(HOST, f"{pip} install {options} by-hand")
     differences = ["by-hand 2.0 is not in the lock, will be removed"]
@@ -186,13 +184,13 @@ def test_a_running_unit_is_told_with_its_variables_and_without_its_secrets(
     prepared_machine,
 ) -> None:
     """A process of that environment which maps the library, as an engine does."""
-    maps = f"import mmap,time; f=open('{native_nccl.PATH}/lib/libnccl.so.2','rb'); "
+    maps = f"import mmap,time; f=open('{NCCL_FOLDER}/lib/libnccl.so.2','rb'); "
     maps += "m=mmap.mmap(f.fileno(),0,prot=mmap.PROT_READ); time.sleep(300)"
     unit = "sparkform-shown.service"
     text = f"""[Service]
 User=nvidia
 Environment=NCCL_IB_DISABLE=0 VLLM_API_KEY=CANARY
-ExecStart={native_venv.PATH}/bin/python -c "{maps}"
+ExecStart={VIRTUALENV}/bin/python -c "{maps}"
 """
     prepared_machine.must(HOST, f"sudo tee /etc/systemd/system/{unit}", text)
     prepared_machine.must(HOST, f"sudo systemctl daemon-reload && sudo systemctl start {unit}")

@@ -27,7 +27,9 @@ TOKEN = "by-hand-1"
 PAUSE_S = 1.0
 
 
-def list_launches(rack: RackHandle, **services: Mapping[str, Any]) -> dict[str, tuple[Launch, ...]]:
+def list_launches(
+    rack: RackHandle, **services: Mapping[str, object]
+) -> dict[str, tuple[Launch, ...]]:
     """Planned from what the rack's nodes report now."""
     return dict(plan_observed_rack(rack, **services).launches)
 
@@ -41,7 +43,7 @@ class PlannedRack:
     launches: Mapping[str, tuple[Launch, ...]]
 
 
-def plan_observed_rack(rack: RackHandle, **services: Mapping[str, Any]) -> PlannedRack:
+def plan_observed_rack(rack: RackHandle, **services: Mapping[str, object]) -> PlannedRack:
     """From what the rack's nodes report now."""
     cluster = {**read_cluster_block(rack), "swarm": {"enabled": False}}
     declaration = parse_config(cluster, services)

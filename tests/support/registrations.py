@@ -47,20 +47,20 @@ class _MockEngine(mocks.Mocks):
 class RegistrationMonitor(mocks.MockMonitor):
     """Every registration by name, in the order of registration."""
 
-    found: dict[str, Registered] = field(default_factory=dict)
+    by_name: dict[str, Registered] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         super().__init__(_MockEngine())
 
     def RegisterResource(self, request: Any) -> Any:
         if request.type != "pulumi:pulumi:Stack":
-            self.found[request.name] = _parse_request(request)
+            self.by_name[request.name] = _parse_request(request)
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
     def list_commands(self) -> list[Registered]:
         return [
             registered
-            for registered in self.found.values()
+            for registered in self.by_name.values()
             if registered.type == "command:remote:Command"
         ]
 

@@ -7,7 +7,6 @@ from VLLM_API_KEY, rank 0 listens where it is told to, a headless rank waits.
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from tests.support.rack import RackHandle
 
@@ -113,7 +112,7 @@ def install(rack: RackHandle) -> None:
         rack.must(host, MAKE)
 
 
-def build_service(runtime: str = "container", **keys: Any) -> dict[str, Any]:
+def build_service(runtime: str = "container", **keys: object) -> dict[str, object]:
     """A block of `sparkform:services`."""
     image = {} if runtime == "native" else {"image": IMAGE}
     return {

@@ -11,17 +11,17 @@ HOST_KEY_KINDS = {"ed25519": "ssh-ed25519", "ecdsa": "ecdsa-sha2-nistp256", "rsa
 
 
 @dataclass(frozen=True)
-class KeyPair:
+class SshKeyPair:
     private: str
     public: str
 
 
-def make_key(algorithm: str, comment: str) -> KeyPair:
+def make_key(algorithm: str, comment: str) -> SshKeyPair:
     key = asyncssh.generate_private_key(algorithm, comment=comment)
-    return KeyPair(key.export_private_key().decode(), key.export_public_key().decode().strip())
+    return SshKeyPair(key.export_private_key().decode(), key.export_public_key().decode().strip())
 
 
-def make_host_keys(hostname: str) -> dict[str, KeyPair]:
+def make_host_keys(hostname: str) -> dict[str, SshKeyPair]:
     return {
         kind: make_key(algorithm, f"root@{hostname}") for kind, algorithm in HOST_KEY_KINDS.items()
     }

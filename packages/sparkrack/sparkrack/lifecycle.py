@@ -10,7 +10,7 @@ from sparkform.errors import InputError, Problem
 from sparkrack import build, commands, companions, daemon, inventory, limits, login, panel, staging
 from sparkrack.host import Notify, RackError, must
 from sparkrack.inventory import NodeContainer
-from sparkrack.keys import KeyPair, make_host_keys, make_key
+from sparkrack.keys import SshKeyPair, make_host_keys, make_key
 from sparkrack.layout import (
     SimulatedNode,
     SimulatedRack,
@@ -33,14 +33,14 @@ def reserve(name: str, shape: RackShape) -> SimulatedRack:
     return rack
 
 
-def write_login_key(name: str) -> KeyPair:
+def write_login_key(name: str) -> SshKeyPair:
     key = make_key("ssh-ed25519", f"rack {name}")
     files = {"id_ed25519": (key.private, 0o600), "id_ed25519.pub": (key.public + "\n", 0o644)}
     staging.write(get_rack_folder(name), files, [])
     return key
 
 
-def make_node(node: SimulatedNode, rack: SimulatedRack, image: str, key: KeyPair) -> str:
+def make_node(node: SimulatedNode, rack: SimulatedRack, image: str, key: SshKeyPair) -> str:
     """Create and power on one node; returns its known_hosts line."""
     host_keys = make_host_keys(node.hostname)
     stage = get_rack_folder(rack.name) / node.hostname

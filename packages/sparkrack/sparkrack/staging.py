@@ -8,7 +8,7 @@ import uuid
 from pathlib import Path
 
 from sparkrack import companions, shims
-from sparkrack.keys import KeyPair
+from sparkrack.keys import SshKeyPair
 from sparkrack.layout import SimulatedNode, SimulatedRack, build_ports_document
 from sparkrack.netplan import build_management_file
 from sparkrack.shape import Renderer
@@ -19,7 +19,7 @@ PUBLIC_MODE = 0o644
 
 
 def build_node_files(
-    node: SimulatedNode, rack: SimulatedRack, login: KeyPair, host_keys: dict[str, KeyPair]
+    node: SimulatedNode, rack: SimulatedRack, login: SshKeyPair, host_keys: dict[str, SshKeyPair]
 ) -> dict[str, tuple[str, int]]:
     """Path in the node -> text and mode. Decides everything but the machine id."""
     file_name, netplan = build_management_file(node, rack)

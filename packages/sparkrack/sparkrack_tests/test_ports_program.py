@@ -6,7 +6,7 @@ import pytest
 
 from sparkrack.image.rootfs.usr.local.lib.rack import ports
 
-CABLED: ports.Port = {
+CABLED: ports.PortRecord = {
     "device": "enp1s0f0np0",
     "mac": "02:00:00:00:00:01",
     "panel": "n1p0a",

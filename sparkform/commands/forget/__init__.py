@@ -1,3 +1,1 @@
-"""Takes a node that is gone out of Pulumi's state. Pure."""
-
-from __future__ import annotations
+"""`sparkform forget`: a lost node is removed from Pulumi's state."""

@@ -1,93 +1,84 @@
-"""`sparkform forget`: take a node that is lost for good out of Pulumi's state."""
+"""`sparkform forget`: remove a node that is lost for good from Pulumi's state."""
 
 from __future__ import annotations
 
+import json
+import os
+import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from sparkform.commands.declared import DeclaredStack
-    from sparkform.commands.forget.state import Json
+from sparkform.commands import options
+from sparkform.commands.declared import DeclaredStack, load_declared_stack
+from sparkform.commands.forget import messages
+from sparkform.commands.forget.state import StateDocument, find_nodes, remove_node
+from sparkform.commands.live_report import find_passphrase_source, observe_targets
+from sparkform.commands.pulumi_command import run_pulumi
+from sparkform.config import Node
+from sparkform.config.effective import resolve_node
+from sparkform.errors import InputError, Problem
+from sparkform.plan.targets import build_target
 
 
-def command(
-    stack: Annotated[Path, typer.Argument(metavar="STACK.yaml", help="Pulumi.<stack>.yaml")],
-    node: Annotated[str, typer.Argument(help="its name in the stack file")],
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+def run(
+    stack: options.StackFile,
+    node: Annotated[str, typer.Argument(help="Name the node as the stack file does.")],
+    yes: options.Yes = False,
     force: Annotated[
-        bool, typer.Option("--even-if-it-answers", help="for a machine that was installed anew")
+        bool, typer.Option("--force", help="Forget a machine that answers: it was reinstalled.")
     ] = False,
 ) -> None:
-    """Take a lost node out of the state, so that `pulumi up` and `destroy` work without it."""
-    from sparkform.commands.declared import load_declared_stack
-    from sparkform.commands.forget import messages
-    from sparkform.commands.forget.state import find_nodes, remove_node
-    from sparkform.commands.options import require_consent
-
+    """`pulumi up` and `destroy` work without the node afterwards."""
     declared = load_declared_stack(stack)
     messages.require_not_head(node, declared.declaration)
-    exported = _export(declared)
+    exported = export_state(declared)
     known = find_nodes(exported)
     messages.require_known(node, known)
     if not force:
-        _require_gone(declared, node, dict(known[node]))
+        _require_gone(declared, node, known[node])
     forgotten = remove_node(exported, node)
     typer.echo(messages.format_warning(node, forgotten.names, known[node]))
-    require_consent("forget", "Forget it?", yes)
-    backup = _replace(declared, node, exported, forgotten.document)
+    options.require_consent("forget", "Forget the node?", yes)
+    backup = _replace_state(declared, node, exported, forgotten.document)
     typer.echo(f"\n{node} is forgotten.\n")
-    typer.echo(messages.after(node, declared.declaration, str(stack), str(backup)))
+    typer.echo(messages.format_next_steps(node, declared.declaration, str(stack), str(backup)))
 
 
-def _export(declared: DeclaredStack) -> Json:
-    import json
-
-    from sparkform.commands.pulumi_command import run_pulumi
-
+def export_state(declared: DeclaredStack) -> StateDocument:
+    """The stack's state. Raises InputError where `pulumi` cannot give it."""
     text = run_pulumi(declared.folder, ["stack", "export", "--stack", declared.name.stack])
-    state: Json = json.loads(text)
+    state: StateDocument = json.loads(text)
     return state
 
 
-def _require_gone(declared: DeclaredStack, node: str, inputs: dict[str, object]) -> None:
+def _require_gone(declared: DeclaredStack, node: str, inputs: Mapping[str, object]) -> None:
     """Where the node is: as the stack file says, else as it was declared when it came."""
-    from sparkform.commands.forget.messages import require_gone
-    from sparkform.commands.live_report import find_passphrase_source, observe_targets
-    from sparkform.config import Node
-    from sparkform.config.effective import resolve_node
-    from sparkform.plan.targets import build_target
-
     listed = {declared_node.name: declared_node for declared_node in declared.declaration.nodes}
-    was = resolve_node(Node.model_validate(inputs), len(listed), declared.declaration.cluster)
-    node_target = build_target(declared.declaration, listed.get(node, was), None)
-    report = observe_targets([node_target], find_passphrase_source(declared)).nodes[node]
-    require_gone(node, node_target.address, report)
+    block = Node.model_validate(dict(inputs))
+    former = resolve_node(block, len(listed), declared.declaration.cluster)
+    target = build_target(declared.declaration, listed.get(node, former), None)
+    result = observe_targets([target], find_passphrase_source(declared)).nodes[node]
+    messages.require_gone(node, target.address, result)
 
 
-def _replace(declared: DeclaredStack, node: str, exported: Json, new: Json) -> Path:
+def _replace_state(
+    declared: DeclaredStack, node: str, exported: StateDocument, new: StateDocument
+) -> Path:
     """Back up, see that nobody changed the state meanwhile, import. Returns the backup."""
-    import json
-
-    from sparkform.commands.pulumi_command import run_pulumi
-    from sparkform.errors import InputError, Problem
-
-    if _export(declared) != exported:
-        message = "the state has changed since it was shown"
-        raise InputError([Problem(path="forget", message=message, remedy="run it again")])
+    if export_state(declared) != exported:
+        message = "the state changed after it was shown"
+        raise InputError([Problem(path="forget", message=message, remedy="run the command again")])
     backup = _back_up(declared.folder / f"{declared.name.stack}-before-forgetting-{node}", exported)
-    command = ["stack", "import", "--stack", declared.name.stack]
-    run_pulumi(declared.folder, command, stdin=json.dumps(new))
+    arguments = ["stack", "import", "--stack", declared.name.stack]
+    run_pulumi(declared.folder, arguments, stdin=json.dumps(new))
     return backup
 
 
-def _back_up(stem: Path, exported: Json) -> Path:
+def _back_up(stem: Path, exported: StateDocument) -> Path:
     """A new file each time, for its owner only: it holds the stack's secrets, encrypted."""
-    import json
-    import os
-    import time
-
     path = stem.with_name(f"{stem.name}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}.json")
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""A stack's state without one node: what goes, and what of the rest no longer points to it. Pure.
+"""A stack's state without one node: which resources go, and which references to them. Pure.
 
 `pulumi state delete` is no help: it refuses what others depend on, and with --target-dependents it
 takes along other nodes' checks, which depend on this node's. So the exported state is edited: what
@@ -8,22 +8,51 @@ lose their references to it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 NODE = "sparkform:index:SparkNode"
 LINK = "sparkform:index:RoceLink"
 MEMBER = "sparkform:index:SwarmMembership"
-REFERENCES = ("dependencies", "replaceWith")
-Json = dict[str, Any]
+
+
+class StateResource(TypedDict, total=False):
+    """A resource of Pulumi's state, as far as it is read here. `urn` and `type` are always there.
+
+    The other keys hold URNs, but for `inputs`: what was declared.
+    """
+
+    urn: str
+    type: str
+    inputs: Mapping[str, object]
+    parent: str
+    deletedWith: str
+    dependencies: list[str]
+    replaceWith: list[str]
+    propertyDependencies: dict[str, list[str] | None]
+
+
+class PendingOperation(TypedDict):
+    resource: StateResource
+
+
+class StateDeployment(TypedDict, total=False):
+    resources: list[StateResource] | None
+    pending_operations: list[PendingOperation] | None
+
+
+class StateDocument(TypedDict, total=False):
+    """What `pulumi stack export` prints."""
+
+    deployment: StateDeployment
 
 
 @dataclass(frozen=True)
 class ForgottenNode:
     """The state to import, and the URNs that are no longer in it."""
 
-    document: Json
+    document: StateDocument
     removed: tuple[str, ...]
 
     @property
@@ -40,74 +69,77 @@ def parse_name(urn: str) -> str:
     return urn.rpartition("::")[2]
 
 
-def find_nodes(document: Json) -> dict[str, Mapping[str, Any]]:
-    """Every node of a `pulumi stack export`, with what was declared of it."""
-    components = (resource for resource in resources(document) if resource["type"] == NODE)
-    return {parse_name(resource["urn"]): resource.get("inputs") or {} for resource in components}
+def find_nodes(document: StateDocument) -> dict[str, Mapping[str, object]]:
+    """Every node of the state by name, with what was declared of it."""
+    components = (item for item in list_resources(document) if item["type"] == NODE)
+    return {parse_name(item["urn"]): item.get("inputs") or {} for item in components}
 
 
-def resources(document: Json) -> list[Json]:
-    return list((document.get("deployment") or {}).get("resources") or [])
+def list_resources(document: StateDocument) -> list[StateResource]:
+    deployment = document.get("deployment") or {}
+    return list(deployment.get("resources") or [])
 
 
-def remove_node(document: Json, node: str) -> ForgottenNode:
+def remove_node(document: StateDocument, node: str) -> ForgottenNode:
     """The exported state without the resources of a node. `document` stays as it is."""
-    all_resources = resources(document)
-    removed = _find_node_resources(all_resources, node)
-    remaining = [
-        _remove_references(entry, removed) for entry in all_resources if entry["urn"] not in removed
+    resources = list_resources(document)
+    removed = _find_node_resources(resources, node)
+    deployment: StateDeployment = {**(document.get("deployment") or {})}
+    deployment["resources"] = [
+        _remove_references(resource, removed)
+        for resource in resources
+        if resource["urn"] not in removed
     ]
-    deployment = {**document["deployment"], "resources": remaining}
     pending = deployment.get("pending_operations")
     if pending:
-        remaining_operations = [
-            entry for entry in pending if entry["resource"]["urn"] not in removed
+        deployment["pending_operations"] = [
+            operation for operation in pending if operation["resource"]["urn"] not in removed
         ]
-        deployment["pending_operations"] = remaining_operations
-    order = tuple(dict.fromkeys(entry["urn"] for entry in all_resources if entry["urn"] in removed))
-    return ForgottenNode({**document, "deployment": deployment}, order)
+    order = dict.fromkeys(resource["urn"] for resource in resources if resource["urn"] in removed)
+    return ForgottenNode({**document, "deployment": deployment}, tuple(order))
 
 
-def _find_node_resources(all_resources: list[Json], node: str) -> frozenset[str]:
-    """The node's component and whatever hangs on it, until nothing more is found."""
-    removed = {resource["urn"] for resource in all_resources if _is_node_resource(resource, node)}
-    while (
-        more := {resource["urn"] for resource in all_resources if _is_attached(resource, removed)}
-        - removed
-    ):
-        removed |= more
-    return frozenset(removed | _find_empty_links(all_resources, removed))
+def _find_node_resources(resources: Sequence[StateResource], node: str) -> frozenset[str]:
+    """The URNs of the node's component and of all that is attached to it, directly or not."""
+    removed = {resource["urn"] for resource in resources if _is_node_resource(resource, node)}
+    size = -1
+    while len(removed) > size:
+        size = len(removed)
+        removed |= {resource["urn"] for resource in resources if _is_attached(resource, removed)}
+    return frozenset(removed | _find_empty_links(resources, removed))
 
 
-def _is_node_resource(resource: Json, node: str) -> bool:
+def _is_node_resource(resource: StateResource, node: str) -> bool:
     if resource["type"] == NODE:
         return parse_name(resource["urn"]) == node
     is_member = resource["type"] == MEMBER
     return is_member and (resource.get("inputs") or {}).get("node") == node
 
 
-def _is_attached(resource: Json, removed: set[str]) -> bool:
+def _is_attached(resource: StateResource, removed: set[str]) -> bool:
     return resource.get("parent") in removed or resource.get("deletedWith") in removed
 
 
-def _find_empty_links(all_resources: list[Json], removed: set[str]) -> set[str]:
+def _find_empty_links(resources: Sequence[StateResource], removed: set[str]) -> set[str]:
     """Links of which no end is left."""
-    parents = {
-        resource.get("parent") for resource in all_resources if resource["urn"] not in removed
-    }
-    links = {resource["urn"] for resource in all_resources if resource["type"] == LINK}
+    parents = {resource.get("parent") for resource in resources if resource["urn"] not in removed}
+    links = {resource["urn"] for resource in resources if resource["type"] == LINK}
     return {urn for urn in links if urn not in parents}
 
 
-def _remove_references(resource: Json, removed: frozenset[str]) -> Json:
-    cleaned = {**resource}
-    for key in REFERENCES:
-        if key in cleaned:
-            cleaned[key] = [urn for urn in cleaned[key] if urn not in removed]
-    by_property = cleaned.get("propertyDependencies")
-    if by_property:
+def _remove_references(resource: StateResource, removed: frozenset[str]) -> StateResource:
+    cleaned = resource.copy()
+    if "dependencies" in cleaned:
+        cleaned["dependencies"] = _exclude(cleaned["dependencies"], removed)
+    if "replaceWith" in cleaned:
+        cleaned["replaceWith"] = _exclude(cleaned["replaceWith"], removed)
+    if cleaned.get("propertyDependencies"):
         cleaned["propertyDependencies"] = {
-            name: [urn for urn in urns or [] if urn not in removed]
-            for name, urns in by_property.items()
+            name: _exclude(urns or [], removed)
+            for name, urns in cleaned["propertyDependencies"].items()
         }
     return cleaned
+
+
+def _exclude(urns: Sequence[str], removed: frozenset[str]) -> list[str]:
+    return [urn for urn in urns if urn not in removed]

@@ -1,3 +1,1 @@
-"""A first stack file, out of logins and of what the nodes report. Pure."""
-
-from __future__ import annotations
+"""`sparkform init`: a first stack file, from logins and from what the nodes report."""

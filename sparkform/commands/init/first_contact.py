@@ -1,4 +1,4 @@
-"""The first contact with nodes: their host keys are shown and accepted, then they are observed."""
+"""The first contact with nodes: their host keys are shown and accepted, then they report."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import asyncssh
 import typer
 
 from sparkform.commands.init.host_key_acceptance import (
@@ -24,7 +25,7 @@ from sparkform.ssh.target import Target
 
 @dataclass(frozen=True)
 class ContactRequest:
-    """Whom to look at, how to log in, and which fingerprints were accepted beforehand."""
+    """Which nodes to contact, how to log in, and which fingerprints were accepted beforehand."""
 
     logins: tuple[NodeLogin, ...]
     identity_file: str | None
@@ -32,53 +33,51 @@ class ContactRequest:
     accepted: tuple[str, ...]
 
 
-def contact_nodes(visit: ContactRequest) -> tuple[dict[str, NodeReport], dict[str, str]]:
-    """Documents and host keys by `str(login)`. Raises InputError with every node's problem."""
-    targets = [_build_target(login, visit) for login in visit.logins]
-    observation = _observe(targets, visit)
+def contact_nodes(request: ContactRequest) -> tuple[dict[str, NodeReport], dict[str, str]]:
+    """Reports and host keys by `str(login)`. Raises InputError with every node's problem."""
+    targets = [_build_target(login, request) for login in request.logins]
+    observation = _observe(targets, request)
     host_key_offers = list_offers(observation, compute_fingerprints(observation))
     for offer in host_key_offers:
-        known = "known already" if offer.is_known else "not known yet"
+        known = "known" if offer.is_known else "unknown"
         typer.echo(f"{offer.node}: host key {offer.line.split()[0]} {offer.fingerprint}, {known}")
     require_all_observed(_drop_unknown_keys(observation))
-    _accept(find_unaccepted(host_key_offers, visit.accepted))
+    _accept(find_unaccepted(host_key_offers, request.accepted))
     keys = {offer.node: offer.line for offer in host_key_offers}
     unknown = {offer.node for offer in host_key_offers if not offer.is_known}
     again = [
-        replace(offer, host_key=keys[offer.name]) for offer in targets if offer.name in unknown
+        replace(target, host_key=keys[target.name]) for target in targets if target.name in unknown
     ]
     complete = Observation(
-        nodes={**observation.nodes, **(_observe(again, visit).nodes if again else {})}
+        nodes={**observation.nodes, **(_observe(again, request).nodes if again else {})}
     )
     require_all_observed(complete)
     return complete.reports, keys
 
 
-def _build_target(login: NodeLogin, visit: ContactRequest) -> Target:
+def _build_target(login: NodeLogin, request: ContactRequest) -> Target:
     return Target(
         name=str(login),
         host=login.host,
         user=login.user,
         port=login.port,
-        identity_file=Path(visit.identity_file) if visit.identity_file else None,
-        proxy_jump=visit.proxy_jump,
+        identity_file=Path(request.identity_file) if request.identity_file else None,
+        proxy_jump=request.proxy_jump,
     )
 
 
-def _observe(targets: Iterable[Target], visit: ContactRequest) -> Observation:
-    return observe_targets(list(targets), lambda: prompt_passphrase(visit.identity_file))
+def _observe(targets: Iterable[Target], request: ContactRequest) -> Observation:
+    return observe_targets(list(targets), lambda: prompt_passphrase(request.identity_file))
 
 
 def compute_fingerprints(observation: Observation) -> dict[str, str]:
     """By key line, as `ssh-keygen -lf` shows them."""
-    import asyncssh
-
     lines = {report.host_key for report in observation.nodes.values() if report.host_key}
     return {line: asyncssh.import_public_key(line).get_fingerprint() for line in lines}
 
 
 def _drop_unknown_keys(observation: Observation) -> Observation:
-    """A key that is not known yet is a question, all other errors are the end."""
+    """An unknown key can still be accepted; all other errors end the run."""
     reports = {
         name: report
         for name, report in observation.nodes.items()
@@ -88,7 +87,7 @@ def _drop_unknown_keys(observation: Observation) -> Observation:
 
 
 def _accept(pending: Collection[HostKeyOffer]) -> None:
-    """Raises InputError for what nobody accepts."""
+    """Raises InputError for keys that are not accepted."""
     if not pending:
         return
     if not sys.stdin.isatty():

@@ -1,4 +1,4 @@
-"""Which host keys are to be trusted from now on: never one that nobody was shown. Pure."""
+"""Which host keys are trusted from now on: never one that was not shown and accepted. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sparkform.report.rack_report import Observation
 
 @dataclass(frozen=True)
 class HostKeyOffer:
-    """The key that a node showed. `line` is "ssh-ed25519 AAAA…", `fingerprint` "SHA256:…"."""
+    """The key that a node presented. `line` is "ssh-ed25519 AAAA…", `fingerprint` "SHA256:…"."""
 
     node: str
     line: str
@@ -31,8 +31,8 @@ def list_offers(
         kind = report.error.kind if report.error else None
         if report.host_key and kind != "changed_host_key":
             is_known = kind != "unknown_host_key"
-            print_of = fingerprints[report.host_key]
-            listed.append(HostKeyOffer(name, report.host_key, print_of, is_known))
+            fingerprint = fingerprints[report.host_key]
+            listed.append(HostKeyOffer(name, report.host_key, fingerprint, is_known))
     return tuple(listed)
 
 
@@ -40,23 +40,24 @@ def find_unaccepted(
     listed: Collection[HostKeyOffer], accepted: Collection[str]
 ) -> tuple[HostKeyOffer, ...]:
     """Unknown keys of which no fingerprint was given. `accepted` with or without "SHA256:"."""
-    fingerprints = {f"SHA256:{offer.removeprefix('SHA256:')}" for offer in accepted}
+    fingerprints = {f"SHA256:{text.removeprefix('SHA256:')}" for text in accepted}
     return tuple(
         offer for offer in listed if not offer.is_known and offer.fingerprint not in fingerprints
     )
 
 
 def build_refusal(refused: Collection[HostKeyOffer], is_asked: bool) -> InputError:
-    """Why the run ends here: somebody said no, or nobody was there to be asked."""
-    remedy = "compare on the node's own console, then run again with --accept "
-    message = "was not accepted" if is_asked else "is not known, and nobody is there to be asked"
+    """Why the run ends here: the user declined, or stdin is not a terminal."""
+    remedy = "compare it on the node's own console, then run again with --accept "
+    unasked = "is unknown; confirmation required, but stdin is not a terminal"
+    message = "was not accepted" if is_asked else unasked
     return InputError(
         [
             Problem(
                 path=offer.node,
                 message=f"its host key {message}",
                 got=offer.fingerprint,
-                because="whoever sits in between would get root on the node",
+                because="a man-in-the-middle would get root on the node",
                 remedy=remedy + offer.fingerprint,
             )
             for offer in refused

@@ -15,7 +15,7 @@ LARGEST_PORT = 65535
 
 @dataclass(frozen=True)
 class NodeLogin:
-    """One node as it is logged in to."""
+    """How one node is logged in to."""
 
     user: str
     host: str
@@ -29,18 +29,23 @@ class NodeLogin:
 def parse_logins(arguments: Sequence[str]) -> tuple[NodeLogin, ...]:
     """In the order given: the first one is the head. Raises InputError with every problem."""
     parsed = [_parse_login(argument) for argument in arguments]
-    problems = [login for login in parsed if isinstance(login, Problem)]
+    problems = [problem for problem in parsed if isinstance(problem, Problem)]
     logins = [login for login in parsed if isinstance(login, NodeLogin)]
     endpoints = [(login.host, login.port) for login in logins]
     problems += [
-        Problem(path=str(login), message="is given twice")
+        Problem(path=str(login), message="is repeated")
         for position, login in enumerate(logins)
         if (login.host, login.port) in endpoints[:position]
     ]
     if not 1 <= len(arguments) <= MOST_NODES:
         allowed = f"one to {MOST_NODES} nodes"
         problems.append(
-            Problem(path="USER@HOST", message="too many", got=str(len(arguments)), allowed=allowed)
+            Problem(
+                path="USER@HOST",
+                message="has the wrong number of values",
+                got=str(len(arguments)),
+                allowed=allowed,
+            )
         )
     if problems:
         raise InputError(problems)

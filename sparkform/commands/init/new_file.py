@@ -1,4 +1,4 @@
-"""Writing a stack file that is not there yet, as a whole or not at all."""
+"""Writing a stack file that does not exist yet, completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def get_target_file(stack: str) -> Path:
     """Raises InputError for a name that Pulumi does not take."""
     if not STACK.fullmatch(stack):
         allowed = "letters, digits and . _ -, at most 100"
-        problem = Problem(path="--stack", message="is no stack name", got=stack, allowed=allowed)
+        problem = Problem(path="--stack", message="is not a stack name", got=stack, allowed=allowed)
         raise InputError([problem])
     return Path(f"Pulumi.{stack}.yaml")
 
@@ -44,7 +44,7 @@ def write_checked(file: Path, text: str) -> None:
 def _describe_existing_file(file: Path) -> Problem:
     return Problem(
         path=str(file),
-        message="is there already",
-        because="it is never overwritten",
+        message="already exists",
+        because="init never overwrites a file",
         remedy="choose another name with --stack, or move the file away",
     )

@@ -11,7 +11,7 @@ from sparkform.config.values import DNS_LABEL
 def choose_node_names(hostnames: Sequence[str | None]) -> tuple[str, ...]:
     """The machines' own names where they fit and differ, else spark-1, spark-2 …
 
-    >>> choose_node_names(["Spark-A.local", "spark-b"]), node_names(["spark", "spark"])
+    >>> choose_node_names(["Spark-A.local", "spark-b"]), choose_node_names(["spark", "spark"])
     (('spark-a', 'spark-b'), ('spark-1', 'spark-2'))
     """
     names = [(hostname or "").partition(".")[0].lower() for hostname in hostnames]

@@ -1,4 +1,4 @@
-"""From what the nodes said to what is written about them. Pure."""
+"""From what the nodes report to what is written about them. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def propose_nodes(
 def describe_machine(report: NodeReport) -> str:
     """The machine in one line; what could not be read is left out."""
     facts = report.facts
-    parts = [gpu.name for gpu in facts.gpu.gpus] if facts.gpu else ["no GPU found"]
+    parts = [gpu.name for gpu in facts.gpu.gpus] if facts.gpu else ["no GPU"]
     if facts.memory:
         parts.append(f"{facts.memory.total_kib / KIB_A_GIB:.1f} GiB")
     if facts.host and facts.host.dgx_os:
@@ -49,12 +49,12 @@ def describe_machine(report: NodeReport) -> str:
 
 def _list_warnings(reports: Mapping[str, NodeReport]) -> list[str]:
     claimed = [
-        f"{name} belongs to stack {report.facts.claim} already; `pulumi up` will refuse it"
+        f"{name} already belongs to stack {report.facts.claim}; `pulumi up` will refuse it"
         for name, report in reports.items()
         if report.facts.claim
     ]
     blind = [
-        f"the interfaces of {name} could not be read; topology is a guess"
+        f"the interfaces of {name} could not be read; the topology is a guess"
         for name, report in reports.items()
         if report.facts.interfaces is None
     ]

@@ -1,4 +1,4 @@
-"""The stack file of nodes that were looked at, with comments that say what is known. Pure."""
+"""The stack file of nodes that have reported, with comments that say what is known. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def render_stack_file(
     user = nodes[0].login.user
     lines = [
         MODELINE,
-        "# Written by `sparkform init` from what the nodes reported; yours to edit from now on.",
+        "# Written by `sparkform init` from what the nodes reported; edit it as you like.",
         "# Every key: docs/configuration.md.",
         "config:",
         "  sparkform:cluster:",
@@ -70,16 +70,14 @@ def _render_node(node: NewNode, index: int, user: str) -> Iterator[str]:
 
 def _render_fabric(detected: DetectedTopology) -> Iterator[str]:
     yield "    fabric:"
-    yield from (f"      # Seen: {_render_comment(text)}." for text in detected.observations)
-    yield from (
-        f"      # Assumed, not seen: {_render_comment(text)}." for text in detected.assumptions
-    )
+    yield from (f"      # Observed: {_render_comment(text)}." for text in detected.observations)
+    yield from (f"      # Assumed: {_render_comment(text)}." for text in detected.assumptions)
     yield "      # direct (two), ring (three), switch (up to eight) or none."
     yield f"      topology: {detected.topology}"
 
 
 def _render_services() -> Iterator[str]:
-    yield "  # What is served; empty: the rack only. Pulumi.spark.yaml shows a service."
+    yield "  # The served models; empty for the rack only. Pulumi.spark.yaml shows a service."
     yield "  sparkform:services: {}"
 
 

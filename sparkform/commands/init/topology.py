@@ -1,7 +1,7 @@
 """How the nodes are cabled, as far as links tell. Pure.
 
 Before there are addresses only this can be read: which ports have a link. What is at the other end
-cannot (Sparks send no LLDP of their own), so the rest is an assumption, and is said to be one;
+cannot (Sparks send no LLDP of their own), so the rest is an assumption and named as one;
 `fabric_check` proves or refutes it at the first `pulumi up`.
 """
 
@@ -18,7 +18,7 @@ PORTS: tuple[Port, Port] = (0, 1)
 
 @dataclass(frozen=True)
 class DetectedTopology:
-    """`seen`: what was read. `assumed`: what was not, and could be otherwise."""
+    """`observations` were read; `assumptions` were not, and may be wrong."""
 
     topology: Topology
     observations: tuple[str, ...]
@@ -69,19 +69,21 @@ def _describe_half_links(node: str, interfaces: Sequence[Interface]) -> list[str
             for interface in interfaces
             if interface.port == port and not interface.carrier
         ]
-        messages += [f"{node}: {name} has no link, its other half has: reseat it" for name in dead]
+        messages += [
+            f"{node}: {name} has no link, but its other half has: reseat the cable" for name in dead
+        ]
     return messages
 
 
 def _describe_hidden(node: str, interfaces: Sequence[Interface]) -> list[str]:
-    """An interface that is switched off shows no link, cable or not."""
+    """An interface that is down shows no link, cable or not."""
     off = [
         interface.name
         for interface in interfaces
         if interface.port is not None and interface.state != "up"
     ]
-    names = f"{', '.join(off)} are switched off and show no link, cable or not"
-    return [f"{node}: {names}; `sudo ip link set NAME up` lets it be seen"] if off else []
+    names = f"{', '.join(off)} are down and show no link, cable or not"
+    return [f"{node}: {names}; run `sudo ip link set NAME up` to see it"] if off else []
 
 
 def _judge(linked: list[tuple[Port, ...]]) -> tuple[Topology, tuple[str, ...]]:
@@ -89,26 +91,28 @@ def _judge(linked: list[tuple[Port, ...]]) -> tuple[Topology, tuple[str, ...]]:
     if nodes == 1:
         return "none", _describe_single(linked[0])
     if counts == {0}:
-        return "none", ("no cables; with cables in, set topology and run `sparkform doctor`",)
+        return "none", (
+            "no cables; once they are plugged in, set topology and run `sparkform doctor`",
+        )
     if 0 in counts:
-        return "none", ("some nodes have a link and others have none: which is meant is not clear",)
+        return "none", ("some nodes have a link and others have none: the topology is unclear",)
     if nodes == 2:
         return "direct", _describe_pair(counts)
     if nodes == 3 and counts == {2}:
         return "ring", ("port 0 of each leads to port 1 of the next one in this file",)
     if counts == {1}:
         return "switch", ("one switch for all: one cable each leaves nothing else to join them",)
-    return "none", ("neither a ring of three nor one cable each: which is meant is not clear",)
+    return "none", ("neither a ring of three nor one cable each: the topology is unclear",)
 
 
 def _describe_single(ports: tuple[Port, ...]) -> tuple[str, ...]:
     if not ports:
         return ()
-    return ("its link leads to something that is not in this file",)
+    return ("its link leads to a machine that is not in this file",)
 
 
 def _describe_pair(counts: set[int]) -> tuple[str, ...]:
-    assumptions = ["one cable between the two; a switch looks the same from here: then set switch"]
+    assumptions = ["one cable between the two; a switch looks the same: set switch if there is one"]
     if 2 in counts:
         assumptions.append(
             "port 0 where both have a link: one cable is enough, a second adds nothing"

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from sparkform.catalogue import store
 from sparkform.catalogue.describe import DescribedModel, describe_from_catalogue
+from sparkform.config import AnyService, Declaration, EffectiveNode
+from sparkform.report.facts import CachedModel, NodeReport
+from sparkform.report.rack_report import Observation
 from sparkform.rules.knowledge import PackagedCatalogue
 from sparkform.sizing.fit import GIB, Demand, NodeMemory, find_best_fit
 from sparkform.sizing.node_memory import get_node_memory
-
-if TYPE_CHECKING:
-    from sparkform.config import AnyService, Declaration, EffectiveNode
-    from sparkform.report.facts import CachedModel, NodeReport
-    from sparkform.report.rack_report import Observation
 
 State = Literal["complete", "incomplete", "absent", "unknown"]
 KIB_A_GIB = 1024 * 1024
@@ -47,6 +45,32 @@ class RackModel:
     fits_on_nodes: int | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class NodeStock:
+    """Where a node keeps models, and whether it said what it holds."""
+
+    model_directory: str
+    answered: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatalogueFit:
+    """A checkpoint of the catalogue; `fits_on_nodes` as in `RackModel`."""
+
+    handle: str
+    fits_on_nodes: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class InventoryReport:
+    """What `sparkform models STACK.yaml --json` prints; `nodes` by name."""
+
+    stack: str
+    nodes: Mapping[str, NodeStock]
+    models: Sequence[RackModel]
+    catalogue: Sequence[CatalogueFit]
+
+
 def list_models(declaration: Declaration, observation: Observation) -> tuple[RackModel, ...]:
     """What the stack asks for, in its order, then what else lies on the nodes, by handle."""
     requested = dict(_list_requests(declaration))
@@ -61,13 +85,14 @@ def list_models(declaration: Declaration, observation: Observation) -> tuple[Rac
 
 def list_catalogue_fits(
     declaration: Declaration, observation: Observation
-) -> Iterator[tuple[str, int | None]]:
+) -> Iterator[CatalogueFit]:
     """Each checkpoint of the catalogue with the least number of this rack's nodes that hold it."""
     node = _compute_node_memory(declaration, observation, None)
     for model in store.list_models():
         for checkpoint in model.checkpoints:
             subject = _find_subject(checkpoint.handle)
-            yield checkpoint.handle, find_least_nodes(subject, node, len(declaration.active_nodes))
+            count = find_least_nodes(subject, node, len(declaration.active_nodes))
+            yield CatalogueFit(handle=checkpoint.handle, fits_on_nodes=count)
 
 
 def find_least_nodes(subject: DescribedModel | None, node: NodeMemory, most: int) -> int | None:

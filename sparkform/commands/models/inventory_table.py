@@ -1,101 +1,75 @@
-"""`sparkform models STACK.yaml`: the report of sparkform.commands.models.inventory, printed."""
+"""`sparkform models STACK.yaml`: what lies on which node, printed."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from sparkform.commands.declared import DeclaredStack, load_declared_stack
-from sparkform.commands.live_report import find_passphrase_source, observe_targets, require_recorded
+from sparkform.commands.json_output import print_json
+from sparkform.commands.live_report import load_or_observe, require_recorded
 from sparkform.commands.models.inventory import (
+    InventoryReport,
     ModelCopy,
-    RackModel,
+    NodeStock,
     list_catalogue_fits,
     list_models,
 )
-from sparkform.commands.options import print_json
+from sparkform.commands.options import FINDINGS
 from sparkform.commands.tables import add_row, create_console, create_table
 from sparkform.plan.targets import list_targets
-from sparkform.report.recording import load_facts
-
-if TYPE_CHECKING:
-    from sparkform.report.rack_report import Observation
-
-DONE, UNANSWERED = 0, 1
+from sparkform.report.rack_report import Observation
 
 
 def print_inventory(stack: Path, facts: Path | None, as_json: bool) -> int:
     """Print what the stack's nodes hold; the exit code. Raises InputError for unreadable files."""
     declared = load_declared_stack(stack)
-    observation = _observe(declared, facts)
-    models = list_models(declared.declaration, observation)
-    fits = list(list_catalogue_fits(declared.declaration, observation))
-    if as_json:
-        print_json(build_document(declared, observation, models, fits))
-    else:
-        _print_tables(declared, models, fits)
+    observation = load_or_observe(declared, facts, list_targets(declared.declaration))
+    if facts is not None:
+        require_recorded(observation, declared.declaration)
+    report = build_report(declared, observation)
+    show = print_json if as_json else print_tables
+    show(report)
     for name, error in observation.errors.items():
         print(f"{name}: {error.what}; {error.remedy}", file=sys.stderr)
-    return UNANSWERED if observation.errors else DONE
+    return FINDINGS if observation.errors else 0
 
 
-def build_document(
-    declared: DeclaredStack,
-    observation: Observation,
-    models: Sequence[RackModel],
-    fits: Sequence[tuple[str, int | None]],
-) -> dict[str, Any]:
-    """The report for machines: docs/commands.md describes the keys."""
-    return {
-        "stack": f"{declared.name.project}/{declared.name.stack}",
-        "nodes": {
-            node.name: {
-                "modelDirectory": node.model_directory,
-                "answered": node.name in observation.reports,
-            }
+def build_report(declared: DeclaredStack, observation: Observation) -> InventoryReport:
+    return InventoryReport(
+        stack=declared.full_name,
+        nodes={
+            node.name: NodeStock(
+                model_directory=node.model_directory, answered=node.name in observation.reports
+            )
             for node in declared.declaration.nodes
         },
-        "models": [asdict(model) for model in models],
-        "catalogue": [{"handle": handle, "fits_on_nodes": count} for handle, count in fits],
-    }
+        models=list_models(declared.declaration, observation),
+        catalogue=tuple(list_catalogue_fits(declared.declaration, observation)),
+    )
 
 
-def _observe(declared: DeclaredStack, facts: Path | None) -> Observation:
-    if facts is None:
-        return observe_targets(list_targets(declared.declaration), find_passphrase_source(declared))
-    observation = load_facts(facts)
-    require_recorded(observation, declared.declaration)
-    return observation
-
-
-def _print_tables(
-    declared: DeclaredStack,
-    models: Sequence[RackModel],
-    fits: Sequence[tuple[str, int | None]],
-) -> None:
+def print_tables(report: InventoryReport) -> None:
     screen = create_console()
-    names = [node.name for node in declared.declaration.nodes]
-    node_table = create_table("On the nodes", "model", "asked for by", *names, "fits on")
-    for model in models:
+    names = list(report.nodes)
+    models = create_table("On the nodes", "model", "requested by", *names, "fits on")
+    for model in report.models:
         cells = [
-            _format_cell([copy for copy in model.copies if copy.node == name]) for name in names
+            _format_copies([copy for copy in model.copies if copy.node == name]) for name in names
         ]
         fit = _format_fit(model.fits_on_nodes) if model.sized else "its size is not known"
-        add_row(node_table, model.handle, ", ".join(model.wanted_by) or "nothing", *cells, fit)
-    screen.print(
-        node_table if models else "No model lies on these nodes, and the stack asks for none."
-    )
+        add_row(models, model.handle, ", ".join(model.wanted_by) or "nothing", *cells, fit)
+    no_models = "No model lies on these nodes, and the stack requests none."
+    screen.print(models if report.models else no_models)
     screen.print()
-    known = create_table(f"What fits on these {len(names)} nodes", "model", "fits on")
-    for handle, count in fits:
-        add_row(known, handle, _format_fit(count))
-    screen.print(known)
+    catalogue = create_table(f"What fits on these {len(names)} nodes", "model", "fits on")
+    for entry in report.catalogue:
+        add_row(catalogue, entry.handle, _format_fit(entry.fits_on_nodes))
+    screen.print(catalogue)
 
 
-def _format_cell(copies: Sequence[ModelCopy]) -> str:
+def _format_copies(copies: Sequence[ModelCopy]) -> str:
     return "; ".join(map(_format_copy, copies))
 
 

@@ -1,150 +1,198 @@
-"""What `sparkform plan` says, as plain data. Pure.
+"""What `sparkform plan` answers. Pure.
 
-`SECTIONS` is the place for what further planners bring: each entry is a key of the JSON form and
-the function that makes its value. docs/commands.md describes the keys.
+The fields of the dataclasses are the keys of the JSON form; docs/commands.md describes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.fabric.network import FabricInterface
 from sparkform.launch import Launch
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.readiness import build_api_url
-from sparkform.plan.steps import PlannedStep, StackName
+from sparkform.plan.steps import PlannedStep
 from sparkform.rules.figures import Figures
-from sparkform.rules.outcome import RulesVerdict
-
-Json = dict[str, Any]
+from sparkform.rules.outcome import RulesVerdict, Violation
 
 
 @dataclass(frozen=True)
 class StackPlan:
-    """What a report is made from."""
+    """What a report is made from. `stack` is "project/stack"."""
 
-    stack: StackName
+    stack: str
     declaration: Declaration
     plan: RackPlan
     verdict: RulesVerdict
     figures: Mapping[str, Figures]
 
 
-def build_report(stack_plan: StackPlan) -> Json:
-    """One value a section, ready for `json.dumps`."""
-    return {name: section(stack_plan) for name, section in SECTIONS.items()}
+@dataclass(frozen=True, kw_only=True)
+class FabricSummary:
+    topology: str
+    mtu: int | Literal["inherit"]
+    cables: Sequence[str]
 
 
-def _format_stack(stack_plan: StackPlan) -> str:
-    return f"{stack_plan.stack.project}/{stack_plan.stack.stack}"
+@dataclass(frozen=True, kw_only=True)
+class InterfaceRow:
+    """One half of a QSFP port; `peers` are addresses by node."""
+
+    interface: str
+    port: int
+    half: str
+    cable: str
+    address: str
+    peers: Mapping[str, str]
 
 
-def _describe_fabric(stack_plan: StackPlan) -> Json:
-    mtu = stack_plan.declaration.fabric_mtu
-    return {
-        "topology": stack_plan.declaration.cluster.fabric.topology,
-        "mtu": mtu,
-        "cables": [cable.name for cable in stack_plan.plan.network.cables],
-    }
+@dataclass(frozen=True, kw_only=True)
+class NodeRow:
+    name: str
+    role: Literal["head", "worker"]
+    host: str
+    away: bool
+    management_address: str | None
+    fabric: Sequence[InterfaceRow]
 
 
-def _describe_nodes(stack_plan: StackPlan) -> list[Json]:
-    return [_describe_node(node, stack_plan) for node in stack_plan.declaration.nodes]
+@dataclass(frozen=True, kw_only=True)
+class LaunchRow:
+    """What one rank is started with."""
+
+    rank: int
+    node: str
+    image: str | None
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    ports: Sequence[str]
+    files: Sequence[str]
+    unproven: Sequence[str]
 
 
-def _describe_node(node: EffectiveNode, stack_plan: StackPlan) -> Json:
+@dataclass(frozen=True, kw_only=True)
+class ServiceRow:
+    """`lines` say why the service starts anew."""
+
+    name: str
+    engine: str
+    runtime: str
+    url: str
+    token: str
+    state: Literal["same", "change"]
+    lines: Sequence[str]
+    predicted: Figures
+    launches: Sequence[LaunchRow]
+
+
+StepState = Literal["same", "change", "held"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRow:
+    """`lines` are those of the preview."""
+
+    node: str
+    step: str
+    state: StepState
+    disturbs: str
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlanReport:
+    stack: str
+    fabric: FabricSummary
+    nodes: Sequence[NodeRow]
+    services: Sequence[ServiceRow]
+    steps: Sequence[StepRow]
+    violations: Sequence[Violation]
+
+
+def build_report(stack_plan: StackPlan) -> PlanReport:
+    declaration, plan = stack_plan.declaration, stack_plan.plan
+    return PlanReport(
+        stack=stack_plan.stack,
+        fabric=FabricSummary(
+            topology=declaration.cluster.fabric.topology,
+            mtu=declaration.fabric_mtu,
+            cables=[cable.name for cable in plan.network.cables],
+        ),
+        nodes=[_build_node_row(node, stack_plan) for node in declaration.nodes],
+        services=[_build_service_row(name, stack_plan) for name in plan.services],
+        steps=[_build_step_row(step) for step in plan.steps],
+        violations=stack_plan.verdict.violations,
+    )
+
+
+def _build_node_row(node: EffectiveNode, stack_plan: StackPlan) -> NodeRow:
     network = stack_plan.plan.network
     management = network.management.get(node.name)
-    return {
-        "name": node.name,
-        "role": "head" if node.is_head else "worker",
-        "host": node.host,
-        "away": node.away,
-        "managementAddress": str(management) if management else None,
-        "fabric": [
-            _describe_interface(interface) for interface in network.fabric.get(node.name, ())
-        ],
-    }
+    return NodeRow(
+        name=node.name,
+        role="head" if node.is_head else "worker",
+        host=node.host,
+        away=node.away,
+        management_address=str(management) if management else None,
+        fabric=[_build_interface_row(interface) for interface in network.fabric.get(node.name, ())],
+    )
 
 
-def _describe_interface(interface: FabricInterface) -> Json:
+def _build_interface_row(interface: FabricInterface) -> InterfaceRow:
     planned = interface.planned
-    return {
-        "interface": interface.name,
-        "port": planned.port,
-        "half": planned.half,
-        "cable": planned.cable,
-        "address": str(planned.address),
-        "peers": {name: str(address.ip) for name, address in planned.peers},
-    }
+    return InterfaceRow(
+        interface=interface.name,
+        port=planned.port,
+        half=planned.half,
+        cable=planned.cable,
+        address=str(planned.address),
+        peers={name: str(address.ip) for name, address in planned.peers},
+    )
 
 
-def _describe_steps(stack_plan: StackPlan) -> list[Json]:
-    return [_describe_step(step) for step in stack_plan.plan.steps]
+def _build_service_row(name: str, stack_plan: StackPlan) -> ServiceRow:
+    service, declared = stack_plan.plan.services[name], stack_plan.declaration.services[name]
+    return ServiceRow(
+        name=name,
+        engine=declared.engine,
+        runtime=declared.runtime,
+        url=build_api_url(stack_plan.declaration, name, stack_plan.plan.network),
+        token=service.token,
+        state="change" if service.lines else "same",
+        lines=service.lines,
+        predicted=stack_plan.figures[name],
+        launches=[_build_launch_row(launch) for launch in service.launches],
+    )
 
 
-def _describe_step(step: PlannedStep) -> Json:
-    return {
-        "node": step.node,
-        "step": step.step,
-        "state": get_step_state(step),
-        "disturbs": step.disturbance,
-        "lines": list(step.lines),
-    }
+def _build_launch_row(launch: Launch) -> LaunchRow:
+    return LaunchRow(
+        rank=launch.rank,
+        node=launch.node,
+        image=launch.layer.reference if launch.layer else launch.image,
+        command=[*launch.entrypoint, *launch.argv],
+        environment=launch.environment,
+        ports=[f"{port.address}:{port.number} {port.purpose}" for port in launch.ports],
+        files=[file.path for file in launch.files],
+        unproven=launch.unproven,
+    )
 
 
-def get_step_state(step: PlannedStep) -> str:
+def _build_step_row(step: PlannedStep) -> StepRow:
+    return StepRow(
+        node=step.node,
+        step=step.step,
+        state=get_step_state(step),
+        disturbs=step.disturbance,
+        lines=step.lines,
+    )
+
+
+def get_step_state(step: PlannedStep) -> StepState:
     """`held`: a node that it concerns is away. `same`: in sync. `change`: `pulumi up` runs it."""
     if step.is_held:
         return "held"
     return "same" if step.decision.in_sync else "change"
-
-
-def _describe_services(stack_plan: StackPlan) -> list[Json]:
-    """Each service: who runs it, why it starts anew, what each rank is started with."""
-    return [_describe_service(name, stack_plan) for name in stack_plan.plan.services]
-
-
-def _describe_service(name: str, stack_plan: StackPlan) -> Json:
-    service, declared = stack_plan.plan.services[name], stack_plan.declaration.services[name]
-    return {
-        "name": name,
-        "engine": declared.engine,
-        "runtime": declared.runtime,
-        "url": build_api_url(stack_plan.declaration, name, stack_plan.plan.network),
-        "token": service.token,
-        "state": "change" if service.lines else "same",
-        "lines": list(service.lines),
-        "predicted": stack_plan.figures[name].to_json(),
-        "launches": [_describe_launch(launch) for launch in service.launches],
-    }
-
-
-def _describe_launch(launch: Launch) -> Json:
-    return {
-        "rank": launch.rank,
-        "node": launch.node,
-        "image": launch.layer.reference if launch.layer else launch.image,
-        "command": [*launch.entrypoint, *launch.argv],
-        "environment": dict(launch.environment),
-        "ports": [f"{entry.address}:{entry.number} {entry.purpose}" for entry in launch.ports],
-        "files": [entry.path for entry in launch.files],
-        "unproven": list(launch.unproven),
-    }
-
-
-def _describe_violations(stack_plan: StackPlan) -> list[Json]:
-    return [dict(violation.to_json()) for violation in stack_plan.verdict.violations]
-
-
-SECTIONS: Mapping[str, Callable[[StackPlan], Any]] = {
-    "stack": _format_stack,
-    "fabric": _describe_fabric,
-    "nodes": _describe_nodes,
-    "services": _describe_services,
-    "steps": _describe_steps,
-    "violations": _describe_violations,
-}

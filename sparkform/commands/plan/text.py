@@ -1,4 +1,4 @@
-"""What `sparkform plan` says, as lines for people. Pure.
+"""What `sparkform plan` answers, as lines for people. Pure.
 
 Lines and not tables: nothing is folded, so that a rank's command can be pasted as it stands.
 """
@@ -6,75 +6,70 @@ Lines and not tables: nothing is folded, so that a rank's command can be pasted 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-Json = dict[str, Any]
+from sparkform.commands.plan.report import InterfaceRow, NodeRow, PlanReport, ServiceRow, StepRow
+from sparkform.rules.figures import Figures
+
 TextSection = tuple[str, list[str]]
 """A title and the lines below it."""
 
 
-def render_sections(plan_report: Json) -> Iterator[TextSection]:
-    """`found` is plan_report's report."""
-    yield "Nodes", [_format_node(entry) for entry in plan_report["nodes"]]
-    fabric = plan_report["fabric"]
-    if fabric["cables"]:
-        lines = [
-            _format_interface(node, entry)
-            for node in plan_report["nodes"]
-            for entry in node["fabric"]
-        ]
-        yield f"Fabric: {fabric['topology']}, MTU {fabric['mtu']}", lines
-    for entry in plan_report["services"]:
-        title = f"Service {entry['name']}: {entry['engine']}, {entry['runtime']}, {entry['url']}"
-        yield title, list(_format_service(entry))
-    yield "Steps", [line for entry in plan_report["steps"] for line in _format_step(entry)]
+def render_sections(report: PlanReport) -> Iterator[TextSection]:
+    yield "Nodes", [_format_node(node) for node in report.nodes]
+    if report.fabric.cables:
+        title = f"Fabric: {report.fabric.topology}, MTU {report.fabric.mtu}"
+        rows = ((node, interface) for node in report.nodes for interface in node.fabric)
+        yield title, [_format_interface(node, interface) for node, interface in rows]
+    for service in report.services:
+        title = f"Service {service.name}: {service.engine}, {service.runtime}, {service.url}"
+        yield title, list(_format_service(service))
+    yield "Steps", [line for step in report.steps for line in _format_step(step)]
 
 
-def format_total(plan_report: Json) -> str:
-    changes = sum(step["state"] == "change" for step in plan_report["steps"])
-    return f"{changes} of {len(plan_report['steps'])} steps would run."
+def format_total(report: PlanReport) -> str:
+    changes = sum(step.state == "change" for step in report.steps)
+    return f"{changes} of {len(report.steps)} steps would run."
 
 
-def _format_node(node: Json) -> str:
-    management = node["managementAddress"]
-    location = "away" if node["away"] else f"management address {management}"
-    return f"{node['name']}, {node['role']}: {node['host']}, {location}"
+def _format_node(node: NodeRow) -> str:
+    location = "away" if node.away else f"management address {node.management_address}"
+    return f"{node.name}, {node.role}: {node.host}, {location}"
 
 
-def _format_interface(node: Json, interface: Json) -> str:
-    location = f"port {interface['port']}, half {interface['half']}, cable {interface['cable']}"
-    return f"{node['name']} {interface['interface']}: {interface['address']}, {location}"
+def _format_interface(node: NodeRow, interface: InterfaceRow) -> str:
+    location = f"port {interface.port}, half {interface.half}, cable {interface.cable}"
+    return f"{node.name} {interface.interface}: {interface.address}, {location}"
 
 
-def _format_service(service: Json) -> Iterator[str]:
-    yield format_prediction(service["predicted"])
-    yield from service["lines"]
-    for launch in service["launches"]:
-        image = f", image {launch['image']}" if launch["image"] else ""
-        yield f"rank {launch['rank']} on {launch['node']}{image}:"
-        yield f"  {' '.join(launch['command'])}"
+def _format_service(service: ServiceRow) -> Iterator[str]:
+    yield format_prediction(service.predicted)
+    yield from service.lines
+    for launch in service.launches:
+        image = f", image {launch.image}" if launch.image else ""
+        yield f"rank {launch.rank} on {launch.node}{image}:"
+        yield f"  {' '.join(launch.command)}"
 
 
-def format_prediction(figures: Json) -> str:
+def format_prediction(figures: Figures) -> str:
     """Whether the model fits and how fast it will be, or what to set so that it can be said."""
-    if figures["weightsGib"] is None:
+    if figures.weights_gib is None or figures.free_gib is None:
         return "the model's size is not known: set modelFacts for its memory and speed"
-    weights = f"{figures['weightsGib']} GiB of weights a node"
-    if figures["freeGib"] < 0:
-        return f"{weights}, which lacks {-figures['freeGib']} GiB: it does not fit"
-    sentence = (
-        f"{weights}, {figures['freeGib']} GiB for the cache: up to {figures['maxContext']} tokens"
+    weights = f"{figures.weights_gib:.1f} GiB of weights per node"
+    if figures.free_gib < 0:
+        return f"{weights}, {-figures.free_gib:.1f} GiB too much: it does not fit"
+    memory = (
+        f"{weights}, {figures.free_gib:.1f} GiB for the cache: up to {figures.max_context} tokens"
     )
-    if figures["decodeTokS"] is None:
-        return sentence
-    low, high = figures["decodeRangeTokS"]
-    speed = f"one request decodes {figures['decodeTokS']} tok/s ({low} to {high})"
-    return f"{sentence}; {speed}, as predicted"
+    if figures.decode_tok_s is None or figures.decode_range_tok_s is None:
+        return memory
+    low, high = figures.decode_range_tok_s
+    speed = f"one request decodes {figures.decode_tok_s:.1f} tok/s ({low:.1f} to {high:.1f})"
+    return f"{memory}; {speed}, as predicted"
 
 
-def _format_step(step: Json) -> Iterator[str]:
-    name = f"{step['node']} {step['step']}"
-    disturbs = "" if step["disturbs"] == "none" else f", disturbs {step['disturbs']}"
-    yield f"{step['state']} {name}{disturbs}"
-    for line in step["lines"]:
+def _format_step(step: StepRow) -> Iterator[str]:
+    name = f"{step.node} {step.step}"
+    disturbs = "" if step.disturbs == "none" else f", disturbs {step.disturbs}"
+    yield f"{step.state} {name}{disturbs}"
+    for line in step.lines:
         yield f"  {line.removeprefix(f'{name}: ')}"

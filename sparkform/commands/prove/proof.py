@@ -1,4 +1,4 @@
-"""Running the stages one after the other until one fails, and the words of the result."""
+"""Running the stages one after the other until one fails, and the line that sums each up."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sparkform.commands.prove.stages import ProofStage
 
 @dataclass(frozen=True)
 class StageOutcome:
-    """What one run of a stack did: `seen` are the lines that tell it, in order."""
+    """What one run of a stack did, with its lines in order."""
 
     passed: bool
     lines: tuple[str, ...]
@@ -23,7 +23,7 @@ TELLING: tuple[Callable[[str], bool], ...] = (
 )
 """What names a failure best: the watch of a service, else Pulumi."""
 
-Run = Callable[[ProofStage], StageOutcome]
+StageRunner = Callable[[ProofStage], StageOutcome]
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class StageResult:
         return "pass" if self.outcome.passed else "fail"
 
 
-def prove_stages(stages: Sequence[ProofStage], run: Run) -> Iterator[StageResult]:
+def prove_stages(stages: Sequence[ProofStage], run: StageRunner) -> Iterator[StageResult]:
     """Each stage's result as it comes; nothing is run after the first failure."""
     has_failed = False
     for stage in stages:
@@ -55,7 +55,7 @@ def find_telling_line(result: StageResult) -> str:
         return "an earlier stage failed"
     lines = [line.strip() for line in result.outcome.lines if line.strip()]
     if not lines:
-        return "nothing was said"
+        return "no output"
     if result.outcome.passed:
         return next((line for line in lines if " rank 0: ready, " in line), lines[-1])
-    return next((line for tells in TELLING for line in lines if tells(line)), lines[0])
+    return next((line for is_telling in TELLING for line in lines if is_telling(line)), lines[0])

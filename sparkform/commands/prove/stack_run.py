@@ -23,7 +23,7 @@ def run_up(
     """Bring the stack up. `root` holds bin/pulumi; None takes the one on PATH.
 
     Lines are shown as they come. A failed run is an outcome; what keeps Pulumi from running at all
-    (no such stack, another run under way) is one too, in Pulumi's words.
+    (no such stack, another run under way) is one too, in Pulumi's own message.
     """
     began, lines, errors = time.monotonic(), list[str](), list[str]()
 
@@ -44,7 +44,7 @@ def run_up(
 
 
 def parse_messages(error: str) -> list[str]:
-    """What Pulumi itself said in a CommandError, without the names of its streams.
+    """Pulumi's own message in a CommandError, without the names of its streams.
 
     >>> parse_messages("\\n code: 6\\n stdout: \\n stderr: error: no stack named 'lab' found")
     ["error: no stack named 'lab' found"]

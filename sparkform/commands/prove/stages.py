@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sparkform.catalogue import store
 from sparkform.catalogue.schema import CatalogueModel
@@ -27,7 +26,7 @@ SMALL = {"maxBatchSize": 4, "maxSeqLen": 4096}
 SMALLEST, LARGEST = 7.5e9, 8.6e9
 """Parameters of what is called an 8B model."""
 
-Services = Mapping[str, Mapping[str, Any]]
+Services = Mapping[str, Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def find_small_models(engine: str) -> SmallModels:
         pair for model in store.list_models() if (pair := _find_pair(model, engine)) is not None
     ]
     if not pairs:
-        message = f"names no 8B model for {engine} with an unquantised and an FP8 checkpoint"
+        message = f"has no 8B model for {engine} with an unquantised and an FP8 checkpoint"
         remedy = "name them with --plain and --fp8"
         raise InputError([Problem(path="the catalogue", message=message, remedy=remedy)])
     return min(pairs, key=lambda pair: pair[0])[1]

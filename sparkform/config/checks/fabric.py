@@ -75,7 +75,7 @@ def check_interface_counts(draft: Draft) -> Iterator[Problem]:
         names = node.interfaces or ()
         path = f"cluster.nodes[{position}].interfaces"
         if len(set(names)) != len(names):
-            yield Problem(path=path, message="names an interface twice", got=", ".join(names))
+            yield Problem(path=path, message="repeats an interface", got=", ".join(names))
         elif names and expected_count is not None and len(names) != expected_count:
             yield Problem(
                 path=path,

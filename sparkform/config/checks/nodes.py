@@ -64,7 +64,7 @@ def check_head_present(draft: Draft) -> Iterator[Problem]:
     if head is not None and head.away:
         yield Problem(
             path="cluster.nodes[0].away",
-            message="takes the head away",
+            message="marks the head as away",
             got="true",
             allowed="false for the first node",
             because="the head leads the Swarm and starts the services",
@@ -78,9 +78,9 @@ def check_port_declared_once(draft: Draft) -> Iterator[Problem]:
         if node.interfaces is not None and node.qsfp_port != "auto":
             yield Problem(
                 path=f"cluster.nodes[{position}].qsfpPort",
-                message="is given beside interfaces, which names the port already",
+                message="conflicts with interfaces, which already names the port",
                 allowed="one of the two",
-                remedy="leave qsfpPort out",
+                remedy="remove qsfpPort",
             )
 
 

@@ -30,10 +30,10 @@ def check_nodes_exist(draft: Draft) -> Iterator[Problem]:
             if name not in draft.names:
                 known = ", ".join(str(known) for known in draft.names)
                 yield Problem(
-                    path=path, message="is no node of the cluster", got=name, allowed=known
+                    path=path, message="is not a node of the cluster", got=name, allowed=known
                 )
             elif name in (block.nodes or ())[:position]:
-                yield Problem(path=path, message="is named twice", got=name)
+                yield Problem(path=path, message="is repeated", got=name)
 
 
 def check_nodes_present(draft: Draft) -> Iterator[Problem]:
@@ -47,7 +47,7 @@ def check_nodes_present(draft: Draft) -> Iterator[Problem]:
                     message="is away",
                     got=name,
                     because="a node that is away is not contacted",
-                    remedy="take it out of the list, or end its absence",
+                    remedy="remove it from the list, or set its away to false",
                 )
 
 
@@ -60,7 +60,7 @@ def check_fabric_present(draft: Draft) -> Iterator[Problem]:
         if len(members) > 1:
             yield Problem(
                 path=f"services.{service}.nodes",
-                message="are several, and cluster.fabric.topology is none",
+                message="lists several nodes, but cluster.fabric.topology is none",
                 got=", ".join(members),
                 allowed="one node, or a topology that joins them",
                 because="the ranks of a service exchange data over the fabric",
@@ -75,10 +75,10 @@ def check_swarm_enabled(draft: Draft) -> Iterator[Problem]:
         if block.runtime == "swarm":
             yield Problem(
                 path=f"services.{service}.runtime",
-                message="is swarm, and cluster.swarm.enabled is false",
+                message="is swarm, but cluster.swarm.enabled is false",
                 got="swarm",
                 allowed="container or native, or a Swarm",
-                remedy="leave cluster.swarm.enabled out",
+                remedy="remove cluster.swarm.enabled",
             )
 
 
@@ -96,7 +96,7 @@ def check_ports_free(draft: Draft) -> Iterator[Problem]:
             reason = f"the SSH server of {first} listens there"
         if reason:
             path = f"services.{service}.port"
-            yield Problem(path=path, message="is taken", got=str(block.port), because=reason)
+            yield Problem(path=path, message="is in use", got=str(block.port), because=reason)
 
 
 def check_ports_differ(draft: Draft) -> Iterator[Problem]:
@@ -108,7 +108,7 @@ def check_ports_differ(draft: Draft) -> Iterator[Problem]:
         if node is not None and _is_answered_by(first, node, draft) and _collide(first, second):
             yield Problem(
                 path=f"services.{second_name}.port",
-                message=f"is the port of service {first_name} on node {node} too",
+                message=f"is also the port of service {first_name} on node {node}",
                 got=str(second.port),
                 allowed="a different one",
                 because="both use the node's own network",

@@ -35,13 +35,13 @@ else:
 
 
 @dataclass(frozen=True)
-class CommandResult:
+class CliResult:
     code: int
     out: str
     err: str
 
 
-Command = Callable[..., CommandResult]
+Command = Callable[..., CliResult]
 
 
 @pytest.fixture
@@ -59,13 +59,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def sparkform(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
-    def run(*arguments: object) -> CommandResult:
+    def run(*arguments: object) -> CliResult:
         monkeypatch.setattr(sys, "argv", ["sparkform", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
         captured = capsys.readouterr()
         code = ended.value.code
-        return CommandResult(code if isinstance(code, int) else 0, captured.out, captured.err)
+        return CliResult(code if isinstance(code, int) else 0, captured.out, captured.err)
 
     return run
 

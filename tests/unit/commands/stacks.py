@@ -20,7 +20,7 @@ VLLM = {
 
 
 def write_stack(
-    folder: Path, name: str = "cli", services: Mapping[str, Any] | None = None, **cluster: Any
+    folder: Path, name: str = "cli", services: Mapping[str, Any] | None = None, **cluster: object
 ) -> Path:
     """Of the recorded rack in Swarm; `cluster` replaces keys of its block."""
     block = {**build_rack_declaration(**SWARM).cluster.to_plain(), **cluster}

@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from sparkform.commands.forget.state import parse_name, resources
+from sparkform.commands.forget.state import StateDocument, list_resources, parse_name
 from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import write_stack
 
@@ -26,8 +25,8 @@ def state(pulumi: Path) -> Path:
 
 
 def list_names(state: Path) -> set[str]:
-    document: dict[str, Any] = json.loads(state.read_text())
-    return {parse_name(resource["urn"]) for resource in resources(document)}
+    document: StateDocument = json.loads(state.read_text())
+    return {parse_name(resource["urn"]) for resource in list_resources(document)}
 
 
 def list_backups(project: Path) -> list[Path]:
@@ -51,7 +50,7 @@ def test_a_lost_node_goes_out_of_the_state_with_a_backup(
     assert json.loads(backup.read_text()) == before
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert "sudo python3 /usr/local/lib/sparkform/node.pyz undo --all" in ran.out
-    assert "Take spark-2 out of `nodes`" in ran.out
+    assert "Remove spark-2 from `nodes`" in ran.out
 
 
 def test_a_node_that_left_the_stack_file_already_is_found_by_its_state(
@@ -60,15 +59,15 @@ def test_a_node_that_left_the_stack_file_already_is_found_by_its_state(
     stack = write_stack(project, nodes=build_nodes()[:1], fabric={"topology": "none"})
     ran = sparkform("forget", stack, "spark-2", "--yes")
     assert ran.code == 0
-    assert f"spark-2 ({GONE}) goes out of the state, with 10 resources" in ran.out
-    assert "Take spark-2 out" not in ran.out
+    assert f"spark-2 ({GONE}) will be removed from the state, with 10 resources" in ran.out
+    assert "Remove spark-2 from" not in ran.out
 
 
 def test_without_consent_nothing_is_written(sparkform: Command, project: Path, state: Path) -> None:
     before = state.read_text()
     ran = sparkform("forget", write_stack(project, nodes=build_nodes()), "spark-2")
     assert ran.code == 2
-    assert "nobody is there to say yes" in ran.err
+    assert "confirmation required, but stdin is not a terminal" in ran.err
     assert (state.read_text(), list_backups(project)) == (before, [])
 
 
@@ -78,9 +77,9 @@ def test_a_machine_that_is_on_is_not_forgotten_unless_that_is_said(
     stack = write_stack(project, nodes=build_nodes("127.0.0.1", 1))
     ran = sparkform("forget", stack, "spark-2", "--yes")
     assert ran.code == 2
-    assert "spark-2 is still there: [127.0.0.1]:1 refuses connections" in ran.err
+    assert "spark-2 is not gone: [127.0.0.1]:1 refuses connections" in ran.err
     assert "spark-2-agent" in list_names(state)
-    assert sparkform("forget", stack, "spark-2", "--yes", "--even-if-it-answers").code == 0
+    assert sparkform("forget", stack, "spark-2", "--yes", "--force").code == 0
     assert "spark-2-agent" not in list_names(state)
 
 
@@ -92,7 +91,7 @@ def test_a_node_that_answers_is_told_to_be_given_back_in_order(
     )
     ran = sparkform("forget", stack, "spark-2", "--yes")
     assert ran.code == 2
-    assert "take it out of the stack file and run `pulumi up`" in ran.err
+    assert "remove it from the stack file and run `pulumi up`" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -120,7 +119,9 @@ def test_only_export_and_import_are_called_and_no_secret_is_in_their_words(
 def test_without_pulumi_the_way_to_it_is_named(sparkform: Command, project: Path) -> None:
     ran = sparkform("forget", write_stack(project, nodes=build_nodes()), "spark-2", "--yes")
     assert ran.code == 2
-    assert ran.err == "pulumi: is not on PATH; `make setup` makes .toolchain/bin/pulumi\n"
+    assert (
+        ran.err == "pulumi: is not on PATH; run `make setup`, which builds .toolchain/bin/pulumi\n"
+    )
 
 
 def test_a_pulumi_that_fails_is_quoted(sparkform: Command, project: Path, pulumi: Path) -> None:

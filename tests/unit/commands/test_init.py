@@ -52,7 +52,7 @@ def test_an_accepted_key_is_pinned_in_a_valid_file(
     )
     assert declaration.head.host_key is not None
     assert declaration.cluster.fabric.topology == "none"
-    assert "assumed, not seen: its link leads to something that is not in this file" in ran.out
+    assert "assumed: its link leads to a machine that is not in this file" in ran.out
     assert "sparkform doctor Pulumi.lab.yaml" in ran.out
     assert sparkform("doctor", project / "Pulumi.lab.yaml").code == 0
 
@@ -92,7 +92,7 @@ def test_a_file_that_is_there_is_left_alone_and_no_node_is_asked(
     file.write_text("mine\n")
     ran = sparkform("init", "nvidia@127.0.0.1:1")
     assert (ran.code, file.read_text()) == (2, "mine\n")
-    assert "is there already" in ran.err
+    assert "already exists" in ran.err
 
 
 def test_a_link_to_nowhere_is_a_file_that_is_there(sparkform: Command, project: Path) -> None:

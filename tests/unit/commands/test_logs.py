@@ -63,7 +63,7 @@ async def refuse_request(process: Process) -> None:
 
 @pytest.fixture
 def stack(project: Path, identity: Path) -> Callable[..., Path]:
-    def write(ports: list[int], **services: Any) -> Path:
+    def write(ports: list[int], **services: object) -> Path:
         nodes = [
             {
                 "name": f"spark-{position + 1}",
@@ -128,9 +128,9 @@ def test_an_unknown_service_and_none_at_all_are_refused(sparkform: Command, stac
 
 
 def test_ctrl_c_ends_it_without_a_word(sparkform: Command, stack, monkeypatch) -> None:
-    def interrupted(*arguments: Any) -> Any:
+    def interrupted(*arguments: object) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sparkform.ssh.following.follow", interrupted)
+    monkeypatch.setattr("sparkform.commands.logs.command.follow", interrupted)
     ran = sparkform("logs", stack([22], qwen=VLLM), "--follow")
     assert (ran.code, ran.out, ran.err) == (0, "", "")

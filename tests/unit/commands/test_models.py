@@ -62,7 +62,7 @@ def test_each_model_is_told_with_its_copies_and_who_asks_for_it(
     sparkform: Command, stack: Path, facts: Path
 ) -> None:
     models = read_models(sparkform, stack, "--facts", facts)["models"]
-    assert [(model["handle"], model["wanted_by"]) for model in models] == [
+    assert [(model["handle"], model["wantedBy"]) for model in models] == [
         ("openai/gpt-oss-120b", ["services.main"]),
         ("Qwen/Qwen3-8B", ["cluster.models[0]"]),
         ("our/own-model", []),
@@ -85,10 +85,8 @@ def test_what_fits_follows_the_memory_of_the_smallest_node(
 ) -> None:
     def fitting(file: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         printed = read_models(sparkform, file, "--facts", facts)
-        requested = {model["handle"]: model["fits_on_nodes"] for model in printed["models"]}
-        return requested, {
-            model["handle"]: model["fits_on_nodes"] for model in printed["catalogue"]
-        }
+        requested = {model["handle"]: model["fitsOnNodes"] for model in printed["models"]}
+        return requested, {model["handle"]: model["fitsOnNodes"] for model in printed["catalogue"]}
 
     tree = yaml.safe_load(stack.read_text())
     for node in tree["config"]["sparkform:cluster"]["nodes"]:
@@ -117,7 +115,7 @@ def test_the_tables_say_the_same_in_words(sparkform: Command, stack: Path, facts
 
 def test_a_rack_without_models_says_so(sparkform: Command, project: Path) -> None:
     ran = sparkform("models", write_stack(project), "--facts", FOLDER / f"{UP}.json")
-    assert "No model lies on these nodes, and the stack asks for none." in ran.out
+    assert "No model lies on these nodes, and the stack requests none." in ran.out
 
 
 def test_a_node_that_does_not_answer_is_told_and_the_others_are_shown(
@@ -145,6 +143,6 @@ def test_facts_without_a_stack_and_facts_that_lack_a_node_are_refused(
     sparkform: Command, project: Path, facts: Path
 ) -> None:
     ran = sparkform("models", "--facts", facts)
-    assert (ran.code, ran.err.split(";")[0]) == (2, "--facts: goes with a stack file")
+    assert (ran.code, ran.err.split(";")[0]) == (2, "--facts: requires a stack file")
     nodes = [{"name": "spark-9", "host": "b"}]
     assert sparkform("models", write_stack(project, nodes=nodes), "--facts", facts).code == 2

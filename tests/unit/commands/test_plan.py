@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from sparkform.commands.plan.text import format_prediction
+from sparkform.rules.figures import Figures
 from tests.support.recorded import FOLDER
 from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import VLLM, write_stack
@@ -45,9 +46,9 @@ def test_a_rank_s_command_can_be_pasted_and_what_the_rules_say_too(
 
 
 def test_a_model_that_does_not_fit_is_said_to_lack_what_it_lacks() -> None:
-    figures = {"weightsGib": 62.5, "freeGib": -48.5, "maxContext": 0, "decodeTokS": 15.4}
+    figures = Figures(weights_gib=62.5, free_gib=-48.5, max_context=0, decode_tok_s=15.4)
     assert format_prediction(figures) == (
-        "62.5 GiB of weights a node, which lacks 48.5 GiB: it does not fit"
+        "62.5 GiB of weights per node, 48.5 GiB too much: it does not fit"
     )
 
 
@@ -125,8 +126,8 @@ def test_the_stack_and_the_project_must_have_names(sparkform: Command, project: 
     ran = sparkform("plan", misnamed, "--facts", UP)
     assert ran.code == 2
     first, second = ran.err.splitlines()
-    assert "is not named as Pulumi names stack files (got rack.yaml)" in first
-    assert "holds no Pulumi.yaml, nor does any folder above it" in second
+    assert "is not the name of a Pulumi stack file (got rack.yaml)" in first
+    assert "contains no Pulumi.yaml, nor does any folder above it" in second
 
 
 def test_a_project_above_the_stack_file_counts(sparkform: Command, project: Path) -> None:

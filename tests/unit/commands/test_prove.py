@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ def runs(monkeypatch: pytest.MonkeyPatch, pulumi: Path) -> list[dict[str, Any]]:
     """What Pulumi is given at each run; `passing` says how it ends."""
     recorded: list[dict[str, Any]] = []
 
-    def up(folder: Path, root: Any, name: str, file: Path, show: Any) -> StageOutcome:
+    def up(
+        folder: Path, root: object, name: str, file: Path, show: Callable[[str], None]
+    ) -> StageOutcome:
         config = yaml.safe_load(file.read_text())["config"]
         assert file.stat().st_mode & 0o077 == 0 or file.parent.stat().st_mode & 0o077 == 0
         recorded.append({"stack": name, "services": config["sparkform:services"]})
@@ -55,7 +58,7 @@ def test_the_first_failure_ends_it(sparkform: Command, stack: Path, runs) -> Non
     assert len(runs) == 2
     assert f"fail: {HANGS}" in ran.out
     assert "not run: an earlier stage failed" in ran.out
-    assert "`pulumi up` goes on" in ran.out
+    assert "`pulumi up` starts the declared services" in ran.out
 
 
 def test_the_small_models_may_be_named(sparkform: Command, stack: Path, runs) -> None:

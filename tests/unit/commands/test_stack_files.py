@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from sparkform.commands.declared import load_declared_stack
+from sparkform.commands.json_output import to_json
 from sparkform.commands.plan import command
 from sparkform.commands.plan.report import build_report
 from sparkform.fabric.network import plan_network
@@ -31,11 +32,9 @@ def get_golden_path(stack: str) -> Path:
 
 def plan_stack_file(stack: str) -> dict[str, Any]:
     """What `sparkform plan` says, and each service's launches."""
-    declared, observation = (
-        load_declared_stack(ROOT / f"Pulumi.{stack}.yaml"),
-        load_facts(FOLDER / f"{stack}.json"),
-    )
-    plan_report = build_report(command.plan_stack(declared, observation))
+    declared = load_declared_stack(ROOT / f"Pulumi.{stack}.yaml")
+    observation = load_facts(FOLDER / f"{stack}.json")
+    plan_report: Any = to_json(build_report(command.plan_stack(declared, observation)))
     network, problems = plan_network(declared.declaration, observation.reports)
     launches = plan_launches(declared.declaration, network, observation.reports)
     assert not [*problems, *launches.problems]
@@ -79,9 +78,8 @@ def test_a_changed_value_in_a_stack_file_changes_the_plan(tmp_path) -> None:
     changed = (ROOT / "Pulumi.spark.yaml").read_text().replace("index: 1", "index: 5")
     file = tmp_path / "Pulumi.spark.yaml"
     file.write_text(changed)
-    plan_report = build_report(
-        command.plan_stack(load_declared_stack(file), load_facts(FOLDER / "spark.json"))
-    )
+    declared, observation = load_declared_stack(file), load_facts(FOLDER / "spark.json")
+    plan_report: Any = to_json(build_report(command.plan_stack(declared, observation)))
     assert json.loads(get_golden_path("spark").read_text())["nodes"] != plan_report["nodes"]
 
 

@@ -22,7 +22,7 @@ ECDSA = (
 )
 
 
-def build_cluster(nodes: int = 2, /, **changes: Any) -> dict[str, Any]:
+def build_cluster(nodes: int = 2, /, **changes: object) -> dict[str, Any]:
     """A cluster block; `changes` replace its keys."""
     listed = [
         {"name": f"spark-{position + 1}", "host": f"10.0.0.{position + 1}"}
@@ -32,7 +32,7 @@ def build_cluster(nodes: int = 2, /, **changes: Any) -> dict[str, Any]:
     return {"user": "nvidia", "nodes": listed, "fabric": {"topology": topology}} | changes
 
 
-def trtllm(**changes: Any) -> dict[str, Any]:
+def trtllm(**changes: object) -> dict[str, Any]:
     """A TensorRT-LLM service; `changes` replace its keys."""
     return {
         "engine": "trtllm",
@@ -44,7 +44,7 @@ def trtllm(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def vllm(**changes: Any) -> dict[str, Any]:
+def vllm(**changes: object) -> dict[str, Any]:
     """A vLLM service; `changes` replace its keys."""
     return {
         "engine": "vllm",
@@ -71,7 +71,7 @@ def find_problem(block: object, services: object = None) -> Problem:
     return reported[0]
 
 
-def build_changed_cluster(position: int, nodes: int = 2, **changes: Any) -> dict[str, Any]:
+def build_changed_cluster(position: int, nodes: int = 2, /, **changes: object) -> dict[str, Any]:
     """A cluster of which one node is changed."""
     block = copy.deepcopy(build_cluster(nodes))
     block["nodes"][position] |= changes

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from sparkform.config.parse import MOST_PROBLEMS
@@ -79,7 +77,7 @@ def test_a_long_report_is_cut_and_says_so() -> None:
     ],
 )
 def test_a_block_of_the_wrong_form_is_named(
-    block: Any, services: Any, path: str, message: str
+    block: object, services: object, path: str, message: str
 ) -> None:
     reported = find_problems(block, services)
     assert (reported[0].path, reported[0].message) == (path, message)

@@ -19,7 +19,7 @@ from tests.unit.config.support import (
 FOUR = ["enp1s0f0np0", "enP2p1s0f0np0", "enp1s0f1np1", "enP2p1s0f1np1"]
 
 
-def build_fabric(topology: str, **changes: Any) -> dict[str, Any]:
+def build_fabric(topology: str, **changes: object) -> dict[str, object]:
     return {"topology": topology} | changes
 
 
@@ -28,7 +28,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (build_changed_cluster(1, host="10.0.0.1"), "cluster.nodes[1].host", "is the same as that of"),
     (build_changed_cluster(1, index=0), "cluster.nodes[1].index", "is the same as that of"),
     (build_changed_cluster(0, index=1), "cluster.nodes[1].index", "is the same as that of"),
-    (build_changed_cluster(0, away=True), "cluster.nodes[0].away", "takes the head away"),
+    (build_changed_cluster(0, away=True), "cluster.nodes[0].away", "marks the head as away"),
     (build_changed_cluster(2, 3, index=5), "cluster.nodes[2].index", "is too large for a ring"),
     (
         build_changed_cluster(2, 3, qsfpPort=0),
@@ -48,12 +48,12 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (
         build_changed_cluster(0, interfaces=["a", "a"]),
         "cluster.nodes[0].interfaces",
-        "names an interface",
+        "repeats an interface",
     ),
     (
         build_changed_cluster(0, interfaces=["a", "b"], qsfpPort=1),
         "cluster.nodes[0].qsfpPort",
-        "is given",
+        "conflicts with interfaces",
     ),
     (
         build_changed_cluster(1, host="192.168.101.9"),
@@ -94,9 +94,7 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("block", "path", "message"), CASES)
-def test_a_contradiction_in_the_cluster_is_found(
-    block: dict[str, Any], path: str, message: str
-) -> None:
+def test_a_contradiction_in_the_cluster_is_found(block: object, path: str, message: str) -> None:
     problem = find_problem(block)
     assert problem.path == path
     assert problem.message.startswith(message)
@@ -126,21 +124,21 @@ def test_two_nodes_with_one_management_address_are_refused() -> None:
         build_changed_cluster(0, 1, host="192.168.101.9"),
     ],
 )
-def test_a_sound_cluster_passes(block: dict[str, Any]) -> None:
+def test_a_sound_cluster_passes(block: object) -> None:
     assert find_problems(block) == []
 
 
-def both(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+def build_pair(first: object, second: object) -> dict[str, object]:
     return {"one": first, "two": second}
 
 
 SERVICES: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
-    (build_cluster(), {"q": trtllm(nodes=["spark-3"])}, "services.q.nodes[0]", "is no node"),
+    (build_cluster(), {"q": trtllm(nodes=["spark-3"])}, "services.q.nodes[0]", "is not a node"),
     (
         build_cluster(),
         {"q": trtllm(nodes=["spark-1"] * 2)},
         "services.q.nodes[1]",
-        "is named twice",
+        "is repeated",
     ),
     (
         build_changed_cluster(1, away=True),
@@ -152,43 +150,53 @@ SERVICES: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
         build_cluster(2, fabric=build_fabric("none")),
         {"q": trtllm()},
         "services.q.nodes",
-        "are several",
+        "lists several",
     ),
     (
         build_cluster(swarm={"enabled": False}),
         {"q": trtllm()},
         "services.q.runtime",
-        "is swarm, and",
+        "is swarm, but",
     ),
-    (build_cluster(), {"q": trtllm(port=2377)}, "services.q.port", "is taken"),
-    (build_cluster(), {"q": trtllm(port=22)}, "services.q.port", "is taken"),
-    (build_cluster(), both(vllm(), vllm()), "services.two.port", "is the port of service one"),
+    (build_cluster(), {"q": trtllm(port=2377)}, "services.q.port", "is in use"),
+    (build_cluster(), {"q": trtllm(port=22)}, "services.q.port", "is in use"),
     (
         build_cluster(),
-        both(vllm(bind="10.0.0.1"), vllm(nodes=["spark-1"])),
+        build_pair(vllm(), vllm()),
         "services.two.port",
-        "is the port of service one",
+        "is also the port of service one",
     ),
-    (build_cluster(), {"q": trtllm(runtime="native")}, "services.q.image", "is given with runtime"),
+    (
+        build_cluster(),
+        build_pair(vllm(bind="10.0.0.1"), vllm(nodes=["spark-1"])),
+        "services.two.port",
+        "is also the port of service one",
+    ),
+    (
+        build_cluster(),
+        {"q": trtllm(runtime="native")},
+        "services.q.image",
+        "is not allowed with runtime",
+    ),
     (
         build_cluster(),
         {"q": trtllm(revision="v1", modelPath="/m")},
         "services.q.revision",
-        "is given",
+        "is not allowed",
     ),
 ]
 
 
 @pytest.mark.parametrize(("block", "services", "path", "message"), SERVICES)
 def test_a_contradiction_of_a_service_is_found(
-    block: dict[str, Any], services: dict[str, Any], path: str, message: str
+    block: object, services: dict[str, object], path: str, message: str
 ) -> None:
     problem = find_problem(block, services)
     assert problem.path == path
     assert problem.message.startswith(message)
 
 
-def remove_keys(service: dict[str, Any], *keys: str) -> dict[str, Any]:
+def remove_keys(service: dict[str, object], *keys: str) -> dict[str, object]:
     return {key: value for key, value in service.items() if key not in keys}
 
 
@@ -203,10 +211,10 @@ def test_a_container_needs_an_image_and_a_service_a_model() -> None:
 @pytest.mark.parametrize(
     ("block", "services"),
     [
-        (build_cluster(), both(vllm(nodes=["spark-1"]), vllm(nodes=["spark-2"]))),
-        (build_cluster(), both(vllm(), vllm(nodes=["spark-2"]))),
-        (build_cluster(), both(vllm(bind="10.0.0.1"), vllm(bind="10.0.0.9"))),
-        (build_cluster(), both(vllm(), vllm(port=8001))),
+        (build_cluster(), build_pair(vllm(nodes=["spark-1"]), vllm(nodes=["spark-2"]))),
+        (build_cluster(), build_pair(vllm(), vllm(nodes=["spark-2"]))),
+        (build_cluster(), build_pair(vllm(bind="10.0.0.1"), vllm(bind="10.0.0.9"))),
+        (build_cluster(), build_pair(vllm(), vllm(port=8001))),
         (build_cluster(), {"q": vllm(port=2377)}),
         (build_cluster(2, fabric=build_fabric("none")), {"q": vllm(nodes=["spark-2"])}),
         (build_cluster(), {"q": remove_keys(trtllm(runtime="native"), "image")}),
@@ -214,5 +222,5 @@ def test_a_container_needs_an_image_and_a_service_a_model() -> None:
         (build_changed_cluster(1, away=True) | {"fabric": build_fabric("none")}, {"q": trtllm()}),
     ],
 )
-def test_sound_services_pass(block: dict[str, Any], services: dict[str, Any]) -> None:
+def test_sound_services_pass(block: object, services: dict[str, object]) -> None:
     assert build_declaration(block, services).services.keys() == services.keys()

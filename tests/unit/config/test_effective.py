@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from ipaddress import ip_address
-from typing import Any
 
 import pytest
 
@@ -41,7 +40,7 @@ def test_nodes_that_are_away_stay_declared_but_are_not_active() -> None:
 
 
 @pytest.mark.parametrize(("nodes", "mtu"), [(1, "inherit"), (2, 9000), (3, 9000), (4, "inherit")])
-def test_the_mtu_follows_from_the_topology(nodes: int, mtu: Any) -> None:
+def test_the_mtu_follows_from_the_topology(nodes: int, mtu: object) -> None:
     assert build_declaration(build_cluster(nodes)).fabric_mtu == mtu
 
 
@@ -68,7 +67,9 @@ def test_the_default_pool_gives_the_addresses_of_nvidias_own_set_up() -> None:
         ({"enabled": True}, {}, True),
     ],
 )
-def test_swarm_is_on_when_declared_or_needed(swarm: Any, services: Any, enabled: bool) -> None:
+def test_swarm_is_on_when_declared_or_needed(
+    swarm: object, services: object, enabled: bool
+) -> None:
     assert build_declaration(build_cluster(swarm=swarm), services).swarm_enabled is enabled
 
 
@@ -102,14 +103,13 @@ def test_the_served_name_is_the_model_unless_said_otherwise() -> None:
     ]
 
 
-def convert_to_floats(value: Any) -> Any:
+def convert_to_floats(value: object) -> object:
     """`value` with each integer as a float, as Pulumi hands props to a policy."""
     if isinstance(value, dict):
         return {key: convert_to_floats(item) for key, item in value.items()}
     if isinstance(value, list):
         return [convert_to_floats(item) for item in value]
-    is_integer = isinstance(value, int) and not isinstance(value, bool)
-    return float(value) if is_integer else value
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def test_the_plain_form_reads_back_the_same_even_with_numbers_as_floats() -> None:

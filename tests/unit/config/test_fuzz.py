@@ -28,6 +28,7 @@ FUZZ = settings(max_examples=int(os.environ.get("SPARKFORM_FUZZ_EXAMPLES", "40")
 CANARY = "v1:CANARY"
 ROOTS = ("cluster", "services", "config", "Pulumi.fuzz.yaml")
 
+Container = dict[Any, Any] | list[Any]
 Position = tuple[Any, Any]
 
 
@@ -60,7 +61,7 @@ junk = st.recursive(
 secure = st.just({"secure": CANARY})
 
 
-def list_positions(value: Any) -> Iterator[Position]:
+def list_positions(value: Container) -> Iterator[Position]:
     """Each container below `value` with one of its keys or positions."""
     keys = list(value) if isinstance(value, dict) else range(len(value))
     for key in keys:
@@ -69,22 +70,22 @@ def list_positions(value: Any) -> Iterator[Position]:
             yield from list_positions(value[key])
 
 
-def delete(position: Position, _: Any) -> None:
+def delete(position: Position, _: object) -> None:
     del position[0][position[1]]
 
 
-def replace(position: Position, new: Any) -> None:
+def replace(position: Position, new: object) -> None:
     position[0][position[1]] = new
 
 
-def rename(position: Position, new: Any) -> None:
+def rename(position: Position, new: object) -> None:
     container, key = position
     name = new if isinstance(new, str | int | float | bool) else f"{key}x"
     if isinstance(container, dict):
         container[name] = container.pop(key)
 
 
-def duplicate(position: Position, _: Any) -> None:
+def duplicate(position: Position, _: object) -> None:
     container, key = position
     if isinstance(container, list):
         container.append(copy.deepcopy(container[key]))
@@ -92,19 +93,19 @@ def duplicate(position: Position, _: Any) -> None:
         container[f"{key}2"] = copy.deepcopy(container[key])
 
 
-def nest(position: Position, _: Any) -> None:
+def nest(position: Position, _: object) -> None:
     container, key = position
     for _level in range(60):
         container[key] = [container[key]]
 
 
-def widen(position: Position, _: Any) -> None:
+def widen(position: Position, _: object) -> None:
     container, key = position
     is_block = isinstance(container[key], dict | list)
     container[key] = [container[key]] * (9 if is_block else 300)
 
 
-def add(position: Position, new: Any) -> None:
+def add(position: Position, new: object) -> None:
     container, key = position
     if isinstance(container[key], dict):
         container[key]["extra"] = new
@@ -121,7 +122,7 @@ MARKS = ["\t", "&a ", "*a", "!!python/object:os.x ", "? ", "- ", "{", "'", "|"]
 class NoAliases(yaml.SafeDumper):
     """Writes repeated values out."""
 
-    def ignore_aliases(self, data: Any) -> bool:
+    def ignore_aliases(self, data: object) -> bool:
         return True
 
 
@@ -212,7 +213,7 @@ def test_a_file_with_changed_text_loads_or_is_refused_with_paths(file: Path, tex
 
 @FUZZ
 @given(cluster=junk, services=junk)
-def test_any_data_at_all_is_refused_with_paths(cluster: Any, services: Any) -> None:
+def test_any_data_at_all_is_refused_with_paths(cluster: object, services: object) -> None:
     with pytest.raises(InputError) as caught:
         parse_config(cluster, services)
     assert_refused(caught.value)
@@ -227,7 +228,7 @@ def test_an_encrypted_value_anywhere_below_a_block_is_refused(data: st.DataObjec
     replace(data.draw(st.sampled_from(positions)), {"secure": CANARY})
     with pytest.raises(InputError) as caught:
         parse_config(*below)
-    assert "holds an encrypted value" in [problem.message for problem in caught.value.problems]
+    assert "contains an encrypted value" in [problem.message for problem in caught.value.problems]
 
 
 def test_the_good_files_load(file: Path) -> None:

@@ -27,7 +27,7 @@ def list_errors(config: object) -> list[str]:
     return [error.message for error in VALIDATOR.iter_errors({"config": config})]
 
 
-def build_config(**services: Any) -> dict[str, Any]:
+def build_config(**services: object) -> dict[str, Any]:
     return {"sparkform:cluster": build_cluster(), "sparkform:services": services}
 
 
@@ -88,7 +88,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("config", REFUSED, ids=str)
-def test_what_the_parser_refuses_for_its_form_the_schema_refuses_too(config: Any) -> None:
+def test_what_the_parser_refuses_for_its_form_the_schema_refuses_too(config: object) -> None:
     assert list_errors(config)
     assert list_errors(build_config(qwen=vllm(), large=trtllm())) == []
 

@@ -102,7 +102,7 @@ def test_switched_on_all_at_once_only_the_keys_that_exclude_each_other_are_refus
 
 
 def list_shown_defaults(
-    value: Any, model: type[Section], text: str
+    value: dict[str, Any], model: type[Section], text: str
 ) -> Iterator[tuple[str, Any, Any]]:
     """Key, shown value and default of each optional key that has a plain default."""
     for key, field in get_fields_by_key(model).items():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from sparkform.config import SECRET_KEYS, check_encrypted_blocks
@@ -46,10 +44,10 @@ CIPHER = {"secure": "v1:AAABADQXFlU0mxbTgNyl39UfVg=="}
     ],
 )
 def test_an_encrypted_value_below_a_block_is_refused_with_the_key_to_use(
-    block: Any, services: Any, path: str, key: str
+    block: object, services: object, path: str, key: str
 ) -> None:
     problem = find_problem(block, services)
-    assert (problem.path, problem.message) == (path, "holds an encrypted value")
+    assert (problem.path, problem.message) == (path, "contains an encrypted value")
     assert f"sparkform:{key}`" in (problem.remedy or "")
 
 
@@ -82,7 +80,7 @@ def test_a_plain_secret_under_an_unknown_key_is_sent_to_its_place_and_not_repeat
     ],
 )
 def test_no_message_repeats_what_people_put_into_environments_arguments_and_unknown_keys(
-    service: dict[str, Any],
+    service: object,
 ) -> None:
     text = "\n".join(map(str, find_problems(build_cluster(), {"qwen": service})))
     assert text

@@ -47,18 +47,18 @@ def test_a_good_file_loads_and_other_programs_keys_are_theirs(tmp_path: Path) ->
     [
         (
             "config:\n  sparkform:cluster:\n    user: a\n    user: b\n",
-            "Pulumi.test.yaml:4: is not a stack file that can be read: found a key that stands in "
-            "this mapping already",
+            "Pulumi.test.yaml:4: is not a readable stack file: found a key that is already in "
+            "this mapping",
         ),
-        ("config: [\n", "Pulumi.test.yaml:2: is not a stack file that can be read: did not f"),
-        ("config: {a: &x 1,\n b: *x}\n", "Pulumi.test.yaml:2: is not a stack file that can be"),
-        ("a: 1\n? [b]\n: 2\n", "Pulumi.test.yaml:2: is not a stack file that can be read: found"),
-        ("a:\n  !!python/name:os.system x\n", "Pulumi.test.yaml:2: is not a stack file that can"),
-        ("a: 1\nb: !!int c\n", "Pulumi.test.yaml:2: is not a stack file that can be read: expect"),
-        ("a: 1\n--- \nb: 2\n", "Pulumi.test.yaml:2: is not a stack file that can be read: but f"),
-        ("a: 1\nb: \x01\n", "Pulumi.test.yaml:2: holds a character that YAML does not allow"),
+        ("config: [\n", "Pulumi.test.yaml:2: is not a readable stack file: did not f"),
+        ("config: {a: &x 1,\n b: *x}\n", "Pulumi.test.yaml:2: is not a readable stack file"),
+        ("a: 1\n? [b]\n: 2\n", "Pulumi.test.yaml:2: is not a readable stack file: found"),
+        ("a:\n  !!python/name:os.system x\n", "Pulumi.test.yaml:2: is not a readable stack file"),
+        ("a: 1\nb: !!int c\n", "Pulumi.test.yaml:2: is not a readable stack file: expect"),
+        ("a: 1\n--- \nb: 2\n", "Pulumi.test.yaml:2: is not a readable stack file: but f"),
+        ("a: 1\nb: \x01\n", "Pulumi.test.yaml:2: contains a character that YAML does not allow"),
         (b"a: 1\nb: \xff\n", "Pulumi.test.yaml:2: is not UTF-8 text"),
-        ("[" * 5000, "Pulumi.test.yaml:1: is not a stack file that can be read: found nesting"),
+        ("[" * 5000, "Pulumi.test.yaml:1: is not a readable stack file: found nesting"),
         ("", "Pulumi.test.yaml: must be a mapping with the key config (got nothing)"),
         ("- 1\n", "Pulumi.test.yaml: must be a mapping with the key config (got a list of 1)"),
         ("config: 5\n", "Pulumi.test.yaml: config: must be a mapping with the key sparkform:clust"),
@@ -131,7 +131,7 @@ SCALARS: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("text", "value"), SCALARS)
-def test_a_scalar_means_what_pulumi_takes_it_for(text: str, value: Any) -> None:
+def test_a_scalar_means_what_pulumi_takes_it_for(text: str, value: object) -> None:
     read = read_yaml(f"a: {text}")
     assert read == {"a": value}
     assert isinstance(read, dict)

@@ -38,7 +38,12 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ("host", "nvidia@10.0.0.1", "is not a host name or an IP address", '"nvidia@10.0.0.1"'),
     ("host", "10.0.0.1:22", "is not a host name or an IP address", '"10.0.0.1:22"'),
     ("host", "spark one", "is not a host name or an IP address", '"spark one"'),
-    ("host", "a\nb", "has blanks at an end, line breaks or unprintable characters", '"a\\nb"'),
+    (
+        "host",
+        "a\nb",
+        "has blanks at its ends, line breaks or unprintable characters",
+        '"a\\nb"',
+    ),
     ("managementAddress", "10.0.0", "is not an IP address", '"10.0.0"'),
     ("managementAddress", "127.0.0.1", "is not the address of a host", '"127.0.0.1"'),
     ("user", "Root", "is not a user name", '"Root"'),
@@ -54,8 +59,8 @@ REFUSED: list[tuple[str, Any, str, str]] = [
     ("away", "yes", "must be true or false", '"yes"'),
     ("away", 1, "must be true or false", "1"),
     ("hostKey", "ssh-rsa AAAA", "is not a host key of a type that can be checked", ""),
-    ("hostKey", "ssh-ed25519", "is damaged: its base64 part does not hold a key of that type", ""),
-    ("hostKey", ED25519[:-40], "is damaged: its base64 part does not hold a key of that type", ""),
+    ("hostKey", "ssh-ed25519", "is damaged: its base64 part is not a key of that type", ""),
+    ("hostKey", ED25519[:-40], "is damaged: its base64 part is not a key of that type", ""),
     ("hostKey", "ssh-ed25519 " + ECDSA.split()[1], "is damaged", ""),
     ("hostKey", None, "has no value", ""),
 ]
@@ -63,7 +68,7 @@ REFUSED: list[tuple[str, Any, str, str]] = [
 
 @pytest.mark.parametrize(("key", "value", "message", "got"), REFUSED)
 def test_a_wrong_value_is_refused_at_its_path_in_plain_words(
-    key: str, value: Any, message: str, got: str
+    key: str, value: object, message: str, got: str
 ) -> None:
     problem = find_problem(build_changed_cluster(1, **{key: value}))
     assert problem.path == f"cluster.nodes[1].{key}"
@@ -88,7 +93,7 @@ ACCEPTED: list[tuple[str, Any, Any]] = [
 
 
 @pytest.mark.parametrize(("key", "value", "clean"), ACCEPTED)
-def test_a_right_value_is_kept_in_its_clean_form(key: str, value: Any, clean: Any) -> None:
+def test_a_right_value_is_kept_in_its_clean_form(key: str, value: object, clean: object) -> None:
     node = build_declaration(build_changed_cluster(1, **{key: value})).cluster.nodes[1].to_plain()
     assert node[key] == (list(clean) if isinstance(clean, tuple) else clean)
 
@@ -105,13 +110,13 @@ def test_a_right_value_is_kept_in_its_clean_form(key: str, value: Any, clean: An
         (3232261120, "must be text: put it in quotes"),
     ],
 )
-def test_a_pool_must_be_a_private_network_of_a_useful_size(pool: Any, message: str) -> None:
+def test_a_pool_must_be_a_private_network_of_a_useful_size(pool: object, message: str) -> None:
     problem = find_problem(build_cluster(fabric={"topology": "direct", "pool": pool}))
     assert (problem.path, problem.message) == ("cluster.fabric.pool", message)
 
 
 @pytest.mark.parametrize("mtu", [1499, 9001, "jumbo", 1500.5, True])
-def test_an_mtu_outside_what_the_ports_carry_is_refused_with_the_reason(mtu: Any) -> None:
+def test_an_mtu_outside_what_the_ports_carry_is_refused_with_the_reason(mtu: object) -> None:
     problem = find_problem(build_cluster(fabric={"topology": "direct", "mtu": mtu}))
     assert problem.path == "cluster.fabric.mtu"
     assert problem.allowed == "an integer from 1500 to 9000, or inherit"
@@ -119,7 +124,7 @@ def test_an_mtu_outside_what_the_ports_carry_is_refused_with_the_reason(mtu: Any
 
 
 @pytest.mark.parametrize(("mtu", "clean"), [(1500, 1500), (9000.0, 9000), ("inherit", "inherit")])
-def test_an_mtu_within_reach_is_kept(mtu: Any, clean: Any) -> None:
+def test_an_mtu_within_reach_is_kept(mtu: object, clean: object) -> None:
     assert (
         build_declaration(build_cluster(fabric={"topology": "direct", "mtu": mtu})).fabric_mtu
         == clean
@@ -157,7 +162,9 @@ def test_an_unquoted_version_is_refused_because_yaml_shortens_it() -> None:
         ("engine", "TRTLLM", "engine"),
     ],
 )
-def test_a_wrong_value_in_a_service_is_refused_at_its_path(key: str, value: Any, path: str) -> None:
+def test_a_wrong_value_in_a_service_is_refused_at_its_path(
+    key: str, value: object, path: str
+) -> None:
     assert (
         find_problem(build_cluster(), {"qwen": trtllm(**{key: value})}).path
         == f"services.qwen.{path}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from node.steps import native_nccl
+from node.host.paths import NCCL_FOLDER
 from sparkform.config import Declaration, parse_config
 from sparkform.doctor import Check
 from sparkform.fabric.network import plan_network
@@ -24,7 +24,7 @@ VENV: dict[str, Any] = {
     "foreign": False,
     "python": "3.12",
     "packages": PACKAGES,
-    "links": {"nvidia/nccl": native_nccl.PATH},
+    "links": {"nvidia/nccl": NCCL_FOLDER},
     "free_bytes": 2**40,
     "missing": {"3.12": []},
 }
@@ -51,7 +51,7 @@ def record_sparks(**venv: Any) -> Observation:
     for node in ("spark-1", "spark-2"):
         observation = change_report(observation, node, ["facts", "host", "architecture"], "aarch64")
         observation = change_report(observation, node, ["steps", "native_venv"], {**VENV, **venv})
-        nccl_state = {"path": native_nccl.PATH, "packages": {"nvidia-nccl-cu13": "2.30.7"}}
+        nccl_state = {"path": NCCL_FOLDER, "packages": {"nvidia-nccl-cu13": "2.30.7"}}
         observation = change_report(observation, node, ["steps", "native_nccl"], nccl_state)
     return observation
 

@@ -76,7 +76,7 @@ def test_recorded_facts_are_looked_at(run: Any, tmp_path: Path) -> None:
     ("text", "expected"),
     [
         ("config: {}", "sparkform:cluster"),
-        ("][", "is not a stack file"),
+        ("][", "is not a readable stack file"),
         (BAD.read_text().replace("user: nvidia", "user: nvidia\n    waive: [{rule: gid-pined, "
                                  "reason: x}]"), "did you mean gid-pinned"),
     ],

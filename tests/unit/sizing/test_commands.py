@@ -22,11 +22,11 @@ CONFIG = {
     "vocab_size": 128256,
     "max_position_embeddings": 8192,
 }
-FIT_KEYS = {"model", "quant", "weights_gib", "kv_bytes_per_token", "per_nodes"}
+FIT_KEYS = {"model", "quant", "weightsGib", "kvBytesPerToken", "perNodes"}
 NODE_KEYS = {
-    "nodes", "tp", "pp", "weights_gib_per_node", "free_gib", "max_context", "fits", "reason",
+    "nodes", "tp", "pp", "weightsGibPerNode", "freeGib", "maxContext", "fits", "reason",
 }  # fmt: skip
-PREDICT_KEYS = {"decode_tok_s", "per_request_tok_s", "ttft_s", "bound", "range"}
+PREDICT_KEYS = {"decodeTokS", "perRequestTokS", "ttftS", "bound", "range"}
 
 
 class CommandAnswer:
@@ -62,35 +62,35 @@ def test_fit_answers_for_one_to_eight_nodes(sparkform: Any) -> None:
     document = answer.document
     assert answer.code == 0
     assert set(document) >= FIT_KEYS
-    assert document["kv_bytes_per_token"] == 73728
-    assert document["weights_gib"] == pytest.approx(60.7, abs=0.1)
-    assert [row["nodes"] for row in document["per_nodes"]] == list(range(1, 9))
-    assert all(set(row) >= NODE_KEYS for row in document["per_nodes"])
+    assert document["kvBytesPerToken"] == 73728
+    assert document["weightsGib"] == pytest.approx(60.7, abs=0.1)
+    assert [row["nodes"] for row in document["perNodes"]] == list(range(1, 9))
+    assert all(set(row) >= NODE_KEYS for row in document["perNodes"])
 
 
 def test_fit_takes_one_node_count_a_context_and_a_cache_type(sparkform: Any) -> None:
     arguments = ("fit", "llama-3.1-405b", "--nodes", "3", "--context", "65536", "--json")
-    default = sparkform(*arguments).document["per_nodes"]
-    small = sparkform(*arguments, "--kv-cache", "fp8", "--batch", "4").document
+    default = sparkform(*arguments).document["perNodes"]
+    small = sparkform(*arguments, "--kv-cache", "fp8", "--batch-size", "4").document
     assert [row["nodes"] for row in default] == [3]
-    assert small["kv_bytes_per_token"] == 258048
+    assert small["kvBytesPerToken"] == 258048
     assert default[0]["fits"]
 
 
 def test_fit_says_which_quantisation_would_fit(sparkform: Any) -> None:
     answer = sparkform("fit", "meta-llama/Llama-3.3-70B-Instruct", "--nodes", "1", "--json")
-    row = answer.document["per_nodes"][0]
+    row = answer.document["perNodes"][0]
     assert not row["fits"]
     assert "need" in row["reason"]
-    assert {"fp8", "nvfp4", "int4"} <= set(row["quants_that_fit"])
-    assert "bf16" not in row["quants_that_fit"]
+    assert {"fp8", "nvfp4", "int4"} <= set(row["quantsThatFit"])
+    assert "bf16" not in row["quantsThatFit"]
 
 
 def test_fit_describes_any_other_model_by_its_config(sparkform: Any, config_file: str) -> None:
     document = sparkform("fit", "mine/own", "--config", config_file, "--json").document
     assert document["model"] == "mine/own"
-    assert document["kv_bytes_per_token"] == 131072
-    assert document["weights_gib"] == pytest.approx(14.96, abs=0.01)
+    assert document["kvBytesPerToken"] == 131072
+    assert document["weightsGib"] == pytest.approx(14.96, abs=0.01)
 
 
 def test_fit_describes_a_model_by_a_few_facts_and_says_what_it_guessed(
@@ -99,7 +99,7 @@ def test_fit_describes_a_model_by_a_few_facts_and_says_what_it_guessed(
     path = tmp_path / "facts.json"
     path.write_text(json.dumps({"parameters": 8e9, "weightBits": 8}))
     document = sparkform("fit", "mine/own", "--model-facts", str(path), "--json").document
-    assert document["weights_gib"] == pytest.approx(7.45, abs=0.01)
+    assert document["weightsGib"] == pytest.approx(7.45, abs=0.01)
     assert any("layers not given" in note for note in document["notes"])
 
 
@@ -117,9 +117,9 @@ def test_predict_answers_with_exactly_its_keys(sparkform: Any) -> None:
     document = answer.document
     assert set(document) == PREDICT_KEYS
     assert document["bound"] == "memory"
-    assert document["decode_tok_s"] == pytest.approx(8 * document["per_request_tok_s"], rel=1e-4)
+    assert document["decodeTokS"] == pytest.approx(8 * document["perRequestTokS"], rel=1e-4)
     low, high = document["range"]
-    assert low <= document["decode_tok_s"] <= high
+    assert low <= document["decodeTokS"] <= high
 
 
 def test_predict_reads_to_people_as_one_sentence(sparkform: Any) -> None:
@@ -225,7 +225,10 @@ def test_models_lists_every_checkpoint_with_its_sources(sparkform: Any) -> None:
         (["fit", "openai/gpt-os-120b"], ["did you mean openai/gpt-oss-120b"]),
         (["fit", "gpt-oss-120b", "--nodes", "0"], ["--nodes: is out of range (got 0)"]),
         (["fit", "gpt-oss-120b", "--nodes", "9"], ["allowed: 1 to 8"]),
-        (["fit", "gpt-oss-120b", "--context", "-5", "--batch", "0"], ["--context", "--batch"]),
+        (
+            ["fit", "gpt-oss-120b", "--context", "-5", "--batch-size", "0"],
+            ["--context", "--batch-size"],
+        ),
         (["fit", "gpt-oss-120b", "--quant", "nvfp5"], ["did you mean nvfp4"]),
         (["fit", "gpt-oss-120b", "--kv-cache", "fp7"], ["did you mean"]),
         (["fit", "gpt-oss-120b", "--runtime", "contaner"], ["did you mean container"]),

@@ -22,7 +22,7 @@ from sparkrack.demo import served
 from sparkrack.demo.needs import describe_rack_in_use, find_missing
 from sparkrack.demo.running import DemoError, Interrupted, ignore_interrupts, raise_on_interrupt
 from sparkrack.demo.stack import PULUMI, RackStack
-from sparkrack.demo.story import Story
+from sparkrack.demo.story import DemoStory
 from sparkrack.host import Notify, RackError
 from sparkrack.layout import SimulatedRack
 from sparkrack.shape import RackFabric, RackShape, check_name
@@ -97,7 +97,7 @@ def _show(name: str, publish: Publish) -> None:
     if daemon.is_running() and inventory.list_containers(name):
         raise InputError([describe_rack_in_use(name)])
     with hold_rack(name) as rack, tempfile.TemporaryDirectory(prefix="sparkform-demo-") as folder:
-        Story(rack, RackStack(Path(folder), name), print_line, publish(rack, print_line)).run()
+        DemoStory(rack, RackStack(Path(folder), name), print_line, publish(rack, print_line)).run()
 
 
 @contextmanager

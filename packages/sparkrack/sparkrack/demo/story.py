@@ -18,7 +18,7 @@ FIRST_UP = ("--yes", "--skip-preview", "--suppress-outputs")
 
 
 @dataclass(frozen=True)
-class Story:
+class DemoStory:
     """One rack that is up, and a stack of its own."""
 
     rack: SimulatedRack

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from node.host.paths import VIRTUALENV
 from pulumi_offline.engines import vllm_recipe
 from sparkform.errors import InputError
-from sparkform.launch.paths import VIRTUALENV
 from sparkform.launch.versions import Version, parse_tag_version
 from sparkrack import commands
 from sparkrack.engines import catalogue, images, native, tiny, vllm

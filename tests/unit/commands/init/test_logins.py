@@ -42,6 +42,6 @@ def test_all_mistakes_are_shown_at_once() -> None:
         parse_logins(arguments)
     assert [problem.message for problem in refused.value.problems] == [
         "is not a login",
-        "is given twice",
-        "too many",
+        "is repeated",
+        "has the wrong number of values",
     ]

@@ -45,8 +45,8 @@ def test_what_was_given_and_seen_is_what_is_read_back(tmp_path: Path) -> None:
         "gate.example",
     )
     assert text.splitlines()[0] == MODELINE
-    assert "# Seen: spark-1: QSFP port 0 has a link." in text
-    assert "# Assumed, not seen: one cable." in text
+    assert "# Observed: spark-1: QSFP port 0 has a link." in text
+    assert "# Assumed: one cable." in text
 
 
 def test_names_that_yaml_takes_for_something_else_stay_names(tmp_path: Path) -> None:
@@ -113,7 +113,7 @@ def test_a_node_of_another_stack_and_one_without_interfaces_are_warned_of() -> N
     reports = {str(login): observation.reports["spark-1"]}
     _, _, warnings = propose_nodes([login], reports, {str(login): KEY})
     assert warnings == (
-        "spark-1 belongs to stack spark/lab already; `pulumi up` will refuse it",
-        "the interfaces of spark-1 could not be read; topology is a guess",
+        "spark-1 already belongs to stack spark/lab; `pulumi up` will refuse it",
+        "the interfaces of spark-1 could not be read; the topology is a guess",
     )
-    assert describe_machine(reports[str(login)]).startswith("no GPU found")
+    assert describe_machine(reports[str(login)]).startswith("no GPU")

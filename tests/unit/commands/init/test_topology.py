@@ -83,13 +83,13 @@ def test_what_links_cannot_tell_is_called_an_assumption() -> None:
 def test_an_interface_that_is_switched_off_is_said_to_hide_its_link() -> None:
     dark = [interface.model_copy(update={"state": "down"}) for interface in build_spark()[:2]]
     (_, message) = detect_topology(build_rack([*dark, *build_spark()[2:]])).observations
-    assert message.startswith("spark-1: enp1s0f0np0, enP2p1s0f0np0 are switched off")
+    assert message.startswith("spark-1: enp1s0f0np0, enP2p1s0f0np0 are down")
 
 
 def test_a_port_with_half_a_link_counts_and_is_named() -> None:
     broken = build_spark(0, dead="enP2p1s0f0np0")
     assert find_linked_ports(broken) == (0,)
     assert (
-        "spark-1: enP2p1s0f0np0 has no link, its other half has: reseat it"
+        "spark-1: enP2p1s0f0np0 has no link, but its other half has: reseat the cable"
         in detect_topology(build_rack(broken, build_spark(0))).observations
     )

@@ -109,7 +109,7 @@ def test_the_telling_line_is_picked() -> None:
     (full, *_) = prove_stages([stage], lambda proof_stage: failed)
     assert find_telling_line(full) == "error: no space left"
     (mute, *_) = prove_stages([stage], lambda proof_stage: StageOutcome(False, (), 1.0))
-    assert find_telling_line(mute) == "nothing was said"
+    assert find_telling_line(mute) == "no output"
 
 
 def test_only_the_services_of_a_stack_file_are_replaced() -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import doctest
 import hashlib
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from node.delivery import settled_model
-from node.delivery.wants import FetchSource, ModelWant
 from node.host import digests
 from node.host.system import System
 from node.huggingface import cache, download, environment, hub_query, record
@@ -20,6 +18,7 @@ from node.huggingface.lock import LOCK
 
 COMMIT = 40 * "c"
 ROOT = "/models/hub/models--acme--a"
+LOCATION = cache.ModelLocation("acme/a", "/models/hub", "nvidia")
 
 
 @pytest.mark.parametrize("module", [cache, digests, environment])
@@ -79,10 +78,8 @@ def machine(tmp_path: Path) -> System:
 
 
 def test_a_whole_model_is_found_by_its_branch(machine: System) -> None:
-    source = FetchSource(kind="hub", node="spark-1", addresses=(), own_addresses=())
-    want = ModelWant("acme/a", None, "main", "/models/hub", "nvidia", True, source, "")
-    assert settled_model.find_local_commit(machine, want) == COMMIT
-    assert settled_model.find_local_commit(machine, replace(want, revision="v1")) is None
+    assert settled_model.find_local_commit(machine, LOCATION, "main") == COMMIT
+    assert settled_model.find_local_commit(machine, LOCATION, "v1") is None
     assert settled_model.find_damaged(machine, ROOT, COMMIT, None) == []
 
 

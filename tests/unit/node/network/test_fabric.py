@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from node.errors import StepError
-from node.host.paths import ARMED_NETWORK
+from node.host.paths import ARMED_NETWORK, NETPLAN_FILE
 from node.network import change, netplan
 from node.network.link_config import LinkConfig
 from node.state import pending_change
@@ -84,7 +84,7 @@ def test_without_leave_to_take_over_the_file_is_refused_by_name(spark) -> None:
         run_apply(spark.system, "fabric_address", want)
     assert spark.network.read_state() == before
     assert spark.system.read(CX7) == OTHER_TOOL
-    assert spark.system.read(netplan.OUR_FILE) is None
+    assert spark.system.read(NETPLAN_FILE) is None
 
 
 BOND = "network:\n  bonds:\n    bond0:\n      interfaces: [enp1s0f0np0]\n"
@@ -134,7 +134,7 @@ def test_a_change_that_nobody_confirms_is_taken_back_and_cannot_be_confirmed_lat
     rollback.main(spark.system, [], "")
     assert json.dumps(spark.network.links) == links_before
     assert spark.network.read_state() == before
-    assert spark.system.read(netplan.OUR_FILE) is None
+    assert spark.system.read(NETPLAN_FILE) is None
     assert spark.system.read(CX7) == OTHER_TOOL
     with pytest.raises(StepError, match=r"Network rolled back at .*within 90 s"):
         run_apply(spark.system, "fabric_confirm", {"fabric_address": 1})
@@ -230,7 +230,7 @@ def test_an_interface_that_is_used_no_longer_is_released(confirmed) -> None:
     run_apply(confirmed.system, "fabric_address", want, run=2)
     assert confirmed.network.links[HALF_B]["addresses"] == []
     assert confirmed.network.links[HALF_B]["mtu"] == 1500
-    assert HALF_B not in confirmed.system.read(netplan.OUR_FILE)
+    assert HALF_B not in confirmed.system.read(NETPLAN_FILE)
 
 
 def test_an_mtu_that_is_inherited_again_goes_back_to_what_it_was(confirmed) -> None:
@@ -243,15 +243,15 @@ def test_an_mtu_that_is_inherited_again_goes_back_to_what_it_was(confirmed) -> N
 
 
 def test_what_others_add_to_our_file_stays_through_a_repair_and_an_undo(confirmed) -> None:
-    tree = yaml.safe_load(confirmed.system.read(netplan.OUR_FILE))
+    tree = yaml.safe_load(confirmed.system.read(NETPLAN_FILE))
     tree["network"]["ethernets"]["enx00"] = {"dhcp4": True}
-    confirmed.system.put(netplan.OUR_FILE, yaml.safe_dump(tree), 0o600)
+    confirmed.system.put(NETPLAN_FILE, yaml.safe_dump(tree), 0o600)
     want = fabric_address.build_want({HALF_A: FABRIC[HALF_A]}, take_over=True)
     run_apply(confirmed.system, "fabric_address", want, run=2)
-    ethernets = yaml.safe_load(confirmed.system.read(netplan.OUR_FILE))["network"]["ethernets"]
+    ethernets = yaml.safe_load(confirmed.system.read(NETPLAN_FILE))["network"]["ethernets"]
     assert set(ethernets) == {HALF_A, "enx00"}
     undo_all(confirmed.system)
-    tree_after = yaml.safe_load(confirmed.system.read(netplan.OUR_FILE))
+    tree_after = yaml.safe_load(confirmed.system.read(NETPLAN_FILE))
     assert tree_after["network"]["ethernets"] == {"enx00": {"dhcp4": True}}
 
 

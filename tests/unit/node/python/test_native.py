@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from node.errors import StepError
+from node.host.paths import NCCL_FOLDER, VIRTUALENV
 from node.python import atomic_tree, packages
 from node.steps import STEPS, StepRequest, native_guard, native_nccl, native_venv
 from tests.support import node_steps
@@ -23,15 +24,15 @@ LOCK = (
 )
 NCCL = build_lock_line("nvidia-nccl-cu13", "2.30.7")
 VENV: dict[str, Any] = {
-    "path": native_venv.PATH,
+    "path": VIRTUALENV,
     "python": PYTHON,
     "lock": LOCK,
-    "links": {"nvidia/nccl": native_nccl.PATH},
+    "links": {"nvidia/nccl": NCCL_FOLDER},
     "free_bytes": 1,
 }
 WANTS: dict[str, dict[str, Any]] = {
     "native_venv": VENV,
-    "native_nccl": {"path": native_nccl.PATH, "lock": NCCL, "free_bytes": 1},
+    "native_nccl": {"path": NCCL_FOLDER, "lock": NCCL, "free_bytes": 1},
     "native_guard:qwen": {
         "service": "qwen",
         "unit": "sparkform-qwen.service",
@@ -141,7 +142,7 @@ def test_a_killed_installation_is_never_shown_and_goes_on_with_what_is_there(mak
     for spark in run_lives(
         lambda: machine(make_spark), lambda spark: apply_step(spark, "native_venv")
     ):
-        is_shown = spark.system.read_link(native_venv.PATH) is not None
+        is_shown = spark.system.read_link(VIRTUALENV) is not None
         versions = packages.list_installed(spark.system, f"{get_tree_path()}/{SITE}").versions
         shown_too_early.append(is_shown and versions != packages.parse_versions(LOCK))
         spark.python.fetched.clear()
@@ -196,7 +197,7 @@ def test_a_changed_link_is_drift_and_put_right(make_spark) -> None:
         "link nvidia/nccl is /usr/lib, will be /opt/sparkform/nccl"
     ]
     apply_step(spark, "native_venv")
-    assert spark.system.read_link(path) == native_nccl.PATH
+    assert spark.system.read_link(path) == NCCL_FOLDER
 
 
 def get_disturbance(spark: FakeSpark) -> str:
@@ -213,13 +214,13 @@ def test_a_new_lock_replaces_the_tree_and_the_old_one_goes(make_spark) -> None:
         "lock": LOCK.replace(build_lock_line("vllm", "0.32.0"), build_lock_line("vllm", "0.33.0")),
     }
     run_apply(spark.system, "native_venv", newer, run=2)
-    assert spark.system.read_link(native_venv.PATH) == get_tree_path(newer)
+    assert spark.system.read_link(VIRTUALENV) == get_tree_path(newer)
     assert spark.system.get_state(get_tree_path()) is None
 
 
 def test_what_others_put_at_the_path_is_seen_as_theirs_and_never_touched(make_spark) -> None:
     spark = machine(make_spark)
-    spark.system.put(f"{native_venv.PATH}/{SITE}/vllm-0.26.0.dist-info/INSTALLER", "pip")
+    spark.system.put(f"{VIRTUALENV}/{SITE}/vllm-0.26.0.dist-info/INSTALLER", "pip")
     before = take_snapshot(spark)
     observed = native_venv.observe(spark.system, StepRequest())
     assert observed.foreign is True
@@ -228,7 +229,7 @@ def test_what_others_put_at_the_path_is_seen_as_theirs_and_never_touched(make_sp
         apply_step(spark, "native_venv")
     undo_all(spark.system)
     fresh = machine(make_spark)
-    fresh.system.put(f"{native_venv.PATH}/{SITE}/vllm-0.26.0.dist-info/INSTALLER", "pip")
+    fresh.system.put(f"{VIRTUALENV}/{SITE}/vllm-0.26.0.dist-info/INSTALLER", "pip")
     undo_all(fresh.system)
     assert take_snapshot(spark) == take_snapshot(fresh)
     assert before != take_snapshot(fresh), "the control: a claim shows in the picture"
@@ -247,7 +248,7 @@ def test_a_wheel_with_another_digest_is_refused(make_spark) -> None:
     planted = LOCK.replace("sha256:vllm-0.32.0", "sha256:planted")
     with pytest.raises(StepError, match="DO NOT MATCH THE HASHES"):
         run_apply(spark.system, "native_venv", {**VENV, "lock": planted})
-    assert spark.system.read_link(native_venv.PATH) is None
+    assert spark.system.read_link(VIRTUALENV) is None
 
 
 def test_a_node_without_ensurepip_is_told_which_package_brings_it(make_spark) -> None:
@@ -260,7 +261,7 @@ def test_a_node_without_ensurepip_is_told_which_package_brings_it(make_spark) ->
 def test_nccl_without_its_library_is_drift(make_spark) -> None:
     spark = prepare_spark(make_spark, "native_nccl")
     apply_step(spark, "native_nccl")
-    target = spark.system.read_link(native_nccl.PATH)
+    target = spark.system.read_link(NCCL_FOLDER)
     spark.system.remove(f"{target}/{native_nccl.LIBRARY}")
     assert list_differences(spark, "native_nccl") == ["nvidia-nccl-cu13 is missing, will be 2.30.7"]
     apply_step(spark, "native_nccl")

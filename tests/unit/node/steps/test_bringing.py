@@ -14,7 +14,7 @@ import pytest
 from node.changes import image as image_kind
 from node.changes import model as model_kind
 from node.changes import process as process_kind
-from node.delivery.wants import FetchSource
+from node.delivery.source import FetchSource
 from node.host.paths import TRANSFER_KEY
 from node.host.system import HttpAnswer
 from node.state.manifest import Manifest
@@ -23,10 +23,8 @@ from tests.support.fake_spark import claim_node
 from tests.support.fake_system import FakeSystem, Script
 from tests.support.node_steps import run_apply, take_snapshot, undo_all
 
-HUB = FetchSource(kind="hub", node="spark-1", addresses=(), own_addresses=())
-PEER = FetchSource(
-    kind="peer", node="spark-1", addresses=("10.0.0.1",), own_addresses=("10.0.0.2/24",)
-)
+HUB = FetchSource(kind="hub", node="spark-1", addresses=(), own=())
+PEER = FetchSource(kind="peer", node="spark-1", addresses=("10.0.0.1",), own=("10.0.0.2/24",))
 ROOT = "/m/hub/models--a--b"
 
 

@@ -18,7 +18,7 @@ def count_tokens(request: Mapping[str, Any]) -> int:
 
 
 def build_completion(
-    request: Mapping[str, Any], served_name: str, version: str, step_report: Mapping[str, Any]
+    request: Mapping[str, Any], served_name: str, version: str, step_report: Mapping[str, object]
 ) -> dict[str, Any]:
     """A chat completion where messages were sent, else a text completion."""
     tokens = count_tokens(request)
@@ -37,10 +37,10 @@ def build_completion(
     }
 
 
-def list_models(served_name: str) -> dict[str, Any]:
+def list_models(served_name: str) -> dict[str, object]:
     entry = {"id": served_name, "object": "model", "created": 0, "owned_by": "trtllm-stand-in"}
     return {"object": "list", "data": [entry]}
 
 
-def describe_version(version: str) -> dict[str, Any]:
+def describe_version(version: str) -> dict[str, object]:
     return {"version": version, "stand_in": True, "name": "trtllm-stand-in"}

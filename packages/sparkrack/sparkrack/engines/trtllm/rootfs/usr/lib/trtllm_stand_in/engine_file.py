@@ -29,7 +29,7 @@ def read(path: str | None) -> dict[str, Any]:
     return content
 
 
-def check(content: Mapping[str, Any], version: knowledge.Version) -> None:
+def check(content: Mapping[str, object], version: knowledge.Version) -> None:
     """Raises Refusal with every key and value that the version does not take."""
     known = knowledge.read_document("keys")
     allowed = knowledge.list_engine_keys(version)

@@ -7,7 +7,7 @@ import os
 import socket
 import threading
 import time
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict, cast
 
 from . import start_up
 from .refusals import Refusal
@@ -17,13 +17,20 @@ KEY = "TLLM_SPAWN_PROXY_PROCESS_IPC_HMAC_KEY"
 CONNECT_LIMIT_S = 60.0
 
 
+class StepReport(TypedDict):
+    """Who took part in an answer: host names by rank, and how much they added up."""
+
+    ranks: list[str]
+    all_reduce_bytes: int
+
+
 class RankGroup(Protocol):
     """All ranks of the engine."""
 
     def begin(self, order: start_up.RankOrder) -> None:
         """Start every rank. Raises Refusal with what a rank said."""
 
-    def run_step(self, tokens: int) -> dict[str, Any]:
+    def run_step(self, tokens: int) -> StepReport:
         """Let every rank take part in an answer; returns who did."""
 
 
@@ -38,7 +45,7 @@ class SingleRank:
             )
         start_up.begin(0, order)
 
-    def run_step(self, tokens: int) -> dict[str, Any]:
+    def run_step(self, tokens: int) -> StepReport:
         start_up.apply_serving_fault()
         return {"ranks": [os.uname().nodename], "all_reduce_bytes": 0}
 
@@ -54,8 +61,8 @@ class LedRanks:
     def begin(self, order: start_up.RankOrder) -> None:
         self._ask({"do": "begin", "order": order.to_json()})
 
-    def run_step(self, tokens: int) -> dict[str, Any]:
-        return self._ask({"do": "step", "tokens": tokens})
+    def run_step(self, tokens: int) -> StepReport:
+        return cast(StepReport, self._ask({"do": "step", "tokens": tokens}))
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         with self._lock:

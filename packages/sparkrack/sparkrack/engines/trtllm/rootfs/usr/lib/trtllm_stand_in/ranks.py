@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from . import start_up
@@ -33,7 +34,7 @@ class Ranks:
         self.rank: int = self._world.Get_rank()
         self.size: int = self._world.Get_size()
 
-    def send(self, task: dict[str, Any]) -> None:
+    def send(self, task: Mapping[str, object]) -> None:
         """Give every worker its part of a task."""
         for worker in range(1, self.size):
             self._world.send(task, dest=worker, tag=TASK)
@@ -44,7 +45,7 @@ class Ranks:
         message: dict[str, Any] = self._world.recv(source=source, tag=tag)
         return message
 
-    def report(self, status: dict[str, Any]) -> None:
+    def report(self, status: Mapping[str, object]) -> None:
         self._world.send(status, dest=0, tag=STATUS)
 
     def add_up(self, size_bytes: int) -> None:

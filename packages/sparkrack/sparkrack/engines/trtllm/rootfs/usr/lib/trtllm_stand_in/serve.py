@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import Any
+from collections.abc import Mapping
 
 from . import arguments, engine_file, group, knowledge
 from .refusals import Refusal
@@ -13,7 +13,7 @@ from .server import Server
 from .start_up import RankOrder, print_line
 
 
-def build_order(options: arguments.Arguments, content: dict[str, Any]) -> RankOrder:
+def build_order(options: arguments.Arguments, content: Mapping[str, object]) -> RankOrder:
     """What the ranks must know. An absent cuda_graph_config means that graphs are on."""
     return RankOrder(
         model=options.model,

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from . import faults, knowledge, machine
 
@@ -21,7 +20,7 @@ class RankOrder:
     cuda_graphs: bool
     autotuner: bool
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return asdict(self)
 
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, cast
 
 DOCUMENT = Path("/etc/rack/ports.json")
 PANEL = "/var/lib/rack/panel"
@@ -26,10 +26,22 @@ STALE_PORTS_TIMEOUT_S = 10
 WIDEST_MTU = 65535  # a panel end that never drops what its node may send
 SETTINGS = ("state", "rate", "mtu")
 
-Port = dict[str, Any]
+
+class PortRecord(TypedDict):
+    """A port of ports.json: its netdev, its end in the panel, the bridge there, and the ends that
+    lose their carrier with it. `state` is up or down; `rate` is tc's."""
+
+    device: str
+    mac: str
+    panel: str
+    segment: str | None
+    far: list[str]
+    state: str
+    rate: str | None
+    mtu: int | None
 
 
-def build_creation_lines(ports: Iterable[Port]) -> list[str]:
+def build_creation_lines(ports: Iterable[PortRecord]) -> list[str]:
     """`ip -batch` lines for the node's side."""
     return [
         f"link add {port['device']} address {port['mac']}"
@@ -38,13 +50,13 @@ def build_creation_lines(ports: Iterable[Port]) -> list[str]:
     ]
 
 
-def is_lit(port: Port, present: set[str]) -> bool:
+def is_lit(port: PortRecord, present: set[str]) -> bool:
     """Whether the port has a carrier: cabled, not broken, and a powered node at the far end."""
     cabled = port["segment"] is not None and port["state"] == "up"
     return cabled and all(far in present for far in port["far"])
 
 
-def build_wiring_lines(ports: Iterable[Port], present: set[str]) -> list[str]:
+def build_wiring_lines(ports: Iterable[PortRecord], present: set[str]) -> list[str]:
     """`ip -batch` lines for the panel; `present` names the ends that are in it."""
     lines: list[str] = []
     for port in ports:
@@ -55,7 +67,7 @@ def build_wiring_lines(ports: Iterable[Port], present: set[str]) -> list[str]:
     return lines
 
 
-def build_shaping_lines(ports: Iterable[Port], shaped: set[str]) -> list[str]:
+def build_shaping_lines(ports: Iterable[PortRecord], shaped: set[str]) -> list[str]:
     """`tc -batch` lines; `shaped` names the ends that have a TBF from before.
 
     The bucket holds 512 KiB, 4 ms at 1 Gbit/s: smaller ones cannot keep up with a coarse timer.
@@ -90,7 +102,7 @@ def list_shaped_ends() -> set[str]:
     return {qdisc["dev"] for qdisc in qdiscs if qdisc["kind"] == "tbf"}
 
 
-def remove_stale(ports: list[Port]) -> None:
+def remove_stale(ports: list[PortRecord]) -> None:
     """After a reboot the kernel takes the old ends away in its own time."""
     node_ends = {port["panel"] for port in ports}
     deadline = time.monotonic() + STALE_PORTS_TIMEOUT_S
@@ -110,7 +122,7 @@ def lock_panel() -> Iterator[None]:
         yield
 
 
-def apply(ports: list[Port]) -> None:
+def apply(ports: list[PortRecord]) -> None:
     with lock_panel():
         run(build_panel_command("ip", "-batch", "-"), build_wiring_lines(ports, list_panel_ends()))
         run(
@@ -118,13 +130,13 @@ def apply(ports: list[Port]) -> None:
         )
 
 
-def plug(ports: list[Port]) -> None:
+def plug(ports: list[PortRecord]) -> None:
     remove_stale(ports)
     run(["ip", "-batch", "-"], build_creation_lines(ports))
     apply(ports)
 
 
-def unplug(ports: list[Port]) -> None:
+def unplug(ports: list[PortRecord]) -> None:
     """The far ends of cables lose their carrier when this node loses power."""
     with lock_panel():
         far = {end for port in ports for end in port["far"]} & list_panel_ends()
@@ -134,17 +146,22 @@ def unplug(ports: list[Port]) -> None:
         )
 
 
-def change_setting(ports: list[Port], device: str, key: str, value: object) -> list[Port]:
+def change_setting(
+    ports: list[PortRecord], device: str, key: str, value: object
+) -> list[PortRecord]:
     if key not in SETTINGS:
         raise KeyError(f"a port has no setting {key}, only {', '.join(SETTINGS)}")
     fabric = [port for port in ports if port["device"] != "enP7s7"]
     chosen = [port["device"] for port in fabric if device in ("all", port["device"])]
     if not chosen:
         raise KeyError(f"no port is named {device}")
-    return [port | {key: value} if port["device"] in chosen else port for port in ports]
+    return [
+        cast(PortRecord, {**port, key: value}) if port["device"] in chosen else port
+        for port in ports
+    ]
 
 
-def save(ports: list[Port]) -> None:
+def save(ports: list[PortRecord]) -> None:
     temporary = DOCUMENT.with_suffix(".new")
     temporary.write_text(json.dumps(ports, indent=1) + "\n")
     os.replace(temporary, DOCUMENT)

@@ -1,0 +1,1 @@
+"""`sparkform check`: what the rules say of a stack file."""

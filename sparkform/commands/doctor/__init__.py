@@ -1,0 +1,1 @@
+"""`sparkform doctor`: the nodes as they are, held against the plan."""

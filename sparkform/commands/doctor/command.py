@@ -1,0 +1,79 @@
+"""`sparkform doctor`: live facts against the plan, read-only, a row for each check."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sparkform.commands import options
+from sparkform.commands.declared import load_declared_stack
+from sparkform.commands.json_output import print_json
+from sparkform.commands.live_report import load_or_observe
+from sparkform.commands.tables import add_row, create_console, create_table
+from sparkform.doctor import Check, add_probes, diagnose
+from sparkform.doctor.check import Status
+from sparkform.plan.targets import list_targets
+from sparkform.report.recording import save_facts
+from sparkform.ssh.agent import build_zipapp
+
+STATUSES: tuple[Status, ...] = ("ok", "warn", "fail")
+HEADINGS = ("", "check", "finding and remedy")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `--json` prints: `stack` is "project/stack"; healthy means that no check failed."""
+
+    stack: str
+    healthy: bool
+    checks: Sequence[Check]
+
+
+def run(
+    stack: options.StackFile,
+    save: Annotated[
+        Path | None, typer.Option(help="Save the facts to a file, for --facts of other commands.")
+    ] = None,
+    facts: options.RecordedFacts = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Nothing is changed; each node is asked once."""
+    started = time.monotonic()
+    declared = load_declared_stack(stack)
+    targets = add_probes(list_targets(declared.declaration), declared.declaration)
+    observation = load_or_observe(declared, facts, targets)
+    if save:
+        save_facts(observation, save)
+    sha256 = hashlib.sha256(build_zipapp()).hexdigest()
+    checks = diagnose(declared.declaration, declared.name, observation, sha256)
+    failed = any(check.status == "fail" for check in checks)
+    if as_json:
+        print_json(Diagnosis(declared.full_name, not failed, checks))
+    else:
+        print_checks(checks, time.monotonic() - started)
+    raise typer.Exit(options.FINDINGS if failed else 0)
+
+
+def print_checks(checks: Sequence[Check], took_s: float) -> None:
+    screen = create_console()
+    for node in dict.fromkeys(check.node for check in checks):
+        node_table = create_table(node or "the rack", *HEADINGS)
+        for check in checks:
+            if check.node == node:
+                fix = f"\n→ {check.fix}" if check.fix else ""
+                add_row(node_table, check.status, check.name, f"{check.message}{fix}")
+        screen.print(node_table)
+        screen.print()
+    screen.print(format_summary(checks, took_s))
+
+
+def format_summary(checks: Sequence[Check], took_s: float) -> str:
+    statuses = [check.status for check in checks]
+    counts = ", ".join(f"{statuses.count(status)} {status}" for status in STATUSES)
+    return f"{counts}; completed in {took_s:.1f} s."

@@ -1,0 +1,1 @@
+"""`sparkform logs`: the engines' logs of all nodes."""

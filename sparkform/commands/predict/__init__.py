@@ -1,0 +1,1 @@
+"""`sparkform predict`: how fast a model decodes and how soon it answers."""

@@ -1,0 +1,105 @@
+"""`sparkform predict`: how fast a model decodes and how soon it answers, for one case or many."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sparkform.catalogue.describe import describe_model
+from sparkform.commands import options
+from sparkform.commands.json_output import print_json
+from sparkform.commands.predict.report import (
+    PredictionReport,
+    SpeedQuestion,
+    answer_row,
+    predict_question,
+)
+from sparkform.errors import Problem
+from sparkform.sizing.calibration import build_machine
+from sparkform.sizing.row_request import load_request_rows
+
+LARGEST_CONCURRENCY = 65536
+LARGEST_PROMPT = 16 * 2**20
+
+OptionalModelName = Annotated[
+    str | None,
+    typer.Argument(metavar="MODEL", help="Take a model by its handle or catalogue name."),
+]
+RowsFile = Annotated[
+    Path | None, typer.Option("--batch", help="Predict each row of a JSON file instead of MODEL.")
+]
+TensorParallel = Annotated[
+    int | None, typer.Option("--tp", help="Set the tensor parallelism instead of choosing it.")
+]
+PipelineParallel = Annotated[
+    int | None, typer.Option("--pp", help="Set the pipeline parallelism instead of choosing it.")
+]
+
+
+def run(
+    model: OptionalModelName = None,
+    config: options.ConfigFile = None,
+    model_facts: options.ModelFactsFile = None,
+    quant: options.Quant = None,
+    engine: options.Engine = "vllm",
+    nodes: Annotated[int, typer.Option(help="Assume a service of this many nodes.")] = 1,
+    tp: TensorParallel = None,
+    pp: PipelineParallel = None,
+    concurrency: options.Concurrency = 1,
+    prompt: Annotated[int | None, typer.Option(help="Assume prompts of this many tokens.")] = None,
+    output: Annotated[int | None, typer.Option(help="Assume answers of this many tokens.")] = None,
+    kv_cache: options.KvCache = "auto",
+    link: options.Link = "direct",
+    image: Annotated[
+        str | None, typer.Option(help="Assume an image, as some convert weights.")
+    ] = None,
+    batch: RowsFile = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """With a file of rows the answer is JSON in any case."""
+    machine = build_machine(link)
+    if batch is not None:
+        print_json([answer_row(row, machine) for row in load_request_rows(batch)])
+        return
+    options.require(
+        _check_model(model),
+        options.check_range("--concurrency", concurrency, 1, LARGEST_CONCURRENCY),
+        options.check_range("--prompt", prompt, 0, LARGEST_PROMPT),
+        options.check_range("--output", output, 1, LARGEST_PROMPT),
+    )
+    subject = describe_model(str(model), config=config, facts=model_facts, quant=quant)
+    question = SpeedQuestion(
+        engine=engine,
+        nodes=nodes,
+        tp=tp,
+        pp=pp,
+        concurrency=concurrency,
+        prompt_tokens=prompt,
+        output_tokens=output,
+        kv_cache=kv_cache,
+        image=image,
+    )
+    report = predict_question(subject, question, machine)
+    if as_json:
+        print_json(report)
+    else:
+        _print_sentence(report, subject.shape.notes)
+
+
+def _check_model(model: str | None) -> Problem | None:
+    remedy = "name a model or give --batch ROWS.json"
+    return None if model else Problem(path="MODEL", message="is missing", remedy=remedy)
+
+
+def _print_sentence(report: PredictionReport, notes: Iterable[str]) -> None:
+    low, high = report.range
+    print(
+        f"decode {report.decode_tok_s:.1f} tok/s in all, {report.per_request_tok_s:.1f} per "
+        f"request (measured models of this class: {low:.1f} to {high:.1f}); first token after "
+        f"{report.ttft_s:.2f} s; bound by {report.bound}"
+    )
+    for note in notes:
+        print(f"estimated: {note}")

@@ -1,0 +1,1 @@
+"""`sparkform recommend`: a service block for a model, with its reasons."""
