@@ -71,7 +71,7 @@ class RackProject:
         return CliResult(result.returncode, result.stdout, result.stderr, took_s)
 
     def init(self) -> CliResult:
-        """With the fingerprints that the nodes themselves tell."""
+        """With the nodes' own fingerprints."""
         accepted = [
             argument
             for fingerprint in self.read_fingerprints()

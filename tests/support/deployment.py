@@ -129,7 +129,7 @@ class Deployment:
         return [command, "--stack", self.stack, "--config-file", str(self.stack_file), *flags]
 
     def run(self, command: str, *flags: str) -> PulumiOutcome:
-        """`preview`, `up` or `destroy`; what it said is judged by the caller."""
+        """`preview`, `up` or `destroy`; the caller checks the outcome."""
         self.write_stack_file()
         result = self.run_pulumi(*self.build_stack_command(command, "--json", *flags))
         return parse_outcome(result.returncode, result.stdout)

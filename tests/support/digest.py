@@ -88,7 +88,7 @@ def compute_node_digest(rack: RackHandle, host: str) -> dict[str, str]:
 
 
 def list_changes(earlier: Digest, later: Digest) -> list[str]:
-    """One line for each thing that is not as it was."""
+    """One line for each entry that differs."""
     return [
         f"{host}: {entry}: {earlier[host].get(entry)} -> {later[host].get(entry)}"
         for host in earlier

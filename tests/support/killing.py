@@ -41,7 +41,7 @@ class Victim:
     host: str
 
     def kill_and_recover(self, command: str, point: Point, kind: str, recovery: str) -> str:
-        """Kill `command` there, then carry out `then`, which must succeed. Returns the effect that
+        """Kill `command` there, then run `recovery`, which must succeed. Returns the effect that
         did not come about."""
         with plant_stand_in(self.rack, self.host) as pause:
             pause.write_order(point)

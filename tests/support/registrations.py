@@ -34,7 +34,7 @@ class Registered:
 
 
 class _MockEngine(mocks.Mocks):
-    """A command's output tells which command it was."""
+    """A command's output names the command."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         return f"{args.name}-id", {**args.inputs, "stdout": f"printed by {args.name}"}

@@ -1,4 +1,4 @@
-"""Looks for secrets where they may not be: files, processes, the journal, what Docker tells."""
+"""Looks for secrets where they must not be: files, processes, the journal, Docker's output."""
 
 from __future__ import annotations
 

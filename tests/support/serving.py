@@ -51,7 +51,7 @@ class Serving:
         return rank, self.rack.hosts[rank]
 
     def kill(self) -> None:
-        """The last rank, without a word to anybody."""
+        """Kill the last rank from outside."""
         rank, host = self.last_rank
         self.rack.must(host, KILL[self.runtime].format(name=self.name, rank=rank))
 
@@ -65,6 +65,6 @@ class Serving:
         self.rack.must(host, "sudo python3 -", FORGET_RUNTIME)
 
     def has_restarted(self, outcome: PulumiOutcome) -> bool:
-        """The service was made anew, and nothing of the rack was touched."""
+        """Whether the service was started again and no other step changed."""
         stop_steps = {name for name in outcome.changed_steps if "-stop_previous-" in name}
         return bool(stop_steps) and all(self.name in name for name in outcome.changed_steps)

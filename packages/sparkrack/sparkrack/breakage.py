@@ -1,4 +1,4 @@
-"""Breaks and mends: performs what faults.py decides, where the nodes' state allows it."""
+"""Injects and removes faults: carries out what faults.py plans, if the nodes' state allows it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_start_time(node: SimulatedNode) -> str:
 
 
 def reboot(node: SimulatedNode) -> None:
-    """The command dies with the node, so its answer says nothing; the next start does."""
+    """Returns once the node has started again: the command's own exit code means nothing."""
     before = read_start_time(node)
     ask(commands.build_node_command(node, ["systemctl", "reboot"]))
     deadline = time.monotonic() + REBOOT_TIMEOUT_S
@@ -65,7 +65,7 @@ def refuse_state(
 def break_it(
     rack: SimulatedRack, containers: list[NodeContainer], fault_name: str, arguments: list[str]
 ) -> None:
-    """Breaking what is broken already changes nothing."""
+    """Inject a fault; does nothing if it is present."""
     actions = faults.plan_break(rack, fault_name, arguments)
     hostnames = faults.find_hosts(rack, fault_name, arguments)
     current_states = list_states(containers, hostnames)
@@ -80,7 +80,7 @@ def break_it(
 def mend_it(
     rack: SimulatedRack, containers: list[NodeContainer], fault_name: str, arguments: list[str]
 ) -> None:
-    """Mending what is whole changes nothing."""
+    """Remove a fault; does nothing if it is absent."""
     actions = faults.plan_mend(rack, fault_name, arguments)
     hostnames = faults.find_hosts(rack, fault_name, arguments)
     current_states = list_states(containers, hostnames)

@@ -60,7 +60,7 @@ def make_image() -> None:
 
 
 def ensure_image(notify: Notify) -> str:
-    """The image for this content, built only where it is not there yet. dockerd must run."""
+    """The name of the image with this content, built if it is missing. Needs a running dockerd."""
     if has_image(get_image_name()):
         return get_image_name()
     if not has_image(get_base_name()):

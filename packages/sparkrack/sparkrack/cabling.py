@@ -72,7 +72,7 @@ def parse_pair(pair: str) -> list[list[Port]]:
 
 
 def build_segments(text: str) -> list[Segment]:
-    """Wire a cabling that `problems` found nothing wrong with."""
+    """Segments of a cabling that `check_cabling` accepts."""
     wired = [(pair, ports) for pair in split_pairs(text) for ports in parse_pair(pair)]
     cables = [tuple(ports) for pair, ports in wired if not pair.endswith(SWITCH)]
     switched = [port for pair, ports in wired if pair.endswith(SWITCH) for port in ports]
@@ -126,7 +126,7 @@ def _check_ports(ports: Sequence[Port], nodes: int) -> list[Problem]:
 
 
 def check_cabling(text: str, nodes: int) -> list[Problem]:
-    """Everything wrong with a written cabling, at once."""
+    """All problems of a written cabling."""
     syntax_problems = [problem for pair in split_pairs(text) if (problem := _check_syntax(pair))]
     if syntax_problems:
         return syntax_problems

@@ -53,7 +53,7 @@ def print_status(line: str) -> None:
 
 @contextmanager
 def report_errors() -> Iterator[None]:
-    """What a user can mend ends with its sentences and exit code 2."""
+    """Print an error that the user can fix, and exit with code 2."""
     try:
         yield
     except (InputError, RackError) as error:
@@ -100,7 +100,7 @@ def up(
         typer.Option(help="Number of nodes; by default the fewest that the fabric allows."),
     ] = None,
     cabling: Annotated[
-        str | None, typer.Option(help="Your own cabling: a file, or pairs as spark-1:0-spark-2:1,…")
+        str | None, typer.Option(help="Your own cabling: a file, or pairs as spark-1:0-spark-2:1.")
     ] = None,
     renderer: Annotated[
         Renderer, typer.Option(help="Renderer of netplan; DGX OS uses NetworkManager.")

@@ -1,4 +1,4 @@
-"""Command lines as data: nothing here runs anything."""
+"""Command lines as data; other modules run them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands beside the nodes of a rack: a model hub with a package index, and image registries.
+"""Services beside the nodes of a rack: a model hub with a package index, and image registries.
 
 They listen on the rack's own leg in its management network and nowhere else, and end with it.
 """
@@ -113,7 +113,7 @@ def _await_port(rack: SimulatedRack, port: int) -> None:
 
 
 def stop(name: str) -> None:
-    """End what `start` started and remove what it held. Safe where nothing is left."""
+    """Stop the services and remove their files. Idempotent."""
     for file in get_rack_folder(name).glob("*.pid"):
         _end_process(int(file.read_text()), str(get_companions_folder(name)))
     shutil.rmtree(get_companions_folder(name), ignore_errors=True)
@@ -122,7 +122,7 @@ def stop(name: str) -> None:
 
 
 def _end_process(pid: int, mark: str) -> None:
-    """Ends the process only if it still is the one that we started."""
+    """Stop the process if it still is the one that `start` started."""
     try:
         arguments = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The Docker Engine under the rack: used where one runs, started by hand where none does."""
+"""The Docker Engine under the rack: a running one, or one that the rack starts."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def spawn(command: tuple[str, ...], log: Path) -> int:
 
 
 def has_ended(pid: int) -> bool:
-    """Also true of a child that nobody has waited for yet."""
+    """Whether the process has ended; true for a zombie, too."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
     except FileNotFoundError:
@@ -89,7 +89,7 @@ def ensure() -> None:
 
 
 def release() -> None:
-    """Stop the daemon that the rack started, once nothing runs in it and no rack is on its way."""
+    """Stop the daemon that the rack started, if it runs no container and no rack is reserved."""
     if list_reserved() or not is_running() or not is_ours():
         return
     if must([commands.DOCKER, "ps", "--all", "--quiet"]).strip():

@@ -44,7 +44,7 @@ def build_bootstrap_command(target: Path, packages: Sequence[str]) -> list[str]:
 
 
 def make_tar(target: Path, packages: Sequence[str], needed_gib: float, notify: Notify) -> None:
-    """Build under another name and rename: a broken build never looks like a cached one.
+    """Build under another name and rename, so that a failed build is never taken for a cached one.
 
     Raises RackError with the free space where less than `needed_gib` is left.
     """

@@ -26,7 +26,7 @@ class Fault:
 
     @property
     def mend_takes(self) -> tuple[str, ...]:
-        """To mend, no value is needed: only what is meant."""
+        """The arguments of `mend`: node and interface, no values."""
         return tuple(name for name in self.takes if name in ("NODE", "IF"))
 
 
@@ -106,7 +106,7 @@ def format_usage() -> str:
 
 
 def find_hosts(rack: SimulatedRack, fault_name: str, arguments: list[str]) -> list[str]:
-    """The nodes that must be there to be acted on: one, or all of the rack."""
+    """The nodes that must be up for the fault: one, or all of the rack."""
     name, remaining = find_fault(fault_name, arguments)
     return remaining[:1] if "NODE" in FAULTS[name].takes else [node.hostname for node in rack.nodes]
 

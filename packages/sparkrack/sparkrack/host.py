@@ -1,4 +1,4 @@
-"""The one way in which the rack touches the machine under it: commands that must work."""
+"""Runs commands on the machine under the rack."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Notify = Callable[[str], None]
 
 
 class RackError(Exception):
-    """The machine did not do what the rack asked of it. The message is one sentence for users."""
+    """A command on the machine failed. The message is one sentence for users."""
 
 
 def ask(
     argv: Sequence[str], stdin: str = "", timeout_s: float = DEFAULT_TIMEOUT_S
 ) -> CommandResult:
-    """Run, whatever the command answers."""
+    """Run a command, whatever its exit code."""
     return System().run(argv, stdin, timeout_s)
 
 
 def must(argv: Sequence[str], stdin: str = "", timeout_s: float = DEFAULT_TIMEOUT_S) -> str:
-    """Run and return what it printed. Raises RackError with the command's own words."""
+    """Run a command and return its output. Raises RackError with its error output."""
     result = ask(argv, stdin, timeout_s)
     if result.code:
         message = (result.err or result.out).strip() or f"exit code {result.code}"

@@ -1,4 +1,4 @@
-"""Which racks there are, read from container labels."""
+"""The running racks, read from container labels."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def parse_containers(inspected: str) -> list[NodeContainer]:
 
 
 def list_containers(name: str | None = None) -> list[NodeContainer]:
-    """One that another `down` removes while we look is left out: Docker prints the others."""
+    """Containers that another `down` removes meanwhile are left out."""
     ids = must(commands.list_nodes(name)).split()
     return parse_containers(ask([commands.DOCKER, "inspect", *ids]).out) if ids else []
 
@@ -68,7 +68,7 @@ def list_racks() -> dict[str, SimulatedRack]:
 
 
 def find_rack(name: str) -> tuple[SimulatedRack, list[NodeContainer]]:
-    """The rack of that name. Raises InputError with the names that there are."""
+    """The rack of that name. Raises InputError with the existing names."""
     node_containers = list_containers(name) if daemon.is_running() else []
     if node_containers:
         return restore_rack(node_containers), node_containers

@@ -86,7 +86,7 @@ class SimulatedRack:
 
 
 def find_node(rack: SimulatedRack, hostname: str) -> SimulatedNode:
-    """Raises InputError with the names that there are."""
+    """Raises InputError with the rack's node names."""
     for node in rack.nodes:
         if node.hostname == hostname:
             return node
@@ -162,7 +162,7 @@ def build_ports_document(node: SimulatedNode, shape: RackShape) -> list[dict[str
 
 
 def build_labels(rack: SimulatedRack, node: SimulatedNode, host_key: str) -> dict[str, str]:
-    """All that is known of a rack; there is no state file."""
+    """The complete state of a rack; there is no state file."""
     return {
         LABEL_NAME: rack.name,
         LABEL_NODE: node.hostname,

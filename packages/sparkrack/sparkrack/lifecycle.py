@@ -1,4 +1,4 @@
-"""Brings a rack up and takes it down. A failed `up` removes what it made."""
+"""Starts and removes racks. A failed start removes what it created."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def make_nodes(rack: SimulatedRack, image: str, notify: Notify, started: float) 
 
 
 def find_standing(name: str, shape: RackShape) -> SimulatedRack | None:
-    """The rack of that name if it is up as it was asked for.
+    """The rack of that name if it runs with this shape.
 
     Raises InputError where it has another shape or is not whole.
     """
@@ -98,7 +98,7 @@ def find_standing(name: str, shape: RackShape) -> SimulatedRack | None:
 
 
 def is_complete(containers: list[NodeContainer], shape: RackShape) -> bool:
-    """A node that someone broke is part of the rack; one that never started is not."""
+    """Whether every node has been started; broken nodes count."""
     return len(containers) == shape.nodes and all(node.state != "created" for node in containers)
 
 
@@ -114,7 +114,7 @@ def check_disk(shape: RackShape) -> None:
 
 
 def prepare_rack(name: str, shape: RackShape, notify: Notify) -> tuple[SimulatedRack, str]:
-    """Reserve the name and have the image; undone where it fails."""
+    """Reserve the name and build the image; undone on failure."""
     try:
         check_disk(shape)
         limits.ensure()
@@ -127,7 +127,7 @@ def prepare_rack(name: str, shape: RackShape, notify: Notify) -> tuple[Simulated
 
 
 def bring_up(name: str, shape: RackShape, notify: Notify) -> SimulatedRack:
-    """Make the rack, or find it as it was asked for."""
+    """Start the rack; does nothing if it runs with this shape."""
     started = time.monotonic()
     with daemon.lock():
         daemon.ensure()
@@ -149,7 +149,7 @@ def bring_up(name: str, shape: RackShape, notify: Notify) -> SimulatedRack:
 
 
 def remove(name: str) -> None:
-    """Everything of one rack, and after the last one the daemon and the limit that were its own."""
+    """Remove a rack; after the last one also the daemon and the limit that racks share."""
     if daemon.is_running():
         if containers := inventory.list_containers(name):
             must(

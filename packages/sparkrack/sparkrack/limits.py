@@ -21,7 +21,7 @@ NEEDED = 8000
 
 
 def get_before_file() -> Path:
-    """What the limit was. It is there as long as the limit is the rack's."""
+    """The original limit; exists while the rack's limit applies."""
     return get_runtime_folder() / "inotify-instances-before"
 
 
@@ -36,7 +36,7 @@ def ensure() -> None:
 
 
 def release() -> None:
-    """Put the limit back once no rack is left; one that somebody else has set since stays."""
+    """Restore the limit after the last rack, unless something else has changed it since."""
     if not get_before_file().exists() or list_reserved():
         return
     if read_limit() == NEEDED:

@@ -42,7 +42,7 @@ def wait(rack: str, node: SimulatedNode, timeout_s: float = BOOT_TIMEOUT_S) -> N
 
 
 def list_failed_units(node: SimulatedNode) -> list[str]:
-    """What systemd could not start, asked past the network; nothing of a node that is off."""
+    """Units that systemd could not start, queried past the network; [] for one that is off."""
     listing = ["systemctl", "list-units", "--failed", "--plain", "--no-legend"]
     answer = ask(commands.build_node_command(node, listing), timeout_s=20)
     return [line.split()[0] for line in answer.out.splitlines() if line.strip()]

@@ -17,7 +17,7 @@ def make(rack: SimulatedRack) -> None:
 
 
 def remove(name: str) -> None:
-    """Takes the wires with it. Safe where nothing is left.
+    """Remove the panel with its wires. Idempotent.
 
     The host's leg goes first: the kernel takes the links of a namespace away in its own time.
     """

@@ -1,4 +1,4 @@
-"""`rack prepare`: what the machine under the rack must have first."""
+"""`python -m sparkrack prepare`: installs what the machine under the rack needs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ INSTALL_TIMEOUT_S = 900.0
 
 
 def find_missing_packages() -> list[str]:
-    """The packages of the programs that are not on PATH, whoever may have installed the others."""
+    """The packages of the programs that are not on PATH."""
     pairs = [line.split() for line in read_package_list(HOST_PACKAGES)]
     return sorted({package for program, package in pairs if shutil.which(program) is None})
 

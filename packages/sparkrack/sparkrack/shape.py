@@ -1,4 +1,4 @@
-"""What a user asks of a rack, and everything that can be wrong with it. Pure."""
+"""The shape of a rack as the user asks for it, and its checks. Pure."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NODE_COUNTS = {
 
 @dataclass(frozen=True)
 class RackShape:
-    """The whole of a rack's description: kept on its containers, compared on a second `up`."""
+    """Complete description of a rack: stored in container labels, compared on a second `up`."""
 
     nodes: int
     fabric: RackFabric
@@ -107,7 +107,7 @@ def check_name(name: str) -> list[Problem]:
 
 
 def check_shape(shape: RackShape) -> list[Problem]:
-    """Everything wrong with what was asked, at once."""
+    """All problems of a shape."""
     count = _check_count(shape)
     return [
         *([count] if count else []),

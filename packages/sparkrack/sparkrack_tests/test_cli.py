@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 
 import pytest
+import typer
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 from sparkrack import cli, daemon, lifecycle, prepare
@@ -88,3 +91,22 @@ def test_missing_packages_are_named(
 
 def test_the_status_of_nothing_is_said() -> None:
     assert run_command("status") == (0, "no rack is running\n")
+
+
+SENTENCE = re.compile(r"[A-Z].*[.]", re.DOTALL)
+
+
+def list_help_texts() -> list[str]:
+    """The first paragraph of each command's help, and the help of each option and argument."""
+    group = typer.main.get_command(cli.app)
+    assert isinstance(group, TyperGroup)
+    commands = group.commands.values()
+    paragraphs = [str(command.help).partition("\n\n")[0] for command in commands]
+    parameters = [parameter for command in commands for parameter in command.params]
+    return [*paragraphs, *(help for p in parameters if (help := getattr(p, "help", None)))]
+
+
+def test_every_help_text_is_a_sentence() -> None:
+    texts = list_help_texts()
+    assert len(texts) > len(cli.app.registered_commands), "options have no help"
+    assert [text for text in texts if not SENTENCE.fullmatch(text)] == []

@@ -1,4 +1,4 @@
-"""`python -m sparkrack.demo`: two simulated Sparks, declared, broken, mended, given back.
+"""`python -m sparkrack.demo`: sparkform on two simulated Sparks, from deploy to destroy.
 
 Exit codes: 0 shown; 1 something on the way failed; 2 this machine lacks something; 130 interrupted.
 Whatever happens, the rack is taken down and the temporary folder removed.

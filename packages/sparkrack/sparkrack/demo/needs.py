@@ -1,4 +1,4 @@
-"""What the demo cannot do without. Pure: the machine is asked by the caller."""
+"""What the demo requires. Pure: the caller inspects the machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sparkform.errors import Problem
 
 
 def find_missing(system: str, user_id: int, has_pulumi: bool) -> list[Problem]:
-    """Everything that stands in the way, at once."""
+    """All unmet requirements."""
     problems = []
     if system != "Linux":
         problems.append(Problem(path="demo", message="runs on Linux only", got=system))

@@ -14,7 +14,7 @@ GRACE_S = 20.0
 
 
 class Interrupted(BaseException):
-    """SIGINT or SIGTERM. Not an Exception: nothing but taking down may come after it."""
+    """SIGINT or SIGTERM. A BaseException, so that only the cleanup follows it."""
 
 
 class DemoError(Exception):

@@ -19,7 +19,7 @@ QUESTION = "What is a DGX Spark?"
 TOKENS = 64
 ANSWER_LIMIT_S = 60.0
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-# Nobody's sizes are known of a model that was made here, so the rules that need them are told.
+# The catalogue does not know this model, so the stack file gives the sizes that rules need.
 FACTS = {
     "parameters": 1_000_000,
     "layers": 4,

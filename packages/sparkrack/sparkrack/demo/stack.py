@@ -1,4 +1,4 @@
-"""A stack of its own for one rack: stack file, state and passphrase in a folder that goes away."""
+"""A stack for one rack, with stack file, state and passphrase in a temporary folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo shows, in order: set up, ask, look again, break, preview, mend, give back."""
+"""What the demo shows, in order: deploy, query, drift, preview, repair, destroy."""
 
 from __future__ import annotations
 

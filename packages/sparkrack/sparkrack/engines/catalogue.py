@@ -1,4 +1,4 @@
-"""Which engines there are for the rack's nodes."""
+"""The engines that the rack's nodes can run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ GPU_VARIABLES = {
 
 
 def build_trtllm_recipe(version: str = DEFAULT_TRTLLM) -> Recipe:
-    """The stand-in for that version of TensorRT-LLM; its tag says the version, as NVIDIA's do."""
+    """The stand-in for that version of TensorRT-LLM; its tag is the version, as NVIDIA's is."""
     return Recipe(
         reference=f"{STAND_IN}:{version}",
         overlay=FOLDER / "trtllm" / "rootfs",

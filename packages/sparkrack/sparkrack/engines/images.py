@@ -62,7 +62,7 @@ def get_base_file() -> Path:
 
 
 def ensure(recipe: Recipe, notify: Notify) -> str:
-    """The image's name on this machine, built only where it is not there yet. dockerd must run."""
+    """The image's name on this machine, built if it is missing. Needs a running dockerd."""
     if not has_image(recipe.local_name):
         ensure_base(notify)
         notify(f"building the image of {recipe.reference}")

@@ -1,4 +1,4 @@
-"""vLLM at the place where native services look for it, as a user of a Spark would put it there."""
+"""Installs vLLM at the path where native services look for it."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def _keep(draft: Path, folder: Path) -> None:
 
 
 def build_python_command() -> list[str]:
-    """The environment's own, told that it reaches no hub."""
+    """Python of the vLLM environment, with the hub switched off."""
     return ["env", "HF_HUB_OFFLINE=1", f"{vllm.find_installed()}/bin/python"]
 
 

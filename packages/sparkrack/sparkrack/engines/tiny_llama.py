@@ -1,4 +1,4 @@
-"""A tiny Llama, and what it says: run by the Python of the vLLM environment.
+"""Trains a tiny Llama and queries it; runs in the Python of the vLLM environment.
 
     python tiny_llama.py make FOLDER
     python tiny_llama.py say FOLDER TOKENS TEXT

@@ -33,21 +33,21 @@ def add(
 
 
 def grant_access(rack: SimulatedRack, token: str, handles: Collection[str]) -> None:
-    """Let a token read gated models. A token that was never named here is no valid one."""
+    """Let a token read gated models. Tokens without a grant are invalid."""
     grant(get_hub_folder(rack.name), token, handles)
 
 
 def set_pace(rack: SimulatedRack, bytes_per_s: int) -> None:
-    """Send files at that speed from now on; 0 for as fast as it goes."""
+    """Limit the speed of files from now on; 0 removes the limit."""
     (get_hub_folder(rack.name) / "pace").write_text(f"{bytes_per_s}\n")
 
 
 def list_requests(rack: SimulatedRack) -> list[str]:
-    """What was asked so far: method, target, range and status of each request."""
+    """Method, target, range and status of each request so far."""
     log = get_hub_folder(rack.name) / "requests.log"
     return log.read_text().splitlines() if log.exists() else []
 
 
 def set_model_size(rack: SimulatedRack, handle: str, size: int) -> None:
-    """Let the hub say of every weight file that it is so large, for tests of what cannot fit."""
+    """Make the hub report this size for every weight file, to test what cannot fit."""
     set_file_sizes(get_hub_folder(rack.name), handle, size)

@@ -111,10 +111,7 @@ def _check(
 
 
 def check_variables(environment: Collection[str]) -> None:
-    """The real engine ignores a variable that it does not know, and whoever set it believes in it.
-
-    Raises Refusal: the stand-in would rather say so.
-    """
+    """Raises Refusal for an unknown variable of the engine, which the real one ignores."""
     for name in list_unknown_variables(environment):
         raise Refusal(f"stand-in: TensorRT-LLM does not read {name} and would ignore it")
 

@@ -1,4 +1,4 @@
-"""What a rank is told to fail with: a file in the rack's panel, or the image's environment.
+"""The fault of a rank, from a file that the rack writes or from the image's environment.
 
 The texts are those that users reported of the real engine.
 """
@@ -62,7 +62,7 @@ def fail_in_warm_up(name: str) -> None:
 
 
 def hang() -> None:
-    """Nothing is said and nothing ends."""
+    """Never return, and print nothing."""
     while True:
         time.sleep(3600)
 

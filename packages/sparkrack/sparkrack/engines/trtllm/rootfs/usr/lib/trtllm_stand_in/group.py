@@ -28,7 +28,7 @@ class RankGroup(Protocol):
     """All ranks of the engine."""
 
     def begin(self, order: start_up.RankOrder) -> None:
-        """Start every rank. Raises Refusal with what a rank said."""
+        """Start every rank. Raises Refusal with a rank's error."""
 
     def run_step(self, tokens: int) -> StepReport:
         """Let every rank take part in an answer; returns who did."""

@@ -1,4 +1,4 @@
-"""What a rank finds on its node before it loads anything: GPU, RDMA devices, the model."""
+"""Checks of a rank before it loads anything: GPU, RDMA devices, the model."""
 
 from __future__ import annotations
 

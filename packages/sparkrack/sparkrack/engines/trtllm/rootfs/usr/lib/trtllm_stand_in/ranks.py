@@ -77,7 +77,7 @@ def compute_size_bytes(task: dict[str, Any]) -> int:
 
 
 def work(ranks: Ranks) -> None:
-    """A worker, until mpirun ends it or the leader says so."""
+    """Work until mpirun or the leader stops this rank."""
     while (task := ranks.receive(0, TASK))["do"] != "stop":
         ranks.report(run_part(ranks.rank, task))
         if ranks.receive(0, TASK)["do"] == "add_up":
@@ -85,7 +85,7 @@ def work(ranks: Ranks) -> None:
 
 
 def lead(ranks: Ranks, listener: socket.socket) -> None:
-    """Answer the server until it goes away, as the launcher's own leader does."""
+    """Serve the server's requests until it disconnects, as the launcher's own leader does."""
     while True:
         connection, _ = listener.accept()
         with connection, connection.makefile("rw") as stream:

@@ -29,7 +29,7 @@ def print_line(line: str) -> None:
 
 
 def begin(rank: int, order: RankOrder) -> None:
-    """Load and warm up. Raises Refusal; a told fault may end or stop the process.
+    """Load and warm up. Raises Refusal; a fault may end or stop the process.
 
     The lines are those of 1.2.0rc2 and later; a progress bar there is a line here.
     """
@@ -66,7 +66,7 @@ def _warm_up(order: RankOrder, fault: str, phase_s: float) -> None:
 
 
 def apply_serving_fault() -> None:
-    """What a told fault does to a rank that serves already."""
+    """Apply the fault of a rank that already serves."""
     fault, _ = faults.read_fault()
     if fault == "hang-after-ready":
         faults.hang()
