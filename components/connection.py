@@ -32,7 +32,7 @@ def build_connections(
 ) -> dict[str, remote.ConnectionArgs]:
     """By node name. A node that is away is not dialled: what is deferred runs on the head."""
     connections = {
-        node.name: connection(build_target(declaration, node, passphrase), results[node.name])
+        node.name: build_connection(build_target(declaration, node, passphrase), results[node.name])
         for node in declaration.active_nodes
     }
     return {
@@ -41,12 +41,12 @@ def build_connections(
     }
 
 
-def connection(target: Target, result: QueryResult) -> remote.ConnectionArgs:
-    """Without a host key the plugin would check nothing, so none is refused."""
+def build_connection(target: Target, result: QueryResult) -> remote.ConnectionArgs:
+    """Without a host key the plugin verifies nothing, so none is an error. Raises RunError."""
     host_key = target.host_key or result.host_key
     if host_key is None:
         raise pulumi.RunError(
-            f"{target.name}: its host key is not known; set hostKey, or observe the node once"
+            f"{target.name}: host key unknown; set hostKey, or observe the node once"
         )
     key = _read_private_key(
         choose_private_key_file(result.login, target.identity_file), target.passphrase
@@ -105,7 +105,7 @@ def find_jump_host_key(jump: Target) -> str:
     trust = read_trust(jump)
     if isinstance(trust, NodeError) or not trust.keys:
         raise pulumi.RunError(
-            f"{jump.address}: its host key is not in {jump.known_hosts_file}; log in there once"
+            f"{jump.address}: host key not found in {jump.known_hosts_file}; log in there once"
         )
     return format_key(trust.keys[0])
 

@@ -47,7 +47,7 @@ def build_ssh_options(target: Target, result: QueryResult) -> list[str]:
     host_key = target.host_key or result.host_key
     if host_key is None:
         raise pulumi.RunError(
-            f"{target.name}: its host key is not known; set hostKey, or observe the node once"
+            f"{target.name}: host key unknown; set hostKey, or observe the node once"
         )
     key = choose_private_key_file(result.login, target.identity_file)
     options = [*_pin_host_key(target.address, host_key), *_choose_identity(key)]
@@ -79,7 +79,7 @@ def _choose_identity(identity_file: Path | None) -> list[str]:
     path = identity_file.expanduser()
     if needs_passphrase(path.read_text()):
         raise pulumi.RunError(
-            f"{identity_file} has a passphrase, which ssh cannot be given for Docker; "
+            f"{identity_file} has a passphrase, which cannot be passed to ssh for Docker; "
             f"run `ssh-add {identity_file}` first"
         )
     return ["-i", str(path), *_format_option("IdentitiesOnly=yes")]

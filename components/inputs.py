@@ -45,7 +45,7 @@ def observe_nodes(declaration: Declaration, passphrase: str | None) -> Observati
     """All nodes, or what was recorded of them; every node that fails is named at once."""
     recording = os.environ.get(FACTS_VARIABLE)
     if recording and not is_dry_run():
-        raise pulumi.RunError(f"{FACTS_VARIABLE} is set: recorded facts are for previews only")
+        raise pulumi.RunError(f"{FACTS_VARIABLE} is set, but recorded facts are for previews only")
     observation = (
         load_facts(Path(recording)) if recording else observe(list_targets(declaration, passphrase))
     )

@@ -49,13 +49,13 @@ def judge_run(
     services = {
         name: InferenceService(name, declaration, secrets, options) for name in declaration.services
     }
-    warnings = tuple(str(service) for service in verdict.warnings)
+    warnings = tuple(str(violation) for violation in verdict.warnings)
     for warning in warnings:
         pulumi.log.warn(warning, rack)
     refused = [*verdict.refusals, *plan.problems]
     if refused:
-        raise pulumi.RunError("\n".join(str(service) for service in refused))
+        raise pulumi.RunError("\n".join(str(problem) for problem in refused))
     figures_by_service = {
-        name: service.to_json() for name, service in estimate_services(context).items()
+        name: estimate.to_json() for name, estimate in estimate_services(context).items()
     }
     return JudgedRun(rack, services, warnings, figures_by_service)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """One mistake in what a user gave us, with the way out of it."""
+    """One mistake in a user's input, with the remedy."""
 
     path: str
     message: str
@@ -29,12 +29,12 @@ class Problem:
 
 
 def _escape_unprintable(text: str) -> str:
-    """What a user wrote comes back in these parts, and must not act on the terminal."""
-    shown = (
+    """Text of a user's must not act on the terminal when a message repeats it."""
+    escaped = (
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text
     )
-    return "".join(shown)
+    return "".join(escaped)
 
 
 class InputError(Exception):

@@ -18,7 +18,7 @@ ACTIVE, INACTIVE = "active", "inactive"
 # ingress network).
 BRIDGE, INGRESS = "docker_gwbridge", "ingress-sbox"
 SETTLE_S = 60.0
-# A dockerd that starts while its Swarm's manager is gone says nothing for 20 s (moby,
+# A dockerd that starts while its Swarm's manager is gone does not answer for 20 s (moby,
 # daemon/cluster/cluster.go, swarmConnectTimeout; seen so with 20.10).
 ANSWER_S = 30.0
 # The size of each network cut from the pool, in bits; Docker's own default.
@@ -52,13 +52,13 @@ def read(system: System) -> Membership | None:
 
 
 def read_when_ready(system: System) -> Membership | None:
-    """As `read`, but a dockerd that is about to answer is waited for."""
+    """As `read`, after waiting for a dockerd that is starting."""
     return wait_until(lambda: read(system), ANSWER_S)
 
 
 def parse(info: object, certificate: str | None) -> Membership:
-    """Of GET /info. Docker tells the cluster's id to managers only; on a worker it is taken from
-    the node's certificate, whose organisation it is (docs.docker.com, "How PKI works in swarm
+    """Of GET /info. Docker gives the cluster's id to managers only; on a worker it is read from
+    the node's certificate, as its organisation (docs.docker.com, "How PKI works in swarm
     mode")."""
     swarm = as_mapping(as_mapping(info).get("Swarm"))
     cluster = as_mapping(swarm.get("Cluster"))
@@ -108,7 +108,7 @@ def join(system: System, address: str, manager: str, token: str) -> None:
 
 
 def leave(system: System) -> None:
-    """Leave; a manager among several steps down first, so that the others keep their majority."""
+    """Leave; one of several managers is demoted first, so that the others keep a majority."""
     membership = read_when_ready(system)
     if membership is None:
         raise StepError("Docker does not answer, so the node cannot leave its Swarm.")
@@ -128,7 +128,7 @@ def list_networks(system: System) -> list[str]:
 
 
 def is_complete(system: System) -> bool:
-    """Whether dockerd has made all that it makes for a Swarm."""
+    """Whether dockerd has created all that a Swarm needs."""
     membership = read(system)
     bridge = as_mapping(get(system, f"/networks/{BRIDGE}"))
     is_active = membership is not None and membership.state == ACTIVE

@@ -1,6 +1,6 @@
-"""The id of the Swarm that a node's certificate speaks of. Pure.
+"""The id of the Swarm in a node's certificate. Pure.
 
-Docker tells a cluster's id to managers only; on a worker it is the organisation in the node's
+Docker gives a cluster's id to managers only; on a worker it is the organisation in the node's
 certificate (docs.docker.com, "How PKI works in swarm mode").
 """
 
@@ -17,7 +17,7 @@ _ORGANISATION = re.compile(rb"\x06\x03\x55\x04\x0a[\x0c\x13]\x19([0-9a-z]{25})",
 
 
 def parse_cluster_id(certificate: str | None) -> str | None:
-    """None for a text that is no certificate of a Swarm node."""
+    """None where the text is no certificate of a Swarm node."""
     begin, end = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
     body = (certificate or "").partition(begin)[2].partition(end)[0]
     try:

@@ -53,14 +53,14 @@ def update(
     labels: Mapping[str, str | None],
     availability: str | None = None,
 ) -> None:
-    """Set these labels, null for none, and the availability where one is given."""
+    """Replace the labels (null removes one), and the availability where one is given."""
     labels_to_set = {name: value for name, value in labels.items() if value is not None}
     spec = {**node.spec, "Labels": labels_to_set, "Availability": availability or node.availability}
     send(system, "POST", f"/nodes/{node.id}/update?version={node.version}", spec)
 
 
 def count_tasks(system: System, node: SwarmNodeRecord) -> int:
-    """Tasks that still run there."""
+    """The number of tasks that still run on it."""
     query = f'/tasks?filters={{"node":["{node.id}"],"desired-state":["running"]}}'
     return len(as_list(get(system, query.replace('"', "%22"))))
 

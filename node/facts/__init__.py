@@ -1,4 +1,4 @@
-"""What a node tells about itself: one small module a fact, `read` looks and `parse` decides.
+"""What a node reports about itself: one module a fact; `read` asks the machine, `parse` decides.
 
 Every `parse` is pure: text in, plain JSON values out, or UnreadableFact with the reason. NAMES is
 the order of the document; docs/node.md describes each value.

@@ -3,7 +3,7 @@
     {"synchronized": true, "daemon": "timesyncd", "offset_s": 0.001}
 
 `offset_s` is the last offset that the time daemon measured (seconds; positive: this clock is
-behind), null where no daemon tells one. The control side adds its own measure
+behind), null where no daemon reports one. The control side adds its own measure
 from the document's `unix_time_s`.
 """
 

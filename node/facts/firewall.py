@@ -1,4 +1,4 @@
-"""Fact `firewall`: would this node turn away a connection to a port of ours.
+"""Fact `firewall`: does this node reject connections to our ports.
 
     {"active": true, "because": ["ip filter INPUT: policy drop"]}
 
@@ -36,7 +36,7 @@ def read(reader: FactReader, request: FactRequest) -> FirewallFact:
 
 def parse(nft: str | None, iptables: str | None) -> FirewallFact:
     if nft is None and iptables is None:
-        raise UnreadableFact("neither nft nor iptables answers")
+        raise UnreadableFact("nft and iptables both failed")
     because = [*_find_nft_reasons(nft), *_find_iptables_reasons(iptables or "")]
     return {"active": bool(because), "because": sorted(set(because))}
 

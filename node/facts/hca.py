@@ -2,7 +2,7 @@
 
 The layout is the kernel's (Documentation/ABI/stable/sysfs-class-infiniband) and NVIDIA's RoCE
 manual: ports/1/gids/<index>, gid_attrs/types/<index> ("RoCE v2"), gid_attrs/ndevs/<index>. Only
-the presence of an address is told, never its index: the index moves with every link event.
+the presence of an address is reported: its index moves with every link event.
 """
 
 from __future__ import annotations

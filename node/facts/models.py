@@ -6,7 +6,7 @@
 
 Two layouts: the Hugging Face cache (models--ORG--NAME/snapshots/REVISION, with or without `hub/`
 above; huggingface_hub, guides/manage-cache) and plain folders (ORG/NAME or NAME with config.json).
-A plain folder made by `hf download --local-dir` tells its revision in .cache/huggingface/download.
+A plain folder made by `hf download --local-dir` names its revision in .cache/huggingface/download.
 Complete: a config, weights, every file of every *.safetensors.index.json, no dangling link and no
 unfinished download. Nothing is hashed: that would read the whole model.
 """
@@ -31,7 +31,7 @@ _NAMED_MISSING = 5
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """One model folder: where it is, what it is called, and where unfinished parts would lie."""
+    """One model folder: its path, its handle, and where unfinished parts would be."""
 
     folder: str
     handle: str
@@ -161,7 +161,7 @@ def _parse_plain_path(name: str, texts: dict[str, str]) -> ModelFolder | None:
 
 
 def _walk_files(root: Path, reader: FactReader) -> Iterator[tuple[str, int | None]]:
-    """Sizes by path below `root`; ends at the look's deadline and never follows folder links."""
+    """Sizes by path below `root`; ends at the reader's deadline and never follows folder links."""
     queue, count = [(root, 0)], 0
     while queue:
         folder, depth = queue.pop()

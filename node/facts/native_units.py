@@ -16,7 +16,7 @@ from node.facts.reading import FactReader, FactRequest, UnreadableFact
 
 UNITS = "/etc/systemd/system"
 ROLLBACK_UNIT = "sparkform-rollback"
-"""Ours, and no engine: it takes back a network change (node.network.arming)."""
+"""Ours, and no engine: it rolls back a network change (node.network.arming)."""
 
 PROPERTIES = ("Id", "ActiveState", "MainPID", "ControlGroup")
 CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")

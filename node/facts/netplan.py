@@ -1,4 +1,4 @@
-"""Fact `netplan`: each netplan file that names a fabric interface, and what it says of it.
+"""Fact `netplan`: each netplan file that names a fabric interface, and what it sets on it.
 
     [{"path": "/etc/netplan/40-cx7.yaml", "mode": "0600", "owner": "0:0", "sha256": "…",
       "renderer": "NetworkManager", "error": null,
@@ -154,7 +154,7 @@ _PLAIN_TEXT = re.compile(r"[0-9A-Za-z.:/_*?\[\] -]{0,100}", re.ASCII)
 
 
 def to_plain(value: object, depth: int = 4) -> object:
-    """A YAML value as JSON: addresses, numbers and truth values; anything else is told as null."""
+    """A YAML value as JSON: addresses, numbers and truth values; anything else becomes null."""
     if (
         isinstance(value, bool)
         or value is None

@@ -1,4 +1,4 @@
-"""How a fact looks at the machine: files, folders, commands, the Docker engine; all read-only."""
+"""How a fact reads the machine: files, folders, commands, the Docker engine; nothing is changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class UnreadableFact(Exception):
 
 @dataclass(frozen=True)
 class FactRequest:
-    """What the control side tells the node before it looks.
+    """What the control side requests of a node.
 
     `raw` is the whole request, for the steps; `budget_s` bounds the run in seconds.
     """
@@ -34,7 +34,7 @@ class FactRequest:
 
 @dataclass(frozen=True)
 class GuardedFile:
-    """What may be told of a file that may hold secrets, beside the text for the parser."""
+    """A file that may hold secrets: its text is for the parser alone."""
 
     text: str
     mode: str
@@ -123,9 +123,9 @@ class FactReader:
         """The Docker engine's answer to GET `path`, as JSON values."""
         answer = self.system.request(DOCKER_SOCKET, "GET", path, timeout_s=self.get_remaining_s())
         if answer.status == 0:
-            raise UnreadableFact(f"docker does not answer ({answer.body})")
+            raise UnreadableFact(f"Docker does not answer ({answer.body})")
         if not answer.ok:
-            raise UnreadableFact(f"docker: GET {path} answered {answer.status}")
+            raise UnreadableFact(f"docker: GET {path} returned {answer.status}")
         return answer.body
 
 

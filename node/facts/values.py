@@ -1,4 +1,4 @@
-"""Turns text from tools into plain values. Nothing here raises anything but UnreadableFact."""
+"""Turns text from tools into plain values. Raises nothing but UnreadableFact."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def parse_json(text: str, tool: str) -> object:
     try:
         value: object = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise UnreadableFact(f"{tool}: answered no JSON") from None
+        raise UnreadableFact(f"{tool}: returned invalid JSON") from None
     return value
 
 

@@ -1,7 +1,7 @@
 """A network change is rolled back unless a fresh login confirms it.
 
-Before the change, the files and link states of the last confirmed network are kept, and a timer
-is started; a unit does the same at boot, for a power cut. Both call the verb `rollback`.
+Before the change, the files and link states of the last confirmed network are saved, and a timer
+is started; a unit does the same at boot, after a power cut. Both call the verb `rollback`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class FileSnapshot(TypedDict):
 
 
 def install_boot_unit(step_manifest: Manifest) -> list[str]:
-    """The unit stays until undo; it does nothing on a machine that is not armed."""
+    """The unit stays until undo; it does nothing while no change is pending."""
     path, wants = f"{UNITS}/{BOOT_UNIT}", f"{UNITS}/multi-user.target.wants/{BOOT_UNIT}"
     if (
         step_manifest.system.read(path) == BOOT_TEXT
@@ -72,8 +72,8 @@ def install_boot_unit(step_manifest: Manifest) -> list[str]:
 def arm(
     system: System, owner: str, paths: Iterable[str], links_before: Sequence[links.HostLink]
 ) -> None:
-    """Keep the last confirmed state of these files and links, and start the timer. Armed already:
-    what is kept stays, because the newer state was never confirmed."""
+    """Save the last confirmed state of these files and links, and start the timer. Where a change
+    is pending already, its saved state stays: the newer one was never confirmed."""
     earlier = pending_change.read_state(system) or {"files": {}, "links": {}}
     files = {path: _take_snapshot(system, path) for path in paths} | earlier["files"]
     link_states = {link.name: links.capture_state(system, link) for link in links_before} | earlier[
@@ -91,8 +91,8 @@ def arm(
 
 
 def roll_back(system: System, at_boot: bool, our_settings: LinkSettings) -> list[str]:
-    """Restore the files and, on a running network, the links. The record goes last, so that a roll
-    back that is killed is done again. `our_settings`: by link, what we set on it."""
+    """Restore the files and, on a running network, the links. The record is removed last, so that
+    a rollback that is killed is repeated. `our_settings`: by link, what we set on it."""
     snapshot = pending_change.read_state(system)
     if snapshot is None:
         return ["no network change pending"]
@@ -137,7 +137,7 @@ def _restore_file(system: System, path: str, snapshot: FileSnapshot | None) -> N
 
 
 def list_our_link_settings(system: System) -> LinkSettings:
-    """By link, what the manifest says that this program set on it."""
+    """By link, what this program has set on it, from the manifest."""
     entries = [
         entry for entry in manifest.read(system) if (entry.step, entry.kind) == (STEP, link.KIND)
     ]

@@ -1,4 +1,4 @@
-"""Carry out a network change: recorded, armed, checked by netplan, applied, waited for."""
+"""A network change: recorded, armed, checked by netplan, applied, waited for."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def apply_change(
     configs: Mapping[str, LinkConfig],
     released: Sequence[str],
 ) -> list[str]:
-    """Write the files and configure the links; `released` are links that we give up.
+    """Write the files and configure the links; `released` links are no longer ours.
 
-    Raises StepError where it does not work out: then the network is as it was, in files and links.
+    Raises StepError where the links do not settle: files and links are then as they were.
     """
     messages = _prepare(manifest, [file_change.path for file_change in files], configs, released)
     try:
@@ -54,7 +54,7 @@ def _prepare(
     configs: Mapping[str, LinkConfig],
     released: Sequence[str],
 ) -> list[str]:
-    """Record the links, owe the action, keep what was confirmed last: before any file changes."""
+    """Before any file changes: record the links, mark the action as due, arm the rollback."""
     for name, config in configs.items():
         link.record(manifest, name, config["mtu"], config["addresses"])
     messages = arming.install_boot_unit(manifest)
@@ -67,7 +67,7 @@ def _prepare(
 
 
 def _tidy(manifest: Manifest, configs: Mapping[str, LinkConfig], released: Sequence[str]) -> None:
-    """What no renderer takes back: our earlier addresses, an MTU that is no longer asked for."""
+    """Remove what no renderer removes: our earlier addresses, an MTU that is no longer wanted."""
     links_now = links.read_links(manifest.system)
     for name in [*configs, *released]:
         entries = manifest.list_for(link.KIND, name)

@@ -1,4 +1,4 @@
-"""Look at one half of a fabric link from this end; nothing is changed."""
+"""Probe one half of a fabric link from this end; nothing is changed."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class KnownEnds:
 
 @dataclass(frozen=True)
 class HalfProbe:
-    """What was seen of one half. None: not asked, because something before it failed, or (speed,
-    gid) because the machine does not say. `mtu` in bytes. `neighbours`: whose hardware addresses
-    answer there, as "<node> <interface>"."""
+    """The state of one half. None: not probed, because an earlier probe failed, or (speed, gid)
+    not reported by the kernel. `mtu` in bytes. `neighbours`: whose hardware addresses answer
+    there, as "<node> <interface>"."""
 
     exists: bool = True
     carrier: bool = True
@@ -50,7 +50,7 @@ class HalfProbe:
 def probe_half(
     system: System, half: ProbeTarget, links: Mapping[str, HostLink], ends: KnownEnds
 ) -> HalfProbe:
-    """Ask in the order in which one thing needs the other."""
+    """Probe in the order of dependence: link, address, route, packets."""
     link = links.get(half["interface"])
     if link is None:
         return HalfProbe(exists=False)
@@ -86,16 +86,16 @@ def _probe_peer(system: System, half: ProbeTarget, result: HalfProbe, ends: Know
 
 
 def ping(system: System, interface: str, address: str, mtu: int) -> bool:
-    """Two packets that fill `mtu` and must not be cut: there and back. One answer will do, since a
-    first packet may be lost while the hardware address is asked for."""
+    """Two packets that fill `mtu` and must not be cut: there and back. One answer is enough, since
+    a first packet may be lost while the hardware address is resolved."""
     size = str(mtu - PING_OVERHEAD_BYTES)
     options = ["-q", "-c", "2", "-i", "0.2", "-W", str(ANSWER_S), "-M", "do", "-s", size]
     return system.run(["ping", *options, "-I", interface, address], timeout_s=5).code == 0
 
 
 def list_neighbour_macs(system: System, interface: str) -> tuple[str, ...]:
-    """Who is at the other end, once knocked and waited for: a machine answers for all its addresses
-    on any of its links, and the hardware address in its answer says which link that is."""
+    """Who answers at the other end: a machine answers for all its addresses on any of its links,
+    and the hardware address in its answer tells which link that is."""
     return parse_macs(system.run(["ip", "-j", "neighbour", "show", "dev", interface]).out)
 
 
@@ -125,7 +125,7 @@ def _find_route_interface(system: System, address: str) -> str | None:
 
 
 def _read_speed_mbps(system: System, interface: str) -> int | None:
-    """Mb/s as the kernel says it; -1 stands for unknown."""
+    """Mb/s as the kernel reports it, where -1 stands for unknown."""
     try:
         speed_mbps = int(system.read(f"/sys/class/net/{interface}/speed") or "-1")
     except (OSError, ValueError):
@@ -142,7 +142,7 @@ def format_mapped_gid(address: str) -> str:
 
 def _has_gid(system: System, interface: str, address: str) -> bool | None:
     """Whether the interface's RoCE device holds the address as an IPv4-mapped GID; None where it
-    has no such device. The GID's index moves, so it is not looked at."""
+    has no such device. The GID's index moves, so it is ignored."""
     for device in system.list_names(INFINIBAND):
         if interface in system.list_names(f"{INFINIBAND}/{device}/device/net"):
             folder = f"{INFINIBAND}/{device}/ports/1/gids"

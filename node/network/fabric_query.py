@@ -1,8 +1,8 @@
-"""Packets over the fabric's halves, tried while observing; nothing is changed.
+"""Packets over the fabric's halves, sent while observing; nothing is changed.
 
-Before a node is observed only the addresses are known, not which interface carries them: so it is
-asked by address, and says which interface it used. The control side puts the answer beside both
-ends' facts and judges with `node.network.fabric_verdict`, as the step's own check does.
+Before a node is observed only the addresses are known, not which interface carries them: so the
+request names addresses, and the answer the interface. The control side puts it beside both ends'
+facts and judges with `node.network.fabric_verdict`, as the step's own check does.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from node.network.halves import PeerAnswer, ProbeTarget
 
 
 class ProbeAnswers(TypedDict, total=False):
-    """Empty where no packet was asked for."""
+    """Empty where no probe was requested."""
 
     probes: list[PeerAnswer]
 
 
 def query_probes(system: System, request: Mapping[str, object]) -> ProbeAnswers:
     """`request["probes"]`: [{"address": own, "peer_address", "mtu": bytes or null}], and
-    `request["known_addresses"]`: whom to ask where a peer does not answer."""
+    `request["known_addresses"]`: who else may be at the end of a cable."""
     probes = [_parse_probe(probe) for probe in as_list(request.get("probes"))]
     if not probes:
         return {}

@@ -1,4 +1,4 @@
-"""From what was seen of each half of a link to the one likely cause, for people to act on. Pure."""
+"""From the probes of each half of a link to the one likely cause, for people to act on. Pure."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ SWITCH = "switch"
 
 @dataclass(frozen=True)
 class Ports:
-    """This node's fabric interfaces: those that have a link, those that are switched off, of which
-    nobody can tell, and those that the plan uses, for whichever cable."""
+    """This node's fabric interfaces: those that have a link, those that are down, whose cables are
+    unknown, and those that the plan uses for any cable."""
 
     linked: tuple[str, ...]
     off: tuple[str, ...]
@@ -25,15 +25,15 @@ class Ports:
 
 @dataclass(frozen=True)
 class LinkVerdict:
-    """A sentence for people. `lasts`: what was seen proves it, so that waiting does not mend it;
-    otherwise a link that is still settling looks the same."""
+    """A sentence for people. `is_lasting`: the probes prove it, so waiting does not help; otherwise
+    a link that is still settling looks the same."""
 
     sentence: str
     is_lasting: bool = False
 
 
 def judge_halves(probes: HalfProbes, ports: Ports, via: str) -> list[LinkVerdict]:
-    """One for each cause on each half that is not as it should be."""
+    """One for each cause on each half that is not as planned."""
     verdict_by_cause: dict[tuple[str, str], LinkVerdict] = {}
     for half, probe in probes:
         if cause := _find_cause(half, probe, probes, ports, via):
@@ -89,11 +89,11 @@ def _check_own_end(half: LinkHalf, probe: HalfProbe) -> LinkVerdict | None:
             "node overlaps the pool"
         )
     if half["mtu"] and probe.mtu != half["mtu"]:
-        mtu = f"MTU of {half['node']} is {probe.mtu}, {half['mtu']} is wanted"
+        mtu = f"MTU of {half['node']} is {probe.mtu}, expected {half['mtu']}"
         return LinkVerdict(f"{mtu}; `pulumi up` sets it", is_lasting=True)
-    wanted = half["speed_mbps"]
-    if wanted and probe.speed_mbps is not None and probe.speed_mbps < wanted:
-        speed = f"link speed is {probe.speed_mbps} Mb/s, {wanted} is wanted"
+    expected = half["speed_mbps"]
+    if expected and probe.speed_mbps is not None and probe.speed_mbps < expected:
+        speed = f"link speed is {probe.speed_mbps} Mb/s, expected {expected}"
         return LinkVerdict(f"{speed}; try another cable", is_lasting=True)
     if probe.gid is False:
         missing = f"its RoCE device has no GID for {half['address']}"
@@ -112,7 +112,7 @@ def _check_far_end(
 
 
 def _find_wrong_end(half: LinkHalf, probe: HalfProbe, via: str) -> LinkVerdict | None:
-    """Told by whose hardware addresses answer. Of the peer only another port counts, since a node
+    """From whose hardware addresses answer. Of the peer only another port counts, since a node
     answers for all its addresses on any link that hears; behind a switch all links hear."""
     peer, peer_interface = half["peer"], half["peer_interface"]
     ends = [end.split() for end in probe.neighbours]
@@ -125,7 +125,7 @@ def _find_wrong_end(half: LinkHalf, probe: HalfProbe, via: str) -> LinkVerdict |
         return LinkVerdict(sentence, is_lasting=True)
     if ends and not of_peer and via != SWITCH:
         end = " ".join(ends[0])
-        sentence = f"cabled wrongly: it leads to {end}, the plan says {peer} {peer_interface}"
+        sentence = f"wrong cabling: the cable leads to {end}, the plan says {peer} {peer_interface}"
         return LinkVerdict(sentence, is_lasting=True)
     return None
 
@@ -134,7 +134,7 @@ def _explain_no_answer(half: LinkHalf, probes: HalfProbes) -> str:
     peer, peer_interface = half["peer"], half["peer_interface"]
     if _is_twin_answering(half, probes):
         return (
-            f"half only: the other half answers, this one does not; look at "
+            f"half only: the other half answers, this one does not; check "
             f"{peer_interface} of {peer}"
         )
     return (

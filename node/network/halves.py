@@ -28,7 +28,7 @@ class LinkHalf(ProbeTarget):
 
 
 class PeerAnswer(TypedDict):
-    """What the packets of one probe told. `interface` null where the address is on none; `jumbo`
+    """The result of one probe. `interface` null where the address is on none; `jumbo`
     null where small packets were lost; `neighbours` are hardware addresses."""
 
     address: str

@@ -1,7 +1,7 @@
 """Netplan files: our own, and whether others name the same interfaces. Pure.
 
 Netplan merges all of its files key by key, a later name winning, so a second file that names our
-interface changes it without a word (NVIDIA's Sync, its playbooks and sparkrun each write one).
+interface changes it silently (NVIDIA's Sync, its playbooks and sparkrun each write one).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ COMBINING_KINDS = ("bonds", "bridges", "vlans", "vrfs")
 
 @dataclass(frozen=True)
 class NetplanClaim:
-    """Another writer's entry, and all the interfaces that it is about. `key` is its place in the
+    """Another writer's entry, and all the interfaces that it configures. `key` is its path in the
     file; `obstacle` says why it cannot be taken over."""
 
     path: str
@@ -45,7 +45,7 @@ def is_fabric(name: str) -> bool:
 
 
 def build_ethernets(interfaces: Mapping[str, LinkConfig]) -> dict[str, dict[str, object]]:
-    """What our file says of each interface.
+    """What our file sets on each interface.
 
     No DHCP, no router advertisements, no link-local addresses: an address that we do not know of
     would be a second one on the fabric. Optional: boot does not wait for a cable. No renderer: the
@@ -71,8 +71,7 @@ def build_ethernets(interfaces: Mapping[str, LinkConfig]) -> dict[str, dict[str,
 def render_file(
     our_ethernets: Mapping[str, Mapping[str, object]], current: str | None = None
 ) -> tuple[str, list[yaml_blocks.BlockEdit]]:
-    """Our file, and its parts as edits, should others write to it. What others have written to it
-    already stays in it."""
+    """Our file, and its parts as edits, should others write to it. Entries of others stay in it."""
     blocks = {name: _render_block(name, settings) for name, settings in our_ethernets.items()}
     text = HEADER + "network:\n  version: 2\n  ethernets:\n" + "".join(blocks.values())
     path = ["network", "ethernets"]
@@ -114,7 +113,7 @@ def _render_block(name: str, settings: Mapping[str, object]) -> str:
 
 
 def parse_our_ethernets(text: str | None) -> dict[str, object]:
-    """What our file says of fabric interfaces; empty where it is missing or damaged."""
+    """What our file sets on fabric interfaces; empty where it is missing or damaged."""
     try:
         tree = yaml_blocks.load(text or "")
     except ValueError:
@@ -126,7 +125,7 @@ def parse_our_ethernets(text: str | None) -> dict[str, object]:
 def find_claims(
     path: str, text: str, macs: Mapping[str, str], interfaces: Iterable[str]
 ) -> list[NetplanClaim]:
-    """What one file of another writer says of our interfaces. `macs`: every interface of the
+    """The entries of another writer's file about our interfaces. `macs`: every interface of the
     machine with its hardware address, for entries that match by pattern or address."""
     our_interfaces = set(interfaces)
     try:

@@ -1,4 +1,4 @@
-"""Whether a node has room for an engine: memory that has come back, ports that nobody holds."""
+"""Whether a node has room for an engine: memory given back, ports free."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PortDemand(TypedDict):
 
 
 def await_memory(system: System) -> None:
-    """Until available memory grows no more; at most a minute, after which the engine's own check
+    """Wait until available memory stops growing; at most a minute, then the engine's own check
     decides."""
     readings = [_read_available_kib(system)]
 
@@ -38,7 +38,7 @@ def await_memory(system: System) -> None:
 
 
 def require_ports(system: System, port_uses: Iterable[PortDemand]) -> None:
-    """Raises StepError that names who holds which."""
+    """Wait until the ports are free. Raises StepError that names who holds which."""
     uses = list(port_uses)
     conflicts = wait_while(lambda: _list_conflicts(system, uses), PORT_LIMIT_S)
     if conflicts:

@@ -1,4 +1,4 @@
-"""Logs of engines that were ended: kept on the node, for root only, without secrets."""
+"""Logs of engines that were stopped: kept on the node, for root only, without secrets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from node.host.paths import LOGS, SERVICES
 from node.host.system import System
 
 KEEP = 10
-"""Logs a service; the oldest goes when another comes."""
+"""Logs per service; a new one replaces the oldest."""
 
 HIDDEN = "(hidden)"
 TOKENS = re.compile(r"\bhf_[A-Za-z0-9]{16,}|(?<=Bearer )[^\s'\"]+")
@@ -24,7 +24,7 @@ def get_folder(service: str) -> str:
 
 
 def write(system: System, service: str, lines: Iterable[str]) -> str:
-    """Keep a log. Returns its path."""
+    """Write a log. Returns its path."""
     for path in (LOGS, get_folder(service)):
         if system.get_state(path) is None:
             system.make_directory(path, 0o700)
@@ -43,7 +43,7 @@ def list_logs(system: System, service: str) -> list[str]:
 
 
 def remove_all(system: System) -> None:
-    """Nothing of ours stays on a node that is given back."""
+    """Remove every kept log, when the node is given back."""
     for service in system.list_names(LOGS):
         for name in list_logs(system, service):
             system.remove(f"{get_folder(service)}/{name}")

@@ -1,4 +1,4 @@
-"""How far an engine has come, read from its log by stages.csv.
+"""The stage of an engine's start, read from its log by stages.csv.
 
 `source` says where each line was read. vLLM was read at 0.32.0; TensorRT-LLM from a whole start of
 1.1.0rc3 on a Spark, published by its user (gpt-oss-120b, 2025-12-20), and from
@@ -32,8 +32,8 @@ def load_stages() -> tuple[StartStage, ...]:
     return tuple(StartStage(**row) for row in read_table("stages.csv", COLUMNS))
 
 
-# Lines that come while nothing moves: vLLM says the first each minute while it hangs, the second
-# every ten seconds while it serves nobody, and the third answers our own question.
+# Lines that come while nothing moves: vLLM prints the first each minute while it hangs, the second
+# every ten seconds while it serves nobody, and the third answers our own requests.
 NO_SIGN = re.compile(
     r"No available shared memory broadcast block found"
     r"|Avg prompt throughput: 0\.0 tokens/s, Avg generation throughput: 0\.0"

@@ -20,7 +20,7 @@ AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB", re.MULTILINE)
 
 
 def abort(watch: RankWatch, failure: StartFailure) -> StepError:
-    """What is to be raised: who, what, why, and what to do."""
+    """Stop the engine and keep its log. Returns the error to raise."""
     started_s = time.monotonic()
     available_before = read_available_gib(watch.system)
     notifier = threading.Thread(target=peers.notify, args=(watch.channel, watch.target, failure))

@@ -1,5 +1,4 @@
-"""What a watch can learn of a rank. Each event has its time: seconds of one clock that only goes
-forward."""
+"""What a watch can learn of a rank. `at_s`: seconds of a monotonic clock."""
 
 from __future__ import annotations
 
@@ -11,7 +10,7 @@ from node.readiness.failure import StartFailure
 
 @dataclass(frozen=True)
 class RankObserved:
-    """The rank as it is now, null where it is not there. `unknown`: why that cannot be told."""
+    """The rank as it is now, null where it is absent. `unknown`: why its state is not known."""
 
     at_s: float
     rank: Rank | None
@@ -58,7 +57,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Ticked:
-    """All that there is to learn now has been told."""
+    """The end of a slice: the judge decides."""
 
     at_s: float
 

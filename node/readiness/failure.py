@@ -1,4 +1,4 @@
-"""Why a start has come to its end, and whose start it is. Pure."""
+"""Why a start has failed, and whose start it is. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StartFailure:
-    """`symptom` is the line, or the fact, that showed it. `rule` is an id of rules.csv.
+    """`symptom` is the line, or the fact, that shows it. `rule` is an id of rules.csv.
 
     `rank` and `node` say whose failure it is. Watches send it to each other by its fields' names.
     """

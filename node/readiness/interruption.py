@@ -1,4 +1,4 @@
-"""Whether somebody wants the watch to end: a signal, or nobody reads what it prints any more."""
+"""Whether the watch is to end: a signal, or the client has disconnected."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
-    """Signals are noted from its making on; the watch looks between two of its slices."""
+    """Notes signals from its creation on; the watch checks it between two slices."""
 
     def __init__(self) -> None:
         self._signal: int | None = None

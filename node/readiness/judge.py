@@ -1,6 +1,6 @@
-"""What a watch knows of a start, and whether it can still come to a good end. Pure.
+"""The state of a start, and whether it can still succeed. Pure.
 
-`judge` takes one event into the state. The first outcome stays.
+`judge` adds one event to the state. The first outcome stays.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from node.readiness.events import (
 from node.readiness.failure import RankIdentity, StartFailure
 
 APPEAR_S = 60.0
-"""How long a rank may take to be there: Swarm hands tasks out, Docker creates containers."""
+"""How long a rank may take to appear: Swarm hands tasks out, Docker creates containers."""
 
 LAST_WORDS_S = 1.0
 """A log may be written out a little after its writer has died."""
 
 MOVED_BYTES = 64 * 2**20
-"""Memory that comes or goes is a sign of progress: an engine reads weights without a word."""
+"""Memory that comes or goes is a sign of progress: an engine reads weights without printing."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class WatchState:
-    """Whose start is judged, by what, and what is known of it so far.
+    """Whose start is judged, by which limits and signatures, and what is known of it so far.
 
     `rank` is as it was last known, `unknown` why it is not known now. `progress_s` and `died_s`
     are times of the events' clock, as `started_s`, when the watch began.
@@ -74,7 +74,7 @@ class WatchState:
 
 
 def judge(state: WatchState, event: Event) -> WatchState:
-    """The state after an event. Only `Ticked` weighs what the earlier events have left."""
+    """The state after an event. `Ticked` decides on what the earlier events have left."""
     return state if state.outcome is not None else _take(state, event)
 
 
@@ -129,7 +129,7 @@ def _add_memory(state: WatchState, event: MemoryRead) -> WatchState:
 
 
 def _find_failure(state: WatchState, now_s: float) -> StartFailure | None:
-    """None as long as there is hope."""
+    """None while the start may still succeed."""
     identity = state.identity
     if state.fatal:
         return diagnosis.explain_signature(identity, state.fatal)

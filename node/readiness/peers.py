@@ -1,9 +1,9 @@
-"""How the watches of one service tell each other what they see: no node has a login on another.
+"""How the watches of one service inform each other: no node has a login on another.
 
 A worker's watch listens on the service's own port number at its management address, where its rank
-serves nothing; the head's watch asks every worker in turn. Both name the service's token. What is
-told is a failure, and for how long the rank has been silent: ranks wait for each other, so only all
-of them together hang. Without the other watch, each goes on alone.
+serves nothing; the head's watch asks every worker in turn. Both name the service's token. Messages
+hold a failure, and for how long the rank has been silent: ranks wait for each other, so only all of
+them together hang. Without the other watch, each goes on alone.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from node.readiness.target import WatchTarget
 ASK_PAUSE_S = 1.5
 ASK_TIMEOUT_S = 1.0
 NOTIFY_LIMIT_S = 6.0
-"""How long a worker waits until the head has heard of its failure."""
+"""How long a worker waits for the head to fetch its failure."""
 
 LONGEST = 65536
 
 
 @dataclass
 class PeerChannel:
-    """What this watch knows from the others, and what it has to tell them.
+    """What this watch knows from the others, and what it sends them.
 
     `own_progress_s` and `peer_progress_s`: when this rank, and another one, last showed progress.
     """
@@ -46,7 +46,7 @@ class PeerChannel:
     closed: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, text: bytes) -> bytes:
-        """One question or answer of another watch; returns ours. Raises ValueError."""
+        """Take another watch's message; returns ours. Raises ValueError."""
         self.receive(text)
         return self.build_message()
 
@@ -73,7 +73,7 @@ class PeerChannel:
 
 
 def start(target: WatchTarget) -> PeerChannel:
-    """Listen or ask until `closed`. A port that is taken leaves the watch alone."""
+    """Listen or poll until `closed`. Where the port is taken, the watch goes on alone."""
     channel = PeerChannel(target.token)
     if target.is_head:
         addresses = [(peer.address, target.port) for peer in target.peers]
@@ -90,7 +90,7 @@ def start(target: WatchTarget) -> PeerChannel:
 
 
 def notify(channel: PeerChannel, target: WatchTarget, failure: StartFailure) -> None:
-    """Let the others know, so that they end their ranks while this one is ended."""
+    """Inform the others, so that they stop their ranks while this one is stopped."""
     channel.own_failure = failure
     if target.is_head:
         _query_all(channel, [(peer.address, target.port) for peer in target.peers])
@@ -138,7 +138,7 @@ def _listen(channel: PeerChannel, server: socket.socket) -> None:
 
 
 def _read_line(connection: socket.socket) -> bytes:
-    """Up to the end of the line, within a time for all of it: a dripping peer is given up."""
+    """One line, within a time for all of it: a slow peer is given up."""
     deadline, data = time.monotonic() + ASK_TIMEOUT_S, b""
     while not data.endswith(b"\n"):
         if len(data) > LONGEST or time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""What Swarm's manager says of a rank that never came: only it knows why."""
+"""Why a rank was never started: only Swarm's manager knows."""
 
 from __future__ import annotations
 

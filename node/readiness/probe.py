@@ -1,7 +1,7 @@
-"""One token, asked for over the API's public address: the only proof that a service works.
+"""One token, requested over the API's public address: the only proof that a service works.
 
-It is asked in a thread of its own, because a first answer may take minutes, in which the log must
-be watched. /health says 200 while an engine hangs (vllm issue 31588).
+It is requested in a thread of its own, because a first answer may take minutes, in which the log
+must be watched. /health returns 200 while an engine hangs (vllm issue 31588).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 PAUSE_S = 1.0
 CONNECT_TIMEOUT_S = 2.0
 SERVER_ERRORS = 3
-"""Answers of 500 and more in a row that are taken for a refusal."""
+"""Answers of 500 and more in a row that count as a refusal."""
 
 SHOWN = 300
 DENIED = (401, 403)
@@ -28,7 +28,7 @@ SERVED = re.compile(r"^vllm:request_success_total\{[^}]*\} ([0-9.e+]+)", re.MULT
 
 @dataclass(frozen=True)
 class CompletionRequest:
-    """Whom to ask and for what. `key` None: the API asks for none, or this node has none."""
+    """Which API to ask, for which model. `key` None: the API needs none, or this node has none."""
 
     url: str
     served_name: str
@@ -73,7 +73,7 @@ class CompletionProbe:
                 return
 
     def attempt(self) -> CompletionReply:
-        """A witness has no key: it sees from the engine's counters that somebody was answered."""
+        """A witness has no key: it reads from the engine's counters that a request was served."""
         if self.is_witness:
             return _witness(self.completion_request)
         models_reply = _send_request(self.completion_request, "/v1/models", None, CONNECT_TIMEOUT_S)
@@ -122,7 +122,7 @@ def _witness(completion_request: CompletionRequest) -> CompletionReply:
     if not reply.ok:
         return CompletionReply(0, reply.text)
     served = sum(float(count) for count in SERVED.findall(reply.text))
-    return CompletionReply(200, "") if served > 0 else CompletionReply(0, "nobody was answered yet")
+    return CompletionReply(200, "") if served > 0 else CompletionReply(0, "no request served yet")
 
 
 def _send_request(

@@ -1,4 +1,4 @@
-"""What `doctor` asks of a node's engines: which ranks are there, how dead ones ended, one token.
+"""What `doctor` reads of a node's engines: its ranks, how ended ones ended, one token.
 
 request: {"services": [ServiceQuery]}.
 """
@@ -20,16 +20,16 @@ from node.readiness import probe
 
 LAST_LINES = 10
 ASK_TIMEOUT_S = 3.5
-"""Less than the time that a node has for all its answers."""
+"""Less than a node's time limit for all its answers."""
 
 UNREACHABLE_ADDRESS = ("192.0.2.1", 9)
-"""An address of nobody (RFC 5737): the way there is the default route. Nothing is sent."""
+"""An address that is never assigned (RFC 5737), so by the default route. Nothing is sent."""
 
 
 class ServiceQuery(TypedDict):
-    """`asks` where this node is to ask for the token, at `bind`, or where that means all addresses
-    at `address`; null: the one behind the default route. `swarm_names`: this node's manager is
-    asked why they do not run."""
+    """`asks` where this node is to request the token, at `bind`, or where that means all addresses
+    at `address`; null: the one behind the default route. `swarm_names`: those for which this
+    node's manager tells why they do not run."""
 
     service: str
     asks: bool

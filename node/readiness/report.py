@@ -40,7 +40,7 @@ class EngineEnd:
 def format_report(
     service: str, failure: StartFailure, engine_end: EngineEnd, lines: Sequence[str]
 ) -> str:
-    """`lines` is the log of this node's engine; the report ends with its end."""
+    """`lines` is the log of this node's engine; the report ends with its last lines."""
     report = [
         format_title(service, failure),
         f"symptom: {failure.symptom[:LONGEST]}",

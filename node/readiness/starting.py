@@ -1,4 +1,4 @@
-"""From the start of a service's ranks until it answers or is ended: one watch on each node."""
+"""From the start of a service's ranks until it answers or is stopped: one watch on each node."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from node.readiness import abort, peers, probe
 from node.readiness.failure import RankIdentity, StartFailure
 from node.readiness.interruption import Interruption
 from node.readiness.judge import Limits, WatchState
-from node.readiness.target import ReadyWant, WatchTarget, build_target
+from node.readiness.target import WatchTarget, find_target
+from node.readiness.want import Want
 from node.readiness.watch import RankWatch, run_watch
 
 
-def wait_until_ready(system: System, want: ReadyWant, node: str) -> list[str]:
+def wait_until_ready(system: System, want: Want, node: str) -> list[str]:
     """Raises StepError with the failure, what to do, and the log's end; the engine is then gone."""
-    target = build_target(want, node)
+    target = find_target(want, node)
     if target.is_loopback and not target.is_head:
         return [f"{target.service}: listens on its head node only and is probed there"]
     watch = _start_watch(system, target)

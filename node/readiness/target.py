@@ -1,45 +1,15 @@
-"""What the step `ready` is asked to wait for."""
+"""The service that the step `ready` waits for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from node.host.typed_json import OMITTED
+from node.errors import StepError
+from node.readiness.want import Want, WantedRank
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HTTP_PORT = 80
-
-
-@dataclass(frozen=True)
-class WantedRank:
-    """A rank and its node; `container` or `unit`, by runtime."""
-
-    rank: int
-    node: str
-    management_address: str
-    container: str | None = field(default=None, metadata=OMITTED)
-    unit: str | None = field(default=None, metadata=OMITTED)
-
-
-@dataclass(frozen=True)
-class ReadyWant:
-    """`url`: the API's public address. `checked`: {step: {"owner", "run"}} of what it makes sure
-    of."""
-
-    service: str
-    token: str
-    engine: str
-    runtime: str
-    members: tuple[WantedRank, ...]
-    url: str
-    served_name: str
-    ready_timeout_s: float
-    silence_timeout_s: float
-    key_file: str | None
-    over_rdma: bool
-    checked: Mapping[str, Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -91,16 +61,19 @@ class WatchTarget:
         return urlsplit(self.url).hostname in LOOPBACK
 
 
-def build_target(want: ReadyWant, node: str) -> WatchTarget:
-    """Raises KeyError where the want names no rank of this node."""
-    ranks = tuple(map(_build_endpoint, want.members))
+def find_target(want: Want, node: str) -> WatchTarget:
+    """Raises StepError where the want names no rank of this node."""
+    ranks = tuple(map(_find_endpoint, want.members))
+    local_ranks = [rank for rank in ranks if rank.node == node]
+    if not local_ranks:
+        raise StepError(f"Service {want.service} has no rank on {node}.")
     return WatchTarget(
         service=want.service,
         token=want.token,
         engine=want.engine,
         runtime=want.runtime,
         ranks=ranks,
-        local_rank={rank.node: rank for rank in ranks}[node],
+        local_rank=local_ranks[0],
         url=want.url,
         served_name=want.served_name,
         ready_timeout_s=want.ready_timeout_s,
@@ -110,6 +83,6 @@ def build_target(want: ReadyWant, node: str) -> WatchTarget:
     )
 
 
-def _build_endpoint(rank: WantedRank) -> RankEndpoint:
+def _find_endpoint(rank: WantedRank) -> RankEndpoint:
     name = rank.container or rank.unit or ""
     return RankEndpoint(rank.rank, rank.node, name, rank.management_address)

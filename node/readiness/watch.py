@@ -1,4 +1,4 @@
-"""One node's watch of a rank: it learns in short slices, and the judge decides.
+"""One node's watch of a rank: it observes in short slices, and the judge decides.
 
 All effects are here; the state is the judge's.
 """
@@ -64,8 +64,7 @@ class RankWatch:
 
 
 def run_watch(watch: RankWatch) -> StartFailure | Ready:
-    """Until the judge has come to an outcome. Raises StepError when interrupted; the engine then
-    goes on."""
+    """Watch until the judge decides. Raises StepError when interrupted; the engine then goes on."""
     while True:
         for event in _observe(watch):
             take_event(watch, event)
@@ -81,7 +80,7 @@ def run_watch(watch: RankWatch) -> StartFailure | Ready:
 
 
 def take_event(watch: RankWatch, event: Event) -> None:
-    """Let the judge know, and report it when the start has come further.
+    """Judge an event, and report a new stage of the start.
 
     The ranks of an MPI launch print to one log, so a stage that one of them comes to later is old.
     """
@@ -107,7 +106,7 @@ def read_log(watch: RankWatch) -> Iterator[LinePrinted]:
 
 
 def _observe(watch: RankWatch) -> Iterator[Event]:
-    """One slice. First the rank, then its log: so a dead one's last words are read."""
+    """One slice. First the rank, then its log: so the last lines of an ended one are read."""
     yield _observe_rank(watch)
     yield from read_log(watch)
     yield from _read_memory(watch)
@@ -129,7 +128,7 @@ def _observe_rank(watch: RankWatch) -> RankObserved:
 
 
 def _find_rank(watch: RankWatch, now_s: float) -> RankObserved:
-    """The one of this run; of several the one that runs. One that has been seen is not sought."""
+    """The one of this run; of several the one that runs. One that is gone is not sought again."""
     if watch.state.has_appeared:
         return RankObserved(now_s, None)
     found = finding.find_local_ranks(watch.system, watch.target.service)

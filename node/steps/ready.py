@@ -8,11 +8,9 @@ for an hour.
 from __future__ import annotations
 
 from node.host.system import System
-from node.readiness.target import ReadyWant
+from node.readiness.want import Want
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec, find_no_difference, keep_want
-
-Want = ReadyWant
 
 
 def observe(system: System, request: StepRequest) -> dict[str, object]:

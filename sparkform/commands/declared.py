@@ -67,7 +67,7 @@ def get_stack_name(file: Path) -> str:
         message="is not the name of a Pulumi stack file",
         got=file.name,
         allowed="Pulumi.<stack>.yaml",
-        because="the nodes record which stack they belong to, and the name says which one it is",
+        because="nodes record the name of the stack that they belong to",
     )
     raise InputError([problem])
 
@@ -82,7 +82,7 @@ def find_project(file: Path) -> tuple[str, Path]:
     problem = Problem(
         path=str(folder),
         message="contains no Pulumi.yaml, nor does any folder above it",
-        because="the nodes record which project they belong to",
+        because="nodes record the name of the project that they belong to",
         remedy="run the command in the folder of the program",
     )
     raise InputError([problem])

@@ -50,7 +50,7 @@ def observe_targets(targets: Sequence[Target], ask: PassphraseSource) -> Observa
 
 
 def _is_locked(observation: Observation, target: Target) -> bool:
-    """Whether its key file is there and could not be opened."""
+    """Whether its key file exists and could not be opened."""
     error, key = observation.nodes[target.name].error, target.identity_file
     is_there = key is not None and key.expanduser().is_file()
     return is_there and error is not None and error.kind == "identity"

@@ -30,7 +30,7 @@ class Node(Section):
     host_key: values.HostKey | None = Field(
         None,
         description="Public host key of its SSH server.",
-        json_schema_extra={"absent": "known_hosts is asked"},
+        json_schema_extra={"absent": "known_hosts decides"},
     )
     management_address: values.Address | None = Field(
         None,
@@ -65,8 +65,8 @@ class Node(Section):
     )
     away: values.Flag = Field(
         False,
-        description="The node is off or out for repair: it is not contacted, what is known of it "
-        "stays, and no service may use it.",
+        description="The node is off or out for repair: it is not contacted, its state is "
+        "kept, and no service may use it.",
     )
 
 
@@ -107,16 +107,18 @@ class Swarm(Section):
 
 
 class Expected(Section):
-    """Version floors that each node is held to."""
+    """Minimum versions that each node must have."""
 
     driver: values.Version | None = Field(
-        None, description="NVIDIA driver, at least.", json_schema_extra={"absent": "not checked"}
+        None,
+        description="Minimum version of the NVIDIA driver.",
+        json_schema_extra={"absent": "not checked"},
     )
     cuda: values.Version | None = Field(
-        None, description="CUDA, at least.", json_schema_extra={"absent": "not checked"}
+        None, description="Minimum version of CUDA.", json_schema_extra={"absent": "not checked"}
     )
     dgx_os: values.Version | None = Field(
-        None, description="DGX OS release, at least.", json_schema_extra={"absent": "not checked"}
+        None, description="Minimum release of DGX OS.", json_schema_extra={"absent": "not checked"}
     )
 
 
@@ -130,7 +132,7 @@ class Waiver(Section):
 class Cluster(Section):
     """The rack."""
 
-    user: values.UserName = Field(description="Login on all nodes; it needs sudo without password.")
+    user: values.UserName = Field(description="Login on all nodes; it needs passwordless sudo.")
     identity_file: values.ControlPath | None = Field(
         None,
         description="Private SSH key, used when the agent has none that fits.",
@@ -160,14 +162,14 @@ class Cluster(Section):
     )
     swarm: Swarm = Field(default_factory=Swarm, description="Docker Swarm over the nodes.")
     models: tuple[values.ModelHandle, ...] = Field(
-        (), description="Models that are fetched and spread ahead, without a service."
+        (), description="Models to bring to the nodes in advance, without a service."
     )
     keep_models: values.Flag = Field(
-        True, description="Whether models that nothing names any more stay on disk."
+        True, description="Whether models that the stack no longer names stay on disk."
     )
     swap_off: values.Flag = Field(False, description="Whether swap is switched off on the nodes.")
     expected: Expected = Field(
-        default_factory=Expected, description="Version floors that each node is held to."
+        default_factory=Expected, description="Minimum versions that each node must have."
     )
     waive: tuple[Waiver, ...] = Field(
         (), description="Mandatory rules that become warnings, each with a reason."

@@ -49,7 +49,7 @@ class Draft:
         )
 
     def list_members(self, service: Service) -> tuple[str, ...]:
-        """The names of a service's nodes, as far as they can be told."""
+        """The names of a service's nodes, as far as they are known."""
         if service.nodes is not None:
             return service.nodes
         present = (node.name for _, node in self.enumerate_readable_nodes() if not node.away)

@@ -16,8 +16,8 @@ SCHEMA_FILE = Path(__file__).with_name("schema.json")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 REFERENCE = "#/$defs/"
 BLOCKS = {
-    "cluster": "Which machines there are, and how they are cabled.",
-    "services": "Which models they serve, by the names of the services; empty: the rack only.",
+    "cluster": "The machines and how they are cabled.",
+    "services": "The served models by service name; empty for the rack only.",
 }
 
 

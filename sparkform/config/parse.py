@@ -14,7 +14,7 @@ from sparkform.config.unclean import find_unclean_values
 from sparkform.errors import InputError, Problem
 
 MOST_PROBLEMS = 100
-"""A report that is longer helps nobody; what is left out is counted in its last line."""
+"""A longer report does not help; the last line counts what is left out."""
 
 
 def parse_config(cluster: object, services: object = None) -> Declaration:
@@ -54,7 +54,7 @@ def _check_mappings(cluster: object, services: object) -> Iterator[Problem]:
 
 
 def _merge_problems(unclean: Iterable[Located], located: Iterable[Located]) -> Iterator[Problem]:
-    """An unclean value is reported as such, and nothing else is said of it."""
+    """An unclean value is reported as such and for nothing else."""
     spoilt = [location for location, _ in unclean]
     yield from (problem for _, problem in unclean)
     yield from (problem for location, problem in located if not _is_below(location, spoilt))

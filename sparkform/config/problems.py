@@ -64,7 +64,7 @@ def translate_errors(
     for detail in error.errors(include_url=False):
         site = find_error_site(model, detail["loc"])
         if _is_about_a_key_that_is_not_text(detail, site):
-            continue  # find_unclean_values says so, under a path that shows the key
+            continue  # find_unclean_values reports it, under a path that shows the key
         location = (*parent, *site.location)
         yield location, _translate_error(detail, site, location)
 

@@ -18,9 +18,11 @@ from sparkform.config.service import Service, TrtllmService, VllmService
 HEAD = """\
 # Configuration
 
-A stack file, `Pulumi.<stack>.yaml`, holds two blocks under `config:`. `sparkform:cluster` says
-which machines there are, `sparkform:services` which models they serve. `Pulumi.spark.yaml` is an
+A stack file, `Pulumi.<stack>.yaml`, has two blocks under `config:`. `sparkform:cluster`
+declares the machines, `sparkform:services` the models that they serve. `Pulumi.spark.yaml` is an
 example in which every key appears. Unknown keys are refused, and every mistake is shown at once.
+Editors complete and check the keys by `sparkform/config/schema.json`: the first line of a stack
+file, which `sparkform init` writes, leads them to it.
 
 This page is made from the models by `python -m sparkform.config.reference > docs/configuration.md`.
 """

@@ -36,8 +36,10 @@ def guess_secret_key(key: str) -> str | None:
 
 
 def is_secure(value: object) -> bool:
-    """Whether Pulumi takes this for an encrypted value: a mapping with the one key `secure`."""
-    return isinstance(value, dict) and list(value) == [ENCRYPTED_KEY]
+    """Whether Pulumi takes this for an encrypted value: a mapping of `secure` alone to text."""
+    if not isinstance(value, dict) or list(value) != [ENCRYPTED_KEY]:
+        return False
+    return isinstance(value[ENCRYPTED_KEY], str)
 
 
 def describe_nested_secret(location: Location) -> Problem:
@@ -59,9 +61,9 @@ def format_set_command(key: str) -> str:
 
 
 def check_encrypted_blocks(secret_keys: Collection[str]) -> Iterator[Problem]:
-    """One problem for each block of which Pulumi says that it holds something encrypted.
+    """One problem for each block that contains something encrypted.
 
-    Pulumi decrypts before a program runs, so that a program cannot see `secure:`; it is told only
+    Pulumi decrypts before a program runs, so that a program cannot see `secure:`; it gets only
     the names of the keys that hold such a value somewhere, like `sparkform:cluster`.
     """
     for block in ("cluster", "services"):

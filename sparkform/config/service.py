@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 from sparkform.config import values
 from sparkform.config.section import Section
 
-CATALOGUE: JsonDict = {"absent": "as the catalogue says"}
+CATALOGUE: JsonDict = {"absent": "the catalogue's figure"}
 
 
 class ModelFacts(Section):
@@ -79,7 +79,7 @@ class Speculative(Section):
 class Service(Section):
     """One served model: the keys of both engines."""
 
-    engine: Literal["trtllm", "vllm"] = Field(description="The engine.")
+    engine: Literal["trtllm", "vllm"] = Field(description="Engine that serves the model.")
     runtime: values.Runtime = Field(
         description="What starts the engine: a Swarm service, a plain container or a systemd unit."
     )
@@ -100,8 +100,8 @@ class Service(Section):
     )
     model_path: values.NodePath | None = Field(
         None,
-        description="Where the model lies on the nodes already; nothing is fetched.",
-        json_schema_extra={"absent": "fetched into the model directory"},
+        description="Where the model already is on the nodes; nothing is downloaded.",
+        json_schema_extra={"absent": "downloaded into the model directory"},
     )
     model_facts: ModelFacts = Field(
         default_factory=ModelFacts,
@@ -180,7 +180,7 @@ def _get_graph_tag(value: object) -> str:
 class TrtllmService(Service):
     """A model served by TensorRT-LLM."""
 
-    engine: Literal["trtllm"] = Field(description="The engine.")
+    engine: Literal["trtllm"] = Field(description="Engine that serves the model.")
     max_num_tokens: values.Count | None = Field(
         None,
         description="Token budget of one scheduler step; not the context length.",
@@ -216,7 +216,7 @@ class TrtllmService(Service):
 class VllmService(Service):
     """A model served by vLLM."""
 
-    engine: Literal["vllm"] = Field(description="The engine.")
+    engine: Literal["vllm"] = Field(description="Engine that serves the model.")
     gpu_memory_utilization: values.Fraction | None = Field(
         None,
         description="Share of all memory, the system's included, that the engine may take.",
@@ -229,7 +229,7 @@ class VllmService(Service):
     quantization: values.Token | None = Field(
         None,
         description="Overrides the quantisation that the checkpoint names.",
-        json_schema_extra={"absent": "as the checkpoint says"},
+        json_schema_extra={"absent": "the checkpoint's own"},
     )
     moe_backend: values.Token | None = Field(
         None,

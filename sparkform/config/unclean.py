@@ -13,7 +13,7 @@ DEEPEST = 12
 
 
 def find_unclean_values(value: object, location: Location) -> Iterator[tuple[Location, Problem]]:
-    """Each unclean value below `at`, with its location; what lies below it is not looked at."""
+    """Each unclean value at `location` or below; what lies below such a value is not checked."""
     problem = _find_problem(value, location)
     if problem is not None:
         yield location, problem

@@ -75,7 +75,7 @@ def _check_service(view: NodeView, service: str, service_state: Json) -> Iterato
     if not live:
         yield from (_fail_dead_rank(view, name, rank, rank_state) for rank_state in dead)
         if not dead:
-            yield _report_missing_rank(view, name, rank, service_state)
+            yield _report_absent_rank(view, name, rank, service_state)
     for reason in as_mapping(service_state.get("not_placed")).values():
         yield view.fail(
             name, f"Swarm says: {reason}", f"see the rows of Swarm's nodes; {RESTART_FIX}"
@@ -97,7 +97,10 @@ def _fail_dead_rank(view: NodeView, name: str, rank: int, rank_state: Json) -> C
     return view.fail(name, message, f"`sparkform logs` shows all of it; {RESTART_FIX}")
 
 
-def _report_missing_rank(view: NodeView, name: str, rank: int, service_state: Json) -> Check:
+def _report_absent_rank(view: NodeView, name: str, rank: int, service_state: Json) -> Check:
+    if service_state.get("unknown"):
+        message = f"the state of rank {rank} is unknown: {service_state['unknown']}"
+        return view.fail(name, message, "`sudo systemctl status docker` on the node")
     logs = as_list(service_state.get("kept"))
     message = f"rank {rank} has no engine here" + (f"; the last log is {logs[-1]}" if logs else "")
     if view.is_claimed:

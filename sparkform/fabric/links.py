@@ -28,7 +28,7 @@ def build_check_want(
     """What `fabric_check` on one end is given.
 
     `runs` holds owner and run of `fabric_address` of this node and of each one that it asks: the
-    check has no state of its own and runs again when what it looked at did.
+    check has no state of its own and runs again when what it checks does.
     """
     queried = [name for name in runs if name != node]
     halves = [
@@ -52,7 +52,7 @@ def list_partners(cable: Cable, node: str, network: Network) -> tuple[str, ...]:
     """The nodes that this end asks when it is checked.
 
     On a switch everybody asks the first two that come before it, and the first one asks the second:
-    all ports are tried, the switch's MTU is told from a node's (docs/design), and a node that is
+    all ports are tried, the switch's MTU is known from a node's (docs/design), and a node that is
     added changes nothing on those that were there.
     """
     if cable.far is not None:
@@ -63,7 +63,7 @@ def list_partners(cable: Cable, node: str, network: Network) -> tuple[str, ...]:
 
 
 def list_witnesses(cable: Cable, node: str, network: Network) -> tuple[str, ...]:
-    """The nodes that this end asks when only looked at: nothing is recorded, so on a switch it asks
+    """The nodes that this end asks in a diagnosis: nothing is recorded, so on a switch it asks
     two wherever there are three nodes."""
     if cable.far is not None:
         return list_partners(cable, node, network)

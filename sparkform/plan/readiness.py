@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 
-from node.readiness.target import ReadyWant, WantedRank
+from node.readiness.want import Want, WantedRank
 from sparkform.config import Declaration
 from sparkform.fabric.network import Network
 from sparkform.launch.paths import get_unit_name
@@ -19,14 +19,14 @@ def build_ready_want(
     network: Network,
     token: str,
     checked: Mapping[str, Mapping[str, object]],
-) -> ReadyWant:
+) -> Want:
     """The same want for every node of the service; each watches its own rank, in every runtime.
 
     `launches` by rank. `checked` holds the receipts ({"owner", "run"}) of the steps that the
     members came from, by step name.
     """
     service_config = declaration.services[service]
-    return ReadyWant(
+    return Want(
         service=service,
         token=token,
         engine=service_config.engine,

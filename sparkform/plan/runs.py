@@ -68,7 +68,7 @@ def _explain_new_run(
     digest: str,
     differences: Sequence[str],
 ) -> list[str]:
-    if not state.objects:
+    if not state.objects and not state.unknown:
         again = " again" if state.used_tokens else ""
         return [f"does not run, will be started{again}"]
     moved_ranks = list(_describe_moved_ranks(launches, state))
@@ -97,10 +97,16 @@ def _describe_missing_ranks(launches: Sequence[Launch], state: ServiceState) -> 
                 rank_object.is_alive and _is_in_place(rank_object, launch)
                 for rank_object in rank_objects
             ):
-                ended = any(_is_in_place(rank_object, launch) for rank_object in rank_objects)
-                phrase = "has ended" if ended else "is gone"
-                yield f"rank {launch.rank} on {launch.node} {phrase}"
+                has_ended = any(_is_in_place(rank_object, launch) for rank_object in rank_objects)
+                absence = "has ended" if has_ended else _describe_absence(launch, state)
+                yield f"rank {launch.rank} on {launch.node} {absence}"
                 break
+
+
+def _describe_absence(launch: Launch, state: ServiceState) -> str:
+    """A Docker that does not answer may have the rank."""
+    unknown = state.unknown.get(launch.node)
+    return f"is unknown ({unknown})" if unknown else "is gone"
 
 
 def _describe_moved_ranks(launches: Sequence[Launch], state: ServiceState) -> Iterator[str]:

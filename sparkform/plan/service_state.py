@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from node.host.plain import as_mapping
 from node.steps import group, stop_previous
@@ -26,11 +26,13 @@ class RankObject:
 @dataclass(frozen=True)
 class ServiceState:
     """A service as the nodes report it. `used_tokens` are all that any of them has recorded;
-    `completed_token` is that of the last run whose ranks were all started."""
+    `completed_token` is that of the last run whose ranks were all started. `unknown`: by node, why
+    it may have other objects."""
 
     objects: tuple[RankObject, ...] = ()
     used_tokens: tuple[str, ...] = ()
     completed_token: str | None = None
+    unknown: Mapping[str, str] = field(default_factory=dict)
 
     def is_running_on(self, node: str) -> bool:
         return any(
@@ -40,14 +42,15 @@ class ServiceState:
 
 def get_service_state(service: str, reports: Reports, head: str) -> ServiceState:
     """What the nodes report of a service, those that it has left included."""
+    observed = {node: _read_observed(node, reports, service) for node in reports}
     objects = [
-        rank_object
-        for node in reports
-        for rank_object in _list_rank_objects(node, reports, service)
+        rank_object for node in reports for rank_object in _list_rank_objects(node, observed[node])
     ]
+    unknown = {node: ranks.unknown for node, ranks in observed.items() if ranks.unknown}
     completed = _read_token(reports, head, f"{group.SPEC.name}:{service}")
     tokens = [_read_token(reports, node, get_stop_step(service)) for node in reports]
-    return ServiceState(tuple(objects), tuple(filter(None, [*tokens, completed])), completed)
+    used_tokens = tuple(filter(None, [*tokens, completed]))
+    return ServiceState(tuple(objects), used_tokens, completed, unknown)
 
 
 def list_services_by_node(services: Mapping[str, ServiceState], reports: Reports) -> ServicesByNode:
@@ -70,8 +73,11 @@ def get_stop_step(service: str) -> str:
     return f"{stop_previous.SPEC.name}:{service}"
 
 
-def _list_rank_objects(node: str, reports: Reports, service: str) -> list[RankObject]:
-    observed = stop_previous.SPEC.read_observed(reports[node].steps.get(get_stop_step(service)))
+def _read_observed(node: str, reports: Reports, service: str) -> stop_previous.Observed:
+    return stop_previous.SPEC.read_observed(reports[node].steps.get(get_stop_step(service)))
+
+
+def _list_rank_objects(node: str, observed: stop_previous.Observed) -> list[RankObject]:
     return [
         RankObject(node, rank.kind, -1 if rank.rank is None else rank.rank, rank.token, rank.alive)
         for rank in observed.members

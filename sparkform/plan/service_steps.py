@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any, Generic
 
 from node.ranks.capacity import PortDemand
+from node.readiness.want import Want as ReadyWant
 from node.steps import (
     ObservedT,
     StepSpec,
@@ -185,7 +186,7 @@ def _plan_native(want_type: type[WantT]) -> Callable[[ServiceInputs, str], Mappi
     return plan_wants
 
 
-def _plan_ready(inputs: ServiceInputs, token: str) -> dict[str, ready.Want]:
+def _plan_ready(inputs: ServiceInputs, token: str) -> dict[str, ReadyWant]:
     context, launches = inputs.context, inputs.launches
     want = build_ready_want(
         context.declaration, inputs.service, launches, context.network, token, inputs.checked

@@ -1,4 +1,4 @@
-"""What one look at all nodes gave: a document or an error for each."""
+"""One observation of all nodes: a report or an error for each."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class NodeError(ReportModel):
 
 
 class QueryResult(ReportModel):
-    """Exactly one of `document` and `error`.
+    """Exactly one of `report` and `error`.
 
     `host_key` is the key that the node offered ("ssh-ed25519 AAAA…"), trusted or not.
     `login` and `jump_login`: whose key opened the node, and the jump host on the way to it.
     `clock_skew_s`: this node's clock minus the control side's, low by the answer's way back.
     """
 
-    document: NodeReport | None = None
+    report: NodeReport | None = None
     error: NodeError | None = None
     host_key: str | None = None
     login: LoginKey | None = None
@@ -55,22 +55,22 @@ class QueryResult(ReportModel):
     duration_s: float = 0.0
 
     @model_validator(mode="after")
-    def _require_document_or_error(self) -> QueryResult:
-        if (self.document is None) == (self.error is None):
-            raise ValueError("expected either document or error")
+    def _require_report_or_error(self) -> QueryResult:
+        if (self.report is None) == (self.error is None):
+            raise ValueError("expected either report or error")
         return self
 
 
 class Observation(ReportModel):
     """All nodes by name. `format` is the version of the recorded file."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     nodes: dict[str, QueryResult]
 
     @property
     def reports(self) -> dict[str, NodeReport]:
-        documents = {name: result.document for name, result in self.nodes.items()}
-        return {name: document for name, document in documents.items() if document is not None}
+        reports = {name: result.report for name, result in self.nodes.items()}
+        return {name: report for name, report in reports.items() if report is not None}
 
     @property
     def errors(self) -> dict[str, NodeError]:

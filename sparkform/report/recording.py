@@ -1,4 +1,4 @@
-"""Recorded facts: a look at all nodes as a file, for previews, plans and checks without nodes."""
+"""Recorded facts: an observation as a file, for previews, plans and checks without nodes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sparkform.errors import InputError, Problem
 from sparkform.report.rack_report import Observation
 
 FACTS_VARIABLE = "SPARKFORM_FACTS"
-FORMAT = 1
+FORMAT = 2
 PROOF_KEYS = ("salt", "proof")
-"""What a node tells of a secret that it has (docs/design/ranks-and-tokens.md)."""
+"""What a node reports of a secret that it has (docs/design/ranks-and-tokens.md)."""
 
 _REMEDY = "Record it again: `sparkform doctor STACK.yaml --save FILE`."
 
@@ -36,14 +36,14 @@ def save_facts(observation: Observation, path: Path) -> None:
 
 
 def _strip_proofs(value: Any) -> Any:  # noqa: ANN401 (JSON of any form)
-    """By a proof a weak secret could be guessed, and the file may be handed on."""
+    """A weak secret can be guessed by its proof, and the file may be handed on."""
     if isinstance(value, dict):
         return {key: _strip_proofs(item) for key, item in value.items() if key not in PROOF_KEYS}
     return [_strip_proofs(item) for item in value] if isinstance(value, list) else value
 
 
 def load_facts(path: Path) -> Observation:
-    """The recorded look. Raises InputError for a file that is missing, damaged or another."""
+    """The recorded observation. Raises InputError for a file that is missing or damaged."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

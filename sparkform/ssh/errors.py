@@ -1,4 +1,4 @@
-"""Every way in which observing a node fails, as a value with the way out. Pure."""
+"""Every way in which observing a node fails: what is wrong, and what mends it. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _build_error(kind: ErrorKind, what: str, remedy: str) -> NodeError:
 def unresolved(target: Target) -> NodeError:
     return _build_error(
         "unresolved",
-        f"The name {target.host} is not known to this machine's resolver.",
+        f"Cannot resolve host {target.host}.",
         f"Set `host` of node {target.name} to its address, or look it up: "
         f"`getent hosts {target.host}`.",
     )
@@ -22,16 +22,16 @@ def unresolved(target: Target) -> NodeError:
 def unreachable(target: Target, reason: str) -> NodeError:
     return _build_error(
         "unreachable",
-        f"{target.address} does not answer ({reason}).",
-        f"Is the node on and on this network? `ping -c 3 {target.host}`. "
-        f"One that stays off for now is declared with `away: true`.",
+        f"{target.address} is unreachable ({reason}).",
+        f"Check that the node is on and on this network: `ping -c 3 {target.host}`. "
+        "Declare one that stays off with `away: true`.",
     )
 
 
 def refused(target: Target) -> NodeError:
     return _build_error(
         "refused",
-        f"{target.address} refuses connections: the machine is on, nothing listens on port "
+        f"Connection refused by {target.address}: the machine is on, but nothing listens on port "
         f"{target.port}.",
         "On the node's own console: `sudo systemctl enable --now ssh`; or set `port`.",
     )
@@ -40,9 +40,8 @@ def refused(target: Target) -> NodeError:
 def frozen(target: Target, limit_s: float) -> NodeError:
     return _build_error(
         "frozen",
-        f"{target.address} accepts connections but said nothing for {limit_s:g} s: the "
-        f"machine hangs "
-        "or is out of memory.",
+        f"{target.address} accepts connections but sends nothing for {limit_s:g} s: the machine "
+        "hangs or is out of memory.",
         f"Wait and try `ssh -v -p {target.port} {target.user}@{target.host} true`; if that hangs "
         "too, switch the node off and on at its power button.",
     )
@@ -51,7 +50,7 @@ def frozen(target: Target, limit_s: float) -> NodeError:
 def dropped(target: Target) -> NodeError:
     return _build_error(
         "dropped",
-        f"{target.address} closed the connection before the answer was there.",
+        f"Connection closed by {target.address} before the report was complete.",
         "On the node's own console: `sudo journalctl -u ssh -n 20`; then run this again.",
     )
 
@@ -59,9 +58,9 @@ def dropped(target: Target) -> NodeError:
 def unknown_host_key(target: Target, key: str, fingerprint: str, note: str) -> NodeError:
     return _build_error(
         "unknown_host_key",
-        f"The host key of {target.address} is not known; it offers {fingerprint}.{note}",
+        f"Host key of {target.address} is unknown: it offers {fingerprint}.{note}",
         "Compare with `ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub` on the node's own console "
-        f"(ecdsa: ssh_host_ecdsa_key.pub); the same? Then accept it: set `hostKey: {key}` on node "
+        f"(ecdsa: ssh_host_ecdsa_key.pub). If they match, accept it: set `hostKey: {key}` on node "
         f"{target.name}, or `echo '{target.address} {key}' >> {target.known_hosts_file}`.",
     )
 
@@ -69,9 +68,9 @@ def unknown_host_key(target: Target, key: str, fingerprint: str, note: str) -> N
 def changed_host_key(target: Target, key: str, fingerprint: str, known: list[str]) -> NodeError:
     return _build_error(
         "changed_host_key",
-        f"The host key of {target.address} has changed: known is {' or '.join(known)}, it offers "
-        f"{fingerprint}. Either the node was installed anew or somebody is in between.",
-        f"Only if it was installed anew: `ssh-keygen -R '{target.address}' -f "
+        f"Host key of {target.address} has changed: expected {' or '.join(known)}, got "
+        f"{fingerprint}. The node was reinstalled, or this is a possible man-in-the-middle.",
+        f"Only if it was reinstalled: `ssh-keygen -R '{target.address}' -f "
         f"{target.known_hosts_file}`, and set `hostKey: {key}` on node {target.name}.",
     )
 
@@ -80,8 +79,8 @@ def rsa_host_key(target: Target, source: str) -> NodeError:
     return _build_error(
         "rsa_host_key",
         f"{source} has only an RSA host key for {target.address}, which the command plugin cannot "
-        "check.",
-        "Make the others on the node: `sudo ssh-keygen -A && sudo systemctl restart ssh`, then "
+        "verify.",
+        "Create the others on the node: `sudo ssh-keygen -A && sudo systemctl restart ssh`, then "
         f"take `ssh-keyscan -t ed25519 -p {target.port} {target.host}`.",
     )
 
@@ -89,22 +88,19 @@ def rsa_host_key(target: Target, source: str) -> NodeError:
 def bad_host_key(target: Target) -> NodeError:
     return _build_error(
         "bad_host_key",
-        f"`hostKey` of node {target.name} is not an OpenSSH public key line.",
+        f"`hostKey` of node {target.name} is not an OpenSSH public key.",
         "It looks like `ssh-ed25519 AAAA…`: "
         f"`ssh-keyscan -t ed25519 -p {target.port} {target.host}` prints it after the host name.",
     )
 
 
 def authentication(target: Target, keys_offered: int) -> NodeError:
-    tail = (
-        f"{keys_offered} key{'s' if keys_offered != 1 else ''} offered"
-        if keys_offered
-        else "no key to offer"
-    )
+    plural = "" if keys_offered == 1 else "s"
+    offered = f"{keys_offered} key{plural} offered" if keys_offered else "no key to offer"
     key = target.identity_file or "~/.ssh/id_ed25519"
     return _build_error(
         "authentication",
-        f"{target.address} lets {target.user} not in ({tail}).",
+        f"Permission denied for {target.user} at {target.address} ({offered}).",
         f"`ssh-copy-id -i {key}.pub -p {target.port} {target.user}@{target.host}`, and have the "
         f"key in the agent (`ssh-add {key}`) or set `identityFile`.",
     )
@@ -113,7 +109,7 @@ def authentication(target: Target, keys_offered: int) -> NodeError:
 def identity(target: Target, reason: str) -> NodeError:
     return _build_error(
         "identity",
-        f"The key {target.identity_file} cannot be used: {reason}.",
+        f"Cannot use the key {target.identity_file}: {reason}.",
         "`pulumi config set --secret sshKeyPassphrase`, or put the key in the agent: "
         f"`ssh-add {target.identity_file}`.",
     )
@@ -123,7 +119,7 @@ def sudo(target: Target) -> NodeError:
     user = target.user
     return _build_error(
         "sudo",
-        f"sudo on {target.address} asks {user} for a password.",
+        f"Passwordless sudo is not set up for {user} at {target.address}.",
         f"`ssh -t -p {target.port} {user}@{target.host} \"echo '{user} ALL=(ALL) NOPASSWD: ALL' | "
         f'sudo EDITOR=tee visudo -f /etc/sudoers.d/90-{user}"`.',
     )
@@ -132,7 +128,7 @@ def sudo(target: Target) -> NodeError:
 def python_missing(target: Target) -> NodeError:
     return _build_error(
         "python_missing",
-        f"{target.address} has no python3.",
+        f"python3 is not installed on {target.address}.",
         f"`ssh -t -p {target.port} {target.user}@{target.host} sudo apt-get install -y python3 "
         "python3-yaml`.",
     )
@@ -141,7 +137,8 @@ def python_missing(target: Target) -> NodeError:
 def timeout(target: Target, limit_s: float) -> NodeError:
     return _build_error(
         "timeout",
-        f"{target.address} let {target.user} in, but the facts took longer than {limit_s:g} s.",
+        f"{target.address} accepts the login of {target.user}, but its report takes longer than "
+        f"{limit_s:g} s.",
         f"See what keeps it busy: `ssh -p {target.port} {target.user}@{target.host} uptime`.",
     )
 
@@ -149,7 +146,7 @@ def timeout(target: Target, limit_s: float) -> NodeError:
 def failed(target: Target, reason: str) -> NodeError:
     return _build_error(
         "failed",
-        f"The facts program on {target.address} failed: {reason}.",
+        f"The agent failed on {target.address}: {reason}.",
         f"Try by hand: `ssh -p {target.port} {target.user}@{target.host} sudo -n python3 "
         "--version` (3.10 or newer is needed).",
     )
@@ -158,7 +155,7 @@ def failed(target: Target, reason: str) -> NodeError:
 def damaged(target: Target, reason: str) -> NodeError:
     return _build_error(
         "damaged",
-        f"{target.address} answered something else than facts: {reason}.",
+        f"{target.address} returned invalid output: {reason}.",
         "A login script that prints is the usual cause: `ssh -p "
         f"{target.port} {target.user}@{target.host} true` must print nothing.",
     )
@@ -166,6 +163,4 @@ def damaged(target: Target, reason: str) -> NodeError:
 
 def through(jump: Target, error: NodeError) -> NodeError:
     """The same error, met on the way through a jump host."""
-    return _build_error(
-        error.kind, f"On the way through {jump.address}: {error.what}", error.remedy
-    )
+    return _build_error(error.kind, f"Via jump host {jump.address}: {error.what}", error.remedy)

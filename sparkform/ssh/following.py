@@ -1,6 +1,6 @@
 """What a verb of the node program prints on many nodes at once, line by line as it comes.
 
-With observe.py and ssh.py, the only effect of this package on the network.
+With observe.py and session.py, the only effect of this package on the network.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One node looked at: its document or its error, timed."""
+"""One node queried: its report or its error, timed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def query_node(target: Target, limit_s: float) -> QueryResult:
         output if isinstance(output, NodeError) else response.parse_output(target, output.output)
     )
     return QueryResult(
-        document=outcome if isinstance(outcome, NodeReport) else None,
+        report=outcome if isinstance(outcome, NodeReport) else None,
         error=outcome if isinstance(outcome, NodeError) else None,
         host_key=progress.host_key,
         login=progress.logins.get(target.name),

@@ -1,6 +1,7 @@
-"""Look at all nodes at once. With ssh.py, the only effect of this package on the network.
+"""Observe all nodes at once. With session.py, the only effect of this package on the network.
 
-The event loop and what it brings are imported when somebody looks: most callers only read facts.
+The event loop and what it brings are imported only where nodes are observed: most callers read
+facts alone.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ def parse_output(target: Target, output: ProgramOutput) -> NodeReport | NodeErro
         return _explain_failure(target, output)
     lines = output.stdout.strip().splitlines()
     if not lines:
-        return errors.damaged(target, "nothing at all")
+        return errors.damaged(target, "it is empty")
     try:
         return NodeReport.model_validate_json(lines[-1])
     except ValidationError as error:

@@ -40,7 +40,7 @@ class QueryError(Exception):
 
 @dataclass
 class LoginProgress:
-    """How far a connection has come, for the words when it gets no further.
+    """How far a connection has come, for the error when it gets no further.
 
     `logins` says by target name whose key was offered last: the one that opened the door.
     """
@@ -106,7 +106,7 @@ class _Client(asyncssh.SSHClient):
 async def run_observe(
     target: Target, identities: Identities, limit_s: float, progress: LoginProgress
 ) -> TimedOutput:
-    """Log in, run the facts program once, take what it prints. Raises Refusal."""
+    """Log in, run the agent once, take what it prints. Raises QueryError."""
     async with open_connection(target, identities, limit_s, progress) as connection:
         progress.stage = "command"
         try:
@@ -142,7 +142,7 @@ def build_program_command(target: Target, verb: str, request: Mapping[str, objec
 async def open_connection(
     target: Target, identities: Identities, limit_s: float, progress: LoginProgress
 ) -> AsyncIterator[asyncssh.SSHClientConnection]:
-    """A login on the node, through its jump host where it has one. Raises Refusal."""
+    """A login on the node, through its jump host where it has one. Raises QueryError."""
     async with contextlib.AsyncExitStack() as stack:
         tunnel = None
         if target.proxy_jump:
@@ -216,7 +216,7 @@ async def _dial(
 
 
 def _explain_failure(target: Target, identities: Identities, error: Exception) -> NodeError:
-    """The words for what the network or the SSH server did."""
+    """The error for what the network or the SSH server did."""
     if isinstance(error, asyncssh.PermissionDenied):
         if identities.problem:
             return errors.identity(target, identities.problem)
@@ -231,7 +231,7 @@ def _explain_failure(target: Target, identities: Identities, error: Exception) -
 
 
 def explain_network_failure(target: Target, error: Exception) -> NodeError:
-    """The words for what the network or the SSH server did."""
+    """The error for what the network or the SSH server did."""
     if isinstance(error, socket.gaierror):
         return errors.unresolved(target)
     if isinstance(error, ConnectionRefusedError):
@@ -245,7 +245,7 @@ def explain_network_failure(target: Target, error: Exception) -> NodeError:
 
 
 def explain_timeout(target: Target, progress: LoginProgress, limit_s: float) -> NodeError:
-    """The words for a node that came no further than `progress` within its limit."""
+    """The error for a node that came no further than `progress` within its limit."""
     if progress.jump:
         jump_progress = replace(progress, jump=None)
         return errors.through(progress.jump, explain_timeout(progress.jump, jump_progress, limit_s))

@@ -240,5 +240,5 @@ def test_dockers_ssh_trusts_the_pinned_key_and_no_other() -> None:
 def test_a_node_without_a_known_host_key_is_not_dialled() -> None:
     target = Target(name="spark-1", host="10.0.0.1", user="nvidia")
     unknown = REPORT.model_copy(update={"host_key": None})
-    with pytest.raises(pulumi.RunError, match="its host key is not known"):
+    with pytest.raises(pulumi.RunError, match="host key unknown"):
         build_ssh_options(target, unknown)

@@ -175,9 +175,7 @@ def test_the_rack_is_judged_by_the_facts_that_the_run_replays(
     assert host is not None
     path = tmp_path / "facts.json"
     node_reports = build_reports(2, {"host": host.model_dump() | {"kernel": "7.0.0-1019-nvidia"}})
-    reports = {
-        name: QueryResult(document=node_report) for name, node_report in node_reports.items()
-    }
+    reports = {name: QueryResult(report=node_report) for name, node_report in node_reports.items()}
     save_facts(Observation(nodes=reports), path)
     assert validate_resource("kernel-cma", given_props, RACK_TYPE) == []
     from policies import judgement

@@ -83,9 +83,9 @@ def test_frozen_and_switched_off_stand_in_one_report_within_10_s(
     assert outcome.exit_code != 0
     report = outcome.errors[0]
     first, second = (str(machines.find_node(host).address) for host in machines.hosts)
-    assert f"spark-1: {first} accepts connections but said nothing for 6 s" in report
+    assert f"spark-1: {first} accepts connections but sends nothing for 6 s" in report
     assert "switch the node off and on at its power button" in report
-    assert f"spark-2: {second} does not answer" in report
+    assert f"spark-2: {second} is unreachable" in report
     assert "declared with `away: true`" in report
     assert "Traceback" not in "".join(outcome.errors)
 

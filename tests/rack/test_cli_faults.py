@@ -128,5 +128,9 @@ def test_a_ring_that_runs_the_other_way_round(
     rows = list_rows(ring, "spark-1", "cable")
     assert len(rows) == 4
     messages = "\n".join(row["message"] for row in rows)
-    assert "cabled wrongly: it leads to spark-3 enp1s0f1np1, the plan says spark-2" in messages
-    assert "cabled wrongly: it leads to spark-2 enp1s0f0np0, the plan says spark-3" in messages
+    assert (
+        "wrong cabling: the cable leads to spark-3 enp1s0f1np1, the plan says spark-2" in messages
+    )
+    assert (
+        "wrong cabling: the cable leads to spark-2 enp1s0f0np0, the plan says spark-3" in messages
+    )

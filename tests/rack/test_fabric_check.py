@@ -112,7 +112,7 @@ def test_the_mtu_of_one_end(direct: RackHandle) -> None:
         "packets of 9000 bytes are lost, small ones pass; "
         f"likely the MTU of spark-2 {HALF_B} is smaller"
     )
-    assert near.endswith("MTU of spark-2 is 1500, 9000 is wanted; `pulumi up` sets it")
+    assert near.endswith("MTU of spark-2 is 1500, expected 9000; `pulumi up` sets it")
 
 
 def test_the_wrong_port(direct: RackHandle, tmp_path: Path) -> None:
@@ -163,5 +163,5 @@ def test_a_ring_that_is_cabled_wrongly(rack: RackFactory, tmp_path: Path) -> Non
         ("spark-1 enp1s0f0np0", "spark-3 enp1s0f1np1", "spark-2 enp1s0f1np1"),
         ("spark-3 enP2p1s0f0np0", "spark-2 enP2p1s0f1np1", "spark-1 enP2p1s0f1np1"),
     ):
-        cause = f"cabled wrongly: it leads to {actual}, the plan says {planned}"
+        cause = f"wrong cabling: the cable leads to {actual}, the plan says {planned}"
         assert f"{end} to {planned}: {cause}" in errors

@@ -55,7 +55,7 @@ def build_recording(stack: str) -> dict[str, Any]:
 
 
 def _build_node(result: Mapping[str, Any]) -> dict[str, Any]:
-    report = result["document"]
+    report = result["report"]
     facts = report["facts"]
     changed_facts = {
         **facts,
@@ -67,7 +67,7 @@ def _build_node(result: Mapping[str, Any]) -> dict[str, Any]:
         "interfaces": [_build_interface(interface) for interface in facts["interfaces"]],
     }
     steps = {**report["steps"], "native_venv": _build_venv()}
-    return {**result, "document": {**report, "facts": changed_facts, "steps": steps}}
+    return {**result, "report": {**report, "facts": changed_facts, "steps": steps}}
 
 
 def _build_interface(interface: Mapping[str, Any]) -> dict[str, Any]:

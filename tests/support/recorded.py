@@ -27,7 +27,7 @@ def change_report(
 ) -> Observation:
     """`place` leads from the node's document to the value."""
     tree = json.loads(observation.model_dump_json())
-    branch: Any = tree["nodes"][node]["document"]
+    branch: Any = tree["nodes"][node]["report"]
     for key in keys[:-1]:
         branch = branch[key]
     branch[keys[-1]] = value
@@ -38,7 +38,7 @@ def silence_node(observation: Observation, node: str, kind: str = "unreachable")
     """The same look, in which one node did not answer."""
     error = {"kind": kind, "what": f"{node} does not answer.", "remedy": "Look at it."}
     tree = json.loads(observation.model_dump_json())
-    tree["nodes"][node] = {"document": None, "error": error}
+    tree["nodes"][node] = {"report": None, "error": error}
     return Observation.model_validate_json(json.dumps(tree))
 
 

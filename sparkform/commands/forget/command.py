@@ -55,7 +55,7 @@ def export_state(declared: DeclaredStack) -> StateDocument:
 
 
 def _require_gone(declared: DeclaredStack, node: str, inputs: Mapping[str, object]) -> None:
-    """Where the node is: as the stack file says, else as it was declared when it came."""
+    """The node's address is that of the stack file, else that of its former declaration."""
     listed = {declared_node.name: declared_node for declared_node in declared.declaration.nodes}
     block = Node.model_validate(dict(inputs))
     former = resolve_node(block, len(listed), declared.declaration.cluster)
@@ -67,7 +67,7 @@ def _require_gone(declared: DeclaredStack, node: str, inputs: Mapping[str, objec
 def _replace_state(
     declared: DeclaredStack, node: str, exported: StateDocument, new: StateDocument
 ) -> Path:
-    """Back up, see that nobody changed the state meanwhile, import. Returns the backup."""
+    """Back up, check that the state is unchanged, import. Returns the backup."""
     if export_state(declared) != exported:
         message = "the state changed after it was shown"
         raise InputError([Problem(path="forget", message=message, remedy="run the command again")])

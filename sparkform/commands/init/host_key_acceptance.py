@@ -22,9 +22,9 @@ class HostKeyOffer:
 def list_offers(
     observation: Observation, fingerprints: Mapping[str, str]
 ) -> tuple[HostKeyOffer, ...]:
-    """Known: known_hosts had it, so somebody accepted it before. `fingerprints` by key line.
+    """Known: known_hosts had it, so it was accepted before. `fingerprints` by key line.
 
-    A key that differs from the known one is no offer: the node's error says what to do.
+    A key that differs from the known one is no offer: the node's error has the remedy.
     """
     listed = []
     for name, report in observation.nodes.items():

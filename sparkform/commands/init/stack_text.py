@@ -38,7 +38,7 @@ def render_stack_file(
         "# Every key: docs/configuration.md.",
         "config:",
         "  sparkform:cluster:",
-        "    # Login on all nodes; it needs sudo without a password.",
+        "    # Login on all nodes; it needs passwordless sudo.",
         f"    user: {render_scalar(user)}",
     ]
     if identity_file:

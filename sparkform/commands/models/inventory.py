@@ -23,7 +23,7 @@ USUAL_ENGINE, USUAL_RUNTIME = "vllm", "container"
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCopy:
-    """One model on one node. `unknown`: the node did not say what it holds, or was not asked."""
+    """One model on one node. `unknown`: the node did not report its models."""
 
     node: str
     state: State
@@ -47,7 +47,7 @@ class RackModel:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeStock:
-    """Where a node keeps models, and whether it said what it holds."""
+    """Where a node keeps models, and whether it reported them."""
 
     model_directory: str
     answered: bool
@@ -148,7 +148,7 @@ def _describe_model(handle: str, declaration: Declaration, observation: Observat
 def _list_copies(
     handle: str, service: AnyService | None, node: str, report: NodeReport | None
 ) -> Iterator[ModelCopy]:
-    """Every revision that lies there; or one copy that says that there is none, or no answer."""
+    """Every revision on the node; or one copy whose state is `absent` or `unknown`."""
     if report is None or report.facts.models is None:
         yield ModelCopy(node=node, state="unknown")
         return

@@ -51,7 +51,7 @@ def _format_service(service: ServiceRow) -> Iterator[str]:
 
 
 def format_prediction(figures: Figures) -> str:
-    """Whether the model fits and how fast it will be, or what to set so that it can be said."""
+    """Whether the model fits and how fast it will be, or what to set to predict it."""
     if figures.weights_gib is None or figures.free_gib is None:
         return "the model's size is not known: set modelFacts for its memory and speed"
     weights = f"{figures.weights_gib:.1f} GiB of weights per node"

@@ -37,10 +37,10 @@ def check_node_count(draft: Draft) -> Iterator[Problem]:
 
 
 def check_ring_indexes(draft: Draft) -> Iterator[Problem]:
-    """On a ring the index says which cable is which."""
+    """On a ring the index determines which cable leads where."""
     if draft.fabric is None or draft.fabric.topology != "ring":
         return
-    if len(draft.nodes) != NODES_OF["ring"]:  # node_count says so
+    if len(draft.nodes) != NODES_OF["ring"]:  # check_node_count reports it
         return
     for position, index in draft.enumerate_indexes():
         if index >= NODES_OF["ring"]:

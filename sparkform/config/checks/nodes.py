@@ -33,7 +33,7 @@ def check_unique_indexes(draft: Draft) -> Iterator[Problem]:
 
 
 def check_unique_management_addresses(draft: Draft) -> Iterator[Problem]:
-    """Two nodes with one management address cannot be told apart by the others."""
+    """Two nodes with one management address are one node to the others."""
     addresses = (
         (position, node.management_address)
         for position, node in draft.enumerate_readable_nodes()

@@ -77,7 +77,7 @@ def test_a_machine_that_is_on_is_not_forgotten_unless_that_is_said(
     stack = write_stack(project, nodes=build_nodes("127.0.0.1", 1))
     ran = sparkform("forget", stack, "spark-2", "--yes")
     assert ran.code == 2
-    assert "spark-2 is not gone: [127.0.0.1]:1 refuses connections" in ran.err
+    assert "spark-2 is not gone: Connection refused by [127.0.0.1]:1" in ran.err
     assert "spark-2-agent" in list_names(state)
     assert sparkform("forget", stack, "spark-2", "--yes", "--force").code == 0
     assert "spark-2-agent" not in list_names(state)

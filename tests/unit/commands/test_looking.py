@@ -97,6 +97,6 @@ def test_plan_opens_a_locked_key_with_the_stacks_secret(
     stack = write_stack(project, nodes=[node], identityFile=str(locked), **block)
     closed = sparkform("plan", stack)
     assert closed.code == 2
-    assert "cannot be used" in closed.err
+    assert "Cannot use the key" in closed.err
     stack.write_text(stack.read_text() + "  sparkform:sshKeyPassphrase: {secure: v1:abc}\n")
     assert sparkform("plan", stack).code == 0

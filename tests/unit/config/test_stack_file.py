@@ -86,6 +86,12 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
     assert message.startswith(f"{shown}: cannot be read: ")
 
 
+def test_a_secret_without_a_cipher_is_not_encrypted(tmp_path: Path) -> None:
+    text = GOOD.replace("{secure: v1:abc}", "{secure: null}")
+    (message,) = load_refused(write_stack_file(tmp_path, text))
+    assert message.startswith("config.sparkform:hfToken: is not encrypted")
+
+
 def test_unknown_top_level_keys_and_plain_secrets_come_with_all_else(tmp_path: Path) -> None:
     text = GOOD.replace("{secure: v1:abc}", "hf_canary").replace("user: nvidia", "user: Root")
     messages = load_refused(

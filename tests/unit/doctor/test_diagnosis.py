@@ -58,7 +58,7 @@ def test_the_same_difference_on_a_node_of_this_stack_is_drift_and_fails() -> Non
 def test_both_ends_of_a_cable_name_the_end_whose_mtu_is_wrong() -> None:
     checks = diagnose_recording(load_recording("direct-one-half-at-mtu-1500"))
     assert get_row(checks, "spark-2", "cable").message.endswith(
-        "MTU of spark-2 is 1500, 9000 is wanted"
+        "MTU of spark-2 is 1500, expected 9000"
     )
     spark_1_cable = get_row(checks, "spark-1", "cable")
     assert spark_1_cable.status == "fail"
@@ -82,7 +82,7 @@ def test_a_gpu_that_fell_off_and_a_dead_dockerd_fail_once_each() -> None:
     assert get_row(checks, "spark-1", "docker").status == "fail"
     assert list_rows(checks, "spark-1", "drift") == []
     assert get_row(checks, "spark-1", "not read").message.startswith(
-        "fact swarm, fact containers, fact services: docker does not answer"
+        "fact swarm, fact containers, fact services: Docker does not answer"
     )
 
 

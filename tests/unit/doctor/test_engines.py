@@ -128,6 +128,19 @@ def test_a_dead_rank_is_named_with_its_exit_code_and_last_lines() -> None:
     assert "pulumi up" in str(check.fix)
 
 
+def test_a_rank_behind_a_silent_docker_is_unknown_and_not_missing() -> None:
+    unknown = build_ready_state([], unknown="Docker does not answer (refused)")
+    check = get_row(
+        diagnose_ready_states(build_ready_state([build_rank_state(0)], COMPLETION), unknown),
+        "spark-2",
+        ROW_NAME,
+    )
+    assert (check.status, check.message) == (
+        "fail",
+        "the state of rank 1 is unknown: Docker does not answer (refused)",
+    )
+
+
 def test_a_missing_rank_names_the_log_that_was_kept() -> None:
     missing = build_ready_state([], kept=["/var/log/sparkform/qwen/a.log"])
     check = get_row(

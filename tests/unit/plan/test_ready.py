@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from node.host.typed_json import parse, to_fields
-from node.readiness.target import ReadyWant, build_target
+from node.host import typed_json
+from node.host.typed_json import to_fields
+from node.readiness.target import WatchTarget, find_target
+from node.readiness.want import Want
 from sparkform.config import Declaration
 from sparkform.fabric.network import plan_network
 from sparkform.plan.readiness import build_ready_want
@@ -31,6 +33,11 @@ def build_want(declaration: Declaration, count: int, secrets: frozenset[str] = f
     return to_fields(want)
 
 
+def find_watch_target(want: Any, node: str) -> WatchTarget:
+    """As the node reads it out of its document."""
+    return find_target(typed_json.parse(Want, want, "want"), node)
+
+
 def test_every_member_is_named_with_its_node_and_address() -> None:
     want = build_want(declare_rack("direct", oss=build_vllm("direct")), 2)
     assert want["members"] == [
@@ -47,7 +54,7 @@ def test_every_member_is_named_with_its_node_and_address() -> None:
             "management_address": "10.0.0.12",
         },
     ]
-    assert build_target(parse(ReadyWant, want, "want"), "spark-2").local_rank.rank == 1
+    assert find_watch_target(want, "spark-2").local_rank.rank == 1
 
 
 def test_a_native_member_is_its_unit() -> None:
@@ -67,9 +74,7 @@ def test_a_native_member_is_its_unit() -> None:
 def test_the_address_is_the_one_that_others_reach(bind: str, url: str) -> None:
     want = build_want(declare_rack("none", oss=build_vllm("none", bind=bind, port=8000)), 1)
     assert want["url"] == url
-    assert build_target(parse(ReadyWant, want, "want"), "spark-1").is_loopback == (
-        bind in ("127.0.0.1", "::1")
-    )
+    assert find_watch_target(want, "spark-1").is_loopback == (bind in ("127.0.0.1", "::1"))
 
 
 def test_the_key_is_named_by_its_file_and_only_where_there_is_one() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.ranks.rank import CONTAINER, SWARM_SERVICE
+from node.ranks.rank import CONTAINER, SWARM_SERVICE, UNIT
 from sparkform.launch.records import Launch, Runtime, hash_launches
 from sparkform.plan.runs import decide_run
 from sparkform.plan.service_state import RankObject, ServiceState
@@ -58,6 +58,26 @@ def test_one_rank_that_is_gone_starts_all_again() -> None:
     group = decide_run(TWO_LAUNCHES, state, [], [], NEXT_RUN)
     line = "rank 1 on spark-2 is gone, will be started again with the rest"
     assert (group.token, group.lines) == (f"{LAUNCH_DIGEST}-5", (line,))
+
+
+def test_a_rank_behind_a_silent_docker_is_unknown_and_not_gone() -> None:
+    unknown = {"spark-2": "Docker does not answer"}
+    known = (build_object(0, f"{LAUNCH_DIGEST}-4"),)
+    state = replace(build_running_state(), objects=known, unknown=unknown)
+    line = "rank 1 on spark-2 is unknown (Docker does not answer), will be started again"
+    assert decide_run(TWO_LAUNCHES, state, [], [], NEXT_RUN).lines == (f"{line} with the rest",)
+    alone = ServiceState(unknown={"spark-1": "Docker does not answer"})
+    assert decide_run((build_launch(0),), alone, [], [], NEXT_RUN).lines == (
+        "rank 0 on spark-1 is unknown (Docker does not answer), will be started again",
+    )
+
+
+def test_a_silent_docker_restarts_no_rank_that_is_known_to_run() -> None:
+    native = build_launch(0, runtime="native")
+    token = f"{hash_launches((native,))}-4"
+    unit = build_object(0, token, kind=UNIT)
+    state = ServiceState((unit,), (token,), token, {"spark-1": "Docker does not answer"})
+    assert decide_run((native,), state, [], [], NEXT_RUN).token == token
 
 
 def test_one_rank_that_has_ended_starts_all_again() -> None:

@@ -51,7 +51,7 @@ documents = st.fixed_dictionaries(
 
 @given(documents)
 def test_an_observation_survives_the_way_through_a_file(document: dict[str, Any]) -> None:
-    result = QueryResult(document=NodeReport.model_validate_json(json.dumps(document)))
+    result = QueryResult(report=NodeReport.model_validate_json(json.dumps(document)))
     observation = Observation(nodes={"spark-1": result})
     assert Observation.model_validate_json(observation.model_dump_json()) == observation
 
@@ -72,9 +72,9 @@ def test_a_value_of_another_type_is_refused(change: dict[str, Any]) -> None:
         NodeReport.model_validate_json(json.dumps(samples.build_document(**change)))
 
 
-def test_a_report_holds_either_a_document_or_an_error() -> None:
-    document = NodeReport.model_validate_json(samples.print_document())
+def test_a_result_holds_either_a_report_or_an_error() -> None:
+    report = NodeReport.model_validate_json(samples.print_document())
     error = NodeError(kind="frozen", what="w", remedy="r")
-    for fields in ({}, {"document": document, "error": error}):
+    for fields in ({}, {"report": report, "error": error}):
         with pytest.raises(ValidationError):
             QueryResult(**fields)  # type: ignore[arg-type]

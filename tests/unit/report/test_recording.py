@@ -17,7 +17,7 @@ from tests.unit.ssh import samples
 OBSERVATION = Observation(
     nodes={
         "spark-1": QueryResult(
-            document=NodeReport.model_validate_json(samples.print_document()),
+            report=NodeReport.model_validate_json(samples.print_document()),
             host_key="ssh-ed25519 A",
         ),
         "spark-2": QueryResult(error=NodeError(kind="frozen", what="w", remedy="r")),
@@ -58,9 +58,9 @@ BAD = {
     "text": (b"hello", "is not JSON"),
     "deep": (b"[" * 100_000, "is not JSON"),
     "list": (b"[]", "is not recorded facts of this version"),
-    "newer": (damage(format=2), "(got 2); allowed: format 1"),
-    "node": (damage(nodes={"spark-1": {"document": {"version": "x"}}}), "nodes.spark-1.document"),
-    "neither": (damage(nodes={"spark-1": {}}), "either document or error"),
+    "newer": (damage(format=3), "(got 3); allowed: format 2"),
+    "node": (damage(nodes={"spark-1": {"report": {"version": "x"}}}), "nodes.spark-1.report"),
+    "neither": (damage(nodes={"spark-1": {}}), "either report or error"),
 }
 
 
@@ -77,12 +77,12 @@ def test_a_bad_file_is_bad_input_that_names_the_file(name: str, tmp_path: Path) 
 
 
 def test_what_proves_a_secret_is_not_recorded(tmp_path: Path) -> None:
-    document = OBSERVATION.nodes["spark-1"].document
-    assert document is not None
+    report = OBSERVATION.nodes["spark-1"].report
+    assert report is not None
     proven = {"secrets": {"/key": {"mode": "0400", "salt": "00", "proof": "abc"}}}
-    steps = {**document.steps, "launch_files:qwen": proven}
+    steps = {**report.steps, "launch_files:qwen": proven}
     observation = Observation(
-        nodes={"spark-1": QueryResult(document=document.model_copy(update={"steps": steps}))}
+        nodes={"spark-1": QueryResult(report=report.model_copy(update={"steps": steps}))}
     )
     path = tmp_path / "facts.json"
     save_facts(observation, path)

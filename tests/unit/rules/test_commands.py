@@ -63,9 +63,7 @@ def test_people_get_the_sentence_and_the_remedy(run: Any) -> None:
 def test_recorded_facts_are_looked_at(run: Any, tmp_path: Path) -> None:
     node_reports = build_reports(2, {"container_toolkit": {"version": "1.17.0"}})
     path = tmp_path / "facts.json"
-    reports = {
-        name: QueryResult(document=node_report) for name, node_report in node_reports.items()
-    }
+    reports = {name: QueryResult(report=node_report) for name, node_report in node_reports.items()}
     save_facts(Observation(nodes=reports), path)
     code, out, _ = run("check", GOOD, "--facts", path, "--json")
     assert code == 1

@@ -300,7 +300,7 @@ def test_a_jump_host_that_hangs_is_named(tmp_path: Path) -> None:
             report = (await observe_all([target], 0.4)).nodes[target.name]
             kind, what, _ = get_error(report)
             assert kind == "frozen"
-            assert what.startswith(f"On the way through [127.0.0.1]:{port}")
+            assert what.startswith(f"Via jump host [127.0.0.1]:{port}")
             assert report.host_key is None
 
     run(scenario())

@@ -48,11 +48,11 @@ async def query_one(target: Target, limit_s: float = 5.0) -> QueryResult:
 def test_a_node_is_asked_once_and_its_document_comes_back(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with run_server(SOUND) as node:
-            report = await query_one(node.build_target(tmp_path))
+            result = await query_one(node.build_target(tmp_path))
             assert (node.connections, len(node.commands)) == (1, 1)
-            assert report.document is not None
-            assert report.document.receipts == samples.build_document()["receipts"]
-            assert report.host_key == format_public_key(generate_key())
+            assert result.report is not None
+            assert result.report.receipts == samples.build_document()["receipts"]
+            assert result.host_key == format_public_key(generate_key())
 
     run(scenario())
 
@@ -60,13 +60,13 @@ def test_a_node_is_asked_once_and_its_document_comes_back(tmp_path: Path) -> Non
 def test_the_facts_program_that_is_sent_really_runs_there(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with run_server(run_here) as node:
-            report = await query_one(node.build_target(tmp_path, user=USER), limit_s=8.0)
-            assert report.error is None
-            assert report.document is not None
-            assert report.document.facts.host is not None
-            assert report.document.facts.host.hostname == socket.gethostname()
-            assert report.clock_skew_s is not None
-            assert abs(report.clock_skew_s) < 5
+            result = await query_one(node.build_target(tmp_path, user=USER), limit_s=8.0)
+            assert result.error is None
+            assert result.report is not None
+            assert result.report.facts.host is not None
+            assert result.report.facts.host.hostname == socket.gethostname()
+            assert result.clock_skew_s is not None
+            assert abs(result.clock_skew_s) < 5
 
     run(scenario())
 
@@ -110,10 +110,10 @@ def test_an_answer_that_is_no_document_has_its_own_error(name: str, tmp_path: Pa
     async def scenario() -> None:
         out, err, exit_status = ANSWERS[name]
         async with run_server(answer(out, err, exit_status)) as node:
-            report = await query_one(node.build_target(tmp_path))
-            assert report.error is not None
-            assert report.error.kind == name.split()[0]
-            assert "`" in report.error.remedy
+            result = await query_one(node.build_target(tmp_path))
+            assert result.error is not None
+            assert result.error.kind == name.split()[0]
+            assert "`" in result.error.remedy
 
     run(scenario())
 
@@ -126,9 +126,9 @@ def test_words_that_a_login_script_prints_before_the_document_do_no_harm(tmp_pat
     run(scenario())
 
 
-def get_error_kind(report: QueryResult) -> str:
-    assert report.error is not None
-    return report.error.kind
+def get_error_kind(result: QueryResult) -> str:
+    assert result.error is not None
+    return result.error.kind
 
 
 def test_a_command_that_never_ends_is_a_time_out(tmp_path: Path) -> None:
@@ -155,8 +155,8 @@ def test_a_port_that_is_silent_or_closes_is_told_apart(
 ) -> None:
     async def scenario() -> None:
         async with open_port(closes) as port, run_server(SOUND) as node:
-            report = await query_one(node.build_target(tmp_path, port=port), SHORT_S)
-            assert get_error_kind(report) == expected
+            result = await query_one(node.build_target(tmp_path, port=port), SHORT_S)
+            assert get_error_kind(result) == expected
 
     run(scenario())
 
@@ -171,7 +171,7 @@ def test_silence_is_reported_before_the_limit_and_cuts_nothing_else_short(
             silent = await query_one(node.build_target(tmp_path, port=port), 30)
             assert get_error_kind(silent) == "frozen"
             assert silent.duration_s < 15
-            assert f"said nothing for {SHORT_S:g} s" in str(silent.error and silent.error.what)
+            assert f"sends nothing for {SHORT_S:g} s" in str(silent.error and silent.error.what)
             slow = await query_one(node.build_target(tmp_path), LOGIN_S)
             assert get_error_kind(slow) == "timeout"
             assert slow.duration_s >= LOGIN_S
@@ -204,8 +204,8 @@ def test_a_host_that_does_not_answer_is_unreachable(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with run_server(SOUND) as node:
             with fill_backlog() as port:
-                report = await query_one(node.build_target(tmp_path, port=port), SHORT_S)
-                assert get_error_kind(report) == "unreachable"
+                result = await query_one(node.build_target(tmp_path, port=port), SHORT_S)
+                assert get_error_kind(result) == "unreachable"
 
     run(scenario())
 

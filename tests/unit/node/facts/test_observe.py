@@ -225,12 +225,12 @@ def engine(tmp_path: Path) -> Iterator[Path]:
 
 def test_the_docker_engine_is_asked_over_its_socket(engine: Path) -> None:
     assert build_reader(engine).query_docker("/info") == {"ServerVersion": "29"}
-    with pytest.raises(UnreadableFact, match="GET /nodes answered 404"):
+    with pytest.raises(UnreadableFact, match="GET /nodes returned 404"):
         build_reader(engine).query_docker("/nodes")
 
 
 def test_a_docker_engine_that_does_not_run_is_unreadable(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFact, match="docker does not answer"):
+    with pytest.raises(UnreadableFact, match="Docker does not answer"):
         build_reader(tmp_path).query_docker("/info")
 
 

@@ -95,10 +95,10 @@ def test_an_unknown_speed_and_an_unknown_gid_are_no_fault() -> None:
             "the route to 192.168.100.11 leaves by enP7s7; another network of this node overlaps "
             "the pool",
         ),
-        ({"mtu": 1500}, "MTU of spark-1 is 1500, 9000 is wanted; `pulumi up` sets it"),
+        ({"mtu": 1500}, "MTU of spark-1 is 1500, expected 9000; `pulumi up` sets it"),
         (
             {"speed_mbps": 100000},
-            "link speed is 100000 Mb/s, 200000 is wanted; try another cable",
+            "link speed is 100000 Mb/s, expected 200000; try another cable",
         ),
         (
             {"gid": False},
@@ -111,7 +111,7 @@ def test_an_unknown_speed_and_an_unknown_gid_are_no_fault() -> None:
         ),
         (
             {"small": False, "jumbo": None},
-            "half only: the other half answers, this one does not; look at enp1s0f0np0 of spark-2",
+            "half only: the other half answers, this one does not; check enp1s0f0np0 of spark-2",
         ),
         (
             {"small": False, "jumbo": None, "neighbours": ("spark-2 enp1s0f1np1",)},
@@ -120,7 +120,8 @@ def test_an_unknown_speed_and_an_unknown_gid_are_no_fault() -> None:
         ),
         (
             {"small": False, "jumbo": None, "neighbours": ("spark-3 enp1s0f1np1",)},
-            "cabled wrongly: it leads to spark-3 enp1s0f1np1, the plan says spark-2 enp1s0f0np0",
+            "wrong cabling: the cable leads to spark-3 enp1s0f1np1, the plan says spark-2 "
+            "enp1s0f0np0",
         ),
     ],
 )

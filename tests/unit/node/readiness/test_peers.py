@@ -10,10 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from node.host.typed_json import parse
+from node.host import typed_json
 from node.readiness import peers
 from node.readiness.failure import StartFailure
-from node.readiness.target import ReadyWant, WatchTarget, build_target
+from node.readiness.target import WatchTarget, find_target
+from node.readiness.want import Want
 from tests.unit.node.readiness.conftest import WANT
 
 FAILURE = StartFailure("dead-rank", "it has ended", "look", "exit code 1", 1, "spark-2")
@@ -34,8 +35,8 @@ def pair(monkeypatch) -> tuple[WatchTarget, WatchTarget]:
         "members": [member, {**member, "rank": 1, "node": "spark-2"}],
         "url": f"http://10.0.0.1:{find_free_port()}",
     }
-    parsed = parse(ReadyWant, want, "want")
-    return build_target(parsed, "spark-1"), build_target(parsed, "spark-2")
+    typed = typed_json.parse(Want, want, "want")
+    return find_target(typed, "spark-1"), find_target(typed, "spark-2")
 
 
 def wait_for(condition: Callable[[], object]) -> bool:

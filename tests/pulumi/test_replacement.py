@@ -1,0 +1,106 @@
+"""What Pulumi does with the commands of a node where it is asked to replace what does not differ.
+
+The resources are the product's own, over SSH to this machine; each command writes down that it ran
+instead of doing anything.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pulumi_offline_tests.conformance.conftest import keys, server, stack
+from pulumi_offline_tests.conformance.ssh_server import SshServer
+from pulumi_offline_tests.conformance.stack import Stack, connection
+from pulumi_offline_tests.project import ROOT
+
+__all__ = ["keys", "server", "stack"]
+
+PROGRAM = """
+    import json, pathlib, sys
+    from types import SimpleNamespace
+    from pulumi import ResourceOptions
+    from pulumi_command import remote
+    sys.path.insert(0, {root!r})
+    from components import host_step
+
+    def write_down(words):
+        return f"echo '{{words}}' >> {trace}; cat > /dev/null"
+
+    host_step.INSTALL, host_step.GIVE_BACK = write_down("install"), write_down("give back")
+    host_step._run_agent = write_down
+    host_step._undo = lambda step: write_down(f"undo {{step}}")
+
+    def plan(step):
+        decision = SimpleNamespace(document=json.dumps({{"step": step}}))
+        return SimpleNamespace(node="n", step=step, decision=decision, lines=(), is_held=False)
+
+    login = remote.ConnectionArgs(**json.loads(pathlib.Path("login.json").read_text()))
+    none = ResourceOptions()
+    teardown = host_step.Teardown("teardown", plan("agent"), login, none)
+    agent = host_step.NodeAgent("agent", plan("agent"), "program", teardown, login, none)
+    first = host_step.HostStep("first", plan("first"), agent, login, none)
+    after = ResourceOptions(depends_on=[first])
+    host_step.HostStep("second", plan("second"), agent, login, after, secret=first.stdout)
+    host_step.HostStep("stop", plan("stop:qwen"), agent, login, after, token="t-1")
+"""
+ALL = ["install", "apply first", "apply second"]
+
+
+@pytest.fixture
+def trace(stack: Stack, server: SshServer, tmp_path: Path) -> Path:
+    """The lines that the commands write; the stack is up."""
+    path = tmp_path / "trace"
+    stack.project.program(PROGRAM.format(root=str(ROOT), trace=path))
+    (stack.project.folder / "login.json").write_text(json.dumps(connection(server)))
+    assert "6 created" in stack.project.good("up", "--yes", "--skip-preview")
+    path.write_text("")
+    return path
+
+
+def find_urn(stack: Stack, name: str) -> str:
+    return str(stack.resources()[name]["urn"])
+
+
+def replace_tainted(stack: Stack, name: str) -> None:
+    stack.project.good("state", "taint", find_urn(stack, name), "--yes")
+    stack.project.good("up", "--yes", "--skip-preview")
+
+
+def test_a_tainted_step_is_undone_and_then_applied(stack: Stack, trace: Path) -> None:
+    replace_tainted(stack, "first")
+    assert trace.read_text().splitlines()[:2] == ["undo first", "apply first"]
+    assert "6 unchanged" in stack.project.good("up", "--yes", "--skip-preview")
+
+
+def test_a_step_is_replaced_in_the_same_order_by_option(stack: Stack, trace: Path) -> None:
+    stack.project.good("up", "--yes", "--skip-preview", "--replace", find_urn(stack, "second"))
+    assert trace.read_text().splitlines() == ["undo second", "apply second"]
+
+
+def test_a_tainted_agent_is_installed_again_and_takes_nothing_back(
+    stack: Stack, trace: Path
+) -> None:
+    replace_tainted(stack, "agent")
+    assert trace.read_text().splitlines() == ["install"]
+
+
+def test_a_tainted_teardown_gives_the_node_back_and_makes_all_of_it_again(
+    stack: Stack, trace: Path
+) -> None:
+    replace_tainted(stack, "teardown")
+    lines = trace.read_text().splitlines()
+    given_back = lines.index("give back")
+    assert sorted(lines[:given_back]) == ["undo first", "undo second", "undo stop:qwen"]
+    assert lines[:given_back].index("undo second") < lines[:given_back].index("undo first")
+    assert [line for line in lines[given_back + 1 :] if line in ALL] == ALL
+    assert "apply stop:qwen" in lines[given_back + 1 :]
+    assert not any(line.startswith("undo") for line in lines[given_back + 1 :])
+    assert "6 unchanged" in stack.project.good("up", "--yes", "--skip-preview")
+
+
+def test_destroy_gives_the_node_back_once_and_undoes_no_step(stack: Stack, trace: Path) -> None:
+    stack.project.good("destroy", "--yes", "--skip-preview")
+    assert trace.read_text().splitlines() == ["give back"]
