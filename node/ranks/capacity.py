@@ -55,15 +55,15 @@ def _list_conflicts(system: System, uses: list[PortDemand]) -> list[str]:
         f"at {socket['address']}: `sudo ss -lntp` shows it; end it, or choose another port."
         for use in uses
         for socket in tcp_sockets
-        if socket["port"] == use["number"] and _overlaps(socket["address"], use["address"])
+        if socket["port"] == use["number"] and _is_overlapping(socket["address"], use["address"])
     ]
 
 
-def _overlaps(address: str, other_address: str) -> bool:
+def _is_overlapping(address: str, other_address: str) -> bool:
     """
-    >>> _overlaps("*", "10.0.0.1"), _overlaps("127.0.0.1", "10.0.0.1")
+    >>> _is_overlapping("*", "10.0.0.1"), _is_overlapping("127.0.0.1", "10.0.0.1")
     (True, False)
-    >>> _overlaps("10.0.0.1", "0.0.0.0")
+    >>> _is_overlapping("10.0.0.1", "0.0.0.0")
     True
     """
     return address == other_address or address in ANY_ADDRESS or other_address in ANY_ADDRESS

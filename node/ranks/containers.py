@@ -88,11 +88,13 @@ def read_memory_bytes(system: System, rank: Rank) -> int | None:
 
 def stop_container(system: System, rank: Rank, grace_s: int) -> None:
     """Gone when this returns: Docker kills after the grace. Raises StepError."""
-    docker_query.end(system, "POST", f"/containers/{rank.id}/stop", {"t": grace_s})
+    docker_query.end_object(system, "POST", f"/containers/{rank.id}/stop", {"t": grace_s})
 
 
 def remove_container(system: System, rank: Rank) -> None:
-    docker_query.end(system, "DELETE", f"/containers/{rank.id}", {"force": "true", "v": "true"})
+    docker_query.end_object(
+        system, "DELETE", f"/containers/{rank.id}", {"force": "true", "v": "true"}
+    )
 
 
 def format_unix_time(cursor: str) -> str:

@@ -12,6 +12,9 @@ from node.host.system import System
 
 NOT_FOUND = 404
 NOT_A_MANAGER = "not a swarm manager"
+MANAGER_STARTS = "Manager is being prepared"
+"""Docker says both of a manager that has not reached its cluster yet (moby, cluster/errors.go)."""
+
 # Docker's own end of an object may come first: stopped already, gone, or being removed.
 ENDED_ALREADY = (304, 404, 409)
 STOP_LIMIT_S = 30.0
@@ -31,14 +34,15 @@ def query(system: System, path: str, **parameters: object) -> object:
     if answer.ok:
         return answer.body
     reason = get_message(answer.body)
-    if answer.status == NOT_FOUND or NOT_A_MANAGER in reason:
+    is_worker = NOT_A_MANAGER in reason and MANAGER_STARTS not in reason
+    if answer.status == NOT_FOUND or is_worker:
         return None
     if answer.status == 0:
         raise DockerUnknown(f"Docker does not answer ({reason})")
     raise DockerUnknown(f"Docker returns {answer.status} for {path} ({reason})")
 
 
-def end(system: System, method: str, path: str, parameters: Mapping[str, object]) -> None:
+def end_object(system: System, method: str, path: str, parameters: Mapping[str, object]) -> None:
     """Stop or remove an object; one that has gone already is fine. Raises StepError."""
     target = f"{path}?{urlencode(parameters)}" if parameters else path
     answer = system.request(DOCKER_SOCKET, method, target, timeout_s=STOP_LIMIT_S)

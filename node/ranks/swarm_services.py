@@ -67,12 +67,12 @@ def list_files(system: System) -> list[SwarmFile]:
 
 def remove_service(system: System, rank: Rank) -> None:
     """Raises StepError."""
-    docker_query.end(system, "DELETE", f"/services/{rank.id}", {})
+    docker_query.end_object(system, "DELETE", f"/services/{rank.id}", {})
 
 
 def remove_file(system: System, file: SwarmFile) -> None:
     """Raises StepError."""
-    docker_query.end(system, "DELETE", f"{FILE_PATHS[file.kind]}/{file.id}", {})
+    docker_query.end_object(system, "DELETE", f"{FILE_PATHS[file.kind]}/{file.id}", {})
 
 
 def find_newest_tasks(tasks: Sequence[Task]) -> dict[str, Task]:

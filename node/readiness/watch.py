@@ -131,10 +131,10 @@ def _find_rank(watch: RankWatch, now_s: float) -> RankObserved:
     """The one of this run; of several the one that runs. One that is gone is not sought again."""
     if watch.state.has_appeared:
         return RankObserved(now_s, None)
-    found = finding.find_local_ranks(watch.system, watch.target.service)
-    ranks = [rank for rank in found.ranks if rank.is_started and rank.token == watch.target.token]
+    local = finding.find_local_ranks(watch.system, watch.target.service)
+    ranks = [rank for rank in local.ranks if rank.is_started and rank.token == watch.target.token]
     ranks.sort(key=_is_over)
-    return RankObserved(now_s, ranks[0] if ranks else None, None if ranks else found.unknown)
+    return RankObserved(now_s, ranks[0] if ranks else None, None if ranks else local.unknown)
 
 
 def _is_over(rank: Rank) -> bool:

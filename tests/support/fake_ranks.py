@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs
 
 from node.host.system import CommandResult, HttpAnswer
 from tests.support.fake_spark import FakeSpark
@@ -63,7 +64,7 @@ class FakeRanks:
         shelf = {"containers": self.containers, "services": self.services, **self.stores}[kind]
         id = path_rest.partition("/")[0]
         if method == "GET" and id in ("", "json"):
-            return HttpAnswer(200, list(shelf.values()))
+            return HttpAnswer(200, _filter_by_label(path, shelf))
         if id not in shelf:
             return NOT_FOUND
         if method == "GET":
@@ -122,6 +123,19 @@ def add_ranks(spark: FakeSpark) -> FakeRanks:
     spark.system.put("/proc/meminfo", MEMORY)
     spark.extra_states.append(lambda: json.dumps(fake_ranks.read_state(), sort_keys=True))
     return fake_ranks
+
+
+def _filter_by_label(path: str, shelf: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """As Docker: what has every label that the query names, with its value where it gives one."""
+    query = parse_qs(path.partition("?")[2])
+    wanted = json.loads(query.get("filters", ["{}"])[0]).get("label", [])
+
+    def matches(entry: dict[str, Any]) -> bool:
+        owned = entry.get("Labels") or entry["Spec"]["Labels"]
+        pairs = {*owned, *(f"{name}={value}" for name, value in owned.items())}
+        return set(wanted) <= pairs
+
+    return [entry for entry in shelf.values() if matches(entry)]
 
 
 def _describe_container(entry: dict[str, Any]) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def take_stop_previous(fake_ranks: FakeRanks, **want: Any) -> list[str]:
     return run_apply(fake_ranks.spark.system, "stop_previous:qwen", build_stop_want(**want))
 
 
-def mode(fake_ranks: FakeRanks, path: str) -> int | None:
+def get_mode(fake_ranks: FakeRanks, path: str) -> int | None:
     state = fake_ranks.spark.system.get_state(path)
     return state.mode if state else None
 
@@ -177,13 +177,11 @@ def test_deleting_an_older_run_leaves_the_newer_one_alone(fake_ranks: FakeRanks)
     take_stop_previous(fake_ranks, token="today-2")
     fake_ranks.add_container("new", token="today-2")
     assert undo_stop_previous(fake_ranks, "today-1") == [
-        "stop_previous:qwen: nothing is left of that run"
+        "stop_previous:qwen: nothing left of that run"
     ]
     assert list(fake_ranks.containers) == ["new"]
     assert undo_stop_previous(fake_ranks, "today-2") == ["container new: removed"]
-    assert undo_stop_previous(fake_ranks, "today-2") == [
-        "stop_previous:qwen: nothing of it is on this node"
-    ]
+    assert undo_stop_previous(fake_ranks, "today-2") == ["stop_previous:qwen: nothing to undo"]
 
 
 def test_destroy_ends_ranks_that_a_killed_run_started(fake_ranks: FakeRanks) -> None:
@@ -198,7 +196,7 @@ def test_clearing_a_service_ends_the_run_that_is_there(fake_ranks: FakeRanks) ->
     fake_ranks.add_container("running")
     assert clear.main(fake_ranks.spark.system, ["qwen"], "") == ["container running: removed"]
     messages = clear.main(fake_ranks.spark.system, ["qwen"], "")
-    assert messages == ["nothing of service qwen is on this node"]
+    assert messages == ["service qwen: nothing on this node"]
 
 
 def test_what_a_step_disturbs_is_stopped_before_it_and_kept(fake_ranks: FakeRanks) -> None:
@@ -231,9 +229,9 @@ def test_files_are_written_with_their_modes_and_secrets_are_roots_alone(
 ) -> None:
     system = fake_ranks.spark.system
     run_apply(system, "launch_files:qwen", FILES, json.dumps({"apiKey": KEY}))
-    assert (system.read(START), mode(fake_ranks, START)) == ("#!/bin/sh\n", 0o555)
-    assert (system.read(SECRET), mode(fake_ranks, SECRET)) == (KEY, 0o400)
-    assert mode(fake_ranks, SECRET.rpartition("/")[0]) == 0o700
+    assert (system.read(START), get_mode(fake_ranks, START)) == ("#!/bin/sh\n", 0o555)
+    assert (system.read(SECRET), get_mode(fake_ranks, SECRET)) == (KEY, 0o400)
+    assert get_mode(fake_ranks, SECRET.rpartition("/")[0]) == 0o700
 
 
 def test_no_secret_is_in_what_is_observed_or_recorded(fake_ranks: FakeRanks) -> None:
@@ -283,7 +281,7 @@ def test_a_private_key_is_made_once_and_its_public_half_is_all_that_is_printed(
     first_output = run_apply(fake_ranks.spark.system, "launch_keys:qwen", KEYS)
     assert [line[:16] for line in first_output] == ["ssh-ed25519 AAAA"]
     assert run_apply(fake_ranks.spark.system, "launch_keys:qwen", KEYS, run=2) == first_output
-    assert mode(fake_ranks, CLIENT) == 0o600
+    assert get_mode(fake_ranks, CLIENT) == 0o600
 
 
 def test_a_peers_key_that_is_another_today_differs(fake_ranks: FakeRanks) -> None:
@@ -312,10 +310,10 @@ STORIES = {
 
 @pytest.mark.parametrize("step", STORIES)
 def test_killed_at_any_effect_a_step_converges_and_undo_gives_the_machine_back(
-    step: str, make: Any
+    step: str, make_spark: Any
 ) -> None:
     def build_spark() -> FakeSpark:
-        fake_spark: FakeSpark = make()
+        fake_spark: FakeSpark = make_spark()
         add_ranks(fake_spark).add_container("old", token="gone-1")
         return fake_spark
 
@@ -324,15 +322,15 @@ def test_killed_at_any_effect_a_step_converges_and_undo_gives_the_machine_back(
         want, secret = STORIES[step]
         run_apply(fake_spark.system, step, want, secret)
 
-    def picture_without_ranks(fake_spark: FakeSpark) -> object:
+    def take_picture(fake_spark: FakeSpark) -> object:
         remove_old_container(fake_spark)
         return take_snapshot(fake_spark)
 
-    picture_before = picture_without_ranks(build_spark())
+    picture_before = take_picture(build_spark())
     for fake_spark in run_lives(build_spark, apply_step):
         if fake_spark.system.get_state("/var/lib/sparkform") is not None:
             undo_all(fake_spark.system)
-        assert picture_without_ranks(fake_spark) == picture_before
+        assert take_picture(fake_spark) == picture_before
 
 
 def remove_old_container(fake_spark: FakeSpark) -> None:
