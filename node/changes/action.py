@@ -30,12 +30,12 @@ def mark_due(manifest: Manifest, name: str) -> None:
 
 def mark_all_due(manifest: Manifest) -> None:
     """Owe again every action that this step's files have ever called for."""
-    for name in dict.fromkeys(entry.subject for entry in manifest.all(KIND)):
+    for name in dict.fromkeys(entry.subject for entry in manifest.list_all(KIND)):
         mark_due(manifest, name)
 
 
 def perform_due(manifest: Manifest, name: str) -> list[str]:
-    """Do what is owed, if anything. Raises Refusal where it fails: then it stays due."""
+    """Do what is owed, if anything. Raises StepError where it fails: then it stays due."""
     if not is_due(manifest.list_for(KIND, name)):
         return []
     message = PERFORM_BY_ACTION[name](manifest.system)

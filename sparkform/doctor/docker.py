@@ -55,7 +55,7 @@ def check_swarm(view: NodeView) -> Iterator[Check]:
     cluster = observed.cluster
     if cluster is None:
         yield view.ok("swarm", "not in a Swarm; `pulumi up` starts or joins it")
-    elif cluster in observed.made:
+    elif cluster in observed.own_clusters:
         yield view.ok("swarm", f"{observed.role} in {cluster}")
     elif view.declaration.cluster.swarm.take_over:
         yield view.warn("swarm", f"in foreign Swarm {cluster}, which it will leave", "`pulumi up`")

@@ -69,8 +69,8 @@ def _check_cable(view: NodeView, cable: Cable, reports: Reports) -> Iterator[Che
         mtu = get_wanted_mtu(view.declaration)
         runs: dict[str, Mapping[str, object]] = {node: {} for node in (name, *observed)}
         want = build_check_want(cable, name, network, reports, mtu, runs)
-        halves = probe_halves(want["halves"], view.report, want["ends"])
-        verdicts = fabric_verdict.judge_halves(halves, _list_ports(view), want["via"])
+        halves = probe_halves(want.halves, view.report, want.ends)
+        verdicts = fabric_verdict.judge_halves(halves, _list_ports(view), want.via)
         sentences = [verdict.sentence for verdict in verdicts]
         yield from _report_verdicts(view, halves, sentences)
         if not sentences:

@@ -17,7 +17,7 @@ from sparkform.config import Service
 from sparkform.doctor.check import Check, NodeView
 from sparkform.launch.paths import get_unit_name
 from sparkform.launch.records import Launch
-from sparkform.plan.native_steps import environment
+from sparkform.plan.native_steps import read_environment
 from sparkform.report.facts import NativeUnit
 
 SHOWN_PACKAGES = ("vllm", "torch", "triton", "transformers", "ray")
@@ -55,7 +55,7 @@ def check_native(view: NodeView) -> Iterator[Check]:
 
 def check_packages(view: NodeView) -> Check:
     """The versions that are there, and whose environment it is."""
-    virtualenv = environment(view.report)
+    virtualenv = read_environment(view.report)
     versions = ", ".join(
         f"{package} {virtualenv.packages[package]}"
         for package in SHOWN_PACKAGES
@@ -88,7 +88,7 @@ def check_nccl(view: NodeView, service: str, unit: NativeUnit) -> Check:
         return view.fail(name, f"several are loaded: {loaded}", f"remove all but one; {UP_FIX}")
     if not view.was_read(f"step {native_venv.STEP}"):
         return view.unknown(name, f"{loaded} is loaded; whose environment it is was not read")
-    if environment(view.report).is_foreign:
+    if read_environment(view.report).is_foreign:
         return view.ok(name, f"{loaded}, of a foreign environment")
     if not loaded.startswith(f"{TREES}/{native_nccl.STEP}-"):
         return view.fail(name, f"{loaded} is loaded, not the one at {NCCL_FOLDER}", UP_FIX)

@@ -35,7 +35,7 @@ def test_what_is_asked_is_what_is_judged_and_all_that_the_step_would_try(
                 assert set(list_partners(cable, node, network)) <= set(witness_nodes)
                 runs: dict[str, Fields] = {name: {} for name in (node, *witness_nodes)}
                 want = build_check_want(cable, node, network, reports, 9000, runs)
-                planned |= {(half["address"], half["peer_address"]) for half in want["halves"]}
+                planned |= {(half["address"], half["peer_address"]) for half in want.halves}
         probes = cast(list[Fields], build_probe_request(declaration, node)["probes"])
         assert {(probe["address"], probe["peer_address"]) for probe in probes} == planned
         assert planned
