@@ -35,7 +35,7 @@ def mark_all_due(manifest: Manifest) -> None:
 
 
 def perform_due(manifest: Manifest, name: str) -> list[str]:
-    """Do what is owed, if anything. Raises Refusal where it fails: then it stays due."""
+    """Do what is owed, if anything. Raises StepError where it fails: then it stays due."""
     if not is_due(manifest.list_for(KIND, name)):
         return []
     message = PERFORM_BY_ACTION[name](manifest.system)

@@ -17,7 +17,7 @@ KIND = "tree"
 
 
 def make(manifest: Manifest, path: str) -> None:
-    """An empty folder, or what an earlier run of this step left of it. Raises Refusal."""
+    """An empty folder, or what an earlier run of this step left of it. Raises StepError."""
     if not manifest.list_for(KIND, path):
         _require_absent(manifest.system, path)
         directory.make_parents(manifest, path)
@@ -26,7 +26,7 @@ def make(manifest: Manifest, path: str) -> None:
 
 
 def record(manifest: Manifest, path: str) -> None:
-    """The folder is ours, and comes later. Raises Refusal where somebody else has put one there."""
+    """Record the folder before it is made. Raises StepError where another one is there."""
     if not manifest.list_for(KIND, path):
         _require_absent(manifest.system, path)
         manifest.record(KIND, path)
