@@ -26,7 +26,7 @@ SUCCEEDED, FAILED, USAGE_ERROR = 0, 1, 2
 def main(arguments: Sequence[str], system: System | None = None) -> int:
     verb = arguments[0] if arguments else ""
     if verb not in VERBS:
-        print(f"The verbs are {', '.join(VERBS)}.", file=sys.stderr)
+        print(f"usage: node.pyz VERB …; verbs: {', '.join(VERBS)}", file=sys.stderr)
         return USAGE_ERROR
     try:
         lines = import_module(VERBS[verb]).main(system or System(), arguments[1:], _read_stdin())
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str], system: System | None = None) -> int:
         return FAILED
     except OSError as error:
         # A full disk, a read-only file system: the machine's fault, said in its words.
-        print(f"The machine refused: {error}", file=sys.stderr)
+        print(f"System error: {error}", file=sys.stderr)
         return FAILED
     if lines:
         print("\n".join(lines))

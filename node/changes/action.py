@@ -30,7 +30,7 @@ def mark_due(manifest: Manifest, name: str) -> None:
 
 def mark_all_due(manifest: Manifest) -> None:
     """Owe again every action that this step's files have ever called for."""
-    for name in dict.fromkeys(entry.subject for entry in manifest.all(KIND)):
+    for name in dict.fromkeys(entry.subject for entry in manifest.list_all(KIND)):
         mark_due(manifest, name)
 
 

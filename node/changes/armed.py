@@ -11,7 +11,7 @@ KIND = "armed"
 
 
 def record(manifest: Manifest) -> None:
-    if not manifest.all(KIND):
+    if not manifest.list_all(KIND):
         manifest.record(KIND)
 
 
@@ -19,4 +19,4 @@ def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     was_pending = pending_change.read_state(manifest.system) is not None
     pending_change.disarm(manifest.system)
     pending_change.forget_rollback(manifest.system)
-    return ["the network change no longer waits for its confirmation"] if was_pending else []
+    return ["pending network change canceled"] if was_pending else []

@@ -45,15 +45,17 @@ def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     our_states = [entry.facts["made"] for entry in entries]
     if asdict(current) == original or asdict(current) not in our_states:
         return (
-            [] if asdict(current) == original else [f"{path}: left, others changed mode or owner"]
+            []
+            if asdict(current) == original
+            else [f"{path}: kept: mode or owner changed by others"]
         )
     manifest.system.set_owner(path, original["mode"], original["uid"], original["gid"])
-    return [f"{path}: mode and owner put back"]
+    return [f"{path}: mode and owner restored"]
 
 
 def _remove_if_empty(manifest: Manifest, path: str) -> list[str]:
     contents = manifest.system.list_names(path)
     if contents:
-        return [f"{path}: left, because {len(contents)} things are in it"]
+        return [f"{path}: kept: not empty ({len(contents)} inside)"]
     manifest.system.remove_directory(path)
     return [f"{path}: removed"]

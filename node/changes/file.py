@@ -104,9 +104,9 @@ def _restore(manifest: Manifest, path: str, original: Mapping[str, Any] | None) 
         return [f"{path}: removed"]
     text = manifest.system.read(original["backup"])
     if text is None:
-        return [f"{path}: left as it is, because its backup {original['backup']} is gone"]
+        return [f"{path}: kept as it is: backup {original['backup']} is missing"]
     manifest.system.write(path, text, original["mode"], (original["uid"], original["gid"]))
-    return [f"{path}: put back"]
+    return [f"{path}: restored"]
 
 
 def _remove_our_edits(
@@ -121,20 +121,20 @@ def _remove_our_edits(
     if unmerged.text != current:
         action.mark_all_due(manifest)
         _write_remainder(manifest.system, path, unmerged.text, original is not None)
-        messages = [f"{path}: taken out what is ours; the rest was changed by others and stays"]
-    return messages + [f"{path}: left {name}, which others changed" for name in unmerged.changed]
+        messages = [f"{path}: our entries removed; other changes kept"]
+    return messages + [f"{path}: {name} kept, changed by others" for name in unmerged.changed]
 
 
 def _undo_whole_file(
     manifest: Manifest, path: str, current: str | None, original: Mapping[str, Any] | None
 ) -> list[str]:
     if current is None:
-        return [f"{path}: left away, because others removed it"]
+        return [f"{path}: already removed by others"]
     if original is not None:
-        return [f"{path}: left as it is, because others rewrote it"]
+        return [f"{path}: kept: rewritten by others"]
     action.mark_all_due(manifest)
     manifest.system.remove(path)
-    return [f"{path}: removed, with what others had changed in it"]
+    return [f"{path}: removed, including changes by others"]
 
 
 def _write_remainder(system: System, path: str, text: str | None, existed: bool) -> None:

@@ -30,7 +30,7 @@ def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
         return [_remove_image(manifest, name, name)]
     return [
         _restore_tag(manifest, name, original_id),
-        _remove_image(manifest, str(current), f"{name} of ours"),
+        _remove_image(manifest, str(current), f"{name} (ours)"),
     ]
 
 
@@ -40,14 +40,14 @@ def _restore_tag(manifest: Manifest, name: str, original_id: str) -> str:
     query = urlencode({"repo": parts.repository, "tag": parts.version})
     answer = _request(manifest, "POST", f"/images/{original_id}/tag?{query}")
     if not answer.ok:
-        return f"image {name}: not what it was, because Docker says: {get_message(answer.body)}"
-    return f"image {name}: put back"
+        return f"image {name}: not restored: {get_message(answer.body)}"
+    return f"image {name}: restored"
 
 
 def _remove_image(manifest: Manifest, reference_or_id: str, label: str) -> str:
     answer = _request(manifest, "DELETE", f"/images/{quote(reference_or_id, safe='/:@')}")
     if not answer.ok:
-        return f"image {label}: left, because Docker says: {get_message(answer.body)}"
+        return f"image {label}: kept: {get_message(answer.body)}"
     return f"image {label}: removed"
 
 

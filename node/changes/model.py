@@ -26,8 +26,8 @@ def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     if manifest.system.get_state(root) is None:
         return []
     if entries[0].facts["found"]:
-        return [f"model {handle}: left in {root}, where it was before"]
+        return [f"model {handle}: kept in {root} (was there before)"]
     if entries[-1].facts["keep"] and manifest.system.list_names(f"{root}/blobs"):
-        return [f"model {handle}: kept in {root}, as keepModels says"]
+        return [f"model {handle}: kept in {root} (keepModels)"]
     shutil.rmtree(manifest.system.path(root))
     return [f"model {handle}: removed from {root}"]

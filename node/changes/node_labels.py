@@ -27,4 +27,4 @@ def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     ):
         return []
     swarm_nodes.update(manifest.system, node, {**node.labels, **original_labels})
-    return [f"labels of {node.hostname}: put back"]
+    return [f"labels of {node.hostname}: restored"]

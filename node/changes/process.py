@@ -30,7 +30,7 @@ def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
         with suppress(ProcessLookupError):
             os.kill(pid, signal_number)
         wait_while(lambda: _is_running(manifest.system, pid, entries[-1]), GRACE_S, PAUSE_S)
-    return [f"an interrupted run of {manifest.step}: ended"]
+    return [f"interrupted run of {manifest.step}: stopped"]
 
 
 def _is_running(system: System, pid: int, entry: ManifestEntry) -> bool:

@@ -37,7 +37,7 @@ def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     options = ["--priority", str(priority)] if priority >= 0 else []
     result = manifest.system.run(["swapon", *options, device], timeout_s=30)
     if result.code:
-        return [f"swap {device}: left off, because swapon says: {get_last_line(result)}"]
+        return [f"swap {device}: still off: {get_last_line(result)}"]
     return [f"swap {device} switched on"]
 
 

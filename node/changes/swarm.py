@@ -78,7 +78,7 @@ def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     messages = []
     if current.state != membership.INACTIVE:
         if current.cluster not in list_our_clusters(entries, current):
-            return [f"Swarm {current.cluster}: left as it is, because others joined it"]
+            return [f"Swarm {current.cluster}: kept: joined by others"]
         if current.state == membership.ACTIVE:
             # Else dockerd would make the bridge after we removed it.
             _await_complete(manifest.system, COMPLETE_LIMIT_S)
@@ -88,8 +88,7 @@ def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     previous_cluster = entries[0].facts.get("before")
     if previous_cluster:
         messages.append(
-            f"Swarm {previous_cluster}, where this node was before, cannot be joined again "
-            f"from here"
+            f"Swarm {previous_cluster}, which this node was in before, cannot be rejoined from here"
         )
     return messages
 

@@ -26,7 +26,7 @@ def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     if current_target is None:
         return []
     if current_target != entries[-1].facts["target"]:
-        return [f"{path}: left, because others point it at {current_target}"]
+        return [f"{path}: kept: now points at {current_target}"]
     action.mark_all_due(manifest)
     manifest.system.remove(path)
     return [f"{path}: removed"]

@@ -26,7 +26,7 @@ def make(manifest: Manifest, path: str) -> None:
 
 
 def record(manifest: Manifest, path: str) -> None:
-    """Record the folder before it is made. Raises StepError where another one is there."""
+    """The folder is ours, and comes later. Raises StepError where others have put one there."""
     if not manifest.list_for(KIND, path):
         _require_absent(manifest.system, path)
         manifest.record(KIND, path)
@@ -34,7 +34,7 @@ def record(manifest: Manifest, path: str) -> None:
 
 def remove_others(manifest: Manifest, keep: str) -> list[str]:
     """Remove the trees that this step made earlier and that `kept` replaces."""
-    paths = dict.fromkeys(entry.subject for entry in manifest.all(KIND))
+    paths = dict.fromkeys(entry.subject for entry in manifest.list_all(KIND))
     return [message for path in paths if path != keep for message in remove(manifest.system, path)]
 
 

@@ -23,25 +23,23 @@ def get_stack(step_owner: str) -> str:
 
 
 def require_claimed(system: System, step_owner: str) -> None:
-    """Raises Refusal where the node belongs to another stack, or to none."""
+    """Raises StepError where the node belongs to another stack, or to none."""
     claimed_by = read_owner(system)
     if claimed_by is None:
-        raise StepError(
-            "No stack has claimed this node yet; run `pulumi up`, which installs first."
-        )
+        raise StepError("This node is not claimed by any stack; run `pulumi up`.")
     if claimed_by != get_stack(step_owner):
         raise StepError(format_conflict(claimed_by, step_owner))
 
 
 def require_free(system: System, step_owner: str) -> None:
-    """Raises Refusal where another stack has the node."""
+    """Raises StepError where another stack has the node."""
     claimed_by = read_owner(system)
     if claimed_by not in (None, get_stack(step_owner)):
         raise StepError(format_conflict(str(claimed_by), step_owner))
 
 
 def take(system: System, step_owner: str) -> None:
-    """Claim a free node. Raises Refusal where another stack has it."""
+    """Claim a free node. Raises StepError where another stack has it."""
     require_free(system, step_owner)
     if read_owner(system) is None:
         system.write(CLAIM, get_stack(step_owner) + "\n")

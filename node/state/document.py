@@ -25,7 +25,7 @@ class StepDocument:
 
 
 def parse(stdin: str) -> StepDocument:
-    """Raises Refusal where it is not such a document. Nothing of the text is repeated in it."""
+    """Raises StepError where it is not such a document. Nothing of the text is repeated in it."""
     text, _, secret_line = stdin.partition("\n")
     try:
         fields = json.loads(text)
@@ -38,7 +38,7 @@ def parse(stdin: str) -> StepDocument:
             stops=tuple(map(str, fields.get("stops", ()))),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise StepError(f"The document on stdin cannot be read ({type(error).__name__}).") from None
+        raise StepError(f"Cannot read the document on stdin ({type(error).__name__}).") from None
     if document.owner.count("/") != 3:
         raise StepError("The document's owner is not <project>/<stack>/<node>/<step>.")
     return document

@@ -22,7 +22,7 @@ POLL_S = 0.1
 # Steps of one run wait for each other for seconds; longer than this, somebody wants to know why.
 NOTIFY_AFTER_S = 10.0
 # Who asked for it may be back with other wishes, and whoever waits gets the lock in no order.
-CLIENT_GONE = "Nobody waits for this run any more, so it does nothing."
+CLIENT_GONE = "Client disconnected; nothing changed."
 Notify = Callable[[str], None]
 
 
@@ -42,7 +42,7 @@ def hold(
     notify: Notify = print_now,
     hold_s: float = 0.0,
 ) -> Iterator[None]:
-    """Hold the node's lock. Raises Refusal naming the holder after `wait_s`, or once nobody reads
+    """Hold the node's lock. Raises StepError naming the holder after `wait_s`, or once nobody reads
     what this run prints, and Gone where the state directory is gone: an `undo --all` that ran
     meanwhile must not find it made anew.
 
@@ -84,9 +84,9 @@ def _acquire(system: System, wait_s: float, notify: Notify) -> int:
             return lock_file
         waited_s = time.monotonic() - started_s
         if waited_s >= wait_s and time.time() >= _read_hold_end(system):
-            raise StepError(f"{_describe_holder(system)}; waited {wait_s:g} s for it.")
+            raise StepError(f"{_describe_holder(system)}; gave up after {wait_s:g} s.")
         if waited_s >= NOTIFY_AFTER_S and not was_notified:
-            notify(f"waits: {_describe_holder(system)}")
+            notify(f"waiting: {_describe_holder(system)}")
             was_notified = True
         time.sleep(PAUSE_S)
 
@@ -94,9 +94,7 @@ def _acquire(system: System, wait_s: float, notify: Notify) -> int:
 def _try_lock(system: System) -> int | None:
     path = system.path(LOCK)
     if system.get_state(STATE) is None:
-        raise StateGoneError(
-            "Nothing of sparkform is on this node; run `pulumi up`, which installs first."
-        )
+        raise StateGoneError("sparkform is not installed on this node; run `pulumi up`.")
     lock_file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -130,7 +128,7 @@ def _describe_holder(system: System) -> str:
     with suppress(ValueError, KeyError, TypeError):
         signature = json.loads(system.read(LOCK) or "")
         return (
-            f"The node is held by {signature['who']} since {signature['since']} UTC, pid "
+            f"The node is locked by {signature['who']} since {signature['since']} UTC, pid "
             f"{signature['pid']}"
         )
-    return "The node is held by another run that has not named itself yet"
+    return "The node is locked (owner unknown)"

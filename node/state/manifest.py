@@ -56,7 +56,7 @@ class Manifest:
             if (entry.step, entry.kind, entry.subject) == (self.step, kind, subject)
         ]
 
-    def all(self, kind: str) -> list[ManifestEntry]:
+    def list_all(self, kind: str) -> list[ManifestEntry]:
         return [
             entry for entry in read(self.system) if (entry.step, entry.kind) == (self.step, kind)
         ]

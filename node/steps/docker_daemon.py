@@ -138,7 +138,7 @@ def get_disturbance(have: Have, want: Want) -> Disturbance:
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     have = narrow(observe(manifest.system, StepRequest()), want)
     if have.unreadable:
-        raise StepError(f"{DAEMON} is left as it is: {have.unreadable}. Mend or remove it first.")
+        raise StepError(f"{DAEMON} is left as it is: {have.unreadable}. Fix or remove it first.")
     if not _list_differing(have, want):
         return []
     _require_runtime(manifest.system)

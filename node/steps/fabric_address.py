@@ -15,6 +15,7 @@ from node.host import links
 from node.host.paths import NETPLAN_FILE, NETPLAN_FOLDERS
 from node.host.plain import as_mapping
 from node.host.system import System
+from node.host.typed_json import key
 from node.network import change, netplan
 from node.network.link_config import (
     LinkConfig,
@@ -33,11 +34,11 @@ Settings = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Want:
-    """`file`: our netplan file by interface. `others`: entries of other writers about them."""
+    """`file`: our netplan file by interface. `claims`: entries of other writers about them."""
 
     interfaces: Mapping[str, LinkConfig]
     file: Mapping[str, Settings]
-    others: tuple[NetplanClaim, ...]
+    claims: tuple[NetplanClaim, ...] = field(metadata=key("others"))
     take_over: bool
     rolled_back: str | None
 
@@ -48,7 +49,7 @@ class Observed:
 
     interfaces: Mapping[str, LinkReport] = field(default_factory=dict)
     file: Mapping[str, Settings] = field(default_factory=dict)
-    others: tuple[NetplanClaim, ...] = ()
+    claims: tuple[NetplanClaim, ...] = field(default=(), metadata=key("others"))
     rolled_back: str | None = None
 
 
@@ -58,7 +59,7 @@ class Have:
 
     interfaces: Mapping[str, LinkConfig | None]
     file: Mapping[str, Settings]
-    others: tuple[NetplanClaim, ...]
+    claims: tuple[NetplanClaim, ...] = field(metadata=key("others"))
     take_over: bool
     rolled_back: str | None
 
@@ -68,7 +69,7 @@ def build_want(interfaces: Mapping[str, LinkConfig], take_over: bool) -> Want:
     return Want(
         interfaces=dict(interfaces),
         file=netplan.build_ethernets(interfaces),
-        others=(),
+        claims=(),
         take_over=take_over,
         rolled_back=None,
     )
@@ -84,21 +85,21 @@ def observe(system: System, request: StepRequest) -> Observed:
             name: describe_link(current_links[name]) for name in sorted(names & set(current_links))
         },
         file={name: as_mapping(settings) for name, settings in ethernets.items()},
-        others=tuple(_find_claims(system, current_links, names)),
+        claims=tuple(_find_claims(system, current_links, names)),
         rolled_back=pending_change.read_rollback(system),
     )
 
 
 def narrow(observed: Observed, want: Want) -> Have:
     names = set(want.interfaces)
-    claims = [netplan.narrow_claim(claim, names) for claim in observed.others]
+    claims = [netplan.narrow_claim(claim, names) for claim in observed.claims]
     return Have(
         interfaces={
             name: narrow_to_config(observed.interfaces.get(name), config)
             for name, config in want.interfaces.items()
         },
         file=dict(observed.file),
-        others=tuple(claim for claim in claims if claim is not None),
+        claims=tuple(claim for claim in claims if claim is not None),
         take_over=want.take_over,
         rolled_back=observed.rolled_back,
     )
@@ -112,7 +113,7 @@ def compare(have: Have, want: Want) -> list[str]:
     ]
     messages += _compare_files(have.file, want.file)
     messages += [
-        f"{netplan.format_claim(claim)}, {_describe_outcome(claim, want)}" for claim in have.others
+        f"{netplan.format_claim(claim)}, {_describe_outcome(claim, want)}" for claim in have.claims
     ]
     if have.rolled_back:
         messages.append(f"network rolled back at {have.rolled_back}, will be changed again")
@@ -140,7 +141,7 @@ def _require_applicable(
     missing = [name for name in want.interfaces if name not in current_links]
     if missing:
         raise StepError(f"This node has no interface {', '.join(missing)}; `ip link` lists them.")
-    refused = [claim for claim in have.others if claim.obstacle or not want.take_over]
+    refused = [claim for claim in have.claims if claim.obstacle or not want.take_over]
     if refused:
         sentences = [f"{netplan.format_claim(claim)}." for claim in refused]
         raise StepError("\n".join([*sentences, "Remove those entries, then run `pulumi up`."]))
@@ -152,8 +153,8 @@ def _plan_files(system: System, have: Have, want: Want) -> list[file.FileChange]
     files = []
     if have.file != want.file:
         files.append(file.FileChange(NETPLAN_FILE, text, 0o600, file.YAML, edits))
-    for path in dict.fromkeys(claim.path for claim in have.others):
-        claims = [claim for claim in have.others if claim.path == path]
+    for path in dict.fromkeys(claim.path for claim in have.claims):
+        claims = [claim for claim in have.claims if claim.path == path]
         try:
             other_text, cuts = netplan.remove_claims(system.read(path) or "", claims)
         except ValueError as error:
@@ -182,7 +183,7 @@ def _compare_files(have: Mapping[str, Settings], want: Mapping[str, Settings]) -
     if not have and want:
         return [f"{NETPLAN_FILE} is missing, will be written"]
     messages = [
-        f"{NETPLAN_FILE} sets {name} otherwise, will be written"
+        f"{NETPLAN_FILE} has other settings for {name}, will be written"
         for name in want
         if have.get(name) != want[name]
     ]

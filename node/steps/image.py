@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from node.changes import process
 from node.delivery.source import FetchSource
 from node.host.system import System
-from node.host.typed_json import OMITTED
+from node.host.typed_json import OMITTED, key
 from node.images.reference import shorten_id
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
@@ -34,11 +34,11 @@ class Want:
 
 @dataclass(frozen=True)
 class Observed:
-    """`images`: name to id. `other`: how a name's id differs from the source's, which the control
-    side adds."""
+    """`images`: name to id. `mismatches`: how a name's id differs from the source's, which the
+    control side adds."""
 
     images: Mapping[str, str] = field(default_factory=dict)
-    other: Mapping[str, str] | None = field(default=None, metadata=OMITTED)
+    mismatches: Mapping[str, str] | None = field(default=None, metadata={**key("other"), **OMITTED})
 
 
 def observe(system: System, request: StepRequest) -> Observed:
@@ -54,13 +54,13 @@ def compare_with_source(
     node_id = observed.images.get(name)
     if identity is None or node_id in (None, identity):
         return observed
-    other = f"{shorten_id(node_id)}, {source} has {shorten_id(identity)}"
-    return replace(observed, other={name: other})
+    mismatch = f"{shorten_id(node_id)}, {source} has {shorten_id(identity)}"
+    return replace(observed, mismatches={name: mismatch})
 
 
 def narrow(observed: Observed, want: Want) -> Want:
-    other = (observed.other or {}).get(want.name)
-    return replace(want, state=other or (PRESENT if want.name in observed.images else MISSING))
+    mismatch = (observed.mismatches or {}).get(want.name)
+    return replace(want, state=mismatch or (PRESENT if want.name in observed.images else MISSING))
 
 
 def compare(have: Want, want: Want) -> list[str]:

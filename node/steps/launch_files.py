@@ -115,8 +115,8 @@ def narrow(observed: Observed, want: Want) -> Have:
     wanted_files = {wanted.path for wanted in want.files}
     files = [_narrow_file(wanted, observed.files.get(wanted.path)) for wanted in want.files]
     files += [
-        LaunchedFile(path, found.mode, sha256=found.sha256)
-        for path, found in observed.files.items()
+        LaunchedFile(path, state.mode, sha256=state.sha256)
+        for path, state in observed.files.items()
         if path not in wanted_files
     ]
     wanted_secrets = {wanted.path for wanted in want.secrets}

@@ -18,7 +18,7 @@ from node.delivery.source import FetchSource
 from node.errors import StepError
 from node.host import users
 from node.host.system import System
-from node.host.typed_json import OMITTED
+from node.host.typed_json import OMITTED, key
 from node.huggingface import cache, record
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
@@ -45,22 +45,22 @@ class Want:
 
 @dataclass(frozen=True)
 class ModelState:
-    """A model that was verified. `changed`: files that differ since; `other`: how its commit
+    """A model that was verified. `changed`: files that differ since; `mismatch`: how its commit
     differs from the source's, which the control side adds."""
 
     root: str | None = None
     revision: str | None = None
     commit: str | None = None
     changed: tuple[str, ...] = ()
-    other: str | None = field(default=None, metadata=OMITTED)
+    mismatch: str | None = field(default=None, metadata={**key("other"), **OMITTED})
 
 
 @dataclass(frozen=True)
 class Observed:
-    """`models` by handle; `whole`: folders of complete models that nobody has verified yet."""
+    """`models` by handle; `unverified`: folders of complete models that nobody has verified yet."""
 
     models: Mapping[str, ModelState] = field(default_factory=dict)
-    whole: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = field(default=(), metadata=key("whole"))
 
 
 def observe(system: System, request: StepRequest) -> Observed:
@@ -97,8 +97,8 @@ def compare_with_source(
     state = observed.models.get(handle)
     if commit is None or state is None or state.commit == commit:
         return observed
-    other = f"{str(state.commit)[:8]}, {source} has {commit[:8]}"
-    return replace(observed, models={**observed.models, handle: replace(state, other=other)})
+    mismatch = f"{str(state.commit)[:8]}, {source} has {commit[:8]}"
+    return replace(observed, models={**observed.models, handle: replace(state, mismatch=mismatch)})
 
 
 def narrow(observed: Observed, want: Want) -> Want:
@@ -109,11 +109,11 @@ def _describe_state(observed: Observed, want: Want) -> str:
     root = cache.get_model_folder(want.cache, want.handle)
     state = observed.models.get(want.handle, ModelState())
     if state.root != root:
-        return UNVERIFIED if root in observed.whole else MISSING
+        return UNVERIFIED if root in observed.unverified else MISSING
     if state.revision != (want.revision or settled_model.MAIN):
         return f"at revision {state.revision}"
-    if state.other:
-        return f"at {state.other}"
+    if state.mismatch:
+        return f"at {state.mismatch}"
     return f"changed in {', '.join(state.changed)}" if state.changed else VERIFIED
 
 

@@ -49,15 +49,15 @@ class ObservedRank:
 @dataclass(frozen=True)
 class Observed:
     """`members`: the ranks of the service that asks, as this node has them. `unknown`, where Docker
-    does not answer: why there may be others."""
+    does not answer: why there may be other_tokens."""
 
     members: tuple[ObservedRank, ...] = ()
     unknown: str | None = field(default=None, metadata=OMITTED)
 
 
 def observe(system: System, request: StepRequest) -> Observed:
-    found = find_ranks(system, request.service) if request.service else NodeRanks(())
-    return Observed(tuple(map(_describe_rank, found.ranks)), found.unknown)
+    node_ranks = find_ranks(system, request.service) if request.service else NodeRanks(())
+    return Observed(tuple(map(_describe_rank, node_ranks.ranks)), node_ranks.unknown)
 
 
 def _describe_rank(rank: Rank) -> ObservedRank:
@@ -66,8 +66,8 @@ def _describe_rank(rank: Rank) -> ObservedRank:
 
 def narrow(observed: Observed, want: Want) -> Want:
     """A rank of another run differs; one that is missing is the business of whoever starts it."""
-    others = sorted({rank.token for rank in observed.members if rank.token != want.token})
-    return replace(want, token=", ".join(others)) if others else want
+    other_tokens = sorted({rank.token for rank in observed.members if rank.token != want.token})
+    return replace(want, token=", ".join(other_tokens)) if other_tokens else want
 
 
 def compare(have: Want, want: Want) -> list[str]:

@@ -15,7 +15,7 @@ from node.host.differences import format_change
 from node.host.docker_api import get
 from node.host.plain import as_mapping
 from node.host.system import System
-from node.host.typed_json import OMITTED
+from node.host.typed_json import OMITTED, key
 from node.state.manifest import Manifest
 from node.steps import Disturbance, Secrets, StepRequest, StepSpec, is_same
 
@@ -38,8 +38,9 @@ class Want:
 
 @dataclass(frozen=True)
 class Observed:
-    """`made`: the Swarms that this program started or joined here; `host_network`: the Swarm's id
-    of the host network, which services that use it must name. `unknown`: why nothing is known."""
+    """`own_clusters`: the Swarms that the agent started or joined here; `host_network`: the
+    Swarm's id of the host network, which services that use it must name. `unknown`: why nothing is
+    known."""
 
     state: str | None = None
     role: str | None = None
@@ -48,7 +49,7 @@ class Observed:
     address_pool: str | None = None
     cluster: str | None = None
     node_id: str | None = None
-    made: tuple[str, ...] = ()
+    own_clusters: tuple[str, ...] = field(default=(), metadata=key("made"))
     host_network: str | None = None
     unknown: str | None = field(default=None, metadata=OMITTED)
     head_cluster: str | None = field(default=None, metadata=OMITTED)
@@ -102,7 +103,7 @@ def observe(system: System, request: StepRequest) -> Observed:
         address_pool=current.pool,
         cluster=current.cluster,
         node_id=current.node_id,
-        made=tuple(swarm.list_our_clusters(entries, current)),
+        own_clusters=tuple(swarm.list_our_clusters(entries, current)),
         host_network=_read_host_network(system) if current.manager else None,
     )
 
@@ -134,7 +135,7 @@ def _choose_head(heads: tuple[str, ...], wanted_head: str | None) -> str | None:
 def _is_ours(observed: Observed) -> bool:
     is_head_known = observed.head_cluster is not None
     is_of_head = not is_head_known or observed.head_cluster == observed.cluster
-    return observed.cluster in observed.made and is_of_head
+    return observed.cluster in observed.own_clusters and is_of_head
 
 
 def compare(have: Have, want: Want) -> list[str]:
@@ -210,7 +211,7 @@ def _require_changeable(current: membership.Membership, want: Want, observed: Ob
             "dockerd runs with live-restore, which Docker does not allow in a Swarm. Remove it "
             "from /etc/docker/daemon.json and restart docker, or serve without Swarm."
         )
-    if current.role and current.cluster not in observed.made and not want.take_over:
+    if current.role and current.cluster not in observed.own_clusters and not want.take_over:
         raise StepError(
             f"This node is in Swarm {current.cluster}, which is not ours. Leave it with "
             "`docker swarm leave`, or set cluster.swarm.takeOver: true to have that done."

@@ -69,9 +69,9 @@ def observe(system: System, request: StepRequest) -> Observed:
 def narrow(observed: Observed, want: Want) -> Have:
     """A labelled node that is not wanted differs; another's node does not."""
     wanted = {name: observed.nodes.get(name) for name in want.nodes}
-    kept = {*wanted, *want.away}
+    expected = {*wanted, *want.away}
     leaving = {
-        name: labels for name, labels in observed.nodes.items() if labels and name not in kept
+        name: labels for name, labels in observed.nodes.items() if labels and name not in expected
     }
     stale: dict[str, Labels | None] = {
         f"an old entry of {name}": {} for name in observed.stale if name not in want.away
@@ -126,11 +126,11 @@ def _find_current(nodes: list[SwarmNodeRecord]) -> dict[str, SwarmNodeRecord]:
 
 
 def _find_leaving(nodes: list[SwarmNodeRecord], want: Want) -> list[SwarmNodeRecord]:
-    kept = [node for name, node in _find_current(nodes).items() if name in want.nodes]
+    expected = [node for name, node in _find_current(nodes).items() if name in want.nodes]
     return [
         node
         for node in nodes
-        if _get_our_labels(node) and node not in kept and node.hostname not in want.away
+        if _get_our_labels(node) and node not in expected and node.hostname not in want.away
     ]
 
 

@@ -11,10 +11,10 @@ from node.state import lock
 
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
-    """A line for each thing that ended. Raises Refusal."""
+    """A line for each thing that ended. Raises StepError."""
     if len(arguments) != 1:
         raise StepError("`clear` needs the name of one service.")
     service = arguments[0]
     with lock.hold(system, f"clear {service}"):
         messages = remove_ranks(system, lambda item: item.service == service)
-    return messages or [f"nothing of service {service} is on this node"]
+    return messages or [f"service {service}: nothing on this node"]

@@ -21,8 +21,8 @@ from node.state import claim, document, lock, receipts
 from node.verbs.self_removal import AGENT
 
 AGENT_MISSING = (
-    f"{ZIPAPP} is gone, and only it can take back what {MANIFEST} records. "
-    "Run pulumi up, which installs it again, and then pulumi destroy."
+    f"{ZIPAPP} is missing, and only the node agent can undo what {MANIFEST} records. "
+    "Run pulumi up to reinstall it, then pulumi destroy."
 )
 BOOTSTRAP = """\
 import base64, bz2, os, sys
@@ -61,7 +61,7 @@ OLDEST_PYTHON = (3, 10)
 
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
-    """Lines that say what was done. Raises Refusal."""
+    """Lines that say what was done. Raises StepError."""
     if arguments:
         raise StepError("`install` takes no argument.")
     return install(system, document.parse(stdin), Path(sys.argv[0]).read_bytes())
@@ -77,7 +77,7 @@ def observe(system: System) -> dict[str, str | None]:
 def install(system: System, step_document: document.StepDocument, zipapp: bytes) -> list[str]:
     """`want` is {"sha256": of the zipapp}: a program cut short on its way is not installed."""
     if hashlib.sha256(zipapp).hexdigest() != step_document.want.get("sha256"):
-        raise StepError("The node program did not arrive as it was sent; run `pulumi up` again.")
+        raise StepError("The node agent arrived corrupted; run `pulumi up` again.")
     import_all_modules()
     for folder in (STATE, LIBRARY):
         system.path(folder).parent.mkdir(parents=True, exist_ok=True)
@@ -96,12 +96,12 @@ def install(system: System, step_document: document.StepDocument, zipapp: bytes)
     )
     return [
         *messages,
-        f"node program installed, claimed for {claim.get_stack(step_document.owner)}",
+        f"node agent installed; node claimed for {claim.get_stack(step_document.owner)}",
     ]
 
 
 def import_all_modules() -> None:
-    """All of the program loads here, or nothing of it is installed. Raises Refusal."""
+    """All of the program loads here, or nothing of it is installed. Raises StepError."""
     import node
 
     if sys.version_info < OLDEST_PYTHON:

@@ -60,7 +60,7 @@ class LogFollower:
 
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
-    """Prints as it goes. Raises Refusal."""
+    """Prints as it goes. Raises StepError."""
     try:
         request = json.loads(arguments[0])
         services, lines = list(request["services"]), int(request["lines"])

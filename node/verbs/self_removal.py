@@ -30,10 +30,10 @@ def remove_agent(system: System) -> list[str]:
     system.remove_directory(paths.STATE)
     remaining = system.list_names(paths.STATE)
     if remaining:
-        messages.append(f"{paths.STATE}: left, because it holds {', '.join(remaining)}")
+        messages.append(f"{paths.STATE}: kept: contains {', '.join(remaining)}")
     system.remove(paths.ZIPAPP)
     system.remove_directory(paths.LIBRARY)
-    return [*messages, "the node program removed itself"]
+    return [*messages, "node agent removed"]
 
 
 def _remove_folder(system: System, folder: str) -> None:

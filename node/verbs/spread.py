@@ -78,7 +78,7 @@ class TransferSource:
 
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
-    """`spread PORT ADDRESS…`: serve until nothing is offered any more."""
+    """`spread PORT ADDRESS…`: serve until no offers left."""
     source = TransferSource(system)
     servers = [TransferServer(address, int(arguments[0]), source) for address in arguments[1:]]
     for server in servers:

@@ -36,7 +36,7 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     if len(arguments) != 1:
         raise StepError(f"`undo` needs one step, or {ALL_FLAG}.")
     owner = document.parse_owner(stdin)
-    holder = f"undo {arguments[0]} for {owner or 'somebody at the machine'}"
+    holder = f"undo {arguments[0]} for {owner or 'a local user'}"
     if arguments[0] == ALL_FLAG:
         return _undo_all_under_lock(system, owner, holder)
     if owner is None:
@@ -63,16 +63,16 @@ def undo_step(system: System, step: str, owner: str, token: str | None = None) -
     entries = manifest.read(system)
     current_owner = manifest.find_owner(entries, step) or receipts.read_owner(system, step)
     if current_owner is None:
-        return [f"{step}: nothing of it is on this node"]
+        return [f"{step}: nothing to undo"]
     if current_owner != owner:
-        return [f"{step}: belongs to {current_owner} now, left as it is"]
+        return [f"{step}: now owned by {current_owner}; kept"]
     step_entries = [entry for entry in entries if entry.step == step]
     if token is not None and receipts.read_token(system, step) not in (None, token):
         return _undo_older_run(Manifest(system, step, owner), step_entries, token)
     messages = _undo_groups(system, group_entries(step_entries))
     Manifest(system, step, owner).record(manifest.CLOSED)
     receipts.remove(system, step)
-    return messages or [f"{step}: it had changed nothing"]
+    return messages or [f"{step}: nothing was changed"]
 
 
 def _undo_older_run(manifest: Manifest, entries: Sequence[ManifestEntry], token: str) -> list[str]:
@@ -80,14 +80,14 @@ def _undo_older_run(manifest: Manifest, entries: Sequence[ManifestEntry], token:
     messages = [
         message for service in services for message in members.undo_token(manifest, service, token)
     ]
-    return messages or [f"{manifest.step}: nothing is left of that run"]
+    return messages or [f"{manifest.step}: nothing left of that run"]
 
 
 def undo_all(system: System, owner: str | None) -> list[str]:
     """Undo everything, then remove the node program itself."""
     current_owner = receipts.read_owner(system, self_removal.AGENT)
     if owner is not None and current_owner not in (None, owner):
-        return [f"This node belongs to {current_owner} now, left as it is."]
+        return [f"This node is now owned by {current_owner}; nothing undone."]
     stack = claim.read_owner(system)
     if owner is not None and stack not in (None, claim.get_stack(owner)):
         return [claim.format_conflict(str(stack), owner)]
@@ -113,9 +113,7 @@ def _undo_groups(system: System, groups: Sequence[EntryGroup]) -> list[str]:
         except (StepError, OSError) as error:
             failures.append(f"{group[0].kind} {group[0].subject}: {error}")
     if failures:
-        raise StepError(
-            "\n".join([*messages, "Not everything could be undone; run it again:", *failures])
-        )
+        raise StepError("\n".join([*messages, "Undo incomplete; run it again:", *failures]))
     return messages
 
 

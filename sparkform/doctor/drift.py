@@ -36,7 +36,7 @@ def _is_checked(view: NodeView, step: PlannedStep) -> bool:
 def check_netplan(view: NodeView) -> Iterator[Check]:
     """Entries of other tools about our interfaces that cannot be taken over."""
     spec = fabric_address.SPEC
-    for claim in spec.read_observed(view.report.steps.get(spec.name)).others:
+    for claim in spec.read_observed(view.report.steps.get(spec.name)).claims:
         if claim.obstacle:
             names = ", ".join(claim.interfaces)
             message = f"{claim.path} also sets {names} and cannot be taken over: {claim.obstacle}"

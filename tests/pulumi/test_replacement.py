@@ -13,7 +13,7 @@ import pytest
 
 from pulumi_offline_tests.conformance.conftest import keys, server, stack
 from pulumi_offline_tests.conformance.ssh_server import SshServer
-from pulumi_offline_tests.conformance.stack import Stack, connection
+from pulumi_offline_tests.conformance.stack import CommandStack, build_connection
 from pulumi_offline_tests.project import ROOT
 
 __all__ = ["keys", "server", "stack"]
@@ -50,45 +50,45 @@ ALL = ["install", "apply first", "apply second"]
 
 
 @pytest.fixture
-def trace(stack: Stack, server: SshServer, tmp_path: Path) -> Path:
+def trace(stack: CommandStack, server: SshServer, tmp_path: Path) -> Path:
     """The lines that the commands write; the stack is up."""
     path = tmp_path / "trace"
-    stack.project.program(PROGRAM.format(root=str(ROOT), trace=path))
-    (stack.project.folder / "login.json").write_text(json.dumps(connection(server)))
-    assert "6 created" in stack.project.good("up", "--yes", "--skip-preview")
+    stack.project.write_program(PROGRAM.format(root=str(ROOT), trace=path))
+    (stack.project.folder / "login.json").write_text(json.dumps(build_connection(server)))
+    assert "6 created" in stack.project.run_well("up", "--yes", "--skip-preview")
     path.write_text("")
     return path
 
 
-def find_urn(stack: Stack, name: str) -> str:
-    return str(stack.resources()[name]["urn"])
+def find_urn(stack: CommandStack, name: str) -> str:
+    return str(stack.list_resources()[name]["urn"])
 
 
-def replace_tainted(stack: Stack, name: str) -> None:
-    stack.project.good("state", "taint", find_urn(stack, name), "--yes")
-    stack.project.good("up", "--yes", "--skip-preview")
+def replace_tainted(stack: CommandStack, name: str) -> None:
+    stack.project.run_well("state", "taint", find_urn(stack, name), "--yes")
+    stack.project.run_well("up", "--yes", "--skip-preview")
 
 
-def test_a_tainted_step_is_undone_and_then_applied(stack: Stack, trace: Path) -> None:
+def test_a_tainted_step_is_undone_and_then_applied(stack: CommandStack, trace: Path) -> None:
     replace_tainted(stack, "first")
     assert trace.read_text().splitlines()[:2] == ["undo first", "apply first"]
-    assert "6 unchanged" in stack.project.good("up", "--yes", "--skip-preview")
+    assert "6 unchanged" in stack.project.run_well("up", "--yes", "--skip-preview")
 
 
-def test_a_step_is_replaced_in_the_same_order_by_option(stack: Stack, trace: Path) -> None:
-    stack.project.good("up", "--yes", "--skip-preview", "--replace", find_urn(stack, "second"))
+def test_a_step_is_replaced_in_the_same_order_by_option(stack: CommandStack, trace: Path) -> None:
+    stack.project.run_well("up", "--yes", "--skip-preview", "--replace", find_urn(stack, "second"))
     assert trace.read_text().splitlines() == ["undo second", "apply second"]
 
 
 def test_a_tainted_agent_is_installed_again_and_takes_nothing_back(
-    stack: Stack, trace: Path
+    stack: CommandStack, trace: Path
 ) -> None:
     replace_tainted(stack, "agent")
     assert trace.read_text().splitlines() == ["install"]
 
 
 def test_a_tainted_teardown_gives_the_node_back_and_makes_all_of_it_again(
-    stack: Stack, trace: Path
+    stack: CommandStack, trace: Path
 ) -> None:
     replace_tainted(stack, "teardown")
     lines = trace.read_text().splitlines()
@@ -98,9 +98,11 @@ def test_a_tainted_teardown_gives_the_node_back_and_makes_all_of_it_again(
     assert [line for line in lines[given_back + 1 :] if line in ALL] == ALL
     assert "apply stop:qwen" in lines[given_back + 1 :]
     assert not any(line.startswith("undo") for line in lines[given_back + 1 :])
-    assert "6 unchanged" in stack.project.good("up", "--yes", "--skip-preview")
+    assert "6 unchanged" in stack.project.run_well("up", "--yes", "--skip-preview")
 
 
-def test_destroy_gives_the_node_back_once_and_undoes_no_step(stack: Stack, trace: Path) -> None:
-    stack.project.good("destroy", "--yes", "--skip-preview")
+def test_destroy_gives_the_node_back_once_and_undoes_no_step(
+    stack: CommandStack, trace: Path
+) -> None:
+    stack.project.run_well("destroy", "--yes", "--skip-preview")
     assert trace.read_text().splitlines() == ["give back"]

@@ -69,7 +69,7 @@ def run_preview(project: Project, *options: str | Path) -> tuple[int, str]:
 
 
 def test_graphs_with_auto_are_refused_with_sentence_and_remedy(project_with_pack: Project) -> None:
-    project_with_pack.program(build_program(BAD))
+    project_with_pack.write_program(build_program(BAD))
     code, output = run_preview(project_with_pack)
     policies = join_lines(find_policies(output))
     assert code != 0
@@ -80,7 +80,7 @@ def test_graphs_with_auto_are_refused_with_sentence_and_remedy(project_with_pack
 
 
 def test_with_nccl_the_preview_passes(project_with_pack: Project) -> None:
-    project_with_pack.program(build_program(GOOD))
+    project_with_pack.write_program(build_program(GOOD))
     code, output = run_preview(project_with_pack)
     assert code == 0, output
     assert "hang or corrupt" not in output
@@ -93,7 +93,7 @@ def test_a_waiver_shows_its_warning_and_lets_the_preview_pass(
     waived = tmp_path / "Pulumi.waived.yaml"
     waiver = "    waive: [{rule: trt-graph-auto-allreduce, reason: We look for a fault.}]"
     waived.write_text(BAD.read_text().replace("    fabric:", f"{waiver}\n    fabric:"))
-    project_with_pack.program(build_program(waived))
+    project_with_pack.write_program(build_program(waived))
     code, output = run_preview(project_with_pack)
     assert code == 0, output
     policies = join_lines(find_policies(output))
@@ -105,7 +105,9 @@ def test_a_waiver_shows_its_warning_and_lets_the_preview_pass(
 def test_the_violation_is_shown_when_the_program_registers_and_then_fails(
     project_with_pack: Project,
 ) -> None:
-    project_with_pack.program(build_program(BAD, end="raise SystemExit('refused by the rules')"))
+    project_with_pack.write_program(
+        build_program(BAD, end="raise SystemExit('refused by the rules')")
+    )
     code, output = run_preview(project_with_pack)
     assert code != 0
     assert "Set `allReduce: NCCL`." in join_lines(find_policies(output))
@@ -114,7 +116,7 @@ def test_the_violation_is_shown_when_the_program_registers_and_then_fails(
 def test_policy_config_changes_a_rules_weight(project_with_pack: Project, tmp_path: Path) -> None:
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"trt-graph-auto-allreduce": "advisory"}))
-    project_with_pack.program(build_program(BAD))
+    project_with_pack.write_program(build_program(BAD))
     code, output = run_preview(project_with_pack, "--policy-pack-config", config)
     assert code == 0, output
     assert "hang or corrupt" in join_lines(find_policies(output))
@@ -123,7 +125,7 @@ def test_policy_config_changes_a_rules_weight(project_with_pack: Project, tmp_pa
 def test_two_services_that_clash_are_refused_by_the_stack_policy(
     project_with_pack: Project,
 ) -> None:
-    project_with_pack.program(build_program(GOOD, second={"port": 8356}))
+    project_with_pack.write_program(build_program(GOOD, second={"port": 8356}))
     code, output = run_preview(project_with_pack)
     assert code != 0
     assert "Port 2233 is taken by the container's SSH server of" in join_lines(

@@ -24,7 +24,7 @@ PROGRAM = """
 @pytest.fixture
 def run_stage(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> RunStage:
     """An `up` with a configuration file that stands elsewhere."""
-    project.program(PROGRAM)
+    project.write_program(PROGRAM)
     for name in ("HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE"):
         monkeypatch.setenv(name, project.environment[name])
 

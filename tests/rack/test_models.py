@@ -122,7 +122,7 @@ def test_what_destroy_leaves_is_the_model_and_nothing_else(
     stack.cluster |= {"models": [handle], "keepModels": True}
     stack.up()
     outcome = stack.destroy()
-    assert f"model {handle}: kept in {get_root(handle)}, as keepModels says" in outcome.printed
+    assert f"model {handle}: kept in {get_root(handle)} (keepModels)" in outcome.printed
     list_folders = "ls -d /opt/sparkform* /run/sparkform* /var/lib/sparkform/* || true"
     for host in machines.hosts:
         assert machines.must(host, list_folders).split() == ["/var/lib/sparkform/models"]

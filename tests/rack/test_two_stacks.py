@@ -120,9 +120,8 @@ def test_who_holds_a_node_is_said_as_soon_as_one_waits_for_it(
     outcome = deployment.run("up", "--yes", "--skip-preview")
     machines.must("spark-2", "rm /tmp/hold.py")
     assert (outcome.exit_code, outcome.errors) == (0, [])
-    message = (
-        "waits: The node is held by apply prerequisites for lab/other/spark-2/prerequisites since"
-    )
+    holder = "apply prerequisites for lab/other/spark-2/prerequisites"
+    message = f"waiting: The node is locked by {holder} since"
     assert [line for line in outcome.printed if message in line]
 
 

@@ -1,4 +1,4 @@
-"""The command line of the toolchain: which work is asked for, and how bad input is told."""
+"""The command line of the toolchain: what to do, and how bad input is reported."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from pulumi_offline.layout import CLONE, Layout, cache_folder
-from pulumi_offline.lock import resolve_lock
+from pulumi_offline.layout import CLONE, Layout, get_cache_folder
+from pulumi_offline.lock import regenerate
 from pulumi_offline.setup import ENGINES, Machine, set_up
 from sparkform.errors import InputError, Problem
 
@@ -19,8 +19,8 @@ BAD_INPUT = 2
 INTERRUPTED = 130
 
 
-def detect_machine() -> Machine:
-    cache = cache_folder(os.environ, Path.home())
+def get_machine() -> Machine:
+    cache = get_cache_folder(os.environ, Path.home())
     return Machine(Layout(CLONE), dict(os.environ), cache)
 
 
@@ -45,13 +45,13 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="toolchain", description=__doc__)
     parser.add_argument("work", choices=["setup", "lock"])
     parser.add_argument("--engine", choices=sorted(ENGINES), help="a real engine for the rack")
-    # What asks politely for an end gets it with everything half-made removed.
+    # These signals end the work as Ctrl-C does, with everything half-made removed.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    requested = parser.parse_args(argv)
-    work = {"setup": set_up, "lock": resolve_lock}[requested.work]
+    arguments = parser.parse_args(argv)
+    work = {"setup": set_up, "lock": regenerate}[arguments.work]
     try:
-        work(detect_machine(), requested.engine)
+        work(get_machine(), arguments.engine)
     except InputError as error:
         print(error, file=sys.stderr)
         return BAD_INPUT
@@ -59,6 +59,6 @@ def main(argv: Sequence[str]) -> int:
         print(describe_os_error(error), file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
-        print("interrupted; run the command again to go on", file=sys.stderr)
+        print("interrupted; run the command again to continue", file=sys.stderr)
         return INTERRUPTED
     return 0

@@ -25,7 +25,7 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
 
 
 @contextmanager
-def create_scratch(parent: Path) -> Iterator[Path]:
+def create_scratch_folder(parent: Path) -> Iterator[Path]:
     """A folder in `parent` that is gone afterwards, unless it was renamed away."""
     parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=parent, prefix=".making-"))
@@ -35,13 +35,13 @@ def create_scratch(parent: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def replace_folder(new_folder: Path, path: Path) -> None:
-    """Put the folder or link `made` to `path`, and remove what was there before."""
+def replace_folder(new: Path, path: Path) -> None:
+    """Move the folder or link `new` to `path`, and remove what is there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with create_scratch(path.parent) as aside:
+    with create_scratch_folder(path.parent) as aside:
         if path.is_symlink() or path.exists():
             path.rename(aside / path.name)
-        new_folder.rename(path)
+        new.rename(path)
 
 
 def copy_or_link(source: Path, target: Path) -> None:
@@ -52,7 +52,7 @@ def copy_or_link(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def count_tree_bytes(folder: Path) -> int:
+def measure_tree(folder: Path) -> int:
     """The size of all files below `folder`, as far as they can be seen now."""
     return sum(size for parent, _, names in os.walk(folder) for size in list_sizes(parent, names))
 

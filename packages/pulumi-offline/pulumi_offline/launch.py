@@ -14,8 +14,8 @@ from pathlib import Path
 
 def main() -> None:
     module = sys.argv.pop(1)
-    here = Path(__file__)
-    sys.path[:0] = [str(here.parents[1]), str(here.parents[3])]
+    script = Path(__file__)
+    sys.path[:0] = [str(script.parents[1]), str(script.parents[3])]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 

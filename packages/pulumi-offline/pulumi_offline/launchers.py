@@ -25,14 +25,14 @@ def render_module_launcher(layout: Layout, module: str, arguments: str = "") -> 
     return f'#!/bin/sh\n# {MARK}\nexec {python} -P {launch} {module} {arguments}"$@"\n'
 
 
-def render_language_host_launcher(layout: Layout) -> str:
+def render_host_launcher(layout: Layout) -> str:
     executor = shlex.quote(str(layout.cli / "pulumi-language-python-exec"))
     return render_module_launcher(
         layout, "pulumi_offline.language_host", f"--use-executor {executor} "
     )
 
 
-def render_pulumi_wrapper(layout: Layout, *, acquire_plugins: bool) -> str:
+def render_wrapper(layout: Layout, *, acquire_plugins: bool) -> str:
     """The `pulumi` of this clone: it fills in what the user has not set, then becomes pulumi.
 
     The backend in the clone and its passphrase come together or not at all: a user's own backend

@@ -27,23 +27,23 @@ class Layout:
         return self.root / "requirements.lock"
 
     @property
-    def made(self) -> Path:
+    def toolchain(self) -> Path:
         """Everything that setup makes and `make clean` removes."""
         return self.root / ".toolchain"
 
     @property
     def cli(self) -> Path:
         """The folder of the built CLI, its language host and its executor."""
-        return self.made / "cli"
+        return self.toolchain / "cli"
 
     @property
     def home(self) -> Path:
         """The PULUMI_HOME of this clone: plugins and credentials of its own."""
-        return self.made / "home"
+        return self.toolchain / "home"
 
     @property
     def wrapper(self) -> Path:
-        return self.made / "bin" / "pulumi"
+        return self.toolchain / "bin" / "pulumi"
 
     @property
     def state(self) -> Path:
@@ -61,8 +61,8 @@ class Layout:
         return self.root / PACKAGE / "cli"
 
 
-def cache_folder(environment: Mapping[str, str], home: Path) -> Path:
+def get_cache_folder(environment: Mapping[str, str], home: Path) -> Path:
     """The cache shared by all clones of a user (XDG base directory specification)."""
-    declared = environment.get("XDG_CACHE_HOME", "")
-    base = Path(declared) if declared.startswith("/") else home / ".cache"
+    variable = environment.get("XDG_CACHE_HOME", "")
+    base = Path(variable) if variable.startswith("/") else home / ".cache"
     return base / "sparkform"

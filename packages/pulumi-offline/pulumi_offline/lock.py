@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pulumi_offline.engines import vllm_recipe
-from pulumi_offline.files import create_scratch, write_atomically
+from pulumi_offline.files import create_scratch_folder, write_atomically
 from pulumi_offline.machine import Machine, run
 
 OLDEST_PYTHON = "3.11"
@@ -28,11 +28,11 @@ class Resolution:
     arguments: tuple[str, ...]
 
 
-def find_resolution(machine: Machine, engine: str | None) -> Resolution:
+def plan_resolution(machine: Machine, engine: str | None) -> Resolution:
     if engine is None:
         every_python = ("--universal", "--python-version", OLDEST_PYTHON)
-        project_arguments = ("pyproject.toml", "--extra", "dev", *every_python)
-        return Resolution(machine.layout.lock, "make lock", project_arguments)
+        arguments = ("pyproject.toml", "--extra", "dev", *every_python)
+        return Resolution(machine.layout.lock, "make lock", arguments)
     # The engine runs in nodes alone, which are of one kind.
     wheels = ("--python-version", "3.11", "--python-platform", vllm_recipe.WHEELS_FOR)
     overrides = ("--override", str(vllm_recipe.OVERRIDES), "--only-binary", ":all:")
@@ -40,22 +40,22 @@ def find_resolution(machine: Machine, engine: str | None) -> Resolution:
     return Resolution(vllm_recipe.LOCK, "make lock ENGINE=vllm", engines)
 
 
-def resolve_lock(machine: Machine, engine: str | None = None) -> None:
+def regenerate(machine: Machine, engine: str | None = None) -> None:
     """Resolve anew with uv from a throw-away environment. Raises InputError when uv fails."""
     layout, variables = machine.layout, machine.environment
-    wanted = find_resolution(machine, engine)
-    with create_scratch(layout.made) as folder:
+    wanted = plan_resolution(machine, engine)
+    with create_scratch_folder(layout.toolchain) as folder:
         run([sys.executable, "-m", "venv", folder / "venv"], layout.root, variables)
         binaries = folder / "venv" / "bin"
-        uv, requirements = str(binaries / "uv"), folder / "requirements.lock"
+        uv, output = str(binaries / "uv"), folder / "requirements.lock"
         run([binaries / "python", "-m", "pip", "install", "--quiet", "uv"], layout.root, variables)
-        how = [
+        options = [
             *COMMON,
             "--custom-compile-command",
             wanted.command,
             "--output-file",
-            str(requirements),
+            str(output),
         ]
-        run([uv, "pip", "compile", *wanted.arguments, *how], layout.root, variables)
-        write_atomically(wanted.lock, requirements.read_text())
-    print(f"lock: {wanted.lock.name} is new; `make setup` installs it")
+        run([uv, "pip", "compile", *wanted.arguments, *options], layout.root, variables)
+        write_atomically(wanted.lock, output.read_text())
+    print(f"lock: {wanted.lock.name} updated; run `make setup` to install it")

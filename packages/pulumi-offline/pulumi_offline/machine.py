@@ -34,9 +34,9 @@ def compute_digest(parts: Iterable[bytes]) -> str:
 def run(argv: Sequence[str | Path], folder: Path, variables: Mapping[str, str]) -> str:
     """Run a program to its end and return its output.
 
-    Raises InputError with the last lines of what it said when it fails.
+    Raises InputError with its last lines of output when it fails.
     """
-    completed = subprocess.run(
+    result = subprocess.run(
         argv,
         cwd=folder,
         env=variables,
@@ -46,10 +46,10 @@ def run(argv: Sequence[str | Path], folder: Path, variables: Mapping[str, str]) 
         text=True,
         errors="replace",
     )
-    if completed.returncode:
-        tail = "\n".join(completed.stdout.strip().splitlines()[-TAIL_LINES:])
+    if result.returncode:
+        tail = "\n".join(result.stdout.strip().splitlines()[-TAIL_LINES:])
         command = " ".join(map(str, argv[:4]))
         raise InputError(
-            [Problem(path=command, message=f"ended with exit code {completed.returncode}:\n{tail}")]
+            [Problem(path=command, message=f"exited with code {result.returncode}:\n{tail}")]
         )
-    return completed.stdout
+    return result.stdout

@@ -13,17 +13,17 @@ import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pulumi_offline.files import create_scratch, write_atomically
+from pulumi_offline.files import create_scratch_folder, write_atomically
 from pulumi_offline.layout import CLONE, Layout
 from pulumi_offline.machine import run
 
 LOCKS = CLONE / "sparkform" / "catalogue" / "data" / "native"
 PACKAGES, NCCL = LOCKS / "vllm.txt", LOCKS / "nccl.txt"
-WANTED = ("vllm==0.32.0", "ray==2.60.0")
+REQUIREMENTS = ("vllm==0.32.0", "ray==2.60.0")
 """The newest vLLM whose options were read (docs/design/launches.md), and a Ray that was tried."""
 
-NCCL_WANTED = "nvidia-nccl-cu13==2.30.7"
-NCCL_NAME = NCCL_WANTED.partition("==")[0]
+NCCL_PIN = "nvidia-nccl-cu13==2.30.7"
+NCCL_NAME = NCCL_PIN.partition("==")[0]
 PYTHON = "3.12"
 GLIBC = 39
 """DGX OS 7 is Ubuntu 24.04: Python 3.12, glibc 2.39."""
@@ -34,24 +34,24 @@ HEADER = "# Written by `python -m pulumi_offline.native_lock`; do not change by 
 
 def main() -> None:
     layout = Layout(CLONE)
-    with create_scratch(layout.made) as folder:
+    with create_scratch_folder(layout.toolchain) as folder:
         binaries = _install_tools(folder)
-        pins = [*list_resolved_pins(_compile(binaries, folder)), NCCL_WANTED]
+        pins = [*list_pins(_compile(binaries, folder)), NCCL_PIN]
         wheels = _fetch(binaries, folder, pins)
-        lines = dict(build_lock_lines(wheels))
+        lines = dict(render_lines(wheels))
     nccl = lines.pop(NCCL_NAME)
-    write_atomically(PACKAGES, render_document(PACKAGES, lines))
-    write_atomically(NCCL, render_document(NCCL, {NCCL_NAME: nccl}))
+    write_atomically(PACKAGES, render_lock(PACKAGES, lines))
+    write_atomically(NCCL, render_lock(NCCL, {NCCL_NAME: nccl}))
 
 
-def list_resolved_pins(text: str) -> list[str]:
+def list_pins(text: str) -> list[str]:
     """The pins of a requirements text but for NCCL, which has a lock of its own. Pure."""
     lines = [line.strip() for line in text.splitlines()]
     pins = [line for line in lines if line and not line.startswith("#")]
     return [pin for pin in pins if not pin.startswith(f"{NCCL_NAME}==")]
 
 
-def build_lock_lines(wheels: Iterable[Path]) -> Iterable[tuple[str, str]]:
+def render_lines(wheels: Iterable[Path]) -> Iterable[tuple[str, str]]:
     """A line of the lock by package name."""
     for path in sorted(wheels):
         name, version = path.name.split("-")[:2]
@@ -69,16 +69,16 @@ def _install_tools(folder: Path) -> Path:
 
 def _compile(binaries: Path, folder: Path) -> str:
     requirements, pins = folder / "asked.txt", folder / "pins.txt"
-    requirements.write_text("\n".join(WANTED) + "\n")
+    requirements.write_text("\n".join(REQUIREMENTS) + "\n")
     system = ("--python-platform", f"aarch64-manylinux_2_{GLIBC}", "--python-version", PYTHON)
-    how = ("--only-binary", ":all:", "--no-annotate", "--no-header", "--quiet")
+    options = ("--only-binary", ":all:", "--no-annotate", "--no-header", "--quiet")
     uv: list[str | Path] = [
         binaries / "uv",
         "pip",
         "compile",
         requirements,
         *system,
-        *how,
+        *options,
         "-o",
         pins,
     ]
@@ -89,14 +89,14 @@ def _compile(binaries: Path, folder: Path) -> str:
 def _fetch(binaries: Path, folder: Path, pins: Iterable[str]) -> list[Path]:
     listed, wheels = folder / "listed.txt", folder / "wheels"
     listed.write_text("\n".join(pins) + "\n")
-    platforms = [word for platform in PLATFORMS for word in ("--platform", platform)]
-    how = ("--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--quiet")
-    pip: list[str | Path] = [binaries / "python", "-m", "pip", "download", *how, *platforms]
+    platforms = [argument for platform in PLATFORMS for argument in ("--platform", platform)]
+    options = ("--no-deps", "--only-binary=:all:", "--ignore-requires-python", "--quiet")
+    pip: list[str | Path] = [binaries / "python", "-m", "pip", "download", *options, *platforms]
     run([*pip, "--python-version", PYTHON, "-d", wheels, "-r", listed], folder, os.environ)
     return list(wheels.glob("*.whl"))
 
 
-def render_document(path: Path, lines: Mapping[str, str]) -> str:
+def render_lock(path: Path, lines: Mapping[str, str]) -> str:
     """The comment that the file has, and the new lines."""
     comment = [line for line in path.read_text().splitlines() if line.startswith("#")]
     return "\n".join([*(comment or [HEADER]), *(lines[name] for name in sorted(lines))]) + "\n"

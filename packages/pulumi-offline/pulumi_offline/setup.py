@@ -17,21 +17,23 @@ __all__ = ["Machine", "Step", "set_up"]
 class Step:
     """One part of setup.
 
-    `compute_key`: a content hash of everything that the step reads. `is_ready`: whether its result
-    is still there. `make`: make it, and return the rest of the line that is printed.
+    `compute_key` returns a content hash of everything that the step reads, `is_ready` whether its
+    result is still there; `make` makes it and returns the rest of the line that is printed.
+    `describe` says what an unchanged result is, where that is not plain.
     """
 
     name: str
     compute_key: Callable[[Machine], str]
     is_ready: Callable[[Machine], bool]
     make: Callable[[Machine], str]
+    describe: Callable[[Machine], str] | None = None
 
 
 STEPS = (
     Step("packages", virtualenv.compute_key, virtualenv.is_ready, virtualenv.make),
     Step("bytecode", bytecode.compute_key, bytecode.is_ready, bytecode.make),
     Step("pulumi", cli.compute_key, cli.is_ready, cli.make),
-    Step("plugins", plugins.compute_key, plugins.is_ready, plugins.make),
+    Step("plugins", plugins.compute_key, plugins.is_ready, plugins.make, plugins.describe),
     Step("state", state.compute_key, state.is_ready, state.make),
     Step("wrapper", wrapper.compute_key, wrapper.is_ready, wrapper.make),
 )
@@ -46,17 +48,17 @@ def set_up(machine: Machine, engine: str | None = None) -> None:
     Raises InputError or OSError, with nothing left half-made.
     """
     for step in (*STEPS, *([ENGINES[engine]] if engine else [])):
-        print(f"{step.name}: {run_step(step, machine)}", flush=True)
+        print(f"{step.name}: {carry_out(step, machine)}", flush=True)
 
 
-def run_step(step: Step, machine: Machine) -> str:
-    stamp = machine.layout.made / "stamps" / step.name
+def carry_out(step: Step, machine: Machine) -> str:
+    stamp = machine.layout.toolchain / "stamps" / step.name
     key = step.compute_key(machine)
     if read_stamp(stamp) == key and step.is_ready(machine):
-        return "unchanged"
-    message = step.make(machine)
+        return f"unchanged: {step.describe(machine)}" if step.describe else "unchanged"
+    outcome = step.make(machine)
     write_atomically(stamp, key)
-    return message
+    return outcome
 
 
 def read_stamp(path: Path) -> str:

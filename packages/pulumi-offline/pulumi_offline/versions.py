@@ -16,7 +16,7 @@ Version = tuple[int, int, int]
 SELF_UPDATING_GO: Version = (1, 21, 0)
 
 
-def parse(text: str) -> Version | None:
+def parse_version(text: str) -> Version | None:
     """The first x.y or x.y.z in `text`; a missing third part is 0."""
     match = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", text)
     return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
@@ -54,33 +54,33 @@ def explain_build(pulumi: FoundPulumi | None, oldest: Version) -> str:
     if pulumi is None:
         return "no pulumi on PATH"
     if pulumi.version is None or pulumi.version < oldest:
-        version_text = format_version(pulumi.version) if pulumi.version else "an unknown version"
-        return f"{pulumi.path} is {version_text}, older than {format_version(oldest)}"
-    return f"{pulumi.path} comes without pulumi-language-python"
+        version = format_version(pulumi.version) if pulumi.version else "an unknown version"
+        return f"{pulumi.path} is {version}, older than {format_version(oldest)}"
+    return f"{pulumi.path} has no pulumi-language-python"
 
 
-def read_required_go(module: str) -> Version:
+def parse_required_go(module: str) -> Version:
     """The `go` line of a go.mod. Raises ValueError when there is none."""
     match = re.search(r"^go (\S+)$", module, flags=re.MULTILINE)
-    version = parse(match[1]) if match else None
+    version = parse_version(match[1]) if match else None
     if version is None:
         raise ValueError("go.mod has no go line")
     return version
 
 
-def read_pinned_pulumi(module: str) -> Version:
+def parse_pinned_pulumi(module: str) -> Version:
     """The version of the CLI that a go.mod pins. Raises ValueError when it pins none."""
     match = re.search(r"github\.com/pulumi/pulumi/pkg/v3 v(\S+)", module)
-    version = parse(match[1]) if match else None
+    version = parse_version(match[1]) if match else None
     if version is None:
         raise ValueError("go.mod does not pin pulumi")
     return version
 
 
-def find_go_problem(
-    go_output: str | None, required: Version, environment: Mapping[str, str]
+def check_go(
+    output: str | None, required: Version, environment: Mapping[str, str]
 ) -> Problem | None:
-    """What is wrong with the Go at hand; `said` is what `go version` prints, None without Go.
+    """What is wrong with the Go at hand; `output` is what `go version` prints, None without Go.
 
     A Go that may fetch a newer one of itself (GOTOOLCHAIN is not `local`) is good enough.
     """
@@ -88,25 +88,25 @@ def find_go_problem(
         f"install Go {format_version(required)} or newer, or an official Pulumi, "
         "and run `make setup` again"
     )
-    version = parse(go_output) if go_output else None
+    version = parse_version(output) if output else None
     if version is None:
         return Problem(
-            path="go", message="is not on PATH and is needed to build pulumi", remedy=remedy
+            path="go", message="not on PATH, and building pulumi requires it", remedy=remedy
         )
     updating = version >= SELF_UPDATING_GO and environment.get("GOTOOLCHAIN") != "local"
     if version >= required or updating:
         return None
     return Problem(
-        path="go", message="is too old to build pulumi", got=format_version(version), remedy=remedy
+        path="go", message="too old to build pulumi", got=format_version(version), remedy=remedy
     )
 
 
-def find_disk_problem(folder: Path, free_gib: float, needed_gib: float) -> Problem | None:
+def check_disk(folder: Path, free_gib: float, needed_gib: float) -> Problem | None:
     if free_gib >= needed_gib:
         return None
     return Problem(
         path=str(folder),
-        message="has too little free space",
+        message="not enough free space",
         got=f"{free_gib:.1f} GiB",
         allowed=f"{needed_gib:g} GiB or more",
         remedy="free some, or point XDG_CACHE_HOME, GOCACHE, GOMODCACHE to a larger disk",

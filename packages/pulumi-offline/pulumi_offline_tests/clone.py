@@ -26,20 +26,20 @@ class Clone:
     folder: Path
 
     @classmethod
-    def in_folder(cls, folder: Path) -> Clone:
-        result = cls(folder)
-        result.root.mkdir(parents=True)
+    def create(cls, folder: Path) -> Clone:
+        clone = cls(folder)
+        clone.root.mkdir(parents=True)
         for name in ("bin", "home", "cache"):
             (folder / name).mkdir()
         for name in COPIED:
             copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
-            copy(ROOT / name, result.root / name)
-        (result.root / "sparkform").mkdir()
+            copy(ROOT / name, clone.root / name)
+        (clone.root / "sparkform").mkdir()
         for name in ("__init__.py", "errors.py"):
-            shutil.copy(ROOT / "sparkform" / name, result.root / "sparkform")
-        shutil.rmtree(result.root / PACKAGE / "plugins", ignore_errors=True)
-        (result.root / ".venv").symlink_to((ROOT / ".venv").resolve())
-        return result
+            shutil.copy(ROOT / "sparkform" / name, clone.root / "sparkform")
+        shutil.rmtree(clone.root / PACKAGE / "plugins", ignore_errors=True)
+        (clone.root / ".venv").symlink_to((ROOT / ".venv").resolve())
+        return clone
 
     @property
     def root(self) -> Path:

@@ -10,7 +10,7 @@ from pulumi_offline_tests.project import Project
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A project with an empty program and the stack `dev`."""
-    result = Project(tmp_path / "project")
-    result.program("")
-    result.good("stack", "init", "dev")
-    return result
+    project = Project(tmp_path / "project")
+    project.write_program("")
+    project.run_well("stack", "init", "dev")
+    return project

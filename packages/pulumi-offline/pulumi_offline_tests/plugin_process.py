@@ -28,7 +28,7 @@ MESSAGE_LIMIT = [
 ROOT = Path(__file__).parents[3]
 
 
-def plugin_folder(home: str | None, name: str, version: str) -> Path:
+def get_plugin_folder(home: str | None, name: str, version: str) -> Path:
     """Where a plugin under test is installed: in PULUMI_HOME, else where `make setup` puts it."""
     pulumi_home = Path(home) if home else ROOT / ".toolchain" / "home"
     return pulumi_home / "plugins" / f"resource-{name}-v{version}"
@@ -36,14 +36,14 @@ def plugin_folder(home: str | None, name: str, version: str) -> Path:
 
 def find_plugin(name: str, version: str) -> Path:
     """The executable of the plugin under test; fails with the remedy if there is none."""
-    folder = plugin_folder(os.environ.get("PULUMI_HOME"), name, version)
-    document = shutil.which(f"pulumi-resource-{name}", path=str(folder))
-    assert document, f"no {name} plugin in {folder}: run `make setup`, or set PULUMI_HOME"
-    return Path(document)
+    folder = get_plugin_folder(os.environ.get("PULUMI_HOME"), name, version)
+    executable = shutil.which(f"pulumi-resource-{name}", path=str(folder))
+    assert executable, f"no {name} plugin in {folder}: run `make setup`, or set PULUMI_HOME"
+    return Path(executable)
 
 
 @dataclass(frozen=True)
-class LogLine:
+class EngineLogLine:
     """One line that a plugin gave to the engine."""
 
     severity: str
@@ -56,11 +56,11 @@ class EngineLog(engine_pb2_grpc.EngineServicer):
     """Takes log lines, as `pulumi` does for its display."""
 
     def __init__(self) -> None:
-        self.lines: list[LogLine] = []
+        self.lines: list[EngineLogLine] = []
         self.arrived = threading.Condition()
 
     def Log(self, request, context):
-        line = LogLine(
+        line = EngineLogLine(
             severity=engine_pb2.LogSeverity.Name(request.severity),
             message=request.message,
             urn=request.urn,
@@ -74,17 +74,17 @@ class EngineLog(engine_pb2_grpc.EngineServicer):
     def wait_for(self, text: str, timeout_s: float = 10) -> None:
         """Returns when a line with this text has come; fails after the time."""
         with self.arrived:
-            came = self.arrived.wait_for(
+            arrived = self.arrived.wait_for(
                 lambda: any(text in line.message for line in self.lines), timeout_s
             )
-        assert came, f"no log line with {text!r} in {timeout_s} s, but {self.lines}"
+        assert arrived, f"no log line with {text!r} in {timeout_s} s, but {self.lines}"
 
-    def about(self, urn: str) -> list[LogLine]:
+    def list_about(self, urn: str) -> list[EngineLogLine]:
         return [line for line in self.lines if line.urn == urn]
 
 
 @dataclass(frozen=True)
-class Started:
+class RunningPlugin:
     """A running plugin and the two ends of the talk with it."""
 
     process: subprocess.Popen[bytes]
@@ -94,7 +94,7 @@ class Started:
 
 
 @contextmanager
-def engine_log() -> Iterator[tuple[EngineLog, int]]:
+def serve_engine_log() -> Iterator[tuple[EngineLog, int]]:
     log = EngineLog()
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
     engine_pb2_grpc.add_EngineServicer_to_server(log, server)
@@ -107,13 +107,13 @@ def engine_log() -> Iterator[tuple[EngineLog, int]]:
 
 
 @contextmanager
-def started(
+def start_plugin(
     command: Sequence[str | Path], folder: Path, environment: Mapping[str, str]
-) -> Iterator[Started]:
+) -> Iterator[RunningPlugin]:
     """A plugin, started as the engine starts it; it is killed at the end."""
     stderr_path = folder / "plugin.stderr"
     inherited = {key: value for key, value in os.environ.items() if key != "SSH_AUTH_SOCK"}
-    with engine_log() as (log, engine_port), stderr_path.open("wb") as stderr:
+    with serve_engine_log() as (log, engine_port), stderr_path.open("wb") as stderr:
         process = subprocess.Popen(
             [*command, f"127.0.0.1:{engine_port}"],
             stdout=subprocess.PIPE,
@@ -129,10 +129,10 @@ def started(
 
 def connect(
     process: subprocess.Popen[bytes], log: EngineLog, stderr_path: Path
-) -> Iterator[Started]:
+) -> Iterator[RunningPlugin]:
     assert process.stdout
     port = process.stdout.readline().strip().decode()
     assert port.isdigit(), f"the plugin gave no port but {port!r}: {stderr_path.read_text()}"
     with grpc.insecure_channel(f"127.0.0.1:{port}", options=MESSAGE_LIMIT) as channel:
         stub = provider_pb2_grpc.ResourceProviderStub(channel)
-        yield Started(process, stub, log, stderr_path)
+        yield RunningPlugin(process, stub, log, stderr_path)

@@ -16,8 +16,9 @@ PULUMI = ROOT / ".toolchain" / "bin" / "pulumi"
 RUN_LIMIT_S = 120.0
 
 # With an official Pulumi on PATH its own language host runs, and speaks and ends in its own way.
+OFFICIAL_HOST = (ROOT / ".toolchain" / "cli" / "pulumi").is_symlink()
 only_our_language_host = pytest.mark.skipif(
-    (ROOT / ".toolchain" / "cli" / "pulumi").is_symlink(),
+    OFFICIAL_HOST,
     reason="an official Pulumi is in use; this is about the language host of this clone",
 )
 
@@ -40,7 +41,7 @@ PolicyPack("passing", policies=[
 """
 
 
-def project_file(name: str, virtualenv: str, **options: str) -> str:
+def render_project_file(name: str, virtualenv: str, **options: str) -> str:
     lines = [f"      {key}: {value}" for key, value in options.items()]
     return "\n".join(
         [
@@ -71,11 +72,11 @@ class Project:
 
     @property
     def environment(self) -> dict[str, str]:
-        remaining = {
+        inherited = {
             key: value for key, value in os.environ.items() if not key.startswith("PULUMI_")
         }
         return {
-            **remaining,
+            **inherited,
             "HOME": str(self.folder / "home"),
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": "only for this test",
@@ -83,16 +84,16 @@ class Project:
         }
 
     def configure(self, virtualenv: Path = ROOT / ".venv", **options: str) -> None:
-        text = project_file("tiny", str(virtualenv), **options)
+        text = render_project_file("tiny", str(virtualenv), **options)
         (self.folder / "Pulumi.yaml").write_text(text)
 
-    def program(self, text: str) -> None:
+    def write_program(self, text: str) -> None:
         (self.folder / "__main__.py").write_text(COMPONENT + textwrap.dedent(text))
 
-    def policy_pack(self, text: str, virtualenv: Path = ROOT / ".venv") -> Path:
+    def write_policy_pack(self, text: str, virtualenv: Path = ROOT / ".venv") -> Path:
         pack = self.folder / "pack"
         pack.mkdir()
-        (pack / "PulumiPolicy.yaml").write_text(project_file("pack", str(virtualenv)))
+        (pack / "PulumiPolicy.yaml").write_text(render_project_file("pack", str(virtualenv)))
         (pack / "__main__.py").write_text(textwrap.dedent(text))
         return pack
 
@@ -120,7 +121,7 @@ class Project:
                 stderr=subprocess.STDOUT,
             )
 
-    def good(self, *arguments: str | Path) -> str:
-        completed = self.run(*arguments)
-        assert completed.returncode == 0, completed.stdout
-        return completed.stdout
+    def run_well(self, *arguments: str | Path) -> str:
+        result = self.run(*arguments)
+        assert result.returncode == 0, result.stdout
+        return result.stdout

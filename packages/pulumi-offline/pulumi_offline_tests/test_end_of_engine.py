@@ -26,16 +26,16 @@ BUSY = """
 
 @pytest.fixture
 def mark() -> Iterator[dict[str, str]]:
-    result = create_mark()
-    yield result
-    for process in list_marked(result):
+    mark = create_mark()
+    yield mark
+    for process in list_marked(mark):
         subprocess.run(["kill", "-KILL", str(process)])
 
 
-def busy_engine(project: Project, mark: dict[str, str]) -> subprocess.Popen[bytes]:
+def start_busy_engine(project: Project, mark: dict[str, str]) -> subprocess.Popen[bytes]:
     """An engine in the middle of a preview, with program, its child and policy pack running."""
-    project.program(BUSY)
-    pack = project.policy_pack(PASSING_PACK)
+    project.write_program(BUSY)
+    pack = project.write_policy_pack(PASSING_PACK)
     engine = project.start("preview", "--policy-pack", pack, mark=mark)
     deadline = time.monotonic() + START_LIMIT_S
     while not (project.folder / "busy").exists():
@@ -56,31 +56,31 @@ def test_a_process_of_another_run_is_not_taken_for_an_orphan(mark: dict[str, str
 
 @only_our_language_host
 def test_ctrl_c_ends_program_and_pack_quietly(project: Project, mark: dict[str, str]) -> None:
-    engine = busy_engine(project, mark)
+    engine = start_busy_engine(project, mark)
     running = " ".join(list_marked(mark).values())
     assert "pulumi-language-python-exec" in running
     assert "pulumi.policy" in running
     engine.send_signal(signal.SIGINT)
     assert list_remaining(mark, END_LIMIT_S) == {}
     assert engine.wait() != 0
-    message = (project.folder / "output").read_text()
-    assert "Traceback" not in message
-    assert "KeyboardInterrupt" not in message
+    output = (project.folder / "output").read_text()
+    assert "Traceback" not in output
+    assert "KeyboardInterrupt" not in output
 
 
 @only_our_language_host
 def test_a_killed_engine_takes_program_and_pack_along(
     project: Project, mark: dict[str, str]
 ) -> None:
-    engine = busy_engine(project, mark)
+    engine = start_busy_engine(project, mark)
     engine.kill()
     engine.wait()
     assert list_remaining(mark, END_LIMIT_S) == {}
 
 
 def test_a_run_after_a_killed_one_works(project: Project, mark: dict[str, str]) -> None:
-    engine = busy_engine(project, mark)
+    engine = start_busy_engine(project, mark)
     engine.kill()
     engine.wait()
-    project.program("Thing('one')")
-    assert "2 created" in project.good("up", "--yes", "--skip-preview")
+    project.write_program("Thing('one')")
+    assert "2 created" in project.run_well("up", "--yes", "--skip-preview")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from pulumi_offline_tests.project import Project
@@ -28,30 +30,31 @@ PACK = """
 
 
 def test_a_violation_blocks_the_preview_and_stands_under_policies(project: Project) -> None:
-    project.program("Thing('one', size=2)")
-    project.good("config", "set", "colour", "blue")
-    completed = project.run("preview", "--policy-pack", project.policy_pack(PACK))
-    assert completed.returncode != 0
-    policies = completed.stdout.split("\nPolicies:\n")[1].split("\nDiagnostics:\n")[0]
+    project.write_program("Thing('one', size=2)")
+    project.run_well("config", "set", "colour", "blue")
+    result = project.run("preview", "--policy-pack", project.write_policy_pack(PACK))
+    assert result.returncode != 0
+    policies = result.stdout.split("\nPolicies:\n")[1].split("\nDiagnostics:\n")[0]
     assert "typer says that the Thing must have size 1 on dev" in policies
-    assert '{"tiny:colour": "blue"}' in policies, "the pack sees the stack's configuration"
+    configuration = json.loads(policies.split(", config ")[1].splitlines()[0])
+    assert configuration["tiny:colour"] == "blue", "the pack sees the stack's configuration"
 
 
 def test_the_same_preview_without_the_violation_passes(project: Project) -> None:
-    project.program("Thing('one', size=1)")
-    message = project.good("preview", "--policy-pack", project.policy_pack(PACK))
-    assert "must have size" not in message
-    assert "sizes@v" in message, "the pack was asked"
+    project.write_program("Thing('one', size=1)")
+    output = project.run_well("preview", "--policy-pack", project.write_policy_pack(PACK))
+    assert "must have size" not in output
+    assert "sizes@v" in output, "the pack was asked"
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_what_a_pack_writes_reaches_the_user(project: Project, stream: str) -> None:
-    message = project.good("preview", "--policy-pack", project.policy_pack(PACK))
-    assert f"written to {stream} by the pack" in message
+    output = project.run_well("preview", "--policy-pack", project.write_policy_pack(PACK))
+    assert f"written to {stream} by the pack" in output
 
 
 def test_a_pack_that_cannot_start_says_why(project: Project) -> None:
-    pack = project.policy_pack("import no_such_package")
-    completed = project.run("preview", "--policy-pack", pack)
-    assert completed.returncode != 0
-    assert "No module named 'no_such_package'" in completed.stdout
+    pack = project.write_policy_pack("import no_such_package")
+    result = project.run("preview", "--policy-pack", pack)
+    assert result.returncode != 0
+    assert "No module named 'no_such_package'" in result.stdout

@@ -28,12 +28,12 @@ SEEN = """
 """
 
 
-def seen_in(project: Project) -> dict[str, object]:
-    document: dict[str, object] = json.loads((project.folder / "seen.json").read_text())
-    return document
+def read_seen(project: Project) -> dict[str, object]:
+    seen_values: dict[str, object] = json.loads((project.folder / "seen.json").read_text())
+    return seen_values
 
 
-def bare_virtualenv(folder: Path, own_module: str) -> Path:
+def create_virtualenv(folder: Path, own_module: str) -> Path:
     """An environment with the packages of .venv and one module that only it has."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     (site,) = folder.glob("lib/python3*/site-packages")
@@ -44,13 +44,13 @@ def bare_virtualenv(folder: Path, own_module: str) -> Path:
 
 
 def test_a_program_gets_its_config_secrets_organization_and_parallelism(project: Project) -> None:
-    project.program(SEEN)
-    project.good("config", "set", "plain", "5")
-    project.good("config", "set", "--secret", "secret", "hush-hush")
-    project.good("up", "--yes", "--skip-preview", "--parallel", "7")
-    previous = seen_in(project)
-    command_line = str(previous.pop("command line"))
-    assert previous == {
+    project.write_program(SEEN)
+    project.run_well("config", "set", "plain", "5")
+    project.run_well("config", "set", "--secret", "secret", "hush-hush")
+    project.run_well("up", "--yes", "--skip-preview", "--parallel", "7")
+    values = read_seen(project)
+    command_line = str(values.pop("command line"))
+    assert values == {
         "plain": "5",
         "secret": "hush-hush",
         "plain is secret": False,
@@ -65,91 +65,91 @@ def test_a_program_gets_its_config_secrets_organization_and_parallelism(project:
 
 
 def test_a_program_knows_that_it_is_only_previewed(project: Project) -> None:
-    project.program(SEEN)
-    project.good("preview", "--parallel", "3")
-    assert (seen_in(project)["preview"], seen_in(project)["parallel"]) == (True, 3)
+    project.write_program(SEEN)
+    project.run_well("preview", "--parallel", "3")
+    assert (read_seen(project)["preview"], read_seen(project)["parallel"]) == (True, 3)
 
 
 def test_a_users_home_is_never_written(project: Project) -> None:
-    project.good("up", "--yes", "--skip-preview")
-    project.good("plugin", "ls")
+    project.run_well("up", "--yes", "--skip-preview")
+    project.run_well("plugin", "ls")
     assert list((project.folder / "home").rglob("*")) == []
     assert list((ROOT / ".toolchain" / "home").rglob("*")), "it is the clone's home that is used"
 
 
 def test_program_and_policy_pack_run_each_in_the_environment_it_names(project: Project) -> None:
-    our_items = bare_virtualenv(project.folder / "for-program", "only_for_program")
-    foreign = bare_virtualenv(project.folder / "for-pack", "only_for_pack")
-    project.configure(our_items)
-    project.program("import only_for_program, sys\nprint('program in', sys.prefix)")
-    pack = project.policy_pack(
+    program_folder = create_virtualenv(project.folder / "for-program", "only_for_program")
+    pack_folder = create_virtualenv(project.folder / "for-pack", "only_for_pack")
+    project.configure(program_folder)
+    project.write_program("import only_for_program, sys\nprint('program in', sys.prefix)")
+    pack = project.write_policy_pack(
         "import only_for_pack, sys\nprint('pack in', sys.prefix, file=sys.stderr)" + PASSING_PACK,
-        foreign,
+        pack_folder,
     )
-    message = project.good("preview", "--policy-pack", pack)
-    assert f"program in {our_items}" in message
-    assert f"pack in {foreign}" in message
+    output = project.run_well("preview", "--policy-pack", pack)
+    assert f"program in {program_folder}" in output
+    assert f"pack in {pack_folder}" in output
 
 
 def test_a_program_does_not_find_the_modules_of_another_environment(project: Project) -> None:
-    bare_virtualenv(project.folder / "for-program", "only_for_program")
-    project.program("import only_for_program")
-    completed = project.run("preview")
-    assert completed.returncode != 0
-    assert "No module named 'only_for_program'" in completed.stdout
+    create_virtualenv(project.folder / "for-program", "only_for_program")
+    project.write_program("import only_for_program")
+    result = project.run("preview")
+    assert result.returncode != 0
+    assert "No module named 'only_for_program'" in result.stdout
 
 
 def test_a_virtualenv_relative_to_the_project_file_is_found(project: Project) -> None:
-    bare_virtualenv(project.folder / "near", "only_near")
+    create_virtualenv(project.folder / "near", "only_near")
     project.configure(Path("near"))
-    project.program("import only_near\nprint('found it')")
-    assert "found it" in project.good("preview")
+    project.write_program("import only_near\nprint('found it')")
+    assert "found it" in project.run_well("preview")
 
 
 @only_our_language_host
 def test_a_missing_virtualenv_is_told_in_one_sentence(project: Project) -> None:
     project.configure(project.folder / "nowhere")
-    completed = project.run("preview")
-    assert completed.returncode != 0
-    assert f"{project.folder}/nowhere, which does not exist" in completed.stdout
-    assert "Traceback" not in completed.stdout
+    result = project.run("preview")
+    assert result.returncode != 0
+    assert f"{project.folder}/nowhere does not exist" in result.stdout
+    assert "Traceback" not in result.stdout
 
 
 @only_our_language_host
 def test_an_option_that_the_host_does_not_know_is_refused_by_name(project: Project) -> None:
     project.configure(toolchain="poetry")
-    completed = project.run("preview")
-    assert completed.returncode != 0
-    assert "toolchain option must be pip (got 'poetry')" in completed.stdout
+    result = project.run("preview")
+    assert result.returncode != 0
+    assert "toolchain option must be pip (got 'poetry')" in result.stdout
 
 
 def test_exit_code_32_ends_the_run_without_another_word(project: Project) -> None:
-    project.program("import sys\nprint('said what is wrong')\nsys.exit(32)")
-    completed = project.run("preview")
-    assert completed.returncode != 0
-    assert "said what is wrong" in completed.stdout
-    assert "exit code" not in completed.stdout
+    project.write_program("import sys\nprint('said what is wrong')\nsys.exit(32)")
+    result = project.run("preview")
+    assert result.returncode != 0
+    assert "said what is wrong" in result.stdout
+    assert "exit code" not in result.stdout
 
 
 def test_any_other_exit_code_is_told(project: Project) -> None:
-    project.program("import sys\nsys.exit(3)")
-    completed = project.run("preview")
-    assert completed.returncode != 0
-    assert "program exited with non-zero exit code: 3" in completed.stdout
+    project.write_program("import sys\nsys.exit(3)")
+    result = project.run("preview")
+    assert result.returncode != 0
+    assert "program exited with non-zero exit code: 3" in result.stdout
 
 
 def test_a_program_that_raises_shows_its_own_lines(project: Project) -> None:
-    project.program("def bring():\n    raise ValueError('no such spark')\nbring()")
-    completed = project.run("preview")
-    assert completed.returncode != 0
-    assert "in bring" in completed.stdout
-    assert "ValueError: no such spark" in completed.stdout
-    assert "runpy" not in completed.stdout, "frames above the program help nobody"
+    project.write_program("def bring():\n    raise ValueError('no such spark')\nbring()")
+    result = project.run("preview")
+    assert result.returncode != 0
+    assert "in bring" in result.stdout
+    assert "ValueError: no such spark" in result.stdout
+    assert "runpy" not in result.stdout, "frames above the program help nobody"
 
 
 def test_what_a_program_starts_ends_with_it(project: Project) -> None:
     mark = create_mark()
     project.extra = mark
-    project.program("import subprocess\nprint('pid', subprocess.Popen(['sleep', '600']).pid)")
-    assert "pid" in project.good("preview")
+    project.write_program("import subprocess\nprint('pid', subprocess.Popen(['sleep', '600']).pid)")
+    assert "pid" in project.run_well("preview")
     assert list_remaining(mark, 1.0) == {}

@@ -39,8 +39,8 @@ def channel() -> Iterator[grpc.Channel]:
     with subprocess.Popen(START, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as result:
-            yield result
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            yield channel
         process.terminate()
 
 
@@ -57,10 +57,10 @@ def answer(channel: grpc.Channel, method: str) -> tuple[grpc.StatusCode, str]:
     return grpc.StatusCode.OK, ""
 
 
-def info(**options: str) -> language_pb2.ProgramInfo:
-    result = language_pb2.ProgramInfo(root_directory=str(ROOT), program_directory=str(ROOT))
-    result.options.update(options)
-    return result
+def build_info(**options: str) -> language_pb2.ProgramInfo:
+    program_info = language_pb2.ProgramInfo(root_directory=str(ROOT), program_directory=str(ROOT))
+    program_info.options.update(options)
+    return program_info
 
 
 @pytest.mark.parametrize("method", sorted(UNSERVED))
@@ -68,7 +68,7 @@ def test_what_is_not_served_is_told_in_a_sentence(channel: grpc.Channel, method:
     code, details = answer(channel, method)
     assert code == grpc.StatusCode.UNIMPLEMENTED
     assert details == (
-        f"the language host of this clone does not serve {method}; an official Pulumi on PATH does"
+        f"this clone's language host does not support {method}; an official Pulumi on PATH does"
     )
 
 
@@ -89,13 +89,13 @@ def test_the_host_states_the_version_of_the_sdk(channel: grpc.Channel) -> None:
 
 def test_the_plugins_of_the_locked_packages_are_required(channel: grpc.Channel) -> None:
     stub = language_pb2_grpc.LanguageRuntimeStub(channel)
-    request = language_pb2.GetRequiredPackagesRequest(info=info(virtualenv=".venv"))
-    document = {
-        entry.name: (entry.kind, entry.version)
-        for entry in stub.GetRequiredPackages(request).packages
+    request = language_pb2.GetRequiredPackagesRequest(info=build_info(virtualenv=".venv"))
+    required = {
+        package.name: (package.kind, package.version)
+        for package in stub.GetRequiredPackages(request).packages
     }
     pinned = parse_pins((ROOT / "requirements.lock").read_text())
-    assert document == {
+    assert required == {
         "command": ("resource", f"v{pinned['pulumi-command']}"),
         "docker": ("resource", f"v{pinned['pulumi-docker']}"),
     }
@@ -104,7 +104,7 @@ def test_the_plugins_of_the_locked_packages_are_required(channel: grpc.Channel) 
 @pytest.mark.parametrize("method", ["Run", "RunPlugin"])
 def test_a_debugger_is_refused_in_a_sentence(channel: grpc.Channel, method: str) -> None:
     stub = language_pb2_grpc.LanguageRuntimeStub(channel)
-    request = getattr(language_pb2, f"{method}Request")(info=info(), attach_debugger=True)
+    request = getattr(language_pb2, f"{method}Request")(info=build_info(), attach_debugger=True)
     with pytest.raises(grpc.RpcError) as caught:
         list(getattr(stub, method)(request) if method == "RunPlugin" else [stub.Run(request)])
     assert "cannot attach a debugger" in caught.value.details()
@@ -117,16 +117,18 @@ def test_a_plugin_written_in_python_runs_and_its_end_is_told(
         "import os, sys\nprint('port', *sys.argv[1:], os.getcwd(), flush=True)\n"
         "print(os.environ['SENT'], file=sys.stderr)\nsys.exit(7)\n"
     )
-    result = language_pb2.ProgramInfo(root_directory=str(tmp_path), program_directory=str(tmp_path))
-    result.options.update({"virtualenv": str(ROOT / ".venv")})
+    program_info = language_pb2.ProgramInfo(
+        root_directory=str(tmp_path), program_directory=str(tmp_path)
+    )
+    program_info.options.update({"virtualenv": str(ROOT / ".venv")})
     request = language_pb2.RunPluginRequest(
-        info=result, kind="resource", pwd="/", args=["engine:1"], env=["SENT=by the engine"]
+        info=program_info, kind="resource", pwd="/", args=["engine:1"], env=["SENT=by the engine"]
     )
     stub = language_pb2_grpc.LanguageRuntimeStub(channel)
-    message = list(stub.RunPlugin(request, timeout=CALL_LIMIT_S))
-    assert b"".join(entry.stdout for entry in message) == b"port engine:1 /\n"
-    assert b"".join(entry.stderr for entry in message) == b"by the engine\n"
-    assert [entry.exitcode for entry in message if entry.HasField("exitcode")] == [7]
+    outputs = list(stub.RunPlugin(request, timeout=CALL_LIMIT_S))
+    assert b"".join(output.stdout for output in outputs) == b"port engine:1 /\n"
+    assert b"".join(output.stderr for output in outputs) == b"by the engine\n"
+    assert [output.exitcode for output in outputs if output.HasField("exitcode")] == [7]
 
 
 def test_a_plugin_ends_when_the_engine_drops_its_call(
@@ -135,10 +137,12 @@ def test_a_plugin_ends_when_the_engine_drops_its_call(
     (tmp_path / "__main__.py").write_text(
         "import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)\n"
     )
-    result = language_pb2.ProgramInfo(root_directory=str(tmp_path), program_directory=str(tmp_path))
-    result.options.update({"virtualenv": str(ROOT / ".venv")})
+    program_info = language_pb2.ProgramInfo(
+        root_directory=str(tmp_path), program_directory=str(tmp_path)
+    )
+    program_info.options.update({"virtualenv": str(ROOT / ".venv")})
     stub = language_pb2_grpc.LanguageRuntimeStub(channel)
-    call = stub.RunPlugin(language_pb2.RunPluginRequest(info=result, kind="resource"))
+    call = stub.RunPlugin(language_pb2.RunPluginRequest(info=program_info, kind="resource"))
     process = int(next(iter(call)).stdout)
     status = Path("/proc", str(process), "stat")
     assert status.exists(), "it runs as long as the call lasts"

@@ -22,46 +22,44 @@ GIB = 1024**3
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Clone:
-    return Clone.in_folder(tmp_path / "copy")
+    return Clone.create(tmp_path / "copy")
 
 
-def refusal(completed: subprocess.CompletedProcess[str]) -> str:
+def read_refusal(result: subprocess.CompletedProcess[str]) -> str:
     """The sentence of a refused setup, after checking that it is a refusal and no traceback."""
-    assert completed.returncode == 2, completed.stdout + completed.stderr
-    assert "Traceback" not in completed.stderr
-    return completed.stderr
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    return result.stderr
 
 
-def half_made(clone: Clone) -> list[str]:
+def list_half_made(clone: Clone) -> list[str]:
     """What lies in the places where setup builds, except finished steps."""
-    locations = [clone.layout.made, clone.cache]
+    places = [clone.layout.toolchain, clone.cache]
     return sorted(
         str(path.relative_to(clone.folder))
-        for location in locations
-        if location.exists()
-        for path in location.iterdir()
+        for place in places
+        if place.exists()
+        for path in place.iterdir()
         if path.name not in ("stamps", "home")
     )
 
 
 def test_half_made_things_are_found(clone: Clone) -> None:
     (clone.cache / ".making-x").mkdir(parents=True)
-    assert half_made(clone) == ["cache/sparkform/.making-x"]
+    assert list_half_made(clone) == ["cache/sparkform/.making-x"]
 
 
 def test_without_go_and_pulumi(clone: Clone) -> None:
-    message = refusal(clone.setup())
-    assert message.startswith(
-        "go: is not on PATH and is needed to build pulumi; install Go 1.25.11"
-    )
-    assert len(message.splitlines()) == 1
-    assert half_made(clone) == []
+    output = read_refusal(clone.setup())
+    assert output.startswith("go: not on PATH, and building pulumi requires it; install Go 1.25.11")
+    assert len(output.splitlines()) == 1
+    assert list_half_made(clone) == []
 
 
 def test_with_a_go_that_is_too_old(clone: Clone) -> None:
     clone.plant("go", "echo go version go1.19.8 linux/amd64")
-    assert "go: is too old to build pulumi (got 1.19.8)" in refusal(clone.setup())
-    assert half_made(clone) == []
+    assert "go: too old to build pulumi (got 1.19.8)" in read_refusal(clone.setup())
+    assert list_half_made(clone) == []
 
 
 def test_with_a_build_that_fails(clone: Clone) -> None:
@@ -71,10 +69,10 @@ def test_with_a_build_that_fails(clone: Clone) -> None:
         'shift; while [ "$1" != -o ]; do shift; done; echo half > "$2"\n'
         "echo module lookup disabled; exit 1",
     )
-    message = refusal(clone.setup())
-    assert "go build" in message
-    assert "module lookup disabled" in message
-    assert half_made(clone) == []
+    output = read_refusal(clone.setup())
+    assert "go build" in output
+    assert "module lookup disabled" in output
+    assert list_half_made(clone) == []
 
 
 def test_with_too_little_disk(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,8 +80,8 @@ def test_with_too_little_disk(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(9 * GIB, 8 * GIB, GIB))
     with pytest.raises(InputError) as caught:
         set_up(clone.machine)
-    assert "has too little free space (got 1.0 GiB); allowed: 5 GiB or more" in str(caught.value)
-    assert half_made(clone) == []
+    assert "not enough free space (got 1.0 GiB); allowed: 5 GiB or more" in str(caught.value)
+    assert list_half_made(clone) == []
 
 
 def test_all_problems_are_told_at_once(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +93,7 @@ def test_all_problems_are_told_at_once(clone: Clone, monkeypatch: pytest.MonkeyP
 
 def test_with_a_packages_index_out_of_reach(clone: Clone) -> None:
     (clone.root / ".venv").unlink()
-    completed = subprocess.run(
+    result = subprocess.run(
         list(SETUP),
         cwd=clone.root,
         env={**clone.environment, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CACHE_DIR": ""},
@@ -103,9 +101,9 @@ def test_with_a_packages_index_out_of_reach(clone: Clone) -> None:
         text=True,
         timeout=60,
     )
-    assert "ended with exit code 1" in refusal(completed)
-    assert not (clone.root / ".venv").is_symlink()
-    assert list((clone.layout.made / "venvs").iterdir()) == []
+    assert "exited with code 1" in read_refusal(result)
+    assert not (clone.root / ".venv").exists()
+    assert list_half_made(clone) == []
 
 
 def test_a_virtual_environment_that_does_not_fit_stays_when_no_new_one_can_be_made(
@@ -113,7 +111,7 @@ def test_a_virtual_environment_that_does_not_fit_stays_when_no_new_one_can_be_ma
 ) -> None:
     (clone.root / ".venv").unlink()
     (clone.root / ".venv" / "mine").mkdir(parents=True)
-    completed = subprocess.run(
+    result = subprocess.run(
         list(SETUP),
         cwd=clone.root,
         env={**clone.environment, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "", "PIP_CACHE_DIR": ""},
@@ -121,11 +119,11 @@ def test_a_virtual_environment_that_does_not_fit_stays_when_no_new_one_can_be_ma
         text=True,
         timeout=60,
     )
-    refusal(completed)
+    read_refusal(result)
     assert (clone.root / ".venv" / "mine").is_dir()
 
 
-def without_override() -> list[str]:
+def drop_override() -> list[str]:
     """A prefix under which file modes hold for root too; root may write anywhere otherwise."""
     if os.geteuid() != 0:
         return []
@@ -135,13 +133,13 @@ def without_override() -> list[str]:
 def test_in_a_read_only_folder(clone: Clone) -> None:
     clone.root.chmod(0o555)
     try:
-        message = refusal(clone.setup(*without_override()))
+        output = read_refusal(clone.setup(*drop_override()))
     finally:
         clone.root.chmod(0o755)
-    assert "Permission denied" in message
-    assert str(clone.layout.made) in message
-    assert "make its folder writable" in message
-    assert not clone.layout.made.exists()
+    assert "Permission denied" in output
+    assert str(clone.layout.toolchain) in output
+    assert "make its folder writable" in output
+    assert not clone.layout.toolchain.exists()
 
 
 def test_with_a_passphrase_lost_for_existing_stacks(clone: Clone) -> None:
@@ -149,8 +147,10 @@ def test_with_a_passphrase_lost_for_existing_stacks(clone: Clone) -> None:
     stacks = clone.layout.state / ".pulumi" / "stacks" / "rack"
     stacks.mkdir(parents=True)
     (stacks / "two-sparks.json").write_text("{}")
-    message = refusal(clone.setup())
-    assert "passphrase: is gone, and these stacks were sealed with it (got two-sparks)" in message
+    output = read_refusal(clone.setup())
+    assert (
+        "passphrase: missing, and existing stacks are encrypted with it (got two-sparks)" in output
+    )
     assert not clone.layout.passphrase.exists()
 
 
@@ -173,7 +173,7 @@ def test_an_interrupted_build_leaves_nothing_half_made(clone: Clone) -> None:
     while not (clone.folder / "building").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGTERM)
-    message = process.communicate(timeout=20)[1]
+    output = process.communicate(timeout=20)[1]
     assert process.returncode == 130
-    assert message == "interrupted; run the command again to go on\n"
-    assert half_made(clone) == []
+    assert output == "interrupted; run the command again to continue\n"
+    assert list_half_made(clone) == []

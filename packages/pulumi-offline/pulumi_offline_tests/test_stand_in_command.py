@@ -15,18 +15,18 @@ import pytest
 
 from pulumi_offline.layout import PACKAGE
 from pulumi_offline.plugins.command import BANNER
-from pulumi_offline.plugins.command.command import Printed, build_remote_command
+from pulumi_offline.plugins.command.command import Printed, build_command
 from pulumi_offline.plugins.common.values import Properties, Secret
-from pulumi_offline_tests.conformance.engine import URN, Plugin, running_plugin
+from pulumi_offline_tests.conformance.engine import URN, CommandPlugin, run_plugin
 from pulumi_offline_tests.conformance.ssh_server import (
     Keys,
     SshServer,
-    free_port,
+    find_free_port,
     make_keys,
-    ssh_server,
+    run_ssh_server,
 )
 from pulumi_offline_tests.conformance.waiting import wait_until
-from pulumi_offline_tests.plugin_process import ROOT, engine_log
+from pulumi_offline_tests.plugin_process import ROOT, serve_engine_log
 
 STAND_IN = [
     sys.executable,
@@ -45,13 +45,13 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keys:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[SshServer]:
-    with ssh_server(tmp_path_factory.mktemp("sshd"), keys) as running:
+    with run_ssh_server(tmp_path_factory.mktemp("sshd"), keys) as running:
         yield running
 
 
 @pytest.fixture
-def plugin(tmp_path: Path) -> Iterator[Plugin]:
-    with running_plugin(tmp_path, command=STAND_IN) as running:
+def plugin(tmp_path: Path) -> Iterator[CommandPlugin]:
+    with run_plugin(tmp_path, command=STAND_IN) as running:
         yield running
 
 
@@ -71,10 +71,12 @@ def test_it_starts_in_time() -> None:
     assert min(start_effort_s() for _ in range(3)) < START_LIMIT_S
 
 
-def test_it_says_what_it_is_once_a_run(plugin: Plugin) -> None:
+def test_it_says_what_it_is_once_a_run(plugin: CommandPlugin) -> None:
     plugin.configure()
     plugin.configure()
-    assert [(line.severity, line.message) for line in plugin.log.about("")] == [("INFO", BANNER)]
+    assert [(line.severity, line.message) for line in plugin.log.list_about("")] == [
+        ("INFO", BANNER)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -90,63 +92,65 @@ def test_it_says_what_it_is_once_a_run(plugin: Plugin) -> None:
     ],
 )
 def test_what_it_does_not_know_is_refused_in_so_many_words(
-    plugin: Plugin, inputs: dict[str, object], named: str
+    plugin: CommandPlugin, inputs: dict[str, object], named: str
 ) -> None:
     (failure,) = plugin.check(inputs).failures
-    assert failure.reason.startswith("the stand-in does not know ")
+    assert failure.reason.startswith("the stand-in does not support ")
     assert named in failure.reason
 
 
 @pytest.mark.parametrize("kind", ["local:Command", "remote:CopyToRemote", "remote:CopyFile"])
 def test_other_resources_of_the_official_plugin_are_refused_by_name(
-    plugin: Plugin, kind: str
+    plugin: CommandPlugin, kind: str
 ) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         plugin.check({}, urn=URN.replace("remote:Command", kind))
-    assert caught.value.details() == f"the stand-in does not know command:{kind}"
+    assert caught.value.details() == f"the stand-in does not support command:{kind}"
 
 
 def test_a_line_at_which_the_official_plugin_hangs_is_an_error_that_says_so(
-    plugin: Plugin, server: SshServer
+    plugin: CommandPlugin, server: SshServer
 ) -> None:
     command = "head -c 70000 /dev/zero | tr '\\0' a"
-    inputs = plugin.checked({"create": command, "connection": server.connection()})
+    inputs = plugin.check_successfully({"create": command, "connection": server.build_connection()})
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create(inputs)
     assert "65536 bytes or more: the official plugin hangs" in caught.value.details()
 
 
 def test_no_failure_leaves_a_traceback_or_a_secret_behind(
-    plugin: Plugin, server: SshServer
+    plugin: CommandPlugin, server: SshServer
 ) -> None:
     passphrase = "never to be seen"
     failing = [
-        server.connection(port=free_port()),
-        server.connection(hostKey="junk"),
-        server.connection(privateKey="junk-key-material"),
-        server.connection(privateKeyPassword=passphrase),
-        server.connection(user="nobody-here", password=passphrase, privateKey=None),
-        server.connection(proxy=server.connection(port=free_port(), password=passphrase)),
-        server.connection(),
+        server.build_connection(port=find_free_port()),
+        server.build_connection(hostKey="junk"),
+        server.build_connection(privateKey="junk-key-material"),
+        server.build_connection(privateKeyPassword=passphrase),
+        server.build_connection(user="nobody-here", password=passphrase, privateKey=None),
+        server.build_connection(
+            proxy=server.build_connection(port=find_free_port(), password=passphrase)
+        ),
+        server.build_connection(),
     ]
-    reported = []
+    messages = []
     for connection in failing:
-        inputs = plugin.checked({"create": "exit 1", "connection": connection})
+        inputs = plugin.check_successfully({"create": "exit 1", "connection": connection})
         with pytest.raises(grpc.RpcError) as caught:
             plugin.create(inputs)
-        reported.append(str(caught.value.details()))
-    message = "\n".join([*reported, plugin.own_words, *(line.message for line in plugin.log.lines)])
-    assert len(reported) == len(failing)
-    assert "Process exited with status 1" in message, "the control: texts are looked at"
+        messages.append(str(caught.value.details()))
+    output = "\n".join([*messages, plugin.stderr, *(line.message for line in plugin.log.lines)])
+    assert len(messages) == len(failing)
+    assert "Process exited with status 1" in output, "the control: texts are looked at"
     for secret in (passphrase, "junk-key-material", server.keys.login.splitlines()[2]):
-        assert secret not in message
-    assert "Unexpected" not in message
-    assert plugin.own_words == ""
+        assert secret not in output
+    assert "Unexpected" not in output
+    assert plugin.stderr == ""
 
 
 def test_it_lives_as_long_as_the_engine_and_no_longer(tmp_path: Path) -> None:
     """It looks for the engine, not for its parent: a parent may be gone before one can look."""
-    with engine_log() as (_, engine_port):
+    with serve_engine_log() as (_, engine_port):
         process = subprocess.Popen([*STAND_IN, f"127.0.0.1:{engine_port}"], stdout=subprocess.PIPE)
         assert process.stdout
         with process.stdout as stdout:
@@ -159,24 +163,24 @@ def test_it_lives_as_long_as_the_engine_and_no_longer(tmp_path: Path) -> None:
 def test_a_proxy_in_the_environment_does_not_come_between_engine_and_plugin(
     tmp_path: Path,
 ) -> None:
-    nowhere = f"http://127.0.0.1:{free_port()}"
+    nowhere = f"http://127.0.0.1:{find_free_port()}"
     proxies = {"http_proxy": nowhere, "https_proxy": nowhere, "grpc_proxy": nowhere}
-    with running_plugin(tmp_path, {**proxies, "no_proxy": ""}, STAND_IN) as plugin:
+    with run_plugin(tmp_path, {**proxies, "no_proxy": ""}, STAND_IN) as plugin:
         plugin.log.wait_for("stand-in")
 
 
 def test_a_failure_after_the_engine_gave_up_leaves_no_traceback(
-    plugin: Plugin, server: SshServer, tmp_path: Path
+    plugin: CommandPlugin, server: SshServer, tmp_path: Path
 ) -> None:
     command = f"touch {tmp_path}/began; sleep 1; touch {tmp_path}/ended; exit 1"
-    inputs = plugin.checked({"create": command, "connection": server.connection()})
+    inputs = plugin.check_successfully({"create": command, "connection": server.build_connection()})
     call = plugin.create_call(inputs)
     for name in ("began", "ended"):
         wait_until(tmp_path / name)
         call.cancel()
     time.sleep(0.5)
-    plugin.checked({"connection": {"host": "h"}})
-    assert plugin.own_words == ""
+    plugin.check_successfully({"connection": {"host": "h"}})
+    assert plugin.stderr == ""
 
 
 def test_a_command_can_be_shown_without_its_secrets() -> None:
@@ -187,7 +191,7 @@ def test_a_command_can_be_shown_without_its_secrets() -> None:
         "stdin": "stdin-1",
         "environment": {"A": "value-1"},
     }
-    revealed = repr(build_remote_command(inputs, "true", Printed(), None))
-    assert "host='p'" in revealed
+    output = repr(build_command(inputs, "true", Printed(), None))
+    assert "host='p'" in output
     for secret in ("pw-1", "pw-2", "key-1", "stdin-1", "value-1"):
-        assert secret not in revealed
+        assert secret not in output

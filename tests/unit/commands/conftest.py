@@ -35,13 +35,13 @@ else:
 
 
 @dataclass(frozen=True)
-class CliResult:
+class CliRun:
     code: int
     out: str
     err: str
 
 
-Command = Callable[..., CliResult]
+Command = Callable[..., CliRun]
 
 
 @pytest.fixture
@@ -59,13 +59,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def sparkform(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
-    def run(*arguments: object) -> CliResult:
+    def run(*arguments: object) -> CliRun:
         monkeypatch.setattr(sys, "argv", ["sparkform", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
         captured = capsys.readouterr()
         code = ended.value.code
-        return CliResult(code if isinstance(code, int) else 0, captured.out, captured.err)
+        return CliRun(code if isinstance(code, int) else 0, captured.out, captured.err)
 
     return run
 

@@ -57,7 +57,7 @@ async def print_two_lines(process: Process) -> None:
 
 async def refuse_request(process: Process) -> None:
     await process.stdin.read()
-    process.stderr.write(b"The machine refused: No space left on device\n")
+    process.stderr.write(b"System error: No space left on device\n")
     process.exit(1)
 
 

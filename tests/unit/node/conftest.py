@@ -33,7 +33,7 @@ def patience(monkeypatch) -> list[float]:
 
 
 @pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[[], FakeSpark]]:
+def make_spark(tmp_path: Path) -> Iterator[Callable[[], FakeSpark]]:
     """A new machine at each call, the same each time: another tool has set up half A.
 
     The kill tests make hundreds; in memory, where there is such a file system, they go in no time.
@@ -56,6 +56,6 @@ def make(tmp_path: Path) -> Iterator[Callable[[], FakeSpark]]:
 
 
 @pytest.fixture
-def spark(make) -> FakeSpark:
-    spark: FakeSpark = make()
+def spark(make_spark) -> FakeSpark:
+    spark: FakeSpark = make_spark()
     return spark

@@ -57,7 +57,7 @@ def test_it_runs_out_of_a_pipe_and_leaves_nothing_behind(tmp_path: Path) -> None
         check=False,
     )
     assert result.returncode == 2
-    assert b"The verbs are" in result.stderr
+    assert b"usage: node.pyz" in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -27,7 +27,7 @@ KNOWN_MODELS = "cache"
 """Folder in the environment: what vLLM found out of Llama's class. It starts a process for that and
 keeps what it saw in its own cache, which a container begins without: 10 s of each start."""
 
-LOOK_AT_LLAMA = """
+INSPECT_LLAMA = """
 from vllm import ModelRegistry
 from vllm.platforms import current_platform
 assert current_platform.is_cpu(), current_platform
@@ -38,30 +38,30 @@ NEEDED_GIB = 13.0
 """Measured: 6.1 GiB installed; pip keeps the downloads (3 GiB) and unpacks beside them."""
 
 
-def list_machine_problems(
+def find_machine_problems(
     system: str, machine: str, has_python: bool, has_venv: bool
 ) -> list[Problem]:
     """Everything that stands in the way, at once. `has_venv`: Python can make environments."""
     problems = []
     if (system, machine) != ("Linux", "x86_64"):
-        because = "its lock names wheels for that machine alone"
+        because = "its lock names wheels for no other machine"
         problems.append(
             Problem(
                 path="ENGINE=vllm",
-                message="is for Linux on x86-64",
+                message="supported on Linux x86-64 only",
                 got=f"{system} on {machine}",
                 because=because,
             )
         )
     if not (has_python and has_venv):
-        message = "cannot make environments" if has_python else "is not there"
+        message = "cannot create virtual environments" if has_python else "not found"
         remedy = "install Debian 12's python3.11 and python3.11-venv, and run `make setup` again"
         because = "the nodes of a rack run the environment with the Python at that path"
         problems.append(Problem(path=str(PYTHON), message=message, because=because, remedy=remedy))
     return problems
 
 
-def set_prefix(script: str, made_at: Path) -> str:
+def set_script_prefix(script: str, made_at: Path) -> str:
     """A script of the environment, with the Python that it will have in nodes."""
     return script.replace(f"#!{made_at}/bin/python", f"#!{PREFIX}/bin/python", 1)
 

@@ -48,10 +48,10 @@ def wait_for_end(ended: threading.Event) -> None:
 
 
 def main() -> None:
-    options = parse_arguments(sys.argv[1:])
+    arguments = parse_arguments(sys.argv[1:])
     ended = threading.Event()
     host = LanguageHost(
-        HostSettings(options.use_executor, options.engine, options.tracing), version("pulumi")
+        HostSettings(arguments.use_executor, arguments.engine, arguments.tracing), version("pulumi")
     )
     server = grpc.server(ThreadPoolExecutor(max_workers=THREADS), options=GRPC_OPTIONS)
     language_pb2_grpc.add_LanguageRuntimeServicer_to_server(host, server)

@@ -50,11 +50,11 @@ class Child:
 
     def interrupt(self) -> None:
         self._interrupted.set()
-        self._send_signal(signal.SIGINT)
+        self._signal(signal.SIGINT)
 
     def kill(self) -> None:
         self._interrupted.set()
-        self._send_signal(signal.SIGKILL)
+        self._signal(signal.SIGKILL)
 
     def is_running(self) -> bool:
         return self._process.poll() is None
@@ -62,11 +62,11 @@ class Child:
     def wait(self) -> int:
         """The exit code; what the process left running in its group ends with it."""
         code = self._process.wait()
-        self._send_signal(signal.SIGKILL)
+        self._signal(signal.SIGKILL)
         self._over.set()
         return code
 
-    def _send_signal(self, number: signal.Signals) -> None:
+    def _signal(self, number: signal.Signals) -> None:
         if self._over.is_set():
             # The group is gone, and its number may belong to someone else by now.
             return
@@ -99,11 +99,11 @@ class Children:
         return code
 
     def interrupt(self) -> None:
-        for child in self._list_children():
+        for child in self._list():
             child.interrupt()
 
     def kill(self) -> None:
-        for child in self._list_children():
+        for child in self._list():
             child.kill()
 
     def stop(self, grace_s: float) -> None:
@@ -112,18 +112,16 @@ class Children:
             self._closed = True
         self.interrupt()
         deadline = time.monotonic() + grace_s
-        while time.monotonic() < deadline and any(
-            child.is_running() for child in self._list_children()
-        ):
+        while time.monotonic() < deadline and any(child.is_running() for child in self._list()):
             time.sleep(0.05)
         self.kill()
 
-    def _list_children(self) -> list[Child]:
+    def _list(self) -> list[Child]:
         with self._lock:
             return list(self._running)
 
 
-def copy_stream(source: IO[bytes], target: int, child: Child) -> threading.Thread:
+def forward(source: IO[bytes], target: int, child: Child) -> threading.Thread:
     """Copy `source` to the descriptor `target` in a thread, until the child is interrupted."""
 
     def copy() -> None:

@@ -44,7 +44,7 @@ class Interpreter:
 
 def find_interpreter(options: RuntimeOptions) -> Interpreter:
     """Find the Python that the options name. Raises RefusedError when there is none."""
-    return find_in_virtualenv(options.virtualenv) if options.virtualenv else find_ambient()
+    return find_in_virtualenv(options.virtualenv) if options.virtualenv else find_on_path()
 
 
 def find_in_virtualenv(folder: Path) -> Interpreter:
@@ -53,16 +53,16 @@ def find_in_virtualenv(folder: Path) -> Interpreter:
         return Interpreter(executable, folder)
     state = "is not a virtual environment" if folder.exists() else "does not exist"
     raise RefusedError(
-        f"the virtualenv option of the project names {folder}, which {state}; "
-        f"make it with `pulumi install`, or with `make setup` if it is this clone's .venv"
+        f"virtualenv {folder} {state}; run `pulumi install`, "
+        "or `make setup` if it is this clone's .venv"
     )
 
 
-def find_ambient() -> Interpreter:
+def find_on_path() -> Interpreter:
     """The Python on PATH, or the one that PULUMI_PYTHON_CMD names, as the official host does."""
     wanted = os.environ.get("PULUMI_PYTHON_CMD")
     names = [wanted] if wanted else ["python3", "python"]
-    program = next(filter(None, map(shutil.which, names)), None)
-    if program is None:
+    executable = next(filter(None, map(shutil.which, names)), None)
+    if executable is None:
         raise RefusedError(f"no Python on PATH (looked for {', '.join(names)})")
-    return Interpreter(Path(program), None)
+    return Interpreter(Path(executable), None)

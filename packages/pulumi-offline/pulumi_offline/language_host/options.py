@@ -30,12 +30,12 @@ def parse_options(root: Path, options: Mapping[str, object], default: str = "") 
     toolchain = options.get("toolchain", "pip")
     if toolchain != "pip":
         raise RefusedError(
-            f"toolchain option must be pip (got {toolchain!r}): the language host of this clone "
-            "knows no other; an official Pulumi on PATH does"
+            f"toolchain option must be pip (got {toolchain!r}): this clone's language host "
+            "supports no other; an official Pulumi on PATH does"
         )
     if "typechecker" in options:
         raise RefusedError(
-            "typechecker option is not known to the language host of this clone; "
-            "leave it out, or put an official Pulumi on PATH"
+            "typechecker option is not supported by this clone's language host; "
+            "remove it, or put an official Pulumi on PATH"
         )
     return RuntimeOptions(virtualenv=(root / virtualenv) if virtualenv else None)

@@ -25,7 +25,7 @@ class Package:
 
 
 @dataclass(frozen=True)
-class Plugin:
+class RequiredPlugin:
     """A resource plugin that an installed package needs, `version` with its leading v."""
 
     name: str
@@ -66,23 +66,27 @@ def list_top_level(packages: Iterable[Package]) -> list[Package]:
     return [package for package in listed if package.name not in required]
 
 
-def build_plugin(package: str, version: str, statement: dict[str, object] | None) -> Plugin | None:
+def find_plugin(
+    package: str, version: str, statement: dict[str, object] | None
+) -> RequiredPlugin | None:
     """The plugin that `package` needs according to its pulumi-plugin.json, None if it needs none.
 
     A package named pulumi-* without a statement needs the plugin of its own name and version.
     Raises RefusedError for a parameterized package: no plugin here knows parameters.
     """
-    fields = statement or {"resource": True}
-    if not fields.get("resource"):
+    declaration = statement or {"resource": True}
+    if not declaration.get("resource"):
         return None
-    if "parameterization" in fields or "extensionParameterization" in fields:
+    if "parameterization" in declaration or "extensionParameterization" in declaration:
         raise RefusedError(
-            f"package {package} is parameterized, which the language host of this clone does not "
-            "know; put an official Pulumi on PATH"
+            f"package {package} is parameterized, which this clone's language host does not "
+            "support; put an official Pulumi on PATH"
         )
-    name = str(fields.get("name") or package.removeprefix("pulumi-"))
-    chosen = str(fields.get("version") or version)
-    return Plugin(name, f"v{chosen.removeprefix('v')}", str(fields.get("server") or ""))
+    name = str(declaration.get("name") or package.removeprefix("pulumi-"))
+    chosen = str(declaration.get("version") or version)
+    return RequiredPlugin(
+        name, f"v{chosen.removeprefix('v')}", str(declaration.get("server") or "")
+    )
 
 
 def read_statement(site_packages: Sequence[str], package: str) -> dict[str, object] | None:
@@ -94,7 +98,7 @@ def read_statement(site_packages: Sequence[str], package: str) -> dict[str, obje
     return None
 
 
-def list_stated_names(site_packages: Sequence[str]) -> frozenset[str]:
+def list_candidates(site_packages: Sequence[str]) -> frozenset[str]:
     """Names of the installed packages that say something about a plugin, or are named pulumi-*."""
     folders = [
         path.parent for site in site_packages for path in Path(site).glob("*/pulumi-plugin.json")
@@ -106,17 +110,17 @@ def list_stated_names(site_packages: Sequence[str]) -> frozenset[str]:
     )
 
 
-def list_required_plugins(site_packages: Sequence[str]) -> list[Plugin]:
+def list_required_plugins(site_packages: Sequence[str]) -> list[RequiredPlugin]:
     """The plugins that the installed packages need, in order of package name."""
-    wanted = sorted(list_stated_names(site_packages) - WITHOUT_PLUGIN)
+    wanted = sorted(list_candidates(site_packages) - WITHOUT_PLUGIN)
     plugins = (
-        build_plugin(name, read_version(site_packages, name), read_statement(site_packages, name))
+        find_plugin(name, find_version(site_packages, name), read_statement(site_packages, name))
         for name in wanted
     )
     return [plugin for plugin in plugins if plugin]
 
 
-def read_version(site_packages: Sequence[str], package: str) -> str:
+def find_version(site_packages: Sequence[str], package: str) -> str:
     """Read from the folder name, because opening every METADATA file costs a start its time."""
     stem = package.replace("-", "_")
     for folder in site_packages:

@@ -17,7 +17,7 @@ from pulumi_offline.language_host.protocol import language_pb2
 
 POLICY_PACK = "analyzer"
 
-Output = language_pb2.RunPluginResponse
+PluginOutput = language_pb2.RunPluginResponse
 
 
 def build_plugin_arguments(
@@ -32,8 +32,7 @@ def build_plugin_arguments(
         return [str(python.executable), "-u", "-m", "pulumi.policy", *request.args, folder]
     if not Path(folder, "__main__.py").is_file():
         raise RefusedError(
-            f"plugin {folder} has no __main__.py; "
-            "the language host of this clone knows no other form"
+            f"plugin {folder} has no __main__.py; this clone's language host runs no other form"
         )
     return [str(python.executable), folder, *request.args]
 
@@ -46,14 +45,14 @@ def build_plugin_variables(
     return python.build_variables({**os.environ, **sent})
 
 
-def stream_outputs(child: Child, proxy: PolicyProxy | None = None) -> Iterator[Output]:
+def stream_output(child: Child, proxy: PolicyProxy | None = None) -> Iterator[PluginOutput]:
     """What a process writes, as it comes, until both its streams have ended.
 
     With a `proxy` the first line is not for the engine: it is the port that the proxy waits for.
     """
-    queue: SimpleQueue[Output | None] = SimpleQueue()
+    queue: SimpleQueue[PluginOutput | None] = SimpleQueue()
 
-    def pump(stream: IO[bytes], as_output: Callable[[bytes], Output]) -> None:
+    def pump(stream: IO[bytes], as_output: Callable[[bytes], PluginOutput]) -> None:
         while chunk := os.read(stream.fileno(), CHUNK_BYTES):
             queue.put(as_output(chunk))
 
@@ -61,13 +60,13 @@ def stream_outputs(child: Child, proxy: PolicyProxy | None = None) -> Iterator[O
         try:
             if proxy:
                 attach_when_ready(proxy, child.stdout)
-            pump(child.stdout, lambda chunk: Output(stdout=chunk))
+            pump(child.stdout, lambda chunk: PluginOutput(stdout=chunk))
         finally:
             queue.put(None)
 
     def pump_stderr() -> None:
         try:
-            pump(child.stderr, lambda chunk: Output(stderr=chunk))
+            pump(child.stderr, lambda chunk: PluginOutput(stderr=chunk))
         finally:
             queue.put(None)
 

@@ -23,16 +23,16 @@ GRPC_OPTIONS = (
     ("grpc.max_send_message_length", MESSAGE_BYTES),
     ("grpc.so_reuseport", 0),
 )
-# Long enough for calls that wait for the pack to be told that it has ended.
+# Long enough for waiting calls to return that the pack has ended.
 CLOSE_GRACE_S = 1.0
-ENDED_EARLY = "the policy pack ended before it was ready; its output says why"
+ENDED_EARLY = "the policy pack exited before it was ready; see its output"
 SERVICE = analyzer_pb2.DESCRIPTOR.services_by_name["Analyzer"]
 
 Configuration = analyzer_pb2.AnalyzerStackConfigureRequest
 
 
 def build_policy_variables(configuration: Configuration | None) -> dict[str, str]:
-    """What pulumi_policy reads about the stack; nothing when the engine has told nothing."""
+    """What pulumi_policy reads about the stack; empty when the engine has sent nothing."""
     if configuration is None:
         return {}
     return {
@@ -50,9 +50,9 @@ class PolicyProxy:
     def __init__(self) -> None:
         self._configuration: Future[Configuration | None] = Future()
         self._channel: Future[grpc.Channel] = Future()
-        self._told = threading.Lock()
+        self._settling = threading.Lock()
         self._server = grpc.server(ThreadPoolExecutor(max_workers=32), options=GRPC_OPTIONS)
-        answers = {"Handshake": self._answer_handshake, "ConfigureStack": self._configure}
+        answers = {"Handshake": self._greet, "ConfigureStack": self._configure}
         self._server.add_generic_rpc_handlers(
             [
                 grpc.method_handlers_generic_handler(
@@ -69,16 +69,16 @@ class PolicyProxy:
         self.port: int = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
 
-    def await_configuration(self) -> Configuration | None:
-        """Wait until the engine has told the configuration, or has asked something else first."""
+    def wait_for_configuration(self) -> Configuration | None:
+        """Wait until the engine has sent the configuration, or another call first."""
         return self._configuration.result()
 
     def attach(self, port: int) -> None:
         """Send all calls, held ones too, to the pack on `port`."""
         channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=GRPC_OPTIONS)
-        is_configured = self._configuration.result()
-        if is_configured is not None:
-            self._tell(channel, is_configured)
+        configuration = self._configuration.result()
+        if configuration is not None:
+            self._send_configuration(channel, configuration)
         self._channel.set_result(channel)
 
     def close(self) -> None:
@@ -89,11 +89,11 @@ class PolicyProxy:
         self._server.stop(CLOSE_GRACE_S)
 
     def _settle(self, configuration: Configuration | None) -> None:
-        with self._told:
+        with self._settling:
             if not self._configuration.done():
                 self._configuration.set_result(configuration)
 
-    def _answer_handshake(self, _request: bytes, _context: grpc.ServicerContext) -> bytes:
+    def _greet(self, _request: bytes, _context: grpc.ServicerContext) -> bytes:
         return b""
 
     def _configure(self, request: bytes, _context: grpc.ServicerContext) -> bytes:
@@ -111,9 +111,9 @@ class PolicyProxy:
             context.abort(grpc.StatusCode.UNAVAILABLE, str(error))
         return answer
 
-    def _tell(self, channel: grpc.Channel, reported: Configuration) -> None:
+    def _send_configuration(self, channel: grpc.Channel, configuration: Configuration) -> None:
         try:
-            self._ask(channel, "ConfigureStack", reported.SerializeToString())
+            self._ask(channel, "ConfigureStack", configuration.SerializeToString())
         except grpc.RpcError as error:
             # Packs of an older pulumi_policy have only their environment, which is enough.
             if error.code() != grpc.StatusCode.UNIMPLEMENTED:

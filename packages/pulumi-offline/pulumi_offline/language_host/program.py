@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pulumi_offline.language_host.protocol import language_pb2
 
-# The executor ends with this code when it has already told the user what is wrong.
+# The executor exits with this code when it has already reported what is wrong.
 ALREADY_EXPLAINED = 32
 
 
@@ -49,12 +49,12 @@ def build_program_variables(
     }
 
 
-def run_response(code: int, *, interrupted: bool) -> language_pb2.RunResponse:
+def build_run_response(code: int, *, interrupted: bool) -> language_pb2.RunResponse:
     """How a program ended, for the engine: quietly when we ended it or it has explained itself."""
     if interrupted or code == ALREADY_EXPLAINED:
         return language_pb2.RunResponse(bail=True)
     if code < 0:
-        return language_pb2.RunResponse(error=f"program was ended by signal {-code}")
+        return language_pb2.RunResponse(error=f"program killed by signal {-code}")
     if code > 0:
         return language_pb2.RunResponse(error=f"program exited with non-zero exit code: {code}")
     return language_pb2.RunResponse()

@@ -15,7 +15,7 @@ from google.protobuf.json_format import MessageToDict  # type: ignore[import-unt
 
 from pulumi_offline.language_host import plugins
 from pulumi_offline.language_host.about import describe_interpreter
-from pulumi_offline.language_host.children import Child, Children, copy_stream
+from pulumi_offline.language_host.children import Child, Children, forward
 from pulumi_offline.language_host.environment import Interpreter, find_interpreter
 from pulumi_offline.language_host.install import install
 from pulumi_offline.language_host.options import RefusedError, RuntimeOptions, parse_options
@@ -29,7 +29,7 @@ from pulumi_offline.language_host.program import (
     HostSettings,
     build_program_arguments,
     build_program_variables,
-    run_response,
+    build_run_response,
 )
 from pulumi_offline.language_host.protocol import language_pb2, language_pb2_grpc, plugin_pb2
 
@@ -43,7 +43,7 @@ def read_options(info: language_pb2.ProgramInfo) -> RuntimeOptions:
 
 
 @contextlib.contextmanager
-def report_refusals(context: grpc.ServicerContext) -> Iterator[None]:
+def translate_refusals(context: grpc.ServicerContext) -> Iterator[None]:
     """Turn what we refuse into the error that the user reads."""
     try:
         yield
@@ -51,11 +51,11 @@ def report_refusals(context: grpc.ServicerContext) -> Iterator[None]:
         context.abort(grpc.StatusCode.UNKNOWN, str(error))
 
 
-def build_unserved(method: str) -> Callable[[Any, Any, grpc.ServicerContext], Any]:
+def build_refusal(method: str) -> Callable[[Any, Any, grpc.ServicerContext], Any]:
     def answer(_self: object, _request: object, context: grpc.ServicerContext) -> None:
         context.abort(
             grpc.StatusCode.UNIMPLEMENTED,
-            f"the language host of this clone does not serve {method}; "
+            f"this clone's language host does not support {method}; "
             "an official Pulumi on PATH does",
         )
 
@@ -89,7 +89,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def GetRequiredPackages(
         self, request: language_pb2.GetRequiredPackagesRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetRequiredPackagesResponse:
-        with report_refusals(context):
+        with translate_refusals(context):
             required = list_required_plugins(
                 find_interpreter(read_options(request.info)).list_site_packages()
             )
@@ -104,15 +104,11 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def GetProgramDependencies(
         self, request: language_pb2.GetProgramDependenciesRequest, context: grpc.ServicerContext
     ) -> language_pb2.GetProgramDependenciesResponse:
-        with report_refusals(context):
-            installed_packages = list_installed(
+        with translate_refusals(context):
+            packages = list_installed(
                 find_interpreter(read_options(request.info)).list_site_packages()
             )
-        listed = (
-            installed_packages
-            if request.transitiveDependencies
-            else list_top_level(installed_packages)
-        )
+        listed = packages if request.transitiveDependencies else list_top_level(packages)
         return language_pb2.GetProgramDependenciesResponse(
             dependencies=[
                 language_pb2.DependencyInfo(name=package.name, version=package.version)
@@ -123,7 +119,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def About(
         self, request: language_pb2.AboutRequest, context: grpc.ServicerContext
     ) -> language_pb2.AboutResponse:
-        with report_refusals(context):
+        with translate_refusals(context):
             return describe_interpreter(find_interpreter(read_options(request.info)))
 
     def Template(
@@ -135,26 +131,26 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
     def InstallDependencies(
         self, request: language_pb2.InstallDependenciesRequest, context: grpc.ServicerContext
     ) -> Iterator[language_pb2.InstallDependenciesResponse]:
-        with report_refusals(context):
+        with translate_refusals(context):
             yield from install(read_options(request.info), Path(request.info.program_directory))
 
     def Run(
         self, request: language_pb2.RunRequest, context: grpc.ServicerContext
     ) -> language_pb2.RunResponse:
-        with report_refusals(context):
+        with translate_refusals(context):
             refuse_debugger(attach=request.attach_debugger)
             child = self._start_program(request, find_interpreter(read_options(request.info)))
         context.add_callback(child.interrupt)
-        streams = [copy_stream(child.stdout, 1, child), copy_stream(child.stderr, 2, child)]
+        streams = [forward(child.stdout, 1, child), forward(child.stderr, 2, child)]
         code = self._programs.finish(child)
         for stream in streams:
             stream.join(timeout=DRAIN_S)
-        return run_response(code, interrupted=child.interrupted)
+        return build_run_response(code, interrupted=child.interrupted)
 
     def RunPlugin(
         self, request: language_pb2.RunPluginRequest, context: grpc.ServicerContext
-    ) -> Iterator[plugins.Output]:
-        with report_refusals(context):
+    ) -> Iterator[plugins.PluginOutput]:
+        with translate_refusals(context):
             refuse_debugger(attach=request.attach_debugger)
             python = find_interpreter(read_options(request.info))
             arguments = plugins.build_plugin_arguments(request, python)
@@ -174,10 +170,10 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         return empty_pb2.Empty()
 
     def _start_program(self, request: language_pb2.RunRequest, python: Interpreter) -> Child:
-        stack_variables = build_program_variables(request.config, request.configSecretKeys)
+        variables = build_program_variables(request.config, request.configSecretKeys)
         return self._programs.start(
             [python.executable, *build_program_arguments(request, self._settings)],
-            {**python.build_variables(os.environ), **stack_variables},
+            {**python.build_variables(os.environ), **variables},
             request.info.program_directory,
         )
 
@@ -187,24 +183,24 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         context: grpc.ServicerContext,
         arguments: list[str],
         variables: dict[str, str],
-    ) -> Iterator[plugins.Output]:
+    ) -> Iterator[plugins.PluginOutput]:
         proxy = PolicyProxy()
         context.add_callback(proxy.close)
-        yield plugins.Output(stdout=f"{proxy.port}\n".encode())
-        stack_variables = build_policy_variables(proxy.await_configuration())
+        yield plugins.PluginOutput(stdout=f"{proxy.port}\n".encode())
+        policy_variables = build_policy_variables(proxy.wait_for_configuration())
         folder = request.info.program_directory
-        child = self._plugins.start(arguments, {**variables, **stack_variables}, folder)
+        child = self._plugins.start(arguments, {**variables, **policy_variables}, folder)
         yield from self._stream(child, context, proxy)
         proxy.close()
 
     def _stream(
         self, child: Child, context: grpc.ServicerContext, proxy: PolicyProxy | None = None
-    ) -> Iterator[plugins.Output]:
+    ) -> Iterator[plugins.PluginOutput]:
         context.add_callback(child.kill)
-        yield from plugins.stream_outputs(child, proxy)
+        yield from plugins.stream_output(child, proxy)
         code = self._plugins.finish(child)
         if code:
-            yield plugins.Output(exitcode=code)
+            yield plugins.PluginOutput(exitcode=code)
 
 
 for unserved_method in (
@@ -216,11 +212,11 @@ for unserved_method in (
     "Pack",
     "Link",
 ):
-    setattr(LanguageHost, unserved_method, build_unserved(unserved_method))
+    setattr(LanguageHost, unserved_method, build_refusal(unserved_method))
 
 
 def refuse_debugger(*, attach: bool) -> None:
     if attach:
         raise RefusedError(
-            "the language host of this clone cannot attach a debugger; an official Pulumi can"
+            "this clone's language host cannot attach a debugger; an official Pulumi can"
         )

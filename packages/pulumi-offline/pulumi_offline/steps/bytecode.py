@@ -13,16 +13,16 @@ from pulumi_offline.machine import Machine, compute_digest, run
 FOLDERS = ("sparkform", "components", "node", "policies", "packages")
 
 
-def list_sources(root: Path) -> list[Path]:
+def list_modules(root: Path) -> list[Path]:
     """The modules that are there, in a fixed order."""
     return sorted(path for folder in FOLDERS for path in (root / folder).rglob("*.py"))
 
 
 def compute_key(machine: Machine) -> str:
     """Of what Python itself compares: each file's time and size."""
-    entries = [(path, path.stat()) for path in list_sources(machine.layout.root)]
+    modules = [(path, path.stat()) for path in list_modules(machine.layout.root)]
     return compute_digest(
-        [f"{path} {stat.st_mtime_ns} {stat.st_size}".encode() for path, stat in entries]
+        [f"{path} {stat.st_mtime_ns} {stat.st_size}".encode() for path, stat in modules]
     )
 
 
@@ -34,4 +34,4 @@ def make(machine: Machine) -> str:
     layout = machine.layout
     argv: list[str | Path] = [layout.virtualenv / "bin" / "python", "-m", "compileall", "-q"]
     run([*argv, *FOLDERS], layout.root, machine.environment)
-    return f"{len(list_sources(layout.root))} modules compiled"
+    return f"{len(list_modules(layout.root))} modules compiled"

@@ -8,20 +8,20 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from pulumi_offline.files import copy_or_link, create_scratch, replace_folder
-from pulumi_offline.launchers import MARK, render_language_host_launcher, write_executable
+from pulumi_offline.files import copy_or_link, create_scratch_folder, replace_folder
+from pulumi_offline.launchers import MARK, render_host_launcher, write_executable
 from pulumi_offline.machine import Machine, compute_digest, run
 from pulumi_offline.versions import (
     FoundPulumi,
     Version,
+    check_disk,
+    check_go,
     explain_build,
-    find_disk_problem,
-    find_go_problem,
     format_version,
     is_usable,
-    parse,
-    read_pinned_pulumi,
-    read_required_go,
+    parse_pinned_pulumi,
+    parse_required_go,
+    parse_version,
 )
 from sparkform.errors import InputError, Problem
 
@@ -37,12 +37,12 @@ VERSION_TIMEOUT_S = 20.0
 
 def compute_key(machine: Machine) -> str:
     """The build's inputs, and which pulumi is on PATH: a newer one there is noticed."""
-    program = find_on_path(machine)
-    status = program.stat() if program else None
-    program_state = f"{program} {status.st_mtime_ns} {status.st_size}" if status else "none"
-    launcher = render_language_host_launcher(machine.layout)
+    pulumi = find_on_path(machine)
+    status = pulumi.stat() if pulumi else None
+    identity = f"{pulumi} {status.st_mtime_ns} {status.st_size}" if status else "none"
+    launcher = render_host_launcher(machine.layout)
     return compute_digest(
-        [compute_cache_key(machine).encode(), program_state.encode(), launcher.encode()]
+        [compute_cache_key(machine).encode(), identity.encode(), launcher.encode()]
     )
 
 
@@ -52,25 +52,26 @@ def is_ready(machine: Machine) -> bool:
 
 def make(machine: Machine) -> str:
     """Use the pulumi on PATH if it is new enough and can run Python, else build one."""
-    oldest = read_pinned_pulumi(read_module_text(machine))
-    pulumi = examine(machine)
-    with create_scratch(machine.layout.made) as folder:
+    oldest = parse_pinned_pulumi(read_module(machine))
+    candidate = examine(machine)
+    previous = machine.layout.cli / "pulumi"
+    official = f"; {previous.readlink()} was in use before" if previous.is_symlink() else ""
+    with create_scratch_folder(machine.layout.toolchain) as folder:
         chosen = folder / "cli"
         chosen.mkdir()
-        if pulumi and is_usable(pulumi, oldest):
-            (chosen / "pulumi").symlink_to(pulumi.path)
-            message = f"{pulumi.path} is used as it is"
+        if candidate and is_usable(candidate, oldest):
+            (chosen / "pulumi").symlink_to(candidate.path)
+            outcome = f"{candidate.path} is used as it is"
         else:
             origin = ensure_build(machine)
-            install_cli(machine, origin, chosen)
-            message = (
-                f"{format_version(oldest)} built from Go modules ({explain_build(pulumi, oldest)})"
-            )
+            place(machine, origin, chosen)
+            reason = explain_build(candidate, oldest)
+            outcome = f"{format_version(oldest)} built from Go modules ({reason}{official})"
         replace_folder(chosen, machine.layout.cli)
-    return message
+    return outcome
 
 
-def read_module_text(machine: Machine) -> str:
+def read_module(machine: Machine) -> str:
     return (machine.layout.module / "go.mod").read_text()
 
 
@@ -85,13 +86,13 @@ def compute_cache_key(machine: Machine) -> str:
 
 def build_flags(machine: Machine) -> list[str]:
     """Without -X the CLI states no version, and plugins and projects cannot ask for one."""
-    version = format_version(read_pinned_pulumi(read_module_text(machine)))
+    version = format_version(parse_pinned_pulumi(read_module(machine)))
     stated = f"-s -w -X {SDK}/go/common/version.Version={version}"
     return ["-mod=readonly", "-trimpath", "-ldflags", stated]
 
 
 def find_on_path(machine: Machine) -> Path | None:
-    """The first `pulumi` on PATH that is not a wrapper that such a setup has made."""
+    """The first `pulumi` on PATH that is not a wrapper of such a setup."""
     for folder in filter(None, machine.environment.get("PATH", "").split(os.pathsep)):
         candidate = Path(folder, "pulumi")
         if candidate.is_file() and os.access(candidate, os.X_OK) and not is_wrapper(candidate):
@@ -115,11 +116,11 @@ def examine(machine: Machine) -> FoundPulumi | None:
 
 def query_version(machine: Machine, path: Path) -> Version | None:
     """What the program answers to `version`, asked with a home of our own."""
-    environment = {"PULUMI_HOME": str(machine.layout.home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
+    settings = {"PULUMI_HOME": str(machine.layout.home), "PULUMI_SKIP_UPDATE_CHECK": "true"}
     try:
-        completed = subprocess.run(
+        result = subprocess.run(
             [path, "version"],
-            env={**machine.environment, **environment},
+            env={**machine.environment, **settings},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -127,7 +128,7 @@ def query_version(machine: Machine, path: Path) -> Version | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return parse(completed.stdout) if completed.returncode == 0 else None
+    return parse_version(result.stdout) if result.returncode == 0 else None
 
 
 def ensure_build(machine: Machine) -> Path:
@@ -135,7 +136,7 @@ def ensure_build(machine: Machine) -> Path:
     entry = machine.cache / compute_cache_key(machine)
     if not entry.is_dir():
         refuse_unless_buildable(machine)
-        with create_scratch(machine.cache) as folder:
+        with create_scratch_folder(machine.cache) as folder:
             build_folder = folder / "entry"
             build_folder.mkdir()
             build(machine, folder / "module", build_folder)
@@ -143,10 +144,10 @@ def ensure_build(machine: Machine) -> Path:
     return entry
 
 
-def keep(build_folder: Path, entry: Path) -> None:
+def keep(folder: Path, entry: Path) -> None:
     """Another clone may have built the same entry in the meantime; then theirs stays."""
     try:
-        build_folder.rename(entry)
+        folder.rename(entry)
     except OSError:
         if not entry.is_dir():
             raise
@@ -155,29 +156,29 @@ def keep(build_folder: Path, entry: Path) -> None:
 def refuse_unless_buildable(machine: Machine) -> None:
     machine.cache.mkdir(parents=True, exist_ok=True)
     free_gib = shutil.disk_usage(machine.cache).free / GIB
-    found = [
-        find_go_problem(
-            query_go(machine), read_required_go(read_module_text(machine)), machine.environment
+    candidates = [
+        check_go(
+            query_go_version(machine), parse_required_go(read_module(machine)), machine.environment
         ),
-        find_disk_problem(machine.cache, free_gib, NEEDED_GIB),
+        check_disk(machine.cache, free_gib, NEEDED_GIB),
     ]
-    problems = [problem for problem in found if problem]
+    problems = [problem for problem in candidates if problem]
     if problems:
         raise InputError(problems)
 
 
-def query_go(machine: Machine) -> str | None:
+def query_go_version(machine: Machine) -> str | None:
     """What the installed Go says of itself, without fetching another one to answer."""
     go = shutil.which("go", path=machine.environment.get("PATH"))
     if go is None:
         return None
-    environment = {**machine.environment, "GOTOOLCHAIN": "local"}
-    return run([go, "version"], machine.layout.root, environment)
+    variables = {**machine.environment, "GOTOOLCHAIN": "local"}
+    return run([go, "version"], machine.layout.root, variables)
 
 
 def build(machine: Machine, module: Path, target: Path) -> None:
     """Build in a copy of the module, so that Go can write nothing into the clone."""
-    print("pulumi: building it takes about 6 minutes the first time ...", flush=True)
+    print("pulumi: building from Go modules, about 6 minutes the first time ...", flush=True)
     module.mkdir()
     for name in MODULE_FILES:
         shutil.copy(machine.layout.module / name, module)
@@ -193,10 +194,8 @@ def build(machine: Machine, module: Path, target: Path) -> None:
     shutil.copyfile(source, target / source.name)
 
 
-def install_cli(machine: Machine, origin: Path, folder: Path) -> None:
+def place(machine: Machine, origin: Path, folder: Path) -> None:
     """Put the CLI, its executor and our language host side by side: that is where it looks."""
     copy_or_link(origin / "pulumi", folder / "pulumi")
     shutil.copyfile(origin / EXECUTOR.name, folder / EXECUTOR.name)
-    write_executable(
-        folder / "pulumi-language-python", render_language_host_launcher(machine.layout)
-    )
+    write_executable(folder / "pulumi-language-python", render_host_launcher(machine.layout))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from pulumi_offline.files import count_tree_bytes, create_scratch, replace_folder
+from pulumi_offline.files import create_scratch_folder, measure_tree, replace_folder
 from pulumi_offline.launchers import render_module_launcher, write_executable
 from pulumi_offline.layout import PACKAGE
 from pulumi_offline.machine import Machine, compute_digest
@@ -21,7 +21,7 @@ SILENCE_S = 20.0
 CHECK_S = 0.5
 
 
-def list_wanted(machine: Machine) -> dict[str, str]:
+def list_required(machine: Machine) -> dict[str, str]:
     """Plugin name to version: those that the locked SDKs ask for."""
     pinned = parse_pins(machine.layout.lock.read_text())
     return {name: pinned[f"pulumi-{name}"] for name in NAMES}
@@ -31,7 +31,7 @@ def get_folder(machine: Machine, name: str, version: str) -> Path:
     return machine.layout.home / "plugins" / f"resource-{name}-v{version}"
 
 
-def get_launcher(machine: Machine, name: str) -> str:
+def render_launcher(machine: Machine, name: str) -> str:
     return render_module_launcher(machine.layout, f"pulumi_offline.plugins.{name}")
 
 
@@ -40,22 +40,24 @@ def has_stand_in(machine: Machine, name: str) -> bool:
 
 
 def compute_key(machine: Machine) -> str:
-    stood_in = [get_launcher(machine, name) for name in NAMES if has_stand_in(machine, name)]
-    text = f"{list_wanted(machine)} {stood_in}"
-    return compute_digest([text.encode(), str((machine.layout.cli / "pulumi").resolve()).encode()])
+    stood_in = [render_launcher(machine, name) for name in NAMES if has_stand_in(machine, name)]
+    versions = f"{list_required(machine)} {stood_in}"
+    return compute_digest(
+        [versions.encode(), str((machine.layout.cli / "pulumi").resolve()).encode()]
+    )
 
 
 def is_ready(machine: Machine) -> bool:
     return all(
         get_folder(machine, name, version).exists() or not has_stand_in(machine, name)
-        for name, version in list_wanted(machine).items()
+        for name, version in list_required(machine).items()
     )
 
 
 def are_all_official(machine: Machine) -> bool:
     return all(
         is_official(get_folder(machine, name, version))
-        for name, version in list_wanted(machine).items()
+        for name, version in list_required(machine).items()
     )
 
 
@@ -65,24 +67,32 @@ def is_official(path: Path) -> bool:
 
 
 def make(machine: Machine) -> str:
-    """Get each plugin; once the site was out of reach, the rest is not asked for there."""
-    reachable = True
-    messages = []
-    for name, version in list_wanted(machine).items():
+    """Get each plugin that is not official yet; a site that is out of reach is asked once."""
+    reachable, unreachable = True, []
+    for name, version in list_required(machine).items():
+        if is_official(get_folder(machine, name, version)):
+            continue
         reachable = reachable and install_official(machine, name, version)
-        messages.append(
-            f"{name} {version} ({describe_result(machine, name, version, reachable=reachable)})"
-        )
-    return ", ".join(messages)
+        if not reachable:
+            unreachable.append(name)
+            if has_stand_in(machine, name):
+                install_stand_in(machine, name, version)
+    reason = f"; out of reach: official {', '.join(unreachable)}" if unreachable else ""
+    return f"{describe(machine)}{reason}"
 
 
-def describe_result(machine: Machine, name: str, version: str, *, reachable: bool) -> str:
-    if reachable:
+def describe(machine: Machine) -> str:
+    """Each plugin in use: official, stand-in or missing."""
+    return ", ".join(
+        f"{name} {version} ({classify(get_folder(machine, name, version))})"
+        for name, version in list_required(machine).items()
+    )
+
+
+def classify(path: Path) -> str:
+    if is_official(path):
         return "official"
-    if has_stand_in(machine, name):
-        install_stand_in(machine, name, version)
-        return "stand-in: the official one is out of reach"
-    return "missing: the official one is out of reach and there is no stand-in"
+    return "stand-in" if path.exists() else "missing"
 
 
 def install_official(machine: Machine, name: str, version: str) -> bool:
@@ -91,10 +101,8 @@ def install_official(machine: Machine, name: str, version: str) -> bool:
     It installs into a home of its own, because it takes a stand-in for the plugin itself.
     """
     path = get_folder(machine, name, version)
-    if is_official(path):
-        return True
-    with create_scratch(machine.layout.made) as home:
-        environment = {
+    with create_scratch_folder(machine.layout.toolchain) as home:
+        settings = {
             "PULUMI_HOME": str(home),
             "PULUMI_SKIP_UPDATE_CHECK": "true",
             "TMPDIR": str(home),
@@ -102,7 +110,7 @@ def install_official(machine: Machine, name: str, version: str) -> bool:
         argv = [str(machine.layout.cli / "pulumi"), "plugin", "install", "resource", name, version]
         arrived = home / "plugins" / path.name
         if (
-            not run_watched(argv, {**machine.environment, **environment}, home)
+            not run_download(argv, {**machine.environment, **settings}, home)
             or not arrived.is_dir()
         ):
             return False
@@ -111,7 +119,7 @@ def install_official(machine: Machine, name: str, version: str) -> bool:
     return True
 
 
-def run_watched(argv: list[str], variables: Mapping[str, str], watched: Path) -> bool:
+def run_download(argv: list[str], variables: Mapping[str, str], watched: Path) -> bool:
     """Run a download to its end, or until `watched` has not grown for SILENCE_S seconds."""
     with subprocess.Popen(
         argv,
@@ -123,7 +131,7 @@ def run_watched(argv: list[str], variables: Mapping[str, str], watched: Path) ->
         size, grown_at = 0, time.monotonic()
         while process.poll() is None and time.monotonic() - grown_at < SILENCE_S:
             time.sleep(CHECK_S)
-            now = count_tree_bytes(watched)
+            now = measure_tree(watched)
             size, grown_at = (now, time.monotonic()) if now != size else (size, grown_at)
         process.kill()
         return process.wait() == 0
@@ -137,12 +145,12 @@ def install_stand_in(machine: Machine, name: str, version: str) -> None:
     Pulumi looks there before it downloads.
     """
     official_path = get_folder(machine, name, version)
-    with create_scratch(official_path.parent) as making:
-        plugin_folder = making / "plugin"
-        plugin_folder.mkdir()
-        write_executable(plugin_folder / f"pulumi-resource-{name}", get_launcher(machine, name))
+    with create_scratch_folder(official_path.parent) as making:
+        folder = making / "plugin"
+        folder.mkdir()
+        write_executable(folder / f"pulumi-resource-{name}", render_launcher(machine, name))
         real = official_path.with_name(official_path.name + STAND_IN)
-        replace_folder(plugin_folder, real)
+        replace_folder(folder, real)
         link = making / "link"
         link.symlink_to(real.name)
         replace_folder(link, official_path)

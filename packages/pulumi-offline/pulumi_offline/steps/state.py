@@ -24,23 +24,23 @@ def make(machine: Machine) -> str:
     """Make the passphrase once. Never a second one for stacks that the first one has sealed."""
     layout = machine.layout
     if is_ready(machine):
-        return "as it was"
+        return "kept"
     layout.state.mkdir(mode=0o700, exist_ok=True)
-    sealed = list_stack_files(layout.state)
+    sealed = list_stacks(layout.state)
     if sealed:
         raise InputError(
             [
                 Problem(
                     path=str(layout.passphrase),
-                    message="is gone, and these stacks were sealed with it",
+                    message="missing, and existing stacks are encrypted with it",
                     got=", ".join(path.stem for path in sealed),
-                    remedy="put it back, or remove .pulumi-state with `rack-down` done first",
+                    remedy="restore it, or run `make rack-down` and remove .pulumi-state",
                 )
             ]
         )
     write_atomically(layout.passphrase, secrets.token_urlsafe(32), OWNER_ONLY)
-    return "file backend .pulumi-state with a new passphrase, for rack stacks"
+    return "file backend .pulumi-state, new passphrase; for simulated racks only"
 
 
-def list_stack_files(state: Path) -> list[Path]:
+def list_stacks(state: Path) -> list[Path]:
     return sorted((state / ".pulumi" / "stacks").rglob("*.json"))

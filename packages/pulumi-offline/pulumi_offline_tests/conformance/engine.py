@@ -13,13 +13,13 @@ from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from pulumi_offline_tests.conformance.values import from_struct, to_struct
-from pulumi_offline_tests.plugin_process import EngineLog, find_plugin, started
+from pulumi_offline_tests.plugin_process import EngineLog, find_plugin, start_plugin
 
 URN = "urn:pulumi:dev::conformance::command:remote:Command::step"
 
 
 @dataclass
-class Plugin:
+class CommandPlugin:
     """A running plugin, spoken to as the engine speaks to it."""
 
     process: subprocess.Popen[bytes]
@@ -46,7 +46,7 @@ class Plugin:
         response: provider_pb2.CheckResponse = self.stub.Check(request, timeout=self.timeout_s)
         return response
 
-    def checked(self, inputs: dict[str, Any]) -> dict[str, Any]:
+    def check_successfully(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """The inputs as Check left them; fails if it refused them."""
         response = self.check(inputs)
         assert not response.failures, response.failures
@@ -123,20 +123,20 @@ class Plugin:
         self.stub.Cancel(empty_pb2.Empty(), timeout=self.timeout_s)
 
     @property
-    def own_words(self) -> str:
+    def stderr(self) -> str:
         """What the plugin wrote to its stderr."""
         return self.stderr_path.read_text()
 
 
 @contextmanager
-def running_plugin(
+def run_plugin(
     folder: Path,
     environment: Mapping[str, str] | None = None,
     command: Sequence[str | Path] = (),
-) -> Iterator[Plugin]:
+) -> Iterator[CommandPlugin]:
     """The installed plugin or another one, started as the engine starts it and configured."""
-    document = command or [find_plugin("command", "1.2.1")]
-    with started(document, folder, environment or {}) as running:
-        plugin = Plugin(running.process, running.stub, running.log, running.stderr_path)
+    argv = command or [find_plugin("command", "1.2.1")]
+    with start_plugin(argv, folder, environment or {}) as running:
+        plugin = CommandPlugin(running.process, running.stub, running.log, running.stderr_path)
         plugin.configure()
         yield plugin

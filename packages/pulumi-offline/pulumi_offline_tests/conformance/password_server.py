@@ -48,7 +48,7 @@ class ByAnswer(Visited):
 
 
 @contextmanager
-def password_server(keys: Keys, kind: type[Visited]) -> Iterator[int]:
+def run_password_server(keys: Keys, kind: type[Visited]) -> Iterator[int]:
     """The port of a server that answers each command with `welcome`."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)

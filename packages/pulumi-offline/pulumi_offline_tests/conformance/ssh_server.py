@@ -19,14 +19,16 @@ HOST_KEY_KINDS = ("ed25519", "ecdsa", "rsa")
 
 def find_sshd() -> str:
     """The OpenSSH server; fails with the package's name where it is missing."""
-    document = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-    assert document, (
+    executable = shutil.which(
+        "sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
+    )
+    assert executable, (
         "sshd is missing: install the package openssh-server (apt install openssh-server)"
     )
-    return document
+    return executable
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -52,7 +54,7 @@ class Keys:
     def login(self) -> str:
         return (self.folder / "login").read_text()
 
-    def host_public(self, kind: str) -> str:
+    def read_host_public(self, kind: str) -> str:
         parts = (self.folder / f"host_{kind}.pub").read_text().split()
         return f"{parts[0]} {parts[1]}"
 
@@ -77,14 +79,14 @@ class SshServer:
     def log(self) -> str:
         return (self.folder / "sshd.log").read_text()
 
-    def connection(self, **changes: Any) -> dict[str, Any]:
+    def build_connection(self, **changes: Any) -> dict[str, Any]:
         """Connection inputs that log in; an entry that is changed to None is left out."""
         inputs = {
             "host": "127.0.0.1",
             "port": self.port,
             "user": getpass.getuser(),
             "privateKey": self.keys.login,
-            "hostKey": self.keys.host_public("ed25519"),
+            "hostKey": self.keys.read_host_public("ed25519"),
             "dialErrorLimit": 0,
             "perDialTimeout": 5,
             **changes,
@@ -92,7 +94,9 @@ class SshServer:
         return {key: item for key, item in inputs.items() if item is not None}
 
 
-def configuration(folder: Path, keys: Keys, port: int, host_keys: tuple[str, ...]) -> list[str]:
+def render_configuration(
+    folder: Path, keys: Keys, port: int, host_keys: tuple[str, ...]
+) -> list[str]:
     return [
         f"Port {port}",
         "ListenAddress 127.0.0.1",
@@ -110,7 +114,7 @@ def configuration(folder: Path, keys: Keys, port: int, host_keys: tuple[str, ...
 
 
 @contextmanager
-def ssh_server(
+def run_ssh_server(
     folder: Path,
     keys: Keys,
     *options: str,
@@ -118,10 +122,12 @@ def ssh_server(
 ) -> Iterator[SshServer]:
     """An sshd that takes the login key and runs commands as the present user."""
     folder.mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = find_free_port()
     shutil.copy(keys.folder / "login.pub", folder / "authorized_keys")
     config = folder / "sshd_config"
-    config.write_text("\n".join([*configuration(folder, keys, port, host_keys), *options, ""]))
+    config.write_text(
+        "\n".join([*render_configuration(folder, keys, port, host_keys), *options, ""])
+    )
     if os.geteuid() == 0:
         # Debian's sshd, started by root, refuses to run without this folder.
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
@@ -150,7 +156,7 @@ def wait_until_answering(server: SshServer, timeout_s: float = 10) -> None:
 
 
 @contextmanager
-def silent_listener() -> Iterator[int]:
+def open_silent_listener() -> Iterator[int]:
     """A port that accepts connections and never says a word."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -159,7 +165,7 @@ def silent_listener() -> Iterator[int]:
 
 
 @contextmanager
-def ssh_agent(folder: Path, key: Path) -> Iterator[str]:
+def run_ssh_agent(folder: Path, key: Path) -> Iterator[str]:
     """An agent that holds one key; its socket path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "agent"

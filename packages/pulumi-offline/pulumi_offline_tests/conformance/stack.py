@@ -29,7 +29,7 @@ PYTHON_NAMES = {
 
 
 @dataclass
-class Stack:
+class CommandStack:
     """A stack of remote commands; `steps` maps a name to its server and inputs."""
 
     project: Project
@@ -38,27 +38,27 @@ class Stack:
     def write(self) -> None:
         """Makes the program follow `steps`."""
         described = [
-            {"name": name, "connection": connection(server), **inputs}
+            {"name": name, "connection": build_connection(server), **inputs}
             for name, (server, inputs) in self.steps.items()
         ]
         (self.project.folder / "steps.json").write_text(json.dumps(described))
 
-    def up(self) -> str:
+    def run_up(self) -> str:
         """What a successful `up` says."""
         self.write()
-        return self.project.good("up", "--yes", "--skip-preview")
+        return self.project.run_well("up", "--yes", "--skip-preview")
 
-    def failing_up(self) -> str:
+    def fail_up(self) -> str:
         """What an `up` says that must fail."""
         self.write()
-        completed = self.project.run("up", "--yes", "--skip-preview")
-        assert completed.returncode != 0, completed.stdout
-        assert "Traceback" not in completed.stdout
-        return completed.stdout
+        result = self.project.run("up", "--yes", "--skip-preview")
+        assert result.returncode != 0, result.stdout
+        assert "Traceback" not in result.stdout
+        return result.stdout
 
-    def resources(self) -> dict[str, dict[str, Any]]:
+    def list_resources(self) -> dict[str, dict[str, Any]]:
         """Name to state of the commands that the stack holds."""
-        exported = json.loads(self.project.good("stack", "export"))
+        exported = json.loads(self.project.run_well("stack", "export"))
         return {
             item["urn"].rpartition("::")[2]: item
             for item in exported["deployment"].get("resources") or []
@@ -66,14 +66,14 @@ class Stack:
         }
 
 
-def connection(server: SshServer) -> dict[str, Any]:
-    return {PYTHON_NAMES.get(key, key): item for key, item in server.connection().items()}
+def build_connection(server: SshServer) -> dict[str, Any]:
+    return {PYTHON_NAMES.get(key, key): item for key, item in server.build_connection().items()}
 
 
-def make_stack(folder: Path) -> Stack:
+def make_stack(folder: Path) -> CommandStack:
     """An empty stack that finds the plugin under test."""
     home = {"PULUMI_HOME": os.environ["PULUMI_HOME"]} if "PULUMI_HOME" in os.environ else {}
     project = Project(folder, home)
-    project.program(PROGRAM)
-    project.good("stack", "init", "dev")
-    return Stack(project)
+    project.write_program(PROGRAM)
+    project.run_well("stack", "init", "dev")
+    return CommandStack(project)

@@ -11,26 +11,32 @@ from contextlib import ExitStack, contextmanager
 import grpc  # type: ignore[import-untyped]
 import pytest
 
-from pulumi_offline_tests.conformance.engine import URN, Plugin
-from pulumi_offline_tests.conformance.ssh_server import SshServer, free_port, silent_listener
+from pulumi_offline_tests.conformance.engine import URN, CommandPlugin
+from pulumi_offline_tests.conformance.ssh_server import (
+    SshServer,
+    find_free_port,
+    open_silent_listener,
+)
 from pulumi_offline_tests.conformance.values import from_struct
 
 
-def dialled(plugin: Plugin, **connection: object) -> tuple[str, float]:
+def dial(plugin: CommandPlugin, **connection: object) -> tuple[str, float]:
     """The error of a create that cannot connect, and the seconds that it took."""
-    inputs = plugin.checked({"create": "true", "connection": {"user": "u", **connection}})
+    inputs = plugin.check_successfully(
+        {"create": "true", "connection": {"user": "u", **connection}}
+    )
     start_s = time.monotonic()
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create(inputs)
     return str(caught.value.details()), time.monotonic() - start_s
 
 
-def retries(plugin: Plugin) -> list[str]:
-    return [line.message for line in plugin.log.about(URN)]
+def list_retries(plugin: CommandPlugin) -> list[str]:
+    return [line.message for line in plugin.log.list_about(URN)]
 
 
 @contextmanager
-def full_listener() -> Iterator[int]:
+def open_full_listener() -> Iterator[int]:
     """A port whose queue is full: the kernel lets further dials wait without an answer."""
     with ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
@@ -49,53 +55,53 @@ def start_relay(server: SshServer, port: int) -> subprocess.Popen[bytes]:
     """An OpenSSH client that passes what comes to a port on to the server."""
     options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
     command = ["ssh", "-F", "none", "-N", "-i", str(server.keys.folder / "login")]
-    command += [word for option in options for word in ("-o", option)]
+    command += [argument for option in options for argument in ("-o", option)]
     command += ["-p", str(server.port), "-L", f"127.0.0.1:{port}:127.0.0.1:{server.port}"]
     return subprocess.Popen([*command, "127.0.0.1"])
 
 
 @pytest.mark.parametrize("limit", [0, 1, 3])
 def test_a_node_that_refuses_is_dialled_once_more_than_the_limit_says(
-    plugin: Plugin, limit: int
+    plugin: CommandPlugin, limit: int
 ) -> None:
-    port = free_port()
-    text, _ = dialled(plugin, host="127.0.0.1", port=port, dialErrorLimit=limit)
+    port = find_free_port()
+    text, _ = dial(plugin, host="127.0.0.1", port=port, dialErrorLimit=limit)
     assert text == (
         f"after {limit} failed attempts: dial tcp 127.0.0.1:{port}: connect: connection refused"
     )
     expected = [f"Dial {number}/{limit} failed: retrying" for number in range(1, limit + 1)]
-    assert retries(plugin) == expected
+    assert list_retries(plugin) == expected
 
 
-def test_the_waits_between_dials_grow_by_half_from_a_tenth_of_a_second(plugin: Plugin) -> None:
+def test_the_waits_between_dials_grow_by_half_from_a_tenth_of_a_second(
+    plugin: CommandPlugin,
+) -> None:
     """0.1 + 0.15 + 0.225 + 0.3375 + 0.50625 s = 1.31875 s."""
-    _, took_s = dialled(plugin, host="127.0.0.1", port=free_port(), dialErrorLimit=5)
+    _, took_s = dial(plugin, host="127.0.0.1", port=find_free_port(), dialErrorLimit=5)
     assert 1.3 <= took_s < 3
 
 
-def test_a_name_that_nobody_knows_is_dialled_as_often(plugin: Plugin) -> None:
-    text, _ = dialled(plugin, host="no-such-host.invalid", dialErrorLimit=1)
+def test_a_name_that_nobody_knows_is_dialled_as_often(plugin: CommandPlugin) -> None:
+    text, _ = dial(plugin, host="no-such-host.invalid", dialErrorLimit=1)
     assert text.startswith("after 1 failed attempts: dial tcp: lookup no-such-host.invalid")
     assert text.endswith("no such host")
 
 
 def test_a_node_that_does_not_answer_the_dial_is_given_the_time_of_one_dial(
-    plugin: Plugin,
+    plugin: CommandPlugin,
 ) -> None:
-    with full_listener() as port:
-        text, took_s = dialled(
-            plugin, host="127.0.0.1", port=port, dialErrorLimit=1, perDialTimeout=1
-        )
+    with open_full_listener() as port:
+        text, took_s = dial(plugin, host="127.0.0.1", port=port, dialErrorLimit=1, perDialTimeout=1)
     assert text == f"after 1 failed attempts: dial tcp 127.0.0.1:{port}: i/o timeout"
     assert 2.1 <= took_s < 4
 
 
 def test_a_node_that_accepts_and_says_nothing_is_waited_for_whatever_the_limits(
-    plugin: Plugin,
+    plugin: CommandPlugin,
 ) -> None:
-    with silent_listener() as port:
+    with open_silent_listener() as port:
         connection = {"host": "127.0.0.1", "port": port, "dialErrorLimit": 0, "perDialTimeout": 1}
-        inputs = plugin.checked({"create": "true", "connection": connection})
+        inputs = plugin.check_successfully({"create": "true", "connection": connection})
         call = plugin.create_call(inputs)
         with pytest.raises(grpc.FutureTimeoutError):
             call.result(timeout=3)
@@ -104,13 +110,15 @@ def test_a_node_that_accepts_and_says_nothing_is_waited_for_whatever_the_limits(
             call.result(timeout=1.5)
 
 
-def test_a_node_that_comes_up_meanwhile_is_reached(plugin: Plugin, server: SshServer) -> None:
+def test_a_node_that_comes_up_meanwhile_is_reached(
+    plugin: CommandPlugin, server: SshServer
+) -> None:
     """A relay that starts late stands for a node that boots."""
-    port = free_port()
-    inputs = plugin.checked(
+    port = find_free_port()
+    inputs = plugin.check_successfully(
         {
             "create": "echo up",
-            "connection": server.connection(port=port, dialErrorLimit=-1),
+            "connection": server.build_connection(port=port, dialErrorLimit=-1),
         }
     )
     call = plugin.create_call(inputs)
@@ -123,9 +131,11 @@ def test_a_node_that_comes_up_meanwhile_is_reached(plugin: Plugin, server: SshSe
         relay.wait()
 
 
-def test_cancelling_ends_the_dialling(plugin: Plugin) -> None:
-    connection = {"host": "127.0.0.1", "port": free_port(), "dialErrorLimit": -1}
-    call = plugin.create_call(plugin.checked({"create": "true", "connection": connection}))
+def test_cancelling_ends_the_dialling(plugin: CommandPlugin) -> None:
+    connection = {"host": "127.0.0.1", "port": find_free_port(), "dialErrorLimit": -1}
+    call = plugin.create_call(
+        plugin.check_successfully({"create": "true", "connection": connection})
+    )
     plugin.log.wait_for("Dial 1/inf failed: retrying")
     plugin.cancel()
     with pytest.raises(grpc.RpcError) as caught:
@@ -133,10 +143,10 @@ def test_cancelling_ends_the_dialling(plugin: Plugin) -> None:
     assert caught.value.details() == "context canceled"
 
 
-def test_the_time_given_to_a_resource_ends_the_dialling(plugin: Plugin) -> None:
+def test_the_time_given_to_a_resource_ends_the_dialling(plugin: CommandPlugin) -> None:
     """What `custom_timeouts` sets."""
-    connection = {"host": "127.0.0.1", "port": free_port(), "dialErrorLimit": -1}
-    inputs = plugin.checked({"create": "true", "connection": connection})
+    connection = {"host": "127.0.0.1", "port": find_free_port(), "dialErrorLimit": -1}
+    inputs = plugin.check_successfully({"create": "true", "connection": connection})
     start_s = time.monotonic()
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create(inputs, resource_timeout_s=1)

@@ -7,22 +7,22 @@ from typing import Any
 import pytest
 from pulumi.runtime.proto import provider_pb2
 
-from pulumi_offline_tests.conformance.engine import Plugin
-from pulumi_offline_tests.conformance.values import UNKNOWN, secret, to_struct
+from pulumi_offline_tests.conformance.engine import CommandPlugin
+from pulumi_offline_tests.conformance.values import UNKNOWN, mark_secret, to_struct
 
-BASE = {"create": "true", "connection": secret({"host": "h", "port": 22})}
+BASE = {"create": "true", "connection": mark_secret({"host": "h", "port": 22})}
 SOME = provider_pb2.DiffResponse.DIFF_SOME
 NONE = provider_pb2.DiffResponse.DIFF_NONE
 
 
-def places(response: provider_pb2.DiffResponse) -> dict[str, str]:
+def list_places(response: provider_pb2.DiffResponse) -> dict[str, str]:
     names = provider_pb2.PropertyDiff.Kind.Name
     return {path: names(item.kind) for path, item in response.detailedDiff.items()}
 
 
-def test_the_same_inputs_are_no_difference(shared_plugin: Plugin) -> None:
+def test_the_same_inputs_are_no_difference(shared_plugin: CommandPlugin) -> None:
     response = shared_plugin.diff(BASE, BASE)
-    assert (response.changes, places(response)) == (NONE, {})
+    assert (response.changes, list_places(response)) == (NONE, {})
     assert response.hasDetailedDiff
 
 
@@ -36,10 +36,10 @@ def test_the_same_inputs_are_no_difference(shared_plugin: Plugin) -> None:
         ({}, {"update": "true"}, {"update": "ADD"}),
         ({"delete": "true"}, {"delete": "false"}, {"delete": "UPDATE"}),
         ({}, {"logging": "none"}, {"logging": "ADD"}),
-        ({"stdin": "a"}, {"stdin": secret("a")}, {"stdin": "UPDATE"}),
-        ({"stdin": secret("a")}, {"stdin": secret("b")}, {"stdin": "UPDATE"}),
+        ({"stdin": "a"}, {"stdin": mark_secret("a")}, {"stdin": "UPDATE"}),
+        ({"stdin": mark_secret("a")}, {"stdin": mark_secret("b")}, {"stdin": "UPDATE"}),
         ({"stdin": "a"}, {"stdin": UNKNOWN}, {"stdin": "UPDATE"}),
-        ({}, {"connection": secret({"host": "h", "port": 23})}, {"connection": "UPDATE"}),
+        ({}, {"connection": mark_secret({"host": "h", "port": 23})}, {"connection": "UPDATE"}),
         ({}, {"connection": {"host": "h", "port": 22}}, {"connection": "UPDATE"}),
         (
             {"environment": {"A.b": "1", "C": "2", "D": "3"}},
@@ -54,10 +54,10 @@ def test_the_same_inputs_are_no_difference(shared_plugin: Plugin) -> None:
     ],
 )
 def test_a_changed_input_is_an_update_at_its_place(
-    shared_plugin: Plugin, old: dict[str, Any], new: dict[str, Any], expected: dict[str, str]
+    shared_plugin: CommandPlugin, old: dict[str, Any], new: dict[str, Any], expected: dict[str, str]
 ) -> None:
     response = shared_plugin.diff({**BASE, **old}, {**BASE, **new})
-    assert (response.changes, places(response)) == (SOME, expected)
+    assert (response.changes, list_places(response)) == (SOME, expected)
     assert list(response.replaces) == []
     assert list(response.diffs) == [next(iter({*old, *new}))]
 
@@ -77,11 +77,11 @@ def test_a_changed_input_is_an_update_at_its_place(
     ],
 )
 def test_a_change_inside_triggers_is_an_update_for_the_plugin(
-    shared_plugin: Plugin, old: list[Any], new: list[Any], expected: dict[str, str]
+    shared_plugin: CommandPlugin, old: list[Any], new: list[Any], expected: dict[str, str]
 ) -> None:
     """It replaces all the same: the SDK registers the resource with replace_on_changes."""
     response = shared_plugin.diff({**BASE, "triggers": old}, {**BASE, "triggers": new})
-    assert places(response) == expected
+    assert list_places(response) == expected
     assert (list(response.diffs), list(response.replaces)) == (["triggers"], [])
 
 
@@ -94,25 +94,25 @@ def test_a_change_inside_triggers_is_an_update_for_the_plugin(
     ],
 )
 def test_triggers_that_come_or_go_as_a_whole_replace(
-    shared_plugin: Plugin, old: dict[str, Any], new: dict[str, Any], expected: str
+    shared_plugin: CommandPlugin, old: dict[str, Any], new: dict[str, Any], expected: str
 ) -> None:
     response = shared_plugin.diff({**BASE, **old}, {**BASE, **new})
-    assert places(response) == {"triggers": expected}
+    assert list_places(response) == {"triggers": expected}
     assert list(response.replaces) == ["triggers"]
     assert not response.deleteBeforeReplace
 
 
-def test_an_ignored_input_does_not_differ(shared_plugin: Plugin) -> None:
+def test_an_ignored_input_does_not_differ(shared_plugin: CommandPlugin) -> None:
     response = shared_plugin.diff({**BASE, "stdin": "a"}, {**BASE, "stdin": "b"}, ("stdin",))
     assert response.changes == NONE
 
 
-def test_true_and_one_differ(shared_plugin: Plugin) -> None:
+def test_true_and_one_differ(shared_plugin: CommandPlugin) -> None:
     response = shared_plugin.diff({**BASE, "triggers": [True]}, {**BASE, "triggers": [1]})
     assert response.changes == SOME
 
 
-def test_what_a_command_printed_is_no_input(shared_plugin: Plugin) -> None:
+def test_what_a_command_printed_is_no_input(shared_plugin: CommandPlugin) -> None:
     request = provider_pb2.DiffRequest(
         id="step1",
         urn="urn:pulumi:dev::conformance::command:remote:Command::step",

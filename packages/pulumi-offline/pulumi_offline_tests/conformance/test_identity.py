@@ -1,4 +1,4 @@
-"""The plugin counts as pulumi-command 1.2.1 for the engine, and refuses what it does not know."""
+"""The plugin counts as pulumi-command 1.2.1 for the engine, and refuses anything unsupported."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import pytest
 from google.protobuf import empty_pb2  # type: ignore[import-untyped]
 from pulumi.runtime.proto import provider_pb2
 
-from pulumi_offline_tests.conformance.engine import URN, Plugin
+from pulumi_offline_tests.conformance.engine import URN, CommandPlugin
 from pulumi_offline_tests.conformance.values import from_struct, to_struct
 
 CONNECTION = {"host": "h"}
 
 
-def test_it_answers_with_the_version_that_the_sdk_asks_for(shared_plugin: Plugin) -> None:
+def test_it_answers_with_the_version_that_the_sdk_asks_for(shared_plugin: CommandPlugin) -> None:
     assert shared_plugin.stub.GetPluginInfo(empty_pb2.Empty()).version == "1.2.1"
 
 
-def test_it_takes_secrets_resources_outputs_and_previews(shared_plugin: Plugin) -> None:
+def test_it_takes_secrets_resources_outputs_and_previews(shared_plugin: CommandPlugin) -> None:
     response = shared_plugin.configure()
     assert (response.acceptSecrets, response.acceptResources) == (True, True)
     assert (response.acceptOutputs, response.supportsPreview) == (True, True)
 
 
 def test_provider_inputs_come_back_with_the_mark_of_the_official_framework(
-    shared_plugin: Plugin,
+    shared_plugin: CommandPlugin,
 ) -> None:
     request = provider_pb2.CheckRequest(
         urn="urn:pulumi:dev::conformance::pulumi:providers:command::default_1_2_1",
@@ -41,7 +41,7 @@ def test_provider_inputs_come_back_with_the_mark_of_the_official_framework(
 
 
 def test_the_schema_says_which_inputs_there_are_and_which_are_secret(
-    shared_plugin: Plugin,
+    shared_plugin: CommandPlugin,
 ) -> None:
     response = shared_plugin.stub.GetSchema(provider_pb2.GetSchemaRequest())
     schema = json.loads(response.schema)
@@ -94,7 +94,7 @@ def test_the_schema_says_which_inputs_there_are_and_which_are_secret(
     ],
 )
 def test_an_input_that_it_does_not_know_is_refused_by_name(
-    shared_plugin: Plugin, inputs: dict[str, object], named: str
+    shared_plugin: CommandPlugin, inputs: dict[str, object], named: str
 ) -> None:
     failures = shared_plugin.check(inputs).failures
     assert len(failures) == 1
@@ -117,39 +117,39 @@ def test_an_input_that_it_does_not_know_is_refused_by_name(
     ],
 )
 def test_an_input_that_is_missing_or_of_the_wrong_kind_is_refused_by_name(
-    shared_plugin: Plugin, inputs: dict[str, object], named: str
+    shared_plugin: CommandPlugin, inputs: dict[str, object], named: str
 ) -> None:
     failures = shared_plugin.check(inputs).failures
     assert [named in failure.reason for failure in failures] == [True]
 
 
-def test_all_that_is_wrong_is_said_at_once(shared_plugin: Plugin) -> None:
+def test_all_that_is_wrong_is_said_at_once(shared_plugin: CommandPlugin) -> None:
     failures = shared_plugin.check({"connection": CONNECTION, "create": 1, "dir": "/"}).failures
     assert {failure.property for failure in failures} == {"create", "dir"}
 
 
-def test_good_inputs_have_no_failure(shared_plugin: Plugin) -> None:
+def test_good_inputs_have_no_failure(shared_plugin: CommandPlugin) -> None:
     """The control of the refusals above."""
     inputs = {"connection": CONNECTION, "create": "true", "environment": {}, "triggers": []}
     assert not shared_plugin.check(inputs).failures
 
 
-def test_a_resource_type_that_it_does_not_know_is_not_found(shared_plugin: Plugin) -> None:
-    peer = URN.replace("remote:Command", "remote:Nothing")
+def test_a_resource_type_that_it_does_not_know_is_not_found(shared_plugin: CommandPlugin) -> None:
+    urn = URN.replace("remote:Command", "remote:Nothing")
     with pytest.raises(grpc.RpcError) as caught:
-        shared_plugin.check({"connection": CONNECTION}, urn=peer)
+        shared_plugin.check({"connection": CONNECTION}, urn=urn)
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
     assert "remote:Nothing" in caught.value.details()
 
 
-def test_a_command_below_a_component_is_known(shared_plugin: Plugin) -> None:
+def test_a_command_below_a_component_is_known(shared_plugin: CommandPlugin) -> None:
     below = URN.replace("command:remote", "sparkform:index:SparkNode$command:remote")
     assert not shared_plugin.check({"connection": CONNECTION}, urn=below).failures
 
 
 @pytest.mark.parametrize("call", ["Handshake", "GetMapping", "DiffConfig", "Parameterize"])
 def test_calls_that_the_official_plugin_lacks_are_unimplemented(
-    shared_plugin: Plugin, call: str
+    shared_plugin: CommandPlugin, call: str
 ) -> None:
     kinds = {
         "Handshake": provider_pb2.ProviderHandshakeRequest,

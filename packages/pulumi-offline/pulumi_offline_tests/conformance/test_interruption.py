@@ -9,20 +9,24 @@ from typing import Any
 import grpc  # type: ignore[import-untyped]
 import pytest
 
-from pulumi_offline_tests.conformance.engine import URN, Plugin
+from pulumi_offline_tests.conformance.engine import URN, CommandPlugin
 from pulumi_offline_tests.conformance.ssh_server import SshServer
 from pulumi_offline_tests.conformance.values import from_struct
 from pulumi_offline_tests.conformance.waiting import wait_until
 
 
-def slow(plugin: Plugin, server: SshServer, folder: Path) -> dict[str, Any]:
+def build_slow_command(plugin: CommandPlugin, server: SshServer, folder: Path) -> dict[str, Any]:
     command = f"touch {folder}/began; sleep 2; touch {folder}/ended; echo done"
-    return plugin.checked({"create": command, "connection": server.connection()})
+    return plugin.check_successfully({"create": command, "connection": server.build_connection()})
 
 
-def test_commands_on_one_node_run_side_by_side(plugin: Plugin, server: SshServer) -> None:
-    inputs = plugin.checked({"create": "sleep 2; echo $$", "connection": server.connection()})
-    plugin.create(plugin.checked({"create": "true", "connection": server.connection()}))
+def test_commands_on_one_node_run_side_by_side(plugin: CommandPlugin, server: SshServer) -> None:
+    inputs = plugin.check_successfully(
+        {"create": "sleep 2; echo $$", "connection": server.build_connection()}
+    )
+    plugin.create(
+        plugin.check_successfully({"create": "true", "connection": server.build_connection()})
+    )
     start_s = time.monotonic()
     calls = [plugin.create_call(inputs, urn=f"{URN}-{number}") for number in range(16)]
     printed = {from_struct(call.result().properties)["stdout"] for call in calls}
@@ -31,21 +35,21 @@ def test_commands_on_one_node_run_side_by_side(plugin: Plugin, server: SshServer
 
 
 def test_the_plugin_answers_while_a_command_runs(
-    plugin: Plugin, server: SshServer, tmp_path: Path
+    plugin: CommandPlugin, server: SshServer, tmp_path: Path
 ) -> None:
-    call = plugin.create_call(slow(plugin, server, tmp_path))
+    call = plugin.create_call(build_slow_command(plugin, server, tmp_path))
     wait_until(tmp_path / "began")
     start_s = time.monotonic()
-    plugin.checked({"connection": {"host": "h"}})
+    plugin.check_successfully({"connection": {"host": "h"}})
     assert time.monotonic() - start_s < 1
     assert not call.done()
     call.result()
 
 
 def test_a_cancelled_run_lets_a_command_under_way_come_to_its_end(
-    plugin: Plugin, server: SshServer, tmp_path: Path
+    plugin: CommandPlugin, server: SshServer, tmp_path: Path
 ) -> None:
-    call = plugin.create_call(slow(plugin, server, tmp_path))
+    call = plugin.create_call(build_slow_command(plugin, server, tmp_path))
     wait_until(tmp_path / "began")
     plugin.cancel()
     assert not (tmp_path / "ended").exists()
@@ -54,33 +58,35 @@ def test_a_cancelled_run_lets_a_command_under_way_come_to_its_end(
 
 
 def test_after_a_cancel_a_command_that_can_be_dialled_still_runs(
-    plugin: Plugin, server: SshServer
+    plugin: CommandPlugin, server: SshServer
 ) -> None:
     plugin.cancel()
-    inputs = plugin.checked({"create": "echo ran", "connection": server.connection()})
+    inputs = plugin.check_successfully(
+        {"create": "echo ran", "connection": server.build_connection()}
+    )
     assert plugin.create(inputs)["stdout"] == "ran"
 
 
 def test_the_time_given_to_a_resource_does_not_end_a_command(
-    plugin: Plugin, server: SshServer, tmp_path: Path
+    plugin: CommandPlugin, server: SshServer, tmp_path: Path
 ) -> None:
-    state = plugin.create(slow(plugin, server, tmp_path), resource_timeout_s=1)
+    state = plugin.create(build_slow_command(plugin, server, tmp_path), resource_timeout_s=1)
     assert state["stdout"] == "done"
 
 
 def test_a_call_that_the_engine_gives_up_runs_on(
-    plugin: Plugin, server: SshServer, tmp_path: Path
+    plugin: CommandPlugin, server: SshServer, tmp_path: Path
 ) -> None:
-    call = plugin.create_call(slow(plugin, server, tmp_path))
+    call = plugin.create_call(build_slow_command(plugin, server, tmp_path))
     wait_until(tmp_path / "began")
     call.cancel()
     wait_until(tmp_path / "ended")
 
 
 def test_a_killed_plugin_leaves_the_command_running_on_the_node(
-    plugin: Plugin, server: SshServer, tmp_path: Path
+    plugin: CommandPlugin, server: SshServer, tmp_path: Path
 ) -> None:
-    call = plugin.create_call(slow(plugin, server, tmp_path))
+    call = plugin.create_call(build_slow_command(plugin, server, tmp_path))
     wait_until(tmp_path / "began")
     plugin.process.kill()
     with pytest.raises(grpc.RpcError):
@@ -90,10 +96,10 @@ def test_a_killed_plugin_leaves_the_command_running_on_the_node(
 
 
 def test_a_node_that_drops_the_connection_is_an_error(
-    plugin: Plugin, server: SshServer, tmp_path: Path
+    plugin: CommandPlugin, server: SshServer, tmp_path: Path
 ) -> None:
     command = f"touch {tmp_path}/began; kill -9 $(ps -o ppid= -p $$); sleep 1"
-    inputs = plugin.checked({"create": command, "connection": server.connection()})
+    inputs = plugin.check_successfully({"create": command, "connection": server.build_connection()})
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create(inputs, timeout_s=20)
     assert caught.value.code() == grpc.StatusCode.UNKNOWN
@@ -101,14 +107,16 @@ def test_a_node_that_drops_the_connection_is_an_error(
 
 
 def test_a_background_child_that_holds_the_output_keeps_the_command_open(
-    plugin: Plugin, server: SshServer
+    plugin: CommandPlugin, server: SshServer
 ) -> None:
     """So a step must detach what it starts."""
-    connection = server.connection()
+    connection = server.build_connection()
     start_s = time.monotonic()
-    plugin.create(plugin.checked({"create": "(sleep 3) & echo x", "connection": connection}))
+    plugin.create(
+        plugin.check_successfully({"create": "(sleep 3) & echo x", "connection": connection})
+    )
     assert time.monotonic() - start_s >= 3
     start_s = time.monotonic()
     detached = "(sleep 3) >/dev/null 2>&1 & echo x"
-    plugin.create(plugin.checked({"create": detached, "connection": connection}))
+    plugin.create(plugin.check_successfully({"create": detached, "connection": connection}))
     assert time.monotonic() - start_s < 3

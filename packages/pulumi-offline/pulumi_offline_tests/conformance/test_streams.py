@@ -8,12 +8,12 @@ import random
 import grpc  # type: ignore[import-untyped]
 import pytest
 
-from pulumi_offline_tests.conformance.engine import Plugin
+from pulumi_offline_tests.conformance.engine import CommandPlugin
 from pulumi_offline_tests.conformance.ssh_server import SshServer
 
 
 @pytest.fixture
-def plugin(shared_plugin: Plugin) -> Plugin:
+def plugin(shared_plugin: CommandPlugin) -> CommandPlugin:
     """No test here looks at log lines, so one plugin serves them all."""
     return shared_plugin
 
@@ -21,45 +21,58 @@ def plugin(shared_plugin: Plugin) -> Plugin:
 MIB = 1024 * 1024
 
 
-def noise(size: int) -> str:
+def make_noise(size: int) -> str:
     return "".join(random.Random(size).choices("abcdefgh\n", k=size))
 
 
 @pytest.mark.parametrize("size", [3 * MIB, 9 * MIB])
-def test_a_large_stdin_arrives_whole(plugin: Plugin, server: SshServer, size: int) -> None:
-    text = noise(size)
-    inputs = {"create": "sha256sum", "stdin": text, "connection": server.connection()}
-    printed = plugin.create(plugin.checked(inputs))["stdout"]
+def test_a_large_stdin_arrives_whole(plugin: CommandPlugin, server: SshServer, size: int) -> None:
+    text = make_noise(size)
+    inputs = {"create": "sha256sum", "stdin": text, "connection": server.build_connection()}
+    printed = plugin.create(plugin.check_successfully(inputs))["stdout"]
     assert printed.split()[0] == hashlib.sha256(text.encode()).hexdigest()
 
 
 @pytest.mark.parametrize("size", [3 * MIB, 9 * MIB])
-def test_a_large_stdout_comes_back_whole(plugin: Plugin, server: SshServer, size: int) -> None:
+def test_a_large_stdout_comes_back_whole(
+    plugin: CommandPlugin, server: SshServer, size: int
+) -> None:
     inputs = {
         "create": f"yes 0123456789abcdef | head -c {size}; echo .",
         "logging": "none",
-        "connection": server.connection(),
+        "connection": server.build_connection(),
     }
-    printed = plugin.create(plugin.checked(inputs))["stdout"]
+    printed = plugin.create(plugin.check_successfully(inputs))["stdout"]
     assert len(printed) == size + 1
     assert printed.endswith(".")
 
 
-def test_input_and_output_flow_at_the_same_time(plugin: Plugin, server: SshServer) -> None:
-    text = noise(6 * MIB)
-    inputs = {"create": "cat", "stdin": text, "logging": "none", "connection": server.connection()}
-    assert plugin.create(plugin.checked(inputs))["stdout"] == text.removesuffix("\n")
+def test_input_and_output_flow_at_the_same_time(plugin: CommandPlugin, server: SshServer) -> None:
+    text = make_noise(6 * MIB)
+    inputs = {
+        "create": "cat",
+        "stdin": text,
+        "logging": "none",
+        "connection": server.build_connection(),
+    }
+    assert plugin.create(plugin.check_successfully(inputs))["stdout"] == text.removesuffix("\n")
 
 
 def test_a_command_that_leaves_much_input_unread_fails_though_it_ends_well(
-    plugin: Plugin, server: SshServer
+    plugin: CommandPlugin, server: SshServer
 ) -> None:
-    inputs = {"create": "true", "stdin": noise(8 * MIB), "connection": server.connection()}
+    inputs = {
+        "create": "true",
+        "stdin": make_noise(8 * MIB),
+        "connection": server.build_connection(),
+    }
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.create(plugin.checked(inputs))
+        plugin.create(plugin.check_successfully(inputs))
     assert caught.value.details().startswith('EOF: running "true"')
 
 
-def test_a_command_may_leave_a_little_input_unread(plugin: Plugin, server: SshServer) -> None:
-    inputs = {"create": "true", "stdin": noise(MIB), "connection": server.connection()}
-    assert plugin.create(plugin.checked(inputs))["stdout"] == ""
+def test_a_command_may_leave_a_little_input_unread(
+    plugin: CommandPlugin, server: SshServer
+) -> None:
+    inputs = {"create": "true", "stdin": make_noise(MIB), "connection": server.build_connection()}
+    assert plugin.create(plugin.check_successfully(inputs))["stdout"] == ""

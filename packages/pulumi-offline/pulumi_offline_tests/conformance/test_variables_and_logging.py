@@ -8,8 +8,8 @@ from pathlib import Path
 import grpc  # type: ignore[import-untyped]
 import pytest
 
-from pulumi_offline_tests.conformance.engine import URN, Plugin
-from pulumi_offline_tests.conformance.ssh_server import Keys, SshServer, ssh_server
+from pulumi_offline_tests.conformance.engine import URN, CommandPlugin
+from pulumi_offline_tests.conformance.ssh_server import Keys, SshServer, run_ssh_server
 
 SHOW = 'echo "[$NAME]"'
 SHOW_PREVIOUS = 'echo "[$PULUMI_COMMAND_STDOUT][$PULUMI_COMMAND_STDERR]"'
@@ -19,47 +19,47 @@ SHOW_PREVIOUS = 'echo "[$PULUMI_COMMAND_STDOUT][$PULUMI_COMMAND_STDERR]"'
 def accepting(tmp_path_factory: pytest.TempPathFactory, keys: Keys) -> Iterator[SshServer]:
     """A server that takes some variables from clients."""
     options = "AcceptEnv NAME PULUMI_COMMAND_*"
-    with ssh_server(tmp_path_factory.mktemp("accepting"), keys, options) as running:
+    with run_ssh_server(tmp_path_factory.mktemp("accepting"), keys, options) as running:
         yield running
 
 
-def said(plugin: Plugin, severity: str) -> list[str]:
-    return [line.message for line in plugin.log.about(URN) if line.severity == severity]
+def list_messages(plugin: CommandPlugin, severity: str) -> list[str]:
+    return [line.message for line in plugin.log.list_about(URN) if line.severity == severity]
 
 
-def shown(plugin: Plugin) -> list[str]:
-    return said(plugin, "INFO")
+def list_shown(plugin: CommandPlugin) -> list[str]:
+    return list_messages(plugin, "INFO")
 
 
 def test_a_variable_that_the_server_takes_reaches_the_command(
-    plugin: Plugin, accepting: SshServer
+    plugin: CommandPlugin, accepting: SshServer
 ) -> None:
-    connection = accepting.connection()
+    connection = accepting.build_connection()
     inputs = {"create": SHOW, "environment": {"NAME": "a b"}, "connection": connection}
-    assert plugin.create(plugin.checked(inputs))["stdout"] == "[a b]"
+    assert plugin.create(plugin.check_successfully(inputs))["stdout"] == "[a b]"
 
 
 def test_a_variable_that_the_server_refuses_is_an_error_before_anything_is_run(
-    plugin: Plugin, accepting: SshServer, tmp_path: Path
+    plugin: CommandPlugin, accepting: SshServer, tmp_path: Path
 ) -> None:
     inputs = {
         "create": f"touch {tmp_path}/ran",
         "environment": {"OTHER": "x"},
-        "connection": accepting.connection(),
+        "connection": accepting.build_connection(),
     }
     with pytest.raises(grpc.RpcError) as caught:
-        plugin.create(plugin.checked(inputs))
+        plugin.create(plugin.check_successfully(inputs))
     assert 'could not set environment variable "OTHER"' in caught.value.details()
     assert not (tmp_path / "ran").exists()
-    (line,) = said(plugin, "ERROR")
+    (line,) = list_messages(plugin, "ERROR")
     assert line.startswith("Unable to set 'OTHER'. This only works if your SSH server")
 
 
 def test_update_and_delete_see_what_was_printed_before(
-    plugin: Plugin, accepting: SshServer, tmp_path: Path
+    plugin: CommandPlugin, accepting: SshServer, tmp_path: Path
 ) -> None:
-    connection = accepting.connection()
-    inputs = plugin.checked(
+    connection = accepting.build_connection()
+    inputs = plugin.check_successfully(
         {
             "create": "echo out; echo err >&2",
             "update": SHOW_PREVIOUS,
@@ -71,56 +71,60 @@ def test_update_and_delete_see_what_was_printed_before(
     assert state["stdout"] == "[out][err]"
     plugin.delete(state)
     assert (tmp_path / "deleted").read_text() == "[[out][err]][]\n"
-    assert said(plugin, "WARNING") == []
+    assert list_messages(plugin, "WARNING") == []
 
 
 def test_a_server_that_refuses_the_earlier_output_is_warned_about_and_the_command_runs(
-    plugin: Plugin, server: SshServer
+    plugin: CommandPlugin, server: SshServer
 ) -> None:
-    inputs = plugin.checked(
+    inputs = plugin.check_successfully(
         {
             "create": "echo out; echo err >&2",
             "update": SHOW_PREVIOUS,
-            "connection": server.connection(),
+            "connection": server.build_connection(),
         }
     )
     state = plugin.update(plugin.create(inputs), inputs)
     assert state["stdout"] == "[][]"
-    warnings = said(plugin, "WARNING")
+    warnings = list_messages(plugin, "WARNING")
     assert [line.partition(".")[0] for line in warnings] == [
         "Unable to set 'PULUMI_COMMAND_STDOUT'",
         "Unable to set 'PULUMI_COMMAND_STDERR'",
     ]
 
 
-def test_without_earlier_output_there_is_no_warning(plugin: Plugin, server: SshServer) -> None:
-    inputs = plugin.checked({"create": "true", "connection": server.connection()})
+def test_without_earlier_output_there_is_no_warning(
+    plugin: CommandPlugin, server: SshServer
+) -> None:
+    inputs = plugin.check_successfully({"create": "true", "connection": server.build_connection()})
     plugin.update(plugin.create(inputs), inputs)
-    assert said(plugin, "WARNING") == []
+    assert list_messages(plugin, "WARNING") == []
 
 
-def test_the_earlier_output_is_kept_back_on_request(plugin: Plugin, accepting: SshServer) -> None:
-    inputs = plugin.checked(
+def test_the_earlier_output_is_kept_back_on_request(
+    plugin: CommandPlugin, accepting: SshServer
+) -> None:
+    inputs = plugin.check_successfully(
         {
             "create": "echo out",
             "update": SHOW_PREVIOUS,
             "addPreviousOutputInEnv": False,
-            "connection": accepting.connection(),
+            "connection": accepting.build_connection(),
         }
     )
     assert plugin.update(plugin.create(inputs), inputs)["stdout"] == "[][]"
 
 
-def test_keeping_it_back_silences_the_warning(plugin: Plugin, server: SshServer) -> None:
-    inputs = plugin.checked(
+def test_keeping_it_back_silences_the_warning(plugin: CommandPlugin, server: SshServer) -> None:
+    inputs = plugin.check_successfully(
         {
             "create": "echo out",
             "addPreviousOutputInEnv": False,
-            "connection": server.connection(),
+            "connection": server.build_connection(),
         }
     )
     plugin.update(plugin.create(inputs), inputs)
-    assert said(plugin, "WARNING") == []
+    assert list_messages(plugin, "WARNING") == []
 
 
 @pytest.mark.parametrize(
@@ -134,57 +138,61 @@ def test_keeping_it_back_silences_the_warning(plugin: Plugin, server: SshServer)
     ],
 )
 def test_logging_chooses_what_is_shown_and_never_what_is_kept(
-    plugin: Plugin, server: SshServer, logging: str | None, expected: list[str]
+    plugin: CommandPlugin, server: SshServer, logging: str | None, expected: list[str]
 ) -> None:
-    inputs = plugin.checked(
+    inputs = plugin.check_successfully(
         {
             "create": "echo out; echo err >&2",
             "logging": logging,
-            "connection": server.connection(),
+            "connection": server.build_connection(),
         }
     )
     state = plugin.create(inputs)
     assert (state["stdout"], state["stderr"]) == ("out", "err")
-    assert sorted(shown(plugin)) == expected
-    assert all(line.ephemeral for line in plugin.log.about(URN))
+    assert sorted(list_shown(plugin)) == expected
+    assert all(line.ephemeral for line in plugin.log.list_about(URN))
 
 
 def test_lines_are_shown_while_the_command_runs_in_their_order(
-    plugin: Plugin, server: SshServer
+    plugin: CommandPlugin, server: SshServer
 ) -> None:
     command = "echo one; echo two; sleep 2; printf 'three'; printf '\\r\\n\\nfour'"
     call = plugin.create_call(
-        plugin.checked({"create": command, "connection": server.connection()})
+        plugin.check_successfully({"create": command, "connection": server.build_connection()})
     )
     plugin.log.wait_for("two", timeout_s=5)
     assert not call.done(), "the lines came only after the command's end"
     call.result()
-    assert shown(plugin) == ["one", "two", "three", "", "four"]
+    assert list_shown(plugin) == ["one", "two", "three", "", "four"]
 
 
-def test_lines_of_a_failed_command_are_shown_too(plugin: Plugin, server: SshServer) -> None:
-    inputs = plugin.checked({"create": "echo why; exit 1", "connection": server.connection()})
+def test_lines_of_a_failed_command_are_shown_too(plugin: CommandPlugin, server: SshServer) -> None:
+    inputs = plugin.check_successfully(
+        {"create": "echo why; exit 1", "connection": server.build_connection()}
+    )
     with pytest.raises(grpc.RpcError):
         plugin.create(inputs)
-    assert shown(plugin) == ["why"]
+    assert list_shown(plugin) == ["why"]
 
 
-def test_a_logged_line_of_64_kib_is_never_a_success(plugin: Plugin, server: SshServer) -> None:
+def test_a_logged_line_of_64_kib_is_never_a_success(
+    plugin: CommandPlugin, server: SshServer
+) -> None:
     """The official plugin hangs there for good. The stand-in must not hide that, and says why."""
     command = "head -c 70000 /dev/zero | tr '\\0' a"
-    inputs = plugin.checked({"create": command, "connection": server.connection()})
+    inputs = plugin.check_successfully({"create": command, "connection": server.build_connection()})
     with pytest.raises(grpc.RpcError) as caught:
         plugin.create(inputs, timeout_s=3)
-    reported = "65536 bytes" in caught.value.details()
-    assert reported or caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    message = "65536 bytes" in caught.value.details()
+    assert message or caught.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
 
 
 @pytest.mark.parametrize(
     ("length", "logging"), [(65000, "stdout"), (70000, "none"), (3_000_000, "none")]
 )
 def test_a_shorter_line_or_one_that_is_not_logged_is_no_trouble(
-    plugin: Plugin, server: SshServer, length: int, logging: str
+    plugin: CommandPlugin, server: SshServer, length: int, logging: str
 ) -> None:
     command = f"head -c {length} /dev/zero | tr '\\0' a"
-    inputs = {"create": command, "logging": logging, "connection": server.connection()}
-    assert len(plugin.create(plugin.checked(inputs))["stdout"]) == length
+    inputs = {"create": command, "logging": logging, "connection": server.build_connection()}
+    assert len(plugin.create(plugin.check_successfully(inputs))["stdout"]) == length

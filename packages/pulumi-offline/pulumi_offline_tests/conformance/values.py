@@ -20,7 +20,7 @@ UNKNOWNS = {
 }
 
 
-def secret(value: Any) -> dict[str, Any]:
+def mark_secret(value: Any) -> dict[str, Any]:
     """The wire form of a secret."""
     return {SIGNATURE: SECRET, "value": value}
 
@@ -32,8 +32,8 @@ def to_struct(properties: dict[str, Any]) -> struct_pb2.Struct:
 
 def from_struct(struct: struct_pb2.Struct) -> dict[str, Any]:
     """A property map as the plugin answered it, wrappers left as they came."""
-    values: dict[str, Any] = json_format.MessageToDict(struct)
-    return values
+    properties: dict[str, Any] = json_format.MessageToDict(struct)
+    return properties
 
 
 def is_unknown(value: Any) -> bool:

@@ -7,38 +7,40 @@ from pathlib import Path
 
 import pytest
 
-from pulumi_offline_tests.conformance_docker.dockerd import Dockerd, remove_all, running_dockerd
-from pulumi_offline_tests.conformance_docker.node import Node, running_node
-from pulumi_offline_tests.conformance_docker.plugin import DockerPlugin, running_plugin
-from pulumi_offline_tests.conformance_docker.stack import Stack, make_stack
+from pulumi_offline_tests.conformance_docker.dockerd import Dockerd, remove_all, run_dockerd
+from pulumi_offline_tests.conformance_docker.node import DockerNode, run_node
+from pulumi_offline_tests.conformance_docker.plugin import DockerPlugin, run_plugin
+from pulumi_offline_tests.conformance_docker.stack import DockerStack, make_stack
 
 
 @pytest.fixture(scope="session")
 def dockerd() -> Iterator[Dockerd]:
-    with running_dockerd() as running:
+    with run_dockerd() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def shared_node(dockerd: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    with running_node(tmp_path_factory.mktemp("node"), dockerd) as running:
+def shared_node(dockerd: Dockerd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerNode]:
+    with run_node(tmp_path_factory.mktemp("node"), dockerd) as running:
         yield running
 
 
 @pytest.fixture
-def node(shared_node: Node) -> Iterator[Node]:
+def node(shared_node: DockerNode) -> Iterator[DockerNode]:
     """The node, with nothing on it but its image."""
     yield shared_node
     remove_all(shared_node.docker)
 
 
 @pytest.fixture(scope="session")
-def plugin(shared_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerPlugin]:
+def plugin(
+    shared_node: DockerNode, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[DockerPlugin]:
     """One plugin for all tests that neither configure it anew nor end it."""
-    with running_plugin(tmp_path_factory.mktemp("plugin"), shared_node.config()) as running:
+    with run_plugin(tmp_path_factory.mktemp("plugin"), shared_node.build_config()) as running:
         yield running
 
 
 @pytest.fixture
-def stack(tmp_path: Path, node: Node) -> Stack:
+def stack(tmp_path: Path, node: DockerNode) -> DockerStack:
     return make_stack(tmp_path / "project", node)

@@ -47,16 +47,18 @@ class Dockerd:
         return f"unix://{self.socket}"
 
 
-def find(program: str, package: str) -> str:
-    document = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    assert document, f"{program} is missing: install the package {package} (apt install {package})"
-    return document
+def find_program(program: str, package: str) -> str:
+    executable = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    assert executable, (
+        f"{program} is missing: install the package {package} (apt install {package})"
+    )
+    return executable
 
 
-def command(folder: Path) -> list[str]:
+def build_command(folder: Path) -> list[str]:
     """dockerd in a network and with mounts of its own: it leaves nothing behind on the machine."""
     dockerd = [
-        find("dockerd", "docker.io"),
+        find_program("dockerd", "docker.io"),
         f"--data-root={folder}/data",
         f"--exec-root={folder}/exec",
         f"--pidfile={folder}/pid",
@@ -69,20 +71,20 @@ def command(folder: Path) -> list[str]:
         "--node-generic-resource=NVIDIA-GPU=GPU-1",
     ]
     inside = f"{NETWORK} && exec {' '.join(dockerd)}"
-    return [find("unshare", "util-linux"), "--net", "--mount", "sh", "-c", inside]
+    return [find_program("unshare", "util-linux"), "--net", "--mount", "sh", "-c", inside]
 
 
 @contextmanager
-def running_dockerd() -> Iterator[Dockerd]:
+def run_dockerd() -> Iterator[Dockerd]:
     """An engine that is the only member of its Swarm and holds the image `busybox:1`."""
     # Not pytest's folder: a socket's path may have 107 characters.
     with tempfile.TemporaryDirectory(prefix="dockerd-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command(folder), stdout=log, stderr=log)
+            process = subprocess.Popen(build_command(folder), stdout=log, stderr=log)
         try:
             client = wait_until_answering(process, folder)
-            client.import_image_from_data(busybox(), repository="busybox", tag="1")
+            client.import_image_from_data(build_busybox(), repository="busybox", tag="1")
             client.init_swarm(advertise_addr=ADDRESS)
             yield Dockerd(folder / "docker.sock", client, process.pid)
             remove_all(client)
@@ -118,9 +120,9 @@ def remove_all(client: Any) -> None:
         time.sleep(0.05)
 
 
-def busybox() -> bytes:
+def build_busybox() -> bytes:
     """The files of a small image: a static busybox and some of its names."""
-    program = find("busybox", "busybox-static")
+    program = find_program("busybox", "busybox-static")
     written = io.BytesIO()
     with tarfile.open(fileobj=written, mode="w") as archive:
         archive.add(program, arcname="bin/busybox")

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pulumi_offline_tests.conformance.ssh_server import Keys, SshServer, make_keys, ssh_server
+from pulumi_offline_tests.conformance.ssh_server import Keys, SshServer, make_keys, run_ssh_server
 from pulumi_offline_tests.conformance_docker.dockerd import Dockerd
 
 
 @dataclass(frozen=True)
-class Node:
+class DockerNode:
     """One engine and the SSH server in front of it."""
 
     dockerd: Dockerd
@@ -29,9 +29,9 @@ class Node:
     def url(self) -> str:
         return f"ssh://{getpass.getuser()}@127.0.0.1:{self.server.port}"
 
-    def ssh_options(self, host_key: str | None = None) -> list[str]:
+    def build_ssh_options(self, host_key: str | None = None) -> list[str]:
         """Options that log in with the test's key and pin the host key inline."""
-        pinned = host_key or self.server.keys.host_public("ed25519")
+        pinned = host_key or self.server.keys.read_host_public("ed25519")
         name = f"[127.0.0.1]:{self.server.port}"
         options = [
             "UserKnownHostsFile=/dev/null",
@@ -40,16 +40,16 @@ class Node:
             "IdentitiesOnly=yes",
             f"IdentityFile={self.server.keys.folder / 'login'}",
         ]
-        return [word for option in options for word in ("-o", option)]
+        return [argument for option in options for argument in ("-o", option)]
 
-    def config(self, **changes: Any) -> dict[str, Any]:
-        return {"host": self.url, "sshOpts": self.ssh_options(), **changes}
+    def build_config(self, **changes: Any) -> dict[str, Any]:
+        return {"host": self.url, "sshOpts": self.build_ssh_options(), **changes}
 
 
 @contextmanager
-def running_node(folder: Path, dockerd: Dockerd) -> Iterator[Node]:
+def run_node(folder: Path, dockerd: Dockerd) -> Iterator[DockerNode]:
     folder.mkdir(parents=True, exist_ok=True)
     keys: Keys = make_keys(folder)
     # The remote command `docker system dial-stdio` finds the test's engine by this variable.
-    with ssh_server(folder / "sshd", keys, f"SetEnv DOCKER_HOST={dockerd.url}") as server:
-        yield Node(dockerd, server)
+    with run_ssh_server(folder / "sshd", keys, f"SetEnv DOCKER_HOST={dockerd.url}") as server:
+        yield DockerNode(dockerd, server)

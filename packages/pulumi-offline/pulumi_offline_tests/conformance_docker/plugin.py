@@ -12,25 +12,23 @@ from typing import Any
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from pulumi_offline_tests.conformance.values import from_struct, to_struct
-from pulumi_offline_tests.plugin_process import Started, find_plugin, started
+from pulumi_offline_tests.plugin_process import RunningPlugin, find_plugin, start_plugin
 
 NAME, VERSION = "docker", "5.2.0"
 TYPES = {
     "Container": "docker:index/container:Container",
-    "Network": "docker:index/network:Network",
-    "RemoteImage": "docker:index/remoteImage:RemoteImage",
     "Secret": "docker:index/secret:Secret",
     "Service": "docker:index/service:Service",
     "ServiceConfig": "docker:index/serviceConfig:ServiceConfig",
 }
 
 
-def urn(kind: str, name: str = "thing") -> str:
+def build_urn(kind: str, name: str = "thing") -> str:
     return f"urn:pulumi:dev::conformance::{TYPES.get(kind, kind)}::{name}"
 
 
 @dataclass(frozen=True)
-class Made:
+class CreatedResource:
     """A resource as the engine would hold it: kind, id, inputs and state."""
 
     kind: str
@@ -43,7 +41,7 @@ class Made:
 class DockerPlugin:
     """A running plugin, spoken to as the engine speaks to it."""
 
-    running: Started
+    running: RunningPlugin
     timeout_s: float = 120
 
     @property
@@ -55,7 +53,9 @@ class DockerPlugin:
         assert not checked.failures, checked.failures
         response: provider_pb2.ConfigureResponse = self.stub.Configure(
             provider_pb2.ConfigureRequest(
-                variables={f"docker:config:{key}": text(item) for key, item in config.items()},
+                variables={
+                    f"docker:config:{key}": encode_text(item) for key, item in config.items()
+                },
                 args=checked.inputs,
                 acceptSecrets=True,
                 acceptResources=True,
@@ -68,7 +68,7 @@ class DockerPlugin:
 
     def check_config(self, config: dict[str, Any]) -> provider_pb2.CheckResponse:
         """Objects and lists of a provider's configuration travel as JSON texts."""
-        news = to_struct({key: text(item) for key, item in config.items()})
+        news = to_struct({key: encode_text(item) for key, item in config.items()})
         request = provider_pb2.CheckRequest(
             urn="urn:pulumi:dev::conformance::pulumi:providers:docker::default", news=news
         )
@@ -81,7 +81,7 @@ class DockerPlugin:
         self, kind: str, inputs: dict[str, Any], olds: Mapping[str, Any] | None = None
     ) -> provider_pb2.CheckResponse:
         request = provider_pb2.CheckRequest(
-            urn=urn(kind),
+            urn=build_urn(kind),
             news=to_struct(inputs),
             olds=to_struct(dict(olds)) if olds else None,
             randomSeed=b"x" * 32,
@@ -89,7 +89,7 @@ class DockerPlugin:
         response: provider_pb2.CheckResponse = self.stub.Check(request, timeout=self.timeout_s)
         return response
 
-    def checked(
+    def check_successfully(
         self, kind: str, inputs: dict[str, Any], olds: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         """The inputs as Check left them; fails if it refused them."""
@@ -97,90 +97,96 @@ class DockerPlugin:
         assert not response.failures, response.failures
         return from_struct(response.inputs)
 
-    def refusals(self, kind: str, inputs: dict[str, Any]) -> list[tuple[str, str]]:
+    def list_refusals(self, kind: str, inputs: dict[str, Any]) -> list[tuple[str, str]]:
         """Property and reason of what Check refuses."""
         return [(item.property, item.reason) for item in self.check(kind, inputs).failures]
 
-    def create(self, kind: str, inputs: dict[str, Any]) -> Made:
+    def create(self, kind: str, inputs: dict[str, Any]) -> CreatedResource:
         """Check and create, as `up` does. Raises grpc.RpcError where the engine would see one."""
-        checked = self.checked(kind, inputs)
-        request = provider_pb2.CreateRequest(urn=urn(kind), properties=to_struct(checked))
+        checked = self.check_successfully(kind, inputs)
+        request = provider_pb2.CreateRequest(urn=build_urn(kind), properties=to_struct(checked))
         response = self.stub.Create(request, timeout=self.timeout_s)
-        return Made(kind, response.id, checked, from_struct(response.properties))
+        return CreatedResource(kind, response.id, checked, from_struct(response.properties))
 
-    def planned(self, kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    def preview_create(self, kind: str, inputs: dict[str, Any]) -> dict[str, Any]:
         """What a preview of a create answers."""
         request = provider_pb2.CreateRequest(
-            urn=urn(kind), properties=to_struct(self.checked(kind, inputs)), preview=True
+            urn=build_urn(kind),
+            properties=to_struct(self.check_successfully(kind, inputs)),
+            preview=True,
         )
         return from_struct(self.stub.Create(request, timeout=self.timeout_s).properties)
 
     def diff(
-        self, result: Made, inputs: dict[str, Any], ignore: Sequence[str] = ()
+        self, resource: CreatedResource, inputs: dict[str, Any], ignore: Sequence[str] = ()
     ) -> provider_pb2.DiffResponse:
         """What a preview with these inputs, checked against the old ones, finds."""
         request = provider_pb2.DiffRequest(
-            id=result.id,
-            urn=urn(result.kind),
-            olds=to_struct(result.state),
-            old_inputs=to_struct(result.inputs),
-            news=to_struct(self.checked(result.kind, inputs, result.inputs)),
+            id=resource.id,
+            urn=build_urn(resource.kind),
+            olds=to_struct(resource.state),
+            old_inputs=to_struct(resource.inputs),
+            news=to_struct(self.check_successfully(resource.kind, inputs, resource.inputs)),
             ignoreChanges=ignore,
         )
         response: provider_pb2.DiffResponse = self.stub.Diff(request, timeout=self.timeout_s)
         return response
 
-    def update(self, result: Made, inputs: dict[str, Any], *, preview: bool = False) -> Made:
-        checked = self.checked(result.kind, inputs, result.inputs)
+    def update(
+        self, resource: CreatedResource, inputs: dict[str, Any], *, preview: bool = False
+    ) -> CreatedResource:
+        checked = self.check_successfully(resource.kind, inputs, resource.inputs)
         request = provider_pb2.UpdateRequest(
-            id=result.id,
-            urn=urn(result.kind),
-            olds=to_struct(result.state),
-            old_inputs=to_struct(result.inputs),
+            id=resource.id,
+            urn=build_urn(resource.kind),
+            olds=to_struct(resource.state),
+            old_inputs=to_struct(resource.inputs),
             news=to_struct(checked),
             preview=preview,
         )
         response = self.stub.Update(request, timeout=self.timeout_s)
-        return Made(result.kind, result.id, checked, from_struct(response.properties))
+        return CreatedResource(
+            resource.kind, resource.id, checked, from_struct(response.properties)
+        )
 
-    def refreshed(self, result: Made) -> Made | None:
+    def refresh(self, resource: CreatedResource) -> CreatedResource | None:
         """The resource as a refresh keeps it, None where it is gone."""
         request = provider_pb2.ReadRequest(
-            id=result.id,
-            urn=urn(result.kind),
-            properties=to_struct(result.state),
-            inputs=to_struct(result.inputs),
+            id=resource.id,
+            urn=build_urn(resource.kind),
+            properties=to_struct(resource.state),
+            inputs=to_struct(resource.inputs),
         )
         response = self.stub.Read(request, timeout=self.timeout_s)
         if not response.id:
             return None
         read = from_struct(response.inputs), from_struct(response.properties)
-        return Made(result.kind, response.id, *read)
+        return CreatedResource(resource.kind, response.id, *read)
 
-    def delete(self, result: Made) -> None:
+    def delete(self, resource: CreatedResource) -> None:
         request = provider_pb2.DeleteRequest(
-            id=result.id,
-            urn=urn(result.kind),
-            properties=to_struct(result.state),
-            old_inputs=to_struct(result.inputs),
+            id=resource.id,
+            urn=build_urn(resource.kind),
+            properties=to_struct(resource.state),
+            old_inputs=to_struct(resource.inputs),
         )
         self.stub.Delete(request, timeout=self.timeout_s)
 
 
-def text(item: Any) -> str:
+def encode_text(item: Any) -> str:
     return item if isinstance(item, str) else json.dumps(item)
 
 
 @contextmanager
-def running_plugin(
+def run_plugin(
     folder: Path,
     config: dict[str, Any],
     environment: Mapping[str, str] | None = None,
     command: Sequence[str | Path] = (),
 ) -> Iterator[DockerPlugin]:
     """The installed plugin or another one, started as the engine starts it and configured."""
-    document = command or [find_plugin(NAME, VERSION)]
-    with started(document, folder, environment or {}) as running:
+    argv = command or [find_plugin(NAME, VERSION)]
+    with start_plugin(argv, folder, environment or {}) as running:
         plugin = DockerPlugin(running)
         plugin.configure(config)
         yield plugin

@@ -13,11 +13,11 @@ Inputs = dict[str, Any]
 BOOKKEEPING = {"__meta", "taskSpec.containerSpec.sysctl"}
 
 
-def encoded(text: str) -> str:
+def encode_base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def container(**changes: Any) -> Inputs:
+def build_container(**changes: Any) -> Inputs:
     """A container that runs until it is stopped; an entry that is changed to None is left out."""
     inputs = {
         "name": "engine",
@@ -29,20 +29,20 @@ def container(**changes: Any) -> Inputs:
     return {key: item for key, item in inputs.items() if item is not None}
 
 
-def service(**changes: Any) -> Inputs:
+def build_service(**changes: Any) -> Inputs:
     """A service whose every part is in the form that the daemon gives back."""
     inputs = {
         "name": "engine",
         "labels": [{"label": "token", "value": "abc-1"}],
-        "taskSpec": task(),
+        "taskSpec": build_task(),
         **changes,
     }
     return {key: item for key, item in inputs.items() if item is not None}
 
 
-def task(**changes: Any) -> Inputs:
+def build_task(**changes: Any) -> Inputs:
     inputs = {
-        "containerSpec": spec(),
+        "containerSpec": build_spec(),
         "restartPolicy": {"condition": "none", "delay": "0s", "window": "0s"},
         "placement": {"constraints": ["node.role==manager"]},
         "resources": {
@@ -53,7 +53,7 @@ def task(**changes: Any) -> Inputs:
     return {key: item for key, item in inputs.items() if item is not None}
 
 
-def spec(**changes: Any) -> Inputs:
+def build_spec(**changes: Any) -> Inputs:
     inputs = {
         "image": "busybox:1",
         "commands": ["sleep"],
@@ -65,7 +65,7 @@ def spec(**changes: Any) -> Inputs:
     return {key: item for key, item in inputs.items() if item is not None}
 
 
-def decision(response: provider_pb2.DiffResponse) -> str:
+def read_decision(response: provider_pb2.DiffResponse) -> str:
     """`same`, `update`, or `replace`, with what comes first."""
     if response.changes != provider_pb2.DiffResponse.DIFF_SOME:
         return "same"
@@ -74,7 +74,7 @@ def decision(response: provider_pb2.DiffResponse) -> str:
     return "replace, delete first" if response.deleteBeforeReplace else "replace, create first"
 
 
-def changed(response: provider_pb2.DiffResponse) -> set[str]:
+def list_changed(response: provider_pb2.DiffResponse) -> set[str]:
     """The changed top-level properties."""
     names = {
         path.partition(".")[0].partition("[")[0]

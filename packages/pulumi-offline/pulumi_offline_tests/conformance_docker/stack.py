@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pulumi_offline_tests.conformance_docker.node import Node
+from pulumi_offline_tests.conformance_docker.node import DockerNode
 from pulumi_offline_tests.conformance_docker.plugin import TYPES
 from pulumi_offline_tests.project import Project
 
@@ -26,38 +26,38 @@ PROGRAM = """
 
 
 @dataclass
-class Stack:
+class DockerStack:
     """A stack of things on one node; `things` maps a name to its kind and inputs."""
 
     project: Project
-    node: Node
-    things: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    node: DockerNode
+    declared: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
 
     def write(self) -> None:
         """Makes the program follow `things`; inputs have the SDK's names."""
-        provider = {"host": self.node.url, "ssh_opts": self.node.ssh_options()}
-        described = json.dumps({"provider": provider, "things": self.things})
+        provider = {"host": self.node.url, "ssh_opts": self.node.build_ssh_options()}
+        described = json.dumps({"provider": provider, "things": self.declared})
         (self.project.folder / "things.json").write_text(described)
 
     def run(self, *arguments: str) -> str:
         self.write()
-        return self.project.good(*arguments)
+        return self.project.run_well(*arguments)
 
-    def up(self) -> str:
+    def run_up(self) -> str:
         """What a successful `up` says."""
         return self.run("up", "--yes", "--skip-preview")
 
-    def failing(self, *arguments: str) -> str:
+    def fail(self, *arguments: str) -> str:
         """What a run says that must fail."""
         self.write()
-        completed = self.project.run(*arguments)
-        assert completed.returncode != 0, completed.stdout
-        assert "Traceback" not in completed.stdout
-        return completed.stdout
+        result = self.project.run(*arguments)
+        assert result.returncode != 0, result.stdout
+        assert "Traceback" not in result.stdout
+        return result.stdout
 
-    def resources(self) -> dict[str, dict[str, Any]]:
+    def list_resources(self) -> dict[str, dict[str, Any]]:
         """Name to state of the things that the stack holds."""
-        exported = json.loads(self.project.good("stack", "export"))
+        exported = json.loads(self.project.run_well("stack", "export"))
         return {
             item["urn"].rpartition("::")[2]: item
             for item in exported["deployment"].get("resources") or []
@@ -65,10 +65,10 @@ class Stack:
         }
 
 
-def make_stack(folder: Path, node: Node) -> Stack:
+def make_stack(folder: Path, node: DockerNode) -> DockerStack:
     """An empty stack that finds the plugin under test."""
     home = {"PULUMI_HOME": os.environ["PULUMI_HOME"]} if "PULUMI_HOME" in os.environ else {}
     project = Project(folder, home)
-    project.program(PROGRAM)
-    project.good("stack", "init", "dev")
-    return Stack(project, node)
+    project.write_program(PROGRAM)
+    project.run_well("stack", "init", "dev")
+    return DockerStack(project, node)

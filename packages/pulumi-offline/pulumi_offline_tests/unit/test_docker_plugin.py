@@ -7,21 +7,18 @@ from typing import Any
 
 import pytest
 
+from pulumi_offline.plugins.docker.documents import Document, get_document
 from pulumi_offline.plugins.docker.durations import (
-    format_go_duration,
+    format_duration,
     format_short_duration,
     parse_duration,
 )
-from pulumi_offline.plugins.docker.image import find_repo_digest, pull_errors
-from pulumi_offline.plugins.docker.other_fields import RESOURCES
-from pulumi_offline.plugins.docker.planned import plan_state
-from pulumi_offline.plugins.docker.schema import build_package_schema
-from pulumi_offline.plugins.docker.service_body import add_digest, add_tag
-from pulumi_offline.plugins.docker.settings import (
-    build_settings,
-    build_ssh_command,
-    get_registry_name,
-)
+from pulumi_offline.plugins.docker.image import list_pull_errors
+from pulumi_offline.plugins.docker.resource_types import RESOURCES
+from pulumi_offline.plugins.docker.schema import render_schema
+from pulumi_offline.plugins.docker.service_body import add_tag, pin_digest
+from pulumi_offline.plugins.docker.settings import build_ssh_command, parse_settings
+from pulumi_offline.plugins.docker.state_plan import plan_state
 
 
 @pytest.mark.parametrize(
@@ -69,7 +66,7 @@ def test_durations_are_read_as_go_reads_them(text: str, nanoseconds: int | None)
 def test_durations_are_written_as_go_and_docker_write_them(
     nanoseconds: int, long: str, short: str
 ) -> None:
-    assert (format_go_duration(nanoseconds), format_short_duration(nanoseconds)) == (long, short)
+    assert (format_duration(nanoseconds), format_short_duration(nanoseconds)) == (long, short)
     assert parse_duration(long) == parse_duration(short) == nanoseconds
 
 
@@ -92,26 +89,9 @@ def test_a_socket_in_the_url_reaches_the_far_shell_quoted() -> None:
     assert remote == "docker '--host=unix:///run/my docker.sock' system dial-stdio"
 
 
-def test_settings_are_read_from_json_texts_and_hide_passwords() -> None:
-    login = {"address": "https://registry.example:5000/v2/", "username": "u", "password": "pw-1"}
-    result = build_settings(
-        {
-            "host": "ssh://spark-1",
-            "sshOpts": json.dumps(["-v"]),
-            "registryAuth": json.dumps([login]),
-        }
-    )
-    assert "-v" in result.ssh
-    assert result.logins["registry.example:5000"].password == "pw-1"
-    assert "pw-1" not in repr(result)
-
-
-@pytest.mark.parametrize(
-    ("address", "name"),
-    [("r.example", "r.example"), ("http://r:5000", "r:5000"), ("https://r/v1/", "r")],
-)
-def test_a_registrys_name_is_its_address_without_the_rest(address: str, name: str) -> None:
-    assert get_registry_name(address) == name
+def test_settings_are_read_from_json_texts() -> None:
+    settings = parse_settings({"host": "ssh://spark-1", "sshOpts": json.dumps(["-v"])})
+    assert "-v" in settings.ssh
 
 
 @pytest.mark.parametrize(
@@ -128,20 +108,20 @@ def test_an_image_of_a_service_always_has_a_tag(image: str, expected: str) -> No
     assert add_tag(image) == expected
 
 
-def template(image: str) -> dict[str, Any]:
+def build_template(image: str) -> Document:
     return {"ContainerSpec": {"Image": image}, "Placement": {"Constraints": ["a"], "Platforms": []}}
 
 
 def test_what_a_registry_knows_of_an_image_is_pinned() -> None:
-    reported = {
+    distribution: Document = {
         "Descriptor": {"digest": "sha256:1"},
         "Platforms": [
             {"architecture": "arm64", "os": "linux"},
             {"architecture": "arm", "os": "linux"},
         ],
     }
-    pinned = add_digest(template("r/x:1"), reported)
-    assert pinned["ContainerSpec"]["Image"] == "r/x:1@sha256:1"
+    pinned = pin_digest(build_template("r/x:1"), distribution)
+    assert get_document(pinned, "ContainerSpec")["Image"] == "r/x:1@sha256:1"
     assert pinned["Placement"] == {
         "Constraints": ["a"],
         "Platforms": [
@@ -149,25 +129,18 @@ def test_what_a_registry_knows_of_an_image_is_pinned() -> None:
             {"Architecture": "", "OS": "linux"},
         ],
     }
-    already = add_digest(template("r/x@sha256:2"), reported)
-    assert already["ContainerSpec"]["Image"] == "r/x@sha256:2"
-
-
-def test_of_several_digests_the_one_with_the_images_name_is_taken() -> None:
-    digests = ["mirror/x@sha256:1", "x@sha256:2"]
-    assert find_repo_digest("x:1", digests) == "x@sha256:2"
-    assert find_repo_digest("other:1", digests) == "mirror/x@sha256:1"
-    assert find_repo_digest("x:1", []) == ""
+    already = pin_digest(build_template("r/x@sha256:2"), distribution)
+    assert get_document(already, "ContainerSpec")["Image"] == "r/x@sha256:2"
 
 
 def test_a_pull_that_fails_late_tells_why() -> None:
-    message = '{"status": "Pulling"}\nnot json\n{"error": "no space left", "errorDetail": {}}\n'
-    assert list(pull_errors(message)) == ["no space left"]
-    assert list(pull_errors('{"status": "done"}')) == []
+    output = '{"status": "Pulling"}\nnot json\n{"error": "no space left", "errorDetail": {}}\n'
+    assert list(list_pull_errors(output)) == ["no space left"]
+    assert list(list_pull_errors('{"status": "done"}')) == []
 
 
 def test_the_schema_names_each_type_that_it_refers_to() -> None:
-    schema = json.loads(build_package_schema())
+    schema = json.loads(render_schema())
     assert set(schema["resources"]) == set(RESOURCES)
     text = json.dumps(schema)
     references = {part.split('"')[0] for part in text.split('"#/types/')[1:]}
@@ -177,7 +150,7 @@ def test_the_schema_names_each_type_that_it_refers_to() -> None:
     assert secret == {"type": "string", "secret": True}
 
 
-@pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda one: str(one.token))
+@pytest.mark.parametrize("resource", RESOURCES.values(), ids=lambda resource: str(resource.token))
 def test_a_create_of_nothing_plans_all_that_the_daemon_fills_in(resource: Any) -> None:
     computed = {field.name for field in resource.fields if field.computed}
     assert set(plan_state(resource, {}, None)) == computed | {"id"}

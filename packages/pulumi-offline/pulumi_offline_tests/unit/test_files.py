@@ -7,13 +7,13 @@ import pytest
 
 from pulumi_offline.files import (
     copy_or_link,
-    count_tree_bytes,
-    create_scratch,
+    create_scratch_folder,
     list_sizes,
+    measure_tree,
     replace_folder,
     write_atomically,
 )
-from pulumi_offline.layout import cache_folder
+from pulumi_offline.layout import get_cache_folder
 from pulumi_offline.machine import compute_digest
 
 
@@ -38,7 +38,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
 def test_a_scratch_folder_is_gone_after_a_failure(tmp_path: Path) -> None:
     def fail_half_way() -> None:
-        with create_scratch(tmp_path) as folder:
+        with create_scratch_folder(tmp_path) as folder:
             (folder / "half").write_text("made")
             raise RuntimeError
 
@@ -81,7 +81,7 @@ def test_the_size_of_a_folder_counts_its_files(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "file").write_text("12345")
     (tmp_path / "b").write_text("67")
-    assert count_tree_bytes(tmp_path) == 7
+    assert measure_tree(tmp_path) == 7
 
 
 def test_a_file_that_vanishes_while_it_is_counted_is_no_error(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_file_that_vanishes_while_it_is_counted_is_no_error(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("inputs", "expected"),
+    ("variable", "expected"),
     [
         ({}, "/home/user/.cache/sparkform"),
         ({"XDG_CACHE_HOME": "/var/cache"}, "/var/cache/sparkform"),
@@ -99,8 +99,8 @@ def test_a_file_that_vanishes_while_it_is_counted_is_no_error(tmp_path: Path) ->
         ({"XDG_CACHE_HOME": "here"}, "/home/user/.cache/sparkform"),
     ],
 )
-def test_the_cache_lies_where_the_user_keeps_caches(inputs, expected) -> None:
-    assert cache_folder(inputs, Path("/home/user")) == Path(expected)
+def test_the_cache_lies_where_the_user_keeps_caches(variable, expected) -> None:
+    assert get_cache_folder(variable, Path("/home/user")) == Path(expected)
 
 
 def test_a_digest_changes_with_each_byte_and_each_border() -> None:

@@ -10,8 +10,8 @@ from pulumi_offline.language_host.environment import activate
 from pulumi_offline.language_host.options import RefusedError, parse_options
 from pulumi_offline.language_host.packages import (
     Package,
-    Plugin,
-    build_plugin,
+    RequiredPlugin,
+    find_plugin,
     list_installed,
     list_required_plugins,
     list_top_level,
@@ -21,7 +21,7 @@ from pulumi_offline.language_host.program import (
     HostSettings,
     build_program_arguments,
     build_program_variables,
-    run_response,
+    build_run_response,
 )
 from pulumi_offline.language_host.protocol import language_pb2
 
@@ -42,15 +42,15 @@ def test_the_virtual_environment_is_relative_to_the_project(options, virtualenv)
 
 
 @pytest.mark.parametrize(
-    ("options", "word"),
+    ("options", "mention"),
     [
         ({"virtualenv": 5.0}, "virtualenv option must be a string"),
         ({"toolchain": "uv"}, "toolchain option must be pip"),
-        ({"typechecker": "mypy"}, "typechecker option is not known"),
+        ({"typechecker": "mypy"}, "typechecker option is not supported"),
     ],
 )
-def test_an_option_is_never_ignored_in_silence(options, word) -> None:
-    with pytest.raises(RefusedError, match=word):
+def test_an_option_is_never_ignored_in_silence(options, mention) -> None:
+    with pytest.raises(RefusedError, match=mention):
         parse_options(ROOT, options)
 
 
@@ -93,7 +93,7 @@ def test_no_config_value_is_on_the_command_line() -> None:
         (0, False, "", False),
         (1, False, "program exited with non-zero exit code: 1", False),
         (32, False, "", True),
-        (-9, False, "program was ended by signal 9", False),
+        (-9, False, "program killed by signal 9", False),
         (-2, True, "", True),
         (1, True, "", True),
     ],
@@ -101,15 +101,15 @@ def test_no_config_value_is_on_the_command_line() -> None:
 def test_the_end_of_a_program_is_told_as_the_engine_wants_it(
     code, interrupted, error, bail
 ) -> None:
-    response = run_response(code, interrupted=interrupted)
+    response = build_run_response(code, interrupted=interrupted)
     assert (response.error, response.bail) == (error, bail)
 
 
 def test_a_policy_pack_gets_its_stack_by_variables() -> None:
-    reported = Configuration(
+    variables = Configuration(
         stack="dev", project="rack", organization="org", config={"rack:a": "1"}
     )
-    assert build_policy_variables(reported) == {
+    assert build_policy_variables(variables) == {
         "PULUMI_ORGANIZATION": "org",
         "PULUMI_PROJECT": "rack",
         "PULUMI_STACK": "dev",
@@ -122,20 +122,20 @@ def test_a_policy_pack_gets_its_stack_by_variables() -> None:
 @pytest.mark.parametrize(
     ("package", "statement", "plugin"),
     [
-        ("pulumi-command", None, Plugin("command", "v1.2.1", "")),
+        ("pulumi-command", None, RequiredPlugin("command", "v1.2.1", "")),
         ("pulumi-x", {"resource": True, "name": "y", "version": "v2.0.0"}, ("y", "v2.0.0", "")),
-        ("acme", {"resource": True, "server": "s"}, Plugin("acme", "v1.2.1", "s")),
+        ("acme", {"resource": True, "server": "s"}, RequiredPlugin("acme", "v1.2.1", "s")),
         ("pulumi-x", {"resource": False}, None),
     ],
 )
 def test_a_package_says_which_plugin_it_needs(package, statement, plugin) -> None:
-    expected = Plugin(*plugin) if isinstance(plugin, tuple) else plugin
-    assert build_plugin(package, "1.2.1", statement) == expected
+    expected = RequiredPlugin(*plugin) if isinstance(plugin, tuple) else plugin
+    assert find_plugin(package, "1.2.1", statement) == expected
 
 
 def test_a_parameterized_package_is_refused_by_name() -> None:
     with pytest.raises(RefusedError, match="package acme is parameterized"):
-        build_plugin("acme", "1.0", {"resource": True, "parameterization": {}})
+        find_plugin("acme", "1.0", {"resource": True, "parameterization": {}})
 
 
 def plant(site: Path, name: str, version: str, *requires: str) -> None:
@@ -155,8 +155,8 @@ def test_the_plugins_of_installed_packages_are_found(tmp_path: Path) -> None:
     (tmp_path / "acme").mkdir()
     (tmp_path / "acme" / "pulumi-plugin.json").write_text('{"resource": true, "name": "acme"}')
     assert list_required_plugins([str(tmp_path)]) == [
-        Plugin("acme", "v3.0", ""),
-        Plugin("command", "v1.2.1", ""),
+        RequiredPlugin("acme", "v3.0", ""),
+        RequiredPlugin("command", "v1.2.1", ""),
     ]
 
 
@@ -164,6 +164,6 @@ def test_top_level_packages_are_those_that_no_other_needs(tmp_path: Path) -> Non
     plant(tmp_path, "pulumi", "3.259.0", "grpcio<2,>=1.60", 'debugpy; extra == "debug"')
     plant(tmp_path, "grpcio", "1.85.1")
     plant(tmp_path, "debugpy", "1.8")
-    document = list_installed([str(tmp_path)])
-    assert document[-1] == Package("pulumi", "3.259.0", frozenset({"grpcio"}))
-    assert [package.name for package in list_top_level(document)] == ["debugpy", "pulumi"]
+    packages = list_installed([str(tmp_path)])
+    assert packages[-1] == Package("pulumi", "3.259.0", frozenset({"grpcio"}))
+    assert [package.name for package in list_top_level(packages)] == ["debugpy", "pulumi"]

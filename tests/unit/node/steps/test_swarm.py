@@ -130,7 +130,7 @@ def test_with_leave_to_take_over_it_leaves_the_other_and_undo_says_what_is_lost(
     want = replace(WORKER, take_over=True)
     messages = run_apply(worker.spark.system, "swarm", want, read_join_secret(head))
     assert messages == [f"left Swarm {other_cluster}", "worker at 10.0.0.2"]
-    warning = f"Swarm {other_cluster}, where this node was before, cannot be joined again from here"
+    warning = f"Swarm {other_cluster}, which this node was in before, cannot be rejoined from here"
     assert warning in undo_all(worker.spark.system)
     assert worker.cluster is None
 
@@ -222,7 +222,7 @@ def test_undo_leaves_a_swarm_that_others_joined_alone(formed: Pair) -> None:
     worker.init({"AdvertiseAddr": "10.0.0.2", "DefaultAddrPool": ["10.0.0.0/8"]})
     other_cluster = worker.cluster
     messages = undo_all(worker.spark.system)
-    assert f"Swarm {other_cluster}: left as it is, because others joined it" in messages
+    assert f"Swarm {other_cluster}: kept: joined by others" in messages
     assert worker.cluster == other_cluster
 
 

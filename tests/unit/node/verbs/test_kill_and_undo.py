@@ -63,8 +63,8 @@ def list_differences(spark: FakeSpark, step: str) -> list[str]:
 
 
 @pytest.mark.parametrize("step", WANTS)
-def test_apply_brings_what_is_wanted_and_a_second_one_finds_nothing_to_do(make, step) -> None:
-    spark = make()
+def test_apply_brings_what_is_wanted_and_a_second_one_finds_nothing_to_do(make_spark, step) -> None:
+    spark = make_spark()
     assert list_differences(spark, step)
     assert len(apply_step(spark, step)) > 0
     assert list_differences(spark, step) == []
@@ -75,9 +75,9 @@ def test_apply_brings_what_is_wanted_and_a_second_one_finds_nothing_to_do(make, 
 
 
 @pytest.mark.parametrize("step", WANTS)
-def test_undo_gives_the_machine_back(make, step) -> None:
-    original_snapshot = take_snapshot(make())
-    spark = make()
+def test_undo_gives_the_machine_back(make_spark, step) -> None:
+    original_snapshot = take_snapshot(make_spark())
+    spark = make_spark()
     apply_step(spark, step)
     assert take_snapshot(spark) != original_snapshot
     undo_all(spark.system)
@@ -85,9 +85,9 @@ def test_undo_gives_the_machine_back(make, step) -> None:
 
 
 @pytest.mark.parametrize("step", WANTS)
-def test_an_apply_killed_anywhere_converges_and_still_goes_back(make, step) -> None:
-    original_snapshot = take_snapshot(make())
-    for spark in run_lives(make, lambda spark: apply_step(spark, step)):
+def test_an_apply_killed_anywhere_converges_and_still_goes_back(make_spark, step) -> None:
+    original_snapshot = take_snapshot(make_spark())
+    for spark in run_lives(make_spark, lambda spark: apply_step(spark, step)):
         apply_step(spark, step)
         assert list_differences(spark, step) == []
         undo_all(spark.system)
@@ -95,19 +95,19 @@ def test_an_apply_killed_anywhere_converges_and_still_goes_back(make, step) -> N
 
 
 @pytest.mark.parametrize("step", WANTS)
-def test_an_apply_killed_anywhere_is_undone_without_another_apply(make, step) -> None:
-    original_snapshot = take_snapshot(make())
-    for spark in run_lives(make, lambda spark: apply_step(spark, step)):
+def test_an_apply_killed_anywhere_is_undone_without_another_apply(make_spark, step) -> None:
+    original_snapshot = take_snapshot(make_spark())
+    for spark in run_lives(make_spark, lambda spark: apply_step(spark, step)):
         undo_all(spark.system)
         assert take_snapshot(spark) == original_snapshot
 
 
 @pytest.mark.parametrize("step", WANTS)
-def test_an_undo_killed_anywhere_is_finished_by_the_next(make, step) -> None:
-    original_snapshot = take_snapshot(make())
+def test_an_undo_killed_anywhere_is_finished_by_the_next(make_spark, step) -> None:
+    original_snapshot = take_snapshot(make_spark())
 
     def build_applied() -> FakeSpark:
-        spark: FakeSpark = make()
+        spark: FakeSpark = make_spark()
         apply_step(spark, step)
         return spark
 
@@ -116,9 +116,11 @@ def test_an_undo_killed_anywhere_is_finished_by_the_next(make, step) -> None:
         assert take_snapshot(spark) == original_snapshot
 
 
-def test_a_swarm_that_dockerd_goes_on_to_join_after_the_kill_is_left_too(make, monkeypatch) -> None:
+def test_a_swarm_that_dockerd_goes_on_to_join_after_the_kill_is_left_too(
+    make_spark, monkeypatch
+) -> None:
     """dockerd does not stop with the client that asked it: the node joins a moment later."""
-    spark = make()
+    spark = make_spark()
     original_snapshot = take_snapshot(spark)
     answer, requests = spark.member.init, []
 
@@ -136,34 +138,34 @@ def test_a_swarm_that_dockerd_goes_on_to_join_after_the_kill_is_left_too(make, m
     assert take_snapshot(spark) == original_snapshot
 
 
-def test_an_install_killed_anywhere_is_done_again_and_goes_without_a_trace(make) -> None:
-    original_snapshot = take_snapshot(make())
+def test_an_install_killed_anywhere_is_done_again_and_goes_without_a_trace(make_spark) -> None:
+    original_snapshot = take_snapshot(make_spark())
     digest = hashlib.sha256(b"program").hexdigest()
     step_document = document.parse(document_of("agent", {"sha256": digest}))
 
     def install_agent(spark: FakeSpark) -> None:
         install.install(spark.system, step_document, b"program")
 
-    for spark in run_lives(make, install_agent):
+    for spark in run_lives(make_spark, install_agent):
         install_agent(spark)
         assert install.observe(spark.system) == step_document.want
         undo_all(spark.system)
         assert take_snapshot(spark) == original_snapshot
-    for spark in run_lives(make, install_agent):
+    for spark in run_lives(make_spark, install_agent):
         undo_all(spark.system)
         assert take_snapshot(spark) == original_snapshot
 
 
-def test_the_kill_loop_finds_a_step_that_changes_first_and_records_later(make) -> None:
+def test_the_kill_loop_finds_a_step_that_changes_first_and_records_later(make_spark) -> None:
     """The control: a change that nobody recorded is seen by the same comparison."""
-    original_snapshot = take_snapshot(make())
+    original_snapshot = take_snapshot(make_spark())
 
     def careless(spark: FakeSpark) -> None:
         claim_node(spark)
         spark.system.write("/etc/planted", "x")
 
     are_restored = []
-    for spark in run_lives(make, careless):
+    for spark in run_lives(make_spark, careless):
         undo_all(spark.system)
         are_restored.append(take_snapshot(spark) == original_snapshot)
     assert False in are_restored

@@ -36,7 +36,7 @@ def test_what_others_added_to_our_files_stays_and_ours_goes(spark) -> None:
     }
     assert spark.system.read("/etc/nccl.conf") == STOCK_NCCL + "NCCL_DEBUG=INFO\n"
     assert "dockerd restarted" in messages
-    message = "taken out what is ours; the rest was changed by others and stays"
+    message = "our entries removed; other changes kept"
     assert f"/etc/docker/daemon.json: {message}" in messages
 
 
@@ -67,7 +67,7 @@ def test_a_key_that_others_changed_since_is_left_and_named(spark) -> None:
     tree["default-runtime"] = "crun"
     spark.system.put("/etc/docker/daemon.json", json.dumps(tree))
     messages = undo_all(spark.system)
-    message = "/etc/docker/daemon.json: left default-runtime, which others changed"
+    message = "/etc/docker/daemon.json: default-runtime kept, changed by others"
     assert message in messages
     assert json.loads(spark.system.read("/etc/docker/daemon.json"))["default-runtime"] == "crun"
 
@@ -94,7 +94,7 @@ def test_a_renamed_node_keeps_what_its_old_name_would_undo(spark) -> None:
         "taken over from spark/demo/spark-1/nccl_conf"
     ]
     messages = undo_step(spark, "nccl_conf")
-    assert messages == ["nccl_conf: belongs to spark/demo/desk/nccl_conf now, left as it is"]
+    assert messages == ["nccl_conf: now owned by spark/demo/desk/nccl_conf; kept"]
     assert "NCCL_IB_DISABLE=0" in spark.system.read("/etc/nccl.conf")
     undo_step(spark, "nccl_conf", node="desk")
     assert spark.system.read("/etc/nccl.conf") == STOCK_NCCL
@@ -106,7 +106,7 @@ def test_a_renamed_nodes_agent_does_not_take_the_node_down(spark) -> None:
     agent = json.dumps({"owner": format_owner("agent", "desk")})
     spark.system.put(f"{STATE}/receipts/agent.json", agent)
     messages = undo.main(spark.system, ["--all"], json.dumps({"owner": format_owner("agent")}))
-    assert messages == ["This node belongs to spark/demo/desk/agent now, left as it is."]
+    assert messages == ["This node is now owned by spark/demo/desk/agent; nothing undone."]
     assert spark.system.get_state(STATE) is not None
 
 
@@ -122,7 +122,7 @@ def test_a_step_undone_alone_begins_anew_when_it_is_applied_again(spark) -> None
     claim_node(spark)
     run_apply(spark.system, "nccl_conf", NCCL)
     undo_step(spark, "nccl_conf")
-    assert undo_step(spark, "nccl_conf") == ["nccl_conf: nothing of it is on this node"]
+    assert undo_step(spark, "nccl_conf") == ["nccl_conf: nothing to undo"]
     spark.system.put("/etc/nccl.conf", "NCCL_IB_DISABLE=1\n# newer\n")
     run_apply(spark.system, "nccl_conf", NCCL)
     undo_all(spark.system)
@@ -134,7 +134,7 @@ def test_one_thing_that_cannot_be_undone_keeps_no_other_from_it_and_the_record(s
     run_apply(spark.system, "nccl_conf", NCCL)
     run_apply(spark.system, "docker_daemon", DAEMON)
     spark.docker_starts = False
-    with pytest.raises(StepError, match="Not everything could be undone"):
+    with pytest.raises(StepError, match="Undo incomplete"):
         undo_all(spark.system)
     assert spark.system.read("/etc/nccl.conf") == STOCK_NCCL
     assert spark.system.read("/etc/docker/daemon.json") == STOCK_DAEMON
@@ -150,7 +150,7 @@ def test_a_missing_backup_is_said_and_nothing_is_guessed(spark) -> None:
     for name in spark.system.list_names(BACKUPS):
         spark.system.path(f"{BACKUPS}/{name}").unlink()
     messages = undo_all(spark.system)
-    assert any("its backup" in line for line in messages)
+    assert any("backup" in line and "missing" in line for line in messages)
     assert "NCCL_IB_DISABLE=0" in spark.system.read("/etc/nccl.conf")
 
 
@@ -171,14 +171,14 @@ def test_models_that_somebody_put_there_are_not_removed(spark) -> None:
     run_apply(spark.system, "prerequisites", want)
     spark.system.put(f"{models}/llama/config.json", "{}")
     messages = undo_all(spark.system)
-    assert f"{models}: left, because 1 things are in it" in messages
+    assert f"{models}: kept: not empty (1 inside)" in messages
     assert spark.system.list_names(STATE) == ["models"]
 
 
 def test_undo_of_a_node_where_only_the_program_is_left_removes_it(spark) -> None:
     """The state went and the power too: the next `undo --all` finishes."""
     spark.system.put(f"{LIBRARY}/node.pyz", "x")
-    assert undo_all(spark.system) == ["the node program removed itself"]
+    assert undo_all(spark.system) == ["node agent removed"]
     assert spark.system.get_state(LIBRARY) is None
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from pulumi_offline.plugins.command.provider import CommandProvider, Session
+from pulumi_offline.plugins.command.provider import CommandProvider, PluginSession
 from pulumi_offline.plugins.common.serving import serve
 
 
 def main() -> None:
     if len(sys.argv) != 2:
         sys.exit("usage: pulumi-resource-command ENGINE_ADDRESS (the engine starts this program)")
-    asyncio.run(serve(sys.argv[1], lambda engine: CommandProvider(Session(engine))))
+    asyncio.run(serve(sys.argv[1], lambda engine: CommandProvider(PluginSession(engine))))
 
 
 if __name__ == "__main__":

@@ -20,19 +20,19 @@ class ChannelError(Exception):
 
 
 @dataclass
-class Output(asyncssh.SSHClientSession[bytes]):
+class CommandOutput(asyncssh.SSHClientSession[bytes]):
     """Takes what one command prints and how it ended."""
 
     stdin: bytes
     on_data: Callable[[str, bytes], None]
-    ended: asyncio.Future[Exception | None]
+    end: asyncio.Future[Exception | None]
     channel: SSHClientChannel[bytes] | None = None
     status: int | None = None
     signal: str | None = None
     unread: bool = False
     stdout: bytearray = field(default_factory=bytearray)
     stderr: bytearray = field(default_factory=bytearray)
-    both: bytearray = field(default_factory=bytearray)
+    combined: bytearray = field(default_factory=bytearray)
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         self.channel = chan
@@ -50,7 +50,7 @@ class Output(asyncssh.SSHClientSession[bytes]):
     def data_received(self, data: bytes, datatype: int | None) -> None:
         name = "stdout" if datatype is None else "stderr"
         (self.stdout if datatype is None else self.stderr).extend(data)
-        self.both.extend(data)
+        self.combined.extend(data)
         self.on_data(name, data)
 
     def exit_status_received(self, status: int) -> None:
@@ -63,8 +63,8 @@ class Output(asyncssh.SSHClientSession[bytes]):
         self.signal = signal
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.ended.done():
-            self.ended.set_result(exc)
+        if not self.end.done():
+            self.end.set_result(exc)
 
 
 class AskingChannel(SSHClientChannel[bytes]):
@@ -74,7 +74,7 @@ class AskingChannel(SSHClientChannel[bytes]):
     `_start_reading`, `_session`); the conformance tests fail if they change.
     """
 
-    async def open(self, output: Output) -> None:
+    async def open(self, output: CommandOutput) -> None:
         packet = await self._open(b"session")
         packet.check_end()
         self._session = output
@@ -84,7 +84,7 @@ class AskingChannel(SSHClientChannel[bytes]):
         """Whether the server takes a variable for the command to come."""
         return bool(await self._make_request(b"env", String(name), String(value)))
 
-    async def execute(self, output: Output, command: str) -> None:
+    async def execute(self, output: CommandOutput, command: str) -> None:
         """Starts the command. Raises ChannelError if the server refuses."""
         if not await self._make_request(b"exec", String(command)):
             raise ChannelError("ssh: command failed to start")
@@ -92,7 +92,7 @@ class AskingChannel(SSHClientChannel[bytes]):
         await self._start_reading()
 
 
-def open_channel(connection: asyncssh.SSHClientConnection) -> AskingChannel:
+def create_channel(connection: asyncssh.SSHClientConnection) -> AskingChannel:
     """A channel for bytes on a connection."""
     loop = asyncio.get_running_loop()
     return AskingChannel(connection, loop, "strict", None, "strict", WINDOW_BYTES, PACKET_BYTES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pulumi_offline.plugins.command.schema import INPUTS, Field, Kind
+from pulumi_offline.plugins.command.schema import INPUTS, CommandField, InputKind
 from pulumi_offline.plugins.common.values import (
     Properties,
     Property,
@@ -15,7 +15,7 @@ from pulumi_offline.plugins.common.values import (
     reveal,
 )
 
-KINDS: dict[Kind, type] = {
+KINDS: dict[InputKind, type] = {
     "string": str,
     "number": float,
     "integer": float,
@@ -25,7 +25,7 @@ KINDS: dict[Kind, type] = {
     "list": list,
 }
 # What stands for an unknown secret: the official plugin decodes one to the empty value of its kind.
-EMPTY: dict[Kind, Property] = {
+EMPTY: dict[InputKind, Property] = {
     "string": "",
     "number": 0.0,
     "integer": 0.0,
@@ -36,14 +36,14 @@ EMPTY: dict[Kind, Property] = {
 
 
 @dataclass(frozen=True)
-class Failure:
+class InputFailure:
     """Why an input is refused; `property` is the name of the top-level input."""
 
     property: str
     reason: str
 
 
-def check_properties(properties: Properties) -> tuple[Properties, list[Failure]]:
+def check_inputs(properties: Properties) -> tuple[Properties, list[InputFailure]]:
     """Inputs with defaults and secret marks, or as they came but marked, and what is wrong."""
     settled = settle_object(properties, INPUTS)
     failures = list(list_failures(settled))
@@ -51,12 +51,12 @@ def check_properties(properties: Properties) -> tuple[Properties, list[Failure]]
     return mark_secrets(complete, INPUTS), failures
 
 
-def settle_secrets(properties: Properties) -> Properties:
+def settle_inputs(properties: Properties) -> Properties:
     """Inputs in which no secret is unknown (see EMPTY)."""
     return settle_object(properties, INPUTS)
 
 
-def settle_object(properties: Properties, fields: tuple[Field, ...]) -> Properties:
+def settle_object(properties: Properties, fields: tuple[CommandField, ...]) -> Properties:
     by_name = {field.name: field for field in fields}
     return {
         key: settle(item, by_name[key]) if key in by_name else item
@@ -64,7 +64,7 @@ def settle_object(properties: Properties, fields: tuple[Field, ...]) -> Properti
     }
 
 
-def settle(value: Property, field: Field) -> Property:
+def settle(value: Property, field: CommandField) -> Property:
     match value:
         case Secret(Unknown()) if field.kind == "object":
             return Secret({inner.name: "" for inner in field.fields if inner.required})
@@ -78,13 +78,13 @@ def settle(value: Property, field: Field) -> Property:
             return value
 
 
-def list_failures(properties: Properties) -> Iterator[Failure]:
-    for path, reason in list_object_problems(properties, INPUTS, ""):
-        yield Failure(path.partition(".")[0], reason)
+def list_failures(properties: Properties) -> Iterator[InputFailure]:
+    for path, reason in find_object_problems(properties, INPUTS, ""):
+        yield InputFailure(path.partition(".")[0], reason)
 
 
-def list_object_problems(
-    properties: Properties, fields: tuple[Field, ...], prefix: str
+def find_object_problems(
+    properties: Properties, fields: tuple[CommandField, ...], prefix: str
 ) -> Iterator[tuple[str, str]]:
     """Pairs of path and reason, for everything that is wrong below prefix."""
     by_name = {field.name: field for field in fields}
@@ -94,39 +94,44 @@ def list_object_problems(
             yield path, f"Missing required field '{path}'"
     for key, item in properties.items():
         if key in by_name:
-            yield from list_value_problems(reveal(item), by_name[key], prefix + key)
+            yield from find_value_problems(reveal(item), by_name[key], prefix + key)
         else:
             path = prefix + key
-            yield path, f"the stand-in does not know '{path}'"
+            yield path, f"the stand-in does not support '{path}'"
 
 
-def list_value_problems(value: Property, field: Field, path: str) -> Iterator[tuple[str, str]]:
+def find_value_problems(
+    value: Property, field: CommandField, path: str
+) -> Iterator[tuple[str, str]]:
     if isinstance(value, Unknown):
         return
     if not isinstance(value, KINDS[field.kind]):
         yield path, f"Field '{path}' must be a {field.kind}; got a {type(value).__name__} instead"
     elif field.choices and value not in field.choices:
-        yield path, f"the stand-in does not know the {path} '{value}'; it knows {field.choices}"
+        yield (
+            path,
+            f"the stand-in does not support the {path} '{value}'; it supports {field.choices}",
+        )
     elif isinstance(value, dict) and field.kind == "strings":
         for key, item in value.items():
-            yield from list_value_problems(item, Field(key), f"{path}.{key}")
+            yield from find_value_problems(item, CommandField(key), f"{path}.{key}")
     elif isinstance(value, dict):
-        yield from list_object_problems(value, field.fields, f"{path}.")
+        yield from find_object_problems(value, field.fields, f"{path}.")
 
 
-def add_defaults(properties: Properties, fields: tuple[Field, ...]) -> Properties:
+def add_defaults(properties: Properties, fields: tuple[CommandField, ...]) -> Properties:
     """Absent inputs get their defaults, inside objects that are present too."""
     by_name = {field.name: field for field in fields}
-    completed = {key: complete(item, by_name[key]) for key, item in properties.items()}
+    complete_inputs = {key: complete(item, by_name[key]) for key, item in properties.items()}
     defaults: Properties = {
         field.name: field.default
         for field in fields
-        if field.default is not None and field.name not in completed
+        if field.default is not None and field.name not in complete_inputs
     }
-    return {**completed, **defaults}
+    return {**complete_inputs, **defaults}
 
 
-def complete(value: Property, field: Field) -> Property:
+def complete(value: Property, field: CommandField) -> Property:
     match value:
         case Secret(element):
             return Secret(complete(element, field))
@@ -138,7 +143,7 @@ def complete(value: Property, field: Field) -> Property:
             return value
 
 
-def mark_secrets(properties: Properties, fields: tuple[Field, ...]) -> Properties:
+def mark_secrets(properties: Properties, fields: tuple[CommandField, ...]) -> Properties:
     """Inputs that the schema calls secret are marked so, at every depth."""
     by_name = {field.name: field for field in fields}
     return {
@@ -147,7 +152,7 @@ def mark_secrets(properties: Properties, fields: tuple[Field, ...]) -> Propertie
     }
 
 
-def mark(value: Property, field: Field) -> Property:
+def mark(value: Property, field: CommandField) -> Property:
     match value:
         case Secret(element):
             return make_secret(mark(element, field))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from pulumi_offline.plugins.command.check import add_defaults, settle_secrets
+from pulumi_offline.plugins.command.check import add_defaults, settle_inputs
 from pulumi_offline.plugins.command.schema import INPUTS
 from pulumi_offline.plugins.common.values import Properties, Unknown, is_same, reveal
 
@@ -57,7 +57,7 @@ LOGGED = {
 }
 
 
-def build_remote_command(
+def build_command(
     properties: Properties, command: str, previous: Printed, default_agent: str | None
 ) -> RemoteCommand:
     """The run that inputs describe; default_agent is the plugin's own agent socket."""
@@ -89,10 +89,10 @@ def build_endpoint(values: dict[str, Any], default_agent: str | None) -> Endpoin
     )
 
 
-def find_command_text(properties: Properties, *names: str) -> str | None:
+def find_command(properties: Properties, *names: str) -> str | None:
     """The first of the named commands that the inputs hold."""
-    values = (reveal(properties.get(name)) for name in names)
-    return next((text for text in values if isinstance(text, str)), None)
+    texts = (reveal(properties.get(name)) for name in names)
+    return next((text for text in texts if isinstance(text, str)), None)
 
 
 def read_previous_output(state: Properties) -> Printed:
@@ -102,7 +102,7 @@ def read_previous_output(state: Properties) -> Printed:
     return Printed(stdout, stderr)
 
 
-def read_inputs(state: Properties) -> Properties:
+def select_inputs(state: Properties) -> Properties:
     """The inputs that a state repeats."""
     return {key: item for key, item in state.items() if key in INPUT_NAMES}
 
@@ -112,12 +112,12 @@ def build_state(inputs: Properties, printed: Printed) -> Properties:
     return {**inputs, "stdout": printed.stdout, "stderr": printed.stderr}
 
 
-def preview_create(inputs: Properties) -> Properties:
+def plan_create(inputs: Properties) -> Properties:
     """The outputs of a create, at preview."""
     return {**inputs, "stdout": Unknown(), "stderr": Unknown()}
 
 
-def preview_update(inputs: Properties, state: Properties) -> Properties:
+def plan_update(inputs: Properties, state: Properties) -> Properties:
     """The outputs of an update, at preview.
 
     What it will print is unknown if an input changed that the state holds. An input that is new
@@ -125,9 +125,9 @@ def preview_update(inputs: Properties, state: Properties) -> Properties:
     """
     changed = any(
         not is_same(inputs.get(key), item)
-        for key, item in settle_secrets(read_inputs(state)).items()
+        for key, item in settle_inputs(select_inputs(state)).items()
     )
     unknown = changed or any(isinstance(inputs.get(key), Unknown) for key in INPUT_NAMES)
     if unknown:
-        return preview_create(inputs)
+        return plan_create(inputs)
     return build_state(inputs, read_previous_output(state))

@@ -12,7 +12,7 @@ from pulumi_offline.plugins.command.retry import DialError
 
 
 @dataclass(frozen=True)
-class Login:
+class LoginMethods:
     """What to log in with: keys, password, and the order in which to offer them."""
 
     keys: tuple[asyncssh.SSHKey | asyncssh.SSHKeyPair, ...]
@@ -21,39 +21,39 @@ class Login:
     agent: asyncssh.SSHAgentClient | None
 
 
-async def build_login(endpoint: Endpoint) -> Login:
+async def collect_login_methods(endpoint: Endpoint) -> LoginMethods:
     """What an endpoint's inputs offer.
 
     One way of each kind is offered, in this order: the private key, the password, the agent's
     keys where there is no private key. An agent that does not answer is an error even where its
     keys are not needed. Raises DialError.
     """
-    own_key = parse_private_key(endpoint) if endpoint.private_key is not None else None
-    agent = await open_agent(endpoint.agent_socket_path)
+    own_key = read_private_key(endpoint) if endpoint.private_key is not None else None
+    agent = await connect_agent(endpoint.agent_socket_path)
     keys = [own_key] if own_key else [] if agent is None else await agent.get_keys()
     by_password = ["password", "keyboard-interactive"] if endpoint.password is not None else []
     by_key = ["publickey"] if keys else []
     order = by_key + by_password if own_key else by_password + by_key
-    return Login(tuple(keys), endpoint.password, ",".join(order) or "none", agent)
+    return LoginMethods(tuple(keys), endpoint.password, ",".join(order) or "none", agent)
 
 
-def parse_private_key(endpoint: Endpoint) -> asyncssh.SSHKey:
+def read_private_key(endpoint: Endpoint) -> asyncssh.SSHKey:
     """The private key of the inputs. Raises DialError, also if a plain key has a password."""
     text, password = endpoint.private_key or "", endpoint.private_key_password
     try:
         key = asyncssh.import_private_key(text)
     except asyncssh.KeyEncryptionError:
-        return parse_encrypted_key(text, password)
+        return read_encrypted_key(text, password)
     except asyncssh.KeyImportError as error:
         if "passphrase" in str(error).lower():
-            return parse_encrypted_key(text, password)
+            return read_encrypted_key(text, password)
         raise DialError("the private key cannot be read: no key found") from None
     if password is not None:
         raise DialError("the private key has no password, but one is given")
     return key
 
 
-def parse_encrypted_key(text: str, password: str | None) -> asyncssh.SSHKey:
+def read_encrypted_key(text: str, password: str | None) -> asyncssh.SSHKey:
     if password is None:
         raise DialError("the private key is protected by a password, and none is given")
     try:
@@ -66,7 +66,7 @@ def parse_encrypted_key(text: str, password: str | None) -> asyncssh.SSHKey:
     raise DialError("the private key's password is wrong")
 
 
-async def open_agent(path: str | None) -> asyncssh.SSHAgentClient | None:
+async def connect_agent(path: str | None) -> asyncssh.SSHAgentClient | None:
     if not path:
         return None
     try:
@@ -78,7 +78,7 @@ async def open_agent(path: str | None) -> asyncssh.SSHAgentClient | None:
 
 
 def parse_host_key(text: str) -> asyncssh.SSHKey:
-    """The public key in a hostKey input; words before the key, such as a host name, are let be.
+    """The public key in a hostKey input; anything before the key, such as a host name, is skipped.
 
     Raises DialError if there is none.
     """

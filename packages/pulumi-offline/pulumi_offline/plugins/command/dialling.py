@@ -13,59 +13,61 @@ from typing import Any
 import asyncssh
 
 from pulumi_offline.plugins.command.command import Endpoint
-from pulumi_offline.plugins.command.credentials import Login, build_login, parse_host_key
+from pulumi_offline.plugins.command.credentials import (
+    LoginMethods,
+    collect_login_methods,
+    parse_host_key,
+)
 from pulumi_offline.plugins.command.retry import DialError, Patience, dial_with_retry
 from pulumi_offline.plugins.common.engine_log import ResourceLog
 
 
 @dataclass(frozen=True)
-class Dialler:
+class NodeDialler:
     """What every dial of one command shares."""
 
     patience: Patience
     log: ResourceLog
 
     @asynccontextmanager
-    async def connection(self, endpoint: Endpoint) -> AsyncIterator[asyncssh.SSHClientConnection]:
+    async def connect(self, endpoint: Endpoint) -> AsyncIterator[asyncssh.SSHClientConnection]:
         """A connection that is logged in. Raises DialError."""
-        async with hold_options(endpoint) as options:
+        async with prepare_login(endpoint) as options:
             if endpoint.proxy is None:
-                opened = await self._dial_with_retry(
-                    "Dial", endpoint, lambda: connect_directly(endpoint, options)
+                opened = await self._dial(
+                    "Dial", endpoint, lambda: open_directly(endpoint, options)
                 )
                 async with opened:
                     yield opened
                 return
-            async with self._open_proxy(endpoint.proxy) as proxy:
-                opened = await connect_via_proxy(
-                    self._dial_with_retry(
-                        "Dial from proxy",
-                        endpoint,
-                        lambda: connect_through(proxy, endpoint, options),
+            async with self._connect_proxy(endpoint.proxy) as proxy:
+                opened = await await_through_proxy(
+                    self._dial(
+                        "Dial from proxy", endpoint, lambda: open_through(proxy, endpoint, options)
                     )
                 )
                 async with opened:
                     yield opened
 
     @asynccontextmanager
-    async def _open_proxy(self, proxy: Endpoint) -> AsyncIterator[asyncssh.SSHClientConnection]:
-        async with hold_options(proxy) as options:
-            opened = await connect_via_proxy(
-                self._dial_with_retry("Dial proxy", proxy, lambda: connect_directly(proxy, options))
+    async def _connect_proxy(self, proxy: Endpoint) -> AsyncIterator[asyncssh.SSHClientConnection]:
+        async with prepare_login(proxy) as options:
+            opened = await await_through_proxy(
+                self._dial("Dial proxy", proxy, lambda: open_directly(proxy, options))
             )
             async with opened:
                 yield opened
 
-    def _dial_with_retry(
+    def _dial(
         self,
-        subject: str,
+        label: str,
         endpoint: Endpoint,
         dial: Callable[[], Awaitable[asyncssh.SSHClientConnection]],
     ) -> Awaitable[asyncssh.SSHClientConnection]:
-        return dial_with_retry(subject, endpoint.dial_error_limit, dial, self.patience, self.log)
+        return dial_with_retry(label, endpoint.dial_error_limit, dial, self.patience, self.log)
 
 
-async def connect_via_proxy(
+async def await_through_proxy(
     opening: Awaitable[asyncssh.SSHClientConnection],
 ) -> asyncssh.SSHClientConnection:
     try:
@@ -75,18 +77,20 @@ async def connect_via_proxy(
 
 
 @asynccontextmanager
-async def hold_options(endpoint: Endpoint) -> AsyncIterator[dict[str, Any]]:
+async def prepare_login(endpoint: Endpoint) -> AsyncIterator[dict[str, Any]]:
     """asyncssh's options for an endpoint, while its agent is at hand."""
     trusted = None if endpoint.host_key is None else parse_host_key(endpoint.host_key)
-    offered = await build_login(endpoint)
+    offered = await collect_login_methods(endpoint)
     try:
-        yield options(endpoint, offered, trusted)
+        yield build_options(endpoint, offered, trusted)
     finally:
         if offered.agent:
             offered.agent.close()
 
 
-def options(endpoint: Endpoint, offered: Login, trusted: asyncssh.SSHKey | None) -> dict[str, Any]:
+def build_options(
+    endpoint: Endpoint, offered: LoginMethods, trusted: asyncssh.SSHKey | None
+) -> dict[str, Any]:
     # With a host key only the algorithm that bears its type's name is asked for. For RSA that is
     # ssh-rsa (SHA-1), which today's sshd refuses: the official plugin fails there too.
     checking: dict[str, Any] = {"known_hosts": None}
@@ -110,22 +114,22 @@ def options(endpoint: Endpoint, offered: Login, trusted: asyncssh.SSHKey | None)
     }
 
 
-async def connect_directly(
+async def open_directly(
     endpoint: Endpoint, options: dict[str, Any]
 ) -> asyncssh.SSHClientConnection:
     reached = await dial_tcp(endpoint)
     opening = asyncssh.connect(endpoint.host, endpoint.port, sock=reached, **options)
-    return await run_handshake(opening, options.get("server_host_key_algs", ()))
+    return await await_handshake(opening, options.get("server_host_key_algs", ()))
 
 
-async def connect_through(
+async def open_through(
     proxy: asyncssh.SSHClientConnection, endpoint: Endpoint, options: dict[str, Any]
 ) -> asyncssh.SSHClientConnection:
     opening = asyncssh.connect(endpoint.host, endpoint.port, tunnel=proxy, **options)
-    return await run_handshake(opening, options.get("server_host_key_algs", ()))
+    return await await_handshake(opening, options.get("server_host_key_algs", ()))
 
 
-async def run_handshake(
+async def await_handshake(
     opening: Awaitable[asyncssh.SSHClientConnection], host_key_types: Sequence[str]
 ) -> asyncssh.SSHClientConnection:
     try:
@@ -136,8 +140,8 @@ async def run_handshake(
         reason = f"ssh: unable to authenticate ({error})"
     except (asyncssh.Error, OSError, ValueError) as error:
         # A server without a key of the type just hangs up, so the type must be named here.
-        requested = f" (asked for a host key of type {', '.join(host_key_types)})"
-        reason = f"{error}{requested if host_key_types else ''}"
+        suffix = f" (asked for a host key of type {', '.join(host_key_types)})"
+        reason = f"{error}{suffix if host_key_types else ''}"
     raise DialError(f"ssh: handshake failed: {reason}")
 
 

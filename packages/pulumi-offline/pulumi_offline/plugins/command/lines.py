@@ -12,7 +12,7 @@ from pulumi_offline.plugins.common.engine_log import ResourceLog
 LONGEST_LINE_BYTES = 64 * 1024
 
 
-class LineTooLong(Exception):
+class LineTooLongError(Exception):
     """A logged line at which the official plugin would hang."""
 
 
@@ -30,9 +30,9 @@ class LineLog:
         """Data of one stream; what is not logged is passed over."""
         if stream not in self.logged:
             return
-        *complete, remaining = (bytes(self.pending) + data).split(b"\n")
-        self.pending = bytearray(remaining)
-        longest = max(len(line) for line in (*complete, remaining))
+        *complete, unfinished = (bytes(self.pending) + data).split(b"\n")
+        self.pending = bytearray(unfinished)
+        longest = max(len(line) for line in (*complete, unfinished))
         self.too_long = self.too_long or longest >= LONGEST_LINE_BYTES
         for line in complete:
             self.waiting.put_nowait(line)
@@ -52,7 +52,7 @@ class LineLog:
             if not self.too_long:
                 await self.log.show_status(line.removesuffix(b"\r").decode(errors="replace"))
         if self.too_long:
-            raise LineTooLong(
+            raise LineTooLongError(
                 f"a printed line has {LONGEST_LINE_BYTES} bytes or more: the official plugin "
                 "hangs at such a line; set logging to none, or print shorter lines"
             )

@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 class DialError(Exception):
-    """A connection that did not come about; the text is fit for a user and holds no secret."""
+    """A connection that failed; the text is fit for a user and holds no secret."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Patience:
 
 
 async def dial_with_retry(
-    subject: str,
+    label: str,
     error_limit: int,
     dial: Callable[[], Awaitable[Result]],
     patience: Patience,
@@ -67,6 +67,6 @@ async def dial_with_retry(
                 raise DialError(f"after {failed} failed attempts: {error}") from error
         failed += 1
         limit = "inf" if error_limit == UNLIMITED else error_limit
-        await log.show_status(f"{subject} {failed}/{limit} failed: retrying")
+        await log.show_status(f"{label} {failed}/{limit} failed: retrying")
         await patience.wait(delay_s, deadline_s)
         delay_s = min(delay_s * BACKOFF, LONGEST_DELAY_S)

@@ -11,11 +11,11 @@ import asyncssh
 from pulumi_offline.plugins.command.channel import (
     AskingChannel,
     ChannelError,
-    Output,
-    open_channel,
+    CommandOutput,
+    create_channel,
 )
 from pulumi_offline.plugins.command.command import Printed, RemoteCommand
-from pulumi_offline.plugins.command.dialling import Dialler
+from pulumi_offline.plugins.command.dialling import NodeDialler
 from pulumi_offline.plugins.command.lines import LineLog
 from pulumi_offline.plugins.common.engine_log import ResourceLog, Severity
 
@@ -32,16 +32,16 @@ class CommandError(Exception):
     """A command that failed; the text holds what it printed, as the official plugin's does."""
 
 
-async def run(command: RemoteCommand, dialler: Dialler) -> Printed:
+async def run(command: RemoteCommand, dialler: NodeDialler) -> Printed:
     """What the command printed.
 
     Raises DialError without a connection, ChannelError without a start, CommandError after a
     failure, LineTooLong, and UnicodeDecodeError if it printed what is not UTF-8.
     """
-    async with dialler.connection(command.endpoint) as connection:
+    async with dialler.connect(command.endpoint) as connection:
         lines = LineLog(dialler.log, command.logged)
         ended: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
-        output = Output(command.stdin.encode(), lines.take, ended)
+        output = CommandOutput(command.stdin.encode(), lines.take, ended)
         await start(connection, output, command, dialler.log)
         showing = asyncio.create_task(lines.show())
         lost = await ended
@@ -49,18 +49,18 @@ async def run(command: RemoteCommand, dialler: Dialler) -> Printed:
         await showing
     failure = describe_failure(output, lost)
     if failure:
-        printed = output.both.decode(errors="replace")
+        printed = output.combined.decode(errors="replace")
         raise CommandError(f"{failure}: running {json.dumps(command.command)}:\n{printed}")
     return Printed(decode_output(output.stdout), decode_output(output.stderr))
 
 
 async def start(
     connection: asyncssh.SSHClientConnection,
-    output: Output,
+    output: CommandOutput,
     command: RemoteCommand,
     log: ResourceLog,
 ) -> None:
-    channel = open_channel(connection)
+    channel = create_channel(connection)
     try:
         await channel.open(output)
         await set_variables(channel, command, log)
@@ -86,10 +86,10 @@ async def set_variables(channel: AskingChannel, command: RemoteCommand, log: Res
 
 
 async def report_refused(name: str, severity: Severity, log: ResourceLog) -> None:
-    await log.report(severity, REFUSED.format(name=name))
+    await log.write(severity, REFUSED.format(name=name))
 
 
-def describe_failure(output: Output, lost: Exception | None) -> str | None:
+def describe_failure(output: CommandOutput, lost: Exception | None) -> str | None:
     """Why the run counts as failed, if it does."""
     if output.signal is not None:
         number = getattr(signal, f"SIG{output.signal}") if output.signal in SIGNALS else 0

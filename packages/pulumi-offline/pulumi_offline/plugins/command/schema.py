@@ -11,49 +11,49 @@ from typing import Literal
 
 from pulumi_offline.plugins.command import PACKAGE, RESOURCE, VERSION
 
-Kind = Literal["string", "number", "integer", "boolean", "object", "strings", "list"]
+InputKind = Literal["string", "number", "integer", "boolean", "object", "strings", "list"]
 LOGGING = ("stdout", "stderr", "stdoutAndStderr", "none")
 
 
 @dataclass(frozen=True)
-class Field:
+class CommandField:
     """One input; `fields` are those of an object."""
 
     name: str
-    kind: Kind = "string"
+    kind: InputKind = "string"
     required: bool = False
     secret: bool = False
     replaces: bool = False
     default: str | float | None = None
     choices: tuple[str, ...] = ()
-    fields: tuple[Field, ...] = ()
+    fields: tuple[CommandField, ...] = ()
 
 
 ENDPOINT = (
-    Field("host", required=True),
-    Field("port", "number", default=22.0),
-    Field("user", default="root"),
-    Field("password", secret=True),
-    Field("privateKey", secret=True),
-    Field("privateKeyPassword", secret=True),
-    Field("agentSocketPath"),
-    Field("dialErrorLimit", "integer", default=10.0),
-    Field("perDialTimeout", "integer", default=15.0),
-    Field("hostKey"),
+    CommandField("host", required=True),
+    CommandField("port", "number", default=22.0),
+    CommandField("user", default="root"),
+    CommandField("password", secret=True),
+    CommandField("privateKey", secret=True),
+    CommandField("privateKeyPassword", secret=True),
+    CommandField("agentSocketPath"),
+    CommandField("dialErrorLimit", "integer", default=10.0),
+    CommandField("perDialTimeout", "integer", default=15.0),
+    CommandField("hostKey"),
 )
-CONNECTION = (*ENDPOINT, Field("proxy", "object", fields=ENDPOINT))
+CONNECTION = (*ENDPOINT, CommandField("proxy", "object", fields=ENDPOINT))
 INPUTS = (
-    Field("triggers", "list", replaces=True),
-    Field("create"),
-    Field("update"),
-    Field("delete"),
-    Field("stdin"),
-    Field("logging", choices=LOGGING),
-    Field("connection", "object", required=True, secret=True, fields=CONNECTION),
-    Field("environment", "strings"),
-    Field("addPreviousOutputInEnv", "boolean"),
+    CommandField("triggers", "list", replaces=True),
+    CommandField("create"),
+    CommandField("update"),
+    CommandField("delete"),
+    CommandField("stdin"),
+    CommandField("logging", choices=LOGGING),
+    CommandField("connection", "object", required=True, secret=True, fields=CONNECTION),
+    CommandField("environment", "strings"),
+    CommandField("addPreviousOutputInEnv", "boolean"),
 )
-OUTPUTS = (Field("stdout", required=True), Field("stderr", required=True))
+OUTPUTS = (CommandField("stdout", required=True), CommandField("stderr", required=True))
 # The names that Pulumi's schema gives to the two objects and the choice.
 TYPES = {
     "connection": "command:remote:Connection",
@@ -62,9 +62,9 @@ TYPES = {
 }
 
 
-def build_shape(field: Field) -> dict[str, object]:
+def describe_field(field: CommandField) -> dict[str, object]:
     """One property in the form of Pulumi's package schema."""
-    shapes: dict[Kind, dict[str, object]] = {
+    shapes: dict[InputKind, dict[str, object]] = {
         "strings": {"type": "object", "additionalProperties": {"type": "string"}},
         "list": {"type": "array", "items": {"$ref": "pulumi.json#/Any"}},
     }
@@ -78,27 +78,31 @@ def build_shape(field: Field) -> dict[str, object]:
     return {**shapes.get(field.kind, known), **{key: item for key, item in marks.items() if item}}
 
 
-def build_shapes(fields: tuple[Field, ...]) -> dict[str, object]:
-    return {field.name: build_shape(field) for field in fields}
+def describe_fields(fields: tuple[CommandField, ...]) -> dict[str, object]:
+    return {field.name: describe_field(field) for field in fields}
 
 
-def required(fields: tuple[Field, ...]) -> list[str]:
+def list_required(fields: tuple[CommandField, ...]) -> list[str]:
     return [field.name for field in fields if field.required]
 
 
-def build_object_type(fields: tuple[Field, ...]) -> dict[str, object]:
-    return {"type": "object", "properties": build_shapes(fields), "required": required(fields)}
+def describe_object(fields: tuple[CommandField, ...]) -> dict[str, object]:
+    return {
+        "type": "object",
+        "properties": describe_fields(fields),
+        "required": list_required(fields),
+    }
 
 
-def build_package_schema() -> str:
+def render_schema() -> str:
     """The JSON that GetSchema answers."""
     logging = {"type": "string", "enum": [{"value": choice} for choice in LOGGING]}
     resource = {
         "description": "Runs a command on another machine over SSH (stand-in; docs/toolchain.md).",
-        "properties": build_shapes((*INPUTS, *OUTPUTS)),
-        "required": required((*INPUTS, *OUTPUTS)),
-        "inputProperties": build_shapes(INPUTS),
-        "requiredInputs": required(INPUTS),
+        "properties": describe_fields((*INPUTS, *OUTPUTS)),
+        "required": list_required((*INPUTS, *OUTPUTS)),
+        "inputProperties": describe_fields(INPUTS),
+        "requiredInputs": list_required(INPUTS),
     }
     return json.dumps(
         {
@@ -109,8 +113,8 @@ def build_package_schema() -> str:
             "config": {},
             "provider": {},
             "types": {
-                TYPES["connection"]: build_object_type(CONNECTION),
-                TYPES["proxy"]: build_object_type(ENDPOINT),
+                TYPES["connection"]: describe_object(CONNECTION),
+                TYPES["proxy"]: describe_object(ENDPOINT),
                 TYPES["logging"]: logging,
             },
             "resources": {RESOURCE: resource},

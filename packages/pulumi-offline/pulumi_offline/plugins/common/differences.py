@@ -1,4 +1,4 @@
-"""What changed between two sets of properties, as the engine wants it told."""
+"""What changed between two sets of properties, in the form that the engine reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal
 
 from pulumi_offline.plugins.common.protocol import provider_pb2
 
-Change = Literal["ADD", "DELETE", "UPDATE"]
+ChangeKind = Literal["ADD", "DELETE", "UPDATE"]
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,11 @@ class Difference:
 
     name: str
     path: str
-    change: Change
+    kind: ChangeKind
     replaces: bool
 
 
-def diff_response(differences: Sequence[Difference]) -> provider_pb2.DiffResponse:
+def build_diff_response(differences: Sequence[Difference]) -> provider_pb2.DiffResponse:
     """The answer to Diff, with each place and whether it replaces."""
     kinds = provider_pb2.PropertyDiff.Kind
     return provider_pb2.DiffResponse(
@@ -33,7 +33,7 @@ def diff_response(differences: Sequence[Difference]) -> provider_pb2.DiffRespons
         replaces=sorted({difference.name for difference in differences if difference.replaces}),
         detailedDiff={
             difference.path: provider_pb2.PropertyDiff(
-                kind=kinds.Value(difference.change + ("_REPLACE" if difference.replaces else ""))
+                kind=kinds.Value(difference.kind + ("_REPLACE" if difference.replaces else ""))
             )
             for difference in differences
         },

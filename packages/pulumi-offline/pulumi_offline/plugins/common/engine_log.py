@@ -24,7 +24,7 @@ class ResourceLog:
         """Shows a line while the resource is at work; it is gone from the final display."""
         await self._send("INFO", message, ephemeral=True)
 
-    async def report(self, severity: Severity, message: str) -> None:
+    async def write(self, severity: Severity, message: str) -> None:
         """Shows a line that stays."""
         await self._send(severity, message, ephemeral=False)
 
@@ -39,4 +39,4 @@ class ResourceLog:
             await self.engine.Log(request)
         except grpc.RpcError:
             # The engine may be gone or going; a lost display line must not fail a command.
-            print("the engine took no more log lines", file=sys.stderr)
+            print("the engine accepts no more log lines", file=sys.stderr)

@@ -38,13 +38,13 @@ async def serve(engine_address: str, make_provider: MakeProvider) -> None:
         port = server.add_insecure_port("127.0.0.1:0")
         await server.start()
         print(port, flush=True)
-        watching = asyncio.create_task(end_with_engine(channel, over))
+        watching = asyncio.create_task(watch_engine(channel, over))
         await over.wait()
         watching.cancel()
         await server.stop(grace=None)
 
 
-async def end_with_engine(channel: grpc.aio.Channel, over: asyncio.Event) -> None:
+async def watch_engine(channel: grpc.aio.Channel, over: asyncio.Event) -> None:
     """A killed engine leaves its plugins behind; this one notices and ends."""
     while channel.get_state(try_to_connect=True) is not ChannelConnectivity.TRANSIENT_FAILURE:
         await asyncio.sleep(ENGINE_CHECK_S)

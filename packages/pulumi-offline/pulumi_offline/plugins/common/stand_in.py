@@ -1,4 +1,4 @@
-"""What every stand-in answers in the same way: who it is, and that it does not know a call."""
+"""What every stand-in answers in the same way: who it is, and that it does not support a call."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pulumi_offline.plugins.common.protocol import (
     provider_pb2,
     provider_pb2_grpc,
 )
-from pulumi_offline.plugins.common.refusal import Context, refuse
+from pulumi_offline.plugins.common.refusal import CallContext, refuse
 
 
 @dataclass(frozen=True)
-class Identity:
-    """What a stand-in says of itself: the official version, its line in each run, its schema."""
+class StandInIdentity:
+    """What a stand-in states about itself: the official version, its line in a run, its schema."""
 
     version: str
     banner: str
@@ -29,32 +29,34 @@ class Identity:
 
 
 class StandIn(provider_pb2_grpc.ResourceProviderServicer):
-    """A plugin that names itself once a run and refuses by name what it does not know."""
+    """A plugin that names itself once a run and refuses by name what it does not support."""
 
-    def __init__(self, engine: engine_pb2_grpc.EngineStub, identity: Identity) -> None:
+    def __init__(self, engine: engine_pb2_grpc.EngineStub, identity: StandInIdentity) -> None:
         self.identity = identity
         self.log = ResourceLog(engine)
         self.introduced = False
 
-    async def print_banner(self) -> None:
-        """Says once that this is a stand-in."""
+    async def introduce(self) -> None:
+        """Tells the user once that this is a stand-in."""
         if not self.introduced:
             self.introduced = True
-            await self.log.report("INFO", self.identity.banner)
+            await self.log.write("INFO", self.identity.banner)
 
     async def GetPluginInfo(
-        self, request: empty_pb2.Empty, context: Context
+        self, request: empty_pb2.Empty, context: CallContext
     ) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=self.identity.version)
 
     async def GetSchema(
-        self, request: provider_pb2.GetSchemaRequest, context: Context
+        self, request: provider_pb2.GetSchemaRequest, context: CallContext
     ) -> provider_pb2.GetSchemaResponse:
         return provider_pb2.GetSchemaResponse(schema=self.identity.schema)
 
-    async def _refuse_call(self, request: Message, context: Context) -> NoReturn:
+    async def _refuse_call(self, request: Message, context: CallContext) -> NoReturn:
         call = type(request).__name__.removesuffix("Request")
-        await refuse(context, grpc.StatusCode.UNIMPLEMENTED, f"the stand-in does not know {call}")
+        await refuse(
+            context, grpc.StatusCode.UNIMPLEMENTED, f"the stand-in does not support {call}"
+        )
 
     # Of these the official plugins know at most Attach (for debuggers), Invoke and GetMapping.
     Handshake = Parameterize = DiffConfig = GetMapping = GetMappings = _refuse_call

@@ -103,7 +103,7 @@ def write_value(value: Property) -> struct_pb2.Value:
         case list() | dict():
             return write_collection(value)
         case Secret() | Unknown():
-            return write_value(read_written_mark(value))
+            return write_value(encode_mark(value))
         case None:
             return struct_pb2.Value(null_value=struct_pb2.NULL_VALUE)
 
@@ -115,7 +115,7 @@ def write_collection(value: list[Property] | dict[str, Property]) -> struct_pb2.
     return struct_pb2.Value(list_value=items)
 
 
-def read_written_mark(value: Secret | Unknown) -> Property:
+def encode_mark(value: Secret | Unknown) -> Property:
     """The form of a marked value on the wire."""
     if isinstance(value, Secret):
         return {SIGNATURE_KEY: SECRET_SIGNATURE, "value": value.element}

@@ -1,16 +1,14 @@
-"""Decides whether inputs are ones that this plugin knows, and completes them: defaults, names."""
+"""Decides whether inputs are ones that this plugin supports, and adds their defaults."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from pulumi_offline.plugins.common.values import Properties, Property, Unknown
-from pulumi_offline.plugins.docker.fields import Field, Kind, Resource
+from pulumi_offline.plugins.docker.fields import DockerField, FieldKind, ResourceType
 
 DEFAULTS = "__defaults"
-KINDS: dict[Kind, type] = {
+PYTHON_TYPES: dict[FieldKind, type] = {
     "string": str,
     "integer": float,
     "boolean": bool,
@@ -19,47 +17,40 @@ KINDS: dict[Kind, type] = {
     "object": dict,
     "objects": list,
 }
-# The official plugin's names: the resource's, a hyphen and seven hexadecimal digits.
-NAME_DIGITS = 7
+KIND_NAMES: dict[FieldKind, str] = {
+    "string": "a string",
+    "integer": "an integer",
+    "boolean": "a boolean",
+    "map": "a map of strings",
+    "strings": "a list of strings",
+    "object": "an object",
+    "objects": "a list of objects",
+}
+VALUE_NAMES: dict[type, str] = {
+    str: "a string",
+    float: "a number",
+    bool: "a boolean",
+    dict: "an object",
+    list: "a list",
+}
 
 
-@dataclass(frozen=True)
-class Asker:
-    """Who asks for a check: the resource's name and the engine's seed for random parts."""
-
-    name: str
-    seed: bytes
-
-
-def check_resource(
-    resource: Resource, news: Properties, olds: Properties, asker: Asker
+def check_inputs(
+    resource_type: ResourceType, inputs: Properties, name: str
 ) -> tuple[Properties, list[str]]:
-    """Inputs with defaults, and what is wrong with them."""
-    named, made_up = add_name(resource, news, olds, asker)
-    complete = add_defaults(named, resource.root)
-    if made_up:
-        used: list[Property] = [*sorted([*list_default_names(complete), "name"])]
-        complete[DEFAULTS] = used
-    return complete, list(problems(resource, named, asker.name))
+    """Inputs with defaults, and what is wrong with those of the resource `name`."""
+    return add_defaults(inputs, resource_type.root), list(
+        find_problems(resource_type, inputs, name)
+    )
 
 
-def add_name(
-    resource: Resource, news: Properties, olds: Properties, asker: Asker
-) -> tuple[Properties, bool]:
-    """A name for what has none: its old one, else a new one; and whether it was made up."""
-    if "name" in news or not resource.is_autonamed:
-        return news, False
-    digits = hashlib.sha256(asker.seed + asker.name.encode()).hexdigest()[:NAME_DIGITS]
-    return {**news, "name": olds.get("name", f"{asker.name}-{digits}")}, True
-
-
-def list_default_names(properties: Properties) -> list[str]:
+def list_defaulted(properties: Properties) -> list[str]:
     """The inputs of an object that the program left to their defaults."""
     listed = properties.get(DEFAULTS)
     return [name for name in listed if isinstance(name, str)] if isinstance(listed, list) else []
 
 
-def add_defaults(inputs: Properties, field: Field) -> Properties:
+def add_defaults(inputs: Properties, field: DockerField) -> Properties:
     """An object with its defaults, and with the list of those that were used."""
     known = field.by_name
     used = {
@@ -68,11 +59,10 @@ def add_defaults(inputs: Properties, field: Field) -> Properties:
         if inner.default is not None and inner.name not in inputs
     }
     complete = {key: complete_value(item, known.get(key)) for key, item in inputs.items()}
-    listed: list[Property] = [*sorted(used)]
-    return {**complete, **used, DEFAULTS: listed}
+    return {**complete, **used, DEFAULTS: [*sorted(used)]}
 
 
-def complete_value(value: Property, field: Field | None) -> Property:
+def complete_value(value: Property, field: DockerField | None) -> Property:
     match value:
         case dict() if field and field.kind == "object":
             return add_defaults(value, field)
@@ -87,71 +77,77 @@ def to_property(value: str | int | bool) -> Property:
     return float(value) if type(value) is int else value
 
 
-def problems(resource: Resource, inputs: Properties, name: str) -> Iterator[str]:
+def find_problems(resource_type: ResourceType, inputs: Properties, name: str) -> Iterator[str]:
     """Whole sentences, each with the place that it is about."""
-    for path, reason in list_object_problems(inputs, resource.root, ""):
+    for path, reason in find_object_problems(inputs, resource_type.root, ""):
         yield f"{reason}. Examine values at '{name}.{path}'."
-    present = [entry for entry in resource.one_of if entry in inputs]
-    if resource.one_of and len(present) != 1:
-        wanted = " and ".join(resource.one_of)
-        yield f"exactly one of {wanted} must be given. Examine values at '{name}'."
 
 
-def list_object_problems(
-    inputs: Properties, field: Field, prefix: str
+def find_object_problems(
+    inputs: Properties, field: DockerField, prefix: str
 ) -> Iterator[tuple[str, str]]:
     """Pairs of path and reason, for everything that is wrong below prefix."""
     known = field.by_name
-    if len([name for name in field.at_most_one if name in inputs]) > 1:
-        yield prefix.rstrip("."), f"Conflicting arguments: at most one of {field.at_most_one}"
     for inner in field.fields:
         if inner.required and inner.name not in inputs:
             path = prefix + inner.name
             yield path, f'Missing required argument. The argument "{path}" is required'
     for key, item in inputs.items():
-        document = known.get(key)
-        if document is None or document.outputs_only:
-            yield prefix + key, f"the stand-in does not know '{prefix + key}'"
+        inner_field = known.get(key)
+        if inner_field is None or inner_field.outputs_only:
+            yield prefix + key, f"the stand-in does not support '{prefix + key}'"
         else:
-            yield from list_value_problems(item, document, prefix + key)
+            yield from find_value_problems(item, inner_field, prefix + key)
 
 
-def list_value_problems(value: Property, field: Field, path: str) -> Iterator[tuple[str, str]]:
+def find_value_problems(
+    value: Property, field: DockerField, path: str
+) -> Iterator[tuple[str, str]]:
     if isinstance(value, Unknown):
         return
-    if not isinstance(value, KINDS[field.kind]):
-        yield path, f"'{path}' must be a {field.kind}, not a {type(value).__name__}"
+    if not isinstance(value, PYTHON_TYPES[field.kind]):
+        yield path, f"'{path}' must be {KIND_NAMES[field.kind]}, not {describe_type(value)}"
         return
     match value:
         case dict() if field.kind == "object":
-            yield from list_object_problems(value, field, f"{path}.")
+            yield from find_object_problems(value, field, f"{path}.")
         case dict():
-            yield from list_text_problems(list(value.items()), path)
+            yield from find_text_problems(list(value.items()), path)
         case list():
-            yield from list_problems(value, field, path)
+            yield from find_list_problems(value, field, path)
         case str() | float():
-            yield from judge_value(value, field, path)
+            yield from find_scalar_problems(value, field, path)
 
 
-def list_problems(value: list[Property], field: Field, path: str) -> Iterator[tuple[str, str]]:
+def find_list_problems(
+    value: list[Property], field: DockerField, path: str
+) -> Iterator[tuple[str, str]]:
     if field.kind == "strings":
-        yield from list_text_problems(list(enumerate(value)), path)
+        yield from find_text_problems(list(enumerate(value)), path)
         return
-    element = Field(field.name, "object", fields=field.fields)
+    element = DockerField(field.name, "object", fields=field.fields)
     for index, item in enumerate(value):
-        yield from list_value_problems(item, element, f"{path}[{index}]")
+        yield from find_value_problems(item, element, f"{path}[{index}]")
 
 
-def list_text_problems(
+def find_text_problems(
     items: Sequence[tuple[str | int, Property]], path: str
 ) -> Iterator[tuple[str, str]]:
     for key, item in items:
         if not isinstance(item, str | Unknown):
-            yield path, f"'{path}.{key}' must be a string, not a {type(item).__name__}"
+            yield path, f"'{path}.{key}' must be a string, not {describe_type(item)}"
 
 
-def judge_value(value: str | float, field: Field, path: str) -> Iterator[tuple[str, str]]:
+def find_scalar_problems(
+    value: str | float, field: DockerField, path: str
+) -> Iterator[tuple[str, str]]:
     if isinstance(value, float) and value != int(value):
         yield path, f"'{path}' must be an integer, not {value}"
-    elif field.judge and (reason := field.judge(value if isinstance(value, str) else int(value))):
-        yield path, reason
+    elif field.validate:
+        reason = field.validate(value if isinstance(value, str) else int(value))
+        if reason:
+            yield path, reason
+
+
+def describe_type(value: Property) -> str:
+    return VALUE_NAMES.get(type(value), "null")

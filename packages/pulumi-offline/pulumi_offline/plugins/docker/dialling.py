@@ -16,7 +16,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 # Each is one SSH session; sshd's own limit of sessions that log in at once is ten.
 MOST_CONNECTIONS = 8
 END_LIMIT_S = 2.0
-# The words of docker's own client (docker/cli, cli/connhelper/commandconn).
+# The sentence of docker's own client (docker/cli, cli/connhelper/commandconn).
 ENDED = (
     "command [{}] has exited with exit status {}, make sure the URL is valid, and Docker 18.09 or "
     "later is installed on the remote host: stderr={}"
@@ -24,72 +24,72 @@ ENDED = (
 
 
 @dataclass
-class Dial:
-    """One run of ssh, and what it said."""
+class SshPipe:
+    """One run of ssh, and what it wrote to stderr."""
 
     process: subprocess.Popen[bytes]
     errors: IO[bytes]
 
-    def read_last_output(self) -> str:
+    def read_error(self) -> str:
         """Why ssh ended, once it did; empty while it runs or if it ended well."""
         try:
             code = self.process.wait(END_LIMIT_S)
         except subprocess.TimeoutExpired:
             return ""
         self.errors.seek(0)
-        message = self.errors.read().decode(errors="replace").strip()
+        output = self.errors.read().decode(errors="replace").strip()
         command = " ".join(map(str, self.process.args))  # type: ignore[arg-type]
-        return ENDED.format(command, code, message) if code else ""
+        return ENDED.format(command, code, output) if code else ""
 
 
 @dataclass
-class Dialler:
+class EngineDialler:
     """Makes connections with a command whose stdin and stdout are the far end's socket."""
 
     command: tuple[str, ...]
-    dials: list[Dial] = field(default_factory=list)
+    pipes: list[SshPipe] = field(default_factory=list)
     closed: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def dial(self) -> socket.socket:
         """A connected socket. Raises OSError if there is no ssh, or after close."""
-        our_items, foreign = socket.socketpair()
-        errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the dial)
-        with foreign, self.lock:
+        near_end, far_end = socket.socketpair()
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the pipe)
+        with far_end, self.lock:
             if self.closed:
-                our_items.close()
+                near_end.close()
                 raise ConnectionAbortedError("the plugin is ending")
             # A session of its own: Ctrl-C at the terminal is the engine's to pass on, not ssh's.
             process = subprocess.Popen(
                 self.command,
-                stdin=foreign.fileno(),
-                stdout=foreign.fileno(),
+                stdin=far_end.fileno(),
+                stdout=far_end.fileno(),
                 stderr=errors,
                 start_new_session=True,
             )
-            self.dials.append(Dial(process, errors))
-        return our_items
+            self.pipes.append(SshPipe(process, errors))
+        return near_end
 
-    def read_last_output(self) -> str:
-        """What the latest ssh said that failed; connections that were closed end well."""
+    def read_error(self) -> str:
+        """Why the latest ssh failed; connections that were closed end well."""
         with self.lock:
-            latest = self.dials[-1:]
-        return "".join(dial.read_last_output() for dial in latest)
+            latest = self.pipes[-1:]
+        return "".join(pipe.read_error() for pipe in latest)
 
     def close(self) -> None:
         """Ends all connections; there are no new ones."""
         with self.lock:
             self.closed = True
-            for dial in self.dials:
-                dial.process.kill()
-                dial.process.wait()
-                dial.errors.close()
+            for pipe in self.pipes:
+                pipe.process.kill()
+                pipe.process.wait()
+                pipe.errors.close()
 
 
 class DialledConnection(HTTPConnection):
     """A connection whose socket leads to ssh."""
 
-    def __init__(self, dialler: Dialler) -> None:
+    def __init__(self, dialler: EngineDialler) -> None:
         super().__init__("docker.example.com")
         self.dialler = dialler
 
@@ -100,7 +100,7 @@ class DialledConnection(HTTPConnection):
 class DialledPool(HTTPConnectionPool):
     """Connections that are kept and used again."""
 
-    def __init__(self, dialler: Dialler) -> None:
+    def __init__(self, dialler: EngineDialler) -> None:
         super().__init__("docker.example.com", maxsize=MOST_CONNECTIONS, block=True)
         self.dialler = dialler
 
@@ -111,7 +111,7 @@ class DialledPool(HTTPConnectionPool):
 class DialledAdapter(BaseHTTPAdapter):  # type: ignore[misc]
     """What Docker's library sends its requests through."""
 
-    def __init__(self, dialler: Dialler) -> None:
+    def __init__(self, dialler: EngineDialler) -> None:
         super().__init__()
         self.pool = DialledPool(dialler)
 

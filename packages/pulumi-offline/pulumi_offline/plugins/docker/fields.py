@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 # `strings` is a list of texts, `map` maps texts to texts, `objects` is a list of `object`.
-Kind = Literal["string", "integer", "boolean", "map", "strings", "object", "objects"]
+FieldKind = Literal["string", "integer", "boolean", "map", "strings", "object", "objects"]
 # A sentence about what is wrong with a value, or nothing.
-Judge = Callable[[str | int], str | None]
+Validator = Callable[[str | int], str | None]
 
-ZEROS: dict[Kind, object] = {
+ZEROS: dict[FieldKind, object] = {
     "string": "",
     "integer": 0,
     "boolean": False,
@@ -23,18 +23,18 @@ ZEROS: dict[Kind, object] = {
 
 
 @dataclass(frozen=True)
-class Field:
+class DockerField:
     """One property, in the terms of the provider that the official plugin is made of.
 
     A `computed` property that the program leaves out keeps what the daemon made of it; any other
     that is left out goes back to nothing. `replaces` says that a change makes a new resource: of a
     list of objects it is about their number, and each field inside says so for itself. The order
     of an `unordered` list means nothing. `outputs_only` is never an input. `keeps_when_empty`
-    takes the empty text for "as it is". Of `at_most_one` of an object's properties one is given.
+    takes the empty text for "as it is".
     """
 
     name: str
-    kind: Kind = "string"
+    kind: FieldKind = "string"
     required: bool = False
     default: str | int | bool | None = None
     computed: bool = False
@@ -43,9 +43,8 @@ class Field:
     outputs_only: bool = False
     keeps_when_empty: bool = False
     secret: bool = False
-    judge: Judge | None = None
-    at_most_one: tuple[str, ...] = ()
-    fields: tuple[Field, ...] = ()
+    validate: Validator | None = None
+    fields: tuple[DockerField, ...] = ()
 
     @property
     def zero(self) -> object:
@@ -53,25 +52,17 @@ class Field:
         return ZEROS[self.kind]
 
     @property
-    def by_name(self) -> dict[str, Field]:
+    def by_name(self) -> dict[str, DockerField]:
         return {field.name: field for field in self.fields}
 
 
 @dataclass(frozen=True)
-class Resource:
-    """A resource type and its properties.
-
-    `one_of` names properties of which exactly one is given; `is_autonamed` says that a name is
-    made up where none is given, `deletes_first` that a replacement cannot stand beside what it
-    replaces.
-    """
+class ResourceType:
+    """A resource type and its properties. Every resource has a name that the program gives it."""
 
     token: str
-    fields: tuple[Field, ...]
-    is_autonamed: bool = True
-    deletes_first: bool = False
-    one_of: tuple[str, ...] = ()
+    fields: tuple[DockerField, ...]
 
     @property
-    def root(self) -> Field:
-        return Field("", "object", fields=self.fields)
+    def root(self) -> DockerField:
+        return DockerField("", "object", fields=self.fields)

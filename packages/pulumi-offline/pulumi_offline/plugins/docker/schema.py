@@ -1,87 +1,82 @@
-"""The package schema that GetSchema answers, made from the known properties."""
+"""The package schema that GetSchema answers, made from the supported properties."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
 from pulumi_offline.plugins.docker import PACKAGE, VERSION
-from pulumi_offline.plugins.docker.fields import Field, Resource
-from pulumi_offline.plugins.docker.other_fields import RESOURCES
+from pulumi_offline.plugins.docker.documents import Document
+from pulumi_offline.plugins.docker.fields import DockerField, FieldKind, ResourceType
+from pulumi_offline.plugins.docker.resource_types import RESOURCES
 
-TEXTS = {"type": "string"}
-Shape = dict[str, Any]
+TEXT: Document = {"type": "string"}
 
 
-def build_package_schema() -> str:
+def render_schema() -> str:
     resources = RESOURCES.values()
-    types = {token: shape for entry in resources for token, shape in list_object_types(entry)}
+    types = {
+        token: shape
+        for resource in resources
+        for token, shape in list_object_types(resource.token, resource.fields)
+    }
     return json.dumps(
         {
             "name": PACKAGE,
             "displayName": "Docker (stand-in)",
             "version": VERSION,
-            "description": "A stand-in for pulumi-docker that knows what a launch needs.",
+            "description": "A stand-in for pulumi-docker with what a launch needs.",
             "config": {},
-            "provider": {"inputProperties": build_provider_inputs()},
+            "provider": {
+                "inputProperties": {"host": TEXT, "sshOpts": {"type": "array", "items": TEXT}}
+            },
             "types": types,
-            "resources": {entry.token: build_resource_shape(entry) for entry in resources},
+            "resources": {resource.token: describe_resource(resource) for resource in resources},
         }
     )
 
 
-def build_provider_inputs() -> Shape:
-    return {
-        "host": TEXTS,
-        "sshOpts": {"type": "array", "items": TEXTS},
-        "registryAuth": {"type": "array", "items": {"$ref": "pulumi.json#/Any"}},
-    }
-
-
-def build_resource_shape(resource: Resource) -> Shape:
-    inputs = [field for field in resource.fields if not field.outputs_only]
-    needed = [field.name for field in inputs if field.required]
+def describe_resource(resource: ResourceType) -> Document:
+    inputs = tuple(field for field in resource.fields if not field.outputs_only)
+    required = [field.name for field in inputs if field.required]
     return {
         "description": "See docs/toolchain.md.",
-        "properties": build_shapes(resource.token, resource.fields),
-        "required": needed,
-        "inputProperties": build_shapes(resource.token, tuple(inputs)),
-        "requiredInputs": [name for name in needed if name != "name" or not resource.is_autonamed],
+        "properties": describe_fields(resource.token, resource.fields),
+        "required": [*required],
+        "inputProperties": describe_fields(resource.token, inputs),
+        "requiredInputs": [*required],
     }
 
 
-def build_shapes(prefix: str, fields: tuple[Field, ...]) -> Shape:
-    return {field.name: build_shape(prefix, field) for field in fields}
+def describe_fields(prefix: str, fields: tuple[DockerField, ...]) -> Document:
+    return {field.name: describe_field(prefix, field) for field in fields}
 
 
-def build_shape(prefix: str, field: Field) -> Shape:
-    inner = {"$ref": f"#/types/{build_type_token(prefix, field)}"}
-    by_kind: dict[str, Shape] = {
-        "map": {"type": "object", "additionalProperties": TEXTS},
-        "strings": {"type": "array", "items": TEXTS},
+def describe_field(prefix: str, field: DockerField) -> Document:
+    inner: Document = {"$ref": f"#/types/{format_type_token(prefix, field)}"}
+    by_kind: dict[FieldKind, Document] = {
+        "map": {"type": "object", "additionalProperties": TEXT},
+        "strings": {"type": "array", "items": TEXT},
         "object": inner,
         "objects": {"type": "array", "items": inner},
     }
-    secret = {"secret": True} if field.secret else {}
+    secret: Document = {"secret": True} if field.secret else {}
     return {**by_kind.get(field.kind, {"type": field.kind}), **secret}
 
 
-def build_type_token(prefix: str, field: Field) -> str:
+def format_type_token(prefix: str, field: DockerField) -> str:
     """A name that is made of the names on the way: docker:index/ContainerMount:ContainerMount."""
     name = prefix.rpartition(":")[2] + field.name[0].upper() + field.name[1:]
     return f"{PACKAGE}:index/{name}:{name}"
 
 
-def list_object_types(resource: Resource) -> Iterator[tuple[str, Shape]]:
-    yield from list_inner_types(resource.token, resource.fields)
-
-
-def list_inner_types(prefix: str, fields: tuple[Field, ...]) -> Iterator[tuple[str, Shape]]:
+def list_object_types(
+    prefix: str, fields: tuple[DockerField, ...]
+) -> Iterator[tuple[str, Document]]:
     for field in fields:
         if field.fields:
-            token = build_type_token(prefix, field)
+            token = format_type_token(prefix, field)
+            properties = describe_fields(token, field.fields)
             required = [inner.name for inner in field.fields if inner.required]
-            properties = build_shapes(token, field.fields)
-            yield token, {"type": "object", "properties": properties, "required": required}
-            yield from list_inner_types(token, field.fields)
+            yield token, {"type": "object", "properties": properties, "required": [*required]}
+            yield from list_object_types(token, field.fields)

@@ -2,58 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pulumi_offline.plugins.docker.container_body import (
-    Unusable,
-    build_healthcheck,
-    build_labels,
-    mount,
+from pulumi_offline.plugins.docker.container_body import build_labels, build_mount
+from pulumi_offline.plugins.docker.documents import (
+    Document,
+    Json,
+    get_document,
+    get_text,
+    list_documents,
+    list_texts,
 )
 from pulumi_offline.plugins.docker.durations import parse_nanoseconds
 
-Plain = dict[str, Any]
+ARM = ("arm", "ARM")
 
 
-def build_task_template(task: Plain) -> Plain:
-    """Raises Unusable where a network has neither name nor id."""
-    template: Plain = {
-        "ContainerSpec": build_container_spec(task["containerSpec"]),
-        "Resources": resources(task.get("resources", {})),
-        "RestartPolicy": restart_policy(task.get("restartPolicy")),
-        "Placement": build_placement(task.get("placement", {})),
-        "ForceUpdate": task.get("forceUpdate", 0),
-        "Runtime": task.get("runtime", ""),
-        "Networks": [build_network(item) for item in task.get("networksAdvanceds", [])],
+def build_task_template(task: Document) -> Document:
+    networks = list_documents(task, "networksAdvanceds")
+    template: Document = {
+        "ContainerSpec": build_container_spec(get_document(task, "containerSpec")),
+        "Resources": build_resources(get_document(task, "resources")),
+        "RestartPolicy": build_restart_policy(get_document(task, "restartPolicy")),
+        "Placement": {"Constraints": get_document(task, "placement").get("constraints", [])},
+        "Networks": [{"Target": network["id"]} for network in networks],
     }
-    if driver := task.get("logDriver"):
+    if driver := get_document(task, "logDriver"):
         template["LogDriver"] = {"Name": driver["name"], "Options": driver.get("options", {})}
     return template
 
 
-def build_container_spec(inputs: Plain) -> Plain:
-    """A grace period that is not given is none at all: so the official plugin sends it."""
+def build_container_spec(spec: Document) -> Document:
+    """A grace period that is not set is none at all: so the official plugin sends it."""
+    variables = get_document(spec, "env")
     return {
-        "Image": add_tag(inputs["image"]),
-        "Labels": build_labels(inputs.get("labels", [])),
-        "Command": inputs.get("commands", []),
-        "Args": inputs.get("args", []),
-        "Env": [f"{key}={value}" for key, value in inputs.get("env", {}).items()],
-        "Dir": inputs.get("dir", ""),
-        "User": inputs.get("user", ""),
-        "Mounts": [build_service_mount(item) for item in inputs.get("mounts", [])],
-        "StopGracePeriod": parse_nanoseconds(inputs.get("stopGracePeriod", "")),
-        "Healthcheck": build_healthcheck(inputs.get("healthcheck")) or {},
-        "Hosts": [f"{item['ip']} {item['host']}" for item in inputs.get("hosts", [])],
+        "Image": add_tag(get_text(spec, "image")),
+        "Labels": build_labels(spec),
+        "Command": spec.get("commands", []),
+        "Args": spec.get("args", []),
+        "Env": [f"{name}={value}" for name, value in variables.items()],
+        "User": spec.get("user", ""),
+        "Mounts": [build_mount(item) for item in list_documents(spec, "mounts")],
+        "StopGracePeriod": parse_nanoseconds(get_text(spec, "stopGracePeriod")),
+        "Secrets": build_stored_files(spec, "secret", "Secret"),
+        "Configs": build_stored_files(spec, "config", "Config"),
+        "Isolation": spec["isolation"],
+        # The official plugin always sends these.
+        "Healthcheck": {},
         "DNSConfig": {},
-        "Secrets": [
-            build_stored_file(item, "secret", "Secret") for item in inputs.get("secrets", [])
-        ],
-        "Configs": [
-            build_stored_file(item, "config", "Config") for item in inputs.get("configs", [])
-        ],
-        "Isolation": inputs["isolation"],
-        "Init": inputs.get("init", False),
+        "Init": False,
     }
 
 
@@ -64,128 +59,63 @@ def add_tag(image: str) -> str:
     return image if ":" in last or "@" in last or is_id else f"{image}:latest"
 
 
-def build_service_mount(inputs: Plain) -> Plain:
-    """Unlike a container's, a service's mount carries options of any kind that it was given."""
-    result = mount(inputs)
-    if "bindOptions" in inputs:
-        result["BindOptions"] = {"Propagation": inputs["bindOptions"]["propagation"]}
-    return result
-
-
-def build_stored_file(inputs: Plain, kind: str, prefix: str) -> Plain:
-    """A secret or config as a file."""
-    return {
-        f"{prefix}ID": inputs[f"{kind}Id"],
-        f"{prefix}Name": inputs.get(f"{kind}Name", ""),
-        "File": {
-            "Name": inputs["fileName"],
-            "UID": inputs["fileUid"],
-            "GID": inputs["fileGid"],
-            "Mode": inputs["fileMode"],
-        },
-    }
-
-
-def resources(inputs: Plain) -> Plain:
-    result = {}
-    if limits := inputs.get("limits"):
-        result["Limits"] = build_shares(limits)
-    if reservation := inputs.get("reservation"):
-        result["Reservations"] = {
-            **build_shares(reservation),
-            "GenericResources": build_generic_resources(reservation.get("genericResources", {})),
-        }
-    return result
-
-
-def build_shares(inputs: Plain) -> Plain:
-    return {"NanoCPUs": inputs.get("nanoCpus", 0), "MemoryBytes": inputs.get("memoryBytes", 0)}
-
-
-def build_generic_resources(inputs: Plain) -> list[Plain]:
-    """Texts of the form KIND=VALUE; one without a value asks for none."""
-    named = [text.partition("=") for text in inputs.get("namedResourcesSpecs", [])]
-    counted = [text.partition("=") for text in inputs.get("discreteResourcesSpecs", [])]
+def build_stored_files(spec: Document, kind: str, prefix: str) -> list[Json]:
+    """Secrets or configs as files."""
     return [
-        *({"NamedResourceSpec": {"Kind": kind, "Value": value}} for kind, _, value in named),
-        *(
-            {"DiscreteResourceSpec": {"Kind": kind, "Value": int(value or 0)}}
-            for kind, _, value in counted
-        ),
+        {
+            f"{prefix}ID": item[f"{kind}Id"],
+            f"{prefix}Name": item.get(f"{kind}Name", ""),
+            "File": {
+                "Name": item["fileName"],
+                "UID": item["fileUid"],
+                "GID": item["fileGid"],
+                "Mode": item["fileMode"],
+            },
+        }
+        for item in list_documents(spec, f"{kind}s")
     ]
 
 
-def restart_policy(inputs: Plain | None) -> Plain:
-    if inputs is None:
+def build_resources(resources: Document) -> Document:
+    """Texts of the form KIND=COUNT; one without a count asks for none."""
+    generic = get_document(get_document(resources, "reservation"), "genericResources")
+    texts = [text.partition("=") for text in list_texts(generic, "discreteResourcesSpecs")]
+    counts: list[Json] = [
+        {"DiscreteResourceSpec": {"Kind": kind, "Value": int(count or 0)}}
+        for kind, _, count in texts
+    ]
+    return {"Reservations": {"GenericResources": counts}} if counts else {}
+
+
+def build_restart_policy(policy: Document) -> Document:
+    if not policy:
         return {}
     return {
-        "Condition": inputs.get("condition", ""),
-        "Delay": parse_nanoseconds(inputs.get("delay", "")),
-        "MaxAttempts": inputs.get("maxAttempts", 0),
-        "Window": parse_nanoseconds(inputs.get("window", "")),
+        "Condition": policy.get("condition", ""),
+        "Delay": parse_nanoseconds(get_text(policy, "delay")),
+        "Window": parse_nanoseconds(get_text(policy, "window")),
     }
 
 
-def build_placement(inputs: Plain) -> Plain:
-    return {
-        "Constraints": inputs.get("constraints", []),
-        "MaxReplicas": inputs.get("maxReplicas", 0),
-        "Platforms": [
-            {"Architecture": item["architecture"], "OS": item["os"]}
-            for item in inputs.get("platforms", [])
-        ],
-    }
+def build_mode(mode: Document) -> Document:
+    replicated = get_document(mode, "replicated")
+    return {"Replicated": {"Replicas": replicated["replicas"]}} if replicated else {}
 
 
-def build_network(inputs: Plain) -> Plain:
-    target = inputs.get("id") or inputs.get("name")
-    if not target:
-        raise Unusable("network 'name' or 'id' must be specified")
-    options = [text.partition("=") for text in inputs.get("driverOpts", [])]
-    return {
-        "Target": target,
-        "Aliases": inputs.get("aliases", []),
-        "DriverOpts": {key: value for key, equals, value in options if equals},
-    }
-
-
-def mode(inputs: Plain) -> Plain:
-    result: Plain = {}
-    if replicated := inputs.get("replicated"):
-        result["Replicated"] = {"Replicas": replicated["replicas"]}
-    if inputs.get("global"):
-        result["Global"] = {}
-    return result
-
-
-def build_endpoint_spec(inputs: Plain) -> Plain:
-    return {
-        "Mode": inputs.get("mode", ""),
-        "Ports": [
-            {
-                "Name": port.get("name", ""),
-                "Protocol": port["protocol"],
-                "TargetPort": port["targetPort"],
-                "PublishedPort": port.get("publishedPort", 0),
-                "PublishMode": port["publishMode"],
-            }
-            for port in inputs.get("ports", [])
-        ],
-    }
-
-
-def add_digest(template: Plain, distribution: Plain) -> Plain:
+def pin_digest(template: Document, distribution: Document) -> Document:
     """The template with what a registry says of its image: digest and platforms."""
-    spec = template["ContainerSpec"]
-    digest = distribution.get("Descriptor", {}).get("digest", "")
-    image = spec["Image"] if "@" in spec["Image"] or not digest else f"{spec['Image']}@{digest}"
-    platforms = [
+    spec = get_document(template, "ContainerSpec")
+    name, digest = spec["Image"], get_text(get_document(distribution, "Descriptor"), "digest")
+    image = name if "@" in str(name) or not digest else f"{name}@{digest}"
+    platforms: list[Json] = [
         # Variants of arm are not told apart: so decides docker's own client.
         {
-            "Architecture": "" if entry["architecture"].lower() == "arm" else entry["architecture"],
-            "OS": entry["os"],
+            "Architecture": "" if get_text(item, "architecture") in ARM else item["architecture"],
+            "OS": item["os"],
         }
-        for entry in distribution.get("Platforms") or []
+        for item in list_documents(distribution, "Platforms")
     ]
-    placed = {**template["Placement"], **({"Platforms": platforms} if platforms else {})}
-    return {**template, "ContainerSpec": {**spec, "Image": image}, "Placement": placed}
+    placement = get_document(template, "Placement")
+    if platforms:
+        placement = {**placement, "Platforms": platforms}
+    return {**template, "ContainerSpec": {**spec, "Image": image}, "Placement": placement}

@@ -2,191 +2,108 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from pulumi_offline.plugins.docker.container_state import mount_state
+from pulumi_offline.plugins.docker.container_state import build_mount_state
+from pulumi_offline.plugins.docker.documents import (
+    Document,
+    Json,
+    get_document,
+    get_integer,
+    get_text,
+    list_documents,
+    list_texts,
+)
 from pulumi_offline.plugins.docker.durations import format_short_duration
 
-Plain = dict[str, Any]
 
-
-def read_service_state(document: Plain) -> Plain:
-    spec = document["Spec"]
+def build_service_state(inspected: Document) -> Document:
+    spec = get_document(inspected, "Spec")
     return {
-        "id": document["ID"],
+        "id": inspected["ID"],
         "name": spec["Name"],
-        "labels": read_label_list(spec.get("Labels")),
-        "taskSpec": read_task_state(spec["TaskTemplate"]),
-        "mode": read_mode_state(spec.get("Mode", {})),
-        "endpointSpec": read_endpoint_state(document),
+        "labels": build_label_state(spec),
+        "taskSpec": build_task_state(get_document(spec, "TaskTemplate")),
+        "mode": build_mode_state(get_document(spec, "Mode")),
     }
 
 
-def read_label_list(document: dict[str, str] | None) -> list[Plain]:
-    return [{"label": key, "value": value} for key, value in sorted((document or {}).items())]
+def build_label_state(spec: Document) -> list[Json]:
+    labels = get_document(spec, "Labels")
+    return [{"label": name, "value": value} for name, value in sorted(labels.items())]
 
 
-def read_task_state(task: Plain) -> Plain:
+def build_task_state(task: Document) -> Document:
+    networks = list_documents(task, "Networks")
+    placement = get_document(task, "Placement")
     return {
-        "containerSpec": read_container_spec_state(task["ContainerSpec"]),
-        "resources": read_resources_state(task.get("Resources") or {}),
-        "restartPolicy": restart_state(task.get("RestartPolicy")),
-        "placement": read_placement_state(task.get("Placement") or {}),
-        "forceUpdate": task.get("ForceUpdate", 0),
-        "runtime": task.get("Runtime", ""),
-        "networksAdvanceds": [read_network_state(item) for item in task.get("Networks") or []],
-        "logDriver": read_driver_state(task.get("LogDriver")),
+        "containerSpec": build_spec_state(get_document(task, "ContainerSpec")),
+        "resources": build_resources_state(get_document(task, "Resources")),
+        "restartPolicy": build_restart_state(get_document(task, "RestartPolicy")),
+        "placement": {"constraints": placement.get("Constraints") or []},
+        "networksAdvanceds": [{"id": network["Target"]} for network in networks],
+        "logDriver": build_driver_state(get_document(task, "LogDriver")),
     }
 
 
-def read_container_spec_state(spec: Plain) -> Plain:
-    pairs = [text.partition("=") for text in spec.get("Env") or [] if text]
+def build_spec_state(spec: Document) -> Document:
+    variables = [text.partition("=") for text in list_texts(spec, "Env") if text]
     return {
         "image": spec["Image"],
-        "labels": read_label_list(spec.get("Labels")),
+        "labels": build_label_state(spec),
         "commands": spec.get("Command") or [],
         "args": spec.get("Args") or [],
-        "env": {key: value for key, _, value in pairs},
-        "dir": spec.get("Dir", ""),
+        "env": {name: value for name, _, value in variables},
         "user": spec.get("User", ""),
-        "mounts": [mount_state(item) for item in spec.get("Mounts") or []],
-        "stopGracePeriod": read_duration_state(spec.get("StopGracePeriod")),
-        "healthcheck": read_healthcheck_state(spec.get("Healthcheck")),
-        "hosts": [read_host_state(item) for item in spec.get("Hosts") or []],
-        "secrets": [
-            read_stored_state(item, "secret", "Secret") for item in spec.get("Secrets") or []
-        ],
-        "configs": [
-            read_stored_state(item, "config", "Config") for item in spec.get("Configs") or []
-        ],
+        "mounts": [build_mount_state(item) for item in list_documents(spec, "Mounts")],
+        "stopGracePeriod": build_duration_state(spec, "StopGracePeriod"),
+        "secrets": build_stored_state(spec, "secret", "Secret"),
+        "configs": build_stored_state(spec, "config", "Config"),
         "isolation": spec.get("Isolation") or None,
-        "init": spec.get("Init"),
     }
 
 
-def read_duration_state(duration_ns: int | None) -> str | None:
-    return None if duration_ns is None else format_short_duration(duration_ns)
-
-
-def read_healthcheck_state(document: Plain | None) -> Plain | None:
-    if document is None:
+def build_duration_state(document: Document, key: str) -> str | None:
+    if document.get(key) is None:
         return None
-    return {
-        "tests": document.get("Test") or [],
-        "interval": format_short_duration(document.get("Interval", 0)),
-        "timeout": format_short_duration(document.get("Timeout", 0)),
-        "startPeriod": format_short_duration(document.get("StartPeriod", 0)),
-        "retries": document.get("Retries", 0),
-    }
+    return format_short_duration(get_integer(document, key))
 
 
-def read_host_state(entry: str) -> Plain:
-    address, _, name = entry.partition(" ")
-    return {"ip": address, "host": name}
-
-
-def read_stored_state(document: Plain, kind: str, prefix: str) -> Plain:
-    file = document["File"]
-    return {
-        f"{kind}Id": document[f"{prefix}ID"],
-        f"{kind}Name": document.get(f"{prefix}Name", ""),
-        "fileName": file["Name"],
-        "fileUid": file.get("UID", ""),
-        "fileGid": file.get("GID", ""),
-        "fileMode": file.get("Mode", 0),
-    }
-
-
-def read_resources_state(document: Plain) -> Plain:
-    result: Plain = {}
-    if limits := document.get("Limits"):
-        result["limits"] = read_shares_state(limits)
-    if reserved := document.get("Reservations"):
-        generic = read_generic_state(reserved.get("GenericResources") or [])
-        result["reservation"] = {**read_shares_state(reserved), **generic}
-    return result
-
-
-def read_shares_state(document: Plain) -> Plain:
-    return {"nanoCpus": document.get("NanoCPUs", 0), "memoryBytes": document.get("MemoryBytes", 0)}
-
-
-def read_generic_state(document: list[Plain]) -> Plain:
-    if not document:
-        return {}
-    named = [item["NamedResourceSpec"] for item in document if item.get("NamedResourceSpec")]
-    counted = [
-        item["DiscreteResourceSpec"] for item in document if item.get("DiscreteResourceSpec")
-    ]
-    return {
-        "genericResources": {
-            "namedResourcesSpecs": [f"{item['Kind']}={item['Value']}" for item in named],
-            "discreteResourcesSpecs": [f"{item['Kind']}={item['Value']}" for item in counted],
+def build_stored_state(spec: Document, kind: str, prefix: str) -> list[Json]:
+    return [
+        {
+            f"{kind}Id": item[f"{prefix}ID"],
+            f"{kind}Name": item.get(f"{prefix}Name", ""),
+            "fileName": get_document(item, "File")["Name"],
+            "fileUid": get_text(get_document(item, "File"), "UID"),
+            "fileGid": get_text(get_document(item, "File"), "GID"),
+            "fileMode": get_integer(get_document(item, "File"), "Mode"),
         }
-    }
+        for item in list_documents(spec, f"{prefix}s")
+    ]
 
 
-def restart_state(document: Plain | None) -> Plain | None:
-    if document is None:
+def build_resources_state(resources: Document) -> Document:
+    reserved = list_documents(get_document(resources, "Reservations"), "GenericResources")
+    discrete = [get_document(item, "DiscreteResourceSpec") for item in reserved]
+    texts: list[Json] = [f"{item['Kind']}={item['Value']}" for item in discrete if item]
+    if not texts:
+        return {}
+    return {"reservation": {"genericResources": {"discreteResourcesSpecs": texts}}}
+
+
+def build_restart_state(policy: Document) -> Document | None:
+    if not policy:
         return None
     return {
-        "condition": document.get("Condition") or None,
-        "delay": read_duration_state(document.get("Delay")),
-        "maxAttempts": document.get("MaxAttempts"),
-        "window": read_duration_state(document.get("Window")),
+        "condition": policy.get("Condition") or None,
+        "delay": build_duration_state(policy, "Delay"),
+        "window": build_duration_state(policy, "Window"),
     }
 
 
-def read_placement_state(document: Plain) -> Plain:
-    return {
-        "constraints": document.get("Constraints") or [],
-        "maxReplicas": document.get("MaxReplicas", 0),
-        "platforms": [
-            {"architecture": item.get("Architecture", ""), "os": item.get("OS", "")}
-            for item in document.get("Platforms") or []
-        ],
-    }
+def build_driver_state(driver: Document) -> Document | None:
+    return {"name": driver["Name"], "options": driver.get("Options") or {}} if driver else None
 
 
-def read_network_state(document: Plain) -> Plain:
-    options = document.get("DriverOpts") or {}
-    return {
-        "id": document["Target"],
-        "name": "",
-        "aliases": document.get("Aliases") or [],
-        "driverOpts": [f"{key}={value}" for key, value in options.items()],
-    }
-
-
-def read_driver_state(document: Plain | None) -> Plain | None:
-    if document is None:
-        return None
-    return {"name": document["Name"], "options": document.get("Options") or {}}
-
-
-def read_mode_state(document: Plain) -> Plain:
-    result: Plain = {"global": "Global" in document}
-    if replicated := document.get("Replicated"):
-        result["replicated"] = {"replicas": replicated["Replicas"]}
-    return result
-
-
-def read_endpoint_state(document: Plain) -> Plain:
-    """From the endpoint as it is; a service that the Swarm has not taken up yet has only a plan."""
-    endpoint = document.get("Endpoint") or {}
-    planned = document["Spec"].get("EndpointSpec") or {}
-    actual = (endpoint.get("Spec") or {}).get("Mode")
-    ports = endpoint.get("Ports") if actual else planned.get("Ports")
-    return {
-        "mode": actual or planned.get("Mode", ""),
-        "ports": [
-            {
-                "name": port.get("Name", ""),
-                "protocol": port.get("Protocol", ""),
-                "targetPort": port.get("TargetPort", 0),
-                "publishedPort": port.get("PublishedPort", 0),
-                "publishMode": port.get("PublishMode", ""),
-            }
-            for port in ports or []
-        ],
-    }
+def build_mode_state(mode: Document) -> Document:
+    replicated = get_document(mode, "Replicated")
+    return {"replicated": {"replicas": replicated["Replicas"]}} if replicated else {}

@@ -1,43 +1,52 @@
-"""The plugin's own configuration: which daemon, how to get there, and logins for registries."""
+"""The plugin's own configuration: which daemon, and how to get there."""
 
 from __future__ import annotations
 
 import json
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-KNOWN = frozenset({"host", "sshOpts", "registryAuth"})
-KNOWN_AUTH = frozenset({"address", "username", "password"})
+from pulumi_offline.plugins.common.values import Properties, Property, Secret, make_secret, reveal
+
+KNOWN = frozenset({"host", "sshOpts"})
 # Keys that the engine itself puts into a provider's configuration.
-ENGINES_OWN = frozenset({"version", "pluginDownloadURL"})
+ENGINE_KEYS = frozenset({"version", "pluginDownloadURL"})
+# A configuration without marks of secrets; what is not known yet is an object.
+ProviderConfig = Mapping[str, object]
 
 
 @dataclass(frozen=True)
-class Login:
-    """A login at one registry."""
-
-    username: str
-    password: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Settings:
+class DaemonSettings:
     """Where the daemon is. `ssh` is the command that connects stdin and stdout with it."""
 
     host: str
     ssh: tuple[str, ...]
-    logins: dict[str, Login] = field(default_factory=dict)
 
 
-def to_plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
+def reveal_config(config: Properties) -> ProviderConfig:
+    """A provider's configuration without marks of secrets."""
+    return {key: reveal(item) for key, item in config.items()}
+
+
+def normalize_config(config: Properties) -> Properties:
+    """A provider's inputs as the official plugin keeps them: options in its own JSON."""
+    return {key: normalize_value(key, item) for key, item in config.items()}
+
+
+def normalize_value(key: str, value: Property) -> Property:
+    match value:
+        case Secret(element):
+            return make_secret(normalize_value(key, element))
+        case str() if key == "sshOpts":
+            return format_go_json(decode_json(value))
+        case _:
+            return value
+
+
+def decode_json(item: object) -> object:
     """Lists and objects of a provider's configuration travel as JSON texts."""
-    return {key: item if key == "host" else decode_item(item) for key, item in config.items()}
-
-
-def decode_item(item: object) -> object:
     if not isinstance(item, str):
         return item
     try:
@@ -46,7 +55,7 @@ def decode_item(item: object) -> object:
         return item
 
 
-def encode_go_json(value: object) -> str:
+def format_go_json(value: object) -> str:
     """As Go's encoding/json writes it: sorted, without blanks, and safe inside HTML."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     for character in "<>&\u2028\u2029":
@@ -54,54 +63,38 @@ def encode_go_json(value: object) -> str:
     return text
 
 
-def list_problems(config: Mapping[str, Any]) -> Iterator[str]:
+def find_config_problems(config: ProviderConfig) -> Iterator[str]:
     """What is wrong with a configuration; a value that is not known yet is passed over."""
-    for key in sorted(config.keys() - KNOWN - ENGINES_OWN):
-        yield f"the stand-in does not know the provider's '{key}'"
+    for key in sorted(config.keys() - KNOWN - ENGINE_KEYS):
+        yield f"the stand-in does not support the provider's '{key}'"
     if isinstance(host := config.get("host"), str):
-        yield from list_host_problems(host)
+        yield from find_host_problems(host)
     elif "host" not in config:
         yield "the stand-in needs the provider's 'host', of the form ssh://user@host:port"
-    for login in to_plain_config(config).get("registryAuth") or []:
-        if isinstance(login, dict):
-            for key in sorted(login.keys() - KNOWN_AUTH):
-                yield f"the stand-in does not know the provider's 'registryAuth.{key}'"
 
 
-def list_host_problems(host: str) -> Iterator[str]:
+def find_host_problems(host: str) -> Iterator[str]:
     url = urlsplit(host)
     if url.scheme != "ssh":
-        yield f"the stand-in does not know hosts such as '{host}', but ssh://user@host:port only"
-    elif not url.hostname or not has_port(url):
+        yield f"the stand-in does not support hosts such as '{host}', only ssh://user@host:port"
+    elif not url.hostname or not has_valid_port(url):
         yield f"'{host}' is not of the form ssh://user@host:port"
     elif url.password is not None or url.query or url.fragment:
         yield f"'{url.scheme}://{url.hostname}' may have neither a password nor a query"
 
 
-def has_port(url: SplitResult) -> bool:
+def has_valid_port(url: SplitResult) -> bool:
     try:
         return url.port is None or url.port > 0
     except ValueError:
         return False
 
 
-def build_settings(config: Mapping[str, Any]) -> Settings:
+def parse_settings(config: ProviderConfig) -> DaemonSettings:
     """The settings in a configuration that has no problems."""
-    inputs = to_plain_config(config)
-    logins = {
-        get_registry_name(login["address"]): Login(
-            login.get("username", ""), login.get("password", "")
-        )
-        for login in inputs.get("registryAuth") or []
-    }
-    return Settings(
-        inputs["host"], build_ssh_command(inputs["host"], inputs.get("sshOpts") or []), logins
-    )
-
-
-def get_registry_name(address: str) -> str:
-    """The registry's name in images: the address without scheme and path."""
-    return address.removeprefix("https://").removeprefix("http://").partition("/")[0]
+    host, options = str(config["host"]), decode_json(config.get("sshOpts"))
+    arguments = [str(option) for option in options] if isinstance(options, list) else []
+    return DaemonSettings(host, build_ssh_command(host, arguments))
 
 
 def build_ssh_command(host: str, options: list[str]) -> tuple[str, ...]:
