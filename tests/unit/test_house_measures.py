@@ -21,11 +21,6 @@ STEP_CLASSES = frozenset({"Want", "Have", "Observed"})
 NAMES_TO_COME: frozenset[str] = frozenset()
 
 TYPES_TO_COME = {
-    "node/delivery": 0.31,
-    "node/files": 0.19,
-    "node/host": 0.12,
-    "node/images": 0.12,
-    "node/steps": 0.78,
     "policies": 0.26,
     "sparkform/catalogue": 0.2,
     "sparkform/commands": 0.17,
