@@ -54,7 +54,7 @@ class _NodeResource(remote.Command):
     ) -> None:
         command = _defer(planned, command.triggers) if planned.is_held else command
         prints_secret = bool(opts.additional_secret_outputs)
-        held = pulumi.ResourceOptions(ignore_changes=HELD_INPUTS if planned.is_held else None)
+        ignored = pulumi.ResourceOptions(ignore_changes=HELD_INPUTS if planned.is_held else None)
         super().__init__(
             name,
             connection=connection,
@@ -66,7 +66,7 @@ class _NodeResource(remote.Command):
             add_previous_output_in_env=False,
             # What fails is in the error anyway.
             logging=remote.Logging.NONE if prints_secret else remote.Logging.STDOUT,
-            opts=pulumi.ResourceOptions.merge(held, opts),
+            opts=pulumi.ResourceOptions.merge(ignored, opts),
         )
 
 

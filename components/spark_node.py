@@ -16,7 +16,7 @@ from sparkform.plan.steps import PlannedStep
 
 @dataclass(frozen=True, kw_only=True)
 class SparkNodeArgs:
-    """`declared` is the plain spec of the node, which policies read; `steps` the agent first."""
+    """`declared` is the node as plain values, which policies read; `steps` has the agent first."""
 
     declared: Mapping[str, Any]
     steps: Mapping[str, PlannedStep]

@@ -7,6 +7,7 @@ from typing import Any
 
 from node.network import fabric_verdict, netplan
 from node.network.fabric_probe import HalfProbe
+from node.network.halves import LinkHalf
 from sparkform.doctor.check import Check, NodeView
 from sparkform.doctor.probes import STEP, build_probe, get_wanted_mtu
 from sparkform.fabric.links import build_check_want, list_witnesses
@@ -15,7 +16,7 @@ from sparkform.report.facts import NodeReport
 
 Json = Mapping[str, Any]
 Documents = Mapping[str, NodeReport]
-HalfProbes = list[tuple[Json, HalfProbe]]
+HalfProbes = list[tuple[LinkHalf, HalfProbe]]
 ACTIVE = "ACTIVE"
 """State of an RDMA port that carries traffic (kernel ABI, sysfs-class-infiniband)."""
 
@@ -62,8 +63,8 @@ def _check_cable(view: NodeView, cable: Cable, reports: Documents) -> Iterator[C
         return
     runs: dict[str, Json] = {one: {} for one in (name, *witness_nodes)}
     want = build_check_want(cable, name, network, reports, get_wanted_mtu(view.declaration), runs)
-    half_probes = [(half, build_probe(half, view.report, want["ends"])) for half in want["halves"]]
-    verdicts = fabric_verdict.judge_halves(half_probes, _list_ports(view), want["via"])
+    half_probes = [(half, build_probe(half, view.report, want.ends)) for half in want.halves]
+    verdicts = fabric_verdict.judge_halves(half_probes, _list_ports(view), want.via)
     sentences = [one.sentence for one in verdicts]
     yield from (
         _report_verdicts(view, half_probes, sentences)

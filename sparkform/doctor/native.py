@@ -17,7 +17,7 @@ from sparkform.config import Service
 from sparkform.doctor.check import Check, NodeView
 from sparkform.launch.paths import get_unit_name
 from sparkform.launch.records import Launch
-from sparkform.plan.native_steps import environment
+from sparkform.plan.native_steps import read_environment
 from sparkform.report.facts import NativeUnit
 
 SHOWN_PACKAGES = ("vllm", "torch", "triton", "transformers", "ray")
@@ -52,7 +52,7 @@ def check_native(view: NodeView) -> Iterator[Check]:
 
 def check_packages(view: NodeView) -> Check:
     """The versions that are there, and whose environment it is."""
-    virtualenv = environment(view.report)
+    virtualenv = read_environment(view.report)
     versions = ", ".join(
         f"{package} {virtualenv.packages[package]}"
         for package in SHOWN_PACKAGES
@@ -85,7 +85,7 @@ def check_nccl(view: NodeView, service: str, unit: NativeUnit) -> Check:
         )
     if len(unit.nccl) > 1:
         return view.fail(name, f"several are loaded: {loaded}", f"take all but one away; {UP_FIX}")
-    if environment(view.report).is_foreign:
+    if read_environment(view.report).is_foreign:
         return view.ok(name, f"{loaded}, of an environment that others made")
     if not loaded.startswith(f"{TREES}/{native_nccl.STEP}-"):
         return view.fail(name, f"{loaded} is loaded, not the one at {NCCL_FOLDER}", UP_FIX)

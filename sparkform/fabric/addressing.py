@@ -53,7 +53,7 @@ def assign_addresses(
 
 
 def _get_host_address(subnet: IPv4Network, index: int) -> IPv4Interface:
-    """Host part 10 + index. The spec has refused a pool without room for it."""
+    """Host part 10 + index. A pool without room for it is refused before."""
     return IPv4Interface(
         (find_host_address(subnet, index) or subnet.network_address, subnet.prefixlen)
     )

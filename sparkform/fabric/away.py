@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from node.network.halves import LinkHalf
+from node.steps import fabric_check
 from sparkform.fabric.topology import Port
 from sparkform.report.facts import NodeReport
 from sparkform.report.receipts import parse_receipt
@@ -27,9 +28,9 @@ def find_last_known_port(name: str, reports: Mapping[str, NodeReport]) -> Port |
     return None
 
 
-def _list_checked_halves(reports: Mapping[str, NodeReport]) -> Iterator[Mapping[str, Any]]:
+def _list_checked_halves(reports: Mapping[str, NodeReport]) -> Iterator[LinkHalf]:
     for report in reports.values():
         for step, text in report.receipts.items():
             receipt = parse_receipt(text) if step.startswith(CHECK) else None
-            if receipt and isinstance(receipt.want, dict):
-                yield from receipt.want["halves"]
+            checked = fabric_check.SPEC.read_want(receipt.want) if receipt else None
+            yield from checked.halves if checked else ()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
+from node.network.halves import LinkHalf
+from node.steps.fabric_check import Want
 from sparkform.fabric.network import FabricInterface, Network, Reports
 from sparkform.fabric.topology import Cable
 from sparkform.report.receipts import Decision
@@ -13,8 +14,6 @@ SPEED_MBPS = 200_000
 """What ethtool shows for each half of a good link (dgx-spark-playbooks, spark_cluster_setup.py)."""
 
 PARTNERS_ON_A_SWITCH = 2
-
-Want = Mapping[str, Any]
 
 
 def build_check_want(
@@ -38,14 +37,15 @@ def build_check_want(
         for peer in _list_facing(interface, queried, network)
     ]
     suspected = list_suspects(cable, node, queried, network)
-    return {
-        "halves": halves,
-        "via": "cable" if cable.far else "switch",
-        "planned": [interface.name for interface in network.fabric[node]],
-        "known_addresses": _list_addresses([name for name in suspected if name != node], network),
-        "ends": _map_hardware_addresses(suspected, reports),
-        "checked": dict(runs),
-    }
+    suspected_peers = [name for name in suspected if name != node]
+    return Want(
+        halves=tuple(halves),
+        via="cable" if cable.far else "switch",
+        planned=tuple(interface.name for interface in network.fabric[node]),
+        known_addresses=tuple(_list_addresses(suspected_peers, network)),
+        ends=_map_hardware_addresses(suspected, reports),
+        checked=dict(runs),
+    )
 
 
 def list_partners(cable: Cable, node: str, network: Network) -> tuple[str, ...]:
@@ -101,19 +101,19 @@ def _list_facing(
 
 def _build_half(
     cable: Cable, interface: FabricInterface, peer: tuple[str, FabricInterface], mtu: int | None
-) -> dict[str, object]:
+) -> LinkHalf:
     name, far = peer
-    return {
-        "node": interface.planned.node,
-        "cable": cable.name,
-        "interface": interface.name,
-        "address": str(interface.planned.address.ip),
-        "peer": name,
-        "peer_interface": far.name,
-        "peer_address": str(far.planned.address.ip),
-        "mtu": mtu,
-        "speed_mbps": SPEED_MBPS,
-    }
+    return LinkHalf(
+        node=interface.planned.node,
+        cable=cable.name,
+        interface=interface.name,
+        address=str(interface.planned.address.ip),
+        peer=name,
+        peer_interface=far.name,
+        peer_address=str(far.planned.address.ip),
+        mtu=mtu,
+        speed_mbps=SPEED_MBPS,
+    )
 
 
 def _list_addresses(nodes: Iterable[str], network: Network) -> list[str]:

@@ -1,4 +1,4 @@
-"""What differs between the launch that a rank was started with and today's, in words. Pure.
+"""What differs between the launch that a rank was started with and today's, in phrases. Pure.
 
 A node's `stop_previous` keeps a summary of its rank's launch, with digests in place of long texts.
 """
@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from difflib import SequenceMatcher
-from typing import Any
 
 from node.host.differences import format_change
 from node.host.plain import as_list, as_mapping
@@ -19,10 +18,10 @@ from sparkform.plan.images import get_started_image
 
 SUMMARIZED = ("image", "argv", "environment", "files")
 DIGITS = 12
-Summary = Mapping[str, Any]
+Summary = Mapping[str, object]
 
 
-def summarize_launch(launch: Launch) -> dict[str, Any]:
+def summarize_launch(launch: Launch) -> dict[str, object]:
     """`rest` stands for every other part of the launch."""
     fields = asdict(launch)
     other_fields = {
@@ -43,26 +42,27 @@ def describe_differences(before: Summary, now: Summary) -> list[str]:
         return []
     phrases = [
         *_describe_changes({"image": before.get("image")}, {"image": now["image"]}),
-        *_describe_argument_changes(as_list(before.get("argv")), now["argv"]),
-        *_describe_changes(as_mapping(before.get("environment")), now["environment"]),
-        *_describe_file_changes(as_mapping(before.get("files")), now["files"]),
+        *_describe_argument_changes(as_list(before.get("argv")), as_list(now["argv"])),
+        *_describe_changes(as_mapping(before.get("environment")), as_mapping(now["environment"])),
+        *_describe_file_changes(as_mapping(before.get("files")), as_mapping(now["files"])),
     ]
-    return phrases or ["how it is started differs"]
+    return phrases or ["its start differs"]
 
 
 def _describe_argument_changes(before: Sequence[str], now: Sequence[str]) -> Iterator[str]:
-    """Stretch by stretch, so that a long command is not said whole; a value with its option."""
+    """Stretch by stretch, so that a long command is not repeated; a value with its option."""
     stretches = SequenceMatcher(a=before, b=now, autojunk=False).get_opcodes()
     for kind, start, end, start_now, end_now in stretches:
         if kind == "equal":
             continue
         option = [argument for argument in before[:start][-1:] if argument.startswith("--")]
         yield from _describe_changes(
-            options([*option, *before[start:end]]), options([*option, *now[start_now:end_now]])
+            parse_options([*option, *before[start:end]]),
+            parse_options([*option, *now[start_now:end_now]]),
         )
 
 
-def options(argv: Sequence[str]) -> dict[str, str]:
+def parse_options(argv: Sequence[str]) -> dict[str, str]:
     """A command's long options with their values, and its other words under `command`.
 
     >>> parse_options(["serve", "m", "--port", "8000", "--eager"])
@@ -82,13 +82,15 @@ def options(argv: Sequence[str]) -> dict[str, str]:
     return {**({"command": " ".join(command)} if command else {}), **values}
 
 
-def _describe_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _describe_changes(before: Mapping[str, object], now: Mapping[str, object]) -> Iterator[str]:
     for name in [*now, *(name for name in before if name not in now)]:
         if before.get(name) != now.get(name):
             yield format_change(name, before.get(name), now.get(name))
 
 
-def _describe_file_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _describe_file_changes(
+    before: Mapping[str, object], now: Mapping[str, object]
+) -> Iterator[str]:
     for path in sorted({*before, *now}):
         if before.get(path) != now.get(path):
             yield f"{path} differs"

@@ -50,7 +50,7 @@ def _plan_check(
     if not all(map(context.is_present, concerned)):
         return hold_step(node, step)
     declared_mtu = context.declaration.fabric_mtu
-    document = build_check_want(
+    want = build_check_want(
         cable,
         node,
         context.network,
@@ -58,5 +58,4 @@ def _plan_check(
         mtu=None if declared_mtu == "inherit" else declared_mtu,
         runs={name: address_runs[name] for name in concerned},
     )
-    spec = fabric_check.SPEC
-    return context.plan_step(node, spec, spec.parse_want(document), step=step)
+    return context.plan_step(node, fabric_check.SPEC, want, step=step)

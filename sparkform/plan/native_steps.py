@@ -49,11 +49,13 @@ def plan_native_wants(
 
 def plan_native_node_wants(service: str, report: NodeReport) -> dict[str, Want]:
     """The packages and NCCL are one for all services of a node, the guard is the service's own."""
-    found = environment(report)
+    environment = read_environment(report)
     wants: dict[str, Want] = {}
-    if not found.is_foreign:
+    if not environment.is_foreign:
         wants = {native_venv.STEP: build_venv_want(), native_nccl.STEP: build_nccl_want()}
-    kernels = list_guarded_kernels(found.packages if found.is_foreign else _list_locked_packages())
+    kernels = list_guarded_kernels(
+        environment.packages if environment.is_foreign else _list_locked_packages()
+    )
     if kernels:
         guard = native_guard.Want(service, get_unit_name(service), tuple(kernels))
         wants[f"{native_guard.SPEC.name}:{service}"] = guard
@@ -86,7 +88,7 @@ def list_guarded_kernels(packages: Mapping[str, str]) -> tuple[str, ...]:
     return native_packages.GUARDED_KERNELS if is_old or native_packages.BROKEN_CUDA in build else ()
 
 
-def environment(report: NodeReport) -> PythonEnvironment:
+def read_environment(report: NodeReport) -> PythonEnvironment:
     """What was observed at the place."""
     observed = _read_venv(report)
     return PythonEnvironment(observed.foreign, observed.packages)
@@ -108,7 +110,7 @@ def find_native_problems(declaration: Declaration, reports: Reports) -> Iterator
         ]
         yield from _find_unlike_packages(name, nodes, reports)
         for node in nodes:
-            if not environment(reports[node.name]).is_foreign:
+            if not read_environment(reports[node.name]).is_foreign:
                 yield from _find_unfit_node(name, node, reports[node.name])
 
 
@@ -135,8 +137,8 @@ def _find_unlike_packages(
 
 
 def _list_packages(report: NodeReport) -> Mapping[str, str]:
-    found = environment(report)
-    return found.packages if found.is_foreign else _list_locked_packages()
+    environment = read_environment(report)
+    return environment.packages if environment.is_foreign else _list_locked_packages()
 
 
 def _list_differing_packages(

@@ -55,14 +55,14 @@ def find_missing_gpus(declaration: Declaration, reports: Reports) -> Iterator[Pr
 
 def find_shared_nodes(declaration: Declaration) -> Iterator[Problem]:
     """A Spark has one GPU, and an engine takes it whole."""
-    taken: dict[str, str] = {}
+    service_by_node: dict[str, str] = {}
     for service in declaration.services:
         for node in declaration.list_service_nodes(service):
-            if node.name in taken:
+            if node.name in service_by_node:
                 yield Problem(
                     path=f"services.{service}.nodes",
-                    message=f"{node.name} runs service {taken[node.name]} already",
+                    message=f"{node.name} runs service {service_by_node[node.name]} already",
                     because="a node has one GPU, which one engine takes whole",
                     remedy="give each service nodes of its own",
                 )
-            taken.setdefault(node.name, service)
+            service_by_node.setdefault(node.name, service)

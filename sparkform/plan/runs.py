@@ -56,7 +56,7 @@ def decide_run(
         *stop_reasons,
         *_explain_new_run(launches, state, missing_ranks, running_tokens, digest, differences),
     ]
-    lines = reasons or ["was started by a run that did not end, will be started anew"]
+    lines = reasons or ["was started by an interrupted run, will be restarted"]
     return ServiceRun(f"{digest}-{next_run}", tuple(lines))
 
 
@@ -75,12 +75,12 @@ def _explain_new_run(
     if moved_ranks:
         return moved_ranks
     if any(token.rpartition("-")[0] != digest for token in running_tokens):
-        return list(differences) or ["its launch differs, will be stopped and started anew"]
+        return list(differences) or ["its launch differs, will be restarted"]
     suffix = " with the rest" if len(launches) > 1 else ""
     if missing_ranks:
         return [f"{missing_rank}, will be started again{suffix}" for missing_rank in missing_ranks]
     return (
-        ["its ranks are of several runs, will be started anew"] if len(running_tokens) > 1 else []
+        ["its ranks belong to several runs, will be restarted"] if len(running_tokens) > 1 else []
     )
 
 

@@ -127,7 +127,7 @@ class _ServicePlanner:
             for step in (*stopping_steps, *disturbing)
         ]
         stop_reasons += [
-            f"{secret} differs, will be started anew with it" for secret in self.stale_secrets
+            f"{secret} differs, will be restarted with it" for secret in self.stale_secrets
         ]
         context = self.inputs.context
         state = get_service_state(

@@ -53,13 +53,13 @@ async def _follow_all(
 
 
 async def _follow(request: VerbRequest, target: Target, show: ShowLine) -> NodeError | None:
-    from sparkform.ssh import session
+    from sparkform.ssh import identities, session
 
     progress = session.LoginProgress()
     try:
         async with (
             asyncio.timeout(LIMIT_S) as limit,
-            session.load_identities(target) as keys,
+            identities.load_identities(target) as keys,
             session.open_connection(target, keys, LIMIT_S, progress) as connection,
         ):
             limit.reschedule(None)

@@ -41,11 +41,11 @@ async def _run_query(
     target: Target, limit_s: float, progress: session.LoginProgress
 ) -> session.TimedOutput | NodeError:
     """What the node printed. Whatever goes wrong is an error of this node and of no other."""
-    from sparkform.ssh import session
+    from sparkform.ssh import identities, session
 
     try:
         async with asyncio.timeout(limit_s):
-            async with session.load_identities(target) as keys:
+            async with identities.load_identities(target) as keys:
                 return await session.run_observe(target, keys, limit_s, progress)
     except TimeoutError:
         return session.explain_timeout(target, progress, limit_s)

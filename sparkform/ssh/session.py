@@ -12,13 +12,13 @@ import socket
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import asyncssh
 
 from sparkform.report.rack_report import LoginKey, NodeError
 from sparkform.ssh import agent as program
 from sparkform.ssh import errors, host_keys
+from sparkform.ssh.identities import Identities
 from sparkform.ssh.response import ProgramOutput
 from sparkform.ssh.target import Target
 
@@ -54,14 +54,6 @@ class LoginProgress:
     def host_key(self) -> str | None:
         """The key that the node itself offered, as it is declared."""
         return host_keys.format_key(self.offered) if self.offered and not self.jump else None
-
-
-@dataclass(frozen=True)
-class Identities:
-    """The keys to log in with: the agent's, then the identity file's."""
-
-    keys: tuple[asyncssh.SSHKeyPair, ...] = ()
-    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +103,10 @@ async def run_observe(
         progress.stage = "command"
         try:
             result = await connection.run(
-                command(target, limit_s), input=program.build_zipapp(), encoding=None, check=False
+                build_observe_command(target, limit_s),
+                input=program.build_zipapp(),
+                encoding=None,
+                check=False,
             )
         except (asyncssh.Error, OSError) as error:
             raise QueryError(explain_network_failure(target, error)) from error
@@ -119,7 +114,7 @@ async def run_observe(
     return TimedOutput(output, time.time())
 
 
-def command(target: Target, limit_s: float) -> str:
+def build_observe_command(target: Target, limit_s: float) -> str:
     """The one command of a node. Nothing in it is secret: it is seen in the node's process list."""
     request = {
         "user": target.user,
@@ -255,45 +250,6 @@ def explain_timeout(target: Target, progress: LoginProgress, limit_s: float) -> 
     if progress.stage == "command":
         return errors.timeout(target, limit_s)
     return errors.frozen(target, greeting_s if progress.stage == "greeting" else limit_s)
-
-
-@contextlib.asynccontextmanager
-async def load_identities(target: Target) -> AsyncIterator[Identities]:
-    """The agent's keys first, then the identity file's; a problem is said where it matters.
-
-    The agent signs as long as the block runs.
-    """
-    async with _load_agent_keys() as agent_keys:
-        if target.identity_file is None:
-            yield Identities(agent_keys)
-        else:
-            yield await _add_identity_file(
-                agent_keys, target.identity_file.expanduser(), target.passphrase
-            )
-
-
-async def _add_identity_file(
-    agent_keys: tuple[asyncssh.SSHKeyPair, ...], path: Path, passphrase: str | None
-) -> Identities:
-    try:
-        private_key = await asyncio.to_thread(asyncssh.read_private_key, path, passphrase)
-    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-        return Identities(agent_keys, str(error))
-    except OSError as error:
-        return Identities(agent_keys, error.strerror or "it cannot be read")
-    return Identities((*agent_keys, *asyncssh.load_keypairs([private_key])))
-
-
-@contextlib.asynccontextmanager
-async def _load_agent_keys() -> AsyncIterator[tuple[asyncssh.SSHKeyPair, ...]]:
-    """The agent's keys; no agent, or one that does not answer, has none."""
-    async with contextlib.AsyncExitStack() as stack:
-        try:
-            agent = await stack.enter_async_context(await asyncssh.connect_agent())
-            keys = tuple(await agent.get_keys())
-        except (OSError, ValueError, asyncssh.Error):
-            keys = ()
-        yield keys
 
 
 def _to_bytes(value: bytes | str | None) -> bytes:

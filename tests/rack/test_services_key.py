@@ -131,7 +131,7 @@ def test_another_key_is_one_up_that_says_why(service: KeyedService) -> None:
     new_key = f"{KEY}{secrets.token_hex(20)}"
     set_secret(service.deployment, KEY, new_key)
     outcome = service.deployment.up()
-    assert "service qwen: apiKey differs, will be started anew with it" in outcome.messages
+    assert "service qwen: apiKey differs, will be restarted with it" in outcome.messages
     assert (service.request_with(new_key), service.request_with(service.key)) == ("200", "401")
     assert service.deployment.up().changed == set()
     service.deployment.destroy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,8 +36,8 @@ TOLERANCE = 0.01
 TOLERANCE_WITH_VISION = 0.025
 
 
-def plant_change(change: Any) -> dict[str, Any]:
-    document: dict[str, Any] = copy.deepcopy(DOCUMENTS["gpt-oss-120b.json"])
+def plant_change(change: Callable[[Any], object]) -> dict[str, object]:
+    document: dict[str, object] = copy.deepcopy(DOCUMENTS["gpt-oss-120b.json"])
     change(document)
     return document
 
@@ -60,7 +61,7 @@ def test_every_model_file_is_whole_and_every_figure_has_a_source(name: str) -> N
         lambda document: document["published_parameters"].pop("source"),
     ],
 )
-def test_a_planted_figure_without_source_is_found(change: Any) -> None:
+def test_a_planted_figure_without_source_is_found(change: Callable[[Any], object]) -> None:
     with pytest.raises(ValidationError):
         CatalogueModel.model_validate(plant_change(change))
 

@@ -35,13 +35,13 @@ else:
 
 
 @dataclass(frozen=True)
-class CliRun:
+class CommandRun:
     code: int
     out: str
     err: str
 
 
-Command = Callable[..., CliRun]
+Command = Callable[..., CommandRun]
 
 
 @pytest.fixture
@@ -59,13 +59,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def sparkform(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Command:
-    def run(*arguments: object) -> CliRun:
+    def run(*arguments: object) -> CommandRun:
         monkeypatch.setattr(sys, "argv", ["sparkform", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
         captured = capsys.readouterr()
         code = ended.value.code
-        return CliRun(code if isinstance(code, int) else 0, captured.out, captured.err)
+        return CommandRun(code if isinstance(code, int) else 0, captured.out, captured.err)
 
     return run
 

@@ -34,7 +34,7 @@ def test_what_is_asked_is_what_is_judged_and_all_that_the_step_would_try(
                 assert set(list_partners(cable, node, network)) <= set(witness_nodes)
                 runs: dict[str, Any] = {one: {} for one in (node, *witness_nodes)}
                 want = build_check_want(cable, node, network, reports, 9000, runs)
-                planned |= {(half["address"], half["peer_address"]) for half in want["halves"]}
+                planned |= {(half["address"], half["peer_address"]) for half in want.halves}
         probes: Any = build_probe_request(declaration, node)["probes"]
         assert {(one["address"], one["peer_address"]) for one in probes} == planned
         assert planned

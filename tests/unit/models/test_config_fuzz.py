@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -44,7 +43,7 @@ MEMORY = NodeMemory(usable_gib=119.7, fraction=0.85, runtime_gib=6)
     st.sets(st.sampled_from(KEYS), max_size=2),
 )
 def test_a_mutated_config_is_read_or_refused(
-    base: dict[str, Any], changes: dict[str, Any], removed: set[str]
+    base: dict[str, object], changes: dict[str, object], removed: set[str]
 ) -> None:
     config = {key: value for key, value in (base | changes).items() if key not in removed}
     try:
@@ -65,7 +64,7 @@ def test_a_mutated_config_is_read_or_refused(
         max_size=6,
     )
 )
-def test_mutated_facts_are_read_or_refused(document: dict[str, Any]) -> None:
+def test_mutated_facts_are_read_or_refused(document: dict[str, object]) -> None:
     try:
         shape = estimate_shape(read_facts(document, "facts.json"), "x")
     except InputError:

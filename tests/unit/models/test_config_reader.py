@@ -20,7 +20,7 @@ from sparkform.models.shape import (
 )
 
 REAL = json.loads((Path(__file__).parent / "data" / "configs.json").read_text())
-SMALL: dict[str, Any] = {
+SMALL: dict[str, object] = {
     "model_type": "llama",
     "hidden_size": 64,
     "num_hidden_layers": 4,
@@ -32,7 +32,7 @@ SMALL: dict[str, Any] = {
 }
 
 
-def read_small(**changes: Any) -> ModelShape:
+def read_small(**changes: object) -> ModelShape:
     return read_shape(SMALL | changes, "config.json")
 
 
@@ -117,7 +117,7 @@ def test_layer_types_place_the_windows() -> None:
     ],
 )  # fmt: skip
 def test_windows_stand_where_the_model_class_puts_them(
-    changes: dict[str, Any], expected: list[int]
+    changes: dict[str, object], expected: list[int]
 ) -> None:
     assert list_windows(read_small(**changes)) == expected
 
@@ -139,7 +139,7 @@ MIXTURE = {"num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 
     ],
 )
 def test_experts_stand_where_the_config_puts_them(
-    changes: dict[str, Any], expected: list[bool]
+    changes: dict[str, object], expected: list[bool]
 ) -> None:
     assert list_mixtures(read_small(**MIXTURE, **changes)) == expected
 
@@ -154,7 +154,9 @@ def test_experts_stand_where_the_config_puts_them(
         ({"model_type": "llama4_text", "n_shared_experts": 0}, 32),
     ],
 )
-def test_shared_experts_are_as_wide_as_the_config_says(changes: dict[str, Any], width: int) -> None:
+def test_shared_experts_are_as_wide_as_the_config_says(
+    changes: dict[str, object], width: int
+) -> None:
     part = read_small(**MIXTURE, **changes).blocks[0].feed_forward
     assert part
     assert part.shared == 3 * 64 * width
@@ -266,7 +268,7 @@ def test_every_missing_or_wrong_key_is_told_at_once() -> None:
     ],
 )
 def test_a_structure_that_cannot_be_read_is_refused_and_never_guessed(
-    changes: dict[str, Any], sentence: str
+    changes: dict[str, object], sentence: str
 ) -> None:
     with pytest.raises(InputError, match=sentence):
         read_small(**changes)

@@ -25,7 +25,7 @@ LLAMA = {
 }
 
 
-def read_declared(declared: dict[str, Any], **changes: Any) -> Quantisation:
+def read_declared(declared: dict[str, object], **changes: object) -> Quantisation:
     config = {**LLAMA, **changes, "quantization_config": declared}
     return read_quantisation(config, read_shape(config, "config.json"), "config.json")
 
@@ -92,7 +92,7 @@ def test_without_a_quantization_config_weights_have_16_bits() -> None:
     ],
 )
 def test_scales_are_counted_with_the_weights(
-    declared: dict[str, Any], name: str, bits: float
+    declared: dict[str, object], name: str, bits: float
 ) -> None:
     quantisation = read_declared(declared)
     assert quantisation.name == name
@@ -146,7 +146,9 @@ def test_mixed_precision_gives_each_role_its_own_bits() -> None:
         {"quant_algo": "MIXED_PRECISION", "quantized_layers": {"a": {"quant_algo": "FP2"}}},
     ],
 )
-def test_an_unknown_method_is_refused_and_not_taken_for_16_bits(declared: dict[str, Any]) -> None:
+def test_an_unknown_method_is_refused_and_not_taken_for_16_bits(
+    declared: dict[str, object],
+) -> None:
     with pytest.raises(InputError, match="allowed"):
         read_declared(declared)
 

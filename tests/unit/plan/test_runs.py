@@ -108,7 +108,7 @@ def test_ranks_of_two_runs_are_no_service() -> None:
         objects=(build_object(0, f"{LAUNCH_DIGEST}-4"), build_object(1, f"{LAUNCH_DIGEST}-3")),
     )
     (line,) = decide_run(TWO_LAUNCHES, state, [], [], NEXT_RUN).lines
-    assert line == "its ranks are of several runs, will be started anew"
+    assert line == "its ranks belong to several runs, will be restarted"
 
 
 def test_a_rank_on_another_node_does_not_count() -> None:
@@ -150,7 +150,7 @@ def test_a_run_that_was_killed_before_it_ended_is_not_taken_for_whole() -> None:
         TWO_LAUNCHES, replace(build_running_state(), completed_token=None), [], [], NEXT_RUN
     )
     assert group.token == f"{LAUNCH_DIGEST}-5"
-    assert "did not end" in group.lines[0]
+    assert "interrupted" in group.lines[0]
 
 
 def test_in_the_swarm_the_service_and_its_container_must_both_be_there() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from node.steps.launch_files import compute_proof
 from sparkform.config import Declaration, parse_config
-from sparkform.plan.launch_differences import describe_differences, options, summarize_launch
+from sparkform.plan.launch_differences import describe_differences, parse_options, summarize_launch
 from sparkform.plan.outputs import build_outputs
 from sparkform.plan.rack import plan_rack
 from sparkform.plan.rack_plan import RackPlan
@@ -130,6 +130,18 @@ def test_a_service_that_runs_as_declared_changes_nothing(up: Reports) -> None:
     assert (list_changing(plan), plan.services["qwen"].lines) == (set(), ())
 
 
+def test_a_service_whose_nodes_lost_all_that_they_recorded_gets_a_token_that_it_never_had() -> None:
+    declaration, bare = build_service_declaration(), load_reports("direct-2-up")
+    tokens = []
+    for next_run in (7, 9):
+        reports = {
+            name: report.model_copy(update={"next_run": next_run}) for name, report in bare.items()
+        }
+        tokens.append(build_plan(declaration, reports).services["qwen"].token)
+    assert len(set(tokens)) == 2
+    assert len({token.rpartition("-")[0] for token in tokens}) == 1
+
+
 def test_a_changed_setting_changes_the_service_alone_and_is_named(up: Reports) -> None:
     plan = build_plan(build_service_declaration(maxSeqLen=4096), up)
     assert plan.services["qwen"].lines == ("service qwen: --max-model-len is unset, will be 4096",)
@@ -197,7 +209,7 @@ def test_another_api_key_renews_the_service_and_the_same_one_does_not() -> None:
     )
     plan = build_plan(build_service_declaration(), add_key(up, "sk-another"), secrets)
     assert plan.services["qwen"].lines == (
-        "service qwen: apiKey differs, will be started anew with it",
+        "service qwen: apiKey differs, will be restarted with it",
     )
 
 
@@ -313,8 +325,12 @@ def test_of_a_long_command_only_what_differs_is_said() -> None:
 def test_what_no_word_tells_is_still_said_to_differ() -> None:
     assert describe_differences(
         summarize_launch(build_launch()), summarize_launch(build_launch(stop_grace_s=9))
-    ) == ["how it is started differs"]
+    ) == ["its start differs"]
 
 
 def test_an_option_with_several_values_keeps_them_all() -> None:
-    assert options(["x", "--a", "1", "2", "--b"]) == {"command": "x", "--a": "1 2", "--b": "set"}
+    assert parse_options(["x", "--a", "1", "2", "--b"]) == {
+        "command": "x",
+        "--a": "1 2",
+        "--b": "set",
+    }

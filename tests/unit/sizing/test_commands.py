@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,11 @@ class CommandAnswer:
         return json.loads(self.out)
 
 
+RunCommand = Callable[..., CommandAnswer]
+
+
 @pytest.fixture
-def sparkform(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+def sparkform(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> RunCommand:
     def run(*arguments: str) -> CommandAnswer:
         monkeypatch.setattr(sys, "argv", ["sparkform", *arguments])
         with pytest.raises(SystemExit) as ended:
@@ -57,7 +61,7 @@ def config_file(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_fit_answers_for_one_to_eight_nodes(sparkform: Any) -> None:
+def test_fit_answers_for_one_to_eight_nodes(sparkform: RunCommand) -> None:
     answer = sparkform("fit", "openai/gpt-oss-120b", "--json")
     document = answer.document
     assert answer.code == 0
@@ -68,7 +72,7 @@ def test_fit_answers_for_one_to_eight_nodes(sparkform: Any) -> None:
     assert all(set(row) >= NODE_KEYS for row in document["perNodes"])
 
 
-def test_fit_takes_one_node_count_a_context_and_a_cache_type(sparkform: Any) -> None:
+def test_fit_takes_one_node_count_a_context_and_a_cache_type(sparkform: RunCommand) -> None:
     arguments = ("fit", "llama-3.1-405b", "--nodes", "3", "--context", "65536", "--json")
     default = sparkform(*arguments).document["perNodes"]
     small = sparkform(*arguments, "--kv-cache", "fp8", "--batch-size", "4").document
@@ -77,7 +81,7 @@ def test_fit_takes_one_node_count_a_context_and_a_cache_type(sparkform: Any) -> 
     assert default[0]["fits"]
 
 
-def test_fit_says_which_quantisation_would_fit(sparkform: Any) -> None:
+def test_fit_says_which_quantisation_would_fit(sparkform: RunCommand) -> None:
     answer = sparkform("fit", "meta-llama/Llama-3.3-70B-Instruct", "--nodes", "1", "--json")
     row = answer.document["perNodes"][0]
     assert not row["fits"]
@@ -86,7 +90,9 @@ def test_fit_says_which_quantisation_would_fit(sparkform: Any) -> None:
     assert "bf16" not in row["quantsThatFit"]
 
 
-def test_fit_describes_any_other_model_by_its_config(sparkform: Any, config_file: str) -> None:
+def test_fit_describes_any_other_model_by_its_config(
+    sparkform: RunCommand, config_file: str
+) -> None:
     document = sparkform("fit", "mine/own", "--config", config_file, "--json").document
     assert document["model"] == "mine/own"
     assert document["kvBytesPerToken"] == 131072
@@ -94,7 +100,7 @@ def test_fit_describes_any_other_model_by_its_config(sparkform: Any, config_file
 
 
 def test_fit_describes_a_model_by_a_few_facts_and_says_what_it_guessed(
-    sparkform: Any, tmp_path: Path
+    sparkform: RunCommand, tmp_path: Path
 ) -> None:
     path = tmp_path / "facts.json"
     path.write_text(json.dumps({"parameters": 8e9, "weightBits": 8}))
@@ -103,13 +109,13 @@ def test_fit_describes_a_model_by_a_few_facts_and_says_what_it_guessed(
     assert any("layers not given" in note for note in document["notes"])
 
 
-def test_fit_shows_a_table_to_people(sparkform: Any) -> None:
+def test_fit_shows_a_table_to_people(sparkform: RunCommand) -> None:
     answer = sparkform("fit", "llama-3.1-405b", "--nodes", "2")
     assert "202.17 GiB" in answer.out
     assert "no" in answer.out
 
 
-def test_predict_answers_with_exactly_its_keys(sparkform: Any) -> None:
+def test_predict_answers_with_exactly_its_keys(sparkform: RunCommand) -> None:
     answer = sparkform(
         "predict", "openai/gpt-oss-120b", "--quant", "mxfp4", "--engine", "vllm", "--nodes", "2",
         "--tp", "2", "--pp", "1", "--concurrency", "8", "--prompt", "2048", "--json",
@@ -122,14 +128,14 @@ def test_predict_answers_with_exactly_its_keys(sparkform: Any) -> None:
     assert low <= document["decodeTokS"] <= high
 
 
-def test_predict_reads_to_people_as_one_sentence(sparkform: Any) -> None:
+def test_predict_reads_to_people_as_one_sentence(sparkform: RunCommand) -> None:
     answer = sparkform("predict", "qwen3-8b")
     assert answer.out.startswith("decode ")
     assert "bound by memory" in answer.out
 
 
 def test_predict_takes_rows_and_gives_them_back_with_a_prediction(
-    sparkform: Any, tmp_path: Path
+    sparkform: RunCommand, tmp_path: Path
 ) -> None:
     rows = [
         {"id": "a", "model": "Qwen/Qwen3-8B", "quant": "bf16", "engine": "vllm", "value": 13.9},
@@ -152,7 +158,7 @@ def test_predict_takes_rows_and_gives_them_back_with_a_prediction(
         assert phrase in row["problem"]
 
 
-def test_a_row_and_its_command_give_the_same(sparkform: Any, tmp_path: Path) -> None:
+def test_a_row_and_its_command_give_the_same(sparkform: RunCommand, tmp_path: Path) -> None:
     row = {"model": "Qwen/Qwen3-8B", "quant": "bf16", "engine": "vllm", "concurrency": 4}
     path = tmp_path / "rows.json"
     path.write_text(json.dumps([row]))
@@ -163,7 +169,7 @@ def test_a_row_and_its_command_give_the_same(sparkform: Any, tmp_path: Path) -> 
     assert batch == single
 
 
-def test_recommend_gives_a_service_block_that_fits_with_reasons(sparkform: Any) -> None:
+def test_recommend_gives_a_service_block_that_fits_with_reasons(sparkform: RunCommand) -> None:
     answer = sparkform("recommend", "nvidia/Qwen3-235B-A22B-FP4", "--nodes", "2", "--json")
     document = answer.document
     service = document["service"]
@@ -174,7 +180,7 @@ def test_recommend_gives_a_service_block_that_fits_with_reasons(sparkform: Any) 
     assert any("need" in item["reason"] for item in document["rejected"])
 
 
-def test_recommend_prints_a_block_that_can_be_pasted(sparkform: Any) -> None:
+def test_recommend_prints_a_block_that_can_be_pasted(sparkform: RunCommand) -> None:
     answer = sparkform("recommend", "openai/gpt-oss-120b", "--nodes", "1")
     block = yaml.safe_load(answer.out.split("\nbecause")[0])
     service = block["sparkform:services"]["main"]
@@ -183,7 +189,7 @@ def test_recommend_prints_a_block_that_can_be_pasted(sparkform: Any) -> None:
     assert service["tensorParallel"] * service["pipelineParallel"] * service["dataParallel"] == 1
 
 
-def test_recommend_prefers_replicas_at_many_requests(sparkform: Any) -> None:
+def test_recommend_prefers_replicas_at_many_requests(sparkform: RunCommand) -> None:
     few = sparkform("recommend", "openai/gpt-oss-120b", "--nodes", "2", "--json").document
     many = sparkform(
         "recommend", "openai/gpt-oss-120b", "--nodes", "2", "--concurrency", "64", "--json"
@@ -192,27 +198,27 @@ def test_recommend_prefers_replicas_at_many_requests(sparkform: Any) -> None:
     assert (many["service"]["tensorParallel"], many["service"]["dataParallel"]) == (1, 2)
 
 
-def test_recommend_never_offers_another_release_of_the_same_shape(sparkform: Any) -> None:
+def test_recommend_never_offers_another_release_of_the_same_shape(sparkform: RunCommand) -> None:
     document = sparkform("recommend", "llama-3.3-70b", "--nodes", "2", "--json").document
     rejected_ways = [item["way"] for item in document["rejected"]]
     assert rejected_ways
     assert not any("Llama-3.1" in rejected_way for rejected_way in rejected_ways)
 
 
-def test_recommend_says_with_exit_1_that_nothing_fits(sparkform: Any) -> None:
+def test_recommend_says_with_exit_1_that_nothing_fits(sparkform: RunCommand) -> None:
     answer = sparkform("recommend", "deepseek-ai/DeepSeek-V3", "--nodes", "2", "--json")
     assert answer.code == 1
     assert answer.document["service"] is None
 
 
-def test_recommend_pipelines_over_three_nodes_with_vllm_only(sparkform: Any) -> None:
+def test_recommend_pipelines_over_three_nodes_with_vllm_only(sparkform: RunCommand) -> None:
     document = sparkform("recommend", "llama-3.1-405b", "--nodes", "3", "--json").document
     service = document["service"]
     assert (service["engine"], service["pipelineParallel"]) == ("vllm", 3)
     assert any(item["way"] == "TP=3" for item in document["rejected"])
 
 
-def test_models_lists_every_checkpoint_with_its_sources(sparkform: Any) -> None:
+def test_models_lists_every_checkpoint_with_its_sources(sparkform: RunCommand) -> None:
     rows = sparkform("models", "--json").document
     assert len(rows) >= 25
     assert all(row["sources"] and row["revision"] for row in rows)
@@ -247,7 +253,7 @@ def test_models_lists_every_checkpoint_with_its_sources(sparkform: Any) -> None:
     ],
 )
 def test_bad_input_ends_with_2_and_says_what_to_do(
-    sparkform: Any, arguments: list[str], sentences: list[str]
+    sparkform: RunCommand, arguments: list[str], sentences: list[str]
 ) -> None:
     answer = sparkform(*arguments)
     assert answer.code == 2
@@ -267,7 +273,7 @@ def test_bad_input_ends_with_2_and_says_what_to_do(
     ],
 )
 def test_a_malformed_config_ends_with_2(
-    sparkform: Any, tmp_path: Path, text: str, sentence: str
+    sparkform: RunCommand, tmp_path: Path, text: str, sentence: str
 ) -> None:
     path = tmp_path / "config.json"
     path.write_text(text)
@@ -277,7 +283,7 @@ def test_a_malformed_config_ends_with_2(
 
 
 @pytest.mark.parametrize("text", ["{", "{}", "[1]"])
-def test_malformed_rows_end_with_2(sparkform: Any, tmp_path: Path, text: str) -> None:
+def test_malformed_rows_end_with_2(sparkform: RunCommand, tmp_path: Path, text: str) -> None:
     path = tmp_path / "rows.json"
     path.write_text(text)
     assert sparkform("predict", "--batch", str(path)).code == 2

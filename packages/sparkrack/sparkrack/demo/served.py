@@ -6,7 +6,6 @@ import json
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sparkrack import hub, registry
 from sparkrack.demo.running import DemoError
@@ -35,7 +34,7 @@ FACTS = {
 class DemoService:
     """What the stack file declares, and what is asked of it once it is up."""
 
-    block: Mapping[str, Any]
+    block: Mapping[str, object]
 
     @property
     def model(self) -> str:
@@ -66,7 +65,7 @@ def pin_digest(rack: SimulatedRack, reference: str) -> str:
         return f"{reference}@{response.headers['Docker-Content-Digest']}"
 
 
-def build_service_block(image: str, revision: str) -> dict[str, Any]:
+def build_service_block(image: str, revision: str) -> dict[str, object]:
     """The service's block of the stack file. 0.3 of the memory: all nodes share one machine's."""
     return {
         "engine": "vllm",
@@ -83,7 +82,7 @@ def build_service_block(image: str, revision: str) -> dict[str, Any]:
     }
 
 
-def build_question(service: DemoService) -> dict[str, Any]:
+def build_question(service: DemoService) -> dict[str, object]:
     message = {"role": "user", "content": QUESTION}
     return {"model": service.model, "messages": [message], "max_tokens": TOKENS, "temperature": 0}
 
