@@ -22,8 +22,8 @@ from typing import TypedDict
 from node.facts.interfaces import parse_port_and_half
 from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import to_list, to_mapping, to_text
+from node.host.paths import NETPLAN_FOLDERS
 
-FOLDERS = ("/lib/netplan", "/etc/netplan", "/run/netplan")
 OWNED = (
     *("accept-ra", "activation-mode", "addresses", "dhcp4", "dhcp6", "gateway4", "gateway6"),
     *("ignore-carrier", "link-local", "match", "mtu", "optional", "renderer", "routes", "set-name"),
@@ -45,7 +45,7 @@ class NetplanFact(TypedDict):
 
 def read(reader: FactReader, request: FactRequest) -> list[NetplanFact]:
     winners: dict[str, str] = {}
-    for folder in FOLDERS:
+    for folder in NETPLAN_FOLDERS:
         winners.update(
             {path.rpartition("/")[2]: path for path in reader.list_paths(f"{folder}/*.yaml")}
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 
 def format_value(value: object) -> str:
     """
@@ -25,14 +23,3 @@ def format_change(name: str, have: object, want: object) -> str:
     'NCCL_IB_DISABLE is 1, will be 0'
     """
     return f"{name} is {format_value(have)}, will be {format_value(want)}"
-
-
-def list_changes(
-    have: Mapping[str, object], want: Mapping[str, object], names: Iterable[str]
-) -> list[str]:
-    """One phrase for each of these names whose values differ."""
-    return [
-        format_change(name, have.get(name), want[name])
-        for name in names
-        if name in want and have.get(name) != want[name]
-    ]

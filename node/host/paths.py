@@ -33,6 +33,9 @@ DOCKER_SOCKET = "/run/docker.sock"
 NETPLAN_FILE = "/etc/netplan/60-sparkform.yaml"
 """The one netplan file that is ours."""
 
+NETPLAN_FOLDERS = ("/lib/netplan", "/etc/netplan", "/run/netplan")
+"""A file hides those of the same name in the folders before its own (netplan-generate(8))."""
+
 NCCL_CONF = "/etc/nccl.conf"
 SOFTWARE = "/opt/sparkform"
 VIRTUALENV = f"{SOFTWARE}/vllm"

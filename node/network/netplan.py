@@ -16,8 +16,6 @@ from node.host.plain import as_list, as_mapping
 from node.network.link_config import LinkConfig
 
 FOLDER = "/etc/netplan"
-# Later folders hide earlier ones' files of the same name (netplan(5)).
-FOLDERS = ("/lib/netplan", "/run/netplan", FOLDER)
 HEADER = "# Written by sparkform; `pulumi up` puts it back, `pulumi destroy` removes it.\n"
 # The four halves of a Spark's two QSFP ports, such as enp1s0f0np0 and enP2p1s0f1np1
 # (NVIDIA/dgx-spark-playbooks, connect-three-sparks).

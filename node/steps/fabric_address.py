@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from node.changes import action, file
 from node.errors import StepError
 from node.host import links
-from node.host.paths import NETPLAN_FILE
+from node.host.paths import NETPLAN_FILE, NETPLAN_FOLDERS
 from node.host.plain import as_mapping
 from node.host.system import System
 from node.host.typed_json import key
@@ -168,7 +168,7 @@ def _find_claims(
 ) -> list[NetplanClaim]:
     macs = {name: link.mac for name, link in current_links.items() if name != "lo"}
     path_by_name = {
-        name: f"{folder}/{name}" for folder in netplan.FOLDERS for name in system.list_names(folder)
+        name: f"{folder}/{name}" for folder in NETPLAN_FOLDERS for name in system.list_names(folder)
     }
     paths = [path for name, path in sorted(path_by_name.items()) if name.endswith(".yaml")]
     return [

@@ -24,7 +24,7 @@ FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
 
 @dataclass(frozen=True)
-class CliRun:
+class ProjectRun:
     code: int
     out: str
     err: str
@@ -53,7 +53,7 @@ class RackProject:
     def identity(self) -> str:
         return str(get_identity_file(self.rack.rack.name))
 
-    def run(self, *arguments: object) -> CliRun:
+    def run(self, *arguments: object) -> ProjectRun:
         environment = {**os.environ, "HOME": str(self.folder), "PYTHONPATH": str(ROOT)}
         environment.pop("SSH_AUTH_SOCK", None)
         started = time.monotonic()
@@ -68,9 +68,9 @@ class RackProject:
             check=False,
         )
         took_s = time.monotonic() - started
-        return CliRun(result.returncode, result.stdout, result.stderr, took_s)
+        return ProjectRun(result.returncode, result.stdout, result.stderr, took_s)
 
-    def init(self) -> CliRun:
+    def init(self) -> ProjectRun:
         """With the nodes' own fingerprints."""
         accepted = [
             argument
@@ -85,7 +85,7 @@ class RackProject:
         command = "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub"
         return [FINGERPRINT.findall(self.rack.must(host, command))[0] for host in self.rack.hosts]
 
-    def run_doctor(self) -> tuple[CliRun, list[dict[str, Any]]]:
+    def run_doctor(self) -> tuple[ProjectRun, list[dict[str, Any]]]:
         result = self.run("doctor", self.stack, "--json")
         return result, result.parse_json()["checks"]
 

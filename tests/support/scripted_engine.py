@@ -1,4 +1,4 @@
-"""An engine for racks that prints given lines and then serves, hangs or dies as it is told.
+"""An engine for racks that prints given lines and then serves, hangs or dies, by its plan.
 
 It runs in a container whose image is empty: the node's own Python is mounted into it. What it does
 is real: a double free is glibc's, a taken port is the kernel's.

@@ -128,6 +128,6 @@ def build_service(runtime: str = "container", **keys: object) -> dict[str, objec
 
 
 def request_answer(rack: RackHandle, host: str, port: int = 8000, path: str = "/v1/models") -> str:
-    """What the service says to somebody on that node: a status, and the body."""
+    """The service's answer to a request from that node: the body and its status."""
     command = f"curl -s -m 5 -w ' %{{http_code}}' http://127.0.0.1:{port}{path} || true"
     return rack.must(host, command).strip()

@@ -1,4 +1,4 @@
-"""A network change: armed first, confirmed by a fresh login, or taken back by the node itself."""
+"""A network change: armed first, confirmed by a fresh login, or rolled back by the node itself."""
 
 from __future__ import annotations
 
@@ -85,6 +85,17 @@ def test_without_leave_to_take_over_the_file_is_refused_by_name(spark) -> None:
     assert spark.network.read_state() == before
     assert spark.system.read(CX7) == OTHER_TOOL
     assert spark.system.read(NETPLAN_FILE) is None
+
+
+def test_a_file_that_another_folder_hides_claims_nothing(spark) -> None:
+    """/run comes over /etc, as netplan itself takes them."""
+    spark.system.put("/run/netplan/40-cx7.yaml", "network:\n  version: 2\n")
+    assert not any("40-cx7" in line for line in list_differences(spark))
+    spark.system.put("/lib/netplan/40-cx7.yaml", OTHER_TOOL)
+    spark.system.path("/run/netplan/40-cx7.yaml").unlink()
+    assert [line for line in list_differences(spark) if "40-cx7" in line] == [
+        "/etc/netplan/40-cx7.yaml names enp1s0f0np0 too, will be taken over"
+    ]
 
 
 BOND = "network:\n  bonds:\n    bond0:\n      interfaces: [enp1s0f0np0]\n"

@@ -1,4 +1,4 @@
-"""Slot, member, files and keys of a service on a node: what they end, keep, write and take back."""
+"""The steps of a service on a node: what they stop, keep, write and undo."""
 
 from __future__ import annotations
 
