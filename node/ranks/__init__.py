@@ -1,1 +1,1 @@
-"""The ranks that run on a node: containers and units by their labels, and their logs."""
+"""The ranks that run on a node: containers and units, their logs, and what log lines mean."""

@@ -19,19 +19,9 @@ PACKAGES = [name for name in PROJECTS if name != "tests"]
 STEP_CLASSES = frozenset({"Want", "Have", "Observed"})
 """The one family of equal names: each step's module has its own desired and observed state."""
 
-TYPES_TO_COME = {
-    "sparkform/commands": 0.17,
-    "sparkform/commands/forget": 0.46,
-    "sparkform/commands/models": 0.17,
-    "sparkform/commands/plan": 0.8,
-    "sparkform/commands/prove": 0.16,
-}
-"""Folders above the limit, with today's share as their own: it may fall, never rise."""
-
 STAND_INS = {
     "packages/sparkrack/sparkrack/engines/trtllm/rootfs/usr/lib/trtllm_stand_in": 0.15,
     "packages/sparkrack/sparkrack/shims/rootfs/usr/lib/rack/rack_shims": 0.33,
-    "packages/pulumi-offline/pulumi_offline/plugins/docker": 0.42,
 }
 """They pass on documents of Docker, Pulumi and engines, whose forms are those programs' own."""
 
@@ -92,7 +82,7 @@ def list_untyped_folders(house: HouseMeasures) -> dict[str, float]:
     return {
         folder: share
         for folder, share in house.any_shares_by_folder.items()
-        if share >= (TYPES_TO_COME | STAND_INS).get(folder, ANY_AT_MOST)
+        if share >= STAND_INS.get(folder, ANY_AT_MOST)
     }
 
 
