@@ -89,8 +89,7 @@ def check_memory_fit(service: ServiceView) -> Iterator[RuleOutcome]:
 
     On unified memory nothing fails cleanly: a node that runs out accepts connections, never
     answers, and needs a power cycle. The limit is the node's memory times the declared fraction,
-    less the engine's own; both engines share their cache out between requests, so that one request
-    of the longest context is what must fit.
+    less the engine's own. Requests share the cache, so one of the longest context must fit.
     """
     reasons = set()
     for node in service.nodes:
@@ -113,8 +112,8 @@ def check_memory_fit(service: ServiceView) -> Iterator[RuleOutcome]:
 def check_container_overhead(service: ServiceView) -> Iterator[RuleOutcome]:
     """One report saw engines in containers leave 20 to 31 GiB less for the cache than natively.
 
-    It was one machine with TensorRT-LLM; its explanation (memory counted twice) is unverified, and
-    the speed was the same. Within that distance of the limit a native engine is the safer choice.
+    One machine with TensorRT-LLM, at the same speed; its explanation (memory counted twice) is
+    unverified. That near the limit a native engine is safer.
     """
     if service.block.runtime == "native":
         return

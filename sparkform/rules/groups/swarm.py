@@ -42,9 +42,9 @@ def check_toolkit_version(service: ServiceView) -> Iterator[RuleOutcome]:
 def check_swarm_rdma(service: ServiceView) -> Iterator[RuleOutcome]:
     """Nobody has reported RoCE from a Swarm service on Sparks.
 
-    Swarm passes no devices; the nvidia runtime injects them where NVIDIA_MOFED=enabled, which its
-    source says and no Spark has shown. NVIDIA's own playbook left Swarm after reports of slowness.
-    `sparkform prove` shows whether it works.
+    Swarm passes no devices; by its source the nvidia runtime injects them where
+    NVIDIA_MOFED=enabled. NVIDIA's playbook left Swarm after reports of slowness. `sparkform prove`
+    shows whether it works.
     """
     if service.block.runtime == "swarm" and service.spans_nodes:
         yield RuleFinding(
