@@ -211,7 +211,7 @@ def _render_judged_row(row: SpeedRow, predicted: float) -> list[str]:
         " ".join(part for part in parts if part),
         str(source["concurrency"]),
         str(source.get("prompt_tokens", "")),
-        _render_value(source["value"]) + (" s" if row.is_first_token else ""),
+        _render_value(source["value"], "-") + (" s" if row.is_first_token else ""),
         f"{predicted:.3g}",
         f"{predicted / row.measured - 1:+.0%}",
     ]
@@ -222,16 +222,16 @@ def _render_cut(counts: Mapping[str, int]) -> str:
     return " ".join(f"{kind}={count}" for kind, count in counts.items() if count > 1)
 
 
-def _render_value(value: float | list[float]) -> str:
+def _render_value(value: float | list[float], joint: str) -> str:
     """A figure, or both ends of a range."""
-    return " to ".join(str(end) for end in value) if isinstance(value, list) else str(value)
+    return joint.join(str(end) for end in value) if isinstance(value, list) else str(value)
 
 
 def render_rejected_claims() -> str:
     """Stated speeds that are above the bandwidth."""
     rows = []
     for claim in filter(lambda claim: claim.is_rejected, load_claims()):
-        stated = _render_value(claim.source["value"])
+        stated = _render_value(claim.source["value"], " to ")
         set_up = f"{claim.source['quant']}, TP={claim.source['tp']}"
         rows.append(
             [
