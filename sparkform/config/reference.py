@@ -37,7 +37,6 @@ KINDS = {
     "count": "an integer of at least 1",
     "share": "a number above 0 and at most 1",
     "seconds": "an integer from 1 to 604800 (a week)",
-    "block": "a block, see below",
 }
 """Values that several keys take, by the names that the page's tables give them."""
 
@@ -66,7 +65,7 @@ def shorten_allowed(allowed: str) -> str:
     """The words for a value, with the kinds that the page explains at its top by their names."""
     for name, words in KINDS.items():
         allowed = allowed.replace(words, name)
-    return allowed
+    return allowed.replace("a block, see below", "block below")
 
 
 def render_rows(model: type[Section], below: type[Section] | None) -> Iterator[str]:

@@ -177,8 +177,8 @@ def _compute_weight_bits(service: ServiceView) -> float:
 def check_shared_memory(context: Context) -> Iterator[RuleOutcome]:
     """Services on one node share its memory, and each engine plans as if it were alone.
 
-    vLLM takes its share of all memory; TensorRT-LLM takes its weights and a share of what is left,
-    so that only its weights and its own are counted here.
+    vLLM takes its share of all memory; TensorRT-LLM takes a share of what its weights leave, so
+    only its weights and its own are counted.
     """
     for node in context.declaration.active_nodes:
         services = [service for service in context.services if node in service.nodes]

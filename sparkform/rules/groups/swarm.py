@@ -57,8 +57,8 @@ def check_swarm_rdma(service: ServiceView) -> Iterator[RuleOutcome]:
 def check_rdma_devices(service: ServiceView) -> Iterator[RuleOutcome]:
     """Ranks on several nodes need /dev/infiniband and locked memory in their containers.
 
-    In Swarm the nvidia runtime gives them to a service with NVIDIA_MOFED=enabled, which the launch
-    sets; a plain container gets the devices.
+    In Swarm the nvidia runtime gives them for NVIDIA_MOFED=enabled, which the launch sets; a plain
+    container gets the devices.
     """
     mofed = service.variables.get("NVIDIA_MOFED")
     if service.spans_nodes and service.block.runtime != "native":

@@ -27,8 +27,8 @@ RANK_VARIABLES = ("RANK", "LOCAL_RANK", "VLLM_DP_RANK", "OMPI_COMM_WORLD_RANK", 
 def check_rendezvous(service: ServiceView) -> Iterator[RuleOutcome]:
     """Several nodes need exactly one way to meet: vLLM's own (--nnodes) or Ray.
 
-    With neither vLLM stops at start, as the world is larger than the node; with both it waits for
-    the wrong one. Ray's client mode (RAY_ADDRESS=ray://...) cannot carry a group at all.
+    With neither vLLM stops at start; with both it waits for the wrong one. Ray's client mode
+    (RAY_ADDRESS=ray://...) cannot carry a group.
     """
     if not service.spans_nodes:
         return
