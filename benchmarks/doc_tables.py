@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from statistics import median
 
@@ -23,7 +23,7 @@ from sparkform.models.shape import (
     count_parameters,
 )
 from sparkform.sizing.calibration import build_machine, load_calibration
-from sparkform.sizing.fit import Demand, find_best_fit
+from sparkform.sizing.fit import Demand, Fit, find_best_fit
 from sparkform.sizing.node_memory import get_node_memory
 from sparkform.sizing.row_request import predict_row
 
@@ -68,12 +68,7 @@ def _render_size_cells(name: str) -> list[str]:
     subject = describe_model(name, config=None, facts=None, quant=None)
     demand = Demand(shape=subject.shape, quantisation=subject.quantisation)
     answers = [find_best_fit(demand, get_node_memory("vllm"), count) for count in NODE_COUNTS]
-    cells = [
-        f"TP={answer.tensor_parallel} PP={answer.pipeline_parallel}: {answer.max_context:,}"
-        if answer.fits
-        else f"lacks {-answer.free_gib:.1f} GiB"
-        for answer in answers
-    ]
+    cells = [_render_fit(answer) for answer in answers]
     bytes_per_token = count_kv_elements_per_token(subject.shape) * 2
     growing = round(count_kv_elements_beyond_windows(subject.shape) * 2)
     cache = (
@@ -82,6 +77,14 @@ def _render_size_cells(name: str) -> list[str]:
         else f"{bytes_per_token:,} ({growing:,})"
     )
     return [subject.quantisation.name, f"{answers[0].weights_gib_per_node:.1f}", cache, *cells]
+
+
+def _render_fit(answer: Fit) -> str:
+    """The longest context, with the cut where there is one; or what is missing."""
+    if not answer.fits:
+        return f"lacks {-answer.free_gib:.1f} GiB"
+    cut = _render_cut({"TP": answer.tensor_parallel, "PP": answer.pipeline_parallel})
+    return f"{cut}: {answer.max_context:,}".removeprefix(": ")
 
 
 def render_speeds() -> str:
@@ -98,7 +101,7 @@ def _render_speed_cell(name: str, nodes: int, batch: int) -> str:
     demand = Demand(shape=subject.shape, quantisation=subject.quantisation, batch=batch)
     answer = find_best_fit(demand, get_node_memory("vllm"), nodes)
     if not answer.fits:
-        return "does not fit"
+        return "-"
     row = {
         "tp": answer.tensor_parallel,
         "pp": answer.pipeline_parallel,
@@ -107,7 +110,7 @@ def _render_speed_cell(name: str, nodes: int, batch: int) -> str:
     }
     prediction = predict_row(subject, row, build_machine())
     low, high = prediction.decode_low_tok_s, prediction.decode_high_tok_s
-    return f"{prediction.speed.decode_tok_s:.1f} ({low:.1f} to {high:.1f})"
+    return f"{prediction.speed.decode_tok_s:.1f} ({low:.1f}-{high:.1f})"
 
 
 def render_shapes() -> str:
@@ -116,19 +119,17 @@ def render_shapes() -> str:
     for model in store.list_models():
         subject = describe_model(model.checkpoints[0].handle, config=None, facts=None, quant=None)
         published = model.published_parameters
+        is_verified = all(figures.verified for figures in model.figures)
         rows.append(
             [
-                model.name,
+                model.name if is_verified else f"{model.name} (?)",
                 f"{count_parameters(subject.shape) / 1e9:.2f}",
                 f"{published.value / 1e9:.1f}" if published else "none read",
                 f"{count_active_parameters(subject.shape) / 1e9:.2f}",
                 str(len(subject.shape.blocks)),
-                "yes" if all(figures.verified for figures in model.figures) else "in part",
             ]
         )
-    return render_table(
-        ["model", "parameters (10^9)", "published", "active", "layers", "shape verified"], rows
-    )
+    return render_table(["model", "parameters", "published", "active", "layers"], rows)
 
 
 def render_parameters() -> str:
@@ -196,42 +197,41 @@ def render_judged_rows() -> str:
     document = json.loads((store.DATA / "throughput.json").read_text(encoding="utf-8"))
     unseen = document["left_out_predictions"]
     rows = [_render_judged_row(row, unseen[row.source["id"]]) for row in load_rows()]
-    heads = ["row", "model", "set-up", "measured", "predicted unseen", "error", "source"]
+    heads = ["row", "model", "set-up", "at once", "prompt", "measured", "predicted", "error"]
     return render_table(heads, rows)
 
 
 def _render_judged_row(row: SpeedRow, predicted: float) -> list[str]:
     source = row.source
-    unit = "s" if row.is_first_token else "tok/s"
-    value = source["value"]
-    measured = " to ".join(str(end) for end in value) if isinstance(value, list) else str(value)
-    prompt = source.get("prompt_tokens")
-    set_up = (
-        f"{source['engine']} {source['quant']} TP={source['tp']} PP={source['pp']} "
-        f"DP={source.get('dp', 1)}, {source['concurrency']} at once"
-        + (f", prompt {prompt}" if prompt else "")
-        + ("" if row.is_fitted else " (not fitted)")
-    )
-    error = predicted / row.measured - 1
-    citation = source["source"]
+    cut = _render_cut({"TP": source["tp"], "PP": source["pp"], "DP": source.get("dp", 1)})
+    parts = [source["engine"], source["quant"], cut, "" if row.is_fitted else "(not fitted)"]
     return [
         source["id"],
         source["model"],
-        set_up,
-        f"{measured} {unit}",
+        " ".join(part for part in parts if part),
+        str(source["concurrency"]),
+        str(source.get("prompt_tokens", "")),
+        _render_value(source["value"], "-") + (" s" if row.is_first_token else ""),
         f"{predicted:.3g}",
-        f"{error:+.0%}",
-        citation,
+        f"{predicted / row.measured - 1:+.0%}",
     ]
 
 
+def _render_cut(counts: Mapping[str, int]) -> str:
+    """The kinds of ranks of which there are several."""
+    return " ".join(f"{kind}={count}" for kind, count in counts.items() if count > 1)
+
+
+def _render_value(value: float | list[float], joint: str) -> str:
+    """A figure, or both ends of a range."""
+    return joint.join(str(end) for end in value) if isinstance(value, list) else str(value)
+
+
 def render_rejected_claims() -> str:
-    """Stated speeds against the bandwidth."""
+    """Stated speeds that are above the bandwidth."""
     rows = []
-    for claim in load_claims():
-        value = claim.source["value"]
-        stated = " to ".join(str(end) for end in value) if isinstance(value, list) else str(value)
-        verdict = "rejected" if claim.is_rejected else "possible"
+    for claim in filter(lambda claim: claim.is_rejected, load_claims()):
+        stated = _render_value(claim.source["value"], " to ")
         set_up = f"{claim.source['quant']}, TP={claim.source['tp']}"
         rows.append(
             [
@@ -239,13 +239,10 @@ def render_rejected_claims() -> str:
                 set_up,
                 stated,
                 f"{claim.bound_tok_s:.1f}",
-                verdict,
                 claim.source["source"],
             ]
         )
-    return render_table(
-        ["model", "set-up", "claimed tok/s", "bound tok/s", "verdict", "source"], rows
-    )
+    return render_table(["model", "set-up", "claimed tok/s", "bound tok/s", "source"], rows)
 
 
 TABLES: dict[str, dict[str, Callable[[], str]]] = {

@@ -18,14 +18,27 @@ from sparkform.config.service import Service, TrtllmService, VllmService
 HEAD = """\
 # Configuration
 
-A stack file, `Pulumi.<stack>.yaml`, has two blocks under `config:`. `sparkform:cluster`
-declares the machines, `sparkform:services` the models that they serve. `Pulumi.spark.yaml` is an
-example in which every key appears. Unknown keys are refused, and every mistake is shown at once.
-Editors complete and check the keys by `sparkform/config/schema.json`: the first line of a stack
-file, which `sparkform init` writes, leads them to it.
+A stack file, `Pulumi.<stack>.yaml`, has two blocks under `config:`: `sparkform:cluster` declares
+the machines, `sparkform:services` the models that they serve. `Pulumi.spark.yaml` shows every key.
+Unknown keys are refused, and every mistake is shown at once. The first line of a stack file, which
+`sparkform init` writes, leads editors to `sparkform/config/schema.json`.
 
-This page is made from the models by `python -m sparkform.config.reference > docs/configuration.md`.
+Made by `python -m sparkform.config.reference > docs/configuration.md`.
 """
+
+KINDS = {
+    "absolute path": "a path that starts with / and has no blanks, quotes, colons or commas",
+    "local path": "a path on the machine that runs Pulumi",
+    "model handle": "a Hugging Face handle: owner/name (or a bare name, where there is no owner)",
+    "word": "letters, digits and . _ + - without blanks",
+    "user name": "a Linux user name (lower case, at most 32 characters)",
+    "label": "a DNS label: lower case letters, digits and -, at most 63 characters",
+    "version": "a version in quotes, like '580.95'",
+    "count": "an integer of at least 1",
+    "share": "a number above 0 and at most 1",
+    "seconds": "an integer from 1 to 604800 (a week)",
+}
+"""Values that several keys take, by the names that the page's tables give them."""
 
 BLOCKS: tuple[tuple[str, type[Section], type[Section] | None], ...] = (
     ("sparkform:cluster", Cluster, None),
@@ -48,6 +61,13 @@ def describe_default(field: FieldInfo) -> str:
     return f"`{json.dumps(default)}`"
 
 
+def shorten_allowed(allowed: str) -> str:
+    """The words for a value, with the kinds that the page explains at its top by their names."""
+    for name, words in KINDS.items():
+        allowed = allowed.replace(words, name)
+    return allowed.replace("a block, see below", "block below")
+
+
 def render_rows(model: type[Section], below: type[Section] | None) -> Iterator[str]:
     """One table row for each key of `model` that `below`, its base, does not have."""
     inherited = get_fields_by_key(below) if below else {}
@@ -55,7 +75,7 @@ def render_rows(model: type[Section], below: type[Section] | None) -> Iterator[s
         if key not in inherited:
             cells = (
                 f"`{key}`",
-                describe_allowed(get_field_type(field)),
+                shorten_allowed(describe_allowed(get_field_type(field))),
                 describe_default(field),
                 field.description or "",
             )
@@ -77,11 +97,12 @@ def render_table(title: str, model: type[Section], below: type[Section] | None) 
 
 def render_reference() -> str:
     """The whole page."""
-    lines = [HEAD.rstrip()]
+    lines = [HEAD.rstrip(), "", "What the tables call the values of several keys:", ""]
+    lines += [f"- *{name}*: {words}" for name, words in KINDS.items()]
     for title, model, below in BLOCKS:
         lines += render_table(title, model, below)
     lines += ["", "## Secrets", "", "Set with `pulumi config set --secret sparkform:KEY`; refused"]
-    lines += ["anywhere else.", "", "| key | what for |", "|---|---|"]
+    lines += ["elsewhere.", "", "| key | what for |", "|---|---|"]
     lines += [f"| `sparkform:{key}` | {use} |" for key, use in SECRET_KEYS.items()]
     lines += ["", "## Checked across keys", ""]
     lines += [f"- {(check.__doc__ or '').strip()}" for check in CHECKS]

@@ -13,19 +13,18 @@ from sparkform.rules.table import RuleRow, load_table
 from sparkform.rules.waivers import build_unknown_rule_problem
 
 SCOPE_NAMES = {
-    "trtllm": "services of TensorRT-LLM",
-    "vllm": "services of vLLM",
-    "both": "services of both engines",
+    "trtllm": "TensorRT-LLM",
+    "vllm": "vLLM",
+    "both": "both engines",
     "none": "the rack",
 }
 INTRODUCTION = """\
 # Rules
 
-What `sparkform check`, the program and the policy pack refuse or warn of. Written by
-`python -m sparkform.rules.explanation`; the sources are those of `sparkform/rules/rules.csv`, the
-sentences those of the rules' functions. A mandatory rule stops a run unless `cluster.waive` names
-it with a reason; an advisory one is told on each run. A rule that lacks a fact or a figure is
-skipped and says so.
+What `sparkform check`, the program and the policy pack refuse or warn of. A mandatory rule stops a
+run unless `cluster.waive` names it with a reason; an advisory one warns. A rule that lacks a fact
+or a figure is skipped and says so. Each names the services or the rack that it looks at, and its
+sources. Written by `python -m sparkform.rules.explanation`.
 """
 
 
@@ -65,9 +64,11 @@ def render_page() -> str:
 
 
 def _render_sections() -> Iterator[str]:
-    yield "\n| rule | weight | looks at |\n|---|---|---|\n"
-    for row in load_table().values():
-        yield f"| [{row.id}](#{row.id}) | {row.severity} | {SCOPE_NAMES[row.engines]} |\n"
+    for severity in ("mandatory", "mandatory or advisory", "advisory"):
+        links = [
+            f"[{row.id}](#{row.id})" for row in load_table().values() if row.severity == severity
+        ]
+        yield f"\n**{severity.capitalize()}:** {', '.join(links)}.\n"
     for group in GROUPS:
         heading = (inspect.getdoc(group) or "").splitlines()[0]
         yield f"\n## {heading.removesuffix('.')}\n"

@@ -113,8 +113,8 @@ def _list_other_networks(observed: ObservedNode) -> list[IPv4Network]:
 def check_twin_subnets(context: Context) -> Iterator[RuleOutcome]:
     """Two fabric interfaces of one node in one subnet break NCCL: answers leave by the wrong one.
 
-    NVIDIA's pages require two subnets and its own script puts both halves into one. What sparkform
-    plans has a subnet for each half; this looks at those together with what stays as it is.
+    NVIDIA's pages require two subnets, its script puts both halves into one. sparkform plans one
+    for each half; this judges them together with what stays.
     """
     if context.topology == "none":
         return

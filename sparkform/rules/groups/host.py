@@ -32,8 +32,8 @@ def check_kernel(context: Context) -> Iterator[RuleOutcome]:
 def check_remove_ipc(service: ServiceView) -> Iterator[RuleOutcome]:
     """RemoveIPC=yes destroys a user's semaphores at his last logout, and with them his engines.
 
-    It is logind's default. Native engines run as units of the system, and the user lingers, which
-    sparkform sees to; where neither holds yet, this says so.
+    It is logind's default. sparkform runs native engines as system units and lets the user linger;
+    this says where neither holds yet.
     """
     if service.block.runtime != "native":
         return

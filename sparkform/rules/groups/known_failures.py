@@ -45,8 +45,8 @@ def load_reported_failures() -> tuple[ReportedFailure, ...]:
 def check_known_failures(service: ServiceView) -> Iterator[RuleOutcome]:
     """Some builds fail with some models or settings, and a report says so.
 
-    Each is one row of known_failures.json with its source: image, model and setting together. A
-    report is one machine's story; who knows better for his build waives this rule.
+    Each is a row of known_failures.json: image, model, setting and source. A report is one
+    machine's story; waive this rule if your build is better.
     """
     for report in load_reported_failures():
         if report.engine == service.block.engine and _matches_service(report, service):

@@ -89,8 +89,7 @@ def check_memory_fit(service: ServiceView) -> Iterator[RuleOutcome]:
 
     On unified memory nothing fails cleanly: a node that runs out accepts connections, never
     answers, and needs a power cycle. The limit is the node's memory times the declared fraction,
-    less the engine's own; both engines share their cache out between requests, so that one request
-    of the longest context is what must fit.
+    less the engine's own. Requests share the cache, so one of the longest context must fit.
     """
     reasons = set()
     for node in service.nodes:
@@ -113,8 +112,8 @@ def check_memory_fit(service: ServiceView) -> Iterator[RuleOutcome]:
 def check_container_overhead(service: ServiceView) -> Iterator[RuleOutcome]:
     """One report saw engines in containers leave 20 to 31 GiB less for the cache than natively.
 
-    It was one machine with TensorRT-LLM; its explanation (memory counted twice) is unverified, and
-    the speed was the same. Within that distance of the limit a native engine is the safer choice.
+    One machine with TensorRT-LLM, at the same speed; its explanation (memory counted twice) is
+    unverified. That near the limit a native engine is safer.
     """
     if service.block.runtime == "native":
         return
@@ -178,8 +177,8 @@ def _compute_weight_bits(service: ServiceView) -> float:
 def check_shared_memory(context: Context) -> Iterator[RuleOutcome]:
     """Services on one node share its memory, and each engine plans as if it were alone.
 
-    vLLM takes its share of all memory; TensorRT-LLM takes its weights and a share of what is left,
-    so that only its weights and its own are counted here.
+    vLLM takes its share of all memory; TensorRT-LLM takes a share of what its weights leave, so
+    only its weights and its own are counted.
     """
     for node in context.declaration.active_nodes:
         services = [service for service in context.services if node in service.nodes]

@@ -18,7 +18,7 @@ def check_context_length(service: ServiceView) -> Iterator[RuleOutcome]:
     """Beyond the positions that a model was trained for, its answers fall apart.
 
     Engines refuse such a start unless VLLM_ALLOW_LONG_MAX_MODEL_LEN or
-    TLLM_ALLOW_LONG_MAX_MODEL_LEN is set, which changes the refusal and not the model.
+    TLLM_ALLOW_LONG_MAX_MODEL_LEN is set.
     """
     context = service.settings.get_integer("max_seq_len")
     if context is None or any(

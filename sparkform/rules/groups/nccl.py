@@ -62,9 +62,9 @@ def check_roce_enabled(service: ServiceView) -> Iterator[RuleOutcome]:
 def check_gid_index(service: ServiceView) -> Iterator[RuleOutcome]:
     """The GID of RoCE v2 over IPv4 is at index 3 on most days, and at 0, 4 or 5 on others.
 
-    It differs by port and moves after link, netplan or firmware events, 3 to 4 within half an hour
-    on one machine; a pinned index then hangs one port with error 61. Empty means 0, which is the
-    link-local address. NCCL finds the right one itself when the variable is absent.
+    It differs by port and moves after link, netplan or firmware events (3 to 4 within half an
+    hour); a pinned index then hangs a port with error 61. Empty means 0, the link-local address.
+    Without the variable NCCL finds the right one.
     """
     pinned = service.variables.get("NCCL_IB_GID_INDEX")
     if pinned is not None:

@@ -30,10 +30,9 @@ THINKING_OFF = re.compile(r"enable_thinking[\"']?\s*[:=]\s*false", re.IGNORECASE
 def check_reasoning_parser(service: ServiceView) -> Iterator[RuleOutcome]:
     """A thinking model without its parser: thoughts and their tags stand in the answer.
 
-    With it vLLM puts them into a field of their own (`reasoning`, before that
-    `reasoning_content`), in the stream as well, where an application must look for them. gpt-oss
-    needs none: vLLM sets its own (vllm/model_executor/models/config.py, 0.32.0). Handles and
-    parsers are those of vLLM's table and of recipes that people reported to work.
+    With it vLLM puts them, streamed too, into the field `reasoning` (formerly `reasoning_content`).
+    gpt-oss needs none: vLLM sets its own (vllm/model_executor/models/config.py, 0.32.0). Handles
+    and parsers come from vLLM's table and from recipes reported to work.
     """
     name = service.model.rpartition("/")[2]
     parser = next(

@@ -19,8 +19,8 @@ PROBE_NAMES = ("health", "probe", "ready")
 def check_restart_policy(service: ServiceView) -> Iterator[RuleOutcome]:
     """A restart loop of an engine leaks driver memory; about 35 restarts killed a node's SSH.
 
-    Members of a service start and stop together and restart none by themselves; three attempts of
-    the group are the most that sparkform makes.
+    Members of a service start and stop together; sparkform makes at most three attempts of the
+    group.
     """
     policies = [
         (service.settings.get_argument_path(argument), argument.value or "")

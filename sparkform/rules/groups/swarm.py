@@ -42,9 +42,9 @@ def check_toolkit_version(service: ServiceView) -> Iterator[RuleOutcome]:
 def check_swarm_rdma(service: ServiceView) -> Iterator[RuleOutcome]:
     """Nobody has reported RoCE from a Swarm service on Sparks.
 
-    Swarm passes no devices; the nvidia runtime injects them where NVIDIA_MOFED=enabled, which its
-    source says and no Spark has shown. NVIDIA's own playbook left Swarm after reports of slowness.
-    `sparkform prove` shows whether it works.
+    Swarm passes no devices; by its source the nvidia runtime injects them where
+    NVIDIA_MOFED=enabled. NVIDIA's playbook left Swarm after reports of slowness. `sparkform prove`
+    shows whether it works.
     """
     if service.block.runtime == "swarm" and service.spans_nodes:
         yield RuleFinding(
@@ -57,8 +57,8 @@ def check_swarm_rdma(service: ServiceView) -> Iterator[RuleOutcome]:
 def check_rdma_devices(service: ServiceView) -> Iterator[RuleOutcome]:
     """Ranks on several nodes need /dev/infiniband and locked memory in their containers.
 
-    In Swarm the nvidia runtime gives them to a service with NVIDIA_MOFED=enabled, which the launch
-    sets; a plain container gets the devices.
+    In Swarm the nvidia runtime gives them for NVIDIA_MOFED=enabled, which the launch sets; a plain
+    container gets the devices.
     """
     mofed = service.variables.get("NVIDIA_MOFED")
     if service.spans_nodes and service.block.runtime != "native":

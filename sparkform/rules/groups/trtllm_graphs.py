@@ -38,12 +38,10 @@ def has_graphs(service: ServiceView) -> bool:
 def check_graphs_with_auto(service: ServiceView) -> Iterator[RuleOutcome]:
     """CUDA graphs with allReduce AUTO hang or corrupt a service on several Sparks.
 
-    AUTO lets the autotuner choose an all-reduce at run time. It may settle on NCCL's symmetric
-    memory, which corrupts results under graph capture and which GB10 does not have; with the
-    AutoDeploy backend, whose report was read as one about Spark, ranks waited for each other
-    for ever inside the capture. Later versions mend both in code, unproven on two Sparks. Between
-    Sparks NCCL is what AUTO would have to choose, so that naming it costs nothing; on one node
-    there is nothing to reduce, and AUTO does no harm.
+    AUTO may choose NCCL's symmetric memory, which GB10 lacks and which corrupts results under graph
+    capture; with the AutoDeploy backend ranks waited for ever inside the capture. Later versions
+    mend both in code, unproven on two Sparks. Between Sparks AUTO would have to choose NCCL, so
+    naming it costs nothing; on one node AUTO does no harm.
     """
     if service.spans_nodes and has_graphs(service) and _get_strategy(service) == "AUTO":
         yield RuleFinding(
@@ -69,8 +67,8 @@ def check_allreduce_name(service: ServiceView) -> Iterator[RuleOutcome]:
 def check_allreduce_between_nodes(service: ServiceView) -> Iterator[RuleOutcome]:
     """Between Sparks there is Ethernet only, and most strategies are made for NVLink.
 
-    UB, MNNVL and NCCL_SYMMETRIC need memory that all GPUs can reach; the fallback of
-    NCCL_SYMMETRIC crashes. For the other four no report from Sparks was found (unverified).
+    UB, MNNVL and NCCL_SYMMETRIC need memory that all GPUs reach; NCCL_SYMMETRIC's fallback crashes.
+    For the other four no report from Sparks was found (unverified).
     """
     strategy = _get_strategy(service)
     if not service.spans_nodes or strategy not in NVLINK_STRATEGIES + UNREPORTED_STRATEGIES:
@@ -91,8 +89,7 @@ def check_allreduce_between_nodes(service: ServiceView) -> Iterator[RuleOutcome]
 def check_graphs_off(service: ServiceView) -> Iterator[RuleOutcome]:
     """CUDA graphs are on unless the engine's YAML says null, which `cudaGraph: false` writes.
 
-    TRTLLM_DISABLE_CUDAGRAPH is read nowhere in TensorRT-LLM, and an empty block or an absent key
-    means on. Who sets one of these believes that graphs are off.
+    TRTLLM_DISABLE_CUDAGRAPH is read nowhere, and an empty block or an absent key means on.
     """
     variable = service.variables.get("TRTLLM_DISABLE_CUDAGRAPH")
     options = ("disable_cuda_graph", "enforce_eager", "no_cuda_graph")

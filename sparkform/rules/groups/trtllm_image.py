@@ -28,11 +28,10 @@ def _skip_unversioned(service: ServiceView) -> Iterator[RuleSkip]:
 def check_multinode_image(service: ServiceView) -> Iterator[RuleOutcome]:
     """From 1.3.0rc6 to rc18 two Sparks crash or hang in the autotuner's warm-up.
 
-    On two nodes with TP=2 the autotuner reaches an NCCL call that does not work on GB10: a
-    segmentation fault, or with NCCL_GIN_ENABLE=0 an endless hang. Proved on rc10 and rc13; the
-    first and the last bad version are derived from the dates of the releases and of the fixes.
-    NVIDIA's page on speculative decoding uses rc12 with the autotuner off, hence only a warning
-    there.
+    With TP=2 the autotuner makes an NCCL call that fails on GB10: a segmentation fault, or with
+    NCCL_GIN_ENABLE=0 an endless hang. Proved on rc10 and rc13; the ends of the range follow from
+    the dates of releases and fixes. NVIDIA's page on speculative decoding uses rc12 with the
+    autotuner off, hence a warning only.
     """
     if not service.spans_nodes:
         return

@@ -105,9 +105,8 @@ def check_autodeploy(service: ServiceView) -> Iterator[RuleOutcome]:
 def check_fake_knobs(service: ServiceView) -> Iterator[RuleOutcome]:
     """Some knobs that people pass on do not exist in TensorRT-LLM.
 
-    TRTLLM_DISABLE_CUDAGRAPH stands in no public source but the notes that recommend it, and
-    --allreduce_strategy RING and --quantization are no options of trtllm-serve: it either refuses
-    to start or runs on unchanged.
+    TRTLLM_DISABLE_CUDAGRAPH stands only in the notes that recommend it; --allreduce_strategy RING
+    and --quantization are no options of trtllm-serve, which refuses to start or runs on unchanged.
     """
     for argument in service.settings.arguments:
         if argument.option in UNKNOWN_OPTION_REMEDIES:
@@ -173,8 +172,8 @@ def check_duplicate_settings(service: ServiceView) -> Iterator[RuleOutcome]:
     """A setting that stands on the command line and in the YAML changes its meaning by version.
 
     Up to about 1.3.0rc18 the YAML silently won, from rc19 on the command line does. sparkform
-    writes the YAML from the declared keys, so that an option for the same setting, or a second
-    YAML file, is such a pair.
+    writes the YAML from the declared keys; an option for the same setting, or a second YAML file,
+    makes such a pair.
     """
     for name, source in TRTLLM_SOURCES.items():
         for argument in service.settings.arguments:

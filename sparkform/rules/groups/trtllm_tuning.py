@@ -53,8 +53,8 @@ def check_host_cache(service: ServiceView) -> Iterator[RuleOutcome]:
 def check_max_num_tokens(service: ServiceView) -> Iterator[RuleOutcome]:
     """maxNumTokens is the budget of one scheduler step, not the context length.
 
-    Without maxSeqLen the model's own longest context is planned for; a budget beyond all requests
-    at their longest is memory that nothing uses.
+    Without maxSeqLen the model's own context is planned for; a budget beyond all requests at their
+    longest is wasted memory.
     """
     limit = service.settings.get_integer("max_seq_len")
     if limit is None:

@@ -27,8 +27,8 @@ RANK_VARIABLES = ("RANK", "LOCAL_RANK", "VLLM_DP_RANK", "OMPI_COMM_WORLD_RANK", 
 def check_rendezvous(service: ServiceView) -> Iterator[RuleOutcome]:
     """Several nodes need exactly one way to meet: vLLM's own (--nnodes) or Ray.
 
-    With neither vLLM stops at start, as the world is larger than the node; with both it waits for
-    the wrong one. Ray's client mode (RAY_ADDRESS=ray://...) cannot carry a group at all.
+    With neither vLLM stops at start; with both it waits for the wrong one. Ray's client mode
+    (RAY_ADDRESS=ray://...) cannot carry a group.
     """
     if not service.spans_nodes:
         return
@@ -79,8 +79,8 @@ def check_rank_roles(service: ServiceView) -> Iterator[RuleOutcome]:
 def check_host_addresses(service: ServiceView) -> Iterator[RuleOutcome]:
     """VLLM_HOST_IP and Ray's addresses differ by node: one value is wrong on all nodes but one.
 
-    With the same address on two nodes the ranks connect to themselves and wait for ever. sparkform
-    sets them for each node.
+    With one address on two nodes ranks connect to themselves and wait for ever. sparkform sets them
+    for each node.
     """
     if not service.spans_nodes:
         return
@@ -99,9 +99,9 @@ def check_host_addresses(service: ServiceView) -> Iterator[RuleOutcome]:
 def check_equal_ranks(service: ServiceView) -> Iterator[RuleOutcome]:
     """Ranks with unequal arguments, environments or weights hang without an error.
 
-    Context length, batch, memory share or drafts that differ between ranks stop a start after the
-    weights are loaded, without a message. sparkform makes all ranks from one declaration and
-    compares them; what can still differ is the revision of the weights that lie on the nodes.
+    A context length, batch, memory share or draft that differs stops a start after loading, without
+    a message. sparkform makes all ranks from one declaration and compares them; only the revision
+    of the weights on the nodes can still differ.
     """
     yield from _check_equal_launches(service)
     if not service.spans_nodes or service.block.revision or not service.block.model:

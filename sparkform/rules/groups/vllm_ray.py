@@ -36,8 +36,8 @@ def check_ray_in_image(service: ServiceView) -> Iterator[RuleOutcome]:
 def check_ray_memory_monitor(service: ServiceView) -> Iterator[RuleOutcome]:
     """Ray kills workers when the node's memory is 95 % full, which unified memory always is.
 
-    RAY_memory_monitor_refresh_ms=0 switches the monitor off; the launch sets it, and a value of the
-    user's own wins. RAY_memory_usage_threshold is real too, and nobody but one guide uses it.
+    RAY_memory_monitor_refresh_ms=0 switches the monitor off; the launch sets it, your own value
+    wins. Only one guide uses RAY_memory_usage_threshold, which is real too.
     """
     monitor = service.variables.get("RAY_memory_monitor_refresh_ms")
     if _uses_ray(service) and monitor is not None and monitor.number != 0:

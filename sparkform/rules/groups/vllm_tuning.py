@@ -23,10 +23,9 @@ BAD_NCCL = "2.28.9"
 def check_memory_utilization(service: ServiceView) -> Iterator[RuleOutcome]:
     """vLLM's default share of 0.92 is more than a Spark has free, and 0.92 crashed twice.
 
-    gpuMemoryUtilization counts all memory, the system's and the desktop's included, and vLLM
-    refuses to start when less than that share is free. Working recipes use up to 0.90; a machine
-    that has served before may have only 101 of 121.7 GiB free. With facts the test is against
-    MemAvailable of each node, without them against these figures.
+    The share is of all memory, system and desktop included, and vLLM refuses to start when less is
+    free. Working recipes use up to 0.90; a machine that has served may have only 101 of 121.7 GiB
+    free. With facts each node's MemAvailable decides, without them these figures.
     """
     if service.settings.find("kv_cache_bytes") is not None:
         return
@@ -111,7 +110,7 @@ def _compute_share(free_gib: float, total_kib: int) -> float:
 def check_enforce_eager(service: ServiceView) -> Iterator[RuleOutcome]:
     """Without CUDA graphs one build lost a third to a half of its speed, another nothing.
 
-    It is for finding faults: a hang that only comes later is no cure.
+    It is for finding faults: a later hang is no cure.
     """
     setting = service.settings.find("enforce_eager")
     if setting is not None and setting.is_on:
@@ -158,9 +157,8 @@ def _compute_weights_gib(service: ServiceView) -> float:
 def check_nvfp4_kernels(service: ServiceView) -> Iterator[RuleOutcome]:
     """Users report: NVFP4 in vLLM was slower than AWQ on GB10, as it fell through to bad kernels.
 
-    Today it depends on the build: 23 to 46 % of the bandwidth is reached by NVFP4 experts, and
-    dense models picked a slow kernel up to v0.29.0. With kernels named that are reported to be
-    fast, nothing is said.
+    It depends on the build: NVFP4 experts reach 23 to 46 % of the bandwidth, and dense models
+    picked a slow kernel up to v0.29.0. Naming kernels that are reported to be fast silences this.
     """
     is_nvfp4 = any(part in service.model for part in NVFP4_NAMES)
     if service.settings.get_text("quantization") in ("modelopt_fp4", "nvfp4", "fp4"):

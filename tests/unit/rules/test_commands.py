@@ -102,7 +102,7 @@ def test_a_missing_stack_file_is_bad_input(run: Run, tmp_path: Path) -> None:
 def test_a_rule_is_explained_with_its_sources_and_how_to_waive_it(run: Run) -> None:
     code, out, _ = run("explain", "trt-graph-auto-allreduce")
     assert code == 0
-    assert out.startswith("trt-graph-auto-allreduce (mandatory; services of TensorRT-LLM)")
+    assert out.startswith("trt-graph-auto-allreduce (mandatory; TensorRT-LLM)")
     assert "https://github.com/NVIDIA/TensorRT-LLM/issues/8781" in out
     assert "- rule: trt-graph-auto-allreduce" in out
 
