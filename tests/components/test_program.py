@@ -25,7 +25,9 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGqk3a9YwYcP0wHwM9Zr0Qm1kz3d6b2Gk3m3v
 
 def interrupt(head: str, port: int) -> tuple[float, int, str]:
     """Seconds until a program that observes a silent node ends, its exit code, and its stderr."""
-    command = [sys.executable, "-c", head + OBSERVE.format(port=port, key=KEY)]
+    # A test run in the background ignores SIGINT, and what it starts would, too.
+    python = ["env", "--default-signal=INT", sys.executable]
+    command = [*python, "-c", head + OBSERVE.format(port=port, key=KEY)]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as program:

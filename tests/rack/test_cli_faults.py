@@ -87,7 +87,7 @@ def test_a_node_that_belongs_to_another_stack(project: RackProject) -> None:
     project.rack.must("spark-2", plant)
     (row,) = list_rows(project, "spark-2", "claim")
     project.rack.must("spark-2", "sudo rm -r /var/lib/sparkform")
-    assert row["message"] == "belongs to stack spark/lab; this is sparkform/lab"
+    assert row["message"] == "belongs to stack spark/lab, not to sparkform/lab"
     (row,) = list_rows(project, "spark-2", "claim")
     assert row["status"] == "ok"
 
