@@ -106,7 +106,7 @@ def _check_completion(view: NodeView, name: str, completion: CompletionReport) -
     if status == OK:
         return view.ok(name, f"{url} completes one token in {completion.took_s:g} s")
     if status == NO_ANSWER:
-        message = f"{url} does not answer within {completion.took_s:g} s: {completion.text}"
+        message = f"{url} does not answer (after {completion.took_s:g} s): {completion.text}"
         fix = f"it may still be starting or hang: `sparkform logs --follow`; {RESTART_FIX}"
         return view.fail(name, message, fix)
     is_denied = status in DENIED_STATUSES
