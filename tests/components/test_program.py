@@ -15,8 +15,10 @@ from tests.support.ports import open_silent_port
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / "__main__.py"
 OBSERVE = """
+from sparkform.ssh import session
 from sparkform.ssh.observe import observe
 from sparkform.ssh.target import Target
+session.GREETING_LIMIT_S = 1.5
 print("observing", flush=True)
 observe([Target(name="a", host="127.0.0.1", port={port}, user="u", host_key={key!r})])
 """
