@@ -28,5 +28,5 @@ REACH := $(addprefix tests/unit/,ssh report commands doctor) packages/sparkrack 
 UNIT = TMPDIR=$(wildcard /dev/shm) $(BIN)/pytest -q -p no:xdist -p no:cacheprovider
 TOGETHER := $(if $(filter output-sync,$(.FEATURES)),--output-sync)
 unit-node:  ; @$(UNIT) tests/unit/node
-unit-reach: ; @$(UNIT) $(REACH) tests/components tests/policies
-unit-rest:  ; @$(UNIT) tests/unit $(addprefix --ignore=,tests/unit/node $(filter tests/%,$(REACH)))
+unit-reach: ; @$(UNIT) $(REACH)
+unit-rest:  ; @$(UNIT) tests/unit tests/components tests/policies $(addprefix --ignore=,tests/unit/node $(filter tests/%,$(REACH)))
