@@ -105,7 +105,7 @@ def test_a_change_that_cuts_management_is_taken_back_by_the_node(
     assert cut_s > LIMIT_S / 2, "something else than the timer gave the way in back"
     assert "Network rolled back at" in deployment.read_output()
     assert list_fabric_addresses(machines) == []
-    assert f"{HOST} fabric_address: network rolled back at" in list_remaining(deployment)
+    assert f"{HOST} fabric_address: network rolled back" in list_remaining(deployment)
     assert_converges(deployment, machines, before)
 
 
@@ -121,5 +121,5 @@ def test_after_a_power_cut_before_the_confirmation_the_node_starts_with_the_old_
             machines.mend("off", HOST)
             assert engine.wait(RUN_LIMIT_S) != 0
     assert list_fabric_addresses(machines) == []
-    assert f"{HOST} fabric_address: network rolled back at" in list_remaining(deployment)
+    assert f"{HOST} fabric_address: network rolled back" in list_remaining(deployment)
     assert_converges(deployment, machines, before)
