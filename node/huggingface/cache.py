@@ -82,11 +82,6 @@ def list_dangling_links(system: System, root: str, commit: str) -> list[str]:
     ]
 
 
-def has_unfinished(system: System, root: str) -> bool:
-    """Whether some file has arrived in part."""
-    return any(name.endswith(UNFINISHED) for name in system.list_names(f"{root}/blobs"))
-
-
 def write_ref(system: System, root: str, revision: str, commit: str) -> None:
     """Write the commit of a branch or tag, as the client does for what it downloads."""
     if not COMMIT.fullmatch(revision) and resolve_commit(system, root, revision) != commit:

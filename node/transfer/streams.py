@@ -81,9 +81,6 @@ class Streams:
         for thread in self._threads:
             thread.join()
 
-    def are_running(self) -> bool:
-        return any(thread.is_alive() for thread in self._threads)
-
     def stop(self, reason: str) -> None:
         self.failure = self.failure or reason
         self.over.set()
