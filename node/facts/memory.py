@@ -15,7 +15,7 @@ from typing import TypedDict
 from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_number
 
-FIELDS = ("MemTotal", "MemAvailable", "MemFree", "SwapTotal", "SwapFree")
+FIELDS = ("MemTotal", "MemAvailable", "SwapTotal", "SwapFree")
 
 
 class SwapDevice(TypedDict):
@@ -26,7 +26,7 @@ class SwapDevice(TypedDict):
 class MemoryFact(TypedDict):
     total_kib: int
     available_kib: int
-    free_kib: int
+    free_kib: int | None
     cma_total_kib: int | None
     cma_free_kib: int | None
     swap_total_kib: int
@@ -46,7 +46,7 @@ def parse(meminfo: str, swaps: str) -> MemoryFact:
     return {
         "total_kib": sizes["MemTotal"],
         "available_kib": sizes["MemAvailable"],
-        "free_kib": sizes["MemFree"],
+        "free_kib": _parse_kib(meminfo, "MemFree"),
         "cma_total_kib": _parse_kib(meminfo, "CmaTotal"),
         "cma_free_kib": _parse_kib(meminfo, "CmaFree"),
         "swap_total_kib": sizes["SwapTotal"],
