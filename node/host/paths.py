@@ -11,6 +11,9 @@ CLAIM = f"{STATE}/claim"
 MANIFEST = f"{STATE}/manifest"
 RECEIPTS = f"{STATE}/receipts"
 SERVICES = f"{STATE}/services"
+MARKS = f"{STATE}/members"
+"""Whose each systemd unit of a rank is, one file a service."""
+
 MODELS = f"{STATE}/models"
 """Where a node keeps models, unless the stack file names another folder."""
 
