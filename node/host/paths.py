@@ -11,6 +11,9 @@ CLAIM = f"{STATE}/claim"
 MANIFEST = f"{STATE}/manifest"
 RECEIPTS = f"{STATE}/receipts"
 SERVICES = f"{STATE}/services"
+SUPERVISION = f"{STATE}/supervision"
+"""A folder a service: what its supervisor is to do, and how far it is."""
+
 MODELS = f"{STATE}/models"
 """Where a node keeps models, unless the stack file names another folder."""
 
@@ -25,6 +28,8 @@ VERIFIED_MODELS = f"{STATE}/verified"
 
 ARMED_NETWORK = f"{STATE}/network-armed.json"
 ROLLED_BACK_NETWORK = f"{STATE}/network-rolled-back.json"
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 LOGS = "/var/log/sparkform"
 """Logs of engines that were ended, a folder a service."""
