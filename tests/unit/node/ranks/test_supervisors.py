@@ -35,7 +35,8 @@ def supervise(fake_ranks: FakeRanks, service: str = "qwen", token: str = "today-
 
 
 def stop_previous(fake_ranks: FakeRanks, token: str, rank: int | None = 0) -> list[str]:
-    want = {"service": "qwen", "token": token, "rank": rank, "ports": [], "launch": None}
+    want: dict[str, object] = {"service": "qwen", "token": token, "rank": rank}
+    want |= {"ports": [], "launch": None}
     return run_apply(fake_ranks.spark.system, "stop_previous:qwen", want)
 
 
