@@ -100,7 +100,8 @@ def check_pool_size(draft: Draft) -> Iterator[Problem]:
             message=f"has no room for index {largest}",
             got=draft.fabric.pool,
             allowed="a /24 or larger, which has room for all",
-            because=f"its {len(subnets)} subnets are /{subnet.prefixlen}, and addresses start at .10 in each",
+            because=f"its {len(subnets)} subnets are /{subnet.prefixlen}, and addresses start at "
+            ".10 in each",
         )
 
 

@@ -86,9 +86,9 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
         "has no room for index 7",
     ),
     (
-        build_cluster(5, fabric=build_fabric("ring", pool="10.9.0.0/24")),
+        build_cluster(8, fabric=build_fabric("ring", pool="10.9.0.0/24")),
         "cluster.fabric.pool",
-        "has no room for index 4",
+        "has no room for index 7",
     ),
     (
         build_cluster(swarm={"addressPool": "192.168.0.0/16"}),
