@@ -86,7 +86,7 @@ def check_gpt_oss_encodings(service: ServiceView) -> Iterator[RuleOutcome]:
     if "gpt-oss" in service.model and setting is not None:
         yield RuleFinding(
             path=setting.path,
-            message="Nothing brings the vocabulary into this folder: it has to be part of the image.",
+            message="Nothing brings the vocabulary into this folder: the image has to hold it.",
             remedy="# take TIKTOKEN_ENCODINGS_BASE out of environment: the launch makes the file",
         )
 
