@@ -60,7 +60,7 @@ def test_a_tokenizer_is_found_in_the_models_folder_and_in_the_hubs_cache(
 
 def test_without_a_fitting_tokenizer_the_engine_starts_all_the_same(tmp_path: Path) -> None:
     show = f"import os; print(os.environ.get({script.VARIABLE!r}))"
-    command = [sys.executable, SCRIPT, "openai/gpt-oss-20b", sys.executable, "-c", show]
+    command = [sys.executable, str(SCRIPT), "openai/gpt-oss-20b", sys.executable, "-c", show]
     environment = {"PATH": os.environ["PATH"], "HF_HUB_CACHE": str(tmp_path)}
     result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert result.stdout == "None\n"
