@@ -39,7 +39,8 @@ class MemberReport:
 
     `suspicion` is a sign of failure in the log or the processes; `failure` a start that cannot
     succeed. `silent_s`: since the rank's last progress. `is_power_low`: None where not known.
-    `scaled`, of a Swarm's head: the ranks that have a task, None where Swarm does not answer.
+    `scaled`, of a Swarm's head: the ranks that have a task, None where Swarm does not answer;
+    `gone`: those whose Swarm service is gone.
     """
 
     epoch: int
@@ -55,3 +56,4 @@ class MemberReport:
     silent_s: float = 0.0
     is_power_low: bool | None = None
     scaled: tuple[int, ...] | None = None
+    gone: tuple[int, ...] = ()

@@ -39,8 +39,9 @@ from tests.unit.node.supervision.conftest import TARGET, build_target
 NOW = Moment("boot-1", 100.0)
 STATE = SupervisionState(
     "4be1-1",
-    MemberRecord(3, "boot-1", RecordedRun(3, "c0ffee@1")),
+    MemberRecord(3, "boot-1", RecordedRun(3, "c0ffee@1", Moment("boot-1", 80.0))),
     coordinator=CoordinatorRecord(
+        3,
         "recovering",
         "stopping",
         Moment("boot-1", 90.0),
@@ -98,8 +99,8 @@ def test_a_damaged_state_is_not_known(text: str) -> None:
 
 @given(st.integers(1, 9), st.sampled_from([None, "c0ffee@1"]), st.floats(0, 1e9))
 def test_a_state_survives_its_file(epoch: int, run_id: str | None, boot_s: float) -> None:
-    member = MemberRecord(epoch, None, RecordedRun(epoch, run_id))
-    record = CoordinatorRecord(since=Moment("b", boot_s))
+    member = MemberRecord(epoch, None, RecordedRun(epoch, run_id, NOW))
+    record = CoordinatorRecord(epoch, since=Moment("b", boot_s))
     state = SupervisionState("t", member, coordinator=record)
     assert parse(SupervisionState, json.loads(json.dumps(to_json(state))), "state") == state
 
