@@ -26,6 +26,9 @@ from node.supervision.lines import receive_line
 from node.supervision.messages import MemberReport, Order
 
 CONNECTIONS = 16
+BACKLOG = 128
+"""The kernel's queue: a caller that finds it full tries again a second later."""
+
 EXCHANGE_LIMIT_S = 3.0
 PAUSE_S = 0.2
 Answer = Callable[[Order], MemberReport]
@@ -103,4 +106,4 @@ class OrderListener:
 def open_server(address: str, port: int) -> socket.socket:
     """Raises OSError where the port is taken or the address is not this node's."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.create_server((address, port), family=family, backlog=CONNECTIONS)
+    return socket.create_server((address, port), family=family, backlog=BACKLOG)

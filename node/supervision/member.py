@@ -18,6 +18,9 @@ from node.supervision.state import MemberRecord, RecordedRun
 Action = Literal["none", "stop", "start"]
 NOT_ORDERED = "it was not stopped for this epoch"
 NOT_COMPLETED = "its start was interrupted"
+NO_RUN = ""
+"""The run of a node that has none, and awaits none."""
+
 APPEAR_S = 60.0
 """How long a Swarm may take to start a task."""
 
@@ -63,7 +66,7 @@ class MemberSituation:
 
 def adopt(live: tuple[str, ...], now: Moment) -> MemberRecord:
     """Of a node without a record of this token: `up` has started the rank, in the first epoch."""
-    return MemberRecord(1, None, RecordedRun(1, live[0] if len(live) == 1 else None, now))
+    return MemberRecord(1, None, RecordedRun(1, live[0] if len(live) == 1 else NO_RUN, now))
 
 
 def decide_member(situation: MemberSituation) -> MemberStep:

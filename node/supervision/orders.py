@@ -22,7 +22,8 @@ def build_order(situation: Situation, rank: int | None) -> Order:
         return _build(situation, wanted)
     if situation.record.stage == "stopping":
         return _build(situation, wanted, down=ranks)
-    return _build(situation, wanted, up=tuple(filter(situation.was_started, ranks)))
+    awaited = filter(situation.was_started, situation.list_ranks("starting", "running"))
+    return _build(situation, wanted, up=tuple(awaited))
 
 
 def _find_wanted(situation: Situation, rank: int) -> Wanted:

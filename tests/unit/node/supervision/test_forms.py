@@ -144,6 +144,16 @@ def test_a_node_reports_each_supervised_service(system: FakeSystem) -> None:
     assert read_report(system, "other") is None
 
 
+@pytest.mark.parametrize(("code", "is_active"), [(0, True), (3, False), (4, False), (1, None)])
+def test_a_systemd_that_does_not_say_is_not_taken_for_a_no(
+    system: FakeSystem, code: int, is_active: bool | None
+) -> None:
+    system.script.commands[("systemctl", "is-active")] = lambda argv, stdin: CommandResult(
+        code, "", "Failed to connect to bus"
+    )
+    assert read_reports(system)["qwen"].is_active is is_active
+
+
 def test_a_report_of_what_cannot_be_read_says_so(system: FakeSystem) -> None:
     system.script.commands[("systemctl", "is-active")] = lambda argv, stdin: CommandResult(
         3, "", ""
