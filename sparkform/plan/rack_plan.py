@@ -46,6 +46,13 @@ class RackPlan:
         return tuple(steps)
 
     @property
+    def unknown_lines(self) -> tuple[str, ...]:
+        """What is left as it is because it was not read, a line for each step and service."""
+        steps = [line for step in self.steps if step.unknown for line in step.lines]
+        services = [service for service in self.services.values() if service.unknown]
+        return (*steps, *(line for service in services for line in service.lines))
+
+    @property
     def docker_nodes(self) -> tuple[str, ...]:
         """The nodes on which Docker is asked to start ranks: for the Swarm's, the head."""
         names: dict[str, None] = {}

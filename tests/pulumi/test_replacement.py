@@ -35,7 +35,8 @@ PROGRAM = """
 
     def plan(step):
         decision = SimpleNamespace(document=json.dumps({{"step": step}}))
-        return SimpleNamespace(node="n", step=step, decision=decision, lines=(), is_held=False)
+        step = dict(node="n", step=step, decision=decision, lines=())
+        return SimpleNamespace(**step, is_held=False, unknown=None)
 
     login = remote.ConnectionArgs(**json.loads(pathlib.Path("login.json").read_text()))
     none = ResourceOptions()
