@@ -45,7 +45,7 @@ class NodeCommand:
 
 
 class _NodeResource(remote.Command):
-    """The one maker of commands. What is planned for an absent node is held, and what is unknown."""
+    """The one maker of commands. What is planned for an absent node, or is unknown, is held."""
 
     def __init__(
         self,

@@ -59,7 +59,7 @@ class LinkValues(TypedDict):
 
 
 def read_links(system: System) -> dict[str, HostLink]:
-    """Every link by name. Raises StepError where `ip` does not say: no link is then known absent."""
+    """Every link by name. Raises StepError where `ip` does not say: none is then known absent."""
     result = system.run(["ip", "-j", "address", "show"])
     if result.code:
         raise StepError(f"`ip address` failed: {get_last_line(result)}")

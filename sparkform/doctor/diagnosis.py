@@ -21,6 +21,8 @@ from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.outcome import ADVISORY, MANDATORY
 
+WARN: Status = "warn"
+FAIL: Status = "fail"
 CHECKS_BEFORE_FABRIC: Sequence[NodeCheck] = (
     *access.CHECKS,
     *machine.CHECKS,
@@ -108,10 +110,11 @@ def _check_missing_node(node: EffectiveNode, observation: Observation) -> Check:
 
 
 def _check_rack(declaration: Declaration, plan: RackPlan, reports: Reports) -> Iterator[Check]:
+    name, status = (drift.NOT_CHANGED, WARN) if plan.is_unread else ("plan", FAIL)
     for problem in plan.problems:
         fix = problem.remedy or "change the stack file"
         message = str(problem).removesuffix(f"; {problem.remedy}")
-        yield Check(None, "plan", "fail", message, fix)
+        yield Check(None, name, status, message, fix)
     for service in plan.services.values():
         if service.unknown:
             yield Check(None, drift.NOT_CHANGED, "warn", "\n".join(service.lines))

@@ -47,7 +47,7 @@ def plan_rack(
     network, network_problems = plan_network(declaration, reports)
     unread = tuple(find_unread_items(declaration, reports))
     if unread:
-        return RackPlan(network, problems=unread)
+        return RackPlan(network, problems=unread, is_unread=True)
     context = PlanContext(declaration, network, reports, stack)
     problems = (*network_problems, *find_problems(context))
     if problems:
@@ -85,4 +85,4 @@ def _plan_steps(
     rack = replace(rack, services=plan_services(context, launches, rack.steps, secrets))
     silent = find_silent_docker(context.declaration, context.reports, rack.docker_nodes)
     problems = (*silent, *find_unstarted_services(rack.services))
-    return RackPlan(context.network, problems=problems) if problems else rack
+    return replace(rack, problems=problems, is_unread=bool(problems))

@@ -20,7 +20,8 @@ from sparkform.plan.transfer import Transfer
 @dataclass(frozen=True)
 class RackPlan:
     """`nodes` maps each node to its own steps, the agent first; `launches` each service to those of
-    its ranks. `images` by service; `keys` by the node from which others fetch models or images."""
+    its ranks. `images` by service; `keys` by the node from which others fetch models or images.
+    With `problems` none of it is done; `is_unread`: because too little was read."""
 
     network: Network
     launches: Mapping[str, tuple[Launch, ...]] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class RackPlan:
     keys: Mapping[str, PlannedStep] = field(default_factory=dict)
     services: Mapping[str, ServicePlan] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    is_unread: bool = False
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:

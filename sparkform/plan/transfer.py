@@ -14,7 +14,7 @@ from node.delivery.source import FetchSource
 from node.steps import HaveT, ObservedT, StepSpec, WantT, offer, transfer_key
 from sparkform.fabric.network import Network
 from sparkform.plan.context import PlanContext
-from sparkform.plan.steps import PlannedStep, hold_step
+from sparkform.plan.steps import PlannedStep, hold_dependent, hold_step
 from sparkform.report.unknown import Unknown
 
 
@@ -53,7 +53,15 @@ class TransferPlanner(Generic[WantT, ObservedT, HaveT]):
         source, *others = self.nodes
         first = self._plan_step(source)
         receivers = {node: self._plan_step(node, first) for node in others}
-        offer_step = self._plan_offer(receivers, first) if receivers else None
+        if not receivers:
+            return Transfer(source, {source: first}, None)
+        offer_step = self._plan_offer(receivers, first)
+        receivers = {
+            node: hold_dependent(step, self.context.get_record(node, self.step), [offer_step])
+            if step.is_changing
+            else step
+            for node, step in receivers.items()
+        }
         return Transfer(source, {source: first, **receivers}, offer_step)
 
     def _plan_step(self, node: str, *before: PlannedStep) -> PlannedStep:
@@ -78,7 +86,9 @@ class TransferPlanner(Generic[WantT, ObservedT, HaveT]):
         )
         waiting = [node for node, step in receivers.items() if not step.decision.in_sync]
         have = offer.remove_receivers(want, waiting)
-        before = [first, *self.before]
+        key = self.context.plan_step(source, transfer_key.SPEC, transfer_key.build_want())
+        here = [step for step in self.before if step.node == source]
+        before = [first, *receivers.values(), key, *here]
         return self.context.decide_step(source, offer.SPEC, want, have, step=step, before=before)
 
 
