@@ -13,6 +13,7 @@ from functools import cache
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from sparkform.commands.plan.report import StackPlan, build_report
 from sparkform.commands.plan.text import render_sections
@@ -183,7 +184,7 @@ def test_a_service_of_which_a_rank_is_unknown_is_held_under_its_token() -> None:
 def test_a_rank_that_is_known_to_have_ended_is_still_restarted() -> None:
     """The control: what was read is acted on."""
     rack = load_racks()["serving"]
-    state = {"members": []}
+    state: JsonValue = {"members": []}
     report = rack.reports["spark-2"]
     gone = report.model_copy(update={"steps": {**report.steps, "stop_previous:qwen": state}})
     (line,) = rack.plan({**rack.reports, "spark-2": gone}).services["qwen"].lines
