@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from node.host.docker_api import send
 from node.host.labels import SERVICE
 from node.host.plain import as_list, as_mapping
 from node.host.system import System
@@ -63,6 +64,31 @@ def list_files(system: System) -> list[SwarmFile]:
             if labels := parse_labels(as_mapping(spec.get("Labels"))):
                 files.append(SwarmFile(kind, labels, str(spec.get("Name")), str(entry.get("ID"))))
     return files
+
+
+def scale_service(system: System, service_id: str, replicas: int) -> None:
+    """Set the number of tasks, everything else as it is. Nothing where it is so already. Raises
+    StepError, as where somebody else changes the service at the same time."""
+    service = as_mapping(docker_query.query(system, f"/services/{service_id}"))
+    spec, version = as_mapping(service.get("Spec")), as_mapping(service.get("Version"))
+    replicated = as_mapping(as_mapping(spec.get("Mode")).get("Replicated"))
+    if replicated.get("Replicas") == replicas:
+        return
+    mode = {"Replicated": {**replicated, "Replicas": replicas}}
+    path = f"/services/{service_id}/update?version={version.get('Index')}"
+    send(system, "POST", path, {**spec, "Mode": mode})
+
+
+def list_tasks_alive(system: System) -> dict[str, int]:
+    """How many tasks run, or may yet run, by the id of their service. Raises DockerUnknown."""
+    filters = json.dumps({"label": [SERVICE]})
+    services = map(as_mapping, as_list(docker_query.query(system, "/services", filters=filters)))
+    counts = {str(service.get("ID")): 0 for service in services}
+    for task in _list_tasks(system, list(counts)):
+        state = str(as_mapping(task.get("Status")).get("State", ""))
+        if state not in ENDED:
+            counts[str(task.get("ServiceID"))] += 1
+    return counts
 
 
 def remove_service(system: System, rank: Rank) -> None:

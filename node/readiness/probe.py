@@ -29,12 +29,14 @@ SERVED = re.compile(r"^vllm:request_success_total\{[^}]*\} ([0-9.e+]+)", re.MULT
 
 @dataclass(frozen=True)
 class CompletionRequest:
-    """Which API to ask, for which model. `key` None: the API needs none, or this node has none."""
+    """Which API to ask, for which model. `key` None: the API needs none, or this node has none.
+    `headers`: further ones."""
 
     url: str
     served_name: str
     key: str | None
     timeout_s: float
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,7 @@ def _send_request(
     body: Mapping[str, object] | None,
     timeout_s: float,
 ) -> CompletionReply:
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **completion_request.headers}
     if completion_request.key:
         headers["Authorization"] = f"Bearer {completion_request.key}"
     data = None if body is None else json.dumps(body).encode()
