@@ -71,7 +71,7 @@ def scale_service(system: System, service_id: str, replicas: int) -> None:
     StepError, as where somebody else changes the service at the same time."""
     service = as_mapping(docker_query.query(system, f"/services/{service_id}"))
     spec, version = as_mapping(service.get("Spec")), as_mapping(service.get("Version"))
-    replicated = as_mapping(as_mapping(spec.get("Mode")).get("Replicated"))
+    replicated = _get_replicated(service)
     if replicated.get("Replicas") == replicas:
         return
     mode = {"Replicated": {**replicated, "Replicas": replicas}}
@@ -79,16 +79,20 @@ def scale_service(system: System, service_id: str, replicas: int) -> None:
     send(system, "POST", path, {**spec, "Mode": mode})
 
 
-def list_tasks_alive(system: System) -> dict[str, int]:
-    """How many tasks run, or may yet run, by the id of their service. Raises DockerUnknown."""
+def list_scaled(system: System) -> set[str]:
+    """The ids of the services that have a task, or are to have one. Raises DockerUnknown."""
     filters = json.dumps({"label": [SERVICE]})
     services = map(as_mapping, as_list(docker_query.query(system, "/services", filters=filters)))
-    counts = {str(service.get("ID")): 0 for service in services}
-    for task in _list_tasks(system, list(counts)):
-        state = str(as_mapping(task.get("Status")).get("State", ""))
-        if state not in ENDED:
-            counts[str(task.get("ServiceID"))] += 1
-    return counts
+    replicas = {str(entry.get("ID")): _get_replicated(entry).get("Replicas") for entry in services}
+    scaled = {service for service, number in replicas.items() if number != 0}
+    for task in _list_tasks(system, list(replicas)):
+        if str(as_mapping(task.get("Status")).get("State", "")) not in ENDED:
+            scaled.add(str(task.get("ServiceID")))
+    return scaled
+
+
+def _get_replicated(service: Mapping[str, object]) -> dict[str, object]:
+    return as_mapping(as_mapping(as_mapping(service.get("Spec")).get("Mode")).get("Replicated"))
 
 
 def remove_service(system: System, rank: Rank) -> None:
