@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from node.errors import StepError
-from node.facts import memory
 from node.host.output import print_now
 from node.host.system import System
 from node.ranks import finding, shared_memory, units
+from node.ranks.capacity import read_available_kib
 from node.ranks.rank import UNIT, NodeRanks, Rank
 from node.ranks.starting import start_rank
 from node.ranks.stopping import stop_rank
@@ -144,7 +144,7 @@ class SystemHands:
         if is_live:
             self.readings.clear()
             return None
-        available_kib = memory.parse(self.system.read("/proc/meminfo") or "", "")["available_kib"]
+        available_kib = read_available_kib(self.system)
         self.readings.append(MemoryReading(time.monotonic(), available_kib))
         del self.readings[1:-240]
         is_back = is_memory_back(self.readings, self.learned.available_kib)
