@@ -96,11 +96,10 @@ def _take_model(draft: BlockDraft, piece: Piece, mounts: list[FolderMount]) -> N
     if not value.startswith(("/", "~", ".")) or OPEN.search(value):
         _take(draft, "model", piece)
         return
-    for mount in mounts:
-        if mount.source.startswith("/") and f"{value}/".startswith(f"{mount.target}/"):
-            draft.set("modelPath", mount.source + value[len(mount.target) :], piece)
-            return
-    if value.startswith("/"):
+    mount = next((mount for mount in mounts if mount.contains(value)), None)
+    if mount is not None:
+        value = mount.source + value[len(mount.target) :]
+    if value.startswith("/") and not OPEN.search(value):
         draft.set("modelPath", value.rstrip("/") or value, piece)
     else:
         draft.leave(piece, "a path of whoever starts it: give model or modelPath")
