@@ -28,12 +28,22 @@ MOST_NODES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class DescribedModel:
-    """A model as it is to be served. `entry` where it came from the catalogue."""
+    """A model as it is to be served. `entry` where it came from the catalogue.
+
+    `disk_gib` of its weights can stay on the disk while it serves.
+    """
 
     name: str
     shape: ModelShape
     quantisation: Quantisation
     entry: CatalogueEntry | None = None
+    disk_gib: float = 0.0
+
+    @property
+    def draft_gib(self) -> float | None:
+        """The checkpoint's own draft layers, where the catalogue has a figure for them."""
+        figure = self.entry.checkpoint.draft_gib if self.entry else None
+        return figure.to_number() if figure else None
 
 
 def describe_model(
@@ -71,7 +81,10 @@ def describe_from_facts(name: str, facts: ShapeFacts, quant: str | None) -> Desc
     """The subject that a few facts describe."""
     shape = estimate_shape(facts, name)
     return DescribedModel(
-        name=name, shape=shape, quantisation=derive_quantisation(facts, shape, quant)
+        name=name,
+        shape=shape,
+        quantisation=derive_quantisation(facts, shape, quant),
+        disk_gib=facts.disk_gib or 0.0,
     )
 
 

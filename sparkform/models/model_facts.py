@@ -49,6 +49,7 @@ class ShapeFacts(BaseModel):
     experts: Experts | None = None
     experts_per_token: Experts | None = None
     max_position: Count | None = None
+    disk_gib: Annotated[float, Field(gt=0, le=65_536)] | None = None
 
 
 FACT_KEYS = tuple(ShapeFacts.model_fields)
@@ -141,7 +142,9 @@ def _build_feed_forward(
 ) -> FeedForward:
     experts, per_token = facts.experts or 0, facts.experts_per_token or 0
     if active < parameters and not (experts > per_token > 0):
-        experts, per_token = USUAL_EXPERTS, USUAL_EXPERTS_PER_TOKEN
+        per_token = USUAL_EXPERTS_PER_TOKEN
+        # Fewer could not hold all parameters beside so few active ones.
+        experts = max(USUAL_EXPERTS, math.ceil(per_token * parameters / active))
         notes.append(f"experts not given: {per_token} of {experts} a token assumed")
     if active >= parameters:
         return FeedForward(dense=round(parameters / layers))

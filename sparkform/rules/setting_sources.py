@@ -153,6 +153,10 @@ VLLM_SOURCES: dict[str, SettingSource] = {
         attribute="speculative",
         options=("speculative_config.method", "speculative_config", "spec_method"),
     ),
+    "draft_tokens": SettingSource(
+        options=("speculative_config.num_speculative_tokens", "spec_tokens")
+    ),
+    "load_format": SettingSource(options=("load_format",)),
     "nodes": SettingSource(options=("nnodes", "n")),
     "node_rank": SettingSource(options=("node_rank", "r")),
     "master_address": SettingSource(options=("master_addr",), variables=("MASTER_ADDR",)),
