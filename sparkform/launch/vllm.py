@@ -9,7 +9,12 @@ from sparkform.config import VllmService
 from sparkform.errors import Problem
 from sparkform.launch import scripts
 from sparkform.launch.arguments import check_extra_arguments, flatten_options
-from sparkform.launch.environment import MOFED_VARIABLES, Variable, build_nccl_variables
+from sparkform.launch.environment import (
+    MOFED_VARIABLES,
+    Variable,
+    build_nccl_variables,
+    build_step_limit,
+)
 from sparkform.launch.members import ServiceMember
 from sparkform.launch.paths import NCCL_LIBRARIES, SYSTEM_PATH
 from sparkform.launch.records import LaunchFile, PortUse
@@ -17,14 +22,12 @@ from sparkform.launch.request import EngineRank, LaunchRequest
 from sparkform.launch.vllm_options import (
     ALIASES,
     DATA_PARALLEL_PORT,
-    FIRST_VERSIONS,
     MASTER_PORT,
     build_rank_options,
     build_shared_options,
     fold_option,
 )
 from sparkform.launch.vllm_ray import plan_ray_ranks
-from sparkform.versions import parse_tag_version
 
 
 def plan_ranks(request: LaunchRequest, declared: VllmService) -> tuple[EngineRank, ...]:
@@ -86,7 +89,11 @@ def _build_variables(request: LaunchRequest, member: ServiceMember) -> tuple[Var
         Variable("VLLM_NO_USAGE_STATS", "1", overridable=True),
         *(native_variables if request.is_native else ()),
         *(
-            (*host_variables, *build_nccl_variables(member, request.topology))
+            (
+                *host_variables,
+                *build_nccl_variables(member, request.topology),
+                build_step_limit("VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS", request.declared),
+            )
             if request.has_several_ranks
             else ()
         ),
@@ -113,16 +120,6 @@ def find_problems(request: LaunchRequest, declared: VllmService) -> Iterator[Pro
     planned = build_shared_options(request, declared) | head_options | {"--headless": None}
     extra_arguments = tuple(map(fold_option, declared.extra_args))
     yield from check_extra_arguments(request.service, extra_arguments, planned, ALIASES)
-    version = parse_tag_version(declared.image or "")
-    for option in planned if version else ():
-        first_version = FIRST_VERSIONS.get(option)
-        if first_version and version and version < first_version:
-            yield Problem(
-                path=f"services.{request.service}.image",
-                message=f"has no {option}, which the service needs",
-                got=declared.image,
-                allowed=f"vLLM {first_version} or later",
-            )
     yield from _find_ray_problems(request, declared)
 
 

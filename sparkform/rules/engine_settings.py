@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from sparkform.rules.context import ServiceView
+from dataclasses import replace
+
+from sparkform.config import EffectiveNode
+from sparkform.rules.context import GIB_IN_KIB, ServiceView
 from sparkform.sizing.engine_memory import GIB, EngineSettings
 from sparkform.versions import Version
 
@@ -16,6 +19,14 @@ GRAPH_ESTIMATE = "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS"
 DISK_VARIABLES = {"VLLM_PLE_TABLE_MEMORY": "disk", "VLLM_PLE_CPU_OFFLOAD": "1"}
 
 
+def build_node_settings(service: ServiceView, node: EffectiveNode) -> EngineSettings:
+    """With what the node's page cache holds, where the version counts it as used."""
+    cached_gib = None
+    if service.version is not None and service.version.release[:2] == PAGE_CACHE_COUNTED_IN:
+        cached_gib = _find_page_cache_gib(service, node)
+    return replace(build_engine_settings(service), page_cache_gib=cached_gib)
+
+
 def build_engine_settings(service: ServiceView) -> EngineSettings:
     """What is set, and what the image's version does; what is not said is left to the defaults."""
     settings = service.settings
@@ -25,9 +36,8 @@ def build_engine_settings(service: ServiceView) -> EngineSettings:
         sequences=settings.get_integer("max_batch_size"),
         eager=bool(eager and eager.is_on) or settings.get_text("cudagraph_mode") == "none",
         counts_graphs=_counts_graphs(service),
-        counts_page_cache=_counts_page_cache(service.version),
         draft_method=settings.get_text("speculative_method") or None,
-        draft_tokens=_get_draft_tokens(service),
+        draft_tokens=settings.get_integer("speculative_tokens") or 0,
         draft_gib=_find_draft_gib(service),
         load_format=settings.get_text("load_format"),
         cache_gib=_get_fixed_cache_gib(service),
@@ -47,16 +57,17 @@ def _counts_graphs(service: ServiceView) -> bool:
     variable = service.variables.get(GRAPH_ESTIMATE)
     if variable is not None:
         return variable.is_on
-    return service.version is None or service.version >= GRAPHS_COUNTED_SINCE
+    newest = service.engine_version.newest if service.engine_version else None
+    return newest is None or newest >= GRAPHS_COUNTED_SINCE
 
 
-def _counts_page_cache(version: Version | None) -> bool:
-    return version is not None and version.release[:2] == PAGE_CACHE_COUNTED_IN
-
-
-def _get_draft_tokens(service: ServiceView) -> int:
-    declared = getattr(service.block, "speculative", None)
-    return service.settings.get_integer("draft_tokens") or (declared.tokens if declared else 0)
+def _find_page_cache_gib(service: ServiceView, node: EffectiveNode) -> float | None:
+    """What lies in the page cache of a node now, None where it was not read."""
+    report = service.context.find_report(node.name)
+    memory = report.facts.memory if report else None
+    if memory is None or memory.free_kib is None:
+        return None
+    return max(memory.available_kib - memory.free_kib, 0) / GIB_IN_KIB
 
 
 def _find_draft_gib(service: ServiceView) -> float | None:

@@ -51,16 +51,17 @@ class MemoryPart:
 class EngineSettings:
     """The settings that decide vLLM's own memory; None stands for its default.
 
-    `counts_graphs`: since 0.21 recorded graphs are taken from the share. `counts_page_cache`: 0.24
-    takes what files lie in the page cache for used. `cache_gib` is a cache of fixed size, which
-    makes the share a check at start only. `disk_gib` of the weights are read from the disk in use.
+    `counts_graphs`: since 0.21 recorded graphs are taken from the share. `page_cache_gib` lies in
+    the page cache where the version takes that for used. `cache_gib` is a cache of fixed size,
+    which makes the share a check at start only. `disk_gib` of the weights are read from the disk
+    in use.
     """
 
     step_tokens: int | None = None
     sequences: int | None = None
     eager: bool = False
     counts_graphs: bool = True
-    counts_page_cache: bool = False
+    page_cache_gib: float | None = None
     draft_method: str | None = None
     draft_tokens: int = 0
     draft_gib: float | None = None

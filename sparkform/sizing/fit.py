@@ -108,16 +108,13 @@ def format_parts(parts: Iterable[MemoryPart]) -> str:
 
 
 def _format_reason(demand: Demand, memory: NodeMemory, fit: Fit) -> str:
-    limit = f"{memory.usable_gib:.1f} GiB x {memory.fraction:g}"
-    if demand.settings.cache_gib is not None:
-        limit = f"{fit.limit_gib:.1f} GiB that a node can give"
     sum_text = format_parts(fit.parts)
     if fit.free_gib <= 0:
-        return f"{sum_text} GiB need {-fit.free_gib:.1f} GiB a node more than {limit}"
+        return f"{sum_text} GiB need {-fit.free_gib:.1f} GiB a node more than {fit.limit_gib:.1f}"
     if not fit.fits:
         return (
             f"{demand.batch} x {demand.wanted_context} tokens of cache need {fit.cache_gib:.1f} "
-            f"GiB a node, and {fit.free_gib:.1f} GiB are free of {limit} less {sum_text} GiB"
+            f"GiB a node, {fit.free_gib:.1f} of {fit.limit_gib:.1f} are left by {sum_text}"
         )
     sentence = f"{fit.free_gib:.1f} GiB a node for the cache"
     if fit.free_gib < memory.container_risk_gib:

@@ -85,11 +85,10 @@ class Demand:
 
 def list_parts(demand: Demand, memory: NodeMemory, cut: Cut) -> list[MemoryPart]:
     """What the fullest node holds before the cache, largest kinds first as an engine loads them."""
-    weights_gib = compute_weights_gib(demand, cut)
-    parts = [MemoryPart(name="weights", gib=weights_gib)]
+    parts = [MemoryPart(name="weights", gib=compute_weights_gib(demand, cut))]
     if memory.counts_parts:
         parts += list_engine_parts(demand.shape, demand.quantisation, cut, demand.settings)
-        parts += _list_page_cache(demand, memory, weights_gib)
+        parts += _list_page_cache(demand, memory)
     engine_gib = memory.runtime_gib + memory.link_gib * (cut.nodes > 1)
     return [*parts, MemoryPart(name="engine", gib=engine_gib)]
 
@@ -100,11 +99,11 @@ def compute_weights_gib(demand: Demand, cut: Cut) -> float:
     return max(weights_gib - demand.settings.disk_gib / cut.tensor_parallel, 0.0)
 
 
-def _list_page_cache(demand: Demand, memory: NodeMemory, weights_gib: float) -> list[MemoryPart]:
-    """What a second start lacks where files that were read count as used."""
-    if not demand.settings.counts_page_cache:
+def _list_page_cache(demand: Demand, memory: NodeMemory) -> list[MemoryPart]:
+    """What a start lacks where files in the page cache count as used."""
+    if demand.settings.page_cache_gib is None:
         return []
-    gib = memory.share_gib + weights_gib - MOST_OF_MEMORY * memory.usable_gib
+    gib = memory.share_gib + demand.settings.page_cache_gib - MOST_OF_MEMORY * memory.usable_gib
     return [MemoryPart(name="page cache", gib=gib)] if gib > 0 else []
 
 

@@ -7,7 +7,11 @@ from dataclasses import replace
 
 from sparkform.config import EffectiveNode
 from sparkform.rules.context import Context, ServiceView
-from sparkform.rules.engine_settings import build_engine_settings, leaves_weights_on_disk
+from sparkform.rules.engine_settings import (
+    build_engine_settings,
+    build_node_settings,
+    leaves_weights_on_disk,
+)
 from sparkform.rules.outcome import RuleFinding, RuleOutcome, RuleSkip
 from sparkform.sizing.cache_profile import build_cache_profile
 from sparkform.sizing.engine_memory import GIB, LARGEST_USUAL_STEP
@@ -54,7 +58,7 @@ def fit_on(service: ServiceView, node: EffectiveNode) -> Fit | None:
         quantisation=subject.quantisation,
         cache=get_cache_type(service),
         context=service.settings.get_integer("max_seq_len") or _get_default_context(service),
-        settings=build_engine_settings(service),
+        settings=build_node_settings(service, node),
     )
     memory = _get_memory(service, node)
     cut = Cut(tensor_parallel=tensor, pipeline_parallel=pipeline)
@@ -113,7 +117,7 @@ def check_memory_fit(service: ServiceView) -> Iterator[RuleOutcome]:
             reasons.add(fit.reason)
             yield RuleFinding(
                 path=service.settings.get_path("max_seq_len"),
-                message=f"The model does not fit into the memory of {node.name}: {fit.reason}.",
+                message=f"{node.name} lacks memory: {fit.reason}.",
                 remedy=f"maxSeqLen: {fit.max_context}"
                 if fit.max_context
                 else "model: the handle of a smaller or more quantised checkpoint, or more nodes",

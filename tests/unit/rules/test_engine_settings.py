@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from sparkform.rules.engine_settings import build_engine_settings
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.groups.memory import fit_on
 from sparkform.rules.outcome import RulesVerdict
+from tests.support.node_reports import build_report
 from tests.unit.rules.support import DATA, list_refused, list_warned
 
+NO_SWAP = {"swap_total_kib": 0, "swap_free_kib": 0, "swaps": []}
 DIGEST = "@sha256:" + 64 * "0"
 TABLE_ON_DISK = {"VLLM_PLE_TABLE_MEMORY": "disk"}
 FLASH_NEXT = {
@@ -67,10 +70,19 @@ def test_without_graphs_none_are_counted() -> None:
     assert measure_part("recorded graphs", extraArgs=["-O.cudagraph_mode", "NONE"]) == 0
 
 
-def test_the_page_cache_counts_in_one_version_only() -> None:
-    share = {"gpuMemoryUtilization": 0.85}
-    assert measure_part("page cache", image="vllm/vllm-openai:v0.24.0" + DIGEST, **share) > 0
-    assert measure_part("page cache", image="vllm/vllm-openai:v0.25.1" + DIGEST, **share) == 0
+@pytest.mark.parametrize(("version", "is_counted"), [("v0.24.0", True), ("v0.25.1", False)])
+def test_the_page_cache_counts_in_one_version_and_where_it_was_read(
+    version: str, is_counted: bool
+) -> None:
+    """vLLM 0.24 starts once, and not again while the weights it read lie in the page cache."""
+    context = build_context(image=f"vllm/vllm-openai:{version}{DIGEST}", gpuMemoryUtilization=0.85)
+    kib = {"total_kib": 127535272, "available_kib": 120000000, "free_kib": 60000000}
+    report = build_report({"memory": kib | NO_SWAP})
+    for reports, expected in ((None, False), ({"spark-1": report}, is_counted)):
+        service = replace(context, reports=reports).services[0]
+        fit = fit_on(service, service.nodes[0])
+        assert fit is not None
+        assert any(part.name == "page cache" for part in fit.parts) is expected
 
 
 def test_a_bigger_step_leaves_less_for_the_cache() -> None:
@@ -130,8 +142,7 @@ def test_a_step_beyond_what_sparks_take_is_advised_against() -> None:
 
 
 def test_the_refusal_names_every_part() -> None:
-    (violation,) = [
-        found for found in judge(gpuMemoryUtilization=0.5).refusals if found.rule == "mem-fit"
-    ]
+    verdict = judge(image="example/vllm:spring" + DIGEST, gpuMemoryUtilization=0.4)
+    (violation,) = [found for found in verdict.refusals if found.rule == "mem-fit"]
     for part in ("weights 60.7", "recorded graphs", "activations", "engine 2.2"):
         assert part in violation.message

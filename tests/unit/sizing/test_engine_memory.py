@@ -32,7 +32,7 @@ settings_values = st.builds(
     sequences=st.one_of(st.none(), st.integers(1, 1024)),
     eager=st.booleans(),
     counts_graphs=st.booleans(),
-    counts_page_cache=st.booleans(),
+    page_cache_gib=st.one_of(st.none(), st.floats(0, 200)),
     draft_method=st.sampled_from([None, "mtp", "ngram", "eagle3"]),
     draft_tokens=st.integers(0, 8),
     load_format=st.sampled_from(["", "instanttensor", "fastsafetensors"]),
@@ -95,7 +95,7 @@ def test_a_fixed_cache_is_never_more_than_a_node_has(
     demand = Demand(
         shape=shape,
         quantisation=quantisation,
-        settings=replace(settings, cache_gib=cache_gib, counts_page_cache=False),
+        settings=replace(settings, cache_gib=cache_gib, page_cache_gib=None),
     )
     answer = fit_cut(demand, memory, ONE_NODE)
     assert answer.free_gib <= cache_gib
