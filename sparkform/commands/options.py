@@ -74,6 +74,9 @@ MOST_DRAFTS = 64
 FINDINGS = 1
 """The exit code of a command that ran and found something wrong."""
 
+INCOMPLETE = 3
+"""The exit code of a command that found nothing wrong, but could not read all it looked at."""
+
 
 def require(*problems: Problem | None) -> None:
     """Raise InputError with all problems that are there."""
