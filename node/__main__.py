@@ -19,6 +19,7 @@ VERBS = {
     "rollback": "node.verbs.rollback",
     "clear": "node.verbs.clear",
     "spread": "node.verbs.spread",
+    "collect": "node.verbs.collect",
 }
 SUCCEEDED, FAILED, USAGE_ERROR = 0, 1, 2
 

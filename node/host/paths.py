@@ -26,6 +26,10 @@ VERIFIED_MODELS = f"{STATE}/verified"
 ARMED_NETWORK = f"{STATE}/network-armed.json"
 ROLLED_BACK_NETWORK = f"{STATE}/network-rolled-back.json"
 
+TELEMETRY_CONFIG = f"{STATE}/telemetry.json"
+TELEMETRY_FOLDER = "/run/sparkform-telemetry"
+"""Where the collector writes metrics; systemd makes and removes it with the unit."""
+
 LOGS = "/var/log/sparkform"
 """Logs of engines that were ended, a folder a service."""
 
