@@ -30,6 +30,9 @@ TELEMETRY_CONFIG = f"{STATE}/telemetry.json"
 TELEMETRY_FOLDER = "/run/sparkform-telemetry"
 """Where the collector writes metrics; systemd makes and removes it with the unit."""
 
+MONITORING = f"{STATE}/monitoring"
+"""Configuration of monitoring's containers, a folder a program."""
+
 LOGS = "/var/log/sparkform"
 """Logs of engines that were ended, a folder a service."""
 

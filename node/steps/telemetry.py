@@ -1,7 +1,6 @@
 """The collector of metrics as a systemd unit of its own, which starts with the node.
 
-Every application starts it anew: `agent` is the run of the node program's own step, so that a newer
-program collects, too.
+A newer node program needs no step: the collector sees it and ends, and systemd starts it anew.
 """
 
 from __future__ import annotations
@@ -49,12 +48,11 @@ WantedBy=multi-user.target
 
 @dataclass(frozen=True)
 class Want:
-    """What the collector reads, and the state of its unit. `agent`: see above."""
+    """What the collector reads, and the state of its unit."""
 
     interval_s: int
     links: tuple[str, ...]
     disks: Mapping[str, str]
-    agent: int
     unit: str = RUNNING
 
 
@@ -101,13 +99,16 @@ def compare(have: Want, want: Want) -> list[str]:
 
 
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
-    action.mark_due(manifest, action.RELOAD_SYSTEMD)
+    if manifest.system.read(UNIT_FILE) != UNIT_TEXT:
+        action.mark_due(manifest, action.RELOAD_SYSTEMD)
     lines = [
         *_write(manifest, TELEMETRY_CONFIG, render_config(want)),
         *_write(manifest, UNIT_FILE, UNIT_TEXT),
         *symlink.ensure(manifest, LINK, UNIT_FILE),
         *action.perform_due(manifest, action.RELOAD_SYSTEMD),
     ]
+    if not lines and unit.is_active(manifest.system, UNIT):
+        return []
     unit.record(manifest, UNIT)
     run_checked(manifest.system, ["systemctl", "restart", UNIT], timeout_s=START_LIMIT_S)
     return [*lines, f"{UNIT}: started"]
@@ -128,5 +129,4 @@ SPEC = StepSpec(
     narrow=narrow,
     compare=compare,
     apply=apply,
-    phrase="collector will be started anew",
 )

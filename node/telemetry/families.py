@@ -149,7 +149,12 @@ def _build_event_families(telemetry: NodeTelemetry) -> Iterator[MetricFamily]:
     errors = telemetry.events.xid_errors
     if isinstance(errors, Unread):
         return
-    yield _build_single("sparkform_xid_errors", "GPU errors since boot.", sum(errors.values()))
+    yield MetricFamily(
+        "sparkform_gpu_errors_total",
+        "counter",
+        "GPU errors since boot.",
+        (Sample(sum(errors.values()), {}),),
+    )
     yield MetricFamily(
         "sparkform_xid_errors_total",
         "counter",

@@ -12,6 +12,7 @@ from sparkform.plan.context import PlanContext
 from sparkform.plan.images import plan_images
 from sparkform.plan.links import plan_links
 from sparkform.plan.models import plan_models
+from sparkform.plan.monitoring import plan_monitoring
 from sparkform.plan.nodes import plan_nodes
 from sparkform.plan.problems import find_problems, find_unread_items
 from sparkform.plan.rack_plan import RackPlan
@@ -59,6 +60,8 @@ def _plan_steps(
     serving = list_services_by_node(states, context.reports)
     nodes = plan_nodes(context, agent_sha256, serving)
     models, images = plan_models(context), plan_images(context, launches)
+    monitoring = plan_monitoring(context, secrets)
+    images |= monitoring.images if monitoring else {}
     rack = RackPlan(
         network=context.network,
         launches=launches,
@@ -68,5 +71,6 @@ def _plan_steps(
         models=models,
         images=images,
         keys=plan_keys(context, [*models.transfers.values(), *images.values()]),
+        monitoring=monitoring,
     )
     return replace(rack, services=plan_services(context, launches, rack.steps, secrets))

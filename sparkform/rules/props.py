@@ -2,7 +2,7 @@
 
 `sparkform:index:InferenceService`: {name, cluster, service, secrets}; `sparkform:index:Rack`:
 {cluster, services, monitoring, secrets}. All plain data under the stack file's own keys, never an
-Output. Readers take what Pulumi makes of it: numbers as floats, mappings and lists of its own kinds.
+Output. Readers take what Pulumi makes of it: floats, mappings and lists of its own kinds.
 """
 
 from __future__ import annotations
