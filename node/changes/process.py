@@ -7,6 +7,7 @@ import signal
 from collections.abc import Sequence
 from contextlib import suppress
 
+from node.host.paths import BOOT_ID
 from node.host.system import System
 from node.host.waiting import wait_while
 from node.state.manifest import Manifest, ManifestEntry
@@ -44,5 +45,5 @@ def _read_start(system: System, pid: int) -> str | None:
     fields = text.rpartition(")")[2].split() if text else []
     if not fields or fields[0] == "Z":
         return None
-    boot = (system.read("/proc/sys/kernel/random/boot_id") or "").strip()
+    boot = (system.read(BOOT_ID) or "").strip()
     return f"{boot} {fields[_START_TIME]}"

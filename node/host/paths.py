@@ -11,6 +11,9 @@ CLAIM = f"{STATE}/claim"
 MANIFEST = f"{STATE}/manifest"
 RECEIPTS = f"{STATE}/receipts"
 SERVICES = f"{STATE}/services"
+SUPERVISION = f"{STATE}/supervision"
+"""A folder a service: what its supervisor is to do, and how far it is."""
+
 MODELS = f"{STATE}/models"
 """Where a node keeps models, unless the stack file names another folder."""
 
@@ -32,6 +35,7 @@ TELEMETRY_FOLDER = "/run/sparkform-telemetry"
 
 MONITORING = f"{STATE}/monitoring"
 """Configuration of monitoring's containers, a folder a program."""
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 LOGS = "/var/log/sparkform"
 """Logs of engines that were ended, a folder a service."""

@@ -19,11 +19,10 @@ from __future__ import annotations
 import hashlib
 from pathlib import PurePosixPath
 
-from node.host.paths import RECEIPTS
+from node.host.paths import BOOT_ID, RECEIPTS
 from node.host.system import System
 from node.state import receipts
 
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
 MACHINE_ID = "/etc/machine-id"
 HEX_DIGITS = 12
 """48 bits: JSON's numbers hold them exactly in every language."""

@@ -19,11 +19,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from node.host.paths import LIBRARY, LOCK, MANIFEST, STATE, ZIPAPP
+from node.host.paths import BOOT_ID, LIBRARY, LOCK, MANIFEST, STATE, ZIPAPP
 from node.host.system import System
 from node.state import receipts
 from node.state.document import parse
-from node.state.next_run import BOOT_ID, MACHINE_ID, compute_next_run
+from node.state.next_run import MACHINE_ID, compute_next_run
 from node.steps import HaveT, ObservedT, StepSpec, WantT, fabric_confirm, nccl_conf
 from node.verbs import apply, install, undo
 from sparkform.plan.steps import PlannedStep, StackName, StepRecord, describe_step, plan_step

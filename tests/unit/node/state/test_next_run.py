@@ -7,9 +7,9 @@ import shutil
 
 import pytest
 
-from node.host.paths import RECEIPTS, STATE
+from node.host.paths import BOOT_ID, RECEIPTS, STATE
 from node.state import receipts
-from node.state.next_run import BOOT_ID, MACHINE_ID, compute_next_run
+from node.state.next_run import MACHINE_ID, compute_next_run
 from tests.support.fake_spark import FakeSpark, claim_node
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from node.host.paths import MONITORING, TELEMETRY_CONFIG
 from node.host.system import CommandResult, HttpAnswer
-from node.steps import monitoring, telemetry
+from node.steps import StepRequest, monitoring, telemetry
 from node.steps.launch_files import WantedFile, WantedSecret
 from tests.support.fake_spark import FakeSpark, claim_node
 from tests.support.node_steps import (
@@ -150,7 +150,7 @@ def test_what_is_no_longer_declared_goes(spark, hangups) -> None:
 def test_the_webhook_is_in_no_report_and_no_receipt(spark, hangups) -> None:
     claim_node(spark)
     lines = run_apply(spark.system, "monitoring", FILES, SECRETS)
-    observed = repr(monitoring.observe(spark.system, monitoring.StepRequest()))
+    observed = repr(monitoring.observe(spark.system, StepRequest()))
     others = [
         path.read_text()
         for path in spark.system.path("/var/lib/sparkform").rglob("*")
