@@ -16,12 +16,14 @@ from node.facts.reading import FactReader
 from node.host.paths import TELEMETRY_CONFIG, TELEMETRY_FOLDER
 from node.host.system import System
 from node.host.typed_json import ShapeError, parse
+from node.supervision.report import read_reports
 from node.telemetry import events
 from node.telemetry.exposition import render
 from node.telemetry.families import build_families
 from node.telemetry.gpu_loop import GpuLoop
 from node.telemetry.node_telemetry import KernelEvents
 from node.telemetry.read import Sources, build_disk_readings, read_sources
+from node.telemetry.service_families import build_service_families
 
 TEXTFILE = f"{TELEMETRY_FOLDER}/node.prom"
 JOURNAL_INTERVAL_S = 60.0
@@ -62,7 +64,12 @@ class Collector:
         """One round: the text that was written."""
         sources = Sources(self._gpu_loop.read, self._read_events, self._disks)
         telemetry = read_sources(self._build_reader(), sources)
-        text = render(build_families(telemetry, self._config.links))
+        text = render(
+            [
+                *build_families(telemetry, self._config.links),
+                *build_service_families(list(read_reports(self._system).values())),
+            ]
+        )
         self._system.write(TEXTFILE, text, 0o644)
         return text
 

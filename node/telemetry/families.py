@@ -28,7 +28,7 @@ GPU_FIGURES: tuple[tuple[str, str, float, GpuFigure], ...] = (
 )
 LINK_FIGURES: tuple[tuple[str, str, float, LinkFigure], ...] = (
     ("up", "Whether the half of a port has a link.", 1, lambda link: link.is_up),
-    ("speed_bits_per_second", "Speed of the link.", MEGA, lambda link: link.speed_mbps),
+    ("speed_bytes_per_second", "Speed of the link.", MEGA / 8, lambda link: link.speed_mbps),
     ("received_bytes_total", "RDMA data that came in.", 1, lambda link: link.received_bytes),
     ("sent_bytes_total", "RDMA data that went out.", 1, lambda link: link.sent_bytes),
 )

@@ -76,7 +76,7 @@ def test_a_healthy_node_as_metrics(tmp_path: Path) -> None:
         assert samples['sparkform_gpu_throttled{gpu="0",reason="hw_thermal"}'] == 0
         label = 'interface="enp1s0f0np0",hca="rocep1s0f0"'
         assert samples[f"sparkform_link_up{{{label}}}"] == 1
-        assert samples[f"sparkform_link_speed_bits_per_second{{{label}}}"] == 200e9
+        assert samples[f"sparkform_link_speed_bytes_per_second{{{label}}}"] == 25e9
         assert samples['sparkform_link_expected{interface="enP2p1s0f0np0"}'] == 1, "gone"
         assert samples["sparkform_gpu_errors_total"] == 1
         assert samples["sparkform_unread_readings"] == 0
