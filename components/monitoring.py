@@ -104,7 +104,6 @@ def _create_container(
         envs=[f"{name}={value}" for name, value in container.environment.items()],
         user=container.user,
         network_mode="host",
-        pid_mode="host" if container.shares_processes else None,
         mounts=_build_mounts(container),
         labels=[docker.ContainerLabelArgs(label=labels.OWNER, value=owner)],
         restart="unless-stopped",

@@ -58,7 +58,6 @@ class ContainerPlan:
     volume: DataVolume | None = None
     user: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
-    shares_processes: bool = False
 
 
 def build_containers(monitoring: Monitoring, targets: ScrapeTargets) -> tuple[ContainerPlan, ...]:
@@ -76,7 +75,8 @@ def _list_containers(monitoring: Monitoring, targets: ScrapeTargets) -> Iterator
 
 
 def _build_node_exporter(monitoring: Monitoring, target: NodeTarget) -> ContainerPlan:
-    """Network and processes of the host, its root read only (node_exporter's README, "Docker").
+    """The host's network, and its root read only with /proc and /sys (node_exporter's README,
+    "Docker"), so that it needs no process namespace of the host.
 
     The textfile's folder is seen by way of the root: systemd makes it anew with each start of the
     collector, and a mount of its own would keep the one before.
@@ -88,13 +88,14 @@ def _build_node_exporter(monitoring: Monitoring, target: NodeTarget) -> Containe
         image=to_local_name(monitoring.images.node_exporter),
         command=(
             f"--path.rootfs={HOST_ROOT}",
+            f"--path.procfs={HOST_ROOT}/proc",
+            f"--path.sysfs={HOST_ROOT}/sys",
             f"--web.listen-address={listen}",
             f"--collector.textfile.directory={HOST_ROOT}{TELEMETRY_FOLDER}",
             "--collector.disable-defaults",
             *(f"--collector.{name}" for name in COLLECTORS),
         ),
         mounts=(BindMount("/", HOST_ROOT, "rslave"),),
-        shares_processes=True,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import uuid
 from dataclasses import dataclass
 
@@ -15,16 +16,36 @@ FOLDER = PACKAGE / "monitoring"
 PACKAGES = FOLDER / "packages.txt"
 OVERLAY = FOLDER / "rootfs"
 BASE_IMAGE = "sparkform-rack-monitoring-base"
-NEEDED_DISK_GIB = 1.0
-SETUP = "mkdir -p /prometheus /alertmanager && chown nobody:nogroup /prometheus /alertmanager"
-"""Where the official images keep data, and whose it is there."""
+NEEDED_DISK_GIB = 1.5
+MAKE_TIMEOUT_S = 300.0
+TOOLS = ("/bin/sh", "/bin/cat", "/bin/sed")
+"""What the wrapper of Alertmanager is made of."""
+
+PACK = r"""
+set -e
+copy() {
+    for file in "$1" $(ldd "$1" | grep -o '/[^ )]*'); do
+        mkdir -p "/out$(dirname "$file")" && cp -L "$file" "/out$file"
+    done
+}
+for program; do copy "$program"; done
+mkdir -p /out/etc /out/run /out/tmp /out/usr/local/bin /out/prometheus /out/alertmanager
+cp /etc/passwd /etc/group /out/etc/
+cp /usr/local/bin/rack-alertmanager /out/usr/local/bin/
+chown nobody:nogroup /out/prometheus /out/alertmanager
+tar --create --directory /out .
+"""
+"""One program with what it loads, on standard output. Data lies where the official images have it,
+and belongs to whom it belongs there."""
 
 
 @dataclass(frozen=True)
 class MonitoringImage:
-    """`reference` is the official name, with the version of Debian 12."""
+    """`reference` is the official name, with the version of Debian 12; `entrypoint` starts, perhaps
+    by a wrapper, `program`."""
 
     reference: str
+    program: str
     entrypoint: str
 
     @property
@@ -34,14 +55,24 @@ class MonitoringImage:
 
     @property
     def local_name(self) -> str:
-        parts = [get_base_name(), SETUP, *self.changes]
+        parts = [get_base_name(), PACK, self.program, *self.changes]
         digest = hash_parts([*(part.encode() for part in parts), *list_tree_parts(OVERLAY)])
         return f"sparkform-rack-monitoring:{digest}"
 
 
-PROMETHEUS = MonitoringImage("prom/prometheus:v2.42.0", "/usr/bin/prometheus")
-ALERTMANAGER = MonitoringImage("prom/alertmanager:v0.25.0", "/usr/local/bin/rack-alertmanager")
-NODE_EXPORTER = MonitoringImage("prom/node-exporter:v1.5.0", "/usr/bin/prometheus-node-exporter")
+PROMETHEUS = MonitoringImage(
+    "prom/prometheus:v2.42.0", "/usr/bin/prometheus", "/usr/bin/prometheus"
+)
+ALERTMANAGER = MonitoringImage(
+    "prom/alertmanager:v0.25.0",
+    "/usr/bin/prometheus-alertmanager",
+    "/usr/local/bin/rack-alertmanager",
+)
+NODE_EXPORTER = MonitoringImage(
+    "prom/node-exporter:v1.5.0",
+    "/usr/bin/prometheus-node-exporter",
+    "/usr/bin/prometheus-node-exporter",
+)
 IMAGES = {
     "prometheus": PROMETHEUS,
     "alertmanager": ALERTMANAGER,
@@ -74,12 +105,14 @@ def _ensure_base(notify: Notify) -> None:
 
 def _make(image: MonitoringImage) -> None:
     docker, builder = commands.DOCKER, f"sparkform-rack-build-{uuid.uuid4().hex[:8]}"
-    shell = ["sh", "-e", "-c", SETUP]
+    programs = [*TOOLS, image.program]
+    shell = ["sh", "-c", PACK, "pack", *programs]
     must([docker, "create", f"--name={builder}", "--network=none", get_base_name(), *shell])
     try:
         must([docker, "cp", f"{OVERLAY}/.", f"{builder}:/"])
-        must([docker, "start", "--attach", builder])
         changes = [f"--change={change}" for change in image.changes]
-        must([docker, "commit", *changes, builder, image.local_name])
+        load = shlex.join([docker, "import", *changes, "-", image.local_name])
+        start = shlex.join([docker, "start", "--attach", builder])
+        must(["sh", "-c", f"{start} | {load}"], timeout_s=MAKE_TIMEOUT_S)
     finally:
         ask([docker, "rm", "--force", "--volumes", builder])
