@@ -36,7 +36,9 @@ def create_container(launch: Launch, run: RankRun, provider: docker.Provider) ->
             for label, value in run.build_labels(launch).items()
         ],
         restart="no",
-        must_run=True,
+        # A stopped one is no drift to Pulumi: it would start this rank alone, after a refresh.
+        must_run=False,
+        start=True,
         destroy_grace_seconds=launch.stop_grace_s,
         log_driver="json-file",
         log_opts=LOG_LIMITS,

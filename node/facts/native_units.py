@@ -13,10 +13,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict
 
 from node.facts.reading import FactReader, FactRequest, UnreadableFact
+from node.host.paths import SYSTEMD_UNITS
 
-UNITS = "/etc/systemd/system"
-ROLLBACK_UNIT = "sparkform-rollback"
-"""Ours, and no engine: it rolls back a network change (node.network.arming)."""
+OTHER_UNITS = ("sparkform-rollback", "sparkform-supervisor@")
+"""Ours, and no engine: what rolls back a network change (node.network.arming), and what keeps a
+service alive (node.ranks.supervisors)."""
 
 PROPERTIES = ("Id", "ActiveState", "MainPID", "ControlGroup")
 CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")
@@ -40,9 +41,9 @@ class NativeUnitFact(TypedDict):
 
 
 def read(reader: FactReader, request: FactRequest) -> list[NativeUnitFact]:
-    paths = reader.list_paths(f"{UNITS}/sparkform-*.service")
+    paths = reader.list_paths(f"{SYSTEMD_UNITS}/sparkform-*.service")
     units = [path.rpartition("/")[2] for path in paths]
-    engine_units = [unit for unit in units if not unit.startswith(ROLLBACK_UNIT)]
+    engine_units = [unit for unit in units if not unit.startswith(OTHER_UNITS)]
     if not engine_units:
         return []
     show_output = reader.run_command(

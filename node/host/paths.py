@@ -11,6 +11,9 @@ CLAIM = f"{STATE}/claim"
 MANIFEST = f"{STATE}/manifest"
 RECEIPTS = f"{STATE}/receipts"
 SERVICES = f"{STATE}/services"
+MARKS = f"{STATE}/members"
+"""Whose each systemd unit of a rank is, one file a service."""
+
 SUPERVISION = f"{STATE}/supervision"
 """A folder a service: what its supervisor is to do, and how far it is."""
 
@@ -41,6 +44,10 @@ LOGS = "/var/log/sparkform"
 """Logs of engines that were ended, a folder a service."""
 
 DOCKER_SOCKET = "/run/docker.sock"
+SYSTEMD_UNITS = "/etc/systemd/system"
+UNITS_AT_BOOT = f"{SYSTEMD_UNITS}/multi-user.target.wants"
+"""A link here starts its unit at boot."""
+
 NETPLAN_FILE = "/etc/netplan/60-sparkform.yaml"
 """The one netplan file that is ours."""
 

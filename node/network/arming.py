@@ -13,7 +13,7 @@ from typing import TypedDict
 
 from node.changes import action, file, link, symlink
 from node.host import daemons, links
-from node.host.paths import ARMED_NETWORK, ROLLED_BACK_NETWORK, ZIPAPP
+from node.host.paths import ARMED_NETWORK, ROLLED_BACK_NETWORK, SYSTEMD_UNITS, UNITS_AT_BOOT, ZIPAPP
 from node.host.system import System
 from node.state import manifest, pending_change
 from node.state.manifest import Manifest
@@ -21,7 +21,6 @@ from node.state.manifest import Manifest
 LIMIT_S = 90
 STEP = "fabric_address"
 BOOT_UNIT = "sparkform-rollback-boot.service"
-UNITS = "/etc/systemd/system"
 # Before the network comes up, so that it comes up with the restored files.
 BOOT_TEXT = f"""[Unit]
 Description=Roll back a network change that was not confirmed
@@ -56,7 +55,7 @@ class FileSnapshot(TypedDict):
 
 def install_boot_unit(step_manifest: Manifest) -> list[str]:
     """The unit stays until undo; it does nothing while no change is pending."""
-    path, wants = f"{UNITS}/{BOOT_UNIT}", f"{UNITS}/multi-user.target.wants/{BOOT_UNIT}"
+    path, wants = f"{SYSTEMD_UNITS}/{BOOT_UNIT}", f"{UNITS_AT_BOOT}/{BOOT_UNIT}"
     if (
         step_manifest.system.read(path) == BOOT_TEXT
         and step_manifest.system.read_link(wants) == path

@@ -1,4 +1,4 @@
-"""Stop ranks, and remove what is left of them.
+"""Stop ranks, and remove what is left of them; what would start them again ends before them.
 
 One grace for all: a rank keeps nothing on the disk that a longer end would save, what it leaves in
 shared memory is removed here, and a start that has failed must be over within five seconds, the
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
 from node.host.system import System
-from node.ranks import containers, shared_memory, swarm_services, units
+from node.ranks import containers, shared_memory, supervisors, swarm_services, units
 from node.ranks.finding import find_local_ranks, find_swarm_ranks
 from node.ranks.rank import UNIT, Rank
 
@@ -51,20 +51,39 @@ def stop_ranks(system: System, selects: Selects) -> list[str]:
 
     Where Docker does not answer, what it runs cannot be stopped, which a line says.
     """
+    ended = _end_supervisors(system, selects)
     local = find_local_ranks(system)
     ranks = [rank for rank in _select(local.ranks, selects) if _may_run(rank)]
     for rank in ranks:
         stop_rank(system, rank)
-    lines = [f"{rank.kind} {rank.name}: stopped" for rank in ranks]
+    lines = [*ended, *(f"{rank.kind} {rank.name}: stopped" for rank in ranks)]
     return [*lines, f"{local.unknown}: containers are left as they are"] if local.unknown else lines
 
 
 def remove_ranks(system: System, selects: Selects) -> list[str]:
     """Take these away, a line for each, and what they left in shared memory.
 
-    Swarm services first, on a manager, so that no task of theirs is started any more. Raises
-    StepError, also where Docker does not answer: what is unknown is not gone.
+    Their supervisors first, which would start them again; then Swarm services, on a manager, so
+    that no task of theirs is started any more. Raises StepError, also where Docker does not answer:
+    what is unknown is not gone.
     """
+    find_local_ranks(system).require_known()
+    ended = _end_supervisors(system, selects)
+    messages = _remove_found(system, selects)
+    # What dockerd was still at work on for a supervisor that was killed.
+    return [*ended, *messages, *(_remove_found(system, selects) if ended else [])]
+
+
+def _end_supervisors(system: System, selects: Selects) -> list[str]:
+    chosen = _select(supervisors.list_supervisors(system), selects)
+    return [
+        line
+        for supervisor in chosen
+        for line in supervisors.end_supervisor(system, supervisor.service)
+    ]
+
+
+def _remove_found(system: System, selects: Selects) -> list[str]:
     services = _select(find_swarm_ranks(system).require_known(), selects)
     for service in services:
         swarm_services.remove_service(system, service)

@@ -1,7 +1,7 @@
 """Ranks that run as systemd units: one a service and node, read from the journal.
 
-A unit has no labels, so the step that starts it leaves them beside it, in a folder that a reboot
-empties, as it stops the unit.
+A unit has no labels, so the step that starts it leaves them in a folder of the agent. They outlast
+a reboot, as a container's do: the unit, started again, is a rank of the same run.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import json
 from collections.abc import Mapping
 
 from node.errors import StepError
+from node.host.paths import MARKS
 from node.host.plain import as_mapping
 from node.host.system import System
 from node.host.waiting import wait_until
 from node.ranks.frames import BREAKS
 from node.ranks.rank import UNIT, LogLine, Rank, State, parse_labels
 
-MARKS = "/run/sparkform/members"
 PROPERTIES = (
     *("LoadState", "ActiveState", "Result", "ExecMainCode", "ExecMainStatus"),
     *("ExecMainStartTimestamp", "InvocationID", "MemoryCurrent"),
@@ -38,7 +38,7 @@ PAUSE_S = 0.2
 
 
 def list_units(system: System) -> list[Rank]:
-    """Every unit that was marked since the node booted."""
+    """Every unit that was started for a service and not taken away since."""
     ranks = (_find_unit(system, service) for service in system.list_names(MARKS))
     return [rank for rank in ranks if rank]
 
@@ -58,7 +58,6 @@ def mark_unit(system: System, service: str, unit: str, labels: Mapping[str, str]
 def unmark_unit(system: System, service: str) -> None:
     system.remove(f"{MARKS}/{service}")
     system.remove_directory(MARKS)
-    system.remove_directory(MARKS.rpartition("/")[0])
 
 
 def parse_unit(unit: str, mark: Mapping[str, object], properties: Mapping[str, str]) -> Rank | None:

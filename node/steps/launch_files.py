@@ -13,13 +13,12 @@ from dataclasses import dataclass, field
 
 from node.changes import action, file, secret_file
 from node.errors import StepError
-from node.host.paths import SERVICES
+from node.host.paths import SERVICES, SYSTEMD_UNITS
 from node.host.system import System
 from node.host.typed_json import OMITTED
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 
-UNITS = "/etc/systemd/system"
 # As slow as a login may be: what is told of a secret must be of no use for guessing it.
 SCRYPT_COST = {"n": 2**14, "r": 8, "p": 1}
 SALT_BYTES = 16
@@ -102,7 +101,7 @@ def observe(system: System, request: StepRequest) -> Observed:
         return Observed()
     folder = f"{SERVICES}/{request.service}"
     paths = [*_list_files(system, folder), *_list_files(system, f"{folder}/files")]
-    paths.append(f"{UNITS}/sparkform-{request.service}.service")
+    paths.append(f"{SYSTEMD_UNITS}/sparkform-{request.service}.service")
     secrets = _list_files(system, f"{folder}/secrets")
     return Observed(
         {path: observe_file(system, path) for path in paths if system.get_state(path)},
@@ -180,7 +179,7 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
 
 
 def write_file(manifest: Manifest, wanted: WantedFile) -> None:
-    if wanted.path.startswith(UNITS):
+    if wanted.path.startswith(SYSTEMD_UNITS):
         action.mark_due(manifest, action.RELOAD_SYSTEMD)
     mode = int(wanted.mode, 8)
     file.write(manifest, file.FileChange(wanted.path, wanted.text, mode))

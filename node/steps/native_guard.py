@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 from node.changes import action, file
 from node.host.differences import format_change
+from node.host.paths import SYSTEMD_UNITS
 from node.host.system import System
 from node.state.manifest import Manifest
 from node.steps import Disturbance, Secrets, StepRequest, StepSpec
 
 KERNEL_VARIABLE = "VLLM_DISABLED_KERNELS"
-UNITS = "/etc/systemd/system"
 DROP_IN_NAME = "60-sparkform-kernels.conf"
 
 
@@ -66,7 +66,7 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
 
 
 def _get_drop_in_path(unit: str) -> str:
-    return f"{UNITS}/{unit}.d/{DROP_IN_NAME}"
+    return f"{SYSTEMD_UNITS}/{unit}.d/{DROP_IN_NAME}"
 
 
 def _render_drop_in(kernels: tuple[str, ...]) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from node.errors import StepError
 from node.host.paths import LIBRARY, LOCK, MANIFEST, STATE, ZIPAPP
 from node.host.system import System, get_draft_path
+from node.ranks.supervisors import restart_supervisors
 from node.state import claim, document, lock, receipts
 from node.verbs.self_removal import AGENT
 
@@ -89,6 +90,8 @@ def install(system: System, step_document: document.StepDocument, zipapp: bytes)
         system.write(ZIPAPP, zipapp.decode("utf-8", "surrogateescape"), 0o755)
         claim.take(system, step_document.owner)
         receipts.write(system, AGENT, step_document.text)
+    # A program that runs imports from the file that it was started from.
+    restart_supervisors(system)
     messages = (
         [f"taken over from {previous_owner}"]
         if previous_owner not in (None, step_document.owner)

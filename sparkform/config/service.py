@@ -160,6 +160,9 @@ class Service(Section):
     silence_timeout_seconds: values.Seconds = Field(
         600, description="Longest wait without a sign of progress."
     )
+    stall_seconds: values.Seconds = Field(
+        600, description="Longest step of the ranks of a service that serves."
+    )
 
     @property
     def draft_model(self) -> str | None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from sparkform.config import Service
 from sparkform.fabric.topology import Topology
 from sparkform.launch.members import ServiceMember
 
@@ -46,6 +47,15 @@ def build_nccl_variables(member: ServiceMember, topology: Topology) -> tuple[Var
         Variable("NCCL_DEBUG_SUBSYS", "INIT,NET", overridable=True),
         *(RING_VARIABLES if topology == "ring" else ()),
     )
+
+
+def build_step_limit(name: str, declared: Service) -> Variable:
+    """After how many seconds of one step of all ranks the engine gives itself up.
+
+    Both of vLLM's executors wait 300 s by themselves (vllm-project/vllm pull 18558), less than a
+    step of a long prompt may take on a Spark (tests/unit/launch/test_step_limit.py).
+    """
+    return Variable(name, str(declared.stall_seconds), overridable=True)
 
 
 # A ring's nodes share a subnet with each neighbour only. Needs NCCL 2.30 (playbook-nccl).

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from node.host.paths import SYSTEMD_UNITS
 from sparkform.launch.paths import get_service_folder, get_unit_name
 from sparkform.launch.records import LaunchFile, SecretFile
 from sparkform.launch.request import EngineRank, LaunchRequest
 
-UNIT_FOLDER = "/etc/systemd/system"
 MAX_OPEN_FILES = 1048576
 """As eugr/spark-vllm-docker@013cd2ea sets nofile."""
 
@@ -21,7 +21,7 @@ def build_native_files(
     request: LaunchRequest, rank: EngineRank, environment: Mapping[str, str], stop_grace_s: int
 ) -> tuple[LaunchFile, ...]:
     """The unit is not enabled: after a reboot the group is down, and `up` starts it as one."""
-    path = f"{UNIT_FOLDER}/{get_unit_name(request.service)}"
+    path = f"{SYSTEMD_UNITS}/{get_unit_name(request.service)}"
     unit = render_unit(request, rank, stop_grace_s)
     variables = render_environment_file(environment)
     return (

@@ -13,6 +13,7 @@ from sparkform.launch.assembly import build_launch
 from sparkform.launch.checks import find_port_clashes, find_rank_differences, find_shown_secrets
 from sparkform.launch.environment import list_per_node_names
 from sparkform.launch.members import plan_members
+from sparkform.launch.ports import plan_ports
 from sparkform.launch.records import Launch
 from sparkform.launch.request import EngineRank, LaunchRequest
 from sparkform.launch.variables import check_variables
@@ -56,6 +57,7 @@ def _plan_service(
         served_name=declaration.get_served_name(name),
         all_reduce=declaration.get_all_reduce(name),
         members=members,
+        ports=plan_ports(declaration, name),
         topology=declaration.cluster.fabric.topology,
         secrets=secrets,
     )

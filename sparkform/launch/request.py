@@ -15,6 +15,7 @@ from sparkform.launch.paths import (
     get_service_folder,
     get_unit_name,
 )
+from sparkform.launch.ports import ServicePorts
 from sparkform.launch.records import ImageLayer, KeyFile, LaunchFile, PortUse, SecretFile
 from sparkform.launch.weights import Weights, locate_weights
 
@@ -36,6 +37,7 @@ class LaunchRequest:
     served_name: str
     all_reduce: str | None
     members: tuple[ServiceMember, ...]
+    ports: ServicePorts
     topology: Topology
     secrets: frozenset[str]
 

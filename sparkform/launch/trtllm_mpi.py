@@ -22,9 +22,6 @@ from sparkform.launch.paths import CONTAINER_FOLDER, CONTAINER_KEYS, get_keys_fo
 from sparkform.launch.records import ImageLayer, KeyFile, KeyKind, LaunchFile, PortUse
 from sparkform.launch.request import EngineRank, LaunchRequest
 
-SSH_PORT = 2233
-"""As in NVIDIA's playbook (trtllm-mn-entrypoint.sh)."""
-
 SSHD_COMMAND = ("/usr/sbin/sshd", "-D", "-e", "-f", f"{CONTAINER_FOLDER}/sshd_config")
 LAYER_UNPROVEN = ("an SSH server added to NVIDIA's image as a layer: NVIDIA adds it at each start",)
 
@@ -55,9 +52,9 @@ def plan_mpi_ranks(
                 member=member,
                 argv=SSHD_COMMAND,
                 variables=variables,
-                files=(*_build_shared_files(), *_build_worker_files(member)),
+                files=(*_build_shared_files(), *_build_worker_files(request, member)),
                 keys=_build_worker_keys(request, member),
-                ports=(PortUse(number=SSH_PORT, address=member.address, purpose="launch SSH"),),
+                ports=(_build_ssh_port(request, member),),
                 layer=layer,
                 unproven=unproven,
             )
@@ -136,15 +133,18 @@ def _build_head_files(request: LaunchRequest) -> tuple[LaunchFile, ...]:
     return (
         LaunchFile(path=request.start_script, text=start, mode="0555", own=True),
         LaunchFile(path=f"{CONTAINER_FOLDER}/hostfile", text=hosts),
-        LaunchFile(path=f"{CONTAINER_FOLDER}/ssh_config", text=scripts.render_ssh_config(SSH_PORT)),
+        LaunchFile(
+            path=f"{CONTAINER_FOLDER}/ssh_config",
+            text=scripts.render_ssh_config(request.ports.launch_ssh),
+        ),
     )
 
 
-def _build_worker_files(member: ServiceMember) -> tuple[LaunchFile, ...]:
+def _build_worker_files(request: LaunchRequest, member: ServiceMember) -> tuple[LaunchFile, ...]:
     start = scripts.join_script(
         scripts.IMAGE_ENTRYPOINT, scripts.SAVE_ENVIRONMENT, scripts.RUN_SSHD
     )
-    config = scripts.render_sshd_config(member.address, SSH_PORT)
+    config = scripts.render_sshd_config(member.address, request.ports.launch_ssh)
     return (
         LaunchFile(path=f"{CONTAINER_FOLDER}/start", text=start, mode="0555", own=True),
         LaunchFile(path=f"{CONTAINER_FOLDER}/sshd_config", text=config, own=True),
@@ -152,7 +152,8 @@ def _build_worker_files(member: ServiceMember) -> tuple[LaunchFile, ...]:
 
 
 def _build_head_keys(request: LaunchRequest) -> tuple[KeyFile, ...]:
-    hosts = {f"[{worker.address}]:{SSH_PORT}": worker.node for worker in request.members[1:]}
+    port = request.ports.launch_ssh
+    hosts = {f"[{worker.address}]:{port}": worker.node for worker in request.members[1:]}
     return (
         _build_key(request, "client_key", "0600", {}),
         _build_key(request, "known_hosts", "0644", hosts),
@@ -176,6 +177,11 @@ def _build_key(
         mode=mode,
         speaks_for=speaks_for,
     )
+
+
+def _build_ssh_port(request: LaunchRequest, member: ServiceMember) -> PortUse:
+    number = request.ports.launch_ssh
+    return PortUse(number=number, address=member.address, purpose="launch SSH")
 
 
 def _build_head_ports(request: LaunchRequest) -> tuple[PortUse, ...]:

@@ -9,7 +9,12 @@ from sparkform.config import VllmService
 from sparkform.errors import Problem
 from sparkform.launch import scripts
 from sparkform.launch.arguments import check_extra_arguments, flatten_options
-from sparkform.launch.environment import MOFED_VARIABLES, Variable, build_nccl_variables
+from sparkform.launch.environment import (
+    MOFED_VARIABLES,
+    Variable,
+    build_nccl_variables,
+    build_step_limit,
+)
 from sparkform.launch.members import ServiceMember
 from sparkform.launch.paths import NCCL_LIBRARIES, SYSTEM_PATH
 from sparkform.launch.records import LaunchFile, PortUse
@@ -86,7 +91,11 @@ def _build_variables(request: LaunchRequest, member: ServiceMember) -> tuple[Var
         Variable("VLLM_NO_USAGE_STATS", "1", overridable=True),
         *(native_variables if request.is_native else ()),
         *(
-            (*host_variables, *build_nccl_variables(member, request.topology))
+            (
+                *host_variables,
+                *build_nccl_variables(member, request.topology),
+                build_step_limit("VLLM_EXECUTE_MODEL_TIMEOUT_SECONDS", request.declared),
+            )
             if request.has_several_ranks
             else ()
         ),

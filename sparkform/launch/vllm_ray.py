@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from node.host.paths import VIRTUALENV
 from sparkform.launch import scripts
-from sparkform.launch.environment import Variable, list_per_node_names
+from sparkform.launch.environment import Variable, build_step_limit, list_per_node_names
 from sparkform.launch.members import ServiceMember
 from sparkform.launch.records import LaunchFile, PortUse
 from sparkform.launch.request import EngineRank, LaunchRequest
@@ -83,6 +83,7 @@ def build_ray_start(request: LaunchRequest, member: ServiceMember) -> tuple[str,
 def _build_ray_variables(request: LaunchRequest) -> tuple[Variable, ...]:
     return (
         Variable("RAY_memory_monitor_refresh_ms", "0", overridable=True),
+        build_step_limit("RAY_CGRAPH_get_timeout", request.declared),
         Variable("VLLM_CONFIG_ROOT", request.folder),
     )
 

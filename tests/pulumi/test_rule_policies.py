@@ -128,6 +128,4 @@ def test_two_services_that_clash_are_refused_by_the_stack_policy(
     project_with_pack.write_program(build_program(GOOD, second={"port": 8356}))
     code, output = run_preview(project_with_pack)
     assert code != 0
-    assert "Port 2233 is taken by the container's SSH server of" in join_lines(
-        find_policies(output)
-    )
+    assert "Port 10012 is taken by TensorRT-LLM's launcher of" in join_lines(find_policies(output))

@@ -61,7 +61,7 @@ def evidence(machines: RackHandle, tmp_path_factory: pytest.TempPathFactory) -> 
         lock_key(deployment, tmp_path_factory.mktemp("key"), texts["sshKeyPassphrase"])
     )
     for key in KEYS:
-        deployment.key.set_secret(texts[key])
+        deployment.set_secret(key, texts[key])
 
     with watch_processes() as watch:
         outputs = [run_raw(deployment, "up", "--yes", "--skip-preview")]

@@ -36,6 +36,7 @@ class FakeRanks:
     units: dict[str, str] = field(default_factory=dict)
     sockets: str = SSH
     stopped: list[str] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
 
     def add_container(self, id: str, state: str = "running", **named: Any) -> None:
         """One that somebody started, with our labels."""
@@ -100,8 +101,11 @@ class FakeRanks:
             run = "1f0c" if unit in self.units else ""
             lines = ("LoadState=loaded", f"ActiveState={state}", f"InvocationID={run}")
             return CommandResult(0, "\n".join(lines), "")
-        if verb == "start":
+        if verb == "is-active":
+            return SUCCESS if self.units.get(unit) == "active" else CommandResult(3, "", "")
+        if verb in ("start", "restart"):
             self.units[unit] = "active"
+            self.started.append(unit)
         if verb == "stop":
             self.units.pop(unit, None)
             self.stopped.append(unit)
@@ -116,7 +120,8 @@ def add_ranks(spark: FakeSpark) -> FakeRanks:
     script.requests |= {("GET", path): fake_ranks.answer for path in listed}
     script.requests[("GET", "/tasks")] = fake_ranks.list_tasks
     script.requests[("*", "*")] = fake_ranks.answer
-    for verb in ("show", "start", "stop", "reset-failed", "daemon-reload"):
+    verbs = ("show", "start", "stop", "restart", "is-active", "reset-failed", "daemon-reload")
+    for verb in verbs:
         script.commands[("systemctl", verb)] = fake_ranks.run_systemctl
     script.commands[("ss",)] = lambda argv, stdin: CommandResult(0, fake_ranks.sockets, "")
     script.commands[("ssh-keygen",)] = lambda argv, stdin: _run_keygen(spark, argv)

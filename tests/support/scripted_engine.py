@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from node.ranks.units import MARKS
+from node.host.paths import MARKS
 from tests.support.rack import RackHandle
 from tests.support.waiting import wait_until
 

@@ -25,7 +25,7 @@ KILL = {
 REMOVE = {
     "container": "sudo docker rm -f sparkform-{name}-{rank}",
     "swarm": "sudo docker service rm sparkform-{name}-{rank}",
-    "native": "sudo systemctl stop sparkform-{name}; sudo rm -r /run/sparkform",
+    "native": "sudo systemctl stop sparkform-{name}; sudo rm /var/lib/sparkform/members/{name}",
 }
 
 

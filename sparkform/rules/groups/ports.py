@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sparkform.launch.ports import plan_ports
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.outcome import RuleFinding, RuleOutcome
 
 # NVIDIA/dgx-spark-playbooks, vllm and trt-llm: what opens them on nodes that a service shares.
 MASTER_PORT = 29501
 RAY_PORTS = {6379: "Ray", 8265: "Ray's dashboard"}
-TRTLLM_PORTS = {2233: "the container's SSH server", 10012: "TensorRT-LLM's launcher"}
+LAUNCHER_PORT = 10012
 
 
 def list_inner_ports(service: ServiceView) -> dict[int, str]:
@@ -18,7 +19,8 @@ def list_inner_ports(service: ServiceView) -> dict[int, str]:
     if not service.spans_nodes:
         return {}
     if service.block.engine == "trtllm":
-        return TRTLLM_PORTS
+        ssh_port = plan_ports(service.context.declaration, service.name).launch_ssh
+        return {ssh_port: "the container's SSH server", LAUNCHER_PORT: "TensorRT-LLM's launcher"}
     if service.settings.get_text("launcher") == "ray":
         return RAY_PORTS
     return {service.settings.get_integer("master_port") or MASTER_PORT: "vLLM's group"}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from node.errors import StepError
+from node.host.paths import MARKS
 from node.host.system import HttpAnswer
 from node.ranks import containers, docker_query, units
 from node.ranks.finding import find_local_ranks, find_ranks, find_swarm_ranks
@@ -98,8 +99,8 @@ def test_a_units_properties_are_one_of_the_states(
 
 def test_a_damaged_mark_is_no_rank(fake_ranks: FakeRanks) -> None:
     system = fake_ranks.spark.system
-    system.put(f"{units.MARKS}/qwen", "{")
-    system.put(f"{units.MARKS}/gemma", json.dumps({"unit": "x.service"}))
+    system.put(f"{MARKS}/qwen", "{")
+    system.put(f"{MARKS}/gemma", json.dumps({"unit": "x.service"}))
     assert units.list_units(system) == []
 
 

@@ -224,6 +224,18 @@ def test_a_unit_is_started_with_its_mark_and_found_by_it(fake_ranks: FakeRanks) 
     assert stop_previous.observe(fake_ranks.spark.system, QWEN) == stop_previous.Observed()
 
 
+def test_a_unit_that_starts_again_after_a_reboot_is_a_rank_of_the_same_run(
+    fake_ranks: FakeRanks,
+) -> None:
+    system = fake_ranks.spark.system
+    run_apply(system, "member:qwen", MEMBER)
+    fake_ranks.units.clear()
+    system.remove_tree("/run")
+    fake_ranks.units["sparkform-qwen.service"] = "active"
+    (rank,) = stop_previous.observe(system, QWEN).members
+    assert (rank.token, rank.alive) == ("today-1", True)
+
+
 def test_files_are_written_with_their_modes_and_secrets_are_roots_alone(
     fake_ranks: FakeRanks,
 ) -> None:

@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from node.errors import StepError
-from node.host.paths import CLAIM, LIBRARY, LOCK, STATE, ZIPAPP
-from node.host.system import System
+from node.host.paths import CLAIM, LIBRARY, LOCK, STATE, SUPERVISION, ZIPAPP
+from node.host.system import CommandResult, System
 from node.state import claim, document, lock, receipts
 from node.verbs import apply, install, undo
 from tests.support import fake_spark
-from tests.support.fake_system import FakeSystem, Script
+from tests.support.fake_system import SUCCESS, FakeSystem, Script
 from tests.support.node_steps import build_document as document_of
 
 HOLDER = """
@@ -251,6 +251,21 @@ def test_install_puts_the_program_in_its_place_and_claims_the_node(tmp_path) -> 
     assert install.observe(system) == build_document(zipapp).want
     messages = install.install(system, build_document(zipapp, node="desk"), zipapp)
     assert messages[0] == "taken over from spark/demo/spark-1/agent"
+
+
+def test_supervisors_that_run_take_up_the_new_program(tmp_path) -> None:
+    system = build_bare_system(tmp_path)
+    system.put(f"{SUPERVISION}/qwen/target.json", "{}")
+    restart = ("systemctl", "try-restart", "sparkform-supervisor@qwen.service")
+    programs: list[str | None] = []
+
+    def note_program(argv: object, stdin: str) -> CommandResult:
+        programs.append(system.read(ZIPAPP))
+        return SUCCESS
+
+    system.script.commands[restart] = note_program
+    install.install(system, build_document(b"new"), b"new")
+    assert programs == ["new"]
 
 
 def test_install_leaves_another_stacks_node_alone(tmp_path) -> None:

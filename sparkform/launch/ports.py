@@ -1,0 +1,36 @@
+"""The ports that a service opens for itself on its nodes, beside its API's. Pure.
+
+Services that share a node have different ones: each takes the first number that no earlier one of
+the stack file has there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+
+from sparkform.config import Declaration
+
+LAUNCH_SSH_PORT = 2233
+"""As in NVIDIA's playbook (trtllm-mn-entrypoint.sh)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServicePorts:
+    """`launch_ssh`: where the workers of TensorRT-LLM wait for mpirun."""
+
+    launch_ssh: int
+
+
+def plan_ports(declaration: Declaration, service: str) -> ServicePorts:
+    """Raises KeyError where no such service is declared."""
+    places: dict[str, int] = {}
+    for name in declaration.services:
+        taken = {place for other, place in places.items() if _share_node(declaration, name, other)}
+        places[name] = next(place for place in count() if place not in taken)
+    return ServicePorts(launch_ssh=LAUNCH_SSH_PORT + places[service])
+
+
+def _share_node(declaration: Declaration, first_service: str, second_service: str) -> bool:
+    first_nodes = set(declaration.list_service_nodes(first_service))
+    return not first_nodes.isdisjoint(declaration.list_service_nodes(second_service))
