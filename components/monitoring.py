@@ -36,7 +36,6 @@ def build_monitoring(
     """Containers start once their images, files and figures are there."""
     for remark in plan.remarks:
         pulumi.log.warn(remark, component)
-    parent = pulumi.ResourceOptions(parent=component)
     collectors = {
         node: rack.nodes[node].create_step(step, pulumi.ResourceOptions(), component)
         for node, step in plan.telemetry.items()
@@ -44,11 +43,6 @@ def build_monitoring(
     files = rack.nodes[plan.files.node].create_step(
         plan.files, pulumi.ResourceOptions(), component, _build_secrets(plan, secret)
     )
-    volumes = {
-        container.program: _create_volume(container, plan, providers[container.node], parent)
-        for container in plan.containers
-        if container.volume is not None and container.node in providers
-    }
     for container in plan.containers:
         if container.node not in providers:
             continue
@@ -58,13 +52,11 @@ def build_monitoring(
             files,
             node.steps["docker_daemon"],
             rack.transfers[container.node, f"image:{IMAGE_PREFIX}{container.program}"],
-            *([volumes[container.program]] if container.program in volumes else []),
         ]
         options = pulumi.ResourceOptions(
             parent=component,
             provider=providers[container.node],
             depends_on=dependencies,
-            deleted_with=node.agent.teardown,
             delete_before_replace=True,
         )
         _create_container(container, owner, options)
@@ -75,21 +67,6 @@ def _build_secrets(plan: MonitoringPlan, secret: Secret) -> pulumi.Output[str] |
         return None
     values = {name: secret(name) for name in plan.secrets}
     return pulumi.Output.secret(pulumi.Output.json_dumps(values))
-
-
-def _create_volume(
-    container: ContainerPlan,
-    plan: MonitoringPlan,
-    provider: docker.Provider,
-    options: pulumi.ResourceOptions,
-) -> docker.Volume:
-    assert container.volume is not None
-    kept = pulumi.ResourceOptions(provider=provider, retain_on_delete=plan.keeps_data)
-    return docker.Volume(
-        f"{container.node}-{container.volume.name}",
-        name=container.volume.name,
-        opts=pulumi.ResourceOptions.merge(options, kept),
-    )
 
 
 def _create_container(

@@ -1,4 +1,4 @@
-"""Configuration of monitoring's containers: their files, and the signal that makes them read them.
+"""What monitoring's containers need: files, the signal that makes them read them, and volumes.
 
 The containers see folders, so that a replaced file is seen. A program that runs is sent SIGHUP
 after a change; one that does not run reads its files as it starts.
@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
+from node.changes import container, volume
 from node.host.paths import DOCKER_SOCKET, MONITORING
+from node.host.plain import as_mapping
 from node.host.system import System
+from node.ranks import docker_query
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 from node.steps.launch_files import (
@@ -31,19 +34,25 @@ SECRETS_FOLDER = "secrets"
 
 @dataclass(frozen=True)
 class Want:
-    """`containers`: those that read the files anew when one changes."""
+    """`containers`: all of them on this node, which go with the step; `readers`: those that read
+    the files anew on SIGHUP. `keeps_data`: whether the volumes outlive the step."""
 
     files: tuple[WantedFile, ...]
     secrets: tuple[WantedSecret, ...]
     containers: tuple[str, ...]
+    readers: tuple[str, ...]
+    volumes: tuple[str, ...]
+    keeps_data: bool
 
 
 @dataclass(frozen=True)
 class Observed:
-    """By path: files with their digests, secrets with their modes alone."""
+    """By path: files with their digests, secrets with their modes alone. The names of volumes that
+    are there."""
 
     files: Mapping[str, ObservedFile] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,9 @@ class Have:
     files: tuple[LaunchedFile, ...]
     secrets: tuple[LaunchedFile, ...]
     containers: tuple[str, ...]
+    readers: tuple[str, ...]
+    volumes: tuple[str, ...]
+    keeps_data: bool
 
 
 def observe(system: System, request: StepRequest) -> Observed:
@@ -58,7 +70,17 @@ def observe(system: System, request: StepRequest) -> Observed:
     return Observed(
         {path: observe_file(system, path) for path in paths if not _is_secret(path)},
         {path: read_mode(system, path) or "" for path in paths if _is_secret(path)},
+        # A node that nothing was configured on asks Docker nothing.
+        list_volumes(system) if paths else (),
     )
+
+
+def list_volumes(system: System) -> tuple[str, ...]:
+    """Raises StepError where Docker does not answer: then it is not known which there are."""
+    answer = as_mapping(docker_query.query(system, "/volumes"))
+    volumes = answer.get("Volumes")
+    listed = volumes if isinstance(volumes, list) else []
+    return tuple(sorted(str(as_mapping(volume).get("Name")) for volume in listed))
 
 
 def list_files(system: System, folder: str) -> list[str]:
@@ -91,16 +113,26 @@ def narrow(observed: Observed, want: Want) -> Have:
         for wanted in want.secrets
     ]
     secrets += [LaunchedFile(path) for path in observed.secrets if path not in wanted_paths]
-    return Have(tuple(files), tuple(secrets), want.containers)
+    volumes = tuple(name for name in want.volumes if name in observed.volumes)
+    return Have(
+        files=tuple(files),
+        secrets=tuple(secrets),
+        containers=want.containers,
+        readers=want.readers,
+        volumes=volumes,
+        keeps_data=want.keeps_data,
+    )
 
 
 def compare(have: Have, want: Want) -> list[str]:
     wanted = _list_wanted(want)
-    return [
+    phrases = [
         _describe(state, wanted.get(state.path))
         for state in [*have.files, *have.secrets]
         if state != wanted.get(state.path)
     ]
+    missing = [name for name in want.volumes if name not in have.volumes]
+    return [*phrases, *(f"volume {name} is missing, will be made" for name in missing)]
 
 
 def _describe(state: LaunchedFile, wanted: LaunchedFile | None) -> str:
@@ -120,7 +152,12 @@ def _list_wanted(want: Want) -> dict[str, LaunchedFile]:
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     system = manifest.system
     have, wanted = narrow(observe(system, StepRequest()), want), _list_wanted(want)
-    lines = []
+    lines: list[str] = []
+    for name in want.containers:
+        container.record(manifest, name)
+    for name in want.volumes:
+        lines += volume.ensure(manifest, name, is_kept=want.keeps_data)
+    written = len(lines)
     for wanted_file in want.files:
         if wanted[wanted_file.path] not in have.files:
             write_file(manifest, wanted_file)
@@ -131,7 +168,7 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
         if state.path not in wanted:
             system.remove(state.path)
             lines.append(f"{state.path}: removed")
-    return [*lines, *(_reload(system, want.containers) if lines else [])]
+    return [*lines, *(_reload(system, want.readers) if len(lines) > written else [])]
 
 
 def _reload(system: System, containers: tuple[str, ...]) -> list[str]:
@@ -149,6 +186,7 @@ SPEC = StepSpec(
     want=Want,
     observed=Observed,
     observe=observe,
+    needs_docker=True,
     narrow=narrow,
     compare=compare,
     apply=apply,

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from node.changes import action, file, symlink, unit
+from node.changes import action, container, file, symlink, unit
 from node.host.daemons import run_checked
 from node.host.paths import TELEMETRY_CONFIG, TELEMETRY_FOLDER, ZIPAPP
 from node.host.system import System
@@ -48,11 +48,13 @@ WantedBy=multi-user.target
 
 @dataclass(frozen=True)
 class Want:
-    """What the collector reads, and the state of its unit."""
+    """What the collector reads, and the state of its unit. `container`: the one that serves what it
+    writes, which goes with it."""
 
     interval_s: int
     links: tuple[str, ...]
     disks: Mapping[str, str]
+    container: str
     unit: str = RUNNING
 
 
@@ -99,6 +101,7 @@ def compare(have: Want, want: Want) -> list[str]:
 
 
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
+    container.record(manifest, want.container)
     if manifest.system.read(UNIT_FILE) != UNIT_TEXT:
         action.mark_due(manifest, action.RELOAD_SYSTEMD)
     lines = [

@@ -16,6 +16,7 @@ from sparkform.monitoring.paths import (
     NODE_EXPORTER,
     PROMETHEUS,
     get_folder,
+    get_volume_name,
 )
 from sparkform.monitoring.scrape import NodeTarget, ScrapeTargets, format_host_and_port
 
@@ -112,7 +113,7 @@ def _build_prometheus(monitoring: Monitoring, node: str) -> ContainerPlan:
             f"--web.listen-address={listen}",
         ),
         mounts=(BindMount(get_folder(PROMETHEUS), CONFIG),),
-        volume=DataVolume("sparkform-prometheus", "/prometheus"),
+        volume=DataVolume(get_volume_name(PROMETHEUS), "/prometheus"),
     )
 
 
@@ -130,7 +131,7 @@ def _build_alertmanager(monitoring: Monitoring, node: str) -> ContainerPlan:
             "--cluster.listen-address=",
         ),
         mounts=(BindMount(get_folder(ALERTMANAGER), CONFIG),),
-        volume=DataVolume("sparkform-alertmanager", "/alertmanager"),
+        volume=DataVolume(get_volume_name(ALERTMANAGER), "/alertmanager"),
         user=ROOT_USER,
     )
 
@@ -142,6 +143,6 @@ def _build_grafana(monitoring: Monitoring, node: str) -> ContainerPlan:
         image=to_local_name(monitoring.images.grafana),
         command=(),
         mounts=(BindMount(get_folder(GRAFANA), CONFIG),),
-        volume=DataVolume("sparkform-grafana", "/var/lib/grafana"),
+        volume=DataVolume(get_volume_name(GRAFANA), "/var/lib/grafana"),
         environment=build_environment(monitoring),
     )

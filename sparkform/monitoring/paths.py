@@ -18,5 +18,10 @@ def get_folder(program: str) -> str:
     return f"{MONITORING}/{program}"
 
 
+def get_volume_name(program: str) -> str:
+    """Where a program keeps what it has seen."""
+    return f"sparkform-{program}"
+
+
 def get_container_name(program: str) -> str:
     return f"sparkform-monitoring-{program}"

@@ -18,6 +18,7 @@ from sparkform.monitoring.paths import (
     PROMETHEUS,
     WEBHOOK_PATH,
     get_container_name,
+    get_volume_name,
 )
 from sparkform.monitoring.scrape import (
     EngineTarget,
@@ -38,13 +39,12 @@ IMAGE_PREFIX = "monitoring-"
 @dataclass(frozen=True)
 class MonitoringPlan:
     """`telemetry` by node; `images` by `monitoring-PROGRAM`; `files` runs on the monitoring node.
-    `remarks`: what is not read, and why. `keeps_data`: whether volumes outlive the stack."""
+    `remarks`: what is not read, and why."""
 
     telemetry: Mapping[str, PlannedStep]
     files: PlannedStep
     images: Mapping[str, Transfer]
     containers: tuple[ContainerPlan, ...]
-    keeps_data: bool
     remarks: tuple[str, ...] = ()
     secrets: tuple[str, ...] = field(default=())
 
@@ -69,7 +69,6 @@ def plan_monitoring(context: PlanContext, secrets: StackSecrets) -> MonitoringPl
         files=_plan_files(context, declared, node, targets),
         images=_plan_images(context, declared, node, targets),
         containers=containers,
-        keeps_data=declared.keep_data,
         remarks=tuple(_list_remarks(context, node)),
         secrets=(WEBHOOK,) if targets.has_alertmanager else (),
     )
@@ -134,6 +133,7 @@ def _plan_telemetry(context: PlanContext, declared: Monitoring, node: EffectiveN
         interval_s=declared.interval_seconds,
         links=tuple(sorted(link.name for link in context.network.fabric.get(node.name, ()))),
         disks={"models": node.model_directory, "docker": "/var/lib/docker", "root": "/"},
+        container=get_container_name(NODE_EXPORTER),
     )
     return context.plan_step(node.name, telemetry.SPEC, want)
 
@@ -145,11 +145,15 @@ def _plan_files(
         return hold_step(node.name, monitoring.SPEC.name)
     files = build_files(declared, targets).items()
     webhook = WantedSecret(WEBHOOK, WEBHOOK_PATH, SECRET_MODE)
-    programs = (PROMETHEUS, *((ALERTMANAGER,) if targets.has_alertmanager else ()))
+    readers = (PROMETHEUS, *((ALERTMANAGER,) if targets.has_alertmanager else ()))
+    programs = (*readers, *((GRAFANA,) if declared.grafana else ()))
     want = monitoring.Want(
         files=tuple(WantedFile(path, FILE_MODE, text) for path, text in files),
         secrets=(webhook,) if targets.has_alertmanager else (),
         containers=tuple(map(get_container_name, programs)),
+        readers=tuple(map(get_container_name, readers)),
+        volumes=tuple(map(get_volume_name, programs)),
+        keeps_data=declared.keep_data,
     )
     return context.plan_step(node.name, monitoring.SPEC, want)
 

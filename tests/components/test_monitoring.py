@@ -77,10 +77,10 @@ def test_programs_start_again_by_themselves_and_use_the_nodes_own_network(
         assert container.inputs["restart"] == "unless-stopped"
         assert container.inputs["networkMode"] == "host"
         assert container.deletes_first is True, "its name and port are taken until it is gone"
-        assert container.deleted_with.endswith("-teardown")
+        assert container.deleted_with == "", "its image can only go after it"
 
 
-def test_a_container_waits_for_its_image_its_files_and_its_volume(
+def test_a_container_waits_for_its_image_and_its_files(
     record: RegistrationMonitor,
 ) -> None:
     prometheus = list_containers(record)["spark-1-monitoring-prometheus"]
@@ -88,7 +88,6 @@ def test_a_container_waits_for_its_image_its_files_and_its_volume(
         "spark-1-image-monitoring-prometheus",
         "spark-1-monitoring",
         "spark-1-telemetry",
-        "spark-1-sparkform-prometheus",
     } <= prometheus.depends_on
 
 
@@ -101,18 +100,3 @@ def test_the_webhook_is_on_the_standard_input_of_one_step_alone(
         if "value of monitoringWebhook" in str(registered.inputs)
     ]
     assert holders == ["spark-1-monitoring"]
-
-
-def test_volumes_are_kept_unless_the_stack_says_otherwise() -> None:
-    assert all(volume.is_retained for volume in list_volumes(register()))
-    assert not any(volume.is_retained for volume in list_volumes(register(keepData=False)))
-
-
-def list_volumes(record: RegistrationMonitor) -> list[Registered]:
-    volumes = [
-        registered
-        for registered in record.by_name.values()
-        if registered.type.startswith("docker:index/volume:")
-    ]
-    assert len(volumes) == 2
-    return volumes

@@ -31,7 +31,6 @@ class Registered:
     replace_with: frozenset[str]
     deletes_first: bool | None
     provider: str
-    is_retained: bool
 
 
 class _MockEngine(mocks.Mocks):
@@ -99,7 +98,6 @@ def _parse_request(request: Any) -> Registered:
         replace_with=frozenset(map(_parse_name, request.replace_with)),
         deletes_first=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
         provider=_parse_name(request.provider.rpartition("::")[0]),
-        is_retained=request.retainOnDelete,
     )
 
 

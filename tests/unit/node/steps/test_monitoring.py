@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from node.errors import StepError
 from node.host.paths import MONITORING, TELEMETRY_CONFIG
 from node.host.system import CommandResult, HttpAnswer
 from node.steps import StepRequest, monitoring, telemetry
 from node.steps.launch_files import WantedFile, WantedSecret
 from tests.support.fake_spark import FakeSpark, claim_node
+from tests.support.fake_system import ANY_REQUEST
 from tests.support.node_steps import (
     list_differences,
     run_apply,
@@ -19,15 +22,52 @@ from tests.support.node_steps import (
     undo_all,
 )
 
-COLLECT = telemetry.Want(15, ("enp1s0f0np0",), {"models": "/srv/models"})
+EXPORTER = "sparkform-monitoring-node-exporter"
+COLLECT = telemetry.Want(15, ("enp1s0f0np0",), {"models": "/srv/models"}, EXPORTER)
 WEBHOOK = f"{MONITORING}/alertmanager/secrets/webhook"
 RULES = f"{MONITORING}/prometheus/rules.yml"
 FILES = monitoring.Want(
     files=(WantedFile(RULES, "0644", "groups: []\n"),),
     secrets=(WantedSecret("monitoringWebhook", WEBHOOK, "0600"),),
     containers=("sparkform-monitoring-prometheus",),
+    readers=("sparkform-monitoring-prometheus",),
+    volumes=("sparkform-prometheus",),
+    keeps_data=False,
 )
 SECRETS = json.dumps({"monitoringWebhook": "https://alerts.example/CANARY"})
+
+
+class FakeDocker:
+    """Volumes and containers by name. A container has our label, or is another's."""
+
+    def __init__(self, spark: FakeSpark) -> None:
+        self.volumes: set[str] = set()
+        self.containers: dict[str, dict[str, str]] = {}
+        self.sent: list[str] = []
+        spark.extra_states.append(lambda: [sorted(self.volumes), self.containers])
+        spark.system.script.requests[ANY_REQUEST] = self.answer
+
+    def answer(self, method: str, path: str, body: object) -> HttpAnswer:
+        kind, _, name = path.partition("?")[0].lstrip("/").partition("/")
+        if (method, name) == ("GET", "") and kind == "volumes":
+            return HttpAnswer(200, {"Volumes": [{"Name": name} for name in sorted(self.volumes)]})
+        if (method, kind, name) == ("POST", "volumes", "create"):
+            assert isinstance(body, dict)
+            self.volumes.add(str(body["Name"]))
+            return HttpAnswer(201, {})
+        if name.endswith("/kill"):
+            self.sent.append(path)
+            return HttpAnswer(204, None)
+        return self.answer_of(method, kind, name.removesuffix("/json"))
+
+    def answer_of(self, method: str, kind: str, name: str) -> HttpAnswer:
+        if name not in (self.volumes if kind == "volumes" else self.containers):
+            return HttpAnswer(404, {"message": f"no such {kind}"})
+        if method == "DELETE":
+            self.volumes.discard(name)
+            self.containers.pop(name, None)
+            return HttpAnswer(204, None)
+        return HttpAnswer(200, {"Config": {"Labels": self.containers.get(name)}})
 
 
 class Systemd:
@@ -55,22 +95,14 @@ class Systemd:
 
 
 @pytest.fixture
-def hangups(spark: FakeSpark) -> list[str]:
-    """What was sent to containers."""
-    sent: list[str] = []
-
-    def answer(method: str, path: str, body: object) -> HttpAnswer:
-        sent.append(path)
-        return HttpAnswer(204, None)
-
-    name = FILES.containers[0]
-    spark.system.script.requests[("POST", f"/containers/{name}/kill")] = answer
-    return sent
+def fake_docker(spark: FakeSpark) -> FakeDocker:
+    return FakeDocker(spark)
 
 
 def test_a_collector_is_started_once_and_taken_back(spark: FakeSpark) -> None:
     before_spark = take_snapshot(spark)
     systemd = Systemd(spark)
+    FakeDocker(spark)
     before = take_snapshot(spark)
     assert before_spark != before, "the unit counts"
     claim_node(spark)
@@ -105,6 +137,7 @@ def test_a_collector_that_was_stopped_or_changed_is_put_right(spark: FakeSpark) 
 def test_a_collectors_step_killed_anywhere_converges_and_comes_back(make_spark) -> None:
     def act(spark: FakeSpark) -> None:
         Systemd(spark)
+        FakeDocker(spark)
         claim_node(spark)
         run_apply(spark.system, "telemetry", COLLECT)
 
@@ -116,7 +149,7 @@ def test_a_collectors_step_killed_anywhere_converges_and_comes_back(make_spark) 
         assert spark.system.get_state(TELEMETRY_CONFIG) is None
 
 
-def test_a_changed_file_is_written_and_its_reader_told_once(spark, hangups) -> None:
+def test_a_changed_file_is_written_and_its_reader_told_once(spark, fake_docker) -> None:
     before = take_snapshot(spark)
     claim_node(spark)
     run_apply(spark.system, "monitoring", FILES, SECRETS)
@@ -124,22 +157,22 @@ def test_a_changed_file_is_written_and_its_reader_told_once(spark, hangups) -> N
     state = spark.system.get_state(WEBHOOK)
     assert state is not None
     assert state.mode == 0o600
-    assert hangups == ["/containers/sparkform-monitoring-prometheus/kill?signal=HUP"]
+    assert fake_docker.sent == ["/containers/sparkform-monitoring-prometheus/kill?signal=HUP"]
     assert run_apply(spark.system, "monitoring", FILES, SECRETS, run=2) == ["nothing to do"]
     spark.system.put(RULES, "groups: [x]\n")
     assert list_differences(monitoring.SPEC, spark.system, FILES) == [
         f"{RULES} is changed, will be written"
     ]
     run_apply(spark.system, "monitoring", FILES, SECRETS, run=3)
-    assert len(hangups) == 2
+    assert len(fake_docker.sent) == 2
     undo_all(spark.system)
     assert take_snapshot(spark) == before
 
 
-def test_what_is_no_longer_declared_goes(spark, hangups) -> None:
+def test_what_is_no_longer_declared_goes(spark, fake_docker) -> None:
     claim_node(spark)
     run_apply(spark.system, "monitoring", FILES, SECRETS)
-    smaller = monitoring.Want(FILES.files, (), FILES.containers)
+    smaller = replace(FILES, secrets=())
     assert list_differences(monitoring.SPEC, spark.system, smaller) == [
         f"{WEBHOOK} is not declared any more, will be removed"
     ]
@@ -147,7 +180,7 @@ def test_what_is_no_longer_declared_goes(spark, hangups) -> None:
     assert spark.system.get_state(WEBHOOK) is None
 
 
-def test_the_webhook_is_in_no_report_and_no_receipt(spark, hangups) -> None:
+def test_the_webhook_is_in_no_report_and_no_receipt(spark, fake_docker) -> None:
     claim_node(spark)
     lines = run_apply(spark.system, "monitoring", FILES, SECRETS)
     observed = repr(monitoring.observe(spark.system, StepRequest()))
@@ -160,10 +193,49 @@ def test_the_webhook_is_in_no_report_and_no_receipt(spark, hangups) -> None:
     assert [text for text in (*lines, observed, *others) if "CANARY" in text] == []
 
 
-def test_a_container_that_does_not_run_is_no_failure(spark: FakeSpark) -> None:
+def test_a_container_that_does_not_run_is_no_failure(spark, fake_docker) -> None:
     claim_node(spark)
     spark.system.script.requests[("POST", f"/containers/{FILES.containers[0]}/kill")] = (
         lambda method, path, body: HttpAnswer(409, {"message": "is not running"})
     )
     lines = run_apply(spark.system, "monitoring", FILES, SECRETS)
-    assert lines == [f"{RULES}: written", f"{WEBHOOK}: written"]
+    assert [line for line in lines if "anew" in line] == []
+
+
+def test_a_volume_that_is_gone_is_made_again_and_kept_only_where_the_stack_says_so(
+    spark, fake_docker
+) -> None:
+    claim_node(spark)
+    run_apply(spark.system, "monitoring", FILES, SECRETS)
+    assert fake_docker.volumes == {"sparkform-prometheus"}
+    fake_docker.volumes.clear()
+    assert list_differences(monitoring.SPEC, spark.system, FILES) == [
+        "volume sparkform-prometheus is missing, will be made"
+    ]
+    run_apply(spark.system, "monitoring", replace(FILES, keeps_data=True), SECRETS, run=2)
+    undo_all(spark.system)
+    assert fake_docker.volumes == {"sparkform-prometheus"}
+
+
+def test_a_container_of_a_killed_run_goes_and_anothers_of_that_name_stays(
+    spark, fake_docker
+) -> None:
+    claim_node(spark)
+    run_apply(spark.system, "monitoring", FILES, SECRETS)
+    fake_docker.containers = {FILES.containers[0]: {"sparkform.owner": "spark/demo"}}
+    undo_all(spark.system)
+    assert fake_docker.containers == {}
+    claim_node(spark)
+    run_apply(spark.system, "monitoring", FILES, SECRETS)
+    fake_docker.containers = {FILES.containers[0]: {"maintainer": "somebody"}}
+    undo_all(spark.system)
+    assert list(fake_docker.containers) == [FILES.containers[0]]
+
+
+def test_a_docker_that_does_not_answer_leaves_volumes_unknown(spark: FakeSpark) -> None:
+    silent = HttpAnswer(0, "refused")
+    spark.system.script.requests[ANY_REQUEST] = lambda method, path, body: silent
+    assert monitoring.observe(spark.system, StepRequest()) == monitoring.Observed()
+    spark.system.put(RULES, "groups: []")
+    with pytest.raises(StepError, match="does not answer"):
+        monitoring.observe(spark.system, StepRequest())
