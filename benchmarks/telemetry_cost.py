@@ -1,9 +1,9 @@
 """What collector and node_exporter cost a node: share of a core and memory, over some minutes.
 
-    python -m benchmarks.telemetry_cost [--seconds 120] [--interval 15]
-        the collector with its nvidia-smi on this machine, out of a packed agent
-    python -m benchmarks.telemetry_cost --pid PID [--pid PID]
-        programs that run already, with all that they started
+python -m benchmarks.telemetry_cost [--seconds 120] [--interval 15]
+    the collector with its nvidia-smi on this machine, out of a packed agent
+python -m benchmarks.telemetry_cost --pid PID [--pid PID]
+    programs that run already, with all that they started
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
 
 
 @dataclass(frozen=True)
-class Sample:
+class MetricSample:
     value: float
     labels: Mapping[str, str]
 
@@ -23,7 +23,7 @@ class MetricFamily:
     name: str
     kind: MetricKind
     help: str
-    samples: tuple[Sample, ...]
+    samples: tuple[MetricSample, ...]
 
 
 def render(families: Iterable[MetricFamily]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 
-from node.telemetry.exposition import MetricFamily, MetricKind, Sample
+from node.telemetry.exposition import MetricFamily, MetricKind, MetricSample
 from node.telemetry.gpu import REASONS
 from node.telemetry.measure import Unread
 from node.telemetry.node_telemetry import (
@@ -49,7 +49,7 @@ def build_families(
         "sparkform_unread",
         "gauge",
         "What could not be read.",
-        tuple(Sample(1, {"what": what}) for what in unread),
+        tuple(MetricSample(1, {"what": what}) for what in unread),
     )
     yield _build_single("sparkform_unread_readings", "How much could not be read.", len(unread))
 
@@ -83,12 +83,12 @@ def _build_gpu_families(gpus: Iterable[GpuTelemetry]) -> Iterator[MetricFamily]:
     )
 
 
-def _list_reasons(gpu: GpuTelemetry) -> Iterator[Sample]:
+def _list_reasons(gpu: GpuTelemetry) -> Iterator[MetricSample]:
     active = gpu.throttle_reasons
     if active is None or isinstance(active, Unread):
         return
     for reason in dict.fromkeys([*REASONS.values(), *active]):
-        yield Sample(reason in active, {"gpu": str(gpu.index), "reason": reason})
+        yield MetricSample(reason in active, {"gpu": str(gpu.index), "reason": reason})
 
 
 def _build_link_families(
@@ -104,7 +104,7 @@ def _build_link_families(
         "counter",
         "Errors of a link by the driver's name for them.",
         tuple(
-            Sample(count, {**_label(link), "kind": name})
+            MetricSample(count, {**_label(link), "kind": name})
             for link in links
             for name, count in link.errors.items()
         ),
@@ -115,7 +115,8 @@ def _build_link_families(
         "gauge",
         "Whether the stack uses the link; 1 also where the interface is gone.",
         tuple(
-            Sample(name in expected, {"interface": name}) for name in sorted(names | set(expected))
+            MetricSample(name in expected, {"interface": name})
+            for name in sorted(names | set(expected))
         ),
     )
 
@@ -136,7 +137,7 @@ def _build_disk_families(telemetry: NodeTelemetry) -> Iterator[MetricFamily]:
             "gauge",
             f"{text} of the file system under a directory.",
             tuple(
-                Sample(
+                MetricSample(
                     getattr(disk, f"{name}_bytes"),
                     {"purpose": purpose, "directory": disk.directory},
                 )
@@ -153,26 +154,26 @@ def _build_event_families(telemetry: NodeTelemetry) -> Iterator[MetricFamily]:
         "sparkform_gpu_errors_total",
         "counter",
         "GPU errors since boot.",
-        (Sample(sum(errors.values()), {}),),
+        (MetricSample(sum(errors.values()), {}),),
     )
     yield MetricFamily(
         "sparkform_xid_errors_total",
         "counter",
         "GPU errors since boot by Xid number.",
-        tuple(Sample(count, {"xid": number}) for number, count in sorted(errors.items())),
+        tuple(MetricSample(count, {"xid": number}) for number, count in sorted(errors.items())),
     )
 
 
 def _build_single(name: str, text: str, value: float) -> MetricFamily:
-    return MetricFamily(name, "gauge", text, (Sample(value, {}),))
+    return MetricFamily(name, "gauge", text, (MetricSample(value, {}),))
 
 
-def _sample(value: object, factor: float, **labels: str) -> Sample | None:
+def _sample(value: object, factor: float, **labels: str) -> MetricSample | None:
     """None for what is absent or unread."""
     if not isinstance(value, int | float):
         return None
-    return Sample(round(value * factor, 6), labels)
+    return MetricSample(round(value * factor, 6), labels)
 
 
-def _select(samples: Iterable[Sample | None]) -> tuple[Sample, ...]:
+def _select(samples: Iterable[MetricSample | None]) -> tuple[MetricSample, ...]:
     return tuple(sample for sample in samples if sample is not None)

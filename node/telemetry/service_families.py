@@ -10,7 +10,7 @@ from typing import get_args
 
 from node.supervision.report import LiveFigures, SupervisionReport
 from node.supervision.state import Phase
-from node.telemetry.exposition import MetricFamily, Sample
+from node.telemetry.exposition import MetricFamily, MetricSample
 
 REPORT_FIGURES: tuple[tuple[str, str, Callable[[SupervisionReport], float | None]], ...] = (
     ("phase_seconds", "How long the phase lasts.", lambda report: report.phase_age_s),
@@ -30,7 +30,7 @@ def build_service_families(reports: Collection[SupervisionReport]) -> Iterator[M
     yield _build_family(
         "supervised",
         "Whether the supervisor on this node runs.",
-        tuple(Sample(report.is_active, {"service": report.service}) for report in reports),
+        tuple(MetricSample(report.is_active, {"service": report.service}) for report in reports),
     )
     coordinators = [report for report in reports if report.is_coordinator]
     yield _build_family(
@@ -48,19 +48,19 @@ def build_service_families(reports: Collection[SupervisionReport]) -> Iterator[M
         )
 
 
-def _list_phases(report: SupervisionReport) -> Iterator[Sample]:
+def _list_phases(report: SupervisionReport) -> Iterator[MetricSample]:
     """What is not known now has no sample: an old phase is no phase, but for those that last."""
     if report.phase is None or not (report.is_live or report.phase in ("gave-up", "needs-up")):
         return
     for phase in get_args(Phase):
-        yield Sample(phase == report.phase, {"service": report.service, "phase": phase})
+        yield MetricSample(phase == report.phase, {"service": report.service, "phase": phase})
 
 
-def _select(pairs: list[tuple[str, float | None]]) -> tuple[Sample, ...]:
+def _select(pairs: list[tuple[str, float | None]]) -> tuple[MetricSample, ...]:
     return tuple(
-        Sample(value, {"service": service}) for service, value in pairs if value is not None
+        MetricSample(value, {"service": service}) for service, value in pairs if value is not None
     )
 
 
-def _build_family(name: str, text: str, samples: tuple[Sample, ...]) -> MetricFamily:
+def _build_family(name: str, text: str, samples: tuple[MetricSample, ...]) -> MetricFamily:
     return MetricFamily(f"sparkform_service_{name}", "gauge", text, samples)

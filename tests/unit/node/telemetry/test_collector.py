@@ -19,7 +19,7 @@ from node.host.system import CommandResult
 from node.host.waiting import wait_until
 from node.telemetry.background import BackgroundReading
 from node.telemetry.collector import TEXTFILE, Collector, CollectorConfig, read_config
-from node.telemetry.exposition import MetricFamily, Sample, render
+from node.telemetry.exposition import MetricFamily, MetricSample, render
 from node.telemetry.measure import Unread
 from node.verbs import collect
 from tests.support.fake_system import FakeSystem
@@ -122,7 +122,7 @@ def test_a_disk_that_hangs_keeps_nothing_else_from_being_read() -> None:
 
 
 def test_labels_are_escaped() -> None:
-    family = MetricFamily("a", "gauge", "A.", (Sample(1.5, {"b": 'c"\\\nd'}),))
+    family = MetricFamily("a", "gauge", "A.", (MetricSample(1.5, {"b": 'c"\\\nd'}),))
     assert render([family]) == '# HELP a A.\n# TYPE a gauge\na{b="c\\"\\\\\\nd"} 1.5\n'
 
 
