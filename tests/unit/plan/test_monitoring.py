@@ -11,7 +11,7 @@ from sparkform.plan.monitoring import MonitoringPlan
 from sparkform.plan.rack import plan_rack
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.secrets import StackSecrets
-from sparkform.report.facts import NodeReport
+from sparkform.report.facts import Container, ListeningPort, NodeReport
 from tests.support.planning import STACK, build_declaration, load_reports
 
 SERVICE = {
@@ -125,3 +125,27 @@ def test_a_node_that_is_away_is_held_and_not_watched() -> None:
     watching = get_monitoring(planned)
     assert watching.telemetry["spark-2"].is_held
     assert {plan.node for plan in watching.containers} == {"spark-1"}
+
+
+def test_a_port_that_another_program_uses_is_refused_by_name() -> None:
+    reports = load_reports("direct-2-up")
+    facts = reports["spark-1"].facts
+    foreign = ListeningPort(protocol="tcp", address="0.0.0.0", port=9090, process="cockpit-ws")
+    taken = facts.model_copy(update={"ports": (*(facts.ports or ()), foreign)})
+    ours = Container(
+        id="1",
+        name="sparkform-monitoring-prometheus",
+        image="prometheus",
+        state="running",
+        labels={},
+    )
+    for containers, problems in (
+        ((), ["monitoring.ports.prometheus: is used by cockpit-ws on spark-1 (got 9090)"]),
+        ((ours,), []),
+        (None, []),
+    ):
+        state = taken.model_copy(update={"containers": containers})
+        reports["spark-1"] = reports["spark-1"].model_copy(update={"facts": state})
+        declaration = parse_config(build_declaration("direct", 2).cluster.to_plain(), {}, {})
+        plan = plan_rack(declaration, reports, STACK, "new")
+        assert [str(problem).partition(";")[0] for problem in plan.problems] == problems
