@@ -30,7 +30,7 @@ def build_service_families(reports: Collection[SupervisionReport]) -> Iterator[M
     yield _build_family(
         "supervised",
         "Whether the supervisor on this node runs.",
-        tuple(MetricSample(report.is_active, {"service": report.service}) for report in reports),
+        _select([(report.service, report.is_active) for report in reports]),
     )
     coordinators = [report for report in reports if report.is_coordinator]
     yield _build_family(
