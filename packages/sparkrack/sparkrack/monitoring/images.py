@@ -31,6 +31,7 @@ copy() {
 for program; do copy "$program"; done
 mkdir -p /out/etc /out/run /out/tmp /out/usr/local/bin /out/prometheus /out/alertmanager
 cp /etc/passwd /etc/group /out/etc/
+mkdir -p /out/usr/share && cp -r /usr/share/prometheus /out/usr/share/
 cp /usr/local/bin/rack-alertmanager /out/usr/local/bin/
 chown nobody:nogroup /out/prometheus /out/alertmanager
 tar --create --directory /out .
