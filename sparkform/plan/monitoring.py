@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from node.images.reference import to_local_name
@@ -27,6 +27,7 @@ from sparkform.monitoring.scrape import (
     format_host_and_port,
 )
 from sparkform.plan.context import PlanContext
+from sparkform.plan.images import read_observed_image
 from sparkform.plan.secrets import StackSecrets
 from sparkform.plan.steps import PlannedStep, hold_step
 from sparkform.plan.transfer import Transfer, TransferPlanner, choose_source
@@ -53,8 +54,10 @@ class MonitoringPlan:
         return (*self.telemetry.values(), self.files)
 
 
-def plan_monitoring(context: PlanContext, secrets: StackSecrets) -> MonitoringPlan | None:
-    """None where nothing is monitored."""
+def plan_monitoring(
+    context: PlanContext, secrets: StackSecrets, before: Sequence[PlannedStep]
+) -> MonitoringPlan | None:
+    """None where nothing is monitored. `before`: the steps of the nodes themselves."""
     declared = context.declaration.monitoring
     if declared is None:
         return None
@@ -67,7 +70,7 @@ def plan_monitoring(context: PlanContext, secrets: StackSecrets) -> MonitoringPl
             for member in context.declaration.nodes
         },
         files=_plan_files(context, declared, node, targets),
-        images=_plan_images(context, declared, node, targets),
+        images=_plan_images(context, declared, node, targets, before),
         containers=containers,
         remarks=tuple(_list_remarks(context, node)),
         secrets=(WEBHOOK,) if targets.has_alertmanager else (),
@@ -159,7 +162,11 @@ def _plan_files(
 
 
 def _plan_images(
-    context: PlanContext, declared: Monitoring, node: EffectiveNode, targets: ScrapeTargets
+    context: PlanContext,
+    declared: Monitoring,
+    node: EffectiveNode,
+    targets: ScrapeTargets,
+    before: Sequence[PlannedStep],
 ) -> dict[str, Transfer]:
     """The monitoring node pulls them; the others get node_exporter's from there."""
     others = [member.name for member in context.declaration.nodes if member.name != node.name]
@@ -175,13 +182,18 @@ def _plan_images(
             program,
             reference,
             (node.name, *(others if program == NODE_EXPORTER else ())),
+            before,
         )
         for program, reference in references.items()
     }
 
 
 def _plan_image(
-    context: PlanContext, program: str, reference: str, nodes: tuple[str, ...]
+    context: PlanContext,
+    program: str,
+    reference: str,
+    nodes: tuple[str, ...],
+    before: Sequence[PlannedStep],
 ) -> Transfer:
     source, name, service = nodes[0], to_local_name(reference), f"{IMAGE_PREFIX}{program}"
 
@@ -195,16 +207,12 @@ def _plan_image(
             state=image.PRESENT,
         )
 
-    def read_observed(node: str) -> image.Observed:
-        identity = context.read_observed(source, image.SPEC).images.get(name)
-        observed = context.read_observed(node, image.SPEC)
-        return image.compare_with_source(observed, name, source, identity)
-
     return TransferPlanner(
         context,
         image.SPEC,
         step=f"image:{service}",
         nodes=nodes,
         build_want=build_want,
-        read_observed=read_observed,
+        read_observed=lambda node: read_observed_image(context, name, source, node),
+        before=before,
     ).plan()

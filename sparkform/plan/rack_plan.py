@@ -21,7 +21,8 @@ from sparkform.plan.transfer import Transfer
 @dataclass(frozen=True)
 class RackPlan:
     """`nodes` maps each node to its own steps, the agent first; `launches` each service to those of
-    its ranks. `images` by service; `keys` by the node from which others fetch models or images."""
+    its ranks. `images` by service; `keys` by the node from which others fetch models or images.
+    With `problems` none of it is done; `is_unread`: because too little was read."""
 
     network: Network
     launches: Mapping[str, tuple[Launch, ...]] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class RackPlan:
     services: Mapping[str, ServicePlan] = field(default_factory=dict)
     monitoring: MonitoringPlan | None = None
     problems: tuple[Problem, ...] = ()
+    is_unread: bool = False
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:
@@ -47,6 +49,13 @@ class RackPlan:
         steps += [step for service in self.services.values() for step in service.steps]
         steps += self.monitoring.steps if self.monitoring else ()
         return tuple(steps)
+
+    @property
+    def unknown_lines(self) -> tuple[str, ...]:
+        """What is left as it is because it was not read, a line for each step and service."""
+        steps = [line for step in self.steps if step.unknown for line in step.lines]
+        services = [service for service in self.services.values() if service.unknown]
+        return (*steps, *(line for service in services for line in service.lines))
 
     @property
     def docker_nodes(self) -> tuple[str, ...]:
