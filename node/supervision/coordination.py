@@ -152,9 +152,10 @@ class Coordination:
     def _list_suspicions(
         self, now_s: float, reports: dict[int, MemberReport]
     ) -> Iterator[PulseEvent]:
-        """Each line of each rank once: an answer has cleared it since."""
+        """Each sign of each rank once: an answer has cleared it since."""
         for rank, report in reports.items():
-            if report.suspicion and (rank, report.suspicion) not in self.raised:
-                self.raised.add((rank, report.suspicion))
-                print_now(f"rank {rank}: {report.suspicion}")
-                yield SuspicionRaised(now_s, report.suspicion)
+            for reason in filter(None, (report.suspicion, report.lost_process)):
+                if (rank, reason) not in self.raised:
+                    self.raised.add((rank, reason))
+                    print_now(f"rank {rank}: {reason}")
+                    yield SuspicionRaised(now_s, reason, reason == report.lost_process)

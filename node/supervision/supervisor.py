@@ -125,6 +125,7 @@ class NodeSupervisor:
             report = replace(
                 report,
                 suspicion=watch.get_suspicion(),
+                lost_process=watch.get_lost_process(),
                 failure=watch.failure,
                 silent_s=round(watch.silent_s, 1),
             )

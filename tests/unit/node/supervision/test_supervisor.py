@@ -253,7 +253,7 @@ def test_a_dead_rank_brings_the_group_back_as_one(group: Group, rank: int) -> No
     failure = state.coordinator.failure
     assert failure
     assert failure.node == f"spark-{rank + 1}"
-    assert "exit code 137 (SIGKILL); the engine is out of memory [out-of-memory]" in failure.cause
+    assert "the engine is out of memory [out-of-memory]" in failure.cause
     assert state.coordinator.restarts.number == 1
     log = group.systems[rank].list_names("/var/log/sparkform/qwen")
     assert log
@@ -289,6 +289,35 @@ def test_a_fatal_line_of_an_engine_that_answers_restarts_nothing(group: Group) -
     group.turn_until(lambda: group.api.served > served + 2)
     assert group.runs == [1, 1]
     group.await_phase("serving")
+
+
+def write_process(group: Group, number: int, name: str, started: int) -> None:
+    system, container = group.systems[1], group.containers[1]
+    fields = " ".join(["S", *["0"] * 18, str(started), "0"])
+    system.put(f"/proc/{number}/stat", f"{number} ({name}) {fields}\n")
+    system.put(f"/proc/{number}/cgroup", f"0::/system.slice/docker-{container.name}.scope\n")
+
+
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_a_process_that_is_gone_inside_a_living_rank_asks_the_canary(
+    group: Group, monkeypatch: pytest.MonkeyPatch, is_alive: bool
+) -> None:
+    monkeypatch.setattr("node.supervision.rank_watch.PROCESSES_EVERY_S", 0.05)
+    write_process(group, 70, "sshd", 1)
+    write_process(group, 71, "trtllm", 2)
+    group.await_phase("serving")
+    supervisor: Any = group.supervisors[1]
+    group.turn_until(lambda: len(supervisor.hands.watch.processes) == 2)
+    served = group.api.served
+    group.api.lives = is_alive
+    write_process(group, 71, "trtllm", 3)
+    if is_alive:
+        group.turn_until(lambda: group.api.served > served)
+        group.await_phase("serving")
+        assert group.runs == [1, 1]
+    else:
+        group.await_phase("recovering")
+        group.api.lives = True
 
 
 @pytest.mark.parametrize("rank", [0, 1])
