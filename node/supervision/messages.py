@@ -19,7 +19,7 @@ class Order:
     the ranks whose services have one task, and those that have none.
 
     `phase`, `phase_age_s` and `detail` are for whoever looks at the node. `is_settled`: the service
-    has served for ten minutes.
+    has served for ten minutes. `is_busy`: tokens come.
     """
 
     epoch: int
@@ -28,6 +28,7 @@ class Order:
     phase_age_s: float | None = None
     detail: str = ""
     is_settled: bool = False
+    is_busy: bool = False
     up: tuple[int, ...] = ()
     down: tuple[int, ...] = ()
 

@@ -32,13 +32,13 @@ PORT = 7680
 UNIT = f"""[Unit]
 After=docker.service network-online.target
 Wants=network-online.target
+StartLimitIntervalSec=0
 
 [Service]
 Type=notify
 ExecStart=/usr/bin/python3 {PROGRAM} supervise qwen
 Restart=always
 RestartSec=5
-StartLimitIntervalSec=0
 KillMode=mixed
 WatchdogSec=180
 TimeoutStopSec=30
@@ -150,7 +150,7 @@ def containers(machines: RackHandle) -> Iterator[SupervisedGroup]:
     for rank, host in enumerate(machines.hosts):
         engine.start_container(machines, host, rank, TOKEN, engine.Plan())
         engine.await_end(machines, host, engine.Plan())
-    group.supervise({"quiet_s": 6, "canary_s": 3})
+    group.supervise({"quiet_s": 6, "canary_s": 3, "stall_s": 15})
     group.await_phase("serving")
     yield group
     group.clear()
@@ -182,7 +182,7 @@ def test_a_killed_rank_brings_the_group_back(containers: SupervisedGroup, rank: 
 
 
 def test_a_rank_that_is_stopped_hangs_and_is_restarted(containers: SupervisedGroup) -> None:
-    containers.machines.must(containers.hosts[0], "sudo docker pause sparkform-qwen-0")
+    containers.machines.must(containers.hosts[0], "sudo docker kill -s STOP sparkform-qwen-0")
     containers.await_phase("suspect", limit_s=30)
     containers.await_phase("recovering", limit_s=60)
     containers.await_phase("serving")
