@@ -74,7 +74,7 @@ def narrow(observed: Observed, want: Want) -> Want:
 def _judge(observed: Observed, want: Want) -> Supervised:
     if observed.report is None or observed.report.is_active is False:
         return "by nobody"
-    unit, target = _render_unit(want.service), render_target(want.target)
+    unit, target = render_unit(want.service), render_target(want.target)
     wanted = (_compute_digest(target), _compute_digest(unit), True)
     if (observed.target, observed.unit, observed.has_key) != wanted:
         return "otherwise"
@@ -117,7 +117,7 @@ def _write(system: System, path: str, text: str) -> bool:
 
 
 def _write_unit(manifest: Manifest, service: str) -> bool:
-    path, text = _get_unit_path(service), _render_unit(service)
+    path, text = _get_unit_path(service), render_unit(service)
     if manifest.system.read(path) == text:
         return False
     action.mark_due(manifest, action.RELOAD_SYSTEMD)
@@ -129,7 +129,7 @@ def render_target(target: SupervisionTarget) -> str:
     return json.dumps(to_json(target), indent=1) + "\n"
 
 
-def _render_unit(service: str) -> str:
+def render_unit(service: str) -> str:
     """It is never given up, and takes part in no order of units but that of the boot. The watchdog
     is above the longest single call, a stop of a container."""
     return f"""# Written by sparkform; changes are lost.

@@ -55,7 +55,10 @@ def _plan_steps(
     secrets: StackSecrets,
 ) -> RackPlan:
     head = context.declaration.head.name
-    states = {name: get_service_state(name, context.reports, head) for name in launches}
+    states = {
+        name: get_service_state(name, context.reports, head, ranks[0].node)
+        for name, ranks in launches.items()
+    }
     serving = list_services_by_node(states, context.reports)
     nodes = plan_nodes(context, agent_sha256, serving)
     models, images = plan_models(context), plan_images(context, launches)

@@ -9,6 +9,7 @@ from node.host.plain import as_mapping
 from node.steps import group, stop_previous
 from sparkform.fabric.network import Reports
 from sparkform.plan.disturbance import ServicesByNode
+from sparkform.plan.supervision import ABSENT, ServiceSupervision, read_supervision
 from sparkform.report.receipts import parse_receipt
 
 
@@ -33,15 +34,20 @@ class ServiceState:
     used_tokens: tuple[str, ...] = ()
     completed_token: str | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)
+    supervision: ServiceSupervision = ABSENT
 
     def is_running_on(self, node: str) -> bool:
+        """Whether a rank runs there, or may be started again at any time."""
+        comes_back = self.supervision.standing in ("keeps", "unknown")
         return any(
-            rank_object.is_alive and rank_object.node == node for rank_object in self.objects
+            (rank_object.is_alive or comes_back) and rank_object.node == node
+            for rank_object in self.objects
         )
 
 
-def get_service_state(service: str, reports: Reports, head: str) -> ServiceState:
-    """What the nodes report of a service, those that it has left included."""
+def get_service_state(service: str, reports: Reports, head: str, coordinator: str) -> ServiceState:
+    """What the nodes report of a service, those that it has left included. `coordinator`: the node
+    of its rank 0."""
     observed = {node: _read_observed(node, reports, service) for node in reports}
     objects = [
         rank_object for node in reports for rank_object in _list_rank_objects(node, observed[node])
@@ -50,7 +56,8 @@ def get_service_state(service: str, reports: Reports, head: str) -> ServiceState
     completed = _read_token(reports, head, f"{group.SPEC.name}:{service}")
     tokens = [_read_token(reports, node, get_stop_step(service)) for node in reports]
     used_tokens = tuple(filter(None, [*tokens, completed]))
-    return ServiceState(tuple(objects), used_tokens, completed, unknown)
+    supervision = read_supervision(service, reports, coordinator)
+    return ServiceState(tuple(objects), used_tokens, completed, unknown, supervision)
 
 
 def list_services_by_node(services: Mapping[str, ServiceState], reports: Reports) -> ServicesByNode:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from node.steps import ObservedT, WantT
+from node.steps import ObservedT, WantT, member
 from sparkform.fabric.links import build_run_reference
 from sparkform.launch.records import Launch
 from sparkform.plan.context import PlanContext
@@ -20,6 +20,8 @@ from sparkform.plan.service_steps import (
     PREPARATION,
     READY,
     STOP_PREVIOUS,
+    SUPERVISE,
+    SUPERVISION_KEY,
     AnyKind,
     ServiceInputs,
     ServiceStepKind,
@@ -37,8 +39,8 @@ class StepStage:
 
 @dataclass(frozen=True)
 class ServicePlan:
-    """One service. `lines` say why it starts anew; empty where it runs as declared. `models` are
-    the handles of what is fetched."""
+    """One service. `lines` say why it starts anew; empty where it runs as declared, or comes back
+    by itself, which `notes` say. `models` are the handles of what is fetched."""
 
     launches: tuple[Launch, ...]
     models: tuple[str, ...]
@@ -48,6 +50,7 @@ class ServicePlan:
     members: StepStage
     after: tuple[StepStage, ...]
     lines: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:
@@ -82,8 +85,12 @@ class _ServicePlanner:
         """`stopping_steps` are the steps of the rack that stop the service."""
         preparation = self._plan_stages(PREPARATION, "")
         run = self._decide_run(preparation, stopping_steps)
-        stop_previous, members, group = self._plan_stages((STOP_PREVIOUS, MEMBER, GROUP), run.token)
+        stop_previous, group = self._plan_stages((STOP_PREVIOUS, GROUP), run.token)
+        # A rank of a run that goes on is started by its supervisor, with the others or not at all.
+        kept = None if run.lines else member.Observed(run.token)
+        members = self._plan_stage(MEMBER, run.token, kept)
         ready = self._with_checked_steps(group)._plan_stage(READY, run.token)
+        supervision = self._plan_stages((SUPERVISION_KEY, SUPERVISE), run.token)
         return ServicePlan(
             launches=self.inputs.launches,
             models=self.inputs.declared.fetched_models,
@@ -91,8 +98,9 @@ class _ServicePlanner:
             preparation=preparation,
             stop_previous=stop_previous,
             members=members,
-            after=(group, ready),
+            after=(group, ready, *supervision),
             lines=tuple(f"service {self.inputs.service}: {line}" for line in run.lines),
+            notes=tuple(f"service {self.inputs.service}: {note}" for note in run.notes),
         )
 
     def _with_checked_steps(self, stage: StepStage) -> _ServicePlanner:
@@ -107,11 +115,21 @@ class _ServicePlanner:
     def _plan_stages(self, kinds: Iterable[AnyKind], token: str) -> tuple[StepStage, ...]:
         return tuple(self._plan_stage(kind, token) for kind in kinds)
 
-    def _plan_stage(self, kind: ServiceStepKind[WantT, ObservedT], token: str) -> StepStage:
+    def _plan_stage(
+        self,
+        kind: ServiceStepKind[WantT, ObservedT],
+        token: str,
+        observed: ObservedT | None = None,
+    ) -> StepStage:
+        """`observed` takes the place of what each node reports."""
         context, step = self.inputs.context, kind.get_step_name(self.inputs.service)
         steps = {
             node: context.plan_step(
-                node, kind.spec, want, step=step, observed=kind.read_observed(self.inputs, node)
+                node,
+                kind.spec,
+                want,
+                step=step,
+                observed=observed or kind.read_observed(self.inputs, node),
             )
             for node, want in kind.wants(self.inputs, token).items()
         }
@@ -131,7 +149,10 @@ class _ServicePlanner:
         ]
         context = self.inputs.context
         state = get_service_state(
-            self.inputs.service, context.reports, context.declaration.head.name
+            self.inputs.service,
+            context.reports,
+            context.declaration.head.name,
+            self.inputs.launches[0].node,
         )
         differences = self._describe_launch_differences()
         return decide_run(

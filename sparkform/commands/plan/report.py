@@ -75,7 +75,7 @@ class LaunchRow:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceRow:
-    """`lines` say why the service starts anew."""
+    """`lines` say why the service starts anew, or what is not touched of it."""
 
     name: str
     engine: str
@@ -162,7 +162,7 @@ def _build_service_row(name: str, stack_plan: StackPlan) -> ServiceRow:
         url=build_api_url(stack_plan.declaration, name, stack_plan.plan.network),
         token=service.token,
         state="change" if service.lines else "same",
-        lines=service.lines,
+        lines=[*service.lines, *service.notes],
         predicted=stack_plan.figures[name],
         launches=[_build_launch_row(launch) for launch in service.launches],
     )

@@ -12,7 +12,7 @@ from node.errors import StepError
 from node.host.paths import SUPERVISION, SUPERVISION_KEYS
 from node.host.system import CommandResult
 from node.ranks.supervisors import get_boot_link, get_supervisor_unit
-from node.steps import StepRequest, is_same, supervise, supervision_key
+from node.steps import STEPS, StepRequest, is_same, supervise, supervision_key
 from node.supervision.state import SupervisionState, write_state
 from node.supervision.target import SupervisedRank, SupervisionLimits, SupervisionTarget
 from node.verbs import undo
@@ -132,7 +132,8 @@ def test_a_supervisor_of_which_nothing_is_known_is_left_alone(fake_ranks: FakeRa
     take_supervise(fake_ranks)
     observed = supervise.observe(fake_ranks.spark.system, StepRequest(service="qwen"))
     assert observed.report is not None
-    unknown = replace(observed, report=replace(observed.report, is_active=None))
+    report = replace(observed.report, is_active=None)  # type: ignore[arg-type]
+    unknown = replace(observed, report=report)
     assert supervise.narrow(unknown, WANT) == WANT
 
 
@@ -198,9 +199,8 @@ def test_killed_at_any_effect_it_converges_and_undo_gives_the_machine_back(
     before = take_snapshot(build_spark())
     for fake_spark in run_lives(build_spark, apply_step):
         apply_step(fake_spark)
-        spec = supervise.SPEC if step == STEP else supervision_key.SPEC
         want = STORIES[step][0]
-        assert list_differences(spec, fake_spark.system, want, service="qwen") == []
+        assert list_differences(STEPS[step], fake_spark.system, want, service="qwen") == []
         undo_all(fake_spark.system)
         claim_node(fake_spark)
         assert take_snapshot(fake_spark) == before
