@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_command import remote
 
+from components.step_log import StepLog
 from node.host.paths import ZIPAPP
 from node.verbs.install import BOOTSTRAP, DRAIN_STDIN, TEARDOWN
 from sparkform.plan.steps import PlannedStep, StackName
@@ -105,6 +106,7 @@ class NodeAgent(_NodeResource):
         program: str,
         teardown: Teardown,
         connection: remote.ConnectionArgs,
+        log: StepLog,
         opts: pulumi.ResourceOptions,
     ) -> None:
         command = NodeCommand(
@@ -114,9 +116,10 @@ class NodeAgent(_NodeResource):
             triggers=[teardown.id],
         )
         order = pulumi.ResourceOptions(deleted_with=teardown, depends_on=[teardown])
-        super().__init__(name, planned, command, connection, _merge(order, _delete_first(), opts))
-        self.teardown = teardown
-        _log_lines(planned, self)
+        self.teardown, self.log = teardown, log
+        lines = log.log_when_reached(name, self, planned)
+        options = _merge(order, _delete_first(), lines, opts)
+        super().__init__(name, planned, command, connection, options)
 
 
 class HostStep(_NodeResource):
@@ -148,8 +151,9 @@ class HostStep(_NodeResource):
         )
         order = pulumi.ResourceOptions(deleted_with=agent.teardown, depends_on=[agent])
         replacement = pulumi.ResourceOptions() if token else _delete_first()
-        super().__init__(name, planned, command, connection, _merge(order, replacement, opts))
-        _log_lines(planned, self)
+        lines = agent.log.log_when_reached(name, self, planned)
+        options = _merge(order, replacement, lines, opts)
+        super().__init__(name, planned, command, connection, options)
 
 
 def _apply_anew(planned: PlannedStep, apply: str) -> str:
@@ -189,8 +193,3 @@ def _merge(*options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
     for option in options:
         merged = pulumi.ResourceOptions.merge(merged, option)
     return merged
-
-
-def _log_lines(planned: PlannedStep, resource: pulumi.Resource) -> None:
-    for line in planned.lines:
-        pulumi.log.info(line, resource)

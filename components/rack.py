@@ -11,6 +11,7 @@ from pulumi_command import remote
 from components.host_step import HostStep
 from components.roce_link import RoceLink
 from components.spark_node import SparkNode, SparkNodeArgs
+from components.step_log import StepLog
 from components.swarm_membership import SwarmMembership
 from components.transfer import (
     Secret,
@@ -73,7 +74,7 @@ def build_rack(
 
     `secret` gives a secret of the stack by its key, None where the stack has none.
     """
-    options = pulumi.ResourceOptions(parent=rack)
+    options, log = pulumi.ResourceOptions(parent=rack), StepLog()
     nodes = {
         node_config.name: SparkNode(
             node_config.name,
@@ -82,6 +83,7 @@ def build_rack(
                 steps=plan.nodes[node_config.name],
                 program=program,
                 connection=connections[node_config.name],
+                log=log,
             ),
             options,
         )

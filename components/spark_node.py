@@ -10,6 +10,7 @@ import pulumi
 from pulumi_command import remote
 
 from components.host_step import HostStep, NodeAgent, Teardown
+from components.step_log import StepLog
 from node.steps import STEPS
 from sparkform.plan.steps import PlannedStep
 
@@ -22,6 +23,7 @@ class SparkNodeArgs:
     steps: Mapping[str, PlannedStep]
     program: str
     connection: remote.ConnectionArgs
+    log: StepLog
 
 
 class SparkNode(pulumi.ComponentResource):
@@ -39,7 +41,7 @@ class SparkNode(pulumi.ComponentResource):
         agent = planned.pop("agent")
         teardown = Teardown(f"{name}-teardown", agent, args.connection, options)
         self.agent = NodeAgent(
-            f"{name}-agent", agent, args.program, teardown, args.connection, options
+            f"{name}-agent", agent, args.program, teardown, args.connection, args.log, options
         )
         self.steps = {}
         for step, planned_step in planned.items():

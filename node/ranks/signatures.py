@@ -14,29 +14,39 @@ from functools import cache
 from node.ranks.tables import read_table
 
 COLUMNS = (
-    *("id", "engines", "final", "needs_rdma", "rule", "pattern", "summary", "remedy", "source"),
+    *("id", "engines", "weight", "needs_rdma", "rule", "pattern", "summary", "remedy", "source"),
 )
 ENGINES = {"trtllm": ("trtllm",), "vllm": ("vllm",), "both": ("trtllm", "vllm")}
 FLAGS = {"yes": True, "no": False}
+FATAL, HINT, SYMPTOM, HARMLESS = WEIGHTS = ("fatal", "hint", "symptom", "harmless")
 
 
 @dataclass(frozen=True)
 class Signature:
     """`pattern` is searched in each line. `rule` is an id of rules.csv that is about the cause.
 
-    A row that is `final` ends the wait at once; another one explains a death that follows. A row
-    that `needs_rdma` counts only where several ranks are to talk over RDMA.
+    A fatal row ends the wait at once. A hint explains a death that follows, a symptom only where
+    no cause was printed; a harmless row keeps the later ones from its lines. A row that
+    `needs_rdma` counts only where several ranks are to talk over RDMA.
     """
 
     id: str
     engines: tuple[str, ...]
-    final: bool
+    weight: str
     needs_rdma: bool
     rule: str | None
     pattern: str
     summary: str
     remedy: str
     source: str
+
+    @property
+    def final(self) -> bool:
+        return self.weight == FATAL
+
+    @property
+    def is_symptom(self) -> bool:
+        return self.weight == SYMPTOM
 
     def matches(self, line: str) -> bool:
         return re.search(self.pattern, line) is not None
@@ -49,11 +59,11 @@ def load_signatures() -> tuple[Signature, ...]:
 
 
 def parse_row(row: dict[str, str]) -> Signature:
-    """Raises KeyError for a damaged row: the table is part of the program."""
+    """Raises KeyError or ValueError for a damaged row: the table is part of the program."""
     return Signature(
         id=row["id"],
         engines=ENGINES[row["engines"]],
-        final=FLAGS[row["final"]],
+        weight=WEIGHTS[WEIGHTS.index(row["weight"])],
         needs_rdma=FLAGS[row["needs_rdma"]],
         rule=row["rule"] or None,
         pattern=row["pattern"],
@@ -73,4 +83,6 @@ def list_for(engine: str, over_rdma: bool) -> tuple[Signature, ...]:
 
 
 def find_first(rows: Iterable[Signature], line: str) -> Signature | None:
-    return next((signature for signature in rows if signature.matches(line)), None)
+    """The first row that matches; none where that is a harmless one."""
+    match = next((signature for signature in rows if signature.matches(line)), None)
+    return None if match is None or match.weight == HARMLESS else match

@@ -1,8 +1,8 @@
 """The stage of an engine's start, read from its log by stages.csv.
 
-`source` says where each line was read. vLLM was read at 0.32.0; TensorRT-LLM from a whole start of
-1.1.0rc3 on a Spark, published by its user (gpt-oss-120b, 2025-12-20), and from
-tensorrt_llm/_torch/pyexecutor/model_engine.py.
+`source` says where each line was read. vLLM was read at 0.32.0 and seen at 0.26.0; TensorRT-LLM
+from a whole start of 1.1.0rc3 on a Spark, published by its user (gpt-oss-120b, 2025-12-20), and
+from tensorrt_llm/_torch/pyexecutor/model_engine.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ PERCENT_STEP = 10
 
 @dataclass(frozen=True)
 class StartStage:
-    """`pattern` is searched in each line; a group in it is a percentage."""
+    """`pattern` is searched in each line; the last match counts, its group is a percentage."""
 
     stage: str
     pattern: str
@@ -47,8 +47,10 @@ def find_stage(line: str) -> str | None:
     'loading, 40 %'
     """
     for row in load_stages():
-        match = re.search(row.pattern, line)
-        if match:
+        # A whole bar is one line, redrawn with carriage returns.
+        matches = list(re.finditer(row.pattern, line))
+        if matches:
+            match = matches[-1]
             return row.stage + (_format_percent(match[1]) if match.groups() else "")
     return None
 

@@ -30,7 +30,8 @@ def explain_death(
     identity: RankIdentity, rank: Rank | None, hint: SignatureMatch | None
 ) -> StartFailure:
     """`hint` is a line that explains a death that follows. `rank` null: it is gone."""
-    if hint:
+    is_killed_for_memory = rank is not None and rank.killed_for_memory
+    if hint and not (is_killed_for_memory and hint.signature.is_symptom):
         return explain_signature(identity, hint)
     if rank is None:
         return identity.build_failure(
@@ -40,7 +41,7 @@ def explain_death(
             "the container or unit is gone, or another has taken its place",
         )
     symptom = format_exit(rank)
-    if rank.killed_for_memory:
+    if is_killed_for_memory:
         remedy = "`sparkform fit MODEL` has the sizes: lower maxSeqLen or the memory share"
         return identity.build_failure(
             "out-of-memory", "the engine is out of memory", remedy, symptom, "mem-fit"

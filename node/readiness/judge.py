@@ -109,7 +109,10 @@ def _add_observation(state: WatchState, event: RankObserved) -> WatchState:
 
 
 def _add_line(state: WatchState, event: LinePrinted) -> WatchState:
-    """The first final signature stays; of the others the last one explains best."""
+    """The first final signature stays; of the hints the last one explains best.
+
+    Of the symptoms it is the first, and a hint is better than any.
+    """
     if stages.is_sign_of_life(event.text):
         stage = stages.find_stage(event.text) or state.stage
         state = replace(state, progress_s=event.at_s, stage=stage)
@@ -117,9 +120,11 @@ def _add_line(state: WatchState, event: LinePrinted) -> WatchState:
     if signature is None:
         return state
     match = SignatureMatch(signature, event.text)
-    if not signature.final:
-        return replace(state, hint=match)
-    return replace(state, fatal=state.fatal or match)
+    if signature.final:
+        return replace(state, fatal=state.fatal or match)
+    if signature.is_symptom:
+        return replace(state, hint=state.hint or match)
+    return replace(state, hint=match)
 
 
 def _add_memory(state: WatchState, event: MemoryRead) -> WatchState:

@@ -23,6 +23,7 @@ SERVER_ERRORS = 3
 SHOWN = 300
 DENIED = (401, 403)
 BAD_REQUEST, NOT_FOUND, SERVER_ERROR = 400, 404, 500
+NO_TEMPLATE = re.compile("chat.template", re.IGNORECASE)
 SERVED = re.compile(r"^vllm:request_success_total\{[^}]*\} ([0-9.e+]+)", re.MULTILINE)
 
 
@@ -97,7 +98,9 @@ def request_completion(completion_request: CompletionRequest) -> CompletionReply
     reply = _send_request(
         completion_request, "/v1/chat/completions", chat, completion_request.timeout_s
     )
-    if reply.status in (BAD_REQUEST, NOT_FOUND):
+    # Another refusal is one of every chat: gpt-oss without its vocabulary files opens its API.
+    has_no_chat = reply.status == BAD_REQUEST and NO_TEMPLATE.search(reply.text) is not None
+    if has_no_chat or reply.status == NOT_FOUND:
         prompt = {**body, "prompt": "Hi"}
         reply = _send_request(
             completion_request, "/v1/completions", prompt, completion_request.timeout_s

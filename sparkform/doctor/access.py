@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from node.steps import STEPS
 from sparkform.doctor.check import Check, NodeView
+from sparkform.plan.problems import format_claim_remedy
 
 ITEMS_WITH_OWN_ROW = ("fact gpu", "fact docker")
 """Facts that say "unknown" in a row of their own."""
@@ -30,7 +31,7 @@ def check_claim(view: NodeView) -> Iterator[Check]:
     elif owner == view.stack_claim:
         yield view.ok("claim", f"belongs to this stack, {owner}")
     else:
-        fix = f"`pulumi destroy` in {owner}, or leave the node out of this stack file"
+        fix = format_claim_remedy(owner, view.stack)
         yield view.fail("claim", f"belongs to stack {owner}, not to {view.stack_claim}", fix)
 
 

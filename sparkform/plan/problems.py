@@ -53,13 +53,27 @@ def find_foreign_claims(
     stack_name = str(stack)
     for node in declaration.active_nodes:
         claim = reports[node.name].facts.claim if node.name in reports else None
-        if claim not in (None, stack_name):
+        if claim is not None and claim != stack_name:
             yield Problem(
                 path=f"cluster.nodes[{node.position}]",
                 message=f"{node.name} belongs to stack {claim}, not to {stack_name}",
                 because="two stacks on one node would undo each other's work",
-                remedy=f"run `pulumi destroy` in {claim} first, or leave the node out here",
+                remedy=format_claim_remedy(claim, stack),
             )
+
+
+def format_claim_remedy(claim: str, stack: StackName) -> str:
+    """What to do about a node of another stack, or of this one under an earlier name.
+
+    >>> print(format_claim_remedy("spark/old", StackName("spark", "new")))
+    run `pulumi destroy` in spark/old first, or leave the node out here; if the stack was renamed, \
+run `pulumi stack rename old`
+    """
+    remedy = f"run `pulumi destroy` in {claim} first, or leave the node out here"
+    project, _, old_name = claim.rpartition("/")
+    if project != stack.project:
+        return remedy
+    return f"{remedy}; if the stack was renamed, run `pulumi stack rename {old_name}`"
 
 
 def find_missing_gpus(declaration: Declaration, reports: Reports) -> Iterator[Problem]:

@@ -25,6 +25,7 @@ PROGRAM = """
     from pulumi_command import remote
     sys.path.insert(0, {root!r})
     from components import host_step
+    from components.step_log import StepLog
 
     def write_down(words):
         return f"echo '{{words}}' >> {trace}; cat > /dev/null"
@@ -33,14 +34,18 @@ PROGRAM = """
     host_step._run_agent = write_down
     host_step._undo = lambda step: write_down(f"undo {{step}}")
 
+    LINES = json.loads(pathlib.Path("lines.json").read_text())
+
     def plan(step):
-        decision = SimpleNamespace(document=json.dumps({{"step": step}}))
-        return SimpleNamespace(node="n", step=step, decision=decision, lines=(), is_held=False)
+        lines = LINES.get(step, ())
+        decision = SimpleNamespace(document=json.dumps({{"step": step, "lines": lines}}))
+        planned = {{"node": "n", "step": step, "decision": decision}}
+        return SimpleNamespace(**planned, lines=lines, is_held=False)
 
     login = remote.ConnectionArgs(**json.loads(pathlib.Path("login.json").read_text()))
     none = ResourceOptions()
     teardown = host_step.Teardown("teardown", plan("agent"), login, none)
-    agent = host_step.NodeAgent("agent", plan("agent"), "program", teardown, login, none)
+    agent = host_step.NodeAgent("agent", plan("agent"), "program", teardown, login, StepLog(), none)
     first = host_step.HostStep("first", plan("first"), agent, login, none)
     after = ResourceOptions(depends_on=[first])
     host_step.HostStep("second", plan("second"), agent, login, after, secret=first.stdout)
@@ -54,10 +59,16 @@ def trace(stack: CommandStack, server: SshServer, tmp_path: Path) -> Path:
     """The lines that the commands write; the stack is up."""
     path = tmp_path / "trace"
     stack.project.write_program(PROGRAM.format(root=str(ROOT), trace=path))
+    write_lines(stack, {})
     (stack.project.folder / "login.json").write_text(json.dumps(build_connection(server)))
     assert "6 created" in stack.project.run_well("up", "--yes", "--skip-preview")
     path.write_text("")
     return path
+
+
+def write_lines(stack: CommandStack, lines: dict[str, list[str]]) -> None:
+    """What is said of each step; one with lines differs."""
+    (stack.project.folder / "lines.json").write_text(json.dumps(lines))
 
 
 def find_urn(stack: CommandStack, name: str) -> str:
@@ -106,3 +117,15 @@ def test_destroy_gives_the_node_back_once_and_undoes_no_step(
 ) -> None:
     stack.project.run_well("destroy", "--yes", "--skip-preview")
     assert trace.read_text().splitlines() == ["give back"]
+
+
+@pytest.mark.parametrize("command", ["preview", "up --yes --skip-preview"])
+def test_what_differs_is_said_of_the_targeted_steps_only(
+    stack: CommandStack, trace: Path, command: str
+) -> None:
+    write_lines(stack, {"first": ["n first differs"], "second": ["n second differs"]})
+    targeted = stack.project.run_well(*command.split(), "--target", find_urn(stack, "first"))
+    assert "n first differs" in targeted
+    assert "n second differs" not in targeted
+    whole = stack.project.run_well("preview")
+    assert "n second differs" in whole

@@ -12,7 +12,8 @@ from sparkform.plan.steps import StackName
 from sparkform.report.rack_report import Observation
 from sparkform.report.recording import load_facts
 
-FOLDER = Path(__file__).parents[1] / "data" / "facts"
+DATA = Path(__file__).parents[1] / "data"
+FOLDER = DATA / "facts"
 STACK = StackName("sparkform", "cli")
 UNTOUCHED, UP = "direct-untouched", "direct-in-swarm"
 Key = str | int

@@ -44,10 +44,28 @@ class _MockEngine(mocks.Mocks):
 
 
 @dataclass
+class HookServer:
+    """In place of the SDK's own, which needs an engine."""
+
+    hooks: dict[str, pulumi.ResourceHook] = field(default_factory=dict)
+
+    def register_resource_hook(self, hook: pulumi.ResourceHook) -> None:
+        self.hooks[hook.name] = hook
+
+    def run_hooks(self, request: Any) -> None:
+        """Those that an engine runs before it creates the resource; in the program's loop, as the
+        SDK's server does."""
+        for name in request.hooks.before_create:
+            reached = pulumi.ResourceHookArgs("", "", request.name, request.type)
+            _get_loop().call_soon_threadsafe(self.hooks[name], reached)
+
+
+@dataclass
 class RegistrationMonitor(mocks.MockMonitor):
     """Every registration by name, in the order of registration."""
 
     by_name: dict[str, Registered] = field(default_factory=dict)
+    server: HookServer = field(default_factory=HookServer)
 
     def __post_init__(self) -> None:
         super().__init__(_MockEngine())
@@ -55,6 +73,7 @@ class RegistrationMonitor(mocks.MockMonitor):
     def RegisterResource(self, request: Any) -> Any:
         if request.type != "pulumi:pulumi:Stack":
             self.by_name[request.name] = _parse_request(request)
+            self.server.run_hooks(request)
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
     def list_commands(self) -> list[Registered]:
@@ -96,6 +115,7 @@ def record_registrations() -> Iterator[RegistrationMonitor]:
     asyncio.set_event_loop(_get_loop())
     record = RegistrationMonitor()
     set_mocks(_MockEngine(), project=PROJECT, stack=STACK, preview=False, monitor=record)
+    pulumi.runtime.settings.SETTINGS.callbacks = record.server
     yield record
 
 

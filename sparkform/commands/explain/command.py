@@ -6,9 +6,16 @@ from typing import Annotated
 
 import typer
 
-from node.ranks.signatures import load_signatures
+from node.ranks.signatures import FATAL, HARMLESS, HINT, SYMPTOM, load_signatures
 from sparkform.rules.explanation import find_explanation
 from sparkform.rules.table import load_table
+
+EFFECTS = {
+    FATAL: "ends a start at once",
+    HINT: "explains a death that follows",
+    SYMPTOM: "explains a death that follows, where no cause is printed",
+    HARMLESS: "means nothing",
+}
 
 
 def run(
@@ -47,7 +54,7 @@ def _print_signatures(id: str) -> None:
     for signature in load_signatures():
         if signature.id != id:
             continue
-        effect = "ends a start at once" if signature.final else "explains a death that follows"
+        effect = EFFECTS[signature.weight]
         print(f"{signature.id} ({' and '.join(signature.engines)}; a line in the log, {effect})\n")
         print(f"{signature.summary[0].upper()}{signature.summary[1:]}.")
         print(f"What to do: {signature.remedy}")

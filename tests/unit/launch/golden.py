@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sparkform.config import Declaration
-from sparkform.launch.render import render_launches
+from tests.support.launch_text import render_launches
 from tests.unit.launch.racks import (
     NODE_COUNTS,
     build_trtllm,

@@ -29,3 +29,14 @@ def test_free_nodes_and_our_own_are_no_problem(claim: str | None) -> None:
         name: set_claim(report, claim) for name, report in load_reports("direct-2-up").items()
     }
     assert plan_rack(build_declaration("direct", 2), reports, STACK, "any").problems == ()
+
+
+def test_a_stack_that_was_renamed_is_told_how_to_get_its_name_back() -> None:
+    """Its nodes are claimed under the old name, in which nothing can be destroyed any more."""
+    declaration = build_declaration("direct", 2)
+    for claim, is_told in ((f"{STACK.project}/old", True), ("another/old", False)):
+        reports = {
+            name: set_claim(report, claim) for name, report in load_reports("direct-2-up").items()
+        }
+        text = str(plan_rack(declaration, reports, STACK, "any").problems[0])
+        assert ("run `pulumi stack rename old`" in text) is is_told

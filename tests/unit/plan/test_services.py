@@ -98,7 +98,7 @@ def apply_plan(plan: RackPlan, reports: Reports) -> Reports:
 
 
 def describe_supervised(service: ServicePlan, node: str, **report: Any) -> dict[str, Any]:
-    """What a node reports of a supervisor that runs as planned; `report` says how the service is."""
+    """What a node reports of a supervisor that runs as planned; `report`: how the service is."""
     (stage,) = [stage for stage in service.after if stage.kind == "supervise"]
     want = stage.steps[node].want
     assert isinstance(want, supervise.Want)

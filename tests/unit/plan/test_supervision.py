@@ -1,5 +1,5 @@
-"""What a plan does while a service is supervised: what comes back by itself is left alone, what does
-not is started anew, and of what nobody knows nothing is changed."""
+"""What a plan does while a service is supervised: what comes back by itself is left alone, what
+does not is started anew, and of what nobody knows nothing is changed."""
 
 from __future__ import annotations
 

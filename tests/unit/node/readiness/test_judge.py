@@ -102,3 +102,35 @@ def test_the_first_outcome_stays() -> None:
     failure = START.identity.build_failure("dead-rank", "exited", "look", "exit code 1")
     state = judge_all(FailureReported(3, failure), Answered(4), RankObserved(5, RUNNING))
     assert (state.outcome, state.rank) == (failure, None)
+
+
+PEER_GONE = (
+    "vm:1:2 [0] misc/socket.cc:72 NCCL WARN socketProgress: Connection closed by remote peer"
+)
+ENGINE_DIED = "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue."
+UNKNOWN_OPTION = "vllm serve: error: unrecognized arguments: --fast"
+
+
+@pytest.mark.parametrize(
+    ("lines", "id"),
+    [
+        ((PEER_GONE, ENGINE_DIED), "peer-gone"),
+        ((PEER_GONE, UNKNOWN_OPTION, ENGINE_DIED), "unknown-option"),
+        ((UNKNOWN_OPTION, PEER_GONE), "unknown-option"),
+    ],
+    ids=["first symptom", "a cause between symptoms", "a cause before"],
+)
+def test_a_symptom_explains_a_death_only_where_no_cause_was_printed(
+    lines: tuple[str, ...], id: str
+) -> None:
+    dead = judge_all(RankObserved(1, RUNNING), *(LinePrinted(2, line) for line in lines))
+    assert dead.outcome is None
+    ended = replace(RUNNING, state="ended", exit_code=0)
+    assert get_failure_id(judge_all(RankObserved(5, ended), Ticked(7), start=dead)) == id
+
+
+def test_a_kill_for_memory_explains_more_than_a_symptom() -> None:
+    killed = replace(ENDED, exit_code=137, killed_for_memory=True)
+    for line, id in ((ENGINE_DIED, "out-of-memory"), (UNKNOWN_OPTION, "unknown-option")):
+        state = judge_all(RankObserved(1, RUNNING), LinePrinted(2, line), RankObserved(5, killed))
+        assert get_failure_id(judge(state, Ticked(7))) == id

@@ -85,6 +85,16 @@ def test_a_model_without_chat_template_is_asked_for_a_plain_completion(api, stat
     assert poll_once(api).answer == "there"
 
 
+def test_a_refused_chat_for_another_reason_is_no_readiness(api) -> None:
+    reason = "error downloading or loading vocab file: failed to download or load vocab file"
+    api.answers["/v1/chat/completions"] = (400, reason)
+    api.answers["/v1/completions"] = (200, json.dumps(PLAIN))
+    completion_probe = poll_once(api)
+    assert completion_probe.answer is None
+    assert completion_probe.refusal is not None
+    assert "vocab file" in completion_probe.refusal
+
+
 def test_the_key_goes_in_a_header(api) -> None:
     assert poll_once(api, "open-sesame").answer == "Hello"
     assert {key for _, key, _ in api.asked} == {"Bearer open-sesame"}

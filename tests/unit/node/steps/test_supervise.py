@@ -1,4 +1,4 @@
-"""The supervisor of a service on a node: made, known again, mended, and taken away without a trace."""
+"""The supervisor of a service on a node: made, known again, mended, taken away without a trace."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def test_a_service_that_answers_is_supervised_now_and_after_a_boot(fake_ranks: F
     assert fake_ranks.units[UNIT] == "active"
     assert system.read_link(get_boot_link("qwen")) == f"/etc/systemd/system/{UNIT}"
     have = read_have(supervise.SPEC, system, WANT, service="qwen")
-    assert is_same(have, WANT) and list_own_differences(fake_ranks) == []
+    assert is_same(have, WANT)
+    assert list_own_differences(fake_ranks) == []
 
 
 def test_the_key_is_roots_alone_and_nowhere_else(fake_ranks: FakeRanks) -> None:
@@ -171,7 +172,8 @@ def test_each_run_has_a_key_of_its_own_that_stays_while_it_lasts(fake_ranks: Fak
     assert take_key("today-1", 2) == first
     assert take_key("today-2", 3) != first
     state = system.get_state(f"{SUPERVISION_KEYS}/qwen")
-    assert state is not None and state.mode == 0o600
+    assert state is not None
+    assert state.mode == 0o600
     system.put(f"{SUPERVISION_KEYS}/qwen", "{")
     assert supervision_key.observe(system, StepRequest(service="qwen")).token == ""
 

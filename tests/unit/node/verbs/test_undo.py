@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from node.changes import file
 from node.errors import StepError
-from node.host.paths import BACKUPS, LIBRARY, MANIFEST, STATE
+from node.host.paths import BACKUPS, LIBRARY, MANIFEST, STATE, VERIFIED_MODELS
+from node.state.manifest import Manifest
 from node.steps import docker_daemon
 from node.verbs import undo
 from tests.support.fake_spark import GPU, STOCK_DAEMON, STOCK_NCCL, claim_node
@@ -202,3 +205,19 @@ def test_a_torn_last_line_of_the_manifest_counts_for_nothing(spark) -> None:
     undo_all(spark.system)
     assert spark.system.read("/etc/nccl.conf") == STOCK_NCCL
     assert spark.system.read("/etc/docker/daemon.json") == STOCK_DAEMON
+
+
+@pytest.mark.parametrize("order", [["model:a", "model:b"], ["model:b", "model:a"]])
+def test_a_directory_of_two_steps_goes_with_the_last_of_them(spark, order: list[str]) -> None:
+    """Model a is replaced by model b: what a made for both must not outlive b."""
+    claim_node(spark)
+    for step in ("model:a", "model:b"):
+        manifest = Manifest(spark.system, step, format_owner(step))
+        change = file.FileChange(f"{VERIFIED_MODELS}/{step[-1]}.json", "{}")
+        file.write(manifest, change)
+        file.write(manifest, replace(change, text="{ }"))
+    first = undo_step(spark, order[0])
+    assert f"{VERIFIED_MODELS}: kept: not empty (1 inside)" in first
+    second = undo_step(spark, order[1])
+    assert f"{VERIFIED_MODELS}: removed" in second
+    assert spark.system.get_state(VERIFIED_MODELS) is None
