@@ -17,6 +17,9 @@ from node.supervision.target import SupervisionTarget, read_target
 STALE_S = 30.0
 """A live file older than this says nothing of now."""
 
+SERVING_PHASES: tuple[Phase, ...] = ("serving", "degraded")
+ENDED_PHASES: tuple[Phase, ...] = ("gave-up", "needs-up", "stopped")
+
 
 @dataclass(frozen=True)
 class LiveFigures:
@@ -71,6 +74,15 @@ class SupervisionReport:
     def is_live(self) -> bool:
         """Whether phase and figures are of now."""
         return self.is_active and self.live_age_s is not None and self.live_age_s <= STALE_S
+
+    @property
+    def is_serving(self) -> bool:
+        return self.phase in SERVING_PHASES
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the supervisor starts nothing any more, until somebody asks for it."""
+        return self.phase in ENDED_PHASES
 
 
 def read_live(system: System, service: str) -> LiveState | None:

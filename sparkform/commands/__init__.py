@@ -42,6 +42,10 @@ SUBCOMMANDS = {
         "Show the logs of running engines, or the kept logs of ended ones.",
         "0 done, 1 a node did not answer",
     ),
+    "restart": Subcommand(
+        "Stop all ranks of a service and start them again.",
+        "0 asked for, 1 it was refused or the node did not answer",
+    ),
     "prove": Subcommand(
         "Bring up a small model, then one in FP8, then the declared services.",
         "0 all stages passed, 1 one failed",

@@ -22,7 +22,6 @@ from sparkform.launch.records import Launch
 from sparkform.plan.readiness import build_api_url, find_key_file, uses_rdma
 
 Standing = Literal["absent", "keeps", "ended", "unknown"]
-ENDED_PHASES = ("gave-up", "needs-up", "stopped")
 PHASE_WORDS: Mapping[str, str] = {
     "starting": "is starting again",
     "serving": "serves",
@@ -120,9 +119,8 @@ def judge_report(report: SupervisionReport) -> ServiceSupervision:
     if report.is_active is None or report.unknown is not None or report.phase is None:
         words = report.unknown or "the supervisor has not written its state"
         return ServiceSupervision("unknown", report.token, words)
-    standing: Standing = "ended" if report.phase in ENDED_PHASES else "keeps"
-    is_whole = report.phase in ("serving", "degraded")
-    return ServiceSupervision(standing, report.token, describe_phase(report), is_whole)
+    standing: Standing = "ended" if report.has_ended else "keeps"
+    return ServiceSupervision(standing, report.token, describe_phase(report), report.is_serving)
 
 
 def describe_phase(report: SupervisionReport) -> str:

@@ -131,6 +131,6 @@ def test_ctrl_c_ends_it_without_a_word(sparkform: Command, stack, monkeypatch) -
     def interrupted(*arguments: object) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sparkform.commands.logs.command.follow", interrupted)
+    monkeypatch.setattr("sparkform.commands.node_lines.follow", interrupted)
     ran = sparkform("logs", stack([22], qwen=VLLM), "--follow")
     assert (ran.code, ran.out, ran.err) == (0, "", "")

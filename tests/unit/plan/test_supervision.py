@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.ranks.rank import CONTAINER, SWARM_SERVICE, UNIT
-from node.supervision.report import SupervisionReport
+from node.supervision.report import ENDED_PHASES, SERVING_PHASES, SupervisionReport
 from node.supervision.state import Phase
 from sparkform.launch.records import Runtime, hash_launches
 from sparkform.plan.runs import STARTED_KINDS, ServiceRun, decide_run
 from sparkform.plan.service_state import RankObject, ServiceState
-from sparkform.plan.supervision import ABSENT, ENDED_PHASES, ServiceSupervision, judge_report
+from sparkform.plan.supervision import ABSENT, ServiceSupervision, judge_report
 from sparkform.report.facts import NodeReport, UnreadableItem
 from tests.support.planning import load_reports
 from tests.unit.plan.test_runs import NEXT_RUN, build_launch
@@ -80,7 +80,7 @@ def test_what_its_supervisor_brings_back_is_left_to_it(
     launches, state = build_state(runtime, alive, supervision)
     run = decide(launches, state)
     assert (run.token, run.lines) == (state.completed_token, ())
-    serves = phase in ("serving", "degraded") and all(alive)
+    serves = phase in SERVING_PHASES and all(alive)
     assert bool(run.notes) != serves, "whatever is not as it should be is said"
 
 
