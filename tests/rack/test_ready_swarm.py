@@ -64,7 +64,8 @@ def create_service(
     engines.write_plan(machines, host, engine_plan)
     values = {"service": "qwen", "rank": str(rank), "token": TOKEN}
     labels = " ".join(
-        f"--container-label sparkform.{name}={value}" for name, value in values.items()
+        f"--label sparkform.{name}={value} --container-label sparkform.{name}={value}"
+        for name, value in values.items()
     )
     placement = f"--constraint 'node.hostname=={constraint or host}'"
     machines.must(
