@@ -43,7 +43,7 @@ SUBCOMMANDS = {
         "0 done, 1 a node did not answer",
     ),
     "restart": Subcommand(
-        "Stop all ranks of a service and start them again.",
+        "Restart a service: all its ranks, as one group.",
         "0 asked for, 1 it was refused or the node did not answer",
     ),
     "prove": Subcommand(

@@ -54,11 +54,7 @@ def _plan_steps(
     agent_sha256: str,
     secrets: StackSecrets,
 ) -> RackPlan:
-    head = context.declaration.head.name
-    states = {
-        name: get_service_state(name, context.reports, head, ranks[0].node)
-        for name, ranks in launches.items()
-    }
+    states = {name: get_service_state(name, context) for name in launches}
     serving = list_services_by_node(states, context.reports)
     nodes = plan_nodes(context, agent_sha256, serving)
     models, images = plan_models(context), plan_images(context, launches)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from node.host.plain import as_mapping
 from node.steps import group, stop_previous
 from sparkform.fabric.network import Reports
+from sparkform.plan.context import PlanContext
 from sparkform.plan.disturbance import ServicesByNode
 from sparkform.plan.supervision import ABSENT, ServiceSupervision, read_supervision
 from sparkform.report.receipts import parse_receipt
@@ -45,18 +46,20 @@ class ServiceState:
         )
 
 
-def get_service_state(service: str, reports: Reports, head: str, coordinator: str) -> ServiceState:
-    """What the nodes report of a service, those that it has left included. `coordinator`: the node
-    of its rank 0."""
+def get_service_state(service: str, context: PlanContext) -> ServiceState:
+    """What the nodes report of a service, those that it has left included."""
+    reports, declaration = context.reports, context.declaration
     observed = {node: _read_observed(node, reports, service) for node in reports}
     objects = [
         rank_object for node in reports for rank_object in _list_rank_objects(node, observed[node])
     ]
     unknown = {node: ranks.unknown for node, ranks in observed.items() if ranks.unknown}
-    completed = _read_token(reports, head, f"{group.SPEC.name}:{service}")
+    completed = _read_token(reports, declaration.head.name, f"{group.SPEC.name}:{service}")
     tokens = [_read_token(reports, node, get_stop_step(service)) for node in reports]
     used_tokens = tuple(filter(None, [*tokens, completed]))
-    supervision = read_supervision(service, reports, coordinator)
+    coordinator = declaration.list_service_nodes(service)[0].name
+    policy = declaration.services[service].restart_policy
+    supervision = read_supervision(service, reports, coordinator, policy)
     return ServiceState(tuple(objects), used_tokens, completed, unknown, supervision)
 
 

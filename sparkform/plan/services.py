@@ -147,13 +147,7 @@ class _ServicePlanner:
         stop_reasons += [
             f"{secret} differs, will be restarted with it" for secret in self.stale_secrets
         ]
-        context = self.inputs.context
-        state = get_service_state(
-            self.inputs.service,
-            context.reports,
-            context.declaration.head.name,
-            self.inputs.launches[0].node,
-        )
+        state = get_service_state(self.inputs.service, self.inputs.context)
         differences = self._describe_launch_differences()
         return decide_run(
             self.inputs.launches, state, differences, stop_reasons, self._compute_next_run()

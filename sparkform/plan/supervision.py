@@ -9,6 +9,7 @@ from typing import Literal
 from node.steps import supervise
 from node.supervision.report import SupervisionReport
 from node.supervision.target import (
+    RestartPolicy,
     SupervisedRank,
     SupervisionLimits,
     SupervisionTarget,
@@ -99,10 +100,13 @@ def _build_limits(declared: AnyService) -> SupervisionLimits:
     )
 
 
-def read_supervision(service: str, reports: Reports, coordinator: str) -> ServiceSupervision:
-    """As the node of rank 0 reports it; the other nodes know only what they were told."""
+def read_supervision(
+    service: str, reports: Reports, coordinator: str, policy: RestartPolicy
+) -> ServiceSupervision:
+    """As the node of rank 0 reports it; the other nodes know only what they were told. Where
+    nothing is to be restarted, nobody keeps a run alive."""
     report = reports.get(coordinator)
-    if report is None:
+    if report is None or policy == "none":
         return ABSENT
     step = f"{supervise.SPEC.name}:{service}"
     unread = report.find_unread_reason(f"step {step}")

@@ -182,7 +182,7 @@ def test_a_service_is_supervised_once_it_answers_with_a_key_that_is_secret(
     for number in (1, 2):
         step = registered[f"spark-{number}-supervise-qwen"]
         assert "spark-1-supervision_key-qwen" in step.depends_on
-        document, _, secret = step.inputs["stdin"].partition("\n")
+        document, _, secret = step.inputs["stdin"]["value"].partition("\n")
         assert json.loads(document)["want"]["target"]["node"] == f"spark-{number}"
         assert secret == "printed by spark-1-supervision_key-qwen"
 

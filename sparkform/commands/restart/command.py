@@ -17,7 +17,7 @@ from sparkform.ssh.following import VerbRequest
 
 def run(
     stack: options.StackFile,
-    service: Annotated[str, typer.Argument(help="The service to restart.")],
+    service: Annotated[str, typer.Argument(help="Name the service to restart.")],
 ) -> None:
     """Returns once the request is there; `sparkform logs --follow` shows the new start."""
     declared = load_declared_stack(stack)

@@ -183,8 +183,7 @@ def report_phase(up: Reports, *, alive: bool, **report: Any) -> Reports:
     service = build_plan(build_service_declaration(), up).services["qwen"]
     reports = {}
     for node, node_report in up.items():
-        observed = node_report.steps["stop_previous:qwen"]
-        assert isinstance(observed, dict)
+        observed: Any = node_report.steps["stop_previous:qwen"]
         members = [{**member, "alive": alive} for member in observed["members"]]
         reports[node] = add_states(
             node_report,
@@ -225,6 +224,12 @@ def test_another_limit_restarts_no_rank(up: Reports) -> None:
     plan = build_plan(build_service_declaration(maxRestarts=1, restartPolicy="none"), up)
     assert plan.services["qwen"].lines == ()
     assert list_changing(plan) == {"spark-1 supervise:qwen", "spark-2 supervise:qwen"}
+
+
+def test_where_nothing_is_to_be_restarted_a_dead_rank_is_a_matter_of_up(up: Reports) -> None:
+    reports = report_phase(up, alive=False, phase="serving")
+    declaration = build_service_declaration(restartPolicy="none")
+    assert build_plan(declaration, reports).services["qwen"].lines
 
 
 def test_supervision_that_was_not_read_changes_nothing(up: Reports) -> None:

@@ -1,4 +1,4 @@
-"""A restart that is asked for: a request for whoever supervises, and a refusal where nobody does."""
+"""A restart that is asked for: a request for who supervises, and a refusal where nobody does."""
 
 from __future__ import annotations
 
