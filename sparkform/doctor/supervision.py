@@ -1,4 +1,4 @@
-"""The supervisors of services: who keeps them serving, in what state they are, and who does not. Pure.
+"""The supervisors of services: who keeps them serving, and in what state they are. Pure.
 
 The node of rank 0 knows how a service is; the others only run a supervisor.
 """
