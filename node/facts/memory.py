@@ -1,7 +1,11 @@
-"""Fact `memory`, in KiB as the kernel counts: total, available, swap, and the swap devices.
+"""Fact `memory`, in KiB as the kernel counts: total, available, free, contiguous, swap and its
+devices.
 
-{"total_kib": 127601452, "available_kib": 121530368, "swap_total_kib": 16777212,
+{"total_kib": 127601452, "available_kib": 121530368, "free_kib": 119210004,
+ "cma_total_kib": 65536, "cma_free_kib": 61440, "swap_total_kib": 16777212,
  "swap_free_kib": 16777212, "swaps": [{"path": "/swap.img", "size_kib": 16777212}]}
+
+`cma_total_kib` and `cma_free_kib` are null on a kernel without contiguous memory (CMA).
 """
 
 from __future__ import annotations
@@ -22,6 +26,9 @@ class SwapDevice(TypedDict):
 class MemoryFact(TypedDict):
     total_kib: int
     available_kib: int
+    free_kib: int | None
+    cma_total_kib: int | None
+    cma_free_kib: int | None
     swap_total_kib: int
     swap_free_kib: int
     swaps: list[SwapDevice]
@@ -39,6 +46,9 @@ def parse(meminfo: str, swaps: str) -> MemoryFact:
     return {
         "total_kib": sizes["MemTotal"],
         "available_kib": sizes["MemAvailable"],
+        "free_kib": _parse_kib(meminfo, "MemFree"),
+        "cma_total_kib": _parse_kib(meminfo, "CmaTotal"),
+        "cma_free_kib": _parse_kib(meminfo, "CmaFree"),
         "swap_total_kib": sizes["SwapTotal"],
         "swap_free_kib": sizes["SwapFree"],
         "swaps": [swap for swap in map(_parse_swap, swaps.splitlines()[1:]) if swap],

@@ -32,11 +32,3 @@ def get_live_path(service: str) -> str:
 def get_request_path(service: str) -> str:
     """Whoever wants the group restarted makes this file, on the node of rank 0."""
     return f"{get_folder(service)}/restart"
-
-
-def get_unit_name(service: str) -> str:
-    """
-    >>> get_unit_name("qwen")
-    'sparkform-supervisor@qwen.service'
-    """
-    return f"sparkform-supervisor@{service}.service"

@@ -9,10 +9,14 @@ from node.errors import StepError
 from node.host.paths import SUPERVISION
 from node.host.system import System
 from node.host.typed_json import ShapeError, parse, to_json
+from node.ranks.supervisors import get_supervisor_unit
 from node.supervision.moment import Moment, read_moment
-from node.supervision.paths import get_live_path, get_target_path, get_unit_name
+from node.supervision.paths import get_live_path, get_target_path
 from node.supervision.state import Phase, RankFailure, SupervisionState, read_state
 from node.supervision.target import SupervisionTarget, read_target
+
+ACTIVITY_CODES = (0, 3, 4)
+"""systemctl(1), "Exit status": active, not active, no such unit."""
 
 STALE_S = 30.0
 """A live file older than this says nothing of now."""
@@ -47,15 +51,16 @@ class LiveState:
 
 @dataclass(frozen=True)
 class SupervisionReport:
-    """`is_active`: whether the supervisor's unit runs. `phase` and `figures` are those of the node
-    of rank 0; another node says the last phase that it was told, and no figures. `live_age_s`: how
-    old these are; None where the supervisor has not written since the boot.
+    """`is_active`: whether the supervisor's unit runs, None where systemd does not say. `phase` and
+    `figures` are those of the node of rank 0; another node says the last phase that it was told,
+    and no figures. `live_age_s`: how old these are; None where the supervisor has not written since
+    the boot.
 
     `unknown`: why nothing is known, None otherwise.
     """
 
     service: str
-    is_active: bool
+    is_active: bool | None
     unknown: str | None = None
     token: str = ""
     is_coordinator: bool = False
@@ -73,7 +78,7 @@ class SupervisionReport:
     @property
     def is_live(self) -> bool:
         """Whether phase and figures are of now."""
-        return self.is_active and self.live_age_s is not None and self.live_age_s <= STALE_S
+        return self.is_active is True and self.live_age_s is not None and self.live_age_s <= STALE_S
 
     @property
     def is_serving(self) -> bool:
@@ -108,8 +113,7 @@ def read_report(system: System, service: str) -> SupervisionReport | None:
     """None where the service is not supervised on this node."""
     if system.get_state(get_target_path(service)) is None:
         return None
-    unit = get_unit_name(service)
-    is_active = system.run(["systemctl", "is-active", "--quiet", unit]).code == 0
+    is_active = _is_active(system, service)
     try:
         target = read_target(system, service)
     except StepError as error:
@@ -122,9 +126,15 @@ def read_report(system: System, service: str) -> SupervisionReport | None:
     return build_report(target, is_active, state, live, read_moment(system))
 
 
+def _is_active(system: System, service: str) -> bool | None:
+    unit = get_supervisor_unit(service)
+    code = system.run(["systemctl", "is-active", "--quiet", unit]).code
+    return code == 0 if code in ACTIVITY_CODES else None
+
+
 def build_report(
     target: SupervisionTarget,
-    is_active: bool,
+    is_active: bool | None,
     state: SupervisionState | None,
     live: LiveState | None,
     now: Moment,

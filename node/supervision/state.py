@@ -44,10 +44,11 @@ class RankFailure:
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """The rank that was started in `epoch`. `run_id`: None while it is being started."""
+    """The rank that was started in `epoch`, at `started`. `run_id`: None until it is there."""
 
     epoch: int
     run_id: str | None
+    started: Moment
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,17 @@ class RestartCount:
 
 @dataclass(frozen=True)
 class CoordinatorRecord:
-    """What only the node of rank 0 knows. `since`: when the phase began. `is_counted`: whether this
-    restart counts; `starts_after` holds the group back until then."""
+    """What only the node of rank 0 knows. `since`: when the phase began; `served_since`: when the
+    first answer came. `is_counted`: whether this restart counts; `starts_after` holds the group
+    back until then. `lacked`: when a node last lacked what a rank needs."""
 
+    epoch: int = 1
     phase: Phase = "starting"
     stage: Stage = "loading"
     since: Moment | None = None
     since_unix_s: float = 0.0
+    served_since: Moment | None = None
+    lacked: Moment | None = None
     reason: str = ""
     restarts: RestartCount = field(default_factory=RestartCount)
     is_counted: bool = False
@@ -96,10 +101,12 @@ class CoordinatorRecord:
 
 @dataclass(frozen=True)
 class LearnedValues:
-    """`power_w`: the least that the GPU took while tokens came. `available_kib`: memory before the
-    first start of a rank."""
+    """What the node had while the service served: the GPU's power while tokens came, its GPUs, the
+    RDMA ports that were up. `available_kib`: memory before the first restart."""
 
     power_w: float | None = None
+    gpus: tuple[str, ...] = ()
+    rdma_ports: tuple[str, ...] = ()
     available_kib: int | None = None
 
 
@@ -115,7 +122,7 @@ class SupervisionState:
 
     @property
     def epoch(self) -> int:
-        return self.member.epoch
+        return self.coordinator.epoch if self.coordinator else self.member.epoch
 
 
 def read_state(system: System, service: str) -> SupervisionState | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sparkform.catalogue import store
+from sparkform.catalogue.handles import HandleParts, read_size_facts, split_handle
 from sparkform.catalogue.store import CatalogueEntry
 from sparkform.errors import InputError, Problem
 from sparkform.models.config_reader import read_shape
@@ -28,12 +29,22 @@ MOST_NODES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class DescribedModel:
-    """A model as it is to be served. `entry` where it came from the catalogue."""
+    """A model as it is to be served. `entry` where it came from the catalogue; `assumptions` are
+    what nobody stated of it."""
 
     name: str
     shape: ModelShape
     quantisation: Quantisation
     entry: CatalogueEntry | None = None
+    model_type: str | None = None
+    assumptions: tuple[str, ...] = ()
+
+    @property
+    def longest_context(self) -> int | None:
+        """What the model was made for: the card's figure where config.json says less."""
+        card = self.entry.model.card_context if self.entry else None
+        named = int(card.to_number()) if card and self.shape.max_position else 0
+        return max(self.shape.max_position or 0, named) or None
 
 
 def describe_model(
@@ -54,7 +65,74 @@ def describe_model(
         return _describe_from_config(name, config, quant)
     if facts:
         return describe_from_facts(name, read_facts(load_json_object(facts), str(facts)), quant)
-    return describe_from_catalogue(store.get_entry(name), quant, by_name=name)
+    described = find_described(name, quant)
+    if described is None:
+        raise InputError([store.build_unknown_model_problem(name, "MODEL")])
+    return described
+
+
+def find_described(name: str, quant: str | None = None) -> DescribedModel | None:
+    """The subject of a handle that the catalogue lists, or of another copy of a model in it."""
+    entry = store.find_entry(name)
+    if entry is not None:
+        return describe_from_catalogue(entry, quant, by_name=name)
+    parts = split_handle(name)
+    same_release = store.list_entries_like(parts.key, by_base=False)
+    entries = same_release or store.list_entries_like(parts.base_key, by_base=True)
+    return _describe_copy(name, parts, entries, quant) if entries else None
+
+
+def _describe_copy(
+    name: str, parts: HandleParts, entries: Sequence[CatalogueEntry], quant: str | None
+) -> DescribedModel:
+    """A copy of a release, stored as its handle says; else as the model's own repository is."""
+    alike = [item for item in entries if item.checkpoint.quant == parts.method]
+    own = [item for item in entries if split_handle(item.checkpoint.handle).method is None]
+    entry = (alike or own or list(entries))[0]
+    stored = parts.method or (None if own else _get_own_method(entry))
+    known = describe_from_catalogue(entry, quant or stored, by_name=entry.checkpoint.handle)
+    is_same = split_handle(entry.checkpoint.handle).key == parts.key
+    # Variants of one shape differ in the longest context that they were trained for.
+    shape = known.shape if is_same else replace(known.shape, max_position=None)
+    return replace(
+        known,
+        name=name,
+        shape=shape,
+        entry=entry if is_same else None,
+        assumptions=(f"{entry.checkpoint.handle} in {known.quantisation.name}",),
+    )
+
+
+def _get_own_method(entry: CatalogueEntry) -> str:
+    """How a model's own repositories are stored, 16 bits where the catalogue lists none."""
+    return next(
+        (
+            checkpoint.quant
+            for checkpoint in entry.model.checkpoints
+            if split_handle(checkpoint.handle).method is None
+        ),
+        "bf16",
+    )
+
+
+def find_by_size(name: str, quant: str | None = None) -> DescribedModel | None:
+    """The subject of a handle whose parameters and quantisation are known, but not its shape."""
+    size, method = store.find_size(name), quant or split_handle(name).method
+    if size is not None:
+        method = method or size.quant
+        facts: ShapeFacts | None = ShapeFacts(
+            parameters=size.parameters,
+            active_parameters=size.active_parameters,
+            weight_bits=size.weight_bits.get(method),
+        )
+    else:
+        facts = read_size_facts(name)
+    if facts is None or facts.parameters is None or method is None:
+        return None
+    described = describe_from_facts(name, facts, method)
+    parameters = f"{facts.parameters / 1e9:g} billion parameters"
+    assumption = f"{parameters} in {described.quantisation.name}"
+    return replace(described, assumptions=(assumption,))
 
 
 def describe_row(row: Mapping[str, object]) -> DescribedModel:
@@ -92,7 +170,13 @@ def describe_from_catalogue(
         shape=shape,
         quantisation=_get_catalogue_quantisation(entry, shape, quant),
         entry=entry,
+        model_type=_get_model_type(entry.model.merge_config()),
     )
+
+
+def _get_model_type(config: Mapping[str, object]) -> str | None:
+    model_type = config.get("model_type")
+    return model_type if isinstance(model_type, str) else None
 
 
 def read_catalogue_shape(entry: CatalogueEntry) -> ModelShape:

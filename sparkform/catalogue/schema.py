@@ -78,10 +78,12 @@ class Checkpoint(FrozenRecord):
 
 
 class CatalogueModel(FrozenRecord):
-    """A shape and the checkpoints that have it."""
+    """A shape and the checkpoints that have it. `card_context` is the longest context that the
+    model card names, where config.json says less."""
 
     name: str
     published_parameters: PublishedParameters | None
+    card_context: Figure | None = None
     figures: list[ShapeFigures] = Field(min_length=1)
     checkpoints: list[Checkpoint] = Field(min_length=1)
 
@@ -118,3 +120,39 @@ class KnownIssue(FrozenRecord):
     workaround: str
     source: Source
     verified: bool = True
+
+
+class ImageRepository(FrozenRecord):
+    """Repositories whose tags tell the engine's version: by the tag itself, or by `releases`, which
+    maps the beginning of a tag to it. `names` are globs; `without_ray_from` is an engine version.
+    """
+
+    names: list[str] = Field(min_length=1)
+    engine: str
+    releases: dict[str, str] = {}
+    without_ray_from: str | None = None
+    source: Source
+
+
+class ModelFamily(FrozenRecord):
+    """Models that one version of an engine was the first to know. `names` are globs of release
+    names; the first family that a release matches counts. `verified` is false for inference."""
+
+    names: list[str] = Field(min_length=1)
+    model_types: list[str]
+    engine: str
+    first_version: str
+    source: Source
+    verified: bool = True
+
+
+class ReleaseSize(FrozenRecord):
+    """A release that has no shape here: its parameters, and how its own repository stores them.
+    `weight_bits` of a quantisation whose mean is not the method's."""
+
+    release: str
+    quant: str
+    parameters: float = Field(gt=0)
+    active_parameters: float | None = Field(None, gt=0)
+    weight_bits: dict[str, float] = {}
+    source: Source

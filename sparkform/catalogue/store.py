@@ -9,13 +9,17 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from sparkform.catalogue.handles import split_handle
 from sparkform.catalogue.schema import (
     CatalogueModel,
     Checkpoint,
     FrozenRecord,
     HardwareFigures,
     ImageFigures,
+    ImageRepository,
     KnownIssue,
+    ModelFamily,
+    ReleaseSize,
 )
 from sparkform.errors import InputError, Problem
 
@@ -36,6 +40,7 @@ class StoredModel(NamedTuple):
 
     name: str
     handles: tuple[str, ...]
+    releases: tuple[str, ...]
     document: Mapping[str, object]
 
 
@@ -47,6 +52,7 @@ def _load_models() -> tuple[StoredModel, ...]:
         StoredModel(
             document["name"],
             tuple(checkpoint["handle"] for checkpoint in document["checkpoints"]),
+            tuple(checkpoint["release"] for checkpoint in document["checkpoints"]),
             document,
         )
         for document in documents
@@ -84,6 +90,31 @@ def _index_names() -> dict[str, tuple[StoredModel, int]]:
     for model, index, handle in checkpoints:
         locations.setdefault(handle.rpartition("/")[2], (model, index))
     return locations
+
+
+def list_entries_like(key: str, *, by_base: bool) -> list[CatalogueEntry]:
+    """The checkpoints of the release with that key, or of the shape (`handles.HandleParts`)."""
+    locations = _index_keys(by_base=by_base).get(key, ())
+    return [_build_entry(model, index) for model, index in locations]
+
+
+@cache
+def _index_keys(*, by_base: bool) -> dict[str, list[tuple[StoredModel, int]]]:
+    """A model's own name leads to all its checkpoints."""
+    locations: dict[str, list[tuple[StoredModel, int]]] = {}
+    for model in _load_models():
+        for index, names in enumerate(zip(model.handles, model.releases, strict=True)):
+            for key in dict.fromkeys(_get_key(name, by_base=by_base) for name in names):
+                locations.setdefault(key, []).append((model, index))
+    for model in _load_models():
+        everything = [(model, index) for index in range(len(model.handles))]
+        locations.setdefault(_get_key(model.name, by_base=by_base), everything)
+    return locations
+
+
+def _get_key(name: str, *, by_base: bool) -> str:
+    parts = split_handle(name)
+    return parts.base_key if by_base else parts.key
 
 
 def get_entry(name: str, path: str = "MODEL") -> CatalogueEntry:
@@ -148,3 +179,31 @@ def list_images() -> list[ImageFigures]:
 def list_known_issues() -> list[KnownIssue]:
     """The defects that the rules and their documents speak of."""
     return _load_list("issues.json", KnownIssue)
+
+
+@cache
+def list_repositories() -> tuple[ImageRepository, ...]:
+    """The image repositories whose tags tell the engine's version."""
+    return tuple(_load_list("repositories.json", ImageRepository))
+
+
+@cache
+def list_families() -> tuple[ModelFamily, ...]:
+    """The model families with the first version of an engine that knows each."""
+    return tuple(_load_list("families.json", ModelFamily))
+
+
+def find_size(handle: str) -> ReleaseSize | None:
+    """The size of a release that the catalogue has no shape of."""
+    parts, sizes = split_handle(handle), _index_sizes()
+    return sizes.get(parts.key) or sizes.get(parts.base_key)
+
+
+@cache
+def _index_sizes() -> dict[str, ReleaseSize]:
+    by_key: dict[str, ReleaseSize] = {}
+    for size in _load_list("sizes.json", ReleaseSize):
+        parts = split_handle(size.release)
+        by_key |= {parts.key: size}
+        by_key.setdefault(parts.base_key, size)
+    return by_key

@@ -22,14 +22,12 @@ from sparkform.launch.request import EngineRank, LaunchRequest
 from sparkform.launch.vllm_options import (
     ALIASES,
     DATA_PARALLEL_PORT,
-    FIRST_VERSIONS,
     MASTER_PORT,
     build_rank_options,
     build_shared_options,
     fold_option,
 )
 from sparkform.launch.vllm_ray import plan_ray_ranks
-from sparkform.versions import parse_tag_version
 
 
 def plan_ranks(request: LaunchRequest, declared: VllmService) -> tuple[EngineRank, ...]:
@@ -122,16 +120,6 @@ def find_problems(request: LaunchRequest, declared: VllmService) -> Iterator[Pro
     planned = build_shared_options(request, declared) | head_options | {"--headless": None}
     extra_arguments = tuple(map(fold_option, declared.extra_args))
     yield from check_extra_arguments(request.service, extra_arguments, planned, ALIASES)
-    version = parse_tag_version(declared.image or "")
-    for option in planned if version else ():
-        first_version = FIRST_VERSIONS.get(option)
-        if first_version and version and version < first_version:
-            yield Problem(
-                path=f"services.{request.service}.image",
-                message=f"has no {option}, which the service needs",
-                got=declared.image,
-                allowed=f"vLLM {first_version} or later",
-            )
     yield from _find_ray_problems(request, declared)
 
 

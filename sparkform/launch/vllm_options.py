@@ -2,7 +2,7 @@
 
 They were read in the wheels of vLLM 0.11.1, 0.12.0, 0.14.0 to 0.18.1, 0.26.0 and 0.32.0
 (vllm/engine/arg_utils.py, entrypoints/**/cli_args.py): all are in each of them, but for those in
-`SINCE`.
+`FIRST_VERSIONS`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ DATA_PARALLEL_PORT = 29550
 
 FIRST_VERSIONS = {
     "--nnodes": Version("0.11.1"),
-    "--node-rank": Version("0.11.1"),
     "--moe-backend": Version("0.17.0"),
 }
-"""First version that was seen with an option. `--nnodes`: vLLM's own notes of 0.11.1
-(its releases); `--moe-backend`: not in 0.16.0, in 0.17.0."""
+"""First version that was seen with an option; the rule engine-age reads it. `--nnodes`: vLLM's own
+notes of 0.11.1 (its releases); `--moe-backend`: not in 0.16.0, in 0.17.0."""
 
 ALIASES = {
     "-tp": "--tensor-parallel-size",

@@ -141,7 +141,9 @@ def _build_feed_forward(
 ) -> FeedForward:
     experts, per_token = facts.experts or 0, facts.experts_per_token or 0
     if active < parameters and not (experts > per_token > 0):
-        experts, per_token = USUAL_EXPERTS, USUAL_EXPERTS_PER_TOKEN
+        # Fewer would make the active ones alone more than the active parameters.
+        least = math.ceil(USUAL_EXPERTS_PER_TOKEN * parameters / active)
+        experts, per_token = max(USUAL_EXPERTS, least), USUAL_EXPERTS_PER_TOKEN
         notes.append(f"experts not given: {per_token} of {experts} a token assumed")
     if active >= parameters:
         return FeedForward(dense=round(parameters / layers))

@@ -50,8 +50,13 @@ class Swap(ReportModel):
 
 
 class MemoryFacts(ReportModel):
+    """`free_kib` and the contiguous memory are None in reports of older agents."""
+
     total_kib: int
     available_kib: int
+    free_kib: int | None = None
+    cma_total_kib: int | None = None
+    cma_free_kib: int | None = None
     swap_total_kib: int
     swap_free_kib: int
     swaps: tuple[Swap, ...]

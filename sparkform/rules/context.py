@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sparkform.catalogue.handles import split_handle
 from sparkform.config import AnyService, Declaration, EffectiveNode
 from sparkform.models.shape import ModelShape
 from sparkform.rules.images import ImageReference, parse_image
@@ -16,6 +17,8 @@ from sparkform.versions import Version
 
 if TYPE_CHECKING:
     from sparkform.catalogue.describe import DescribedModel
+    from sparkform.catalogue.engine_images import EngineVersion
+    from sparkform.catalogue.schema import ImageRepository, ModelFamily
     from sparkform.fabric.network import Network
     from sparkform.launch import Launch
     from sparkform.report.facts import NodeReport  # it imports the SSH client
@@ -110,9 +113,21 @@ class ServiceView:
         return parse_image(self.block.image) if self.block.image else None
 
     @property
+    def repository(self) -> ImageRepository | None:
+        """What is known of the image's repository, None if nothing is."""
+        return self.context.catalogue.find_repository(self.image) if self.image else None
+
+    @cached_property
+    def engine_version(self) -> EngineVersion | None:
+        """Which versions of the engine the image can hold, None if its tag does not tell."""
+        if self.image is None:
+            return None
+        return self.context.catalogue.find_version(self.image, self.block.engine)
+
+    @property
     def version(self) -> Version | None:
-        """The engine's version as the image's tag tells it."""
-        return self.image.version if self.image else None
+        """The engine's version, where the image's tag tells it."""
+        return self.engine_version.exact if self.engine_version else None
 
     def find_image_figure(self, figure: str) -> object:
         """What the catalogue knows of its image, None if nothing."""
@@ -120,10 +135,23 @@ class ServiceView:
         figure_entry = image.figures.get(figure) if image else None
         return figure_entry.value if figure_entry else None
 
+    @property
+    def family(self) -> ModelFamily | None:
+        """The model's family, None if none is known."""
+        model_type = self.subject.model_type if self.subject else None
+        return self.context.catalogue.find_family(self.block, model_type)
+
     @cached_property
     def subject(self) -> DescribedModel | None:
         """The model as it is served, None without enough figures."""
         return self.context.catalogue.find_subject(self.block)
+
+    @cached_property
+    def quant(self) -> str | None:
+        """How the weights are stored, None if neither the catalogue nor the handle tells."""
+        if self.subject is not None:
+            return self.subject.quantisation.name
+        return split_handle(self.model).method if self.model else None
 
     @property
     def shape(self) -> ModelShape | None:

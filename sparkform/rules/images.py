@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sparkform.versions import Version, parse_tag_version
-
 FLOATING_TAG = re.compile(r"latest|nightly|main|dev|edge", re.IGNORECASE)
+BUILD_OF_ONE_DAY = re.compile(
+    r"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])"
+    r"|(?<!\d)20\d\d[-._]?(?:0[1-9]|1[0-2])[-._]?(?:0[1-9]|[12]\d|3[01])(?!\d)",
+    re.IGNORECASE,
+)
+"""A whole commit id or a date: the builder makes such a tag once."""
 
 
 @dataclass(frozen=True)
@@ -27,15 +31,9 @@ class ImageReference:
     @property
     def is_floating(self) -> bool:
         """Whether the same reference means other bytes tomorrow."""
-        if self.digest is not None:
+        if self.digest is not None or BUILD_OF_ONE_DAY.search(self.tag or ""):
             return False
         return self.tag is None or FLOATING_TAG.search(f"{self.name}:{self.tag}") is not None
-
-    @property
-    def version(self) -> Version | None:
-        """The version in the tag, without .post, which is a later build of the same release."""
-        version = parse_tag_version(self.text)
-        return Version(str(version).partition(".post")[0]) if version else None
 
 
 def parse_image(text: str) -> ImageReference:

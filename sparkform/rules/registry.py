@@ -11,6 +11,7 @@ from types import ModuleType
 
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.groups import (
+    engine_age,
     fabric,
     host,
     image,
@@ -30,6 +31,7 @@ from sparkform.rules.groups import (
     trtllm_options,
     trtllm_tuning,
     values,
+    vllm_kernels,
     vllm_ranks,
     vllm_ray,
     vllm_tuning,
@@ -44,6 +46,7 @@ GROUPS: tuple[ModuleType, ...] = (
     vllm_ranks,
     vllm_ray,
     vllm_tuning,
+    vllm_kernels,
     parallel,
     memory,
     model,
@@ -56,6 +59,7 @@ GROUPS: tuple[ModuleType, ...] = (
     host,
     ports,
     image,
+    engine_age,
     secrets,
     values,
     known_failures,

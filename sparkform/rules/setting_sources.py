@@ -12,10 +12,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class SettingSource:
-    """`key` is the camelCase key, `attribute` its name in the spec; None: no key of its own."""
+    """`key` is the camelCase key, `attribute` its name in the spec, `part` a name inside its block;
+    None: no key of its own."""
 
     key: str | None = None
     attribute: str | None = None
+    part: str | None = None
     options: tuple[str, ...] = ()
     variables: tuple[str, ...] = ()
     fake_variables: tuple[str, ...] = ()
@@ -135,8 +137,11 @@ VLLM_SOURCES: dict[str, SettingSource] = {
         key="quantization", attribute="quantization", options=("quantization", "q")
     ),
     "moe_backend": SettingSource(
-        key="moeBackend", attribute="moe_backend", options=("moe_backend", "kernel_config.moe")
+        key="moeBackend",
+        attribute="moe_backend",
+        options=("moe_backend", "kernel_config.moe_backend"),
     ),
+    "draft_moe_backend": SettingSource(options=("speculative_config.moe_backend",)),
     "linear_backend": SettingSource(options=("linear_backend",)),
     "attention_backend": SettingSource(
         options=("attention_backend", "attention_config.backend"),
@@ -151,7 +156,14 @@ VLLM_SOURCES: dict[str, SettingSource] = {
     "speculative_method": SettingSource(
         key="speculative",
         attribute="speculative",
+        part="method",
         options=("speculative_config.method", "speculative_config", "spec_method"),
+    ),
+    "speculative_tokens": SettingSource(
+        key="speculative",
+        attribute="speculative",
+        part="tokens",
+        options=("speculative_config.num_speculative_tokens", "spec_tokens"),
     ),
     "nodes": SettingSource(options=("nnodes", "n")),
     "node_rank": SettingSource(options=("node_rank", "r")),

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from sparkform.config import AnyService, CudaGraph, Speculative
+from sparkform.config import AnyService, CudaGraph
 from sparkform.rules.arguments import Argument, parse_arguments
 from sparkform.rules.setting_sources import SOURCES, SettingSource
 
@@ -138,13 +138,12 @@ class ServiceSettings:
     def _read_declared(self, source: SettingSource) -> Setting | None:
         if source.attribute is None:
             return None
-        value = _to_value(getattr(self.block, source.attribute))
+        declared = getattr(self.block, source.attribute)
+        value = _to_value(getattr(declared, source.part, None) if source.part else declared)
         return None if value is None else Setting(value, f"{self.base_path}.{source.key}")
 
 
 def _to_value(value: object) -> Value | None:
-    if isinstance(value, Speculative):
-        return value.method
     if isinstance(value, CudaGraph):
         return True
     return value if isinstance(value, str | int | float | bool) else None

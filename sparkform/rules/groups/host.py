@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.outcome import RuleFinding, RuleOutcome, RuleSkip
 
-BAD_KERNELS = ("7.0.0-1019",)
+if TYPE_CHECKING:
+    from sparkform.report.facts import MemoryFacts
+
+SUSPECT_KERNELS = ("7.0.0-",)
+KHO_OFF = (
+    "# add kho=off to GRUB_CMDLINE_LINUX in /etc/default/grub, run update-grub and reboot; or "
+    "install linux-image-6.17.0-1031-nvidia"
+)
 
 
 def check_kernel(context: Context) -> Iterator[RuleOutcome]:
-    """Kernel 7.0.0-1019 reserves no contiguous memory, and RDMA registration fails.
+    """Kernels 7.0.0 with kexec handover keep contiguous memory that nothing counts: RDMA fails.
 
-    ibv_reg_mr ends with "cannot allocate memory". 6.17.0-1031 with driver 580.173.02 works.
+    /proc/meminfo then shows CmaFree above CmaTotal, ibv_reg_mr ends with "cannot allocate memory",
+    and `kho=off` cures. Where a node reports neither figure, its kernel's version decides.
     """
     for node in context.declaration.active_nodes if context.topology != "none" else ():
         report = context.find_report(node.name)
         host = report.facts.host if report else None
+        memory = report.facts.memory if report else None
         path = f"cluster.nodes[{node.position}]"
         if host is None:
             yield RuleSkip(path=path, reason=f"the kernel of {node.name} is not known")
-        elif host.kernel.startswith(BAD_KERNELS):
+        elif _keeps_contiguous_memory(host.kernel, memory):
             yield RuleFinding(
                 path=path,
                 message=f"RDMA cannot register memory with kernel {host.kernel} of {node.name}.",
-                remedy="# sudo apt-get install linux-image-6.17.0-1031-nvidia",
+                remedy=KHO_OFF,
             )
+
+
+def _keeps_contiguous_memory(kernel: str, memory: MemoryFacts | None) -> bool:
+    if memory is None or memory.cma_free_kib is None or memory.cma_total_kib is None:
+        return kernel.startswith(SUSPECT_KERNELS)
+    return memory.cma_free_kib > memory.cma_total_kib
 
 
 def check_remove_ipc(service: ServiceView) -> Iterator[RuleOutcome]:

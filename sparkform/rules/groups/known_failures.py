@@ -9,6 +9,10 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
+from packaging.specifiers import SpecifierSet
+
+from sparkform.catalogue.handles import split_handle
+from sparkform.models.shape import is_mixture as has_experts
 from sparkform.rules.context import ServiceView
 from sparkform.rules.outcome import RuleFinding, RuleOutcome
 
@@ -17,8 +21,11 @@ from sparkform.rules.outcome import RuleFinding, RuleOutcome
 class ReportedFailure:
     """One failure. Patterns are shell globs in lower case; every given condition must hold.
 
-    `settings`, `variables` and `options` map a name to a glob of its value; `above` maps a setting
-    to the largest value that works; `unless` maps a setting to the value that cures.
+    `models` are globs of a handle or of its release (without owner and quantisation), `quants` how
+    the weights are stored. `versions` are those of the engine (PEP 440); an image whose version is
+    not known is not meant, unless `unversioned`. `settings` and `variables` map a name to a glob of
+    its value; `above` maps a setting to the largest value that works; `unless` maps a setting to
+    the value that cures.
     """
 
     id: str
@@ -28,6 +35,10 @@ class ReportedFailure:
     source: str
     images: Sequence[str] = ("*",)
     models: Sequence[str] = ("*",)
+    quants: Sequence[str] = ()
+    mixture: bool = False
+    versions: str = ""
+    unversioned: bool = False
     nodes: Sequence[int] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -62,7 +73,8 @@ def _matches_service(report: ReportedFailure, service: ServiceView) -> bool:
     image = service.image.tagged.lower() if service.image else ""
     return (
         _matches_any(image, report.images)
-        and _matches_any(service.model, report.models)
+        and _matches_model(report, service)
+        and _matches_version(report, service)
         and (not report.nodes or len(service.nodes) in report.nodes)
         and all(
             fnmatchcase(_get_text(service, name), value) for name, value in report.settings.items()
@@ -78,6 +90,24 @@ def _matches_service(report: ReportedFailure, service: ServiceView) -> bool:
             fnmatchcase(_get_text(service, name), value) for name, value in report.unless.items()
         )
     )
+
+
+def _matches_model(report: ReportedFailure, service: ServiceView) -> bool:
+    names = [service.model, *([split_handle(service.model).release] if service.model else [])]
+    is_mixture = service.shape is not None and has_experts(service.shape)
+    return (
+        any(_matches_any(name, report.models) for name in names)
+        and (not report.quants or service.quant in report.quants)
+        and (is_mixture or not report.mixture)
+    )
+
+
+def _matches_version(report: ReportedFailure, service: ServiceView) -> bool:
+    if not report.versions:
+        return True
+    if service.version is None:
+        return report.unversioned
+    return SpecifierSet(report.versions).contains(service.version, prereleases=True)
 
 
 def _get_text(service: ServiceView, name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sparkform.rules.context import ServiceView
-from sparkform.rules.outcome import RuleFinding, RuleOutcome, RuleSkip
+from sparkform.rules.outcome import ADVISORY, MANDATORY, RuleFinding, RuleOutcome, RuleSkip
 
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
@@ -14,32 +14,93 @@ CONTEXT_OPTIONS = ("rope_scaling", "hf_overrides", "rope_theta", "rope_parameter
 """Options by which a user says how positions beyond the trained ones are made."""
 
 
+LONG_CONTEXT = {
+    "vllm": "VLLM_ALLOW_LONG_MAX_MODEL_LEN",
+    "trtllm": "TLLM_ALLOW_LONG_MAX_MODEL_LEN",
+}
+"""Variables by which an engine takes a context beyond max_position_embeddings."""
+
+
+def check_model_known(service: ServiceView) -> Iterator[RuleOutcome]:
+    """A model of unknown size is judged by no figure, and one known by its name only by a guess.
+
+    The size is the catalogue's, the node's config.json or modelFacts'; else it is taken from the
+    handle: a release without owner and quantisation, or its number of parameters.
+    """
+    subject = service.subject
+    path = service.get_path("model" if service.block.model else "modelPath")
+    if subject is None:
+        yield RuleFinding(
+            path=path,
+            message="The model's size is not known: its memory, context and speed are not judged.",
+            remedy="modelFacts: {parameters: 8000000000, weightBits: 16}  # its own figures; "
+            "sparkform fit takes --config",
+        )
+    elif subject.assumptions:
+        yield RuleFinding(
+            path=path,
+            message=f"The model is judged as {subject.assumptions[0]}, which its name suggests.",
+            remedy="modelFacts: {parameters: 8000000000, weightBits: 4.5}  # its own figures, "
+            "if they differ",
+        )
+
+
 def check_context_length(service: ServiceView) -> Iterator[RuleOutcome]:
     """Beyond the positions that a model was trained for, its answers fall apart.
 
-    Engines refuse such a start unless VLLM_ALLOW_LONG_MAX_MODEL_LEN or
-    TLLM_ALLOW_LONG_MAX_MODEL_LEN is set.
+    Engines refuse a context beyond config.json's unless VLLM_ALLOW_LONG_MAX_MODEL_LEN or
+    TLLM_ALLOW_LONG_MAX_MODEL_LEN is set. Where the model card names more, its figure counts.
     """
     context = service.settings.get_integer("max_seq_len")
     if context is None or any(
         argument.option.split(".")[0] in CONTEXT_OPTIONS for argument in service.settings.arguments
     ):
         return
-    model_context = service.shape.max_position if service.shape else None
-    model_context = model_context or service.block.model_facts.max_position
-    if model_context is None:
+    subject, declared = service.subject, service.block.model_facts.max_position
+    configured = (subject.shape.max_position if subject else None) or declared
+    trained = (subject.longest_context if subject else None) or declared
+    if configured is None or trained is None:
         yield RuleSkip(
             path=service.get_path("maxSeqLen"), reason="the model's longest context is unknown"
         )
-    elif context > model_context:
+        return
+    name = LONG_CONTEXT[service.block.engine]
+    is_allowed = name in service.variables and service.variables[name].is_on
+    path = service.settings.get_path("max_seq_len")
+    if context > trained:
         yield RuleFinding(
-            path=service.settings.get_path("max_seq_len"),
-            message=(
-                f"A context of {context} tokens exceeds the {model_context} that the model "
-                "was trained for."
-            ),
-            remedy=f"maxSeqLen: {model_context}",
+            path=path,
+            message=f"A context of {context} tokens exceeds the {trained} that the model was "
+            "trained for.",
+            remedy=f"maxSeqLen: {trained}",
+            severity=ADVISORY if is_allowed else MANDATORY,
         )
+    elif context > configured and not is_allowed:
+        yield RuleFinding(
+            path=path,
+            message=f"The model card names {trained} tokens and config.json {configured}, beyond "
+            "which the engine needs leave.",
+            remedy=f'environment: {{{name}: "1"}}',
+            severity=ADVISORY,
+        )
+
+
+def check_revision(service: ServiceView) -> Iterator[RuleOutcome]:
+    """Weights are half of what runs, and a repository's main branch moves on like an image's tag.
+
+    Newer weights can need a newer engine: copies of one model changed their layout after images
+    for it were built. Where the catalogue knows a commit, that one is fetched.
+    """
+    block = service.block
+    if block.model is None or block.model_path is not None:
+        return
+    if service.settings.find("revision") or service.context.catalogue.find_revision(block.model):
+        return
+    yield RuleFinding(
+        path=service.get_path("revision"),
+        message="No revision is named: the weights of the main branch can change.",
+        remedy="revision: main  # better the commit id that the repository shows",
+    )
 
 
 def check_model_staged(service: ServiceView) -> Iterator[RuleOutcome]:
@@ -76,8 +137,11 @@ def check_model_staged(service: ServiceView) -> Iterator[RuleOutcome]:
 
 
 def check_gated_token(service: ServiceView) -> Iterator[RuleOutcome]:
-    """A gated repository answers only to a token of somebody who accepted its licence."""
-    if service.block.model is None:
+    """A gated repository answers only to a token of somebody who accepted its licence.
+
+    Where the service names a modelPath, nothing is fetched.
+    """
+    if service.block.model is None or service.block.model_path is not None:
         return
     gated = service.context.catalogue.needs_token(service.block)
     if gated is None:
@@ -94,6 +158,8 @@ def check_gated_token(service: ServiceView) -> Iterator[RuleOutcome]:
 
 
 SERVICE_RULES = {
+    "model-unknown": check_model_known,
+    "revision-pinned": check_revision,
     "context-exceeds-model": check_context_length,
     "model-staged": check_model_staged,
     "gated-token": check_gated_token,

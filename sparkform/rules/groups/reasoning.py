@@ -18,8 +18,16 @@ class ThinkingModel(NamedTuple):
 
 
 THINKING_MODELS = (
+    # Their chat template opens the thought, so that the answer holds only its end, and the parser
+    # qwen3 then keeps everything (corti.com, two Sparks with Qwen3-30B-A3B-Thinking-2507).
+    ThinkingModel(re.compile(r"qwen3-.*thinking-2507"), "deepseek_r1"),
     # Coder and Instruct models of these series answer at once (their model cards).
-    ThinkingModel(re.compile(r"qwen3(?:\.\d+)?-(?!coder|.*(?:instruct|embedding|coder))"), "qwen3"),
+    ThinkingModel(
+        re.compile(
+            r"qwen3(?:\.\d+)?-(?!coder|asr|tts|.*(?:instruct|embedding|reranker|guard|coder))"
+        ),
+        "qwen3",
+    ),
     ThinkingModel(re.compile(r"deepseek-r1|qwq-32b"), "deepseek_r1"),
     ThinkingModel(re.compile(r"glm-4\.[567]"), "glm45"),
     ThinkingModel(re.compile(r"minimax-m2(?!\d)"), "minimax_m2_append_think"),

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from sparkform.rules.context import ServiceView
 from sparkform.rules.outcome import RuleFinding, RuleOutcome, RuleSkip
-
-NGC_VLLM_IMAGE = "nvcr.io/nvidia/vllm"
+from sparkform.versions import Version
 
 
 def _uses_ray(service: ServiceView) -> bool:
@@ -15,22 +14,35 @@ def _uses_ray(service: ServiceView) -> bool:
 
 
 def check_ray_in_image(service: ServiceView) -> Iterator[RuleOutcome]:
-    """NVIDIA's vLLM images come without Ray since 26.04 (26.05 by NVIDIA's own page).
+    """Images come without Ray: vLLM's own since 0.19.1, NVIDIA's since 26.04.
 
     The playbook installs it with pip at each start, which needs the internet and pins nothing.
     """
     if not _uses_ray(service) or service.image is None:
         return
-    has_ray = service.find_image_figure("ray")
-    if has_ray is None and service.image.name != NGC_VLLM_IMAGE:
+    has_ray = _find_ray(service)
+    if has_ray is None:
         reason = f"the catalogue does not know whether {service.image.tagged} has Ray"
         yield RuleSkip(path=service.get_path("image"), reason=reason)
-    elif has_ray is False or (has_ray is None and (service.image.tag or "") >= "26.05"):
+    elif has_ray is False:
         yield RuleFinding(
             path=service.settings.get_path("launcher"),
             message="The image has no Ray.",
             remedy="launcher: mp",
         )
+
+
+def _find_ray(service: ServiceView) -> bool | None:
+    """What the catalogue says of this image, or of its repository since some version."""
+    figure = service.find_image_figure("ray")
+    if isinstance(figure, bool):
+        return figure
+    repository = service.repository
+    first = (
+        Version(repository.without_ray_from) if repository and repository.without_ray_from else None
+    )
+    oldest = service.engine_version.oldest if service.engine_version else None
+    return False if first and oldest and oldest.release >= first.release else None
 
 
 def check_ray_memory_monitor(service: ServiceView) -> Iterator[RuleOutcome]:

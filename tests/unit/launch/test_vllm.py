@@ -143,13 +143,6 @@ def test_a_secret_argument_is_refused(argument: str) -> None:
     assert "abc" not in str(problem)
 
 
-def test_an_image_that_is_too_old_for_an_option_is_refused() -> None:
-    (problem,) = list_problems("none", image="vllm/vllm-openai:v0.16.0", moeBackend="marlin")
-    assert problem.message == "has no --moe-backend, which the service needs"
-    assert list_problems("none", image="vllm/vllm-openai:v0.17.0", moeBackend="marlin") == []
-    assert list_problems("none", image="nvcr.io/nvidia/vllm:26.02-py3", moeBackend="marlin") == []
-
-
 def test_ray_runs_the_engine_on_the_head_only() -> None:
     head, worker = plan_service("direct", launcher="ray")
     assert get_option(head, "--distributed-executor-backend") == "ray"

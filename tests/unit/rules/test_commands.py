@@ -50,7 +50,10 @@ def test_a_mandatory_violation_exits_with_1_and_is_json(run: Run) -> None:
 def test_advice_exits_with_0_and_what_was_not_judged_is_no_json(run: Run) -> None:
     code, out, err = run("check", GOOD, "--json")
     assert code == 0
-    assert [violation["rule"] for violation in json.loads(out)] == ["swarm-rdma-unproven"]
+    assert [violation["rule"] for violation in json.loads(out)] == [
+        "swarm-rdma-unproven",
+        "revision-pinned",
+    ]
     assert "not judged: swarm-toolkit: the container toolkit of spark-1 is not known" in err
 
 
@@ -60,7 +63,7 @@ def test_people_get_the_sentence_and_the_remedy(run: Run) -> None:
     assert code == 1
     assert "CUDA graphs with allReduce AUTO hang or corrupt results on several nodes." in flat
     assert "allReduce: NCCL" in flat
-    assert "1 mandatory, 0 advisory" in flat
+    assert "1 mandatory, 1 advisory" in flat
 
 
 def test_recorded_facts_are_looked_at(run: Run, tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from tests.unit.rules.support import evaluate_stack, list_refused, list_warned
 
 ROOT = Path(__file__).parents[3]
 ADVISORIES = {
-    "Pulumi.spark.yaml": {"swarm-rdma-unproven", "image-pinned"},
-    "Pulumi.spark-switch.yaml": {"container-overhead", "image-pinned"},
+    "Pulumi.spark.yaml": {"swarm-rdma-unproven", "image-pinned", "revision-pinned"},
+    "Pulumi.spark-switch.yaml": {"container-overhead", "image-pinned", "revision-pinned"},
 }
 
 

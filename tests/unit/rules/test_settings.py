@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sparkform.catalogue.engine_images import find_engine_version
 from sparkform.rules.arguments import Argument, parse_arguments
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
@@ -238,5 +239,7 @@ def test_an_image_reference_is_taken_apart(
 
 def test_versions_sort_as_they_were_released() -> None:
     order = ["1.2.0rc1", "1.2.0rc10", "1.2.0", "1.2.1", "1.3.0rc5", "1.3.0rc13", "1.3.0"]
-    versions = [parse_image(f"trtllm:{tag}").version for tag in order]
+    images = [find_engine_version("trtllm", tag, "trtllm") for tag in order]
+    versions = [image.exact for image in images if image]
+    assert len(versions) == len(order)
     assert versions == sorted(version for version in versions if version)

@@ -39,8 +39,9 @@ from tests.unit.node.supervision.conftest import TARGET, build_target
 NOW = Moment("boot-1", 100.0)
 STATE = SupervisionState(
     "4be1-1",
-    MemberRecord(3, "boot-1", RecordedRun(3, "c0ffee@1")),
+    MemberRecord(3, "boot-1", RecordedRun(3, "c0ffee@1", Moment("boot-1", 80.0))),
     coordinator=CoordinatorRecord(
+        3,
         "recovering",
         "stopping",
         Moment("boot-1", 90.0),
@@ -98,8 +99,8 @@ def test_a_damaged_state_is_not_known(text: str) -> None:
 
 @given(st.integers(1, 9), st.sampled_from([None, "c0ffee@1"]), st.floats(0, 1e9))
 def test_a_state_survives_its_file(epoch: int, run_id: str | None, boot_s: float) -> None:
-    member = MemberRecord(epoch, None, RecordedRun(epoch, run_id))
-    record = CoordinatorRecord(since=Moment("b", boot_s))
+    member = MemberRecord(epoch, None, RecordedRun(epoch, run_id, NOW))
+    record = CoordinatorRecord(epoch, since=Moment("b", boot_s))
     state = SupervisionState("t", member, coordinator=record)
     assert parse(SupervisionState, json.loads(json.dumps(to_json(state))), "state") == state
 
@@ -141,6 +142,16 @@ def test_a_node_reports_each_supervised_service(system: FakeSystem) -> None:
     report = read_reports(system)["qwen"]
     assert (report.is_active, report.is_live, report.unknown) == (True, True, None)
     assert read_report(system, "other") is None
+
+
+@pytest.mark.parametrize(("code", "is_active"), [(0, True), (3, False), (4, False), (1, None)])
+def test_a_systemd_that_does_not_say_is_not_taken_for_a_no(
+    system: FakeSystem, code: int, is_active: bool | None
+) -> None:
+    system.script.commands[("systemctl", "is-active")] = lambda argv, stdin: CommandResult(
+        code, "", "Failed to connect to bus"
+    )
+    assert read_reports(system)["qwen"].is_active is is_active
 
 
 def test_a_report_of_what_cannot_be_read_says_so(system: FakeSystem) -> None:

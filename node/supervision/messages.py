@@ -1,0 +1,59 @@
+"""What supervisors tell each other: the coordinator's order, and a node's report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from node.supervision.state import Phase
+
+Wanted = Literal["run", "stop", "hold"]
+MemberState = Literal["stopped", "stopping", "starting", "running", "lost", "gone", "unknown"]
+"""`lost`: the run of this epoch has ended, or never came. `gone`: there is no container or unit to
+start. `unknown`: Docker does not answer."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A level, not a command: what should be in `epoch`. `up` and `down` are for a Swarm's head:
+    the ranks whose services have one task, and those that have none.
+
+    `phase`, `phase_age_s` and `detail` are for whoever looks at the node. `is_settled`: the service
+    has served for ten minutes.
+    """
+
+    epoch: int
+    wanted: Wanted
+    phase: Phase
+    phase_age_s: float | None = None
+    detail: str = ""
+    is_settled: bool = False
+    up: tuple[int, ...] = ()
+    down: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class MemberReport:
+    """What a node has. `cause`: why its rank is lost. `lacks`: what it needs first (Docker, GPU,
+    link, disk). `waits`: what is still coming back, such as memory.
+
+    `suspicion` is a sign of failure in the log or the processes; `failure` a start that cannot
+    succeed. `silent_s`: since the rank's last progress. `is_power_low`: None where not known.
+    `scaled`, of a Swarm's head: the ranks that have a task, None where Swarm does not answer;
+    `gone`: those whose Swarm service is gone.
+    """
+
+    epoch: int
+    state: MemberState
+    run_epoch: int = 0
+    cause: str = ""
+    is_rebooted: bool = False
+    unclean_boots: int = 0
+    lacks: str | None = None
+    waits: str | None = None
+    suspicion: str | None = None
+    failure: str | None = None
+    silent_s: float = 0.0
+    is_power_low: bool | None = None
+    scaled: tuple[int, ...] | None = None
+    gone: tuple[int, ...] = ()
