@@ -133,7 +133,7 @@ def test_a_supervisor_of_which_nothing_is_known_is_left_alone(fake_ranks: FakeRa
     take_supervise(fake_ranks)
     observed = supervise.observe(fake_ranks.spark.system, StepRequest(service="qwen"))
     assert observed.report is not None
-    report = replace(observed.report, is_active=None)  # type: ignore[arg-type]
+    report = replace(observed.report, is_active=None)
     unknown = replace(observed, report=report)
     assert supervise.narrow(unknown, WANT) == WANT
 
