@@ -14,16 +14,18 @@ from node.host.output import print_now
 from node.host.system import System
 from node.readiness.interruption import Interruption
 from node.readiness.probe import CompletionRequest
+from node.readiness.starting import read_api_key
 from node.supervision import listener, notify
 from node.supervision.coordination import Coordination
 from node.supervision.listener import OrderListener
 from node.supervision.member_duty import MemberDuty, open_duty
 from node.supervision.messages import MemberReport, Order
 from node.supervision.node_hands import SystemHands
+from node.supervision.rank_watch import build_watch_target
 from node.supervision.report import LiveFigures, LiveState, write_live
 from node.supervision.state import SupervisionState, read_state
 from node.supervision.swarm_scale import SwarmSight, hold_scale
-from node.supervision.target import SupervisionTarget
+from node.supervision.target import SupervisionTarget, read_key, read_target
 
 SLICE_S = 0.5
 SERVING_SLICE_S = 1.0
@@ -36,7 +38,7 @@ SERVING = ("serving", "degraded", "suspect")
 
 
 @dataclass
-class Supervisor:
+class NodeSupervisor:
     """`order` and `report` are what this node was told last, and what it answers."""
 
     system: System
@@ -192,7 +194,7 @@ def open_supervisor(
     key: str,
     api_key: str | None,
     state: SupervisionState | None,
-) -> Supervisor | None:
+) -> NodeSupervisor | None:
     """None where it is not known yet what runs on this node."""
     learned = state.learned if state and state.token == target.token else None
     hands = SystemHands(system, target, api_key)
@@ -200,7 +202,7 @@ def open_supervisor(
     duty = open_duty(target, hands, state)
     if duty is None:
         return None
-    supervisor = Supervisor(system, target, key, api_key, duty, hands)
+    supervisor = NodeSupervisor(system, target, key, api_key, duty, hands)
     if target.is_coordinator:
         request = CompletionRequest(target.url, target.served_name, api_key, target.limits.canary_s)
         supervisor.coordination = Coordination(system, duty, hands, key, request)
@@ -208,17 +210,22 @@ def open_supervisor(
     return supervisor
 
 
-def supervise(
-    system: System, target: SupervisionTarget, key: str, api_key: str | None
-) -> list[str]:
-    """Until a signal."""
+def supervise(system: System, service: str) -> list[str]:
+    """Until a signal. Raises StepError where what it needs cannot be read."""
+    target = read_target(system, service)
+    key, api_key = read_key(system, service), _read_api_key(system, target)
     interruption = Interruption()
     supervisor = None
     while supervisor is None and not interruption.has_signal:
-        state = read_state(system, target.service)
+        state = read_state(system, service)
         supervisor = open_supervisor(system, target, key, api_key, state)
         notify.notify_systemd(notify.READY, notify.ALIVE)
         time.sleep(SLICE_S)
     if supervisor is not None:
         supervisor.run(lambda: interruption.has_signal)
-    return [f"service {target.service}: supervisor ended, ranks left as they are"]
+    return [f"service {service}: its supervisor has ended, and left the ranks as they are"]
+
+
+def _read_api_key(system: System, target: SupervisionTarget) -> str | None:
+    local = target.local_rank
+    return read_api_key(system, build_watch_target(target, local)) if local else None

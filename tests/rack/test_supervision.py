@@ -29,8 +29,8 @@ RUNTIMES = ("container", "native")
 SEEN_S = 6.0
 """From the kill of a rank to the start of the recovery, at most."""
 
-SERVES_S = 60.0
-BOOT_S = 120.0
+SERVES_S = 180.0
+BOOT_S = 240.0
 STATE = f"/var/lib/sparkform/supervision/{NAME}/state.json"
 UNIT = get_supervisor_unit(NAME)
 

@@ -15,14 +15,16 @@ from typing import Any
 
 import pytest
 
+from node.errors import StepError
 from node.host.paths import BOOT_ID
 from node.host.system import HttpAnswer
 from node.supervision import caller, engine_pulse, memory_return, restarts
 from node.supervision.paths import get_request_path
 from node.supervision.report import read_live
 from node.supervision.state import Phase, read_state
-from node.supervision.supervisor import Supervisor, open_supervisor
+from node.supervision.supervisor import NodeSupervisor, open_supervisor
 from node.supervision.target import SupervisionTarget
+from node.verbs import supervise
 from tests.support.fake_engine import build_frame
 from tests.support.fake_ranks import MEMORY
 from tests.support.fake_system import FakeSystem
@@ -54,7 +56,8 @@ class FakeContainer:
         if resource == "/containers/json":
             return HttpAnswer(200, [{"Id": self.name}] if self.state != "gone" else [])
         verb = resource.rpartition("/")[2]
-        return getattr(self, f"do_{verb}")(query)
+        reply: Callable[[str], HttpAnswer] = getattr(self, f"do_{verb}")
+        return reply(query)
 
     def do_json(self, query: str) -> HttpAnswer:
         labels = {
@@ -136,7 +139,7 @@ class Group:
     systems: list[FakeSystem]
     containers: list[FakeContainer]
     api: Api
-    supervisors: list[Supervisor | None] = field(default_factory=lambda: [None, None])
+    supervisors: list[NodeSupervisor | None] = field(default_factory=lambda: [None, None])
 
     def start(self, rank: int) -> None:
         state = read_state(self.systems[rank], "qwen")
@@ -337,3 +340,25 @@ def test_an_end_in_good_order_is_noted(group: Group) -> None:
     state = read_state(group.systems[1], "qwen")
     assert state
     assert state.boot.is_closed
+
+
+def test_the_verb_says_what_is_missing(tmp_path: Path) -> None:
+    for arguments in ([], ["qwen", "other"]):
+        with pytest.raises(StepError, match="usage: supervise SERVICE"):
+            supervise.main(FakeSystem(tmp_path), arguments, "")
+    with pytest.raises(StepError, match=r"target\.json is missing; `pulumi up` writes it again"):
+        supervise.main(FakeSystem(tmp_path), ["qwen"], "")
+
+
+def test_systemd_is_told_that_the_loop_goes_round(
+    group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(address)
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+        supervisor: Any = group.supervisors[0]
+        rounds = iter([False, False, True])
+        supervisor.run(lambda: next(rounds))
+        messages = [server.recv(100).decode() for _ in range(4)]
+    assert messages == ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"]
