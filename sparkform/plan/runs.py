@@ -2,8 +2,8 @@
 
 A token is `<digest of all launches>-<run>`, a label on each rank. It is passed again where every
 rank runs under it, it is today's, and the run that started it came to its end; also where the
-service's supervisor brings its ranks back under it, or nobody knows what the supervisor does. Else
-a run that was never named before is taken, so that a token never names two. Pure.
+service's supervisor brings its ranks back under it. Else a run that was never named before is
+taken, so that a token never names two. Pure.
 """
 
 from __future__ import annotations
@@ -56,7 +56,10 @@ def decide_run(
     """
     digest = hash_launches(launches)
     running_tokens = _list_running_tokens(launches, state)
-    missing_ranks = tuple(_describe_missing_ranks(launches, state))
+    missing_ranks = tuple(
+        f"rank {launch.rank} on {launch.node} {_describe_absence(launch, state)}"
+        for launch in list_missing_ranks(launches, state)
+    )
     is_todays = running_tokens == {state.completed_token} and _is_of_digest(
         state.completed_token, digest
     )
@@ -91,19 +94,14 @@ def _is_of_digest(token: str | None, digest: str) -> bool:
 def _keep_run(
     launches: Sequence[Launch], state: ServiceState, digest: str, missing_ranks: Sequence[str]
 ) -> ServiceRun | None:
-    """Today's run where its supervisor looks after it, with what is to be said of that.
-
-    A rank of which nothing is left comes back by no supervisor. Where nobody knows what the
-    supervisor does, the ranks are its own.
-    """
+    """Today's run where its supervisor looks after it, with what is to be said of that. A rank of
+    which nothing is left comes back by no supervisor."""
     token, supervision = state.completed_token, state.supervision
     if token is None or not _is_of_digest(token, digest):
         return None
-    if not _list_running_tokens(launches, state) <= {token}:
-        return None
-    if supervision.standing == "unknown":
-        return ServiceRun(token, notes=(f"supervision is unknown ({supervision.words}); {KEPT}",))
     if (supervision.standing, supervision.token) != ("keeps", token):
+        return None
+    if not _list_running_tokens(launches, state) <= {token}:
         return None
     if not all(_has_startable_rank(launch, state, token) for launch in launches):
         return None
@@ -121,16 +119,9 @@ def _describe_kept_run(
 
 
 def _has_startable_rank(launch: Launch, state: ServiceState, token: str) -> bool:
-    """Whether what is started of a rank is still there, running or not. What a silent Docker has is
-    not known to be gone."""
-    if launch.node in state.unknown:
-        return True
-    kind = STARTED_KINDS[launch.runtime]
-    return any(
-        (rank_object.rank, rank_object.kind, rank_object.token) == (launch.rank, kind, token)
-        and _is_in_place(rank_object, launch)
-        for rank_object in state.objects
-    )
+    """Whether what is started of a rank is known to be there, running or not."""
+    in_place = _list_in_place(launch, STARTED_KINDS[launch.runtime], state)
+    return any(rank_object.token == token for rank_object in in_place)
 
 
 def _explain_new_run(
@@ -157,27 +148,33 @@ def _explain_new_run(
     )
 
 
-def _describe_missing_ranks(launches: Sequence[Launch], state: ServiceState) -> Iterator[str]:
-    """A phrase for each rank of which something is gone or has ended."""
-    for launch in launches:
-        for kind in RANK_OBJECT_KINDS[launch.runtime]:
-            rank_objects = [
-                rank_object
-                for rank_object in state.objects
-                if (rank_object.rank, rank_object.kind) == (launch.rank, kind)
-            ]
-            if not any(
-                rank_object.is_alive and _is_in_place(rank_object, launch)
-                for rank_object in rank_objects
-            ):
-                has_ended = any(_is_in_place(rank_object, launch) for rank_object in rank_objects)
-                absence = "has ended" if has_ended else _describe_absence(launch, state)
-                yield f"rank {launch.rank} on {launch.node} {absence}"
-                break
+def list_missing_ranks(launches: Sequence[Launch], state: ServiceState) -> list[Launch]:
+    """The ranks of which something is gone or has ended."""
+    return [launch for launch in launches if _list_missing_kinds(launch, state)]
+
+
+def _list_missing_kinds(launch: Launch, state: ServiceState) -> list[str]:
+    return [
+        kind
+        for kind in RANK_OBJECT_KINDS[launch.runtime]
+        if not any(rank.is_alive for rank in _list_in_place(launch, kind, state))
+    ]
+
+
+def _list_in_place(launch: Launch, kind: str, state: ServiceState) -> list[RankObject]:
+    return [
+        rank_object
+        for rank_object in state.objects
+        if (rank_object.rank, rank_object.kind) == (launch.rank, kind)
+        and _is_in_place(rank_object, launch)
+    ]
 
 
 def _describe_absence(launch: Launch, state: ServiceState) -> str:
     """A Docker that does not answer may have the rank."""
+    first_missing = _list_missing_kinds(launch, state)[0]
+    if _list_in_place(launch, first_missing, state):
+        return "has ended"
     unknown = state.unknown.get(launch.node)
     return f"is unknown ({unknown})" if unknown else "is gone"
 

@@ -1,223 +1,269 @@
-"""A service on two nodes that keeps itself serving: killed ranks, reboots, `up` and `destroy`.
+"""Supervisors on the rack: real containers and units, real kills, hangs, reboots and cut networks.
 
-The tests of one runtime share a stack that is up; each leaves it up, and the last one destroys it.
+The engine is a script (tests/support/scripted_engine.py); what supervises it is the node program,
+as a systemd unit. How it gets there is the business of the step `supervise`, and not tried here.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from node.ranks.supervisors import get_boot_link, get_supervisor_unit
-from tests.rack.command_line import RackProject
+from node.host.paths import STATE
+from node.host.typed_json import parse
+from node.ranks.supervisors import get_supervisor_unit
+from node.supervision import paths
+from node.supervision.state import Phase, SupervisionState
 from tests.rack.conftest import RackFactory
-from tests.support import tiny_engine
-from tests.support.deployment import Deployment
-from tests.support.digest import compute_digest, list_changes
-from tests.support.serving import Serving
+from tests.rack.test_ready import PROGRAM, claim_nodes, get_address
+from tests.support import scripted_engine as engine
+from tests.support.rack import RackHandle
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.rack, pytest.mark.long]
+pytestmark = pytest.mark.rack
 
-NAME = "qwen"
-RUNTIMES = ("container", "native")
-SEEN_S = 6.0
-"""From the kill of a rank to the start of the recovery, at most."""
+TOKEN = "4be1-1"
+PORT = 7680
+UNIT = f"""[Unit]
+After=docker.service network-online.target
+Wants=network-online.target
+StartLimitIntervalSec=0
 
-SERVES_S = 180.0
-BOOT_S = 240.0
-STATE = f"/var/lib/sparkform/supervision/{NAME}/state.json"
-UNIT = get_supervisor_unit(NAME)
+[Service]
+Type=notify
+ExecStart=/usr/bin/python3 {PROGRAM} supervise qwen
+Restart=always
+RestartSec=5
+KillMode=mixed
+WatchdogSec=180
+TimeoutStopSec=30
+
+[Install]
+WantedBy=multi-user.target
+"""
 
 
 @dataclass
-class SupervisedService(Serving):
-    """A rack with a service that is up and supervised."""
+class SupervisedGroup:
+    """A service of two containers, or of one unit, under supervisors."""
 
-    def is_answering(self) -> bool:
-        return tiny_engine.request_answer(self.rack, self.head).endswith("200")
+    machines: RackHandle
+    hosts: list[str]
+    runtime: str
 
-    def read_state(self) -> dict[str, Any]:
-        """What rank 0's supervisor has on its disk."""
-        state: dict[str, Any] = json.loads(self.rack.must(self.head, f"sudo cat {STATE}"))
-        return state
+    def supervise(self, limits: dict[str, Any]) -> None:
+        for host in self.hosts:
+            target = json.dumps(self.build_target(host, limits))
+            folder = paths.get_folder("qwen")
+            self.machines.must(host, f"sudo rm -rf {folder}; sudo install -d -m 0700 {folder}")
+            self.write(host, paths.get_target_path("qwen"), target)
+            self.write(host, paths.get_key_path("qwen"), "k" * 32)
+            self.write(host, f"/etc/systemd/system/{get_supervisor_unit('qwen')}", UNIT)
+            unit = get_supervisor_unit("qwen")
+            self.machines.must(
+                host, f"sudo systemctl daemon-reload && sudo systemctl enable --now {unit}"
+            )
 
-    @property
-    def epoch(self) -> int:
-        return int(self.read_state()["member"]["epoch"])
+    def write(self, host: str, path: str, text: str) -> None:
+        self.machines.must(host, f"sudo install -D -m 0600 /dev/stdin {path}", text)
 
-    @property
-    def phase(self) -> str:
-        return str(self.read_state()["coordinator"]["phase"])
+    def build_target(self, host: str, limits: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "service": "qwen",
+            "token": TOKEN,
+            "runtime": self.runtime,
+            "engine": "vllm",
+            "node": host,
+            "ranks": [
+                {
+                    "rank": rank,
+                    "node": name,
+                    "address": get_address(self.machines, name),
+                    "port": PORT,
+                    "name": f"sparkform-qwen-{rank}",
+                }
+                for rank, name in enumerate(self.hosts)
+            ],
+            "url": f"http://{get_address(self.machines, self.hosts[0])}:{engine.PORT}",
+            "served_name": "Qwen/Qwen3-8B",
+            "key_file": None,
+            "over_rdma": False,
+            "limits": {"ready_timeout_s": 600, "silence_timeout_s": 60, **limits},
+        }
 
-    @property
-    def token(self) -> str:
-        return str(self.read_state()["token"])
+    def read_state(self, rank: int = 0) -> SupervisionState | None:
+        path = paths.get_state_path("qwen")
+        answer = self.machines.ask(self.hosts[rank], f"sudo cat {path}")
+        if answer.returncode or not answer.stdout:
+            return None
+        return parse(SupervisionState, json.loads(answer.stdout), "state")
 
-    def await_phase(self, *phases: str, limit_s: float = SERVES_S) -> None:
-        wait_until(lambda: self.phase in phases, f"{NAME} does not come to {phases}", limit_s)
+    def read_phase(self) -> Phase | None:
+        state = self.read_state()
+        return state.coordinator.phase if state and state.coordinator else None
 
-    def await_epoch(self, epoch: int, limit_s: float = SEEN_S) -> None:
-        wait_until(lambda: self.epoch >= epoch, f"no epoch {epoch}", limit_s)
+    def await_phase(self, *phases: Phase, limit_s: float = 120.0) -> float:
+        """How long it took."""
+        return self.await_state(lambda: self.read_phase() in phases, limit_s)
 
-    def await_answers(self, limit_s: float = SERVES_S) -> None:
-        wait_until(self.is_answering, "the service does not answer", limit_s)
-        self.await_phase("serving")
+    def await_state(self, reached: Callable[[], bool], limit_s: float) -> float:
+        try:
+            return wait_until(reached, "", limit_s)
+        except AssertionError:
+            pytest.fail(f"{self.read_state()}\n{self.read_journals()}")
 
-    def is_supervised_on(self, host: str) -> bool:
-        return self.rack.ask(host, f"systemctl is-active --quiet {UNIT}").returncode == 0
+    def read_epoch(self) -> int:
+        state = self.read_state()
+        return state.epoch if state else 0
+
+    def read_journals(self) -> str:
+        unit = get_supervisor_unit("qwen")
+        return "\n".join(
+            self.machines.ask(host, f"sudo journalctl -o cat -n 30 -u {unit}").stdout
+            for host in self.hosts
+        )
+
+    def clear(self) -> None:
+        unit = get_supervisor_unit("qwen")
+        for host in self.hosts:
+            self.machines.ask(host, f"sudo systemctl disable --now {unit}")
+            self.machines.ask(host, f"sudo rm -rf /etc/systemd/system/{unit} {STATE}/supervision")
+            engine.clear(self.machines, host)
 
 
-@pytest.fixture(scope="module", params=RUNTIMES)
-def supervised(
-    request: pytest.FixtureRequest, rack: RackFactory, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SupervisedService]:
-    runtime = request.param
+@pytest.fixture(scope="module")
+def machines(rack: RackFactory) -> RackHandle:
     machines = rack(nodes=2, fabric="direct")
-    (tiny_engine.install_native if runtime == "native" else tiny_engine.install)(machines)
-    before = compute_digest(machines)
-    deployment = Deployment.create(machines, tmp_path_factory.mktemp(runtime))
-    deployment.declare_memory()
-    block = tiny_engine.build_service(runtime, tensorParallel=2, restartPolicy="group")
-    deployment.services = {NAME: block}
-    service = SupervisedService(machines, deployment, NAME, runtime, 2, before)
-    deployment.up()
-    service.await_answers()
-    yield service
-    deployment.destroy()
+    claim_nodes(machines)
+    return machines
 
 
-def test_a_service_that_is_up_is_supervised_on_each_node_and_a_second_up_changes_nothing(
-    supervised: SupervisedService,
+@pytest.fixture
+def containers(machines: RackHandle) -> Iterator[SupervisedGroup]:
+    group = SupervisedGroup(machines, machines.hosts, "container")
+    group.clear()
+    for rank, host in enumerate(machines.hosts):
+        engine.start_container(machines, host, rank, TOKEN, engine.Plan())
+        engine.await_end(machines, host, engine.Plan())
+    group.supervise({"quiet_s": 6, "canary_s": 3, "stall_s": 15})
+    group.await_phase("serving")
+    yield group
+    group.clear()
+
+
+@pytest.fixture
+def unit(machines: RackHandle) -> Iterator[SupervisedGroup]:
+    group = SupervisedGroup(machines, machines.hosts[:1], "native")
+    group.clear()
+    engine.start_unit(machines, group.hosts[0], TOKEN, engine.Plan())
+    engine.await_end(machines, group.hosts[0], engine.Plan())
+    group.supervise({"quiet_s": 6, "canary_s": 3, "max_restarts": 2})
+    group.await_phase("serving")
+    yield group
+    group.clear()
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_rank_brings_the_group_back(containers: SupervisedGroup, rank: int) -> None:
+    machines = containers.machines
+    machines.must(containers.hosts[rank], f"sudo docker kill sparkform-qwen-{rank}")
+    started_s = containers.await_phase("recovering", limit_s=20)
+    served_s = containers.await_phase("serving")
+    print(f"rank {rank}: recovery began after {started_s:.1f} s, served {served_s:.1f} s later")
+    assert started_s <= 6
+    assert all(engine.is_running(machines, host, at) for at, host in enumerate(machines.hosts))
+    assert containers.read_epoch() == 2
+    assert machines.must(containers.hosts[rank], "sudo ls /var/log/sparkform/qwen")
+
+
+def test_a_rank_that_is_stopped_hangs_and_is_restarted(containers: SupervisedGroup) -> None:
+    containers.machines.must(containers.hosts[0], "sudo docker kill -s STOP sparkform-qwen-0")
+    containers.await_phase("suspect", limit_s=30)
+    containers.await_phase("recovering", limit_s=60)
+    containers.await_phase("serving")
+    assert containers.read_epoch() == 2
+
+
+def test_a_killed_supervisor_touches_no_rank(containers: SupervisedGroup) -> None:
+    unit = get_supervisor_unit("qwen")
+    for host in containers.hosts:
+        containers.machines.must(host, f"sudo systemctl kill -s KILL {unit}")
+    time.sleep(12)
+    containers.await_phase("serving")
+    assert containers.read_epoch() == 1
+
+
+def test_a_worker_whose_supervisor_is_silent_degrades_and_restarts_nothing(
+    containers: SupervisedGroup,
 ) -> None:
-    for host in supervised.rack.hosts:
-        assert supervised.is_supervised_on(host)
-        supervised.rack.must(host, f"test -L {get_boot_link(NAME)}")
-    outcome = supervised.deployment.up()
-    assert (outcome.changed, outcome.messages) == (set(), [])
+    unit = get_supervisor_unit("qwen")
+    containers.machines.must(containers.hosts[1], f"sudo systemctl stop {unit}")
+    containers.await_phase("degraded", limit_s=30)
+    time.sleep(15)
+    assert containers.read_phase() == "degraded"
+    containers.machines.must(containers.hosts[1], f"sudo systemctl start {unit}")
+    containers.await_phase("serving", limit_s=30)
+    assert containers.read_epoch() == 1
 
 
-def test_a_killed_rank_comes_back_under_its_run_and_up_has_nothing_to_do(
-    supervised: SupervisedService,
-) -> None:
-    token, epoch = supervised.token, supervised.epoch
-    supervised.kill()
-    supervised.await_epoch(epoch + 1)
-    supervised.await_answers()
-    assert (supervised.token, supervised.epoch) == (token, epoch + 1)
-    outcome = supervised.deployment.up()
-    assert (outcome.changed, outcome.messages) == (set(), [])
+def test_docker_that_restarts_is_not_counted(containers: SupervisedGroup) -> None:
+    containers.machines.must(containers.hosts[1], "sudo systemctl restart docker")
+    containers.await_phase("recovering", "blocked", limit_s=60)
+    containers.await_phase("serving")
+    state = containers.read_state()
+    assert state
+    assert state.coordinator
+    assert state.coordinator.restarts.number == 0
 
 
-def test_an_up_in_the_middle_of_a_recovery_changes_nothing_and_says_so(
-    supervised: SupervisedService,
-) -> None:
-    epoch = supervised.epoch
-    supervised.kill()
-    outcome = supervised.deployment.up()
-    assert outcome.changed == set()
-    for line in outcome.messages:
-        assert line.endswith("nothing of it is changed")
-    supervised.await_epoch(epoch + 1)
-    supervised.await_answers()
-    assert supervised.deployment.up().changed == set()
+def test_a_container_that_is_removed_needs_an_up(containers: SupervisedGroup) -> None:
+    containers.machines.must(containers.hosts[1], "sudo docker rm -f sparkform-qwen-1")
+    containers.await_phase("needs-up", limit_s=30)
+    wait_until(
+        lambda: not engine.is_running(containers.machines, containers.hosts[0], 0),
+        "rank 0 still runs",
+        30,
+    )
 
 
-def test_a_refresh_in_the_middle_of_a_recovery_starts_no_rank_alone(
-    supervised: SupervisedService,
-) -> None:
-    epoch = supervised.epoch
-    supervised.kill()
-    supervised.deployment.run_successfully("refresh", "--yes", "--skip-preview")
-    supervised.await_epoch(epoch + 1)
-    supervised.await_answers()
-    assert supervised.deployment.up().changed == set()
-    assert supervised.epoch == epoch + 1
+def test_a_request_restarts_the_group(containers: SupervisedGroup) -> None:
+    containers.machines.must(containers.hosts[0], f"sudo touch {paths.get_request_path('qwen')}")
+    containers.await_phase("recovering", limit_s=10)
+    containers.await_phase("serving")
+    assert containers.read_epoch() == 2
 
 
-def test_a_restart_is_asked_for_and_counts_as_no_failure(
-    supervised: SupervisedService, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    token, epoch = supervised.token, supervised.epoch
-    counted = supervised.read_state()["coordinator"]["restarts"]["number"]
-    project = RackProject(supervised.rack, supervised.deployment.folder)
-    ran = project.run("restart", supervised.deployment.stack_file, NAME)
-    assert ran.out == f"{supervised.head} service {NAME}: will be restarted\n", ran.err
-    supervised.await_epoch(epoch + 1, limit_s=15)
-    supervised.await_answers()
-    assert supervised.token == token
-    assert supervised.read_state()["coordinator"]["restarts"]["number"] == counted
-    assert supervised.deployment.up().changed == set()
+def test_both_nodes_reboot_and_the_service_serves_again(containers: SupervisedGroup) -> None:
+    for host in containers.hosts:
+        containers.machines.break_("reboot", host)
+    took_s = containers.await_state(
+        lambda: containers.read_epoch() >= 2 and containers.read_phase() == "serving", 180
+    )
+    print(f"serves {took_s:.1f} s after the reboots")
+    state = containers.read_state()
+    assert state
+    assert state.coordinator
+    assert (state.epoch, state.coordinator.restarts.number) == (2, 0)
 
 
-def test_after_a_reboot_of_all_nodes_the_service_serves_without_a_hand(
-    supervised: SupervisedService,
-) -> None:
-    token = supervised.token
-    for host in supervised.rack.hosts:
-        supervised.rack.break_("reboot", host)
-    for host in supervised.rack.hosts:
-        supervised.rack.mend("reboot", host)
-    started_s = time.monotonic()
-    supervised.await_answers(BOOT_S)
-    print(f"{supervised.runtime}: serves {time.monotonic() - started_s:.0f} s after the boot")
-    assert supervised.token == token
-    assert supervised.deployment.up().changed == set()
+def test_a_killed_unit_is_started_again(unit: SupervisedGroup) -> None:
+    unit.machines.must(unit.hosts[0], "sudo systemctl kill -s KILL sparkform-qwen")
+    started_s = unit.await_phase("recovering", limit_s=20)
+    unit.await_phase("serving")
+    assert started_s <= 6
+    assert unit.read_epoch() == 2
 
 
-def test_a_killed_supervisor_is_said_and_started_again_without_the_service(
-    supervised: SupervisedService,
-) -> None:
-    host, token = supervised.rack.hosts[1], supervised.token
-    supervised.rack.must(host, f"sudo systemctl stop {UNIT}")
-    project = RackProject(supervised.rack, supervised.deployment.folder)
-    report = project.run("doctor", supervised.deployment.stack_file, "--json").parse_json()
-    rows = {(row["node"], row["name"]): row for row in report["checks"]}
-    row = rows[host, f"supervision {NAME}"]
-    assert (row["status"], row["message"][:12]) == ("fail", "unsupervised")
-    outcome = supervised.deployment.up()
-    assert outcome.messages == [
-        f"{host} supervise:{NAME}: service {NAME} is not supervised, will be"
-    ]
-    assert outcome.changed_steps == {f"{host}-supervise-{NAME}"}
-    assert (supervised.is_supervised_on(host), supervised.token) == (True, token)
-
-
-def test_what_is_gone_is_made_anew_by_up(supervised: SupervisedService) -> None:
-    token = supervised.token
-    supervised.remove()
-    supervised.await_phase("needs-up", limit_s=30)
-    supervised.deployment.up()
-    supervised.await_answers()
-    assert supervised.token != token
-    assert supervised.deployment.up().changed == set()
-
-
-def test_a_changed_setting_restarts_the_service_and_its_supervisors(
-    supervised: SupervisedService,
-) -> None:
-    token = supervised.token
-    supervised.deployment.services[NAME]["gpuMemoryUtilization"] = 0.4
-    supervised.deployment.up()
-    supervised.await_answers()
-    assert supervised.token != token
-    assert supervised.epoch == 1
-    assert supervised.deployment.up().changed == set()
-
-
-def test_destroy_in_the_middle_of_a_recovery_leaves_nothing_that_comes_back(
-    supervised: SupervisedService,
-) -> None:
-    supervised.kill()
-    supervised.deployment.destroy()
-    assert list_changes(supervised.before, compute_digest(supervised.rack)) == []
-    for host in supervised.rack.hosts:
-        supervised.rack.must(host, "sudo docker ps -aq --filter label=sparkform.service | wc -l")
-        assert not supervised.is_supervised_on(host)
-    time.sleep(10)
-    assert list_changes(supervised.before, compute_digest(supervised.rack)) == []
+def test_a_rank_that_dies_again_and_again_is_given_up(unit: SupervisedGroup) -> None:
+    engine.write_plan(unit.machines, unit.hosts[0], engine.Plan(end="exit"))
+    unit.machines.must(unit.hosts[0], "sudo systemctl kill -s KILL sparkform-qwen")
+    unit.await_phase("gave-up", limit_s=240)
+    state = unit.read_state()
+    assert state
+    assert state.coordinator
+    assert "exit code 3" in state.coordinator.reason

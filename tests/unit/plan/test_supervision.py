@@ -104,15 +104,12 @@ UNKNOWN_REPORTS = st.sampled_from(
 )
 
 
-@given(ANY_RUNTIME, ALIVE, UNKNOWN_REPORTS, st.sets(st.integers(0, 7)))
-def test_unknown_supervision_is_never_a_reason_to_restart(
-    runtime: Runtime, alive: tuple[bool, ...], report: SupervisionReport, gone: set[int]
+@given(ALIVE, UNKNOWN_REPORTS)
+def test_unknown_supervision_keeps_no_run_and_ends_none_that_is_alive(
+    alive: tuple[bool, ...], report: SupervisionReport
 ) -> None:
-    launches, state = build_state(runtime, alive, judge_report(report))
-    remaining = tuple(item for item in state.objects if item.rank not in gone)
-    run = decide(launches, replace(state, objects=remaining))
-    assert (run.token, run.lines) == (state.completed_token, ())
-    assert "unknown" in run.notes[0]
+    launches, state = build_state("container", alive, judge_report(report))
+    assert bool(decide(launches, state).lines) != all(alive)
 
 
 @given(ANY_RUNTIME, ALIVE, st.sampled_from(KEEPING_PHASES), st.data())
@@ -123,8 +120,6 @@ def test_a_rank_of_which_nothing_is_left_is_made_anew_by_up(
     gone = data.draw(st.integers(0, len(alive) - 1))
     state = replace(state, objects=tuple(item for item in state.objects if item.rank != gone))
     assert decide(launches, state).lines
-    silent = replace(state, unknown={f"spark-{gone + 1}": "Docker does not answer"})
-    assert not decide(launches, silent).lines, "what a silent Docker has is not gone"
 
 
 @given(ANY_RUNTIME, ALIVE.filter(lambda alive: not all(alive)))
@@ -147,12 +142,11 @@ def test_a_supervisor_of_another_run_keeps_nothing_of_this_one(runtime: Runtime)
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_a_change_takes_over_from_a_supervisor(runtime: Runtime) -> None:
-    for report in (build_report("today"), build_report("today", unknown="not read")):
-        launches, state = build_state(runtime, (False, True), judge_report(report))
-        run = decide(launches, state, ("spark-2 docker_daemon changes",))
-        assert run.lines[0] == "spark-2 docker_daemon changes"
-        changed = (replace(launches[0], argv=("serve", "--other")), *launches[1:])
-        assert decide(changed, state).lines
+    launches, state = build_state(runtime, (False, True), judge_report(build_report("today")))
+    run = decide(launches, state, ("spark-2 docker_daemon changes",))
+    assert run.lines[0] == "spark-2 docker_daemon changes"
+    changed = (replace(launches[0], argv=("serve", "--other")), *launches[1:])
+    assert decide(changed, state).lines
 
 
 def test_a_supervised_service_that_serves_is_restarted_by_nothing_that_is_not_its_own() -> None:
@@ -164,8 +158,8 @@ def test_a_supervised_service_that_serves_is_restarted_by_nothing_that_is_not_it
 def test_a_node_whose_rank_may_come_back_at_any_time_counts_as_serving() -> None:
     for supervision, expected in ((judge_report(build_report("today")), True), (ABSENT, False)):
         _, state = build_state("native", (False,), supervision)
-        assert state.is_running_on("spark-1") is expected
-        assert not state.is_running_on("spark-2")
+        assert state.may_run_on("spark-1") is expected
+        assert not state.may_run_on("spark-2")
 
 
 def test_the_kinds_that_are_started_are_those_of_the_runtimes() -> None:
@@ -232,14 +226,37 @@ def test_where_nothing_is_to_be_restarted_a_dead_rank_is_a_matter_of_up(up: Repo
     assert build_plan(declaration, reports).services["qwen"].lines
 
 
-def test_supervision_that_was_not_read_changes_nothing(up: Reports) -> None:
+UNKNOWN = [{"unknown": "state.json cannot be read"}, {"phase": None}, {"is_active": None}]
+
+
+@pytest.mark.parametrize("alive", [True, False])
+@pytest.mark.parametrize("report", UNKNOWN)
+@pytest.mark.parametrize("changes", [{}, {"gpuMemoryUtilization": 0.4}])
+def test_of_a_service_with_a_dead_rank_and_unknown_supervision_nothing_changes(
+    up: Reports, alive: bool, report: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    reports = report_phase(up, alive=alive, **report)
+    plan = build_plan(build_service_declaration(**changes), reports)
+    service = plan.services["qwen"]
+    if alive:
+        assert (service.unknown is None, bool(service.lines)) == (True, bool(changes))
+        return
+    assert all(step.is_held for step in service.steps)
+    assert service.token == up_token(up)
+    assert service.lines[0].startswith("service qwen: unknown (spark-1 supervise: ")
+    assert service.lines[0].endswith("; not changed in this run")
+
+
+def up_token(up: Reports) -> str:
+    return build_plan(build_service_declaration(), up).services["qwen"].token
+
+
+def test_supervision_that_was_not_read_is_unknown(up: Reports) -> None:
     reports = report_phase(up, alive=False, phase="recovering")
     unread = UnreadableItem(what="step supervise:qwen", why="no answer in 4.8 s")
     head = reports["spark-1"]
     steps = {name: state for name, state in head.steps.items() if name != "supervise:qwen"}
     reports["spark-1"] = head.model_copy(update={"steps": steps, "unreadable": (unread,)})
     service = build_plan(build_service_declaration(), reports).services["qwen"]
-    assert service.lines == ()
-    assert service.notes == (
-        "service qwen: supervision is unknown (no answer in 4.8 s); nothing of it is changed",
-    )
+    assert all(step.is_held for step in service.steps)
+    assert "no answer in 4.8 s" in service.lines[0]
