@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import stat
 import sys
 import threading
@@ -10,12 +11,22 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 from sparkform.commands import main
 from tests.support.recorded import UNTOUCHED, load_recording
-from tests.unit.ssh.ssh_node import answer, generate_key, run_server
+from tests.unit.ssh.ssh_node import (
+    USER,
+    LoopbackNode,
+    Process,
+    answer,
+    format_public_key,
+    generate_key,
+    run_server,
+)
 
 FAKE_PULUMI = """#!{python}
 import pathlib, sys
@@ -111,3 +122,60 @@ def pulumi(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     return folder
+
+
+@contextlib.contextmanager
+def serve_node(program: Callable[[Process], Any]) -> Iterator[LoopbackNode]:
+    """A node's SSH server in a thread of its own."""
+    ready, stopped, nodes = threading.Event(), asyncio.Event(), []
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        async with run_server(program) as node:
+            nodes.append(node)
+            ready.set()
+            await stopped.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield nodes[0]
+    finally:
+        loop.call_soon_threadsafe(stopped.set)
+        thread.join(10)
+        loop.close()
+
+
+async def refuse_request(process: Process) -> None:
+    await process.stdin.read()
+    process.stderr.write(b"System error: No space left on device\n")
+    process.exit(1)
+
+
+@pytest.fixture
+def stack(project: Path, identity: Path) -> Callable[..., Path]:
+    def write(ports: list[int], **services: object) -> Path:
+        nodes = [
+            {
+                "name": f"spark-{position + 1}",
+                "host": "127.0.0.1",
+                "index": position,
+                "port": port,
+                "hostKey": format_public_key(generate_key()),
+                "managementAddress": f"10.0.0.{position + 1}",
+            }
+            for position, port in enumerate(ports)
+        ]
+        block = {
+            "user": USER,
+            "identityFile": str(identity),
+            "nodes": nodes,
+            "fabric": {"topology": "none" if len(ports) == 1 else "direct"},
+        }
+        config = {"sparkform:cluster": block, "sparkform:services": services}
+        file = project / "Pulumi.cli.yaml"
+        file.write_text(yaml.safe_dump({"config": config}))
+        return file
+
+    return write
