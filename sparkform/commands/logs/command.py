@@ -14,8 +14,8 @@ from sparkform.commands.live_report import PassphraseSource, find_passphrase_sou
 from sparkform.config import Declaration
 from sparkform.errors import InputError, Problem
 from sparkform.plan.targets import list_targets
-from sparkform.ssh.following import VerbRequest, follow
-from sparkform.ssh.target import Target
+from sparkform.ssh.following import follow
+from sparkform.ssh.target import Target, VerbRequest
 
 
 def run(

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import shlex
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,35 +15,11 @@ from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import VLLM
 from tests.unit.ssh.ssh_node import (
     USER,
-    LoopbackNode,
     Process,
     format_public_key,
     generate_key,
-    run_server,
+    serve_node,
 )
-
-
-@contextlib.contextmanager
-def serve_node(program: Callable[[Process], Any]) -> Iterator[LoopbackNode]:
-    """A node's SSH server in a thread of its own."""
-    ready, stopped, nodes = threading.Event(), asyncio.Event(), []
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        async with run_server(program) as node:
-            nodes.append(node)
-            ready.set()
-            await stopped.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    assert ready.wait(10)
-    try:
-        yield nodes[0]
-    finally:
-        loop.call_soon_threadsafe(stopped.set)
-        thread.join(10)
-        loop.close()
 
 
 async def print_two_lines(process: Process) -> None:
