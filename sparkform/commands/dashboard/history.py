@@ -16,7 +16,7 @@ SERVICE_FIGURES = ("tokens_per_s", "requests_running")
 
 
 @dataclass(frozen=True)
-class Sample:
+class FigureSample:
     """`figure` is None where it was not known."""
 
     unix_time_s: float
@@ -27,7 +27,7 @@ class Sample:
 class History:
     """Samples by the name of a service or node and the figure's name."""
 
-    samples: dict[tuple[str, str], deque[Sample]] = field(default_factory=dict)
+    samples: dict[tuple[str, str], deque[FigureSample]] = field(default_factory=dict)
     sampled_s: float = 0.0
 
     def add(self, status: RackStatus) -> None:
@@ -38,11 +38,11 @@ class History:
         self.sampled_s = now_s
         for name, key, figure in _list_figures(status):
             series = self.samples.setdefault((name, key), deque())
-            series.append(Sample(now_s, figure if isinstance(figure, int | float) else None))
+            series.append(FigureSample(now_s, figure if isinstance(figure, int | float) else None))
             while series[0].unix_time_s < now_s - SPAN_S:
                 series.popleft()
 
-    def get(self, name: str, key: str) -> Sequence[Sample]:
+    def get(self, name: str, key: str) -> Sequence[FigureSample]:
         return self.samples.get((name, key), ())
 
 

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from node.telemetry.measure import Figure, Unread
 from sparkform.commands.dashboard import sparkline
 from sparkform.commands.dashboard.drawing import NODE_HEIGHT, NODE_WIDTH, WIDTH, build_drawing
-from sparkform.commands.dashboard.history import History, Sample
+from sparkform.commands.dashboard.history import History, FigureSample
 from sparkform.status import wording
 from sparkform.status.events import BAD_STATES, GOOD_STATES, StatusEvent
 from sparkform.status.rack_status import RackStatus, list_reasons
@@ -77,11 +77,11 @@ def load_templates() -> Environment:
     return templates
 
 
-def draw_line(samples: Sequence[Sample], now_s: float) -> str:
+def draw_line(samples: Sequence[FigureSample], now_s: float) -> str:
     return sparkline.build_path(samples, now_s)
 
 
-def describe_line(samples: Sequence[Sample], unit: str) -> str:
+def describe_line(samples: Sequence[FigureSample], unit: str) -> str:
     return sparkline.describe(samples, unit)
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sparkform.commands.dashboard.history import SAMPLE_S, SPAN_S, Sample
+from sparkform.commands.dashboard.history import SAMPLE_S, SPAN_S, FigureSample
 
 WIDTH, HEIGHT, MARGIN = 240, 32, 2
 GAP_S = SAMPLE_S * 2.5
 """Samples further apart are not joined."""
 
 
-def build_path(samples: Sequence[Sample], now_s: float, floor: float = 0.0) -> str:
+def build_path(samples: Sequence[FigureSample], now_s: float, floor: float = 0.0) -> str:
     """From `floor` to the largest figure; what was not known is a gap.
 
-    >>> build_path([Sample(1800, 5.0), Sample(1815, 10.0), Sample(1830, None)], now_s=3600)
+    >>> build_path([FigureSample(1800, 5.0), FigureSample(1815, 10.0), FigureSample(1830, None)], now_s=3600)
     'M120 16L121 2'
     """
     known = [sample.figure for sample in samples if sample.figure is not None]
@@ -33,7 +33,7 @@ def build_path(samples: Sequence[Sample], now_s: float, floor: float = 0.0) -> s
     return path
 
 
-def describe(samples: Iterable[Sample], unit: str) -> str:
+def describe(samples: Iterable[FigureSample], unit: str) -> str:
     """The same in words, for who does not see it."""
     known = [sample.figure for sample in samples if sample.figure is not None]
     if not known:

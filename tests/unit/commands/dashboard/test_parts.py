@@ -19,7 +19,7 @@ from sparkform.commands.dashboard.drawing import (
     Point,
     build_drawing,
 )
-from sparkform.commands.dashboard.history import SAMPLE_S, SPAN_S, History, Sample
+from sparkform.commands.dashboard.history import SAMPLE_S, SPAN_S, History, FigureSample
 from sparkform.commands.dashboard.sparkline import build_path, describe
 from tests.support.status_documents import (
     build_declaration,
@@ -83,16 +83,16 @@ def test_the_examples_hold() -> None:
 
 
 def test_a_line_has_gaps_where_nothing_was_known_or_read() -> None:
-    known = [Sample(3000.0, 1.0), Sample(3015.0, 2.0)]
+    known = [FigureSample(3000.0, 1.0), FigureSample(3015.0, 2.0)]
     assert build_path(known, 3600).count("M") == 1
-    assert build_path([*known, Sample(3200.0, 3.0)], 3600).count("M") == 2
-    assert build_path([known[0], Sample(3007.0, None), known[1]], 3600).count("M") == 2
+    assert build_path([*known, FigureSample(3200.0, 3.0)], 3600).count("M") == 2
+    assert build_path([known[0], FigureSample(3007.0, None), known[1]], 3600).count("M") == 2
     assert build_path([], 3600) == ""
 
 
 @given(st.lists(st.none() | st.floats(0, 1e6), max_size=240))
 def test_a_line_stays_inside_its_box(figures: list[float | None]) -> None:
-    samples = [Sample(SAMPLE_S * at, figure) for at, figure in enumerate(figures)]
+    samples = [FigureSample(SAMPLE_S * at, figure) for at, figure in enumerate(figures)]
     path = build_path(samples, now_s=SPAN_S)
     points = path.replace("L", "M").split("M")[1:]
     assert len(points) == sum(figure is not None for figure in figures)
@@ -102,10 +102,10 @@ def test_a_line_stays_inside_its_box(figures: list[float | None]) -> None:
 
 
 def test_a_line_is_told_in_words() -> None:
-    assert describe([Sample(0, 20.0), Sample(1, 38.4), Sample(2, None)], "W") == (
+    assert describe([FigureSample(0, 20.0), FigureSample(1, 38.4), FigureSample(2, None)], "W") == (
         "last hour: 20 to 38 W"
     )
-    assert describe([Sample(0, None)], "W") == "no figures yet"
+    assert describe([FigureSample(0, None)], "W") == "no figures yet"
 
 
 def test_history_takes_a_sample_each_quarter_minute_and_forgets_after_an_hour() -> None:
