@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from node.telemetry.measure import Figure, Unread
 from sparkform.commands.dashboard import sparkline
 from sparkform.commands.dashboard.drawing import NODE_HEIGHT, NODE_WIDTH, WIDTH, build_drawing
-from sparkform.commands.dashboard.history import History, FigureSample
+from sparkform.commands.dashboard.history import FigureSample, History
 from sparkform.status import wording
 from sparkform.status.events import BAD_STATES, GOOD_STATES, StatusEvent
 from sparkform.status.rack_status import RackStatus, list_reasons

@@ -14,12 +14,12 @@ GAP_S = SAMPLE_S * 2.5
 def build_path(samples: Sequence[FigureSample], now_s: float, floor: float = 0.0) -> str:
     """From `floor` to the largest figure; what was not known is a gap.
 
-    >>> build_path([FigureSample(1800, 5.0), FigureSample(1815, 10.0), FigureSample(1830, None)], now_s=3600)
+    >>> samples = [FigureSample(1800, 5.0), FigureSample(1815, 10.0), FigureSample(1830, None)]
+    >>> build_path(samples, now_s=3600)
     'M120 16L121 2'
     """
     known = [sample.figure for sample in samples if sample.figure is not None]
     top = max([*known, floor]) if known else floor
-    scale = (HEIGHT - 2 * MARGIN) / (top - floor) if top > floor else 0.0
     path, before = "", None
     for sample in samples:
         if sample.figure is None:
@@ -27,7 +27,8 @@ def build_path(samples: Sequence[FigureSample], now_s: float, floor: float = 0.0
             continue
         is_joined = before is not None and sample.unix_time_s - before <= GAP_S
         x = WIDTH * (1 - (now_s - sample.unix_time_s) / SPAN_S)
-        y = HEIGHT - MARGIN - (sample.figure - floor) * scale
+        share = (sample.figure - floor) / (top - floor) if top > floor else 0.0
+        y = HEIGHT - MARGIN - share * (HEIGHT - 2 * MARGIN)
         path += f"{'L' if is_joined else 'M'}{x:.4g} {y:.3g}"
         before = sample.unix_time_s
     return path

@@ -19,7 +19,7 @@ from sparkform.commands.dashboard.drawing import (
     Point,
     build_drawing,
 )
-from sparkform.commands.dashboard.history import SAMPLE_S, SPAN_S, History, FigureSample
+from sparkform.commands.dashboard.history import SAMPLE_S, SPAN_S, FigureSample, History
 from sparkform.commands.dashboard.sparkline import build_path, describe
 from tests.support.status_documents import (
     build_declaration,
