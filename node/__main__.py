@@ -19,6 +19,7 @@ VERBS = {
     "status": "node.verbs.status",
     "rollback": "node.verbs.rollback",
     "clear": "node.verbs.clear",
+    "supervise": "node.verbs.supervise",
     "spread": "node.verbs.spread",
 }
 SUCCEEDED, FAILED, USAGE_ERROR = 0, 1, 2

@@ -28,7 +28,7 @@ VERBS = {
 }
 CAMEL_CASE = re.compile(r"[a-z][a-zA-Z0-9]*")
 FACTS = FOLDER / "direct-untouched.json"
-NAMED_BY_USERS = ("environment", "peers", "nodes", "service")
+NAMED_BY_USERS = ("environment", "peers", "nodes", "service", "services", "remarks")
 """Keys of mappings whose own keys are names: of variables, of nodes, or of the stack file."""
 
 
@@ -112,6 +112,8 @@ def running(project: Path, node_port: int, identity: Path) -> Path:
 
 
 def test_json_is_in_camel_case_everywhere(sparkform: Command, stack: Path, running: Path) -> None:
+    recipe = stack.with_name("recipe.sh")
+    recipe.write_text("vllm serve openai/gpt-oss-120b --tensor-parallel-size 2")
     runs: dict[str, list[object]] = {
         "check": [stack, "--facts", FACTS],
         "plan": [stack, "--facts", FACTS],
@@ -121,6 +123,7 @@ def test_json_is_in_camel_case_everywhere(sparkform: Command, stack: Path, runni
         "fit": ["openai/gpt-oss-120b"],
         "predict": ["openai/gpt-oss-120b"],
         "recommend": ["openai/gpt-oss-120b"],
+        "import": [recipe],
     }
     with_json = {name for name, parameter in list_parameters() if "--json" in parameter.opts}
     assert set(runs) == with_json
