@@ -41,11 +41,11 @@ SUBCOMMANDS = {
     ),
     "plan": Subcommand(
         "Show what `pulumi up` would do, without touching a node.",
-        "0 done, 1 a mandatory rule is violated",
+        "0 done, 1 a mandatory rule is violated, 3 something is unknown and stays as it is",
     ),
     "doctor": Subcommand(
         "Check every node against the plan, without changing anything.",
-        "0 no check failed, 1 at least one did",
+        "0 no check failed, 1 at least one did, 3 none did, but something is unknown",
     ),
     "status": Subcommand(
         "Show services and nodes as they are now.",

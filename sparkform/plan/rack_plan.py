@@ -20,7 +20,8 @@ from sparkform.plan.transfer import Transfer
 @dataclass(frozen=True)
 class RackPlan:
     """`nodes` maps each node to its own steps, the agent first; `launches` each service to those of
-    its ranks. `images` by service; `keys` by the node from which others fetch models or images."""
+    its ranks. `images` by service; `keys` by the node from which others fetch models or images.
+    With `problems` none of it is done; `is_unread`: because too little was read."""
 
     network: Network
     launches: Mapping[str, tuple[Launch, ...]] = field(default_factory=dict)
@@ -32,6 +33,7 @@ class RackPlan:
     keys: Mapping[str, PlannedStep] = field(default_factory=dict)
     services: Mapping[str, ServicePlan] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    is_unread: bool = False
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:
@@ -44,6 +46,13 @@ class RackPlan:
         steps += [step for image in self.images.values() for step in image.all_steps]
         steps += [step for service in self.services.values() for step in service.steps]
         return tuple(steps)
+
+    @property
+    def unknown_lines(self) -> tuple[str, ...]:
+        """What is left as it is because it was not read, a line for each step and service."""
+        steps = [line for step in self.steps if step.unknown for line in step.lines]
+        services = [service for service in self.services.values() if service.unknown]
+        return (*steps, *(line for service in services for line in service.lines))
 
     @property
     def docker_nodes(self) -> tuple[str, ...]:
