@@ -14,6 +14,7 @@ from sparkform.status.rack_status import FailureStatus, RankStatus, ServiceState
 from sparkform.status.readings import Readings
 
 UNSUPERVISED = Unread("no supervisor runs")
+UNTOLD = Unread("systemd does not say whether the supervisor runs")
 NOT_TOLD = Unread("the engine does not say")
 ENDED: tuple[ServiceState, ...] = ("gave-up", "needs-up", "stopped")
 """Phases that hold without a supervisor too: nothing is to be started."""
@@ -59,8 +60,12 @@ def judge_phase(report: SupervisionReport) -> ServiceState | Unread:
     """The phase, if it is that of now."""
     if report.phase is None:
         return Unread(report.unknown or "the supervisor has not told a phase")
+    if report.phase in ENDED and not report.is_active:
+        return report.phase
+    if report.is_active is None:
+        return UNTOLD
     if not report.is_active:
-        return report.phase if report.phase in ENDED else "unsupervised"
+        return "unsupervised"
     if not report.is_live:
         age_s = report.live_age_s
         since = "the boot" if age_s is None else f"{age_s:.0f} s"

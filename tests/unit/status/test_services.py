@@ -65,6 +65,12 @@ def test_a_supervisor_that_does_not_run_leaves_the_service_unsupervised() -> Non
     assert build_supervised(is_active=False).state == "unsupervised"
 
 
+def test_without_systemds_word_the_state_is_unknown_but_for_one_that_lasts() -> None:
+    why = "systemd does not say whether the supervisor runs"
+    assert build_supervised(is_active=None).state == Unread(why)
+    assert build_supervised(is_active=None, phase="gave-up").state == "gave-up"
+
+
 def test_a_service_that_was_given_up_stays_so_without_a_supervisor() -> None:
     assert build_supervised(is_active=False, phase="gave-up").state == "gave-up"
 
