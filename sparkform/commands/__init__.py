@@ -56,6 +56,10 @@ SUBCOMMANDS = {
         "Show the logs of running engines, or the kept logs of ended ones.",
         "0 done, 1 a node did not answer",
     ),
+    "restart": Subcommand(
+        "Restart a service: all its ranks, as one group.",
+        "0 asked for, 1 it was refused or the node did not answer",
+    ),
     "prove": Subcommand(
         "Bring up a small model, then one in FP8, then the declared services.",
         "0 all stages passed, 1 one failed",

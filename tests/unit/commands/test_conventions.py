@@ -24,7 +24,7 @@ from tests.unit.ssh.ssh_node import USER, format_public_key, generate_key
 VERBS = {
     *("Assume", "Bring", "Check", "Contact", "Describe", "Explain", "Follow", "Forget", "List"),
     *("Name", "Predict", "Print", "Prove", "Reach", "Read", "Recommend", "Remove", "Require"),
-    *("Save", "Set", "Show", "Skip", "Take", "Trust", "Try", "Use", "Write"),
+    *("Restart", "Save", "Set", "Show", "Skip", "Take", "Trust", "Try", "Use", "Write"),
 }
 CAMEL_CASE = re.compile(r"[a-z][a-zA-Z0-9]*")
 FACTS = FOLDER / "direct-untouched.json"
