@@ -38,6 +38,11 @@ PipelineParallel = Annotated[
     int | None, typer.Option("--pp", help="Set the pipeline parallelism instead of choosing it.")
 ]
 
+Prompt = Annotated[int | None, typer.Option(help="Assume prompts of this many tokens.")]
+Output = Annotated[int | None, typer.Option(help="Assume answers of this many tokens.")]
+Image = Annotated[str | None, typer.Option(help="Assume an image, as some convert weights.")]
+MoeBackend = Annotated[str | None, typer.Option(help="Assume vLLM's expert kernels of this name.")]
+
 
 def run(
     model: OptionalModelName = None,
@@ -49,13 +54,14 @@ def run(
     tp: TensorParallel = None,
     pp: PipelineParallel = None,
     concurrency: options.Concurrency = 1,
-    prompt: Annotated[int | None, typer.Option(help="Assume prompts of this many tokens.")] = None,
-    output: Annotated[int | None, typer.Option(help="Assume answers of this many tokens.")] = None,
+    prompt: Prompt = None,
+    output: Output = None,
     kv_cache: options.KvCache = "auto",
     link: options.Link = "direct",
-    image: Annotated[
-        str | None, typer.Option(help="Assume an image, as some convert weights.")
-    ] = None,
+    image: Image = None,
+    eager: options.Eager = False,
+    moe_backend: MoeBackend = None,
+    speculative: options.SpeculativeOption = None,
     batch: RowsFile = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -71,6 +77,7 @@ def run(
         options.check_range("--output", output, 1, LARGEST_PROMPT),
     )
     subject = describe_model(str(model), config=config, facts=model_facts, quant=quant)
+    drafts = options.parse_speculative(speculative)
     question = SpeedQuestion(
         engine=engine,
         nodes=nodes,
@@ -81,6 +88,10 @@ def run(
         output_tokens=output,
         kv_cache=kv_cache,
         image=image,
+        eager=eager,
+        moe_backend=moe_backend,
+        speculative=drafts.method,
+        draft_tokens=drafts.tokens,
     )
     report = predict_question(subject, question, machine)
     if as_json:
