@@ -22,7 +22,8 @@ GIGA = 1e9
 TERA = 1e12
 # DeepSeek-V4 takes 4.2 ms a layer without graphs, other mixtures about 0.9.
 COMPRESSED_LAUNCHES = 5
-# Of the expert kernels that NVFP4 can take: https://github.com/vllm-project/vllm/pull/40082.
+# Unverified: the kernels of https://github.com/vllm-project/vllm/pull/40082 read experts faster by
+# what users report; no pair of runs that differ in the kernel alone was found.
 KERNEL_FACTORS = {"b12x": 1.5, "flashinfer_b12x": 1.5}
 MOST_EFFICIENCY = 0.9
 # One run of draft layers beside what they read; no measurement was found apart from it.
