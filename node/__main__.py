@@ -16,10 +16,13 @@ VERBS = {
     "install": "node.verbs.install",
     "observe": "node.verbs.observe",
     "logs": "node.verbs.logs",
+    "status": "node.verbs.status",
+    "restart": "node.verbs.restart",
     "rollback": "node.verbs.rollback",
     "clear": "node.verbs.clear",
     "supervise": "node.verbs.supervise",
     "spread": "node.verbs.spread",
+    "collect": "node.verbs.collect",
 }
 SUCCEEDED, FAILED, USAGE_ERROR = 0, 1, 2
 

@@ -17,6 +17,9 @@ MARKS = f"{STATE}/members"
 SUPERVISION = f"{STATE}/supervision"
 """A folder a service: what its supervisor is to do, and how far it is."""
 
+SUPERVISION_KEYS = f"{STATE}/supervision-keys"
+"""Of the services whose rank 0 is here: the keys that their supervisors share. Root's alone."""
+
 MODELS = f"{STATE}/models"
 """Where a node keeps models, unless the stack file names another folder."""
 
@@ -32,6 +35,12 @@ VERIFIED_MODELS = f"{STATE}/verified"
 ARMED_NETWORK = f"{STATE}/network-armed.json"
 ROLLED_BACK_NETWORK = f"{STATE}/network-rolled-back.json"
 
+TELEMETRY_CONFIG = f"{STATE}/telemetry.json"
+TELEMETRY_FOLDER = "/run/sparkform-telemetry"
+"""Where the collector writes metrics; systemd makes and removes it with the unit."""
+
+MONITORING = f"{STATE}/monitoring"
+"""Configuration of monitoring's containers, a folder a program."""
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 LOGS = "/var/log/sparkform"
