@@ -99,9 +99,7 @@ def list_drawn_inside() -> list[bool]:
 def render_judged_rows() -> str:
     """Each row with the prediction of a fit that never saw its model."""
     unseen = load_fit()["left_out_predictions"]
-    parameters = load_calibration().parameters
     rows = [_render_judged_row(row, unseen[row.id]) for row in load_rows()]
-    rows += [_render_judged_row(row, row.predict(parameters)) for row in load_drawn_rows()]
     heads = ["row", "model", "set-up", "at once", "prompt", "measured", "predicted", "error"]
     return render_table(heads, rows)
 
