@@ -70,12 +70,7 @@ def run(
     if batch is not None:
         print_json([answer_row(row, machine) for row in load_request_rows(batch)])
         return
-    options.require(
-        _check_model(model),
-        options.check_range("--concurrency", concurrency, 1, LARGEST_CONCURRENCY),
-        options.check_range("--prompt", prompt, 0, LARGEST_PROMPT),
-        options.check_range("--output", output, 1, LARGEST_PROMPT),
-    )
+    options.require(_check_model(model), *_check_traffic(concurrency, prompt, output))
     subject = describe_model(str(model), config=config, facts=model_facts, quant=quant)
     drafts = options.parse_speculative(speculative)
     question = SpeedQuestion(
@@ -103,6 +98,16 @@ def run(
 def _check_model(model: str | None) -> Problem | None:
     remedy = "name a model or give --batch ROWS.json"
     return None if model else Problem(path="MODEL", message="is missing", remedy=remedy)
+
+
+def _check_traffic(
+    concurrency: int, prompt: int | None, output: int | None
+) -> list[Problem | None]:
+    return [
+        options.check_range("--concurrency", concurrency, 1, LARGEST_CONCURRENCY),
+        options.check_range("--prompt", prompt, 0, LARGEST_PROMPT),
+        options.check_range("--output", output, 1, LARGEST_PROMPT),
+    ]
 
 
 def _print_sentence(report: PredictionReport, notes: Iterable[str]) -> None:
