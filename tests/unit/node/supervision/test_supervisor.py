@@ -203,6 +203,7 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Group]:
     monkeypatch.setattr(caller, "ASK_PAUSE_S", 0.02)
     monkeypatch.setattr("node.readiness.probe.PAUSE_S", 0.05)
     monkeypatch.setattr(engine_pulse, "READ_EVERY_S", 0.05)
+    monkeypatch.setattr("node.supervision.rank_watch.READ_EVERY_S", 0.05)
     monkeypatch.setattr("node.supervision.coordination.SILENT_S", 1.0)
     api = Api()
     addresses = ["127.0.0.1", "127.0.0.2"]
