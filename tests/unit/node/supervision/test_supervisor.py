@@ -387,7 +387,9 @@ def test_a_container_that_is_gone_needs_an_up(group: Group) -> None:
 def test_another_version_holds_everything_still(group: Group) -> None:
     group.await_phase("serving")
     group.kill(1)
-    group.supervisors[0].coordination.links[1].has_other_version = True
+    link = group.supervisors[0].coordination.links[1]
+    group.turn_until(lambda: link.problem != "")
+    link.has_other_version = True
     group.containers[0].state = "exited"
     for _ in range(30):
         group.turn()
