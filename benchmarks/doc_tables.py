@@ -1,4 +1,4 @@
-"""Writes the computed tables of docs/sizes.md, docs/prediction.md and docs/corrections.md.
+"""Writes the computed tables of three pages in docs/ and of benchmarks/tables.md.
 
 python -m benchmarks.doc_tables            rewrite what stands between the markers
 python -m benchmarks.doc_tables --check    exit 1 if a table is not what the code computes
@@ -34,7 +34,7 @@ from sparkform.sizing.memory_budget import Demand
 from sparkform.sizing.node_memory import get_node_memory
 from sparkform.sizing.row_request import predict_row
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
 NODE_COUNTS = (1, 2, 3, 4, 8)
 # Presets of trt-dgx-spark, the 405B, and the models that people serve on Sparks by the reports.
 SHOWN_MODELS = (
@@ -144,15 +144,18 @@ def render_parameters() -> str:
 
 
 TABLES: dict[str, dict[str, Callable[[], str]]] = {
-    "sizes.md": {"sizes": render_sizes, "memory": render_memory, "shapes": render_shapes},
-    "prediction.md": {
-        "parameters": render_parameters,
+    "docs/sizes.md": {"sizes": render_sizes, "memory": render_memory},
+    "docs/prediction.md": {
         "errors": render_errors,
         "spreads": render_spreads,
         "speeds": render_speeds,
-        "rows": render_judged_rows,
     },
-    "corrections.md": {"claims": render_rejected_claims},
+    "docs/corrections.md": {"claims": render_rejected_claims},
+    "benchmarks/tables.md": {
+        "parameters": render_parameters,
+        "rows": render_judged_rows,
+        "shapes": render_shapes,
+    },
 }
 
 
@@ -171,7 +174,7 @@ def main() -> None:
     """Rewrite the tables, or check them."""
     stale = []
     for name, tables in TABLES.items():
-        path = DOCS / name
+        path = ROOT / name
         old = path.read_text(encoding="utf-8")
         new = rewrite_tables(old, tables)
         if new != old:
