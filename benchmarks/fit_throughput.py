@@ -3,7 +3,8 @@
     python -m benchmarks.fit_throughput          (needs scipy, of the dev extra)
 
 Writes sparkform/catalogue/data/throughput.json: parameters, spread of each class, and the errors
-with each model left out. benchmarks/doc_tables.py puts them into docs/prediction.md and benchmarks/tables.md.
+with each model left out. benchmarks/doc_tables.py puts them into docs/prediction.md and
+benchmarks/tables.md.
 """
 
 from __future__ import annotations
