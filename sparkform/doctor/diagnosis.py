@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.doctor import access, docker, drift, engines, gpu, machine, required_ports
 from sparkform.doctor.check import Check, NodeCheck, NodeView, Status
+from sparkform.doctor.comparison import compare_nodes
 from sparkform.doctor.fabric import check_fabric
 from sparkform.doctor.native import check_native
 from sparkform.fabric.network import Reports
@@ -48,6 +49,7 @@ def diagnose(
         else:
             checks.append(_check_missing_node(node, observation))
     checks += _check_rack(declaration, plan, reports)
+    checks += compare_nodes(declaration, observation)
     return (*checks, *_check_rules(declaration, reports, plan))
 
 
