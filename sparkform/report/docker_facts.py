@@ -1,4 +1,4 @@
-"""What a node reports of its Docker Engine, typed. docs/node.md says where each value comes from."""
+"""What a node reports of its Docker Engine, typed; docs/node.md says where it comes from."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ read is None and stands in `unreadable` with the reason.
 
 from __future__ import annotations
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from sparkform.report.docker_facts import Container, DockerFacts, SwarmFacts, SwarmService
 from sparkform.report.report_model import ReportModel
@@ -135,7 +135,7 @@ class NcclConf(ReportModel):
     owner: str | None
     sha256: str | None
     keys: dict[str, str]
-    home: dict[str, dict[str, str]] = {}
+    home: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 class ListeningPort(ReportModel):
