@@ -18,6 +18,7 @@ VERBS = {
     "logs": "node.verbs.logs",
     "rollback": "node.verbs.rollback",
     "clear": "node.verbs.clear",
+    "supervise": "node.verbs.supervise",
     "spread": "node.verbs.spread",
 }
 SUCCEEDED, FAILED, USAGE_ERROR = 0, 1, 2

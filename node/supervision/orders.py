@@ -21,7 +21,9 @@ def build_order(situation: Situation, rank: int | None) -> Order:
     if situation.target.swarm_head is None or situation.record.phase == "stopped":
         return _build(situation, wanted)
     if situation.record.stage == "stopping":
-        return _build(situation, wanted, down=ranks)
+        # A rank's node keeps the log of its container first, which goes with the task.
+        alive = situation.list_ranks("running", "starting", "stopping")
+        return _build(situation, wanted, down=tuple(rank for rank in ranks if rank not in alive))
     awaited = filter(situation.was_started, situation.list_ranks("starting", "running"))
     return _build(situation, wanted, up=tuple(awaited))
 

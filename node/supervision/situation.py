@@ -16,8 +16,8 @@ class GroupView:
     """What is known now. `reports`: by rank, the last ones; `silent`: why a rank's node is not
     heard, by rank. `head`: the Swarm's, None elsewhere; `head_silent` as `silent`.
 
-    `is_answering`: a token came since the group was started, and lately. `stall`, `suspicion`:
-    what the signs say. `start_failure`: why the start cannot succeed.
+    `is_answering`: a token came since the group was started. `stall`, `suspicion`: what the signs
+    of an engine that served say.
     """
 
     now: Moment
@@ -29,7 +29,6 @@ class GroupView:
     is_answering: bool = False
     stall: str | None = None
     suspicion: str | None = None
-    start_failure: str | None = None
     is_requested: bool = False
 
 
@@ -78,7 +77,9 @@ class Situation:
             report = self.view.reports.get(entry.rank)
             if entry.rank in self.view.silent:
                 return f"{entry.node}: {self.view.silent[entry.rank]}"
-            if report is None or report.state == "unknown":
+            if report is None:
+                return f"{entry.node}: was not heard yet"
+            if report.state == "unknown":
                 return f"{entry.node}: Docker does not answer"
             if report.lacks:
                 return f"{entry.node}: {report.lacks}"

@@ -74,13 +74,13 @@ class Fabric(Section):
     """The RoCE network between the nodes."""
 
     topology: values.Topology = Field(
-        description="How the QSFP ports are cabled: two nodes directly, three in a ring (port 0 "
-        "of each to port 1 of the next), up to eight on a switch, or not at all."
+        description="How the QSFP ports are cabled: two nodes directly, three to eight in a ring "
+        "(port 0 of each to port 1 of the next), up to eight on a switch, or not at all."
     )
     pool: values.FabricPool = Field(
         "192.168.100.0/22",
-        description="The addresses of the fabric, cut into 8 equal subnets. It must be free on "
-        "all nodes.",
+        description="The addresses of the fabric, cut into 8 equal subnets (16 for a ring of more "
+        "than four). It must be free on all nodes.",
     )
     mtu: values.Mtu | None = Field(
         None,

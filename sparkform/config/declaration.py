@@ -84,8 +84,8 @@ class Declaration(Section):
 
     @property
     def fabric_subnets(self) -> tuple[ipaddress.IPv4Network, ...]:
-        """The fabric's 8 subnets: 0 and 1 for direct and switch, 0 to 5 for a ring."""
-        return split_fabric_pool(self.cluster.fabric)
+        """The fabric's subnets: 0 and 1 for direct and switch, two a cable for a ring."""
+        return split_fabric_pool(self.cluster.fabric, len(self.cluster.nodes))
 
     def service_to_plain(self, service: str) -> dict[str, Any]:
         """One service as plain data for a component's props. Raises KeyError."""

@@ -75,9 +75,15 @@ def resolve_mtu(fabric: Fabric) -> int | Literal["inherit"]:
     return JUMBO_MTU if fabric.topology in ("direct", "ring") else "inherit"
 
 
-def split_fabric_pool(fabric: Fabric) -> tuple[ipaddress.IPv4Network, ...]:
-    """The pool in 8 equal subnets: 0 and 1 for direct and switch, 0 to 5 for a ring."""
-    return tuple(ipaddress.IPv4Network(fabric.pool).subnets(prefixlen_diff=3))
+def split_fabric_pool(fabric: Fabric, nodes: int) -> tuple[ipaddress.IPv4Network, ...]:
+    """The pool in equal subnets: 0 and 1 for direct and switch, two a cable for a ring.
+
+    Eight serve all but rings of more than four nodes, which take sixteen.
+    """
+    is_large_ring = fabric.topology == "ring" and 2 * nodes > SUBNETS
+    return tuple(
+        ipaddress.IPv4Network(fabric.pool).subnets(prefixlen_diff=4 if is_large_ring else 3)
+    )
 
 
 def find_host_address(subnet: ipaddress.IPv4Network, index: int) -> ipaddress.IPv4Address | None:

@@ -7,6 +7,7 @@ from sparkform.launch.paths import CONTAINER_KEYS, get_keys_folder
 from sparkform.launch.records import Launch, Mount
 from sparkform.launch.request import EngineRank, LaunchRequest
 from sparkform.launch.variables import merge_variables
+from sparkform.launch.vocabulary import build_entrypoint, build_vocabulary_file, needs_vocabulary
 
 STOP_GRACE_S = 5
 """An engine that does not end within this is killed: a hung one must not keep the memory."""
@@ -28,6 +29,9 @@ def build_launch(request: LaunchRequest, rank: EngineRank) -> Launch:
     native_unit_files = (
         build_native_files(request, rank, environment, STOP_GRACE_S) if request.is_native else ()
     )
+    has_vocabulary = needs_vocabulary(request)
+    vocabulary_files = (build_vocabulary_file(),) if has_vocabulary else ()
+    preparation = build_entrypoint(request) if has_vocabulary else ()
     return Launch(
         service=request.service,
         name=f"{request.service}-{rank.member.rank}",
@@ -39,10 +43,10 @@ def build_launch(request: LaunchRequest, rank: EngineRank) -> Launch:
         image=declared.image,
         layer=rank.layer,
         user=rank.member.user if request.is_native else "root",
-        entrypoint=("/bin/sh", request.start_script),
+        entrypoint=(*preparation, "/bin/sh", request.start_script),
         argv=rank.argv,
         environment=environment,
-        files=(*rank.files, *native_unit_files),
+        files=(*rank.files, *vocabulary_files, *native_unit_files),
         secrets=rank.secrets,
         keys=rank.keys,
         mounts=_build_mounts(request, rank),

@@ -201,8 +201,7 @@ class Facts(ReportModel):
 
 
 class UnreadableItem(ReportModel):
-    """`what` is "fact NAME", "step NAME", "receipts" or "next_run". `late`: it did not answer in
-    time, so a longer look may read it."""
+    """`what`: "fact NAME", "step NAME", "receipts" or "next_run". `late`: no answer in time."""
 
     what: str
     why: str
@@ -245,7 +244,3 @@ class NodeReport(ReportModel):
             reason = self.find_unread_reason(f"step {step}") or NOT_REPORTED
             return Unknown(f"step {step}", reason)
         return self.steps.get(step)
-
-    @property
-    def is_late(self) -> bool:
-        return any(unread.late for unread in self.unreadable)

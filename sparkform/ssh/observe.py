@@ -36,19 +36,12 @@ def observe(targets: Sequence[Target], limit_s: float = LIMIT_S) -> Observation:
 
 async def observe_all(targets: Sequence[Target], limit_s: float = LIMIT_S) -> Observation:
     first = await _query_all(targets, limit_s)
-    late = [target for target in targets if is_late(first[target.name])]
+    late = [target for target in targets if first[target.name].is_late]
     second = await _query_all(late, limit_s * SECOND_LOOK)
     better = {
         name: result for name, result in second.items() if result.report or not first[name].report
     }
     return Observation(nodes={**first, **better})
-
-
-def is_late(result: QueryResult) -> bool:
-    """Whether the node was reached, and something of it, or all, did not come in time."""
-    if result.report is not None:
-        return result.report.is_late
-    return result.error is not None and result.error.kind == "timeout"
 
 
 async def _query_all(targets: Sequence[Target], limit_s: float) -> dict[str, QueryResult]:

@@ -1,10 +1,14 @@
-"""Launches as text to read and compare: one item a line, files in full."""
+"""Launches as text to read and compare: one item a line, files in full but for whole programs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
+from sparkform.launch import vocabulary_script
 from sparkform.launch.records import KeyFile, Launch, LaunchFile, Mount
+
+VOCABULARY_SCRIPT = Path(vocabulary_script.__file__)
 
 
 def render_launches(launches: Sequence[Launch]) -> str:
@@ -60,7 +64,8 @@ def _render_key(key: KeyFile) -> str:
 
 def _render_file(file: LaunchFile) -> Iterator[str]:
     yield f"file {file.path} {file.mode}:"
-    yield from _indent(file.text)
+    is_program = file.text == VOCABULARY_SCRIPT.read_text()
+    yield from _indent(f"as {VOCABULARY_SCRIPT.name}" if is_program else file.text)
 
 
 def _indent(text: str) -> Iterator[str]:

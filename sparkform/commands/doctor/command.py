@@ -65,7 +65,7 @@ def run(
 
 def is_incomplete(checks: Sequence[Check], observation: Observation) -> bool:
     """Whether something did not answer in time, or is not known well enough to be changed."""
-    is_late = any(report.is_late for report in observation.reports.values())
+    is_late = any(result.is_late for result in observation.nodes.values())
     return is_late or any(check.name == NOT_CHANGED for check in checks)
 
 

@@ -9,12 +9,12 @@ from sparkform.config.draft import Draft
 from sparkform.config.effective import find_host_address, split_fabric_pool
 from sparkform.errors import Problem
 
-NODES_OF = {"direct": 2, "ring": 3}
-"""How many nodes a topology takes; a switch and no fabric take any number."""
+NODES_OF = {"direct": (2, 2), "ring": (3, 8)}
+"""How many nodes a topology takes at least and at most; a switch and no fabric take any number."""
 
 WHY_COUNT = {
     "direct": "one cable joins two Sparks",
-    "ring": "each Spark has two ports, and NCCL's paths on a ring of four or more are unproven",
+    "ring": "each Spark is cabled to the next and to the one before",
 }
 
 INTERFACES_OF = {"direct": 2, "switch": 2, "ring": 4}
@@ -22,16 +22,16 @@ INTERFACES_OF = {"direct": 2, "switch": 2, "ring": 4}
 
 
 def check_node_count(draft: Draft) -> Iterator[Problem]:
-    """Direct joins exactly two nodes, a ring exactly three."""
+    """Direct joins exactly two nodes, a ring three to eight."""
     topology = draft.fabric.topology if draft.fabric else "none"
-    expected_count = NODES_OF.get(topology)
+    least, most = NODES_OF.get(topology, (0, len(draft.nodes)))
     # An empty or overlong list is a problem of its own.
-    if expected_count is not None and draft.nodes and len(draft.nodes) != expected_count:
+    if draft.nodes and not least <= len(draft.nodes) <= most:
         yield Problem(
             path="cluster.fabric.topology",
-            message=f"{topology} needs exactly {expected_count} nodes",
+            message=f"{topology} needs {f'{least} to {most}' if most > least else least} nodes",
             got=f"{len(draft.nodes)}",
-            allowed="direct with 2 nodes, ring with 3, switch or none with any number",
+            allowed="direct with 2 nodes, ring with 3 to 8, switch or none with any number",
             because=WHY_COUNT[topology],
         )
 
@@ -40,16 +40,17 @@ def check_ring_indexes(draft: Draft) -> Iterator[Problem]:
     """On a ring the index determines which cable leads where."""
     if draft.fabric is None or draft.fabric.topology != "ring":
         return
-    if len(draft.nodes) != NODES_OF["ring"]:  # check_node_count reports it
+    last = len(draft.nodes) - 1
+    if last < 2:  # check_node_count reports it
         return
     for position, index in draft.enumerate_indexes():
-        if index >= NODES_OF["ring"]:
+        if index > last:
             yield Problem(
                 path=f"cluster.nodes[{position}].index",
                 message="is too large for a ring",
                 got=str(index),
-                allowed="0, 1 and 2",
-                because="port 0 of index 0 leads to index 1, of 1 to 2, and of 2 to 0",
+                allowed=f"0 to {last}",
+                because=f"port 0 of each index leads to the next one, and of {last} to 0",
             )
 
 
@@ -87,10 +88,11 @@ def check_interface_counts(draft: Draft) -> Iterator[Problem]:
 
 
 def check_pool_size(draft: Draft) -> Iterator[Problem]:
-    """Each of the 8 subnets must have an address for each index."""
+    """Each subnet must have an address for each index."""
     if draft.fabric is None or draft.fabric.topology == "none":
         return
-    subnet = split_fabric_pool(draft.fabric)[0]
+    subnets = split_fabric_pool(draft.fabric, len(draft.nodes))
+    subnet = subnets[0]
     largest = max((index for _, index in draft.enumerate_indexes()), default=0)
     if find_host_address(subnet, largest) is None:
         yield Problem(
@@ -98,7 +100,8 @@ def check_pool_size(draft: Draft) -> Iterator[Problem]:
             message=f"has no room for index {largest}",
             got=draft.fabric.pool,
             allowed="a /24 or larger, which has room for all",
-            because=f"its 8 subnets are /{subnet.prefixlen}, and addresses start at .10 in each",
+            because=f"its {len(subnets)} subnets are /{subnet.prefixlen}, and addresses start at "
+            ".10 in each",
         )
 
 

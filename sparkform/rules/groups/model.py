@@ -158,7 +158,7 @@ def check_gated_token(service: ServiceView) -> Iterator[RuleOutcome]:
 
 
 SERVICE_RULES = {
-    "model-unknown": check_model_known,
+    "model-not-listed": check_model_known,
     "revision-pinned": check_revision,
     "context-exceeds-model": check_context_length,
     "model-staged": check_model_staged,

@@ -1,4 +1,4 @@
-"""Three Sparks in a ring without a switch."""
+"""Sparks in a ring without a switch."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.groups.nccl import BOOTSTRAP_VARIABLES, is_listed
-from sparkform.rules.outcome import ADVISORY, RuleFinding, RuleOutcome, RuleSkip
+from sparkform.rules.outcome import ADVISORY, MANDATORY, RuleFinding, RuleOutcome, RuleSkip
 from sparkform.versions import is_at_least
 
 MIN_NCCL = "2.30"
+FOUR = 4
 RING_DEVICES = ("rocep1s0f0", "roceP2p1s0f0", "rocep1s0f1", "roceP2p1s0f1")
 FABRIC_INTERFACES = 4
 FABRIC_PREFIXES = ("enp1s0f", "enP2p1s0f")
@@ -84,6 +85,29 @@ def _check_nccl_version(service: ServiceView) -> Iterator[RuleOutcome]:
         )
 
 
+def check_ring_size(service: ServiceView) -> Iterator[RuleOutcome]:
+    """On a ring of four or more some ranks are no neighbours, and NCCL's tree needs a path to each.
+
+    Two rings of four serve with an NCCL that was patched for rings alone; the released one ends in
+    ncclTransportTreeConnect. Of six nodes one report tells: it starts, and the answers are garbled.
+    """
+    count = len(service.nodes)
+    if service.context.topology != "ring" or count < FOUR:
+        return
+    yield RuleFinding(
+        path="cluster.fabric.topology",
+        message=(
+            "On a ring of four NCCL has no path between opposite nodes, and its release does not "
+            "start: only patched builds are reported to work."
+            if count == FOUR
+            else f"No ring of {count} nodes is reported to work, and one of six answered with "
+            "garbled text."
+        ),
+        remedy="fabric: {topology: switch}",
+        severity=ADVISORY if count == FOUR else MANDATORY,
+    )
+
+
 def check_ring_cabling(context: Context) -> Iterator[RuleOutcome]:
     """On a ring port 0 of each Spark leads to port 1 of the next: all four ends are linked."""
     if context.topology != "ring":
@@ -119,5 +143,5 @@ def check_ring_cabling(context: Context) -> Iterator[RuleOutcome]:
             )
 
 
-SERVICE_RULES = {"ring-env": check_ring_environment}
+SERVICE_RULES = {"ring-env": check_ring_environment, "ring-size": check_ring_size}
 RACK_RULES = {"ring-cabling": check_ring_cabling}

@@ -77,21 +77,18 @@ def check_max_num_tokens(service: ServiceView) -> Iterator[RuleOutcome]:
 
 
 def check_gpt_oss_encodings(service: ServiceView) -> Iterator[RuleOutcome]:
-    """gpt-oss loads two token encodings from the network at its first request.
+    """gpt-oss reads the vocabulary o200k_base, which it else fetches at its first request.
 
-    Without TIKTOKEN_ENCODINGS_BASE and the files o200k_base and cl100k_base below it, a node
-    without internet answers with errors. DISABLE_HARMONY_ADAPTER=1 does without them.
+    The launch makes that file in each container out of the model's own tokenizer.json. With
+    TIKTOKEN_ENCODINGS_BASE declared it makes none, and the folder must be part of the image.
     """
-    variables = service.variables
-    if "gpt-oss" not in service.model or "TIKTOKEN_ENCODINGS_BASE" in variables:
-        return
-    if "DISABLE_HARMONY_ADAPTER" in variables and variables["DISABLE_HARMONY_ADAPTER"].is_on:
-        return
-    yield RuleFinding(
-        path=service.get_path("environment.TIKTOKEN_ENCODINGS_BASE"),
-        message="gpt-oss loads its token encodings from the internet at the first request.",
-        remedy="environment: {TIKTOKEN_ENCODINGS_BASE: /tiktoken_encodings}",
-    )
+    setting = service.variables.get("TIKTOKEN_ENCODINGS_BASE")
+    if "gpt-oss" in service.model and setting is not None:
+        yield RuleFinding(
+            path=setting.path,
+            message="Nothing brings the vocabulary into this folder: the image has to hold it.",
+            remedy="# take TIKTOKEN_ENCODINGS_BASE out of environment: the launch makes the file",
+        )
 
 
 def check_memory_fraction(service: ServiceView) -> Iterator[RuleOutcome]:

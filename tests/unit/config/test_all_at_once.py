@@ -93,7 +93,7 @@ def test_no_services_means_the_rack_only() -> None:
 
 def test_a_problem_reads_as_one_sentence() -> None:
     assert str(find_problem(build_cluster(fabric={"topology": "ring"}))) == (
-        "cluster.fabric.topology: ring needs exactly 3 nodes (got 2); allowed: direct with 2 "
-        "nodes, ring with 3, switch or none with any number; because each Spark has two ports, "
-        "and NCCL's paths on a ring of four or more are unproven"
+        "cluster.fabric.topology: ring needs 3 to 8 nodes (got 2); allowed: direct with 2 nodes, "
+        "ring with 3 to 8, switch or none with any number; because each Spark is cabled to the "
+        "next and to the one before"
     )

@@ -68,20 +68,25 @@ CASES: list[tuple[dict[str, Any], str, str]] = [
     (
         build_cluster(1, fabric=build_fabric("direct")),
         "cluster.fabric.topology",
-        "direct needs exactly 2",
+        "direct needs 2 nodes",
     ),
     (
         build_cluster(3, fabric=build_fabric("direct")),
         "cluster.fabric.topology",
-        "direct needs exactly 2",
+        "direct needs 2 nodes",
     ),
     (
-        build_cluster(4, fabric=build_fabric("ring")),
+        build_cluster(2, fabric=build_fabric("ring")),
         "cluster.fabric.topology",
-        "ring needs exactly 3",
+        "ring needs 3 to 8 nodes",
     ),
     (
         build_cluster(8, fabric=build_fabric("switch", pool="10.9.0.0/25")),
+        "cluster.fabric.pool",
+        "has no room for index 7",
+    ),
+    (
+        build_cluster(8, fabric=build_fabric("ring", pool="10.9.0.0/24")),
         "cluster.fabric.pool",
         "has no room for index 7",
     ),

@@ -58,6 +58,12 @@ def test_the_default_pool_gives_the_addresses_of_nvidias_own_set_up() -> None:
     assert find_host_address(subnets[0], 1) == ip_address("192.168.100.11")
 
 
+@pytest.mark.parametrize(("nodes", "subnets"), [(3, 8), (4, 8), (5, 16), (8, 16)])
+def test_a_ring_has_two_subnets_for_each_cable(nodes: int, subnets: int) -> None:
+    cluster = build_cluster(nodes, fabric={"topology": "ring", "pool": "10.9.0.0/16"})
+    assert len(build_declaration(cluster).fabric_subnets) == subnets >= 2 * nodes
+
+
 @pytest.mark.parametrize(
     ("swarm", "services", "enabled"),
     [

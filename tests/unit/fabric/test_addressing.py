@@ -17,7 +17,8 @@ def assign(
 ) -> dict[tuple[str, int, str], FabricAddress]:
     nodes = [f"spark-{number + 1}" for number in range(count)]
     rack_cables = build_cables(topology, nodes, dict.fromkeys(nodes, port))
-    subnets = tuple(pool.subnets(prefixlen_diff=3))
+    is_large_ring = topology == "ring" and count > 4
+    subnets = tuple(pool.subnets(prefixlen_diff=4 if is_large_ring else 3))
     addresses = assign_addresses(
         rack_cables, subnets, {node: index for index, node in enumerate(nodes)}
     )
@@ -72,7 +73,7 @@ pools = st.integers(16, 24).flatmap(
 )
 shapes = st.one_of(
     st.just(("direct", 2)),
-    st.just(("ring", 3)),
+    st.tuples(st.just("ring"), st.integers(3, 8)),
     st.tuples(st.just("switch"), st.integers(2, 8)),
 )
 
