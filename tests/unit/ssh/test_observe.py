@@ -264,7 +264,7 @@ def test_a_host_that_does_not_answer_is_unreachable(tmp_path: Path) -> None:
         (asyncssh.DisconnectError(2, "Too many authentication failures"), "authentication"),
         (RuntimeError("a defect of ours"), "failed"),
     ],
-    ids=["route", "name", "cipher", "defect"],
+    ids=["route", "name", "cipher", "tries", "defect"],
 )
 def test_what_the_network_says_is_translated(
     failure: Exception, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
