@@ -20,6 +20,7 @@ VERBS = {
     "clear": "node.verbs.clear",
     "supervise": "node.verbs.supervise",
     "spread": "node.verbs.spread",
+    "collect": "node.verbs.collect",
 }
 SUCCEEDED, FAILED, USAGE_ERROR = 0, 1, 2
 

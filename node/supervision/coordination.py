@@ -18,6 +18,7 @@ from node.supervision.node_hands import SystemHands
 from node.supervision.orders import build_order
 from node.supervision.paths import get_request_path
 from node.supervision.pulse import (
+    PowerRead,
     PulseEvent,
     PulseState,
     SuspicionRaised,
@@ -115,6 +116,7 @@ class Coordination:
             stall=find_stall(pulse, now_s) if pulse else None,
             suspicion=find_suspicion(pulse, now_s) if pulse else None,
             is_requested=self._is_requested(),
+            is_busy=self.pulse is not None and self.pulse.is_busy(now_s),
         )
 
     def _find_silence(self, link: FollowerLink, now_s: float) -> str | None:
@@ -147,14 +149,15 @@ class Coordination:
     def _feel_pulse(self, now_s: float, reports: dict[int, MemberReport]) -> PulseState | None:
         if self.pulse is None:
             return None
-        return self.pulse.advance(now_s, *self._list_suspicions(now_s, reports))
+        return self.pulse.advance(now_s, *self._list_signs(now_s, reports))
 
-    def _list_suspicions(
-        self, now_s: float, reports: dict[int, MemberReport]
-    ) -> Iterator[PulseEvent]:
-        """Each line of each rank once: an answer has cleared it since."""
+    def _list_signs(self, now_s: float, reports: dict[int, MemberReport]) -> Iterator[PulseEvent]:
+        """Each sign of each rank once: an answer has cleared it since."""
+        powers = [report.is_power_low for report in reports.values()]
+        yield PowerRead(now_s, all(power is True for power in powers))
         for rank, report in reports.items():
-            if report.suspicion and (rank, report.suspicion) not in self.raised:
-                self.raised.add((rank, report.suspicion))
-                print_now(f"rank {rank}: {report.suspicion}")
-                yield SuspicionRaised(now_s, report.suspicion)
+            for reason in filter(None, (report.suspicion, report.lost_process)):
+                if (rank, reason) not in self.raised:
+                    self.raised.add((rank, reason))
+                    print_now(f"rank {rank}: {reason}")
+                    yield SuspicionRaised(now_s, reason, reason == report.lost_process)

@@ -30,6 +30,7 @@ from node.supervision.report import LiveFigures
 READ_EVERY_S = 2.0
 READ_LIMIT_S = 3.0
 RATE_S = 10.0
+BUSY_S = 5.0
 CANARY_HEADERS = {"X-Request-Id": "sparkform-canary"}
 """Told from users' requests in the engine's log."""
 
@@ -84,6 +85,10 @@ class EnginePulse:
             self._take(CanarySent(now_s, engine))
             threading.Thread(target=self._send, args=(engine,), daemon=True).start()
         return self.state
+
+    def is_busy(self, now_s: float) -> bool:
+        running = (self.figures.signs.running or 0) if self.figures else 0
+        return running > 0 and self.moved_s is not None and now_s - self.moved_s <= BUSY_S
 
     def build_figures(self, now_s: float) -> LiveFigures:
         figures, signs = self.figures, self.figures.signs if self.figures else None

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 STEADY_KIB = 128 * 1024
 STEADY_S = 3.0
+SHORT_STEADY_S = 10.0
+"""Where it is less than an earlier restart found: it may not have begun to come back."""
+
 SLACK_KIB = 2**20
 LIMIT_S = 60.0
 
@@ -30,6 +33,7 @@ def is_memory_back(readings: Sequence[MemoryReading], floor_kib: int | None) -> 
         return True
     if floor_kib is not None and last_kib >= floor_kib - SLACK_KIB:
         return True
-    earlier = [reading for reading in readings if now_s - reading.at_s >= STEADY_S]
-    is_steady = bool(earlier) and last_kib - earlier[-1].available_kib < STEADY_KIB
-    return is_steady and floor_kib is None
+    steady_s = STEADY_S if floor_kib is None else SHORT_STEADY_S
+    earlier = [entry.available_kib for entry in readings if now_s - entry.at_s >= steady_s]
+    later = [entry.available_kib for entry in readings if now_s - entry.at_s < steady_s]
+    return bool(earlier) and max(later) - max(earlier) < STEADY_KIB

@@ -19,6 +19,7 @@ from node.ranks.rank import UNIT, NodeRanks, Rank
 from node.ranks.starting import start_rank
 from node.ranks.stopping import stop_rank
 from node.supervision import prerequisites, stale_locks
+from node.supervision.gpu_power import learn_power_w
 from node.supervision.member import RankSight
 from node.supervision.memory_return import MemoryReading, is_memory_back
 from node.supervision.moment import Moment, read_moment
@@ -106,6 +107,9 @@ class SystemHands:
             gpus=prerequisites.list_gpus(self.system),
             rdma_ports=prerequisites.list_active_ports(self.system),
         )
+
+    def learn_power(self, power_w: float) -> None:
+        self.learned = replace(self.learned, power_w=learn_power_w(self.learned.power_w, power_w))
 
     def _find_ranks(self) -> NodeRanks:
         """A native rank needs no Docker."""

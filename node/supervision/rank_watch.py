@@ -19,10 +19,14 @@ from node.readiness.probe import CompletionProbe, CompletionRequest
 from node.readiness.starting import build_watch
 from node.readiness.target import RankEndpoint, WatchTarget
 from node.readiness.watch import RankWatch, observe_slice, read_log, take_event
+from node.supervision.engine_processes import EngineProcess, find_lost, list_processes
 from node.supervision.target import SupervisedRank, SupervisionTarget
 
 SUSPICION_S = 20.0
 """How long a line of the log stays suspicious: for the coordinator to hear of it."""
+
+
+PROCESSES_EVERY_S = 5.0
 
 
 def build_watch_target(target: SupervisionTarget, local: SupervisedRank) -> WatchTarget:
@@ -58,6 +62,9 @@ class LocalWatch:
     watch: RankWatch = field(init=False)
     suspicion: tuple[float, str] | None = None
     last_words: str = ""
+    processes: dict[int, EngineProcess] = field(default_factory=dict)
+    lost_process: tuple[float, str] | None = None
+    processes_read_s: float = field(default_factory=time.monotonic)
     is_kept: bool = False
 
     def __post_init__(self) -> None:
@@ -101,6 +108,20 @@ class LocalWatch:
             observe_slice(self.watch)
         else:
             self._read_on()
+            self._watch_processes()
+
+    def _watch_processes(self) -> None:
+        """Noted once the service answers and has settled down; each is missed once."""
+        now_s, rank = time.monotonic(), self.watch.state.rank
+        if rank is None or now_s - self.processes_read_s < PROCESSES_EVERY_S:
+            return
+        self.processes_read_s = now_s
+        lost = find_lost(self.system, self.processes)
+        if lost:
+            names = ", ".join(sorted({process.name for process in lost.values()}))
+            self.lost_process = (now_s, f"a process of the engine is gone ({names})")
+        if lost or not self.processes:
+            self.processes = list_processes(self.system, rank)
 
     def _read_on(self) -> None:
         for line in read_log(self.watch):
@@ -115,9 +136,10 @@ class LocalWatch:
             take_event(self.watch, Answered(time.monotonic()))
 
     def get_suspicion(self) -> str | None:
-        if self.suspicion is None or time.monotonic() - self.suspicion[0] > SUSPICION_S:
-            return None
-        return self.suspicion[1]
+        return _get_recent(self.suspicion)
+
+    def get_lost_process(self) -> str | None:
+        return _get_recent(self.lost_process)
 
     def explain_end(self, rank: Rank | None) -> str:
         """Why the rank ended, as far as its log tells."""
@@ -148,6 +170,12 @@ class LocalWatch:
 
     def close(self) -> None:
         self.watch.probe.closed.set()
+
+
+def _get_recent(noted: tuple[float, str] | None) -> str | None:
+    if noted is None or time.monotonic() - noted[0] > SUSPICION_S:
+        return None
+    return noted[1]
 
 
 def _format(failure: StartFailure) -> str:

@@ -17,7 +17,7 @@ class GroupView:
     heard, by rank. `head`: the Swarm's, None elsewhere; `head_silent` as `silent`.
 
     `is_answering`: a token came since the group was started. `stall`, `suspicion`: what the signs
-    of an engine that served say.
+    of an engine that served say. `is_busy`: tokens come now.
     """
 
     now: Moment
@@ -30,6 +30,7 @@ class GroupView:
     stall: str | None = None
     suspicion: str | None = None
     is_requested: bool = False
+    is_busy: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,14 @@ class Situation:
         return report is not None and report.run_epoch == self.epoch
 
     def find_flaw(self) -> str | None:
-        """What is wrong or not known of a group that answers."""
+        """What is wrong or not known of a group that answers. Who was not heard yet is silent
+        only after a while."""
         for entry in self.target.ranks:
             report = self.view.reports.get(entry.rank)
             if entry.rank in self.view.silent:
                 return f"{entry.node}: {self.view.silent[entry.rank]}"
             if report is None:
-                return f"{entry.node}: was not heard yet"
+                continue
             if report.state == "unknown":
                 return f"{entry.node}: Docker does not answer"
             if report.lacks:

@@ -17,6 +17,7 @@ from node.readiness.probe import CompletionRequest
 from node.readiness.starting import read_api_key
 from node.supervision import listener, notify
 from node.supervision.coordination import Coordination
+from node.supervision.gpu_power import PowerMeter, is_low
 from node.supervision.listener import OrderListener
 from node.supervision.member_duty import MemberDuty, open_duty
 from node.supervision.messages import MemberReport, Order
@@ -47,6 +48,7 @@ class NodeSupervisor:
     api_key: str | None
     duty: MemberDuty
     hands: SystemHands
+    meter: PowerMeter
     coordination: Coordination | None = None
     order: Order | None = None
     report: MemberReport | None = None
@@ -87,6 +89,7 @@ class NodeSupervisor:
             self.ears.close()
         if self.coordination:
             self.coordination.close()
+        self.meter.closed.set()
         state = self.duty.state
         self.duty.save(replace(state, boot=replace(state.boot, is_closed=True)))
 
@@ -125,8 +128,10 @@ class NodeSupervisor:
             report = replace(
                 report,
                 suspicion=watch.get_suspicion(),
+                lost_process=watch.get_lost_process(),
                 failure=watch.failure,
                 silent_s=round(watch.silent_s, 1),
+                is_power_low=is_low(self.meter.power_w, self.hands.learned.power_w),
             )
         if not self.target.is_swarm_head:
             return report
@@ -156,6 +161,9 @@ class NodeSupervisor:
         if order is not None and order.phase == "serving" and self.learned_epoch != order.epoch:
             self.learned_epoch = order.epoch
             self.hands.learn()
+        power_w = self.meter.take_new()
+        if power_w is not None and order is not None and order.is_busy:
+            self.hands.learn_power(power_w)
         self.duty.save(replace(self.duty.state, learned=self.hands.learned))
 
     def _tell(self, order: Order | None) -> None:
@@ -202,7 +210,9 @@ def open_supervisor(
     duty = open_duty(target, hands, state)
     if duty is None:
         return None
-    supervisor = NodeSupervisor(system, target, key, api_key, duty, hands)
+    meter = PowerMeter(system)
+    meter.start()
+    supervisor = NodeSupervisor(system, target, key, api_key, duty, hands, meter)
     if target.is_coordinator:
         request = CompletionRequest(target.url, target.served_name, api_key, target.limits.canary_s)
         supervisor.coordination = Coordination(system, duty, hands, key, request)

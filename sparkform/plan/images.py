@@ -64,7 +64,7 @@ def _plan_image(
         step=f"image:{launches[0].service}",
         nodes=tuple(by_node),
         build_want=lambda node: _build_want(context, by_node[node], name, source),
-        read_observed=lambda node: _read_observed(context, name, source, node),
+        read_observed=lambda node: read_observed_image(context, name, source, node),
         before=before,
     ).plan()
 
@@ -80,7 +80,7 @@ def _build_want(context: PlanContext, launch: Launch, name: str, source: str) ->
     )
 
 
-def _read_observed(
+def read_observed_image(
     context: PlanContext, name: str, source: str, node: str
 ) -> image.Observed | Unknown:
     """All nodes must have the image that the source has."""

@@ -10,6 +10,7 @@ from sparkform.errors import Problem
 from sparkform.fabric.network import Reports
 from sparkform.plan.context import PlanContext
 from sparkform.plan.models import list_required_models
+from sparkform.plan.monitoring_ports import find_taken_ports
 from sparkform.plan.native_steps import find_native_problems
 from sparkform.plan.services import ServicePlan
 from sparkform.plan.steps import StackName
@@ -84,6 +85,7 @@ def find_problems(context: PlanContext) -> Iterator[Problem]:
     yield from find_shared_nodes(declaration)
     yield from find_native_problems(declaration, reports)
     yield from list_required_models(declaration)[1]
+    yield from find_taken_ports(declaration, reports)
 
 
 def find_foreign_claims(

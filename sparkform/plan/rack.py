@@ -13,6 +13,7 @@ from sparkform.plan.disturbance import Serving
 from sparkform.plan.images import plan_images
 from sparkform.plan.links import plan_links
 from sparkform.plan.models import plan_models
+from sparkform.plan.monitoring import plan_monitoring
 from sparkform.plan.nodes import plan_nodes
 from sparkform.plan.problems import (
     find_problems,
@@ -71,7 +72,9 @@ def _plan_steps(
     nodes = plan_nodes(context, agent_sha256, serving)
     node_steps = [step for steps in nodes.values() for step in steps.values()]
     models = plan_models(context, node_steps)
+    monitoring = plan_monitoring(context, secrets, node_steps)
     images = plan_images(context, launches, node_steps)
+    images |= monitoring.images if monitoring else {}
     rack = RackPlan(
         network=context.network,
         launches=launches,
@@ -81,6 +84,7 @@ def _plan_steps(
         models=models,
         images=images,
         keys=plan_keys(context, [*models.transfers.values(), *images.values()]),
+        monitoring=monitoring,
     )
     rack = replace(rack, services=plan_services(context, launches, rack.steps, secrets))
     silent = find_silent_docker(context.declaration, context.reports, rack.docker_nodes)

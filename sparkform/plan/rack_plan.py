@@ -10,6 +10,7 @@ from sparkform.fabric.network import Network
 from sparkform.launch import Launch
 from sparkform.plan.links import LinkPlan
 from sparkform.plan.models import ModelsPlan
+from sparkform.plan.monitoring import MonitoringPlan
 from sparkform.plan.nodes import NodeSteps
 from sparkform.plan.services import ServicePlan
 from sparkform.plan.steps import PlannedStep
@@ -32,6 +33,7 @@ class RackPlan:
     images: Mapping[str, Transfer] = field(default_factory=dict)
     keys: Mapping[str, PlannedStep] = field(default_factory=dict)
     services: Mapping[str, ServicePlan] = field(default_factory=dict)
+    monitoring: MonitoringPlan | None = None
     problems: tuple[Problem, ...] = ()
     is_unread: bool = False
 
@@ -45,6 +47,7 @@ class RackPlan:
         steps += [*self.keys.values(), *self.models.steps]
         steps += [step for image in self.images.values() for step in image.all_steps]
         steps += [step for service in self.services.values() for step in service.steps]
+        steps += self.monitoring.steps if self.monitoring else ()
         return tuple(steps)
 
     @property
@@ -56,11 +59,13 @@ class RackPlan:
 
     @property
     def docker_nodes(self) -> tuple[str, ...]:
-        """The nodes on which Docker is asked to start ranks: for the Swarm's, the head."""
+        """The nodes on which Docker is asked to start something: for Swarm ranks, the head."""
         names: dict[str, None] = {}
         for launch in (launch for ranks in self.launches.values() for launch in ranks):
             if launch.runtime == "container":
                 names[launch.node] = None
             if launch.runtime == "swarm" and self.swarm:
                 names[self.swarm.token.node] = None
+        for container in self.monitoring.containers if self.monitoring else ():
+            names[container.node] = None
         return tuple(names)

@@ -27,7 +27,7 @@ OWN_VARIABLES = re.compile(
     r"(NCCL|GLOO|TP)_SOCKET_IFNAME|NCCL_IB_(HCA|GID_INDEX)|VLLM_HOST_IP|MASTER_(ADDR|PORT)"
     r"|(NODE_)?RANK|NNODES|WORLD_SIZE|UCX_NET_DEVICES|OMPI_.*|RAY_(NODE_IP_ADDRESS|ADDRESS|OVERRIDE.*)"
     r"|(NVIDIA|CUDA)_VISIBLE_DEVICES|NVIDIA_DRIVER_CAPABILITIES|HF_(HOME|HUB_CACHE|HUB_OFFLINE)"
-    r"|HUGGINGFACE_HUB_CACHE|TRANSFORMERS_(OFFLINE|CACHE)|PATH|HOME|LD_LIBRARY_PATH|PYTHONPATH"
+    r"|TIKTOKEN_(ENCODINGS_BASE|(RS_)?CACHE_DIR)|HUGGINGFACE_HUB_CACHE|TRANSFORMERS_(OFFLINE|CACHE)|PATH|HOME|LD_LIBRARY_PATH|PYTHONPATH"
 )
 BROUGHT_BY_US = "sparkform brings models to the nodes by itself"
 HUB_CACHE = re.compile(r"(hub|huggingface)(/|$)|hf[-_]cache")
@@ -96,11 +96,10 @@ def _take_model(draft: BlockDraft, piece: Piece, mounts: list[FolderMount]) -> N
     if not value.startswith(("/", "~", ".")) or OPEN.search(value):
         _take(draft, "model", piece)
         return
-    for mount in mounts:
-        if mount.source.startswith("/") and f"{value}/".startswith(f"{mount.target}/"):
-            draft.set("modelPath", mount.source + value[len(mount.target) :], piece)
-            return
-    if value.startswith("/"):
+    mount = next((mount for mount in mounts if mount.contains(value)), None)
+    if mount is not None:
+        value = mount.source + value[len(mount.target) :]
+    if value.startswith("/") and not OPEN.search(value):
         draft.set("modelPath", value.rstrip("/") or value, piece)
     else:
         draft.leave(piece, "a path of whoever starts it: give model or modelPath")

@@ -15,6 +15,10 @@ class FolderMount:
     source: str
     target: str
 
+    def contains(self, path: str) -> bool:
+        """Whether a path of the container lies in it."""
+        return f"{path}/".startswith(f"{self.target}/")
+
     def holds_path_of(self, value: str) -> bool:
         """Whether a value names something below it."""
         return (

@@ -33,6 +33,8 @@ class Piece:
         """For people: what looks like a secret is left out."""
         value = HIDDEN if self.secret_key else self.value
         text = self.name if value is None else f"{self.name} {value}"
+        if self.kind == "other" and "login" in text.split():
+            return f"{text.split()[0]} login {HIDDEN}"
         shown = HIDDEN if contains_secret(text) else " ".join(text.split())
         return shown if len(shown) <= LONGEST_TEXT else shown[:LONGEST_TEXT] + " ..."
 

@@ -15,6 +15,7 @@ from sparkform.recipes.recipe import Piece, Recipe
 
 HARDWARE = ("dgx_spark_gb10", "blackwell")
 VARIANT = "default"
+DESCRIPTIONS = ("meta", "guide", "kv_offload_support", "compatible_strategies")
 NOT_CHOSEN = "not switched on at first"
 
 
@@ -37,7 +38,8 @@ def read_site_recipe(document: Mapping[str, object]) -> Recipe:
     unread = ("model", "variants", "features", "opt_in_features", "hardware_overrides")
     for key in document:
         if key not in unread:
-            pieces.append(Piece("other", key, None, (key,), "no key of a service says it"))
+            reason = "a description" if key in DESCRIPTIONS else "no key of a service says it"
+            pieces.append(Piece("other", key, None, (key,), reason))
     for name in variants:
         if name != VARIANT:
             pieces.append(Piece("other", f"variants.{name}", None, (str(name),), NOT_CHOSEN))

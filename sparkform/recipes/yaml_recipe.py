@@ -113,6 +113,9 @@ def _list_top_pieces(document: Mapping[str, object]) -> Iterator[Piece]:
             for name, content in value.items():
                 variable = format_scalar(content)
                 yield build_variable(str(name), variable, (str(name), variable))
+        elif key == "volumes" and isinstance(value, list):
+            for item in value:
+                yield Piece("mount", key, format_scalar(item), (format_scalar(item),))
         elif key not in ("defaults", "command"):
             yield _build_top_piece(key, format_scalar(value))
 

@@ -324,3 +324,32 @@ def test_what_starts_no_engine_of_ours_is_refused(text: str) -> None:
 def test_several_services_of_a_compose_file_are_several_recipes() -> None:
     text = COMPOSE.replace("example/web:1", "vllm/vllm-openai:v0.27.1\n    command: [--model, a/b]")
     assert [recipe.name for recipe in read_recipes(text, "x")] == ["llm", "web"]
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("/srv/m", {"modelPath": "/srv/m"}),
+        ("~/m", {"model": "example/Small"}),
+        ("$HOME/m", {"model": "example/Small"}),
+    ],
+)
+def test_a_folder_of_the_container_is_the_nodes_folder_or_nothing(
+    source: str, expected: dict[str, str]
+) -> None:
+    text = f"""
+model: example/Small
+volumes: ["{source}:/model:ro", "~/d:/draft"]
+command: >
+  vllm serve /model --speculative-config '{{"method":"draft_model","model":"/draft"}}'
+"""
+    conversion = convert_text(text)
+    chosen = {key: conversion.block.get(key) for key in ("model", "modelPath")}
+    assert {key: value for key, value in chosen.items() if value} == expected
+    assert "speculative" not in conversion.block
+    assert "extraArgs" not in conversion.block
+
+
+def test_a_login_is_never_repeated() -> None:
+    remarks = list_remarks("docker login nvcr.io -u me -p geheim\nvllm serve a/b")
+    assert "docker login ...: a command that sparkform does not run" in remarks

@@ -102,9 +102,15 @@ def test_memory_is_awaited_until_it_grows_no_more() -> None:
 
 
 def test_memory_that_has_not_begun_to_come_back_is_awaited() -> None:
-    assert not is_memory_back(read_memory(*[20] * 30), 100 * 2**20)
+    assert not is_memory_back(read_memory(*[20] * 8), 100 * 2**20)
+    assert not is_memory_back(read_memory(*[20] * 8, 30, 40, 50, 60), 100 * 2**20)
+    assert is_memory_back(read_memory(*[20] * 12), 100 * 2**20)
     assert is_memory_back(read_memory(20, 99.5), 100 * 2**20)
-    assert is_memory_back(read_memory(*[20] * 62), 100 * 2**20)
+    assert is_memory_back(read_memory(*range(62)), 1000 * 2**20)
+
+
+def test_other_programs_that_take_and_give_memory_hold_up_nothing() -> None:
+    assert is_memory_back(read_memory(99, 100, 98, 100, 97, 100, 99), None)
 
 
 @pytest.mark.parametrize("home", ["root", "home/nvidia"])

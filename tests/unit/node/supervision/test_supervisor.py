@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ import pytest
 
 from node.errors import StepError
 from node.host.paths import BOOT_ID
-from node.host.system import HttpAnswer
+from node.host.system import CommandResult, HttpAnswer
 from node.supervision import caller, engine_pulse, memory_return, restarts
+from node.supervision.gpu_power import PowerMeter
 from node.supervision.paths import get_request_path
 from node.supervision.report import read_live
 from node.supervision.state import Phase, read_state
-from node.supervision.supervisor import NodeSupervisor, open_supervisor
+from node.supervision.supervisor import open_supervisor
 from node.supervision.target import SupervisionTarget
 from node.verbs import supervise
 from tests.support.fake_engine import build_frame
@@ -139,7 +141,7 @@ class Group:
     systems: list[FakeSystem]
     containers: list[FakeContainer]
     api: Api
-    supervisors: list[NodeSupervisor | None] = field(default_factory=lambda: [None, None])
+    supervisors: list[Any] = field(default_factory=lambda: [None, None])
 
     def start(self, rank: int) -> None:
         state = read_state(self.systems[rank], "qwen")
@@ -153,6 +155,8 @@ class Group:
         self.supervisors[rank] = None
         if supervisor and supervisor.ears:
             supervisor.ears.close()
+        if supervisor:
+            supervisor.meter.closed.set()
         if supervisor and supervisor.coordination:
             supervisor.coordination.close()
 
@@ -181,6 +185,10 @@ class Group:
 
     def describe(self) -> str:
         return str([(s.order, s.report) for s in self.supervisors if s])
+
+
+def answer_with(result: CommandResult, argv: list[str], stdin: str) -> CommandResult:
+    return result
 
 
 def find_port(address: str) -> int:
@@ -217,6 +225,7 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Group]:
         system.path("/var/log").mkdir(parents=True)
         system.path("/var/lib/sparkform").mkdir(parents=True)
         system.script.requests[("*", "*")] = containers[rank].answer
+        system.script.commands[("nvidia-smi",)] = partial(answer_with, CommandResult(9, "", ""))
         systems.append(system)
     group = Group(targets, systems, containers, api)
     group.start(0)
@@ -253,7 +262,7 @@ def test_a_dead_rank_brings_the_group_back_as_one(group: Group, rank: int) -> No
     failure = state.coordinator.failure
     assert failure
     assert failure.node == f"spark-{rank + 1}"
-    assert "exit code 137 (SIGKILL); the engine is out of memory [out-of-memory]" in failure.cause
+    assert "the engine is out of memory [out-of-memory]" in failure.cause
     assert state.coordinator.restarts.number == 1
     log = group.systems[rank].list_names("/var/log/sparkform/qwen")
     assert log
@@ -289,6 +298,57 @@ def test_a_fatal_line_of_an_engine_that_answers_restarts_nothing(group: Group) -
     group.turn_until(lambda: group.api.served > served + 2)
     assert group.runs == [1, 1]
     group.await_phase("serving")
+
+
+def write_process(group: Group, number: int, name: str, started: int) -> None:
+    system, container = group.systems[1], group.containers[1]
+    fields = " ".join(["S", *["0"] * 18, str(started), "0"])
+    system.put(f"/proc/{number}/stat", f"{number} ({name}) {fields}\n")
+    system.put(f"/proc/{number}/cgroup", f"0::/system.slice/docker-{container.name}.scope\n")
+
+
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_a_process_that_is_gone_inside_a_living_rank_asks_the_canary(
+    group: Group, monkeypatch: pytest.MonkeyPatch, is_alive: bool
+) -> None:
+    monkeypatch.setattr("node.supervision.rank_watch.PROCESSES_EVERY_S", 0.05)
+    write_process(group, 70, "sshd", 1)
+    write_process(group, 71, "trtllm", 2)
+    group.await_phase("serving")
+    supervisor: Any = group.supervisors[1]
+    group.turn_until(lambda: len(supervisor.hands.watch.processes) == 2)
+    served = group.api.served
+    group.api.lives = is_alive
+    write_process(group, 71, "trtllm", 3)
+    if is_alive:
+        group.turn_until(lambda: group.api.served > served)
+        group.await_phase("serving")
+        assert group.runs == [1, 1]
+    else:
+        group.await_phase("recovering")
+        group.api.lives = True
+
+
+def test_low_power_of_all_gpus_shortens_the_proof_of_a_hang(group: Group) -> None:
+    group.await_phase("serving")
+    for rank in range(2):
+        supervisor: Any = group.supervisors[rank]
+        supervisor.hands.learn_power(60.0)
+        supervisor.meter.power_w = 20.0
+    group.turn_until(lambda: group.supervisors[0].coordination.pulse.state.is_power_low)
+    assert group.phase == "serving"
+    supervisor.meter.power_w = 59.0
+    group.turn_until(lambda: not group.supervisors[0].coordination.pulse.state.is_power_low)
+
+
+def test_the_meter_says_nothing_where_the_driver_does_not(tmp_path: Path) -> None:
+    system = FakeSystem(tmp_path)
+    meter = PowerMeter(system)
+    for code, text, power_w in ((0, "41.50\n", 41.5), (0, "[N/A]\n", None), (9, "", None)):
+        answer = partial(answer_with, CommandResult(code, text, ""))
+        system.script.commands[("nvidia-smi",)] = answer
+        meter.read()
+        assert (meter.power_w, meter.take_new(), meter.take_new()) == (power_w, power_w, None)
 
 
 @pytest.mark.parametrize("rank", [0, 1])
