@@ -51,9 +51,9 @@ def _is_known(view: NodeView, step: PlannedStep) -> bool:
 def check_netplan(view: NodeView) -> Iterator[Check]:
     """Entries of other tools about our interfaces that cannot be taken over."""
     spec = fabric_address.SPEC
-    names = {interface.name for interface in view.plan.network.fabric.get(view.node.name, ())}
-    observed = spec.read_observed(view.report.steps.get(spec.name))
-    narrowed = [netplan.narrow_claim(claim, names) if names else claim for claim in observed.claims]
+    planned = {interface.name for interface in view.plan.network.fabric.get(view.node.name, ())}
+    claims = spec.read_observed(view.report.steps.get(spec.name)).claims
+    narrowed = [netplan.narrow_claim(claim, planned) if planned else claim for claim in claims]
     for claim in filter(None, narrowed):
         if claim.obstacle:
             names = ", ".join(claim.interfaces)
