@@ -18,10 +18,13 @@ HANGING_TOOL = "/run/hanging-nvidia-smi"
 
 
 @pytest.fixture(scope="module")
-def stack(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    deployment = Deployment.create(
-        rack(nodes=2, fabric="direct"), tmp_path_factory.mktemp("unknown")
-    )
+def machines(rack: RackFactory) -> RackHandle:
+    return rack(nodes=2, fabric="direct")
+
+
+@pytest.fixture(scope="module")
+def stack(machines: RackHandle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    deployment = Deployment.create(machines, tmp_path_factory.mktemp("unknown"))
     deployment.up()
     yield deployment
     deployment.destroy()
@@ -58,8 +61,7 @@ def read_docker_pids(machines: RackHandle) -> list[str]:
     [(hang_docker, "GET /info"), (hang_nvidia_smi, "fact gpu: nvidia-smi: no answer within")],
     ids=["dockerd", "nvidia-smi"],
 )
-def test_what_hangs_is_unknown_and_changes_nothing(stack, hang, reason) -> None:
-    machines: RackHandle = stack.rack
+def test_what_hangs_is_unknown_and_changes_nothing(machines, stack, hang, reason) -> None:
     before = read_docker_pids(machines)
     with hang(machines):
         outcome = stack.up()
