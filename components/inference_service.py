@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -45,16 +45,38 @@ class ServiceContext:
     secret: Secret
 
 
-def build_service(component: InferenceService, plan: ServicePlan, context: ServiceContext) -> None:
-    """Register what runs the service: each stage after the one before it."""
+def build_services(
+    components: Mapping[str, InferenceService],
+    plans: Mapping[str, ServicePlan],
+    declaration: Declaration,
+    context: ServiceContext,
+) -> None:
+    """Register what runs them. Engines that share a node start one after the other, since each
+    takes what others allocate meanwhile for its own (vllm-project/vllm issue 35920)."""
+    ready: dict[str, list[pulumi.Resource]] = {}
+    for name, plan in plans.items():
+        nodes = [launch.node for launch in plan.launches]
+        neighbours = {other for node in nodes for other in declaration.list_neighbours(name, node)}
+        earlier = [step for other in ready if other in neighbours for step in ready[other]]
+        ready[name] = build_service(components[name], plan, context, earlier)
+
+
+def build_service(
+    component: InferenceService,
+    plan: ServicePlan,
+    context: ServiceContext,
+    after: Sequence[pulumi.Resource],
+) -> list[pulumi.Resource]:
+    """Register each stage after the one before it. Returns what is there once it is ready."""
     for line in plan.lines:
         pulumi.log.info(line, component)
     builder = _Builder(component, plan, context)
     models = [f"model:{handle}" for handle in plan.models]
     requirements = [f"image:{plan.launches[0].service}", *models]
-    dependencies = context.rack.list_dependencies(
-        [launch.node for launch in plan.launches], requirements
-    )
+    dependencies = [
+        *after,
+        *context.rack.list_dependencies([launch.node for launch in plan.launches], requirements),
+    ]
     created: dict[str, Mapping[str, HostStep]] = {}
     for stage in plan.preparation:
         created[stage.kind] = builder.create_stage(stage, dependencies, created)
@@ -63,6 +85,7 @@ def build_service(component: InferenceService, plan: ServicePlan, context: Servi
     members = [*builder.create_ranks(stop_steps), *builder.create_native_ranks(stop_steps)]
     for stage in plan.after:
         members = [*members, *builder.create_stage(stage, members, created).values()]
+    return members
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,26 @@ class Speculative(Section):
         description="The draft model.",
         json_schema_extra={"absent": "the method needs none"},
     )
+    ranks: values.Ranks | None = Field(
+        None,
+        description="Ranks that share each layer of the draft: 1, or as many as of the model.",
+        json_schema_extra={"absent": "as many as of the model"},
+    )
+    quantization: values.Token | None = Field(
+        None,
+        description="How the draft model's weights are quantised.",
+        json_schema_extra={"absent": "the checkpoint's own"},
+    )
+    moe_backend: values.Token | None = Field(
+        None,
+        description="Kernels of the draft's mixture-of-experts layers.",
+        json_schema_extra={"absent": "the service's moeBackend"},
+    )
+    attention_backend: values.Token | None = Field(
+        None,
+        description="Kernels of the draft's attention.",
+        json_schema_extra={"absent": "the engine's own"},
+    )
 
 
 class Service(Section):
@@ -146,6 +166,11 @@ class Service(Section):
     )
     bind: values.ListenAddress = Field("0.0.0.0", description="Address that the API listens on.")
     port: values.Port = Field(description="Port of the API.")
+    files: Mapping[values.FileName, values.FileText] = Field(
+        default_factory=dict,
+        description="Files that each rank sees in /etc/sparkform (natively in "
+        "/var/lib/sparkform/services/NAME), such as chat templates. No secrets.",
+    )
     environment: Mapping[values.VariableName, values.VariableValue] = Field(
         default_factory=dict,
         description="Further environment variables of all ranks. No secrets: they are stored in "
@@ -163,6 +188,11 @@ class Service(Section):
     stall_seconds: values.Seconds = Field(
         600, description="Longest step of the ranks of a service that serves."
     )
+
+    @property
+    def named_files(self) -> Mapping[str, str]:
+        """What keys name of `files` or of the engine's own, by key."""
+        return {}
 
     @property
     def draft_model(self) -> str | None:
@@ -214,6 +244,21 @@ class TrtllmService(Service):
         json_schema_extra={"absent": "the engine's own (TRTLLM)"},
     )
     autotuner: values.Flag = Field(True, description="Whether kernels are tuned at start.")
+    cache_reuse: values.Flag | None = Field(
+        None,
+        description="Whether requests share cached blocks of equal beginnings.",
+        json_schema_extra={"absent": "the engine's own (true)"},
+    )
+    mamba_cache_dtype: values.Token | None = Field(
+        None,
+        description="Type of the state of Mamba layers: float16, float32 ...",
+        json_schema_extra={"absent": "the engine's own"},
+    )
+    mtp_tokens: values.Count | None = Field(
+        None,
+        description="Tokens that the model's own further layers propose at once (MTP).",
+        json_schema_extra={"absent": "off"},
+    )
 
 
 class VllmService(Service):
@@ -239,11 +284,36 @@ class VllmService(Service):
         description="Kernels of mixture-of-experts layers: marlin, triton ...",
         json_schema_extra={"absent": "the engine's own"},
     )
+    chat_template: values.FileReference | None = Field(
+        None,
+        description="Template of a conversation's text.",
+        json_schema_extra={"absent": "the model's own"},
+    )
+    reasoning_parser_plugin: values.FileReference | None = Field(
+        None,
+        description="Python file with the parser that reasoningParser names.",
+        json_schema_extra={"absent": "none"},
+    )
+    tool_parser_plugin: values.FileReference | None = Field(
+        None,
+        description="Python file with the parser that toolParser names.",
+        json_schema_extra={"absent": "none"},
+    )
     speculative: Speculative | None = Field(
         None,
         description="Speculative decoding.",
         json_schema_extra={"absent": "off"},
     )
+
+    @property
+    def named_files(self) -> Mapping[str, str]:
+        """What keys name of `files` or of the engine's own, by key."""
+        named = {
+            "chatTemplate": self.chat_template,
+            "reasoningParserPlugin": self.reasoning_parser_plugin,
+            "toolParserPlugin": self.tool_parser_plugin,
+        }
+        return {key: name for key, name in named.items() if name}
 
     @property
     def draft_model(self) -> str | None:
