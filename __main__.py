@@ -17,6 +17,7 @@ from components.docker_hosts import create_docker_providers
 from components.inference_service import ServiceContext, build_services
 from components.inputs import observe_nodes, read_declaration, read_stack_secrets
 from components.judgement import judge_run
+from components.monitoring import RackMonitoring, build_monitoring
 from components.rack import build_rack
 from sparkform.errors import InputError
 from sparkform.plan.outputs import build_outputs
@@ -46,6 +47,13 @@ def main() -> None:
     )
     context = ServiceContext(rack, declaration.head.name, str(stack), docker, config.require_secret)
     build_services(verdict.services, plan.services, declaration, context)
+    if plan.monitoring and declaration.monitoring:
+        monitoring = RackMonitoring(
+            declaration.monitoring.to_plain(), pulumi.ResourceOptions(parent=verdict.rack)
+        )
+        build_monitoring(
+            monitoring, plan.monitoring, rack, docker, str(stack), config.require_secret
+        )
     warnings, figures = verdict.warnings, verdict.figures
     outputs = build_outputs(declaration, plan, observation.reports, warnings, figures)
     for name, value in outputs.items():

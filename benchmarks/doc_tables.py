@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
 
+from benchmarks.markdown import render_table
+from benchmarks.memory_table import render_memory
 from benchmarks.speed_rows import SpeedRow, load_claims, load_rows, load_rows_by_facts
 from sparkform.catalogue import store
 from sparkform.catalogue.describe import describe_model
@@ -23,7 +25,8 @@ from sparkform.models.shape import (
     count_parameters,
 )
 from sparkform.sizing.calibration import build_machine, load_calibration
-from sparkform.sizing.fit import Demand, Fit, find_best_fit
+from sparkform.sizing.fit import Fit, find_best_fit
+from sparkform.sizing.memory_budget import Demand
 from sparkform.sizing.node_memory import get_node_memory
 from sparkform.sizing.row_request import predict_row
 
@@ -48,13 +51,6 @@ SHOWN_MODELS = (
     "nvidia/DeepSeek-V3.1-NVFP4",
 )
 PREDICTED_AT = ((1, 1), (1, 16), (2, 1), (2, 16))
-
-
-def render_table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A Markdown table."""
-    heads = list(headings)
-    lines = [heads, ["---"] * len(heads), *(list(row) for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def render_sizes() -> str:
@@ -246,7 +242,7 @@ def render_rejected_claims() -> str:
 
 
 TABLES: dict[str, dict[str, Callable[[], str]]] = {
-    "sizes.md": {"sizes": render_sizes, "shapes": render_shapes},
+    "sizes.md": {"sizes": render_sizes, "memory": render_memory, "shapes": render_shapes},
     "prediction.md": {
         "parameters": render_parameters,
         "errors": render_errors,

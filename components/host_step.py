@@ -27,6 +27,9 @@ GIVE_BACK = f"sudo -n sh -c {shlex.quote(TEARDOWN)}"
 HELD_INPUTS = ["connection", "create", "update", "delete", "stdin"]
 """What a held resource keeps as Pulumi knows it."""
 
+UNKNOWN_INPUTS = [*HELD_INPUTS, "triggers"]
+"""The same for one whose state is unknown: it may not be replaced either."""
+
 DEFERRED = "deferred: a required node is away"
 
 
@@ -43,7 +46,7 @@ class NodeCommand:
 
 
 class _NodeResource(remote.Command):
-    """The one maker of commands. What is planned for an absent node is held."""
+    """The one maker of commands. What is planned for an absent node, or is unknown, is held."""
 
     def __init__(
         self,
@@ -55,7 +58,7 @@ class _NodeResource(remote.Command):
     ) -> None:
         command = _defer(planned, command.triggers) if planned.is_held else command
         prints_secret = bool(opts.additional_secret_outputs)
-        ignored = pulumi.ResourceOptions(ignore_changes=HELD_INPUTS if planned.is_held else None)
+        ignored = pulumi.ResourceOptions(ignore_changes=_list_kept_inputs(planned))
         super().__init__(
             name,
             connection=connection,
@@ -172,10 +175,16 @@ def _undo(step: str) -> str:
     return f"sudo -n sh -c {shlex.quote(script)}"
 
 
+def _list_kept_inputs(planned: PlannedStep) -> list[str] | None:
+    if planned.unknown:
+        return UNKNOWN_INPUTS
+    return HELD_INPUTS if planned.is_held else None
+
+
 def _defer(planned: PlannedStep, triggers: Sequence[pulumi.Input[str]]) -> NodeCommand:
     """What a held resource runs where Pulumi does not know it yet: nothing, on a node that is
     there. Once all its nodes are, it differs from this in all of HELD_INPUTS, and is applied."""
-    message = f"{planned.node} {planned.step}: {DEFERRED}"
+    message = f"{planned.node} {planned.step}: {planned.unknown or DEFERRED}"
     return NodeCommand(
         update=f"echo {shlex.quote(message)}", delete="true", stdin=None, triggers=triggers
     )

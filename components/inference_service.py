@@ -68,8 +68,9 @@ def build_service(
     after: Sequence[pulumi.Resource],
 ) -> list[pulumi.Resource]:
     """Register each stage after the one before it. Returns what is there once it is ready."""
+    log = pulumi.log.warn if plan.unknown else pulumi.log.info
     for line in plan.lines:
-        pulumi.log.info(line, component)
+        log(line, component)
     builder = _Builder(component, plan, context)
     models = [f"model:{handle}" for handle in plan.models]
     requirements = [f"image:{plan.launches[0].service}", *models]
@@ -125,7 +126,8 @@ class _Builder:
         context = self.context
         run = RankRun(
             token=self.plan.token,
-            is_new=bool(self.plan.lines),
+            is_new=bool(self.plan.lines) and not self.plan.unknown,
+            is_unknown=self.plan.unknown is not None,
             owner=context.owner,
             stop_steps=stop_steps,
             parent=self.component,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pulumi
 from pulumi.runtime import is_config_secret, is_dry_run
 
-from sparkform.config import SECRET_KEYS, Declaration, check_encrypted_blocks, parse_config
+from sparkform.config import BLOCKS, SECRET_KEYS, Declaration, check_encrypted_blocks, parse_config
 from sparkform.errors import InputError
 from sparkform.plan.secrets import StackSecrets
 from sparkform.plan.targets import list_targets
@@ -18,7 +18,6 @@ from sparkform.ssh.login_keys import find_stale_agent
 from sparkform.ssh.observe import observe
 
 API_KEY = "apiKey"
-BLOCKS = ("cluster", "services")
 
 
 def read_declaration(config: pulumi.Config) -> Declaration:

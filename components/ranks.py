@@ -19,6 +19,9 @@ from sparkform.plan.images import get_started_image
 LOG_LIMITS = {"max-size": "50m", "max-file": "4"}
 """An engine that logs every request must not fill the disk."""
 
+EVERYTHING = ["*"]
+"""For a resource that stays as Pulumi knows it."""
+
 Secret = Callable[[str], pulumi.Output[str]]
 """From the key of a top-level secret to its value."""
 
@@ -28,10 +31,12 @@ class RankRun:
     """One run of a service: what its ranks are labelled with, and what they come and go with.
 
     `is_new` where the ranks are started by this run of Pulumi: they run under no token yet.
+    `is_unknown` where too little is known of the service to change anything of it.
     """
 
     token: str
     is_new: bool
+    is_unknown: bool
     owner: str
     stop_steps: Mapping[str, pulumi.Resource]
     parent: pulumi.Resource
@@ -55,6 +60,7 @@ class RankRun:
             replace_with=[self.stop_steps[node]],
             # `stop_previous` has made room: what is gone already must not be asked to go first.
             delete_before_replace=False,
+            ignore_changes=EVERYTHING if self.is_unknown else None,
         )
 
     def build_rank_options(self, node: str, provider: docker.Provider) -> pulumi.ResourceOptions:

@@ -42,5 +42,6 @@ class StepLog:
 
 
 def _log_lines(resource: pulumi.Resource, planned: PlannedStep) -> None:
+    log = pulumi.log.warn if planned.unknown else pulumi.log.info
     for line in planned.lines:
-        pulumi.log.info(line, resource)
+        log(line, resource)

@@ -18,7 +18,9 @@ VERBS = {
     "logs": "node.verbs.logs",
     "rollback": "node.verbs.rollback",
     "clear": "node.verbs.clear",
+    "supervise": "node.verbs.supervise",
     "spread": "node.verbs.spread",
+    "collect": "node.verbs.collect",
 }
 SUCCEEDED, FAILED, USAGE_ERROR = 0, 1, 2
 

@@ -1,7 +1,8 @@
 """A System that runs each command and each GET request once and gives all callers its answer.
 
 `GET /info` alone costs dockerd two child processes each time, and six facts need it. It also keeps
-the report consistent: what two facts say of Docker comes from one answer.
+the report consistent: what two facts say of Docker comes from one answer. What does not answer in
+time raises NoAnswer, so that no reading takes silence for absence.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from node.host.system import CommandResult, HttpAnswer, System
+from node.errors import NoAnswer
+from node.host.system import TIMED_OUT, CommandResult, HttpAnswer, System
 
 Response = TypeVar("Response")
 
@@ -36,7 +38,12 @@ class CachedSystem(System):
         environment: Mapping[str, str] | None = None,
     ) -> CommandResult:
         key = (*argv, stdin)
-        return self._query_once(key, lambda: self.machine.run(argv, stdin, timeout_s, environment))
+        result = self._query_once(
+            key, lambda: self.machine.run(argv, stdin, timeout_s, environment)
+        )
+        if result.code == TIMED_OUT:
+            raise NoAnswer(result.err)
+        return result
 
     def probe_neighbours(self, interface: str, addresses: Sequence[str]) -> None:
         self.machine.probe_neighbours(interface, addresses)
@@ -48,9 +55,12 @@ class CachedSystem(System):
             return self.machine.request(socket_path, method, path, body, timeout_s)
 
         is_cacheable = method == "GET" and body is None
-        return (
+        answer = (
             self._query_once((socket_path, path), send_request) if is_cacheable else send_request()
         )
+        if answer.is_late:
+            raise NoAnswer(f"{method} {path} of {socket_path}: no answer within {timeout_s:.1f} s")
+        return answer
 
     def _query_once(self, key: Hashable, query: Callable[[], Response]) -> Response:
         """The first reading asks, the others wait for its answer. A refusal is not kept."""

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TypedDict
 
+from node.errors import StepError
 from node.host.daemons import get_last_line
 from node.host.plain import as_list, as_mapping
 from node.host.system import System
@@ -58,14 +59,14 @@ class LinkValues(TypedDict):
 
 
 def read_links(system: System) -> dict[str, HostLink]:
-    """Every link by name; empty where `ip` is missing."""
+    """Every link by name. Raises StepError where `ip` does not say: none is then known absent."""
     result = system.run(["ip", "-j", "address", "show"])
+    if result.code:
+        raise StepError(f"`ip address` failed: {get_last_line(result)}")
     try:
-        return {
-            link.name: link for link in map(_parse_link, as_list(json.loads(result.out or "[]")))
-        }
+        return {link.name: link for link in map(_parse_link, as_list(json.loads(result.out)))}
     except (ValueError, KeyError, TypeError):
-        return {}
+        raise StepError("`ip address` returned invalid JSON") from None
 
 
 def _parse_link(document: object) -> HostLink:

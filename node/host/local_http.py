@@ -24,16 +24,18 @@ class LocalConnection(http.client.HTTPConnection):
 
 def request(
     socket_path: str, method: str, path: str, body: object, timeout_s: float
-) -> tuple[int, object]:
-    """Status and body, parsed where it is JSON; status 0 with the reason where nothing answers."""
+) -> tuple[int, object, bool]:
+    """Status and body, parsed where it is JSON; status 0 with the reason where nothing answers, and
+    whether that is because the time ran out."""
     connection = LocalConnection(socket_path, timeout_s)
     text = None if body is None else json.dumps(body)
     try:
         connection.request(method, path, text, {"Content-Type": "application/json"})
         response = connection.getresponse()
-        return response.status, _parse_body(response.read())
+        return response.status, _parse_body(response.read()), False
     except (OSError, http.client.HTTPException) as error:
-        return NO_ANSWER, f"{type(error).__name__}: {error}"
+        is_late = isinstance(error, TimeoutError)
+        return NO_ANSWER, f"{type(error).__name__}: {error}", is_late
     finally:
         connection.close()
 

@@ -32,6 +32,12 @@ VERIFIED_MODELS = f"{STATE}/verified"
 ARMED_NETWORK = f"{STATE}/network-armed.json"
 ROLLED_BACK_NETWORK = f"{STATE}/network-rolled-back.json"
 
+TELEMETRY_CONFIG = f"{STATE}/telemetry.json"
+TELEMETRY_FOLDER = "/run/sparkform-telemetry"
+"""Where the collector writes metrics; systemd makes and removes it with the unit."""
+
+MONITORING = f"{STATE}/monitoring"
+"""Configuration of monitoring's containers, a folder a program."""
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 LOGS = "/var/log/sparkform"

@@ -30,10 +30,14 @@ class CommandResult:
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """Status and body of an HTTP answer; status 0, with the reason as body, where none came."""
+    """Status and body of an HTTP answer; status 0, with the reason as body, where none came.
+
+    `is_late`: something listens and has not answered in time.
+    """
 
     status: int
     body: object
+    is_late: bool = False
 
     @property
     def ok(self) -> bool:
@@ -217,8 +221,7 @@ class System:
         """One HTTP request with a JSON body to a local socket. Never raises for the answer."""
         from node.host.local_http import request
 
-        status, content = request(str(self.path(socket_path)), method, path, body, timeout_s)
-        return HttpAnswer(status, content)
+        return HttpAnswer(*request(str(self.path(socket_path)), method, path, body, timeout_s))
 
     def fetch(self, socket_path: str, path: str, timeout_s: float = 30) -> bytes | None:
         """The body of a GET to a local socket, byte for byte; None where there is none."""

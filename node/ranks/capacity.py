@@ -27,10 +27,10 @@ class PortDemand(TypedDict):
 def await_memory(system: System) -> None:
     """Wait until available memory stops growing; at most a minute, then the engine's own check
     decides."""
-    readings = [_read_available_kib(system)]
+    readings = [read_available_kib(system)]
 
     def is_steady() -> bool:
-        readings.append(_read_available_kib(system))
+        readings.append(read_available_kib(system))
         return readings[-1] - readings[-2] < STEADY_KIB
 
     time.sleep(PAUSE_S)
@@ -69,5 +69,6 @@ def _is_overlapping(address: str, other_address: str) -> bool:
     return address == other_address or address in ANY_ADDRESS or other_address in ANY_ADDRESS
 
 
-def _read_available_kib(system: System) -> int:
+def read_available_kib(system: System) -> int:
+    """As the kernel counts it; on a Spark the GPU's memory is the same."""
     return memory.parse(system.read("/proc/meminfo") or "", "")["available_kib"]

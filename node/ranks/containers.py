@@ -7,7 +7,8 @@ import json
 import time
 import urllib.parse
 
-from node.host.docker_api import get
+from node.errors import StepError
+from node.host.docker_api import get, get_message
 from node.host.labels import SERVICE
 from node.host.paths import DOCKER_SOCKET
 from node.host.plain import as_list, as_mapping
@@ -17,6 +18,8 @@ from node.ranks.rank import CONTAINER, LogLine, Rank, State, parse_labels
 
 SWARM_LABEL = "com.docker.swarm.service.id"
 """Docker labels the containers of a Swarm service with it."""
+
+START_LIMIT_S = 60.0
 
 NEVER = "0001-01-01T00:00:00Z"
 """Docker's time of what has not happened."""
@@ -69,10 +72,12 @@ def parse_container(container: dict[str, object]) -> Rank | None:
 
 
 def read_log(system: System, rank: Rank, cursor: str) -> list[LogLine]:
-    """What it has printed after `cursor`; "" for all of it. Nothing where it is gone."""
-    parameters: dict[str, object] = {"stdout": 1, "stderr": 1, "timestamps": 1}
-    if cursor:
-        parameters["since"] = format_unix_time(cursor)
+    """What this run has printed after `cursor`; "" for all of it. Nothing where it is gone.
+
+    A container that is started again goes on in the log of its earlier runs.
+    """
+    since = format_unix_time(cursor) if cursor else f"{rank.started_s:.3f}"
+    parameters: dict[str, object] = {"stdout": 1, "stderr": 1, "timestamps": 1, "since": since}
     path = f"/containers/{rank.id}/logs?{urllib.parse.urlencode(parameters)}"
     data = system.fetch(DOCKER_SOCKET, path)
     lines = frames.parse_lines(data or b"", rank.has_terminal)
@@ -84,6 +89,16 @@ def read_memory_bytes(system: System, rank: Rank) -> int | None:
     stats = get(system, f"/containers/{rank.id}/stats?stream=false&one-shot=true")
     usage = as_mapping(as_mapping(stats).get("memory_stats")).get("usage")
     return int(usage) if usage is not None else None
+
+
+def start_container(system: System, rank: Rank) -> None:
+    """Raises StepError, also where it runs already: then another hand has started it."""
+    answer = system.request(
+        DOCKER_SOCKET, "POST", f"/containers/{rank.id}/start", timeout_s=START_LIMIT_S
+    )
+    if not answer.ok:
+        reason = "it runs already" if answer.status == 304 else get_message(answer.body)
+        raise StepError(f"container {rank.name} was not started: {reason}")
 
 
 def stop_container(system: System, rank: Rank, grace_s: int) -> None:

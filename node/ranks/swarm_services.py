@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from node.host.docker_api import send
 from node.host.labels import SERVICE
 from node.host.plain import as_list, as_mapping
 from node.host.system import System
@@ -63,6 +64,35 @@ def list_files(system: System) -> list[SwarmFile]:
             if labels := parse_labels(as_mapping(spec.get("Labels"))):
                 files.append(SwarmFile(kind, labels, str(spec.get("Name")), str(entry.get("ID"))))
     return files
+
+
+def scale_service(system: System, service_id: str, replicas: int) -> None:
+    """Set the number of tasks, everything else as it is. Nothing where it is so already. Raises
+    StepError, as where somebody else changes the service at the same time."""
+    service = as_mapping(docker_query.query(system, f"/services/{service_id}"))
+    spec, version = as_mapping(service.get("Spec")), as_mapping(service.get("Version"))
+    replicated = _get_replicated(service)
+    if replicated.get("Replicas") == replicas:
+        return
+    mode = {"Replicated": {**replicated, "Replicas": replicas}}
+    path = f"/services/{service_id}/update?version={version.get('Index')}"
+    send(system, "POST", path, {**spec, "Mode": mode})
+
+
+def list_scaled(system: System) -> set[str]:
+    """The ids of the services that have a task, or are to have one. Raises DockerUnknown."""
+    filters = json.dumps({"label": [SERVICE]})
+    services = map(as_mapping, as_list(docker_query.query(system, "/services", filters=filters)))
+    replicas = {str(entry.get("ID")): _get_replicated(entry).get("Replicas") for entry in services}
+    scaled = {service for service, number in replicas.items() if number != 0}
+    for task in _list_tasks(system, list(replicas)):
+        if str(as_mapping(task.get("Status")).get("State", "")) not in ENDED:
+            scaled.add(str(task.get("ServiceID")))
+    return scaled
+
+
+def _get_replicated(service: Mapping[str, object]) -> dict[str, object]:
+    return as_mapping(as_mapping(as_mapping(service.get("Spec")).get("Mode")).get("Replicated"))
 
 
 def remove_service(system: System, rank: Rank) -> None:

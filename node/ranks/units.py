@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 
 from node.errors import StepError
+from node.host.daemons import run_checked
 from node.host.paths import MARKS
 from node.host.plain import as_mapping
 from node.host.system import System
@@ -33,6 +34,7 @@ CURSOR = "-- cursor: "
 BY_SIGNAL = ("2", "3")
 """ExecMainCode: CLD_KILLED and CLD_DUMPED of waitid(2); the status is then a signal's number."""
 
+START_LIMIT_S = 60
 KILL_LIMIT_S = 5.0
 PAUSE_S = 0.2
 
@@ -96,6 +98,11 @@ def read_memory_bytes(system: System, rank: Rank) -> int | None:
     """What its control group holds."""
     text = _read_properties(system, rank.name).get("MemoryCurrent", "")
     return int(text) if text.isdigit() else None
+
+
+def start_unit(system: System, unit: str) -> None:
+    """Starting a unit that runs already changes nothing. Raises StepError."""
+    run_checked(system, ["systemctl", "start", unit], timeout_s=START_LIMIT_S)
 
 
 def stop_unit(system: System, rank: Rank, grace_s: float) -> None:

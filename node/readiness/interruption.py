@@ -22,6 +22,10 @@ class Interruption:
         self._signal = number
 
     @property
+    def has_signal(self) -> bool:
+        return self._signal is not None
+
+    @property
     def reason(self) -> str | None:
         if self._signal is not None:
             return signal.Signals(self._signal).name

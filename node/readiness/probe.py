@@ -29,12 +29,14 @@ SERVED = re.compile(r"^vllm:request_success_total\{[^}]*\} ([0-9.e+]+)", re.MULT
 
 @dataclass(frozen=True)
 class CompletionRequest:
-    """Which API to ask, for which model. `key` None: the API needs none, or this node has none."""
+    """Which API to ask, for which model. `key` None: the API needs none, or this node has none.
+    `headers`: further ones."""
 
     url: str
     served_name: str
     key: str | None
     timeout_s: float
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class CompletionProbe:
         """A witness has no key: it reads from the engine's counters that a request was served."""
         if self.is_witness:
             return _witness(self.completion_request)
-        models_reply = _send_request(self.completion_request, "/v1/models", None, CONNECT_TIMEOUT_S)
+        models_reply = send_request(self.completion_request, "/v1/models", None, CONNECT_TIMEOUT_S)
         if models_reply.ok:
             return request_completion(self.completion_request)
         return (
@@ -95,14 +97,14 @@ def request_completion(completion_request: CompletionRequest) -> CompletionReply
     """One token, by chat, or by plain completion where the model has no chat template."""
     body: dict[str, object] = {"model": completion_request.served_name, "max_tokens": 1}
     chat = {**body, "messages": [{"role": "user", "content": "Hi"}]}
-    reply = _send_request(
+    reply = send_request(
         completion_request, "/v1/chat/completions", chat, completion_request.timeout_s
     )
     # Another refusal is one of every chat: gpt-oss without its vocabulary files opens its API.
     has_no_chat = reply.status == BAD_REQUEST and NO_TEMPLATE.search(reply.text) is not None
     if has_no_chat or reply.status == NOT_FOUND:
         prompt = {**body, "prompt": "Hi"}
-        reply = _send_request(
+        reply = send_request(
             completion_request, "/v1/completions", prompt, completion_request.timeout_s
         )
     return _check_completion(reply)
@@ -121,20 +123,20 @@ def _check_completion(reply: CompletionReply) -> CompletionReply:
 
 
 def _witness(completion_request: CompletionRequest) -> CompletionReply:
-    reply = _send_request(completion_request, "/metrics", None, CONNECT_TIMEOUT_S)
+    reply = send_request(completion_request, "/metrics", None, CONNECT_TIMEOUT_S)
     if not reply.ok:
         return CompletionReply(0, reply.text)
     served = sum(float(count) for count in SERVED.findall(reply.text))
     return CompletionReply(200, "") if served > 0 else CompletionReply(0, "no request served yet")
 
 
-def _send_request(
+def send_request(
     completion_request: CompletionRequest,
     path: str,
     body: Mapping[str, object] | None,
     timeout_s: float,
 ) -> CompletionReply:
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json", **completion_request.headers}
     if completion_request.key:
         headers["Authorization"] = f"Bearer {completion_request.key}"
     data = None if body is None else json.dumps(body).encode()

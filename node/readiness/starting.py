@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from node.errors import StepError
 from node.host.output import print_now
@@ -12,6 +13,8 @@ from node.readiness import abort, peers, probe
 from node.readiness.failure import RankIdentity, StartFailure
 from node.readiness.interruption import Interruption
 from node.readiness.judge import Limits, WatchState
+from node.readiness.peers import PeerChannel
+from node.readiness.probe import CompletionProbe, CompletionRequest
 from node.readiness.target import WatchTarget, find_target
 from node.readiness.want import Want
 from node.readiness.watch import RankWatch, run_watch
@@ -22,9 +25,12 @@ def wait_until_ready(system: System, want: Want, node: str) -> list[str]:
     target = find_target(want, node)
     if target.is_loopback and not target.is_head:
         return [f"{target.service}: listens on its head node only and is probed there"]
-    watch = _start_watch(system, target)
+    key = read_api_key(system, target)
+    watch = build_watch(
+        system, target, peers.start(target), _start_probe(target, key), [key] if key else []
+    )
     try:
-        outcome = run_watch(watch)
+        outcome = run_watch(watch, Interruption())
         if isinstance(outcome, StartFailure):
             raise abort.abort(watch, outcome)
     finally:
@@ -33,18 +39,25 @@ def wait_until_ready(system: System, want: Want, node: str) -> list[str]:
     return [f"{watch.name}: ready, {target.url} answers ({int(outcome.took_s)} s)"]
 
 
-def _start_watch(system: System, target: WatchTarget) -> RankWatch:
-    key = _read_key(system, target)
-    request = probe.CompletionRequest(target.url, target.served_name, key, target.silence_timeout_s)
-    has_no_key = target.key_file is not None and not target.is_head
+def _start_probe(target: WatchTarget, key: str | None) -> CompletionProbe:
+    request = CompletionRequest(target.url, target.served_name, key, target.silence_timeout_s)
+    return probe.start(request, target.key_file is not None and not target.is_head)
+
+
+def build_watch(
+    system: System,
+    target: WatchTarget,
+    channel: PeerChannel,
+    completion_probe: CompletionProbe,
+    secrets: Sequence[str],
+) -> RankWatch:
     return RankWatch(
         system=system,
         target=target,
         report=print_now,
-        channel=peers.start(target),
-        probe=probe.start(request, has_no_key),
-        interruption=Interruption(),
-        secrets=(*log_archive.read_secrets(system, target.service), *([key] if key else [])),
+        channel=channel,
+        probe=completion_probe,
+        secrets=(*log_archive.read_secrets(system, target.service), *secrets),
         state=_create_state(target, time.monotonic()),
     )
 
@@ -60,7 +73,7 @@ def _create_state(target: WatchTarget, now_s: float) -> WatchState:
     )
 
 
-def _read_key(system: System, target: WatchTarget) -> str | None:
+def read_api_key(system: System, target: WatchTarget) -> str | None:
     if target.key_file is None or not target.is_head:
         return None
     key = (system.read(target.key_file) or "").strip()

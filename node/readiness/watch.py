@@ -49,7 +49,6 @@ class RankWatch:
     report: Reporter
     channel: peers.PeerChannel
     probe: probe.CompletionProbe
-    interruption: Interruption
     secrets: tuple[str, ...]
     state: WatchState
     cursor: str = ""
@@ -63,20 +62,28 @@ class RankWatch:
         return f"{self.target.service} rank {self.target.local_rank.rank}"
 
 
-def run_watch(watch: RankWatch) -> StartFailure | Ready:
+def run_watch(watch: RankWatch, interruption: Interruption) -> StartFailure | Ready:
     """Watch until the judge decides. Raises StepError when interrupted; the engine then goes on."""
     while True:
-        for event in _observe(watch):
-            take_event(watch, event)
-            if watch.state.outcome is not None:
-                return watch.state.outcome
-        reason = watch.interruption.reason
+        outcome = observe_slice(watch)
+        if outcome is not None:
+            return outcome
+        reason = interruption.reason
         if reason:
             raise StepError(
                 f"Watch of {watch.name} interrupted ({reason}); the engine keeps starting. The "
                 "next `pulumi up` resumes the watch, and `sparkform logs` shows its log."
             )
         time.sleep(SLICE_S)
+
+
+def observe_slice(watch: RankWatch) -> StartFailure | Ready | None:
+    """Look once, and judge. The supervisor of a service goes on with this."""
+    for event in _observe(watch):
+        take_event(watch, event)
+        if watch.state.outcome is not None:
+            break
+    return watch.state.outcome
 
 
 def take_event(watch: RankWatch, event: Event) -> None:

@@ -106,6 +106,11 @@ class StepSpec(Generic[WantT, ObservedT, HaveT]):
     is_probe: bool = False
     has_absence_row: bool = False
 
+    @property
+    def has_state(self) -> bool:
+        """Whether it is decided by what is observed of it."""
+        return self.narrow is not keep_want
+
     def parse_want(self, value: object) -> WantT:
         """The want of a document. Raises StepError."""
         try:

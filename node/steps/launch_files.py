@@ -104,7 +104,7 @@ def observe(system: System, request: StepRequest) -> Observed:
     paths.append(f"{SYSTEMD_UNITS}/sparkform-{request.service}.service")
     secrets = _list_files(system, f"{folder}/secrets")
     return Observed(
-        {path: _observe_file(system, path) for path in paths if system.get_state(path)},
+        {path: observe_file(system, path) for path in paths if system.get_state(path)},
         {path: _observe_secret(system, path) for path in secrets},
     )
 
@@ -112,7 +112,7 @@ def observe(system: System, request: StepRequest) -> Observed:
 def narrow(observed: Observed, want: Want) -> Have:
     """A file that is as wanted has its wanted text; one that is not wanted any more differs."""
     wanted_files = {wanted.path for wanted in want.files}
-    files = [_narrow_file(wanted, observed.files.get(wanted.path)) for wanted in want.files]
+    files = [narrow_file(wanted, observed.files.get(wanted.path)) for wanted in want.files]
     files += [
         LaunchedFile(path, state.mode, sha256=state.sha256)
         for path, state in observed.files.items()
@@ -131,7 +131,7 @@ def narrow(observed: Observed, want: Want) -> Have:
     return Have(want.service, tuple(files), tuple(secrets))
 
 
-def _narrow_file(wanted: WantedFile, observed: ObservedFile | None) -> LaunchedFile:
+def narrow_file(wanted: WantedFile, observed: ObservedFile | None) -> LaunchedFile:
     if observed is None:
         return LaunchedFile(wanted.path)
     if observed == ObservedFile(wanted.mode, _compute_sha256(wanted.text)):
@@ -167,10 +167,10 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     messages = []
     for wanted_file in want.files:
         if wanted[wanted_file.path] not in have.files:
-            _write(manifest, wanted_file)
+            write_file(manifest, wanted_file)
             messages.append(f"{wanted_file.path}: written")
     for wanted_secret in want.secrets:
-        messages += _write_secret(manifest, wanted_secret, secrets)
+        messages += write_secret(manifest, wanted_secret, secrets)
     for state in [*have.files, *have.secrets]:
         if state.path not in wanted:
             system.remove(state.path)
@@ -178,7 +178,7 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     return messages + action.perform_due(manifest, action.RELOAD_SYSTEMD)
 
 
-def _write(manifest: Manifest, wanted: WantedFile) -> None:
+def write_file(manifest: Manifest, wanted: WantedFile) -> None:
     if wanted.path.startswith(SYSTEMD_UNITS):
         action.mark_due(manifest, action.RELOAD_SYSTEMD)
     mode = int(wanted.mode, 8)
@@ -187,11 +187,11 @@ def _write(manifest: Manifest, wanted: WantedFile) -> None:
     manifest.system.set_owner(wanted.path, mode, 0, 0)
 
 
-def _write_secret(manifest: Manifest, wanted: WantedSecret, secrets: Secrets) -> list[str]:
+def write_secret(manifest: Manifest, wanted: WantedSecret, secrets: Secrets) -> list[str]:
     value, system = secrets.get(wanted.secret), manifest.system
     if not value:
         raise StepError(f"The stack's {wanted.secret} did not arrive; set it and run `pulumi up`.")
-    if system.read(wanted.path) == value and _read_mode(system, wanted.path) == wanted.mode:
+    if system.read(wanted.path) == value and read_mode(system, wanted.path) == wanted.mode:
         return []
     secret_file.write(manifest, wanted.path, value, int(wanted.mode, 8))
     return [f"{wanted.path}: written"]
@@ -203,14 +203,14 @@ def _list_files(system: System, folder: str) -> list[str]:
     return [path for path, state in states if state is not None and not state.is_directory]
 
 
-def _observe_file(system: System, path: str) -> ObservedFile:
-    return ObservedFile(_read_mode(system, path), _compute_sha256(system.read(path) or ""))
+def observe_file(system: System, path: str) -> ObservedFile:
+    return ObservedFile(read_mode(system, path), _compute_sha256(system.read(path) or ""))
 
 
 def _observe_secret(system: System, path: str) -> ObservedSecret:
     salt = os.urandom(SALT_BYTES)
     proof = compute_proof(system.read(path) or "", salt)
-    return ObservedSecret(_read_mode(system, path), salt.hex(), proof)
+    return ObservedSecret(read_mode(system, path), salt.hex(), proof)
 
 
 def compute_proof(value: str, salt: bytes) -> str:
@@ -219,7 +219,7 @@ def compute_proof(value: str, salt: bytes) -> str:
     return hashlib.scrypt(encoded, salt=salt, **SCRYPT_COST).hex()
 
 
-def _read_mode(system: System, path: str) -> str | None:
+def read_mode(system: System, path: str) -> str | None:
     state = system.get_state(path)
     return f"{state.mode:04o}" if state else None
 

@@ -9,13 +9,10 @@ from dataclasses import dataclass, replace
 
 from node.changes import members
 from node.host import labels
-from node.host.daemons import run_checked
 from node.host.system import System
-from node.ranks.units import list_units, mark_unit
+from node.ranks.units import list_units, mark_unit, start_unit
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
-
-START_LIMIT_S = 60
 
 
 @dataclass(frozen=True)
@@ -63,7 +60,7 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
         labels.OWNER: want.owner,
     }
     mark_unit(manifest.system, want.service, want.unit, values)
-    run_checked(manifest.system, ["systemctl", "start", want.unit], timeout_s=START_LIMIT_S)
+    start_unit(manifest.system, want.unit)
     return [f"unit {want.unit}: started"]
 
 

@@ -130,8 +130,6 @@ def _await_answer(situation: Situation) -> CoordinatorRecord:
     for rank, report in sorted(view.reports.items()):
         if report.failure and situation.was_started(rank):
             return _fail(situation, rank, report.failure)
-    if view.start_failure:
-        return _fail(situation, 0, view.start_failure)
     return record
 
 

@@ -19,7 +19,7 @@ class Order:
     the ranks whose services have one task, and those that have none.
 
     `phase`, `phase_age_s` and `detail` are for whoever looks at the node. `is_settled`: the service
-    has served for ten minutes.
+    has served for ten minutes. `is_busy`: tokens come.
     """
 
     epoch: int
@@ -28,6 +28,7 @@ class Order:
     phase_age_s: float | None = None
     detail: str = ""
     is_settled: bool = False
+    is_busy: bool = False
     up: tuple[int, ...] = ()
     down: tuple[int, ...] = ()
 
@@ -37,10 +38,10 @@ class MemberReport:
     """What a node has. `cause`: why its rank is lost. `lacks`: what it needs first (Docker, GPU,
     link, disk). `waits`: what is still coming back, such as memory.
 
-    `suspicion` is a sign of failure in the log or the processes; `failure` a start that cannot
-    succeed. `silent_s`: since the rank's last progress. `is_power_low`: None where not known.
-    `scaled`, of a Swarm's head: the ranks that have a task, None where Swarm does not answer;
-    `gone`: those whose Swarm service is gone.
+    `suspicion` is a fatal line of the log, `lost_process` a process that is gone from a rank that
+    runs, `failure` a start that cannot succeed. `silent_s`: since the rank's last progress.
+    `is_power_low`: None where not known. `scaled`, of a Swarm's head: the ranks that have a task,
+    None where Swarm does not answer; `gone`: those whose Swarm service is gone.
     """
 
     epoch: int
@@ -52,6 +53,7 @@ class MemberReport:
     lacks: str | None = None
     waits: str | None = None
     suspicion: str | None = None
+    lost_process: str | None = None
     failure: str | None = None
     silent_s: float = 0.0
     is_power_low: bool | None = None

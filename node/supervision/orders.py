@@ -21,7 +21,9 @@ def build_order(situation: Situation, rank: int | None) -> Order:
     if situation.target.swarm_head is None or situation.record.phase == "stopped":
         return _build(situation, wanted)
     if situation.record.stage == "stopping":
-        return _build(situation, wanted, down=ranks)
+        # A rank's node keeps the log of its container first, which goes with the task.
+        alive = situation.list_ranks("running", "starting", "stopping")
+        return _build(situation, wanted, down=tuple(rank for rank in ranks if rank not in alive))
     awaited = filter(situation.was_started, situation.list_ranks("starting", "running"))
     return _build(situation, wanted, up=tuple(awaited))
 
@@ -49,4 +51,14 @@ def _build(
     age_s = record.since.compute_age_s(now) if record.since else None
     served_s = record.served_since.compute_age_s(now) if record.served_since else None
     is_settled = served_s is not None and served_s >= restarts.SETTLED_S
-    return Order(record.epoch, wanted, record.phase, age_s, record.reason, is_settled, up, down)
+    return Order(
+        epoch=record.epoch,
+        wanted=wanted,
+        phase=record.phase,
+        phase_age_s=age_s,
+        detail=record.reason,
+        is_settled=is_settled,
+        is_busy=situation.view.is_busy,
+        up=up,
+        down=down,
+    )

@@ -16,8 +16,8 @@ class GroupView:
     """What is known now. `reports`: by rank, the last ones; `silent`: why a rank's node is not
     heard, by rank. `head`: the Swarm's, None elsewhere; `head_silent` as `silent`.
 
-    `is_answering`: a token came since the group was started, and lately. `stall`, `suspicion`:
-    what the signs say. `start_failure`: why the start cannot succeed.
+    `is_answering`: a token came since the group was started. `stall`, `suspicion`: what the signs
+    of an engine that served say. `is_busy`: tokens come now.
     """
 
     now: Moment
@@ -29,8 +29,8 @@ class GroupView:
     is_answering: bool = False
     stall: str | None = None
     suspicion: str | None = None
-    start_failure: str | None = None
     is_requested: bool = False
+    is_busy: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,12 +73,15 @@ class Situation:
         return report is not None and report.run_epoch == self.epoch
 
     def find_flaw(self) -> str | None:
-        """What is wrong or not known of a group that answers."""
+        """What is wrong or not known of a group that answers. Who was not heard yet is silent
+        only after a while."""
         for entry in self.target.ranks:
             report = self.view.reports.get(entry.rank)
             if entry.rank in self.view.silent:
                 return f"{entry.node}: {self.view.silent[entry.rank]}"
-            if report is None or report.state == "unknown":
+            if report is None:
+                continue
+            if report.state == "unknown":
                 return f"{entry.node}: Docker does not answer"
             if report.lacks:
                 return f"{entry.node}: {report.lacks}"

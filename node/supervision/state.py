@@ -101,7 +101,7 @@ class CoordinatorRecord:
 
 @dataclass(frozen=True)
 class LearnedValues:
-    """What the node had while the service served: the GPU's power while tokens came, its GPUs, the
+    """What the node had while the service served: the GPUs' power while tokens came, the GPUs, the
     RDMA ports that were up. `available_kib`: memory before the first restart."""
 
     power_w: float | None = None

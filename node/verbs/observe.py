@@ -2,13 +2,13 @@
 
     {"version": 1, "unix_time_s": 1763712000.5, "facts": {…}, "steps": {step: have},
      "receipts": {step: text}, "next_run": 214748364801,
-     "unreadable": [{"what": "fact gpu", "why": "nvidia-smi: not found"}]}
+     "unreadable": [{"what": "fact gpu", "why": "nvidia-smi: not found", "late": false}]}
 
 REQUEST is JSON: {"user", "model_directory", "interfaces", "budget_s", "steps": {step: {…}}}, each
 key optional; a step's observe gets its own mapping over the shared keys. All facts and steps are
 read at once, each in a thread of its own: most of the time is spent waiting for nvidia-smi and for
 D-Bus. A step under way is waited for, within half the budget (seconds). What is not there when the
-budget is over is null and named in `unreadable`.
+budget is over is null and named in `unreadable` as late: a longer look may find it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from node import facts
-from node.errors import StepError
+from node.errors import NoAnswer, StepError
 from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_decimal, to_list, to_mapping, to_text
 from node.host.cached_system import CachedSystem
@@ -44,11 +44,12 @@ Reading = Callable[[], object]
 
 @dataclass(frozen=True)
 class ReadResult:
-    """What one reading gave: a value, or why there is none."""
+    """What one reading gave: a value, or why it is unknown and whether it is only late."""
 
     name: str
     value: object
     error: str | None
+    is_late: bool = False
 
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
@@ -95,7 +96,9 @@ def observe(system: System, request: FactRequest) -> dict[str, object]:
         "receipts": values["receipts"] or {},
         "next_run": values["next_run"] or 0,
         "unreadable": [
-            {"what": result.name, "why": result.error} for result in results if result.error
+            {"what": result.name, "why": result.error, "late": result.is_late}
+            for result in results
+            if result.error
         ],
     }
 
@@ -142,6 +145,7 @@ def collect_results(readings: Mapping[str, Reading], deadline: float) -> list[Re
     The threads are daemons: one that hangs in the kernel (a dead network file system) must not
     keep the process.
     """
+    started = time.monotonic()
     finished: queue.Queue[ReadResult] = queue.Queue()
     for name, reading in readings.items():
         threading.Thread(target=_put_result, args=(finished, name, reading), daemon=True).start()
@@ -152,7 +156,10 @@ def collect_results(readings: Mapping[str, Reading], deadline: float) -> list[Re
         except queue.Empty:
             break
         results[result.name] = result
-    return [results.get(name) or ReadResult(name, None, "no answer in time") for name in readings]
+    lateness = f"no answer in {time.monotonic() - started:.1f} s"
+    return [
+        results.get(name) or ReadResult(name, None, lateness, is_late=True) for name in readings
+    ]
 
 
 def _put_result(finished: queue.Queue[ReadResult], name: str, reading: Reading) -> None:
@@ -165,7 +172,7 @@ def read_guarded(name: str, reading: Reading) -> ReadResult:
         value = reading()
         json.dumps(value, allow_nan=False)
     except (UnreadableFact, StepError) as error:
-        return ReadResult(name, None, str(error))
+        return ReadResult(name, None, str(error), isinstance(error, NoAnswer))
     except Exception as error:
         return ReadResult(name, None, f"failed with {type(error).__name__}")
     return ReadResult(name, value, None)

@@ -25,8 +25,8 @@ UNDOABLE_KINDS = {
     "swarm",
 }
 UNDOABLE_KINDS |= {"addresses", "armed", "symlink", "model", "process", "tree", "unit", "image"}
-UNDOABLE_KINDS |= {"members", "secret_file"}
-RUNNING_KINDS = ("process", "unit")
+UNDOABLE_KINDS |= {"members", "secret_file", "container", "volume"}
+RUNNING_KINDS = ("process", "unit", "container")
 EntryGroup = list[ManifestEntry]
 ALL_FLAG = "--all"
 

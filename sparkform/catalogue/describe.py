@@ -30,7 +30,7 @@ MOST_NODES = 8
 @dataclass(frozen=True, kw_only=True)
 class DescribedModel:
     """A model as it is to be served. `entry` where it came from the catalogue; `assumptions` are
-    what nobody stated of it."""
+    what nobody stated of it. `disk_gib` of its weights can stay on the disk while it serves."""
 
     name: str
     shape: ModelShape
@@ -38,6 +38,7 @@ class DescribedModel:
     entry: CatalogueEntry | None = None
     model_type: str | None = None
     assumptions: tuple[str, ...] = ()
+    disk_gib: float = 0.0
 
     @property
     def longest_context(self) -> int | None:
@@ -45,6 +46,12 @@ class DescribedModel:
         card = self.entry.model.card_context if self.entry else None
         named = int(card.to_number()) if card and self.shape.max_position else 0
         return max(self.shape.max_position or 0, named) or None
+
+    @property
+    def draft_gib(self) -> float | None:
+        """The checkpoint's own draft layers, where the catalogue has a figure for them."""
+        figure = self.entry.checkpoint.draft_gib if self.entry else None
+        return figure.to_number() if figure else None
 
 
 def describe_model(
@@ -149,7 +156,10 @@ def describe_from_facts(name: str, facts: ShapeFacts, quant: str | None) -> Desc
     """The subject that a few facts describe."""
     shape = estimate_shape(facts, name)
     return DescribedModel(
-        name=name, shape=shape, quantisation=derive_quantisation(facts, shape, quant)
+        name=name,
+        shape=shape,
+        quantisation=derive_quantisation(facts, shape, quant),
+        disk_gib=facts.disk_gib or 0.0,
     )
 
 

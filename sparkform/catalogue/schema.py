@@ -51,7 +51,8 @@ class PublishedParameters(FrozenRecord):
 
 
 class Checkpoint(FrozenRecord):
-    """One repository of weights. `bits` where its own lists differ from the method's habit.
+    """One repository of weights. `bits` where its own lists differ from the method's habit,
+    `draft_gib` where its draft layers are more than one.
 
     Checkpoints of one `release` are the same weights stored differently; of one model, one shape.
     """
@@ -60,6 +61,7 @@ class Checkpoint(FrozenRecord):
     release: str
     quant: str
     bits: dict[Role, float] | None = None
+    draft_gib: Figure | None = None
     gated: bool
     revision: str | None
     engines: list[str]

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Subcommand:
-    """What `sparkform --help` says of a subcommand. Exit code 2 is bad input for all of them."""
+    """What `sparkform --help` says of a subcommand. Exit code 2 is bad input for all of them.
+
+    `folder` where Python has the name for itself.
+    """
 
     help: str
     exit_codes: str = "0 done"
+    folder: str | None = None
 
 
 SUBCOMMANDS = {
@@ -30,13 +34,18 @@ SUBCOMMANDS = {
     ),
     "explain": Subcommand("Explain a rule or a line of an engine's log, with its sources."),
     "init": Subcommand("Contact nodes, detect their cabling and write a stack file."),
+    "import": Subcommand(
+        "Take over another tool's recipe as a service block or a stack file.",
+        "0 no mandatory rule is violated, 1 at least one is, or a value is missing",
+        folder="import_recipe",
+    ),
     "plan": Subcommand(
         "Show what `pulumi up` would do, without touching a node.",
-        "0 done, 1 a mandatory rule is violated",
+        "0 done, 1 a mandatory rule is violated, 3 something is unknown and stays as it is",
     ),
     "doctor": Subcommand(
         "Check every node against the plan, without changing anything.",
-        "0 no check failed, 1 at least one did",
+        "0 no check failed, 1 at least one did, 3 none did, but something is unknown",
     ),
     "logs": Subcommand(
         "Show the logs of running engines, or the kept logs of ended ones.",
@@ -58,7 +67,7 @@ SUBCOMMANDS = {
         "0 done, 1 nothing fits",
     ),
 }
-"""Each has a folder of its name, whose module `command` holds its function `run`."""
+"""Each has a folder, of its name or the one given, whose module `command` has a function `run`."""
 
 OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 """Instead of 700: what imports make stays, and looking through it takes a twentieth of a start."""
@@ -84,7 +93,8 @@ def build_application(imported: Collection[str]) -> Typer:
 
 def import_run(name: str) -> Callable[..., None]:
     """The function of a subcommand. Typer reads its signature."""
-    run: Callable[..., None] = import_module(f"sparkform.commands.{name}.command").run
+    folder = SUBCOMMANDS[name].folder or name
+    run: Callable[..., None] = import_module(f"sparkform.commands.{folder}.command").run
     return run
 
 

@@ -14,13 +14,14 @@ from sparkform.rules.outcome import Violation
 COLOURS = {"mandatory": "red", "advisory": "yellow"}
 
 
-def print_violations(violations: Sequence[Violation]) -> None:
+def print_violations(violations: Sequence[Violation], err: bool = False) -> None:
     for violation in violations:
         typer.secho(
             f"{violation.severity} {violation.rule}: {violation.path}",
             fg=COLOURS[violation.severity],
             bold=True,
+            err=err,
         )
-        typer.echo(f"  {violation.to_json()['message']}")
-        typer.echo(f"  write:    {violation.remedy}")
-        typer.echo(f"  evidence: {violation.evidence}\n")
+        typer.echo(f"  {violation.to_json()['message']}", err=err)
+        typer.echo(f"  write:    {violation.remedy}", err=err)
+        typer.echo(f"  evidence: {violation.evidence}\n", err=err)

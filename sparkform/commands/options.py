@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -63,9 +63,19 @@ Concurrency = Annotated[
     int, typer.Option("--concurrency", help="Assume this many requests at once.")
 ]
 
+Eager = Annotated[bool, typer.Option("--eager", help="Assume no CUDA graphs.")]
+SpeculativeOption = Annotated[
+    str | None,
+    typer.Option("--speculative", help="Assume drafts: a method and a count, as mtp:3."),
+]
+
 RUNTIMES = ("container", "swarm", "native")
+MOST_DRAFTS = 64
 FINDINGS = 1
 """The exit code of a command that ran and found something wrong."""
+
+INCOMPLETE = 3
+"""The exit code of a command that found nothing wrong, but could not read all it looked at."""
 
 
 def require(*problems: Problem | None) -> None:
@@ -85,6 +95,25 @@ def check_range(path: str, value: float | None, low: float, high: float) -> Prob
         got=f"{value:,.10g}",
         allowed=f"{low:,.10g} to {high:,.10g}",
     )
+
+
+class SpeculativeChoice(NamedTuple):
+    """A method of speculative decoding and how many tokens it drafts at once."""
+
+    method: str | None = None
+    tokens: int = 0
+
+
+def parse_speculative(text: str | None) -> SpeculativeChoice:
+    """`mtp:3`, or nothing. Raises InputError for anything else."""
+    if text is None:
+        return SpeculativeChoice()
+    method, _, tokens = text.partition(":")
+    if method.strip() and tokens.isascii() and tokens.isdigit() and 1 <= int(tokens) <= MOST_DRAFTS:
+        return SpeculativeChoice(method.strip().lower(), int(tokens))
+    allowed = f"METHOD:TOKENS with 1 to {MOST_DRAFTS} tokens, as mtp:3"
+    problem = Problem(path="--speculative", message="is not a draft", got=text, allowed=allowed)
+    raise InputError([problem])
 
 
 def check_choice(path: str, value: str, allowed: Iterable[str]) -> Problem | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from sparkform.config.cluster import Cluster, Expected, Fabric, Node, Swarm, Waiver
 from sparkform.config.declaration import Declaration
 from sparkform.config.effective import FIRST_HOST, EffectiveNode, find_host_address
+from sparkform.config.monitoring import Monitoring, MonitoringImages, MonitoringPorts
 from sparkform.config.parse import parse_config
-from sparkform.config.secret_keys import SECRET_KEYS, check_encrypted_blocks
+from sparkform.config.secret_keys import BLOCKS, SECRET_KEYS, check_encrypted_blocks
 from sparkform.config.service import (
     AnyService,
     CudaGraph,
@@ -19,6 +20,7 @@ from sparkform.config.service import (
 from sparkform.config.stack_file import load_stack
 
 __all__ = [
+    "BLOCKS",
     "FIRST_HOST",
     "SECRET_KEYS",
     "AnyService",
@@ -29,6 +31,9 @@ __all__ = [
     "Expected",
     "Fabric",
     "ModelFacts",
+    "Monitoring",
+    "MonitoringImages",
+    "MonitoringPorts",
     "Node",
     "Service",
     "Speculative",

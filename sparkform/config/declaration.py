@@ -17,6 +17,7 @@ from sparkform.config.effective import (
     resolve_node,
     split_fabric_pool,
 )
+from sparkform.config.monitoring import Monitoring
 from sparkform.config.section import Section
 from sparkform.config.service import AnyService, TrtllmService
 from sparkform.config.values import ServiceName
@@ -27,6 +28,7 @@ class Declaration(Section):
 
     cluster: Cluster
     services: Mapping[ServiceName, Annotated[AnyService, Discriminator("engine")]]
+    monitoring: Monitoring | None = None
 
     @cached_property
     def nodes(self) -> tuple[EffectiveNode, ...]:
@@ -49,6 +51,12 @@ class Declaration(Section):
     def get_node(self, name: str) -> EffectiveNode:
         """The node of that name. Raises KeyError if there is none."""
         return {node.name: node for node in self.nodes}[name]
+
+    @property
+    def monitoring_node(self) -> EffectiveNode:
+        """The node that Prometheus runs on: the declared one or the head."""
+        name = self.monitoring.node if self.monitoring else None
+        return self.get_node(name) if name else self.head
 
     def list_service_nodes(self, service: str) -> tuple[EffectiveNode, ...]:
         """The nodes of a service by rank; the first one answers. Raises KeyError."""

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sparkform.config.cluster import Fabric, Node, Swarm
 from sparkform.config.effective import resolve_index
 from sparkform.config.formatting import Location
+from sparkform.config.monitoring import Monitoring
 from sparkform.config.problems import translate_errors
 from sparkform.config.section import Section
 from sparkform.config.service import Service
@@ -32,6 +33,7 @@ class Draft:
     fabric: Fabric | None
     swarm: Swarm | None
     services: Mapping[str, Service | None]
+    monitoring: Monitoring | None = None
 
     def enumerate_readable_nodes(self) -> Iterator[tuple[int, Node]]:
         """The nodes that could be read, with their positions."""
@@ -56,7 +58,11 @@ class Draft:
         return tuple(present)
 
 
-def build_draft(cluster: Mapping[str, object], services: Mapping[str, Service | None]) -> Draft:
+def build_draft(
+    cluster: Mapping[str, object],
+    services: Mapping[str, Service | None],
+    monitoring: Monitoring | None = None,
+) -> Draft:
     """The draft of a cluster block, each part read by itself."""
     listed = cluster.get("nodes")
     nodes = listed if isinstance(listed, list) else []
@@ -66,6 +72,7 @@ def build_draft(cluster: Mapping[str, object], services: Mapping[str, Service | 
         fabric=read_section(Fabric, cluster.get("fabric", {"topology": "none"}), ())[0],
         swarm=read_section(Swarm, cluster.get("swarm", {}), ())[0],
         services=services,
+        monitoring=monitoring,
     )
 
 

@@ -18,6 +18,7 @@ REFERENCE = "#/$defs/"
 BLOCKS = {
     "cluster": "The machines and how they are cabled.",
     "services": "The served models by service name; empty for the rack only.",
+    "monitoring": "Metrics, alerts and dashboards; without it nothing is monitored.",
 }
 
 

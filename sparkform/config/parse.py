@@ -10,6 +10,7 @@ from sparkform.config.cluster import Cluster
 from sparkform.config.declaration import Declaration
 from sparkform.config.draft import Located, build_draft, read_section
 from sparkform.config.formatting import Location, format_value
+from sparkform.config.monitoring import Monitoring
 from sparkform.config.unclean import find_unclean_values
 from sparkform.errors import InputError, Problem
 
@@ -17,10 +18,12 @@ MOST_PROBLEMS = 100
 """A longer report does not help; the last line counts what is left out."""
 
 
-def parse_config(cluster: object, services: object = None) -> Declaration:
-    """The declaration that the values of `sparkform:cluster` and `sparkform:services` declare.
+def parse_config(
+    cluster: object, services: object = None, monitoring: object = None
+) -> Declaration:
+    """The declaration that the values of the blocks `sparkform:NAME` declare.
 
-    Both are plain data as YAML or JSON give it; numbers may be floats. No services: the rack only.
+    All are plain data as YAML or JSON give it; numbers may be floats. No services: the rack only.
     Raises InputError with every problem.
     """
     services = {} if services is None else services
@@ -30,14 +33,24 @@ def parse_config(cluster: object, services: object = None) -> Declaration:
     unclean = [
         *find_unclean_values(cluster, ("cluster",)),
         *find_unclean_values(services, ("services",)),
+        *([] if monitoring is None else find_unclean_values(monitoring, ("monitoring",))),
     ]
     block, cluster_problems = read_section(Cluster, cluster, ("cluster",))
     blocks, service_problems = read_services(services)
-    across = check_draft(build_draft(cluster, blocks))
-    problems = [*_merge_problems(unclean, [*cluster_problems, *service_problems]), *across]
+    monitoring_block, monitoring_problems = _read_monitoring(monitoring)
+    across = check_draft(build_draft(cluster, blocks, monitoring_block))
+    located = [*cluster_problems, *service_problems, *monitoring_problems]
+    problems = [*_merge_problems(unclean, located), *across]
     if problems:
         raise InputError(_limit_problems(problems))
-    return Declaration.model_validate({"cluster": block, "services": blocks})
+    return Declaration.model_validate(
+        {"cluster": block, "services": blocks, "monitoring": monitoring_block}
+    )
+
+
+def _read_monitoring(value: object) -> tuple[Monitoring | None, list[Located]]:
+    """None where nothing is declared: then nothing is monitored."""
+    return (None, []) if value is None else read_section(Monitoring, value, ("monitoring",))
 
 
 def _check_mappings(cluster: object, services: object) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from sparkform.config.checks import CHECKS
 from sparkform.config.cluster import Cluster
 from sparkform.config.field_types import describe_allowed, get_field_type
+from sparkform.config.monitoring import Monitoring
 from sparkform.config.secret_keys import SECRET_KEYS
 from sparkform.config.section import Section, find_section, get_fields_by_key
 from sparkform.config.service import Service, TrtllmService, VllmService
@@ -18,8 +19,9 @@ from sparkform.config.service import Service, TrtllmService, VllmService
 HEAD = """\
 # Configuration
 
-A stack file, `Pulumi.<stack>.yaml`, has two blocks under `config:`: `sparkform:cluster` declares
-the machines, `sparkform:services` the models that they serve. `Pulumi.spark.yaml` shows every key.
+A stack file, `Pulumi.<stack>.yaml`, has up to three blocks under `config:`: `sparkform:cluster`
+declares the machines, `sparkform:services` the models that they serve, `sparkform:monitoring` that
+they are watched. `Pulumi.spark.yaml` shows every key.
 Unknown keys are refused, and every mistake is shown at once. The first line of a stack file, which
 `sparkform init` writes, leads editors to `sparkform/config/schema.json`.
 
@@ -45,6 +47,7 @@ BLOCKS: tuple[tuple[str, type[Section], type[Section] | None], ...] = (
     ("sparkform:services: each service, both engines", Service, None),
     ("sparkform:services: engine trtllm only", TrtllmService, Service),
     ("sparkform:services: engine vllm only", VllmService, Service),
+    ("sparkform:monitoring", Monitoring, None),
 )
 
 

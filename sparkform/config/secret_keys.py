@@ -1,4 +1,4 @@
-"""Where secrets may stand: as four top-level keys of the stack, and nowhere below another key."""
+"""Where secrets may stand: as top-level keys of the stack, and nowhere below another key."""
 
 from __future__ import annotations
 
@@ -7,23 +7,28 @@ from collections.abc import Collection, Iterator
 from sparkform.config.formatting import Location, format_path
 from sparkform.errors import Problem
 
+BLOCKS = ("cluster", "services", "monitoring")
+"""The blocks of a stack file, `sparkform:NAME`."""
+
 SECRET_KEYS = {
     "hfToken": "the Hugging Face token, for gated models",
     "apiKey": "the key that clients of the served API must send",
     "registryPassword": "the password of the image registry",
     "sshKeyPassphrase": "the passphrase of cluster.identityFile",
+    "monitoringWebhook": "the URL that Alertmanager sends alerts to; without it none runs",
 }
 """The top-level secret keys and what each is for."""
 
 ENCRYPTED_KEY = "secure"
 """Under which Pulumi keeps what it has encrypted."""
 
-WHY_TOP_LEVEL = "what stands below cluster and services is stored and shown in plain"
+WHY_TOP_LEVEL = "what stands below other keys is stored and shown in plain"
 
 HINTS = {
     "hfToken": ("hftoken", "huggingface", "hubtoken"),
     "apiKey": ("apikey", "bearer"),
     "registryPassword": ("registry", "password"),
+    "monitoringWebhook": ("webhook", "alerturl", "receiver"),
     "sshKeyPassphrase": ("passphrase", "sshkey", "privatekey"),
 }
 
@@ -66,7 +71,7 @@ def check_encrypted_blocks(secret_keys: Collection[str]) -> Iterator[Problem]:
     Pulumi decrypts before a program runs, so that a program cannot see `secure:`; it gets only
     the names of the keys that hold such a value somewhere, like `sparkform:cluster`.
     """
-    for block in ("cluster", "services"):
+    for block in BLOCKS:
         if f"sparkform:{block}" in secret_keys:
             yield describe_nested_secret((block,))
 

@@ -54,6 +54,11 @@ class ModelFacts(Section):
         description="Longest context that the model was made for, in tokens.",
         json_schema_extra=CATALOGUE,
     )
+    disk_gib: values.GibOnDisk | None = Field(
+        None,
+        description="GiB of the weights that the engine reads from the disk while it serves.",
+        json_schema_extra={"absent": "none"},
+    )
 
 
 class CudaGraph(Section):

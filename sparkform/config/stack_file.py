@@ -12,13 +12,12 @@ import yaml
 from sparkform.config.declaration import Declaration
 from sparkform.config.formatting import format_value
 from sparkform.config.parse import parse_config
-from sparkform.config.secret_keys import SECRET_KEYS, describe_plain_secret, is_secure
+from sparkform.config.secret_keys import BLOCKS, SECRET_KEYS, describe_plain_secret, is_secure
 from sparkform.config.stack_yaml import read_yaml
 from sparkform.errors import InputError, Problem
 
 LARGEST_BYTES = 256 * 1024
 NAMESPACE = "sparkform:"
-BLOCKS = ("cluster", "services")
 MODELINE = "# yaml-language-server: $schema=sparkform/config/schema.json"
 """The first line of a stack file in the project's folder, by which editors find its schema."""
 
@@ -33,9 +32,7 @@ def load_stack(path: str | Path) -> Declaration:
     config = _get_config(_read_document(file), file.name)
     problems = list(_check_top_level(config))
     try:
-        declaration = parse_config(
-            config.get("sparkform:cluster"), config.get("sparkform:services")
-        )
+        declaration = parse_config(*(config.get(NAMESPACE + block) for block in BLOCKS))
     except InputError as error:
         raise InputError([*problems, *error.problems]) from None
     if problems:

@@ -87,8 +87,10 @@ Seconds = Annotated[
     FROM_FLOAT,
     Words("an integer from 1 to 604800 (a week)"),
 ]
+Interval = Annotated[int, Field(strict=True, ge=5, le=60), FROM_FLOAT]
 Fraction = Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)]
 Gibibytes = Annotated[float, Field(strict=True, gt=0, le=4096, allow_inf_nan=False)]
+GibOnDisk = Annotated[float, Field(strict=True, gt=0, le=65_536, allow_inf_nan=False)]
 WeightBits = Annotated[float, Field(strict=True, gt=0, le=64, allow_inf_nan=False)]
 
 Text = Annotated[str, STRICT_TEXT, ONE_LINE, Words("text on one line")]

@@ -21,6 +21,8 @@ from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.outcome import ADVISORY, MANDATORY
 
+WARN: Status = "warn"
+FAIL: Status = "fail"
 CHECKS_BEFORE_FABRIC: Sequence[NodeCheck] = (
     *access.CHECKS,
     *machine.CHECKS,
@@ -55,7 +57,7 @@ def select_plannable(declaration: Declaration, reports: Reports) -> Declaration:
 
     Without the head nothing can be said about the Swarm that it leads.
     """
-    known = {name for name, report in reports.items() if _is_plannable(declaration, report)}
+    known = {name for name, report in reports.items() if _is_plannable(declaration, name, report)}
     nodes = [
         node.model_copy(update={"away": node.away or node.name not in known})
         for node in declaration.cluster.nodes
@@ -72,11 +74,9 @@ def select_plannable(declaration: Declaration, reports: Reports) -> Declaration:
     return Declaration.model_validate({"cluster": cluster, "services": services})
 
 
-def _is_plannable(declaration: Declaration, report: NodeReport) -> bool:
+def _is_plannable(declaration: Declaration, node: str, report: NodeReport) -> bool:
     facts: list[object] = [report.facts.interfaces, report.facts.routes]
-    if declaration.swarm_enabled:
-        facts.append(report.facts.gpu)
-    return None not in facts and not list_unread_items(report)
+    return None not in facts and not list_unread_items(declaration, node, report)
 
 
 def _check_rules(declaration: Declaration, reports: Reports, plan: RackPlan) -> Iterator[Check]:
@@ -110,10 +110,14 @@ def _check_missing_node(node: EffectiveNode, observation: Observation) -> Check:
 
 
 def _check_rack(declaration: Declaration, plan: RackPlan, reports: Reports) -> Iterator[Check]:
+    name, status = (drift.NOT_CHANGED, WARN) if plan.is_unread else ("plan", FAIL)
     for problem in plan.problems:
         fix = problem.remedy or "change the stack file"
         message = str(problem).removesuffix(f"; {problem.remedy}")
-        yield Check(None, "plan", "fail", message, fix)
+        yield Check(None, name, status, message, fix)
+    for service in plan.services.values():
+        if service.unknown:
+            yield Check(None, drift.NOT_CHANGED, "warn", "\n".join(service.lines))
     yield from _check_host_names(reports)
     yield from engines.check_start_tokens(declaration, reports)
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from node.steps import STEPS, fabric_address, get_kind, is_same
+from node.steps import STEPS, fabric_address, is_same
 from sparkform.doctor.check import Check, NodeView
 from sparkform.plan.steps import PlannedStep
 
+NOT_CHANGED = "not changed"
+"""The row of what the plan leaves as it is, because too little of it is known."""
+
 
 def check_steps(view: NodeView) -> Iterator[Check]:
-    """A row a step. On a node that this stack has, a difference is drift; else it is yet to do."""
+    """A row a step. On a node that this stack has, a difference is drift; else it is yet to do.
+    What is not known well enough to be changed is one row."""
     steps = [
         step for step in view.plan.steps if step.node == view.node.name and _is_known(view, step)
     ]
@@ -18,7 +22,10 @@ def check_steps(view: NodeView) -> Iterator[Check]:
     add_row, name = (view.fail, "drift") if view.is_claimed else (view.warn, "to do")
     for step in changing:
         yield add_row(name, "\n".join(step.lines), "`pulumi up`")
-    if steps and not changing and view.is_planned:
+    unknown = [line for step in steps if step.unknown for line in step.lines]
+    if unknown:
+        yield Check(view.node.name, NOT_CHANGED, "warn", "\n".join(unknown))
+    elif steps and not changing and view.is_planned:
         is_held = any(step.is_held for step in steps)
         suffix = " (some are deferred: a required node is away)" if is_held else ""
         yield view.ok("steps", f"{len(steps)} checked, all as planned{suffix}")
@@ -33,13 +40,9 @@ def _is_changing(view: NodeView, step: PlannedStep) -> bool:
 
 
 def _is_known(view: NodeView, step: PlannedStep) -> bool:
-    """Whether the node's state of a step was read, so that a difference means something."""
-    if not all(
-        map(view.was_read, (f"step {step.step}", f"step {get_kind(step.step)}", "receipts"))
-    ):
-        return False
+    """Whether a difference means something, or its absence is said."""
     spec = STEPS.get(step.step)
-    if spec is None:
+    if spec is None or step.unknown:
         return True
     return not spec.is_probe and not (spec.needs_docker and view.facts.docker is None)
 

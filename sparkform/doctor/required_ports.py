@@ -57,8 +57,20 @@ def list_required_ports(view: NodeView) -> Iterator[RequiredPort]:
             if view.node.is_head:
                 yield RequiredPort(address, "tcp", SWARM_MANAGER, "Swarm manager")
             yield from (RequiredPort(address, *port) for port in SWARM_PORTS)
+    yield from _list_monitoring_ports(view, other_addresses)
     yield from _list_service_ports(view, other_addresses)
     yield from _list_fabric_ports(view)
+
+
+def _list_monitoring_ports(
+    view: NodeView, other_addresses: dict[str, str]
+) -> Iterator[RequiredPort]:
+    """Prometheus asks every node's exporter."""
+    monitoring = view.declaration.monitoring
+    watching = view.declaration.monitoring_node.name
+    if monitoring is not None and watching in other_addresses:
+        port = str(monitoring.ports.node_exporter)
+        yield RequiredPort(other_addresses[watching], "tcp", port, "metrics")
 
 
 def _list_service_ports(view: NodeView, other_addresses: dict[str, str]) -> Iterator[RequiredPort]:

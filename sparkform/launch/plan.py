@@ -60,6 +60,7 @@ def _plan_service(
         ports=plan_ports(declaration, name),
         topology=declaration.cluster.fabric.topology,
         secrets=secrets,
+        is_monitored=declaration.monitoring is not None,
     )
     problems = [*_find_world_problems(request), *_find_engine_problems(request)]
     if problems:

@@ -30,6 +30,7 @@ class LaunchRequest:
     """One service with all that its launch follows from.
 
     `secrets` are the names of the stack's top-level secrets that are set.
+    `is_monitored`: whether the engine is to tell its figures to Prometheus.
     """
 
     service: str
@@ -40,6 +41,7 @@ class LaunchRequest:
     ports: ServicePorts
     topology: Topology
     secrets: frozenset[str]
+    is_monitored: bool = False
 
     @property
     def head(self) -> ServiceMember:

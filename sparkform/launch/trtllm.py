@@ -32,6 +32,10 @@ ALIASES = {
     "--config": "--extra_llm_api_options",
     "--hf_revision": "--revision",
 }
+PROMETHEUS_SETTINGS = {"return_perf_metrics": True}
+"""Without it /prometheus/metrics is not served (nvidia.github.io/TensorRT-LLM/examples/
+prometheus_metrics.html)."""
+
 LOOPBACK = ("127.0.0.1", "::1")
 
 
@@ -171,7 +175,8 @@ def _get_engine_file_path(request: LaunchRequest) -> str:
 
 
 def _build_engine_settings(request: LaunchRequest, declared: TrtllmService) -> Mapping[str, object]:
-    return build_engine_settings(declared, request.all_reduce or "AUTO")
+    settings = build_engine_settings(declared, request.all_reduce or "AUTO")
+    return settings | PROMETHEUS_SETTINGS if request.is_monitored else settings
 
 
 def _build_engine_file(request: LaunchRequest, declared: TrtllmService) -> LaunchFile:

@@ -85,7 +85,9 @@ def _read_latent(config: TextConfig) -> Mixer:
         heads=heads,
         kv_heads=1,
         kv_parameters=hidden * (latent + config.q_lora_rank),
-        kv_elements=latent + config.index_head_dim,
+        kv_elements=latent,
+        rope_elements=config.qk_rope_head_dim if config.index_head_dim else 0,
+        index_elements=config.index_head_dim,
         read_limit_tokens=config.index_topk or None,
     )
 
@@ -104,10 +106,17 @@ def _read_compressed(config: TextConfig, ratio: int) -> Mixer:
         kv_heads=1,
         kv_parameters=key_value,
         kv_elements=_get_head_dim(config),
+        rope_elements=config.qk_rope_head_dim,
+        index_elements=config.index_head_dim if _is_indexed(config, ratio) else 0,
         window_tokens=config.sliding_window,
         stride_tokens=ratio,
         read_limit_tokens=(config.sliding_window + config.index_topk) or None,
     )
+
+
+def _is_indexed(config: TextConfig, ratio: int) -> bool:
+    """Only the layers that compress least search their entries; the others read them all."""
+    return ratio == min((item for item in config.compress_ratios if item), default=0)
 
 
 def _read_gated_delta(config: TextConfig) -> Mixer:

@@ -49,6 +49,7 @@ class ShapeFacts(BaseModel):
     experts: Experts | None = None
     experts_per_token: Experts | None = None
     max_position: Count | None = None
+    disk_gib: Annotated[float, Field(gt=0, le=65_536)] | None = None
 
 
 FACT_KEYS = tuple(ShapeFacts.model_fields)

@@ -31,6 +31,8 @@ class Mixer:
     keeps the last `window_tokens` entries and, beside them, one entry for each `stride_tokens`
     tokens (0: none). `state_bytes` is held once a sequence whatever its length.
     `kv_parameters` is the part of `parameters` that tensor parallelism beyond the KV heads copies.
+    `rope_elements` of an entry stay at 16 bits whatever the cache's type; `index_elements` lie
+    beside each strided entry, for the search that chooses what a step reads.
     """
 
     kind: MixerKind
@@ -43,6 +45,8 @@ class Mixer:
     stride_tokens: int = 1
     read_limit_tokens: int | None = None
     state_bytes: int = 0
+    rope_elements: int = 0
+    index_elements: int = 0
 
     def count_cached_entries(self, context_tokens: int) -> int:
         """How many cache entries a sequence of `context_tokens` holds in this block."""
@@ -151,13 +155,17 @@ def is_mixture(shape: ModelShape) -> bool:
 
 def count_kv_elements_per_token(shape: ModelShape) -> int:
     """Cache elements that one new token writes, over all blocks."""
-    return sum(block.mixer.kv_elements for block in shape.blocks if block.mixer)
+    return sum(
+        block.mixer.kv_elements + block.mixer.index_elements
+        for block in shape.blocks
+        if block.mixer
+    )
 
 
 def count_kv_elements_beyond_windows(shape: ModelShape) -> float:
     """Cache elements by which a long sequence grows a token, once all windows are full."""
     return sum(
-        block.mixer.kv_elements / block.mixer.stride_tokens
+        (block.mixer.kv_elements + block.mixer.index_elements) / block.mixer.stride_tokens
         for block in shape.blocks
         if block.mixer and block.mixer.stride_tokens
     )

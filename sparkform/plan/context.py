@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from node.steps import HaveT, ObservedT, StepSpec, WantT
 from sparkform.config import Declaration
 from sparkform.fabric.network import Network, Reports
-from sparkform.plan.steps import PlannedStep, StackName, StepRecord, plan_step
+from sparkform.plan.steps import (
+    PlannedStep,
+    StackName,
+    StepRecord,
+    hold_dependent,
+    hold_unknown,
+    plan_step,
+)
+from sparkform.report.unknown import Unknown
 
 
 @dataclass(frozen=True)
@@ -23,11 +32,18 @@ class PlanContext:
         """Whether the node is neither away nor unreachable: only then is anything planned on it."""
         return node in self.network.management
 
+    def find_unknown(self, node: str, *items: str) -> Unknown | None:
+        """The first of these items that the node did not read."""
+        return self.reports[node].find_unknown(*items)
+
     def read_observed(
         self, node: str, spec: StepSpec[WantT, ObservedT, HaveT], step: str | None = None
-    ) -> ObservedT:
-        """What a node reports of a step; where it reports nothing, what the step knows then."""
-        return spec.read_observed(self.reports[node].steps.get(step or spec.name))
+    ) -> ObservedT | Unknown:
+        """What a node reports of a step; where it was not asked, what the step knows then."""
+        state = self.reports[node].read_step(step or spec.name)
+        if isinstance(state, Unknown):
+            return state if spec.has_state else spec.read_observed(None)
+        return spec.read_observed(state)
 
     def plan_step(
         self,
@@ -36,15 +52,21 @@ class PlanContext:
         want: WantT,
         *,
         step: str | None = None,
-        observed: ObservedT | None = None,
+        observed: ObservedT | Unknown | None = None,
+        before: Iterable[PlannedStep] = (),
     ) -> PlannedStep:
         """The step against what the node reports of it.
 
         `step`: its name, for one of several of its kind. `observed` takes the place of the report
-        where what other nodes report belongs to it.
+        where what other nodes report belongs to it. `before`: the steps that it builds on.
         """
-        state = self.read_observed(node, spec, step) if observed is None else observed
-        return self.decide_step(node, spec, want, spec.narrow(state, want), step=step)
+        state = observed
+        if state is None:
+            state = self.read_observed(node, spec, step)
+        if isinstance(state, Unknown):
+            return self.hold_unknown(node, step or spec.name, state)
+        have = spec.narrow(state, want)
+        return self.decide_step(node, spec, want, have, step=step, before=before)
 
     def decide_step(
         self,
@@ -54,9 +76,16 @@ class PlanContext:
         have: HaveT,
         *,
         step: str | None = None,
+        before: Iterable[PlannedStep] = (),
     ) -> PlannedStep:
         """The step where `have` is known already."""
-        return plan_step(self.get_record(node, step or spec.name), spec, want, have)
+        record = self.get_record(node, step or spec.name)
+        return hold_dependent(plan_step(record, spec, want, have), record, before)
+
+    def hold_unknown(self, node: str, step: str, unknown: Unknown) -> PlannedStep:
+        """The step as it is: what it looks at, or is decided by, was not read."""
+        is_own = unknown.item == f"step {step}"
+        return hold_unknown(self.get_record(node, step), unknown.reason if is_own else str(unknown))
 
     def get_record(self, node: str, step: str) -> StepRecord:
         report = self.reports[node]

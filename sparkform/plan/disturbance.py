@@ -7,13 +7,23 @@ its ranks only work as one (docs/design/ranks-and-tokens.md).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from node.steps import STEPS
-from sparkform.plan.steps import PlannedStep
+from sparkform.plan.context import PlanContext
+from sparkform.plan.steps import PlannedStep, hold_unknown
 
 ServicesByNode = Mapping[str, tuple[str, ...]]
-"""By node: the services of which a rank runs on it."""
+"""By node: the services of which a rank runs on it, or may run as far as is known."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What runs where. `unclear`, by service: what of its nodes was not read, so that it could not
+    be started again once it is stopped."""
+
+    services: ServicesByNode
+    unclear: Mapping[str, str] = field(default_factory=dict)
 
 
 def list_stopped_services(step: PlannedStep, serving: ServicesByNode) -> tuple[str, ...]:
@@ -23,11 +33,15 @@ def list_stopped_services(step: PlannedStep, serving: ServicesByNode) -> tuple[s
     return serving.get(step.node, ())
 
 
-def mark_stopped_services(step: PlannedStep, serving: ServicesByNode) -> PlannedStep:
-    """The step with the services that it stops, in its document and in its words."""
-    services = list_stopped_services(step, serving)
+def mark_stopped_services(context: PlanContext, step: PlannedStep, serving: Serving) -> PlannedStep:
+    """The step with the services that it stops, in its document and in its words; held where one of
+    them could not be started again."""
+    services = list_stopped_services(step, serving.services)
     if not services:
         return step
+    unclear = [serving.unclear[service] for service in services if service in serving.unclear]
+    if unclear:
+        return hold_unknown(context.get_record(step.node, step.step), unclear[0])
     stops = ", ".join(f"this stops service {service}" for service in services)
     *first, last = step.lines
     return replace(

@@ -11,7 +11,9 @@ from node.images.reference import parse_reference, to_local_name
 from node.steps import image
 from sparkform.launch.records import Launch
 from sparkform.plan.context import PlanContext
+from sparkform.plan.steps import PlannedStep
 from sparkform.plan.transfer import Transfer, TransferPlanner, choose_source
+from sparkform.report.unknown import Unknown
 
 NO_REGISTRY = "sparkform.invalid"
 """A host that no network has (RFC 2606)."""
@@ -39,17 +41,21 @@ def format_swarm_name(name: str) -> str:
 
 
 def plan_images(
-    context: PlanContext, launches: Mapping[str, Sequence[Launch]]
+    context: PlanContext,
+    launches: Mapping[str, Sequence[Launch]],
+    before: Sequence[PlannedStep],
 ) -> dict[str, Transfer]:
-    """By service; native ones have none."""
+    """By service; native ones have none. `before`: the steps of the nodes themselves."""
     return {
-        service: _plan_image(context, ranks)
+        service: _plan_image(context, ranks, before)
         for service, ranks in launches.items()
         if ranks and get_started_image(ranks[0])
     }
 
 
-def _plan_image(context: PlanContext, launches: Sequence[Launch]) -> Transfer:
+def _plan_image(
+    context: PlanContext, launches: Sequence[Launch], before: Sequence[PlannedStep]
+) -> Transfer:
     by_node = {launch.node: launch for launch in launches}
     source, name = launches[0].node, str(get_started_image(launches[0]))
     return TransferPlanner(
@@ -58,7 +64,8 @@ def _plan_image(context: PlanContext, launches: Sequence[Launch]) -> Transfer:
         step=f"image:{launches[0].service}",
         nodes=tuple(by_node),
         build_want=lambda node: _build_want(context, by_node[node], name, source),
-        read_observed=lambda node: _read_observed(context, name, source, node),
+        read_observed=lambda node: read_observed_image(context, name, source, node),
+        before=before,
     ).plan()
 
 
@@ -73,8 +80,12 @@ def _build_want(context: PlanContext, launch: Launch, name: str, source: str) ->
     )
 
 
-def _read_observed(context: PlanContext, name: str, source: str, node: str) -> image.Observed:
+def read_observed_image(
+    context: PlanContext, name: str, source: str, node: str
+) -> image.Observed | Unknown:
     """All nodes must have the image that the source has."""
-    identity = context.read_observed(source, image.SPEC).images.get(name)
     observed = context.read_observed(node, image.SPEC)
-    return image.compare_with_source(observed, name, source, identity)
+    of_source = context.read_observed(source, image.SPEC)
+    if isinstance(observed, Unknown) or isinstance(of_source, Unknown):
+        return observed
+    return image.compare_with_source(observed, name, source, of_source.images.get(name))

@@ -36,14 +36,19 @@ def plan_links(context: PlanContext, nodes: Mapping[str, NodeSteps]) -> tuple[Li
     }
     return tuple(
         LinkPlan(
-            cable, {end.node: _plan_check(context, cable, end, address_runs) for end in cable.ends}
+            cable,
+            {end.node: _plan_check(context, cable, end, address_runs, nodes) for end in cable.ends},
         )
         for cable in context.network.cables
     )
 
 
 def _plan_check(
-    context: PlanContext, cable: Cable, end: End, address_runs: Mapping[str, Json]
+    context: PlanContext,
+    cable: Cable,
+    end: End,
+    address_runs: Mapping[str, Json],
+    nodes: Mapping[str, NodeSteps],
 ) -> PlannedStep:
     node, step = end.node, f"{CHECK}:{end.port}"
     concerned = [node, *list_partners(cable, node, context.network)]
@@ -58,4 +63,5 @@ def _plan_check(
         mtu=None if declared_mtu == "inherit" else declared_mtu,
         runs={name: address_runs[name] for name in concerned},
     )
-    return context.plan_step(node, fabric_check.SPEC, want, step=step)
+    before = [step for name in concerned for step in nodes[name].values()]
+    return context.plan_step(node, fabric_check.SPEC, want, step=step, before=before)

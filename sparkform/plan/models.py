@@ -5,7 +5,7 @@ The first node that needs a model downloads it; the others get it from that node
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from node.huggingface.cache import to_slug
@@ -17,6 +17,7 @@ from sparkform.launch.members import get_cache_folder
 from sparkform.plan.context import PlanContext
 from sparkform.plan.steps import PlannedStep, hold_step
 from sparkform.plan.transfer import Transfer, TransferPlanner, choose_source
+from sparkform.report.unknown import Unknown
 
 MAIN = "main"
 
@@ -81,14 +82,16 @@ def _list_named_models(declaration: Declaration) -> Iterator[RequiredModel]:
         )
 
 
-def plan_models(context: PlanContext) -> ModelsPlan:
-    """The steps of every model."""
+def plan_models(context: PlanContext, before: Sequence[PlannedStep]) -> ModelsPlan:
+    """The steps of every model. `before`: those of the nodes themselves."""
+    required_models = list_required_models(context.declaration)[0]
+    sources = dict.fromkeys(required.nodes[0] for required in required_models)
+    clients = {node: _plan_client(context, node) for node in sources}
+    ready = [*before, *clients.values()]
     transfers = {
-        required.handle: _plan_model(context, required)
-        for required in list_required_models(context.declaration)[0]
+        required.handle: _plan_model(context, required, ready) for required in required_models
     }
-    sources = dict.fromkeys(transfer.source for transfer in transfers.values())
-    return ModelsPlan(transfers, {node: _plan_client(context, node) for node in sources})
+    return ModelsPlan(transfers, clients)
 
 
 def _plan_client(context: PlanContext, node: str) -> PlannedStep:
@@ -97,7 +100,9 @@ def _plan_client(context: PlanContext, node: str) -> PlannedStep:
     return context.plan_step(node, hub_client.SPEC, hub_client.build_want())
 
 
-def _plan_model(context: PlanContext, required: RequiredModel) -> Transfer:
+def _plan_model(
+    context: PlanContext, required: RequiredModel, before: Sequence[PlannedStep]
+) -> Transfer:
     source = required.nodes[0]
     return TransferPlanner(
         context,
@@ -106,6 +111,7 @@ def _plan_model(context: PlanContext, required: RequiredModel) -> Transfer:
         nodes=required.nodes,
         build_want=lambda node: _build_want(context, required, node),
         read_observed=lambda node: _read_observed(context, required.handle, source, node),
+        before=before,
     ).plan()
 
 
@@ -123,11 +129,19 @@ def _build_want(context: PlanContext, required: RequiredModel, node: str) -> mod
     )
 
 
-def _read_observed(context: PlanContext, handle: str, source: str, node: str) -> model.Observed:
-    """All nodes must have the commit that the source has."""
-    source_model = context.read_observed(source, model.SPEC).models.get(handle)
-    commit = source_model.commit if source_model else None
+def _read_observed(
+    context: PlanContext, handle: str, source: str, node: str
+) -> model.Observed | Unknown:
+    """All nodes must have the commit that the source has. Where the cache lies is a fact."""
+    unread = context.find_unknown(node, "fact models")
+    if unread:
+        return unread
     observed = context.read_observed(node, model.SPEC)
+    of_source = context.read_observed(source, model.SPEC)
+    if isinstance(observed, Unknown) or isinstance(of_source, Unknown):
+        return observed
+    source_model = of_source.models.get(handle)
+    commit = source_model.commit if source_model else None
     return model.compare_with_source(observed, handle, source, commit)
 
 

@@ -6,28 +6,26 @@ from collections.abc import Mapping
 
 from node.host.plain import as_mapping
 from sparkform.plan.context import PlanContext
-from sparkform.plan.disturbance import ServicesByNode, mark_stopped_services
+from sparkform.plan.disturbance import Serving, mark_stopped_services
 from sparkform.plan.steps import PlannedStep, describe_step, hold_step
-from sparkform.plan.wants import AGENT, NodeInputs, list_node_steps
+from sparkform.plan.wants import AGENT, NodeInputs, NodeStep, list_node_steps
+from sparkform.report.unknown import Unknown
 
 NodeSteps = Mapping[str, PlannedStep]
 """By step name, in the order in which they can run; the agent first."""
 
 
-def plan_nodes(
-    context: PlanContext, agent_sha256: str, serving: ServicesByNode
-) -> dict[str, NodeSteps]:
+def plan_nodes(context: PlanContext, agent_sha256: str, serving: Serving) -> dict[str, NodeSteps]:
     """By node name. `agent_sha256` is that of the agent that goes with this version."""
     return {
-        node.name: {
-            name: mark_stopped_services(step, serving)
-            for name, step in _plan_node(context, node.name, agent_sha256).items()
-        }
+        node.name: _plan_node(context, node.name, agent_sha256, serving)
         for node in context.declaration.nodes
     }
 
 
-def _plan_node(context: PlanContext, node: str, agent_sha256: str) -> dict[str, PlannedStep]:
+def _plan_node(
+    context: PlanContext, node: str, agent_sha256: str, serving: Serving
+) -> dict[str, PlannedStep]:
     if not context.is_present(node):
         has_fabric = context.declaration.cluster.fabric.topology != "none"
         names = [AGENT, *(step.spec.name for step in list_node_steps(has_fabric))]
@@ -38,13 +36,29 @@ def _plan_node(context: PlanContext, node: str, agent_sha256: str) -> dict[str, 
     for step in list_node_steps(bool(fabric)):
         runs = {name: planned.decision.run for name, planned in steps.items()}
         inputs = NodeInputs(context.declaration, declared, report, fabric, runs)
-        steps[step.spec.name] = context.plan_step(node, step.spec, step.build_want(inputs))
+        before = [steps[AGENT], *(steps[name] for name in step.spec.after)]
+        planned = context.plan_step(
+            node,
+            step.spec,
+            step.build_want(inputs),
+            observed=_find_unknown_want(context, node, step),
+            before=before,
+        )
+        steps[step.spec.name] = mark_stopped_services(context, planned, serving)
     return steps
 
 
+def _find_unknown_want(context: PlanContext, node: str, step: NodeStep) -> Unknown | None:
+    """The fact without which it is not known what the step should be."""
+    facts = step.swarm_facts if context.declaration.swarm_enabled else ()
+    return context.find_unknown(node, *(f"fact {fact}" for fact in facts))
+
+
 def _plan_agent(context: PlanContext, node: str, agent_sha256: str) -> PlannedStep:
-    want = {"sha256": agent_sha256}
-    have = as_mapping(context.reports[node].steps.get(AGENT))
+    want, state = {"sha256": agent_sha256}, context.reports[node].read_step(AGENT)
+    if isinstance(state, Unknown):
+        return context.hold_unknown(node, AGENT, state)
+    have = as_mapping(state)
     phrases = [] if have == want else [_describe_agent_difference(have)]
     return describe_step(context.get_record(node, AGENT), want, have, phrases)
 

@@ -32,7 +32,7 @@ def build_outputs(
         "apiUrl": next((service_output["apiUrl"] for service_output in services.values()), None),
         "nodes": [_build_node_output(node, plan, reports) for node in declaration.nodes],
         "topology": render_topology(declaration, plan.network),
-        "warnings": list(warnings),
+        "warnings": [*warnings, *plan.unknown_lines],
     }
 
 

@@ -2,37 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
+from node.steps import native_venv
 from sparkform.config import Declaration
 from sparkform.errors import Problem
 from sparkform.fabric.network import Reports
 from sparkform.plan.context import PlanContext
 from sparkform.plan.models import list_required_models
+from sparkform.plan.monitoring_ports import find_taken_ports
 from sparkform.plan.native_steps import find_native_problems
+from sparkform.plan.services import ServicePlan
 from sparkform.plan.steps import StackName
 from sparkform.report.facts import NodeReport, UnreadableItem
 
-ITEMS_TO_PLAN_FROM = (
-    *("fact interfaces", "fact routes", "receipts"),
-    *("step fabric_address", "step swarm", "step swarm_labels", "step native_venv"),
-)
-"""What a node is planned from: where one was not read, it must not be taken for absent."""
+ITEMS_TO_PLAN_FROM = ("fact interfaces", "fact routes", "fact claim", "receipts", "next_run")
+"""What all of a node is planned from: where one was not read, nothing can be said of it. Any other
+item that was not read holds its steps alone."""
+
+NATIVE_ITEM = f"step {native_venv.STEP}"
+"""Which steps a native service has follows from whose Python environment is there."""
 
 
-def list_unread_items(report: NodeReport) -> list[UnreadableItem]:
-    return [item for item in report.unreadable if item.what in ITEMS_TO_PLAN_FROM]
+def list_unread_items(
+    declaration: Declaration, node: str, report: NodeReport
+) -> list[UnreadableItem]:
+    """The items without which nothing can be planned on a node."""
+    native = [name for name, service in declaration.services.items() if service.runtime == "native"]
+    is_native = any(
+        node == member.name for name in native for member in declaration.list_service_nodes(name)
+    )
+    items = (*ITEMS_TO_PLAN_FROM, *((NATIVE_ITEM,) if is_native else ()))
+    return [item for item in report.unreadable if item.what in items]
 
 
 def find_unread_items(declaration: Declaration, reports: Reports) -> Iterator[Problem]:
     """One problem for each item without which a node cannot be planned."""
     for node in declaration.active_nodes:
-        for item in list_unread_items(reports[node.name]) if node.name in reports else ():
+        report = reports.get(node.name)
+        for item in list_unread_items(declaration, node.name, report) if report else ():
             yield Problem(
                 path=f"cluster.nodes[{node.position}]",
-                message=f"{item.what} of {node.name} is unknown: {item.why}",
-                because="the node is planned from it",
+                message=f"{item.what} of {node.name} is unknown ({item.why})",
+                because="all of the node is planned from it, so nothing is changed",
                 remedy="run it again, or declare the node with `away: true`",
+            )
+
+
+def find_silent_docker(
+    declaration: Declaration, reports: Reports, docker_nodes: Iterable[str]
+) -> Iterator[Problem]:
+    """Pulumi reaches containers through dockerd: it would wait for one that hangs."""
+    for node in docker_nodes:
+        unknown = reports[node].find_unknown("fact docker")
+        is_late = any(item.what == "fact docker" and item.late for item in reports[node].unreadable)
+        if unknown and is_late:
+            yield Problem(
+                path=f"cluster.nodes[{declaration.get_node(node).position}]",
+                message=f"docker of {node} is unknown ({unknown.reason})",
+                because="the containers there are looked after through it, so nothing is changed",
+                remedy=f"run it again; `sudo systemctl status docker` on {node} says how it is",
+            )
+
+
+def find_unstarted_services(services: Mapping[str, ServicePlan]) -> Iterator[Problem]:
+    """A service that was never started whole cannot be left as it is."""
+    for name, plan in services.items():
+        if plan.unknown and not plan.token:
+            yield Problem(
+                path=f"services.{name}",
+                message=f"{name} cannot be started: {plan.unknown}",
+                because="what was not read may be in its way, so nothing is changed",
+                remedy="run it again, or see what keeps the node busy",
             )
 
 
@@ -43,6 +84,7 @@ def find_problems(context: PlanContext) -> Iterator[Problem]:
     yield from find_missing_gpus(declaration, reports)
     yield from find_native_problems(declaration, reports)
     yield from list_required_models(declaration)[1]
+    yield from find_taken_ports(declaration, reports)
 
 
 def find_foreign_claims(
@@ -76,20 +118,13 @@ run `pulumi stack rename old`
 
 
 def find_missing_gpus(declaration: Declaration, reports: Reports) -> Iterator[Problem]:
-    """Swarm places work on a GPU by its UUID: without one there is nothing to offer."""
+    """Swarm places work on a GPU by its UUID: without one there is nothing to offer. One that was
+    not read holds the step that offers it."""
     for node in declaration.active_nodes:
         report = reports.get(node.name)
         if report is None or not declaration.swarm_enabled:
             continue
-        gpu_facts, reason = report.facts.gpu, report.find_unread_reason("fact gpu")
-        if gpu_facts is None:
-            yield Problem(
-                path=f"cluster.nodes[{node.position}]",
-                message=f"the GPU of {node.name} is unknown: {reason or 'not reported'}",
-                because="Swarm places work on it by its UUID",
-                remedy="run `nvidia-smi` on the node, or declare the node with `away: true`",
-            )
-        elif not gpu_facts.gpus:
+        if report.facts.gpu and not report.facts.gpu.gpus:
             yield Problem(
                 path=f"cluster.nodes[{node.position}]",
                 message=f"{node.name} shows no GPU",

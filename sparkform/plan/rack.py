@@ -9,14 +9,25 @@ from sparkform.config import Declaration
 from sparkform.fabric.network import Reports, plan_network
 from sparkform.launch import Launch, plan_launches
 from sparkform.plan.context import PlanContext
+from sparkform.plan.disturbance import Serving
 from sparkform.plan.images import plan_images
 from sparkform.plan.links import plan_links
 from sparkform.plan.models import plan_models
+from sparkform.plan.monitoring import plan_monitoring
 from sparkform.plan.nodes import plan_nodes
-from sparkform.plan.problems import find_problems, find_unread_items
+from sparkform.plan.problems import (
+    find_problems,
+    find_silent_docker,
+    find_unread_items,
+    find_unstarted_services,
+)
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.secrets import NO_SECRETS, StackSecrets
-from sparkform.plan.service_state import get_service_state, list_services_by_node
+from sparkform.plan.service_state import (
+    get_service_state,
+    list_services_by_node,
+    list_unclear_services,
+)
 from sparkform.plan.services import plan_services
 from sparkform.plan.steps import StackName
 from sparkform.plan.swarm import plan_swarm
@@ -37,7 +48,7 @@ def plan_rack(
     network, network_problems = plan_network(declaration, reports)
     unread = tuple(find_unread_items(declaration, reports))
     if unread:
-        return RackPlan(network, problems=unread)
+        return RackPlan(network, problems=unread, is_unread=True)
     context = PlanContext(declaration, network, reports, stack)
     problems = (*network_problems, *find_problems(context))
     if problems:
@@ -56,17 +67,26 @@ def _plan_steps(
 ) -> RackPlan:
     head = context.declaration.head.name
     states = {name: get_service_state(name, context.reports, head) for name in launches}
-    serving = list_services_by_node(states, context.reports)
+    services_by_node = list_services_by_node(states, context.reports)
+    serving = Serving(services_by_node, list_unclear_services(context))
     nodes = plan_nodes(context, agent_sha256, serving)
-    models, images = plan_models(context), plan_images(context, launches)
+    node_steps = [step for steps in nodes.values() for step in steps.values()]
+    models = plan_models(context, node_steps)
+    monitoring = plan_monitoring(context, secrets, node_steps)
+    images = plan_images(context, launches, node_steps)
+    images |= monitoring.images if monitoring else {}
     rack = RackPlan(
         network=context.network,
         launches=launches,
         nodes=nodes,
         links=plan_links(context, nodes),
-        swarm=plan_swarm(context, serving),
+        swarm=plan_swarm(context, nodes, serving),
         models=models,
         images=images,
         keys=plan_keys(context, [*models.transfers.values(), *images.values()]),
+        monitoring=monitoring,
     )
-    return replace(rack, services=plan_services(context, launches, rack.steps, secrets))
+    rack = replace(rack, services=plan_services(context, launches, rack.steps, secrets))
+    silent = find_silent_docker(context.declaration, context.reports, rack.docker_nodes)
+    problems = (*silent, *find_unstarted_services(rack.services))
+    return replace(rack, problems=problems, is_unread=bool(problems))

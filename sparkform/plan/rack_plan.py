@@ -10,6 +10,7 @@ from sparkform.fabric.network import Network
 from sparkform.launch import Launch
 from sparkform.plan.links import LinkPlan
 from sparkform.plan.models import ModelsPlan
+from sparkform.plan.monitoring import MonitoringPlan
 from sparkform.plan.nodes import NodeSteps
 from sparkform.plan.services import ServicePlan
 from sparkform.plan.steps import PlannedStep
@@ -20,7 +21,8 @@ from sparkform.plan.transfer import Transfer
 @dataclass(frozen=True)
 class RackPlan:
     """`nodes` maps each node to its own steps, the agent first; `launches` each service to those of
-    its ranks. `images` by service; `keys` by the node from which others fetch models or images."""
+    its ranks. `images` by service; `keys` by the node from which others fetch models or images.
+    With `problems` none of it is done; `is_unread`: because too little was read."""
 
     network: Network
     launches: Mapping[str, tuple[Launch, ...]] = field(default_factory=dict)
@@ -31,7 +33,9 @@ class RackPlan:
     images: Mapping[str, Transfer] = field(default_factory=dict)
     keys: Mapping[str, PlannedStep] = field(default_factory=dict)
     services: Mapping[str, ServicePlan] = field(default_factory=dict)
+    monitoring: MonitoringPlan | None = None
     problems: tuple[Problem, ...] = ()
+    is_unread: bool = False
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:
@@ -43,15 +47,25 @@ class RackPlan:
         steps += [*self.keys.values(), *self.models.steps]
         steps += [step for image in self.images.values() for step in image.all_steps]
         steps += [step for service in self.services.values() for step in service.steps]
+        steps += self.monitoring.steps if self.monitoring else ()
         return tuple(steps)
 
     @property
+    def unknown_lines(self) -> tuple[str, ...]:
+        """What is left as it is because it was not read, a line for each step and service."""
+        steps = [line for step in self.steps if step.unknown for line in step.lines]
+        services = [service for service in self.services.values() if service.unknown]
+        return (*steps, *(line for service in services for line in service.lines))
+
+    @property
     def docker_nodes(self) -> tuple[str, ...]:
-        """The nodes on which Docker is asked to start ranks: for the Swarm's, the head."""
+        """The nodes on which Docker is asked to start something: for Swarm ranks, the head."""
         names: dict[str, None] = {}
         for launch in (launch for ranks in self.launches.values() for launch in ranks):
             if launch.runtime == "container":
                 names[launch.node] = None
             if launch.runtime == "swarm" and self.swarm:
                 names[self.swarm.token.node] = None
+        for container in self.monitoring.containers if self.monitoring else ():
+            names[container.node] = None
         return tuple(names)

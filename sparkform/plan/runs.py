@@ -47,7 +47,10 @@ def decide_run(
         for rank_object in state.objects
         if rank_object.is_alive and _is_declared(rank_object, launches)
     }
-    missing_ranks = tuple(_describe_missing_ranks(launches, state))
+    missing_ranks = tuple(
+        f"rank {launch.rank} on {launch.node} {_describe_absence(launch, state)}"
+        for launch in list_missing_ranks(launches, state)
+    )
     (token,) = running_tokens if len(running_tokens) == 1 else (None,)
     is_today = token is not None and token.rpartition("-")[0] == digest
     if is_today and not missing_ranks and not stop_reasons and token == state.completed_token:
@@ -84,27 +87,33 @@ def _explain_new_run(
     )
 
 
-def _describe_missing_ranks(launches: Sequence[Launch], state: ServiceState) -> Iterator[str]:
-    """A phrase for each rank of which something is gone or has ended."""
-    for launch in launches:
-        for kind in RANK_OBJECT_KINDS[launch.runtime]:
-            rank_objects = [
-                rank_object
-                for rank_object in state.objects
-                if (rank_object.rank, rank_object.kind) == (launch.rank, kind)
-            ]
-            if not any(
-                rank_object.is_alive and _is_in_place(rank_object, launch)
-                for rank_object in rank_objects
-            ):
-                has_ended = any(_is_in_place(rank_object, launch) for rank_object in rank_objects)
-                absence = "has ended" if has_ended else _describe_absence(launch, state)
-                yield f"rank {launch.rank} on {launch.node} {absence}"
-                break
+def list_missing_ranks(launches: Sequence[Launch], state: ServiceState) -> list[Launch]:
+    """The ranks of which something is gone or has ended."""
+    return [launch for launch in launches if _list_missing_kinds(launch, state)]
+
+
+def _list_missing_kinds(launch: Launch, state: ServiceState) -> list[str]:
+    return [
+        kind
+        for kind in RANK_OBJECT_KINDS[launch.runtime]
+        if not any(rank.is_alive for rank in _list_in_place(launch, kind, state))
+    ]
+
+
+def _list_in_place(launch: Launch, kind: str, state: ServiceState) -> list[RankObject]:
+    return [
+        rank_object
+        for rank_object in state.objects
+        if (rank_object.rank, rank_object.kind) == (launch.rank, kind)
+        and _is_in_place(rank_object, launch)
+    ]
 
 
 def _describe_absence(launch: Launch, state: ServiceState) -> str:
     """A Docker that does not answer may have the rank."""
+    first_missing = _list_missing_kinds(launch, state)[0]
+    if _list_in_place(launch, first_missing, state):
+        return "has ended"
     unknown = state.unknown.get(launch.node)
     return f"is unknown ({unknown})" if unknown else "is gone"
 

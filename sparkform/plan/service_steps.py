@@ -37,6 +37,7 @@ from sparkform.plan import native_steps
 from sparkform.plan.context import PlanContext
 from sparkform.plan.launch_differences import summarize_launch
 from sparkform.plan.readiness import build_ready_want
+from sparkform.report.unknown import Unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +64,7 @@ class ServiceStepKind(Generic[WantT, ObservedT]):
 
     spec: StepSpec[WantT, ObservedT, Any]
     wants: Callable[[ServiceInputs, str], Mapping[str, WantT]]
-    add_other_nodes: Callable[[ServiceInputs, ObservedT], ObservedT] | None = None
+    add_other_nodes: Callable[[ServiceInputs, ObservedT], ObservedT | Unknown] | None = None
     is_shared: bool = False
 
     @property
@@ -74,11 +75,13 @@ class ServiceStepKind(Generic[WantT, ObservedT]):
         """The step's name on a node."""
         return self.kind if self.is_shared else f"{self.kind}:{service}"
 
-    def read_observed(self, inputs: ServiceInputs, node: str) -> ObservedT:
+    def read_observed(self, inputs: ServiceInputs, node: str) -> ObservedT | Unknown:
         """What the rack reports of the step on a node."""
         step = self.get_step_name(inputs.service)
         observed = inputs.context.read_observed(node, self.spec, step)
-        return self.add_other_nodes(inputs, observed) if self.add_other_nodes else observed
+        if self.add_other_nodes is None or isinstance(observed, Unknown):
+            return observed
+        return self.add_other_nodes(inputs, observed)
 
 
 def get_node_path(launch: Launch, file: LaunchFile) -> str:
@@ -112,12 +115,14 @@ def _plan_launch_peers(inputs: ServiceInputs, token: str) -> dict[str, launch_pe
 
 def _add_public_keys(
     inputs: ServiceInputs, observed: launch_peers.Observed
-) -> launch_peers.Observed:
+) -> launch_peers.Observed | Unknown:
     """By node, as far as they are made."""
     keys = {}
     for node, want in _plan_launch_keys(inputs, "").items():
-        pairs = LAUNCH_KEYS.read_observed(inputs, node).keys
-        keys[node] = pairs[want.path].public if want.path in pairs else None
+        pairs = LAUNCH_KEYS.read_observed(inputs, node)
+        if isinstance(pairs, Unknown):
+            return Unknown(f"{node} {pairs.item}", pairs.reason)
+        keys[node] = pairs.keys[want.path].public if want.path in pairs.keys else None
     return launch_peers.add_public_keys(observed, keys)
 
 

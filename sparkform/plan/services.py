@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from node.steps import ObservedT, WantT
+from node.steps import ObservedT, WantT, docker_daemon
 from sparkform.fabric.links import build_run_reference
 from sparkform.launch.records import Launch
 from sparkform.plan.context import PlanContext
 from sparkform.plan.disturbance import list_stopping_steps
 from sparkform.plan.launch_differences import describe_differences, summarize_launch
-from sparkform.plan.runs import ServiceRun, decide_run
+from sparkform.plan.runs import ServiceRun, decide_run, list_missing_ranks
 from sparkform.plan.secrets import StackSecrets
-from sparkform.plan.service_state import get_service_state, read_started_launch
+from sparkform.plan.service_state import ServiceState, get_service_state, read_started_launch
 from sparkform.plan.service_steps import (
     GROUP,
     MEMBER,
@@ -24,7 +24,10 @@ from sparkform.plan.service_steps import (
     ServiceInputs,
     ServiceStepKind,
 )
-from sparkform.plan.steps import PlannedStep
+from sparkform.plan.steps import PlannedStep, hold_unknown
+
+DOCKER = docker_daemon.SPEC.name
+"""Where this step changes, dockerd is known to be down or wrong, and is mended first."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,8 @@ class StepStage:
 @dataclass(frozen=True)
 class ServicePlan:
     """One service. `lines` say why it starts anew; empty where it runs as declared. `models` are
-    the handles of what is fetched."""
+    the handles of what is fetched. `unknown`: what was not read, so that all of it stays as it is;
+    its token is then empty where it was never started whole."""
 
     launches: tuple[Launch, ...]
     models: tuple[str, ...]
@@ -48,6 +52,7 @@ class ServicePlan:
     members: StepStage
     after: tuple[StepStage, ...]
     lines: tuple[str, ...] = ()
+    unknown: str | None = None
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:
@@ -66,24 +71,32 @@ def plan_services(
         name: _ServicePlanner(
             ServiceInputs(context=context, service=name, launches=ranks),
             secrets.list_stale(ranks, context.reports),
-        ).plan(list_stopping_steps(name, rack_steps))
+        ).plan(rack_steps)
         for name, ranks in launches.items()
     }
 
 
 @dataclass(frozen=True)
 class _ServicePlanner:
-    """Plans one service. `stale_secrets` are those of which its nodes have an older value."""
+    """Plans one service. `stale_secrets` are those of which its nodes have an older value; `before`
+    are the steps of its nodes, which come first."""
 
     inputs: ServiceInputs
     stale_secrets: Collection[str] = ()
+    before: Sequence[PlannedStep] = ()
 
-    def plan(self, stopping_steps: Sequence[PlannedStep]) -> ServicePlan:
-        """`stopping_steps` are the steps of the rack that stop the service."""
-        preparation = self._plan_stages(PREPARATION, "")
-        run = self._decide_run(preparation, stopping_steps)
-        stop_previous, members, group = self._plan_stages((STOP_PREVIOUS, MEMBER, GROUP), run.token)
-        ready = self._with_checked_steps(group)._plan_stage(READY, run.token)
+    def plan(self, rack_steps: Sequence[PlannedStep]) -> ServicePlan:
+        """`rack_steps` are the steps of the rack, which come before those of the service."""
+        before = self._list_own_steps(rack_steps)
+        planner = replace(self, before=before)
+        preparation = planner._plan_stages(PREPARATION, "")
+        run = planner._decide_run(preparation, list_stopping_steps(self.inputs.service, rack_steps))
+        if run.lines and (unknown := planner._find_unknown(preparation)):
+            return planner._hold(unknown)
+        stop_previous, members, group = planner._plan_stages(
+            (STOP_PREVIOUS, MEMBER, GROUP), run.token
+        )
+        ready = planner._with_checked_steps(group)._plan_stage(READY, run.token)
         return ServicePlan(
             launches=self.inputs.launches,
             models=self.inputs.declared.fetched_models,
@@ -94,6 +107,66 @@ class _ServicePlanner:
             after=(group, ready),
             lines=tuple(f"service {self.inputs.service}: {line}" for line in run.lines),
         )
+
+    def _hold(self, unknown: str) -> ServicePlan:
+        """All of it as it is."""
+        kinds = (*PREPARATION, STOP_PREVIOUS, MEMBER, GROUP, READY)
+        stages = {kind.kind: self._hold_stage(kind, unknown) for kind in kinds}
+        preparation = tuple(stages[kind.kind] for kind in PREPARATION)
+        line = f"service {self.inputs.service}: unknown ({unknown}); not changed in this run"
+        return ServicePlan(
+            launches=self.inputs.launches,
+            models=self.inputs.declared.fetched_models,
+            token=self._read_state().whole_token,
+            preparation=preparation,
+            stop_previous=stages[STOP_PREVIOUS.kind],
+            members=stages[MEMBER.kind],
+            after=(stages[GROUP.kind], stages[READY.kind]),
+            lines=(line,),
+            unknown=unknown,
+        )
+
+    def _hold_stage(self, kind: AnyKind, unknown: str) -> StepStage:
+        context, step = self.inputs.context, kind.get_step_name(self.inputs.service)
+        nodes = kind.wants(self.inputs, "")
+        held = {node: hold_unknown(context.get_record(node, step), unknown) for node in nodes}
+        # The service says it once.
+        return StepStage(kind.kind, {node: replace(step, lines=()) for node, step in held.items()})
+
+    def _list_own_steps(self, rack_steps: Sequence[PlannedStep]) -> list[PlannedStep]:
+        """Those of its nodes, and of the head, where the Swarm is led."""
+        nodes = {launch.node for launch in self.inputs.launches}
+        if self.inputs.launches[0].runtime == "swarm":
+            nodes.add(self.inputs.context.declaration.head.name)
+        return [step for step in rack_steps if step.node in nodes]
+
+    def _find_unknown(self, preparation: Sequence[StepStage]) -> str | None:
+        """What is not known of that by which it was decided that the service starts anew."""
+        context, state = self.inputs.context, self._read_state()
+        missing = {launch.node for launch in list_missing_ranks(self.inputs.launches, state)}
+        if missing and self.inputs.launches[0].runtime == "swarm":
+            missing.add(context.declaration.head.name)
+        repaired = {step.node for step in self.before if step.is_changing and step.step == DOCKER}
+        unread = {node: why for node, why in state.unknown.items() if node not in repaired}
+        unread |= state.unread
+        ranks = [f"{node} {STOP_PREVIOUS.kind}: {unread[node]}" for node in missing & {*unread}]
+        models = [
+            f"{launch.node} {unknown}"
+            for launch in self.inputs.launches
+            if (unknown := context.find_unknown(launch.node, "fact models"))
+        ]
+        prepared = [step for stage in preparation for step in stage.steps.values()]
+        steps = [
+            f"{step.node} {step.step}: {step.unknown}"
+            for step in (*self.before, *prepared)
+            if step.unknown
+        ]
+        return next(iter([*sorted(ranks), *models, *steps]), None)
+
+    def _read_state(self) -> ServiceState:
+        context = self.inputs.context
+        head = context.declaration.head.name
+        return get_service_state(self.inputs.service, context.reports, head)
 
     def _with_checked_steps(self, stage: StepStage) -> _ServicePlanner:
         """The planner of a stage that verifies these steps: it runs again when they do."""
@@ -111,7 +184,12 @@ class _ServicePlanner:
         context, step = self.inputs.context, kind.get_step_name(self.inputs.service)
         steps = {
             node: context.plan_step(
-                node, kind.spec, want, step=step, observed=kind.read_observed(self.inputs, node)
+                node,
+                kind.spec,
+                want,
+                step=step,
+                observed=kind.read_observed(self.inputs, node),
+                before=self.before,
             )
             for node, want in kind.wants(self.inputs, token).items()
         }
@@ -129,13 +207,12 @@ class _ServicePlanner:
         stop_reasons += [
             f"{secret} differs, will be restarted with it" for secret in self.stale_secrets
         ]
-        context = self.inputs.context
-        state = get_service_state(
-            self.inputs.service, context.reports, context.declaration.head.name
-        )
-        differences = self._describe_launch_differences()
         return decide_run(
-            self.inputs.launches, state, differences, stop_reasons, self._compute_next_run()
+            self.inputs.launches,
+            self._read_state(),
+            self._describe_launch_differences(),
+            stop_reasons,
+            self._compute_next_run(),
         )
 
     def _compute_next_run(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from node.host.typed_json import to_fields, to_json
@@ -30,7 +30,7 @@ class PlannedStep:
 
     `want` and `have` are the step's own (node.steps); a held step has neither. `disturbance`: what
     running it disturbs. A held step stays as Pulumi knows it, whatever it would carry: its node, or
-    one that it concerns, is away.
+    one that it concerns, is away, or `unknown` says what was not read.
     """
 
     node: str
@@ -41,6 +41,11 @@ class PlannedStep:
     have: object = None
     disturbance: Disturbance = "none"
     is_held: bool = False
+    unknown: str | None = None
+
+    @property
+    def is_changing(self) -> bool:
+        return not (self.is_held or self.decision.in_sync)
 
 
 def hold_step(node: str, step: str) -> PlannedStep:
@@ -57,6 +62,32 @@ class StepRecord:
     step: str
     receipt: str | None
     next_run: int
+
+
+def hold_unknown(record: StepRecord, reason: str) -> PlannedStep:
+    """A step of which too little is known to change anything; what builds on it finds the run that
+    the node has recorded.
+
+    >>> record = StepRecord("p/s/spark-2/agent", "spark-2", "agent", None, 7)
+    >>> hold_unknown(record, "no answer in 4.8 s").lines
+    ('spark-2 agent: unknown (no answer in 4.8 s); not changed in this run',)
+    """
+    receipt = parse_receipt(record.receipt)
+    decision = Decision(
+        record.owner, None, None, receipt.run if receipt else 0, record.receipt or ""
+    )
+    line = f"{record.node} {record.step}: unknown ({reason}); not changed in this run"
+    return PlannedStep(record.node, record.step, decision, (line,), is_held=True, unknown=reason)
+
+
+def hold_dependent(
+    planned: PlannedStep, record: StepRecord, before: Iterable[PlannedStep]
+) -> PlannedStep:
+    """The step, held where it would change and one of those before it is unknown."""
+    blocking = next((step for step in before if step.unknown), None)
+    if blocking is None or not planned.is_changing:
+        return planned
+    return hold_unknown(record, f"{blocking.node} {blocking.step} is unknown")
 
 
 def plan_step(

@@ -5,7 +5,7 @@ The source offers what it has over the fabric, between its own step and those of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from typing import Generic
@@ -14,7 +14,8 @@ from node.delivery.source import FetchSource
 from node.steps import HaveT, ObservedT, StepSpec, WantT, offer, transfer_key
 from sparkform.fabric.network import Network
 from sparkform.plan.context import PlanContext
-from sparkform.plan.steps import PlannedStep, hold_step
+from sparkform.plan.steps import PlannedStep, hold_dependent, hold_step
+from sparkform.report.unknown import Unknown
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class TransferPlanner(Generic[WantT, ObservedT, HaveT]):
 
     `step` is its step's name on every node, as in `model:acme--tiny`; `nodes` names the source
     first. `build_want` and `read_observed` give what the step wants and what is reported of it, by
-    node.
+    node; `before` are the steps of the nodes that it builds on.
     """
 
     context: PlanContext
@@ -45,21 +46,35 @@ class TransferPlanner(Generic[WantT, ObservedT, HaveT]):
     step: str
     nodes: tuple[str, ...]
     build_want: Callable[[str], WantT]
-    read_observed: Callable[[str], ObservedT]
+    read_observed: Callable[[str], ObservedT | Unknown]
+    before: Sequence[PlannedStep] = ()
 
     def plan(self) -> Transfer:
-        steps = {node: self._plan_step(node) for node in self.nodes}
-        receivers = {node: step for node, step in steps.items() if node != self.nodes[0]}
-        return Transfer(self.nodes[0], steps, self._plan_offer(receivers) if receivers else None)
+        source, *others = self.nodes
+        first = self._plan_step(source)
+        receivers = {node: self._plan_step(node, first) for node in others}
+        if not receivers:
+            return Transfer(source, {source: first}, None)
+        offer_step = self._plan_offer(receivers, first)
+        receivers = {
+            node: hold_dependent(step, self.context.get_record(node, self.step), [offer_step])
+            if step.is_changing
+            else step
+            for node, step in receivers.items()
+        }
+        return Transfer(source, {source: first, **receivers}, offer_step)
 
-    def _plan_step(self, node: str) -> PlannedStep:
+    def _plan_step(self, node: str, *before: PlannedStep) -> PlannedStep:
         """A node that is away keeps what is known of it, and so do those that fetch from it."""
         if not (self.context.is_present(node) and self.context.is_present(self.nodes[0])):
             return hold_step(node, self.step)
         want, observed = self.build_want(node), self.read_observed(node)
-        return self.context.plan_step(node, self.spec, want, step=self.step, observed=observed)
+        here = [step for step in self.before if step.node in (node, self.nodes[0])]
+        return self.context.plan_step(
+            node, self.spec, want, step=self.step, observed=observed, before=[*here, *before]
+        )
 
-    def _plan_offer(self, receivers: Mapping[str, PlannedStep]) -> PlannedStep:
+    def _plan_offer(self, receivers: Mapping[str, PlannedStep], first: PlannedStep) -> PlannedStep:
         source, step = self.nodes[0], f"offer:{self.step.replace(':', '-')}"
         if not self.context.is_present(source):
             return hold_step(source, step)
@@ -71,7 +86,10 @@ class TransferPlanner(Generic[WantT, ObservedT, HaveT]):
         )
         waiting = [node for node, step in receivers.items() if not step.decision.in_sync]
         have = offer.remove_receivers(want, waiting)
-        return self.context.decide_step(source, offer.SPEC, want, have, step=step)
+        key = self.context.plan_step(source, transfer_key.SPEC, transfer_key.build_want())
+        here = [step for step in self.before if step.node == source]
+        before = [first, *receivers.values(), key, *here]
+        return self.context.decide_step(source, offer.SPEC, want, have, step=step, before=before)
 
 
 def plan_keys(context: PlanContext, transfers: Iterable[Transfer]) -> dict[str, PlannedStep]:

@@ -47,11 +47,12 @@ class NodeInputs:
 @dataclass(frozen=True)
 class NodeStep:
     """A step that concerns nothing but the node itself, and what it wants there (the step's own
-    Want)."""
+    Want). `swarm_facts`: those of the node that the want follows from where there is a Swarm."""
 
     spec: AnyStep
     build_want: Callable[[NodeInputs], object]
     needs_fabric: bool = False
+    swarm_facts: tuple[str, ...] = ()
 
 
 def list_node_steps(has_fabric: bool) -> tuple[NodeStep, ...]:
@@ -126,7 +127,7 @@ def _format_ip(address: IPv4Interface) -> str:
 
 NODE_STEPS = (
     NodeStep(prerequisites.SPEC, _build_prerequisites_want),
-    NodeStep(docker_daemon.SPEC, _build_docker_daemon_want),
+    NodeStep(docker_daemon.SPEC, _build_docker_daemon_want, swarm_facts=("gpu",)),
     NodeStep(nccl_conf.SPEC, _build_nccl_conf_want),
     NodeStep(fabric_address.SPEC, _build_fabric_address_want, needs_fabric=True),
     NodeStep(fabric_confirm.SPEC, _build_fabric_confirm_want, needs_fabric=True),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
+from sparkform.report.unknown import NOT_REPORTED, Unknown
+
 
 class ReportModel(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", defer_build=True)
@@ -253,10 +255,11 @@ class Facts(ReportModel):
 
 
 class UnreadableItem(ReportModel):
-    """`what` is "fact NAME", "step NAME" or "receipts"."""
+    """`what`: "fact NAME", "step NAME", "receipts" or "next_run". `late`: no answer in time."""
 
     what: str
     why: str
+    late: bool = False
 
 
 class NodeReport(ReportModel):
@@ -278,3 +281,20 @@ class NodeReport(ReportModel):
         """Why "fact NAME" or "step NAME" was not read; None where it was, or was not asked."""
         reasons = (unread.why for unread in self.unreadable if unread.what == item)
         return next(reasons, None)
+
+    def find_unknown(self, *items: str) -> Unknown | None:
+        """The first of the items that was not read, or of the facts that were not reported."""
+        for item in items:
+            kind, _, name = item.partition(" ")
+            is_missing = kind == "fact" and getattr(self.facts, name) is None
+            reason = self.find_unread_reason(item) or (NOT_REPORTED if is_missing else None)
+            if reason is not None:
+                return Unknown(item, reason)
+        return None
+
+    def read_step(self, step: str) -> JsonValue | Unknown:
+        """What the node reports of a step: its state, null where it was not asked, or Unknown."""
+        if step in self.steps and self.steps[step] is None:
+            reason = self.find_unread_reason(f"step {step}") or NOT_REPORTED
+            return Unknown(f"step {step}", reason)
+        return self.steps.get(step)

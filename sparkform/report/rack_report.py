@@ -54,6 +54,14 @@ class QueryResult(ReportModel):
     clock_skew_s: float | None = None
     duration_s: float = 0.0
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the node was reached, and something of it, or all, did not come in time: a longer
+        look may read it."""
+        if self.report is not None:
+            return any(unread.late for unread in self.report.unreadable)
+        return self.error is not None and self.error.kind == "timeout"
+
     @model_validator(mode="after")
     def _require_report_or_error(self) -> QueryResult:
         if (self.report is None) == (self.error is None):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from sparkform.catalogue.schema import ImageFigures, ImageRepository, ModelFamily
     from sparkform.config import AnyService
     from sparkform.rules.images import ImageReference
-    from sparkform.sizing.fit import NodeMemory
+    from sparkform.sizing.memory_budget import NodeMemory
 
 
 class RulesCatalogue(Protocol):

@@ -165,6 +165,7 @@ VLLM_SOURCES: dict[str, SettingSource] = {
         part="tokens",
         options=("speculative_config.num_speculative_tokens", "spec_tokens"),
     ),
+    "load_format": SettingSource(options=("load_format",)),
     "nodes": SettingSource(options=("nnodes", "n")),
     "node_rank": SettingSource(options=("node_rank", "r")),
     "master_address": SettingSource(options=("master_addr",), variables=("MASTER_ADDR",)),

@@ -2,85 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from sparkform.errors import InputError, Problem
-from sparkform.models.quantisation import METHODS, Quantisation, plan_quantisation
-from sparkform.models.shape import ModelShape, is_mixture
-from sparkform.sizing.split import (
-    CacheProfile,
-    Cut,
-    build_cache_profile,
-    compute_weights_bytes,
-    list_cuts,
+from sparkform.models.quantisation import METHODS, plan_quantisation
+from sparkform.models.shape import is_mixture
+from sparkform.sizing.engine_memory import MemoryPart
+from sparkform.sizing.memory_budget import (
+    Demand,
+    NodeMemory,
+    compute_free_gib,
+    compute_limit_gib,
+    compute_weights_gib,
+    get_cache_gib,
+    list_parts,
 )
+from sparkform.sizing.split import Cut, list_cuts
 
-GIB = 2**30
-# Where a source names no longest context: beyond what any served model states.
-CONTEXT_CEILING = 16 * 2**20
 BATCH_CEILING = 2**16
-DEFAULT_CONTEXT = 2048
-# Bytes a cache element. "auto" is the weights' own 16-bit type in both engines; nvfp4 has an
-# 8-bit scale for each 16 elements.
-CACHE_BYTES = {"auto": 2.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "nvfp4": 0.5 + 1 / 16}
-
-
-def get_cache_element_bytes(cache: str) -> float:
-    """Bytes of one cache element. Raises InputError for a cache type that no engine has."""
-    if cache not in CACHE_BYTES:
-        known_types = ", ".join(CACHE_BYTES)
-        problem = Problem(
-            path="KV cache type", message="is not known", got=cache, allowed=known_types
-        )
-        raise InputError([problem])
-    return CACHE_BYTES[cache]
-
-
-@dataclass(frozen=True, kw_only=True)
-class NodeMemory:
-    """One node's memory for one service.
-
-    `usable_gib` is what the operating system shows; `fraction` of it is the service's; the engine
-    itself takes `runtime_gib` of that. `container_risk_gib` is how much less a container may
-    leave (0 for a native service): a warning names it, nothing subtracts it.
-    """
-
-    usable_gib: float
-    fraction: float
-    runtime_gib: float
-    container_risk_gib: float = 0.0
-
-    @property
-    def budget_gib(self) -> float:
-        """What weights and cache may take together."""
-        return self.usable_gib * self.fraction - self.runtime_gib
-
-
-@dataclass(frozen=True, kw_only=True)
-class Demand:
-    """What is to be served."""
-
-    shape: ModelShape
-    quantisation: Quantisation
-    cache: str = "auto"
-    batch: int = 1
-    context: int | None = None
-
-    @property
-    def wanted_context(self) -> int:
-        """The context that decides `fits`: the requested one, or 2,048 tokens."""
-        return self.context or min(DEFAULT_CONTEXT, self.longest_context)
-
-    @property
-    def longest_context(self) -> int:
-        """The model's own limit, as far as it is known."""
-        return self.shape.max_position or CONTEXT_CEILING
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """The answer for a number of nodes. `free_gib` is for the cache; negative: what is missing."""
+    """The answer for a number of nodes. `free_gib` is for the cache; negative: what is missing.
+
+    `parts` add up to what the engine takes before the cache; `cache_gib` is what is asked for.
+    """
 
     nodes: int
     tensor_parallel: int
@@ -91,6 +38,9 @@ class Fit:
     max_batch: int
     fits: bool
     reason: str
+    limit_gib: float = 0.0
+    parts: tuple[MemoryPart, ...] = ()
+    cache_gib: float = 0.0
     quants_that_fit: tuple[str, ...] = ()
 
 
@@ -109,41 +59,36 @@ def find_best_fit(demand: Demand, memory: NodeMemory, nodes: int) -> Fit:
 
 
 def fits_cut(demand: Demand, memory: NodeMemory, cut: Cut) -> bool:
-    """Whether weights and the cache of the wanted context and batch fit."""
-    free_gib = (
-        memory.budget_gib - compute_weights_bytes(demand.shape, demand.quantisation, cut) / GIB
-    )
-    needed = _get_cache_gib(demand, build_cache_profile(demand.shape, cut), demand.wanted_context)
+    """Whether all parts and the cache of the wanted context and batch fit."""
+    free_gib = compute_free_gib(demand, memory, list_parts(demand, memory, cut))
+    needed = get_cache_gib(demand, memory, cut, demand.wanted_context)
     return needed * demand.batch <= free_gib
 
 
 def fit_cut(demand: Demand, memory: NodeMemory, cut: Cut) -> Fit:
     """The answer for one cut."""
-    weights_gib = compute_weights_bytes(demand.shape, demand.quantisation, cut) / GIB
-    free_gib = memory.budget_gib - weights_gib
-    profile = build_cache_profile(demand.shape, cut)
-    per_sequence_gib = _get_cache_gib(demand, profile, demand.wanted_context)
+    parts = list_parts(demand, memory, cut)
+    free_gib = compute_free_gib(demand, memory, parts)
+    per_sequence_gib = get_cache_gib(demand, memory, cut, demand.wanted_context)
     max_context = _find_largest(
-        lambda tokens: _get_cache_gib(demand, profile, tokens) * demand.batch <= free_gib,
+        lambda tokens: get_cache_gib(demand, memory, cut, tokens) * demand.batch <= free_gib,
         demand.longest_context,
     )
-    fits = per_sequence_gib * demand.batch <= free_gib
-    return Fit(
+    answer = Fit(
         nodes=cut.nodes,
         tensor_parallel=cut.tensor_parallel,
         pipeline_parallel=cut.pipeline_parallel,
-        weights_gib_per_node=weights_gib,
+        weights_gib_per_node=compute_weights_gib(demand, cut),
         free_gib=free_gib,
         max_context=max_context,
         max_batch=_find_largest(lambda batch: per_sequence_gib * batch <= free_gib, BATCH_CEILING),
-        fits=fits,
-        reason=_format_reason(demand, memory, free_gib, per_sequence_gib * demand.batch),
+        fits=per_sequence_gib * demand.batch <= free_gib,
+        reason="",
+        limit_gib=compute_limit_gib(demand, memory),
+        parts=tuple(parts),
+        cache_gib=per_sequence_gib * demand.batch,
     )
-
-
-def _get_cache_gib(demand: Demand, profile: CacheProfile, context_tokens: int) -> float:
-    """GiB of cache of one sequence on the fullest node."""
-    return profile.compute_bytes(context_tokens, get_cache_element_bytes(demand.cache)) / GIB
+    return replace(answer, reason=_format_reason(demand, memory, answer))
 
 
 def _find_largest(holds: Callable[[int], bool], ceiling: int) -> int:
@@ -157,19 +102,22 @@ def _find_largest(holds: Callable[[int], bool], ceiling: int) -> int:
     return low
 
 
-def _format_reason(demand: Demand, memory: NodeMemory, free_gib: float, needed_gib: float) -> str:
-    limit = (
-        f"{memory.usable_gib:.1f} GiB x {memory.fraction:g} - {memory.runtime_gib:g} GiB runtime"
-    )
-    if free_gib <= 0:
-        return f"the weights need {-free_gib:.1f} GiB a node more than {limit}"
-    if needed_gib > free_gib:
+def format_parts(parts: Iterable[MemoryPart]) -> str:
+    """The sum in words: "weights 62.4, activations 0.8, engine 4.7"."""
+    return ", ".join(f"{part.name} {part.gib:.1f}" for part in parts)
+
+
+def _format_reason(demand: Demand, memory: NodeMemory, fit: Fit) -> str:
+    sum_text = format_parts(fit.parts)
+    if fit.free_gib <= 0:
+        return f"{sum_text} GiB need {-fit.free_gib:.1f} GiB a node more than {fit.limit_gib:.1f}"
+    if not fit.fits:
         return (
-            f"{demand.batch} x {demand.wanted_context} tokens of cache need {needed_gib:.1f} GiB "
-            f"a node, and {free_gib:.1f} GiB are free of {limit}"
+            f"{demand.batch} x {demand.wanted_context} tokens of cache need {fit.cache_gib:.1f} "
+            f"GiB a node, {fit.free_gib:.1f} of {fit.limit_gib:.1f} are left by {sum_text}"
         )
-    sentence = f"{free_gib:.1f} GiB a node for the cache"
-    if free_gib < memory.container_risk_gib:
+    sentence = f"{fit.free_gib:.1f} GiB a node for the cache"
+    if fit.free_gib < memory.container_risk_gib:
         sentence += (
             f"; a container may leave {memory.container_risk_gib:g} GiB less (unverified), which "
             "runtime native avoids"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sparkform.catalogue import store
 from sparkform.errors import InputError, Problem
-from sparkform.sizing.fit import NodeMemory
+from sparkform.sizing.memory_budget import NodeMemory
 
 ENGINES = ("vllm", "trtllm")
 
@@ -39,6 +39,8 @@ def get_node_memory(
         usable_gib=usable_gib or node["memory_usable_gib"].to_number(),
         fraction=fraction or figures["memory_fraction"].to_number(),
         runtime_gib=figures["runtime_gib"].to_number(),
+        link_gib=figures["link_gib"].to_number(),
+        counts_parts=engine == "vllm",
         container_risk_gib=0.0
         if runtime == "native"
         else figures["container_risk_gib"].to_number(),

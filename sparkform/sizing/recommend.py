@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from sparkform.models.quantisation import Quantisation
 from sparkform.models.shape import ModelShape
-from sparkform.sizing.fit import Demand, Fit, NodeMemory, fit_cut
+from sparkform.sizing.fit import Fit, fit_cut
+from sparkform.sizing.memory_budget import Demand, NodeMemory
 from sparkform.sizing.split import Cut, allows_tensor_parallel, list_cuts
 from sparkform.sizing.throughput import Speed, Traffic
 from sparkform.sizing.throughput_load import ServedModel

@@ -12,7 +12,7 @@ from sparkform.catalogue.describe import DescribedModel
 from sparkform.errors import InputError, Problem
 from sparkform.models.json_input import list_problems, load_json
 from sparkform.sizing.calibration import load_calibration
-from sparkform.sizing.fit import get_cache_element_bytes
+from sparkform.sizing.memory_budget import get_cache_element_bytes
 from sparkform.sizing.node_memory import require_engine
 from sparkform.sizing.split import Cut
 from sparkform.sizing.throughput import NodePerformance, Traffic, predict_speed

@@ -17,6 +17,7 @@ from sparkform.models.shape import (
     count_parameters_by_role,
     is_mixture,
 )
+from sparkform.sizing.cache_profile import compute_entry_bytes, compute_index_bytes
 from sparkform.sizing.split import BITS_A_BYTE, Cut, compute_stage_lengths
 
 Width = Literal["16bit", "8bit", "4bit"]
@@ -151,7 +152,11 @@ def _compute_mixer_bytes(
     if mixer.kind == "state":
         return 2.0 * mixer.state_bytes / min(ranks, mixer.heads)
     entries = mixer.count_read_entries(context_tokens)
-    return entries * mixer.kv_elements * element_bytes / min(ranks, mixer.kv_heads)
+    keys = context_tokens // mixer.stride_tokens if mixer.stride_tokens else 0
+    return (
+        entries * compute_entry_bytes(mixer, element_bytes)
+        + keys * compute_index_bytes(mixer, element_bytes)
+    ) / min(ranks, mixer.kv_heads)
 
 
 def get_slowest_stage_share(model: ServedModel) -> float:

@@ -40,7 +40,7 @@ PROGRAM = """
         lines = LINES.get(step, ())
         decision = SimpleNamespace(document=json.dumps({{"step": step, "lines": lines}}))
         planned = {{"node": "n", "step": step, "decision": decision}}
-        return SimpleNamespace(**planned, lines=lines, is_held=False)
+        return SimpleNamespace(**planned, lines=lines, is_held=False, unknown=None)
 
     login = remote.ConnectionArgs(**json.loads(pathlib.Path("login.json").read_text()))
     none = ResourceOptions()

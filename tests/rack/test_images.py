@@ -10,7 +10,6 @@ import pytest
 from node.images.reference import to_local_name
 from sparkrack import registry
 from tests.rack.conftest import RackFactory
-from tests.rack.test_secrets import set_secret
 from tests.support import tiny_engine
 from tests.support.deployment import Deployment
 from tests.support.digest import compute_digest, list_changes
@@ -102,13 +101,13 @@ def test_what_a_registry_does_not_hand_out_is_said(machines: RackHandle, stack: 
     ]
     for image, password, sentence in refused:
         if password:
-            set_secret(stack, "registryPassword", password)
+            stack.set_secret("registryPassword", password)
         stack.services = {"qwen": tiny_engine.build_service(tensorParallel=2, image=image)}
         failed = stack.run("up", "--yes", "--skip-preview")
         assert failed.exit_code != 0
         assert sentence in " ".join(" ".join(failed.errors).split())
     password = registry.get_password_file(machines.rack.name).read_text()
-    set_secret(stack, "registryPassword", password)
+    stack.set_secret("registryPassword", password)
     stack.up()
     assert len(list_image_ids(machines, reference)) == 1
     for host in machines.hosts:

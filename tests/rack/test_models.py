@@ -12,7 +12,6 @@ from sparkrack import hub
 from sparkrack.hub import ModelSource
 from sparkrack.hub.content import HubRepository
 from tests.rack.conftest import RackFactory
-from tests.rack.test_secrets import set_secret
 from tests.support.deployment import Deployment
 from tests.support.rack import RackHandle
 from tests.support.secret_scan import (
@@ -208,15 +207,15 @@ def test_what_the_hub_does_not_hand_out_is_said_before_a_byte_is_moved(
     assert "acme/gated is gated and sparkform:hfToken is not set. Accept" in expect_refusal(
         stack, machines, handle
     )
-    set_secret(stack, "hfToken", "hf_wrong")
+    stack.set_secret("hfToken", "hf_wrong")
     assert "The hub rejects the token in sparkform:hfToken" in expect_refusal(
         stack, machines, handle
     )
-    set_secret(stack, "hfToken", stranger)
+    stack.set_secret("hfToken", stranger)
     assert "the owner of sparkform:hfToken has no access" in expect_refusal(stack, machines, handle)
 
     hub.grant_access(machines.rack, token, [handle])
-    set_secret(stack, "hfToken", token)
+    stack.set_secret("hfToken", token)
     hub.set_pace(machines.rack, 4 * 1024 * 1024)
     since = time.time()
     with watch_processes() as watch:

@@ -61,7 +61,7 @@ def evidence(machines: RackHandle, tmp_path_factory: pytest.TempPathFactory) -> 
         lock_key(deployment, tmp_path_factory.mktemp("key"), texts["sshKeyPassphrase"])
     )
     for key in KEYS:
-        set_secret(deployment, key, texts[key])
+        deployment.set_secret(key, texts[key])
 
     with watch_processes() as watch:
         outputs = [run_raw(deployment, "up", "--yes", "--skip-preview")]
@@ -98,20 +98,6 @@ def lock_key(deployment: Deployment, folder: Path, passphrase: str) -> Path:
     shutil.copy(deployment.cluster["identityFile"], path)
     subprocess.run(["ssh-keygen", "-q", "-p", "-P", "", "-N", passphrase, "-f", path], check=True)
     return path
-
-
-def set_secret(deployment: Deployment, key: str, text: str) -> None:
-    arguments = ("--stack", deployment.stack, "--config-file", str(deployment.stack_file))
-    argv = deployment.build_argv("config", "set", "--secret", f"sparkform:{key}", *arguments)
-    result = subprocess.run(
-        argv,
-        input=text,
-        cwd=deployment.folder,
-        env=deployment.environment,
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
 
 
 def run_raw(deployment: Deployment, *arguments: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.rack.conftest import RackFactory
-from tests.rack.test_secrets import run_raw, set_secret
+from tests.rack.test_secrets import run_raw
 from tests.support import tiny_engine
 from tests.support.deployment import Deployment
 from tests.support.rack import RackHandle
@@ -77,7 +77,7 @@ def service(
     deployment.cluster["nodes"][0]["memoryGib"] = 119
     deployment.services = {"qwen": tiny_engine.build_service(request.param)}
     texts = {name: f"{name}{secrets.token_hex(20)}" for name in (KEY, CANARY)}
-    set_secret(deployment, KEY, texts[KEY])
+    deployment.set_secret(KEY, texts[KEY])
     since = time.time()
     with watch_processes() as watch:
         outputs = [run_raw(deployment, "up", "--yes", "--skip-preview")]
@@ -129,7 +129,7 @@ def test_the_key_is_in_roots_own_file_and_where_docker_hands_it_over(service: Ke
 
 def test_another_key_is_one_up_that_says_why(service: KeyedService) -> None:
     new_key = f"{KEY}{secrets.token_hex(20)}"
-    set_secret(service.deployment, KEY, new_key)
+    service.deployment.set_secret(KEY, new_key)
     outcome = service.deployment.up()
     assert "service qwen: apiKey differs, will be restarted with it" in outcome.messages
     assert (service.request_with(new_key), service.request_with(service.key)) == ("200", "401")

@@ -71,6 +71,7 @@ class Deployment:
     cluster: dict[str, Any]
     stack: str = STACK
     services: dict[str, Any] = field(default_factory=dict)
+    monitoring: dict[str, Any] | None = None
 
     @classmethod
     def create(cls, rack: RackHandle, folder: Path, stack: str = STACK) -> Deployment:
@@ -110,8 +111,15 @@ class Deployment:
         """Keep what `pulumi stack init` wrote there, the encryption salt."""
         text = self.stack_file.read_text() if self.stack_file.exists() else ""
         existing = yaml.safe_load(text) or {}
+        kept = {
+            key: value
+            for key, value in existing.get("config", {}).items()
+            if key != "sparkform:monitoring"
+        }
         config = {"sparkform:cluster": self.cluster, "sparkform:services": self.services}
-        stack_document = {**existing, "config": {**existing.get("config", {}), **config}}
+        if self.monitoring is not None:
+            config["sparkform:monitoring"] = self.monitoring
+        stack_document = {**existing, "config": {**kept, **config}}
         self.stack_file.write_text(yaml.safe_dump(stack_document, sort_keys=False))
 
     def run_pulumi(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -124,6 +132,19 @@ class Deployment:
             text=True,
             timeout=RUN_LIMIT_S,
         )
+
+    def set_secret(self, key: str, text: str) -> None:
+        """A secret of the stack, by standard input."""
+        flags = ("--stack", self.stack, "--config-file", str(self.stack_file))
+        result = subprocess.run(
+            self.build_argv("config", "set", "--secret", f"sparkform:{key}", *flags),
+            input=text,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 0, result.stderr
 
     def build_stack_command(self, command: str, *flags: str) -> list[str]:
         return [command, "--stack", self.stack, "--config-file", str(self.stack_file), *flags]

@@ -264,7 +264,8 @@ class SupervisedCluster:
         assert node.group is not None
         heard = {**node.sent}
         if node.report is not None:
-            heard[node.name] = (self.now_s, node.report)
+            failure = "silence" if self.loads_too_long() else None
+            heard[node.name] = (self.now_s, replace(node.report, failure=failure))
         ranks = {other.name: other.rank for other in self.members}
         reports = {rank: heard[name][1] for name, rank in ranks.items() if name in heard}
         silent = {
@@ -286,7 +287,6 @@ class SupervisedCluster:
             head_silent="does not answer" if is_head_silent else None,
             is_answering=self.is_working,
             stall="no sign of work" if broken_s >= STALL_S and not is_loading else None,
-            start_failure="silence" if is_loading and self.loads_too_long() else None,
             is_requested=self.requested,
         )
 

@@ -52,7 +52,8 @@ case $path in
 esac
 served() { [ -e /tmp/tiny-served ] && echo 1 || echo 0; }
 case $path in
-/metrics) body="vllm:request_success_total{model_name=\"tiny\"} $(served).0" ;;
+/metrics) if [ -e /tmp/tiny-metrics ]; then body=$(sed "s/NOW/$(date +%s)/g" /tmp/tiny-metrics)
+    else body="vllm:request_success_total{model_name=\"tiny\"} $(served).0"; fi ;;
 /v1/chat/completions) [ "${status% *}" = 200 ] && touch /tmp/tiny-served
     body='{"choices": [{"message": {"role": "assistant", "content": "tiny"}}]}' ;;
 esac

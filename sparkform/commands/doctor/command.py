@@ -18,7 +18,9 @@ from sparkform.commands.live_report import load_or_observe
 from sparkform.commands.tables import add_row, create_console, create_table
 from sparkform.doctor import Check, add_probes, diagnose
 from sparkform.doctor.check import Status
+from sparkform.doctor.drift import NOT_CHANGED
 from sparkform.plan.targets import list_targets
+from sparkform.report.rack_report import Observation
 from sparkform.report.recording import save_facts
 from sparkform.ssh.agent import build_zipapp
 
@@ -57,7 +59,14 @@ def run(
         print_json(Diagnosis(declared.full_name, not failed, checks))
     else:
         print_checks(checks, time.monotonic() - started)
-    raise typer.Exit(options.FINDINGS if failed else 0)
+    code = options.INCOMPLETE if is_incomplete(checks, observation) else 0
+    raise typer.Exit(options.FINDINGS if failed else code)
+
+
+def is_incomplete(checks: Sequence[Check], observation: Observation) -> bool:
+    """Whether something did not answer in time, or is not known well enough to be changed."""
+    is_late = any(result.is_late for result in observation.nodes.values())
+    return is_late or any(check.name == NOT_CHANGED for check in checks)
 
 
 def print_checks(checks: Sequence[Check], took_s: float) -> None:

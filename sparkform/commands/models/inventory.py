@@ -12,7 +12,9 @@ from sparkform.config import AnyService, Declaration, EffectiveNode
 from sparkform.report.facts import CachedModel, NodeReport
 from sparkform.report.rack_report import Observation
 from sparkform.rules.knowledge import PackagedCatalogue
-from sparkform.sizing.fit import GIB, Demand, NodeMemory, find_best_fit
+from sparkform.sizing.engine_memory import GIB
+from sparkform.sizing.fit import find_best_fit
+from sparkform.sizing.memory_budget import Demand, NodeMemory
 from sparkform.sizing.node_memory import get_node_memory
 
 State = Literal["complete", "incomplete", "absent", "unknown"]

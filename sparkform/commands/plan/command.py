@@ -40,7 +40,8 @@ def run(
     show = print_json if as_json else print_plan
     show(report)
     is_refused = any(violation.severity == "mandatory" for violation in report.violations)
-    raise typer.Exit(options.FINDINGS if is_refused else 0)
+    code = options.INCOMPLETE if report.unknown else 0
+    raise typer.Exit(options.FINDINGS if is_refused else code)
 
 
 def observe_stack(declared: DeclaredStack, facts: Path | None) -> Observation:

@@ -14,6 +14,7 @@ from sparkform.fabric.network import FabricInterface
 from sparkform.launch import Launch
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.readiness import build_api_url
+from sparkform.plan.services import ServicePlan
 from sparkform.plan.steps import PlannedStep
 from sparkform.rules.figures import Figures
 from sparkform.rules.outcome import RulesVerdict, Violation
@@ -73,6 +74,9 @@ class LaunchRow:
     unproven: Sequence[str]
 
 
+StepState = Literal["same", "change", "held"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServiceRow:
     """`lines` say why the service starts anew."""
@@ -82,13 +86,10 @@ class ServiceRow:
     runtime: str
     url: str
     token: str
-    state: Literal["same", "change"]
+    state: StepState
     lines: Sequence[str]
     predicted: Figures
     launches: Sequence[LaunchRow]
-
-
-StepState = Literal["same", "change", "held"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,11 +105,14 @@ class StepRow:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanReport:
+    """`unknown`: a line for each step and service that was not read and stays as it is."""
+
     stack: str
     fabric: FabricSummary
     nodes: Sequence[NodeRow]
     services: Sequence[ServiceRow]
     steps: Sequence[StepRow]
+    unknown: Sequence[str]
     violations: Sequence[Violation]
 
 
@@ -124,6 +128,7 @@ def build_report(stack_plan: StackPlan) -> PlanReport:
         nodes=[_build_node_row(node, stack_plan) for node in declaration.nodes],
         services=[_build_service_row(name, stack_plan) for name in plan.services],
         steps=[_build_step_row(step) for step in plan.steps],
+        unknown=plan.unknown_lines,
         violations=stack_plan.verdict.violations,
     )
 
@@ -161,7 +166,7 @@ def _build_service_row(name: str, stack_plan: StackPlan) -> ServiceRow:
         runtime=declared.runtime,
         url=build_api_url(stack_plan.declaration, name, stack_plan.plan.network),
         token=service.token,
-        state="change" if service.lines else "same",
+        state=_get_service_state(service),
         lines=service.lines,
         predicted=stack_plan.figures[name],
         launches=[_build_launch_row(launch) for launch in service.launches],
@@ -191,8 +196,15 @@ def _build_step_row(step: PlannedStep) -> StepRow:
     )
 
 
+def _get_service_state(service: ServicePlan) -> StepState:
+    if service.unknown:
+        return "held"
+    return "change" if service.lines else "same"
+
+
 def get_step_state(step: PlannedStep) -> StepState:
-    """`held`: a node that it concerns is away. `same`: in sync. `change`: `pulumi up` runs it."""
+    """`held`: a node that it concerns is away, or it is unknown. `same`: in sync. `change`:
+    `pulumi up` runs it."""
     if step.is_held:
         return "held"
     return "same" if step.decision.in_sync else "change"

@@ -28,7 +28,8 @@ def render_sections(report: PlanReport) -> Iterator[TextSection]:
 
 def format_total(report: PlanReport) -> str:
     changes = sum(step.state == "change" for step in report.steps)
-    return f"{changes} of {len(report.steps)} steps would run."
+    unknown = f" {len(report.unknown)} are unknown." if report.unknown else ""
+    return f"{changes} of {len(report.steps)} steps would run.{unknown}"
 
 
 def _format_node(node: NodeRow) -> str:

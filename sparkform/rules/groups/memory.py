@@ -7,9 +7,17 @@ from dataclasses import replace
 
 from sparkform.config import EffectiveNode
 from sparkform.rules.context import Context, ServiceView
+from sparkform.rules.engine_settings import (
+    build_engine_settings,
+    build_node_settings,
+    leaves_weights_on_disk,
+)
 from sparkform.rules.outcome import RuleFinding, RuleOutcome, RuleSkip
-from sparkform.sizing.fit import CACHE_BYTES, DEFAULT_CONTEXT, GIB, Demand, Fit, NodeMemory, fit_cut
-from sparkform.sizing.split import Cut, build_cache_profile
+from sparkform.sizing.cache_profile import build_cache_profile
+from sparkform.sizing.engine_memory import GIB, LARGEST_USUAL_STEP
+from sparkform.sizing.fit import Fit, fit_cut
+from sparkform.sizing.memory_budget import CACHE_BYTES, DEFAULT_CONTEXT, Demand, NodeMemory
+from sparkform.sizing.split import Cut
 
 VLLM_DEFAULT, TRTLLM_DEFAULT = 0.92, 0.9
 MAX_SHARED_CLAIM = 0.95
@@ -50,6 +58,7 @@ def fit_on(service: ServiceView, node: EffectiveNode) -> Fit | None:
         quantisation=subject.quantisation,
         cache=get_cache_type(service),
         context=service.settings.get_integer("max_seq_len") or _get_default_context(service),
+        settings=build_node_settings(service, node),
     )
     memory = _get_memory(service, node)
     cut = Cut(tensor_parallel=tensor, pipeline_parallel=pipeline)
@@ -88,8 +97,10 @@ def check_memory_fit(service: ServiceView) -> Iterator[RuleOutcome]:
     """Weights, one request's cache and the engine must fit into each node's share of memory.
 
     On unified memory nothing fails cleanly: a node that runs out accepts connections, never
-    answers, and needs a power cycle. The limit is the node's memory times the declared fraction,
-    less the engine's own. Requests share the cache, so one of the longest context must fit.
+    answers, and needs a power cycle. The limit is the node's memory times the declared fraction, or
+    with a cache of fixed size 0.95 of it. The engine's own is summed by parts: draft layers,
+    recorded graphs, activations of a step, loader, communication. Requests share the cache, so one
+    of the longest context must fit, in the pages that vLLM keeps for it.
     """
     reasons = set()
     for node in service.nodes:
@@ -98,15 +109,40 @@ def check_memory_fit(service: ServiceView) -> Iterator[RuleOutcome]:
             reason = "neither catalogue nor modelFacts.parameters tell its size"
             yield RuleSkip(path=service.get_path("model"), reason=reason)
             return
+        if not fit.fits and _is_disk_unknown(service):
+            reason = "how much of the weights stays on the disk is not known: modelFacts.diskGib"
+            yield RuleSkip(path=service.get_path("modelFacts"), reason=reason)
+            return
         if not fit.fits and fit.reason not in reasons:
             reasons.add(fit.reason)
             yield RuleFinding(
                 path=service.settings.get_path("max_seq_len"),
-                message=f"The model does not fit into the memory of {node.name}: {fit.reason}.",
+                message=f"{node.name} lacks memory: {fit.reason}.",
                 remedy=f"maxSeqLen: {fit.max_context}"
                 if fit.max_context
                 else "model: the handle of a smaller or more quantised checkpoint, or more nodes",
             )
+
+
+def _is_disk_unknown(service: ServiceView) -> bool:
+    return leaves_weights_on_disk(service) and not (service.subject and service.subject.disk_gib)
+
+
+def check_step_tokens(service: ServiceView) -> Iterator[RuleOutcome]:
+    """vLLM's activations grow with the tokens of one step, on the memory that the system shares.
+
+    8,224 tokens a step took 5.3 GiB and 2,048 took 1.4, at the same speed of prompts
+    (DeepSeek-V4-Flash). 65,536 are said to hang a Spark (unverified).
+    """
+    if service.block.engine != "vllm":
+        return
+    tokens = service.settings.get_integer("max_num_tokens")
+    if tokens is not None and tokens > LARGEST_USUAL_STEP:
+        yield RuleFinding(
+            path=service.settings.get_path("max_num_tokens"),
+            message=f"A step of {tokens:,} tokens takes memory for all of them at once.",
+            remedy="# extraArgs: --max-num-batched-tokens 8192, or less",
+        )
 
 
 def check_container_overhead(service: ServiceView) -> Iterator[RuleOutcome]:
@@ -204,15 +240,17 @@ def check_shared_memory(context: Context) -> Iterator[RuleOutcome]:
 def _compute_claim(service: ServiceView, node: EffectiveNode) -> float | None:
     """GiB that a service takes of a node whatever it serves, None if that is not known."""
     memory = _get_memory(service, node)
-    if service.block.engine == "vllm":
-        return memory.usable_gib * memory.fraction
+    fixed_gib = build_engine_settings(service).cache_gib
+    if service.block.engine == "vllm" and fixed_gib is None:
+        return memory.share_gib
     fit = fit_on(service, node)
-    return None if fit is None else fit.weights_gib_per_node + memory.runtime_gib
+    return None if fit is None else sum(part.gib for part in fit.parts) + (fixed_gib or 0.0)
 
 
 STACK_RULES = {"shared-memory": check_shared_memory}
 SERVICE_RULES = {
     "mem-fit": check_memory_fit,
+    "step-tokens": check_step_tokens,
     "container-overhead": check_container_overhead,
     "weights-declared": check_declared_weights,
 }

@@ -144,7 +144,7 @@ def check_allocator(service: ServiceView) -> Iterator[RuleOutcome]:
 
 
 def _compute_weights_gib(service: ServiceView) -> float:
-    from sparkform.sizing.fit import GIB
+    from sparkform.sizing.engine_memory import GIB
     from sparkform.sizing.split import Cut, compute_weights_bytes
 
     subject = service.subject

@@ -27,7 +27,7 @@ VERBS = {
 }
 CAMEL_CASE = re.compile(r"[a-z][a-zA-Z0-9]*")
 FACTS = FOLDER / "direct-untouched.json"
-NAMED_BY_USERS = ("environment", "peers", "nodes", "service")
+NAMED_BY_USERS = ("environment", "peers", "nodes", "service", "services", "remarks")
 """Keys of mappings whose own keys are names: of variables, of nodes, or of the stack file."""
 
 
@@ -101,6 +101,8 @@ def stack(project: Path) -> Path:
 
 
 def test_json_is_in_camel_case_everywhere(sparkform: Command, stack: Path) -> None:
+    recipe = stack.with_name("recipe.sh")
+    recipe.write_text("vllm serve openai/gpt-oss-120b --tensor-parallel-size 2")
     runs: dict[str, list[object]] = {
         "check": [stack, "--facts", FACTS],
         "plan": [stack, "--facts", FACTS],
@@ -109,6 +111,7 @@ def test_json_is_in_camel_case_everywhere(sparkform: Command, stack: Path) -> No
         "fit": ["openai/gpt-oss-120b"],
         "predict": ["openai/gpt-oss-120b"],
         "recommend": ["openai/gpt-oss-120b"],
+        "import": [recipe],
     }
     with_json = {name for name, parameter in list_parameters() if "--json" in parameter.opts}
     assert set(runs) == with_json

@@ -55,7 +55,8 @@ def test_a_model_that_does_not_fit_is_said_to_lack_what_it_lacks() -> None:
 def test_the_json_form_has_the_keys_that_are_documented(sparkform: Command, project: Path) -> None:
     ran = sparkform("plan", write_stack(project), "--facts", DRIFTED, "--json")
     document = json.loads(ran.out)
-    assert list(document) == ["stack", "fabric", "nodes", "services", "steps", "violations"]
+    keys = ["stack", "fabric", "nodes", "services", "steps", "unknown", "violations"]
+    assert list(document) == keys
     assert document["stack"] == "sparkform/cli"
     assert document["fabric"] == {
         "topology": "direct",

@@ -17,7 +17,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sparkform.config import Declaration, load_stack, parse_config
+from sparkform.config import BLOCKS, Declaration, load_stack, parse_config
 from sparkform.config.stack_yaml import read_yaml
 from sparkform.errors import InputError, Problem
 from tests.unit.config.support import STACKS
@@ -26,7 +26,7 @@ from tests.unit.config.test_reference import read_all_keys
 
 FUZZ = settings(max_examples=int(os.environ.get("SPARKFORM_FUZZ_EXAMPLES", "40")))
 CANARY = "v1:CANARY"
-ROOTS = ("cluster", "services", "config", "Pulumi.fuzz.yaml")
+ROOTS = ("cluster", "services", "config", "Pulumi.fuzz.yaml", "monitoring")
 
 Container = dict[Any, Any] | list[Any]
 Position = tuple[Any, Any]
@@ -190,7 +190,8 @@ def judge(load: Callable[[Path], Declaration], path: Path, text: str) -> bool:
         assert_refused(refusal)
         return False
     dumped = declared.to_plain()
-    assert parse_config(dumped["cluster"], dumped["services"]) == declared
+    again = parse_config(dumped["cluster"], dumped["services"], dumped.get("monitoring"))
+    assert again == declared
     assert_valid_by_schema(text)
     return True
 
@@ -213,10 +214,12 @@ def test_a_file_with_changed_text_loads_or_is_refused_with_paths(file: Path, tex
 
 
 @FUZZ
-@given(cluster=junk, services=junk)
-def test_any_data_at_all_is_refused_with_paths(cluster: object, services: object) -> None:
+@given(cluster=junk, services=junk, monitoring=junk)
+def test_any_data_at_all_is_refused_with_paths(
+    cluster: object, services: object, monitoring: object
+) -> None:
     with pytest.raises(InputError) as caught:
-        parse_config(cluster, services)
+        parse_config(cluster, services, monitoring)
     assert_refused(caught.value)
 
 
@@ -224,7 +227,7 @@ def test_any_data_at_all_is_refused_with_paths(cluster: object, services: object
 @given(data=st.data())
 def test_an_encrypted_value_anywhere_below_a_block_is_refused(data: st.DataObject) -> None:
     config = copy.deepcopy(data.draw(st.sampled_from(BASES)))["config"]
-    below = [config["sparkform:cluster"], config["sparkform:services"]]
+    below = [config[f"sparkform:{block}"] for block in BLOCKS if f"sparkform:{block}" in config]
     positions = [position for block in below for position in list_positions(block)]
     replace(data.draw(st.sampled_from(positions)), {"secure": CANARY})
     with pytest.raises(InputError) as caught:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from sparkform.config import SECRET_KEYS, load_stack
+from sparkform.config import BLOCKS, SECRET_KEYS, load_stack
 from sparkform.config.cluster import Cluster
+from sparkform.config.monitoring import Monitoring
 from sparkform.config.parse import parse_config
 from sparkform.config.reference import describe_default, render_reference
 from sparkform.config.section import Section, find_section, get_fields_by_key
@@ -59,6 +60,7 @@ def find_missing_keys(text: str) -> set[str]:
     blocks: list[tuple[type[Section], Any, str]] = [
         (Cluster, config["sparkform:cluster"], "cluster"),
         (TrtllmService, services["qwen"], "qwen"),
+        (Monitoring, config.get("sparkform:monitoring"), "monitoring"),
     ]
     vllm_keys = set(get_fields_by_key(VllmService)) - set(get_fields_by_key(TrtllmService)) | {
         "moeBackend"
@@ -86,6 +88,8 @@ def test_the_reference_file_shows_every_key_of_the_models() -> None:
         ("#autotuner: true", "qwen.autotuner"),
         ("#launcher: mp", "gpt-oss.launcher"),
         ("#tokens: 3", "gpt-oss.speculative.tokens"),
+        ("#retentionDays: 15", "monitoring.retentionDays"),
+        ("#nodeExporter: 9100", "monitoring.ports.nodeExporter"),
     ],
 )
 def test_a_key_taken_out_of_the_reference_file_is_missed(line: str, path: str) -> None:
@@ -97,7 +101,7 @@ def test_a_key_taken_out_of_the_reference_file_is_missed(line: str, path: str) -
 def test_switched_on_all_at_once_only_the_keys_that_exclude_each_other_are_refused() -> None:
     config = read_all_keys(REFERENCE.read_text())
     with pytest.raises(InputError) as caught:
-        parse_config(config["sparkform:cluster"], config["sparkform:services"])
+        parse_config(*(config[f"sparkform:{block}"] for block in BLOCKS))
     assert {problem.path for problem in caught.value.problems} == {
         "services.qwen.revision",
         "services.gpt-oss.nodes",
@@ -126,6 +130,7 @@ def test_an_optional_key_with_a_default_shows_it() -> None:
         (config["sparkform:cluster"], Cluster),
         (config["sparkform:services"]["qwen"], TrtllmService),
         (config["sparkform:services"]["gpt-oss"], VllmService),
+        (config["sparkform:monitoring"], Monitoring),
     ]
     defaults = [row for block, model in blocks for row in list_shown_defaults(block, model, text)]
     assert len(defaults) > 15

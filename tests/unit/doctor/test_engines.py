@@ -35,6 +35,7 @@ def build_serving_rack(**changes: object) -> Declaration:
         "model": "Qwen/Qwen3-8B",
         "port": 8000,
         "tensorParallel": 2,
+        "maxBatchSize": 4,
     }
     return Declaration.model_validate(
         {"cluster": cluster, "services": {"qwen": {**block, **changes}}}

@@ -82,3 +82,13 @@ def test_each_opening_says_what_it_is_for() -> None:
         )
     ]
     assert "2377/tcp from 10.87.153.12 (Swarm manager)" in descriptions
+
+
+def test_the_monitoring_node_reaches_the_exporter_of_every_other() -> None:
+    cluster = build_rack_declaration().cluster.to_plain()
+    exporter = "sudo ufw allow proto tcp from 10.87.153.11 to any port 9100"
+    watched = parse_config(cluster, {}, {})
+    assert exporter in list_commands("spark-2", watched)
+    assert not any("9100" in command for command in list_commands("spark-1", watched))
+    unwatched = parse_config(cluster, {})
+    assert exporter not in list_commands("spark-2", unwatched)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sparkform.config import Monitoring
 from sparkform.errors import Problem
 from sparkform.launch import Launch
 from tests.unit.launch.racks import build_trtllm, declare_rack, plan_rack_launches
@@ -165,3 +166,12 @@ def test_an_image_without_a_known_version_is_refused() -> None:
     (problem,) = list_problems("none", image="nvcr.io/nvidia/tensorrt-llm/release:spark-dev")
     assert problem.path == "services.qwen.image"
     assert "1.2.0rc3" in (problem.allowed or "")
+
+
+def test_prometheus_gets_figures_where_the_rack_is_monitored_and_only_there() -> None:
+    declaration = declare_rack("none", qwen=build_trtllm("none"))
+    watched = declaration.model_copy(update={"monitoring": Monitoring()})
+    assert "return_perf_metrics" not in read_engine_file(plan_service("none")[0])
+    plan = plan_rack_launches(watched)
+    assert plan.problems == ()
+    assert read_engine_file(plan.services["qwen"][0])["return_perf_metrics"] is True

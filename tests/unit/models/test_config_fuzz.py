@@ -13,7 +13,8 @@ from sparkform.models.config_reader import read_shape
 from sparkform.models.config_schema import TextConfig
 from sparkform.models.model_facts import FACT_KEYS, estimate_shape, read_facts
 from sparkform.models.quantisation_reader import read_quantisation
-from sparkform.sizing.fit import Demand, NodeMemory, fit_over_node_counts
+from sparkform.sizing.fit import fit_over_node_counts
+from sparkform.sizing.memory_budget import Demand, NodeMemory
 
 REAL = json.loads((Path(__file__).parent / "data" / "configs.json").read_text())
 BASES = [case["config"].get("text_config", case["config"]) for case in REAL]

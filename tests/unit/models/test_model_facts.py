@@ -87,3 +87,10 @@ def test_given_weight_bits_replace_those_of_the_method() -> None:
 def test_weight_bits_alone_name_a_quantisation(bits: float | None, name: str) -> None:
     facts = ShapeFacts(parameters=8e9, weight_bits=bits)
     assert derive_quantisation(facts, estimate_shape(facts, "x"), None).name == name
+
+
+def test_experts_that_are_not_told_hold_all_parameters() -> None:
+    """Few active parameters beside many need more experts than are usual."""
+    facts = ShapeFacts(parameters=177e9, active_parameters=6e9, layers=48)
+    total = count_parameters(estimate_shape(facts, "mixture"))
+    assert total == pytest.approx(177e9, rel=0.01)

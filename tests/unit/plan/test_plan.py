@@ -112,13 +112,10 @@ def test_a_node_without_its_gpu_is_named_where_swarm_needs_it() -> None:
     reports = load_reports("direct-2-untouched")
     gpu_facts = reports["spark-2"].facts.gpu
     assert gpu_facts is not None
-    for gpu, message in (
-        (gpu_facts.model_copy(update={"gpus": ()}), "spark-2 shows no GPU"),
-        (None, "the GPU of spark-2 is unknown"),
-    ):
-        reports["spark-2"] = change_facts(reports["spark-2"], gpu=gpu)
-        (problem,) = plan_rack(build_declaration("direct", 2), reports, STACK, "any").problems
-        assert message in str(problem)
+    empty = gpu_facts.model_copy(update={"gpus": ()})
+    reports["spark-2"] = change_facts(reports["spark-2"], gpu=empty)
+    (problem,) = plan_rack(build_declaration("direct", 2), reports, STACK, "any").problems
+    assert "spark-2 shows no GPU" in str(problem)
     without_swarm = build_declaration("direct", 2, swarm={"enabled": False})
     assert plan_rack(without_swarm, reports, STACK, "any").problems == ()
 

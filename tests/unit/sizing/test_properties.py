@@ -9,17 +9,12 @@ from hypothesis import strategies as st
 
 from sparkform.models.quantisation import METHODS, Quantisation, plan_quantisation
 from sparkform.models.shape import ModelShape, count_parameters, is_mixture
-from sparkform.sizing.fit import (
-    GIB,
-    Demand,
-    NodeMemory,
-    find_best_fit,
-    fit_cut,
-    fit_over_node_counts,
-)
+from sparkform.sizing.cache_profile import build_cache_profile
+from sparkform.sizing.engine_memory import GIB
+from sparkform.sizing.fit import find_best_fit, fit_cut, fit_over_node_counts
+from sparkform.sizing.memory_budget import Demand, NodeMemory
 from sparkform.sizing.split import (
     Cut,
-    build_cache_profile,
     compute_stage_lengths,
     compute_stage_weights_bytes,
     compute_weights_bytes,
@@ -137,4 +132,4 @@ def test_the_properties_would_find_a_size_that_grows_with_ranks() -> None:
     """The control: replicated weights are seen by the comparison that the property makes."""
     sizes = [10.0, 6.0, 6.5]
     assert sizes != sorted(sizes, reverse=True)
-    assert replace(build_memory(1), usable_gib=2).budget_gib > build_memory(1).budget_gib
+    assert replace(build_memory(1), usable_gib=2).share_gib > build_memory(1).share_gib

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import shlex
 import socket
 import time
 from collections.abc import Coroutine
@@ -21,6 +23,7 @@ from sparkform.ssh.target import Target
 from tests.unit.ssh import samples
 from tests.unit.ssh.ssh_node import (
     USER,
+    Process,
     answer,
     drop_connection,
     format_public_key,
@@ -53,6 +56,36 @@ def test_a_node_is_asked_once_and_its_document_comes_back(tmp_path: Path) -> Non
             assert result.report is not None
             assert result.report.receipts == samples.build_document()["receipts"]
             assert result.host_key == format_public_key(generate_key())
+
+    run(scenario())
+
+
+LATE = [{"what": "fact gpu", "why": "no answer in 0.9 s", "late": True}]
+
+
+@pytest.mark.parametrize(
+    ("answers", "unread"),
+    [
+        ([samples.print_document(unreadable=LATE), samples.print_document(unreadable=[])], []),
+        ([samples.print_document(unreadable=LATE)] * 2, ["fact gpu"]),
+        ([samples.print_document(unreadable=LATE), b"no document"], ["fact gpu"]),
+    ],
+)
+def test_what_came_late_is_looked_at_once_more_with_a_longer_limit(
+    answers: list[bytes], unread: list[str], tmp_path: Path
+) -> None:
+    remaining = iter(answers)
+
+    async def answer_next(process: Process) -> None:
+        await answer(next(remaining))(process)
+
+    async def scenario() -> None:
+        async with run_server(answer_next) as node:
+            result = await query_one(node.build_target(tmp_path), LOGIN_S)
+            budgets = [json.loads(shlex.split(text)[-1])["budget_s"] for text in node.commands]
+            assert budgets == [pytest.approx(LOGIN_S * 0.6), pytest.approx(LOGIN_S * 1.5)]
+            assert result.report is not None
+            assert [item.what for item in result.report.unreadable] == unread
 
     run(scenario())
 

@@ -11,8 +11,10 @@ from typing import Any
 from pulumi_offline_tests.conformance.ssh_server import SshServer
 from pulumi_offline_tests.project import Project
 
+# The official language host sends a SIGINT after a failed update; the program ends at once.
 PROGRAM = """
-    import json, pathlib
+    import json, pathlib, signal
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     from pulumi_command import remote
 
     for step in json.loads(pathlib.Path("steps.json").read_text()):

@@ -12,8 +12,10 @@ from pulumi_offline_tests.conformance_docker.node import DockerNode
 from pulumi_offline_tests.conformance_docker.plugin import TYPES
 from pulumi_offline_tests.project import Project
 
+# The official language host sends a SIGINT after a failed update; the program ends at once.
 PROGRAM = """
-    import json, pathlib
+    import json, pathlib, signal
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     import pulumi, pulumi_docker as docker
 
     given = json.loads(pathlib.Path("things.json").read_text())

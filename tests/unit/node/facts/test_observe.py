@@ -18,7 +18,7 @@ import pytest
 from node.errors import StepError
 from node.facts import NAMES
 from node.facts.reading import FactReader, FactRequest, UnreadableFact
-from node.host.system import COMMAND_NOT_FOUND, TIMED_OUT, CommandResult, System
+from node.host.system import COMMAND_NOT_FOUND, TIMED_OUT, CommandResult, HttpAnswer, System
 from node.state import lock
 from node.state.next_run import compute_next_run
 from node.verbs import observe
@@ -46,6 +46,19 @@ class ScriptedSystem(System):
     ) -> CommandResult:
         self.calls.append(tuple(argv))
         return self.script(argv)
+
+
+def fail_as_late(argv: Sequence[str]) -> CommandResult:
+    return CommandResult(TIMED_OUT, "", f"{argv[0]}: no answer within 4.8 s")
+
+
+class HangingSystem(ScriptedSystem):
+    """Its dockerd listens and says nothing."""
+
+    def request(
+        self, socket_path: str, method: str, path: str, body: object = None, timeout_s: float = 10
+    ) -> HttpAnswer:
+        return HttpAnswer(0, "TimeoutError: timed out", is_late=True)
 
 
 def build_reader(root: Path, script: Script = fail_as_missing) -> FactReader:
@@ -114,10 +127,33 @@ def test_a_reading_that_hangs_is_named_and_keeps_no_other_back() -> None:
     )
     release.set()
     assert time.monotonic() - started < 15
-    assert [(item.name, item.value, item.error) for item in findings] == [
-        ("fact slow", None, "no answer in time"),
-        ("fact quick", 1, None),
+    assert [(item.name, item.value, item.error, item.is_late) for item in findings] == [
+        ("fact slow", None, "no answer in 1.0 s", True),
+        ("fact quick", 1, None, False),
     ]
+
+
+@pytest.mark.parametrize("item", ["step docker_daemon", "step swarm", "fact gpu", "fact docker"])
+def test_what_does_not_answer_in_time_is_unknown_and_not_absent(tmp_path: Path, item: str) -> None:
+    """A tool and a dockerd that hang: no key of a file says that a step is unset."""
+    document = observe.observe(HangingSystem(tmp_path, fail_as_late), FactRequest())
+    kind, _, name = item.partition(" ")
+    assert document[f"{kind}s"][name] is None  # type: ignore[index]
+    reasons = {entry["what"]: entry for entry in document["unreadable"]}  # type: ignore[attr-defined]
+    assert reasons[item]["late"] is True
+    assert "no answer within" in reasons[item]["why"]
+
+
+def test_a_dockerd_that_is_not_there_is_known_to_be_down(tmp_path: Path) -> None:
+    """The control: a refused connection is an answer."""
+    document = observe.observe(ScriptedSystem(tmp_path), FactRequest())
+    state = document["steps"]["docker_daemon"]  # type: ignore[index]
+    assert state["dockerd"] == "does not answer"
+
+
+def test_links_that_ip_does_not_list_are_unknown(tmp_path: Path) -> None:
+    document = observe.observe(ScriptedSystem(tmp_path), FactRequest())
+    assert document["steps"]["fabric_address"] is None  # type: ignore[index]
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from node.telemetry.node_telemetry import (
     build_document,
     parse_node_telemetry,
 )
-from node.telemetry.read import read
+from node.telemetry.read import NO_EVENTS, read
 from tests.support.fake_system import Command, FakeSystem, Script
 
 # Printed by nvidia-smi on an H200 for this query.
@@ -189,3 +189,9 @@ def test_the_form_has_its_unread_values_in_json() -> None:
     document = build_document(telemetry)
     assert document["gpus"] == {"why": "b"}
     assert parse_node_telemetry(document) == telemetry
+
+
+def test_who_looks_every_second_leaves_the_journal_out(tmp_path: Path) -> None:
+    system = build_machine(tmp_path)
+    assert read(system, with_events=False).events == NO_EVENTS
+    assert [call[0] for call in system.script.calls] == ["nvidia-smi"]

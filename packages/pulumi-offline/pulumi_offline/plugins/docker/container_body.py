@@ -30,6 +30,9 @@ def build_mount(mount: Document) -> Document:
     if mount["type"] == "tmpfs" and "tmpfsOptions" in mount:
         size = get_document(mount, "tmpfsOptions").get("sizeBytes", 0)
         body["TmpfsOptions"] = {"SizeBytes": size}
+    if mount["type"] == "bind" and "bindOptions" in mount:
+        propagation = get_document(mount, "bindOptions").get("propagation", "")
+        body["BindOptions"] = {"Propagation": propagation}
     return body
 
 

@@ -68,6 +68,8 @@ def build_mount_state(mount: Document) -> Document:
     }
     if memory := get_document(mount, "TmpfsOptions"):
         state["tmpfsOptions"] = {"sizeBytes": get_integer(memory, "SizeBytes")}
+    if bind := get_document(mount, "BindOptions"):
+        state["bindOptions"] = {"propagation": get_text(bind, "Propagation")}
     return state
 
 

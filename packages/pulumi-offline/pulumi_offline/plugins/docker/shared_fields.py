@@ -5,6 +5,8 @@ from __future__ import annotations
 from pulumi_offline.plugins.docker.fields import DockerField
 from pulumi_offline.plugins.docker.validators import match_pattern, validate_duration
 
+PROPAGATIONS = r"^(private|rprivate|shared|rshared|slave|rslave)$"
+
 
 def build_name_field() -> DockerField:
     return DockerField("name", required=True, replaces=True)
@@ -40,6 +42,12 @@ def build_mounts(*, replaces: bool) -> DockerField:
         DockerField("source"),
         DockerField("type", required=True, validate=match_pattern(r"^(bind|volume|tmpfs)$")),
         DockerField("readOnly", "boolean"),
+        DockerField(
+            "bindOptions",
+            "object",
+            replaces=replaces,
+            fields=(DockerField("propagation", validate=match_pattern(PROPAGATIONS)),),
+        ),
         DockerField(
             "tmpfsOptions",
             "object",

@@ -23,11 +23,20 @@ class _SmiParser(argparse.ArgumentParser):
 
 
 def main(arguments: list[str]) -> int:
-    started = time.monotonic()
     if arguments == ["topo", "-m"]:
         options = argparse.Namespace(topology=True)
     else:
         options = _build_parser().parse_args(arguments)
+    code = _print_answer(options)
+    while getattr(options, "loop", None):
+        time.sleep(options.loop)
+        code = _print_answer(options)
+    return code
+
+
+def _print_answer(options: argparse.Namespace) -> int:
+    """One answer, written at once: the real program does so to a pipe, too."""
+    started = time.monotonic()
     gpu = node.read_document("gpu")
     text, code = (
         ("No devices were found\n", NOT_FOUND)
@@ -36,6 +45,7 @@ def main(arguments: list[str]) -> int:
     )
     time.sleep(max(0.0, gpu["query_time_s"] - (time.monotonic() - started)))
     sys.stdout.write(text)
+    sys.stdout.flush()
     return code
 
 
@@ -49,6 +59,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--query-gpu", dest="fields")
     parser.add_argument("--query-compute-apps", dest="apps")
     parser.add_argument("--format", default="")
+    parser.add_argument("-l", "--loop", type=int)
     parser.add_argument("--version", action="store_true")
     return parser
 

@@ -19,6 +19,7 @@ ALIASES = {
     "clocks.sm": "clocks.current.sm",
     "clocks.mem": "clocks.current.memory",
     "clocks.video": "clocks.current.video",
+    "clocks_throttle_reasons.active": "clocks_event_reasons.active",
     "clocks.max.gr": "clocks.max.graphics",
     "clocks.max.mem": "clocks.max.memory",
     "clocks.applications.gr": "clocks.applications.graphics",
@@ -110,5 +111,6 @@ def _list_measured(gpu: dict[str, Any]) -> dict[str, str]:
         "clocks.current.video": sm_mhz,
         "clocks.max.graphics": str(gpu["clock_max_mhz"]),
         "clocks.max.sm": str(gpu["clock_max_mhz"]),
+        "clocks_event_reasons.active": f"0x{gpu['clock_event_reasons']:016x}",
         "clocks.applications.graphics": str(gpu["clock_applications_mhz"]),
     }

@@ -1,0 +1,32 @@
+"""How far the memory model is from published figures: the table of docs/sizes.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+
+from benchmarks.markdown import render_table
+from benchmarks.reported_errors import (
+    CLOSE,
+    ErrorLine,
+    compute_share_within,
+    group_by_kind,
+    list_memory_errors,
+)
+
+
+def render_memory() -> str:
+    """How far the memory model is from published figures, by kind."""
+    headings = ("figures", "kind", "number", "median error", "within 10 %")
+    rows = [
+        _render_memory_group(name, kind, lines)
+        for name, drawn in (("known", False), ("drawn", True))
+        for kind, lines in group_by_kind(list_memory_errors(drawn=drawn)).items()
+    ]
+    return render_table(headings, rows)
+
+
+def _render_memory_group(name: str, kind: str, lines: Sequence[ErrorLine]) -> list[str]:
+    middle = median(abs(line.error) for line in lines)
+    share = compute_share_within(lines, CLOSE)
+    return [name, kind, str(len(lines)), f"{middle:.1%}", f"{share:.0%}"]

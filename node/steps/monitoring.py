@@ -1,0 +1,193 @@
+"""What monitoring's containers need: files, the signal that makes them read them, and volumes.
+
+The containers see folders, so that a replaced file is seen. A program that runs is sent SIGHUP
+after a change; one that does not run reads its files as it starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from node.changes import container, volume
+from node.host.paths import DOCKER_SOCKET, MONITORING
+from node.host.plain import as_mapping
+from node.host.system import System
+from node.ranks import docker_query
+from node.state.manifest import Manifest
+from node.steps import Secrets, StepRequest, StepSpec
+from node.steps.launch_files import (
+    LaunchedFile,
+    ObservedFile,
+    WantedFile,
+    WantedSecret,
+    narrow_file,
+    observe_file,
+    read_mode,
+    write_file,
+    write_secret,
+)
+
+SECRETS_FOLDER = "secrets"
+
+
+@dataclass(frozen=True)
+class Want:
+    """`containers`: all of them on this node, which go with the step; `readers`: those that read
+    the files anew on SIGHUP. `keeps_data`: whether the volumes outlive the step."""
+
+    files: tuple[WantedFile, ...]
+    secrets: tuple[WantedSecret, ...]
+    containers: tuple[str, ...]
+    readers: tuple[str, ...]
+    volumes: tuple[str, ...]
+    keeps_data: bool
+
+
+@dataclass(frozen=True)
+class Observed:
+    """By path: files with their digests, secrets with their modes alone. The names of volumes that
+    are there."""
+
+    files: Mapping[str, ObservedFile] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    volumes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Have:
+    files: tuple[LaunchedFile, ...]
+    secrets: tuple[LaunchedFile, ...]
+    containers: tuple[str, ...]
+    readers: tuple[str, ...]
+    volumes: tuple[str, ...]
+    keeps_data: bool
+
+
+def observe(system: System, request: StepRequest) -> Observed:
+    paths = list_files(system, MONITORING)
+    return Observed(
+        {path: observe_file(system, path) for path in paths if not _is_secret(path)},
+        {path: read_mode(system, path) or "" for path in paths if _is_secret(path)},
+        # A node that nothing was configured on asks Docker nothing.
+        list_volumes(system) if paths else (),
+    )
+
+
+def list_volumes(system: System) -> tuple[str, ...]:
+    """Raises StepError where Docker does not answer: then it is not known which there are."""
+    answer = as_mapping(docker_query.query(system, "/volumes"))
+    volumes = answer.get("Volumes")
+    listed = volumes if isinstance(volumes, list) else []
+    return tuple(sorted(str(as_mapping(volume).get("Name")) for volume in listed))
+
+
+def list_files(system: System, folder: str) -> list[str]:
+    """All files below a folder."""
+    paths: list[str] = []
+    for name in system.list_names(folder):
+        path = f"{folder}/{name}"
+        state = system.get_state(path)
+        if state is not None:
+            paths += list_files(system, path) if state.is_directory else [path]
+    return paths
+
+
+def _is_secret(path: str) -> bool:
+    return f"/{SECRETS_FOLDER}/" in path
+
+
+def narrow(observed: Observed, want: Want) -> Have:
+    """A file that is as wanted has its wanted text; one that is not wanted any more differs."""
+    wanted_paths = {wanted.path for wanted in want.files}
+    wanted_paths |= {wanted.path for wanted in want.secrets}
+    files = [narrow_file(wanted, observed.files.get(wanted.path)) for wanted in want.files]
+    files += [
+        LaunchedFile(path, state.mode, sha256=state.sha256)
+        for path, state in observed.files.items()
+        if path not in wanted_paths
+    ]
+    secrets = [
+        LaunchedFile(wanted.path, observed.secrets.get(wanted.path), secret=wanted.secret)
+        for wanted in want.secrets
+    ]
+    secrets += [LaunchedFile(path) for path in observed.secrets if path not in wanted_paths]
+    volumes = tuple(name for name in want.volumes if name in observed.volumes)
+    return Have(
+        files=tuple(files),
+        secrets=tuple(secrets),
+        containers=want.containers,
+        readers=want.readers,
+        volumes=volumes,
+        keeps_data=want.keeps_data,
+    )
+
+
+def compare(have: Have, want: Want) -> list[str]:
+    wanted = _list_wanted(want)
+    phrases = [
+        _describe(state, wanted.get(state.path))
+        for state in [*have.files, *have.secrets]
+        if state != wanted.get(state.path)
+    ]
+    missing = [name for name in want.volumes if name not in have.volumes]
+    return [*phrases, *(f"volume {name} is missing, will be made" for name in missing)]
+
+
+def _describe(state: LaunchedFile, wanted: LaunchedFile | None) -> str:
+    if wanted is None:
+        return f"{state.path} is not declared any more, will be removed"
+    return f"{state.path} is {'missing' if state.mode is None else 'changed'}, will be written"
+
+
+def _list_wanted(want: Want) -> dict[str, LaunchedFile]:
+    states = [LaunchedFile(wanted.path, wanted.mode, wanted.text) for wanted in want.files]
+    states += [
+        LaunchedFile(wanted.path, wanted.mode, secret=wanted.secret) for wanted in want.secrets
+    ]
+    return {state.path: state for state in states}
+
+
+def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
+    system = manifest.system
+    have, wanted = narrow(observe(system, StepRequest()), want), _list_wanted(want)
+    lines: list[str] = []
+    for name in want.containers:
+        container.record(manifest, name)
+    for name in want.volumes:
+        lines += volume.ensure(manifest, name, is_kept=want.keeps_data)
+    written = len(lines)
+    for wanted_file in want.files:
+        if wanted[wanted_file.path] not in have.files:
+            write_file(manifest, wanted_file)
+            lines.append(f"{wanted_file.path}: written")
+    for wanted_secret in want.secrets:
+        lines += write_secret(manifest, wanted_secret, secrets)
+    for state in (*have.files, *have.secrets):
+        if state.path not in wanted:
+            system.remove(state.path)
+            lines.append(f"{state.path}: removed")
+    return [*lines, *(_reload(system, want.readers) if len(lines) > written else [])]
+
+
+def _reload(system: System, containers: tuple[str, ...]) -> list[str]:
+    """Prometheus and Alertmanager read their files on SIGHUP (their docs, "Configuration")."""
+    return [f"{name}: reads its files anew" for name in containers if _send_hangup(system, name)]
+
+
+def _send_hangup(system: System, name: str) -> bool:
+    path = f"/containers/{name}/kill?{urlencode({'signal': 'HUP'})}"
+    return system.request(DOCKER_SOCKET, "POST", path).ok
+
+
+SPEC = StepSpec(
+    name="monitoring",
+    want=Want,
+    observed=Observed,
+    observe=observe,
+    needs_docker=True,
+    narrow=narrow,
+    compare=compare,
+    apply=apply,
+)

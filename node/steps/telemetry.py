@@ -1,0 +1,135 @@
+"""The collector of metrics as a systemd unit of its own, which starts with the node.
+
+A newer node program needs no step: the collector sees it and ends, and systemd starts it anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from node.changes import action, container, file, symlink, unit
+from node.host.daemons import run_checked
+from node.host.paths import TELEMETRY_CONFIG, TELEMETRY_FOLDER, ZIPAPP
+from node.host.system import System
+from node.host.typed_json import to_json
+from node.state.manifest import Manifest
+from node.steps import Secrets, StepRequest, StepSpec
+
+UNIT = "sparkform-telemetry.service"
+UNIT_FILE = f"/etc/systemd/system/{UNIT}"
+LINK = f"/etc/systemd/system/multi-user.target.wants/{UNIT}"
+START_LIMIT_S = 60
+RUNNING, MISSING, CHANGED, STOPPED = "running", "missing", "changed", "stopped"
+UNIT_TEXT = f"""\
+# Written by sparkform; changes are lost.
+[Unit]
+Description=Node metrics of sparkform
+
+[Service]
+ExecStart=/usr/bin/python3 {ZIPAPP} collect
+RuntimeDirectory={TELEMETRY_FOLDER.rpartition("/")[2]}
+RuntimeDirectoryMode=0755
+Restart=always
+RestartSec=10
+Nice=10
+MemoryMax=256M
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=read-only
+PrivateTmp=yes
+RestrictAddressFamilies=AF_UNIX
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@dataclass(frozen=True)
+class Want:
+    """What the collector reads, and the state of its unit. `container`: the one that serves what it
+    writes, which goes with it."""
+
+    interval_s: int
+    links: tuple[str, ...]
+    disks: Mapping[str, str]
+    container: str
+    unit: str = RUNNING
+
+
+@dataclass(frozen=True)
+class Observed:
+    """`config`: its text, which holds no secret; null where there is none."""
+
+    config: str | None = None
+    unit: str = MISSING
+
+
+def render_config(want: Want) -> str:
+    config = {"interval_s": want.interval_s, "links": want.links, "disks": want.disks}
+    return json.dumps(to_json(config), indent=1) + "\n"
+
+
+def observe(system: System, request: StepRequest) -> Observed:
+    return Observed(system.read(TELEMETRY_CONFIG), _observe_unit(system))
+
+
+def _observe_unit(system: System) -> str:
+    text = system.read(UNIT_FILE)
+    if text is None:
+        return MISSING
+    if text != UNIT_TEXT or system.read_link(LINK) != UNIT_FILE:
+        return CHANGED
+    return RUNNING if unit.is_active(system, UNIT) else STOPPED
+
+
+def narrow(observed: Observed, want: Want) -> Want:
+    """Another configuration is told apart by an interval that none has."""
+    if observed.config == render_config(want):
+        return replace(want, unit=observed.unit)
+    return replace(want, unit=observed.unit, interval_s=0)
+
+
+def compare(have: Want, want: Want) -> list[str]:
+    phrases = []
+    if have.interval_s != want.interval_s:
+        phrases.append("configuration of the collector is missing or changed, will be written")
+    if have.unit != want.unit:
+        phrases.append(f"collector is {have.unit}, will be started")
+    return phrases
+
+
+def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
+    container.record(manifest, want.container)
+    if manifest.system.read(UNIT_FILE) != UNIT_TEXT:
+        action.mark_due(manifest, action.RELOAD_SYSTEMD)
+    lines = [
+        *_write(manifest, TELEMETRY_CONFIG, render_config(want)),
+        *_write(manifest, UNIT_FILE, UNIT_TEXT),
+        *symlink.ensure(manifest, LINK, UNIT_FILE),
+        *action.perform_due(manifest, action.RELOAD_SYSTEMD),
+    ]
+    if not lines and unit.is_active(manifest.system, UNIT):
+        return []
+    unit.record(manifest, UNIT)
+    run_checked(manifest.system, ["systemctl", "restart", UNIT], timeout_s=START_LIMIT_S)
+    return [*lines, f"{UNIT}: started"]
+
+
+def _write(manifest: Manifest, path: str, text: str) -> list[str]:
+    if manifest.system.read(path) == text:
+        return []
+    file.write(manifest, file.FileChange(path, text))
+    return [f"{path}: written"]
+
+
+SPEC = StepSpec(
+    name="telemetry",
+    want=Want,
+    observed=Observed,
+    observe=observe,
+    narrow=narrow,
+    compare=compare,
+    apply=apply,
+)

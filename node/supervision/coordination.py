@@ -1,0 +1,163 @@
+"""The coordinator's means: links to the other nodes, the engine's pulse, requests of people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from node.host.output import print_now
+from node.host.system import System
+from node.readiness.probe import CompletionRequest
+from node.supervision.caller import FollowerLink
+from node.supervision.engine_pulse import EnginePulse, build_reader
+from node.supervision.group_duty import GroupDuty
+from node.supervision.member_duty import MemberDuty
+from node.supervision.messages import MemberReport, Order
+from node.supervision.node_hands import SystemHands
+from node.supervision.orders import build_order
+from node.supervision.paths import get_request_path
+from node.supervision.pulse import (
+    PowerRead,
+    PulseEvent,
+    PulseState,
+    SuspicionRaised,
+    find_stall,
+    find_suspicion,
+)
+from node.supervision.report import LiveFigures
+from node.supervision.situation import GroupView, Situation
+
+SILENT_S = 8.0
+"""A node that was not heard for so long counts as silent, which alone restarts nothing."""
+
+
+@dataclass
+class Coordination:
+    """`links`: by the rank of the node; None is that of a Swarm's head without a rank."""
+
+    system: System
+    own: MemberDuty
+    hands: SystemHands
+    key: str
+    request: CompletionRequest
+    links: dict[int | None, FollowerLink] = field(default_factory=dict)
+    situation: Situation | None = None
+    pulse: EnginePulse | None = None
+    raised: set[tuple[int, str]] = field(default_factory=set)
+    started_s: float = field(default_factory=time.monotonic)
+
+    def start(self) -> None:
+        target = self.own.target
+        for entry in target.ranks:
+            if entry.rank != 0:
+                self.links[entry.rank] = FollowerLink((entry.address, entry.port))
+        head = target.swarm_head
+        if head is not None and head.node not in {entry.node for entry in target.ranks}:
+            self.links[None] = FollowerLink((head.address, head.port))
+        for rank, link in self.links.items():
+            link.start(self.key, target.token, self._order_for(rank))
+
+    def advance(self, own_report: MemberReport) -> Order:
+        """One round: the order for this node's own rank."""
+        view = self._build_view(own_report)
+        group = GroupDuty(self.own)
+        if any(link.has_other_version for link in self.links.values()):
+            # Who speaks another protocol may be upgraded in a moment: nothing is decided.
+            self.situation = Situation(self.own.target, group.record, view)
+        else:
+            self.situation = group.advance(view)
+        if view.is_requested and self.situation.record.stage != "settled":
+            self.system.remove(get_request_path(self.own.target.service))
+        self._follow_pulse()
+        return build_order(self.situation, 0)
+
+    def get_peer_silent_s(self) -> float | None:
+        """Of the other ranks the one that progressed last: ranks wait for each other."""
+        reports = [link.report for rank, link in self.links.items() if rank is not None]
+        return min((report.silent_s for report in reports if report), default=None)
+
+    def build_figures(self) -> LiveFigures:
+        return self.pulse.build_figures(time.monotonic()) if self.pulse else LiveFigures()
+
+    def close(self) -> None:
+        for link in self.links.values():
+            link.closed.set()
+        if self.pulse:
+            self.pulse.closed.set()
+
+    def _order_for(self, rank: int | None) -> Callable[[], Order | None]:
+        return lambda: build_order(self.situation, rank) if self.situation else None
+
+    def _build_view(self, own_report: MemberReport) -> GroupView:
+        now_s, reports = time.monotonic(), {0: own_report}
+        silent, head, head_silent = {}, None, None
+        for rank, link in self.links.items():
+            reason = self._find_silence(link, now_s)
+            if rank is None:
+                head, head_silent = link.report, reason
+                continue
+            if link.report:
+                reports[rank] = link.report
+            if reason:
+                silent[rank] = reason
+        head_rank = self._find_head_rank()
+        if head_rank is not None:
+            head, head_silent = reports.get(head_rank), silent.get(head_rank)
+        pulse = self._feel_pulse(now_s, reports)
+        return GroupView(
+            now=self.hands.read_moment(),
+            now_unix_s=time.time(),
+            reports=reports,
+            silent=silent,
+            head=head,
+            head_silent=head_silent,
+            is_answering=self.hands.is_ready(self.own.state.member),
+            stall=find_stall(pulse, now_s) if pulse else None,
+            suspicion=find_suspicion(pulse, now_s) if pulse else None,
+            is_requested=self._is_requested(),
+            is_busy=self.pulse is not None and self.pulse.is_busy(now_s),
+        )
+
+    def _find_silence(self, link: FollowerLink, now_s: float) -> str | None:
+        heard_s = link.heard_s if link.heard_s is not None else self.started_s
+        if not link.has_other_version and now_s - heard_s < SILENT_S:
+            return None
+        return f"its supervisor is not heard ({link.problem or 'no answer'})"
+
+    def _find_head_rank(self) -> int | None:
+        head = self.own.target.swarm_head
+        ranks = [entry.rank for entry in self.own.target.ranks if head and entry.node == head.node]
+        return ranks[0] if ranks else None
+
+    def _is_requested(self) -> bool:
+        return self.system.get_state(get_request_path(self.own.target.service)) is not None
+
+    def _follow_pulse(self) -> None:
+        """A pulse is felt while the group serves."""
+        is_settled = self.situation is not None and self.situation.record.stage == "settled"
+        if is_settled and self.pulse is None:
+            self.raised.clear()
+            state = PulseState(self.own.target.limits, time.monotonic())
+            read = build_reader(self.own.target.engine, self.request)
+            self.pulse = EnginePulse(state, self.request, read)
+            self.pulse.start()
+        elif not is_settled and self.pulse is not None:
+            self.pulse.closed.set()
+            self.pulse = None
+
+    def _feel_pulse(self, now_s: float, reports: dict[int, MemberReport]) -> PulseState | None:
+        if self.pulse is None:
+            return None
+        return self.pulse.advance(now_s, *self._list_signs(now_s, reports))
+
+    def _list_signs(self, now_s: float, reports: dict[int, MemberReport]) -> Iterator[PulseEvent]:
+        """Each sign of each rank once: an answer has cleared it since."""
+        powers = [report.is_power_low for report in reports.values()]
+        yield PowerRead(now_s, all(power is True for power in powers))
+        for rank, report in reports.items():
+            for reason in filter(None, (report.suspicion, report.lost_process)):
+                if (rank, reason) not in self.raised:
+                    self.raised.add((rank, reason))
+                    print_now(f"rank {rank}: {reason}")
+                    yield SuspicionRaised(now_s, reason, reason == report.lost_process)

@@ -1,0 +1,61 @@
+"""The processes of a rank that serves: one that is gone inside a living rank is a sign.
+
+A worker of TensorRT-LLM is an SSH server, which outlives the engine's process beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from node.host.system import System
+from node.ranks.rank import UNIT, Rank
+
+START_TIME = 19
+"""Of /proc/PID/stat (proc(5)), counted behind the name: what tells it from a later one."""
+
+
+@dataclass(frozen=True)
+class EngineProcess:
+    name: str
+    started: str
+
+
+def list_processes(system: System, rank: Rank) -> dict[int, EngineProcess]:
+    """By number: all in the rank's control group."""
+    group = rank.name if rank.kind == UNIT else rank.id
+    return dict(_find_processes(system, group))
+
+
+def find_lost(system: System, processes: Mapping[int, EngineProcess]) -> dict[int, EngineProcess]:
+    """Those that do not run any more."""
+    return {
+        number: process
+        for number, process in processes.items()
+        if _read_process(system, number) != process
+    }
+
+
+def _find_processes(system: System, group: str) -> Iterator[tuple[int, EngineProcess]]:
+    for name in filter(str.isdigit, system.list_names("/proc")):
+        if group in (_read(system, f"/proc/{name}/cgroup") or ""):
+            process = _read_process(system, int(name))
+            if process is not None:
+                yield int(name), process
+
+
+def _read_process(system: System, number: int) -> EngineProcess | None:
+    """None where it is gone, or only its remains are there."""
+    head, _, tail = (_read(system, f"/proc/{number}/stat") or "").rpartition(")")
+    fields = tail.split()
+    if len(fields) <= START_TIME or fields[0] == "Z":
+        return None
+    return EngineProcess(head.partition("(")[2], fields[START_TIME])
+
+
+def _read(system: System, path: str) -> str | None:
+    """A process may end while it is read."""
+    try:
+        return system.read(path)
+    except OSError:
+        return None

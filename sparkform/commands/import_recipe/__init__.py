@@ -1,0 +1,1 @@
+"""`sparkform import`: another tool's recipe becomes a service block or a whole stack file."""

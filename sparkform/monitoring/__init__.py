@@ -1,0 +1,1 @@
+"""What watches a rack: scrape targets, alert rules, dashboards, and the containers. Pure."""

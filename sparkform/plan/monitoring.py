@@ -1,0 +1,218 @@
+"""What monitors the rack: a collector on each node, files and containers. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from node.images.reference import to_local_name
+from node.steps import image, monitoring, telemetry
+from node.steps.launch_files import WantedFile, WantedSecret
+from sparkform.config import EffectiveNode, Monitoring
+from sparkform.monitoring.containers import ContainerPlan, build_containers
+from sparkform.monitoring.files import build_files
+from sparkform.monitoring.paths import (
+    ALERTMANAGER,
+    GRAFANA,
+    NODE_EXPORTER,
+    PROMETHEUS,
+    WEBHOOK_PATH,
+    get_container_name,
+    get_volume_name,
+)
+from sparkform.monitoring.scrape import (
+    EngineTarget,
+    NodeTarget,
+    ScrapeTargets,
+    format_host_and_port,
+)
+from sparkform.plan.context import PlanContext
+from sparkform.plan.images import read_observed_image
+from sparkform.plan.secrets import StackSecrets
+from sparkform.plan.steps import PlannedStep, hold_step
+from sparkform.plan.transfer import Transfer, TransferPlanner, choose_source
+
+WEBHOOK = "monitoringWebhook"
+FILE_MODE, SECRET_MODE = "0644", "0600"
+IMAGE_PREFIX = "monitoring-"
+
+
+@dataclass(frozen=True)
+class MonitoringPlan:
+    """`telemetry` by node; `images` by `monitoring-PROGRAM`; `files` runs on the monitoring node.
+    `remarks`: what is not read, and why."""
+
+    telemetry: Mapping[str, PlannedStep]
+    files: PlannedStep
+    images: Mapping[str, Transfer]
+    containers: tuple[ContainerPlan, ...]
+    remarks: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=())
+
+    @property
+    def steps(self) -> tuple[PlannedStep, ...]:
+        return (*self.telemetry.values(), self.files)
+
+
+def plan_monitoring(
+    context: PlanContext, secrets: StackSecrets, before: Sequence[PlannedStep]
+) -> MonitoringPlan | None:
+    """None where nothing is monitored. `before`: the steps of the nodes themselves."""
+    declared = context.declaration.monitoring
+    if declared is None:
+        return None
+    node = context.declaration.monitoring_node
+    targets = build_targets(context, node, WEBHOOK in secrets.names)
+    containers = build_containers(declared, targets)
+    return MonitoringPlan(
+        telemetry={
+            member.name: _plan_telemetry(context, declared, member)
+            for member in context.declaration.nodes
+        },
+        files=_plan_files(context, declared, node, targets),
+        images=_plan_images(context, declared, node, targets, before),
+        containers=containers,
+        remarks=tuple(_list_remarks(context, node)),
+        secrets=(WEBHOOK,) if targets.has_alertmanager else (),
+    )
+
+
+def build_targets(
+    context: PlanContext, node: EffectiveNode, has_alertmanager: bool
+) -> ScrapeTargets:
+    """Nodes that are away are not watched: their silence is declared."""
+    management = context.network.management
+    return ScrapeTargets(
+        node=node.name,
+        nodes=tuple(
+            NodeTarget(member.name, str(management[member.name].ip))
+            for member in context.declaration.active_nodes
+            if member.name in management
+        ),
+        engines=tuple(
+            target
+            for service in context.declaration.services
+            if (target := _find_engine(context, service, node)) is not None
+        ),
+        has_alertmanager=has_alertmanager,
+    )
+
+
+def _find_engine(context: PlanContext, service: str, node: EffectiveNode) -> EngineTarget | None:
+    """None where the monitoring node cannot reach it."""
+    declared = context.declaration.services[service]
+    head = context.declaration.list_service_nodes(service)[0]
+    if head.name not in context.network.management:
+        return None
+    is_local = head.name == node.name
+    if is_loopback(declared.bind) and not is_local:
+        return None
+    is_any = declared.bind in ("0.0.0.0", "::")
+    host = str(context.network.management[head.name].ip) if is_any else declared.bind
+    return EngineTarget(
+        service, head.name, declared.engine, format_host_and_port(host, declared.port)
+    )
+
+
+def is_loopback(address: str) -> bool:
+    return address == "::1" or address.startswith("127.")
+
+
+def _list_remarks(context: PlanContext, node: EffectiveNode) -> Iterator[str]:
+    declaration = context.declaration
+    for service, declared in declaration.services.items():
+        head = declaration.list_service_nodes(service)[0]
+        if is_loopback(declared.bind) and head.name != node.name:
+            yield (
+                f"metrics of service {service} are not read: it listens on {declared.bind} of "
+                f"{head.name}, and Prometheus runs on {node.name}"
+            )
+
+
+def _plan_telemetry(context: PlanContext, declared: Monitoring, node: EffectiveNode) -> PlannedStep:
+    if not context.is_present(node.name):
+        return hold_step(node.name, telemetry.SPEC.name)
+    want = telemetry.Want(
+        interval_s=declared.interval_seconds,
+        links=tuple(sorted(link.name for link in context.network.fabric.get(node.name, ()))),
+        disks={"models": node.model_directory, "docker": "/var/lib/docker", "root": "/"},
+        container=get_container_name(NODE_EXPORTER),
+    )
+    return context.plan_step(node.name, telemetry.SPEC, want)
+
+
+def _plan_files(
+    context: PlanContext, declared: Monitoring, node: EffectiveNode, targets: ScrapeTargets
+) -> PlannedStep:
+    if not context.is_present(node.name):
+        return hold_step(node.name, monitoring.SPEC.name)
+    files = build_files(declared, targets).items()
+    webhook = WantedSecret(WEBHOOK, WEBHOOK_PATH, SECRET_MODE)
+    readers = (PROMETHEUS, *((ALERTMANAGER,) if targets.has_alertmanager else ()))
+    programs = (*readers, *((GRAFANA,) if declared.grafana else ()))
+    want = monitoring.Want(
+        files=tuple(WantedFile(path, FILE_MODE, text) for path, text in files),
+        secrets=(webhook,) if targets.has_alertmanager else (),
+        containers=tuple(map(get_container_name, programs)),
+        readers=tuple(map(get_container_name, readers)),
+        volumes=tuple(map(get_volume_name, programs)),
+        keeps_data=declared.keep_data,
+    )
+    return context.plan_step(node.name, monitoring.SPEC, want)
+
+
+def _plan_images(
+    context: PlanContext,
+    declared: Monitoring,
+    node: EffectiveNode,
+    targets: ScrapeTargets,
+    before: Sequence[PlannedStep],
+) -> dict[str, Transfer]:
+    """The monitoring node pulls them; the others get node_exporter's from there."""
+    others = [member.name for member in context.declaration.nodes if member.name != node.name]
+    references = {NODE_EXPORTER: declared.images.node_exporter}
+    references[PROMETHEUS] = declared.images.prometheus
+    if targets.has_alertmanager:
+        references[ALERTMANAGER] = declared.images.alertmanager
+    if declared.grafana:
+        references[GRAFANA] = declared.images.grafana
+    return {
+        f"{IMAGE_PREFIX}{program}": _plan_image(
+            context,
+            program,
+            reference,
+            (node.name, *(others if program == NODE_EXPORTER else ())),
+            before,
+        )
+        for program, reference in references.items()
+    }
+
+
+def _plan_image(
+    context: PlanContext,
+    program: str,
+    reference: str,
+    nodes: tuple[str, ...],
+    before: Sequence[PlannedStep],
+) -> Transfer:
+    source, name, service = nodes[0], to_local_name(reference), f"{IMAGE_PREFIX}{program}"
+
+    def build_want(node: str) -> image.Want:
+        return image.Want(
+            service=service,
+            image=reference,
+            name=name,
+            layer=None,
+            source=choose_source(context.network, source, node),
+            state=image.PRESENT,
+        )
+
+    return TransferPlanner(
+        context,
+        image.SPEC,
+        step=f"image:{service}",
+        nodes=nodes,
+        build_want=build_want,
+        read_observed=lambda node: read_observed_image(context, name, source, node),
+        before=before,
+    ).plan()

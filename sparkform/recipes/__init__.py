@@ -1,0 +1,1 @@
+"""Recipes of other tools, read piece by piece, and the service blocks they become. Pure."""

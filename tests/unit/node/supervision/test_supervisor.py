@@ -1,0 +1,424 @@
+"""Two whole supervisors over real sockets: their ranks are containers of a fake Docker, their API
+is a real one on the loopback address."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.errors import StepError
+from node.host.paths import BOOT_ID
+from node.host.system import CommandResult, HttpAnswer
+from node.supervision import caller, engine_pulse, memory_return, restarts
+from node.supervision.gpu_power import PowerMeter
+from node.supervision.paths import get_request_path
+from node.supervision.report import read_live
+from node.supervision.state import Phase, read_state
+from node.supervision.supervisor import open_supervisor
+from node.supervision.target import SupervisionTarget
+from node.verbs import supervise
+from tests.support.fake_engine import build_frame
+from tests.support.fake_ranks import MEMORY
+from tests.support.fake_system import FakeSystem
+from tests.unit.node.supervision.conftest import TARGET, build_target
+
+LIMIT_S = 20.0
+KEY = "k" * 32
+CHAT = json.dumps({"choices": [{"message": {"content": "Hello"}}]})
+
+
+@dataclass
+class FakeContainer:
+    """One rank's, on one node. `lines` are those of all its runs, with their seconds."""
+
+    rank: int
+    state: str = "running"
+    runs: int = 1
+    lines: list[tuple[float, str]] = field(default_factory=list)
+    is_silent: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"sparkform-qwen-{self.rank}"
+
+    def answer(self, method: str, path: str, body: object) -> HttpAnswer:
+        if self.is_silent:
+            return HttpAnswer(0, "connection refused")
+        resource, _, query = path.partition("?")
+        if resource == "/containers/json":
+            return HttpAnswer(200, [{"Id": self.name}] if self.state != "gone" else [])
+        verb = resource.rpartition("/")[2]
+        reply: Callable[[str], HttpAnswer] = getattr(self, f"do_{verb}")
+        return reply(query)
+
+    def do_json(self, query: str) -> HttpAnswer:
+        labels = {
+            "sparkform.service": "qwen",
+            "sparkform.rank": str(self.rank),
+            "sparkform.token": TARGET["token"],
+        }
+        state = {
+            "Status": self.state,
+            "StartedAt": f"2025-11-21T08:00:{self.runs:02}.5Z",
+            "ExitCode": 137,
+        }
+        container = {"Id": self.name, "Name": f"/{self.name}", "State": state}
+        return HttpAnswer(200, {**container, "Config": {"Labels": labels, "Tty": False}})
+
+    def do_logs(self, query: str) -> HttpAnswer:
+        since_s = float(query.rpartition("since=")[2]) - 1763712000
+        frames = [build_frame(at_s, text) for at_s, text in self.lines if at_s >= since_s]
+        return HttpAnswer(200, b"".join(frames))
+
+    def do_stats(self, query: str) -> HttpAnswer:
+        return HttpAnswer(200, {"memory_stats": {"usage": 1}})
+
+    def do_start(self, query: str) -> HttpAnswer:
+        if self.state == "running":
+            return HttpAnswer(304, "")
+        self.state, self.runs = "running", self.runs + 1
+        return HttpAnswer(204, "")
+
+    def do_stop(self, query: str) -> HttpAnswer:
+        self.state = "exited"
+        return HttpAnswer(204, "")
+
+
+class Api:
+    """Answers while `lives`, hangs while not; `counts` says which figures move."""
+
+    def __init__(self) -> None:
+        self.lives, self.served, self.closed = True, 0, threading.Event()
+        api = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"] or 0))
+                text = api.reply(self.path)
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def reply(self, path: str) -> str:
+        if path == "/metrics":
+            figures = {"iteration_tokens_total_count": self.served, "num_requests_running": 0}
+            return "".join(f'vllm:{name}{{engine="0"}} {n}.0\n' for name, n in figures.items())
+        if path.startswith("/v1/chat"):
+            while not self.lives and not self.closed.wait(0.05):
+                pass
+            self.served += 1
+        return CHAT
+
+
+@dataclass
+class Group:
+    """`supervisors` by rank; a node whose supervisor is dead has None."""
+
+    targets: list[SupervisionTarget]
+    systems: list[FakeSystem]
+    containers: list[FakeContainer]
+    api: Api
+    supervisors: list[Any] = field(default_factory=lambda: [None, None])
+
+    def start(self, rank: int) -> None:
+        state = read_state(self.systems[rank], "qwen")
+        self.supervisors[rank] = open_supervisor(
+            self.systems[rank], self.targets[rank], KEY, None, state
+        )
+
+    def kill(self, rank: int) -> None:
+        """All its threads, as SIGKILL does; nothing is written."""
+        supervisor = self.supervisors[rank]
+        self.supervisors[rank] = None
+        if supervisor and supervisor.ears:
+            supervisor.ears.close()
+        if supervisor:
+            supervisor.meter.closed.set()
+        if supervisor and supervisor.coordination:
+            supervisor.coordination.close()
+
+    @property
+    def phase(self) -> Phase | None:
+        order = self.supervisors[0].order if self.supervisors[0] else None
+        return order.phase if order else None
+
+    @property
+    def runs(self) -> list[int]:
+        return [container.runs for container in self.containers]
+
+    def turn(self) -> None:
+        for supervisor in filter(None, self.supervisors):
+            supervisor.advance()
+        time.sleep(0.02)
+
+    def turn_until(self, condition: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + LIMIT_S
+        while not condition():
+            assert time.monotonic() < deadline, self.describe()
+            self.turn()
+
+    def await_phase(self, *phases: Phase) -> None:
+        self.turn_until(lambda: self.phase in phases)
+
+    def describe(self) -> str:
+        return str([(s.order, s.report) for s in self.supervisors if s])
+
+
+def answer_with(result: CommandResult, argv: list[str], stdin: str) -> CommandResult:
+    return result
+
+
+def find_port(address: str) -> int:
+    with socket.create_server((address, 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@pytest.fixture
+def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Group]:
+    monkeypatch.setattr(restarts, "SHORTEST_WAIT_S", 0.2)
+    monkeypatch.setattr(memory_return, "STEADY_S", 0.1)
+    monkeypatch.setattr(caller, "ASK_PAUSE_S", 0.02)
+    monkeypatch.setattr("node.readiness.probe.PAUSE_S", 0.05)
+    monkeypatch.setattr(engine_pulse, "READ_EVERY_S", 0.05)
+    monkeypatch.setattr("node.supervision.coordination.SILENT_S", 1.0)
+    api = Api()
+    addresses = ["127.0.0.1", "127.0.0.2"]
+    ranks = [
+        {**TARGET["ranks"][rank], "address": address, "port": find_port(address)}
+        for rank, address in enumerate(addresses)
+    ]
+    limits = {**TARGET["limits"], "quiet_s": 0.3, "canary_s": 0.3}
+    targets = [
+        build_target(node=f"spark-{rank + 1}", ranks=ranks, url=api.url, limits=limits)
+        for rank in range(2)
+    ]
+    containers = [FakeContainer(rank) for rank in range(2)]
+    systems = []
+    for rank in range(2):
+        system = FakeSystem(tmp_path / str(rank))
+        system.put(BOOT_ID, "boot-1\n")
+        system.put("/proc/meminfo", MEMORY)
+        system.put("/proc/sys/vm/drop_caches", "")
+        system.path("/var/log").mkdir(parents=True)
+        system.path("/var/lib/sparkform").mkdir(parents=True)
+        system.script.requests[("*", "*")] = containers[rank].answer
+        system.script.commands[("nvidia-smi",)] = partial(answer_with, CommandResult(9, "", ""))
+        systems.append(system)
+    group = Group(targets, systems, containers, api)
+    group.start(0)
+    group.start(1)
+    yield group
+    group.kill(0)
+    group.kill(1)
+    api.closed.set()
+    api.server.shutdown()
+    api.server.server_close()
+
+
+def test_a_group_that_up_has_started_is_taken_over_as_it_is(group: Group) -> None:
+    group.await_phase("serving")
+    assert group.runs == [1, 1]
+    live = read_live(group.systems[0], "qwen")
+    assert live
+    assert live.phase == "serving"
+    group.turn_until(lambda: (read_live(group.systems[1], "qwen") or live).phase == "serving")
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_dead_rank_brings_the_group_back_as_one(group: Group, rank: int) -> None:
+    group.await_phase("serving")
+    group.containers[rank].lines.append((2.0, "torch.OutOfMemoryError: CUDA out of memory."))
+    group.turn()
+    group.containers[rank].state = "exited"
+    group.await_phase("recovering")
+    group.await_phase("serving")
+    assert group.runs == [2, 2]
+    state = read_state(group.systems[0], "qwen")
+    assert state
+    assert state.coordinator
+    failure = state.coordinator.failure
+    assert failure
+    assert failure.node == f"spark-{rank + 1}"
+    assert "the engine is out of memory [out-of-memory]" in failure.cause
+    assert state.coordinator.restarts.number == 1
+    log = group.systems[rank].list_names("/var/log/sparkform/qwen")
+    assert log
+    text = group.systems[rank].read(f"/var/log/sparkform/qwen/{log[0]}") or ""
+    assert "CUDA out of memory" in text
+
+
+def test_lines_of_an_earlier_run_say_nothing_of_this_one(group: Group) -> None:
+    group.await_phase("serving")
+    group.containers[1].lines.append((1.6, "torch.OutOfMemoryError: CUDA out of memory."))
+    group.containers[1].state = "exited"
+    group.await_phase("recovering")
+    group.await_phase("serving")
+    for _ in range(30):
+        group.turn()
+    assert (group.phase, group.runs) == ("serving", [2, 2])
+
+
+def test_an_engine_that_hangs_is_restarted(group: Group) -> None:
+    group.await_phase("serving")
+    group.api.lives = False
+    group.await_phase("suspect")
+    group.await_phase("recovering")
+    group.api.lives = True
+    group.await_phase("serving")
+    assert group.runs == [2, 2]
+
+
+def test_a_fatal_line_of_an_engine_that_answers_restarts_nothing(group: Group) -> None:
+    group.await_phase("serving")
+    served = group.api.served
+    group.containers[1].lines.append((3.0, "double free or corruption"))
+    group.turn_until(lambda: group.api.served > served + 2)
+    assert group.runs == [1, 1]
+    group.await_phase("serving")
+
+
+def write_process(group: Group, number: int, name: str, started: int) -> None:
+    system, container = group.systems[1], group.containers[1]
+    fields = " ".join(["S", *["0"] * 18, str(started), "0"])
+    system.put(f"/proc/{number}/stat", f"{number} ({name}) {fields}\n")
+    system.put(f"/proc/{number}/cgroup", f"0::/system.slice/docker-{container.name}.scope\n")
+
+
+@pytest.mark.parametrize("is_alive", [True, False])
+def test_a_process_that_is_gone_inside_a_living_rank_asks_the_canary(
+    group: Group, monkeypatch: pytest.MonkeyPatch, is_alive: bool
+) -> None:
+    monkeypatch.setattr("node.supervision.rank_watch.PROCESSES_EVERY_S", 0.05)
+    write_process(group, 70, "sshd", 1)
+    write_process(group, 71, "trtllm", 2)
+    group.await_phase("serving")
+    supervisor: Any = group.supervisors[1]
+    group.turn_until(lambda: len(supervisor.hands.watch.processes) == 2)
+    served = group.api.served
+    group.api.lives = is_alive
+    write_process(group, 71, "trtllm", 3)
+    if is_alive:
+        group.turn_until(lambda: group.api.served > served)
+        group.await_phase("serving")
+        assert group.runs == [1, 1]
+    else:
+        group.await_phase("recovering")
+        group.api.lives = True
+
+
+def test_low_power_of_all_gpus_shortens_the_proof_of_a_hang(group: Group) -> None:
+    group.await_phase("serving")
+    for rank in range(2):
+        supervisor: Any = group.supervisors[rank]
+        supervisor.hands.learn_power(60.0)
+        supervisor.meter.power_w = 20.0
+    group.turn_until(lambda: group.supervisors[0].coordination.pulse.state.is_power_low)
+    assert group.phase == "serving"
+    supervisor.meter.power_w = 59.0
+    group.turn_until(lambda: not group.supervisors[0].coordination.pulse.state.is_power_low)
+
+
+def test_the_meter_says_nothing_where_the_driver_does_not(tmp_path: Path) -> None:
+    system = FakeSystem(tmp_path)
+    meter = PowerMeter(system)
+    for code, text, power_w in ((0, "41.50\n", 41.5), (0, "[N/A]\n", None), (9, "", None)):
+        answer = partial(answer_with, CommandResult(code, text, ""))
+        system.script.commands[("nvidia-smi",)] = answer
+        meter.read()
+        assert (meter.power_w, meter.take_new(), meter.take_new()) == (power_w, power_w, None)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_supervisor_that_is_killed_comes_back_and_touches_no_rank(
+    group: Group, rank: int
+) -> None:
+    group.await_phase("serving")
+    group.kill(rank)
+    if rank == 1:
+        group.await_phase("degraded")
+    group.start(rank)
+    group.await_phase("serving")
+    assert group.runs == [1, 1]
+
+
+def test_a_docker_that_does_not_answer_is_no_death(group: Group) -> None:
+    group.await_phase("serving")
+    group.containers[1].is_silent = True
+    group.await_phase("degraded")
+    for _ in range(30):
+        group.turn()
+    group.containers[1].is_silent = False
+    group.await_phase("serving")
+    assert group.runs == [1, 1]
+
+
+def test_a_container_that_is_gone_needs_an_up(group: Group) -> None:
+    group.await_phase("serving")
+    group.containers[1].state = "gone"
+    group.await_phase("needs-up")
+    group.turn_until(lambda: group.containers[0].state == "exited")
+    assert group.runs == [1, 1]
+
+
+def test_a_request_restarts_the_group_once(group: Group) -> None:
+    group.await_phase("serving")
+    group.systems[0].put(get_request_path("qwen"), "")
+    group.await_phase("recovering")
+    group.await_phase("serving")
+    for _ in range(10):
+        group.turn()
+    assert (group.phase, group.runs) == ("serving", [2, 2])
+
+
+def test_an_end_in_good_order_is_noted(group: Group) -> None:
+    group.await_phase("serving")
+    supervisor: Any = group.supervisors[1]
+    supervisor.close()
+    state = read_state(group.systems[1], "qwen")
+    assert state
+    assert state.boot.is_closed
+
+
+def test_the_verb_says_what_is_missing(tmp_path: Path) -> None:
+    for arguments in ([], ["qwen", "other"]):
+        with pytest.raises(StepError, match="usage: supervise SERVICE"):
+            supervise.main(FakeSystem(tmp_path), arguments, "")
+    with pytest.raises(StepError, match=r"target\.json is missing; `pulumi up` writes it again"):
+        supervise.main(FakeSystem(tmp_path), ["qwen"], "")
+
+
+def test_systemd_is_told_that_the_loop_goes_round(
+    group: Group, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        server.bind(address)
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+        supervisor: Any = group.supervisors[0]
+        rounds = iter([False, False, True])
+        supervisor.run(lambda: next(rounds))
+        messages = [server.recv(100).decode() for _ in range(4)]
+    assert messages == ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"]
