@@ -13,6 +13,7 @@ from components.host_step import HostStep
 from components.rack import RackResources
 from components.ranks import RankRun, Secret
 from components.swarm_ranks import create_swarm_service
+from node.steps import STEPS
 from sparkform.config import Declaration
 from sparkform.plan.services import ServicePlan, StepStage
 from sparkform.plan.steps import PlannedStep
@@ -69,7 +70,7 @@ def build_service(
 ) -> list[pulumi.Resource]:
     """Register each stage after the one before it. Returns what is there once it is ready."""
     log = pulumi.log.warn if plan.unknown else pulumi.log.info
-    for line in plan.lines:
+    for line in (*plan.lines, *plan.notes):
         log(line, component)
     builder = _Builder(component, plan, context)
     models = [f"model:{handle}" for handle in plan.models]
@@ -85,7 +86,8 @@ def build_service(
     stop_steps = builder.create_stage(plan.stop_previous, dependencies, created, plan.token)
     members = [*builder.create_ranks(stop_steps), *builder.create_native_ranks(stop_steps)]
     for stage in plan.after:
-        members = [*members, *builder.create_stage(stage, members, created).values()]
+        created[stage.kind] = builder.create_stage(stage, members, created)
+        members = [*members, *created[stage.kind].values()]
     return members
 
 
@@ -106,7 +108,11 @@ class _Builder:
     ) -> dict[str, HostStep]:
         """The steps of one kind, by node. `made` are the stages before. What belongs to the node
         stands below the node, so that it outlives a service that is renamed."""
-        options = pulumi.ResourceOptions(depends_on=list(dependencies))
+        prints_secret = STEPS[stage.kind].prints_secret
+        options = pulumi.ResourceOptions(
+            depends_on=list(dependencies),
+            additional_secret_outputs=["stdout"] if prints_secret else None,
+        )
         return {
             node: self.context.rack.nodes[node].create_step(
                 planned,
@@ -171,6 +177,10 @@ class _Builder:
                 name: step.stdout.apply(str.strip) for name, step in created["launch_keys"].items()
             }
             return pulumi.Output.json_dumps(keys)
+        if kind == "supervise":
+            (key_step,) = created["supervision_key"].values()
+            key: pulumi.Output[str] = pulumi.Output.secret(key_step.stdout)
+            return key
         return None
 
     def _build_secrets(self, node: str) -> pulumi.Output[str] | None:

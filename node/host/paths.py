@@ -17,6 +17,9 @@ MARKS = f"{STATE}/members"
 SUPERVISION = f"{STATE}/supervision"
 """A folder a service: what its supervisor is to do, and how far it is."""
 
+SUPERVISION_KEYS = f"{STATE}/supervision-keys"
+"""Of the services whose rank 0 is here: the keys that their supervisors share. Root's alone."""
+
 MODELS = f"{STATE}/models"
 """Where a node keeps models, unless the stack file names another folder."""
 

@@ -21,7 +21,7 @@ NOT_LOADED = 5
 
 
 @dataclass(frozen=True)
-class Supervisor:
+class SupervisorUnit:
     """One service's. `token`: of the run that it keeps alive; empty where that cannot be read."""
 
     service: str
@@ -47,10 +47,10 @@ def get_boot_link(service: str) -> str:
     return f"{UNITS_AT_BOOT}/{get_supervisor_unit(service)}"
 
 
-def list_supervisors(system: System) -> list[Supervisor]:
+def list_supervisors(system: System) -> list[SupervisorUnit]:
     """Every service that was given one, whether it runs or not."""
     services = system.list_names(SUPERVISION)
-    return [Supervisor(service, _read_token(system, service)) for service in services]
+    return [SupervisorUnit(service, _read_token(system, service)) for service in services]
 
 
 def end_supervisor(system: System, service: str) -> list[str]:

@@ -35,7 +35,9 @@ BY_SIGNAL = ("2", "3")
 """ExecMainCode: CLD_KILLED and CLD_DUMPED of waitid(2); the status is then a signal's number."""
 
 START_LIMIT_S = 60
-KILL_LIMIT_S = 5.0
+KILL_LIMIT_S = 30.0
+"""As for a container: a killed process is there until the kernel has taken its memory back."""
+
 PAUSE_S = 0.2
 
 

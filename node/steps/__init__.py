@@ -81,7 +81,8 @@ class StepSpec(Generic[WantT, ObservedT, HaveT]):
     `after`: steps of the same node that come first.
     `holds_lock`: whether it works under the node's lock; one that waits for long takes it only to
     begin and to leave its receipt. `hold_s`: how long others wait for it where that is longer.
-    `prints_answer`: another step reads what it prints, so nothing else is printed.
+    `prints_answer`: another step reads what it prints, so nothing else is printed; `prints_secret`
+    where nobody else may read it.
     `needs_docker`: nothing is known of it while dockerd is silent.
     `disturbs_own_node`: false where what it disturbs is another node, one that leaves.
     `is_probe`: it has no state; `sparkform doctor` shows what it would find in rows of their own,
@@ -101,6 +102,7 @@ class StepSpec(Generic[WantT, ObservedT, HaveT]):
     holds_lock: bool = True
     hold_s: float = 0.0
     prints_answer: bool = False
+    prints_secret: bool = False
     needs_docker: bool = False
     disturbs_own_node: bool = True
     is_probe: bool = False

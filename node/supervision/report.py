@@ -21,6 +21,9 @@ ACTIVITY_CODES = (0, 3, 4)
 STALE_S = 30.0
 """A live file older than this says nothing of now."""
 
+SERVING_PHASES: tuple[Phase, ...] = ("serving", "degraded")
+ENDED_PHASES: tuple[Phase, ...] = ("gave-up", "needs-up", "stopped")
+
 
 @dataclass(frozen=True)
 class LiveFigures:
@@ -76,6 +79,15 @@ class SupervisionReport:
     def is_live(self) -> bool:
         """Whether phase and figures are of now."""
         return self.is_active is True and self.live_age_s is not None and self.live_age_s <= STALE_S
+
+    @property
+    def is_serving(self) -> bool:
+        return self.phase in SERVING_PHASES
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the supervisor starts nothing any more, until somebody asks for it."""
+        return self.phase in ENDED_PHASES
 
 
 def read_live(system: System, service: str) -> LiveState | None:

@@ -25,8 +25,8 @@ UNDOABLE_KINDS = {
     "swarm",
 }
 UNDOABLE_KINDS |= {"addresses", "armed", "symlink", "model", "process", "tree", "unit", "image"}
-UNDOABLE_KINDS |= {"members", "secret_file", "container", "volume"}
-RUNNING_KINDS = ("process", "unit", "container")
+UNDOABLE_KINDS |= {"members", "secret_file", "container", "volume", "supervisor"}
+RUNNING_KINDS = ("process", "unit", "container", "supervisor")
 EntryGroup = list[ManifestEntry]
 ALL_FLAG = "--all"
 

@@ -191,7 +191,20 @@ class Service(Section):
         600, description="Longest wait without a sign of progress."
     )
     stall_seconds: values.Seconds = Field(
-        600, description="Longest step of the ranks of a service that serves."
+        600,
+        description="Longest step of the ranks, and longest wait for a sign of work where the "
+        "engine shows none, once the service has answered.",
+    )
+    restart_policy: values.RestartPolicy = Field(
+        "group",
+        description="What follows where a service that has answered fails: all its ranks are "
+        "started again, or none.",
+    )
+    max_restarts: values.Count = Field(
+        4, description="Most restarts within restartWindowSeconds; then it stays down."
+    )
+    restart_window_seconds: values.Seconds = Field(
+        7200, description="The time in which restarts are counted."
     )
 
     @property

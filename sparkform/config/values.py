@@ -282,6 +282,7 @@ SwarmPool = Annotated[
 Topology = Literal["direct", "ring", "switch", "none"]
 Runtime = Literal["swarm", "container", "native"]
 Launcher = Literal["mp", "ray"]
+RestartPolicy = Literal["group", "none"]
 QsfpPort = Annotated[
     Literal[0, 1, "auto"],
     BeforeValidator(validators.convert_choice),

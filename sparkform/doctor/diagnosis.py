@@ -6,7 +6,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from sparkform.config import Declaration, EffectiveNode
-from sparkform.doctor import access, docker, drift, engines, gpu, machine, required_ports
+from sparkform.doctor import (
+    access,
+    docker,
+    drift,
+    engines,
+    gpu,
+    machine,
+    required_ports,
+    supervision,
+)
 from sparkform.doctor.check import Check, NodeCheck, NodeView, Status
 from sparkform.doctor.fabric import check_fabric
 from sparkform.doctor.native import check_native
@@ -30,7 +39,12 @@ CHECKS_BEFORE_FABRIC: Sequence[NodeCheck] = (
     *docker.CHECKS,
     *required_ports.CHECKS,
 )
-CHECKS_AFTER_FABRIC: Sequence[NodeCheck] = (*engines.CHECKS, *drift.CHECKS, *access.FINAL_CHECKS)
+CHECKS_AFTER_FABRIC: Sequence[NodeCheck] = (
+    *engines.CHECKS,
+    *supervision.CHECKS,
+    *drift.CHECKS,
+    *access.FINAL_CHECKS,
+)
 
 
 def diagnose(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from node.host.labels import SERVICE
 from sparkform.config import Declaration
 from sparkform.doctor.check import Check, NodeView
+from sparkform.doctor.supervision import is_kept
 from sparkform.launch.paths import get_api_key_path
 from sparkform.report.facts import NodeReport
 from sparkform.report.probe_reports import (
@@ -20,6 +21,7 @@ from sparkform.report.probe_reports import (
 )
 
 RESTART_FIX = "`pulumi up` starts the whole service again"
+KEPT_FIX = "its supervisor starts the whole service again"
 OK, NO_ANSWER, DENIED_STATUSES = 200, 0, (401, 403)
 
 
@@ -76,7 +78,10 @@ def _check_service(view: NodeView, service: str, state: ServiceReport) -> Iterat
         token = f", token {rank_state.short_token}" if rank_state.short_token else ""
         yield view.ok(name, f"rank {rank} runs as {rank_state.name}{token}")
     if not live:
-        yield from (_fail_dead_rank(view, name, rank, rank_state) for rank_state in state.ranks)
+        fix = KEPT_FIX if is_kept(view, service) else RESTART_FIX
+        yield from (
+            _fail_dead_rank(view, name, rank, rank_state, fix) for rank_state in state.ranks
+        )
         if not state.ranks:
             yield _report_missing_rank(view, name, rank, state)
     for reason in state.not_placed.values():
@@ -85,10 +90,12 @@ def _check_service(view: NodeView, service: str, state: ServiceReport) -> Iterat
         yield _check_completion(view, name, state.completion)
 
 
-def _fail_dead_rank(view: NodeView, name: str, rank: int, rank_state: RankReport) -> Check:
+def _fail_dead_rank(
+    view: NodeView, name: str, rank: int, rank_state: RankReport, fix: str
+) -> Check:
     log_tail = "".join(f"\n| {line}" for line in rank_state.last if line.strip())
     message = f"rank {rank} is dead, {rank_state.name}: {rank_state.ending}{log_tail}"
-    return view.fail(name, message, f"`sparkform logs` shows all of it; {RESTART_FIX}")
+    return view.fail(name, message, f"`sparkform logs` shows all of it; {fix}")
 
 
 def _report_missing_rank(view: NodeView, name: str, rank: int, state: ServiceReport) -> Check:

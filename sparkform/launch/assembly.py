@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sparkform.launch.native import build_native_files
 from sparkform.launch.paths import CONTAINER_KEYS, get_keys_folder
-from sparkform.launch.records import Launch, Mount
+from sparkform.launch.records import Launch, Mount, PortUse
 from sparkform.launch.request import EngineRank, LaunchRequest
 from sparkform.launch.variables import merge_variables
 from sparkform.launch.vocabulary import build_entrypoint, build_vocabulary_file, needs_vocabulary
@@ -53,10 +53,15 @@ def build_launch(request: LaunchRequest, rank: EngineRank) -> Launch:
         devices=(INFINIBAND,) if is_container and request.has_several_ranks else (),
         ulimits=ULIMITS if is_container else {},
         shares_ipc=is_container,
-        ports=rank.ports,
+        ports=(*rank.ports, _build_supervisor_port(request, rank)),
         stop_grace_s=STOP_GRACE_S,
         unproven=rank.unproven,
     )
+
+
+def _build_supervisor_port(request: LaunchRequest, rank: EngineRank) -> PortUse:
+    number, address = request.ports.supervisor, rank.member.address
+    return PortUse(number=number, address=address, purpose="supervisor")
 
 
 def _build_mounts(request: LaunchRequest, rank: EngineRank) -> tuple[Mount, ...]:

@@ -9,17 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import count
 
+from node.host.paths import TRANSFER_PORT
 from sparkform.config import Declaration
 
 LAUNCH_SSH_PORT = 2233
 """As in NVIDIA's playbook (trtllm-mn-entrypoint.sh)."""
 
 
+FIRST_SUPERVISOR_PORT = TRANSFER_PORT + 1
+
+
 @dataclass(frozen=True, kw_only=True)
 class ServicePorts:
-    """`launch_ssh`: where the workers of TensorRT-LLM wait for mpirun."""
+    """`launch_ssh`: where the workers of TensorRT-LLM wait for mpirun. `supervisor`: where the
+    supervisor of each node answers that of rank 0's."""
 
     launch_ssh: int
+    supervisor: int
 
 
 def plan_ports(declaration: Declaration, service: str) -> ServicePorts:
@@ -28,7 +34,10 @@ def plan_ports(declaration: Declaration, service: str) -> ServicePorts:
     for name in declaration.services:
         taken = {place for other, place in places.items() if _share_node(declaration, name, other)}
         places[name] = next(place for place in count() if place not in taken)
-    return ServicePorts(launch_ssh=LAUNCH_SSH_PORT + places[service])
+    place = places[service]
+    return ServicePorts(
+        launch_ssh=LAUNCH_SSH_PORT + place, supervisor=FIRST_SUPERVISOR_PORT + place
+    )
 
 
 def _share_node(declaration: Declaration, first_service: str, second_service: str) -> bool:

@@ -65,8 +65,7 @@ def _plan_steps(
     agent_sha256: str,
     secrets: StackSecrets,
 ) -> RackPlan:
-    head = context.declaration.head.name
-    states = {name: get_service_state(name, context.reports, head) for name in launches}
+    states = {name: get_service_state(name, context) for name in launches}
     services_by_node = list_services_by_node(states, context.reports)
     serving = Serving(services_by_node, list_unclear_services(context))
     nodes = plan_nodes(context, agent_sha256, serving)

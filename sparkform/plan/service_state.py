@@ -10,6 +10,7 @@ from node.steps import STEPS, group, stop_previous
 from sparkform.fabric.network import Reports
 from sparkform.plan.context import PlanContext
 from sparkform.plan.disturbance import ServicesByNode
+from sparkform.plan.supervision import ABSENT, ServiceSupervision, read_supervision
 from sparkform.report.receipts import parse_receipt
 from sparkform.report.unknown import Unknown
 
@@ -39,11 +40,15 @@ class ServiceState:
     completed_token: str | None = None
     unknown: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
+    supervision: ServiceSupervision = ABSENT
 
     def may_run_on(self, node: str) -> bool:
-        """Whether something of it runs there, or may as far as is known."""
+        """Whether something of it runs there, may as far as is known, or may be started again at
+        any time."""
+        comes_back = self.supervision.standing in ("keeps", "unknown")
         return node in self.unread or any(
-            rank_object.is_alive and rank_object.node == node for rank_object in self.objects
+            (rank_object.is_alive or comes_back) and rank_object.node == node
+            for rank_object in self.objects
         )
 
     @property
@@ -53,8 +58,9 @@ class ServiceState:
         return self.completed_token or "" if tokens == {self.completed_token} else ""
 
 
-def get_service_state(service: str, reports: Reports, head: str) -> ServiceState:
+def get_service_state(service: str, context: PlanContext) -> ServiceState:
     """What the nodes report of a service, those that it has left included."""
+    reports, declaration = context.reports, context.declaration
     states = {node: reports[node].read_step(get_stop_step(service)) for node in reports}
     unread = {node: state.reason for node, state in states.items() if isinstance(state, Unknown)}
     observed = {
@@ -65,10 +71,13 @@ def get_service_state(service: str, reports: Reports, head: str) -> ServiceState
         rank_object for node in reports for rank_object in _list_rank_objects(node, observed[node])
     ]
     unknown = {node: ranks.unknown for node, ranks in observed.items() if ranks.unknown}
-    completed = _read_token(reports, head, f"{group.SPEC.name}:{service}")
+    completed = _read_token(reports, declaration.head.name, f"{group.SPEC.name}:{service}")
     tokens = [_read_token(reports, node, get_stop_step(service)) for node in reports]
     used_tokens = tuple(filter(None, [*tokens, completed]))
-    return ServiceState(tuple(objects), used_tokens, completed, unknown, unread)
+    coordinator = declaration.list_service_nodes(service)[0].name
+    policy = declaration.services[service].restart_policy
+    supervision = read_supervision(service, reports, coordinator, policy)
+    return ServiceState(tuple(objects), used_tokens, completed, unknown, unread, supervision)
 
 
 def list_services_by_node(services: Mapping[str, ServiceState], reports: Reports) -> ServicesByNode:

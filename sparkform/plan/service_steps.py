@@ -1,8 +1,8 @@
 """The steps of one service, in order: which there are, on which nodes, and what each wants. Pure.
 
 PREPARATION brings what a rank is started with; `stop_previous` ends what runs; then the ranks start
-(natively by a step of theirs), are recorded as a group, and are waited for until they are ready. A
-new kind of step is one entry here.
+(natively by a step of theirs), are recorded as a group, are waited for until they are ready, and
+are supervised from then on. A new kind of step is one entry here.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from node.steps import (
     native_venv,
     ready,
     stop_previous,
+    supervise,
+    supervision_key,
 )
 from node.steps.launch_files import WantedFile, WantedSecret
 from sparkform.config import AnyService, Declaration
@@ -37,6 +39,7 @@ from sparkform.plan import native_steps
 from sparkform.plan.context import PlanContext
 from sparkform.plan.launch_differences import summarize_launch
 from sparkform.plan.readiness import build_ready_want
+from sparkform.plan.supervision import build_targets
 from sparkform.report.unknown import Unknown
 
 
@@ -217,6 +220,18 @@ def _plan_group(inputs: ServiceInputs, token: str) -> dict[str, group.Want]:
     return {inputs.context.declaration.head.name: group.Want(inputs.service, token, ranks)}
 
 
+def _plan_supervision_key(inputs: ServiceInputs, token: str) -> dict[str, supervision_key.Want]:
+    return {inputs.launches[0].node: supervision_key.Want(inputs.service, token)}
+
+
+def _plan_supervise(inputs: ServiceInputs, token: str) -> dict[str, supervise.Want]:
+    context = inputs.context
+    targets = build_targets(
+        context.declaration, inputs.service, inputs.launches, context.network, token
+    )
+    return {node: supervise.Want(inputs.service, token, target) for node, target in targets.items()}
+
+
 AnyKind = ServiceStepKind[Any, Any]
 LAUNCH_KEYS = ServiceStepKind(launch_keys.SPEC, _plan_launch_keys)
 LAUNCH_PEERS = ServiceStepKind(launch_peers.SPEC, _plan_launch_peers, _add_public_keys)
@@ -234,6 +249,8 @@ STOP_PREVIOUS = ServiceStepKind(stop_previous.SPEC, _plan_stop_previous)
 MEMBER = ServiceStepKind(member.SPEC, _plan_member)
 GROUP = ServiceStepKind(group.SPEC, _plan_group)
 READY = ServiceStepKind(ready.SPEC, _plan_ready)
+SUPERVISION_KEY = ServiceStepKind(supervision_key.SPEC, _plan_supervision_key)
+SUPERVISE = ServiceStepKind(supervise.SPEC, _plan_supervise)
 QUERIED: Sequence[AnyKind] = (
     GUARD,
     LAUNCH_KEYS,
@@ -241,6 +258,8 @@ QUERIED: Sequence[AnyKind] = (
     LAUNCH_FILES,
     STOP_PREVIOUS,
     MEMBER,
+    SUPERVISION_KEY,
+    SUPERVISE,
 )
 """Kinds that look at a node on behalf of a service."""
 
@@ -260,4 +279,4 @@ def list_requests(declaration: Declaration, node: str) -> dict[str, Mapping[str,
 
 def _list_queried_kinds(declaration: Declaration, service: str, node: str) -> Sequence[AnyKind]:
     has_rank = node in [member.name for member in declaration.list_service_nodes(service)]
-    return QUERIED if has_rank else (STOP_PREVIOUS,)
+    return QUERIED if has_rank else (STOP_PREVIOUS, SUPERVISE)

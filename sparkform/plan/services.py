@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from node.steps import ObservedT, WantT, docker_daemon
+from node.steps import ObservedT, WantT, docker_daemon, member
 from sparkform.fabric.links import build_run_reference
 from sparkform.launch.records import Launch
 from sparkform.plan.context import PlanContext
@@ -20,6 +20,8 @@ from sparkform.plan.service_steps import (
     PREPARATION,
     READY,
     STOP_PREVIOUS,
+    SUPERVISE,
+    SUPERVISION_KEY,
     AnyKind,
     ServiceInputs,
     ServiceStepKind,
@@ -40,9 +42,10 @@ class StepStage:
 
 @dataclass(frozen=True)
 class ServicePlan:
-    """One service. `lines` say why it starts anew; empty where it runs as declared. `models` are
-    the handles of what is fetched. `unknown`: what was not read, so that all of it stays as it is;
-    its token is then empty where it was never started whole."""
+    """One service. `lines` say why it starts anew; empty where it runs as declared, or comes back
+    by itself, which `notes` say. `models` are the handles of what is fetched. `unknown`: what was
+    not read, so that all of it stays as it is; its token is then empty where it was never started
+    whole."""
 
     launches: tuple[Launch, ...]
     models: tuple[str, ...]
@@ -52,6 +55,7 @@ class ServicePlan:
     members: StepStage
     after: tuple[StepStage, ...]
     lines: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     unknown: str | None = None
 
     @property
@@ -93,10 +97,12 @@ class _ServicePlanner:
         run = planner._decide_run(preparation, list_stopping_steps(self.inputs.service, rack_steps))
         if run.lines and (unknown := planner._find_unknown(preparation)):
             return planner._hold(unknown)
-        stop_previous, members, group = planner._plan_stages(
-            (STOP_PREVIOUS, MEMBER, GROUP), run.token
-        )
+        stop_previous, group = planner._plan_stages((STOP_PREVIOUS, GROUP), run.token)
+        # A rank of a run that goes on is started by its supervisor, with the others or not at all.
+        kept = None if run.lines else member.Observed(run.token)
+        members = planner._plan_stage(MEMBER, run.token, kept)
         ready = planner._with_checked_steps(group)._plan_stage(READY, run.token)
+        supervision = planner._plan_stages((SUPERVISION_KEY, SUPERVISE), run.token)
         return ServicePlan(
             launches=self.inputs.launches,
             models=self.inputs.declared.fetched_models,
@@ -104,13 +110,15 @@ class _ServicePlanner:
             preparation=preparation,
             stop_previous=stop_previous,
             members=members,
-            after=(group, ready),
+            after=(group, ready, *supervision),
             lines=tuple(f"service {self.inputs.service}: {line}" for line in run.lines),
+            notes=tuple(f"service {self.inputs.service}: {note}" for note in run.notes),
         )
 
     def _hold(self, unknown: str) -> ServicePlan:
         """All of it as it is."""
-        kinds = (*PREPARATION, STOP_PREVIOUS, MEMBER, GROUP, READY)
+        last = (GROUP, READY, SUPERVISION_KEY, SUPERVISE)
+        kinds: Sequence[AnyKind] = (*PREPARATION, STOP_PREVIOUS, MEMBER, *last)
         stages = {kind.kind: self._hold_stage(kind, unknown) for kind in kinds}
         preparation = tuple(stages[kind.kind] for kind in PREPARATION)
         line = f"service {self.inputs.service}: unknown ({unknown}); not changed in this run"
@@ -121,7 +129,7 @@ class _ServicePlanner:
             preparation=preparation,
             stop_previous=stages[STOP_PREVIOUS.kind],
             members=stages[MEMBER.kind],
-            after=(stages[GROUP.kind], stages[READY.kind]),
+            after=tuple(stages[kind.kind] for kind in last),
             lines=(line,),
             unknown=unknown,
         )
@@ -150,6 +158,10 @@ class _ServicePlanner:
         unread = {node: why for node, why in state.unknown.items() if node not in repaired}
         unread |= state.unread
         ranks = [f"{node} {STOP_PREVIOUS.kind}: {unread[node]}" for node in missing & {*unread}]
+        if missing and state.supervision.standing == "unknown":
+            # Its supervisor may be about to start them.
+            node = self.inputs.launches[0].node
+            ranks.append(f"{node} {SUPERVISE.kind}: {state.supervision.words}")
         models = [
             f"{launch.node} {unknown}"
             for launch in self.inputs.launches
@@ -164,9 +176,7 @@ class _ServicePlanner:
         return next(iter([*sorted(ranks), *models, *steps]), None)
 
     def _read_state(self) -> ServiceState:
-        context = self.inputs.context
-        head = context.declaration.head.name
-        return get_service_state(self.inputs.service, context.reports, head)
+        return get_service_state(self.inputs.service, self.inputs.context)
 
     def _with_checked_steps(self, stage: StepStage) -> _ServicePlanner:
         """The planner of a stage that verifies these steps: it runs again when they do."""
@@ -180,7 +190,13 @@ class _ServicePlanner:
     def _plan_stages(self, kinds: Iterable[AnyKind], token: str) -> tuple[StepStage, ...]:
         return tuple(self._plan_stage(kind, token) for kind in kinds)
 
-    def _plan_stage(self, kind: ServiceStepKind[WantT, ObservedT], token: str) -> StepStage:
+    def _plan_stage(
+        self,
+        kind: ServiceStepKind[WantT, ObservedT],
+        token: str,
+        observed: ObservedT | None = None,
+    ) -> StepStage:
+        """`observed` takes the place of what each node reports."""
         context, step = self.inputs.context, kind.get_step_name(self.inputs.service)
         steps = {
             node: context.plan_step(
@@ -188,7 +204,7 @@ class _ServicePlanner:
                 kind.spec,
                 want,
                 step=step,
-                observed=kind.read_observed(self.inputs, node),
+                observed=observed or kind.read_observed(self.inputs, node),
                 before=self.before,
             )
             for node, want in kind.wants(self.inputs, token).items()

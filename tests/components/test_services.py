@@ -180,6 +180,21 @@ def test_the_group_follows_the_ranks_and_the_wait_follows_the_group(
         assert "spark-1-group-qwen" in registered[f"spark-{number}-ready-qwen"].depends_on
 
 
+def test_a_service_is_supervised_once_it_answers_with_a_key_that_is_secret(
+    container: RegistrationMonitor,
+) -> None:
+    registered = container.by_name
+    key = registered["spark-1-supervision_key-qwen"]
+    assert key.secret_outputs == {"stdout"}
+    assert {"spark-1-ready-qwen", "spark-2-ready-qwen"} <= key.depends_on
+    for number in (1, 2):
+        step = registered[f"spark-{number}-supervise-qwen"]
+        assert "spark-1-supervision_key-qwen" in step.depends_on
+        document, _, secret = step.inputs["stdin"]["value"].partition("\n")
+        assert json.loads(document)["want"]["target"]["node"] == f"spark-{number}"
+        assert secret == "printed by spark-1-supervision_key-qwen"
+
+
 def test_stops_stand_on_the_rack_and_on_the_launchs_files(container: RegistrationMonitor) -> None:
     for name in STOP_STEPS:
         dependencies = container.by_name[name].depends_on

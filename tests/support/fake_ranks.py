@@ -36,7 +36,6 @@ class FakeRanks:
     units: dict[str, str] = field(default_factory=dict)
     sockets: str = SSH
     stopped: list[str] = field(default_factory=list)
-    started: list[str] = field(default_factory=list)
 
     def add_container(self, id: str, state: str = "running", **named: Any) -> None:
         """One that somebody started, with our labels."""
@@ -103,9 +102,8 @@ class FakeRanks:
             return CommandResult(0, "\n".join(lines), "")
         if verb == "is-active":
             return SUCCESS if self.units.get(unit) == "active" else CommandResult(3, "", "")
-        if verb in ("start", "restart"):
+        if verb in ("start", "restart") and unit.startswith("sparkform-"):
             self.units[unit] = "active"
-            self.started.append(unit)
         if verb == "stop":
             self.units.pop(unit, None)
             self.stopped.append(unit)

@@ -114,7 +114,7 @@ def install(rack: RackHandle) -> None:
 
 
 def build_service(runtime: str = "container", **keys: object) -> dict[str, object]:
-    """A block of `sparkform:services`."""
+    """A block of `sparkform:services`; nothing of it restarts by itself."""
     image = {} if runtime == "native" else {"image": IMAGE}
     return {
         **image,
@@ -124,6 +124,7 @@ def build_service(runtime: str = "container", **keys: object) -> dict[str, objec
         "servedName": "tiny",
         "port": 8000,
         "gpuMemoryUtilization": 0.3,
+        "restartPolicy": "none",
         **keys,
     }
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from sparkform.commands import options
 from sparkform.commands.declared import load_declared_stack
-from sparkform.commands.live_report import PassphraseSource, find_passphrase_source
+from sparkform.commands.live_report import find_passphrase_source
+from sparkform.commands.node_lines import print_node_lines
 from sparkform.config import Declaration
 from sparkform.errors import InputError, Problem
 from sparkform.plan.targets import list_targets
-from sparkform.ssh.following import VerbRequest, follow
-from sparkform.ssh.target import Target
+from sparkform.ssh.target import VerbRequest
 
 
 def run(
@@ -41,7 +40,7 @@ def run(
     requests = build_requests(declared.declaration, services, lines, follows)
     targets = [target for target in list_targets(declared.declaration) if target.name in requests]
     try:
-        failed = print_logs(targets, requests, find_passphrase_source(declared))
+        failed = print_node_lines(targets, requests, find_passphrase_source(declared))
     except KeyboardInterrupt:
         raise typer.Exit from None
     raise typer.Exit(options.FINDINGS if failed else 0)
@@ -60,28 +59,3 @@ def build_requests(
         node: VerbRequest("logs", {"services": names, "lines": lines, "follow": follows})
         for node, names in by_node.items()
     }
-
-
-def print_logs(
-    targets: Sequence[Target], requests: Mapping[str, VerbRequest], ask: PassphraseSource
-) -> bool:
-    """Print every node's lines; whether some node failed.
-
-    Nodes whose key needs a passphrase are asked again with it.
-    """
-    failed = follow(requests, targets, _print_line)
-    locked = {name for name, error in failed.items() if error.kind == "identity"}
-    passphrase = ask() if locked else None
-    if passphrase is not None:
-        opened = [
-            replace(target, passphrase=passphrase) for target in targets if target.name in locked
-        ]
-        failed = {name: error for name, error in failed.items() if name not in locked}
-        failed |= follow(requests, opened, _print_line)
-    for name, error in failed.items():
-        typer.echo(f"{name}: {error.what} {error.remedy}", err=True)
-    return bool(failed)
-
-
-def _print_line(node: str, line: str) -> None:
-    print(f"{node} {line}", flush=True)

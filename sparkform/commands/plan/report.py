@@ -79,7 +79,7 @@ StepState = Literal["same", "change", "held"]
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceRow:
-    """`lines` say why the service starts anew."""
+    """`lines` say why the service starts anew, or what is not touched of it."""
 
     name: str
     engine: str
@@ -167,7 +167,7 @@ def _build_service_row(name: str, stack_plan: StackPlan) -> ServiceRow:
         url=build_api_url(stack_plan.declaration, name, stack_plan.plan.network),
         token=service.token,
         state=_get_service_state(service),
-        lines=service.lines,
+        lines=[*service.lines, *service.notes],
         predicted=stack_plan.figures[name],
         launches=[_build_launch_row(launch) for launch in service.launches],
     )

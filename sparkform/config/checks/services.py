@@ -155,6 +155,18 @@ def _collide(first: Service, second: Service) -> bool:
     return first.port == second.port and bool(meet)
 
 
+def check_restart_window(draft: Draft) -> Iterator[Problem]:
+    """The time in which restarts are counted is longer than a stall."""
+    for service, block in draft.list_readable_services():
+        if block.restart_window_seconds <= block.stall_seconds:
+            yield Problem(
+                path=f"services.{service}.restartWindowSeconds",
+                message="is not longer than stallSeconds",
+                got=f"{block.restart_window_seconds} for {block.stall_seconds}",
+                because="a service that stalls each time would be restarted for ever",
+            )
+
+
 CHECKS = (
     check_nodes_exist,
     check_nodes_present,
@@ -164,4 +176,5 @@ CHECKS = (
     check_files_given,
     check_ports_free,
     check_ports_differ,
+    check_restart_window,
 )

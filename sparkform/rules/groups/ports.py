@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sparkform.launch.ports import plan_ports
+from sparkform.launch.ports import ServicePorts, plan_ports
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.outcome import RuleFinding, RuleOutcome
 
@@ -16,11 +16,18 @@ LAUNCHER_PORT = 10012
 
 def list_inner_ports(service: ServiceView) -> dict[int, str]:
     """The ports that a service opens beside its API, with what opens them."""
+    ports = plan_ports(service.context.declaration, service.name)
+    return {ports.supervisor: "the supervisor", **_list_engine_ports(service, ports)}
+
+
+def _list_engine_ports(service: ServiceView, ports: ServicePorts) -> dict[int, str]:
     if not service.spans_nodes:
         return {}
     if service.block.engine == "trtllm":
-        ssh_port = plan_ports(service.context.declaration, service.name).launch_ssh
-        return {ssh_port: "the container's SSH server", LAUNCHER_PORT: "TensorRT-LLM's launcher"}
+        return {
+            ports.launch_ssh: "the container's SSH server",
+            LAUNCHER_PORT: "TensorRT-LLM's launcher",
+        }
     if service.settings.get_text("launcher") == "ray":
         return RAY_PORTS
     return {service.settings.get_integer("master_port") or MASTER_PORT: "vLLM's group"}

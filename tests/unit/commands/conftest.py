@@ -12,10 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sparkform.commands import main
 from tests.support.recorded import UNTOUCHED, load_recording
-from tests.unit.ssh.ssh_node import answer, generate_key, run_server
+from tests.unit.ssh.ssh_node import (
+    USER,
+    Process,
+    answer,
+    format_public_key,
+    generate_key,
+    run_server,
+)
 
 FAKE_PULUMI = """#!{python}
 import pathlib, sys
@@ -111,3 +119,37 @@ def pulumi(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     return folder
+
+
+async def refuse_request(process: Process) -> None:
+    await process.stdin.read()
+    process.stderr.write(b"System error: No space left on device\n")
+    process.exit(1)
+
+
+@pytest.fixture
+def stack(project: Path, identity: Path) -> Callable[..., Path]:
+    def write(ports: list[int], **services: object) -> Path:
+        nodes = [
+            {
+                "name": f"spark-{position + 1}",
+                "host": "127.0.0.1",
+                "index": position,
+                "port": port,
+                "hostKey": format_public_key(generate_key()),
+                "managementAddress": f"10.0.0.{position + 1}",
+            }
+            for position, port in enumerate(ports)
+        ]
+        block = {
+            "user": USER,
+            "identityFile": str(identity),
+            "nodes": nodes,
+            "fabric": {"topology": "none" if len(ports) == 1 else "direct"},
+        }
+        config = {"sparkform:cluster": block, "sparkform:services": services}
+        file = project / "Pulumi.cli.yaml"
+        file.write_text(yaml.safe_dump({"config": config}))
+        return file
+
+    return write

@@ -2,91 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import shlex
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-import yaml
-
-from tests.unit.commands.conftest import Command
+from tests.unit.commands.conftest import Command, refuse_request
 from tests.unit.commands.stacks import VLLM
-from tests.unit.ssh.ssh_node import (
-    USER,
-    LoopbackNode,
-    Process,
-    format_public_key,
-    generate_key,
-    run_server,
-)
-
-
-@contextlib.contextmanager
-def serve_node(program: Callable[[Process], Any]) -> Iterator[LoopbackNode]:
-    """A node's SSH server in a thread of its own."""
-    ready, stopped, nodes = threading.Event(), asyncio.Event(), []
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        async with run_server(program) as node:
-            nodes.append(node)
-            ready.set()
-            await stopped.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    assert ready.wait(10)
-    try:
-        yield nodes[0]
-    finally:
-        loop.call_soon_threadsafe(stopped.set)
-        thread.join(10)
-        loop.close()
+from tests.unit.ssh.ssh_node import Process, serve_node
 
 
 async def print_two_lines(process: Process) -> None:
     await process.stdin.read()
     process.stdout.write("qwen/0 | Grüße\nqwen/0 | [/b] done\n".encode())
     process.exit(0)
-
-
-async def refuse_request(process: Process) -> None:
-    await process.stdin.read()
-    process.stderr.write(b"System error: No space left on device\n")
-    process.exit(1)
-
-
-@pytest.fixture
-def stack(project: Path, identity: Path) -> Callable[..., Path]:
-    def write(ports: list[int], **services: object) -> Path:
-        nodes = [
-            {
-                "name": f"spark-{position + 1}",
-                "host": "127.0.0.1",
-                "index": position,
-                "port": port,
-                "hostKey": format_public_key(generate_key()),
-                "managementAddress": f"10.0.0.{position + 1}",
-            }
-            for position, port in enumerate(ports)
-        ]
-        block = {
-            "user": USER,
-            "identityFile": str(identity),
-            "nodes": nodes,
-            "fabric": {"topology": "none" if len(ports) == 1 else "direct"},
-        }
-        config = {"sparkform:cluster": block, "sparkform:services": services}
-        file = project / "Pulumi.cli.yaml"
-        file.write_text(yaml.safe_dump({"config": config}))
-        return file
-
-    return write
 
 
 def test_each_line_stands_behind_its_node(sparkform: Command, stack) -> None:
@@ -131,6 +59,6 @@ def test_ctrl_c_ends_it_without_a_word(sparkform: Command, stack, monkeypatch) -
     def interrupted(*arguments: object) -> Any:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sparkform.commands.logs.command.follow", interrupted)
+    monkeypatch.setattr("sparkform.commands.node_lines.follow", interrupted)
     ran = sparkform("logs", stack([22], qwen=VLLM), "--follow")
     assert (ran.code, ran.out, ran.err) == (0, "", "")

@@ -191,6 +191,12 @@ SERVICES: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ),
     (
         build_cluster(),
+        {"q": trtllm(stallSeconds=600, restartWindowSeconds=600)},
+        "services.q.restartWindowSeconds",
+        "is not longer than stallSeconds",
+    ),
+    (
+        build_cluster(),
         {"q": trtllm(runtime="native")},
         "services.q.image",
         "is not allowed with runtime",

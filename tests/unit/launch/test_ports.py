@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkform.launch.ports import LAUNCH_SSH_PORT, plan_ports
+from sparkform.launch.ports import FIRST_SUPERVISOR_PORT, LAUNCH_SSH_PORT, plan_ports
 from tests.unit.config.support import build_cluster, build_declaration, vllm
 
 NODE_NAMES = ("spark-1", "spark-2", "spark-3")
@@ -21,7 +21,8 @@ def test_services_that_share_a_node_have_different_ports(nodes: list[list[str]])
         for number, names in enumerate(nodes)
     }
     declaration = build_declaration(build_cluster(3), services)
-    ports = [plan_ports(declaration, name).launch_ssh for name in services]
+    planned = [plan_ports(declaration, name) for name in services]
+    ports = [planned_ports.launch_ssh for planned_ports in planned]
     for number, names in enumerate(nodes):
         others = {
             ports[other]
@@ -30,3 +31,5 @@ def test_services_that_share_a_node_have_different_ports(nodes: list[list[str]])
         }
         assert ports[number] not in others
     assert ports[0] == LAUNCH_SSH_PORT, "the first one keeps the usual port"
+    offsets = [planned_ports.supervisor - FIRST_SUPERVISOR_PORT for planned_ports in planned]
+    assert offsets == [port - LAUNCH_SSH_PORT for port in ports]

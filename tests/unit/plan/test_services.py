@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from node.steps import supervise
 from node.steps.launch_files import compute_proof
 from sparkform.config import Declaration, parse_config
 from sparkform.plan.launch_differences import describe_differences, parse_options, summarize_launch
@@ -15,6 +16,7 @@ from sparkform.plan.rack import plan_rack
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.secrets import StackSecrets
 from sparkform.plan.service_steps import list_requests
+from sparkform.plan.services import ServicePlan
 from sparkform.report.facts import NodeReport
 from tests.support.planning import STACK, build_declaration, get_agent_sha256, load_reports
 from tests.unit.plan.test_runs import build_launch
@@ -89,8 +91,31 @@ def apply_plan(plan: RackPlan, reports: Reports) -> Reports:
             applied[launch.node],
             stop_previous__qwen={"members": [member]},
             launch_files__qwen={"files": digests, "secrets": {}},
+            supervise__qwen=describe_supervised(service, launch.node),
+            supervision_key__qwen={"token": service.token},
         )
     return applied
+
+
+def describe_supervised(service: ServicePlan, node: str, **report: Any) -> dict[str, Any]:
+    """What a node reports of a supervisor that runs as planned; `report`: how the service is."""
+    (stage,) = [stage for stage in service.after if stage.kind == "supervise"]
+    want = stage.steps[node].want
+    assert isinstance(want, supervise.Want)
+    return {
+        "target": hash_text(supervise.render_target(want.target)),
+        "unit": hash_text(supervise.render_unit(want.service)),
+        "has_key": True,
+        "starts_at_boot": True,
+        "report": {
+            "service": want.service,
+            "token": service.token,
+            "is_active": True,
+            "phase": "serving",
+            "epoch": 1,
+            **report,
+        },
+    }
 
 
 def hash_text(text: str) -> str:
@@ -119,9 +144,10 @@ def test_a_new_service_is_files_stops_group_and_ready_and_nothing_of_the_rack() 
     on_both = {
         f"spark-{number} {kind}:qwen"
         for number in (1, 2)
-        for kind in ("launch_files", "stop_previous", "ready")
+        for kind in ("launch_files", "stop_previous", "ready", "supervise")
     }
-    assert list_changing(plan) == {*on_both, "spark-1 group:qwen"}
+    on_head = {"spark-1 group:qwen", "spark-1 supervision_key:qwen"}
+    assert list_changing(plan) == on_both | on_head
     assert plan.services["qwen"].lines == ("service qwen: does not run, will be started",)
 
 
@@ -150,7 +176,10 @@ def test_a_changed_setting_changes_the_service_alone_and_is_named(up: Reports) -
 
 def test_a_longer_wait_for_the_answer_restarts_nothing(up: Reports) -> None:
     plan = build_plan(build_service_declaration(readyTimeoutSeconds=60), up)
-    assert list_changing(plan) == {"spark-1 ready:qwen", "spark-2 ready:qwen"}
+    changing = {
+        f"spark-{number} {kind}:qwen" for number in (1, 2) for kind in ("ready", "supervise")
+    }
+    assert list_changing(plan) == changing
     assert plan.services["qwen"].lines == ()
 
 
@@ -284,7 +313,7 @@ def test_nodes_are_asked_about_the_services_that_they_have_a_part_in() -> None:
     assert list_requests(declaration, "spark-2")["stop_previous:qwen"]["service"] == "qwen"
     assert "launch_files:qwen" in list_requests(declaration, "spark-2")
     # It may have run there before.
-    assert list(list_requests(declaration, "spark-1")) == ["stop_previous:qwen"]
+    assert list(list_requests(declaration, "spark-1")) == ["stop_previous:qwen", "supervise:qwen"]
 
 
 def test_the_outputs_name_the_first_services_url(up: Reports) -> None:

@@ -383,6 +383,19 @@ def test_a_container_that_is_gone_needs_an_up(group: Group) -> None:
     assert group.runs == [1, 1]
 
 
+def test_another_version_holds_everything_still(group: Group) -> None:
+    group.await_phase("serving")
+    group.kill(1)
+    group.supervisors[0].coordination.links[1].has_other_version = True
+    group.containers[0].state = "exited"
+    for _ in range(30):
+        group.turn()
+    assert (group.phase, group.runs) == ("serving", [1, 1])
+    group.start(1)
+    group.await_phase("recovering")
+    group.await_phase("serving")
+
+
 def test_a_request_restarts_the_group_once(group: Group) -> None:
     group.await_phase("serving")
     group.systems[0].put(get_request_path("qwen"), "")
