@@ -203,6 +203,7 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Group]:
     monkeypatch.setattr(caller, "ASK_PAUSE_S", 0.02)
     monkeypatch.setattr("node.readiness.probe.PAUSE_S", 0.05)
     monkeypatch.setattr(engine_pulse, "READ_EVERY_S", 0.05)
+    monkeypatch.setattr("node.supervision.rank_watch.READ_EVERY_S", 0.05)
     monkeypatch.setattr("node.supervision.coordination.SILENT_S", 1.0)
     api = Api()
     addresses = ["127.0.0.1", "127.0.0.2"]
@@ -386,7 +387,9 @@ def test_a_container_that_is_gone_needs_an_up(group: Group) -> None:
 def test_another_version_holds_everything_still(group: Group) -> None:
     group.await_phase("serving")
     group.kill(1)
-    group.supervisors[0].coordination.links[1].has_other_version = True
+    link = group.supervisors[0].coordination.links[1]
+    group.turn_until(lambda: link.problem != "")
+    link.has_other_version = True
     group.containers[0].state = "exited"
     for _ in range(30):
         group.turn()
