@@ -16,6 +16,7 @@ VERBS = {
     "install": "node.verbs.install",
     "observe": "node.verbs.observe",
     "logs": "node.verbs.logs",
+    "status": "node.verbs.status",
     "restart": "node.verbs.restart",
     "rollback": "node.verbs.rollback",
     "clear": "node.verbs.clear",

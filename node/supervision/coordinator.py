@@ -157,7 +157,8 @@ def _fail(situation: Situation, rank: int, cause: str) -> CoordinatorRecord:
         return _end(situation, "stopped", cause)
     age_s = record.lacked.compute_age_s(view.now) if record.lacked else None
     is_blameless = age_s is not None and age_s < BLAMELESS_S
-    return _restart(situation, f"rank {rank} on {failure.node}: {cause}", not is_blameless)
+    reason = f"rank {rank} on {failure.node}: {cause}"
+    return _restart(situation, reason, not is_blameless, waits=True)
 
 
 def _recall(record: CoordinatorRecord) -> str:
@@ -166,13 +167,15 @@ def _recall(record: CoordinatorRecord) -> str:
     return f"; rank {failure.rank} on {failure.node}: {failure.cause}" if failure else ""
 
 
-def _restart(situation: Situation, reason: str, is_counted: bool) -> CoordinatorRecord:
+def _restart(
+    situation: Situation, reason: str, is_counted: bool, waits: bool = False
+) -> CoordinatorRecord:
     """A new epoch, higher than any that a node knows. Whether it counts is settled once all have
     stopped: what a node lacks shows by then."""
     record, now = situation.record, situation.view.now
     limits = situation.target.limits
     count = restarts.update_count(record.restarts, now, limits.restart_window_s)
-    wait_s = restarts.compute_wait_s(count.number) if is_counted else 0.0
+    wait_s = restarts.compute_wait_s(count.number) if is_counted or waits else 0.0
     record = replace(
         record,
         epoch=max(record.epoch, situation.get_highest_epoch()) + 1,

@@ -16,6 +16,7 @@ QUERY = ("nvidia-smi", "--query-gpu=power.draw", "--format=csv,noheader,nounits"
 READ_EVERY_S = 10.0
 READ_LIMIT_S = 5.0
 NEWEST_SHARE = 0.2
+SMALLEST_CHANGE_W = 2.0
 LOW_SHARE = 0.5
 
 
@@ -33,14 +34,15 @@ def parse_power_w(text: str) -> float | None:
 
 
 def learn_power_w(learned_w: float | None, power_w: float) -> float:
-    """While tokens come: the mean of late.
+    """While tokens come: the mean of late. Small changes are none: each is written to the disk.
 
-    >>> learn_power_w(None, 60.0), learn_power_w(60.0, 40.0)
-    (60.0, 56.0)
+    >>> learn_power_w(None, 60.0), learn_power_w(60.0, 40.0), learn_power_w(60.0, 55.0)
+    (60.0, 56.0, 60.0)
     """
     if learned_w is None:
         return power_w
-    return round(learned_w + NEWEST_SHARE * (power_w - learned_w), 1)
+    change_w = NEWEST_SHARE * (power_w - learned_w)
+    return round(learned_w + change_w, 1) if abs(change_w) >= SMALLEST_CHANGE_W else learned_w
 
 
 def is_low(power_w: float | None, learned_w: float | None) -> bool | None:

@@ -35,13 +35,15 @@ class NodeHands(Protocol):
 
 @dataclass
 class MemberDuty:
-    """`state` is what lies on the disk once `is_saved`."""
+    """`state` is what lies on the disk once `is_saved`. `problem`: what the node lacks to obey;
+    `start_failure`: why the rank could not be started."""
 
     target: SupervisionTarget
     hands: NodeHands
     state: SupervisionState
     is_saved: bool = False
     problem: str | None = None
+    start_failure: str = ""
 
     def advance(self, order: Order | None) -> MemberReport:
         """One round: the report of how things are after it."""
@@ -73,16 +75,22 @@ class MemberDuty:
         return True
 
     def _act(self, step: MemberStep) -> None:
-        try:
-            if step.action == "stop":
+        if step.action == "start":
+            self._start()
+        elif step.action == "stop":
+            try:
                 self.hands.stop(step.stops)
-            elif step.action == "start":
-                self._start()
-        except StepError as error:
-            self.problem = str(error)
+            except StepError as error:
+                self.problem = str(error)
 
     def _start(self) -> None:
-        run_id, record = self.hands.start(), self.state.member
+        """A start that fails is the rank's failure, and counts."""
+        self.start_failure = ""
+        try:
+            run_id, record = self.hands.start(), self.state.member
+        except StepError as error:
+            self.start_failure = str(error)
+            return
         if run_id is not None and record.run is not None:
             run = replace(record.run, run_id=run_id)
             self.save(replace(self.state, member=replace(record, run=run)))
@@ -96,7 +104,7 @@ class MemberDuty:
             epoch=record.epoch,
             state=step.state if is_noted or step.state != "stopped" else "stopping",
             run_epoch=run.epoch if run else 0,
-            cause=step.cause,
+            cause=self.start_failure or step.cause,
             is_rebooted=run is not None and run.started.boot_id != now.boot_id,
             unclean_boots=self.state.boot.unclean_boots,
             lacks=self.problem or sight.lacks,

@@ -26,6 +26,9 @@ SUSPICION_S = 20.0
 """How long a line of the log stays suspicious: for the coordinator to hear of it."""
 
 
+READ_EVERY_S = 2.0
+"""Of a rank that serves: reading a journal is a process of its own."""
+
 PROCESSES_EVERY_S = 5.0
 
 
@@ -62,6 +65,7 @@ class LocalWatch:
     watch: RankWatch = field(init=False)
     suspicion: tuple[float, str] | None = None
     last_words: str = ""
+    read_s: float = 0.0
     processes: dict[int, EngineProcess] = field(default_factory=dict)
     lost_process: tuple[float, str] | None = None
     processes_read_s: float = field(default_factory=time.monotonic)
@@ -106,7 +110,7 @@ class LocalWatch:
             self.watch.channel.peer_progress_s = time.monotonic() - peer_silent_s
         if self.watch.state.outcome is None:
             observe_slice(self.watch)
-        else:
+        elif time.monotonic() - self.read_s >= READ_EVERY_S:
             self._read_on()
             self._watch_processes()
 
@@ -124,6 +128,7 @@ class LocalWatch:
             self.processes = list_processes(self.system, rank)
 
     def _read_on(self) -> None:
+        self.read_s = time.monotonic()
         for line in read_log(self.watch):
             match = signatures.find_first(self.watch.state.signatures, line.text)
             if match is not None:

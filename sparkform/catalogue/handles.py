@@ -77,8 +77,11 @@ def split_handle(handle: str) -> HandleParts:
         is_mark = word in ALWAYS_DROPPED or (method is not None and MARKS.match(word) is not None)
         if word_method is None and not is_mark:
             kept.append(word)
-    if kept[0] in OWNER_WORDS:
+    if kept and kept[0] in OWNER_WORDS:
         kept = kept[1:]
+    if not kept:
+        # Nothing but a quantisation is still the name of something.
+        kept = [name]
     return HandleParts("-".join(kept), method)
 
 

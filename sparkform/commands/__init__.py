@@ -47,6 +47,11 @@ SUBCOMMANDS = {
         "Check every node against the plan, without changing anything.",
         "0 no check failed, 1 at least one did, 3 none did, but something is unknown",
     ),
+    "status": Subcommand(
+        "Show services and nodes as they are now.",
+        "0 every service serves and every node answers, 1 otherwise",
+    ),
+    "dashboard": Subcommand("Show the same as a live page on this machine, read-only."),
     "logs": Subcommand(
         "Show the logs of running engines, or the kept logs of ended ones.",
         "0 done, 1 a node did not answer",

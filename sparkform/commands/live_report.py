@@ -20,7 +20,7 @@ from sparkform.commands.declared import DeclaredStack
 from sparkform.config import Declaration
 from sparkform.config.stack_yaml import read_yaml
 from sparkform.errors import InputError, Problem
-from sparkform.report.rack_report import Observation
+from sparkform.report.rack_report import NodeError, Observation
 from sparkform.report.recording import load_facts
 from sparkform.ssh.observe import observe
 from sparkform.ssh.target import Target
@@ -41,7 +41,7 @@ def load_or_observe(
 def observe_targets(targets: Sequence[Target], ask: PassphraseSource) -> Observation:
     """Every node's report or error; nodes that need the passphrase are tried once more."""
     first = observe(targets)
-    locked = [target for target in targets if _is_locked(first, target)]
+    locked = [target for target in targets if is_locked(first.nodes[target.name].error, target)]
     passphrase = ask() if locked else None
     if passphrase is None:
         return first
@@ -49,11 +49,11 @@ def observe_targets(targets: Sequence[Target], ask: PassphraseSource) -> Observa
     return Observation(nodes={**first.nodes, **second.nodes})
 
 
-def _is_locked(observation: Observation, target: Target) -> bool:
-    """Whether its key file exists and could not be opened."""
-    error, key = observation.nodes[target.name].error, target.identity_file
+def is_locked(answer: object, target: Target) -> bool:
+    """Whether the target's key file exists and could not be opened."""
+    key = target.identity_file
     is_there = key is not None and key.expanduser().is_file()
-    return is_there and error is not None and error.kind == "identity"
+    return is_there and isinstance(answer, NodeError) and answer.kind == "identity"
 
 
 def find_passphrase_source(declared: DeclaredStack) -> PassphraseSource:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import typer
 
 from sparkform.commands.live_report import PassphraseSource
-from sparkform.ssh.following import VerbRequest, follow
-from sparkform.ssh.target import Target
+from sparkform.ssh.following import follow
+from sparkform.ssh.target import Target, VerbRequest
 
 
 def print_node_lines(

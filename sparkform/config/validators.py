@@ -23,6 +23,17 @@ OWN_UNITS = ("rollback", "rollback-boot")
 NO_SERVICE_NAME = "is not a name for a service"
 
 
+OWN_FILES = ("vocabulary.py", "ray_non_carry_over_env_vars.json")
+"""What a launch itself may put beside a service's files."""
+
+
+def require_free_file_name(name: str) -> str:
+    """A name that no file of a launch bears."""
+    if name in OWN_FILES:
+        raise ValueError("is the name of a file of sparkform's own")
+    return name
+
+
 def convert_integral_float(value: object) -> object:
     """128.0 as 128; all else as it is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -1,4 +1,5 @@
-"""Alertmanager's configuration: one receiver, told once, and again after half a day.
+"""Alertmanager's configuration: one receiver, told once, and again after half a day. Nothing is
+inhibited: where node_exporter alone is gone, an alert of a service must still be told.
 
 The webhook's address may hold a key, so it stands in a file of its own (url_file, since 0.26:
 prometheus.io/docs/alerting/latest/configuration).
@@ -35,14 +36,6 @@ def build_alertmanager_config() -> dict[str, object]:
                 "webhook_configs": [
                     {"url_file": f"{CONFIG}/secrets/{WEBHOOK_NAME}", "send_resolved": True}
                 ],
-            }
-        ],
-        # A node that is gone explains what is missing of it.
-        "inhibit_rules": [
-            {
-                "source_matchers": ['alertname="NodeDown"'],
-                "target_matchers": ['alertname!~"NodeDown|Watchdog"'],
-                "equal": ["node"],
             }
         ],
     }

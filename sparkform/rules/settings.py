@@ -160,7 +160,13 @@ def read_settings(block: AnyService, name: str) -> ServiceSettings:
 def _complete_option(argument: Argument) -> Argument:
     """vLLM's parser takes an option's unambiguous beginning for it, as argparse does."""
     known_options = {option for source in SOURCES["vllm"].values() for option in source.options}
-    candidates = {option for option in known_options if option.startswith(argument.option)}
+    # An entry of a JSON object is no longer spelling of the option that holds the object.
+    depth = argument.option.count(".")
+    candidates = {
+        option
+        for option in known_options
+        if option.startswith(argument.option) and option.count(".") == depth
+    }
     is_short = len(argument.option) < SHORTEST_ABBREVIATION
     if is_short or argument.option in known_options or len(candidates) != 1:
         return argument

@@ -7,27 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sparkform.report.rack_report import NodeError
-from sparkform.ssh import agent, asyncssh_import, errors
+from sparkform.ssh import agent, asyncssh_import
 from sparkform.ssh.observe import LIMIT_S
-from sparkform.ssh.target import Target
+from sparkform.ssh.response import ProgramOutput, explain_failure
+from sparkform.ssh.target import Target, VerbRequest
 
 if TYPE_CHECKING:
     import asyncssh
 
 ShowLine = Callable[[str, str], None]
 """Called with a node's name and one line."""
-
-
-@dataclass(frozen=True)
-class VerbRequest:
-    """A verb of the node program with its request."""
-
-    verb: str
-    request: Mapping[str, object]
 
 
 def follow(
@@ -46,13 +38,14 @@ async def _follow_all(
     requests: Mapping[str, VerbRequest], targets: Sequence[Target], show: ShowLine
 ) -> dict[str, NodeError]:
     errors = await asyncio.gather(
-        *(_follow(requests[target.name], target, show) for target in targets)
+        *(follow_node(requests[target.name], target, show) for target in targets)
     )
     pairs = zip(targets, errors, strict=True)
     return {target.name: error for target, error in pairs if error is not None}
 
 
-async def _follow(request: VerbRequest, target: Target, show: ShowLine) -> NodeError | None:
+async def follow_node(request: VerbRequest, target: Target, show: ShowLine) -> NodeError | None:
+    """One node's lines until they end; its error where it fails."""
     from sparkform.ssh import identities, session
 
     progress = session.LoginProgress()
@@ -77,7 +70,7 @@ async def _run_verb(
 ) -> NodeError | None:
     from sparkform.ssh import session
 
-    command = session.build_program_command(target, request.verb, request.request)
+    command = session.build_program_command(target, request)
     async with connection.create_process(command, encoding=None) as process:
         process.stdin.write(agent.build_zipapp())
         process.stdin.write_eof()
@@ -85,8 +78,7 @@ async def _run_verb(
         result = await process.wait(check=False)
     if result.exit_status == 0:
         return None
-    messages = stderr.decode("utf-8", "replace").strip().splitlines()
-    return errors.failed(target, messages[-1] if messages else f"exit code {result.exit_status}")
+    return explain_failure(target, ProgramOutput(result.exit_status, b"", stderr))
 
 
 async def _show_lines(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sparkform.report.facts import NodeReport
 from sparkform.report.rack_report import NodeError, QueryResult
 from sparkform.ssh import errors, response
-from sparkform.ssh.target import Target
+from sparkform.ssh.target import Target, VerbRequest
 
 if TYPE_CHECKING:
     from sparkform.ssh import session
@@ -20,7 +20,8 @@ async def query_node(target: Target, limit_s: float) -> QueryResult:
     from sparkform.ssh import session
 
     started, progress = time.monotonic(), session.LoginProgress()
-    output = await _run_query(target, limit_s, progress)
+    request = session.build_observe_request(target, limit_s)
+    output = await run_query(target, request, limit_s, progress)
     outcome = (
         output if isinstance(output, NodeError) else response.parse_output(target, output.output)
     )
@@ -37,8 +38,8 @@ async def query_node(target: Target, limit_s: float) -> QueryResult:
     )
 
 
-async def _run_query(
-    target: Target, limit_s: float, progress: session.LoginProgress
+async def run_query(
+    target: Target, request: VerbRequest, limit_s: float, progress: session.LoginProgress
 ) -> session.TimedOutput | NodeError:
     """What the node printed. Whatever goes wrong is an error of this node and of no other."""
     from sparkform.ssh import identities, session
@@ -46,7 +47,7 @@ async def _run_query(
     try:
         async with asyncio.timeout(limit_s):
             async with identities.load_identities(target) as keys:
-                return await session.run_observe(target, keys, limit_s, progress)
+                return await session.run_verb(target, request, keys, limit_s, progress)
     except TimeoutError:
         return session.explain_timeout(target, progress, limit_s)
     except session.QueryError as refusal:

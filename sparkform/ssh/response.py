@@ -26,22 +26,27 @@ class ProgramOutput:
     stderr: bytes
 
 
-def parse_output(target: Target, output: ProgramOutput) -> NodeReport | NodeError:
-    """The document is the last line: login scripts may have printed before it."""
+def find_document(target: Target, output: ProgramOutput) -> bytes | NodeError:
+    """The last line: login scripts may have printed before it."""
     if output.exit_status != 0:
-        return _explain_failure(target, output)
+        return explain_failure(target, output)
     lines = output.stdout.strip().splitlines()
-    if not lines:
-        return errors.damaged(target, "it is empty")
+    return lines[-1] if lines else errors.damaged(target, "it is empty")
+
+
+def parse_output(target: Target, output: ProgramOutput) -> NodeReport | NodeError:
+    document = find_document(target, output)
+    if isinstance(document, NodeError):
+        return document
     try:
-        return NodeReport.model_validate_json(lines[-1])
+        return NodeReport.model_validate_json(document)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         location = ".".join(str(part) for part in first["loc"])
         return errors.damaged(target, f"{location or 'text'}: {first['msg']}")
 
 
-def _explain_failure(target: Target, output: ProgramOutput) -> NodeError:
+def explain_failure(target: Target, output: ProgramOutput) -> NodeError:
     message = output.stderr.decode("utf-8", "replace").strip()
     if _NO_PYTHON.search(message):
         return errors.python_missing(target)

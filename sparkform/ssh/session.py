@@ -10,7 +10,7 @@ import re
 import shlex
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 
 import asyncssh
@@ -20,7 +20,7 @@ from sparkform.ssh import agent as program
 from sparkform.ssh import errors, host_keys
 from sparkform.ssh.identities import Identities
 from sparkform.ssh.response import ProgramOutput
-from sparkform.ssh.target import Target
+from sparkform.ssh.target import Target, VerbRequest
 
 # Share of the node's limit that is left for the agent itself after the login.
 PROGRAM_SHARE = 0.6
@@ -95,15 +95,19 @@ class _Client(asyncssh.SSHClient):
         return key
 
 
-async def run_observe(
-    target: Target, identities: Identities, limit_s: float, progress: LoginProgress
+async def run_verb(
+    target: Target,
+    request: VerbRequest,
+    identities: Identities,
+    limit_s: float,
+    progress: LoginProgress,
 ) -> TimedOutput:
     """Log in, run the agent once, take what it prints. Raises QueryError."""
     async with open_connection(target, identities, limit_s, progress) as connection:
         progress.stage = "command"
         try:
             result = await connection.run(
-                build_observe_command(target, limit_s),
+                build_program_command(target, request),
                 input=program.build_zipapp(),
                 encoding=None,
                 check=False,
@@ -114,8 +118,7 @@ async def run_observe(
     return TimedOutput(output, time.time())
 
 
-def build_observe_command(target: Target, limit_s: float) -> str:
-    """The one command of a node. Nothing in it is secret: it is seen in the node's process list."""
+def build_observe_request(target: Target, limit_s: float) -> VerbRequest:
     request = {
         "user": target.user,
         "model_directory": target.model_directory,
@@ -123,14 +126,17 @@ def build_observe_command(target: Target, limit_s: float) -> str:
         "budget_s": round(limit_s * PROGRAM_SHARE, 3),
         "steps": {step: dict(request_of_step) for step, request_of_step in target.steps.items()},
     }
-    return build_program_command(target, "observe", request)
+    return VerbRequest("observe", request)
 
 
-def build_program_command(target: Target, verb: str, request: Mapping[str, object]) -> str:
-    """Runs a verb of the node program, which comes in on stdin: nothing is installed."""
+def build_program_command(target: Target, request: VerbRequest) -> str:
+    """Runs a verb of the node program, which comes in on stdin: nothing is installed.
+
+    Nothing in it is secret: it is seen in the node's process list.
+    """
     sudo = [] if target.user == "root" else ["sudo", "-n", "--"]
-    python = ["python3", "-I", "-c", program.BOOTSTRAP, verb, json.dumps(request)]
-    return shlex.join(["env", "LC_ALL=C", *sudo, *python])
+    words = [request.verb, json.dumps(request.request)]
+    return shlex.join(["env", "LC_ALL=C", *sudo, "python3", "-I", "-c", program.BOOTSTRAP, *words])
 
 
 @contextlib.asynccontextmanager

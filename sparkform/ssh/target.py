@@ -9,6 +9,14 @@ from pathlib import Path
 from node.host.paths import MODELS
 
 
+@dataclass(frozen=True)
+class VerbRequest:
+    """A verb of the node program with its request."""
+
+    verb: str
+    request: Mapping[str, object]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """One node to observe.

@@ -65,6 +65,7 @@ class SimulatedNode:
     is_full: bool = False
     is_cut: bool = False
     is_present: bool = True
+    start_error: str = ""
     live: LiveRank | None = None
     disk: SupervisionState | None = None
     duty: MemberDuty | None = None
@@ -104,8 +105,8 @@ class SimulatedNode:
         self.cluster.reach_effect(self)
         if self.cluster.is_swarm:
             return None
-        if not self.has_docker:
-            raise StepError("Docker does not answer")
+        if self.start_error or not self.has_docker:
+            raise StepError(self.start_error or "Docker does not answer")
         self.cluster.start_rank(self, self.duty.state.member.epoch)
         self.cluster.reach_effect(self)
         return self.live.run_id if self.live else None

@@ -14,7 +14,7 @@ from sparkform.commands.node_lines import print_node_lines
 from sparkform.config import Declaration
 from sparkform.errors import InputError, Problem
 from sparkform.plan.targets import list_targets
-from sparkform.ssh.following import VerbRequest
+from sparkform.ssh.target import VerbRequest
 
 
 def run(

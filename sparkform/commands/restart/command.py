@@ -12,7 +12,7 @@ from sparkform.commands.declared import load_declared_stack
 from sparkform.commands.live_report import find_passphrase_source
 from sparkform.commands.node_lines import print_node_lines
 from sparkform.plan.targets import list_targets
-from sparkform.ssh.following import VerbRequest
+from sparkform.ssh.target import VerbRequest
 
 
 def run(

@@ -116,3 +116,8 @@ def test_any_text_can_be_taken_apart(text: str) -> None:
     assert parts.release == parts.release.lower()
     find_described(text)
     find_by_size(text)
+
+
+@pytest.mark.parametrize("handle", ["MTP", "owner/FP8", "nvidia", "", "/"])
+def test_a_handle_of_marks_alone_is_a_release_of_that_name(handle: str) -> None:
+    assert split_handle(handle).release == handle.lower().rpartition("/")[2]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import stat
 import sys
 import threading
@@ -11,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -20,7 +18,6 @@ from sparkform.commands import main
 from tests.support.recorded import UNTOUCHED, load_recording
 from tests.unit.ssh.ssh_node import (
     USER,
-    LoopbackNode,
     Process,
     answer,
     format_public_key,
@@ -122,29 +119,6 @@ def pulumi(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     return folder
-
-
-@contextlib.contextmanager
-def serve_node(program: Callable[[Process], Any]) -> Iterator[LoopbackNode]:
-    """A node's SSH server in a thread of its own."""
-    ready, stopped, nodes = threading.Event(), asyncio.Event(), []
-    loop = asyncio.new_event_loop()
-
-    async def serve() -> None:
-        async with run_server(program) as node:
-            nodes.append(node)
-            ready.set()
-            await stopped.wait()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    assert ready.wait(10)
-    try:
-        yield nodes[0]
-    finally:
-        loop.call_soon_threadsafe(stopped.set)
-        thread.join(10)
-        loop.close()
 
 
 async def refuse_request(process: Process) -> None:

@@ -19,6 +19,7 @@ from sparkform.commands.json_output import to_json
 from tests.support.recorded import FOLDER
 from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import VLLM, write_stack
+from tests.unit.ssh.ssh_node import USER, format_public_key, generate_key
 
 VERBS = {
     *("Assume", "Bring", "Check", "Contact", "Describe", "Explain", "Follow", "Forget", "List"),
@@ -100,7 +101,17 @@ def stack(project: Path) -> Path:
     return write_stack(project, services={"qwen": {**VLLM, "tensorParallel": 2}})
 
 
-def test_json_is_in_camel_case_everywhere(sparkform: Command, stack: Path) -> None:
+@pytest.fixture
+def running(project: Path, node_port: int, identity: Path) -> Path:
+    """A stack of one node, which answers."""
+    key = format_public_key(generate_key())
+    node = {"name": "spark-1", "host": "127.0.0.1", "port": node_port, "hostKey": key}
+    cluster = {"user": USER, "identityFile": str(identity), "nodes": [node]}
+    fabric = {"topology": "none"}
+    return write_stack(project, "one", {"qwen": VLLM}, **cluster, fabric=fabric)
+
+
+def test_json_is_in_camel_case_everywhere(sparkform: Command, stack: Path, running: Path) -> None:
     recipe = stack.with_name("recipe.sh")
     recipe.write_text("vllm serve openai/gpt-oss-120b --tensor-parallel-size 2")
     runs: dict[str, list[object]] = {
@@ -108,6 +119,7 @@ def test_json_is_in_camel_case_everywhere(sparkform: Command, stack: Path) -> No
         "plan": [stack, "--facts", FACTS],
         "doctor": [stack, "--facts", FACTS],
         "models": [stack, "--facts", FACTS],
+        "status": [running],
         "fit": ["openai/gpt-oss-120b"],
         "predict": ["openai/gpt-oss-120b"],
         "recommend": ["openai/gpt-oss-120b"],

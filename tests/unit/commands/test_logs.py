@@ -6,11 +6,9 @@ import json
 import shlex
 from typing import Any
 
-from tests.unit.commands.conftest import Command, refuse_request, serve_node
+from tests.unit.commands.conftest import Command, refuse_request
 from tests.unit.commands.stacks import VLLM
-from tests.unit.ssh.ssh_node import (
-    Process,
-)
+from tests.unit.ssh.ssh_node import Process, serve_node
 
 
 async def print_two_lines(process: Process) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 
-from tests.unit.commands.conftest import Command, refuse_request, serve_node
+from tests.unit.commands.conftest import Command, refuse_request
 from tests.unit.commands.stacks import VLLM
-from tests.unit.ssh.ssh_node import Process
+from tests.unit.ssh.ssh_node import Process, serve_node
 
 PAIR = {**VLLM, "tensorParallel": 2, "nodes": ["spark-2", "spark-1"]}
 

@@ -243,3 +243,14 @@ def test_versions_sort_as_they_were_released() -> None:
     versions = [image.exact for image in images if image]
     assert len(versions) == len(order)
     assert versions == sorted(version for version in versions if version)
+
+
+def test_an_option_with_an_object_is_not_taken_for_one_of_its_entries() -> None:
+    settings = read_block(
+        vllm(extraArgs=["--kernel-config", '{"enable_flashinfer_autotune": false}'])
+    )
+    assert settings.find("moe_backend") is None
+    entry = read_block(vllm(extraArgs=["--kernel-config", '{"moe": "marlin"}']))
+    moe_backend = entry.find("moe_backend")
+    assert moe_backend is not None
+    assert moe_backend.value == "marlin"

@@ -8,6 +8,7 @@ import functools
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -110,6 +111,33 @@ async def run_server(
         await server.wait_closed()
 
 
+@contextlib.contextmanager
+def serve_node(program: Program) -> Iterator[LoopbackNode]:
+    """A node's SSH server in a thread of its own."""
+    ready, stopped, nodes = threading.Event(), asyncio.Event(), []
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        async with run_server(program) as node:
+            nodes.append(node)
+            ready.set()
+            await stopped.wait()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield nodes[0]
+    finally:
+        loop.call_soon_threadsafe(stopped.set)
+        thread.join(10)
+        loop.close()
+
+
 def answer(out: bytes = b"", err: bytes = b"", exit_status: int = 0) -> Program:
     """Takes the program that is sent, then prints and ends."""
 
@@ -139,7 +167,12 @@ async def run_here(process: Process) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await child.communicate(await process.stdin.read())
+    try:
+        out, err = await child.communicate(await process.stdin.read())
+    except asyncio.CancelledError:
+        child.kill()
+        await child.communicate()
+        raise
     process.stdout.write(out)
     process.stderr.write(err)
     process.exit(child.returncode or 0)

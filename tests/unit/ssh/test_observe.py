@@ -115,14 +115,14 @@ def test_a_thread_of_its_own_serves_callers_that_are_inside_an_event_loop(tmp_pa
 
 
 def test_root_needs_no_sudo_and_others_call_it_without_a_prompt() -> None:
-    from sparkform.ssh.session import build_observe_command
+    from sparkform.ssh.session import build_observe_request, build_program_command
 
     target = Target(name="a", host="h", user="root")
-    assert "sudo" not in build_observe_command(target, 8.0)
-    assert "sudo -n -- python3" in build_observe_command(replace(target, user=USER), 8.0)
-    assert "secret words" not in build_observe_command(
-        replace(target, passphrase="secret words"), 8.0
-    )
+    request = build_observe_request(target, 8.0)
+    assert "sudo" not in build_program_command(target, request)
+    assert "sudo -n -- python3" in build_program_command(replace(target, user=USER), request)
+    locked = replace(target, passphrase="secret words")
+    assert "secret words" not in build_program_command(locked, build_observe_request(locked, 8.0))
 
 
 ANSWERS = {

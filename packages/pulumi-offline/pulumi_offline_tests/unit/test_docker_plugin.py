@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from pulumi_offline.plugins.docker.container_body import build_mount
+from pulumi_offline.plugins.docker.container_state import build_mount_state
 from pulumi_offline.plugins.docker.documents import Document, get_document
 from pulumi_offline.plugins.docker.durations import (
     format_duration,
@@ -154,3 +156,18 @@ def test_the_schema_names_each_type_that_it_refers_to() -> None:
 def test_a_create_of_nothing_plans_all_that_the_daemon_fills_in(resource: Any) -> None:
     computed = {field.name for field in resource.fields if field.computed}
     assert set(plan_state(resource, {}, None)) == computed | {"id"}
+
+
+def test_the_propagation_of_a_bind_mount_goes_to_the_engine_and_comes_back() -> None:
+    inputs: Document = {
+        "type": "bind",
+        "source": "/",
+        "target": "/host",
+        "readOnly": True,
+        "bindOptions": {"propagation": "rslave"},
+    }
+    body = build_mount(inputs)
+    assert body["BindOptions"] == {"Propagation": "rslave"}
+    assert build_mount_state(body) == inputs
+    without = {key: item for key, item in inputs.items() if key != "bindOptions"}
+    assert build_mount_state(build_mount(without)) == without

@@ -18,7 +18,7 @@ OVERLAY = FOLDER / "rootfs"
 BASE_IMAGE = "sparkform-rack-monitoring-base"
 NEEDED_DISK_GIB = 1.5
 MAKE_TIMEOUT_S = 300.0
-TOOLS = ("/bin/sh", "/bin/cat", "/bin/sed")
+TOOLS = ("/bin/sh", "/bin/sed")
 """What the wrapper of Alertmanager is made of."""
 
 PACK = r"""

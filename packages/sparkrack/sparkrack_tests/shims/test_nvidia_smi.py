@@ -79,3 +79,26 @@ def test_what_the_shim_does_not_know_is_an_error_and_no_answer(
 def test_a_damaged_data_file_is_no_answer_either(node: ShimNode) -> None:
     node.write("etc/rack/gpu.json", "{")
     assert node.run(SMI, "-L").returncode != 0
+
+
+def test_active_reasons_are_a_mask_under_both_of_their_names(node: ShimNode) -> None:
+    query = "--query-gpu=clocks_event_reasons.active,clocks_throttle_reasons.active"
+    answer = node.run(SMI, query, "--format=csv,noheader")
+    assert answer.stdout == "0x0000000000000001, 0x0000000000000001\n"
+
+
+def test_a_loop_answers_again_with_what_has_changed(node: ShimNode) -> None:
+    """Ended by its first pause: the second answer is the last one here."""
+    pauses = []
+
+    def change(seconds: float) -> None:
+        pauses.append(seconds)
+        if seconds == 7 and pauses.count(7) == 2:
+            raise SystemExit(0)
+        node.edit("gpu", utilization_percent=96)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", change)
+        query = "--query-gpu=utilization.gpu"
+        answer = node.run(SMI, query, "--format=csv,noheader,nounits", "--loop=7")
+    assert answer.stdout.splitlines() == ["0", "96"]

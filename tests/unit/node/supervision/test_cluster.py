@@ -258,6 +258,18 @@ def test_a_rank_that_fails_again_and_again_is_given_up() -> None:
     await_serving(cluster)
 
 
+def test_a_rank_that_cannot_be_started_is_given_up_with_its_reason() -> None:
+    cluster = build_cluster(2, "container", 2, max_restarts=4)
+    cluster.run(5)
+    cluster.members[1].start_error = "bind source path does not exist: /models"
+    sim.kill_rank(cluster, cluster.members[1])
+    cluster.run(1200)
+    assert cluster.phase == "gave-up"
+    assert cluster.coordinator.group
+    assert "bind source path" in cluster.coordinator.group.record.reason
+    assert cluster.runs == 2
+
+
 def test_two_power_cuts_soon_after_a_start_are_a_danger_to_the_node() -> None:
     cluster = build_cluster(2, "native", 2)
     cluster.run(5)

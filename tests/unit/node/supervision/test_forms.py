@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 from dataclasses import replace
+from types import ModuleType
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ from node.errors import StepError
 from node.host.paths import BOOT_ID
 from node.host.system import CommandResult
 from node.host.typed_json import parse, to_json
-from node.supervision import paths
+from node.supervision import gpu_power, paths, restarts
 from node.supervision.moment import Moment, read_moment
 from node.supervision.report import (
     LiveFigures,
@@ -166,3 +168,8 @@ def test_a_report_of_what_cannot_be_read_says_so(system: FakeSystem) -> None:
     write_state(system, "qwen", replace(STATE, token="other"))
     system.put(paths.get_target_path("qwen"), json.dumps(TARGET))
     assert read_reports(system)["qwen"].epoch == 0
+
+
+@pytest.mark.parametrize("module", [gpu_power, restarts])
+def test_the_examples_hold(module: ModuleType) -> None:
+    assert doctest.testmod(module).failed == 0

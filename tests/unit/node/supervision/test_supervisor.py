@@ -203,6 +203,7 @@ def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Group]:
     monkeypatch.setattr(caller, "ASK_PAUSE_S", 0.02)
     monkeypatch.setattr("node.readiness.probe.PAUSE_S", 0.05)
     monkeypatch.setattr(engine_pulse, "READ_EVERY_S", 0.05)
+    monkeypatch.setattr("node.supervision.rank_watch.READ_EVERY_S", 0.05)
     monkeypatch.setattr("node.supervision.coordination.SILENT_S", 1.0)
     api = Api()
     addresses = ["127.0.0.1", "127.0.0.2"]
@@ -381,6 +382,21 @@ def test_a_container_that_is_gone_needs_an_up(group: Group) -> None:
     group.await_phase("needs-up")
     group.turn_until(lambda: group.containers[0].state == "exited")
     assert group.runs == [1, 1]
+
+
+def test_another_version_holds_everything_still(group: Group) -> None:
+    group.await_phase("serving")
+    group.kill(1)
+    link = group.supervisors[0].coordination.links[1]
+    group.turn_until(lambda: link.problem != "")
+    link.has_other_version = True
+    group.containers[0].state = "exited"
+    for _ in range(30):
+        group.turn()
+    assert (group.phase, group.runs) == ("serving", [1, 1])
+    group.start(1)
+    group.await_phase("recovering")
+    group.await_phase("serving")
 
 
 def test_a_request_restarts_the_group_once(group: Group) -> None:

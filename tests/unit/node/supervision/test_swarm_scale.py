@@ -9,7 +9,12 @@ from urllib.parse import parse_qs
 import pytest
 
 from node.host.system import HttpAnswer
-from node.supervision.messages import Order
+from node.host.typed_json import parse
+from node.supervision.messages import MemberReport, Order
+from node.supervision.moment import Moment
+from node.supervision.orders import build_order
+from node.supervision.situation import GroupView, Situation
+from node.supervision.state import CoordinatorRecord
 from node.supervision.swarm_scale import SwarmSight, hold_scale
 from tests.support.fake_system import FakeSystem
 from tests.unit.node.supervision.conftest import build_target
@@ -79,6 +84,17 @@ def test_down_and_up_change_the_number_of_tasks_alone(
     assert manager.services["s0"]["Spec"] == {**before, "Mode": {"Replicated": {"Replicas": 0}}}
     assert hold_scale(system, TARGET, order(up=(1,))) == SwarmSight((1,))
     assert manager.services["s0"]["Spec"]["Mode"] == {"Replicated": {"Replicas": 0}}
+
+
+def test_a_task_goes_once_its_node_has_kept_the_log() -> None:
+    record = CoordinatorRecord(2, "recovering", "stopping")
+    for state, down in (("running", (0,)), ("stopping", (0,)), ("stopped", (0, 1))):
+        reports = {
+            0: MemberReport(2, "lost"),
+            1: parse(MemberReport, {"epoch": 2, "state": state}, ""),
+        }
+        view = GroupView(Moment("boot-1", 1.0), 0.0, reports)
+        assert build_order(Situation(TARGET, record, view), 0).down == down
 
 
 def test_a_level_that_is_held_is_not_set_again(system: FakeSystem, manager: FakeManager) -> None:

@@ -160,3 +160,23 @@ def test_without_a_readable_config_it_says_what_to_do(tmp_path: Path) -> None:
         read_config(system)
     with pytest.raises(StepError, match="takes no argument"):
         collect.main(system, ["x"], "")
+
+
+def test_it_ends_where_a_newer_program_lies_in_its_place(tmp_path: Path, monkeypatch) -> None:
+    system = build_looping(tmp_path, f"echo '{GB10_LINE.strip()}'; exec sleep 60")
+    system.put(TELEMETRY_CONFIG, '{"interval_s": 15, "links": [], "disks": {}}')
+    program = tmp_path / "node.pyz"
+    program.write_text("old")
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            program.unlink()
+            program.write_text("new and longer")
+
+    monkeypatch.setattr("sys.argv", [str(program), "collect"])
+    monkeypatch.setattr(time, "sleep", pause)
+    assert collect.main(system, [], "") == ["The node program has changed; the collector ends."]
+    assert len(pauses) == 3
+    assert system.read(TEXTFILE) is not None

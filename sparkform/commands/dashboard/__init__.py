@@ -1,0 +1,1 @@
+"""`sparkform dashboard`: services and nodes as a live page on this machine."""

@@ -1,0 +1,1 @@
+"""`sparkform status`: services and nodes as they are now, on one screen."""

@@ -1,0 +1,1 @@
+"""How a rack is now: the declaration and each node's document, as rows to show. Pure."""

@@ -1,0 +1,1 @@
+"""Tests in a real Chromium (Debian: `apt-get install chromium`)."""
