@@ -108,8 +108,10 @@ def _read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 def read_host_address(text: str) -> str:
-    """An IPv4 or IPv6 address that a host can have."""
+    """An IPv4 address that a host can have: Swarm, ranks and checks are planned over IPv4."""
     address = _read_address(text)
+    if address.version != 4:
+        raise ValueError("is an IPv6 address, over which ranks and Swarm are not planned")
     if address.is_multicast or address.is_unspecified or address.is_loopback:
         raise ValueError("is not the address of a host")
     return str(address)

@@ -126,7 +126,7 @@ Address = Annotated[
     STRICT_TEXT,
     ONE_LINE,
     AfterValidator(validators.read_host_address),
-    Words("the IPv4 or IPv6 address of a host"),
+    Words("the IPv4 address of a host"),
 ]
 ListenAddress = Annotated[
     str,
