@@ -14,7 +14,6 @@ from benchmarks.reported_errors import (
     list_memory_errors,
 )
 
-
 HEADINGS = ("figures", "kind", "number", "median error", "within 10 %")
 
 
