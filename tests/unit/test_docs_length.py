@@ -30,12 +30,10 @@ def test_the_documentation_keeps_below_its_ceiling() -> None:
 
 def test_a_planted_page_passes_the_ceiling(tmp_path: Path) -> None:
     """In each folder that is counted."""
-    for name in ("NOTES.md", "docs/a.md", "docs/design/b.md", "packages/c/README.md"):
-        page = tmp_path / name
-        page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text("a planted word\n" * (CEILING_WORDS // 12))
-    assert sum(count_words(tmp_path).values()) == CEILING_WORDS // 12 * 12
-    (tmp_path / "docs" / "a.md").write_text(
-        "a planted word\n" * (CEILING_WORDS // 12) + "more " * 9
-    )
+    folders = [tmp_path / name for name in ("", "docs", "docs/design", "packages/planted")]
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "README.md").write_text("word " * (CEILING_WORDS // len(folders)))
+    assert sum(count_words(tmp_path).values()) == CEILING_WORDS
+    (folders[1] / "planted.md").write_text("a planted page")
     assert sum(count_words(tmp_path).values()) > CEILING_WORDS
