@@ -14,7 +14,7 @@ import pulumi
 
 from components.connection import build_connections
 from components.docker_hosts import create_docker_providers
-from components.inference_service import ServiceContext, build_service
+from components.inference_service import ServiceContext, build_services
 from components.inputs import observe_nodes, read_declaration, read_stack_secrets
 from components.judgement import judge_run
 from components.monitoring import RackMonitoring, build_monitoring
@@ -46,8 +46,7 @@ def main() -> None:
         declaration, observation.nodes, plan.docker_nodes, verdict.rack
     )
     context = ServiceContext(rack, declaration.head.name, str(stack), docker, config.require_secret)
-    for name, service in plan.services.items():
-        build_service(verdict.services[name], service, context)
+    build_services(verdict.services, plan.services, declaration, context)
     if plan.monitoring and declaration.monitoring:
         monitoring = RackMonitoring(
             declaration.monitoring.to_plain(), pulumi.ResourceOptions(parent=verdict.rack)

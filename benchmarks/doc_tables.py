@@ -1,4 +1,4 @@
-"""Writes the computed tables of docs/sizes.md, docs/prediction.md and docs/corrections.md.
+"""Writes the computed tables of three pages in docs/ and of benchmarks/tables.md.
 
 python -m benchmarks.doc_tables            rewrite what stands between the markers
 python -m benchmarks.doc_tables --check    exit 1 if a table is not what the code computes
@@ -6,16 +6,20 @@ python -m benchmarks.doc_tables --check    exit 1 if a table is not what the cod
 
 from __future__ import annotations
 
-import json
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from statistics import median
 
 from benchmarks.markdown import render_table
 from benchmarks.memory_table import render_memory
-from benchmarks.speed_rows import SpeedRow, load_claims, load_rows, load_rows_by_facts
+from benchmarks.speed_tables import (
+    render_cut,
+    render_errors,
+    render_judged_rows,
+    render_rejected_claims,
+    render_spreads,
+)
 from sparkform.catalogue import store
 from sparkform.catalogue.describe import describe_model
 from sparkform.models.shape import (
@@ -30,7 +34,7 @@ from sparkform.sizing.memory_budget import Demand
 from sparkform.sizing.node_memory import get_node_memory
 from sparkform.sizing.row_request import predict_row
 
-DOCS = Path(__file__).parents[1] / "docs"
+ROOT = Path(__file__).parents[1]
 NODE_COUNTS = (1, 2, 3, 4, 8)
 # Presets of trt-dgx-spark, the 405B, and the models that people serve on Sparks by the reports.
 SHOWN_MODELS = (
@@ -79,7 +83,7 @@ def _render_fit(answer: Fit) -> str:
     """The longest context, with the cut where there is one; or what is missing."""
     if not answer.fits:
         return f"lacks {-answer.free_gib:.1f} GiB"
-    cut = _render_cut({"TP": answer.tensor_parallel, "PP": answer.pipeline_parallel})
+    cut = render_cut({"TP": answer.tensor_parallel, "PP": answer.pipeline_parallel})
     return f"{cut}: {answer.max_context:,}".removeprefix(": ")
 
 
@@ -139,118 +143,19 @@ def render_parameters() -> str:
     return render_table(["parameter", "value"], rows)
 
 
-def render_errors() -> str:
-    """How far predictions lie from measurements, with and without the model in the fit."""
-    stored_errors = json.loads((store.DATA / "throughput.json").read_text(encoding="utf-8"))[
-        "errors"
-    ]
-    names = {"seen": "model in the fit", "model_left_out": "model left out"}
-    rows = [
-        [
-            names[kind],
-            kind_of_rows,
-            str(figures["rows"]),
-            f"{figures['median']:.1%}",
-            f"{figures['within_40_percent']:.1%}",
-        ]
-        for kind, parts in stored_errors.items()
-        for kind_of_rows, figures in parts.items()
-    ]
-    rows += _render_errors_by_facts()
-    return render_table(["fit", "rows of", "rows", "median error", "within 40 %"], rows)
-
-
-def _render_errors_by_facts() -> list[list[str]]:
-    """The errors for models that are described by facts only; the fit has seen their shapes."""
-    parameters = load_calibration().parameters
-    misses: dict[str, list[float]] = {"decode": [], "first token": []}
-    for row in load_rows_by_facts():
-        kind = "first token" if row.is_first_token else "decode"
-        misses[kind].append(abs(row.predict(parameters) / row.measured - 1))
-    return [
-        [
-            "by modelFacts alone",
-            kind,
-            str(len(relative_errors)),
-            f"{median(relative_errors):.1%}",
-            f"{sum(miss <= 0.4 for miss in relative_errors) / len(relative_errors):.1%}",
-        ]
-        for kind, relative_errors in misses.items()
-    ]
-
-
-def render_spreads() -> str:
-    """The ranges of the classes."""
-    rows = [
-        [name, str(spread.rows), f"{spread.low:.2f}", f"{spread.high:.2f}"]
-        for name, spread in load_calibration().spreads.items()
-    ]
-    return render_table(["class", "rows", "low", "high"], rows)
-
-
-def render_judged_rows() -> str:
-    """Each row with the prediction of a fit that never saw its model."""
-    document = json.loads((store.DATA / "throughput.json").read_text(encoding="utf-8"))
-    unseen = document["left_out_predictions"]
-    rows = [_render_judged_row(row, unseen[row.source["id"]]) for row in load_rows()]
-    heads = ["row", "model", "set-up", "at once", "prompt", "measured", "predicted", "error"]
-    return render_table(heads, rows)
-
-
-def _render_judged_row(row: SpeedRow, predicted: float) -> list[str]:
-    source = row.source
-    cut = _render_cut({"TP": source["tp"], "PP": source["pp"], "DP": source.get("dp", 1)})
-    parts = [source["engine"], source["quant"], cut, "" if row.is_fitted else "(not fitted)"]
-    return [
-        source["id"],
-        source["model"],
-        " ".join(part for part in parts if part),
-        str(source["concurrency"]),
-        str(source.get("prompt_tokens", "")),
-        _render_value(source["value"], "-") + (" s" if row.is_first_token else ""),
-        f"{predicted:.3g}",
-        f"{predicted / row.measured - 1:+.0%}",
-    ]
-
-
-def _render_cut(counts: Mapping[str, int]) -> str:
-    """The kinds of ranks of which there are several."""
-    return " ".join(f"{kind}={count}" for kind, count in counts.items() if count > 1)
-
-
-def _render_value(value: float | list[float], joint: str) -> str:
-    """A figure, or both ends of a range."""
-    return joint.join(str(end) for end in value) if isinstance(value, list) else str(value)
-
-
-def render_rejected_claims() -> str:
-    """Stated speeds that are above the bandwidth."""
-    rows = []
-    for claim in filter(lambda claim: claim.is_rejected, load_claims()):
-        stated = _render_value(claim.source["value"], " to ")
-        set_up = f"{claim.source['quant']}, TP={claim.source['tp']}"
-        rows.append(
-            [
-                claim.source["model"],
-                set_up,
-                stated,
-                f"{claim.bound_tok_s:.1f}",
-                claim.source["source"],
-            ]
-        )
-    return render_table(["model", "set-up", "claimed tok/s", "bound tok/s", "source"], rows)
-
-
 TABLES: dict[str, dict[str, Callable[[], str]]] = {
-    "sizes.md": {"sizes": render_sizes, "memory": render_memory, "shapes": render_shapes},
-    "prediction.md": {
-        "parameters": render_parameters,
+    "docs/sizes.md": {"sizes": render_sizes, "memory": render_memory},
+    "docs/prediction.md": {
         "errors": render_errors,
         "spreads": render_spreads,
         "speeds": render_speeds,
-        "rows": render_judged_rows,
     },
-    "corrections.md": {"claims": render_rejected_claims},
+    "docs/corrections.md": {"claims": render_rejected_claims},
+    "benchmarks/tables.md": {
+        "parameters": render_parameters,
+        "rows": render_judged_rows,
+        "shapes": render_shapes,
+    },
 }
 
 
@@ -269,7 +174,7 @@ def main() -> None:
     """Rewrite the tables, or check them."""
     stale = []
     for name, tables in TABLES.items():
-        path = DOCS / name
+        path = ROOT / name
         old = path.read_text(encoding="utf-8")
         new = rewrite_tables(old, tables)
         if new != old:

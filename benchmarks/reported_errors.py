@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.memory_rows import load_memory_rows
+from benchmarks.speed_rows import SpeedRow, load_drawn_rows, load_rows
+from benchmarks.speed_tables import list_drawn_inside, load_fit
+from sparkform.sizing.calibration import load_calibration
 
 CLOSE = 0.10
 MOST_ROWS = 0.9
@@ -35,6 +38,20 @@ def list_memory_errors(*, drawn: bool) -> list[ErrorLine]:
         for row in load_memory_rows()
         if row.case.drawn is drawn
     ]
+
+
+def list_speed_errors(*, drawn: bool) -> list[ErrorLine]:
+    """Of the rows of the fit, each by a fit that never saw its model, or of the drawn ones."""
+    if drawn:
+        parameters = load_calibration().parameters
+        return [_judge_speed(row, row.predict(parameters)) for row in load_drawn_rows()]
+    left_out = load_fit()["left_out_predictions"]
+    return [_judge_speed(row, left_out[row.id]) for row in load_rows()]
+
+
+def _judge_speed(row: SpeedRow, predicted: float) -> ErrorLine:
+    kind = "first token" if row.is_first_token else "decode"
+    return ErrorLine(row.id, kind, predicted / row.measured - 1)
 
 
 def compute_share_within(lines: Sequence[ErrorLine], limit: float) -> float:
@@ -78,6 +95,11 @@ def main(arguments: Iterable[str]) -> None:
     rows = "--rows" in list(arguments)
     for name, drawn in (("memory, known", False), ("memory, drawn", True)):
         print_group(name, list_memory_errors(drawn=drawn), rows=rows)
+    for name, drawn in (("speed, model left out", False), ("speed, drawn", True)):
+        print_group(name, list_speed_errors(drawn=drawn), rows=rows)
+    inside = list_drawn_inside()
+    held = load_fit()["coverage"]["model_left_out"]
+    print(f"inside the printed range: {held:.0%} left out, {sum(inside)} of {len(inside)} drawn")
 
 
 if __name__ == "__main__":

@@ -34,9 +34,16 @@ class SpeedRow:
     traffic: Traffic
 
     @property
+    def id(self) -> str:
+        """Its name in the data file."""
+        return str(self.source["id"])
+
+    @property
     def is_above_bandwidth(self) -> bool:
         """Whether the row's checkpoint cannot have decoded so fast: the source ran another one."""
-        return not self.is_first_token and exceeds_bandwidth(
+        if self.is_first_token or self.model.drafts is not None:
+            return False
+        return exceeds_bandwidth(
             self.model, self.traffic.concurrency, self.measured, build_machine().bandwidth_gb_s
         )
 
@@ -123,6 +130,12 @@ def load_rows(path: Path = DATA) -> list[SpeedRow]:
     return [
         _build_row(document) for document in json.loads(path.read_text(encoding="utf-8"))["rows"]
     ]
+
+
+def load_drawn_rows(path: Path = DATA) -> list[SpeedRow]:
+    """The rows that judge the fit and are never in it."""
+    documents = json.loads(path.read_text(encoding="utf-8"))["drawn"]
+    return [_build_row(item) for item in documents if "not_counted_because" not in item]
 
 
 def _build_row(document: Mapping[str, Any]) -> SpeedRow:

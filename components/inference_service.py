@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -46,17 +46,39 @@ class ServiceContext:
     secret: Secret
 
 
-def build_service(component: InferenceService, plan: ServicePlan, context: ServiceContext) -> None:
-    """Register what runs the service: each stage after the one before it."""
+def build_services(
+    components: Mapping[str, InferenceService],
+    plans: Mapping[str, ServicePlan],
+    declaration: Declaration,
+    context: ServiceContext,
+) -> None:
+    """Register what runs them. Engines that share a node start one after the other, since each
+    takes what others allocate meanwhile for its own (vllm-project/vllm issue 35920)."""
+    ready: dict[str, list[pulumi.Resource]] = {}
+    for name, plan in plans.items():
+        nodes = [launch.node for launch in plan.launches]
+        neighbours = {other for node in nodes for other in declaration.list_neighbours(name, node)}
+        earlier = [step for other in ready if other in neighbours for step in ready[other]]
+        ready[name] = build_service(components[name], plan, context, earlier)
+
+
+def build_service(
+    component: InferenceService,
+    plan: ServicePlan,
+    context: ServiceContext,
+    after: Sequence[pulumi.Resource],
+) -> list[pulumi.Resource]:
+    """Register each stage after the one before it. Returns what is there once it is ready."""
     log = pulumi.log.warn if plan.unknown else pulumi.log.info
     for line in (*plan.lines, *plan.notes):
         log(line, component)
     builder = _Builder(component, plan, context)
     models = [f"model:{handle}" for handle in plan.models]
     requirements = [f"image:{plan.launches[0].service}", *models]
-    dependencies = context.rack.list_dependencies(
-        [launch.node for launch in plan.launches], requirements
-    )
+    dependencies = [
+        *after,
+        *context.rack.list_dependencies([launch.node for launch in plan.launches], requirements),
+    ]
     created: dict[str, Mapping[str, HostStep]] = {}
     for stage in plan.preparation:
         created[stage.kind] = builder.create_stage(stage, dependencies, created)
@@ -66,6 +88,7 @@ def build_service(component: InferenceService, plan: ServicePlan, context: Servi
     for stage in plan.after:
         created[stage.kind] = builder.create_stage(stage, members, created)
         members = [*members, *created[stage.kind].values()]
+    return members
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,26 @@
 
     {"model_directory": {"path": "/var/lib/sparkform/models", "mount": "/",
                          "total_bytes": 3936818806784, "free_bytes": 3508264644608},
-     "docker_directory": {…}}
+     "docker_directory": {…}, "image_directory": null}
 
 A directory that does not exist yet is measured at its nearest parent. Without a running Docker its
-default directory is measured.
+default directory is measured. `image_directory` is containerd's own, where Docker keeps images in
+it (the containerd image store, which new installations of Docker 29 use).
 """
 
 from __future__ import annotations
 
+import re
 from typing import TypedDict
 
 from node.facts.reading import FactReader, FactRequest, UnreadableFact
-from node.facts.values import parse_number, to_mapping, to_text
+from node.facts.values import parse_number, to_list, to_mapping, to_text
 
 DOCKER_DIRECTORY = "/var/lib/docker"
+CONTAINERD_DIRECTORY = "/var/lib/containerd"
+CONTAINERD_CONFIG = "/etc/containerd/config.toml"
+SNAPSHOTTER = "io.containerd.snapshotter.v1"
+_ROOT = re.compile(r"""^root\s*=\s*["']([^"'\n]+)["']""", re.MULTILINE)
 
 
 class MountSpace(TypedDict):
@@ -31,23 +37,49 @@ class DirectorySpace(MountSpace):
 class DiskFact(TypedDict):
     model_directory: DirectorySpace
     docker_directory: DirectorySpace
+    image_directory: DirectorySpace | None
 
 
 def read(reader: FactReader, request: FactRequest) -> DiskFact:
-    docker = _find_docker_directory(reader)
+    info = _query_info(reader)
+    docker = to_text(info.get("DockerRootDir")) or DOCKER_DIRECTORY
+    images = find_image_directory(info, reader.read_file_or_none(CONTAINERD_CONFIG))
     return parse(
         model_directory=request.model_directory,
         model_df=_run_df(reader, request.model_directory),
         docker_directory=docker,
         docker_df=_run_df(reader, docker),
+        image_directory=images,
+        image_df=_run_df(reader, images) if images else None,
     )
 
 
-def parse(model_directory: str, model_df: str, docker_directory: str, docker_df: str) -> DiskFact:
+def parse(
+    model_directory: str,
+    model_df: str,
+    docker_directory: str,
+    docker_df: str,
+    image_directory: str | None = None,
+    image_df: str | None = None,
+) -> DiskFact:
+    images: DirectorySpace | None = None
+    if image_directory and image_df is not None:
+        images = {"path": image_directory, **_parse_df(image_df)}
     return {
         "model_directory": {"path": model_directory, **_parse_df(model_df)},
         "docker_directory": {"path": docker_directory, **_parse_df(docker_df)},
+        "image_directory": images,
     }
+
+
+def find_image_directory(info: dict[str, object], config: str | None) -> str | None:
+    """containerd's root, where GET /info says that it keeps the images (docs.docker.com,
+    "containerd image store"); null where Docker keeps them in its own."""
+    status = [to_list(entry) for entry in to_list(info.get("DriverStatus"))]
+    if not any(SNAPSHOTTER in map(str, entry) for entry in status):
+        return None
+    root = _ROOT.search(config or "")
+    return root.group(1) if root else CONTAINERD_DIRECTORY
 
 
 def _parse_df(df: str) -> MountSpace:
@@ -67,9 +99,8 @@ def _run_df(reader: FactReader, directory: str) -> str:
     return reader.run_command("df", "-P", "-B1", str(folder))
 
 
-def _find_docker_directory(reader: FactReader) -> str:
+def _query_info(reader: FactReader) -> dict[str, object]:
     try:
-        root = to_mapping(reader.query_docker("/info")).get("DockerRootDir")
+        return to_mapping(reader.query_docker("/info"))
     except UnreadableFact:
-        root = None
-    return to_text(root) or DOCKER_DIRECTORY
+        return {}

@@ -1,10 +1,11 @@
 """Fact `nccl_conf`: what /etc/nccl.conf sets, key by key.
 
     {"path": "/etc/nccl.conf", "exists": true, "mode": "0644", "owner": "0:0", "sha256": "…",
-     "keys": {"NCCL_IB_DISABLE": "1"}}
+     "keys": {"NCCL_IB_DISABLE": "1"}, "home": {"/home/nvidia/.nccl.conf": {…}}}
 
 NCCL takes NCCL_NAME=value lines and # comments; the last of equal keys wins here. Keys that are
-no NCCL variable are not passed on.
+no NCCL variable are not passed on. `home`: the same keys of the user's own file, which NCCL reads
+for whoever runs the engine natively (docs.nvidia.com, NCCL environment variables).
 """
 
 from __future__ import annotations
@@ -27,16 +28,29 @@ class NcclConfFact(TypedDict):
     owner: str | None
     sha256: str | None
     keys: dict[str, str]
+    home: dict[str, dict[str, str]]
 
 
 def read(reader: FactReader, request: FactRequest) -> NcclConfFact:
+    path = f"{_find_home(reader, request.user)}/.nccl.conf"
+    own_text = reader.read_file_or_none(path)
+    home = {} if own_text is None else {path: own_text}
     if reader.read_file_or_none(NCCL_CONF) is None:
-        return parse(text=None, mode=None, owner=None)
+        return parse(text=None, mode=None, owner=None, home=home)
     facts = reader.read_guarded(NCCL_CONF)
-    return parse(text=facts.text, mode=facts.mode, owner=facts.owner)
+    return parse(text=facts.text, mode=facts.mode, owner=facts.owner, home=home)
 
 
-def parse(text: str | None, mode: str | None, owner: str | None) -> NcclConfFact:
+def _find_home(reader: FactReader, user: str) -> str:
+    lines = (reader.read_file_or_none("/etc/passwd") or "").splitlines()
+    entries = (line.split(":") for line in lines)
+    homes = (entry[5] for entry in entries if len(entry) == 7 and entry[0] == user)
+    return next(homes, f"/home/{user}")
+
+
+def parse(
+    text: str | None, mode: str | None, owner: str | None, home: dict[str, str] | None = None
+) -> NcclConfFact:
     data = None if text is None else text.encode("utf-8", "surrogateescape")
     return {
         "path": NCCL_CONF,
@@ -44,9 +58,10 @@ def parse(text: str | None, mode: str | None, owner: str | None) -> NcclConfFact
         "mode": mode,
         "owner": owner,
         "sha256": None if data is None else hashlib.sha256(data).hexdigest(),
-        "keys": {
-            key: value
-            for key, value in parse_assignments(text or "").items()
-            if _NAME.fullmatch(key)
-        },
+        "keys": _select_variables(text or ""),
+        "home": {path: _select_variables(own) for path, own in (home or {}).items()},
     }
+
+
+def _select_variables(text: str) -> dict[str, str]:
+    return {key: value for key, value in parse_assignments(text).items() if _NAME.fullmatch(key)}

@@ -108,17 +108,19 @@ def _find_interfaces(
     for identity, value in to_mapping(network.get("ethernets")).items():
         settings = to_mapping(value)
         keys = {key: to_plain(settings[key]) for key in OWNED if key in settings}
-        for name in _list_named(identity, to_mapping(settings.get("match")), fabric, macs):
+        match = to_mapping(settings["match"]) if "match" in settings else None
+        for name in _list_named(identity, match, fabric, macs):
             settings_by_name[name] = keys
             identities.add(identity)
     return settings_by_name, identities
 
 
 def _list_named(
-    identity: str, match: dict[str, object], fabric: set[str], macs: dict[str, str]
+    identity: str, match: dict[str, object] | None, fabric: set[str], macs: dict[str, str]
 ) -> list[str]:
-    """The fabric interfaces that a definition applies to (netplan(5), properties for physical)."""
-    if not match:
+    """The fabric interfaces that a definition applies to (netplan(5), properties for physical); an
+    empty match is for all of them."""
+    if match is None:
         return [identity] if is_fabric(identity, fabric) else []
     pattern, mac = to_text(match.get("name")), to_text(match.get("macaddress"))
     return [

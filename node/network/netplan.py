@@ -20,6 +20,7 @@ HEADER = "# Written by sparkform; `pulumi up` puts it back, `pulumi destroy` rem
 # The four halves of a Spark's two QSFP ports, such as enp1s0f0np0 and enP2p1s0f1np1
 # (NVIDIA/dgx-spark-playbooks, connect-three-sparks).
 FABRIC_NAME = re.compile(r"en[pP]\S*f\d+np\d+")
+CONNECTX_DRIVER = "mlx5_core"
 COMBINING_KINDS = ("bonds", "bridges", "vlans", "vrfs")
 
 
@@ -138,7 +139,8 @@ def find_claims(
         for ident, entry in as_mapping(network.get("ethernets")).items()
         if (names := match_interfaces(ident, as_mapping(entry), macs)) & our_interfaces
     ]
-    return ethernet_claims + _find_combined_claims(path, network, our_interfaces)
+    idents = {claim.key[-1]: {*claim.interfaces} for claim in ethernet_claims}
+    return ethernet_claims + _find_combined_claims(path, network, our_interfaces, idents)
 
 
 def narrow_claim(claim: NetplanClaim, our_interfaces: set[str]) -> NetplanClaim | None:
@@ -153,30 +155,43 @@ def narrow_claim(claim: NetplanClaim, our_interfaces: set[str]) -> NetplanClaim 
 
 
 def match_interfaces(ident: str, entry: Mapping[str, object], macs: Mapping[str, str]) -> set[str]:
-    """The interfaces that an entry is about: by its `match`, else by its own name."""
-    match = as_mapping(entry.get("match"))
-    if not match:
+    """The interfaces that an entry is about: by its `match`, else by its own name. An empty match
+    is every interface of the kind (netplan(5))."""
+    if "match" not in entry:
         return {ident}
+    match = as_mapping(entry["match"])
     pattern, mac = match.get("name", "*"), str(match.get("macaddress", "")).lower()
-    if match.get("driver"):
-        pattern = "" if "name" not in match else pattern
+    drivers = match.get("driver") or []
+    patterns = [drivers] if isinstance(drivers, str) else [str(text) for text in as_list(drivers)]
     return {
         name
         for name, address in macs.items()
-        if fnmatchcase(name, str(pattern)) and mac in ("", address.lower())
+        if fnmatchcase(name, str(pattern))
+        and mac in ("", address.lower())
+        and (not patterns or _has_driver(name, patterns))
     }
 
 
+def _has_driver(name: str, patterns: Iterable[str]) -> bool:
+    """Of the halves the driver is known; an entry by driver is about no other interface for us."""
+    return is_fabric(name) and any(fnmatchcase(CONNECTX_DRIVER, pattern) for pattern in patterns)
+
+
 def _find_combined_claims(
-    path: str, network: Mapping[str, object], our_interfaces: set[str]
+    path: str,
+    network: Mapping[str, object],
+    our_interfaces: set[str],
+    idents: Mapping[str, set[str]],
 ) -> list[NetplanClaim]:
+    """Those that take an interface of ours by its name, or by the id of an entry about it."""
     combined_claims = []
     for kind in COMBINING_KINDS:
         for ident, entry in as_mapping(network.get(kind)).items():
             below = {*as_list(as_mapping(entry).get("interfaces")), as_mapping(entry).get("link")}
-            if below & our_interfaces:
+            names = {name for item in below for name in idents.get(str(item), {item})}
+            if names & our_interfaces:
                 obstacle = f"it makes them part of {kind.removesuffix('s')} {ident}"
-                used = tuple(sorted(below & our_interfaces))
+                used = tuple(sorted(names & our_interfaces))
                 combined_claims.append(NetplanClaim(path, ("network", kind, ident), used, obstacle))
     return combined_claims
 

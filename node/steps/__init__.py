@@ -73,10 +73,15 @@ def find_no_difference(have: object, want: object) -> list[str]:
     return []
 
 
+def find_no_refusal(have: object, want: object) -> list[str]:
+    return []
+
+
 @dataclass(frozen=True, kw_only=True)
 class StepSpec(Generic[WantT, ObservedT, HaveT]):
     """One kind of step: its functions, and all that others need to know of it.
 
+    `find_refusals`: why it would do nothing and fail.
     `phrase`: what it will do, where nothing on the node differs and it runs again.
     `after`: steps of the same node that come first.
     `holds_lock`: whether it works under the node's lock; one that waits for long takes it only to
@@ -97,6 +102,7 @@ class StepSpec(Generic[WantT, ObservedT, HaveT]):
     compare: Callable[[HaveT, WantT], list[str]]
     apply: Callable[[Manifest, WantT, Secrets], list[str]]
     get_disturbance: Callable[[HaveT, WantT], Disturbance] = disturb_nothing
+    find_refusals: Callable[[HaveT, WantT], list[str]] = find_no_refusal
     phrase: str | None = None
     after: tuple[str, ...] = ()
     holds_lock: bool = True

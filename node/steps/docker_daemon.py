@@ -102,9 +102,15 @@ def narrow(observed: Have, want: Want) -> Have:
         return observed
     return replace(
         observed,
+        runtime_path=_read_as_wanted(observed.runtime_path, want.runtime_path),
         generic_resource=want.generic_resource and observed.generic_resource,
         swarm_resource=want.swarm_resource and observed.swarm_resource,
     )
+
+
+def _read_as_wanted(path: str | None, wanted: str) -> str | None:
+    """dockerd looks a bare name up in its PATH, so a full path of that name is the same runtime."""
+    return wanted if path in (f"/usr/bin/{wanted}", f"/usr/local/bin/{wanted}") else path
 
 
 def _list_differing(have: Have, want: Want) -> list[str]:
@@ -238,11 +244,15 @@ def _build_ulimit(name: str, value: int) -> tuple[list[str], object, None]:
 
 
 def _read_ulimit(tree: Mapping[str, object], name: str) -> int | None:
-    """The limit where soft and hard agree; a soft limit below the hard one counts as unset."""
-    ulimit = _find_value(tree, "default-ulimits", name)
-    if not isinstance(ulimit, dict) or ulimit.get("Hard") != ulimit.get("Soft"):
+    """The limit where soft and hard agree; a soft limit below the hard one counts as unset. dockerd
+    takes these keys in any case, as Go's encoding/json does for every struct."""
+    limit = {
+        key.lower(): value
+        for key, value in as_mapping(_find_value(tree, "default-ulimits", name)).items()
+    }
+    if limit.get("hard") != limit.get("soft"):
         return None
-    value = ulimit.get("Hard")
+    value = limit.get("hard")
     return value if isinstance(value, int) else None
 
 

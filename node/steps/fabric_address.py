@@ -141,10 +141,15 @@ def _require_applicable(
     missing = [name for name in want.interfaces if name not in current_links]
     if missing:
         raise StepError(f"This node has no interface {', '.join(missing)}; `ip link` lists them.")
-    refused = [claim for claim in have.claims if claim.obstacle or not want.take_over]
-    if refused:
-        sentences = [f"{netplan.format_claim(claim)}." for claim in refused]
+    sentences = find_refusals(have, want)
+    if sentences:
         raise StepError("\n".join([*sentences, "Remove those entries, then run `pulumi up`."]))
+
+
+def find_refusals(have: Have, want: Want) -> list[str]:
+    """Entries of others that cannot be cut out."""
+    refused = [claim for claim in have.claims if claim.obstacle or not want.take_over]
+    return [f"{netplan.format_claim(claim)}." for claim in refused]
 
 
 def _plan_files(system: System, have: Have, want: Want) -> list[file.FileChange]:
@@ -205,4 +210,5 @@ SPEC = StepSpec(
     compare=compare,
     apply=apply,
     get_disturbance=get_disturbance,
+    find_refusals=find_refusals,
 )

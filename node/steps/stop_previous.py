@@ -1,9 +1,9 @@
 """Previous ranks stopped: whatever of an engine is on this node ends before a rank starts.
 
 The token names one run of the whole service, so a new one means that every rank ends and starts
-again. A node runs one engine (it has one GPU): where it has a rank, those of other services end
-too. What bears the wanted token stays, so that the step may be applied again under a service that
-runs.
+again. Where a node has a rank, those of other services end too, but for its neighbours: services
+that are declared to run beside it. What bears the wanted token stays, so that the step may be
+applied again under a service that runs.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from node.steps import Secrets, StepRequest, StepSpec
 @dataclass(frozen=True)
 class Want:
     """`rank` is null on a manager that only ends the Swarm's part. `launch` sums up what the rank
-    is started with, for the control side."""
+    is started with, for the control side. `neighbours` are the services that stay beside it."""
 
     service: str
     token: str
     rank: int | None
     ports: tuple[PortDemand, ...]
     launch: Mapping[str, object] | None
+    neighbours: tuple[str, ...] | None = field(default=None, metadata=OMITTED)
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,8 @@ def _must_stop(item: ServiceObject, want: Want) -> bool:
     """A manager sees the whole Swarm: of other services only what runs on this node is meant."""
     if item.service == want.service:
         return item.token != want.token
+    if item.service in (want.neighbours or ()):
+        return False
     return want.rank is not None and item.kind in (CONTAINER, UNIT)
 
 

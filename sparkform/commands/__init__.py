@@ -41,7 +41,8 @@ SUBCOMMANDS = {
     ),
     "plan": Subcommand(
         "Show what `pulumi up` would do, without touching a node.",
-        "0 done, 1 a mandatory rule is violated, 3 something is unknown and stays as it is",
+        "0 done, 1 a mandatory rule is violated or a step is refused, "
+        "3 something is unknown and stays as it is",
     ),
     "doctor": Subcommand(
         "Check every node against the plan, without changing anything.",

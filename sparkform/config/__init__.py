@@ -8,15 +8,8 @@ from sparkform.config.effective import FIRST_HOST, EffectiveNode, find_host_addr
 from sparkform.config.monitoring import Monitoring, MonitoringImages, MonitoringPorts
 from sparkform.config.parse import parse_config
 from sparkform.config.secret_keys import BLOCKS, SECRET_KEYS, check_encrypted_blocks
-from sparkform.config.service import (
-    AnyService,
-    CudaGraph,
-    ModelFacts,
-    Service,
-    Speculative,
-    TrtllmService,
-    VllmService,
-)
+from sparkform.config.service import AnyService, Service, TrtllmService, VllmService
+from sparkform.config.service_parts import CudaGraph, ModelFacts, Speculative
 from sparkform.config.stack_file import load_stack
 
 __all__ = [

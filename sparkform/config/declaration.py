@@ -95,6 +95,15 @@ class Declaration(Section):
         """The fabric's subnets: 0 and 1 for direct and switch, two a cable for a ring."""
         return split_fabric_pool(self.cluster.fabric, len(self.cluster.nodes))
 
+    def list_neighbours(self, service: str, node: str) -> tuple[str, ...]:
+        """The other services that have a rank on a node."""
+        return tuple(
+            other
+            for other in self.services
+            if other != service
+            and node in [member.name for member in self.list_service_nodes(other)]
+        )
+
     def service_to_plain(self, service: str) -> dict[str, Any]:
         """One service as plain data for a component's props. Raises KeyError."""
         return self.services[service].to_plain()

@@ -6,79 +6,10 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
-from pydantic.config import JsonDict
 
-from sparkform.config import values
+from sparkform.config import file_values, values
 from sparkform.config.section import Section
-
-CATALOGUE: JsonDict = {"absent": "the catalogue's figure"}
-
-
-class ModelFacts(Section):
-    """The model's shape, for one that the catalogue does not know.
-
-    A rule that needs a missing figure is skipped and says so.
-    """
-
-    parameters: values.Count | None = Field(
-        None, description="All parameters.", json_schema_extra=CATALOGUE
-    )
-    active_parameters: values.Count | None = Field(
-        None, description="Parameters that one token uses.", json_schema_extra=CATALOGUE
-    )
-    layers: values.Count | None = Field(
-        None, description="Transformer layers.", json_schema_extra=CATALOGUE
-    )
-    heads: values.Count | None = Field(
-        None, description="Attention heads.", json_schema_extra=CATALOGUE
-    )
-    kv_heads: values.Count | None = Field(
-        None, description="Key and value heads.", json_schema_extra=CATALOGUE
-    )
-    head_dim: values.Count | None = Field(
-        None, description="Width of one head.", json_schema_extra=CATALOGUE
-    )
-    weight_bits: values.WeightBits | None = Field(
-        None,
-        description="Bits a weight, scales included (4.5 for NVFP4).",
-        json_schema_extra=CATALOGUE,
-    )
-    experts: values.CountOrNone | None = Field(
-        None, description="Experts of each layer; 0 in a dense model.", json_schema_extra=CATALOGUE
-    )
-    experts_per_token: values.CountOrNone | None = Field(
-        None, description="Experts that one token uses.", json_schema_extra=CATALOGUE
-    )
-    max_position: values.Count | None = Field(
-        None,
-        description="Longest context that the model was made for, in tokens.",
-        json_schema_extra=CATALOGUE,
-    )
-    disk_gib: values.GibOnDisk | None = Field(
-        None,
-        description="GiB of the weights that the engine reads from the disk while it serves.",
-        json_schema_extra={"absent": "none"},
-    )
-
-
-class CudaGraph(Section):
-    """CUDA graphs, recorded for batches up to a size."""
-
-    max_batch_size: values.Count = Field(description="Largest batch that a graph is recorded for.")
-
-
-class Speculative(Section):
-    """Speculative decoding: a draft proposes tokens that the model checks."""
-
-    method: values.Token = Field(
-        description="vLLM's name of the method: mtp, eagle3, ngram, draft_model ..."
-    )
-    tokens: values.Count = Field(description="Tokens that are proposed at once.")
-    model: values.ModelHandle | None = Field(
-        None,
-        description="The draft model.",
-        json_schema_extra={"absent": "the method needs none"},
-    )
+from sparkform.config.service_parts import CudaGraph, ModelFacts, Speculative
 
 
 class Service(Section):
@@ -151,6 +82,11 @@ class Service(Section):
     )
     bind: values.ListenAddress = Field("0.0.0.0", description="Address that the API listens on.")
     port: values.Port = Field(description="Port of the API.")
+    files: Mapping[file_values.FileName, file_values.FileText] = Field(
+        default_factory=dict,
+        description="Files that each rank sees in /etc/sparkform (natively in "
+        "/var/lib/sparkform/services/NAME), such as chat templates. No secrets.",
+    )
     environment: Mapping[values.VariableName, values.VariableValue] = Field(
         default_factory=dict,
         description="Further environment variables of all ranks. No secrets: they are stored in "
@@ -181,6 +117,11 @@ class Service(Section):
     restart_window_seconds: values.Seconds = Field(
         7200, description="The time in which restarts are counted."
     )
+
+    @property
+    def named_files(self) -> Mapping[str, str]:
+        """What keys name of `files` or of the engine's own, by key."""
+        return {}
 
     @property
     def draft_model(self) -> str | None:
@@ -232,6 +173,21 @@ class TrtllmService(Service):
         json_schema_extra={"absent": "the engine's own (TRTLLM)"},
     )
     autotuner: values.Flag = Field(True, description="Whether kernels are tuned at start.")
+    cache_reuse: values.Flag | None = Field(
+        None,
+        description="Whether requests share cached blocks of equal beginnings.",
+        json_schema_extra={"absent": "the engine's own (true)"},
+    )
+    mamba_cache_dtype: values.Token | None = Field(
+        None,
+        description="Type of the state of Mamba layers: float16, float32 ...",
+        json_schema_extra={"absent": "the engine's own"},
+    )
+    mtp_tokens: values.Count | None = Field(
+        None,
+        description="Tokens that the model's own further layers propose at once (MTP).",
+        json_schema_extra={"absent": "off"},
+    )
 
 
 class VllmService(Service):
@@ -257,11 +213,36 @@ class VllmService(Service):
         description="Kernels of mixture-of-experts layers: marlin, triton ...",
         json_schema_extra={"absent": "the engine's own"},
     )
+    chat_template: file_values.FileReference | None = Field(
+        None,
+        description="Template of a conversation's text.",
+        json_schema_extra={"absent": "the model's own"},
+    )
+    reasoning_parser_plugin: file_values.FileReference | None = Field(
+        None,
+        description="Python file with the parser that reasoningParser names.",
+        json_schema_extra={"absent": "none"},
+    )
+    tool_parser_plugin: file_values.FileReference | None = Field(
+        None,
+        description="Python file with the parser that toolParser names.",
+        json_schema_extra={"absent": "none"},
+    )
     speculative: Speculative | None = Field(
         None,
         description="Speculative decoding.",
         json_schema_extra={"absent": "off"},
     )
+
+    @property
+    def named_files(self) -> Mapping[str, str]:
+        """What keys name of `files` or of the engine's own, by key."""
+        named = {
+            "chatTemplate": self.chat_template,
+            "reasoningParserPlugin": self.reasoning_parser_plugin,
+            "toolParserPlugin": self.tool_parser_plugin,
+        }
+        return {key: name for key, name in named.items() if name}
 
     @property
     def draft_model(self) -> str | None:

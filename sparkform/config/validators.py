@@ -23,6 +23,17 @@ OWN_UNITS = ("rollback", "rollback-boot")
 NO_SERVICE_NAME = "is not a name for a service"
 
 
+OWN_FILES = ("vocabulary.py", "ray_non_carry_over_env_vars.json")
+"""What a launch itself may put beside a service's files."""
+
+
+def require_free_file_name(name: str) -> str:
+    """A name that no file of a launch bears."""
+    if name in OWN_FILES:
+        raise ValueError("is the name of a file of sparkform's own")
+    return name
+
+
 def convert_integral_float(value: object) -> object:
     """128.0 as 128; all else as it is."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
@@ -97,8 +108,10 @@ def _read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 def read_host_address(text: str) -> str:
-    """An IPv4 or IPv6 address that a host can have."""
+    """An IPv4 address that a host can have: Swarm, ranks and checks are planned over IPv4."""
     address = _read_address(text)
+    if address.version != 4:
+        raise ValueError("is an IPv6 address, over which ranks and Swarm are not planned")
     if address.is_multicast or address.is_unspecified or address.is_loopback:
         raise ValueError("is not the address of a host")
     return str(address)

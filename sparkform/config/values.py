@@ -33,7 +33,7 @@ class Words:
     hidden: bool = False
 
 
-def _match(pattern: str) -> StringConstraints:
+def match(pattern: str) -> StringConstraints:
     return StringConstraints(strict=True, max_length=LONGEST_TEXT, pattern=f"^(?:{pattern})$")
 
 
@@ -104,7 +104,7 @@ VariableValue = Annotated[
 Argument = VariableValue
 Token = Annotated[
     str,
-    _match(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}"),
+    match(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}"),
     Words(
         "letters, digits and . _ + - without blanks",
         mismatch="contains characters that are not allowed",
@@ -112,7 +112,7 @@ Token = Annotated[
 ]
 NodePath = Annotated[
     str,
-    _match(r"/[^ :,\\\"'$`]*"),
+    match(r"/[^ :,\\\"'$`]*"),
     ONE_LINE,
     AfterValidator(validators.require_normal_path),
     Words(
@@ -126,7 +126,7 @@ Address = Annotated[
     STRICT_TEXT,
     ONE_LINE,
     AfterValidator(validators.read_host_address),
-    Words("the IPv4 or IPv6 address of a host"),
+    Words("the IPv4 address of a host"),
 ]
 ListenAddress = Annotated[
     str,
@@ -144,7 +144,7 @@ HostName = Annotated[
 ]
 UserName = Annotated[
     str,
-    _match(r"[a-z_][a-z0-9_.-]{0,31}"),
+    match(r"[a-z_][a-z0-9_.-]{0,31}"),
     Words(
         "a Linux user name (lower case, at most 32 characters)",
         mismatch="is not a user name",
@@ -152,7 +152,7 @@ UserName = Annotated[
 ]
 ProxyJump = Annotated[
     str,
-    _match(rf"{HOP}(,{HOP})*"),
+    match(rf"{HOP}(,{HOP})*"),
     Words("[user@]host[:port], several separated by commas", mismatch="is not a jump host"),
 ]
 HostKey = Annotated[
@@ -167,7 +167,7 @@ HostKey = Annotated[
 ]
 NodeName = Annotated[
     str,
-    _match(DNS_LABEL),
+    match(DNS_LABEL),
     Words(
         "a DNS label: lower case letters, digits and -, at most 63 characters",
         because="it becomes part of resource names and labels",
@@ -176,7 +176,7 @@ NodeName = Annotated[
 ]
 ServiceName = Annotated[
     str,
-    _match(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?"),
+    match(r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?"),
     AfterValidator(validators.require_free_service_name),
     Words(
         "a DNS label that starts with a letter: lower case, digits and -, at most 40 characters, "
@@ -188,7 +188,7 @@ ServiceName = Annotated[
 ]
 InterfaceName = Annotated[
     str,
-    _match(r"[A-Za-z0-9_.-]{1,15}"),
+    match(r"[A-Za-z0-9_.-]{1,15}"),
     Words(
         "a network interface's name, at most 15 characters",
         mismatch="is not an interface name",
@@ -196,7 +196,7 @@ InterfaceName = Annotated[
 ]
 ModelHandle = Annotated[
     str,
-    _match(HANDLE),
+    match(HANDLE),
     Words(
         "a Hugging Face handle: owner/name (or a bare name, where there is no owner)",
         mismatch="is not a model handle",
@@ -204,17 +204,17 @@ ModelHandle = Annotated[
 ]
 Revision = Annotated[
     str,
-    _match(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}"),
+    match(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,127}"),
     Words("a commit id, tag or branch", mismatch="is not a revision"),
 ]
 Image = Annotated[
     str,
-    _match(IMAGE),
+    match(IMAGE),
     Words("registry/path:tag, best with @sha256:digest", mismatch="is not an image reference"),
 ]
 Version = Annotated[
     str,
-    _match(r"[0-9]+(\.[0-9]+){0,3}"),
+    match(r"[0-9]+(\.[0-9]+){0,3}"),
     Words(
         "a version in quotes, like '580.95'",
         because="without quotes YAML reads 12.10 as the number 12.1",
@@ -223,12 +223,12 @@ Version = Annotated[
 ]
 RuleName = Annotated[
     str,
-    _match(r"[a-z0-9]+(-[a-z0-9]+)*"),
+    match(r"[a-z0-9]+(-[a-z0-9]+)*"),
     Words("a rule's name, as `sparkform check` prints it", mismatch="is not a rule's name"),
 ]
 VariableName = Annotated[
     str,
-    _match(r"[A-Za-z_][A-Za-z0-9_]*"),
+    match(r"[A-Za-z_][A-Za-z0-9_]*"),
     Words(
         "letters, digits and _, not starting with a digit",
         mismatch="contains characters that are not allowed",

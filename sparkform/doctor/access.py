@@ -11,6 +11,9 @@ from sparkform.plan.problems import format_claim_remedy
 ITEMS_WITH_OWN_ROW = ("fact gpu", "fact docker")
 """Facts that say "unknown" in a row of their own."""
 
+WIRELESS = "wl"
+"""How systemd names wireless interfaces (systemd.net-naming-scheme(7))."""
+
 
 def check_login(view: NodeView) -> Iterator[Check]:
     host_key_note = "host key matches the declared one"
@@ -35,6 +38,24 @@ def check_claim(view: NodeView) -> Iterator[Check]:
         yield view.fail("claim", f"belongs to stack {owner}, not to {view.stack_claim}", fix)
 
 
+def check_management(view: NodeView) -> Iterator[Check]:
+    """What ranks say to each other beside the fabric goes by the management address."""
+    address = view.plan.network.management.get(view.node.name)
+    for interface in view.facts.interfaces or ():
+        is_used = address is not None and str(address.ip) in map(_strip_prefix, interface.addresses)
+        if is_used and interface.name.startswith(WIRELESS):
+            message = (
+                f"{address} is on Wi-Fi ({interface.name}): what ranks say to each other beside "
+                "the fabric goes over it, and a service ends where it is lost"
+            )
+            fix = "a cable in the RJ45 port, or `managementAddress` on another interface"
+            yield view.warn("management", message, fix)
+
+
+def _strip_prefix(address: str) -> str:
+    return address.partition("/")[0]
+
+
 def check_unread(view: NodeView) -> Iterator[Check]:
     """A row for each reason: one dead daemon hides several facts."""
     items: dict[str, list[str]] = {}
@@ -52,4 +73,4 @@ def _has_own_row(item: str) -> bool:
 
 
 CHECKS = (check_login, check_claim)
-FINAL_CHECKS = (check_unread,)
+FINAL_CHECKS = (check_management, check_unread)

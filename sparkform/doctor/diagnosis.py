@@ -17,6 +17,7 @@ from sparkform.doctor import (
     supervision,
 )
 from sparkform.doctor.check import Check, NodeCheck, NodeView, Status
+from sparkform.doctor.comparison import compare_nodes
 from sparkform.doctor.fabric import check_fabric
 from sparkform.doctor.native import check_native
 from sparkform.fabric.network import Reports
@@ -62,6 +63,7 @@ def diagnose(
         else:
             checks.append(_check_missing_node(node, observation))
     checks += _check_rack(declaration, plan, reports)
+    checks += compare_nodes(declaration, observation)
     return (*checks, *_check_rules(declaration, reports, plan))
 
 

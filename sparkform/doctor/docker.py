@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from node.steps import swarm
 from sparkform.doctor.check import Check, NodeView
-from sparkform.report.facts import SwarmNode
+from sparkform.report.docker_facts import SwarmNode
 from sparkform.rules.groups.swarm import MIN_TOOLKIT
 from sparkform.versions import is_at_least
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from node.network import netplan
 from node.steps import STEPS, fabric_address, is_same
 from sparkform.doctor.check import Check, NodeView
 from sparkform.plan.steps import PlannedStep
@@ -50,7 +51,10 @@ def _is_known(view: NodeView, step: PlannedStep) -> bool:
 def check_netplan(view: NodeView) -> Iterator[Check]:
     """Entries of other tools about our interfaces that cannot be taken over."""
     spec = fabric_address.SPEC
-    for claim in spec.read_observed(view.report.steps.get(spec.name)).claims:
+    planned = {interface.name for interface in view.plan.network.fabric.get(view.node.name, ())}
+    claims = spec.read_observed(view.report.steps.get(spec.name)).claims
+    narrowed = [netplan.narrow_claim(claim, planned) if planned else claim for claim in claims]
+    for claim in filter(None, narrowed):
         if claim.obstacle:
             names = ", ".join(claim.interfaces)
             message = f"{claim.path} also sets {names} and cannot be taken over: {claim.obstacle}"

@@ -9,9 +9,9 @@ from node.network import fabric_verdict, netplan
 from node.network.fabric_verdict import Ports
 from sparkform.doctor.check import Check, NodeView
 from sparkform.doctor.probes import STEP, ProbedHalf, get_wanted_mtu, probe_halves
-from sparkform.fabric.links import build_check_want, list_witnesses
-from sparkform.fabric.network import Reports
-from sparkform.fabric.topology import Cable
+from sparkform.fabric.links import SPEED_MBPS, build_check_want, list_witnesses
+from sparkform.fabric.network import CONNECTX_REMEDY, Reports, list_missing_halves
+from sparkform.fabric.topology import HALVES, Cable
 from sparkform.report.facts import Interface
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ ACTIVE = "ACTIVE"
 
 def check_fabric(view: NodeView, reports: Reports) -> Iterator[Check]:
     """A row for each of the node's cables, or for each half of it that is not as it should be."""
+    yield from check_connectx(view)
     yield from check_rdma(view)
+    yield from check_second_cable(view)
     for cable in view.plan.network.cables if view.is_planned else ():
         if any(end.node == view.node.name for end in cable.ends):
             yield from _check_cable(view, cable, reports)
@@ -73,8 +75,9 @@ def _check_cable(view: NodeView, cable: Cable, reports: Reports) -> Iterator[Che
         verdicts = fabric_verdict.judge_halves(halves, _list_ports(view), want.via)
         sentences = [verdict.sentence for verdict in verdicts]
         yield from _report_verdicts(view, halves, sentences)
-        if not sentences:
+        if halves and not sentences:
             yield _report_sound_cable(view, cable, halves)
+            yield from _report_slow_cable(view, cable, halves)
 
 
 def _report_verdicts(
@@ -90,13 +93,52 @@ def _report_verdicts(
 
 def _report_sound_cable(view: NodeView, cable: Cable, halves: Sequence[ProbedHalf]) -> Check:
     speeds = [probe.speed_mbps for _, probe in halves if probe.speed_mbps is not None]
-    speed = f"{min(speeds)} Mb/s a half, " if len(speeds) == len(halves) else ""
+    speed = f"{min(speeds)} Mb/s a half, " if speeds and len(speeds) == len(halves) else ""
     if any(probe.small is None for _, probe in halves):
         reason = view.find_unread_reason(f"step {STEP}") or "the recorded facts hold no probe"
         message = f"{cable.name}: {speed}linked; packets were not sent ({reason})"
         return view.unknown("cable", message)
     mtu = min(half["mtu"] or probe.mtu for half, probe in halves)
     return view.ok("cable", f"{cable.name}: {speed}packets of {mtu} bytes pass on both halves")
+
+
+def _report_slow_cable(
+    view: NodeView, cable: Cable, halves: Sequence[ProbedHalf]
+) -> Iterator[Check]:
+    """Both ends agree on less than a Spark's port can do."""
+    speeds = [probe.speed_mbps for _, probe in halves if probe.speed_mbps is not None]
+    if speeds and min(speeds) < SPEED_MBPS:
+        message = f"{cable.name}: {min(speeds) // 1000} Gb/s at both ends, a Spark's port does 200"
+        fix = "a cable (or switch port) for 200 Gb/s; each message between nodes takes longer"
+        yield view.warn("cable speed", message, fix)
+
+
+def check_second_cable(view: NodeView) -> Iterator[Check]:
+    """NVIDIA/dgx-spark-playbooks, connect-multiple-sparks: a second cable adds nothing."""
+    planned = set(_list_planned_names(view))
+    topology = view.declaration.cluster.fabric.topology
+    spare = [
+        interface.name
+        for interface in view.facts.interfaces or ()
+        if interface.port is not None and interface.carrier and interface.name not in planned
+    ]
+    if spare and planned and topology in ("direct", "switch"):
+        message = f"{', '.join(spare)}: a second cable; both share what one would have"
+        yield view.warn("cable", message, "unplug it, or declare `qsfpPort` for the one to use")
+
+
+def check_connectx(view: NodeView) -> Iterator[Check]:
+    """The ConnectX-7 is two PCI functions a port, in two domains; the kernel may take them off."""
+    missing = list_missing_halves(view.report)
+    if missing and view.declaration.cluster.fabric.topology != "none" and not view.node.interfaces:
+        what = (
+            "the ConnectX-7"
+            if len(missing) == len(HALVES)
+            else f"half {missing[0]} of the ConnectX-7"
+        )
+        kernel = f" (kernel {view.facts.host.kernel})" if view.facts.host else ""
+        message = f"{what} is not on the PCI bus{kernel}"
+        yield view.fail("connectx-7", message, CONNECTX_REMEDY)
 
 
 def _list_ports(view: NodeView) -> Ports:

@@ -85,6 +85,8 @@ def check_disk(view: NodeView) -> Iterator[Check]:
         return
     spaces = {disk_facts.model_directory.path: disk_facts.model_directory}
     spaces[disk_facts.docker_directory.path] = disk_facts.docker_directory
+    if disk_facts.image_directory:
+        spaces[disk_facts.image_directory.path] = disk_facts.image_directory
     for space in spaces.values():
         yield _check_space(view, space)
 

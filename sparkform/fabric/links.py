@@ -8,6 +8,7 @@ from node.network.halves import LinkHalf
 from node.steps.fabric_check import Want
 from sparkform.fabric.network import FabricInterface, Network, Reports
 from sparkform.fabric.topology import Cable
+from sparkform.report.facts import NodeReport
 from sparkform.report.receipts import Decision
 
 SPEED_MBPS = 200_000
@@ -36,6 +37,7 @@ def build_check_want(
         if interface.planned.cable == cable.name
         for peer in _list_facing(interface, queried, network)
     ]
+    halves = [expect_agreed_speed(half, reports) for half in halves]
     suspected = list_suspects(cable, node, queried, network)
     suspected_peers = [name for name in suspected if name != node]
     return Want(
@@ -46,6 +48,21 @@ def build_check_want(
         ends=_map_hardware_addresses(suspected, reports),
         checked=dict(runs),
     )
+
+
+def expect_agreed_speed(half: LinkHalf, reports: Reports) -> LinkHalf:
+    """A cable or switch of less than 200 Gb/s: where both ends agree, that is what is expected."""
+    speeds = {
+        _get_speed(half["interface"], reports.get(half["node"])),
+        _get_speed(half["peer_interface"], reports.get(half["peer"])),
+    }
+    (speed,) = speeds if len(speeds) == 1 else (None,)
+    return half if speed is None else {**half, "speed_mbps": min(speed, SPEED_MBPS)}
+
+
+def _get_speed(name: str, report: NodeReport | None) -> int | None:
+    interfaces = (report.facts.interfaces if report else None) or ()
+    return next((item.speed_mbps for item in interfaces if item.name == name), None)
 
 
 def list_partners(cable: Cable, node: str, network: Network) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ A problem is a sentence for the user; a plan with problems is never carried out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 
@@ -13,11 +13,17 @@ from sparkform.config import Declaration, EffectiveNode
 from sparkform.errors import Problem
 from sparkform.fabric.addressing import FabricAddress, assign_addresses
 from sparkform.fabric.away import find_last_known_port
+from sparkform.fabric.management import find_management_address, list_addresses
 from sparkform.fabric.topology import HALVES, Cable, Port, build_cables
-from sparkform.report.facts import Interface, NodeReport, Route
+from sparkform.report.facts import Interface, NodeReport
 
 Reports = Mapping[str, NodeReport]
 PORTS: tuple[Port, Port] = (0, 1)
+CONNECTX_DRIVER = "mlx5_core"
+CONNECTX_REMEDY = (
+    "`lspci -d 15b3:` on the node lists what is there; plug the cable in, then reboot: the "
+    "kernel's hot-plug driver takes an unplugged one off the bus (NVIDIA/NV-Kernels pull 271)"
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ def plan_network(declaration: Declaration, reports: Reports) -> tuple[Network, l
         if address:
             management[node.name] = address
         problems += [*half_problems, *([] if address else [_report_unmanaged(node)])]
+        problems += _find_cut_logins(node, reports[node.name], fabric[node.name])
     problems += [
         _report_unobserved(node) for node in declaration.active_nodes if node.name not in reports
     ]
@@ -92,25 +99,6 @@ def find_used_port(node: EffectiveNode, report: NodeReport | None) -> Port:
     return 0
 
 
-def find_management_address(node: EffectiveNode, report: NodeReport) -> IPv4Interface | None:
-    """The declared address, or the one behind the default route of the lowest metric."""
-    interfaces = report.facts.interfaces or ()
-    if node.management_address:
-        return IPv4Interface(node.management_address)
-    defaults = [route for route in report.facts.routes or () if _is_default(route)]
-    for route in sorted(defaults, key=lambda route: route.metric or 0):
-        matching = [interface for interface in interfaces if interface.name == route.interface]
-        addresses = [address for interface in matching for address in _list_ipv4(interface)]
-        chosen = [address for address in addresses if str(address.ip) == route.source]
-        if chosen or addresses:
-            return (chosen or addresses)[0]
-    return None
-
-
-def _is_default(route: Route) -> bool:
-    return route.destination == "default" and route.table == "main"
-
-
 def _get_own_file(report: NodeReport) -> Mapping[str, object]:
     state = report.steps.get("fabric_address")
     content = state.get("file") if isinstance(state, dict) else None
@@ -127,7 +115,7 @@ def _match_interfaces(
         if name:
             interfaces.append(FabricInterface(name, entry))
         else:
-            problems.append(_report_missing_half(node, entry))
+            problems.append(_report_missing_half(node, entry, report))
     return tuple(interfaces), problems
 
 
@@ -145,13 +133,49 @@ def map_interface_names(node: EffectiveNode, report: NodeReport) -> dict[tuple[i
     }
 
 
-def _list_ipv4(interface: Interface) -> list[IPv4Interface]:
-    return [IPv4Interface(text) for text in interface.addresses if ":" not in text]
+def _find_cut_logins(
+    node: EffectiveNode, report: NodeReport, planned: Iterable[FabricInterface]
+) -> Iterator[Problem]:
+    """Whoever logs in over a half loses the connection when the half gets its address."""
+    names = {interface.name for interface in planned}
+    for interface in report.facts.interfaces or ():
+        addresses = [str(address.ip) for address in list_addresses(interface)]
+        if interface.name in names and node.host in addresses:
+            yield Problem(
+                path=f"cluster.nodes[{node.position}].host",
+                message=f"is an address of {interface.name}, a half of the fabric of {node.name}",
+                got=node.host,
+                because="setting up the fabric would cut the connection that does it",
+                remedy="log in by Ethernet or Wi-Fi",
+            )
 
 
-def _report_missing_half(node: EffectiveNode, entry: FabricAddress) -> Problem:
+def list_missing_halves(report: NodeReport) -> tuple[str, ...]:
+    """The halves of the ConnectX-7 that are not on the bus; empty where interfaces are unknown, or
+    where some have other names, which the stack file can tell."""
+    interfaces = report.facts.interfaces
+    if interfaces is None or any(_is_renamed(interface) for interface in interfaces):
+        return ()
+    present = {interface.half for interface in interfaces if interface.port is not None}
+    return tuple(half for half in HALVES if half not in present)
+
+
+def _is_renamed(interface: Interface) -> bool:
+    is_connectx = interface.driver == CONNECTX_DRIVER or interface.hca is not None
+    return interface.port is None and is_connectx
+
+
+def _report_missing_half(node: EffectiveNode, entry: FabricAddress, report: NodeReport) -> Problem:
+    path = f"cluster.nodes[{node.position}].interfaces"
+    if entry.half in list_missing_halves(report):
+        return Problem(
+            path=path,
+            message=f"half {entry.half} of the ConnectX-7 of {node.name} is not on its PCI bus",
+            because=f"cable {entry.cable} needs both halves",
+            remedy=CONNECTX_REMEDY,
+        )
     return Problem(
-        path=f"cluster.nodes[{node.position}].interfaces",
+        path=path,
         message=f"half {entry.half} of QSFP port {entry.port} of {node.name} was not found",
         because=f"cable {entry.cable} needs both halves",
         remedy="`ibdev2netdev` on the node lists its fabric interfaces; name them here",
@@ -169,6 +193,7 @@ def _report_unobserved(node: EffectiveNode) -> Problem:
 def _report_unmanaged(node: EffectiveNode) -> Problem:
     return Problem(
         path=f"cluster.nodes[{node.position}].managementAddress",
-        message=f"{node.name} has no default route, so its management address is not known",
+        message=f"{node.name} has no default route through a network that the nodes share, so its "
+        "management address is not known",
         remedy="declare the address by which the other nodes reach it outside the fabric",
     )

@@ -46,7 +46,7 @@ def build_launch(request: LaunchRequest, rank: EngineRank) -> Launch:
         entrypoint=(*preparation, "/bin/sh", request.start_script),
         argv=rank.argv,
         environment=environment,
-        files=(*rank.files, *vocabulary_files, *native_unit_files),
+        files=(*rank.files, *request.files, *vocabulary_files, *native_unit_files),
         secrets=rank.secrets,
         keys=rank.keys,
         mounts=_build_mounts(request, rank),

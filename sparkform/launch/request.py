@@ -88,6 +88,18 @@ class LaunchRequest:
         path = native_path if self.is_native else container_path
         return SecretFile(secret="apiKey", path=path, source=source)
 
+    def locate_file(self, name: str | None) -> str | None:
+        """Where the engine sees one of the service's files; a path is its own."""
+        return f"{self.folder}/{name}" if name in self.declared.files else name
+
+    @property
+    def files(self) -> tuple[LaunchFile, ...]:
+        """The service's files, the same on each rank."""
+        return tuple(
+            LaunchFile(path=f"{self.folder}/{name}", text=text)
+            for name, text in self.declared.files.items()
+        )
+
     def locate_weights(self, member: ServiceMember) -> Weights:
         """The model as this member sees it."""
         return locate_weights(self.declared, self.served_name, member)

@@ -35,6 +35,7 @@ def build_engine_settings(declared: TrtllmService, all_reduce: str) -> dict[str,
         "attn_backend": declared.attention_backend,
         "allreduce_strategy": all_reduce,
         "enable_autotuner": declared.autotuner,
+        "speculative_config": _build_speculative_config(declared),
     }
     given_settings: dict[str, object] = {
         key: value for key, value in content.items() if value is not None
@@ -56,8 +57,19 @@ def render_yaml(content: Mapping[str, object]) -> str:
     return text
 
 
+def _build_speculative_config(declared: TrtllmService) -> dict[str, object] | None:
+    """As in NVIDIA/TensorRT-LLM, docs/source/blogs/tech_blog/blog2 (MTP of DeepSeek R1)."""
+    if declared.mtp_tokens is None:
+        return None
+    return {"decoding_type": "MTP", "num_nextn_predict_layers": declared.mtp_tokens}
+
+
 def _build_kv_cache_config(declared: TrtllmService) -> dict[str, object]:
     cache: dict[str, object] = {"dtype": declared.kv_cache_dtype}
     if declared.free_gpu_memory_fraction is not None:
         cache["free_gpu_memory_fraction"] = declared.free_gpu_memory_fraction
+    if declared.cache_reuse is not None:
+        cache["enable_block_reuse"] = declared.cache_reuse
+    if declared.mamba_cache_dtype is not None:
+        cache["mamba_ssm_cache_dtype"] = declared.mamba_cache_dtype
     return cache

@@ -60,10 +60,13 @@ def build_shared_options(request: LaunchRequest, declared: VllmService) -> dict[
             "--kv-cache-dtype": declared.kv_cache_dtype,
             "--quantization": declared.quantization,
             "--moe-backend": declared.moe_backend,
+            "--chat-template": request.locate_file(declared.chat_template),
             "--speculative-config": _render_speculative(declared.speculative),
             "--reasoning-parser": declared.reasoning_parser,
+            "--reasoning-parser-plugin": request.locate_file(declared.reasoning_parser_plugin),
             "--enable-auto-tool-choice": declared.tool_parser is not None,
             "--tool-call-parser": declared.tool_parser,
+            "--tool-parser-plugin": request.locate_file(declared.tool_parser_plugin),
             "--enforce-eager": declared.enforce_eager,
             "--trust-remote-code": declared.trust_remote_code,
         }
@@ -93,15 +96,20 @@ def build_rank_options(
 
 
 def _render_speculative(declared: Speculative | None) -> str | None:
-    """vLLM's JSON for speculative decoding, without blanks."""
+    """vLLM's JSON for speculative decoding, without blanks (vllm/config/speculative.py@002e77c)."""
     if declared is None:
         return None
     values = {
         "method": declared.method,
         "num_speculative_tokens": declared.tokens,
-        **({"model": declared.model} if declared.model else {}),
+        "model": declared.model,
+        "draft_tensor_parallel_size": declared.ranks,
+        "quantization": declared.quantization,
+        "moe_backend": declared.moe_backend,
+        "attention_backend": declared.attention_backend,
     }
-    return json.dumps(values, separators=(",", ":"))
+    given = {key: value for key, value in values.items() if value is not None}
+    return json.dumps(given, separators=(",", ":"))
 
 
 def fold_option(argument: str) -> str:

@@ -82,7 +82,6 @@ def find_problems(context: PlanContext) -> Iterator[Problem]:
     declaration, reports = context.declaration, context.reports
     yield from find_foreign_claims(declaration, reports, context.stack)
     yield from find_missing_gpus(declaration, reports)
-    yield from find_shared_nodes(declaration)
     yield from find_native_problems(declaration, reports)
     yield from list_required_models(declaration)[1]
     yield from find_taken_ports(declaration, reports)
@@ -133,18 +132,3 @@ def find_missing_gpus(declaration: Declaration, reports: Reports) -> Iterator[Pr
                 remedy="`nvidia-smi` on the node says why, and a reboot often brings it back; "
                 "or declare the node with `away: true`",
             )
-
-
-def find_shared_nodes(declaration: Declaration) -> Iterator[Problem]:
-    """A Spark has one GPU, and an engine takes it whole."""
-    service_by_node: dict[str, str] = {}
-    for service in declaration.services:
-        for node in declaration.list_service_nodes(service):
-            if node.name in service_by_node:
-                yield Problem(
-                    path=f"services.{service}.nodes",
-                    message=f"{node.name} runs service {service_by_node[node.name]} already",
-                    because="a node has one GPU, which one engine takes whole",
-                    remedy="give each service nodes of its own",
-                )
-            service_by_node.setdefault(node.name, service)

@@ -150,17 +150,30 @@ def _plan_stop_previous(inputs: ServiceInputs, token: str) -> dict[str, stop_pre
     ranks = {launch.node: launch for launch in inputs.launches}
     is_swarm = inputs.launches[0].runtime == "swarm"
     nodes = dict.fromkeys([*((inputs.context.declaration.head.name,) if is_swarm else ()), *ranks])
-    return {node: _build_stop_want(inputs.service, token, ranks.get(node)) for node in nodes}
+    declaration = inputs.context.declaration
+    return {
+        node: _build_stop_want(
+            inputs.service,
+            token,
+            ranks.get(node),
+            declaration.list_neighbours(inputs.service, node),
+        )
+        for node in nodes
+    }
 
 
-def _build_stop_want(service: str, token: str, launch: Launch | None) -> stop_previous.Want:
+def _build_stop_want(
+    service: str, token: str, launch: Launch | None, neighbours: tuple[str, ...]
+) -> stop_previous.Want:
     if launch is None:
         return stop_previous.Want(service, token, None, (), None)
     ports = tuple(
         PortDemand(number=port.number, address=port.address, purpose=port.purpose)
         for port in launch.ports
     )
-    return stop_previous.Want(service, token, launch.rank, ports, summarize_launch(launch))
+    return stop_previous.Want(
+        service, token, launch.rank, ports, summarize_launch(launch), neighbours or None
+    )
 
 
 def _plan_member(inputs: ServiceInputs, token: str) -> dict[str, member.Want]:

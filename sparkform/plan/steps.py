@@ -30,7 +30,8 @@ class PlannedStep:
 
     `want` and `have` are the step's own (node.steps); a held step has neither. `disturbance`: what
     running it disturbs. A held step stays as Pulumi knows it, whatever it would carry: its node, or
-    one that it concerns, is away, or `unknown` says what was not read.
+    one that it concerns, is away, or `unknown` says what was not read. `refusals`: why it will
+    fail.
     """
 
     node: str
@@ -42,6 +43,7 @@ class PlannedStep:
     disturbance: Disturbance = "none"
     is_held: bool = False
     unknown: str | None = None
+    refusals: tuple[str, ...] = ()
 
     @property
     def is_changing(self) -> bool:
@@ -98,7 +100,8 @@ def plan_step(
     planned = describe_step(record, want, have, phrases)
     if planned.decision.in_sync:
         return planned
-    return replace(planned, disturbance=spec.get_disturbance(have, want))
+    disturbance, refusals = spec.get_disturbance(have, want), spec.find_refusals(have, want)
+    return replace(planned, disturbance=disturbance, refusals=tuple(refusals))
 
 
 def describe_step(

@@ -12,7 +12,15 @@ from sparkform.rules.settings import Setting
 Reader = Callable[[str], object]
 PLACE = "sparkform tells each rank its place"
 DEFAULT_ALREADY = "as sparkform has it"
-SPECULATIVE_KEYS = {"method": "method", "num_speculative_tokens": "tokens", "model": "model"}
+SPECULATIVE_KEYS = {
+    "method": "method",
+    "num_speculative_tokens": "tokens",
+    "model": "model",
+    "draft_tensor_parallel_size": "ranks",
+    "quantization": "quantization",
+    "moe_backend": "moeBackend",
+    "attention_backend": "attentionBackend",
+}
 
 
 def read_text(text: str) -> object:
@@ -38,6 +46,11 @@ def read_flag(text: str) -> object:
 def read_first_word(text: str) -> object:
     """vLLM serves a model under several names; a service has one."""
     return text.split()[0] if text.split() else None
+
+
+def read_path(text: str) -> object:
+    """A path that the engine sees; a bare name would be one of the service's own files."""
+    return text if "/" in text else None
 
 
 def read_launcher(text: str) -> object:
@@ -86,7 +99,10 @@ VLLM: Mapping[str, OptionKey] = {
     "--quantization": OptionKey("quantization"),
     "--moe-backend": OptionKey("moeBackend"),
     "--speculative-config": OptionKey("speculative", read_speculative),
+    "--chat-template": OptionKey("chatTemplate", read_path),
     "--reasoning-parser": OptionKey("reasoningParser"),
+    "--reasoning-parser-plugin": OptionKey("reasoningParserPlugin", read_path),
+    "--tool-parser-plugin": OptionKey("toolParserPlugin", read_path),
     "--tool-call-parser": OptionKey("toolParser"),
     "--enforce-eager": OptionKey("enforceEager", read_flag),
     "--trust-remote-code": OptionKey("trustRemoteCode", read_flag),
@@ -127,6 +143,10 @@ TRTLLM_FILE: Mapping[str, OptionKey] = {
     "max_seq_len": OptionKey("maxSeqLen", read_integer),
     "kv_cache_config.dtype": OptionKey("kvCacheDtype"),
     "kv_cache_config.free_gpu_memory_fraction": OptionKey("freeGpuMemoryFraction", read_fraction),
+    "kv_cache_config.enable_block_reuse": OptionKey("cacheReuse", read_flag),
+    "kv_cache_config.mamba_ssm_cache_dtype": OptionKey("mambaCacheDtype"),
+    "speculative_config.num_nextn_predict_layers": OptionKey("mtpTokens", read_integer),
+    "speculative_config.decoding_type": _drop("mtpTokens means MTP; no key says another"),
     "moe_config.backend": OptionKey("moeBackend"),
     "attn_backend": OptionKey("attentionBackend"),
     "allreduce_strategy": OptionKey("allReduce"),

@@ -6,13 +6,11 @@ read is None and stands in `unreadable` with the reason.
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import Field, JsonValue
 
+from sparkform.report.docker_facts import Container, DockerFacts, SwarmFacts, SwarmService
+from sparkform.report.report_model import ReportModel
 from sparkform.report.unknown import NOT_REPORTED, Unknown
-
-
-class ReportModel(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", defer_build=True)
 
 
 class HostFacts(ReportModel):
@@ -74,60 +72,7 @@ class Space(ReportModel):
 class DiskFacts(ReportModel):
     model_directory: Space
     docker_directory: Space
-
-
-class GenericResource(ReportModel):
-    kind: str
-    value: str
-
-
-class DockerFacts(ReportModel):
-    version: str
-    runtimes: tuple[str, ...]
-    default_runtime: str | None
-    generic_resources: tuple[GenericResource, ...]
-    root_directory: str | None
-    live_restore: bool
-
-
-class SwarmNode(ReportModel):
-    id: str | None
-    hostname: str | None
-    role: str | None
-    availability: str | None
-    state: str | None
-    address: str | None
-    leader: bool
-    labels: dict[str, str]
-    generic_resources: tuple[GenericResource, ...]
-
-
-class SwarmFacts(ReportModel):
-    state: str
-    node_id: str | None
-    cluster_id: str | None
-    manager: bool
-    address: str | None
-    managers: tuple[str, ...]
-    error: str | None
-    nodes: tuple[SwarmNode, ...] | None
-
-
-class Container(ReportModel):
-    id: str | None
-    name: str | None
-    image: str | None
-    state: str | None
-    labels: dict[str, str]
-
-
-class SwarmService(ReportModel):
-    id: str | None
-    name: str | None
-    image: str | None
-    running: int | None
-    desired: int | None
-    labels: dict[str, str]
+    image_directory: Space | None = None
 
 
 class LoginFacts(ReportModel):
@@ -190,6 +135,7 @@ class NcclConf(ReportModel):
     owner: str | None
     sha256: str | None
     keys: dict[str, str]
+    home: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 class ListeningPort(ReportModel):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field, JsonValue, ValidationError
 
-from sparkform.report.facts import NodeReport, ReportModel
+from sparkform.report.facts import NodeReport
+from sparkform.report.report_model import ReportModel
 
 PACKETS, READY = "fabric_check", "ready"
 """The steps that are asked."""

@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from sparkform.report.facts import NodeReport, ReportModel
+from sparkform.report.facts import NodeReport
+from sparkform.report.report_model import ReportModel
 
 ErrorKind = Literal[
     "unresolved",

@@ -8,7 +8,9 @@ from typing import Any
 
 from sparkform.errors import InputError
 from sparkform.rules.context import Context, ServiceView
+from sparkform.rules.engine_settings import build_engine_settings
 from sparkform.rules.groups.memory import fit_on, get_cache_type
+from sparkform.sizing.drafts import MOST_DRAFT_TOKENS
 
 SPEED_MODEL_LINKS = {"direct": "direct", "ring": "ring", "switch": "switch", "none": "direct"}
 """The link of the speed model by topology; on one node none is crossed."""
@@ -69,6 +71,8 @@ def _estimate_speed(service: ServiceView) -> tuple[float | None, tuple[float, fl
         "tp": service.count_ranks("tensor_parallel"),
         "pp": service.count_ranks("pipeline_parallel"),
         "kv_cache": get_cache_type(service),
+        "moe_backend": service.settings.get_text("moe_backend") or None,
+        **_list_vllm_facts(service),
     }
     spark = build_machine(SPEED_MODEL_LINKS[service.context.topology])
     try:
@@ -80,6 +84,18 @@ def _estimate_speed(service: ServiceView) -> tuple[float | None, tuple[float, fl
         prediction.decode_low_tok_s,
         prediction.decode_high_tok_s,
     )
+
+
+def _list_vllm_facts(service: ServiceView) -> dict[str, object]:
+    """Graphs and drafts, which only vLLM's settings tell."""
+    if service.block.engine != "vllm":
+        return {}
+    settings = build_engine_settings(service)
+    return {
+        "eager": settings.eager,
+        "speculative": settings.draft_method,
+        "draft_tokens": min(settings.draft_tokens, MOST_DRAFT_TOKENS),
+    }
 
 
 def _round(value: float | None) -> float | None:

@@ -12,6 +12,7 @@ from sparkform.catalogue.describe import DescribedModel
 from sparkform.errors import InputError, Problem
 from sparkform.models.json_input import list_problems, load_json
 from sparkform.sizing.calibration import load_calibration
+from sparkform.sizing.drafts import MOST_DRAFT_TOKENS, build_draft_plan
 from sparkform.sizing.memory_budget import get_cache_element_bytes
 from sparkform.sizing.node_memory import require_engine
 from sparkform.sizing.split import Cut
@@ -44,6 +45,10 @@ class RowRequest(BaseModel):
     concurrency: CountOrOne = 1
     prompt_tokens: Annotated[int, Field(ge=0)] | None = None
     output_tokens: PositiveInt | None = None
+    eager: bool = False
+    moe_backend: str | None = None
+    speculative: str | None = None
+    draft_tokens: Annotated[int, Field(ge=0, le=MOST_DRAFT_TOKENS)] = 0
 
 
 def _parse_request(row: Mapping[str, object]) -> RowRequest:
@@ -62,6 +67,15 @@ def build_row_model(subject: DescribedModel, row: Mapping[str, object]) -> Serve
         cut=Cut(tensor_parallel=request.tp, pipeline_parallel=request.pp),
         engine=require_engine(request.engine, "row: engine"),
         cache_element_bytes=get_cache_element_bytes(request.kv_cache),
+        kernel=(request.moe_backend or "").lower(),
+        eager=request.eager,
+        drafts=build_draft_plan(
+            subject.shape,
+            subject.quantisation,
+            request.speculative,
+            request.draft_tokens,
+            subject.draft_gib,
+        ),
     )
 
 

@@ -26,14 +26,34 @@ OPERATIONS_A_WEIGHT = 2  # a multiplication and an addition
 
 
 @dataclass(frozen=True, kw_only=True)
+class DraftPlan:
+    """Speculative decoding: tokens proposed a step, the chance that one is accepted after those
+    before it, and what the draft layers read for each."""
+
+    tokens: int
+    acceptance: float
+    bytes_a_token: float
+
+    def count_tokens_a_step(self) -> float:
+        """The model's own token and the drafts before the first that is refused."""
+        return sum(self.acceptance**position for position in range(self.tokens + 1))
+
+
+@dataclass(frozen=True, kw_only=True)
 class ServedModel:
-    """A shape as it is stored, cut over nodes, with the bytes of one cache element."""
+    """A shape as it is stored, cut over nodes, with the bytes of one cache element.
+
+    `kernel` is the name of the experts' kernels where it is given; `eager`: without CUDA graphs.
+    """
 
     shape: ModelShape
     quantisation: Quantisation
     cut: Cut
     engine: str = "vllm"
     cache_element_bytes: float = 2.0
+    kernel: str = ""
+    eager: bool = False
+    drafts: DraftPlan | None = None
 
     @cached_property
     def distinct_blocks(self) -> Counter[Block]:
@@ -92,9 +112,17 @@ def estimate_touched_experts(experts: int, per_token: int, tokens: float) -> flo
 
 
 def compute_step_load(
-    model: ServedModel, batch: float, context_tokens: int, routed_tokens: float
+    model: ServedModel,
+    batch: float,
+    context_tokens: int,
+    routed_tokens: float,
+    tokens: float | None = None,
 ) -> StepLoad:
-    """The load of a step. `routed_tokens` is how many independent tokens the routing sees."""
+    """The load of a step of `batch` sequences with `tokens` in all (one each unless drafted).
+
+    `routed_tokens` is how many independent tokens the routing sees.
+    """
+    tokens = batch if tokens is None else tokens
     shape, ranks, blocks = model.shape, model.cut.tensor_parallel, model.distinct_blocks
     collectives = sum(
         count * ((block.mixer is not None) + (block.feed_forward is not None))
@@ -110,10 +138,10 @@ def compute_step_load(
             for block, count in blocks.items()
             if block.mixer
         ),
-        operations=OPERATIONS_A_WEIGHT * model.active_parameters * batch / ranks,
+        operations=OPERATIONS_A_WEIGHT * model.active_parameters * tokens / ranks,
         layers=len(shape.blocks),
         collectives=collectives,
-        collective_bytes=batch * shape.hidden_size * ACTIVATION_BYTES,
+        collective_bytes=tokens * shape.hidden_size * ACTIVATION_BYTES,
     )
 
 

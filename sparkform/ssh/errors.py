@@ -106,6 +106,18 @@ def authentication(target: Target, keys_offered: int) -> NodeError:
     )
 
 
+def too_many_keys(target: Target, keys_offered: int) -> NodeError:
+    """sshd ends a login after MaxAuthTries keys, six by default (sshd_config(5))."""
+    key = target.identity_file or "~/.ssh/id_ed25519"
+    return _build_error(
+        "authentication",
+        f"{target.address} ended the login of {target.user} before the right one of {keys_offered} "
+        "keys was offered.",
+        f"Take keys out of the agent (`ssh-add -l`, `ssh-add -d`), or set `identityFile: {key}`, "
+        "which is offered first where the agent has many.",
+    )
+
+
 def identity(target: Target, reason: str) -> NodeError:
     return _build_error(
         "identity",

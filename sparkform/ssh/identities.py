@@ -12,10 +12,15 @@ import asyncssh
 
 from sparkform.ssh.target import Target
 
+MANY_KEYS = 5
+"""sshd takes six tries at most by default (sshd_config(5), MaxAuthTries): the key that is declared
+must be among them."""
+
 
 @dataclass(frozen=True)
 class Identities:
-    """The keys to log in with: the agent's, then the identity file's."""
+    """The keys to log in with: the agent's, then the identity file's; with many keys in the agent
+    the other way round."""
 
     keys: tuple[asyncssh.SSHKeyPair, ...] = ()
     problem: str | None = None
@@ -45,7 +50,10 @@ async def _add_identity_file(
         return Identities(agent_keys, str(error))
     except OSError as error:
         return Identities(agent_keys, error.strerror or "it cannot be read")
-    return Identities((*agent_keys, *asyncssh.load_keypairs([private_key])))
+    own_keys = asyncssh.load_keypairs([private_key])
+    if len(agent_keys) >= MANY_KEYS:
+        return Identities((*own_keys, *agent_keys))
+    return Identities((*agent_keys, *own_keys))
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,12 @@ from sparkform.report.rack_report import NodeError
 from sparkform.ssh import errors
 from sparkform.ssh.target import Target
 
-_SUDO = re.compile(r"sudo: (a password|a terminal|.*(may not run|not in the sudoers|not allowed))")
+# The words of sudo and of sudo-rs, which newer Ubuntu has in its place. Some lines have no name.
+_SUDO = re.compile(
+    r"^sudo(-rs)?: (?!unable to resolve host)|is not in the sudoers file|is not allowed to execute "
+    r"|may not run sudo",
+    re.MULTILINE,
+)
 _NO_SUDO = re.compile(r"sudo.?: (command )?(not found|No such file)")
 _NO_PYTHON = re.compile(r"python3.?: (command )?(not found|No such file)")
 

@@ -218,6 +218,9 @@ async def _dial(
 
 def _explain_failure(target: Target, identities: Identities, error: Exception) -> NodeError:
     """The error for what the network or the SSH server did."""
+    is_full = isinstance(error, asyncssh.DisconnectError) and "authentication" in str(error)
+    if is_full and not isinstance(error, asyncssh.PermissionDenied):
+        return errors.too_many_keys(target, len(identities.keys))
     if isinstance(error, asyncssh.PermissionDenied):
         if identities.problem:
             return errors.identity(target, identities.problem)

@@ -13,7 +13,7 @@ from sparkform.status.rack_status import (
     RackStatus,
     ServiceStatus,
 )
-from sparkform.status.wording import describe_rank
+from sparkform.status.wording import describe_clock, describe_rank
 
 Severity = Literal["good", "info", "bad"]
 GOOD_STATES = ("serving", "up", "running")
@@ -78,9 +78,8 @@ def _compare_nodes(old: NodeStatus, new: NodeStatus, now_s: float) -> Iterator[S
         else:
             yield StatusEvent(now_s, new.name, "good", "answers")
     if _is_change(old.clock_held_by, new.clock_held_by):
-        holders = new.clock_held_by if isinstance(new.clock_held_by, tuple) else ()
-        text = f"GPU clock held down: {', '.join(holders)}" if holders else "GPU clock is free"
-        yield StatusEvent(now_s, new.name, "bad" if holders else "good", text)
+        held = describe_clock(new)
+        yield StatusEvent(now_s, new.name, "bad" if held else "good", held or "GPU clock is free")
 
 
 def _pair_cables(

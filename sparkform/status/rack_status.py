@@ -175,9 +175,13 @@ def _list_members(value: object) -> Iterator[tuple[str, object]]:
 
 
 def list_reasons(status: RackStatus) -> tuple[str, ...]:
-    """Why figures are unread, each reason once: `spark-2, qwen: no answer for 6 s`."""
+    """Why figures are unread, each reason once: `spark-2, qwen: no answer for 6 s`.
+
+    Nothing is expected of a node that is away.
+    """
     names: dict[str, dict[str, None]] = {}
-    items: tuple[NodeStatus | ServiceStatus, ...] = (*status.nodes, *status.services)
+    present = (node for node in status.nodes if not node.is_away)
+    items: tuple[NodeStatus | ServiceStatus, ...] = (*present, *status.services)
     for item in items:
         for why in _find_reasons(item):
             names.setdefault(why, {})[item.name] = None

@@ -58,7 +58,7 @@ def format_memory(node: NodeStatus) -> str:
 def format_clock(node: NodeStatus) -> str:
     """With a mark where something holds it down."""
     clock = format_figure(node.gpu_clock_mhz, "MHz")
-    return f"{clock} ↓" if isinstance(node.clock_held_by, tuple) and node.clock_held_by else clock
+    return f"{clock} ↓" if describe_clock(node) else clock
 
 
 def format_node_links(status: RackStatus, node: NodeStatus) -> str:
@@ -78,6 +78,16 @@ def format_ranks(service: ServiceStatus) -> str:
     """How many of how many run: `1/2`, with `?` where some are not known."""
     unknown = UNKNOWN if any(isinstance(rank.state, Unread) for rank in service.ranks) else ""
     return f"{service.running_ranks}{unknown}/{len(service.ranks)}"
+
+
+def describe_clock(node: NodeStatus) -> str:
+    """What holds the GPU's clock down; nothing where nothing does, or where it is not known."""
+    holders = node.clock_held_by
+    return (
+        f"GPU clock held down: {', '.join(holders)}"
+        if isinstance(holders, tuple) and holders
+        else ""
+    )
 
 
 def describe_rank(rank: RankStatus) -> str:

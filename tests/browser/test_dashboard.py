@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -210,7 +211,11 @@ def test_the_command_serves_until_ctrl_c_and_the_page_says_that_it_ended(
 ) -> None:
     command = [sys.executable, "-P", "-c", MAIN, "dashboard", str(stack), "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as dashboard:
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as dashboard,
+        contextlib.ExitStack() as ending,
+    ):
+        ending.callback(dashboard.kill)
         assert dashboard.stdout
         line = dashboard.stdout.readline()
         assert line.startswith("spark/lab: http://127.0.0.1:")

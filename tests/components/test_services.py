@@ -12,7 +12,7 @@ import pytest
 from pulumi_command import remote
 
 from components.docker_hosts import build_ssh_options
-from components.inference_service import InferenceService, ServiceContext, build_service
+from components.inference_service import InferenceService, ServiceContext, build_services
 from components.rack import Rack, build_rack
 from sparkform.config import Declaration
 from sparkform.plan.rack_plan import RackPlan
@@ -21,7 +21,13 @@ from sparkform.report.rack_report import QueryResult
 from sparkform.ssh.target import Target
 from tests.support.planning import load_reports
 from tests.support.registrations import Registered, RegistrationMonitor, record_registrations
-from tests.unit.plan.test_services import apply_plan, build_plan, build_service_declaration
+from tests.unit.plan.test_services import (
+    SERVICE,
+    apply_plan,
+    build_declaration_with,
+    build_plan,
+    build_service_declaration,
+)
 
 KEY = "sk-not-a-real-key"
 HOST_KEY = "ssh-ed25519 AAAAC3Nz"
@@ -68,8 +74,10 @@ def register_plan(declaration: Declaration, plan: RackPlan) -> RegistrationMonit
                 },
                 secret=lambda name: pulumi.Output.secret(KEY),
             )
-            component = InferenceService("qwen", declaration, (), options)
-            build_service(component, plan.services["qwen"], context)
+            components = {
+                name: InferenceService(name, declaration, (), options) for name in plan.services
+            }
+            build_services(components, plan.services, declaration, context)
 
         build()
     return record
@@ -192,6 +200,26 @@ def test_stops_stand_on_the_rack_and_on_the_launchs_files(container: Registratio
         dependencies = container.by_name[name].depends_on
         assert {"spark-1-launch_files-qwen", "spark-2-launch_files-qwen"} <= dependencies
         assert {"spark-1-docker_daemon", "spark-2-fabric_confirm"} <= dependencies
+
+
+def test_engines_that_share_a_node_start_one_after_the_other() -> None:
+    alone = {**SERVICE, "nodes": ["spark-1"], "tensorParallel": 1}
+    services = {"qwen": alone, "phi": {**alone, "nodes": ["spark-2"]}, "gemma": alone}
+    declaration = build_declaration_with(
+        {
+            name: {**service, "port": 8000 + number}
+            for number, (name, service) in enumerate(services.items())
+        }
+    )
+    plan = build_plan(declaration, load_reports("direct-2-up"), SECRETS)
+    registered = register_plan(declaration, plan).by_name
+    stop_steps = {
+        name: next(each for each in registered if each.endswith(f"-stop_previous-{name}"))
+        for name in services
+    }
+    waits = {name: registered[step].depends_on for name, step in stop_steps.items()}
+    assert "spark-1-ready-qwen" in waits["gemma"]
+    assert not {"spark-1-ready-qwen", "spark-1-ready-gemma"} & waits["phi"]
 
 
 def test_ranks_bear_the_labels_by_which_they_are_found(container: RegistrationMonitor) -> None:

@@ -53,7 +53,8 @@ class SupervisedService(Serving):
 
     @property
     def phase(self) -> str:
-        return str(self.read_state()["coordinator"]["phase"])
+        record = self.read_state()["coordinator"]
+        return str(record["phase"]) if record else "not yet known"
 
     @property
     def token(self) -> str:

@@ -95,8 +95,8 @@ class Browser:
             raise BrowserError(f"{expression}: {result['exceptionDetails']['text']}")
         return result["result"].get("value")
 
-    def await_true(self, expression: str, limit_s: float = 30.0) -> float:
-        """How long it took."""
+    def await_true(self, expression: str, limit_s: float = 60.0) -> float:
+        """How long it took. The expression's value must be a plain one: no element has JSON."""
         started = time.monotonic()
         while not self.evaluate(expression):
             if time.monotonic() - started > limit_s:

@@ -62,6 +62,7 @@ def load_templates() -> Environment:
         choose_class=choose_class,
         measure_share=measure_share,
         list_remarks=wording.list_remarks,
+        describe_clock=wording.describe_clock,
     )
     templates.filters.update(
         figure=wording.format_figure,

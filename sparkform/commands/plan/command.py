@@ -40,6 +40,7 @@ def run(
     show = print_json if as_json else print_plan
     show(report)
     is_refused = any(violation.severity == "mandatory" for violation in report.violations)
+    is_refused = is_refused or any(step.refused for step in report.steps)
     code = options.INCOMPLETE if report.unknown else 0
     raise typer.Exit(options.FINDINGS if is_refused else code)
 

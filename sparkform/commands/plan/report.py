@@ -100,6 +100,7 @@ class StepRow:
     step: str
     state: StepState
     disturbs: str
+    refused: bool
     lines: Sequence[str]
 
 
@@ -192,6 +193,7 @@ def _build_step_row(step: PlannedStep) -> StepRow:
         step=step.step,
         state=get_step_state(step),
         disturbs=step.disturbance,
+        refused=step.is_changing and bool(step.refusals),
         lines=step.lines,
     )
 

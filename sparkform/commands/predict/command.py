@@ -38,6 +38,11 @@ PipelineParallel = Annotated[
     int | None, typer.Option("--pp", help="Set the pipeline parallelism instead of choosing it.")
 ]
 
+Prompt = Annotated[int | None, typer.Option(help="Assume prompts of this many tokens.")]
+Output = Annotated[int | None, typer.Option(help="Assume answers of this many tokens.")]
+Image = Annotated[str | None, typer.Option(help="Assume an image, as some convert weights.")]
+MoeBackend = Annotated[str | None, typer.Option(help="Assume vLLM's expert kernels of this name.")]
+
 
 def run(
     model: OptionalModelName = None,
@@ -49,13 +54,14 @@ def run(
     tp: TensorParallel = None,
     pp: PipelineParallel = None,
     concurrency: options.Concurrency = 1,
-    prompt: Annotated[int | None, typer.Option(help="Assume prompts of this many tokens.")] = None,
-    output: Annotated[int | None, typer.Option(help="Assume answers of this many tokens.")] = None,
+    prompt: Prompt = None,
+    output: Output = None,
     kv_cache: options.KvCache = "auto",
     link: options.Link = "direct",
-    image: Annotated[
-        str | None, typer.Option(help="Assume an image, as some convert weights.")
-    ] = None,
+    image: Image = None,
+    eager: options.Eager = False,
+    moe_backend: MoeBackend = None,
+    speculative: options.SpeculativeOption = None,
     batch: RowsFile = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -64,13 +70,9 @@ def run(
     if batch is not None:
         print_json([answer_row(row, machine) for row in load_request_rows(batch)])
         return
-    options.require(
-        _check_model(model),
-        options.check_range("--concurrency", concurrency, 1, LARGEST_CONCURRENCY),
-        options.check_range("--prompt", prompt, 0, LARGEST_PROMPT),
-        options.check_range("--output", output, 1, LARGEST_PROMPT),
-    )
+    options.require(_check_model(model), *_check_traffic(concurrency, prompt, output))
     subject = describe_model(str(model), config=config, facts=model_facts, quant=quant)
+    drafts = options.parse_speculative(speculative)
     question = SpeedQuestion(
         engine=engine,
         nodes=nodes,
@@ -81,6 +83,10 @@ def run(
         output_tokens=output,
         kv_cache=kv_cache,
         image=image,
+        eager=eager,
+        moe_backend=moe_backend,
+        speculative=drafts.method,
+        draft_tokens=drafts.tokens,
     )
     report = predict_question(subject, question, machine)
     if as_json:
@@ -92,6 +98,16 @@ def run(
 def _check_model(model: str | None) -> Problem | None:
     remedy = "name a model or give --batch ROWS.json"
     return None if model else Problem(path="MODEL", message="is missing", remedy=remedy)
+
+
+def _check_traffic(
+    concurrency: int, prompt: int | None, output: int | None
+) -> list[Problem | None]:
+    return [
+        options.check_range("--concurrency", concurrency, 1, LARGEST_CONCURRENCY),
+        options.check_range("--prompt", prompt, 0, LARGEST_PROMPT),
+        options.check_range("--output", output, 1, LARGEST_PROMPT),
+    ]
 
 
 def _print_sentence(report: PredictionReport, notes: Iterable[str]) -> None:

@@ -35,6 +35,10 @@ class SpeedQuestion:
     output_tokens: int | None
     kv_cache: str
     image: str | None
+    eager: bool
+    moe_backend: str | None
+    speculative: str | None
+    draft_tokens: int
 
 
 def predict_question(

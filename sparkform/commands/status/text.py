@@ -12,6 +12,7 @@ from sparkform.status.rack_status import NodeStatus, RackStatus, list_reasons
 from sparkform.status.wording import (
     ABSENT,
     UNKNOWN,
+    describe_clock,
     format_clock,
     format_duration,
     format_figure,
@@ -76,11 +77,13 @@ def build_services(status: RackStatus) -> table.Table:
 
 
 def list_all_remarks(status: RackStatus) -> list[str]:
-    return [
+    services = [
         f"{service.name}: {remark}"
         for service in status.services
         for remark in list_remarks(service, status.unix_time_s)
     ]
+    clocks = ((node.name, describe_clock(node)) for node in status.nodes)
+    return [*services, *(f"{name}: {held}" for name, held in clocks if held)]
 
 
 def build_nodes(status: RackStatus) -> table.Table:

@@ -82,6 +82,37 @@ def check_swarm_enabled(draft: Draft) -> Iterator[Problem]:
             )
 
 
+def check_shared_nodes(draft: Draft) -> Iterator[Problem]:
+    """Services share a node only as plain containers."""
+    for (first_name, first), (second_name, second) in combinations(
+        draft.list_readable_services(), 2
+    ):
+        shared = set(draft.list_members(first)) & set(draft.list_members(second))
+        if shared and {first.runtime, second.runtime} != {"container"}:
+            yield Problem(
+                path=f"services.{second_name}.nodes",
+                message=f"{min(shared)} runs service {first_name} already",
+                got=f"{first.runtime} and {second.runtime}",
+                allowed="runtime container for both",
+                because="Swarm places one task on a GPU, and a native engine takes the node",
+                remedy="give each service nodes of its own",
+            )
+
+
+def check_files_given(draft: Draft) -> Iterator[Problem]:
+    """A file without a path is one of the service's own."""
+    for service, block in draft.list_readable_services():
+        for key, name in block.named_files.items():
+            if "/" not in name and name not in block.files:
+                yield Problem(
+                    path=f"services.{service}.{key}",
+                    message="is none of the service's files",
+                    got=name,
+                    allowed=", ".join(block.files) or "a path that the engine sees",
+                    remedy=f"put its text under services.{service}.files",
+                )
+
+
 def check_ports_free(draft: Draft) -> Iterator[Problem]:
     """An API's port is not one that its node is known to use already."""
     if draft.swarm is None:
@@ -141,6 +172,8 @@ CHECKS = (
     check_nodes_present,
     check_fabric_present,
     check_swarm_enabled,
+    check_shared_nodes,
+    check_files_given,
     check_ports_free,
     check_ports_differ,
     check_restart_window,

@@ -77,6 +77,7 @@ def test_the_json_form_has_the_keys_that_are_documented(sparkform: Command, proj
         "step": "fabric_address",
         "state": "change",
         "disturbs": "fabric",
+        "refused": False,
         "lines": ["spark-2 fabric_address: MTU of enP2p1s0f0np0 is 1500, will be 9000"],
     } in changes
 

@@ -163,6 +163,18 @@ SERVICES: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
         "services.q.runtime",
         "is swarm, but",
     ),
+    (
+        build_cluster(),
+        build_pair(vllm(), vllm(port=8001, nodes=["spark-2"], runtime="swarm")),
+        "services.two.nodes",
+        "spark-2 runs service one",
+    ),
+    (
+        build_cluster(),
+        {"q": vllm(files={"a.jinja": "{{ a }}"}, chatTemplate="b.jinja")},
+        "services.q.chatTemplate",
+        "is none of the service's files",
+    ),
     (build_cluster(), {"q": trtllm(port=2377)}, "services.q.port", "is in use"),
     (build_cluster(), {"q": trtllm(port=22)}, "services.q.port", "is in use"),
     (
@@ -212,7 +224,8 @@ def remove_keys(service: dict[str, object], *keys: str) -> dict[str, object]:
 
 
 def test_a_container_needs_an_image_and_a_service_a_model() -> None:
-    services = {"a": remove_keys(trtllm(), "image"), "b": remove_keys(vllm(), "model")}
+    engine = trtllm(runtime="container")
+    services = {"a": remove_keys(engine, "image"), "b": remove_keys(vllm(), "model")}
     reported = [
         (problem.path, problem.message) for problem in find_problems(build_cluster(), services)
     ]

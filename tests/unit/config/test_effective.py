@@ -80,7 +80,10 @@ def test_swarm_is_on_when_declared_or_needed(
 
 
 def test_a_service_runs_on_its_nodes_in_the_order_given() -> None:
-    services = {"all": trtllm(), "some": vllm(nodes=["spark-2", "spark-1"], port=1234)}
+    services = {
+        "all": trtllm(runtime="container"),
+        "some": vllm(nodes=["spark-2", "spark-1"], port=1234),
+    }
     declared = build_declaration(build_cluster(), services)
     assert [node.name for node in declared.list_service_nodes("all")] == ["spark-1", "spark-2"]
     assert [node.name for node in declared.list_service_nodes("some")] == ["spark-2", "spark-1"]
@@ -88,9 +91,9 @@ def test_a_service_runs_on_its_nodes_in_the_order_given() -> None:
 
 def test_all_reduce_is_nccl_between_nodes_and_the_engines_choice_on_one() -> None:
     services = {
-        "two": trtllm(),
-        "one": trtllm(nodes=["spark-1"], port=1),
-        "said": trtllm(allReduce="UB", port=2),
+        "two": trtllm(runtime="container"),
+        "one": trtllm(runtime="container", nodes=["spark-1"], port=1),
+        "said": trtllm(runtime="container", allReduce="UB", port=2),
         "vllm": vllm(),
     }
     declared = build_declaration(build_cluster(), services)
@@ -122,7 +125,12 @@ def test_the_plain_form_reads_back_the_same_even_with_numbers_as_floats() -> Non
     block = build_changed_cluster(1, 3, memoryGib=128, hostKey=None)
     del block["nodes"][1]["hostKey"]
     services = {
-        "qwen": trtllm(cudaGraph={"maxBatchSize": 8}, environment={"A": "1"}, extraArgs=["--x"]),
+        "qwen": trtllm(
+            runtime="container",
+            cudaGraph={"maxBatchSize": 8},
+            environment={"A": "1"},
+            extraArgs=["--x"],
+        ),
         "oss": vllm(speculative={"method": "mtp", "tokens": 2}),
     }
     declared = build_declaration(block, services)

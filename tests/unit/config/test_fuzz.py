@@ -36,6 +36,7 @@ def load_bases() -> list[dict[str, Any]]:
     """The good files, and the reference file with all keys on that can be on together."""
     full = read_all_keys(STACKS[0].read_text())
     full["sparkform:services"]["qwen"].pop("revision")
+    full["sparkform:services"]["qwen"]["runtime"] = "container"
     return [{"config": full}, *(yaml.safe_load(path.read_text()) for path in STACKS)]
 
 

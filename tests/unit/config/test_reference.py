@@ -102,7 +102,10 @@ def test_switched_on_all_at_once_only_the_keys_that_exclude_each_other_are_refus
     config = read_all_keys(REFERENCE.read_text())
     with pytest.raises(InputError) as caught:
         parse_config(*(config[f"sparkform:{block}"] for block in BLOCKS))
-    assert {problem.path for problem in caught.value.problems} == {"services.qwen.revision"}
+    assert {problem.path for problem in caught.value.problems} == {
+        "services.qwen.revision",
+        "services.gpt-oss.nodes",
+    }
 
 
 def list_shown_defaults(

@@ -172,7 +172,9 @@ def test_a_wrong_value_in_a_service_is_refused_at_its_path(
 
 
 def test_the_good_services_are_good() -> None:
-    assert not find_problems(build_cluster(), {"a": trtllm(), "b": vllm(nodes=["spark-2"])})
+    assert not find_problems(
+        build_cluster(), {"a": trtllm(nodes=["spark-1"]), "b": vllm(nodes=["spark-2"])}
+    )
 
 
 def test_a_closed_choice_offers_the_near_name() -> None:

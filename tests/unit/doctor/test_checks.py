@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from sparkform.report.rack_report import Observation
 from tests.support.recorded import (
     SWARM,
     UP,
@@ -199,6 +202,72 @@ def test_a_netplan_entry_that_cannot_be_taken_over_fails() -> None:
         "/etc/netplan/40-cx7.yaml also sets enp1s0f0np0 and cannot be taken over: "
         "it is matched by a pattern"
     )
+
+
+def test_a_netplan_entry_for_every_interface_fails_and_the_plan_ends_with_one() -> None:
+    halves = ["enP2p1s0f0np0", "enP7s7", "enp1s0f0np0"]
+    key = ["network", "ethernets", "any"]
+    entry = {"path": "/etc/netplan/01.yaml", "key": key, "interfaces": halves, "obstacle": None}
+    check = get_row(
+        diagnose_change(["steps", "fabric_address", "others"], [entry]), "spark-2", "netplan"
+    )
+    assert check.message.endswith("cannot be taken over: it is about enP7s7 too")
+
+
+def change_interfaces(
+    names: set[str], values: dict[str, object], nodes: tuple[str, ...] = ("spark-1", "spark-2")
+) -> Observation:
+    """The sound rack, in which these interfaces have other values; without values they are gone."""
+    observation = load_recording(UP)
+    for node in nodes:
+        interfaces = [
+            interface.model_dump(mode="json") | (values if interface.name in names else {})
+            for interface in observation.reports[node].facts.interfaces or ()
+            if values or interface.name not in names
+        ]
+        observation = change_report(observation, node, ["facts", "interfaces"], interfaces)
+    return observation
+
+
+def test_a_cable_on_whose_speed_both_ends_agree_is_a_remark() -> None:
+    halves = {"enp1s0f0np0", "enP2p1s0f0np0"}
+    checks = diagnose_recording(change_interfaces(halves, {"speed_mbps": 100_000}))
+    check = get_row(checks, "spark-1", "cable speed")
+    assert (check.status, "100 Gb/s at both ends" in check.message) == ("warn", True)
+    assert [row for row in list_rows(checks, "spark-1", "cable") if row.status == "fail"] == []
+
+
+def test_a_cable_that_is_slow_at_one_end_alone_still_fails() -> None:
+    """The control."""
+    observation = change_interfaces({"enp1s0f0np0"}, {"speed_mbps": 100_000}, ("spark-2",))
+    rows = list_rows(diagnose_recording(observation), "spark-2", "cable")
+    assert [row.status for row in rows if "link speed is 100000" in row.message] == ["fail"]
+
+
+def test_a_second_cable_is_a_remark() -> None:
+    observation = change_interfaces({"enp1s0f1np1", "enP2p1s0f1np1"}, {"carrier": True})
+    rows = list_rows(diagnose_recording(observation), "spark-1", "cable")
+    assert [row.status for row in rows if "a second cable" in row.message] == ["warn"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("enp1s0|enP2p1s0", "the ConnectX-7 is not on the PCI bus"),
+        ("enP2p1s0", "half B of the ConnectX-7 is not on the PCI bus"),
+    ],
+)
+def test_a_connectx_that_is_off_the_bus_is_named_as_such(pattern: str, message: str) -> None:
+    names = {
+        interface.name
+        for interface in load_recording(UP).reports["spark-2"].facts.interfaces or ()
+        if re.match(pattern, interface.name)
+    }
+    checks = diagnose_recording(change_interfaces(names, {}, ("spark-2",)))
+    check = get_row(checks, "spark-2", "connectx-7")
+    assert (check.status, message in check.message) == ("fail", True)
+    assert check.fix is not None
+    assert "lspci" in check.fix
 
 
 def test_one_changed_value_makes_no_other_row_of_the_other_node() -> None:

@@ -128,6 +128,25 @@ def test_speculation_is_one_argument_without_blanks() -> None:
     assert " " not in text
 
 
+@pytest.mark.parametrize("runtime", ["swarm", "container", "native"])
+def test_a_services_files_are_on_every_rank_where_its_options_say(runtime: str) -> None:
+    files = {"chat.jinja": "{{ messages }}", "parser.py": "NAME = 1\n"}
+    launches = plan_service(
+        "direct",
+        runtime=runtime,
+        files=files,
+        chatTemplate="chat.jinja",
+        toolParserPlugin="parser.py",
+        reasoningParserPlugin="/opt/parsers/own.py",
+    )
+    assert len(launches) == 2
+    for launch in launches:
+        texts = {file.path: file.text for file in launch.files}
+        assert texts[get_option(launch, "--chat-template")] == files["chat.jinja"]
+        assert texts[get_option(launch, "--tool-parser-plugin")] == files["parser.py"]
+        assert get_option(launch, "--reasoning-parser-plugin") == "/opt/parsers/own.py"
+
+
 @pytest.mark.parametrize(
     "argument", ["--tensor-parallel-size=2", "-tp", "--max_model_len", "--node-rank", "--headless"]
 )

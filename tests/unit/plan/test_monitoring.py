@@ -11,7 +11,8 @@ from sparkform.plan.monitoring import MonitoringPlan
 from sparkform.plan.rack import plan_rack
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.secrets import StackSecrets
-from sparkform.report.facts import Container, ListeningPort, NodeReport
+from sparkform.report.docker_facts import Container
+from sparkform.report.facts import ListeningPort, NodeReport
 from tests.support.planning import STACK, build_declaration, load_reports
 
 SERVICE = {

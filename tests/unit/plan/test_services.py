@@ -251,11 +251,22 @@ def test_who_has_no_value_to_compare_takes_the_key_for_the_same() -> None:
     )
 
 
-def test_two_services_on_one_node_are_refused() -> None:
+def test_services_on_one_node_leave_each_other_running() -> None:
     service = {**SERVICE, "nodes": ["spark-1"], "tensorParallel": 1}
-    declaration = build_declaration_with({"qwen": service, "gemma": {**service, "port": 8001}})
-    (problem,) = plan_rack(declaration, load_reports("direct-2-up"), STACK, "any").problems
-    assert str(problem).startswith("services.gemma.nodes: spark-1 runs service qwen already; ")
+    services = {"qwen": service, "gemma": {**service, "port": 8001}}
+    plan = build_plan(build_declaration_with(services), load_reports("direct-2-up"))
+    neighbours = {
+        name: json.loads(step.decision.document)["want"].get("neighbours")
+        for name, planned in plan.services.items()
+        for step in planned.stop_previous.steps.values()
+    }
+    assert neighbours == {"qwen": ["gemma"], "gemma": ["qwen"]}
+
+
+def test_a_service_alone_on_its_nodes_names_no_neighbour() -> None:
+    plan = build_plan(build_service_declaration(), load_reports("direct-2-up"))
+    for step in plan.services["qwen"].stop_previous.steps.values():
+        assert "neighbours" not in json.loads(step.decision.document)["want"]
 
 
 def test_a_service_in_the_swarm_has_a_stop_on_the_head_that_ends_only_its_own() -> None:

@@ -125,9 +125,12 @@ CASES = [
         "swarm-ethernet",
         SWARM,
         2,
-        {
-            "interfaces": set_addresses(enp1s0f1np1="172.30.0.1/24"),
-            "routes": [ROUTE | {"interface": "enp1s0f1np1", "source": "172.30.0.1"}],
+        {"interfaces": set_addresses(enp1s0f1np1="172.30.0.1/24")},
+        cluster={
+            "nodes": [
+                {"name": "spark-1", "host": "10.0.0.1", "managementAddress": "172.30.0.1"},
+                {"name": "spark-2", "host": "10.0.0.2"},
+            ]
         },
     ),
     FactCase("ring-cabling", RING, 3, {"interfaces": unlink_ports(1)}),

@@ -196,8 +196,15 @@ def test_no_key_at_all_still_shows_an_unknown_host_key_first(tmp_path: Path) -> 
         ((2,), 1, "identity_file"),
         ((2, 1), 1, "agent"),
         ((1,), 2, "agent"),
+        ((2, 3, 4, 5, 1), 1, "identity_file"),
     ],
-    ids=["an empty agent", "another key in the agent", "both have it", "another key in the file"],
+    ids=[
+        "an empty agent",
+        "another key in the agent",
+        "both have it",
+        "another key in the file",
+        "many",
+    ],
 )
 def test_the_agents_keys_come_before_the_file_and_it_is_told_which_was_taken(
     in_agent: tuple[int, ...],

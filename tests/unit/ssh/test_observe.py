@@ -81,9 +81,9 @@ def test_what_came_late_is_looked_at_once_more_with_a_longer_limit(
 
     async def scenario() -> None:
         async with run_server(answer_next) as node:
-            result = await query_one(node.build_target(tmp_path), LOGIN_S)
+            result = await query_one(node.build_target(tmp_path), 8.0)
             budgets = [json.loads(shlex.split(text)[-1])["budget_s"] for text in node.commands]
-            assert budgets == [pytest.approx(LOGIN_S * 0.6), pytest.approx(LOGIN_S * 1.5)]
+            assert budgets == [4.8, 12.0]
             assert result.report is not None
             assert [item.what for item in result.report.unreadable] == unread
 
@@ -128,7 +128,17 @@ def test_root_needs_no_sudo_and_others_call_it_without_a_prompt() -> None:
 ANSWERS = {
     "sudo": (b"", b"sudo: a password is required\n", 1),
     "sudo (not a sudoer)": (b"", b"nvidia is not in the sudoers file.\nsudo: x may not run", 1),
+    "sudo (sudo-rs)": (b"", b"sudo-rs: interactive authentication is required\n", 1),
+    "sudo (terminal)": (b"", b"sudo: sorry, you must have a tty to run sudo\n", 1),
+    "sudo (not listed)": (b"", b"ada is not in the sudoers file.\n", 1),
+    "sudo (expired)": (b"", b"sudo: Account or password is expired, reset it and try again\n", 1),
+    "sudo (other command)": (
+        b"",
+        b"Sorry, user ada is not allowed to execute '/bin/x' as root\n",
+        1,
+    ),
     "sudo (none installed)": (b"", "env: ‘sudo’: No such file or directory\n".encode(), 127),
+    "failed (host name)": (b"", b"sudo: unable to resolve host x\nTraceback", 1),
     "python_missing": (b"", b"sudo: python3: command not found\n", 1),
     "python_missing (root)": (b"", "env: ‘python3’: No such file or directory\n".encode(), 127),
     "failed": (b"", b"Traceback\nAttributeError: module 'os' has no attribute\n", 1),
@@ -251,9 +261,10 @@ def test_a_host_that_does_not_answer_is_unreachable(tmp_path: Path) -> None:
         (OSError(113, "No route to host"), "unreachable"),
         (socket.gaierror(-2, "Name or service not known"), "unresolved"),
         (asyncssh.KeyExchangeFailed("No matching cipher found"), "failed"),
+        (asyncssh.DisconnectError(2, "Too many authentication failures"), "authentication"),
         (RuntimeError("a defect of ours"), "failed"),
     ],
-    ids=["route", "name", "cipher", "defect"],
+    ids=["route", "name", "cipher", "tries", "defect"],
 )
 def test_what_the_network_says_is_translated(
     failure: Exception, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from node.telemetry.measure import Unread
-from sparkform.status.rack_status import CableStatus, NodeStatus
+from sparkform.status.rack_status import CableStatus, NodeStatus, list_reasons
 from tests.support.status_documents import (
     build_declaration,
     build_document,
@@ -85,6 +85,7 @@ def test_a_node_that_is_away_is_no_fault() -> None:
     status = build_status(None, declaration, count=1)
     assert status.nodes[1].is_away
     assert status.is_healthy
+    assert list_reasons(status) == ()
     assert [cable.state for cable in status.cables] == ["away"]
 
 

@@ -14,8 +14,10 @@ from tests.support.status_documents import (
     SERVICE,
     build_declaration,
     build_document,
+    build_gpu,
     build_report,
     build_status,
+    build_telemetry,
 )
 
 SILENT = Unread("10.0.0.2 is unreachable (no answer within 6 s)")
@@ -55,6 +57,13 @@ def test_a_service_that_does_not_serve_says_why() -> None:
     text = show(build_status({"spark-1": build_document(0, supervision={"qwen": report})}))
     assert "degraded" in text
     assert "qwen: spark-2 is not heard" in text
+
+
+def test_a_held_clock_is_marked_and_explained() -> None:
+    hot = build_telemetry(gpus=(build_gpu(throttle_reasons=("sw_thermal",)),))
+    text = show(build_status({"spark-2": build_document(1, telemetry=hot)}))
+    assert "2418 MHz ↓" in text
+    assert "spark-2: GPU clock held down: sw_thermal" in text
 
 
 def test_a_rack_without_services_shows_its_nodes() -> None:

@@ -25,6 +25,9 @@ from node.verbs import observe
 
 Script = Callable[[Sequence[str]], CommandResult]
 
+PATIENT = FactRequest(budget_s=60)
+"""A machine that is busy with other tests must not make a fact late."""
+
 
 def fail_as_missing(argv: Sequence[str]) -> CommandResult:
     return CommandResult(COMMAND_NOT_FOUND, "", f"{argv[0]}: not found")
@@ -73,7 +76,7 @@ def get_only(value: object) -> dict[str, Any]:
 
 
 def test_an_empty_machine_gives_a_whole_document_of_nulls_with_reasons(tmp_path: Path) -> None:
-    document = observe.observe(ScriptedSystem(tmp_path), FactRequest())
+    document = observe.observe(ScriptedSystem(tmp_path), PATIENT)
     facts = document["facts"]
     assert isinstance(facts, dict)
     assert set(facts) == {*NAMES, "claim"}
@@ -88,7 +91,7 @@ def test_an_empty_machine_gives_a_whole_document_of_nulls_with_reasons(tmp_path:
 def test_the_verb_prints_one_line_of_plain_ascii(tmp_path: Path) -> None:
     (tmp_path / "var/lib/sparkform/receipts").mkdir(parents=True)
     (tmp_path / "var/lib/sparkform/receipts/nccl_conf.json").write_bytes(b"\xff\xc3\xa9")
-    lines = observe.main(ScriptedSystem(tmp_path), ['{"user": "nvidia"}'], "")
+    lines = observe.main(ScriptedSystem(tmp_path), ['{"user": "nvidia", "budget_s": 60}'], "")
     assert len(lines) == 1
     assert lines[0].isascii()
     assert json.loads(lines[0])["receipts"] == {"nccl_conf": "?é"}
@@ -136,7 +139,7 @@ def test_a_reading_that_hangs_is_named_and_keeps_no_other_back() -> None:
 @pytest.mark.parametrize("item", ["step docker_daemon", "step swarm", "fact gpu", "fact docker"])
 def test_what_does_not_answer_in_time_is_unknown_and_not_absent(tmp_path: Path, item: str) -> None:
     """A tool and a dockerd that hang: no key of a file says that a step is unset."""
-    document = observe.observe(HangingSystem(tmp_path, fail_as_late), FactRequest())
+    document = observe.observe(HangingSystem(tmp_path, fail_as_late), PATIENT)
     kind, _, name = item.partition(" ")
     assert document[f"{kind}s"][name] is None  # type: ignore[index]
     reasons = {entry["what"]: entry for entry in document["unreadable"]}  # type: ignore[attr-defined]
@@ -146,13 +149,13 @@ def test_what_does_not_answer_in_time_is_unknown_and_not_absent(tmp_path: Path, 
 
 def test_a_dockerd_that_is_not_there_is_known_to_be_down(tmp_path: Path) -> None:
     """The control: a refused connection is an answer."""
-    document = observe.observe(ScriptedSystem(tmp_path), FactRequest())
+    document = observe.observe(ScriptedSystem(tmp_path), PATIENT)
     state = document["steps"]["docker_daemon"]  # type: ignore[index]
     assert state["dockerd"] == "does not answer"
 
 
 def test_links_that_ip_does_not_list_are_unknown(tmp_path: Path) -> None:
-    document = observe.observe(ScriptedSystem(tmp_path), FactRequest())
+    document = observe.observe(ScriptedSystem(tmp_path), PATIENT)
     assert document["steps"]["fabric_address"] is None  # type: ignore[index]
 
 

@@ -116,7 +116,15 @@ def test_a_stop_keeps_the_ranks_of_its_own_run(fake_ranks: FakeRanks) -> None:
     assert list(fake_ranks.containers) == ["running"]
 
 
-def test_a_node_runs_one_engine_so_that_of_another_service_ends_too(fake_ranks: FakeRanks) -> None:
+def test_a_neighbour_stays_and_any_other_service_ends(fake_ranks: FakeRanks) -> None:
+    fake_ranks.add_container("neighbour", service="gemma", token="x-1")
+    fake_ranks.add_container("forgotten", service="phi", token="x-1")
+    want = {**build_stop_want(), "neighbours": ["gemma"]}
+    run_apply(fake_ranks.spark.system, "stop_previous:qwen", want)
+    assert list(fake_ranks.containers) == ["neighbour"]
+
+
+def test_the_rank_of_a_service_that_is_no_neighbour_ends_too(fake_ranks: FakeRanks) -> None:
     fake_ranks.add_container("other", service="gemma", token="x-1")
     fake_ranks.add_service("elsewhere", service="gemma", token="x-1")
     take_stop_previous(fake_ranks)

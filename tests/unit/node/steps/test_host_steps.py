@@ -224,3 +224,31 @@ def test_a_user_that_does_not_exist_and_a_group_that_does_not_are_named(spark) -
     want = replace(HOST, docker_group=False, linger=False, model_directory_owner="nobody2")
     with pytest.raises(StepError, match="no user nobody2"):
         run_apply(spark.system, "prerequisites", want)
+
+
+def test_daemon_json_is_read_as_dockerd_reads_it(spark) -> None:
+    """Keys of a limit in any case (encoding/json), and a runtime by its full path."""
+    limits = {
+        "memlock": {"name": "memlock", "hard": -1, "soft": -1},
+        "stack": {"NAME": "stack", "HARD": 67108864, "SOFT": 67108864},
+    }
+    text = json.dumps(
+        {
+            "default-runtime": "nvidia",
+            "default-ulimits": limits,
+            "node-generic-resources": [f"NVIDIA_GPU={GPU}"],
+            "runtimes": {"nvidia": {"path": "/usr/bin/nvidia-container-runtime"}},
+        }
+    )
+    spark.system.put(DAEMON, text)
+    keys = {"default-ulimits.memlock", "default-ulimits.stack", "runtimes.nvidia.path"}
+    phrases = describe_differences(docker_daemon, spark, WANT)
+    assert [phrase for phrase in phrases if phrase.partition(" ")[0] in keys] == []
+
+
+def test_a_runtime_at_a_place_of_its_own_is_another_one(spark) -> None:
+    """The control."""
+    runtimes = {"nvidia": {"path": "/opt/own/nvidia-container-runtime"}}
+    spark.system.put(DAEMON, json.dumps({"runtimes": runtimes}))
+    phrases = describe_differences(docker_daemon, spark, WANT)
+    assert any(phrase.startswith("runtimes.nvidia.path is /opt/own") for phrase in phrases)

@@ -74,10 +74,10 @@ class Systemd:
     """One unit that runs, or not."""
 
     def __init__(self, spark: FakeSpark) -> None:
-        self.runs, self.starts = False, 0
+        self.runs, self.starts, self.state = False, 0, "inactive"
         commands = spark.system.script.commands
         commands[("systemctl", "is-active")] = lambda argv, stdin: CommandResult(
-            0 if self.runs else 3, "active\n" if self.runs else "inactive\n", ""
+            0 if self.runs else 3, "active\n" if self.runs else f"{self.state}\n", ""
         )
         commands[("systemctl", "restart", telemetry.UNIT)] = self.restart
         commands[("systemctl", "stop", telemetry.UNIT)] = self.stop
@@ -90,7 +90,7 @@ class Systemd:
         return CommandResult(0, "", "")
 
     def stop(self, argv: list[str], stdin: str) -> CommandResult:
-        self.runs = False
+        self.runs, self.state = False, "inactive"
         return CommandResult(0, "", "")
 
 
@@ -132,6 +132,16 @@ def test_a_collector_that_was_stopped_or_changed_is_put_right(spark: FakeSpark) 
     run_apply(spark.system, "telemetry", COLLECT, run=2)
     assert list_differences(telemetry.SPEC, spark.system, COLLECT) == []
     assert systemd.starts == 2
+
+
+def test_a_collector_that_fails_again_and_again_is_ended_too(spark: FakeSpark) -> None:
+    systemd = Systemd(spark)
+    FakeDocker(spark)
+    claim_node(spark)
+    run_apply(spark.system, "telemetry", COLLECT)
+    systemd.runs, systemd.state = False, "activating"
+    undo_all(spark.system)
+    assert systemd.state == "inactive"
 
 
 def test_a_collectors_step_killed_anywhere_converges_and_comes_back(make_spark) -> None:
