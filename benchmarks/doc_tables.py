@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.markdown import render_table
-from benchmarks.memory_table import render_memory
+from benchmarks.memory_table import render_memory, render_memory_kinds
 from benchmarks.speed_tables import (
     render_cut,
     render_errors,
@@ -93,7 +93,7 @@ def render_speeds() -> str:
         [name, *(_render_speed_cell(name, *case) for case in PREDICTED_AT)] for name in SHOWN_MODELS
     ]
     heads = [f"{nodes} node{'s' * (nodes > 1)}, {batch} at once" for nodes, batch in PREDICTED_AT]
-    return render_table(["model", *heads], rows)
+    return render_table(["model", *heads], [row for row in rows if set(row[1:]) != {"-"}])
 
 
 def _render_speed_cell(name: str, nodes: int, batch: int) -> str:
@@ -155,6 +155,7 @@ TABLES: dict[str, dict[str, Callable[[], str]]] = {
         "parameters": render_parameters,
         "rows": render_judged_rows,
         "shapes": render_shapes,
+        "memory": render_memory_kinds,
     },
 }
 

@@ -1,4 +1,4 @@
-"""How far the memory model is from published figures: the table of docs/sizes.md."""
+"""How far the memory model is from published figures: the tables of docs/sizes.md."""
 
 from __future__ import annotations
 
@@ -14,16 +14,25 @@ from benchmarks.reported_errors import (
     list_memory_errors,
 )
 
+HEADINGS = ("figures", "kind", "number", "median error", "within 10 %")
+
 
 def render_memory() -> str:
-    """How far the memory model is from published figures, by kind."""
-    headings = ("figures", "kind", "number", "median error", "within 10 %")
-    rows = [
+    """How far the memory model is from published figures."""
+    return render_table(HEADINGS, [row for row in _list_memory_rows() if row[1] == "all"])
+
+
+def render_memory_kinds() -> str:
+    """The same, by kind."""
+    return render_table(HEADINGS, _list_memory_rows())
+
+
+def _list_memory_rows() -> list[list[str]]:
+    return [
         _render_memory_group(name, kind, lines)
         for name, drawn in (("known", False), ("drawn", True))
         for kind, lines in group_by_kind(list_memory_errors(drawn=drawn)).items()
     ]
-    return render_table(headings, rows)
 
 
 def _render_memory_group(name: str, kind: str, lines: Sequence[ErrorLine]) -> list[str]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from pydantic.fields import FieldInfo
 
-from sparkform.config.checks import CHECKS
 from sparkform.config.cluster import Cluster
 from sparkform.config.field_types import describe_allowed, get_field_type
 from sparkform.config.monitoring import Monitoring
@@ -22,8 +21,9 @@ HEAD = """\
 A stack file, `Pulumi.<stack>.yaml`, has up to three blocks under `config:`: `sparkform:cluster`
 declares the machines, `sparkform:services` the models that they serve, `sparkform:monitoring` that
 they are watched. `Pulumi.spark.yaml` shows every key.
-Unknown keys are refused, and every mistake is shown at once. The first line of a stack file, which
-`sparkform init` writes, leads editors to `sparkform/config/schema.json`.
+Unknown keys and keys that contradict each other are refused, all at once, with the reason. The
+first line of a stack file, which `sparkform init` writes, leads editors to
+`sparkform/config/schema.json`.
 
 Made by `python -m sparkform.config.reference > docs/configuration.md`.
 """
@@ -107,8 +107,6 @@ def render_reference() -> str:
     lines += ["", "## Secrets", "", "Set with `pulumi config set --secret sparkform:KEY`; refused"]
     lines += ["elsewhere.", "", "| key | what for |", "|---|---|"]
     lines += [f"| `sparkform:{key}` | {use} |" for key, use in SECRET_KEYS.items()]
-    lines += ["", "## Checked across keys", ""]
-    lines += [f"- {(check.__doc__ or '').strip()}" for check in CHECKS]
     return "\n".join(lines) + "\n"
 
 
