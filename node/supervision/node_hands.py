@@ -55,7 +55,7 @@ class SystemHands:
         self.ranks = local.ranks
         live = [rank for rank in local.ranks if _is_live(rank)]
         own_id = record.run.run_id if record.run else None
-        self._watch_run(own_id, [get_run_id(rank) for rank in live])
+        self._watch_run(own_id, [get_run_id(rank) for rank in local.ranks if rank.is_started])
         return RankSight(
             live=tuple(map(get_run_id, live)),
             is_present=self.target.runtime == "swarm" or self._find_startable() is not None,
@@ -91,9 +91,11 @@ class SystemHands:
         for path in stale_locks.remove_stale_locks(self.system, rank):
             print_now(f"{path}: lock of a killed build removed")
         start_rank(self.system, rank)
-        started = next((entry for entry in self._find_ranks().ranks if _is_live(entry)), None)
         print_now(f"{rank.kind} {rank.name}: started")
-        return get_run_id(started) if started else None
+        self.ranks, earlier_id = self._find_ranks().ranks, get_run_id(rank)
+        started = self._find_startable()
+        # One that has ended already was started, too.
+        return get_run_id(started) if started and get_run_id(started) != earlier_id else None
 
     def is_ready(self, record: MemberRecord) -> bool:
         """Whether a token came from the recorded run."""
@@ -127,8 +129,8 @@ class SystemHands:
         )
         return next(matches, None)
 
-    def _watch_run(self, run_id: str | None, live: Sequence[str]) -> None:
-        if run_id == self.watched_run or run_id not in live or self.target.local_rank is None:
+    def _watch_run(self, run_id: str | None, started: Sequence[str]) -> None:
+        if run_id == self.watched_run or run_id not in started or self.target.local_rank is None:
             return
         if self.watch:
             self.watch.close()

@@ -150,8 +150,7 @@ class LocalWatch:
         """Why the rank ended, as far as its log tells."""
         state = self.watch.state
         if state.outcome is None:
-            for line in read_log(self.watch):
-                take_event(self.watch, line)
+            observe_slice(self.watch)
             state = self.watch.state
             fatal = explain_signature(state.identity, state.fatal) if state.fatal else None
             return _format(fatal or explain_death(state.identity, rank, state.hint))

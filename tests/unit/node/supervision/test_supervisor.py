@@ -46,6 +46,7 @@ class FakeContainer:
     runs: int = 1
     lines: list[tuple[float, str]] = field(default_factory=list)
     is_silent: bool = False
+    dies_at_once: bool = False
 
     @property
     def name(self) -> str:
@@ -86,7 +87,7 @@ class FakeContainer:
     def do_start(self, query: str) -> HttpAnswer:
         if self.state == "running":
             return HttpAnswer(304, "")
-        self.state, self.runs = "running", self.runs + 1
+        self.state, self.runs = "exited" if self.dies_at_once else "running", self.runs + 1
         return HttpAnswer(204, "")
 
     def do_stop(self, query: str) -> HttpAnswer:
@@ -269,6 +270,20 @@ def test_a_dead_rank_brings_the_group_back_as_one(group: Group, rank: int) -> No
     assert log
     text = group.systems[rank].read(f"/var/log/sparkform/qwen/{log[0]}") or ""
     assert "CUDA out of memory" in text
+
+
+def test_a_rank_that_dies_before_anybody_looks_has_its_own_cause(group: Group) -> None:
+    group.await_phase("serving")
+    group.containers[1].dies_at_once = True
+    group.containers[1].lines.append((2.7, "torch.OutOfMemoryError: CUDA out of memory."))
+    group.containers[1].state = "exited"
+
+    def get_cause() -> str:
+        failure = group.supervisors[0].duty.state.coordinator.failure
+        return failure.cause if failure else ""
+
+    group.turn_until(lambda: group.containers[1].runs == 2)
+    group.turn_until(lambda: "the engine is out of memory" in get_cause())
 
 
 def test_lines_of_an_earlier_run_say_nothing_of_this_one(group: Group) -> None:
