@@ -37,7 +37,7 @@ class Observed:
 
 
 def observe(system: System, request: StepRequest) -> Observed:
-    stored = _read_stored(system, request.service or "")
+    stored = _read_stored(system, request.service) if request.service else {}
     return Observed(stored.get("token", "") if stored.get(SECRET) else "")
 
 

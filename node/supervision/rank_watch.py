@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from dataclasses import dataclass, field
 
@@ -22,6 +23,7 @@ from node.readiness.watch import RankWatch, observe_slice, read_log, take_event
 from node.supervision.engine_processes import EngineProcess, find_lost, list_processes
 from node.supervision.target import SupervisedRank, SupervisionTarget
 
+SYMPTOM_LENGTH = 120
 SUSPICION_S = 20.0
 """How long a line of the log stays suspicious: for the coordinator to hear of it."""
 
@@ -183,4 +185,5 @@ def _get_recent(noted: tuple[float, str] | None) -> str | None:
 
 
 def _format(failure: StartFailure) -> str:
-    return f"{failure.summary} [{failure.id}]"
+    symptom = textwrap.shorten(failure.symptom, SYMPTOM_LENGTH)
+    return f"{failure.summary} ({symptom}) [{failure.id}]"

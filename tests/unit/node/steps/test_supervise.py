@@ -206,3 +206,12 @@ def test_killed_at_any_effect_it_converges_and_undo_gives_the_machine_back(
         undo_all(fake_spark.system)
         claim_node(fake_spark)
         assert take_snapshot(fake_spark) == before
+
+
+def test_keys_of_services_are_no_state_of_a_look_that_names_none(fake_ranks: FakeRanks) -> None:
+    """The folder of all keys is there, and no file: it must not make the look fail."""
+    run_apply(fake_ranks.spark.system, KEY_STEP, supervision_key.Want("qwen", "today-1"))
+    system = fake_ranks.spark.system
+    assert system.list_names(SUPERVISION_KEYS) == ["qwen"]
+    assert supervision_key.observe(system, StepRequest()).token == ""
+    assert supervision_key.observe(system, StepRequest(service="qwen")).token == "today-1"
