@@ -160,7 +160,7 @@ def test_a_pulled_cable_and_a_lost_gpu_are_seen(project: RackProject) -> None:
         "spark-1:0-switch": "up",
         "spark-2:0-switch": "up",
         "spark-3:0-switch": "partial",
-    }
+    }, document["cables"]
     first, _, third = document["nodes"]
     assert (first["gpuPowerW"] is None, third["gpuPowerW"]) == (False, None)
 
@@ -251,7 +251,9 @@ def test_a_frozen_node_becomes_unknown_and_comes_back(project: RackProject) -> N
         assert next(node["contact"] for node in nodes) == "answers"
         with broken(project, "freeze", "spark-3"):
             lost = next(node for node in nodes if node["contact"] is None)
-            assert "no answer for" in lost["unread"]["contact"]
+            # Silent in the middle of a session, or at the login after it.
+            reason = lost["unread"]["contact"]
+            assert "no answer for" in reason or "sends nothing for" in reason
             assert lost["gpuPowerW"] is None
         assert next(node["contact"] for node in nodes if node["contact"]) == "answers"
 
