@@ -20,7 +20,8 @@ PATHS: Mapping[str, tuple[str, ...]] = {
     "vllm": ("/metrics",),
     "trtllm": ("/prometheus/metrics", "/metrics"),
 }
-SAMPLE = re.compile(r"^(?:vllm|trtllm)[:_](\w+)(?:\{([^}]*)\})? ([-+0-9.eE]+|NaN|[+-]Inf)", re.M)
+NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|NaN|[+-]Inf"
+SAMPLE = re.compile(rf"^(?:vllm|trtllm)[:_](\w+)(?:\{{([^}}]*)\}})? ({NUMBER})", re.M)
 ENGINE = re.compile(r'(?:^|,)engine="([^"]*)"')
 STEPS = ("iteration_tokens_total_count", "kv_cache_usage_perc", "kv_cache_utilization")
 TOKENS = "generation_tokens_total"

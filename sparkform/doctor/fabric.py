@@ -114,15 +114,19 @@ def _report_slow_cable(
 
 
 def check_second_cable(view: NodeView) -> Iterator[Check]:
-    """NVIDIA/dgx-spark-playbooks, connect-multiple-sparks: a second cable adds nothing."""
+    """NVIDIA/dgx-spark-playbooks, connect-multiple-sparks: a second cable adds nothing.
+
+    Without a link on the planned port it is the first cable, in the wrong port.
+    """
     planned = set(_list_planned_names(view))
     topology = view.declaration.cluster.fabric.topology
-    spare = [
+    linked = [
         interface.name
         for interface in view.facts.interfaces or ()
-        if interface.port is not None and interface.carrier and interface.name not in planned
+        if interface.port is not None and interface.carrier
     ]
-    if spare and planned and topology in ("direct", "switch"):
+    spare = [name for name in linked if name not in planned]
+    if spare and planned & set(linked) and topology in ("direct", "switch"):
         message = f"{', '.join(spare)}: a second cable; both share what one would have"
         yield view.warn("cable", message, "unplug it, or declare `qsfpPort` for the one to use")
 

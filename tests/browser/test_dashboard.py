@@ -220,10 +220,13 @@ def test_the_command_serves_until_ctrl_c_and_the_page_says_that_it_ended(
         line = dashboard.stdout.readline()
         assert line.startswith("spark/lab: http://127.0.0.1:")
         browser.attach()
-        browser.open(line.split()[1])
+        address = line.split()[1]
+        browser.open(address)
         assert browser.read_text("#summary") == "0 of 1 nodes answer"
         assert "Connection refused" in browser.read_text("#unread")
-        assert browser.faults == []
+        # The page of the test before asks its server, which has ended, until it is left.
+        refused = "net::ERR_CONNECTION_REFUSED"
+        assert [f for f in browser.faults if refused not in f or address in f] == []
         dashboard.send_signal(signal.SIGINT)
         assert dashboard.wait(20) == 0
         browser.await_true("!document.getElementById('connection').hidden")

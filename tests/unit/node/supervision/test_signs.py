@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from node.host.system import HttpAnswer
@@ -70,6 +70,8 @@ def test_what_says_nothing_is_no_sign(text: str) -> None:
 
 
 @given(st.text())
+@example(".")
+@example("1e+06")
 def test_no_text_ends_the_reader(text: str) -> None:
     parse_metrics(text)
     parse_metrics(f'vllm:generation_tokens_total{{engine="0"}} {text}')
