@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pulumi_docker as docker
 
-from components.ranks import LOG_LIMITS, RankRun, format_member_name, get_member_image
+from components.ranks import LOG_LIMITS, RankRun, get_member_image
+from sparkform.launch.paths import get_rank_name
 from sparkform.launch.records import Launch
 from sparkform.plan.service_steps import get_node_path
 
@@ -16,7 +17,7 @@ def create_container(launch: Launch, run: RankRun, provider: docker.Provider) ->
     """One rank as a plain container on its own node."""
     return docker.Container(
         f"{launch.service}-rank-{launch.rank}",
-        name=format_member_name(launch),
+        name=get_rank_name(launch.service, launch.rank),
         image=get_member_image(launch),
         entrypoints=list(launch.entrypoint),
         command=list(launch.argv),

@@ -72,9 +72,5 @@ class RankRun:
         )
 
 
-def format_member_name(launch: Launch) -> str:
-    return f"sparkform-{launch.service}-{launch.rank}"
-
-
 def get_member_image(launch: Launch) -> str:
     return str(get_started_image(launch))

@@ -10,7 +10,8 @@ from pathlib import PurePosixPath
 import pulumi
 import pulumi_docker as docker
 
-from components.ranks import LOG_LIMITS, RankRun, Secret, format_member_name, get_member_image
+from components.ranks import LOG_LIMITS, RankRun, Secret, get_member_image
+from sparkform.launch.paths import get_rank_name
 from sparkform.launch.records import Launch, Mount
 from sparkform.plan.wants import LABEL
 
@@ -31,7 +32,7 @@ def create_swarm_service(
     labels = run.build_labels(launch)
     return docker.Service(
         f"{launch.service}-rank-{launch.rank}",
-        name=format_member_name(launch),
+        name=get_rank_name(launch.service, launch.rank),
         labels=[docker.ServiceLabelArgs(label=key, value=labels[key]) for key in labels],
         mode=docker.ServiceModeArgs(replicated=docker.ServiceModeReplicatedArgs(replicas=1)),
         task_spec=docker.ServiceTaskSpecArgs(
@@ -134,5 +135,6 @@ def _create_secrets(
 
 def _format_stored_name(launch: Launch, path: str) -> str:
     """Docker allows 64 characters, and a path may be as long as it likes."""
-    short = hashlib.sha256(f"{format_member_name(launch)} {path}".encode()).hexdigest()[:12]
-    return f"{format_member_name(launch)[:40]}-{short}"
+    name = get_rank_name(launch.service, launch.rank)
+    short = hashlib.sha256(f"{name} {path}".encode()).hexdigest()[:12]
+    return f"{name[:40]}-{short}"

@@ -6,7 +6,6 @@ started once the service answers, and ended before anything of the service is (n
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -75,7 +74,7 @@ def _judge(observed: Observed, want: Want) -> Supervised:
     if observed.report is None or observed.report.is_active is False:
         return "by nobody"
     unit, target = render_unit(want.service), render_target(want.target)
-    wanted = (_compute_digest(target), _compute_digest(unit), True)
+    wanted = (file.compute_digest(target), file.compute_digest(unit), True)
     if (observed.target, observed.unit, observed.has_key) != wanted:
         return "otherwise"
     return "as wanted" if observed.starts_at_boot else "not at boot"
@@ -157,10 +156,6 @@ WantedBy=multi-user.target
 
 def _get_unit_path(service: str) -> str:
     return f"{SYSTEMD_UNITS}/{get_supervisor_unit(service)}"
-
-
-def _compute_digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 SPEC = StepSpec(

@@ -11,15 +11,21 @@ from dataclasses import dataclass, replace
 
 from node.changes import action, container, file, symlink, unit
 from node.host.daemons import run_checked
-from node.host.paths import TELEMETRY_CONFIG, TELEMETRY_FOLDER, ZIPAPP
+from node.host.paths import (
+    SYSTEMD_UNITS,
+    TELEMETRY_CONFIG,
+    TELEMETRY_FOLDER,
+    UNITS_AT_BOOT,
+    ZIPAPP,
+)
 from node.host.system import System
 from node.host.typed_json import to_json
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 
 UNIT = "sparkform-telemetry.service"
-UNIT_FILE = f"/etc/systemd/system/{UNIT}"
-LINK = f"/etc/systemd/system/multi-user.target.wants/{UNIT}"
+UNIT_FILE = f"{SYSTEMD_UNITS}/{UNIT}"
+LINK = f"{UNITS_AT_BOOT}/{UNIT}"
 START_LIMIT_S = 60
 RUNNING, MISSING, CHANGED, STOPPED = "running", "missing", "changed", "stopped"
 UNIT_TEXT = f"""\

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from node.readiness import probe
 from node.readiness.probe import CompletionReply, CompletionRequest
@@ -129,12 +129,5 @@ class EnginePulse:
 
     def _send(self, engine: str) -> None:
         headers = {**self.request.headers, **({ENGINE_HEADER: engine} if engine != ONLY else {})}
-        request = CompletionRequest(
-            self.request.url,
-            self.request.served_name,
-            self.request.key,
-            self.request.timeout_s,
-            headers,
-        )
-        reply = self.ask(request)
+        reply = self.ask(replace(self.request, headers=headers))
         self.events.put(CanaryEnded(time.monotonic(), reply.status))

@@ -27,7 +27,6 @@ SYMPTOM_LENGTH = 120
 SUSPICION_S = 20.0
 """How long a line of the log stays suspicious: for the coordinator to hear of it."""
 
-
 READ_EVERY_S = 2.0
 """Of a rank that serves: reading a journal is a process of its own."""
 

@@ -11,7 +11,7 @@ from node.host.labels import SERVICE
 from sparkform.config import Declaration
 from sparkform.doctor.check import Check, NodeView
 from sparkform.doctor.supervision import is_kept
-from sparkform.launch.paths import get_api_key_path
+from sparkform.launch.paths import get_api_key_path, get_rank_name
 from sparkform.report.facts import NodeReport
 from sparkform.report.probe_reports import (
     CompletionReport,
@@ -47,7 +47,7 @@ def _build_service_request(declaration: Declaration, service: str, node: str) ->
         "address": _strip_prefix_length(declaration.get_node(node).management_address),
         "port": declared.port,
         "key_file": get_api_key_path(service),
-        "swarm_names": [f"sparkform-{service}-{rank}" for rank in ranks],
+        "swarm_names": [get_rank_name(service, rank) for rank in ranks],
     }
 
 

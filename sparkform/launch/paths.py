@@ -39,6 +39,11 @@ def get_api_key_path(service: str) -> str:
     return f"{get_secrets_folder(service)}/api-key"
 
 
+def get_rank_name(service: str, rank: int) -> str:
+    """The container of a service's rank, or its Swarm service."""
+    return f"sparkform-{service}-{rank}"
+
+
 def get_unit_name(service: str) -> str:
     """The systemd unit of a native service's rank; a node runs at most one."""
     return f"sparkform-{service}.service"

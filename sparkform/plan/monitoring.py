@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from node.images.reference import to_local_name
 from node.steps import image, monitoring, telemetry
@@ -47,7 +47,7 @@ class MonitoringPlan:
     images: Mapping[str, Transfer]
     containers: tuple[ContainerPlan, ...]
     remarks: tuple[str, ...] = ()
-    secrets: tuple[str, ...] = field(default=())
+    secrets: tuple[str, ...] = ()
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:

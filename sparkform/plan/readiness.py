@@ -8,7 +8,7 @@ from ipaddress import ip_address
 from node.readiness.want import Want, WantedRank
 from sparkform.config import Declaration
 from sparkform.fabric.network import Network
-from sparkform.launch.paths import get_unit_name
+from sparkform.launch.paths import get_rank_name, get_unit_name
 from sparkform.launch.records import Launch
 
 
@@ -71,5 +71,5 @@ def _build_member(launch: Launch, network: Network) -> WantedRank:
     if launch.runtime == "native":
         unit = get_unit_name(launch.service)
         return WantedRank(launch.rank, launch.node, address, unit=unit)
-    container = f"sparkform-{launch.name}"
+    container = get_rank_name(launch.service, launch.rank)
     return WantedRank(launch.rank, launch.node, address, container=container)

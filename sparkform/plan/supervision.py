@@ -17,7 +17,7 @@ from node.supervision.target import (
 )
 from sparkform.config import AnyService, Declaration
 from sparkform.fabric.network import Network, Reports
-from sparkform.launch.paths import get_unit_name
+from sparkform.launch.paths import get_rank_name, get_unit_name
 from sparkform.launch.ports import plan_ports
 from sparkform.launch.records import Launch
 from sparkform.plan.readiness import build_api_url, find_key_file, uses_rdma
@@ -85,8 +85,8 @@ def build_targets(
 
 def _build_rank(launch: Launch, network: Network, port: int) -> SupervisedRank:
     address = str(network.management[launch.node].ip)
-    is_native = launch.runtime == "native"
-    name = get_unit_name(launch.service) if is_native else f"sparkform-{launch.name}"
+    is_native, service = launch.runtime == "native", launch.service
+    name = get_unit_name(service) if is_native else get_rank_name(service, launch.rank)
     return SupervisedRank(launch.rank, launch.node, address, port, name)
 
 
