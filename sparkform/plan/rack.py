@@ -85,7 +85,7 @@ def _plan_steps(
         keys=plan_keys(context, [*models.transfers.values(), *images.values()]),
         monitoring=monitoring,
     )
-    rack = replace(rack, services=plan_services(context, launches, rack.steps, secrets))
+    rack = replace(rack, services=plan_services(context, launches, states, rack.steps, secrets))
     silent = find_silent_docker(context.declaration, context.reports, rack.docker_nodes)
     problems = (*silent, *find_unstarted_services(rack.services))
     return replace(rack, problems=problems, is_unread=bool(problems))

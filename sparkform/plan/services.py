@@ -13,7 +13,7 @@ from sparkform.plan.disturbance import list_stopping_steps
 from sparkform.plan.launch_differences import describe_differences, summarize_launch
 from sparkform.plan.runs import ServiceRun, decide_run, list_missing_ranks
 from sparkform.plan.secrets import StackSecrets
-from sparkform.plan.service_state import ServiceState, get_service_state, read_started_launch
+from sparkform.plan.service_state import ServiceState, read_started_launch
 from sparkform.plan.service_steps import (
     GROUP,
     MEMBER,
@@ -67,13 +67,16 @@ class ServicePlan:
 def plan_services(
     context: PlanContext,
     launches: Mapping[str, tuple[Launch, ...]],
+    states: Mapping[str, ServiceState],
     rack_steps: Sequence[PlannedStep],
     secrets: StackSecrets,
 ) -> dict[str, ServicePlan]:
-    """By name. `rack_steps` are those of the rack itself, some of which may stop a service."""
+    """By name, as `states` has them too. `rack_steps` are those of the rack itself, some of which
+    may stop a service."""
     return {
         name: _ServicePlanner(
             ServiceInputs(context=context, service=name, launches=ranks),
+            states[name],
             secrets.list_stale(ranks, context.reports),
         ).plan(rack_steps)
         for name, ranks in launches.items()
@@ -86,6 +89,7 @@ class _ServicePlanner:
     are the steps of its nodes, which come first."""
 
     inputs: ServiceInputs
+    state: ServiceState
     stale_secrets: Collection[str] = ()
     before: Sequence[PlannedStep] = ()
 
@@ -125,7 +129,7 @@ class _ServicePlanner:
         return ServicePlan(
             launches=self.inputs.launches,
             models=self.inputs.declared.fetched_models,
-            token=self._read_state().whole_token,
+            token=self.state.whole_token,
             preparation=preparation,
             stop_previous=stages[STOP_PREVIOUS.kind],
             members=stages[MEMBER.kind],
@@ -150,7 +154,7 @@ class _ServicePlanner:
 
     def _find_unknown(self, preparation: Sequence[StepStage]) -> str | None:
         """What is not known of that by which it was decided that the service starts anew."""
-        context, state = self.inputs.context, self._read_state()
+        context, state = self.inputs.context, self.state
         missing = {launch.node for launch in list_missing_ranks(self.inputs.launches, state)}
         if missing and self.inputs.launches[0].runtime == "swarm":
             missing.add(context.declaration.head.name)
@@ -174,9 +178,6 @@ class _ServicePlanner:
             if step.unknown
         ]
         return next(iter([*sorted(ranks), *models, *steps]), None)
-
-    def _read_state(self) -> ServiceState:
-        return get_service_state(self.inputs.service, self.inputs.context)
 
     def _with_checked_steps(self, stage: StepStage) -> _ServicePlanner:
         """The planner of a stage that verifies these steps: it runs again when they do."""
@@ -225,7 +226,7 @@ class _ServicePlanner:
         ]
         return decide_run(
             self.inputs.launches,
-            self._read_state(),
+            self.state,
             self._describe_launch_differences(),
             stop_reasons,
             self._compute_next_run(),
