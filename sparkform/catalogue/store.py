@@ -76,6 +76,12 @@ def find_entry(name: str) -> CatalogueEntry | None:
     return _build_entry(*location) if location else None
 
 
+def find_revision(handle: str) -> str | None:
+    """The commit that is fetched of a checkpoint; None where the catalogue names none."""
+    entry = find_entry(handle)
+    return entry.checkpoint.revision if entry and entry.checkpoint.handle == handle else None
+
+
 @cache
 def _index_names() -> dict[str, tuple[StoredModel, int]]:
     """Where each name leads: whole handles first, then models' names, then handles' last parts."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from node.huggingface.cache import to_slug
 from node.steps import hub_client, model
-from sparkform.catalogue.store import list_models
+from sparkform.catalogue.store import find_revision
 from sparkform.config import Declaration
 from sparkform.errors import Problem
 from sparkform.launch.members import get_cache_folder
@@ -120,7 +120,7 @@ def _build_want(context: PlanContext, required: RequiredModel, node: str) -> mod
     return model.Want(
         handle=required.handle,
         revision=required.revision,
-        fetch=required.revision or find_pinned_revision(required.handle) or MAIN,
+        fetch=required.revision or find_revision(required.handle) or MAIN,
         cache=get_cache_folder(declared, context.reports),
         user=declared.user,
         keep=context.declaration.cluster.keep_models,
@@ -143,15 +143,6 @@ def _read_observed(
     source_model = of_source.models.get(handle)
     commit = source_model.commit if source_model else None
     return model.compare_with_source(observed, handle, source, commit)
-
-
-def find_pinned_revision(handle: str) -> str | None:
-    """The revision that the catalogue knows of a checkpoint; None where it knows none."""
-    for entry in list_models():
-        for checkpoint in entry.checkpoints:
-            if checkpoint.handle == handle:
-                return checkpoint.revision
-    return None
 
 
 def _report_two_revisions(required: RequiredModel, known: RequiredModel) -> Problem:

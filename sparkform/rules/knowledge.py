@@ -77,8 +77,7 @@ class PackagedCatalogue:
     def find_revision(self, handle: str) -> str | None:
         from sparkform.catalogue import store
 
-        entry = store.find_entry(handle)
-        return entry.checkpoint.revision if entry and entry.checkpoint.handle == handle else None
+        return store.find_revision(handle)
 
     def find_image(self, reference: ImageReference) -> ImageFigures | None:
         return _load_images().get(reference.tagged)

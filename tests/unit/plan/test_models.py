@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.steps.model import VERIFIED
+from sparkform.catalogue.store import find_revision
 from sparkform.config import Declaration, parse_config
-from sparkform.plan.models import find_pinned_revision, list_required_models
+from sparkform.plan.models import list_required_models
 from sparkform.plan.rack import plan_rack
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.steps import PlannedStep
@@ -145,7 +146,7 @@ def test_without_models_there_is_no_step_for_any() -> None:
 
 
 def test_the_catalogue_pins_what_it_knows_and_nothing_else() -> None:
-    assert find_pinned_revision(HANDLE) is None
+    assert find_revision(HANDLE) is None
     declaration = build_declaration("direct", 2, models=[HANDLE])
     plan = build_plan(declaration, load_reports("direct-2-untouched"))
     want = list_wants(plan, "spark-1")[f"model:{SLUG}"]
