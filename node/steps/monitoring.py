@@ -10,24 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-from node.changes import container, volume
+from node.changes import container, declared_files, volume
+from node.changes.declared_files import (
+    DeclaredFile,
+    ObservedFile,
+    WantedFile,
+    WantedSecret,
+    observe_file,
+    read_mode,
+)
 from node.host.paths import DOCKER_SOCKET, MONITORING
 from node.host.plain import as_mapping
 from node.host.system import System
 from node.ranks import docker_query
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
-from node.steps.launch_files import (
-    LaunchedFile,
-    ObservedFile,
-    WantedFile,
-    WantedSecret,
-    narrow_file,
-    observe_file,
-    read_mode,
-    write_file,
-    write_secret,
-)
 
 SECRETS_FOLDER = "secrets"
 
@@ -57,8 +54,8 @@ class Observed:
 
 @dataclass(frozen=True)
 class Have:
-    files: tuple[LaunchedFile, ...]
-    secrets: tuple[LaunchedFile, ...]
+    files: tuple[DeclaredFile, ...]
+    secrets: tuple[DeclaredFile, ...]
     containers: tuple[str, ...]
     readers: tuple[str, ...]
     volumes: tuple[str, ...]
@@ -100,23 +97,10 @@ def _is_secret(path: str) -> bool:
 
 def narrow(observed: Observed, want: Want) -> Have:
     """A file that is as wanted has its wanted text; one that is not wanted any more differs."""
-    wanted_paths = {wanted.path for wanted in want.files}
-    wanted_paths |= {wanted.path for wanted in want.secrets}
-    files = [narrow_file(wanted, observed.files.get(wanted.path)) for wanted in want.files]
-    files += [
-        LaunchedFile(path, state.mode, sha256=state.sha256)
-        for path, state in observed.files.items()
-        if path not in wanted_paths
-    ]
-    secrets = [
-        LaunchedFile(wanted.path, observed.secrets.get(wanted.path), secret=wanted.secret)
-        for wanted in want.secrets
-    ]
-    secrets += [LaunchedFile(path) for path in observed.secrets if path not in wanted_paths]
     volumes = tuple(name for name in want.volumes if name in observed.volumes)
     return Have(
-        files=tuple(files),
-        secrets=tuple(secrets),
+        files=declared_files.narrow_files(want.files, observed.files),
+        secrets=declared_files.narrow_secrets(want.secrets, observed.secrets),
         containers=want.containers,
         readers=want.readers,
         volumes=volumes,
@@ -125,7 +109,7 @@ def narrow(observed: Observed, want: Want) -> Have:
 
 
 def compare(have: Have, want: Want) -> list[str]:
-    wanted = _list_wanted(want)
+    wanted = declared_files.list_wanted(want.files, want.secrets)
     phrases = [
         _describe(state, wanted.get(state.path))
         for state in [*have.files, *have.secrets]
@@ -135,40 +119,23 @@ def compare(have: Have, want: Want) -> list[str]:
     return [*phrases, *(f"volume {name} is missing, will be made" for name in missing)]
 
 
-def _describe(state: LaunchedFile, wanted: LaunchedFile | None) -> str:
+def _describe(state: DeclaredFile, wanted: DeclaredFile | None) -> str:
     if wanted is None:
         return f"{state.path} is not declared any more, will be removed"
     return f"{state.path} is {'missing' if state.mode is None else 'changed'}, will be written"
 
 
-def _list_wanted(want: Want) -> dict[str, LaunchedFile]:
-    states = [LaunchedFile(wanted.path, wanted.mode, wanted.text) for wanted in want.files]
-    states += [
-        LaunchedFile(wanted.path, wanted.mode, secret=wanted.secret) for wanted in want.secrets
-    ]
-    return {state.path: state for state in states}
-
-
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
-    system = manifest.system
-    have, wanted = narrow(observe(system, StepRequest()), want), _list_wanted(want)
+    have = narrow(observe(manifest.system, StepRequest()), want)
     lines: list[str] = []
     for name in want.containers:
         container.record(manifest, name)
     for name in want.volumes:
         lines += volume.ensure(manifest, name, is_kept=want.keeps_data)
-    written = len(lines)
-    for wanted_file in want.files:
-        if wanted[wanted_file.path] not in have.files:
-            write_file(manifest, wanted_file)
-            lines.append(f"{wanted_file.path}: written")
-    for wanted_secret in want.secrets:
-        lines += write_secret(manifest, wanted_secret, secrets)
-    for state in (*have.files, *have.secrets):
-        if state.path not in wanted:
-            system.remove(state.path)
-            lines.append(f"{state.path}: removed")
-    return [*lines, *(_reload(system, want.readers) if len(lines) > written else [])]
+    states = (*have.files, *have.secrets)
+    written = declared_files.write(manifest, want.files, want.secrets, states, secrets)
+    reloaded = _reload(manifest.system, want.readers) if written else []
+    return [*lines, *written, *reloaded]
 
 
 def _reload(system: System, containers: tuple[str, ...]) -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from node.changes.declared_files import WantedFile, WantedSecret
 from node.images.reference import to_local_name
 from node.steps import image, monitoring, telemetry
-from node.steps.launch_files import WantedFile, WantedSecret
 from sparkform.config import EffectiveNode, Monitoring
 from sparkform.monitoring.containers import ContainerPlan, build_containers
 from sparkform.monitoring.files import build_files

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Generic
 
+from node.changes.declared_files import WantedFile, WantedSecret
 from node.ranks.capacity import PortDemand
 from node.readiness.want import Want as ReadyWant
 from node.steps import (
@@ -31,7 +32,6 @@ from node.steps import (
     supervise,
     supervision_key,
 )
-from node.steps.launch_files import WantedFile, WantedSecret
 from sparkform.config import AnyService, Declaration
 from sparkform.launch.paths import get_service_folder, get_unit_name
 from sparkform.launch.records import Launch, LaunchFile

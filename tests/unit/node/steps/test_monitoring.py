@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from node.changes.declared_files import WantedFile, WantedSecret
 from node.errors import StepError
 from node.host.paths import MONITORING, TELEMETRY_CONFIG
 from node.host.system import CommandResult, HttpAnswer
 from node.steps import StepRequest, monitoring, telemetry
-from node.steps.launch_files import WantedFile, WantedSecret
 from tests.support.fake_spark import FakeSpark, claim_node
 from tests.support.fake_system import ANY_REQUEST
 from tests.support.node_steps import (
