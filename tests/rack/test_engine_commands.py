@@ -16,20 +16,12 @@ import yaml
 from tests.rack.command_line import MAIN, ROOT, RackProject, create_project
 from tests.rack.conftest import RackFactory
 from tests.support import scripted_engine as engines
-from tests.support.scripted_engine import PORT, Plan
+from tests.support.scripted_engine import SERVICE, Plan
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.rack
 
 TOKEN = "4be1c0de00aa-1"
-SERVICE = {
-    "engine": "vllm",
-    "runtime": "container",
-    "image": "vllm/vllm-openai:v0.32.0",
-    "model": "Qwen/Qwen3-8B",
-    "port": PORT,
-    "tensorParallel": 2,
-}
 REMAIN_LIMIT_S = 10.0
 LINES = [f"line {number}" for number in range(5)]
 

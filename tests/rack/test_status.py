@@ -36,21 +36,12 @@ from tests.rack.command_line import MAIN, ROOT, RackProject, create_project
 from tests.rack.conftest import RackFactory
 from tests.support import scripted_engine as engines
 from tests.support.browser import Browser, find_browser, run_browser
-from tests.support.scripted_engine import PORT, Plan
+from tests.support.scripted_engine import PORT, SERVICE, Plan
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.rack
 
 TOKEN = "4be1c0de00aa-1"
-SERVICE = {
-    "engine": "vllm",
-    "runtime": "container",
-    "image": "vllm/vllm-openai:v0.32.0",
-    "model": "Qwen/Qwen3-8B",
-    "port": PORT,
-    "tensorParallel": 2,
-    "nodes": ["spark-1", "spark-2"],
-}
 STATUS_GUARD_S = 10.0
 """The goal is 1.5 s on a quiet machine; the test prints what it took."""
 
@@ -70,7 +61,9 @@ def project(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> Rack
     result = project.init()
     assert result.code == 0, result.err
     document = yaml.safe_load(project.stack.read_text())
-    document["config"]["sparkform:services"] = {"qwen": SERVICE}
+    document["config"]["sparkform:services"] = {
+        "qwen": {**SERVICE, "nodes": ["spark-1", "spark-2"]}
+    }
     project.stack.write_text(yaml.safe_dump(document))
     for host in project.rack.hosts[:2]:
         engines.prepare(project.rack, host)

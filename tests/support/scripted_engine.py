@@ -16,6 +16,16 @@ from tests.support.waiting import wait_until
 
 FOLDER = "/var/tmp/engine"
 PORT = 8000
+SERVICE = {
+    "engine": "vllm",
+    "runtime": "container",
+    "image": "vllm/vllm-openai:v0.32.0",
+    "model": "Qwen/Qwen3-8B",
+    "port": PORT,
+    "tensorParallel": 2,
+}
+"""The service whose ranks this engine stands for."""
+
 START_LIMIT_S = 30.0
 PROGRAM = r"""
 import ctypes, faulthandler, http.server, json, os, signal, socket, sys, time

@@ -7,15 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sparkrack import commands, debian
-from sparkrack.build import has_image
+from sparkrack import commands
+from sparkrack.base_image import BaseImage, has_image
 from sparkrack.content import hash_parts, list_tree_parts
 from sparkrack.host import Notify, ask, must
-from sparkrack.paths import PACKAGE, cache_folder, read_package_list
+from sparkrack.paths import PACKAGE
 
-PACKAGES = PACKAGE / "engines" / "packages.txt"
-BASE_IMAGE = "sparkform-rack-engine-base"
 NEEDED_DISK_GIB = 1.5  # twice a base tar of 0.3 GiB, and the images made of it
+BASE = BaseImage(
+    "sparkform-rack-engine-base",
+    "rack-engine-base",
+    PACKAGE / "engines" / "packages.txt",
+    NEEDED_DISK_GIB,
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Recipe:
         files = [path.encode() + file.read_bytes() for path, file in self.files.items()]
         changes = [change.encode() for change in self.changes]
         return hash_parts(
-            [get_base_name().encode(), *list_tree_parts(self.overlay), *files, *changes]
+            [BASE.reference.encode(), *list_tree_parts(self.overlay), *files, *changes]
         )
 
     @property
@@ -53,34 +57,18 @@ class Recipe:
         return f"sparkform-rack-engine:{self.content}"
 
 
-def get_base_name() -> str:
-    return f"{BASE_IMAGE}:{debian.hash_packages(read_package_list(PACKAGES))}"
-
-
-def get_base_file() -> Path:
-    return cache_folder() / f"rack-engine-base-{get_base_name().partition(':')[2]}.tar"
-
-
 def ensure(recipe: Recipe, notify: Notify) -> str:
     """The image's name on this machine, built if it is missing. Needs a running dockerd."""
     if not has_image(recipe.local_name):
-        ensure_base(notify)
+        BASE.ensure(notify)
         notify(f"building the image of {recipe.reference}")
         _make(recipe)
     return recipe.local_name
 
 
-def ensure_base(notify: Notify) -> None:
-    if has_image(get_base_name()):
-        return
-    if not get_base_file().exists():
-        debian.make_tar(get_base_file(), read_package_list(PACKAGES), NEEDED_DISK_GIB, notify)
-    must([commands.DOCKER, "import", str(get_base_file()), get_base_name()])
-
-
 def _make(recipe: Recipe) -> None:
     docker, builder = commands.DOCKER, f"sparkform-rack-build-{uuid.uuid4().hex[:8]}"
-    must([docker, "create", f"--name={builder}", "--network=none", get_base_name(), "true"])
+    must([docker, "create", f"--name={builder}", "--network=none", BASE.reference, "true"])
     try:
         must([docker, "cp", f"{recipe.overlay}/.", f"{builder}:/"])
         for path, file in recipe.files.items():

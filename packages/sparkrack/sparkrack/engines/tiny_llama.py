@@ -100,7 +100,7 @@ def train(torch: Foreign, model: Foreign, encoder: Foreign) -> None:
         optimizer.step()
 
 
-def continue_text(folder: Path, tokens: int, text: str) -> dict[str, Any]:
+def continue_text(folder: Path, tokens: int, text: str) -> dict[str, object]:
     """`text` is the continuation, `lead` the least distance from a chosen logit to the next."""
     torch, wrapper = importlib.import_module("torch"), importlib.import_module("transformers")
     encoder = wrapper.AutoTokenizer.from_pretrained(folder)

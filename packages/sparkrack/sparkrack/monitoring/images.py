@@ -6,17 +6,21 @@ import shlex
 import uuid
 from dataclasses import dataclass
 
-from sparkrack import commands, debian
-from sparkrack.build import has_image
+from sparkrack import commands
+from sparkrack.base_image import BaseImage, has_image
 from sparkrack.content import hash_parts, list_tree_parts
 from sparkrack.host import Notify, ask, must
-from sparkrack.paths import PACKAGE, cache_folder, read_package_list
+from sparkrack.paths import PACKAGE
 
 FOLDER = PACKAGE / "monitoring"
-PACKAGES = FOLDER / "packages.txt"
 OVERLAY = FOLDER / "rootfs"
-BASE_IMAGE = "sparkform-rack-monitoring-base"
 NEEDED_DISK_GIB = 1.5
+BASE = BaseImage(
+    "sparkform-rack-monitoring-base",
+    "rack-monitoring-base",
+    FOLDER / "packages.txt",
+    NEEDED_DISK_GIB,
+)
 MAKE_TIMEOUT_S = 300.0
 TOOLS = ("/bin/sh", "/bin/sed")
 """What the wrapper of Alertmanager is made of."""
@@ -56,7 +60,7 @@ class MonitoringImage:
 
     @property
     def local_name(self) -> str:
-        parts = [get_base_name(), PACK, self.program, *self.changes]
+        parts = [BASE.reference, PACK, self.program, *self.changes]
         digest = hash_parts([*(part.encode() for part in parts), *list_tree_parts(OVERLAY)])
         return f"sparkform-rack-monitoring:{digest}"
 
@@ -82,33 +86,20 @@ IMAGES = {
 """By the key of the stack file's block monitoring.images."""
 
 
-def get_base_name() -> str:
-    return f"{BASE_IMAGE}:{debian.hash_packages(read_package_list(PACKAGES))}"
-
-
 def ensure(image: MonitoringImage, notify: Notify) -> str:
     """The image's name on this machine, built if it is missing. Needs a running dockerd."""
     if not has_image(image.local_name):
-        _ensure_base(notify)
+        BASE.ensure(notify)
         notify(f"building the image of {image.reference}")
         _make(image)
     return image.local_name
-
-
-def _ensure_base(notify: Notify) -> None:
-    if has_image(get_base_name()):
-        return
-    file = cache_folder() / f"rack-monitoring-base-{get_base_name().partition(':')[2]}.tar"
-    if not file.exists():
-        debian.make_tar(file, read_package_list(PACKAGES), NEEDED_DISK_GIB, notify)
-    must([commands.DOCKER, "import", str(file), get_base_name()])
 
 
 def _make(image: MonitoringImage) -> None:
     docker, builder = commands.DOCKER, f"sparkform-rack-build-{uuid.uuid4().hex[:8]}"
     programs = [*TOOLS, image.program]
     shell = ["sh", "-c", PACK, "pack", *programs]
-    must([docker, "create", f"--name={builder}", "--network=none", get_base_name(), *shell])
+    must([docker, "create", f"--name={builder}", "--network=none", BASE.reference, *shell])
     try:
         must([docker, "cp", f"{OVERLAY}/.", f"{builder}:/"])
         changes = [f"--change={change}" for change in image.changes]
