@@ -6,26 +6,39 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = ("*.md", "docs/*.md", "docs/design/*.md", "packages/*/README.md")
-CEILING_WORDS = 28_000
+# References that the program writes: they grow with each key and each rule, and are looked up.
+WRITTEN_BY_THE_PROGRAM = {"docs/configuration.md", "docs/rules.md"}
+CEILING_WORDS = 23_000
 
 
 def count_words(root: Path) -> dict[str, int]:
-    """Of each page, as `wc -w` does."""
-    return {
-        str(path.relative_to(root)): len(path.read_text(encoding="utf-8").split())
+    """Of each page that people write, as `wc -w` does."""
+    pages = {
+        str(path.relative_to(root)): path
         for pattern in PAGES
         for path in sorted(root.glob(pattern))
+    }
+    return {
+        name: len(path.read_text(encoding="utf-8").split())
+        for name, path in pages.items()
+        if name not in WRITTEN_BY_THE_PROGRAM
     }
 
 
 def test_the_documentation_keeps_below_its_ceiling() -> None:
     counts = count_words(ROOT)
     total = sum(counts.values())
-    assert {"README.md", "docs/rules.md", "docs/design/undo.md"} <= counts.keys()
+    assert {"README.md", "docs/commands.md", "docs/design/undo.md"} <= counts.keys()
     assert total <= CEILING_WORDS, (
         f"the documentation has {total:,} words, {CEILING_WORDS:,} are allowed: "
         f"say each thing once and link to it elsewhere; {counts}"
     )
+
+
+def test_the_program_says_of_its_own_pages_that_it_writes_them() -> None:
+    for name in WRITTEN_BY_THE_PROGRAM:
+        head = (ROOT / name).read_text(encoding="utf-8")[:1000]
+        assert "by `python -m sparkform." in head, name
 
 
 def test_a_planted_page_passes_the_ceiling(tmp_path: Path) -> None:
