@@ -17,6 +17,7 @@ from tests.support.constructed import FOLDER, SOURCE_RECORDINGS
 from tests.support.deployment import ROOT, Deployment
 
 STACKS = tuple(SOURCE_RECORDINGS)
+SHORTEST_SENTENCE = 4
 
 
 @pytest.fixture
@@ -49,6 +50,35 @@ def test_a_stack_file_previews_without_any_machine_as_its_golden_plan_says(
     outcome = deployment.preview()
     assert outcome.messages == read_planned_lines(deployment.stack)
     assert set(outcome.operations.values()) == {"create"}
+
+
+@pytest.mark.parametrize("deployment", STACKS[:1], indirect=True)
+def test_a_preview_shows_each_line_once_and_node_by_node(deployment: Deployment) -> None:
+    """As a person sees it, who has no terminal that draws over its lines."""
+    deployment.write_stack_file()
+    result = deployment.run_pulumi(*deployment.build_stack_command("preview"))
+    assert result.returncode == 0, result.stdout
+    shown = [line.strip() for line in result.stdout.splitlines()]
+    planned = [line for line in shown if line in read_planned_lines(deployment.stack)]
+    assert sorted(planned) == read_planned_lines(deployment.stack)
+    nodes = [line.split()[0] for line in planned if not line.startswith("service ")]
+    assert nodes == sorted(nodes)
+    assert not [line for line in find_repeated_sentences(result.stdout) if "stand-in" not in line]
+
+
+def find_repeated_sentences(output: str) -> list[str]:
+    """What is shown beside a resource and again elsewhere; the diff of a resource aside."""
+    shown = [line.partition("  ")[2].strip() or line.strip() for line in output.splitlines()]
+    sentences = [line for line in shown if len(line.split()) > SHORTEST_SENTENCE]
+    return [line for line in sentences if sum(line in other for other in shown) > 1]
+
+
+def test_a_sentence_that_is_shown_twice_is_found() -> None:
+    """The control."""
+    sentence = "spark-2 nccl_conf: NCCL_IB_DISABLE is 1, will be 0"
+    row = f" ~  command:remote:Command spark-2-nccl_conf update {sentence}"
+    output = f"{row}\nDiagnostics:\n    {sentence}\n"
+    assert find_repeated_sentences(output) == [sentence]
 
 
 @pytest.mark.parametrize("deployment", STACKS[:1], indirect=True)
