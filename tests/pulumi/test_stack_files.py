@@ -15,9 +15,9 @@ import yaml
 from sparkform.report.recording import FACTS_VARIABLE
 from tests.support.constructed import FOLDER, SOURCE_RECORDINGS
 from tests.support.deployment import ROOT, Deployment
+from tests.support.shown import find_repeated_sentences
 
 STACKS = tuple(SOURCE_RECORDINGS)
-SHORTEST_SENTENCE = 4
 
 
 @pytest.fixture
@@ -63,14 +63,7 @@ def test_a_preview_shows_each_line_once_and_node_by_node(deployment: Deployment)
     assert sorted(planned) == read_planned_lines(deployment.stack)
     nodes = [line.split()[0] for line in planned if not line.startswith("service ")]
     assert nodes == sorted(nodes)
-    assert not [line for line in find_repeated_sentences(result.stdout) if "stand-in" not in line]
-
-
-def find_repeated_sentences(output: str) -> list[str]:
-    """What is shown beside a resource and again elsewhere; the diff of a resource aside."""
-    shown = [line.partition("  ")[2].strip() or line.strip() for line in output.splitlines()]
-    sentences = [line for line in shown if len(line.split()) > SHORTEST_SENTENCE]
-    return [line for line in sentences if sum(line in other for other in shown) > 1]
+    assert find_repeated_sentences(result.stdout) == []
 
 
 def test_a_sentence_that_is_shown_twice_is_found() -> None:
