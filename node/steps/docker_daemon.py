@@ -24,6 +24,11 @@ from node.steps import Disturbance, Secrets, StepRequest, StepSpec
 DAEMON = "/etc/docker/daemon.json"
 TOOLKIT = "/etc/nvidia-container-runtime/config.toml"
 GPU_RESOURCE_PREFIX = "NVIDIA_GPU="
+SEARCHED_FOLDERS = [
+    f"{prefix}/{folder}" for prefix in ("/usr/local", "/usr", "") for folder in ("sbin", "bin")
+]
+"""systemd's own PATH for units (systemd.exec(5))."""
+
 UP_TO_DATE = "runs with its files"
 EMPTY_DAEMON = "{}\n"
 KEY_NAMES = {
@@ -52,7 +57,7 @@ class Want:
 @dataclass(frozen=True)
 class Have:
     """Null for a key that is unset. `dockerd`: whether the one that runs has read its files.
-    `unreadable`: why daemon.json could not be read."""
+    `unreadable`: why daemon.json could not be read. `other_kinds`: what else offers a GPU."""
 
     default_runtime: str | None = None
     runtime_path: str | None = None
@@ -62,6 +67,7 @@ class Have:
     swarm_resource: str | None = None
     dockerd: str | None = None
     unreadable: str | None = field(default=None, metadata=OMITTED)
+    other_kinds: str | None = field(default=None, metadata=OMITTED)
 
 
 def build_want(gpu_uuid: str | None) -> Want:
@@ -87,11 +93,12 @@ def observe(system: System, request: StepRequest) -> Have:
     resources = json_keys.get_items(tree, ["node-generic-resources"], GPU_RESOURCE_PREFIX)
     have = Have(
         default_runtime=_find_text(tree, "default-runtime"),
-        runtime_path=_find_text(tree, "runtimes", "nvidia", "path"),
+        runtime_path=_read_runtime_path(tree),
         generic_resource=", ".join(map(str, as_list(resources[0]))) if resources else None,
         memlock_bytes=_read_ulimit(tree, "memlock"),
         stack_bytes=_read_ulimit(tree, "stack"),
         swarm_resource=toml_top.get_value(system.read(TOOLKIT), "swarm-resource"),
+        other_kinds=_list_other_kinds(tree),
     )
     state = _describe_daemon(docker_api.get(system, "/info"), have, action.is_due(entries))
     return replace(have, dockerd=state)
@@ -104,13 +111,27 @@ def narrow(observed: Have, want: Want) -> Have:
         observed,
         runtime_path=_read_as_wanted(observed.runtime_path, want.runtime_path),
         generic_resource=want.generic_resource and observed.generic_resource,
-        swarm_resource=want.swarm_resource and observed.swarm_resource,
+        swarm_resource=want.swarm_resource
+        and (want.swarm_resource if _has_resource(observed, want) else observed.swarm_resource),
+        other_kinds=observed.other_kinds if _lacks_resource(observed, want) else None,
     )
 
 
 def _read_as_wanted(path: str | None, wanted: str) -> str | None:
     """dockerd looks a bare name up in its PATH, so a full path of that name is the same runtime."""
-    return wanted if path in (f"/usr/bin/{wanted}", f"/usr/local/bin/{wanted}") else path
+    folder, _, name = (path or "").rpartition("/")
+    return wanted if name == wanted and folder in ("", *SEARCHED_FOLDERS) else path
+
+
+def _lacks_resource(observed: Have, want: Want) -> bool:
+    return want.generic_resource not in (None, observed.generic_resource)
+
+
+def _has_resource(observed: Have, want: Want) -> bool:
+    """The NVIDIA runtime reads several names, parted by commas (nvidia-container-toolkit,
+    getSwarmResourceEnvvars)."""
+    names = (observed.swarm_resource or "").split(",")
+    return want.swarm_resource in [name.strip() for name in names]
 
 
 def _list_differing(have: Have, want: Want) -> list[str]:
@@ -129,8 +150,11 @@ def compare(have: Have, want: Want) -> list[str]:
             _format_limit(name, getattr(want, name)),
         )
         for name in _list_differing(have, want)
-        if name in KEY_NAMES
+        if name in KEY_NAMES and not (name == "generic_resource" and have.other_kinds)
     ]
+    if have.other_kinds:
+        other = f"{KEY_NAMES['generic_resource']} has {have.other_kinds}, which is another kind"
+        messages.append(f"{other}; {want.generic_resource} will be added")
     is_stale = have.dockerd != want.dockerd
     return messages + ([f"dockerd {have.dockerd}, will be restarted"] if is_stale else [])
 
@@ -199,7 +223,7 @@ def _write_daemon(manifest: Manifest, text: str, edits: list[json_keys.JsonEdit]
 
 
 def _edit_toolkit(manifest: Manifest, want: Want) -> list[str]:
-    text, resource = manifest.system.read(TOOLKIT), want.swarm_resource
+    text, resource = manifest.system.read(TOOLKIT), _add_resource(manifest.system, want)
     edits = toml_top.plan_edit(text, "swarm-resource", resource) if resource else []
     if not edits:
         return []
@@ -208,6 +232,15 @@ def _edit_toolkit(manifest: Manifest, want: Want) -> list[str]:
     new_text = lines.apply_edits(text, edits)
     file.write(manifest, file.FileChange(TOOLKIT, new_text, 0o644, file.LINES, edits))
     return [f"{TOOLKIT}: swarm-resource set to {resource}"]
+
+
+def _add_resource(system: System, want: Want) -> str | None:
+    """Beside what others have the runtime read: their services get their GPU by it."""
+    present = toml_top.get_value(system.read(TOOLKIT), "swarm-resource")
+    if not want.swarm_resource or not present:
+        return want.swarm_resource
+    is_there = _has_resource(Have(swarm_resource=present), want)
+    return present if is_there else f"{present},{want.swarm_resource}"
 
 
 def _require_runtime(system: System) -> None:
@@ -235,7 +268,25 @@ def _describe_daemon(info: object, have: Have, is_due: bool) -> str:
 def _build_runtime(tree: Mapping[str, object], want: Want) -> object:
     runtime = _find_value(tree, "runtimes", "nvidia")
     old_runtime = runtime if isinstance(runtime, dict) else {"args": []}
-    return {**old_runtime, "path": want.runtime_path}
+    others = {key: value for key, value in old_runtime.items() if key.lower() != "path"}
+    return {**others, "path": want.runtime_path}
+
+
+def _read_runtime_path(tree: Mapping[str, object]) -> str | None:
+    """dockerd takes the key in any case, as Go's encoding/json does for every struct."""
+    runtime = as_mapping(_find_value(tree, "runtimes", "nvidia"))
+    return next((str(value) for key, value in runtime.items() if key.lower() == "path"), None)
+
+
+def _list_other_kinds(tree: Mapping[str, object]) -> str | None:
+    """A GPU under another kind than ours, which no service of ours asks for."""
+    resources = as_list(_find_value(tree, "node-generic-resources"))
+    others = [
+        str(resource)
+        for resource in resources
+        if "=GPU-" in str(resource) and not str(resource).startswith(GPU_RESOURCE_PREFIX)
+    ]
+    return ", ".join(others) or None
 
 
 def _build_ulimit(name: str, value: int) -> tuple[list[str], object, None]:

@@ -87,6 +87,16 @@ class Fabric(Section):
         description="Packet size on the fabric interfaces; inherit leaves it as it is.",
         json_schema_extra={"absent": "9000 with direct and ring, inherit with switch and none"},
     )
+    link_gbps: values.LinkGbps | None = Field(
+        None,
+        description="The speed in Gb/s that each cable must have; less is a fault.",
+        json_schema_extra={"absent": "200, or less where both ends agree"},
+    )
+    control_traffic: values.ControlTraffic = Field(
+        "management",
+        description="Over which network ranks find each other and talk beside their data; fabric "
+        "keeps that off Wi-Fi, with direct and switch.",
+    )
 
 
 class Swarm(Section):

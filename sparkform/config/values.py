@@ -152,8 +152,13 @@ UserName = Annotated[
 ]
 ProxyJump = Annotated[
     str,
-    match(rf"{HOP}(,{HOP})*"),
-    Words("[user@]host[:port], several separated by commas", mismatch="is not a jump host"),
+    match(HOP),
+    Words(
+        "one [user@]host[:port]",
+        because="the command plugin goes through one jump host; Pulumi can run on the first of "
+        "several",
+        mismatch="is not one jump host",
+    ),
 ]
 HostKey = Annotated[
     str,
@@ -255,6 +260,12 @@ SwarmPool = Annotated[
     ),
 ]
 
+LinkGbps = Annotated[
+    Literal[10, 25, 40, 50, 100, 200],
+    BeforeValidator(validators.convert_choice),
+    Words(because="these are the speeds of a ConnectX-7 port of a Spark"),
+]
+ControlTraffic = Literal["management", "fabric"]
 Topology = Literal["direct", "ring", "switch", "none"]
 Runtime = Literal["swarm", "container", "native"]
 Launcher = Literal["mp", "ray"]
