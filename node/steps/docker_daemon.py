@@ -7,12 +7,12 @@ issue 57). Services know no ulimits: RDMA's locked memory comes from dockerd's d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from node.changes import action, file
 from node.errors import StepError
-from node.files import json_keys, lines, toml_top
+from node.files import daemon_json, json_keys, lines, toml_top
+from node.files.daemon_json import GPU_RESOURCE_PREFIX
 from node.host import docker_api
 from node.host.differences import format_change
 from node.host.plain import as_list, as_mapping
@@ -23,12 +23,6 @@ from node.steps import Disturbance, Secrets, StepRequest, StepSpec
 
 DAEMON = "/etc/docker/daemon.json"
 TOOLKIT = "/etc/nvidia-container-runtime/config.toml"
-GPU_RESOURCE_PREFIX = "NVIDIA_GPU="
-SEARCHED_FOLDERS = [
-    f"{prefix}/{folder}" for prefix in ("/usr/local", "/usr", "") for folder in ("sbin", "bin")
-]
-"""systemd's own PATH for units (systemd.exec(5))."""
-
 UP_TO_DATE = "runs with its files"
 EMPTY_DAEMON = "{}\n"
 KEY_NAMES = {
@@ -92,13 +86,13 @@ def observe(system: System, request: StepRequest) -> Have:
     entries = Manifest(system, "docker_daemon", "").list_for(action.KIND, action.RESTART_DOCKER)
     resources = json_keys.get_items(tree, ["node-generic-resources"], GPU_RESOURCE_PREFIX)
     have = Have(
-        default_runtime=_find_text(tree, "default-runtime"),
-        runtime_path=_read_runtime_path(tree),
+        default_runtime=daemon_json.find_text(tree, "default-runtime"),
+        runtime_path=daemon_json.read_runtime_path(tree),
         generic_resource=", ".join(map(str, as_list(resources[0]))) if resources else None,
-        memlock_bytes=_read_ulimit(tree, "memlock"),
-        stack_bytes=_read_ulimit(tree, "stack"),
+        memlock_bytes=daemon_json.read_ulimit(tree, "memlock"),
+        stack_bytes=daemon_json.read_ulimit(tree, "stack"),
         swarm_resource=toml_top.get_value(system.read(TOOLKIT), "swarm-resource"),
-        other_kinds=_list_other_kinds(tree),
+        other_kinds=daemon_json.list_other_kinds(tree),
     )
     state = _describe_daemon(docker_api.get(system, "/info"), have, action.is_due(entries))
     return replace(have, dockerd=state)
@@ -107,20 +101,15 @@ def observe(system: System, request: StepRequest) -> Have:
 def narrow(observed: Have, want: Want) -> Have:
     if observed.unreadable:
         return observed
+    is_ours = daemon_json.is_same_program(observed.runtime_path, want.runtime_path)
     return replace(
         observed,
-        runtime_path=_read_as_wanted(observed.runtime_path, want.runtime_path),
+        runtime_path=want.runtime_path if is_ours else observed.runtime_path,
         generic_resource=want.generic_resource and observed.generic_resource,
         swarm_resource=want.swarm_resource
         and (want.swarm_resource if _has_resource(observed, want) else observed.swarm_resource),
         other_kinds=observed.other_kinds if _lacks_resource(observed, want) else None,
     )
-
-
-def _read_as_wanted(path: str | None, wanted: str) -> str | None:
-    """dockerd looks a bare name up in its PATH, so a full path of that name is the same runtime."""
-    folder, _, name = (path or "").rpartition("/")
-    return wanted if name == wanted and folder in ("", *SEARCHED_FOLDERS) else path
 
 
 def _lacks_resource(observed: Have, want: Want) -> bool:
@@ -185,8 +174,9 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
 def plan_daemon_edits(text: str | None, have: Have, want: Want) -> list[json_keys.JsonEdit]:
     """What of daemon.json differs, as edits. Pure."""
     tree = json_keys.parse(text)
+    runtime = daemon_json.build_runtime(tree, want.runtime_path)
     settings: list[tuple[str, list[str], object, str | None]] = [
-        ("runtime_path", ["runtimes", "nvidia"], _build_runtime(tree, want), None),
+        ("runtime_path", ["runtimes", "nvidia"], runtime, None),
         ("default_runtime", ["default-runtime"], want.default_runtime, None),
         ("memlock_bytes", *_build_ulimit("memlock", want.memlock_bytes)),
         ("stack_bytes", *_build_ulimit("stack", want.stack_bytes)),
@@ -265,60 +255,13 @@ def _describe_daemon(info: object, have: Have, is_due: bool) -> str:
     return UP_TO_DATE if is_current else "has not read its files"
 
 
-def _build_runtime(tree: Mapping[str, object], want: Want) -> object:
-    runtime = _find_value(tree, "runtimes", "nvidia")
-    old_runtime = runtime if isinstance(runtime, dict) else {"args": []}
-    others = {key: value for key, value in old_runtime.items() if key.lower() != "path"}
-    return {**others, "path": want.runtime_path}
-
-
-def _read_runtime_path(tree: Mapping[str, object]) -> str | None:
-    """dockerd takes the key in any case, as Go's encoding/json does for every struct."""
-    runtime = as_mapping(_find_value(tree, "runtimes", "nvidia"))
-    return next((str(value) for key, value in runtime.items() if key.lower() == "path"), None)
-
-
-def _list_other_kinds(tree: Mapping[str, object]) -> str | None:
-    """A GPU under another kind than ours, which no service of ours asks for."""
-    resources = as_list(_find_value(tree, "node-generic-resources"))
-    others = [
-        str(resource)
-        for resource in resources
-        if "=GPU-" in str(resource) and not str(resource).startswith(GPU_RESOURCE_PREFIX)
-    ]
-    return ", ".join(others) or None
-
-
 def _build_ulimit(name: str, value: int) -> tuple[list[str], object, None]:
     limit = {"Name": name, "Hard": value, "Soft": value}
     return ["default-ulimits", name], limit, None
 
 
-def _read_ulimit(tree: Mapping[str, object], name: str) -> int | None:
-    """The limit where soft and hard agree; a soft limit below the hard one counts as unset. dockerd
-    takes these keys in any case, as Go's encoding/json does for every struct."""
-    limit = {
-        key.lower(): value
-        for key, value in as_mapping(_find_value(tree, "default-ulimits", name)).items()
-    }
-    if limit.get("hard") != limit.get("soft"):
-        return None
-    value = limit.get("hard")
-    return value if isinstance(value, int) else None
-
-
 def _format_limit(name: str, value: object) -> object:
     return "unlimited" if name.endswith("_bytes") and value == -1 else value
-
-
-def _find_text(tree: Mapping[str, object], *path: str) -> str | None:
-    value = _find_value(tree, *path)
-    return None if value is None else str(value)
-
-
-def _find_value(tree: Mapping[str, object], *path: str) -> object:
-    match = json_keys.get_items(dict(tree), path)
-    return match[0] if match else None
 
 
 SPEC = StepSpec(

@@ -260,21 +260,10 @@ SwarmPool = Annotated[
     ),
 ]
 
-LinkGbps = Annotated[
-    Literal[10, 25, 40, 50, 100, 200],
-    BeforeValidator(validators.convert_choice),
-    Words(because="these are the speeds of a ConnectX-7 port of a Spark"),
-]
-ControlTraffic = Literal["management", "fabric"]
 Topology = Literal["direct", "ring", "switch", "none"]
 Runtime = Literal["swarm", "container", "native"]
 Launcher = Literal["mp", "ray"]
 RestartPolicy = Literal["group", "none"]
-QsfpPort = Annotated[
-    Literal[0, 1, "auto"],
-    BeforeValidator(validators.convert_choice),
-    Words(because="a Spark has two QSFP ports"),
-]
 AllReduce = Annotated[
     Literal[
         "AUTO",
