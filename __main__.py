@@ -16,7 +16,7 @@ from components.connection import build_connections
 from components.docker_hosts import create_docker_providers
 from components.inference_service import ServiceContext, build_services
 from components.inputs import observe_nodes, read_declaration, read_stack_secrets
-from components.judgement import judge_run
+from components.judgement import judge_run, require_whole_look
 from components.monitoring import RackMonitoring, build_monitoring
 from components.rack import build_rack
 from components.run_log import RunLog
@@ -61,6 +61,7 @@ def main() -> None:
     for name, value in build_outputs(declaration, plan).items():
         pulumi.export(name, value)
     log.say([*verdict.warnings, *(plan.monitoring.remarks if plan.monitoring else ())])
+    require_whole_look(plan)
 
 
 try:

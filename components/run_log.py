@@ -32,7 +32,7 @@ class RunLog:
         self._reached: dict[str, tuple[str, ...]] = {}
         self._service_lines: list[str] = []
         self._notes: list[str] = []
-        self._warnings: list[str] = []
+        self._unknown_lines: list[str] = []
         self._binding: pulumi.ResourceHookBinding | None = None
 
     def watch(
@@ -41,7 +41,7 @@ class RunLog:
         """Options by which Pulumi says when it comes to the step. It changes nothing of a held
         step, so what is said of that does not wait for it."""
         if planned.unknown:
-            self._warnings += planned.lines
+            self._unknown_lines += planned.lines
         if planned.is_held or not planned.lines:
             return pulumi.ResourceOptions()
         self._planned[name] = planned
@@ -51,16 +51,15 @@ class RunLog:
 
     def add_service(self, lines: Iterable[str], notes: Iterable[str], is_unknown: bool) -> None:
         """Why a service starts anew, and what is left alone."""
-        (self._warnings if is_unknown else self._service_lines).extend(lines)
+        (self._unknown_lines if is_unknown else self._service_lines).extend(lines)
         self._notes.extend(notes)
 
     def say(self, advisories: Sequence[str]) -> None:
-        """Called once all resources are registered. A preview names the advisories; an update, of
-        which a preview was seen, counts them."""
-        if is_dry_run():
-            self._warnings = [*advisories, *self._warnings]
-        if self._warnings:
-            pulumi.log.warn(_build_message(self._warnings))
+        """Called once all resources are registered. A preview names the advisories and what is
+        unknown; an update counts the ones and ends with an error for the others."""
+        warnings = [*advisories, *self._unknown_lines]
+        if warnings and is_dry_run():
+            pulumi.log.warn(_build_message(warnings))
         if not self._resources:
             _log_lines([*self._list_service_lines(), *self._notes])
             return
