@@ -7,7 +7,6 @@ from importlib import import_module
 
 from node.changes import members
 from node.errors import StepError
-from node.host.output import print_now
 from node.host.system import System
 from node.state import claim, document, lock, manifest, receipts
 from node.state.manifest import Manifest, ManifestEntry
@@ -30,22 +29,10 @@ UNDOABLE_KINDS |= {"members", "secret_file", "container", "volume", "supervisor"
 RUNNING_KINDS = ("process", "unit", "container", "supervisor")
 EntryGroup = list[ManifestEntry]
 ALL_FLAG = "--all"
-KEPT = "kept"
-"""The word for what stays on the node."""
 
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
-    """`undo STEP` with its owner on stdin; `undo --all`, with the agent's owner or by hand.
-
-    Pulumi shows nothing of what a deletion prints on stdout, so what stays is said on stderr."""
-    messages = _undo(system, arguments, stdin)
-    for message in messages:
-        if KEPT in message:
-            print_now(message)
-    return [message for message in messages if KEPT not in message]
-
-
-def _undo(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
+    """`undo STEP` with its owner on stdin; `undo --all`, with the agent's owner or by hand."""
     if len(arguments) != 1:
         raise StepError(f"`undo` needs one step, or {ALL_FLAG}.")
     owner = document.parse_owner(stdin)
