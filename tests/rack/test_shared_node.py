@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -25,7 +26,7 @@ class SharedNode:
     rack: RackHandle
     deployment: Deployment
 
-    def declare(self, **services: dict[str, object]) -> None:
+    def declare(self, **services: dict[str, Any]) -> None:
         self.deployment.services = {
             name: tiny_engine.build_service(nodes=["spark-1"], **keys)
             for name, keys in services.items()
@@ -39,7 +40,7 @@ class SharedNode:
 
 
 PORTS = (8000, 8001)
-BOTH: dict[str, dict[str, object]] = {
+BOTH: dict[str, dict[str, Any]] = {
     CHAT: {"port": PORTS[0], "gpuMemoryUtilization": 0.6},
     EMBED: {"port": PORTS[1], "gpuMemoryUtilization": 0.2},
 }
