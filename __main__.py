@@ -16,7 +16,7 @@ from components.connection import build_connections
 from components.docker_hosts import create_docker_providers
 from components.inference_service import ServiceContext, build_services
 from components.inputs import observe_nodes, read_declaration, read_stack_secrets
-from components.judgement import judge_run
+from components.judgement import judge_run, require_whole_look
 from components.monitoring import RackMonitoring, build_monitoring
 from components.rack import build_rack
 from sparkform.errors import InputError
@@ -58,6 +58,7 @@ def main() -> None:
     outputs = build_outputs(declaration, plan, observation.reports, warnings, figures)
     for name, value in outputs.items():
         pulumi.export(name, value)
+    require_whole_look(plan)
 
 
 try:

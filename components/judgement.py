@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
+from pulumi.runtime import is_dry_run
 
 from components.inference_service import InferenceService
 from components.rack import Rack
@@ -58,3 +59,15 @@ def judge_run(
         name: estimate.to_json() for name, estimate in estimate_services(context).items()
     }
     return JudgedRun(rack, services, warnings, figures_by_service)
+
+
+def require_whole_look(plan: RackPlan) -> None:
+    """End a run that held something, once all the rest is registered: Pulumi carries that out
+    first. A preview goes on, or there would be no `up` after it. Raises RunError."""
+    held = plan.unknown_lines
+    if held and not is_dry_run():
+        raise pulumi.RunError(
+            f"{len(held)} of the stack's parts were not read and stay as they are; the rest is "
+            "done, but nothing is removed that the stack file no longer has. Run it again:\n"
+            + "\n".join(held)
+        )

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from node.errors import StepError
+from node.host import docker_query
 from node.host.paths import MARKS
 from node.host.system import HttpAnswer
-from node.ranks import containers, docker_query, units
+from node.ranks import containers, units
 from node.ranks.finding import find_local_ranks, find_ranks, find_swarm_ranks
 from node.ranks.rank import format_exit
 from tests.support.fake_ranks import FakeRanks, add_ranks, build_labels
