@@ -11,8 +11,8 @@ from sparkform.monitoring.paths import CONFIG, WEBHOOK_NAME
 
 GROUP_WAIT, GROUP_INTERVAL, REPEAT_INTERVAL = "10s", "1m", "12h"
 WATCHDOG_REPEAT = "5m"
-"""Looked at each GROUP_INTERVAL. An equal interval of its own would repeat at every second look only:
-a message is sent a moment after the look that it is held against (seen with 0.25)."""
+"""Looked at each GROUP_INTERVAL. An equal interval of its own would repeat at each second look: a
+message is sent a moment after the look that it is held against."""
 
 
 def build_alertmanager_config() -> dict[str, object]:
