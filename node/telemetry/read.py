@@ -44,7 +44,8 @@ def read(
 
 
 def read_sources(reader: FactReader, sources: Sources) -> NodeTelemetry:
-    for reading in (sources.gpus, *sources.disks.values()):
+    sources.gpus.start()
+    for reading in sources.disks.values():
         reading.start()
     return NodeTelemetry(
         memory=read_guarded(lambda: memory.read(reader)),
