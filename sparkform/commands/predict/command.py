@@ -24,6 +24,8 @@ from sparkform.sizing.row_request import load_request_rows
 LARGEST_CONCURRENCY = 65536
 LARGEST_PROMPT = 16 * 2**20
 
+FULL_GBPS = 200
+LinkGbps = Annotated[int, typer.Option(help="Assume links of this many Gb/s.")]
 OptionalModelName = Annotated[
     str | None,
     typer.Argument(metavar="MODEL", help="Take a model by its handle or catalogue name."),
@@ -58,6 +60,7 @@ def run(
     output: Output = None,
     kv_cache: options.KvCache = "auto",
     link: options.Link = "direct",
+    link_gbps: LinkGbps = FULL_GBPS,
     image: Image = None,
     eager: options.Eager = False,
     moe_backend: MoeBackend = None,
@@ -66,7 +69,8 @@ def run(
     as_json: options.AsJson = False,
 ) -> None:
     """With a file of rows the answer is JSON in any case."""
-    machine = build_machine(link)
+    options.require(options.check_range("--link-gbps", link_gbps, 1, FULL_GBPS))
+    machine = build_machine(link, share=link_gbps / FULL_GBPS)
     if batch is not None:
         print_json([answer_row(row, machine) for row in load_request_rows(batch)])
         return
