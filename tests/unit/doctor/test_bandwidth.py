@@ -6,7 +6,7 @@ import pytest
 
 from sparkform.commands.doctor.measurement import add_bandwidth, build_request, choose_tool
 from sparkform.doctor import Check
-from sparkform.fabric.measuring import CablePair, find_link_share, list_pairs
+from sparkform.fabric.measuring import CablePair, build_halves, find_link_share, list_pairs
 from sparkform.fabric.network import plan_network
 from sparkform.report.facts import Bandwidth
 from sparkform.sizing.calibration import build_machine
@@ -75,12 +75,13 @@ def test_both_ends_are_asked_for_the_same_halves() -> None:
     reports = load_reports("direct-2-up")
     network, _ = plan_network(build_declaration("direct", 2), reports)
     assert list_pairs(network) == [PAIR]
-    sender, server = (
+    requests = [
         build_request(PAIR, node, "iperf3", network, reports).request
         for node in ("spark-2", "spark-1")
-    )
-    assert (sender["role"], server["role"]) == ("send", "serve")
-    halves = [request["halves"] for request in (sender, server)]
+    ]
+    assert [request["role"] for request in requests] == ["send", "serve"]
+    halves = [build_halves(PAIR, node, network, reports) for node in ("spark-2", "spark-1")]
+    assert [request["halves"] for request in requests] == halves
     assert [half["address"] for half in halves[0]] == [half["peer_address"] for half in halves[1]]
     assert {half["hca"] for half in halves[0]} == {"rocep1s0f0", "roceP2p1s0f0"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +38,13 @@ class Recorder(System):
     failures: list[str] = field(default_factory=list)
     calls: list[list[str]] = field(default_factory=list)
 
-    def run(self, argv: Sequence[str], stdin: str = "", timeout_s: float = 10.0) -> CommandResult:
+    def run(
+        self,
+        argv: Sequence[str],
+        stdin: str = "",
+        timeout_s: float = 10,
+        environment: Mapping[str, str] | None = None,
+    ) -> CommandResult:
         self.calls.append(list(argv))
         if self.failures:
             return CommandResult(1, "", self.failures.pop())
@@ -108,7 +114,11 @@ def test_tools_that_are_not_there_are_not_offered(tmp_path: Path) -> None:
     @dataclass(frozen=True)
     class Bare(System):
         def run(
-            self, argv: Sequence[str], stdin: str = "", timeout_s: float = 10.0
+            self,
+            argv: Sequence[str],
+            stdin: str = "",
+            timeout_s: float = 10,
+            environment: Mapping[str, str] | None = None,
         ) -> CommandResult:
             code = 0 if argv[0] == "iperf3" else COMMAND_NOT_FOUND
             return CommandResult(code, "", "")
