@@ -19,7 +19,6 @@ from sparkform.fabric.network import Reports
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
-from sparkform.rules.figures import estimate_services
 
 
 @dataclass(frozen=True)
@@ -29,13 +28,12 @@ class JudgedRun:
     rack: Rack
     services: Mapping[str, InferenceService]
     warnings: tuple[str, ...]
-    figures: Mapping[str, Mapping[str, object]]
 
 
 def judge_run(
     declaration: Declaration, reports: Reports, secrets: frozenset[str], plan: RackPlan
 ) -> JudgedRun:
-    """Register the components and log every warning. Raises RunError with all that is refused."""
+    """Register the components. Raises RunError with all that is refused."""
     context = Context(
         declaration=declaration,
         reports=reports,
@@ -50,15 +48,10 @@ def judge_run(
         name: InferenceService(name, declaration, secrets, options) for name in declaration.services
     }
     warnings = tuple(str(violation) for violation in verdict.warnings)
-    for warning in warnings:
-        pulumi.log.warn(warning, rack)
     refused = [*verdict.refusals, *plan.problems]
     if refused:
         raise pulumi.RunError("\n".join(str(problem) for problem in refused))
-    figures_by_service = {
-        name: estimate.to_json() for name, estimate in estimate_services(context).items()
-    }
-    return JudgedRun(rack, services, warnings, figures_by_service)
+    return JudgedRun(rack, services, warnings)
 
 
 def require_whole_look(plan: RackPlan) -> None:

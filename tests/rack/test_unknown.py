@@ -71,7 +71,8 @@ def test_a_silent_dockerd_is_unknown_and_changes_nothing(
         with hang_docker(machines):
             outcome = stack.run("up", "--yes", "--skip-preview")
         assert outcome.exit_code != 0
-        (line,) = {line for line in outcome.printed if line.startswith(f"{NODE} docker_daemon: ")}
+        lines = "\n".join(outcome.errors).splitlines()
+        (line,) = {line for line in lines if line.startswith(f"{NODE} docker_daemon: ")}
         assert line.startswith(f"{NODE} docker_daemon: unknown (no answer in ")
         assert line.endswith("not changed in this run")
         assert outcome.changed == set()
