@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sparkform.doctor.check import Check, NodeView
 from sparkform.fabric.measuring import FULL_GBPS, list_measured
-from sparkform.report.facts import Bandwidth
+from sparkform.report.facts import MeasuredCable
 
 HALF_GBPS = 100.0
 """A half is a PCIe Gen5 x4 link of its own (docs.nvidia.com, Sync's Cluster Assistant)."""
@@ -38,7 +38,7 @@ def _find_speed_gbps(view: NodeView) -> float:
     return min([FULL_GBPS, *speeds])
 
 
-def _judge(view: NodeView, measured: Bandwidth, speed_gbps: float) -> Check:
+def _judge(view: NodeView, measured: MeasuredCable, speed_gbps: float) -> Check:
     """By the worst of the two halves and both together."""
     halves = ", ".join(f"{name} {gbps:g}" for name, gbps in measured.half_gbps.items())
     message = (

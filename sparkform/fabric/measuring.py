@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sparkform.fabric.links import SPEED_MBPS
 from sparkform.fabric.network import FabricInterface, Network, Reports
-from sparkform.report.facts import Bandwidth, Interface, NodeReport
+from sparkform.report.facts import Interface, MeasuredCable, NodeReport
 
 HEALTHY_GBPS = 184.0
 """Below what NVIDIA's Sync takes a link for slow; good ones give 190 to 196."""
@@ -83,7 +83,7 @@ def _list_shares(node: str, network: Network, report: NodeReport | None) -> Iter
         yield min(1.0, measured.both_gbps / HEALTHY_GBPS)
 
 
-def list_measured(report: NodeReport | None, network: Network) -> list[Bandwidth]:
+def list_measured(report: NodeReport | None, network: Network) -> list[MeasuredCable]:
     """What was measured of the cables that are there now."""
     names = {cable.name for cable in network.cables}
     measured = (report.facts.bandwidth if report else None) or ()

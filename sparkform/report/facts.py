@@ -180,7 +180,7 @@ class NativeUnit(ReportModel):
     nccl: tuple[str, ...]
 
 
-class Bandwidth(ReportModel):
+class MeasuredCable(ReportModel):
     """What one cable carried when it was measured last, in Gb/s: each half alone, and both."""
 
     cable: str
@@ -213,7 +213,7 @@ class Facts(ReportModel):
     firewall: FirewallFacts | None = None
     models: tuple[CachedModel, ...] | None = None
     native_units: tuple[NativeUnit, ...] | None = None
-    bandwidth: tuple[Bandwidth, ...] | None = None
+    bandwidth: tuple[MeasuredCable, ...] | None = None
     claim: str | None = None
 
 

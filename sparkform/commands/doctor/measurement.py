@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sparkform.doctor import Check
 from sparkform.fabric.measuring import CablePair, build_halves, list_pairs
 from sparkform.fabric.network import Network, Reports
-from sparkform.report.facts import Bandwidth, NodeReport
+from sparkform.report.facts import MeasuredCable, NodeReport
 from sparkform.report.rack_report import NodeError, Observation
 from sparkform.ssh.target import Target, VerbRequest
 from sparkform.ssh.watching import query_documents
@@ -30,14 +30,14 @@ def measure_cables(
     tools = _query_tools([by_name[name] for name in sorted(nodes)])
     for pair in pairs:
         answer = _measure(pair, tools, network, observation.reports, by_name)
-        if isinstance(answer, Bandwidth):
+        if isinstance(answer, MeasuredCable):
             observation = add_bandwidth(observation, pair.sender, answer)
         else:
             rows.append(Check(pair.sender, VERB, "warn", f"{pair.cable}: {answer}", MISSING))
     return observation, rows
 
 
-def add_bandwidth(observation: Observation, node: str, measured: Bandwidth) -> Observation:
+def add_bandwidth(observation: Observation, node: str, measured: MeasuredCable) -> Observation:
     """In the place of what was measured of this cable before."""
     result = observation.nodes[node]
     if result.report is None:
@@ -72,7 +72,7 @@ def _measure(
     network: Network,
     reports: Reports,
     targets: Mapping[str, Target],
-) -> Bandwidth | str:
+) -> MeasuredCable | str:
     """The figures, or why there are none."""
     tool = choose_tool(pair, tools)
     if tool is None:
@@ -86,7 +86,7 @@ def _measure(
     if isinstance(answer, NodeError):
         return answer.what
     try:
-        return Bandwidth.model_validate_json(answer)
+        return MeasuredCable.model_validate_json(answer)
     except ValidationError:
         return "the node returned invalid output"
 

@@ -20,6 +20,7 @@ from sparkform.commands.predict.report import (
 from sparkform.errors import Problem
 from sparkform.sizing.calibration import build_machine
 from sparkform.sizing.row_request import load_request_rows
+from sparkform.sizing.throughput import NodePerformance
 
 LARGEST_CONCURRENCY = 65536
 LARGEST_PROMPT = 16 * 2**20
@@ -69,8 +70,7 @@ def run(
     as_json: options.AsJson = False,
 ) -> None:
     """With a file of rows the answer is JSON in any case."""
-    options.require(options.check_range("--link-gbps", link_gbps, 1, FULL_GBPS))
-    machine = build_machine(link, share=link_gbps / FULL_GBPS)
+    machine = _build_linked_machine(link, link_gbps)
     if batch is not None:
         print_json([answer_row(row, machine) for row in load_request_rows(batch)])
         return
@@ -102,6 +102,11 @@ def run(
 def _check_model(model: str | None) -> Problem | None:
     remedy = "name a model or give --batch ROWS.json"
     return None if model else Problem(path="MODEL", message="is missing", remedy=remedy)
+
+
+def _build_linked_machine(link: str, gbps: int) -> NodePerformance:
+    options.require(options.check_range("--link-gbps", gbps, 1, FULL_GBPS))
+    return build_machine(link, share=gbps / FULL_GBPS)
 
 
 def _check_traffic(

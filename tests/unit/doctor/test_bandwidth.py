@@ -8,7 +8,7 @@ from sparkform.commands.doctor.measurement import add_bandwidth, build_request, 
 from sparkform.doctor import Check
 from sparkform.fabric.measuring import CablePair, build_halves, find_link_share, list_pairs
 from sparkform.fabric.network import plan_network
-from sparkform.report.facts import Bandwidth
+from sparkform.report.facts import MeasuredCable
 from sparkform.sizing.calibration import build_machine
 from tests.support.planning import build_declaration, load_reports
 from tests.support.recorded import UP, load_recording
@@ -18,8 +18,8 @@ CABLE = "spark-1:0-spark-2:0"
 PAIR = CablePair(CABLE, "spark-2", "spark-1")
 
 
-def build_bandwidth(half: float, both: float, tool: str = "ib_write_bw") -> Bandwidth:
-    return Bandwidth(
+def build_bandwidth(half: float, both: float, tool: str = "ib_write_bw") -> MeasuredCable:
+    return MeasuredCable(
         cable=CABLE,
         peer="spark-1",
         unix_time_s=1.0,
@@ -29,7 +29,7 @@ def build_bandwidth(half: float, both: float, tool: str = "ib_write_bw") -> Band
     )
 
 
-def judge(measured: Bandwidth) -> Check:
+def judge(measured: MeasuredCable) -> Check:
     rows = diagnose_recording(add_bandwidth(load_recording(UP), "spark-2", measured))
     return get_row(rows, "spark-2", "bandwidth")
 
