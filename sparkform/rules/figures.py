@@ -76,7 +76,9 @@ def _estimate_speed(service: ServiceView) -> tuple[float | None, tuple[float, fl
         "moe_backend": service.settings.get_text("moe_backend") or None,
         **_list_vllm_facts(service),
     }
-    spark = build_machine(SPEED_MODEL_LINKS[service.context.topology])
+    spark = build_machine(
+        SPEED_MODEL_LINKS[service.context.topology], share=_find_link_share(service)
+    )
     try:
         prediction = predict_row(apply_image(subject, service.block.image), row, spark)
     except InputError:
@@ -86,6 +88,15 @@ def _estimate_speed(service: ServiceView) -> tuple[float | None, tuple[float, fl
         prediction.decode_low_tok_s,
         prediction.decode_high_tok_s,
     )
+
+
+def _find_link_share(service: ServiceView) -> float:
+    """Of the link's bandwidth, what these nodes have."""
+    from sparkform.fabric.measuring import find_link_share
+
+    context = service.context
+    names = [node.name for node in service.nodes]
+    return find_link_share(names, context.network, context.reports or {})
 
 
 def _list_vllm_facts(service: ServiceView) -> dict[str, object]:
