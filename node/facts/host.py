@@ -2,7 +2,7 @@
 
     {"hostname": "spark-1", "os": "Ubuntu 24.04.3 LTS", "os_id": "ubuntu", "os_version": "24.04",
      "dgx_name": "DGX Spark", "dgx_os": "7.3.1", "kernel": "6.14.0-1013-nvidia",
-     "architecture": "aarch64"}
+     "architecture": "aarch64", "kernel_parameters": ["root=/dev/nvme0n1p2", "quiet"]}
 
 `dgx_os` is the last over-the-air update (DGX_OTA_VERSION; updates are appended, so a file can hold
 several), else the factory image (DGX_SWBUILD_VERSION). No /etc/dgx-release: both are null.
@@ -25,6 +25,7 @@ class HostFact(TypedDict):
     os_version: str | None
     dgx_name: str | None
     dgx_os: str | None
+    kernel_parameters: list[str] | None
 
 
 def read(reader: FactReader, request: FactRequest) -> HostFact:
@@ -32,10 +33,13 @@ def read(reader: FactReader, request: FactRequest) -> HostFact:
         os_release=reader.read_file("/etc/os-release"),
         dgx_release=reader.read_file_or_none("/etc/dgx-release"),
         uname=reader.run_command("uname", "-n", "-r", "-m"),
+        cmdline=reader.read_file_or_none("/proc/cmdline"),
     )
 
 
-def parse(os_release: str, dgx_release: str | None, uname: str) -> HostFact:
+def parse(
+    os_release: str, dgx_release: str | None, uname: str, cmdline: str | None = None
+) -> HostFact:
     cells = uname.split()
     if len(cells) != 3:
         raise UnreadableFact("uname: expected host name, kernel release and machine")
@@ -49,4 +53,5 @@ def parse(os_release: str, dgx_release: str | None, uname: str) -> HostFact:
         "os_version": system.get("VERSION_ID"),
         "dgx_name": dgx.get("DGX_NAME"),
         "dgx_os": dgx.get("DGX_OTA_VERSION") or dgx.get("DGX_SWBUILD_VERSION"),
+        "kernel_parameters": None if cmdline is None else cmdline.split(),
     }
