@@ -17,7 +17,7 @@ def find_local_ranks(system: System, service: str | None = None) -> NodeRanks:
         ranks = [*containers.list_containers(system, service), *ranks]
     except DockerUnknown as error:
         unknown = str(error)
-    return NodeRanks(tuple(_note_memory_kill(system, rank) for rank in ranks), unknown)
+    return NodeRanks(tuple(note_memory_kill(system, rank) for rank in ranks), unknown)
 
 
 def find_ranks(system: System, service: str | None = None) -> NodeRanks:
@@ -45,10 +45,10 @@ def refresh_rank(system: System, rank: Rank) -> Rank | None:
     current = (
         units.refresh_unit(system, rank) if is_unit else containers.find_container(system, rank.id)
     )
-    return _note_memory_kill(system, current) if current else None
+    return note_memory_kill(system, current) if current else None
 
 
-def _note_memory_kill(system: System, rank: Rank) -> Rank:
+def note_memory_kill(system: System, rank: Rank) -> Rank:
     """An engine that ended after earlyoom had sent its signal was ended by it."""
     if not rank.has_ended or not rank.started_s:
         return rank

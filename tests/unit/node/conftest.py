@@ -50,7 +50,8 @@ def make_spark(tmp_path: Path) -> Iterator[Callable[[], FakeSpark]]:
             spark.system.put("/etc/netplan/40-cx7.yaml", OTHER_TOOL, 0o600)
             spark.network = add_network(spark)
             spark.network.apply([], "")
-            FakeHost(spark).install_earlyoom()
+            spark.host = FakeHost(spark)
+            spark.host.install_earlyoom()
             spark.member = add_member(spark, FakeCluster(), "spark-1", "10.0.0.1")
             return spark
 

@@ -23,7 +23,8 @@ ASKED = StepRequest(raw=DECLARED)
 def host(spark: FakeSpark) -> FakeHost:
     claim_node(spark)
     spark.system.put("/proc/meminfo", "MemTotal:  125000000 kB\nMemFree:   9000000 kB\n")
-    return FakeHost(spark)
+    host: FakeHost = spark.host
+    return host
 
 
 def describe(host: FakeHost, step: str, want: object) -> list[str]:
@@ -122,6 +123,7 @@ def test_a_card_that_takes_no_limit_says_so_with_exit_code_0(host: FakeHost) -> 
 
 
 def test_earlyoom_must_be_there(host: FakeHost) -> None:
+    host.spark.system.path(earlyoom.PROGRAM).unlink()
     (line,) = describe(host, "earlyoom", OOM)
     assert "`sudo apt install earlyoom`" in line
     with pytest.raises(StepError, match="earlyoom is not installed"):
@@ -129,7 +131,6 @@ def test_earlyoom_must_be_there(host: FakeHost) -> None:
 
 
 def test_earlyoom_gets_our_settings_and_its_own_ones_back(host: FakeHost) -> None:
-    host.install_earlyoom()
     before = take_snapshot(host.spark)
     assert describe(host, "earlyoom", OOM) == [
         "earlyoom has other settings, will be set up and started"
@@ -149,7 +150,6 @@ def test_earlyoom_gets_our_settings_and_its_own_ones_back(host: FakeHost) -> Non
 
 
 def test_another_floor_is_taken_by_the_earlyoom_that_runs(host: FakeHost) -> None:
-    host.install_earlyoom()
     apply(host, "earlyoom", OOM)
     other = earlyoom.Want(FLOOR_KIB * 2)
     assert len(describe(host, "earlyoom", other)) == 1
@@ -158,21 +158,18 @@ def test_another_floor_is_taken_by_the_earlyoom_that_runs(host: FakeHost) -> Non
 
 
 def test_a_floor_above_all_memory_is_refused(host: FakeHost) -> None:
-    host.install_earlyoom()
     (line,) = describe(host, "earlyoom", earlyoom.Want(130_000_000))
     assert "minAvailableGib" in line
     assert "less than 119.2" in line
 
 
 def test_an_earlyoom_that_was_removed_meanwhile_does_not_hold_undo_up(host: FakeHost) -> None:
-    host.install_earlyoom()
     apply(host, "earlyoom", OOM)
     host.spark.system.path("/usr/bin/earlyoom").unlink()
     assert any("no longer there" in message for message in undo_all(host.spark.system))
 
 
 def test_kills_are_read_from_earlyooms_journal(host: FakeHost) -> None:
-    host.install_earlyoom()
     apply(host, "earlyoom", OOM)
     line = 'sending SIGTERM to process 16433 uid 0 "VLLM::Worker": badness 1020, VmRSS 1931 MiB'
     host.journal = (
