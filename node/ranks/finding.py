@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from node.host.docker_query import DockerUnknown
 from node.host.system import System
 from node.ranks import containers, memory_kills, swarm_services, units
-from node.ranks.docker_query import DockerUnknown
 from node.ranks.rank import UNIT, LogLine, NodeRanks, Rank
 
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from node.errors import StepError
+from node.host.docker_query import DockerUnknown
 from node.host.system import System
 from node.ranks import finding, log_archive
-from node.ranks.docker_query import DockerUnknown
 from node.ranks.rank import Rank
 from node.readiness import diagnosis, peers, placement, probe
 from node.readiness.events import (

@@ -16,7 +16,7 @@ from node.host.paths import NETPLAN_FILE, NETPLAN_FOLDERS
 from node.host.plain import as_mapping
 from node.host.system import System
 from node.host.typed_json import key
-from node.network import change, netplan
+from node.network import change, netplan, other_writers
 from node.network.link_config import (
     LinkConfig,
     LinkReport,
@@ -176,12 +176,13 @@ def _find_claims(
         name: f"{folder}/{name}" for folder in NETPLAN_FOLDERS for name in system.list_names(folder)
     }
     paths = [path for name, path in sorted(path_by_name.items()) if name.endswith(".yaml")]
-    return [
+    claims = [
         claim
         for path in paths
         if path != NETPLAN_FILE
         for claim in netplan.find_claims(path, system.read(path) or "", macs, names)
     ]
+    return claims + other_writers.find_claims(system, macs, names)
 
 
 def _compare_files(have: Mapping[str, Settings], want: Mapping[str, Settings]) -> list[str]:

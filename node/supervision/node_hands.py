@@ -19,7 +19,7 @@ from node.ranks.capacity import read_available_kib
 from node.ranks.rank import UNIT, NodeRanks, Rank
 from node.ranks.starting import start_rank
 from node.ranks.stopping import stop_rank
-from node.supervision import prerequisites, stale_locks
+from node.supervision import prerequisites, stale_locks, turns
 from node.supervision.gpu_power import learn_power_w
 from node.supervision.member import RankSight
 from node.supervision.memory_return import MemoryReading, is_memory_back
@@ -27,6 +27,10 @@ from node.supervision.moment import Moment, read_moment
 from node.supervision.rank_watch import LocalWatch
 from node.supervision.state import LearnedValues, MemberRecord, SupervisionState, write_state
 from node.supervision.target import SupervisionTarget
+
+
+PORT_GRACE_S = 10.0
+"""How long what is left of a rank may hold its port; afterwards a stranger does."""
 
 
 @dataclass
@@ -53,13 +57,25 @@ class SystemHands:
         live = [rank for rank in local.ranks if _is_live(rank)]
         own_id = record.run.run_id if record.run else None
         self._watch_run(own_id, [get_run_id(rank) for rank in local.ranks if rank.is_started])
-        return RankSight(
+        sight = RankSight(
             live=tuple(map(get_run_id, live)),
             is_present=self.target.runtime == "swarm" or self._find_startable() is not None,
             ended=self._note_end(own_id, live),
             lacks=prerequisites.find_lack(self.system, self.learned),
             waits=self._await_memory(bool(live)),
         )
+        return sight if live else self._look_for_others(sight)
+
+    def _look_for_others(self, sight: RankSight) -> RankSight:
+        """Who holds up a rank that does not run: whoever has its ports, and who starts first."""
+        waited_s = self.readings[-1].at_s - self.readings[0].at_s
+        local = self.target.local_rank
+        taken = prerequisites.find_taken_port(self.system, local.ports if local else ())
+        others = turns.read_turns(self.system, self.target)
+        turn = turns.find_turn(others, self.target.earlier, waited_s)
+        if waited_s < PORT_GRACE_S:
+            return replace(sight, waits=sight.waits or taken, turn=turn)
+        return replace(sight, lacks=sight.lacks or taken, turn=turn)
 
     def save(self, state: SupervisionState) -> None:
         write_state(self.system, self.target.service, state)

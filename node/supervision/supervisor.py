@@ -189,6 +189,7 @@ class NodeSupervisor:
             phase_age_s=order.phase_age_s,
             detail=order.detail or problem or "",
             figures=figures,
+            turn=order.turn,
         )
         try:
             write_live(self.system, self.target.service, live)

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from node.host.paths import MODELS
-from sparkform.config import values
+from sparkform.config import port_values, values
 from sparkform.config.host import Host
 from sparkform.config.section import Section
 
@@ -43,7 +43,7 @@ class Node(Section):
         description="Login on this node.",
         json_schema_extra={"absent": "cluster.user"},
     )
-    qsfp_port: values.QsfpPort = Field(
+    qsfp_port: port_values.QsfpPort = Field(
         "auto", description="The QSFP port that the cable is in: 0 is the one next to the RJ45."
     )
     interfaces: Annotated[tuple[values.InterfaceName, ...], Field(min_length=2, max_length=4)] | (
@@ -92,6 +92,16 @@ class Fabric(Section):
         None,
         description="Packet size on the fabric interfaces; inherit leaves it as it is.",
         json_schema_extra={"absent": "9000 with direct and ring, inherit with switch and none"},
+    )
+    link_gbps: port_values.LinkGbps | None = Field(
+        None,
+        description="The speed in Gb/s that each cable must have; less is a fault.",
+        json_schema_extra={"absent": "200, or less where both ends agree"},
+    )
+    control_traffic: port_values.ControlTraffic = Field(
+        "management",
+        description="Over which network ranks find each other and talk beside their data; fabric "
+        "keeps that off Wi-Fi, with direct and switch.",
     )
 
 

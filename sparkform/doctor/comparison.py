@@ -26,6 +26,7 @@ VERSIONS: Mapping[str, Callable[[Facts], str | None]] = {
 def compare_nodes(declaration: Declaration, observation: Observation) -> Iterator[Check]:
     yield from _check_host_keys(declaration, observation)
     facts = {name: report.facts for name, report in observation.reports.items()}
+    yield from _check_machine_ids(facts)
     for name, read in VERSIONS.items():
         versions = {node: version for node in facts if (version := read(facts[node]))}
         if len(set(versions.values())) > 1:
@@ -51,6 +52,24 @@ def _check_host_keys(declaration: Declaration, observation: Observation) -> Iter
             yield Check(
                 None, "host keys", "fail", f"{', '.join(nodes)} have the same host key", fix
             )
+
+
+def _check_machine_ids(facts: Mapping[str, Facts]) -> Iterator[Check]:
+    """DHCP and systemd take machines of one id for one (machine-id(5))."""
+    nodes_by_machine: dict[str, list[str]] = {}
+    for node, node_facts in facts.items():
+        if node_facts.host and node_facts.host.machine:
+            nodes_by_machine.setdefault(node_facts.host.machine, []).append(node)
+    for nodes in nodes_by_machine.values():
+        if len(nodes) > 1:
+            fix = (
+                "on all but one: `sudo rm /etc/machine-id /var/lib/dbus/machine-id && sudo "
+                "systemd-machine-id-setup && sudo reboot`"
+            )
+            message = (
+                f"{', '.join(nodes)} have the same machine-id: a router may give them one address"
+            )
+            yield Check(None, "machine-ids", "warn", message, fix)
 
 
 def _check_user_ids(facts: Mapping[str, Facts]) -> Iterator[Check]:

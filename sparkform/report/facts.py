@@ -23,6 +23,7 @@ class HostFacts(ReportModel):
     dgx_name: str | None
     dgx_os: str | None
     kernel_parameters: tuple[str, ...] | None = None
+    machine: str | None = None
 
 
 class Gpu(ReportModel):
@@ -82,6 +83,7 @@ class LoginFacts(ReportModel):
     groups: tuple[str, ...]
     linger: bool
     passwordless_sudo: bool
+    address: str | None = None
 
 
 class LogindFacts(ReportModel):
@@ -89,7 +91,8 @@ class LogindFacts(ReportModel):
 
 
 class Interface(ReportModel):
-    """`addresses` are "address/prefix length"; `gid_addresses` the IPv4 ones of RoCE v2."""
+    """`addresses` are "address/prefix length"; `gid_addresses` the IPv4 ones of RoCE v2; `master`
+    the bond or bridge that it is a port of."""
 
     name: str
     state: str
@@ -105,6 +108,7 @@ class Interface(ReportModel):
     hca: str | None
     rdma_state: str | None
     gid_addresses: tuple[str, ...]
+    master: str | None = None
 
 
 class Route(ReportModel):
@@ -137,6 +141,7 @@ class NcclConf(ReportModel):
     sha256: str | None
     keys: dict[str, str]
     home: dict[str, dict[str, str]] = Field(default_factory=dict)
+    environment: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 class ListeningPort(ReportModel):

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from node.errors import StepError
+from node.host import docker_query
 from node.host.paths import MARKS
 from node.host.system import HttpAnswer
-from node.ranks import containers, docker_query, memory_kills, units
+from node.ranks import containers, memory_kills, units
 from node.ranks.finding import (
     find_local_ranks,
     find_ranks,
