@@ -28,7 +28,6 @@ from node.supervision.rank_watch import LocalWatch
 from node.supervision.state import LearnedValues, MemberRecord, SupervisionState, write_state
 from node.supervision.target import SupervisionTarget
 
-
 PORT_GRACE_S = 10.0
 """How long what is left of a rank may hold its port; afterwards a stranger does."""
 
