@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from node.errors import StepError
+from node.host.addresses import is_loopback
 from node.readiness.want import Want, WantedRank
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 HTTP_PORT = 80
 
 
@@ -58,7 +58,7 @@ class WatchTarget:
     @property
     def is_loopback(self) -> bool:
         """Whether only the head's own node reaches the API."""
-        return urlsplit(self.url).hostname in LOOPBACK
+        return is_loopback(urlsplit(self.url).hostname or "")
 
 
 def find_target(want: Want, node: str) -> WatchTarget:
