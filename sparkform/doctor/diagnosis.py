@@ -12,6 +12,7 @@ from sparkform.doctor import (
     drift,
     engines,
     gpu,
+    host_settings,
     machine,
     required_ports,
     supervision,
@@ -38,6 +39,7 @@ CHECKS_BEFORE_FABRIC: Sequence[NodeCheck] = (
     *access.CHECKS,
     *machine.CHECKS,
     *gpu.CHECKS,
+    *host_settings.CHECKS,
     *docker.CHECKS,
     *required_ports.CHECKS,
 )
