@@ -48,6 +48,12 @@ class NodeReading:
         document = self.current
         return document if isinstance(document, Unread) else document.telemetry
 
+    @property
+    def measured_gbps(self) -> Mapping[str, float]:
+        document = self.current
+        is_known = isinstance(document, NodeDocument) and isinstance(document.measured_gbps, dict)
+        return document.measured_gbps if is_known else {}
+
 
 Readings = Mapping[str, NodeReading]
 AWAY = NodeReading(Unread("the node is declared away"))
