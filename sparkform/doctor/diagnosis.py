@@ -14,6 +14,7 @@ from sparkform.doctor import (
     gpu,
     machine,
     required_ports,
+    room,
     supervision,
 )
 from sparkform.doctor.bandwidth import check_bandwidth
@@ -37,6 +38,7 @@ FAIL: Status = "fail"
 CHECKS_BEFORE_FABRIC: Sequence[NodeCheck] = (
     *access.CHECKS,
     *machine.CHECKS,
+    *room.CHECKS,
     *gpu.CHECKS,
     *docker.CHECKS,
     *required_ports.CHECKS,

@@ -51,8 +51,9 @@ class NodeReading:
     @property
     def measured_gbps(self) -> Mapping[str, float]:
         document = self.current
-        is_known = isinstance(document, NodeDocument) and isinstance(document.measured_gbps, dict)
-        return document.measured_gbps if is_known else {}
+        if isinstance(document, Unread) or isinstance(document.measured_gbps, Unread):
+            return {}
+        return document.measured_gbps
 
 
 Readings = Mapping[str, NodeReading]
