@@ -41,6 +41,9 @@ TELEMETRY_CONFIG = f"{STATE}/telemetry.json"
 TELEMETRY_FOLDER = "/run/sparkform-telemetry"
 """Where the collector writes metrics; systemd makes and removes it with the unit."""
 
+MEMORY_GUARD = f"{STATE}/memory-guard.json"
+"""Below how much free memory the page cache is dropped while a service starts."""
+
 MONITORING = f"{STATE}/monitoring"
 """Configuration of monitoring's containers, a folder a program."""
 BOOT_ID = "/proc/sys/kernel/random/boot_id"

@@ -12,6 +12,7 @@ from sparkform.doctor import (
     drift,
     engines,
     gpu,
+    host_settings,
     machine,
     required_ports,
     room,
@@ -40,6 +41,7 @@ CHECKS_BEFORE_FABRIC: Sequence[NodeCheck] = (
     *machine.CHECKS,
     *room.CHECKS,
     *gpu.CHECKS,
+    *host_settings.CHECKS,
     *docker.CHECKS,
     *required_ports.CHECKS,
 )

@@ -22,6 +22,7 @@ class HostFacts(ReportModel):
     os_version: str | None
     dgx_name: str | None
     dgx_os: str | None
+    kernel_parameters: tuple[str, ...] | None = None
     machine: str | None = None
 
 

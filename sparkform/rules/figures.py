@@ -10,6 +10,7 @@ from sparkform.errors import InputError
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.engine_settings import build_engine_settings
 from sparkform.rules.groups.memory import fit_on, get_cache_type
+from sparkform.rules.groups.sharing import compute_taken_gib
 from sparkform.sizing.drafts import MOST_DRAFT_TOKENS
 
 SPEED_MODEL_LINKS = {"direct": "direct", "ring": "ring", "switch": "switch", "none": "direct"}
@@ -46,7 +47,8 @@ def estimate_services(context: Context) -> Mapping[str, Figures]:
 
 
 def _estimate_service(service: ServiceView) -> Figures:
-    fit = fit_on(service, service.nodes[0])
+    node = service.nodes[0]
+    fit = fit_on(service, node, compute_taken_gib(service, node))
     speed, decode_range = _estimate_speed(service)
     return Figures(
         weights_gib=fit.weights_gib_per_node if fit else None,

@@ -20,7 +20,7 @@ from node.errors import StepError
 from node.host.paths import BOOT_ID
 from node.host.system import CommandResult, HttpAnswer
 from node.supervision import caller, engine_pulse, memory_return, restarts
-from node.supervision.paths import get_request_path
+from node.supervision.paths import get_request_path, get_target_path
 from node.supervision.report import read_live
 from node.supervision.state import Phase, read_state
 from node.supervision.supervisor import open_supervisor
@@ -359,6 +359,10 @@ def test_low_power_of_all_gpus_shortens_the_proof_of_a_hang(group: Group) -> Non
     group.turn_until(lambda: group.supervisors[0].coordination.pulse.state.is_power_low)
     assert group.phase == "serving"
     supervisor.meter.power_w = 59.0
+    group.turn_until(lambda: not group.supervisors[0].coordination.pulse.state.is_power_low)
+    supervisor.meter.power_w = 20.0
+    group.turn_until(lambda: group.supervisors[0].coordination.pulse.state.is_power_low)
+    group.systems[1].put(get_target_path("embed"), "{}")
     group.turn_until(lambda: not group.supervisors[0].coordination.pulse.state.is_power_low)
 
 
