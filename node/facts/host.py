@@ -2,7 +2,8 @@
 
     {"hostname": "spark-1", "os": "Ubuntu 24.04.3 LTS", "os_id": "ubuntu", "os_version": "24.04",
      "dgx_name": "DGX Spark", "dgx_os": "7.3.1", "kernel": "6.14.0-1013-nvidia",
-     "architecture": "aarch64", "machine": "b6a1…"}
+     "architecture": "aarch64", "kernel_parameters": ["root=/dev/nvme0n1p2", "quiet"],
+     "machine": "b6a1…"}
 
 `dgx_os` is the last over-the-air update (DGX_OTA_VERSION; updates are appended, so a file can hold
 several), else the factory image (DGX_SWBUILD_VERSION). No /etc/dgx-release: both are null.
@@ -27,6 +28,7 @@ class HostFact(TypedDict):
     os_version: str | None
     dgx_name: str | None
     dgx_os: str | None
+    kernel_parameters: list[str] | None
     machine: str | None
 
 
@@ -35,12 +37,17 @@ def read(reader: FactReader, request: FactRequest) -> HostFact:
         os_release=reader.read_file("/etc/os-release"),
         dgx_release=reader.read_file_or_none("/etc/dgx-release"),
         uname=reader.run_command("uname", "-n", "-r", "-m"),
+        cmdline=reader.read_file_or_none("/proc/cmdline"),
         machine_id=reader.read_file_or_none("/etc/machine-id"),
     )
 
 
 def parse(
-    os_release: str, dgx_release: str | None, uname: str, machine_id: str | None = None
+    os_release: str,
+    dgx_release: str | None,
+    uname: str,
+    cmdline: str | None = None,
+    machine_id: str | None = None,
 ) -> HostFact:
     cells = uname.split()
     if len(cells) != 3:
@@ -55,6 +62,7 @@ def parse(
         "os_version": system.get("VERSION_ID"),
         "dgx_name": dgx.get("DGX_NAME"),
         "dgx_os": dgx.get("DGX_OTA_VERSION") or dgx.get("DGX_SWBUILD_VERSION"),
+        "kernel_parameters": None if cmdline is None else cmdline.split(),
         "machine": _hash(machine_id.strip()) if machine_id else None,
     }
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from node.host.paths import MODELS
 from sparkform.config import port_values, values
+from sparkform.config.host import Host
 from sparkform.config.section import Section
 
 MOST_NODES = 8
@@ -62,6 +63,11 @@ class Node(Section):
         None,
         description="Where this node keeps models.",
         json_schema_extra={"absent": "cluster.modelDirectory"},
+    )
+    host_settings: Host | None = Field(
+        None,
+        description="Settings of this machine; each key takes the place of that of cluster.host.",
+        json_schema_extra={"absent": "cluster.host"},
     )
     away: values.Flag = Field(
         False,
@@ -178,6 +184,9 @@ class Cluster(Section):
         True, description="Whether models that the stack no longer names stay on disk."
     )
     swap_off: values.Flag = Field(False, description="Whether swap is switched off on the nodes.")
+    host: Host = Field(
+        default_factory=Host, description="Settings of the machines, off unless declared."
+    )
     expected: Expected = Field(
         default_factory=Expected, description="Minimum versions that each node must have."
     )

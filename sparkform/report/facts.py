@@ -22,6 +22,7 @@ class HostFacts(ReportModel):
     os_version: str | None
     dgx_name: str | None
     dgx_os: str | None
+    kernel_parameters: tuple[str, ...] | None = None
     machine: str | None = None
 
 
@@ -79,6 +80,7 @@ class DiskFacts(ReportModel):
 class LoginFacts(ReportModel):
     user: str
     uid: int
+    gid: int | None = None
     groups: tuple[str, ...]
     linger: bool
     passwordless_sudo: bool
@@ -180,6 +182,17 @@ class NativeUnit(ReportModel):
     nccl: tuple[str, ...]
 
 
+class MeasuredCable(ReportModel):
+    """What one cable carried when it was measured last, in Gb/s: each half alone, and both."""
+
+    cable: str
+    peer: str
+    unix_time_s: float
+    tool: str
+    half_gbps: dict[str, float]
+    both_gbps: float
+
+
 class Facts(ReportModel):
     host: HostFacts | None = None
     gpu: GpuFacts | None = None
@@ -202,6 +215,7 @@ class Facts(ReportModel):
     firewall: FirewallFacts | None = None
     models: tuple[CachedModel, ...] | None = None
     native_units: tuple[NativeUnit, ...] | None = None
+    bandwidth: tuple[MeasuredCable, ...] | None = None
     claim: str | None = None
 
 
