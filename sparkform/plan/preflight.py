@@ -6,7 +6,7 @@ and say themselves what they lack.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkform.config import Declaration
@@ -129,7 +129,7 @@ def _find_missing_gpu(node: str, facts: Facts) -> Iterator[_Lack]:
         )
 
 
-def _list_listeners(facts: Facts, port: int) -> Collection[str]:
+def _list_listeners(facts: Facts, port: int) -> list[str]:
     return [
         listener.process or "another program"
         for listener in facts.ports or ()
