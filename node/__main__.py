@@ -26,6 +26,7 @@ VERBS = {
     "supervise": "node.verbs.supervise",
     "spread": "node.verbs.spread",
     "collect": "node.verbs.collect",
+    "bandwidth": "node.verbs.bandwidth",
 }
 SUCCEEDED, FAILED, USAGE_ERROR = 0, 1, 2
 KEPT = "kept"

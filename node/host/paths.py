@@ -34,6 +34,8 @@ VERIFIED_MODELS = f"{STATE}/verified"
 
 ARMED_NETWORK = f"{STATE}/network-armed.json"
 ROLLED_BACK_NETWORK = f"{STATE}/network-rolled-back.json"
+BANDWIDTH = f"{STATE}/bandwidth.json"
+"""What was measured last of each cable that this node sent over."""
 
 TELEMETRY_CONFIG = f"{STATE}/telemetry.json"
 TELEMETRY_FOLDER = "/run/sparkform-telemetry"

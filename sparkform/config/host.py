@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from sparkform.config import values
+from sparkform.config import host_values, values
 from sparkform.config.section import Section
 
 
@@ -30,7 +30,7 @@ class MemoryGuard(Section):
 class Host(Section):
     """Settings of the machine itself."""
 
-    gpu_clock_mhz: values.ClockMhz | None = Field(
+    gpu_clock_mhz: host_values.ClockMhz | None = Field(
         None,
         description="Highest clock of the GPU, one that `nvidia-smi -q -d SUPPORTED_CLOCKS` lists.",
         json_schema_extra={"absent": "not limited by us"},
@@ -40,12 +40,12 @@ class Host(Section):
         description="What keeps a node from running out of memory.",
         json_schema_extra={"absent": "no guard"},
     )
-    hold: tuple[values.HeldPackages, ...] | None = Field(
+    hold: tuple[host_values.HeldPackages, ...] | None = Field(
         None,
         description="Packages that apt keeps at the version that is installed.",
         json_schema_extra={"absent": "none is held by us"},
     )
-    kernel_parameters: tuple[values.KernelParameter, ...] | None = Field(
+    kernel_parameters: tuple[host_values.KernelParameter, ...] | None = Field(
         None,
         description="What the kernel's command line must have; never set by us, and said with the "
         "command where it lacks.",

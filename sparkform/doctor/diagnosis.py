@@ -17,6 +17,7 @@ from sparkform.doctor import (
     required_ports,
     supervision,
 )
+from sparkform.doctor.bandwidth import check_bandwidth
 from sparkform.doctor.check import Check, NodeCheck, NodeView, Status
 from sparkform.doctor.comparison import compare_nodes
 from sparkform.doctor.fabric import check_fabric
@@ -112,6 +113,7 @@ def _check_node(view: NodeView, reports: Reports) -> Iterator[Check]:
     for check in CHECKS_BEFORE_FABRIC:
         yield from check(view)
     yield from check_fabric(view, reports)
+    yield from check_bandwidth(view)
     yield from check_native(view)
     for check in CHECKS_AFTER_FABRIC:
         yield from check(view)

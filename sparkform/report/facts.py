@@ -181,6 +181,17 @@ class NativeUnit(ReportModel):
     nccl: tuple[str, ...]
 
 
+class MeasuredCable(ReportModel):
+    """What one cable carried when it was measured last, in Gb/s: each half alone, and both."""
+
+    cable: str
+    peer: str
+    unix_time_s: float
+    tool: str
+    half_gbps: dict[str, float]
+    both_gbps: float
+
+
 class Facts(ReportModel):
     host: HostFacts | None = None
     gpu: GpuFacts | None = None
@@ -203,6 +214,7 @@ class Facts(ReportModel):
     firewall: FirewallFacts | None = None
     models: tuple[CachedModel, ...] | None = None
     native_units: tuple[NativeUnit, ...] | None = None
+    bandwidth: tuple[MeasuredCable, ...] | None = None
     claim: str | None = None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.fabric.topology import HALVES, Cable, End, Port, build_cables
 from sparkform.status.rack_status import CableState, CableStatus, LinkStatus, NodeStatus

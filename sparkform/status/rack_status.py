@@ -10,8 +10,8 @@ from typing import Literal
 from pydantic.alias_generators import to_camel
 
 from node.ranks.rank import State
+from node.readings.measure import Figure, Unread
 from node.supervision.state import Phase
-from node.telemetry.measure import Figure, Unread
 
 ServiceState = Phase | Literal["unsupervised", "absent"]
 """`unsupervised`: ranks are there, but no supervisor runs. `absent`: no rank is there."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from node.ranks.rank import Rank
+from node.readings.measure import Unread
 from node.supervision.report import SupervisionReport
-from node.telemetry.measure import Unread
 from node.telemetry.node_telemetry import NodeTelemetry
 from node.verbs.status import NodeDocument
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from node.telemetry.measure import Figure, Unread
+from node.readings.measure import Figure, Unread
 from sparkform.status.rack_status import NodeStatus, RackStatus, RankStatus, ServiceStatus
 
 UNKNOWN, ABSENT = "?", "–"

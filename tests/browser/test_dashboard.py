@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from node.ranks.rank import NodeRanks
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.status.rack_status import RackStatus
 from tests.support.browser import Browser, find_browser, run_browser
 from tests.support.dashboard import BoardServer, serve_board

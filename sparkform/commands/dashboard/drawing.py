@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.status.rack_status import CableStatus, RackStatus
 from sparkform.status.wording import UNKNOWN
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.status.rack_status import CableStatus, NodeStatus, list_reasons
 from tests.support.status_documents import (
     build_declaration,

@@ -6,7 +6,7 @@ import doctest
 import json
 
 from node.ranks.rank import NodeRanks
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.status import wording
 from sparkform.status.rack_status import list_reasons
 from sparkform.status.wording import format_clock, format_node_links, format_ranks, list_remarks

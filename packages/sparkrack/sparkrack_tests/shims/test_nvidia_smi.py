@@ -67,7 +67,7 @@ def test_no_process_is_listed(node: ShimNode) -> None:
     assert answer.stdout == "pid, used_gpu_memory [MiB]\n"
 
 
-@pytest.mark.parametrize("arguments", [["-pm", "1"], ["-q", "-x"], ["-lgc", "0,2000"], ["topo"]])
+@pytest.mark.parametrize("arguments", [["-pm", "1"], ["-q", "-x"], ["-lmc", "5100"], ["topo"]])
 def test_what_the_shim_does_not_know_is_an_error_and_no_answer(
     node: ShimNode, arguments: list[str]
 ) -> None:

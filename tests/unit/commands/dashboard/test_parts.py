@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.commands.dashboard import sparkline
 from sparkform.commands.dashboard.drawing import (
     NODE_HEIGHT,

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.commands.status.text import build_screen
 from sparkform.status.rack_status import RackStatus
 from tests.support.status_documents import (

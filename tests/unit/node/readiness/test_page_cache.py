@@ -32,7 +32,7 @@ def test_a_start_with_too_little_free_memory_drops_the_cache_and_says_so_once(
     guarded.spark.system.put(MEMORY_GUARD, f'{{"min_free_kib": {8 * GIB}}}')
     schedule_answer(monkeypatch, guarded, 20)
     run()
-    told = [line for line in capsys.readouterr().out.splitlines() if "page cache" in line]
+    told = [line for line in capsys.readouterr().err.splitlines() if "page cache" in line]
     assert len(told) == 1
     assert told[0].startswith(TOLD)
     assert guarded.spark.system.read(DROP_CACHES) == "1"
@@ -49,7 +49,7 @@ def test_without_a_limit_or_above_it_nothing_is_dropped(
         guarded.spark.system.put(MEMORY_GUARD, text)
     schedule_answer(monkeypatch, guarded, 20)
     run()
-    assert "page cache" not in capsys.readouterr().out
+    assert "page cache" not in capsys.readouterr().err
     assert guarded.spark.system.read(DROP_CACHES) == "0"
 
 

@@ -220,7 +220,9 @@ def test_a_damaged_document_is_refused_without_repeating_it(text: str) -> None:
 
 
 def test_an_unknown_step_is_refused_with_the_known_ones(spark) -> None:
-    with pytest.raises(StepError, match="nccl_conf, offer, prerequisites"):
+    with pytest.raises(
+        StepError, match="nccl_conf, offer, package_hold, page_cache, prerequisites"
+    ):
         apply.main(spark.system, ["gpu"], "")
 
 

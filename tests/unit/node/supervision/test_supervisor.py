@@ -20,8 +20,7 @@ from node.errors import StepError
 from node.host.paths import BOOT_ID
 from node.host.system import CommandResult, HttpAnswer
 from node.supervision import caller, engine_pulse, memory_return, restarts
-from node.supervision.gpu_power import PowerMeter
-from node.supervision.paths import get_request_path
+from node.supervision.paths import get_request_path, get_target_path
 from node.supervision.report import read_live
 from node.supervision.state import Phase, read_state
 from node.supervision.supervisor import open_supervisor
@@ -361,16 +360,10 @@ def test_low_power_of_all_gpus_shortens_the_proof_of_a_hang(group: Group) -> Non
     assert group.phase == "serving"
     supervisor.meter.power_w = 59.0
     group.turn_until(lambda: not group.supervisors[0].coordination.pulse.state.is_power_low)
-
-
-def test_the_meter_says_nothing_where_the_driver_does_not(tmp_path: Path) -> None:
-    system = FakeSystem(tmp_path)
-    meter = PowerMeter(system)
-    for code, text, power_w in ((0, "41.50\n", 41.5), (0, "[N/A]\n", None), (9, "", None)):
-        answer = partial(answer_with, CommandResult(code, text, ""))
-        system.script.commands[("nvidia-smi",)] = answer
-        meter.read()
-        assert (meter.power_w, meter.take_new(), meter.take_new()) == (power_w, power_w, None)
+    supervisor.meter.power_w = 20.0
+    group.turn_until(lambda: group.supervisors[0].coordination.pulse.state.is_power_low)
+    group.systems[1].put(get_target_path("embed"), "{}")
+    group.turn_until(lambda: not group.supervisors[0].coordination.pulse.state.is_power_low)
 
 
 @pytest.mark.parametrize("rank", [0, 1])
