@@ -1,6 +1,6 @@
 """What apt would update, by its own simulation; held packages and removals are left to people.
 
-`upgrade --with-new-pkgs` installs what a newer kernel needs and never removes a package (apt-get(8)).
+`upgrade --with-new-pkgs` installs what a newer kernel needs and removes no package (apt-get(8)).
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ UPGRADE = ("--with-new-pkgs", "upgrade")
 SIMULATE = ("apt-get", "--simulate", "--option=Debug::NoLocking=true", *UPGRADE)
 SIMULATION_LIMIT_S = 60.0
 LISTS = "/var/lib/apt/lists"
+LOCK = "--option=DPkg::Lock::Timeout=600"
+RENEW_LISTS = f"apt-get {LOCK} update"
 RUN = (
-    "dpkg --configure --pending && apt-get {lock} update && "
-    "apt-get {lock} --yes --option=Dpkg::Options::=--force-confdef "
+    "dpkg --configure --pending && "
+    f"apt-get {LOCK} --yes --option=Dpkg::Options::=--force-confdef "
     "--option=Dpkg::Options::=--force-confold --with-new-pkgs upgrade"
-).format(lock="--option=DPkg::Lock::Timeout=600")
+)
 """Settings that an administrator changed stay as they are (dpkg(1), --force-confold)."""
 
 _INSTALL = re.compile(r"^Inst (\S+) (?:\[([^\]]*)\] )?\((\S+)")

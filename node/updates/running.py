@@ -10,7 +10,7 @@ from node.host.system import System
 from node.updates import apt, firmware
 
 UNIT = "sparkform-update.service"
-COMMANDS = {"packages": apt.RUN, "firmware": firmware.RUN}
+COMMANDS = {"lists": apt.RENEW_LISTS, "packages": apt.RUN, "firmware": firmware.RUN}
 PROPERTIES = ("ActiveState", "Result", "ExecMainStatus")
 START_LIMIT_S = 30.0
 

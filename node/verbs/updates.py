@@ -1,6 +1,7 @@
 """`updates`: what there is to update on this node, as one JSON document; nothing is changed.
 
-`upgrade REQUEST` changes it: JSON {"act": "packages", "firmware" or "reboot"}.
+`upgrade REQUEST` changes it: JSON {"act": "lists", "packages", "firmware" or
+"reboot"}.
 """
 
 from __future__ import annotations

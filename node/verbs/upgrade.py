@@ -1,5 +1,5 @@
-"""`upgrade REQUEST`: begin one update of this node. JSON: {"act": "packages", "firmware" or
-"reboot"}; it goes on by itself, and `updates` tells how far it is."""
+"""`upgrade REQUEST`: begin one update of this node. JSON: {"act": "lists", "packages",
+"firmware" or "reboot"}; it goes on by itself, and `updates` tells how far it is."""
 
 from __future__ import annotations
 

@@ -11,8 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from node.host.packages import find_group
 from node.telemetry.measure import Unread
+
+from node.host.packages import find_group
 from node.verbs.updates import NodeUpdates
 from sparkform.upgrade.progress import UpgradeProgress
 
@@ -29,6 +30,7 @@ ActionKind = Literal[
     "verify",
     "resume",
     "await-start",
+    "settle",
     "stop",
     "finish",
 ]
@@ -55,6 +57,7 @@ class ServiceSight:
     is_alive: bool | None
     is_kept: bool
     is_serving: bool = False
+    is_paused: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,10 @@ def decide_next(view: UpgradeView) -> UpgradeAction:
 
 
 def _start_again(service: ServiceSight) -> UpgradeAction:
-    return UpgradeAction("await-start" if service.is_serving else "resume", service.name)
+    """Asked for once: a group that is starting would begin anew."""
+    if service.is_serving:
+        return UpgradeAction("settle", service.name)
+    return UpgradeAction("resume" if service.is_paused else "await-start", service.name)
 
 
 def _advance(view: UpgradeView, node: str) -> UpgradeAction:

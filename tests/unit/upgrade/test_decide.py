@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from node.telemetry.measure import Unread
+
 from node.updates.apt import AptUpdates, PackageUpdate
 from node.updates.firmware import FirmwareUpdate
 from node.updates.running import RunState
@@ -86,7 +86,9 @@ class SimulatedUpgrade:
             name: host.describe() for name, host in self.hosts.items() if not host.away_turns
         }
         sights = tuple(
-            ServiceSight(name, nodes, name in self.alive, True, name in self.alive)
+            ServiceSight(
+                name, nodes, name in self.alive, True, name in self.alive, name not in self.alive
+            )
             for name, nodes in self.services.items()
         )
         return UpgradeView(order_nodes(list(self.hosts)), answering, sights, self.progress)
@@ -164,7 +166,7 @@ def resume(rack: SimulatedUpgrade, service: str, is_killed: bool) -> None:
     rack.alive.add(service)
 
 
-def await_start(rack: SimulatedUpgrade, service: str, is_killed: bool) -> None:
+def settle(rack: SimulatedUpgrade, service: str, is_killed: bool) -> None:
     if not is_killed:
         rack.progress = rack.progress.resume(service)
 
@@ -179,7 +181,7 @@ ACT = {
     "reboot": reboot,
     "verify": verify,
     "resume": resume,
-    "await-start": await_start,
+    "settle": settle,
 }
 PACKAGES = st.lists(
     st.sampled_from(["libc6", "linux-image-7", "docker-ce"]), max_size=2, unique=True
