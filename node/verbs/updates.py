@@ -15,7 +15,7 @@ from node.errors import StepError
 from node.host.paths import BOOT_ID
 from node.host.system import System
 from node.host.typed_json import parse, to_json
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from node.updates import apt, firmware, running
 
 Section = TypeVar("Section")

@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from node.telemetry.measure import Unread
-
 from node.host.packages import find_group
+from node.readings.measure import Unread
 from node.verbs.updates import NodeUpdates
 from sparkform.upgrade.progress import UpgradeProgress
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from node.readings.measure import Unread
+from node.updates.running import RunState
 from sparkform.commands import options
 from sparkform.commands.declared import DeclaredStack, load_declared_stack
 from sparkform.commands.upgrade import progress_file
@@ -76,8 +79,21 @@ def _renew_lists(rack: RackAccess, runner: UpgradeRunner) -> bool:
         return False
     for _ in range(LISTS_TURNS):
         updates = rack.read_updates(tuple(names))
-        states = [entry.run for entry in updates.values()]
-        if not any(getattr(state, "is_running", False) for state in states):
-            return True
+        states = {name: entry.run for name, entry in updates.items()}
+        if not any(isinstance(run, RunState) and run.is_running for run in states.values()):
+            return _report_failures(states)
         runner.sleep(PAUSE_S)
+    typer.echo("the package lists are still being renewed; run the command again", err=True)
     return False
+
+
+def _report_failures(states: Mapping[str, RunState | Unread]) -> bool:
+    """Whether none failed: by old lists nothing is updated."""
+    failures = {
+        name: run.failure
+        for name, run in states.items()
+        if isinstance(run, RunState) and run.failure
+    }
+    for name, failure in failures.items():
+        typer.echo(f"{name}: package lists: {failure}", err=True)
+    return not failures

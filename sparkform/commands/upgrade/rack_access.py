@@ -6,8 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from node.telemetry.measure import Unread
-
+from node.readings.measure import Unread
 from node.verbs.updates import NodeUpdates, parse_updates
 from sparkform.commands.declared import DeclaredStack
 from sparkform.commands.live_report import find_passphrase_source, is_locked, observe_targets

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from node.telemetry.measure import Unread
-
+from node.readings.measure import Unread
+from node.updates.apt import AptUpdates
+from node.updates.firmware import FirmwareUpdate
 from node.verbs.updates import NodeUpdates
 from sparkform.upgrade.decide import ServiceSight, find_obstacle, has_work, needs_reboot
 from sparkform.upgrade.progress import UpgradeProgress
@@ -38,28 +39,33 @@ def format_node(node: str, updates: NodeUpdates | None) -> Iterator[str]:
         return
     if not has_work(updates):
         yield "nothing to update"
-    if not isinstance(updates.apt, Unread):
-        apt = updates.apt
-        shown = [
-            format_change(entry.name, entry.installed, entry.candidate) for entry in apt.packages
-        ]
-        yield from shown[:SHOWN_PACKAGES]
-        if len(shown) > SHOWN_PACKAGES:
-            yield f"and {len(shown) - SHOWN_PACKAGES} more packages"
-        if apt.held:
-            yield f"held, stay as they are: {', '.join(apt.held)}"
-        left = [name for name in apt.kept if name not in apt.held]
-        if left:
-            yield f"kept back by apt, by hand: {', '.join(left)}"
-        if apt.lists_age_s is not None:
-            yield f"by package lists that are {apt.lists_age_s / 3600:.0f} h old"
-    if isinstance(updates.firmware, Unread):
-        yield f"firmware is unknown ({updates.firmware.why}) and stays as it is"
-    else:
-        for entry in updates.firmware:
-            yield format_change(f"firmware of {entry.device}", entry.installed, entry.candidate)
+    if isinstance(updates.apt, AptUpdates):
+        yield from _format_packages(updates.apt)
+    yield from _format_firmware(updates.firmware)
     if needs_reboot(updates):
         yield "a reboot"
+
+
+def _format_packages(apt: AptUpdates) -> Iterator[str]:
+    shown = [format_change(entry.name, entry.installed, entry.candidate) for entry in apt.packages]
+    yield from shown[:SHOWN_PACKAGES]
+    if len(shown) > SHOWN_PACKAGES:
+        yield f"and {len(shown) - SHOWN_PACKAGES} more packages"
+    if apt.held:
+        yield f"held, stay as they are: {', '.join(apt.held)}"
+    left = [name for name in apt.kept if name not in apt.held]
+    if left:
+        yield f"kept back by apt, by hand: {', '.join(left)}"
+    if apt.lists_age_s is not None:
+        yield f"by package lists that are {apt.lists_age_s / 3600:.0f} h old"
+
+
+def _format_firmware(firmware: tuple[FirmwareUpdate, ...] | Unread) -> Iterator[str]:
+    if isinstance(firmware, Unread):
+        yield f"firmware is unknown ({firmware.why}) and stays as it is"
+        return
+    for entry in firmware:
+        yield format_change(f"firmware of {entry.device}", entry.installed, entry.candidate)
 
 
 def format_change(name: str, installed: str, candidate: str) -> str:

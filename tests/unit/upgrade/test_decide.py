@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from node.telemetry.measure import Unread
 
+from node.readings.measure import Unread
 from node.updates.apt import AptUpdates, PackageUpdate
 from node.updates.firmware import FirmwareUpdate
 from node.updates.running import RunState
