@@ -1,6 +1,6 @@
 """Fact `login`: the user that the control side logs in as.
 
-    {"user": "nvidia", "uid": 1000, "groups": ["docker", "nvidia", "sudo"],
+    {"user": "nvidia", "uid": 1000, "gid": 1000, "groups": ["docker", "nvidia", "sudo"],
      "linger": true, "passwordless_sudo": true, "address": "10.0.0.11"}
 
 `passwordless_sudo` is what sudoers says (`sudo -l -U`), not that this run came through: sudo
@@ -18,7 +18,7 @@ from node.facts.reading import FactReader, FactRequest, UnreadableFact
 
 CONNECTION = "SSH_CONNECTION"
 MOST_PARENTS = 8
-_ID = re.compile(r"uid=([0-9]+)\(([^)]*)\) gid=[0-9]+\(([^)]*)\)(?: groups=(.*))?", re.ASCII)
+_ID = re.compile(r"uid=([0-9]+)\(([^)]*)\) gid=([0-9]+)\(([^)]*)\)(?: groups=(.*))?", re.ASCII)
 _GROUP = re.compile(r"[0-9]+\(([^)]+)\)", re.ASCII)
 _RULE = re.compile(r"\([^)]*\)\s*((?:[A-Z_]+:\s*)*)ALL\s*", re.ASCII)
 
@@ -26,6 +26,7 @@ _RULE = re.compile(r"\([^)]*\)\s*((?:[A-Z_]+:\s*)*)ALL\s*", re.ASCII)
 class LoginFact(TypedDict):
     user: str
     uid: int
+    gid: int
     groups: list[str]
     linger: bool
     passwordless_sudo: bool
@@ -61,13 +62,14 @@ def parse(
     user: str, identity: str, sudo: str | None, linger: bool, connection: str | None = None
 ) -> LoginFact:
     match = _ID.match(identity.strip())
-    if not match or len(match.group(1)) > 10:
+    if not match or max(len(match.group(1)), len(match.group(3))) > 10:
         raise UnreadableFact("id: no user in the answer")
     uid = int(match.group(1))
     return {
         "user": user,
         "uid": uid,
-        "groups": sorted(set(_GROUP.findall(match.group(4) or ""))),
+        "gid": int(match.group(3)),
+        "groups": sorted(set(_GROUP.findall(match.group(5) or ""))),
         "linger": linger,
         "passwordless_sudo": uid == 0 or _is_passwordless(sudo or ""),
         "address": _parse_own_end(connection or ""),

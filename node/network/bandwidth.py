@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from node.errors import StepError
-from node.host.plain import as_mapping
+from node.host.paths import BANDWIDTH
+from node.host.plain import as_list, as_mapping
 from node.host.system import COMMAND_NOT_FOUND, System
 
 Tool = Literal["ib_write_bw", "iperf3"]
@@ -47,6 +48,21 @@ class Bandwidth:
     tool: Tool
     half_gbps: Mapping[str, float]
     both_gbps: float
+
+
+def read_measured_gbps(system: System) -> dict[str, float]:
+    """By cable, what both halves carried when this node sent over it last."""
+    try:
+        entries = [
+            as_mapping(entry) for entry in as_list(json.loads(system.read(BANDWIDTH) or "[]"))
+        ]
+    except ValueError:
+        return {}
+    return {
+        str(entry["cable"]): float(entry["both_gbps"])
+        for entry in entries
+        if "cable" in entry and isinstance(entry.get("both_gbps"), (int, float))
+    }
 
 
 def list_tools(system: System) -> list[Tool]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from node.errors import StepError
@@ -18,6 +18,7 @@ from node.host.output import is_unread
 from node.host.paths import MODELS
 from node.host.system import System
 from node.host.typed_json import parse, to_json
+from node.network.bandwidth import read_measured_gbps
 from node.ranks.finding import find_local_ranks
 from node.ranks.rank import NodeRanks
 from node.readings.background import BackgroundReading
@@ -37,12 +38,13 @@ TELEMETRY_PAUSE_S = 2.0
 
 @dataclass(frozen=True)
 class NodeDocument:
-    """What this node says of itself at `unix_time_s`."""
+    """What this node says of itself at `unix_time_s`. `measured_gbps`: by cable, the last time."""
 
     unix_time_s: float
     ranks: NodeRanks | Unread
     supervision: Mapping[str, SupervisionReport] | Unread
     telemetry: NodeTelemetry | Unread
+    measured_gbps: Mapping[str, float] | Unread = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def build_readings(system: System, request: StatusRequest) -> dict[str, Backgrou
         "ranks": BackgroundReading(partial(find_local_ranks, system), keep_s=STALE_S),
         "supervision": BackgroundReading(partial(read_reports, system), keep_s=STALE_S),
         "telemetry": BackgroundReading(telemetry, TELEMETRY_PAUSE_S, STALE_S),
+        "measured_gbps": BackgroundReading(partial(read_measured_gbps, system), keep_s=STALE_S),
     }
 
 

@@ -15,6 +15,7 @@ from sparkform.doctor import (
     host_settings,
     machine,
     required_ports,
+    room,
     supervision,
 )
 from sparkform.doctor.bandwidth import check_bandwidth
@@ -38,6 +39,7 @@ FAIL: Status = "fail"
 CHECKS_BEFORE_FABRIC: Sequence[NodeCheck] = (
     *access.CHECKS,
     *machine.CHECKS,
+    *room.CHECKS,
     *gpu.CHECKS,
     *host_settings.CHECKS,
     *docker.CHECKS,

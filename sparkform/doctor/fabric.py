@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from node.network import fabric_verdict, netplan
@@ -16,6 +17,21 @@ from sparkform.report.facts import Interface
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class NcclHarm:
+    """What a variable does to engines that have it, unless it has one of these values."""
+
+    effect: str
+    harmless: tuple[str, ...] = ()
+
+
+NCCL_HARM = {
+    "NCCL_IB_DISABLE": NcclHarm("engines started by hand talk over sockets", ("0",)),
+    "NCCL_NET": NcclHarm("engines started by hand use no other transport", ("ib",)),
+    "NCCL_IB_GID_INDEX": NcclHarm("the index moves with link events, and engines then hang"),
+}
 
 ACTIVE = "ACTIVE"
 """State of an RDMA port that carries traffic (kernel ABI, sysfs-class-infiniband)."""
@@ -154,10 +170,12 @@ def check_nccl_files(view: NodeView) -> Iterator[Check]:
     if nccl_conf is None:
         return
     for path, keys in (*nccl_conf.home.items(), *nccl_conf.environment.items()):
-        if keys.get("NCCL_IB_DISABLE") == "1":
-            add_row = view.fail if path in nccl_conf.home and _has_native(view) else view.warn
-            message = f"{path} sets NCCL_IB_DISABLE=1: engines started by hand talk over sockets"
-            yield add_row("nccl", message, f"remove the line from {path}")
+        for name, harm in NCCL_HARM.items():
+            value = keys.get(name, "")
+            if value and value.lower() not in harm.harmless:
+                add_row = view.fail if path in nccl_conf.home and _has_native(view) else view.warn
+                message = f"{path} sets {name}={value}: {harm.effect}"
+                yield add_row("nccl", message, f"remove the line from {path}")
 
 
 def _has_native(view: NodeView) -> bool:

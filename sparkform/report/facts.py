@@ -80,6 +80,7 @@ class DiskFacts(ReportModel):
 class LoginFacts(ReportModel):
     user: str
     uid: int
+    gid: int | None = None
     groups: tuple[str, ...]
     linger: bool
     passwordless_sudo: bool

@@ -121,12 +121,14 @@ class NodeStatus:
 
 @dataclass(frozen=True)
 class CableStatus:
-    """`ends` are nodes; a cable into the switch has one. `speed_gbps`: its halves together."""
+    """`ends` are nodes; a cable into the switch has one. `speed_gbps` as the link says;
+    `measured_gbps` as `doctor --bandwidth` found it last."""
 
     name: str
     ends: tuple[str, ...]
     state: CableState | Unread
     speed_gbps: Figure
+    measured_gbps: Figure = None
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,13 @@ class NodeReading:
         document = self.current
         return document if isinstance(document, Unread) else document.telemetry
 
+    @property
+    def measured_gbps(self) -> Mapping[str, float]:
+        document = self.current
+        if isinstance(document, Unread) or isinstance(document.measured_gbps, Unread):
+            return {}
+        return document.measured_gbps
+
 
 Readings = Mapping[str, NodeReading]
 AWAY = NodeReading(Unread("the node is declared away"))

@@ -66,7 +66,7 @@ def test_boxes_lie_inside_and_apart(topology: str, count: int) -> None:
 def test_lines_join_the_boxes_of_the_cables() -> None:
     (line,) = draw("direct", 2).lines
     assert (line.start, line.end) == (Point(100, 34), Point(300, 34))
-    assert (line.state, line.label) == ("up", "400G")
+    assert (line.state, line.label) == ("up", "200G")
     switched = draw("switch", 5)
     assert switched.switch is not None
     assert {line.end for line in switched.lines} == {switched.switch}

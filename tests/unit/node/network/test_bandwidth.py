@@ -103,6 +103,15 @@ def test_only_a_node_of_a_stack_keeps_what_was_measured(tmp_path: Path) -> None:
     kept = json.loads(system.read(BANDWIDTH) or "")
     assert [entry["cable"] for entry in kept] == ["d", "c"]
     assert kept[0]["half_gbps"] == {"a": 93.4}
+    assert bandwidth.read_measured_gbps(system) == {"c": 93.4, "d": 93.4}
+
+
+@pytest.mark.parametrize("text", [None, "[", "[1]", '[{"cable": "c"}]', "{}"])
+def test_what_is_kept_and_damaged_is_not_shown(tmp_path: Path, text: str | None) -> None:
+    system = System(tmp_path)
+    if text is not None:
+        system.write(BANDWIDTH, text)
+    assert bandwidth.read_measured_gbps(system) == {}
 
 
 def test_a_request_that_is_none_of_ours_is_refused(tmp_path: Path) -> None:
