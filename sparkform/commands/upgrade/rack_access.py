@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from node.readings.measure import Unread
@@ -52,7 +52,7 @@ class RackAccess:
         status = read_rack(self.declared).build_status()
         return tuple(build_sight(service) for service in status.services)
 
-    def list_failing(self, node: str) -> Mapping[str, str]:
+    def list_failing(self, node: str) -> dict[str, str]:
         """Doctor's checks that fail on a node: their names and what they say."""
         declaration = self.declared.declaration
         targets = add_probes(list_targets(declaration), declaration)

@@ -16,7 +16,7 @@ from sparkform.commands.upgrade.rack_access import build_sight
 from sparkform.commands.upgrade.runner import UpgradeRunner
 from sparkform.commands.upgrade.text import format_plan, format_stop
 from sparkform.ssh.target import VerbRequest
-from sparkform.status.rack_status import RankStatus, ServiceState, ServiceStatus
+from sparkform.status.rack_status import RankState, RankStatus, ServiceState, ServiceStatus
 from sparkform.upgrade.decide import ServiceSight
 from sparkform.upgrade.progress import UpgradeProgress
 
@@ -98,7 +98,7 @@ class FakeRack:
 
     def read_services(self) -> tuple[ServiceSight, ...]:
         self.count_call()
-        state = "ended" if self.phase == "paused" else "running"
+        state: RankState = "ended" if self.phase == "paused" else "running"
         ranks = tuple(RankStatus(rank, name, state) for rank, name in enumerate(ORDER[::-1]))
         return (build_sight(ServiceStatus("qwen", "vllm", "container", "h", 1, ranks, self.phase)),)
 
