@@ -27,7 +27,9 @@ LISTS_TURNS = 120
 def run(
     stack: options.StackFile,
     plan: Annotated[bool, typer.Option("--plan", help="Show what would be done.")] = False,
-    apply: Annotated[bool, typer.Option("--apply", help="Do it, or go on with it.")] = False,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Update the nodes, or go on with it.")
+    ] = False,
 ) -> None:
     """Held packages stay, nothing is removed, and a node that fails a check stops the rest."""
     options.require(_check_mode(plan, apply))

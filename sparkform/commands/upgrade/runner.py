@@ -27,7 +27,7 @@ STARTING_LIMIT_S = 7200.0
 """Of a service: its own limits end a start that does not succeed long before."""
 
 
-class Rack(Protocol):
+class UpgradeTarget(Protocol):
     """What a runner needs of the nodes."""
 
     def read_updates(self, names: tuple[str, ...]) -> dict[str, NodeUpdates]: ...
@@ -40,7 +40,7 @@ class Rack(Protocol):
 class UpgradeRunner:
     """`order`: the nodes as they come. `save` keeps the progress, `tell` prints a line."""
 
-    rack: Rack
+    rack: UpgradeTarget
     order: tuple[str, ...]
     progress: UpgradeProgress
     save: Callable[[UpgradeProgress], None]

@@ -24,7 +24,7 @@ ORDER = ("spark-2", "spark-3", "spark-1")
 MOST_CALLS = 2000
 
 
-class Killed(BaseException):
+class CommandKilled(BaseException):
     """The command is gone at this point."""
 
 
@@ -61,7 +61,7 @@ class FakeRack:
     def count_call(self) -> None:
         self.calls += 1
         if self.calls == self.die_at:
-            raise Killed
+            raise CommandKilled
         assert self.calls < MOST_CALLS, self.acts[-5:]
 
     def read_updates(self, names: tuple[str, ...]) -> dict[str, NodeUpdates]:
@@ -168,7 +168,7 @@ def test_killed_at_any_call_the_next_one_finishes_it() -> None:
     whole.run()
     for die_at in range(1, whole.calls + 1):
         rack = FakeRack(die_at=die_at)
-        with suppress(Killed):
+        with suppress(CommandKilled):
             rack.run()
         rack.die_at = None
         assert rack.run()
