@@ -62,6 +62,8 @@ def monitored(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> It
         prometheus = RackPrometheus(machines, HEAD)
         watched = Monitored(machines, deployment, prometheus, receiver, before)
         watched.write_metrics()
+        for host in machines.hosts:
+            machines.must(host, faults.COUNT_ERRORS % 0)
         yield watched
         deployment.destroy()
 
@@ -157,7 +159,6 @@ def test_a_collector_that_was_stopped_is_started_by_up(monitored: Monitored) -> 
 def test_the_faults_of_a_machine_are_told_once_each_and_end(monitored: Monitored) -> None:
     rack, prometheus = monitored.rack, monitored.prometheus
     monitored.hasten()
-    rack.must(WORKER, faults.COUNT_ERRORS % 0)
     await_state(lambda: prometheus.list_firing() == CALM, prometheus.tell_firing, LIMIT_S)
     expected = frozenset[str]().union(
         *(fault.alerts for fault in (*faults.OF_WORKER, faults.JOURNAL)),
