@@ -11,7 +11,6 @@ from node.changes.declared_files import WantedFile, WantedSecret
 from node.errors import StepError
 from node.host.paths import MONITORING, TELEMETRY_CONFIG
 from node.host.system import CommandResult, HttpAnswer
-from node.host.typed_json import parse, to_json
 from node.steps import StepRequest, monitoring, telemetry
 from tests.support.fake_spark import FakeSpark, claim_node
 from tests.support.fake_system import ANY_REQUEST
@@ -118,14 +117,6 @@ def test_a_collector_is_started_once_and_taken_back(spark: FakeSpark) -> None:
     assert systemd.starts == 1
     undo_all(spark.system)
     assert take_snapshot(spark) == before
-
-
-def test_a_want_whose_keys_came_in_another_order_is_the_same(spark: FakeSpark) -> None:
-    Systemd(spark)
-    claim_node(spark)
-    wire = json.loads(json.dumps(to_json(COLLECT), sort_keys=True))
-    run_apply(spark.system, "telemetry", parse(telemetry.Want, wire, "want"))
-    assert list_differences(telemetry.SPEC, spark.system, COLLECT) == []
 
 
 def test_a_collector_that_was_stopped_or_changed_is_put_right(spark: FakeSpark) -> None:
