@@ -68,7 +68,7 @@ def diagnose(
         else:
             checks.append(_check_missing_node(node, observation))
     checks += _check_rack(declaration, plan, reports)
-    checks += compare_nodes(declaration, observation)
+    checks += compare_nodes(declaration, observation, plan.network)
     return (*checks, *_check_rules(declaration, reports, plan))
 
 
