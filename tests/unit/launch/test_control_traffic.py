@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sparkform.config import parse_config
 from sparkform.errors import InputError
 from tests.unit.config.support import build_cluster, build_declaration
 from tests.unit.launch.racks import NODE_COUNTS, build_trtllm, build_vllm, plan_rack_launches
@@ -41,4 +42,4 @@ def test_without_a_network_of_all_nodes_it_is_refused(topology: str) -> None:
         NODE_COUNTS[topology], fabric={"topology": topology, "controlTraffic": "fabric"}
     )
     with pytest.raises(InputError, match="fabric needs a network that all nodes share"):
-        build_declaration(block, {})
+        parse_config(block, {})
