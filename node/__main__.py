@@ -18,6 +18,7 @@ VERBS = {
     "logs": "node.verbs.logs",
     "status": "node.verbs.status",
     "restart": "node.verbs.restart",
+    "tokenizer": "node.verbs.tokenizer",
     "rollback": "node.verbs.rollback",
     "clear": "node.verbs.clear",
     "supervise": "node.verbs.supervise",

@@ -1,8 +1,8 @@
 """`status [REQUEST]`: ranks, supervisors and telemetry of this node, one JSON document a line.
 
-REQUEST is JSON: {"interval_s", "model_directory", "budget_s"}, each key optional. With an interval
-documents are printed until nobody reads any more. The first is there as soon as all is read, or
-once the budget is over.
+REQUEST is JSON: {"interval_s", "telemetry_pause_s", "model_directory", "budget_s"}, each key
+optional. With an interval documents are printed until nobody reads any more. The first is there as
+soon as all is read, or once the budget is over.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class NodeDocument:
 @dataclass(frozen=True)
 class StatusRequest:
     interval_s: float | None = None
+    telemetry_pause_s: float = TELEMETRY_PAUSE_S
     model_directory: str = MODELS
     budget_s: float = BUDGET_S
 
@@ -132,7 +133,7 @@ def start_readings(system: System, request: StatusRequest) -> dict[str, Reading]
 def choose_pause_s(name: str, request: StatusRequest) -> float | None:
     if request.interval_s is None or name != "telemetry":
         return request.interval_s
-    return max(request.interval_s, TELEMETRY_PAUSE_S)
+    return max(request.interval_s, request.telemetry_pause_s)
 
 
 def print_document(readings: Mapping[str, Reading]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -65,6 +65,16 @@ SUBCOMMANDS = {
         "Bring up a small model, then one in FP8, then the declared services.",
         "0 all stages passed, 1 one failed",
     ),
+    "bench": Subcommand(
+        "Send load to a service, and keep what came of it in a folder.",
+        "0 measured, 1 a node is sick, the service does not answer or requests failed, "
+        "3 the run ended early or a node was not read throughout",
+    ),
+    "bench compare": Subcommand(
+        "Compare results of `bench`, and tell differences from noise.",
+        "0 done, 1 slower than --fail-if-slower allows",
+        folder="bench_compare",
+    ),
     "forget": Subcommand("Remove a lost node from Pulumi's state.", "0 done, 1 not confirmed"),
     "fit": Subcommand("Show what fits on 1 to 8 nodes: weights, cache and largest context."),
     "models": Subcommand(
@@ -77,7 +87,8 @@ SUBCOMMANDS = {
         "0 done, 1 nothing fits",
     ),
 }
-"""Each has a folder, of its name or the one given, whose module `command` has a function `run`."""
+"""Each has a folder, of its name or the one given, whose module `command` has a function `run`. A
+name may have two words."""
 
 OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 """Instead of 700: what imports make stays, and looking through it takes a twentieth of a start."""
@@ -112,12 +123,23 @@ def skip_run() -> None:
     """Stands for a subcommand that is only listed, which costs no import."""
 
 
+def join_name(arguments: Sequence[str]) -> list[str]:
+    """A name of two words becomes one argument.
+
+    >>> join_name(["bench", "compare", "a", "b"]), join_name(["bench", "Pulumi.lab.yaml"])
+    (['bench compare', 'a', 'b'], ['bench', 'Pulumi.lab.yaml'])
+    """
+    name = " ".join(arguments[:2])
+    return [name, *arguments[2:]] if " " in name and name in SUBCOMMANDS else list(arguments)
+
+
 def main() -> None:
     """Run the command line. Exit codes: 0 ok, 1 findings, 2 bad input."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    requested = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    arguments = join_name(sys.argv[1:])
+    requested = next((word for word in arguments if not word.startswith("-")), "")
     try:
-        build_application({requested})()
+        build_application({requested})(arguments)
     except InputError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)

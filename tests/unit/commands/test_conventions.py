@@ -16,6 +16,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 from sparkform.commands import SUBCOMMANDS, build_application, import_run
 from sparkform.commands.json_output import to_json
+from tests.support.bench_results import write_result
 from tests.support.recorded import FOLDER
 from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import VLLM, write_stack
@@ -25,6 +26,7 @@ VERBS = {
     *("Assume", "Bring", "Check", "Contact", "Describe", "Explain", "Follow", "Forget", "List"),
     *("Name", "Predict", "Print", "Prove", "Reach", "Read", "Recommend", "Remove", "Require"),
     *("Restart", "Save", "Set", "Show", "Skip", "Take", "Trust", "Try", "Use", "Write"),
+    *("Ask", "Compare", "Count", "End", "Keep", "Measure", "Repeat", "Send"),
 }
 CAMEL_CASE = re.compile(r"[a-z][a-zA-Z0-9]*")
 FACTS = FOLDER / "direct-untouched.json"
@@ -124,6 +126,7 @@ def test_json_is_in_camel_case_everywhere(sparkform: Command, stack: Path, runni
         "predict": ["openai/gpt-oss-120b"],
         "recommend": ["openai/gpt-oss-120b"],
         "import": [recipe],
+        "bench compare": [write_result(stack.with_name(name)) for name in "ab"],
     }
     with_json = {name for name, parameter in list_parameters() if "--json" in parameter.opts}
     assert set(runs) == with_json
