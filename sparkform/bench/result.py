@@ -84,11 +84,13 @@ class EngineLoad(BenchRecord):
 
 
 class Expectation(BenchRecord):
-    """What the speed model says of the same load; the range is of like models."""
+    """What the speed model says of the same load; the range is of like models. `user_tok_s`: one
+    request's after its first token. `output_tok_s`: all requests', waiting for first tokens too."""
 
-    decode_tok_s: float
-    decode_low_tok_s: float
-    decode_high_tok_s: float
+    user_tok_s: float
+    output_tok_s: float
+    output_low_tok_s: float
+    output_high_tok_s: float
     ttft_ms: float
 
 

@@ -71,7 +71,11 @@ def build_measurement(
         runs=tuple(Run(started_unix_s=0.0, metrics=each, nodes=(NODE,)) for each in metrics),
         spread=spread,
         expected=Expectation(
-            decode_tok_s=25.0, decode_low_tok_s=18.0, decode_high_tok_s=31.0, ttft_ms=450.0
+            user_tok_s=14.0,
+            output_tok_s=25.0,
+            output_low_tok_s=18.0,
+            output_high_tok_s=31.0,
+            ttft_ms=450.0,
         )
         if expected
         else None,

@@ -99,8 +99,8 @@ def draw_throughput(result: Document, remark: str) -> Figure:
     axes.bar(places, measured, 0.6, yerr=errors, color=COLOURS[0], ecolor=INK, label="measured")
     for place, expected in zip(places, predicted, strict=True):
         if expected:
-            middle, low = expected["decodeTokS"], expected["decodeLowTokS"]
-            ends = [[middle - low], [expected["decodeHighTokS"] - middle]]
+            middle, low = expected["outputTokS"], expected["outputLowTokS"]
+            ends = [[middle - low], [expected["outputHighTokS"] - middle]]
             label = "predicted, with its range" if place == 0 else None
             axes.errorbar(place, middle, ends, fmt="D", color=COLOURS[1], capsize=5, label=label)
     finish(axes, f"{remark}output, tokens a second", labels)

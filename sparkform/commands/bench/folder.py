@@ -113,7 +113,7 @@ def list_summary_rows(result: BenchResult) -> Iterator[Sequence[object]]:
                 *(run.tokens_per_joule, max(peaks, default=None), run.served.cache_use_peak),
                 run.served.draft_acceptance,
                 *(
-                    (expected.decode_tok_s, expected.decode_low_tok_s, expected.decode_high_tok_s)
+                    (expected.output_tok_s, expected.output_low_tok_s, expected.output_high_tok_s)
                     if expected
                     else (None, None, None)
                 ),

@@ -72,8 +72,8 @@ def build_speed_row(measurement: Measurement) -> tuple[str, ...]:
 def format_expected(expected: Expectation | None) -> str:
     if expected is None:
         return UNKNOWN
-    low, high = expected.decode_low_tok_s, expected.decode_high_tok_s
-    return f"{expected.decode_tok_s:.1f} ({low:.1f} to {high:.1f})"
+    low, high = expected.output_low_tok_s, expected.output_high_tok_s
+    return f"{expected.output_tok_s:.1f} ({low:.1f} to {high:.1f})"
 
 
 def format_share(

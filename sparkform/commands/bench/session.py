@@ -26,6 +26,9 @@ from sparkform.commands.bench.sampling import NodeSampler
 from sparkform.commands.bench.subject import BenchSubject
 
 DRAFTS = "vllm:spec_decode_num_"
+SAMPLED_S = 10.0
+"""A run that lasts this long has samples of every node, unless one was not read."""
+
 ShowLine = Callable[[str], None]
 
 
@@ -103,7 +106,7 @@ class BenchSession:
         self.folder.append_samples(samples, number, index)
         metrics = compute_metrics(requests, self.goodput)
         nodes = sum_up_nodes(samples, [node.name for node in self.subject.nodes])
-        if any(not node.samples for node in nodes):
+        if metrics.duration_s >= SAMPLED_S and any(not node.samples for node in nodes):
             self.mark("partly-unread")
         served = sum_up_engine(samples, self.subject.service).model_copy(
             update={"draft_acceptance": self._read_acceptance(drafts)}
@@ -175,18 +178,12 @@ class BenchSession:
         return result
 
 
-def require_health(
-    reasons: Sequence[str], even_so: bool, session_warn: ShowLine
-) -> tuple[Mark, ...]:
-    """Raises BenchError with all reasons, but where the user measures even so."""
-    if not reasons:
-        return ()
-    if not even_so:
+def require_health(reasons: Sequence[str], even_so: bool) -> tuple[str, ...]:
+    """Warnings of what is measured even so. Raises BenchError with all reasons otherwise."""
+    if reasons and not even_so:
         listed = "; ".join(reasons)
         raise BenchError(
             f"Not measured, as the figures would mislead: {listed}. --even-so measures, and marks "
             "the result."
         )
-    for reason in reasons:
-        session_warn(f"Measured even so: {reason}.")
-    return ("even-so",)
+    return tuple(f"Measured even so: {reason}." for reason in reasons)

@@ -20,6 +20,7 @@ from sparkform.doctor import diagnose
 from sparkform.report.rack_report import Observation
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.figures import predict_service
+from sparkform.sizing.throughput_ranges import Prediction
 
 GPU_CHECKS = ("gpu", "driver", "cuda")
 MILLI = 1000.0
@@ -85,12 +86,7 @@ class BenchSubject:
         )
         if prediction is None:
             return None
-        return Expectation(
-            decode_tok_s=prediction.speed.decode_tok_s,
-            decode_low_tok_s=prediction.decode_low_tok_s,
-            decode_high_tok_s=prediction.decode_high_tok_s,
-            ttft_ms=prediction.speed.ttft_s * MILLI,
-        )
+        return build_expectation(load, prediction)
 
     def identify(self, engine_version: str | None, model_revision: str | None) -> Identity:
         block, declaration = self.block, self.declared.declaration
@@ -139,6 +135,24 @@ class BenchSubject:
             cuda_toolkit=facts.cuda.toolkit if facts.cuda else None,
             kernel=facts.host.kernel if facts.host else None,
         )
+
+
+def build_expectation(load: Load, prediction: Prediction) -> Expectation:
+    """Requests follow each other: each waits for its first token, then decodes. Pure."""
+    speed = prediction.speed
+
+    def sum_up(decode_tok_s: float) -> float:
+        user_tok_s = speed.per_request_tok_s * decode_tok_s / speed.decode_tok_s
+        request_s = speed.ttft_s + (load.output_tokens - 1) / user_tok_s
+        return (load.concurrency or 1) * load.output_tokens / request_s
+
+    return Expectation(
+        user_tok_s=speed.per_request_tok_s,
+        output_tok_s=sum_up(speed.decode_tok_s),
+        output_low_tok_s=sum_up(prediction.decode_low_tok_s),
+        output_high_tok_s=sum_up(prediction.decode_high_tok_s),
+        ttft_ms=speed.ttft_s * MILLI,
+    )
 
 
 def choose_service(declared: DeclaredStack, service: str | None) -> str:

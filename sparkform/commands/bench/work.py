@@ -62,7 +62,8 @@ def run_benchmark(request: BenchRequest, scratch: Path) -> int:
     endpoint = aiperf.Endpoint(api.url, subject.served_name, tokenizer.handle, bool(api.key))
     version = read_engine_version(api)
     with watch(targets) as sampler:
-        marks = check_health(request, subject, api, sampler)
+        warnings = check_health(request, subject, api, sampler)
+        marks: list[Mark] = ["even-so"] if warnings else []
         session = BenchSession(
             subject=subject,
             identity=subject.identify(version, tokenizer.commit),
@@ -75,6 +76,8 @@ def run_benchmark(request: BenchRequest, scratch: Path) -> int:
             show=show_line,
             marks=[*marks, *find_stand_in(version)],
         )
+        for warning in warnings:
+            session.warn(warning)
         result = session.measure(request.loads, request.runs)
     if result is None:
         print("No request was sent, so there is no result.", file=sys.stderr)
@@ -130,13 +133,16 @@ def watch(targets: Sequence[Target]) -> Iterator[NodeSampler]:
 
 def check_health(
     request: BenchRequest, subject: BenchSubject, api: ServiceApi, sampler: NodeSampler
-) -> tuple[Mark, ...]:
-    """The doctor's GPU checks, the nodes' state, and their clocks under one short request."""
+) -> tuple[str, ...]:
+    """Warnings. Raises BenchError where a node is too sick.
+
+    The doctor's GPU checks, the nodes' state, and their clocks under one short request.
+    """
     sickness = list(subject.list_sickness(sampler))
     started_s = time.monotonic()
     probe_speed(api, subject.served_name)
     sickness += find_slow_nodes(sampler.read_since(started_s))
-    return require_health(sickness, request.even_so, show_line)
+    return require_health(sickness, request.even_so)
 
 
 def find_stand_in(engine_version: str | None) -> list[Mark]:

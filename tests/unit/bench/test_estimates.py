@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 import pytest
-from scipy import stats
+from scipy import stats  # type: ignore[import-untyped]
 
 from sparkform.bench.estimates import Sample, compare_samples, get_t_quantile, summarize
 
@@ -24,7 +24,7 @@ def test_welchs_interval_is_scipys() -> None:
     samples = summarize(first), summarize(second)
     assert samples[0] is not None
     assert samples[1] is not None
-    difference = compare_samples(*samples)
+    difference = compare_samples(samples[0], samples[1])
     interval = stats.ttest_ind(second, first, equal_var=False).confidence_interval(0.95)
     assert difference.half_width == pytest.approx((interval.high - interval.low) / 2, rel=0.02)
     assert difference.difference == pytest.approx((interval.high + interval.low) / 2)

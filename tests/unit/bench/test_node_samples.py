@@ -30,7 +30,7 @@ def change_gpu(telemetry: NodeTelemetry, **changes: Any) -> NodeTelemetry:
 
 
 def build_sample(node: str = "spark-1", at_s: float = 0.0, **changes: Any) -> NodeSample:
-    document: NodeDocument = build_document()
+    document: NodeDocument = build_document(0)
     assert isinstance(document.telemetry, NodeTelemetry)
     return NodeSample(
         node, at_s, replace(document, telemetry=change_gpu(document.telemetry, **changes))
@@ -63,9 +63,7 @@ def test_the_power_cap_of_every_loaded_spark_is_no_sickness() -> None:
 
 
 def test_a_node_that_is_unread_is_not_taken_for_healthy() -> None:
-    assert list_reasons(SILENT) == [
-        "spark-1: its state is unknown (nvidia-smi: no answer in time)"
-    ]
+    assert list_reasons(SILENT) == ["spark-1: its state is unknown (nvidia-smi: no answer in time)"]
     unread = list_reasons(replace(build_telemetry(), gpus=SILENT))
     assert unread == ["spark-1: its GPU is unknown (nvidia-smi: no answer in time)"]
 
