@@ -36,7 +36,8 @@ class KnownServer:
 def serve_known(plan: ServerPlan, folder: Path) -> Iterator[KnownServer]:
     plan_file, log_file = folder / "plan.json", folder / "served.jsonl"
     plan_file.write_text(json.dumps(asdict(plan)))
-    argv = [sys.executable, "-m", "tests.support.known_latency_server", plan_file, log_file]
+    module = "tests.support.known_latency_server"
+    argv: list[str | Path] = [sys.executable, "-m", module, plan_file, log_file]
     with subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
