@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
-from node.telemetry.measure import Unread
-from node.telemetry.node_telemetry import GpuTelemetry, LinkTelemetry, NodeTelemetry
+from node.readings.gpu import GpuTelemetry
+from node.readings.measure import Unread
+from node.telemetry.node_telemetry import LinkTelemetry, NodeTelemetry
 from node.verbs.status import NodeDocument
 from sparkform.bench.result import EngineLoad, NodeLoad
 
@@ -18,7 +19,7 @@ HOT_C = 80.0
 
 LEAST_AVAILABLE_SHARE = 0.02
 SLOWING_REASONS = frozenset({"hw_slowdown", "sw_thermal", "hw_thermal", "hw_power_brake"})
-"""Of node/telemetry/gpu.py. A software power cap is how GB10 runs under load, and no fault."""
+"""Of node/readings/gpu.py. A software power cap is how GB10 runs under load, and no fault."""
 
 SLOW_CLOCK_SHARE = 0.8
 """Ranks wait for each other, so busy GPUs of one service run at like clocks. GB10 has a slow state

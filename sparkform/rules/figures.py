@@ -10,6 +10,7 @@ from sparkform.errors import InputError
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.engine_settings import build_engine_settings
 from sparkform.rules.groups.memory import fit_on, get_cache_type
+from sparkform.rules.groups.sharing import compute_taken_gib
 from sparkform.sizing.drafts import MOST_DRAFT_TOKENS
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def estimate_services(context: Context) -> Mapping[str, Figures]:
 
 
 def _estimate_service(service: ServiceView) -> Figures:
-    fit = fit_on(service, service.nodes[0])
+    node = service.nodes[0]
+    fit = fit_on(service, node, compute_taken_gib(service, node))
     speed, decode_range = _estimate_speed(service)
     return Figures(
         weights_gib=fit.weights_gib_per_node if fit else None,
@@ -88,12 +90,23 @@ def predict_service(service: ServiceView, **traffic: int) -> Prediction | None:
         **_list_vllm_facts(service),
         **traffic,
     }
-    spark = build_machine(SPEED_MODEL_LINKS[service.context.topology])
+    spark = build_machine(
+        SPEED_MODEL_LINKS[service.context.topology], share=_find_link_share(service)
+    )
     try:
         return predict_row(apply_image(subject, service.block.image), row, spark)
     except InputError:
         # A cut that the model does not allow: the rules say so.
         return None
+
+
+def _find_link_share(service: ServiceView) -> float:
+    """Of the link's bandwidth, what these nodes have."""
+    from sparkform.fabric.measuring import find_link_share
+
+    context = service.context
+    names = [node.name for node in service.nodes]
+    return find_link_share(names, context.network, context.reports or {})
 
 
 def _list_vllm_facts(service: ServiceView) -> dict[str, object]:

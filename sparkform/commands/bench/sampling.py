@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.bench.node_samples import NodeSample
 from sparkform.commands.live_status import parse_answer
 from sparkform.report.rack_report import NodeError

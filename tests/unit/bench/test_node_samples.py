@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from node.telemetry.node_telemetry import NodeTelemetry
 from node.verbs.status import NodeDocument
 from sparkform.bench.node_samples import (
