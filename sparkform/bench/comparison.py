@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sparkform.bench.estimates import Difference, Sample, compare_samples
+from sparkform.bench.estimates import Difference, MeanEstimate, compare_samples
 from sparkform.bench.load import Load
 from sparkform.bench.metrics import Distribution
-from sparkform.bench.result import BenchResult, Measurement
+from sparkform.bench.result import BenchmarkResult, Measurement
 from sparkform.errors import InputError, Problem
 
 HIGHER_IS_BETTER = {"output_tok_s": True, "ttft_ms": False, "itl_ms": False, "e2e_ms": False}
@@ -59,7 +59,9 @@ WITHIN_NOISE, UNKNOWN_NOISE = "within the noise", "spread unknown"
 BETTER, WORSE = "better", "worse"
 
 
-def compare_results(first: BenchResult, second: BenchResult, names: tuple[str, str]) -> Comparison:
+def compare_results(
+    first: BenchmarkResult, second: BenchmarkResult, names: tuple[str, str]
+) -> Comparison:
     """Raises InputError where they have no load in common."""
     pairs = list(_pair_loads(first.measurements, second.measurements))
     if not pairs:
@@ -126,8 +128,8 @@ def _read_value(measurement: Measurement, metric: str) -> float | None:
     return value.mean if isinstance(value, Distribution) else value
 
 
-def _read_sample(measurement: Measurement, metric: str) -> Sample | None:
-    sample: Sample | None = getattr(measurement.spread, metric)
+def _read_sample(measurement: Measurement, metric: str) -> MeanEstimate | None:
+    sample: MeanEstimate | None = getattr(measurement.spread, metric)
     return sample
 
 
@@ -139,7 +141,7 @@ def _judge(difference: float, interval: Difference | None, higher_is_better: boo
     return BETTER if (difference > 0) == higher_is_better else WORSE
 
 
-def _list_differences(first: BenchResult, second: BenchResult) -> Iterator[str]:
+def _list_differences(first: BenchmarkResult, second: BenchmarkResult) -> Iterator[str]:
     """What else is not the same, in the words of the file."""
     old, new = (result.identity.model_dump(by_alias=True) for result in (first, second))
     for key, value in new.items():
@@ -153,12 +155,12 @@ def _list_differences(first: BenchResult, second: BenchResult) -> Iterator[str]:
 
 def _list_remarks(
     pairs: Sequence[tuple[Measurement, Measurement]],
-    results: tuple[BenchResult, BenchResult],
+    results: tuple[BenchmarkResult, BenchmarkResult],
     names: tuple[str, str],
 ) -> Iterator[str]:
     if any(len(measurement.runs) < 2 for pair in pairs for measurement in pair):
         yield (
-            "Spread is that within one run: how runs differ is not in it. Use --runs 3 for that."
+            "RunSpread is that within one run: how runs differ is not in it. Use --runs 3 for that."
         )
     for name, result in zip(names, results, strict=True):
         if result.marks:

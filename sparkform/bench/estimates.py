@@ -21,7 +21,7 @@ T_QUANTILES = (
 (NIST/SEMATECH e-Handbook of Statistical Methods, 1.3.6.7.2)."""
 
 
-class Sample(BenchRecord):
+class MeanEstimate(BenchRecord):
     """A mean, its standard deviation and of how many values. Below two the spread is unknown."""
 
     mean: float
@@ -54,15 +54,15 @@ class Difference(BenchRecord):
         return abs(self.difference) <= self.half_width
 
 
-def summarize(values: Sequence[float]) -> Sample | None:
+def summarize(values: Sequence[float]) -> MeanEstimate | None:
     """None of no values."""
     if not values:
         return None
     deviation = stdev(values) if len(values) > 1 else None
-    return Sample(mean=fmean(values), deviation=deviation, count=len(values))
+    return MeanEstimate(mean=fmean(values), deviation=deviation, count=len(values))
 
 
-def compare_samples(first: Sample, second: Sample) -> Difference:
+def compare_samples(first: MeanEstimate, second: MeanEstimate) -> Difference:
     """Welch's interval of the difference of two means."""
     difference = second.mean - first.mean
     return Difference(
@@ -72,7 +72,7 @@ def compare_samples(first: Sample, second: Sample) -> Difference:
     )
 
 
-def _compute_half_width(first: Sample, second: Sample) -> float | None:
+def _compute_half_width(first: MeanEstimate, second: MeanEstimate) -> float | None:
     variances = first.variance_of_mean, second.variance_of_mean
     if variances[0] is None or variances[1] is None:
         return None

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
-from sparkform.bench.estimates import Sample, compute_percentiles, summarize
+from sparkform.bench.estimates import MeanEstimate, compute_percentiles, summarize
 from sparkform.bench.load import Goodput, Load
 from sparkform.bench.record import BenchRecord
 from sparkform.bench.requests import RequestRecord, is_good
@@ -61,13 +61,13 @@ class Metrics(BenchRecord):
     outcomes: OutcomeCounts
 
 
-class Spread(BenchRecord):
+class RunSpread(BenchRecord):
     """Means over parts of one run, or over several runs, for comparisons."""
 
-    output_tok_s: Sample | None
-    ttft_ms: Sample | None
-    itl_ms: Sample | None
-    e2e_ms: Sample | None
+    output_tok_s: MeanEstimate | None
+    ttft_ms: MeanEstimate | None
+    itl_ms: MeanEstimate | None
+    e2e_ms: MeanEstimate | None
 
 
 def compute_metrics(requests: Sequence[RequestRecord], goodput: Goodput | None = None) -> Metrics:
@@ -117,7 +117,7 @@ def measure_duration(requests: Sequence[RequestRecord]) -> float:
     return max(request.end_s for request in requests) - first
 
 
-def measure_waves(requests: Sequence[RequestRecord], load: Load) -> Spread:
+def measure_waves(requests: Sequence[RequestRecord], load: Load) -> RunSpread:
     """The spread within one run. Requests that are open at once share their fate, so as many as
     that are taken together and count once (batch means); the last, smaller wave is left out."""
     answers = sorted(
@@ -126,7 +126,7 @@ def measure_waves(requests: Sequence[RequestRecord], load: Load) -> Spread:
     size = load.concurrency or 1
     waves = [answers[start : start + size] for start in range(0, len(answers), size)]
     full = [wave for wave in waves if len(wave) == size]
-    return Spread(
+    return RunSpread(
         output_tok_s=None
         if load.rate_per_s
         else summarize([_measure_wave_speed(wave) for wave in full]),
@@ -136,14 +136,14 @@ def measure_waves(requests: Sequence[RequestRecord], load: Load) -> Spread:
     )
 
 
-def measure_runs(runs: Sequence[Metrics]) -> Spread:
+def measure_runs(runs: Sequence[Metrics]) -> RunSpread:
     """The spread between runs of the same load."""
 
-    def take(name: str) -> Sample | None:
+    def take(name: str) -> MeanEstimate | None:
         pairs = [getattr(run, name) for run in runs]
         return summarize([pair.mean for pair in pairs if isinstance(pair, Distribution)])
 
-    return Spread(
+    return RunSpread(
         output_tok_s=summarize([run.output_tok_s for run in runs]),
         ttft_ms=take("ttft_ms"),
         itl_ms=take("itl_ms"),
@@ -159,7 +159,7 @@ def _measure_wave_speed(wave: Sequence[RequestRecord]) -> float:
 
 def _summarize_means(
     waves: Sequence[Sequence[RequestRecord]], read: Callable[[RequestRecord], float | None]
-) -> Sample | None:
+) -> MeanEstimate | None:
     means = [_average([read(request) for request in wave]) for wave in waves]
     return summarize([mean * MILLI for mean in means if mean is not None])
 

@@ -11,7 +11,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from sparkform.bench.load import Goodput, Load
-from sparkform.bench.metrics import Metrics, Spread
+from sparkform.bench.metrics import Metrics, RunSpread
 from sparkform.bench.record import BenchRecord
 
 Mark = Literal["trial", "even-so", "interrupted", "stand-in", "partly-unread"]
@@ -110,7 +110,7 @@ class Measurement(BenchRecord):
 
     load: Load
     runs: tuple[Run, ...]
-    spread: Spread
+    spread: RunSpread
     expected: Expectation | None = None
 
     @property
@@ -120,7 +120,7 @@ class Measurement(BenchRecord):
         return ranked[len(ranked) // 2].metrics
 
 
-class BenchResult(BenchRecord):
+class BenchmarkResult(BenchRecord):
     """`warnings` are whole sentences, for the person who reads the report."""
 
     form: Literal[1] = FORM
@@ -135,7 +135,7 @@ class BenchResult(BenchRecord):
 
 
 def build_schema() -> dict[str, object]:
-    return BenchResult.model_json_schema(by_alias=True)
+    return BenchmarkResult.model_json_schema(by_alias=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkform.bench.result import BenchResult
+from sparkform.bench.result import BenchmarkResult
 from sparkform.commands.bench.charts import CHARTS, clean_svg
 from sparkform.commands.bench.report import render_report
 from tests.support.browser import Browser, find_browser, run_browser
@@ -47,7 +47,7 @@ CONTRASTS = """
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    result = BenchResult.model_validate_json((DATA / "result.json").read_text())
+    result = BenchmarkResult.model_validate_json((DATA / "result.json").read_text())
     charts = {
         name: clean_svg(name, (DATA / "charts" / f"{name}.svg").read_text()) for name in CHARTS
     }

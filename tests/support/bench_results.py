@@ -10,7 +10,7 @@ from sparkform.bench.load import Load
 from sparkform.bench.metrics import compute_metrics, measure_runs, measure_waves
 from sparkform.bench.requests import RequestRecord
 from sparkform.bench.result import (
-    BenchResult,
+    BenchmarkResult,
     Expectation,
     Identity,
     Measurement,
@@ -105,7 +105,7 @@ def build_identity(**changes: Any) -> Identity:
     return Identity(**fields | changes)
 
 
-def build_result(*measurements: Measurement, **changes: Any) -> BenchResult:
+def build_result(*measurements: Measurement, **changes: Any) -> BenchmarkResult:
     fields: dict[str, Any] = {
         "created_unix_s": 1_795_960_000.0,
         "driver": "aiperf",
@@ -113,10 +113,10 @@ def build_result(*measurements: Measurement, **changes: Any) -> BenchResult:
         "identity": build_identity(),
         "measurements": measurements or (build_measurement(),),
     }
-    return BenchResult(**fields | changes)
+    return BenchmarkResult(**fields | changes)
 
 
-def write_result(path: Path, result: BenchResult | None = None) -> Path:
+def write_result(path: Path, result: BenchmarkResult | None = None) -> Path:
     """A result folder with the requests of build_requests."""
     folder = ResultFolder(path)
     folder.append_requests(build_requests())

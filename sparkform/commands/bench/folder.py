@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sparkform.bench.metrics import Distribution
 from sparkform.bench.node_samples import NodeSample
 from sparkform.bench.requests import RequestRecord
-from sparkform.bench.result import BenchResult
+from sparkform.bench.result import BenchmarkResult
 from sparkform.commands.bench.failure import BenchError
 from sparkform.errors import InputError, Problem
 
@@ -54,7 +54,7 @@ class ResultFolder:
     def append_samples(self, samples: Iterable[NodeSample], load: int, run: int) -> None:
         self._append(SAMPLES, (format_sample(sample, load, run) for sample in samples))
 
-    def write_result(self, result: BenchResult) -> None:
+    def write_result(self, result: BenchmarkResult) -> None:
         self.write(RESULT, result.model_dump_json(by_alias=True, indent=1) + "\n")
         self.write(SUMMARY, format_summary(result))
 
@@ -88,7 +88,7 @@ def format_sample(sample: NodeSample, load: int, run: int) -> str:
     return json.dumps({**document, "telemetry": telemetry})
 
 
-def format_summary(result: BenchResult) -> str:
+def format_summary(result: BenchmarkResult) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -97,7 +97,7 @@ def format_summary(result: BenchResult) -> str:
     return text.getvalue()
 
 
-def list_summary_rows(result: BenchResult) -> Iterator[Sequence[object]]:
+def list_summary_rows(result: BenchmarkResult) -> Iterator[Sequence[object]]:
     for measurement in result.measurements:
         load, expected = measurement.load, measurement.expected
         for number, run in enumerate(measurement.runs):
@@ -125,11 +125,11 @@ def list_shares(distribution: Distribution | None) -> list[float | None]:
     return [getattr(distribution, share) if distribution else None for share in SHARES]
 
 
-def load_result(path: Path) -> BenchResult:
+def load_result(path: Path) -> BenchmarkResult:
     """Of a result folder, or of its result.json. Raises InputError."""
     file = path / RESULT if path.is_dir() else path
     try:
-        return BenchResult.model_validate_json(file.read_text(encoding="utf-8"))
+        return BenchmarkResult.model_validate_json(file.read_text(encoding="utf-8"))
     except OSError as error:
         message = f"cannot be read ({error.strerror})"
         remedy = "name a folder that `sparkform bench` wrote"

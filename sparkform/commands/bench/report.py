@@ -13,7 +13,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sparkform.bench.metrics import Distribution
-from sparkform.bench.result import BenchResult, Expectation, Mark, Measurement, NodeLoad
+from sparkform.bench.result import BenchmarkResult, Expectation, Mark, Measurement, NodeLoad
 
 UNKNOWN = "–"
 MARKS: Mapping[Mark, str] = {
@@ -41,7 +41,7 @@ SPEED_HEADINGS = (
 )
 
 
-def build_speed_table(result: BenchResult) -> ReportTable:
+def build_speed_table(result: BenchmarkResult) -> ReportTable:
     rows = tuple(build_speed_row(measurement) for measurement in result.measurements)
     return ReportTable("speed", SPEED_HEADINGS, rows)
 
@@ -86,7 +86,7 @@ def format_number(value: float | None, digits: int) -> str:
     return UNKNOWN if value is None else f"{value:.{digits}f}"
 
 
-def render_report(result: BenchResult, charts: Mapping[str, str]) -> str:
+def render_report(result: BenchmarkResult, charts: Mapping[str, str]) -> str:
     identity = result.identity
     created = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(result.created_unix_s))
     context = {
@@ -114,7 +114,7 @@ def load_templates() -> Environment:
     )
 
 
-def list_sections(result: BenchResult) -> Iterator[ReportTable]:
+def list_sections(result: BenchmarkResult) -> Iterator[ReportTable]:
     yield ReportTable(
         "Requests",
         ("load", "sent", "answered", "short", "empty", "failed", "reasoning tokens", "errors"),
@@ -173,7 +173,7 @@ def _build_engine_row(measurement: Measurement) -> tuple[str, ...]:
     )
 
 
-def _list_facts(result: BenchResult) -> tuple[tuple[str, ...], ...]:
+def _list_facts(result: BenchmarkResult) -> tuple[tuple[str, ...], ...]:
     identity = result.identity
     split = f"{identity.tensor_parallel} × {identity.pipeline_parallel} × {identity.data_parallel}"
     facts: Sequence[tuple[str, str | None]] = (

@@ -17,7 +17,7 @@ from sparkform.bench.node_samples import (
     sum_up_nodes,
 )
 from sparkform.bench.requests import RequestRecord
-from sparkform.bench.result import BenchResult, Identity, Mark, Measurement, Run
+from sparkform.bench.result import BenchmarkResult, Identity, Mark, Measurement, Run
 from sparkform.commands.bench.api import ServiceApi, read_counters
 from sparkform.commands.bench.driver import DrivenRun, Driver
 from sparkform.commands.bench.failure import BenchError
@@ -50,7 +50,7 @@ class BenchSession:
     measurements: list[Measurement] = field(default_factory=list)
     has_ended: bool = False
 
-    def measure(self, loads: Sequence[Load], runs: int) -> BenchResult | None:
+    def measure(self, loads: Sequence[Load], runs: int) -> BenchmarkResult | None:
         """What was measured, all of it or a part; None where no request was sent at all."""
         for number, load in enumerate(loads):
             if not self.has_ended:
@@ -160,11 +160,11 @@ class BenchSession:
     def _show_progress(self, load: Load, ended: int) -> None:
         self.show(f"\r{load.label}: {ended} of {load.prompts} requests")
 
-    def write(self) -> BenchResult | None:
+    def write(self) -> BenchmarkResult | None:
         """The result as it is so far."""
         if not self.measurements:
             return None
-        result = BenchResult(
+        result = BenchmarkResult(
             created_unix_s=time.time(),
             driver=self.driver.name,
             driver_version=self.driver.version,

@@ -12,7 +12,7 @@ from pathlib import Path
 from sparkform.bench import aiperf
 from sparkform.bench.load import Goodput, Load
 from sparkform.bench.node_samples import find_slow_nodes
-from sparkform.bench.result import BenchResult, Mark
+from sparkform.bench.result import BenchmarkResult, Mark
 from sparkform.commands import options, pulumi_command
 from sparkform.commands.bench import charts, report
 from sparkform.commands.bench.api import ServiceApi, open_api, read_engine_version
@@ -151,7 +151,7 @@ def find_stand_in(engine_version: str | None) -> list[Mark]:
     return ["stand-in"] if is_stand_in else []
 
 
-def finish(result: BenchResult, folder: ResultFolder, environment: Path) -> None:
+def finish(result: BenchmarkResult, folder: ResultFolder, environment: Path) -> None:
     drawn, why = charts.draw_charts(environment, folder.path)
     if why:
         show_line(f"The report has no charts: {why}.")
@@ -167,7 +167,7 @@ def finish(result: BenchResult, folder: ResultFolder, environment: Path) -> None
     screen.print(f"all of it: {folder.path}/report.html")
 
 
-def choose_exit_code(result: BenchResult) -> int:
+def choose_exit_code(result: BenchmarkResult) -> int:
     """1 where requests failed, 3 where nothing did but the run ended early or nodes were unread."""
     outcomes = [run.metrics.outcomes for load in result.measurements for run in load.runs]
     if any(counts.failed for counts in outcomes) and "interrupted" not in result.marks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sparkform.bench.comparison import Comparison, compare_results, parse_share
-from sparkform.bench.result import BenchResult
+from sparkform.bench.result import BenchmarkResult
 from sparkform.errors import InputError
 from tests.support.bench_results import (
     LOAD,
@@ -18,7 +18,7 @@ from tests.support.bench_results import (
 NAMES = ("a", "b")
 
 
-def build_with(slowness: float, **changes: object) -> BenchResult:
+def build_with(slowness: float, **changes: object) -> BenchmarkResult:
     waves = [slowness * factor for factor in (1.0, 1.02, 0.98, 1.01, 0.99)]
     return build_result(build_measurement(build_requests(waves)), **changes)
 

@@ -7,7 +7,7 @@ import random
 import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
-from sparkform.bench.estimates import Sample, compare_samples, get_t_quantile, summarize
+from sparkform.bench.estimates import MeanEstimate, compare_samples, get_t_quantile, summarize
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 5.5, 9, 11, 14, 18.0, 25, 45, 100, 500])
@@ -44,11 +44,11 @@ def test_of_one_value_the_spread_is_unknown_and_so_is_the_noise() -> None:
     single = summarize([5.0])
     assert single is not None
     assert single.half_width is None
-    assert compare_samples(single, Sample(mean=6, deviation=0.1, count=5)).is_noise is None
+    assert compare_samples(single, MeanEstimate(mean=6, deviation=0.1, count=5)).is_noise is None
     assert summarize([]) is None
 
 
 def test_equal_values_have_no_noise() -> None:
-    first = Sample(mean=5, deviation=0, count=3)
-    assert compare_samples(first, Sample(mean=5.1, deviation=0, count=3)).is_noise is False
+    first = MeanEstimate(mean=5, deviation=0, count=3)
+    assert compare_samples(first, MeanEstimate(mean=5.1, deviation=0, count=3)).is_noise is False
     assert compare_samples(first, first).is_noise is True

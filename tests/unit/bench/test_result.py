@@ -8,7 +8,7 @@ from importlib import resources
 import jsonschema
 import pytest
 
-from sparkform.bench.result import BenchResult, build_schema
+from sparkform.bench.result import BenchmarkResult, build_schema
 from tests.support.bench_results import build_measurement, build_requests, build_result
 
 SCHEMA = json.loads(
@@ -25,7 +25,7 @@ def test_a_result_is_valid_and_read_back_the_same() -> None:
     result = build_result(build_measurement(build_requests(), build_requests((1.0, 1.5))))
     text = result.model_dump_json(by_alias=True)
     jsonschema.validate(json.loads(text), SCHEMA)
-    assert BenchResult.model_validate_json(text) == result
+    assert BenchmarkResult.model_validate_json(text) == result
 
 
 def test_a_damaged_result_is_not() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkform.bench.result import BenchResult
+from sparkform.bench.result import BenchmarkResult
 from sparkform.commands.bench import work
 from tests.support.known_latency import KnownServer, serve_known
 from tests.support.known_latency_server import MODEL, ServerPlan
@@ -138,8 +138,8 @@ def bench(
         yield run
 
 
-def read_result(project: Path) -> BenchResult:
-    return BenchResult.model_validate_json((project / "out" / "result.json").read_text())
+def read_result(project: Path) -> BenchmarkResult:
+    return BenchmarkResult.model_validate_json((project / "out" / "result.json").read_text())
 
 
 def test_a_folder_holds_what_was_measured(

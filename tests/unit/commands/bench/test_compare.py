@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sparkform.bench.result import BenchResult
+from sparkform.bench.result import BenchmarkResult
 from tests.support.bench_results import (
     build_measurement,
     build_requests,
@@ -16,7 +16,7 @@ from tests.support.bench_results import (
 from tests.unit.commands.conftest import Command
 
 
-def build_slow(slowness: float) -> BenchResult:
+def build_slow(slowness: float) -> BenchmarkResult:
     waves = [slowness * factor for factor in (1.0, 1.01, 0.99, 1.0)]
     return build_result(build_measurement(build_requests(waves)))
 
