@@ -18,7 +18,13 @@ VERBS = {
     "logs": "node.verbs.logs",
     "status": "node.verbs.status",
     "restart": "node.verbs.restart",
+<<<<<<< HEAD
     "tokenizer": "node.verbs.tokenizer",
+=======
+    "pause": "node.verbs.pause",
+    "updates": "node.verbs.updates",
+    "upgrade": "node.verbs.upgrade",
+>>>>>>> main
     "rollback": "node.verbs.rollback",
     "clear": "node.verbs.clear",
     "supervise": "node.verbs.supervise",

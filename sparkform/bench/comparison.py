@@ -160,7 +160,7 @@ def _list_remarks(
 ) -> Iterator[str]:
     if any(len(measurement.runs) < 2 for pair in pairs for measurement in pair):
         yield (
-            "RunSpread is that within one run: how runs differ is not in it. Use --runs 3 for that."
+            "The spread is that within one run: how runs differ is not in it. Use --runs 3 for that."
         )
     for name, result in zip(names, results, strict=True):
         if result.marks:

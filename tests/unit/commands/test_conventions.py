@@ -26,8 +26,12 @@ VERBS = {
     *("Assume", "Bring", "Check", "Contact", "Describe", "Explain", "Follow", "Forget", "List"),
     "Measure",
     *("Name", "Predict", "Print", "Prove", "Reach", "Read", "Recommend", "Remove", "Require"),
+<<<<<<< HEAD
     *("Restart", "Save", "Set", "Show", "Skip", "Take", "Trust", "Try", "Use", "Write"),
     *("Ask", "Compare", "Count", "End", "Keep", "Measure", "Repeat", "Send"),
+=======
+    *("Restart", "Save", "Set", "Show", "Skip", "Take", "Trust", "Try", "Update", "Use", "Write"),
+>>>>>>> main
 }
 CAMEL_CASE = re.compile(r"[a-z][a-zA-Z0-9]*")
 FACTS = FOLDER / "direct-untouched.json"
