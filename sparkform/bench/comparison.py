@@ -160,7 +160,8 @@ def _list_remarks(
 ) -> Iterator[str]:
     if any(len(measurement.runs) < 2 for pair in pairs for measurement in pair):
         yield (
-            "The spread is that within one run: how runs differ is not in it. Use --runs 3 for that."
+            "The spread is that within one run: how runs differ is not in it; --runs 3 measures "
+            "that."
         )
     for name, result in zip(names, results, strict=True):
         if result.marks:
