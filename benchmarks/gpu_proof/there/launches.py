@@ -27,7 +27,7 @@ class Parcel:
 
 
 @dataclass(frozen=True)
-class Launch:
+class ProofLaunch:
     """As `sparkform plan --json` has it. `differences`: what was changed against the plan."""
 
     shape: str
@@ -36,7 +36,7 @@ class Launch:
     environment: Mapping[str, str]
     differences: tuple[str, ...] = field(default=())
 
-    def set_option(self, name: str, value: str) -> Launch:
+    def set_option(self, name: str, value: str) -> ProofLaunch:
         """The option's value in the planned command; added where it has none."""
         command = list(self.command)
         if name in command:
@@ -47,17 +47,17 @@ class Launch:
             self, command=tuple(command), differences=(*self.differences, f"{name} {value}")
         )
 
-    def add_flag(self, flag: str) -> Launch:
+    def add_flag(self, flag: str) -> ProofLaunch:
         return replace(self, command=(*self.command, flag), differences=(*self.differences, flag))
 
-    def set_variable(self, name: str, value: str) -> Launch:
+    def set_variable(self, name: str, value: str) -> ProofLaunch:
         return replace(
             self,
             environment={**self.environment, name: value},
             differences=(*self.differences, f"{name}={value}"),
         )
 
-    def set_model(self, folder: str) -> Launch:
+    def set_model(self, folder: str) -> ProofLaunch:
         command = list(self.command)
         command[command.index("serve") + 1] = folder
         return replace(
@@ -73,7 +73,7 @@ class Launch:
         return f"http://127.0.0.1:{self.port}"
 
 
-def read_launch(parcel: Parcel, shape: str) -> Launch:
+def read_launch(parcel: Parcel, shape: str) -> ProofLaunch:
     entry = json.loads((parcel.folder / "launches" / f"{shape}.json").read_text())
     models = Path("/models")
     command = tuple(
@@ -86,10 +86,12 @@ def read_launch(parcel: Parcel, shape: str) -> Launch:
     shell = command.index("/bin/sh")
     # gpt-oss' vocabulary is made out of files beside the weights, which are not there either.
     differences = ("without " + " ".join(command[:shell]),) if shell else ()
-    return Launch(shape, entry["served_name"], command[shell:], entry["environment"], differences)
+    return ProofLaunch(
+        shape, entry["served_name"], command[shell:], entry["environment"], differences
+    )
 
 
-def build_unit(parcel: Parcel, launch: Launch, name: str, logs: Path) -> ProcessUnit:
+def build_unit(parcel: Parcel, launch: ProofLaunch, name: str, logs: Path) -> ProcessUnit:
     """The planned environment over that of the parcel."""
     path = f"{parcel.bin}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/cuda/bin"
     environment = {"PATH": path, **parcel.variables, **launch.environment}

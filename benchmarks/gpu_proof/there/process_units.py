@@ -99,7 +99,7 @@ class ProcessUnit:
     def _keep_log(self) -> None:
         assert self.process is not None
         assert self.process.stdout is not None
-        with self.log.open("ab", buffering=0) as log:
+        with self.process.stdout, self.log.open("ab", buffering=0) as log:
             while piece := os.read(self.process.stdout.fileno(), PIECE_BYTES):
                 log.write(piece)
                 second = round(time.time() - self.started_unix_s, 2)

@@ -56,8 +56,8 @@ class Proof:
         return rows
 
     def provoke(self) -> object:
-        launch = read_launch(self.parcel, SMALL)
-        return provoke_all(self.parcel, launch, self.architecture, self.out)
+        small, full = read_launch(self.parcel, SMALL), read_launch(self.parcel, FULL)
+        return provoke_all(self.parcel, small, full, self.architecture, self.out)
 
     def supervise(self) -> object:
         """With a worker process of its own, as each rank of several has one."""

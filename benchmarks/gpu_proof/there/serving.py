@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from benchmarks.gpu_proof.there.launches import Launch
+from benchmarks.gpu_proof.there.launches import ProofLaunch
 from benchmarks.gpu_proof.there.process_units import ProcessUnit
 from node.readiness import probe
 from node.readiness.probe import CompletionRequest
@@ -23,11 +23,11 @@ class StartOutcome:
     answer: str
 
 
-def build_request(launch: Launch, timeout_s: float = ANSWER_LIMIT_S) -> CompletionRequest:
+def build_request(launch: ProofLaunch, timeout_s: float = ANSWER_LIMIT_S) -> CompletionRequest:
     return CompletionRequest(launch.url, launch.served_name, None, timeout_s)
 
 
-def await_token(unit: ProcessUnit, launch: Launch, limit_s: float) -> StartOutcome:
+def await_token(unit: ProcessUnit, launch: ProofLaunch, limit_s: float) -> StartOutcome:
     """By chat or completion as the readiness step asks; an open server that refuses is an end."""
     completion_probe = probe.start(build_request(launch), False)
     started_s = time.monotonic()
@@ -46,5 +46,5 @@ def await_token(unit: ProcessUnit, launch: Launch, limit_s: float) -> StartOutco
         completion_probe.closed.set()
 
 
-def read_metrics(launch: Launch) -> str:
+def read_metrics(launch: ProofLaunch) -> str:
     return probe.send_request(build_request(launch), "/metrics", None, ANSWER_LIMIT_S).text

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.gpu_proof.there.launches import Launch, Parcel, build_unit
+from benchmarks.gpu_proof.there.launches import ProofLaunch, Parcel, build_unit
 from benchmarks.gpu_proof.there.serving import StartOutcome, await_token, read_metrics
 
 START_LIMIT_S = 240.0
@@ -21,7 +21,7 @@ GRACE_S = 20.0
 
 
 def measure_shape(
-    parcel: Parcel, launch: Launch, out: Path, concurrencies: Sequence[int] = CONCURRENCIES
+    parcel: Parcel, launch: ProofLaunch, out: Path, concurrencies: Sequence[int] = CONCURRENCIES
 ) -> dict[str, object]:
     """Start, measure, end. What failed is in the answer; nothing is raised for it."""
     unit = build_unit(parcel, launch, f"speed-{launch.shape}", out)
@@ -48,7 +48,9 @@ def is_open(outcome: StartOutcome) -> bool:
     return " answers 5" in outcome.answer
 
 
-def measure_load(parcel: Parcel, launch: Launch, concurrency: int, out: Path) -> dict[str, object]:
+def measure_load(
+    parcel: Parcel, launch: ProofLaunch, concurrency: int, out: Path
+) -> dict[str, object]:
     result = out / f"load-{launch.shape}-{concurrency}.json"
     command = [
         *(str(parcel.bin / "vllm"), "bench", "serve", "--backend", "openai"),
@@ -77,5 +79,5 @@ def measure_load(parcel: Parcel, launch: Launch, concurrency: int, out: Path) ->
     return {"concurrency": concurrency, **{name: figures.get(name) for name in FIGURES}}
 
 
-def find_model_folder(launch: Launch) -> str:
+def find_model_folder(launch: ProofLaunch) -> str:
     return launch.command[launch.command.index("serve") + 1]

@@ -5,17 +5,18 @@ Its limits are those of a service that declares none. systemd is a stand-in (pro
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.gpu_proof.there.failures import ENGINE_CORE, WORKER, ask_long, find_processes
-from benchmarks.gpu_proof.there.launches import Launch, Parcel, build_unit
+from benchmarks.gpu_proof.there.launches import ProofLaunch, Parcel, build_unit
 from benchmarks.gpu_proof.there.process_units import ProcessSystem, ProcessUnit
 from node.host.labels import OWNER, RANK, SERVICE, TOKEN
 from node.ranks import units
@@ -29,7 +30,7 @@ SUPERVISOR_PORT = 17678
 SCRATCH_FOLDERS = ("/var/log/sparkform", "/proc/sys/vm")
 SAMPLE_S = 0.25
 SHORT_STOP_S = 30.0
-START_LIMIT_S, STALL_LIMIT_S = 300.0, 150.0
+START_LIMIT_S, STALL_LIMIT_S, GRACE_S = 300.0, 150.0, 5.0
 
 
 @dataclass
@@ -38,7 +39,7 @@ class Supervised:
 
     supervisor: NodeSupervisor
     unit: ProcessUnit
-    launch: Launch
+    launch: ProofLaunch
     started_s: float = field(default_factory=time.monotonic)
     phases: list[dict[str, object]] = field(default_factory=list)
     is_over: bool = False
@@ -83,7 +84,7 @@ class Supervised:
             time.sleep(SAMPLE_S)
 
 
-def open_supervised(parcel: Parcel, launch: Launch, out: Path) -> Supervised:
+def open_supervised(parcel: Parcel, launch: ProofLaunch, out: Path) -> Supervised:
     """The unit is marked and started as the step does; then the supervisor takes it over."""
     system = ProcessSystem(scratch=parcel.site.parent / "root")
     unit = build_unit(parcel, launch, UNIT_NAME, out)
@@ -113,23 +114,27 @@ def open_supervised(parcel: Parcel, launch: Launch, out: Path) -> Supervised:
     return Supervised(supervisor, unit, launch)
 
 
-def prove_supervision(parcel: Parcel, launch: Launch, out: Path) -> dict[str, object]:
+def prove_supervision(parcel: Parcel, launch: ProofLaunch, out: Path) -> dict[str, object]:
     """Idle, a short stop, a stall, a death: each under a request, each with its seconds."""
     supervised = open_supervised(parcel, launch, out)
     supervised.start()
     results: dict[str, object] = {"differences": list(launch.differences)}
+    trials: Mapping[str, Callable[[], object]] = {
+        "start_s": lambda: supervised.await_phase(["serving"], START_LIMIT_S),
+        "short_stop": lambda: stop_for_a_while(supervised),
+        "stall": lambda: stop_for_good(supervised),
+        "death": lambda: kill_processes(supervised, WORKER),
+        "core_death": lambda: kill_processes(supervised, ENGINE_CORE),
+    }
     try:
-        results["start_s"] = supervised.await_phase(["serving"], START_LIMIT_S)
-        if results["start_s"] is None:
-            return results
-        results["short_stop"] = stop_for_a_while(supervised)
-        results["stall"] = stop_for_good(supervised)
-        results["death"] = kill_processes(supervised, WORKER)
-        results["core_death"] = kill_processes(supervised, ENGINE_CORE)
+        for name, trial in trials.items():
+            results[name] = trial()
+            results["phases"] = list(supervised.phases)
+            # What a limit of time cuts off later is not lost.
+            (out / "supervision-so-far.json").write_text(json.dumps(results, indent=1))
     finally:
-        results["phases"] = supervised.phases
         supervised.is_over = True
-        supervised.unit.end(5.0)
+        supervised.unit.end(GRACE_S)
     return results
 
 
@@ -142,7 +147,7 @@ def stop_for_a_while(supervised: Supervised) -> dict[str, object]:
     health = read_health(supervised.launch)
     signal_numbers(stopped, signal.SIGCONT)
     answer = with_request()
-    time.sleep(5.0)
+    time.sleep(GRACE_S)
     return {
         "processes": len(stopped),
         "health_while_stopped": health,
@@ -210,7 +215,7 @@ def signal_numbers(processes: Sequence[int], number: int) -> None:
         os.kill(process, number)
 
 
-def read_health(launch: Launch) -> int:
+def read_health(launch: ProofLaunch) -> int:
     request = probe.CompletionRequest(launch.url, launch.served_name, None, 5.0)
     return probe.send_request(request, "/health", None, 5.0).status
 
