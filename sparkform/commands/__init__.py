@@ -63,6 +63,10 @@ SUBCOMMANDS = {
         "Restart a service: all its ranks, as one group.",
         "0 asked for, 1 it was refused or the node did not answer",
     ),
+    "upgrade": Subcommand(
+        "Update packages and firmware of the nodes, one after the other, and verify each.",
+        "0 all nodes are done and answer, 1 it stopped or a node did not answer",
+    ),
     "prove": Subcommand(
         "Bring up a small model, then one in FP8, then the declared services.",
         "0 all stages passed, 1 one failed",

@@ -27,7 +27,7 @@ VERBS = {
     *("Assume", "Bring", "Check", "Contact", "Describe", "Explain", "Follow", "Forget", "List"),
     "Measure",
     *("Name", "Predict", "Print", "Prove", "Reach", "Read", "Recommend", "Remove", "Require"),
-    *("Restart", "Save", "Set", "Show", "Skip", "Take", "Trust", "Try", "Use", "Write"),
+    *("Restart", "Save", "Set", "Show", "Skip", "Take", "Trust", "Try", "Update", "Use", "Write"),
 }
 CAMEL_CASE = re.compile(r"[a-z][a-zA-Z0-9]*")
 FACTS = FOLDER / "direct-untouched.json"
