@@ -41,6 +41,9 @@ TELEMETRY_FOLDER = "/run/sparkform-telemetry"
 
 MONITORING = f"{STATE}/monitoring"
 """Configuration of monitoring's containers, a folder a program."""
+GATEWAY = f"{STATE}/gateway"
+"""Configuration of the gateway's two processes, their keys' digests and their sockets."""
+
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 LOGS = "/var/log/sparkform"

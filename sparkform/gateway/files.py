@@ -1,0 +1,143 @@
+"""All files of the gateway's two processes, by their path below its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from sparkform.gateway.answers import (
+    NO_MODEL,
+    OWN_ERRORS,
+    OWNER,
+    TOO_LARGE,
+    TOO_MANY,
+    UNAUTHORIZED,
+    UNKNOWN_URL,
+    WRONG_METHOD,
+    ErrorAnswer,
+    build_unknown_model,
+    render_models,
+)
+from sparkform.gateway.paths import PROGRAMS, GatewayFolders
+from sparkform.gateway.routes import Endpoint, GatewaySetup, Listen
+
+SERVED_PATHS = (
+    *("/v1/chat/completions", "/v1/completions", "/v1/responses"),
+    *("/v1/embeddings", "/v1/rerank", "/v1/score"),
+)
+"""All that passes; engines have control paths of their own beside these."""
+
+DATA = Path(__file__).parent / "data"
+MIB = 1024 * 1024
+SMALL_BYTES = MIB
+LARGE_AT_ONCE = 16
+"""Requests with a body above SMALL_BYTES that the router holds at once; others wait their turn."""
+
+REWRITE_BYTES = 16 * 1024
+"""Room for headers, and for a name that is longer than its alias."""
+
+CIPHERS = ":".join(
+    (
+        *("ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256"),
+        *("ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"),
+        *("ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305"),
+    )
+)
+"""Mozilla's "intermediate" list of TLS 1.2 without DHE (ssl-config.mozilla.org, 5.7)."""
+
+ANSWERS: Mapping[str, ErrorAnswer] = {
+    "unauthorized": UNAUTHORIZED,
+    "unknown-url": UNKNOWN_URL,
+    "wrong-method": WRONG_METHOD,
+    "too-large": TOO_LARGE,
+    "too-many": TOO_MANY,
+    "no-model": NO_MODEL,
+}
+
+
+def build_files(setup: GatewaySetup, folders: GatewayFolders | None = None) -> dict[str, str]:
+    """Each text by its path below the gateway's folder; no secret is among them."""
+    return dict(_list_files(setup, folders or GatewayFolders()))
+
+
+def _list_files(setup: GatewaySetup, folders: GatewayFolders) -> Iterator[tuple[str, str]]:
+    for program in PROGRAMS:
+        yield f"{program}.cfg", _render(program, setup, folders)
+    yield "gateway.lua", (DATA / "gateway.lua").read_text()
+    models = setup.map_models()
+    yield "models.map", _render_map(models)
+    yield "aliases.map", _render_map(setup.map_served_names())
+    yield "answers/models.json", render_models(models)
+    for name, answer in {**ANSWERS, "unknown-model": build_unknown_model(models)}.items():
+        yield f"answers/{name}.json", answer.body
+    for status, answer in OWN_ERRORS.items():
+        yield f"errors/{status}.http", answer.render()
+
+
+def _render(program: str, setup: GatewaySetup, folders: GatewayFolders) -> str:
+    body_bytes = setup.limits.body_mib * MIB
+
+    def answer(name: str, status: int) -> str:
+        path = f"{folders.config}/answers/{name}.json"
+        return f"return status {status} content-type application/json file {path}"
+
+    return (
+        _open_environment()
+        .get_template(f"{program}.cfg.j2")
+        .render(
+            setup=setup,
+            limits=setup.limits,
+            folders=folders,
+            answer=answer,
+            name_host=name_host,
+            format_listen=format_listen,
+            own_errors=tuple(OWN_ERRORS),
+            owner=OWNER,
+            ciphers=CIPHERS,
+            served_paths=SERVED_PATHS,
+            listen=format_listen(setup.listen),
+            metrics=format_listen(setup.metrics),
+            readers=setup.readers or ("127.0.0.1",),
+            body_bytes=body_bytes,
+            small_bytes=min(SMALL_BYTES, body_bytes),
+            large_at_once=LARGE_AT_ONCE,
+            buffer_bytes=body_bytes + 4 * REWRITE_BYTES,
+            rewrite_bytes=REWRITE_BYTES,
+        )
+    )
+
+
+def name_host(address: str) -> str:
+    """An address without a port, in HAProxy's words.
+
+    >>> name_host("fd00::1")
+    'ipv6@fd00::1'
+    """
+    return f"ipv6@{address}" if ":" in address else address
+
+
+def format_listen(listen: Listen | Endpoint) -> str:
+    """
+    >>> format_listen(Listen("fd00::1", 8443))
+    '[fd00::1]:8443'
+    """
+    address = f"[{listen.address}]" if ":" in listen.address else listen.address
+    return f"{address}:{listen.port}"
+
+
+def _render_map(entries: Mapping[str, str]) -> str:
+    """HAProxy's form of a map: a key and its value, a line each."""
+    return "".join(f"{key} {value}\n" for key, value in entries.items())
+
+
+@cache
+def _open_environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(DATA),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
