@@ -111,12 +111,12 @@ def _render(program: str, setup: GatewaySetup, folders: GatewayFolders) -> str:
 
 
 def name_host(address: str) -> str:
-    """An address without a port, in HAProxy's words.
+    """An address that a port may follow.
 
     >>> name_host("fd00::1")
-    'ipv6@fd00::1'
+    '[fd00::1]'
     """
-    return f"ipv6@{address}" if ":" in address else address
+    return f"[{address}]" if ":" in address else address
 
 
 def format_listen(listen: Listen | Endpoint) -> str:
@@ -124,8 +124,7 @@ def format_listen(listen: Listen | Endpoint) -> str:
     >>> format_listen(Listen("fd00::1", 8443))
     '[fd00::1]:8443'
     """
-    address = f"[{listen.address}]" if ":" in listen.address else listen.address
-    return f"{address}:{listen.port}"
+    return f"{name_host(listen.address)}:{listen.port}"
 
 
 def _render_map(entries: Mapping[str, str]) -> str:

@@ -26,7 +26,7 @@ class Endpoint:
 
 
 @dataclass(frozen=True)
-class Route:
+class ModelRoute:
     """A model's name and all that serve it alike. `name` is the service's."""
 
     name: str
@@ -45,7 +45,7 @@ class GatewaySetup:
     """`aliases`: a further name of a route's model, by that name. `readers`: the addresses that may
     read metrics."""
 
-    routes: tuple[Route, ...]
+    routes: tuple[ModelRoute, ...]
     listen: Listen
     metrics: Listen
     is_tls: bool

@@ -21,7 +21,7 @@ from pathlib import Path
 from sparkform.config.gateway import GatewayLimits
 from sparkform.gateway.files import build_files
 from sparkform.gateway.paths import PROGRAMS, GatewayFolders
-from sparkform.gateway.routes import Endpoint, GatewaySetup, Listen, Route
+from sparkform.gateway.routes import Endpoint, GatewaySetup, Listen, ModelRoute
 from tests.support.waiting import wait_until
 
 HAPROXY = os.environ.get("HAPROXY") or shutil.which("haproxy") or "/usr/sbin/haproxy"
@@ -44,7 +44,7 @@ def find_free_port() -> int:
 
 
 def build_setup(
-    routes: Sequence[Route], limits: Mapping[str, object] | None = None, is_tls: bool = False
+    routes: Sequence[ModelRoute], limits: Mapping[str, object] | None = None, is_tls: bool = False
 ) -> GatewaySetup:
     return GatewaySetup(
         routes=tuple(routes),
@@ -56,8 +56,8 @@ def build_setup(
     )
 
 
-def build_route(name: str, served_name: str, *ports: int) -> Route:
-    return Route(name, served_name, tuple(Endpoint("127.0.0.1", port) for port in ports))
+def build_route(name: str, served_name: str, *ports: int) -> ModelRoute:
+    return ModelRoute(name, served_name, tuple(Endpoint("127.0.0.1", port) for port in ports))
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class EngineRecord:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-class _Handler(http.server.BaseHTTPRequestHandler):
+class OpenAiHandler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     record: EngineRecord
 
@@ -158,7 +158,7 @@ def _build_message(request: dict[str, object]) -> dict[str, object]:
     return {"role": "assistant", "content": None, "tool_calls": [call]}
 
 
-class _Server(http.server.ThreadingHTTPServer):
+class OpenAiServer(http.server.ThreadingHTTPServer):
     request_queue_size = 2048
     daemon_threads = True
 
@@ -169,8 +169,8 @@ class _Server(http.server.ThreadingHTTPServer):
 @contextmanager
 def serve_engine(name: str, port: int = 0) -> Iterator[EngineRecord]:
     record = EngineRecord(name)
-    handler = type("Handler", (_Handler,), {"record": record})
-    with _Server(("127.0.0.1", port), handler) as server:
+    handler = type("Handler", (OpenAiHandler,), {"record": record})
+    with OpenAiServer(("127.0.0.1", port), handler) as server:
         record.port = server.server_address[1]
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()

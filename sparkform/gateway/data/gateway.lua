@@ -78,11 +78,10 @@ function Guard:tcp_payload(txn, channel)
     return length
   end
   self.state = "done"
-  if whole < length then
-    channel:remove(whole)
-  end
-  channel:append(TAIL)
-  return whole + #TAIL
+  -- Not append: that puts text in front of what is there (hlua.c, 2.6 to 3.2).
+  local ended = text:sub(1, whole) .. TAIL
+  channel:set(ended)
+  return #ended
 end
 
 core.register_filter("guard", Guard, function(guard, arguments)

@@ -13,13 +13,13 @@ from sparkform.config.gateway import GatewayLimits
 from sparkform.gateway.answers import OWN_ERRORS, UNAVAILABLE, build_unknown_model
 from sparkform.gateway.files import build_files
 from sparkform.gateway.paths import PROGRAMS, GatewayFolders
-from sparkform.gateway.routes import Agent, Endpoint, GatewaySetup, Listen, Route
+from sparkform.gateway.routes import Agent, Endpoint, GatewaySetup, Listen, ModelRoute
 from tests.support.gateway_process import HAPROXY
 
 GOLDEN = Path(__file__).parents[2] / "data" / "gateway"
 SETUP = GatewaySetup(
     routes=(
-        Route(
+        ModelRoute(
             "qwen",
             "Qwen/Qwen3-8B",
             (
@@ -27,7 +27,7 @@ SETUP = GatewaySetup(
                 Endpoint("10.0.0.2", 8000, Agent("10.0.0.2", 7678)),
             ),
         ),
-        Route("embed", "BAAI/bge-m3", (Endpoint("fd00::3", 8001),)),
+        ModelRoute("embed", "BAAI/bge-m3", (Endpoint("fd00::3", 8001),)),
     ),
     listen=Listen("0.0.0.0", 8443),
     metrics=Listen("10.0.0.1", 9101),
