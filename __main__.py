@@ -16,9 +16,10 @@ from components.connection import build_connections
 from components.docker_hosts import create_docker_providers
 from components.inference_service import ServiceContext, build_services
 from components.inputs import observe_nodes, read_declaration, read_stack_secrets
-from components.judgement import judge_run
+from components.judgement import judge_run, require_whole_look
 from components.monitoring import RackMonitoring, build_monitoring
 from components.rack import build_rack
+from components.run_log import RunLog
 from sparkform.errors import InputError
 from sparkform.plan.outputs import build_outputs
 from sparkform.plan.rack import plan_rack
@@ -39,13 +40,16 @@ def main() -> None:
     plan = plan_rack(declaration, observation.reports, stack, sha256, secrets)
     verdict = judge_run(declaration, observation.reports, secrets.names, plan)
     connections = build_connections(declaration, observation.nodes, passphrase)
+    log = RunLog([node.name for node in declaration.nodes], list(declaration.services))
     rack = build_rack(
-        verdict.rack, declaration, plan, pack_zipapp(agent), connections, config.get_secret
+        verdict.rack, declaration, plan, pack_zipapp(agent), connections, config.get_secret, log
     )
     docker = create_docker_providers(
         declaration, observation.nodes, plan.docker_nodes, verdict.rack
     )
-    context = ServiceContext(rack, declaration.head.name, str(stack), docker, config.require_secret)
+    context = ServiceContext(
+        rack, declaration.head.name, str(stack), docker, config.require_secret, log
+    )
     build_services(verdict.services, plan.services, declaration, context)
     if plan.monitoring and declaration.monitoring:
         monitoring = RackMonitoring(
@@ -54,10 +58,10 @@ def main() -> None:
         build_monitoring(
             monitoring, plan.monitoring, rack, docker, str(stack), config.require_secret
         )
-    warnings, figures = verdict.warnings, verdict.figures
-    outputs = build_outputs(declaration, plan, observation.reports, warnings, figures)
-    for name, value in outputs.items():
+    for name, value in build_outputs(declaration, plan).items():
         pulumi.export(name, value)
+    log.say([*verdict.warnings, *(plan.monitoring.remarks if plan.monitoring else ())])
+    require_whole_look(plan)
 
 
 try:

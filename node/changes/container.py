@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node.host import docker_api
+from node.host import docker_api, docker_query
 from node.host.labels import OWNER
 from node.host.plain import as_mapping
 from node.host.system import System
@@ -20,7 +20,8 @@ def record(manifest: Manifest, name: str) -> None:
 
 
 def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
-    """One of that name without our label is another's."""
+    """One of that name without our label is another's. Raises StepError, also where Docker does not
+    answer: what is unknown is not gone."""
     name = entries[0].subject
     if not _is_ours(manifest.system, name):
         return []
@@ -29,5 +30,5 @@ def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
 
 
 def _is_ours(system: System, name: str) -> bool:
-    container = as_mapping(docker_api.get(system, f"/containers/{name}/json"))
+    container = as_mapping(docker_query.query(system, f"/containers/{name}/json"))
     return OWNER in as_mapping(as_mapping(container.get("Config")).get("Labels"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from node.host import docker_api
+from node.host import docker_api, docker_query
 from node.host.system import System
 from node.state.manifest import Manifest, ManifestEntry
 
@@ -12,7 +12,8 @@ KIND = "volume"
 
 
 def exists(system: System, name: str) -> bool:
-    return docker_api.get(system, f"/volumes/{name}") is not None
+    """Raises DockerUnknown."""
+    return docker_query.query(system, f"/volumes/{name}") is not None
 
 
 def ensure(manifest: Manifest, name: str, *, is_kept: bool) -> list[str]:
@@ -27,6 +28,7 @@ def ensure(manifest: Manifest, name: str, *, is_kept: bool) -> list[str]:
 
 
 def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
+    """Raises StepError, also where Docker does not answer: what is unknown is not gone."""
     name = entries[0].subject
     if not exists(manifest.system, name):
         return []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from node.host.docker_api import get, send
+from node.host.docker_api import send
+from node.host.docker_query import query
 from node.host.plain import as_list, as_mapping
 from node.host.system import System
 
@@ -27,8 +29,8 @@ class SwarmNodeRecord:
 
 
 def read(system: System) -> list[SwarmNodeRecord]:
-    """By hostname, oldest first; empty on a node that is no manager."""
-    nodes = map(_parse, as_list(get(system, "/nodes")))
+    """By hostname, oldest first; empty on a node that is no manager. Raises DockerUnknown."""
+    nodes = map(_parse, as_list(query(system, "/nodes")))
     return sorted(nodes, key=lambda node: (node.hostname, node.created))
 
 
@@ -60,9 +62,9 @@ def update(
 
 
 def count_tasks(system: System, node: SwarmNodeRecord) -> int:
-    """The number of tasks that still run on it."""
-    query = f'/tasks?filters={{"node":["{node.id}"],"desired-state":["running"]}}'
-    return len(as_list(get(system, query.replace('"', "%22"))))
+    """The number of tasks that still run on it. Raises DockerUnknown."""
+    filters = json.dumps({"node": [node.id], "desired-state": ["running"]})
+    return len(as_list(query(system, "/tasks", filters=filters)))
 
 
 def remove(system: System, node: SwarmNodeRecord) -> None:

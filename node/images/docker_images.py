@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from node.errors import StepError
 from node.host.daemons import get_last_line
 from node.host.docker_api import get
+from node.host.docker_query import query
 from node.host.local_http import LocalConnection
 from node.host.paths import DOCKER_SOCKET
 from node.host.plain import as_list, as_mapping
@@ -42,8 +43,8 @@ class ImageDetails:
 
 
 def inspect(system: System, text: str) -> ImageDetails | None:
-    """None where Docker does not have the image."""
-    document = as_mapping(get(system, f"/images/{quote(text, safe='/:@')}/json"))
+    """None where Docker does not have the image. Raises DockerUnknown."""
+    document = as_mapping(query(system, f"/images/{quote(text, safe='/:@')}/json"))
     if not document:
         return None
     architecture = document.get("Architecture") or ""
@@ -51,7 +52,7 @@ def inspect(system: System, text: str) -> ImageDetails | None:
 
 
 def get_image_id(system: System, text: str) -> str | None:
-    """The image's id; None where Docker does not have it."""
+    """The image's id; None where Docker does not have it. Raises DockerUnknown."""
     details = inspect(system, text)
     return details.identity if details else None
 

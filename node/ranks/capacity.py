@@ -40,19 +40,22 @@ def await_memory(system: System) -> None:
 def require_ports(system: System, port_uses: Iterable[PortDemand]) -> None:
     """Wait until the ports are free. Raises StepError that names who holds which."""
     uses = list(port_uses)
-    conflicts = wait_while(lambda: _list_conflicts(system, uses), PORT_LIMIT_S)
+    conflicts = wait_while(lambda: list_conflicts(system, uses), PORT_LIMIT_S)
     if conflicts:
-        raise StepError("\n".join(conflicts))
+        advice = "`sudo ss -lntp` shows it; end it, or choose another port."
+        raise StepError("\n".join(f"P{conflict[1:]}: {advice}" for conflict in conflicts))
 
 
-def _list_conflicts(system: System, uses: list[PortDemand]) -> list[str]:
+def list_conflicts(system: System, port_uses: Iterable[PortDemand]) -> list[str]:
+    """Who holds which port, a phrase for each."""
+    uses = list(port_uses)
     if not uses:
         return []
     listening = system.run(["ss", "-H", "-l", "-n", "-t", "-u", "-p"]).out
     tcp_sockets = [socket for socket in ports.parse(listening) if socket["protocol"] == "tcp"]
     return [
-        f"Port {use['number']} ({use['purpose']}) is held by {socket['process'] or 'a process'} "
-        f"at {socket['address']}: `sudo ss -lntp` shows it; end it, or choose another port."
+        f"port {use['number']} ({use['purpose']}) is held by {socket['process'] or 'a process'} "
+        f"at {socket['address']}"
         for use in uses
         for socket in tcp_sockets
         if socket["port"] == use["number"] and _is_overlapping(socket["address"], use["address"])

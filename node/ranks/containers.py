@@ -8,12 +8,13 @@ import time
 import urllib.parse
 
 from node.errors import StepError
+from node.host import docker_query
 from node.host.docker_api import get, get_message
 from node.host.labels import SERVICE
 from node.host.paths import DOCKER_SOCKET
 from node.host.plain import as_list, as_mapping
 from node.host.system import System
-from node.ranks import docker_query, frames
+from node.ranks import frames
 from node.ranks.rank import CONTAINER, LogLine, Rank, State, parse_labels
 
 SWARM_LABEL = "com.docker.swarm.service.id"

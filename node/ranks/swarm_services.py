@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from node.host import docker_query
 from node.host.docker_api import send
 from node.host.labels import SERVICE
 from node.host.plain import as_list, as_mapping
 from node.host.system import System
-from node.ranks import docker_query
 from node.ranks.rank import SWARM_SERVICE, Rank, RankLabels, State, parse_labels
 
 FileKind = Literal["secret", "config"]

@@ -19,10 +19,10 @@ from node.changes.declared_files import (
     observe_file,
     read_mode,
 )
+from node.host import docker_query
 from node.host.paths import DOCKER_SOCKET, MONITORING
 from node.host.plain import as_mapping
 from node.host.system import System
-from node.ranks import docker_query
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 

@@ -8,6 +8,7 @@ joined again stands twice in Docker's list: the older entry goes.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from node.changes import node_labels
@@ -15,6 +16,7 @@ from node.docker import swarm_nodes
 from node.docker.swarm_nodes import DRAIN, READY, SwarmNodeRecord
 from node.errors import StepError
 from node.host.differences import format_change
+from node.host.docker_query import DockerUnknown
 from node.host.labels import PREFIX
 from node.host.system import System
 from node.host.waiting import wait_while
@@ -111,7 +113,9 @@ def _await_ready(system: System, names: list[str]) -> dict[str, SwarmNodeRecord]
     ready_nodes: dict[str, SwarmNodeRecord] = {}
 
     def list_missing() -> list[str]:
-        ready_nodes.update(_find_current(swarm_nodes.read(system)))
+        # A manager that has just started does not answer yet.
+        with suppress(DockerUnknown):
+            ready_nodes.update(_find_current(swarm_nodes.read(system)))
         return [name for name in names if name not in ready_nodes]
 
     missing = wait_while(list_missing, READY_S)

@@ -31,7 +31,7 @@ class RankSight:
 
     `is_present`: whether there is a container or unit to start. `ended`: how the recorded run
     ended. `unknown`: why none of it is known. `lacks`: what a rank needs and the node has not;
-    `waits`: what is still coming back.
+    `waits`: what is still coming back. `turn`: whose turn it is to start, of others on the node.
     """
 
     live: tuple[str, ...] = ()
@@ -40,6 +40,7 @@ class RankSight:
     unknown: str | None = None
     lacks: str | None = None
     waits: str | None = None
+    turn: str | None = None
 
 
 @dataclass(frozen=True)

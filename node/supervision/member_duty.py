@@ -108,7 +108,8 @@ class MemberDuty:
             is_rebooted=run is not None and run.started.boot_id != now.boot_id,
             unclean_boots=self.state.boot.unclean_boots,
             lacks=self.problem or sight.lacks,
-            waits=sight.waits,
+            # Once it was ordered to start, it is its turn.
+            waits=sight.waits or sight.turn,
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from node.supervision.state import Phase
+from node.supervision.state import Phase, Turn
 
 Wanted = Literal["run", "stop", "hold"]
 MemberState = Literal["stopped", "stopping", "starting", "running", "lost", "gone", "unknown"]
@@ -19,7 +19,7 @@ class Order:
     the ranks whose services have one task, and those that have none.
 
     `phase`, `phase_age_s` and `detail` are for whoever looks at the node. `is_settled`: the service
-    has served for ten minutes. `is_busy`: tokens come.
+    has served for ten minutes. `is_busy`: tokens come. `turn` is for services on the same node.
     """
 
     epoch: int
@@ -31,6 +31,7 @@ class Order:
     is_busy: bool = False
     up: tuple[int, ...] = ()
     down: tuple[int, ...] = ()
+    turn: Turn = "none"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from node.errors import StepError
+from node.host import page_cache
 from node.host.output import print_now
 from node.host.system import System
 from node.ranks import finding, shared_memory, units
@@ -18,7 +19,7 @@ from node.ranks.capacity import read_available_kib
 from node.ranks.rank import UNIT, NodeRanks, Rank
 from node.ranks.starting import start_rank
 from node.ranks.stopping import stop_rank
-from node.supervision import prerequisites, stale_locks
+from node.supervision import prerequisites, stale_locks, turns
 from node.supervision.gpu_power import learn_power_w
 from node.supervision.member import RankSight
 from node.supervision.memory_return import MemoryReading, is_memory_back
@@ -27,9 +28,8 @@ from node.supervision.rank_watch import LocalWatch
 from node.supervision.state import LearnedValues, MemberRecord, SupervisionState, write_state
 from node.supervision.target import SupervisionTarget
 
-DROP_CACHES = "/proc/sys/vm/drop_caches"
-CLEAN_PAGES = "1"
-"""Pages that are as on the disk (kernel, admin-guide/sysctl/vm)."""
+PORT_GRACE_S = 10.0
+"""How long what is left of a rank may hold its port; afterwards a stranger does."""
 
 
 @dataclass
@@ -56,13 +56,25 @@ class SystemHands:
         live = [rank for rank in local.ranks if _is_live(rank)]
         own_id = record.run.run_id if record.run else None
         self._watch_run(own_id, [get_run_id(rank) for rank in local.ranks if rank.is_started])
-        return RankSight(
+        sight = RankSight(
             live=tuple(map(get_run_id, live)),
             is_present=self.target.runtime == "swarm" or self._find_startable() is not None,
             ended=self._note_end(own_id, live),
             lacks=prerequisites.find_lack(self.system, self.learned),
             waits=self._await_memory(bool(live)),
         )
+        return sight if live else self._look_for_others(sight)
+
+    def _look_for_others(self, sight: RankSight) -> RankSight:
+        """Who holds up a rank that does not run: whoever has its ports, and who starts first."""
+        waited_s = self.readings[-1].at_s - self.readings[0].at_s
+        local = self.target.local_rank
+        taken = prerequisites.find_taken_port(self.system, local.ports if local else ())
+        others = turns.read_turns(self.system, self.target)
+        turn = turns.find_turn(others, self.target.earlier, waited_s)
+        if waited_s < PORT_GRACE_S:
+            return replace(sight, waits=sight.waits or taken, turn=turn)
+        return replace(sight, lacks=sight.lacks or taken, turn=turn)
 
     def save(self, state: SupervisionState) -> None:
         write_state(self.system, self.target.service, state)
@@ -157,10 +169,9 @@ class SystemHands:
         return None if is_back else "memory comes back"
 
     def _drop_page_cache(self) -> None:
-        try:
-            self.system.path(DROP_CACHES).write_text(CLEAN_PAGES)
-        except OSError as error:
-            print_now(f"the page cache was not dropped: {error}")
+        problem = page_cache.drop(self.system)
+        if problem:
+            print_now(f"the page cache was not dropped: {problem}")
 
 
 def get_run_id(rank: Rank) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from node.supervision import restarts
 from node.supervision.messages import Order, Wanted
 from node.supervision.situation import Situation
+from node.supervision.state import Turn
 
 
 def build_order(situation: Situation, rank: int | None) -> Order:
@@ -41,6 +42,16 @@ def _find_wanted(situation: Situation, rank: int) -> Wanted:
     return "run" if workers <= running else "hold"
 
 
+def _find_turn(situation: Situation) -> Turn:
+    """What waits for a node, or for its back-off, holds no other service up."""
+    record = situation.record
+    if record.phase not in ("starting", "recovering") or record.stage == "settled":
+        return "none"
+    if record.stage != "stopping":
+        return "loading"
+    return "next" if restarts.is_over(record.starts_after, situation.view.now) else "none"
+
+
 def _build(
     situation: Situation,
     wanted: Wanted,
@@ -61,4 +72,5 @@ def _build(
         is_busy=situation.view.is_busy,
         up=up,
         down=down,
+        turn=_find_turn(situation),
     )

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from node.facts.reading import UnreadableFact
 from node.host.paths import STATE
 from node.host.system import System
+from node.ranks import capacity
+from node.ranks.capacity import PortDemand
 from node.supervision.state import LearnedValues
 
 GPUS = "/proc/driver/nvidia/gpus"
@@ -27,6 +30,15 @@ def find_lack(system: System, learned: LearnedValues) -> str | None:
     if system.get_free_bytes(STATE) < SMALLEST_ROOM_BYTES:
         return f"the disk of {STATE} is full"
     return None
+
+
+def find_taken_port(system: System, uses: Iterable[PortDemand]) -> str | None:
+    """Who holds a port of a rank that does not run; None also where the sockets cannot be read:
+    then the engine's own line says it."""
+    try:
+        return next(iter(capacity.list_conflicts(system, uses)), None)
+    except UnreadableFact:
+        return None
 
 
 def list_gpus(system: System) -> tuple[str, ...]:

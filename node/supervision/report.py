@@ -12,7 +12,7 @@ from node.host.typed_json import ShapeError, parse, to_json
 from node.ranks.supervisors import get_supervisor_unit
 from node.supervision.moment import Moment, read_moment
 from node.supervision.paths import get_live_path, get_target_path
-from node.supervision.state import Phase, RankFailure, SupervisionState, read_state
+from node.supervision.state import Phase, RankFailure, SupervisionState, Turn, read_state
 from node.supervision.target import SupervisionTarget, read_target
 
 ACTIVITY_CODES = (0, 3, 4)
@@ -47,6 +47,7 @@ class LiveState:
     phase_age_s: float | None
     detail: str
     figures: LiveFigures
+    turn: Turn = "none"
 
 
 @dataclass(frozen=True)

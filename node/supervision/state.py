@@ -31,6 +31,9 @@ Stage = Literal["stopping", "launching", "loading", "settled"]
 """Of a start: until all have confirmed that nothing runs; until all were started; until the first
 answer. It never goes back within an epoch."""
 
+Turn = Literal["none", "next", "loading"]
+"""Of a service that shares nodes with others: whether it loads, or is about to start."""
+
 
 @dataclass(frozen=True)
 class RankFailure:

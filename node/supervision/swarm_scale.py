@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from node.errors import StepError
+from node.host.docker_query import DockerUnknown
 from node.host.system import System
 from node.ranks import swarm_services
-from node.ranks.docker_query import DockerUnknown
 from node.ranks.rank import Rank
 from node.supervision.messages import Order
 from node.supervision.target import SupervisionTarget

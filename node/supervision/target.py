@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from node.errors import StepError
 from node.host.system import System
 from node.host.typed_json import OMITTED, ShapeError, parse
+from node.ranks.capacity import PortDemand
 from node.ranks.rank import Runtime
 from node.supervision.paths import get_key_path, get_target_path
 
@@ -18,13 +19,15 @@ RestartPolicy = Literal["group", "none"]
 
 @dataclass(frozen=True)
 class SupervisedRank:
-    """A rank and where its supervisor listens. `name`: its container, unit or Swarm service."""
+    """A rank and where its supervisor listens. `name`: its container, unit or Swarm service.
+    `ports`: what it listens at."""
 
     rank: int
     node: str
     address: str
     port: int
     name: str
+    ports: tuple[PortDemand, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class SupervisionLimits:
 @dataclass(frozen=True)
 class SupervisionTarget:
     """`node`: that of this supervisor. `url`: the API's public address without a path. `key_file`
-    holds the API's key, on the node of rank 0. `swarm_head`: in the Swarm runtime only."""
+    holds the API's key, on the node of rank 0. `swarm_head`: in the Swarm runtime only. `earlier`:
+    the services that share a node and start before this one."""
 
     service: str
     token: str
@@ -69,6 +73,7 @@ class SupervisionTarget:
     limits: SupervisionLimits
     policy: RestartPolicy = "group"
     swarm_head: SwarmHead | None = field(default=None, metadata=OMITTED)
+    earlier: tuple[str, ...] = ()
 
     @property
     def local_rank(self) -> SupervisedRank | None:

@@ -16,18 +16,27 @@ from node.facts.reading import FactReader
 from node.host.paths import TELEMETRY_CONFIG, TELEMETRY_FOLDER
 from node.host.system import System
 from node.host.typed_json import ShapeError, parse
+from node.readings import gpu
+from node.readings.background import BackgroundReading
+from node.readings.gpu import GpuTelemetry
+from node.readings.measure import Unread, read_guarded
+from node.readings.published_gpu import publish
 from node.supervision.report import read_reports
 from node.telemetry import events
 from node.telemetry.exposition import render
-from node.telemetry.families import build_families
-from node.telemetry.gpu_loop import GpuLoop
-from node.telemetry.node_telemetry import KernelEvents
+from node.telemetry.families import (
+    build_event_families,
+    build_families,
+    build_unread_families,
+    list_unread,
+)
 from node.telemetry.read import Sources, build_disk_readings, read_sources
 from node.telemetry.service_families import build_service_families
 
 TEXTFILE = f"{TELEMETRY_FOLDER}/node.prom"
 JOURNAL_INTERVAL_S = 60.0
 COMMAND_LIMIT_S = 10.0
+GPU_LIMIT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -51,37 +60,50 @@ def read_config(system: System) -> CollectorConfig:
 
 
 class Collector:
-    """What is kept from one round to the next: the GPU loop, hanging disks, the last events."""
+    """What is kept from one round to the next: readings that may hang, and the GPU's errors."""
 
     def __init__(self, system: System, config: CollectorConfig) -> None:
         self._system, self._config = system, config
-        self._gpu_loop = GpuLoop(system, config.interval_s)
-        self._disks = build_disk_readings(self._build_reader(), config.disks)
-        self._events: KernelEvents | None = None
-        self._events_read_s = 0.0
+        self._sources = Sources(
+            BackgroundReading(self._read_gpus),
+            build_disk_readings(system, config.disks),
+            GPU_LIMIT_S,
+        )
+        self._journal = BackgroundReading(self._read_xid_errors, JOURNAL_INTERVAL_S)
+        self._errors_before: dict[str, int] = {}
+        self._errors: dict[str, int] = {}
 
     def collect(self) -> str:
         """One round: the text that was written."""
-        sources = Sources(self._gpu_loop.read, self._read_events, self._disks)
-        telemetry = read_sources(self._build_reader(), sources)
-        text = render(
-            [
-                *build_families(telemetry, self._config.links),
-                *build_service_families(list(read_reports(self._system).values())),
-            ]
-        )
+        self._journal.start()
+        telemetry = read_sources(self._build_reader(), self._sources)
+        errors = self._journal.get(GPU_LIMIT_S)
+        reports = read_guarded(lambda: list(read_reports(self._system).values()))
+        unread = list(list_unread(telemetry))
+        families = list(build_families(telemetry, self._config.links))
+        if isinstance(errors, Unread):
+            unread.append("xid errors")
+        else:
+            families += build_event_families(errors)
+        if isinstance(reports, Unread):
+            unread.append("supervision")
+        else:
+            families += build_service_families(reports)
+        text = render([*families, *build_unread_families(unread)])
         self._system.write(TEXTFILE, text, 0o644)
         return text
-
-    def end(self) -> None:
-        self._gpu_loop.end()
 
     def _build_reader(self) -> FactReader:
         return FactReader(self._system, time.monotonic() + COMMAND_LIMIT_S)
 
-    def _read_events(self) -> KernelEvents:
+    def _read_gpus(self) -> tuple[GpuTelemetry, ...]:
+        gpus = gpu.read(self._build_reader())
+        publish(self._system, gpus)
+        return gpus
+
+    def _read_xid_errors(self) -> dict[str, int]:
         """The journal is asked once a minute: each time costs a process."""
-        now_s = time.monotonic()
-        if self._events is None or now_s - self._events_read_s >= JOURNAL_INTERVAL_S:
-            self._events, self._events_read_s = events.read(self._build_reader()), now_s
-        return self._events
+        errors = events.read_xid_errors(self._build_reader())
+        self._errors = events.add_new_errors(self._errors, self._errors_before, errors)
+        self._errors_before = errors
+        return self._errors

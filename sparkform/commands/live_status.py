@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from node.verbs.status import NodeDocument, parse_document
 from sparkform.commands.declared import DeclaredStack
 from sparkform.commands.live_report import find_passphrase_source, is_locked

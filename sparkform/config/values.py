@@ -153,8 +153,13 @@ UserName = Annotated[
 ]
 ProxyJump = Annotated[
     str,
-    match(rf"{HOP}(,{HOP})*"),
-    Words("[user@]host[:port], several separated by commas", mismatch="is not a jump host"),
+    match(HOP),
+    Words(
+        "one [user@]host[:port]",
+        because="the command plugin goes through one jump host; Pulumi can run on the first of "
+        "several",
+        mismatch="is not one jump host",
+    ),
 ]
 HostKey = Annotated[
     str,
@@ -260,11 +265,6 @@ Topology = Literal["direct", "ring", "switch", "none"]
 Runtime = Literal["swarm", "container", "native"]
 Launcher = Literal["mp", "ray"]
 RestartPolicy = Literal["group", "none"]
-QsfpPort = Annotated[
-    Literal[0, 1, "auto"],
-    BeforeValidator(validators.convert_choice),
-    Words(because="a Spark has two QSFP ports"),
-]
 AllReduce = Annotated[
     Literal[
         "AUTO",

@@ -12,10 +12,13 @@ from sparkform.doctor import (
     drift,
     engines,
     gpu,
+    host_settings,
     machine,
     required_ports,
+    room,
     supervision,
 )
+from sparkform.doctor.bandwidth import check_bandwidth
 from sparkform.doctor.check import Check, NodeCheck, NodeView, Status
 from sparkform.doctor.comparison import compare_nodes
 from sparkform.doctor.fabric import check_fabric
@@ -36,7 +39,9 @@ FAIL: Status = "fail"
 CHECKS_BEFORE_FABRIC: Sequence[NodeCheck] = (
     *access.CHECKS,
     *machine.CHECKS,
+    *room.CHECKS,
     *gpu.CHECKS,
+    *host_settings.CHECKS,
     *docker.CHECKS,
     *required_ports.CHECKS,
 )
@@ -110,6 +115,7 @@ def _check_node(view: NodeView, reports: Reports) -> Iterator[Check]:
     for check in CHECKS_BEFORE_FABRIC:
         yield from check(view)
     yield from check_fabric(view, reports)
+    yield from check_bandwidth(view)
     yield from check_native(view)
     for check in CHECKS_AFTER_FABRIC:
         yield from check(view)

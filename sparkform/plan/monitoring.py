@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from node.changes.declared_files import WantedFile, WantedSecret
+from node.host.addresses import is_loopback
 from node.images.reference import to_local_name
 from node.steps import image, monitoring, telemetry
 from sparkform.config import EffectiveNode, Monitoring
@@ -112,10 +113,6 @@ def _find_engine(context: PlanContext, service: str, node: EffectiveNode) -> Eng
     return EngineTarget(
         service, head.name, declared.engine, format_host_and_port(host, declared.port)
     )
-
-
-def is_loopback(address: str) -> bool:
-    return address == "::1" or address.startswith("127.")
 
 
 def _list_remarks(context: PlanContext, node: EffectiveNode) -> Iterator[str]:

@@ -26,14 +26,15 @@ def plan_nodes(context: PlanContext, agent_sha256: str, serving: Serving) -> dic
 def _plan_node(
     context: PlanContext, node: str, agent_sha256: str, serving: Serving
 ) -> dict[str, PlannedStep]:
+    declared = context.declaration.get_node(node)
     if not context.is_present(node):
         has_fabric = context.declaration.cluster.fabric.topology != "none"
-        names = [AGENT, *(step.spec.name for step in list_node_steps(has_fabric))]
+        names = [AGENT, *(step.spec.name for step in list_node_steps(declared, has_fabric))]
         return {name: hold_step(node, name) for name in names}
-    declared, report = context.declaration.get_node(node), context.reports[node]
+    report = context.reports[node]
     fabric = context.network.fabric[node]
     steps = {AGENT: _plan_agent(context, node, agent_sha256)}
-    for step in list_node_steps(bool(fabric)):
+    for step in list_node_steps(declared, bool(fabric)):
         runs = {name: planned.decision.run for name, planned in steps.items()}
         inputs = NodeInputs(context.declaration, declared, report, fabric, runs)
         before = [steps[AGENT], *(steps[name] for name in step.spec.after)]

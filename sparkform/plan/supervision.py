@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from node.ranks.capacity import PortDemand
 from node.steps import supervise
 from node.supervision.report import SupervisionReport
 from node.supervision.target import (
@@ -78,6 +79,7 @@ def build_targets(
             limits=_build_limits(declared),
             policy=declared.restart_policy,
             swarm_head=head if is_swarm else None,
+            earlier=_list_earlier(declaration, service),
         )
         for node in dict.fromkeys(nodes)
     }
@@ -87,7 +89,21 @@ def _build_rank(launch: Launch, network: Network, port: int) -> SupervisedRank:
     address = str(network.management[launch.node].ip)
     is_native, service = launch.runtime == "native", launch.service
     name = get_unit_name(service) if is_native else get_rank_name(service, launch.rank)
-    return SupervisedRank(launch.rank, launch.node, address, port, name)
+    ports = tuple(
+        PortDemand(number=use.number, address=use.address, purpose=use.purpose)
+        for use in launch.ports
+        if use.number != port
+    )
+    return SupervisedRank(launch.rank, launch.node, address, port, name, ports)
+
+
+def _list_earlier(declaration: Declaration, service: str) -> tuple[str, ...]:
+    """The services that share a node and start before, as `up` starts them: by their place in the
+    stack file."""
+    nodes = [node.name for node in declaration.list_service_nodes(service)]
+    neighbours = {other for node in nodes for other in declaration.list_neighbours(service, node)}
+    names = list(declaration.services)
+    return tuple(name for name in names[: names.index(service)] if name in neighbours)
 
 
 def _build_limits(declared: AnyService) -> SupervisionLimits:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.plan.service_steps import list_requests
+from sparkform.plan.wants import list_declared_requests
 from sparkform.ssh.target import Target
 
 
@@ -31,6 +32,7 @@ def build_target(declaration: Declaration, node: EffectiveNode, passphrase: str 
         interfaces=node.interfaces or (),
         steps={
             "fabric_address": {"interfaces": list(node.interfaces or ())},
+            **list_declared_requests(node),
             **list_requests(declaration, node.name),
         },
     )

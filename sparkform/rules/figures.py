@@ -10,6 +10,7 @@ from sparkform.errors import InputError
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.engine_settings import build_engine_settings
 from sparkform.rules.groups.memory import fit_on, get_cache_type
+from sparkform.rules.groups.sharing import compute_taken_gib
 from sparkform.sizing.drafts import MOST_DRAFT_TOKENS
 
 SPEED_MODEL_LINKS = {"direct": "direct", "ring": "ring", "switch": "switch", "none": "direct"}
@@ -46,7 +47,8 @@ def estimate_services(context: Context) -> Mapping[str, Figures]:
 
 
 def _estimate_service(service: ServiceView) -> Figures:
-    fit = fit_on(service, service.nodes[0])
+    node = service.nodes[0]
+    fit = fit_on(service, node, compute_taken_gib(service, node))
     speed, decode_range = _estimate_speed(service)
     return Figures(
         weights_gib=fit.weights_gib_per_node if fit else None,
@@ -74,7 +76,9 @@ def _estimate_speed(service: ServiceView) -> tuple[float | None, tuple[float, fl
         "moe_backend": service.settings.get_text("moe_backend") or None,
         **_list_vllm_facts(service),
     }
-    spark = build_machine(SPEED_MODEL_LINKS[service.context.topology])
+    spark = build_machine(
+        SPEED_MODEL_LINKS[service.context.topology], share=_find_link_share(service)
+    )
     try:
         prediction = predict_row(apply_image(subject, service.block.image), row, spark)
     except InputError:
@@ -84,6 +88,15 @@ def _estimate_speed(service: ServiceView) -> tuple[float | None, tuple[float, fl
         prediction.decode_low_tok_s,
         prediction.decode_high_tok_s,
     )
+
+
+def _find_link_share(service: ServiceView) -> float:
+    """Of the link's bandwidth, what these nodes have."""
+    from sparkform.fabric.measuring import find_link_share
+
+    context = service.context
+    names = [node.name for node in service.nodes]
+    return find_link_share(names, context.network, context.reports or {})
 
 
 def _list_vllm_facts(service: ServiceView) -> dict[str, object]:

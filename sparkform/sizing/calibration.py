@@ -38,8 +38,11 @@ def load_calibration() -> Calibration:
     )
 
 
-def build_machine(link: str = "direct", hardware: str = store.DEFAULT_HARDWARE) -> NodePerformance:
-    """A node of `hardware` on a link. Raises InputError for a name that is not known."""
+def build_machine(
+    link: str = "direct", hardware: str = store.DEFAULT_HARDWARE, share: float = 1.0
+) -> NodePerformance:
+    """A node of `hardware` on a link that has this share of its bandwidth. Raises InputError for a
+    name that is not known."""
     if link not in LINKS:
         problem = Problem(path="--link", message="is not known", got=link, allowed=", ".join(LINKS))
         raise InputError([problem])
@@ -50,6 +53,6 @@ def build_machine(link: str = "direct", hardware: str = store.DEFAULT_HARDWARE) 
         compute_tflops={
             width: node_figures[name].to_number() for width, name in COMPUTE_FIGURES.items()
         },
-        link_gb_s=link_figures["bandwidth_gb_s"].to_number(),
+        link_gb_s=link_figures["bandwidth_gb_s"].to_number() * share,
         link_latency_us=link_figures["latency_us"].to_number(),
     )

@@ -137,6 +137,25 @@ def sudo(target: Target) -> NodeError:
     )
 
 
+def expired(target: Target, kind: ErrorKind) -> NodeError:
+    """PAM lets nobody run a command whose password or account has expired (pam_unix(8)), whether
+    sshd asks it or sudo."""
+    return _build_error(
+        kind,
+        f"The password or the account of {target.user} at {target.address} has expired.",
+        f"`ssh -t -p {target.port} {target.user}@{target.host}` asks for a new password; "
+        f"`sudo chage -l {target.user}` on the node's own console shows the dates.",
+    )
+
+
+def no_shell(target: Target, message: str) -> NodeError:
+    return _build_error(
+        "no_shell",
+        f"The login shell of {target.user} at {target.address} runs no commands ({message}).",
+        f"On the node: `sudo chsh -s /bin/bash {target.user}`, and keep /usr/bin in its PATH.",
+    )
+
+
 def python_missing(target: Target) -> NodeError:
     return _build_error(
         "python_missing",

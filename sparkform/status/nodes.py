@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from node.facts.interfaces import parse_port_and_half
-from node.telemetry.measure import Count, Figure, Unread
+from node.readings.gpu import GpuTelemetry
+from node.readings.measure import Count, Figure, Unread
 from node.telemetry.node_telemetry import (
     DiskTelemetry,
-    GpuTelemetry,
     LinkTelemetry,
     MemoryTelemetry,
     NodeTelemetry,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from node.ranks.rank import format_exit
+from node.readings.measure import Figure, Unread
 from node.supervision.report import SupervisionReport
 from node.supervision.state import RankFailure
-from node.telemetry.measure import Figure, Unread
 from sparkform.config import Declaration
 from sparkform.status.rack_status import FailureStatus, RankStatus, ServiceState, ServiceStatus
 from sparkform.status.readings import Readings

@@ -25,7 +25,7 @@ PROGRAM = """
     from pulumi_command import remote
     sys.path.insert(0, {root!r})
     from components import host_step
-    from components.step_log import StepLog
+    from components.run_log import RunLog
 
     def write_down(words):
         return f"echo '{{words}}' >> {trace}; cat > /dev/null"
@@ -43,9 +43,9 @@ PROGRAM = """
         return SimpleNamespace(**planned, lines=lines, is_held=False, unknown=None)
 
     login = remote.ConnectionArgs(**json.loads(pathlib.Path("login.json").read_text()))
-    none = ResourceOptions()
+    none, log = ResourceOptions(), RunLog(["n"], [])
     teardown = host_step.Teardown("teardown", plan("agent"), login, none)
-    agent = host_step.NodeAgent("agent", plan("agent"), "program", teardown, login, StepLog(), none)
+    agent = host_step.NodeAgent("agent", plan("agent"), "program", teardown, login, log, none)
     first = host_step.HostStep("first", plan("first"), agent, login, none)
     after = ResourceOptions(depends_on=[first])
     host_step.HostStep("second", plan("second"), agent, login, after, secret=first.stdout)

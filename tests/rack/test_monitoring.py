@@ -179,7 +179,7 @@ def test_a_changed_rule_file_is_said_and_put_back_and_read_anew(monitored: Monit
 def test_a_collector_that_was_stopped_is_started_by_up(monitored: Monitored) -> None:
     monitored.rack.must(WORKER, "sudo systemctl stop sparkform-telemetry")
     assert monitored.rack.must(WORKER, "ls /run/sparkform-telemetry 2>&1 || true").strip() != ""
-    outcome = monitored.deployment.up()
+    outcome = monitored.deployment.preview_and_up()
     assert outcome.messages == [f"{WORKER} telemetry: collector is stopped, will be started"]
     assert outcome.changed_steps == {f"{WORKER}-telemetry"}
 

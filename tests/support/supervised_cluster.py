@@ -20,8 +20,9 @@ from node.supervision.messages import MemberReport, Order
 from node.supervision.moment import Moment
 from node.supervision.orders import build_order
 from node.supervision.situation import GroupView, Situation
-from node.supervision.state import MemberRecord, Phase, SupervisionState
+from node.supervision.state import MemberRecord, Phase, SupervisionState, Turn
 from node.supervision.target import SupervisionTarget
+from node.supervision.turns import find_turn
 
 LOAD_S = 20.0
 START_LIMIT_S = 120.0
@@ -76,6 +77,7 @@ class SimulatedNode:
     sent: dict[str, tuple[float, MemberReport]] = field(default_factory=dict)
     kill_in: int | None = None
     supervised_after_s: float = 0.0
+    idle_since_s: float | None = None
 
     def read_moment(self) -> Moment:
         return Moment(f"{self.name}-{self.boot}", self.cluster.now_s - self.booted_s)
@@ -83,8 +85,14 @@ class SimulatedNode:
     def look(self, record: MemberRecord) -> RankSight:
         if not self.has_docker:
             return RankSight(unknown="Docker does not answer")
-        live = (self.live.run_id,) if self.live else ()
-        return RankSight(live, self.is_present, "exit code 137 (SIGKILL)")
+        ended = "exit code 137 (SIGKILL)"
+        if self.live:
+            self.idle_since_s = None
+            return RankSight((self.live.run_id,), self.is_present, ended)
+        self.idle_since_s = self.idle_since_s or self.cluster.now_s
+        waited_s = self.cluster.now_s - self.idle_since_s
+        turn = find_turn(self.cluster.read_turns(self), self.cluster.target.earlier, waited_s)
+        return RankSight((), self.is_present, ended, turn=turn)
 
     def save(self, state: SupervisionState) -> None:
         if self.is_full:
@@ -129,6 +137,7 @@ class SupervisedCluster:
     may_stop: bool = False
     broken_s: float | None = None
     phases: set[Phase] = field(default_factory=set)
+    neighbour: SupervisedCluster | None = None
 
     @property
     def is_swarm(self) -> bool:
@@ -160,6 +169,19 @@ class SupervisedCluster:
         started_s = max(rank.started_s for rank in live)
         is_loaded = self.now_s - started_s >= LOAD_S or started_s == 0
         return is_loaded and len({rank.epoch for rank in live}) == 1
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether a rank was started a moment ago."""
+        started_s = [node.live.started_s for node in self.members if node.live]
+        return any(at_s > 0 and self.now_s - at_s < LOAD_S for at_s in started_s)
+
+    def read_turns(self, node: SimulatedNode) -> dict[str, Turn | None]:
+        """Of the neighbour that shares the node, as its supervisor has written it there."""
+        if self.neighbour is None:
+            return {}
+        order = self.neighbour.nodes[self.nodes.index(node)].order
+        return {self.neighbour.target.service: order.turn if order else None}
 
     def start_rank(self, node: SimulatedNode, epoch: int) -> None:
         if node.live is not None:

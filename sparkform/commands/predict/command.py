@@ -20,10 +20,13 @@ from sparkform.commands.predict.report import (
 from sparkform.errors import Problem
 from sparkform.sizing.calibration import build_machine
 from sparkform.sizing.row_request import load_request_rows
+from sparkform.sizing.throughput import NodePerformance
 
 LARGEST_CONCURRENCY = 65536
 LARGEST_PROMPT = 16 * 2**20
 
+FULL_GBPS = 200
+LinkGbps = Annotated[int, typer.Option(help="Assume links of this many Gb/s.")]
 OptionalModelName = Annotated[
     str | None,
     typer.Argument(metavar="MODEL", help="Take a model by its handle or catalogue name."),
@@ -58,6 +61,7 @@ def run(
     output: Output = None,
     kv_cache: options.KvCache = "auto",
     link: options.Link = "direct",
+    link_gbps: LinkGbps = FULL_GBPS,
     image: Image = None,
     eager: options.Eager = False,
     moe_backend: MoeBackend = None,
@@ -66,7 +70,7 @@ def run(
     as_json: options.AsJson = False,
 ) -> None:
     """With a file of rows the answer is JSON in any case."""
-    machine = build_machine(link)
+    machine = _build_linked_machine(link, link_gbps)
     if batch is not None:
         print_json([answer_row(row, machine) for row in load_request_rows(batch)])
         return
@@ -98,6 +102,11 @@ def run(
 def _check_model(model: str | None) -> Problem | None:
     remedy = "name a model or give --batch ROWS.json"
     return None if model else Problem(path="MODEL", message="is missing", remedy=remedy)
+
+
+def _build_linked_machine(link: str, gbps: int) -> NodePerformance:
+    options.require(options.check_range("--link-gbps", gbps, 1, FULL_GBPS))
+    return build_machine(link, share=gbps / FULL_GBPS)
 
 
 def _check_traffic(

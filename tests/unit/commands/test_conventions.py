@@ -23,6 +23,7 @@ from tests.unit.ssh.ssh_node import USER, format_public_key, generate_key
 
 VERBS = {
     *("Assume", "Bring", "Check", "Contact", "Describe", "Explain", "Follow", "Forget", "List"),
+    "Measure",
     *("Name", "Predict", "Print", "Prove", "Reach", "Read", "Recommend", "Remove", "Require"),
     *("Restart", "Save", "Set", "Show", "Skip", "Take", "Trust", "Try", "Use", "Write"),
 }

@@ -13,13 +13,16 @@ import pytest
 import yaml
 
 from node.host.paths import MONITORING
+from node.readings.gpu import GpuTelemetry
+from node.readings.measure import Unread
 from node.supervision.report import LiveFigures, SupervisionReport
-from node.telemetry.families import build_families
-from node.telemetry.measure import Unread
+from node.telemetry.families import (
+    build_event_families,
+    build_families,
+    build_unread_families,
+)
 from node.telemetry.node_telemetry import (
     DiskTelemetry,
-    GpuTelemetry,
-    KernelEvents,
     LinkTelemetry,
     NodeTelemetry,
 )
@@ -208,13 +211,10 @@ def list_written_names() -> set[str]:
     gpu = GpuTelemetry(0, "NVIDIA GB10", 1, 1, 1, 1, 1, ())
     link = LinkTelemetry("a", "b", True, None, 1, 1, 1, {"c": 1})
     telemetry = NodeTelemetry(
-        unix_time_s=1,
-        uptime_s=1,
         gpus=(gpu,),
         memory=Unread("no"),
         links=(link,),
         disks={"models": DiskTelemetry("/", 1, 1)},
-        events=KernelEvents({"79": 1}, 1),
     )
     report = SupervisionReport(
         "chat",
@@ -225,5 +225,10 @@ def list_written_names() -> set[str]:
         live_age_s=1,
         figures=LiveFigures(1, 1, 1, 1, 1, 1),
     )
-    families = [*build_families(telemetry, ["a"]), *build_service_families([report])]
+    families = [
+        *build_families(telemetry, ["a"]),
+        *build_unread_families(["memory"]),
+        *build_event_families({"79": 1}),
+        *build_service_families([report]),
+    ]
     return {family.name for family in families if family.samples}

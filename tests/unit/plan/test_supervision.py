@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from node.ranks.rank import CONTAINER, SWARM_SERVICE, UNIT
+from node.steps import supervise
 from node.supervision.report import ENDED_PHASES, SERVING_PHASES, SupervisionReport
 from node.supervision.state import Phase
+from node.supervision.target import SupervisionTarget
 from sparkform.launch.records import Runtime, hash_launches
 from sparkform.plan.runs import STARTED_KINDS, ServiceRun, decide_run
 from sparkform.plan.service_state import RankObject, ServiceState
@@ -21,8 +23,10 @@ from sparkform.report.facts import NodeReport, UnreadableItem
 from tests.support.planning import load_reports
 from tests.unit.plan.test_runs import NEXT_RUN, build_launch
 from tests.unit.plan.test_services import (
+    SERVICE,
     add_states,
     apply_plan,
+    build_declaration_with,
     build_plan,
     build_service_declaration,
     describe_supervised,
@@ -33,6 +37,38 @@ Reports = dict[str, NodeReport]
 PHASES = get_args(Phase)
 KEEPING_PHASES = tuple(phase for phase in PHASES if phase not in ENDED_PHASES)
 RUNTIMES: tuple[Runtime, ...] = ("container", "swarm", "native")
+
+
+def build_targets(services: dict[str, Any]) -> dict[str, SupervisionTarget]:
+    """By service, that of spark-2."""
+    plan = build_plan(build_declaration_with(services), load_reports("direct-2-up"))
+    targets = {}
+    for name, service in plan.services.items():
+        (stage,) = [stage for stage in service.after if stage.kind == "supervise"]
+        want = stage.steps["spark-2"].want
+        assert isinstance(want, supervise.Want)
+        targets[name] = want.target
+    return targets
+
+
+def test_services_on_one_node_know_who_starts_first_and_which_ports_are_theirs() -> None:
+    wide = SERVICE | {"gpuMemoryUtilization": 0.3}
+    small = wide | {"nodes": ["spark-2"], "tensorParallel": 1, "port": 8001, "servedName": "s"}
+    targets = build_targets({"wide": wide, "small": small})
+    assert {name: target.earlier for name, target in targets.items()} == {
+        "wide": (),
+        "small": ("wide",),
+    }
+    assert {entry.port for entry in targets["wide"].ranks} == {7678}
+    ports = {
+        name: [[use["number"] for use in entry.ports] for entry in target.ranks]
+        for name, target in targets.items()
+    }
+    assert 8000 in ports["wide"][0]
+    assert 8001 in ports["small"][0]
+    for target in targets.values():
+        for entry in target.ranks:
+            assert entry.port not in [use["number"] for use in entry.ports]
 
 
 def build_report(token: str, **fields: Any) -> SupervisionReport:

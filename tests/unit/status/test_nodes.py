@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.status.rack_status import CableStatus, NodeStatus, list_reasons
 from tests.support.status_documents import (
     build_declaration,
@@ -101,7 +101,7 @@ def test_cables_are_those_of_the_topology(topology: str, count: int, names: list
     cables = build_cables(topology, count, 0)
     assert list(cables) == names
     assert {cable.state for cable in cables.values()} <= {"up"}
-    assert {cable.speed_gbps for cable in cables.values()} <= {400.0}
+    assert {cable.speed_gbps for cable in cables.values()} <= {200.0}
 
 
 def test_a_cable_is_in_the_port_that_has_a_link() -> None:

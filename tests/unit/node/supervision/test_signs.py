@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from node.host.system import HttpAnswer
+from node.host.system import CommandResult, HttpAnswer
+from node.ranks.capacity import PortDemand
 from node.ranks.rank import Rank, RankLabels
 from node.supervision.engine_signs import parse_iterations, parse_metrics
 from node.supervision.memory_return import MemoryReading, is_memory_back
-from node.supervision.prerequisites import GPUS, RDMA_PORTS, find_lack
+from node.supervision.prerequisites import GPUS, RDMA_PORTS, find_lack, find_taken_port
 from node.supervision.pulse import EngineSigns
 from node.supervision.stale_locks import remove_stale_locks
 from node.supervision.state import LearnedValues
@@ -89,6 +92,28 @@ def test_a_node_lacks_what_it_had(system: FakeSystem) -> None:
     assert find_lack(system, learned) == "RDMA port rocep1s0f0/1 is down"
     system.put(state_path, "4: ACTIVE\n")
     assert find_lack(system, learned) is None
+
+
+def test_a_port_is_taken_where_an_address_overlaps_and_unread_sockets_say_nothing(
+    system: FakeSystem,
+) -> None:
+    use = PortDemand(number=8000, address="10.0.0.1", purpose="API")
+    for sockets, taken in [
+        ('tcp LISTEN 0 5 0.0.0.0:8000 0.0.0.0:* users:(("nginx",pid=7,fd=6))', "by nginx at 0.0.0"),
+        ("tcp LISTEN 0 5 127.0.0.1:8000 0.0.0.0:*", None),
+        ("tcp LISTEN 0 5 10.0.0.1:8001 0.0.0.0:*", None),
+        ("Netid State", None),
+        ("", None),
+    ]:
+        answer = CommandResult(0, sockets, "")
+        system.script.commands[("ss",)] = partial(answer_with, answer)
+        phrase = find_taken_port(system, [use])
+        assert phrase is None if taken is None else taken in str(phrase), sockets
+    assert find_taken_port(system, []) is None
+
+
+def answer_with(result: CommandResult, argv: list[str], stdin: str) -> CommandResult:
+    return result
 
 
 def read_memory(*gib: float) -> list[MemoryReading]:
