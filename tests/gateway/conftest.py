@@ -68,14 +68,8 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A self-signed one for 127.0.0.1 with its key, in one file."""
-    folder = tmp_path_factory.mktemp("tls")
-    return make_certificate(folder / "tls.pem")
-
-
 def make_certificate(path: Path) -> Path:
+    """A self-signed one for 127.0.0.1 with its key, in one file."""
     key = path.with_suffix(".key")
     command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
     command += ["-nodes", "-days", "2", "-subj", "/CN=gateway", "-keyout", str(key)]

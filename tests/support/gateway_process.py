@@ -196,8 +196,10 @@ def render_keys(keys: Mapping[str, str]) -> str:
 
 
 @contextmanager
-def run_gateway(folder: Path, setup: GatewaySetup) -> Iterator[GatewayProcess]:
-    gateway = GatewayProcess(folder, setup)
+def run_gateway(
+    folder: Path, setup: GatewaySetup, tls: ssl.SSLContext | None = None
+) -> Iterator[GatewayProcess]:
+    gateway = GatewayProcess(folder, setup, tls=tls)
     gateway.write()
     try:
         gateway.start()
