@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from node.errors import StepError
 from node.facts.reading import FactReader
@@ -22,9 +23,11 @@ from node.readings.gpu import GpuTelemetry
 from node.readings.measure import Unread, read_guarded
 from node.readings.published_gpu import publish
 from node.supervision.report import read_reports
-from node.telemetry import events
+from node.telemetry import certificates, events
+from node.telemetry.certificates import CertificateLife
 from node.telemetry.exposition import render
 from node.telemetry.families import (
+    build_certificate_families,
     build_event_families,
     build_families,
     build_unread_families,
@@ -37,15 +40,18 @@ TEXTFILE = f"{TELEMETRY_FOLDER}/node.prom"
 JOURNAL_INTERVAL_S = 60.0
 COMMAND_LIMIT_S = 10.0
 GPU_LIMIT_S = 5.0
+CERTIFICATE_INTERVAL_S = 600.0
 
 
 @dataclass(frozen=True)
 class CollectorConfig:
-    """`links`: interfaces with fabric addresses. `disks`: directories by what they are for."""
+    """`links`: interfaces with fabric addresses. `disks`: directories by what they are for.
+    `certificates`: files by whose they are."""
 
     interval_s: int
     links: tuple[str, ...]
     disks: Mapping[str, str]
+    certificates: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_config(system: System) -> CollectorConfig:
@@ -70,28 +76,39 @@ class Collector:
             GPU_LIMIT_S,
         )
         self._journal = BackgroundReading(self._read_xid_errors, JOURNAL_INTERVAL_S)
+        self._certificates = {
+            name: BackgroundReading(partial(self._read_certificate, path), CERTIFICATE_INTERVAL_S)
+            for name, path in config.certificates.items()
+        }
         self._errors_before: dict[str, int] = {}
         self._errors: dict[str, int] = {}
 
     def collect(self) -> str:
         """One round: the text that was written."""
         self._journal.start()
+        for certificate in self._certificates.values():
+            certificate.start()
         telemetry = read_sources(self._build_reader(), self._sources)
         errors = self._journal.get(GPU_LIMIT_S)
+        lives = {name: life.get(GPU_LIMIT_S) for name, life in self._certificates.items()}
         reports = read_guarded(lambda: list(read_reports(self._system).values()))
-        unread = list(list_unread(telemetry))
-        families = list(build_families(telemetry, self._config.links))
-        if isinstance(errors, Unread):
-            unread.append("xid errors")
-        else:
-            families += build_event_families(errors)
-        if isinstance(reports, Unread):
-            unread.append("supervision")
-        else:
-            families += build_service_families(reports)
-        text = render([*families, *build_unread_families(unread)])
+        parts: dict[str, object] = {"xid errors": errors, "supervision": reports}
+        parts |= {f"certificate {name}": life for name, life in lives.items()}
+        unread = [name for name, part in parts.items() if isinstance(part, Unread)]
+        text = render(
+            [
+                *build_families(telemetry, self._config.links),
+                *([] if isinstance(errors, Unread) else build_event_families(errors)),
+                *([] if isinstance(reports, Unread) else build_service_families(reports)),
+                *build_certificate_families(lives),
+                *build_unread_families([*unread, *list_unread(telemetry)]),
+            ]
+        )
         self._system.write(TEXTFILE, text, 0o644)
         return text
+
+    def _read_certificate(self, path: str) -> CertificateLife | None:
+        return certificates.read(self._build_reader(), path)
 
     def _build_reader(self) -> FactReader:
         return FactReader(self._system, time.monotonic() + COMMAND_LIMIT_S)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from node.readings.gpu import REASONS, GpuTelemetry
 from node.readings.measure import Unread
+from node.telemetry.certificates import CertificateLife
 from node.telemetry.exposition import MetricFamily, MetricKind, MetricSample
 from node.telemetry.node_telemetry import (
     DiskTelemetry,
@@ -24,6 +25,10 @@ GPU_FIGURES: tuple[tuple[str, str, float, GpuFigure], ...] = (
     ("temperature_celsius", "Temperature of the GPU.", 1, lambda g: g.temperature_c),
     ("sm_clock_hertz", "Clock of the multiprocessors.", MEGA, lambda g: g.clock_sm_mhz),
     ("sm_clock_max_hertz", "Highest clock of the same.", MEGA, lambda g: g.clock_max_mhz),
+)
+CERTIFICATE_TIMES: tuple[tuple[str, str, Callable[[CertificateLife], int]], ...] = (
+    ("start", "From when a certificate holds.", lambda life: life.start_s),
+    ("expiry", "Until when a certificate holds.", lambda life: life.end_s),
 )
 LINK_FIGURES: tuple[tuple[str, str, float, LinkFigure], ...] = (
     ("up", "Whether the half of a port has a link.", 1, lambda link: link.is_up),
@@ -66,6 +71,22 @@ def build_event_families(xid_errors: Mapping[str, int]) -> Iterator[MetricFamily
         "GPU errors since boot by Xid number.",
         tuple(samples),
     )
+
+
+def build_certificate_families(
+    lives: Mapping[str, CertificateLife | Unread | None],
+) -> Iterator[MetricFamily]:
+    known = {name: life for name, life in lives.items() if isinstance(life, CertificateLife)}
+    for key, text, get in CERTIFICATE_TIMES:
+        yield MetricFamily(
+            f"sparkform_certificate_{key}_timestamp_seconds",
+            "gauge",
+            text,
+            tuple(
+                MetricSample(get(life), {"name": name, "path": life.path})
+                for name, life in known.items()
+            ),
+        )
 
 
 def list_unread(telemetry: NodeTelemetry) -> Iterator[str]:

@@ -10,8 +10,10 @@ from sparkform.errors import Problem
 from sparkform.fabric.network import Reports
 from sparkform.plan.context import PlanContext
 from sparkform.plan.models import list_required_models
-from sparkform.plan.monitoring_ports import find_taken_ports
+from sparkform.plan.monitoring import WEBHOOK
+from sparkform.plan.monitoring_ports import find_listening_problems
 from sparkform.plan.native_steps import find_native_problems
+from sparkform.plan.secrets import StackSecrets
 from sparkform.plan.services import ServicePlan
 from sparkform.plan.steps import StackName
 from sparkform.report.docker_facts import DockerFacts
@@ -85,7 +87,7 @@ def find_unstarted_services(services: Mapping[str, ServicePlan]) -> Iterator[Pro
             )
 
 
-def find_problems(context: PlanContext) -> Iterator[Problem]:
+def find_problems(context: PlanContext, secrets: StackSecrets) -> Iterator[Problem]:
     """All of them at once, those of the network excepted."""
     declaration, reports = context.declaration, context.reports
     yield from find_foreign_claims(declaration, reports, context.stack)
@@ -93,7 +95,7 @@ def find_problems(context: PlanContext) -> Iterator[Problem]:
     yield from find_snap_docker(declaration, reports)
     yield from find_native_problems(declaration, reports)
     yield from list_required_models(declaration)[1]
-    yield from find_taken_ports(declaration, reports)
+    yield from find_listening_problems(context, WEBHOOK in secrets.names)
 
 
 def find_foreign_claims(

@@ -50,7 +50,7 @@ def plan_rack(
     if unread:
         return RackPlan(network, problems=unread, is_unread=True)
     context = PlanContext(declaration, network, reports, stack)
-    problems = (*network_problems, *find_problems(context))
+    problems = (*network_problems, *find_problems(context, secrets))
     if problems:
         return RackPlan(network, problems=problems)
     launches = plan_launches(declaration, network, reports, secrets.names)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from node.errors import StepError
+from node.facts.reading import FactReader
 from node.host.paths import TELEMETRY_CONFIG
-from node.host.system import CommandResult
+from node.host.system import CommandResult, System
 from node.readings import published_gpu
 from node.readings.published_gpu import read_published
-from node.telemetry import collector, links
+from node.telemetry import certificates, collector, links
 from node.telemetry.collector import TEXTFILE, Collector, CollectorConfig, read_config
 from node.telemetry.exposition import MetricFamily, MetricSample, render
 from node.verbs import collect
@@ -111,6 +114,54 @@ def test_an_old_line_that_the_journal_forgets_is_no_new_error(tmp_path: Path, mo
         return parse_samples(watched.collect())["sparkform_gpu_errors_total"]
 
     assert [count(f"{XID}\n" * number) for number in (3, 1, 2, 2)] == [3, 3, 4, 4]
+
+
+DATES = "notBefore=Sep  1 12:00:00 2026 GMT\nnotAfter=Nov 30 12:00:00 2026 GMT\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (
+            CommandResult(0, DATES, ""),
+            {"start_timestamp_seconds": 1788264000, "expiry_timestamp_seconds": 1796040000},
+        ),
+        (CommandResult(1, "", "Could not read certificate"), None),
+        (CommandResult(0, "notAfter=soon\n", ""), None),
+    ],
+)
+def test_when_a_certificate_ends(
+    tmp_path: Path, answer: CommandResult, expected: dict[str, float] | None
+) -> None:
+    """A file that is not there is no certificate yet; one that cannot be read is unread."""
+    system = build_node(tmp_path)
+    system.script.commands[("openssl",)] = partial(answer_always, answer)
+    config = replace(CONFIG, certificates={"swarm": "/x.crt"})
+    assert "certificate" not in Collector(system, config).collect()
+    system.put("/x.crt", "PEM")
+    samples = parse_samples(Collector(system, config).collect())
+    label = '{name="swarm",path="/x.crt"}'
+    found = {
+        name.removeprefix("sparkform_certificate_").removesuffix(label): value
+        for name, value in samples.items()
+        if name.startswith("sparkform_certificate")
+    }
+    assert found == (expected or {})
+    assert ('sparkform_unread{what="certificate swarm"}' in samples) == (expected is None)
+    assert doctest.testmod(certificates).failed == 0
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_a_real_certificate_is_read(tmp_path: Path) -> None:
+    path = str(tmp_path / "x.crt")
+    make = ("openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-subj", "/CN=x")
+    key = str(tmp_path / "x.key")
+    command = [*make, "-days", "10", "-keyout", key, "-out", path]
+    subprocess.run(command, check=True, capture_output=True)
+    life = certificates.read(FactReader(System(), time.monotonic() + 60), path)
+    assert life is not None
+    assert life.end_s - life.start_s == 10 * 86400
+    assert abs(life.start_s - time.time()) < 3600
 
 
 def test_what_the_gpu_shows_is_published_for_the_supervisors(tmp_path: Path) -> None:
