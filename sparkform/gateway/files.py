@@ -1,4 +1,4 @@
-"""All files of the gateway's two processes, by their path below its folder."""
+"""All files of the gateway's processes, by their path below its folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sparkform.gateway.answers import (
     build_unknown_model,
     render_models,
 )
-from sparkform.gateway.paths import PROGRAMS, GatewayFolders
+from sparkform.gateway.paths import EDGE, PROGRAMS, ROUTER, ROUTERS, GatewayFolders
 from sparkform.gateway.routes import Endpoint, GatewaySetup, Listen
 
 SERVED_PATHS = (
@@ -32,9 +32,11 @@ SERVED_PATHS = (
 
 DATA = Path(__file__).parent / "data"
 MIB = 1024 * 1024
-SMALL_BYTES = MIB
-LARGE_AT_ONCE = 16
-"""Requests with a body above SMALL_BYTES that the router holds at once; others wait their turn."""
+SMALL_BYTES = MIB // 4
+"""About 60,000 tokens of text."""
+
+LARGE_AT_ONCE = 32
+"""Requests with a larger body that are under way at once; others wait their turn."""
 
 REWRITE_BYTES = 16 * 1024
 """Room for headers, and for a name that is longer than its alias."""
@@ -78,36 +80,40 @@ def _list_files(setup: GatewaySetup, folders: GatewayFolders) -> Iterator[tuple[
 
 
 def _render(program: str, setup: GatewaySetup, folders: GatewayFolders) -> str:
-    body_bytes = setup.limits.body_mib * MIB
+    largest_bytes = setup.limits.body_mib * MIB
+    body_bytes = SMALL_BYTES if program == ROUTER else largest_bytes
 
     def answer(name: str, status: int) -> str:
         path = f"{folders.config}/answers/{name}.json"
         return f"return status {status} content-type application/json file {path}"
 
-    return (
-        _open_environment()
-        .get_template(f"{program}.cfg.j2")
-        .render(
-            setup=setup,
-            limits=setup.limits,
-            folders=folders,
-            answer=answer,
-            name_host=name_host,
-            format_listen=format_listen,
-            own_errors=tuple(OWN_ERRORS),
-            owner=OWNER,
-            ciphers=CIPHERS,
-            served_paths=SERVED_PATHS,
-            listen=format_listen(setup.listen),
-            metrics=format_listen(setup.metrics),
-            readers=setup.readers or ("127.0.0.1",),
-            body_bytes=body_bytes,
-            small_bytes=min(SMALL_BYTES, body_bytes),
-            large_at_once=LARGE_AT_ONCE,
-            buffer_bytes=body_bytes + 4 * REWRITE_BYTES,
-            rewrite_bytes=REWRITE_BYTES,
-        )
+    template = _open_environment().get_template(_find_template(program))
+    return template.render(
+        program=program,
+        routers=ROUTERS,
+        setup=setup,
+        limits=setup.limits,
+        folders=folders,
+        answer=answer,
+        name_host=name_host,
+        format_listen=format_listen,
+        own_errors=tuple(OWN_ERRORS),
+        owner=OWNER,
+        ciphers=CIPHERS,
+        served_paths=SERVED_PATHS,
+        listen=format_listen(setup.listen),
+        metrics=format_listen(setup.metrics),
+        readers=setup.readers or ("127.0.0.1",),
+        body_bytes=body_bytes,
+        small_bytes=SMALL_BYTES,
+        large_at_once=LARGE_AT_ONCE,
+        buffer_bytes=body_bytes + 4 * REWRITE_BYTES,
+        rewrite_bytes=REWRITE_BYTES,
     )
+
+
+def _find_template(program: str) -> str:
+    return f"{EDGE if program == EDGE else ROUTER}.cfg.j2"
 
 
 def name_host(address: str) -> str:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from node.host.paths import GATEWAY
 
-EDGE, ROUTER = "edge", "router"
-PROGRAMS = (EDGE, ROUTER)
+EDGE, ROUTER, LARGE_ROUTER = "edge", "router", "router-large"
+ROUTERS = (ROUTER, LARGE_ROUTER)
+PROGRAMS = (EDGE, *ROUTERS)
 HAPROXY_USER = 99
 """Of the official image; no user of the node."""
 
@@ -17,7 +18,7 @@ SECRETS = f"{GATEWAY}/secrets"
 
 @dataclass(frozen=True)
 class GatewayFolders:
-    """As HAProxy sees them: its files, the secrets below, and the sockets of both processes.
+    """As HAProxy sees them: its files, the secrets below, and the sockets of all processes.
     `user`: below which the processes run; None where they stay whose they are."""
 
     config: str = CONFIG

@@ -1,4 +1,4 @@
-"""The gateway's two processes, run by the real HAProxy on loopback from the files of a setup."""
+"""The gateway's processes, run by the real HAProxy on loopback from the files of a setup."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from sparkform.config.gateway import GatewayLimits
 from sparkform.gateway.files import build_files
-from sparkform.gateway.paths import PROGRAMS, GatewayFolders
+from sparkform.gateway.paths import PROGRAMS, ROUTERS, GatewayFolders
 from sparkform.gateway.routes import Endpoint, GatewaySetup, Listen, ModelRoute
 from tests.support.waiting import wait_until
 
@@ -96,7 +96,7 @@ class GatewayProcess:
         place.write_text(text, newline="")
 
     def start(self) -> None:
-        """The router first, since the edge connects to it."""
+        """The routers first, since the edge connects to them."""
         for program in reversed(PROGRAMS):
             command = [HAPROXY, "-W", "-db", "-f", str(self.folder / f"{program}.cfg")]
             with (self.folder / f"{program}.log").open("ab") as log:
@@ -106,9 +106,9 @@ class GatewayProcess:
     def _is_up(self) -> bool:
         ended = [name for name, process in self.processes.items() if process.poll() is not None]
         assert not ended, "\n".join((self.folder / f"{name}.log").read_text() for name in ended)
-        has_router = (self.folder / "run" / "router.sock").exists()
+        has_routers = all((self.folder / "run" / f"{name}.sock").exists() for name in ROUTERS)
         try:
-            return has_router and self.ask("GET", "/health", key=None).status == 200
+            return has_routers and self.ask("GET", "/health", key=None).status == 200
         except OSError:
             return False
 
@@ -211,9 +211,12 @@ def run_gateway(
 def await_servers(gateway: GatewayProcess, count: int, limit_s: float = 20.0) -> None:
     """Until so many engines are known to be up."""
 
-    def count_up() -> bool:
-        lines = gateway.read_metric("/router/metrics", "haproxy_server_status{").splitlines()
+    def count_up(router: str) -> int:
+        lines = gateway.read_metric(f"/{router}/metrics", "haproxy_server_status{").splitlines()
         up = [line for line in lines if 'proxy="model_' in line and 'state="UP"' in line]
-        return sum(line.endswith(" 1") for line in up) == count
+        return sum(line.endswith(" 1") for line in up)
 
-    wait_until(count_up, f"not {count} engines are up", limit_s)
+    def are_known() -> bool:
+        return all(count_up(router) == count for router in ROUTERS)
+
+    wait_until(are_known, f"not {count} engines are up", limit_s)
