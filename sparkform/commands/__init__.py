@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -61,6 +62,10 @@ SUBCOMMANDS = {
         "Restart a service: all its ranks, as one group.",
         "0 asked for, 1 it was refused or the node did not answer",
     ),
+    "upgrade": Subcommand(
+        "Update packages and firmware of the nodes, one after the other, and verify each.",
+        "0 all nodes are done and answer, 1 it stopped or a node did not answer",
+    ),
     "prove": Subcommand(
         "Bring up a small model, then one in FP8, then the declared services.",
         "0 all stages passed, 1 one failed",
@@ -79,6 +84,8 @@ SUBCOMMANDS = {
 }
 """Each has a folder, of its name or the one given, whose module `command` has a function `run`."""
 
+VERSION_FLAG = "--version"
+
 OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 """Instead of 700: what imports make stays, and looking through it takes a twentieth of a start."""
 
@@ -91,7 +98,6 @@ def build_application(imported: Collection[str]) -> Typer:
         name="sparkform",
         help="Plan, check and operate a rack of DGX Sparks.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
     )
     for name, subcommand in SUBCOMMANDS.items():
@@ -112,12 +118,30 @@ def skip_run() -> None:
     """Stands for a subcommand that is only listed, which costs no import."""
 
 
+def find_requested(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The subcommand; where a shell asks how a line goes on, that of the line.
+
+    >>> find_requested(["sparkform"], {"COMP_WORDS": "sparkform fit --ba"})
+    'fit'
+    """
+    words = environment.get("COMP_WORDS", "").split() or arguments
+    return next((word for word in words[1:] if not word.startswith("-")), "")
+
+
+def read_version() -> str:
+    from importlib.metadata import version
+
+    return version("sparkform")
+
+
 def main() -> None:
     """Run the command line. Exit codes: 0 ok, 1 findings, 2 bad input."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    requested = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    if sys.argv[1:] == [VERSION_FLAG]:
+        print(f"sparkform {read_version()}")
+        return
     try:
-        build_application({requested})()
+        build_application({find_requested(sys.argv, os.environ)})()
     except InputError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)
