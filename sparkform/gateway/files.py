@@ -35,6 +35,7 @@ MIB = 1024 * 1024
 SMALL_BYTES = MIB // 4
 """About 60,000 tokens of text."""
 
+REQUESTS_AT_ONCE = 2048
 LARGE_AT_ONCE = 32
 """Requests with a larger body that are under way at once; others wait their turn."""
 
@@ -106,6 +107,7 @@ def _render(program: str, setup: GatewaySetup, folders: GatewayFolders) -> str:
         readers=setup.readers or ("127.0.0.1",),
         body_bytes=body_bytes,
         small_bytes=SMALL_BYTES,
+        requests_at_once=REQUESTS_AT_ONCE,
         large_at_once=LARGE_AT_ONCE,
         buffer_bytes=body_bytes + 4 * REWRITE_BYTES,
         rewrite_bytes=REWRITE_BYTES,
