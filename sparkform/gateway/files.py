@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from sparkform.gateway.answers import (
     build_unknown_model,
     render_models,
 )
-from sparkform.gateway.paths import EDGE, PROGRAMS, ROUTER, ROUTERS, GatewayFolders
+from sparkform.gateway.paths import EDGE, PROGRAMS, ROUTERS, GatewayFolders
 from sparkform.gateway.routes import Endpoint, GatewaySetup, Listen
 
 SERVED_PATHS = (
@@ -32,12 +33,29 @@ SERVED_PATHS = (
 
 DATA = Path(__file__).parent / "data"
 MIB = 1024 * 1024
-SMALL_BYTES = MIB // 4
-"""About 60,000 tokens of text."""
-
+KIB = 1024
 REQUESTS_AT_ONCE = 2048
-LARGE_AT_ONCE = 32
-"""Requests with a larger body that are under way at once; others wait their turn."""
+
+
+@dataclass(frozen=True)
+class RouterSize:
+    """`body_bytes`: its largest body. `at_once`: how many requests may be under way in it, each of
+    which holds two buffers at most; others wait their turn."""
+
+    name: str
+    body_bytes: int
+    at_once: int
+
+
+def list_router_sizes(largest_bytes: int) -> tuple[RouterSize, ...]:
+    """Text of 8,000 tokens, of half a million, and images."""
+    small, medium, large = ROUTERS
+    return (
+        RouterSize(small, 32 * KIB, REQUESTS_AT_ONCE),
+        RouterSize(medium, min(2 * MIB, largest_bytes), 64),
+        RouterSize(large, largest_bytes, 8),
+    )
+
 
 REWRITE_BYTES = 16 * 1024
 """Room for headers, and for a name that is longer than its alias."""
@@ -81,8 +99,8 @@ def _list_files(setup: GatewaySetup, folders: GatewayFolders) -> Iterator[tuple[
 
 
 def _render(program: str, setup: GatewaySetup, folders: GatewayFolders) -> str:
-    largest_bytes = setup.limits.body_mib * MIB
-    body_bytes = SMALL_BYTES if program == ROUTER else largest_bytes
+    sizes = list_router_sizes(setup.limits.body_mib * MIB)
+    size = next((size for size in sizes if size.name == program), sizes[-1])
 
     def answer(name: str, status: int) -> str:
         path = f"{folders.config}/answers/{name}.json"
@@ -91,7 +109,7 @@ def _render(program: str, setup: GatewaySetup, folders: GatewayFolders) -> str:
     template = _open_environment().get_template(_find_template(program))
     return template.render(
         program=program,
-        routers=ROUTERS,
+        sizes=sizes,
         setup=setup,
         limits=setup.limits,
         folders=folders,
@@ -105,17 +123,15 @@ def _render(program: str, setup: GatewaySetup, folders: GatewayFolders) -> str:
         listen=format_listen(setup.listen),
         metrics=format_listen(setup.metrics),
         readers=setup.readers or ("127.0.0.1",),
-        body_bytes=body_bytes,
-        small_bytes=SMALL_BYTES,
         requests_at_once=REQUESTS_AT_ONCE,
-        large_at_once=LARGE_AT_ONCE,
-        buffer_bytes=body_bytes + 4 * REWRITE_BYTES,
+        size=size,
+        buffer_bytes=size.body_bytes + 2 * REWRITE_BYTES,
         rewrite_bytes=REWRITE_BYTES,
     )
 
 
 def _find_template(program: str) -> str:
-    return f"{EDGE if program == EDGE else ROUTER}.cfg.j2"
+    return "edge.cfg.j2" if program == EDGE else "router.cfg.j2"
 
 
 def name_host(address: str) -> str:

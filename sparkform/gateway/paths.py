@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from node.host.paths import GATEWAY
 
-EDGE, ROUTER, LARGE_ROUTER = "edge", "router", "router-large"
-ROUTERS = (ROUTER, LARGE_ROUTER)
+EDGE = "edge"
+ROUTERS = ("router-small", "router-medium", "router-large")
 PROGRAMS = (EDGE, *ROUTERS)
 HAPROXY_USER = 99
 """Of the official image; no user of the node."""
