@@ -70,6 +70,16 @@ SUBCOMMANDS = {
         "Bring up a small model, then one in FP8, then the declared services.",
         "0 all stages passed, 1 one failed",
     ),
+    "bench": Subcommand(
+        "Send load to a service, and keep what came of it in a folder.",
+        "0 measured, 1 a node is sick, the service does not answer or requests failed, "
+        "3 the run ended early or a node was not read throughout",
+    ),
+    "bench compare": Subcommand(
+        "Compare results of `bench`, and tell differences from noise.",
+        "0 done, 1 slower than --fail-if-slower allows",
+        folder="bench_compare",
+    ),
     "forget": Subcommand("Remove a lost node from Pulumi's state.", "0 done, 1 not confirmed"),
     "fit": Subcommand("Show what fits on 1 to 8 nodes: weights, cache and largest context."),
     "models": Subcommand(
@@ -82,7 +92,8 @@ SUBCOMMANDS = {
         "0 done, 1 nothing fits",
     ),
 }
-"""Each has a folder, of its name or the one given, whose module `command` has a function `run`."""
+"""Each has a folder, of its name or the one given, whose module `command` has a function `run`. A
+name may have two words."""
 
 VERSION_FLAG = "--version"
 
@@ -118,6 +129,16 @@ def skip_run() -> None:
     """Stands for a subcommand that is only listed, which costs no import."""
 
 
+def join_name(arguments: Sequence[str]) -> list[str]:
+    """A name of two words becomes one argument.
+
+    >>> join_name(["bench", "compare", "a", "b"]), join_name(["bench", "Pulumi.lab.yaml"])
+    (['bench compare', 'a', 'b'], ['bench', 'Pulumi.lab.yaml'])
+    """
+    name = " ".join(arguments[:2])
+    return [name, *arguments[2:]] if " " in name and name in SUBCOMMANDS else list(arguments)
+
+
 def find_requested(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     """The subcommand; where a shell asks how a line goes on, that of the line.
 
@@ -140,8 +161,9 @@ def main() -> None:
     if sys.argv[1:] == [VERSION_FLAG]:
         print(f"sparkform {read_version()}")
         return
+    arguments = join_name(sys.argv[1:])
     try:
-        build_application({find_requested(sys.argv, os.environ)})()
+        build_application({find_requested(["sparkform", *arguments], os.environ)})(arguments)
     except InputError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)

@@ -18,6 +18,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from sparkform import commands
 from sparkform.commands import SUBCOMMANDS, build_application, import_run
 from sparkform.commands.json_output import to_json
+from tests.support.bench_results import write_result
 from tests.support.recorded import FOLDER
 from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import VLLM, write_stack
@@ -28,6 +29,7 @@ VERBS = {
     "Measure",
     *("Name", "Predict", "Print", "Prove", "Reach", "Read", "Recommend", "Remove", "Require"),
     *("Restart", "Save", "Set", "Show", "Skip", "Take", "Trust", "Try", "Update", "Use", "Write"),
+    *("Ask", "Compare", "Count", "End", "Keep", "Repeat", "Send"),
 }
 CAMEL_CASE = re.compile(r"[a-z][a-zA-Z0-9]*")
 FACTS = FOLDER / "direct-untouched.json"
@@ -127,6 +129,7 @@ def test_json_is_in_camel_case_everywhere(sparkform: Command, stack: Path, runni
         "predict": ["openai/gpt-oss-120b"],
         "recommend": ["openai/gpt-oss-120b"],
         "import": [recipe],
+        "bench compare": [write_result(stack.with_name(name)) for name in "ab"],
     }
     with_json = {name for name, parameter in list_parameters() if "--json" in parameter.opts}
     assert set(runs) == with_json
