@@ -23,7 +23,7 @@ from sparkform.gateway.answers import (
     render_models,
 )
 from sparkform.gateway.paths import EDGE, PROGRAMS, ROUTERS, GatewayFolders
-from sparkform.gateway.routes import Endpoint, GatewaySetup, Listen
+from sparkform.gateway.routes import EngineEndpoint, GatewaySetup, Listen
 
 SERVED_PATHS = (
     *("/v1/chat/completions", "/v1/completions", "/v1/responses"),
@@ -143,7 +143,7 @@ def name_host(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def format_listen(listen: Listen | Endpoint) -> str:
+def format_listen(listen: Listen | EngineEndpoint) -> str:
     """
     >>> format_listen(Listen("fd00::1", 8443))
     '[fd00::1]:8443'

@@ -17,7 +17,7 @@ class Agent:
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class EngineEndpoint:
     """One engine that answers. `agent`: None where nobody supervises it."""
 
     address: str
@@ -31,7 +31,7 @@ class ModelRoute:
 
     name: str
     served_name: str
-    endpoints: tuple[Endpoint, ...]
+    endpoints: tuple[EngineEndpoint, ...]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 
-from sparkform.gateway.routes import Agent, Endpoint, ModelRoute
+from sparkform.gateway.routes import Agent, EngineEndpoint, ModelRoute
 from tests.gateway.conftest import CHAT
 from tests.support.gateway_process import (
     KEYS,
@@ -132,7 +132,9 @@ def serve_agent() -> Iterator[AgentServer]:
 
 def test_what_a_supervisor_withdraws_gets_nothing_new_and_ends_what_it_has(folder: Path) -> None:
     with serve_engine("engine") as engine, serve_agent() as agent:
-        endpoint = Endpoint("127.0.0.1", engine.port, Agent("127.0.0.1", agent.server_address[1]))
+        endpoint = EngineEndpoint(
+            "127.0.0.1", engine.port, Agent("127.0.0.1", agent.server_address[1])
+        )
         setup = build_setup([ModelRoute("qwen", CHAT, (endpoint,))])
         with run_gateway(folder, setup) as gateway:
             await_servers(gateway, 1)

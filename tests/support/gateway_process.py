@@ -21,7 +21,7 @@ from pathlib import Path
 from sparkform.config.gateway import GatewayLimits
 from sparkform.gateway.files import build_files
 from sparkform.gateway.paths import PROGRAMS, ROUTERS, GatewayFolders
-from sparkform.gateway.routes import Endpoint, GatewaySetup, Listen, ModelRoute
+from sparkform.gateway.routes import EngineEndpoint, GatewaySetup, Listen, ModelRoute
 from tests.support.waiting import wait_until
 
 HAPROXY = os.environ.get("HAPROXY") or shutil.which("haproxy") or "/usr/sbin/haproxy"
@@ -57,7 +57,7 @@ def build_setup(
 
 
 def build_route(name: str, served_name: str, *ports: int) -> ModelRoute:
-    return ModelRoute(name, served_name, tuple(Endpoint("127.0.0.1", port) for port in ports))
+    return ModelRoute(name, served_name, tuple(EngineEndpoint("127.0.0.1", port) for port in ports))
 
 
 @dataclass(frozen=True)

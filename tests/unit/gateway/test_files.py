@@ -13,7 +13,7 @@ from sparkform.config.gateway import GatewayLimits
 from sparkform.gateway.answers import OWN_ERRORS, UNAVAILABLE, build_unknown_model
 from sparkform.gateway.files import build_files
 from sparkform.gateway.paths import PROGRAMS, GatewayFolders
-from sparkform.gateway.routes import Agent, Endpoint, GatewaySetup, Listen, ModelRoute
+from sparkform.gateway.routes import Agent, EngineEndpoint, GatewaySetup, Listen, ModelRoute
 from tests.support.gateway_process import HAPROXY
 
 GOLDEN = Path(__file__).parents[2] / "data" / "gateway"
@@ -23,11 +23,11 @@ SETUP = GatewaySetup(
             "qwen",
             "Qwen/Qwen3-8B",
             (
-                Endpoint("127.0.0.1", 8000, Agent("10.0.0.1", 7678)),
-                Endpoint("10.0.0.2", 8000, Agent("10.0.0.2", 7678)),
+                EngineEndpoint("127.0.0.1", 8000, Agent("10.0.0.1", 7678)),
+                EngineEndpoint("10.0.0.2", 8000, Agent("10.0.0.2", 7678)),
             ),
         ),
-        ModelRoute("embed", "BAAI/bge-m3", (Endpoint("fd00::3", 8001),)),
+        ModelRoute("embed", "BAAI/bge-m3", (EngineEndpoint("fd00::3", 8001),)),
     ),
     listen=Listen("0.0.0.0", 8443),
     metrics=Listen("10.0.0.1", 9101),
