@@ -12,7 +12,7 @@ import pytest
 from sparkform.config.gateway import GatewayLimits
 from sparkform.gateway.answers import OWN_ERRORS, UNAVAILABLE, build_unknown_model
 from sparkform.gateway.files import build_files
-from sparkform.gateway.paths import PROGRAMS, GatewayFolders
+from sparkform.gateway.paths import PROGRAMS, ROUTERS, GatewayFolders
 from sparkform.gateway.routes import Agent, EngineEndpoint, GatewaySetup, Listen, ModelRoute
 from tests.support.gateway_process import HAPROXY
 
@@ -51,8 +51,9 @@ def test_a_configuration_is_as_it_was_last_looked_at(program: str) -> None:
 def test_no_file_holds_what_is_not_declared() -> None:
     plain = build_files(replace(SETUP, is_tls=False, has_engine_key=False, routes=SETUP.routes[:1]))
     assert "ssl crt" not in plain["edge.cfg"]
-    assert "Authorization" not in plain["router.cfg"]
-    assert "embed" not in plain["router.cfg"] + plain["models.map"]
+    for router in ROUTERS:
+        assert "Authorization" not in plain[f"{router}.cfg"]
+        assert "embed" not in plain[f"{router}.cfg"] + plain["models.map"]
 
 
 def test_every_name_leads_to_its_route_and_aliases_to_the_engines_name() -> None:
