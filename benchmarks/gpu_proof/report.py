@@ -52,8 +52,8 @@ def render_speed(part: Document, results: Path, hardware: str) -> str:
     shapes = [as_mapping(shape) for shape in as_list(part["results"])]
     starts = [row for shape in shapes for row in _list_stages(shape, results)]
     speeds = [row for shape in shapes for row in _list_speeds(shape, hardware)]
-    headings = ("shape", "at once", "decode tok/s", "predicted", "error")
-    headings += ("first token s", "predicted", "error")
+    decode = ("decode tok/s", "predicted", "error")
+    headings = ("shape", "at once", *decode, "first token s", "predicted", "error")
     return "\n\n".join(
         [
             render_table(("shape", "second", "stage"), starts),

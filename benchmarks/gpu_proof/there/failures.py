@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.gpu_proof.fatbin import rename_architecture
-from benchmarks.gpu_proof.there.launches import ProofLaunch, Parcel, build_unit
+from benchmarks.gpu_proof.there.launches import Parcel, ProofLaunch, build_unit
 from benchmarks.gpu_proof.there.process_units import ProcessUnit
 from benchmarks.gpu_proof.there.serving import await_token, build_request
 from node.readiness import probe
@@ -42,8 +42,7 @@ class Failure:
 def list_failures(launch: ProofLaunch, full: ProofLaunch, scratch: Path) -> Iterator[Failure]:
     """Of the small shape, where memory is wanted of the full one; several run at once on one GPU,
     so most have a port of their own."""
-    eager = launch.add_flag("--enforce-eager")
-    full_eager = full.add_flag("--enforce-eager")
+    eager, full_eager = launch.add_flag("--enforce-eager"), full.add_flag("--enforce-eager")
     share = "--gpu-memory-utilization"
     yield Failure("unknown-option", "unknown-option", launch.add_flag("--no-such-option"))
     yield Failure("model-not-there", "model-not-there", launch.set_model("example/nothing-here"))
@@ -66,15 +65,15 @@ def list_failures(launch: ProofLaunch, full: ProofLaunch, scratch: Path) -> Iter
         .set_option(share, "0.16")
         .set_option("--max-model-len", "131072"),
     )
-    full = make_full_disk(scratch / "full")
+    disk = make_full_disk(scratch / "full")
     yield Failure(
         "disk-full",
         "disk-full",
         launch.set_option("--port", "8013")
         .set_option(share, "0.2")
-        .set_variable("VLLM_CACHE_ROOT", str(full))
-        .set_variable("TRITON_CACHE_DIR", str(full / "triton"))
-        .set_variable("TORCHINDUCTOR_CACHE_DIR", str(full / "inductor")),
+        .set_variable("VLLM_CACHE_ROOT", str(disk))
+        .set_variable("TRITON_CACHE_DIR", str(disk / "triton"))
+        .set_variable("TORCHINDUCTOR_CACHE_DIR", str(disk / "inductor")),
     )
     yield Failure("address-in-use", "address-in-use", launch.set_option(share, "0.2"), beside=True)
     yield Failure(

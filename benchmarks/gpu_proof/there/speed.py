@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from benchmarks.gpu_proof.there.launches import ProofLaunch, Parcel, build_unit
+from benchmarks.gpu_proof.there.launches import Parcel, ProofLaunch, build_unit
 from benchmarks.gpu_proof.there.serving import StartOutcome, await_token, read_metrics
 
 START_LIMIT_S = 240.0

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.gpu_proof.there.failures import ENGINE_CORE, WORKER, ask_long, find_processes
-from benchmarks.gpu_proof.there.launches import ProofLaunch, Parcel, build_unit
+from benchmarks.gpu_proof.there.launches import Parcel, ProofLaunch, build_unit
 from benchmarks.gpu_proof.there.process_units import ProcessSystem, ProcessUnit
 from node.host.labels import OWNER, RANK, SERVICE, TOKEN
 from node.ranks import units

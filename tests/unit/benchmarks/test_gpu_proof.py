@@ -19,7 +19,7 @@ from benchmarks.gpu_proof.fatbin import (
 from benchmarks.gpu_proof.parcel import build_proof
 from benchmarks.gpu_proof.planned import SERVICES
 from benchmarks.gpu_proof.replay import read_lines, replay
-from benchmarks.gpu_proof.there.launches import ProofLaunch, Parcel, read_launch
+from benchmarks.gpu_proof.there.launches import Parcel, ProofLaunch, read_launch
 from benchmarks.gpu_proof.there.process_units import ProcessSystem, ProcessUnit
 from node.host.labels import OWNER, RANK, SERVICE, TOKEN
 from node.ranks import units
