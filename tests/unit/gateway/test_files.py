@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +38,9 @@ SETUP = GatewaySetup(
     aliases={"best": "qwen"},
     readers=("10.0.0.1",),
 )
+MOST_SOCKET_BYTES = 97
+"""What HAProxy allows of a path, so that it can bind beside it and rename (its own message)."""
+
 NEEDS_HAPROXY = pytest.mark.skipif(
     not Path(HAPROXY).exists(), reason="haproxy (Debian: haproxy) is not installed"
 )
@@ -78,7 +82,7 @@ def check(folder: Path, setup: GatewaySetup, program: str) -> subprocess.Complet
     (folder / "secrets").mkdir(exist_ok=True)
     for name in ("keys.map", "engine.map"):
         (folder / "secrets" / name).touch()
-    folders = GatewayFolders(str(folder), str(folder / "run"), user=None)
+    folders = GatewayFolders(str(folder), user=None)
     for path, text in build_files(replace(setup, is_tls=False), folders).items():
         (folder / path).parent.mkdir(exist_ok=True)
         (folder / path).write_text(text, newline="")
@@ -91,6 +95,14 @@ def check(folder: Path, setup: GatewaySetup, program: str) -> subprocess.Complet
 def test_haproxy_takes_a_configuration_without_a_warning(program: str, tmp_path: Path) -> None:
     result = check(tmp_path, SETUP, program)
     assert (result.returncode, "WARNING" in result.stderr) == (0, False), result.stderr
+
+
+def test_the_longest_service_name_leaves_a_socket_within_haproxys_limit() -> None:
+    route = replace(SETUP.routes[0], name="s" * 40)
+    files = build_files(replace(SETUP, routes=(route,), aliases={}))
+    sockets = re.findall(r"unix@(\S+)", "".join(files.values()))
+    assert sockets
+    assert max(map(len, sockets)) <= MOST_SOCKET_BYTES
 
 
 @NEEDS_HAPROXY
