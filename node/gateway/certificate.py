@@ -24,7 +24,7 @@ LIMIT_S = 60.0
 
 
 @dataclass(frozen=True)
-class Identity:
+class SignedKey:
     """`certificate` and `key` as PEM."""
 
     certificate: str
@@ -65,17 +65,17 @@ def is_valid(system: System, path: str) -> bool:
     return result.code == 0
 
 
-def make_ca(system: System, subject: str) -> Identity:
+def make_ca(system: System, subject: str) -> SignedKey:
     """Raises StepError."""
     key = _make_key(system)
     options = ["-x509", "-new", "-key", "/dev/stdin", "-subj", f"/CN={subject}"]
     options += ["-days", str(CA_DAYS), "-addext", "keyUsage=critical,keyCertSign,cRLSign"]
-    return Identity(_run(system, "req", options, key), key)
+    return SignedKey(_run(system, "req", options, key), key)
 
 
 def make_server(
     system: System, subject: str, ca_paths: tuple[str, str], extensions_path: str
-) -> Identity:
+) -> SignedKey:
     """`ca_paths`: of the CA's certificate and key. Raises StepError."""
     key = _make_key(system)
     request = _run(system, "req", ["-new", "-key", "/dev/stdin", "-subj", f"/CN={subject}"], key)
@@ -84,7 +84,7 @@ def make_server(
     )
     options = ["-req", "-in", "/dev/stdin", "-CA", certificate, "-CAkey", ca_key]
     options += ["-days", str(DAYS), "-extfile", extensions]
-    return Identity(_run(system, "x509", options, request), key)
+    return SignedKey(_run(system, "x509", options, request), key)
 
 
 def _make_key(system: System) -> str:

@@ -3,6 +3,7 @@ taken up by new workers while the old ones end what they have."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -14,15 +15,20 @@ from node.errors import StepError
 from node.gateway.certificate import is_valid, make_ca, make_server
 from node.gateway.keys import render_engine_key, render_key_digests
 from node.host.paths import DOCKER_SOCKET, GATEWAY
+from node.host.plain import as_mapping
 from node.host.system import System
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 
 SOCKETS, SECRETS = f"{GATEWAY}/run", f"{GATEWAY}/secrets"
 KEYS, ENGINE_KEY, TLS = f"{SECRETS}/keys.map", f"{SECRETS}/engine.map", f"{SECRETS}/tls.pem"
+TAKEN_UP = f"{SOCKETS}/taken-up"
+"""The digest of what HAProxy was last told of; beside the sockets, so that it goes with them."""
+
 CA_KEY, CA = f"{SECRETS}/ca.key", f"{GATEWAY}/ca.pem"
 EXTENSIONS = f"{GATEWAY}/certificate.cnf"
 SECRET_MODE, PUBLIC_MODE = 0o600, 0o644
+RELOAD_TRIES, RELOAD_PAUSE_S = 10, 2.0
 Certificate = Literal["made", "own", "none"]
 
 
@@ -41,11 +47,12 @@ class Want:
 @dataclass(frozen=True)
 class Observed:
     """By path: files with their digests; secrets with their modes alone. `is_valid`: whether the
-    certificate lasts a month more."""
+    certificate lasts a month more; `is_taken_up`: whether HAProxy was told of all of them."""
 
     files: Mapping[str, ObservedFile] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     is_valid: bool = False
+    is_taken_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ class Have:
     secrets: tuple[str, ...]
     certificate: Certificate
     is_valid: bool
+    is_taken_up: bool
 
 
 def observe(system: System, request: StepRequest) -> Observed:
@@ -62,8 +70,17 @@ def observe(system: System, request: StepRequest) -> Observed:
     paths = [path for folder in folders for path in _list_files(system, folder) if path != CA]
     secrets = {path: declared_files.read_mode(system, path) or "" for path in _list_secrets(system)}
     return Observed(
-        {path: observe_file(system, path) for path in paths}, secrets, is_valid(system, TLS)
+        {path: observe_file(system, path) for path in paths},
+        secrets,
+        is_valid(system, TLS),
+        bool(paths) and system.read(TAKEN_UP) == _compute_digest(system, [*paths, *secrets]),
     )
+
+
+def _compute_digest(system: System, paths: Sequence[str]) -> str:
+    """Of all that HAProxy reads, keys' digests and certificate included."""
+    digests = [file.compute_digest(system.read(path) or "") or "" for path in sorted(paths)]
+    return file.compute_digest("".join(digests)) or ""
 
 
 def _list_files(system: System, folder: str) -> list[str]:
@@ -94,6 +111,7 @@ def narrow(observed: Observed, want: Want) -> Have:
         ),
         certificate=want.certificate,
         is_valid=observed.is_valid or want.certificate == "none",
+        is_taken_up=observed.is_taken_up,
     )
 
 
@@ -115,6 +133,8 @@ def compare(have: Have, want: Want) -> list[str]:
     ]
     if TLS in have.secrets and not have.is_valid:
         phrases.append("the certificate ends within a month, will be renewed")
+    if not phrases and not have.is_taken_up:
+        phrases.append("the gateway was not told of its last change, will be")
     return phrases
 
 
@@ -137,7 +157,11 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     lines += _write_keys(manifest, want, secrets)
     lines += _write_certificate(manifest, want, secrets, are_names_new)
     lines += _remove_others(system, want)
-    return [*lines, *(_reload(system, want.containers) if lines else [])]
+    if lines or not have.is_taken_up:
+        lines += _reload(system, want.containers)
+        paths = [*(wanted.path for wanted in want.files), *_list_secrets(system)]
+        system.write(TAKEN_UP, _compute_digest(system, paths))
+    return lines
 
 
 def _write_keys(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
@@ -198,13 +222,32 @@ def _remove_others(system: System, want: Want) -> list[str]:
 
 
 def _reload(system: System, containers: Sequence[str]) -> list[str]:
-    """HAProxy's master starts new workers on USR2 (its management guide, chapter 4)."""
-    return [f"{name}: takes up the change" for name in containers if _send_reload(system, name)]
+    """A container that does not run reads its files as it starts."""
+    return [line for name in containers for line in _reload_container(system, name)]
 
 
-def _send_reload(system: System, name: str) -> bool:
-    path = f"/containers/{name}/kill?{urlencode({'signal': 'USR2'})}"
-    return system.request(DOCKER_SOCKET, "POST", path).ok
+def _reload_container(system: System, name: str) -> list[str]:
+    """HAProxy's master starts new workers on USR2 (its management guide, chapter 4). One that has
+    only just started may miss it, and one that cannot read its files goes on with the old: a key
+    that was removed would still open. Raises StepError."""
+    old = _list_processes(system, name)
+    if not old:
+        return []
+    kill = f"/containers/{name}/kill?{urlencode({'signal': 'USR2'})}"
+    for _ in range(RELOAD_TRIES):
+        system.request(DOCKER_SOCKET, "POST", kill)
+        time.sleep(RELOAD_PAUSE_S)
+        if _list_processes(system, name) - old:
+            return [f"{name}: takes up the change"]
+    raise StepError(f"{name} does not take up its changed files; `docker logs {name}` says why.")
+
+
+def _list_processes(system: System, name: str) -> frozenset[str]:
+    path = f"/containers/{name}/top?{urlencode({'ps_args': '-eo pid'})}"
+    answer = system.request(DOCKER_SOCKET, "GET", path)
+    processes = as_mapping(answer.body).get("Processes") if answer.ok else None
+    rows = processes if isinstance(processes, list) else []
+    return frozenset(str(row[0]) for row in rows if isinstance(row, list) and row)
 
 
 SPEC = StepSpec(
