@@ -86,6 +86,9 @@ SUBCOMMANDS = {
         "0 done, 1 a node did not answer",
     ),
     "predict": Subcommand("Predict tokens per second and the time to the first token."),
+    "calibration": Subcommand(
+        "Show, add, share or remove what this user's racks measured.",
+    ),
     "recommend": Subcommand(
         "Recommend a service block for a model, with reasons.",
         "0 done, 1 nothing fits",

@@ -127,6 +127,7 @@ def test_json_is_in_camel_case_everywhere(sparkform: Command, stack: Path, runni
         "predict": ["openai/gpt-oss-120b"],
         "recommend": ["openai/gpt-oss-120b"],
         "import": [recipe],
+        "calibration": ["--add", write_result(stack.with_name("c"))],
         "bench compare": [write_result(stack.with_name(name)) for name in "ab"],
     }
     with_json = {name for name, parameter in list_parameters() if "--json" in parameter.opts}
