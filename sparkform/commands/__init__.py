@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -97,6 +98,8 @@ SUBCOMMANDS = {
 """Each has a folder, of its name or the one given, whose module `command` has a function `run`. A
 name may have two words."""
 
+VERSION_FLAG = "--version"
+
 OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 """Instead of 700: what imports make stays, and looking through it takes a twentieth of a start."""
 
@@ -109,7 +112,6 @@ def build_application(imported: Collection[str]) -> Typer:
         name="sparkform",
         help="Plan, check and operate a rack of DGX Sparks.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
     )
     for name, subcommand in SUBCOMMANDS.items():
@@ -140,13 +142,31 @@ def join_name(arguments: Sequence[str]) -> list[str]:
     return [name, *arguments[2:]] if " " in name and name in SUBCOMMANDS else list(arguments)
 
 
+def find_requested(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The subcommand; where a shell asks how a line goes on, that of the line.
+
+    >>> find_requested(["sparkform"], {"COMP_WORDS": "sparkform fit --ba"})
+    'fit'
+    """
+    words = environment.get("COMP_WORDS", "").split() or arguments
+    return next((word for word in words[1:] if not word.startswith("-")), "")
+
+
+def read_version() -> str:
+    from importlib.metadata import version
+
+    return version("sparkform")
+
+
 def main() -> None:
     """Run the command line. Exit codes: 0 ok, 1 findings, 2 bad input."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    if sys.argv[1:] == [VERSION_FLAG]:
+        print(f"sparkform {read_version()}")
+        return
     arguments = join_name(sys.argv[1:])
-    requested = next((word for word in arguments if not word.startswith("-")), "")
     try:
-        build_application({requested})(arguments)
+        build_application({find_requested(["sparkform", *arguments], os.environ)})(arguments)
     except InputError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from sparkform import commands
 from sparkform.commands import SUBCOMMANDS, build_application, import_run
 from sparkform.commands.json_output import to_json
 from tests.support.bench_results import write_result
@@ -171,3 +173,24 @@ def test_no_subcommand_needs_pulumi_before_it_runs() -> None:
     imports = list_imports("SUBCOMMANDS")
     assert "sparkform.commands.prove.command" in imports
     assert "pulumi" not in imports
+
+
+def test_the_version_is_told_without_a_subcommand(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["sparkform", "--version"])
+    commands.main()
+    assert re.fullmatch(r"sparkform \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_a_shell_that_completes_a_line_gets_the_options_of_its_subcommand() -> None:
+    environment = {
+        **os.environ,
+        "_SPARKFORM_COMPLETE": "complete_bash",
+        "COMP_WORDS": "sparkform models --al",
+        "COMP_CWORD": "2",
+    }
+    program = "import sys; sys.argv = ['sparkform']; from sparkform.commands import main; main()"
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert "--all" in result.stdout, result.stderr
