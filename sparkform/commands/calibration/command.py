@@ -47,7 +47,7 @@ def run(
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Predictions of `predict` name what they take from here; published figures stay as they are."""
+    """`predict` names what it takes from here; published figures stay as they are."""
     measured = calibration_file.load_measured() if remove != ALL else ()
     if remove is not None:
         measured = remove_build(measured, remove)

@@ -23,7 +23,7 @@ from sparkform.commands.predict.report import (
 )
 from sparkform.errors import Problem
 from sparkform.sizing.calibration import build_machine
-from sparkform.sizing.rack_calibration import RackFit, find_fit, fit_classes
+from sparkform.sizing.rack_calibration import find_fit, fit_classes
 from sparkform.sizing.row_request import load_request_rows
 from sparkform.sizing.throughput import NodePerformance
 
@@ -97,22 +97,21 @@ def run(
         speculative=drafts.method,
         draft_tokens=drafts.tokens,
     )
-    report = predict_question(subject, question, machine)
-    fit = _find_fit(subject, question)
-    if fit is not None:
-        report = calibrate(report, fit, concurrency)
+    report = _calibrate(predict_question(subject, question, machine), subject, question)
     if as_json:
         print_json(report)
     else:
         _print_sentence(report, subject.shape.notes)
 
 
-def _find_fit(subject: DescribedModel, question: SpeedQuestion) -> RackFit | None:
-    """Of this user's own measurements, where there are some of this engine and quantisation."""
-    served = apply_image(subject, question.image)
+def _calibrate(
+    report: PredictionReport, subject: DescribedModel, question: SpeedQuestion
+) -> PredictionReport:
+    """With this user's own measurements, where there are some of this engine and quantisation."""
+    family = apply_image(subject, question.image).quantisation.family
     fits = fit_classes(load_measured())
-    family = served.quantisation.family
-    return find_fit(fits, DEFAULT_HARDWARE, question.engine, family, question.image)
+    fit = find_fit(fits, DEFAULT_HARDWARE, question.engine, family, question.image)
+    return calibrate(report, fit, question.concurrency) if fit else report
 
 
 def _check_model(model: str | None) -> Problem | None:

@@ -25,7 +25,7 @@ def measure_synthetic(
     levels: tuple[int, ...], reading: float, launching: float
 ) -> list[MeasuredSpeed]:
     """A rack whose efficiencies differ from the published ones: it reads and launches slower."""
-    subject = describe_model(MODEL)
+    subject = describe_model(MODEL, config=None, facts=None, quant=None)
     published = load_calibration().parameters
     own = replace(
         published,
