@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from sparkform.bench.result import BenchResult, Mark, Measurement, Run
+from sparkform.bench.result import BenchmarkResult, Mark, Measurement, Run
 from sparkform.sizing.rack_calibration import MeasuredSpeed
 
 UNFIT: frozenset[Mark] = frozenset({"even-so", "interrupted", "stand-in"})
 """Results with such a mark say nothing of a healthy Spark."""
 
 
-def list_measured(result: BenchResult) -> tuple[MeasuredSpeed, ...]:
+def list_measured(result: BenchmarkResult) -> tuple[MeasuredSpeed, ...]:
     """One of each run that was predicted: nothing of an unfit result."""
     if UNFIT.intersection(result.marks):
         return ()
     return tuple(chain.from_iterable(_list_runs(result, each) for each in result.measurements))
 
 
-def _list_runs(result: BenchResult, measurement: Measurement) -> Iterator[MeasuredSpeed]:
+def _list_runs(result: BenchmarkResult, measurement: Measurement) -> Iterator[MeasuredSpeed]:
     for run in measurement.runs:
         measured = _build_measured(result, measurement, run)
         if measured is not None:
@@ -27,7 +27,7 @@ def _list_runs(result: BenchResult, measurement: Measurement) -> Iterator[Measur
 
 
 def _build_measured(
-    result: BenchResult, measurement: Measurement, run: Run
+    result: BenchmarkResult, measurement: Measurement, run: Run
 ) -> MeasuredSpeed | None:
     identity, load, expected = result.identity, measurement.load, measurement.expected
     users, first = run.metrics.user_tok_s, run.metrics.ttft_ms

@@ -87,6 +87,10 @@ SUBCOMMANDS = {
         "0 done, 1 a node did not answer",
     ),
     "predict": Subcommand("Predict tokens per second and the time to the first token."),
+    "bench study": Subcommand(
+        "Compare native with container from results of each: memory, cache, throughput.",
+        folder="bench_study",
+    ),
     "calibration": Subcommand(
         "Show, add, share or remove what this user's racks measured.",
     ),

@@ -135,22 +135,22 @@ def fit_class(members: Sequence[MeasuredSpeed]) -> RackFit:
     )
 
 
-class Point(NamedTuple):
+class LogPoint(NamedTuple):
     """log2 of the concurrency, and ln of measured over predicted."""
 
     x: float
     y: float
 
 
-def _build_point(each: MeasuredSpeed, ratio: float) -> Point:
-    return Point(log2(each.concurrency), log(ratio))
+def _build_point(each: MeasuredSpeed, ratio: float) -> LogPoint:
+    return LogPoint(log2(each.concurrency), log(ratio))
 
 
 def _read_speed_ratio(each: MeasuredSpeed) -> float:
     return each.measured_tok_s / each.predicted_tok_s
 
 
-def fit_points(points: Sequence[Point]) -> LogFit:
+def fit_points(points: Sequence[LogPoint]) -> LogFit:
     levels = {point.x for point in points}
     centre = fmean(point.x for point in points)
     level, slope, parameters = fmean(point.y for point in points), 0.0, 1
@@ -163,7 +163,7 @@ def fit_points(points: Sequence[Point]) -> LogFit:
     return LogFit(level, slope, centre, deviation, freedom, len(points))
 
 
-def measure_left_out(points: Sequence[Point]) -> float | None:
+def measure_left_out(points: Sequence[LogPoint]) -> float | None:
     if len(points) < 2:
         return None
     errors = []
