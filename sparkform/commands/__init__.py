@@ -92,7 +92,7 @@ SUBCOMMANDS = {
         folder="bench_study",
     ),
     "calibration": Subcommand(
-        "Show, add, share or remove what this user's racks measured.",
+        "Show what this user's racks measured; add, share or remove it.",
     ),
     "recommend": Subcommand(
         "Recommend a service block for a model, with reasons.",

@@ -14,6 +14,7 @@ from sparkform.commands import options
 from sparkform.commands.calibration_file import load_measured
 from sparkform.commands.json_output import print_json
 from sparkform.commands.predict.report import (
+    CalibratedReport,
     CalibratedSpeed,
     PredictionReport,
     SpeedQuestion,
@@ -141,7 +142,7 @@ def _print_sentence(report: PredictionReport, notes: Iterable[str]) -> None:
         f"request (measured models of this class: {low:.1f} to {high:.1f}); first token after "
         f"{report.ttft_s:.2f} s; bound by {report.bound}"
     )
-    if report.calibrated is not None:
+    if isinstance(report, CalibratedReport):
         print(format_calibrated(report.calibrated))
     for note in notes:
         print(f"estimated: {note}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from sparkform.catalogue.describe import DescribedModel, apply_image, describe_row
 from sparkform.commands.json_output import to_json
@@ -37,7 +37,13 @@ class PredictionReport(SpeedFigures):
     """`range` is of `decode_tok_s`: what measured models of this class came to."""
 
     range: tuple[float, float]
-    calibrated: CalibratedSpeed | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibratedReport(PredictionReport):
+    """Where this user's racks measured the same build and quantisation."""
+
+    calibrated: CalibratedSpeed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +75,7 @@ def predict_question(
     return _build_report(predict_row(apply_image(subject, question.image), row, machine))
 
 
-def calibrate(report: PredictionReport, fit: RackFit, concurrency: int) -> PredictionReport:
+def calibrate(report: PredictionReport, fit: RackFit, concurrency: int) -> CalibratedReport:
     """The report with what this rack's measurements make of it beside it."""
     speed = fit.speed.correct(concurrency)
     first_token = fit.first_token.correct(concurrency)
@@ -83,7 +89,7 @@ def calibrate(report: PredictionReport, fit: RackFit, concurrency: int) -> Predi
         range=(low, high),
         ttft_s=round(report.ttft_s * first_token.factor, DIGITS),
     )
-    return replace(report, calibrated=calibrated)
+    return CalibratedReport(**vars(report), calibrated=calibrated)
 
 
 def answer_row(row: Mapping[str, object], machine: NodePerformance) -> dict[str, object]:
