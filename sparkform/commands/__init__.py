@@ -34,6 +34,7 @@ SUBCOMMANDS = {
         "0 no mandatory rule is violated, 1 at least one is",
     ),
     "explain": Subcommand("Explain a rule or a line of an engine's log, with its sources."),
+    "new": Subcommand("Write a Pulumi project that runs the installed program."),
     "init": Subcommand("Contact nodes, detect their cabling and write a stack file."),
     "import": Subcommand(
         "Take over another tool's recipe as a service block or a stack file.",
