@@ -57,7 +57,7 @@ Link = Annotated[
 HardwareName = Annotated[
     str,
     typer.Option(
-        "--hardware", help="Assume nodes of this hardware: gb10-128, gb10-64, h100, h200 …"
+        "--hardware", help="Assume nodes of gb10-128, gb10-64, h100, h200, l40s or rtx-pro-6000."
     ),
 ]
 Context = Annotated[
