@@ -18,6 +18,7 @@ VERBS = {
     "logs": "node.verbs.logs",
     "status": "node.verbs.status",
     "restart": "node.verbs.restart",
+    "tokenizer": "node.verbs.tokenizer",
     "pause": "node.verbs.pause",
     "updates": "node.verbs.updates",
     "upgrade": "node.verbs.upgrade",
