@@ -100,10 +100,7 @@ def run(
         draft_tokens=drafts.tokens,
     )
     report = _calibrate(predict_question(subject, question, machine), subject, question)
-    if as_json:
-        print_json(report)
-    else:
-        _print_sentence(report, subject.shape.notes)
+    print_json(report) if as_json else _print_sentence(report, subject.shape.notes)
 
 
 def _calibrate(

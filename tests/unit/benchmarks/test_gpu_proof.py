@@ -64,8 +64,8 @@ def test_what_another_gpu_would_load_is_blanked_and_nothing_moves() -> None:
     ]
     slim = blank_others(library, 90)
     assert len(slim) == len(library)
-    kept = [slim[entry.start : entry.start + entry.size] for entry in list_entries(slim)]
-    assert [bool(payload.strip(b"\0")) for payload in kept] == [False, True, False, True, False]
+    payloads = [slim[entry.start : entry.start + entry.size] for entry in list_entries(slim)]
+    assert [bool(payload.strip(b"\0")) for payload in payloads] == [False, True, False, True, False]
     renamed = list_entries(rename_architecture(library, 90, 121))
     assert [entry.architecture for entry in renamed] == [121, 121, 121, 121, 120]
 
