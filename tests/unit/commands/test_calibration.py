@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.bench_results import (
     build_result,
     write_result,
 )
+from tests.support.recorded import FOLDER
 from tests.unit.commands.conftest import Command
 
 MODEL = "Qwen/Qwen3-8B"
@@ -56,6 +58,28 @@ def test_what_was_added_is_predicted_with_apart_from_the_published_figures(
     assert low < calibrated["decodeTokS"] < high
     text = sparkform("predict", MODEL).out
     assert "on this rack, by 2 measurements of vllm/vllm-openai:v0.32.0" in text
+
+
+def test_plan_and_recommend_say_it_beside_what_is_published(
+    sparkform: Command, result: Path, stack: Callable[..., Path]
+) -> None:
+    service: dict[str, object] = {
+        "engine": "vllm",
+        "runtime": "container",
+        "model": MODEL,
+        "port": 8000,
+        "nodes": ["spark-1"],
+    }
+    file = stack([22, 23], qwen={**service, "image": "vllm/vllm-openai:v0.32.0"})
+    words: tuple[object, ...] = ("plan", file, "--facts", FOLDER / "direct-untouched.json")
+    before = sparkform(*words).out, sparkform("recommend", MODEL).out
+    assert "on this rack" not in "".join(before)
+    sparkform("calibration", "--add", result)
+    clause = "by 2 measurements of vllm/vllm-openai:v0.32.0"
+    assert clause in sparkform(*words).out
+    assert "because on this rack" in sparkform("recommend", MODEL).out
+    other = stack([22, 23], qwen={**service, "image": "vllm/vllm-openai:v0.31.0"})
+    assert "on this rack" not in sparkform("plan", other, *words[2:]).out
 
 
 def test_another_build_or_quantisation_is_not_mixed_in(sparkform: Command, result: Path) -> None:
