@@ -120,7 +120,7 @@ def test_a_missing_nvidia_smi_is_named_once(host: FakeHost) -> None:
     host.spark.system.script.commands[("nvidia-smi",)] = lambda argv, stdin: CommandResult(
         COMMAND_NOT_FOUND, "", "nvidia-smi: not found"
     )
-    with pytest.raises(StepError, match="^nvidia-smi: not found$"):
+    with pytest.raises(StepError, match=r"^nvidia-smi: not found$"):
         describe(host, "gpu_clock", LIMIT)
 
 
