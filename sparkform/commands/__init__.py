@@ -88,6 +88,13 @@ SUBCOMMANDS = {
         "0 done, 1 a node did not answer",
     ),
     "predict": Subcommand("Predict tokens per second and the time to the first token."),
+    "bench study": Subcommand(
+        "Compare native with container from results of each: memory, cache, throughput.",
+        folder="bench_study",
+    ),
+    "calibration": Subcommand(
+        "Show what this user's racks measured; add, share or remove it.",
+    ),
     "recommend": Subcommand(
         "Recommend a service block for a model, with reasons.",
         "0 done, 1 nothing fits",
