@@ -442,9 +442,9 @@ def test_a_load_goes_through_a_supervisors_restart_and_a_canary_round(group: Gro
             group.turn()
         group.start(1)
         group.containers[0].lines.append((2.0, "torch.OutOfMemoryError: CUDA out of memory."))
-        asked = group.supervisors[0].coordination.pulse
-        group.turn_until(lambda: asked.state.canary is not None)
-        group.turn_until(lambda: asked.state.canary is None and group.phase == "serving")
+        pulse = group.supervisors[0].coordination.pulse
+        group.turn_until(lambda: pulse.state.canary is not None)
+        group.turn_until(lambda: pulse.state.canary is None and group.phase == "serving")
     assert load.failures == []
     assert load.answered > 20
     assert group.runs == [1, 1]
