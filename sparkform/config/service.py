@@ -43,6 +43,10 @@ class Service(Section):
         default_factory=ModelFacts,
         description="The model's shape, for one that the catalogue does not know.",
     )
+    task: values.Task = Field(
+        "generate",
+        description="What it answers with: text, embeddings of texts, or scores of documents.",
+    )
     served_name: values.ModelHandle | None = Field(
         None,
         description="The name under which the API serves it.",
@@ -143,6 +147,9 @@ class TrtllmService(Service):
     """A model served by TensorRT-LLM."""
 
     engine: Literal["trtllm"] = Field(description="Engine that serves the model.")
+    task: Literal["generate"] = Field(
+        "generate", description="What it answers with: text only; vLLM serves the other tasks."
+    )
     max_num_tokens: values.Count | None = Field(
         None,
         description="Token budget of one scheduler step; not the context length.",

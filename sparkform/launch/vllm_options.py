@@ -17,10 +17,16 @@ from sparkform.versions import Version
 
 FIRST_VERSIONS = {
     "--nnodes": Version("0.11.1"),
+    "--runner": Version("0.10.1"),
     "--moe-backend": Version("0.17.0"),
 }
 """First version that was seen with an option; the rule engine-age reads it. `--nnodes`: vLLM's own
-notes of 0.11.1 (its releases); `--moe-backend`: not in 0.16.0, in 0.17.0."""
+notes of 0.11.1 (its releases); `--moe-backend`: not in 0.16.0, in 0.17.0; `--runner`: --task in the
+documentation of 0.10.0, --runner in that of 0.10.1.1 (docs.vllm.ai, models/pooling_models)."""
+
+POOLING = "pooling"
+"""vLLM's runner of models that answer with numbers: embeddings, or scores. What such a model gives
+follows from its architecture (docs.vllm.ai/en/v0.18.0/models/pooling_models)."""
 
 ALIASES = {
     "-tp": "--tensor-parallel-size",
@@ -41,6 +47,7 @@ def build_shared_options(request: LaunchRequest, declared: VllmService) -> dict[
     return format_options(
         {
             "--served-model-name": request.served_name,
+            "--runner": POOLING if declared.task != "generate" else None,
             "--host": declared.bind,
             "--port": declared.port,
             "--revision": request.locate_weights(request.head).revision,

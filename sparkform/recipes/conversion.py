@@ -58,7 +58,8 @@ def convert(recipe: Recipe) -> Conversion:
     """Every piece is in the block or in a remark."""
     draft = BlockDraft(recipe.engine or "vllm")
     mounts = [mount for piece in recipe.pieces if (mount := parse_mount(piece))]
-    for piece in recipe.pieces:
+    # What vLLM's --runner leaves open, its --convert says.
+    for piece in sorted(recipe.pieces, key=lambda piece: piece.name == "--convert"):
         reason = _find_reason(piece, mounts)
         if reason is not None:
             draft.leave(piece, reason)

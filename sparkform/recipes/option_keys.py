@@ -23,6 +23,16 @@ SPECULATIVE_KEYS = {
 }
 
 
+TASKS: Mapping[str, str] = {
+    "generate": "generate",
+    "embed": "embed",
+    "embedding": "embed",
+    "classify": "rerank",
+    "score": "rerank",
+}
+"""vLLM's older --task, and its --convert, by what they make a model answer with."""
+
+
 def read_text(text: str) -> object:
     return text or None
 
@@ -84,6 +94,9 @@ def _drop(reason: str) -> OptionKey:
 
 
 VLLM: Mapping[str, OptionKey] = {
+    "--task": OptionKey("task", TASKS.get),
+    "--runner": OptionKey("task", {"pooling": "embed", "generate": "generate"}.get),
+    "--convert": OptionKey("task", TASKS.get),
     "--served-model-name": OptionKey("servedName", read_first_word),
     "--host": OptionKey("bind"),
     "--port": OptionKey("port", read_integer),

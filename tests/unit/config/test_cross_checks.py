@@ -197,6 +197,18 @@ SERVICES: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ),
     (
         build_cluster(),
+        {"q": vllm(task="embed", toolParser="hermes")},
+        "services.q.toolParser",
+        "is not allowed with task embed",
+    ),
+    (
+        build_cluster(),
+        {"q": vllm(task="rerank", speculative={"method": "ngram", "tokens": 3})},
+        "services.q.speculative",
+        "is not allowed with task rerank",
+    ),
+    (
+        build_cluster(),
         {"q": trtllm(runtime="native")},
         "services.q.image",
         "is not allowed with runtime",
