@@ -58,6 +58,16 @@ class ModelFacts(Section):
     )
 
 
+class Adapter(Section):
+    """One LoRA adapter, which the API serves under a name of its own."""
+
+    name: values.ModelHandle = Field(description="The name under which the API serves it.")
+    model: values.ModelHandle = Field(description="Hugging Face handle of the adapter.")
+    rank: values.AdapterRank = Field(
+        16, description="Its rank (r in its adapter_config.json), or the next larger one."
+    )
+
+
 class CudaGraph(Section):
     """CUDA graphs, recorded for batches up to a size."""
 

@@ -8,8 +8,9 @@ They were read in the wheels of vLLM 0.11.1, 0.12.0, 0.14.0 to 0.18.1, 0.26.0 an
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
-from sparkform.config import Speculative, VllmService
+from sparkform.config import Adapter, Speculative, VllmService
 from sparkform.launch.arguments import format_options
 from sparkform.launch.members import ServiceMember
 from sparkform.launch.request import LaunchRequest
@@ -70,6 +71,7 @@ def build_shared_options(request: LaunchRequest, declared: VllmService) -> dict[
             "--tool-parser-plugin": request.locate_file(declared.tool_parser_plugin),
             "--enforce-eager": declared.enforce_eager,
             "--trust-remote-code": declared.trust_remote_code,
+            **_build_adapter_options(declared.adapters),
         }
     )
 
@@ -94,6 +96,24 @@ def build_rank_options(
             "--headless": member.rank > 0,
         }
     )
+
+
+def _build_adapter_options(adapters: Sequence[Adapter]) -> dict[str, object]:
+    """All of them at once in memory; vLLM looks for each handle in the cache
+    (vllm/lora/utils.py, get_adapter_absolute_path; 0.32.0)."""
+    if not adapters:
+        return {}
+    return {
+        "--enable-lora": True,
+        "--max-loras": len(adapters),
+        "--max-lora-rank": max(adapter.rank for adapter in adapters),
+    }
+
+
+def build_adapter_arguments(adapters: Sequence[Adapter]) -> tuple[str, ...]:
+    """The one option that takes several values."""
+    named = tuple(f"{adapter.name}={adapter.model}" for adapter in adapters)
+    return ("--lora-modules", *named) if named else ()
 
 
 def _render_speculative(declared: Speculative | None) -> str | None:

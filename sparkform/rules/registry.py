@@ -11,6 +11,7 @@ from types import ModuleType
 
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.groups import (
+    adapters,
     engine_age,
     fabric,
     host,
@@ -54,6 +55,7 @@ GROUPS: tuple[ModuleType, ...] = (
     sharing,
     model,
     task,
+    adapters,
     nccl,
     reasoning,
     ring,

@@ -124,6 +124,21 @@ def check_task_keys(draft: Draft) -> Iterator[Problem]:
                 )
 
 
+def check_adapter_names(draft: Draft) -> Iterator[Problem]:
+    """The API tells adapters and model apart by their names."""
+    for service, block in draft.list_readable_services():
+        names = [block.served_name or block.model or service]
+        for position, adapter in enumerate(getattr(block, "adapters", ())):
+            if adapter.name in names:
+                yield Problem(
+                    path=f"services.{service}.adapters[{position}].name",
+                    message="is served already",
+                    got=adapter.name,
+                    allowed="a name of its own",
+                )
+            names.append(adapter.name)
+
+
 def check_files_given(draft: Draft) -> Iterator[Problem]:
     """A file without a path is one of the service's own."""
     for service, block in draft.list_readable_services():
@@ -199,6 +214,7 @@ CHECKS = (
     check_swarm_enabled,
     check_shared_nodes,
     check_task_keys,
+    check_adapter_names,
     check_files_given,
     check_ports_free,
     check_ports_differ,

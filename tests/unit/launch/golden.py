@@ -47,6 +47,12 @@ def _list_further_cases() -> Iterator[GoldenCase]:
     yield "vllm-container-direct-second", both, frozenset()
     embedder = build_vllm("none", task="embed", model="Qwen/Qwen3-Embedding-0.6B")
     yield "vllm-container-none-embed", declare_rack("none", embed=embedder), API_KEY
+    adapters = [
+        {"name": "law", "model": "owner/law-lora", "rank": 64},
+        {"name": "code", "model": "owner/code-lora"},
+    ]
+    tuned = build_vllm("direct", adapters=adapters, extraArgs=["--seed", "1"])
+    yield "vllm-container-direct-adapters", declare_rack("direct", oss=tuned), frozenset()
     all_options = build_vllm(
         "none",
         quantization="mxfp4",
