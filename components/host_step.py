@@ -21,7 +21,8 @@ from node.host.paths import ZIPAPP
 from node.verbs.install import BOOTSTRAP, DRAIN_STDIN, TEARDOWN
 from sparkform.plan.steps import PlannedStep, StackName
 
-INSTALL = f"sudo -n python3 -c {shlex.quote(BOOTSTRAP)}"
+# On one line: the login shell may be a csh.
+INSTALL = f"sudo -n python3 -c {shlex.quote(f'exec({json.dumps(BOOTSTRAP)})')}"
 GIVE_BACK = f"sudo -n sh -c {shlex.quote(TEARDOWN)}"
 
 HELD_INPUTS = ["connection", "create", "update", "delete", "stdin"]
@@ -185,9 +186,8 @@ def _defer(planned: PlannedStep, triggers: Sequence[pulumi.Input[str]]) -> NodeC
     """What a held resource runs where Pulumi does not know it yet: nothing, on a node that is
     there. Once all its nodes are, it differs from this in all of HELD_INPUTS, and is applied."""
     message = f"{planned.node} {planned.step}: {planned.unknown or DEFERRED}"
-    return NodeCommand(
-        update=f"echo {shlex.quote(message)} >&2", delete="true", stdin=None, triggers=triggers
-    )
+    say = f"sh -c {shlex.quote(f'echo {shlex.quote(message)} >&2')}"
+    return NodeCommand(update=say, delete="true", stdin=None, triggers=triggers)
 
 
 def _delete_first() -> pulumi.ResourceOptions:

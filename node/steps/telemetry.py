@@ -76,7 +76,8 @@ class Observed:
 def render_config(want: Want) -> str:
     keys = ("interval_s", "links", "disks", "certificates")
     config = {key: getattr(want, key) for key in keys}
-    return json.dumps(to_json(config), indent=1) + "\n"
+    # A want that came over the wire has its keys in another order.
+    return json.dumps(to_json(config), indent=1, sort_keys=True) + "\n"
 
 
 def observe(system: System, request: StepRequest) -> Observed:

@@ -1,8 +1,8 @@
 """`status [REQUEST]`: ranks, supervisors and telemetry of this node, one JSON document a line.
 
-REQUEST is JSON: {"interval_s", "model_directory", "budget_s"}, each key optional. With an interval
-documents are printed until nobody reads any more. The first is there as soon as all is read, or
-once the budget is over.
+REQUEST is JSON: {"interval_s", "telemetry_pause_s", "model_directory", "budget_s"}, each key
+optional. With an interval documents are printed until nobody reads any more. The first is there as
+soon as all is read, or once the budget is over.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class NodeDocument:
 @dataclass(frozen=True)
 class StatusRequest:
     interval_s: float | None = None
+    telemetry_pause_s: float = TELEMETRY_PAUSE_S
     model_directory: str = MODELS
     budget_s: float = BUDGET_S
 
@@ -81,7 +82,7 @@ def build_readings(system: System, request: StatusRequest) -> dict[str, Backgrou
     return {
         "ranks": BackgroundReading(partial(find_local_ranks, system), keep_s=STALE_S),
         "supervision": BackgroundReading(partial(read_reports, system), keep_s=STALE_S),
-        "telemetry": BackgroundReading(telemetry, TELEMETRY_PAUSE_S, STALE_S),
+        "telemetry": BackgroundReading(telemetry, request.telemetry_pause_s, STALE_S),
         "measured_gbps": BackgroundReading(partial(read_measured_gbps, system), keep_s=STALE_S),
     }
 

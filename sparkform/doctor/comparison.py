@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from sparkform.config import Declaration
 from sparkform.doctor.check import Check
 from sparkform.doctor.machine import CLOCK_WARN_S, KIB_PER_GIB
+from sparkform.fabric.network import Network
 from sparkform.report.facts import Facts, LoginFacts
 from sparkform.report.rack_report import Observation
 
@@ -25,8 +26,11 @@ VERSIONS: Mapping[str, Callable[[Facts], str | None]] = {
 """What a node reports of each; None where it is unknown, which differs from nothing."""
 
 
-def compare_nodes(declaration: Declaration, observation: Observation) -> Iterator[Check]:
+def compare_nodes(
+    declaration: Declaration, observation: Observation, network: Network
+) -> Iterator[Check]:
     yield from _check_host_keys(declaration, observation)
+    yield from _check_management(network)
     facts = {name: report.facts for name, report in observation.reports.items()}
     yield from _check_machine_ids(facts)
     for name, read in VERSIONS.items():
@@ -55,6 +59,19 @@ def _check_host_keys(declaration: Declaration, observation: Observation) -> Iter
             yield Check(
                 None, "host keys", "fail", f"{', '.join(nodes)} have the same host key", fix
             )
+
+
+def _check_management(network: Network) -> Iterator[Check]:
+    """Of a declared address the network is not known."""
+    networks = {
+        node: str(address.network)
+        for node, address in network.management.items()
+        if address.network.num_addresses > 1
+    }
+    if len(set(networks.values())) > 1:
+        message = f"the nodes are in different networks: {_format(networks)}"
+        fix = "see that they reach each other, or set managementAddress to a network they share"
+        yield _warn("management", message, fix)
 
 
 def _check_machine_ids(facts: Mapping[str, Facts]) -> Iterator[Check]:

@@ -22,6 +22,7 @@ from sparkform.doctor.bandwidth import check_bandwidth
 from sparkform.doctor.check import Check, NodeCheck, NodeView, Status
 from sparkform.doctor.comparison import compare_nodes
 from sparkform.doctor.fabric import check_fabric
+from sparkform.doctor.link_cost import check_link_cost
 from sparkform.doctor.native import check_native
 from sparkform.fabric.network import Reports
 from sparkform.plan.problems import list_unread_items
@@ -68,7 +69,7 @@ def diagnose(
         else:
             checks.append(_check_missing_node(node, observation))
     checks += _check_rack(declaration, plan, reports)
-    checks += compare_nodes(declaration, observation)
+    checks += compare_nodes(declaration, observation, plan.network)
     return (*checks, *_check_rules(declaration, reports, plan))
 
 
@@ -103,6 +104,7 @@ def _is_plannable(declaration: Declaration, node: str, report: NodeReport) -> bo
 def _check_rules(declaration: Declaration, reports: Reports, plan: RackPlan) -> Iterator[Check]:
     """What the rules say of the declaration on these machines."""
     context = Context(declaration=declaration, reports=reports, network=plan.network)
+    yield from check_link_cost(context)
     verdict = evaluate(context)
     statuses: dict[str, Status] = {MANDATORY: "fail", ADVISORY: "warn"}
     for violation in verdict.violations:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sparkform.errors import InputError
 from sparkform.rules.context import Context, ServiceView
@@ -12,6 +12,9 @@ from sparkform.rules.engine_settings import build_engine_settings
 from sparkform.rules.groups.memory import fit_on, get_cache_type
 from sparkform.rules.groups.sharing import compute_taken_gib
 from sparkform.sizing.drafts import MOST_DRAFT_TOKENS
+
+if TYPE_CHECKING:
+    from sparkform.sizing.throughput_ranges import Prediction
 
 SPEED_MODEL_LINKS = {"direct": "direct", "ring": "ring", "switch": "switch", "none": "direct"}
 """The link of the speed model by topology; on one node none is crossed."""
@@ -61,13 +64,23 @@ def _estimate_service(service: ServiceView) -> Figures:
 
 def _estimate_speed(service: ServiceView) -> tuple[float | None, tuple[float, float] | None]:
     """One request at a time, a short question and a short answer."""
+    prediction = predict_service(service)
+    if prediction is None:
+        return None, None
+    ends = prediction.decode_low_tok_s, prediction.decode_high_tok_s
+    return prediction.speed.decode_tok_s, ends
+
+
+def predict_service(service: ServiceView, **traffic: int) -> Prediction | None:
+    """What the speed model says of a service under `traffic`: keys of a row, as concurrency and
+    prompt_tokens. None where its model is not known, or cannot be cut so."""
     from sparkform.catalogue.describe import apply_image
     from sparkform.sizing.calibration import build_machine
     from sparkform.sizing.row_request import predict_row
 
     subject = service.subject
     if subject is None:
-        return None, None
+        return None
     row = {
         "engine": service.block.engine,
         "tp": service.count_ranks("tensor_parallel"),
@@ -75,19 +88,16 @@ def _estimate_speed(service: ServiceView) -> tuple[float | None, tuple[float, fl
         "kv_cache": get_cache_type(service),
         "moe_backend": service.settings.get_text("moe_backend") or None,
         **_list_vllm_facts(service),
+        **traffic,
     }
     spark = build_machine(
         SPEED_MODEL_LINKS[service.context.topology], share=_find_link_share(service)
     )
     try:
-        prediction = predict_row(apply_image(subject, service.block.image), row, spark)
+        return predict_row(apply_image(subject, service.block.image), row, spark)
     except InputError:
         # A cut that the model does not allow: the rules say so.
-        return None, None
-    return prediction.speed.decode_tok_s, (
-        prediction.decode_low_tok_s,
-        prediction.decode_high_tok_s,
-    )
+        return None
 
 
 def _find_link_share(service: ServiceView) -> float:

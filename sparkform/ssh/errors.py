@@ -24,7 +24,8 @@ def unreachable(target: Target, reason: str) -> NodeError:
         "unreachable",
         f"{target.address} is unreachable ({reason}).",
         f"Check that the node is on and on this network: `ping -c 3 {target.host}`. "
-        "Declare one that stays off with `away: true`.",
+        "One that stays off for now gets `away: true`; "
+        f"`sparkform forget STACK.yaml {target.name}` drops one that is lost.",
     )
 
 

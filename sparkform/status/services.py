@@ -16,7 +16,7 @@ from sparkform.status.readings import Readings
 UNSUPERVISED = Unread("no supervisor runs")
 UNTOLD = Unread("systemd does not say whether the supervisor runs")
 NOT_TOLD = Unread("the engine does not say")
-ENDED: tuple[ServiceState, ...] = ("gave-up", "needs-up", "stopped")
+ENDED: tuple[ServiceState, ...] = ("gave-up", "needs-up", "stopped", "paused")
 """Phases that hold without a supervisor too: nothing is to be started."""
 
 ANSWERING: tuple[ServiceState, ...] = ("serving", "degraded", "suspect")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -224,7 +225,7 @@ def test_what_was_never_there_is_put_off_without_a_document() -> None:
     record = register_away()
     for command in record.list_commands():
         if get_node(command) == "spark-3":
-            assert command.inputs["create"].startswith("echo 'spark-3 ")
+            assert shlex.split(shlex.split(command.inputs["create"])[2])[1].startswith("spark-3 ")
             assert command.inputs["delete"] == "true"
             assert "stdin" not in command.inputs
 

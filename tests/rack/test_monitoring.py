@@ -7,6 +7,7 @@ The engine is the tiny one: its figures under vLLM's names are the test's.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
@@ -16,6 +17,7 @@ from sparkform.monitoring.files import RULES as RULES_FILE
 from sparkform.monitoring.grafana import read_dashboards
 from sparkrack import registry
 from sparkrack.monitoring import images
+from tests.rack.command_line import RackProject
 from tests.rack.conftest import RackFactory
 from tests.support import monitoring_faults as faults
 from tests.support import tiny_engine
@@ -60,6 +62,8 @@ def monitored(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> It
         prometheus = RackPrometheus(machines, HEAD)
         watched = Monitored(machines, deployment, prometheus, receiver, before)
         watched.write_metrics()
+        for host in machines.hosts:
+            machines.must(host, faults.COUNT_ERRORS % 0)
         yield watched
         deployment.destroy()
 
@@ -67,6 +71,20 @@ def monitored(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> It
 def test_a_second_up_changes_nothing(monitored: Monitored) -> None:
     outcome = monitored.deployment.up()
     assert (outcome.changed, outcome.messages) == (set(), [])
+
+
+def test_status_shows_what_the_supervisor_tells(monitored: Monitored) -> None:
+    project = RackProject(monitored.rack, monitored.deployment.folder)
+
+    def read_service() -> dict[str, Any]:
+        status = project.run("status", monitored.deployment.stack_file, "--json").parse_json()
+        service: dict[str, Any] = status["services"][0]
+        return service
+
+    await_state(lambda: read_service()["state"] == "serving", lambda: f"{read_service()}", LIMIT_S)
+    service = read_service()
+    assert service["restarts"] == 0
+    assert [rank["state"] for rank in service["ranks"]] == ["running"]
 
 
 def test_everything_is_read(monitored: Monitored) -> None:
@@ -141,11 +159,10 @@ def test_a_collector_that_was_stopped_is_started_by_up(monitored: Monitored) -> 
 def test_the_faults_of_a_machine_are_told_once_each_and_end(monitored: Monitored) -> None:
     rack, prometheus = monitored.rack, monitored.prometheus
     monitored.hasten()
-    rack.must(WORKER, faults.COUNT_ERRORS % 0)
     await_state(lambda: prometheus.list_firing() == CALM, prometheus.tell_firing, LIMIT_S)
     expected = frozenset[str]().union(
         *(fault.alerts for fault in (*faults.OF_WORKER, faults.JOURNAL)),
-        *(faults.GPU_ALERTS, {"LinkDown", "DiskFull", "ServiceStalled", "ServiceWaits"}),
+        *(faults.GPU_ALERTS, {"LinkDown", "ServiceStalled", "ServiceWaits"}),
     )
 
     def cause() -> None:
@@ -155,10 +172,8 @@ def test_the_faults_of_a_machine_are_told_once_each_and_end(monitored: Monitored
         rack.must(HEAD, faults.JOURNAL.cause)
         monitored.write_metrics(running=2, waiting=12, tokens="900")
         rack.break_("link-down", WORKER, "enp1s0f0np0")
-        rack.break_("disk-full", WORKER)
 
     def mend() -> None:
-        rack.mend("disk-full", WORKER)
         rack.mend("link-down", WORKER, "enp1s0f0np0")
         monitored.write_metrics()
         for fault in faults.OF_WORKER:
@@ -168,6 +183,16 @@ def test_the_faults_of_a_machine_are_told_once_each_and_end(monitored: Monitored
 
     monitored.prove(expected, cause, mend)
     assert not any("<no value>" in text for text in prometheus.list_annotations())
+
+
+def test_a_full_disk_is_told(monitored: Monitored) -> None:
+    """The collector starts anew then: the rack lays others over its program's folder."""
+    rack = monitored.rack
+    monitored.prove(
+        {"DiskFull"},
+        lambda: rack.break_("disk-full", WORKER),
+        lambda: rack.mend("disk-full", WORKER),
+    )
 
 
 def test_a_service_that_fails_in_its_ways_is_told(monitored: Monitored) -> None:

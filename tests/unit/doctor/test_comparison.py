@@ -19,6 +19,7 @@ NAMES = {
     "os",
     "memory",
     "machine-ids",
+    "management",
     "container toolkit",
     "users",
     "clocks",
@@ -70,6 +71,27 @@ def test_memory_that_differs_by_more_than_a_reserve_is_named() -> None:
     )
     alike = change_report(whole, "spark-2", keys, 118 * 2**20)
     assert [row for row in list_rack_rows(alike) if row.name == "memory"] == []
+
+
+def test_management_in_two_networks_is_named() -> None:
+    observation = load_recording(UP)
+    assert [row for row in list_rack_rows(observation) if row.name == "management"] == []
+    moved = change_interface(observation, "spark-2", "enP7s7", addresses=["10.99.0.12/24"])
+    row = get_row(diagnose_recording(moved), None, "management")
+    assert row.message == (
+        "the nodes are in different networks: spark-1 10.87.153.0/24, spark-2 10.99.0.0/24"
+    )
+
+
+def change_interface(
+    observation: Observation, node: str, name: str, **values: object
+) -> Observation:
+    report = observation.reports[node]
+    interfaces = [
+        {**interface.model_dump(mode="json"), **(values if interface.name == name else {})}
+        for interface in report.facts.interfaces or ()
+    ]
+    return change_report(observation, node, ["facts", "interfaces"], interfaces)
 
 
 def test_one_machine_id_on_two_machines_is_named() -> None:

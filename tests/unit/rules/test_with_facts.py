@@ -94,6 +94,14 @@ CASES = [
         advisory=True,
     ),
     FactCase(
+        "ifname-exists",
+        TWO,
+        2,
+        {"interfaces": [interface | {"mtu": 9100} for interface in INTERFACES]},
+        cluster={"fabric": {"topology": "direct", "mtu": "inherit"}},
+        advisory=True,
+    ),
+    FactCase(
         "pool-overlap",
         TWO,
         2,

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sparkform.report.rack_report import NodeError
 from sparkform.ssh.response import ProgramOutput, find_document, parse_output
+from sparkform.ssh.session import encode_request
 from sparkform.ssh.target import Target
 
 TARGET = Target(name="spark-1", host="10.0.0.1", user="ada")
@@ -55,3 +60,12 @@ def test_each_failure_is_named_for_what_it_is(kind: str, message: str) -> None:
     error = parse_output(TARGET, ProgramOutput(1, b"", message.encode()))
     assert isinstance(error, NodeError)
     assert error.kind == kind
+
+
+@given(text=st.text())
+def test_a_request_comes_whole_through_any_login_shell(text: str) -> None:
+    """Single quotes hold it in sh, csh and fish alike (seen with tcsh 6.24 and fish 3.6)."""
+    encoded = encode_request({"text": text})
+    assert json.loads(encoded) == {"text": text}
+    assert not {"'", "!", "\n"} & {*encoded}
+    assert "\\\\" not in encoded
