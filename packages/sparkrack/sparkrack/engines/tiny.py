@@ -52,6 +52,12 @@ RERANKER = TinyModel(
     "reranker",
     "making the tiny reranker (once)",
 )
+ADAPTER = TinyModel(
+    "sparkform/tiny-adapter",
+    (GENERATOR, PACKAGE / "engines" / "tiny_adapter.py"),
+    "make",
+    "making the tiny adapter (once)",
+)
 HANDLE = LLAMA.handle
 
 
