@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
+from sparkform.config.values import AdapterRank
 from sparkform.recipes.recipe import Piece
 from sparkform.rules.settings import Setting
 
@@ -22,6 +25,11 @@ SPECULATIVE_KEYS = {
     "attention_backend": "attentionBackend",
 }
 
+
+ADAPTER_RANK = "adapters.rank"
+"""vLLM has one rank for all adapters."""
+BROUGHT_BY_ADAPTERS = ("--enable-lora", "--max-loras")
+HANDLE = re.compile(r"[\w.-]+/[\w.-]+")
 
 TASKS: Mapping[str, str] = {
     "generate": "generate",
@@ -65,6 +73,20 @@ def read_path(text: str) -> object:
 
 def read_launcher(text: str) -> object:
     return text if text in ("mp", "ray") else None
+
+
+def read_adapters(text: str) -> object:
+    """None where one of them is no handle: a folder is not brought to the nodes."""
+    pairs = [word.partition("=") for word in text.split()]
+    if not all(name and HANDLE.fullmatch(model) for name, _, model in pairs):
+        return None
+    return [{"name": name, "model": model} for name, _, model in pairs]
+
+
+def read_rank(text: str) -> object:
+    """The next rank that vLLM has room for."""
+    number = Setting(text, "").integer or 0
+    return next((rank for rank in get_args(AdapterRank) if rank >= number > 0), None)
 
 
 def read_speculative(text: str) -> object:
@@ -111,6 +133,8 @@ VLLM: Mapping[str, OptionKey] = {
     "--kv-cache-dtype": OptionKey("kvCacheDtype"),
     "--quantization": OptionKey("quantization"),
     "--moe-backend": OptionKey("moeBackend"),
+    "--lora-modules": OptionKey("adapters", read_adapters),
+    "--max-lora-rank": OptionKey(ADAPTER_RANK, read_rank),
     "--speculative-config": OptionKey("speculative", read_speculative),
     "--chat-template": OptionKey("chatTemplate", read_path),
     "--reasoning-parser": OptionKey("reasoningParser"),

@@ -14,7 +14,8 @@ GATED_MATRICES = 3
 
 
 def compute_adapter_bytes(shape: ModelShape, adapters: int, rank: int) -> float:
-    hidden = shape.hidden_size
+    """A shape that is known by its size alone has no width."""
+    hidden = max(shape.hidden_size, 1)
     edges = sum(
         _count_mixer_edges(block.mixer, hidden) + _count_inner_edges(block.feed_forward, hidden)
         for block in shape.blocks

@@ -51,7 +51,7 @@ def _list_further_cases() -> Iterator[GoldenCase]:
         {"name": "law", "model": "owner/law-lora", "rank": 64},
         {"name": "code", "model": "owner/code-lora"},
     ]
-    tuned = build_vllm("direct", adapters=adapters, extraArgs=["--seed", "1"])
+    tuned = build_vllm("direct", adapters=adapters, extraArgs=["--enable-prefix-caching"])
     yield "vllm-container-direct-adapters", declare_rack("direct", oss=tuned), frozenset()
     all_options = build_vllm(
         "none",

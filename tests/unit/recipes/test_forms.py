@@ -320,6 +320,29 @@ def test_what_a_model_answers_with_comes_over(options: str, task: str | None) ->
     assert convert_text(f"vllm serve a/b {options}").block.get("task") == task
 
 
+def test_adapters_come_over_with_their_rank() -> None:
+    text = (
+        "vllm serve a/b --enable-lora --lora-modules x=o/x y=o/y --max-lora-rank 24 --max-loras 2"
+    )
+    conversion = convert_text(text)
+    assert conversion.block["adapters"] == [
+        {"name": "x", "model": "o/x", "rank": 32},
+        {"name": "y", "model": "o/y", "rank": 32},
+    ]
+    assert "extraArgs" not in conversion.block
+
+
+def test_adapters_in_folders_stay_arguments() -> None:
+    text = "vllm serve a/b --enable-lora --lora-modules x=/srv/x --max-lora-rank 24"
+    assert convert_text(text).block["extraArgs"] == [
+        "--enable-lora",
+        "--lora-modules",
+        "x=/srv/x",
+        "--max-lora-rank",
+        "24",
+    ]
+
+
 def test_a_task_that_no_key_says_stays_an_argument() -> None:
     conversion = convert_text("vllm serve a/b --task reward")
     assert conversion.block["extraArgs"] == ["--task", "reward"]
