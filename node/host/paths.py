@@ -46,6 +46,9 @@ MEMORY_GUARD = f"{STATE}/memory-guard.json"
 
 MONITORING = f"{STATE}/monitoring"
 """Configuration of monitoring's containers, a folder a program."""
+GATEWAY = f"{STATE}/gateway"
+"""Configuration of the gateway's processes, their keys' digests and their sockets."""
+
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 LOGS = "/var/log/sparkform"

@@ -18,7 +18,7 @@ from node.host.system import System
 from node.host.typed_json import OMITTED
 from node.ranks.memory_kills import DROP_IN, UNIT, MemoryKill, read_kills
 from node.state.manifest import Manifest
-from node.steps import Secrets, StepRequest, StepSpec
+from node.steps import DECLARED, Secrets, StepRequest, StepSpec
 
 PROGRAM = "/usr/bin/earlyoom"
 UNIT_FILE = f"/usr/lib/systemd/system/{UNIT}"
@@ -44,8 +44,10 @@ class Want:
 
 @dataclass(frozen=True)
 class Observed:
-    """`drop_in`: the text of our file. `total_kib`: all memory. `kills`: of the last day."""
+    """`asked`: whether the node looked. `drop_in`: the text of our file. `total_kib`: all memory.
+    `kills`: of the last day."""
 
+    asked: bool = False
     is_installed: bool = False
     unit: str = STOPPED
     drop_in: str | None = None
@@ -69,9 +71,10 @@ OOMScoreAdjust=-900
 
 
 def observe(system: System, request: StepRequest) -> Observed:
-    if not request.raw.get("declared"):
+    if not request.raw.get(DECLARED):
         return Observed()
     return Observed(
+        asked=True,
         is_installed=system.get_state(PROGRAM) is not None,
         unit=_observe_unit(system),
         drop_in=system.read(DROP_IN),
@@ -128,7 +131,7 @@ def compare(have: Want, want: Want) -> list[str]:
 
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     system, limit_kib = manifest.system, want.min_available_kib or 0
-    have = narrow(observe(system, StepRequest(raw={"declared": True})), want)
+    have = narrow(observe(system, StepRequest(raw={DECLARED: True})), want)
     if have.refusal:
         raise StepError(have.refusal)
     if have == want:

@@ -17,7 +17,7 @@ from node.host.paths import SYSTEMD_UNITS, UNITS_AT_BOOT
 from node.host.system import System
 from node.host.typed_json import OMITTED
 from node.state.manifest import Manifest
-from node.steps import Secrets, StepRequest, StepSpec
+from node.steps import DECLARED, Secrets, StepRequest, StepSpec
 
 UNIT = "sparkform-gpu-clock.service"
 UNIT_FILE = f"{SYSTEMD_UNITS}/{UNIT}"
@@ -44,8 +44,9 @@ class Want:
 
 @dataclass(frozen=True)
 class Observed:
-    """`mhz`: what the unit sets."""
+    """`asked`: whether the node looked. `mhz`: what the unit sets."""
 
+    asked: bool = False
     unit: str = MISSING
     mhz: int | None = None
     current_mhz: int | None = None
@@ -78,18 +79,19 @@ WantedBy=multi-user.target
 
 def observe(system: System, request: StepRequest) -> Observed:
     """Raises StepError where nvidia-smi does not answer."""
-    if not request.raw.get("declared"):
+    if not request.raw.get(DECLARED):
         return Observed()
     clocks = gpu_clocks.read_clocks(system)
     text = system.read(UNIT_FILE)
     match = _LIMIT.search(text or "")
     mhz = int(match[1]) if match else None
     return Observed(
-        _observe_unit(system, text, mhz),
-        mhz,
-        clocks.current_mhz,
-        clocks.highest_mhz,
-        clocks.supported_mhz,
+        asked=True,
+        unit=_observe_unit(system, text, mhz),
+        mhz=mhz,
+        current_mhz=clocks.current_mhz,
+        highest_mhz=clocks.highest_mhz,
+        supported_mhz=clocks.supported_mhz,
     )
 
 
@@ -152,7 +154,7 @@ def compare(have: Want, want: Want) -> list[str]:
 
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     system, mhz = manifest.system, want.mhz or 0
-    observed = observe(system, StepRequest(raw={"declared": True}))
+    observed = observe(system, StepRequest(raw={DECLARED: True}))
     have = narrow(observed, want)
     _refuse(have, want)
     if have == want:

@@ -12,7 +12,7 @@ from node.errors import StepError
 from node.host import packages
 from node.host.system import System
 from node.state.manifest import Manifest
-from node.steps import Secrets, StepRequest, StepSpec
+from node.steps import DECLARED, Secrets, StepRequest, StepSpec
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,19 @@ class Want:
 
 @dataclass(frozen=True)
 class Observed:
-    """`held` and `free`: installed packages by group."""
+    """`asked`: whether the node looked. `held` and `free`: installed packages by group."""
 
+    asked: bool = False
     held: dict[str, tuple[str, ...]] | None = None
     free: dict[str, tuple[str, ...]] | None = None
 
 
 def observe(system: System, request: StepRequest) -> Observed:
     """Raises StepError where dpkg does not answer."""
-    if not request.raw.get("declared"):
+    if not request.raw.get(DECLARED):
         return Observed()
     installed = packages.list_installed(system)
-    return Observed(_sort(installed, is_held=True), _sort(installed, is_held=False))
+    return Observed(True, _sort(installed, is_held=True), _sort(installed, is_held=False))
 
 
 def _sort(installed: list[packages.Package], is_held: bool) -> dict[str, tuple[str, ...]]:
@@ -90,7 +91,7 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     refusals = find_refusals(want, want)
     if refusals:
         raise StepError("\n".join(refusals))
-    observed = observe(manifest.system, StepRequest(raw={"declared": True}))
+    observed = observe(manifest.system, StepRequest(raw={DECLARED: True}))
     return package_hold.hold(manifest, list_missing(narrow(observed, want), want))
 
 

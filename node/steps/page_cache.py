@@ -12,7 +12,7 @@ from node.host.paths import MEMORY_GUARD
 from node.host.system import System
 from node.readiness.page_cache import read_limit_kib
 from node.state.manifest import Manifest
-from node.steps import Secrets, StepRequest, StepSpec
+from node.steps import DECLARED, Secrets, StepRequest, StepSpec
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,20 @@ class Want:
     min_free_kib: int | None = None
 
 
-def observe(system: System, request: StepRequest) -> Want:
-    return Want(read_limit_kib(system))
+@dataclass(frozen=True)
+class Observed:
+    """`asked`: whether the node looked."""
+
+    asked: bool = False
+    min_free_kib: int | None = None
 
 
-def narrow(observed: Want, want: Want) -> Want:
-    return observed
+def observe(system: System, request: StepRequest) -> Observed:
+    return Observed(True, read_limit_kib(system)) if request.raw.get(DECLARED) else Observed()
+
+
+def narrow(observed: Observed, want: Want) -> Want:
+    return Want(observed.min_free_kib)
 
 
 def compare(have: Want, want: Want) -> list[str]:
@@ -49,7 +57,7 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
 SPEC = StepSpec(
     name="page_cache",
     want=Want,
-    observed=Want,
+    observed=Observed,
     observe=observe,
     narrow=narrow,
     compare=compare,

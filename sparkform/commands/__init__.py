@@ -34,6 +34,7 @@ SUBCOMMANDS = {
         "0 no mandatory rule is violated, 1 at least one is",
     ),
     "explain": Subcommand("Explain a rule or a line of an engine's log, with its sources."),
+    "new": Subcommand("Write a Pulumi project that runs the installed program."),
     "init": Subcommand("Contact nodes, detect their cabling and write a stack file."),
     "import": Subcommand(
         "Take over another tool's recipe as a service block or a stack file.",
@@ -87,6 +88,13 @@ SUBCOMMANDS = {
         "0 done, 1 a node did not answer",
     ),
     "predict": Subcommand("Predict tokens per second and the time to the first token."),
+    "bench study": Subcommand(
+        "Compare native with container from results of each: memory, cache, throughput.",
+        folder="bench_study",
+    ),
+    "calibration": Subcommand(
+        "Show what this user's racks measured; add, share or remove it.",
+    ),
     "recommend": Subcommand(
         "Recommend a service block for a model, with reasons.",
         "0 done, 1 nothing fits",

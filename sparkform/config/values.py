@@ -86,6 +86,7 @@ Seconds = Annotated[
     FROM_FLOAT,
     Words("an integer from 1 to 604800 (a week)"),
 ]
+BodyMib = Annotated[int, Field(strict=True, ge=1, le=128), FROM_FLOAT]
 Interval = Annotated[int, Field(strict=True, ge=5, le=60), FROM_FLOAT]
 Fraction = Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)]
 Gibibytes = Annotated[float, Field(strict=True, gt=0, le=4096, allow_inf_nan=False)]

@@ -11,6 +11,7 @@ from sparkform.plan.steps import PlannedStep, describe_step, hold_step
 from sparkform.plan.wants import AGENT, NodeInputs, NodeStep, list_node_steps
 from sparkform.report.unknown import Unknown
 
+NOT_ASKED = "the node was not asked for it; record the facts again"
 NodeSteps = Mapping[str, PlannedStep]
 """By step name, in the order in which they can run; the agent first."""
 
@@ -50,7 +51,11 @@ def _plan_node(
 
 
 def _find_unknown_want(context: PlanContext, node: str, step: NodeStep) -> Unknown | None:
-    """The fact without which it is not known what the step should be."""
+    """The fact without which it is not known what the step should be; or that the node has not
+    looked, as facts that were recorded before a step was declared."""
+    state = context.reports[node].read_step(step.spec.name)
+    if step.is_declared and not (isinstance(state, Unknown) or as_mapping(state).get("asked")):
+        return Unknown(f"step {step.spec.name}", NOT_ASKED)
     facts = step.swarm_facts if context.declaration.swarm_enabled else ()
     return context.find_unknown(node, *(f"fact {fact}" for fact in facts))
 

@@ -18,11 +18,16 @@ LINES = 5
 
 def build_outputs(declaration: Declaration, plan: RackPlan) -> dict[str, object]:
     """`apiUrl` is that of the first service; nothing where nothing is served."""
-    urls = {name: build_api_url(declaration, name, plan.network) + API for name in plan.services}
+    urls = list_service_urls(declaration, plan)
     if not urls:
         return {}
     lines = [*_describe_services(declaration, urls), *_describe_unproven(plan)]
     return {"apiUrl": next(iter(urls.values())), "summary": lines}
+
+
+def list_service_urls(declaration: Declaration, plan: RackPlan) -> dict[str, str]:
+    """Where each service is served, by its name."""
+    return {name: build_api_url(declaration, name, plan.network) + API for name in plan.services}
 
 
 def _describe_services(declaration: Declaration, urls: dict[str, str]) -> list[str]:

@@ -13,6 +13,7 @@ from ipaddress import IPv4Interface
 from node.host.labels import PREFIX
 from node.network.link_config import LinkConfig
 from node.steps import (
+    DECLARED,
     AnyStep,
     docker_daemon,
     earlyoom,
@@ -75,7 +76,7 @@ def list_node_steps(node: EffectiveNode, has_fabric: bool) -> tuple[NodeStep, ..
 def list_declared_requests(node: EffectiveNode) -> dict[str, Mapping[str, object]]:
     """What `observe` is asked for beyond what every node reports, by step."""
     steps = list_node_steps(node, has_fabric=True)
-    return {step.spec.name: {"declared": True} for step in steps if step.is_declared}
+    return {step.spec.name: {DECLARED: True} for step in steps if step.is_declared}
 
 
 def build_swarm_want(declaration: Declaration, node: EffectiveNode, network: Network) -> swarm.Want:

@@ -82,9 +82,9 @@ def read_measured(metrics: Metrics) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("concurrency", "prompts", "plan"),
     [
-        (1, 5, ServerPlan(ttft_s=1.0, itl_s=0.1, tokens=20)),
-        (8, 24, ServerPlan(ttft_s=1.5, itl_s=0.15, tokens=20)),
-        (64, 128, ServerPlan(ttft_s=4.0, itl_s=0.4, tokens=12)),
+        (1, 4, ServerPlan(ttft_s=3.0, itl_s=0.3, tokens=8)),
+        (8, 24, ServerPlan(ttft_s=3.0, itl_s=0.3, tokens=10)),
+        (64, 128, ServerPlan(ttft_s=6.0, itl_s=0.6, tokens=10)),
     ],
 )
 def test_every_metric_is_within_two_percent_of_the_truth(

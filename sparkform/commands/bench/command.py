@@ -21,7 +21,10 @@ from sparkform.bench.profiles import (
     parse_goodput,
 )
 from sparkform.commands import options
+from sparkform.commands.bench.folder import RESULT
+from sparkform.commands.calibration_file import add_measured, load_measured
 from sparkform.commands.declared import DeclaredStack, load_declared_stack
+from sparkform.sizing.rack_calibration import fit_classes
 
 LARGEST_SEED = 2**31 - 1
 MOST_RUNS = 100
@@ -70,6 +73,9 @@ ApiUrl = Annotated[
     str | None, typer.Option(help="Reach the API here, as through a forwarded port.")
 ]
 TimeLimit = Annotated[float, typer.Option(min=1, help="End each run after this many seconds.")]
+Calibrate = Annotated[
+    bool, typer.Option("--calibrate", help="Keep what was measured for `predict` to learn from.")
+]
 EvenSo = Annotated[
     bool, typer.Option("--even-so", help="Measure sick nodes too, and mark the result.")
 ]
@@ -94,6 +100,7 @@ def run(
     url: ApiUrl = None,
     time_limit: TimeLimit = 7200.0,
     even_so: EvenSo = False,
+    calibrate: Calibrate = False,
 ) -> None:
     """The folder has result.json, the requests, a summary, charts and report.html."""
     question = LoadQuestion(
@@ -111,7 +118,26 @@ def run(
     options.require(*check_question(question))
     limits, loads = parse_goodput(goodput), build_loads(question)
     way = BenchWay(runs, out or Path(name_folder()), url, time_limit, even_so)
-    raise typer.Exit(bench_service(load_declared_stack(stack), service, loads, limits, way))
+    code = bench_service(load_declared_stack(stack), service, loads, limits, way)
+    if calibrate and (way.folder / RESULT).exists():
+        take_calibration(way.folder)
+    raise typer.Exit(code)
+
+
+def take_calibration(folder: Path) -> None:
+    """What can be learnt of the result, into the user's own file."""
+    from sparkform.commands.calibration.command import read_measured
+
+    measured = read_measured(folder)
+    add_measured(measured)
+    fits = fit_classes(load_measured())
+    fit = fits[measured[0].calibration_class]
+    error = fit.leave_one_out
+    by_others = "unknown" if error is None else f"{error:.1%}"
+    print(
+        f"calibration of {fit.calibration_class.build}: {fit.count} measurements; median error of "
+        f"each by the others: {by_others}"
+    )
 
 
 class BenchWay(NamedTuple):

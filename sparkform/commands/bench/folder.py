@@ -28,7 +28,7 @@ COLUMNS = (
     *("output_tok_s", "total_tok_s", "request_rps", "goodput_rps"),
     *(f"{name}_{share}" for name in LATENCIES for share in SHARES),
     *("answered", "short", "empty", "failed", "tokens_per_joule", "memory_peak_gib"),
-    *("cache_use_peak", "draft_acceptance"),
+    *("cache_use_peak", "cache_gib", "cache_tokens", "draft_acceptance"),
     *("predicted_tok_s", "predicted_low_tok_s", "predicted_high_tok_s", "predicted_ttft_ms"),
 )
 
@@ -111,7 +111,7 @@ def list_summary_rows(result: BenchmarkResult) -> Iterator[Sequence[object]]:
                 *(cell for latency in latencies for cell in list_shares(latency)),
                 *(outcomes.answered, outcomes.short, outcomes.empty, outcomes.failed),
                 *(run.tokens_per_joule, max(peaks, default=None), run.served.cache_use_peak),
-                run.served.draft_acceptance,
+                *(run.served.cache_gib, run.served.cache_tokens, run.served.draft_acceptance),
                 *(
                     (expected.output_tok_s, expected.output_low_tok_s, expected.output_high_tok_s)
                     if expected

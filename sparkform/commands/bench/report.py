@@ -134,7 +134,15 @@ def list_sections(result: BenchmarkResult) -> Iterator[ReportTable]:
     )
     yield ReportTable(
         "Engine meanwhile",
-        ("load", "cache use peak", "running peak", "drafts accepted", "tokens a joule"),
+        (
+            "load",
+            "cache GiB",
+            "cache tokens",
+            "cache use peak",
+            "running peak",
+            "drafts accepted",
+            "tokens a joule",
+        ),
         tuple(_build_engine_row(measurement) for measurement in result.measurements),
     )
     yield ReportTable("What was measured", ("what", "value"), _list_facts(result), is_text=True)
@@ -166,6 +174,8 @@ def _build_engine_row(measurement: Measurement) -> tuple[str, ...]:
     run = measurement.runs[-1]
     return (
         measurement.load.label,
+        format_number(run.served.cache_gib, 2),
+        UNKNOWN if run.served.cache_tokens is None else f"{run.served.cache_tokens:,}",
         format_number(run.served.cache_use_peak, 2),
         format_number(run.served.running_peak, 0),
         format_number(run.served.draft_acceptance, 2),

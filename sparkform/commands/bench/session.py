@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sparkform.bench.engine_log import CacheSize
 from sparkform.bench.load import Goodput, Load
 from sparkform.bench.metrics import compute_metrics, measure_runs, measure_waves
 from sparkform.bench.node_samples import (
@@ -47,6 +48,7 @@ class BenchSession:
     show: ShowLine
     marks: list[Mark] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    cache: CacheSize = field(default_factory=CacheSize)
     measurements: list[Measurement] = field(default_factory=list)
     has_ended: bool = False
 
@@ -109,7 +111,11 @@ class BenchSession:
         if metrics.duration_s >= SAMPLED_S and any(not node.samples for node in nodes):
             self.mark("partly-unread")
         served = sum_up_engine(samples, self.subject.service).model_copy(
-            update={"draft_acceptance": self._read_acceptance(drafts)}
+            update={
+                "draft_acceptance": self._read_acceptance(drafts),
+                "cache_gib": self.cache.gib,
+                "cache_tokens": self.cache.tokens,
+            }
         )
         tokens = sum(request.output_tokens for request in requests)
         run = Run(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sparkform.bench import aiperf
+from sparkform.bench.engine_log import CacheSize, parse_cache_size
 from sparkform.bench.load import Goodput, Load
 from sparkform.bench.node_samples import find_slow_nodes
 from sparkform.bench.result import BenchmarkResult, Mark
@@ -29,7 +30,11 @@ from sparkform.commands.live_report import find_passphrase_source, is_locked, ob
 from sparkform.commands.tables import add_row, create_console, create_table
 from sparkform.doctor import add_probes
 from sparkform.plan.targets import list_targets
+from sparkform.ssh.following import follow
 from sparkform.ssh.target import Target, VerbRequest
+
+LOG_LINES = 20_000
+"""An engine tells the size of its cache while it starts."""
 
 API_KEY = "sparkform:apiKey"
 STAND_INS = ("stand-in", "stand_in")
@@ -74,6 +79,7 @@ def run_benchmark(request: BenchRequest, scratch: Path) -> int:
             goodput=request.goodput,
             limit_s=request.time_limit_s,
             show=show_line,
+            cache=read_cache_size(targets[0], subject.service),
             marks=[*marks, *find_stand_in(version)],
         )
         for warning in warnings:
@@ -119,6 +125,14 @@ def build_tokenizer_request(subject: BenchSubject, target: Target) -> VerbReques
         else {"handle": block.model, "revision": block.revision}
     )
     return VerbRequest("tokenizer", {"model_directory": target.model_directory, **place})
+
+
+def read_cache_size(target: Target, service: str) -> CacheSize:
+    """Of rank 0's log since its start; unknown where the node does not give it."""
+    lines: list[str] = []
+    request = VerbRequest("logs", {"services": [service], "lines": LOG_LINES, "follow": False})
+    follow({target.name: request}, [target], lambda node, line: lines.append(line))
+    return parse_cache_size(lines)
 
 
 @contextmanager

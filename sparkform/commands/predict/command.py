@@ -8,17 +8,23 @@ from typing import Annotated
 
 import typer
 
-from sparkform.catalogue.describe import describe_model
+from sparkform.catalogue.describe import DescribedModel, apply_image, describe_model
+from sparkform.catalogue.store import DEFAULT_HARDWARE
 from sparkform.commands import options
+from sparkform.commands.calibration_file import load_measured
 from sparkform.commands.json_output import print_json
 from sparkform.commands.predict.report import (
+    CalibratedReport,
+    CalibratedSpeed,
     PredictionReport,
     SpeedQuestion,
     answer_row,
+    calibrate,
     predict_question,
 )
 from sparkform.errors import Problem
 from sparkform.sizing.calibration import build_machine
+from sparkform.sizing.rack_calibration import find_fit, fit_classes
 from sparkform.sizing.row_request import load_request_rows
 from sparkform.sizing.throughput import NodePerformance
 
@@ -92,11 +98,21 @@ def run(
         speculative=drafts.method,
         draft_tokens=drafts.tokens,
     )
-    report = predict_question(subject, question, machine)
+    report = _calibrate(predict_question(subject, question, machine), subject, question)
     if as_json:
         print_json(report)
     else:
         _print_sentence(report, subject.shape.notes)
+
+
+def _calibrate(
+    report: PredictionReport, subject: DescribedModel, question: SpeedQuestion
+) -> PredictionReport:
+    """With this user's own measurements, where there are some of this engine and quantisation."""
+    family = apply_image(subject, question.image).quantisation.family
+    fits = fit_classes(load_measured())
+    fit = find_fit(fits, DEFAULT_HARDWARE, question.engine, family, question.image)
+    return calibrate(report, fit, question.concurrency) if fit else report
 
 
 def _check_model(model: str | None) -> Problem | None:
@@ -126,5 +142,20 @@ def _print_sentence(report: PredictionReport, notes: Iterable[str]) -> None:
         f"request (measured models of this class: {low:.1f} to {high:.1f}); first token after "
         f"{report.ttft_s:.2f} s; bound by {report.bound}"
     )
+    if isinstance(report, CalibratedReport):
+        print(format_calibrated(report.calibrated))
     for note in notes:
         print(f"estimated: {note}")
+
+
+def format_calibrated(calibrated: CalibratedSpeed) -> str:
+    low, high = calibrated.range
+    count = calibrated.measurements
+    error = calibrated.leave_one_out_error
+    by_others = "" if error is None else f", each off by {error:.1%} by the others"
+    return (
+        f"on this rack, by {count} measurement{'s' * (count > 1)} of {calibrated.build}{by_others}:"
+        f" decode {calibrated.decode_tok_s:.1f} tok/s in all ({low:.1f} to {high:.1f}), "
+        f"{calibrated.per_request_tok_s:.1f} per request; first token after "
+        f"{calibrated.ttft_s:.2f} s"
+    )

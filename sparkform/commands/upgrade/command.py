@@ -52,6 +52,9 @@ def _show(declared: DeclaredStack, rack: RackAccess, order: tuple[str, ...]) -> 
     updates = rack.read_updates(order)
     for line in format_plan(order, updates, rack.read_services(), progress):
         typer.echo(line)
+    for node in declared.declaration.nodes:
+        if node.away:
+            typer.echo(f"{node.name} is away and stays as it is")
     return len(updates) == len(order)
 
 

@@ -18,7 +18,7 @@ from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 from sparkform import commands
 from sparkform.commands import SUBCOMMANDS, build_application, import_run
 from sparkform.commands.json_output import to_json
-from tests.support.bench_results import write_result
+from tests.support.bench_results import build_identity, build_result, write_result
 from tests.support.recorded import FOLDER
 from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import VLLM, write_stack
@@ -129,6 +129,11 @@ def test_json_is_in_camel_case_everywhere(sparkform: Command, stack: Path, runni
         "predict": ["openai/gpt-oss-120b"],
         "recommend": ["openai/gpt-oss-120b"],
         "import": [recipe],
+        "calibration": ["--add", write_result(stack.with_name("c"))],
+        "bench study": [
+            write_result(stack.with_name(name), build_result(identity=build_identity(runtime=name)))
+            for name in ("native", "container")
+        ],
         "bench compare": [write_result(stack.with_name(name)) for name in "ab"],
     }
     with_json = {name for name, parameter in list_parameters() if "--json" in parameter.opts}

@@ -21,8 +21,9 @@ ALL: dict[str, Any] = {
     "hold": ["docker", "kernel"],
     "kernelParameters": ["kho=off"],
 }
-CLOCKS = {"current_mhz": 208, "highest_mhz": 3003, "supported_mhz": [2100, 2115]}
+CLOCKS = {"asked": True, "current_mhz": 208, "highest_mhz": 3003, "supported_mhz": [2100, 2115]}
 PACKAGES = {
+    "asked": True,
     "held": {"kernel": ["linux-image-6.14.0-1013-nvidia"]},
     "free": {"docker": ["docker-ce"], "driver": ["nvidia-driver-580-open"]},
 }
@@ -59,7 +60,12 @@ def test_nothing_is_planned_or_asked_unless_declared() -> None:
 def test_what_is_declared_is_asked_for_and_planned() -> None:
     declaration = declare(**ALL)
     assert set(HOST_STEPS) <= set(list_targets(declaration)[0].steps)
-    reports = report(gpu_clock=CLOCKS, package_hold=PACKAGES, earlyoom={"is_installed": True})
+    reports = report(
+        gpu_clock=CLOCKS,
+        package_hold=PACKAGES,
+        page_cache={"asked": True},
+        earlyoom={"asked": True, "is_installed": True},
+    )
     plan = build_plan(declaration, reports)
     assert list_lines(plan) == [
         "spark-2 gpu_clock: GPU clock is not limited, will be at 2100 MHz",
@@ -102,6 +108,14 @@ def test_what_was_not_read_is_left_as_it_is(step: str) -> None:
     planned = build_plan(declare(**ALL), reports).nodes["spark-1"][step]
     assert planned.is_held
     assert planned.lines == (f"spark-1 {step}: unknown (no answer); not changed in this run",)
+
+
+def test_facts_that_were_recorded_before_say_nothing_of_it() -> None:
+    plan = build_plan(declare(**ALL), load_reports("direct-2-up"))
+    for step in HOST_STEPS:
+        planned = plan.nodes["spark-1"][step]
+        assert planned.is_held
+        assert "unknown (the node was not asked for it" in planned.lines[0]
 
 
 def test_a_clock_that_the_card_does_not_have_is_refused_before_anything_is_done() -> None:

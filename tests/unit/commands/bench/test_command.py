@@ -60,6 +60,7 @@ if mode == "broken":
     (folder / "profile_export.jsonl").unlink()
     sys.exit("ConfigurationError: no such field")
 """
+LOG = b"qwen/0 | Available KV cache memory: 47.01 GiB\nqwen/0 | GPU KV cache size: 385,104 tokens\n"
 SERVICE = {"engine": "vllm", "runtime": "container", "image": "vllm/vllm-openai:v0.32.0"}
 
 
@@ -101,6 +102,10 @@ class Node:
         if " tokenizer " in words and self.tokenizer is None:
             process.stderr.write(b"tiny/known has no tokenizer on this node.\n")
             process.exit(1)
+            return
+        if " logs " in words:
+            process.stdout.write(LOG)
+            process.exit(0)
             return
         if " status " in words:
             await self._print_status(process)
@@ -156,7 +161,8 @@ def test_a_folder_holds_what_was_measured(
     assert metrics.goodput_rps == pytest.approx(1.0)
     assert result.identity.model_revision == "1" * 40
     assert result.identity.nodes[0].driver
-    assert measurement.runs[0].nodes[0].samples >= 0
+    served = measurement.runs[0].served
+    assert (served.cache_gib, served.cache_tokens) == (47.01, 385_104)
     names = {path.name for path in (project / "out").iterdir()}
     assert names >= {"result.json", "requests.jsonl", "summary.csv", "report.html"}
     assert len((project / "out" / "requests.jsonl").read_text().splitlines()) == 4

@@ -42,7 +42,7 @@ def hold(host: FakeHost, *groups: str) -> package_hold.Want:
 
 def test_what_is_not_declared_is_not_looked_at(host: FakeHost) -> None:
     calls = len(host.spark.system.script.calls)
-    for step in (gpu_clock, earlyoom, package_hold):
+    for step in (gpu_clock, earlyoom, package_hold, page_cache):
         step.SPEC.observe(host.spark.system, StepRequest())
     assert len(host.spark.system.script.calls) == calls
 
