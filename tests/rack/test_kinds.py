@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ class Kinds:
     rack: RackHandle
     deployment: Deployment
 
-    def request(self, service: str, path: str, body: dict[str, object]) -> Any:
+    def request(self, service: str, path: str, body: Mapping[str, object]) -> Any:
         url = f"http://{self.rack.rack.nodes[0].address}:{PORTS[service]}{path}"
         curl = f"curl -sS -m 60 -H 'Content-Type: application/json' {url} -d @-"
         return json.loads(self.rack.ask("spark-1", curl, json.dumps(body)).stdout)
