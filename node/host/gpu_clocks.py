@@ -70,5 +70,6 @@ def _require(result: CommandResult) -> CommandResult:
     lines = [line.strip() for line in f"{result.out}\n{result.err}".splitlines()]
     refusal = next((line for line in lines if NOT_SUPPORTED in line), None)
     if result.code or refusal:
-        raise StepError(f"nvidia-smi: {refusal or get_last_line(result)}"[:200])
+        reason = (refusal or get_last_line(result)).removeprefix("nvidia-smi: ")
+        raise StepError(f"nvidia-smi: {reason}"[:200])
     return result

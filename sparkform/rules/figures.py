@@ -24,13 +24,17 @@ DIGITS = 1
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """GiB on the fullest node, tokens, and tokens a second of one request; None: not known."""
+    """GiB on the fullest node, tokens, and tokens a second of one request; None: not known.
+
+    `on_this_rack`: the same speed by the user's own measurements, in words, which rules do not see.
+    """
 
     weights_gib: float | None = None
     free_gib: float | None = None
     max_context: int | None = None
     decode_tok_s: float | None = None
     decode_range_tok_s: tuple[float, float] | None = None
+    on_this_rack: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """For JSON and for the stack's outputs."""

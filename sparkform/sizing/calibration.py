@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from functools import cache
 from typing import NamedTuple
 
@@ -10,10 +11,10 @@ from pydantic import TypeAdapter
 
 from sparkform.catalogue import store
 from sparkform.errors import InputError, Problem
-from sparkform.sizing.throughput import NodePerformance, SpeedParameters
+from sparkform.sizing.throughput import MachineShares, NodePerformance, SpeedParameters
 from sparkform.sizing.throughput_ranges import Spread
 
-LINKS = ("direct", "switch", "ring", "socket")
+LINKS = ("direct", "switch", "ring", "socket", "nvlink")
 COMPUTE_FIGURES = {
     "16bit": "compute_bf16_tflops",
     "8bit": "compute_fp8_tflops",
@@ -46,7 +47,7 @@ def build_machine(
     if link not in LINKS:
         problem = Problem(path="--link", message="is not known", got=link, allowed=", ".join(LINKS))
         raise InputError([problem])
-    node_figures = store.get_hardware(hardware).figures
+    node_figures = store.get_machine(hardware).figures
     link_figures = store.get_hardware(f"link-{link}").figures
     return NodePerformance(
         bandwidth_gb_s=node_figures["memory_bandwidth_gb_s"].to_number(),
@@ -55,4 +56,11 @@ def build_machine(
         },
         link_gb_s=link_figures["bandwidth_gb_s"].to_number() * share,
         link_latency_us=link_figures["latency_us"].to_number(),
+        shares=MachineShares(
+            **{
+                field.name: node_figures[f"{field.name}_share"].to_number()
+                for field in fields(MachineShares)
+                if f"{field.name}_share" in node_figures
+            }
+        ),
     )

@@ -134,7 +134,8 @@ def test_ten_thousand_bad_requests_cost_no_memory_and_end_nothing(scene: Scene) 
     for thread in threads:
         thread.join()
     assert sum(statuses.values()) > REQUESTS / 2
-    assert all(400 <= status < 500 for status in statuses), statuses
+    # 503: it had gone while it waited for a place among bodies of unknown length.
+    assert all(400 <= status < 500 or status == 503 for status in statuses), statuses
     assert scene.gateway.list_workers() == workers, "a process has ended"
     assert len(scene.first.requests) + len(scene.second.requests) == asked
     assert scene.gateway.measure_memory_mib() < before_mib + GROWTH_MIB

@@ -68,7 +68,7 @@ def build_measurement(
     spread = measure_runs(metrics) if len(taken) > 1 else measure_waves(taken[0], load)
     return Measurement(
         load=load,
-        runs=tuple(Run(started_unix_s=0.0, metrics=each, nodes=(NODE,)) for each in metrics),
+        runs=tuple(Run(started_unix_s=0.0, metrics=metric, nodes=(NODE,)) for metric in metrics),
         spread=spread,
         expected=Expectation(
             user_tok_s=14.0,

@@ -113,9 +113,18 @@ class GatewayProcess:
             return False
 
     def reload(self) -> None:
-        """As the node does it: USR2 to the master, which starts new workers."""
+        """USR2 to each master, until it has started new workers: one that has only just started
+        itself may miss it."""
         for process in self.processes.values():
-            process.send_signal(signal.SIGUSR2)
+            old = set(_list_children(process.pid))
+
+            def is_reloaded(pid: int = process.pid, old: set[int] = old) -> bool:
+                if set(_list_children(pid)) - old:
+                    return True
+                os.kill(pid, signal.SIGUSR2)
+                return False
+
+            wait_until(is_reloaded, "a master starts no new workers", START_LIMIT_S, pause_s=2.0)
 
     def stop(self) -> None:
         for process in self.processes.values():
@@ -169,18 +178,17 @@ class GatewayProcess:
 
     def list_workers(self) -> list[int]:
         """The process ids below the masters."""
-        return [
-            int(child)
-            for process in self.processes.values()
-            for child in Path(f"/proc/{process.pid}/task/{process.pid}/children")
-            .read_text()
-            .split()
-        ]
+        pids = [process.pid for process in self.processes.values()]
+        return [child for pid in pids for child in _list_children(pid)]
 
     def measure_memory_mib(self) -> float:
         """What is resident of all its processes."""
         pids = [*self.list_workers(), *(process.pid for process in self.processes.values())]
         return sum(map(_read_resident_kib, pids)) / 1024
+
+
+def _list_children(pid: int) -> list[int]:
+    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
 def _read_resident_kib(pid: int) -> int:

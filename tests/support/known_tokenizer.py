@@ -51,6 +51,6 @@ def build_end_token() -> dict[str, object]:
 
 def list_alphabet() -> list[str]:
     """The characters that stand for the 256 bytes (GPT-2's bytes_to_unicode)."""
-    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    shifted = range(256, 256 + 256 - len(plain))
-    return [chr(number) for number in (*plain, *shifted)]
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    shifted = range(256, 256 + 256 - len(printable))
+    return [chr(number) for number in (*printable, *shifted)]

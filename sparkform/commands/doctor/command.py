@@ -15,7 +15,7 @@ from sparkform.commands import options
 from sparkform.commands.declared import load_declared_stack
 from sparkform.commands.doctor.measurement import measure_cables
 from sparkform.commands.json_output import print_json
-from sparkform.commands.live_report import load_or_observe
+from sparkform.commands.live_report import find_passphrase_source, load_or_observe
 from sparkform.commands.tables import add_row, create_console, create_table
 from sparkform.doctor import Check, add_probes, diagnose
 from sparkform.doctor.check import Status
@@ -58,7 +58,8 @@ def run(
     unmeasured: list[Check] = []
     if bandwidth and not facts:
         network, _ = plan_network(declared.declaration, observation.reports)
-        observation, unmeasured = measure_cables(network, observation, targets)
+        ask = find_passphrase_source(declared)
+        observation, unmeasured = measure_cables(network, observation, targets, ask)
     if save:
         save_facts(observation, save)
     sha256 = hashlib.sha256(build_zipapp()).hexdigest()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pydantic import ValidationError
 
+from sparkform.commands.live_report import PassphraseSource, is_locked
 from sparkform.doctor import Check
 from sparkform.fabric.measuring import CablePair, build_halves, list_pairs
 from sparkform.fabric.network import Network, Reports
@@ -17,23 +19,32 @@ from sparkform.ssh.watching import query_documents
 
 VERB, SECONDS, LIMIT_S = "bandwidth", 2, 20.0
 PREFERRED = ("ib_write_bw", "iperf3")
-MISSING = "`sudo apt install perftest iperf3` on both nodes"
+NO_TOOL = "neither ib_write_bw nor iperf3 is on both nodes"
+Tools = tuple[str, ...] | NodeError
 
 
 def measure_cables(
-    network: Network, observation: Observation, targets: Sequence[Target]
+    network: Network, observation: Observation, targets: Sequence[Target], ask: PassphraseSource
 ) -> tuple[Observation, list[Check]]:
-    """The observation with what was measured, and a row for each cable that could not be."""
-    by_name = {target.name: target for target in targets}
+    """The observation with what was measured, and a row for each cable that could not be. `ask` is
+    asked where a node's key needs it."""
     pairs, rows = list_pairs(network), []
     nodes = {name for pair in pairs for name in (pair.sender, pair.server)}
-    tools = _query_tools([by_name[name] for name in sorted(nodes)])
+    concerned = [target for target in targets if target.name in nodes]
+    tools = _query_tools(concerned)
+    locked = [target for target in concerned if is_locked(tools[target.name], target)]
+    passphrase = ask() if locked else None
+    by_name = {target.name: target for target in concerned}
+    if passphrase is not None:
+        opened = [replace(target, passphrase=passphrase) for target in locked]
+        by_name |= {target.name: target for target in opened}
+        tools |= _query_tools(opened)
     for pair in pairs:
         answer = _measure(pair, tools, network, observation.reports, by_name)
         if isinstance(answer, MeasuredCable):
             observation = add_bandwidth(observation, pair.sender, answer)
         else:
-            rows.append(Check(pair.sender, VERB, "warn", f"{pair.cable}: {answer}", MISSING))
+            rows.append(_build_row(pair, answer))
     return observation, rows
 
 
@@ -50,33 +61,45 @@ def add_bandwidth(observation: Observation, node: str, measured: MeasuredCable) 
     return observation.model_copy(update={"nodes": nodes})
 
 
-def _query_tools(targets: Sequence[Target]) -> dict[str, list[str]]:
+def _build_row(pair: CablePair, reason: str) -> Check:
+    fix = (
+        "`sudo apt install perftest iperf3` on both nodes" if reason == NO_TOOL else "run it again"
+    )
+    return Check(pair.sender, VERB, "warn", f"{pair.cable}: not measured: {reason}", fix)
+
+
+def _query_tools(targets: Sequence[Target]) -> dict[str, Tools]:
     requests = {target.name: VerbRequest(VERB, {"role": "tools"}) for target in targets}
     answers = query_documents(requests, targets)
     return {
-        name: list(json.loads(answer).get("tools", []))
+        name: answer if isinstance(answer, NodeError) else tuple(json.loads(answer)["tools"])
         for name, answer in answers.items()
-        if not isinstance(answer, NodeError)
     }
 
 
-def choose_tool(pair: CablePair, tools: Mapping[str, Sequence[str]]) -> str | None:
-    """One that both ends have, RDMA before TCP."""
-    common = {*tools.get(pair.sender, ())} & {*tools.get(pair.server, ())}
-    return next((tool for tool in PREFERRED if tool in common), None)
+def choose_tool(pair: CablePair, tools: Mapping[str, Tools]) -> str | NodeError:
+    """One that both ends have, RDMA before TCP; empty where there is none, or why an end does not
+    say."""
+    ends = [tools[pair.sender], tools[pair.server]]
+    for end in ends:
+        if isinstance(end, NodeError):
+            return end
+    return next((tool for tool in PREFERRED if all(tool in tuple(end) for end in ends)), "")
 
 
 def _measure(
     pair: CablePair,
-    tools: Mapping[str, Sequence[str]],
+    tools: Mapping[str, Tools],
     network: Network,
     reports: Reports,
     targets: Mapping[str, Target],
 ) -> MeasuredCable | str:
     """The figures, or why there are none."""
     tool = choose_tool(pair, tools)
-    if tool is None:
-        return "neither ib_write_bw nor iperf3 is on both nodes"
+    if isinstance(tool, NodeError):
+        return tool.what
+    if not tool:
+        return NO_TOOL
     requests = {
         node: build_request(pair, node, tool, network, reports)
         for node in (pair.sender, pair.server)

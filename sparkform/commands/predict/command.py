@@ -68,6 +68,7 @@ def run(
     kv_cache: options.KvCache = "auto",
     link: options.Link = "direct",
     link_gbps: LinkGbps = FULL_GBPS,
+    hardware: options.HardwareName = "gb10-128",
     image: Image = None,
     eager: options.Eager = False,
     moe_backend: MoeBackend = None,
@@ -76,7 +77,7 @@ def run(
     as_json: options.AsJson = False,
 ) -> None:
     """With a file of rows the answer is JSON in any case."""
-    machine = _build_linked_machine(link, link_gbps)
+    machine = _build_linked_machine(link, hardware, link_gbps)
     if batch is not None:
         print_json([answer_row(row, machine) for row in load_request_rows(batch)])
         return
@@ -99,10 +100,7 @@ def run(
         draft_tokens=drafts.tokens,
     )
     report = _calibrate(predict_question(subject, question, machine), subject, question)
-    if as_json:
-        print_json(report)
-    else:
-        _print_sentence(report, subject.shape.notes)
+    print_json(report) if as_json else _print_sentence(report, subject.shape.notes)
 
 
 def _calibrate(
@@ -120,9 +118,9 @@ def _check_model(model: str | None) -> Problem | None:
     return None if model else Problem(path="MODEL", message="is missing", remedy=remedy)
 
 
-def _build_linked_machine(link: str, gbps: int) -> NodePerformance:
+def _build_linked_machine(link: str, hardware: str, gbps: int) -> NodePerformance:
     options.require(options.check_range("--link-gbps", gbps, 1, FULL_GBPS))
-    return build_machine(link, share=gbps / FULL_GBPS)
+    return build_machine(link, hardware, gbps / FULL_GBPS)
 
 
 def _check_traffic(

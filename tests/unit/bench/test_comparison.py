@@ -66,10 +66,10 @@ def test_one_run_is_said_to_hide_how_runs_differ() -> None:
 
 
 def test_what_else_differs_is_named_and_marks_are_repeated() -> None:
-    other = build_with(
+    changed = build_with(
         1.0, identity=build_identity(image="vllm/vllm-openai:v0.33.0"), marks=("trial",)
     )
-    comparison = compare_results(build_with(1.0), other, NAMES)
+    comparison = compare_results(build_with(1.0), changed, NAMES)
     assert comparison.differs_in == (
         "image: vllm/vllm-openai:v0.32.0 and vllm/vllm-openai:v0.33.0",
     )
@@ -77,9 +77,9 @@ def test_what_else_differs_is_named_and_marks_are_repeated() -> None:
 
 
 def test_other_loads_cannot_be_compared() -> None:
-    other = build_measurement(load=LOAD.model_copy(update={"concurrency": 4}))
+    changed = build_measurement(load=LOAD.model_copy(update={"concurrency": 4}))
     with pytest.raises(InputError, match=r"b: has no load in common with a.*quick 128/11 at 4"):
-        compare_results(build_with(1.0), build_result(other), NAMES)
+        compare_results(build_with(1.0), build_result(changed), NAMES)
 
 
 @pytest.mark.parametrize(("text", "share"), [("5%", 0.05), ("0", 0.0), ("2.5%", 0.025)])

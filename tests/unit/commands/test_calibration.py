@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.bench_results import (
     build_result,
     write_result,
 )
+from tests.support.recorded import FOLDER
 from tests.unit.commands.conftest import Command
 
 MODEL = "Qwen/Qwen3-8B"
@@ -58,10 +60,32 @@ def test_what_was_added_is_predicted_with_apart_from_the_published_figures(
     assert "on this rack, by 2 measurements of vllm/vllm-openai:v0.32.0" in text
 
 
+def test_plan_and_recommend_say_it_beside_what_is_published(
+    sparkform: Command, result: Path, stack: Callable[..., Path]
+) -> None:
+    service: dict[str, object] = {
+        "engine": "vllm",
+        "runtime": "container",
+        "model": MODEL,
+        "port": 8000,
+        "nodes": ["spark-1"],
+    }
+    file = stack([22, 23], qwen={**service, "image": "vllm/vllm-openai:v0.32.0"})
+    arguments: tuple[object, ...] = ("plan", file, "--facts", FOLDER / "direct-untouched.json")
+    before = sparkform(*arguments).out, sparkform("recommend", MODEL).out
+    assert "on this rack" not in "".join(before)
+    sparkform("calibration", "--add", result)
+    clause = "by 2 measurements of vllm/vllm-openai:v0.32.0"
+    assert clause in sparkform(*arguments).out
+    assert "because on this rack" in sparkform("recommend", MODEL).out
+    older = stack([22, 23], qwen={**service, "image": "vllm/vllm-openai:v0.31.0"})
+    assert "on this rack" not in sparkform("plan", older, *arguments[2:]).out
+
+
 def test_another_build_or_quantisation_is_not_mixed_in(sparkform: Command, result: Path) -> None:
     sparkform("calibration", "--add", result)
-    for words in (["--image", "vllm/vllm-openai:v0.33.0"], ["--quant", "nvfp4"]):
-        document = json.loads(sparkform("predict", MODEL, *words, "--json").out)
+    for arguments in (["--image", "vllm/vllm-openai:v0.33.0"], ["--quant", "nvfp4"]):
+        document = json.loads(sparkform("predict", MODEL, *arguments, "--json").out)
         assert "calibrated" not in document
 
 
@@ -91,9 +115,9 @@ def test_a_damaged_file_is_named_and_can_be_removed(sparkform: Command, home: Pa
 
 
 def test_what_is_shared_names_nobody_and_can_be_added(sparkform: Command, project: Path) -> None:
-    own = write_result(project / "own", build_named(model="/home/ada/model"))
+    local = write_result(project / "own", build_named(model="/home/ada/model"))
     shared = project / "shared.json"
-    sparkform("calibration", "--add", own, "--share", shared)
+    sparkform("calibration", "--add", local, "--share", shared)
     text = shared.read_text()
     for word in ("ada", "spark-1", "qwen", "3" * 64, "2" * 40):
         assert word not in text

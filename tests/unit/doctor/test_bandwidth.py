@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 import pytest
 
+from sparkform.commands.doctor import measurement
 from sparkform.commands.doctor.measurement import add_bandwidth, build_request, choose_tool
 from sparkform.doctor import Check
 from sparkform.fabric.measuring import CablePair, build_halves, find_link_share, list_pairs
 from sparkform.fabric.network import plan_network
 from sparkform.report.facts import MeasuredCable
+from sparkform.report.rack_report import NodeError, Observation
 from sparkform.sizing.calibration import build_machine
+from sparkform.ssh.target import Target, VerbRequest
 from tests.support.planning import build_declaration, load_reports
 from tests.support.recorded import UP, load_recording
 from tests.unit.doctor.support import diagnose_recording, get_row, list_rows
@@ -98,11 +103,63 @@ def test_behind_a_switch_the_first_node_serves_all_others() -> None:
     [
         (["ib_write_bw", "iperf3"], ["ib_write_bw", "iperf3"], "ib_write_bw"),
         (["ib_write_bw", "iperf3"], ["iperf3"], "iperf3"),
-        (["ib_write_bw"], ["iperf3"], None),
-        ([], [], None),
+        (["ib_write_bw"], ["iperf3"], ""),
+        ([], [], ""),
     ],
 )
 def test_rdma_comes_before_tcp_where_both_ends_have_it(
-    sender: list[str], server: list[str], tool: str | None
+    sender: list[str], server: list[str], tool: str
 ) -> None:
-    assert choose_tool(PAIR, {"spark-2": sender, "spark-1": server}) == tool
+    assert choose_tool(PAIR, {"spark-2": tuple(sender), "spark-1": tuple(server)}) == tool
+
+
+def answer_queries(answers: Mapping[str, object]) -> Callable[..., dict[str, object]]:
+    """As nodes answer: by role, or with an error."""
+
+    def query(
+        requests: Mapping[str, VerbRequest], targets: Sequence[Target], limit_s: float = 8.0
+    ) -> dict[str, object]:
+        return {
+            target.name: answers[str(requests[target.name].request["role"])] for target in targets
+        }
+
+    return query
+
+
+TOOLS = '{"tools": ["iperf3"]}'
+REFUSED = NodeError(kind="refused", what="Connection refused by 10.0.0.2.", remedy="Look at it.")
+
+
+@pytest.mark.parametrize(
+    ("answers", "words"),
+    [
+        ({"tools": REFUSED}, "not measured: Connection refused by 10.0.0.2."),
+        ({"tools": '{"tools": []}'}, "not measured: neither ib_write_bw nor iperf3"),
+        ({"tools": TOOLS, "send": REFUSED, "serve": "{}"}, "not measured: Connection refused"),
+        ({"tools": TOOLS, "send": "{}", "serve": "{}"}, "the node returned invalid output"),
+    ],
+)
+def test_a_cable_that_could_not_be_measured_says_why(
+    monkeypatch: pytest.MonkeyPatch, answers: Mapping[str, object], words: str
+) -> None:
+    monkeypatch.setattr(measurement, "query_documents", answer_queries(answers))
+    observation, (row,) = measure()
+    assert words in row.message
+    assert (row.node, row.status) == ("spark-2", "warn")
+    assert observation == load_recording(UP)
+
+
+def test_what_was_measured_joins_the_facts(monkeypatch: pytest.MonkeyPatch) -> None:
+    figures = build_bandwidth(92.6, 189.9).model_dump_json()
+    answers = {"tools": TOOLS, "send": figures, "serve": "{}"}
+    monkeypatch.setattr(measurement, "query_documents", answer_queries(answers))
+    observation, rows = measure()
+    assert rows == []
+    assert observation.reports["spark-2"].facts.bandwidth == (build_bandwidth(92.6, 189.9),)
+
+
+def measure() -> tuple[Observation, list[Check]]:
+    observation = load_recording(UP)
+    network, _ = plan_network(build_declaration("direct", 2), observation.reports)
+    targets = [Target(name=name, host="h", user="u") for name in ("spark-1", "spark-2")]
+    return measurement.measure_cables(network, observation, targets, lambda: None)

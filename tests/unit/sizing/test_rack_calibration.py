@@ -27,7 +27,7 @@ def measure_synthetic(
     """A rack whose efficiencies differ from the published ones: it reads and launches slower."""
     subject = describe_model(MODEL, config=None, facts=None, quant=None)
     published = load_calibration().parameters
-    own = replace(
+    slower = replace(
         published,
         dense_efficiency={k: v * reading for k, v in published.dense_efficiency.items()},
         expert_efficiency={k: v * reading for k, v in published.expert_efficiency.items()},
@@ -38,7 +38,7 @@ def measure_synthetic(
     for level in levels:
         row = {"concurrency": level, "prompt_tokens": 512, "output_tokens": 512}
         model, traffic = build_row_model(subject, row), build_row_traffic(row)
-        speeds = [predict_speed(model, traffic, build_machine(), p) for p in (own, published)]
+        speeds = [predict_speed(model, traffic, build_machine(), p) for p in (slower, published)]
         measured.append(
             build_measured(
                 concurrency=level,
@@ -67,14 +67,17 @@ def test_the_error_of_a_known_rack_falls_below_five_percent(
     reading: float, launching: float
 ) -> None:
     measured = measure_synthetic(LEVELS, reading, launching)
-    before = max(abs(each.measured_tok_s / each.predicted_tok_s - 1) for each in measured)
+    before = max(
+        abs(measurement.measured_tok_s / measurement.predicted_tok_s - 1)
+        for measurement in measured
+    )
     fit = fit_class(measured)
     assert before > 0.05
     assert fit.leave_one_out is not None
     assert fit.leave_one_out < 0.05
-    (other,) = measure_synthetic((12,), reading, launching)
-    corrected = other.predicted_tok_s * fit.speed.correct(12).factor
-    assert corrected == pytest.approx(other.measured_tok_s, rel=0.05)
+    (between,) = measure_synthetic((12,), reading, launching)
+    corrected = between.predicted_tok_s * fit.speed.correct(12).factor
+    assert corrected == pytest.approx(between.measured_tok_s, rel=0.05)
 
 
 def test_two_points_that_agree_keep_a_wide_range() -> None:

@@ -126,3 +126,10 @@ def test_one_end_tells_of_a_cable_and_no_end_leaves_it_unknown() -> None:
     assert cable.state == "up"
     (cable,) = build_status({"spark-1": SILENT, "spark-2": SILENT}).cables
     assert cable.state == SILENT
+
+
+def test_a_power_limit_that_comes_and_goes_is_ordinary() -> None:
+    for reasons in (("sw_power_cap",), (), ("application_clocks", "gpu_idle")):
+        assert build_node(gpus=(build_gpu(throttle_reasons=reasons),)).clock_held_by == ()
+    held = build_gpu(throttle_reasons=("sw_power_cap", "hw_thermal", "bits_0x200"))
+    assert build_node(gpus=(held,)).clock_held_by == ("hw_thermal", "bits_0x200")

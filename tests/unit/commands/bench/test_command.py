@@ -184,8 +184,8 @@ def test_a_sweep_and_runs_are_all_kept(bench: Callable[..., CommandRun], project
     result = read_result(project)
     assert [len(measurement.runs) for measurement in result.measurements] == [2, 2]
     lines = (project / "out" / "requests.jsonl").read_text().splitlines()
-    places = {(json.loads(line)["load"], json.loads(line)["run"]) for line in lines}
-    assert places == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    load_runs = {(json.loads(line)["load"], json.loads(line)["run"]) for line in lines}
+    assert load_runs == {(0, 0), (0, 1), (1, 0), (1, 1)}
     assert len((project / "out" / "summary.csv").read_text().splitlines()) == 5
 
 

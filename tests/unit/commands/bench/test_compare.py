@@ -37,10 +37,10 @@ def test_noise_is_said_plainly(sparkform: Command, results: dict[str, Path]) -> 
 def test_a_slower_result_fails_where_that_is_asked_for(
     sparkform: Command, results: dict[str, Path]
 ) -> None:
-    words = ("bench", "compare", results["first"], results["same"], results["slow"])
-    assert sparkform(*words, "--fail-if-slower", "5%").code == 1
-    assert sparkform(*words, "--fail-if-slower", "50%").code == 0
-    run = sparkform(*words)
+    arguments = ("bench", "compare", results["first"], results["same"], results["slow"])
+    assert sparkform(*arguments, "--fail-if-slower", "5%").code == 1
+    assert sparkform(*arguments, "--fail-if-slower", "50%").code == 0
+    run = sparkform(*arguments)
     assert run.code == 0
     assert "-16.7%" in run.out
     assert "worse" in run.out

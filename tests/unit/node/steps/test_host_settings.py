@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from node.errors import StepError
+from node.host.system import COMMAND_NOT_FOUND, CommandResult
 from node.ranks import memory_kills
 from node.steps import STEPS, StepRequest, earlyoom, gpu_clock, package_hold, page_cache
 from node.verbs import undo
@@ -113,6 +114,14 @@ def test_a_driver_that_does_not_answer_leaves_the_limit_unknown(host: FakeHost) 
     messages = undo_all(host.spark.system)
     assert any("still limited until the next boot" in message for message in messages)
     assert host.spark.system.read(gpu_clock.UNIT_FILE) is None
+
+
+def test_a_missing_nvidia_smi_is_named_once(host: FakeHost) -> None:
+    host.spark.system.script.commands[("nvidia-smi",)] = lambda argv, stdin: CommandResult(
+        COMMAND_NOT_FOUND, "", "nvidia-smi: not found"
+    )
+    with pytest.raises(StepError, match=r"^nvidia-smi: not found$"):
+        describe(host, "gpu_clock", LIMIT)
 
 
 def test_a_card_that_takes_no_limit_says_so_with_exit_code_0(host: FakeHost) -> None:

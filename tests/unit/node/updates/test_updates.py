@@ -47,6 +47,35 @@ def test_a_simulation_is_read_with_what_it_keeps_back() -> None:
     assert apt.parse_kept("Reading package lists...\n") == ()
 
 
+RECORDED = """\
+Reading package lists...
+Building dependency tree...
+Calculating upgrade...
+The following NEW packages will be installed:
+  rack-new
+The following packages have been kept back:
+  rack-loser rack-pinned rack-tool
+The following packages will be upgraded:
+  linux-image-rack rack-meta
+2 upgraded, 1 newly installed, 0 to remove and 3 not upgraded.
+Inst linux-image-rack [1] (2 localhost [all])
+Inst rack-new (2 localhost [all])
+Inst rack-meta [1] (2 localhost [all])
+Conf linux-image-rack (2 localhost [all])
+"""
+"""By apt 2.6 from a repository of tiny packages: rack-pinned is held, rack-loser conflicts with
+rack-tool, rack-meta 2 needs rack-new."""
+
+
+def test_apts_own_words_are_read_and_nothing_is_removed() -> None:
+    assert list(apt.parse_simulation(RECORDED)) == [
+        apt.PackageUpdate("linux-image-rack", "1", "2"),
+        apt.PackageUpdate("rack-new", "", "2"),
+        apt.PackageUpdate("rack-meta", "1", "2"),
+    ]
+    assert apt.parse_kept(RECORDED) == ("rack-loser", "rack-pinned", "rack-tool")
+
+
 def test_firmware_without_a_release_is_none() -> None:
     assert list(firmware.parse_updates(json.dumps(FIRMWARE))) == [
         firmware.FirmwareUpdate("UEFI Device Firmware", "1.0", "1.1")
