@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 from pydantic.config import JsonDict
 
 from sparkform.config import values
 from sparkform.config.section import Section
+
+AdapterRank = Literal[8, 16, 32, 64, 128, 256, 320, 512]
+"""For which vLLM has room (vllm/config/lora.py, MaxLoRARanks)."""
 
 CATALOGUE: JsonDict = {"absent": "the catalogue's figure"}
 
@@ -63,7 +68,7 @@ class Adapter(Section):
 
     name: values.ModelHandle = Field(description="The name under which the API serves it.")
     model: values.ModelHandle = Field(description="Hugging Face handle of the adapter.")
-    rank: values.AdapterRank = Field(
+    rank: AdapterRank = Field(
         16, description="Its rank (r in its adapter_config.json), or the next larger one."
     )
 

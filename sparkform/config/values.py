@@ -264,7 +264,6 @@ SwarmPool = Annotated[
 Topology = Literal["direct", "ring", "switch", "none"]
 Runtime = Literal["swarm", "container", "native"]
 Launcher = Literal["mp", "ray"]
-AdapterRank = Literal[8, 16, 32, 64, 128, 256, 320, 512]
 Task = Literal["generate", "embed", "rerank"]
 RestartPolicy = Literal["group", "none"]
 AllReduce = Annotated[

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from sparkform.config.values import AdapterRank
+from sparkform.config.service_parts import AdapterRank
 from sparkform.recipes.recipe import Piece
 from sparkform.rules.settings import Setting
 
