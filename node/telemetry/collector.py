@@ -39,7 +39,7 @@ from node.telemetry.service_families import build_service_families
 TEXTFILE = f"{TELEMETRY_FOLDER}/node.prom"
 JOURNAL_INTERVAL_S = 60.0
 KEPT_S = 600.0
-"""A search of a large journal, or openssl on a busy node, may be late: what was read before holds."""
+"""A large journal, or openssl on a busy node, may be read late: the value before it holds."""
 
 COMMAND_LIMIT_S = 10.0
 GPU_LIMIT_S = 5.0
