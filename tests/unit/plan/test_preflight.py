@@ -99,6 +99,18 @@ def test_an_own_listener_is_stopped_first_and_no_reason_to_refuse(serving: Repor
     assert find_problems(serving, gpuMemoryUtilization=0.4) == []
 
 
+@pytest.mark.parametrize(("mount", "problems"), [("/models", 0), ("/", 1)])
+def test_a_disk_that_is_full_of_models_alone_is_no_reason_to_refuse(
+    serving: Reports, mount: str, problems: int
+) -> None:
+    disk = serving["spark-2"].facts.disk
+    assert disk is not None
+    space = disk.model_directory.model_copy(update={"free_bytes": 0, "mount": mount})
+    full = disk.model_copy(update={"model_directory": space})
+    serving["spark-2"] = change(serving["spark-2"], disk=full)
+    assert len(find_problems(serving, gpuMemoryUtilization=0.4)) == problems
+
+
 def test_what_was_not_read_is_no_reason_to_refuse(serving: Reports) -> None:
     for node in serving:
         serving[node] = change(serving[node], disk=None)
