@@ -24,6 +24,8 @@ SERVES_ON = "it would stop and could not start again, so nothing is changed"
 NOT_STARTED = "it could not start, so nothing is changed"
 ADDRESS_STEP = "fabric_address"
 ROOT = "/"
+ENDING_STATES = ("running", "paused", "restarting", "removing")
+"""Of the Docker Engine API: its processes may hold ports."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +85,11 @@ class Preflight:
             )
 
     def _find_taken_port(self, service: str, node: str, facts: Facts) -> Iterator[_Lack]:
-        """Where something of ours runs on the node, the listener may be what is stopped first."""
+        """Where something of ours runs on the node, the listener may be what is stopped first. A task
+        of a Swarm service that was removed ends some seconds later."""
         if any(state.may_run_on(node) for state in self.states.values()):
+            return
+        if any(container.state in ENDING_STATES for container in facts.containers or ()):
             return
         port = self.declaration.services[service].port
         listeners = _list_listeners(facts, port)
