@@ -85,8 +85,8 @@ class Preflight:
             )
 
     def _find_taken_port(self, service: str, node: str, facts: Facts) -> Iterator[_Lack]:
-        """Where something of ours runs on the node, the listener may be what is stopped first. A task
-        of a Swarm service that was removed ends some seconds later."""
+        """Where something of ours runs on the node, the listener may be what is stopped first: also
+        a task of a Swarm service that was removed, which ends some seconds later."""
         if any(state.may_run_on(node) for state in self.states.values()):
             return
         if any(container.state in ENDING_STATES for container in facts.containers or ()):
