@@ -19,7 +19,7 @@ from tests.rack.command_line import MAIN, ROOT, ProjectRun, RackProject, create_
 from tests.rack.conftest import RackFactory
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 WORKER, HEAD = "spark-2", "spark-1"
 FIRMWARE = {
