@@ -4,7 +4,7 @@ taken up by new workers while the old ones end what they have."""
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlencode
@@ -28,6 +28,7 @@ TAKEN_UP = f"{SOCKETS}/taken-up"
 CA_KEY, CA = f"{SECRETS}/ca.key", f"{GATEWAY}/ca.pem"
 EXTENSIONS = f"{GATEWAY}/certificate.cnf"
 SECRET_MODE, PUBLIC_MODE = 0o600, 0o644
+NOT_TAKEN_UP = "the gateway was not told of its last change, will be"
 RELOAD_TRIES, RELOAD_PAUSE_S = 10, 2.0
 Certificate = Literal["made", "own", "none"]
 
@@ -35,13 +36,14 @@ Certificate = Literal["made", "own", "none"]
 @dataclass(frozen=True)
 class Want:
     """`files`: with EXTENSIONS where the certificate is made. `containers`: in the order in which
-    they are told of a change."""
+    they are told of a change. `differences`: of all that is no declared file, in words."""
 
     node: str
     files: tuple[WantedFile, ...]
     containers: tuple[str, ...]
     certificate: Certificate
     has_engine_key: bool
+    differences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,10 @@ class Observed:
 class Have:
     node: str
     files: tuple[DeclaredFile, ...]
-    secrets: tuple[str, ...]
+    containers: tuple[str, ...]
     certificate: Certificate
-    is_valid: bool
-    is_taken_up: bool
+    has_engine_key: bool
+    differences: tuple[str, ...]
 
 
 def observe(system: System, request: StepRequest) -> Observed:
@@ -99,43 +101,43 @@ def list_secret_paths(want: Want) -> tuple[str, ...]:
 
 
 def narrow(observed: Observed, want: Want) -> Have:
-    """Of the secrets those that are right; a file that is not wanted any more differs."""
-    right = f"{SECRET_MODE:04o}"
+    """A file that is as wanted has its wanted text; one that is not wanted any more differs."""
+    files = declared_files.narrow_files(want.files, observed.files)
+    differences = tuple(_list_differences(observed, want))
+    if not differences and not observed.is_taken_up and set(files) == set(_list_wanted(want)):
+        differences = (NOT_TAKEN_UP,)
     return Have(
-        node=want.node,
-        files=declared_files.narrow_files(want.files, observed.files),
-        secrets=tuple(
-            path if observed.secrets.get(path) == right else f"{path}, not right"
-            for path in dict.fromkeys([*list_secret_paths(want), *observed.secrets])
-            if path in list_secret_paths(want) or path in observed.secrets
-        ),
-        certificate=want.certificate,
-        is_valid=observed.is_valid or want.certificate == "none",
-        is_taken_up=observed.is_taken_up,
+        want.node, files, want.containers, want.certificate, want.has_engine_key, differences
     )
 
 
+def _list_wanted(want: Want) -> list[DeclaredFile]:
+    return list(declared_files.list_wanted(want.files, ()).values())
+
+
+def _list_differences(observed: Observed, want: Want) -> Iterator[str]:
+    """Of the secrets, and of the certificate that is made here."""
+    right, wanted = f"{SECRET_MODE:04o}", list_secret_paths(want)
+    for path in wanted:
+        if observed.secrets.get(path) != right:
+            yield f"{path} is missing or open to others, will be written"
+    for path in observed.secrets:
+        if path not in wanted:
+            yield f"{path} is not declared any more, will be removed"
+    if want.certificate == "made" and TLS in observed.secrets and not observed.is_valid:
+        yield "the certificate ends within a month, will be renewed"
+
+
 def compare(have: Have, want: Want) -> list[str]:
+    if want.files and all(state.mode is None for state in have.files):
+        return ["the gateway is not set up, will be"]
     wanted = declared_files.list_wanted(want.files, ())
     phrases = [
         f"{state.path} is {_describe(state, wanted)}"
         for state in have.files
         if state != wanted.get(state.path)
     ]
-    secrets = list_secret_paths(want)
-    for path in secrets:
-        if path not in have.secrets:
-            phrases.append(f"{path} is missing or open to others, will be written")
-    phrases += [
-        f"{path.removesuffix(', not right')} is not declared any more, will be removed"
-        for path in have.secrets
-        if path.removesuffix(", not right") not in secrets
-    ]
-    if TLS in have.secrets and not have.is_valid:
-        phrases.append("the certificate ends within a month, will be renewed")
-    if not phrases and not have.is_taken_up:
-        phrases.append("the gateway was not told of its last change, will be")
-    return phrases
+    return [*phrases, *have.differences]
 
 
 def _describe(state: DeclaredFile, wanted: Mapping[str, DeclaredFile]) -> str:
@@ -151,13 +153,14 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
         container.record(manifest, name)
     directory.make_parents(manifest, KEYS)
     tree.make(manifest, SOCKETS)
-    have = narrow(observe(system, StepRequest()), want)
+    observed = observe(system, StepRequest())
+    have = narrow(observed, want)
     lines = declared_files.write(manifest, want.files, (), have.files, secrets)
     are_names_new = any(line.startswith(EXTENSIONS) for line in lines)
     lines += _write_keys(manifest, want, secrets)
     lines += _write_certificate(manifest, want, secrets, are_names_new)
     lines += _remove_others(system, want)
-    if lines or not have.is_taken_up:
+    if lines or not observed.is_taken_up:
         lines += _reload(system, want.containers)
         paths = [*(wanted.path for wanted in want.files), *_list_secrets(system)]
         system.write(TAKEN_UP, _compute_digest(system, paths))

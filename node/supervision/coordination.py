@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from node.host.output import print_now
 from node.host.system import System
+from node.ranks.supervisors import get_drain_path
 from node.readiness.probe import CompletionRequest
 from node.supervision.caller import FollowerLink
 from node.supervision.engine_pulse import EnginePulse, build_reader
+from node.supervision.gateway_agent import GatewayAgent
 from node.supervision.group_duty import GroupDuty
 from node.supervision.member_duty import MemberDuty
 from node.supervision.messages import MemberReport, Order
@@ -27,7 +29,12 @@ from node.supervision.pulse import (
 )
 from node.supervision.report import LiveFigures
 from node.supervision.situation import GroupView, Situation
+from node.supervision.state import Phase
 
+SERVING: tuple[Phase, ...] = ("serving", "degraded", "suspect")
+"""A suspicion is checked before anything follows from it."""
+
+HEARD_PAUSE_S = 0.1
 SILENT_S = 8.0
 """A node that was not heard for so long counts as silent, which alone restarts nothing."""
 
@@ -44,11 +51,15 @@ class Coordination:
     links: dict[int | None, FollowerLink] = field(default_factory=dict)
     situation: Situation | None = None
     pulse: EnginePulse | None = None
+    agent: GatewayAgent | None = None
     raised: set[tuple[int, str]] = field(default_factory=set)
     started_s: float = field(default_factory=time.monotonic)
 
     def start(self) -> None:
         target = self.own.target
+        if target.gateway is not None:
+            own = target.coordinator
+            self.agent = GatewayAgent(target.gateway, (own.address, own.port))
         for entry in target.ranks:
             if entry.rank != 0:
                 self.links[entry.rank] = FollowerLink((entry.address, entry.port))
@@ -64,9 +75,11 @@ class Coordination:
         group = GroupDuty(self.own)
         if any(link.has_other_version for link in self.links.values()):
             # Who speaks another protocol may be upgraded in a moment: nothing is decided.
-            self.situation = Situation(self.own.target, group.record, view)
+            situation = Situation(self.own.target, group.record, view)
         else:
-            self.situation = group.advance(view)
+            situation = group.advance(view)
+        self._tell_gateway(situation)
+        self.situation = situation
         if view.is_requested and self.situation.record.stage != "settled":
             self.system.remove(get_request_path(self.own.target.service))
         if view.is_pause_requested and self.situation.record.phase == "paused":
@@ -82,7 +95,39 @@ class Coordination:
     def build_figures(self) -> LiveFigures:
         return self.pulse.build_figures(time.monotonic()) if self.pulse else LiveFigures()
 
+    def _tell_gateway(self, situation: Situation) -> None:
+        """Before an order follows from the situation, the gateway has heard that it sends no more
+        requests."""
+        agent, now_s = self.agent, time.monotonic()
+        if agent is None:
+            return
+        was_ready = agent.word == "ready up"
+        agent.tell(situation.record.phase in SERVING, self._is_end_wanted(), now_s)
+        agent.listen(now_s)
+        while was_ready and agent.word == "down" and not agent.is_heard(time.monotonic()):
+            time.sleep(HEARD_PAUSE_S)
+
+    def _is_end_wanted(self) -> bool:
+        paths = (get_drain_path, get_request_path, get_pause_path)
+        return any(map(self._has_file, paths))
+
+    def _is_drained(self, now_s: float) -> bool:
+        """Whether ranks may be ended on purpose; who waits for that is told."""
+        if self.agent is not None and not self.agent.is_drained(now_s, self._count_under_way()):
+            return False
+        if self._has_file(get_drain_path):
+            self.system.remove(get_drain_path(self.own.target.service))
+        return True
+
+    def _count_under_way(self) -> float | None:
+        signs = self.pulse.figures.signs if self.pulse and self.pulse.figures else None
+        if signs is None or signs.running is None:
+            return None
+        return signs.running + (signs.waiting or 0)
+
     def close(self) -> None:
+        if self.agent:
+            self.agent.close()
         for link in self.links.values():
             link.closed.set()
         if self.pulse:
@@ -107,6 +152,7 @@ class Coordination:
         if head_rank is not None:
             head, head_silent = reports.get(head_rank), silent.get(head_rank)
         pulse = self._feel_pulse(now_s, reports)
+        is_drained = self._is_drained(now_s)
         return GroupView(
             now=self.hands.read_moment(),
             now_unix_s=time.time(),
@@ -117,8 +163,8 @@ class Coordination:
             is_answering=self.hands.is_ready(self.own.state.member),
             stall=find_stall(pulse, now_s) if pulse else None,
             suspicion=find_suspicion(pulse, now_s) if pulse else None,
-            is_requested=self._has_file(get_request_path),
-            is_pause_requested=self._has_file(get_pause_path),
+            is_requested=is_drained and self._has_file(get_request_path),
+            is_pause_requested=is_drained and self._has_file(get_pause_path),
             is_busy=self.pulse is not None and self.pulse.is_busy(now_s),
         )
 

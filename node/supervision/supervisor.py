@@ -16,7 +16,7 @@ from node.readiness.interruption import Interruption
 from node.readiness.probe import CompletionRequest
 from node.readiness.starting import read_api_key
 from node.supervision import listener, notify, turns
-from node.supervision.coordination import Coordination
+from node.supervision.coordination import SERVING, Coordination
 from node.supervision.gpu_power import PowerMeter, is_low
 from node.supervision.listener import OrderListener
 from node.supervision.member_duty import MemberDuty, open_duty
@@ -35,7 +35,6 @@ SERVING_SLICE_S = 1.0
 SCALE_EVERY_S = 2.0
 LIVE_EVERY_S = 3.0
 LISTEN_EVERY_S = 10.0
-SERVING = ("serving", "degraded", "suspect")
 
 
 @dataclass

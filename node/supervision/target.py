@@ -56,10 +56,20 @@ class SupervisionLimits:
 
 
 @dataclass(frozen=True)
+class GatewayPeer:
+    """The gateway, by the address that it asks from. `drain_s`: how long requests under way may
+    take before the ranks are ended on purpose."""
+
+    address: str
+    drain_s: float
+
+
+@dataclass(frozen=True)
 class SupervisionTarget:
     """`node`: that of this supervisor. `url`: the API's public address without a path. `key_file`
     holds the API's key, on the node of rank 0. `swarm_head`: in the Swarm runtime only. `earlier`:
-    the services that share a node and start before this one."""
+    the services that share a node and start before this one. `gateway`: None where clients ask the
+    engine itself."""
 
     service: str
     token: str
@@ -76,6 +86,7 @@ class SupervisionTarget:
     swarm_head: SwarmHead | None = field(default=None, metadata=OMITTED)
     earlier: tuple[str, ...] = ()
     task: Task = "generate"
+    gateway: GatewayPeer | None = field(default=None, metadata=OMITTED)
 
     @property
     def local_rank(self) -> SupervisedRank | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sparkform.config.cluster import Cluster, Expected, Fabric, Node, Swarm, Waiver
 from sparkform.config.declaration import Declaration
 from sparkform.config.effective import FIRST_HOST, EffectiveNode, find_host_address
+from sparkform.config.gateway import Gateway, GatewayLimits, GatewayTls
 from sparkform.config.monitoring import Monitoring, MonitoringImages, MonitoringPorts
 from sparkform.config.parse import parse_config
 from sparkform.config.secret_keys import BLOCKS, SECRET_KEYS, check_encrypted_blocks
@@ -24,6 +25,9 @@ __all__ = [
     "EffectiveNode",
     "Expected",
     "Fabric",
+    "Gateway",
+    "GatewayLimits",
+    "GatewayTls",
     "ModelFacts",
     "Monitoring",
     "MonitoringImages",

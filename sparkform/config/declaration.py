@@ -17,6 +17,7 @@ from sparkform.config.effective import (
     resolve_node,
     split_fabric_pool,
 )
+from sparkform.config.gateway import Gateway
 from sparkform.config.monitoring import Monitoring
 from sparkform.config.section import Section
 from sparkform.config.service import AnyService, TrtllmService
@@ -29,6 +30,7 @@ class Declaration(Section):
     cluster: Cluster
     services: Mapping[ServiceName, Annotated[AnyService, Discriminator("engine")]]
     monitoring: Monitoring | None = None
+    gateway: Gateway | None = None
 
     @cached_property
     def nodes(self) -> tuple[EffectiveNode, ...]:
@@ -56,6 +58,13 @@ class Declaration(Section):
     def monitoring_node(self) -> EffectiveNode:
         """The node that Prometheus runs on: the declared one or the head."""
         name = self.monitoring.node if self.monitoring else None
+        return self.get_node(name) if name else self.head
+
+    @property
+    def gateway_node(self) -> EffectiveNode:
+        """The node that clients connect to where there is a gateway: the declared one or the
+        head."""
+        name = self.gateway.node if self.gateway else None
         return self.get_node(name) if name else self.head
 
     def list_service_nodes(self, service: str) -> tuple[EffectiveNode, ...]:
@@ -107,3 +116,22 @@ class Declaration(Section):
     def service_to_plain(self, service: str) -> dict[str, Any]:
         """One service as plain data for a component's props. Raises KeyError."""
         return self.services[service].to_plain()
+
+
+LOOPBACK = "127.0.0.1"
+
+
+def bind_behind_gateway(declaration: Declaration) -> Declaration:
+    """The declaration with services on loopback where a gateway on their first node is all that
+    asks them; an address that the stack file names stays."""
+    if declaration.gateway is None:
+        return declaration
+    node = declaration.gateway_node.name
+    services = {
+        name: block.model_copy(update={"bind": LOOPBACK})
+        if "bind" not in block.model_fields_set
+        and declaration.list_service_nodes(name)[0].name == node
+        else block
+        for name, block in declaration.services.items()
+    }
+    return declaration.model_copy(update={"services": services})

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sparkform.config.cluster import Fabric, Node, Swarm
 from sparkform.config.effective import resolve_index
 from sparkform.config.formatting import Location
+from sparkform.config.gateway import Gateway
 from sparkform.config.monitoring import Monitoring
 from sparkform.config.problems import translate_errors
 from sparkform.config.section import Section
@@ -34,6 +35,7 @@ class Draft:
     swarm: Swarm | None
     services: Mapping[str, Service | None]
     monitoring: Monitoring | None = None
+    gateway: Gateway | None = None
 
     def enumerate_readable_nodes(self) -> Iterator[tuple[int, Node]]:
         """The nodes that could be read, with their positions."""
@@ -62,6 +64,7 @@ def build_draft(
     cluster: Mapping[str, object],
     services: Mapping[str, Service | None],
     monitoring: Monitoring | None = None,
+    gateway: Gateway | None = None,
 ) -> Draft:
     """The draft of a cluster block, each part read by itself."""
     listed = cluster.get("nodes")
@@ -73,6 +76,7 @@ def build_draft(
         swarm=read_section(Swarm, cluster.get("swarm", {}), ())[0],
         services=services,
         monitoring=monitoring,
+        gateway=gateway,
     )
 
 

@@ -38,7 +38,9 @@ class GatewayTls(Section):
         "prompts travel in clear.",
     )
     names: tuple[values.HostName, ...] = Field(
-        (), description="Further host names and addresses of a certificate that is made."
+        (),
+        description="Further host names and addresses of a certificate that is made.",
+        json_schema_extra={"absent": "the node's name and addresses"},
     )
 
 
@@ -57,7 +59,9 @@ class Gateway(Section):
         default_factory=GatewayTls, description="How the gateway proves who it is."
     )
     aliases: Mapping[values.ModelHandle, values.ServiceName] = Field(
-        default_factory=dict, description="Further names of models: the name, and its service."
+        default_factory=dict,
+        description="Further names of models: the name, and its service.",
+        json_schema_extra={"absent": "none"},
     )
     limits: GatewayLimits = Field(
         default_factory=GatewayLimits, description="What one key may ask."

@@ -10,7 +10,12 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from sparkform.config.declaration import Declaration
-from sparkform.config.secret_keys import ENCRYPTED_KEY, SECRET_KEYS
+from sparkform.config.secret_keys import (
+    ENCRYPTED_KEY,
+    SECRET_KEYS,
+    SECRET_MAPPINGS,
+    format_set_secret,
+)
 
 SCHEMA_FILE = Path(__file__).with_name("schema.json")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -18,6 +23,7 @@ REFERENCE = "#/$defs/"
 BLOCKS = {
     "cluster": "The machines and how they are cabled.",
     "services": "The served models by service name; empty for the rack only.",
+    "gateway": "One address for all services; without it each answers at its own.",
     "monitoring": "Metrics, alerts and dashboards; without it nothing is monitored.",
 }
 
@@ -72,7 +78,10 @@ def _build_config_schema(blocks: JsonSchemaValue) -> JsonSchemaValue:
         f"sparkform:{name}": {**blocks[name], "description": text} for name, text in BLOCKS.items()
     }
     encrypted = {
-        f"sparkform:{key}": {**secret, "description": _describe_secret(key, use)}
+        f"sparkform:{key}": {
+            **(_map_names(secret) if key in SECRET_MAPPINGS else secret),
+            "description": _describe_secret(key, use),
+        }
         for key, use in SECRET_KEYS.items()
     }
     properties = {**declared, **encrypted}
@@ -85,9 +94,13 @@ def _build_config_schema(blocks: JsonSchemaValue) -> JsonSchemaValue:
     }
 
 
+def _map_names(secret: JsonSchemaValue) -> JsonSchemaValue:
+    """One secret, or several by their names."""
+    return {"anyOf": [secret, {"type": "object", "additionalProperties": secret}]}
+
+
 def _describe_secret(key: str, use: str) -> str:
-    command = f"`pulumi config set --secret sparkform:{key}`"
-    return f"{use[0].upper()}{use[1:]}. Set with {command}."
+    return f"{use[0].upper()}{use[1:]}. Set with `{format_set_secret(key)}`."
 
 
 def _describe_absence(definition: JsonSchemaValue, definitions: JsonSchemaValue) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from sparkform.config.blocks import read_services
 from sparkform.config.checks import check_draft
 from sparkform.config.cluster import Cluster
-from sparkform.config.declaration import Declaration
-from sparkform.config.draft import Located, build_draft, read_section
+from sparkform.config.declaration import Declaration, bind_behind_gateway
+from sparkform.config.draft import Block, Located, build_draft, read_section
 from sparkform.config.formatting import Location, format_value
+from sparkform.config.gateway import Gateway
 from sparkform.config.monitoring import Monitoring
 from sparkform.config.unclean import find_unclean_values
 from sparkform.errors import InputError, Problem
@@ -19,7 +20,7 @@ MOST_PROBLEMS = 100
 
 
 def parse_config(
-    cluster: object, services: object = None, monitoring: object = None
+    cluster: object, services: object = None, monitoring: object = None, gateway: object = None
 ) -> Declaration:
     """The declaration that the values of the blocks `sparkform:NAME` declare.
 
@@ -33,24 +34,28 @@ def parse_config(
     unclean = [
         *find_unclean_values(cluster, ("cluster",)),
         *find_unclean_values(services, ("services",)),
-        *([] if monitoring is None else find_unclean_values(monitoring, ("monitoring",))),
+        *find_unclean_values({} if monitoring is None else monitoring, ("monitoring",)),
+        *find_unclean_values({} if gateway is None else gateway, ("gateway",)),
     ]
     block, cluster_problems = read_section(Cluster, cluster, ("cluster",))
     blocks, service_problems = read_services(services)
-    monitoring_block, monitoring_problems = _read_monitoring(monitoring)
-    across = check_draft(build_draft(cluster, blocks, monitoring_block))
-    located = [*cluster_problems, *service_problems, *monitoring_problems]
+    monitoring_block, monitoring_problems = _read_optional(Monitoring, monitoring, "monitoring")
+    gateway_block, gateway_problems = _read_optional(Gateway, gateway, "gateway")
+    across = check_draft(build_draft(cluster, blocks, monitoring_block, gateway_block))
+    located = [*cluster_problems, *service_problems, *monitoring_problems, *gateway_problems]
     problems = [*_merge_problems(unclean, located), *across]
     if problems:
         raise InputError(_limit_problems(problems))
-    return Declaration.model_validate(
-        {"cluster": block, "services": blocks, "monitoring": monitoring_block}
-    )
+    optional = {"monitoring": monitoring_block, "gateway": gateway_block}
+    declaration = Declaration.model_validate({"cluster": block, "services": blocks, **optional})
+    return bind_behind_gateway(declaration)
 
 
-def _read_monitoring(value: object) -> tuple[Monitoring | None, list[Located]]:
-    """None where nothing is declared: then nothing is monitored."""
-    return (None, []) if value is None else read_section(Monitoring, value, ("monitoring",))
+def _read_optional(
+    model: type[Block], value: object, name: str
+) -> tuple[Block | None, list[Located]]:
+    """None where the block is not declared: then there is nothing of it."""
+    return (None, []) if value is None else read_section(model, value, (name,))
 
 
 def _check_mappings(cluster: object, services: object) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from sparkform.config.cluster import Cluster
 from sparkform.config.field_types import describe_allowed, get_field_type
+from sparkform.config.gateway import Gateway
 from sparkform.config.monitoring import Monitoring
 from sparkform.config.secret_keys import SECRET_KEYS
 from sparkform.config.section import Section, find_section, get_fields_by_key
@@ -18,11 +19,11 @@ from sparkform.config.service import Service, TrtllmService, VllmService
 HEAD = """\
 # Configuration
 
-A stack file, `Pulumi.<stack>.yaml`, has up to three blocks under `config:`: `sparkform:cluster`
-declares the machines, `sparkform:services` the models that they serve, `sparkform:monitoring` that
-they are watched. `Pulumi.spark.yaml` shows every key.
-Unknown keys and keys that contradict each other are refused, all at once, with the reason. The
-first line of a stack file, which `sparkform init` writes, leads editors to
+A stack file, `Pulumi.<stack>.yaml`, has up to four blocks under `config:`: `sparkform:cluster`
+declares the machines, `sparkform:services` the models that they serve, `sparkform:gateway` one
+address for all of these, `sparkform:monitoring` that they are watched. `Pulumi.spark.yaml` shows
+every key. Unknown keys and keys that contradict each other are refused, all at once, with the
+reason. The first line of a stack file, which `sparkform init` writes, leads editors to
 `sparkform/config/schema.json`.
 
 Made by `python -m sparkform.config.reference > docs/configuration.md`.
@@ -47,6 +48,7 @@ BLOCKS: tuple[tuple[str, type[Section], type[Section] | None], ...] = (
     ("sparkform:services: each service, both engines", Service, None),
     ("sparkform:services: engine trtllm only", TrtllmService, Service),
     ("sparkform:services: engine vllm only", VllmService, Service),
+    ("sparkform:gateway", Gateway, None),
     ("sparkform:monitoring", Monitoring, None),
 )
 

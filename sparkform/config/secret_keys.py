@@ -7,17 +7,23 @@ from collections.abc import Collection, Iterator
 from sparkform.config.formatting import Location, format_path
 from sparkform.errors import Problem
 
-BLOCKS = ("cluster", "services", "monitoring")
+BLOCKS = ("cluster", "services", "monitoring", "gateway")
 """The blocks of a stack file, `sparkform:NAME`."""
 
 SECRET_KEYS = {
     "hfToken": "the Hugging Face token, for gated models",
-    "apiKey": "the key that clients of the served API must send",
+    "apiKey": "the key that engines ask for: of clients, or of the gateway before them",
+    "gatewayKeys": "the keys that the gateway asks its clients for, each by a name",
+    "gatewayCertificate": "the gateway's certificate with its chain, for `tls.certificate: own`",
+    "gatewayCertificateKey": "the private key of gatewayCertificate",
     "registryPassword": "the password of the image registry",
     "sshKeyPassphrase": "the passphrase of cluster.identityFile",
     "monitoringWebhook": "the URL that Alertmanager sends alerts to; without it none runs",
 }
 """The top-level secret keys and what each is for."""
+
+SECRET_MAPPINGS = ("gatewayKeys",)
+"""Secret keys that hold several values, each by a name."""
 
 ENCRYPTED_KEY = "secure"
 """Under which Pulumi keeps what it has encrypted."""
@@ -26,6 +32,9 @@ WHY_TOP_LEVEL = "what stands below other keys is stored and shown in plain"
 
 HINTS = {
     "hfToken": ("hftoken", "huggingface", "hubtoken"),
+    "gatewayCertificateKey": ("certificatekey", "tlskey"),
+    "gatewayCertificate": ("certificate", "tls"),
+    "gatewayKeys": ("gatewaykey", "clientkey"),
     "apiKey": ("apikey", "bearer"),
     "registryPassword": ("registry", "password"),
     "monitoringWebhook": ("webhook", "alerturl", "receiver"),
@@ -38,6 +47,13 @@ def guess_secret_key(key: str) -> str | None:
     folded = "".join(character for character in key.lower() if character.isalnum())
     matches = (name for name, hints in HINTS.items() if any(hint in folded for hint in hints))
     return next(matches, None)
+
+
+def is_encrypted_secret(key: str, value: object) -> bool:
+    """Whether nothing of what a secret key holds is plain."""
+    if key in SECRET_MAPPINGS and isinstance(value, dict) and not is_secure(value):
+        return bool(value) and all(map(is_secure, value.values()))
+    return is_secure(value)
 
 
 def is_secure(value: object) -> bool:
@@ -62,7 +78,17 @@ def describe_nested_secret(location: Location) -> Problem:
 
 def format_set_command(key: str) -> str:
     """The command that stores a secret under its top-level key."""
-    return f"use `pulumi config set --secret sparkform:{key}` and remove this value"
+    return f"use `{format_set_secret(key)}` and remove this value"
+
+
+def format_set_secret(key: str) -> str:
+    """
+    >>> format_set_secret("gatewayKeys")
+    'pulumi config set --secret --path sparkform:gatewayKeys.NAME'
+    """
+    if key in SECRET_MAPPINGS:
+        return f"pulumi config set --secret --path sparkform:{key}.NAME"
+    return f"pulumi config set --secret sparkform:{key}"
 
 
 def check_encrypted_blocks(secret_keys: Collection[str]) -> Iterator[Problem]:
@@ -83,5 +109,5 @@ def describe_plain_secret(key: str) -> Problem:
         message="is not encrypted",
         allowed="an encrypted value",
         because="stack files are committed",
-        remedy=f"set it anew with `pulumi config set --secret sparkform:{key}`",
+        remedy=f"set it anew with `{format_set_secret(key)}`",
     )

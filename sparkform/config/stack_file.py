@@ -12,7 +12,12 @@ import yaml
 from sparkform.config.declaration import Declaration
 from sparkform.config.formatting import format_value
 from sparkform.config.parse import parse_config
-from sparkform.config.secret_keys import BLOCKS, SECRET_KEYS, describe_plain_secret, is_secure
+from sparkform.config.secret_keys import (
+    BLOCKS,
+    SECRET_KEYS,
+    describe_plain_secret,
+    is_encrypted_secret,
+)
 from sparkform.config.stack_yaml import read_yaml
 from sparkform.errors import InputError, Problem
 
@@ -90,7 +95,7 @@ def _check_top_level(config: dict[str, object]) -> Iterator[Problem]:
             continue
         if name not in SECRET_KEYS:
             yield _describe_unknown_key(key)
-        elif not is_secure(value):
+        elif not is_encrypted_secret(name, value):
             yield describe_plain_secret(name)
 
 

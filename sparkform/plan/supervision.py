@@ -10,6 +10,7 @@ from node.ranks.capacity import PortDemand
 from node.steps import supervise
 from node.supervision.report import SupervisionReport
 from node.supervision.target import (
+    GatewayPeer,
     RestartPolicy,
     SupervisedRank,
     SupervisionLimits,
@@ -22,6 +23,9 @@ from sparkform.launch.paths import get_rank_name, get_unit_name
 from sparkform.launch.ports import plan_ports
 from sparkform.launch.records import Launch
 from sparkform.plan.readiness import build_api_url, find_key_file, uses_rdma
+
+DRAIN_S = 60.0
+"""How long requests under way may take before a service is stopped on purpose."""
 
 Standing = Literal["absent", "keeps", "ended", "unknown"]
 PHASE_WORDS: Mapping[str, str] = {
@@ -82,9 +86,18 @@ def build_targets(
             swarm_head=head if is_swarm else None,
             earlier=_list_earlier(declaration, service),
             task=declared.task,
+            gateway=_find_gateway(declaration, network),
         )
         for node in dict.fromkeys(nodes)
     }
+
+
+def _find_gateway(declaration: Declaration, network: Network) -> GatewayPeer | None:
+    """None where there is none, or its node is away."""
+    address = network.management.get(declaration.gateway_node.name)
+    if declaration.gateway is None or address is None:
+        return None
+    return GatewayPeer(str(address.ip), DRAIN_S)
 
 
 def _build_rank(launch: Launch, network: Network, port: int) -> SupervisedRank:

@@ -1,8 +1,8 @@
 """The plain props of the components that the rules judge (docs/design/config-and-rules.md).
 
 `sparkform:index:InferenceService`: {name, cluster, service, secrets}; `sparkform:index:Rack`:
-{cluster, services, monitoring, secrets}. All plain data under the stack file's own keys, never an
-Output. Readers take what Pulumi makes of it: floats, mappings and lists of its own kinds.
+{cluster, services, monitoring, gateway, secrets}. All plain data under the stack file's own keys,
+never an Output. Readers take what Pulumi makes of it: floats, mappings and lists of its own kinds.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def build_rack_props(declaration: Declaration, secrets: Collection[str]) -> dict
         "cluster": declaration.cluster.to_plain(),
         "services": {name: declaration.service_to_plain(name) for name in declaration.services},
         **({"monitoring": declaration.monitoring.to_plain()} if declaration.monitoring else {}),
+        **({"gateway": declaration.gateway.to_plain()} if declaration.gateway else {}),
         "secrets": sorted(secrets),
     }
 
@@ -53,7 +54,8 @@ def read_props(
     services, secrets = plain_props.get("services", {}), plain_props.get("secrets")
     if type_name == SERVICE_TYPE:
         services = {str(plain_props.get("name", "service")): plain_props.get("service")}
-    declaration = parse_config(plain_props.get("cluster"), services, plain_props.get("monitoring"))
+    optional = (plain_props.get("monitoring"), plain_props.get("gateway"))
+    declaration = parse_config(plain_props.get("cluster"), services, *optional)
     return Context(
         declaration=declaration,
         reports=reports,

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sparkform.config.checks import fabric, monitoring, nodes, services
+from sparkform.config.checks import fabric, gateway, monitoring, nodes, services
 from sparkform.config.draft import Draft
 from sparkform.errors import Problem
 
-CHECKS = (*nodes.CHECKS, *fabric.CHECKS, *services.CHECKS, *monitoring.CHECKS)
+CHECKS = (
+    *nodes.CHECKS,
+    *fabric.CHECKS,
+    *services.CHECKS,
+    *monitoring.CHECKS,
+    *gateway.CHECKS,
+)
 
 
 def check_draft(draft: Draft) -> Iterator[Problem]:

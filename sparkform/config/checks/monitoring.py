@@ -70,6 +70,13 @@ def _is_monitoring_node(draft: Draft, node: str) -> bool:
     return node == (declared or draft.names[0])
 
 
+def list_monitoring_ports(draft: Draft, node: str) -> list[tuple[str, int]]:
+    """The ports of monitoring's programs on a node, by their keys."""
+    if draft.monitoring is None or not draft.names:
+        return []
+    return list(_list_ports(draft.monitoring, _is_monitoring_node(draft, node)))
+
+
 def _list_ports(monitoring: Monitoring, is_monitoring_node: bool) -> Iterator[tuple[str, int]]:
     ports = monitoring.ports
     yield "nodeExporter", ports.node_exporter

@@ -26,7 +26,7 @@ from tests.unit.config.test_reference import read_all_keys
 
 FUZZ = settings(max_examples=int(os.environ.get("SPARKFORM_FUZZ_EXAMPLES", "40")))
 CANARY = "v1:CANARY"
-ROOTS = ("cluster", "services", "config", "Pulumi.fuzz.yaml", "monitoring")
+ROOTS = ("cluster", "services", "config", "Pulumi.fuzz.yaml", "monitoring", "gateway")
 
 Container = dict[Any, Any] | list[Any]
 Position = tuple[Any, Any]
@@ -190,7 +190,7 @@ def judge(load: Callable[[Path], Declaration], path: Path, text: str) -> bool:
         assert_refused(refusal)
         return False
     dumped = declared.to_plain()
-    again = parse_config(dumped["cluster"], dumped["services"], dumped.get("monitoring"))
+    again = parse_config(*(dumped.get(block) for block in BLOCKS))
     assert again == declared
     assert_valid_by_schema(text)
     return True
@@ -214,12 +214,12 @@ def test_a_file_with_changed_text_loads_or_is_refused_with_paths(file: Path, tex
 
 
 @FUZZ
-@given(cluster=junk, services=junk, monitoring=junk)
+@given(cluster=junk, services=junk, monitoring=junk, gateway=junk)
 def test_any_data_at_all_is_refused_with_paths(
-    cluster: object, services: object, monitoring: object
+    cluster: object, services: object, monitoring: object, gateway: object
 ) -> None:
     with pytest.raises(InputError) as caught:
-        parse_config(cluster, services, monitoring)
+        parse_config(cluster, services, monitoring, gateway)
     assert_refused(caught.value)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from sparkform.config import BLOCKS, SECRET_KEYS, load_stack
 from sparkform.config.cluster import Cluster
+from sparkform.config.gateway import Gateway
 from sparkform.config.monitoring import Monitoring
 from sparkform.config.parse import parse_config
 from sparkform.config.reference import describe_default, render_reference
@@ -61,6 +62,7 @@ def find_missing_keys(text: str) -> set[str]:
         (Cluster, config["sparkform:cluster"], "cluster"),
         (TrtllmService, services["qwen"], "qwen"),
         (Monitoring, config.get("sparkform:monitoring"), "monitoring"),
+        (Gateway, config.get("sparkform:gateway"), "gateway"),
     ]
     vllm_keys = set(get_fields_by_key(VllmService)) - set(get_fields_by_key(TrtllmService)) | {
         "moeBackend"
@@ -88,6 +90,7 @@ def test_the_reference_file_shows_every_key_of_the_models() -> None:
         ("#autotuner: true", "qwen.autotuner"),
         ("#launcher: mp", "gpt-oss.launcher"),
         ("#tokens: 3", "gpt-oss.speculative.tokens"),
+        ("#bodyMib: 32", "gateway.limits.bodyMib"),
         ("#retentionDays: 15", "monitoring.retentionDays"),
         ("#nodeExporter: 9100", "monitoring.ports.nodeExporter"),
     ],
@@ -131,6 +134,7 @@ def test_an_optional_key_with_a_default_shows_it() -> None:
         (config["sparkform:services"]["qwen"], TrtllmService),
         (config["sparkform:services"]["gpt-oss"], VllmService),
         (config["sparkform:monitoring"], Monitoring),
+        (config["sparkform:gateway"], Gateway),
     ]
     defaults = [row for block, model in blocks for row in list_shown_defaults(block, model, text)]
     assert len(defaults) > 15

@@ -11,7 +11,7 @@ from node.changes.declared_files import WantedFile
 from node.errors import StepError
 from node.host.paths import GATEWAY
 from node.host.system import CommandResult, HttpAnswer
-from node.steps import gateway
+from node.steps import StepRequest, gateway, is_same
 from tests.support.fake_spark import FakeSpark, claim_node
 from tests.support.fake_system import ANY_REQUEST
 from tests.support.node_steps import (
@@ -84,11 +84,13 @@ def test_it_is_written_once_and_taken_back(spark: FakeSpark) -> None:
     before = take_snapshot(spark)
     machine = OpensslAndDocker(spark)
     claim_node(spark)
-    assert f"{EDGE} is missing, will be written" in list_differences(
-        gateway.SPEC, spark.system, WANT
-    )
+    assert list_differences(gateway.SPEC, spark.system, WANT) == [
+        "the gateway is not set up, will be"
+    ]
     apply(spark)
     assert list_differences(gateway.SPEC, spark.system, WANT) == []
+    observed = gateway.observe(spark.system, StepRequest())
+    assert is_same(gateway.narrow(observed, WANT), WANT), "a step in sync is one document"
     told = len(machine.told)
     assert apply(spark, run=2) == ["nothing to do"]
     assert len(machine.told) == told, "nothing changed, and HAProxy was told of a change"
