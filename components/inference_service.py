@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pulumi
 import pulumi_docker as docker
@@ -46,6 +46,7 @@ class ServiceContext:
     docker: Mapping[str, docker.Provider]
     secret: Secret
     log: RunLog
+    has_gateway: bool = False
 
 
 def build_services(
@@ -83,7 +84,7 @@ def build_service(
     for stage in plan.preparation:
         created[stage.kind] = builder.create_stage(stage, dependencies, created)
         dependencies = [*dependencies, *created[stage.kind].values()]
-    stop_steps = builder.create_stage(plan.stop_previous, dependencies, created, plan.token)
+    stop_steps = builder.create_stop_steps(dependencies)
     members = [*builder.create_ranks(stop_steps), *builder.create_native_ranks(stop_steps)]
     for stage in plan.after:
         created[stage.kind] = builder.create_stage(stage, members, created)
@@ -98,6 +99,18 @@ class _Builder:
     component: InferenceService
     plan: ServicePlan
     context: ServiceContext
+
+    def create_stop_steps(self, dependencies: Sequence[pulumi.Resource]) -> dict[str, HostStep]:
+        """With a gateway rank 0's node comes first: it waits for requests under way, which the
+        other ranks answer, too."""
+        stage, first = self.plan.stop_previous, self.plan.launches[0].node
+        if not self.context.has_gateway:
+            return self.create_stage(stage, dependencies, {}, self.plan.token)
+        others = {node: step for node, step in stage.steps.items() if node != first}
+        first_stage = replace(stage, steps={first: stage.steps[first]})
+        created = self.create_stage(first_stage, dependencies, {}, self.plan.token)
+        after = [*dependencies, *created.values()]
+        return created | self.create_stage(replace(stage, steps=others), after, {}, self.plan.token)
 
     def create_stage(
         self,

@@ -7,10 +7,9 @@ from collections.abc import Mapping
 import pulumi
 import pulumi_docker as docker
 
+from components.program_container import create_program_container
 from components.rack import RackResources
-from components.ranks import LOG_LIMITS, Secret
-from node.host import labels
-from sparkform.monitoring.containers import ContainerPlan
+from components.ranks import Secret
 from sparkform.monitoring.paths import get_container_name
 from sparkform.plan.monitoring import IMAGE_PREFIX, MonitoringPlan
 
@@ -51,13 +50,9 @@ def build_monitoring(
             node.steps["docker_daemon"],
             rack.transfers[container.node, f"image:{IMAGE_PREFIX}{container.program}"],
         ]
-        options = pulumi.ResourceOptions(
-            parent=component,
-            provider=providers[container.node],
-            depends_on=dependencies,
-            delete_before_replace=True,
-        )
-        _create_container(container, owner, options)
+        names = (f"{NAME}-{container.program}", get_container_name(container.program))
+        provider = providers[container.node]
+        create_program_container(container, names, owner, component, provider, dependencies)
 
 
 def _build_secrets(plan: MonitoringPlan, secret: Secret) -> pulumi.Output[str] | None:
@@ -65,46 +60,3 @@ def _build_secrets(plan: MonitoringPlan, secret: Secret) -> pulumi.Output[str] |
         return None
     values = {name: secret(name) for name in plan.secrets}
     return pulumi.Output.secret(pulumi.Output.json_dumps(values))
-
-
-def _create_container(
-    container: ContainerPlan, owner: str, options: pulumi.ResourceOptions
-) -> docker.Container:
-    """Unlike a rank it starts again by itself: nothing depends on when it does."""
-    return docker.Container(
-        f"{container.node}-{NAME}-{container.program}",
-        name=get_container_name(container.program),
-        image=container.image,
-        command=list(container.command),
-        envs=[f"{name}={value}" for name, value in container.environment.items()],
-        user=container.user,
-        network_mode="host",
-        mounts=_build_mounts(container),
-        labels=[docker.ContainerLabelArgs(label=labels.OWNER, value=owner)],
-        restart="unless-stopped",
-        must_run=True,
-        log_driver="json-file",
-        log_opts=LOG_LIMITS,
-        opts=options,
-    )
-
-
-def _build_mounts(container: ContainerPlan) -> list[docker.ContainerMountArgs]:
-    mounts = [
-        docker.ContainerMountArgs(
-            type="bind",
-            source=mount.source,
-            target=mount.target,
-            read_only=True,
-            bind_options=docker.ContainerMountBindOptionsArgs(propagation=mount.propagation)
-            if mount.propagation
-            else None,
-        )
-        for mount in container.mounts
-    ]
-    if container.volume is not None:
-        volume = container.volume
-        mounts.append(
-            docker.ContainerMountArgs(type="volume", source=volume.name, target=volume.target)
-        )
-    return mounts

@@ -87,7 +87,7 @@ class Service(Section):
     bind: values.ListenAddress = Field(
         "0.0.0.0",
         description="Address that the API listens on.",
-        json_schema_extra={"absent": "`\"0.0.0.0\"`; on the gateway's node `\"127.0.0.1\"`"},
+        json_schema_extra={"absent": '`"0.0.0.0"`; on the gateway\'s node `"127.0.0.1"`'},
     )
     port: values.Port = Field(description="Port of the API.")
     files: Mapping[file_values.FileName, file_values.FileText] = Field(

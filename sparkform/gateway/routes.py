@@ -27,11 +27,13 @@ class EngineEndpoint:
 
 @dataclass(frozen=True)
 class ModelRoute:
-    """A model's name and all that serve it alike. `name` is the service's."""
+    """A model's name and all that serve it alike. `name` is the service's; `further_names` are
+    those of its adapters, which the engine itself knows."""
 
     name: str
     served_name: str
     endpoints: tuple[EngineEndpoint, ...]
+    further_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,11 @@ class GatewaySetup:
 
     def map_models(self) -> dict[str, str]:
         """Every name that a request may have, to the route's."""
-        served = {route.served_name: route.name for route in self.routes}
+        served = {
+            name: route.name
+            for route in self.routes
+            for name in (route.served_name, *route.further_names)
+        }
         return served | dict(self.aliases)
 
     def map_served_names(self) -> dict[str, str]:

@@ -158,9 +158,10 @@ def _build_api_key_problem(path: str, bind: str) -> Problem:
         path=f"{path}.bind",
         message="is reachable, but TensorRT-LLM asks nobody for sparkform:apiKey",
         got=bind,
-        allowed="127.0.0.1, behind a proxy that asks for the key",
+        allowed="127.0.0.1, behind a gateway that asks for keys",
         because="trtllm-serve has no such option (NVIDIA/TensorRT-LLM issue 9950)",
-        remedy="bind to 127.0.0.1, serve the model with vllm, or remove sparkform:apiKey",
+        remedy="declare sparkform:gateway on its first node and no bind, serve it with vllm, or "
+        "remove sparkform:apiKey",
     )
 
 

@@ -32,11 +32,12 @@ ROOT_USER = "0:0"
 
 @dataclass(frozen=True)
 class BindMount:
-    """A folder of the node, read only. `propagation`: of mounts that the node makes later."""
+    """A folder of the node. `propagation`: of mounts that the node makes later."""
 
     source: str
     target: str
     propagation: str | None = None
+    is_read_only: bool = True
 
 
 @dataclass(frozen=True)

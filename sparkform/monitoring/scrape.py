@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from typing import Literal
 
 from sparkform.config import Monitoring
+from sparkform.gateway.paths import EDGE, ROUTERS
 from sparkform.monitoring.paths import CONFIG
 
 METRICS_PATHS = {"vllm": "/metrics", "trtllm": "/prometheus/metrics"}
@@ -34,13 +35,22 @@ class EngineTarget:
 
 
 @dataclass(frozen=True)
+class GatewayTarget:
+    """Where the gateway's processes tell their figures, the edge's and each router's."""
+
+    node: str
+    host_and_port: str
+
+
+@dataclass(frozen=True)
 class ScrapeTargets:
-    """`node` is the one that runs Prometheus."""
+    """`node` is the one that runs Prometheus. `gateway`: None where there is none."""
 
     node: str
     nodes: tuple[NodeTarget, ...]
     engines: tuple[EngineTarget, ...]
     has_alertmanager: bool
+    gateway: GatewayTarget | None = None
 
 
 def format_host_and_port(host: str, port: int) -> str:
@@ -74,7 +84,12 @@ def build_prometheus_config(monitoring: Monitoring, targets: ScrapeTargets) -> d
             "evaluation_interval": f"{monitoring.interval_seconds}s",
         },
         "rule_files": [f"{CONFIG}/rules.yml"],
-        "scrape_configs": [*programs, _build_job("node", nodes), *_build_engines(targets.engines)],
+        "scrape_configs": [
+            *programs,
+            _build_job("node", nodes),
+            *_build_engines(targets.engines),
+            *_build_gateway(targets.gateway),
+        ],
     }
     if targets.has_alertmanager:
         managers = [{"static_configs": [{"targets": [alertmanager]}]}]
@@ -96,6 +111,18 @@ def _build_engines(engines: Sequence[EngineTarget]) -> list[dict[str, object]]:
         )
         for engine, path in METRICS_PATHS.items()
         if any(target.engine == engine for target in engines)
+    ]
+
+
+def _build_gateway(gateway: GatewayTarget | None) -> list[dict[str, object]]:
+    """A job for each process: the path is the job's."""
+    if gateway is None:
+        return []
+    labels = {"node": gateway.node}
+    paths = {EDGE: "/metrics"} | {router: f"/{router}/metrics" for router in ROUTERS}
+    return [
+        _build_job(f"gateway-{program}", [(gateway.host_and_port, labels)], path)
+        for program, path in paths.items()
     ]
 
 

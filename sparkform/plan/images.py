@@ -69,6 +69,37 @@ def _plan_image(
     ).plan()
 
 
+def plan_program_image(
+    context: PlanContext,
+    service: str,
+    reference: str,
+    nodes: tuple[str, ...],
+    before: Sequence[PlannedStep],
+) -> Transfer:
+    """The image of a program beside the services. The first node pulls it; others get it there."""
+    source, name = nodes[0], to_local_name(reference)
+
+    def build_want(node: str) -> image.Want:
+        return image.Want(
+            service=service,
+            image=reference,
+            name=name,
+            layer=None,
+            source=choose_source(context.network, source, node),
+            state=image.PRESENT,
+        )
+
+    return TransferPlanner(
+        context,
+        image.SPEC,
+        step=f"image:{service}",
+        nodes=nodes,
+        build_want=build_want,
+        read_observed=lambda node: read_observed_image(context, name, source, node),
+        before=before,
+    ).plan()
+
+
 def _build_want(context: PlanContext, launch: Launch, name: str, source: str) -> image.Want:
     return image.Want(
         service=launch.service,

@@ -14,10 +14,12 @@ from sparkform.plan.readiness import build_api_url
 API = "/v1"
 """Where both engines serve OpenAI's API."""
 LINES = 5
+GATEWAY_CERTIFICATE = "gatewayCertificate"
+"""The output with the certificate of the gateway's private CA."""
 
 
 def build_outputs(declaration: Declaration, plan: RackPlan) -> dict[str, object]:
-    """`apiUrl` is that of the first service; nothing where nothing is served."""
+    """`apiUrl` is the gateway's, or that of the first service; nothing where nothing is served."""
     urls = list_service_urls(declaration, plan)
     if not urls:
         return {}
@@ -26,7 +28,9 @@ def build_outputs(declaration: Declaration, plan: RackPlan) -> dict[str, object]
 
 
 def list_service_urls(declaration: Declaration, plan: RackPlan) -> dict[str, str]:
-    """Where each service is served, by its name."""
+    """Where each service is served, by its name: behind a gateway, there."""
+    if plan.gateway is not None:
+        return dict.fromkeys(plan.services, plan.gateway.url + API)
     return {name: build_api_url(declaration, name, plan.network) + API for name in plan.services}
 
 

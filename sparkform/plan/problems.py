@@ -9,6 +9,7 @@ from sparkform.config import Declaration
 from sparkform.errors import Problem
 from sparkform.fabric.network import Reports
 from sparkform.plan.context import PlanContext
+from sparkform.plan.gateway_problems import find_gateway_problems
 from sparkform.plan.models import list_required_models
 from sparkform.plan.monitoring import WEBHOOK
 from sparkform.plan.monitoring_ports import find_listening_problems
@@ -96,6 +97,7 @@ def find_problems(context: PlanContext, secrets: StackSecrets) -> Iterator[Probl
     yield from find_native_problems(declaration, reports)
     yield from list_required_models(declaration)[1]
     yield from find_listening_problems(context, WEBHOOK in secrets.names)
+    yield from find_gateway_problems(context, secrets)
 
 
 def find_foreign_claims(

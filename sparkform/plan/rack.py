@@ -10,6 +10,7 @@ from sparkform.fabric.network import Reports, plan_network
 from sparkform.launch import Launch, plan_launches
 from sparkform.plan.context import PlanContext
 from sparkform.plan.disturbance import Serving
+from sparkform.plan.gateway import plan_gateway
 from sparkform.plan.images import plan_images
 from sparkform.plan.links import plan_links
 from sparkform.plan.models import plan_models
@@ -75,6 +76,8 @@ def _plan_steps(
     monitoring = plan_monitoring(context, secrets, node_steps)
     images = plan_images(context, launches, node_steps)
     images |= monitoring.images if monitoring else {}
+    gateway = plan_gateway(context, secrets, node_steps)
+    images |= gateway.images if gateway else {}
     rack = RackPlan(
         network=context.network,
         launches=launches,
@@ -85,6 +88,7 @@ def _plan_steps(
         images=images,
         keys=plan_keys(context, [*models.transfers.values(), *images.values()]),
         monitoring=monitoring,
+        gateway=gateway,
     )
     rack = replace(rack, services=plan_services(context, launches, states, rack.steps, secrets))
     silent = find_silent_docker(context.declaration, context.reports, rack.docker_nodes)

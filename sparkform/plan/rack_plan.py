@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sparkform.errors import Problem
 from sparkform.fabric.network import Network
 from sparkform.launch import Launch
+from sparkform.plan.gateway import GatewayPlan
 from sparkform.plan.links import LinkPlan
 from sparkform.plan.models import ModelsPlan
 from sparkform.plan.monitoring import MonitoringPlan
@@ -34,6 +35,7 @@ class RackPlan:
     keys: Mapping[str, PlannedStep] = field(default_factory=dict)
     services: Mapping[str, ServicePlan] = field(default_factory=dict)
     monitoring: MonitoringPlan | None = None
+    gateway: GatewayPlan | None = None
     problems: tuple[Problem, ...] = ()
     is_unread: bool = False
 
@@ -48,6 +50,7 @@ class RackPlan:
         steps += [step for image in self.images.values() for step in image.all_steps]
         steps += [step for service in self.services.values() for step in service.steps]
         steps += self.monitoring.steps if self.monitoring else ()
+        steps += self.gateway.steps if self.gateway else ()
         return tuple(steps)
 
     @property
@@ -66,6 +69,17 @@ class RackPlan:
                 names[launch.node] = None
             if launch.runtime == "swarm" and self.swarm:
                 names[self.swarm.token.node] = None
-        for container in self.monitoring.containers if self.monitoring else ():
-            names[container.node] = None
+        for beside in (self.monitoring, self.gateway):
+            names |= (
+                dict.fromkeys(container.node for container in beside.containers) if beside else {}
+            )
         return tuple(names)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What of monitoring and gateway is not as one may expect."""
+        return tuple(
+            remark
+            for beside in (self.monitoring, self.gateway)
+            for remark in (beside.remarks if beside else ())
+        )

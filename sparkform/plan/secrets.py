@@ -14,11 +14,12 @@ from sparkform.launch.records import Launch
 
 @dataclass(frozen=True)
 class StackSecrets:
-    """`names` are all that the stack has; `values` those that whoever plans has in clear, which
+    """`names` are all that the stack has, where `are_known`; `values` those that whoever plans has in clear, which
     `sparkform plan` has not: what it cannot compare counts as the same."""
 
     names: frozenset[str] = frozenset()
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    are_known: bool = True
 
     def list_stale(self, launches: Sequence[Launch], reports: Reports) -> tuple[str, ...]:
         """The secrets of which some node of the service has another value."""
@@ -39,7 +40,7 @@ class StackSecrets:
         )
 
 
-NO_SECRETS = StackSecrets()
+NO_SECRETS = StackSecrets(are_known=False)
 
 
 def _get_reported_secret(launch: Launch, path: str, reports: Reports) -> Mapping[str, object]:

@@ -21,9 +21,11 @@ from sparkform.doctor import Check, add_probes, diagnose
 from sparkform.doctor.check import Status
 from sparkform.doctor.drift import NOT_CHANGED
 from sparkform.fabric.network import plan_network
+from sparkform.plan.secrets import StackSecrets
 from sparkform.plan.targets import list_targets
 from sparkform.report.rack_report import Observation
 from sparkform.report.recording import save_facts
+from sparkform.rules.stack_secrets import list_secret_names
 from sparkform.ssh.agent import build_zipapp
 
 STATUSES: tuple[Status, ...] = ("ok", "warn", "fail")
@@ -63,7 +65,9 @@ def run(
     if save:
         save_facts(observation, save)
     sha256 = hashlib.sha256(build_zipapp()).hexdigest()
-    checks = (*diagnose(declared.declaration, declared.name, observation, sha256), *unmeasured)
+    secrets = StackSecrets(list_secret_names(declared.file))
+    checks = diagnose(declared.declaration, declared.name, observation, sha256, secrets)
+    checks = (*checks, *unmeasured)
     failed = any(check.status == "fail" for check in checks)
     if as_json:
         print_json(Diagnosis(declared.full_name, not failed, checks))

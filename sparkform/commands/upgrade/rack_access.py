@@ -13,8 +13,10 @@ from sparkform.commands.live_report import find_passphrase_source, is_locked, ob
 from sparkform.commands.live_status import read_rack
 from sparkform.commands.node_lines import print_node_lines
 from sparkform.doctor import add_probes, diagnose
+from sparkform.plan.secrets import StackSecrets
 from sparkform.plan.targets import list_targets
 from sparkform.report.rack_report import NodeError
+from sparkform.rules.stack_secrets import list_secret_names
 from sparkform.ssh.agent import build_zipapp
 from sparkform.ssh.target import Target, VerbRequest
 from sparkform.ssh.watching import query_documents
@@ -58,7 +60,8 @@ class RackAccess:
         targets = add_probes(list_targets(declaration), declaration)
         observation = observe_targets(targets, find_passphrase_source(self.declared))
         sha256 = hashlib.sha256(build_zipapp()).hexdigest()
-        checks = diagnose(declaration, self.declared.name, observation, sha256)
+        secrets = StackSecrets(list_secret_names(self.declared.file))
+        checks = diagnose(declaration, self.declared.name, observation, sha256, secrets)
         rows = [check for check in checks if check.node == node and check.status == "fail"]
         return {check.name: check.message for check in rows}
 
