@@ -11,6 +11,7 @@ from sparkform.doctor import (
     docker,
     drift,
     engines,
+    gateway,
     gpu,
     host_settings,
     machine,
@@ -50,6 +51,7 @@ CHECKS_BEFORE_FABRIC: Sequence[NodeCheck] = (
 CHECKS_AFTER_FABRIC: Sequence[NodeCheck] = (
     *engines.CHECKS,
     *supervision.CHECKS,
+    *gateway.CHECKS,
     *drift.CHECKS,
     *access.FINAL_CHECKS,
 )
@@ -98,9 +100,9 @@ def select_plannable(declaration: Declaration, reports: Reports) -> Declaration:
         if known.issuperset(node.name for node in declaration.list_service_nodes(name))
     }
     cluster = declaration.cluster.model_copy(update=changes)
-    gateway = declaration.gateway if declaration.gateway_node.name in known else None
+    declared = declaration.gateway if declaration.gateway_node.name in known else None
     return Declaration.model_validate(
-        {"cluster": cluster, "services": services, "gateway": gateway}
+        {"cluster": cluster, "services": services, "gateway": declared}
     )
 
 

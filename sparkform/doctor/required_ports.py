@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from node.host.addresses import is_loopback
 from sparkform.doctor.check import Check, NodeView
+from sparkform.launch.ports import plan_ports
 
 Protocol = Literal["tcp", "udp"]
 SWARM_PORTS: tuple[tuple[Protocol, str, str], ...] = (
@@ -58,6 +60,7 @@ def list_required_ports(view: NodeView) -> Iterator[RequiredPort]:
                 yield RequiredPort(address, "tcp", SWARM_MANAGER, "Swarm manager")
             yield from (RequiredPort(address, *port) for port in SWARM_PORTS)
     yield from _list_monitoring_ports(view, other_addresses)
+    yield from _list_gateway_ports(view, other_addresses)
     yield from _list_service_ports(view, other_addresses)
     yield from _list_fabric_ports(view)
 
@@ -73,14 +76,39 @@ def _list_monitoring_ports(
         yield RequiredPort(other_addresses[watching], "tcp", port, "metrics")
 
 
+def _list_gateway_ports(view: NodeView, other_addresses: dict[str, str]) -> Iterator[RequiredPort]:
+    """Clients ask its node; the node that monitors reads its figures."""
+    gateway, declaration = view.declaration.gateway, view.declaration
+    if gateway is None or view.node.name != declaration.gateway_node.name:
+        return
+    if not is_loopback(gateway.address):
+        yield RequiredPort(ANYWHERE, "tcp", str(gateway.port), "gateway")
+    watching = declaration.monitoring_node.name
+    if declaration.monitoring is not None and watching in other_addresses:
+        port = str(gateway.metrics_port)
+        yield RequiredPort(other_addresses[watching], "tcp", port, "the gateway's metrics")
+
+
+def _list_api_ports(view: NodeView, name: str, others: dict[str, str]) -> Iterator[RequiredPort]:
+    """Behind a gateway it alone asks the engine, and the supervisor whether it may."""
+    declaration, service = view.declaration, view.declaration.services[name]
+    door = declaration.gateway_node.name
+    if declaration.gateway is None:
+        yield RequiredPort(ANYWHERE, "tcp", str(service.port), f"API of {name}")
+    elif door in others:
+        supervisor = plan_ports(declaration, name).supervisor
+        for port in (service.port, supervisor):
+            yield RequiredPort(others[door], "tcp", str(port), f"{name}, from the gateway")
+
+
 def _list_service_ports(view: NodeView, other_addresses: dict[str, str]) -> Iterator[RequiredPort]:
     """NCCL, Gloo and MPI listen on ports that the kernel picks, on the management address."""
-    for name, service in view.declaration.services.items():
+    for name in view.declaration.services:
         members = [node.name for node in view.declaration.list_service_nodes(name)]
         if view.node.name not in members:
             continue
         if view.node.name == members[0]:
-            yield RequiredPort(ANYWHERE, "tcp", str(service.port), f"API of {name}")
+            yield from _list_api_ports(view, name, other_addresses)
         for member in members:
             if member in other_addresses:
                 yield RequiredPort(other_addresses[member], "tcp", None, f"ranks of {name}")

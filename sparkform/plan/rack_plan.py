@@ -70,9 +70,8 @@ class RackPlan:
             if launch.runtime == "swarm" and self.swarm:
                 names[self.swarm.token.node] = None
         for beside in (self.monitoring, self.gateway):
-            names |= (
-                dict.fromkeys(container.node for container in beside.containers) if beside else {}
-            )
+            for container in beside.containers if beside else ():
+                names[container.node] = None
         return tuple(names)
 
     @property

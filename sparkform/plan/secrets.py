@@ -14,8 +14,8 @@ from sparkform.launch.records import Launch
 
 @dataclass(frozen=True)
 class StackSecrets:
-    """`names` are all that the stack has, where `are_known`; `values` those that whoever plans has in clear, which
-    `sparkform plan` has not: what it cannot compare counts as the same."""
+    """`names` are all that the stack has, where `are_known`; `values` those that whoever plans has
+    in clear, which `sparkform plan` has not: what it cannot compare counts as the same."""
 
     names: frozenset[str] = frozenset()
     values: Mapping[str, str] = field(default_factory=dict, repr=False)

@@ -50,7 +50,9 @@ def register(**keys: Any) -> RegistrationMonitor:
     return register_plan(declaration, build_plan(declaration, load_reports("direct-2-up"), SECRETS))
 
 
-def register_plan(declaration: Declaration, plan: RackPlan) -> RegistrationMonitor:
+def register_plan(
+    declaration: Declaration, plan: RackPlan, has_gateway: bool = False
+) -> RegistrationMonitor:
     with record_registrations() as record:
 
         @pulumi.runtime.test  # type: ignore[untyped-decorator]
@@ -77,6 +79,7 @@ def register_plan(declaration: Declaration, plan: RackPlan) -> RegistrationMonit
                 },
                 secret=lambda name: pulumi.Output.secret(KEY),
                 log=log,
+                has_gateway=has_gateway,
             )
             components = {
                 name: InferenceService(name, declaration, (), options) for name in plan.services
@@ -123,6 +126,16 @@ def test_every_rank_waits_for_all_stops_and_comes_and_goes_with_its_own(
             False,
             f"spark-{rank + 1}-docker",
         )
+
+
+@pytest.mark.parametrize("has_gateway", [False, True])
+def test_with_a_gateway_rank_0_is_drained_before_another_rank_ends(has_gateway: bool) -> None:
+    declaration = build_service_declaration()
+    plan = build_plan(declaration, load_reports("direct-2-up"), SECRETS)
+    record = register_plan(declaration, plan, has_gateway)
+    first, second = (record.by_name[name] for name in sorted(STOP_STEPS))
+    assert (first.name in second.depends_on) == has_gateway
+    assert second.name not in first.depends_on
 
 
 def test_a_rank_that_runs_as_declared_is_deleted_first_where_pulumi_is_asked_to_replace_it() -> (

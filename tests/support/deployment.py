@@ -72,6 +72,7 @@ class Deployment:
     stack: str = STACK
     services: dict[str, Any] = field(default_factory=dict)
     monitoring: dict[str, Any] | None = None
+    gateway: dict[str, Any] | None = None
 
     @classmethod
     def create(cls, rack: RackHandle, folder: Path, stack: str = STACK) -> Deployment:
@@ -114,11 +115,13 @@ class Deployment:
         kept = {
             key: value
             for key, value in existing.get("config", {}).items()
-            if key != "sparkform:monitoring"
+            if key not in ("sparkform:monitoring", "sparkform:gateway")
         }
         config = {"sparkform:cluster": self.cluster, "sparkform:services": self.services}
-        if self.monitoring is not None:
-            config["sparkform:monitoring"] = self.monitoring
+        optional = {"monitoring": self.monitoring, "gateway": self.gateway}
+        config |= {
+            f"sparkform:{name}": block for name, block in optional.items() if block is not None
+        }
         stack_document = {**existing, "config": {**kept, **config}}
         self.stack_file.write_text(yaml.safe_dump(stack_document, sort_keys=False))
 
@@ -145,6 +148,13 @@ class Deployment:
             text=True,
         )
         assert result.returncode == 0, result.stderr
+
+    def read_outputs(self) -> dict[str, Any]:
+        """Of the stack, by name."""
+        result = self.run_pulumi(*self.build_stack_command("stack"), "output", "--json")
+        assert result.returncode == 0, result.stderr
+        outputs: dict[str, Any] = json.loads(result.stdout)
+        return outputs
 
     def build_stack_command(self, command: str, *flags: str) -> list[str]:
         return [command, "--stack", self.stack, "--config-file", str(self.stack_file), *flags]

@@ -14,11 +14,11 @@ def test_each_has_the_official_name_and_the_official_user() -> None:
     official = MonitoringImages().to_plain()
     for key, image in images.IMAGES.items():
         assert image.reference.partition(":")[0] == official[key].partition(":")[0]
-        assert "USER nobody" in image.changes
+        assert "USER nobody" in image.packed.changes
 
 
 def test_another_program_or_base_is_another_image() -> None:
-    names = {image.local_name for image in images.IMAGES.values()}
+    names = {image.packed.local_name for image in images.IMAGES.values()}
     assert len(names) == len(images.IMAGES)
 
 
