@@ -66,7 +66,7 @@ def run_engine(name: str, port: int) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @dataclass
-class SteadyLoad:
+class ReplicaLoad:
     """Clients that ask again and again, and streams that last, until it is told to end."""
 
     gateway: GatewayProcess
@@ -133,7 +133,7 @@ def test_a_replica_that_is_killed_costs_the_streams_on_it_and_no_other_request(
         setup = build_setup([build_route("qwen", CHAT, first.port, port)])
         with run_gateway(folder, setup) as gateway:
             await_servers(gateway, 2, 60)
-            load = SteadyLoad(gateway)
+            load = ReplicaLoad(gateway)
             threads = load.start()
             wait_until(lambda: len(load.answers) > WORKERS, "nothing is answered", 60)
             second.kill()
