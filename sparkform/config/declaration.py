@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator
+from pydantic import Discriminator, Field
 
 from sparkform.config.cluster import Cluster
 from sparkform.config.effective import (
@@ -18,19 +18,57 @@ from sparkform.config.effective import (
     split_fabric_pool,
 )
 from sparkform.config.gateway import Gateway
+from sparkform.config.groups import get_declared_name, name_group, split_service
 from sparkform.config.monitoring import Monitoring
 from sparkform.config.section import Section
 from sparkform.config.service import AnyService, TrtllmService
 from sparkform.config.values import ServiceName
+
+LOOPBACK = "127.0.0.1"
 
 
 class Declaration(Section):
     """A valid stack file. Made by `parse_config` and `load_stack`, which also check across keys."""
 
     cluster: Cluster
-    services: Mapping[ServiceName, Annotated[AnyService, Discriminator("engine")]]
+    declared_services: Mapping[ServiceName, Annotated[AnyService, Discriminator("engine")]] = Field(
+        alias="services"
+    )
     monitoring: Monitoring | None = None
     gateway: Gateway | None = None
+
+    @cached_property
+    def services(self) -> Mapping[str, AnyService]:
+        """All groups that run, each a service of its own: the first of each declared service, then
+        the second ones. One with a node that is away is left out."""
+        away = {node.name for node in self.nodes if node.away}
+        blocks = {
+            name: split_service(block, self.list_declared_nodes(name))
+            for name, block in self.declared_services.items()
+        }
+        return {
+            name_group(name, number): self._bind_behind_gateway(groups[number - 1])
+            for number in range(1, max(map(len, blocks.values()), default=0) + 1)
+            for name, groups in blocks.items()
+            if number <= len(groups) and away.isdisjoint(groups[number - 1].nodes or ())
+        }
+
+    def _bind_behind_gateway(self, block: AnyService) -> AnyService:
+        """On loopback where a gateway on its first node is all that asks it; an address that the
+        stack file names stays."""
+        nodes = self._list_nodes(block)
+        is_beside = self.gateway is not None and nodes[:1] == (self.gateway_node,)
+        if not is_beside or "bind" in block.model_fields_set:
+            return block
+        return block.model_copy(update={"bind": LOOPBACK})
+
+    def list_declared_nodes(self, service: str) -> tuple[str, ...]:
+        """The names of a declared service's nodes, of all its groups. Raises KeyError."""
+        return tuple(node.name for node in self._list_nodes(self.declared_services[service]))
+
+    def list_groups(self, service: str) -> tuple[str, ...]:
+        """The groups of a declared service, in order."""
+        return tuple(group for group in self.services if get_declared_name(group) == service)
 
     @cached_property
     def nodes(self) -> tuple[EffectiveNode, ...]:
@@ -69,13 +107,18 @@ class Declaration(Section):
 
     def list_service_nodes(self, service: str) -> tuple[EffectiveNode, ...]:
         """The nodes of a service by rank; the first one answers. Raises KeyError."""
-        names = self.services[service].nodes
-        return self.active_nodes if names is None else tuple(self.get_node(name) for name in names)
+        return self._list_nodes(self.services[service])
+
+    def _list_nodes(self, block: AnyService) -> tuple[EffectiveNode, ...]:
+        if block.nodes is None:
+            return self.active_nodes
+        return tuple(self.get_node(name) for name in block.nodes)
 
     def get_served_name(self, service: str) -> str:
         """The name under which the API serves the model. Raises KeyError."""
-        declared = self.services[service]
-        return declared.served_name or declared.model or service
+        name = get_declared_name(service)
+        declared = self.declared_services[name]
+        return declared.served_name or declared.model or name
 
     def get_all_reduce(self, service: str) -> str | None:
         """TensorRT-LLM's allreduce_strategy, None for another engine. Raises KeyError.
@@ -114,24 +157,5 @@ class Declaration(Section):
         )
 
     def service_to_plain(self, service: str) -> dict[str, Any]:
-        """One service as plain data for a component's props. Raises KeyError."""
-        return self.services[service].to_plain()
-
-
-LOOPBACK = "127.0.0.1"
-
-
-def bind_behind_gateway(declaration: Declaration) -> Declaration:
-    """The declaration with services on loopback where a gateway on their first node is all that
-    asks them; an address that the stack file names stays."""
-    if declaration.gateway is None:
-        return declaration
-    node = declaration.gateway_node.name
-    services = {
-        name: block.model_copy(update={"bind": LOOPBACK})
-        if "bind" not in block.model_fields_set
-        and declaration.list_service_nodes(name)[0].name == node
-        else block
-        for name, block in declaration.services.items()
-    }
-    return declaration.model_copy(update={"services": services})
+        """One declared service as plain data for a component's props. Raises KeyError."""
+        return self.declared_services[service].to_plain()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from sparkform.config.blocks import read_services
 from sparkform.config.checks import check_draft
 from sparkform.config.cluster import Cluster
-from sparkform.config.declaration import Declaration, bind_behind_gateway
+from sparkform.config.declaration import Declaration
 from sparkform.config.draft import Block, Located, build_draft, read_section
 from sparkform.config.formatting import Location, format_value
 from sparkform.config.gateway import Gateway
@@ -47,8 +47,7 @@ def parse_config(
     if problems:
         raise InputError(_limit_problems(problems))
     optional = {"monitoring": monitoring_block, "gateway": gateway_block}
-    declaration = Declaration.model_validate({"cluster": block, "services": blocks, **optional})
-    return bind_behind_gateway(declaration)
+    return Declaration.model_validate({"cluster": block, "services": blocks, **optional})
 
 
 def _read_optional(

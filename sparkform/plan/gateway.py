@@ -91,10 +91,14 @@ def build_setup(context: PlanContext, declared: Gateway, has_engine_key: bool) -
             ModelRoute(
                 name=service,
                 served_name=declaration.get_served_name(service),
-                endpoints=tuple(_list_endpoints(context, service)),
+                endpoints=tuple(
+                    endpoint
+                    for group in declaration.list_groups(service)
+                    for endpoint in _list_endpoints(context, group)
+                ),
                 further_names=tuple(_list_adapters(block)),
             )
-            for service, block in declaration.services.items()
+            for service, block in declaration.declared_services.items()
         ),
         listen=Listen(declared.address, declared.port),
         metrics=Listen(own, declared.metrics_port),
@@ -203,11 +207,9 @@ def _list_remarks(context: PlanContext, declared: Gateway, setup: GatewaySetup) 
             f"gateway: keys and prompts travel in clear at {declared.address}:{declared.port}, "
             "because tls.certificate is none"
         )
-    for route in setup.routes:
-        service = context.declaration.services[route.name]
-        for endpoint in route.endpoints:
-            if not is_loopback(service.bind):
-                yield _describe_open_port(route.name, service, endpoint, setup.has_engine_key)
+    for name, service in context.declaration.services.items():
+        for endpoint in () if is_loopback(service.bind) else _list_endpoints(context, name):
+            yield _describe_open_port(name, service, endpoint, setup.has_engine_key)
     yield from _find_replacement(context, declared)
 
 

@@ -30,7 +30,7 @@ def build_outputs(declaration: Declaration, plan: RackPlan) -> dict[str, object]
 def list_service_urls(declaration: Declaration, plan: RackPlan) -> dict[str, str]:
     """Where each service is served, by its name: behind a gateway, there."""
     if plan.gateway is not None:
-        return dict.fromkeys(plan.services, plan.gateway.url + API)
+        return dict.fromkeys(declaration.declared_services, plan.gateway.url + API)
     return {name: build_api_url(declaration, name, plan.network) + API for name in plan.services}
 
 

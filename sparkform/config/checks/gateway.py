@@ -59,7 +59,7 @@ def _list_taken_ports(draft: Draft) -> dict[int, str]:
     }
     if draft.swarm and is_swarm_enabled(draft.swarm.enabled, blocks):
         taken |= dict.fromkeys(SWARM_PORTS, "a port of Docker's Swarm")
-    for name, service in draft.list_readable_services():
+    for name, service in draft.list_groups():
         if next(iter(draft.list_members(service)), None) == node:
             taken[service.port] = f"the port of service {name}"
     for key, port in list_monitoring_ports(draft, node or ""):
@@ -77,7 +77,7 @@ def check_reach(draft: Draft) -> Iterator[Problem]:
     if draft.gateway is None:
         return
     node = _get_node(draft, draft.gateway)
-    for name, service in draft.list_readable_services():
+    for name, service in draft.list_groups():
         first = next(iter(draft.list_members(service)), None)
         if is_loopback(service.bind) and first is not None and first != node:
             yield Problem(

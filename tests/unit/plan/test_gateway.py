@@ -258,3 +258,17 @@ def test_a_models_adapters_are_served_under_their_names() -> None:
     declaration = declare({}, services={"chat": block})
     planned = plan_rack(declaration, load_reports("direct-2-up"), STACK, "new", KEYS)
     assert "sql chat\n" in read_file(planned, "models.map")
+
+
+def test_replicas_are_servers_of_one_name() -> None:
+    block = SERVICES["chat"] | {"nodes": ["spark-1", "spark-2"], "replicas": 2}
+    declaration = declare({}, services={"chat": block})
+    planned = plan_rack(declaration, load_reports("direct-2-up"), STACK, "new", KEYS)
+    router = read_file(planned, "router-small.cfg")
+    assert router.count("\nbackend model_") == 1
+    second = planned.network.management["spark-2"].ip
+    assert "server engine 127.0.0.1:8000" in router
+    assert f"server engine {second}:8000" in router
+    assert read_file(planned, "models.map") == "openai/gpt-oss-120b chat\n"
+    outputs = build_outputs(declaration, planned)
+    assert str(outputs["summary"]).count("openai/gpt-oss-120b") == 1
