@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pulumi_offline_tests.project import ROOT, Project
-from sparkform.commands.prove.proof import StageOutcome
-from sparkform.commands.prove.stack_run import run_up
+from sparkform.commands.stack_run import run_up
+from sparkform.commands.up_outcome import UpOutcome
 
-RunStage = Callable[..., tuple[StageOutcome, list[str]]]
+RunStage = Callable[..., tuple[UpOutcome, list[str]]]
 
 PROGRAM = """
     services = pulumi.Config("sparkform").require_object("services")
@@ -28,7 +28,7 @@ def run_stage(project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     for name in ("HOME", "PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE"):
         monkeypatch.setenv(name, project.environment[name])
 
-    def run_services(services: str, stack: str = "dev") -> tuple[StageOutcome, list[str]]:
+    def run_services(services: str, stack: str = "dev") -> tuple[UpOutcome, list[str]]:
         file, printed = tmp_path / "stage.yaml", list[str]()
         file.write_text(f"config:\n  sparkform:services: {{{services}: 1}}\n")
         return run_up(project.folder, ROOT / ".toolchain", stack, file, printed.append), printed
