@@ -32,8 +32,11 @@ def run_up(folder: Path, root: Path | None, stack: str, config_file: Path, show:
     (no such stack, another run under way) is one too, in Pulumi's own message.
     """
     began, lines, errors = time.monotonic(), list[str](), list[str]()
+    has_begun = False
 
     def note(event: EngineEvent) -> None:
+        nonlocal has_begun
+        has_begun = True
         is_error, text = read_event(event)
         told = errors if is_error else lines
         for line in filter(str.strip, text.splitlines()):
@@ -45,7 +48,7 @@ def run_up(folder: Path, root: Path | None, stack: str, config_file: Path, show:
         _select(folder, root, stack).up(on_event=note, color="never", config_file=str(config_file))
     except CommandError as error:
         messages = errors or parse_messages(str(error))
-        return UpOutcome(False, tuple(messages), time.monotonic() - began)
+        return UpOutcome(False, tuple(messages), time.monotonic() - began, has_begun)
     return UpOutcome(True, tuple(lines), time.monotonic() - began)
 
 

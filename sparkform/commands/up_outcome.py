@@ -8,11 +8,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class UpOutcome:
-    """What one run of a stack did, with its lines in order."""
+    """What one run of a stack did, with its lines in order. `has_begun` is False where Pulumi did
+    not run the program at all: no such stack, another run under way."""
 
     passed: bool
     lines: tuple[str, ...]
     took_s: float
+    has_begun: bool = True
 
 
 TELLING: tuple[Callable[[str], bool], ...] = (

@@ -46,10 +46,12 @@ def test_the_stage_s_own_configuration_is_used_and_its_lines_are_shown(run_stage
 def test_a_failure_is_an_outcome_with_the_programs_words(run_stage: RunStage) -> None:
     outcome, _ = run_stage("bad")
     assert not outcome.passed
+    assert outcome.has_begun
     assert outcome.lines[:2] == ("service qwen: it hangs [silence]", "seen: nothing")
 
 
 def test_a_missing_stack_is_told_in_pulumis_words(run_stage: RunStage) -> None:
     outcome, _ = run_stage("good", "nowhere")
     assert not outcome.passed
+    assert not outcome.has_begun
     assert "no stack named 'nowhere' found" in " ".join(outcome.lines)

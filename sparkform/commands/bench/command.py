@@ -76,6 +76,10 @@ TimeLimit = Annotated[float, typer.Option(min=1, help="End each run after this m
 Calibrate = Annotated[
     bool, typer.Option("--calibrate", help="Keep what was measured for `predict` to learn from.")
 ]
+CoolTo = Annotated[
+    float | None,
+    typer.Option(min=20, max=100, help="Wait before each run until the GPUs are below, in °C."),
+]
 EvenSo = Annotated[
     bool, typer.Option("--even-so", help="Measure sick nodes too, and mark the result.")
 ]
@@ -99,6 +103,7 @@ def run(
     out: OutFolder = None,
     url: ApiUrl = None,
     time_limit: TimeLimit = 7200.0,
+    cool_to: CoolTo = None,
     even_so: EvenSo = False,
     calibrate: Calibrate = False,
 ) -> None:
@@ -117,7 +122,7 @@ def run(
     )
     options.require(*check_question(question))
     limits, loads = parse_goodput(goodput), build_loads(question)
-    way = BenchWay(runs, out or Path(name_folder()), url, time_limit, even_so)
+    way = BenchWay(runs, out or Path(name_folder()), url, time_limit, even_so, cool_to)
     code = bench_service(load_declared_stack(stack), service, loads, limits, way)
     if calibrate and (way.folder / RESULT).exists():
         take_calibration(way.folder)
@@ -148,6 +153,7 @@ class BenchWay(NamedTuple):
     url: str | None
     time_limit_s: float
     even_so: bool
+    cool_to_c: float | None = None
 
 
 def bench_service(
@@ -171,6 +177,7 @@ def bench_service(
         url=way.url.rstrip("/") if way.url else None,
         time_limit_s=way.time_limit_s,
         even_so=way.even_so,
+        cool_to_c=way.cool_to_c,
     )
     try:
         with tempfile.TemporaryDirectory(prefix="sparkform-bench-") as scratch:

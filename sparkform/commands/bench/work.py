@@ -17,8 +17,10 @@ from sparkform.bench.result import BenchmarkResult, Mark
 from sparkform.commands import options, pulumi_command
 from sparkform.commands.bench import charts, report
 from sparkform.commands.bench.api import ServiceApi, open_api, read_engine_version
+from sparkform.commands.bench.cooling import Cooling
 from sparkform.commands.bench.driver import AiperfDriver
 from sparkform.commands.bench.environment import ensure_environment
+from sparkform.commands.bench.failure import BenchError
 from sparkform.commands.bench.folder import ResultFolder
 from sparkform.commands.bench.probe import probe_speed
 from sparkform.commands.bench.sampling import NodeSampler
@@ -53,6 +55,7 @@ class BenchRequest:
     url: str | None
     time_limit_s: float
     even_so: bool
+    cool_to_c: float | None = None
 
 
 def run_benchmark(request: BenchRequest, scratch: Path) -> int:
@@ -66,9 +69,11 @@ def run_benchmark(request: BenchRequest, scratch: Path) -> int:
     environment = ensure_environment(show_line)
     endpoint = aiperf.Endpoint(api.url, subject.served_name, tokenizer.handle, bool(api.key))
     version = read_engine_version(api)
+    cooling = Cooling(request.cool_to_c, show_line)
     with watch(targets) as sampler:
-        warnings = check_health(request, subject, api, sampler)
-        marks: list[Mark] = ["even-so"] if warnings else []
+        warm = cooling.wait(sampler, [target.name for target in targets])
+        sick = check_health(request, subject, api, sampler)
+        marks: list[Mark] = ["even-so"] if sick else []
         session = BenchSession(
             subject=subject,
             identity=subject.identify(version, tokenizer.commit),
@@ -79,17 +84,21 @@ def run_benchmark(request: BenchRequest, scratch: Path) -> int:
             goodput=request.goodput,
             limit_s=request.time_limit_s,
             show=show_line,
+            cooling=cooling,
             cache=read_cache_size(targets[0], subject.service),
             marks=[*marks, *find_stand_in(version)],
         )
-        for warning in warnings:
+        for warning in (*warm, *sick):
             session.warn(warning)
         result = session.measure(request.loads, request.runs)
     if result is None:
-        print("No request was sent, so there is no result.", file=sys.stderr)
-        return options.FINDINGS
+        raise BenchError(explain_nothing(session.warnings))
     finish(result, folder, environment)
     return choose_exit_code(result)
+
+
+def explain_nothing(warnings: Sequence[str]) -> str:
+    return " ".join(["No request was sent, so there is no result.", *warnings[-1:]])
 
 
 def observe_subject(request: BenchRequest) -> tuple[BenchSubject, tuple[Target, ...]]:

@@ -14,6 +14,7 @@ import pytest
 
 from sparkform.bench.result import BenchmarkResult
 from sparkform.commands.bench import work
+from sparkform.commands.bench.cooling import Cooling
 from tests.support.known_latency import KnownServer, serve_known
 from tests.support.known_latency_server import MODEL, ServerPlan
 from tests.support.recorded import UNTOUCHED, load_recording
@@ -228,6 +229,20 @@ def test_a_sick_node_is_refused_and_marked_where_it_is_measured_even_so(
     result = read_result(project)
     assert result.marks == ("even-so",)
     assert "84 °C" in result.warnings[0]
+
+
+def test_each_run_waits_for_cool_gpus_and_says_where_they_stay_hot(
+    bench: Callable[..., CommandRun],
+    node: Node,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(work, "Cooling", lambda limit_c, show: Cooling(limit_c, show, 0.5))
+    warm = build_telemetry(gpus=(build_gpu(temperature_c=61.0),))
+    node.status = format_document(build_document(0, telemetry=warm)).encode() + b"\n"
+    assert bench("--prompts", 2, "--runs", 2, "--cool-to", 50).code == 0
+    (warning,) = read_result(project).warnings
+    assert "spark-1 had 61 °C when a run began" in warning
 
 
 def test_a_killed_driver_leaves_what_it_measured(
