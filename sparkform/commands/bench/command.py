@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from sparkform.bench.load import DEFAULT_SEED, Goodput, Load
+from sparkform.bench.load import AIPERF, DEFAULT_SEED, DRIVERS, Goodput, Load
 from sparkform.bench.profiles import (
     DEFAULT_PROFILE,
     LoadQuestion,
@@ -76,6 +76,9 @@ TimeLimit = Annotated[float, typer.Option(min=1, help="End each run after this m
 Calibrate = Annotated[
     bool, typer.Option("--calibrate", help="Keep what was measured for `predict` to learn from.")
 ]
+DriverName = Annotated[
+    str, typer.Option("--driver", help="Send load by aiperf here, or by vllm beside the engine.")
+]
 CoolTo = Annotated[
     float | None,
     typer.Option(min=20, max=100, help="Wait before each run until the GPUs are below, in °C."),
@@ -104,6 +107,7 @@ def run(
     url: ApiUrl = None,
     time_limit: TimeLimit = 7200.0,
     cool_to: CoolTo = None,
+    driver: DriverName = AIPERF,
     even_so: EvenSo = False,
     calibrate: Calibrate = False,
 ) -> None:
@@ -120,9 +124,9 @@ def run(
         scale=scale,
         seed=draw_seed() if seed is None else seed,
     )
-    options.require(*check_question(question))
+    options.require(*check_question(question), options.check_choice("--driver", driver, DRIVERS))
     limits, loads = parse_goodput(goodput), build_loads(question)
-    way = BenchWay(runs, out or Path(name_folder()), url, time_limit, even_so, cool_to)
+    way = BenchWay(runs, out or Path(name_folder()), url, time_limit, even_so, cool_to, driver)
     code = bench_service(load_declared_stack(stack), service, loads, limits, way)
     if calibrate and (way.folder / RESULT).exists():
         take_calibration(way.folder)
@@ -154,6 +158,7 @@ class BenchWay(NamedTuple):
     time_limit_s: float
     even_so: bool
     cool_to_c: float | None = None
+    driver: str = AIPERF
 
 
 def bench_service(
@@ -178,6 +183,7 @@ def bench_service(
         time_limit_s=way.time_limit_s,
         even_so=way.even_so,
         cool_to_c=way.cool_to_c,
+        driver=way.driver,
     )
     try:
         with tempfile.TemporaryDirectory(prefix="sparkform-bench-") as scratch:

@@ -9,17 +9,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sparkform.bench import aiperf
 from sparkform.bench.engine_log import CacheSize, parse_cache_size
-from sparkform.bench.load import Goodput, Load
+from sparkform.bench.load import AIPERF, Goodput, Load
 from sparkform.bench.node_samples import find_slow_nodes
 from sparkform.bench.result import BenchmarkResult, Mark
 from sparkform.commands import options, pulumi_command
 from sparkform.commands.bench import charts, report
 from sparkform.commands.bench.api import ServiceApi, open_api, read_engine_version
 from sparkform.commands.bench.cooling import Cooling
-from sparkform.commands.bench.driver import AiperfDriver
-from sparkform.commands.bench.environment import ensure_environment
+from sparkform.commands.bench.driver_choice import (
+    build_driver,
+    check_engine,
+    prepare_environment,
+)
 from sparkform.commands.bench.failure import BenchError
 from sparkform.commands.bench.folder import ResultFolder
 from sparkform.commands.bench.probe import probe_speed
@@ -56,19 +58,21 @@ class BenchRequest:
     time_limit_s: float
     even_so: bool
     cool_to_c: float | None = None
+    driver: str = AIPERF
 
 
 def run_benchmark(request: BenchRequest, scratch: Path) -> int:
     """The exit code. Raises BenchError and InputError."""
     subject, targets = observe_subject(request)
+    options.require(check_engine(request.driver, subject.block.engine))
     folder = ResultFolder(request.folder)
     api = open_api(
         request.url or subject.url, subject.served_name, lambda: fetch_key(request.declared)
     )
     tokenizer = fetch_tokenizer(targets[0], build_tokenizer_request(subject, targets[0]), scratch)
-    environment = ensure_environment(show_line)
-    endpoint = aiperf.Endpoint(api.url, subject.served_name, tokenizer.handle, bool(api.key))
+    environment = prepare_environment(request.driver, show_line)
     version = read_engine_version(api)
+    driver = build_driver(environment, request.driver, subject, api, tokenizer, targets[0], version)
     cooling = Cooling(request.cool_to_c, show_line)
     with watch(targets) as sampler:
         warm = cooling.wait(sampler, [target.name for target in targets])
@@ -78,7 +82,7 @@ def run_benchmark(request: BenchRequest, scratch: Path) -> int:
             subject=subject,
             identity=subject.identify(version, tokenizer.commit),
             api=api,
-            driver=AiperfDriver(environment, endpoint, tokenizer.home, api.key),
+            driver=driver,
             sampler=sampler,
             folder=folder,
             goodput=request.goodput,
@@ -174,7 +178,7 @@ def find_stand_in(engine_version: str | None) -> list[Mark]:
     return ["stand-in"] if is_stand_in else []
 
 
-def finish(result: BenchmarkResult, folder: ResultFolder, environment: Path) -> None:
+def finish(result: BenchmarkResult, folder: ResultFolder, environment: Path | None) -> None:
     drawn, why = charts.draw_charts(environment, folder.path)
     if why:
         show_line(f"The report has no charts: {why}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,10 +10,16 @@ from sparkform.bench.matrix import MatrixQuestion
 from sparkform.bench.presets import choose_models, get_preset
 from sparkform.commands import options
 from sparkform.commands.bench import command as bench
-from sparkform.commands.bench_alternate.study_files import write_study
 from sparkform.commands.bench_matrix import command as matrix
-from sparkform.commands.bench_matrix import conduct
-from sparkform.commands.bench_matrix.conduct import MatrixWay
+from sparkform.commands.lazy import import_lazily
+
+if TYPE_CHECKING:
+    from sparkform.commands.bench_alternate import study_files
+    from sparkform.commands.bench_matrix import conduct
+else:
+    # Templates, SSH and the planner: only a study that is asked for needs them.
+    conduct = import_lazily("sparkform.commands.bench_matrix.conduct")
+    study_files = import_lazily("sparkform.commands.bench_alternate.study_files")
 
 COMMAND, PREFIX = "bench alternate", "study"
 PRESET = "container-native"
@@ -64,13 +70,13 @@ def run(
         skip_token=skip_token,
         cool_to_c=cool_to,
     )
-    way = MatrixWay(COMMAND, PREFIX, out, url, time_limit, even_so, yes, seed)
+    way = conduct.MatrixWay(COMMAND, PREFIX, out, url, time_limit, even_so, yes, seed)
     if dry_run:
         conduct.print_plan(conduct.plan_record(template, question, way))
         return
     record, folder = matrix.run_question(template, question, way)
     conduct.print_matrix(record, folder)
-    write_study(record, folder)
+    study_files.write_study(record, folder)
     raise typer.Exit(conduct.choose_exit_code(record))
 
 

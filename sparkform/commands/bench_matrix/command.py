@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,11 +15,16 @@ from sparkform.bench.profiles import LoadQuestion, build_loads, check_question
 from sparkform.commands import options
 from sparkform.commands.bench import command as bench
 from sparkform.commands.bench.failure import BenchError
-from sparkform.commands.bench_matrix import conduct
-from sparkform.commands.bench_matrix.conduct import MatrixWay
-from sparkform.commands.bench_matrix.planning import MatrixTemplate
 from sparkform.commands.declared import DeclaredStack, load_declared_stack
+from sparkform.commands.lazy import import_lazily
 from sparkform.errors import InputError, Problem
+
+if TYPE_CHECKING:
+    from sparkform.commands.bench_matrix import conduct, planning
+else:
+    # Templates, SSH and the planner: only a matrix that is asked for needs them.
+    conduct = import_lazily("sparkform.commands.bench_matrix.conduct")
+    planning = import_lazily("sparkform.commands.bench_matrix.planning")
 
 COMMAND = "bench matrix"
 PRESET = "spark-pair"
@@ -87,7 +92,7 @@ def run(
         skip_token=skip_token,
         cool_to_c=cool_to,
     )
-    way = MatrixWay(COMMAND, "matrix", out, url, time_limit, even_so, yes, seed)
+    way = conduct.MatrixWay(COMMAND, "matrix", out, url, time_limit, even_so, yes, seed)
     if dry_run:
         conduct.print_plan(conduct.plan_record(template, question, way))
         return
@@ -118,11 +123,11 @@ def build_load(
     return load
 
 
-def open_template(stack: Path, service: str | None) -> MatrixTemplate:
+def open_template(stack: Path, service: str | None) -> planning.MatrixTemplate:
     """Raises InputError."""
     declared = load_declared_stack(stack)
     text = stack.read_bytes().decode("utf-8")
-    return MatrixTemplate(declared, choose_template(declared, service), text)
+    return planning.MatrixTemplate(declared, choose_template(declared, service), text)
 
 
 def choose_template(declared: DeclaredStack, service: str | None) -> str:
@@ -141,7 +146,7 @@ def choose_template(declared: DeclaredStack, service: str | None) -> str:
 
 
 def run_question(
-    template: MatrixTemplate, question: MatrixQuestion, way: MatrixWay
+    template: planning.MatrixTemplate, question: MatrixQuestion, way: conduct.MatrixWay
 ) -> tuple[MatrixRecord, Path]:
     """What came of it, and where it is. Ends with 1 where it could not go on."""
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sparkform.bench.result import BenchmarkResult
-from sparkform.commands.bench import work
+from sparkform.commands.bench import driver_choice, work
 from sparkform.commands.bench.cooling import Cooling
 from tests.support.known_latency import KnownServer, serve_known
 from tests.support.known_latency_server import MODEL, ServerPlan
@@ -24,6 +24,7 @@ from tests.support.status_documents import (
     build_telemetry,
     format_document,
 )
+from tests.unit.bench.test_vllm_bench import build_document as build_vllm_document
 from tests.unit.commands.conftest import Command, CommandRun
 from tests.unit.ssh.ssh_node import Process, serve_node
 
@@ -74,7 +75,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.write_text(FAKE_AIPERF.format(python=sys.executable, folder=str(folder)))
     program.chmod(0o755)
     (folder / "mode").write_text("well")
-    monkeypatch.setattr(work, "ensure_environment", lambda show: folder)
+    monkeypatch.setattr(driver_choice, "ensure_environment", lambda show: folder)
     return folder
 
 
@@ -94,7 +95,13 @@ class Node:
         self.report = report.model_dump_json().encode() + b"\n"
         self.status = format_document(build_document(0)).encode() + b"\n"
         files = {"tokenizer.json": base64.b64encode(b"{}").decode()}
-        document = {"folder": "/models", "commit": "1" * 40, "files": files}
+        document = {
+            "folder": "/srv/hub/models--tiny--known/snapshots/abc",
+            "commit": "1" * 40,
+            "files": files,
+        }
+        self.loads: list[str] = []
+        self.load_answer, self.load_error = b"", b""
         self.tokenizer: bytes | None = json.dumps(document).encode() + b"\n"
 
     async def run(self, process: Process) -> None:
@@ -103,6 +110,12 @@ class Node:
         if " tokenizer " in words and self.tokenizer is None:
             process.stderr.write(b"tiny/known has no tokenizer on this node.\n")
             process.exit(1)
+            return
+        if " load " in words:
+            self.loads.append(words)
+            process.stdout.write(self.load_answer)
+            process.stderr.write(self.load_error)
+            process.exit(1 if self.load_error else 0)
             return
         if " logs " in words:
             process.stdout.write(LOG)
@@ -306,6 +319,48 @@ def test_a_full_disk_is_one_sentence(
     run = bench("--prompts", 2)
     assert run.code == 1
     assert "cannot be written (No space left on device)" in run.err
+
+
+def test_vllms_own_load_generator_gives_the_same_form_of_result(
+    bench: Callable[..., CommandRun],
+    node: Node,
+    project: Path,
+    environment: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(driver_choice, "find_environment", lambda: None)
+    node.load_answer = json.dumps(build_vllm_document()).encode() + b"\n"
+    run = bench("--driver", "vllm", "--prompts", 4, "--output", 5, "--input", 64)
+    assert run.code == 0, run.err
+    result = read_result(project)
+    assert result.driver == "vllm bench serve"
+    metrics = result.measurements[0].runs[0].metrics
+    assert metrics.output_tok_s == pytest.approx(build_vllm_document()["output_throughput"])
+    assert metrics.outcomes.answered == 4
+    (words,) = node.loads
+    assert "--base-url" in words
+    assert "http://127.0.0.1:8000" in words, "as the node reaches it"
+    assert "/models/hub/models--tiny--known/snapshots/abc" in words
+    assert not (environment / "argv").exists(), "aiperf is not run, nor needed"
+    assert "no charts" in run.err
+
+
+def test_vllms_load_generator_that_fails_is_one_sentence(
+    bench: Callable[..., CommandRun], node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver_choice, "find_environment", lambda: None)
+    node.load_error = b"`vllm bench serve` ended without a result: ValueError: no such model\n"
+    run = bench("--driver", "vllm")
+    assert run.code == 1
+    assert "ended without a result: ValueError: no such model" in run.err
+    assert "No request was sent" in run.err
+    assert "Traceback" not in run.err
+
+
+def test_another_driver_is_refused(bench: Callable[..., CommandRun]) -> None:
+    run = bench("--driver", "wrk")
+    assert run.code == 2
+    assert "--driver: is not known (got wrk); allowed: aiperf, vllm" in run.err
 
 
 def test_bad_questions_are_told_at_once(bench: Callable[..., CommandRun]) -> None:
