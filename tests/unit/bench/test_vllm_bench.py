@@ -113,8 +113,8 @@ def test_what_is_no_detailed_result_is_refused(text: str) -> None:
 
 
 def test_the_words_of_a_load() -> None:
-    words = build_arguments(LOAD, "http://127.0.0.1:8000", "tiny/known", "/models/hub/x")
-    assert " ".join(words) == (
+    arguments = build_arguments(LOAD, "http://127.0.0.1:8000", "tiny/known", "/models/hub/x")
+    assert " ".join(arguments) == (
         "--backend openai-chat --endpoint /v1/chat/completions --base-url http://127.0.0.1:8000 "
         "--model tiny/known --tokenizer /models/hub/x --dataset-name random --random-input-len 64 "
         "--random-output-len 5 --num-prompts 4 --seed 7 --ignore-eos --ready-check-timeout-sec 0 "
@@ -131,7 +131,7 @@ def test_a_rate_and_a_shared_prefix_have_words_of_their_own() -> None:
         rate_per_s=2.5,
         shared_prefix_tokens=48,
     )
-    words = build_arguments(load, "http://127.0.0.1:8000", "tiny/known", "/models")
-    assert words[-4:] == ["--request-rate", "2.5", "--random-prefix-len", "48"]
-    assert words[words.index("--random-input-len") + 1] == "16"
-    assert "--max-concurrency" not in words
+    arguments = build_arguments(load, "http://127.0.0.1:8000", "tiny/known", "/models")
+    assert arguments[-4:] == ["--request-rate", "2.5", "--random-prefix-len", "48"]
+    assert arguments[arguments.index("--random-input-len") + 1] == "16"
+    assert "--max-concurrency" not in arguments

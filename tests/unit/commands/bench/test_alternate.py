@@ -34,9 +34,9 @@ def rack(monkeypatch: pytest.MonkeyPatch) -> FakeMatrixRack:
 def alternate(sparkform: Command, project: Path, rack: FakeMatrixRack) -> Callable[..., CommandRun]:
     file = write_stack(project, services={"qwen": TEMPLATE})
 
-    def run(*words: object) -> CommandRun:
+    def run(*arguments: object) -> CommandRun:
         named = ("--models", ",".join(MODELS), "--runs", 2, "--out", "out")
-        return sparkform("bench", "alternate", file, *named, *words)
+        return sparkform("bench", "alternate", file, *named, *arguments)
 
     return run
 
@@ -93,8 +93,8 @@ def test_a_model_that_fails_in_one_environment_is_not_compared(
     assert MODELS[0] not in (project / "out" / "study.md").read_text()
     assert MODELS[1] in (project / "out" / "study.md").read_text()
     rack.failing = set(MODELS)
-    other = alternate("--yes", "--out", "other")
-    assert "No model was measured in both environments" in other.out
+    second = alternate("--yes", "--out", "other")
+    assert "No model was measured in both environments" in second.out
     assert not (project / "other" / "study.md").exists()
 
 

@@ -337,10 +337,10 @@ def test_vllms_own_load_generator_gives_the_same_form_of_result(
     metrics = result.measurements[0].runs[0].metrics
     assert metrics.output_tok_s == pytest.approx(build_vllm_document()["output_throughput"])
     assert metrics.outcomes.answered == 4
-    (words,) = node.loads
-    assert "--base-url" in words
-    assert "http://127.0.0.1:8000" in words, "as the node reaches it"
-    assert "/models/hub/models--tiny--known/snapshots/abc" in words
+    (command,) = node.loads
+    assert "--base-url" in command
+    assert "http://127.0.0.1:8000" in command, "as the node reaches it"
+    assert "/models/hub/models--tiny--known/snapshots/abc" in command
     assert not (environment / "argv").exists(), "aiperf is not run, nor needed"
     assert "no charts" in run.err
 

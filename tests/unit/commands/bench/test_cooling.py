@@ -17,7 +17,7 @@ class FakeClock:
     """Time passes by sleeping; a GPU loses a degree each second."""
 
     now_s: float = 0.0
-    shown: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
 
     def sleep(self, duration_s: float) -> None:
         self.now_s += duration_s
@@ -51,14 +51,14 @@ def clock() -> FakeClock:
 
 def wait(clock: FakeClock, limit_c: float | None, **temperatures: float | None) -> tuple[str, ...]:
     rack = CoolingRack(clock, dict(temperatures))
-    cooling = Cooling(limit_c, clock.shown.append, 60.0, clock.sleep, clock.now)
+    cooling = Cooling(limit_c, clock.lines.append, 60.0, clock.sleep, clock.now)
     return cooling.wait(rack, list(temperatures))
 
 
 def test_the_hottest_node_is_waited_for(clock: FakeClock) -> None:
     assert wait(clock, 50.0, first=48.0, second=60.0) == ()
     assert clock.now_s == 11.0
-    assert clock.shown[0] == "\rcooling: second has 60 °C, waiting for 50"
+    assert clock.lines[0] == "\rcooling: second has 60 °C, waiting for 50"
 
 
 def test_cool_nodes_are_not_waited_for_nor_any_without_a_limit(clock: FakeClock) -> None:

@@ -45,9 +45,11 @@ def stack(project: Path) -> Path:
 
 @pytest.fixture
 def matrix(sparkform: Command, stack: Path, rack: FakeMatrixRack) -> Callable[..., CommandRun]:
-    def run(*words: object, out: str | None = "out") -> CommandRun:
-        place = ("--out", out) if out else ()
-        return sparkform("bench", "matrix", stack, "--models", ",".join(MODELS), *place, *words)
+    def run(*arguments: object, out: str | None = "out") -> CommandRun:
+        out_option = ("--out", out) if out else ()
+        return sparkform(
+            "bench", "matrix", stack, "--models", ",".join(MODELS), *out_option, *arguments
+        )
 
     return run
 
@@ -110,8 +112,8 @@ def test_a_single_node_is_the_first_and_what_needs_more_is_left_out(
 def test_models_that_need_a_token_can_be_left_out(
     sparkform: Command, stack: Path, rack: FakeMatrixRack
 ) -> None:
-    words = ("bench", "matrix", stack, "--models", "3,4", "--dry-run")
-    run = sparkform(*words, "--skip-token")
+    arguments = ("bench", "matrix", stack, "--models", "3,4", "--dry-run")
+    run = sparkform(*arguments, "--skip-token")
     assert run.code == 0, run.err
     assert "2 meta-llama/Llama-3.3-70B-Instruct in container: skipped: needs a Hugging" in " ".join(
         run.out.split()
@@ -272,9 +274,9 @@ def test_another_question_does_not_go_on_in_the_same_folder(
 ) -> None:
     rack.on_bench = lambda model: press_ctrl_c()
     matrix("--yes")
-    other = matrix("--yes", "--profile", "long")
-    assert other.code == 2
-    assert "out: holds another matrix: it differs in load" in other.err
+    second = matrix("--yes", "--profile", "long")
+    assert second.code == 2
+    assert "out: holds another matrix: it differs in load" in second.err
     rack.on_bench = lambda model: None
     assert matrix("--yes").code == 0
     finished = matrix("--yes")
@@ -285,14 +287,14 @@ def test_another_question_does_not_go_on_in_the_same_folder(
 def test_bad_questions_are_told_before_anything_runs(
     sparkform: Command, stack: Path, project: Path, rack: FakeMatrixRack
 ) -> None:
-    words = ("bench", "matrix", stack, "--yes")
-    wrong = sparkform(*words, "--models", "9,qwen,1")
+    arguments = ("bench", "matrix", stack, "--yes")
+    wrong = sparkform(*arguments, "--models", "9,qwen,1")
     assert wrong.code == 2
     assert wrong.err.count("--models: is no number of the list and no handle") == 2
     assert "1 nvidia/Qwen3-235B-A22B-FP4" in wrong.err
-    assert sparkform(*words, "--preset", "none").code == 2
-    assert "--profile: is not known" in sparkform(*words, "--profile", "fast").err
-    assert "--service: is not known" in sparkform(*words, "--service", "none").err
+    assert sparkform(*arguments, "--preset", "none").code == 2
+    assert "--profile: is not known" in sparkform(*arguments, "--profile", "fast").err
+    assert "--service: is not known" in sparkform(*arguments, "--service", "none").err
     empty = sparkform("bench", "matrix", write_stack(project, "empty"), "--yes")
     assert "declares no service whose engine" in empty.err
     assert rack.ups == []

@@ -54,8 +54,8 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run_script(stand_in: Path, key: str = "/nowhere") -> subprocess.CompletedProcess[str]:
-    words = load.build_script(load.SCRIPT, str(stand_in / "run"), "60", key)
-    argv = [*words, str(stand_in / "vllm"), "bench", "serve", "--model", "a b"]
+    script = load.build_script(load.SCRIPT, str(stand_in / "run"), "60", key)
+    argv = [*script, str(stand_in / "vllm"), "bench", "serve", "--model", "a b"]
     return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
 
 
@@ -63,9 +63,9 @@ def test_the_result_is_printed_and_nothing_stays(stand_in: Path) -> None:
     ran = run_script(stand_in)
     assert (ran.returncode, json.loads(ran.stdout)["ttfts"]) == (0, [0.5])
     assert not (stand_in / "run").exists()
-    words = (stand_in / "words").read_text().splitlines()
-    assert words[:4] == ["bench", "serve", "--model", "a b"]
-    assert "--save-detailed" in words
+    arguments = (stand_in / "words").read_text().splitlines()
+    assert arguments[:4] == ["bench", "serve", "--model", "a b"]
+    assert "--save-detailed" in arguments
     assert (stand_in / "home").read_text() == str(stand_in / "run"), "caches go with it"
     assert (stand_in / "key").read_text() == "none"
 
@@ -95,8 +95,8 @@ def test_a_lost_reader_ends_the_load_generator(
 ) -> None:
     monkeypatch.setenv("STAND_IN_MODE", "hangs")
     folder = str(stand_in / "run")
-    words = load.build_script(load.SCRIPT, folder, "60", "/nowhere")
-    argv = [*words, str(stand_in / "vllm"), "bench", "serve"]
+    script = load.build_script(load.SCRIPT, folder, "60", "/nowhere")
+    argv = [*script, str(stand_in / "vllm"), "bench", "serve"]
     stop = load.build_stop(build_rank("unit"), folder)
     began = time.monotonic()
     result = load.run_watched(System(), REQUEST, argv, stop, (stand_in / "hangs").exists)
