@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import repeat
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -70,7 +69,7 @@ def parse_result(text: str, load: Load) -> tuple[RequestRecord, ...]:
 def _list_records(result: VllmBenchResult, load: Load) -> Iterator[RequestRecord]:
     """Raises ValueError where the lists differ in length."""
     first_s = min((start for start in result.start_times if start), default=0.0)
-    latencies = result.latencies or list(repeat(None, len(result.start_times)))
+    unknown: list[float | None] = [None] * len(result.start_times)
     for start_s, inputs, outputs, ttft_s, gaps_s, error, latency_s in zip(
         result.start_times,
         result.input_lens,
@@ -78,7 +77,7 @@ def _list_records(result: VllmBenchResult, load: Load) -> Iterator[RequestRecord
         result.ttfts,
         result.itls,
         result.errors,
-        latencies,
+        result.latencies or unknown,
         strict=True,
     ):
         outcome = judge_outcome(error, outputs, load)

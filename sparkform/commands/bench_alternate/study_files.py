@@ -19,6 +19,8 @@ from sparkform.commands.bench_study.command import HEADINGS, StudyReport, list_r
 from sparkform.commands.json_output import to_json
 
 FINDING_HEADINGS = ("metric", "native", "container", "winner")
+Tables = Mapping[str, tuple[Sequence[str], Sequence[Sequence[str]]]]
+"""Headings and rows by title."""
 
 
 def write_study(record: MatrixRecord, folder: Path) -> None:
@@ -33,7 +35,7 @@ def write_study(record: MatrixRecord, folder: Path) -> None:
     findings = list_findings(studied)
     print_study(studied, rows, findings)
     report = StudyReport(findings, rows)
-    tables = {
+    tables: Tables = {
         "Findings": (
             FINDING_HEADINGS,
             [(row.metric, row.native, row.container, row.winner) for row in findings],
@@ -53,9 +55,6 @@ def write_study(record: MatrixRecord, folder: Path) -> None:
     write_file(folder / "study.md", format_markdown(title, marks, tables))
     write_file(folder / "study.html", render_study(title, marks, tables, studied, record))
     typer.echo(f"the study: {folder}/study.html")
-
-
-Tables = Mapping[str, tuple[Sequence[str], Sequence[Sequence[str]]]]
 
 
 def format_markdown(title: str, marks: Sequence[str], tables: Tables) -> str:
