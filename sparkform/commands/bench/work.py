@@ -15,7 +15,12 @@ from sparkform.bench.node_samples import find_slow_nodes
 from sparkform.bench.result import BenchmarkResult, Mark
 from sparkform.commands import options, pulumi_command
 from sparkform.commands.bench import charts, report
-from sparkform.commands.bench.api import ServiceApi, open_api, read_engine_version
+from sparkform.commands.bench.api import (
+    STAND_IN,
+    ServiceApi,
+    open_api,
+    read_engine_version,
+)
 from sparkform.commands.bench.cooling import Cooling
 from sparkform.commands.bench.driver_choice import (
     build_driver,
@@ -41,7 +46,6 @@ LOG_LINES = 20_000
 """An engine tells the size of its cache while it starts."""
 
 API_KEY = "sparkform:apiKey"
-STAND_INS = ("stand-in", "stand_in")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,8 +178,7 @@ def check_health(
 
 def find_stand_in(engine_version: str | None) -> list[Mark]:
     """An engine that says of itself that it is none."""
-    is_stand_in = any(word in (engine_version or "") for word in STAND_INS)
-    return ["stand-in"] if is_stand_in else []
+    return ["stand-in"] if STAND_IN in (engine_version or "") else []
 
 
 def finish(result: BenchmarkResult, folder: ResultFolder, environment: Path | None) -> None:

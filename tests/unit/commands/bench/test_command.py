@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from sparkform.bench.result import BenchmarkResult
 from sparkform.commands.bench import driver_choice, work
 from sparkform.commands.bench.cooling import Cooling
+from tests.support.fake_aiperf import write_environment
 from tests.support.known_latency import KnownServer, serve_known
 from tests.support.known_latency_server import MODEL, ServerPlan
 from tests.support.recorded import UNTOUCHED, load_recording
@@ -28,40 +28,6 @@ from tests.unit.bench.test_vllm_bench import build_document as build_vllm_docume
 from tests.unit.commands.conftest import Command, CommandRun
 from tests.unit.ssh.ssh_node import Process, serve_node
 
-FAKE_AIPERF = """#!{python}
-import json, os, pathlib, sys, time
-config = json.loads(pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text())
-benchmark = config["benchmark"]
-phase = benchmark["phases"][1]
-folder = pathlib.Path(benchmark["artifacts"]["dir"])
-here = pathlib.Path({folder!r})
-mode = (here / "mode").read_text()
-(here / "environment").write_text(json.dumps(dict(os.environ)))
-(here / "argv").write_text(" ".join(sys.argv))
-count = phase["requests"] if mode != "killed" else 2
-tokens = benchmark["dataset"]["prompts"]["osl"]["mean"]
-with (folder / "profile_export.jsonl").open("w") as file:
-    for number in range(count):
-        metadata = {{"benchmark_phase": "profiling", "request_start_ns": 10**9 * number,
-                     "request_end_ns": 10**9 * number + 10**9}}
-        metrics = {{"time_to_first_token": {{"value": 500.0}},
-                    "request_latency": {{"value": 1000.0}},
-                    "inter_chunk_latency": {{"value": [50.0] * (tokens - 1)}},
-                    "output_sequence_length": {{"value": float(tokens)}},
-                    "input_sequence_length": {{"value": 128.0}}}}
-        record = {{"metadata": metadata, "metrics": metrics, "error": None}}
-        if mode == "errors":
-            error = {{"code": 500, "type": "Internal Server Error", "message": "gone"}}
-            record = {{"metadata": metadata, "metrics": {{}}, "error": error}}
-        file.write(json.dumps(record) + "\\n")
-if mode == "killed":
-    os.kill(os.getpid(), 9)
-if mode == "slow":
-    time.sleep(60)
-if mode == "broken":
-    (folder / "profile_export.jsonl").unlink()
-    sys.exit("ConfigurationError: no such field")
-"""
 LOG = b"qwen/0 | Available KV cache memory: 47.01 GiB\nqwen/0 | GPU KV cache size: 385,104 tokens\n"
 SERVICE = {"engine": "vllm", "runtime": "container", "image": "vllm/vllm-openai:v0.32.0"}
 
@@ -69,12 +35,7 @@ SERVICE = {"engine": "vllm", "runtime": "container", "image": "vllm/vllm-openai:
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An environment with the program in aiperf's place, and without matplotlib."""
-    folder = tmp_path / "environment"
-    (folder / "bin").mkdir(parents=True)
-    program = folder / "bin" / "aiperf"
-    program.write_text(FAKE_AIPERF.format(python=sys.executable, folder=str(folder)))
-    program.chmod(0o755)
-    (folder / "mode").write_text("well")
+    folder = write_environment(tmp_path / "environment")
     monkeypatch.setattr(driver_choice, "ensure_environment", lambda show: folder)
     return folder
 
