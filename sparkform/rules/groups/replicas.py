@@ -21,7 +21,7 @@ def check_replicas_fronted(context: Context) -> Iterator[RuleOutcome]:
                     f"{declared.replicas} replicas answer at {declared.replicas} addresses: one "
                     "name for them needs sparkform:gateway."
                 ),
-                remedy="replicas: 1  # or declare sparkform:gateway; waive it for a router of yours",
+                remedy="replicas: 1  # or declare sparkform:gateway, or waive it for your router",
             )
 
 
