@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -171,12 +172,17 @@ def build_want(machines: RackHandle, ranks: int, **changes: Any) -> dict[str, An
     return {**base, **changes}
 
 
+PROGRESS = re.compile(r"\S+ rank \d+: .+ \(\d+ s\)")
+
+
 @dataclass(frozen=True)
 class WatchResult:
-    """What one node's watch said, and when it had said it (Unix time)."""
+    """What one node's watch said, and when it had said it (Unix time). Progress comes on stderr,
+    like the error after it."""
 
     code: int
     out: str
+    progress: str
     err: str
     ended_s: float
 
@@ -185,7 +191,14 @@ def run_watch(machines: RackHandle, host: str, wanted: Mapping[str, Any]) -> Wat
     document = {"owner": f"spark/demo/{host}/ready:qwen", "want": wanted, "have": None, "run": 1}
     text, command = json.dumps(document), f"sudo python3 {PROGRAM} apply ready:qwen"
     result = machines.ask(host, command, text, timeout_s=240)
-    return WatchResult(result.returncode, result.stdout, result.stderr, time.time())
+    progress, error = split_progress(result.stderr)
+    return WatchResult(result.returncode, result.stdout, progress, error, time.time())
+
+
+def split_progress(text: str) -> tuple[str, str]:
+    lines = text.splitlines(keepends=True)
+    progress = [line for line in lines if PROGRESS.fullmatch(line.rstrip())]
+    return "".join(progress), "".join(line for line in lines if line not in progress)
 
 
 def run_watches(machines: RackHandle, wanted: Mapping[str, Any]) -> dict[str, WatchResult]:
@@ -193,12 +206,6 @@ def run_watches(machines: RackHandle, wanted: Mapping[str, Any]) -> dict[str, Wa
     with ThreadPoolExecutor(len(hosts)) as pool:
         results = list(pool.map(lambda host: run_watch(machines, host, wanted), hosts))
     return dict(zip(hosts, results, strict=True))
-
-
-def list_stages(progress: str) -> list[str]:
-    """How far the ranks are, without the seconds; what comes after it is of another kind."""
-    lines = [line for line in progress.splitlines() if line.startswith("qwen rank ")]
-    return [line.partition(" (")[0] for line in lines]
 
 
 def assert_clean(machines: RackHandle, host: str) -> None:
@@ -278,7 +285,7 @@ def test_progress_is_streamed_and_one_token_ends_the_wait(machines: RackHandle) 
     engines.start_container(machines, "spark-1", 0, TOKEN, Plan(lines=lines, pause_s=1.5))
     result = run_watch(machines, "spark-1", build_want(machines, 1))
     assert result.code == 0, result.err
-    assert list_stages(result.err) == [
+    assert [line.partition(" (")[0] for line in result.progress.splitlines()] == [
         "qwen rank 0: loading, 40 %",
         "qwen rank 0: compiling",
         "qwen rank 0: warming up",
@@ -314,8 +321,7 @@ def test_a_dead_rank_ends_the_other_node_too(
     results = run_watches(machines, build_want(machines, 2, silence_timeout_s=60))
     for host in machines.hosts:
         assert results[host].code == 1
-        cause = results[host].err.splitlines()[len(list_stages(results[host].err))]
-        assert f"rank {rank} on {dead}" in cause
+        assert f"rank {rank} on {dead}" in results[host].err.splitlines()[0]
         assert_clean(machines, host)
     took_s = results[survivor].ended_s - engines.read_symptom_s(machines, dead)
     print(f"rank on {dead} dead: {took_s:.1f} s until {survivor} was ended")
