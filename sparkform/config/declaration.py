@@ -157,5 +157,8 @@ class Declaration(Section):
         )
 
     def service_to_plain(self, service: str) -> dict[str, Any]:
-        """One declared service as plain data for a component's props. Raises KeyError."""
-        return self.declared_services[service].to_plain()
+        """One declared service as plain data for a component's props, without an address that it
+        does not name: where the gateway is decides on that. Raises KeyError."""
+        block = self.declared_services[service]
+        unnamed = {"bind"} - block.model_fields_set
+        return {key: value for key, value in block.to_plain().items() if key not in unnamed}

@@ -90,6 +90,12 @@ class ServiceView:
         return declared[get_declared_name(self.name)].replicas
 
     @property
+    def is_beside_gateway(self) -> bool:
+        """Whether the gateway runs on the node that answers."""
+        declaration = self.context.declaration
+        return declaration.gateway is not None and self.nodes[:1] == (declaration.gateway_node,)
+
+    @property
     def spans_nodes(self) -> bool:
         """Whether its ranks talk over the fabric."""
         return len(self.nodes) > 1

@@ -1,8 +1,9 @@
 """The plain props of the components that the rules judge (docs/design/config-and-rules.md).
 
-`sparkform:index:InferenceService`: {name, cluster, service, secrets}; `sparkform:index:Rack`:
-{cluster, services, monitoring, gateway, secrets}. All plain data under the stack file's own keys,
-never an Output. Readers take what Pulumi makes of it: floats, mappings and lists of its own kinds.
+`sparkform:index:InferenceService`: {name, cluster, service, gateway, secrets};
+`sparkform:index:Rack`: {cluster, services, monitoring, gateway, secrets}. All plain data under the
+stack file's own keys, never an Output. Readers take what Pulumi makes of it: floats, mappings and
+lists of its own kinds.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sparkform.config import Declaration, parse_config
+from sparkform.config import Declaration, Gateway, parse_config
 from sparkform.rules.context import Context
 
 if TYPE_CHECKING:
@@ -29,8 +30,14 @@ def build_service_props(
         "name": service,
         "cluster": declaration.cluster.to_plain(),
         "service": declaration.service_to_plain(service),
+        **_describe_gateway(declaration.gateway),
         "secrets": sorted(secrets),
     }
+
+
+def _describe_gateway(gateway: Gateway | None) -> dict[str, object]:
+    """As it concerns each service: aliases may name another one."""
+    return {"gateway": gateway.model_copy(update={"aliases": {}}).to_plain()} if gateway else {}
 
 
 def build_rack_props(declaration: Declaration, secrets: Collection[str]) -> dict[str, object]:

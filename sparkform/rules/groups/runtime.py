@@ -54,10 +54,11 @@ def check_restart_policy(service: ServiceView) -> Iterator[RuleOutcome]:
 def check_bind_address(service: ServiceView) -> Iterator[RuleOutcome]:
     """trtllm-serve listens on localhost unless told otherwise; so NVIDIA's two-node page does.
 
-    The API's users are elsewhere, and the readiness check asks the node's public address.
+    The API's users are elsewhere, and the readiness check asks the node's public address. Behind a
+    gateway on its own node it alone asks.
     """
     host = service.settings.find("host")
-    if host is not None and is_loopback(host.text):
+    if host is not None and is_loopback(host.text) and not service.is_beside_gateway:
         yield RuleFinding(
             path=host.path,
             message=(

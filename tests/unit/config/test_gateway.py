@@ -50,6 +50,8 @@ def test_services_on_its_node_listen_on_loopback_unless_they_name_an_address() -
     behind = parse_config(build_cluster(2), services, None, {})
     binds = {name: service.bind for name, service in behind.services.items()}
     assert binds == {"here": "127.0.0.1", "named": "0.0.0.0", "there": "0.0.0.0"}
+    dumped = {name: behind.service_to_plain(name) for name in services}
+    assert parse_config(build_cluster(2), dumped, None, {}).services == behind.services
     replicated = {"chat": vllm(nodes=["spark-1", "spark-2"], replicas=2)}
     groups = parse_config(build_cluster(2), replicated, None, {}).services
     binds = {name: service.bind for name, service in groups.items()}

@@ -4,21 +4,26 @@ differ, and of no other."""
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from node.steps import gateway
 from sparkform.config import Declaration, parse_config
 from sparkform.fabric.network import plan_network
 from sparkform.launch import Launch, plan_launches
 from sparkform.plan.context import PlanContext
-from sparkform.plan.secrets import NO_SECRETS
+from sparkform.plan.rack import plan_rack
+from sparkform.plan.rack_plan import RackPlan
+from sparkform.plan.secrets import NO_SECRETS, StackSecrets
 from sparkform.plan.service_state import get_service_state
 from sparkform.plan.services import ServicePlan, plan_services
 from sparkform.report.facts import NodeReport
 from tests.support.planning import STACK, load_reports
+from tests.support.planning import build_declaration as build_rack
 from tests.unit.config.support import build_cluster
 from tests.unit.launch.racks import build_sparks
 from tests.unit.plan.test_services import (
@@ -210,3 +215,37 @@ def test_a_second_replica_brings_its_node_what_it_needs_and_asks_nothing_of_the_
     (transfer,) = after.images.values()
     assert (transfer.source, list(transfer.steps)) == ("spark-1", ["spark-1", "spark-2"])
     assert transfer.steps["spark-1"] == before.images["qwen"].steps["spark-1"]
+
+
+def build_behind_gateway(replicas: int) -> RackPlan:
+    nodes = ["spark-1", "spark-2"][:replicas]
+    cluster = build_rack("direct", 2).cluster.to_plain()
+    block = ONE_NODE | {"nodes": nodes, "replicas": replicas}
+    declaration = parse_config(cluster, {"qwen": block}, None, {})
+    secrets = StackSecrets(frozenset({"gatewayKeys"}))
+    plan = plan_rack(declaration, load_reports("direct-2-up"), STACK, "new", secrets)
+    assert plan.problems == ()
+    return plan
+
+
+def test_the_gateway_has_one_name_for_all_groups_and_asks_each_at_its_own_node() -> None:
+    plan = build_behind_gateway(2)
+    assert plan.gateway is not None
+    want = plan.gateway.files.want
+    assert isinstance(want, gateway.Want)
+    texts = {file.path.rpartition("/")[2]: file.text for file in want.files}
+    assert texts["models.map"] == "tiny qwen\n"
+    servers = re.findall(
+        r"server (qwen-\d) .* addr (\S+) port 8000 .* agent-addr (\S+)", texts["router-small.cfg"]
+    )
+    first, second = (str(plan.network.management[node].ip) for node in ("spark-1", "spark-2"))
+    assert servers == [("qwen-0", "127.0.0.1", first), ("qwen-1", second, second)]
+
+
+def test_a_further_group_behind_the_gateway_changes_its_routes_and_no_group() -> None:
+    alone, both = build_behind_gateway(1), build_behind_gateway(2)
+    assert describe_group(alone.services["qwen"]) == describe_group(both.services["qwen"])
+    assert alone.gateway is not None
+    assert both.gateway is not None
+    assert alone.gateway.files.want != both.gateway.files.want
+    assert alone.gateway.url == both.gateway.url

@@ -17,6 +17,7 @@ from tests.unit.rules.support import list_refused, list_warned
 
 GIB = 119.7
 SMALL = "Qwen/Qwen3-8B"
+FAR = ["spark-2"]
 
 
 def declare(count: int, services: dict[str, Any], **cluster: Any) -> Declaration:
@@ -96,6 +97,10 @@ def test_what_shares_a_node_with_a_replica_is_counted_with_it() -> None:
     ],
 )
 def test_the_policy_pack_says_the_same(declaration: Declaration) -> None:
+    assert_pack_says_the_same(declaration)
+
+
+def assert_pack_says_the_same(declaration: Declaration) -> None:
     services = [
         build_service_props(declaration, name, ()) for name in declaration.declared_services
     ]
@@ -105,3 +110,42 @@ def test_the_policy_pack_says_the_same(declaration: Declaration) -> None:
     verdict = evaluate(Context(declaration=declaration, secrets=frozenset()))
     assert sorted(map(str, said)) == sorted(map(str, verdict.violations))
     assert len(set(said)) == len(said)
+
+
+def declare_behind_gateway(
+    services: dict[str, Any], count: int = 2, gateway: object = None
+) -> Declaration:
+    cluster = build_cluster(count)
+    for node in cluster["nodes"]:
+        node["memoryGib"] = GIB
+    return parse_config(cluster, services, None, {} if gateway is None else gateway)
+
+
+BEHIND_GATEWAY = [
+    declare_behind_gateway({"qwen": build_block(2)}),
+    declare_behind_gateway({"qwen": build_block(2, nodes=["spark-2", "spark-1"])}),
+    declare_behind_gateway({"qwen": build_block(1, nodes=["spark-1"], bind="127.0.0.1")}),
+    declare_behind_gateway(
+        {
+            "qwen": build_block(2),
+            "other": build_block(1, nodes=["spark-2"], model="a/b", port=8001),
+        },
+        gateway={"aliases": {"best": "qwen"}, "node": "spark-2"},
+    ),
+]
+
+
+@pytest.mark.parametrize("declaration", BEHIND_GATEWAY)
+def test_behind_a_gateway_replicas_are_not_refused(declaration: Declaration) -> None:
+    refused = list_refused(evaluate(Context(declaration=declaration)))
+    assert not refused & {"replicas-gateway", "bind-host"}
+
+
+@pytest.mark.parametrize("declaration", BEHIND_GATEWAY)
+def test_the_policy_pack_says_the_same_behind_a_gateway(declaration: Declaration) -> None:
+    assert_pack_says_the_same(declaration)
+
+
+def test_on_loopback_of_another_node_nobody_asks() -> None:
+    far = build_block(1, nodes=FAR, extraArgs=["--host", "127.0.0.1"])
+    assert judge(declare_behind_gateway({"qwen": far}), "bind-host")
