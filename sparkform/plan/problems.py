@@ -8,6 +8,7 @@ from node.steps import native_venv
 from sparkform.config import Declaration
 from sparkform.errors import Problem
 from sparkform.fabric.network import Reports
+from sparkform.fabric.recall import NETWORK_FACTS, recall_management
 from sparkform.plan.context import PlanContext
 from sparkform.plan.models import list_required_models
 from sparkform.plan.monitoring import WEBHOOK
@@ -19,9 +20,10 @@ from sparkform.plan.steps import StackName
 from sparkform.report.docker_facts import DockerFacts
 from sparkform.report.facts import NodeReport, UnreadableItem
 
-ITEMS_TO_PLAN_FROM = ("fact interfaces", "fact routes", "fact claim", "receipts", "next_run")
+ITEMS_TO_PLAN_FROM = ("fact claim", "receipts", "next_run")
 """What all of a node is planned from: where one was not read, nothing can be said of it. Any other
-item that was not read holds its steps alone."""
+item that was not read holds its steps alone, and so does the network, where an address of the node
+is known otherwise."""
 
 SNAP_DIRECTORY = "/var/snap/docker"
 SNAP_MESSAGE = "is the snap's, which reads no /etc/docker/daemon.json and reaches few folders"
@@ -42,7 +44,12 @@ def list_unread_items(
     is_native = any(
         node == member.name for name in native for member in declaration.list_service_nodes(name)
     )
-    items = (*ITEMS_TO_PLAN_FROM, *((NATIVE_ITEM,) if is_native else ()))
+    is_lost = not recall_management(declaration.get_node(node), report)
+    items = (
+        *ITEMS_TO_PLAN_FROM,
+        *((NATIVE_ITEM,) if is_native else ()),
+        *(NETWORK_FACTS if is_lost else ()),
+    )
     return [item for item in report.unreadable if item.what in items]
 
 

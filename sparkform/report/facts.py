@@ -93,7 +93,7 @@ class LogindFacts(ReportModel):
 
 class Interface(ReportModel):
     """`addresses` are "address/prefix length"; `gid_addresses` the IPv4 ones of RoCE v2; `master`
-    the bond or bridge that it is a port of."""
+    the bond, bridge or switch that it is a port of, `parent` the interface below a VLAN."""
 
     name: str
     state: str
@@ -110,6 +110,7 @@ class Interface(ReportModel):
     rdma_state: str | None
     gid_addresses: tuple[str, ...]
     master: str | None = None
+    parent: str | None = None
 
 
 class Route(ReportModel):
