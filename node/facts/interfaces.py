@@ -4,13 +4,14 @@
       "mac": "4c:bb:47:00:00:01", "kind": null, "driver": "mlx5_core",
       "addresses": ["192.168.100.10/24"], "port": 0, "half": "A",
       "hca": "rocep1s0f0", "rdma_state": "ACTIVE", "gid_addresses": ["192.168.100.10"],
-      "master": null, "parent": null}]
+      "master": null, "parent": null, "pcie_gts": 32.0, "pcie_width": 4}]
 
 `state` is what the administrator set (up, down), `carrier` what the cable says. A QSFP port is two
 PCIe halves; which one an interface is stands in its name (enp1s0f0np0: port 0 half A,
 enP2p1s0f1np1: port 1 half B; NVIDIA/dgx-spark-playbooks, nvidia/connect-three-sparks/README.md).
 `master` is the bond, bridge or switch that it is a port of, `parent` the interface below a VLAN,
-macvlan or ipvlan (ip-link(8)). Ends of container links (veth in a bridge) are left out, halves of
+macvlan or ipvlan (ip-link(8)). `pcie_gts` and `pcie_width` are the lanes that a device has now
+(kernel ABI, sysfs-bus-pci). Ends of container links (veth in a bridge) are left out, halves of
 the fabric never.
 """
 
@@ -31,8 +32,10 @@ from node.facts.values import (
 )
 
 _FABRIC_NAME = re.compile(r"en(p|P2p)1s0f([01])(?:np[01])?", re.ASCII)
+_GTS = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,2})?) GT/s", re.ASCII)
 _DEVICES = "/sys/class/net/*/device/uevent"
 _SPEEDS = "/sys/class/net/*/speed"
+_PCIE = "/sys/class/net/*/device/current_link_*"
 _KINDS_ON_ANOTHER = ("vlan", "macvlan", "macvtap", "ipvlan")
 
 
@@ -53,13 +56,19 @@ class InterfaceFact(TypedDict):
     gid_addresses: list[str]
     master: str | None
     parent: str | None
+    pcie_gts: float | None
+    pcie_width: int | None
 
 
 def read(reader: FactReader, request: FactRequest) -> list[InterfaceFact]:
     return parse(
         links=reader.run_command("ip", "-j", "-d", "address", "show"),
         sysfs={
-            **reader.read_files(reader.list_paths(_SPEEDS) + reader.list_paths(_DEVICES)),
+            **reader.read_files(
+                path
+                for pattern in (_SPEEDS, _DEVICES, _PCIE)
+                for path in reader.list_paths(pattern)
+            ),
             **hca.read_sysfs(reader),
         },
     )
@@ -113,6 +122,10 @@ def _parse_interface(
         "gid_addresses": list(device.gid_addresses) if device else [],
         "master": to_text(link.get("master")),
         "parent": to_text(link.get("link")) if kind in _KINDS_ON_ANOTHER else None,
+        "pcie_gts": _parse_gts(sysfs.get(f"/sys/class/net/{name}/device/current_link_speed")),
+        "pcie_width": parse_number(
+            sysfs.get(f"/sys/class/net/{name}/device/current_link_width", "")
+        ),
     }
 
 
@@ -129,6 +142,12 @@ def _parse_speed(text: str | None) -> int | None:
     """Mb/s; the kernel shows -1 while there is no link."""
     speed = parse_number(text or "")
     return speed if speed and speed > 0 else None
+
+
+def _parse_gts(text: str | None) -> float | None:
+    """ "32.0 GT/s PCIe"; "Unknown" without a link."""
+    match = _GTS.match(text or "")
+    return float(match.group(1)) if match else None
 
 
 def _parse_addresses(link: dict[str, object]) -> list[str]:

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from node.errors import StepError
+from node.host.paths import REBOOT_REQUIRED
 from node.host.system import COMMAND_NOT_FOUND, CommandResult
 from node.readings.measure import Unread
 from node.updates import apt, firmware, running
@@ -126,7 +127,7 @@ def test_a_node_tells_all_of_it_and_which_are_held(spark: FakeSpark, fake: FakeU
     assert told.firmware == (firmware.FirmwareUpdate("UEFI Device Firmware", "1.0", "1.1"),)
     assert told.run == running.RunState()
     assert not told.is_reboot_required
-    spark.system.put(updates.REBOOT_REQUIRED, "")
+    spark.system.put(REBOOT_REQUIRED, "")
     assert updates.read_updates(spark.system).is_reboot_required
 
 
