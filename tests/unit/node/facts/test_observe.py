@@ -6,6 +6,7 @@ import http.server
 import json
 import socket
 import socketserver
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,10 +131,12 @@ def test_a_reading_that_hangs_is_named_and_keeps_no_other_back() -> None:
     )
     release.set()
     assert time.monotonic() - started < 15
-    assert [(item.name, item.value, item.error, item.is_late) for item in findings] == [
-        ("fact slow", None, "no answer in 1.0 s", True),
-        ("fact quick", 1, None, False),
+    assert [(item.name, item.value, item.is_late) for item in findings] == [
+        ("fact slow", None, True),
+        ("fact quick", 1, False),
     ]
+    assert re.fullmatch(r"no answer in [0-9.]+ s", findings[0].error or "")
+    assert findings[1].error is None
 
 
 @pytest.mark.parametrize("item", ["step docker_daemon", "step swarm", "fact gpu", "fact docker"])
