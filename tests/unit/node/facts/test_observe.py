@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import socket
 import socketserver
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
