@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface
 
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.errors import Problem
@@ -90,6 +90,8 @@ def plan_network(declaration: Declaration, reports: Reports) -> tuple[Network, l
         if node.name not in unread:
             problems += _find_problems(node, reports[node.name], planned, fabric[node.name])
             problems += [] if address else [_report_unmanaged(node)]
+    known = [node for node in observed if node.name in management and node.name not in unread]
+    problems += _find_shared_addresses(known, management)
     problems += [
         _report_unobserved(node) for node in declaration.active_nodes if node.name not in reports
     ]
@@ -132,6 +134,25 @@ def map_interface_names(
         for interface in report.facts.interfaces or ()
         if interface.port is not None and interface.half is not None
     }
+
+
+def _find_shared_addresses(
+    nodes: Iterable[EffectiveNode], management: Mapping[str, IPv4Interface]
+) -> Iterator[Problem]:
+    """A router may give machines of one image (one machine-id) one address."""
+    first: dict[IPv4Address, str] = {}
+    for node in nodes:
+        address = management[node.name].ip
+        other = first.setdefault(address, node.name)
+        if other != node.name and node.management_address is None:
+            yield Problem(
+                path=f"cluster.nodes[{node.position}].managementAddress",
+                message=f"{node.name} and {other} have the same management address",
+                got=str(address),
+                because="the nodes reach each other by it",
+                remedy="`cat /etc/machine-id` on both: where it is the same, `sudo rm "
+                "/etc/machine-id && sudo systemd-machine-id-setup && sudo reboot` on one",
+            )
 
 
 def _find_cut_logins(
