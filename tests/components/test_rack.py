@@ -213,13 +213,13 @@ def test_nothing_is_held_where_all_nodes_are_there(switch: RegistrationMonitor) 
 
 def test_what_concerns_a_node_that_is_away_keeps_what_pulumi_knows_of_it() -> None:
     record = register_away()
-    held = {command.name for command in record.list_commands() if command.ignored}
-    assert held == {
+    held_steps = {command.name for command in record.list_commands() if command.ignored}
+    assert held_steps == {
         command.name for command in record.list_commands() if get_node(command) == "spark-3"
     }
-    assert {command.ignored for command in record.list_commands() if command.name in held} == {
-        frozenset(HELD_INPUTS)
-    }
+    assert {
+        command.ignored for command in record.list_commands() if command.name in held_steps
+    } == {frozenset(HELD_INPUTS)}
 
 
 def test_what_was_never_there_is_put_off_without_a_document() -> None:
@@ -303,7 +303,9 @@ def test_a_preview_shows_a_rack_of_which_a_part_was_not_read(recording: str, ite
     plan = build_plan(declaration, hide_in_rack(reports, "spark-2", item), sha256)
     record = register(declaration, plan, preview=True)
     assert set(record.by_name) == set(known.by_name)
-    held = {f"{step.node}-{step.step.replace(':', '-')}" for step in plan.steps if step.unknown}
-    assert held
-    for name in held:
+    held_steps = {
+        f"{step.node}-{step.step.replace(':', '-')}" for step in plan.steps if step.unknown
+    }
+    assert held_steps
+    for name in held_steps:
         assert record.by_name[name].ignored == HELD_INPUTS | {"triggers"}

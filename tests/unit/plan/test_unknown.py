@@ -171,15 +171,15 @@ def test_a_step_whose_state_is_late_is_held_and_said() -> None:
 def test_what_builds_on_an_unknown_step_waits_and_the_rest_goes_on() -> None:
     rack = load_racks()["direct-2-untouched"]
     plan = rack.plan(hide_in_rack(rack.reports, "spark-2", "step docker_daemon"))
-    held = {f"{step.node} {step.step}" for step in plan.steps if step.unknown}
-    assert held == {
+    held_steps = {f"{step.node} {step.step}" for step in plan.steps if step.unknown}
+    assert held_steps == {
         "spark-2 docker_daemon",
         "spark-2 swarm",
         "spark-1 swarm_labels",
         "spark-1 fabric_check:0",
         "spark-2 fabric_check:0",
     }
-    assert "spark-2 nccl_conf" in {f"{step.node} {step.step}" for step in plan.steps} - held
+    assert "spark-2 nccl_conf" in {f"{step.node} {step.step}" for step in plan.steps} - held_steps
 
 
 @pytest.mark.parametrize("item", ["step docker_daemon", "fact gpu", "step swarm", "fact host"])
@@ -229,8 +229,8 @@ def test_a_node_whose_interfaces_were_not_read_keeps_its_fabric() -> None:
     plan = rack.plan(hide_in_rack(rack.reports, "spark-2", "fact interfaces"))
     assert plan.problems == ()
     assert list_changes(plan) == {}
-    held = f"unknown (fact interfaces: {REASON}); not changed in this run"
-    assert f"spark-2 fabric_address: {held}" in plan.unknown_lines
+    reason = f"unknown (fact interfaces: {REASON}); not changed in this run"
+    assert f"spark-2 fabric_address: {reason}" in plan.unknown_lines
     assert {line.split()[0] for line in plan.unknown_lines if "fabric_check" not in line} == {
         "spark-2"
     }
@@ -245,8 +245,8 @@ def test_the_rest_of_a_node_whose_network_was_not_read_goes_on(item: str) -> Non
     assert plan.problems == ()
     changing = {f"{step.node} {step.step}" for step in plan.steps if step.is_changing}
     assert {"spark-2 docker_daemon", "spark-1 fabric_address", "spark-1 swarm"} <= changing
-    held = {f"{step.node} {step.step}" for step in plan.steps if step.unknown}
-    assert held == {
+    held_steps = {f"{step.node} {step.step}" for step in plan.steps if step.unknown}
+    assert held_steps == {
         "spark-2 fabric_address",
         "spark-2 fabric_confirm",
         "spark-2 swarm",

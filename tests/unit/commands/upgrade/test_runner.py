@@ -172,9 +172,9 @@ def test_workers_come_first_and_the_service_ends_and_starts_once() -> None:
 
 
 def test_killed_at_any_call_the_next_one_finishes_it() -> None:
-    whole = FakeRack()
-    whole.run()
-    for die_at in range(1, whole.calls + 1):
+    unkilled_rack = FakeRack()
+    unkilled_rack.run()
+    for die_at in range(1, unkilled_rack.calls + 1):
         rack = FakeRack(die_at=die_at)
         with suppress(CommandKilled):
             rack.run()
@@ -257,9 +257,9 @@ def test_two_reboots_survive_a_kill_at_any_call() -> None:
         rack.machines["spark-3"].loses_power = True
         return rack
 
-    whole = build(None)
-    whole.run()
-    for die_at in range(1, whole.calls + 1):
+    unkilled_rack = build(None)
+    unkilled_rack.run()
+    for die_at in range(1, unkilled_rack.calls + 1):
         rack = build(die_at)
         with suppress(CommandKilled):
             rack.run()

@@ -57,8 +57,8 @@ def test_a_profile_that_netplan_hands_on_is_about_what_it_names(passed: str, cou
     )
     claims = find(text)
     assert [claim.interfaces for claim in claims.values()] == [("enp1s0f0np0",)] * count
-    left, _ = netplan.remove_claims(text, list(claims.values()))
-    assert ("NM-1" in left) == (count == 0)
+    remaining_text, _ = netplan.remove_claims(text, list(claims.values()))
+    assert ("NM-1" in remaining_text) == (count == 0)
 
 
 @pytest.mark.parametrize(

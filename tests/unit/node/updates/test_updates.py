@@ -90,14 +90,14 @@ def test_firmware_without_a_release_is_none() -> None:
 
 
 def run_with_lock(
-    folder: Path, command: str, words: str, times: int
+    folder: Path, command: str, message: str, times: int
 ) -> subprocess.CompletedProcess[str]:
-    """The shell's own words; `dpkg` fails so many times."""
+    """The shell's own message; `dpkg` fails so many times."""
     count = folder / "count"
     count.write_text("0")
     scripts = {
         "dpkg": f"n=$(cat {count}); echo $((n + 1)) > {count}; "
-        f'[ $n -ge {times} ] || {{ echo "{words}" >&2; exit 2; }}; echo configured',
+        f'[ $n -ge {times} ] || {{ echo "{message}" >&2; exit 2; }}; echo configured',
         "sleep": f'echo "$1" >> {folder}/slept',
     }
     for name, text in scripts.items():
@@ -113,20 +113,20 @@ LOCKED = "dpkg: error: dpkg frontend lock was locked by another process with pid
 
 
 @pytest.mark.parametrize(
-    ("words", "times", "code", "turns"),
+    ("message", "times", "code", "turns"),
     [(LOCKED, 3, 0, 3), (LOCKED, 1000, 1, 119), ("dpkg: error processing package x", 9, 1, 0)],
 )
 def test_a_lock_of_others_is_waited_for_and_another_failure_is_not(
-    tmp_path: Path, words: str, times: int, code: int, turns: int
+    tmp_path: Path, message: str, times: int, code: int, turns: int
 ) -> None:
     """Unattended upgrades hold it for minutes."""
     command = f"{apt.wait_for_lock('dpkg --configure --pending')}; echo went on"
-    result = run_with_lock(tmp_path, command, words, times)
+    result = run_with_lock(tmp_path, command, message, times)
     assert result.returncode == code
     assert ("went on" in result.stdout) == (code == 0)
     slept = tmp_path / "slept"
     assert len(slept.read_text().split() if slept.exists() else []) == turns
-    assert code == 0 or words in result.stdout
+    assert code == 0 or message in result.stdout
 
 
 def test_nothing_of_a_run_is_a_variable_of_systemd() -> None:
