@@ -20,16 +20,17 @@ SIMULATE = ("apt-get", "--simulate", "--option=Debug::NoLocking=true", *UPGRADE)
 SIMULATION_LIMIT_S = 60.0
 LISTS = "/var/lib/apt/lists"
 LOCK = "--option=DPkg::Lock::Timeout=600"
-LOCK_WORDS = ("locked by another process", "Could not get lock")
+LOCK_PHRASES = ("locked by another process", "Could not get lock")
 
 
 def wait_for_lock(command: str) -> str:
     """The command, tried again for ten minutes while somebody else has dpkg's or apt's lock: only
     apt-get's own changes wait by themselves. No ${…}: systemd would put a variable of its own in.
     """
-    words = "|".join(f'*"{word}"*' for word in LOCK_WORDS)
+    patterns = "|".join(f'*"{phrase}"*' for phrase in LOCK_PHRASES)
     return (
-        f'n=0; until o=$({command} 2>&1); do case "$o" in {words}) ;; *) echo "$o"; exit 1;; esac; '
+        f"n=0; until o=$({command} 2>&1); do "
+        f'case "$o" in {patterns}) ;; *) echo "$o"; exit 1;; esac; '
         'n=$((n + 1)); [ $n -lt 120 ] || { echo "$o"; exit 1; }; sleep 5; done; echo "$o"'
     )
 
@@ -77,11 +78,11 @@ def read_updates(system: System) -> AptUpdates:
         raise StepError(f"apt-get: {get_last_line(result)}")
     kept = parse_kept(result.out)
     listing = read_listing(system)
-    held = {package.name for package in parse_packages(listing) if package.is_held}
+    held_names = {package.name for package in parse_packages(listing) if package.is_held}
     return AptUpdates(
         tuple(parse_simulation(result.out)),
         kept,
-        tuple(name for name in kept if name in held),
+        tuple(name for name in kept if name in held_names),
         _read_lists_age_s(system),
         parse_unconfigured(listing),
     )

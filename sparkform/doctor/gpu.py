@@ -53,8 +53,8 @@ def check_gpu(view: NodeView) -> Iterator[Check]:
 
 
 def _explain_silence(view: NodeView, reason: str) -> Check:
-    for words, meaning, fix in SILENT_GPU:
-        if words.search(reason):
+    for pattern, meaning, fix in SILENT_GPU:
+        if pattern.search(reason):
             return view.fail("gpu", f"{meaning} ({reason})", fix)
     return view.unknown("gpu", reason, "fail")
 

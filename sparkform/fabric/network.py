@@ -143,11 +143,11 @@ def _find_shared_addresses(
     first: dict[IPv4Address, str] = {}
     for node in nodes:
         address = management[node.name].ip
-        other = first.setdefault(address, node.name)
-        if other != node.name and node.management_address is None:
+        first_node = first.setdefault(address, node.name)
+        if first_node != node.name and node.management_address is None:
             yield Problem(
                 path=f"cluster.nodes[{node.position}].managementAddress",
-                message=f"{node.name} and {other} have the same management address",
+                message=f"{node.name} and {first_node} have the same management address",
                 got=str(address),
                 because="the nodes reach each other by it",
                 remedy="`cat /etc/machine-id` on both: where it is the same, `sudo rm "

@@ -37,9 +37,8 @@ def find_unread_partner(node: EffectiveNode, reports: Mapping[str, NodeReport]) 
     report = reports[node.name]
     if node.qsfp_port != "auto" or len(_list_own_candidates(report)) == 1:
         return None
-    others = {name: other for name, other in reports.items() if name != node.name}
-    for name, other in others.items():
-        if unread := find_unread_network(other):
+    for name, partner in reports.items():
+        if name != node.name and (unread := find_unread_network(partner)):
             return Unknown(f"{unread.item} of {name}", unread.reason)
     return None
 

@@ -152,8 +152,10 @@ class UpgradeRunner:
             failing = self.rack.list_failing(node)
             new = {name: text for name, text in failing.items() if name not in before}
             if not new:
-                left = describe_left(self.updates[node])
-                self.tell(f"{node}: updated and verified{f'; by hand: {left}' if left else ''}")
+                remaining = describe_left(self.updates[node])
+                self.tell(
+                    f"{node}: updated and verified{f'; by hand: {remaining}' if remaining else ''}"
+                )
                 return self._keep(self.progress.verify(node))
             if self.now() >= deadline:
                 reasons = "; ".join(f"{name}: {text}" for name, text in sorted(new.items()))
