@@ -41,7 +41,7 @@ class Declaration(Section):
     def services(self) -> Mapping[str, AnyService]:
         """All groups that run, each a service of its own: the first of each declared service, then
         the second ones. One with a node that is away is left out."""
-        away = {node.name for node in self.nodes if node.away}
+        absent = {node.name for node in self.nodes if node.away}
         blocks = {
             name: split_service(block, self.list_declared_nodes(name))
             for name, block in self.declared_services.items()
@@ -50,7 +50,7 @@ class Declaration(Section):
             name_group(name, number): self._bind_behind_gateway(groups[number - 1])
             for number in range(1, max(map(len, blocks.values()), default=0) + 1)
             for name, groups in blocks.items()
-            if number <= len(groups) and away.isdisjoint(groups[number - 1].nodes or ())
+            if number <= len(groups) and absent.isdisjoint(groups[number - 1].nodes or ())
         }
 
     def _bind_behind_gateway(self, block: AnyService) -> AnyService:

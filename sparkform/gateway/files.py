@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from typing import TYPE_CHECKING
 
 from sparkform.gateway.answers import (
     NO_MODEL,
@@ -24,6 +23,9 @@ from sparkform.gateway.answers import (
 )
 from sparkform.gateway.paths import EDGE, PROGRAMS, ROUTERS, GatewayFolders
 from sparkform.gateway.routes import EngineEndpoint, GatewaySetup, Listen
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 SERVED_PATHS = (
     *("/v1/chat/completions", "/v1/completions", "/v1/responses"),
@@ -158,6 +160,9 @@ def _render_map(entries: Mapping[str, str]) -> str:
 
 @cache
 def _open_environment() -> Environment:
+    """The library is imported once a file is written: no command waits for it."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     return Environment(
         loader=FileSystemLoader(DATA),
         undefined=StrictUndefined,
