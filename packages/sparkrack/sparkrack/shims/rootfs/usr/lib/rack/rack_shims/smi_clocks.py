@@ -1,6 +1,6 @@
 """The part of `nvidia-smi` that limits the GPU's clock, which a driver forgets when it is loaded.
 
-Clocks are those of the node's data; a limit is a file below /dev, where the real one is the driver's:
+Clocks are those of the node's data; a limit is a file below /dev, as the real one is the driver's:
 a unit with `ProtectSystem=strict` reaches it (systemd.exec(5)), and it is gone after a reboot. The
 clocks that the card takes, 15 MHz apart, are constructed: an H200 lists its own so (driver 580).
 """
