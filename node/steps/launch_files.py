@@ -1,7 +1,7 @@
 """What a rank is started with: its files, and its secrets in files that are root's alone.
 
 A secret's value comes in the line of secrets, by its name. Files that an older launch had and this
-one has not are removed.
+one has not are removed; those of one that serves are kept until this one answers.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from node.changes.declared_files import (
 )
 from node.host.paths import SERVICES, SYSTEMD_UNITS
 from node.host.system import System
+from node.rollback.keeping import keep_files
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 
@@ -103,8 +104,17 @@ def compare(have: Have, want: Want) -> list[str]:
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     have = narrow(observe(manifest.system, StepRequest(service=want.service)), want)
     states = (*have.files, *have.secrets)
+    changed = [*declared_files.list_changed(want.files, want.secrets, states)]
+    changed += _list_new_secrets(manifest.system, want, secrets)
+    keep_files(manifest.system, want.service, dict.fromkeys(changed))
     lines = declared_files.write(manifest, want.files, want.secrets, states, secrets)
     return lines + action.perform_due(manifest, action.RELOAD_SYSTEMD)
+
+
+def _list_new_secrets(system: System, want: Want, secrets: Secrets) -> list[str]:
+    """Those of which the node has another value."""
+    wanted = {secret.path: secrets.get(secret.secret) for secret in want.secrets}
+    return [path for path, value in wanted.items() if system.read(path) != value]
 
 
 def _list_files(system: System, folder: str) -> list[str]:
