@@ -110,7 +110,7 @@ class Service(Section):
         description="Longest step of the ranks, and longest wait for a sign of work where the "
         "engine shows none, once the service has answered.",
     )
-    on_failure: values.OnFailure = Field(
+    on_failure: Literal["rollback", "stay"] = Field(
         "rollback",
         description="What follows where a changed service does not come up: the launch that served "
         "before is started again (not in the Swarm), or nothing.",

@@ -265,7 +265,6 @@ Topology = Literal["direct", "ring", "switch", "none"]
 Runtime = Literal["swarm", "container", "native"]
 Launcher = Literal["mp", "ray"]
 Task = Literal["generate", "embed", "rerank"]
-OnFailure = Literal["rollback", "stay"]
 RestartPolicy = Literal["group", "none"]
 AllReduce = Annotated[
     Literal[
