@@ -1,4 +1,4 @@
-"""What `doctor --fix` offers: one safe command for a finding, and none where a node is not known."""
+"""What `doctor --fix` offers: one safe command a finding, none where a node is not known."""
 
 from __future__ import annotations
 
