@@ -96,17 +96,6 @@ def list_wanted(
     return {state.path: state for state in states}
 
 
-def list_changed(
-    files: Sequence[WantedFile],
-    secrets: Sequence[WantedSecret],
-    states: Collection[DeclaredFile],
-) -> list[str]:
-    """The paths that `write` will write or remove, but for secrets with another value."""
-    wanted = list_wanted(files, secrets)
-    missing = [path for path, state in wanted.items() if state not in states]
-    return [*missing, *(state.path for state in states if state.path not in wanted)]
-
-
 def write(
     manifest: Manifest,
     files: Sequence[WantedFile],

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from node.errors import StepError
@@ -20,18 +19,21 @@ from node.supervision.report import read_live
 SERVING = ("serving", "degraded", "suspect")
 """Phases in which tokens came."""
 
+OF_THE_HOST = ("Hostname", "Domainname")
+"""What Docker itself says of a container on the host's network."""
+
 STARTED = "stop_previous"
 """The step whose receipt sums up what a rank was started with."""
 
 
-def keep_files(system: System, service: str, paths: Collection[str]) -> None:
+def keep_files(system: System, service: str, files: Sequence[KeptFile]) -> None:
     """These are about to change. Raises OSError: without a copy they stay as they are."""
-    kept = _open_kept(system, service)
+    kept = _open_kept(system, service) if files else None
     if kept is None:
         return
     known = {file.path for file in kept.files}
-    files = [_read_file(system, path) for path in paths if path not in known]
-    write_kept(system, replace(kept, files=(*kept.files, *files)))
+    new = [file for file in files if file.path not in known]
+    write_kept(system, replace(kept, files=(*kept.files, *new)))
 
 
 def keep_rank(system: System, service: str) -> list[str]:
@@ -73,14 +75,9 @@ def _find_serving(system: System, service: str) -> Rank | None:
     return ranks[0] if len(ranks) == 1 else None
 
 
-def _read_file(system: System, path: str) -> KeptFile:
-    state = system.get_state(path)
-    return KeptFile(path, state.mode, system.read(path)) if state else KeptFile(path)
-
-
 def _read_launch(system: System, service: str) -> Mapping[str, object]:
-    text = receipts.read_all(system).get(f"{STARTED}:{service}", "{}")
-    return as_mapping(as_mapping(as_mapping(json.loads(text)).get("want")).get("launch"))
+    want = receipts.read_want(system, f"{STARTED}:{service}")
+    return as_mapping(as_mapping(want).get("launch"))
 
 
 def _describe_rank(system: System, rank: Rank) -> KeptRank:
@@ -90,10 +87,8 @@ def _describe_rank(system: System, rank: Rank) -> KeptRank:
         marks = {SERVICE: labels.service, RANK: str(labels.rank), TOKEN: labels.token}
         return KeptRank(rank.kind, rank.name, labels={**marks, OWNER: labels.owner})
     container = as_mapping(docker_query.query(system, f"/containers/{rank.id}/json"))
-    body = {
-        **as_mapping(container.get("Config")),
-        # A name may lead to another image by then.
-        "Image": container.get("Image"),
-        "HostConfig": container.get("HostConfig"),
-    }
-    return KeptRank(CONTAINER, rank.name, body=body)
+    config = as_mapping(container.get("Config"))
+    body = {key: value for key, value in config.items() if key not in OF_THE_HOST}
+    # A name may lead to another image by then.
+    images = {"Image": container.get("Image"), "HostConfig": container.get("HostConfig")}
+    return KeptRank(CONTAINER, rank.name, body={**body, **images})

@@ -23,6 +23,8 @@ from node.changes.declared_files import (
 from node.host.paths import SERVICES, SYSTEMD_UNITS
 from node.host.system import System
 from node.rollback.keeping import keep_files
+from node.rollback.kept_launch import KeptFile
+from node.state import receipts
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 
@@ -104,17 +106,35 @@ def compare(have: Have, want: Want) -> list[str]:
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     have = narrow(observe(manifest.system, StepRequest(service=want.service)), want)
     states = (*have.files, *have.secrets)
-    changed = [*declared_files.list_changed(want.files, want.secrets, states)]
-    changed += _list_new_secrets(manifest.system, want, secrets)
-    keep_files(manifest.system, want.service, dict.fromkeys(changed))
+    keep_files(manifest.system, want.service, _list_replaced(manifest, want, secrets))
     lines = declared_files.write(manifest, want.files, want.secrets, states, secrets)
     return lines + action.perform_due(manifest, action.RELOAD_SYSTEMD)
 
 
-def _list_new_secrets(system: System, want: Want, secrets: Secrets) -> list[str]:
-    """Those of which the node has another value."""
-    wanted = {secret.path: secrets.get(secret.secret) for secret in want.secrets}
-    return [path for path, value in wanted.items() if system.read(path) != value]
+def _list_replaced(manifest: Manifest, want: Want, secrets: Secrets) -> list[KeptFile]:
+    """What the launch before this one had, and this one has otherwise: files as they were declared,
+    whatever has become of them since; secrets as the node has them. A file that is only put right
+    is the same launch's."""
+    before = SPEC.read_want(receipts.read_want(manifest.system, manifest.step))
+    declared = {file.path: file for file in (before.files if before else ())}
+    wanted = {file.path: file for file in want.files}
+    files = [
+        KeptFile(path, int(declared[path].mode, 8), declared[path].text)
+        if path in declared
+        else KeptFile(path)
+        for path in {**declared, **wanted}
+        if declared.get(path) != wanted.get(path)
+    ]
+    values = {secret.path: secrets.get(secret.secret) for secret in want.secrets}
+    gone = {secret.path: None for secret in (before.secrets if before else ())}
+    system, now = manifest.system, {**gone, **values}
+    paths = [path for path, value in now.items() if system.read(path) != value]
+    return [*files, *(_keep_secret(system, path) for path in paths)]
+
+
+def _keep_secret(system: System, path: str) -> KeptFile:
+    state = system.get_state(path)
+    return KeptFile(path, state.mode, system.read(path)) if state else KeptFile(path)
 
 
 def _list_files(system: System, folder: str) -> list[str]:

@@ -8,6 +8,7 @@ fails, the launch that served before is started again (node.rollback).
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from node.errors import StepError
@@ -22,6 +23,9 @@ from node.supervision.paths import get_request_path
 from node.supervision.report import SupervisionReport, read_report
 
 PAUSE_S = 1.0
+BLOCKED_S = 120.0
+"""How long a launch that is started again may be held up by a node: nobody sits through more."""
+
 WAY_BACK = (
     "To stay with it, take the change back in the stack file (`pulumi preview` names it); until "
     "then `pulumi up` tries the new launch again."
@@ -67,7 +71,7 @@ def _return_to_previous(system: System, want: Want, node: str, failure: str) -> 
         if not restored.is_coordinator:
             return "The launch that served before is started again."
         print_now(f"{want.service}: the launch that served before is started again")
-        _await_supervisor(system, replace(want, token=restored.token))
+        _await_supervisor(system, replace(want, token=restored.token), BLOCKED_S)
     except (OSError, StepError) as error:
         return f"The launch that served before does not serve again: {error}"
     return f"The launch that served before serves again. {WAY_BACK}"
@@ -81,16 +85,18 @@ def _read_supervision(system: System, want: Want) -> SupervisionReport | None:
     return report
 
 
-def _await_supervisor(system: System, want: Want) -> list[str]:
-    """Raises StepError where the supervisor starts nothing any more, or is itself gone. What it
-    says before it has taken a request is of before."""
+def _await_supervisor(system: System, want: Want, blocked_s: float = math.inf) -> list[str]:
+    """Raises StepError where the supervisor starts nothing any more, is itself gone, or has been
+    held up for `blocked_s`. What it says before it has taken a request is of before."""
 
     def find_end() -> list[SupervisionReport | None]:
         if system.get_state(get_request_path(want.service)) is not None:
             return []
         report = _read_supervision(system, want)
-        is_over = report is None or report.is_serving or report.has_ended
-        return [report] if is_over else []
+        if report is None or report.is_serving or report.has_ended:
+            return [report]
+        is_held = report.phase == "blocked" and (report.phase_age_s or 0.0) > blocked_s
+        return [report] if is_held else []
 
     ends = wait_until(find_end, want.ready_timeout_s, PAUSE_S)
     if not ends:
@@ -99,6 +105,8 @@ def _await_supervisor(system: System, want: Want) -> list[str]:
     (report,) = ends
     if report is None:
         raise StepError(f"{want.service}: its supervisor has ended; run `pulumi up` again.")
+    if report.phase == "blocked":
+        raise StepError(f"{want.service}: held up, {report.detail}; its supervisor goes on trying.")
     if report.has_ended:
         cause = report.detail or "no cause is known"
         raise StepError(

@@ -124,6 +124,11 @@ def test_a_failed_start_ends_with_what_serves_again(
             report("gave-up", token="old-1", detail="4 restarts failed"),
             "does not serve again: qwen: gave-up, 4 restarts failed",
         ),
+        (
+            build_target(token="old-1"),
+            report("blocked", token="old-1", detail="spark-2 is not heard", phase_age_s=130.0),
+            "held up, spark-2 is not heard; its supervisor goes on trying",
+        ),
     ],
 )
 def test_what_does_not_serve_again_is_told(

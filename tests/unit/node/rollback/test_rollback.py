@@ -152,6 +152,19 @@ def test_its_files_and_secrets_come_back_with_it(fake_ranks: FakeRanks) -> None:
     assert [state.mode if state else None for state in modes] == [0o555, 0o400]
 
 
+def test_a_file_that_was_only_put_right_comes_back_as_it_was_declared(
+    fake_ranks: FakeRanks,
+) -> None:
+    system = fake_ranks.spark.system
+    system.put(KEPT_FILE, "edited by hand")
+    write_files(fake_ranks, build_files("old", GONE_FILE), "old key")
+    assert read_kept(system, "qwen") is None, "the launch is the same"
+    system.put(KEPT_FILE, "edited by hand")
+    change_launch(fake_ranks)
+    restore(fake_ranks)
+    assert system.read(KEPT_FILE) == "old"
+
+
 def test_what_is_kept_is_roots_alone(fake_ranks: FakeRanks) -> None:
     change_launch(fake_ranks)
     folder = fake_ranks.spark.system.path(KEPT_LAUNCHES)
