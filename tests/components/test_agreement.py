@@ -126,8 +126,8 @@ def test_check_plan_and_up_refuse_the_same(path: Path, tmp_path: Path) -> None:
 
 
 def test_a_disagreement_is_found() -> None:
-    none, one, two = frozenset[str](), frozenset({"a"}), frozenset({"a", "b"})
-    assert list_disagreements(Refusals(none, two, two)) == []
-    assert list_disagreements(Refusals(one, none, none)) == ["only check: a"]
-    assert list_disagreements(Refusals(one, two, one)) == ["only plan: b"]
-    assert list_disagreements(Refusals(one, one, two)) == ["not plan: b"]
+    empty, single, double = frozenset[str](), frozenset({"a"}), frozenset({"a", "b"})
+    assert list_disagreements(Refusals(empty, double, double)) == []
+    assert list_disagreements(Refusals(single, empty, empty)) == ["only check: a"]
+    assert list_disagreements(Refusals(single, double, single)) == ["only plan: b"]
+    assert list_disagreements(Refusals(single, single, double)) == ["not plan: b"]

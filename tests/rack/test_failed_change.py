@@ -97,9 +97,9 @@ def test_a_launch_that_fails_is_followed_by_the_one_before_it(
     token = supervised.token
     outcome = try_change(supervised, **FAILS)
     assert outcome.exit_code != 0
-    said = "\n".join([*outcome.errors, *outcome.printed])
-    assert "The launch that served before serves again." in said
-    assert "take the change back in the stack file" in said
+    messages = "\n".join([*outcome.errors, *outcome.printed])
+    assert "The launch that served before serves again." in messages
+    assert "take the change back in the stack file" in messages
     supervised.await_answers()
     assert supervised.token == token
 

@@ -43,9 +43,9 @@ def test_a_command_that_is_agreed_to_runs_on_its_node_alone(
         assert run_mend(stack([first.port, second.port]), monkeypatch, "y\n") is False
     assert first.commands == []
     assert "set_ntp" in shlex.split(second.commands[0])
-    shown = capsys.readouterr().out
-    assert "spark-2: run `sudo timedatectl set-ntp true`?" in shown
-    assert "spark-2 clock: kept" in shown
+    output = capsys.readouterr().out
+    assert "spark-2: run `sudo timedatectl set-ntp true`?" in output
+    assert "spark-2 clock: kept" in output
 
 
 @pytest.mark.parametrize("typed", ["n\n", "\n"])
@@ -61,7 +61,7 @@ def test_a_command_that_fails_is_told(stack, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize(
-    ("options", "got"),
+    ("options", "complaint"),
     [
         (["--facts", FOLDER / "direct-untouched.json"], "got --facts"),
         (["--json"], "got --json"),
@@ -69,12 +69,12 @@ def test_a_command_that_fails_is_told(stack, monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_it_asks_a_person_about_nodes_that_are_there(
-    sparkform: Command, project: Path, options: list[object], got: str
+    sparkform: Command, project: Path, options: list[object], complaint: str
 ) -> None:
     ran = sparkform("doctor", write_stack(project), "--fix", *options)
     assert (ran.code, ran.out) == (2, "")
     assert ran.err.startswith("--fix: ")
-    assert got in ran.err
+    assert complaint in ran.err
 
 
 @pytest.mark.parametrize(("code", "lines"), [(0, 1), (1, None)])

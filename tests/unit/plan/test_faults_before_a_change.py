@@ -80,18 +80,22 @@ def list_stopping(plan: RackPlan) -> list[str]:
     return [step.node for step in steps if step.is_changing]
 
 
-@pytest.mark.parametrize("fault", [name for name, seen in BEFORE.items() if seen.breaks])
+@pytest.mark.parametrize(
+    "fault", [name for name, fault_case in BEFORE.items() if fault_case.breaks]
+)
 def test_a_fault_that_a_node_reports_stops_no_service(serving: Reports, fault: str) -> None:
-    seen, declaration = BEFORE[fault], declare_service(**CHANGE)
+    fault_case, declaration = BEFORE[fault], declare_service(**CHANGE)
     assert list_stopping(plan_with(declaration, serving)) == ["spark-1", NODE], "it would be"
-    assert seen.breaks is not None
-    plan = plan_with(declaration, {**serving, NODE: seen.breaks(serving[NODE])})
-    said = [str(problem) for problem in plan.problems] + list(plan.unknown_lines)
-    assert any(seen.words in line for line in said), said
+    assert fault_case.breaks is not None
+    plan = plan_with(declaration, {**serving, NODE: fault_case.breaks(serving[NODE])})
+    lines = [str(problem) for problem in plan.problems] + list(plan.unknown_lines)
+    assert any(fault_case.words in line for line in lines), lines
     assert plan.problems or list_stopping(plan) == [], "a run with problems changes nothing"
 
 
-@pytest.mark.parametrize("fault", [name for name, seen in BEFORE.items() if not seen.breaks])
+@pytest.mark.parametrize(
+    "fault", [name for name, fault_case in BEFORE.items() if not fault_case.breaks]
+)
 def test_a_node_that_does_not_answer_ends_the_run_before_anything(
     serving: Reports, monkeypatch: pytest.MonkeyPatch, fault: str
 ) -> None:

@@ -35,10 +35,13 @@ def restored() -> dict[str, NodeReport]:
     reports = apply_plan(build_plan(build_service_declaration(**CHANGE), up), up)
     for launch in old.launches:
         member = {"kind": "container", "name": launch.name, "rank": launch.rank, "alive": True}
-        kept = {"token": old.token, "failure": CAUSE, "launch": summarize_launch(launch)}
+        restored_launch = {"token": old.token, "failure": CAUSE, "launch": summarize_launch(launch)}
         reports[launch.node] = add_states(
             reports[launch.node],
-            stop_previous__qwen={"members": [{**member, "token": old.token}], "restored": kept},
+            stop_previous__qwen={
+                "members": [{**member, "token": old.token}],
+                "restored": restored_launch,
+            },
             supervise__qwen=describe_supervised(old, launch.node),
         ).model_copy(update={"next_run": 7})
     return reports

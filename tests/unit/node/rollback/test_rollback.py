@@ -107,9 +107,9 @@ def restore(fake_ranks: FakeRanks, token: str = NEW) -> object:
 
 
 def read_required(fake_ranks: FakeRanks) -> KeptLaunch:
-    kept = read_kept(fake_ranks.spark.system, "qwen")
-    assert kept is not None
-    return kept
+    kept_launch = read_kept(fake_ranks.spark.system, "qwen")
+    assert kept_launch is not None
+    return kept_launch
 
 
 def list_tokens(fake_ranks: FakeRanks) -> dict[str, str]:
