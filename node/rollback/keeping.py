@@ -28,23 +28,23 @@ STARTED = "stop_previous"
 
 def keep_files(system: System, service: str, files: Sequence[KeptFile]) -> None:
     """These are about to change. Raises OSError: without a copy they stay as they are."""
-    kept = _open_kept(system, service) if files else None
-    if kept is None:
+    kept_launch = _open_kept(system, service) if files else None
+    if kept_launch is None:
         return
-    known = {file.path for file in kept.files}
+    known = {file.path for file in kept_launch.files}
     new = [file for file in files if file.path not in known]
-    write_kept(system, replace(kept, files=(*kept.files, *new)))
+    write_kept(system, replace(kept_launch, files=(*kept_launch.files, *new)))
 
 
 def keep_rank(system: System, service: str) -> list[str]:
     """This node's rank is about to end. What cannot be kept holds nothing up, and is told."""
     try:
-        rank, kept = _find_serving(system, service), _open_kept(system, service)
-        if rank is not None and kept is not None:
+        rank, kept_launch = _find_serving(system, service), _open_kept(system, service)
+        if rank is not None and kept_launch is not None:
             described = replace(
-                kept,
+                kept_launch,
                 rank=_describe_rank(system, rank),
-                launch=kept.launch if kept.failure else _read_launch(system, service),
+                launch=kept_launch.launch if kept_launch.failure else _read_launch(system, service),
                 failure=None,
             )
             write_kept(system, described)
@@ -55,9 +55,9 @@ def keep_rank(system: System, service: str) -> list[str]:
 
 def _open_kept(system: System, service: str) -> KeptLaunch | None:
     """That of the launch that serves, else of the last one that did; None where none has."""
-    serving, kept = _find_serving(system, service), read_kept(system, service)
-    if serving is None or (kept is not None and kept.token == serving.token):
-        return kept
+    serving, kept_launch = _find_serving(system, service), read_kept(system, service)
+    if serving is None or (kept_launch is not None and kept_launch.token == serving.token):
+        return kept_launch
     return KeptLaunch(service, serving.token)
 
 

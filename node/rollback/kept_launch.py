@@ -71,11 +71,11 @@ def read_kept(system: System, service: str) -> KeptLaunch | None:
         return None
 
 
-def write_kept(system: System, kept: KeptLaunch) -> None:
+def write_kept(system: System, launch: KeptLaunch) -> None:
     """On the disk when this returns. Raises OSError."""
     if system.get_state(KEPT_LAUNCHES) is None:
         system.make_directory(KEPT_LAUNCHES, FOLDER_MODE)
-    system.write(_get_path(kept.service), json.dumps(to_json(kept)) + "\n", FILE_MODE)
+    system.write(_get_path(launch.service), json.dumps(to_json(launch)) + "\n", FILE_MODE)
 
 
 def drop_kept(system: System, service: str) -> None:

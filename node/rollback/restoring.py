@@ -35,24 +35,30 @@ def restore_previous(
     """Of the launch that is started again in place of `token`'s; None where there is none, or where
     a newer run has taken over. Raises StepError."""
     with lock.hold(system, f"the previous launch of {service}"):
-        kept = read_kept(system, service)
-        if kept is None or kept.rank is None or kept.digest == get_digest(token):
+        kept_launch = read_kept(system, service)
+        if (
+            kept_launch is None
+            or kept_launch.rank is None
+            or kept_launch.digest == get_digest(token)
+        ):
             return None
         target = read_target(system, service)
         has_newer = receipts.read_token(system, f"{STARTED}:{service}") != token
-        if has_newer or target.token != kept.token:
+        if has_newer or target.token != kept_launch.token:
             return None
-        _restore(system, kept, kept.rank, target)
+        _restore(system, kept_launch, kept_launch.rank, target)
         reason = failure.removeprefix(f"service {service}: ")
-        write_kept(system, replace(kept, failure=reason))
+        write_kept(system, replace(kept_launch, failure=reason))
         _start_supervisor(system, target)
     return target
 
 
-def _restore(system: System, kept: KeptLaunch, rank: KeptRank, target: SupervisionTarget) -> None:
+def _restore(
+    system: System, kept_launch: KeptLaunch, rank: KeptRank, target: SupervisionTarget
+) -> None:
     """Its files and its rank, which does not run yet. Raises StepError."""
-    remove_ranks(system, lambda item: item.service == kept.service)
-    for file in kept.files:
+    remove_ranks(system, lambda item: item.service == kept_launch.service)
+    for file in kept_launch.files:
         if file.text is None:
             system.remove(file.path)
         else:
@@ -61,10 +67,10 @@ def _restore(system: System, kept: KeptLaunch, rank: KeptRank, target: Supervisi
         path = f"/containers/create?name={quote(rank.name)}"
         docker_api.send(system, "POST", path, dict(rank.body))
     else:
-        mark_unit(system, kept.service, rank.name, rank.labels)
+        mark_unit(system, kept_launch.service, rank.name, rank.labels)
         run_checked(system, ["systemctl", "daemon-reload"], timeout_s=START_LIMIT_S)
     if target.is_coordinator:
-        system.write(get_request_path(kept.service), "", 0o600)
+        system.write(get_request_path(kept_launch.service), "", 0o600)
 
 
 def _start_supervisor(system: System, target: SupervisionTarget) -> None:

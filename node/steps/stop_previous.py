@@ -79,10 +79,10 @@ def observe(system: System, request: StepRequest) -> Observed:
 
 
 def _find_restored(system: System, service: str) -> RestoredLaunch | None:
-    kept = read_kept(system, service)
-    if kept is None or kept.failure is None:
+    previous = read_kept(system, service)
+    if previous is None or previous.failure is None:
         return None
-    return RestoredLaunch(kept.token, kept.failure, kept.launch)
+    return RestoredLaunch(previous.token, previous.failure, previous.launch)
 
 
 def _describe_rank(rank: Rank) -> ObservedRank:

@@ -88,8 +88,8 @@ def _undo_older_run(manifest: Manifest, entries: Sequence[ManifestEntry], token:
 
 
 def _is_restored(system: System, service: str, token: str) -> bool:
-    kept = read_kept(system, service)
-    return kept is not None and kept.failure is not None and kept.token == token
+    previous = read_kept(system, service)
+    return previous is not None and previous.failure is not None and previous.token == token
 
 
 def undo_all(system: System, owner: str | None) -> list[str]:

@@ -25,39 +25,39 @@ class DemoLeft:
     question: str
 
 
-def format_farewell(left: DemoLeft) -> list[str]:
+def format_farewell(demo: DemoLeft) -> list[str]:
     return [
-        *_draw(left),
+        *_draw(demo),
         "",
-        *(_list_calls(left) if left.url else []),
-        f"Its stack file: {left.stack_file}",
+        *(_list_calls(demo) if demo.url else []),
+        f"Its stack file: {demo.stack_file}",
         "Try, in this folder:",
-        f"  . {left.shell_file}",
-        f"  python -m sparkrack break mtu {left.nodes[-1][0]} enp1s0f0np0 1500 --name {left.name}",
-        f"  pulumi preview {_format_stack(left)}",
-        f"  pulumi up {_format_stack(left)}",
-        f"  sparkform doctor {left.stack_file}",
+        f"  . {demo.shell_file}",
+        f"  python -m sparkrack break mtu {demo.nodes[-1][0]} enp1s0f0np0 1500 --name {demo.name}",
+        f"  pulumi preview {_format_stack(demo)}",
+        f"  pulumi up {_format_stack(demo)}",
+        f"  sparkform doctor {demo.stack_file}",
         "It stays until you run `make demo-down`.",
     ]
 
 
-def _draw(left: DemoLeft) -> list[str]:
-    served = left.model.rpartition("/")[2] if left.model else None
+def _draw(demo: DemoLeft) -> list[str]:
+    served = demo.model.rpartition("/")[2] if demo.model else None
     nodes = [
         DrawnNode(name, (address, *([f"{served}, rank {rank}"] if served else [])))
-        for rank, (name, address) in enumerate(left.nodes)
+        for rank, (name, address) in enumerate(demo.nodes)
     ]
     first, second = nodes
-    return draw_pair(first, second, left.url)
+    return draw_pair(first, second, demo.url)
 
 
-def _list_calls(left: DemoLeft) -> list[str]:
+def _list_calls(demo: DemoLeft) -> list[str]:
     """Two ways to ask the model, each on one line that can be pasted."""
-    body = {"model": left.model, "messages": [{"role": "user", "content": left.question}]}
+    body = {"model": demo.model, "messages": [{"role": "user", "content": demo.question}]}
     text = shlex.quote(json.dumps(body))
-    curl = f"curl -s {left.url}/chat/completions -H 'Content-Type: application/json' -d {text}"
+    curl = f"curl -s {demo.url}/chat/completions -H 'Content-Type: application/json' -d {text}"
     program = (
-        f"from openai import OpenAI; c = OpenAI(base_url='{left.url}', api_key='none'); "
+        f"from openai import OpenAI; c = OpenAI(base_url='{demo.url}', api_key='none'); "
         f"print(c.chat.completions.create(**{body}).choices[0].message.content)"
     )
     return [
@@ -67,5 +67,5 @@ def _list_calls(left: DemoLeft) -> list[str]:
     ]
 
 
-def _format_stack(left: DemoLeft) -> str:
-    return f"--stack {left.name} --config-file {left.stack_file}"
+def _format_stack(demo: DemoLeft) -> str:
+    return f"--stack {demo.name} --config-file {demo.stack_file}"

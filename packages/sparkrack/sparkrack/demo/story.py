@@ -59,7 +59,7 @@ class DemoStory:
     def _say_farewell(self) -> None:
         self.stack.write_shell_file()
         url = str(self._read_outputs()["apiUrl"]) if self.service else None
-        left = DemoLeft(
+        demo = DemoLeft(
             name=self.stack.name,
             stack_file=self.stack.file,
             shell_file=self.stack.shell_file,
@@ -69,7 +69,7 @@ class DemoStory:
             question=served.QUESTION,
         )
         self._print_chapter("It is yours")
-        for line in format_farewell(left):
+        for line in format_farewell(demo):
             self.notify(line)
 
     def _ask(self, service: DemoService) -> None:
