@@ -20,6 +20,10 @@ SUPERVISION = f"{STATE}/supervision"
 SUPERVISION_KEYS = f"{STATE}/supervision-keys"
 """Of the services whose rank 0 is here: the keys that their supervisors share. Root's alone."""
 
+KEPT_LAUNCHES = f"{STATE}/previous"
+"""The launch that each service had before its last change, until the new one answers. Root's
+alone: it may hold an older value of a secret."""
+
 MODELS = f"{STATE}/models"
 """Where a node keeps models, unless the stack file names another folder."""
 
@@ -50,6 +54,9 @@ GATEWAY = f"{STATE}/gateway"
 """Configuration of the gateway's processes, their keys' digests and their sockets."""
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+REBOOT_REQUIRED = "/run/reboot-required"
+"""Ubuntu's packages leave it where they need a reboot (update-notifier-common)."""
+
 
 LOGS = "/var/log/sparkform"
 """Logs of engines that were ended, a folder a service."""

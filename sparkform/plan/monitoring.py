@@ -150,7 +150,8 @@ def _plan_telemetry(context: PlanContext, declared: Monitoring, node: EffectiveN
         container=get_container_name(NODE_EXPORTER),
         certificates=_list_certificates(context.declaration, node.name),
     )
-    return context.plan_step(node.name, telemetry.SPEC, want)
+    planned = context.plan_step(node.name, telemetry.SPEC, want)
+    return context.hold_unread_network(planned, node.name)
 
 
 def _list_certificates(declaration: Declaration, node: str) -> dict[str, str]:
@@ -180,7 +181,9 @@ def _plan_files(
         volumes=tuple(map(get_volume_name, programs)),
         keeps_data=declared.keep_data,
     )
-    return context.plan_step(node.name, monitoring.SPEC, want)
+    watched = [member.name for member in context.declaration.active_nodes]
+    planned = context.plan_step(node.name, monitoring.SPEC, want)
+    return context.hold_unread_network(planned, *watched)
 
 
 def _plan_images(
