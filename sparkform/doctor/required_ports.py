@@ -89,16 +89,16 @@ def _list_gateway_ports(view: NodeView, other_addresses: dict[str, str]) -> Iter
         yield RequiredPort(other_addresses[watching], "tcp", port, "the gateway's metrics")
 
 
-def _list_api_ports(view: NodeView, name: str, others: dict[str, str]) -> Iterator[RequiredPort]:
+def _list_api_ports(view: NodeView, name: str, addresses: dict[str, str]) -> Iterator[RequiredPort]:
     """Behind a gateway it alone asks the engine, and the supervisor whether it may."""
     declaration, service = view.declaration, view.declaration.services[name]
     door = declaration.gateway_node.name
     if declaration.gateway is None:
         yield RequiredPort(ANYWHERE, "tcp", str(service.port), f"API of {name}")
-    elif door in others:
+    elif door in addresses:
         supervisor = plan_ports(declaration, name).supervisor
         for port in (service.port, supervisor):
-            yield RequiredPort(others[door], "tcp", str(port), f"{name}, from the gateway")
+            yield RequiredPort(addresses[door], "tcp", str(port), f"{name}, from the gateway")
 
 
 def _list_service_ports(view: NodeView, other_addresses: dict[str, str]) -> Iterator[RequiredPort]:

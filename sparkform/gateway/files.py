@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from typing import TYPE_CHECKING
 
 from sparkform.gateway.answers import (
     NO_MODEL,
@@ -30,6 +29,9 @@ SERVED_PATHS = (
     *("/v1/embeddings", "/v1/rerank", "/v1/score"),
 )
 """All that passes; engines have control paths of their own beside these."""
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 DATA = Path(__file__).parent / "data"
 MIB = 1024 * 1024
@@ -158,6 +160,8 @@ def _render_map(entries: Mapping[str, str]) -> str:
 
 @cache
 def _open_environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     return Environment(
         loader=FileSystemLoader(DATA),
         undefined=StrictUndefined,

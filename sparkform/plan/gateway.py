@@ -83,7 +83,7 @@ def build_gateway_url(context: PlanContext, declared: Gateway) -> str:
 def build_setup(context: PlanContext, declared: Gateway, has_engine_key: bool) -> GatewaySetup:
     """Metrics are on the management address, for the node that monitors."""
     declaration, management = context.declaration, context.network.management
-    own = str(management[declaration.gateway_node.name].ip)
+    host = str(management[declaration.gateway_node.name].ip)
     watching = management.get(declaration.monitoring_node.name)
     is_read = declaration.monitoring is not None and watching is not None
     return GatewaySetup(
@@ -101,7 +101,7 @@ def build_setup(context: PlanContext, declared: Gateway, has_engine_key: bool) -
             for service, block in declaration.declared_services.items()
         ),
         listen=Listen(declared.address, declared.port),
-        metrics=Listen(own, declared.metrics_port),
+        metrics=Listen(host, declared.metrics_port),
         is_tls=declared.tls.certificate != "none",
         has_engine_key=has_engine_key,
         limits=declared.limits,
@@ -151,9 +151,9 @@ def _list_certificate_names(
     context: PlanContext, declared: Gateway, node: EffectiveNode
 ) -> list[str]:
     """By which clients may know it, each once."""
-    own = [node.name, node.host, str(context.network.management[node.name].ip)]
+    names = [node.name, node.host, str(context.network.management[node.name].ip)]
     address = [] if declared.address in ANY else [declared.address]
-    return list(dict.fromkeys([*own, *address, *declared.tls.names, "localhost"]))
+    return list(dict.fromkeys([*names, *address, *declared.tls.names, "localhost"]))
 
 
 def _plan_authority(
@@ -166,8 +166,8 @@ def _plan_authority(
 
 
 def _list_secrets(declared: Gateway, setup: GatewaySetup) -> tuple[str, ...]:
-    own = gateway.OWN_SECRETS if declared.tls.certificate == "own" else ()
-    return (KEYS, *((API_KEY,) if setup.has_engine_key else ()), *own)
+    certificate = gateway.OWN_SECRETS if declared.tls.certificate == "own" else ()
+    return (KEYS, *((API_KEY,) if setup.has_engine_key else ()), *certificate)
 
 
 def _build_container(declared: Gateway, node: str, program: str) -> ContainerPlan:

@@ -28,7 +28,7 @@ def find_foreign_address(
             path=path,
             message=f"is no address of {node}",
             got=declared,
-            allowed=", ".join(sorted(str(own) for own in present if not own.is_link_local)),
+            allowed=", ".join(sorted(str(ip) for ip in present if not ip.is_link_local)),
             remedy="choose one of these, or leave the key out for its default",
         )
 
