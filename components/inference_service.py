@@ -109,11 +109,13 @@ class _Builder:
         stage, first = self.plan.stop_previous, self.plan.launches[0].node
         if not self.context.has_gateway:
             return self.create_stage(stage, dependencies, {}, self.plan.token)
-        later = {node: step for node, step in stage.steps.items() if node != first}
+        later_steps = {node: step for node, step in stage.steps.items() if node != first}
         first_stage = replace(stage, steps={first: stage.steps[first]})
         created = self.create_stage(first_stage, dependencies, {}, self.plan.token)
         after = [*dependencies, *created.values()]
-        return created | self.create_stage(replace(stage, steps=later), after, {}, self.plan.token)
+        return created | self.create_stage(
+            replace(stage, steps=later_steps), after, {}, self.plan.token
+        )
 
     def create_stage(
         self,

@@ -24,14 +24,14 @@ from sparkform.gateway.answers import (
 from sparkform.gateway.paths import EDGE, PROGRAMS, ROUTERS, GatewayFolders
 from sparkform.gateway.routes import EngineEndpoint, GatewaySetup, Listen
 
-if TYPE_CHECKING:
-    from jinja2 import Environment
-
 SERVED_PATHS = (
     *("/v1/chat/completions", "/v1/completions", "/v1/responses"),
     *("/v1/embeddings", "/v1/rerank", "/v1/score"),
 )
 """All that passes; engines have control paths of their own beside these."""
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 DATA = Path(__file__).parent / "data"
 MIB = 1024 * 1024
@@ -160,7 +160,6 @@ def _render_map(entries: Mapping[str, str]) -> str:
 
 @cache
 def _open_environment() -> Environment:
-    """The library is imported once a file is written: no command waits for it."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(

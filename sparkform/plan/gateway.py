@@ -83,7 +83,7 @@ def build_gateway_url(context: PlanContext, declared: Gateway) -> str:
 def build_setup(context: PlanContext, declared: Gateway, has_engine_key: bool) -> GatewaySetup:
     """Metrics are on the management address, for the node that monitors."""
     declaration, management = context.declaration, context.network.management
-    address = str(management[declaration.gateway_node.name].ip)
+    host = str(management[declaration.gateway_node.name].ip)
     watching = management.get(declaration.monitoring_node.name)
     is_read = declaration.monitoring is not None and watching is not None
     return GatewaySetup(
@@ -101,7 +101,7 @@ def build_setup(context: PlanContext, declared: Gateway, has_engine_key: bool) -
             for service, block in declaration.declared_services.items()
         ),
         listen=Listen(declared.address, declared.port),
-        metrics=Listen(address, declared.metrics_port),
+        metrics=Listen(host, declared.metrics_port),
         is_tls=declared.tls.certificate != "none",
         has_engine_key=has_engine_key,
         limits=declared.limits,

@@ -96,9 +96,9 @@ def check_model_names(draft: Draft) -> Iterator[Problem]:
         return
     owners: dict[str, str] = {}
     for name, service in draft.list_readable_services():
-        model = service.served_name or service.model or name
+        model_name = service.served_name or service.model or name
         adapters = [adapter.name for adapter in getattr(service, "adapters", ())]
-        for served in (model, *adapters):
+        for served in (model_name, *adapters):
             owner = owners.setdefault(served, name)
             if owner != name:
                 yield Problem(
