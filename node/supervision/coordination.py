@@ -58,8 +58,8 @@ class Coordination:
     def start(self) -> None:
         target = self.own.target
         if target.gateway is not None:
-            rank = target.coordinator
-            self.agent = GatewayAgent(target.gateway, (rank.address, rank.port))
+            first = target.coordinator
+            self.agent = GatewayAgent(target.gateway, (first.address, first.port))
         for entry in target.ranks:
             if entry.rank != 0:
                 self.links[entry.rank] = FollowerLink((entry.address, entry.port))
