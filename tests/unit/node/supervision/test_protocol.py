@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
+import subprocess
+import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -143,6 +148,69 @@ def test_many_silent_connections_neither_fill_the_memory_nor_deafen(follower: Fo
     for connection in silent:
         connection.close()
     assert len(follower.orders) == 3
+
+
+FLOODED = """
+import sys, threading
+from node.supervision.listener import OrderListener, open_server
+from node.supervision.messages import MemberReport
+def take(order):
+    print("order", flush=True)
+    return MemberReport(order.epoch, "stopped")
+server = open_server("127.0.0.1", 0)
+OrderListener(server, frozenset({"127.0.0.1"}), sys.argv[1], sys.argv[2], take).start()
+print(server.getsockname()[1], flush=True)
+threading.Event().wait()
+"""
+FLOOD, CALLERS = 10_000, 8
+MOST_GROWTH_KIB = 48 * 1024
+"""Sixteen connections take a line of 64 KiB and a thread each; ten thousand would take gigabytes."""
+
+
+def read_peak_kib(pid: int) -> int:
+    (line,) = [
+        line
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+        if line.startswith("VmHWM:")
+    ]
+    return int(line.split()[1])
+
+
+def flood(address: tuple[str, int], count: int, seed: int) -> None:
+    """Garbage of every length, half of it without an end; the last ones stay open for a while."""
+    source, held = random.Random(seed), deque[socket.socket](maxlen=50)
+    for _ in range(count):
+        try:
+            connection = socket.create_connection(address, 10)
+            # Once it is taken: a full queue would cost a second each.
+            connection.recv(200)
+            connection.sendall(source.randbytes(source.choice([0, 1, 300, LONGEST_LINE + 9])))
+            connection.sendall(source.choice([b"", b"\n", b"{}\n"]))
+        except OSError:
+            continue
+        held.append(connection)
+
+
+def test_ten_thousand_connections_move_nothing_and_cost_little() -> None:
+    argv = [sys.executable, "-c", FLOODED, KEY, TOKEN]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stdout
+            address = ("127.0.0.1", int(program.stdout.readline()))
+            before_kib = read_peak_kib(program.pid)
+            callers = [
+                threading.Thread(target=flood, args=(address, FLOOD // CALLERS, seed))
+                for seed in range(CALLERS)
+            ]
+            for caller in callers:
+                caller.start()
+            for caller in callers:
+                caller.join()
+            assert exchange(address, KEY, TOKEN, ORDER) == REPORT
+            assert read_peak_kib(program.pid) - before_kib < MOST_GROWTH_KIB
+        finally:
+            program.kill()
+        assert program.stdout.read() == "order\n"
 
 
 def answer_once(line: bytes) -> tuple[str, int]:

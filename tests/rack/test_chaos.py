@@ -1,0 +1,30 @@
+"""Ten rounds of faults at random, always the same ones: what must never be is not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.chaos.__main__ import open_chaos
+from benchmarks.chaos.records import read_records
+from benchmarks.chaos.rounds import run_rounds
+from benchmarks.chaos.summary import render_summary
+from tests.rack.conftest import RackFactory
+
+pytestmark = pytest.mark.rack
+
+ROUNDS, SEED = 10, 0
+BOUND_S = 300.0
+"""Generous: the machine may be slow."""
+
+
+def test_ten_rounds_of_faults_break_no_invariant(rack: RackFactory, tmp_path: Path) -> None:
+    machines = rack(nodes=2, fabric="direct")
+    log = tmp_path / "chaos.jsonl"
+    with open_chaos(machines.rack, tmp_path / "stack", SEED, BOUND_S) as chaos:
+        violations = run_rounds(chaos, range(ROUNDS), log)
+    records = read_records(log)
+    print(render_summary(records))
+    assert violations == []
+    assert len(records) == ROUNDS
