@@ -1,8 +1,10 @@
 # Every target is one command; what it does stands in the module that it calls.
-# `make setup ENGINE=vllm` also installs a real engine for the simulated rack (6 GB).
+# `make setup ENGINE=vllm` also installs a real engine for the simulated rack (6 GB), as the demo
+# and the tests of engines need it; `make demo ENGINE=none` does without.
 PYTHON ?= python3
 BIN := .venv/bin
 # Setup runs before anything is installed.
+DEMO_ENGINE = $(filter-out none,$(or $(ENGINE),vllm))
 OFFLINE := PYTHONPATH=packages/pulumi-offline:. $(PYTHON) -m pulumi_offline
 # Compiled modules and tests stay in __pycache__ between runs: collecting takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -12,11 +14,12 @@ setup:     ; $(OFFLINE) setup $(addprefix --engine ,$(ENGINE))
 lock:      ; $(OFFLINE) lock $(addprefix --engine ,$(ENGINE))
 check:     ; $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
 unit:      ; @$(MAKE) --no-print-directory -j3 $(TOGETHER) unit-node unit-reach unit-rest
-test:      ; SPARKFORM_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --dist loadfile --hypothesis-profile many
+test: setup
+	SPARKFORM_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --dist loadfile --hypothesis-profile many
 fuzz:      ; SPARKFORM_FUZZ_EXAMPLES=20000 $(BIN)/pytest -q -n 4 --hypothesis-profile new tests/unit
 long:      ; $(BIN)/pytest -q -m "long and not rounds" tests/rack
 rounds:    ; $(BIN)/pytest -q -m rounds tests/rack
-demo:      ; @test -x $(BIN)/python || { echo 'demo: run `make setup` first' >&2; exit 2; }; $(BIN)/python -m sparkrack.demo
+demo:      ; @$(OFFLINE) setup $(addprefix --engine ,$(DEMO_ENGINE)) && $(BIN)/python -m sparkrack.demo $(if $(DEMO_ENGINE),,--no-engine)
 rack-up:   ; $(BIN)/python -m sparkrack prepare && $(BIN)/python -m sparkrack up
 rack-down: ; $(BIN)/python -m sparkrack down
 clean:     ; rm -rf .venv .toolchain .mypy_cache .pytest_cache .ruff_cache .hypothesis

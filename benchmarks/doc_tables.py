@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.gpu_speeds import render_gpu_speeds
 from benchmarks.markdown import render_table
 from benchmarks.memory_table import render_memory, render_memory_kinds
 from benchmarks.speed_tables import (
@@ -156,6 +157,7 @@ TABLES: dict[str, dict[str, Callable[[], str]]] = {
         "rows": render_judged_rows,
         "shapes": render_shapes,
         "memory": render_memory_kinds,
+        "gpus": render_gpu_speeds,
     },
 }
 

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_command import remote
 
-from components.step_log import StepLog
+from components.run_log import RunLog
 from node.host.paths import ZIPAPP
 from node.verbs.install import BOOTSTRAP, DRAIN_STDIN, TEARDOWN
 from sparkform.plan.steps import PlannedStep, StackName
 
-INSTALL = f"sudo -n python3 -c {shlex.quote(BOOTSTRAP)}"
+# On one line: the login shell may be a csh.
+INSTALL = f"sudo -n python3 -c {shlex.quote(f'exec({json.dumps(BOOTSTRAP)})')}"
 GIVE_BACK = f"sudo -n sh -c {shlex.quote(TEARDOWN)}"
 
 HELD_INPUTS = ["connection", "create", "update", "delete", "stdin"]
@@ -68,8 +69,8 @@ class _NodeResource(remote.Command):
             stdin=command.stdin,
             triggers=list(command.triggers) or None,
             add_previous_output_in_env=False,
-            # What fails is in the error anyway.
-            logging=remote.Logging.NONE if prints_secret else remote.Logging.STDOUT,
+            # Progress comes on stderr; what was done, and what fails, is said at the end.
+            logging=remote.Logging.NONE if prints_secret else remote.Logging.STDERR,
             opts=pulumi.ResourceOptions.merge(ignored, opts),
         )
 
@@ -109,7 +110,7 @@ class NodeAgent(_NodeResource):
         program: str,
         teardown: Teardown,
         connection: remote.ConnectionArgs,
-        log: StepLog,
+        log: RunLog,
         opts: pulumi.ResourceOptions,
     ) -> None:
         command = NodeCommand(
@@ -120,7 +121,7 @@ class NodeAgent(_NodeResource):
         )
         order = pulumi.ResourceOptions(deleted_with=teardown, depends_on=[teardown])
         self.teardown, self.log = teardown, log
-        lines = log.log_when_reached(name, self, planned)
+        lines = log.watch(name, self, planned)
         options = _merge(order, _delete_first(), lines, opts)
         super().__init__(name, planned, command, connection, options)
 
@@ -154,7 +155,7 @@ class HostStep(_NodeResource):
         )
         order = pulumi.ResourceOptions(deleted_with=agent.teardown, depends_on=[agent])
         replacement = pulumi.ResourceOptions() if token else _delete_first()
-        lines = agent.log.log_when_reached(name, self, planned)
+        lines = agent.log.watch(name, self, planned)
         options = _merge(order, replacement, lines, opts)
         super().__init__(name, planned, command, connection, options)
 
@@ -185,9 +186,8 @@ def _defer(planned: PlannedStep, triggers: Sequence[pulumi.Input[str]]) -> NodeC
     """What a held resource runs where Pulumi does not know it yet: nothing, on a node that is
     there. Once all its nodes are, it differs from this in all of HELD_INPUTS, and is applied."""
     message = f"{planned.node} {planned.step}: {planned.unknown or DEFERRED}"
-    return NodeCommand(
-        update=f"echo {shlex.quote(message)}", delete="true", stdin=None, triggers=triggers
-    )
+    say = f"sh -c {shlex.quote(f'echo {shlex.quote(message)} >&2')}"
+    return NodeCommand(update=say, delete="true", stdin=None, triggers=triggers)
 
 
 def _delete_first() -> pulumi.ResourceOptions:

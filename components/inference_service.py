@@ -12,6 +12,7 @@ from components.container_ranks import create_container
 from components.host_step import HostStep
 from components.rack import RackResources
 from components.ranks import RankRun, Secret
+from components.run_log import RunLog
 from components.swarm_ranks import create_swarm_service
 from node.steps import STEPS
 from sparkform.config import Declaration
@@ -37,13 +38,14 @@ class InferenceService(pulumi.ComponentResource):
 
 @dataclass(frozen=True)
 class ServiceContext:
-    """What every service stands on: the rack, Docker on its nodes, the stack's secrets."""
+    """What every service stands on, and what says in the run's words what becomes of it."""
 
     rack: RackResources
     head: str
     owner: str
     docker: Mapping[str, docker.Provider]
     secret: Secret
+    log: RunLog
 
 
 def build_services(
@@ -69,9 +71,7 @@ def build_service(
     after: Sequence[pulumi.Resource],
 ) -> list[pulumi.Resource]:
     """Register each stage after the one before it. Returns what is there once it is ready."""
-    log = pulumi.log.warn if plan.unknown else pulumi.log.info
-    for line in (*plan.lines, *plan.notes):
-        log(line, component)
+    context.log.add_service(plan.lines, plan.notes, plan.unknown is not None)
     builder = _Builder(component, plan, context)
     models = [f"model:{handle}" for handle in plan.models]
     requirements = [f"image:{plan.launches[0].service}", *models]

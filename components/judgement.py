@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
+from pulumi.runtime import is_dry_run
 
 from components.inference_service import InferenceService
 from components.rack import Rack
@@ -18,7 +19,6 @@ from sparkform.fabric.network import Reports
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
-from sparkform.rules.figures import estimate_services
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,12 @@ class JudgedRun:
     rack: Rack
     services: Mapping[str, InferenceService]
     warnings: tuple[str, ...]
-    figures: Mapping[str, Mapping[str, object]]
 
 
 def judge_run(
     declaration: Declaration, reports: Reports, secrets: frozenset[str], plan: RackPlan
 ) -> JudgedRun:
-    """Register the components and log every warning. Raises RunError with all that is refused."""
+    """Register the components. Raises RunError with all that is refused."""
     context = Context(
         declaration=declaration,
         reports=reports,
@@ -49,12 +48,19 @@ def judge_run(
         name: InferenceService(name, declaration, secrets, options) for name in declaration.services
     }
     warnings = tuple(str(violation) for violation in verdict.warnings)
-    for warning in warnings:
-        pulumi.log.warn(warning, rack)
     refused = [*verdict.refusals, *plan.problems]
     if refused:
         raise pulumi.RunError("\n".join(str(problem) for problem in refused))
-    figures_by_service = {
-        name: estimate.to_json() for name, estimate in estimate_services(context).items()
-    }
-    return JudgedRun(rack, services, warnings, figures_by_service)
+    return JudgedRun(rack, services, warnings)
+
+
+def require_whole_look(plan: RackPlan) -> None:
+    """End a run that held something, once all the rest is registered: Pulumi carries that out
+    first. A preview goes on, or there would be no `up` after it. Raises RunError."""
+    held = plan.unknown_lines
+    if held and not is_dry_run():
+        raise pulumi.RunError(
+            f"{len(held)} of the stack's parts were not read and stay as they are; the rest is "
+            "done, but nothing is removed that the stack file no longer has. Run it again:\n"
+            + "\n".join(held)
+        )

@@ -34,8 +34,6 @@ def build_monitoring(
     secret: Secret,
 ) -> None:
     """Containers start once their images, files and figures are there."""
-    for remark in plan.remarks:
-        pulumi.log.warn(remark, component)
     collectors = {
         node: rack.nodes[node].create_step(step, pulumi.ResourceOptions(), component)
         for node, step in plan.telemetry.items()

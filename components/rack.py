@@ -10,8 +10,8 @@ from pulumi_command import remote
 
 from components.host_step import HostStep
 from components.roce_link import RoceLink
+from components.run_log import RunLog
 from components.spark_node import SparkNode, SparkNodeArgs
-from components.step_log import StepLog
 from components.swarm_membership import SwarmMembership
 from components.transfer import (
     Secret,
@@ -69,12 +69,13 @@ def build_rack(
     program: str,
     connections: Mapping[str, remote.ConnectionArgs],
     secret: Secret,
+    log: RunLog,
 ) -> RackResources:
     """Register every resource of the rack itself.
 
     `secret` gives a secret of the stack by its key, None where the stack has none.
     """
-    options, log = pulumi.ResourceOptions(parent=rack), StepLog()
+    options = pulumi.ResourceOptions(parent=rack)
     nodes = {
         node_config.name: SparkNode(
             node_config.name,

@@ -10,7 +10,7 @@ import pulumi
 from pulumi_command import remote
 
 from components.host_step import HostStep, NodeAgent, Teardown
-from components.step_log import StepLog
+from components.run_log import RunLog
 from node.steps import STEPS
 from sparkform.plan.steps import PlannedStep
 
@@ -23,7 +23,7 @@ class SparkNodeArgs:
     steps: Mapping[str, PlannedStep]
     program: str
     connection: remote.ConnectionArgs
-    log: StepLog
+    log: RunLog
 
 
 class SparkNode(pulumi.ComponentResource):

@@ -18,13 +18,19 @@ VERBS = {
     "logs": "node.verbs.logs",
     "status": "node.verbs.status",
     "restart": "node.verbs.restart",
+    "tokenizer": "node.verbs.tokenizer",
+    "pause": "node.verbs.pause",
+    "updates": "node.verbs.updates",
+    "upgrade": "node.verbs.upgrade",
     "rollback": "node.verbs.rollback",
     "clear": "node.verbs.clear",
     "supervise": "node.verbs.supervise",
     "spread": "node.verbs.spread",
     "collect": "node.verbs.collect",
+    "bandwidth": "node.verbs.bandwidth",
 }
 SUCCEEDED, FAILED, USAGE_ERROR = 0, 1, 2
+KEPT = "kept"
 
 
 def main(arguments: Sequence[str], system: System | None = None) -> int:
@@ -41,8 +47,9 @@ def main(arguments: Sequence[str], system: System | None = None) -> int:
         # A full disk, a read-only file system: the machine's fault, said in its words.
         print(f"System error: {error}", file=sys.stderr)
         return FAILED
-    if lines:
-        print("\n".join(lines))
+    for line in lines:
+        # Pulumi shows nothing of what a deletion prints on stdout; what stays must be seen.
+        print(line, file=sys.stderr if verb == "undo" and KEPT in line else sys.stdout)
     return SUCCEEDED
 
 

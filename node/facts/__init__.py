@@ -10,5 +10,5 @@ NAMES = (
     *("host", "gpu", "cuda", "container_toolkit", "memory", "disk", "docker", "swarm"),
     *("containers", "services", "login", "logind", "interfaces", "routes", "netplan"),
     *("nccl_conf", "ports", "clock", "firewall", "models"),
-    "native_units",
+    *("native_units", "bandwidth"),
 )

@@ -2,14 +2,17 @@
 
     {"hostname": "spark-1", "os": "Ubuntu 24.04.3 LTS", "os_id": "ubuntu", "os_version": "24.04",
      "dgx_name": "DGX Spark", "dgx_os": "7.3.1", "kernel": "6.14.0-1013-nvidia",
-     "architecture": "aarch64"}
+     "architecture": "aarch64", "kernel_parameters": ["root=/dev/nvme0n1p2", "quiet"],
+     "machine": "b6a1…"}
 
 `dgx_os` is the last over-the-air update (DGX_OTA_VERSION; updates are appended, so a file can hold
 several), else the factory image (DGX_SWBUILD_VERSION). No /etc/dgx-release: both are null.
+`machine` is a digest of /etc/machine-id, which must not leave the machine (machine-id(5)).
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import TypedDict
 
 from node.facts.reading import FactReader, FactRequest, UnreadableFact
@@ -25,6 +28,8 @@ class HostFact(TypedDict):
     os_version: str | None
     dgx_name: str | None
     dgx_os: str | None
+    kernel_parameters: list[str] | None
+    machine: str | None
 
 
 def read(reader: FactReader, request: FactRequest) -> HostFact:
@@ -32,10 +37,18 @@ def read(reader: FactReader, request: FactRequest) -> HostFact:
         os_release=reader.read_file("/etc/os-release"),
         dgx_release=reader.read_file_or_none("/etc/dgx-release"),
         uname=reader.run_command("uname", "-n", "-r", "-m"),
+        cmdline=reader.read_file_or_none("/proc/cmdline"),
+        machine_id=reader.read_file_or_none("/etc/machine-id"),
     )
 
 
-def parse(os_release: str, dgx_release: str | None, uname: str) -> HostFact:
+def parse(
+    os_release: str,
+    dgx_release: str | None,
+    uname: str,
+    cmdline: str | None = None,
+    machine_id: str | None = None,
+) -> HostFact:
     cells = uname.split()
     if len(cells) != 3:
         raise UnreadableFact("uname: expected host name, kernel release and machine")
@@ -49,4 +62,10 @@ def parse(os_release: str, dgx_release: str | None, uname: str) -> HostFact:
         "os_version": system.get("VERSION_ID"),
         "dgx_name": dgx.get("DGX_NAME"),
         "dgx_os": dgx.get("DGX_OTA_VERSION") or dgx.get("DGX_SWBUILD_VERSION"),
+        "kernel_parameters": None if cmdline is None else cmdline.split(),
+        "machine": _hash(machine_id.strip()) if machine_id else None,
     }
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]

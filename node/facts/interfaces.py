@@ -3,7 +3,8 @@
     [{"name": "enp1s0f0np0", "state": "up", "carrier": true, "speed_mbps": 200000, "mtu": 9000,
       "mac": "4c:bb:47:00:00:01", "kind": null, "driver": "mlx5_core",
       "addresses": ["192.168.100.10/24"], "port": 0, "half": "A",
-      "hca": "rocep1s0f0", "rdma_state": "ACTIVE", "gid_addresses": ["192.168.100.10"]}]
+      "hca": "rocep1s0f0", "rdma_state": "ACTIVE", "gid_addresses": ["192.168.100.10"],
+      "master": null}]
 
 `state` is what the administrator set (up, down), `carrier` what the cable says. A QSFP port is two
 PCIe halves; which one an interface is stands in its name (enp1s0f0np0: port 0 half A,
@@ -47,6 +48,7 @@ class InterfaceFact(TypedDict):
     hca: str | None
     rdma_state: str | None
     gid_addresses: list[str]
+    master: str | None
 
 
 def read(reader: FactReader, request: FactRequest) -> list[InterfaceFact]:
@@ -104,6 +106,7 @@ def _parse_interface(
         "hca": device.name if device else None,
         "rdma_state": device.state if device else None,
         "gid_addresses": list(device.gid_addresses) if device else [],
+        "master": to_text(link.get("master")),
     }
 
 

@@ -28,7 +28,7 @@ OWNED = (
     *("accept-ra", "activation-mode", "addresses", "dhcp4", "dhcp6", "gateway4", "gateway6"),
     *("ignore-carrier", "link-local", "match", "mtu", "optional", "renderer", "routes", "set-name"),
 )
-_GROUPS = ("bonds", "bridges", "vlans", "vrfs")
+_GROUPS = ("bonds", "bridges", "vlans", "vrfs", "tunnels", "ethernets")
 _HCA_LINKS = "/sys/class/infiniband/*/device/net/*"
 
 

@@ -12,8 +12,10 @@ from node.host.daemons import get_last_line
 from node.host.plain import as_list, as_mapping
 from node.host.system import System
 
-# What networkd and NetworkManager set on a link that they manage and leave behind on it.
+# What networkd, NetworkManager and we set on a link and leave behind on it.
 SYSCTLS = (
+    "ipv4/arp_announce",
+    "ipv4/arp_ignore",
     "ipv4/promote_secondaries",
     "ipv6/accept_ra",
     "ipv6/addr_gen_mode",

@@ -9,8 +9,8 @@ CLOSED_EVENTS = select.POLLERR | select.POLLHUP | select.POLLNVAL
 
 
 def print_now(line: str) -> None:
-    """Print a line that must not wait in a buffer: people watch the progress of a run."""
-    print(line, flush=True)
+    """Print progress, on stderr: it is shown as it comes, and what was done comes on stdout."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def is_unread() -> bool:

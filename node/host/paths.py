@@ -34,13 +34,21 @@ VERIFIED_MODELS = f"{STATE}/verified"
 
 ARMED_NETWORK = f"{STATE}/network-armed.json"
 ROLLED_BACK_NETWORK = f"{STATE}/network-rolled-back.json"
+BANDWIDTH = f"{STATE}/bandwidth.json"
+"""What was measured last of each cable that this node sent over."""
 
 TELEMETRY_CONFIG = f"{STATE}/telemetry.json"
 TELEMETRY_FOLDER = "/run/sparkform-telemetry"
 """Where the collector writes metrics; systemd makes and removes it with the unit."""
 
+MEMORY_GUARD = f"{STATE}/memory-guard.json"
+"""Below how much free memory the page cache is dropped while a service starts."""
+
 MONITORING = f"{STATE}/monitoring"
 """Configuration of monitoring's containers, a folder a program."""
+GATEWAY = f"{STATE}/gateway"
+"""Configuration of the gateway's processes, their keys' digests and their sockets."""
+
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 LOGS = "/var/log/sparkform"

@@ -21,7 +21,9 @@ HEADER = "# Written by sparkform; `pulumi up` puts it back, `pulumi destroy` rem
 # (NVIDIA/dgx-spark-playbooks, connect-three-sparks).
 FABRIC_NAME = re.compile(r"en[pP]\S*f\d+np\d+")
 CONNECTX_DRIVER = "mlx5_core"
-COMBINING_KINDS = ("bonds", "bridges", "vlans", "vrfs")
+COMBINING_KINDS = ("bonds", "bridges", "vlans", "vrfs", "tunnels", "ethernets")
+"""Definitions that are built on other interfaces (netplan(5)); an Ethernet one with `link` is a
+virtual function."""
 
 
 @dataclass(frozen=True)

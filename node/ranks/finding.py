@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from node.host.docker_query import DockerUnknown
 from node.host.system import System
-from node.ranks import containers, swarm_services, units
+from node.ranks import containers, memory_kills, swarm_services, units
 from node.ranks.rank import UNIT, LogLine, NodeRanks, Rank
 
 
@@ -15,7 +17,7 @@ def find_local_ranks(system: System, service: str | None = None) -> NodeRanks:
         ranks = [*containers.list_containers(system, service), *ranks]
     except DockerUnknown as error:
         unknown = str(error)
-    return NodeRanks(tuple(ranks), unknown)
+    return NodeRanks(tuple(note_memory_kill(system, rank) for rank in ranks), unknown)
 
 
 def find_ranks(system: System, service: str | None = None) -> NodeRanks:
@@ -39,9 +41,21 @@ def refresh_rank(system: System, rank: Rank) -> Rank | None:
 
     Raises DockerUnknown.
     """
-    if rank.kind == UNIT:
-        return units.refresh_unit(system, rank)
-    return containers.find_container(system, rank.id)
+    is_unit = rank.kind == UNIT
+    current = (
+        units.refresh_unit(system, rank) if is_unit else containers.find_container(system, rank.id)
+    )
+    return note_memory_kill(system, current) if current else None
+
+
+def note_memory_kill(system: System, rank: Rank) -> Rank:
+    """An engine that ended after earlyoom had sent its signal was ended by it."""
+    if not rank.has_ended or not rank.started_s:
+        return rank
+    kills = [kill for kill in memory_kills.read_kills(system) if kill.at_unix_s >= rank.started_s]
+    if not kills:
+        return rank
+    return replace(rank, killed_for_memory=True, memory_kill=kills[-1].format_kill())
 
 
 def read_log(system: System, rank: Rank, cursor: str = "") -> list[LogLine]:

@@ -36,7 +36,8 @@ class Rank:
 
     `id` is this very run: a container's id, a unit's invocation, a Swarm service's id. `started_s`
     is Unix time, 0 before the start. `exit_code` is that of a run that has ended;
-    `killed_for_memory` by the kernel's OOM killer. `message` is what Swarm says of its task,
+    `killed_for_memory`: because memory ran out, by the kernel's OOM killer or, as `memory_kill`
+    says, by earlyoom. `message` is what Swarm says of its task,
     `placement_error` the same where Swarm does not start it.
     """
 
@@ -49,6 +50,7 @@ class Rank:
     started_s: float = 0.0
     exit_code: int | None = None
     killed_for_memory: bool = False
+    memory_kill: str | None = None
     has_terminal: bool = False
     message: str = ""
     placement_error: str | None = None
@@ -114,6 +116,8 @@ def format_exit(rank: Rank) -> str:
     >>> format_exit(Rank("unit", "native", labels, "sparkform-qwen", "a1", "ended", exit_code=139))
     'exit code 139 (SIGSEGV)'
     """
+    if rank.memory_kill:
+        return f"{rank.memory_kill}, as memory ran out"
     if rank.killed_for_memory:
         return "killed by the kernel, which was out of memory"
     signal = SIGNALS.get(rank.exit_code or 0)

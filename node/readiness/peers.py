@@ -1,7 +1,7 @@
 """How the watches of one service inform each other: no node has a login on another.
 
-A worker's watch listens on the service's own port number at its management address, where its rank
-serves nothing; the head's watch asks every worker in turn. Both name the service's token. Messages
+A worker's watch listens at its management address, on the port that is its supervisor's afterwards;
+the head's watch asks every worker in turn. Both name the service's token. Messages
 hold a failure, and for how long the rank has been silent: ranks wait for each other, so only all of
 them together hang. Without the other watch, each goes on alone.
 """
@@ -76,11 +76,11 @@ def start(target: WatchTarget) -> PeerChannel:
     """Listen or poll until `closed`. Where the port is taken, the watch goes on alone."""
     channel = PeerChannel(target.token)
     if target.is_head:
-        addresses = [(peer.address, target.port) for peer in target.peers]
+        addresses = [(peer.address, target.watch_port) for peer in target.peers]
         thread = threading.Thread(target=_poll, args=(channel, addresses), daemon=True)
     else:
         try:
-            server = socket.create_server((target.local_rank.address, target.port))
+            server = socket.create_server((target.local_rank.address, target.watch_port))
         except OSError:
             channel.delivered.set()  # Nobody can fetch anything: there is nothing to wait for.
             return channel
@@ -93,7 +93,7 @@ def notify(channel: PeerChannel, target: WatchTarget, failure: StartFailure) -> 
     """Inform the others, so that they stop their ranks while this one is stopped."""
     channel.own_failure = failure
     if target.is_head:
-        _query_all(channel, [(peer.address, target.port) for peer in target.peers])
+        _query_all(channel, [(peer.address, target.watch_port) for peer in target.peers])
 
 
 def linger(channel: PeerChannel, target: WatchTarget) -> None:

@@ -13,6 +13,7 @@ from node.readiness import abort, peers, probe
 from node.readiness.failure import RankIdentity, StartFailure
 from node.readiness.interruption import Interruption
 from node.readiness.judge import Limits, WatchState
+from node.readiness.page_cache import PageCacheGuard
 from node.readiness.peers import PeerChannel
 from node.readiness.probe import CompletionProbe, CompletionRequest
 from node.readiness.target import WatchTarget, find_target
@@ -59,6 +60,7 @@ def build_watch(
         probe=completion_probe,
         secrets=(*log_archive.read_secrets(system, target.service), *secrets),
         state=_create_state(target, time.monotonic()),
+        page_cache=PageCacheGuard(system),
     )
 
 

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from node.errors import StepError
+from node.host.addresses import is_loopback
 from node.readiness.want import Want, WantedRank
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-HTTP_PORT = 80
 
 
 @dataclass(frozen=True)
@@ -26,8 +24,9 @@ class RankEndpoint:
 class WatchTarget:
     """A service and its ranks. `local_rank` is that of this node.
 
-    `url` is the API's public address without a path. `key_file` holds the API's key, on the node
-    of rank 0 only. `over_rdma`: several ranks that are to talk over RDMA.
+    `url` is the API's public address without a path. `watch_port`: where the watches of the workers
+    listen. `key_file` holds the API's key, on the node of rank 0 only. `over_rdma`: several ranks
+    that are to talk over RDMA.
     """
 
     service: str
@@ -37,6 +36,7 @@ class WatchTarget:
     ranks: tuple[RankEndpoint, ...]
     local_rank: RankEndpoint
     url: str
+    watch_port: int
     served_name: str
     ready_timeout_s: float
     silence_timeout_s: float
@@ -52,13 +52,9 @@ class WatchTarget:
         return tuple(rank for rank in self.ranks if rank.rank != self.local_rank.rank)
 
     @property
-    def port(self) -> int:
-        return urlsplit(self.url).port or HTTP_PORT
-
-    @property
     def is_loopback(self) -> bool:
         """Whether only the head's own node reaches the API."""
-        return urlsplit(self.url).hostname in LOOPBACK
+        return is_loopback(urlsplit(self.url).hostname or "")
 
 
 def find_target(want: Want, node: str) -> WatchTarget:
@@ -75,6 +71,7 @@ def find_target(want: Want, node: str) -> WatchTarget:
         ranks=ranks,
         local_rank=local_ranks[0],
         url=want.url,
+        watch_port=want.watch_port,
         served_name=want.served_name,
         ready_timeout_s=want.ready_timeout_s,
         silence_timeout_s=want.silence_timeout_s,

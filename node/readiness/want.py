@@ -21,8 +21,8 @@ class WantedRank:
 
 @dataclass(frozen=True)
 class Want:
-    """`url`: the API's public address. `checked`: {step: {"owner", "run"}} of what it makes sure
-    of."""
+    """`url`: the API's public address. `watch_port`: where the workers' watches listen. `checked`:
+    {step: {"owner", "run"}} of what it makes sure of."""
 
     service: str
     token: str
@@ -30,6 +30,7 @@ class Want:
     runtime: str
     members: tuple[WantedRank, ...]
     url: str
+    watch_port: int
     served_name: str
     ready_timeout_s: float
     silence_timeout_s: float

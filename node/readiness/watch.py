@@ -29,6 +29,7 @@ from node.readiness.events import (
 from node.readiness.failure import StartFailure
 from node.readiness.interruption import Interruption
 from node.readiness.judge import Ready, WatchState, judge
+from node.readiness.page_cache import PageCacheGuard
 from node.readiness.target import WatchTarget
 
 SLICE_S = 0.5
@@ -51,6 +52,7 @@ class RankWatch:
     probe: probe.CompletionProbe
     secrets: tuple[str, ...]
     state: WatchState
+    page_cache: PageCacheGuard
     cursor: str = ""
     memory_read_s: float = 0.0
     placement_read_s: float = 0.0
@@ -114,6 +116,9 @@ def read_log(watch: RankWatch) -> Iterator[LinePrinted]:
 
 def _observe(watch: RankWatch) -> Iterator[Event]:
     """One slice. First the rank, then its log: so the last lines of an ended one are read."""
+    guarded = watch.page_cache.watch()
+    if guarded:
+        watch.report(f"{watch.name}: {guarded}")
     yield _observe_rank(watch)
     yield from read_log(watch)
     yield from _read_memory(watch)

@@ -45,6 +45,10 @@ class StepRequest:
     raw: Mapping[str, object] = field(default_factory=dict)
 
 
+DECLARED = "declared"
+"""The key by which a step that only a declaration brings is asked to look."""
+
+
 @dataclass(frozen=True)
 class Nothing:
     """What a step without a state of its own observes."""

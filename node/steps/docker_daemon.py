@@ -7,12 +7,12 @@ issue 57). Services know no ulimits: RDMA's locked memory comes from dockerd's d
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 
 from node.changes import action, file
 from node.errors import StepError
-from node.files import json_keys, lines, toml_top
+from node.files import daemon_json, json_keys, lines, toml_top
+from node.files.daemon_json import GPU_RESOURCE_PREFIX
 from node.host import docker_api
 from node.host.differences import format_change
 from node.host.plain import as_list, as_mapping
@@ -23,7 +23,6 @@ from node.steps import Disturbance, Secrets, StepRequest, StepSpec
 
 DAEMON = "/etc/docker/daemon.json"
 TOOLKIT = "/etc/nvidia-container-runtime/config.toml"
-GPU_RESOURCE_PREFIX = "NVIDIA_GPU="
 UP_TO_DATE = "runs with its files"
 EMPTY_DAEMON = "{}\n"
 KEY_NAMES = {
@@ -52,7 +51,7 @@ class Want:
 @dataclass(frozen=True)
 class Have:
     """Null for a key that is unset. `dockerd`: whether the one that runs has read its files.
-    `unreadable`: why daemon.json could not be read."""
+    `unreadable`: why daemon.json could not be read. `other_kinds`: what else offers a GPU."""
 
     default_runtime: str | None = None
     runtime_path: str | None = None
@@ -62,6 +61,7 @@ class Have:
     swarm_resource: str | None = None
     dockerd: str | None = None
     unreadable: str | None = field(default=None, metadata=OMITTED)
+    other_kinds: str | None = field(default=None, metadata=OMITTED)
 
 
 def build_want(gpu_uuid: str | None) -> Want:
@@ -86,12 +86,13 @@ def observe(system: System, request: StepRequest) -> Have:
     entries = Manifest(system, "docker_daemon", "").list_for(action.KIND, action.RESTART_DOCKER)
     resources = json_keys.get_items(tree, ["node-generic-resources"], GPU_RESOURCE_PREFIX)
     have = Have(
-        default_runtime=_find_text(tree, "default-runtime"),
-        runtime_path=_find_text(tree, "runtimes", "nvidia", "path"),
+        default_runtime=daemon_json.find_text(tree, "default-runtime"),
+        runtime_path=daemon_json.read_runtime_path(tree),
         generic_resource=", ".join(map(str, as_list(resources[0]))) if resources else None,
-        memlock_bytes=_read_ulimit(tree, "memlock"),
-        stack_bytes=_read_ulimit(tree, "stack"),
+        memlock_bytes=daemon_json.read_ulimit(tree, "memlock"),
+        stack_bytes=daemon_json.read_ulimit(tree, "stack"),
         swarm_resource=toml_top.get_value(system.read(TOOLKIT), "swarm-resource"),
+        other_kinds=daemon_json.list_other_kinds(tree),
     )
     state = _describe_daemon(docker_api.get(system, "/info"), have, action.is_due(entries))
     return replace(have, dockerd=state)
@@ -100,17 +101,26 @@ def observe(system: System, request: StepRequest) -> Have:
 def narrow(observed: Have, want: Want) -> Have:
     if observed.unreadable:
         return observed
+    is_ours = daemon_json.is_same_program(observed.runtime_path, want.runtime_path)
     return replace(
         observed,
-        runtime_path=_read_as_wanted(observed.runtime_path, want.runtime_path),
+        runtime_path=want.runtime_path if is_ours else observed.runtime_path,
         generic_resource=want.generic_resource and observed.generic_resource,
-        swarm_resource=want.swarm_resource and observed.swarm_resource,
+        swarm_resource=want.swarm_resource
+        and (want.swarm_resource if _has_resource(observed, want) else observed.swarm_resource),
+        other_kinds=observed.other_kinds if _lacks_resource(observed, want) else None,
     )
 
 
-def _read_as_wanted(path: str | None, wanted: str) -> str | None:
-    """dockerd looks a bare name up in its PATH, so a full path of that name is the same runtime."""
-    return wanted if path in (f"/usr/bin/{wanted}", f"/usr/local/bin/{wanted}") else path
+def _lacks_resource(observed: Have, want: Want) -> bool:
+    return want.generic_resource not in (None, observed.generic_resource)
+
+
+def _has_resource(observed: Have, want: Want) -> bool:
+    """The NVIDIA runtime reads several names, parted by commas (nvidia-container-toolkit,
+    getSwarmResourceEnvvars)."""
+    names = (observed.swarm_resource or "").split(",")
+    return want.swarm_resource in [name.strip() for name in names]
 
 
 def _list_differing(have: Have, want: Want) -> list[str]:
@@ -129,8 +139,11 @@ def compare(have: Have, want: Want) -> list[str]:
             _format_limit(name, getattr(want, name)),
         )
         for name in _list_differing(have, want)
-        if name in KEY_NAMES
+        if name in KEY_NAMES and not (name == "generic_resource" and have.other_kinds)
     ]
+    if have.other_kinds:
+        other = f"{KEY_NAMES['generic_resource']} has {have.other_kinds}, which is another kind"
+        messages.append(f"{other}; {want.generic_resource} will be added")
     is_stale = have.dockerd != want.dockerd
     return messages + ([f"dockerd {have.dockerd}, will be restarted"] if is_stale else [])
 
@@ -161,8 +174,9 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
 def plan_daemon_edits(text: str | None, have: Have, want: Want) -> list[json_keys.JsonEdit]:
     """What of daemon.json differs, as edits. Pure."""
     tree = json_keys.parse(text)
+    runtime = daemon_json.build_runtime(tree, want.runtime_path)
     settings: list[tuple[str, list[str], object, str | None]] = [
-        ("runtime_path", ["runtimes", "nvidia"], _build_runtime(tree, want), None),
+        ("runtime_path", ["runtimes", "nvidia"], runtime, None),
         ("default_runtime", ["default-runtime"], want.default_runtime, None),
         ("memlock_bytes", *_build_ulimit("memlock", want.memlock_bytes)),
         ("stack_bytes", *_build_ulimit("stack", want.stack_bytes)),
@@ -199,7 +213,7 @@ def _write_daemon(manifest: Manifest, text: str, edits: list[json_keys.JsonEdit]
 
 
 def _edit_toolkit(manifest: Manifest, want: Want) -> list[str]:
-    text, resource = manifest.system.read(TOOLKIT), want.swarm_resource
+    text, resource = manifest.system.read(TOOLKIT), _add_resource(manifest.system, want)
     edits = toml_top.plan_edit(text, "swarm-resource", resource) if resource else []
     if not edits:
         return []
@@ -208,6 +222,15 @@ def _edit_toolkit(manifest: Manifest, want: Want) -> list[str]:
     new_text = lines.apply_edits(text, edits)
     file.write(manifest, file.FileChange(TOOLKIT, new_text, 0o644, file.LINES, edits))
     return [f"{TOOLKIT}: swarm-resource set to {resource}"]
+
+
+def _add_resource(system: System, want: Want) -> str | None:
+    """Beside what others have the runtime read: their services get their GPU by it."""
+    present = toml_top.get_value(system.read(TOOLKIT), "swarm-resource")
+    if not want.swarm_resource or not present:
+        return want.swarm_resource
+    is_there = _has_resource(Have(swarm_resource=present), want)
+    return present if is_there else f"{present},{want.swarm_resource}"
 
 
 def _require_runtime(system: System) -> None:
@@ -232,42 +255,13 @@ def _describe_daemon(info: object, have: Have, is_due: bool) -> str:
     return UP_TO_DATE if is_current else "has not read its files"
 
 
-def _build_runtime(tree: Mapping[str, object], want: Want) -> object:
-    runtime = _find_value(tree, "runtimes", "nvidia")
-    old_runtime = runtime if isinstance(runtime, dict) else {"args": []}
-    return {**old_runtime, "path": want.runtime_path}
-
-
 def _build_ulimit(name: str, value: int) -> tuple[list[str], object, None]:
     limit = {"Name": name, "Hard": value, "Soft": value}
     return ["default-ulimits", name], limit, None
 
 
-def _read_ulimit(tree: Mapping[str, object], name: str) -> int | None:
-    """The limit where soft and hard agree; a soft limit below the hard one counts as unset. dockerd
-    takes these keys in any case, as Go's encoding/json does for every struct."""
-    limit = {
-        key.lower(): value
-        for key, value in as_mapping(_find_value(tree, "default-ulimits", name)).items()
-    }
-    if limit.get("hard") != limit.get("soft"):
-        return None
-    value = limit.get("hard")
-    return value if isinstance(value, int) else None
-
-
 def _format_limit(name: str, value: object) -> object:
     return "unlimited" if name.endswith("_bytes") and value == -1 else value
-
-
-def _find_text(tree: Mapping[str, object], *path: str) -> str | None:
-    value = _find_value(tree, *path)
-    return None if value is None else str(value)
-
-
-def _find_value(tree: Mapping[str, object], *path: str) -> object:
-    match = json_keys.get_items(dict(tree), path)
-    return match[0] if match else None
 
 
 SPEC = StepSpec(

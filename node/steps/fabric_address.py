@@ -7,16 +7,16 @@ within 90 s, the node rolls it back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from node.changes import action, file
+from node.changes import action, file, link
 from node.errors import StepError
 from node.host import links
 from node.host.paths import NETPLAN_FILE, NETPLAN_FOLDERS
 from node.host.plain import as_mapping
 from node.host.system import System
-from node.host.typed_json import key
-from node.network import change, netplan
+from node.host.typed_json import OMITTED, key
+from node.network import arp, change, netplan, other_writers
 from node.network.link_config import (
     LinkConfig,
     LinkReport,
@@ -45,23 +45,26 @@ class Want:
 
 @dataclass(frozen=True)
 class Observed:
-    """`rolled_back`: when the node rolled the last change back."""
+    """`rolled_back`: when the node rolled the last change back. `loose_arp`: the interfaces that
+    answer ARP for others too."""
 
     interfaces: Mapping[str, LinkReport] = field(default_factory=dict)
     file: Mapping[str, Settings] = field(default_factory=dict)
     claims: tuple[NetplanClaim, ...] = field(default=(), metadata=key("others"))
     rolled_back: str | None = None
+    loose_arp: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Have:
-    """As Want; null for an interface that is missing."""
+    """As Want; null for an interface that is missing. `loose_arp` differs from every want."""
 
     interfaces: Mapping[str, LinkConfig | None]
     file: Mapping[str, Settings]
     claims: tuple[NetplanClaim, ...] = field(metadata=key("others"))
     take_over: bool
     rolled_back: str | None
+    loose_arp: tuple[str, ...] | None = field(default=None, metadata=OMITTED)
 
 
 def build_want(interfaces: Mapping[str, LinkConfig], take_over: bool) -> Want:
@@ -87,6 +90,7 @@ def observe(system: System, request: StepRequest) -> Observed:
         file={name: as_mapping(settings) for name, settings in ethernets.items()},
         claims=tuple(_find_claims(system, current_links, names)),
         rolled_back=pending_change.read_rollback(system),
+        loose_arp=tuple(arp.list_loose(system, sorted(names & set(current_links)))),
     )
 
 
@@ -102,6 +106,7 @@ def narrow(observed: Observed, want: Want) -> Have:
         claims=tuple(claim for claim in claims if claim is not None),
         take_over=want.take_over,
         rolled_back=observed.rolled_back,
+        loose_arp=tuple(name for name in observed.loose_arp if name in names) or None,
     )
 
 
@@ -117,22 +122,35 @@ def compare(have: Have, want: Want) -> list[str]:
     ]
     if have.rolled_back:
         messages.append(f"network rolled back at {have.rolled_back}, will be changed again")
+    if have.loose_arp and not messages:
+        messages.append(f"ARP of {', '.join(have.loose_arp)} answers for others, will not any more")
     return messages
 
 
 def get_disturbance(have: Have, want: Want) -> Disturbance:
-    return "none" if is_same(have, want) else "fabric"
+    """How ARP is answered is no matter to a connection that stands."""
+    return "none" if is_same(replace(have, loose_arp=None), want) else "fabric"
 
 
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     system = manifest.system
     have = narrow(observe(system, StepRequest(interfaces=tuple(want.interfaces))), want)
     entries = manifest.list_for(action.KIND, action.APPLY_NETPLAN)
-    if is_same(have, want) and not action.is_due(entries):
-        return []
+    if get_disturbance(have, want) == "none" and not action.is_due(entries):
+        return _bind_arp(manifest, have, want)
     _require_applicable(have, want, links.read_links(system))
     released = [name for name in have.file if name not in want.interfaces]
-    return change.apply_change(manifest, _plan_files(system, have, want), want.interfaces, released)
+    files = _plan_files(system, have, want)
+    messages = change.apply_change(manifest, files, want.interfaces, released)
+    return messages + _bind_arp(manifest, have, want)
+
+
+def _bind_arp(manifest: Manifest, have: Have, want: Want) -> list[str]:
+    if not have.loose_arp:
+        return []
+    for name, config in want.interfaces.items():
+        link.record(manifest, name, config["mtu"], config["addresses"])
+    return arp.bind(manifest, want.interfaces)
 
 
 def _require_applicable(
@@ -176,12 +194,13 @@ def _find_claims(
         name: f"{folder}/{name}" for folder in NETPLAN_FOLDERS for name in system.list_names(folder)
     }
     paths = [path for name, path in sorted(path_by_name.items()) if name.endswith(".yaml")]
-    return [
+    claims = [
         claim
         for path in paths
         if path != NETPLAN_FILE
         for claim in netplan.find_claims(path, system.read(path) or "", macs, names)
     ]
+    return claims + other_writers.find_claims(system, macs, names)
 
 
 def _compare_files(have: Mapping[str, Settings], want: Mapping[str, Settings]) -> list[str]:

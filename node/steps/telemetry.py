@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from node.changes import action, container, file, symlink, unit
 from node.host.daemons import run_checked
@@ -62,6 +62,7 @@ class Want:
     disks: Mapping[str, str]
     container: str
     unit: str = RUNNING
+    certificates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,10 @@ class Observed:
 
 
 def render_config(want: Want) -> str:
-    config = {"interval_s": want.interval_s, "links": want.links, "disks": want.disks}
-    return json.dumps(to_json(config), indent=1) + "\n"
+    keys = ("interval_s", "links", "disks", "certificates")
+    config = {key: getattr(want, key) for key in keys}
+    # A want that came over the wire has its keys in another order.
+    return json.dumps(to_json(config), indent=1, sort_keys=True) + "\n"
 
 
 def observe(system: System, request: StepRequest) -> Observed:

@@ -16,7 +16,7 @@ from node.supervision.member_duty import MemberDuty
 from node.supervision.messages import MemberReport, Order
 from node.supervision.node_hands import SystemHands
 from node.supervision.orders import build_order
-from node.supervision.paths import get_request_path
+from node.supervision.paths import get_pause_path, get_request_path
 from node.supervision.pulse import (
     PowerRead,
     PulseEvent,
@@ -69,6 +69,8 @@ class Coordination:
             self.situation = group.advance(view)
         if view.is_requested and self.situation.record.stage != "settled":
             self.system.remove(get_request_path(self.own.target.service))
+        if view.is_pause_requested and self.situation.record.phase == "paused":
+            self.system.remove(get_pause_path(self.own.target.service))
         self._follow_pulse()
         return build_order(self.situation, 0)
 
@@ -115,7 +117,8 @@ class Coordination:
             is_answering=self.hands.is_ready(self.own.state.member),
             stall=find_stall(pulse, now_s) if pulse else None,
             suspicion=find_suspicion(pulse, now_s) if pulse else None,
-            is_requested=self._is_requested(),
+            is_requested=self._has_file(get_request_path),
+            is_pause_requested=self._has_file(get_pause_path),
             is_busy=self.pulse is not None and self.pulse.is_busy(now_s),
         )
 
@@ -130,8 +133,8 @@ class Coordination:
         ranks = [entry.rank for entry in self.own.target.ranks if head and entry.node == head.node]
         return ranks[0] if ranks else None
 
-    def _is_requested(self) -> bool:
-        return self.system.get_state(get_request_path(self.own.target.service)) is not None
+    def _has_file(self, get_path: Callable[[str], str]) -> bool:
+        return self.system.get_state(get_path(self.own.target.service)) is not None
 
     def _follow_pulse(self) -> None:
         """A pulse is felt while the group serves."""

@@ -14,7 +14,7 @@ from node.supervision.situation import GroupView, Situation
 from node.supervision.state import CoordinatorRecord, Phase, RankFailure, RestartCount, Stage
 from node.supervision.target import SupervisionTarget
 
-ENDED_PHASES: tuple[Phase, ...] = ("gave-up", "needs-up", "stopped")
+ENDED_PHASES: tuple[Phase, ...] = ("gave-up", "needs-up", "stopped", "paused")
 """Only a new token, or somebody who asks for a restart, ends them."""
 
 BLAMELESS_S = 60.0
@@ -31,6 +31,8 @@ def decide_group(
     if view.is_requested:
         fresh = replace(situation.record, restarts=RestartCount(), failure=None)
         return _restart(replace(situation, record=fresh), "a restart was asked for", False)
+    if view.is_pause_requested and record.phase != "paused":
+        return _end(situation, "paused", "somebody asked for it")
     if record.phase in ENDED_PHASES:
         return record
     if record.stage == "settled":

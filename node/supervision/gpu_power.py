@@ -8,29 +8,35 @@ service's own are learned.
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from node.facts.reading import FactReader
 from node.host.system import System
+from node.readings import gpu
+from node.readings.gpu import GpuTelemetry
+from node.readings.measure import Unread, read_guarded
+from node.readings.published_gpu import read_published
 
-QUERY = ("nvidia-smi", "--query-gpu=power.draw", "--format=csv,noheader,nounits")
+LOOK_EVERY_S = 1.0
+FRESH_S = 3.0
+"""A published reading is taken while it is one of now."""
+
 READ_EVERY_S = 10.0
+PUBLISHED_EVERY_S = 20.0
+"""By default the collector reads every 15 s."""
+
 READ_LIMIT_S = 5.0
 NEWEST_SHARE = 0.2
 SMALLEST_CHANGE_W = 2.0
 LOW_SHARE = 0.5
 
 
-def parse_power_w(text: str) -> float | None:
-    """Of all GPUs together; None where one does not say.
-
-    >>> parse_power_w("41.5\\n3.5\\n"), parse_power_w("[N/A]\\n"), parse_power_w("")
-    (45.0, None, None)
-    """
-    try:
-        values = [float(line) for line in text.split("\n") if line.strip()]
-    except ValueError:
-        return None
-    return sum(values) if values else None
+def sum_power_w(gpus: Sequence[GpuTelemetry]) -> float | None:
+    """Of all GPUs together; None where one does not say."""
+    values = [gpu.power_w for gpu in gpus if isinstance(gpu.power_w, float)]
+    return sum(values) if values and len(values) == len(gpus) else None
 
 
 def learn_power_w(learned_w: float | None, power_w: float) -> float:
@@ -58,26 +64,48 @@ def is_low(power_w: float | None, learned_w: float | None) -> bool | None:
 
 @dataclass
 class PowerMeter:
-    """Reads in a thread: a driver in trouble may not answer. `power_w` is read once by the loop."""
+    """Reads in a thread: a driver in trouble may not answer. `power_w` is read once by the loop.
+
+    Where the node's collector reads the GPU, its readings serve as they come.
+    """
 
     system: System
     power_w: float | None = None
     is_new: bool = False
     closed: threading.Event = field(default_factory=threading.Event)
+    taken_s: float = field(default_factory=time.monotonic)
+    published_boot_s: float = 0.0
 
     def start(self) -> None:
-        threading.Thread(target=self._read_on, daemon=True).start()
+        threading.Thread(target=self._look_on, daemon=True).start()
 
     def take_new(self) -> float | None:
         """The reading, where it was not taken yet."""
         is_new, self.is_new = self.is_new, False
         return self.power_w if is_new else None
 
+    def look(self) -> None:
+        """Takes a reading that was just published; reads itself where none came for a while."""
+        published = read_published(self.system)
+        if published is not None and published.boot_s > self.published_boot_s:
+            self.published_boot_s = published.boot_s
+            if published.age_s <= FRESH_S:
+                self._take(published.gpus)
+        limit_s = READ_EVERY_S if published is None else PUBLISHED_EVERY_S
+        if time.monotonic() - self.taken_s >= limit_s:
+            self.read()
+
     def read(self) -> None:
-        result = self.system.run(QUERY, timeout_s=READ_LIMIT_S)
-        self.power_w = parse_power_w(result.out) if result.code == 0 else None
+        gpus = read_guarded(
+            lambda: gpu.read(FactReader(self.system, time.monotonic() + READ_LIMIT_S))
+        )
+        self._take(() if isinstance(gpus, Unread) else gpus)
+
+    def _take(self, gpus: Sequence[GpuTelemetry]) -> None:
+        self.taken_s = time.monotonic()
+        self.power_w = sum_power_w(gpus)
         self.is_new = self.power_w is not None
 
-    def _read_on(self) -> None:
-        while not self.closed.wait(READ_EVERY_S):
-            self.read()
+    def _look_on(self) -> None:
+        while not self.closed.wait(LOOK_EVERY_S):
+            self.look()

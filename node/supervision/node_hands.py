@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from node.errors import StepError
+from node.host import page_cache
 from node.host.output import print_now
 from node.host.system import System
 from node.ranks import finding, shared_memory, units
@@ -26,11 +27,6 @@ from node.supervision.moment import Moment, read_moment
 from node.supervision.rank_watch import LocalWatch
 from node.supervision.state import LearnedValues, MemberRecord, SupervisionState, write_state
 from node.supervision.target import SupervisionTarget
-
-DROP_CACHES = "/proc/sys/vm/drop_caches"
-CLEAN_PAGES = "1"
-"""Pages that are as on the disk (kernel, admin-guide/sysctl/vm)."""
-
 
 PORT_GRACE_S = 10.0
 """How long what is left of a rank may hold its port; afterwards a stranger does."""
@@ -173,10 +169,9 @@ class SystemHands:
         return None if is_back else "memory comes back"
 
     def _drop_page_cache(self) -> None:
-        try:
-            self.system.path(DROP_CACHES).write_text(CLEAN_PAGES)
-        except OSError as error:
-            print_now(f"the page cache was not dropped: {error}")
+        problem = page_cache.drop(self.system)
+        if problem:
+            print_now(f"the page cache was not dropped: {problem}")
 
 
 def get_run_id(rank: Rank) -> str:

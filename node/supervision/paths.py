@@ -29,6 +29,11 @@ def get_live_path(service: str) -> str:
     return f"{get_folder(service)}/live.json"
 
 
+def get_pause_path(service: str) -> str:
+    """Whoever wants the group ended for a while makes this file, on the node of rank 0."""
+    return f"{get_folder(service)}/pause"
+
+
 def get_request_path(service: str) -> str:
     """Whoever wants the group restarted makes this file, on the node of rank 0."""
     return f"{get_folder(service)}/restart"

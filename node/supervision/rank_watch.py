@@ -43,6 +43,7 @@ def build_watch_target(target: SupervisionTarget, local: SupervisedRank) -> Watc
         ranks=ranks,
         local_rank=_build_endpoint(local),
         url=target.url,
+        watch_port=local.port,
         served_name=target.served_name,
         ready_timeout_s=target.limits.ready_timeout_s,
         silence_timeout_s=target.limits.silence_timeout_s,

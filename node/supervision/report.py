@@ -22,7 +22,7 @@ STALE_S = 30.0
 """A live file older than this says nothing of now."""
 
 SERVING_PHASES: tuple[Phase, ...] = ("serving", "degraded")
-ENDED_PHASES: tuple[Phase, ...] = ("gave-up", "needs-up", "stopped")
+ENDED_PHASES: tuple[Phase, ...] = ("gave-up", "needs-up", "stopped", "paused")
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ class GroupView:
     stall: str | None = None
     suspicion: str | None = None
     is_requested: bool = False
+    is_pause_requested: bool = False
     is_busy: bool = False
 
 

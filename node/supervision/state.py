@@ -21,11 +21,13 @@ Phase = Literal[
     "gave-up",
     "needs-up",
     "stopped",
+    "paused",
 ]
 """`starting`: until the first answer. `degraded`: it answers, and something is wrong or not known.
 `suspect`: a sign of failure, which a canary checks. `recovering`: all ranks are stopped and started
 again. `blocked`: the same, held up by what the node lacks. `gave-up`: too many restarts.
-`needs-up`: a rank's container or unit is gone. `stopped`: failed, and policy none."""
+`needs-up`: a rank's container or unit is gone. `stopped`: failed, and policy none. `paused`: ended
+because somebody asked for it."""
 
 Stage = Literal["stopping", "launching", "loading", "settled"]
 """Of a start: until all have confirmed that nothing runs; until all were started; until the first

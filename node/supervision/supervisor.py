@@ -15,7 +15,7 @@ from node.host.system import System
 from node.readiness.interruption import Interruption
 from node.readiness.probe import CompletionRequest
 from node.readiness.starting import read_api_key
-from node.supervision import listener, notify
+from node.supervision import listener, notify, turns
 from node.supervision.coordination import Coordination
 from node.supervision.gpu_power import PowerMeter, is_low
 from node.supervision.listener import OrderListener
@@ -131,13 +131,18 @@ class NodeSupervisor:
                 lost_process=watch.get_lost_process(),
                 failure=watch.failure,
                 silent_s=round(watch.silent_s, 1),
-                is_power_low=is_low(self.meter.power_w, self.hands.learned.power_w),
+                is_power_low=self._is_power_low(),
             )
         if not self.target.is_swarm_head:
             return report
         sight = self._hold_scale(order if order and order.epoch == report.epoch else None)
         lacks = report.lacks or sight.problem
         return replace(report, scaled=sight.scaled, gone=sight.gone, lacks=lacks)
+
+    def _is_power_low(self) -> bool | None:
+        """Not known of a GPU that others use too."""
+        is_shared = bool(turns.read_turns(self.system, self.target))
+        return None if is_shared else is_low(self.meter.power_w, self.hands.learned.power_w)
 
     def _hold_scale(self, order: Order | None) -> SwarmSight:
         """Not at each round: a manager is asked over its own network."""

@@ -3,14 +3,14 @@ read is named in sparkform_unread. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+from node.readings.gpu import REASONS, GpuTelemetry
+from node.readings.measure import Unread
+from node.telemetry.certificates import CertificateLife
 from node.telemetry.exposition import MetricFamily, MetricKind, MetricSample
-from node.telemetry.gpu import REASONS
-from node.telemetry.measure import Unread
 from node.telemetry.node_telemetry import (
     DiskTelemetry,
-    GpuTelemetry,
     LinkTelemetry,
     NodeTelemetry,
 )
@@ -26,6 +26,10 @@ GPU_FIGURES: tuple[tuple[str, str, float, GpuFigure], ...] = (
     ("sm_clock_hertz", "Clock of the multiprocessors.", MEGA, lambda g: g.clock_sm_mhz),
     ("sm_clock_max_hertz", "Highest clock of the same.", MEGA, lambda g: g.clock_max_mhz),
 )
+CERTIFICATE_TIMES: tuple[tuple[str, str, Callable[[CertificateLife], int]], ...] = (
+    ("start", "From when a certificate holds.", lambda life: life.start_s),
+    ("expiry", "Until when a certificate holds.", lambda life: life.end_s),
+)
 LINK_FIGURES: tuple[tuple[str, str, float, LinkFigure], ...] = (
     ("up", "Whether the half of a port has a link.", 1, lambda link: link.is_up),
     ("speed_bytes_per_second", "Speed of the link.", MEGA / 8, lambda link: link.speed_mbps),
@@ -38,36 +42,69 @@ def build_families(
     telemetry: NodeTelemetry, expected_links: Collection[str]
 ) -> Iterator[MetricFamily]:
     """`expected_links`: the interfaces that the stack gives fabric addresses."""
-    gpus = () if isinstance(telemetry.gpus, Unread) else telemetry.gpus
-    links = () if isinstance(telemetry.links, Unread) else telemetry.links
-    yield from _build_gpu_families(gpus)
-    yield from _build_link_families(links, expected_links)
+    if not isinstance(telemetry.gpus, Unread):
+        yield from _build_gpu_families(telemetry.gpus)
+    if not isinstance(telemetry.links, Unread):
+        yield from _build_link_families(telemetry.links, expected_links)
     yield from _build_disk_families(telemetry)
-    yield from _build_event_families(telemetry)
-    unread = sorted(list_unread(telemetry))
-    yield MetricFamily(
-        "sparkform_unread",
-        "gauge",
-        "What could not be read.",
-        tuple(MetricSample(1, {"what": what}) for what in unread),
-    )
+
+
+def build_unread_families(unread: Collection[str]) -> Iterator[MetricFamily]:
+    """Always there: no sample is no reading at all."""
+    samples = tuple(MetricSample(1, {"what": what}) for what in sorted(unread))
+    yield MetricFamily("sparkform_unread", "gauge", "What could not be read.", samples)
     yield _build_single("sparkform_unread_readings", "How much could not be read.", len(unread))
+
+
+def build_event_families(xid_errors: Mapping[str, int]) -> Iterator[MetricFamily]:
+    total = MetricSample(sum(xid_errors.values()), {})
+    samples = [MetricSample(count, {"xid": number}) for number, count in sorted(xid_errors.items())]
+    yield MetricFamily(
+        "sparkform_gpu_errors_total",
+        "counter",
+        "GPU errors since boot.",
+        (total,),
+    )
+    yield MetricFamily(
+        "sparkform_xid_errors_total",
+        "counter",
+        "GPU errors since boot by Xid number.",
+        tuple(samples),
+    )
+
+
+def build_certificate_families(
+    lives: Mapping[str, CertificateLife | Unread | None],
+) -> Iterator[MetricFamily]:
+    known = {name: life for name, life in lives.items() if isinstance(life, CertificateLife)}
+    for key, text, get in CERTIFICATE_TIMES:
+        yield MetricFamily(
+            f"sparkform_certificate_{key}_timestamp_seconds",
+            "gauge",
+            text,
+            tuple(
+                MetricSample(get(life), {"name": name, "path": life.path})
+                for name, life in known.items()
+            ),
+        )
 
 
 def list_unread(telemetry: NodeTelemetry) -> Iterator[str]:
     """Sections and single figures, by words that do not change from one reading to the next."""
     for what, section in (
-        *(("uptime", telemetry.uptime_s), ("gpu", telemetry.gpus)),
-        *(("memory", telemetry.memory), ("links", telemetry.links)),
-        *(("xid errors", telemetry.events.xid_errors), ("oom kills", telemetry.events.oom_kills)),
+        *(("gpu", telemetry.gpus), ("memory", telemetry.memory), ("links", telemetry.links)),
         *((f"disk {purpose}", disk) for purpose, disk in telemetry.disks.items()),
     ):
         if isinstance(section, Unread):
             yield what
-    if not isinstance(telemetry.gpus, Unread):
-        for gpu in telemetry.gpus:
-            names = [name for name, value in vars(gpu).items() if isinstance(value, Unread)]
-            yield from (f"gpu {gpu.index} {name}" for name in names)
+    for gpu in telemetry.gpus if isinstance(telemetry.gpus, tuple) else ():
+        yield from (f"gpu {gpu.index} {name}" for name in _list_unread_fields(gpu))
+    for link in telemetry.links if isinstance(telemetry.links, tuple) else ():
+        yield from (f"link {link.interface} {name}" for name in _list_unread_fields(link))
+
+
+def _list_unread_fields(part: GpuTelemetry | LinkTelemetry) -> list[str]:
+    return [name for name, value in vars(part).items() if isinstance(value, Unread)]
 
 
 def _build_gpu_families(gpus: Iterable[GpuTelemetry]) -> Iterator[MetricFamily]:
@@ -94,11 +131,16 @@ def _list_reasons(gpu: GpuTelemetry) -> Iterator[MetricSample]:
 def _build_link_families(
     links: Iterable[LinkTelemetry], expected: Collection[str]
 ) -> Iterator[MetricFamily]:
+    """An expected interface that is gone has no link."""
     links = tuple(links)
+    names = {link.interface for link in links}
+    gone = tuple(MetricSample(0, {"interface": name}) for name in sorted(set(expected) - names))
     for name, text, factor, get in LINK_FIGURES:
         kind: MetricKind = "counter" if name.endswith("_total") else "gauge"
-        samples = tuple(_sample(get(link), factor, **_label(link)) for link in links)
-        yield MetricFamily(f"sparkform_link_{name}", kind, text, _select(samples))
+        samples = _select(_sample(get(link), factor, **_label(link)) for link in links)
+        yield MetricFamily(
+            f"sparkform_link_{name}", kind, text, samples + (gone if name == "up" else ())
+        )
     yield MetricFamily(
         "sparkform_link_errors_total",
         "counter",
@@ -109,7 +151,6 @@ def _build_link_families(
             for name, count in link.errors.items()
         ),
     )
-    names = {link.interface for link in links}
     yield MetricFamily(
         "sparkform_link_expected",
         "gauge",
@@ -144,24 +185,6 @@ def _build_disk_families(telemetry: NodeTelemetry) -> Iterator[MetricFamily]:
                 for purpose, disk in disks.items()
             ),
         )
-
-
-def _build_event_families(telemetry: NodeTelemetry) -> Iterator[MetricFamily]:
-    errors = telemetry.events.xid_errors
-    if isinstance(errors, Unread):
-        return
-    yield MetricFamily(
-        "sparkform_gpu_errors_total",
-        "counter",
-        "GPU errors since boot.",
-        (MetricSample(sum(errors.values()), {}),),
-    )
-    yield MetricFamily(
-        "sparkform_xid_errors_total",
-        "counter",
-        "GPU errors since boot by Xid number.",
-        tuple(MetricSample(count, {"xid": number}) for number, count in sorted(errors.items())),
-    )
 
 
 def _build_single(name: str, text: str, value: float) -> MetricFamily:

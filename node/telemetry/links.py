@@ -10,7 +10,7 @@ import re
 
 from node.facts.reading import FactReader
 from node.facts.values import parse_number
-from node.telemetry.measure import Count, Unread
+from node.readings.measure import Count, Unread
 from node.telemetry.node_telemetry import LinkTelemetry
 
 ROOT = "/sys/class/infiniband"

@@ -1,26 +1,13 @@
-"""The form of a node's measurements. What a node can not measure at all is None, see measure.py."""
+"""The form of a node's measurements. What a node can not measure at all is None,
+see readings/measure.py."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from node.host.typed_json import parse, to_fields
-from node.telemetry.measure import Count, Figure, Unread
-
-
-@dataclass(frozen=True)
-class GpuTelemetry:
-    """`throttle_reasons` are names of telemetry/gpu.py, empty while nothing limits the clock."""
-
-    index: int
-    name: str
-    use_percent: Figure
-    power_w: Figure
-    temperature_c: Figure
-    clock_sm_mhz: Figure
-    clock_max_mhz: Figure
-    throttle_reasons: tuple[str, ...] | Unread | None
+from node.readings.gpu import GpuTelemetry
+from node.readings.measure import Count, Unread
 
 
 @dataclass(frozen=True)
@@ -60,29 +47,8 @@ class DiskTelemetry:
 
 
 @dataclass(frozen=True)
-class KernelEvents:
-    """Counts since boot: GPU errors by Xid number (as text), and processes that OOM killed."""
-
-    xid_errors: Mapping[str, int] | Unread
-    oom_kills: Count
-
-
-@dataclass(frozen=True)
 class NodeTelemetry:
-    unix_time_s: float
-    uptime_s: Figure
     gpus: tuple[GpuTelemetry, ...] | Unread
     memory: MemoryTelemetry | Unread
     links: tuple[LinkTelemetry, ...] | Unread
     disks: Mapping[str, DiskTelemetry | Unread]
-    events: KernelEvents
-
-
-def parse_node_telemetry(value: object) -> NodeTelemetry:
-    """Raises ShapeError."""
-    return parse(NodeTelemetry, value, "telemetry")
-
-
-def build_document(telemetry: NodeTelemetry) -> dict[str, object]:
-    """As JSON; parse_node_telemetry reads it."""
-    return to_fields(telemetry)

@@ -12,9 +12,6 @@ from node.errors import StepError
 from node.host.system import System
 from node.telemetry.collector import Collector, read_config
 
-FIRST_LINES_S = 1.0
-"""So long nvidia-smi may take for its first line."""
-
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     """Raises StepError where it has nothing to work by."""
@@ -22,14 +19,11 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
         raise StepError("`collect` takes no argument.")
     config = read_config(system)
     collector = Collector(system, config)
-    collector.collect()
-    time.sleep(FIRST_LINES_S)
     program = read_identity(sys.argv[0])
     while read_identity(sys.argv[0]) == program:
         started_s = time.monotonic()
         collector.collect()
         time.sleep(max(0.0, config.interval_s - (time.monotonic() - started_s)))
-    collector.end()
     return ["The node program has changed; the collector ends."]
 
 

@@ -21,6 +21,13 @@ UP_STARTS_IT = "`pulumi up` starts the whole service."
 
 def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
     """One line. Raises StepError where nobody would take the request."""
+    service = require_coordinator(system, arguments)
+    system.write(get_request_path(service), "", 0o600)
+    return [f"service {service}: will be restarted"]
+
+
+def require_coordinator(system: System, arguments: Sequence[str]) -> str:
+    """The service whose supervisor takes requests on this node. Raises StepError."""
     service = _parse_service(arguments)
     report = read_report(system, service)
     if report is None or report.is_active is False:
@@ -29,8 +36,7 @@ def main(system: System, arguments: Sequence[str], stdin: str) -> list[str]:
         raise StepError(f"Rank 0 of service {service} runs on another node; ask there.")
     if report.phase == "needs-up":
         raise StepError(f"Of service {service} a container or unit is gone; {UP_STARTS_IT}")
-    system.write(get_request_path(service), "", 0o600)
-    return [f"service {service}: will be restarted"]
+    return service
 
 
 def _parse_service(arguments: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ def remove_agent(system: System) -> list[str]:
     for path in (
         paths.ARMED_NETWORK,
         paths.ROLLED_BACK_NETWORK,
+        paths.BANDWIDTH,
         paths.CLAIM,
         paths.MANIFEST,
         paths.LOCK,

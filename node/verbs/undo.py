@@ -25,6 +25,7 @@ UNDOABLE_KINDS = {
     "swarm",
 }
 UNDOABLE_KINDS |= {"addresses", "armed", "symlink", "model", "process", "tree", "unit", "image"}
+UNDOABLE_KINDS |= {"gpu_clock", "package_hold", "lent_unit"}
 UNDOABLE_KINDS |= {"members", "secret_file", "container", "volume", "supervisor"}
 RUNNING_KINDS = ("process", "unit", "container", "supervisor")
 EntryGroup = list[ManifestEntry]

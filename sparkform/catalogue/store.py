@@ -25,6 +25,7 @@ from sparkform.errors import InputError, Problem
 
 DATA = Path(__file__).parent / "data"
 DEFAULT_HARDWARE = "gb10-128"
+MACHINE_FIGURE = "memory_bandwidth_gb_s"
 Record = TypeVar("Record", bound=FrozenRecord)
 
 
@@ -161,8 +162,14 @@ def _load_list(name: str, kind: type[Record]) -> list[Record]:
 
 
 def get_hardware(name: str = DEFAULT_HARDWARE) -> HardwareFigures:
-    """One machine's figures. Raises InputError for a name that the catalogue does not have."""
+    """One entry's figures: a machine's, a link's or an engine's. Raises KeyError."""
     by_name = {hardware.name: hardware for hardware in list_hardware()}
+    return by_name[name]
+
+
+def get_machine(name: str = DEFAULT_HARDWARE) -> HardwareFigures:
+    """Of the hardware that a service runs on. Raises InputError with all names."""
+    by_name = {entry.name: entry for entry in list_hardware() if MACHINE_FIGURE in entry.figures}
     if name not in by_name:
         problem = Problem(
             path="--hardware", message="is not known", got=name, allowed=", ".join(by_name)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -33,6 +34,7 @@ SUBCOMMANDS = {
         "0 no mandatory rule is violated, 1 at least one is",
     ),
     "explain": Subcommand("Explain a rule or a line of an engine's log, with its sources."),
+    "new": Subcommand("Write a Pulumi project that runs the installed program."),
     "init": Subcommand("Contact nodes, detect their cabling and write a stack file."),
     "import": Subcommand(
         "Take over another tool's recipe as a service block or a stack file.",
@@ -61,9 +63,23 @@ SUBCOMMANDS = {
         "Restart a service: all its ranks, as one group.",
         "0 asked for, 1 it was refused or the node did not answer",
     ),
+    "upgrade": Subcommand(
+        "Update packages and firmware of the nodes, one after the other, and verify each.",
+        "0 all nodes are done and answer, 1 it stopped or a node did not answer",
+    ),
     "prove": Subcommand(
         "Bring up a small model, then one in FP8, then the declared services.",
         "0 all stages passed, 1 one failed",
+    ),
+    "bench": Subcommand(
+        "Send load to a service, and keep what came of it in a folder.",
+        "0 measured, 1 a node is sick, the service does not answer or requests failed, "
+        "3 the run ended early or a node was not read throughout",
+    ),
+    "bench compare": Subcommand(
+        "Compare results of `bench`, and tell differences from noise.",
+        "0 done, 1 slower than --fail-if-slower allows",
+        folder="bench_compare",
     ),
     "forget": Subcommand("Remove a lost node from Pulumi's state.", "0 done, 1 not confirmed"),
     "fit": Subcommand("Show what fits on 1 to 8 nodes: weights, cache and largest context."),
@@ -72,12 +88,22 @@ SUBCOMMANDS = {
         "0 done, 1 a node did not answer",
     ),
     "predict": Subcommand("Predict tokens per second and the time to the first token."),
+    "bench study": Subcommand(
+        "Compare native with container from results of each: memory, cache, throughput.",
+        folder="bench_study",
+    ),
+    "calibration": Subcommand(
+        "Show what this user's racks measured; add, share or remove it.",
+    ),
     "recommend": Subcommand(
         "Recommend a service block for a model, with reasons.",
         "0 done, 1 nothing fits",
     ),
 }
-"""Each has a folder, of its name or the one given, whose module `command` has a function `run`."""
+"""Each has a folder, of its name or the one given, whose module `command` has a function `run`. A
+name may have two words."""
+
+VERSION_FLAG = "--version"
 
 OBJECTS_BETWEEN_COLLECTIONS = 1_000_000
 """Instead of 700: what imports make stays, and looking through it takes a twentieth of a start."""
@@ -91,7 +117,6 @@ def build_application(imported: Collection[str]) -> Typer:
         name="sparkform",
         help="Plan, check and operate a rack of DGX Sparks.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
     )
     for name, subcommand in SUBCOMMANDS.items():
@@ -112,12 +137,41 @@ def skip_run() -> None:
     """Stands for a subcommand that is only listed, which costs no import."""
 
 
+def join_name(arguments: Sequence[str]) -> list[str]:
+    """A name of two words becomes one argument.
+
+    >>> join_name(["bench", "compare", "a", "b"]), join_name(["bench", "Pulumi.lab.yaml"])
+    (['bench compare', 'a', 'b'], ['bench', 'Pulumi.lab.yaml'])
+    """
+    name = " ".join(arguments[:2])
+    return [name, *arguments[2:]] if " " in name and name in SUBCOMMANDS else list(arguments)
+
+
+def find_requested(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The subcommand; where a shell asks how a line goes on, that of the line.
+
+    >>> find_requested(["sparkform"], {"COMP_WORDS": "sparkform fit --ba"})
+    'fit'
+    """
+    words = environment.get("COMP_WORDS", "").split() or arguments
+    return next((word for word in words[1:] if not word.startswith("-")), "")
+
+
+def read_version() -> str:
+    from importlib.metadata import version
+
+    return version("sparkform")
+
+
 def main() -> None:
     """Run the command line. Exit codes: 0 ok, 1 findings, 2 bad input."""
     gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    requested = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    if sys.argv[1:] == [VERSION_FLAG]:
+        print(f"sparkform {read_version()}")
+        return
+    arguments = join_name(sys.argv[1:])
     try:
-        build_application({requested})()
+        build_application({find_requested(["sparkform", *arguments], os.environ)})(arguments)
     except InputError as error:
         for problem in error.problems:
             print(problem, file=sys.stderr)

@@ -8,11 +8,11 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field, replace
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from node.verbs.status import NodeDocument, parse_document
 from sparkform.commands.declared import DeclaredStack
 from sparkform.commands.live_report import find_passphrase_source, is_locked
-from sparkform.plan.targets import list_targets
+from sparkform.plan.logins import list_logins
 from sparkform.report.rack_report import NodeError
 from sparkform.ssh.target import Target, VerbRequest
 from sparkform.ssh.watching import query_documents, watch_nodes
@@ -58,7 +58,7 @@ class LiveRack:
 
 def read_rack(declared: DeclaredStack) -> LiveRack:
     """One document of each node. The passphrase of the key is asked for where it is needed."""
-    targets = list_targets(declared.declaration)
+    targets = list_logins(declared.declaration)
     answers = query_documents(build_requests(targets, None), targets)
     locked = {target.name for target in targets if is_locked(answers[target.name], target)}
     passphrase = find_passphrase_source(declared)() if locked else None

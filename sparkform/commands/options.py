@@ -51,10 +51,14 @@ Runtime = Annotated[
     str, typer.Option("--runtime", help="Assume the runtime container, swarm or native.")
 ]
 Link = Annotated[
-    str, typer.Option("--link", help="Assume nodes joined by direct, switch, ring or socket.")
+    str,
+    typer.Option("--link", help="Assume nodes joined by direct, switch, ring, socket or nvlink."),
 ]
 HardwareName = Annotated[
-    str, typer.Option("--hardware", help="Assume nodes of gb10-128 or gb10-64.")
+    str,
+    typer.Option(
+        "--hardware", help="Assume nodes of gb10-128, gb10-64, h100, h200, l40s or rtx-pro-6000."
+    ),
 ]
 Context = Annotated[
     int | None, typer.Option("--context", help="Require sequences of this many tokens.")

@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import Field
 
 from node.host.paths import MODELS
-from sparkform.config import values
+from sparkform.config import port_values, values
+from sparkform.config.host import Host
 from sparkform.config.section import Section
 
 MOST_NODES = 8
@@ -42,7 +43,7 @@ class Node(Section):
         description="Login on this node.",
         json_schema_extra={"absent": "cluster.user"},
     )
-    qsfp_port: values.QsfpPort = Field(
+    qsfp_port: port_values.QsfpPort = Field(
         "auto", description="The QSFP port that the cable is in: 0 is the one next to the RJ45."
     )
     interfaces: Annotated[tuple[values.InterfaceName, ...], Field(min_length=2, max_length=4)] | (
@@ -62,6 +63,11 @@ class Node(Section):
         None,
         description="Where this node keeps models.",
         json_schema_extra={"absent": "cluster.modelDirectory"},
+    )
+    host_settings: Host | None = Field(
+        None,
+        description="Settings of this machine; each key takes the place of that of cluster.host.",
+        json_schema_extra={"absent": "cluster.host"},
     )
     away: values.Flag = Field(
         False,
@@ -86,6 +92,16 @@ class Fabric(Section):
         None,
         description="Packet size on the fabric interfaces; inherit leaves it as it is.",
         json_schema_extra={"absent": "9000 with direct and ring, inherit with switch and none"},
+    )
+    link_gbps: port_values.LinkGbps | None = Field(
+        None,
+        description="The speed in Gb/s that each cable must have; less is a fault.",
+        json_schema_extra={"absent": "200, or less where both ends agree"},
+    )
+    control_traffic: port_values.ControlTraffic = Field(
+        "management",
+        description="Over which network ranks find each other and talk beside their data; fabric "
+        "keeps that off Wi-Fi, with direct and switch.",
     )
 
 
@@ -168,6 +184,9 @@ class Cluster(Section):
         True, description="Whether models that the stack no longer names stay on disk."
     )
     swap_off: values.Flag = Field(False, description="Whether swap is switched off on the nodes.")
+    host: Host = Field(
+        default_factory=Host, description="Settings of the machines, off unless declared."
+    )
     expected: Expected = Field(
         default_factory=Expected, description="Minimum versions that each node must have."
     )

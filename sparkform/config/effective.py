@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sparkform.config.cluster import Cluster, Fabric, Node
+from sparkform.config.host import Host
 from sparkform.config.service import Service
 from sparkform.config.values import JUMBO_MTU
 
@@ -36,6 +37,7 @@ class EffectiveNode:
     interfaces: tuple[str, ...] | None
     memory_gib: float | None
     model_directory: str
+    host_settings: Host
     away: bool
 
     @property
@@ -64,8 +66,15 @@ def resolve_node(node: Node, position: int, cluster: Cluster) -> EffectiveNode:
         interfaces=node.interfaces,
         memory_gib=node.memory_gib,
         model_directory=node.model_directory or cluster.model_directory,
+        host_settings=resolve_host_settings(node.host_settings, cluster.host),
         away=node.away,
     )
+
+
+def resolve_host_settings(own: Host | None, shared: Host) -> Host:
+    """Key by key the node's own value, else the cluster's."""
+    declared = own.model_dump(exclude_none=True) if own else {}
+    return shared.model_copy(update={key: getattr(own, key) for key in declared})
 
 
 def resolve_mtu(fabric: Fabric) -> int | Literal["inherit"]:

@@ -146,10 +146,11 @@ def describe_unknown_key(path: str, key: str, section: type[Section]) -> Problem
         return Problem(path=path, message=message, because=WHY_TOP_LEVEL, remedy=remedy)
     known = list(get_fields_by_key(section))
     suggestions = get_close_matches(key, known, 3, cutoff=0.6)
+    # All the keys there are would hide the one that is meant.
     return Problem(
         path=path,
         message="is not a known key",
-        allowed=", ".join(known),
+        allowed=None if suggestions else ", ".join(known),
         remedy=f"did you mean {' or '.join(suggestions)}?" if suggestions else None,
     )
 

@@ -100,7 +100,7 @@ def _describe_unknown_key(key: str) -> Problem:
     return Problem(
         path=f"config.{format_value(key)}",
         message="is not a known key",
-        allowed=", ".join(known),
+        allowed=None if suggestions else ", ".join(known),
         remedy=f"did you mean {suggestions[0]}?" if suggestions else None,
     )
 

@@ -86,6 +86,7 @@ Seconds = Annotated[
     FROM_FLOAT,
     Words("an integer from 1 to 604800 (a week)"),
 ]
+BodyMib = Annotated[int, Field(strict=True, ge=1, le=128), FROM_FLOAT]
 Interval = Annotated[int, Field(strict=True, ge=5, le=60), FROM_FLOAT]
 Fraction = Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)]
 Gibibytes = Annotated[float, Field(strict=True, gt=0, le=4096, allow_inf_nan=False)]
@@ -152,8 +153,13 @@ UserName = Annotated[
 ]
 ProxyJump = Annotated[
     str,
-    match(rf"{HOP}(,{HOP})*"),
-    Words("[user@]host[:port], several separated by commas", mismatch="is not a jump host"),
+    match(HOP),
+    Words(
+        "one [user@]host[:port]",
+        because="the command plugin goes through one jump host; Pulumi can run on the first of "
+        "several",
+        mismatch="is not one jump host",
+    ),
 ]
 HostKey = Annotated[
     str,
@@ -259,11 +265,6 @@ Topology = Literal["direct", "ring", "switch", "none"]
 Runtime = Literal["swarm", "container", "native"]
 Launcher = Literal["mp", "ray"]
 RestartPolicy = Literal["group", "none"]
-QsfpPort = Annotated[
-    Literal[0, 1, "auto"],
-    BeforeValidator(validators.convert_choice),
-    Words(because="a Spark has two QSFP ports"),
-]
 AllReduce = Annotated[
     Literal[
         "AUTO",

@@ -43,12 +43,13 @@ def check_management(view: NodeView) -> Iterator[Check]:
     address = view.plan.network.management.get(view.node.name)
     for interface in view.facts.interfaces or ():
         is_used = address is not None and str(address.ip) in map(_strip_prefix, interface.addresses)
-        if is_used and interface.name.startswith(WIRELESS):
+        is_apart = view.declaration.cluster.fabric.control_traffic == "fabric"
+        if is_used and interface.name.startswith(WIRELESS) and not is_apart:
             message = (
                 f"{address} is on Wi-Fi ({interface.name}): what ranks say to each other beside "
                 "the fabric goes over it, and a service ends where it is lost"
             )
-            fix = "a cable in the RJ45 port, or `managementAddress` on another interface"
+            fix = "a cable in the RJ45 port, or `fabric.controlTraffic: fabric`"
             yield view.warn("management", message, fix)
 
 

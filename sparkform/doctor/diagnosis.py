@@ -12,13 +12,17 @@ from sparkform.doctor import (
     drift,
     engines,
     gpu,
+    host_settings,
     machine,
     required_ports,
+    room,
     supervision,
 )
+from sparkform.doctor.bandwidth import check_bandwidth
 from sparkform.doctor.check import Check, NodeCheck, NodeView, Status
 from sparkform.doctor.comparison import compare_nodes
 from sparkform.doctor.fabric import check_fabric
+from sparkform.doctor.link_cost import check_link_cost
 from sparkform.doctor.native import check_native
 from sparkform.fabric.network import Reports
 from sparkform.plan.problems import list_unread_items
@@ -36,7 +40,9 @@ FAIL: Status = "fail"
 CHECKS_BEFORE_FABRIC: Sequence[NodeCheck] = (
     *access.CHECKS,
     *machine.CHECKS,
+    *room.CHECKS,
     *gpu.CHECKS,
+    *host_settings.CHECKS,
     *docker.CHECKS,
     *required_ports.CHECKS,
 )
@@ -63,7 +69,7 @@ def diagnose(
         else:
             checks.append(_check_missing_node(node, observation))
     checks += _check_rack(declaration, plan, reports)
-    checks += compare_nodes(declaration, observation)
+    checks += compare_nodes(declaration, observation, plan.network)
     return (*checks, *_check_rules(declaration, reports, plan))
 
 
@@ -98,6 +104,7 @@ def _is_plannable(declaration: Declaration, node: str, report: NodeReport) -> bo
 def _check_rules(declaration: Declaration, reports: Reports, plan: RackPlan) -> Iterator[Check]:
     """What the rules say of the declaration on these machines."""
     context = Context(declaration=declaration, reports=reports, network=plan.network)
+    yield from check_link_cost(context)
     verdict = evaluate(context)
     statuses: dict[str, Status] = {MANDATORY: "fail", ADVISORY: "warn"}
     for violation in verdict.violations:
@@ -110,6 +117,7 @@ def _check_node(view: NodeView, reports: Reports) -> Iterator[Check]:
     for check in CHECKS_BEFORE_FABRIC:
         yield from check(view)
     yield from check_fabric(view, reports)
+    yield from check_bandwidth(view)
     yield from check_native(view)
     for check in CHECKS_AFTER_FABRIC:
         yield from check(view)

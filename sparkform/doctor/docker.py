@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from node.steps import swarm
 from sparkform.doctor.check import Check, NodeView
+from sparkform.plan.problems import SNAP_MESSAGE, SNAP_REMEDY, is_of_snap
 from sparkform.report.docker_facts import SwarmNode
 from sparkform.rules.groups.swarm import MIN_TOOLKIT
 from sparkform.versions import is_at_least
@@ -18,6 +19,8 @@ def check_docker(view: NodeView) -> Iterator[Check]:
     docker_facts, reason = view.facts.docker, view.find_unread_reason("fact docker")
     if docker_facts is None:
         yield view.unknown("docker", reason or "the node did not report it", "fail")
+    elif is_of_snap(docker_facts):
+        yield view.fail("docker", f"{docker_facts.version} {SNAP_MESSAGE}", SNAP_REMEDY)
     elif RUNTIME not in docker_facts.runtimes:
         fix = "`sudo apt install nvidia-container-toolkit`, then `pulumi up`"
         yield view.fail("docker", f"{docker_facts.version} without the runtime {RUNTIME}", fix)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from node.network import fabric_verdict, netplan
@@ -17,6 +18,21 @@ from sparkform.report.facts import Interface
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+
+@dataclass(frozen=True)
+class NcclHarm:
+    """What a variable does to engines that have it, unless it has one of these values."""
+
+    effect: str
+    harmless: tuple[str, ...] = ()
+
+
+NCCL_HARM = {
+    "NCCL_IB_DISABLE": NcclHarm("engines started by hand talk over sockets", ("0",)),
+    "NCCL_NET": NcclHarm("engines started by hand use no other transport", ("ib",)),
+    "NCCL_IB_GID_INDEX": NcclHarm("the index moves with link events, and engines then hang"),
+}
+
 ACTIVE = "ACTIVE"
 """State of an RDMA port that carries traffic (kernel ABI, sysfs-class-infiniband)."""
 
@@ -26,6 +42,7 @@ def check_fabric(view: NodeView, reports: Reports) -> Iterator[Check]:
     yield from check_connectx(view)
     yield from check_rdma(view)
     yield from check_second_cable(view)
+    yield from check_nccl_files(view)
     for cable in view.plan.network.cables if view.is_planned else ():
         if any(end.node == view.node.name for end in cable.ends):
             yield from _check_cable(view, cable, reports)
@@ -70,7 +87,8 @@ def _check_cable(view: NodeView, cable: Cable, reports: Reports) -> Iterator[Che
     else:
         mtu = get_wanted_mtu(view.declaration)
         runs: dict[str, Mapping[str, object]] = {node: {} for node in (name, *observed)}
-        want = build_check_want(cable, name, network, reports, mtu, runs)
+        expected = view.declaration.cluster.fabric.link_gbps
+        want = build_check_want(cable, name, network, reports, mtu, runs, expected)
         halves = probe_halves(want.halves, view.report, want.ends)
         verdicts = fabric_verdict.judge_halves(halves, _list_ports(view), want.via)
         sentences = [verdict.sentence for verdict in verdicts]
@@ -107,7 +125,7 @@ def _report_slow_cable(
 ) -> Iterator[Check]:
     """Both ends agree on less than a Spark's port can do."""
     speeds = [probe.speed_mbps for _, probe in halves if probe.speed_mbps is not None]
-    if speeds and min(speeds) < SPEED_MBPS:
+    if speeds and min(speeds) < SPEED_MBPS and not view.declaration.cluster.fabric.link_gbps:
         message = f"{cable.name}: {min(speeds) // 1000} Gb/s at both ends, a Spark's port does 200"
         fix = "a cable (or switch port) for 200 Gb/s; each message between nodes takes longer"
         yield view.warn("cable speed", message, fix)
@@ -143,6 +161,26 @@ def check_connectx(view: NodeView) -> Iterator[Check]:
         kernel = f" (kernel {view.facts.host.kernel})" if view.facts.host else ""
         message = f"{what} is not on the PCI bus{kernel}"
         yield view.fail("connectx-7", message, CONNECTX_REMEDY)
+
+
+def check_nccl_files(view: NodeView) -> Iterator[Check]:
+    """NCCL reads the file of the user who runs the engine, beside the one that is kept, and a login
+    has the variables of its files."""
+    nccl_conf = view.facts.nccl_conf
+    if nccl_conf is None:
+        return
+    for path, keys in (*nccl_conf.home.items(), *nccl_conf.environment.items()):
+        for name, harm in NCCL_HARM.items():
+            value = keys.get(name, "")
+            if value and value.lower() not in harm.harmless:
+                add_row = view.fail if path in nccl_conf.home and _has_native(view) else view.warn
+                message = f"{path} sets {name}={value}: {harm.effect}"
+                yield add_row("nccl", message, f"remove the line from {path}")
+
+
+def _has_native(view: NodeView) -> bool:
+    services = view.declaration.services
+    return any(service.runtime == "native" for service in services.values())
 
 
 def _list_ports(view: NodeView) -> Ports:

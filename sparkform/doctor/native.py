@@ -36,7 +36,6 @@ def check_native(view: NodeView) -> Iterator[Check]:
     }
     if not native_services:
         return
-    yield from check_own_nccl_conf(view)
     if view.was_read(f"step {native_venv.STEP}"):
         yield check_packages(view)
         yield from check_compilers(view)
@@ -52,15 +51,6 @@ def check_native(view: NodeView) -> Iterator[Check]:
             yield check_nccl(view, name, unit)
             yield from check_variables(view, unit, planned)
         yield from check_port(view, name, declared, unit, planned)
-
-
-def check_own_nccl_conf(view: NodeView) -> Iterator[Check]:
-    """NCCL reads the file of the user who runs the engine, beside the one that is kept."""
-    nccl_conf = view.facts.nccl_conf
-    for path, keys in (nccl_conf.home if nccl_conf else {}).items():
-        if keys.get("NCCL_IB_DISABLE") == "1":
-            message = f"{path} sets NCCL_IB_DISABLE=1: native engines talk over sockets"
-            yield view.fail("nccl", message, f"remove the line from {path}")
 
 
 def check_packages(view: NodeView) -> Check:

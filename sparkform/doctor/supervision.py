@@ -53,6 +53,8 @@ def _check_service(view: NodeView, service: str) -> Iterator[Check]:
         yield view.unknown(name, supervision.words)
     elif not report.is_coordinator:
         yield view.ok(name, f"a supervisor runs (epoch {report.epoch})")
+    elif report.phase == "paused":
+        yield view.warn(name, supervision.words, RESTART_FIX)
     elif supervision.standing == "ended":
         yield view.fail(name, supervision.words, _get_fix(report))
     elif report.phase == "serving":

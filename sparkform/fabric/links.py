@@ -24,8 +24,9 @@ def build_check_want(
     reports: Reports,
     mtu: int | None,
     runs: Mapping[str, Mapping[str, object]],
+    expected_gbps: int | None = None,
 ) -> Want:
-    """What `fabric_check` on one end is given.
+    """What `fabric_check` on one end is given. `expected_gbps`: as declared.
 
     `runs` holds owner and run of `fabric_address` of this node and of each one that it asks: the
     check has no state of its own and runs again when what it checks does.
@@ -37,7 +38,10 @@ def build_check_want(
         if interface.planned.cable == cable.name
         for peer in _list_facing(interface, queried, network)
     ]
-    halves = [expect_agreed_speed(half, reports) for half in halves]
+    if expected_gbps is None:
+        halves = [expect_agreed_speed(half, reports) for half in halves]
+    else:
+        halves = [LinkHalf({**half, "speed_mbps": expected_gbps * 1000}) for half in halves]
     suspected = list_suspects(cable, node, queried, network)
     suspected_peers = [name for name in suspected if name != node]
     return Want(

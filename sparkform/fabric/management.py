@@ -27,7 +27,7 @@ def find_management_address(node: EffectiveNode, report: NodeReport) -> IPv4Inte
         for interface in report.facts.interfaces or ()
         if not (_is_half(interface, node) or _is_virtual(interface))
     ]
-    defaults = [route for route in report.facts.routes or () if _is_default(route)]
+    defaults = [route for route in report.facts.routes or () if is_default_route(route)]
     for route in sorted(defaults, key=lambda route: route.metric or 0):
         matching = [interface for interface in interfaces if interface.name == route.interface]
         addresses = [address for interface in matching for address in list_addresses(interface)]
@@ -50,7 +50,7 @@ def _is_virtual(interface: Interface) -> bool:
     return is_bridge or is_vpn or interface.name == LOOPBACK
 
 
-def _is_default(route: Route) -> bool:
+def is_default_route(route: Route) -> bool:
     return route.destination == "default" and route.table == "main"
 
 

@@ -12,14 +12,16 @@ from ipaddress import IPv4Interface
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.errors import Problem
 from sparkform.fabric.addressing import FabricAddress, assign_addresses
-from sparkform.fabric.away import find_last_known_port
 from sparkform.fabric.management import find_management_address, list_addresses
+from sparkform.fabric.port import PORTS, choose_port
 from sparkform.fabric.topology import HALVES, Cable, Port, build_cables
 from sparkform.report.facts import Interface, NodeReport
 
 Reports = Mapping[str, NodeReport]
-PORTS: tuple[Port, Port] = (0, 1)
 CONNECTX_DRIVER = "mlx5_core"
+HALF_DEVICES = ("rocep1s0f", "roceP2p1s0f")
+"""RoCE devices of halves A and B, the port's number after them (connect-three-sparks)."""
+
 CONNECTX_REMEDY = (
     "`lspci -d 15b3:` on the node lists what is there; plug the cable in, then reboot: the "
     "kernel's hot-plug driver takes an unplugged one off the bus (NVIDIA/NV-Kernels pull 271)"
@@ -46,7 +48,7 @@ class Network:
 def plan_network(declaration: Declaration, reports: Reports) -> tuple[Network, list[Problem]]:
     """Every node that is there; a node that is away keeps its place in cables and addresses."""
     by_index = sorted(declaration.nodes, key=lambda node: node.index)
-    ports = {node.name: _choose_port(node, reports) for node in declaration.nodes}
+    ports = {node.name: choose_port(node, reports) for node in declaration.nodes}
     rack_cables = build_cables(
         declaration.cluster.fabric.topology, [node.name for node in by_index], ports
     )
@@ -61,54 +63,25 @@ def plan_network(declaration: Declaration, reports: Reports) -> tuple[Network, l
     management = {}
     for node in observed:
         planned = [address for address in addresses if address.node == node.name]
-        fabric[node.name], half_problems = _match_interfaces(node, reports[node.name], planned)
+        fabric[node.name], half_problems = _match_interfaces(
+            node, reports[node.name], planned, ports[node.name]
+        )
         address = find_management_address(node, reports[node.name])
         if address:
             management[node.name] = address
         problems += [*half_problems, *([] if address else [_report_unmanaged(node)])]
         problems += _find_cut_logins(node, reports[node.name], fabric[node.name])
+        problems += _find_bonded_halves(node, reports[node.name], fabric[node.name])
     problems += [
         _report_unobserved(node) for node in declaration.active_nodes if node.name not in reports
     ]
     return Network(rack_cables, fabric, management), problems
 
 
-def _choose_port(node: EffectiveNode, reports: Reports) -> Port:
-    if node.name in reports or node.qsfp_port != "auto":
-        return find_used_port(node, reports.get(node.name))
-    return find_last_known_port(node.name, reports) or 0
-
-
-def find_used_port(node: EffectiveNode, report: NodeReport | None) -> Port:
-    """The declared port; else the one with a cable, else the one of our netplan file, else 0.
-
-    Our own file comes before the default, so that a pulled cable does not move the addresses.
-    """
-    if node.qsfp_port != "auto":
-        return node.qsfp_port
-    if report is None:
-        return 0
-    interfaces = report.facts.interfaces or ()
-    linked = {interface.port for interface in interfaces if interface.carrier}
-    file_interfaces = set(_get_own_file(report))
-    configured = {interface.port for interface in interfaces if interface.name in file_interfaces}
-    for candidates in (linked, configured):
-        matching = [port for port in PORTS if port in candidates]
-        if matching:
-            return matching[0]
-    return 0
-
-
-def _get_own_file(report: NodeReport) -> Mapping[str, object]:
-    state = report.steps.get("fabric_address")
-    content = state.get("file") if isinstance(state, dict) else None
-    return content if isinstance(content, dict) else {}
-
-
 def _match_interfaces(
-    node: EffectiveNode, report: NodeReport, planned: Iterable[FabricAddress]
+    node: EffectiveNode, report: NodeReport, planned: Iterable[FabricAddress], port_in_use: Port
 ) -> tuple[tuple[FabricInterface, ...], list[Problem]]:
-    names = map_interface_names(node, report)
+    names = map_interface_names(node, report, port_in_use)
     interfaces, problems = [], []
     for entry in planned:
         name = names.get((entry.port, entry.half))
@@ -119,10 +92,11 @@ def _match_interfaces(
     return tuple(interfaces), problems
 
 
-def map_interface_names(node: EffectiveNode, report: NodeReport) -> dict[tuple[int, str], str]:
+def map_interface_names(
+    node: EffectiveNode, report: NodeReport, port_in_use: Port
+) -> dict[tuple[int, str], str]:
     """(port, half) to interface: as declared for the used ports, else as the node reports."""
     if node.interfaces is not None:
-        port_in_use = find_used_port(node, report)
         ports = PORTS if len(node.interfaces) > len(HALVES) else (port_in_use,)
         halves = [(port, half) for port in ports for half in HALVES]
         return dict(zip(halves, node.interfaces, strict=False))
@@ -137,16 +111,41 @@ def _find_cut_logins(
     node: EffectiveNode, report: NodeReport, planned: Iterable[FabricInterface]
 ) -> Iterator[Problem]:
     """Whoever logs in over a half loses the connection when the half gets its address."""
-    names = {interface.name for interface in planned}
+    planned_addresses = {entry.name: str(entry.planned.address.ip) for entry in planned}
     for interface in report.facts.interfaces or ():
+        if interface.name not in planned_addresses:
+            continue
         addresses = [str(address.ip) for address in list_addresses(interface)]
-        if interface.name in names and node.host in addresses:
+        used = _find_login_address(node, report, planned_addresses[interface.name])
+        if used in addresses:
             yield Problem(
                 path=f"cluster.nodes[{node.position}].host",
                 message=f"is an address of {interface.name}, a half of the fabric of {node.name}",
-                got=node.host,
+                got=used,
                 because="setting up the fabric would cut the connection that does it",
                 remedy="log in by Ethernet or Wi-Fi",
+            )
+
+
+def _find_login_address(node: EffectiveNode, report: NodeReport, planned: str) -> str | None:
+    """The node's end of the login, whatever name it was reached by. One that stays is no matter."""
+    login = report.facts.login
+    reached = login.address if login else None
+    return node.host if reached in (None, planned) else reached
+
+
+def _find_bonded_halves(
+    node: EffectiveNode, report: NodeReport, planned: Iterable[FabricInterface]
+) -> Iterator[Problem]:
+    """A port of a bond or bridge has no address of its own."""
+    names = {interface.name for interface in planned}
+    for interface in report.facts.interfaces or ():
+        if interface.name in names and interface.master:
+            yield Problem(
+                path=f"cluster.nodes[{node.position}]",
+                message=f"{interface.name} of {node.name} is a port of {interface.master}",
+                because="each half of the fabric has an address of its own, and NCCL uses both",
+                remedy=f"`nmcli connection show` lists what makes {interface.master}; delete it",
             )
 
 
@@ -178,8 +177,18 @@ def _report_missing_half(node: EffectiveNode, entry: FabricAddress, report: Node
         path=path,
         message=f"half {entry.half} of QSFP port {entry.port} of {node.name} was not found",
         because=f"cable {entry.cable} needs both halves",
-        remedy="`ibdev2netdev` on the node lists its fabric interfaces; name them here",
+        remedy=_format_renamed(report, entry.port)
+        or "`ibdev2netdev` on the node lists its fabric interfaces; name them here",
     )
+
+
+def _format_renamed(report: NodeReport, port: Port) -> str | None:
+    """The halves of the port under other names: a RoCE device keeps its own."""
+    by_hca = {interface.hca: interface.name for interface in report.facts.interfaces or ()}
+    names = [by_hca.get(f"{device}{port}") for device in HALF_DEVICES]
+    if None in names:
+        return None
+    return f"set `interfaces: [{', '.join(map(str, names))}]`, if these are their new names"
 
 
 def _report_unobserved(node: EffectiveNode) -> Problem:

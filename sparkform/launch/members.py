@@ -14,7 +14,7 @@ from sparkform.report.facts import Interface
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceMember:
-    """One rank's node. `address` and `interface` are of the management network.
+    """One rank's node. `address` and `interface` are of the network of the control traffic.
 
     `hcas` are the RoCE devices of the node's fabric interfaces, in the order of ports and halves;
     empty where the service runs on one node. `cache_has_hub` tells whether the model directory
@@ -40,7 +40,8 @@ def plan_members(
     problems = [_build_missing_node_problem(service, node) for node in nodes if node not in present]
     members = []
     for rank, node in enumerate(present):
-        member = _build_member(node, rank, network, reports)
+        is_on_fabric = len(nodes) > 1 and declaration.cluster.fabric.control_traffic == "fabric"
+        member = _build_member(node, rank, network, reports, is_on_fabric)
         members.append(member)
         if len(nodes) > 1:
             problems += _find_network_problems(node, member, network)
@@ -48,7 +49,7 @@ def plan_members(
 
 
 def _build_member(
-    node: EffectiveNode, rank: int, network: Network, reports: Reports
+    node: EffectiveNode, rank: int, network: Network, reports: Reports, is_on_fabric: bool
 ) -> ServiceMember:
     interfaces = reports[node.name].facts.interfaces or ()
     address = network.management[node.name]
@@ -60,14 +61,18 @@ def _build_member(
     fabric_facts = [
         by_name[interface.name] for interface in fabric_interfaces if interface.name in by_name
     ]
+    interface_name = next(
+        (interface.name for interface in interfaces if _has_address(interface, address.ip)), ""
+    )
+    if is_on_fabric:
+        half = fabric_interfaces[0]
+        address, interface_name = half.planned.address, half.name
     return ServiceMember(
         node=node.name,
         rank=rank,
         user=node.user,
         address=str(address.ip),
-        interface=next(
-            (interface.name for interface in interfaces if _has_address(interface, address.ip)), ""
-        ),
+        interface=interface_name,
         hcas=tuple(interface.hca for interface in fabric_facts if interface.hca),
         model_directory=node.model_directory,
         cache_has_hub=not _is_bare_cache(node, reports),

@@ -18,14 +18,23 @@ LAUNCH_SSH_PORT = 2233
 
 FIRST_SUPERVISOR_PORT = TRANSFER_PORT + 1
 
+MASTER_PORT = 29501
+"""vLLM's own default (vllm/config/parallel.py)."""
+
+DATA_PARALLEL_PORT = 29550
+"""vLLM's own default of --data-parallel-rpc-port."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServicePorts:
     """`launch_ssh`: where the workers of TensorRT-LLM wait for mpirun. `supervisor`: where the
-    supervisor of each node answers that of rank 0's."""
+    supervisor of each node answers that of rank 0's, and before it the watch of a start. `master`,
+    `data_parallel`: where vLLM's ranks, and its copies, meet."""
 
     launch_ssh: int
     supervisor: int
+    master: int
+    data_parallel: int
 
 
 def plan_ports(declaration: Declaration, service: str) -> ServicePorts:
@@ -36,7 +45,10 @@ def plan_ports(declaration: Declaration, service: str) -> ServicePorts:
         places[name] = next(place for place in count() if place not in taken)
     place = places[service]
     return ServicePorts(
-        launch_ssh=LAUNCH_SSH_PORT + place, supervisor=FIRST_SUPERVISOR_PORT + place
+        launch_ssh=LAUNCH_SSH_PORT + place,
+        supervisor=FIRST_SUPERVISOR_PORT + place,
+        master=MASTER_PORT + place,
+        data_parallel=DATA_PARALLEL_PORT + place,
     )
 
 

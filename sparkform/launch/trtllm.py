@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from node.host.addresses import is_loopback
 from sparkform.config import TrtllmService
 from sparkform.errors import Problem
 from sparkform.launch import scripts
@@ -35,8 +36,6 @@ ALIASES = {
 PROMETHEUS_SETTINGS = {"return_perf_metrics": True}
 """Without it /prometheus/metrics is not served (nvidia.github.io/TensorRT-LLM/examples/
 prometheus_metrics.html)."""
-
-LOOPBACK = ("127.0.0.1", "::1")
 
 
 def plan_ranks(request: LaunchRequest, declared: TrtllmService) -> tuple[EngineRank, ...]:
@@ -106,7 +105,7 @@ def find_problems(request: LaunchRequest, declared: TrtllmService) -> Iterator[P
             allowed="1",
             remedy="declare one service a node instead",
         )
-    if "apiKey" in request.secrets and declared.bind not in LOOPBACK:
+    if "apiKey" in request.secrets and not is_loopback(declared.bind):
         yield _build_api_key_problem(path, declared.bind)
     yield from _find_name_problems(request, declared, path)
     yield from find_key_problems(

@@ -21,8 +21,6 @@ from sparkform.launch.records import LaunchFile, PortUse
 from sparkform.launch.request import EngineRank, LaunchRequest
 from sparkform.launch.vllm_options import (
     ALIASES,
-    DATA_PARALLEL_PORT,
-    MASTER_PORT,
     build_rank_options,
     build_shared_options,
     fold_option,
@@ -105,9 +103,9 @@ def _build_ports(request: LaunchRequest, declared: VllmService) -> tuple[PortUse
     api = PortUse(number=declared.port, address=declared.bind, purpose="API")
     if not request.has_several_ranks:
         return (api,)
-    address = request.head.address
-    master = PortUse(number=MASTER_PORT, address=address, purpose="rendezvous")
-    copies = PortUse(number=DATA_PARALLEL_PORT, address=address, purpose="data parallel")
+    address, ports = request.head.address, request.ports
+    master = PortUse(number=ports.master, address=address, purpose="rendezvous")
+    copies = PortUse(number=ports.data_parallel, address=address, purpose="data parallel")
     return (api, master, *((copies,) if declared.data_parallel > 1 else ()))
 
 

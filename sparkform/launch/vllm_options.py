@@ -15,12 +15,6 @@ from sparkform.launch.members import ServiceMember
 from sparkform.launch.request import LaunchRequest
 from sparkform.versions import Version
 
-MASTER_PORT = 29501
-"""vLLM's own default (vllm/config/parallel.py)."""
-
-DATA_PARALLEL_PORT = 29550
-"""vLLM's own default of --data-parallel-rpc-port."""
-
 FIRST_VERSIONS = {
     "--nnodes": Version("0.11.1"),
     "--moe-backend": Version("0.17.0"),
@@ -86,9 +80,9 @@ def build_rank_options(
         {
             "--nnodes": len(request.members),
             "--master-addr": request.head.address,
-            "--master-port": MASTER_PORT,
+            "--master-port": request.ports.master,
             "--data-parallel-address": request.head.address if copies else None,
-            "--data-parallel-rpc-port": DATA_PARALLEL_PORT if copies else None,
+            "--data-parallel-rpc-port": request.ports.data_parallel if copies else None,
             "--node-rank": member.rank,
             "--headless": member.rank > 0,
         }

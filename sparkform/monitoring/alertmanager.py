@@ -11,6 +11,8 @@ from sparkform.monitoring.paths import CONFIG, WEBHOOK_NAME
 
 GROUP_WAIT, GROUP_INTERVAL, REPEAT_INTERVAL = "10s", "1m", "12h"
 WATCHDOG_REPEAT = "5m"
+"""Looked at each GROUP_INTERVAL. An equal interval of its own would repeat at each second look: a
+message is sent a moment after the look that it is held against."""
 
 
 def build_alertmanager_config() -> dict[str, object]:
@@ -19,7 +21,6 @@ def build_alertmanager_config() -> dict[str, object]:
         "receiver": "webhook",
         "matchers": ['alertname="Watchdog"'],
         "repeat_interval": WATCHDOG_REPEAT,
-        "group_interval": WATCHDOG_REPEAT,
     }
     return {
         "route": {

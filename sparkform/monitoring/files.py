@@ -34,7 +34,7 @@ def _list_files(monitoring: Monitoring, targets: ScrapeTargets) -> Iterator[tupl
         provisioning = f"{folder}/provisioning"
         yield (
             f"{provisioning}/datasources/prometheus.yml",
-            _render(grafana.build_source(monitoring)),
+            _render(grafana.build_source()),
         )
         yield f"{provisioning}/dashboards/sparkform.yml", _render(grafana.build_provider())
         for name, text in grafana.read_dashboards().items():

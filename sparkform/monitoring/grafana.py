@@ -11,13 +11,15 @@ from sparkform.monitoring.scrape import find_local_address, format_host_and_port
 DASHBOARDS = Path(__file__).parent / "data" / "dashboards"
 DASHBOARD_FOLDER = "dashboards"
 SOURCE_UID = "sparkform"
+PROMETHEUS_URL = "SPARKFORM_PROMETHEUS_URL"
 
 
-def build_source(monitoring: Monitoring) -> dict[str, object]:
-    local = find_local_address(monitoring.address)
-    url = f"http://{format_host_and_port(local, monitoring.ports.prometheus)}"
-    source = {"name": "Prometheus", "uid": SOURCE_UID, "type": "prometheus", "url": url}
-    return {"apiVersion": 1, "datasources": [{**source, "access": "proxy", "isDefault": True}]}
+def build_source() -> dict[str, object]:
+    """Grafana reads this file as it starts and never again, so that what may change stands in its
+    environment: that replaces the container (grafana.com/docs, "Provision Grafana")."""
+    source = {"name": "Prometheus", "uid": SOURCE_UID, "type": "prometheus"}
+    source |= {"url": f"${{{PROMETHEUS_URL}}}", "access": "proxy"}
+    return {"apiVersion": 1, "datasources": [{**source, "isDefault": True}]}
 
 
 def build_provider() -> dict[str, object]:
@@ -28,7 +30,9 @@ def build_provider() -> dict[str, object]:
 
 def build_environment(monitoring: Monitoring) -> dict[str, str]:
     """Whoever reaches the port may look, and nobody may change anything: there is no login."""
+    local = find_local_address(monitoring.address)
     return {
+        PROMETHEUS_URL: f"http://{format_host_and_port(local, monitoring.ports.prometheus)}",
         "GF_PATHS_PROVISIONING": f"{CONFIG}/provisioning",
         "GF_SERVER_HTTP_ADDR": monitoring.address,
         "GF_SERVER_HTTP_PORT": str(monitoring.ports.grafana),

@@ -62,6 +62,7 @@ def _plan_check(
         context.reports,
         mtu=None if declared_mtu == "inherit" else declared_mtu,
         runs={name: address_runs[name] for name in concerned},
+        expected_gbps=context.declaration.cluster.fabric.link_gbps,
     )
     before = [step for name in concerned for step in nodes[name].values()]
     return context.plan_step(node, fabric_check.SPEC, want, step=step, before=before)

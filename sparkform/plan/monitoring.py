@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from node.changes.declared_files import WantedFile, WantedSecret
+from node.docker.swarm_certificate import CERTIFICATE
+from node.host.addresses import is_loopback
 from node.images.reference import to_local_name
 from node.steps import image, monitoring, telemetry
 from sparkform.config import EffectiveNode, Monitoring
@@ -35,6 +37,9 @@ from sparkform.plan.transfer import Transfer, TransferPlanner, choose_source
 WEBHOOK = "monitoringWebhook"
 FILE_MODE, SECRET_MODE = "0644", "0600"
 IMAGE_PREFIX = "monitoring-"
+DOCKER_ROOT = "/var/lib/docker"
+SWARM_CERTIFICATE = {"swarm": f"{DOCKER_ROOT}/{CERTIFICATE}"}
+"""Of a node in its Swarm: Docker renews it by itself, unless no manager answers."""
 
 
 @dataclass(frozen=True)
@@ -114,10 +119,6 @@ def _find_engine(context: PlanContext, service: str, node: EffectiveNode) -> Eng
     )
 
 
-def is_loopback(address: str) -> bool:
-    return address == "::1" or address.startswith("127.")
-
-
 def _list_remarks(context: PlanContext, node: EffectiveNode) -> Iterator[str]:
     declaration = context.declaration
     for service, declared in declaration.services.items():
@@ -135,8 +136,9 @@ def _plan_telemetry(context: PlanContext, declared: Monitoring, node: EffectiveN
     want = telemetry.Want(
         interval_s=declared.interval_seconds,
         links=tuple(sorted(link.name for link in context.network.fabric.get(node.name, ()))),
-        disks={"models": node.model_directory, "docker": "/var/lib/docker", "root": "/"},
+        disks={"models": node.model_directory, "docker": DOCKER_ROOT, "root": "/"},
         container=get_container_name(NODE_EXPORTER),
+        certificates=dict(SWARM_CERTIFICATE) if context.declaration.swarm_enabled else {},
     )
     return context.plan_step(node.name, telemetry.SPEC, want)
 

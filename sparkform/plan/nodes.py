@@ -11,6 +11,7 @@ from sparkform.plan.steps import PlannedStep, describe_step, hold_step
 from sparkform.plan.wants import AGENT, NodeInputs, NodeStep, list_node_steps
 from sparkform.report.unknown import Unknown
 
+NOT_ASKED = "the node was not asked for it; record the facts again"
 NodeSteps = Mapping[str, PlannedStep]
 """By step name, in the order in which they can run; the agent first."""
 
@@ -26,14 +27,15 @@ def plan_nodes(context: PlanContext, agent_sha256: str, serving: Serving) -> dic
 def _plan_node(
     context: PlanContext, node: str, agent_sha256: str, serving: Serving
 ) -> dict[str, PlannedStep]:
+    declared = context.declaration.get_node(node)
     if not context.is_present(node):
         has_fabric = context.declaration.cluster.fabric.topology != "none"
-        names = [AGENT, *(step.spec.name for step in list_node_steps(has_fabric))]
+        names = [AGENT, *(step.spec.name for step in list_node_steps(declared, has_fabric))]
         return {name: hold_step(node, name) for name in names}
-    declared, report = context.declaration.get_node(node), context.reports[node]
+    report = context.reports[node]
     fabric = context.network.fabric[node]
     steps = {AGENT: _plan_agent(context, node, agent_sha256)}
-    for step in list_node_steps(bool(fabric)):
+    for step in list_node_steps(declared, bool(fabric)):
         runs = {name: planned.decision.run for name, planned in steps.items()}
         inputs = NodeInputs(context.declaration, declared, report, fabric, runs)
         before = [steps[AGENT], *(steps[name] for name in step.spec.after)]
@@ -49,7 +51,11 @@ def _plan_node(
 
 
 def _find_unknown_want(context: PlanContext, node: str, step: NodeStep) -> Unknown | None:
-    """The fact without which it is not known what the step should be."""
+    """The fact without which it is not known what the step should be; or that the node has not
+    looked, as facts that were recorded before a step was declared."""
+    state = context.reports[node].read_step(step.spec.name)
+    if step.is_declared and not (isinstance(state, Unknown) or as_mapping(state).get("asked")):
+        return Unknown(f"step {step.spec.name}", NOT_ASKED)
     facts = step.swarm_facts if context.declaration.swarm_enabled else ()
     return context.find_unknown(node, *(f"fact {fact}" for fact in facts))
 

@@ -10,15 +10,25 @@ from sparkform.errors import Problem
 from sparkform.fabric.network import Reports
 from sparkform.plan.context import PlanContext
 from sparkform.plan.models import list_required_models
-from sparkform.plan.monitoring_ports import find_taken_ports
+from sparkform.plan.monitoring import WEBHOOK
+from sparkform.plan.monitoring_ports import find_listening_problems
 from sparkform.plan.native_steps import find_native_problems
+from sparkform.plan.secrets import StackSecrets
 from sparkform.plan.services import ServicePlan
 from sparkform.plan.steps import StackName
+from sparkform.report.docker_facts import DockerFacts
 from sparkform.report.facts import NodeReport, UnreadableItem
 
 ITEMS_TO_PLAN_FROM = ("fact interfaces", "fact routes", "fact claim", "receipts", "next_run")
 """What all of a node is planned from: where one was not read, nothing can be said of it. Any other
 item that was not read holds its steps alone."""
+
+SNAP_DIRECTORY = "/var/snap/docker"
+SNAP_MESSAGE = "is the snap's, which reads no /etc/docker/daemon.json and reaches few folders"
+SNAP_REMEDY = (
+    "`sudo snap remove docker`, then Docker of the distribution or of docker.com (apt); images are "
+    "fetched again"
+)
 
 NATIVE_ITEM = f"step {native_venv.STEP}"
 """Which steps a native service has follows from whose Python environment is there."""
@@ -77,14 +87,15 @@ def find_unstarted_services(services: Mapping[str, ServicePlan]) -> Iterator[Pro
             )
 
 
-def find_problems(context: PlanContext) -> Iterator[Problem]:
+def find_problems(context: PlanContext, secrets: StackSecrets) -> Iterator[Problem]:
     """All of them at once, those of the network excepted."""
     declaration, reports = context.declaration, context.reports
     yield from find_foreign_claims(declaration, reports, context.stack)
     yield from find_missing_gpus(declaration, reports)
+    yield from find_snap_docker(declaration, reports)
     yield from find_native_problems(declaration, reports)
     yield from list_required_models(declaration)[1]
-    yield from find_taken_ports(declaration, reports)
+    yield from find_listening_problems(context, WEBHOOK in secrets.names)
 
 
 def find_foreign_claims(
@@ -115,6 +126,22 @@ run `pulumi stack rename old`
     if project != stack.project:
         return remedy
     return f"{remedy}; if the stack was renamed, run `pulumi stack rename {old_name}`"
+
+
+def is_of_snap(docker: DockerFacts) -> bool:
+    return (docker.root_directory or "").startswith(SNAP_DIRECTORY)
+
+
+def find_snap_docker(declaration: Declaration, reports: Reports) -> Iterator[Problem]:
+    """The snap's dockerd reads a daemon.json of its own, and its unit has another name."""
+    for node in declaration.active_nodes:
+        docker = reports[node.name].facts.docker if node.name in reports else None
+        if docker and is_of_snap(docker):
+            yield Problem(
+                path=f"cluster.nodes[{node.position}]",
+                message=f"Docker of {node.name} {SNAP_MESSAGE}",
+                remedy=SNAP_REMEDY,
+            )
 
 
 def find_missing_gpus(declaration: Declaration, reports: Reports) -> Iterator[Problem]:

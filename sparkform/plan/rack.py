@@ -15,6 +15,7 @@ from sparkform.plan.links import plan_links
 from sparkform.plan.models import plan_models
 from sparkform.plan.monitoring import plan_monitoring
 from sparkform.plan.nodes import plan_nodes
+from sparkform.plan.preflight import Preflight
 from sparkform.plan.problems import (
     find_problems,
     find_silent_docker,
@@ -50,7 +51,7 @@ def plan_rack(
     if unread:
         return RackPlan(network, problems=unread, is_unread=True)
     context = PlanContext(declaration, network, reports, stack)
-    problems = (*network_problems, *find_problems(context))
+    problems = (*network_problems, *find_problems(context, secrets))
     if problems:
         return RackPlan(network, problems=problems)
     launches = plan_launches(declaration, network, reports, secrets.names)
@@ -87,5 +88,7 @@ def _plan_steps(
     )
     rack = replace(rack, services=plan_services(context, launches, states, rack.steps, secrets))
     silent = find_silent_docker(context.declaration, context.reports, rack.docker_nodes)
-    problems = (*silent, *find_unstarted_services(rack.services))
-    return replace(rack, problems=problems, is_unread=bool(problems))
+    unread = (*silent, *find_unstarted_services(rack.services))
+    preflight = Preflight(context.declaration, context.network, context.reports, nodes, states)
+    problems = (*unread, *preflight.find_problems(rack.services))
+    return replace(rack, problems=problems, is_unread=bool(unread))

@@ -9,6 +9,7 @@ from node.readiness.want import Want, WantedRank
 from sparkform.config import Declaration
 from sparkform.fabric.network import Network
 from sparkform.launch.paths import get_rank_name, get_unit_name
+from sparkform.launch.ports import plan_ports
 from sparkform.launch.records import Launch
 
 
@@ -33,6 +34,7 @@ def build_ready_want(
         runtime=service_config.runtime,
         members=tuple(_build_member(launch, network) for launch in launches),
         url=build_api_url(declaration, service, network),
+        watch_port=plan_ports(declaration, service).supervisor,
         served_name=declaration.get_served_name(service),
         ready_timeout_s=service_config.ready_timeout_seconds,
         silence_timeout_s=service_config.silence_timeout_seconds,

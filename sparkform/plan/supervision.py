@@ -33,6 +33,7 @@ PHASE_WORDS: Mapping[str, str] = {
     "blocked": "cannot recover yet",
     "gave-up": "was given up",
     "needs-up": "needs `pulumi up`",
+    "paused": "is paused",
     "stopped": "has failed and is not restarted (restartPolicy: none)",
 }
 

@@ -1,11 +1,13 @@
-"""How each node that is there is reached, and what its steps are asked. Pure."""
+"""What the steps of each node that is there are asked, and how it is reached. Pure."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 from sparkform.config import Declaration, EffectiveNode
+from sparkform.plan.logins import build_login
 from sparkform.plan.service_steps import list_requests
+from sparkform.plan.wants import list_declared_requests
 from sparkform.ssh.target import Target
 
 
@@ -15,22 +17,11 @@ def list_targets(declaration: Declaration, passphrase: str | None = None) -> tup
 
 
 def build_target(declaration: Declaration, node: EffectiveNode, passphrase: str | None) -> Target:
-    cluster = declaration.cluster
-    known_hosts = cluster.known_hosts_file
-    return Target(
-        name=node.name,
-        host=node.host,
-        user=node.user,
-        port=node.port,
-        host_key=node.host_key,
-        known_hosts_file=Path(known_hosts) if known_hosts else Target.known_hosts_file,
-        identity_file=Path(cluster.identity_file) if cluster.identity_file else None,
-        passphrase=passphrase,
-        proxy_jump=cluster.proxy_jump,
-        model_directory=node.model_directory,
-        interfaces=node.interfaces or (),
+    return replace(
+        build_login(declaration, node, passphrase),
         steps={
             "fabric_address": {"interfaces": list(node.interfaces or ())},
+            **list_declared_requests(node),
             **list_requests(declaration, node.name),
         },
     )

@@ -13,11 +13,16 @@ from ipaddress import IPv4Interface
 from node.host.labels import PREFIX
 from node.network.link_config import LinkConfig
 from node.steps import (
+    DECLARED,
     AnyStep,
     docker_daemon,
+    earlyoom,
     fabric_address,
     fabric_confirm,
+    gpu_clock,
     nccl_conf,
+    package_hold,
+    page_cache,
     prerequisites,
     swarm,
     swarm_labels,
@@ -25,12 +30,14 @@ from node.steps import (
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.fabric.network import FabricInterface, Network
 from sparkform.report.facts import NodeReport
+from sparkform.report.unknown import Unknown
 
 AGENT = "agent"
 LABEL = f"{PREFIX}node"
 """Label of a Swarm node: its name in the stack file, which services place their ranks by."""
 
 OWN_MODEL_DIRECTORY_MODE = "0755"
+KIB_PER_GIB = 1024**2
 
 
 @dataclass(frozen=True)
@@ -47,16 +54,29 @@ class NodeInputs:
 @dataclass(frozen=True)
 class NodeStep:
     """A step that concerns nothing but the node itself, and what it wants there (the step's own
-    Want). `swarm_facts`: those of the node that the want follows from where there is a Swarm."""
+    Want). `swarm_facts`: those of the node that the want follows from where there is a Swarm.
+    `is_declared`: whether the stack file asks for it; None for a step of every node."""
 
     spec: AnyStep
     build_want: Callable[[NodeInputs], object]
     needs_fabric: bool = False
     swarm_facts: tuple[str, ...] = ()
+    is_declared: Callable[[EffectiveNode], bool] | None = None
 
 
-def list_node_steps(has_fabric: bool) -> tuple[NodeStep, ...]:
-    return tuple(step for step in NODE_STEPS if has_fabric or not step.needs_fabric)
+def list_node_steps(node: EffectiveNode, has_fabric: bool) -> tuple[NodeStep, ...]:
+    return tuple(
+        step
+        for step in NODE_STEPS
+        if (has_fabric or not step.needs_fabric)
+        and (step.is_declared is None or step.is_declared(node))
+    )
+
+
+def list_declared_requests(node: EffectiveNode) -> dict[str, Mapping[str, object]]:
+    """What `observe` is asked for beyond what every node reports, by step."""
+    steps = list_node_steps(node, has_fabric=True)
+    return {step.spec.name: {DECLARED: True} for step in steps if step.is_declared}
 
 
 def build_swarm_want(declaration: Declaration, node: EffectiveNode, network: Network) -> swarm.Want:
@@ -121,6 +141,49 @@ def _build_fabric_confirm_want(inputs: NodeInputs) -> fabric_confirm.Want:
     return fabric_confirm.Want(inputs.runs[fabric_address.SPEC.name])
 
 
+def _build_gpu_clock_want(inputs: NodeInputs) -> gpu_clock.Want:
+    return gpu_clock.Want(inputs.node.host_settings.gpu_clock_mhz)
+
+
+def _build_page_cache_want(inputs: NodeInputs) -> page_cache.Want:
+    guard = inputs.node.host_settings.memory_guard
+    return page_cache.Want(_convert_to_kib(guard.min_free_gib) if guard else None)
+
+
+def _build_earlyoom_want(inputs: NodeInputs) -> earlyoom.Want:
+    guard = inputs.node.host_settings.memory_guard
+    return earlyoom.Want(_convert_to_kib(guard.min_available_gib) if guard else None)
+
+
+def _convert_to_kib(gib: float) -> int:
+    return round(gib * KIB_PER_GIB)
+
+
+def _build_package_hold_want(inputs: NodeInputs) -> package_hold.Want:
+    """What is there now, so that what is installed later is held, too."""
+    spec = package_hold.SPEC
+    state = inputs.report.read_step(spec.name)
+    observed = spec.read_observed(None if isinstance(state, Unknown) else state)
+    return package_hold.build_want(inputs.node.host_settings.hold or (), observed)
+
+
+def _limits_gpu_clock(node: EffectiveNode) -> bool:
+    return node.host_settings.gpu_clock_mhz is not None
+
+
+def _guards_memory(node: EffectiveNode) -> bool:
+    return node.host_settings.memory_guard is not None
+
+
+def _runs_earlyoom(node: EffectiveNode) -> bool:
+    guard = node.host_settings.memory_guard
+    return guard is not None and guard.earlyoom
+
+
+def _holds_packages(node: EffectiveNode) -> bool:
+    return bool(node.host_settings.hold)
+
+
 def _format_ip(address: IPv4Interface) -> str:
     return str(address.ip)
 
@@ -131,4 +194,8 @@ NODE_STEPS = (
     NodeStep(nccl_conf.SPEC, _build_nccl_conf_want),
     NodeStep(fabric_address.SPEC, _build_fabric_address_want, needs_fabric=True),
     NodeStep(fabric_confirm.SPEC, _build_fabric_confirm_want, needs_fabric=True),
+    NodeStep(gpu_clock.SPEC, _build_gpu_clock_want, is_declared=_limits_gpu_clock),
+    NodeStep(page_cache.SPEC, _build_page_cache_want, is_declared=_guards_memory),
+    NodeStep(earlyoom.SPEC, _build_earlyoom_want, is_declared=_runs_earlyoom),
+    NodeStep(package_hold.SPEC, _build_package_hold_want, is_declared=_holds_packages),
 )

@@ -22,6 +22,8 @@ class HostFacts(ReportModel):
     os_version: str | None
     dgx_name: str | None
     dgx_os: str | None
+    kernel_parameters: tuple[str, ...] | None = None
+    machine: str | None = None
 
 
 class Gpu(ReportModel):
@@ -78,9 +80,11 @@ class DiskFacts(ReportModel):
 class LoginFacts(ReportModel):
     user: str
     uid: int
+    gid: int | None = None
     groups: tuple[str, ...]
     linger: bool
     passwordless_sudo: bool
+    address: str | None = None
 
 
 class LogindFacts(ReportModel):
@@ -88,7 +92,8 @@ class LogindFacts(ReportModel):
 
 
 class Interface(ReportModel):
-    """`addresses` are "address/prefix length"; `gid_addresses` the IPv4 ones of RoCE v2."""
+    """`addresses` are "address/prefix length"; `gid_addresses` the IPv4 ones of RoCE v2; `master`
+    the bond or bridge that it is a port of."""
 
     name: str
     state: str
@@ -104,6 +109,7 @@ class Interface(ReportModel):
     hca: str | None
     rdma_state: str | None
     gid_addresses: tuple[str, ...]
+    master: str | None = None
 
 
 class Route(ReportModel):
@@ -136,6 +142,7 @@ class NcclConf(ReportModel):
     sha256: str | None
     keys: dict[str, str]
     home: dict[str, dict[str, str]] = Field(default_factory=dict)
+    environment: dict[str, dict[str, str]] = Field(default_factory=dict)
 
 
 class ListeningPort(ReportModel):
@@ -175,6 +182,17 @@ class NativeUnit(ReportModel):
     nccl: tuple[str, ...]
 
 
+class MeasuredCable(ReportModel):
+    """What one cable carried when it was measured last, in Gb/s: each half alone, and both."""
+
+    cable: str
+    peer: str
+    unix_time_s: float
+    tool: str
+    half_gbps: dict[str, float]
+    both_gbps: float
+
+
 class Facts(ReportModel):
     host: HostFacts | None = None
     gpu: GpuFacts | None = None
@@ -197,6 +215,7 @@ class Facts(ReportModel):
     firewall: FirewallFacts | None = None
     models: tuple[CachedModel, ...] | None = None
     native_units: tuple[NativeUnit, ...] | None = None
+    bandwidth: tuple[MeasuredCable, ...] | None = None
     claim: str | None = None
 
 

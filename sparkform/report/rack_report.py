@@ -22,6 +22,8 @@ ErrorKind = Literal[
     "authentication",
     "identity",
     "sudo",
+    "expired",
+    "no_shell",
     "python_missing",
     "timeout",
     "failed",

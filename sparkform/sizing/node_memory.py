@@ -34,7 +34,7 @@ def get_node_memory(
     A runtime that is not `native` keeps the risk that brandonrc/benchmark-spark told of.
     """
     figures = store.get_hardware(f"engine-{require_engine(engine)}").figures
-    node = store.get_hardware(hardware).figures
+    node = store.get_machine(hardware).figures
     return NodeMemory(
         usable_gib=usable_gib or node["memory_usable_gib"].to_number(),
         fraction=fraction or figures["memory_fraction"].to_number(),
@@ -43,5 +43,5 @@ def get_node_memory(
         counts_parts=engine == "vllm",
         container_risk_gib=0.0
         if runtime == "native"
-        else figures["container_risk_gib"].to_number(),
+        else node.get("container_risk_gib", figures["container_risk_gib"]).to_number(),
     )

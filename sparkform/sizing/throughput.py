@@ -18,6 +18,7 @@ from sparkform.sizing.throughput_load import (
 )
 
 Bound = Literal["memory", "compute", "link"]
+MIXTURE = "mixture"
 GIGA = 1e9
 TERA = 1e12
 # DeepSeek-V4 takes 4.2 ms a layer without graphs, other mixtures about 0.9.
@@ -31,6 +32,20 @@ DRAFT_STEP_S = 5e-4
 
 
 @dataclass(frozen=True, kw_only=True)
+class MachineShares:
+    """What a machine takes of the times that were fitted on a GB10, and its own prefill in shares
+    of a GB10's efficiency. `mixture_launch` is of layers with experts, `launch` of all others."""
+
+    launch: float = 1.0
+    mixture_launch: float = 1.0
+    first_token: float = 1.0
+    prefill: float = 1.0
+
+    def get_launch(self, kind: str) -> float:
+        return self.mixture_launch if kind == MIXTURE else self.launch
+
+
+@dataclass(frozen=True, kw_only=True)
 class NodePerformance:
     """A node and its link. Compute by width of the weights, as measured (dense)."""
 
@@ -38,6 +53,7 @@ class NodePerformance:
     compute_tflops: Mapping[str, float]
     link_gb_s: float
     link_latency_us: float
+    shares: MachineShares = MachineShares()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,23 +173,24 @@ def compute_step_time(
         + _compute_drafts_s(model, machine, parameters),
         compute_s=load.operations / compute,
         link_s=_compute_link_s(model, load, machine, parameters),
-        overhead_s=_compute_launches_s(model, parameters)
-        + parameters.step_s
-        + parameters.sequence_s * batch,
-        eager_s=_compute_eager_s(model, parameters),
+        overhead_s=_compute_launches_s(model, machine, parameters)
+        + (parameters.step_s + parameters.sequence_s * batch) * machine.shares.launch,
+        eager_s=_compute_eager_s(model, parameters) * machine.shares.launch,
     )
 
 
-def _compute_launches_s(model: ServedModel, parameters: SpeedParameters) -> float:
+def _compute_launches_s(
+    model: ServedModel, machine: NodePerformance, parameters: SpeedParameters
+) -> float:
     """Launches of all layers, from recorded graphs."""
+    kinds = ((_name_block_kind(block), count) for block, count in model.distinct_blocks.items())
     return sum(
-        count * parameters.layer_s[_name_block_kind(block)]
-        for block, count in model.distinct_blocks.items()
+        count * parameters.layer_s[kind] * machine.shares.get_launch(kind) for kind, count in kinds
     )
 
 
 def _name_block_kind(block: Block) -> str:
-    return "mixture" if block.feed_forward and block.feed_forward.experts else "dense"
+    return MIXTURE if block.feed_forward and block.feed_forward.experts else "dense"
 
 
 def _compute_eager_s(model: ServedModel, parameters: SpeedParameters) -> float:
@@ -238,12 +255,15 @@ def compute_first_token_s(
     kind = classify_prefill(model)
     compute = machine.compute_tflops[get_compute_width(model)] * TERA
     operations = load.operations + count_attention_operations(model, prompt_tokens)
-    compute_s = operations / (compute * parameters.prefill_efficiency[kind])
+    efficiency = parameters.prefill_efficiency[kind] * machine.shares.prefill
+    compute_s = operations / (compute * min(efficiency, MOST_EFFICIENCY))
     weights_s = _compute_memory_s(model, replace(load, cache_bytes=0.0), machine, parameters)
     launches_s = parameters.first_token_s[model.engine]
     launches_s += parameters.first_token_layer_s * load.layers * (model.engine == "vllm")
+    launches_s *= machine.shares.first_token
     pass_s = max(compute_s, weights_s) + _compute_link_s(model, load, machine, parameters)
-    return launches_s + max(pass_s, _compute_eager_s(model, parameters))
+    eager_s = _compute_eager_s(model, parameters) * machine.shares.launch
+    return launches_s + max(pass_s, eager_s)
 
 
 def classify_prefill(model: ServedModel) -> str:

@@ -24,7 +24,8 @@ def unreachable(target: Target, reason: str) -> NodeError:
         "unreachable",
         f"{target.address} is unreachable ({reason}).",
         f"Check that the node is on and on this network: `ping -c 3 {target.host}`. "
-        "Declare one that stays off with `away: true`.",
+        "One that stays off for now gets `away: true`; "
+        f"`sparkform forget STACK.yaml {target.name}` drops one that is lost.",
     )
 
 
@@ -134,6 +135,25 @@ def sudo(target: Target) -> NodeError:
         f"Passwordless sudo is not set up for {user} at {target.address}.",
         f"`ssh -t -p {target.port} {user}@{target.host} \"echo '{user} ALL=(ALL) NOPASSWD: ALL' | "
         f'sudo EDITOR=tee visudo -f /etc/sudoers.d/90-{user}"`.',
+    )
+
+
+def expired(target: Target, kind: ErrorKind) -> NodeError:
+    """PAM lets nobody run a command whose password or account has expired (pam_unix(8)), whether
+    sshd asks it or sudo."""
+    return _build_error(
+        kind,
+        f"The password or the account of {target.user} at {target.address} has expired.",
+        f"`ssh -t -p {target.port} {target.user}@{target.host}` asks for a new password; "
+        f"`sudo chage -l {target.user}` on the node's own console shows the dates.",
+    )
+
+
+def no_shell(target: Target, message: str) -> NodeError:
+    return _build_error(
+        "no_shell",
+        f"The login shell of {target.user} at {target.address} runs no commands ({message}).",
+        f"On the node: `sudo chsh -s /bin/bash {target.user}`, and keep /usr/bin in its PATH.",
     )
 
 

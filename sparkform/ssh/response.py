@@ -15,11 +15,19 @@ from sparkform.ssh.target import Target
 # The words of sudo and of sudo-rs, which newer Ubuntu has in its place. Some lines have no name.
 _SUDO = re.compile(
     r"^sudo(-rs)?: (?!unable to resolve host)|is not in the sudoers file|is not allowed to execute "
-    r"|may not run sudo",
+    r"|may not run sudo|\bsudoers\b",
     re.MULTILINE,
 )
+_EXPIRED = re.compile(
+    r"password change required|change your password|password (has|is) expired"
+    r"|account (has|is|or password is) expired",
+    re.IGNORECASE,
+)
+_NO_SHELL = re.compile(r"account is currently not available|env: command not found|command: env$")
 _NO_SUDO = re.compile(r"sudo.?: (command )?(not found|No such file)")
 _NO_PYTHON = re.compile(r"python3.?: (command )?(not found|No such file)")
+OBJECT = b'{"'
+"""How each document begins."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +40,14 @@ class ProgramOutput:
 
 
 def find_document(target: Target, output: ProgramOutput) -> bytes | NodeError:
-    """The last line: login scripts may have printed before it."""
+    """The last object: login scripts may have printed before it, even in its line, or after it."""
     if output.exit_status != 0:
         return explain_failure(target, output)
     lines = output.stdout.strip().splitlines()
-    return lines[-1] if lines else errors.damaged(target, "it is empty")
+    if not lines:
+        return errors.damaged(target, "it is empty")
+    line = next((line for line in reversed(lines) if OBJECT in line), lines[-1])
+    return line[max(0, line.find(OBJECT)) :]
 
 
 def parse_output(target: Target, output: ProgramOutput) -> NodeReport | NodeError:
@@ -53,6 +64,10 @@ def parse_output(target: Target, output: ProgramOutput) -> NodeReport | NodeErro
 
 def explain_failure(target: Target, output: ProgramOutput) -> NodeError:
     message = output.stderr.decode("utf-8", "replace").strip()
+    if _EXPIRED.search(message):
+        return errors.expired(target, "sudo" if _SUDO.search(message) else "expired")
+    if _NO_SHELL.search(message):
+        return errors.no_shell(target, message.splitlines()[-1][:200])
     if _NO_PYTHON.search(message):
         return errors.python_missing(target)
     if _SUDO.search(message) or _NO_SUDO.search(message):

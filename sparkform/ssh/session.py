@@ -10,7 +10,7 @@ import re
 import shlex
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import asyncssh
@@ -135,8 +135,19 @@ def build_program_command(target: Target, request: VerbRequest) -> str:
     Nothing in it is secret: it is seen in the node's process list.
     """
     sudo = [] if target.user == "root" else ["sudo", "-n", "--"]
-    words = [request.verb, json.dumps(request.request)]
+    words = [request.verb, encode_request(request.request)]
     return shlex.join(["env", "LC_ALL=C", *sudo, "python3", "-I", "-c", program.BOOTSTRAP, *words])
+
+
+def encode_request(request: Mapping[str, object]) -> str:
+    r"""JSON that every login shell leaves alone in single quotes: csh replaces an exclamation mark
+    there, fish two backslashes.
+
+    >>> print(encode_request({"text": "it's \\ new!"}))
+    {"text": "it\u0027s \u005c new\u0021"}
+    """
+    text = json.dumps(request).replace("\\\\", "\\u005c")
+    return text.replace("'", "\\u0027").replace("!", "\\u0021")
 
 
 @contextlib.asynccontextmanager

@@ -15,6 +15,11 @@ def build_rack_status(
 ) -> RackStatus:
     """`readings` has every node that is not away."""
     complete = {node.name: AWAY for node in declaration.nodes} | dict(readings)
+    measured = {
+        cable: gbps
+        for reading in complete.values()
+        for cable, gbps in reading.measured_gbps.items()
+    }
     nodes = {node.name: build_node_status(node, complete[node.name]) for node in declaration.nodes}
     return RackStatus(
         stack=stack,
@@ -24,5 +29,5 @@ def build_rack_status(
             build_service_status(name, declaration, complete) for name in declaration.services
         ),
         nodes=tuple(nodes.values()),
-        cables=build_cable_statuses(declaration, nodes),
+        cables=build_cable_statuses(declaration, nodes, measured),
     )

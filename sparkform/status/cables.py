@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.fabric.topology import HALVES, Cable, End, Port, build_cables
 from sparkform.status.rack_status import CableState, CableStatus, LinkStatus, NodeStatus
@@ -13,13 +14,15 @@ PORTS: tuple[Port, Port] = (0, 1)
 
 
 def build_cable_statuses(
-    declaration: Declaration, nodes: Mapping[str, NodeStatus]
+    declaration: Declaration, nodes: Mapping[str, NodeStatus], measured: Mapping[str, float]
 ) -> tuple[CableStatus, ...]:
+    """`measured` in Gb/s by cable."""
     by_index = sorted(declaration.nodes, key=lambda node: node.index)
     ports = {node.name: choose_port(node, nodes[node.name]) for node in by_index}
     names = [node.name for node in by_index]
     cables = build_cables(declaration.cluster.fabric.topology, names, ports)
-    return tuple(build_cable_status(cable, nodes) for cable in cables)
+    statuses = [build_cable_status(cable, nodes) for cable in cables]
+    return tuple(replace(cable, measured_gbps=measured.get(cable.name)) for cable in statuses)
 
 
 def choose_port(node: EffectiveNode, status: NodeStatus) -> Port:
@@ -57,6 +60,6 @@ def judge_links(links: Sequence[LinkStatus]) -> CableState:
 
 
 def measure_speed_gbps(links: Sequence[LinkStatus]) -> float:
-    """What the halves that are up carry together. A speed that is not known counts nothing."""
+    """The port's speed, which each of its halves that is up reports; 0 where it is not known."""
     speeds = [link.speed_gbps for link in links if link.is_up is True]
-    return sum(speed for speed in speeds if isinstance(speed, float))
+    return min((speed for speed in speeds if isinstance(speed, float)), default=0.0)

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from node.facts.interfaces import parse_port_and_half
-from node.telemetry.measure import Count, Figure, Unread
+from node.readings.gpu import GpuTelemetry
+from node.readings.measure import Count, Figure, Unread
 from node.telemetry.node_telemetry import (
     DiskTelemetry,
-    GpuTelemetry,
     LinkTelemetry,
     MemoryTelemetry,
     NodeTelemetry,
@@ -22,6 +22,13 @@ KIB_PER_GIB = 2**20
 BYTES_PER_GIB = 2**30
 MBPS_PER_GBPS = 1000
 MODELS = "models"
+ORDINARY_REASONS = (
+    "gpu_idle",
+    "application_clocks",
+    "sw_power_cap",
+    "sync_boost",
+    "display_clocks",
+)
 Part = TypeVar("Part")
 Value = TypeVar("Value")
 
@@ -77,9 +84,11 @@ def measure_used_swap_gib(memory: MemoryTelemetry) -> Figure:
 
 
 def list_clock_holders(gpu: GpuTelemetry) -> tuple[str, ...] | Unread | None:
-    """Without the reason of a GPU that has nothing to do."""
+    """Without those of a GPU that idles, or works within its power limit or a cap of its owner:
+    they come and go all the time."""
     return pick(
-        gpu.throttle_reasons, lambda reasons: tuple(name for name in reasons if name != "gpu_idle")
+        gpu.throttle_reasons,
+        lambda reasons: tuple(name for name in reasons if name not in ORDINARY_REASONS),
     )
 
 

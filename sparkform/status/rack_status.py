@@ -10,8 +10,8 @@ from typing import Literal
 from pydantic.alias_generators import to_camel
 
 from node.ranks.rank import State
+from node.readings.measure import Figure, Unread
 from node.supervision.state import Phase
-from node.telemetry.measure import Figure, Unread
 
 ServiceState = Phase | Literal["unsupervised", "absent"]
 """`unsupervised`: ranks are there, but no supervisor runs. `absent`: no rank is there."""
@@ -121,12 +121,14 @@ class NodeStatus:
 
 @dataclass(frozen=True)
 class CableStatus:
-    """`ends` are nodes; a cable into the switch has one. `speed_gbps`: its halves together."""
+    """`ends` are nodes; a cable into the switch has one. `speed_gbps` as the link says;
+    `measured_gbps` as `doctor --bandwidth` found it last."""
 
     name: str
     ends: tuple[str, ...]
     state: CableState | Unread
     speed_gbps: Figure
+    measured_gbps: Figure = None
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from node.ranks.rank import Rank
+from node.readings.measure import Unread
 from node.supervision.report import SupervisionReport
-from node.telemetry.measure import Unread
 from node.telemetry.node_telemetry import NodeTelemetry
 from node.verbs.status import NodeDocument
 
@@ -47,6 +47,13 @@ class NodeReading:
     def telemetry(self) -> NodeTelemetry | Unread:
         document = self.current
         return document if isinstance(document, Unread) else document.telemetry
+
+    @property
+    def measured_gbps(self) -> Mapping[str, float]:
+        document = self.current
+        if isinstance(document, Unread) or isinstance(document.measured_gbps, Unread):
+            return {}
+        return document.measured_gbps
 
 
 Readings = Mapping[str, NodeReading]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from node.ranks.rank import format_exit
+from node.readings.measure import Figure, Unread
 from node.supervision.report import SupervisionReport
 from node.supervision.state import RankFailure
-from node.telemetry.measure import Figure, Unread
 from sparkform.config import Declaration
 from sparkform.status.rack_status import FailureStatus, RankStatus, ServiceState, ServiceStatus
 from sparkform.status.readings import Readings
@@ -16,7 +16,7 @@ from sparkform.status.readings import Readings
 UNSUPERVISED = Unread("no supervisor runs")
 UNTOLD = Unread("systemd does not say whether the supervisor runs")
 NOT_TOLD = Unread("the engine does not say")
-ENDED: tuple[ServiceState, ...] = ("gave-up", "needs-up", "stopped")
+ENDED: tuple[ServiceState, ...] = ("gave-up", "needs-up", "stopped", "paused")
 """Phases that hold without a supervisor too: nothing is to be started."""
 
 ANSWERING: tuple[ServiceState, ...] = ("serving", "degraded", "suspect")

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from node.telemetry.measure import Figure, Unread
-from sparkform.status.rack_status import NodeStatus, RackStatus, RankStatus, ServiceStatus
+from node.readings.measure import Figure, Unread
+from sparkform.status.rack_status import (
+    CableStatus,
+    NodeStatus,
+    RackStatus,
+    RankStatus,
+    ServiceStatus,
+)
 
 UNKNOWN, ABSENT = "?", "–"
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
@@ -62,7 +68,7 @@ def format_clock(node: NodeStatus) -> str:
 
 
 def format_node_links(status: RackStatus, node: NodeStatus) -> str:
-    """The worst of the node's cables: `up 400G`."""
+    """The worst of the node's cables: `up 200G`, or `up 13/200G` where it was measured."""
     cables = [cable for cable in status.cables if node.name in cable.ends]
     if isinstance(node.links, Unread):
         return UNKNOWN
@@ -70,8 +76,17 @@ def format_node_links(status: RackStatus, node: NodeStatus) -> str:
     if not known:
         return ABSENT
     worst = min(known, key=lambda cable: CABLE_STATES.index(str(cable.state)))
-    is_idle = worst.state == "down" or not isinstance(worst.speed_gbps, float)
-    return str(worst.state) if is_idle else f"{worst.state} {worst.speed_gbps:.0f}G"
+    speed = "" if worst.state == "down" else format_speed(worst)
+    return f"{worst.state} {speed}".rstrip()
+
+
+def format_speed(cable: CableStatus) -> str:
+    """What was measured, where it was, of what the link says; nothing where that is not known."""
+    if not isinstance(cable.speed_gbps, float) or not cable.speed_gbps:
+        return ""
+    measured = cable.measured_gbps
+    share = f"{measured:.0f}/" if isinstance(measured, float) else ""
+    return f"{share}{cable.speed_gbps:.0f}G"
 
 
 def format_ranks(service: ServiceStatus) -> str:

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from node.ranks.rank import NodeRanks
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.status.rack_status import RackStatus
 from tests.support.browser import Browser, find_browser, run_browser
 from tests.support.dashboard import BoardServer, serve_board
@@ -104,7 +104,7 @@ def test_the_page_says_what_the_rack_is_and_asks_nobody_else(
     for word in ("spark-2", "96/120 GiB", "38 W", "61 °C", "2418 MHz", "up 200 Gb/s"):
         assert word in page.read_text("#node-spark-2")
     assert page.evaluate("document.querySelectorAll('#drawing .box').length") == 2
-    assert page.evaluate("document.querySelector('.cable text').textContent") == "400G"
+    assert page.evaluate("document.querySelector('.cable text').textContent") == "200G"
     assert {url for url in page.requests if not url.startswith(server.url)} <= {"data:,"}
     assert page.faults == []
 

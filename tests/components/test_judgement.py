@@ -7,10 +7,14 @@ from dataclasses import replace
 import pulumi
 import pytest
 
+from components import judgement
 from components.judgement import judge_run
 from sparkform.config import parse_config
 from sparkform.errors import Problem
+from sparkform.fabric.network import Network
 from sparkform.plan.rack import plan_rack
+from sparkform.plan.rack_plan import RackPlan
+from sparkform.plan.steps import StepRecord, hold_unknown
 from sparkform.rules.props import RACK_TYPE, SERVICE_TYPE
 from tests.support.planning import STACK, build_declaration, load_reports
 from tests.support.registrations import RegistrationMonitor, record_registrations
@@ -22,6 +26,8 @@ SERVICE = {
     "port": 8000,
     "gpuMemoryUtilization": 0.8,
 }
+
+HELD = hold_unknown(StepRecord("o", "spark-2", "agent", None, 1), "no answer in 4.8 s")
 
 
 def judge(services: dict[str, object], problems: list[Problem]) -> tuple[RegistrationMonitor, str]:
@@ -73,3 +79,13 @@ def test_a_service_is_shown_to_policies_though_it_is_refused() -> None:
 def test_a_pinned_gid_index_is_refused_by_its_rule(value: str) -> None:
     _, refusal = judge({"chat": {**SERVICE, "environment": {"NCCL_IB_GID_INDEX": value}}}, [])
     assert "[gid-pinned]" in refusal
+
+
+def test_only_a_run_that_held_nothing_ends_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = RackPlan(Network((), {}, {}), nodes={"spark-2": {"agent": HELD}})
+    monkeypatch.setattr(judgement, "is_dry_run", lambda: False)
+    judgement.require_whole_look(RackPlan(Network((), {}, {})))
+    with pytest.raises(pulumi.RunError, match=r"spark-2 agent: unknown \(no answer in 4.8 s\)"):
+        judgement.require_whole_look(held)
+    monkeypatch.setattr(judgement, "is_dry_run", lambda: True)
+    judgement.require_whole_look(held)

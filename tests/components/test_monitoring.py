@@ -8,6 +8,7 @@ import pytest
 
 from components.monitoring import RackMonitoring, build_monitoring
 from components.rack import Rack, build_rack
+from components.run_log import RunLog
 from sparkform.config import parse_config
 from sparkform.plan.rack import plan_rack
 from sparkform.plan.secrets import StackSecrets
@@ -29,7 +30,13 @@ def register(**keys: object) -> RegistrationMonitor:
             rack = Rack(declaration, ())
             connections = build_connections(declaration)
             resources = build_rack(
-                rack, declaration, plan, "the node program", connections, lambda key: None
+                rack,
+                declaration,
+                plan,
+                "the node program",
+                connections,
+                lambda key: None,
+                RunLog([node.name for node in declaration.nodes], []),
             )
             providers = {
                 name: docker.Provider(f"{name}-docker", host=f"ssh://{name}")

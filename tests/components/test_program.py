@@ -45,7 +45,7 @@ def interrupt(head: str, port: int) -> tuple[float, int, str]:
 
 def test_ctrl_c_while_nodes_are_observed_ends_the_program_at_once_and_without_a_traceback() -> None:
     text = PROGRAM.read_text()
-    head = text[text.index("import signal") : text.index("import hashlib")]
+    head = text[text.index("import signal") : text.index("from components")]
     with open_silent_port() as port:
         lasted_s, code, stderr = interrupt(head, port)
         _, _, stderr_without_head = interrupt("", port)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -11,6 +14,7 @@ import pytest
 from pulumi_command import remote
 
 from components.rack import Rack, build_rack
+from components.run_log import RunLog
 from sparkform.config import Declaration
 from sparkform.plan.rack_plan import RackPlan
 from tests.support.planning import build_declaration, build_plan, get_agent_sha256, load_reports
@@ -24,9 +28,14 @@ COMPONENTS = {
 }
 
 
-def register(declaration: Declaration, plan: RackPlan) -> RegistrationMonitor:
+def register(
+    declaration: Declaration,
+    plan: RackPlan,
+    preview: bool = False,
+    advisories: Sequence[str] = (),
+) -> RegistrationMonitor:
     """What registering this plan asks for."""
-    with record_registrations() as record:
+    with record_registrations(preview) as record:
 
         @pulumi.runtime.test  # type: ignore[untyped-decorator]
         def build() -> None:
@@ -34,6 +43,7 @@ def register(declaration: Declaration, plan: RackPlan) -> RegistrationMonitor:
                 node.name: remote.ConnectionArgs(host=node.host, host_key="ssh-ed25519 AAAA")
                 for node in declaration.nodes
             }
+            log = RunLog([node.name for node in declaration.nodes], [])
             build_rack(
                 Rack(declaration, ()),
                 declaration,
@@ -41,17 +51,20 @@ def register(declaration: Declaration, plan: RackPlan) -> RegistrationMonitor:
                 "the node program",
                 connections,
                 lambda key: None,
+                log,
             )
+            log.say(advisories)
 
         build()
     return record
 
 
-def register_untouched(topology: str, count: int) -> RegistrationMonitor:
+def register_untouched(
+    topology: str, count: int, preview: bool = False, advisories: Sequence[str] = ()
+) -> RegistrationMonitor:
     declaration = build_declaration(topology, count)
-    return register(
-        declaration, build_plan(declaration, load_reports(f"{topology}-{count}-untouched"))
-    )
+    plan = build_plan(declaration, load_reports(f"{topology}-{count}-untouched"))
+    return register(declaration, plan, preview, advisories)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +202,7 @@ def test_the_join_token_is_secret_unlogged_and_on_the_joining_nodes_stdin_alone(
     }
     assert receivers == {"spark-2-swarm", "spark-3-swarm"}
     other_steps = [command for command in list_steps(switch) if command is not token]
-    assert {command.inputs["logging"] for command in other_steps} == {"stdout"}
+    assert {command.inputs["logging"] for command in other_steps} == {"stderr"}
     assert {command.secret_outputs for command in other_steps} == {frozenset()}
 
 
@@ -212,7 +225,7 @@ def test_what_was_never_there_is_put_off_without_a_document() -> None:
     record = register_away()
     for command in record.list_commands():
         if get_node(command) == "spark-3":
-            assert command.inputs["create"].startswith("echo 'spark-3 ")
+            assert shlex.split(shlex.split(command.inputs["create"])[2])[1].startswith("spark-3 ")
             assert command.inputs["delete"] == "true"
             assert "stdin" not in command.inputs
 
@@ -239,8 +252,41 @@ def test_components_carry_plain_values(switch: RegistrationMonitor) -> None:
         assert not any(isinstance(value, pulumi.Output) for value in inputs.values())
 
 
-def test_each_step_that_differs_says_so_on_its_resource(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_preview_names_each_step_that_differs_once_and_node_by_node(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     caplog.set_level(logging.INFO)
-    register_untouched("direct", 2)
-    messages = [record.getMessage() for record in caplog.records]
-    assert "spark-2 agent: node agent is not installed, will be installed" in messages
+    register_untouched("direct", 2, preview=True, advisories=["first.", "second."])
+    warning, message = (record.getMessage() for record in caplog.records)
+    assert warning == "\nfirst.\nsecond."
+    blank, *lines = message.splitlines()
+    assert blank == "", "Pulumi repeats what comes before the first line break"
+    assert "spark-2 agent: node agent is not installed, will be installed" in lines
+    assert len(lines) == len(set(lines))
+    assert [line.split()[0] for line in lines] == sorted(line.split()[0] for line in lines)
+
+
+def test_an_update_says_what_was_done_and_nothing_that_will_be(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    register_untouched("direct", 2, advisories=["first."])
+    (message,) = (record.getMessage() for record in caplog.records)
+    lines = message.splitlines()[1:]
+    assert len(lines) <= 6
+    assert [line.split(", ")[0] for line in lines[:2]] == ["spark-1: agent", "spark-2: agent"]
+    assert lines[-1] == "1 advisory: `pulumi preview` and `sparkform check` name them"
+    assert "will be" not in message
+
+
+def test_a_run_without_change_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    declaration = build_declaration("direct", 2)
+    plan = build_plan(declaration, load_reports("direct-2-up"))
+    nodes = {
+        name: {**steps, "agent": replace(steps["agent"], lines=())}
+        for name, steps in plan.nodes.items()
+    }
+    record = register(declaration, replace(plan, nodes=nodes))
+    assert [entry.getMessage() for entry in caplog.records] == []
+    assert record.server.hooks == {}

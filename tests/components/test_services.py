@@ -14,6 +14,7 @@ from pulumi_command import remote
 from components.docker_hosts import build_ssh_options
 from components.inference_service import InferenceService, ServiceContext, build_services
 from components.rack import Rack, build_rack
+from components.run_log import RunLog
 from sparkform.config import Declaration
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.secrets import StackSecrets
@@ -56,6 +57,7 @@ def register_plan(declaration: Declaration, plan: RackPlan) -> RegistrationMonit
         def build() -> None:
             rack = Rack(declaration, ())
             options = pulumi.ResourceOptions(parent=rack)
+            log = RunLog([node.name for node in declaration.nodes], list(plan.services))
             resources = build_rack(
                 rack,
                 declaration,
@@ -63,6 +65,7 @@ def register_plan(declaration: Declaration, plan: RackPlan) -> RegistrationMonit
                 "the program",
                 build_connections(declaration),
                 lambda key: None,
+                log,
             )
             context = ServiceContext(
                 rack=resources,
@@ -73,6 +76,7 @@ def register_plan(declaration: Declaration, plan: RackPlan) -> RegistrationMonit
                     for name in plan.docker_nodes
                 },
                 secret=lambda name: pulumi.Output.secret(KEY),
+                log=log,
             )
             components = {
                 name: InferenceService(name, declaration, (), options) for name in plan.services

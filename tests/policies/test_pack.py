@@ -112,11 +112,16 @@ def test_advice_is_reported_by_an_advisory_policy(case: StackCase) -> None:
     name = case.rule if case.rule in POLICIES_BY_NAME else ""
     policies = [policy for policy in (name, f"{case.rule}-advice") if policy in POLICIES_BY_NAME]
     advisory = [policy for policy in policies if get_level(policy) == EnforcementLevel.ADVISORY]
-    assert [
-        message
-        for policy in advisory
-        for message in validate_resource(policy, build_props(case.path))
-    ]
+    assert [message for policy in advisory for message in list_messages(policy, case)]
+
+
+def list_messages(policy: str, case: StackCase) -> list[str]:
+    """What it reports of the stack's first service, or of all of them where it judges a stack."""
+    if case.rule not in STACK_RULES:
+        return validate_resource(policy, build_props(case.path))
+    declaration = load_stack(case.path)
+    props = [build_service_props(declaration, name, ()) for name in declaration.services]
+    return [message for message, _ in validate_stack(policy, props)]
 
 
 def get_level(policy: str) -> EnforcementLevel | None:
@@ -222,11 +227,11 @@ def validate_stack(policy: str, services: list[Props]) -> list[tuple[str, str | 
 
 def test_services_are_judged_against_each_other() -> None:
     first_props = build_props(DATA / "good" / "vllm-two-nodes.yaml")
-    second_props = change_service(first_props, port=8001.0)
+    second_props = change_service(first_props, port=29501.0)
     ((message, urn),) = validate_stack("ports", [first_props, second_props])
     assert "Port 29501 is taken by vLLM's group of minimax." in message
     assert urn == f"{URN}-second"
-    other_port_props = change_service(second_props, extraArgs=["--master-port", "29502"])
+    other_port_props = change_service(second_props, port=8001.0)
     assert validate_stack("ports", [first_props, other_port_props]) == []
     assert validate_stack("ports", []) == []
     assert validate_stack("ports", [{"name": "not ours"}]) == [], "readable-props speaks of it"

@@ -25,10 +25,10 @@ PROGRAM = """
     from pulumi_command import remote
     sys.path.insert(0, {root!r})
     from components import host_step
-    from components.step_log import StepLog
+    from components.run_log import RunLog
 
     def write_down(words):
-        return f"echo '{{words}}' >> {trace}; cat > /dev/null"
+        return f"echo '{{words}}' | tee -a {trace}; cat > /dev/null"
 
     host_step.INSTALL, host_step.GIVE_BACK = write_down("install"), write_down("give back")
     host_step._run_agent = write_down
@@ -43,13 +43,14 @@ PROGRAM = """
         return SimpleNamespace(**planned, lines=lines, is_held=False, unknown=None)
 
     login = remote.ConnectionArgs(**json.loads(pathlib.Path("login.json").read_text()))
-    none = ResourceOptions()
+    none, log = ResourceOptions(), RunLog(["n"], [])
     teardown = host_step.Teardown("teardown", plan("agent"), login, none)
-    agent = host_step.NodeAgent("agent", plan("agent"), "program", teardown, login, StepLog(), none)
+    agent = host_step.NodeAgent("agent", plan("agent"), "program", teardown, login, log, none)
     first = host_step.HostStep("first", plan("first"), agent, login, none)
     after = ResourceOptions(depends_on=[first])
     host_step.HostStep("second", plan("second"), agent, login, after, secret=first.stdout)
     host_step.HostStep("stop", plan("stop:qwen"), agent, login, after, token="t-1")
+    log.say([])
 """
 ALL = ["install", "apply first", "apply second"]
 
@@ -119,13 +120,25 @@ def test_destroy_gives_the_node_back_once_and_undoes_no_step(
     assert trace.read_text().splitlines() == ["give back"]
 
 
-@pytest.mark.parametrize("command", ["preview", "up --yes --skip-preview"])
-def test_what_differs_is_said_of_the_targeted_steps_only(
-    stack: CommandStack, trace: Path, command: str
+def test_a_preview_says_what_differs_of_the_targeted_steps_only(
+    stack: CommandStack, trace: Path
 ) -> None:
     write_lines(stack, {"first": ["n first differs"], "second": ["n second differs"]})
-    targeted = stack.project.run_well(*command.split(), "--target", find_urn(stack, "first"))
-    assert "n first differs" in targeted
+    targeted = stack.project.run_well("preview", "--target", find_urn(stack, "first"))
+    assert targeted.count("n first differs") == 1
     assert "n second differs" not in targeted
-    whole = stack.project.run_well("preview")
-    assert "n second differs" in whole
+    assert "n second differs" in stack.project.run_well("preview")
+
+
+def test_an_update_says_what_was_done_of_the_targeted_steps_only(
+    stack: CommandStack, trace: Path
+) -> None:
+    write_lines(stack, {"first": ["n first differs"], "second": ["n second differs"]})
+    command = ("up", "--yes", "--skip-preview")
+    targeted = stack.project.run_well(*command, "--target", find_urn(stack, "first"))
+    assert targeted.count("n first: apply first") == 1
+    assert "differs" not in targeted
+    assert "n second: " not in targeted
+    whole = stack.project.run_well(*command)
+    assert "n second: apply second" in whole
+    assert "n first: " not in whole

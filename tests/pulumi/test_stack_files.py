@@ -15,6 +15,7 @@ import yaml
 from sparkform.report.recording import FACTS_VARIABLE
 from tests.support.constructed import FOLDER, SOURCE_RECORDINGS
 from tests.support.deployment import ROOT, Deployment
+from tests.support.shown import find_repeated_sentences
 
 STACKS = tuple(SOURCE_RECORDINGS)
 
@@ -49,6 +50,28 @@ def test_a_stack_file_previews_without_any_machine_as_its_golden_plan_says(
     outcome = deployment.preview()
     assert outcome.messages == read_planned_lines(deployment.stack)
     assert set(outcome.operations.values()) == {"create"}
+
+
+@pytest.mark.parametrize("deployment", STACKS[:1], indirect=True)
+def test_a_preview_shows_each_line_once_and_node_by_node(deployment: Deployment) -> None:
+    """As a person sees it, who has no terminal that draws over its lines."""
+    deployment.write_stack_file()
+    result = deployment.run_pulumi(*deployment.build_stack_command("preview"))
+    assert result.returncode == 0, result.stdout
+    shown = [line.strip() for line in result.stdout.splitlines()]
+    planned = [line for line in shown if line in read_planned_lines(deployment.stack)]
+    assert sorted(planned) == read_planned_lines(deployment.stack)
+    nodes = [line.split()[0] for line in planned if not line.startswith("service ")]
+    assert nodes == sorted(nodes)
+    assert find_repeated_sentences(result.stdout) == []
+
+
+def test_a_sentence_that_is_shown_twice_is_found() -> None:
+    """The control."""
+    sentence = "spark-2 nccl_conf: NCCL_IB_DISABLE is 1, will be 0"
+    row = f" ~  command:remote:Command spark-2-nccl_conf update {sentence}"
+    output = f"{row}\nDiagnostics:\n    {sentence}\n"
+    assert find_repeated_sentences(output) == [sentence]
 
 
 @pytest.mark.parametrize("deployment", STACKS[:1], indirect=True)

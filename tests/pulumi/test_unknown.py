@@ -7,6 +7,7 @@ run of the program has other documents, another token and other commands.
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,19 @@ def test_what_is_known_again_is_done_then(stack: CommandStack, trace: Path) -> N
     stack.project.run_well("up", "--yes", "--skip-preview")
     lines = trace.read_text().splitlines()
     assert {"apply first 3", "apply late 3", "rank 3"} <= set(lines)
+
+
+def test_what_was_registered_before_the_program_ends_badly_is_done(
+    stack: CommandStack, trace: Path
+) -> None:
+    """As components.judgement ends a run that held something."""
+    ending = "raise pulumi.RunError('1 of the parts was not read')"
+    program = PROGRAM.format(root=str(ROOT), trace=trace)
+    stack.project.write_program(f"import pulumi\n{textwrap.dedent(program)}\n{ending}\n")
+    write_run(stack, 2, "no answer in 4.8 s")
+    result = stack.project.run("up", "--yes", "--skip-preview")
+    assert result.returncode != 0
+    assert "1 of the parts was not read" in result.stdout
+    write_run(stack, 3, None)
+    assert stack.project.run("up", "--yes", "--skip-preview").returncode != 0
+    assert "apply late 3" in trace.read_text()

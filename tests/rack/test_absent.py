@@ -106,7 +106,7 @@ def test_it_is_set_up_once_it_is_there(
 ) -> None:
     machines.mend("off", "spark-2")
     deployment.cluster["nodes"] = node_blocks
-    outcome = deployment.up()
+    outcome = deployment.preview_and_up()
     assert "spark-2 agent: node agent is not installed, will be installed" in outcome.messages
     unconcerned = {"spark-1-swarm_labels", "spark-1-fabric_check-0"}
     assert {name for name in outcome.changed_steps if name.startswith("spark-1")} == unconcerned

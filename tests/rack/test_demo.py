@@ -122,7 +122,7 @@ def test_the_demo_asks_a_real_engine(name: str, tmp_path: Path) -> None:
     ]
     answers = dict(tiny_llama.DIALOGUES)
     assert dialogue.splitlines()[:2] == [served.QUESTION, answers[served.QUESTION]]
-    assert chapters_shown["Topology, as Mermaid text"].startswith("flowchart LR")
+    assert "spark-1:0-spark-2:0" in chapters_shown["Nodes, cables and services as they are now"]
     assert MENDED in chapters_shown["Preview the drift"]
     assert "The engine was real vLLM" in chapters_shown["Next: your own Sparks"]
     assert_nothing_is_left(name, tmp_path)

@@ -91,7 +91,7 @@ def test_a_node_that_is_removed_is_drained_and_left_as_it_was(
     machines.must("spark-3", f"timeout 60 sh -c '{running}'")
 
     deployment.cluster["nodes"] = list_nodes(machines)[:2]
-    outcome = deployment.up()
+    outcome = deployment.preview_and_up()
     assert (
         "spark-1 swarm_labels: spark-3 is in the Swarm, will be removed from it" in outcome.messages
     )
@@ -118,7 +118,7 @@ def test_a_renamed_node_changes_hands_and_nothing_else(
     first, second, _ = list_nodes(machines)
     deployment.cluster["nodes"] = [first, {**second, "name": "beta"}]
     before = compute_digest(machines)
-    outcome = deployment.up()
+    outcome = deployment.preview_and_up()
     owned = "sparkform/test/spark-2/nccl_conf; will be owned by sparkform/test/beta/nccl_conf"
     assert f"beta nccl_conf: owned by {owned}" in outcome.messages
     assert "spark-1 swarm_labels: label sparkform.node of spark-2 is spark-2, will be beta" in (
@@ -161,7 +161,7 @@ def test_the_head_moves_in_one_up(deployment: Deployment, machines: RackHandle) 
     deployment.cluster["nodes"] = [second, first, third]
     head, old = machines.find_node("spark-2").address, machines.find_node("spark-1").address
     before = remove_swarm(compute_digest(machines))
-    outcome = deployment.up()
+    outcome = deployment.preview_and_up()
     assert {line for line in outcome.messages if " swarm: " in line} == {
         f"spark-1 swarm: head of the Swarm at {old}, will leave it and join the one of {head}:2377",
         f"spark-2 swarm: in the Swarm of {old}:2377, will leave it and start one at {head}",

@@ -6,84 +6,36 @@ The engine is the tiny one: its figures under vLLM's names are the test's.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
+import yaml
 
+from node.ranks.supervisors import get_supervisor_unit
+from sparkform.monitoring.files import RULES as RULES_FILE
 from sparkform.monitoring.grafana import read_dashboards
 from sparkrack import registry
 from sparkrack.monitoring import images
+from tests.rack.command_line import RackProject
 from tests.rack.conftest import RackFactory
+from tests.support import monitoring_faults as faults
 from tests.support import tiny_engine
 from tests.support.alerts import (
-    HANGUP,
     RULES,
     RackPrometheus,
-    WebhookReceiver,
     await_state,
-    hasten,
     receive_webhooks,
 )
 from tests.support.dashboards import list_panel_queries
 from tests.support.deployment import Deployment
-from tests.support.digest import Digest, compute_digest, list_changes
-from tests.support.rack import RackHandle
+from tests.support.digest import compute_digest, list_changes
+from tests.support.monitored import CALM, FAULT_S, HEAD, RANK, SERVICE, WORKER, Monitored
 
 pytestmark = [pytest.mark.rack, pytest.mark.long]
 
-HEAD, WORKER = "spark-1", "spark-2"
-SERVICE = "chat"
-RANK = f"sparkform-{SERVICE}-0"
 LIMIT_S = 120.0
-VLLM_METRICS = """
-vllm:num_requests_running{model_name="tiny"} RUNNING
-vllm:num_requests_waiting{model_name="tiny"} WAITING
-vllm:generation_tokens_total{model_name="tiny"} TOKENS
-vllm:prompt_tokens_total{model_name="tiny"} TOKENS
-vllm:request_success_total{model_name="tiny",finished_reason="stop"} NOW
-vllm:kv_cache_usage_perc{model_name="tiny"} 0.2
-vllm:time_to_first_token_seconds_bucket{model_name="tiny",le="0.5"} NOW
-vllm:time_to_first_token_seconds_bucket{model_name="tiny",le="+Inf"} NOW
-vllm:e2e_request_latency_seconds_bucket{model_name="tiny",le="0.5"} NOW
-vllm:e2e_request_latency_seconds_bucket{model_name="tiny",le="+Inf"} NOW
-"""
-NOT_ON_THIS_RACK = {"Phase", "Restarts within the window", "Time since the last token"}
-"""Panels of a supervised service."""
-
-
-@dataclass
-class Monitored:
-    """A rack with a service that is watched."""
-
-    rack: RackHandle
-    deployment: Deployment
-    prometheus: RackPrometheus
-    receiver: WebhookReceiver
-    before: Digest
-
-    def write_metrics(self, running: int = 1, waiting: int = 0, tokens: str = "NOW") -> None:
-        """What the engine answers under /metrics from now on; NOW grows by one a second."""
-        text = VLLM_METRICS.replace("RUNNING", str(running)).replace("WAITING", str(waiting))
-        # A rank's limits are above those that `docker exec` may set here.
-        copy = f"cat > /tmp/metrics && sudo docker cp /tmp/metrics {RANK}:/tmp/tiny-metrics"
-        self.rack.must(HEAD, copy, text.replace("TOKENS", tokens).lstrip())
-
-    def write_gpu(self, **values: object) -> None:
-        """What nvidia-smi shows on the worker."""
-        script = (
-            "import json, pathlib, sys\n"
-            "path = pathlib.Path('/etc/rack/gpu.json')\n"
-            "document = json.loads(path.read_text()) | json.loads(sys.argv[1])\n"
-            "path.write_text(json.dumps(document))\n"
-        )
-        command = f"sudo python3 -c \"{script}\" '{json.dumps(values)}'"
-        self.rack.must(WORKER, command)
-
-    def write_rules(self, text: str) -> None:
-        self.rack.must(HEAD, f"sudo tee {RULES} > /dev/null", text)
-        self.rack.must(HEAD, HANGUP)
+UNIT = get_supervisor_unit(SERVICE)
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +50,11 @@ def monitored(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> It
     with receive_webhooks(str(machines.rack.host_address)) as receiver:
         deployment = Deployment.create(machines, tmp_path_factory.mktemp("monitoring"))
         deployment.declare_memory()
-        deployment.services = {SERVICE: tiny_engine.build_service(tensorParallel=1, nodes=[HEAD])}
+        deployment.services = {
+            SERVICE: tiny_engine.build_service(
+                tensorParallel=1, nodes=[HEAD], restartPolicy="group"
+            )
+        }
         deployment.monitoring = {"images": references, "intervalSeconds": 5, "keepData": False}
         deployment.write_stack_file()
         deployment.set_secret("monitoringWebhook", receiver.url)
@@ -106,6 +62,8 @@ def monitored(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> It
         prometheus = RackPrometheus(machines, HEAD)
         watched = Monitored(machines, deployment, prometheus, receiver, before)
         watched.write_metrics()
+        for host in machines.hosts:
+            machines.must(host, faults.COUNT_ERRORS % 0)
         yield watched
         deployment.destroy()
 
@@ -113,6 +71,20 @@ def monitored(rack: RackFactory, tmp_path_factory: pytest.TempPathFactory) -> It
 def test_a_second_up_changes_nothing(monitored: Monitored) -> None:
     outcome = monitored.deployment.up()
     assert (outcome.changed, outcome.messages) == (set(), [])
+
+
+def test_status_shows_what_the_supervisor_tells(monitored: Monitored) -> None:
+    project = RackProject(monitored.rack, monitored.deployment.folder)
+
+    def read_service() -> dict[str, Any]:
+        status = project.run("status", monitored.deployment.stack_file, "--json").parse_json()
+        service: dict[str, Any] = status["services"][0]
+        return service
+
+    await_state(lambda: read_service()["state"] == "serving", lambda: f"{read_service()}", LIMIT_S)
+    service = read_service()
+    assert service["restarts"] == 0
+    assert [rank["state"] for rank in service["ranks"]] == ["running"]
 
 
 def test_everything_is_read(monitored: Monitored) -> None:
@@ -135,7 +107,7 @@ def test_each_panel_shows_something(monitored: Monitored) -> None:
         (title, query)
         for text in read_dashboards().values()
         for title, query in list_panel_queries(text)
-        if title not in NOT_ON_THIS_RACK and "trtllm" not in query.replace("|trtllm", "")
+        if "trtllm" not in query.replace("|trtllm", "")
     ]
 
     def list_empty() -> list[str]:
@@ -179,111 +151,113 @@ def test_a_changed_rule_file_is_said_and_put_back_and_read_anew(monitored: Monit
 def test_a_collector_that_was_stopped_is_started_by_up(monitored: Monitored) -> None:
     monitored.rack.must(WORKER, "sudo systemctl stop sparkform-telemetry")
     assert monitored.rack.must(WORKER, "ls /run/sparkform-telemetry 2>&1 || true").strip() != ""
-    outcome = monitored.deployment.up()
+    outcome = monitored.deployment.preview_and_up()
     assert outcome.messages == [f"{WORKER} telemetry: collector is stopped, will be started"]
     assert outcome.changed_steps == {f"{WORKER}-telemetry"}
 
 
-FAKE_PROC = """
-set -e
-sudo mkdir -p /run/fake
-sed 's/^MemAvailable:.*/MemAvailable: 1048576 kB/; s/^SwapTotal:.*/SwapTotal: 16777212 kB/
-s/^SwapFree:.*/SwapFree: 1048576 kB/; /^Cma/d' /proc/meminfo > /tmp/meminfo
-printf 'CmaTotal: 0 kB\\nCmaFree: 4187904 kB\\n' >> /tmp/meminfo
-sudo cp /tmp/meminfo /run/fake/meminfo
-sudo mount --bind /run/fake/meminfo /proc/meminfo
-"""
-UNDO_PROC = "sudo umount /proc/meminfo; sudo rm -rf /run/fake"
-COUNTERS = "/run/rack-shims/devices/infiniband/rocep1s0f0/ports/1/hw_counters"
-COUNT_ERRORS = f"sudo mkdir -p {COUNTERS}; echo %d | sudo tee {COUNTERS}/packet_seq_err"
-SPOIL_XID = "echo 'NVRM: Xid (PCI:000f:01:00): 79, pid=1' | sudo systemd-cat -t kernel"
-
-
-def test_each_alert_fires_by_its_fault_is_told_once_and_ends(monitored: Monitored) -> None:
-    """The times of the rules are shortened here; promtool tests those that the product has."""
+def test_the_faults_of_a_machine_are_told_once_each_and_end(monitored: Monitored) -> None:
     rack, prometheus = monitored.rack, monitored.prometheus
-    monitored.write_rules(hasten(rack.must(HEAD, f"sudo cat {RULES}")))
-    await_state(lambda: prometheus.list_firing() == {"Watchdog"}, _tell(prometheus), LIMIT_S)
-    rack.must(WORKER, COUNT_ERRORS % 0)
-    monitored.write_gpu(
-        utilization_percent=96,
-        power_draw_w=11.0,
-        temperature_c=95,
-        clock_sm_mhz=507,
-        clock_event_reasons=0x40,
+    monitored.hasten()
+    await_state(lambda: prometheus.list_firing() == CALM, prometheus.tell_firing, LIMIT_S)
+    expected = frozenset[str]().union(
+        *(fault.alerts for fault in (*faults.OF_WORKER, faults.JOURNAL)),
+        *(faults.GPU_ALERTS, {"LinkDown", "ServiceStalled", "ServiceWaits"}),
     )
-    rack.must(WORKER, FAKE_PROC)
-    rack.must(WORKER, SPOIL_XID)
-    monitored.write_metrics(running=2, waiting=12, tokens="900")
-    rack.break_("link-down", WORKER, "enp1s0f0np0")
-    rack.must(WORKER, COUNT_ERRORS % 500)
-    expected = {
-        *("GpuThrottled", "GpuHot", "GpuClockStuckLow", "GpuBusyWithoutPower"),
-        *("MemoryLow", "SwapUsed", "ContiguousMemoryBroken", "GpuError"),
-        *("LinkDown", "LinkErrors", "ServiceStalled", "ServiceWaits"),
-    }
-    seen: set[str] = set()
 
-    def have_all_fired() -> bool:
-        seen.update(prometheus.list_firing())
-        return expected <= seen
+    def cause() -> None:
+        faults.write_gpu(rack, WORKER, **faults.BUSY_AND_HELD)
+        for fault in faults.OF_WORKER:
+            rack.must(WORKER, fault.cause)
+        rack.must(HEAD, faults.JOURNAL.cause)
+        monitored.write_metrics(running=2, waiting=12, tokens="900")
+        rack.break_("link-down", WORKER, "enp1s0f0np0")
 
-    await_state(have_all_fired, lambda: f"not fired: {expected - seen}", 240)
+    def mend() -> None:
+        rack.mend("link-down", WORKER, "enp1s0f0np0")
+        monitored.write_metrics()
+        for fault in faults.OF_WORKER:
+            rack.must(WORKER, fault.mend)
+        rack.must(HEAD, faults.JOURNAL.mend)
+        faults.write_gpu(rack, WORKER, **faults.IDLE)
+
+    monitored.prove(expected, cause, mend)
     assert not any("<no value>" in text for text in prometheus.list_annotations())
-    monitored.write_gpu(
-        utilization_percent=0,
-        power_draw_w=3.74,
-        temperature_c=36,
-        clock_sm_mhz=2418,
-        clock_event_reasons=1,
+
+
+def test_a_full_disk_is_told(monitored: Monitored) -> None:
+    """The collector starts anew then: the rack lays others over its program's folder."""
+    rack = monitored.rack
+    monitored.prove(
+        {"DiskFull"},
+        lambda: rack.break_("disk-full", WORKER),
+        lambda: rack.mend("disk-full", WORKER),
     )
-    rack.must(WORKER, UNDO_PROC)
-    monitored.write_metrics()
-    rack.mend("link-down", WORKER, "enp1s0f0np0")
-    await_state(lambda: prometheus.list_firing() == {"Watchdog"}, _tell(prometheus), 240)
-    await_state(
-        lambda: all(monitored.receiver.count(alert, "resolved") for alert in expected),
-        lambda: f"messages: {monitored.receiver.messages}",
-        180,
+
+
+def test_a_service_that_fails_in_its_ways_is_told(monitored: Monitored) -> None:
+    """It does not answer and is not restarted yet; its supervisor is gone; it is restarted; it
+    cannot be; its container is gone."""
+    rack = monitored.rack
+    monitored.hasten()
+    monitored.prove(
+        {"ServiceRestarted"},
+        lambda: rack.must(HEAD, f"sudo docker kill {RANK}"),
+        monitored.await_answer,
     )
-    for alert in expected:
-        fired = monitored.receiver.count(alert, "firing")
-        assert fired, alert
-        assert set(fired.values()) == {1}, f"{alert}: {fired}"
+    monitored.prove(
+        {"ServiceDown", "ServiceUnsupervised"},
+        lambda: rack.must(HEAD, f"sudo systemctl stop {UNIT}; sudo docker pause {RANK}"),
+        lambda: rack.must(HEAD, f"sudo docker unpause {RANK}; sudo systemctl start {UNIT}"),
+    )
+    monitored.prove(
+        {"GpuUnreadable", "ServiceDegraded"}, monitored.kill_without_gpu, monitored.mend_gpu
+    )
+    monitored.prove(
+        {"ServiceGaveUp"},
+        lambda: rack.must(HEAD, f"sudo docker rm -f {RANK}"),
+        monitored.mend_container,
+    )
 
 
-def test_what_is_gone_is_told_and_comes_back(monitored: Monitored) -> None:
-    """Programs and devices that end: node_exporter, the collector, the GPU, the engine."""
-    rack, prometheus = monitored.rack, monitored.prometheus
-    rack.must(WORKER, "sudo systemctl kill -s STOP sparkform-telemetry")
-    rack.must(HEAD, f"sudo docker kill {RANK}")
-    rack.break_("gpu-gone", HEAD)
-    seen: set[str] = set()
+def test_programs_of_monitoring_that_end_are_told(monitored: Monitored) -> None:
+    rack = monitored.rack
+    monitored.hasten()
+    monitored.prove(
+        {"CollectorStale"},
+        lambda: rack.must(WORKER, "sudo systemctl kill -s STOP sparkform-telemetry"),
+        lambda: rack.must(WORKER, "sudo systemctl kill -s CONT sparkform-telemetry"),
+    )
+    monitored.prove(
+        {"NodeDown"},
+        lambda: rack.must(WORKER, "sudo docker stop sparkform-monitoring-node-exporter"),
+        monitored.mend_exporter,
+    )
+    rack.must(HEAD, "sudo docker stop sparkform-monitoring-alertmanager")
+    prometheus = monitored.prometheus
+    await_state(lambda: "ScrapeDown" in prometheus.list_firing(), prometheus.tell_firing, FAULT_S)
+    rack.must(HEAD, "sudo docker start sparkform-monitoring-alertmanager")
+    await_state(lambda: prometheus.list_firing() == CALM, prometheus.tell_firing, FAULT_S)
 
-    def have_all_fired() -> bool:
-        seen.update(prometheus.list_firing())
-        return {"CollectorStale", "GpuUnreadable", "ServiceDown"} <= seen
 
-    await_state(have_all_fired, lambda: f"fired: {seen}", 240)
-    rack.must(WORKER, "sudo docker stop sparkform-monitoring-node-exporter")
-    await_state(lambda: "NodeDown" in prometheus.list_firing(), _tell(prometheus), LIMIT_S)
-    rack.mend("gpu-gone", HEAD)
-    rack.must(WORKER, "sudo systemctl kill -s CONT sparkform-telemetry")
-    outcome = monitored.deployment.up()
-    assert f"{WORKER}-monitoring-node-exporter" in outcome.changed
-    monitored.write_metrics()
-    await_state(lambda: prometheus.list_firing() == {"Watchdog"}, _tell(prometheus), 240)
+def test_every_rule_was_proved(monitored: Monitored) -> None:
+    """By the tests above, but for two: the watchdog fires in each, and Alertmanager, which has
+    ended, tells nobody."""
+    names = {
+        rule["alert"]
+        for group in yaml.safe_load(RULES_FILE.read_text())["groups"]
+        for rule in group["rules"]
+    }
+    assert names - monitored.proved == {"Watchdog", "ScrapeDown"}
 
 
 def test_destroy_leaves_nothing(monitored: Monitored) -> None:
     """The volumes were declared not to be kept."""
     monitored.deployment.destroy()
+    monitored.rack.ask(WORKER, f"{faults.build_undo(faults.OOM)}; sudo rm -rf {faults.FAKES}")
+    monitored.rack.ask(HEAD, f"sudo rm -rf {faults.FAKES}")
     changes = list_changes(monitored.before, compute_digest(monitored.rack))
     assert changes == []
     for host in monitored.rack.hosts:
         assert monitored.rack.must(host, "sudo docker volume ls -q").strip() == ""
         assert monitored.rack.must(host, "sudo docker ps -aq").strip() == ""
-
-
-def _tell(prometheus: RackPrometheus) -> Callable[[], str]:
-    return lambda: f"firing: {prometheus.list_firing()}"

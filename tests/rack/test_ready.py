@@ -160,6 +160,7 @@ def build_want(machines: RackHandle, ranks: int, **changes: Any) -> dict[str, An
         "runtime": "container",
         "members": members,
         "url": f"http://{get_address(machines, 'spark-1')}:{PORT}",
+        "watch_port": 7680,
         "served_name": "qwen",
         "ready_timeout_s": 60,
         "silence_timeout_s": SILENCE_S,

@@ -37,7 +37,7 @@ class TinyServing(Serving):
     def apply(self, **keys: Any) -> PulumiOutcome:
         """With these keys of the service's block set."""
         self.deployment.services[NAME] |= keys
-        outcome = self.deployment.up()
+        outcome = self.deployment.preview_and_up()
         wait_until(self.is_answering, "the service does not answer", ANSWERS_S)
         return outcome
 

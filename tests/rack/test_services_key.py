@@ -130,7 +130,7 @@ def test_the_key_is_in_roots_own_file_and_where_docker_hands_it_over(service: Ke
 def test_another_key_is_one_up_that_says_why(service: KeyedService) -> None:
     new_key = f"{KEY}{secrets.token_hex(20)}"
     service.deployment.set_secret(KEY, new_key)
-    outcome = service.deployment.up()
+    outcome = service.deployment.preview_and_up()
     assert "service qwen: apiKey differs, will be restarted with it" in outcome.messages
     assert (service.request_with(new_key), service.request_with(service.key)) == ("200", "401")
     assert service.deployment.up().changed == set()

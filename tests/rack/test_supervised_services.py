@@ -181,7 +181,7 @@ def test_a_killed_supervisor_is_said_and_started_again_without_the_service(
     rows = {(row["node"], row["name"]): row for row in report["checks"]}
     row = rows[host, f"supervision {NAME}"]
     assert (row["status"], row["message"][:12]) == ("fail", "unsupervised")
-    outcome = supervised.deployment.up()
+    outcome = supervised.deployment.preview_and_up()
     assert outcome.messages == [
         f"{host} supervise:{NAME}: service {NAME} is not supervised, will be"
     ]

@@ -69,8 +69,10 @@ def test_a_silent_dockerd_is_unknown_and_changes_nothing(
 ) -> None:
     with keep_docker(machines):
         with hang_docker(machines):
-            outcome = stack.up()
-        (line,) = {line for line in outcome.printed if line.startswith(f"{NODE} docker_daemon: ")}
+            outcome = stack.run("up", "--yes", "--skip-preview")
+        assert outcome.exit_code != 0
+        lines = "\n".join(outcome.errors).splitlines()
+        (line,) = {line for line in lines if line.startswith(f"{NODE} docker_daemon: ")}
         assert line.startswith(f"{NODE} docker_daemon: unknown (no answer in ")
         assert line.endswith("not changed in this run")
         assert outcome.changed == set()

@@ -19,7 +19,8 @@ from tests.support.rack import RackHandle
 PROMETHEUS = "http://127.0.0.1:9090"
 RULES = "/var/lib/sparkform/monitoring/prometheus/rules.yml"
 POLL_S = 2.0
-HANGUP = "sudo docker kill -s HUP sparkform-monitoring-prometheus"
+ALERTMANAGER_CONFIG = "/var/lib/sparkform/monitoring/alertmanager/alertmanager.yml"
+HANGUP = "sudo docker kill -s HUP sparkform-monitoring-%s"
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,9 @@ class RackPrometheus:
         alerts = self.fetch("/api/v1/alerts")["alerts"]
         return {alert["labels"]["alertname"] for alert in alerts if alert["state"] == "firing"}
 
+    def tell_firing(self) -> str:
+        return f"firing: {self.list_firing()}"
+
     def list_annotations(self) -> list[str]:
         alerts = self.fetch("/api/v1/alerts")["alerts"]
         return [text for alert in alerts for text in alert["annotations"].values()]
@@ -69,8 +73,14 @@ def await_state(reached: Callable[[], bool], describe: Callable[[], str], limit_
 def hasten(rules: str) -> str:
     """The same rules with short times; promtool tests those that the product has."""
     rules = re.sub(r"for: \d+m", "for: 5s", rules)
-    rules = re.sub(r"\[(3|10|15)m\b", "[30s", rules)
+    rules = re.sub(r"\[(3|10|15)m\b", "[40s", rules)
     return rules.replace("> 120", "> 25")
+
+
+def hasten_messages(config: str) -> str:
+    """Alertmanager's times, the repeat of the watchdog excepted."""
+    config = config.replace("group_wait: 10s", "group_wait: 1s")
+    return config.replace("group_interval: 1m", "group_interval: 5s")
 
 
 @dataclass

@@ -9,7 +9,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ STACK_TYPE = "pulumi:pulumi:Stack"
 class PulumiOutcome:
     """What one `pulumi` run did: operations and the product's own lines by resource name.
 
-    `printed` holds every other line that was shown for a resource, as what a node said.
+    `printed` holds every other line that was shown, and what the steps' nodes have printed.
     """
 
     exit_code: int
@@ -153,7 +153,7 @@ class Deployment:
         """`preview`, `up` or `destroy`; the caller checks the outcome."""
         self.write_stack_file()
         result = self.run_pulumi(*self.build_stack_command(command, "--json", *flags))
-        return parse_outcome(result.returncode, result.stdout)
+        return parse_outcome(result.returncode, result.stdout, command == "preview")
 
     @contextmanager
     def start(self, command: str, *flags: str) -> Iterator[subprocess.Popen[str]]:
@@ -207,11 +207,16 @@ class Deployment:
     def up(self, *flags: str) -> PulumiOutcome:
         return self.run_successfully("up", "--yes", "--skip-preview", *flags)
 
+    def preview_and_up(self) -> PulumiOutcome:
+        """An update with the lines of the preview before it: by itself it does not say them."""
+        lines = self.preview().lines
+        return replace(self.up(), lines=lines)
+
     def destroy(self, *flags: str) -> PulumiOutcome:
         return self.run_successfully("destroy", "--yes", "--skip-preview", *flags)
 
 
-def parse_outcome(exit_code: int, output: str) -> PulumiOutcome:
+def parse_outcome(exit_code: int, output: str, is_preview: bool = False) -> PulumiOutcome:
     """Read the engine's events, one JSON document a line."""
     operations: dict[str, str] = {}
     lines: dict[str, list[str]] = {}
@@ -230,7 +235,12 @@ def parse_outcome(exit_code: int, output: str) -> PulumiOutcome:
             elif details["severity"] == "info" and _is_product_line(name, text):
                 lines.setdefault(name, []).append(text)
             else:
-                printed.append(text)
+                planned = _read_planned_lines(details["message"]) if is_preview else {}
+                for resource, planned_lines in planned.items():
+                    lines.setdefault(resource, []).extend(planned_lines)
+                printed += [] if planned else text.splitlines()
+        if details := event.get("resOutputsEvent"):
+            printed += _read_stdout(details["metadata"])
     return PulumiOutcome(exit_code, operations, lines, errors, frozenset(components), printed)
 
 
@@ -240,6 +250,21 @@ def _is_product_line(name: str, text: str) -> bool:
     subject = text.partition(": ")[0]
     names_resource = subject.replace(" ", "-").replace(":", "-") == name
     return bool(name) and (names_resource or subject == f"service {name}")
+
+
+def _read_planned_lines(message: str) -> dict[str, list[str]]:
+    """The one message of a preview, which begins with a line break: its lines by resource name."""
+    lines: dict[str, list[str]] = {}
+    for line in message.strip().splitlines() if message.startswith("\n") else []:
+        subject = line.partition(": ")[0].removeprefix("service ")
+        lines.setdefault(subject.replace(" ", "-").replace(":", "-"), []).append(line)
+    return lines
+
+
+def _read_stdout(metadata: dict[str, Any]) -> list[str]:
+    if metadata["op"] == "same" or not metadata.get("new"):
+        return []
+    return str(metadata["new"].get("outputs", {}).get("stdout", "")).splitlines()
 
 
 def _parse_events(output: str) -> Iterator[dict[str, Any]]:

@@ -146,6 +146,8 @@ def add_network(spark: FakeSpark) -> FakeNetwork:
     for name in (HALF_A, HALF_B, "enp1s0f1np1", "enP2p1s0f1np1"):
         network.links[name] = {**down, "addresses": []}
         spark.system.put(_get_promote_path(name), "0\n")
+        for key in ("arp_ignore", "arp_announce"):
+            spark.system.put(f"/proc/sys/net/ipv4/conf/{name}/{key}", "0\n")
     network.links["enP7s7"] = {**down, "up": True, "addresses": ["10.0.0.1/24"]}
     spark.system.put("/etc/netplan/01-management.yaml", MANAGEMENT, 0o600)
     network.write_profiles()

@@ -52,6 +52,7 @@ class FakeSpark:
     network: Any = None
     python: Any = None
     member: Any = None
+    host: Any = None
 
     def get_state(self) -> object:
         """All that is not in files, for before-and-after comparisons."""

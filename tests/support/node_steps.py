@@ -24,9 +24,9 @@ def format_owner(step: str, node: str = "spark-1") -> str:
 
 
 def build_document(step: str, want: object, run: int = 1, node: str = "spark-1") -> str:
-    """`want`: the step's own, or its JSON."""
-    owner = format_owner(step, node)
-    return json.dumps({"owner": owner, "want": to_fields(want), "have": None, "run": run})
+    """`want`: the step's own, or its JSON. Keys are sorted, as those that a plan sends are."""
+    document = {"want": to_fields(want), "have": None, "run": run}
+    return json.dumps({"owner": format_owner(step, node), **document}, sort_keys=True)
 
 
 def read_have(

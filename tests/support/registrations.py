@@ -53,10 +53,13 @@ class HookServer:
         self.hooks[hook.name] = hook
 
     def run_hooks(self, request: Any) -> None:
-        """Those that an engine runs before it creates the resource; in the program's loop, as the
-        SDK's server does."""
+        """Those that an engine runs around a creation; in the program's loop, as the SDK's server
+        does."""
+        reached = pulumi.ResourceHookArgs("", "", request.name, request.type)
         for name in request.hooks.before_create:
-            reached = pulumi.ResourceHookArgs("", "", request.name, request.type)
+            _get_loop().call_soon_threadsafe(self.hooks[name], reached)
+        reached.new_outputs = {"stdout": f"done by {request.name}"}
+        for name in request.hooks.after_create:
             _get_loop().call_soon_threadsafe(self.hooks[name], reached)
 
 
@@ -106,7 +109,7 @@ def _parse_name(urn: str) -> str:
 
 
 @contextmanager
-def record_registrations() -> Iterator[RegistrationMonitor]:
+def record_registrations(preview: bool = False) -> Iterator[RegistrationMonitor]:
     """Resources made in the block are recorded instead of made.
 
     In one event loop for all tests, whatever a test before has made of the thread's own: Pulumi
@@ -114,7 +117,7 @@ def record_registrations() -> Iterator[RegistrationMonitor]:
     """
     asyncio.set_event_loop(_get_loop())
     record = RegistrationMonitor()
-    set_mocks(_MockEngine(), project=PROJECT, stack=STACK, preview=False, monitor=record)
+    set_mocks(_MockEngine(), project=PROJECT, stack=STACK, preview=preview, monitor=record)
     pulumi.runtime.settings.SETTINGS.callbacks = record.server
     yield record
 

@@ -9,13 +9,12 @@ from typing import Any
 
 from node.host.typed_json import to_json
 from node.ranks.rank import NodeRanks, Rank, RankLabels
+from node.readings.gpu import GpuTelemetry
+from node.readings.measure import Unread
 from node.supervision.report import LiveFigures, SupervisionReport
 from node.supervision.state import RankFailure
-from node.telemetry.measure import Unread
 from node.telemetry.node_telemetry import (
     DiskTelemetry,
-    GpuTelemetry,
-    KernelEvents,
     LinkTelemetry,
     MemoryTelemetry,
     NodeTelemetry,
@@ -113,13 +112,10 @@ def build_telemetry(**changes: Any) -> NodeTelemetry:
         *(119 * GIB + GIB // 2, 23 * GIB, 8 * GIB, 16 * GIB, 16 * GIB, 4 * GIB, 3 * GIB)
     )
     telemetry = NodeTelemetry(
-        unix_time_s=NOW_S,
-        uptime_s=86_400.0,
         gpus=(build_gpu(),),
         memory=memory,
         links=build_links(0),
         disks={"models": DiskTelemetry("/var/lib/sparkform/models", 4_000 * 2**30, 900 * 2**30)},
-        events=KernelEvents({}, 0),
     )
     return replace(telemetry, **changes)
 

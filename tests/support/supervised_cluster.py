@@ -134,6 +134,7 @@ class SupervisedCluster:
     starts: Counter[tuple[int, int]] = field(default_factory=Counter)
     runs: int = 0
     requested: bool = False
+    pause_requested: bool = False
     may_stop: bool = False
     broken_s: float | None = None
     phases: set[Phase] = field(default_factory=set)
@@ -270,6 +271,8 @@ class SupervisedCluster:
         node.situation = node.group.advance(self.build_view(node))
         if self.requested and node.group.record.stage != "settled":
             self.requested = False
+        if self.pause_requested and node.group.record.phase == "paused":
+            self.pause_requested = False
         for other in self.nodes:
             order = build_order(node.situation, other.rank)
             if other is node:
@@ -311,6 +314,7 @@ class SupervisedCluster:
             is_answering=self.is_working,
             stall="no sign of work" if broken_s >= STALL_S and not is_loading else None,
             is_requested=self.requested,
+            is_pause_requested=self.pause_requested,
         )
 
     def loads_too_long(self) -> bool:
@@ -477,6 +481,10 @@ def restore_an_old_disk(cluster: SupervisedCluster, node: SimulatedNode) -> None
 
 def ask_for_a_restart(cluster: SupervisedCluster, node: SimulatedNode) -> None:
     cluster.requested = cluster.may_stop = True
+
+
+def ask_for_a_pause(cluster: SupervisedCluster) -> None:
+    cluster.pause_requested = cluster.may_stop = True
 
 
 def heal(cluster: SupervisedCluster) -> None:

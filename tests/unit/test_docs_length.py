@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = ("*.md", "docs/*.md", "docs/design/*.md", "packages/*/README.md")
 # References that the program writes: they grow with each key and each rule, and are looked up.
 WRITTEN_BY_THE_PROGRAM = {"docs/configuration.md", "docs/rules.md"}
-CEILING_WORDS = 23_000
+CEILING_WORDS = 24_000
 
 
 def count_words(root: Path) -> dict[str, int]:

@@ -48,8 +48,13 @@ def render_wrapper(layout: Layout, *, acquire_plugins: bool) -> str:
     }
     assigned = "\n".join(f"{name}={shlex.quote(str(path))}" for name, path in settings.items())
     acquisition = "" if acquire_plugins else WITHOUT_ACQUISITION
-    return f"#!/bin/sh\n# {MARK}\n{assigned}\n{acquisition}{WRAPPER}"
+    wrapper = WRAPPER.replace("@KEPT@", str(KEPT_FILES + 1))
+    return f"#!/bin/sh\n# {MARK}\n{assigned}\n{acquisition}{wrapper}"
 
+
+KEPT_FILES = 60
+"""Of each stack in the clone's own backend: the newest of its history, and of its backups. Chosen
+here: a run leaves two or three files."""
 
 # A plugin that setup could not get is not tried for again at each run.
 WITHOUT_ACQUISITION = """\
@@ -67,6 +72,12 @@ if [ -z "${PULUMI_BACKEND_URL:-}${PULUMI_ACCESS_TOKEN:-}" ] && ! logged_in &&
   if [ -z "${PULUMI_CONFIG_PASSPHRASE+set}${PULUMI_CONFIG_PASSPHRASE_FILE:-}" ]; then
     export PULUMI_CONFIG_PASSPHRASE_FILE="$passphrase"
   fi
+  # Pulumi keeps a copy of the state for each run and removes none.
+  for folder in "$state"/.pulumi/history/*/* "$state"/.pulumi/backups/*/*; do
+    [ -d "$folder" ] && ls -t "$folder" | tail -n +@KEPT@ | while read -r file; do
+      rm -f "$folder/$file"
+    done
+  done
 fi
 exec "$pulumi" "$@"
 """

@@ -43,10 +43,15 @@ ENGINES = {"vllm": Step("vllm", vllm.compute_key, vllm.is_ready, vllm.make)}
 
 
 def set_up(machine: Machine, engine: str | None = None) -> None:
-    """Do what is not done yet, a real engine for the rack last.
+    """Do what is not done yet, a real engine for the rack last. What another clone has made, to
+    which this one only links, names that clone's paths and is left alone.
 
     Raises InputError or OSError, with nothing left half-made.
     """
+    toolchain = machine.layout.toolchain
+    if toolchain.is_symlink():
+        print(f"toolchain: of {toolchain.resolve().parent}, left as it is", flush=True)
+        return
     for step in (*STEPS, *([ENGINES[engine]] if engine else [])):
         print(f"{step.name}: {carry_out(step, machine)}", flush=True)
 

@@ -24,7 +24,7 @@ from sparkrack import (
     stackfile,
     status,
 )
-from sparkrack.engines import catalogue, loading, native
+from sparkrack.engines import catalogue, loading, native, tiny
 from sparkrack.engines.catalogue import EngineName
 from sparkrack.host import RackError
 from sparkrack.layout import find_node
@@ -38,6 +38,7 @@ from sparkrack.shape import (
 )
 
 BAD_INPUT = 2
+TINY = "tiny"
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -119,6 +120,7 @@ def up(
         prepare.check_packages()
         rack = lifecycle.bring_up(name, shape, print_status)
         typer.echo(status.render_table(rack, inventory.list_containers(name)))
+        typer.echo(status.render_next_steps(rack))
 
 
 @app.command()
@@ -203,7 +205,10 @@ def load_engine(
 
 @app.command("model")
 def add_model(
-    handle: Annotated[str, typer.Argument(help="OWNER/NAME of the model.")],
+    handle: Annotated[
+        str,
+        typer.Argument(help="OWNER/NAME of the model, or `tiny`: one that the vLLM here serves."),
+    ],
     folder: Annotated[
         Path | None, typer.Option(help="Folder with its files; random weights by default.")
     ] = None,
@@ -220,7 +225,11 @@ def add_model(
         check_input(name)
         require_root()
         rack, _ = inventory.find_rack(name)
-        typer.echo(hub.add(rack, handle, hub.ModelSource(folder, shards, shard_mib), gated).commit)
+        source = hub.ModelSource(folder, shards, shard_mib)
+        if handle == TINY:
+            handle, source = tiny.HANDLE, hub.ModelSource(tiny.ensure(print_status))
+            typer.echo(f"model: {handle}")
+        typer.echo(hub.add(rack, handle, source, gated).commit)
         if token:
             hub.grant_access(rack, token, [handle])
 

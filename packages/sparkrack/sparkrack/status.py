@@ -7,8 +7,11 @@ from sparkrack.fault_actions import LASTING, UNTIL_REBOOT
 from sparkrack.host import ask
 from sparkrack.inventory import NodeContainer
 from sparkrack.layout import SimulatedRack
+from sparkrack.login import USER
+from sparkrack.paths import get_identity_file
 
 UNKNOWN = "-"
+DEFAULT_NAME = "rack"
 
 
 def parse_memory(stats: str) -> dict[str, str]:
@@ -46,6 +49,21 @@ def render_table(rack: SimulatedRack, containers: list[NodeContainer]) -> str:
     columns = f"  {'node':9}{'address':15}{'state':10}{'memory':12}faults"
     return "\n".join(
         [head, columns, *(format_row(rack, n, used, list_faults(n)) for n in containers)]
+    )
+
+
+def render_next_steps(rack: SimulatedRack) -> str:
+    """Who logs in with which key, and the commands that a rack is good for."""
+    stack, option = rack.name, "" if rack.name == DEFAULT_NAME else f" --name {rack.name}"
+    return "\n".join(
+        [
+            f"  user {USER}, key {get_identity_file(rack.name)}",
+            "Next:",
+            f"  python -m sparkrack stack{option} > Pulumi.{stack}.yaml",
+            f"  pulumi stack init {stack}",
+            f"  pulumi up --stack {stack}",
+            f"A model that vLLM serves here: python -m sparkrack model tiny{option}",
+        ]
     )
 
 

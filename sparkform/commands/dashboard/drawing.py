@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.status.rack_status import CableStatus, RackStatus
-from sparkform.status.wording import UNKNOWN
+from sparkform.status.wording import UNKNOWN, format_speed
 
 WIDTH = 400
 NODE_WIDTH, NODE_HEIGHT = 88, 46
@@ -77,8 +77,7 @@ def build_line(cable: CableStatus, places: Mapping[str, Point], switch: Point | 
         ends.append(switch or ends[0])
     if isinstance(cable.state, Unread):
         return CableLine(cable.name, ends[0], ends[1], "unknown", UNKNOWN)
-    has_speed = isinstance(cable.speed_gbps, float) and cable.speed_gbps > 0
-    label = f"{cable.speed_gbps:.0f}G" if has_speed else cable.state
+    label = format_speed(cable) or cable.state
     return CableLine(cable.name, ends[0], ends[1], cable.state, label)
 
 

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from node.telemetry.measure import Figure
+from node.readings.measure import Figure
 from sparkform.status.rack_status import RackStatus
 
 SPAN_S = 3600.0

@@ -8,7 +8,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from node.telemetry.measure import Figure, Unread
+from node.readings.measure import Figure, Unread
 from sparkform.commands.dashboard import sparkline
 from sparkform.commands.dashboard.drawing import NODE_HEIGHT, NODE_WIDTH, WIDTH, build_drawing
 from sparkform.commands.dashboard.history import FigureSample, History

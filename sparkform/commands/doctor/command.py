@@ -13,12 +13,14 @@ import typer
 
 from sparkform.commands import options
 from sparkform.commands.declared import load_declared_stack
+from sparkform.commands.doctor.measurement import measure_cables
 from sparkform.commands.json_output import print_json
-from sparkform.commands.live_report import load_or_observe
+from sparkform.commands.live_report import find_passphrase_source, load_or_observe
 from sparkform.commands.tables import add_row, create_console, create_table
 from sparkform.doctor import Check, add_probes, diagnose
 from sparkform.doctor.check import Status
 from sparkform.doctor.drift import NOT_CHANGED
+from sparkform.fabric.network import plan_network
 from sparkform.plan.targets import list_targets
 from sparkform.report.rack_report import Observation
 from sparkform.report.recording import save_facts
@@ -43,17 +45,25 @@ def run(
         Path | None, typer.Option(help="Save the facts to a file, for --facts of other commands.")
     ] = None,
     facts: options.RecordedFacts = None,
+    bandwidth: Annotated[
+        bool, typer.Option("--bandwidth", help="Measure each cable, within 10 s a cable.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Nothing is changed; each node is asked once."""
+    """Nothing is changed; each node is asked once, and for --bandwidth twice a cable."""
     started = time.monotonic()
     declared = load_declared_stack(stack)
     targets = add_probes(list_targets(declared.declaration), declared.declaration)
     observation = load_or_observe(declared, facts, targets)
+    unmeasured: list[Check] = []
+    if bandwidth and not facts:
+        network, _ = plan_network(declared.declaration, observation.reports)
+        ask = find_passphrase_source(declared)
+        observation, unmeasured = measure_cables(network, observation, targets, ask)
     if save:
         save_facts(observation, save)
     sha256 = hashlib.sha256(build_zipapp()).hexdigest()
-    checks = diagnose(declared.declaration, declared.name, observation, sha256)
+    checks = (*diagnose(declared.declaration, declared.name, observation, sha256), *unmeasured)
     failed = any(check.status == "fail" for check in checks)
     if as_json:
         print_json(Diagnosis(declared.full_name, not failed, checks))

@@ -30,11 +30,14 @@ def run(
         typer.Argument(metavar="STACK.yaml", help="List the models of a stack's nodes too."),
     ] = None,
     facts: options.RecordedFacts = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="List what of the catalogue fits on the nodes too.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Nothing is changed on the nodes."""
     if stack:
-        raise typer.Exit(inventory_table.print_inventory(stack, facts, as_json))
+        raise typer.Exit(inventory_table.print_inventory(stack, facts, every, as_json))
     options.require(_check_facts_option(facts))
     show = print_json if as_json else print_catalogue
     show(list_catalogue())

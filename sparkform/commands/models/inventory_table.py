@@ -22,15 +22,17 @@ from sparkform.plan.targets import list_targets
 from sparkform.report.rack_report import Observation
 
 
-def print_inventory(stack: Path, facts: Path | None, as_json: bool) -> int:
+def print_inventory(stack: Path, facts: Path | None, every: bool, as_json: bool) -> int:
     """Print what the stack's nodes hold; the exit code. Raises InputError for unreadable files."""
     declared = load_declared_stack(stack)
     observation = load_or_observe(declared, facts, list_targets(declared.declaration))
     if facts is not None:
         require_recorded(observation, declared.declaration)
     report = build_report(declared, observation)
-    show = print_json if as_json else print_tables
-    show(report)
+    if as_json:
+        print_json(report)
+    else:
+        print_tables(report, every)
     for name, error in observation.errors.items():
         print(f"{name}: {error.what}; {error.remedy}", file=sys.stderr)
     return FINDINGS if observation.errors else 0
@@ -50,7 +52,8 @@ def build_report(declared: DeclaredStack, observation: Observation) -> Inventory
     )
 
 
-def print_tables(report: InventoryReport) -> None:
+def print_tables(report: InventoryReport, every: bool) -> None:
+    """With `every`, what of the catalogue fits comes after what lies there."""
     screen = create_console()
     names = list(report.nodes)
     models = create_table("On the nodes", "model", "requested by", *names, "fits on")
@@ -62,6 +65,8 @@ def print_tables(report: InventoryReport) -> None:
         add_row(models, model.handle, ", ".join(model.wanted_by) or "nothing", *cells, fit)
     no_models = "No model lies on these nodes, and the stack requests none."
     screen.print(models if report.models else no_models)
+    if not every:
+        return
     screen.print()
     catalogue = create_table(f"What fits on these {len(names)} nodes", "model", "fits on")
     for entry in report.catalogue:

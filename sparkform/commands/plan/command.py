@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import typer
 
+from sparkform.catalogue.describe import apply_image
 from sparkform.commands import findings, options
 from sparkform.commands.declared import DeclaredStack, load_declared_stack
 from sparkform.commands.json_output import print_json
@@ -17,14 +19,15 @@ from sparkform.commands.live_report import (
 )
 from sparkform.commands.plan import text
 from sparkform.commands.plan.report import PlanReport, StackPlan, build_report
+from sparkform.commands.rack_speed import describe_rack_speed
 from sparkform.errors import InputError
 from sparkform.plan.rack import plan_rack
 from sparkform.plan.secrets import StackSecrets
 from sparkform.plan.targets import list_targets
 from sparkform.report.rack_report import Observation
-from sparkform.rules.context import Context
+from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.evaluate import evaluate
-from sparkform.rules.figures import estimate_services
+from sparkform.rules.figures import Figures, estimate_services
 from sparkform.rules.stack_secrets import list_secret_names
 from sparkform.ssh.agent import build_zipapp
 
@@ -73,8 +76,26 @@ def plan_stack(declared: DeclaredStack, observation: Observation) -> StackPlan:
         declared.declaration,
         rack_plan,
         evaluate(context),
-        estimate_services(context),
+        add_rack_speeds(context),
     )
+
+
+def add_rack_speeds(context: Context) -> dict[str, Figures]:
+    """Each service's figures, with what this user's racks measured of its build beside them."""
+    return {
+        view.name: _add_rack_speed(view, figures)
+        for view, figures in zip(context.services, estimate_services(context).values(), strict=True)
+    }
+
+
+def _add_rack_speed(view: ServiceView, figures: Figures) -> Figures:
+    if view.subject is None or figures.decode_tok_s is None:
+        return figures
+    subject = apply_image(view.subject, view.block.image)
+    measured = describe_rack_speed(
+        figures.decode_tok_s, view.block.engine, subject.quantisation.family, view.block.image, 1
+    )
+    return replace(figures, on_this_rack=measured)
 
 
 def print_plan(report: PlanReport) -> None:

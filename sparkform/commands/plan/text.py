@@ -65,7 +65,8 @@ def format_prediction(figures: Figures) -> str:
         return memory
     low, high = figures.decode_range_tok_s
     speed = f"one request decodes {figures.decode_tok_s:.1f} tok/s ({low:.1f} to {high:.1f})"
-    return f"{memory}; {speed}, as predicted"
+    measured = f"; {figures.on_this_rack}" if figures.on_this_rack else ""
+    return f"{memory}; {speed}, as predicted{measured}"
 
 
 def _format_step(step: StepRow) -> Iterator[str]:

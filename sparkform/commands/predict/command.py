@@ -8,22 +8,31 @@ from typing import Annotated
 
 import typer
 
-from sparkform.catalogue.describe import describe_model
+from sparkform.catalogue.describe import DescribedModel, apply_image, describe_model
+from sparkform.catalogue.store import DEFAULT_HARDWARE
 from sparkform.commands import options
+from sparkform.commands.calibration_file import load_measured
 from sparkform.commands.json_output import print_json
 from sparkform.commands.predict.report import (
+    CalibratedReport,
+    CalibratedSpeed,
     PredictionReport,
     SpeedQuestion,
     answer_row,
+    calibrate,
     predict_question,
 )
 from sparkform.errors import Problem
 from sparkform.sizing.calibration import build_machine
+from sparkform.sizing.rack_calibration import find_fit, fit_classes
 from sparkform.sizing.row_request import load_request_rows
+from sparkform.sizing.throughput import NodePerformance
 
 LARGEST_CONCURRENCY = 65536
 LARGEST_PROMPT = 16 * 2**20
 
+FULL_GBPS = 200
+LinkGbps = Annotated[int, typer.Option(help="Assume links of this many Gb/s.")]
 OptionalModelName = Annotated[
     str | None,
     typer.Argument(metavar="MODEL", help="Take a model by its handle or catalogue name."),
@@ -58,6 +67,8 @@ def run(
     output: Output = None,
     kv_cache: options.KvCache = "auto",
     link: options.Link = "direct",
+    link_gbps: LinkGbps = FULL_GBPS,
+    hardware: options.HardwareName = "gb10-128",
     image: Image = None,
     eager: options.Eager = False,
     moe_backend: MoeBackend = None,
@@ -66,7 +77,7 @@ def run(
     as_json: options.AsJson = False,
 ) -> None:
     """With a file of rows the answer is JSON in any case."""
-    machine = build_machine(link)
+    machine = _build_linked_machine(link, hardware, link_gbps)
     if batch is not None:
         print_json([answer_row(row, machine) for row in load_request_rows(batch)])
         return
@@ -88,16 +99,28 @@ def run(
         speculative=drafts.method,
         draft_tokens=drafts.tokens,
     )
-    report = predict_question(subject, question, machine)
-    if as_json:
-        print_json(report)
-    else:
-        _print_sentence(report, subject.shape.notes)
+    report = _calibrate(predict_question(subject, question, machine), subject, question)
+    print_json(report) if as_json else _print_sentence(report, subject.shape.notes)
+
+
+def _calibrate(
+    report: PredictionReport, subject: DescribedModel, question: SpeedQuestion
+) -> PredictionReport:
+    """With this user's own measurements, where there are some of this engine and quantisation."""
+    family = apply_image(subject, question.image).quantisation.family
+    fits = fit_classes(load_measured())
+    fit = find_fit(fits, DEFAULT_HARDWARE, question.engine, family, question.image)
+    return calibrate(report, fit, question.concurrency) if fit else report
 
 
 def _check_model(model: str | None) -> Problem | None:
     remedy = "name a model or give --batch ROWS.json"
     return None if model else Problem(path="MODEL", message="is missing", remedy=remedy)
+
+
+def _build_linked_machine(link: str, hardware: str, gbps: int) -> NodePerformance:
+    options.require(options.check_range("--link-gbps", gbps, 1, FULL_GBPS))
+    return build_machine(link, hardware, gbps / FULL_GBPS)
 
 
 def _check_traffic(
@@ -117,5 +140,20 @@ def _print_sentence(report: PredictionReport, notes: Iterable[str]) -> None:
         f"request (measured models of this class: {low:.1f} to {high:.1f}); first token after "
         f"{report.ttft_s:.2f} s; bound by {report.bound}"
     )
+    if isinstance(report, CalibratedReport):
+        print(format_calibrated(report.calibrated))
     for note in notes:
         print(f"estimated: {note}")
+
+
+def format_calibrated(calibrated: CalibratedSpeed) -> str:
+    low, high = calibrated.range
+    count = calibrated.measurements
+    error = calibrated.leave_one_out_error
+    by_others = "" if error is None else f", each off by {error:.1%} by the others"
+    return (
+        f"on this rack, by {count} measurement{'s' * (count > 1)} of {calibrated.build}{by_others}:"
+        f" decode {calibrated.decode_tok_s:.1f} tok/s in all ({low:.1f} to {high:.1f}), "
+        f"{calibrated.per_request_tok_s:.1f} per request; first token after "
+        f"{calibrated.ttft_s:.2f} s"
+    )

@@ -9,6 +9,7 @@ from sparkform.catalogue.describe import DescribedModel, apply_image, describe_r
 from sparkform.commands.json_output import to_json
 from sparkform.commands.speeds import DIGITS, SpeedFigures, round_speed
 from sparkform.errors import InputError
+from sparkform.sizing.rack_calibration import RackFit
 from sparkform.sizing.row_request import predict_row
 from sparkform.sizing.split import choose_cut
 from sparkform.sizing.throughput import NodePerformance
@@ -16,10 +17,33 @@ from sparkform.sizing.throughput_ranges import Prediction
 
 
 @dataclass(frozen=True, kw_only=True)
+class CalibratedSpeed:
+    """The same by what this user's racks measured of `build`, apart from the published figures.
+
+    `range` is of `decode_tok_s`: 19 of 20 further measurements.
+    """
+
+    build: str
+    measurements: int
+    leave_one_out_error: float | None
+    decode_tok_s: float
+    per_request_tok_s: float
+    range: tuple[float, float]
+    ttft_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class PredictionReport(SpeedFigures):
     """`range` is of `decode_tok_s`: what measured models of this class came to."""
 
     range: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CalibratedReport(PredictionReport):
+    """Where this user's racks measured the same build and quantisation."""
+
+    calibrated: CalibratedSpeed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +73,23 @@ def predict_question(
     chosen = {"tp": cut.tensor_parallel, "pp": cut.pipeline_parallel, "dp": replicas}
     row = asdict(question) | chosen
     return _build_report(predict_row(apply_image(subject, question.image), row, machine))
+
+
+def calibrate(report: PredictionReport, fit: RackFit, concurrency: int) -> CalibratedReport:
+    """The report with what this rack's measurements make of it beside it."""
+    speed = fit.speed.correct(concurrency)
+    first_token = fit.first_token.correct(concurrency)
+    low, high = (round(report.decode_tok_s * end, DIGITS) for end in (speed.low, speed.high))
+    calibrated = CalibratedSpeed(
+        build=fit.calibration_class.build,
+        measurements=fit.count,
+        leave_one_out_error=fit.leave_one_out,
+        decode_tok_s=round(report.decode_tok_s * speed.factor, DIGITS),
+        per_request_tok_s=round(report.per_request_tok_s * speed.factor, DIGITS),
+        range=(low, high),
+        ttft_s=round(report.ttft_s * first_token.factor, DIGITS),
+    )
+    return CalibratedReport(**vars(report), calibrated=calibrated)
 
 
 def answer_row(row: Mapping[str, object], machine: NodePerformance) -> dict[str, object]:

@@ -23,6 +23,8 @@ TELLING: tuple[Callable[[str], bool], ...] = (
 )
 """What names a failure best: the watch of a service, else Pulumi."""
 
+UP = "`pulumi up` has nothing to do: it serves as before"
+
 StageRunner = Callable[[ProofStage], StageOutcome]
 
 
@@ -57,5 +59,5 @@ def find_telling_line(result: StageResult) -> str:
     if not lines:
         return "no output"
     if result.outcome.passed:
-        return next((line for line in lines if " rank 0: ready, " in line), lines[-1])
+        return next((line for line in lines if " rank 0: ready, " in line), UP)
     return next((line for is_telling in TELLING for line in lines if is_telling(line)), lines[0])

@@ -8,12 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pulumi import automation
-from pulumi.automation import CommandError, EngineEvent, LocalWorkspaceOptions, PulumiCommand
+from pulumi.automation import (
+    CommandError,
+    EngineEvent,
+    LocalWorkspaceOptions,
+    OpType,
+    PulumiCommand,
+)
 
 from sparkform.commands.prove.proof import StageOutcome
 
 SHOWN = ("info", "info#err", "warning", "error")
 ERROR = "error"
+SECRET = "[secret]"
+CHANGES = (OpType.CREATE, OpType.UPDATE, OpType.CREATE_REPLACEMENT)
 Show = Callable[[str], None]
 
 
@@ -28,12 +36,12 @@ def run_up(
     began, lines, errors = time.monotonic(), list[str](), list[str]()
 
     def note(event: EngineEvent) -> None:
-        diagnostic = event.diagnostic_event
-        if diagnostic is None or diagnostic.severity not in SHOWN:
-            return
-        for line in filter(str.strip, diagnostic.message.splitlines()):
-            show(line)
-            (errors if diagnostic.severity == ERROR else lines).append(line)
+        is_error, text = read_event(event)
+        told = errors if is_error else lines
+        for line in filter(str.strip, text.splitlines()):
+            if line not in told:
+                show(line)
+                told.append(line)
 
     try:
         _select(folder, root, stack).up(on_event=note, color="never", config_file=str(config_file))
@@ -41,6 +49,20 @@ def run_up(
         messages = errors or parse_messages(str(error))
         return StageOutcome(False, tuple(messages), time.monotonic() - began)
     return StageOutcome(True, tuple(lines), time.monotonic() - began)
+
+
+def read_event(event: EngineEvent) -> tuple[bool, str]:
+    """Whether it is an error, and its text: what is said while a step runs and, once it is done,
+    what its node has printed."""
+    if done := event.res_outputs_event:
+        state = done.metadata.new
+        printed = (state.outputs or {}).get("stdout") if state else None
+        is_text = isinstance(printed, str) and printed != SECRET
+        return False, str(printed) if is_text and done.metadata.op in CHANGES else ""
+    diagnostic = event.diagnostic_event
+    if diagnostic is None or diagnostic.severity not in SHOWN:
+        return False, ""
+    return diagnostic.severity == ERROR, diagnostic.message
 
 
 def parse_messages(error: str) -> list[str]:

@@ -7,11 +7,11 @@ kernels, its ranks on several nodes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkform.catalogue import store
-from sparkform.catalogue.schema import CatalogueModel
+from sparkform.catalogue.schema import CatalogueModel, Checkpoint
 from sparkform.config import Declaration
 from sparkform.errors import InputError, Problem
 
@@ -40,7 +40,7 @@ class ProofStage:
 
 @dataclass(frozen=True)
 class SmallModels:
-    """Handles of the same model, unquantised and in FP8."""
+    """Handles of an unquantised checkpoint and of one in FP8."""
 
     unquantised: str
     fp8: str
@@ -66,31 +66,40 @@ def list_stages(
 
 
 def find_small_models(engine: str) -> SmallModels:
-    """The catalogue's 8B model for an engine; without a licence to accept, if there is one.
+    """The catalogue's 8B checkpoints for an engine: of one model where that needs no token, else of
+    two that need none.
 
-    Raises InputError where the catalogue has none with both checkpoints.
+    Raises InputError where the catalogue has no unquantised and FP8 checkpoint at all.
     """
-    pairs = [
-        pair for model in store.list_models() if (pair := _find_pair(model, engine)) is not None
-    ]
-    if not pairs:
-        message = f"has no 8B model for {engine} with an unquantised and an FP8 checkpoint"
-        remedy = "name them with --plain and --fp8"
-        raise InputError([Problem(path="the catalogue", message=message, remedy=remedy)])
-    return min(pairs, key=lambda pair: pair[0])[1]
+    by_model = [_list_small_checkpoints(model, engine) for model in store.list_models()]
+    every = [checkpoint for checkpoints in by_model for checkpoint in checkpoints]
+    open_ones = [checkpoint for checkpoint in every if not checkpoint.gated]
+    for checkpoints in (*by_model, open_ones, every):
+        pair = _find_pair(checkpoints)
+        if pair is not None and (checkpoints is every or not _is_gated(pair, checkpoints)):
+            return pair
+    message = f"has no 8B model for {engine} with an unquantised and an FP8 checkpoint"
+    remedy = "name them with --plain and --fp8"
+    raise InputError([Problem(path="the catalogue", message=message, remedy=remedy)])
 
 
-def _find_pair(model: CatalogueModel, engine: str) -> tuple[bool, SmallModels] | None:
-    """With whether a licence must be accepted, which comes last."""
+def _list_small_checkpoints(model: CatalogueModel, engine: str) -> list[Checkpoint]:
     size = model.published_parameters
     if size is None or not SMALLEST <= size.value <= LARGEST:
+        return []
+    return [checkpoint for checkpoint in model.checkpoints if engine in checkpoint.engines]
+
+
+def _find_pair(checkpoints: Sequence[Checkpoint]) -> SmallModels | None:
+    handles = {checkpoint.quant: checkpoint.handle for checkpoint in reversed(checkpoints)}
+    if not {"bf16", "fp8"} <= handles.keys():
         return None
-    usable = [checkpoint for checkpoint in model.checkpoints if engine in checkpoint.engines]
-    unquantised = next((checkpoint for checkpoint in usable if checkpoint.quant == "bf16"), None)
-    fp8 = next((checkpoint for checkpoint in usable if checkpoint.quant == "fp8"), None)
-    if unquantised is None or fp8 is None:
-        return None
-    return unquantised.gated or fp8.gated, SmallModels(unquantised.handle, fp8.handle)
+    return SmallModels(handles["bf16"], handles["fp8"])
+
+
+def _is_gated(pair: SmallModels, checkpoints: Sequence[Checkpoint]) -> bool:
+    handles = (pair.unquantised, pair.fp8)
+    return any(checkpoint.gated for checkpoint in checkpoints if checkpoint.handle in handles)
 
 
 def _build_small_services(declaration: Declaration, service: str, model: str) -> Services:

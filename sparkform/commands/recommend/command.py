@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ from sparkform.catalogue.describe import MOST_NODES, describe_model
 from sparkform.commands import options
 from sparkform.commands.json_output import print_json
 from sparkform.commands.lazy import import_lazily
+from sparkform.commands.rack_speed import describe_rack_speed
 from sparkform.commands.recommend.report import RecommendationReport, build_report
 from sparkform.errors import Problem
 from sparkform.sizing.checkpoint_offers import (
@@ -17,7 +19,7 @@ from sparkform.sizing.checkpoint_offers import (
     list_release_offers,
     recommend_among,
 )
-from sparkform.sizing.recommend import ServingRequest
+from sparkform.sizing.recommend import Recommendation, ServingRequest
 from sparkform.sizing.row_request import USUAL_OUTPUT_TOKENS, USUAL_PROMPT_TOKENS
 
 if TYPE_CHECKING:
@@ -60,7 +62,8 @@ def run(
         if recommendation.chosen:
             break
     show = print_json if as_json else print_block
-    show(build_report(subject.name, recommendation, request))
+    report = build_report(subject.name, recommendation, request)
+    show(add_rack_speed(report, recommendation, concurrency))
     if recommendation.chosen is None:
         raise typer.Exit(options.FINDINGS)
 
@@ -83,6 +86,19 @@ def _check_model_context(context: int | None, longest: int | None) -> Problem | 
     if context is None or longest is None:
         return None
     return options.check_range("--context", context, 1, longest)
+
+
+def add_rack_speed(
+    report: RecommendationReport, recommendation: Recommendation, concurrency: int
+) -> RecommendationReport:
+    """With a further reason where this user's racks measured the chosen engine."""
+    chosen = recommendation.chosen
+    if chosen is None or report.predicted is None:
+        return report
+    family = chosen.offer.quantisation.family
+    tok_s = report.predicted.decode_tok_s
+    measured = describe_rack_speed(tok_s, chosen.offer.engine, family, None, concurrency)
+    return replace(report, reasons=[*report.reasons, measured]) if measured else report
 
 
 def print_block(report: RecommendationReport) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.commands.lazy import import_lazily
 from sparkform.status.events import BAD_STATES, GOOD_STATES
 from sparkform.status.rack_status import NodeStatus, RackStatus, list_reasons

@@ -143,10 +143,23 @@ def _is_in(host: str, pool: ipaddress.IPv4Network) -> bool:
         return False
 
 
+def check_control_traffic(draft: Draft) -> Iterator[Problem]:
+    """Only where all nodes share a fabric network can they find each other over it."""
+    fabric = draft.fabric
+    if fabric and fabric.control_traffic == "fabric" and fabric.topology in ("ring", "none"):
+        yield Problem(
+            path="cluster.fabric.controlTraffic",
+            message=f"fabric needs a network that all nodes share, and {fabric.topology} has none",
+            got="fabric",
+            allowed="management, or fabric with direct and switch",
+        )
+
+
 CHECKS = (
     check_node_count,
     check_ring_indexes,
     check_ring_ports,
+    check_control_traffic,
     check_interface_counts,
     check_pool_size,
     check_pool_overlap,

@@ -83,19 +83,20 @@ def check_swarm_enabled(draft: Draft) -> Iterator[Problem]:
 
 
 def check_shared_nodes(draft: Draft) -> Iterator[Problem]:
-    """Services share a node only as plain containers."""
+    """Services share a node as plain containers and native engines, never with Swarm."""
     for (first_name, first), (second_name, second) in combinations(
         draft.list_readable_services(), 2
     ):
         shared = set(draft.list_members(first)) & set(draft.list_members(second))
-        if shared and {first.runtime, second.runtime} != {"container"}:
+        if shared and "swarm" in (first.runtime, second.runtime):
             yield Problem(
                 path=f"services.{second_name}.nodes",
                 message=f"{min(shared)} runs service {first_name} already",
                 got=f"{first.runtime} and {second.runtime}",
-                allowed="runtime container for both",
-                because="Swarm places one task on a GPU, and a native engine takes the node",
-                remedy="give each service nodes of its own",
+                allowed="runtime container or native for both",
+                because="a node offers Swarm its one GPU, which Swarm gives to one task, and Swarm "
+                "does not see what runs outside it",
+                remedy="runtime: container for both, or give each service nodes of its own",
             )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv4Network
 from itertools import combinations
@@ -159,13 +159,16 @@ def check_interfaces_exist(context: Context) -> Iterator[RuleOutcome]:
     inherits_mtu = context.declaration.fabric_mtu == "inherit" and context.topology != "none"
     if not inherits_mtu and not any(node.interfaces for node in context.declaration.active_nodes):
         return
-    for observed in _list_observed_nodes(context, "cluster.nodes"):
+    observed_nodes = list(_list_observed_nodes(context, "cluster.nodes"))
+    for observed in observed_nodes:
         if isinstance(observed, RuleSkip):
             yield observed
             continue
         yield from _check_declared_interfaces(observed)
         if inherits_mtu:
             yield from _check_mtu(observed)
+    if inherits_mtu:
+        yield from _check_equal_mtu(observed_nodes)
 
 
 def _check_declared_interfaces(observed: ObservedNode) -> Iterator[RuleOutcome]:
@@ -194,6 +197,29 @@ def _check_mtu(observed: ObservedNode) -> Iterator[RuleOutcome]:
                 "packets stay small."
             ),
             remedy=f"fabric: {{mtu: {JUMBO_MTU}}}  # if the switch passes 9216",
+            severity=ADVISORY,
+        )
+
+
+def _check_equal_mtu(observed_nodes: Iterable[ObservedNode | RuleSkip]) -> Iterator[RuleOutcome]:
+    """With MTU inherit each node has its own, and one sends what another does not take."""
+    mtus = {
+        f"{observed.node.name} {interface.name}": interface.mtu
+        for observed in observed_nodes
+        if isinstance(observed, ObservedNode)
+        for interface in observed.interfaces
+        if interface.name in observed.planned_names and interface.mtu
+    }
+    smallest, largest = min(mtus.values(), default=None), max(mtus.values(), default=None)
+    small = [half for half, mtu in mtus.items() if mtu == smallest]
+    if smallest != largest:
+        yield RuleFinding(
+            path="cluster.fabric.mtu",
+            message=(
+                f"The MTU of {', '.join(small)} is {smallest}, of other halves up to {largest}: "
+                "packets of the larger ones are lost there."
+            ),
+            remedy=f"fabric: {{mtu: {max(largest or 0, 1500)}}}  # `pulumi up` then sets it on all",
             severity=ADVISORY,
         )
 

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sparkform.config import EffectiveNode
-from sparkform.rules.context import Context, ServiceView
+from sparkform.rules.context import ServiceView
 from sparkform.rules.engine_settings import (
-    build_engine_settings,
     build_node_settings,
     leaves_weights_on_disk,
 )
@@ -20,9 +19,6 @@ from sparkform.sizing.memory_budget import CACHE_BYTES, DEFAULT_CONTEXT, Demand,
 from sparkform.sizing.split import Cut
 
 VLLM_DEFAULT, TRTLLM_DEFAULT = 0.92, 0.9
-MAX_SHARED_CLAIM = 0.95
-"""What all services of a node may claim together; the system needs some GiB (unverified)."""
-
 MIN_DECLARED_SHARE = 0.8
 CACHE_NAMES = {"fp8_e4m3": "fp8", "fp8_e5m2": "fp8", "bfloat16": "bf16", "float16": "fp16"}
 
@@ -34,7 +30,7 @@ def get_cache_type(service: ServiceView) -> str:
     return type_name if type_name in CACHE_BYTES else "auto"
 
 
-def _get_memory(service: ServiceView, node: EffectiveNode) -> NodeMemory:
+def get_memory(service: ServiceView, node: EffectiveNode) -> NodeMemory:
     """What the engine may take of a node. TensorRT-LLM's own share is of the rest: see `fit_on`."""
     engine, runtime = service.block.engine, service.block.runtime
     memory = service.context.catalogue.get_memory(engine, runtime, service.get_usable_gib(node))
@@ -44,8 +40,12 @@ def _get_memory(service: ServiceView, node: EffectiveNode) -> NodeMemory:
     return replace(memory, fraction=min(share, 1.0))
 
 
-def fit_on(service: ServiceView, node: EffectiveNode) -> Fit | None:
-    """The fit of one node's share, for one request of the longest context; None: not known."""
+def fit_on(service: ServiceView, node: EffectiveNode, taken_gib: float = 0.0) -> Fit | None:
+    """The fit of one node's share, for one request of the longest context; None: not known.
+
+    `taken_gib` is what services hold that are started before it on the node. It lessens what is
+    free after TensorRT-LLM's weights; vLLM's share is of all memory, whoever else is there.
+    """
     subject = service.subject
     tensor, pipeline = (
         service.count_ranks("tensor_parallel"),
@@ -60,14 +60,17 @@ def fit_on(service: ServiceView, node: EffectiveNode) -> Fit | None:
         context=service.settings.get_integer("max_seq_len") or _get_default_context(service),
         settings=build_node_settings(service, node),
     )
-    memory = _get_memory(service, node)
+    memory = get_memory(service, node)
     cut = Cut(tensor_parallel=tensor, pipeline_parallel=pipeline)
+    if service.block.engine == "vllm":
+        return fit_cut(demand, memory, cut)
+    memory = replace(memory, usable_gib=memory.usable_gib - taken_gib / memory.fraction)
     fit = fit_cut(demand, memory, cut)
-    if service.block.engine == "vllm" or fit.free_gib <= 0:
+    if fit.free_gib <= 0:
         return fit
     # TensorRT-LLM gives the cache a share of what the weights leave, the rest stays free.
-    share = service.settings.get_number("memory_fraction") or TRTLLM_DEFAULT
-    cache_gib = fit.free_gib * min(share, 1.0)
+    share = get_cache_share(service)
+    cache_gib = fit.free_gib * share
     runtime_gib = memory.runtime_gib + fit.free_gib - cache_gib
     capped_fit = fit_cut(demand, replace(memory, runtime_gib=runtime_gib), cut)
     return (
@@ -75,6 +78,11 @@ def fit_on(service: ServiceView, node: EffectiveNode) -> Fit | None:
         if capped_fit.fits
         else replace(capped_fit, reason=_explain_missing_cache(demand, cut, cache_gib, share))
     )
+
+
+def get_cache_share(service: ServiceView) -> float:
+    """TensorRT-LLM's share for the cache of what is free after its weights."""
+    return min(service.settings.get_number("memory_fraction") or TRTLLM_DEFAULT, 1.0)
 
 
 def _explain_missing_cache(demand: Demand, cut: Cut, cache_gib: float, share: float) -> str:
@@ -157,7 +165,7 @@ def check_container_overhead(service: ServiceView) -> Iterator[RuleOutcome]:
     if fit is None:
         yield RuleSkip(path=service.get_path("model"), reason="the model's size is not known")
         return
-    risk = _get_memory(service, service.nodes[0]).container_risk_gib
+    risk = get_memory(service, service.nodes[0]).container_risk_gib
     if fit.fits and fit.free_gib < risk:
         yield RuleFinding(
             path=service.get_path("runtime"),
@@ -210,44 +218,6 @@ def _compute_weight_bits(service: ServiceView) -> float:
     return stored_bytes * 8 / count_parameters(subject.shape)
 
 
-def check_shared_memory(context: Context) -> Iterator[RuleOutcome]:
-    """Services on one node share its memory, and each engine plans as if it were alone.
-
-    vLLM takes its share of all memory; TensorRT-LLM takes a share of what its weights leave, so
-    only its weights and its own are counted.
-    """
-    for node in context.declaration.active_nodes:
-        services = [service for service in context.services if node in service.nodes]
-        claims = [
-            (service, claim)
-            for service in services
-            if (claim := _compute_claim(service, node)) is not None
-        ]
-        usable = context.services[0].get_usable_gib(node) if services else None
-        total = usable or (_get_memory(services[0], node).usable_gib if services else 0.0)
-        if len(claims) > 1 and sum(claim for _, claim in claims) > MAX_SHARED_CLAIM * total:
-            claim_list = ", ".join(f"{service.name} {claim:.1f}" for service, claim in claims)
-            yield RuleFinding(
-                path=services[-1].settings.get_path("memory_fraction"),
-                message=(
-                    f"The services on {node.name} claim more than {MAX_SHARED_CLAIM:.0%} of its "
-                    f"{total:.1f} GiB: {claim_list} GiB."
-                ),
-                remedy="nodes: [another node]  # or smaller shares",
-            )
-
-
-def _compute_claim(service: ServiceView, node: EffectiveNode) -> float | None:
-    """GiB that a service takes of a node whatever it serves, None if that is not known."""
-    memory = _get_memory(service, node)
-    fixed_gib = build_engine_settings(service).cache_gib
-    if service.block.engine == "vllm" and fixed_gib is None:
-        return memory.share_gib
-    fit = fit_on(service, node)
-    return None if fit is None else sum(part.gib for part in fit.parts) + (fixed_gib or 0.0)
-
-
-STACK_RULES = {"shared-memory": check_shared_memory}
 SERVICE_RULES = {
     "mem-fit": check_memory_fit,
     "step-tokens": check_step_tokens,

@@ -9,7 +9,6 @@ from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.outcome import RuleFinding, RuleOutcome
 
 # NVIDIA/dgx-spark-playbooks, vllm and trt-llm: what opens them on nodes that a service shares.
-MASTER_PORT = 29501
 RAY_PORTS = {6379: "Ray", 8265: "Ray's dashboard"}
 LAUNCHER_PORT = 10012
 
@@ -30,13 +29,15 @@ def _list_engine_ports(service: ServiceView, ports: ServicePorts) -> dict[int, s
         }
     if service.settings.get_text("launcher") == "ray":
         return RAY_PORTS
-    return {service.settings.get_integer("master_port") or MASTER_PORT: "vLLM's group"}
+    copies = {ports.data_parallel: "vLLM's copies"} if service.block.data_parallel > 1 else {}
+    return {service.settings.get_integer("master_port") or ports.master: "vLLM's group", **copies}
 
 
 def check_port_clashes(context: Context) -> Iterator[RuleOutcome]:
     """Engines on the host's network open more ports than the API's, and two cannot have one.
 
-    Two groups of vLLM on the same nodes need two master ports; an API port must be none of those.
+    vLLM's and the SSH server's are planned, another one for each service of a node; Ray's and those
+    of TensorRT-LLM's launcher are fixed, so that one service of a node can have them.
     """
     services = context.services
     for position, service in enumerate(services):
@@ -61,13 +62,13 @@ def check_port_clashes(context: Context) -> Iterator[RuleOutcome]:
             )
             if shared_ports:
                 yield RuleFinding(
-                    path=service.settings.get_path("master_port"),
+                    path=service.get_path("nodes"),
                     message=(
                         f"Port {shared_ports[0]} is taken by "
                         f"{list_inner_ports(other_service)[shared_ports[0]]} of "
                         f"{other_service.name}."
                     ),
-                    remedy='extraArgs: ["--master-port", "29502"]',
+                    remedy="nodes: [other nodes]  # or launcher: mp, where it is Ray",
                 )
 
 

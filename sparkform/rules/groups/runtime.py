@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from node.host.addresses import is_loopback
 from sparkform.rules.context import ServiceView
 from sparkform.rules.outcome import RuleFinding, RuleOutcome
 
 ENDLESS_POLICIES = ("always", "unless-stopped", "any", "on-failure")
-LOOPBACK = ("127.", "localhost", "::1")
 UNIT_RESTART = re.compile(r"^Restart=(.+)$", re.MULTILINE)
 """In the systemd unit of a native rank."""
 
@@ -57,7 +57,7 @@ def check_bind_address(service: ServiceView) -> Iterator[RuleOutcome]:
     The API's users are elsewhere, and the readiness check asks the node's public address.
     """
     host = service.settings.find("host")
-    if host is not None and host.text.startswith(LOOPBACK):
+    if host is not None and is_loopback(host.text):
         yield RuleFinding(
             path=host.path,
             message=(

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 RANK_SETTINGS = ("nodes", "node_rank", "headless", "master_address")
 """What the launch gives each rank; in extraArgs every rank would get the same."""
 
-LOOPBACK = ("127.", "localhost", "::1")
 ADDRESS_VARIABLES = (
     "VLLM_HOST_IP",
     "RAY_NODE_IP_ADDRESS",

@@ -13,11 +13,13 @@ from pydantic import ValidationError
 
 from sparkform.catalogue import store
 from sparkform.catalogue.schema import CatalogueModel, Figure, HardwareFigures, ImageFigures
+from sparkform.errors import InputError
 from sparkform.models.config_reader import read_shape
 from sparkform.models.quantisation import METHODS
 from sparkform.models.shape import count_parameters
 from sparkform.sizing.calibration import LINKS, build_machine
 from sparkform.sizing.node_memory import ENGINES
+from sparkform.sizing.throughput import MachineShares
 
 PRESETS = (
     "nvidia/Qwen3-235B-A22B-FP4",
@@ -141,10 +143,31 @@ def test_what_rests_on_memory_says_so() -> None:
             assert figures["verified"] is not ("from memory" in figures["source"])
 
 
+OTHER_GPUS = ("h100", "h200", "l40s", "rtx-pro-6000")
+
+
+def test_a_link_or_an_engine_is_no_hardware() -> None:
+    for name in ("link-direct", "engine-vllm", "h300"):
+        with pytest.raises(InputError) as refused:
+            build_machine(hardware=name)
+        [problem] = refused.value.problems
+        assert problem.allowed == ", ".join(("gb10-128", "gb10-64", *OTHER_GPUS))
+    assert store.get_machine("h200").name == "h200"
+
+
+def test_what_was_fitted_on_sparks_is_theirs_and_what_others_take_of_it_is_said() -> None:
+    assert build_machine().shares == MachineShares()
+    for name in OTHER_GPUS:
+        machine, figures = build_machine(hardware=name), store.get_machine(name).figures
+        assert machine.shares.launch < machine.shares.mixture_launch < 1
+        assert figures["launch_share"].verified == (name in ("h100", "h200"))
+
+
 def test_machines_links_engines_images_and_issues_are_whole() -> None:
     assert {item.name for item in store.list_hardware()} == {
         "gb10-128",
         "gb10-64",
+        *OTHER_GPUS,
         *(f"link-{name}" for name in LINKS),
         *(f"engine-{name}" for name in ENGINES),
     }

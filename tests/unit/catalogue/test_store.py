@@ -37,4 +37,4 @@ def test_a_name_like_nothing_is_refused_without_an_offer() -> None:
 
 def test_unknown_hardware_is_refused_with_what_there_is() -> None:
     with pytest.raises(InputError, match="gb10-128"):
-        store.get_hardware("gb200")
+        store.get_machine("gb200")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -14,8 +15,10 @@ import pytest
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
+from sparkform import commands
 from sparkform.commands import SUBCOMMANDS, build_application, import_run
 from sparkform.commands.json_output import to_json
+from tests.support.bench_results import build_identity, build_result, write_result
 from tests.support.recorded import FOLDER
 from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import VLLM, write_stack
@@ -23,8 +26,10 @@ from tests.unit.ssh.ssh_node import USER, format_public_key, generate_key
 
 VERBS = {
     *("Assume", "Bring", "Check", "Contact", "Describe", "Explain", "Follow", "Forget", "List"),
+    "Measure",
     *("Name", "Predict", "Print", "Prove", "Reach", "Read", "Recommend", "Remove", "Require"),
-    *("Restart", "Save", "Set", "Show", "Skip", "Take", "Trust", "Try", "Use", "Write"),
+    *("Restart", "Save", "Set", "Show", "Skip", "Take", "Trust", "Try", "Update", "Use", "Write"),
+    *("Ask", "Compare", "Count", "End", "Keep", "Repeat", "Send"),
 }
 CAMEL_CASE = re.compile(r"[a-z][a-zA-Z0-9]*")
 FACTS = FOLDER / "direct-untouched.json"
@@ -124,6 +129,12 @@ def test_json_is_in_camel_case_everywhere(sparkform: Command, stack: Path, runni
         "predict": ["openai/gpt-oss-120b"],
         "recommend": ["openai/gpt-oss-120b"],
         "import": [recipe],
+        "calibration": ["--add", write_result(stack.with_name("c"))],
+        "bench study": [
+            write_result(stack.with_name(name), build_result(identity=build_identity(runtime=name)))
+            for name in ("native", "container")
+        ],
+        "bench compare": [write_result(stack.with_name(name)) for name in "ab"],
     }
     with_json = {name for name, parameter in list_parameters() if "--json" in parameter.opts}
     assert set(runs) == with_json
@@ -166,3 +177,24 @@ def test_no_subcommand_needs_pulumi_before_it_runs() -> None:
     imports = list_imports("SUBCOMMANDS")
     assert "sparkform.commands.prove.command" in imports
     assert "pulumi" not in imports
+
+
+def test_the_version_is_told_without_a_subcommand(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["sparkform", "--version"])
+    commands.main()
+    assert re.fullmatch(r"sparkform \d+\.\d+\.\d+\n", capsys.readouterr().out)
+
+
+def test_a_shell_that_completes_a_line_gets_the_options_of_its_subcommand() -> None:
+    environment = {
+        **os.environ,
+        "_SPARKFORM_COMPLETE": "complete_bash",
+        "COMP_WORDS": "sparkform models --al",
+        "COMP_CWORD": "2",
+    }
+    program = "import sys; sys.argv = ['sparkform']; from sparkform.commands import main; main()"
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert "--all" in result.stdout, result.stderr

@@ -146,3 +146,12 @@ def test_facts_without_a_stack_and_facts_that_lack_a_node_are_refused(
     assert (ran.code, ran.err.split(";")[0]) == (2, "--facts: requires a stack file")
     nodes = [{"name": "spark-9", "host": "b"}]
     assert sparkform("models", write_stack(project, nodes=nodes), "--facts", facts).code == 2
+
+
+def test_what_of_the_catalogue_fits_is_listed_where_it_is_asked_for(
+    sparkform: Command, stack: Path, facts: Path
+) -> None:
+    ran = sparkform("models", stack, "--facts", facts)
+    assert "our/own-model" in ran.out
+    assert "What fits on these" not in ran.out
+    assert "What fits on these 2 nodes" in sparkform("models", stack, "--facts", facts, "--all").out

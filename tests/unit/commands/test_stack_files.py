@@ -21,6 +21,7 @@ from sparkform.fabric.network import plan_network
 from sparkform.launch.plan import plan_launches
 from sparkform.report.recording import load_facts
 from tests.support.constructed import FOLDER, MARK, SOURCE_RECORDINGS, render_recording
+from tests.support.own_stacks import list_own_stack_files
 
 ROOT = Path(__file__).parents[3]
 STACKS = tuple(SOURCE_RECORDINGS)
@@ -47,9 +48,14 @@ def render_plan(stack: str) -> str:
 
 
 def test_every_stack_file_has_constructed_facts() -> None:
-    assert {path.name for path in ROOT.glob("Pulumi.*.yaml")} == {
-        f"Pulumi.{s}.yaml" for s in STACKS
-    }
+    assert list_own_stack_files() == {f"Pulumi.{stack}.yaml" for stack in STACKS}
+
+
+def test_a_users_stack_file_beside_them_is_nobody_elses() -> None:
+    """The control: git ignores it, so it is no file of the repository."""
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert "/Pulumi.*.yaml" in ignored
+    assert "Pulumi.home.yaml" not in list_own_stack_files()
 
 
 @pytest.mark.parametrize("stack", STACKS)

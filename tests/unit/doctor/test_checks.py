@@ -237,6 +237,17 @@ def test_a_cable_on_whose_speed_both_ends_agree_is_a_remark() -> None:
     assert [row for row in list_rows(checks, "spark-1", "cable") if row.status == "fail"] == []
 
 
+@pytest.mark.parametrize(("gbps", "statuses"), [(100, []), (200, ["fail", "fail"])])
+def test_a_declared_speed_is_what_is_expected(gbps: int, statuses: list[str]) -> None:
+    halves = {"enp1s0f0np0", "enP2p1s0f0np0"}
+    observation = change_interfaces(halves, {"speed_mbps": 100_000}, ("spark-1", "spark-2"))
+    declaration = build_rack_declaration(**SWARM, fabric={"topology": "direct", "linkGbps": gbps})
+    rows = diagnose_recording(observation, declaration)
+    slow = [row for row in list_rows(rows, "spark-1", "cable") if "100000 Mb/s, exp" in row.message]
+    assert [row.status for row in slow] == statuses
+    assert list_rows(rows, "spark-1", "cable speed") == []
+
+
 def test_a_cable_that_is_slow_at_one_end_alone_still_fails() -> None:
     """The control."""
     observation = change_interfaces({"enp1s0f0np0"}, {"speed_mbps": 100_000}, ("spark-2",))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from sparkform.fabric.network import plan_network
@@ -100,3 +102,46 @@ def test_a_login_over_a_half_that_is_to_be_set_up_is_refused() -> None:
     ]
     _, (problem,) = plan_network(build_declaration("direct", 2, nodes=nodes), reports)
     assert "would cut the connection" in str(problem)
+
+
+def change_halves(changes: Mapping[str, Mapping[str, object]], **login: object) -> list[str]:
+    """The problems of a rack whose spark-2 has other values on its halves."""
+    reports = load_reports("direct-2-untouched")
+    report = reports["spark-2"]
+    interfaces = tuple(
+        interface.model_copy(update=dict(changes.get(interface.name, {})))
+        for interface in report.facts.interfaces or ()
+    )
+    assert report.facts.login is not None
+    updates = {"interfaces": interfaces, "login": report.facts.login.model_copy(update=login)}
+    facts = report.facts.model_copy(update=updates)
+    reports["spark-2"] = report.model_copy(update={"facts": facts})
+    nodes = [{"name": "spark-1", "host": "spark-1.lan"}, {"name": "spark-2", "host": "spark-2.lan"}]
+    _, problems = plan_network(build_declaration("direct", 2, nodes=nodes), reports)
+    return [str(problem) for problem in problems]
+
+
+@pytest.mark.parametrize(("address", "count"), [("169.254.7.8", 1), ("10.0.0.2", 0), (None, 0)])
+def test_a_login_by_name_is_known_by_the_nodes_end_of_it(address: str | None, count: int) -> None:
+    problems = change_halves({HALF: {"addresses": ("169.254.7.8/16",)}}, address=address)
+    assert len([text for text in problems if "would cut the connection" in text]) == count
+
+
+def test_a_login_over_the_planned_address_stays() -> None:
+    """It is not taken away: the control machine may be a Spark itself."""
+    planned = {HALF: {"addresses": ("192.168.100.11/25",)}}
+    assert change_halves(planned, address="192.168.100.11") == []
+
+
+def test_a_half_in_a_bond_is_refused_with_the_bonds_name() -> None:
+    (problem,) = change_halves({HALF: {"master": "bond0"}})
+    assert f"{HALF} of spark-2 is a port of bond0" in problem
+
+
+def test_renamed_halves_are_offered_in_the_words_of_the_stack_file() -> None:
+    lost = {"port": None, "half": None}
+    problems = change_halves(
+        {HALF: {**lost, "name": "cx0"}, "enP2p1s0f0np0": {**lost, "name": "cx1"}}
+    )
+    assert len(problems) == 2
+    assert all("set `interfaces: [cx0, cx1]`" in problem for problem in problems)

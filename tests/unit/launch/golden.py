@@ -42,6 +42,9 @@ def _list_further_cases() -> Iterator[GoldenCase]:
     yield "vllm-native-direct-ray", declare_rack("direct", oss=native), API_KEY
     copies = build_vllm("direct", tensorParallel=1, dataParallel=2)
     yield "vllm-container-direct-copies", declare_rack("direct", oss=copies), frozenset()
+    second = build_vllm("direct", port=8001, gpuMemoryUtilization=0.3)
+    both = declare_rack("direct", first=second | {"port": 8000}, second=second)
+    yield "vllm-container-direct-second", both, frozenset()
     all_options = build_vllm(
         "none",
         quantization="mxfp4",
@@ -99,11 +102,11 @@ def _list_further_cases() -> Iterator[GoldenCase]:
 
 
 def render_case(case: GoldenCase) -> str:
-    """What the case's file holds."""
+    """What the case's file holds: the launches of the last service."""
     _, declaration, secrets = case
     plan = plan_rack_launches(declaration, secrets=secrets)
     assert plan.problems == (), [str(problem) for problem in plan.problems]
-    (launches,) = plan.services.values()
+    *_, launches = plan.services.values()
     return render_launches(launches) + "\n"
 
 

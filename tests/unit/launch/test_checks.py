@@ -53,11 +53,11 @@ def test_a_planted_file_is_found() -> None:
 def test_two_services_on_one_port_of_one_node_clash() -> None:
     declaration = declare_rack(
         "direct",
-        one=build_vllm("none", nodes=["spark-1"], port=29501),
+        one=build_vllm("none", nodes=["spark-1"], port=29502),
         two=build_vllm("direct"),
     )
     (problem,) = plan_rack_launches(declaration).problems
-    assert "port 29501 on spark-1 (rendezvous) is taken by service one (API)" in problem.message
+    assert "port 29502 on spark-1 (rendezvous) is taken by service one (API)" in problem.message
 
 
 def test_services_on_different_nodes_do_not_clash() -> None:

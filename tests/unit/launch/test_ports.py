@@ -5,7 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sparkform.launch.ports import FIRST_SUPERVISOR_PORT, LAUNCH_SSH_PORT, plan_ports
+from sparkform.launch.ports import (
+    DATA_PARALLEL_PORT,
+    FIRST_SUPERVISOR_PORT,
+    LAUNCH_SSH_PORT,
+    MASTER_PORT,
+    plan_ports,
+)
 from tests.unit.config.support import build_cluster, build_declaration, vllm
 
 NODE_NAMES = ("spark-1", "spark-2", "spark-3")
@@ -31,5 +37,11 @@ def test_services_that_share_a_node_have_different_ports(nodes: list[list[str]])
         }
         assert ports[number] not in others
     assert ports[0] == LAUNCH_SSH_PORT, "the first one keeps the usual port"
-    offsets = [planned_ports.supervisor - FIRST_SUPERVISOR_PORT for planned_ports in planned]
-    assert offsets == [port - LAUNCH_SSH_PORT for port in ports]
+    offsets = [port - LAUNCH_SSH_PORT for port in ports]
+    assert offsets == [
+        planned_ports.supervisor - FIRST_SUPERVISOR_PORT for planned_ports in planned
+    ]
+    assert offsets == [planned_ports.master - MASTER_PORT for planned_ports in planned]
+    assert offsets == [
+        planned_ports.data_parallel - DATA_PARALLEL_PORT for planned_ports in planned
+    ]

@@ -13,13 +13,18 @@ import pytest
 import yaml
 
 from node.host.paths import MONITORING
+from node.readings.gpu import GpuTelemetry
+from node.readings.measure import Unread
 from node.supervision.report import LiveFigures, SupervisionReport
-from node.telemetry.families import build_families
-from node.telemetry.measure import Unread
+from node.telemetry.certificates import CertificateLife
+from node.telemetry.families import (
+    build_certificate_families,
+    build_event_families,
+    build_families,
+    build_unread_families,
+)
 from node.telemetry.node_telemetry import (
     DiskTelemetry,
-    GpuTelemetry,
-    KernelEvents,
     LinkTelemetry,
     NodeTelemetry,
 )
@@ -27,7 +32,7 @@ from node.telemetry.service_families import build_service_families
 from sparkform.config import Monitoring
 from sparkform.monitoring.containers import build_containers
 from sparkform.monitoring.files import RULES, build_files
-from sparkform.monitoring.grafana import read_dashboards
+from sparkform.monitoring.grafana import PROMETHEUS_URL, read_dashboards
 from sparkform.monitoring.paths import WEBHOOK_PATH
 from sparkform.monitoring.scrape import (
     EngineTarget,
@@ -37,6 +42,7 @@ from sparkform.monitoring.scrape import (
 )
 from tests.support.dashboards import list_queries
 
+SOURCE_FILE = "provisioning/datasources/prometheus.yml"
 RULE_TESTS = Path(__file__).parent / "rules_test.yml"
 NEEDS_PROMTOOL = pytest.mark.skipif(
     not shutil.which("promtool"), reason="promtool (Debian: prometheus) is not installed"
@@ -89,6 +95,25 @@ def test_what_listens_everywhere_is_still_asked_over_loopback() -> None:
     config: Any = build_prometheus_config(build_monitoring(address="0.0.0.0"), TARGETS)
     managers = config["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"]
     assert managers == ["127.0.0.1:9093"]
+
+
+def test_another_port_of_prometheus_makes_grafana_start_anew() -> None:
+    """It reads the address of its source as it starts."""
+    before, after = (
+        build_monitoring(grafana=True, ports={"prometheus": port}) for port in (9090, 9091)
+    )
+    assert {
+        path: text for path, text in build_files(after, TARGETS).items() if "grafana" in path
+    } == {path: text for path, text in build_files(before, TARGETS).items() if "grafana" in path}
+    urls = [
+        plan.environment[PROMETHEUS_URL]
+        for monitoring in (before, after)
+        for plan in build_containers(monitoring, TARGETS)
+        if plan.program == "grafana"
+    ]
+    assert urls == ["http://127.0.0.1:9090", "http://127.0.0.1:9091"]
+    source = build_files(before, TARGETS)[f"{MONITORING}/grafana/{SOURCE_FILE}"]
+    assert f"url: ${{{PROMETHEUS_URL}}}" in source
 
 
 def test_without_a_webhook_no_alertmanager_runs() -> None:
@@ -208,13 +233,10 @@ def list_written_names() -> set[str]:
     gpu = GpuTelemetry(0, "NVIDIA GB10", 1, 1, 1, 1, 1, ())
     link = LinkTelemetry("a", "b", True, None, 1, 1, 1, {"c": 1})
     telemetry = NodeTelemetry(
-        unix_time_s=1,
-        uptime_s=1,
         gpus=(gpu,),
         memory=Unread("no"),
         links=(link,),
         disks={"models": DiskTelemetry("/", 1, 1)},
-        events=KernelEvents({"79": 1}, 1),
     )
     report = SupervisionReport(
         "chat",
@@ -225,5 +247,11 @@ def list_written_names() -> set[str]:
         live_age_s=1,
         figures=LiveFigures(1, 1, 1, 1, 1, 1),
     )
-    families = [*build_families(telemetry, ["a"]), *build_service_families([report])]
+    families = [
+        *build_families(telemetry, ["a"]),
+        *build_unread_families(["memory"]),
+        *build_event_families({"79": 1}),
+        *build_certificate_families({"swarm": CertificateLife("/x.crt", 1, 2)}),
+        *build_service_families([report]),
+    ]
     return {family.name for family in families if family.samples}

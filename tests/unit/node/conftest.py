@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fake_host import FakeHost
 from tests.support.fake_network import OTHER_TOOL, add_network
 from tests.support.fake_spark import FakeSpark, build_spark
 from tests.support.fake_swarm import FakeCluster, add_member
@@ -49,6 +50,8 @@ def make_spark(tmp_path: Path) -> Iterator[Callable[[], FakeSpark]]:
             spark.system.put("/etc/netplan/40-cx7.yaml", OTHER_TOOL, 0o600)
             spark.network = add_network(spark)
             spark.network.apply([], "")
+            spark.host = FakeHost(spark)
+            spark.host.install_earlyoom()
             spark.member = add_member(spark, FakeCluster(), "spark-1", "10.0.0.1")
             return spark
 

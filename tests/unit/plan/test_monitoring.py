@@ -150,3 +150,28 @@ def test_a_port_that_another_program_uses_is_refused_by_name() -> None:
         declaration = parse_config(build_declaration("direct", 2).cluster.to_plain(), {}, {})
         plan = plan_rack(declaration, reports, STACK, "new")
         assert [str(problem).partition(";")[0] for problem in plan.problems] == problems
+
+
+def test_alertmanagers_port_matters_only_where_it_runs() -> None:
+    reports = load_reports("direct-2-up")
+    facts = reports["spark-1"].facts
+    foreign = ListeningPort(protocol="tcp", address="0.0.0.0", port=9093, process="other")
+    taken = facts.model_copy(update={"ports": (*(facts.ports or ()), foreign), "containers": ()})
+    reports["spark-1"] = reports["spark-1"].model_copy(update={"facts": taken})
+    declaration = parse_config(build_declaration("direct", 2).cluster.to_plain(), {}, {})
+    assert plan_rack(declaration, reports, STACK, "new").problems == ()
+    (problem,) = plan_rack(declaration, reports, STACK, "new", WEBHOOK).problems
+    assert str(problem).startswith("monitoring.ports.alertmanager: is used by other on spark-1")
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    reports = load_reports("direct-2-up")
+    interfaces = reports["spark-1"].facts.interfaces or ()
+    own = next(text for interface in interfaces for text in interface.addresses if "." in text)
+    cluster = build_declaration("direct", 2).cluster.to_plain()
+    for address in ("127.0.0.1", "::1", "0.0.0.0", "::", own.partition("/")[0]):
+        declaration = parse_config(cluster, {}, {"address": address})
+        assert plan_rack(declaration, reports, STACK, "new").problems == (), address
+    declaration = parse_config(cluster, {}, {"address": "203.0.113.9"})
+    (problem,) = plan_rack(declaration, reports, STACK, "new").problems
+    assert str(problem).startswith("monitoring.address: is no address of spark-1 (got 203.0.113.9)")

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from sparkform.plan.outputs import build_outputs
 from sparkform.plan.rack import plan_rack
 from sparkform.report.facts import NodeReport
 from tests.support.planning import (
@@ -134,25 +133,3 @@ def test_a_missing_half_is_named_with_its_cable() -> None:
     reports["spark-2"] = change_facts(reports["spark-2"], interfaces=remaining)
     (problem,) = plan_rack(build_declaration("direct", 2), reports, STACK, "any").problems
     assert "half B of QSFP port 0 of spark-2" in str(problem)
-
-
-def test_the_outputs_name_nodes_and_draw_the_rack() -> None:
-    reports = load_reports("direct-2-untouched")
-    declaration = build_declaration("direct", 2)
-    values = build_outputs(declaration, build_plan(declaration, reports), reports, [], {})
-    assert [node["role"] for node in values["nodes"]] == ["head", "worker"]  # type: ignore[attr-defined]
-    assert str(values["topology"]).splitlines() == [
-        "flowchart LR",
-        f'  spark_1["spark-1<br/>head, {_get_management_address(reports, "spark-1")}"]',
-        f'  spark_2["spark-2<br/>worker, {_get_management_address(reports, "spark-2")}"]',
-        '  spark_1 ---|"192.168.100.0/25<br/>192.168.100.128/25"| spark_2',
-    ]
-
-
-def _get_management_address(reports: dict[str, NodeReport], node: str) -> str:
-    (interface,) = (
-        candidate
-        for candidate in reports[node].facts.interfaces or ()
-        if candidate.name == "enP7s7"
-    )
-    return next(address for address in interface.addresses if ":" not in address).partition("/")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -316,21 +317,25 @@ def test_nodes_are_asked_about_the_services_that_they_have_a_part_in() -> None:
     assert list(list_requests(declaration, "spark-1")) == ["stop_previous:qwen", "supervise:qwen"]
 
 
-def test_the_outputs_name_the_first_services_url(up: Reports) -> None:
+def test_the_outputs_name_the_first_services_url_and_what_is_unproven(up: Reports) -> None:
     declaration = build_service_declaration()
-    values: Any = build_outputs(
-        declaration, build_plan(declaration, up), up, [], {"qwen": {"decodeTokS": 12.5}}
+    plan = build_plan(declaration, up)
+    values: Any = build_outputs(declaration, plan)
+    assert values["apiUrl"].endswith(":8000/v1")
+    assert (
+        values["summary"][0] == f"qwen: {declaration.get_served_name('qwen')} at {values['apiUrl']}"
     )
-    base = values["apiUrl"]
-    assert base.endswith(":8000/v1")
-    assert values["services"]["qwen"]["modelsUrl"] == f"{base}/models"
-    assert values["services"]["qwen"]["predicted"] == {"decodeTokS": 12.5}
+    (launch, *others) = plan.launches["qwen"]
+    unproven = replace(launch, unproven=("first", "second"))
+    values = build_outputs(declaration, replace(plan, launches={"qwen": (unproven, *others)}))
+    assert (
+        values["summary"][-1] == "unproven on real Sparks: 2 points are named by `sparkform plan`"
+    )
 
 
-def test_without_services_the_outputs_say_so() -> None:
+def test_without_services_there_is_no_output() -> None:
     declaration, reports = build_declaration("direct", 2), load_reports("direct-2-up")
-    values = build_outputs(declaration, build_plan(declaration, reports), reports, [], {})
-    assert (values["services"], values["apiUrl"]) == ({}, None)
+    assert build_outputs(declaration, build_plan(declaration, reports)) == {}
 
 
 def test_a_launch_that_differs_is_told_apart_by_options_variables_and_files() -> None:

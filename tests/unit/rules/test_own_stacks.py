@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.own_stacks import list_own_stack_files
 from tests.unit.rules.support import evaluate_stack, list_refused, list_warned
 
 ROOT = Path(__file__).parents[3]
@@ -16,7 +17,7 @@ ADVISORIES = {
 
 
 def test_every_stack_file_is_listed() -> None:
-    assert {path.name for path in ROOT.glob("Pulumi.*.yaml")} == set(ADVISORIES)
+    assert list_own_stack_files() == set(ADVISORIES)
 
 
 @pytest.mark.parametrize("name", ADVISORIES)

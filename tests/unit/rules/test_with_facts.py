@@ -94,6 +94,14 @@ CASES = [
         advisory=True,
     ),
     FactCase(
+        "ifname-exists",
+        TWO,
+        2,
+        {"interfaces": [interface | {"mtu": 9100} for interface in INTERFACES]},
+        cluster={"fabric": {"topology": "direct", "mtu": "inherit"}},
+        advisory=True,
+    ),
+    FactCase(
         "pool-overlap",
         TWO,
         2,
@@ -377,11 +385,12 @@ def test_a_planned_restart_without_end_is_refused() -> None:
     )
 
 
-def test_two_groups_on_the_same_nodes_need_two_master_ports() -> None:
+def test_two_groups_on_the_same_nodes_have_two_master_ports_but_one_ray() -> None:
     declaration = load_stack(DATA / "good" / f"{TWO}.yaml")
-    first_block = declaration.services["minimax"].to_plain()
-    for arguments, is_refused in (([], True), (["--master-port", "29502"], False)):
-        second_block = first_block | {"port": 8001, "extraArgs": arguments}
+    block = declaration.services["minimax"].to_plain()
+    for launcher, is_refused in (("ray", True), ("mp", False)):
+        first_block = block | {"launcher": launcher}
+        second_block = first_block | {"port": 8001}
         declaration_of_both = parse_config(
             declaration.cluster.to_plain(), {"minimax": first_block, "second": second_block}
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from node.ranks.rank import NodeRanks
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from node.verbs.status import NodeDocument
 from sparkform.status.events import list_events
 from tests.support.status_documents import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.status.rack_status import CableStatus, NodeStatus, list_reasons
 from tests.support.status_documents import (
     build_declaration,
@@ -101,7 +101,7 @@ def test_cables_are_those_of_the_topology(topology: str, count: int, names: list
     cables = build_cables(topology, count, 0)
     assert list(cables) == names
     assert {cable.state for cable in cables.values()} <= {"up"}
-    assert {cable.speed_gbps for cable in cables.values()} <= {400.0}
+    assert {cable.speed_gbps for cable in cables.values()} <= {200.0}
 
 
 def test_a_cable_is_in_the_port_that_has_a_link() -> None:
@@ -126,3 +126,10 @@ def test_one_end_tells_of_a_cable_and_no_end_leaves_it_unknown() -> None:
     assert cable.state == "up"
     (cable,) = build_status({"spark-1": SILENT, "spark-2": SILENT}).cables
     assert cable.state == SILENT
+
+
+def test_a_power_limit_that_comes_and_goes_is_ordinary() -> None:
+    for reasons in (("sw_power_cap",), (), ("application_clocks", "gpu_idle")):
+        assert build_node(gpus=(build_gpu(throttle_reasons=reasons),)).clock_held_by == ()
+    held = build_gpu(throttle_reasons=("sw_power_cap", "hw_thermal", "bits_0x200"))
+    assert build_node(gpus=(held,)).clock_held_by == ("hw_thermal", "bits_0x200")

@@ -7,7 +7,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from node.verbs.status import NodeDocument
 from sparkform.commands.status.text import build_screen
 from sparkform.commands.tables import create_console
@@ -25,7 +25,7 @@ from tests.support.status_documents import (
 
 WHY = Unread("not read in this test")
 PARTS = ("ranks", "supervision", "telemetry")
-SECTIONS = ("gpus", "memory", "links", "uptime_s")
+SECTIONS = ("gpus", "memory", "links")
 
 
 @st.composite

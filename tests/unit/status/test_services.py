@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from node.ranks.rank import NodeRanks
+from node.readings.measure import Unread
 from node.supervision.report import LiveFigures
-from node.telemetry.measure import Unread
 from sparkform.status.rack_status import FailureStatus, ServiceStatus
 from tests.support.status_documents import (
     NOW_S,

@@ -6,7 +6,7 @@ import doctest
 import json
 
 from node.ranks.rank import NodeRanks
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.status import wording
 from sparkform.status.rack_status import list_reasons
 from sparkform.status.wording import format_clock, format_node_links, format_ranks, list_remarks
@@ -34,11 +34,20 @@ def test_ranks_that_are_not_known_are_marked() -> None:
 
 def test_links_of_a_node_are_those_of_its_worst_cable() -> None:
     status = build_status()
-    assert format_node_links(status, status.nodes[0]) == "up 400G"
+    assert format_node_links(status, status.nodes[0]) == "up 200G"
     unplugged = build_status({"spark-2": build_document(1, telemetry=build_telemetry(links=()))})
     assert format_node_links(unplugged, unplugged.nodes[1]) == "down"
     silent = build_status({"spark-2": SILENT})
     assert format_node_links(silent, silent.nodes[1]) == "?"
+
+
+def test_what_a_cable_was_measured_to_carry_stands_before_what_its_link_says() -> None:
+    name = build_status().cables[0].name
+    document = build_document(1, measured_gbps={name: 13.2, "gone": 1.0})
+    status = build_status({"spark-2": document})
+    assert status.cables[0].measured_gbps == 13.2
+    assert [format_node_links(status, node) for node in status.nodes] == ["up 13/200G"] * 2
+    assert build_status().cables[0].measured_gbps is None
 
 
 def test_a_held_clock_is_marked() -> None:

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from pulumi_offline.launchers import render_module_launcher, render_wrapper
+from pulumi_offline.launchers import KEPT_FILES, render_module_launcher, render_wrapper
 from pulumi_offline.layout import PACKAGE, Layout
 
 OURS = {"PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE_FILE"}
@@ -106,3 +107,21 @@ def test_a_launcher_survives_spaces_and_quotes_in_the_path(layout: Layout) -> No
     result = subprocess.run(["sh", script, "a b"], capture_output=True, text=True, check=True)
     launch = str(layout.root / PACKAGE / "launch.py")
     assert result.stdout.splitlines() == ["-P", launch, "pulumi_offline.plugins.command", "a b"]
+
+
+def test_old_copies_of_the_clones_own_state_go_and_a_users_stay(layout: Layout) -> None:
+    folder = layout.state / ".pulumi" / "history" / "sparkform" / "home"
+    stack = layout.state / ".pulumi" / "stacks" / "sparkform" / "home.json"
+    folder.mkdir(parents=True)
+    stack.parent.mkdir(parents=True)
+    stack.write_text("{}")
+    for second in range(KEPT_FILES + 5):
+        file = folder / f"home-{second}.history.json"
+        file.write_text("")
+        os.utime(file, (second, second))
+    run_wrapper(layout, PULUMI_BACKEND_URL=f"file://{layout.state}")
+    assert len(list(folder.iterdir())) == KEPT_FILES + 5
+    run_wrapper(layout)
+    left = {file.name for file in folder.iterdir()}
+    assert left == {f"home-{second}.history.json" for second in range(5, KEPT_FILES + 5)}
+    assert stack.exists()

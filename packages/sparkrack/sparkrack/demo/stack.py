@@ -17,6 +17,7 @@ from sparkrack.demo.served import NAME
 
 CHECKOUT = Path(__file__).parents[4]
 PULUMI = CHECKOUT / ".toolchain" / "bin" / "pulumi"
+SPARKFORM = CHECKOUT / ".venv" / "bin" / "sparkform"
 
 
 @dataclass(frozen=True)

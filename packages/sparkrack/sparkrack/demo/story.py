@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 
 from sparkrack.demo import running, served
 from sparkrack.demo.served import DemoService
-from sparkrack.demo.stack import CHECKOUT, RackStack
+from sparkrack.demo.stack import CHECKOUT, SPARKFORM, RackStack
 from sparkrack.host import Notify, must
 from sparkrack.layout import SimulatedRack, find_node
 from sparkrack.login import build_ssh_command
@@ -47,8 +48,8 @@ class DemoStory:
 
     def _ask(self, service: DemoService) -> None:
         outputs = json.loads(self._read_outputs())
-        self._print_chapter("Topology, as Mermaid text")
-        self.notify(outputs["topology"])
+        self._print_chapter("Nodes, cables and services as they are now")
+        running.run([str(SPARKFORM), "status", str(self.stack.file)], CHECKOUT, os.environ)
         self._print_chapter(f"Query the model: {outputs['apiUrl']}")
         self.notify(f"{served.QUESTION}\n{served.ask(outputs['apiUrl'], service)}")
 

@@ -67,7 +67,7 @@ def test_no_process_is_listed(node: ShimNode) -> None:
     assert answer.stdout == "pid, used_gpu_memory [MiB]\n"
 
 
-@pytest.mark.parametrize("arguments", [["-pm", "1"], ["-q", "-x"], ["-lgc", "0,2000"], ["topo"]])
+@pytest.mark.parametrize("arguments", [["-pm", "1"], ["-q", "-x"], ["-lmc", "5100"], ["topo"]])
 def test_what_the_shim_does_not_know_is_an_error_and_no_answer(
     node: ShimNode, arguments: list[str]
 ) -> None:
@@ -102,3 +102,29 @@ def test_a_loop_answers_again_with_what_has_changed(node: ShimNode) -> None:
         query = "--query-gpu=utilization.gpu"
         answer = node.run(SMI, query, "--format=csv,noheader,nounits", "--loop=7")
     assert answer.stdout.splitlines() == ["0", "96"]
+
+
+CLOCK = ("--query-gpu=clocks.gr", "--format=csv,noheader,nounits")
+
+
+def test_a_clock_limit_lasts_until_it_is_reset_or_the_driver_forgets_it(node: ShimNode) -> None:
+    free = node.run(SMI, *CLOCK).stdout
+    assert node.run(SMI, "-lgc", "0,2100").returncode == 0
+    assert node.run(SMI, *CLOCK).stdout == "2100\n"
+    assert node.run(SMI, "-rgc").returncode == 0
+    assert node.run(SMI, *CLOCK).stdout == free
+    node.run(SMI, "-lgc", "2107")
+    assert node.run(SMI, *CLOCK).stdout == "2100\n", "the nearest clock that the card has"
+    (node.root / "run/rack/gpu-clock-limit").unlink()
+    assert node.run(SMI, *CLOCK).stdout == free
+
+
+def test_the_clocks_that_the_card_has_are_listed_highest_first(node: ShimNode) -> None:
+    query = ("--query-supported-clocks=gr", "--format=csv,noheader,nounits")
+    clocks = [int(line) for line in node.run(SMI, *query).stdout.split()]
+    assert clocks[:2] == [3000, 2985]
+    assert clocks[-1] == 300
+
+
+def test_a_limit_that_is_no_clock_is_refused(node: ShimNode) -> None:
+    assert node.run(SMI, "-lgc", "fast").returncode == 2

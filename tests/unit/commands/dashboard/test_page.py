@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.commands.dashboard.board import Board
 from sparkform.commands.dashboard.page import SECTIONS
 from sparkform.status.rack_status import RackStatus

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.commands.dashboard import sparkline
 from sparkform.commands.dashboard.drawing import (
     NODE_HEIGHT,
@@ -66,7 +66,7 @@ def test_boxes_lie_inside_and_apart(topology: str, count: int) -> None:
 def test_lines_join_the_boxes_of_the_cables() -> None:
     (line,) = draw("direct", 2).lines
     assert (line.start, line.end) == (Point(100, 34), Point(300, 34))
-    assert (line.state, line.label) == ("up", "400G")
+    assert (line.state, line.label) == ("up", "200G")
     switched = draw("switch", 5)
     assert switched.switch is not None
     assert {line.end for line in switched.lines} == {switched.switch}

@@ -56,14 +56,22 @@ def test_every_stage_is_a_valid_stack(make, topology) -> None:
 def test_the_catalogue_has_the_small_models_of_each_engine(engine: str) -> None:
     models = find_small_models(engine)
     unquantised, fp8 = store.get_entry(models.unquantised), store.get_entry(models.fp8)
-    assert unquantised.model.name == fp8.model.name
     assert (unquantised.checkpoint.quant, fp8.checkpoint.quant) == ("bf16", "fp8")
     assert engine in unquantised.checkpoint.engines
     assert engine in fp8.checkpoint.engines
 
 
-def test_a_model_without_a_licence_to_accept_comes_first() -> None:
-    assert store.get_entry(find_small_models("vllm").unquantised).checkpoint.gated is False
+@pytest.mark.parametrize("engine", ["vllm", "trtllm"])
+def test_the_defaults_need_no_token(engine: str) -> None:
+    models = find_small_models(engine)
+    for handle in (models.unquantised, models.fp8):
+        assert store.get_entry(handle).checkpoint.gated is False
+
+
+def test_where_all_need_a_token_they_are_taken_all_the_same(monkeypatch) -> None:
+    models = [model for model in store.list_models() if model.checkpoints[0].gated]
+    monkeypatch.setattr(store, "list_models", lambda: models)
+    assert find_small_models("trtllm").unquantised == "meta-llama/Llama-3.1-8B-Instruct"
 
 
 def test_an_engine_without_small_models_is_said(monkeypatch) -> None:
@@ -108,6 +116,9 @@ def test_the_telling_line_is_picked() -> None:
     failed = StageOutcome(False, ("Updating (lab):", "error: no space left", "Resources:"), 1.0)
     (full, *_) = prove_stages([stage], lambda proof_stage: failed)
     assert find_telling_line(full) == "error: no space left"
+    remark = StageOutcome(True, ("remote commands run through a stand-in",), 1.0)
+    (silent, *_) = prove_stages([stage], lambda proof_stage: remark)
+    assert "stand-in" not in find_telling_line(silent)
     (mute, *_) = prove_stages([stage], lambda proof_stage: StageOutcome(False, (), 1.0))
     assert find_telling_line(mute) == "no output"
 

@@ -7,7 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from sparkform.commands.status.text import build_screen
 from sparkform.status.rack_status import RackStatus
 from tests.support.status_documents import (
@@ -42,7 +42,7 @@ def test_a_rack_that_serves_is_one_screen_without_a_question_mark() -> None:
     assert lines[0].startswith("spark/lab 1 of 1 services serve, 2 of 2 nodes answer")
     assert lines[2] == "qwen serving 3 h 12 min 2/2 1 4 1 112.3 37 %"
     assert lines[3].startswith("qwen: last failure 2 h 0 min ago: rank 1 on spark-2: exit code 137")
-    assert lines[5] == "spark-1 ██████████░░ 96/120 GiB 87 % 38 W 61 °C 2418 MHz up 400G"
+    assert lines[5] == "spark-1 ██████████░░ 96/120 GiB 87 % 38 W 61 °C 2418 MHz up 200G"
     assert "?" not in show(build_status())
 
 

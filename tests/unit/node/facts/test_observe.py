@@ -82,7 +82,7 @@ def test_an_empty_machine_gives_a_whole_document_of_nulls_with_reasons(tmp_path:
     assert set(facts) == {*NAMES, "claim"}
     unreadable = {item["what"] for item in document["unreadable"]}  # type: ignore[attr-defined]
     # Without a file there is nothing to read, which is an answer.
-    readable = {"models", "netplan", "nccl_conf", "native_units", "claim"}
+    readable = {"models", "netplan", "nccl_conf", "native_units", "bandwidth", "claim"}
     assert {name for name in facts if f"fact {name}" not in unreadable} == readable
     assert document["receipts"] == {}
     assert document["next_run"] == compute_next_run(System(tmp_path))

@@ -11,10 +11,10 @@ import yaml
 
 from node.errors import StepError
 from node.host.paths import ARMED_NETWORK, NETPLAN_FILE
-from node.network import change, netplan
+from node.network import arp, change, netplan
 from node.network.link_config import LinkConfig
 from node.state import pending_change
-from node.steps import STEPS, fabric_address, fabric_confirm, is_same
+from node.steps import STEPS, StepRequest, fabric_address, fabric_confirm, is_same
 from node.verbs import rollback
 from tests.support import node_steps
 from tests.support.fake_network import HALF_A, HALF_B, OTHER_TOOL
@@ -65,6 +65,34 @@ def test_one_drift_is_one_phrase(confirmed) -> None:
     ]
     run_apply(confirmed.system, "fabric_address", WANT, run=2)
     assert list_differences(confirmed) == []
+
+
+def test_halves_that_answer_for_each_other_are_bound_without_disturbing_anything(confirmed) -> None:
+    system, path = confirmed.system, f"/proc/sys/net/ipv4/conf/{HALF_A}/arp_ignore"
+    assert system.read(path) == "1\n"
+    system.put(path, "0\n")
+    assert list_differences(confirmed) == [
+        "ARP of enp1s0f0np0 answers for others, will not any more"
+    ]
+    have = fabric_address.narrow(
+        fabric_address.observe(system, StepRequest(interfaces=tuple(FABRIC))), WANT
+    )
+    assert fabric_address.get_disturbance(have, WANT) == "none"
+    run_apply(system, "fabric_address", WANT, run=2)
+    assert (system.read(path), list_differences(confirmed)) == ("1\n", [])
+    assert pending_change.read_state(system) is None
+
+
+def test_the_settings_of_arp_last_until_undo(confirmed) -> None:
+    system, path = confirmed.system, f"/proc/sys/net/ipv4/conf/{HALF_B}/arp_announce"
+    text = system.read(arp.SYSCTL_FILE)
+    assert f"net/ipv4/conf/{HALF_B}/arp_announce = 2\n" in text
+    system.remove(arp.SYSCTL_FILE)
+    assert len(list_differences(confirmed)) == 1
+    run_apply(system, "fabric_address", WANT, run=2)
+    assert system.read(arp.SYSCTL_FILE) == text
+    undo_all(system)
+    assert (system.read(arp.SYSCTL_FILE), system.read(path)) == (None, "0\n")
 
 
 def test_what_was_taken_over_keeps_what_is_about_other_interfaces(confirmed) -> None:

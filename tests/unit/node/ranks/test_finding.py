@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +12,14 @@ from node.errors import StepError
 from node.host import docker_query
 from node.host.paths import MARKS
 from node.host.system import HttpAnswer
-from node.ranks import containers, units
-from node.ranks.finding import find_local_ranks, find_ranks, find_swarm_ranks
-from node.ranks.rank import format_exit
+from node.ranks import containers, memory_kills, units
+from node.ranks.finding import (
+    find_local_ranks,
+    find_ranks,
+    find_swarm_ranks,
+    note_memory_kill,
+)
+from node.ranks.rank import Rank, RankLabels, format_exit
 from tests.support.fake_ranks import FakeRanks, add_ranks, build_labels
 from tests.support.fake_spark import FakeSpark
 
@@ -162,3 +168,27 @@ def test_an_object_that_docker_does_not_end_is_named(fake_ranks: FakeRanks) -> N
     system.script.requests["DELETE", "/services/s0"] = lambda *_: refusal
     with pytest.raises(StepError, match="DELETE /services/s0 failed: device busy"):
         docker_query.end_object(system, "DELETE", "/services/s0", {})
+
+
+KILL = 'earlyoom[7]: sending SIGTERM to process 9 uid 0 "VLLM::Worker": badness 1020, VmRSS 9 MiB'
+
+
+@pytest.mark.parametrize(
+    ("moment_s", "exit_text"),
+    [
+        (200, "earlyoom sent SIGTERM to VLLM::Worker and its process group, as memory ran out"),
+        (50, "exit code 143 (SIGTERM)"),
+    ],
+)
+def test_an_engine_that_earlyoom_ended_says_so(
+    fake_ranks: FakeRanks, moment_s: int, exit_text: str
+) -> None:
+    """A kill before the run began is not its own."""
+    system = fake_ranks.spark.system
+    system.put(memory_kills.DROP_IN, "[Service]\n")
+    fake_ranks.spark.host.journal = f"{moment_s}.5 spark-1 {KILL}\n"
+    labels = RankLabels("qwen", 0, "today-1", "spark/demo")
+    ended = Rank("unit", "native", labels, "x", "1f", "ended", started_s=100.0, exit_code=143)
+    assert format_exit(note_memory_kill(system, ended)) == exit_text
+    running = replace(ended, state="running", exit_code=None)
+    assert note_memory_kill(system, running).memory_kill is None

@@ -29,6 +29,7 @@ WANT: dict[str, Any] = {
         }
     ],
     "url": "http://10.0.0.1:8000",
+    "watch_port": 7680,
     "served_name": "Qwen/Qwen3-8B",
     "ready_timeout_s": 3600,
     "silence_timeout_s": 60,

@@ -33,7 +33,7 @@ def pair(monkeypatch) -> tuple[WatchTarget, WatchTarget]:
     want = {
         **WANT,
         "members": [member, {**member, "rank": 1, "node": "spark-2"}],
-        "url": f"http://10.0.0.1:{find_free_port()}",
+        "watch_port": find_free_port(),
     }
     typed = typed_json.parse(Want, want, "want")
     return find_target(typed, "spark-1"), find_target(typed, "spark-2")
@@ -79,10 +79,10 @@ def test_another_token_is_neither_told_nor_heard(pair) -> None:
     worker.own_failure = FAILURE
     stranger = peers.PeerChannel("another")
     stranger.own_failure = replace(FAILURE, summary="planted")
-    peers._query(stranger, ("127.0.0.1", pair[1].port))
+    peers._query(stranger, ("127.0.0.1", pair[1].watch_port))
     assert (stranger.peer_failure, worker.peer_failure) == (None, None)
     assert not worker.delivered.is_set()
-    peers._query(peers.PeerChannel(pair[1].token), ("127.0.0.1", pair[1].port))
+    peers._query(peers.PeerChannel(pair[1].token), ("127.0.0.1", pair[1].watch_port))
     assert wait_for(worker.delivered.is_set), (
         "its own token must reach it, or this test proves nothing"
     )
@@ -99,17 +99,17 @@ def test_a_worker_outlives_what_is_no_question(pair) -> None:
         b'{"token": 1}\n',
         token_message + b"\n",
     ):
-        with socket.create_connection(("127.0.0.1", pair[1].port)) as line:
+        with socket.create_connection(("127.0.0.1", pair[1].watch_port)) as line:
             line.sendall(text)
     channel = peers.PeerChannel(pair[1].token)
     worker.own_failure = FAILURE
-    peers._query(channel, ("127.0.0.1", pair[1].port))
+    peers._query(channel, ("127.0.0.1", pair[1].watch_port))
     assert channel.peer_failure == FAILURE
     worker.closed.set()
 
 
 def test_a_taken_port_leaves_the_watch_alone(pair) -> None:
-    with socket.create_server(("127.0.0.1", pair[1].port)):
+    with socket.create_server(("127.0.0.1", pair[1].watch_port)):
         channel = peers.start(pair[1])
     channel.own_failure = FAILURE
     started_s = time.monotonic()

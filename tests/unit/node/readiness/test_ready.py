@@ -32,7 +32,7 @@ def test_progress_is_said_once_a_stage_and_the_answer_ends_the_wait(
     ]
     schedule_answer(monkeypatch, engine, 9)
     assert run() == ["qwen rank 0: ready, http://10.0.0.1:8000 answers (9 s)"]
-    assert capsys.readouterr().out.splitlines() == [
+    assert capsys.readouterr().err.splitlines() == [
         "qwen rank 0: loading (1 s)",
         "qwen rank 0: loading, 40 % (3 s)",
         "qwen rank 0: compiling (6 s)",
@@ -52,7 +52,7 @@ def test_a_stage_that_another_rank_in_the_same_log_comes_to_later_is_not_said_ag
     engine.lines = [*own_lines, *other_lines]
     schedule_answer(monkeypatch, engine, 6)
     run()
-    assert capsys.readouterr().out.splitlines() == [
+    assert capsys.readouterr().err.splitlines() == [
         "qwen rank 0: loading, 40 % (1 s)",
         "qwen rank 0: compiling (2 s)",
     ]

@@ -38,6 +38,8 @@ class Recording:
 
 RECORDINGS = [
     Recording("one-8b-h100", stages=SERVED),
+    Recording("one-8b-fp8-h200", stages=SERVED),
+    Recording("supervised-stalled-h200", stages=SERVED),
     Recording("one-gpt-oss-20b-h200", stages=EAGER),
     Recording("one-qwen3-30b-a3b-h100", stages=SERVED),
     Recording("two-sockets-rank0", stages=SERVED),
@@ -51,6 +53,10 @@ RECORDINGS = [
     Recording("fatal-segfault-after-start", "segmentation-fault", 0),
     Recording("fatal-unknown-option", "unknown-option", 2),
     Recording("fatal-world-size", "world-size", 1),
+    Recording("fatal-wrong-quantisation", "unknown-quantisation", 1),
+    Recording("fatal-wrong-backend", "unknown-backend", 1),
+    Recording("fatal-disk-full", "disk-full", 1),
+    Recording("fatal-memory-profiling", "memory-profiling", 1),
     Recording("start-without-flashinfer", "package-missing", 1),
     Recording("two-verbatim-ib-rank0", "no-rdma", 1, over_rdma=True),
     Recording("two-verbatim-ib-rank1", "no-rdma", 1, over_rdma=True),

@@ -106,7 +106,7 @@ def test_a_verb_that_waits_for_long_says_at_once_and_once_for_whom(
         lock.hold(System(tmp_path), "undo", wait_s=lock.NOTIFY_AFTER_S + 5),
     ):
         pass
-    (line,) = capsys.readouterr().out.splitlines()
+    (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(
         "waiting: The node is locked by apply swarm for spark/demo/spark-1/swarm"
     )
@@ -118,7 +118,7 @@ def test_a_step_whose_output_is_read_waits_in_silence(
 ) -> None:
     with pytest.raises(StepError, match="is locked by"):
         apply.apply_step(System(tmp_path), step, document.parse(document_of(step, {})))
-    assert ("waiting: " in capsys.readouterr().out) is is_notified
+    assert ("waiting: " in capsys.readouterr().err) is is_notified
 
 
 def test_a_run_that_nobody_waits_for_any_more_gives_up(tmp_path, holder) -> None:
@@ -220,7 +220,9 @@ def test_a_damaged_document_is_refused_without_repeating_it(text: str) -> None:
 
 
 def test_an_unknown_step_is_refused_with_the_known_ones(spark) -> None:
-    with pytest.raises(StepError, match="nccl_conf, offer, prerequisites"):
+    with pytest.raises(
+        StepError, match="nccl_conf, offer, package_hold, page_cache, prerequisites"
+    ):
         apply.main(spark.system, ["gpu"], "")
 
 

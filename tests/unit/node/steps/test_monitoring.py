@@ -23,7 +23,8 @@ from tests.support.node_steps import (
 )
 
 EXPORTER = "sparkform-monitoring-node-exporter"
-COLLECT = telemetry.Want(15, ("enp1s0f0np0",), {"models": "/srv/models"}, EXPORTER)
+DISKS = {"models": "/srv/models", "docker": "/var/lib/docker", "root": "/"}
+COLLECT = telemetry.Want(15, ("enp1s0f0np0",), DISKS, EXPORTER, certificates={"b": "/b", "a": "/a"})
 WEBHOOK = f"{MONITORING}/alertmanager/secrets/webhook"
 RULES = f"{MONITORING}/prometheus/rules.yml"
 FILES = monitoring.Want(

@@ -310,6 +310,25 @@ def test_without_a_policy_nothing_is_touched() -> None:
     assert cluster.members[0].live
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_pause_ends_all_ranks_over_reboots_until_a_restart_is_asked_for(runtime: str) -> None:
+    cluster = build_cluster(3, runtime, 7, 0.2)
+    await_serving(cluster)
+    sim.ask_for_a_pause(cluster)
+    cluster.run(120)
+    assert cluster.phase == "paused"
+    assert [node.name for node in cluster.members if node.live] == []
+    for node in cluster.nodes:
+        sim.shut_down(cluster, node)
+        cluster.run(30)
+        sim.heal(cluster)
+        cluster.run(60)
+        assert cluster.phase == "paused"
+        assert [member.name for member in cluster.members if member.live] == []
+    sim.ask_for_a_restart(cluster, cluster.nodes[0])
+    await_serving(cluster)
+
+
 def test_a_rank_started_by_another_hand_is_ended() -> None:
     cluster = build_cluster(2, "container", 2)
     cluster.run(5)

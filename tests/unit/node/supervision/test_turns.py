@@ -111,14 +111,14 @@ def build_pair(size: int, seed: int) -> tuple[SupervisedCluster, SupervisedClust
 
 def run_pair(pair: tuple[SupervisedCluster, SupervisedCluster], seconds: int) -> list[str]:
     """Which service loaded, in each second; never both."""
-    seen = []
+    loads = []
     for _ in range(seconds):
         for cluster in pair:
             cluster.step()
         loading = [cluster.target.service for cluster in pair if cluster.is_loading]
         assert len(loading) <= 1, "both load"
-        seen += loading
-    return seen
+        loads += loading
+    return loads
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -130,8 +130,8 @@ def test_after_a_power_cut_the_first_one_loads_first(size: int, seed: int) -> No
         sim.shut_all_down(cluster, cluster.head)
     for cluster in pair:
         sim.heal(cluster)
-    seen = run_pair(pair, 150)
-    assert list(dict.fromkeys(seen)) == ["qwen", "small"]
+    loads = run_pair(pair, 150)
+    assert list(dict.fromkeys(loads)) == ["qwen", "small"]
     assert [cluster.phase for cluster in pair] == ["serving", "serving"]
 
 
@@ -144,8 +144,8 @@ def test_one_that_fails_while_the_other_loads_waits_for_it(size: int, seed: int)
     run_pair(pair, 15 + int(restarts.SHORTEST_WAIT_S))
     assert pair[1].is_loading
     sim.kill_rank(pair[0], pair[0].head)
-    seen = run_pair(pair, 120)
-    assert list(dict.fromkeys(seen)) == ["small", "qwen"]
+    loads = run_pair(pair, 120)
+    assert list(dict.fromkeys(loads)) == ["small", "qwen"]
     assert [cluster.phase for cluster in pair] == ["serving", "serving"]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
 import json
+import time
 from functools import partial
 from pathlib import Path
 
@@ -10,20 +12,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from node.facts.reading import UnreadableFact
+from node.facts.reading import FactReader, UnreadableFact
 from node.host.system import CommandResult
-from node.telemetry import events, gpu, links, memory
-from node.telemetry.measure import Unread
+from node.host.typed_json import parse, to_fields, to_json
+from node.readings import gpu
+from node.readings.gpu import GpuTelemetry
+from node.readings.measure import Unread
+from node.telemetry import events, links, memory
 from node.telemetry.node_telemetry import (
     DiskTelemetry,
-    GpuTelemetry,
-    KernelEvents,
     MemoryTelemetry,
     NodeTelemetry,
-    build_document,
-    parse_node_telemetry,
 )
-from node.telemetry.read import NO_EVENTS, read
+from node.telemetry.read import read
 from tests.support.fake_system import Command, FakeSystem, Script
 
 # Printed by nvidia-smi on an H200 for this query.
@@ -68,7 +69,6 @@ def build_machine(root: Path, **answers: CommandResult) -> FakeSystem:
 
 def test_a_healthy_spark_is_read_whole_and_survives_json(tmp_path: Path) -> None:
     telemetry = read(build_machine(tmp_path))
-    assert telemetry.uptime_s == 123.45
     assert telemetry.gpus == (
         GpuTelemetry(0, "NVIDIA GB10", 96, 11.42, 61, 507, 3003, ("sw_power_cap", "sw_thermal")),
     )
@@ -78,10 +78,8 @@ def test_a_healthy_spark_is_read_whole_and_survives_json(tmp_path: Path) -> None
     (link,) = telemetry.links
     assert (link.is_up, link.speed_mbps, link.received_bytes) == (True, 200000, 1000)
     assert (link.sent_bytes, link.errors) == (None, {"out_of_sequence": 3})
-    assert telemetry.events.oom_kills == 2
-    assert telemetry.events.xid_errors == {}
     assert all(isinstance(disk, DiskTelemetry) for disk in telemetry.disks.values())
-    assert parse_node_telemetry(json.loads(json.dumps(build_document(telemetry)))) == telemetry
+    assert parse(NodeTelemetry, json.loads(json.dumps(to_json(telemetry))), "") == telemetry
 
 
 def test_a_machine_that_answers_nothing_is_unread_not_empty(tmp_path: Path) -> None:
@@ -95,11 +93,8 @@ def test_a_machine_that_answers_nothing_is_unread_not_empty(tmp_path: Path) -> N
     telemetry = read(FakeSystem(tmp_path, script))
     assert telemetry.gpus == Unread("nvidia-smi: not found")
     assert telemetry.memory == Unread("/proc/meminfo: no such file")
-    assert telemetry.uptime_s == Unread("/proc/uptime: no such file")
-    assert telemetry.events.xid_errors == Unread("journalctl: no answer")
-    assert telemetry.events.oom_kills == Unread("/proc/vmstat: no such file")
     assert telemetry.links == (), "no ConnectX-7 is an answer"
-    assert parse_node_telemetry(json.loads(json.dumps(build_document(telemetry)))) == telemetry
+    assert parse(NodeTelemetry, json.loads(json.dumps(to_json(telemetry))), "") == telemetry
 
 
 def test_no_gpu_is_an_answer_and_a_lost_one_is_not(tmp_path: Path) -> None:
@@ -150,6 +145,19 @@ def test_a_link_without_cable_is_down_and_has_no_speed() -> None:
     assert (link.is_up, link.speed_mbps, link.rdma_state) == (False, None, None)
 
 
+def test_a_journal_that_does_not_answer_is_no_node_without_errors(tmp_path: Path) -> None:
+    for answer, message in (
+        (CommandResult(124, "", "journalctl: no answer"), "journalctl: no answer"),
+        (CommandResult(3, "", ""), "journalctl: exit 3"),
+    ):
+        reader = FactReader(build_machine(tmp_path, journalctl=answer), time.monotonic() + 5)
+        with pytest.raises(UnreadableFact, match=message):
+            events.read_xid_errors(reader)
+    reader = FactReader(build_machine(tmp_path), time.monotonic() + 5)
+    assert events.read_xid_errors(reader) == {}
+    assert doctest.testmod(events).failed == 0
+
+
 def test_xid_errors_are_counted_by_number() -> None:
     assert events.parse_xid_errors(f"{XID}\n{XID}\nNVRM: Xid (PCI:000f:01:00): 43, pid=1\n") == {
         "79": 2,
@@ -160,38 +168,26 @@ def test_xid_errors_are_counted_by_number() -> None:
 @given(st.text(), st.text())
 def test_no_text_breaks_a_parser(first: str, second: str) -> None:
     line = f"0, {first}, {second}, 34, 345, 1980, 0x1, NVIDIA GB10"
-    for parse, text in ((gpu.parse, line), (gpu.parse, first), (memory.parse, MEMINFO + second)):
+    for read_text, text in (
+        (gpu.parse, line),
+        (gpu.parse, first),
+        (memory.parse, MEMINFO + second),
+    ):
         try:
-            parse(text)
+            read_text(text)
         except UnreadableFact:
             continue
     events.parse_xid_errors(first)
-    events.parse_oom_kills(f"oom_kill {second}")
     port = {"/sys/class/infiniband/a/ports/1/state": first, "/sys/class/net/b/carrier": second}
     links.parse("a", "b", port)
 
 
-def test_another_version_of_the_form_is_an_error_that_names_its_key() -> None:
-    with pytest.raises(ValueError, match=r"telemetry\.gpus: is missing"):
-        parse_node_telemetry({"unix_time_s": 1.0, "uptime_s": 2.0})
-
-
 def test_the_form_has_its_unread_values_in_json() -> None:
     telemetry = NodeTelemetry(
-        unix_time_s=1.0,
-        uptime_s=Unread("a"),
         gpus=Unread("b"),
         memory=Unread("c"),
         links=Unread("d"),
         disks={"models": Unread("e")},
-        events=KernelEvents(Unread("f"), None),
     )
-    document = build_document(telemetry)
-    assert document["gpus"] == {"why": "b"}
-    assert parse_node_telemetry(document) == telemetry
-
-
-def test_who_looks_every_second_leaves_the_journal_out(tmp_path: Path) -> None:
-    system = build_machine(tmp_path)
-    assert read(system, with_events=False).events == NO_EVENTS
-    assert [call[0] for call in system.script.calls] == ["nvidia-smi"]
+    assert to_fields(telemetry)["gpus"] == {"why": "b"}
+    assert parse(NodeTelemetry, to_fields(telemetry), "") == telemetry

@@ -13,7 +13,7 @@ from node.host.system import HttpAnswer
 from node.host.typed_json import to_fields
 from node.network.link_config import LinkConfig
 from node.state import document
-from node.steps import STEPS, docker_daemon, fabric_address, swarm
+from node.steps import STEPS, docker_daemon, earlyoom, fabric_address, gpu_clock, swarm
 from node.verbs import install
 from tests.support import node_steps
 from tests.support.fake_network import HALF_A, HALF_B
@@ -44,6 +44,13 @@ WANTS: dict[str, object] = {
     "prerequisites": PREREQUISITES,
     "fabric_address": fabric_address.build_want(FABRIC, take_over=True),
     "swarm": swarm.build_head_want("10.0.0.1", "10.201.0.0/16", take_over=False),
+    "gpu_clock": gpu_clock.Want(2100),
+    "page_cache": {"min_free_kib": 8 * 1024**2},
+    "earlyoom": earlyoom.Want(2 * 1024**2),
+    "package_hold": {
+        "groups": ["kernel", "driver"],
+        "packages": ["linux-image-6.14.0-1013-nvidia", "nvidia-driver-580-open"],
+    },
 }
 
 
@@ -58,7 +65,7 @@ def apply_step(spark: FakeSpark, step: str) -> list[str]:
 def list_differences(spark: FakeSpark, step: str) -> list[str]:
     spec = STEPS[step]
     want = spec.parse_want(to_fields(WANTS[step]))
-    request = {"user": "nvidia", "model_directory": MODELS}
+    request = {"user": "nvidia", "model_directory": MODELS, "raw": {"declared": True}}
     return node_steps.list_differences(spec, spark.system, want, **request)
 
 

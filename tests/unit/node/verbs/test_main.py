@@ -38,6 +38,17 @@ def test_a_machine_that_cannot_be_written_to_is_said_in_its_words(
     assert "No space left on device" in capsys.readouterr().err
 
 
+def test_what_a_deletion_leaves_is_said_on_stderr_where_pulumi_shows_it(
+    spark, capsys, monkeypatch
+) -> None:
+    lines = ["/etc/nccl.conf: restored", "model a/b: kept in /models (keepModels)"]
+    module = types.SimpleNamespace(main=lambda *arguments: lines)
+    monkeypatch.setitem(sys.modules, "node.verbs.undo", module)
+    assert program.main(["undo", "model"], spark.system) == program.SUCCEEDED
+    captured = capsys.readouterr()
+    assert (captured.out.splitlines(), captured.err.splitlines()) == (lines[:1], lines[1:])
+
+
 @pytest.mark.parametrize("name", list_step_names())
 def test_every_step_offers_what_the_verbs_and_the_planner_call(name: str) -> None:
     spec = STEPS[name]

@@ -12,7 +12,7 @@ import pytest
 from node.errors import StepError
 from node.host.system import System
 from node.ranks.rank import NodeRanks
-from node.telemetry.measure import Unread
+from node.readings.measure import Unread
 from node.verbs import status
 from node.verbs.status import NodeDocument, parse_document
 from tests.support.status_documents import build_rank, build_report, build_telemetry

@@ -9,9 +9,9 @@ import argparse
 import datetime
 import sys
 import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from . import node, smi_log, smi_text
+from . import node, smi_clocks, smi_log, smi_text
 
 BAD_ARGUMENT, NOT_FOUND = 2, 6
 FORMATS = {"csv", "noheader", "nounits"}
@@ -58,6 +58,9 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("-i", "--id", default="0")
     parser.add_argument("--query-gpu", dest="fields")
     parser.add_argument("--query-compute-apps", dest="apps")
+    parser.add_argument("--query-supported-clocks", dest="supported")
+    parser.add_argument("-lgc", "--lock-gpu-clocks", dest="lock")
+    parser.add_argument("-rgc", "--reset-gpu-clocks", dest="reset", action="store_true")
     parser.add_argument("--format", default="")
     parser.add_argument("-l", "--loop", type=int)
     parser.add_argument("--version", action="store_true")
@@ -65,13 +68,15 @@ def _build_parser() -> argparse.ArgumentParser:
 
 
 def _answer(options: argparse.Namespace) -> tuple[str, int]:
-    gpu = node.read_document("gpu")
+    gpu = _read_gpu()
     now = datetime.datetime.now()
     if getattr(options, "topology", False):
         return smi_text.TOPOLOGY, 0
     if options.id not in ("0", gpu["uuid"], gpu["pci_bus_id"]):
         return "No devices were found\n", NOT_FOUND
-    if options.fields or options.apps:
+    if options.lock or options.reset:
+        return smi_clocks.change_limit(gpu["pci_bus_id"], gpu["clock_max_mhz"], options.lock)
+    if options.fields or options.apps or options.supported:
         return _query(options, now)
     if options.version:
         return smi_text.render_versions(gpu), 0
@@ -82,11 +87,18 @@ def _answer(options: argparse.Namespace) -> tuple[str, int]:
     return smi_text.render_table(gpu, now), 0
 
 
-def _query(options: argparse.Namespace, now: datetime.datetime) -> tuple[str, int]:
+def _read_gpu() -> dict[str, Any]:
     gpu = node.read_document("gpu")
+    return {**gpu, "clock_sm_mhz": smi_clocks.limit_clock(gpu["clock_sm_mhz"])}
+
+
+def _query(options: argparse.Namespace, now: datetime.datetime) -> tuple[str, int]:
+    gpu = _read_gpu()
     formats = set(options.format.split(","))
     if "csv" not in formats or not formats <= FORMATS:
         node.refuse("nvidia-smi", f"--format={options.format}")
+    if options.supported:
+        return _list_supported(gpu["clock_max_mhz"], options.supported, formats)
     if options.apps:
         units = {"used_memory": "used_gpu_memory [MiB]", "used_gpu_memory": "used_gpu_memory [MiB]"}
         names = [units.get(name.strip(), name.strip()) for name in options.apps.split(",")]
@@ -98,8 +110,17 @@ def _query(options: argparse.Namespace, now: datetime.datetime) -> tuple[str, in
     return smi_text.render_csv(gpu, fields, formats, now), 0
 
 
+def _list_supported(highest_mhz: int, field: str, formats: set[str]) -> tuple[str, int]:
+    if field not in ("gr", "graphics"):
+        node.refuse("nvidia-smi", f"--query-supported-clocks={field}")
+    head = "" if "noheader" in formats else "graphics [MHz]\n"
+    unit = "" if "nounits" in formats else " MHz"
+    return head + "".join(f"{mhz}{unit}\n" for mhz in smi_clocks.list_supported(highest_mhz)), 0
+
+
 def _answer_log(options: argparse.Namespace, now: datetime.datetime) -> tuple[str, int]:
     chosen = {name.strip().upper() for name in options.display.split(",") if name.strip()}
     if not chosen <= smi_log.list_displays():
         node.refuse("nvidia-smi", f"-d {options.display}")
-    return smi_log.render_log(node.read_document("gpu"), now, chosen), 0
+    gpu = _read_gpu()
+    return smi_log.render_log(gpu, now, chosen), 0

@@ -1,0 +1,1 @@
+"""What a benchmark sends, what came of it, and how two differ: loads, results, statistics. Pure."""

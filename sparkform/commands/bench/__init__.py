@@ -1,0 +1,1 @@
+"""`sparkform bench`: load on a service, and what came of it in a folder."""

@@ -1,0 +1,1 @@
+"""`sparkform calibration`: what this user's racks measured, and what `predict` makes of it."""

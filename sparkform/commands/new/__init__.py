@@ -1,0 +1,1 @@
+"""`sparkform new`: a Pulumi project around the installed program."""

@@ -1,0 +1,1 @@
+"""`sparkform upgrade`: packages and firmware of the nodes, one node after the other."""

@@ -1,0 +1,1 @@
+"""The order in which the nodes of a rack are updated, and what comes next. Pure."""
