@@ -182,6 +182,7 @@ def build_block(ranks: int, share: float) -> Mapping[str, object]:
         "tensorParallel": ranks,
         "gpuMemoryUtilization": share,
         "maxRestarts": 100,
+        "stallSeconds": 50,
         "restartWindowSeconds": 60,
     }
 
