@@ -11,7 +11,7 @@ from node.huggingface import cache, record
 from node.huggingface.cache import ModelLocation
 from node.state.manifest import Manifest
 
-CONFIGS = ("config.json", "params.json")
+CONFIGS = ("config.json", "params.json", "adapter_config.json")
 WEIGHTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth")
 MAIN = "main"
 """The branch that is meant where no revision is declared."""

@@ -22,7 +22,7 @@ from typing import TypedDict
 from node.facts.reading import FactReader, FactRequest, UnreadableFact
 from node.facts.values import parse_json, to_mapping
 
-CONFIGS = ("config.json", "params.json")
+CONFIGS = ("config.json", "params.json", "adapter_config.json")
 WEIGHTS = (".safetensors", ".gguf", ".bin", ".pt", ".pth")
 _DEPTH = 8
 _FILES = 50_000

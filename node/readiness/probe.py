@@ -1,4 +1,6 @@
-"""One token, requested over the API's public address: the only proof that a service works.
+"""One answer, requested over the API's public address: the only proof that a service works.
+
+A token of a model that generates, the embedding of a text, the score of a document.
 
 It is requested in a thread of its own, because a first answer may take minutes, in which the log
 must be watched. /health returns 200 while an engine hangs (vllm issue 31588).
@@ -8,13 +10,16 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import re
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
+Task = Literal["generate", "embed", "rerank"]
 PAUSE_S = 1.0
 CONNECT_TIMEOUT_S = 2.0
 SERVER_ERRORS = 3
@@ -37,6 +42,7 @@ class CompletionRequest:
     key: str | None
     timeout_s: float
     headers: Mapping[str, str] = field(default_factory=dict)
+    task: Task = "generate"
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,43 @@ def start(completion_request: CompletionRequest, is_witness: bool) -> Completion
 
 
 def request_completion(completion_request: CompletionRequest) -> CompletionReply:
+    """What the service is there for, of the least size."""
+    if completion_request.task == "embed":
+        return _request_embedding(completion_request)
+    if completion_request.task == "rerank":
+        return _request_score(completion_request)
+    return _request_token(completion_request)
+
+
+def _request_embedding(completion_request: CompletionRequest) -> CompletionReply:
+    body = {"model": completion_request.served_name, "input": "Hi"}
+    reply = send_request(completion_request, "/v1/embeddings", body, completion_request.timeout_s)
+    return _check_number(reply, lambda answer: answer["data"][0]["embedding"][0])
+
+
+def _request_score(completion_request: CompletionRequest) -> CompletionReply:
+    """/v1/rerank is Jina's, which vLLM has (docs.vllm.ai, serving/openai_compatible_server)."""
+    body = {"model": completion_request.served_name, "query": "Hi", "documents": ["Hi"]}
+    reply = send_request(completion_request, "/v1/rerank", body, completion_request.timeout_s)
+    return _check_number(reply, lambda answer: answer["results"][0]["relevance_score"])
+
+
+def _check_number(
+    reply: CompletionReply, find: Callable[[Mapping[str, Any]], object]
+) -> CompletionReply:
+    """A vector of something else than numbers (NaN) is no answer."""
+    if not reply.ok:
+        return reply
+    try:
+        number = find(json.loads(reply.text))
+    except (ValueError, KeyError, IndexError, TypeError):
+        number = None
+    if isinstance(number, float | int) and math.isfinite(number):
+        return CompletionReply(200, f"{number:g}")
+    return CompletionReply(SERVER_ERROR, f"no number in the answer: {reply.text}")
+
+
+def _request_token(completion_request: CompletionRequest) -> CompletionReply:
     """One token, by chat, or by plain completion where the model has no chat template."""
     body: dict[str, object] = {"model": completion_request.served_name, "max_tokens": 1}
     chat = {**body, "messages": [{"role": "user", "content": "Hi"}]}

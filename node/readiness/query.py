@@ -34,6 +34,7 @@ class ServiceQuery(TypedDict):
     service: str
     asks: bool
     served_name: str
+    task: probe.Task
     bind: str
     address: str | None
     port: int
@@ -110,7 +111,9 @@ def _request_completion(
     key = (system.read(request["key_file"]) or "").strip()
     url = f"http://{_get_host(request)}:{request['port']}"
     started_s = time.monotonic()
-    question = probe.CompletionRequest(url, request["served_name"], key or None, ASK_TIMEOUT_S)
+    question = probe.CompletionRequest(
+        url, request["served_name"], key or None, ASK_TIMEOUT_S, task=request["task"]
+    )
     reply = probe.request_completion(question)
     return {
         "url": url,

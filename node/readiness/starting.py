@@ -41,8 +41,15 @@ def wait_until_ready(system: System, want: Want, node: str) -> list[str]:
 
 
 def _start_probe(target: WatchTarget, key: str | None) -> CompletionProbe:
-    request = CompletionRequest(target.url, target.served_name, key, target.silence_timeout_s)
-    return probe.start(request, target.key_file is not None and not target.is_head)
+    return probe.start(
+        build_request(target, key), target.key_file is not None and not target.is_head
+    )
+
+
+def build_request(target: WatchTarget, key: str | None) -> CompletionRequest:
+    """What an answer to proves that the service serves."""
+    limit_s = target.silence_timeout_s
+    return CompletionRequest(target.url, target.served_name, key, limit_s, task=target.task)
 
 
 def build_watch(

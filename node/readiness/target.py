@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from node.errors import StepError
 from node.host.addresses import is_loopback
+from node.readiness.probe import Task
 from node.readiness.want import Want, WantedRank
 
 
@@ -42,6 +43,7 @@ class WatchTarget:
     silence_timeout_s: float
     key_file: str | None
     over_rdma: bool
+    task: Task = "generate"
 
     @property
     def is_head(self) -> bool:
@@ -77,6 +79,7 @@ def find_target(want: Want, node: str) -> WatchTarget:
         silence_timeout_s=want.silence_timeout_s,
         key_file=want.key_file,
         over_rdma=want.over_rdma,
+        task=want.task,
     )
 
 

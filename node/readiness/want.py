@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from node.host.typed_json import OMITTED
+from node.readiness.probe import Task
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,4 @@ class Want:
     key_file: str | None
     over_rdma: bool
     checked: Mapping[str, Mapping[str, object]]
+    task: Task = "generate"

@@ -82,7 +82,7 @@ SPEC = StepSpec(
     narrow=keep_want,
     compare=find_no_difference,
     apply=apply,
-    phrase="will be probed with a one-token completion",
+    phrase="will be probed with one request",
     holds_lock=False,
     is_probe=True,
 )

@@ -16,8 +16,8 @@ from node.readiness.events import Answered
 from node.readiness.failure import StartFailure
 from node.readiness.judge import Ready
 from node.readiness.peers import PeerChannel
-from node.readiness.probe import CompletionProbe, CompletionRequest
-from node.readiness.starting import build_watch
+from node.readiness.probe import CompletionProbe
+from node.readiness.starting import build_request, build_watch
 from node.readiness.target import RankEndpoint, WatchTarget
 from node.readiness.watch import RankWatch, observe_slice, read_log, take_event
 from node.supervision.engine_processes import EngineProcess, find_lost, list_processes
@@ -49,6 +49,7 @@ def build_watch_target(target: SupervisionTarget, local: SupervisedRank) -> Watc
         silence_timeout_s=target.limits.silence_timeout_s,
         key_file=target.key_file,
         over_rdma=target.over_rdma,
+        task=target.task,
     )
 
 
@@ -76,9 +77,7 @@ class LocalWatch:
     def __post_init__(self) -> None:
         """A follower asks nobody: the coordinator says when the service answers."""
         target = build_watch_target(self.target, self.local)
-        request = CompletionRequest(
-            target.url, target.served_name, self.key, target.silence_timeout_s
-        )
+        request = build_request(target, self.key)
         is_head = self.local.rank == 0
         completion_probe = (
             probe.start(request, False) if is_head else CompletionProbe(request, False)

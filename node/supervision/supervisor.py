@@ -220,7 +220,10 @@ def open_supervisor(
     meter.start()
     supervisor = NodeSupervisor(system, target, key, api_key, duty, hands, meter)
     if target.is_coordinator:
-        request = CompletionRequest(target.url, target.served_name, api_key, target.limits.canary_s)
+        limit_s = target.limits.canary_s
+        request = CompletionRequest(
+            target.url, target.served_name, api_key, limit_s, task=target.task
+        )
         supervisor.coordination = Coordination(system, duty, hands, key, request)
         supervisor.coordination.start()
     return supervisor

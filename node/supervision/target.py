@@ -12,6 +12,7 @@ from node.host.system import System
 from node.host.typed_json import OMITTED, ShapeError, parse
 from node.ranks.capacity import PortDemand
 from node.ranks.rank import Runtime
+from node.readiness.probe import Task
 from node.supervision.paths import get_key_path, get_target_path
 
 RestartPolicy = Literal["group", "none"]
@@ -74,6 +75,7 @@ class SupervisionTarget:
     policy: RestartPolicy = "group"
     swarm_head: SwarmHead | None = field(default=None, metadata=OMITTED)
     earlier: tuple[str, ...] = ()
+    task: Task = "generate"
 
     @property
     def local_rank(self) -> SupervisedRank | None:

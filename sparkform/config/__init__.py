@@ -9,13 +9,14 @@ from sparkform.config.monitoring import Monitoring, MonitoringImages, Monitoring
 from sparkform.config.parse import parse_config
 from sparkform.config.secret_keys import BLOCKS, SECRET_KEYS, check_encrypted_blocks
 from sparkform.config.service import AnyService, Service, TrtllmService, VllmService
-from sparkform.config.service_parts import CudaGraph, ModelFacts, Speculative
+from sparkform.config.service_parts import Adapter, CudaGraph, ModelFacts, Speculative
 from sparkform.config.stack_file import load_stack
 
 __all__ = [
     "BLOCKS",
     "FIRST_HOST",
     "SECRET_KEYS",
+    "Adapter",
     "AnyService",
     "Cluster",
     "CudaGraph",

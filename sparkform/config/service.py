@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, Tag
 
 from sparkform.config import file_values, values
 from sparkform.config.section import Section
-from sparkform.config.service_parts import CudaGraph, ModelFacts, Speculative
+from sparkform.config.service_parts import Adapter, CudaGraph, ModelFacts, Speculative
 
 
 class Service(Section):
@@ -42,6 +42,10 @@ class Service(Section):
     model_facts: ModelFacts = Field(
         default_factory=ModelFacts,
         description="The model's shape, for one that the catalogue does not know.",
+    )
+    task: values.Task = Field(
+        "generate",
+        description="What it answers with: text, embeddings of texts, or scores of documents.",
     )
     served_name: values.ModelHandle | None = Field(
         None,
@@ -129,10 +133,15 @@ class Service(Section):
         return None
 
     @property
+    def further_models(self) -> Mapping[str, str]:
+        """The handles of what is served with the model, by the place that names them."""
+        return {}
+
+    @property
     def fetched_models(self) -> tuple[str, ...]:
         """The handles of what is brought to the service's nodes."""
-        main = None if self.model_path else self.model
-        return tuple(handle for handle in (main, self.draft_model) if handle)
+        main = [] if self.model_path or not self.model else [self.model]
+        return tuple(dict.fromkeys([*main, *self.further_models.values()]))
 
 
 def _get_graph_tag(value: object) -> str:
@@ -143,6 +152,9 @@ class TrtllmService(Service):
     """A model served by TensorRT-LLM."""
 
     engine: Literal["trtllm"] = Field(description="Engine that serves the model.")
+    task: Literal["generate"] = Field(
+        "generate", description="What it answers with: text only; vLLM serves the other tasks."
+    )
     max_num_tokens: values.Count | None = Field(
         None,
         description="Token budget of one scheduler step; not the context length.",
@@ -233,6 +245,9 @@ class VllmService(Service):
         description="Speculative decoding.",
         json_schema_extra={"absent": "off"},
     )
+    adapters: tuple[Adapter, ...] = Field(
+        (), description="LoRA adapters, each served under its own name beside the model."
+    )
 
     @property
     def named_files(self) -> Mapping[str, str]:
@@ -247,6 +262,12 @@ class VllmService(Service):
     @property
     def draft_model(self) -> str | None:
         return self.speculative.model if self.speculative else None
+
+    @property
+    def further_models(self) -> Mapping[str, str]:
+        draft = {"speculative.model": self.draft_model} if self.draft_model else {}
+        adapters = {f"adapters[{i}].model": each.model for i, each in enumerate(self.adapters)}
+        return draft | adapters
 
 
 AnyService = TrtllmService | VllmService

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 from pydantic.config import JsonDict
 
 from sparkform.config import values
 from sparkform.config.section import Section
+
+AdapterRank = Literal[8, 16, 32, 64, 128, 256, 320, 512]
+"""For which vLLM has room (vllm/config/lora.py, MaxLoRARanks)."""
 
 CATALOGUE: JsonDict = {"absent": "the catalogue's figure"}
 
@@ -55,6 +60,16 @@ class ModelFacts(Section):
         None,
         description="GiB of the weights that the engine reads from the disk while it serves.",
         json_schema_extra={"absent": "none"},
+    )
+
+
+class Adapter(Section):
+    """One LoRA adapter, which the API serves under a name of its own."""
+
+    name: values.ModelHandle = Field(description="The name under which the API serves it.")
+    model: values.ModelHandle = Field(description="Hugging Face handle of the adapter.")
+    rank: AdapterRank = Field(
+        16, description="Its rank (r in its adapter_config.json), or the next larger one."
     )
 
 

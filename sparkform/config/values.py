@@ -264,6 +264,7 @@ SwarmPool = Annotated[
 Topology = Literal["direct", "ring", "switch", "none"]
 Runtime = Literal["swarm", "container", "native"]
 Launcher = Literal["mp", "ray"]
+Task = Literal["generate", "embed", "rerank"]
 RestartPolicy = Literal["group", "none"]
 AllReduce = Annotated[
     Literal[

@@ -22,6 +22,13 @@ from sparkform.report.probe_reports import (
 
 RESTART_FIX = "`pulumi up` starts the whole service again"
 KEPT_FIX = "its supervisor starts the whole service again"
+ANSWER_PHRASES = {
+    "generate": "completes one token",
+    "embed": "embeds one text",
+    "rerank": "scores one document",
+}
+"""By task."""
+
 OK, NO_ANSWER, DENIED_STATUSES = 200, 0, (401, 403)
 
 
@@ -43,6 +50,7 @@ def _build_service_request(declaration: Declaration, service: str, node: str) ->
         "service": service,
         "asks": node == nodes[0],
         "served_name": declaration.get_served_name(service),
+        "task": declared.task,
         "bind": declared.bind,
         "address": _strip_prefix_length(declaration.get_node(node).management_address),
         "port": declared.port,
@@ -87,7 +95,7 @@ def _check_service(view: NodeView, service: str, state: ServiceReport) -> Iterat
     for reason in state.not_placed.values():
         yield view.fail(name, f"Swarm: {reason}", f"see the rows of Swarm's nodes; {RESTART_FIX}")
     if live and state.completion:
-        yield _check_completion(view, name, state.completion)
+        yield _check_completion(view, service, state.completion)
 
 
 def _fail_dead_rank(
@@ -108,17 +116,18 @@ def _report_missing_rank(view: NodeView, name: str, rank: int, state: ServiceRep
     return view.warn(name, message, "`pulumi up` starts it")
 
 
-def _check_completion(view: NodeView, name: str, completion: CompletionReport) -> Check:
-    url, status = completion.url, completion.status
+def _check_completion(view: NodeView, service: str, completion: CompletionReport) -> Check:
+    name, url, status = f"service {service}", completion.url, completion.status
+    task = view.declaration.services[service].task
     if status == OK:
-        return view.ok(name, f"{url} completes one token in {completion.took_s:g} s")
+        return view.ok(name, f"{url} {ANSWER_PHRASES[task]} in {completion.took_s:g} s")
     if status == NO_ANSWER:
         message = f"{url} does not answer (after {completion.took_s:g} s): {completion.text}"
         fix = f"it may still be starting or hang: `sparkform logs --follow`; {RESTART_FIX}"
         return view.fail(name, message, fix)
     is_denied = status in DENIED_STATUSES
     fix = "`pulumi up` distributes the API key again" if is_denied else RESTART_FIX
-    return view.fail(name, f"{url} answers {status} to a completion: {completion.text}", fix)
+    return view.fail(name, f"{url} answers {status} to its probe: {completion.text}", fix)
 
 
 def _check_undeclared_engines(view: NodeView) -> Iterator[Check]:

@@ -21,6 +21,7 @@ from sparkform.launch.records import LaunchFile, PortUse
 from sparkform.launch.request import EngineRank, LaunchRequest
 from sparkform.launch.vllm_options import (
     ALIASES,
+    build_adapter_arguments,
     build_rank_options,
     build_shared_options,
     fold_option,
@@ -70,7 +71,8 @@ def build_arguments(
     """The model, what is the same on all ranks, this rank's place, and the user's own."""
     model = request.locate_weights(request.head).argument
     merged_options = build_shared_options(request, declared) | rank_options
-    return (model, *flatten_options(merged_options), *declared.extra_args)
+    adapters = build_adapter_arguments(declared.adapters)
+    return (model, *flatten_options(merged_options), *adapters, *declared.extra_args)
 
 
 def _build_variables(request: LaunchRequest, member: ServiceMember) -> tuple[Variable, ...]:
@@ -116,6 +118,7 @@ def find_problems(request: LaunchRequest, declared: VllmService) -> Iterator[Pro
     )
     # A worker's place has one option more than the head's.
     planned = build_shared_options(request, declared) | head_options | {"--headless": None}
+    planned |= dict.fromkeys(build_adapter_arguments(declared.adapters)[:1])
     extra_arguments = tuple(map(fold_option, declared.extra_args))
     yield from check_extra_arguments(request.service, extra_arguments, planned, ALIASES)
     yield from _find_ray_problems(request, declared)

@@ -8,8 +8,9 @@ They were read in the wheels of vLLM 0.11.1, 0.12.0, 0.14.0 to 0.18.1, 0.26.0 an
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
-from sparkform.config import Speculative, VllmService
+from sparkform.config import Adapter, Speculative, VllmService
 from sparkform.launch.arguments import format_options
 from sparkform.launch.members import ServiceMember
 from sparkform.launch.request import LaunchRequest
@@ -17,10 +18,16 @@ from sparkform.versions import Version
 
 FIRST_VERSIONS = {
     "--nnodes": Version("0.11.1"),
+    "--runner": Version("0.10.1"),
     "--moe-backend": Version("0.17.0"),
 }
 """First version that was seen with an option; the rule engine-age reads it. `--nnodes`: vLLM's own
-notes of 0.11.1 (its releases); `--moe-backend`: not in 0.16.0, in 0.17.0."""
+notes of 0.11.1 (its releases); `--moe-backend`: not in 0.16.0, in 0.17.0; `--runner`: --task in the
+documentation of 0.10.0, --runner in that of 0.10.1.1 (docs.vllm.ai, models/pooling_models)."""
+
+POOLING = "pooling"
+"""vLLM's runner of models that answer with numbers: embeddings, or scores. What such a model gives
+follows from its architecture (docs.vllm.ai/en/v0.18.0/models/pooling_models)."""
 
 ALIASES = {
     "-tp": "--tensor-parallel-size",
@@ -41,6 +48,7 @@ def build_shared_options(request: LaunchRequest, declared: VllmService) -> dict[
     return format_options(
         {
             "--served-model-name": request.served_name,
+            "--runner": POOLING if declared.task != "generate" else None,
             "--host": declared.bind,
             "--port": declared.port,
             "--revision": request.locate_weights(request.head).revision,
@@ -63,6 +71,7 @@ def build_shared_options(request: LaunchRequest, declared: VllmService) -> dict[
             "--tool-parser-plugin": request.locate_file(declared.tool_parser_plugin),
             "--enforce-eager": declared.enforce_eager,
             "--trust-remote-code": declared.trust_remote_code,
+            **_build_adapter_options(declared.adapters),
         }
     )
 
@@ -87,6 +96,24 @@ def build_rank_options(
             "--headless": member.rank > 0,
         }
     )
+
+
+def _build_adapter_options(adapters: Sequence[Adapter]) -> dict[str, object]:
+    """All of them at once in memory; vLLM looks for each handle in the cache
+    (vllm/lora/utils.py, get_adapter_absolute_path; 0.32.0)."""
+    if not adapters:
+        return {}
+    return {
+        "--enable-lora": True,
+        "--max-loras": len(adapters),
+        "--max-lora-rank": max(adapter.rank for adapter in adapters),
+    }
+
+
+def build_adapter_arguments(adapters: Sequence[Adapter]) -> tuple[str, ...]:
+    """The one option that takes several values."""
+    named = tuple(f"{adapter.name}={adapter.model}" for adapter in adapters)
+    return ("--lora-modules", *named) if named else ()
 
 
 def _render_speculative(declared: Speculative | None) -> str | None:

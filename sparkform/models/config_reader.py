@@ -6,12 +6,15 @@ from sparkform.errors import InputError, Problem
 from sparkform.models.config_schema import TextConfig, VisionConfig, parse_text_config
 from sparkform.models.json_input import JsonObject
 from sparkform.models.layer_plan import MixerName, PlannedLayer, plan_layers
-from sparkform.models.mixer_reader import read_mixer
+from sparkform.models.mixer_reader import ENCODER_TYPES, read_mixer
 from sparkform.models.shape import Block, FeedForward, ModelShape
 
 # Model classes whose MLP is up and down only; all others of transformers' decoders are gated.
 UNGATED_TYPES = {"starcoder2", "gpt_bigcode", "phi", "gpt_neox", "falcon", "opt", "bloom", "gpt2"}
-TIED_BY_DEFAULT = ("gemma", "cohere", "gpt2", "starcoder2")
+UNGATED_TYPES |= {"bert", "roberta", "xlm-roberta"}
+LEARNED_POSITIONS = ("bert", "roberta", "xlm-roberta")
+TIED_BY_DEFAULT = ("gemma", "cohere", "gpt2", "starcoder2", *ENCODER_TYPES)
+"""Encoders have no head at all: what they answer with is not a word."""
 
 
 def read_shape(config: JsonObject, name: str) -> ModelShape:
@@ -23,7 +26,7 @@ def read_shape(config: JsonObject, name: str) -> ModelShape:
     _require_sizes(text, name)
     layers = plan_layers(text, name)
     _require_mixer_sizes(text, {layer.mixer for layer in layers}, name)
-    table = text.vocab_size * text.hidden_size
+    table = (text.vocab_size + _count_positions(text)) * text.hidden_size
     return ModelShape(
         name=name,
         hidden_size=text.hidden_size,
@@ -87,6 +90,11 @@ def _require_mixer_sizes(text: TextConfig, mixers: set[MixerName | None], name: 
     ]
     if problems:
         raise InputError(problems)
+
+
+def _count_positions(text: TextConfig) -> int:
+    """Where a place in the text is a row of a table, not a turn of the vectors."""
+    return text.max_position if text.model_type in LEARNED_POSITIONS else 0
 
 
 def _is_tied(text: TextConfig) -> bool:

@@ -8,6 +8,9 @@ from sparkform.models.shape import Mixer
 
 STATE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 CONVOLUTION_BYTES = 2
+ENCODER_TYPES = ("bert", "roberta", "xlm-roberta", "nomic_bert", "modernbert")
+"""Their tokens see those behind them too, so that nothing can be kept for the next one: vLLM gives
+such a layer no cache (vllm/v1/worker/gpu_model_runner.py, AttentionType.ENCODER_ONLY)."""
 
 
 def read_mixer(config: TextConfig, name: MixerName, index: int) -> Mixer:
@@ -31,6 +34,7 @@ def _read_attention(config: TextConfig, name: MixerName, index: int) -> Mixer:
     value_dim = config.v_head_dim or head_dim
     shared_key = is_global and config.attention_k_eq_v
     owns_cache = index < config.layers - config.kv_shared_layers
+    keeps_tokens = owns_cache and config.model_type not in ENCODER_TYPES
     hidden, heads = config.hidden_size, config.heads
     query = hidden * heads * head_dim * (2 if config.attn_output_gate else 1)
     key_value = hidden * kv_heads * (head_dim if shared_key else head_dim + value_dim)
@@ -42,7 +46,7 @@ def _read_attention(config: TextConfig, name: MixerName, index: int) -> Mixer:
         heads=heads,
         kv_heads=kv_heads,
         kv_parameters=key_value * owns_cache,
-        kv_elements=kv_heads * (head_dim + value_dim) * owns_cache,
+        kv_elements=kv_heads * (head_dim + value_dim) * keeps_tokens,
         window_tokens=(config.sliding_window or config.attention_chunk_size) if windowed else 0,
         stride_tokens=0 if windowed else 1,
     )

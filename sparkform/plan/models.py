@@ -69,9 +69,8 @@ def _list_named_models(declaration: Declaration) -> Iterator[RequiredModel]:
     revisions: dict[str, str | None] = {}
     for name, service in declaration.services.items():
         nodes = tuple(node.name for node in declaration.list_service_nodes(name))
-        if service.draft_model:
-            path = f"services.{name}.speculative.model"
-            yield RequiredModel(service.draft_model, None, nodes, path)
+        for key, handle in service.further_models.items():
+            yield RequiredModel(handle, None, nodes, f"services.{name}.{key}")
         if service.model and not service.model_path:
             revisions.setdefault(service.model, service.revision)
             yield RequiredModel(service.model, service.revision, nodes, f"services.{name}.model")

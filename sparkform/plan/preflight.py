@@ -23,6 +23,9 @@ MIN_FREE_BYTES = 1024**3
 SERVES_ON = "it would stop and could not start again, so nothing is changed"
 NOT_STARTED = "it could not start, so nothing is changed"
 ADDRESS_STEP = "fabric_address"
+ROOT = "/"
+ENDING_STATES = ("running", "paused", "restarting", "removing")
+"""Of the Docker Engine API: its processes may hold ports."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,11 @@ class Preflight:
             )
 
     def _find_taken_port(self, service: str, node: str, facts: Facts) -> Iterator[_Lack]:
-        """Where something of ours runs on the node, the listener may be what is stopped first."""
+        """Where something of ours runs on the node, the listener may be what is stopped first: also
+        a task of a Swarm service that was removed, which ends some seconds later."""
         if any(state.may_run_on(node) for state in self.states.values()):
+            return
+        if any(container.state in ENDING_STATES for container in facts.containers or ()):
             return
         port = self.declaration.services[service].port
         listeners = _list_listeners(facts, port)
@@ -105,12 +111,15 @@ class _Lack:
 
 
 def _find_full_disks(node: str, facts: Facts) -> Iterator[_Lack]:
-    """One for each file system."""
+    """One for each file system that a start writes to. A disk of models alone may be full of them:
+    of the folder of models only the root's own file system counts."""
     disk = facts.disk
     if disk is None:
         return
-    spaces = [disk.model_directory, disk.docker_directory, disk.image_directory]
+    spaces = [disk.docker_directory, disk.image_directory]
     by_mount = {space.mount: space for space in spaces if space}
+    if disk.model_directory.mount == ROOT:
+        by_mount[ROOT] = disk.model_directory
     for mount, space in by_mount.items():
         if space.free_bytes < MIN_FREE_BYTES:
             yield _Lack(

@@ -41,6 +41,7 @@ def build_ready_want(
         key_file=find_key_file(launches[0]),
         over_rdma=uses_rdma(launches),
         checked=dict(checked),
+        task=service_config.task,
     )
 
 

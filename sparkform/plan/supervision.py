@@ -81,6 +81,7 @@ def build_targets(
             policy=declared.restart_policy,
             swarm_head=head if is_swarm else None,
             earlier=_list_earlier(declaration, service),
+            task=declared.task,
         )
         for node in dict.fromkeys(nodes)
     }

@@ -14,7 +14,13 @@ from sparkform.launch.trtllm import ALIASES as TRTLLM_ALIASES
 from sparkform.recipes import option_keys
 from sparkform.recipes.engine_options import canonicalize
 from sparkform.recipes.mounts import FolderMount, parse_mount
-from sparkform.recipes.option_keys import ALWAYS_PLANNED, OptionKey, describe_fixed
+from sparkform.recipes.option_keys import (
+    ADAPTER_RANK,
+    ALWAYS_PLANNED,
+    BROUGHT_BY_ADAPTERS,
+    OptionKey,
+    describe_fixed,
+)
 from sparkform.recipes.recipe import Conversion, Piece, Recipe, Remark
 
 DEFAULT_PORT = 8000
@@ -58,7 +64,8 @@ def convert(recipe: Recipe) -> Conversion:
     """Every piece is in the block or in a remark."""
     draft = BlockDraft(recipe.engine or "vllm")
     mounts = [mount for piece in recipe.pieces if (mount := parse_mount(piece))]
-    for piece in recipe.pieces:
+    # What vLLM's --runner leaves open, its --convert says.
+    for piece in sorted(recipe.pieces, key=lambda piece: piece.name == "--convert"):
         reason = _find_reason(piece, mounts)
         if reason is not None:
             draft.leave(piece, reason)
@@ -176,12 +183,28 @@ def _settle(draft: BlockDraft) -> None:
     for key in ("tensorParallel", "pipelineParallel", "dataParallel"):
         size = draft.values.get(key)
         ranks *= size if isinstance(size, int) else 1
+    _settle_adapters(draft)
     _drop_key(draft, "launcher", ranks == 1, "one rank needs none")
     _drop_key(draft, "revision", "modelPath" in draft.values, "modelPath is not fetched")
     both = "model" in draft.values and "modelPath" in draft.values
     _drop_key(draft, "model", both, "the folder is given")
     flag = draft.values.get("cudaGraph")
     _drop_key(draft, "cudaGraph.maxBatchSize", flag is False, "graphs are off")
+
+
+def _settle_adapters(draft: BlockDraft) -> None:
+    """Each has its rank; without any, what belongs to them stays an argument."""
+    adapters, rank = draft.values.get("adapters"), draft.values.pop(ADAPTER_RANK, None)
+    if isinstance(adapters, list):
+        if rank is not None:
+            draft.values["adapters"] = [{**adapter, "rank": rank} for adapter in adapters]
+        brought = [each for each in draft.arguments if each[1][0] in BROUGHT_BY_ADAPTERS]
+        for argument in brought:
+            draft.arguments.remove(argument)
+            draft.leave(argument[0], "adapters brings it along")
+    elif rank is not None:
+        piece = draft.origins.pop(ADAPTER_RANK)
+        draft.arguments.append((piece, (piece.name, str(piece.value))))
 
 
 def _drop_key(draft: BlockDraft, key: str, condition: bool, reason: str) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import get_args
 
+from sparkform.config.service_parts import AdapterRank
 from sparkform.recipes.recipe import Piece
 from sparkform.rules.settings import Setting
 
@@ -21,6 +24,21 @@ SPECULATIVE_KEYS = {
     "moe_backend": "moeBackend",
     "attention_backend": "attentionBackend",
 }
+
+
+ADAPTER_RANK = "adapters.rank"
+"""vLLM has one rank for all adapters."""
+BROUGHT_BY_ADAPTERS = ("--enable-lora", "--max-loras")
+HANDLE = re.compile(r"[\w.-]+/[\w.-]+")
+
+TASKS: Mapping[str, str] = {
+    "generate": "generate",
+    "embed": "embed",
+    "embedding": "embed",
+    "classify": "rerank",
+    "score": "rerank",
+}
+"""vLLM's older --task, and its --convert, by what they make a model answer with."""
 
 
 def read_text(text: str) -> object:
@@ -57,6 +75,20 @@ def read_launcher(text: str) -> object:
     return text if text in ("mp", "ray") else None
 
 
+def read_adapters(text: str) -> object:
+    """None where one of them is no handle: a folder is not brought to the nodes."""
+    pairs = [word.partition("=") for word in text.split()]
+    if not all(name and HANDLE.fullmatch(model) for name, _, model in pairs):
+        return None
+    return [{"name": name, "model": model} for name, _, model in pairs]
+
+
+def read_rank(text: str) -> object:
+    """The next rank that vLLM has room for."""
+    number = Setting(text, "").integer or 0
+    return next((rank for rank in get_args(AdapterRank) if rank >= number > 0), None)
+
+
 def read_speculative(text: str) -> object:
     """None where a key of it has none of ours."""
     try:
@@ -84,6 +116,9 @@ def _drop(reason: str) -> OptionKey:
 
 
 VLLM: Mapping[str, OptionKey] = {
+    "--task": OptionKey("task", TASKS.get),
+    "--runner": OptionKey("task", {"pooling": "embed", "generate": "generate"}.get),
+    "--convert": OptionKey("task", TASKS.get),
     "--served-model-name": OptionKey("servedName", read_first_word),
     "--host": OptionKey("bind"),
     "--port": OptionKey("port", read_integer),
@@ -98,6 +133,8 @@ VLLM: Mapping[str, OptionKey] = {
     "--kv-cache-dtype": OptionKey("kvCacheDtype"),
     "--quantization": OptionKey("quantization"),
     "--moe-backend": OptionKey("moeBackend"),
+    "--lora-modules": OptionKey("adapters", read_adapters),
+    "--max-lora-rank": OptionKey(ADAPTER_RANK, read_rank),
     "--speculative-config": OptionKey("speculative", read_speculative),
     "--chat-template": OptionKey("chatTemplate", read_path),
     "--reasoning-parser": OptionKey("reasoningParser"),

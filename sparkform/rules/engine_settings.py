@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sparkform.config import EffectiveNode
+from sparkform.config import EffectiveNode, VllmService
 from sparkform.rules.context import GIB_IN_KIB, ServiceView
 from sparkform.sizing.engine_memory import GIB, EngineSettings
 from sparkform.versions import Version
@@ -29,7 +29,8 @@ def build_node_settings(service: ServiceView, node: EffectiveNode) -> EngineSett
 
 def build_engine_settings(service: ServiceView) -> EngineSettings:
     """What is set, and what the image's version does; what is not said is left to the defaults."""
-    settings = service.settings
+    settings, block = service.settings, service.block
+    adapters = block.adapters if isinstance(block, VllmService) else ()
     eager = settings.find("enforce_eager")
     return EngineSettings(
         step_tokens=settings.get_integer("max_num_tokens"),
@@ -42,6 +43,8 @@ def build_engine_settings(service: ServiceView) -> EngineSettings:
         load_format=settings.get_text("load_format"),
         cache_gib=_get_fixed_cache_gib(service),
         disk_gib=_get_disk_gib(service),
+        adapters=len(adapters),
+        adapter_rank=max((adapter.rank for adapter in adapters), default=0),
     )
 
 

@@ -11,6 +11,7 @@ from types import ModuleType
 
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.groups import (
+    adapters,
     engine_age,
     fabric,
     host,
@@ -27,6 +28,7 @@ from sparkform.rules.groups import (
     secrets,
     sharing,
     swarm,
+    task,
     trtllm_graphs,
     trtllm_image,
     trtllm_options,
@@ -52,6 +54,8 @@ GROUPS: tuple[ModuleType, ...] = (
     memory,
     sharing,
     model,
+    task,
+    adapters,
     nccl,
     reasoning,
     ring,

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sparkform.models.quantisation import Quantisation
 from sparkform.models.shape import FeedForward, Mixer, ModelShape, Role, is_mixture
+from sparkform.sizing.adapters import compute_adapter_bytes
 from sparkform.sizing.cache_profile import is_compressed
 from sparkform.sizing.split import BITS_A_BYTE, Cut
 
@@ -54,7 +55,7 @@ class EngineSettings:
     `counts_graphs`: since 0.21 recorded graphs are taken from the share. `page_cache_gib` lies in
     the page cache where the version takes that for used. `cache_gib` is a cache of fixed size,
     which makes the share a check at start only. `disk_gib` of the weights are read from the disk
-    in use.
+    in use. `adapter_rank` is the largest.
     """
 
     step_tokens: int | None = None
@@ -68,6 +69,8 @@ class EngineSettings:
     load_format: str = ""
     cache_gib: float | None = None
     disk_gib: float = 0.0
+    adapters: int = 0
+    adapter_rank: int = 0
 
     def get_step_tokens(self, shape: ModelShape) -> int:
         """Tokens of one step, as set, or as engine and recipes have it."""
@@ -85,6 +88,10 @@ def list_engine_parts(
         MemoryPart(
             name="draft layers",
             gib=compute_draft_gib(shape, quantisation, settings) / cut.tensor_parallel,
+        ),
+        MemoryPart(
+            name="adapters",
+            gib=compute_adapter_bytes(shape, settings.adapters, settings.adapter_rank) / GIB,
         ),
         MemoryPart(name="recorded graphs", gib=_compute_graphs_gib(cut, settings)),
         MemoryPart(name="activations", gib=_compute_activations_gib(shape, cut, settings)),

@@ -34,7 +34,7 @@ def test_runs_are_short_and_say_nothing_twice(rack: RackFactory, tmp_path: Path)
     idle = run_up(deployment)
     deployment.destroy()
     assert count_shown_lines(first) <= FIRST_UP_LINES
-    assert "spark-1: agent, prerequisites, " in first
+    assert "spark-1 and spark-2: agent, prerequisites, " in first
     assert count_shown_lines(repair) <= REPAIR_LINES
     assert "spark-2 nccl_conf: /etc/nccl.conf: NCCL_IB_DISABLE=1 is now NCCL_IB_DISABLE=0" in repair
     for output in (first, repair, idle):

@@ -145,14 +145,14 @@ def test_a_restart_is_asked_for_and_counts_as_no_failure(
     supervised: SupervisedService, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     token, epoch = supervised.token, supervised.epoch
-    counted = supervised.read_state()["coordinator"]["restarts"]["number"]
     project = RackProject(supervised.rack, supervised.deployment.folder)
     ran = project.run("restart", supervised.deployment.stack_file, NAME)
     assert ran.out == f"{supervised.head} service {NAME}: will be restarted\n", ran.err
     supervised.await_epoch(epoch + 1, limit_s=15)
     supervised.await_answers()
     assert supervised.token == token
-    assert supervised.read_state()["coordinator"]["restarts"]["number"] == counted
+    # Failures of before are forgotten with it: somebody has looked.
+    assert supervised.read_state()["coordinator"]["restarts"]["number"] == 0
     assert supervised.deployment.up().changed == set()
 
 

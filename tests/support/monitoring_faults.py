@@ -42,7 +42,7 @@ MEMORY = NodeFault(
     build_fake("/proc/meminfo", MEMINFO),
     build_undo("/proc/meminfo"),
 )
-COUNTERS = "/run/rack-shims/devices/infiniband/rocep1s0f0/ports/1/hw_counters"
+COUNTERS = "/sys/class/infiniband/rocep1s0f0/ports/1/hw_counters"
 COUNT_ERRORS = f"sudo mkdir -p {COUNTERS}; echo %d | sudo tee {COUNTERS}/packet_seq_err"
 LINK_ERRORS = NodeFault(frozenset({"LinkErrors"}), COUNT_ERRORS % 500, "true")
 SPEED = "/sys/class/net/enP2p1s0f0np0/speed"

@@ -6,6 +6,8 @@ HEARTBEAT = "@ "
 SHORTEST_SENTENCE = 4
 STAND_IN = "'s stand-in for "
 """A stand-in says that it is one beside the stack and in the summary."""
+WAITS = ("waiting: ", "Dial ")
+"""What Pulumi repeats beside a step once it is done: the last progress that was shown of it."""
 
 
 def count_shown_lines(output: str) -> int:
@@ -16,6 +18,11 @@ def count_shown_lines(output: str) -> int:
 
 def find_repeated_sentences(output: str) -> list[str]:
     """Sentences that are shown beside a resource and again elsewhere."""
-    lines = [line.strip() for line in output.splitlines() if STAND_IN not in line]
+    repeated_by_pulumi = (STAND_IN, *WAITS)
+    lines = [
+        line.strip()
+        for line in output.splitlines()
+        if not any(words in line for words in repeated_by_pulumi)
+    ]
     sentences = [line for line in lines if len(line.split()) > SHORTEST_SENTENCE]
     return [line for line in sentences if sum(line in other for other in lines) > 1]

@@ -6,12 +6,12 @@ import time
 
 from sparkform.errors import InputError, Problem
 from sparkrack import commands, faults, login, panel
-from sparkrack.fault_actions import Action, AwaitLogin, Darken, Reboot, RunCommand
+from sparkrack.fault_actions import Action, AwaitLogin, Darken, Freeze, Reboot, RunCommand
 from sparkrack.host import RackError, ask, must
 from sparkrack.inventory import NodeContainer
 from sparkrack.layout import SimulatedNode, SimulatedRack
 
-REBOOT_TIMEOUT_S = 120
+REBOOT_TIMEOUT_S, FREEZE_TIMEOUT_S = 120, 60
 
 
 def read_start_time(node: SimulatedNode) -> str:
@@ -29,12 +29,25 @@ def reboot(node: SimulatedNode) -> None:
         time.sleep(0.3)
 
 
+def freeze(node: SimulatedNode) -> None:
+    """A process that the kernel is busy for cannot be stopped at once."""
+    deadline = time.monotonic() + FREEZE_TIMEOUT_S
+    command = [commands.DOCKER, "pause", node.container]
+    while time.monotonic() < deadline:
+        if ask(command).code == 0:
+            return
+        time.sleep(0.5)
+    must(command)
+
+
 def perform(rack: SimulatedRack, action: Action) -> None:
     match action:
         case RunCommand(argv):
             must(argv)
         case Reboot(node):
             reboot(node)
+        case Freeze(node):
+            freeze(node)
         case AwaitLogin(node):
             login.wait(rack.name, node)
         case Darken(ends):

@@ -33,6 +33,14 @@ class Reboot:
 
 
 @dataclass(frozen=True)
+class Freeze:
+    """All processes of the node stand still; tried again where the kernel has not stopped each in
+    runc's time."""
+
+    node: SimulatedNode
+
+
+@dataclass(frozen=True)
 class AwaitLogin:
     node: SimulatedNode
 
@@ -44,7 +52,7 @@ class Darken:
     ends: list[str]
 
 
-Action = RunCommand | Reboot | AwaitLogin | Darken
+Action = RunCommand | Reboot | Freeze | AwaitLogin | Darken
 
 
 def run_in_shell(node: SimulatedNode, script: str) -> RunCommand:

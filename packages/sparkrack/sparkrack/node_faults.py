@@ -13,6 +13,7 @@ from sparkrack.fault_actions import (
     Action,
     AwaitLogin,
     Darken,
+    Freeze,
     Reboot,
     RunCommand,
     mark,
@@ -55,7 +56,7 @@ def mend_sshd(rack: SimulatedRack, arguments: list[str]) -> list[Action]:
 
 def break_freeze(rack: SimulatedRack, arguments: list[str]) -> list[Action]:
     """Every process stands still; the kernel still takes TCP connections, and nothing answers."""
-    return [RunCommand([commands.DOCKER, "pause", find_node(rack, arguments[0]).container])]
+    return [Freeze(find_node(rack, arguments[0]))]
 
 
 def mend_freeze(rack: SimulatedRack, arguments: list[str]) -> list[Action]:

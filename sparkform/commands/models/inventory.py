@@ -110,7 +110,7 @@ def _list_requests(declaration: Declaration) -> Iterator[tuple[str, tuple[str, .
     """Handles and local paths with the places of the stack file that name them."""
     paths_by_handle: dict[str, list[str]] = {}
     for name, service in declaration.services.items():
-        for handle in (_get_model_name(service), service.draft_model):
+        for handle in (_get_model_name(service), *service.further_models.values()):
             if handle:
                 paths_by_handle.setdefault(handle, []).append(f"services.{name}")
     for position, handle in enumerate(declaration.cluster.models):

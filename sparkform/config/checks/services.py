@@ -17,6 +17,15 @@ SWARM_PORTS = {
 }
 """The ports of docs.docker.com/engine/swarm/swarm-tutorial, which Docker opens on each node."""
 
+TEXT_KEYS = {
+    "reasoning_parser": "reasoningParser",
+    "reasoning_parser_plugin": "reasoningParserPlugin",
+    "tool_parser": "toolParser",
+    "tool_parser_plugin": "toolParserPlugin",
+    "speculative": "speculative",
+}
+"""Keys by attribute that only generated text has a use for."""
+
 EVERYWHERE = ("0.0.0.0", "::")
 
 
@@ -100,6 +109,36 @@ def check_shared_nodes(draft: Draft) -> Iterator[Problem]:
             )
 
 
+def check_task_keys(draft: Draft) -> Iterator[Problem]:
+    """What belongs to the text of an answer has no place where there is none."""
+    for service, block in draft.list_readable_services():
+        if block.task == "generate":
+            continue
+        for attribute, key in TEXT_KEYS.items():
+            if getattr(block, attribute, None) is not None:
+                yield Problem(
+                    path=f"services.{service}.{key}",
+                    message=f"is not allowed with task {block.task}",
+                    because="it answers with numbers",
+                    remedy="leave it out",
+                )
+
+
+def check_adapter_names(draft: Draft) -> Iterator[Problem]:
+    """The API tells adapters and model apart by their names."""
+    for service, block in draft.list_readable_services():
+        names = [block.served_name or block.model or service]
+        for position, adapter in enumerate(getattr(block, "adapters", ())):
+            if adapter.name in names:
+                yield Problem(
+                    path=f"services.{service}.adapters[{position}].name",
+                    message="is served already",
+                    got=adapter.name,
+                    allowed="a name of its own",
+                )
+            names.append(adapter.name)
+
+
 def check_files_given(draft: Draft) -> Iterator[Problem]:
     """A file without a path is one of the service's own."""
     for service, block in draft.list_readable_services():
@@ -174,6 +213,8 @@ CHECKS = (
     check_fabric_present,
     check_swarm_enabled,
     check_shared_nodes,
+    check_task_keys,
+    check_adapter_names,
     check_files_given,
     check_ports_free,
     check_ports_differ,

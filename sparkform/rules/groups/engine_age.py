@@ -59,6 +59,7 @@ def _list_demands(service: ServiceView) -> Iterator[_Demand]:
             if service.spans_nodes and service.settings.get_text("launcher") == "mp"
             else []
         ),
+        *(["--runner"] if service.block.task != "generate" else []),
         *(["--moe-backend"] if service.settings.find("moe_backend") else []),
     ]
     for option in options:

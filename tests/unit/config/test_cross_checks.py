@@ -197,6 +197,30 @@ SERVICES: list[tuple[dict[str, Any], dict[str, Any], str, str]] = [
     ),
     (
         build_cluster(),
+        {"q": vllm(servedName="oss", adapters=[{"name": "oss", "model": "a/b"}])},
+        "services.q.adapters[0].name",
+        "is served already",
+    ),
+    (
+        build_cluster(),
+        {"q": vllm(adapters=[{"name": "law", "model": "a/b"}, {"name": "law", "model": "a/c"}])},
+        "services.q.adapters[1].name",
+        "is served already",
+    ),
+    (
+        build_cluster(),
+        {"q": vllm(task="embed", toolParser="hermes")},
+        "services.q.toolParser",
+        "is not allowed with task embed",
+    ),
+    (
+        build_cluster(),
+        {"q": vllm(task="rerank", speculative={"method": "ngram", "tokens": 3})},
+        "services.q.speculative",
+        "is not allowed with task rerank",
+    ),
+    (
+        build_cluster(),
         {"q": trtllm(runtime="native")},
         "services.q.image",
         "is not allowed with runtime",

@@ -45,6 +45,14 @@ def _list_further_cases() -> Iterator[GoldenCase]:
     second = build_vllm("direct", port=8001, gpuMemoryUtilization=0.3)
     both = declare_rack("direct", first=second | {"port": 8000}, second=second)
     yield "vllm-container-direct-second", both, frozenset()
+    embedder = build_vllm("none", task="embed", model="Qwen/Qwen3-Embedding-0.6B")
+    yield "vllm-container-none-embed", declare_rack("none", embed=embedder), API_KEY
+    adapters = [
+        {"name": "law", "model": "owner/law-lora", "rank": 64},
+        {"name": "code", "model": "owner/code-lora"},
+    ]
+    tuned = build_vllm("direct", adapters=adapters, extraArgs=["--enable-prefix-caching"])
+    yield "vllm-container-direct-adapters", declare_rack("direct", oss=tuned), frozenset()
     all_options = build_vllm(
         "none",
         quantization="mxfp4",

@@ -25,6 +25,7 @@ from tests.support.planning import (
     get_agent_sha256,
     load_reports,
 )
+from tests.unit.config.support import build_cluster, vllm
 
 HANDLE, SLUG = "acme/tiny", "acme--tiny"
 RACKS = [("direct", 2), ("switch", 3)]
@@ -204,3 +205,16 @@ def test_a_model_that_several_services_name_is_brought_once_to_all_their_nodes(
     assert problems == []
     nodes = tuple(f"spark-{number + 1}" for number in range(len(revisions)))
     assert [required.nodes for required in models] == ([nodes] if nodes else [])
+
+
+def test_adapters_are_brought_like_the_model_they_are_for() -> None:
+    adapters = [{"name": "law", "model": "owner/law"}, {"name": "code", "model": "owner/code"}]
+    block = vllm(nodes=["spark-2"], model="Qwen/Qwen3-8B", adapters=adapters)
+    declaration = parse_config(build_cluster(2), {"oss": block})
+    models, problems = list_required_models(declaration)
+    assert problems == []
+    assert [(model.handle, model.nodes, model.path) for model in models] == [
+        ("owner/law", ("spark-2",), "services.oss.adapters[0].model"),
+        ("owner/code", ("spark-2",), "services.oss.adapters[1].model"),
+        ("Qwen/Qwen3-8B", ("spark-2",), "services.oss.model"),
+    ]

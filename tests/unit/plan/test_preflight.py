@@ -8,6 +8,7 @@ import pytest
 
 from sparkform.config import Declaration, parse_config
 from sparkform.plan.rack import plan_rack
+from sparkform.report.docker_facts import Container
 from sparkform.report.facts import Facts, GpuFacts, ListeningPort, NodeReport
 from tests.support.planning import STACK, build_declaration, get_agent_sha256, load_reports
 from tests.unit.plan.test_services import SERVICE, apply_plan, build_plan
@@ -97,6 +98,31 @@ def test_a_first_start_that_cannot_succeed_is_refused_by_its_cause(fault: str) -
 def test_an_own_listener_is_stopped_first_and_no_reason_to_refuse(serving: Reports) -> None:
     serving["spark-1"] = change(serving["spark-1"], **take_port(serving["spark-1"].facts))
     assert find_problems(serving, gpuMemoryUtilization=0.4) == []
+
+
+@pytest.mark.parametrize(("state", "problems"), [("running", 0), ("exited", 1)])
+def test_a_task_that_outlives_its_swarm_service_is_no_reason_to_refuse(
+    state: str, problems: int
+) -> None:
+    reports = load_reports("direct-2-up")
+    task = Container(
+        id="c", name="sparkform-qwen-0.1", image="i", state=state, labels={"sparkform.rank": "0"}
+    )
+    facts = reports["spark-1"].facts
+    reports["spark-1"] = change(reports["spark-1"], **take_port(facts), containers=(task,))
+    assert len(find_problems(reports)) == problems
+
+
+@pytest.mark.parametrize(("mount", "problems"), [("/models", 0), ("/", 1)])
+def test_a_disk_that_is_full_of_models_alone_is_no_reason_to_refuse(
+    serving: Reports, mount: str, problems: int
+) -> None:
+    disk = serving["spark-2"].facts.disk
+    assert disk is not None
+    space = disk.model_directory.model_copy(update={"free_bytes": 0, "mount": mount})
+    full = disk.model_copy(update={"model_directory": space})
+    serving["spark-2"] = change(serving["spark-2"], disk=full)
+    assert len(find_problems(serving, gpuMemoryUtilization=0.4)) == problems
 
 
 def test_what_was_not_read_is_no_reason_to_refuse(serving: Reports) -> None:

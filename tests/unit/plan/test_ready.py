@@ -10,9 +10,12 @@ from node.host import typed_json
 from node.host.typed_json import to_fields
 from node.readiness.target import WatchTarget, find_target
 from node.readiness.want import Want
+from node.supervision.rank_watch import build_watch_target
 from sparkform.config import Declaration
 from sparkform.fabric.network import plan_network
+from sparkform.launch.ports import FIRST_SUPERVISOR_PORT
 from sparkform.plan.readiness import build_ready_want
+from sparkform.plan.supervision import build_targets
 from tests.unit.launch.racks import (
     build_sparks,
     build_trtllm,
@@ -95,3 +98,22 @@ def test_sockets_are_a_fault_only_where_nobody_asked_for_them(variables, over_rd
 
 def test_one_rank_alone_needs_no_rdma() -> None:
     assert build_want(declare_rack("none", oss=build_trtllm("none")), 1)["over_rdma"] is False
+
+
+@pytest.mark.parametrize("task", ["generate", "embed", "rerank"])
+def test_the_probe_asks_for_what_the_service_answers_with(task: str) -> None:
+    declaration = declare_rack("none", oss=build_vllm("none", task=task))
+    want = build_want(declaration, 1)
+    assert find_watch_target(want, "spark-1").task == task
+    reports = build_sparks(1)
+    network, _ = plan_network(declaration, reports)
+    launches = plan_rack_launches(declaration, reports).services["oss"]
+    target = build_targets(declaration, "oss", launches, network, "4be1-1")["spark-1"]
+    assert build_watch_target(target, target.ranks[0]).task == task
+
+
+def test_the_watches_meet_where_no_other_service_of_the_node_listens() -> None:
+    wide = build_vllm("direct", gpuMemoryUtilization=0.3)
+    declaration = declare_rack("direct", first=wide | {"port": 8001}, oss=wide)
+    want = build_want(declaration, 2)
+    assert want["watch_port"] == FIRST_SUPERVISOR_PORT + 1

@@ -303,6 +303,51 @@ def test_a_secret_is_named_and_never_repeated(form: str) -> None:
     assert "hf_abc" not in f"{conversion.block} {[str(remark) for remark in conversion.remarks]}"
 
 
+@pytest.mark.parametrize(
+    ("options", "task"),
+    [
+        ("", None),
+        ("--task embed", "embed"),
+        ("--task embedding", "embed"),
+        ("--task score", "rerank"),
+        ("--runner pooling", "embed"),
+        ("--runner pooling --convert classify", "rerank"),
+        ("--convert classify --runner pooling", "rerank"),
+        ("--runner generate", "generate"),
+    ],
+)
+def test_what_a_model_answers_with_comes_over(options: str, task: str | None) -> None:
+    assert convert_text(f"vllm serve a/b {options}").block.get("task") == task
+
+
+def test_adapters_come_over_with_their_rank() -> None:
+    text = (
+        "vllm serve a/b --enable-lora --lora-modules x=o/x y=o/y --max-lora-rank 24 --max-loras 2"
+    )
+    conversion = convert_text(text)
+    assert conversion.block["adapters"] == [
+        {"name": "x", "model": "o/x", "rank": 32},
+        {"name": "y", "model": "o/y", "rank": 32},
+    ]
+    assert "extraArgs" not in conversion.block
+
+
+def test_adapters_in_folders_stay_arguments() -> None:
+    text = "vllm serve a/b --enable-lora --lora-modules x=/srv/x --max-lora-rank 24"
+    assert convert_text(text).block["extraArgs"] == [
+        "--enable-lora",
+        "--lora-modules",
+        "x=/srv/x",
+        "--max-lora-rank",
+        "24",
+    ]
+
+
+def test_a_task_that_no_key_says_stays_an_argument() -> None:
+    conversion = convert_text("vllm serve a/b --task reward")
+    assert conversion.block["extraArgs"] == ["--task", "reward"]
+
+
 def test_the_last_of_several_values_counts_and_the_others_are_named() -> None:
     conversion = convert_text("vllm serve a/b --port 1 --port 2 --seed 3 --seed 4")
     assert (conversion.block["port"], conversion.block["extraArgs"]) == (2, ["--seed", "4"])

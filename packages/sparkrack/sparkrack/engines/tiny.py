@@ -1,9 +1,10 @@
-"""The tiny model for the rack: made once on this machine, laid into the nodes' cache of models."""
+"""The tiny models for the rack: made once on this machine, laid into the nodes' cache of models."""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from sparkrack import commands
@@ -14,27 +15,69 @@ from sparkrack.layout import SimulatedNode, SimulatedRack
 from sparkrack.paths import PACKAGE, cache_folder, get_rack_folder
 
 GENERATOR = PACKAGE / "engines" / "tiny_llama.py"
-HANDLE = "sparkform/tiny-llama"
+POOLING_GENERATOR = PACKAGE / "engines" / "tiny_pooling.py"
 MODEL_DIRECTORY = "/var/lib/sparkform/models"
 MAKE_TIMEOUT_S = 600.0
 
 
-def compute_revision() -> str:
-    """Forty digits, as a commit of the hub has: of the generator, the engine and nothing else."""
+@dataclass(frozen=True)
+class TinyModel:
+    """What `generators` make when the last of them is called with `verb` and a folder."""
+
+    handle: str
+    generators: tuple[Path, ...]
+    verb: str
+    progress: str
+
+    @property
+    def name(self) -> str:
+        return self.handle.rpartition("/")[2]
+
+
+LLAMA = TinyModel(
+    "sparkform/tiny-llama",
+    (GENERATOR,),
+    "make",
+    "training the tiny Llama (about a minute, once)",
+)
+EMBEDDER = TinyModel(
+    "sparkform/tiny-embedder",
+    (GENERATOR, POOLING_GENERATOR),
+    "embedder",
+    "making the tiny embedder (once)",
+)
+RERANKER = TinyModel(
+    "sparkform/tiny-reranker",
+    (GENERATOR, POOLING_GENERATOR),
+    "reranker",
+    "making the tiny reranker (once)",
+)
+ADAPTER = TinyModel(
+    "sparkform/tiny-adapter",
+    (GENERATOR, PACKAGE / "engines" / "tiny_adapter.py"),
+    "make",
+    "making the tiny adapter (once)",
+)
+HANDLE = LLAMA.handle
+
+
+def compute_revision(model: TinyModel = LLAMA) -> str:
+    """Forty digits, as a commit of the hub has: of the generators, the engine and nothing else."""
     vllm.require_installed()
-    return hash_parts([GENERATOR.read_bytes(), str(vllm.find_installed()).encode()]).ljust(40, "0")
+    texts = [generator.read_bytes() for generator in model.generators]
+    return hash_parts([*texts, str(vllm.find_installed()).encode()]).ljust(40, "0")
 
 
-def ensure(notify: Notify) -> Path:
+def ensure(notify: Notify, model: TinyModel = LLAMA) -> Path:
     """The folder with the model's files. Raises InputError where vLLM was not set up."""
-    folder = cache_folder() / "engines" / f"tiny-llama-{compute_revision()[:16]}"
+    folder = cache_folder() / "engines" / f"{model.name}-{compute_revision(model)[:16]}"
     if not folder.is_dir():
-        notify("training the tiny Llama (about a minute, once)")
+        notify(model.progress)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
             draft = Path(aside) / "model"
             must(
-                [*build_python_command(), str(GENERATOR), "make", str(draft)],
+                [*build_python_command(), str(model.generators[-1]), model.verb, str(draft)],
                 timeout_s=MAKE_TIMEOUT_S,
             )
             _keep(draft, folder)

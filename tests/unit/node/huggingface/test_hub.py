@@ -97,6 +97,14 @@ def test_a_model_without_one_of_its_files_is_not_whole(machine: System, name: st
     assert not settled_model.is_complete(machine, ROOT, COMMIT)
 
 
+def test_an_adapter_has_a_config_of_its_own(machine: System) -> None:
+    folder = machine.path(f"{ROOT}/snapshots/{COMMIT}")
+    (folder / "config.json").rename(folder / "adapter_config.json")
+    assert settled_model.is_complete(machine, ROOT, COMMIT)
+    (folder / "adapter_config.json").rename(folder / "README.json")
+    assert not settled_model.is_complete(machine, ROOT, COMMIT)
+
+
 def test_an_index_that_names_a_missing_shard_is_not_whole(machine: System) -> None:
     index = f"{ROOT}/snapshots/{COMMIT}/model.safetensors.index.json"
     machine.write(index, '{"weight_map": {"x": "b.safetensors"}}')

@@ -87,6 +87,7 @@ def test_doctor_is_told_of_ranks_and_of_one_token(engine, monkeypatch) -> None:
         "service": "qwen",
         "asks": True,
         "served_name": "m",
+        "task": "generate",
         "bind": "0.0.0.0",
         "address": "10.0.0.1",
         "port": 8000,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from node.readiness import probe
-from node.readiness.probe import CompletionProbe, CompletionRequest
+from node.readiness.probe import CompletionProbe, CompletionRequest, Task
 
 CHAT = {"choices": [{"message": {"content": "Hello"}}]}
 PLAIN = {"choices": [{"text": "there"}]}
@@ -50,8 +50,8 @@ class FakeApi:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server.server_port}"
 
-    def build_request(self, key: str | None = None) -> CompletionRequest:
-        return CompletionRequest(self.url, "Qwen/Qwen3-8B", key, 2.0)
+    def build_request(self, key: str | None = None, task: Task = "generate") -> CompletionRequest:
+        return CompletionRequest(self.url, "Qwen/Qwen3-8B", key, 2.0, task=task)
 
 
 @pytest.fixture
@@ -132,6 +132,49 @@ def test_a_page_of_something_else_is_no_answer(api) -> None:
     refusal = poll_once(api).refusal
     assert refusal is not None
     assert "no completion in the answer" in refusal
+
+
+EMBEDDING = {"data": [{"embedding": [0.25, -1.0]}]}
+SCORE = {"results": [{"index": 0, "relevance_score": 0.5}]}
+
+
+@pytest.mark.parametrize(
+    ("task", "path", "answer", "number"),
+    [("embed", "/v1/embeddings", EMBEDDING, "0.25"), ("rerank", "/v1/rerank", SCORE, "0.5")],
+)
+def test_who_answers_with_numbers_is_asked_for_one(api, task, path, answer, number) -> None:
+    del api.answers["/v1/chat/completions"]
+    api.answers[path] = (200, json.dumps(answer))
+    completion_probe = CompletionProbe(api.build_request("sesame", task), is_witness=False)
+    completion_probe.poll()
+    assert completion_probe.answer == number
+    assert [(asked, key) for asked, key, _ in api.asked][-1] == (path, "Bearer sesame")
+
+
+@pytest.mark.parametrize(
+    ("task", "path", "text"),
+    [
+        ("embed", "/v1/embeddings", "{}"),
+        ("embed", "/v1/embeddings", '{"data": [{"embedding": [NaN]}]}'),
+        ("embed", "/v1/embeddings", '{"data": [{"embedding": []}]}'),
+        ("rerank", "/v1/rerank", '{"results": [{"relevance_score": null}]}'),
+        ("rerank", "/v1/rerank", "[1]"),
+        ("rerank", "/v1/rerank", "<html>It works!</html>"),
+    ],
+)
+def test_an_answer_without_a_number_is_none(api, task, path, text) -> None:
+    api.answers[path] = (200, text)
+    completion_probe = CompletionProbe(api.build_request(task=task), is_witness=False)
+    completion_probe.poll()
+    assert completion_probe.answer is None
+    assert "no number in the answer" in str(completion_probe.refusal)
+
+
+def test_a_chat_model_that_is_asked_for_embeddings_is_no_embedder(api) -> None:
+    api.answers["/v1/embeddings"] = (400, "The model does not support Embeddings API")
+    completion_probe = CompletionProbe(api.build_request(task="embed"), is_witness=False)
+    completion_probe.poll()
+    assert "400: The model does not support" in str(completion_probe.refusal)
 
 
 def test_nobody_there_is_no_refusal() -> None:
