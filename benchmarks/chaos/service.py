@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.chaos.records import SeenRun
 from node.host.paths import SUPERVISION
-from node.host.plain import as_mapping
+from node.host.plain import as_list, as_mapping
 from node.host.system import CommandResult
 from node.host.typed_json import ShapeError, parse
 from node.ranks.containers import NEVER, format_unix_time, parse_container
@@ -32,6 +32,8 @@ MODEL = "/srv/models/stand-in"
 PORT = 8000
 RUN_LIMIT_S = 600.0
 LOOK_LIMIT_S = 15.0
+PREVIEWS = 4
+UNCHANGED = ("same", "read", "refresh")
 LOOK = f"""cat {SUPERVISION}/{NAME}/state.json 2>/dev/null; echo; echo ----
 docker ps -aq --no-trunc --filter label=sparkform.service={NAME} | xargs -r docker inspect"""
 LEFTOVERS = f"""docker ps -a --format '{{{{.Names}}}}' --filter label=sparkform.service
@@ -98,11 +100,21 @@ class ChaosService:
         self._run("destroy", "--yes", "--skip-preview")
 
     def list_differences(self) -> tuple[str, ...]:
-        """What a preview would change."""
-        argv = self.stack.build_argv("preview", "--expect-no-changes", "--diff")
-        result = self._start(argv)
-        output, _ = result.communicate(timeout=RUN_LIMIT_S)
-        return () if result.returncode == 0 else (output[-2000:],)
+        """What a preview would change. One that fails says nothing of that, and is tried again."""
+        argv = self.stack.build_argv("preview", "--json")
+        for _ in range(PREVIEWS):
+            result = subprocess.run(
+                argv,
+                cwd=CHECKOUT,
+                env=self.stack.build_environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=RUN_LIMIT_S,
+            )
+            if result.returncode == 0:
+                return list_planned_changes(result.stdout)
+        raise RunFailed(f"{PREVIEWS} previews failed, the last one:\n{result.stderr[-4000:]}")
 
     def start_up(self) -> subprocess.Popen[str]:
         """An `up` that goes on, in a process group of its own."""
@@ -167,6 +179,13 @@ class ChaosService:
         folder.mkdir(parents=True, exist_ok=True)
         for host in self.hosts:
             (folder / f"{host}.log").write_text(self.run_on(host, EVIDENCE).out)
+
+
+def list_planned_changes(preview: str) -> tuple[str, ...]:
+    """Of `pulumi preview --json`: operation and resource of each step that changes something."""
+    steps = as_list(as_mapping(json.loads(preview)).get("steps"))
+    changes = [step for step in map(as_mapping, steps) if step.get("op") not in UNCHANGED]
+    return tuple(f"{step.get('op')} {step.get('urn')}" for step in changes)
 
 
 def build_block(ranks: int, share: float) -> Mapping[str, object]:

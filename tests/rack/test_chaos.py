@@ -12,7 +12,7 @@ from benchmarks.chaos.rounds import run_rounds
 from benchmarks.chaos.summary import render_summary
 from tests.rack.conftest import RackFactory
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 ROUNDS, SEED = 10, 0
 BOUND_S = 300.0

@@ -26,7 +26,7 @@ from benchmarks.chaos.records import (
     append_record,
     read_records,
 )
-from benchmarks.chaos.service import build_view
+from benchmarks.chaos.service import build_view, list_planned_changes
 from benchmarks.chaos.summary import compute_availability, render_summary
 from node.host.typed_json import to_json
 from node.supervision.moment import Moment
@@ -252,3 +252,10 @@ def test_the_stand_in_hangs_without_a_rank_and_waits_for_one_that_stands_still(
     monkeypatch.setattr(watcher, "ASK_LIMIT_S", 1.0)
     assert not stand_in.answers()
     assert stand_in.ranks[0].poll() is None
+
+
+def test_a_preview_that_changes_nothing_has_no_differences() -> None:
+    same = {"op": "same", "urn": "urn:pulumi:a"}
+    update = {"op": "update", "urn": "urn:pulumi:b"}
+    assert list_planned_changes(json.dumps({"steps": [same]})) == ()
+    assert list_planned_changes(json.dumps({"steps": [same, update]})) == ("update urn:pulumi:b",)
