@@ -24,7 +24,13 @@ from node.host.plain import as_list, as_mapping
 from sparkform.catalogue.describe import describe_model
 from sparkform.sizing.calibration import build_machine, load_calibration
 from sparkform.sizing.split import Cut
-from sparkform.sizing.throughput import MachineShares, NodePerformance, Traffic, predict_speed
+from sparkform.sizing.throughput import (
+    MachineShares,
+    NodePerformance,
+    Speed,
+    Traffic,
+    predict_speed,
+)
 from sparkform.sizing.throughput_load import ServedModel
 
 DATA = Path(__file__).parent / "data" / "gpu_speeds.json"
@@ -58,23 +64,40 @@ class GpuRow:
     def predict(self, shares: MachineShares | None = None) -> float:
         """With the machine's own shares, or with others."""
         machine = build_machine(self.link, self.hardware)
-        return self._predict_on(machine if shares is None else replace(machine, shares=shares))
-
-    def _predict_on(self, machine: NodePerformance) -> float:
-        subject = describe_model(self.model, config=None, facts=None, quant=self.quant)
-        model = ServedModel(
-            shape=subject.shape,
-            quantisation=subject.quantisation,
-            cut=Cut(tensor_parallel=self.tp, pipeline_parallel=1),
-            engine="vllm",
-        )
         traffic = Traffic(
             concurrency=self.concurrency,
             prompt_tokens=self.prompt_tokens,
             output_tokens=self.output_tokens,
         )
-        speed = predict_speed(model, traffic, machine, load_calibration().parameters)
+        speed = predict_on_gpu(
+            ServedCheckpoint(self.model, self.quant, self.tp),
+            traffic,
+            machine if shares is None else replace(machine, shares=shares),
+        )
         return speed.ttft_s if self.is_first_token else speed.decode_tok_s
+
+
+@dataclass(frozen=True)
+class ServedCheckpoint:
+    """By its handle, cut over `tp` GPUs."""
+
+    model: str
+    quant: str | None
+    tp: int = 1
+
+
+def predict_on_gpu(
+    checkpoint: ServedCheckpoint, traffic: Traffic, machine: NodePerformance
+) -> Speed:
+    """Of vLLM, by the fitted model."""
+    subject = describe_model(checkpoint.model, config=None, facts=None, quant=checkpoint.quant)
+    model = ServedModel(
+        shape=subject.shape,
+        quantisation=subject.quantisation,
+        cut=Cut(tensor_parallel=checkpoint.tp, pipeline_parallel=1),
+        engine="vllm",
+    )
+    return predict_speed(model, traffic, machine, load_calibration().parameters)
 
 
 def load_rows() -> list[GpuRow]:

@@ -15,13 +15,11 @@ import typer
 from benchmarks.gpu_proof.planned import SERVICES
 from benchmarks.gpu_proof.replay import read_lines, replay
 from benchmarks.gpu_proof.there.speed import OUTPUT_TOKENS, PROMPT_TOKENS
+from benchmarks.gpu_speeds import ServedCheckpoint, predict_on_gpu
 from benchmarks.markdown import render_table
 from node.host.plain import as_list, as_mapping
-from sparkform.catalogue.describe import describe_model
-from sparkform.sizing.calibration import build_machine, load_calibration
-from sparkform.sizing.split import Cut
-from sparkform.sizing.throughput import Speed, Traffic, predict_speed
-from sparkform.sizing.throughput_load import ServedModel
+from sparkform.sizing.calibration import build_machine
+from sparkform.sizing.throughput import Speed, Traffic
 
 Document = Mapping[str, object]
 
@@ -96,20 +94,11 @@ def _list_speeds(shape: Document, hardware: str) -> Iterator[Sequence[str]]:
 def predict(shape: str, concurrency: int, hardware: str) -> Speed:
     service = SERVICES[shape]
     quant = service.get("quantization")
-    subject = describe_model(
-        str(service["model"]), config=None, facts=None, quant=str(quant) if quant else None
-    )
-    model = ServedModel(
-        shape=subject.shape,
-        quantisation=subject.quantisation,
-        cut=Cut(tensor_parallel=1, pipeline_parallel=1),
-        engine="vllm",
-    )
+    checkpoint = ServedCheckpoint(str(service["model"]), str(quant) if quant else None)
     traffic = Traffic(
         concurrency=concurrency, prompt_tokens=PROMPT_TOKENS, output_tokens=OUTPUT_TOKENS
     )
-    machine = build_machine(hardware=hardware)
-    return predict_speed(model, traffic, machine, load_calibration().parameters)
+    return predict_on_gpu(checkpoint, traffic, build_machine(hardware=hardware))
 
 
 def render_failures(part: Document, results: Path) -> str:

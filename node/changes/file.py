@@ -61,6 +61,14 @@ def write(manifest: Manifest, change: FileChange) -> None:
     system.write(change.path, change.text, mode, owner)
 
 
+def ensure(manifest: Manifest, path: str, text: str) -> list[str]:
+    """A whole file of our own with this text; a line if it had another."""
+    if manifest.system.read(path) == text:
+        return []
+    write(manifest, FileChange(path, text))
+    return [f"{path}: written"]
+
+
 def _back_up(system: System, text: str | None, state: FileState | None) -> dict[str, object] | None:
     """Keep the bytes under their own digest: no later backup can overwrite them."""
     if text is None or state is None:

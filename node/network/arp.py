@@ -40,9 +40,7 @@ def bind(manifest: Manifest, names: Iterable[str]) -> list[str]:
     """Set them, on the links that are there and for later ones."""
     system, names = manifest.system, sorted(names)
     lines = [_format_line(name, key, value) for name in names for key, value in VALUES.items()]
-    text = HEADER + "".join(f"{line}\n" for line in lines)
-    if system.read(SYSCTL_FILE) != text:
-        file.write(manifest, file.FileChange(SYSCTL_FILE, text))
+    file.ensure(manifest, SYSCTL_FILE, HEADER + "".join(f"{line}\n" for line in lines))
     for name in names:
         for key, value in VALUES.items():
             if _read_live(system, name, key) not in (None, value):

@@ -45,10 +45,20 @@ def _find_profiles(system: System, macs: Mapping[str, str]) -> Iterator[NetplanC
         for name in system.list_names(folder):
             sections = _parse(system.read(f"{folder}/{name}"))
             names = select_by_profile(sections, macs)
-            if names and not name.startswith("netplan-"):
+            if names and not name.startswith("netplan-") and not is_generated(sections):
                 ident = sections["connection"].get("id", name)
                 obstacle = f"NetworkManager keeps it; `nmcli connection delete {ident!r}`"
                 yield NetplanClaim(f"{folder}/{name}", (), tuple(sorted(names)), obstacle)
+
+
+def is_generated(sections: Sections) -> bool:
+    """Whether NetworkManager made the profile itself, in memory: for a link that somebody else set
+    up, or that nothing is said of. It goes when a profile for the link comes. Pure.
+
+    Section and keys: src/libnm-core-aux-intern/nm-libnm-core-utils.h of NetworkManager 1.42.
+    """
+    flags = sections.get(".nmmeta", {})
+    return "true" in (flags.get("nm-generated"), flags.get("external"))
 
 
 def select_by_profile(sections: Sections, macs: Mapping[str, str]) -> set[str]:

@@ -48,10 +48,7 @@ def compare(have: Want, want: Want) -> list[str]:
 
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     text = json.dumps({"min_free_kib": want.min_free_kib}) + "\n"
-    if manifest.system.read(MEMORY_GUARD) == text:
-        return []
-    file.write(manifest, file.FileChange(MEMORY_GUARD, text))
-    return [f"{MEMORY_GUARD}: written"]
+    return file.ensure(manifest, MEMORY_GUARD, text)
 
 
 SPEC = StepSpec(

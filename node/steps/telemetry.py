@@ -114,8 +114,8 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     if manifest.system.read(UNIT_FILE) != UNIT_TEXT:
         action.mark_due(manifest, action.RELOAD_SYSTEMD)
     lines = [
-        *_write(manifest, TELEMETRY_CONFIG, render_config(want)),
-        *_write(manifest, UNIT_FILE, UNIT_TEXT),
+        *file.ensure(manifest, TELEMETRY_CONFIG, render_config(want)),
+        *file.ensure(manifest, UNIT_FILE, UNIT_TEXT),
         *symlink.ensure(manifest, LINK, UNIT_FILE),
         *action.perform_due(manifest, action.RELOAD_SYSTEMD),
     ]
@@ -124,13 +124,6 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     unit.record(manifest, UNIT)
     run_checked(manifest.system, ["systemctl", "restart", UNIT], timeout_s=START_LIMIT_S)
     return [*lines, f"{UNIT}: started"]
-
-
-def _write(manifest: Manifest, path: str, text: str) -> list[str]:
-    if manifest.system.read(path) == text:
-        return []
-    file.write(manifest, file.FileChange(path, text))
-    return [f"{path}: written"]
 
 
 SPEC = StepSpec(

@@ -13,36 +13,11 @@ import pytest
 from sparkform.bench.result import BenchmarkResult
 from sparkform.commands.bench.charts import CHARTS, clean_svg
 from sparkform.commands.bench.report import render_report
-from tests.support.browser import Browser, find_browser, run_browser
+from tests.support.browser import READABLE, Browser, find_browser, run_browser
 
 DATA = Path(__file__).parents[1] / "data" / "bench"
 LARGEST_BYTES = 2 * 2**20
-READABLE = 4.5
-"""The least contrast of text (WCAG 2.2, success criterion 1.4.3)."""
-
-CONTRASTS = """
-(() => {
-  const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const shine = (colour) => {
-    const [r, g, b] = parse(colour).map((c) => c / 255)
-      .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const findBack = (element) => {
-    const back = getComputedStyle(element).backgroundColor;
-    return parse(back)[3] === 0 && element.parentElement ? findBack(element.parentElement) : back;
-  };
-  const result = {};
-  for (const element of document.querySelectorAll("h1, h2, p, th, td, svg text")) {
-    if (!element.textContent.trim()) continue;
-    const style = getComputedStyle(element);
-    const ink = element.closest("svg") ? style.fill : style.color;
-    const pair = [ink, findBack(element)].map(shine).sort((a, b) => b - a);
-    result[element.tagName + "." + element.className] = (pair[0] + 0.05) / (pair[1] + 0.05);
-  }
-  return result;
-})()
-"""
+TEXTS = "h1, h2, p, th, td, svg text"
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +62,7 @@ def test_the_figures_stand_in_the_table(page: Browser) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_and_charts_are_readable_in_both_schemes(page: Browser, scheme: str) -> None:
     page.choose_scheme(scheme)
-    contrasts = page.evaluate(CONTRASTS)
+    contrasts = page.measure_contrasts(TEXTS)
     assert {"H1.", "TH.", "TD."} < set(contrasts)
     assert any(name.startswith("text") for name in contrasts)
     assert {name: ratio for name, ratio in contrasts.items() if ratio < READABLE} == {}

@@ -17,7 +17,7 @@ import yaml
 from node.ranks.rank import NodeRanks
 from node.readings.measure import Unread
 from sparkform.status.rack_status import RackStatus
-from tests.support.browser import Browser, find_browser, run_browser
+from tests.support.browser import READABLE, Browser, find_browser, run_browser
 from tests.support.dashboard import BoardServer, serve_board
 from tests.support.status_documents import (
     build_declaration,
@@ -32,33 +32,7 @@ MAIN = "import sys; sys.argv[0] = 'sparkform'; from sparkform.commands import ma
 SILENT = Unread("10.0.0.2 is unreachable (no answer within 6 s)")
 KILLED = NodeRanks((build_rank(1, state="ended", exit_code=137),))
 UPDATE_LIMIT_S = 2.0
-READABLE = 4.5
-"""The least contrast of text (WCAG 2.2, success criterion 1.4.3)."""
-
-CONTRASTS = """
-(() => {
-  const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const shine = (colour) => {
-    const [r, g, b] = parse(colour).map((c) => c / 255)
-      .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const findBack = (element) => {
-    const back = getComputedStyle(element).backgroundColor;
-    const clear = parse(back)[3] === 0 && element.parentElement;
-    return clear ? findBack(element.parentElement) : back;
-  };
-  const result = {};
-  const texts = "h1, p, dt, dd, a[href], li, time, footer, .state";
-  for (const element of document.querySelectorAll(texts)) {
-    if (!element.innerText?.trim()) continue;
-    const pair = [getComputedStyle(element).color, findBack(element)].map(shine);
-    pair.sort((a, b) => b - a);
-    result[element.tagName + "." + element.className] = (pair[0] + 0.05) / (pair[1] + 0.05);
-  }
-  return result;
-})()
-"""
+TEXTS = "h1, p, dt, dd, a[href], li, time, footer, .state"
 
 
 @pytest.fixture
@@ -184,7 +158,7 @@ def test_text_is_readable_in_both_schemes(page: Browser, server: BoardServer, sc
     page.choose_scheme(scheme)
     server.show(kill_rank())
     page.await_true("document.querySelectorAll('#events li').length == 1")
-    contrasts = page.evaluate(CONTRASTS)
+    contrasts = page.measure_contrasts(TEXTS)
     assert len(contrasts) > 10
     assert {name: ratio for name, ratio in contrasts.items() if ratio < READABLE} == {}
     lightness = page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -6,6 +6,7 @@ What the preview says must be what the golden plan says (tests/data/constructed)
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -43,12 +44,29 @@ def read_planned_lines(stack: str) -> list[str]:
     return sorted(line for row in (*plan["services"], *plan["steps"]) for line in row["lines"])
 
 
+def list_advisories(stack: str) -> list[str]:
+    """The rules that advise in the golden plan, sorted."""
+    plan = json.loads((FOLDER / f"{stack}.plan.json").read_text())
+    return sorted(row["rule"] for row in plan["violations"] if row["severity"] == "advisory")
+
+
+def find_rule(message: str) -> str:
+    """That of an advisory; empty for another sentence."""
+    match = re.search(r" \[([a-z0-9-]+)\] \(", message)
+    return match[1] if match else ""
+
+
 @pytest.mark.parametrize("deployment", STACKS, indirect=True)
 def test_a_stack_file_previews_without_any_machine_as_its_golden_plan_says(
     deployment: Deployment,
 ) -> None:
     outcome = deployment.preview()
-    assert outcome.messages == read_planned_lines(deployment.stack)
+    lines, advised = read_planned_lines(deployment.stack), list_advisories(deployment.stack)
+    assert [message for message in outcome.messages if message in lines] == lines
+    others = [message for message in outcome.messages if message not in lines]
+    assert len(others) == len(advised)
+    for message, rule in zip(sorted(others, key=find_rule), advised, strict=True):
+        assert find_rule(message) == rule
     assert set(outcome.operations.values()) == {"create"}
 
 

@@ -86,7 +86,7 @@ def test_frozen_and_switched_off_stand_in_one_report_within_10_s(
     assert f"spark-1: {first} accepts connections but sends nothing for 6 s" in report
     assert "switch the node off and on at its power button" in report
     assert f"spark-2: {second} is unreachable" in report
-    assert "with `away: true`" in report
+    assert "gets `away: true`" in report
     assert "Traceback" not in "".join(outcome.errors)
 
 

@@ -17,7 +17,7 @@ from tests.support.digest import compute_digest, list_changes
 from tests.support.rack import RackHandle
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.rack
+pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 NODE = "spark-1"
 CLOCK = "nvidia-smi --query-gpu=clocks.gr --format=csv,noheader,nounits"

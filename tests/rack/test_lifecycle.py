@@ -36,7 +36,8 @@ def test_up_is_done_once_and_destroy_gives_the_machines_back(
     first = deployment.up()
     assert set(first.operations.values()) == {"create"}
     assert deployment.up().changed == set()
-    assert deployment.preview().messages == []
+    # What a rule advises is said in each preview, as of the switch that passes small packets.
+    assert [line for line in deployment.preview().messages if "] (" not in line] == []
     assert list_changes(before, compute_digest(machines)), "nothing was set up"
 
     deployment.destroy()

@@ -35,6 +35,33 @@ os.dup2(int(sys.argv[2]), 4)
 os.execvp(sys.argv[3], sys.argv[3:])
 """
 ANSWER_LIMIT_S = 60.0
+READABLE = 4.5
+"""The least contrast of text (WCAG 2.2, success criterion 1.4.3)."""
+
+MEASURE_CONTRASTS = """
+((texts) => {
+  const parse = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const shine = (colour) => {
+    const [r, g, b] = parse(colour).map((c) => c / 255)
+      .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const findBack = (element) => {
+    const back = getComputedStyle(element).backgroundColor;
+    const clear = parse(back)[3] === 0 && element.parentElement;
+    return clear ? findBack(element.parentElement) : back;
+  };
+  const result = {};
+  for (const element of document.querySelectorAll(texts)) {
+    if (!(element.innerText ?? element.textContent).trim()) continue;
+    const style = getComputedStyle(element);
+    const ink = element.tagName === "text" ? style.fill : style.color;
+    const pair = [ink, findBack(element)].map(shine).sort((a, b) => b - a);
+    result[element.tagName + "." + element.className] = (pair[0] + 0.05) / (pair[1] + 0.05);
+  }
+  return result;
+})
+"""
 FAULTS = ("Runtime.exceptionThrown", "Log.entryAdded")
 
 
@@ -106,6 +133,11 @@ class Browser:
 
     def read_text(self, selector: str) -> str:
         return str(self.evaluate(f"document.querySelector({json.dumps(selector)}).innerText"))
+
+    def measure_contrasts(self, texts: str) -> dict[str, float]:
+        """Of each element that `texts` selects, by tag and class: its ink on what is behind it."""
+        contrasts: dict[str, float] = self.evaluate(f"{MEASURE_CONTRASTS}({json.dumps(texts)})")
+        return contrasts
 
     def resize(self, width: int, height: int) -> None:
         self.call(

@@ -57,6 +57,13 @@ def test_a_profile_of_network_manager_is_refused_by_name(tmp_path: Path, text: s
         (f"{PROFILES}/lan.nmconnection", f"[connection]\nid=a\ninterface-name={MANAGEMENT}\n"),
         (f"{PROFILES}/any.nmconnection", "[connection]\nid=any\ntype=ethernet\n"),
         (f"{PROFILES}/broken.nmconnection", "no sections at all"),
+        *(
+            (
+                f"run/NetworkManager/system-connections/{HALF}.nmconnection",
+                f"[connection]\nid={HALF}\ninterface-name={HALF}\n[.nmmeta]\n{flag}=true\n",
+            )
+            for flag in ("nm-generated", "external")
+        ),
         (
             "run/NetworkManager/system-connections/netplan-enp1s0f0np0.nmconnection",
             f"[connection]\nid=netplan\ninterface-name={HALF}\n",
