@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from benchmarks.chaos.faults import DrawnFault, FaultName
-from benchmarks.chaos.service import ChaosService, RunFailed
+from benchmarks.chaos.service import ChaosService, RunFailed, complete
 from node.ranks.supervisors import get_supervisor_unit
 from sparkrack import breakage, inventory
 from sparkrack.demo.served import NAME
@@ -100,7 +100,7 @@ def _kill_up(service: ChaosService, fault: DrawnFault) -> None:
     process = service.start_up()
     time.sleep(fault.lasts_s)
     os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
+    complete(process)
 
 
 def _recover(service: ChaosService, fault: DrawnFault) -> None:

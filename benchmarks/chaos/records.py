@@ -54,7 +54,9 @@ class RoundRecord:
     @property
     def unanswered_s(self) -> float:
         """How long no request was answered, from the fault until all served again; the time up to
-        a request counts as that request went."""
+        a request counts as that request went. Where nobody asked, nothing was answered."""
+        if not self.requests:
+            return (self.serving or self.mended) - self.began
         total_s, last = 0.0, self.began
         for request in self.requests:
             if request.at > last:
@@ -64,8 +66,11 @@ class RoundRecord:
 
 
 def append_record(path: Path, record: RoundRecord) -> None:
-    with path.open("a") as file:
-        file.write(json.dumps(to_json(record)) + "\n")
+    """Behind the last whole line: a torn one goes."""
+    with path.open("a+b") as file:
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(json.dumps(to_json(record)).encode() + b"\n")
 
 
 def read_records(path: Path) -> list[RoundRecord]:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.chaos import injection
-from benchmarks.chaos.checker import BrokenInvariant, find_violations
+from benchmarks.chaos.checker import find_violations
 from benchmarks.chaos.faults import DrawnFault, draw_fault
 from benchmarks.chaos.records import RoundRecord, append_record
-from benchmarks.chaos.service import ChaosService
+from benchmarks.chaos.service import ChaosService, RunFailed
 from benchmarks.chaos.watcher import Watcher
 
 SETTLE_S = 3.0
@@ -36,10 +36,10 @@ class Chaos:
     def open(self) -> None:
         injection.prepare_clock(self.service)
         self.watcher.start()
-        if self.await_serving() is None:
-            raise TimeoutError("the service does not serve before the first round")
 
     def run_round(self, number: int) -> RoundRecord:
+        if self.await_serving() is None:
+            raise RunFailed(f"the service does not serve before round {number}")
         fault = draw_fault(self.seed, number, self.service.hosts)
         self.watcher.mark()
         before, began = self.watcher.list_live(), time.time()
@@ -84,7 +84,7 @@ class Chaos:
         """When all served, as a look that began after now has seen; None where they do not."""
         asked = time.time()
         while time.time() - asked < self.bound_s + POLL_S:
-            if self.watcher.looked_at > asked and self.watcher.is_serving():
+            if self.watcher.is_serving(asked):
                 return time.time()
             time.sleep(POLL_S)
         return None
@@ -95,13 +95,23 @@ class Chaos:
             time.sleep(POLL_S)
 
 
-def run_rounds(chaos: Chaos, numbers: range, log: Path) -> list[BrokenInvariant]:
-    """Until one violates something; its record is the last one of the log."""
+def run_rounds(chaos: Chaos, numbers: range, log: Path) -> None:
+    """Until one violates something; its record is the last one of the log, and what the nodes show
+    lies beside it. Raises RunFailed where a round could not be judged."""
     for number in numbers:
-        record = chaos.run_round(number)
-        append_record(log, record)
-        violations = find_violations(record, chaos.bound_s)
-        if violations:
+        try:
+            record = chaos.run_round(number)
+        except RunFailed:
             chaos.service.keep_evidence(log.parent / f"round-{number}")
-            return violations
-    return []
+            raise
+        append_record(log, record)
+        if find_violations(record, chaos.bound_s):
+            chaos.service.keep_evidence(log.parent / f"round-{number}")
+            return
+
+
+def require_draws(records: Sequence[RoundRecord], seed: int, hosts: Sequence[str]) -> None:
+    """Raises RunFailed for a log of another seed or rack: it cannot be gone on with."""
+    for number, record in enumerate(records):
+        if record.number != number or record.fault != draw_fault(seed, number, hosts):
+            raise RunFailed(f"the log's round {number} is not that of seed {seed} on this rack")

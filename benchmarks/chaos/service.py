@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,6 +35,9 @@ PORT = 8000
 RUN_LIMIT_S = 600.0
 LOOK_LIMIT_S = 15.0
 PREVIEWS = 4
+SHOWN = 4000
+"""Of what a failed run has printed."""
+
 UNCHANGED = ("same", "read", "refresh")
 LOOK = f"""cat {SUPERVISION}/{NAME}/state.json 2>/dev/null; echo; echo ----
 docker ps -aq --no-trunc --filter label=sparkform.service={NAME} | xargs -r docker inspect"""
@@ -103,18 +108,10 @@ class ChaosService:
         """What a preview would change. One that fails says nothing of that, and is tried again."""
         argv = self.stack.build_argv("preview", "--json")
         for _ in range(PREVIEWS):
-            result = subprocess.run(
-                argv,
-                cwd=CHECKOUT,
-                env=self.stack.build_environment(),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=RUN_LIMIT_S,
-            )
-            if result.returncode == 0:
-                return list_planned_changes(result.stdout)
-        raise RunFailed(f"{PREVIEWS} previews failed, the last one:\n{result.stderr[-4000:]}")
+            result = complete(self._start(argv, stderr=subprocess.PIPE))
+            if result.code == 0:
+                return list_planned_changes(result.out)
+        raise RunFailed(f"{PREVIEWS} previews failed, the last one:\n{result.err[-SHOWN:]}")
 
     def start_up(self) -> subprocess.Popen[str]:
         """An `up` that goes on, in a process group of its own."""
@@ -123,26 +120,23 @@ class ChaosService:
     def recover(self) -> None:
         """What Pulumi asks for after its engine was killed (README), and an `up`."""
         cancel = [self.stack.build_argv("cancel")[0], "cancel", "--yes", "--stack", self.stack.name]
-        self._start(cancel).communicate(timeout=RUN_LIMIT_S)
+        complete(self._start(cancel))
         self._run("refresh", "--clear-pending-creates", "--yes", "--skip-preview")
         self.up()
 
     def _run(self, command: str, *flags: str) -> None:
-        process = self._start(self.stack.build_argv(command, *flags))
-        output, _ = process.communicate(timeout=RUN_LIMIT_S)
-        if process.returncode:
-            raise RunFailed(
-                f"`pulumi {command}` ended with {process.returncode}:\n{output[-4000:]}"
-            )
+        result = complete(self._start(self.stack.build_argv(command, *flags)))
+        if result.code:
+            raise RunFailed(f"`pulumi {command}` ended with {result.code}:\n{result.out[-SHOWN:]}")
 
-    def _start(self, argv: Sequence[str]) -> subprocess.Popen[str]:
+    def _start(self, argv: Sequence[str], stderr: int = subprocess.STDOUT) -> subprocess.Popen[str]:
         return subprocess.Popen(
             argv,
             cwd=CHECKOUT,
             env=self.stack.build_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             text=True,
             start_new_session=True,
         )
@@ -165,7 +159,9 @@ class ChaosService:
         state_text, divider, containers_text = answer.out.partition("----\n")
         if answer.code or not divider:
             return None
-        return build_view(host, state_text, containers_text)
+        with suppress(ValueError):
+            return build_view(host, state_text, containers_text)
+        return None
 
     def list_leftovers(self) -> tuple[str, ...]:
         """Lines about what is of a service, on each node."""
@@ -179,6 +175,20 @@ class ChaosService:
         folder.mkdir(parents=True, exist_ok=True)
         for host in self.hosts:
             (folder / f"{host}.log").write_text(self.run_on(host, EVIDENCE).out)
+
+
+def complete(process: subprocess.Popen[str]) -> CommandResult:
+    """What it printed, once it has ended. It does not outlive the one who waits for it. Raises
+    RunFailed where that takes too long."""
+    try:
+        out, err = process.communicate(timeout=RUN_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        raise RunFailed(f"`{process.args}` took more than {RUN_LIMIT_S:.0f} s") from None
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    return CommandResult(process.returncode, out, err or "")
 
 
 def list_planned_changes(preview: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import time
@@ -27,7 +28,7 @@ def ask(url: str) -> bool:
     try:
         with urllib.request.urlopen(request, timeout=ASK_LIMIT_S) as response:
             return response.status == 200 and b"choices" in response.read()
-    except (OSError, ValueError):
+    except (OSError, http.client.HTTPException):
         return False
 
 
@@ -67,15 +68,18 @@ class Watcher:
         views = [view for view in self.views.values() if view]
         return tuple(sorted(run_id for view in views for run_id in view.live))
 
-    def is_serving(self) -> bool:
-        """Whether all nodes were seen, rank 0's says so, and a request was answered since."""
+    def is_serving(self, since: float) -> bool:
+        """Whether all nodes show a live rank, rank 0's says so, and the last request was answered,
+        all of it after `since`."""
         head = self.views.get(self.service.hosts[0])
         record = head.state.coordinator if head and head.state else None
         return (
-            record is not None
+            self.looked_at > since
+            and record is not None
             and record.phase == "serving"
             and all(view and view.live for view in self.views.values())
             and bool(self.requests)
+            and self.requests[-1].at > since
             and self.requests[-1].is_answered
         )
 

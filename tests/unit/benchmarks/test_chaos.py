@@ -140,12 +140,15 @@ def test_a_log_is_read_again_without_its_torn_end(tmp_path: Path) -> None:
         append_record(log, record)
     log.write_bytes(log.read_bytes()[:-20])
     assert read_records(log) == records[:2]
+    append_record(log, records[2])
+    assert read_records(log) == records
 
 
 def test_unanswered_time_is_that_up_to_each_request_that_failed() -> None:
     record = build_round()
     assert record.unanswered_s == pytest.approx(14.0)
     assert build_round("freeze").unanswered_s == 0
+    assert replace(build_round("freeze"), requests=()).unanswered_s == 15.0
 
 
 def test_availability_is_that_of_one_fault_a_minute() -> None:
