@@ -80,6 +80,6 @@ def build_stack() -> RackStack:
         )
     for name, value in build_outputs(declaration, plan).items():
         pulumi.export(name, value)
-    log.say([*verdict.warnings, *(plan.monitoring.remarks if plan.monitoring else ())])
+    log.say([*verdict.warnings, *(plan.monitoring.notes if plan.monitoring else ())])
     require_whole_look(plan)
     return RackStack(verdict.rack, verdict.services, list_service_urls(declaration, plan))

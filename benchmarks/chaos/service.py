@@ -183,7 +183,7 @@ def complete(process: subprocess.Popen[str]) -> CommandResult:
     try:
         out, err = process.communicate(timeout=RUN_LIMIT_S)
     except subprocess.TimeoutExpired:
-        raise RunFailed(f"`{process.args}` took more than {RUN_LIMIT_S:.0f} s") from None
+        raise RunFailed(f"a run took more than {RUN_LIMIT_S:.0f} s: {process.args!r}") from None
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -1,5 +1,5 @@
 """A container that Pulumi starts under a name of ours. Recorded before, so that one of a killed run
-goes with its step, too. Without a refresh Pulumi does not see that one has stopped: the step does."""
+goes with its step, too. Pulumi sees with a refresh alone that one has stopped; its step sees it."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from sparkform.doctor import (
     gpu,
     host_settings,
     machine,
+    monitoring,
     required_ports,
     room,
     supervision,
@@ -49,6 +50,7 @@ CHECKS_BEFORE_FABRIC: Sequence[NodeCheck] = (
 CHECKS_AFTER_FABRIC: Sequence[NodeCheck] = (
     *engines.CHECKS,
     *supervision.CHECKS,
+    *monitoring.CHECKS,
     *drift.CHECKS,
     *access.FINAL_CHECKS,
 )

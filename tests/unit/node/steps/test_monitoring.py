@@ -13,7 +13,7 @@ from node.errors import StepError
 from node.host.cached_system import CachedSystem
 from node.host.paths import MONITORING, TELEMETRY_CONFIG
 from node.host.system import CommandResult, HttpAnswer
-from node.steps import StepRequest, monitoring, telemetry
+from node.steps import STEPS, StepRequest, monitoring, telemetry
 from tests.support.fake_spark import FakeSpark, claim_node
 from tests.support.fake_system import ANY_REQUEST
 from tests.support.node_steps import (
@@ -237,22 +237,21 @@ def test_a_container_that_has_stopped_is_said_and_started(spark, state: str, ste
     """Pulumi sees it with a refresh only. Another's, and one that restarts, are left alone."""
     Systemd(spark)
     fake_docker = FakeDocker(spark)
-    name, spec, want, text = {
-        "monitoring": (FILES.containers[0], monitoring.SPEC, FILES, SECRETS),
-        "telemetry": (EXPORTER, telemetry.SPEC, COLLECT, ""),
-    }[step]
+    is_files = step == "monitoring"
+    name = FILES.containers[0] if is_files else EXPORTER
+    want, text = (FILES, SECRETS) if is_files else (COLLECT, "")
     ours = {"sparkform.owner": "spark/demo"}
     claim_node(spark)
     run_apply(spark.system, step, want, text)
     fake_docker.containers = {name: ours, "sparkform-qwen-0": ours, "another": {"maintainer": "x"}}
     fake_docker.states = {"sparkform-qwen-0": "exited", "another": "exited", name: "restarting"}
-    assert list_differences(spec, spark.system, want) == []
+    assert list_differences(STEPS[step], spark.system, want) == []
     fake_docker.states[name] = state
     line = f"container {name} does not run, will be started"
-    assert list_differences(spec, spark.system, want) == [line]
+    assert list_differences(STEPS[step], spark.system, want) == [line]
     assert run_apply(spark.system, step, want, text, run=2) == [f"container {name}: started"]
     assert fake_docker.states == {"sparkform-qwen-0": "exited", "another": "exited"}
-    assert list_differences(spec, spark.system, want) == []
+    assert list_differences(STEPS[step], spark.system, want) == []
 
 
 def test_a_silent_docker_says_nothing_of_the_collector(spark: FakeSpark) -> None:
