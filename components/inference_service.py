@@ -16,6 +16,7 @@ from components.run_log import RunLog
 from components.swarm_ranks import create_swarm_service
 from node.steps import STEPS
 from sparkform.config import Declaration
+from sparkform.config.groups import get_declared_name
 from sparkform.plan.services import ServicePlan, StepStage
 from sparkform.plan.steps import PlannedStep
 from sparkform.rules.props import SERVICE_TYPE, build_service_props
@@ -54,14 +55,16 @@ def build_services(
     declaration: Declaration,
     context: ServiceContext,
 ) -> None:
-    """Register what runs them. Engines that share a node start one after the other, since each
-    takes what others allocate meanwhile for its own (vllm-project/vllm issue 35920)."""
+    """Register what runs them, replicas below the component of their service. Engines that share a
+    node start one after the other, since each takes what others allocate meanwhile for its own
+    (vllm-project/vllm issue 35920)."""
     ready: dict[str, list[pulumi.Resource]] = {}
     for name, plan in plans.items():
         nodes = [launch.node for launch in plan.launches]
         neighbours = {other for node in nodes for other in declaration.list_neighbours(name, node)}
         earlier = [step for other in ready if other in neighbours for step in ready[other]]
-        ready[name] = build_service(components[name], plan, context, earlier)
+        component = components[get_declared_name(name)]
+        ready[name] = build_service(component, plan, context, earlier)
 
 
 def build_service(
@@ -74,7 +77,7 @@ def build_service(
     context.log.add_service(plan.lines, plan.notes, plan.unknown is not None)
     builder = _Builder(component, plan, context)
     models = [f"model:{handle}" for handle in plan.models]
-    requirements = [f"image:{plan.launches[0].service}", *models]
+    requirements = [f"image:{get_declared_name(plan.launches[0].service)}", *models]
     dependencies = [
         *after,
         *context.rack.list_dependencies([launch.node for launch in plan.launches], requirements),

@@ -45,7 +45,8 @@ def judge_run(
     rack = Rack(declaration, secrets)
     options = pulumi.ResourceOptions(parent=rack)
     services = {
-        name: InferenceService(name, declaration, secrets, options) for name in declaration.services
+        name: InferenceService(name, declaration, secrets, options)
+        for name in declaration.declared_services
     }
     warnings = tuple(str(violation) for violation in verdict.warnings)
     refused = [*verdict.refusals, *plan.problems]

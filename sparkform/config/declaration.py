@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator
+from pydantic import Discriminator, Field
 
 from sparkform.config.cluster import Cluster
 from sparkform.config.effective import (
@@ -17,6 +17,7 @@ from sparkform.config.effective import (
     resolve_node,
     split_fabric_pool,
 )
+from sparkform.config.groups import get_declared_name, name_group, split_service
 from sparkform.config.monitoring import Monitoring
 from sparkform.config.section import Section
 from sparkform.config.service import AnyService, TrtllmService
@@ -27,8 +28,34 @@ class Declaration(Section):
     """A valid stack file. Made by `parse_config` and `load_stack`, which also check across keys."""
 
     cluster: Cluster
-    services: Mapping[ServiceName, Annotated[AnyService, Discriminator("engine")]]
+    declared_services: Mapping[ServiceName, Annotated[AnyService, Discriminator("engine")]] = Field(
+        alias="services"
+    )
     monitoring: Monitoring | None = None
+
+    @cached_property
+    def services(self) -> Mapping[str, AnyService]:
+        """All groups that run, each a service of its own: the first of each declared service, then
+        the second ones. One with a node that is away is left out."""
+        away = {node.name for node in self.nodes if node.away}
+        blocks = {
+            name: split_service(block, self.list_declared_nodes(name))
+            for name, block in self.declared_services.items()
+        }
+        return {
+            name_group(name, number): groups[number - 1]
+            for number in range(1, max(map(len, blocks.values()), default=0) + 1)
+            for name, groups in blocks.items()
+            if number <= len(groups) and away.isdisjoint(groups[number - 1].nodes or ())
+        }
+
+    def list_declared_nodes(self, service: str) -> tuple[str, ...]:
+        """The names of a declared service's nodes, of all its groups. Raises KeyError."""
+        return tuple(node.name for node in self._list_nodes(self.declared_services[service]))
+
+    def list_groups(self, service: str) -> tuple[str, ...]:
+        """The groups of a declared service, in order."""
+        return tuple(group for group in self.services if get_declared_name(group) == service)
 
     @cached_property
     def nodes(self) -> tuple[EffectiveNode, ...]:
@@ -60,13 +87,17 @@ class Declaration(Section):
 
     def list_service_nodes(self, service: str) -> tuple[EffectiveNode, ...]:
         """The nodes of a service by rank; the first one answers. Raises KeyError."""
-        names = self.services[service].nodes
-        return self.active_nodes if names is None else tuple(self.get_node(name) for name in names)
+        return self._list_nodes(self.services[service])
+
+    def _list_nodes(self, block: AnyService) -> tuple[EffectiveNode, ...]:
+        if block.nodes is None:
+            return self.active_nodes
+        return tuple(self.get_node(name) for name in block.nodes)
 
     def get_served_name(self, service: str) -> str:
         """The name under which the API serves the model. Raises KeyError."""
         declared = self.services[service]
-        return declared.served_name or declared.model or service
+        return declared.served_name or declared.model or get_declared_name(service)
 
     def get_all_reduce(self, service: str) -> str | None:
         """TensorRT-LLM's allreduce_strategy, None for another engine. Raises KeyError.
@@ -105,5 +136,5 @@ class Declaration(Section):
         )
 
     def service_to_plain(self, service: str) -> dict[str, Any]:
-        """One service as plain data for a component's props. Raises KeyError."""
-        return self.services[service].to_plain()
+        """One declared service as plain data for a component's props. Raises KeyError."""
+        return self.declared_services[service].to_plain()

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from sparkform.config.cluster import Fabric, Node, Swarm
 from sparkform.config.effective import resolve_index
 from sparkform.config.formatting import Location
+from sparkform.config.groups import split_service
 from sparkform.config.monitoring import Monitoring
 from sparkform.config.problems import translate_errors
 from sparkform.config.section import Section
@@ -42,6 +43,14 @@ class Draft:
     def list_readable_services(self) -> Iterator[tuple[str, Service]]:
         """The services that could be read, with their names."""
         return ((name, block) for name, block in self.services.items() if block is not None)
+
+    def list_groups(self) -> Iterator[tuple[str, Service]]:
+        """The same, each as often as it has replicas, with the nodes of one."""
+        return (
+            (name, group)
+            for name, block in self.list_readable_services()
+            for group in split_service(block, self.list_members(block))
+        )
 
     def enumerate_indexes(self) -> Iterator[tuple[int, int]]:
         """Position and effective index of each node that could be read."""

@@ -57,6 +57,10 @@ class Service(Section):
         description="Names of the nodes that it runs on; the first one answers.",
         json_schema_extra={"absent": "all nodes that are not away"},
     )
+    replicas: values.Ranks = Field(
+        1,
+        description="Groups into which its nodes are cut, in order; each serves the whole model.",
+    )
     tensor_parallel: values.Ranks = Field(1, description="Ranks that share each layer.")
     pipeline_parallel: values.Ranks = Field(1, description="Ranks that share the layers out.")
     data_parallel: values.Ranks = Field(1, description="Copies of the model.")

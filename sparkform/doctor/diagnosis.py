@@ -77,7 +77,7 @@ def diagnose(
 
 def select_plannable(declaration: Declaration, reports: Reports) -> Declaration:
     """The declaration as far as it can be planned: nodes of which too little was read are away,
-    services that need them are left out.
+    which leaves out the services that need them.
 
     Without the head nothing can be said about the Swarm that it leads.
     """
@@ -90,9 +90,8 @@ def select_plannable(declaration: Declaration, reports: Reports) -> Declaration:
     if declaration.head.name not in known:
         changes["swarm"] = declaration.cluster.swarm.model_copy(update={"enabled": False})
     services = {
-        name: service
-        for name, service in declaration.services.items()
-        if known.issuperset(node.name for node in declaration.list_service_nodes(name))
+        name: block.model_copy(update={"nodes": declaration.list_declared_nodes(name)})
+        for name, block in declaration.declared_services.items()
     }
     cluster = declaration.cluster.model_copy(update=changes)
     return Declaration.model_validate({"cluster": cluster, "services": services})

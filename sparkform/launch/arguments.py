@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from sparkform.config.groups import format_service_path
 from sparkform.config.secret_keys import format_set_command
 from sparkform.errors import Problem
 from sparkform.launch.variables import contains_secret
@@ -44,7 +45,7 @@ def check_extra_arguments(
     A message names the option and never repeats a value: people put tokens into arguments.
     """
     for position, argument in enumerate(declared):
-        path = f"services.{service}.extraArgs[{position}]"
+        path = f"{format_service_path(service)}.extraArgs[{position}]"
         name = resolve_alias(argument, aliases)
         if not argument.strip():
             yield Problem(path=path, message="is empty", remedy="leave it out")
@@ -83,7 +84,7 @@ def check_launcher_splitting(
         if any(character.isspace() or character in GLOB_CHARACTERS for character in argument):
             position = declared.index(argument) if argument in declared else None
             yield Problem(
-                path=f"services.{service}"
+                path=format_service_path(service)
                 + (f".extraArgs[{position}]" if position is not None else " (planned argument)"),
                 message="holds a blank or one of * ? [",
                 because="the launcher of several ranks splits it there",

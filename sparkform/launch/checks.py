@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
+from sparkform.config.groups import format_service_path
 from sparkform.errors import Problem
 from sparkform.launch.records import Launch, PortUse, serialize_launches
 from sparkform.launch.variables import contains_secret
@@ -26,7 +27,7 @@ def find_rank_differences(
     for first_launch, second_launch in combinations(launches, 2):
         for difference in _list_differences(first_launch, second_launch, per_node_names):
             yield Problem(
-                path=f"services.{first_launch.service}",
+                path=format_service_path(first_launch.service),
                 message=f"ranks {first_launch.rank} ({first_launch.node}) and "
                 f"{second_launch.rank} ({second_launch.node}) "
                 f"differ in {difference}",
@@ -90,7 +91,7 @@ def find_port_clashes(launches: Iterable[Launch]) -> Iterator[Problem]:
     for (first_launch, first_port), (second_launch, second_port) in combinations(uses, 2):
         if first_launch.node == second_launch.node and _ports_collide(first_port, second_port):
             yield Problem(
-                path=f"services.{second_launch.service}",
+                path=format_service_path(second_launch.service),
                 message=f"port {second_port.number} on {second_launch.node} "
                 f"({second_port.purpose}) is taken by "
                 f"service {first_launch.service} ({first_port.purpose})",
@@ -115,7 +116,7 @@ def find_shown_secrets(
         text = serialize_launches([launch])
         if contains_secret(text) or any(value and value in text for value in values):
             yield Problem(
-                path=f"services.{launch.service}",
+                path=format_service_path(launch.service),
                 message=f"the launch of rank {launch.rank} holds a secret in plain",
                 because="launches are stored and shown",
                 remedy="set it as a top-level secret of the stack",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface
 
 from sparkform.config import Declaration, EffectiveNode
+from sparkform.config.groups import format_service_path
 from sparkform.errors import Problem
 from sparkform.fabric.network import Network, Reports
 from sparkform.report.facts import Interface
@@ -122,7 +123,7 @@ def _find_network_problems(
 
 def _build_missing_node_problem(service: str, node: EffectiveNode) -> Problem:
     return Problem(
-        path=f"services.{service}.nodes",
+        path=f"{format_service_path(service)}.nodes",
         message=f"{node.name} was not observed",
         because="the names of its interfaces are needed to launch a rank on it",
         remedy="see that it answers, or take it out of the service",

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sparkform.config import Declaration, TrtllmService
+from sparkform.config.groups import format_service_path
 from sparkform.errors import Problem
 from sparkform.fabric.network import Network, Reports
 from sparkform.launch import trtllm, vllm
@@ -42,7 +43,7 @@ def plan_launches(
         if not service_problems:
             services[name] = launches
     problems += find_port_clashes(launch for launches in services.values() for launch in launches)
-    return LaunchPlan(services, tuple(problems))
+    return LaunchPlan(services, tuple(dict.fromkeys(problems)))
 
 
 def _plan_service(
@@ -99,7 +100,7 @@ def _find_world_problems(request: LaunchRequest) -> Iterator[Problem]:
     world_size = parallel_sizes[0] * parallel_sizes[1] * parallel_sizes[2]
     if world_size != len(request.members):
         yield Problem(
-            path=f"services.{request.service}.tensorParallel",
+            path=f"{format_service_path(request.service)}.tensorParallel",
             message="tensorParallel x pipelineParallel x dataParallel is not the number of nodes",
             got=f"{parallel_sizes[0]} x {parallel_sizes[1]} x {parallel_sizes[2]} = "
             f"{world_size} for {len(request.members)} nodes",

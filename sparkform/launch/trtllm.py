@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from node.host.addresses import is_loopback
 from sparkform.config import TrtllmService
+from sparkform.config.groups import format_service_path
 from sparkform.errors import Problem
 from sparkform.launch import scripts
 from sparkform.launch.arguments import (
@@ -87,7 +88,7 @@ def _build_options(request: LaunchRequest, declared: TrtllmService) -> dict[str,
 
 def find_problems(request: LaunchRequest, declared: TrtllmService) -> Iterator[Problem]:
     """What this engine cannot do as declared."""
-    path = f"services.{request.service}"
+    path = format_service_path(request.service)
     if request.is_native:
         yield Problem(
             path=f"{path}.runtime",
@@ -121,7 +122,7 @@ def _find_argument_problems(request: LaunchRequest, declared: TrtllmService) -> 
         key = ENGINE_FILE_OPTIONS.get(resolve_alias(argument, ALIASES))
         if key:
             yield Problem(
-                path=f"services.{request.service}.extraArgs[{position}]",
+                path=f"{format_service_path(request.service)}.extraArgs[{position}]",
                 message=f"gives {argument.partition('=')[0]}, which stands in the engine file",
                 because="whether the file or the option wins depends on the image's version",
                 remedy=f"use {key}",

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from sparkform.config.groups import format_service_path
 from sparkform.errors import Problem
 from sparkform.versions import Version, parse_tag_version
 
@@ -59,7 +60,7 @@ def find_key_problems(
     allowed = find_allowed_keys(version) if version else None
     if allowed is None:
         yield Problem(
-            path=f"services.{service}.image",
+            path=f"{format_service_path(service)}.image",
             message="is of a version whose engine file is not known",
             got=image,
             allowed=describe_known_versions(),
@@ -69,7 +70,7 @@ def find_key_problems(
         return
     for key in _list_unknown_keys(engine_file, allowed):
         yield Problem(
-            path=f"services.{service}.image",
+            path=f"{format_service_path(service)}.image",
             message=f"{image} does not know {key} in its engine file",
             because="one unknown key in the file ends the engine's start",
             remedy="choose another image, or leave out the setting that needs the key",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
+from sparkform.config.groups import format_service_path
 from sparkform.config.secret_keys import format_set_command, guess_secret_key
 from sparkform.errors import Problem
 from sparkform.launch.environment import Variable
@@ -31,7 +32,7 @@ def check_variables(
     """What must not be merged. A message never repeats a declared value."""
     fixed = {variable.name: variable for variable in planned if not variable.overridable}
     for name, value in declared.items():
-        path = f"services.{service}.environment.{name}"
+        path = f"{format_service_path(service)}.environment.{name}"
         if is_secret(name, value):
             yield _build_secret_problem(path, name)
         elif not value.strip():
@@ -42,7 +43,9 @@ def check_variables(
             yield _build_clash_problem(path, fixed[name])
     for variable in planned:
         if not variable.value.strip():
-            yield build_empty_value_problem(f"services.{service} (planned {variable.name})")
+            yield build_empty_value_problem(
+                f"{format_service_path(service)} (planned {variable.name})"
+            )
 
 
 def is_secret(name: str, value: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from node.host.paths import VIRTUALENV
 from sparkform.config import VllmService
+from sparkform.config.groups import format_service_path
 from sparkform.errors import Problem
 from sparkform.launch import scripts
 from sparkform.launch.arguments import check_extra_arguments, flatten_options
@@ -127,7 +128,7 @@ def find_problems(request: LaunchRequest, declared: VllmService) -> Iterator[Pro
 def _find_ray_problems(request: LaunchRequest, declared: VllmService) -> Iterator[Problem]:
     if declared.launcher == "ray" and request.has_several_ranks and declared.data_parallel > 1:
         yield Problem(
-            path=f"services.{request.service}.launcher",
+            path=f"{format_service_path(request.service)}.launcher",
             message="is ray, which cannot place copies here",
             got="ray with dataParallel above 1",
             allowed="mp",

@@ -1,6 +1,7 @@
 """Which node of a service gets its image from where, from launches, network and facts. Pure.
 
-The node of rank 0 pulls it and builds the layer; the others get it from there, over the fabric.
+The node of rank 0, of the first replica, pulls it and builds the layer; the others get it from
+there, over the fabric.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from node.images.reference import parse_reference, to_local_name
 from node.steps import image
+from sparkform.config.groups import get_declared_name
 from sparkform.launch.records import Launch
 from sparkform.plan.context import PlanContext
 from sparkform.plan.steps import PlannedStep
@@ -45,37 +47,42 @@ def plan_images(
     launches: Mapping[str, Sequence[Launch]],
     before: Sequence[PlannedStep],
 ) -> dict[str, Transfer]:
-    """By service; native ones have none. `before`: the steps of the nodes themselves."""
+    """By declared service; native ones have none. `before`: the steps of the nodes themselves."""
+    by_service: dict[str, list[Launch]] = {}
+    for group, ranks in launches.items():
+        by_service.setdefault(get_declared_name(group), []).extend(ranks)
     return {
-        service: _plan_image(context, ranks, before)
-        for service, ranks in launches.items()
+        service: _plan_image(context, service, ranks, before)
+        for service, ranks in by_service.items()
         if ranks and get_started_image(ranks[0])
     }
 
 
 def _plan_image(
-    context: PlanContext, launches: Sequence[Launch], before: Sequence[PlannedStep]
+    context: PlanContext,
+    service: str,
+    launches: Sequence[Launch],
+    before: Sequence[PlannedStep],
 ) -> Transfer:
-    by_node = {launch.node: launch for launch in launches}
-    source, name = launches[0].node, str(get_started_image(launches[0]))
+    first, source, name = launches[0], launches[0].node, str(get_started_image(launches[0]))
     return TransferPlanner(
         context,
         image.SPEC,
-        step=f"image:{launches[0].service}",
-        nodes=tuple(by_node),
-        build_want=lambda node: _build_want(context, by_node[node], name, source),
+        step=f"image:{service}",
+        nodes=tuple(launch.node for launch in launches),
+        build_want=lambda node: _build_want(context, node, first, name),
         read_observed=lambda node: read_observed_image(context, name, source, node),
         before=before,
     ).plan()
 
 
-def _build_want(context: PlanContext, launch: Launch, name: str, source: str) -> image.Want:
+def _build_want(context: PlanContext, node: str, first: Launch, name: str) -> image.Want:
     return image.Want(
-        service=launch.service,
-        image=launch.image or "",
+        service=get_declared_name(first.service),
+        image=first.image or "",
         name=name,
-        layer=launch.layer.dockerfile if launch.layer else None,
-        source=choose_source(context.network, source, launch.node),
+        layer=first.layer.dockerfile if first.layer else None,
+        source=choose_source(context.network, first.node, node),
         state=image.PRESENT,
     )
 

@@ -12,6 +12,7 @@ from node.huggingface.cache import to_slug
 from node.steps import hub_client, model
 from sparkform.catalogue.store import find_revision
 from sparkform.config import Declaration
+from sparkform.config.groups import format_service_path
 from sparkform.errors import Problem
 from sparkform.launch.members import get_cache_folder
 from sparkform.plan.context import PlanContext
@@ -70,10 +71,12 @@ def _list_named_models(declaration: Declaration) -> Iterator[RequiredModel]:
     for name, service in declaration.services.items():
         nodes = tuple(node.name for node in declaration.list_service_nodes(name))
         for key, handle in service.further_models.items():
-            yield RequiredModel(handle, None, nodes, f"services.{name}.{key}")
+            yield RequiredModel(handle, None, nodes, f"{format_service_path(name)}.{key}")
         if service.model and not service.model_path:
             revisions.setdefault(service.model, service.revision)
-            yield RequiredModel(service.model, service.revision, nodes, f"services.{name}.model")
+            yield RequiredModel(
+                service.model, service.revision, nodes, f"{format_service_path(name)}.model"
+            )
     everywhere = tuple(node.name for node in declaration.nodes)
     for position, handle in enumerate(declaration.cluster.models):
         yield RequiredModel(

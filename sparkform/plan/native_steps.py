@@ -15,6 +15,7 @@ from node.python.packages import parse_versions
 from node.steps import native_guard, native_nccl, native_venv
 from sparkform.catalogue import native_packages
 from sparkform.config import Declaration, EffectiveNode
+from sparkform.config.groups import format_service_path
 from sparkform.errors import Problem
 from sparkform.fabric.network import Reports
 from sparkform.launch.paths import get_unit_name
@@ -127,7 +128,7 @@ def _find_unlike_packages(
         if differences:
             examples = ", ".join(differences[:3]) + (", ..." if len(differences) > 3 else "")
             yield Problem(
-                path=f"services.{service}.runtime",
+                path=f"{format_service_path(service)}.runtime",
                 message=f"would run other packages on {other_node} than on {first_node}",
                 got=f"{len(differences)} that differ: {examples}",
                 because="ranks with unlike packages fail to import, or compute other things",
@@ -155,7 +156,7 @@ def _list_differing_packages(
 def _find_unfit_node(service: str, node: EffectiveNode, report: NodeReport) -> Iterator[Problem]:
     """What the lock needs and the node lacks, before a byte is fetched."""
     observed, host = _read_venv(report), report.facts.host
-    path = f"services.{service}.runtime"
+    path = f"{format_service_path(service)}.runtime"
     alternative = f"or put a vLLM of your own at {VIRTUALENV}, which is then used as it is"
     missing = observed.missing
     if host and host.architecture != native_packages.ARCHITECTURE:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sparkform.config import Declaration
+from sparkform.config.groups import format_service_path
 from sparkform.errors import Problem
 from sparkform.fabric.network import Network, Reports
 from sparkform.plan.nodes import NodeSteps
@@ -56,7 +57,7 @@ class Preflight:
                 lacks += self._find_taken_port(service, node, facts)
             for lack in lacks:
                 yield Problem(
-                    path=f"services.{service}",
+                    path=format_service_path(service),
                     message=lack.message,
                     got=lack.got,
                     because=because,

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from node.steps import native_venv
 from sparkform.config import Declaration
+from sparkform.config.groups import format_service_path
 from sparkform.errors import Problem
 from sparkform.fabric.network import Reports
 from sparkform.plan.context import PlanContext
@@ -80,7 +81,7 @@ def find_unstarted_services(services: Mapping[str, ServicePlan]) -> Iterator[Pro
     for name, plan in services.items():
         if plan.unknown and not plan.token:
             yield Problem(
-                path=f"services.{name}",
+                path=format_service_path(name),
                 message=f"{name} cannot be started: {plan.unknown}",
                 because="what was not read may be in its way, so nothing is changed",
                 remedy="run it again, or see what keeps the node busy",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sparkform.catalogue.handles import split_handle
 from sparkform.config import AnyService, Declaration, EffectiveNode
+from sparkform.config.groups import format_service_path, get_declared_name
 from sparkform.models.shape import ModelShape
 from sparkform.rules.images import ImageReference, parse_image
 from sparkform.rules.knowledge import PackagedCatalogue, RulesCatalogue
@@ -44,7 +45,7 @@ class Context:
 
     @cached_property
     def services(self) -> tuple[ServiceView, ...]:
-        """All services in the order of the stack file."""
+        """All services in the order of the stack file; of several replicas each is one."""
         return tuple(ServiceView(self, name) for name in self.declaration.services)
 
     @property
@@ -72,7 +73,7 @@ class ServiceView:
     @property
     def base_path(self) -> str:
         """Its path in the stack file."""
-        return f"services.{self.name}"
+        return format_service_path(self.name)
 
     def get_path(self, key: str) -> str:
         """The path of one of its keys."""
@@ -82,6 +83,11 @@ class ServiceView:
     def nodes(self) -> tuple[EffectiveNode, ...]:
         """Its nodes by rank."""
         return self.context.declaration.list_service_nodes(self.name)
+
+    def count_replicas(self) -> int:
+        """How many groups serve the same, itself included."""
+        declared = self.context.declaration.declared_services
+        return declared[get_declared_name(self.name)].replicas
 
     @property
     def spans_nodes(self) -> bool:

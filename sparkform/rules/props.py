@@ -37,7 +37,9 @@ def build_rack_props(declaration: Declaration, secrets: Collection[str]) -> dict
     """The props of the rack's component."""
     return {
         "cluster": declaration.cluster.to_plain(),
-        "services": {name: declaration.service_to_plain(name) for name in declaration.services},
+        "services": {
+            name: declaration.service_to_plain(name) for name in declaration.declared_services
+        },
         **({"monitoring": declaration.monitoring.to_plain()} if declaration.monitoring else {}),
         "secrets": sorted(secrets),
     }

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from sparkform.config import AnyService, CudaGraph
+from sparkform.config.groups import format_service_path
 from sparkform.rules.arguments import Argument, parse_arguments
 from sparkform.rules.setting_sources import SOURCES, SettingSource
 
@@ -154,7 +155,7 @@ def read_settings(block: AnyService, name: str) -> ServiceSettings:
     arguments = parse_arguments(block.extra_args)
     if block.engine == "vllm":
         arguments = tuple(_complete_option(argument) for argument in arguments)
-    return ServiceSettings(block, f"services.{name}", arguments)
+    return ServiceSettings(block, format_service_path(name), arguments)
 
 
 def _complete_option(argument: Argument) -> Argument:

@@ -79,7 +79,8 @@ def register_plan(declaration: Declaration, plan: RackPlan) -> RegistrationMonit
                 log=log,
             )
             components = {
-                name: InferenceService(name, declaration, (), options) for name in plan.services
+                name: InferenceService(name, declaration, (), options)
+                for name in declaration.declared_services
             }
             build_services(components, plan.services, declaration, context)
 
@@ -260,6 +261,29 @@ def test_a_swarm_rank_is_placed_by_label_with_one_gpu_on_the_swarms_host_network
         assert task["networksAdvanceds"] == [{"id": "printed by spark-1-swarm_network"}]
         labels = {item["label"]: item["value"] for item in task["containerSpec"]["labels"]}
         assert labels["sparkform.rank"] == str(rank)
+
+
+def register_replicas(count: int) -> RegistrationMonitor:
+    nodes = ["spark-1", "spark-2"][:count]
+    block = SERVICE | {"tensorParallel": 1, "nodes": nodes, "replicas": count}
+    declaration = build_declaration_with({"qwen": block})
+    return register_plan(declaration, build_plan(declaration, load_reports("direct-2-up"), SECRETS))
+
+
+def test_a_second_replica_asks_for_resources_of_its_own_and_changes_none_of_the_first() -> None:
+    alone, both = register_replicas(1).by_name, register_replicas(2).by_name
+    changed = {name for name in alone if alone[name] != both[name]}
+    assert changed == {"rack", "qwen"}, "what is declared is a component's own"
+    further = both.keys() - alone.keys()
+    assert "qwen_2-rank-0" in further
+    of_group = {name for name in further if "qwen_2" in name}
+    brought = {"spark-2-image-qwen", "spark-1-offer-image-qwen", "spark-2-docker"}
+    assert further - of_group <= brought | {"spark-1-transfer_key"}
+    assert {both[name].parent for name in of_group if "rank" in name} == {"qwen"}
+    stop_step = "spark-2-stop_previous-qwen_2"
+    assert both["qwen_2-rank-0"].deleted_with == stop_step
+    assert not {"spark-1-stop_previous-qwen", "spark-1-ready-qwen"} & both[stop_step].depends_on
+    assert "spark-2-image-qwen" in both[stop_step].depends_on
 
 
 def test_the_key_is_in_a_secret_and_on_the_standard_input_of_one_step_alone(

@@ -7,6 +7,7 @@ import http.server
 import json
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -176,3 +177,14 @@ def serve_engine(name: str, port: int = 0) -> Iterator[EngineRecord]:
         thread.start()
         yield record
         server.shutdown()
+
+
+def main() -> None:
+    """`python -m tests.support.openai_engine NAME PORT`: one that can be killed."""
+    name, port = sys.argv[1:]
+    with serve_engine(name, int(port)):
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -109,7 +109,7 @@ def find_least_nodes(subject: DescribedModel | None, node: NodeMemory, most: int
 def _list_requests(declaration: Declaration) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Handles and local paths with the places of the stack file that name them."""
     paths_by_handle: dict[str, list[str]] = {}
-    for name, service in declaration.services.items():
+    for name, service in declaration.declared_services.items():
         for handle in (_get_model_name(service), *service.further_models.values()):
             if handle:
                 paths_by_handle.setdefault(handle, []).append(f"services.{name}")

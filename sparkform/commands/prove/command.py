@@ -68,7 +68,7 @@ def run(
 
 def choose_service(declared: DeclaredStack, service: str | None) -> str:
     """Raises InputError where there is no such service, or none at all."""
-    names = tuple(declared.declaration.services)
+    names = tuple(declared.declaration.declared_services)
     if not names:
         message = "declares no service, so there is nothing to prove"
         raise InputError([Problem(path=str(declared.file), message=message)])

@@ -110,4 +110,4 @@ def _build_small_services(declaration: Declaration, service: str, model: str) ->
 
 
 def _dump_services(declaration: Declaration) -> Services:
-    return {name: declaration.service_to_plain(name) for name in declaration.services}
+    return {name: declaration.service_to_plain(name) for name in declaration.declared_services}

@@ -58,7 +58,7 @@ def check_monitoring_names(draft: Draft) -> Iterator[Problem]:
 def _list_taken_ports(draft: Draft) -> dict[str, dict[int, str]]:
     """By node: its SSH port and those of the services that answer there."""
     taken = {node.name: {node.port: "SSH"} for _, node in draft.enumerate_readable_nodes()}
-    for name, service in draft.list_readable_services():
+    for name, service in draft.list_groups():
         first = next(iter(draft.list_members(service)), None)
         if first in taken:
             taken[first][service.port] = f"service {name}"

@@ -1,8 +1,9 @@
-"""Checks of services against the cluster: nodes, fabric, Swarm, ports."""
+"""Checks of services against the cluster: nodes, replicas, fabric, Swarm, ports."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 from itertools import combinations
 
 from sparkform.config.draft import Draft
@@ -60,11 +61,41 @@ def check_nodes_present(draft: Draft) -> Iterator[Problem]:
                 )
 
 
+def check_replicas_equal(draft: Draft) -> Iterator[Problem]:
+    """The groups of a service have as many nodes each."""
+    for service, block in draft.list_readable_services():
+        count = len(draft.list_members(block))
+        is_known = block.nodes is not None or None not in draft.nodes
+        if is_known and count % block.replicas:
+            divisors = [number for number in range(1, count + 1) if count % number == 0]
+            yield Problem(
+                path=f"services.{service}.replicas",
+                message="does not cut the nodes into equal groups",
+                got=f"{block.replicas} for {count}",
+                allowed=", ".join(map(str, divisors)),
+                because="each replica is the whole model on as many nodes",
+            )
+
+
+def check_replica_addresses(draft: Draft) -> Iterator[Problem]:
+    """Groups answer on a node each, and an address is one node's."""
+    for service, block in draft.list_readable_services():
+        bind = ip_address(block.bind)
+        if block.replicas > 1 and not (bind.is_unspecified or bind.is_loopback):
+            yield Problem(
+                path=f"services.{service}.bind",
+                message=f"is an address of one node, but {block.replicas} replicas answer",
+                got=block.bind,
+                allowed="0.0.0.0, :: or a loopback address",
+                remedy="leave it out",
+            )
+
+
 def check_fabric_present(draft: Draft) -> Iterator[Problem]:
     """Ranks on several nodes need cables between them."""
     if draft.fabric is None or draft.fabric.topology != "none":
         return
-    for service, block in draft.list_readable_services():
+    for service, block in draft.list_groups():
         members = draft.list_members(block)
         if len(members) > 1:
             yield Problem(
@@ -93,11 +124,10 @@ def check_swarm_enabled(draft: Draft) -> Iterator[Problem]:
 
 def check_shared_nodes(draft: Draft) -> Iterator[Problem]:
     """Services share a node as plain containers and native engines, never with Swarm."""
-    for (first_name, first), (second_name, second) in combinations(
-        draft.list_readable_services(), 2
-    ):
+    for (first_name, first), (second_name, second) in combinations(draft.list_groups(), 2):
         shared = set(draft.list_members(first)) & set(draft.list_members(second))
-        if shared and "swarm" in (first.runtime, second.runtime):
+        is_other = first_name != second_name
+        if is_other and shared and "swarm" in (first.runtime, second.runtime):
             yield Problem(
                 path=f"services.{second_name}.nodes",
                 message=f"{min(shared)} runs service {first_name} already",
@@ -160,7 +190,7 @@ def check_ports_free(draft: Draft) -> Iterator[Problem]:
     blocks = [block for _, block in draft.list_readable_services()]
     taken = dict(SWARM_PORTS) if is_swarm_enabled(draft.swarm.enabled, blocks) else {}
     ssh = {node.name: node.port for _, node in draft.enumerate_readable_nodes()}
-    for service, block in draft.list_readable_services():
+    for service, block in draft.list_groups():
         first = next(iter(draft.list_members(block)), None)
         reason = taken.get(block.port)
         if first is not None and ssh.get(first) == block.port:
@@ -172,11 +202,10 @@ def check_ports_free(draft: Draft) -> Iterator[Problem]:
 
 def check_ports_differ(draft: Draft) -> Iterator[Problem]:
     """Two services that answer on one node need two ports."""
-    for (first_name, first), (second_name, second) in combinations(
-        draft.list_readable_services(), 2
-    ):
+    for (first_name, first), (second_name, second) in combinations(draft.list_groups(), 2):
         node = next(iter(draft.list_members(second)), None)
-        if node is not None and _is_answered_by(first, node, draft) and _collide(first, second):
+        is_met = node is not None and _is_answered_by(first, node, draft)
+        if is_met and first_name != second_name and _collide(first, second):
             yield Problem(
                 path=f"services.{second_name}.port",
                 message=f"is also the port of service {first_name} on node {node}",
@@ -210,6 +239,8 @@ def check_restart_window(draft: Draft) -> Iterator[Problem]:
 CHECKS = (
     check_nodes_exist,
     check_nodes_present,
+    check_replicas_equal,
+    check_replica_addresses,
     check_fabric_present,
     check_swarm_enabled,
     check_shared_nodes,

@@ -15,7 +15,10 @@ PADDING = (
 
 
 def check_world_size(service: ServiceView) -> Iterator[RuleOutcome]:
-    """A Spark has one GPU, so that tensor x pipeline x data parallel ranks are its nodes."""
+    """A Spark has one GPU, so that tensor x pipeline x data parallel ranks are its nodes.
+
+    Of several replicas each has its own.
+    """
     ranks = {
         name: service.count_ranks(name)
         for name in ("tensor_parallel", "pipeline_parallel", "data_parallel")
@@ -29,10 +32,17 @@ def check_world_size(service: ServiceView) -> Iterator[RuleOutcome]:
                 f"{ranks['data_parallel']} ranks do not match {len(service.nodes)} nodes: "
                 "each node runs one rank."
             ),
-            remedy=f"nodes: [{', '.join(node.name for node in service.nodes[:product])}]"
-            if product < len(service.nodes)
-            else f"tensorParallel: {len(service.nodes)}",
+            remedy=_suggest_nodes(service, product),
         )
+
+
+def _suggest_nodes(service: ServiceView, ranks: int) -> str:
+    if ranks > len(service.nodes):
+        return f"tensorParallel: {len(service.nodes)}"
+    all_nodes = service.count_replicas() * len(service.nodes)
+    if service.count_replicas() > 1 and all_nodes % ranks == 0:
+        return f"replicas: {all_nodes // ranks}"
+    return f"nodes: [{', '.join(node.name for node in service.nodes[:ranks])}]"
 
 
 def check_tensor_heads(service: ServiceView) -> Iterator[RuleOutcome]:
