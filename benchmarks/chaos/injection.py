@@ -20,6 +20,10 @@ CLOCK_FOLDER = "/etc/python3.11"
 CLOCK = f"{CLOCK_FOLDER}/sitecustomize.py"
 OFFSET = "/run/chaos-clock-offset"
 STEP_S = 3600
+KILL_DOCKERD = "systemctl reset-failed docker.service; systemctl kill -s KILL docker.service"
+"""Its unit is not started again after three ends within a minute (StartLimitBurst): the count
+begins anew, so that rounds do not add up to a Docker that stays down."""
+
 CLOCK_PROGRAM = f"""# The nodes share their machine's clock: Python alone is shown a step.
 import time
 _time = time.time
@@ -127,7 +131,7 @@ def _render_cut(verb: str, place: str) -> str:
 ACTIONS: dict[FaultName, tuple[Action, Action]] = {
     "kill rank": (_run(f"docker kill sparkform-{NAME}-RANK"), _nothing),
     "kill supervisor": (_run(f"systemctl kill -s KILL {UNIT}"), _nothing),
-    "kill dockerd": (_run("systemctl kill -s KILL docker.service"), _nothing),
+    "kill dockerd": (_run(KILL_DOCKERD), _nothing),
     "reboot": (_break("reboot"), _mend("reboot")),
     "freeze": (_break("freeze"), _mend("freeze")),
     "link down": (_break("link-down"), _mend("link-down")),

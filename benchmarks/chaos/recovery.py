@@ -31,6 +31,14 @@ PUBLISHED = (
         "https://github.com/tsw2k/Deepseek-4.1-Flash-Quad-DGX-Sparks/blob/main/results/"
         "2026-09-13-failover-recovered/NOTES.md",
     ),
+    (
+        "a drill with a supervisor, Qwen3.8 Flash on one node: 12 min",
+        "https://github.com/MiaAI-Lab/Qwen3.8-Flash-Next-Single-DGX-Spark/pull/41",
+    ),
+    (
+        "a group of two that Kubernetes makes anew: about 4 min",
+        "https://github.com/defilantech/LLMKube/issues/1423",
+    ),
 )
 """What others write of real engines, whose own start is most of it."""
 
@@ -91,6 +99,7 @@ def measure_all(chaos: Chaos, runs: int) -> Iterator[RecoveryTime]:
 def main(runs: Annotated[int, typer.Option(min=1)] = 10) -> None:
     """Print the table."""
     prepare(typer.echo)
+    lifecycle.take_down("recovery")
     rack = lifecycle.bring_up("recovery", RackShape(2, RackFabric.DIRECT), typer.echo)
     try:
         with (

@@ -296,6 +296,26 @@ def test_an_hour_without_docker_and_ten_minutes_without_a_network_cost_no_try(
     assert cluster.coordinator.group.record.restarts.number == 0
 
 
+def test_what_a_node_lacks_again_and_again_is_no_failure_and_no_storm() -> None:
+    cluster = build_cluster(2, "container", 2, max_restarts=1)
+    cluster.run(5)
+    took_s = []
+    for _ in range(6):
+        sim.stop_docker(cluster, cluster.members[1])
+        cluster.run(5)
+        sim.heal(cluster)
+        took_s.append(await_serving(cluster))
+    assert cluster.coordinator.group
+    assert cluster.coordinator.group.record.restarts.number == 0
+    assert took_s[0] < restarts.SHORTEST_WAIT_S + sim.LOAD_S + 10
+    assert took_s[5] > restarts.LONGEST_WAIT_S
+    cluster.run(7200)
+    sim.stop_docker(cluster, cluster.members[1])
+    cluster.run(5)
+    sim.heal(cluster)
+    assert await_serving(cluster) < restarts.SHORTEST_WAIT_S + sim.LOAD_S + 10
+
+
 def test_ranks_that_docker_starts_by_itself_after_a_boot_are_ended() -> None:
     """Somebody gave the containers a restart policy."""
     cluster = build_cluster(3, "container", 2)
