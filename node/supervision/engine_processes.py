@@ -30,9 +30,10 @@ class EngineProcess:
 
 
 def list_processes(system: System, rank: Rank) -> dict[int, EngineProcess]:
-    """By number: all in the rank's control group."""
+    """By number: all in the rank's control group but compilers, which end by themselves."""
     group = rank.name if rank.kind == UNIT else rank.id
-    return dict(_find_processes(system, group))
+    found = _find_processes(system, group)
+    return {number: process for number, process in found if process.name not in COMPILERS}
 
 
 def find_lost(system: System, processes: Mapping[int, EngineProcess]) -> dict[int, EngineProcess]:

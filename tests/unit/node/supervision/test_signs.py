@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from node.host.system import CommandResult, HttpAnswer, System
 from node.ranks.capacity import PortDemand
 from node.ranks.rank import Rank, RankLabels
-from node.supervision.engine_processes import CGROUPS, has_compiler
+from node.supervision.engine_processes import CGROUPS, has_compiler, list_processes
 from node.supervision.engine_signs import parse_iterations, parse_metrics
 from node.supervision.memory_return import MemoryReading, is_memory_back
 from node.supervision.prerequisites import GPUS, RDMA_PORTS, find_lack, find_taken_port
@@ -108,6 +108,8 @@ def test_a_compiler_counts_in_the_ranks_own_group_alone(system: FakeSystem) -> N
         fields = " ".join(["R", *["0"] * 18, "5", "0"])
         system.put(f"/proc/{number}/stat", f"{number} ({name}) {fields}\n")
         system.put(f"/proc/{number}/cgroup", f"0::/{group}.scope\n")
+    rank = Rank("container", "container", RankLabels("qwen", 0, "t", ""), "n", "rank", "running")
+    assert list(list_processes(system, rank)) == [7], "a compiler's end is no sign"
     members = f"{CGROUPS}/rank.scope/cgroup.procs"
     assert not has_compiler(system, [7])
     system.put(members, "7\n8\n11\n")
