@@ -19,6 +19,7 @@ VERBS = {
     "status": "node.verbs.status",
     "restart": "node.verbs.restart",
     "tokenizer": "node.verbs.tokenizer",
+    "load": "node.verbs.load",
     "pause": "node.verbs.pause",
     "updates": "node.verbs.updates",
     "upgrade": "node.verbs.upgrade",

@@ -23,6 +23,9 @@ SERVICES: Mapping[str, Mapping[str, object]] = {
     "mixture-bf16": {"model": "Qwen/Qwen3-30B-A3B"},
     "mixture-mxfp4": {"model": "openai/gpt-oss-20b"},
 }
+PAIRS: Mapping[str, str] = {"pair-bf16": "dense-bf16", "pair-small": "dense-small"}
+"""The same services on two nodes, cut in two, by the shape whose model they serve."""
+
 COMMON: Mapping[str, object] = {
     "engine": "vllm",
     "runtime": "container",
@@ -34,27 +37,29 @@ COMMON: Mapping[str, object] = {
     "port": 8000,
     "extraArgs": ["--load-format", "dummy"],
 }
-CLUSTER: Mapping[str, object] = {
-    "user": "nvidia",
-    "nodes": [{"name": "spark-1", "host": "10.0.0.1"}],
-    "fabric": {"topology": "none"},
-}
+NODES = (("spark-1", "10.87.203.11"), ("spark-2", "10.87.203.12"))
 
 
 def write_launches(folder: Path, scratch: Path) -> None:
-    """One file a shape: the planned command and environment of its only rank."""
+    """One file a shape: the planned command and environment of each rank."""
     folder.mkdir(parents=True)
     (scratch / PROJECT).write_text(Path(PROJECT).read_text())
     for shape, service in SERVICES.items():
-        launch = plan_launch(shape, service, scratch)
-        (folder / f"{shape}.json").write_text(json.dumps(launch, indent=1))
+        launches = plan_launches(shape, service, 1, scratch)
+        (folder / f"{shape}.json").write_text(json.dumps(launches, indent=1))
+    for shape, model in PAIRS.items():
+        service = {**SERVICES[model], "tensorParallel": 2}
+        launches = plan_launches(shape, service, 2, scratch)
+        (folder / f"{shape}.json").write_text(json.dumps({**launches, "model": model}, indent=1))
 
 
-def plan_launch(shape: str, service: Mapping[str, object], scratch: Path) -> dict[str, object]:
+def plan_launches(
+    shape: str, service: Mapping[str, object], node_count: int, scratch: Path
+) -> dict[str, object]:
     stack = scratch / f"Pulumi.{shape}.yaml"
     document = {
         "config": {
-            "sparkform:cluster": CLUSTER,
+            "sparkform:cluster": describe_cluster(node_count),
             "sparkform:services": {"proof": {**COMMON, **service}},
         }
     }
@@ -65,9 +70,14 @@ def plan_launch(shape: str, service: Mapping[str, object], scratch: Path) -> dic
     )
     if planned.returncode not in PLANNED:
         raise SystemExit(planned.stderr)
-    [launch] = json.loads(planned.stdout)["services"][0]["launches"]
+    launches = json.loads(planned.stdout)["services"][0]["launches"]
+    ranks = [{key: launch[key] for key in ("command", "environment")} for launch in launches]
+    return {"served_name": service["model"], "model": shape, "ranks": ranks}
+
+
+def describe_cluster(node_count: int) -> Mapping[str, object]:
     return {
-        "served_name": service["model"],
-        "command": launch["command"],
-        "environment": launch["environment"],
+        "user": "nvidia",
+        "nodes": [{"name": name, "host": host} for name, host in NODES[:node_count]],
+        "fabric": {"topology": "direct" if node_count > 1 else "none"},
     }

@@ -33,6 +33,8 @@ def main(
         "speed": lambda part: render_speed(part, results, hardware),
         "failures": lambda part: render_failures(part, results),
         "supervision": render_supervision,
+        "pair-speed": lambda part: render_speed(part, results, hardware),
+        "pair-supervision": render_supervision,
     }
     for name, render in sections.items():
         path = results / f"{name}.json"
@@ -81,6 +83,10 @@ def _list_speeds(shape: Document, hardware: str) -> Iterator[Sequence[str]]:
             continue
         measured = concurrency * 1000 / float(str(load["median_tpot_ms"]))
         first_s = float(str(load["median_ttft_ms"])) / 1000
+        if name not in SERVICES:
+            # Of two GPUs in one machine nothing is predicted: a node is taken to have one.
+            yield name, str(concurrency), f"{measured:,.1f}", "", "", f"{first_s:.3f}", "", ""
+            continue
         speed = predict(name, concurrency, hardware)
         first = (f"{first_s:.3f}", f"{speed.ttft_s:.3f}", f"{speed.ttft_s / first_s - 1:+.0%}")
         yield (

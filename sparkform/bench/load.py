@@ -9,6 +9,9 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from sparkform.bench.record import BenchRecord
 
 DEFAULT_SEED = 1
+AIPERF, VLLM = "aiperf", "vllm"
+DRIVERS = (AIPERF, VLLM)
+"""Load generators: aiperf on this machine, or vLLM's own beside the engine."""
 
 
 class Load(BenchRecord):

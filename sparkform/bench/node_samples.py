@@ -125,6 +125,14 @@ def read_used_gib(sample: NodeSample) -> float | None:
     return (total - available) / GIB_IN_KIB
 
 
+def read_temperature(sample: NodeSample) -> float | None:
+    """The hottest GPU's in °C; None where none was read."""
+    telemetry = sample.document.telemetry
+    gpus = () if isinstance(telemetry, Unread) else list_gpus(telemetry)
+    known = [gpu.temperature_c for gpu in gpus if isinstance(gpu.temperature_c, float)]
+    return max(known, default=None)
+
+
 def count_link_gb(
     samples: Sequence[NodeSample], read: Callable[[LinkTelemetry], object]
 ) -> float | None:

@@ -13,6 +13,18 @@ ENVIRONMENTS = {"native": NATIVE, "container": CONTAINER, "swarm": CONTAINER}
 """By runtime: the Swarm's ranks are containers."""
 
 
+def list_comparable(results: Sequence[BenchmarkResult]) -> list[BenchmarkResult]:
+    """Those of models that have results in both environments."""
+    return [
+        result
+        for result in results
+        if all(
+            _list_runs(result.identity.model, environment, results)
+            for environment in (NATIVE, CONTAINER)
+        )
+    ]
+
+
 def group_results(results: Sequence[BenchmarkResult]) -> tuple[StudiedModel, ...]:
     """Raises InputError where a model lacks an environment, or has loads that differ."""
     models = list(dict.fromkeys(result.identity.model for result in results))

@@ -124,6 +124,16 @@ class KnownIssue(FrozenRecord):
     verified: bool = True
 
 
+class BundledLibrary(FrozenRecord):
+    """The version of a library that images with these engine versions bring (PEP 440). `verified`
+    is false where only the ends of the range were read."""
+
+    versions: str
+    library: str
+    source: Source
+    verified: bool = True
+
+
 class ImageRepository(FrozenRecord):
     """Repositories whose tags tell the engine's version: by the tag itself, or by `releases`, which
     maps the beginning of a tag to it. `names` are globs; `without_ray_from` is an engine version.
@@ -133,6 +143,7 @@ class ImageRepository(FrozenRecord):
     engine: str
     releases: dict[str, str] = {}
     without_ray_from: str | None = None
+    nccl: list[BundledLibrary] = []
     source: Source
 
 

@@ -81,6 +81,18 @@ SUBCOMMANDS = {
         "0 done, 1 slower than --fail-if-slower allows",
         folder="bench_compare",
     ),
+    "bench matrix": Subcommand(
+        "Measure a list of models, one after the other, by ordinary ups of the stack.",
+        "0 all were measured or left out, 1 one failed or the stack is not as before, "
+        "3 it was ended early: the same command goes on",
+        folder="bench_matrix",
+    ),
+    "bench alternate": Subcommand(
+        "Measure models native and in container, in turns, and compare the two.",
+        "0 all were measured or left out, 1 one failed or the stack is not as before, "
+        "3 it was ended early: the same command goes on",
+        folder="bench_alternate",
+    ),
     "forget": Subcommand("Remove a lost node from Pulumi's state.", "0 done, 1 not confirmed"),
     "fit": Subcommand("Show what fits on 1 to 8 nodes: weights, cache and largest context."),
     "models": Subcommand(

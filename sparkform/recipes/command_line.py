@@ -29,6 +29,9 @@ PROGRAMS = (*ENGINE_WORDS, *SHELLS, *PYTHONS, *MPI)
 SHELL_VARIABLE = "a variable of the shell; where it is used, its value is filled in"
 NOT_RUN = "a command that sparkform does not run"
 STARTED_BY_US = "sparkform starts the ranks and tells each its place"
+TALKERS = ("echo", "printf", "grep", "pgrep", "pkill", "which", "alias", "pip", "git", "man")
+"""Programs that take the name of another one for text, and start none."""
+
 SERVE_IMAGES = ("vllm/vllm-openai", "vllm-openai")
 
 
@@ -112,8 +115,30 @@ class ScriptReading:
             self.add([program], STARTED_BY_US)
             self.read_program(rest)
         elif not self._read_engine(name, words):
-            is_ray = name == "ray" and rest[:1] == ["start"]
+            self._read_other(name, words)
+
+    def _read_other(self, name: str, words: Sequence[str]) -> None:
+        """A program that is none of ours: one that starts an engine, or one that is not run."""
+        start = None if name in TALKERS else _find_started(words)
+        if start is None:
+            is_ray = name == "ray" and list(words[1:2]) == ["start"]
             self.add(words, "sparkform starts Ray itself" if is_ray else NOT_RUN)
+            return
+        self._read_wrapper(words[:start])
+        self.read_program(words[start:])
+
+    def _read_wrapper(self, words: Sequence[str]) -> None:
+        """A program that starts the one behind it, and the variables that it gives it."""
+        position = 0
+        while position < len(words):
+            pair = tuple(words[position : position + 2])
+            match = ASSIGNMENT.match(pair[1]) if pair[0] in ("-e", "--env") and pair[1:] else None
+            if match:
+                self.variables[match[1]] = match[2]
+                self.pieces.append(build_variable(match[1], match[2], pair))
+            else:
+                self.add([words[position]], STARTED_BY_US)
+            position += 2 if match else 1
 
     def _read_engine(self, name: str, words: Sequence[str]) -> bool:
         """Whether it is one of our engines; its arguments are read then."""
@@ -215,3 +240,15 @@ class ScriptReading:
         first = self.pieces[known : known + 1]
         if first and set(first[0].words) <= set(entrypoint):
             del self.pieces[known]
+
+
+def _find_started(words: Sequence[str]) -> int | None:
+    """Where a program's words begin to be the command of an engine, or of a shell's script."""
+    for position in range(1, len(words)):
+        following = words[position + 1] if position + 1 < len(words) else ""
+        is_engine = (words[position], following) == ("vllm", "serve")
+        is_engine |= words[position] in ("trtllm-serve", LAUNCHER)
+        is_script = words[position] in SHELLS and following.startswith("-")
+        if is_engine or (is_script and following.endswith("c")):
+            return position
+    return None

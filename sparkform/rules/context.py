@@ -14,7 +14,7 @@ from sparkform.models.shape import ModelShape
 from sparkform.rules.images import ImageReference, parse_image
 from sparkform.rules.knowledge import PackagedCatalogue, RulesCatalogue
 from sparkform.rules.settings import ServiceSettings, Setting, read_settings, read_variables
-from sparkform.versions import Version
+from sparkform.versions import Version, is_within
 
 if TYPE_CHECKING:
     from sparkform.catalogue.describe import DescribedModel
@@ -142,6 +142,15 @@ class ServiceView:
         return figure_entry.value if figure_entry else None
 
     @property
+    def nccl_version(self) -> str | None:
+        """The NCCL that its image brings: by the image, else by the engine's version."""
+        figure = self.find_image_figure("nccl_version")
+        if figure is not None:
+            return str(figure)
+        bundled = self.repository.nccl if self.repository else []
+        return next((row.library for row in bundled if is_within(self.version, row.versions)), None)
+
+    @property
     def family(self) -> ModelFamily | None:
         """The model's family, None if none is known."""
         model_type = self.subject.model_type if self.subject else None
@@ -163,6 +172,20 @@ class ServiceView:
     def shape(self) -> ModelShape | None:
         """The model's shape as far as it is known."""
         return self.subject.shape if self.subject else None
+
+    @property
+    def has_latent_attention(self) -> bool | None:
+        """Whether it keeps latents instead of keys and values; None where its shape is stated or
+        estimated, which says nothing of it."""
+        subject = self.subject
+        if subject is None or (subject.entry is None and subject.model_type is None):
+            return None
+        return any(block.mixer and block.mixer.kind == "latent" for block in subject.shape.blocks)
+
+    @property
+    def is_engine_release(self) -> bool:
+        """Whether the engine is a release of its own or of NVIDIA's, not somebody's build."""
+        return self.image is None or self.repository is not None
 
     @property
     def model(self) -> str:

@@ -11,7 +11,7 @@ from sparkform.versions import Version
 
 # https://github.com/vllm-project/vllm/issues/45178: on by default since 0.21.0.
 GRAPHS_COUNTED_SINCE = Version("0.21.0")
-# https://github.com/vllm-project/vllm/issues/48140 tells of 0.24.0.
+PAGE_CACHE_SOURCE = "https://github.com/vllm-project/vllm/issues/48140 (0.24.0)"
 PAGE_CACHE_COUNTED_IN = (0, 24)
 GRAPH_ESTIMATE = "VLLM_MEMORY_PROFILER_ESTIMATE_CUDAGRAPHS"
 # A table of Qwen3.8-Flash-Next that is mapped from the disk
@@ -22,9 +22,14 @@ DISK_VARIABLES = {"VLLM_PLE_TABLE_MEMORY": "disk", "VLLM_PLE_CPU_OFFLOAD": "1"}
 def build_node_settings(service: ServiceView, node: EffectiveNode) -> EngineSettings:
     """With what the node's page cache holds, where the version counts it as used."""
     cached_gib = None
-    if service.version is not None and service.version.release[:2] == PAGE_CACHE_COUNTED_IN:
+    if counts_page_cache(service):
         cached_gib = _find_page_cache_gib(service, node)
     return replace(build_engine_settings(service), page_cache_gib=cached_gib)
+
+
+def counts_page_cache(service: ServiceView) -> bool:
+    """Whether this vLLM takes the page cache for used memory."""
+    return service.version is not None and service.version.release[:2] == PAGE_CACHE_COUNTED_IN
 
 
 def build_engine_settings(service: ServiceView) -> EngineSettings:

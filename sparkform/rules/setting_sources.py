@@ -142,6 +142,13 @@ VLLM_SOURCES: dict[str, SettingSource] = {
         options=("moe_backend", "kernel_config.moe_backend"),
     ),
     "draft_moe_backend": SettingSource(options=("speculative_config.moe_backend",)),
+    "draft_attention_backend": SettingSource(
+        key="speculative",
+        attribute="speculative",
+        part="attention_backend",
+        options=("speculative_config.attention_backend",),
+    ),
+    "prefix_caching": SettingSource(options=("enable_prefix_caching",)),
     "linear_backend": SettingSource(options=("linear_backend",)),
     "attention_backend": SettingSource(
         options=("attention_backend", "attention_config.backend"),

@@ -117,12 +117,12 @@ def kill_in_the_middle(rack: RackHandle) -> None:
     argv = login.build_ssh_command(
         rack.rack.name, rack.find_node(HOST), [f"sudo python3 {ZIPAPP} apply native_venv"]
     )
-    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         assert run.stdin
-        assert run.stdout
+        assert run.stderr
         run.stdin.write(build_document("native_venv", WANT))
         run.stdin.close()
-        first_line = run.stdout.readline()
+        first_line = run.stderr.readline()
         rack.must(HOST, KILL)
         run.wait(30)
     wait_until(
@@ -161,8 +161,10 @@ def test_a_package_removed_by_hand_is_drift_and_put_back_alone(prepared_machine)
     assert list_differences(prepared_machine, "native_venv", WANT) == [
         "tiny-3 is missing, will be 1.0"
     ]
-    output = apply(prepared_machine, "native_venv", WANT)
-    assert "installed 1 of 1 packages" in output
+    applied = prepared_machine.ask(
+        HOST, f"sudo python3 {ZIPAPP} apply native_venv", build_document("native_venv", WANT)
+    )
+    assert "installed 1 of 1 packages" in applied.stderr
     assert list_differences(prepared_machine, "native_venv", WANT) == []
     assert apply(prepared_machine, "native_venv", WANT) == "nothing to do\n"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
@@ -171,12 +172,17 @@ def build_want(machines: RackHandle, ranks: int, **changes: Any) -> dict[str, An
     return {**base, **changes}
 
 
+PROGRESS = re.compile(r"\S+ rank \d+: .+ \(\d+ s\)")
+
+
 @dataclass(frozen=True)
 class WatchResult:
-    """What one node's watch said, and when it had said it (Unix time)."""
+    """What one node's watch said, and when it had said it (Unix time). Progress comes on stderr,
+    like the error after it."""
 
     code: int
     out: str
+    progress: str
     err: str
     ended_s: float
 
@@ -185,7 +191,14 @@ def run_watch(machines: RackHandle, host: str, wanted: Mapping[str, Any]) -> Wat
     document = {"owner": f"spark/demo/{host}/ready:qwen", "want": wanted, "have": None, "run": 1}
     text, command = json.dumps(document), f"sudo python3 {PROGRAM} apply ready:qwen"
     result = machines.ask(host, command, text, timeout_s=240)
-    return WatchResult(result.returncode, result.stdout, result.stderr, time.time())
+    progress, error = split_progress(result.stderr)
+    return WatchResult(result.returncode, result.stdout, progress, error, time.time())
+
+
+def split_progress(text: str) -> tuple[str, str]:
+    lines = text.splitlines(keepends=True)
+    progress = [line for line in lines if PROGRESS.fullmatch(line.rstrip())]
+    return "".join(progress), "".join(line for line in lines if line not in progress)
 
 
 def run_watches(machines: RackHandle, wanted: Mapping[str, Any]) -> dict[str, WatchResult]:
@@ -272,14 +285,15 @@ def test_progress_is_streamed_and_one_token_ends_the_wait(machines: RackHandle) 
     engines.start_container(machines, "spark-1", 0, TOKEN, Plan(lines=lines, pause_s=1.5))
     result = run_watch(machines, "spark-1", build_want(machines, 1))
     assert result.code == 0, result.err
-    progress = [line.partition(" (")[0] for line in result.out.splitlines()]
-    assert progress == [
+    assert [line.partition(" (")[0] for line in result.progress.splitlines()] == [
         "qwen rank 0: loading, 40 %",
         "qwen rank 0: compiling",
         "qwen rank 0: warming up",
         "qwen rank 0: the server is open",
-        f"qwen rank 0: ready, http://{get_address(machines, 'spark-1')}:{PORT} answers",
     ]
+    address = get_address(machines, "spark-1")
+    [line] = result.out.splitlines()
+    assert line.startswith(f"qwen rank 0: ready, http://{address}:{PORT} answers")
 
 
 def test_two_nodes_are_ready_together_and_the_key_stays_on_the_head(machines: RackHandle) -> None:
@@ -342,12 +356,12 @@ def test_a_watch_ends_with_its_session_and_the_engine_goes_on(
     )
     engines.start_container(machines, "spark-1", 0, TOKEN, Plan("hang"))
     process = open_session(machines, build_want(machines, 1, silence_timeout_s=600))
-    assert process.stdout is not None
-    assert "loading" in process.stdout.readline()
+    assert process.stderr is not None
+    assert "loading" in process.stderr.readline()
     assert list_watches(machines)
     process.kill()
     process.wait()
-    process.stdout.close()
+    process.stderr.close()
     wait_until(lambda: not list_watches(machines), "the watch goes on without anybody", LIMIT_S)
     assert machines.must("spark-1", "sudo docker ps -q --filter label=sparkform.service")
     machines.must("spark-1", f"sudo rm {sudoers_file}")
@@ -362,7 +376,7 @@ def open_session(machines: RackHandle, wanted: dict[str, Any]) -> subprocess.Pop
     document = {"owner": "spark/demo/spark-1/ready:qwen", "have": None, "run": 1, "want": wanted}
     command = f"sudo python3 {PROGRAM} apply ready:qwen"
     argv = login.build_ssh_command(machines.rack.name, machines.find_node("spark-1"), [command])
-    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdin is not None
     process.stdin.write(json.dumps(document))
     process.stdin.close()

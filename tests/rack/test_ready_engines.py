@@ -88,13 +88,13 @@ def test_the_stand_in_is_ready_on_two_nodes(machines: RackHandle) -> None:
     ranks, want = plan_want(machines, STAND_IN)
     with start_ranks(machines, ranks):
         results = run_watches(machines, want)
-    print(results["spark-1"].out)
+    print(results["spark-1"].progress)
     assert {host: result.code for host, result in results.items()} == {
         "spark-1": 0,
         "spark-2": 0,
     }, results
-    assert "tiny rank 0: loading" in results["spark-1"].out
-    assert "tiny rank 0: the server is open" in results["spark-1"].out
+    assert "tiny rank 0: loading" in results["spark-1"].progress
+    assert "tiny rank 0: the server is open" in results["spark-1"].progress
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -136,7 +136,7 @@ def test_an_api_that_never_completes_is_ended_after_the_declared_silence(
         results = run_watches(machines, want)
         assert_ended(machines)
     assert results["spark-1"].code == 1
-    assert "tiny rank 0: the server is open" in results["spark-1"].out
+    assert "tiny rank 0: the server is open" in results["spark-1"].progress
 
 
 @pytest.fixture
@@ -155,9 +155,9 @@ def test_real_vllm_is_ready_on_two_nodes(vllm_machines: RackHandle) -> None:
     want = build_ready_want(plan.declaration, "tiny", ranks, plan.network, TOKEN, {})
     with start_ranks(vllm_machines, ranks):
         results = run_watches(vllm_machines, to_fields(want))
-    print(results["spark-1"].out)
+    print(results["spark-1"].progress)
     assert {host: result.code for host, result in results.items()} == {
         "spark-1": 0,
         "spark-2": 0,
     }, results
-    assert "loading" in results["spark-1"].out
+    assert "loading" in results["spark-1"].progress

@@ -182,7 +182,7 @@ def test_a_killed_supervisor_is_said_and_started_again_without_the_service(
     row = rows[host, f"supervision {NAME}"]
     assert (row["status"], row["message"][:12]) == ("fail", "unsupervised")
     outcome = supervised.deployment.preview_and_up()
-    assert outcome.messages == [
+    assert outcome.differences == [
         f"{host} supervise:{NAME}: service {NAME} is not supervised, will be"
     ]
     assert outcome.changed_steps == {f"{host}-supervise-{NAME}"}

@@ -55,6 +55,11 @@ class PulumiOutcome:
         """Every line of the product's own, sorted."""
         return sorted(line for resource_lines in self.lines.values() for line in resource_lines)
 
+    @property
+    def differences(self) -> list[str]:
+        """`messages` without what rules advise: that ends with the rule and its source."""
+        return [line for line in self.messages if "] (" not in line]
+
 
 def read_cluster_block(rack: RackHandle) -> dict[str, Any]:
     """The block that declares all of a rack's nodes."""

@@ -92,7 +92,7 @@ def list_imports(folder: str) -> set[str]:
     return {name for path in (ROOT / folder).rglob("*.py") for name in read_source(path).packages}
 
 
-AUTOMATION = ROOT / "sparkform" / "commands" / "prove" / "stack_run.py"
+AUTOMATION = ROOT / "sparkform" / "commands" / "stack_run.py"
 """The one module of the control side that runs Pulumi, and so imports it."""
 
 

@@ -57,6 +57,10 @@ class ProofLaunch:
             differences=(*self.differences, f"{name}={value}"),
         )
 
+    def drop_variable(self, name: str) -> ProofLaunch:
+        kept = {key: value for key, value in self.environment.items() if key != name}
+        return replace(self, environment=kept, differences=(*self.differences, f"without {name}"))
+
     def set_model(self, folder: str) -> ProofLaunch:
         command = list(self.command)
         command[command.index("serve") + 1] = folder
@@ -74,21 +78,34 @@ class ProofLaunch:
 
 
 def read_launch(parcel: Parcel, shape: str) -> ProofLaunch:
+    """Of a shape with one rank."""
+    [launch] = read_launches(parcel, shape)
+    return launch
+
+
+def read_launches(parcel: Parcel, shape: str) -> tuple[ProofLaunch, ...]:
+    """Of each rank, that of rank 0 first."""
     entry = json.loads((parcel.folder / "launches" / f"{shape}.json").read_text())
-    models = Path("/models")
-    command = tuple(
-        str(parcel.site.parent / "models" / shape) if Path(word).is_relative_to(models) else word
-        for word in entry["command"]
+    model = parcel.site.parent / "models" / entry["model"]
+    return tuple(
+        _place_launch(
+            ProofLaunch(shape, entry["served_name"], tuple(rank["command"]), rank["environment"]),
+            str(model),
+            # The script lies in the parcel and not in /etc: the machine is somebody else's.
+            str(parcel.folder / "start"),
+        )
+        for rank in entry["ranks"]
     )
-    # The script lies in the parcel and not in /etc: the machine is somebody else's.
-    start = str(parcel.folder / "start")
+
+
+def _place_launch(launch: ProofLaunch, model: str, start: str) -> ProofLaunch:
+    models = Path("/models")
+    command = tuple(model if Path(word).is_relative_to(models) else word for word in launch.command)
     command = tuple(start if word == "/etc/sparkform/start" else word for word in command)
     shell = command.index("/bin/sh")
     # gpt-oss' vocabulary is made out of files beside the weights, which are not there either.
     differences = ("without " + " ".join(command[:shell]),) if shell else ()
-    return ProofLaunch(
-        shape, entry["served_name"], command[shell:], entry["environment"], differences
-    )
+    return replace(launch, command=command[shell:], differences=differences)
 
 
 def build_unit(parcel: Parcel, launch: ProofLaunch, name: str, logs: Path) -> ProcessUnit:

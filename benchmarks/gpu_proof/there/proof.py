@@ -1,6 +1,7 @@
 """The proof on the machine with the GPU: parts by name, each with its results in one folder.
 
 python3 proof.pyz PARCEL OUT [--parts observe,speed,failures,supervision] [--shapes dense-bf16,...]
+python3 proof.pyz PARCEL OUT --parts pair-speed,pair-supervision [--networks nvlink,sockets]
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.gpu_proof.there.failures import provoke_all
-from benchmarks.gpu_proof.there.launches import Parcel, read_launch
+from benchmarks.gpu_proof.there.launches import Parcel, read_launch, read_launches
+from benchmarks.gpu_proof.there.pair import NETWORKS, Network, place_pair
 from benchmarks.gpu_proof.there.speed import measure_shape
-from benchmarks.gpu_proof.there.supervised import prove_supervision
+from benchmarks.gpu_proof.there.trials import prove_supervision
 from benchmarks.gpu_proof.there.unpacking import unpack_parcel
 
 SHAPES = ("dense-bf16", "dense-fp8", "mixture-bf16", "mixture-mxfp4")
 SMALL, FULL = "dense-small", "dense-bf16"
+SMALL_PAIR, FULL_PAIR = "pair-small", "pair-bf16"
 OBSERVE = '{"budget_s": 6}'
 OBSERVE_LIMIT_S = 30
 QUERY = ["nvidia-smi", "--query-gpu=name,driver_version,compute_cap,memory.total", "--format=csv"]
@@ -36,6 +39,7 @@ class Proof:
     shapes: Sequence[str]
     architecture: int
     supervised: str
+    networks: Sequence[Network]
 
     def observe(self) -> object:
         """The agent's own observation, by the same document as from a Spark."""
@@ -51,7 +55,7 @@ class Proof:
     def measure(self) -> object:
         rows = []
         for shape in self.shapes:
-            rows.append(measure_shape(self.parcel, read_launch(self.parcel, shape), self.out))
+            rows.append(measure_shape(self.parcel, read_launches(self.parcel, shape), self.out))
             report_progress(f"{shape}: {json.dumps(rows[-1])}")
         return rows
 
@@ -64,7 +68,20 @@ class Proof:
         launch = read_launch(self.parcel, self.supervised).set_option(
             "--distributed-executor-backend", "mp"
         )
-        return prove_supervision(self.parcel, launch, self.out)
+        return prove_supervision(self.parcel, [launch], self.out)
+
+    def measure_pair(self) -> object:
+        launches = read_launches(self.parcel, FULL_PAIR)
+        rows = []
+        for network in self.networks:
+            rows.append(measure_shape(self.parcel, place_pair(launches, network), self.out))
+            report_progress(f"{network}: {json.dumps(rows[-1])}")
+        return rows
+
+    def supervise_pair(self) -> object:
+        """Over the first of the networks."""
+        launches = place_pair(read_launches(self.parcel, SMALL_PAIR), self.networks[0])
+        return prove_supervision(self.parcel, launches, self.out)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,12 +91,15 @@ def main(arguments: Sequence[str]) -> int:
     parcel = unpack_parcel(Path(options.parcel).resolve(), Path(options.scratch))
     report_progress("unpacked")
     shapes = options.shapes.split(",")
-    proof = Proof(parcel, out, shapes, options.architecture, options.supervised)
+    networks = [network for network in NETWORKS if network in options.networks.split(",")]
+    proof = Proof(parcel, out, shapes, options.architecture, options.supervised, networks)
     parts: Mapping[str, Callable[[], object]] = {
         "observe": proof.observe,
         "speed": proof.measure,
         "failures": proof.provoke,
         "supervision": proof.supervise,
+        "pair-speed": proof.measure_pair,
+        "pair-supervision": proof.supervise_pair,
     }
     with contextlib.ExitStack() as stack:
         stack.callback(pack_results, out)
@@ -103,6 +123,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--parts", default="observe,speed,failures,supervision")
     parser.add_argument("--shapes", default=",".join(SHAPES))
     parser.add_argument("--supervised", default=FULL, help="the shape that is supervised")
+    parser.add_argument("--networks", default=",".join(NETWORKS), help="of two GPUs")
     parser.add_argument("--scratch", default="/tmp/sparkform-proof")
     parser.add_argument("--architecture", type=int, default=90, help="90 for capability 9.0")
     return parser.parse_args(arguments)

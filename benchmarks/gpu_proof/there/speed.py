@@ -21,25 +21,33 @@ GRACE_S = 20.0
 
 
 def measure_shape(
-    parcel: Parcel, launch: ProofLaunch, out: Path, concurrencies: Sequence[int] = CONCURRENCIES
+    parcel: Parcel,
+    launches: Sequence[ProofLaunch],
+    out: Path,
+    concurrencies: Sequence[int] = CONCURRENCIES,
 ) -> dict[str, object]:
-    """Start, measure, end. What failed is in the answer; nothing is raised for it."""
-    unit = build_unit(parcel, launch, f"speed-{launch.shape}", out)
-    unit.start()
-    outcome = await_token(unit, launch, START_LIMIT_S)
+    """Start each rank, measure, end. What failed is in the answer; nothing is raised for it."""
+    launch = launches[0]
+    units = [
+        build_unit(parcel, planned, f"speed-{planned.shape}-{rank}", out)
+        for rank, planned in enumerate(launches)
+    ]
+    for unit in units:
+        unit.start()
+    outcome = await_token(units[0], launch, START_LIMIT_S)
     rows: list[dict[str, object]] = []
     if outcome.is_ready or is_open(outcome):
         # The first one compiles what is left to compile, and is no measurement.
         measure_load(parcel, launch, max(concurrencies), out)
         rows = [measure_load(parcel, launch, concurrency, out) for concurrency in concurrencies]
         (out / f"metrics-{launch.shape}.txt").write_text(read_metrics(launch))
-    code = unit.end(GRACE_S)
+    codes = [unit.end(GRACE_S) for unit in units]
     return {
         "shape": launch.shape,
         "start": asdict(outcome),
-        "differences": list(launch.differences),
+        "differences": [planned.differences for planned in launches],
         "loads": rows,
-        "exit_code": code,
+        "exit_codes": codes,
     }
 
 

@@ -8,10 +8,12 @@ import urllib.request
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from node.host.plain import as_mapping
 from sparkform.commands.bench.failure import BenchError
 
 LIMIT_S = 10.0
 UNAUTHORIZED = (401, 403)
+STAND_IN = "stand-in"
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,15 @@ def require_model(url: str, served_name: str, names: Iterable[str]) -> None:
 
 
 def read_engine_version(api: ServiceApi) -> str | None:
-    """vLLM and TensorRT-LLM both tell it at /version."""
+    """vLLM and TensorRT-LLM both tell it at /version; one that stands for them says so there."""
     try:
-        document = json.loads(api.read("/version"))
+        document = as_mapping(json.loads(api.read("/version")))
     except (OSError, ValueError):
         return None
-    version = document.get("version") if isinstance(document, dict) else None
-    return str(version) if version else None
+    version = document.get("version")
+    if not version:
+        return None
+    return f"{version} ({STAND_IN})" if document.get("stand_in") else str(version)
 
 
 def read_counters(api: ServiceApi, prefix: str) -> dict[str, float]:

@@ -17,8 +17,10 @@ LIMIT_S = 120.0
 CHARTS = ("throughput", "latency", "requests", "nodes")
 
 
-def draw_charts(environment: Path, folder: Path) -> tuple[dict[str, str], str | None]:
+def draw_charts(environment: Path | None, folder: Path) -> tuple[dict[str, str], str | None]:
     """SVG by chart, and why there is none of it. PNG files appear in the folder."""
+    if environment is None:
+        return {}, "the environment of aiperf, which draws them, is not installed"
     with tempfile.TemporaryDirectory(prefix="sparkform-charts-") as scratch:
         argv: list[str | Path] = [
             environment / "bin" / "python",

@@ -11,7 +11,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from sparkform.bench.load import DEFAULT_SEED, Goodput, Load
+from sparkform.bench.load import AIPERF, DEFAULT_SEED, DRIVERS, Goodput, Load
 from sparkform.bench.profiles import (
     DEFAULT_PROFILE,
     LoadQuestion,
@@ -76,6 +76,13 @@ TimeLimit = Annotated[float, typer.Option(min=1, help="End each run after this m
 Calibrate = Annotated[
     bool, typer.Option("--calibrate", help="Keep what was measured for `predict` to learn from.")
 ]
+DriverName = Annotated[
+    str, typer.Option("--driver", help="Send load by aiperf here, or by vllm beside the engine.")
+]
+CoolTo = Annotated[
+    float | None,
+    typer.Option(min=20, max=100, help="Wait before each run until the GPUs are below, in °C."),
+]
 EvenSo = Annotated[
     bool, typer.Option("--even-so", help="Measure sick nodes too, and mark the result.")
 ]
@@ -99,6 +106,8 @@ def run(
     out: OutFolder = None,
     url: ApiUrl = None,
     time_limit: TimeLimit = 7200.0,
+    cool_to: CoolTo = None,
+    driver: DriverName = AIPERF,
     even_so: EvenSo = False,
     calibrate: Calibrate = False,
 ) -> None:
@@ -115,9 +124,9 @@ def run(
         scale=scale,
         seed=draw_seed() if seed is None else seed,
     )
-    options.require(*check_question(question))
+    options.require(*check_question(question), options.check_choice("--driver", driver, DRIVERS))
     limits, loads = parse_goodput(goodput), build_loads(question)
-    way = BenchWay(runs, out or Path(name_folder()), url, time_limit, even_so)
+    way = BenchWay(runs, out or Path(name_folder()), url, time_limit, even_so, cool_to, driver)
     code = bench_service(load_declared_stack(stack), service, loads, limits, way)
     if calibrate and (way.folder / RESULT).exists():
         take_calibration(way.folder)
@@ -148,6 +157,8 @@ class BenchWay(NamedTuple):
     url: str | None
     time_limit_s: float
     even_so: bool
+    cool_to_c: float | None = None
+    driver: str = AIPERF
 
 
 def bench_service(
@@ -171,6 +182,8 @@ def bench_service(
         url=way.url.rstrip("/") if way.url else None,
         time_limit_s=way.time_limit_s,
         even_so=way.even_so,
+        cool_to_c=way.cool_to_c,
+        driver=way.driver,
     )
     try:
         with tempfile.TemporaryDirectory(prefix="sparkform-bench-") as scratch:

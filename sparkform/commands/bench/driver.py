@@ -8,10 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sparkform.bench import aiperf
+from sparkform.bench import aiperf, vllm_bench
 from sparkform.bench.load import Load
 from sparkform.bench.requests import RequestRecord
 from sparkform.commands.bench.driver_process import DriverEnd, Ending, run_driver
+from sparkform.report.rack_report import NodeError
+from sparkform.ssh.target import Target, VerbRequest
+from sparkform.ssh.watching import query_documents
+
+FAREWELL_S = 90.0
+"""Beyond the limit of the run: the node's own program ends it first, and says so."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +79,43 @@ class AiperfDriver:
         homes = {"HF_HOME": str(self.tokenizer_home), "MPLCONFIGDIR": str(scratch)}
         key = {aiperf.KEY_VARIABLE: self.key} if self.key else {}
         return {**aiperf.ENVIRONMENT, **homes, **key}
+
+
+@dataclass(frozen=True)
+class VllmDriver:
+    """`vllm bench serve` beside the engine, on the node of rank 0. `tokenizer`: its path there.
+
+    It tells nothing before its end, so what is ended early has measured nothing.
+    """
+
+    target: Target
+    service: str
+    url: str
+    served_name: str
+    tokenizer: str
+    version: str
+    name: str = vllm_bench.NAME
+
+    def run(
+        self, load: Load, scratch: Path, limit_s: float, show: Callable[[int], None]
+    ) -> DrivenRun:
+        words = vllm_bench.build_arguments(load, self.url, self.served_name, self.tokenizer)
+        request = {"service": self.service, "arguments": words, "limit_s": limit_s}
+        try:
+            answers = query_documents(
+                {self.target.name: VerbRequest("load", request)},
+                [self.target],
+                limit_s + FAREWELL_S,
+            )
+        except KeyboardInterrupt:
+            return DrivenRun((), "interrupted")
+        answer = answers[self.target.name]
+        if isinstance(answer, NodeError):
+            return DrivenRun((), "failed", f"{self.target.name}: {answer.what.rstrip('.')}")
+        try:
+            return DrivenRun(vllm_bench.parse_result(answer, load), "complete")
+        except ValueError as error:
+            return DrivenRun((), "failed", f"`{self.name}` wrote {error}")
 
 
 def count_lines(path: Path) -> int:

@@ -49,6 +49,12 @@ def get_environment_folder(lock: str) -> Path:
     return get_cache_folder() / f"bench-{digest}"
 
 
+def find_environment() -> Path | None:
+    """A complete one that is there."""
+    folder = get_environment_folder(read_lock())
+    return folder if (folder / COMPLETE).is_file() else None
+
+
 def ensure_environment(show: ShowProgress) -> Path:
     """The folder of a complete environment. Raises BenchError where it cannot be made.
 

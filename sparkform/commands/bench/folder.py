@@ -59,13 +59,7 @@ class ResultFolder:
         self.write(SUMMARY, format_summary(result))
 
     def write(self, name: str, text: str) -> None:
-        """The old file or the new one, at any moment."""
-        draft = self.path / f".{name}.draft"
-        try:
-            draft.write_text(text, encoding="utf-8")
-            os.replace(draft, self.path / name)
-        except OSError as error:
-            raise BenchError(explain_disk(self.path / name, error)) from None
+        write_file(self.path / name, text)
 
     def _append(self, name: str, lines: Iterable[str]) -> None:
         try:
@@ -73,6 +67,16 @@ class ResultFolder:
                 file.writelines(f"{line}\n" for line in lines)
         except OSError as error:
             raise BenchError(explain_disk(self.path / name, error)) from None
+
+
+def write_file(path: Path, text: str) -> None:
+    """The old file or the new one, at any moment. Raises BenchError."""
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        raise BenchError(explain_disk(path, error)) from None
 
 
 def explain_disk(path: Path, error: OSError) -> str:

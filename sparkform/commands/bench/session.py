@@ -20,6 +20,7 @@ from sparkform.bench.node_samples import (
 from sparkform.bench.requests import RequestRecord
 from sparkform.bench.result import BenchmarkResult, Identity, Mark, Measurement, Run
 from sparkform.commands.bench.api import ServiceApi, read_counters
+from sparkform.commands.bench.cooling import Cooling
 from sparkform.commands.bench.driver import DrivenRun, Driver
 from sparkform.commands.bench.failure import BenchError
 from sparkform.commands.bench.folder import ResultFolder
@@ -30,6 +31,7 @@ DRAFTS = "vllm:spec_decode_num_"
 SAMPLED_S = 10.0
 """A run that lasts this long has samples of every node, unless one was not read."""
 
+INTERRUPTED = "The run was ended by Ctrl-C; what was measured so far is kept."
 ShowLine = Callable[[str], None]
 
 
@@ -46,6 +48,7 @@ class BenchSession:
     goodput: Goodput | None
     limit_s: float
     show: ShowLine
+    cooling: Cooling
     marks: list[Mark] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     cache: CacheSize = field(default_factory=CacheSize)
@@ -65,6 +68,8 @@ class BenchSession:
         runs: list[Run] = []
         requests: Sequence[RequestRecord] = ()
         for index in range(count):
+            if number or index:
+                self._cool_down()
             if self.has_ended:
                 break
             run, requests = self._run_once(number, index, load)
@@ -127,6 +132,17 @@ class BenchSession:
         )
         return run, requests
 
+    def _cool_down(self) -> None:
+        """Before the first run it was waited for already, so that no node was taken for sick."""
+        try:
+            warnings = self.cooling.wait(self.sampler, [node.name for node in self.subject.nodes])
+        except KeyboardInterrupt:
+            self.end(INTERRUPTED)
+            return
+        for warning in warnings:
+            if warning not in self.warnings:
+                self.warn(warning)
+
     def _read_acceptance(self, before: dict[str, float]) -> float | None:
         """Accepted drafts by drafts, of this run alone."""
         after = read_counters(self.api, DRAFTS)
@@ -143,7 +159,7 @@ class BenchSession:
                 self.end("No request was answered: the service failed; `sparkform logs` shows why.")
             return
         reasons = {
-            "interrupted": "The run was ended by Ctrl-C; what was measured so far is kept.",
+            "interrupted": INTERRUPTED,
             "out-of-time": f"The run took longer than {self.limit_s:g} s and was ended; "
             "--time-limit allows more.",
             "failed": f"The run ended early: {driven.why}; what was measured so far is kept.",

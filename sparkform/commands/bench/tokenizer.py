@@ -20,11 +20,13 @@ NO_COMMIT = "0" * 40
 
 @dataclass(frozen=True)
 class FetchedTokenizer:
-    """`handle` is found in `home`, a cache of the hub's form. `commit` is the model's revision."""
+    """`handle` is found in `home`, a cache of the hub's form. `commit` is the model's revision;
+    `folder` is where the model lies on its node."""
 
     handle: str
     home: Path
     commit: str | None
+    folder: str
 
 
 def fetch_tokenizer(target: Target, request: VerbRequest, home: Path) -> FetchedTokenizer:
@@ -39,7 +41,7 @@ def fetch_tokenizer(target: Target, request: VerbRequest, home: Path) -> Fetched
     handle = str(request.request.get("handle") or "local/model")
     commit = document["commit"]
     write_cache(home, handle, commit or NO_COMMIT, document["files"])
-    return FetchedTokenizer(handle, home, commit)
+    return FetchedTokenizer(handle, home, commit, document["folder"])
 
 
 def write_cache(home: Path, handle: str, commit: str, files: dict[str, str]) -> None:

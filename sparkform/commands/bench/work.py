@@ -9,16 +9,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sparkform.bench import aiperf
 from sparkform.bench.engine_log import CacheSize, parse_cache_size
-from sparkform.bench.load import Goodput, Load
+from sparkform.bench.load import AIPERF, Goodput, Load
 from sparkform.bench.node_samples import find_slow_nodes
 from sparkform.bench.result import BenchmarkResult, Mark
 from sparkform.commands import options, pulumi_command
 from sparkform.commands.bench import charts, report
-from sparkform.commands.bench.api import ServiceApi, open_api, read_engine_version
-from sparkform.commands.bench.driver import AiperfDriver
-from sparkform.commands.bench.environment import ensure_environment
+from sparkform.commands.bench.api import (
+    STAND_IN,
+    ServiceApi,
+    open_api,
+    read_engine_version,
+)
+from sparkform.commands.bench.cooling import Cooling
+from sparkform.commands.bench.driver_choice import (
+    build_driver,
+    check_engine,
+    prepare_environment,
+)
+from sparkform.commands.bench.failure import BenchError
 from sparkform.commands.bench.folder import ResultFolder
 from sparkform.commands.bench.probe import probe_speed
 from sparkform.commands.bench.sampling import NodeSampler
@@ -37,7 +46,6 @@ LOG_LINES = 20_000
 """An engine tells the size of its cache while it starts."""
 
 API_KEY = "sparkform:apiKey"
-STAND_INS = ("stand-in", "stand_in")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,43 +61,52 @@ class BenchRequest:
     url: str | None
     time_limit_s: float
     even_so: bool
+    cool_to_c: float | None = None
+    driver: str = AIPERF
 
 
 def run_benchmark(request: BenchRequest, scratch: Path) -> int:
     """The exit code. Raises BenchError and InputError."""
     subject, targets = observe_subject(request)
+    options.require(check_engine(request.driver, subject.block.engine))
     folder = ResultFolder(request.folder)
     api = open_api(
         request.url or subject.url, subject.served_name, lambda: fetch_key(request.declared)
     )
     tokenizer = fetch_tokenizer(targets[0], build_tokenizer_request(subject, targets[0]), scratch)
-    environment = ensure_environment(show_line)
-    endpoint = aiperf.Endpoint(api.url, subject.served_name, tokenizer.handle, bool(api.key))
+    environment = prepare_environment(request.driver, show_line)
     version = read_engine_version(api)
+    driver = build_driver(environment, request.driver, subject, api, tokenizer, targets[0], version)
+    cooling = Cooling(request.cool_to_c, show_line)
     with watch(targets) as sampler:
-        warnings = check_health(request, subject, api, sampler)
-        marks: list[Mark] = ["even-so"] if warnings else []
+        warm = cooling.wait(sampler, [target.name for target in targets])
+        sick = check_health(request, subject, api, sampler)
+        marks: list[Mark] = ["even-so"] if sick else []
         session = BenchSession(
             subject=subject,
             identity=subject.identify(version, tokenizer.commit),
             api=api,
-            driver=AiperfDriver(environment, endpoint, tokenizer.home, api.key),
+            driver=driver,
             sampler=sampler,
             folder=folder,
             goodput=request.goodput,
             limit_s=request.time_limit_s,
             show=show_line,
+            cooling=cooling,
             cache=read_cache_size(targets[0], subject.service),
             marks=[*marks, *find_stand_in(version)],
         )
-        for warning in warnings:
+        for warning in (*warm, *sick):
             session.warn(warning)
         result = session.measure(request.loads, request.runs)
     if result is None:
-        print("No request was sent, so there is no result.", file=sys.stderr)
-        return options.FINDINGS
+        raise BenchError(explain_nothing(session.warnings))
     finish(result, folder, environment)
     return choose_exit_code(result)
+
+
+def explain_nothing(warnings: Sequence[str]) -> str:
+    return " ".join(["No request was sent, so there is no result.", *warnings[-1:]])
 
 
 def observe_subject(request: BenchRequest) -> tuple[BenchSubject, tuple[Target, ...]]:
@@ -161,11 +178,10 @@ def check_health(
 
 def find_stand_in(engine_version: str | None) -> list[Mark]:
     """An engine that says of itself that it is none."""
-    is_stand_in = any(word in (engine_version or "") for word in STAND_INS)
-    return ["stand-in"] if is_stand_in else []
+    return ["stand-in"] if STAND_IN in (engine_version or "") else []
 
 
-def finish(result: BenchmarkResult, folder: ResultFolder, environment: Path) -> None:
+def finish(result: BenchmarkResult, folder: ResultFolder, environment: Path | None) -> None:
     drawn, why = charts.draw_charts(environment, folder.path)
     if why:
         show_line(f"The report has no charts: {why}.")

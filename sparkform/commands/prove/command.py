@@ -13,13 +13,11 @@ from sparkform.commands import options
 from sparkform.commands.declared import DeclaredStack, load_declared_stack
 from sparkform.commands.lazy import import_lazily
 from sparkform.commands.prove.proof import (
-    StageOutcome,
     StageResult,
     StageRunner,
     find_telling_line,
     prove_stages,
 )
-from sparkform.commands.prove.stack_file import replace_services
 from sparkform.commands.prove.stages import (
     ProofStage,
     SmallModels,
@@ -27,14 +25,16 @@ from sparkform.commands.prove.stages import (
     list_stages,
 )
 from sparkform.commands.pulumi_command import find_root
+from sparkform.commands.stack_services import replace_services
 from sparkform.commands.tables import add_row, create_console, create_table
+from sparkform.commands.up_outcome import UpOutcome
 from sparkform.errors import InputError, Problem
 
 if TYPE_CHECKING:
-    from sparkform.commands.prove import stack_run
+    from sparkform.commands import stack_run
 else:
     # Pulumi's Automation API takes longer to import than all else together.
-    stack_run = import_lazily("sparkform.commands.prove.stack_run")
+    stack_run = import_lazily("sparkform.commands.stack_run")
 
 CELLS = {"pass": "ok", "fail": "fail", "not run": "warn"}
 
@@ -97,7 +97,7 @@ def format_stages(stages: Sequence[ProofStage]) -> str:
 def build_runner(declared: DeclaredStack) -> StageRunner:
     """Runs a stage with a copy of the stack file in which the services are the stage's."""
 
-    def run_stage(stage: ProofStage) -> StageOutcome:
+    def run_stage(stage: ProofStage) -> UpOutcome:
         typer.echo(f"\n=== {stage.name}: {stage.title} ===")
         text = replace_services(declared.file.read_text(encoding="utf-8"), stage.services)
         with tempfile.TemporaryDirectory(prefix="sparkform-prove-") as folder:

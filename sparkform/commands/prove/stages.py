@@ -7,26 +7,18 @@ kernels, its ranks on several nodes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sparkform.catalogue import store
 from sparkform.catalogue.schema import CatalogueModel, Checkpoint
+from sparkform.commands.stack_services import Services, pick_engine_settings
 from sparkform.config import Declaration
 from sparkform.errors import InputError, Problem
-
-ENGINE_KEYS = (
-    *("engine", "runtime", "image", "bind", "port", "environment"),
-    *("readyTimeoutSeconds", "silenceTimeoutSeconds", "freeGpuMemoryFraction"),
-    *("gpuMemoryUtilization", "moeBackend", "attentionBackend", "enforceEager"),
-)
-"""What belongs to the engine on this machine. All else belongs to the declared model."""
 
 SMALL = {"maxBatchSize": 4, "maxSeqLen": 4096}
 SMALLEST, LARGEST = 7.5e9, 8.6e9
 """Parameters of what is called an 8B model."""
-
-Services = Mapping[str, Mapping[str, object]]
 
 
 @dataclass(frozen=True)
@@ -104,7 +96,7 @@ def _is_gated(pair: SmallModels, checkpoints: Sequence[Checkpoint]) -> bool:
 
 def _build_small_services(declaration: Declaration, service: str, model: str) -> Services:
     declared = declaration.services[service].to_plain()
-    engine_settings = {key: declared[key] for key in ENGINE_KEYS if key in declared}
+    engine_settings = pick_engine_settings(declared)
     head = declaration.list_service_nodes(service)[0].name
     return {service: {**engine_settings, **SMALL, "model": model, "nodes": [head]}}
 

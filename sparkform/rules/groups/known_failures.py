@@ -9,12 +9,11 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
-from packaging.specifiers import SpecifierSet
-
 from sparkform.catalogue.handles import split_handle
 from sparkform.models.shape import is_mixture as has_experts
 from sparkform.rules.context import ServiceView
 from sparkform.rules.outcome import RuleFinding, RuleOutcome
+from sparkform.versions import is_within
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +106,7 @@ def _matches_version(report: ReportedFailure, service: ServiceView) -> bool:
         return True
     if service.version is None:
         return report.unversioned
-    return SpecifierSet(report.versions).contains(service.version, prereleases=True)
+    return is_within(service.version, report.versions)
 
 
 def _get_text(service: ServiceView, name: str) -> str:

@@ -13,6 +13,8 @@ from sparkform.rules.context import ServiceView
 from sparkform.rules.outcome import ADVISORY, MANDATORY, RuleFinding, RuleOutcome
 from sparkform.rules.settings import Setting
 
+FOR_ANY_ATTENTION = ("CUSTOM", "NO_ATTENTION")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kernels:
@@ -69,7 +71,8 @@ def check_attention_kernels(service: ServiceView) -> Iterator[RuleOutcome]:
     """vLLM refuses a name of attention kernels that it does not know, or that this chip cannot run.
 
     On SM121 FLASH_ATTN is FlashAttention 2, which reads no 8-bit cache, and neither it nor
-    FLASHINFER has the attention sinks of gpt-oss; TRITON_ATTN has both.
+    FLASHINFER has the attention sinks of gpt-oss; TRITON_ATTN has both. Kernels are for latent
+    attention (MLA in their names) or for the usual kind, never for both.
     """
     setting = service.settings.find("attention_backend")
     if setting is None or setting.text == "auto":
@@ -85,26 +88,30 @@ def check_attention_kernels(service: ServiceView) -> Iterator[RuleOutcome]:
         yield RuleFinding(
             path=setting.path,
             message=f"The attention kernels {written} do not run here on GB10: {reason}.",
-            remedy='extraArgs: ["--attention-backend", "TRITON_ATTN"]',
+            remedy=_suggest_attention(service),
             evidence=kernels.source if kernels.reason else None,
         )
 
 
+def _suggest_attention(service: ServiceView) -> str:
+    if service.has_latent_attention:
+        return "# take the attention backend out: vLLM takes one for latent attention by itself"
+    return 'extraArgs: ["--attention-backend", "TRITON_ATTN"]'
+
+
 def _find_lack(service: ServiceView, name: str) -> str | None:
     """What the kernels of a release lack for this model or cache; builds differ."""
-    if not _is_release(service):
+    if not service.is_engine_release:
         return None
+    is_latent = service.has_latent_attention
+    if is_latent is not None and name not in FOR_ANY_ATTENTION and is_latent != ("MLA" in name):
+        return "they are for " + ("keys and values" if is_latent else "latent attention")
     cache_type = service.settings.get_text("kv_cache_dtype")
     if name in ("FLASH_ATTN", "FLASHINFER") and "gpt-oss" in service.model:
         return "they have no attention sinks, which gpt-oss needs"
     if name == "FLASH_ATTN" and cache_type.startswith("fp8"):
         return "FlashAttention 2 reads no 8-bit cache"
     return None
-
-
-def _is_release(service: ServiceView) -> bool:
-    """Whether vLLM is a release of its own or of NVIDIA's, not somebody's build."""
-    return service.image is None or service.repository is not None
 
 
 def _build_unknown(service: ServiceView, setting: Setting, kind: str, remedy: str) -> RuleFinding:
@@ -118,7 +125,7 @@ def _build_unknown(service: ServiceView, setting: Setting, kind: str, remedy: st
         path=setting.path,
         message=f"vLLM has no {kind} kernels called {written[:60]}.",
         remedy=remedy.format(near_names[0] if near_names else default),
-        severity=MANDATORY if _is_release(service) else ADVISORY,
+        severity=MANDATORY if service.is_engine_release else ADVISORY,
     )
 
 

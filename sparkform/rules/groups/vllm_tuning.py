@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from node.host.labels import TOKEN
+from sparkform.report.facts import MemoryFacts
 from sparkform.rules.context import GIB_IN_KIB, ServiceView
+from sparkform.rules.engine_settings import PAGE_CACHE_SOURCE, counts_page_cache
 from sparkform.rules.outcome import ADVISORY, MANDATORY, RuleFinding, RuleOutcome, RuleSkip
 
 MOST_UTILIZATION, USUAL_UTILIZATION = 0.90, 0.85
@@ -24,11 +26,10 @@ def check_memory_utilization(service: ServiceView) -> Iterator[RuleOutcome]:
     """vLLM's default share of 0.92 is more than a Spark has free, and 0.92 crashed twice.
 
     The share is of all memory, system and desktop included, and vLLM refuses to start when less is
-    free. Working recipes use up to 0.90; a machine that has served may have only 101 of 121.7 GiB
-    free. With facts each node's MemAvailable decides, without them these figures.
+    free, also with a cache of fixed size. Working recipes use up to 0.90; a machine that has served
+    may have only 101 of 121.7 GiB free. With facts each node's MemAvailable decides (its MemFree in
+    vLLM 0.24, which takes the page cache for used), without them these figures.
     """
-    if service.settings.find("kv_cache_bytes") is not None:
-        return
     share = service.settings.get_number("memory_fraction")
     path = service.settings.get_path("memory_fraction")
     if share is None:
@@ -39,6 +40,7 @@ def check_memory_utilization(service: ServiceView) -> Iterator[RuleOutcome]:
         )
         return
     yield from _check_available_memory(service, share, path)
+    yield from _warn_of_page_cache(service, path)
     if share > USUAL_UTILIZATION:
         is_too_much = share > MOST_UTILIZATION
         yield RuleFinding(
@@ -54,6 +56,18 @@ def check_memory_utilization(service: ServiceView) -> Iterator[RuleOutcome]:
         )
 
 
+def _warn_of_page_cache(service: ServiceView, path: str) -> Iterator[RuleFinding]:
+    """Where no facts tell what is free: the weights stay in the page cache after a first try."""
+    if counts_page_cache(service) and service.context.reports is None:
+        yield RuleFinding(
+            path=path,
+            message="vLLM 0.24 takes the page cache for used, so that a second start can fail.",
+            remedy="# image: vLLM 0.25 or newer; or drop the page cache before each start",
+            severity=ADVISORY,
+            evidence=PAGE_CACHE_SOURCE,
+        )
+
+
 def _check_available_memory(service: ServiceView, share: float, path: str) -> Iterator[RuleOutcome]:
     """Each node's MemAvailable against the share of its total, unless a service runs there."""
     is_serving = _is_serving(service)
@@ -63,10 +77,8 @@ def _check_available_memory(service: ServiceView, share: float, path: str) -> It
         if memory is None:
             yield RuleSkip(path=path, reason=f"the memory of {node.name} is not known")
             continue
-        wanted_gib, free_gib = (
-            share * memory.total_kib / GIB_IN_KIB,
-            memory.available_kib / GIB_IN_KIB,
-        )
+        wanted_gib = share * memory.total_kib / GIB_IN_KIB
+        free_gib = _get_free_kib(service, memory) / GIB_IN_KIB
         if wanted_gib + MARGIN_GIB <= free_gib or is_serving:
             continue
         if is_serving is None:
@@ -81,6 +93,13 @@ def _check_available_memory(service: ServiceView, share: float, path: str) -> It
                 remedy=f"gpuMemoryUtilization: {_compute_share(free_gib, memory.total_kib):g}",
                 severity=MANDATORY,
             )
+
+
+def _get_free_kib(service: ServiceView, memory: MemoryFacts) -> int:
+    """What vLLM will find free, as far as the report tells."""
+    if counts_page_cache(service) and memory.free_kib is not None:
+        return memory.free_kib
+    return memory.available_kib
 
 
 def _is_serving(service: ServiceView) -> bool | None:
@@ -183,11 +202,11 @@ def check_nccl_hang(service: ServiceView) -> Iterator[RuleOutcome]:
         return
     if "VLLM_NCCL_SO_PATH" in service.variables:
         return
-    version = service.find_image_figure("nccl_version")
+    version = service.nccl_version
     if version is None:
         reason = f"the catalogue does not know which NCCL {service.image.tagged} has"
         yield RuleSkip(path=service.get_path("image"), reason=reason)
-    elif str(version).startswith(BAD_NCCL):
+    elif version.startswith(BAD_NCCL):
         yield RuleFinding(
             path=service.get_path("image"),
             message=f"NCCL {BAD_NCCL} hangs several nodes after about half an hour of load.",

@@ -20,6 +20,7 @@ from benchmarks.gpu_proof.parcel import build_proof
 from benchmarks.gpu_proof.planned import SERVICES
 from benchmarks.gpu_proof.replay import read_lines, replay
 from benchmarks.gpu_proof.there.launches import Parcel, ProofLaunch, read_launch
+from benchmarks.gpu_proof.there.pair import NETWORKS, place_pair
 from benchmarks.gpu_proof.there.process_units import ProcessSystem, ProcessUnit
 from node.host.labels import OWNER, RANK, SERVICE, TOKEN
 from node.ranks import units
@@ -93,7 +94,13 @@ def test_what_differs_from_the_plan_is_said(tmp_path: Path) -> None:
     command += ["vllm", "serve", "/models/a/b", "--port", "8000"]
     launch_file = tmp_path / "launches" / "dense-bf16.json"
     launch_file.write_text(
-        json.dumps({"served_name": "a/b", "command": command, "environment": {"A": "1"}})
+        json.dumps(
+            {
+                "served_name": "a/b",
+                "model": "dense-bf16",
+                "ranks": [{"command": command, "environment": {"A": "1"}}],
+            }
+        )
     )
     parcel = Parcel(tmp_path, tmp_path / "site", tmp_path / "bin")
     planned = read_launch(parcel, "dense-bf16")
@@ -162,3 +169,18 @@ def test_a_launch_knows_its_address() -> None:
     launch = ProofLaunch("dense-bf16", "a/b", ("vllm", "serve", "m", "--port", "8123"), {})
     assert launch.url == "http://127.0.0.1:8123"
     assert launch.set_model("other").command[2] == "other"
+
+
+def test_two_ranks_on_one_machine_have_a_gpu_and_an_address_each() -> None:
+    command = ("/bin/sh", "start", "vllm", "serve", "m", "--master-addr", "10.87.203.11")
+    environment = {"NCCL_NET": "IB", "NCCL_IB_HCA": "=rocep1s0f0", "NCCL_SOCKET_IFNAME": "enP7s7"}
+    planned = [ProofLaunch("pair-bf16", "a/b", command, environment)] * 2
+    over_nvlink, over_sockets = (place_pair(planned, network) for network in NETWORKS)
+    for rank, launch in enumerate(over_nvlink):
+        assert launch.command[-2:] == ("--master-addr", "127.0.0.1")
+        assert launch.environment["VLLM_HOST_IP"] == f"127.0.0.{rank + 1}"
+        assert launch.environment["CUDA_VISIBLE_DEVICES"] == str(rank)
+        assert not {"NCCL_NET", "NCCL_IB_HCA", "NCCL_HOSTID"} & launch.environment.keys()
+        assert "without NCCL_IB_HCA" in launch.differences
+    assert {launch.environment["NCCL_HOSTID"] for launch in over_sockets} == {"gpu-1", "gpu-2"}
+    assert [launch.shape for launch in over_sockets] == ["pair-bf16-sockets"] * 2

@@ -29,7 +29,7 @@ VERBS = {
     "Measure",
     *("Name", "Predict", "Print", "Prove", "Reach", "Read", "Recommend", "Remove", "Require"),
     *("Restart", "Save", "Set", "Show", "Skip", "Take", "Trust", "Try", "Update", "Use", "Write"),
-    *("Ask", "Compare", "Count", "End", "Keep", "Repeat", "Send"),
+    *("Ask", "Compare", "Count", "End", "Keep", "Repeat", "Send", "Wait"),
 }
 CAMEL_CASE = re.compile(r"[a-z][a-zA-Z0-9]*")
 FACTS = FOLDER / "direct-untouched.json"

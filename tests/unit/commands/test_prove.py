@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sparkform.commands.prove.proof import StageOutcome
+from sparkform.commands.up_outcome import UpOutcome
 from tests.unit.commands.conftest import Command
 from tests.unit.commands.stacks import VLLM, write_stack
 
@@ -30,15 +30,15 @@ def runs(monkeypatch: pytest.MonkeyPatch, pulumi: Path) -> list[dict[str, Any]]:
 
     def up(
         folder: Path, root: object, name: str, file: Path, show: Callable[[str], None]
-    ) -> StageOutcome:
+    ) -> UpOutcome:
         config = yaml.safe_load(file.read_text())["config"]
         assert file.stat().st_mode & 0o077 == 0 or file.parent.stat().st_mode & 0o077 == 0
         recorded.append({"stack": name, "services": config["sparkform:services"]})
         passes = len(recorded) != 2 or "fails" not in config
         show(ANSWERS if passes else HANGS)
-        return StageOutcome(passes, (ANSWERS,) if passes else (HANGS, "  | last line"), 12.3)
+        return UpOutcome(passes, (ANSWERS,) if passes else (HANGS, "  | last line"), 12.3)
 
-    monkeypatch.setattr("sparkform.commands.prove.stack_run.run_up", up)
+    monkeypatch.setattr("sparkform.commands.stack_run.run_up", up)
     return recorded
 
 

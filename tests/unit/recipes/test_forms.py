@@ -366,6 +366,31 @@ def test_what_starts_no_engine_of_ours_is_refused(text: str) -> None:
         read_recipes(text, "main")
 
 
+@pytest.mark.parametrize(
+    ("text", "environment"),
+    [
+        ("srun -N 2 --gpus 1 vllm serve a/b --seed 1", {}),
+        ("./launch-cluster.sh -t img -e X=1 exec bash -lc 'set -e; vllm serve a/b'", {"X": "1"}),
+        ("kubectl exec -it pod-0 -- vllm serve a/b --port 8001", {}),
+        ("numactl --interleave=all trtllm-serve a/b --port 8001", {}),
+    ],
+)
+def test_a_program_that_starts_an_engine_is_looked_through(
+    text: str, environment: dict[str, str]
+) -> None:
+    block = convert_text(text).block
+    assert block["model"] == "a/b"
+    assert block.get("environment", {}) == environment
+
+
+@pytest.mark.parametrize(
+    "text", ["echo now vllm serve a/b", "pkill -f vllm serve", "pip install vllm serve"]
+)
+def test_a_name_of_an_engine_in_a_text_starts_none(text: str) -> None:
+    with pytest.raises(InputError, match="starts no engine"):
+        read_recipes(text, "main")
+
+
 def test_several_services_of_a_compose_file_are_several_recipes() -> None:
     text = COMPOSE.replace("example/web:1", "vllm/vllm-openai:v0.27.1\n    command: [--model, a/b]")
     assert [recipe.name for recipe in read_recipes(text, "x")] == ["llm", "web"]

@@ -90,6 +90,12 @@ def test_no_word_of_a_serve_line_is_lost(data: st.DataObject, engine: str) -> No
     check_nothing_lost(" ".join([*assignments, shlex.join(words)]), [*assignments, *words])
 
 
+@given(st.lists(st.from_regex(r"-{1,2}[a-z]{1,6}|[a-z]{1,6}", fullmatch=True), max_size=5))
+def test_no_word_of_a_wrapper_is_lost(words: list[str]) -> None:
+    line = ["./start.sh", *words, "vllm", "serve", "a/b", "--port", "8001"]
+    check_nothing_lost(shlex.join(line), line)
+
+
 @given(st.data())
 def test_no_word_of_a_docker_line_is_lost(data: st.DataObject) -> None:
     options = ("--gpus", "--ipc", "--name", "--shm-size", "--user", "--cpus", "--env-file")

@@ -290,6 +290,26 @@ def test_a_running_service_does_not_count_as_a_lack_of_memory() -> None:
         assert ("vllm-util" in list_refused(rules_verdict)) is is_refused
 
 
+@pytest.mark.parametrize(
+    ("free_gib", "image", "is_refused"),
+    [
+        (60, "vllm/vllm-openai:v0.24.0", True),
+        (110, "vllm/vllm-openai:v0.24.0", False),
+        (60, "vllm/vllm-openai:v0.26.0", False),
+    ],
+)
+def test_vllm_0_24_takes_the_page_cache_for_used(
+    free_gib: int, image: str, is_refused: bool
+) -> None:
+    path = DATA / "reported" / "bad" / "moe-backend-typo.yaml"
+    declared = load_stack(path)
+    block = declared.services["main"].model_copy(update={"image": image})
+    changed = declared.model_copy(update={"services": {"main": block}})
+    cached: Fields = {"memory": MEMORY | {"free_kib": free_gib * GIB_IN_KIB}}
+    verdict = evaluate_stack(path, changed, reports=build_reports(1, cached))
+    assert ("vllm-util" in list_refused(verdict)) is is_refused
+
+
 def test_the_fabric_that_we_plan_is_no_overlap_with_itself() -> None:
     """After an `up` the nodes have addresses of the pool, and our routes lead there."""
     spark_1_facts = {

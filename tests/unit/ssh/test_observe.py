@@ -209,11 +209,11 @@ def test_a_port_that_is_silent_or_closes_is_told_apart(
 def test_silence_is_reported_before_the_limit_and_cuts_nothing_else_short(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(session, "GREETING_LIMIT_S", SHORT_S)
-
     async def scenario() -> None:
         async with open_port(closes=False) as port, run_server(hang) as node:
-            silent = await query_one(node.build_target(tmp_path, port=port), 30)
+            with monkeypatch.context() as patch:
+                patch.setattr(session, "GREETING_LIMIT_S", SHORT_S)
+                silent = await query_one(node.build_target(tmp_path, port=port), 30)
             assert get_error_kind(silent) == "frozen"
             assert silent.duration_s < 15
             assert f"sends nothing for {SHORT_S:g} s" in str(silent.error and silent.error.what)

@@ -6,14 +6,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from sparkform.bench.result import BenchmarkResult
-from sparkform.commands.bench import work
+from sparkform.commands.bench import driver_choice, work
+from sparkform.commands.bench.cooling import Cooling
+from tests.support.fake_aiperf import write_environment
 from tests.support.known_latency import KnownServer, serve_known
 from tests.support.known_latency_server import MODEL, ServerPlan
 from tests.support.recorded import UNTOUCHED, load_recording
@@ -23,43 +24,10 @@ from tests.support.status_documents import (
     build_telemetry,
     format_document,
 )
+from tests.unit.bench.test_vllm_bench import build_document as build_vllm_document
 from tests.unit.commands.conftest import Command, CommandRun
 from tests.unit.ssh.ssh_node import Process, serve_node
 
-FAKE_AIPERF = """#!{python}
-import json, os, pathlib, sys, time
-config = json.loads(pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text())
-benchmark = config["benchmark"]
-phase = benchmark["phases"][1]
-folder = pathlib.Path(benchmark["artifacts"]["dir"])
-here = pathlib.Path({folder!r})
-mode = (here / "mode").read_text()
-(here / "environment").write_text(json.dumps(dict(os.environ)))
-(here / "argv").write_text(" ".join(sys.argv))
-count = phase["requests"] if mode != "killed" else 2
-tokens = benchmark["dataset"]["prompts"]["osl"]["mean"]
-with (folder / "profile_export.jsonl").open("w") as file:
-    for number in range(count):
-        metadata = {{"benchmark_phase": "profiling", "request_start_ns": 10**9 * number,
-                     "request_end_ns": 10**9 * number + 10**9}}
-        metrics = {{"time_to_first_token": {{"value": 500.0}},
-                    "request_latency": {{"value": 1000.0}},
-                    "inter_chunk_latency": {{"value": [50.0] * (tokens - 1)}},
-                    "output_sequence_length": {{"value": float(tokens)}},
-                    "input_sequence_length": {{"value": 128.0}}}}
-        record = {{"metadata": metadata, "metrics": metrics, "error": None}}
-        if mode == "errors":
-            error = {{"code": 500, "type": "Internal Server Error", "message": "gone"}}
-            record = {{"metadata": metadata, "metrics": {{}}, "error": error}}
-        file.write(json.dumps(record) + "\\n")
-if mode == "killed":
-    os.kill(os.getpid(), 9)
-if mode == "slow":
-    time.sleep(60)
-if mode == "broken":
-    (folder / "profile_export.jsonl").unlink()
-    sys.exit("ConfigurationError: no such field")
-"""
 LOG = b"qwen/0 | Available KV cache memory: 47.01 GiB\nqwen/0 | GPU KV cache size: 385,104 tokens\n"
 SERVICE = {"engine": "vllm", "runtime": "container", "image": "vllm/vllm-openai:v0.32.0"}
 
@@ -67,13 +35,8 @@ SERVICE = {"engine": "vllm", "runtime": "container", "image": "vllm/vllm-openai:
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An environment with the program in aiperf's place, and without matplotlib."""
-    folder = tmp_path / "environment"
-    (folder / "bin").mkdir(parents=True)
-    program = folder / "bin" / "aiperf"
-    program.write_text(FAKE_AIPERF.format(python=sys.executable, folder=str(folder)))
-    program.chmod(0o755)
-    (folder / "mode").write_text("well")
-    monkeypatch.setattr(work, "ensure_environment", lambda show: folder)
+    folder = write_environment(tmp_path / "environment")
+    monkeypatch.setattr(driver_choice, "ensure_environment", lambda show: folder)
     return folder
 
 
@@ -93,7 +56,13 @@ class Node:
         self.report = report.model_dump_json().encode() + b"\n"
         self.status = format_document(build_document(0)).encode() + b"\n"
         files = {"tokenizer.json": base64.b64encode(b"{}").decode()}
-        document = {"folder": "/models", "commit": "1" * 40, "files": files}
+        document = {
+            "folder": "/srv/hub/models--tiny--known/snapshots/abc",
+            "commit": "1" * 40,
+            "files": files,
+        }
+        self.loads: list[str] = []
+        self.load_answer, self.load_error = b"", b""
         self.tokenizer: bytes | None = json.dumps(document).encode() + b"\n"
 
     async def run(self, process: Process) -> None:
@@ -102,6 +71,12 @@ class Node:
         if " tokenizer " in words and self.tokenizer is None:
             process.stderr.write(b"tiny/known has no tokenizer on this node.\n")
             process.exit(1)
+            return
+        if " load " in words:
+            self.loads.append(words)
+            process.stdout.write(self.load_answer)
+            process.stderr.write(self.load_error)
+            process.exit(1 if self.load_error else 0)
             return
         if " logs " in words:
             process.stdout.write(LOG)
@@ -230,6 +205,20 @@ def test_a_sick_node_is_refused_and_marked_where_it_is_measured_even_so(
     assert "84 °C" in result.warnings[0]
 
 
+def test_each_run_waits_for_cool_gpus_and_says_where_they_stay_hot(
+    bench: Callable[..., CommandRun],
+    node: Node,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(work, "Cooling", lambda limit_c, show: Cooling(limit_c, show, 0.5))
+    warm = build_telemetry(gpus=(build_gpu(temperature_c=61.0),))
+    node.status = format_document(build_document(0, telemetry=warm)).encode() + b"\n"
+    assert bench("--prompts", 2, "--runs", 2, "--cool-to", 50).code == 0
+    (warning,) = read_result(project).warnings
+    assert "spark-1 had 61 °C when a run began" in warning
+
+
 def test_a_killed_driver_leaves_what_it_measured(
     bench: Callable[..., CommandRun], environment: Path, project: Path
 ) -> None:
@@ -291,6 +280,48 @@ def test_a_full_disk_is_one_sentence(
     run = bench("--prompts", 2)
     assert run.code == 1
     assert "cannot be written (No space left on device)" in run.err
+
+
+def test_vllms_own_load_generator_gives_the_same_form_of_result(
+    bench: Callable[..., CommandRun],
+    node: Node,
+    project: Path,
+    environment: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(driver_choice, "find_environment", lambda: None)
+    node.load_answer = json.dumps(build_vllm_document()).encode() + b"\n"
+    run = bench("--driver", "vllm", "--prompts", 4, "--output", 5, "--input", 64)
+    assert run.code == 0, run.err
+    result = read_result(project)
+    assert result.driver == "vllm bench serve"
+    metrics = result.measurements[0].runs[0].metrics
+    assert metrics.output_tok_s == pytest.approx(build_vllm_document()["output_throughput"])
+    assert metrics.outcomes.answered == 4
+    (command,) = node.loads
+    assert "--base-url" in command
+    assert "http://127.0.0.1:8000" in command, "as the node reaches it"
+    assert "/models/hub/models--tiny--known/snapshots/abc" in command
+    assert not (environment / "argv").exists(), "aiperf is not run, nor needed"
+    assert "no charts" in run.err
+
+
+def test_vllms_load_generator_that_fails_is_one_sentence(
+    bench: Callable[..., CommandRun], node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver_choice, "find_environment", lambda: None)
+    node.load_error = b"`vllm bench serve` ended without a result: ValueError: no such model\n"
+    run = bench("--driver", "vllm")
+    assert run.code == 1
+    assert "ended without a result: ValueError: no such model" in run.err
+    assert "No request was sent" in run.err
+    assert "Traceback" not in run.err
+
+
+def test_another_driver_is_refused(bench: Callable[..., CommandRun]) -> None:
+    run = bench("--driver", "wrk")
+    assert run.code == 2
+    assert "--driver: is not known (got wrk); allowed: aiperf, vllm" in run.err
 
 
 def test_bad_questions_are_told_at_once(bench: Callable[..., CommandRun]) -> None:

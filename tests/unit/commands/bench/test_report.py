@@ -7,9 +7,11 @@ import re
 import pytest
 
 from sparkform.bench.load import Load
+from sparkform.commands.bench.api import ServiceApi, read_engine_version
 from sparkform.commands.bench.charts import clean_svg
 from sparkform.commands.bench.report import MARKS, build_speed_table, render_report
 from sparkform.commands.bench.subject import build_expectation
+from sparkform.commands.bench.work import find_stand_in
 from sparkform.sizing.throughput import Speed
 from sparkform.sizing.throughput_ranges import Prediction
 from tests.support.bench_results import (
@@ -77,3 +79,19 @@ def test_a_prediction_is_of_what_is_measured_and_waits_for_first_tokens_too() ->
     assert expected.output_tok_s == pytest.approx(2 * 11 / (0.5 + 10 / 20))
     assert expected.output_low_tok_s == pytest.approx(2 * 11 / (0.5 + 10 / 10))
     assert expected.output_high_tok_s == pytest.approx(2 * 11 / (0.5 + 10 / 40))
+
+
+@pytest.mark.parametrize(
+    ("document", "version", "marks"),
+    [
+        ('{"version": "0.32.0"}', "0.32.0", []),
+        ('{"version": "1.2.1", "stand_in": true}', "1.2.1 (stand-in)", ["stand-in"]),
+        ("[]", None, []),
+    ],
+)
+def test_an_engine_that_is_none_says_so_and_is_marked(
+    document: str, version: str | None, marks: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ServiceApi, "read", lambda api, path: document)
+    assert read_engine_version(ServiceApi("http://127.0.0.1:8000")) == version
+    assert find_stand_in(version) == marks

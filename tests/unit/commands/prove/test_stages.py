@@ -8,9 +8,10 @@ import pytest
 import yaml
 
 from sparkform.catalogue import store
-from sparkform.commands.prove.proof import StageOutcome, find_telling_line, prove_stages
-from sparkform.commands.prove.stack_file import replace_services
+from sparkform.commands.prove.proof import find_telling_line, prove_stages
 from sparkform.commands.prove.stages import ProofStage, SmallModels, find_small_models, list_stages
+from sparkform.commands.stack_services import replace_services
+from sparkform.commands.up_outcome import UpOutcome
 from sparkform.config import Declaration, parse_config
 from sparkform.errors import InputError
 from tests.unit.launch.racks import build_trtllm, build_vllm, declare_rack
@@ -84,9 +85,9 @@ def run_stages(*passed: bool) -> tuple[list[str], list[str]]:
     """The words of the results, and the names of the stages that were run."""
     remaining, ran = list(passed), []
 
-    def run(stage: ProofStage) -> StageOutcome:
+    def run(stage: ProofStage) -> UpOutcome:
         ran.append(stage.name)
-        return StageOutcome(remaining.pop(0), (), 1.0)
+        return UpOutcome(remaining.pop(0), (), 1.0)
 
     results = list(prove_stages(list_stages(build_declaration(), "big", MODELS), run))
     return [result.status for result in results], ran
@@ -101,7 +102,7 @@ def test_nothing_is_run_after_the_first_failure() -> None:
 def test_the_telling_line_is_picked() -> None:
     stage = list_stages(build_declaration(), "big", MODELS)[0]
     lines = ("spark-1 prerequisites: …", ANSWERS, "Outputs:")
-    (won, *_) = prove_stages([stage], lambda proof_stage: StageOutcome(True, lines, 1.0))
+    (won, *_) = prove_stages([stage], lambda proof_stage: UpOutcome(True, lines, 1.0))
     assert find_telling_line(won) == ANSWERS
     failure_lines = (
         "update failed",
@@ -109,17 +110,17 @@ def test_the_telling_line_is_picked() -> None:
         "  | last",
     )
     lost, later = prove_stages(
-        [stage, stage], lambda proof_stage: StageOutcome(False, failure_lines, 1.0)
+        [stage, stage], lambda proof_stage: UpOutcome(False, failure_lines, 1.0)
     )
     assert find_telling_line(lost) == failure_lines[1]
     assert find_telling_line(later) == "an earlier stage failed"
-    failed = StageOutcome(False, ("Updating (lab):", "error: no space left", "Resources:"), 1.0)
+    failed = UpOutcome(False, ("Updating (lab):", "error: no space left", "Resources:"), 1.0)
     (full, *_) = prove_stages([stage], lambda proof_stage: failed)
     assert find_telling_line(full) == "error: no space left"
-    remark = StageOutcome(True, ("remote commands run through a stand-in",), 1.0)
+    remark = UpOutcome(True, ("remote commands run through a stand-in",), 1.0)
     (silent, *_) = prove_stages([stage], lambda proof_stage: remark)
     assert "stand-in" not in find_telling_line(silent)
-    (mute, *_) = prove_stages([stage], lambda proof_stage: StageOutcome(False, (), 1.0))
+    (mute, *_) = prove_stages([stage], lambda proof_stage: UpOutcome(False, (), 1.0))
     assert find_telling_line(mute) == "no output"
 
 

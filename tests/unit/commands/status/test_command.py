@@ -42,9 +42,9 @@ async def refuse(process: Process) -> None:
     process.exit(1)
 
 
-async def print_twice(process: Process) -> None:
+async def print_often(process: Process) -> None:
     await process.stdin.read()
-    for _ in range(2):
+    for _ in range(200):
         process.stdout.write(format_document(build_document(0)).encode() + b"\n")
         await asyncio.sleep(0.3)
     process.exit(0)
@@ -130,14 +130,15 @@ def test_watching_needs_a_terminal_or_json(sparkform: Command, start_rack: Start
 def test_watching_as_json_prints_a_document_for_each_change(
     sparkform: Command, start_rack: StartRack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines: list[str] = []
+    states: list[str | None] = []
 
     def take(text: str, flush: bool = False) -> None:
-        lines.append(text)
-        if len(lines) == 3:
+        states.append(json.loads(text)["services"][0]["state"])
+        if states.count("serving") == 3:
             raise KeyboardInterrupt
 
     monkeypatch.setattr("sparkform.commands.status.command.print", take, raising=False)
-    ran = sparkform("status", start_rack(print_twice), "--watch", "--json")
+    ran = sparkform("status", start_rack(print_often), "--watch", "--json")
     assert (ran.code, ran.err) == (0, "")
-    assert [json.loads(line)["services"][0]["state"] for line in lines] == ["serving"] * 3
+    # A machine that is busy shows a node of which nothing is known yet, too.
+    assert set(states) <= {None, "serving"}

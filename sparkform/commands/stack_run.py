@@ -16,7 +16,7 @@ from pulumi.automation import (
     PulumiCommand,
 )
 
-from sparkform.commands.prove.proof import StageOutcome
+from sparkform.commands.up_outcome import UpOutcome
 
 SHOWN = ("info", "info#err", "warning", "error")
 ERROR = "error"
@@ -25,17 +25,18 @@ CHANGES = (OpType.CREATE, OpType.UPDATE, OpType.CREATE_REPLACEMENT)
 Show = Callable[[str], None]
 
 
-def run_up(
-    folder: Path, root: Path | None, stack: str, config_file: Path, show: Show
-) -> StageOutcome:
+def run_up(folder: Path, root: Path | None, stack: str, config_file: Path, show: Show) -> UpOutcome:
     """Bring the stack up. `root` holds bin/pulumi; None takes the one on PATH.
 
     Lines are shown as they come. A failed run is an outcome; what keeps Pulumi from running at all
     (no such stack, another run under way) is one too, in Pulumi's own message.
     """
     began, lines, errors = time.monotonic(), list[str](), list[str]()
+    has_begun = False
 
     def note(event: EngineEvent) -> None:
+        nonlocal has_begun
+        has_begun = True
         is_error, text = read_event(event)
         told = errors if is_error else lines
         for line in filter(str.strip, text.splitlines()):
@@ -47,8 +48,8 @@ def run_up(
         _select(folder, root, stack).up(on_event=note, color="never", config_file=str(config_file))
     except CommandError as error:
         messages = errors or parse_messages(str(error))
-        return StageOutcome(False, tuple(messages), time.monotonic() - began)
-    return StageOutcome(True, tuple(lines), time.monotonic() - began)
+        return UpOutcome(False, tuple(messages), time.monotonic() - began, has_begun)
+    return UpOutcome(True, tuple(lines), time.monotonic() - began)
 
 
 def read_event(event: EngineEvent) -> tuple[bool, str]:

@@ -1,0 +1,1 @@
+"""`sparkform bench alternate`: models native and in container, in turns, and the study of them."""
