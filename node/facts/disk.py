@@ -1,7 +1,9 @@
 """Fact `disk`: the file systems under the model directory and under Docker's, in bytes.
 
     {"model_directory": {"path": "/var/lib/sparkform/models", "mount": "/",
-                         "total_bytes": 3936818806784, "free_bytes": 3508264644608},
+                         "total_bytes": 3936818806784, "free_bytes": 3508264644608,
+                         "total_inodes": 243000000, "free_inodes": 241000000,
+                         "file_system": "ext4", "read_only": false},
      "docker_directory": {…}, "image_directory": null}
 
 A directory that does not exist yet is measured at its nearest parent. Without a running Docker its
@@ -30,8 +32,15 @@ class MountSpace(TypedDict):
     free_bytes: int
 
 
-class DirectorySpace(MountSpace):
+class MountKind(TypedDict):
+    file_system: str | None
+    read_only: bool | None
+
+
+class DirectorySpace(MountSpace, MountKind):
     path: str
+    total_inodes: int | None
+    free_inodes: int | None
 
 
 class DiskFact(TypedDict):
@@ -41,16 +50,18 @@ class DiskFact(TypedDict):
 
 
 def read(reader: FactReader, request: FactRequest) -> DiskFact:
-    info = _query_info(reader)
+    info, model = _query_info(reader), request.model_directory
     docker = to_text(info.get("DockerRootDir")) or DOCKER_DIRECTORY
     images = find_image_directory(info, reader.read_file_or_none(CONTAINERD_CONFIG))
     return parse(
-        model_directory=request.model_directory,
-        model_df=_run_df(reader, request.model_directory),
+        model_directory=model,
+        model_df=_run_df(reader, model),
         docker_directory=docker,
         docker_df=_run_df(reader, docker),
         image_directory=images,
         image_df=_run_df(reader, images) if images else None,
+        mounts=reader.read_file_or_none("/proc/self/mounts") or "",
+        inodes={path: _count_inodes(reader, path) for path in (model, docker, images) if path},
     )
 
 
@@ -61,13 +72,26 @@ def parse(
     docker_df: str,
     image_directory: str | None = None,
     image_df: str | None = None,
+    mounts: str = "",
+    inodes: dict[str, str | None] | None = None,
 ) -> DiskFact:
+    def parse_space(path: str, df: str) -> DirectorySpace:
+        space = _parse_df(df)
+        total, free = _parse_inodes((inodes or {}).get(path))
+        return {
+            "path": path,
+            **space,
+            **_find_mount(space["mount"], mounts),
+            "total_inodes": total,
+            "free_inodes": free,
+        }
+
     images: DirectorySpace | None = None
     if image_directory and image_df is not None:
-        images = {"path": image_directory, **_parse_df(image_df)}
+        images = parse_space(image_directory, image_df)
     return {
-        "model_directory": {"path": model_directory, **_parse_df(model_df)},
-        "docker_directory": {"path": docker_directory, **_parse_df(docker_df)},
+        "model_directory": parse_space(model_directory, model_df),
+        "docker_directory": parse_space(docker_directory, docker_df),
         "image_directory": images,
     }
 
@@ -82,6 +106,22 @@ def find_image_directory(info: dict[str, object], config: str | None) -> str | N
     return root.group(1) if root else CONTAINERD_DIRECTORY
 
 
+def _parse_inodes(text: str | None) -> tuple[int | None, int | None]:
+    """All and the free ones; a file system without a table of them shows 0 of 0."""
+    cells = [parse_number(cell) for cell in (text or "").split()]
+    total, free = cells if len(cells) == 2 else (None, None)
+    return (total, free) if total else (None, None)
+
+
+def _find_mount(mount: str, mounts: str) -> MountKind:
+    """Of several on one another the last one counts (proc_pid_mounts(5))."""
+    kind: MountKind = {"file_system": None, "read_only": None}
+    for cells in map(str.split, mounts.splitlines()):
+        if len(cells) >= 4 and cells[1].replace("\\040", " ") == mount:
+            kind = {"file_system": cells[2], "read_only": "ro" in cells[3].split(",")}
+    return kind
+
+
 def _parse_df(df: str) -> MountSpace:
     lines = df.splitlines()
     cells = lines[1].split(None, 5) if len(lines) == 2 else []
@@ -93,10 +133,19 @@ def _parse_df(df: str) -> MountSpace:
 
 
 def _run_df(reader: FactReader, directory: str) -> str:
+    return reader.run_command("df", "-P", "-B1", _find_folder(reader, directory))
+
+
+def _count_inodes(reader: FactReader, directory: str) -> str | None:
+    command = ("stat", "--file-system", "--format=%c %d")
+    return reader.run_command_or_none(*command, _find_folder(reader, directory))
+
+
+def _find_folder(reader: FactReader, directory: str) -> str:
     folder = reader.get_path(directory)
     while not folder.exists():
         folder = folder.parent
-    return reader.run_command("df", "-P", "-B1", str(folder))
+    return str(folder)
 
 
 def _query_info(reader: FactReader) -> dict[str, object]:

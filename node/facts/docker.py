@@ -2,7 +2,8 @@
 
     {"version": "29.1.3", "runtimes": ["nvidia", "runc"], "default_runtime": "nvidia",
      "generic_resources": [{"kind": "NVIDIA_GPU", "value": "GPU-…"}],
-     "root_directory": "/var/lib/docker", "live_restore": false}
+     "root_directory": "/var/lib/docker", "live_restore": false,
+     "security_options": ["name=apparmor", "name=cgroupns"]}
 
 Only these keys are passed on: the engine's own answer also holds proxy addresses with passwords.
 """
@@ -27,6 +28,7 @@ class DockerFact(TypedDict):
     generic_resources: list[ResourceFact]
     root_directory: str | None
     live_restore: bool
+    security_options: list[str]
 
 
 def read(reader: FactReader, request: FactRequest) -> DockerFact:
@@ -45,6 +47,9 @@ def parse(info: object) -> DockerFact:
         "generic_resources": parse_generic_resources(engine.get("GenericResources")),
         "root_directory": to_text(engine.get("DockerRootDir")),
         "live_restore": engine.get("LiveRestoreEnabled") is True,
+        "security_options": sorted(
+            option for option in to_list(engine.get("SecurityOptions")) if isinstance(option, str)
+        ),
     }
 
 

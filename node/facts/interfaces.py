@@ -4,12 +4,15 @@
       "mac": "4c:bb:47:00:00:01", "kind": null, "driver": "mlx5_core",
       "addresses": ["192.168.100.10/24"], "port": 0, "half": "A",
       "hca": "rocep1s0f0", "rdma_state": "ACTIVE", "gid_addresses": ["192.168.100.10"],
-      "master": null}]
+      "master": null, "parent": null, "pcie_gts": 32.0, "pcie_width": 4}]
 
 `state` is what the administrator set (up, down), `carrier` what the cable says. A QSFP port is two
 PCIe halves; which one an interface is stands in its name (enp1s0f0np0: port 0 half A,
 enP2p1s0f1np1: port 1 half B; NVIDIA/dgx-spark-playbooks, nvidia/connect-three-sparks/README.md).
-Ends of container links (veth in a bridge) are left out.
+`master` is the bond, bridge or switch that it is a port of, `parent` the interface below a VLAN,
+macvlan or ipvlan (ip-link(8)). `pcie_gts` and `pcie_width` are the lanes that a device has now
+(kernel ABI, sysfs-bus-pci). Ends of container links (veth in a bridge) are left out, halves of
+the fabric never.
 """
 
 from __future__ import annotations
@@ -29,8 +32,11 @@ from node.facts.values import (
 )
 
 _FABRIC_NAME = re.compile(r"en(p|P2p)1s0f([01])(?:np[01])?", re.ASCII)
+_GTS = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,2})?) GT/s", re.ASCII)
 _DEVICES = "/sys/class/net/*/device/uevent"
 _SPEEDS = "/sys/class/net/*/speed"
+_PCIE = "/sys/class/net/*/device/current_link_*"
+_KINDS_ON_ANOTHER = ("vlan", "macvlan", "macvtap", "ipvlan")
 
 
 class InterfaceFact(TypedDict):
@@ -49,13 +55,20 @@ class InterfaceFact(TypedDict):
     rdma_state: str | None
     gid_addresses: list[str]
     master: str | None
+    parent: str | None
+    pcie_gts: float | None
+    pcie_width: int | None
 
 
 def read(reader: FactReader, request: FactRequest) -> list[InterfaceFact]:
     return parse(
         links=reader.run_command("ip", "-j", "-d", "address", "show"),
         sysfs={
-            **reader.read_files(reader.list_paths(_SPEEDS) + reader.list_paths(_DEVICES)),
+            **reader.read_files(
+                path
+                for pattern in (_SPEEDS, _DEVICES, _PCIE)
+                for path in reader.list_paths(pattern)
+            ),
             **hca.read_sysfs(reader),
         },
     )
@@ -70,7 +83,7 @@ def parse(links: str, sysfs: dict[str, str]) -> list[InterfaceFact]:
     return [
         _parse_interface(link, sysfs, devices)
         for link in links_found
-        if not _is_container_end(link)
+        if not _is_container_end(link) or _is_half(str(link["ifname"]), devices)
     ]
 
 
@@ -88,6 +101,7 @@ def _parse_interface(
     name = str(link["ifname"])
     flags = to_list(link.get("flags"))
     port, half = parse_port_and_half(name)
+    kind = to_text(to_mapping(link.get("linkinfo")).get("info_kind"))
     device = devices.get(name)
     return {
         "name": name,
@@ -96,7 +110,7 @@ def _parse_interface(
         "speed_mbps": _parse_speed(sysfs.get(f"/sys/class/net/{name}/speed")),
         "mtu": parse_number(link.get("mtu")),
         "mac": to_text(link.get("address")),
-        "kind": to_text(to_mapping(link.get("linkinfo")).get("info_kind")),
+        "kind": kind,
         "driver": parse_assignments(sysfs.get(f"/sys/class/net/{name}/device/uevent", "")).get(
             "DRIVER"
         ),
@@ -107,6 +121,11 @@ def _parse_interface(
         "rdma_state": device.state if device else None,
         "gid_addresses": list(device.gid_addresses) if device else [],
         "master": to_text(link.get("master")),
+        "parent": to_text(link.get("link")) if kind in _KINDS_ON_ANOTHER else None,
+        "pcie_gts": _parse_gts(sysfs.get(f"/sys/class/net/{name}/device/current_link_speed")),
+        "pcie_width": parse_number(
+            sysfs.get(f"/sys/class/net/{name}/device/current_link_width", "")
+        ),
     }
 
 
@@ -114,10 +133,21 @@ def _is_container_end(link: dict[str, object]) -> bool:
     return to_mapping(link.get("linkinfo")).get("info_kind") == "veth" and "master" in link
 
 
+def _is_half(name: str, devices: dict[str, hca.HcaDevice]) -> bool:
+    """By its name, or by its RoCE device where it was renamed."""
+    return parse_port_and_half(name)[0] is not None or name in devices
+
+
 def _parse_speed(text: str | None) -> int | None:
     """Mb/s; the kernel shows -1 while there is no link."""
     speed = parse_number(text or "")
     return speed if speed and speed > 0 else None
+
+
+def _parse_gts(text: str | None) -> float | None:
+    """ "32.0 GT/s PCIe"; "Unknown" without a link."""
+    match = _GTS.match(text or "")
+    return float(match.group(1)) if match else None
 
 
 def _parse_addresses(link: dict[str, object]) -> list[str]:

@@ -2,7 +2,7 @@
 devices.
 
 {"total_kib": 127601452, "available_kib": 121530368, "free_kib": 119210004,
- "cma_total_kib": 65536, "cma_free_kib": 61440, "swap_total_kib": 16777212,
+ "cma_total_kib": 65536, "cma_free_kib": 61440, "huge_pages_kib": 0, "swap_total_kib": 16777212,
  "swap_free_kib": 16777212, "swaps": [{"path": "/swap.img", "size_kib": 16777212}]}
 
 `cma_total_kib` and `cma_free_kib` are null on a kernel without contiguous memory (CMA).
@@ -29,6 +29,7 @@ class MemoryFact(TypedDict):
     free_kib: int | None
     cma_total_kib: int | None
     cma_free_kib: int | None
+    huge_pages_kib: int | None
     swap_total_kib: int
     swap_free_kib: int
     swaps: list[SwapDevice]
@@ -49,6 +50,7 @@ def parse(meminfo: str, swaps: str) -> MemoryFact:
         "free_kib": _parse_kib(meminfo, "MemFree"),
         "cma_total_kib": _parse_kib(meminfo, "CmaTotal"),
         "cma_free_kib": _parse_kib(meminfo, "CmaFree"),
+        "huge_pages_kib": _parse_kib(meminfo, "Hugetlb"),
         "swap_total_kib": sizes["SwapTotal"],
         "swap_free_kib": sizes["SwapFree"],
         "swaps": [swap for swap in map(_parse_swap, swaps.splitlines()[1:]) if swap],

@@ -63,14 +63,23 @@ def find_group(name: str) -> str | None:
     return next((group for group, names in GROUPS.items() if names.fullmatch(bare)), None)
 
 
+UNCONFIGURED = ("half-installed", "unpacked", "half-configured", "triggers-pending")
+"""States in which dpkg leaves a package when it is killed (dpkg(1))."""
+
+
 def list_installed(system: System) -> list[Package]:
+    """Raises StepError where dpkg does not answer."""
+    return list(parse_packages(read_listing(system)))
+
+
+def read_listing(system: System) -> str:
     """Raises StepError where dpkg does not answer."""
     result = system.run(["dpkg-query", "--show", f"--showformat={FORMAT}"], timeout_s=30)
     if result.code == COMMAND_NOT_FOUND:
         raise StepError("this system has no dpkg, so that no package can be held")
     if result.code:
         raise StepError(f"dpkg-query: {get_last_line(result)}")
-    return list(parse_packages(result.out))
+    return result.out
 
 
 def parse_packages(text: str) -> Iterator[Package]:
@@ -79,6 +88,12 @@ def parse_packages(text: str) -> Iterator[Package]:
         cells = line.split("\t")
         if len(cells) == 4 and cells[3] == "installed":
             yield Package(cells[0], cells[1], cells[2] == "hold")
+
+
+def parse_unconfigured(text: str) -> tuple[str, ...]:
+    """Pure. The packages that dpkg was killed in the middle of."""
+    rows = [line.split("\t") for line in text.splitlines()]
+    return tuple(cells[0] for cells in rows if len(cells) == 4 and cells[3] in UNCONFIGURED)
 
 
 def mark(system: System, verb: str, names: Sequence[str]) -> None:

@@ -50,6 +50,9 @@ GATEWAY = f"{STATE}/gateway"
 """Configuration of the gateway's processes, their keys' digests and their sockets."""
 
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
+REBOOT_REQUIRED = "/run/reboot-required"
+"""Ubuntu's packages leave it where they need a reboot (update-notifier-common)."""
+
 
 LOGS = "/var/log/sparkform"
 """Logs of engines that were ended, a folder a service."""

@@ -21,6 +21,7 @@ HEADER = "# Written by sparkform; `pulumi up` puts it back, `pulumi destroy` rem
 # (NVIDIA/dgx-spark-playbooks, connect-three-sparks).
 FABRIC_NAME = re.compile(r"en[pP]\S*f\d+np\d+")
 CONNECTX_DRIVER = "mlx5_core"
+NM_DEVICES = "nm-devices"
 COMBINING_KINDS = ("bonds", "bridges", "vlans", "vrfs", "tunnels", "ethernets")
 """Definitions that are built on other interfaces (netplan(5)); an Ethernet one with `link` is a
 virtual function."""
@@ -141,6 +142,11 @@ def find_claims(
         for ident, entry in as_mapping(network.get("ethernets")).items()
         if (names := match_interfaces(ident, as_mapping(entry), macs)) & our_interfaces
     ]
+    ethernet_claims += [
+        NetplanClaim(path, ("network", NM_DEVICES, ident), tuple(sorted(names)), obstacle)
+        for ident, entry in as_mapping(network.get(NM_DEVICES)).items()
+        if (names := _list_passed_through(as_mapping(entry), macs)) & our_interfaces
+    ]
     idents = {claim.key[-1]: {*claim.interfaces} for claim in ethernet_claims}
     return ethernet_claims + _find_combined_claims(path, network, our_interfaces, idents)
 
@@ -172,6 +178,15 @@ def match_interfaces(ident: str, entry: Mapping[str, object], macs: Mapping[str,
         and mac in ("", address.lower())
         and (not patterns or _has_driver(name, patterns))
     }
+
+
+def _list_passed_through(entry: Mapping[str, object], macs: Mapping[str, str]) -> set[str]:
+    """The interfaces of a NetworkManager profile that netplan hands on as it is (netplan(5),
+    `passthrough`: keys of nm-settings-keyfile(5) behind their section)."""
+    passed = as_mapping(as_mapping(entry.get("networkmanager")).get("passthrough"))
+    named = {passed.get("connection.interface-name"), passed.get("vlan.parent")}
+    address = str(passed.get("ethernet.mac-address", "")).lower()
+    return {name for name, mac in macs.items() if name in named or address == mac.lower()}
 
 
 def _has_driver(name: str, patterns: Iterable[str]) -> bool:

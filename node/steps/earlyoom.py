@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from node.changes import action, file, lent_unit, symlink, unit
 from node.errors import StepError
 from node.host.daemons import run_checked
-from node.host.paths import UNITS_AT_BOOT
+from node.host.paths import SYSTEMD_UNITS, UNITS_AT_BOOT
 from node.host.system import System
 from node.host.typed_json import OMITTED
 from node.ranks.memory_kills import DROP_IN, UNIT, MemoryKill, read_kills
@@ -49,6 +49,7 @@ class Observed:
 
     asked: bool = False
     is_installed: bool = False
+    is_masked: bool = False
     unit: str = STOPPED
     drop_in: str | None = None
     total_kib: int | None = None
@@ -76,6 +77,7 @@ def observe(system: System, request: StepRequest) -> Observed:
     return Observed(
         asked=True,
         is_installed=system.get_state(PROGRAM) is not None,
+        is_masked=system.read_link(f"{SYSTEMD_UNITS}/{UNIT}") == "/dev/null",
         unit=_observe_unit(system),
         drop_in=system.read(DROP_IN),
         total_kib=_read_total_kib(system),
@@ -106,6 +108,11 @@ def find_refusal(observed: Observed, limit_kib: int) -> str | None:
     if not observed.is_installed:
         return (
             "host.memoryGuard.earlyoom: earlyoom is not installed; `sudo apt install earlyoom` on "
+            "the node, or earlyoom: false"
+        )
+    if observed.is_masked:
+        return (
+            "host.memoryGuard.earlyoom: its unit is masked; `sudo systemctl unmask earlyoom` on "
             "the node, or earlyoom: false"
         )
     if observed.total_kib is not None and limit_kib >= observed.total_kib:

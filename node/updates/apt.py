@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from node.errors import StepError
 from node.host.daemons import get_last_line
-from node.host.packages import list_installed
+from node.host.packages import parse_packages, parse_unconfigured, read_listing
 from node.host.system import COMMAND_NOT_FOUND, System
 
 UPGRADE = ("--with-new-pkgs", "upgrade")
@@ -20,9 +20,24 @@ SIMULATE = ("apt-get", "--simulate", "--option=Debug::NoLocking=true", *UPGRADE)
 SIMULATION_LIMIT_S = 60.0
 LISTS = "/var/lib/apt/lists"
 LOCK = "--option=DPkg::Lock::Timeout=600"
-RENEW_LISTS = f"apt-get {LOCK} update"
+LOCK_PHRASES = ("locked by another process", "Could not get lock")
+
+
+def wait_for_lock(command: str) -> str:
+    """The command, tried again for ten minutes while somebody else has dpkg's or apt's lock: only
+    apt-get's own changes wait by themselves. No ${…}: systemd would put a variable of its own in.
+    """
+    patterns = "|".join(f'*"{phrase}"*' for phrase in LOCK_PHRASES)
+    return (
+        f"n=0; until o=$({command} 2>&1); do "
+        f'case "$o" in {patterns}) ;; *) echo "$o"; exit 1;; esac; '
+        'n=$((n + 1)); [ $n -lt 120 ] || { echo "$o"; exit 1; }; sleep 5; done; echo "$o"'
+    )
+
+
+RENEW_LISTS = wait_for_lock(f"apt-get {LOCK} update")
 RUN = (
-    "dpkg --configure --pending && "
+    f"{wait_for_lock('dpkg --configure --pending')}; "
     f"apt-get {LOCK} --yes --option=Dpkg::Options::=--force-confdef "
     "--option=Dpkg::Options::=--force-confold --with-new-pkgs upgrade"
 )
@@ -44,12 +59,14 @@ class PackageUpdate:
 @dataclass(frozen=True)
 class AptUpdates:
     """`kept`: left as they are by apt, because they are held or something would be removed for
-    them; `held`: those of them that are held. `lists_age_s`: since apt last asked its sources."""
+    them; `held`: those of them that are held. `lists_age_s`: since apt last asked its sources.
+    `unconfigured`: those that dpkg was killed in the middle of."""
 
     packages: tuple[PackageUpdate, ...]
     kept: tuple[str, ...]
     held: tuple[str, ...]
     lists_age_s: float | None
+    unconfigured: tuple[str, ...] = ()
 
 
 def read_updates(system: System) -> AptUpdates:
@@ -60,12 +77,14 @@ def read_updates(system: System) -> AptUpdates:
     if result.code:
         raise StepError(f"apt-get: {get_last_line(result)}")
     kept = parse_kept(result.out)
-    held = {package.name for package in list_installed(system) if package.is_held}
+    listing = read_listing(system)
+    held_names = {package.name for package in parse_packages(listing) if package.is_held}
     return AptUpdates(
         tuple(parse_simulation(result.out)),
         kept,
-        tuple(name for name in kept if name in held),
+        tuple(name for name in kept if name in held_names),
         _read_lists_age_s(system),
+        parse_unconfigured(listing),
     )
 
 

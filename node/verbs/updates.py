@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from node.errors import StepError
-from node.host.paths import BOOT_ID
+from node.host.paths import BOOT_ID, REBOOT_REQUIRED
 from node.host.system import System
 from node.host.typed_json import parse, to_json
 from node.readings.measure import Unread
 from node.updates import apt, firmware, running
 
 Section = TypeVar("Section")
-REBOOT_REQUIRED = "/run/reboot-required"
-"""Ubuntu's packages leave it where they need a reboot (update-notifier-common)."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from sparkform.plan.problems import format_claim_remedy
 ITEMS_WITH_OWN_ROW = ("fact gpu", "fact docker")
 """Facts that say "unknown" in a row of their own."""
 
+MIN_MANAGEMENT_MBPS = 1000
 WIRELESS = "wl"
 """How systemd names wireless interfaces (systemd.net-naming-scheme(7))."""
 
@@ -43,6 +44,9 @@ def check_management(view: NodeView) -> Iterator[Check]:
     address = view.plan.network.management.get(view.node.name)
     for interface in view.facts.interfaces or ():
         is_used = address is not None and str(address.ip) in map(_strip_prefix, interface.addresses)
+        if is_used and (interface.speed_mbps or MIN_MANAGEMENT_MBPS) < MIN_MANAGEMENT_MBPS:
+            message = f"{address} is on {interface.name}, which runs at {interface.speed_mbps} Mb/s"
+            yield view.warn("management", message, "another cable or switch port: 1 Gb/s or more")
         is_apart = view.declaration.cluster.fabric.control_traffic == "fabric"
         if is_used and interface.name.startswith(WIRELESS) and not is_apart:
             message = (

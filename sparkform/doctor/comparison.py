@@ -30,8 +30,9 @@ def compare_nodes(
     declaration: Declaration, observation: Observation, network: Network
 ) -> Iterator[Check]:
     yield from _check_host_keys(declaration, observation)
-    yield from _check_management(network)
     facts = {name: report.facts for name, report in observation.reports.items()}
+    yield from _check_management(network)
+    yield from _check_management_mtu(facts, network)
     yield from _check_machine_ids(facts)
     for name, read in VERSIONS.items():
         versions = {node: version for node in facts if (version := read(facts[node]))}
@@ -72,6 +73,22 @@ def _check_management(network: Network) -> Iterator[Check]:
         message = f"the nodes are in different networks: {_format(networks)}"
         fix = "see that they reach each other, or set managementAddress to a network they share"
         yield _warn("management", message, fix)
+
+
+def _check_management_mtu(facts: Mapping[str, Facts], network: Network) -> Iterator[Check]:
+    """One sends packets that another, or the switch between them, drops."""
+    mtus = {
+        node: f"{interface.name} {interface.mtu}"
+        for node, address in network.management.items()
+        for interface in (facts[node].interfaces if node in facts else None) or ()
+        if interface.mtu
+        and str(address.ip) in {text.partition("/")[0] for text in interface.addresses}
+    }
+    if len({text.split()[1] for text in mtus.values()}) > 1:
+        message = f"MTU of the management network differs between the nodes: {_format(mtus)}"
+        yield _warn(
+            "management", message, "one MTU on all, and on the switch: 1500 unless it is set"
+        )
 
 
 def _check_machine_ids(facts: Mapping[str, Facts]) -> Iterator[Check]:

@@ -30,7 +30,6 @@ from sparkform.plan.problems import list_unread_items
 from sparkform.plan.rack import plan_rack
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.steps import StackName
-from sparkform.report.facts import NodeReport
 from sparkform.report.rack_report import Observation
 from sparkform.rules.context import Context
 from sparkform.rules.evaluate import evaluate
@@ -81,7 +80,9 @@ def select_plannable(declaration: Declaration, reports: Reports) -> Declaration:
 
     Without the head nothing can be said about the Swarm that it leads.
     """
-    known = {name for name, report in reports.items() if _is_plannable(declaration, name, report)}
+    known = {
+        name for name, report in reports.items() if not list_unread_items(declaration, name, report)
+    }
     nodes = [
         node.model_copy(update={"away": node.away or node.name not in known})
         for node in declaration.cluster.nodes
@@ -95,11 +96,6 @@ def select_plannable(declaration: Declaration, reports: Reports) -> Declaration:
     }
     cluster = declaration.cluster.model_copy(update=changes)
     return Declaration.model_validate({"cluster": cluster, "services": services})
-
-
-def _is_plannable(declaration: Declaration, node: str, report: NodeReport) -> bool:
-    facts: list[object] = [report.facts.interfaces, report.facts.routes]
-    return None not in facts and not list_unread_items(declaration, node, report)
 
 
 def _check_rules(declaration: Declaration, reports: Reports, plan: RackPlan) -> Iterator[Check]:

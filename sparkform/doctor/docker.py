@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from node.steps import swarm
 from sparkform.doctor.check import Check, NodeView
-from sparkform.plan.problems import SNAP_MESSAGE, SNAP_REMEDY, is_of_snap
-from sparkform.report.docker_facts import SwarmNode
+from sparkform.plan.problems import find_unfitness
+from sparkform.report.docker_facts import SwarmFacts, SwarmNode
 from sparkform.rules.groups.swarm import MIN_TOOLKIT
 from sparkform.versions import is_at_least
 
@@ -19,8 +19,8 @@ def check_docker(view: NodeView) -> Iterator[Check]:
     docker_facts, reason = view.facts.docker, view.find_unread_reason("fact docker")
     if docker_facts is None:
         yield view.unknown("docker", reason or "the node did not report it", "fail")
-    elif is_of_snap(docker_facts):
-        yield view.fail("docker", f"{docker_facts.version} {SNAP_MESSAGE}", SNAP_REMEDY)
+    elif unfit := next(find_unfitness(docker_facts), None):
+        yield view.fail("docker", f"{docker_facts.version} {unfit.message}", unfit.remedy)
     elif RUNTIME not in docker_facts.runtimes:
         fix = "`sudo apt install nvidia-container-toolkit`, then `pulumi up`"
         yield view.fail("docker", f"{docker_facts.version} without the runtime {RUNTIME}", fix)
@@ -51,6 +51,10 @@ def check_swarm(view: NodeView) -> Iterator[Check]:
     """Whose Swarm it is in. Where it should be is a step, and so are its labels."""
     if not view.declaration.swarm_enabled or view.facts.swarm is None:
         return
+    trouble = _find_trouble(view.facts.swarm)
+    if trouble is not None:
+        yield view.fail("swarm", *trouble)
+        return
     spec = swarm.SPEC
     observed = spec.read_observed(view.report.steps.get(spec.name))
     if observed.unknown is not None or not view.was_read(f"step {spec.name}"):
@@ -65,6 +69,28 @@ def check_swarm(view: NodeView) -> Iterator[Check]:
     else:
         fix = "`docker swarm leave` on the node, or cluster.swarm.takeOver: true"
         yield view.fail("swarm", f"in foreign Swarm {cluster}", fix)
+
+
+def _find_trouble(facts: SwarmFacts) -> tuple[str, str] | None:
+    """What ails it and what to do, in Docker's own words for its state (LocalNodeState)."""
+    error = facts.error or ""
+    if facts.state == "locked":
+        return "locked: it waits for its key since dockerd was started", "`docker swarm unlock`"
+    if "expired" in error:
+        fix = (
+            "`docker swarm leave --force` on the node, then `pulumi up`; Docker renews it only "
+            "while the node runs"
+        )
+        return "its certificate has expired", fix
+    if "leader" in error:
+        fix = "start the other managers; for good: `docker swarm init --force-new-cluster`"
+        return "has no leader: too few of its managers are there", fix
+    if facts.state == "pending":
+        fix = "see that ports 2377/tcp and 7946 of the head are open, `sudo journalctl -u docker`"
+        return "pending: the node has not reached its manager", fix
+    if facts.state == "error" or error:
+        return f"in error: {error or facts.state}"[:300], "`sudo journalctl -u docker -n 50`"
+    return None
 
 
 def check_swarm_members(view: NodeView) -> Iterator[Check]:

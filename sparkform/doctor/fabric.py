@@ -33,6 +33,9 @@ NCCL_HARM = {
     "NCCL_IB_GID_INDEX": NcclHarm("the index moves with link events, and engines then hang"),
 }
 
+PCIE_GTS, PCIE_LANES = 32.0, 4
+"""Two PCIe 5.0 x4 links a port (docs.nvidia.com/sync, Cluster Assistant)."""
+
 ACTIVE = "ACTIVE"
 """State of an RDMA port that carries traffic (kernel ABI, sysfs-class-infiniband)."""
 
@@ -41,7 +44,9 @@ def check_fabric(view: NodeView, reports: Reports) -> Iterator[Check]:
     """A row for each of the node's cables, or for each half of it that is not as it should be."""
     yield from check_connectx(view)
     yield from check_rdma(view)
+    yield from check_pcie(view)
     yield from check_second_cable(view)
+    yield from check_upper_interfaces(view)
     yield from check_nccl_files(view)
     for cable in view.plan.network.cables if view.is_planned else ():
         if any(end.node == view.node.name for end in cable.ends):
@@ -80,7 +85,10 @@ def _check_cable(view: NodeView, cable: Cable, reports: Reports) -> Iterator[Che
     name, network = view.node.name, view.plan.network
     witnesses = list_witnesses(cable, name, network)
     observed = [witness for witness in witnesses if witness in network.management]
-    if not witnesses:
+    unread = network.find_unread(name, *observed)
+    if unread:
+        yield view.unknown("cable", f"{cable.name}: {unread}")
+    elif not witnesses:
         yield view.warn("cable", f"{cable.name}: no other node is declared", "declare one")
     elif not observed:
         yield view.unknown("cable", f"{cable.name}: {', '.join(witnesses)} is not observed")
@@ -147,6 +155,33 @@ def check_second_cable(view: NodeView) -> Iterator[Check]:
     if spare and planned & set(linked) and topology in ("direct", "switch"):
         message = f"{', '.join(spare)}: a second cable; both share what one would have"
         yield view.warn("cable", message, "unplug it, or declare `qsfpPort` for the one to use")
+
+
+def check_pcie(view: NodeView) -> Iterator[Check]:
+    """Each half is a PCIe device with lanes of its own."""
+    planned = _list_planned_names(view)
+    for interface in view.facts.interfaces or ():
+        gts, width = interface.pcie_gts, interface.pcie_width
+        if interface.name not in planned or not gts or not width:
+            continue
+        if gts < PCIE_GTS or width < PCIE_LANES:
+            message = (
+                f"{interface.name} has PCIe {gts:g} GT/s x{width}, a Spark's half "
+                f"{PCIE_GTS:g} GT/s x{PCIE_LANES}"
+            )
+            fix = "switch the node off, take its power away for some minutes; `lspci -vv` then"
+            yield view.warn("pcie", message, fix)
+
+
+def check_upper_interfaces(view: NodeView) -> Iterator[Check]:
+    """A RoCE device lists the addresses of all that lies on its interface (roce_gid_mgmt.c)."""
+    planned = _list_planned_names(view)
+    for interface in view.facts.interfaces or ():
+        if interface.parent in planned:
+            name, kind, half = interface.name, interface.kind, interface.parent
+            message = f"{name} ({kind}) lies on {half}: NCCL may choose its address for the half's"
+            fix = "`nmcli connection show`, /etc/netplan or `docker network ls` says what makes it"
+            yield view.warn("fabric", message, f"{fix}; delete it, or keep it off the halves")
 
 
 def check_connectx(view: NodeView) -> Iterator[Check]:

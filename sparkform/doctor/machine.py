@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from sparkform.doctor.check import Check, NodeView, check_floor
 from sparkform.report.facts import Space
@@ -22,6 +23,14 @@ CLOCK_FAIL_S = 3600.0
 CertBackdate): a node whose clock lags more cannot join."""
 
 ARCHITECTURE = "aarch64"
+
+MIN_FREE_INODES = 10_000
+"""Chosen here, not sourced: an image's layers alone have some ten thousand files."""
+
+MIN_RESERVED_GIB = 1.0
+ZRAM = "/dev/zram"
+NETWORK_FILE_SYSTEMS = ("nfs", "cifs", "smb", "fuse.sshfs", "ceph", "glusterfs")
+"""docs.docker.com, rootless mode: NFS as data-root is not supported, with or without root."""
 
 
 def check_system(view: NodeView) -> Iterator[Check]:
@@ -56,6 +65,12 @@ def check_memory(view: NodeView) -> Iterator[Check]:
         return
     total, free = memory_facts.total_kib / KIB_PER_GIB, memory_facts.available_kib / KIB_PER_GIB
     message = f"{total:.1f} GiB, {free:.1f} GiB available"
+    reserved = (memory_facts.huge_pages_kib or 0) / KIB_PER_GIB
+    if reserved >= MIN_RESERVED_GIB:
+        fix = (
+            "take vm.nr_hugepages and hugepages= out of /etc/sysctl.d and the kernel's command line"
+        )
+        yield view.warn("memory", f"{reserved:.1f} GiB are reserved as huge pages", fix)
     declared = view.node.memory_gib
     if declared is not None and declared > total:
         fix = f"set memoryGib to {total:.1f} at most, or leave it out"
@@ -72,6 +87,9 @@ def check_swap(view: NodeView) -> Iterator[Check]:
     paths = ", ".join(swap_area.path for swap_area in memory_facts.swaps)
     if not memory_facts.swaps:
         yield view.ok("swap", "off")
+    elif any(area.path.startswith(ZRAM) for area in memory_facts.swaps):
+        fix = "remove what makes it at boot: systemd-zram-generator, zram-config or zramswap"
+        yield view.warn("swap", f"on ({paths}): compressed memory, which the engine lacks", fix)
     elif view.declaration.cluster.swap_off:
         yield view.warn("swap", f"on ({paths}), declared off", "`pulumi up`")
     else:
@@ -83,6 +101,10 @@ def check_disk(view: NodeView) -> Iterator[Check]:
     disk_facts = view.facts.disk
     if disk_facts is None:
         return
+    docker_directory = disk_facts.docker_directory
+    if (docker_directory.file_system or "").startswith(NETWORK_FILE_SYSTEMS):
+        message = f"{docker_directory.path} is on {docker_directory.file_system}, a network share"
+        yield view.fail("disk", message, "move Docker's data-root to a disk of the node")
     spaces = {disk_facts.model_directory.path: disk_facts.model_directory}
     spaces[disk_facts.docker_directory.path] = disk_facts.docker_directory
     if disk_facts.image_directory:
@@ -91,7 +113,30 @@ def check_disk(view: NodeView) -> Iterator[Check]:
         yield _check_space(view, space)
 
 
+@dataclass(frozen=True)
+class MountTrouble:
+    message: str
+    fix: str
+
+
+def describe_mount(space: Space) -> MountTrouble | None:
+    """What keeps a file system from being written to, however much room it has."""
+    if space.read_only:
+        fix = "`sudo dmesg | grep -iE 'ext4|nvme|remount'` says why; reboot, which checks the disk"
+        return MountTrouble(f"is on {space.mount}, which is read-only", fix)
+    if space.total_inodes and (space.free_inodes or 0) < MIN_FREE_INODES:
+        message = f"is on {space.mount}, which has {space.free_inodes} free inodes"
+        fix = f"`sudo du --inodes -xd2 {space.mount} | sort -n | tail`; `docker system prune`"
+        return MountTrouble(message, fix)
+    if space.file_system == "tmpfs":
+        return MountTrouble("is on tmpfs, which takes memory and is empty after a boot", "move it")
+    return None
+
+
 def _check_space(view: NodeView, space: Space) -> Check:
+    trouble = describe_mount(space)
+    if trouble is not None:
+        return view.fail("disk", f"{space.path} {trouble.message}", trouble.fix)
     free = space.free_bytes / BYTES_PER_GIB
     message = f"{free:.0f} GiB of {space.total_bytes / BYTES_PER_GIB:.0f} free at {space.path}"
     if free >= MIN_FREE_GIB:
@@ -136,8 +181,18 @@ def check_shared_memory(view: NodeView) -> Iterator[Check]:
         yield add_row("logout", message, fix)
 
 
+def check_reboot(view: NodeView) -> Iterator[Check]:
+    """New libraries beside the old kernel modules: what runs goes on, what starts may fail."""
+    host = view.facts.host
+    if host is not None and host.reboot_required:
+        message = "packages were updated that take effect at the next boot"
+        fix = f"`sudo reboot` when no service needs {view.node.name}, or `sparkform upgrade`"
+        yield view.warn("reboot", message, fix)
+
+
 CHECKS = (
     check_system,
+    check_reboot,
     check_dgx_os,
     check_memory,
     check_swap,

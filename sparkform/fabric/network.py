@@ -6,16 +6,18 @@ A problem is a sentence for the user; a plan with problems is never carried out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface
 
 from sparkform.config import Declaration, EffectiveNode
 from sparkform.errors import Problem
 from sparkform.fabric.addressing import FabricAddress, assign_addresses
 from sparkform.fabric.management import find_management_address, list_addresses
-from sparkform.fabric.port import PORTS, choose_port
+from sparkform.fabric.port import PORTS, choose_port, find_unread_partner
+from sparkform.fabric.recall import find_unread_network, recall_management, recall_names
 from sparkform.fabric.topology import HALVES, Cable, Port, build_cables
 from sparkform.report.facts import Interface, NodeReport
+from sparkform.report.unknown import Unknown
 
 Reports = Mapping[str, NodeReport]
 CONNECTX_DRIVER = "mlx5_core"
@@ -38,11 +40,20 @@ class FabricInterface:
 
 @dataclass(frozen=True)
 class Network:
-    """The rack's cables, and what each node's interfaces should be. All by node name."""
+    """The rack's cables, and what each node's interfaces should be. All by node name.
+
+    `unread`: the nodes of which too little was read to plan their part. What is here of them is as
+    it was last known: nothing may be changed for it.
+    """
 
     cables: tuple[Cable, ...]
     fabric: Mapping[str, tuple[FabricInterface, ...]]
     management: Mapping[str, IPv4Interface]
+    unread: Mapping[str, Unknown] = field(default_factory=dict)
+
+    def find_unread(self, *nodes: str) -> Unknown | None:
+        """The first thing that one of these nodes did not read of its network."""
+        return next((self.unread[node] for node in nodes if node in self.unread), None)
 
 
 def plan_network(declaration: Declaration, reports: Reports) -> tuple[Network, list[Problem]]:
@@ -61,35 +72,53 @@ def plan_network(declaration: Declaration, reports: Reports) -> tuple[Network, l
     problems: list[Problem] = []
     fabric = {}
     management = {}
+    unread = _map_unread(observed, reports)
     for node in observed:
         planned = [address for address in addresses if address.node == node.name]
-        fabric[node.name], half_problems = _match_interfaces(
-            node, reports[node.name], planned, ports[node.name]
-        )
+        names = map_interface_names(node, reports[node.name], ports[node.name])
         address = find_management_address(node, reports[node.name])
+        if node.name in unread:
+            names = recall_names(reports[node.name], planned) | names
+            address = address or recall_management(node, reports[node.name])
+        fabric[node.name] = tuple(
+            FabricInterface(names[entry.port, entry.half], entry)
+            for entry in planned
+            if (entry.port, entry.half) in names
+        )
         if address:
             management[node.name] = address
-        problems += [*half_problems, *([] if address else [_report_unmanaged(node)])]
-        problems += _find_cut_logins(node, reports[node.name], fabric[node.name])
-        problems += _find_bonded_halves(node, reports[node.name], fabric[node.name])
+        if node.name not in unread:
+            problems += _find_problems(node, reports[node.name], planned, fabric[node.name])
+            problems += [] if address else [_report_unmanaged(node)]
+    known = [node for node in observed if node.name in management and node.name not in unread]
+    problems += _find_shared_addresses(known, management)
     problems += [
         _report_unobserved(node) for node in declaration.active_nodes if node.name not in reports
     ]
-    return Network(rack_cables, fabric, management), problems
+    return Network(rack_cables, fabric, management, unread), problems
 
 
-def _match_interfaces(
-    node: EffectiveNode, report: NodeReport, planned: Iterable[FabricAddress], port_in_use: Port
-) -> tuple[tuple[FabricInterface, ...], list[Problem]]:
-    names = map_interface_names(node, report, port_in_use)
-    interfaces, problems = [], []
-    for entry in planned:
-        name = names.get((entry.port, entry.half))
-        if name:
-            interfaces.append(FabricInterface(name, entry))
-        else:
-            problems.append(_report_missing_half(node, entry, report))
-    return tuple(interfaces), problems
+def _map_unread(nodes: Iterable[EffectiveNode], reports: Reports) -> dict[str, Unknown]:
+    unread = {}
+    for node in nodes:
+        unknown = find_unread_network(reports[node.name]) or find_unread_partner(node, reports)
+        if unknown:
+            unread[node.name] = unknown
+    return unread
+
+
+def _find_problems(
+    node: EffectiveNode,
+    report: NodeReport,
+    planned: Iterable[FabricAddress],
+    interfaces: tuple[FabricInterface, ...],
+) -> Iterator[Problem]:
+    present = {interface.planned for interface in interfaces}
+    yield from (
+        _report_missing_half(node, entry, report) for entry in planned if entry not in present
+    )
+    yield from _find_cut_logins(node, report, interfaces)
+    yield from _find_bonded_halves(node, report, interfaces)
 
 
 def map_interface_names(
@@ -105,6 +134,25 @@ def map_interface_names(
         for interface in report.facts.interfaces or ()
         if interface.port is not None and interface.half is not None
     }
+
+
+def _find_shared_addresses(
+    nodes: Iterable[EffectiveNode], management: Mapping[str, IPv4Interface]
+) -> Iterator[Problem]:
+    """A router may give machines of one image (one machine-id) one address."""
+    first: dict[IPv4Address, str] = {}
+    for node in nodes:
+        address = management[node.name].ip
+        first_node = first.setdefault(address, node.name)
+        if first_node != node.name and node.management_address is None:
+            yield Problem(
+                path=f"cluster.nodes[{node.position}].managementAddress",
+                message=f"{node.name} and {first_node} have the same management address",
+                got=str(address),
+                because="the nodes reach each other by it",
+                remedy="`cat /etc/machine-id` on both: where it is the same, `sudo rm "
+                "/etc/machine-id && sudo systemd-machine-id-setup && sudo reboot` on one",
+            )
 
 
 def _find_cut_logins(
@@ -137,16 +185,26 @@ def _find_login_address(node: EffectiveNode, report: NodeReport, planned: str) -
 def _find_bonded_halves(
     node: EffectiveNode, report: NodeReport, planned: Iterable[FabricInterface]
 ) -> Iterator[Problem]:
-    """A port of a bond or bridge has no address of its own."""
+    """A port of a bond, bridge or virtual switch has no address of its own."""
     names = {interface.name for interface in planned}
+    kinds = {interface.name: interface.kind for interface in report.facts.interfaces or ()}
     for interface in report.facts.interfaces or ():
         if interface.name in names and interface.master:
             yield Problem(
                 path=f"cluster.nodes[{node.position}]",
                 message=f"{interface.name} of {node.name} is a port of {interface.master}",
                 because="each half of the fabric has an address of its own, and NCCL uses both",
-                remedy=f"`nmcli connection show` lists what makes {interface.master}; delete it",
+                remedy=_format_release(interface.name, interface.master, kinds),
             )
+
+
+def _format_release(half: str, master: str, kinds: Mapping[str, str | None]) -> str:
+    if kinds.get(master) == "openvswitch":
+        return f"`sudo ovs-vsctl del-port {half}`"
+    return (
+        f"`nmcli connection show` or /etc/netplan says what makes {master}: delete it; one made by "
+        f"hand lets go by `sudo ip link set {half} nomaster`"
+    )
 
 
 def list_missing_halves(report: NodeReport) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network
 
 from sparkform.config import EffectiveNode
-from sparkform.fabric.away import find_last_known_port
 from sparkform.fabric.management import is_default_route, list_addresses
+from sparkform.fabric.recall import find_last_known_port, find_unread_network
 from sparkform.fabric.topology import Port
 from sparkform.report.facts import NodeReport
+from sparkform.report.unknown import Unknown
 
 PORTS: tuple[Port, Port] = (0, 1)
 LINK_LOCAL = IPv4Network("169.254.0.0/16")
@@ -24,12 +25,28 @@ def choose_port(node: EffectiveNode, reports: Mapping[str, NodeReport]) -> Port:
     if node.qsfp_port != "auto":
         return node.qsfp_port
     report = reports.get(node.name)
-    if report is None:
+    if report is None or report.facts.interfaces is None:
         return find_last_known_port(node.name, reports) or 0
-    linked = _keep(PORTS, _list_linked(report)) or PORTS
-    ports = _keep(linked, _list_configured(report)) or linked
+    ports = _list_own_candidates(report)
     ports = _keep(ports, _list_shared(node.name, reports)) or ports
     return (_keep(ports, {*PORTS} - _list_ways_out(report)) or ports)[0]
+
+
+def find_unread_partner(node: EffectiveNode, reports: Mapping[str, NodeReport]) -> Unknown | None:
+    """What another node did not read, where its addresses would decide between the ports."""
+    report = reports[node.name]
+    if node.qsfp_port != "auto" or len(_list_own_candidates(report)) == 1:
+        return None
+    for name, partner in reports.items():
+        if name != node.name and (unread := find_unread_network(partner)):
+            return Unknown(f"{unread.item} of {name}", unread.reason)
+    return None
+
+
+def _list_own_candidates(report: NodeReport) -> tuple[Port, ...]:
+    """The ports that may be the one, as far as the node itself says."""
+    linked = _keep(PORTS, _list_linked(report)) or PORTS
+    return _keep(linked, _list_configured(report)) or linked
 
 
 def _keep(ports: tuple[Port, ...], wanted: Iterable[int | None]) -> tuple[Port, ...]:

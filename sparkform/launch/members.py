@@ -12,6 +12,9 @@ from sparkform.errors import Problem
 from sparkform.fabric.network import Network, Reports
 from sparkform.report.facts import Interface
 
+UNREAD = "unread"
+"""In the place of a name that was not read: a service with it is held as it is."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceMember:
@@ -44,7 +47,7 @@ def plan_members(
         is_on_fabric = len(nodes) > 1 and declaration.cluster.fabric.control_traffic == "fabric"
         member = _build_member(node, rank, network, reports, is_on_fabric)
         members.append(member)
-        if len(nodes) > 1:
+        if len(nodes) > 1 and node.name not in network.unread:
             problems += _find_network_problems(node, member, network)
     return tuple(members), problems
 
@@ -65,16 +68,19 @@ def _build_member(
     interface_name = next(
         (interface.name for interface in interfaces if _has_address(interface, address.ip)), ""
     )
-    if is_on_fabric:
+    hcas = tuple(interface.hca for interface in fabric_facts if interface.hca)
+    if is_on_fabric and fabric_interfaces:
         half = fabric_interfaces[0]
         address, interface_name = half.planned.address, half.name
+    if node.name in network.unread:
+        interface_name, hcas = interface_name or UNREAD, (UNREAD,) * len(fabric_interfaces)
     return ServiceMember(
         node=node.name,
         rank=rank,
         user=node.user,
         address=str(address.ip),
         interface=interface_name,
-        hcas=tuple(interface.hca for interface in fabric_facts if interface.hca),
+        hcas=hcas,
         model_directory=node.model_directory,
         cache_has_hub=not _is_bare_cache(node, reports),
     )

@@ -32,6 +32,14 @@ class PlanContext:
         """Whether the node is neither away nor unreachable: only then is anything planned on it."""
         return node in self.network.management
 
+    def hold_unread_network(self, planned: PlannedStep, *nodes: str) -> PlannedStep:
+        """The step, held where it would change by what one of these nodes did not read of its
+        network."""
+        unread = self.network.find_unread(*nodes)
+        if unread is None or not planned.is_changing:
+            return planned
+        return self.hold_unknown(planned.node, planned.step, unread)
+
     def find_unknown(self, node: str, *items: str) -> Unknown | None:
         """The first of these items that the node did not read."""
         return self.reports[node].find_unknown(*items)

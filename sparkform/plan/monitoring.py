@@ -150,7 +150,8 @@ def _plan_telemetry(context: PlanContext, declared: Monitoring, node: EffectiveN
         container=get_container_name(NODE_EXPORTER),
         certificates=dict(SWARM_CERTIFICATE) if context.declaration.swarm_enabled else {},
     )
-    return context.plan_step(node.name, telemetry.SPEC, want)
+    planned = context.plan_step(node.name, telemetry.SPEC, want)
+    return context.hold_unread_network(planned, node.name)
 
 
 def _plan_files(
@@ -170,7 +171,9 @@ def _plan_files(
         volumes=tuple(map(get_volume_name, programs)),
         keeps_data=declared.keep_data,
     )
-    return context.plan_step(node.name, monitoring.SPEC, want)
+    watched = [member.name for member in context.declaration.active_nodes]
+    planned = context.plan_step(node.name, monitoring.SPEC, want)
+    return context.hold_unread_network(planned, *watched)
 
 
 def _plan_images(

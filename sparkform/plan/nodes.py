@@ -28,14 +28,14 @@ def _plan_node(
     context: PlanContext, node: str, agent_sha256: str, serving: Serving
 ) -> dict[str, PlannedStep]:
     declared = context.declaration.get_node(node)
+    has_fabric = context.declaration.cluster.fabric.topology != "none"
     if not context.is_present(node):
-        has_fabric = context.declaration.cluster.fabric.topology != "none"
         names = [AGENT, *(step.spec.name for step in list_node_steps(declared, has_fabric))]
         return {name: hold_step(node, name) for name in names}
     report = context.reports[node]
     fabric = context.network.fabric[node]
     steps = {AGENT: _plan_agent(context, node, agent_sha256)}
-    for step in list_node_steps(declared, bool(fabric)):
+    for step in list_node_steps(declared, has_fabric):
         runs = {name: planned.decision.run for name, planned in steps.items()}
         inputs = NodeInputs(context.declaration, declared, report, fabric, runs)
         before = [steps[AGENT], *(steps[name] for name in step.spec.after)]
@@ -56,6 +56,9 @@ def _find_unknown_want(context: PlanContext, node: str, step: NodeStep) -> Unkno
     state = context.reports[node].read_step(step.spec.name)
     if step.is_declared and not (isinstance(state, Unknown) or as_mapping(state).get("asked")):
         return Unknown(f"step {step.spec.name}", NOT_ASKED)
+    unread = context.network.find_unread(node) if step.follows_network else None
+    if unread:
+        return unread
     facts = step.swarm_facts if context.declaration.swarm_enabled else ()
     return context.find_unknown(node, *(f"fact {fact}" for fact in facts))
 

@@ -21,6 +21,7 @@ from sparkform.report.facts import Facts
 MIN_FREE_BYTES = 1024**3
 """Chosen here, not sourced: the files of a launch, a container's layer and an engine's log."""
 
+MIN_FREE_INODES = 100
 SERVES_ON = "it would stop and could not start again, so nothing is changed"
 NOT_STARTED = "it could not start, so nothing is changed"
 ADDRESS_STEP = "fabric_address"
@@ -122,7 +123,15 @@ def _find_full_disks(node: str, facts: Facts) -> Iterator[_Lack]:
     if disk.model_directory.mount == ROOT:
         by_mount[ROOT] = disk.model_directory
     for mount, space in by_mount.items():
-        if space.free_bytes < MIN_FREE_BYTES:
+        if space.read_only:
+            fix = (
+                f"`sudo dmesg | grep -i remount` on {node} says why; reboot, which checks the disk"
+            )
+            yield _Lack(f"{mount} of {node} is read-only", None, fix)
+        elif space.total_inodes and (space.free_inodes or 0) < MIN_FREE_INODES:
+            fix = f"`docker system prune`, `sudo du --inodes -xd2 {mount} | sort -n | tail`"
+            yield _Lack(f"{mount} of {node} has no inodes left", str(space.free_inodes), fix)
+        elif space.free_bytes < MIN_FREE_BYTES:
             yield _Lack(
                 f"disk of {node} is full",
                 f"{space.free_bytes / 1024**2:.0f} MiB free on {mount}",

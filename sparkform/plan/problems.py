@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from node.steps import native_venv
 from sparkform.config import Declaration
 from sparkform.config.groups import format_service_path
 from sparkform.errors import Problem
 from sparkform.fabric.network import Reports
+from sparkform.fabric.recall import NETWORK_FACTS, recall_management
 from sparkform.plan.context import PlanContext
 from sparkform.plan.models import list_required_models
 from sparkform.plan.monitoring import WEBHOOK
@@ -20,16 +22,39 @@ from sparkform.plan.steps import StackName
 from sparkform.report.docker_facts import DockerFacts
 from sparkform.report.facts import NodeReport, UnreadableItem
 
-ITEMS_TO_PLAN_FROM = ("fact interfaces", "fact routes", "fact claim", "receipts", "next_run")
+ITEMS_TO_PLAN_FROM = ("fact claim", "receipts", "next_run")
 """What all of a node is planned from: where one was not read, nothing can be said of it. Any other
-item that was not read holds its steps alone."""
+item that was not read holds its steps alone, and so does the network, where an address of the node
+is known otherwise."""
 
 SNAP_DIRECTORY = "/var/snap/docker"
-SNAP_MESSAGE = "is the snap's, which reads no /etc/docker/daemon.json and reaches few folders"
-SNAP_REMEDY = (
+
+
+@dataclass(frozen=True)
+class Unfitness:
+    """Why a dockerd cannot run ranks, as the end of a sentence about it."""
+
+    message: str
+    remedy: str
+
+
+SNAP = Unfitness(
+    "is the snap's, which reads no /etc/docker/daemon.json and reaches few folders",
     "`sudo snap remove docker`, then Docker of the distribution or of docker.com (apt); images are "
-    "fetched again"
+    "fetched again",
 )
+UNFIT_OPTIONS = {
+    "name=rootless": Unfitness(
+        "is rootless, where the host's network is none and Swarm has no overlay",
+        "`dockerd-rootless-setuptool.sh uninstall`, then `sudo systemctl enable --now docker`",
+    ),
+    "name=userns": Unfitness(
+        "remaps users (userns-remap), which the host's network and IPC do not allow",
+        "take userns-remap out of /etc/docker/daemon.json, `sudo systemctl restart docker`",
+    ),
+}
+"""docs.docker.com: rootless mode, known limitations; userns-remap, user namespace known
+limitations."""
 
 NATIVE_ITEM = f"step {native_venv.STEP}"
 """Which steps a native service has follows from whose Python environment is there."""
@@ -43,7 +68,12 @@ def list_unread_items(
     is_native = any(
         node == member.name for name in native for member in declaration.list_service_nodes(name)
     )
-    items = (*ITEMS_TO_PLAN_FROM, *((NATIVE_ITEM,) if is_native else ()))
+    is_lost = not recall_management(declaration.get_node(node), report)
+    items = (
+        *ITEMS_TO_PLAN_FROM,
+        *((NATIVE_ITEM,) if is_native else ()),
+        *(NETWORK_FACTS if is_lost else ()),
+    )
     return [item for item in report.unreadable if item.what in items]
 
 
@@ -93,7 +123,7 @@ def find_problems(context: PlanContext, secrets: StackSecrets) -> Iterator[Probl
     declaration, reports = context.declaration, context.reports
     yield from find_foreign_claims(declaration, reports, context.stack)
     yield from find_missing_gpus(declaration, reports)
-    yield from find_snap_docker(declaration, reports)
+    yield from find_unfit_docker(declaration, reports)
     yield from find_native_problems(declaration, reports)
     yield from list_required_models(declaration)[1]
     yield from find_listening_problems(context, WEBHOOK in secrets.names)
@@ -133,16 +163,25 @@ def is_of_snap(docker: DockerFacts) -> bool:
     return (docker.root_directory or "").startswith(SNAP_DIRECTORY)
 
 
-def find_snap_docker(declaration: Declaration, reports: Reports) -> Iterator[Problem]:
-    """The snap's dockerd reads a daemon.json of its own, and its unit has another name."""
+def find_unfit_docker(declaration: Declaration, reports: Reports) -> Iterator[Problem]:
+    """A dockerd that no setting of ours reaches, or that gives a container none of the host's
+    network."""
     for node in declaration.active_nodes:
         docker = reports[node.name].facts.docker if node.name in reports else None
-        if docker and is_of_snap(docker):
+        for unfit in find_unfitness(docker) if docker else ():
             yield Problem(
                 path=f"cluster.nodes[{node.position}]",
-                message=f"Docker of {node.name} {SNAP_MESSAGE}",
-                remedy=SNAP_REMEDY,
+                message=f"Docker of {node.name} {unfit.message}",
+                remedy=unfit.remedy,
             )
+
+
+def find_unfitness(docker: DockerFacts) -> Iterator[Unfitness]:
+    """Security options are `name=NAME,…` (Docker Engine API, GET /info)."""
+    if is_of_snap(docker):
+        yield SNAP
+    names = {option.partition(",")[0] for option in docker.security_options}
+    yield from (UNFIT_OPTIONS[name] for name in sorted(names & {*UNFIT_OPTIONS}))
 
 
 def find_missing_gpus(declaration: Declaration, reports: Reports) -> Iterator[Problem]:

@@ -166,10 +166,11 @@ class _ServicePlanner:
             # Its supervisor may be about to start them.
             node = self.inputs.launches[0].node
             ranks.append(f"{node} {SUPERVISE.kind}: {state.supervision.words}")
-        models = [
+        facts = [
             f"{launch.node} {unknown}"
             for launch in self.inputs.launches
-            if (unknown := context.find_unknown(launch.node, "fact models"))
+            if (unknown := context.network.find_unread(launch.node))
+            or (unknown := context.find_unknown(launch.node, "fact models"))
         ]
         prepared = [step for stage in preparation for step in stage.steps.values()]
         steps = [
@@ -177,7 +178,7 @@ class _ServicePlanner:
             for step in (*self.before, *prepared)
             if step.unknown
         ]
-        return next(iter([*sorted(ranks), *models, *steps]), None)
+        return next(iter([*sorted(ranks), *facts, *steps]), None)
 
     def _with_checked_steps(self, stage: StepStage) -> _ServicePlanner:
         """The planner of a stage that verifies these steps: it runs again when they do."""

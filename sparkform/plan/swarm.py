@@ -68,6 +68,7 @@ def _plan_member(
     want = build_swarm_want(context.declaration, declared, context.network)
     observed = _read_membership(context, node)
     planned = context.plan_step(node, swarm.SPEC, want, observed=observed, before=before)
+    planned = context.hold_unread_network(planned, node, context.declaration.head.name)
     return mark_stopped_services(context, planned, serving)
 
 

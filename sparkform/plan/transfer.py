@@ -70,9 +70,10 @@ class TransferPlanner(Generic[WantT, ObservedT, HaveT]):
             return hold_step(node, self.step)
         want, observed = self.build_want(node), self.read_observed(node)
         here = [step for step in self.before if step.node in (node, self.nodes[0])]
-        return self.context.plan_step(
+        planned = self.context.plan_step(
             node, self.spec, want, step=self.step, observed=observed, before=[*here, *before]
         )
+        return self.context.hold_unread_network(planned, node, self.nodes[0])
 
     def _plan_offer(self, receivers: Mapping[str, PlannedStep], first: PlannedStep) -> PlannedStep:
         source, step = self.nodes[0], f"offer:{self.step.replace(':', '-')}"
@@ -89,7 +90,8 @@ class TransferPlanner(Generic[WantT, ObservedT, HaveT]):
         key = self.context.plan_step(source, transfer_key.SPEC, transfer_key.build_want())
         here = [step for step in self.before if step.node == source]
         before = [first, *receivers.values(), key, *here]
-        return self.context.decide_step(source, offer.SPEC, want, have, step=step, before=before)
+        planned = self.context.decide_step(source, offer.SPEC, want, have, step=step, before=before)
+        return self.context.hold_unread_network(planned, source)
 
 
 def plan_keys(context: PlanContext, transfers: Iterable[Transfer]) -> dict[str, PlannedStep]:

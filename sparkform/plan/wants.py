@@ -54,12 +54,14 @@ class NodeInputs:
 @dataclass(frozen=True)
 class NodeStep:
     """A step that concerns nothing but the node itself, and what it wants there (the step's own
-    Want). `swarm_facts`: those of the node that the want follows from where there is a Swarm.
+    Want). `swarm_facts`: those of the node that the want follows from where there is a Swarm;
+    `follows_network`: whether it follows from the node's interfaces.
     `is_declared`: whether the stack file asks for it; None for a step of every node."""
 
     spec: AnyStep
     build_want: Callable[[NodeInputs], object]
     needs_fabric: bool = False
+    follows_network: bool = False
     swarm_facts: tuple[str, ...] = ()
     is_declared: Callable[[EffectiveNode], bool] | None = None
 
@@ -192,7 +194,9 @@ NODE_STEPS = (
     NodeStep(prerequisites.SPEC, _build_prerequisites_want),
     NodeStep(docker_daemon.SPEC, _build_docker_daemon_want, swarm_facts=("gpu",)),
     NodeStep(nccl_conf.SPEC, _build_nccl_conf_want),
-    NodeStep(fabric_address.SPEC, _build_fabric_address_want, needs_fabric=True),
+    NodeStep(
+        fabric_address.SPEC, _build_fabric_address_want, needs_fabric=True, follows_network=True
+    ),
     NodeStep(fabric_confirm.SPEC, _build_fabric_confirm_want, needs_fabric=True),
     NodeStep(gpu_clock.SPEC, _build_gpu_clock_want, is_declared=_limits_gpu_clock),
     NodeStep(page_cache.SPEC, _build_page_cache_want, is_declared=_guards_memory),

@@ -17,6 +17,7 @@ class DockerFacts(ReportModel):
     generic_resources: tuple[GenericResource, ...]
     root_directory: str | None
     live_restore: bool
+    security_options: tuple[str, ...] = ()
 
 
 class SwarmNode(ReportModel):

@@ -24,6 +24,7 @@ class HostFacts(ReportModel):
     dgx_os: str | None
     kernel_parameters: tuple[str, ...] | None = None
     machine: str | None = None
+    reboot_required: bool | None = None
 
 
 class Gpu(ReportModel):
@@ -52,23 +53,30 @@ class Swap(ReportModel):
 
 
 class MemoryFacts(ReportModel):
-    """`free_kib` and the contiguous memory are None in reports of older agents."""
+    """`free_kib`, huge pages and the contiguous memory are None in reports of older agents."""
 
     total_kib: int
     available_kib: int
     free_kib: int | None = None
     cma_total_kib: int | None = None
     cma_free_kib: int | None = None
+    huge_pages_kib: int | None = None
     swap_total_kib: int
     swap_free_kib: int
     swaps: tuple[Swap, ...]
 
 
 class Space(ReportModel):
+    """Inodes are None where the file system has none of its own, as btrfs and network shares."""
+
     path: str
     mount: str
     total_bytes: int
     free_bytes: int
+    total_inodes: int | None = None
+    free_inodes: int | None = None
+    file_system: str | None = None
+    read_only: bool | None = None
 
 
 class DiskFacts(ReportModel):
@@ -93,7 +101,7 @@ class LogindFacts(ReportModel):
 
 class Interface(ReportModel):
     """`addresses` are "address/prefix length"; `gid_addresses` the IPv4 ones of RoCE v2; `master`
-    the bond or bridge that it is a port of."""
+    the bond, bridge or switch that it is a port of, `parent` the interface below a VLAN."""
 
     name: str
     state: str
@@ -110,6 +118,9 @@ class Interface(ReportModel):
     rdma_state: str | None
     gid_addresses: tuple[str, ...]
     master: str | None = None
+    parent: str | None = None
+    pcie_gts: float | None = None
+    pcie_width: int | None = None
 
 
 class Route(ReportModel):

@@ -138,6 +138,26 @@ def sudo(target: Target) -> NodeError:
     )
 
 
+def broken_sudo(target: Target, message: str) -> NodeError:
+    return _build_error(
+        "sudo",
+        f"sudo on {target.address} is broken ({message}).",
+        "As root on the node's own console: `visudo --check`, `ls -l /usr/bin/sudo /etc/sudo.conf "
+        "/etc/sudoers.d`; `apt-get install --reinstall sudo` restores owners and modes.",
+    )
+
+
+def lacks(target: Target, message: str) -> NodeError:
+    """The agent could not work for want of room or memory."""
+    return _build_error(
+        "failed",
+        f"{target.address} lacks what its report needs ({message}).",
+        f"`ssh -p {target.port} {target.user}@{target.host} 'df -h / /tmp /run; df -i /; free -h; "
+        "sudo dmesg | tail'` shows a full disk or memory; one that is read-only after an error "
+        "needs a reboot and fsck.",
+    )
+
+
 def expired(target: Target, kind: ErrorKind) -> NodeError:
     """PAM lets nobody run a command whose password or account has expired (pam_unix(8)), whether
     sshd asks it or sudo."""

@@ -18,12 +18,25 @@ _SUDO = re.compile(
     r"|may not run sudo|\bsudoers\b",
     re.MULTILINE,
 )
+_BROKEN_SUDO = re.compile(
+    r"nosuid|setuid bit|should be \d+|must be owned by|world writable|syntax error|parse error"
+    r"|no valid sudoers|error initializing|unable to (open|stat) /"
+)
+"""sudo itself is at fault: no rule of sudoers would help."""
+
+_LACKS = re.compile(r"\[Errno (12|28|30|122)\]|No space left|Read-only file system|allocate memory")
+"""ENOMEM, ENOSPC, EROFS and EDQUOT."""
+
 _EXPIRED = re.compile(
     r"password change required|change your password|password (has|is) expired"
     r"|account (has|is|or password is) expired",
     re.IGNORECASE,
 )
-_NO_SHELL = re.compile(r"account is currently not available|env: command not found|command: env$")
+_NO_SHELL = re.compile(
+    r"account is currently not available|\benv: command not found|command: env$"
+    r"|rbash: .*restricted",
+    re.IGNORECASE | re.MULTILINE,
+)
 _NO_SUDO = re.compile(r"sudo.?: (command )?(not found|No such file)")
 _NO_PYTHON = re.compile(r"python3.?: (command )?(not found|No such file)")
 OBJECT = b'{"'
@@ -70,9 +83,18 @@ def explain_failure(target: Target, output: ProgramOutput) -> NodeError:
         return errors.no_shell(target, message.splitlines()[-1][:200])
     if _NO_PYTHON.search(message):
         return errors.python_missing(target)
+    if _LACKS.search(message):
+        return errors.lacks(target, _find_line(_LACKS, message))
+    if _SUDO.search(message) and _BROKEN_SUDO.search(message):
+        return errors.broken_sudo(target, _find_line(_BROKEN_SUDO, message))
     if _SUDO.search(message) or _NO_SUDO.search(message):
         return errors.sudo(target)
     if output.exit_status is None:
         return errors.dropped(target)
     last_line = message.splitlines()[-1][:200] if message else "no message"
     return errors.failed(target, f"exit {output.exit_status}, {last_line}")
+
+
+def _find_line(pattern: re.Pattern[str], message: str) -> str:
+    """The line that says it; the pattern is in one."""
+    return next(line for line in message.splitlines() if pattern.search(line)).strip()[:200]

@@ -35,6 +35,9 @@ ActionKind = Literal[
 ]
 REBOOTING_GROUPS = ("kernel", "driver")
 PACKAGES, FIRMWARE = "packages", "firmware"
+MOST_REBOOTS = 2
+"""Firmware may come in two parts, and a newer base brings packages of its own. What is left after
+that is told."""
 
 
 @dataclass(frozen=True)
@@ -106,17 +109,26 @@ def _advance(view: UpgradeView, node: str) -> UpgradeAction:
         return UpgradeAction("await-boot", node)
     if isinstance(updates.run, Unread) or updates.run.is_running:
         return UpgradeAction("await-run", node)
-    acts = view.progress.acts.get(node, ())
+    acts = view.progress.list_acts(node, updates.boot_id)
     if acts and updates.run.failure is not None:
         return UpgradeAction("stop", node, f"{node}: {updates.run.failure}")
+    is_last_boot = view.progress.reboot_counts.get(node, 0) >= MOST_REBOOTS
     for act, is_due in ((PACKAGES, has_packages(updates)), (FIRMWARE, has_firmware(updates))):
-        if is_due and act not in acts:
+        if is_due and act not in acts and not is_last_boot:
             return UpgradeAction(act, node)  # type: ignore[arg-type]
-    asked_boot = view.progress.boot_ids.get(node)
-    needs_reboot = node in view.progress.reboots or updates.is_reboot_required
-    if needs_reboot and asked_boot in (None, updates.boot_id):
-        return UpgradeAction("reboot", node)
-    return UpgradeAction("verify", node)
+    return UpgradeAction("reboot" if _is_reboot_due(view, node, updates) else "verify", node)
+
+
+def _is_reboot_due(view: UpgradeView, node: str, updates: NodeUpdates) -> bool:
+    """One that was asked for and has not come yet is asked for again."""
+    progress = view.progress
+    if progress.boot_ids.get(node) == updates.boot_id:
+        return True
+    count = progress.reboot_counts.get(node, 0)
+    is_first = node in progress.reboots and count == 0
+    is_owed = progress.owed_reboots.get(node) == updates.boot_id
+    is_due = is_first or is_owed or updates.is_reboot_required
+    return is_due and count < MOST_REBOOTS
 
 
 def _open(view: UpgradeView, node: str, updates: NodeUpdates | None) -> UpgradeAction:
@@ -158,7 +170,8 @@ def find_obstacle(node: str, updates: NodeUpdates | None) -> str | None:
 
 
 def has_packages(updates: NodeUpdates) -> bool:
-    return not isinstance(updates.apt, Unread) and bool(updates.apt.packages)
+    apt = updates.apt
+    return not isinstance(apt, Unread) and bool(apt.packages or apt.unconfigured)
 
 
 def has_firmware(updates: NodeUpdates) -> bool:

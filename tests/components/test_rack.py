@@ -19,6 +19,7 @@ from sparkform.config import Declaration
 from sparkform.plan.rack_plan import RackPlan
 from tests.support.planning import build_declaration, build_plan, get_agent_sha256, load_reports
 from tests.support.registrations import Registered, RegistrationMonitor, record_registrations
+from tests.support.unread import hide_in_rack
 
 HELD_INPUTS = {"connection", "create", "update", "delete", "stdin"}
 COMPONENTS = {
@@ -212,13 +213,13 @@ def test_nothing_is_held_where_all_nodes_are_there(switch: RegistrationMonitor) 
 
 def test_what_concerns_a_node_that_is_away_keeps_what_pulumi_knows_of_it() -> None:
     record = register_away()
-    held = {command.name for command in record.list_commands() if command.ignored}
-    assert held == {
+    held_steps = {command.name for command in record.list_commands() if command.ignored}
+    assert held_steps == {
         command.name for command in record.list_commands() if get_node(command) == "spark-3"
     }
-    assert {command.ignored for command in record.list_commands() if command.name in held} == {
-        frozenset(HELD_INPUTS)
-    }
+    assert {
+        command.ignored for command in record.list_commands() if command.name in held_steps
+    } == {frozenset(HELD_INPUTS)}
 
 
 def test_what_was_never_there_is_put_off_without_a_document() -> None:
@@ -290,3 +291,21 @@ def test_a_run_without_change_says_nothing(caplog: pytest.LogCaptureFixture) -> 
     record = register(declaration, replace(plan, nodes=nodes))
     assert [entry.getMessage() for entry in caplog.records] == []
     assert record.server.hooks == {}
+
+
+@pytest.mark.parametrize("recording", ["switch-3-untouched", "switch-3-up"])
+@pytest.mark.parametrize("item", ["fact interfaces", "fact routes", "fact gpu", "step swarm"])
+def test_a_preview_shows_a_rack_of_which_a_part_was_not_read(recording: str, item: str) -> None:
+    """Nothing of the node's that Pulumi knows is changed for it, and nothing of it is left out."""
+    reports = load_reports(recording)
+    declaration, sha256 = build_declaration("switch", 3), get_agent_sha256(reports)
+    known = register(declaration, build_plan(declaration, reports, sha256), preview=True)
+    plan = build_plan(declaration, hide_in_rack(reports, "spark-2", item), sha256)
+    record = register(declaration, plan, preview=True)
+    assert set(record.by_name) == set(known.by_name)
+    held_steps = {
+        f"{step.node}-{step.step.replace(':', '-')}" for step in plan.steps if step.unknown
+    }
+    assert held_steps
+    for name in held_steps:
+        assert record.by_name[name].ignored == HELD_INPUTS | {"triggers"}

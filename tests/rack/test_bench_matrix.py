@@ -89,7 +89,7 @@ def build_command(deployment: Deployment, *arguments: str) -> tuple[list[str], d
     environment["XDG_CACHE_HOME"] = os.environ["XDG_CACHE_HOME"]
     models = ",".join((FIRST, ABSENT, SECOND))
     fixed = ["bench", "matrix", str(deployment.stack_file), "--models", models, "--yes"]
-    options = ["--prompts", "4", "--output", "12", "--even-so", "--out", "out"]
+    options = ["--prompts", "4", "--output", "12", "--even-so", "--cool-to", "100", "--out", "out"]
     return [sys.executable, "-P", "-c", MAIN, *fixed, *options, *arguments], environment
 
 

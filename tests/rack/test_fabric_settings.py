@@ -79,7 +79,6 @@ def test_a_profile_of_network_manager_is_refused_by_name(
     }
 
 
-@pytest.mark.xfail(strict=True, reason="it is refused as a half that was not found")
 def test_a_half_in_a_bridge_is_refused_by_name(machines: RackHandle, stack: Deployment) -> None:
     machines.must(NODE, f"sudo ip link add br9 type bridge && sudo ip link set {HALF} master br9")
     try:

@@ -115,7 +115,7 @@ def test_declared_settings_are_kept_and_go_back(rack: RackFactory, tmp_path: Pat
     assert deployment.preview().changed == set()
 
     # A driver that is loaded anew has forgotten the limit; the unit sets it again.
-    machines.must(NODE, "sudo rm /run/rack/gpu-clock-limit")
+    machines.must(NODE, "sudo rm /dev/shm/rack-gpu-clock-limit")
     await_limit(machines)
 
     deployment.cluster["host"] = {**SETTINGS, "gpuClockMhz": 2101}

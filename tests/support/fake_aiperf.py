@@ -27,7 +27,7 @@ with (folder / "profile_export.jsonl").open("w") as file:
                     "output_sequence_length": {{"value": float(tokens)}},
                     "input_sequence_length": {{"value": 128.0}}}}
         record = {{"metadata": metadata, "metrics": metrics, "error": None}}
-        if mode == "errors":
+        if mode == "errors" or (mode == "dies" and number >= count / 2):
             error = {{"code": 500, "type": "Internal Server Error", "message": "gone"}}
             record = {{"metadata": metadata, "metrics": {{}}, "error": error}}
         file.write(json.dumps(record) + "\\n")

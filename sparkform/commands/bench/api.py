@@ -61,6 +61,13 @@ def list_models(api: ServiceApi) -> tuple[str, ...]:
     return tuple(str(model.get("id")) for model in models if isinstance(model, dict))
 
 
+def does_answer(api: ServiceApi) -> bool:
+    try:
+        return bool(list_models(api))
+    except (OSError, ValueError):
+        return False
+
+
 def explain_silence(url: str, error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         if error.code in UNAUTHORIZED:

@@ -19,7 +19,7 @@ from sparkform.bench.node_samples import (
 )
 from sparkform.bench.requests import RequestRecord
 from sparkform.bench.result import BenchmarkResult, Identity, Mark, Measurement, Run
-from sparkform.commands.bench.api import ServiceApi, read_counters
+from sparkform.commands.bench.api import ServiceApi, does_answer, read_counters
 from sparkform.commands.bench.cooling import Cooling
 from sparkform.commands.bench.driver import DrivenRun, Driver
 from sparkform.commands.bench.failure import BenchError
@@ -155,8 +155,7 @@ class BenchSession:
     def _note_end(self, driven: DrivenRun) -> None:
         if driven.ending == "complete":
             failed = sum(request.outcome == "failed" for request in driven.requests)
-            if failed and failed == len(driven.requests):
-                self.end("No request was answered: the service failed; `sparkform logs` shows why.")
+            self._note_failures(failed, len(driven.requests))
             return
         reasons = {
             "interrupted": INTERRUPTED,
@@ -165,6 +164,16 @@ class BenchSession:
             "failed": f"The run ended early: {driven.why}; what was measured so far is kept.",
         }
         self.end(reasons[driven.ending])
+
+    def _note_failures(self, failed: int, sent: int) -> None:
+        """Load on a service that is gone would measure nothing more."""
+        if failed and failed == sent:
+            self.end("No request was answered: the service failed; `sparkform logs` shows why.")
+        elif failed and not does_answer(self.api):
+            self.end(
+                f"The service ended in the middle: {failed} of {sent} requests failed and it does "
+                "not answer any more; `sparkform logs` shows why, and what was measured is kept."
+            )
 
     def end(self, why: str) -> None:
         self.has_ended = True

@@ -126,7 +126,7 @@ def build_load(
 def open_template(stack: Path, service: str | None) -> planning.MatrixTemplate:
     """Raises InputError."""
     declared = load_declared_stack(stack)
-    text = stack.read_bytes().decode("utf-8")
+    text = stack.read_bytes().decode("utf-8-sig")
     return planning.MatrixTemplate(declared, choose_template(declared, service), text)
 
 

@@ -38,9 +38,12 @@ class MatrixFolder:
             remedy = "name another folder by --out"
             problem = Problem(path=str(self.path), message="is not empty", remedy=remedy)
             raise InputError([problem])
-        descriptor = os.open(self.stack, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-        with open(descriptor, "w", encoding="utf-8", newline="") as file:
-            file.write(stack_text)
+        try:
+            descriptor = os.open(self.stack, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+            with open(descriptor, "w", encoding="utf-8", newline="") as file:
+                file.write(stack_text)
+        except OSError as error:
+            raise BenchError(explain_disk(self.stack, error)) from None
 
     def read_stack(self) -> str:
         """As it was when the matrix began. Raises InputError."""

@@ -52,12 +52,15 @@ class InterfaceRow:
 
 @dataclass(frozen=True, kw_only=True)
 class NodeRow:
+    """`unread`: why its network is not known; addresses are then as they were last known."""
+
     name: str
     role: Literal["head", "worker"]
     host: str
     away: bool
     management_address: str | None
     fabric: Sequence[InterfaceRow]
+    unread: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +147,7 @@ def _build_node_row(node: EffectiveNode, stack_plan: StackPlan) -> NodeRow:
         away=node.away,
         management_address=str(management) if management else None,
         fabric=[_build_interface_row(interface) for interface in network.fabric.get(node.name, ())],
+        unread=str(network.unread[node.name]) if node.name in network.unread else None,
     )
 
 

@@ -34,7 +34,8 @@ def format_total(report: PlanReport) -> str:
 
 def _format_node(node: NodeRow) -> str:
     location = "away" if node.away else f"management address {node.management_address}"
-    return f"{node.name}, {node.role}: {node.host}, {location}"
+    unread = f"; as last known: {node.unread}" if node.unread else ""
+    return f"{node.name}, {node.role}: {node.host}, {location}{unread}"
 
 
 def _format_interface(node: NodeRow, interface: InterfaceRow) -> str:

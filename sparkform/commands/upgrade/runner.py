@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from node.verbs.updates import NodeUpdates
+from sparkform.commands.upgrade.text import describe_left
 from sparkform.ssh.target import VerbRequest
 from sparkform.upgrade.decide import (
+    FIRMWARE,
+    PACKAGES,
     ServiceSight,
     UpgradeAction,
     UpgradeView,
@@ -89,8 +92,8 @@ class UpgradeRunner:
             "pause": self._pause,
             "await-end": self._await_end,
             "begin": self._begin,
-            "packages": lambda node: self._start(node, "packages"),
-            "firmware": lambda node: self._start(node, "firmware"),
+            PACKAGES: lambda node: self._start(node, PACKAGES),
+            FIRMWARE: lambda node: self._start(node, FIRMWARE),
             "reboot": self._reboot,
             "verify": self._verify,
             "resume": self._resume,
@@ -128,8 +131,12 @@ class UpgradeRunner:
         self._keep(self.progress.begin(node, failing, needs_reboot(self.updates[node])))
 
     def _start(self, node: str, act: str) -> None:
+        """What firmware owes is on the disk before it is asked for."""
+        boot_id = self.updates[node].boot_id
+        if act == FIRMWARE:
+            self._keep(self.progress.owe_reboot(node, boot_id))
         if self.rack.order(node, VerbRequest("upgrade", {"act": act})):
-            self._keep(self.progress.note_act(node, act))
+            self._keep(self.progress.note_act(node, act, boot_id))
         self.sleep(PAUSE_S)
 
     def _reboot(self, node: str) -> None:
@@ -145,7 +152,10 @@ class UpgradeRunner:
             failing = self.rack.list_failing(node)
             new = {name: text for name, text in failing.items() if name not in before}
             if not new:
-                self.tell(f"{node}: updated and verified")
+                remaining = describe_left(self.updates[node])
+                self.tell(
+                    f"{node}: updated and verified{f'; by hand: {remaining}' if remaining else ''}"
+                )
                 return self._keep(self.progress.verify(node))
             if self.now() >= deadline:
                 reasons = "; ".join(f"{name}: {text}" for name, text in sorted(new.items()))

@@ -46,7 +46,17 @@ def format_node(node: str, updates: NodeUpdates | None) -> Iterator[str]:
         yield "a reboot"
 
 
+def describe_left(updates: NodeUpdates) -> str:
+    """What is still to do on a node that was updated."""
+    apt = () if isinstance(updates.apt, Unread) else updates.apt.packages
+    firmware = () if isinstance(updates.firmware, Unread) else updates.firmware
+    names = [*(entry.name for entry in apt), *(f"firmware of {item.device}" for item in firmware)]
+    return ", ".join([*names, *(["a reboot"] if updates.is_reboot_required else [])])
+
+
 def _format_packages(apt: AptUpdates) -> Iterator[str]:
+    if apt.unconfigured:
+        yield f"left half configured, will be configured: {', '.join(apt.unconfigured)}"
     shown = [format_change(entry.name, entry.installed, entry.candidate) for entry in apt.packages]
     yield from shown[:SHOWN_PACKAGES]
     if len(shown) > SHOWN_PACKAGES:

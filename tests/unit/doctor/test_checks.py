@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from sparkform.report.facts import UnreadableItem
 from sparkform.report.rack_report import Observation
 from tests.support.recorded import (
     SWARM,
@@ -82,6 +83,89 @@ CASES: list[tuple[str, list[Key], object, str, str, str]] = [
         "warn",
         "7946/udp from 10.87.153.11 (Swarm membership)",
     ),
+    (
+        "rootless dockerd",
+        ["docker", "security_options"],
+        ["name=rootless", "name=seccomp,profile=builtin"],
+        "docker",
+        "fail",
+        "is rootless",
+    ),
+    (
+        "dockerd that remaps users",
+        ["docker", "security_options"],
+        ["name=userns"],
+        "docker",
+        "fail",
+        "remaps users",
+    ),
+    (
+        "dockerd of the snap",
+        ["docker", "root_directory"],
+        "/var/snap/docker/common/var-lib-docker",
+        "docker",
+        "fail",
+        "is the snap's",
+    ),
+    ("locked Swarm", ["swarm", "state"], "locked", "swarm", "fail", "it waits for its key"),
+    ("pending Swarm", ["swarm", "state"], "pending", "swarm", "fail", "has not reached its man"),
+    (
+        "expired Swarm",
+        ["swarm", "error"],
+        "x509: certificate has expired or is not yet valid",
+        "swarm",
+        "fail",
+        "its certificate has expired",
+    ),
+    (
+        "Swarm without a leader",
+        ["swarm", "error"],
+        "rpc error: The swarm does not have a leader.",
+        "swarm",
+        "fail",
+        "has no leader",
+    ),
+    (
+        "read-only disk",
+        ["disk", "docker_directory", "read_only"],
+        True,
+        "disk",
+        "fail",
+        "which is read-only",
+    ),
+    (
+        "Docker on a share",
+        ["disk", "docker_directory", "file_system"],
+        "nfs4",
+        "disk",
+        "fail",
+        "is on nfs4, a network share",
+    ),
+    (
+        "models in memory",
+        ["disk", "model_directory", "file_system"],
+        "tmpfs",
+        "disk",
+        "fail",
+        "is on tmpfs",
+    ),
+    (
+        "huge pages",
+        ["memory", "huge_pages_kib"],
+        64 * 1024**2,
+        "memory",
+        "warn",
+        "64.0 GiB are reserved as huge pages",
+    ),
+    (
+        "compressed swap",
+        ["memory", "swaps"],
+        [{"path": "/dev/zram0", "size_kib": 1}],
+        "swap",
+        "warn",
+        "on (/dev/zram0): compressed memory",
+    ),
+    ("reboot due", ["host", "reboot_required"], True, "reboot", "warn", "at the next boot"),
 ]
 
 
@@ -279,6 +363,84 @@ def test_a_connectx_that_is_off_the_bus_is_named_as_such(pattern: str, message: 
     assert (check.status, message in check.message) == ("fail", True)
     assert check.fix is not None
     assert "lspci" in check.fix
+
+
+@pytest.mark.parametrize(
+    ("total", "free", "statuses"), [(1_310_720, 12, ["fail"]), (1_310_720, 500_000, []), (0, 0, [])]
+)
+def test_a_file_system_without_inodes_left_fails_and_one_that_has_no_table_of_them_does_not(
+    total: int, free: int, statuses: list[str]
+) -> None:
+    observation = load_recording(UP)
+    for key, value in (("total_inodes", total), ("free_inodes", free)):
+        keys: list[Key] = ["facts", "disk", "docker_directory", key]
+        observation = change_report(observation, "spark-2", keys, value)
+    rows = list_rows(diagnose_recording(observation), "spark-2", "disk")
+    assert [row.status for row in rows if "free inodes" in row.message] == statuses
+
+
+@pytest.mark.parametrize(
+    ("reason", "meaning", "remedy"),
+    [
+        (
+            "exit 18: Failed to initialize NVML: Driver/library version mismatch",
+            "updated",
+            "reboot",
+        ),
+        (
+            "exit 9: NVIDIA-SMI has failed because it couldn't communicate with",
+            "module",
+            "modprobe",
+        ),
+        ("exit 6: No devices were found", "does not reach the GPU", "take its power away"),
+        ("exit 15: GPU is lost.  Reboot the system", "does not reach the GPU", "sudo reboot"),
+        ("command not found", "not installed", "sudo apt install"),
+    ],
+)
+def test_why_no_gpu_can_be_asked_is_told_in_nvidia_smis_words_with_what_to_do(
+    reason: str, meaning: str, remedy: str
+) -> None:
+    result = load_recording(UP).nodes["spark-2"]
+    assert result.report is not None
+    unread = UnreadableItem(what="fact gpu", why=f"nvidia-smi: {reason}")
+    report = result.report.model_copy(
+        update={
+            "facts": result.report.facts.model_copy(update={"gpu": None}),
+            "unreadable": (*result.report.unreadable, unread),
+        }
+    )
+    nodes = {**load_recording(UP).nodes, "spark-2": result.model_copy(update={"report": report})}
+    check = get_row(diagnose_recording(Observation(nodes=nodes)), "spark-2", "gpu")
+    assert check.status == "fail"
+    assert meaning in check.message
+    assert remedy in str(check.fix)
+
+
+@pytest.mark.parametrize(
+    ("gts", "width", "count"), [(2.5, 4, 1), (32.0, 1, 1), (16.0, 4, 1), (32.0, 4, 0)]
+)
+def test_a_half_with_fewer_or_slower_lanes_than_its_own_is_a_row(
+    gts: float, width: int, count: int
+) -> None:
+    values: dict[str, object] = {"pcie_gts": gts, "pcie_width": width}
+    checks = diagnose_recording(change_interfaces({"enp1s0f0np0"}, values, ("spark-2",)))
+    rows = list_rows(checks, "spark-2", "pcie")
+    assert [f"PCIe {gts:g} GT/s x{width}" in row.message for row in rows] == [True] * count
+
+
+@pytest.mark.parametrize(("mbps", "count"), [(10, 1), (100, 1), (1000, 0), (10_000, 0)])
+def test_a_slow_management_link_is_a_row(mbps: int, count: int) -> None:
+    checks = diagnose_recording(change_interfaces({"enP7s7"}, {"speed_mbps": mbps}, ("spark-2",)))
+    rows = list_rows(checks, "spark-2", "management")
+    assert [f"runs at {mbps} Mb/s" in row.message for row in rows] == [True] * count
+
+
+@pytest.mark.parametrize("kind", ["vlan", "macvlan", "ipvlan"])
+def test_what_lies_on_a_half_is_a_row(kind: str) -> None:
+    values: dict[str, object] = {"parent": "enp1s0f0np0", "kind": kind}
+    checks = diagnose_recording(change_interfaces({"lo"}, values, ("spark-2",)))
+    check = get_row(checks, "spark-2", "fabric")
+    assert f"lo ({kind}) lies on enp1s0f0np0" in check.message
 
 
 def test_one_changed_value_makes_no_other_row_of_the_other_node() -> None:

@@ -83,6 +83,13 @@ def test_management_in_two_networks_is_named() -> None:
     )
 
 
+def test_a_management_network_of_two_mtus_is_named() -> None:
+    moved = change_interface(load_recording(UP), "spark-2", "enP7s7", mtu=9000)
+    row = get_row(diagnose_recording(moved), None, "management")
+    assert row.message.startswith("MTU of the management network differs between the nodes: ")
+    assert "spark-2 enP7s7 9000" in row.message
+
+
 def change_interface(
     observation: Observation, node: str, name: str, **values: object
 ) -> Observation:

@@ -78,7 +78,7 @@ def test_half_a_cable_is_named_as_half_a_cable() -> None:
 def test_a_gpu_that_fell_off_and_a_dead_dockerd_fail_once_each() -> None:
     checks = diagnose_recording(load_recording("direct-gpu-and-dockerd-gone"))
     assert get_row(checks, "spark-2", "gpu").message == (
-        "unknown: nvidia-smi: exit 6: No devices were found"
+        "the driver does not reach the GPU (nvidia-smi: exit 6: No devices were found)"
     )
     assert get_row(checks, "spark-1", "docker").status == "fail"
     assert list_rows(checks, "spark-1", "drift") == []

@@ -138,6 +138,30 @@ def test_a_half_in_a_bond_is_refused_with_the_bonds_name() -> None:
     assert f"{HALF} of spark-2 is a port of bond0" in problem
 
 
+@pytest.mark.parametrize(
+    ("kind", "remedy"),
+    [
+        ("bridge", "sudo ip link set enp1s0f0np0 nomaster"),
+        ("openvswitch", "sudo ovs-vsctl del-port enp1s0f0np0"),
+        ("vrf", "says what makes sw0: delete it"),
+    ],
+)
+def test_what_a_half_is_a_port_of_decides_how_it_is_let_go(kind: str, remedy: str) -> None:
+    (problem,) = change_halves({HALF: {"master": "sw0"}, "lo": {"name": "sw0", "kind": kind}})
+    assert f"{HALF} of spark-2 is a port of sw0" in problem
+    assert remedy in problem
+
+
+@pytest.mark.parametrize("is_shared", [True, False])
+def test_two_nodes_with_one_management_address_are_refused(is_shared: bool) -> None:
+    network, _ = plan_network(build_declaration("direct", 2), load_reports("direct-2-untouched"))
+    address = str(network.management["spark-1" if is_shared else "spark-2"])
+    problems = change_halves({"enP7s7": {"addresses": (address,)}})
+    shared = [text for text in problems if "have the same management address" in text]
+    assert len(shared) == int(is_shared)
+    assert all(address.partition("/")[0] in text for text in shared)
+
+
 def test_renamed_halves_are_offered_in_the_words_of_the_stack_file() -> None:
     lost = {"port": None, "half": None}
     problems = change_halves(

@@ -32,6 +32,20 @@ def fill_disk(facts: Facts) -> dict[str, object]:
     return {"disk": facts.disk.model_copy(update={"model_directory": space})}
 
 
+def _change_docker_disk(facts: Facts, **values: object) -> dict[str, object]:
+    assert facts.disk is not None
+    space = facts.disk.docker_directory.model_copy(update=values)
+    return {"disk": facts.disk.model_copy(update={"docker_directory": space})}
+
+
+def use_up_inodes(facts: Facts) -> dict[str, object]:
+    return _change_docker_disk(facts, total_inodes=1_310_720, free_inodes=3)
+
+
+def protect_disk(facts: Facts) -> dict[str, object]:
+    return _change_docker_disk(facts, read_only=True)
+
+
 def lose_gpu(facts: Facts) -> dict[str, object]:
     return {"gpu": GpuFacts(driver="580.0", gpus=())}
 
@@ -53,6 +67,16 @@ def take_port(facts: Facts) -> dict[str, object]:
 
 FAULTS = {
     "disk": (fill_disk, "spark-2", "services.qwen: disk of spark-2 is full (got 5 MiB free on "),
+    "inodes": (
+        use_up_inodes,
+        "spark-2",
+        "services.qwen: /var/lib/docker of spark-2 has no inodes left (got 3)",
+    ),
+    "read-only disk": (
+        protect_disk,
+        "spark-2",
+        "services.qwen: /var/lib/docker of spark-2 is read-only; because",
+    ),
     "gpu": (lose_gpu, "spark-2", "services.qwen: spark-2 shows no GPU"),
     "link": (unplug, "spark-2", "services.qwen: the cable of spark-2 has no link (got enp1s0f0np0"),
     "port": (take_port, "spark-1", "services.qwen: port 8000 of spark-1 is used by nginx"),

@@ -17,7 +17,7 @@ from pydantic import JsonValue
 
 from sparkform.commands.plan.report import StackPlan, build_report
 from sparkform.commands.plan.text import render_sections
-from sparkform.config import Declaration
+from sparkform.config import Declaration, parse_config
 from sparkform.doctor import diagnose
 from sparkform.plan.rack import plan_rack
 from sparkform.plan.rack_plan import RackPlan
@@ -73,9 +73,29 @@ def load_racks() -> dict[str, RecordedRack]:
     racks["serving"] = RecordedRack(build_service_declaration(), serving, sha256)
     changed = build_service_declaration(maxSeqLen=4096)
     racks["changed service"] = RecordedRack(changed, serving, sha256)
+    watched = parse_config(
+        build_declaration("switch", 3, models=["Qwen/Qwen3-8B"]).cluster.to_plain(), {}, {}
+    )
+    racks["models and monitoring"] = RecordedRack(watched, load_reports("switch-3-up"), sha256)
+    apart = build_declaration("none", 2)
+    racks["no fabric"] = RecordedRack(apart, load_reports("direct-2-untouched"), sha256)
+    twice = {
+        name: link_both_ports(item) for name, item in load_reports("direct-2-untouched").items()
+    }
+    racks["both ports linked"] = RecordedRack(build_declaration("direct", 2), twice, sha256)
     native = dict(record_sparks().reports)
     racks["native"] = RecordedRack(build_native_stack(), native, get_agent_sha256(native))
     return racks
+
+
+def link_both_ports(report: NodeReport) -> NodeReport:
+    """Only another node's addresses tell which port is the fabric's."""
+    interfaces = tuple(
+        interface.model_copy(update={"carrier": interface.carrier or interface.port is not None})
+        for interface in report.facts.interfaces or ()
+    )
+    facts = report.facts.model_copy(update={"interfaces": interfaces})
+    return report.model_copy(update={"facts": facts})
 
 
 @st.composite
@@ -151,15 +171,15 @@ def test_a_step_whose_state_is_late_is_held_and_said() -> None:
 def test_what_builds_on_an_unknown_step_waits_and_the_rest_goes_on() -> None:
     rack = load_racks()["direct-2-untouched"]
     plan = rack.plan(hide_in_rack(rack.reports, "spark-2", "step docker_daemon"))
-    held = {f"{step.node} {step.step}" for step in plan.steps if step.unknown}
-    assert held == {
+    held_steps = {f"{step.node} {step.step}" for step in plan.steps if step.unknown}
+    assert held_steps == {
         "spark-2 docker_daemon",
         "spark-2 swarm",
         "spark-1 swarm_labels",
         "spark-1 fabric_check:0",
         "spark-2 fabric_check:0",
     }
-    assert "spark-2 nccl_conf" in {f"{step.node} {step.step}" for step in plan.steps} - held
+    assert "spark-2 nccl_conf" in {f"{step.node} {step.step}" for step in plan.steps} - held_steps
 
 
 @pytest.mark.parametrize("item", ["step docker_daemon", "fact gpu", "step swarm", "fact host"])
@@ -202,6 +222,68 @@ def test_a_step_that_would_stop_a_service_waits_until_the_service_could_start_ag
     plan = rack.plan(hide_in_rack(drifted, "spark-2", "step prerequisites"))
     assert ("spark-1", "docker_daemon") not in list_changes(plan)
     assert plan.services["qwen"].lines == ()
+
+
+def test_a_node_whose_interfaces_were_not_read_keeps_its_fabric() -> None:
+    rack = load_racks()["switch-3-up"]
+    plan = rack.plan(hide_in_rack(rack.reports, "spark-2", "fact interfaces"))
+    assert plan.problems == ()
+    assert list_changes(plan) == {}
+    reason = f"unknown (fact interfaces: {REASON}); not changed in this run"
+    assert f"spark-2 fabric_address: {reason}" in plan.unknown_lines
+    assert {line.split()[0] for line in plan.unknown_lines if "fabric_check" not in line} == {
+        "spark-2"
+    }
+    known = rack.plan(rack.reports).network
+    assert (plan.network.cables, plan.network.fabric) == (known.cables, known.fabric)
+
+
+@pytest.mark.parametrize("item", ["fact interfaces", "fact routes"])
+def test_the_rest_of_a_node_whose_network_was_not_read_goes_on(item: str) -> None:
+    rack = load_racks()["direct-2-untouched"]
+    plan = rack.plan(hide_in_rack(rack.reports, "spark-2", item))
+    assert plan.problems == ()
+    changing = {f"{step.node} {step.step}" for step in plan.steps if step.is_changing}
+    assert {"spark-2 docker_daemon", "spark-1 fabric_address", "spark-1 swarm"} <= changing
+    held_steps = {f"{step.node} {step.step}" for step in plan.steps if step.unknown}
+    assert held_steps == {
+        "spark-2 fabric_address",
+        "spark-2 fabric_confirm",
+        "spark-2 swarm",
+        "spark-1 swarm_labels",
+        "spark-1 fabric_check:0",
+        "spark-2 fabric_check:0",
+    }
+
+
+@pytest.mark.parametrize("node", ["spark-1", "spark-2"])
+def test_a_service_on_a_node_whose_interfaces_were_not_read_is_held(node: str) -> None:
+    rack = load_racks()["serving"]
+    token = rack.plan(rack.reports).services["qwen"].token
+    plan = rack.plan(hide_in_rack(rack.reports, node, "fact interfaces"))
+    service = plan.services["qwen"]
+    assert (plan.problems, service.token) == ((), token)
+    assert f"{node} fact interfaces: {REASON}" in str(service.unknown)
+    assert list_changes(plan).items() <= list_changes(rack.plan(rack.reports)).items()
+
+
+def test_a_port_is_not_chosen_by_what_another_node_did_not_read() -> None:
+    rack = load_racks()["both ports linked"]
+    plan = rack.plan(hide_in_rack(rack.reports, "spark-2", "fact interfaces"))
+    line = f"fact interfaces of spark-2: {REASON}"
+    assert (
+        f"spark-1 fabric_address: unknown ({line}); not changed in this run" in plan.unknown_lines
+    )
+    assert ("spark-1", "fabric_address") in list_changes(rack.plan(rack.reports))
+
+
+def test_a_node_of_which_no_address_is_known_still_stops_the_run() -> None:
+    reports = load_reports("direct-2-untouched")
+    nodes = [{"name": f"spark-{number}", "host": f"spark-{number}.lan"} for number in (1, 2)]
+    declaration = build_declaration("direct", 2, nodes=nodes)
+    hidden = hide_in_rack(reports, "spark-2", "fact interfaces", "fact login")
+    (problem,) = plan_rack(declaration, hidden, STACK, "new").problems
+    assert f"fact interfaces of spark-2 is unknown ({REASON})" in str(problem)
 
 
 def test_a_service_that_was_never_started_waits_for_all_that_it_needs() -> None:

@@ -40,6 +40,9 @@ def test_an_answer_without_a_document_is_damaged() -> None:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
+        ("no_shell", "env: Command not found."),
+        ("no_shell", "fish: Unknown command: env\nfish: \nenv LC_ALL=C sudo -n python3 -\n^~^"),
+        ("no_shell", "-rbash: /usr/bin/env: restricted: cannot specify `/' in command names"),
         ("sudo", "sudo: a password is required"),
         ("sudo", "sudo: Ein Passwort ist notwendig"),
         ("sudo", "ada ist nicht in der sudoers-Datei."),
@@ -69,3 +72,33 @@ def test_a_request_comes_whole_through_any_login_shell(text: str) -> None:
     assert json.loads(encoded) == {"text": text}
     assert not {"'", "!", "\n"} & {*encoded}
     assert "\\\\" not in encoded
+
+
+@pytest.mark.parametrize(
+    ("message", "cause", "remedy"),
+    [
+        ("sudo: /etc/sudo.conf is owned by uid 1000, should be 0", "owned by uid 1000", "visudo"),
+        (
+            "sudo: effective uid is not 0, is /usr/bin/sudo on a file system with the 'nosuid'",
+            "nosuid",
+            "visudo",
+        ),
+        (
+            "/etc/sudoers.d/90-ada:1:19: syntax error\nsudo: no valid sudoers sources found",
+            "syntax error",
+            "visudo",
+        ),
+        ("OSError: [Errno 28] No space left on device: '/var/lib/x'", "No space left", "df -h"),
+        ("OSError: [Errno 30] Read-only file system: '/run/x'", "Read-only", "fsck"),
+        ("OSError: [Errno 12] Cannot allocate memory", "allocate memory", "free -h"),
+    ],
+)
+def test_a_broken_sudo_and_a_machine_that_is_full_are_told_as_such(
+    message: str, cause: str, remedy: str
+) -> None:
+    error = parse_output(TARGET, ProgramOutput(1, b"", message.encode()))
+    assert isinstance(error, NodeError)
+    assert cause in error.what
+    assert remedy in error.remedy
+    assert "Passwordless sudo is not set up" not in error.what
+    assert "3.10 or newer" not in error.remedy

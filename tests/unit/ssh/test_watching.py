@@ -32,7 +32,7 @@ def test_a_node_answers_and_another_says_why_not(tmp_path: Path) -> None:
 def test_a_node_that_hangs_is_given_up(tmp_path: Path) -> None:
     with serve_node(hang) as node:
         target = node.build_target(tmp_path)
-        answers = watching.query_documents({"spark-1": REQUEST}, [target], limit_s=1.0)
+        answers = watching.query_documents({"spark-1": REQUEST}, [target], limit_s=4.0)
     error = answers["spark-1"]
     assert isinstance(error, NodeError)
     assert error.kind == "timeout"

@@ -139,9 +139,12 @@ def begin(rack: SimulatedUpgrade, node: str, is_killed: bool) -> None:
 
 def start(act: str) -> Callable[[SimulatedUpgrade, str, bool], None]:
     def start_act(rack: SimulatedUpgrade, node: str, is_killed: bool) -> None:
+        boot_id = f"boot-{rack.hosts[node].boot}"
+        if act == "firmware":
+            rack.progress = rack.progress.owe_reboot(node, boot_id)
         rack.hosts[node].running = act
         if not is_killed:
-            rack.progress = rack.progress.note_act(node, act)
+            rack.progress = rack.progress.note_act(node, act, boot_id)
 
     return start_act
 

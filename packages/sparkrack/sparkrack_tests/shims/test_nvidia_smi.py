@@ -115,7 +115,7 @@ def test_a_clock_limit_lasts_until_it_is_reset_or_the_driver_forgets_it(node: Sh
     assert node.run(SMI, *CLOCK).stdout == free
     node.run(SMI, "-lgc", "2107")
     assert node.run(SMI, *CLOCK).stdout == "2100\n", "the nearest clock that the card has"
-    (node.root / "run/rack/gpu-clock-limit").unlink()
+    (node.root / "dev/shm/rack-gpu-clock-limit").unlink()
     assert node.run(SMI, *CLOCK).stdout == free
 
 

@@ -253,6 +253,25 @@ def test_a_driver_that_sends_nothing_leaves_no_result(
     assert not (project / "out" / "result.json").exists()
 
 
+def test_an_engine_that_dies_in_the_middle_ends_it_with_what_it_answered(
+    bench: Callable[..., CommandRun],
+    environment: Path,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (environment / "mode").write_text("dies")
+    assert bench("--prompts", 4, "--sweep", "1,2").code == 1, "the control: it still answers"
+    assert len(read_result(project).measurements) == 2
+    monkeypatch.setattr("sparkform.commands.bench.session.does_answer", lambda api: False)
+    run = bench("--prompts", 4, "--sweep", "1,2", "--out", project / "second")
+    assert run.code == 3
+    assert "ended in the middle: 2 of 4 requests failed and it does not answer any more" in run.err
+    result = BenchmarkResult.model_validate_json((project / "second" / "result.json").read_text())
+    (measurement,) = result.measurements
+    assert measurement.runs[0].metrics.outcomes.answered == 2
+    assert result.marks == ("interrupted",)
+
+
 def test_failed_requests_are_counted_by_their_reason(
     bench: Callable[..., CommandRun], environment: Path, project: Path
 ) -> None:

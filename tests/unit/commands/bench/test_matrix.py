@@ -9,12 +9,15 @@ import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sparkform.bench.matrix import MatrixRecord
 from sparkform.commands import stack_run
+from sparkform.commands.bench.failure import BenchError
 from sparkform.commands.bench_matrix import conduct
+from sparkform.commands.bench_matrix.folder import MatrixFolder
 from tests.support.matrix_hands import HANGS, FakeMatrixRack, PowerCut, press_ctrl_c
 from tests.unit.commands.conftest import Command, CommandRun
 from tests.unit.commands.stacks import VLLM, write_stack
@@ -282,6 +285,53 @@ def test_another_question_does_not_go_on_in_the_same_folder(
     finished = matrix("--yes")
     assert finished.code == 2
     assert "holds a matrix that is finished" in finished.err
+
+
+def test_a_folder_that_cannot_be_written_ends_it_before_anything_runs(
+    matrix: Callable[..., CommandRun],
+    rack: FakeMatrixRack,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (project / "file").write_text("mine")
+    run = matrix("--yes", out="file/below")
+    assert run.code == 1
+    assert "file/below cannot be written (Not a directory)" in run.err
+    full = OSError(28, "No space left on device")
+
+    def fail(*arguments: object) -> int:
+        raise full
+
+    flags = {name: getattr(os, name) for name in ("O_WRONLY", "O_CREAT", "O_EXCL")}
+    monkeypatch.setattr(
+        "sparkform.commands.bench_matrix.folder.os", SimpleNamespace(open=fail, **flags)
+    )
+    run = matrix("--yes", out="full")
+    assert run.code == 1
+    assert "cannot be written (No space left on device)" in run.err
+    assert "Traceback" not in run.err
+    assert rack.ups == []
+
+
+def test_a_disk_that_fills_up_still_brings_the_stack_back(
+    matrix: Callable[..., CommandRun],
+    rack: FakeMatrixRack,
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fill(model: str) -> None:
+        if model == MODELS[1]:
+            monkeypatch.setattr(MatrixFolder, "write", refuse)
+
+    def refuse(folder: MatrixFolder, record: MatrixRecord) -> None:
+        raise BenchError("out/matrix.json cannot be written (No space left on device).")
+
+    rack.on_bench = fill
+    run = matrix("--yes")
+    assert run.code == 1
+    assert "No space left on device" in run.err
+    assert is_declared(rack.ups[-1])
+    assert list_states(read_matrix(project))[0] == "measured"
 
 
 def test_bad_questions_are_told_before_anything_runs(

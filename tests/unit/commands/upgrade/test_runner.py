@@ -17,7 +17,7 @@ from sparkform.commands.upgrade.runner import UpgradeRunner
 from sparkform.commands.upgrade.text import format_plan, format_stop
 from sparkform.ssh.target import VerbRequest
 from sparkform.status.rack_status import RankState, RankStatus, ServiceState, ServiceStatus
-from sparkform.upgrade.decide import ServiceSight
+from sparkform.upgrade.decide import ServiceSight, has_work
 from sparkform.upgrade.progress import UpgradeProgress
 
 ORDER = ("spark-2", "spark-3", "spark-1")
@@ -40,6 +40,9 @@ class MachineState:
     failing: dict[str, str] = field(default_factory=lambda: {"clock": "not synchronized"})
     breaks: bool = False
     fails: bool = False
+    firmware_parts: int = 1
+    asks_for_reboots: int = 0
+    loses_power: bool = False
     failure: str | None = None
 
 
@@ -79,10 +82,13 @@ class FakeRack:
     def settle(self, machine: MachineState) -> None:
         if machine.running == "packages" and machine.fails:
             machine.failure = "E: no space left on device"
+        elif machine.running == "packages" and machine.loses_power:
+            machine.loses_power, machine.boot = False, machine.boot + 1
         elif machine.running == "packages":
             machine.packages = ()
         elif machine.running == "firmware":
             machine.firmware = False
+            machine.firmware_parts -= 1
         machine.running = None
 
     def describe(self, machine: MachineState) -> NodeUpdates:
@@ -92,7 +98,7 @@ class FakeRack:
             f"boot-{machine.boot}",
             AptUpdates(packages, (*held, "libc6"), held, 7200.0),
             (FirmwareUpdate("UEFI", "1", "2"),) if machine.firmware else (),
-            False,
+            machine.asks_for_reboots > 0,
             RunState(machine.running is not None, machine.failure),
         )
 
@@ -121,6 +127,8 @@ class FakeRack:
             self.phase = "serving"
         elif act == "reboot":
             machine.boot, machine.away = machine.boot + 1, 3
+            machine.firmware = machine.firmware or machine.firmware_parts > 0
+            machine.asks_for_reboots -= 1
         else:
             assert self.phase == "paused"
             machine.running, machine.failure = act, None
@@ -164,9 +172,9 @@ def test_workers_come_first_and_the_service_ends_and_starts_once() -> None:
 
 
 def test_killed_at_any_call_the_next_one_finishes_it() -> None:
-    whole = FakeRack()
-    whole.run()
-    for die_at in range(1, whole.calls + 1):
+    unkilled_rack = FakeRack()
+    unkilled_rack.run()
+    for die_at in range(1, unkilled_rack.calls + 1):
         rack = FakeRack(die_at=die_at)
         with suppress(CommandKilled):
             rack.run()
@@ -205,6 +213,69 @@ def test_a_run_of_apt_that_fails_stops_it_and_is_tried_again_when_asked() -> Non
     assert [act for _, act in rack.acts] == ["pause", "packages"]
     rack.machines["spark-2"].fails = False
     assert rack.run()
+
+
+def list_acts_on(rack: FakeRack, node: str) -> list[str]:
+    return [act for name, act in rack.acts if name == node]
+
+
+def test_packages_in_whose_middle_the_power_went_are_made_whole() -> None:
+    rack = FakeRack()
+    rack.machines["spark-2"].loses_power = True
+    assert rack.run()
+    assert list_acts_on(rack, "spark-2") == ["packages", "packages", "firmware", "reboot"]
+
+
+def test_firmware_in_two_parts_takes_two_reboots() -> None:
+    rack = FakeRack()
+    rack.machines["spark-2"].firmware_parts = 2
+    assert rack.run()
+    first = ["packages", "firmware", "reboot"]
+    assert list_acts_on(rack, "spark-2") == [*first, "firmware", "reboot"]
+    assert "spark-2: updated and verified" in rack.told
+
+
+def test_a_node_that_asks_for_a_second_reboot_gets_it() -> None:
+    rack = FakeRack()
+    rack.machines["spark-3"].asks_for_reboots = 2
+    assert rack.run()
+    assert list_acts_on(rack, "spark-3") == ["packages", "firmware", "reboot", "reboot"]
+
+
+def test_firmware_that_stays_due_is_told_and_ends_the_reboots() -> None:
+    rack = FakeRack()
+    rack.machines["spark-2"].firmware_parts = 10
+    assert rack.run()
+    assert list_acts_on(rack, "spark-2").count("reboot") == 2
+    assert "spark-2: updated and verified; by hand: firmware of UEFI" in rack.told
+
+
+def test_two_reboots_survive_a_kill_at_any_call() -> None:
+    def build(die_at: int | None) -> FakeRack:
+        rack = FakeRack(die_at=die_at)
+        rack.machines["spark-2"].firmware_parts = 2
+        rack.machines["spark-3"].loses_power = True
+        return rack
+
+    unkilled_rack = build(None)
+    unkilled_rack.run()
+    for die_at in range(1, unkilled_rack.calls + 1):
+        rack = build(die_at)
+        with suppress(CommandKilled):
+            rack.run()
+        rack.die_at = None
+        assert rack.run()
+        assert not any(machine.firmware or machine.packages for machine in rack.machines.values())
+        assert list_acts_on(rack, "spark-2").count("reboot") >= 2
+
+
+def test_packages_left_half_configured_are_work() -> None:
+    rack = FakeRack()
+    apt = AptUpdates((), (), (), None, unconfigured=("initramfs-tools",))
+    updates = {"spark-2": NodeUpdates("b", apt, (), False, RunState())}
+    assert has_work(updates["spark-2"])
+    lines = list(format_plan(("spark-2",), updates, rack.read_services(), UpgradeProgress("p/s")))
+    assert "   left half configured, will be configured: initramfs-tools" in lines
 
 
 def test_a_node_that_does_not_come_back_is_not_waited_for_without_end() -> None:

@@ -42,6 +42,26 @@ def test_an_entry_by_another_driver_is_about_none_of_ours() -> None:
 
 
 @pytest.mark.parametrize(
+    ("passed", "count"),
+    [
+        ("{connection.interface-name: enp1s0f0np0}", 1),
+        ("{connection.type: ethernet, ethernet.mac-address: '4C:BB:47:00:00:01'}", 1),
+        ("{connection.type: vlan, vlan.parent: enp1s0f0np0}", 1),
+        ("{connection.interface-name: enP7s7}", 0),
+    ],
+)
+def test_a_profile_that_netplan_hands_on_is_about_what_it_names(passed: str, count: int) -> None:
+    text = (
+        "network:\n  version: 2\n  nm-devices:\n    NM-1:\n      renderer: NetworkManager\n"
+        f"      networkmanager:\n        passthrough: {passed}\n"
+    )
+    claims = find(text)
+    assert [claim.interfaces for claim in claims.values()] == [("enp1s0f0np0",)] * count
+    remaining_text, _ = netplan.remove_claims(text, list(claims.values()))
+    assert ("NM-1" in remaining_text) == (count == 0)
+
+
+@pytest.mark.parametrize(
     ("kind", "entry", "obstacle"),
     [
         ("bonds", "interfaces: [qsfp-a]", "it makes them part of bond top"),

@@ -139,6 +139,19 @@ def test_earlyoom_must_be_there(host: FakeHost) -> None:
         apply(host, "earlyoom", OOM)
 
 
+def test_an_earlyoom_that_its_user_has_masked_is_named_before_anything_is_written(
+    host: FakeHost,
+) -> None:
+    path = host.spark.system.path("/etc/systemd/system/earlyoom.service")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.symlink_to("/dev/null")
+    (line,) = describe(host, "earlyoom", OOM)
+    assert "`sudo systemctl unmask earlyoom`" in line
+    with pytest.raises(StepError, match="masked"):
+        apply(host, "earlyoom", OOM)
+    assert host.spark.system.read(memory_kills.DROP_IN) is None
+
+
 def test_earlyoom_gets_our_settings_and_its_own_ones_back(host: FakeHost) -> None:
     before = take_snapshot(host.spark)
     assert describe(host, "earlyoom", OOM) == [

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from node.errors import StepError
+from node.host import packages
+from node.host.paths import REBOOT_REQUIRED
 from node.host.system import COMMAND_NOT_FOUND, CommandResult
 from node.readings.measure import Unread
 from node.updates import apt, firmware, running
@@ -84,6 +89,61 @@ def test_firmware_without_a_release_is_none() -> None:
         list(firmware.parse_updates("No updates available"))
 
 
+def run_with_lock(
+    folder: Path, command: str, message: str, times: int
+) -> subprocess.CompletedProcess[str]:
+    """The shell's own message; `dpkg` fails so many times."""
+    count = folder / "count"
+    count.write_text("0")
+    scripts = {
+        "dpkg": f"n=$(cat {count}); echo $((n + 1)) > {count}; "
+        f'[ $n -ge {times} ] || {{ echo "{message}" >&2; exit 2; }}; echo configured',
+        "sleep": f'echo "$1" >> {folder}/slept',
+    }
+    for name, text in scripts.items():
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+    path = f"{folder}:{os.environ['PATH']}"
+    return subprocess.run(
+        ["/bin/sh", "-c", command], env={"PATH": path}, capture_output=True, text=True, timeout=60
+    )
+
+
+LOCKED = "dpkg: error: dpkg frontend lock was locked by another process with pid 812"
+
+
+@pytest.mark.parametrize(
+    ("message", "times", "code", "turns"),
+    [(LOCKED, 3, 0, 3), (LOCKED, 1000, 1, 119), ("dpkg: error processing package x", 9, 1, 0)],
+)
+def test_a_lock_of_others_is_waited_for_and_another_failure_is_not(
+    tmp_path: Path, message: str, times: int, code: int, turns: int
+) -> None:
+    """Unattended upgrades hold it for minutes."""
+    command = f"{apt.wait_for_lock('dpkg --configure --pending')}; echo went on"
+    result = run_with_lock(tmp_path, command, message, times)
+    assert result.returncode == code
+    assert ("went on" in result.stdout) == (code == 0)
+    slept = tmp_path / "slept"
+    assert len(slept.read_text().split() if slept.exists() else []) == turns
+    assert code == 0 or message in result.stdout
+
+
+def test_nothing_of_a_run_is_a_variable_of_systemd() -> None:
+    """It puts ${NAME} in itself (systemd.service(5), command lines)."""
+    assert [text for text in running.COMMANDS.values() if "${" in text] == []
+
+
+def test_packages_in_whose_middle_dpkg_was_killed_are_told() -> None:
+    listing = (
+        "initramfs-tools\t0.142\tinstall\thalf-configured\n"
+        "libc6:arm64\t2.39\tinstall\tinstalled\n"
+        "old\t1\tdeinstall\tconfig-files\n"
+        "linux-image-7\t7\tinstall\tunpacked\n"
+    )
+    assert packages.parse_unconfigured(listing) == ("initramfs-tools", "linux-image-7")
+
+
 class FakeUpdates:
     """What apt-get, fwupdmgr and systemd answer."""
 
@@ -126,7 +186,7 @@ def test_a_node_tells_all_of_it_and_which_are_held(spark: FakeSpark, fake: FakeU
     assert told.firmware == (firmware.FirmwareUpdate("UEFI Device Firmware", "1.0", "1.1"),)
     assert told.run == running.RunState()
     assert not told.is_reboot_required
-    spark.system.put(updates.REBOOT_REQUIRED, "")
+    spark.system.put(REBOOT_REQUIRED, "")
     assert updates.read_updates(spark.system).is_reboot_required
 
 

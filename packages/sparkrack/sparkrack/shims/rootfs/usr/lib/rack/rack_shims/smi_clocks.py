@@ -1,7 +1,8 @@
 """The part of `nvidia-smi` that limits the GPU's clock, which a driver forgets when it is loaded.
 
-Clocks are those of the node's data; a limit is a file below /run, gone after a reboot. The clocks
-that the card takes, 15 MHz apart, are constructed: an H200 lists its own so (driver 580).
+Clocks are those of the node's data; a limit is a file below /dev, as the real one is the driver's:
+a unit with `ProtectSystem=strict` reaches it (systemd.exec(5)), and it is gone after a reboot. The
+clocks that the card takes, 15 MHz apart, are constructed: an H200 lists its own so (driver 580).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 
 from . import node
 
-LIMIT = "/run/rack/gpu-clock-limit"
+LIMIT = "/dev/shm/rack-gpu-clock-limit"
 NO_PERMISSION, BAD_ARGUMENT = 4, 2
 LOWEST_MHZ, STEP_MHZ = 300, 15
 REFUSAL = """\

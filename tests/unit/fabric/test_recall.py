@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sparkform.fabric.away import find_last_known_port
+from sparkform.fabric.recall import find_last_known_port
 from sparkform.report.facts import NodeReport
 from tests.support.planning import build_declaration, build_plan, get_agent_sha256, load_reports
 
@@ -27,6 +27,11 @@ def test_the_port_of_a_node_that_is_away_is_told_by_its_partner() -> None:
         find_last_known_port("spark-2", {"spark-1": load_reports("direct-2-untouched")["spark-1"]})
         is None
     )
+
+
+def test_a_node_tells_its_own_port_where_its_interfaces_were_not_read() -> None:
+    report = move_port(load_reports("direct-2-up")["spark-2"])
+    assert find_last_known_port("spark-2", {"spark-2": report}) == 1
 
 
 def test_its_resources_keep_the_names_that_hold_the_port() -> None:
