@@ -9,7 +9,7 @@ OFFLINE := PYTHONPATH=packages/pulumi-offline:. $(PYTHON) -m pulumi_offline
 # Compiled modules and tests stay in __pycache__ between runs: collecting takes half the time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup lock check unit unit-node unit-reach unit-rest test fuzz long rounds demo rack-up rack-down clean
+.PHONY: setup lock check unit unit-node unit-reach unit-rest test fuzz long rounds demo demo-down rack-up rack-down clean
 setup:     ; $(OFFLINE) setup $(addprefix --engine ,$(ENGINE))
 lock:      ; $(OFFLINE) lock $(addprefix --engine ,$(ENGINE))
 check:     ; $(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
@@ -20,6 +20,7 @@ fuzz:      ; SPARKFORM_FUZZ_EXAMPLES=20000 $(BIN)/pytest -q -n 4 --hypothesis-pr
 long:      ; $(BIN)/pytest -q -m "long and not rounds" tests/rack
 rounds:    ; $(BIN)/pytest -q -m rounds tests/rack
 demo:      ; @$(OFFLINE) setup $(addprefix --engine ,$(DEMO_ENGINE)) && $(BIN)/python -m sparkrack.demo $(if $(DEMO_ENGINE),,--no-engine)
+demo-down: ; $(BIN)/python -m sparkrack.demo --down
 rack-up:   ; $(BIN)/python -m sparkrack prepare && $(BIN)/python -m sparkrack up
 rack-down: ; $(BIN)/python -m sparkrack down
 clean:     ; rm -rf .venv .toolchain .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -29,6 +29,7 @@ VERBS = {
     "spread": "node.verbs.spread",
     "collect": "node.verbs.collect",
     "bandwidth": "node.verbs.bandwidth",
+    "set_ntp": "node.verbs.set_ntp",
 }
 SUCCEEDED, FAILED, USAGE_ERROR = 0, 1, 2
 KEPT = "kept"

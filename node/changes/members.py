@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from node.host.paths import KEPT_LAUNCHES
 from node.ranks.stopping import remove_ranks
 from node.ranks.units import unmark_unit
 from node.state.manifest import Manifest, ManifestEntry
@@ -23,6 +24,8 @@ def undo(manifest: Manifest, entries: Sequence[ManifestEntry]) -> list[str]:
     messages = remove_ranks(manifest.system, lambda item: item.service == service)
     # A run that was killed before it had marked its unit.
     unmark_unit(manifest.system, service)
+    manifest.system.remove(f"{KEPT_LAUNCHES}/{service}.json")
+    manifest.system.remove_directory(KEPT_LAUNCHES)
     return messages
 
 

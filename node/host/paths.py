@@ -20,6 +20,10 @@ SUPERVISION = f"{STATE}/supervision"
 SUPERVISION_KEYS = f"{STATE}/supervision-keys"
 """Of the services whose rank 0 is here: the keys that their supervisors share. Root's alone."""
 
+KEPT_LAUNCHES = f"{STATE}/previous"
+"""The launch that each service had before its last change, until the new one answers. Root's
+alone: it may hold an older value of a secret."""
+
 MODELS = f"{STATE}/models"
 """Where a node keeps models, unless the stack file names another folder."""
 

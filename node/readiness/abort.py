@@ -19,7 +19,15 @@ GIB_KIB = 2**20
 AVAILABLE = re.compile(r"^MemAvailable:\s+([0-9]+) kB", re.MULTILINE)
 
 
-def abort(watch: RankWatch, failure: StartFailure) -> StepError:
+class StartFailedError(StepError):
+    """`title`: in one line. The engine was stopped."""
+
+    def __init__(self, title: str, report: str) -> None:
+        super().__init__(report)
+        self.title = title
+
+
+def abort(watch: RankWatch, failure: StartFailure) -> StartFailedError:
     """Stop the engine and keep its log. Returns the error to raise."""
     started_s = time.monotonic()
     available_before = read_available_gib(watch.system)
@@ -39,7 +47,9 @@ def abort(watch: RankWatch, failure: StartFailure) -> StepError:
         problem=problem,
     )
     peers.linger(watch.channel, watch.target)
-    return StepError(format_report(watch.target.service, failure, engine_end, list(watch.lines)))
+    service = watch.target.service
+    report = format_report(service, failure, engine_end, list(watch.lines))
+    return StartFailedError(format_title(service, failure), report)
 
 
 def _stop_engine(watch: RankWatch) -> str | None:

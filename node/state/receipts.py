@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from node.host.paths import RECEIPTS
+from node.host.plain import as_mapping
 from node.host.system import System
 from node.state.document import parse_token
 
@@ -30,16 +32,26 @@ def remove(system: System, step: str) -> None:
 
 def read_owner(system: System, step: str) -> str | None:
     """Who applied the step last; None without a receipt that can be read."""
-    try:
-        receipt = json.loads(system.read(f"{RECEIPTS}/{step}{SUFFIX}") or "")
-    except ValueError:
-        return None
-    return receipt.get("owner") if isinstance(receipt, dict) else None
+    owner = _read(system, step).get("owner")
+    return owner if isinstance(owner, str) else None
 
 
 def read_token(system: System, step: str) -> str | None:
     """Which run of a service the step was last applied for; None where it is for none."""
     return parse_token(system.read(f"{RECEIPTS}/{step}{SUFFIX}") or "")
+
+
+def read_want(system: System, step: str) -> object:
+    """What the step was last applied with; None without a receipt that can be read."""
+    return _read(system, step).get("want")
+
+
+def _read(system: System, step: str) -> Mapping[str, object]:
+    """Nothing where there is none, or a damaged one."""
+    try:
+        return as_mapping(json.loads(system.read(f"{RECEIPTS}/{step}{SUFFIX}") or ""))
+    except ValueError:
+        return {}
 
 
 def _is_receipt(name: str) -> bool:

@@ -1,7 +1,7 @@
 """What a rank is started with: its files, and its secrets in files that are root's alone.
 
 A secret's value comes in the line of secrets, by its name. Files that an older launch had and this
-one has not are removed.
+one has not are removed; those of one that serves are kept until this one answers.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from node.changes.declared_files import (
 )
 from node.host.paths import SERVICES, SYSTEMD_UNITS
 from node.host.system import System
+from node.rollback.keeping import keep_files
+from node.rollback.kept_launch import KeptFile
+from node.state import receipts
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 
@@ -103,8 +106,35 @@ def compare(have: Have, want: Want) -> list[str]:
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     have = narrow(observe(manifest.system, StepRequest(service=want.service)), want)
     states = (*have.files, *have.secrets)
+    keep_files(manifest.system, want.service, _list_replaced(manifest, want, secrets))
     lines = declared_files.write(manifest, want.files, want.secrets, states, secrets)
     return lines + action.perform_due(manifest, action.RELOAD_SYSTEMD)
+
+
+def _list_replaced(manifest: Manifest, want: Want, secrets: Secrets) -> list[KeptFile]:
+    """What the launch before this one had, and this one has otherwise: files as they were declared,
+    whatever has become of them since; secrets as the node has them. A file that is only put right
+    is the same launch's."""
+    before = SPEC.read_want(receipts.read_want(manifest.system, manifest.step))
+    declared = {file.path: file for file in (before.files if before else ())}
+    wanted = {file.path: file for file in want.files}
+    files = [
+        KeptFile(path, int(declared[path].mode, 8), declared[path].text)
+        if path in declared
+        else KeptFile(path)
+        for path in {**declared, **wanted}
+        if declared.get(path) != wanted.get(path)
+    ]
+    values = {secret.path: secrets.get(secret.secret) for secret in want.secrets}
+    gone = {secret.path: None for secret in (before.secrets if before else ())}
+    system, now = manifest.system, {**gone, **values}
+    paths = [path for path, value in now.items() if system.read(path) != value]
+    return [*files, *(_keep_secret(system, path) for path in paths)]
+
+
+def _keep_secret(system: System, path: str) -> KeptFile:
+    state = system.get_state(path)
+    return KeptFile(path, state.mode, system.read(path)) if state else KeptFile(path)
 
 
 def _list_files(system: System, folder: str) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from node.changes import members
 from node.host.system import System
@@ -17,8 +18,9 @@ from node.host.typed_json import OMITTED
 from node.ranks import capacity
 from node.ranks.capacity import PortDemand
 from node.ranks.finding import find_ranks
-from node.ranks.rank import CONTAINER, UNIT, NodeRanks, Rank
+from node.ranks.rank import CONTAINER, UNIT, Rank
 from node.ranks.stopping import ServiceObject, remove_ranks
+from node.rollback.kept_launch import drop_kept, read_kept
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 
@@ -26,7 +28,8 @@ from node.steps import Secrets, StepRequest, StepSpec
 @dataclass(frozen=True)
 class Want:
     """`rank` is null on a manager that only ends the Swarm's part. `launch` sums up what the rank
-    is started with, for the control side. `neighbours` are the services that stay beside it."""
+    is started with, for the control side. `neighbours` are the services that stay beside it.
+    `on_failure`: null where the launch that is ended is started again if the new one fails."""
 
     service: str
     token: str
@@ -34,6 +37,7 @@ class Want:
     ports: tuple[PortDemand, ...]
     launch: Mapping[str, object] | None
     neighbours: tuple[str, ...] | None = field(default=None, metadata=OMITTED)
+    on_failure: Literal["stay"] | None = field(default=None, metadata=OMITTED)
 
 
 @dataclass(frozen=True)
@@ -48,17 +52,37 @@ class ObservedRank:
 
 
 @dataclass(frozen=True)
+class RestoredLaunch:
+    """The launch of `token`, which was started again because a newer one had failed."""
+
+    token: str
+    failure: str
+    launch: Mapping[str, object]
+
+
+@dataclass(frozen=True)
 class Observed:
     """`members`: the ranks of the service that asks, as this node has them. `unknown`, where Docker
-    does not answer: why there may be other_tokens."""
+    does not answer: why there may be other_tokens. `restored`: null where no launch was."""
 
     members: tuple[ObservedRank, ...] = ()
     unknown: str | None = field(default=None, metadata=OMITTED)
+    restored: RestoredLaunch | None = field(default=None, metadata=OMITTED)
 
 
 def observe(system: System, request: StepRequest) -> Observed:
-    node_ranks = find_ranks(system, request.service) if request.service else NodeRanks(())
-    return Observed(tuple(map(_describe_rank, node_ranks.ranks)), node_ranks.unknown)
+    if not request.service:
+        return Observed()
+    node_ranks = find_ranks(system, request.service)
+    members = tuple(map(_describe_rank, node_ranks.ranks))
+    return Observed(members, node_ranks.unknown, _find_restored(system, request.service))
+
+
+def _find_restored(system: System, service: str) -> RestoredLaunch | None:
+    previous = read_kept(system, service)
+    if previous is None or previous.failure is None:
+        return None
+    return RestoredLaunch(previous.token, previous.failure, previous.launch)
 
 
 def _describe_rank(rank: Rank) -> ObservedRank:
@@ -81,6 +105,8 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     system = manifest.system
     find_ranks(system).require_known()
     members.record(manifest, want.service)
+    if want.on_failure == "stay":
+        drop_kept(system, want.service)
     messages = remove_ranks(system, lambda item: _must_stop(item, want))
     if messages:
         capacity.await_memory(system)

@@ -8,6 +8,7 @@ from importlib import import_module
 from node.changes import members
 from node.errors import StepError
 from node.host.system import System
+from node.rollback.kept_launch import read_kept
 from node.state import claim, document, lock, manifest, receipts
 from node.state.manifest import Manifest, ManifestEntry
 from node.verbs import self_removal
@@ -78,10 +79,17 @@ def undo_step(system: System, step: str, owner: str, token: str | None = None) -
 
 def _undo_older_run(manifest: Manifest, entries: Sequence[ManifestEntry], token: str) -> list[str]:
     services = [entry.subject for entry in entries if entry.kind == members.KIND]
+    if any(_is_restored(manifest.system, service, token) for service in services):
+        return [f"{manifest.step}: that run serves again, as a newer one has failed; kept"]
     messages = [
         message for service in services for message in members.undo_token(manifest, service, token)
     ]
     return messages or [f"{manifest.step}: nothing left of that run"]
+
+
+def _is_restored(system: System, service: str, token: str) -> bool:
+    previous = read_kept(system, service)
+    return previous is not None and previous.failure is not None and previous.token == token
 
 
 def undo_all(system: System, owner: str | None) -> list[str]:

@@ -114,6 +114,11 @@ class Service(Section):
         description="Longest step of the ranks, and longest wait for a sign of work where the "
         "engine shows none, once the service has answered.",
     )
+    on_failure: Literal["rollback", "stay"] = Field(
+        "rollback",
+        description="What follows where a changed service does not come up: the launch that served "
+        "before is started again (not in the Swarm), or nothing.",
+    )
     restart_policy: values.RestartPolicy = Field(
         "group",
         description="What follows where a service that has answered fails: all its ranks are "

@@ -14,6 +14,8 @@ from sparkform.report.rack_report import QueryResult
 from sparkform.versions import is_at_least
 
 Status = Literal["ok", "warn", "fail"]
+UNKNOWN = "unknown"
+"""How the message begins of what was not read."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class NodeView:
         return Check(self.node.name, name, "fail", message, fix)
 
     def unknown(self, name: str, reason: str, status: Status = "warn") -> Check:
-        return Check(self.node.name, name, status, f"unknown: {reason}")
+        return Check(self.node.name, name, status, f"{UNKNOWN}: {reason}")
 
 
 NodeCheck = Callable[[NodeView], Iterator[Check]]

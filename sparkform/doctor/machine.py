@@ -15,6 +15,7 @@ MIN_FREE_GIB = 20
 """Chosen here, not sourced: an engine's image alone is of that order, and dockerd stops working on
 a full disk. What a model needs is known from the catalogue, not from this figure."""
 
+CLOCK_COMMAND = "sudo timedatectl set-ntp true"
 CLOCK_WARN_S = 5.0
 """Chosen here, not sourced: logs of several nodes can no longer be laid side by side."""
 
@@ -150,10 +151,10 @@ def check_clock(view: NodeView) -> Iterator[Check]:
     clock_facts, skew = view.facts.clock, view.query.clock_skew_s
     if skew is not None and abs(skew) > CLOCK_WARN_S:
         add_row = view.fail if abs(skew) > CLOCK_FAIL_S else view.warn
-        fix = "`sudo timedatectl set-ntp true`; check this machine's clock too"
+        fix = f"`{CLOCK_COMMAND}`; check this machine's clock too"
         yield add_row("clock", f"{skew:+.1f} s against this machine", fix)
     elif clock_facts is not None and not clock_facts.synchronized:
-        fix = "`sudo timedatectl set-ntp true`; `timedatectl timesync-status` shows the server"
+        fix = f"`{CLOCK_COMMAND}`; `timedatectl timesync-status` shows the server"
         yield view.warn("clock", "correct now, but not synchronized", fix)
     elif clock_facts is not None:
         skew_note = "" if skew is None else f", {skew:+.1f} s against this machine"

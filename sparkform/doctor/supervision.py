@@ -15,6 +15,7 @@ from sparkform.report.probe_reports import ServiceReport, read_service_report
 
 UP_FIX = "`pulumi up`"
 WAIT_FIX = "wait: `sparkform logs --follow` shows the new start"
+ROW_NAME = "supervision "
 RESTART_FIX = "see `sparkform logs`; then `pulumi up` or `sparkform restart`"
 
 
@@ -42,7 +43,7 @@ def _get_item(service: str) -> str:
 
 
 def _check_service(view: NodeView, service: str) -> Iterator[Check]:
-    name, report = f"supervision {service}", read_supervisor(view, service)
+    name, report = f"{ROW_NAME}{service}", read_supervisor(view, service)
     if report is None or report.is_active is False:
         if _has_live_rank(view, service):
             message = "unsupervised: a rank that dies stays dead until `pulumi up`"

@@ -31,6 +31,7 @@ STARTED_KINDS: Mapping[Runtime, str] = {
 """What a supervisor starts again, by runtime: a Swarm makes its container anew."""
 
 KEPT = "nothing of it is changed"
+RESTORED = "its last change failed, so the launch before it serves again, and will be replaced"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ def decide_run(
     """
     digest = hash_launches(launches)
     running_tokens = _list_running_tokens(launches, state)
+    restored = state.restored if _is_restored(state, running_tokens) else None
     missing_ranks = tuple(
         f"rank {launch.rank} on {launch.node} {_describe_absence(launch, state)}"
         for launch in list_missing_ranks(launches, state)
@@ -74,9 +76,15 @@ def decide_run(
         *stop_reasons,
         *([f"{state.supervision.words}, will be restarted"] if is_ended else []),
         *_explain_new_run(launches, state, missing_ranks, running_tokens, digest, differences),
+        *([f"{RESTORED}: {restored.failure}"] if restored else []),
     ]
     lines = reasons or ["was started by an interrupted run, will be restarted"]
     return ServiceRun(f"{digest}-{next_run}", tuple(lines))
+
+
+def _is_restored(state: ServiceState, running_tokens: set[str | None]) -> bool:
+    """Whether what runs is what was started again after a failed change."""
+    return state.restored is not None and running_tokens == {state.restored.token}
 
 
 def _list_running_tokens(launches: Sequence[Launch], state: ServiceState) -> set[str | None]:

@@ -33,7 +33,8 @@ class RankObject:
 class ServiceState:
     """A service as the nodes report it. `used_tokens` are all that any of them has recorded;
     `completed_token` is that of the last run whose ranks were all started. `unknown`: by node, why
-    it may have other objects; `unread`: by node, why nothing of it is known there."""
+    it may have other objects; `unread`: by node, why nothing of it is known there. `restored`: the
+    launch that was started again because a newer one had failed."""
 
     objects: tuple[RankObject, ...] = ()
     used_tokens: tuple[str, ...] = ()
@@ -41,6 +42,7 @@ class ServiceState:
     unknown: Mapping[str, str] = field(default_factory=dict)
     unread: Mapping[str, str] = field(default_factory=dict)
     supervision: ServiceSupervision = ABSENT
+    restored: stop_previous.RestoredLaunch | None = None
 
     def may_run_on(self, node: str) -> bool:
         """Whether something of it runs there, may as far as is known, or may be started again at
@@ -77,7 +79,10 @@ def get_service_state(service: str, context: PlanContext) -> ServiceState:
     coordinator = declaration.list_service_nodes(service)[0].name
     policy = declaration.services[service].restart_policy
     supervision = read_supervision(service, reports, coordinator, policy)
-    return ServiceState(tuple(objects), used_tokens, completed, unknown, unread, supervision)
+    restored = next((ranks.restored for ranks in observed.values() if ranks.restored), None)
+    return ServiceState(
+        tuple(objects), used_tokens, completed, unknown, unread, supervision, restored
+    )
 
 
 def list_services_by_node(services: Mapping[str, ServiceState], reports: Reports) -> ServicesByNode:
@@ -118,6 +123,10 @@ def _has_state(step: str) -> bool:
 
 def read_started_launch(reports: Reports, node: str, service: str) -> Mapping[str, object]:
     """The summary of the launch that the node's rank was started with; empty where unknown."""
+    step = reports[node].steps.get(get_stop_step(service)) if node in reports else None
+    restored = stop_previous.SPEC.read_observed(step).restored
+    if restored is not None:
+        return restored.launch
     text = reports[node].receipts.get(get_stop_step(service)) if node in reports else None
     receipt = parse_receipt(text)
     want = stop_previous.SPEC.read_want(receipt.want) if receipt else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, Generic
+from typing import Any, Generic, Literal
 
 from node.changes.declared_files import WantedFile, WantedSecret
 from node.ranks.capacity import PortDemand
@@ -157,13 +157,18 @@ def _plan_stop_previous(inputs: ServiceInputs, token: str) -> dict[str, stop_pre
             token,
             ranks.get(node),
             declaration.list_neighbours(inputs.service, node),
+            "stay" if inputs.declared.on_failure == "stay" else None,
         )
         for node in nodes
     }
 
 
 def _build_stop_want(
-    service: str, token: str, launch: Launch | None, neighbours: tuple[str, ...]
+    service: str,
+    token: str,
+    launch: Launch | None,
+    neighbours: tuple[str, ...],
+    on_failure: Literal["stay"] | None,
 ) -> stop_previous.Want:
     if launch is None:
         return stop_previous.Want(service, token, None, (), None)
@@ -172,7 +177,13 @@ def _build_stop_want(
         for port in launch.ports
     )
     return stop_previous.Want(
-        service, token, launch.rank, ports, summarize_launch(launch), neighbours or None
+        service,
+        token,
+        launch.rank,
+        ports,
+        summarize_launch(launch),
+        neighbours or None,
+        on_failure,
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from sparkrack import daemon, inventory
 from sparkrack.demo import served
+from sparkrack.demo.__main__ import get_folder
 from sparkrack.engines import tiny_llama
 from sparkrack.layout import get_panel_name
 
@@ -24,6 +25,7 @@ pytestmark = [pytest.mark.rack, pytest.mark.long]
 ROOT = Path(__file__).parents[2]
 SHOWN_LIMIT_S = 180.0
 RUN_LIMIT_S = 600.0
+MOST_LINES = 120
 MENDED = "spark-2 nccl_conf: NCCL_IB_DISABLE is 1, will be 0"
 
 
@@ -34,7 +36,7 @@ def name(prepared: None) -> str:
 
 
 def build_argv(name: str) -> list[str]:
-    return [sys.executable, "-m", "sparkrack.demo", "--no-engine", "--name", name]
+    return [sys.executable, "-m", "sparkrack.demo", "--no-engine", "--give-back", "--name", name]
 
 
 def build_environment(temporary: Path) -> dict[str, str]:
@@ -106,7 +108,7 @@ def test_the_demo_asks_a_real_engine(name: str, tmp_path: Path) -> None:
     if not served.is_available():
         pytest.skip("needs `make setup ENGINE=vllm`")
     result = subprocess.run(
-        [sys.executable, "-m", "sparkrack.demo", "--name", name],
+        [sys.executable, "-m", "sparkrack.demo", "--give-back", "--name", name],
         cwd=ROOT,
         env=build_environment(tmp_path),
         capture_output=True,
@@ -126,6 +128,31 @@ def test_the_demo_asks_a_real_engine(name: str, tmp_path: Path) -> None:
     assert MENDED in chapters_shown["Preview the drift"]
     assert "The engine was real vLLM" in chapters_shown["Next: your own Sparks"]
     assert_nothing_is_left(name, tmp_path)
+
+
+def test_a_demo_that_stays_works_as_it_says_and_is_removed_by_one_command(name: str) -> None:
+    """What it names is run as a user would paste it."""
+    stays = [sys.executable, "-m", "sparkrack.demo", "--no-engine", "--name", name]
+    shown = subprocess.run(stays, cwd=ROOT, capture_output=True, text=True, timeout=RUN_LIMIT_S)
+    try:
+        assert shown.returncode == 0, shown.stdout[-3000:] + shown.stderr
+        assert len(shown.stdout.splitlines()) < MOST_LINES
+        lines = [line.strip() for line in shown.stdout.splitlines()]
+        (shell,) = [line for line in lines if line.startswith(". ")]
+        (preview,) = [line for line in lines if line.startswith("pulumi preview --stack")][-1:]
+        again = subprocess.run(
+            ["sh", "-ec", f"{shell}; {preview}"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=RUN_LIMIT_S,
+        )
+        assert "unchanged" in again.stdout, again.stdout + again.stderr
+    finally:
+        down = subprocess.run([*stays, "--down"], cwd=ROOT, capture_output=True, text=True)
+    assert down.returncode == 0, down.stderr
+    assert not get_folder(name).exists()
+    assert not daemon.is_running() or inventory.list_containers(name) == []
 
 
 def test_an_interrupt_takes_everything_down(name: str, tmp_path: Path) -> None:

@@ -63,6 +63,8 @@ class FakeRanks:
         kind, _, path_rest = path.partition("?")[0].lstrip("/").partition("/")
         shelf = {"containers": self.containers, "services": self.services, **self.stores}[kind]
         id = path_rest.partition("/")[0]
+        if method == "POST" and id == "create":
+            return self._create_container(path.partition("name=")[2], body)
         if method == "GET" and id in ("", "json"):
             return HttpAnswer(200, _filter_by_label(path, shelf))
         if id not in shelf:
@@ -75,6 +77,18 @@ class FakeRanks:
         shelf[id]["State"] = "exited"
         self.stopped.append(id)
         return HttpAnswer(204, None)
+
+    def _create_container(self, name: str, body: object) -> HttpAnswer:
+        """Made, and not started. A name that is taken is a conflict, as in Docker."""
+        if f"/{name}" in [made["Names"][0] for made in self.containers.values()]:
+            return HttpAnswer(409, {"message": f"The name {name} is already in use"})
+        assert isinstance(body, dict)
+        id = f"made-{len(self.containers)}-{name}"
+        self.containers[id] = {
+            **{"Id": id, "Names": [f"/{name}"], "State": "created", "Created": MADE_S},
+            **{"Labels": body["Labels"], "Body": body},
+        }
+        return HttpAnswer(201, {"Id": id})
 
     def silence(self) -> None:
         """dockerd does not answer any more."""
@@ -148,7 +162,9 @@ def _describe_container(entry: dict[str, Any]) -> dict[str, Any]:
         "Id": entry["Id"],
         "Name": entry["Names"][0],
         "State": {"Status": entry["State"], "StartedAt": started_at, "ExitCode": 0},
-        "Config": {"Labels": entry["Labels"]},
+        "Config": {"Labels": entry["Labels"], "Image": "vllm:today", "Cmd": ["serve"]},
+        "Image": f"sha256:{entry['Id']}",
+        "HostConfig": {"Runtime": "nvidia", "NetworkMode": "host"},
     }
 
 

@@ -1,7 +1,8 @@
 """An engine that fits into a shell: a busybox image, made in a node, whose `vllm` answers at once.
 
 It takes what a launch gives it and holds the launch to it: the model must be there, the key is read
-from VLLM_API_KEY, rank 0 listens where it is told to, a headless rank waits.
+from VLLM_API_KEY, rank 0 listens where it is told to, a headless rank waits. With TINY_FAILS it
+ends at once.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ SERVE = r"""#!/bin/sh
 # vllm serve MODEL --port N [--headless] ...
 model=$2 port= headless=
 [ -d "$model" ] || { echo "no model at $model"; exit 3; }
+[ -z "${TINY_FAILS:-}" ] || { echo "RuntimeError: it was told to fail"; exit 4; }
 while [ $# -gt 0 ]; do
     case $1 in
     --port) port=$2 ;;

@@ -13,6 +13,7 @@ import typer
 
 from sparkform.commands import options
 from sparkform.commands.declared import load_declared_stack
+from sparkform.commands.doctor.fixing import find_misuse, mend
 from sparkform.commands.doctor.measurement import measure_cables
 from sparkform.commands.json_output import print_json
 from sparkform.commands.live_report import find_passphrase_source, load_or_observe
@@ -20,6 +21,7 @@ from sparkform.commands.tables import add_row, create_console, create_table
 from sparkform.doctor import Check, add_probes, diagnose
 from sparkform.doctor.check import Status
 from sparkform.doctor.drift import NOT_CHANGED
+from sparkform.doctor.remedies import list_remedies
 from sparkform.fabric.network import plan_network
 from sparkform.plan.targets import list_targets
 from sparkform.report.rack_report import Observation
@@ -48,10 +50,16 @@ def run(
     bandwidth: Annotated[
         bool, typer.Option("--bandwidth", help="Measure each cable, within 10 s a cable.")
     ] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Ask about each finding that one safe command mends.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Nothing is changed; each node is asked once, and for --bandwidth twice a cable."""
+    """Nothing is changed without --fix; each node is asked once, and for --bandwidth twice a
+    cable."""
     started = time.monotonic()
+    if fix:
+        options.require(find_misuse(facts is not None, as_json))
     declared = load_declared_stack(stack)
     targets = add_probes(list_targets(declared.declaration), declared.declaration)
     observation = load_or_observe(declared, facts, targets)
@@ -69,6 +77,8 @@ def run(
         print_json(Diagnosis(declared.full_name, not failed, checks))
     else:
         print_checks(checks, time.monotonic() - started)
+    if fix:
+        failed |= mend(list_remedies(checks, stack.name), targets, find_passphrase_source(declared))
     code = options.INCOMPLETE if is_incomplete(checks, observation) else 0
     raise typer.Exit(options.FINDINGS if failed else code)
 

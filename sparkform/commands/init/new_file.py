@@ -41,10 +41,20 @@ def write_checked(file: Path, text: str) -> None:
             raise InputError([_describe_existing_file(file)]) from None
 
 
+def replace_checked(file: Path, text: str) -> None:
+    """In the place of the file that is there, once it reads as a valid stack file."""
+    with tempfile.TemporaryDirectory(dir=file.parent, prefix=".sparkform-init-") as folder:
+        draft = Path(folder) / file.name
+        draft.write_text(text, encoding="utf-8")
+        draft.chmod(file.stat().st_mode)
+        load_stack(draft)
+        os.replace(draft, file)
+
+
 def _describe_existing_file(file: Path) -> Problem:
     return Problem(
         path=str(file),
         message="already exists",
         because="init never overwrites a file",
-        remedy="choose another name with --stack, or move the file away",
+        remedy="choose another name with --stack, add nodes with --extend, or move the file away",
     )

@@ -50,12 +50,13 @@ def render_stack_file(
         lines += [f"    proxyJump: {render_scalar(proxy_jump)}"]
     lines += ["", "    # The first node is the head.", "    nodes:"]
     for index, node in enumerate(nodes):
-        lines += _render_node(node, index, user)
+        lines += render_node(node, index, user)
     lines += ["", *_render_fabric(detected), "", *_render_services()]
     return "\n".join(lines) + "\n"
 
 
-def _render_node(node: NewNode, index: int, user: str) -> Iterator[str]:
+def render_node(node: NewNode, index: int, user: str) -> Iterator[str]:
+    """Its lines in the list of nodes."""
     yield f"      # {_render_comment(node.machine)}"
     yield f"      - name: {render_scalar(node.name)}"
     yield f"        host: {render_scalar(node.login.host)}"

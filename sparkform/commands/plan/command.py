@@ -20,7 +20,7 @@ from sparkform.commands.live_report import (
 from sparkform.commands.plan import text
 from sparkform.commands.plan.report import PlanReport, StackPlan, build_report
 from sparkform.commands.rack_speed import describe_rack_speed
-from sparkform.errors import InputError
+from sparkform.errors import InputError, Problem
 from sparkform.plan.rack import plan_rack
 from sparkform.plan.secrets import StackSecrets
 from sparkform.plan.targets import list_targets
@@ -28,6 +28,7 @@ from sparkform.report.rack_report import Observation
 from sparkform.rules.context import Context, ServiceView
 from sparkform.rules.evaluate import evaluate
 from sparkform.rules.figures import Figures, estimate_services
+from sparkform.rules.outcome import Violation
 from sparkform.rules.stack_secrets import list_secret_names
 from sparkform.ssh.agent import build_zipapp
 
@@ -58,12 +59,11 @@ def observe_stack(declared: DeclaredStack, facts: Path | None) -> Observation:
 
 
 def plan_stack(declared: DeclaredStack, observation: Observation) -> StackPlan:
-    """Raises InputError where the declaration does not fit the machines."""
+    """Raises InputError where the declaration does not fit the machines, with what the rules refuse
+    of it: all that `pulumi up` would refuse."""
     sha256, names = hashlib.sha256(build_zipapp()).hexdigest(), list_secret_names(declared.file)
     secrets = StackSecrets(names or frozenset())
     rack_plan = plan_rack(declared.declaration, observation.reports, declared.name, sha256, secrets)
-    if rack_plan.problems:
-        raise InputError(rack_plan.problems)
     context = Context(
         declaration=declared.declaration,
         reports=observation.reports,
@@ -71,13 +71,22 @@ def plan_stack(declared: DeclaredStack, observation: Observation) -> StackPlan:
         network=rack_plan.network,
         launches=rack_plan.launches,
     )
+    verdict = evaluate(context)
+    if rack_plan.problems:
+        raise InputError([*map(_to_problem, verdict.refusals), *rack_plan.problems])
     return StackPlan(
         declared.full_name,
         declared.declaration,
         rack_plan,
-        evaluate(context),
+        verdict,
         add_rack_speeds(context),
     )
+
+
+def _to_problem(refusal: Violation) -> Problem:
+    """In the words of `pulumi up`."""
+    message = str(refusal).removeprefix(f"{refusal.path}: ")
+    return Problem(path=refusal.path, message=message)
 
 
 def add_rack_speeds(context: Context) -> dict[str, Figures]:

@@ -25,5 +25,6 @@ def describe_rack_in_use(name: str) -> Problem:
     return Problem(
         path="demo",
         message=f"rack {name} is already running",
-        remedy=f"wait for the other demo, or run `python -m sparkrack down --name {name}`",
+        remedy=f"wait for the other demo, or run `python -m sparkrack.demo --down --name {name}` "
+        "(`make demo-down`)",
     )

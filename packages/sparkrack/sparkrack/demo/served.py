@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sparkrack import hub, registry
@@ -17,6 +17,9 @@ NAME = "tiny"
 QUESTION = "What is a DGX Spark?"
 TOKENS = 64
 ANSWER_LIMIT_S = 60.0
+DONE = "[DONE]"
+"""How a stream of server-sent events ends in OpenAI's form."""
+
 MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 # The catalogue does not know this model, so the stack file gives the sizes that rules need.
 FACTS = {
@@ -84,11 +87,13 @@ def build_service_block(image: str, revision: str) -> dict[str, object]:
 
 def build_question(service: DemoService) -> dict[str, object]:
     message = {"role": "user", "content": QUESTION}
-    return {"model": service.model, "messages": [message], "max_tokens": TOKENS, "temperature": 0}
+    question = {"model": service.model, "messages": [message]}
+    return {**question, "max_tokens": TOKENS, "temperature": 0, "stream": True}
 
 
-def ask(url: str, service: DemoService) -> str:
-    """A chat completion at the stack's apiUrl. Raises DemoError where none comes."""
+def stream_answer(url: str, service: DemoService) -> Iterator[str]:
+    """A chat completion at the stack's apiUrl, piece by piece as it comes. Raises DemoError where
+    none does."""
     request = urllib.request.Request(
         f"{url}/chat/completions",
         data=json.dumps(build_question(service)).encode(),
@@ -96,7 +101,22 @@ def ask(url: str, service: DemoService) -> str:
     )
     try:
         with urllib.request.urlopen(request, timeout=ANSWER_LIMIT_S) as response:
-            answer = json.load(response)
+            for line in response:
+                yield read_piece(line.decode())
     except OSError as error:
         raise DemoError(f"{url} does not answer: {error}") from None
-    return str(answer["choices"][0]["message"]["content"])
+
+
+def read_piece(line: str) -> str:
+    """The text of one line of a streamed answer; empty where it brings none.
+
+    >>> read_piece('data: {"choices": [{"delta": {"content": "A small"}}]}')
+    'A small'
+    >>> read_piece("data: [DONE]")
+    ''
+    """
+    kind, _, data = line.strip().partition(": ")
+    if kind != "data" or data == DONE:
+        return ""
+    choices = json.loads(data).get("choices") or [{}]
+    return str(choices[0].get("delta", {}).get("content") or "")

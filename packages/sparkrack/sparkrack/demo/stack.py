@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,6 +41,21 @@ class RackStack:
             "PULUMI_BACKEND_URL": f"file://{self.folder / 'state'}",
             "PULUMI_CONFIG_PASSPHRASE": self.passphrase,
         }
+
+    @property
+    def shell_file(self) -> Path:
+        """What a shell reads to go on with the stack."""
+        return self.folder / "shell"
+
+    def write_shell_file(self) -> None:
+        """Root's alone: it holds the passphrase of simulated machines."""
+        path = ":".join(str(folder) for folder in (PULUMI.parent, SPARKFORM.parent))
+        variables = self.build_environment({}).items()
+        lines = [f"export {key}={shlex.quote(value)}" for key, value in variables]
+        self.shell_file.touch(mode=0o600)
+        self.shell_file.write_text(
+            "\n".join([*lines, f"export PATH={shlex.quote(path)}:$PATH", ""])
+        )
 
     def init_argv(self) -> list[str]:
         """Run in `folder`: Pulumi writes the stack file beside the project file that it finds."""

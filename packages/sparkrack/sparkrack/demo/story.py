@@ -1,12 +1,15 @@
-"""What the demo shows, in order: deploy, query, drift, preview, repair, destroy."""
+"""What the demo shows, in order: deploy, query, drift, preview, repair; and destroy, where it does
+not stay."""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sparkrack.demo import running, served
+from sparkrack.demo.farewell import DemoLeft, format_farewell
 from sparkrack.demo.served import DemoService
 from sparkrack.demo.stack import CHECKOUT, SPARKFORM, RackStack
 from sparkrack.host import Notify, must
@@ -20,14 +23,15 @@ FIRST_UP = ("--yes", "--skip-preview", "--suppress-outputs")
 
 @dataclass(frozen=True)
 class DemoStory:
-    """One rack that is up, and a stack of its own."""
+    """One rack that is up, and a stack of its own. `notify` prints lines, `show` pieces of one."""
 
     rack: SimulatedRack
     stack: RackStack
     notify: Notify
+    show: Callable[[str], None]
     service: DemoService | None = None
 
-    def run(self) -> None:
+    def run(self, stays: bool) -> None:
         self._declare()
         self._print_chapter("Preview on two untouched machines")
         self._run_pulumi("preview")
@@ -35,6 +39,14 @@ class DemoStory:
         self._run_pulumi("up", *FIRST_UP)
         if self.service:
             self._ask(self.service)
+        self._show_drift()
+        if stays:
+            self._say_farewell()
+        else:
+            self._print_chapter("Destroy")
+            self._run_pulumi("destroy", "--yes", "--skip-preview")
+
+    def _show_drift(self) -> None:
         self._print_chapter(f"Someone disables RoCE on {BROKEN_NODE}")
         self._break()
         self._print_chapter("Preview the drift")
@@ -43,15 +55,32 @@ class DemoStory:
         self._run_pulumi("up", *FIRST_UP)
         self._print_chapter("Run up again: nothing to do")
         self._run_pulumi("up", *FIRST_UP)
-        self._print_chapter("Destroy")
-        self._run_pulumi("destroy", "--yes", "--skip-preview")
+
+    def _say_farewell(self) -> None:
+        self.stack.write_shell_file()
+        url = str(self._read_outputs()["apiUrl"]) if self.service else None
+        demo = DemoLeft(
+            name=self.stack.name,
+            stack_file=self.stack.file,
+            shell_file=self.stack.shell_file,
+            nodes=[(node.hostname, str(node.address)) for node in self.rack.nodes],
+            model=self.service.model if self.service else None,
+            url=url,
+            question=served.QUESTION,
+        )
+        self._print_chapter("It is yours")
+        for line in format_farewell(demo):
+            self.notify(line)
 
     def _ask(self, service: DemoService) -> None:
-        outputs = json.loads(self._read_outputs())
+        url = str(self._read_outputs()["apiUrl"])
         self._print_chapter("Nodes, cables and services as they are now")
         running.run([str(SPARKFORM), "status", str(self.stack.file)], CHECKOUT, os.environ)
-        self._print_chapter(f"Query the model: {outputs['apiUrl']}")
-        self.notify(f"{served.QUESTION}\n{served.ask(outputs['apiUrl'], service)}")
+        self._print_chapter(f"Query the model: {url}")
+        self.notify(served.QUESTION)
+        for piece in served.stream_answer(url, service):
+            self.show(piece)
+        self.notify("")
 
     def _declare(self) -> None:
         self.stack.prepare()
@@ -60,9 +89,11 @@ class DemoStory:
         self._print_chapter(f"The stack file, {self.stack.file}")
         self.notify(remove_salt(self.stack.file.read_text()).rstrip())
 
-    def _read_outputs(self) -> str:
+    def _read_outputs(self) -> dict[str, object]:
         argv = self.stack.build_output_argv()
-        return running.read_output(argv, CHECKOUT, self.stack.build_environment())
+        text = running.read_output(argv, CHECKOUT, self.stack.build_environment())
+        outputs: dict[str, object] = json.loads(text)
+        return outputs
 
     def _break(self) -> None:
         self.notify(f"$ ssh {BROKEN_NODE} '{BREAK}'")

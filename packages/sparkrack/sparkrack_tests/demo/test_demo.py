@@ -38,7 +38,7 @@ def test_everything_that_is_missing_is_said_at_once_with_the_way_out() -> None:
 
 
 def test_a_rack_that_is_up_already_is_named_with_the_command_that_removes_it() -> None:
-    assert "`python -m sparkrack down --name demo`" in str(describe_rack_in_use("demo"))
+    assert "`python -m sparkrack.demo --down --name demo`" in str(describe_rack_in_use("demo"))
 
 
 def test_a_stack_has_a_backend_of_its_own_and_nothing_of_another_pulumi(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_the_service_of_the_demo_is_one_that_the_spec_takes() -> None:
 def test_what_does_not_answer_is_an_end_in_one_sentence() -> None:
     service = served.DemoService(served.build_service_block("i:1", "c" * 40))
     with pytest.raises(running.DemoError, match="does not answer"):
-        served.ask("http://127.0.0.1:9/v1", service)
+        list(served.stream_answer("http://127.0.0.1:9/v1", service))
 
 
 def test_a_command_is_shown_as_a_user_types_it(tmp_path: Path) -> None:

@@ -49,10 +49,11 @@ class FakeContainer:
     lines: list[tuple[float, str]] = field(default_factory=list)
     is_silent: bool = False
     dies_at_once: bool = False
+    name_suffix: str = ""
 
     @property
     def name(self) -> str:
-        return f"sparkform-qwen-{self.rank}"
+        return f"sparkform-qwen-{self.rank}{self.name_suffix}"
 
     def answer(self, method: str, path: str, body: object) -> HttpAnswer:
         if self.is_silent:
@@ -320,6 +321,27 @@ def test_lines_of_an_earlier_run_say_nothing_of_this_one(group: Group) -> None:
         group.turn()
     assert group.runs == [2, 2]
     group.await_phase("serving")
+
+
+def test_a_launch_that_was_made_again_starts_as_one(group: Group) -> None:
+    """As a node leaves it after a failed change: other containers, not started, the old records,
+    and a request at rank 0. One node comes later, and is waited for."""
+    group.await_phase("serving")
+    for rank in (0, 1):
+        group.kill(rank)
+        group.containers[rank].name_suffix, group.containers[rank].state = "-again", "created"
+    group.systems[0].write(get_request_path("qwen"), "")
+    group.start(0)
+    for _ in range(30):
+        group.turn()
+    assert (group.runs, group.containers[0].state) == ([1, 1], "created")
+    group.start(1)
+    group.turn_until(lambda: group.runs == [2, 2])
+    group.await_phase("serving")
+    state = read_state(group.systems[0], "qwen")
+    assert state
+    assert state.coordinator
+    assert (state.epoch, state.coordinator.restarts.number) == (2, 0), "it counts as no failure"
 
 
 def test_an_engine_that_hangs_is_restarted(group: Group) -> None:
