@@ -11,10 +11,10 @@ from sparkform.doctor import (
     docker,
     drift,
     engines,
-    gateway,
     gpu,
     host_settings,
     machine,
+    monitoring,
     required_ports,
     room,
     supervision,
@@ -29,7 +29,6 @@ from sparkform.fabric.network import Reports
 from sparkform.plan.problems import list_unread_items
 from sparkform.plan.rack import plan_rack
 from sparkform.plan.rack_plan import RackPlan
-from sparkform.plan.secrets import NO_SECRETS, StackSecrets
 from sparkform.plan.steps import StackName
 from sparkform.report.rack_report import Observation
 from sparkform.rules.context import Context
@@ -50,22 +49,18 @@ CHECKS_BEFORE_FABRIC: Sequence[NodeCheck] = (
 CHECKS_AFTER_FABRIC: Sequence[NodeCheck] = (
     *engines.CHECKS,
     *supervision.CHECKS,
-    *gateway.CHECKS,
+    *monitoring.CHECKS,
     *drift.CHECKS,
     *access.FINAL_CHECKS,
 )
 
 
 def diagnose(
-    declaration: Declaration,
-    stack: StackName,
-    observation: Observation,
-    program_sha256: str,
-    secrets: StackSecrets = NO_SECRETS,
+    declaration: Declaration, stack: StackName, observation: Observation, program_sha256: str
 ) -> tuple[Check, ...]:
     """Every row, node by node in the order of the stack file, the rack as a whole last."""
-    reports, plannable = observation.reports, select_plannable(declaration, observation.reports)
-    plan = plan_rack(plannable, reports, stack, program_sha256, secrets)
+    reports = observation.reports
+    plan = plan_rack(select_plannable(declaration, reports), reports, stack, program_sha256)
     checks: list[Check] = []
     for node in declaration.nodes:
         if node.name in reports:
@@ -100,10 +95,7 @@ def select_plannable(declaration: Declaration, reports: Reports) -> Declaration:
         for name, block in declaration.declared_services.items()
     }
     cluster = declaration.cluster.model_copy(update=changes)
-    declared = declaration.gateway if declaration.gateway_node.name in known else None
-    return Declaration.model_validate(
-        {"cluster": cluster, "services": services, "gateway": declared}
-    )
+    return Declaration.model_validate({"cluster": cluster, "services": services})
 
 
 def _check_rules(declaration: Declaration, reports: Reports, plan: RackPlan) -> Iterator[Check]:
