@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import socket
@@ -195,6 +196,16 @@ class System:
         except subprocess.TimeoutExpired:
             return CommandResult(TIMED_OUT, "", f"{argv[0]}: no answer within {timeout_s:g} s")
         return CommandResult(completed.returncode, completed.stdout, completed.stderr)
+
+    def has_address(self, address: str) -> bool:
+        """Whether a program of this machine could listen there. Never raises."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as probe_socket:
+            try:
+                probe_socket.bind((address, 0))
+            except OSError as error:
+                return error.errno != errno.EADDRNOTAVAIL
+        return True
 
     def probe_neighbours(self, interface: str, addresses: Sequence[str]) -> None:
         """Send one empty datagram to the discard port of each address, out of this interface

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from urllib.parse import urlencode
 
 from node.changes import container, declared_files, volume
@@ -23,6 +24,7 @@ from node.host import docker_query
 from node.host.paths import DOCKER_SOCKET, MONITORING
 from node.host.plain import as_mapping
 from node.host.system import System
+from node.host.typed_json import OMITTED
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 
@@ -32,7 +34,8 @@ SECRETS_FOLDER = "secrets"
 @dataclass(frozen=True)
 class Want:
     """`containers`: all of them on this node, which go with the step; `readers`: those that read
-    the files anew on SIGHUP. `keeps_data`: whether the volumes outlive the step."""
+    the files anew on SIGHUP; `stopped`: those that are there and do not run, None where all do.
+    `keeps_data`: whether the volumes outlive the step."""
 
     files: tuple[WantedFile, ...]
     secrets: tuple[WantedSecret, ...]
@@ -40,16 +43,18 @@ class Want:
     readers: tuple[str, ...]
     volumes: tuple[str, ...]
     keeps_data: bool
+    stopped: tuple[str, ...] | None = field(default=None, metadata=OMITTED)
 
 
 @dataclass(frozen=True)
 class Observed:
     """By path: files with their digests, secrets with their modes alone. The names of volumes that
-    are there."""
+    are there, and of containers that do not run."""
 
     files: Mapping[str, ObservedFile] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
     volumes: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Have:
     readers: tuple[str, ...]
     volumes: tuple[str, ...]
     keeps_data: bool
+    stopped: tuple[str, ...] | None = field(default=None, metadata=OMITTED)
 
 
 def observe(system: System, request: StepRequest) -> Observed:
@@ -69,6 +75,7 @@ def observe(system: System, request: StepRequest) -> Observed:
         {path: read_mode(system, path) or "" for path in paths if _is_secret(path)},
         # A node that nothing was configured on asks Docker nothing.
         list_volumes(system) if paths else (),
+        container.list_stopped(system) if paths else (),
     )
 
 
@@ -105,6 +112,7 @@ def narrow(observed: Observed, want: Want) -> Have:
         readers=want.readers,
         volumes=volumes,
         keeps_data=want.keeps_data,
+        stopped=container.select_stopped(observed.stopped, want.containers),
     )
 
 
@@ -116,7 +124,8 @@ def compare(have: Have, want: Want) -> list[str]:
         if state != wanted.get(state.path)
     ]
     missing = [name for name in want.volumes if name not in have.volumes]
-    return [*phrases, *(f"volume {name} is missing, will be made" for name in missing)]
+    phrases += [f"volume {name} is missing, will be made" for name in missing]
+    return [*phrases, *container.describe_stopped(have.stopped)]
 
 
 def _describe(state: DeclaredFile, wanted: DeclaredFile | None) -> str:
@@ -135,7 +144,8 @@ def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     states = (*have.files, *have.secrets)
     written = declared_files.write(manifest, want.files, want.secrets, states, secrets)
     reloaded = _reload(manifest.system, want.readers) if written else []
-    return [*lines, *written, *reloaded]
+    started = [container.start(manifest.system, name) for name in have.stopped or ()]
+    return [*lines, *written, *reloaded, *chain.from_iterable(started)]
 
 
 def _reload(system: System, containers: tuple[str, ...]) -> list[str]:

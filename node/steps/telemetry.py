@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from node.changes import action, container, file, symlink, unit
+from node.errors import NoAnswer
 from node.host.daemons import run_checked
+from node.host.docker_query import DockerUnknown
 from node.host.paths import (
     SYSTEMD_UNITS,
     TELEMETRY_CONFIG,
@@ -19,7 +21,7 @@ from node.host.paths import (
     ZIPAPP,
 )
 from node.host.system import System
-from node.host.typed_json import to_json
+from node.host.typed_json import OMITTED, to_json
 from node.state.manifest import Manifest
 from node.steps import Secrets, StepRequest, StepSpec
 
@@ -55,7 +57,7 @@ WantedBy=multi-user.target
 @dataclass(frozen=True)
 class Want:
     """What the collector reads, and the state of its unit. `container`: the one that serves what it
-    writes, which goes with it."""
+    writes, which goes with it; `stopped`: its name where it is there and does not run."""
 
     interval_s: int
     links: tuple[str, ...]
@@ -63,14 +65,17 @@ class Want:
     container: str
     unit: str = RUNNING
     certificates: Mapping[str, str] = field(default_factory=dict)
+    stopped: tuple[str, ...] | None = field(default=None, metadata=OMITTED)
 
 
 @dataclass(frozen=True)
 class Observed:
-    """`config`: its text, which holds no secret; null where there is none."""
+    """`config`: its text, which holds no secret; null where there is none. `stopped`: containers
+    that do not run, none where Docker does not answer."""
 
     config: str | None = None
     unit: str = MISSING
+    stopped: tuple[str, ...] = ()
 
 
 def render_config(want: Want) -> str:
@@ -81,7 +86,18 @@ def render_config(want: Want) -> str:
 
 
 def observe(system: System, request: StepRequest) -> Observed:
-    return Observed(system.read(TELEMETRY_CONFIG), _observe_unit(system))
+    config = system.read(TELEMETRY_CONFIG)
+    # A node that nothing was configured on asks Docker nothing.
+    stopped = _list_stopped(system) if config is not None else ()
+    return Observed(config, _observe_unit(system), stopped)
+
+
+def _list_stopped(system: System) -> tuple[str, ...]:
+    """What is unknown has not stopped: a collector needs no Docker."""
+    try:
+        return container.list_stopped(system)
+    except (DockerUnknown, NoAnswer):
+        return ()
 
 
 def _observe_unit(system: System) -> str:
@@ -95,9 +111,9 @@ def _observe_unit(system: System) -> str:
 
 def narrow(observed: Observed, want: Want) -> Want:
     """Another configuration is told apart by an interval that none has."""
-    if observed.config == render_config(want):
-        return replace(want, unit=observed.unit)
-    return replace(want, unit=observed.unit, interval_s=0)
+    stopped = container.select_stopped(observed.stopped, [want.container])
+    have = replace(want, unit=observed.unit, stopped=stopped)
+    return have if observed.config == render_config(want) else replace(have, interval_s=0)
 
 
 def compare(have: Want, want: Want) -> list[str]:
@@ -106,11 +122,18 @@ def compare(have: Want, want: Want) -> list[str]:
         phrases.append("configuration of the collector is missing or changed, will be written")
     if have.unit != want.unit:
         phrases.append(f"collector is {have.unit}, will be started")
-    return phrases
+    return [*phrases, *container.describe_stopped(have.stopped)]
 
 
 def apply(manifest: Manifest, want: Want, secrets: Secrets) -> list[str]:
     container.record(manifest, want.container)
+    stopped = container.select_stopped(_list_stopped(manifest.system), [want.container])
+    started = container.start(manifest.system, want.container) if stopped else []
+    return [*_put_right(manifest, want), *started]
+
+
+def _put_right(manifest: Manifest, want: Want) -> list[str]:
+    """The collector itself."""
     if manifest.system.read(UNIT_FILE) != UNIT_TEXT:
         action.mark_due(manifest, action.RELOAD_SYSTEMD)
     lines = [

@@ -21,6 +21,8 @@ from node.supervision.messages import MemberReport, Order
 
 ASK_PAUSE_S = 1.0
 ASK_LIMIT_S = 3.0
+UPGRADE_LIMIT_S = 60.0
+"""How long nodes may have different versions of the program, as in an `up`."""
 
 
 def exchange(address: tuple[str, int], key: str, token: str, order: Order) -> MemberReport:
@@ -37,24 +39,30 @@ def exchange(address: tuple[str, int], key: str, token: str, order: Order) -> Me
 @dataclass
 class FollowerLink:
     """What is known from one node. `heard_s`: monotonic time of its last report; `problem`: why
-    there is none since."""
+    there is none since. `other_version_s`: since when it speaks another protocol."""
 
     address: tuple[str, int]
     report: MemberReport | None = None
     heard_s: float | None = None
     problem: str = "has not answered yet"
-    has_other_version: bool = False
+    other_version_s: float | None = None
     closed: threading.Event = field(default_factory=threading.Event)
 
     def ask(self, key: str, token: str, order: Order) -> None:
         try:
             self.report = exchange(self.address, key, token, order)
         except OtherVersionError as error:
-            self.problem, self.has_other_version = str(error), True
+            self.problem = str(error)
+            self.other_version_s = self.other_version_s or time.monotonic()
         except (OSError, MessageError) as error:
-            self.problem = str(error) or type(error).__name__
+            self.problem, self.other_version_s = str(error) or type(error).__name__, None
         else:
-            self.heard_s, self.problem, self.has_other_version = time.monotonic(), "", False
+            self.heard_s, self.problem, self.other_version_s = time.monotonic(), "", None
+
+    def is_upgraded(self, now_s: float) -> bool:
+        """Whether it speaks another protocol since a moment ago; later it is silent."""
+        since_s = self.other_version_s
+        return since_s is not None and now_s - since_s < UPGRADE_LIMIT_S
 
     def start(self, key: str, token: str, get_order: Callable[[], Order | None]) -> None:
         """Ask every second, in a thread, for as long as there is an order."""

@@ -20,6 +20,7 @@ from node.supervision.node_hands import SystemHands
 from node.supervision.orders import build_order
 from node.supervision.paths import get_pause_path, get_request_path
 from node.supervision.pulse import (
+    CompilerRead,
     PowerRead,
     PulseEvent,
     PulseState,
@@ -73,7 +74,7 @@ class Coordination:
         """One round: the order for this node's own rank."""
         view = self._build_view(own_report)
         group = GroupDuty(self.own)
-        if any(link.has_other_version for link in self.links.values()):
+        if any(link.is_upgraded(time.monotonic()) for link in self.links.values()):
             # Who speaks another protocol may be upgraded in a moment: nothing is decided.
             situation = Situation(self.own.target, group.record, view)
         else:
@@ -170,7 +171,7 @@ class Coordination:
 
     def _find_silence(self, link: FollowerLink, now_s: float) -> str | None:
         heard_s = link.heard_s if link.heard_s is not None else self.started_s
-        if not link.has_other_version and now_s - heard_s < SILENT_S:
+        if now_s - heard_s < SILENT_S:
             return None
         return f"its supervisor is not heard ({link.problem or 'no answer'})"
 
@@ -183,15 +184,16 @@ class Coordination:
         return self.system.get_state(get_path(self.own.target.service)) is not None
 
     def _follow_pulse(self) -> None:
-        """A pulse is felt while the group serves."""
+        """A pulse is felt while the group serves, and can be asked at its address."""
         is_settled = self.situation is not None and self.situation.record.stage == "settled"
-        if is_settled and self.pulse is None:
+        is_felt = is_settled and self.system.has_address(self.own.target.own_endpoint[0])
+        if is_felt and self.pulse is None:
             self.raised.clear()
             state = PulseState(self.own.target.limits, time.monotonic())
             read = build_reader(self.own.target.engine, self.request)
             self.pulse = EnginePulse(state, self.request, read)
             self.pulse.start()
-        elif not is_settled and self.pulse is not None:
+        elif not is_felt and self.pulse is not None:
             self.pulse.closed.set()
             self.pulse = None
 
@@ -204,6 +206,7 @@ class Coordination:
         """Each sign of each rank once: an answer has cleared it since."""
         powers = [report.is_power_low for report in reports.values()]
         yield PowerRead(now_s, all(power is True for power in powers))
+        yield CompilerRead(now_s, any(report.is_compiling for report in reports.values()))
         for rank, report in reports.items():
             for reason in filter(None, (report.suspicion, report.lost_process)):
                 if (rank, reason) not in self.raised:

@@ -73,7 +73,7 @@ def _await_stopped(situation: Situation) -> CoordinatorRecord:
         return _restart(situation, f"starts again{_recall(record)}", record.is_counted)
     lacking = situation.find_lack()
     if lacking:
-        return _show(replace(situation, record=replace(record, is_counted=False)), *lacking)
+        return _show(_excuse(situation), *lacking)
     waiting = situation.find_unconfirmed() or situation.find_waiting()
     if waiting:
         return _show(situation, *waiting)
@@ -160,7 +160,17 @@ def _fail(situation: Situation, rank: int, cause: str) -> CoordinatorRecord:
     age_s = record.lacked.compute_age_s(view.now) if record.lacked else None
     is_blameless = age_s is not None and age_s < BLAMELESS_S
     reason = f"rank {rank} on {failure.node}: {cause}"
-    return _restart(situation, reason, not is_blameless, waits=True)
+    restarting = _restart(situation, reason, True)
+    return _excuse(replace(situation, record=restarting)).record if is_blameless else restarting
+
+
+def _excuse(situation: Situation) -> Situation:
+    """A restart that would have counted does not: the node lacks something."""
+    record = situation.record
+    if not record.is_counted:
+        return situation
+    count = restarts.add_excused(record.restarts, situation.view.now)
+    return replace(situation, record=replace(record, is_counted=False, restarts=count))
 
 
 def _recall(record: CoordinatorRecord) -> str:
@@ -169,15 +179,13 @@ def _recall(record: CoordinatorRecord) -> str:
     return f"; rank {failure.rank} on {failure.node}: {failure.cause}" if failure else ""
 
 
-def _restart(
-    situation: Situation, reason: str, is_counted: bool, waits: bool = False
-) -> CoordinatorRecord:
+def _restart(situation: Situation, reason: str, is_counted: bool) -> CoordinatorRecord:
     """A new epoch, higher than any that a node knows. Whether it counts is settled once all have
     stopped: what a node lacks shows by then."""
     record, now = situation.record, situation.view.now
     limits = situation.target.limits
     count = restarts.update_count(record.restarts, now, limits.restart_window_s)
-    wait_s = restarts.compute_wait_s(count.number) if is_counted or waits else 0.0
+    wait_s = restarts.compute_wait_s(count) if is_counted else 0.0
     record = replace(
         record,
         epoch=max(record.epoch, situation.get_highest_epoch()) + 1,

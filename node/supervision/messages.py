@@ -41,8 +41,9 @@ class MemberReport:
 
     `suspicion` is a fatal line of the log, `lost_process` a process that is gone from a rank that
     runs, `failure` a start that cannot succeed. `silent_s`: since the rank's last progress.
-    `is_power_low`: None where not known. `scaled`, of a Swarm's head: the ranks that have a task,
-    None where Swarm does not answer; `gone`: those whose Swarm service is gone.
+    `is_power_low`: None where not known. `is_compiling`: a compiler runs in the rank. `scaled`, of
+    a Swarm's head: the ranks that have a task, None where Swarm does not answer; `gone`: those
+    whose Swarm service is gone.
     """
 
     epoch: int
@@ -58,5 +59,6 @@ class MemberReport:
     failure: str | None = None
     silent_s: float = 0.0
     is_power_low: bool | None = None
+    is_compiling: bool = False
     scaled: tuple[int, ...] | None = None
     gone: tuple[int, ...] = ()

@@ -60,7 +60,7 @@ class SystemHands:
             live=tuple(map(get_run_id, live)),
             is_present=self.target.runtime == "swarm" or self._find_startable() is not None,
             ended=self._note_end(own_id, live),
-            lacks=prerequisites.find_lack(self.system, self.learned),
+            lacks=prerequisites.find_lack(self.system, self.learned, self.target.own_endpoint[0]),
             waits=self._await_memory(bool(live)),
         )
         return sight if live else self._look_for_others(sight)

@@ -11,6 +11,9 @@ from node.supervision.messages import Order, Wanted
 from node.supervision.situation import Situation
 from node.supervision.state import Turn
 
+NOTICE_S = 8.0
+"""For this to reach the other service's coordinator, and its start to be seen here."""
+
 
 def build_order(situation: Situation, rank: int | None) -> Order:
     """For the node of one rank; None: for a Swarm's head without one.
@@ -43,13 +46,15 @@ def _find_wanted(situation: Situation, rank: int) -> Wanted:
 
 
 def _find_turn(situation: Situation) -> Turn:
-    """What waits for a node, or for its back-off, holds no other service up."""
+    """What waits for a node, or for its back-off, holds no other service up. Before its start it
+    says so for a while: another one that sees nobody may start at the same moment."""
     record = situation.record
     if record.phase not in ("starting", "recovering") or record.stage == "settled":
         return "none"
     if record.stage != "stopping":
         return "loading"
-    return "next" if restarts.is_over(record.starts_after, situation.view.now) else "none"
+    noticed = restarts.add_s(situation.view.now, NOTICE_S)
+    return "next" if restarts.is_over(record.starts_after, noticed) else "none"
 
 
 def _build(

@@ -18,8 +18,9 @@ SMALLEST_ROOM_BYTES = 64 * 2**20
 """A rank writes little; a supervisor must be able to write its state."""
 
 
-def find_lack(system: System, learned: LearnedValues) -> str | None:
-    """In words that stand behind the node's name; None where all is there."""
+def find_lack(system: System, learned: LearnedValues, address: str) -> str | None:
+    """In words that stand behind the node's name; None where all is there. `address`: where the
+    node listens, which a router that boots more slowly may not have given yet."""
     gpus, ports = list_gpus(system), list_active_ports(system)
     missing_gpus = _subtract(learned.gpus, gpus)
     if missing_gpus:
@@ -27,6 +28,8 @@ def find_lack(system: System, learned: LearnedValues) -> str | None:
     missing_ports = _subtract(learned.rdma_ports, ports)
     if missing_ports:
         return f"RDMA port {', '.join(missing_ports)} is down"
+    if not system.has_address(address):
+        return f"address {address} is not there"
     if system.get_free_bytes(STATE) < SMALLEST_ROOM_BYTES:
         return f"the disk of {STATE} is full"
     return None

@@ -73,7 +73,16 @@ class PowerRead:
     is_low: bool
 
 
-PulseEvent = SignsRead | CanarySent | CanaryEnded | SuspicionRaised | PowerRead
+@dataclass(frozen=True)
+class CompilerRead:
+    """Whether a rank compiles kernels, for a first request of its kind: minutes in which nothing
+    else moves."""
+
+    at_s: float
+    is_running: bool
+
+
+PulseEvent = SignsRead | CanarySent | CanaryEnded | SuspicionRaised | PowerRead | CompilerRead
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,8 @@ class Canary:
 @dataclass(frozen=True)
 class PulseState:
     """By engine: `alive_s`, when it last proved that it works, and `misses`, the canaries that it
-    missed since. `queued_s`: since when requests wait while none runs."""
+    missed since. `queued_s`: since when requests wait while none runs; `compiling_s`: since when a
+    compiler runs."""
 
     limits: SupervisionLimits
     started_s: float
@@ -99,6 +109,7 @@ class PulseState:
     queued_s: float | None = None
     suspicion: SuspicionRaised | None = None
     is_power_low: bool = False
+    compiling_s: float | None = None
 
 
 def judge_pulse(state: PulseState, event: PulseEvent) -> PulseState:
@@ -113,6 +124,8 @@ def judge_pulse(state: PulseState, event: PulseEvent) -> PulseState:
             return replace(state, suspicion=state.suspicion or event)
         case PowerRead():
             return replace(state, is_power_low=event.is_low)
+        case CompilerRead():
+            return _add_compiler(state, event)
 
 
 def find_canary(state: PulseState, now_s: float) -> str | None:
@@ -168,6 +181,16 @@ def _add_signs(state: PulseState, event: SignsRead) -> PulseState:
     engines = tuple(signs.moving) if len(signs.moving) > 1 else (ONLY,)
     state = replace(state, signs=signs, engines=engines, queued_s=queued_s)
     return _mark_alive(state, moved if len(engines) > 1 else [ONLY] * bool(moved), event.at_s)
+
+
+def _add_compiler(state: PulseState, event: CompilerRead) -> PulseState:
+    """A sign of work, but not for ever: a compiler may hang, too."""
+    if not event.is_running:
+        return replace(state, compiling_s=None)
+    since_s = event.at_s if state.compiling_s is None else state.compiling_s
+    state = replace(state, compiling_s=since_s)
+    is_believed = event.at_s - since_s < state.limits.stall_s
+    return _mark_alive(state, list(state.engines), event.at_s) if is_believed else state
 
 
 def _add_answer(state: PulseState, event: CanaryEnded) -> PulseState:

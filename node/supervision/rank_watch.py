@@ -20,7 +20,12 @@ from node.readiness.probe import CompletionProbe
 from node.readiness.starting import build_request, build_watch
 from node.readiness.target import RankEndpoint, WatchTarget
 from node.readiness.watch import RankWatch, observe_slice, read_log, take_event
-from node.supervision.engine_processes import EngineProcess, find_lost, list_processes
+from node.supervision.engine_processes import (
+    EngineProcess,
+    find_lost,
+    has_compiler,
+    list_processes,
+)
 from node.supervision.target import SupervisedRank, SupervisionTarget
 
 SYMPTOM_LENGTH = 120
@@ -71,6 +76,7 @@ class LocalWatch:
     read_s: float = 0.0
     processes: dict[int, EngineProcess] = field(default_factory=dict)
     lost_process: tuple[float, str] | None = None
+    is_compiling: bool = False
     processes_read_s: float = field(default_factory=time.monotonic)
     is_kept: bool = False
 
@@ -121,6 +127,7 @@ class LocalWatch:
         if rank is None or now_s - self.processes_read_s < PROCESSES_EVERY_S:
             return
         self.processes_read_s = now_s
+        self.is_compiling = has_compiler(self.system, self.processes)
         lost = find_lost(self.system, self.processes)
         if lost:
             names = ", ".join(sorted({process.name for process in lost.values()}))

@@ -25,15 +25,23 @@ def update_count(count: RestartCount, now: Moment, window_s: float) -> RestartCo
 
 
 def add_restart(count: RestartCount, now: Moment) -> RestartCount:
-    return RestartCount(count.number + 1, count.window or now)
+    return replace(count, number=count.number + 1, window=count.window or now)
 
 
-def compute_wait_s(number: int) -> float:
-    """
-    >>> [compute_wait_s(number) for number in range(7)]
+def add_excused(count: RestartCount, now: Moment) -> RestartCount:
+    return replace(count, excused=count.excused + 1, window=count.window or now)
+
+
+def compute_wait_s(count: RestartCount) -> float:
+    """A port that flaps under load, or a Docker that ends again and again, must not become a storm
+    of restarts.
+
+    >>> [compute_wait_s(RestartCount(number)) for number in range(7)]
     [10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]
+    >>> compute_wait_s(RestartCount(number=1, excused=2))
+    80.0
     """
-    return float(min(LONGEST_WAIT_S, SHORTEST_WAIT_S * 2 ** min(number, 10)))
+    return float(min(LONGEST_WAIT_S, SHORTEST_WAIT_S * 2 ** min(count.number + count.excused, 10)))
 
 
 def is_over(moment: Moment | None, now: Moment) -> bool:

@@ -78,9 +78,11 @@ class BootRecord:
 
 @dataclass(frozen=True)
 class RestartCount:
-    """Restarts since the window began. Over a boot the count stays and the window begins anew."""
+    """Restarts since the window began: `excused` are those by a fault of the node's, which lengthen
+    the wait alone. Over a boot the count stays and the window begins anew."""
 
     number: int = 0
+    excused: int = 0
     window: Moment | None = None
 
 

@@ -24,7 +24,7 @@ from node.supervision.messages import MemberReport, Order
 from node.supervision.node_hands import SystemHands
 from node.supervision.rank_watch import build_watch_target
 from node.supervision.report import LiveFigures, LiveState, write_live
-from node.supervision.state import SupervisionState, read_state
+from node.supervision.state import SupervisionState, Turn, read_state
 from node.supervision.swarm_scale import SwarmSight, hold_scale
 from node.supervision.target import SupervisionTarget, read_key, read_target
 
@@ -39,7 +39,8 @@ LISTEN_EVERY_S = 10.0
 
 @dataclass
 class NodeSupervisor:
-    """`order` and `report` are what this node was told last, and what it answers."""
+    """`order` and `report` are what this node was told last, and what it answers. `heard_s`: when
+    the coordinator was heard last, on another node than its own."""
 
     system: System
     target: SupervisionTarget
@@ -50,9 +51,11 @@ class NodeSupervisor:
     meter: PowerMeter
     coordination: Coordination | None = None
     order: Order | None = None
+    heard_s: float = 0.0
     report: MemberReport | None = None
     ears: OrderListener | None = None
     told: str = ""
+    turn: Turn = "none"
     learned_epoch: int = 0
     live_s: float = 0.0
     swarm: SwarmSight | None = None
@@ -95,7 +98,7 @@ class NodeSupervisor:
     def take_order(self, order: Order) -> MemberReport:
         """Of the coordinator, in a thread of its own: the loop obeys in its next round."""
         if self.order is None or order.epoch >= self.order.epoch:
-            self.order = order
+            self.order, self.heard_s = order, time.monotonic()
         return self.report or MemberReport(self.duty.state.member.epoch, "unknown")
 
     def _listen(self) -> None:
@@ -105,7 +108,7 @@ class NodeSupervisor:
         if self.target.is_coordinator or not is_due:
             return
         self.listened_s = now_s
-        address, port = self._get_own_endpoint()
+        address, port = self.target.own_endpoint
         try:
             server = listener.open_server(address, port)
         except OSError as error:
@@ -114,11 +117,6 @@ class NodeSupervisor:
         members = frozenset(rank.address for rank in self.target.ranks)
         self.ears = OrderListener(server, members, self.key, self.target.token, self.take_order)
         self.ears.start()
-
-    def _get_own_endpoint(self) -> tuple[str, int]:
-        own = self.target.local_rank or self.target.swarm_head
-        assert own is not None
-        return own.address, own.port
 
     def _complete(self, report: MemberReport, order: Order | None) -> MemberReport:
         """With what this node's rank shows, and its Swarm."""
@@ -131,6 +129,7 @@ class NodeSupervisor:
                 failure=watch.failure,
                 silent_s=round(watch.silent_s, 1),
                 is_power_low=self._is_power_low(),
+                is_compiling=watch.is_compiling,
             )
         if not self.target.is_swarm_head:
             return report
@@ -175,13 +174,19 @@ class NodeSupervisor:
         if order is None:
             return
         text = f"epoch {order.epoch}: {order.phase}" + (f": {order.detail}" if order.detail else "")
-        is_new, now_s = text != self.told, time.monotonic()
+        is_new, now_s, turn = text != self.told, time.monotonic(), self._get_turn(order)
         if is_new:
             self.told = text
             print_now(text)
-        if is_new or now_s - self.live_s >= LIVE_EVERY_S:
-            self.live_s = now_s
+        if is_new or turn != self.turn or now_s - self.live_s >= LIVE_EVERY_S:
+            self.live_s, self.turn = now_s, turn
             self._write_live(order)
+
+    def _get_turn(self, order: Order) -> Turn:
+        """A coordinator that is gone holds no other service of this node up."""
+        silent_s = time.monotonic() - self.heard_s
+        is_over = self.coordination is None and silent_s > turns.UNHEARD_LIMIT_S
+        return "none" if is_over else order.turn
 
     def _write_live(self, order: Order) -> None:
         figures = self.coordination.build_figures() if self.coordination else LiveFigures()
@@ -193,7 +198,7 @@ class NodeSupervisor:
             phase_age_s=order.phase_age_s,
             detail=order.detail or problem or "",
             figures=figures,
-            turn=order.turn,
+            turn=self.turn,
         )
         try:
             write_live(self.system, self.target.service, live)

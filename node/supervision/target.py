@@ -106,6 +106,13 @@ class SupervisionTarget:
         return self.swarm_head is not None and self.swarm_head.node == self.node
 
     @property
+    def own_endpoint(self) -> tuple[str, int]:
+        """The address and port of this node's supervisor; its rank has the same address."""
+        own = self.local_rank or self.swarm_head
+        assert own is not None
+        return own.address, own.port
+
+    @property
     def api_port(self) -> int | None:
         return urlsplit(self.url).port
 

@@ -15,6 +15,7 @@ from sparkform.doctor import (
     gpu,
     host_settings,
     machine,
+    monitoring,
     required_ports,
     room,
     supervision,
@@ -51,6 +52,7 @@ CHECKS_AFTER_FABRIC: Sequence[NodeCheck] = (
     *engines.CHECKS,
     *supervision.CHECKS,
     *gateway.CHECKS,
+    *monitoring.CHECKS,
     *drift.CHECKS,
     *access.FINAL_CHECKS,
 )

@@ -31,6 +31,7 @@ from sparkform.monitoring.scrape import (
 )
 from sparkform.plan.context import PlanContext
 from sparkform.plan.images import plan_program_image
+from sparkform.plan.monitoring_containers import ContainerTrouble, find_troubles
 from sparkform.plan.secrets import StackSecrets
 from sparkform.plan.steps import PlannedStep, hold_step
 from sparkform.plan.transfer import Transfer
@@ -46,14 +47,20 @@ SWARM_CERTIFICATE = {"swarm": f"{DOCKER_ROOT}/{CERTIFICATE}"}
 @dataclass(frozen=True)
 class MonitoringPlan:
     """`telemetry` by node; `images` by `monitoring-PROGRAM`; `files` runs on the monitoring node.
-    `remarks`: what is not read, and why."""
+    `remarks`: what is not read, and why; `troubles`: what only somebody can put right."""
 
     telemetry: Mapping[str, PlannedStep]
     files: PlannedStep
     images: Mapping[str, Transfer]
     containers: tuple[ContainerPlan, ...]
     remarks: tuple[str, ...] = ()
+    troubles: tuple[ContainerTrouble, ...] = ()
     secrets: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a run says beside its changes."""
+        return (*self.remarks, *map(str, self.troubles))
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:
@@ -70,15 +77,18 @@ def plan_monitoring(
     node = context.declaration.monitoring_node
     targets = build_targets(context, node, WEBHOOK in secrets.names)
     containers = build_containers(declared, targets)
+    telemetry_steps = {
+        member.name: _plan_telemetry(context, declared, member)
+        for member in context.declaration.nodes
+    }
+    files = _plan_files(context, declared, node, targets)
     return MonitoringPlan(
-        telemetry={
-            member.name: _plan_telemetry(context, declared, member)
-            for member in context.declaration.nodes
-        },
-        files=_plan_files(context, declared, node, targets),
+        telemetry=telemetry_steps,
+        files=files,
         images=_plan_images(context, declared, node, targets, before),
         containers=containers,
         remarks=tuple(_list_remarks(context, node)),
+        troubles=tuple(find_troubles(containers, telemetry_steps, files, context.reports)),
         secrets=(WEBHOOK,) if targets.has_alertmanager else (),
     )
 

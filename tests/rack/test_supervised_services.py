@@ -25,7 +25,7 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.rack, pytest.mark.long]
 
 NAME = "qwen"
-RUNTIMES = ("container", "native")
+RUNTIMES = ("container", "native", "swarm")
 SEEN_S = 6.0
 """From the kill of a rank to the start of the recovery, at most."""
 

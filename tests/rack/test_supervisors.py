@@ -23,12 +23,14 @@ from tests.rack.conftest import RackFactory
 from tests.rack.test_ready import PROGRAM, claim_nodes, get_address
 from tests.support import scripted_engine as engine
 from tests.support.rack import RackHandle
+from tests.support.steady_load import SteadyLoad
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.rack
 
 TOKEN = "4be1-1"
 PORT = 7680
+LOST = "a process of the engine is gone (sleep)"
 UNIT = f"""[Unit]
 After=docker.service network-online.target
 Wants=network-online.target
@@ -89,7 +91,7 @@ class SupervisedGroup:
                 }
                 for rank, name in enumerate(self.hosts)
             ],
-            "url": f"http://{get_address(self.machines, self.hosts[0])}:{engine.PORT}",
+            "url": self.url,
             "served_name": "Qwen/Qwen3-8B",
             "key_file": None,
             "over_rdma": False,
@@ -116,6 +118,21 @@ class SupervisedGroup:
             return wait_until(reached, "", limit_s)
         except AssertionError:
             pytest.fail(f"{self.read_state()}\n{self.read_journals()}")
+
+    def await_service(self, epoch: int, limit_s: float = 240.0) -> None:
+        """Until it serves in that epoch, or a later one, and every rank is one of it."""
+        took_s = self.await_state(
+            lambda: self.read_epoch() >= epoch and self.read_phase() == "serving", limit_s
+        )
+        print(f"serves after {took_s:.1f} s")
+        states = [self.read_state(rank) for rank in range(len(self.hosts))]
+        epochs = {state.member.run.epoch for state in states if state and state.member.run}
+        assert epochs == {self.read_epoch()}
+        assert all(engine.is_running(self.machines, host, at) for at, host in enumerate(self.hosts))
+
+    @property
+    def url(self) -> str:
+        return f"http://{get_address(self.machines, self.hosts[0])}:{engine.PORT}"
 
     def read_epoch(self) -> int:
         state = self.read_state()
@@ -211,6 +228,28 @@ def test_a_worker_whose_supervisor_is_silent_degrades_and_restarts_nothing(
     assert containers.read_epoch() == 1
 
 
+def test_a_load_goes_through_a_followers_restart_a_canary_and_scrapes(
+    containers: SupervisedGroup,
+) -> None:
+    """Twenty requests at a time. A process that is gone inside a living rank asks the canary."""
+    machines, worker = containers.machines, containers.hosts[1]
+    load = SteadyLoad(containers.url, pause_s=0.1)
+    with load.run():
+        machines.must(worker, "sudo docker exec -d sparkform-qwen-1 /usr/bin/sleep 4321")
+        machines.must(worker, f"sudo systemctl restart {get_supervisor_unit('qwen')}")
+        # The new watch notes the rank's processes once it was told that the service answers.
+        time.sleep(15)
+        machines.must(worker, "sudo pkill -f '^/usr/bin/sleep 4321$'")
+        containers.await_state(lambda: LOST in containers.read_journals(), 60)
+        time.sleep(10)
+    print(f"{load.answered} requests answered, {load.scraped} scrapes")
+    assert load.failures == []
+    assert load.answered > 200
+    assert load.scraped
+    assert containers.read_epoch() == 1
+    containers.await_phase("serving", limit_s=30)
+
+
 def test_docker_that_restarts_is_not_counted(containers: SupervisedGroup) -> None:
     containers.machines.must(containers.hosts[1], "sudo systemctl restart docker")
     containers.await_phase("recovering", "blocked", limit_s=60)
@@ -249,6 +288,32 @@ def test_both_nodes_reboot_and_the_service_serves_again(containers: SupervisedGr
     assert state
     assert state.coordinator
     assert (state.epoch, state.coordinator.restarts.number) == (2, 0)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_one_node_reboots_and_the_group_comes_back_as_one(
+    containers: SupervisedGroup, rank: int
+) -> None:
+    containers.machines.break_("reboot", containers.hosts[rank])
+    containers.machines.mend("reboot", containers.hosts[rank])
+    containers.await_service(2)
+    state = containers.read_state()
+    assert state
+    assert state.coordinator
+    assert state.coordinator.restarts.number == 0
+
+
+def test_a_power_cut_in_the_middle_of_a_recovery_leaves_one_epoch(
+    containers: SupervisedGroup,
+) -> None:
+    machines = containers.machines
+    machines.must(containers.hosts[1], "sudo docker kill sparkform-qwen-1")
+    containers.await_phase("recovering", limit_s=20)
+    for host in containers.hosts:
+        machines.break_("off", host)
+    for host in containers.hosts:
+        machines.mend("off", host)
+    containers.await_service(3)
 
 
 def test_a_killed_unit_is_started_again(unit: SupervisedGroup) -> None:

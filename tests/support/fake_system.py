@@ -33,6 +33,7 @@ class Script:
     calls: list[list[str]] = field(default_factory=list)
     effects: int = 0
     die_at: int | None = None
+    lost_addresses: set[str] = field(default_factory=set)
 
     def count_effect(self) -> bool:
         """Count one effect; True where it is the last one of this life."""
@@ -121,6 +122,9 @@ class FakeSystem(System):
         self.script.survive_effect()
         self.script.calls.append(list(argv))
         return self.script.find_command(argv)(list(argv), stdin)
+
+    def has_address(self, address: str) -> bool:
+        return address not in self.script.lost_addresses
 
     def probe_neighbours(self, interface: str, addresses: Sequence[str]) -> None:
         self.script.calls.append(["knock", interface, *addresses])

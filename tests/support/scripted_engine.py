@@ -70,6 +70,7 @@ def address_in_use():
 
 def serve():
     print("INFO:     Application startup complete.", flush=True)
+    http.server.ThreadingHTTPServer.request_queue_size = 128
     http.server.ThreadingHTTPServer(("0.0.0.0", plan["port"]), Api).serve_forever()
 
 def hang():

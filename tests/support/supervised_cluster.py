@@ -67,6 +67,7 @@ class SimulatedNode:
     is_cut: bool = False
     is_present: bool = True
     start_error: str = ""
+    hangs_at_start: bool = False
     live: LiveRank | None = None
     disk: SupervisionState | None = None
     duty: MemberDuty | None = None
@@ -189,7 +190,8 @@ class SupervisedCluster:
             return
         assert node.rank is not None
         self.runs += 1
-        node.live = LiveRank(epoch, f"{node.name}-run-{self.runs}", self.now_s)
+        run_id = f"{node.name}-run-{self.runs}"
+        node.live = LiveRank(epoch, run_id, self.now_s, node.hangs_at_start)
         self.starts[node.rank, epoch] += 1
         if self.starts[node.rank, epoch] > 1:
             raise InvariantBroken(f"rank {node.rank} started twice in epoch {epoch}")

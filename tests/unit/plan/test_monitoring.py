@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from node.host.typed_json import to_fields
 from node.steps import image, monitoring, telemetry
 from sparkform.config import parse_config
 from sparkform.plan.monitoring import MonitoringPlan
+from sparkform.plan.monitoring_containers import find_troubles
 from sparkform.plan.rack import plan_rack
 from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.secrets import StackSecrets
+from sparkform.plan.steps import PlannedStep
 from sparkform.report.docker_facts import Container
 from sparkform.report.facts import ListeningPort, NodeReport
+from sparkform.report.receipts import decide, parse_receipt
 from tests.support.planning import STACK, build_declaration, load_reports
 
 SERVICE = {
@@ -175,3 +180,51 @@ def test_an_address_of_another_machine_is_refused() -> None:
     declaration = parse_config(cluster, {}, {"address": "203.0.113.9"})
     (problem,) = plan_rack(declaration, reports, STACK, "new").problems
     assert str(problem).startswith("monitoring.address: is no address of spark-1 (got 203.0.113.9)")
+
+
+def build_container(state: str) -> Container:
+    name = "sparkform-monitoring-prometheus"
+    return Container(id="1", name=name, image="prometheus", state=state, labels={})
+
+
+@pytest.mark.parametrize(
+    ("containers", "troubles"),
+    [
+        ((build_container("running"),), []),
+        # Its step starts it again.
+        ((build_container("exited"),), []),
+        (None, []),
+        (
+            (build_container("restarting"),),
+            [
+                "spark-1: container sparkform-monitoring-prometheus ends again and again; "
+                "`sudo docker logs sparkform-monitoring-prometheus` says why"
+            ],
+        ),
+        (
+            (),
+            [
+                "spark-1: container sparkform-monitoring-prometheus is gone; "
+                "`pulumi up --refresh` makes it anew"
+            ],
+        ),
+    ],
+)
+def test_a_container_that_no_step_puts_right_is_said(
+    containers: tuple[Container, ...] | None, troubles: list[str]
+) -> None:
+    reports = load_reports("direct-2-up")
+    facts = reports["spark-1"].facts.model_copy(update={"containers": containers})
+    reports["spark-1"] = reports["spark-1"].model_copy(update={"facts": facts})
+    watching = get_monitoring(plan({}, reports=reports))
+    assert watching.troubles == (), "it is yet to come"
+    (prometheus,) = [plan for plan in watching.containers if plan.program == "prometheus"]
+    applied = mark_as_applied(watching.files)
+    found = find_troubles((prometheus,), watching.telemetry, applied, reports)
+    assert [str(trouble) for trouble in found] == troubles
+
+
+def mark_as_applied(step: PlannedStep) -> PlannedStep:
+    want = to_fields(step.want)
+    receipt = parse_receipt(decide(step.decision.owner, want, want, None, 1).document)
+    return replace(step, decision=decide(step.decision.owner, want, want, receipt, 2))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from node.changes.declared_files import WantedFile, WantedSecret
 from node.errors import StepError
+from node.host.cached_system import CachedSystem
 from node.host.paths import MONITORING, TELEMETRY_CONFIG
 from node.host.system import CommandResult, HttpAnswer
-from node.steps import StepRequest, monitoring, telemetry
+from node.steps import STEPS, StepRequest, monitoring, telemetry
 from tests.support.fake_spark import FakeSpark, claim_node
 from tests.support.fake_system import ANY_REQUEST
 from tests.support.node_steps import (
@@ -39,11 +41,13 @@ SECRETS = json.dumps({"monitoringWebhook": "https://alerts.example/CANARY"})
 
 
 class FakeDocker:
-    """Volumes and containers by name. A container has our label, or is another's."""
+    """Volumes and containers by name. A container has our label, or is another's; it runs, unless
+    `states` says otherwise."""
 
     def __init__(self, spark: FakeSpark) -> None:
         self.volumes: set[str] = set()
         self.containers: dict[str, dict[str, str]] = {}
+        self.states: dict[str, str] = {}
         self.sent: list[str] = []
         spark.extra_states.append(lambda: [sorted(self.volumes), self.containers])
         spark.system.script.requests[ANY_REQUEST] = self.answer
@@ -56,10 +60,31 @@ class FakeDocker:
             assert isinstance(body, dict)
             self.volumes.add(str(body["Name"]))
             return HttpAnswer(201, {})
+        if (kind, name) == ("containers", "json"):
+            return HttpAnswer(200, self.list_containers(path))
         if name.endswith("/kill"):
             self.sent.append(path)
             return HttpAnswer(204, None)
+        if method == "POST":
+            return self.change_state(*name.split("/"))
         return self.answer_of(method, kind, name.removesuffix("/json"))
+
+    def list_containers(self, path: str) -> list[dict[str, object]]:
+        """By the filters of the request, as Docker has it."""
+        filters = json.loads(parse_qs(urlsplit(path).query)["filters"][0])
+        return [
+            {"Names": [f"/{name}"]}
+            for name, labels in self.containers.items()
+            if self.states.get(name, "running") in filters["status"]
+            and all(label in labels for label in filters["label"])
+        ]
+
+    def change_state(self, name: str, verb: str) -> HttpAnswer:
+        is_paused = self.states[name] == "paused"
+        if is_paused != (verb == "unpause"):
+            return HttpAnswer(409, {"message": f"cannot {verb} it"})
+        del self.states[name]
+        return HttpAnswer(204, None)
 
     def answer_of(self, method: str, kind: str, name: str) -> HttpAnswer:
         if name not in (self.volumes if kind == "volumes" else self.containers):
@@ -68,7 +93,8 @@ class FakeDocker:
             self.volumes.discard(name)
             self.containers.pop(name, None)
             return HttpAnswer(204, None)
-        return HttpAnswer(200, {"Config": {"Labels": self.containers.get(name)}})
+        state = {"Status": self.states.get(name, "running")}
+        return HttpAnswer(200, {"Config": {"Labels": self.containers.get(name)}, "State": state})
 
 
 class Systemd:
@@ -121,6 +147,7 @@ def test_a_collector_is_started_once_and_taken_back(spark: FakeSpark) -> None:
 
 def test_a_collector_that_was_stopped_or_changed_is_put_right(spark: FakeSpark) -> None:
     systemd = Systemd(spark)
+    FakeDocker(spark)
     claim_node(spark)
     run_apply(spark.system, "telemetry", COLLECT)
     systemd.runs = False
@@ -202,6 +229,40 @@ def test_the_webhook_is_in_no_report_and_no_receipt(spark, fake_docker) -> None:
     ]
     assert "CANARY" in (spark.system.read(WEBHOOK) or "")
     assert [text for text in (*lines, observed, *others) if "CANARY" in text] == []
+
+
+@pytest.mark.parametrize("state", ["exited", "paused", "created", "dead"])
+@pytest.mark.parametrize("step", ["monitoring", "telemetry"])
+def test_a_container_that_has_stopped_is_said_and_started(spark, state: str, step: str) -> None:
+    """Pulumi sees it with a refresh only. Another's, and one that restarts, are left alone."""
+    Systemd(spark)
+    fake_docker = FakeDocker(spark)
+    is_files = step == "monitoring"
+    name = FILES.containers[0] if is_files else EXPORTER
+    want, text = (FILES, SECRETS) if is_files else (COLLECT, "")
+    ours = {"sparkform.owner": "spark/demo"}
+    claim_node(spark)
+    run_apply(spark.system, step, want, text)
+    fake_docker.containers = {name: ours, "sparkform-qwen-0": ours, "another": {"maintainer": "x"}}
+    fake_docker.states = {"sparkform-qwen-0": "exited", "another": "exited", name: "restarting"}
+    assert list_differences(STEPS[step], spark.system, want) == []
+    fake_docker.states[name] = state
+    line = f"container {name} does not run, will be started"
+    assert list_differences(STEPS[step], spark.system, want) == [line]
+    assert run_apply(spark.system, step, want, text, run=2) == [f"container {name}: started"]
+    assert fake_docker.states == {"sparkform-qwen-0": "exited", "another": "exited"}
+    assert list_differences(STEPS[step], spark.system, want) == []
+
+
+def test_a_silent_docker_says_nothing_of_the_collector(spark: FakeSpark) -> None:
+    Systemd(spark)
+    FakeDocker(spark)
+    claim_node(spark)
+    run_apply(spark.system, "telemetry", COLLECT)
+    for silent in (HttpAnswer(0, "refused"), HttpAnswer(0, "late", is_late=True)):
+        spark.system.script.requests[ANY_REQUEST] = lambda *arguments, answer=silent: answer
+        seen = telemetry.observe(CachedSystem.wrap(spark.system), StepRequest())
+        assert telemetry.compare(telemetry.narrow(seen, COLLECT), COLLECT) == []
 
 
 def test_a_container_that_does_not_run_is_no_failure(spark, fake_docker) -> None:

@@ -258,6 +258,78 @@ def test_a_rank_that_fails_again_and_again_is_given_up() -> None:
     await_serving(cluster)
 
 
+def test_who_was_given_up_stays_so_over_a_reboot() -> None:
+    cluster = build_cluster(2, "container", 2, max_restarts=0)
+    cluster.run(5)
+    sim.kill_rank(cluster, cluster.members[1])
+    cluster.run(60)
+    assert cluster.phase == "gave-up"
+    sim.shut_all_down(cluster, cluster.head)
+    cluster.run(30)
+    sim.heal(cluster)
+    cluster.run(600)
+    assert cluster.phase == "gave-up"
+    assert not any(node.live for node in cluster.members)
+    sim.ask_for_a_restart(cluster, cluster.head)
+    await_serving(cluster)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_an_hour_without_docker_and_ten_minutes_without_a_network_cost_no_try(
+    runtime: str,
+) -> None:
+    cluster = build_cluster(2, runtime, 2, max_restarts=1)
+    cluster.run(5)
+    sim.stop_docker(cluster, cluster.members[1])
+    cluster.run(3600)
+    sim.heal(cluster)
+    await_serving(cluster)
+    sim.shut_all_down(cluster, cluster.head)
+    sim.heal(cluster)
+    for node in cluster.nodes:
+        sim.cut_management(cluster, node)
+    cluster.run(600)
+    assert cluster.phase == "blocked"
+    sim.heal(cluster)
+    await_serving(cluster)
+    assert cluster.coordinator.group
+    assert cluster.coordinator.group.record.restarts.number == 0
+
+
+def test_what_a_node_lacks_again_and_again_is_no_failure_and_no_storm() -> None:
+    cluster = build_cluster(2, "container", 2, max_restarts=1)
+    cluster.run(5)
+    took_s = []
+    for _ in range(6):
+        sim.stop_docker(cluster, cluster.members[1])
+        cluster.run(5)
+        sim.heal(cluster)
+        took_s.append(await_serving(cluster))
+    assert cluster.coordinator.group
+    assert cluster.coordinator.group.record.restarts.number == 0
+    assert took_s[0] < restarts.SHORTEST_WAIT_S + sim.LOAD_S + 10
+    assert took_s[5] > restarts.LONGEST_WAIT_S
+    cluster.run(7200)
+    sim.stop_docker(cluster, cluster.members[1])
+    cluster.run(5)
+    sim.heal(cluster)
+    assert await_serving(cluster) < restarts.SHORTEST_WAIT_S + sim.LOAD_S + 10
+
+
+def test_ranks_that_docker_starts_by_itself_after_a_boot_are_ended() -> None:
+    """Somebody gave the containers a restart policy."""
+    cluster = build_cluster(3, "container", 2)
+    cluster.run(5)
+    sim.shut_all_down(cluster, cluster.head)
+    sim.heal(cluster)
+    for node in cluster.members:
+        node.live = sim.LiveRank(1, f"{node.name}-by-docker", cluster.now_s)
+    cluster.run(10)
+    await_serving(cluster)
+    runs = [node.live.run_id for node in cluster.members if node.live]
+    assert not any("by-docker" in run for run in runs)
+
+
 def test_a_rank_that_cannot_be_started_is_given_up_with_its_reason() -> None:
     cluster = build_cluster(2, "container", 2, max_restarts=4)
     cluster.run(5)

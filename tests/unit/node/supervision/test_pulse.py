@@ -9,6 +9,7 @@ import pytest
 from node.supervision.pulse import (
     CanaryEnded,
     CanarySent,
+    CompilerRead,
     EngineSigns,
     PowerRead,
     PulseState,
@@ -102,6 +103,26 @@ def test_a_hang_is_seen_within_90_seconds(signs: Signs) -> None:
 def test_a_pause_of_thirty_seconds_is_no_death() -> None:
     service = PulsingEngine(lambda at_s: frozen(at_s) if 100 <= at_s <= 130 else busy(at_s), None)
     assert service.run(600) is None
+
+
+@pytest.mark.parametrize("is_power_low", [True, False])
+def test_an_engine_that_compiles_lives_for_as_long_as_the_longest_prefill(
+    is_power_low: bool,
+) -> None:
+    """FlashInfer builds a kernel at its first use: minutes at low power, without a sign."""
+    service = PulsingEngine(frozen, answers_s=None)
+    service.run(30)
+    service.take(PowerRead(30.0, is_power_low))
+    while service.now_s < LIMITS.stall_s:
+        service.take(CompilerRead(service.now_s, True))
+        assert service.run(service.now_s + 1) is None
+    service.take(CompilerRead(service.now_s, False))
+    assert service.run(700)
+    hung = PulsingEngine(frozen, answers_s=None)
+    while hung.now_s < 700 and not find_stall(hung.state, hung.now_s):
+        hung.take(CompilerRead(hung.now_s, True))
+        hung.run(hung.now_s + 1)
+    assert 600 <= hung.now_s <= 690
 
 
 def test_a_long_prefill_moves_the_cache_and_lets_the_canary_wait() -> None:

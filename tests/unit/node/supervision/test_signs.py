@@ -8,9 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from node.host.system import CommandResult, HttpAnswer
+from node.host.system import CommandResult, HttpAnswer, System
 from node.ranks.capacity import PortDemand
 from node.ranks.rank import Rank, RankLabels
+from node.supervision.engine_processes import CGROUPS, has_compiler, list_processes
 from node.supervision.engine_signs import parse_iterations, parse_metrics
 from node.supervision.memory_return import MemoryReading, is_memory_back
 from node.supervision.prerequisites import GPUS, RDMA_PORTS, find_lack, find_taken_port
@@ -32,6 +33,7 @@ vllm:request_success_total{engine="0",finished_reason="stop",model_name="Qwen/Qw
 vllm:request_success_total{engine="0",finished_reason="length",model_name="Qwen/Qwen3-8B"} 4.0
 process_cpu_seconds_total 12.0
 """
+ADDRESS = "10.0.0.1"
 TRTLLM = """trtllm_request_success_total{engine_type="trtllm",model_name="m"} 5.0
 trtllm_kv_cache_utilization{engine_type="trtllm",model_name="m"} 0.5
 """
@@ -83,15 +85,40 @@ def test_no_text_ends_the_reader(text: str) -> None:
 
 def test_a_node_lacks_what_it_had(system: FakeSystem) -> None:
     learned = LearnedValues(gpus=("000f:01:00.0",), rdma_ports=("rocep1s0f0/1",))
-    assert find_lack(system, LearnedValues()) is None
-    assert find_lack(system, learned) == "GPU 000f:01:00.0 is gone"
+    assert find_lack(system, LearnedValues(), ADDRESS) is None
+    assert find_lack(system, learned, ADDRESS) == "GPU 000f:01:00.0 is gone"
     system.put(f"{GPUS}/000f:01:00.0/information", "")
-    assert find_lack(system, learned) == "RDMA port rocep1s0f0/1 is down"
+    assert find_lack(system, learned, ADDRESS) == "RDMA port rocep1s0f0/1 is down"
     state_path = f"{RDMA_PORTS}/rocep1s0f0/ports/1/state"
     system.put(state_path, "1: DOWN\n")
-    assert find_lack(system, learned) == "RDMA port rocep1s0f0/1 is down"
+    assert find_lack(system, learned, ADDRESS) == "RDMA port rocep1s0f0/1 is down"
     system.put(state_path, "4: ACTIVE\n")
-    assert find_lack(system, learned) is None
+    assert find_lack(system, learned, ADDRESS) is None
+    system.script.lost_addresses.add(ADDRESS)
+    assert find_lack(system, learned, ADDRESS) == "address 10.0.0.1 is not there"
+
+
+def test_an_address_is_there_where_a_program_could_listen() -> None:
+    """192.0.2.1 is kept for documentation (RFC 5737): no machine has it."""
+    assert [System().has_address(text) for text in ("127.0.0.1", "192.0.2.1")] == [True, False]
+
+
+def test_a_compiler_counts_in_the_ranks_own_group_alone(system: FakeSystem) -> None:
+    for number, name, group in [(7, "vllm", "rank"), (8, "ptxas", "rank"), (9, "cc1", "other")]:
+        fields = " ".join(["R", *["0"] * 18, "5", "0"])
+        system.put(f"/proc/{number}/stat", f"{number} ({name}) {fields}\n")
+        system.put(f"/proc/{number}/cgroup", f"0::/{group}.scope\n")
+    rank = Rank("container", "container", RankLabels("qwen", 0, "t", ""), "n", "rank", "running")
+    assert list(list_processes(system, rank)) == [7], "a compiler's end is no sign"
+    members = f"{CGROUPS}/rank.scope/cgroup.procs"
+    assert not has_compiler(system, [7])
+    system.put(members, "7\n8\n11\n")
+    assert has_compiler(system, [7])
+    system.put(members, "7\n9999\n")
+    assert not has_compiler(system, [7])
+    assert not has_compiler(system, [])
+    system.put("/proc/7/cgroup", "12:devices:/rank.scope\n1:name=systemd:/rank.scope\n")
+    assert not has_compiler(system, [7])
 
 
 def test_a_port_is_taken_where_an_address_overlaps_and_unread_sockets_say_nothing(

@@ -8,9 +8,8 @@ import json
 import socket
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +22,7 @@ from node.host.paths import BOOT_ID
 from node.host.system import CommandResult, HttpAnswer
 from node.ranks.supervisors import get_drain_path
 from node.supervision import caller, engine_pulse, memory_return, restarts
+from node.supervision.messages import Order
 from node.supervision.paths import get_pause_path, get_request_path, get_target_path
 from node.supervision.report import read_live
 from node.supervision.state import Phase, read_state
@@ -32,6 +32,7 @@ from node.verbs import supervise
 from tests.support.fake_engine import build_frame
 from tests.support.fake_ranks import MEMORY
 from tests.support.fake_system import FakeSystem
+from tests.support.steady_load import SteadyLoad
 from tests.unit.node.supervision.conftest import TARGET, build_target
 
 LIMIT_S = 20.0
@@ -336,7 +337,8 @@ def test_lines_of_an_earlier_run_say_nothing_of_this_one(group: Group) -> None:
     group.await_phase("serving")
     for _ in range(30):
         group.turn()
-    assert (group.phase, group.runs) == ("serving", [2, 2])
+    assert group.runs == [2, 2]
+    group.await_phase("serving")
 
 
 def test_a_launch_that_was_made_again_starts_as_one(group: Group) -> None:
@@ -383,7 +385,36 @@ def write_process(group: Group, number: int, name: str, started: int) -> None:
     system, container = group.systems[1], group.containers[1]
     fields = " ".join(["S", *["0"] * 18, str(started), "0"])
     system.put(f"/proc/{number}/stat", f"{number} ({name}) {fields}\n")
-    system.put(f"/proc/{number}/cgroup", f"0::/system.slice/docker-{container.name}.scope\n")
+    scope = f"/system.slice/docker-{container.name}.scope"
+    system.put(f"/proc/{number}/cgroup", f"0::{scope}\n")
+    members = f"/sys/fs/cgroup{scope}/cgroup.procs"
+    system.put(members, f"{system.read(members) or ''}{number}\n")
+
+
+@pytest.mark.parametrize("pulse_limits", [{"quiet_s": 0.3, "canary_s": 0.2, "stall_s": 600.0}])
+@pytest.mark.parametrize("compiler", ["cicc", "python3"])
+def test_an_engine_that_compiles_is_no_dead_one(
+    group: Group, monkeypatch: pytest.MonkeyPatch, compiler: str
+) -> None:
+    """A first request of its kind builds its kernels: minutes without a sign or a line."""
+    monkeypatch.setattr("node.supervision.rank_watch.PROCESSES_EVERY_S", 0.05)
+    write_process(group, 70, "vllm", 1)
+    group.await_phase("serving")
+    supervisor: Any = group.supervisors[1]
+    group.turn_until(lambda: len(supervisor.hands.watch.processes) == 1)
+    write_process(group, 71, compiler, 2)
+    if compiler == "python3":
+        group.api.lives = False
+        group.await_phase("recovering")
+        group.api.lives = True
+        return
+    pulse = group.supervisors[0].coordination.pulse
+    group.turn_until(lambda: pulse.state.compiling_s is not None)
+    group.api.lives = False
+    for _ in range(100):
+        group.turn()
+    assert group.runs == [1, 1]
+    group.api.lives = True
 
 
 @pytest.mark.parametrize("is_alive", [True, False])
@@ -437,41 +468,6 @@ def test_a_supervisor_that_is_killed_comes_back_and_touches_no_rank(
     assert group.runs == [1, 1]
 
 
-@dataclass
-class SteadyLoad:
-    """Twenty requests at a time, and a scrape of the metrics beside them."""
-
-    url: str
-    answered: int = 0
-    failures: list[str] = field(default_factory=list)
-    closed: threading.Event = field(default_factory=threading.Event)
-
-    def send(self, path: str, body: bytes | None) -> None:
-        while not self.closed.is_set():
-            request = urllib.request.Request(self.url + path, data=body)
-            try:
-                with urllib.request.urlopen(request, timeout=LIMIT_S) as response:
-                    response.read()
-                self.answered += 1
-            except OSError as error:
-                self.failures.append(f"{path}: {error}")
-
-    @contextmanager
-    def run(self) -> Iterator[None]:
-        chat = [("/v1/chat/completions", b"{}")] * 20
-        threads = [
-            threading.Thread(target=self.send, args=pair) for pair in [*chat, ("/metrics", None)]
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            yield
-        finally:
-            self.closed.set()
-            for thread in threads:
-                thread.join()
-
-
 @pytest.mark.parametrize("pulse_limits", [{"quiet_s": 0.3, "canary_s": 60.0}])
 def test_a_load_goes_through_a_supervisors_restart_and_a_canary_round(group: Group) -> None:
     group.await_phase("serving")
@@ -487,6 +483,7 @@ def test_a_load_goes_through_a_supervisors_restart_and_a_canary_round(group: Gro
         group.turn_until(lambda: pulse.state.canary is None and group.phase == "serving")
     assert load.failures == []
     assert load.answered > 20
+    assert load.scraped
     assert group.runs == [1, 1]
 
 
@@ -550,17 +547,106 @@ def test_another_version_holds_everything_still(group: Group) -> None:
     group.await_phase("serving")
     group.kill(1)
     link = group.supervisors[0].coordination.links[1]
-    group.turn_until(lambda: link.problem != "")
-    link.has_other_version = True
-    group.containers[0].state = "exited"
-    for _ in range(30):
-        group.turn()
-    # A slow machine may have missed a report before.
-    assert group.phase in ("serving", "degraded")
-    assert group.runs == [1, 1]
+    with speak_another_protocol(group.targets[1].own_endpoint):
+        group.turn_until(lambda: link.other_version_s is not None)
+        group.containers[0].state = "exited"
+        for _ in range(30):
+            group.turn()
+        # A slow machine may have missed a report before.
+        assert group.phase in ("serving", "degraded")
+        assert group.runs == [1, 1]
     group.start(1)
     group.await_phase("recovering")
     group.await_phase("serving")
+
+
+def test_another_version_that_stays_is_a_silent_node_and_said(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caller, "UPGRADE_LIMIT_S", 1.5)
+    group.await_phase("serving")
+    group.kill(1)
+    with speak_another_protocol(group.targets[1].own_endpoint):
+        group.containers[0].state = "exited"
+        group.await_phase("blocked")
+        assert "speaks protocol 99, this node 1" in group.supervisors[0].order.detail
+        assert group.runs == [1, 1]
+
+
+@contextmanager
+def speak_another_protocol(endpoint: tuple[str, int]) -> Iterator[None]:
+    """A follower of a later version, which says so and hangs up."""
+
+    def greet() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                with connection:
+                    connection.sendall(b'{"protocol": 99, "nonce": "n"}\n')
+
+    with socket.create_server(endpoint) as server:
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        yield
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+def test_an_address_that_is_not_there_is_awaited_and_not_counted(group: Group) -> None:
+    """After a power cut the router boots more slowly; an engine could not listen."""
+    group.await_phase("serving")
+    group.systems[0].script.lost_addresses.add("127.0.0.1")
+    group.containers[0].state = "exited"
+    group.await_phase("blocked")
+    assert group.supervisors[0].order.detail == "spark-1: address 127.0.0.1 is not there"
+    for _ in range(30):
+        group.turn()
+    assert group.runs == [1, 1]
+    group.systems[0].script.lost_addresses.clear()
+    group.await_phase("serving")
+    assert group.runs == [2, 2]
+    assert group.supervisors[0].duty.state.coordinator.restarts.number == 0
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_an_engine_that_cannot_be_asked_at_its_address_is_not_restarted(
+    group: Group, rank: int
+) -> None:
+    """NetworkManager takes a link's addresses away while its cable is out."""
+    group.await_phase("serving")
+    group.systems[rank].script.lost_addresses.add(f"127.0.0.{rank + 1}")
+    group.await_phase("degraded")
+    if rank == 0:
+        # The API cannot be reached at it: no canary would be answered.
+        group.turn_until(lambda: group.supervisors[0].coordination.pulse is None)
+        group.api.lives = False
+    for _ in range(60):
+        group.turn()
+    assert group.phase != "serving"
+    assert group.runs == [1, 1]
+    group.api.lives = True
+    group.systems[rank].script.lost_addresses.clear()
+    group.await_phase("serving")
+    assert group.runs == [1, 1]
+
+
+def test_what_a_lost_coordinator_said_last_holds_no_other_service_up(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.supervision.supervisor.LIVE_EVERY_S", 0.0)
+    group.await_phase("serving")
+    supervisor: Any = group.supervisors[1]
+    group.kill(0)
+    supervisor.take_order(Order(2, "run", "recovering", turn="loading"))
+    supervisor.advance()
+    live = read_live(group.systems[1], "qwen")
+    assert live
+    assert live.turn == "loading"
+    monkeypatch.setattr("node.supervision.turns.UNHEARD_LIMIT_S", 0.0)
+    supervisor.advance()
+    live = read_live(group.systems[1], "qwen")
+    assert live
+    assert (live.phase, live.turn) == ("recovering", "none")
 
 
 def test_a_request_restarts_the_group_once(group: Group) -> None:
@@ -570,7 +656,8 @@ def test_a_request_restarts_the_group_once(group: Group) -> None:
     group.await_phase("serving")
     for _ in range(10):
         group.turn()
-    assert (group.phase, group.runs) == ("serving", [2, 2])
+    assert group.runs == [2, 2]
+    group.await_phase("serving")
 
 
 def test_an_end_in_good_order_is_noted(group: Group) -> None:

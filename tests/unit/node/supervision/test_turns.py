@@ -69,7 +69,8 @@ def test_only_what_was_written_just_now_counts(
         ("recovering", "launching", None, "loading"),
         ("recovering", "stopping", None, "next"),
         ("recovering", "stopping", 999.0, "next"),
-        ("recovering", "stopping", 1001.0, "none"),
+        ("recovering", "stopping", 1007.0, "next"),
+        ("recovering", "stopping", 1009.0, "none"),
         ("blocked", "stopping", None, "none"),
         ("blocked", "launching", None, "none"),
         ("gave-up", "stopping", None, "none"),
@@ -156,6 +157,20 @@ def test_one_that_fails_again_and_again_lets_the_other_serve() -> None:
     for cluster in pair:
         sim.kill_rank(cluster, cluster.nodes[1])
     run_pair(pair, 200)
+    assert (pair[0].phase, pair[1].phase) == ("recovering", "serving")
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_one_that_never_becomes_ready_lets_the_other_serve(size: int, seed: int) -> None:
+    """It is waited for until its start has failed; in its back-off the other one comes."""
+    pair = build_pair(size, seed)
+    run_pair(pair, 5)
+    pair[0].head.hangs_at_start = True
+    for cluster in pair:
+        sim.kill_rank(cluster, cluster.nodes[-1])
+    loads = run_pair(pair, 3 * int(sim.START_LIMIT_S))
+    assert list(dict.fromkeys(loads)) == ["qwen", "small"]
     assert (pair[0].phase, pair[1].phase) == ("recovering", "serving")
 
 
