@@ -12,15 +12,18 @@ import pulumi
 
 from components.connection import build_connections
 from components.docker_hosts import create_docker_providers
+from components.gateway import RackGateway, build_gateway
 from components.inference_service import InferenceService, ServiceContext, build_services
 from components.inputs import observe_nodes, read_declaration, read_stack_secrets
 from components.judgement import judge_run, require_whole_look
 from components.monitoring import RackMonitoring, build_monitoring
 from components.rack import Rack, build_rack
 from components.run_log import RunLog
+from sparkform.config import Declaration
 from sparkform.errors import InputError
-from sparkform.plan.outputs import build_outputs, list_service_urls
+from sparkform.plan.outputs import GATEWAY_CERTIFICATE, build_outputs, list_service_urls
 from sparkform.plan.rack import plan_rack
+from sparkform.plan.rack_plan import RackPlan
 from sparkform.plan.steps import StackName
 from sparkform.ssh.agent import build_zipapp, pack_zipapp
 
@@ -68,18 +71,34 @@ def build_stack() -> RackStack:
         declaration, observation.nodes, plan.docker_nodes, verdict.rack
     )
     context = ServiceContext(
-        rack, declaration.head.name, str(stack), docker, config.require_secret, log
+        rack,
+        declaration.head.name,
+        str(stack),
+        docker,
+        config.require_secret,
+        log,
+        has_gateway=plan.gateway is not None,
     )
     build_services(verdict.services, plan.services, declaration, context)
-    if plan.monitoring and declaration.monitoring:
-        monitoring = RackMonitoring(
-            declaration.monitoring.to_plain(), pulumi.ResourceOptions(parent=verdict.rack)
-        )
-        build_monitoring(
-            monitoring, plan.monitoring, rack, docker, str(stack), config.require_secret
-        )
+    _build_beside(declaration, plan, context, verdict.rack)
     for name, value in build_outputs(declaration, plan).items():
         pulumi.export(name, value)
-    log.say([*verdict.warnings, *(plan.monitoring.notes if plan.monitoring else ())])
+    log.say([*verdict.warnings, *plan.remarks])
     require_whole_look(plan)
     return RackStack(verdict.rack, verdict.services, list_service_urls(declaration, plan))
+
+
+def _build_beside(
+    declaration: Declaration, plan: RackPlan, context: ServiceContext, parent: Rack
+) -> None:
+    """What stands beside the services: monitoring and gateway, where they are declared."""
+    options = pulumi.ResourceOptions(parent=parent)
+    shared = (context.rack, context.docker, context.owner, context.secret)
+    if plan.monitoring and declaration.monitoring:
+        monitoring = RackMonitoring(declaration.monitoring.to_plain(), options)
+        build_monitoring(monitoring, plan.monitoring, *shared)
+    if plan.gateway and declaration.gateway:
+        gateway = RackGateway(declaration.gateway.to_plain(), options)
+        build_gateway(gateway, plan.gateway, *shared)
+        if gateway.certificate is not None:
+            pulumi.export(GATEWAY_CERTIFICATE, gateway.certificate)

@@ -11,6 +11,7 @@ from sparkform.doctor import (
     docker,
     drift,
     engines,
+    gateway,
     gpu,
     host_settings,
     machine,
@@ -29,6 +30,7 @@ from sparkform.fabric.network import Reports
 from sparkform.plan.problems import list_unread_items
 from sparkform.plan.rack import plan_rack
 from sparkform.plan.rack_plan import RackPlan
+from sparkform.plan.secrets import NO_SECRETS, StackSecrets
 from sparkform.plan.steps import StackName
 from sparkform.report.rack_report import Observation
 from sparkform.rules.context import Context
@@ -49,6 +51,7 @@ CHECKS_BEFORE_FABRIC: Sequence[NodeCheck] = (
 CHECKS_AFTER_FABRIC: Sequence[NodeCheck] = (
     *engines.CHECKS,
     *supervision.CHECKS,
+    *gateway.CHECKS,
     *monitoring.CHECKS,
     *drift.CHECKS,
     *access.FINAL_CHECKS,
@@ -56,11 +59,15 @@ CHECKS_AFTER_FABRIC: Sequence[NodeCheck] = (
 
 
 def diagnose(
-    declaration: Declaration, stack: StackName, observation: Observation, program_sha256: str
+    declaration: Declaration,
+    stack: StackName,
+    observation: Observation,
+    program_sha256: str,
+    secrets: StackSecrets = NO_SECRETS,
 ) -> tuple[Check, ...]:
     """Every row, node by node in the order of the stack file, the rack as a whole last."""
-    reports = observation.reports
-    plan = plan_rack(select_plannable(declaration, reports), reports, stack, program_sha256)
+    reports, plannable = observation.reports, select_plannable(declaration, observation.reports)
+    plan = plan_rack(plannable, reports, stack, program_sha256, secrets)
     checks: list[Check] = []
     for node in declaration.nodes:
         if node.name in reports:
@@ -95,7 +102,10 @@ def select_plannable(declaration: Declaration, reports: Reports) -> Declaration:
         for name, block in declaration.declared_services.items()
     }
     cluster = declaration.cluster.model_copy(update=changes)
-    return Declaration.model_validate({"cluster": cluster, "services": services})
+    declared = declaration.gateway if declaration.gateway_node.name in known else None
+    return Declaration.model_validate(
+        {"cluster": cluster, "services": services, "gateway": declared}
+    )
 
 
 def _check_rules(declaration: Declaration, reports: Reports, plan: RackPlan) -> Iterator[Check]:

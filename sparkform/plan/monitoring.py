@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from node.changes.declared_files import WantedFile, WantedSecret
 from node.docker.swarm_certificate import CERTIFICATE
 from node.host.addresses import is_loopback
-from node.images.reference import to_local_name
-from node.steps import image, monitoring, telemetry
-from sparkform.config import EffectiveNode, Monitoring
+from node.steps import monitoring, telemetry
+from node.steps.gateway import TLS
+from sparkform.config import Declaration, EffectiveNode, Monitoring
 from sparkform.monitoring.containers import ContainerPlan, build_containers
 from sparkform.monitoring.files import build_files
 from sparkform.monitoring.paths import (
@@ -24,16 +24,17 @@ from sparkform.monitoring.paths import (
 )
 from sparkform.monitoring.scrape import (
     EngineTarget,
+    GatewayTarget,
     NodeTarget,
     ScrapeTargets,
     format_host_and_port,
 )
 from sparkform.plan.context import PlanContext
-from sparkform.plan.images import read_observed_image
+from sparkform.plan.images import plan_program_image
 from sparkform.plan.monitoring_containers import ContainerTrouble, find_troubles
 from sparkform.plan.secrets import StackSecrets
 from sparkform.plan.steps import PlannedStep, hold_step
-from sparkform.plan.transfer import Transfer, TransferPlanner, choose_source
+from sparkform.plan.transfer import Transfer
 
 WEBHOOK = "monitoringWebhook"
 FILE_MODE, SECRET_MODE = "0644", "0600"
@@ -110,7 +111,16 @@ def build_targets(
             if (target := _find_engine(context, service, node)) is not None
         ),
         has_alertmanager=has_alertmanager,
+        gateway=_find_gateway(context),
     )
+
+
+def _find_gateway(context: PlanContext) -> GatewayTarget | None:
+    declared, node = context.declaration.gateway, context.declaration.gateway_node.name
+    address = context.network.management.get(node)
+    if declared is None or address is None:
+        return None
+    return GatewayTarget(node, format_host_and_port(str(address.ip), declared.metrics_port))
 
 
 def _find_engine(context: PlanContext, service: str, node: EffectiveNode) -> EngineTarget | None:
@@ -148,10 +158,20 @@ def _plan_telemetry(context: PlanContext, declared: Monitoring, node: EffectiveN
         links=tuple(sorted(link.name for link in context.network.fabric.get(node.name, ()))),
         disks={"models": node.model_directory, "docker": DOCKER_ROOT, "root": "/"},
         container=get_container_name(NODE_EXPORTER),
-        certificates=dict(SWARM_CERTIFICATE) if context.declaration.swarm_enabled else {},
+        certificates=_list_certificates(context.declaration, node.name),
     )
     planned = context.plan_step(node.name, telemetry.SPEC, want)
     return context.hold_unread_network(planned, node.name)
+
+
+def _list_certificates(declaration: Declaration, node: str) -> dict[str, str]:
+    """By whose they are."""
+    certificates = dict(SWARM_CERTIFICATE) if declaration.swarm_enabled else {}
+    gateway = declaration.gateway
+    is_tls = gateway is not None and gateway.tls.certificate != "none"
+    if is_tls and declaration.gateway_node.name == node:
+        certificates["gateway"] = TLS
+    return certificates
 
 
 def _plan_files(
@@ -192,42 +212,12 @@ def _plan_images(
     if declared.grafana:
         references[GRAFANA] = declared.images.grafana
     return {
-        f"{IMAGE_PREFIX}{program}": _plan_image(
+        f"{IMAGE_PREFIX}{program}": plan_program_image(
             context,
-            program,
+            f"{IMAGE_PREFIX}{program}",
             reference,
             (node.name, *(others if program == NODE_EXPORTER else ())),
             before,
         )
         for program, reference in references.items()
     }
-
-
-def _plan_image(
-    context: PlanContext,
-    program: str,
-    reference: str,
-    nodes: tuple[str, ...],
-    before: Sequence[PlannedStep],
-) -> Transfer:
-    source, name, service = nodes[0], to_local_name(reference), f"{IMAGE_PREFIX}{program}"
-
-    def build_want(node: str) -> image.Want:
-        return image.Want(
-            service=service,
-            image=reference,
-            name=name,
-            layer=None,
-            source=choose_source(context.network, source, node),
-            state=image.PRESENT,
-        )
-
-    return TransferPlanner(
-        context,
-        image.SPEC,
-        step=f"image:{service}",
-        nodes=nodes,
-        build_want=build_want,
-        read_observed=lambda node: read_observed_image(context, name, source, node),
-        before=before,
-    ).plan()

@@ -77,8 +77,5 @@ class RackPlan:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What of monitoring and gateway is not as one may expect."""
-        return tuple(
-            remark
-            for beside in (self.monitoring, self.gateway)
-            for remark in (beside.remarks if beside else ())
-        )
+        monitoring = self.monitoring.notes if self.monitoring else ()
+        return (*monitoring, *(self.gateway.remarks if self.gateway else ()))

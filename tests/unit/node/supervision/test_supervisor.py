@@ -20,9 +20,10 @@ import pytest
 from node.errors import StepError
 from node.host.paths import BOOT_ID
 from node.host.system import CommandResult, HttpAnswer
+from node.ranks.supervisors import get_drain_path
 from node.supervision import caller, engine_pulse, memory_return, restarts
 from node.supervision.messages import Order
-from node.supervision.paths import get_request_path, get_target_path
+from node.supervision.paths import get_pause_path, get_request_path, get_target_path
 from node.supervision.report import read_live
 from node.supervision.state import Phase, read_state
 from node.supervision.supervisor import open_supervisor
@@ -109,6 +110,7 @@ class Api:
 
     def __init__(self) -> None:
         self.lives, self.served, self.closed = True, 0, threading.Event()
+        self.running = 0
         api = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -134,7 +136,8 @@ class Api:
 
     def reply(self, path: str) -> str:
         if path == "/metrics":
-            figures = {"iteration_tokens_total_count": self.served, "num_requests_running": 0}
+            figures = {"iteration_tokens_total_count": self.served}
+            figures["num_requests_running"] = self.running
             return "".join(f'vllm:{name}{{engine="0"}} {n}.0\n' for name, n in figures.items())
         if path.startswith("/v1/chat"):
             while not self.lives and not self.closed.wait(0.05):
@@ -213,8 +216,17 @@ def pulse_limits() -> dict[str, float]:
 
 
 @pytest.fixture
+def gateway_peer() -> dict[str, object] | None:
+    """Without a gateway, unless a test has one."""
+    return None
+
+
+@pytest.fixture
 def group(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pulse_limits: dict[str, float]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    pulse_limits: dict[str, float],
+    gateway_peer: dict[str, object] | None,
 ) -> Iterator[Group]:
     monkeypatch.setattr(restarts, "SHORTEST_WAIT_S", 0.2)
     monkeypatch.setattr(memory_return, "STEADY_S", 0.1)
@@ -236,7 +248,13 @@ def group(
     ]
     limits = {**TARGET["limits"], **pulse_limits}
     targets = [
-        build_target(node=f"spark-{rank + 1}", ranks=ranks, url=api.url, limits=limits)
+        build_target(
+            node=f"spark-{rank + 1}",
+            ranks=ranks,
+            url=api.url,
+            limits=limits,
+            **({"gateway": gateway_peer} if gateway_peer else {}),
+        )
         for rank in range(2)
     ]
     containers = [FakeContainer(rank) for rank in range(2)]
@@ -671,3 +689,70 @@ def test_systemd_is_told_that_the_loop_goes_round(
         supervisor.run(lambda: next(rounds))
         messages = [server.recv(100).decode() for _ in range(4)]
     assert messages == ["READY=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"]
+
+
+def ask_as_gateway(group: Group) -> str:
+    """What HAProxy's agent-check reads."""
+    own = group.targets[0].coordinator
+    with socket.create_connection((own.address, own.port), timeout=LIMIT_S) as connection:
+        return connection.makefile().readline()
+
+
+BEHIND_GATEWAY = pytest.mark.parametrize(
+    "gateway_peer", [{"address": "127.0.0.1", "drain_s": LIMIT_S}]
+)
+
+
+@BEHIND_GATEWAY
+def test_the_gateway_knows_of_a_failure_before_a_rank_is_touched(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group.await_phase("serving")
+    assert ask_as_gateway(group) == "ready up\n"
+    answers: list[tuple[str, list[int]]] = []
+
+    def ask(pause_s: float) -> None:
+        answers.append((ask_as_gateway(group), group.runs))
+
+    monkeypatch.setattr("node.supervision.coordination.time.sleep", ask)
+    monkeypatch.setattr("node.supervision.gateway_agent.HEARD_S", 0.1)
+    group.containers[1].state = "exited"
+    group.await_phase("recovering")
+    assert ("down\n", [1, 1]) in answers
+    monkeypatch.undo()
+    group.await_phase("serving")
+    assert ask_as_gateway(group) == "ready up\n"
+
+
+@BEHIND_GATEWAY
+@pytest.mark.parametrize("get_path", [get_request_path, get_pause_path])
+def test_what_is_ended_on_purpose_is_drained_first(
+    group: Group, monkeypatch: pytest.MonkeyPatch, get_path: Callable[[str], str]
+) -> None:
+    monkeypatch.setattr("node.supervision.gateway_agent.EMPTY_S", 0.3)
+    group.await_phase("serving")
+    group.turn_until(lambda: group.supervisors[0].coordination.pulse.figures is not None)
+    group.api.running = 1
+    pulse = group.supervisors[0].coordination.pulse
+    group.turn_until(lambda: pulse.figures.signs.running == 1)
+    group.systems[0].put(get_path("qwen"), "")
+    group.turn_until(lambda: ask_as_gateway(group) == "drain\n")
+    for _ in range(40):
+        group.turn()
+    assert (group.phase, group.runs) == ("serving", [1, 1])
+    assert {container.state for container in group.containers} == {"running"}
+    group.api.running = 0
+    group.await_phase("recovering", "paused")
+    assert ask_as_gateway(group) == "down\n"
+
+
+@BEHIND_GATEWAY
+def test_whoever_ends_the_ranks_is_told_that_requests_are_over(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("node.supervision.gateway_agent.EMPTY_S", 0.3)
+    group.await_phase("serving")
+    path = get_drain_path("qwen")
+    group.systems[0].put(path, "")
+    group.turn_until(lambda: group.systems[0].get_state(path) is None)
+    assert group.phase == "serving"
