@@ -17,7 +17,7 @@ from typing import Literal
 from node.errors import StepError
 from node.host.paths import BANDWIDTH
 from node.host.plain import as_list, as_mapping
-from node.host.system import COMMAND_NOT_FOUND, System
+from node.host.system import COMMAND_NOT_FOUND, CommandResult, System
 
 Tool = Literal["ib_write_bw", "iperf3"]
 TOOLS: tuple[Tool, ...] = ("ib_write_bw", "iperf3")
@@ -121,9 +121,20 @@ def _run_client(system: System, tool: Tool, half: MeasuredHalf, port: int, secon
         if gbps is not None:
             return gbps
         if time.monotonic() > deadline:
-            lines = (result.err.strip() or result.out.strip() or "no output").splitlines()
-            raise StepError(f"{tool} over {half.interface}: {lines[-1].strip()[:200]}")
+            raise StepError(f"{tool} over {half.interface}: {parse_failure(result)}")
         time.sleep(RETRY_PAUSE_S)
+
+
+def parse_failure(result: CommandResult) -> str:
+    """Why a client ended: what iperf3's JSON calls its error, else its last line. Pure."""
+    try:
+        error = as_mapping(json.loads(result.out)).get("error")
+    except ValueError:
+        error = None
+    if isinstance(error, str):
+        return error[:200]
+    lines = (result.err.strip() or result.out.strip() or "no output").splitlines()
+    return lines[-1].strip()[:200]
 
 
 def parse_gbps(tool: Tool, text: str) -> float | None:

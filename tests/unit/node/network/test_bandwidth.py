@@ -145,3 +145,20 @@ def test_the_real_iperf3_is_understood() -> None:
         assert bandwidth.send(System(), "iperf3", near, 1).both_gbps > 0
     finally:
         server.join()
+
+
+@pytest.mark.parametrize(
+    ("out", "err", "failure"),
+    [
+        (
+            json.dumps({"start": {}, "error": "unable to connect"}, indent=1),
+            "",
+            "unable to connect",
+        ),
+        ("", "Couldn't listen\nUnable to open file descriptor\n", "Unable to open file descriptor"),
+        ("{ cut off", "", "{ cut off"),
+        ("", "", "no output"),
+    ],
+)
+def test_a_client_that_fails_is_told_in_its_own_words(out: str, err: str, failure: str) -> None:
+    assert bandwidth.parse_failure(CommandResult(1, out, err)) == failure
