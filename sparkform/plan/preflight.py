@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
+from node.host.paths import STATE
 from sparkform.config import Declaration
 from sparkform.config.groups import format_service_path
 from sparkform.errors import Problem
@@ -25,7 +27,6 @@ MIN_FREE_INODES = 100
 SERVES_ON = "it would stop and could not start again, so nothing is changed"
 NOT_STARTED = "it could not start, so nothing is changed"
 ADDRESS_STEP = "fabric_address"
-ROOT = "/"
 ENDING_STATES = ("running", "paused", "restarting", "removing")
 """Of the Docker Engine API: its processes may hold ports."""
 
@@ -114,14 +115,15 @@ class _Lack:
 
 def _find_full_disks(node: str, facts: Facts) -> Iterator[_Lack]:
     """One for each file system that a start writes to. A disk of models alone may be full of them:
-    of the folder of models only the root's own file system counts."""
+    that of the folder of models counts where it holds the agent's state, too."""
     disk = facts.disk
     if disk is None:
         return
     spaces = [disk.docker_directory, disk.image_directory]
     by_mount = {space.mount: space for space in spaces if space}
-    if disk.model_directory.mount == ROOT:
-        by_mount[ROOT] = disk.model_directory
+    models = disk.model_directory
+    if models.mount and PurePosixPath(STATE).is_relative_to(models.mount):
+        by_mount[models.mount] = models
     for mount, space in by_mount.items():
         if space.read_only:
             fix = (

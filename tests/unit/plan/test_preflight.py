@@ -137,7 +137,10 @@ def test_a_task_that_outlives_its_swarm_service_is_no_reason_to_refuse(
     assert len(find_problems(reports)) == problems
 
 
-@pytest.mark.parametrize(("mount", "problems"), [("/models", 0), ("/", 1)])
+@pytest.mark.parametrize(
+    ("mount", "problems"),
+    [("/models", 0), ("/var/lib/sparkform/models", 0), ("/var/lib/sparkform", 1), ("/", 1)],
+)
 def test_a_disk_that_is_full_of_models_alone_is_no_reason_to_refuse(
     serving: Reports, mount: str, problems: int
 ) -> None:
