@@ -12,18 +12,13 @@ from node.host.plain import as_mapping
 from node.host.system import System
 from node.ranks.finding import find_local_ranks
 from node.ranks.rank import CONTAINER, Rank
-from node.rollback.kept_launch import KeptFile, KeptLaunch, KeptRank, read_kept, write_kept
+from node.rollback.kept_launch import STARTED, KeptFile, KeptLaunch, KeptRank, read_kept, write_kept
 from node.state import receipts
 from node.supervision.report import read_live
-
-SERVING = ("serving", "degraded", "suspect")
-"""Phases in which tokens came."""
+from node.supervision.state import SERVING
 
 OF_THE_HOST = ("Hostname", "Domainname")
 """What Docker itself says of a container on the host's network."""
-
-STARTED = "stop_previous"
-"""The step whose receipt sums up what a rank was started with."""
 
 
 def keep_files(system: System, service: str, files: Sequence[KeptFile]) -> None:

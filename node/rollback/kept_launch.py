@@ -12,6 +12,8 @@ from node.host.typed_json import ShapeError, parse, to_json
 from node.ranks.rank import Kind
 
 FOLDER_MODE, FILE_MODE = 0o700, 0o600
+STARTED = "stop_previous"
+"""The step whose receipt names the run that has a service now, and sums up its launch."""
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,19 @@ from node.ranks.rank import CONTAINER
 from node.ranks.stopping import remove_ranks
 from node.ranks.supervisors import get_boot_link, get_supervisor_unit
 from node.ranks.units import mark_unit
-from node.rollback.kept_launch import KeptLaunch, KeptRank, get_digest, read_kept, write_kept
+from node.rollback.kept_launch import (
+    STARTED,
+    KeptLaunch,
+    KeptRank,
+    get_digest,
+    read_kept,
+    write_kept,
+)
 from node.state import lock, receipts
 from node.supervision.paths import get_request_path
 from node.supervision.target import SupervisionTarget, read_target
 
 START_LIMIT_S = 90.0
-STARTED = "stop_previous"
-"""The step whose receipt names the run that has a service now."""
 
 
 def restore_previous(

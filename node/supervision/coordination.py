@@ -30,9 +30,8 @@ from node.supervision.pulse import (
 )
 from node.supervision.report import LiveFigures
 from node.supervision.situation import GroupView, Situation
-from node.supervision.state import Phase
+from node.supervision.state import SERVING
 
-SERVING: tuple[Phase, ...] = ("serving", "degraded", "suspect")
 """A suspicion is checked before anything follows from it."""
 
 HEARD_PAUSE_S = 0.1

@@ -23,6 +23,8 @@ Phase = Literal[
     "stopped",
     "paused",
 ]
+SERVING: tuple[Phase, ...] = ("serving", "degraded", "suspect")
+"""Phases in which tokens come."""
 """`starting`: until the first answer. `degraded`: it answers, and something is wrong or not known.
 `suspect`: a sign of failure, which a canary checks. `recovering`: all ranks are stopped and started
 again. `blocked`: the same, held up by what the node lacks. `gave-up`: too many restarts.

@@ -16,7 +16,7 @@ from node.readiness.interruption import Interruption
 from node.readiness.probe import CompletionRequest
 from node.readiness.starting import read_api_key
 from node.supervision import listener, notify, turns
-from node.supervision.coordination import SERVING, Coordination
+from node.supervision.coordination import Coordination
 from node.supervision.gpu_power import PowerMeter, is_low
 from node.supervision.listener import OrderListener
 from node.supervision.member_duty import MemberDuty, open_duty
@@ -24,7 +24,7 @@ from node.supervision.messages import MemberReport, Order
 from node.supervision.node_hands import SystemHands
 from node.supervision.rank_watch import build_watch_target
 from node.supervision.report import LiveFigures, LiveState, write_live
-from node.supervision.state import SupervisionState, Turn, read_state
+from node.supervision.state import SERVING, SupervisionState, Turn, read_state
 from node.supervision.swarm_scale import SwarmSight, hold_scale
 from node.supervision.target import SupervisionTarget, read_key, read_target
 

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from tests.rack.conftest import RackFactory
-from tests.rack.test_supervised_services import SupervisedService
-from tests.support import tiny_engine
-from tests.support.deployment import Deployment, PulumiOutcome
+from tests.rack.test_supervised_services import SupervisedService, start_service
+from tests.support.deployment import PulumiOutcome
 from tests.support.digest import compute_digest, list_changes
 from tests.support.waiting import wait_until
 
@@ -39,19 +38,10 @@ STOPPED_S = 120.0
 def supervised(
     request: pytest.FixtureRequest, rack: RackFactory, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[SupervisedService]:
-    runtime = request.param
-    machines = rack(nodes=2, fabric="direct")
-    (tiny_engine.install_native if runtime == "native" else tiny_engine.install)(machines)
-    before = compute_digest(machines)
-    deployment = Deployment.create(machines, tmp_path_factory.mktemp(runtime))
-    deployment.declare_memory()
-    block = tiny_engine.build_service(runtime, tensorParallel=2, restartPolicy="group")
-    deployment.services = {NAME: block}
-    service = SupervisedService(machines, deployment, NAME, runtime, 2, before)
-    deployment.up()
-    service.await_answers()
+    folder = tmp_path_factory.mktemp(request.param)
+    service = start_service(rack(nodes=2, fabric="direct"), request.param, folder)
     yield service
-    deployment.destroy()
+    service.deployment.destroy()
 
 
 def try_change(supervised: SupervisedService, **keys: Any) -> PulumiOutcome:

@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from tests.rack.conftest import RackFactory
 from tests.support import tiny_engine
 from tests.support.deployment import Deployment
 from tests.support.digest import compute_digest, list_changes
+from tests.support.rack import RackHandle
 from tests.support.serving import Serving
 from tests.support.waiting import wait_until
 
@@ -74,23 +76,28 @@ class SupervisedService(Serving):
         return self.rack.ask(host, f"systemctl is-active --quiet {UNIT}").returncode == 0
 
 
-@pytest.fixture(scope="module", params=RUNTIMES)
-def supervised(
-    request: pytest.FixtureRequest, rack: RackFactory, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[SupervisedService]:
-    runtime = request.param
-    machines = rack(nodes=2, fabric="direct")
+def start_service(machines: RackHandle, runtime: str, folder: Path) -> SupervisedService:
+    """The tiny engine on two nodes; it answers when this returns."""
     (tiny_engine.install_native if runtime == "native" else tiny_engine.install)(machines)
     before = compute_digest(machines)
-    deployment = Deployment.create(machines, tmp_path_factory.mktemp(runtime))
+    deployment = Deployment.create(machines, folder)
     deployment.declare_memory()
     block = tiny_engine.build_service(runtime, tensorParallel=2, restartPolicy="group")
     deployment.services = {NAME: block}
     service = SupervisedService(machines, deployment, NAME, runtime, 2, before)
     deployment.up()
     service.await_answers()
+    return service
+
+
+@pytest.fixture(scope="module", params=RUNTIMES)
+def supervised(
+    request: pytest.FixtureRequest, rack: RackFactory, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SupervisedService]:
+    folder = tmp_path_factory.mktemp(request.param)
+    service = start_service(rack(nodes=2, fabric="direct"), request.param, folder)
     yield service
-    deployment.destroy()
+    service.deployment.destroy()
 
 
 def test_a_service_that_is_up_is_supervised_on_each_node_and_a_second_up_changes_nothing(

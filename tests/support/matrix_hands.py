@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from sparkform.bench.result import BenchmarkResult
+from sparkform.commands import stack_run
 from sparkform.commands.bench.failure import BenchError
 from sparkform.commands.bench.work import BenchRequest
+from sparkform.commands.bench_matrix import conduct
 from sparkform.commands.up_outcome import UpOutcome
 from tests.support.bench_results import (
     build_identity,
@@ -82,3 +85,13 @@ class FakeMatrixRack:
 def press_ctrl_c() -> None:
     os.kill(os.getpid(), signal.SIGINT)
     time.sleep(0.01)
+
+
+def install_rack(monkeypatch: pytest.MonkeyPatch) -> FakeMatrixRack:
+    """In the place of what a matrix calls."""
+    fake = FakeMatrixRack()
+    monkeypatch.setattr(stack_run, "run_up", fake.run_up)
+    monkeypatch.setattr(conduct, "run_benchmark", fake.run_benchmark)
+    monkeypatch.setattr(conduct, "ensure_environment", lambda show: Path("/nowhere"))
+    monkeypatch.setattr(conduct, "find_root", lambda folder: None)
+    return fake

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from node.host.addresses import is_loopback
 from sparkform.config.checks.monitoring import list_monitoring_ports
+from sparkform.config.checks.placement import find_absent_node
 from sparkform.config.checks.services import SWARM_PORTS
 from sparkform.config.draft import Draft
 from sparkform.config.effective import is_swarm_enabled
@@ -19,16 +20,7 @@ IMAGE = "gateway"
 def check_gateway_node(draft: Draft) -> Iterator[Problem]:
     """The gateway runs on a node of the cluster that is not away."""
     name = draft.gateway.node if draft.gateway else None
-    if name is None or None in draft.names:
-        return
-    present = [node.name for _, node in draft.enumerate_readable_nodes() if not node.away]
-    if name not in present:
-        yield Problem(
-            path="gateway.node",
-            message="is away" if name in draft.names else "is not a node of the cluster",
-            got=name,
-            allowed=", ".join(present),
-        )
+    yield from find_absent_node(draft, "gateway.node", name)
 
 
 def check_gateway_ports(draft: Draft) -> Iterator[Problem]:

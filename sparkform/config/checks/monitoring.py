@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from sparkform.config.checks.placement import find_absent_node
 from sparkform.config.draft import Draft
 from sparkform.config.monitoring import Monitoring
 from sparkform.errors import Problem
@@ -15,16 +16,7 @@ IMAGE_PREFIX = "monitoring-"
 def check_monitoring_node(draft: Draft) -> Iterator[Problem]:
     """Monitoring runs on a node of the cluster that is not away."""
     name = draft.monitoring.node if draft.monitoring else None
-    if name is None or None in draft.names:
-        return
-    present = [node.name for _, node in draft.enumerate_readable_nodes() if not node.away]
-    if name not in present:
-        yield Problem(
-            path="monitoring.node",
-            message="is away" if name in draft.names else "is not a node of the cluster",
-            got=name,
-            allowed=", ".join(present),
-        )
+    yield from find_absent_node(draft, "monitoring.node", name)
 
 
 def check_monitoring_ports(draft: Draft) -> Iterator[Problem]:

@@ -14,11 +14,9 @@ from types import SimpleNamespace
 import pytest
 
 from sparkform.bench.matrix import MatrixRecord
-from sparkform.commands import stack_run
 from sparkform.commands.bench.failure import BenchError
-from sparkform.commands.bench_matrix import conduct
 from sparkform.commands.bench_matrix.folder import MatrixFolder
-from tests.support.matrix_hands import HANGS, FakeMatrixRack, PowerCut, press_ctrl_c
+from tests.support.matrix_hands import HANGS, FakeMatrixRack, PowerCut, install_rack, press_ctrl_c
 from tests.unit.commands.conftest import Command, CommandRun
 from tests.unit.commands.stacks import VLLM, write_stack
 
@@ -33,12 +31,7 @@ DECLARED = {
 
 @pytest.fixture
 def rack(monkeypatch: pytest.MonkeyPatch) -> FakeMatrixRack:
-    fake = FakeMatrixRack()
-    monkeypatch.setattr(stack_run, "run_up", fake.run_up)
-    monkeypatch.setattr(conduct, "run_benchmark", fake.run_benchmark)
-    monkeypatch.setattr(conduct, "ensure_environment", lambda show: Path("/nowhere"))
-    monkeypatch.setattr(conduct, "find_root", lambda folder: None)
-    return fake
+    return install_rack(monkeypatch)
 
 
 @pytest.fixture
